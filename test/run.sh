@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Every test and check of this checkout, in an environment that is made if there is none.
+#
+# Usage: test/run.sh [pytest arguments]        e.g. test/run.sh -x -k fbank test/features
+# Exit status: 0 if everything passed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# shellcheck disable=SC2034 # activate.sh reads it
+moeasr_needs=dev
+# shellcheck source=../tools/activate.sh
+. tools/activate.sh
+
+failed=()
+check() { # check <name> <command>...: run it, remember whether it failed
+  echo "== $1"
+  "${@:2}" || failed+=("$1")
+}
+
+check "ruff check" python3 -m ruff check --quiet .
+check "ruff format" python3 -m ruff format --quiet --check .
+scripts=()
+while IFS= read -r script; do
+  scripts+=("$script")
+done < <(find .ci egs tools utils test -type f -not -path 'tools/venv/*' \
+  \( -name '*.sh' -o -path '.ci/*' \))
+check "shellcheck of ${#scripts[@]} scripts" shellcheck "${scripts[@]}"
+check "pytest" python3 -m pytest "$@"
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf '== FAILED: %s\n' "${failed[@]}"
+  exit 1
+fi
+echo "== all passed"

@@ -1,0 +1,65 @@
+"""Tell whether this Python has the packages that moeasr needs, without importing any of them.
+
+Importing torch takes seconds, reading the installed packages' names and versions a few hundredths
+of one, and every recipe asks this whenever it starts.
+
+Example:
+  python3 tools/check_env.py dev      # what recipes need, and the extra `dev` of setup.py
+"""
+
+import ast
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+SETUP = Path(__file__).resolve().parent.parent / "setup.py"
+REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)\s*(?:~=\s*([0-9.]+))?$")
+
+
+def read_requirements(setup_file: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """The `install_requires` list and the `extras_require` dictionary of a setup.py."""
+    for node in ast.walk(ast.parse(setup_file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setup":
+            keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+            base = ast.literal_eval(keywords["install_requires"])
+            return base, ast.literal_eval(keywords["extras_require"])
+    raise SystemExit(f"{setup_file}: there is no call of setup()")
+
+
+def find_fault(requirement: str) -> str | None:
+    """One sentence if `requirement` ("name" or "name~=1.2.3") is not met here, else None.
+
+    (A Python older than 3.10 cannot even read this line, and so is no environment for moeasr.)
+    """
+    match = REQUIREMENT.match(requirement)
+    if match is None:
+        raise SystemExit(f"{SETUP}: '{requirement}' is neither `name` nor `name~=1.2.3`")
+    name, release = match.groups()
+    try:
+        installed = version(name)
+    except PackageNotFoundError:
+        return f"{name} is not installed"
+    # `~=2.11.0` means any 2.11; a local suffix such as +cpu does not matter
+    series = release.split(".")[:-1] if release else []
+    if installed.split("+")[0].split(".")[: len(series)] != series:
+        return f"{name} is {installed}, but {requirement} is needed"
+    return None
+
+
+def main(wanted: list[str]) -> None:
+    """Print each fault and exit 1 if there is one.
+
+    Args:
+        wanted: Names of packages, or of extras of setup.py, that are needed besides the base.
+    """
+    requirements, extras = read_requirements(SETUP)
+    for name in wanted:
+        requirements = requirements + extras.get(name, [name])
+    faults = [fault for fault in map(find_fault, requirements) if fault]
+    if faults:
+        sys.exit("\n".join(faults))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

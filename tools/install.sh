@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Make tools/venv: a Python environment with everything that moeasr, its recipes and its tests need.
+# Wants Python 3.10 or newer and a package index; neither root nor a compiler. May be stopped and
+# started again; does nothing when the environment is whole and setup.py has not changed since.
+#
+# Usage: tools/install.sh            (PYTHON=/path/to/python3 tools/install.sh chooses the Python)
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=$root/tools/venv
+marker=$venv/.complete
+# The place is part of it, because an environment does not work after it was moved or copied.
+wanted="$(cksum <"$root/setup.py") $venv"
+
+is_whole() {
+  [ -f "$marker" ] && [ "$(cat "$marker")" = "$wanted" ]
+}
+
+is_whole && exit 0
+
+# Two recipes that are started together must not install into one environment at once.
+if command -v flock >/dev/null; then
+  exec 9>"$root/tools/.install.lock"
+  if ! flock --nonblock 9; then
+    echo "== waiting for another process that is making $venv" >&2
+    flock 9
+  fi
+  is_whole && exit 0
+fi
+
+is_new_enough() {
+  "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1
+}
+
+python=
+for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python3.10; do
+  if is_new_enough "$candidate"; then
+    python=$candidate
+    break
+  fi
+done
+if [ -z "$python" ]; then
+  echo "$0: needs Python 3.10 or newer, but there is $(python3 --version 2>&1 || true)." \
+    "Install one, or name it: PYTHON=/path/to/python3 $0" >&2
+  exit 1
+fi
+
+echo "== making $venv with $("$python" --version) (once; some gigabytes, a few minutes)" >&2
+rm -f "$marker"
+# One that was left half-made is gone on with, unless its Python does not run from this place.
+prefix=$("$venv/bin/python" -c 'import pip, sys; print(sys.prefix)' 2>/dev/null || true)
+if [ "$prefix" != "$venv" ] || ! is_new_enough "$venv/bin/python"; then
+  "$python" -m venv --clear "$venv" || {
+    echo "$0: $python cannot make environments (on Debian and Ubuntu: the package python3-venv)" >&2
+    exit 1
+  }
+fi
+# -e: the environment's moeasr is this checkout, whatever is changed in it later
+"$venv/bin/python" -m pip install --disable-pip-version-check --no-input -e "${root}[dev]" >&2 || {
+  echo "$0: pip could not install the packages (see above); run it again to go on" >&2
+  exit 1
+}
+# that they are there does not mean that they load
+"$venv/bin/python" -c 'import torch, torchaudio, soundfile, sentencepiece' >&2
+"$venv/bin/python" "$root/tools/check_env.py" dev
+echo "$wanted" >"$marker.new"
+mv "$marker.new" "$marker"
+echo "== $venv is ready" >&2
