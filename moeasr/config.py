@@ -1,0 +1,206 @@
+"""Configuration: YAML -> frozen dataclasses, `--set a.b=value` overrides, and back to YAML.
+
+Order of precedence: defaults of the dataclass < YAML file < `--set`. Every fault is an InputError
+that names the file, the dotted path of the key, and the nearest key that exists.
+"""
+
+import contextlib
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+import yaml
+
+from moeasr.errors import InputError
+
+ConfigT = TypeVar("ConfigT")
+
+
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file whose top level is a mapping.
+
+    Raises:
+        InputError: The file is missing, not YAML, not a mapping, or repeats a key.
+    """
+    try:
+        with open(path, encoding="utf-8") as handle:
+            content = yaml.load(handle, Loader=_UniqueKeyLoader)
+    except FileNotFoundError:
+        raise InputError(f"config file {path} does not exist") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"config file {path} is not valid YAML: {_one_line(error)}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"config file {path} must hold `key: value` lines")
+    return content
+
+
+def apply_overrides(mapping: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A copy of `mapping` with each `a.b=value` of `overrides` put in its place.
+
+    Values are read as YAML, so `train.max_epochs=2` is an integer and `x=null` is None. A key
+    that no dataclass knows is caught later, by `from_mapping`.
+    """
+    result = _copy(mapping)
+    for override in overrides:
+        path, separator, text = override.partition("=")
+        keys = path.strip().split(".")
+        if not separator or not all(keys):
+            raise InputError(f"`--set {override}` must have the form a.b=value")
+        node = result
+        for depth, key in enumerate(keys[:-1]):
+            node = node.setdefault(key, {})
+            if not isinstance(node, dict):
+                raise InputError(f"`--set {override}`: {'.'.join(keys[: depth + 1])} is no section")
+        try:
+            node[keys[-1]] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise InputError(
+                f"`--set {override}`: the value is not YAML: {_one_line(error)}"
+            ) from None
+    return result
+
+
+def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | Path) -> ConfigT:
+    """Build the dataclass `cls` from nested mappings, checking every key and type.
+
+    Args:
+        cls: A frozen dataclass; its fields may be bool, int, float, str, Literal, tuple[X, ...],
+            `X | None` and other dataclasses.
+        mapping: What the YAML held.
+        source: The file's name, for messages.
+
+    Raises:
+        InputError: Naming `source`, the dotted path and, for an unknown key, the nearest one.
+    """
+    return _convert(cls, mapping, str(source), "")
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """The plain nested mapping of a dataclass: what YAML and checkpoints store."""
+    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+
+
+def dump_yaml(mapping: Mapping[str, Any]) -> str:
+    """YAML text of a mapping, keys in their own order."""
+    return yaml.safe_dump(dict(mapping), sort_keys=False, allow_unicode=True)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a repeated key: plain YAML silently keeps the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=deep)
+            if key in seen:
+                raise yaml.YAMLError(f"key '{key}' is repeated{key_node.start_mark}")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copy(item) for key, item in value.items()}
+    return list(value) if isinstance(value, (list, tuple)) else value
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_mapping(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
+    """`value` as an instance of `kind`, or an InputError at `source: path`."""
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return _convert_section(kind, value, source, path)
+    if origin in (Union, types.UnionType):
+        return _convert_optional(kind, value, source, path)
+    if origin is Literal:
+        choices = typing.get_args(kind)
+        if value in choices:
+            return value
+        raise _wrong(source, path, " or ".join(repr(choice) for choice in choices), value)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise _wrong(source, path, "a list", value)
+        item_kind = typing.get_args(kind)[0]
+        return tuple(
+            _convert(item_kind, item, source, f"{path}[{i}]") for i, item in enumerate(value)
+        )
+    return _convert_scalar(kind, value, source, path)
+
+
+def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise _wrong(source, path, "a section of keys", value)
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    prefix = f"{path}." if path else ""
+    for key in value:
+        if key not in fields:
+            close = difflib.get_close_matches(str(key), fields, n=1)
+            nearest = f"did you mean '{prefix}{close[0]}'? " if close else ""
+            raise InputError(
+                f"{source}: unknown key '{prefix}{key}'; {nearest}known here: {', '.join(fields)}"
+            )
+    for name, field in fields.items():
+        required = (
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        )
+        if required and name not in value:
+            raise InputError(f"{source}: key '{prefix}{name}' is missing")
+    arguments = {
+        key: _convert(hints[key], item, source, f"{prefix}{key}") for key, item in value.items()
+    }
+    try:
+        return cls(**arguments)
+    except InputError as error:  # a range check of the dataclass itself
+        raise InputError(
+            f"{source}: in '{path}': {error}" if path else f"{source}: {error}"
+        ) from None
+
+
+def _convert_optional(kind: Any, value: Any, source: str, path: str) -> Any:
+    kinds = [option for option in typing.get_args(kind) if option is not type(None)]
+    if value is None and len(kinds) < len(typing.get_args(kind)):
+        return None
+    if len(kinds) != 1:
+        raise TypeError(f"config field {path}: only `X | None` unions are supported")
+    return _convert(kinds[0], value, source, path)
+
+
+def _convert_scalar(kind: Any, value: Any, source: str, path: str) -> Any:
+    # bool is a subclass of int in Python, and `max_epochs: yes` must not mean 1.
+    is_bool = isinstance(value, bool)
+    if kind is bool and is_bool:
+        return value
+    if kind is int and isinstance(value, int) and not is_bool:
+        return value
+    if kind is float and not is_bool:
+        if isinstance(value, (int, float)):
+            return float(value)
+        if isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                return float(value)  # YAML 1.1 reads `1e-3` (no dot) as text
+    if kind is str and isinstance(value, str):
+        return value
+    names = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
+    raise _wrong(source, path, names.get(kind, str(kind)), value)
+
+
+def _wrong(source: str, path: str, wanted: str, value: Any) -> InputError:
+    return InputError(f"{source}: '{path}' must be {wanted}, but is {value!r}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,101 @@
+"""Several training processes, or one: rank, world size, and sums over ranks."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from moeasr.errors import InputError
+
+
+def rank() -> int:
+    """This process's number; 0 when there is only one."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    """How many processes train together; 1 when there is only one."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def is_main() -> bool:
+    """True in the one process that writes files and logs."""
+    return rank() == 0
+
+
+@contextmanager
+def process_group(device_type: str) -> Iterator[None]:
+    """Join the process group that `torchrun` announces in the environment, and leave it after.
+
+    Started without torchrun (no WORLD_SIZE, or 1) it does nothing.
+
+    Args:
+        device_type: "cuda" uses NCCL, anything else gloo.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+        yield
+        return
+    dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def find_device(name: str) -> torch.device:
+    """The device of this process: the CPU, or with "cuda" the GPU of its number on its machine.
+
+    Raises:
+        InputError: No such device, or not as many GPUs as processes.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"`--device` must be cpu or cuda, but is '{name}'") from None
+    if device.type != "cuda":
+        return device
+    if not torch.cuda.is_available():
+        raise InputError("`--device cuda`: no GPU is visible here")
+    if device.index is None:
+        number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if number >= count:
+            raise InputError(f"process {number} has no GPU of its own: {count} are visible here")
+        device = torch.device("cuda", number)
+    torch.cuda.set_device(device)
+    return device
+
+
+def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
+    """The element-wise sum of `values` over all ranks (a new tensor)."""
+    values = values.clone()
+    if dist.is_initialized():
+        dist.all_reduce(values)
+    return values
+
+
+def gather(value: Any) -> list[Any]:
+    """`value` of every rank, in the order of ranks, on every rank."""
+    values = [value]
+    if dist.is_initialized():
+        values = [None] * dist.get_world_size()
+        dist.all_gather_object(values, value)
+    return values
+
+
+def any_rank(flag: bool) -> bool:
+    """True everywhere if `flag` is true on any rank."""
+    if not dist.is_initialized():
+        return flag
+    total = torch.tensor(float(flag))
+    if dist.get_backend() == "nccl":
+        total = total.cuda()
+    return bool(sum_over_ranks(total) > 0)
+
+
+def barrier() -> None:
+    """Wait until every rank is here."""
+    if dist.is_initialized():
+        dist.barrier()

@@ -1,0 +1,243 @@
+"""One experiment: the YAML that describes it, the data it is given, what its checkpoints carry.
+
+This is where the rooms meet on the way to training; only entry points import it.
+"""
+
+import hashlib
+import subprocess
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from moeasr import distributed
+from moeasr.atomic import atomic_path
+from moeasr.config import apply_overrides, dump_yaml, from_mapping, load_yaml, to_mapping
+from moeasr.data.batch import Batch
+from moeasr.data.dataset import AsrDataset, LengthLimits, Utterance, load_utterances
+from moeasr.data.loader import batch_stream
+from moeasr.data.sampler import BatchConfig, BucketBatchSampler
+from moeasr.errors import InputError
+from moeasr.features.augment import SpecAugmentConfig
+from moeasr.features.fbank import FbankConfig
+from moeasr.logs import get_logger
+from moeasr.models.config import ModelConfig
+from moeasr.text.tokenizer import Tokenizer
+from moeasr.train.config import TrainConfig
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """The `data:` section: which utterances are used, how they are batched and masked."""
+
+    limits: LengthLimits = field(default_factory=LengthLimits)
+    """Lengths of utterances to train on."""
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    """Size of batches."""
+    spec_augment: SpecAugmentConfig | None = field(default_factory=SpecAugmentConfig)
+    """Masks on the training features; null for none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentConfig:
+    """A whole YAML file of `conf/`."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """The network."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """What it is fed."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How it is trained."""
+
+
+def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Read a YAML file, apply `a.b=value` overrides, check every key.
+
+    Raises:
+        InputError: Naming the file and the dotted path of the key.
+    """
+    mapping = apply_overrides(load_yaml(path), overrides)
+    return from_mapping(ExperimentConfig, mapping, path)
+
+
+def write_config(config: ExperimentConfig, exp_dir: Path) -> None:
+    """Write the resolved config to `config.yaml`.
+
+    Raises:
+        InputError: The experiment was begun with another model or other data: going on would mix
+            two experiments. Only `train:` may change, for instance to train longer, and each
+            change is logged.
+    """
+    path = exp_dir / "config.yaml"
+    mapping = to_mapping(config)
+    if path.exists() and (exp_dir / "last.pt").exists():
+        before = load_yaml(path)
+        changed = [name for name in ("model", "data") if before.get(name) != mapping[name]]
+        if changed:
+            raise InputError(
+                f"{path} was written with another `{changed[0]}` section; "
+                "use another --exp-dir, or remove this one"
+            )
+        for key, value in mapping["train"].items():
+            old = before["train"].get(key)
+            if old != value:
+                logger.warning("going on with another train.%s: %s, it was %s", key, value, old)
+    with atomic_path(path) as temporary:
+        temporary.write_text(dump_yaml(mapping), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Batches:
+    """A `moeasr.train.trainer.BatchSource` over a dataset.
+
+    Attributes:
+        utterances: What there is.
+        dataset: Their examples.
+        sampler: What forms a batch.
+        num_workers: Processes that read ahead.
+    """
+
+    utterances: Sequence[Utterance]
+    dataset: AsrDataset
+    sampler: BucketBatchSampler
+    num_workers: int
+
+    def fingerprint(self) -> str:
+        """A digest of which utterances there are, and how long they are."""
+        lines = [f"{utt.utt_id} {utt.num_frames}\n" for utt in self.utterances]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def num_batches(self, epoch: int) -> int:
+        """Batches of this process in an epoch."""
+        return len(self.sampler.batches(epoch))
+
+    def stream(self, epoch: int, start: int) -> Generator[Batch, None, None]:
+        """The batches of an epoch from number `start` on."""
+        return batch_stream(self.dataset, self.sampler, epoch, start, self.num_workers)
+
+
+def make_batches(
+    data_dir: str | Path,
+    config: ExperimentConfig,
+    tokenizer: Tokenizer,
+    output_len: Callable[[int], int],
+    seed: int,
+    fill: Tensor | None,
+) -> Batches:
+    """The batches of a data directory, this process's share.
+
+    Args:
+        data_dir: With features and transcripts.
+        config: The experiment.
+        tokenizer: Makes tokens of transcripts.
+        output_len: Frames after subsampling, to leave out what is too short for CTC.
+        seed: Of shuffling and masks.
+        fill: (F,) value under SpecAugment's masks. None means development data: not masked, not
+            shuffled.
+
+    Raises:
+        InputError: No utterance of the directory can be used.
+    """
+    utterances, skipped = load_utterances(data_dir, tokenizer, output_len, config.data.limits)
+    if not utterances:
+        reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
+        raise InputError(f"{data_dir} has no usable utterance{reason}")
+    is_training = fill is not None
+    dataset = AsrDataset(
+        utterances, tokenizer, config.data.spec_augment if is_training else None, fill, seed
+    )
+    sampler = BucketBatchSampler(
+        [utterance.num_frames for utterance in utterances],
+        config.data.batch,
+        seed,
+        distributed.rank(),
+        distributed.world_size(),
+        shuffle=is_training,
+    )
+    return Batches(utterances, dataset, sampler, config.train.num_workers if is_training else 0)
+
+
+def read_features_config(
+    train_dir: str | Path, dev_dir: str | Path, num_mel_bins: int
+) -> FbankConfig:
+    """The settings that both sets' features were made with.
+
+    Args:
+        train_dir: Training set.
+        dev_dir: Development set.
+        num_mel_bins: Of the mean and variance that the model will apply.
+
+    Raises:
+        InputError: A set has no features, or they were made with other settings.
+    """
+    configs = []
+    for data_dir in map(Path, (train_dir, dev_dir)):
+        if not (data_dir / "feats.scp").is_file():
+            raise InputError(f"{data_dir} has no feats.scp; make it with utils/make_fbank.sh")
+        path = data_dir / "conf" / "fbank.yaml"
+        configs.append(from_mapping(FbankConfig, load_yaml(path), path))
+    if configs[0] != configs[1]:
+        raise InputError(f"features of {train_dir} and {dev_dir} were made with other settings")
+    if configs[0].num_mel_bins != num_mel_bins:
+        raise InputError(
+            f"features of {train_dir} have {configs[0].num_mel_bins} mel bins, but the mean and "
+            f"variance are of {num_mel_bins}"
+        )
+    return configs[0]
+
+
+def checkpoint_metadata(
+    config: ExperimentConfig,
+    tokenizer: Tokenizer,
+    fbank: FbankConfig,
+    training_set: str,
+    config_path: str | Path,
+    overrides: Sequence[str],
+    seed: int,
+    command: str,
+) -> dict[str, Any]:
+    """What every checkpoint carries beside weights, so that decoding needs nothing else.
+
+    Args:
+        config: The experiment.
+        tokenizer: Its units.
+        fbank: Settings of its features.
+        training_set: `Batches.fingerprint` of it: a resumed run must go on with the same.
+        config_path: The YAML file, and ...
+        overrides: ... what was changed in it; both together name the config in result tables.
+        seed: Of everything random.
+        command: The command line of the training.
+    """
+    config_name = " ".join([Path(config_path).stem, *overrides])
+    return {
+        "config": to_mapping(config),
+        "tokenizer": dict(tokenizer.state()),
+        "fbank": to_mapping(fbank),
+        "seed": seed,
+        "training_set": training_set,
+        "info": {
+            "commit": describe_commit(),
+            "seed": seed,
+            "config_name": config_name,
+            "train_command": command,
+        },
+    }
+
+
+def describe_commit() -> str:
+    """`git describe` of the checkout this package runs from, or "unknown"."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

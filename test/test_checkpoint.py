@@ -1,0 +1,88 @@
+"""Checkpoint files."""
+
+import os
+import pickle
+import resource
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from moeasr import checkpoint
+from moeasr.errors import InputError
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "model.pt"
+    checkpoint.save(
+        path, {"model": {"w": torch.arange(5000.0)}, "bpe": b"\x00\x01", "n": [1, None]}
+    )
+    return path
+
+
+def test_what_is_saved_comes_back(path):
+    content = checkpoint.load(path)
+    assert torch.equal(content["model"]["w"], torch.arange(5000.0))
+    assert content["bpe"] == b"\x00\x01" and content["n"] == [1, None]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+def test_a_file_cut_short_is_one_clear_sentence(path, share):
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(InputError, match=r"model\.pt cannot be read \(cut short") as caught:
+        checkpoint.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match="none.pt does not exist"):
+        checkpoint.load(tmp_path / "none.pt")
+
+
+def test_another_programs_checkpoint_is_refused(tmp_path):
+    torch.save({"state_dict": {}}, tmp_path / "foreign.pt")
+    with pytest.raises(InputError, match="not a moeasr checkpoint"):
+        checkpoint.load(tmp_path / "foreign.pt")
+
+
+class Trap:
+    """Unpickling this would run code."""
+
+    def __reduce__(self):
+        return (os.mkdir, ("sprung",))
+
+
+def test_loading_never_runs_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trap.pt").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(InputError):
+        checkpoint.load(tmp_path / "trap.pt")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_disk_that_fills_up_in_the_middle_is_an_input_error(tmp_path):
+    """torch's zip writer then complains of its position, and the cause stands behind that."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # Python ignores SIGXFSZ
+    try:
+        with pytest.raises(InputError, match="cannot write the checkpoint .*File too large"):
+            checkpoint.save(tmp_path / "x.pt", {"w": torch.zeros(100_000), "v": torch.zeros(9)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full stands for a full disk")
+def test_a_full_disk_is_an_input_error_and_keeps_the_old_file(path, monkeypatch):
+    before = path.read_bytes()
+
+    @contextmanager
+    def full_disk(target):
+        yield "/dev/full"
+
+    monkeypatch.setattr(checkpoint, "atomic_path", full_disk)
+    with pytest.raises(InputError, match="cannot write the checkpoint .*: No space left on device"):
+        checkpoint.save(path, {"model": {"w": torch.zeros(100_000)}})
+    assert path.read_bytes() == before and os.listdir(path.parent) == ["model.pt"]

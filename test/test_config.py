@@ -1,0 +1,116 @@
+"""Configuration: every fault is one sentence with file, dotted path and nearest key."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+
+from moeasr.config import apply_overrides, dump_yaml, from_mapping, load_yaml, to_mapping
+from moeasr.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    size: int = 3
+    rate: float = 0.5
+    kind: Literal["a", "b"] = "a"
+
+    def __post_init__(self):
+        if self.size < 1:
+            raise InputError(f"`size` must be at least 1, but is {self.size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    name: str
+    flag: bool = False
+    limit: int | None = None
+    sizes: tuple[int, ...] = (1, 2)
+    inner: Inner = field(default_factory=Inner)
+
+
+def test_yaml_becomes_nested_dataclasses_and_back():
+    mapping = {"name": "x", "limit": 4, "sizes": [5], "inner": {"rate": 1, "kind": "b"}}
+    config = from_mapping(Outer, mapping, "f.yaml")
+    assert config == Outer(name="x", limit=4, sizes=(5,), inner=Inner(rate=1.0, kind="b"))
+    assert from_mapping(Outer, to_mapping(config), "again") == config
+
+
+def test_numbers_without_a_dot_are_read_as_numbers(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("name: x\ninner: {rate: 1e-3}\n")  # YAML 1.1 takes 1e-3 for text
+    assert from_mapping(Outer, load_yaml(path), path).inner.rate == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"name": "x", "iner": {}}, "f.yaml: unknown key 'iner'; did you mean 'inner'?"),
+        (
+            {"name": "x", "inner": {"sise": 1}},
+            "unknown key 'inner.sise'; did you mean 'inner.size'",
+        ),
+        ({}, "f.yaml: key 'name' is missing"),
+        ({"name": 5}, "'name' must be text, but is 5"),
+        ({"name": "x", "flag": 1}, "'flag' must be true or false, but is 1"),
+        ({"name": "x", "limit": True}, "'limit' must be an integer, but is True"),
+        ({"name": "x", "limit": 1.5}, "'limit' must be an integer, but is 1.5"),
+        ({"name": "x", "sizes": 3}, "'sizes' must be a list, but is 3"),
+        ({"name": "x", "sizes": [1, "y"]}, r"'sizes\[1\]' must be an integer"),
+        ({"name": "x", "inner": {"kind": "c"}}, "'inner.kind' must be 'a' or 'b', but is 'c'"),
+        ({"name": "x", "inner": {"rate": "fast"}}, "'inner.rate' must be a number"),
+        ({"name": "x", "inner": 3}, "'inner' must be a section of keys, but is 3"),
+        ({"name": "x", "inner": {"size": 0}}, "in 'inner': `size` must be at least 1, but is 0"),
+    ],
+)
+def test_every_fault_names_file_path_and_nearest_key(mapping, message):
+    with pytest.raises(InputError, match=message):
+        from_mapping(Outer, mapping, "f.yaml")
+
+
+def test_overrides_win_and_leave_the_original_alone():
+    mapping = {"name": "x", "inner": {"size": 1}}
+    result = apply_overrides(mapping, ["inner.size=7", "limit=null", "new.key=[1, 2]"])
+    assert result == {"name": "x", "inner": {"size": 7}, "limit": None, "new": {"key": [1, 2]}}
+    assert mapping == {"name": "x", "inner": {"size": 1}}
+
+
+@pytest.mark.parametrize("override", ["size", "=3", "a..b=1", "name.x=1", "a=[1"])
+def test_a_malformed_override_is_refused_by_its_text(override):
+    with pytest.raises(InputError, match="--set"):
+        apply_overrides({"name": "x"}, [override])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [1", "not valid YAML"),
+        ("- 1\n- 2\n", "must hold `key: value` lines"),
+        ("a: 1\nb: 2\na: 3\n", "key 'a' is repeated"),
+    ],
+)
+def test_a_file_that_is_no_config_is_named(tmp_path, content, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(content)
+    with pytest.raises(InputError, match=message) as caught:
+        load_yaml(path)
+    assert "bad.yaml" in str(caught.value)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match="nowhere.yaml does not exist"):
+        load_yaml("nowhere.yaml")
+
+
+def test_yaml_anchors_and_an_empty_file_work(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("a: &x {b: 1}\nc: *x\n")
+    assert load_yaml(path) == {"a": {"b": 1}, "c": {"b": 1}}
+    path.write_text("")
+    assert load_yaml(path) == {}
+
+
+def test_dumped_yaml_reads_back(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(dump_yaml({"b": 1, "a": [1.5, None, "x"]}), encoding="utf-8")
+    assert load_yaml(path) == {"b": 1, "a": [1.5, None, "x"]}

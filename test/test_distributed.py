@@ -1,0 +1,38 @@
+"""One process: everything is trivial (several: test/train/test_trainer.py)."""
+
+import pytest
+import torch
+
+from moeasr import distributed
+from moeasr.errors import InputError
+
+
+def test_without_a_launcher_there_is_one_main_process(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with distributed.process_group("cpu"):
+        assert (distributed.rank(), distributed.world_size()) == (0, 1)
+        assert distributed.is_main()
+        values = torch.tensor([1.0, 2.0])
+        total = distributed.sum_over_ranks(values)
+        assert torch.equal(total, values) and total is not values
+        assert distributed.any_rank(True) and not distributed.any_rank(False)
+
+
+def test_a_device_that_is_not_there_is_one_sentence(monkeypatch):
+    assert distributed.find_device("cpu") == torch.device("cpu")
+    with pytest.raises(InputError, match="must be cpu or cuda, but is 'gpu'"):
+        distributed.find_device("gpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="no GPU is visible here"):
+        distributed.find_device("cuda")
+
+
+def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert distributed.find_device("cuda") == torch.device("cuda", 1)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(InputError, match="process 2 has no GPU of its own: 2 are visible"):
+        distributed.find_device("cuda")

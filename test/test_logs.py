@@ -1,0 +1,55 @@
+"""Metric files and progress."""
+
+import json
+import logging
+
+from moeasr import logs
+from moeasr.logs import MetricWriter, progress, setup_logging
+
+
+def read(tmp_path):
+    return [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_metrics_go_to_jsonl_and_tensorboard(tmp_path):
+    writer = MetricWriter(tmp_path)
+    writer.write("train", 5, {"loss": 1.5})
+    writer.close()
+    assert read(tmp_path) == [{"kind": "train", "step": 5, "loss": 1.5}]
+    assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_a_resumed_run_drops_what_it_is_about_to_write_again(tmp_path):
+    writer = MetricWriter(tmp_path)
+    for step in (1, 2, 3):
+        writer.write("train", step, {"loss": step})
+    writer.close()
+    with open(tmp_path / "metrics.jsonl", "a") as handle:
+        handle.write('{"kind": "train", "st')  # killed while writing
+    MetricWriter(tmp_path, resume_step=2).close()
+    assert [record["step"] for record in read(tmp_path)] == [1, 2]
+
+
+def test_other_ranks_write_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    writer = MetricWriter(None)
+    writer.write("train", 1, {"loss": 1.0})
+    writer.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_progress_gives_every_item_and_logs_the_time_left(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(logs, "LINE_EVERY_SEC", 0.0)
+    assert list(progress(iter("abc"), "work", total=5, unit="utt", initial=2)) == ["a", "b", "c"]
+    assert "work: 3/5 utt" in caplog.text and "s left" in caplog.text
+
+
+def test_the_log_file_is_appended_to(tmp_path):
+    path = tmp_path / "exp" / "train.log"
+    for word in ("first", "second"):
+        setup_logging(path)
+        logging.getLogger("x").info(word)
+    logging.shutdown()
+    logging.basicConfig(force=True)
+    assert [line.split(": ")[-1] for line in path.read_text().splitlines()] == ["first", "second"]

@@ -1,0 +1,32 @@
+"""Random generators."""
+
+import random
+
+import numpy as np
+import torch
+
+from moeasr import checkpoint
+from moeasr.seed import generator_states, restore_generators, seed_all
+
+
+def draw():
+    return random.random(), float(np.random.rand()), np.random.randn(), float(torch.rand(()))
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    seed_all(3)
+    first = draw()
+    seed_all(3)
+    assert draw() == first
+    seed_all(4)
+    assert draw() != first
+
+
+def test_states_survive_a_checkpoint(tmp_path):
+    seed_all(3)
+    draw()
+    checkpoint.save(tmp_path / "x.pt", {"generators": generator_states()})
+    expected = [draw() for _ in range(3)]
+    seed_all(99)
+    restore_generators(checkpoint.load(tmp_path / "x.pt")["generators"])
+    assert [draw() for _ in range(3)] == expected
