@@ -1,0 +1,113 @@
+"""Augmentation: SpecAugment on features, speed perturbation on waveforms."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+import torchaudio.functional
+
+from moeasr.errors import InputError
+
+RESAMPLE_FILTER_WIDTH = 32
+"""Zero crossings of the resampling filter on each side. At torchaudio's default of 6, what lies up
+to 0.5 kHz above the new half rate folds back at nearly half its amplitude; sox, the reference for
+speed perturbation, lets nothing through, and 32 costs no more time than 6."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecAugmentConfig:
+    """Masks of SpecAugment (arXiv 1904.08779, section 2); no time warping."""
+
+    num_time_masks: int = 2
+    """Masks over time per utterance (m_T in the paper)."""
+    max_time_frames: int = 40
+    """Widest time mask, frames (T in the paper)."""
+    max_time_fraction: float = 0.2
+    """Widest time mask as a part of the utterance, 0 to 1 (p in the paper)."""
+    num_freq_masks: int = 2
+    """Masks over frequency per utterance (m_F in the paper)."""
+    max_freq_bins: int = 20
+    """Widest frequency mask, bins (F in the paper)."""
+    first_epoch: int = 0
+    """Epoch from which on masks are put; training counts from 1. On an hour of speech CTC leaves
+    its all-blank plateau sooner if it first sees whole utterances."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InputError: A value outside its range.
+        """
+        for name in ("num_time_masks", "max_time_frames", "num_freq_masks", "max_freq_bins"):
+            value = getattr(self, name)
+            if value < 0:
+                raise InputError(f"`{name}` must be 0 or more, but is {value}")
+        if not 0 <= self.max_time_fraction <= 1:
+            raise InputError(
+                f"`max_time_fraction` must be within 0 and 1, but is {self.max_time_fraction}"
+            )
+
+
+def spec_augment(
+    feats: torch.Tensor, config: SpecAugmentConfig, generator: torch.Generator, fill: torch.Tensor
+) -> torch.Tensor:
+    """Cover random stretches of time and bands of frequency (section 2 of arXiv 1904.08779).
+
+    A time mask is t frames wide, t uniform on 0..min(T, floor(p tau)), and begins uniformly on
+    0..tau - t, for an utterance of tau frames; frequency masks likewise, without the bound p.
+
+    Args:
+        feats: (T, F).
+        config: Numbers and widths of masks.
+        generator: Source of randomness.
+        fill: (F,) value that a masked cell takes: the corpus mean, so that it is 0 after CMVN.
+
+    Returns:
+        (T, F), a new tensor.
+    """
+    num_frames, num_bins = feats.shape
+    masked = torch.zeros(num_frames, num_bins, dtype=torch.bool)
+    max_frames = min(config.max_time_frames, int(config.max_time_fraction * num_frames))
+    for _ in range(config.num_time_masks):
+        start, end = _random_span(num_frames, max_frames, generator)
+        masked[start:end] = True
+    for _ in range(config.num_freq_masks):
+        start, end = _random_span(num_bins, min(config.max_freq_bins, num_bins), generator)
+        masked[:, start:end] = True
+    return torch.where(masked, fill.to(feats.dtype), feats)
+
+
+def perturb_speed(waveform: torch.Tensor, sample_rate_hz: int, factor: float) -> torch.Tensor:
+    """Play `waveform` `factor` times as fast: shorter and higher for factors above 1.
+
+    Like sox's `speed`: the samples are taken for those of a signal at `factor` times their rate,
+    and resampled to the rate. torchaudio cancels that ratio down to small integers (9:10, 11:10),
+    which makes the filter short and the result exact.
+
+    Args:
+        waveform: (S,) samples.
+        sample_rate_hz: Their rate.
+        factor: Speed, above 0; kept to 1/1000.
+
+    Returns:
+        (ceil(S / factor),) samples at the same rate.
+
+    Raises:
+        InputError: `factor` is not above 0.
+    """
+    ratio = Fraction(factor).limit_denominator(1000) if factor > 0 else Fraction(0)
+    if ratio <= 0:
+        raise InputError(f"speed factor must be 0.001 or more, but is {factor}")
+    return torchaudio.functional.resample(
+        waveform,
+        orig_freq=ratio.numerator * sample_rate_hz,
+        new_freq=ratio.denominator * sample_rate_hz,
+        lowpass_filter_width=RESAMPLE_FILTER_WIDTH,
+    )
+
+
+def _random_span(length: int, max_width: int, generator: torch.Generator) -> tuple[int, int]:
+    """A span of 0..max_width cells placed anywhere in `length` cells."""
+    width = int(torch.randint(max_width + 1, (1,), generator=generator))
+    start = int(torch.randint(length - width + 1, (1,), generator=generator))
+    return start, start + width

@@ -1,0 +1,147 @@
+"""Log mel filter banks in Kaldi's convention."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torchaudio.compliance.kaldi as kaldi
+
+from moeasr.errors import InputError
+
+SAMPLE_SCALE = 32768.0  # Kaldi's filter banks see 16-bit integers, not [-1, 1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FbankConfig:
+    """How filter banks are computed. Stored in checkpoints, so that decoding cannot differ.
+
+    The defaults are those of sherpa-onnx, so that an exported model meets the features it knows.
+    """
+
+    sample_rate_hz: int = 16000
+    """Rate that audio is brought to before the filter banks, Hz."""
+    num_mel_bins: int = 80
+    """Number of filters (F)."""
+    frame_length_ms: float = 25.0
+    """Length of the analysis window, ms."""
+    frame_shift_ms: float = 10.0
+    """Distance of neighbouring windows, ms."""
+    low_freq_hz: float = 20.0
+    """Lower edge of the lowest filter, Hz."""
+    high_freq_hz: float = 7600.0
+    """Upper edge of the highest filter, Hz; 0 or less counts down from half the sample rate."""
+    snip_edges: bool = False
+    """True: only whole windows. False: one frame per shift, the signal mirrored at its ends."""
+    dither: float = 0.0
+    """Standard deviation of the noise added to the samples, on the 16-bit scale; 0 is none."""
+    window_type: Literal["povey", "hamming", "hanning", "blackman", "rectangular"] = "povey"
+    """Shape of the analysis window."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InputError: A value outside its range.
+        """
+        for name in ("sample_rate_hz", "num_mel_bins", "frame_length_ms", "frame_shift_ms"):
+            value = getattr(self, name)
+            if value <= 0:
+                raise InputError(f"`{name}` must be above 0, but is {value}")
+        if self.num_mel_bins < 4:
+            raise InputError(f"`num_mel_bins` must be 4 or more, but is {self.num_mel_bins}")
+        if self.frame_shift_samples < 1 or self.frame_length_samples < 2:
+            raise InputError(
+                f"`frame_shift_ms` {self.frame_shift_ms} and `frame_length_ms` "
+                f"{self.frame_length_ms} must hold at least 1 and 2 samples"
+            )
+        if self.dither < 0:
+            raise InputError(f"`dither` must be 0 or more, but is {self.dither}")
+        half_rate_hz = self.sample_rate_hz / 2
+        high_hz = self.high_freq_hz + (half_rate_hz if self.high_freq_hz <= 0 else 0)
+        if not 0 <= self.low_freq_hz < high_hz <= half_rate_hz:
+            raise InputError(
+                f"`low_freq_hz` {self.low_freq_hz} and `high_freq_hz` {self.high_freq_hz} must be "
+                f"in order, within 0 and half the sample rate ({half_rate_hz:g} Hz)"
+            )
+
+    @property
+    def frame_shift_samples(self) -> int:
+        """Samples from one frame to the next."""
+        return int(self.sample_rate_hz * self.frame_shift_ms * 0.001)
+
+    @property
+    def frame_length_samples(self) -> int:
+        """Samples in a window."""
+        return int(self.sample_rate_hz * self.frame_length_ms * 0.001)
+
+
+def num_fbank_frames(num_samples: int, config: FbankConfig) -> int:
+    """How many frames `compute_fbank` makes of `num_samples` samples."""
+    shift = config.frame_shift_samples
+    if config.snip_edges:
+        if num_samples < config.frame_length_samples:
+            return 0
+        return 1 + (num_samples - config.frame_length_samples) // shift
+    return (num_samples + shift // 2) // shift
+
+
+def compute_fbank(
+    waveform: torch.Tensor, config: FbankConfig, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Log mel filter banks of one utterance.
+
+    Digital silence gives log(float epsilon) = -15.94 in every bin, never infinity.
+
+    Args:
+        waveform: (S,) float samples in [-1, 1] at `config.sample_rate_hz`.
+        config: The settings.
+        generator: Source of the dither. Without one there is none, whatever `config.dither` says,
+            so that recognition gives the same answer twice.
+
+    Returns:
+        (T, F) float32, T = `num_fbank_frames(S, config)`; T may be 0.
+    """
+    num_frames = num_fbank_frames(waveform.numel(), config)
+    if num_frames == 0:
+        return torch.zeros(0, config.num_mel_bins)
+    samples = waveform.to(torch.float32) * SAMPLE_SCALE
+    if generator is not None and config.dither > 0:
+        samples = samples + config.dither * torch.randn(samples.shape, generator=generator)
+    if not config.snip_edges:
+        samples = _mirror_edges(samples, num_frames, config)
+    return kaldi.fbank(
+        samples.unsqueeze(0),
+        sample_frequency=float(config.sample_rate_hz),
+        num_mel_bins=config.num_mel_bins,
+        frame_length=config.frame_length_ms,
+        frame_shift=config.frame_shift_ms,
+        low_freq=config.low_freq_hz,
+        high_freq=config.high_freq_hz,
+        window_type=config.window_type,
+        dither=0.0,
+        snip_edges=True,
+    )
+
+
+def _mirror_edges(samples: torch.Tensor, num_frames: int, config: FbankConfig) -> torch.Tensor:
+    """Extend (S,) samples so that whole windows centred on every frame fit.
+
+    torchaudio's own `snip_edges=False` fails on signals shorter than a window and doubles the
+    length of all others; Kaldi mirrors as often as needed, and so does this.
+    """
+    num_samples = samples.numel()
+    shift, length = config.frame_shift_samples, config.frame_length_samples
+    first = shift // 2 - length // 2
+    last = first + (num_frames - 1) * shift + length
+    left = torch.arange(min(first, 0), 0)
+    right = torch.arange(num_samples, max(last, num_samples))
+    body = samples[max(first, 0) : min(last, num_samples)]
+    return torch.cat(
+        [samples[_mirror(left, num_samples)], body, samples[_mirror(right, num_samples)]]
+    )
+
+
+def _mirror(positions: torch.Tensor, num_samples: int) -> torch.Tensor:
+    """Positions outside 0..S-1 folded back: ... 1 0 | 0 1 ... S-1 | S-1 S-2 ..."""
+    folded = positions.remainder(2 * num_samples)
+    return torch.minimum(folded, 2 * num_samples - 1 - folded)
