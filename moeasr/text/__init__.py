@@ -1,0 +1,1 @@
+"""Symbols: transcripts, units files and the tokenizer between them."""

@@ -1,0 +1,115 @@
+"""Text as byte-pair-encoding pieces of a sentencepiece model.
+
+The model is trained without sentencepiece's own rewriting (it would fold full-width letters and
+compatibility characters), so that pieces joined are the text again. A piece that begins with
+U+2581 begins a word.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+
+import sentencepiece
+
+from moeasr.errors import InputError
+from moeasr.text.dictionary import SPECIAL_UNITS, UNK
+from moeasr.text.normalize import SPACE_UNIT
+
+# sentencepiece insists on an unknown piece of its own. It gets this name so that `<unk>` can be an
+# ordinary symbol that is found in transcripts; neither becomes a further unit.
+_MODEL_UNK = "<spm_unk>"
+# Pieces of the model that are no unit beyond the special ones: `<spm_unk>` and `<unk>`.
+_NUM_NON_UNITS = 2
+_MAX_SENTENCE_BYTES = 1 << 24  # the default, 4192, drops longer transcripts without a word
+
+
+class BpeSplitter:
+    """Splits text into pieces and joins them again.
+
+    Args:
+        model: The bytes of a sentencepiece model made by `train_bpe`.
+
+    Raises:
+        InputError: The bytes are no such model.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+            self._processor.encode("a")  # an empty model loads, and fails only here
+        except (RuntimeError, OSError) as error:
+            raise InputError(f"not a sentencepiece model: {_first_line(error)}") from None
+
+    def split(self, text: str) -> list[str]:
+        """The pieces of a clean text; letters unknown to the model come back as themselves."""
+        return self._processor.encode(text, out_type=str)
+
+    def join(self, units: Sequence[str]) -> str:
+        """The text of some pieces, spaces cleaned."""
+        return " ".join("".join(units).replace(SPACE_UNIT, " ").split())
+
+    def symbols(self) -> list[str]:
+        """The pieces that are units."""
+        pieces = (self._processor.id_to_piece(i) for i in range(self._processor.vocab_size()))
+        return [piece for piece in pieces if piece not in (_MODEL_UNK, UNK)]
+
+
+def train_bpe(texts: Iterable[str], vocab_size: int, non_lang_syms: Sequence[str] = ()) -> bytes:
+    """Train a BPE model; the same texts always give the same bytes.
+
+    Args:
+        texts: Clean transcripts.
+        vocab_size: The wished number of lines in units.txt, `<blank> <unk> <sos/eos>` included.
+        non_lang_syms: Symbols that are one piece each.
+
+    Returns:
+        The model file's bytes.
+
+    Raises:
+        InputError: There is no text, or no such vocabulary can be made of it.
+    """
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter([text for text in texts if text]),
+            model_writer=model,
+            model_type="bpe",
+            vocab_size=vocab_size - len(SPECIAL_UNITS) + _NUM_NON_UNITS,
+            character_coverage=1.0,
+            normalization_rule_name="identity",
+            unk_id=0,
+            unk_piece=_MODEL_UNK,
+            bos_id=-1,
+            eos_id=-1,
+            pad_id=-1,
+            user_defined_symbols=[UNK, *non_lang_syms],
+            max_sentence_length=_MAX_SENTENCE_BYTES,
+            num_threads=1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise InputError(_training_fault(str(error), vocab_size)) from None
+    return model.getvalue()
+
+
+def _training_fault(message: str, vocab_size: int) -> str:
+    """sentencepiece's complaint in our counting of units."""
+    offset = len(SPECIAL_UNITS) - _NUM_NON_UNITS
+    too_small = re.search(r"smaller than required_chars\. \d+ vs (\d+)", message)
+    if too_small:
+        least = int(too_small.group(1)) + offset
+        return (
+            f"vocabulary size {vocab_size} is too small: the characters of the text and "
+            f"{' '.join(SPECIAL_UNITS)} alone need {least}"
+        )
+    too_large = re.search(r"set it to a value <= (\d+)", message)
+    if too_large:
+        most = int(too_large.group(1)) + offset
+        return f"vocabulary size {vocab_size} is too large: the text gives at most {most} units"
+    if "sentences_.empty()" in message:
+        return "there is no text to train BPE units on"
+    return f"sentencepiece cannot make {vocab_size} units of the text: {message}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

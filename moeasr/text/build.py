@@ -1,0 +1,81 @@
+"""From transcripts to a tokenizer: which units a corpus gets."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from moeasr.errors import InputError
+from moeasr.text.bpe import BpeSplitter, train_bpe
+from moeasr.text.characters import CharSplitter
+from moeasr.text.dictionary import SPECIAL_UNITS, UNK, build_units
+from moeasr.text.tokenizer import Tokenizer, TokenizerConfig, UnitType
+from moeasr.text.words import WordSplitter
+
+
+@dataclasses.dataclass(frozen=True)
+class Coverage:
+    """How much of some text a tokenizer has units for."""
+
+    num_utts: int
+    """Transcripts, empty ones too."""
+    num_units: int
+    """Running units, unknown ones too."""
+    unknown: Counter[str]
+    """Symbols without a unit, with their counts."""
+
+    @property
+    def percent(self) -> float:
+        """Share of the running units that are known, in percent; 100 for no text."""
+        known = self.num_units - self.unknown.total()
+        return 100.0 * known / self.num_units if self.num_units else 100.0
+
+
+def build_tokenizer(
+    texts: Sequence[str],
+    unit_type: UnitType,
+    vocab_size: int | None = None,
+    non_lang_syms: Sequence[str] = (),
+) -> Tokenizer:
+    """Choose the units of a corpus.
+
+    Args:
+        texts: Clean transcripts of the training set.
+        unit_type: `char`, `bpe` or `word`.
+        vocab_size: Number of units with the three special ones. BPE needs it and makes exactly so
+            many; for characters and words it is an upper bound, the most frequent being kept.
+        non_lang_syms: Symbols that are one unit each. BPE has them all, else those that occur.
+
+    Raises:
+        InputError: There is no text, or the size is missing or impossible.
+    """
+    config = TokenizerConfig(type=unit_type, non_lang_syms=tuple(non_lang_syms))
+    if not any(texts):
+        raise InputError("there is no text to make units of")
+    if vocab_size is not None and vocab_size <= len(SPECIAL_UNITS):
+        raise InputError(
+            f"vocabulary size must be more than {len(SPECIAL_UNITS)}, the number of special units, "
+            f"but is {vocab_size}"
+        )
+    if unit_type == "bpe":
+        if vocab_size is None:
+            raise InputError("units of type 'bpe' need a vocabulary size")
+        model = train_bpe(texts, vocab_size, non_lang_syms)
+        return Tokenizer(config, build_units(BpeSplitter(model).symbols()), model)
+    splitter = CharSplitter(non_lang_syms) if unit_type == "char" else WordSplitter()
+    counts = Counter(symbol for text in texts for symbol in splitter.split(text))
+    del counts[UNK]  # a special unit already, so it takes no place of the vocabulary
+    kept = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
+    if vocab_size is not None:
+        kept = kept[: vocab_size - len(SPECIAL_UNITS)]
+    return Tokenizer(config, build_units(kept))
+
+
+def measure_coverage(tokenizer: Tokenizer, texts: Iterable[str]) -> Coverage:
+    """Count the running units of `texts` and those that are unknown."""
+    num_utts = num_units = 0
+    unknown: Counter[str] = Counter()
+    for text in texts:
+        num_utts += 1
+        num_units += len(tokenizer.encode(text))
+        unknown.update(tokenizer.unknown(text))
+    return Coverage(num_utts, num_units, unknown)

@@ -1,0 +1,79 @@
+"""Units files: `symbol id` lines that fix which number stands for which unit.
+
+`<blank> 0`, `<unk> 1` and `<sos/eos> 2` come first, then the units in C order, as in WeNet 3:
+
+    <blank> 0
+    <unk> 1
+    <sos/eos> 2
+    A 3
+    B 4
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from moeasr.atomic import atomic_path
+from moeasr.errors import InputError
+from moeasr.text.normalize import SPACE_UNIT, find_fault
+from moeasr.text.transcript import read_lines
+
+BLANK, UNK, SOS_EOS = "<blank>", "<unk>", "<sos/eos>"
+SPECIAL_UNITS = (BLANK, UNK, SOS_EOS)
+BLANK_ID, UNK_ID, SOS_EOS_ID = range(3)
+
+
+def build_units(symbols: Iterable[str]) -> list[str]:
+    """The list of units: the three special ones, then the distinct `symbols` in C order.
+
+    A symbol `<unk>` is the special unit itself: transcripts may mark unknown words so.
+
+    Raises:
+        InputError: `<blank>` or `<sos/eos>` is among the symbols.
+    """
+    distinct = set(symbols) - {UNK}
+    for reserved in (BLANK, SOS_EOS):
+        if reserved in distinct:
+            raise InputError(f"'{reserved}' is reserved and cannot be a unit of the text")
+    # Python compares code points, which for UTF-8 is the byte order that LC_ALL=C sorts by.
+    return [*SPECIAL_UNITS, *sorted(distinct)]
+
+
+def write_units(path: str | Path, units: Sequence[str]) -> None:
+    """Write a units file; it appears only when complete."""
+    with atomic_path(path) as temporary:
+        lines = (f"{unit} {number}\n" for number, unit in enumerate(units))
+        temporary.write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def read_units(path: str | Path) -> list[str]:
+    """Read a units file; the position in the list is the id.
+
+    Raises:
+        InputError: Naming file and line: not `symbol id`, an id out of order, a repeated symbol,
+            or other symbols than `<blank> <unk> <sos/eos>` as the first three.
+    """
+    line_of: dict[str, int] = {}
+    for number, line in read_lines(path):
+        fields = line.split(" ")
+        if len(fields) != 2 or not fields[0] or not fields[1].isdecimal():
+            fault = find_fault(line.replace(SPACE_UNIT, "")) or "must be `symbol id`"
+            raise InputError(f"{path}:{number}: {fault}")
+        symbol, expected = fields[0], number - 1
+        if int(fields[1]) != expected:
+            raise InputError(
+                f"{path}:{number}: the id of '{symbol}' must be {expected}, but is {fields[1]}"
+            )
+        if symbol in line_of:
+            raise InputError(
+                f"{path}:{number}: symbol '{symbol}' stands on line {line_of[symbol]} already"
+            )
+        if expected < len(SPECIAL_UNITS) and symbol != SPECIAL_UNITS[expected]:
+            raise InputError(
+                f"{path}:{number}: the first units must be {' '.join(SPECIAL_UNITS)}, "
+                f"but here is '{symbol}'"
+            )
+        line_of[symbol] = number
+    if len(line_of) < len(SPECIAL_UNITS):
+        missing = SPECIAL_UNITS[len(line_of)]
+        raise InputError(f"units file {path} ends before the unit '{missing}'")
+    return list(line_of)

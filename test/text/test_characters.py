@@ -1,0 +1,40 @@
+"""Characters with whole non-linguistic symbols."""
+
+from pathlib import Path
+
+import pytest
+
+from moeasr.errors import InputError
+from moeasr.text.characters import CharSplitter, read_non_lang_syms
+from moeasr.text.normalize import SPACE_UNIT as SPACE
+
+
+def test_symbols_stay_whole_and_longest_wins() -> None:
+    splitter = CharSplitter(["<n>", "<n><n>", "[laugh]"])
+    text = "a <n><n>b<unk> [laugh] <x>"
+    units = ["a", SPACE, "<n><n>", "b", "<unk>", SPACE, "[laugh]", SPACE, "<", "x", ">"]
+    assert splitter.split(text) == units
+    assert splitter.join(units) == text
+
+
+def test_empty_text_has_no_units() -> None:
+    assert CharSplitter().split("") == []
+    assert CharSplitter().join([]) == ""
+
+
+def test_join_cleans_spaces() -> None:
+    assert CharSplitter().join([SPACE, "a", SPACE, SPACE, "b", SPACE]) == "a b"
+
+
+def test_symbol_file(tmp_path: Path) -> None:
+    path = tmp_path / "syms"
+    path.write_text("<noise>\n[laugh]\n")
+    assert read_non_lang_syms(path) == ["<noise>", "[laugh]"]
+    for content, message in [
+        ("<noise> 3\n", "this one symbol only"),
+        ("<noise>\n<noise>\n", "syms:2"),
+        ("<blank>\n", "reserved"),
+    ]:
+        path.write_text(content)
+        with pytest.raises(InputError, match=message):
+            read_non_lang_syms(path)

@@ -1,0 +1,165 @@
+"""Tokenizers of the three kinds: round trips, unknown symbols, state, directories."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from moeasr import checkpoint
+from moeasr.errors import InputError
+from moeasr.text.build import build_tokenizer, measure_coverage
+from moeasr.text.normalize import SPACE_UNIT as SPACE
+from moeasr.text.normalize import normalize
+from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
+
+TEXTS = [
+    "the cat sat on the mat",
+    "The dog's caf\u00e9 <noise> opened",
+    "",
+    "\uff21\ufb01 \u4f60\u597d",  # sentencepiece's default rules would rewrite these
+    "one <unk> two",
+]
+KINDS = [("char", None), ("bpe", 45), ("word", None)]
+
+
+def make(kind: str, vocab_size: int | None) -> Tokenizer:
+    """A tokenizer of `TEXTS`."""
+    return build_tokenizer(TEXTS, kind, vocab_size, ["<noise>"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "vocab_size"), KINDS)
+def test_round_trip_of_known_and_shuffled_text(kind: str, vocab_size: int | None) -> None:
+    tokenizer = make(kind, vocab_size)
+    words = " ".join(TEXTS).split()
+    generator = random.Random(0)
+    for text in TEXTS + [" ".join(generator.choices(words, k=7)) for _ in range(20)]:
+        ids = tokenizer.encode(f"  {text}\t")
+        assert tokenizer.decode(ids) == normalize(text)
+        assert tokenizer.unknown(text) == []
+        assert 0 not in ids and 2 not in ids
+
+
+def test_char_ids_by_hand() -> None:
+    tokenizer = build_tokenizer(["ab a"], "char")
+    assert tokenizer.units == ["<blank>", "<unk>", "<sos/eos>", "a", "b", SPACE]
+    assert tokenizer.vocab_size == 6
+    assert tokenizer.encode("b  aXa") == [4, 5, 3, 1, 3]
+    assert tokenizer.unknown("b aXaY") == ["X", "Y"]
+    assert tokenizer.decode([4, 5, 3, 1, 3]) == "b a<unk>a"
+
+
+def test_case_is_never_changed() -> None:
+    tokenizer = build_tokenizer(["abc"], "char")
+    assert tokenizer.unknown("Abc") == ["A"]
+
+
+@pytest.mark.parametrize(("kind", "vocab_size"), KINDS)
+def test_unknown_words_become_unk(kind: str, vocab_size: int | None) -> None:
+    tokenizer = make(kind, vocab_size)
+    text = "the \u0416\u0416\u0416 cat"
+    ids = tokenizer.encode(text)
+    assert 1 in ids
+    assert "".join(tokenizer.unknown(text)) == "\u0416\u0416\u0416"
+    decoded = tokenizer.decode(ids).split()
+    assert decoded[0] == "the" and decoded[-1] == "cat"
+    assert set(decoded[1].replace("<unk>", "*")) == {"*"}
+    assert tokenizer.unknown("one <unk>") == []
+
+
+def test_literal_special_words_are_unknown_not_special() -> None:
+    tokenizer = build_tokenizer(["yes no"], "word")
+    assert tokenizer.encode("<blank> yes <sos/eos>") == [1, 4, 1]
+    assert tokenizer.unknown("<blank> yes <sos/eos>") == ["<blank>", "<sos/eos>"]
+
+
+def test_decode_leaves_out_blank_and_eos_and_refuses_foreign_ids() -> None:
+    tokenizer = build_tokenizer(["ab"], "char")
+    assert tokenizer.decode([2, 3, 0, 4, 2]) == "ab"
+    for ids in ([5], [-1]):
+        with pytest.raises(IndexError):
+            tokenizer.decode(ids)
+
+
+@pytest.mark.parametrize(("kind", "vocab_size"), KINDS)
+def test_state_and_directory_rebuild_the_same(
+    kind: str, vocab_size: int | None, tmp_path: Path
+) -> None:
+    tokenizer = make(kind, vocab_size)
+    checkpoint.save(tmp_path / "x.pt", {"tokenizer": tokenizer.state()})
+    tokenizer.save(tmp_path / "lang")
+    from_state = Tokenizer.from_state(checkpoint.load(tmp_path / "x.pt")["tokenizer"])
+    from_dir = Tokenizer.from_dir(tmp_path / "lang")
+    assert (tmp_path / "lang" / "bpe.model").exists() == (kind == "bpe")
+    for other in (from_state, from_dir):
+        assert other.state() == tokenizer.state()
+        assert other.encode("the cat <noise> sat") == tokenizer.encode("the cat <noise> sat")
+
+
+def test_bpe_vocabulary_is_exact_deterministic_and_bounded() -> None:
+    assert make("bpe", 45).vocab_size == 45
+    assert make("bpe", 45).state() == make("bpe", 45).state()
+    with pytest.raises(InputError, match=r"too small.* need (\d+)") as small:
+        make("bpe", 6)
+    least = int(str(small.value).split()[-1])
+    assert make("bpe", least).vocab_size == least
+    with pytest.raises(InputError, match="too small"):
+        make("bpe", least - 1)
+    with pytest.raises(InputError, match=r"too large: the text gives at most (\d+)") as large:
+        make("bpe", 5000)
+    most = int(str(large.value).split()[-2])
+    assert make("bpe", most).vocab_size == most
+    with pytest.raises(InputError, match="need a vocabulary size"):
+        make("bpe", None)
+
+
+def test_long_transcripts_take_part_in_bpe_training() -> None:
+    long_text = "zebra " * 2000  # above sentencepiece's default limit of 4192 bytes
+    tokenizer = build_tokenizer(["a cat", normalize(long_text)], "bpe", 14)
+    assert tokenizer.unknown("zebra") == []
+
+
+def test_vocab_size_keeps_the_most_frequent_and_coverage_tells() -> None:
+    texts = ["b b b c c a a d", "<unk> <unk> <unk> <unk>"]
+    tokenizer = build_tokenizer(texts, "word", 5)
+    assert tokenizer.units[3:] == ["a", "b"]  # a and c tie: C order
+    coverage = measure_coverage(tokenizer, texts)
+    assert (coverage.num_utts, coverage.num_units) == (2, 12)
+    assert coverage.unknown == {"c": 2, "d": 1}
+    assert coverage.percent == 75.0
+
+
+@pytest.mark.parametrize(
+    ("texts", "size", "message"),
+    [(["", ""], None, "no text"), (["a"], 3, "more than 3, the number of special units, but is 3")],
+)
+def test_impossible_dictionaries(texts: list[str], size: int | None, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        build_tokenizer(texts, "char", size)
+
+
+def test_directory_faults_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="tokenizer.yaml does not exist"):
+        Tokenizer.from_dir(tmp_path)
+    make("bpe", 45).save(tmp_path / "a")
+    make("bpe", 44).save(tmp_path / "b")
+    (tmp_path / "a" / "units.txt").write_bytes((tmp_path / "b" / "units.txt").read_bytes())
+    with pytest.raises(InputError, match="do not belong together"):
+        Tokenizer.from_dir(tmp_path / "a")
+    (tmp_path / "b" / "bpe.model").write_bytes(b"junk")
+    with pytest.raises(InputError, match="not a sentencepiece model"):
+        Tokenizer.from_dir(tmp_path / "b")
+    (tmp_path / "b" / "bpe.model").unlink()
+    with pytest.raises(InputError, match="bpe.model does not exist"):
+        Tokenizer.from_dir(tmp_path / "b")
+    (tmp_path / "b" / "tokenizer.yaml").write_text("type: phone\n")
+    with pytest.raises(InputError, match="'type' must be 'char' or 'bpe' or 'word'"):
+        Tokenizer.from_dir(tmp_path / "b")
+
+
+def test_wrong_parts_are_refused() -> None:
+    with pytest.raises(InputError, match="first units"):
+        Tokenizer(TokenizerConfig(type="char"), ["a", "b"])
+    with pytest.raises(InputError, match="do not go together"):
+        Tokenizer(TokenizerConfig(type="char"), ["<blank>", "<unk>", "<sos/eos>"], b"x")
+    with pytest.raises(InputError, match="state must hold"):
+        Tokenizer.from_state({"units": []})

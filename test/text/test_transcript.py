@@ -1,0 +1,52 @@
+"""Reading `text` and `utt2spk`: contents, and the file and line of each fault."""
+
+from pathlib import Path
+
+import pytest
+
+from moeasr.errors import InputError
+from moeasr.text.transcript import read_transcripts, read_utt2spk
+
+
+def test_reads_in_file_order_with_empty_transcripts(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes("b-1 HELLO  caf\u00e9 \na-1\nc-1 x".encode())  # no newline at the end
+    assert list(read_transcripts(path).items()) == [
+        ("b-1", "HELLO caf\u00e9"),
+        ("a-1", ""),
+        ("c-1", "x"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "text is empty"),
+        (b"u1 a\r\nu2 b\r\n", "text:1: carriage return"),
+        (b"u1 a\nu2 b\x00\n", "text:2: control character U\\+0000"),
+        (b"u1 a\n\nu2 b\n", "text:2: the line does not begin"),
+        (b"u1 a\n u2 b\n", "text:2: the line does not begin"),
+        (b"u1 a\nu2 b\nu1 c\n", "text:3: utterance 'u1' stands on line 1 already"),
+        (b"u1 a\nu2 \xff\n", "text:2: not UTF-8 at byte 4 of the line"),
+    ],
+)
+def test_faults_name_file_and_line(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_transcripts(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        read_transcripts(tmp_path / "nowhere")
+
+
+def test_utt2spk_needs_two_fields(tmp_path: Path) -> None:
+    path = tmp_path / "utt2spk"
+    path.write_text("a-1 a\nb-1 b \n")
+    assert read_utt2spk(path) == {"a-1": "a", "b-1": "b"}
+    for line in ("b-1\n", "b-1 b c\n"):
+        path.write_text("a-1 a\n" + line)
+        with pytest.raises(InputError, match="utt2spk:2: must be"):
+            read_utt2spk(path)
