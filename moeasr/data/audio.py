@@ -1,0 +1,280 @@
+"""Audio of one `wav.scp` entry: a file, a pipe, or a place in an archive, as mono float samples."""
+
+import io
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import BinaryIO
+
+import kaldiio
+import numpy as np
+import soundfile
+import torch
+import torchaudio.functional
+
+from moeasr.errors import InputError
+from moeasr.features.augment import RESAMPLE_FILTER_WIDTH, perturb_speed
+
+MAX_OVERSHOOT_SEC = 0.5
+"""A segment may end this much after its recording, as in Kaldi's extract-segments."""
+
+STREAM_BYTES = 0x7FFF0000
+"""A WAV header that promises this much or more was written by a program that could not seek back
+to fill in the length (sox and ffmpeg into a pipe): the promise is no promise."""
+
+UNKNOWN_FRAMES = 2**62
+"""libsndfile reports 2^63 - 1 frames for a FLAC stream that was written into a pipe."""
+
+HEAD_BYTES = 1024  # a SPHERE header
+
+_SPEED_PIPE = re.compile(
+    r"(?:(?P<command>.*\S)\s*\|\s*)?python3? -m moeasr\.bin\.perturb_speed "
+    r"(?P<factor>\d+\.?\d*|\.\d+) (?P<source>\S.*?)\s*\|",
+    re.DOTALL,
+)
+# what the shell passes on as one word with nothing to expand: 'quoted', an escaped quote, or plain
+_ONE_WORD = re.compile(r"""(?:'[^']*'|\\'|"'"|[\w@%+=:,./-])+""")
+
+
+def read_audio(
+    entry: str,
+    sample_rate_hz: int | None,
+    start_sec: float | None = None,
+    end_sec: float | None = None,
+) -> tuple[torch.Tensor, int]:
+    """Read audio, mix its channels down to their mean, and bring it to a sample rate.
+
+    Args:
+        entry: A path (WAV, FLAC, NIST SPHERE in PCM, whatever else libsndfile knows), a
+            `command |` for the shell, or `file.ark:offset`.
+        sample_rate_hz: The rate to resample to, Hz; None keeps the file's own.
+        start_sec: Where to begin, seconds; None is the beginning.
+        end_sec: Where to end, seconds; None or below 0 is the end. It may lie up to
+            MAX_OVERSHOOT_SEC after the end of the recording.
+
+    Returns:
+        (S,) float32 samples in [-1, 1], S > 0, and their rate in Hz.
+
+    Raises:
+        InputError: Naming the entry, if it is missing, empty, cut short or not audio, if its
+            command fails, or if the segment lies outside of it.
+    """
+    waveform, rate_hz = RecordingReader().read(entry, start_sec, end_sec)
+    return resample(waveform, rate_hz, sample_rate_hz)
+
+
+class RecordingReader:
+    """Reads one segment after the other, at the rate of its recording.
+
+    Files are sought in; a pipe or archive entry must be decoded whole, and the last one is kept, so
+    that the next segment of the same recording costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._entry: str | None = None
+        self._recording: tuple[torch.Tensor, int] | None = None
+
+    def read(
+        self, entry: str, start_sec: float | None = None, end_sec: float | None = None
+    ) -> tuple[torch.Tensor, int]:
+        """As `read_audio` without resampling."""
+        entry = entry.strip()
+        place = None if entry.endswith("|") else _archive_place(entry)
+        if place is None and not entry.endswith("|"):
+            return _read_file(entry, start_sec, end_sec)
+        if self._recording is None or entry != self._entry:
+            self._recording = None  # let go of the old one before the new one is decoded
+            self._recording = _read_pipe(entry) if place is None else _read_archive(*place, entry)
+            self._entry = entry
+        waveform, rate_hz = self._recording
+        start, end = _sample_range(waveform.numel(), rate_hz, start_sec, end_sec, entry)
+        return waveform[start:end], rate_hz
+
+
+def read_audio_bytes(content: bytes, name: str) -> tuple[torch.Tensor, int]:
+    """Decode a whole audio file that is already in memory (standard input, a request's body).
+
+    Args:
+        content: The file's bytes.
+        name: What to call it in messages.
+
+    Returns:
+        (S,) float32 mono samples, S > 0, and their rate in Hz.
+
+    Raises:
+        InputError: It is empty, cut short, or not audio.
+    """
+    return _decode(io.BytesIO(content), content[:HEAD_BYTES], name, None, None)
+
+
+def resample(
+    waveform: torch.Tensor, rate_hz: int, sample_rate_hz: int | None
+) -> tuple[torch.Tensor, int]:
+    """(S,) samples at `rate_hz` brought to `sample_rate_hz` (None: left as they are)."""
+    if sample_rate_hz is None or rate_hz == sample_rate_hz:
+        return waveform, rate_hz
+    waveform = torchaudio.functional.resample(
+        waveform, rate_hz, sample_rate_hz, lowpass_filter_width=RESAMPLE_FILTER_WIDTH
+    )
+    return waveform, sample_rate_hz
+
+
+def _sample_range(
+    num_samples: int, rate_hz: int, start_sec: float | None, end_sec: float | None, name: str
+) -> tuple[int, int]:
+    if num_samples == 0:
+        raise InputError(f"{name} holds no samples")
+    duration_sec = num_samples / rate_hz
+    start = 0 if start_sec is None else round(start_sec * rate_hz)
+    end = num_samples
+    if end_sec is not None and end_sec >= 0:
+        if end_sec > duration_sec + MAX_OVERSHOOT_SEC:
+            raise InputError(
+                f"the segment ends at {end_sec:g} s, but {name} is only {duration_sec:.2f} s long"
+            )
+        end = min(end, round(end_sec * rate_hz))
+    if not 0 <= start < end:
+        raise InputError(
+            f"no audio between {start_sec or 0:g} s and "
+            f"{'the end' if end_sec is None or end_sec < 0 else f'{end_sec:g} s'} of {name}, "
+            f"which is {duration_sec:.2f} s long"
+        )
+    return start, end
+
+
+def _read_file(
+    path: str, start_sec: float | None, end_sec: float | None
+) -> tuple[torch.Tensor, int]:
+    if not Path(path).is_file():
+        raise InputError(f"audio file {path} does not exist")
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"audio file {path} cannot be read: {error.strerror or error}") from None
+    return _decode(path, head, f"audio file {path}", start_sec, end_sec)
+
+
+def _decode(
+    source: str | BinaryIO, head: bytes, name: str, start_sec: float | None, end_sec: float | None
+) -> tuple[torch.Tensor, int]:
+    """Decode what libsndfile can; only the segment is read.
+
+    Args:
+        source: A path or a seekable stream.
+        head: Its first HEAD_BYTES.
+        name: What to call it in messages.
+        start_sec: As in `read_audio`.
+        end_sec: As in `read_audio`.
+    """
+    if not head:
+        raise InputError(f"{name} is empty (0 bytes), not audio")
+    if head.startswith(b"NIST_1A") and b"embedded-shorten" in head:
+        # libsndfile would call such files (old LDC discs) merely malformed
+        raise InputError(
+            f"{name} is SPHERE compressed with Shorten, which cannot be read here: "
+            "turn it into WAV with NIST's sph2pipe"
+        )
+    try:
+        with soundfile.SoundFile(source) as audio:
+            _refuse_cut_short(audio, head, name)
+            rate_hz = audio.samplerate
+            start, end = _sample_range(audio.frames, rate_hz, start_sec, end_sec, name)
+            audio.seek(start)
+            samples = audio.read(end - start, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.rstrip(".").removeprefix("Error : ")
+        raise InputError(f"{name} cannot be decoded: damaged, or not audio ({reason})") from None
+    if len(samples) < end - start:
+        raise InputError(f"{name} is cut short: samples end after {len(samples)} of {end - start}")
+    return _mono(samples), rate_hz
+
+
+def _mono(samples: np.ndarray) -> torch.Tensor:
+    """(S, C) float32 samples to the (S,) mean of their channels."""
+    if samples.shape[1] == 1:
+        return torch.from_numpy(samples[:, 0])
+    return torch.from_numpy(samples.mean(axis=1, dtype=np.float32))
+
+
+def _refuse_cut_short(audio: soundfile.SoundFile, head: bytes, name: str) -> None:
+    """Compare what the header promises with what is there.
+
+    libsndfile silently reads what is left of a cut WAV or SPHERE file, and training would then
+    learn a whole transcript on half of its audio.
+    """
+    if audio.frames >= UNKNOWN_FRAMES:
+        raise InputError(f"{name} does not say how long it is: encode it into a file, not a pipe")
+    if audio.format == "NIST":
+        found = re.search(rb"sample_count -i (\d+)", head)
+        promised, there, unit = int(found[1]) if found else 0, audio.frames, "samples"
+    else:
+        # libsndfile's log has `data : 32000 (should be 15978)` when the chunk outruns the file
+        found = re.search(r"^data : (\d+) \(should be (\d+)\)", audio.extra_info, re.MULTILINE)
+        promised, there = (int(found[1]), int(found[2])) if found else (0, 0)
+        unit = "bytes"
+        if promised >= STREAM_BYTES:
+            return
+    if promised > there:
+        raise InputError(
+            f"{name} is cut short: its header promises {promised} {unit}, but {there} are there"
+        )
+
+
+def _read_pipe(entry: str) -> tuple[torch.Tensor, int]:
+    """Run `command |`, or do in this process what our own speed perturbation would print."""
+    found = _SPEED_PIPE.fullmatch(entry)
+    if found is not None:
+        source = _speed_source(found["command"], found["source"])
+        if source is not None:
+            waveform, rate_hz = read_audio(source, None)
+            return perturb_speed(waveform, rate_hz, float(found["factor"])), rate_hz
+    command = entry[:-1].strip()
+    # pipefail: the exit status of the last command alone would hide a failing first one
+    finished = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)
+    if finished.returncode != 0:
+        lines = finished.stderr.decode(errors="replace").strip().splitlines()
+        reason = f" ({lines[-1]})" if lines else ""
+        raise InputError(f"command `{command}` failed with status {finished.returncode}{reason}")
+    return read_audio_bytes(finished.stdout, f"output of `{command}`")
+
+
+def _speed_source(command: str | None, source: str) -> str | None:
+    """The entry that a speed perturbation reads; None if only the shell can tell."""
+    if command is not None:
+        return f"{command} |" if source == "-" else None
+    if source == "-" or not _ONE_WORD.fullmatch(source):
+        return None
+    return shlex.split(source)[0]
+
+
+def _archive_place(entry: str) -> tuple[str, int] | None:
+    """(archive, offset) of `file.ark:offset`; None for the name of a file."""
+    archive, colon, offset = entry.rpartition(":")
+    if not colon or not offset.isdigit() or Path(entry).is_file():
+        return None
+    return archive, int(offset)
+
+
+def _read_archive(archive: str, offset: int, entry: str) -> tuple[torch.Tensor, int]:
+    if not Path(archive).is_file():
+        raise InputError(f"audio archive {archive} does not exist")
+    with open(archive, "rb") as handle:
+        handle.seek(offset)
+        head = handle.read(8)
+        if head.startswith(b"RIFF"):
+            size = int.from_bytes(head[4:8], "little")
+            return read_audio_bytes(head + handle.read(size), f"archive entry {entry}")
+    try:
+        content = kaldiio.load_mat(entry)
+    except Exception as error:  # kaldiio has no errors of its own: whatever its parsers stumble on
+        raise InputError(
+            f"archive entry {entry} cannot be read: {str(error) or type(error).__name__}"
+        ) from None
+    if not isinstance(content, tuple) or not np.size(content[1]):
+        raise InputError(f"archive entry {entry} is not audio, or holds no samples")
+    rate_hz, samples = content
+    if np.issubdtype(samples.dtype, np.integer):
+        samples = samples / -float(np.iinfo(samples.dtype).min)
+    return _mono(np.atleast_2d(samples.astype(np.float32).T).T), int(rate_hz)

@@ -1,0 +1,141 @@
+"""A Kaldi data directory: its tables, read strictly, so that a fault is named by file and line."""
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from moeasr.errors import InputError
+
+Value = TypeVar("Value", int, float)
+SPACES = " \t"  # what separates fields; other Unicode spaces belong to the text
+
+
+class Segment(NamedTuple):
+    """Where an utterance lies in its recording."""
+
+    recording: str
+    start_sec: float
+    end_sec: float
+
+
+def read_table(path: str | Path) -> dict[str, str]:
+    """Read a file of `key value...` lines.
+
+    Args:
+        path: A table such as wav.scp or text, UTF-8.
+
+    Returns:
+        key -> rest of the line without spaces at its ends ("" if there is none), in file order.
+
+    Raises:
+        InputError: The file is missing, or a line is empty, repeats a key, holds a carriage
+            return or is not UTF-8. The message names file and line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    table: dict[str, str] = {}
+    with open(path, "rb") as lines:
+        for number, raw in enumerate(lines, start=1):
+            where = f"{path}, line {number}"
+            try:
+                line = raw.decode("utf-8").strip(SPACES + "\n")
+            except UnicodeDecodeError as error:
+                raise InputError(f"{where}: not valid UTF-8 ({error.reason})") from None
+            if "\r" in line:
+                raise InputError(f"{where}: has a carriage return (DOS line end); remove it")
+            if line.startswith("\ufeff"):
+                raise InputError(f"{where}: begins with a byte order mark; remove it")
+            fields = re.split(r"[ \t]+", line, maxsplit=1)
+            if not fields[0]:
+                raise InputError(f"{where}: is empty")
+            if fields[0] in table:
+                raise InputError(f"{where}: '{fields[0]}' occurs a second time")
+            table[fields[0]] = fields[1] if len(fields) == 2 else ""
+    return table
+
+
+class DataDir:
+    """The tables of a data directory, each read when it is first asked for.
+
+    Args:
+        path: A directory with wav.scp, text, utt2spk ... as Kaldi lays them out.
+
+    Raises:
+        InputError: There is no such directory; or, on access, a table is missing or malformed.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise InputError(f"{path}: no such directory")
+
+    def has(self, name: str) -> bool:
+        """Whether the directory holds a file of this name."""
+        return (self.path / name).is_file()
+
+    @cached_property
+    def wav(self) -> dict[str, str]:
+        """wav.scp: recording (or utterance) -> path, `command |` or `file.ark:offset`."""
+        return read_table(self.path / "wav.scp")
+
+    @cached_property
+    def text(self) -> dict[str, str]:
+        """text: utterance -> transcription."""
+        return read_table(self.path / "text")
+
+    @cached_property
+    def utt2spk(self) -> dict[str, str]:
+        """utt2spk: utterance -> speaker."""
+        return read_table(self.path / "utt2spk")
+
+    @cached_property
+    def feats(self) -> dict[str, str]:
+        """feats.scp: utterance -> `file.ark:offset`."""
+        return read_table(self.path / "feats.scp")
+
+    @cached_property
+    def num_frames(self) -> dict[str, int]:
+        """utt2num_frames: utterance -> number of feature frames."""
+        return self._numbers("utt2num_frames", int)
+
+    @cached_property
+    def utt2dur(self) -> dict[str, float]:
+        """utt2dur: utterance -> seconds."""
+        return self._numbers("utt2dur", float)
+
+    @cached_property
+    def segments(self) -> dict[str, Segment]:
+        """segments: utterance -> its part of a recording; empty if there is no such file."""
+        if not self.has("segments"):
+            return {}
+        return {
+            utt: self._segment(utt, line)
+            for utt, line in read_table(self.path / "segments").items()
+        }
+
+    def _segment(self, utt: str, line: str) -> Segment:
+        try:
+            recording, start, end = line.split()
+            segment = Segment(recording, float(start), float(end))
+        except ValueError:
+            segment = None
+        if segment is None or not 0 <= segment.start_sec < segment.end_sec:
+            raise InputError(
+                f"{self.path / 'segments'}: bad line '{utt} {line}' (must be: utterance recording "
+                "start end, in seconds, start before end)"
+            )
+        return segment
+
+    def _numbers(self, name: str, kind: Callable[[str], Value]) -> dict[str, Value]:
+        numbers = {}
+        for utt, value in read_table(self.path / name).items():
+            try:
+                numbers[utt] = kind(value)
+            except ValueError:
+                raise InputError(
+                    f"{self.path / name}: '{value}' of utterance {utt} is not a number"
+                ) from None
+        return numbers

@@ -1,0 +1,116 @@
+"""Open the audio of a data directory and name every utterance that training could not use."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from moeasr.data.datadir import DataDir, Segment
+from moeasr.data.kaldi.probe import AudioInfo, probe_audio
+from moeasr.errors import InputError
+
+FRAME_SHIFT_SEC = 0.01
+SUBSAMPLING = 4
+"""Frames of features per frame of CTC."""
+OVERSHOOT_SEC = 0.5
+"""How far a segment may reach beyond its recording, as in Kaldi's extract-segments."""
+LAST_SEC = 0.01
+NUM_THREADS = 8
+
+
+def min_ctc_frames(text: str) -> int:
+    """Frames that CTC needs for a text in characters: a blank parts every two equal neighbours."""
+    return len(text) + sum(left == right for left, right in zip(text, text[1:]))
+
+
+def _probe(entry: str) -> AudioInfo | str:
+    """The audio's properties, or what is wrong with it."""
+    from moeasr.data.audio import RecordingReader  # with torch, which other checks do without
+
+    try:
+        if entry.endswith("|"):
+            waveform, rate_hz = RecordingReader().read(entry)
+            return AudioInfo(rate_hz, waveform.numel())
+        info = probe_audio(entry)
+        # Decoding the end is enough to see that a file is cut short.
+        RecordingReader().read(entry, start_sec=max(0.0, info.duration_sec - LAST_SEC))
+        return info
+    except InputError as error:
+        return str(error)
+
+
+def _segment_fault(segment: Segment, duration_sec: float) -> str | None:
+    if segment.start_sec >= duration_sec or segment.end_sec > duration_sec + OVERSHOOT_SEC:
+        return (
+            f"its segment {segment.start_sec:g}..{segment.end_sec:g} s exceeds recording "
+            f"{segment.recording} of {duration_sec:.2f} s"
+        )
+    return None
+
+
+def _text_fault(text: str, num_frames: int) -> str | None:
+    needed, given = min_ctc_frames(text), num_frames // SUBSAMPLING
+    if needed > given:
+        return f"its text needs {needed} frames under CTC, but its audio gives {given}"
+    return None
+
+
+def audio_faults(data: DataDir, sample_rate_hz: int | None = None) -> dict[str, str]:
+    """Find utterances with missing, empty, truncated or differing audio, or too much text.
+
+    Args:
+        data: A data directory that is valid otherwise.
+        sample_rate_hz: The rate that all audio must have; that of most recordings by default.
+
+    Returns:
+        Utterance -> what is wrong with it, for the utterances with a fault.
+    """
+    recordings, segments = data.wav, data.segments
+    with ThreadPoolExecutor(NUM_THREADS) as pool:
+        infos = dict(zip(recordings, pool.map(_probe, recordings.values())))
+    rates = Counter(info.sample_rate_hz for info in infos.values() if isinstance(info, AudioInfo))
+    if sample_rate_hz is None and rates:
+        sample_rate_hz = rates.most_common(1)[0][0]
+    num_frames = data.num_frames if data.has("utt2num_frames") else {}
+    texts = data.text if data.has("text") else {}
+    faults: dict[str, str] = {}
+    for utt in data.utt2spk:
+        segment = segments.get(utt)
+        info = infos.get(segment.recording if segment else utt)
+        if not isinstance(info, AudioInfo):
+            faults[utt] = info or "it has no audio in wav.scp"
+            continue
+        duration_sec = segment.end_sec - segment.start_sec if segment else info.duration_sec
+        fault = _segment_fault(segment, info.duration_sec) if segment else None
+        if fault is None and info.sample_rate_hz != sample_rate_hz:
+            fault = f"its rate is {info.sample_rate_hz} Hz, not {sample_rate_hz} Hz"
+        if fault is None and utt in texts:
+            frames = num_frames.get(utt, round(duration_sec / FRAME_SHIFT_SEC))
+            fault = _text_fault(texts[utt], frames)
+        if fault is not None:
+            faults[utt] = fault
+    return faults
+
+
+def check_audio(path: Path, sample_rate_hz: int | None = None) -> int:
+    """Check the audio of a data directory.
+
+    Args:
+        path: The directory.
+        sample_rate_hz: The rate that all audio must have; that of most recordings by default.
+
+    Returns:
+        The number of utterances, all of them good.
+
+    Raises:
+        InputError: Some are not; names each of them with its fault.
+    """
+    data = DataDir(path)
+    if not data.has("wav.scp"):
+        raise InputError(f"no such file {path / 'wav.scp'} (--check-audio needs it)")
+    faults = audio_faults(data, sample_rate_hz)
+    if faults:
+        listed = "\n".join(f"utterance {utt}: {fault}" for utt, fault in faults.items())
+        raise InputError(
+            f"{len(faults)} of {len(data.utt2spk)} utterances have bad audio:\n{listed}"
+        )
+    return len(data.utt2spk)

@@ -1,0 +1,126 @@
+"""Merge data directories into one: combine_data.sh."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from moeasr.data.kaldi.durations import write_utt2dur
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import (
+    Lines,
+    key,
+    read_lines,
+    read_utt2spk,
+    rest,
+    spk2utt_of,
+    write_lines,
+)
+from moeasr.errors import InputError
+
+MERGED = (
+    "utt2spk",
+    "utt2lang",
+    "utt2dur",
+    "utt2num_frames",
+    "reco2dur",
+    "feats.scp",
+    "text",
+    "cmvn.scp",
+    "vad.scp",
+    "reco2file_and_channel",
+    "wav.scp",
+    "spk2gender",
+)
+"""Merged if every source has them; the list, and its order in the messages, are Kaldi's."""
+
+
+def common_frame_shift(sources: Sequence[Path]) -> Path | None:
+    """The first source that has a frame_shift with features; they must all agree.
+
+    Raises:
+        InputError: Two sources differ.
+    """
+    first = None
+    for source in sources:
+        if (source / "feats.scp").is_file() and (source / "frame_shift").is_file():
+            first = first or source
+            if (source / "frame_shift").read_bytes() != (first / "frame_shift").read_bytes():
+                raise InputError(
+                    f"error: different frame_shift in directories {source} and {first}. "
+                    "Cannot combine features."
+                )
+    return first
+
+
+def make_utt2uniq(source: Path) -> Lines:
+    """utt2uniq of a source that has none: every utterance stands for itself."""
+    return [utt + b" " + utt for utt, _ in read_utt2spk(source)]
+
+
+def make_segments(source: Path, say: Say) -> Lines:
+    """Segments of a source that has none: every utterance is its whole recording."""
+    say(f"[info]: will generate missing segments for {source}")
+    if not (source / "utt2dur").is_file():
+        write_utt2dur(source, say)
+    return [
+        b" ".join([key(line), key(line), b"0", rest(line)])
+        for line in read_lines(source / "utt2dur")
+    ]
+
+
+def merge(sources: Sequence[Path], name: str, say: Say) -> Lines | None:
+    """Lines of one table in all sources, sorted; None, after saying why, if it is not everywhere.
+
+    utt2uniq and segments are made up where only some sources have them.
+    """
+    present = [(source / name).is_file() for source in sources]
+    if not any(present):
+        say(f"[info]: not combining {name} as it does not exist")
+        return None
+    if not all(present) and name not in ("utt2uniq", "segments"):
+        say(f"[info]: **not combining {name} as it does not exist everywhere**")
+        return None
+    lines = []
+    for source, exists in zip(sources, present):
+        if exists:
+            lines += read_lines(source / name)
+        elif name == "segments":
+            lines += make_segments(source, say)
+        else:
+            lines += make_utt2uniq(source)
+    say(f"combined {name}")
+    return sorted(lines, key=lambda line: (key(line), line))
+
+
+def combine_data(
+    target: Path, sources: Sequence[Path], extra_files: Sequence[str], say: Say
+) -> None:
+    """Merge data directories; whatever the target held is removed.
+
+    Args:
+        target: The merged directory.
+        sources: Data directories.
+        extra_files: Names of more tables to merge.
+        say: Receives what is merged and what is not.
+
+    Raises:
+        InputError: A source has no utt2spk or is the target itself, or frame shifts differ.
+    """
+    for source in sources:
+        if not (source / "utt2spk").is_file():
+            raise InputError(f"no such file {source / 'utt2spk'}")
+        if target.resolve() == source.resolve():
+            raise InputError(f"the destination is one of the sources: {target}")
+    frame_shift = common_frame_shift(sources)
+    extra_files = [name for name in extra_files if name not in ("utt2uniq", "segments", *MERGED)]
+    merged = {
+        name: merge(sources, name, say) for name in ("utt2uniq", "segments", *MERGED, *extra_files)
+    }
+    if target.exists():
+        shutil.rmtree(target)
+    for name, lines in merged.items():
+        if lines is not None:
+            write_lines(target / name, lines)
+    write_lines(target / "spk2utt", spk2utt_of(read_utt2spk(target)))
+    if frame_shift:
+        shutil.copyfile(frame_shift / "frame_shift", target / "frame_shift")

@@ -1,0 +1,57 @@
+"""Copy a data directory, perhaps with a prefix or suffix on its ids: copy_data_dir.sh."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from moeasr.data.kaldi.derive import move_stale, require_source, write_renamed, write_utt2uniq
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import BY_RECORDING, BY_SPEAKER, BY_UTTERANCE, WHOLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affixes:
+    """What is put around the ids."""
+
+    spk_prefix: str = ""
+    utt_prefix: str = ""
+    spk_suffix: str = ""
+    utt_suffix: str = ""
+
+
+def copy_data_dir(source: Path, target: Path, affixes: Affixes, say: Say) -> None:
+    """Copy a data directory under new utterance and speaker ids; recording ids stay.
+
+    Without segments the recordings are the utterances, so their ids change, too. Where the ids of
+    utterances change, utt2uniq tells the old ones.
+
+    Args:
+        source: A data directory.
+        target: The copy; known files in it that the source lacks move to its .backup.
+        affixes: What is put around the ids.
+        say: Receives what is done.
+
+    Raises:
+        InputError: The source has no utt2spk, or both directories are the same.
+    """
+    require_source(source, target)
+    utt_prefix, utt_suffix = affixes.utt_prefix.encode(), affixes.utt_suffix.encode()
+    spk_prefix, spk_suffix = affixes.spk_prefix.encode(), affixes.spk_suffix.encode()
+
+    def new_utt(utt: bytes) -> bytes:
+        return utt_prefix + utt + utt_suffix
+
+    def new_spk(speaker: bytes) -> bytes:
+        return spk_prefix + speaker + spk_suffix
+
+    names = [name for name in (*BY_UTTERANCE, *BY_SPEAKER, *BY_RECORDING) if name != "utt2uniq"]
+    written = write_renamed(source, target, names, new_utt, new_spk, lambda recording: recording)
+    if utt_prefix or utt_suffix or (source / "utt2uniq").is_file():
+        write_utt2uniq(source, target, new_utt)
+        written.append("utt2uniq")
+    for name in WHOLE:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+            written.append(name)
+    say(f"copied data from {source} to {target}")
+    move_stale(source, target, written, say)

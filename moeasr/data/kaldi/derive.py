@@ -1,0 +1,177 @@
+"""Write a data directory that is derived from another: the whole, a part, or renamed."""
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import (
+    BY_RECORDING,
+    BY_SPEAKER,
+    BY_UTTERANCE,
+    WHOLE,
+    Lines,
+    key,
+    read_lines,
+    rename,
+    rest,
+    segment_recordings,
+    show,
+    spk2utt_of,
+    write_lines,
+)
+from moeasr.errors import InputError
+
+KNOWN = ("utt2spk", "spk2utt", *BY_UTTERANCE, *BY_SPEAKER, *BY_RECORDING, *WHOLE)
+Pairs = list[tuple[bytes, bytes]]
+"""(utterance, speaker), in order."""
+
+
+def require_source(source: Path, target: Path) -> None:
+    """Hold source and target of a derivation to existing and differing.
+
+    Raises:
+        InputError: They do not.
+    """
+    if not (source / "utt2spk").is_file():
+        raise InputError(f"no such file {source / 'utt2spk'}")
+    if target.resolve() == source.resolve():
+        raise InputError(f"this script requires <srcdir> and <destdir> to be different: {source}")
+
+
+def move_stale(source: Path, target: Path, written: Iterable[str], say: Say) -> None:
+    """Move known files of the target that this derivation did not write to its .backup.
+
+    They would be left from an earlier run with other data, and contradict the new files.
+    """
+    written = set(written)
+    for name in KNOWN:
+        if (target / name).is_file() and name not in written:
+            backup = target / ".backup"
+            say(
+                f"file {name} exists in dest {target} but not in src {source}.  Moving it to\n"
+                f" ... {backup / name}"
+            )
+            backup.mkdir(exist_ok=True)
+            (target / name).replace(backup / name)
+
+
+class Part(NamedTuple):
+    """Some utterances of a data directory and where they go."""
+
+    target: Path
+    pairs: Pairs
+
+
+def write_parts(source: Path, parts: Sequence[Part]) -> list[str]:
+    """Write parts of a data directory, each with what belongs to its utterances.
+
+    Args:
+        source: A data directory.
+        parts: The parts; a speaker or recording may be in several of them.
+
+    Returns:
+        Names of the files written.
+    """
+    utts = [{utt for utt, _ in part.pairs} for part in parts]
+    speakers = [{speaker for _, speaker in part.pairs} for part in parts]
+    recordings = utts
+    for part in parts:
+        write_lines(part.target / "utt2spk", [utt + b" " + spk for utt, spk in part.pairs])
+        write_lines(part.target / "spk2utt", spk2utt_of(part.pairs))
+    written = ["utt2spk", "spk2utt"]
+    path = source / "segments"
+    if path.is_file():
+        divided = _divide(read_lines(path), utts)
+        recordings = [segment_recordings(lines, path) for lines in divided]
+    wanted = [(BY_UTTERANCE, utts), (BY_SPEAKER, speakers), (BY_RECORDING, recordings)]
+    for names, ids in [*wanted, (("stm",), recordings)]:
+        for name in names:
+            if not (source / name).is_file():
+                continue
+            lines = read_lines(source / name)
+            # The comments of an stm define the categories that sclite scores by.
+            comments = [line for line in lines if line.startswith(b";;")] if name == "stm" else []
+            for part, chosen in zip(parts, _divide(lines, ids)):
+                write_lines(part.target / name, comments + chosen)
+            written.append(name)
+    if (source / "frame_shift").is_file():
+        for part in parts:
+            shutil.copyfile(source / "frame_shift", part.target / "frame_shift")
+        written.append("frame_shift")
+    return written
+
+
+def _divide(lines: Lines, ids: Sequence[set[bytes]]) -> list[Lines]:
+    """The lines whose first field is in each set, found in one pass however many sets there are."""
+    places: dict[bytes, list[int]] = {}
+    for place, names in enumerate(ids):
+        for name in names:
+            places.setdefault(name, []).append(place)
+    divided: list[Lines] = [[] for _ in ids]
+    for line in lines:
+        for place in places.get(key(line), ()):
+            divided[place].append(line)
+    return divided
+
+
+def write_renamed(
+    source: Path,
+    target: Path,
+    names: Iterable[str],
+    new_utt: Callable[[bytes], bytes],
+    new_spk: Callable[[bytes], bytes],
+    new_reco: Callable[[bytes], bytes],
+) -> list[str]:
+    """Copy tables of a data directory under new ids, sorted.
+
+    Args:
+        source: A data directory.
+        target: Where the tables go.
+        names: Which tables to copy, of those that exist, besides utt2spk and spk2utt.
+        new_utt: Utterance -> its new name.
+        new_spk: Speaker -> its new name.
+        new_reco: Recording -> its new name; not used where utterances are recordings.
+
+    Returns:
+        Names of the files written.
+    """
+    has_segments = (source / "segments").is_file()
+    pairs = []
+    for number, line in enumerate(read_lines(source / "utt2spk"), start=1):
+        if len(line.split()) != 2:
+            raise InputError(f"{source / 'utt2spk'}, line {number}: bad line '{show(line)}'")
+        pairs.append((new_utt(key(line)), new_spk(rest(line))))
+    pairs.sort()
+    write_lines(target / "utt2spk", [utt + b" " + speaker for utt, speaker in pairs])
+    write_lines(target / "spk2utt", sorted(spk2utt_of(pairs), key=key))
+    written = ["utt2spk", "spk2utt"]
+    for name in names:
+        if not (source / name).is_file():
+            continue
+        new_name = new_utt
+        if name in BY_SPEAKER:
+            new_name = new_spk
+        elif name in BY_RECORDING and has_segments:
+            new_name = new_reco
+        lines = rename(read_lines(source / name), new_name)
+        if name == "segments":
+            lines = [_rename_recording(line, new_reco) for line in lines]
+        write_lines(target / name, lines)
+        written.append(name)
+    return written
+
+
+def _rename_recording(line: bytes, new_reco: Callable[[bytes], bytes]) -> bytes:
+    utt, recording, *times = line.split()
+    return b" ".join([utt, new_reco(recording), *times])
+
+
+def write_utt2uniq(source: Path, target: Path, new_utt: Callable[[bytes], bytes]) -> None:
+    """Write which original utterance each renamed one comes from."""
+    if (source / "utt2uniq").is_file():
+        write_lines(target / "utt2uniq", rename(read_lines(source / "utt2uniq"), new_utt))
+        return
+    utts = [key(line) for line in read_lines(source / "utt2spk")]
+    write_lines(target / "utt2uniq", sorted(new_utt(utt) + b" " + utt for utt in utts))

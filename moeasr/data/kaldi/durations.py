@@ -1,0 +1,145 @@
+"""Seconds of every utterance and recording: get_utt2dur.sh, without a Kaldi binary."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from moeasr.data.kaldi.probe import probe_audio
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import Lines, key, read_lines, read_map, rest, show, write_lines
+from moeasr.errors import InputError
+
+WINDOW_FRAMES = 1.5
+"""What the last window adds to the frame shifts: (25 ms - 10 ms) / 10 ms."""
+
+
+def seconds(value: float) -> bytes:
+    """A duration as Kaldi's scripts print it, six digits."""
+    return f"{value:.6g}".encode()
+
+
+def _from_segments(path: Path) -> Lines:
+    lines = []
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            utt, _, start, end = line.split()
+            lines.append(utt + b" " + seconds(float(end) - float(start)))
+        except ValueError:
+            raise InputError(f"{path}, line {number}: bad segment '{show(line)}'") from None
+    return lines
+
+
+def _from_frames(data: Path, frame_shift_sec: float) -> Lines:
+    try:
+        if (data / "frame_shift").is_file():
+            frame_shift_sec = float((data / "frame_shift").read_text())
+        frames = read_map(data / "utt2num_frames")
+        return [
+            utt + b" " + seconds((float(count) + WINDOW_FRAMES) * frame_shift_sec)
+            for utt, count in frames.items()
+        ]
+    except ValueError:
+        raise InputError(f"frame_shift or utt2num_frames of {data} holds no number") from None
+
+
+def _from_audio(path: Path, num_threads: int, read_all: bool, say: Say) -> Lines:
+    """Durations of the entries of a wav.scp; those that cannot be read are named and left out."""
+
+    def measure(line: bytes) -> float | str:
+        try:
+            return probe_audio(rest(line).decode("utf-8", "surrogateescape"), read_all).duration_sec
+        except InputError as error:
+            return str(error)
+
+    entries = read_lines(path)
+    lines = []
+    with ThreadPoolExecutor(num_threads) as pool:
+        for line, duration in zip(entries, pool.map(measure, entries)):
+            if isinstance(duration, str):
+                say(f"warning: no duration for {show(key(line))}: {duration}")
+            else:
+                lines.append(key(line) + b" " + seconds(duration))
+    return lines
+
+
+def has_as_many_lines(path: Path, other: Path) -> bool:
+    """Whether a file exists, is not empty and has as many lines as another."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    return len(read_lines(path)) == len(read_lines(other))
+
+
+def _write(path: Path, lines: Lines, expected: Iterable[bytes], say: Say) -> None:
+    """Write durations if at least half of what is expected is there."""
+    num_expected = len(list(expected))
+    if len(lines) != num_expected:
+        say(f"warning: {path} has not as many lines as it should: {len(lines)} != {num_expected}")
+        if num_expected > 2 * len(lines):
+            raise InputError(f"less than half of {path.name} could be found: failing. ({path})")
+    write_lines(path, lines)
+    say(f"computed {path}")
+
+
+def write_utt2dur(
+    data: Path,
+    say: Say,
+    num_threads: int = 4,
+    read_all: bool = False,
+    frame_shift_sec: float = 0.01,
+) -> None:
+    """Write `utt2dur` of a data directory, unless it is there with the expected length.
+
+    From segments, else frame_shift and utt2num_frames, else the headers of the audio, else
+    utt2num_frames alone.
+
+    Args:
+        data: The directory.
+        say: Receives what is done.
+        num_threads: Files opened at the same time.
+        read_all: Count the samples of the audio instead of trusting its headers.
+        frame_shift_sec: For utt2num_frames where there is no `frame_shift`.
+
+    Raises:
+        InputError: There is nothing to tell durations from, or it fails for more than half.
+    """
+    target = data / "utt2dur"
+    utts = read_lines(data / "utt2spk")
+    if has_as_many_lines(target, data / "utt2spk"):
+        say(f"{target} already exists with the expected length.  We won't recompute it.")
+        return
+    if (data / "segments").is_file():
+        say(f"working out {target} from {data / 'segments'}")
+        lines = _from_segments(data / "segments")
+    elif (data / "frame_shift").is_file() and (data / "utt2num_frames").is_file():
+        say(f"computing {target} from {data}/{{frame_shift,utt2num_frames}}.")
+        lines = _from_frames(data, frame_shift_sec)
+    elif (data / "wav.scp").is_file():
+        say("segments file does not exist so getting durations from wave files")
+        lines = _from_audio(data / "wav.scp", num_threads, read_all, say)
+    elif (data / "utt2num_frames").is_file():
+        say("wave file does not exist so getting durations from utt2num_frames")
+        lines = _from_frames(data, frame_shift_sec)
+    else:
+        raise InputError(
+            f"Expected {data}/wav.scp, {data}/segments or {data}/utt2num_frames to exist"
+        )
+    _write(target, lines, utts, say)
+
+
+def write_reco2dur(data: Path, say: Say, num_threads: int = 4) -> None:
+    """Write `reco2dur` of a data directory, unless it is there with the expected length.
+
+    Raises:
+        InputError: There is no wav.scp, or more than half of it cannot be read.
+    """
+    target = data / "reco2dur"
+    recordings = read_lines(data / "wav.scp")
+    if has_as_many_lines(target, data / "wav.scp"):
+        say(f"{target} already exists with the expected length.  We won't recompute it.")
+        return
+    if not (data / "segments").is_file() and has_as_many_lines(data / "utt2dur", data / "utt2spk"):
+        say(f"{data / 'wav.scp'} indexed by utt-id; copying utt2dur to reco2dur")
+        write_lines(target, read_lines(data / "utt2dur"))
+        return
+    say("obtaining durations from recordings")
+    _write(target, _from_audio(data / "wav.scp", num_threads, False, say), recordings, say)

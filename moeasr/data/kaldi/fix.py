@@ -1,0 +1,201 @@
+"""Sort the files of a data directory and keep what all of them have: fix_data_dir.sh."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import (
+    BY_RECORDING,
+    BY_SPEAKER,
+    BY_UTTERANCE,
+    Lines,
+    filter_lines,
+    key,
+    keys,
+    read_lines,
+    segment_recordings,
+    show,
+    spk2utt_of,
+    write_lines,
+)
+from moeasr.errors import InputError
+
+LIMITING = ("feats.scp", "text", "segments", "utt2lang", "utt2dur", "utt2num_frames")
+"""Tables whose lack of an utterance removes it; the others just follow."""
+POSITIVE = ("utt2dur", "utt2num_frames")
+
+
+class DataDirFixer:
+    """Holds all tables of a directory in memory; nothing is written before all is well."""
+
+    def __init__(
+        self, data: Path, utt_extra_files: Sequence[str], spk_extra_files: Sequence[str], say: Say
+    ) -> None:
+        self.data, self.say = data, say
+        self.by_utt = [*BY_UTTERANCE, *utt_extra_files]
+        self.by_spk = [*BY_SPEAKER, *spk_extra_files]
+        self.tables: dict[str, Lines] = {}
+        for name in ["utt2spk", "spk2utt", *self.by_utt, *self.by_spk, *BY_RECORDING]:
+            if (data / name).is_file():
+                self.tables[name] = self._sorted(name, read_lines(data / name))
+
+    def _sorted(self, name: str, lines: Lines) -> Lines:
+        """Sort by first field; of lines with the same one, the first stays. Drops empty lines."""
+        unique: dict[bytes, bytes] = {}
+        for line in lines:
+            unique.setdefault(key(line), line)
+        unique.pop(b"", None)
+        ordered = [unique[name] for name in sorted(unique)]
+        if ordered != lines:
+            self.say(f"file {self.data / name} is not in sorted order or not unique, sorting it")
+        return ordered
+
+    @property
+    def utt2spk(self) -> dict[bytes, bytes]:
+        """Utterance -> speaker, in the order of the file."""
+        pairs = {}
+        for line in self.tables["utt2spk"]:
+            fields = line.split()
+            if len(fields) != 2:
+                raise InputError(f"{self.data / 'utt2spk'}: has a bad line '{show(line)}'")
+            pairs[fields[0]] = fields[1]
+        return pairs
+
+    def _filter(self, name: str, wanted: set[bytes], reason: str) -> None:
+        """Keep the lines of a table, if it is there, whose first field is wanted."""
+        lines = self.tables.get(name)
+        if lines is None:
+            return
+        self.tables[name] = filter_lines(lines, wanted)
+        if len(self.tables[name]) != len(lines):
+            self.say(
+                f"filtered {self.data / name} from {len(lines)} to {len(self.tables[name])} "
+                f"lines based on filter {reason}."
+            )
+
+    def filter_recordings(self) -> None:
+        """With segments: keep the recordings that both it and wav.scp have."""
+        segments = self.tables.get("segments")
+        if segments is None:
+            return
+        path = self.data / "segments"
+        if "wav.scp" not in self.tables:
+            raise InputError(f"{path} exists but not {self.data / 'wav.scp'}")
+        wanted = segment_recordings(segments, path) & set(keys(self.tables["wav.scp"]))
+        if not wanted:
+            raise InputError(f"Empty list of recordings (bad file {path})?")
+        kept = [line for line in segments if line.split(None, 2)[1] in wanted]
+        if len(kept) != len(segments):
+            self.say(
+                f"filtered {path} from {len(segments)} to {len(kept)} lines based on filter "
+                f"{self.data / 'wav.scp'}."
+            )
+        self.tables["segments"] = kept
+        for name in BY_RECORDING:
+            self._filter(name, wanted, str(path))
+
+    def filter_speakers(self) -> None:
+        """Keep the speakers that utt2spk, cmvn.scp and spk2gender have."""
+        utt2spk = self.utt2spk
+        wanted = set(utt2spk.values())
+        for name in ("cmvn.scp", "spk2gender"):
+            if name in self.tables:
+                wanted &= set(keys(self.tables[name]))
+        kept = [(utt, speaker) for utt, speaker in utt2spk.items() if speaker in wanted]
+        if len(kept) != len(utt2spk):
+            dropped = len(set(utt2spk.values())) - len(wanted)
+            self.say(f"dropped {dropped} speakers that not all files of {self.data} have")
+        self.tables["utt2spk"] = [utt + b" " + speaker for utt, speaker in kept]
+        self.tables["spk2utt"] = spk2utt_of(kept)
+        for name in self.by_spk:
+            self._filter(name, wanted, "speakers")
+
+    def check_order(self) -> None:
+        """Hold utt2spk to one order for utterances and speakers; only its author can mend it."""
+        pairs = list(self.utt2spk.items())
+        for last, pair in zip(pairs, pairs[1:]):
+            if pair[1] < last[1]:
+                raise InputError(
+                    "utt2spk is not in sorted order when sorted first on speaker-id "
+                    "(fix this by making speaker-ids prefixes of utt-ids) "
+                    f"({self.data / 'utt2spk'}: '{show(last[0] + b' ' + last[1])}' comes before "
+                    f"'{show(pair[0] + b' ' + pair[1])}')"
+                )
+
+    def filter_utterances(self) -> None:
+        """Keep the utterances that all limiting tables have."""
+        before = keys(self.tables["utt2spk"])
+        wanted = set(before)
+        by_utt = ["utt2spk", *self.by_utt]
+        limiting = list(LIMITING)
+        if "segments" not in self.tables:
+            by_utt += BY_RECORDING
+            limiting.append("wav.scp")
+        for name in limiting:
+            lines = self.tables.get(name)
+            if lines is not None:
+                good = filter(_is_positive, lines) if name in POSITIVE else lines
+                wanted &= set(keys(good))
+        if not wanted:
+            raise InputError(f"no utterances remained: not proceeding further. ({self.data})")
+        if len(wanted) == len(before):
+            self.say(f"kept all {len(before)} utterances.")
+        else:
+            self.say(f"kept {len(wanted)} utterances out of {len(before)}")
+        for name in by_utt:
+            if name in self.tables:
+                self.tables[name] = filter_lines(self.tables[name], wanted)
+
+    def write(self) -> None:
+        """Copy the originals to .backup and write what has changed."""
+        backup = self.data / ".backup"
+        backup.mkdir(exist_ok=True)
+        for name, lines in self.tables.items():
+            path = self.data / name
+            new = b"".join(line + b"\n" for line in lines)
+            old = path.read_bytes() if path.is_file() else None
+            if old is not None:
+                shutil.copyfile(path, backup / name)
+            if new != old:  # an unchanged file keeps its date, so nothing is split or made anew
+                write_lines(path, lines)
+        self.say(f"old files are kept in {backup}")
+
+
+def _is_positive(line: bytes) -> bool:
+    fields = line.split()
+    try:
+        return len(fields) == 2 and float(fields[1]) > 0
+    except ValueError:
+        return False
+
+
+def fix_data_dir(
+    data: Path, say: Say, utt_extra_files: Sequence[str] = (), spk_extra_files: Sequence[str] = ()
+) -> None:
+    """Sort and filter the files of a data directory so that all agree.
+
+    utt2spk is what counts, spk2utt is derived from it. The originals are copied to `.backup`.
+
+    Args:
+        data: The directory.
+        say: Receives what is done.
+        utt_extra_files: More files whose first field is an utterance.
+        spk_extra_files: More files whose first field is a speaker.
+
+    Raises:
+        InputError: No utterance remains, utt2spk is missing or malformed, or it cannot be sorted
+            by utterance and speaker at once. No file is changed then.
+    """
+    if not data.is_dir():
+        raise InputError(f"no such directory {data}")
+    if not (data / "utt2spk").is_file():
+        raise InputError(f"no such file {data / 'utt2spk'}")
+    fixer = DataDirFixer(data, utt_extra_files, spk_extra_files, say)
+    fixer.filter_recordings()
+    fixer.filter_speakers()
+    fixer.check_order()
+    fixer.filter_utterances()
+    fixer.filter_speakers()
+    fixer.filter_recordings()
+    fixer.write()

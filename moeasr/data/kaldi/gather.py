@@ -1,0 +1,48 @@
+"""Put the features that parallel jobs made into their data directory: the end of make_fbank.sh."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import Lines, keys, read_lines, show, write_lines
+from moeasr.errors import InputError
+
+MAX_LISTED = 50
+"""Skipped utterances that are named before the rest are only counted."""
+
+
+def gather_feats(data: Path, scps: Sequence[Path], tables: Sequence[str], say: Say) -> None:
+    """Concatenate the jobs' feats.scp, and tables that lie beside them.
+
+    Args:
+        data: The data directory.
+        scps: One index per job, in order.
+        tables: Suffixes of further files: `utt2dur` of `x.1.scp` is `x.1.utt2dur`.
+        say: Receives the utterances without features.
+
+    Raises:
+        InputError: Fewer than 95 % of the utterances have features (Kaldi's rule); nothing has
+            been written then.
+    """
+    feats = _concatenate(scps)
+    utts = keys(read_lines(data / "utt2spk"))
+    made = set(keys(feats))
+    skipped = [utt for utt in utts if utt not in made]
+    if skipped:
+        listed = " ".join(map(show, skipped[:MAX_LISTED]))
+        more = f" and {len(skipped) - MAX_LISTED} more" if len(skipped) > MAX_LISTED else ""
+        say(f"skipped {len(skipped)} of {len(utts)} utterances (the logs say why): {listed}{more}")
+        say(f"consider using utils/fix_data_dir.sh {data}")
+    if len(utts) - len(skipped) < len(utts) - len(utts) // 20:
+        raise InputError(
+            "Less than 95% the features were successfully generated. Probably a serious error. "
+            f"({len(utts) - len(skipped)} of {len(utts)} utterances of {data})"
+        )
+    for table in tables:
+        write_lines(data / table, _concatenate([scp.with_suffix(f".{table}") for scp in scps]))
+    # Last, since it is what tells others that there are features.
+    write_lines(data / "feats.scp", feats)
+
+
+def _concatenate(paths: Sequence[Path]) -> Lines:
+    return [line for path in paths for line in read_lines(path)]

@@ -1,0 +1,121 @@
+"""Change the speed of a data directory's audio on paper: perturb_data_dir_speed.sh.
+
+No sound is touched here. An entry of wav.scp becomes a pipe through `moeasr.bin.perturb_speed`,
+which `moeasr.data.audio` recognises and computes in the same process.
+"""
+
+import shlex
+from pathlib import Path
+
+from moeasr.data.kaldi.derive import move_stale, require_source, write_renamed, write_utt2uniq
+from moeasr.data.kaldi.durations import has_as_many_lines, seconds, write_reco2dur, write_utt2dur
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import Lines, key, read_lines, rest, show, write_lines
+from moeasr.errors import InputError
+
+MIN_SEGMENT_SEC = 0.01
+RENAMED = (
+    "segments",
+    "wav.scp",
+    "reco2file_and_channel",
+    "text",
+    "spk2gender",
+    "utt2lang",
+    "utt2dur",
+    "reco2dur",
+)
+"""What survives a change of speed; features, for one, do not."""
+
+
+def perturbed_entry(entry: str, factor: str) -> str:
+    """The entry of wav.scp that yields the audio of another entry at another speed.
+
+    Args:
+        entry: `path`, `command |` or `file.ark:offset`.
+        factor: Speed, as the user wrote it.
+    """
+    entry = entry.strip()
+    if entry.endswith("|"):
+        return f"{entry} python3 -m moeasr.bin.perturb_speed {factor} - |"
+    return f"python3 -m moeasr.bin.perturb_speed {factor} {shlex.quote(entry)} |"
+
+
+def _perturb_segments(lines: Lines, factor: float, path: Path) -> Lines:
+    """Divide the times, and drop what becomes too short to be a segment."""
+    perturbed = []
+    for line in lines:
+        try:
+            utt, recording, *times = line.split()
+            start_sec, end_sec = (float(time) / factor for time in times)
+        except ValueError:
+            raise InputError(f"{path}: bad line '{show(line)}'") from None
+        if end_sec > start_sec + MIN_SEGMENT_SEC:
+            perturbed.append(utt + b" " + recording + f" {start_sec:.2f} {end_sec:.2f}".encode())
+    return perturbed
+
+
+def _perturb_durations(lines: Lines, factor: float, path: Path) -> Lines:
+    try:
+        return [key(line) + b" " + seconds(float(rest(line)) / factor) for line in lines]
+    except ValueError:
+        raise InputError(f"{path}: holds a duration that is no number") from None
+
+
+def perturb_data_dir_speed(
+    source: Path, target: Path, factor: str, include_spk_prefix: bool, say: Say
+) -> None:
+    """Write a data directory with the audio of another at another speed.
+
+    Args:
+        source: A data directory; utt2dur and reco2dur are added to it if missing.
+        target: The new directory.
+        factor: Speed, a positive number, as the user wrote it (it becomes part of the ids).
+        include_spk_prefix: Ids of utterances, speakers and recordings become `spF-<id>`; if false,
+            those of utterances and recordings become `<id>-spF`, and speakers stay the same.
+        say: Receives what is done.
+
+    Raises:
+        InputError: The factor is no positive number, or the source is incomplete.
+    """
+    try:
+        speed = float(factor)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise InputError(f"the speed factor must be a positive number, but is '{factor}'")
+    require_source(source, target)
+    if not (source / "wav.scp").is_file():
+        raise InputError(f"no such file {source / 'wav.scp'}")
+    # Now, since it would be slow once the audio is a pipe.
+    if not has_as_many_lines(source / "utt2dur", source / "utt2spk"):
+        write_utt2dur(source, say)
+    if not has_as_many_lines(source / "reco2dur", source / "wav.scp"):
+        write_reco2dur(source, say)
+    label = b"sp" + factor.encode()
+    prefix, suffix = (label + b"-", b"") if include_spk_prefix else (b"", b"-" + label)
+
+    def new_id(name: bytes) -> bytes:
+        return prefix + name + suffix
+
+    written = write_renamed(
+        source, target, RENAMED, new_id, lambda speaker: prefix + speaker, new_id
+    )
+    write_utt2uniq(source, target, new_id)
+    _perturb_tables(target, factor, speed)
+    say(f"generated speed-perturbed version of data in {source}, in {target}")
+    move_stale(source, target, [*written, "utt2uniq"], say)
+
+
+def _perturb_tables(target: Path, factor: str, speed: float) -> None:
+    """Adapt the copied tables that speak of audio or time."""
+    lines = []
+    for line in read_lines(target / "wav.scp"):
+        entry = perturbed_entry(rest(line).decode("utf-8", "surrogateescape"), factor)
+        lines.append(key(line) + b" " + entry.encode("utf-8", "surrogateescape"))
+    write_lines(target / "wav.scp", lines)
+    for name in ("utt2dur", "reco2dur"):
+        path = target / name
+        write_lines(path, _perturb_durations(read_lines(path), speed, path))
+    path = target / "segments"
+    if path.is_file():
+        write_lines(path, _perturb_segments(read_lines(path), speed, path))

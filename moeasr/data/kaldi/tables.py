@@ -1,0 +1,148 @@
+"""Tables of a data directory as raw bytes: any encoding passes through, and order is C order.
+
+Python compares bytes as `LC_ALL=C sort` does and `bytes.split` splits at ASCII spaces only, so the
+scripts of utils/ behave the same under every locale and for text in every script.
+"""
+
+from collections.abc import Callable, Container, Iterable
+from pathlib import Path
+
+from moeasr.atomic import atomic_path
+from moeasr.errors import InputError
+
+Lines = list[bytes]  # without their newlines
+
+BY_UTTERANCE = (
+    "feats.scp",
+    "text",
+    "segments",
+    "vad.scp",
+    "utt2lang",
+    "utt2uniq",
+    "utt2dur",
+    "utt2num_frames",
+    "utt2warp",
+)
+BY_SPEAKER = ("cmvn.scp", "spk2gender", "spk2warp")
+BY_RECORDING = ("wav.scp", "reco2file_and_channel", "reco2dur")
+"""Keyed by recording; without a `segments` file every utterance is its own recording."""
+WHOLE = ("frame_shift", "stm", "glm", "ctm")
+"""Files of a data directory that are no tables."""
+
+
+def show(raw: bytes) -> str:
+    """Text for a message; bytes that are no UTF-8 are shown as escapes."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def key(line: bytes) -> bytes:
+    """First field of a line, b"" for an empty line."""
+    return (line.split(None, 1) or [b""])[0]
+
+
+def rest(line: bytes) -> bytes:
+    """The line after its first field and the spaces that follow, inner spaces untouched."""
+    return [*line.split(None, 1), b"", b""][1].rstrip()
+
+
+def keys(lines: Iterable[bytes]) -> Lines:
+    """First field of every line."""
+    return [key(line) for line in lines]
+
+
+def read_lines(path: str | Path) -> Lines:
+    """Read a file's lines.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no such file {path}")
+    lines = path.read_bytes().split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def read_fields(path: str | Path, num_fields: int) -> list[list[bytes]]:
+    """Read a table whose lines have a fixed number of fields.
+
+    Raises:
+        InputError: The file is missing, or a line has another number of fields.
+    """
+    table = []
+    for number, line in enumerate(read_lines(path), start=1):
+        fields = line.split()
+        if len(fields) != num_fields:
+            raise InputError(
+                f"{path}, line {number}: has {len(fields)} fields instead of {num_fields}: "
+                f"'{show(line)}'"
+            )
+        table.append(fields)
+    return table
+
+
+def read_map(path: str | Path) -> dict[bytes, bytes]:
+    """Read a table of two fields per line as a mapping."""
+    return {fields[0]: fields[1] for fields in read_fields(path, 2)}
+
+
+def write_lines(path: str | Path, lines: Iterable[bytes]) -> None:
+    """Write a file that appears only when complete."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def filter_lines(lines: Iterable[bytes], wanted: Container[bytes]) -> Lines:
+    """The lines whose first field is wanted, in their order."""
+    return [line for line in lines if key(line) in wanted]
+
+
+def rename(
+    lines: Iterable[bytes], new_name: Callable[[bytes], bytes], separator: bytes = b" "
+) -> Lines:
+    """Give every line a new first field, keep the rest to the letter, and sort."""
+    return sorted(
+        (new_name(key(line)) + (separator + rest(line) if rest(line) else b"") for line in lines),
+        key=key,
+    )
+
+
+def spk2utt_of(utt2spk: Iterable[tuple[bytes, bytes]]) -> Lines:
+    """Lines of spk2utt from (utterance, speaker) pairs, in the order of first occurrence."""
+    speakers: dict[bytes, Lines] = {}
+    for utt, speaker in utt2spk:
+        speakers.setdefault(speaker, []).append(utt)
+    return [b" ".join([speaker, *utts]) for speaker, utts in speakers.items()]
+
+
+def read_utt2spk(data: Path) -> list[tuple[bytes, bytes]]:
+    """(utterance, speaker) pairs of a data directory, in file order.
+
+    Raises:
+        InputError: There is no utt2spk, or a line has not two fields.
+    """
+    return [(utt, speaker) for utt, speaker in read_fields(data / "utt2spk", 2)]
+
+
+def write_utt2spk(data: Path, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    """Write utt2spk and the spk2utt derived from it, both sorted."""
+    pairs = sorted(pairs)
+    write_lines(data / "utt2spk", [utt + b" " + speaker for utt, speaker in pairs])
+    write_lines(data / "spk2utt", sorted(spk2utt_of(pairs), key=key))
+
+
+def segment_recordings(lines: Iterable[bytes], path: Path) -> set[bytes]:
+    """Recordings that the lines of a segments file name.
+
+    Raises:
+        InputError: A line has no second field.
+    """
+    recordings = set()
+    for number, line in enumerate(lines, start=1):
+        fields = line.split(None, 2)
+        if len(fields) < 2:
+            raise InputError(f"{path}, line {number}: names no recording: '{show(line)}'")
+        recordings.add(fields[1])
+    return recordings

@@ -1,0 +1,54 @@
+"""What the transcriptions of a data directory may hold."""
+
+import re
+import unicodedata
+from pathlib import Path
+
+from moeasr.data.kaldi.tables import Lines, key, show
+from moeasr.errors import InputError
+
+FORBIDDEN_SYMBOL = re.compile(rb"(?<!\w)(<s>|</s>|#0)(?!\w)")
+"""Words with a meaning of their own in the language models of Kaldi; found as by `grep -w`."""
+PLAIN_SPACES = " \t\x1c\x1d\x1e\x1f"  # Python alone takes the last four for spaces
+# Control characters and halves of surrogate pairs. Not: unassigned code points, which may just be
+# newer than this Python's tables, nor format characters, which Persian and the Indic scripts need.
+NON_PRINTABLE = {"Cc", "Cs"}
+
+
+def check_text(path: Path, lines: Lines, allow_non_printable: bool) -> None:
+    """Check the lines of `text`, whatever its script and whatever locales are installed.
+
+    Args:
+        path: The file, for messages.
+        lines: Its lines.
+        allow_non_printable: Accept control characters and lines that are not UTF-8.
+
+    Raises:
+        InputError: It is empty, or a line holds a carriage return, a Unicode space other than
+            space and tab, a non-printable character or a forbidden token.
+    """
+    if not lines:
+        raise InputError(f"ERROR: file '{path}' is empty or does not exist")
+    bad_lines = []
+    for number, raw in enumerate(lines, start=1):
+        where = f"{path}, line {number}: the line for utterance {show(key(raw))}"
+        if b"\r" in raw:
+            raise InputError(f"{where} contains CR (0x0D) character")
+        forbidden = FORBIDDEN_SYMBOL.search(raw)
+        if forbidden:
+            raise InputError(f"Error: {where} contains illegal symbol {show(forbidden[1])}")
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            if not allow_non_printable:
+                raise InputError(f"{where} is not valid UTF-8 (--non-print accepts it)") from None
+            continue
+        if any(char.isspace() and char not in PLAIN_SPACES for char in line):
+            raise InputError(f"{where} contains disallowed Unicode whitespaces")
+        if any(unicodedata.category(c) in NON_PRINTABLE and c != "\t" for c in set(line)):
+            bad_lines.append(number)
+    if bad_lines and not allow_non_printable:
+        raise InputError(
+            f"text contains {len(bad_lines)} lines with non-printable characters "
+            f"({path}, first in line {bad_lines[0]}; --non-print accepts them)"
+        )

@@ -1,0 +1,103 @@
+"""--check-audio: every unusable utterance is named, with its reason."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from moeasr.data.datadir import DataDir
+from moeasr.data.kaldi.check_audio import audio_faults, check_audio, min_ctc_frames
+from moeasr.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("text", "frames"), [("", 0), ("A", 1), ("ABA", 3), ("AA", 3), ("ALL  SEE", 8 + 3)]
+)
+def test_frames_that_ctc_needs(text, frames):
+    """One per character and one blank between two equal neighbours."""
+    assert min_ctc_frames(text) == frames
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write a data directory: utt -> (wav.scp entry, text); audio is noise."""
+
+    def wave(name, num_samples, rate_hz=16000):
+        path = tmp_path / name
+        soundfile.write(path, np.random.default_rng(0).uniform(-1, 1, num_samples), rate_hz)
+        return path
+
+    def write(utts, **files):
+        tables = {
+            "wav.scp": [f"{u} {entry}" for u, (entry, _) in utts.items()],
+            "utt2spk": [f"{u} {u}" for u in utts],
+            "text": [f"{u} {text}" for u, (_, text) in utts.items()],
+            **files,
+        }
+        for name, lines in tables.items():
+            (tmp_path / name).write_text("".join(line + "\n" for line in lines))
+        return DataDir(tmp_path)
+
+    write.wave = wave
+    return write
+
+
+def test_each_fault_is_named(make, tmp_path):
+    """0.16 s are 16 frames of features, 4 of CTC: enough for ABCD, not for ABCC."""
+    good, short = make.wave("go od.wav", 16000), make.wave("short.wav", 2560)
+    cut = make.wave("cut.flac", 32000)
+    cut.write_bytes(cut.read_bytes()[:20000])
+    cut_wav = make.wave("cut.wav", 16000)
+    cut_wav.write_bytes(cut_wav.read_bytes()[:16000])
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "foreign.wav").write_text("hello")
+    utts = {
+        "a-good": (good, "FINE"),
+        "b-fits": (short, "ABCD"),
+        "c-long": (short, "ABCC"),
+        "d-gone": (tmp_path / "gone.wav", "X"),
+        "e-empty": (tmp_path / "empty.wav", "X"),
+        "f-cut": (cut, "X"),
+        "g-cut": (cut_wav, "X"),
+        "h-rate": (make.wave("r.wav", 8000, 8000), "X"),
+        "i-none": (make.wave("none.wav", 0), "X"),
+        "j-foreign": (tmp_path / "foreign.wav", "X"),
+        "k-pipe": (f"cat '{good}' |", "PIPE"),
+        "l-pipe": ("false |", "PIPE"),
+    }
+    faults = audio_faults(make(utts))
+    assert list(faults) == [u for u in utts if u not in ("a-good", "b-fits", "k-pipe")]
+    assert faults["c-long"] == "its text needs 5 frames under CTC, but its audio gives 4"
+    assert faults["h-rate"] == "its rate is 8000 Hz, not 16000 Hz"
+    for utt, name in (("d-gone", "gone"), ("e-empty", "empty"), ("f-cut", "cut"), ("g-cut", "cut")):
+        assert name in faults[utt]
+    with pytest.raises(InputError) as error:
+        check_audio(tmp_path)
+    assert str(error.value).startswith("9 of 12 utterances have bad audio:\nutterance c-long: its")
+
+
+def test_the_rate_may_be_demanded_and_frames_given(make, tmp_path):
+    """Features with a longer shift leave fewer frames than the audio suggests."""
+    audio = make.wave("a.wav", 16000)
+    make({"a": (audio, "ABCD")})
+    assert check_audio(tmp_path) == 1
+    assert check_audio(tmp_path, 16000) == 1
+    with pytest.raises(InputError, match="its rate is 16000 Hz, not 8000 Hz"):
+        check_audio(tmp_path, 8000)
+    make({"a": (audio, "ABCD")}, utt2num_frames=["a 15"])
+    with pytest.raises(InputError, match="needs 4 frames under CTC, but its audio gives 3"):
+        check_audio(tmp_path)
+
+
+def test_segments_must_lie_within_their_recordings(make):
+    """Half a second beyond the end is tolerated, as in Kaldi."""
+    segments = ["u r 0.1 0.5", "v r 0.9 1.4", "w r 0.9 1.6", "x r 1 1.2"]
+    data = make({"u": ("", "A"), "v": ("", "A"), "w": ("", "A"), "x": ("", "A")}, segments=segments)
+    (data.path / "wav.scp").write_text(f"r {make.wave('r.wav', 16000)}\n")
+    faults = audio_faults(DataDir(data.path))
+    assert list(faults) == ["w", "x"]
+    assert faults["w"] == "its segment 0.9..1.6 s exceeds recording r of 1.00 s"
+
+
+def test_there_must_be_audio(tmp_path):
+    with pytest.raises(InputError, match="wav.scp"):
+        check_audio(tmp_path)

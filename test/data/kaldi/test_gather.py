@@ -1,0 +1,54 @@
+"""Features of parallel jobs put together, or refused when too many utterances lack."""
+
+import pytest
+
+from moeasr.data.kaldi.gather import gather_feats
+from moeasr.errors import InputError
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    """Two jobs' files for utterances 0 ... num_made - 1 of `num_utts`."""
+
+    def write(num_utts, num_made):
+        data = tmp_path / "data"
+        data.mkdir(exist_ok=True)
+        (data / "utt2spk").write_text("".join(f"u{n:03d} s\n" for n in range(num_utts)))
+        half = num_made // 2
+        for job, numbers in ((1, range(half)), (2, range(half, num_made))):
+            for suffix, value in (("scp", "x.ark:1"), ("utt2dur", "0.5")):
+                path = tmp_path / f"raw.fbank.{job}.{suffix}"
+                path.write_text("".join(f"u{n:03d} {value}\n" for n in numbers))
+        return data, [tmp_path / f"raw.fbank.{job}.scp" for job in (1, 2)]
+
+    return write
+
+
+@pytest.mark.parametrize("num_made", [40, 38])
+def test_up_to_one_in_twenty_may_lack(jobs, num_made):
+    data, scps = jobs(40, num_made)
+    said = []
+    gather_feats(data, scps, ["utt2dur"], said.append)
+    ids = [f"u{n:03d}" for n in range(num_made)]
+    assert (data / "feats.scp").read_text() == "".join(f"{u} x.ark:1\n" for u in ids)
+    assert (data / "utt2dur").read_text() == "".join(f"{u} 0.5\n" for u in ids)
+    if num_made < 40:
+        assert said[0] == "skipped 2 of 40 utterances (the logs say why): u038 u039"
+    else:
+        assert said == []
+
+
+def test_more_is_an_error_and_writes_nothing(jobs):
+    data, scps = jobs(40, 37)
+    said = []
+    with pytest.raises(InputError, match="Less than 95% the features were successfully generated"):
+        gather_feats(data, scps, ["utt2dur"], said.append)
+    assert said[0].endswith(": u037 u038 u039")
+    assert [path.name for path in data.iterdir()] == ["utt2spk"]
+
+
+def test_a_long_list_is_cut(jobs):
+    data, scps = jobs(2000, 1940)
+    said = []
+    gather_feats(data, scps, [], said.append)
+    assert said[0].endswith("u1989 and 10 more")

@@ -1,0 +1,285 @@
+"""Audio of every kind that a wav.scp may name, good and bad."""
+
+import math
+import shlex
+import subprocess
+from pathlib import Path
+
+import kaldiio
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from moeasr.data import audio
+from moeasr.data.audio import RecordingReader, read_audio, read_audio_bytes
+from moeasr.errors import InputError
+from moeasr.features.augment import perturb_speed
+
+RATE = 16000
+
+
+def ramp(num_samples: int = 3200) -> np.ndarray:
+    """int16 samples, all different from their neighbours."""
+    return (np.arange(num_samples) * 37 % 20011 - 10000).astype(np.int16)
+
+
+def as_float(samples: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(samples.astype(np.float32) / 32768)
+
+
+@pytest.fixture
+def wav(tmp_path: Path) -> Path:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, ramp(), RATE)
+    return path
+
+
+@pytest.mark.parametrize(("suffix", "subtype"), [("wav", "PCM_16"), ("flac", "PCM_16")])
+def test_samples_come_back_exactly(tmp_path: Path, suffix: str, subtype: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, ramp(), RATE, subtype=subtype)
+    waveform, rate_hz = read_audio(str(path), None)
+    assert rate_hz == RATE
+    assert waveform.dtype == torch.float32
+    assert torch.equal(waveform, as_float(ramp()))
+
+
+def test_24_bit_and_float_samples_are_on_the_same_scale(tmp_path: Path) -> None:
+    for subtype in ("PCM_24", "FLOAT"):
+        path = tmp_path / f"{subtype}.wav"
+        soundfile.write(path, as_float(ramp()).numpy(), RATE, subtype=subtype)
+        torch.testing.assert_close(read_audio(str(path), None)[0], as_float(ramp()))
+
+
+def sphere(coding: str, num_samples: int, samples: np.ndarray, order: str) -> bytes:
+    """A NIST SPHERE file; `order` is "01" (little endian) or "10"."""
+    header = (
+        "NIST_1A\n   1024\n"
+        f"channel_count -i 1\nsample_count -i {num_samples}\nsample_rate -i {RATE}\n"
+        f"sample_n_bytes -i 2\nsample_byte_format -s2 {order}\nsample_sig_bits -i 16\n"
+        f"sample_coding -s{len(coding)} {coding}\nend_head\n"
+    )
+    dtype = "<i2" if order == "01" else ">i2"
+    return header.encode().ljust(1024) + samples.astype(dtype).tobytes()
+
+
+@pytest.mark.parametrize("order", ["01", "10"])
+def test_sphere_of_either_byte_order(tmp_path: Path, order: str) -> None:
+    path = tmp_path / "a.sph"
+    path.write_bytes(sphere("pcm", 3200, ramp(), order))
+    waveform, rate_hz = read_audio(str(path), None)
+    assert rate_hz == RATE
+    assert torch.equal(waveform, as_float(ramp()))
+
+
+def test_channels_are_averaged(tmp_path: Path) -> None:
+    path = tmp_path / "stereo.wav"
+    left, right = ramp() // 2 * 2, np.full(3200, 1000, np.int16)
+    soundfile.write(path, np.stack([left, right], axis=1), RATE)
+    torch.testing.assert_close(read_audio(str(path), None)[0], as_float((left + right) // 2))
+
+
+def test_8_khz_is_resampled(tmp_path: Path) -> None:
+    path = tmp_path / "narrow.wav"
+    time_sec = np.arange(8000) / 8000
+    soundfile.write(path, 0.5 * np.sin(2 * math.pi * 440 * time_sec), 8000)
+    waveform, rate_hz = read_audio(str(path), RATE)
+    assert (len(waveform), rate_hz) == (16000, RATE)
+    expected = 0.5 * torch.sin(2 * math.pi * 440 * torch.arange(16000) / RATE)
+    torch.testing.assert_close(waveform[200:-200], expected[200:-200], atol=2e-3, rtol=0)
+
+
+def test_a_segment_of_a_file_a_pipe_and_an_archive(wav: Path, tmp_path: Path) -> None:
+    ark = tmp_path / "wav.ark"
+    kaldiio.save_ark(str(ark), {"x": (RATE, ramp(8000)), "utt": (RATE, ramp())})
+    offset = ark.read_bytes().index(b"utt ") + 4
+    for entry in (str(wav), f"cat {wav} |", f"{ark}:{offset}"):
+        assert torch.equal(read_audio(entry, None)[0], as_float(ramp())), entry
+        segment = read_audio(entry, None, start_sec=0.05, end_sec=0.1)[0]
+        assert torch.equal(segment, as_float(ramp())[800:1600]), entry
+        to_end = read_audio(entry, None, start_sec=0.05, end_sec=-1.0)[0]
+        assert torch.equal(to_end, as_float(ramp())[800:]), entry
+
+
+def test_a_flac_in_an_archive(tmp_path: Path) -> None:
+    flac, ark = tmp_path / "a.flac", tmp_path / "flac.ark"
+    soundfile.write(flac, ramp(), RATE)
+    ark.write_bytes(b"utt " + flac.read_bytes())
+    assert torch.equal(read_audio(f"{ark}:4", None)[0], as_float(ramp()))
+
+
+def test_a_segment_may_overshoot_a_little_but_no_more(wav: Path) -> None:
+    assert len(read_audio(str(wav), None, 0.1, 0.6)[0]) == 1600
+    with pytest.raises(InputError, match=r"ends at 0.9 s, but .*a.wav is only 0.20 s long"):
+        read_audio(str(wav), None, 0.1, 0.9)
+    for start_sec, end_sec in [(0.3, 0.4), (0.1, 0.1), (0.25, None), (-0.1, 0.1)]:
+        with pytest.raises(InputError, match="no audio between .*/a.wav, which is 0.20 s long"):
+            read_audio(str(wav), None, start_sec, end_sec)
+
+
+def test_names_with_spaces_colons_and_quotes(tmp_path: Path) -> None:
+    for name in ("with space.wav", "it's.wav", "odd.ark:12"):
+        path = tmp_path / name
+        soundfile.write(path, ramp(), RATE, format="WAV")
+        assert torch.equal(read_audio(str(path), None)[0], as_float(ramp()))
+
+
+# -- speed perturbation ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_subprocess(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any command that is started fails the test."""
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError(f"started {args}")
+
+    monkeypatch.setattr(audio.subprocess, "run", refuse)
+
+
+@pytest.mark.usefixtures("no_subprocess")
+def test_speed_perturbation_of_a_file_starts_no_process(tmp_path: Path) -> None:
+    for name in ("a.wav", "with space.wav", "it's $HOME.wav"):
+        path = tmp_path / name
+        soundfile.write(path, ramp(), RATE)
+        expected = perturb_speed(as_float(ramp()), RATE, 0.9)
+        quotings = {shlex.quote(str(path)), "'" + str(path).replace("'", "'\\''") + "'"}
+        for quoted in quotings:
+            entry = f"python3 -m moeasr.bin.perturb_speed 0.9 {quoted} |"
+            assert torch.equal(read_audio(entry, None)[0], expected), entry
+
+
+def test_speed_perturbation_of_a_pipe_runs_only_the_pipe(
+    wav: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = []
+    real_run = subprocess.run
+
+    def watch(command: list[str], **kwargs: object) -> subprocess.CompletedProcess:
+        commands.append(command[-1])
+        return real_run(command, **kwargs)
+
+    monkeypatch.setattr(audio.subprocess, "run", watch)
+    entry = f"cat {wav} | cat | python3 -m moeasr.bin.perturb_speed 1.1 - |"
+    waveform, rate_hz = read_audio(entry, None)
+    assert torch.equal(waveform, perturb_speed(as_float(ramp()), RATE, 1.1))
+    assert len(commands) == 1
+    assert "perturb_speed" not in commands[0]
+
+
+@pytest.mark.usefixtures("no_subprocess")
+@pytest.mark.parametrize("source", ["$WAV", "`ls`", "*.wav", "a.wav b.wav", '"$X"', "-"])
+def test_what_only_the_shell_can_expand_is_left_to_it(source: str) -> None:
+    with pytest.raises(AssertionError, match="started"):
+        read_audio(f"python3 -m moeasr.bin.perturb_speed 0.9 {source} |", None)
+
+
+# -- faults ---------------------------------------------------------------------------------------
+
+
+def refused(entry: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read_audio(entry, RATE)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_empty_and_foreign_files_are_named(tmp_path: Path) -> None:
+    refused(str(tmp_path / "nowhere.wav"), "nowhere.wav does not exist")
+    refused(str(tmp_path), "does not exist")
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    refused(str(empty), r"empty.wav is empty \(0 bytes\)")
+    text = tmp_path / "text.wav"
+    text.write_text("this is no audio\n" * 100)
+    refused(str(text), "text.wav cannot be decoded: damaged, or not audio")
+    silent = tmp_path / "none.wav"
+    soundfile.write(silent, np.zeros(0, np.int16), RATE)
+    refused(str(silent), "none.wav holds no samples")
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.99])
+@pytest.mark.parametrize(("suffix", "subtype"), [("wav", "PCM_16"), ("wav", "PCM_24")])
+def test_a_wav_cut_short_is_refused(tmp_path: Path, suffix: str, subtype: str, keep: float) -> None:
+    path = tmp_path / f"cut.{suffix}"
+    soundfile.write(path, ramp(), RATE, subtype=subtype)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content))])
+    refused(str(path), r"cut.wav is cut short: its header promises \d+ bytes, but \d+ are there")
+
+
+@pytest.mark.parametrize("keep", [0.01, 0.5, 0.99])
+def test_a_flac_cut_short_is_refused(tmp_path: Path, keep: float) -> None:
+    path = tmp_path / "cut.flac"
+    noise = np.random.default_rng(0).integers(-3000, 3000, 8000, dtype=np.int16)
+    soundfile.write(path, noise, RATE)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content))])
+    refused(str(path), "cut.flac (cannot be decoded: damaged|is cut short)")
+
+
+def test_a_sphere_cut_short_or_compressed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.sph"
+    path.write_bytes(sphere("pcm", 3200, ramp(3199), "01"))
+    refused(str(path), "a.sph is cut short: its header promises 3200 samples, but 3199 are there")
+    path.write_bytes(sphere("pcm,embedded-shorten-v2.00", 3200, ramp(), "01"))
+    refused(str(path), "compressed with Shorten.* sph2pipe")
+
+
+def test_a_wav_written_into_a_pipe_has_no_true_length_and_is_taken(wav: Path) -> None:
+    """The sizes 0xFFFFFFFF and 0x7FFFF000 are what ffmpeg and sox put when they cannot seek."""
+    content = bytearray(wav.read_bytes())
+    at = content.index(b"data") + 4
+    for size in (0xFFFFFFFF, 0x7FFFF000):
+        content[at : at + 4] = size.to_bytes(4, "little")
+        waveform, _ = read_audio_bytes(bytes(content), "standard input")
+        assert torch.equal(waveform, as_float(ramp()))
+
+
+def test_a_flac_of_unknown_length_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "stream.flac"
+    soundfile.write(path, ramp(), RATE)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # STREAMINFO's 36 bits of total samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    refused(str(path), "stream.flac does not say how long it is")
+
+
+def test_failing_and_silent_pipes_are_named(wav: Path, tmp_path: Path) -> None:
+    refused("exit 3 |", "command `exit 3` failed with status 3")
+    refused("no-such-program-here |", "status 127 .*no-such-program-here.*not found")
+    missing = tmp_path / "nowhere.wav"
+    refused(f"cat {missing} | cat |", f"failed with status 1 .*{missing}")
+    refused("true |", r"output of `true` is empty")
+    refused("echo hello |", "output of `echo hello` cannot be decoded")
+    refused(f"head -c 1000 {wav} |", "output of `head .*` is cut short")
+    speed = "python3 -m moeasr.bin.perturb_speed 0.9"
+    refused(f"{speed} {missing} |", "nowhere.wav does not exist")
+    refused(f"cat {missing} | {speed} - |", f"command `cat {missing}` failed")
+
+
+def test_bad_places_in_archives_are_named(tmp_path: Path) -> None:
+    refused(f"{tmp_path}/nowhere.ark:7", "audio archive .*nowhere.ark does not exist")
+    ark = tmp_path / "wav.ark"
+    kaldiio.save_ark(str(ark), {"utt": (RATE, ramp())})
+    refused(f"{ark}:7", r"archive entry .*wav.ark:7 cannot be read")
+    refused(f"{ark}:999999", r"archive entry .*wav.ark:999999")
+    ark.write_bytes(ark.read_bytes()[:1000])
+    refused(f"{ark}:4", "archive entry .*wav.ark:4 is cut short")
+    feats = tmp_path / "feats.ark"
+    kaldiio.save_ark(str(feats), {"utt": np.ones((3, 2), np.float32)})
+    refused(f"{feats}:4", "feats.ark:4 is not audio")
+
+
+def test_the_next_segment_of_a_pipe_decodes_nothing(wav: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    entry = f"echo x >> {log}; cat {wav} |"
+    reader = RecordingReader()
+    first, _ = reader.read(entry, 0.0, 0.1)
+    second, _ = reader.read(entry, 0.1, 0.2)
+    assert torch.equal(torch.cat([first, second]), as_float(ramp()))
+    assert log.read_text() == "x\n"
+    reader.read(f"cat {wav} |")
+    reader.read(entry)
+    assert log.read_text() == "x\nx\n"

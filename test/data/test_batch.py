@@ -1,0 +1,45 @@
+"""Padding of examples into batches."""
+
+import torch
+
+from moeasr.data.batch import Batch, Example, collate
+
+
+def batch() -> Batch:
+    return collate(
+        [
+            Example("a", torch.full((2, 3), 1.0), torch.tensor([5, 6, 7])),
+            Example("b", torch.full((4, 3), 2.0), torch.tensor([8])),
+            Example("c", torch.full((1, 3), 3.0), torch.tensor([], dtype=torch.int64)),
+        ]
+    )
+
+
+def test_padding_stands_behind_each_utterance() -> None:
+    result = batch()
+    assert result.utt_ids == ("a", "b", "c")
+    assert result.feats_lens.tolist() == [2, 4, 1]
+    assert result.feats[:, :, 0].tolist() == [[1, 1, 0, 0], [2, 2, 2, 2], [3, 0, 0, 0]]
+    assert result.feats.shape == (3, 4, 3)
+    assert result.tokens.tolist() == [[5, 6, 7], [8, 0, 0], [0, 0, 0]]
+    assert result.tokens_lens.tolist() == [3, 1, 0]
+
+
+def test_types_are_those_the_network_expects() -> None:
+    result = batch()
+    assert result.feats.dtype == torch.float32
+    assert {result.feats_lens.dtype, result.tokens.dtype, result.tokens_lens.dtype} == {torch.int64}
+
+
+def test_without_transcripts_tokens_are_empty() -> None:
+    empty = torch.tensor([], dtype=torch.int64)
+    result = collate([Example(name, torch.ones(2, 3), empty) for name in "ab"])
+    assert result.tokens.shape == (2, 0)
+    assert result.tokens_lens.tolist() == [0, 0]
+
+
+def test_to_moves_every_tensor() -> None:
+    moved = batch().to("meta")
+    assert moved.utt_ids == ("a", "b", "c")
+    for tensor in (moved.feats, moved.feats_lens, moved.tokens, moved.tokens_lens):
+        assert tensor.device.type == "meta"

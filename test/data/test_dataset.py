@@ -1,0 +1,231 @@
+"""Examples as pure functions of (seed, epoch, index), and the utterances that are left out."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from moeasr.data.archive import open_archive
+from moeasr.data.dataset import AsrDataset, LengthLimits, Utterance, load_utterances
+from moeasr.errors import InputError
+from moeasr.features.augment import SpecAugmentConfig
+
+LIMITS = LengthLimits(min_frames=8, max_frames=100, max_tokens=12)
+MASKS = SpecAugmentConfig(max_time_frames=10, max_freq_bins=2)
+
+
+class Letters:
+    """Lower-case letters are tokens from 3 on; anything else is unknown."""
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(c) - 94 if c.islower() else 1 for c in text]
+
+    def unknown(self, text: str) -> list[str]:
+        return [c for c in text if not c.islower()]
+
+
+def quarter(num_frames: int) -> int:
+    return num_frames // 4
+
+
+def features(num_frames: int) -> torch.Tensor:
+    return torch.randn(num_frames, 6, generator=torch.Generator().manual_seed(num_frames))
+
+
+def make_dir(folder: Path, utterances: dict[str, tuple[int, str]], lengths: bool = True) -> Path:
+    """A data directory with features of the given lengths and transcripts."""
+    with open_archive(folder / "f.ark", folder / "feats.scp") as archive:
+        for utt_id, (num_frames, _) in utterances.items():
+            archive.write(utt_id, features(num_frames))
+    text = "".join(f"{utt_id} {text}\n" for utt_id, (_, text) in utterances.items())
+    (folder / "text").write_text(text)
+    if lengths:
+        table = "".join(f"{utt_id} {length}\n" for utt_id, (length, _) in utterances.items())
+        (folder / "utt2num_frames").write_text(table)
+    return folder
+
+
+def dataset(folder: Path, **settings) -> AsrDataset:
+    folder = make_dir(folder, {"a": (40, "abc"), "b": (60, "hello"), "c": (50, "xyz")})
+    utterances, _ = load_utterances(folder, Letters(), quarter, LIMITS)
+    arguments = {"spec_augment": MASKS, "fill": torch.zeros(6), "seed": 3, **settings}
+    return AsrDataset(utterances, Letters(), **arguments)
+
+
+def test_without_augmentation_an_example_is_what_the_files_hold(tmp_path: Path) -> None:
+    data = dataset(tmp_path, spec_augment=None)
+    example = data[(5, 1)]
+    assert len(data) == 3
+    assert example.utt_id == "b"
+    assert torch.equal(example.feats, features(60))
+    assert example.tokens.tolist() == Letters().encode("hello")
+    assert example.tokens.dtype == torch.int64
+
+
+def test_an_example_depends_on_seed_epoch_and_index_alone(tmp_path: Path) -> None:
+    data = dataset(tmp_path)
+    first = data[(2, 1)].feats
+    for key in ((0, 0), (2, 0), (7, 2)):
+        data[key]
+    torch.manual_seed(99)
+    assert torch.equal(data[(2, 1)].feats, first)
+    assert torch.equal(dataset(tmp_path)[(2, 1)].feats, first)
+    assert not torch.equal(data[(3, 1)].feats, first)
+    assert not torch.equal(dataset(tmp_path, seed=4)[(2, 1)].feats, first)
+
+
+def test_masks_differ_over_epochs_and_utterances_and_hold_the_fill(tmp_path: Path) -> None:
+    data = dataset(tmp_path, fill=torch.full((6,), 5.0))
+    masked = [data[(epoch, index)].feats == 5.0 for epoch in range(4) for index in range(3)]
+    # (of a mask's few widths and places two may coincide)
+    assert len({tuple(cells[:40].flatten().tolist()) for cells in masked}) >= 10
+    for index, num_frames in ((0, 40), (1, 60)):
+        feats = data[(0, index)].feats
+        assert torch.equal(feats[feats != 5.0], features(num_frames)[feats != 5.0])
+
+
+def test_the_same_features_under_another_index_get_other_masks(tmp_path: Path) -> None:
+    folder = make_dir(tmp_path, {"a": (40, "abc")})
+    utterances, _ = load_utterances(folder, None, quarter, LIMITS)
+    data = AsrDataset(utterances * 2, None, MASKS, torch.zeros(6), 0)
+    assert not torch.equal(data[(0, 0)].feats, data[(0, 1)].feats)
+
+
+def test_drawing_examples_leaves_the_global_generator_alone(tmp_path: Path) -> None:
+    data = dataset(tmp_path)
+    before = torch.get_rng_state()
+    data[(0, 0)]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_without_a_fill_the_utterances_mean_stands_under_the_masks(tmp_path: Path) -> None:
+    feats = dataset(tmp_path, fill=None)[(0, 1)].feats
+    changed = feats != features(60)
+    assert changed.any()
+    assert torch.equal(feats[changed], features(60).mean(0).expand(60, 6)[changed])
+
+
+def test_without_a_tokenizer_there_are_no_tokens_and_no_text_is_needed(tmp_path: Path) -> None:
+    folder = make_dir(tmp_path, {"a": (40, ""), "b": (9, "")})
+    (folder / "text").unlink()
+    utterances, skipped = load_utterances(folder, None, quarter, LIMITS)
+    assert [item.utt_id for item in utterances] == ["a", "b"]
+    assert skipped == []
+    example = AsrDataset(utterances, None, None, None, 0)[(0, 0)]
+    assert example.tokens.shape == (0,)
+
+
+def reason(folder: Path, num_frames: int, text: str) -> str | None:
+    """Why one utterance is left out; None if it is not."""
+    folder = make_dir(folder, {"u": (num_frames, text)})
+    utterances, skipped = load_utterances(folder, Letters(), quarter, LIMITS)
+    assert len(utterances) + len(skipped) == 1
+    return skipped[0].reason if skipped else None
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "text", "expected"),
+    [
+        (8, "a", None),
+        (7, "a", "it has 7 frames, fewer than min_frames = 8"),
+        (100, "a", None),
+        (101, "a", "it has 101 frames, more than max_frames = 100"),
+        (48, "abcdefghijkl", None),
+        (100, "abcdefghijklm", "it has 13 tokens, more than max_tokens = 12"),
+        (40, "", "it has no transcript"),
+        (12, "abc", None),
+        (11, "abc", "too short for CTC: 2 frames after subsampling for 3 tokens and 0 repeats"),
+        (16, "abb", None),
+        (12, "abb", "too short for CTC: 3 frames after subsampling for 3 tokens and 1 repeats"),
+        (12, "aba", None),
+        (15, "XYZ", "for 3 tokens and 2 repeats"),  # three times <unk>
+    ],
+)
+def test_why_an_utterance_is_left_out(
+    tmp_path: Path, num_frames: int, text: str, expected: str | None
+) -> None:
+    found = reason(tmp_path, num_frames, text)
+    assert found is None if expected is None else expected in found
+
+
+def test_nothing_left_after_subsampling_is_a_reason_of_its_own(tmp_path: Path) -> None:
+    make_dir(tmp_path, {"u": (3, "")})
+    limits = LengthLimits(min_frames=0)
+    _, skipped = load_utterances(tmp_path, None, quarter, limits)
+    assert skipped[0].reason == "its 3 frames leave none after subsampling"
+
+
+def test_text_without_features_and_features_without_text_are_listed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = make_dir(tmp_path, {"a": (40, "abc"), "b": (40, "abc")})
+    (folder / "text").write_text("a abc\nz abc\n")
+    with caplog.at_level(logging.WARNING):
+        utterances, skipped = load_utterances(folder, Letters(), quarter, LIMITS)
+    assert [item.utt_id for item in utterances] == ["a"]
+    assert {item.utt_id: item.reason for item in skipped} == {
+        "b": "it has no transcript",
+        "z": "it has no features",
+    }
+    assert "left out 2 utterances" in caplog.text
+    assert "  b: it has no transcript" in caplog.text
+
+
+def test_unknown_units_are_kept_and_counted_in_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_dir(tmp_path, {"a": (80, "aQbQ"), "b": (80, "cRd")})
+    with caplog.at_level(logging.WARNING):
+        utterances, skipped = load_utterances(tmp_path, Letters(), quarter, LIMITS)
+    assert len(utterances) == 2
+    assert skipped == []
+    assert "3 units are not in the dictionary" in caplog.text
+    assert caplog.text.index("'Q': 2 times") < caplog.text.index("'R': 1 times")
+
+
+def test_nothing_is_reported_when_all_is_well(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        dataset(tmp_path)
+    assert caplog.text == ""
+
+
+def test_lengths_come_from_the_archives_where_the_table_lacks_them(tmp_path: Path) -> None:
+    folder = make_dir(tmp_path, {"a": (40, "abc"), "b": (60, "abc")}, lengths=False)
+    utterances, _ = load_utterances(folder, Letters(), quarter, LIMITS)
+    assert [item.num_frames for item in utterances] == [40, 60]
+
+
+def test_features_of_another_length_than_the_table_says_are_named(tmp_path: Path) -> None:
+    folder = make_dir(tmp_path, {"a": (40, "abc")})
+    entry = (folder / "feats.scp").read_text().split()[1]
+    data = AsrDataset([Utterance("a", entry, 41, "abc")], Letters(), None, None, 0)
+    with pytest.raises(InputError, match="utterance a have 40 frames, but utt2num_frames says 41"):
+        data[(0, 0)]
+
+
+def test_limits_out_of_range_are_refused() -> None:
+    with pytest.raises(InputError, match="`min_frames` 20 .*`max_frames` 10 not below"):
+        LengthLimits(min_frames=20, max_frames=10)
+    with pytest.raises(InputError, match="`max_tokens` must be 1 or more"):
+        LengthLimits(max_tokens=0)
+
+
+def test_masks_begin_at_their_first_epoch(tmp_path: Path) -> None:
+    late = SpecAugmentConfig(max_time_frames=10, max_freq_bins=2, first_epoch=3)
+    data = dataset(tmp_path, spec_augment=late)
+    assert torch.equal(data[(2, 1)].feats, features(60))
+    assert torch.equal(data[(3, 1)].feats, dataset(tmp_path)[(3, 1)].feats)
+    assert not torch.equal(data[(3, 1)].feats, features(60))
+
+
+def test_a_control_character_is_named_with_its_utterance(tmp_path: Path) -> None:
+    class Strict(Letters):
+        def encode(self, text: str) -> list[int]:
+            raise InputError("control character U+0001")
+
+    make_dir(tmp_path, {"a": (40, "abc")})
+    with pytest.raises(InputError, match=r"text: a: control character U\+0001"):
+        load_utterances(tmp_path, Strict(), quarter, LIMITS)

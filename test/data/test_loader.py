@@ -1,0 +1,112 @@
+"""The order of batches, in this process and in the background."""
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from moeasr.data.archive import open_archive
+from moeasr.data.batch import Batch
+from moeasr.data.dataset import AsrDataset, Utterance
+from moeasr.data.loader import batch_stream
+from moeasr.data.sampler import BatchConfig, BucketBatchSampler
+from moeasr.errors import InputError
+from moeasr.features.augment import SpecAugmentConfig
+
+LENGTHS = [20 + 7 * (n * 13 % 17) for n in range(40)]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> AsrDataset:
+    generator = torch.Generator().manual_seed(0)
+    with open_archive(tmp_path / "f.ark", tmp_path / "feats.scp") as archive:
+        for number, length in enumerate(LENGTHS):
+            archive.write(f"u{number:02d}", torch.randn(length, 5, generator=generator))
+    entries = dict(line.split() for line in (tmp_path / "feats.scp").read_text().splitlines())
+    utterances = [Utterance(u, entries[u], LENGTHS[i], "") for i, u in enumerate(entries)]
+    masks = SpecAugmentConfig(max_freq_bins=2)
+    return AsrDataset(utterances, None, masks, torch.zeros(5), seed=0)
+
+
+@pytest.fixture
+def sampler() -> BucketBatchSampler:
+    return BucketBatchSampler(LENGTHS, BatchConfig(max_frames=500, num_buckets=4), seed=0)
+
+
+def equal(one: Batch, other: Batch) -> bool:
+    return one.utt_ids == other.utt_ids and torch.equal(one.feats, other.feats)
+
+
+def test_order_is_the_samplers_with_and_without_workers(
+    dataset: AsrDataset, sampler: BucketBatchSampler
+) -> None:
+    here = list(batch_stream(dataset, sampler, 1, 0, num_workers=0))
+    background = list(batch_stream(dataset, sampler, 1, 0, num_workers=2))
+    expected = [tuple(f"u{i:02d}" for i in batch) for batch in sampler.batches(1)]
+    assert [batch.utt_ids for batch in here] == expected
+    assert len(here) == len(background)
+    assert all(equal(one, other) for one, other in zip(here, background))
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_resumed_epoch_is_the_rest_of_an_unbroken_one(
+    dataset: AsrDataset, sampler: BucketBatchSampler, num_workers: int
+) -> None:
+    whole = list(batch_stream(dataset, sampler, 2, 0, 0))
+    rest = list(batch_stream(dataset, sampler, 2, 3, num_workers))
+    assert len(rest) == len(whole) - 3 > 0
+    assert all(equal(one, other) for one, other in zip(whole[3:], rest))
+    assert list(batch_stream(dataset, sampler, 2, len(whole), num_workers)) == []
+
+
+def test_batches_before_the_start_are_not_read(
+    dataset: AsrDataset, sampler: BucketBatchSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    original = AsrDataset.__getitem__
+    monkeypatch.setattr(
+        AsrDataset, "__getitem__", lambda self, key: read.append(key) or original(self, key)
+    )
+    list(batch_stream(dataset, sampler, 2, 3, 0))
+    assert read == [(2, index) for batch in sampler.batches(2)[3:] for index in batch]
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_the_global_generator_is_left_alone(
+    dataset: AsrDataset, sampler: BucketBatchSampler, num_workers: int
+) -> None:
+    before = torch.get_rng_state()
+    next(batch_stream(dataset, sampler, 0, 0, num_workers))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_broken_utterance_is_one_sentence_at_its_turn(
+    dataset: AsrDataset, sampler: BucketBatchSampler, tmp_path: Path, num_workers: int
+) -> None:
+    ark = tmp_path / "f.ark"
+    ark.write_bytes(ark.read_bytes()[:-4])  # the last utterance lacks a value
+    turn = next(i for i, batch in enumerate(sampler.batches(0)) if 39 in batch)
+    stream = batch_stream(dataset, sampler, 0, 0, num_workers)
+    for _ in range(turn):
+        next(stream)
+    with pytest.raises(InputError) as caught:
+        next(stream)
+    assert str(caught.value) == f"features of utterance u39: archive {ark} is cut short"
+
+
+def test_sigterm_to_the_whole_group_does_not_take_the_batches_away(
+    dataset: AsrDataset, sampler: BucketBatchSampler
+) -> None:
+    """Batch systems and `timeout` signal every process; the trainer stops by its own rules."""
+    expected = [batch.utt_ids for batch in batch_stream(dataset, sampler, 1, 0, num_workers=0)]
+    stream = batch_stream(dataset, sampler, 1, 0, num_workers=2)
+    got = [next(stream).utt_ids]
+    for worker in multiprocessing.active_children():
+        os.kill(worker.pid, signal.SIGTERM)
+    got += [batch.utt_ids for batch in stream]
+    assert got == expected
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])  # nothing stays blocked here

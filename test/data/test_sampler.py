@@ -1,0 +1,131 @@
+"""Properties of the batch lists that training and resuming lean on."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from moeasr.data.sampler import BatchConfig, BucketBatchSampler
+from moeasr.errors import InputError
+
+LENGTHS = np.random.default_rng(0).gamma(4.0, 100.0, size=503).astype(int) + 10
+
+
+def batches(epoch: int = 0, seed: int = 1, rank: int = 0, world_size: int = 1, **settings):
+    shuffle = settings.pop("shuffle", True)
+    config = BatchConfig(**{"max_frames": 6000, **settings})
+    sampler = BucketBatchSampler(LENGTHS.tolist(), config, seed, rank, world_size, shuffle)
+    return sampler.batches(epoch)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_each_utterance_is_in_exactly_one_batch(shuffle: bool) -> None:
+    for epoch in range(3):
+        indices = [index for batch in batches(epoch, shuffle=shuffle) for index in batch]
+        assert sorted(indices) == list(range(len(LENGTHS)))
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("max_utts", [None, 7])
+def test_padded_frames_and_utterances_stay_within_the_limits(
+    shuffle: bool, max_utts: int | None
+) -> None:
+    for batch in batches(shuffle=shuffle, max_utts=max_utts):
+        assert len(batch) * LENGTHS[batch].max() <= 6000
+        assert len(batch) <= (max_utts or 6000)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_batches_are_full(shuffle: bool) -> None:
+    """No more batches than the frames and the padding call for, but for a few per cent."""
+    result = batches(shuffle=shuffle)
+    padded = sum(len(batch) * LENGTHS[batch].max() for batch in result)
+    assert len(result) <= 1.15 * padded / 6000
+
+
+def test_padding_is_little_and_buckets_govern_it() -> None:
+    def padding(num_buckets: int) -> float:
+        result = batches(num_buckets=num_buckets)
+        return 1 - LENGTHS.sum() / sum(len(batch) * LENGTHS[batch].max() for batch in result)
+
+    assert padding(20) < 0.1 < 0.25 < padding(1)
+
+
+def test_an_utterance_above_the_budget_stands_alone() -> None:
+    sampler = BucketBatchSampler([50, 900, 60, 70], BatchConfig(max_frames=200), seed=0)
+    result = sampler.batches(0)
+    assert [1] in result
+    assert sorted(index for batch in result for index in batch) == [0, 1, 2, 3]
+
+
+def test_the_list_is_a_function_of_seed_and_epoch() -> None:
+    assert batches(epoch=4) == batches(epoch=4)
+    assert batches(epoch=4) != batches(epoch=5)
+    assert batches(epoch=4, seed=1) != batches(epoch=4, seed=2)
+    first = {tuple(sorted(batch)) for batch in batches(epoch=4)}
+    second = {tuple(sorted(batch)) for batch in batches(epoch=5)}
+    assert len(first & second) < 0.1 * len(first), "batches are made up anew each epoch"
+
+
+def test_asking_for_other_epochs_before_changes_nothing() -> None:
+    sampler = BucketBatchSampler(LENGTHS.tolist(), BatchConfig(max_frames=6000), seed=1)
+    for epoch in (0, 1, 7):
+        sampler.batches(epoch)
+    assert sampler.batches(2) == batches(epoch=2)
+
+
+def test_long_and_short_batches_are_mixed() -> None:
+    correlations = []
+    for epoch in range(30):
+        longest = [LENGTHS[batch].max() for batch in batches(epoch)]
+        correlations.append(np.corrcoef(np.arange(len(longest)), longest)[0, 1])
+    assert abs(np.mean(correlations)) < 0.1
+
+
+def test_without_shuffling_the_longest_come_first_in_every_epoch() -> None:
+    result = batches(shuffle=False)
+    assert result == batches(epoch=9, seed=5, shuffle=False)
+    order = LENGTHS[[index for batch in result for index in batch]]
+    assert (np.diff(order) <= 0).all()
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 8])
+def test_ranks_share_one_processs_list_in_equal_parts(world_size: int) -> None:
+    together = batches(epoch=3)
+    ranks = [batches(epoch=3, rank=rank, world_size=world_size) for rank in range(world_size)]
+    assert len({len(part) for part in ranks}) == 1
+    # step by step, over the ranks: the one process's order, and then its start again
+    interleaved = [part[step] for step in range(len(ranks[0])) for part in ranks]
+    assert interleaved[: len(together)] == together
+    num_repeated = len(interleaved) - len(together)
+    assert num_repeated < world_size
+    assert interleaved[len(together) :] == together[:num_repeated]
+
+
+def test_more_ranks_than_batches_still_get_one_each() -> None:
+    sampler = [BucketBatchSampler([5, 5], BatchConfig(), 0, rank, 5) for rank in range(5)]
+    assert [len(part.batches(0)) for part in sampler] == [1] * 5
+
+
+def test_no_utterances_are_no_batches() -> None:
+    assert BucketBatchSampler([], BatchConfig(), 0).batches(0) == []
+    assert BucketBatchSampler([], BatchConfig(), 0, shuffle=False).batches(0) == []
+
+
+def test_more_buckets_than_utterances() -> None:
+    result = BucketBatchSampler([3, 1, 2], BatchConfig(num_buckets=50), 0).batches(0)
+    assert Counter(index for batch in result for index in batch) == Counter([0, 1, 2])
+
+
+@pytest.mark.parametrize("setting", ["max_frames", "max_utts", "num_buckets"])
+def test_a_limit_below_one_is_refused(setting: str) -> None:
+    with pytest.raises(InputError, match=f"`{setting}` must be 1 or more, but is 0"):
+        BatchConfig(**{setting: 0})
+
+
+def test_a_set_that_is_not_shuffled_is_shared_without_repeats() -> None:
+    """A dev loss must not depend on the number of ranks."""
+    whole = batches(shuffle=False)
+    shares = [batches(shuffle=False, rank=rank, world_size=5) for rank in range(5)]
+    assert len(whole) % 5  # or this would show nothing
+    assert sorted(batch for share in shares for batch in share) == sorted(whole)

@@ -1,0 +1,64 @@
+"""utils/make_fbank.sh: features of a data directory by parallel jobs."""
+
+import kaldiio
+import numpy as np
+import pytest
+import soundfile
+
+UTTS = ["a-1", "a-2", "b-1", "b-2", "b-3", "c-1"]
+
+
+@pytest.fixture
+def recipe(call, data):
+    """A recipe with audio of 0.5, 0.6 ... s, under paths with spaces."""
+    rng = np.random.default_rng(0)
+    (call.cwd / "conf").mkdir()
+    (call.cwd / "conf/fbank.yaml").write_text("num_mel_bins: 10\n")
+    for i, utt in enumerate(UTTS):
+        soundfile.write(call.cwd / f"my {utt}.wav", rng.uniform(-1, 1, 8000 + 1600 * i), 16000)
+    table = "".join(f"{utt} my {utt}.wav\n" for utt in UTTS)
+    return data(wav_DOT_scp=table, utt2dur="", without=["utt2dur"])
+
+
+def test_features_tables_and_config(call, data, recipe):
+    """Two jobs, paths with spaces; the features of an earlier run go out of the way."""
+    (recipe / "feats.scp").write_text("old\n")
+    done = call("make_fbank.sh", "--nj", 2, "my data", "my log", "my feats")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Succeeded creating filterbank features for my data" in done.stdout
+    files = data.read(recipe)
+    feats = kaldiio.load_scp(str(recipe / "feats.scp"), separator=None)
+    assert list(feats) == UTTS
+    assert [feats[utt].shape for utt in UTTS] == [(50 + 10 * i, 10) for i in range(6)]
+    assert files["utt2num_frames"] == "".join(f"{u} {50 + 10 * i}\n" for i, u in enumerate(UTTS))
+    assert [float(line.split()[1]) for line in files["utt2dur"].splitlines()] == [
+        pytest.approx(0.5 + 0.1 * i) for i in range(6)
+    ]
+    assert files["frame_shift"] == "0.01\n"
+    config = (recipe / "conf/fbank.yaml").read_text()
+    assert "num_mel_bins: 10\n" in config and "sample_rate_hz: 16000\n" in config
+    logs = sorted(p.name for p in (call.cwd / "my log").iterdir())
+    assert logs == ["make_fbank_my data.1.log", "make_fbank_my data.2.log"]
+    assert (recipe / ".backup/feats.scp").read_text() == "old\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--nj", "7"], "[reduce $nj (7) to be smaller than the number of lines (6)"),
+        (["--nj", "x"], "--nj must be a positive number, got 'x'"),
+        (["--fbank-config", "conf/none.yaml"], "no such file conf/none.yaml"),
+        (["--cmd", "false"], ""),
+    ],
+)
+def test_errors_leave_no_features(call, recipe, options, message):
+    done = call("make_fbank.sh", "--nj", 2, *options, "my data")
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+    assert not (recipe / "feats.scp").exists()
+
+
+def test_an_invalid_directory_is_refused(call, recipe):
+    (recipe / "wav.scp").write_text("a-1 x\n")
+    done = call("make_fbank.sh", "my data")
+    assert done.returncode == 1 and "utt2spk and wav.scp differ" in done.stderr
+    assert call("make_fbank.sh").stderr.startswith("Usage: ")

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Make log mel filter banks of a data directory in parallel jobs; the place of Kaldi's
+# steps/make_fbank.sh.
+#
+# Writes feats.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml (all settings, with the
+# defaults filled in) to <data-dir>. Utterances that cannot be read are listed and left out; it
+# fails if they are more than 5 %.
+# Wanted departures from Kaldi: the config is YAML; archives are not compressed unless asked; on
+# failure no feats.scp is left.
+
+nj=4
+cmd=run.pl
+fbank_config=conf/fbank.yaml
+compress=false
+write_utt2num_frames=true
+write_utt2dur=true
+
+echo "$0 $*" # Print the command line for logging.
+
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+utils=$root/utils
+if [ -f path.sh ]; then
+  # shellcheck disable=SC1091  # the recipe's
+  . ./path.sh || exit 1
+fi
+# shellcheck source=utils/parse_options.sh
+. "$utils/parse_options.sh"
+
+if [ $# -lt 1 ] || [ $# -gt 3 ]; then
+  cat >&2 << EOM
+Usage: $0 [options] <data-dir> [<log-dir> [<fbank-dir>] ]
+ e.g.: $0 data/train
+Note: <log-dir> defaults to <data-dir>/log, and
+      <fbank-dir> defaults to <data-dir>/data
+Options:
+  --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
+  --nj <nj>                            # number of parallel jobs.
+  --cmd <run.pl|queue.pl <queue opts>> # how to run jobs.
+  --compress <true|false>              # If true, archives take one byte per value.
+  --write-utt2num-frames <true|false>  # If true, write utt2num_frames file.
+  --write-utt2dur <true|false>         # If true, write utt2dur file.
+EOM
+  exit 1
+fi
+
+data=${1%/}
+logdir=${2:-$data/log}
+fbankdir=${3:-$data/data}
+name=$(basename "$data")
+export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
+export PATH=$utils:$PATH # for the default --cmd
+
+for file in "$data/wav.scp" "$fbank_config"; do
+  if [ ! -f "$file" ]; then
+    echo "$0: no such file $file" >&2
+    exit 1
+  fi
+done
+if [[ ! $nj =~ ^[1-9][0-9]*$ ]]; then
+  echo "$0: --nj must be a positive number, got '$nj'" >&2
+  exit 1
+fi
+
+mkdir -p "$logdir" "$fbankdir" || exit 1
+fbankdir=$(cd "$fbankdir" && pwd) || exit 1 # feats.scp holds absolute paths
+
+if [ -f "$data/feats.scp" ]; then
+  echo "$0: moving $data/feats.scp to $data/.backup"
+  mkdir -p "$data/.backup"
+  mv "$data/feats.scp" "$data/.backup" || exit 1
+fi
+
+"$utils/validate_data_dir.sh" --no-text --no-feats "$data" || exit 1
+
+options=(--fbank-config "$fbank_config")
+if $compress; then options+=(--compress); fi
+
+if [ -f "$data/segments" ]; then
+  echo "$0 [info]: segments file exists: using that."
+  table=$data/segments
+  options+=(--wav-scp "$data/wav.scp" --segments "$logdir/fbank_$name.JOB.list")
+else
+  echo "$0 [info]: no segments file exists: assuming wav.scp indexed by utterance."
+  table=$data/wav.scp
+  options+=(--wav-scp "$logdir/fbank_$name.JOB.list")
+fi
+lists=()
+scps=()
+for ((n = 1; n <= nj; n++)); do
+  lists+=("$logdir/fbank_$name.$n.list")
+  scps+=("$fbankdir/raw_fbank_$name.$n.scp")
+done
+"$utils/split_scp.pl" "$table" "${lists[@]}" || exit 1
+
+# shellcheck disable=SC2086  # cmd holds the runner's options, too
+$cmd JOB=1:"$nj" "$logdir/make_fbank_$name.JOB.log" \
+  python3 -m moeasr.bin.make_fbank "${options[@]}" \
+  --ark "$fbankdir/raw_fbank_$name.JOB.ark" --scp "$fbankdir/raw_fbank_$name.JOB.scp" || exit 1
+
+options=(--fbank-config "$fbank_config")
+$write_utt2num_frames || options+=(--no-num-frames)
+$write_utt2dur || options+=(--no-dur)
+python3 -m moeasr.bin.gather_fbank --script "$0" "${options[@]}" -- "$data" "${scps[@]}" || exit 1
+rm "${lists[@]}"

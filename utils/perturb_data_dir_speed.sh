@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Write a data directory with the audio of another at another speed: Kaldi's script of this name.
+#
+# Wanted departures from Kaldi: no sox. The entries of wav.scp become
+#   python3 -m moeasr.bin.perturb_speed <factor> '<path>' |
+#   <old command> | python3 -m moeasr.bin.perturb_speed <factor> - |
+# which moeasr computes in the process that reads them; durations need no Kaldi binary; paths with
+# spaces work; a feats.scp left in <destdir> moves to its .backup.
+
+include_spk_prefix=true
+
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+# shellcheck source=utils/parse_options.sh
+. "$root/utils/parse_options.sh"
+
+if [ $# != 3 ]; then
+  echo "Usage: perturb_data_dir_speed.sh [--include-spk-prefix true|false]" \
+    "<warping-factor> <srcdir> <destdir>"
+  echo "e.g.:"
+  echo " $0 0.9 data/train_si284 data/train_si284p"
+  exit 1
+fi
+
+option=()
+$include_spk_prefix || option=(--keep-speakers)
+export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
+python3 -m moeasr.bin.perturb_data_dir_speed --script "$0" ${option[@]+"${option[@]}"} \
+  -- "$@" || exit 1
+"$root/utils/fix_data_dir.sh" "$3" || exit 1
+exec "$root/utils/validate_data_dir.sh" --no-feats --no-text "$3"

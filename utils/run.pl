@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+r"""Run a command, or many numbered ones in parallel, on this machine, each with its log file.
+
+    run.pl some.log my-prog "--opt=foo bar" foo \| other-prog baz
+    run.pl --max-jobs-run 4 JOB=1:20 log/some.JOB.log my-prog input.JOB output.JOB
+
+The arguments after the log file are joined (quoted where they hold white space) and run by bash.
+With JOB=1:20 (any name will do) the name is replaced by the number wherever it stands in the
+log file's name and in the command. Exits with 1 if any job failed, naming the logs.
+
+Options: --max-jobs-run n, -tc n (at most n at once, the least of several; default: the number of
+CPUs), --gpu n (not zero: at most as many as there are GPUs), --pick all|failed|incomplete (skip
+the jobs whose log says that they ended well; `incomplete` skips those that failed, too, and counts
+them as failed), and those of queue.pl, which are accepted and ignored: -V, -sync y, -pe smp n, and
+any other -x or --x with one argument.
+
+Same contract as Kaldi's script. Wanted departures: log names with spaces work, and when run.pl is
+interrupted or terminated it ends its jobs, which here would otherwise live on.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+USAGE = "usage: run.pl log-file command-line arguments..."
+DIED = 255  # what Perl's `die` exits with; 1 is for jobs that failed, and retry.pl retries on that
+GRACE_SEC = 5.0  # between asking the jobs to end and killing them
+
+
+def die(message: str) -> None:
+    """Report wrong use of run.pl itself."""
+    print(message, file=sys.stderr)
+    sys.exit(DIED)
+
+
+@dataclass
+class Options:
+    """What the arguments before the log file say."""
+
+    max_jobs_run: int | None = None
+    gpu: str = ""
+    pick: str = "all"
+    job_name: str | None = None
+    first: int = 1
+    last: int = 1
+
+
+def take(arguments: list[str], switch: str) -> str:
+    """Remove and return the argument of an option."""
+    if not arguments:
+        die(f"run.pl: option {switch} needs an argument")
+    return arguments.pop(0)
+
+
+def take_switch(arguments: list[str], options: Options) -> None:
+    """Remove one option, with its arguments, from the front of the command line."""
+    switch = arguments.pop(0)
+    if switch == "-V":
+        return
+    value = take(arguments, switch)
+    if switch in ("--max-jobs-run", "-tc"):
+        if not value.isdigit() or int(value) == 0:
+            die(f"run.pl: invalid option --max-jobs-run {value}")
+        options.max_jobs_run = min(int(value), options.max_jobs_run or int(value))
+        return
+    if value.startswith("--"):
+        print(
+            f"run.pl: WARNING: suspicious argument '{value}' to {switch}; starts with '-'",
+            file=sys.stderr,
+        )
+    if switch == "-pe":
+        take(arguments, switch)
+    elif switch == "--gpu":
+        options.gpu = value
+    elif switch == "--pick":
+        if value not in ("all", "failed", "incomplete"):
+            die("run.pl: ERROR: --pick argument must be one of 'all', 'failed' or 'incomplete'")
+        options.pick = value
+
+
+def parse_arguments(arguments: list[str]) -> tuple[Options, list[str]]:
+    """Split the command line into options and [log file, command...]."""
+    if len(arguments) < 2:
+        die(USAGE)
+    options = Options()
+    for _ in range(2):  # options may stand on both sides of JOB=1:n
+        while len(arguments) >= 2 and arguments[0].startswith("-"):
+            take_switch(arguments, options)
+        if not arguments:
+            die(USAGE)
+        match = re.fullmatch(r"([A-Za-z_]\w*)=(\d+)(?::(\d+))?", arguments[0])
+        if match:
+            spec = arguments.pop(0)
+            options.job_name = match[1]
+            options.first, options.last = int(match[2]), int(match[3] or match[2])
+            if options.first > options.last:
+                die(f"run.pl: invalid job range {spec}")
+            if options.first == 0:
+                die(f"run.pl: invalid job range {spec}, start must be strictly positive")
+        elif re.match(r".+=.*:", arguments[0]):
+            print(
+                f"run.pl: Warning: suspicious first argument to run.pl: {arguments[0]}",
+                file=sys.stderr,
+            )
+    if len(arguments) < 2:
+        die(USAGE)
+    return options, arguments
+
+
+def count_gpus() -> int:
+    """GPUs that nvidia-smi lists, at least 1."""
+    try:
+        listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+        num_gpus = len(listing.stdout.splitlines())
+    except OSError:
+        num_gpus = 0
+    if num_gpus == 0:
+        print(
+            "run.pl: Warning: failed to detect number of GPUs from nvidia-smi, using 1",
+            file=sys.stderr,
+        )
+    return max(num_gpus, 1)
+
+
+def max_parallel(options: Options) -> int:
+    """How many jobs may run at the same time."""
+    if options.max_jobs_run is not None:
+        return options.max_jobs_run
+    if options.gpu not in ("", "0"):
+        return count_gpus()
+    num_cpus = os.cpu_count() or 10
+    num_jobs = options.last - options.first + 1
+    # A few jobs more than CPUs: starting them all beats a second round with most CPUs idle.
+    return num_jobs if num_jobs < 1.4 * num_cpus else num_cpus
+
+
+def quote(argument: str) -> str:
+    r"""Quote for bash what has white space; anything else (`\|`, `\>` ...) stays live shell."""
+    if re.fullmatch(r"\S+", argument):
+        return argument
+    if '"' not in argument:
+        return f'"{argument}"'
+    escaped = argument.replace("'", "'\\''")
+    return f"'{escaped}'"
+
+
+def picked(log: Path, pick: str) -> bool | None:
+    """Whether to run the job of this log: None = yes, else skip it and take this as its success."""
+    if pick == "all":
+        return None
+    try:
+        ends = re.findall(r"# Ended \(code (.*?)\)", log.read_text(errors="replace"))
+    except OSError:
+        return None
+    if not ends:
+        return None
+    if ends[-1] == "0":
+        return True
+    return None if pick == "failed" else False
+
+
+def date() -> str:
+    """The time in the form of date(1)."""
+    return time.strftime("%a %b %e %H:%M:%S %Z %Y")
+
+
+class Stopped(Exception):
+    """A signal asked run.pl to end."""
+
+
+class Runner:
+    """Runs jobs in threads and can end all of them."""
+
+    def __init__(self, options: Options, log: str, command: str) -> None:
+        """Args: the parsed options, and log name and command with the job's name still in them."""
+        self.options, self.log, self.command = options, log, command
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def numbered(self, template: str, number: int) -> str:
+        """Put the job's number in place of the job's name."""
+        name = self.options.job_name
+        return template.replace(name, str(number)) if name else template
+
+    def run(self, number: int) -> bool:
+        """Run one job to its end; True if it exited with 0."""
+        log = Path(self.numbered(self.log, number))
+        command = self.numbered(self.command, number)
+        skip = picked(log, self.options.pick)
+        if skip is not None:
+            return skip
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"# {command}\n# Started at {date()}\n#\n", errors="surrogateescape")
+        start = time.time()
+        code = self._call(f"( {command}\n)\n", log)
+        seconds = int(time.time()) - int(start)
+        ended = f"code {code}" if code >= 0 else f"code 0; signal {-code}"
+        with open(log, "a") as out:
+            out.write(f"# Accounting: time={seconds} threads=1\n")
+            out.write(f"# Ended ({ended}) at {date()}, elapsed time {seconds} seconds\n")
+        return code == 0
+
+    def _call(self, script: str, log: Path) -> int:
+        """Feed a script to bash, output to the log; returns the exit code, or minus the signal."""
+        with open(log, "ab") as out, self._lock:
+            if self._stopped:
+                return -signal.SIGTERM
+            # A session of its own, so that `stop` reaches whatever the command starts. The script
+            # goes through a pipe: as an argument its length would be limited to 128 KB.
+            process = subprocess.Popen(
+                ["bash"], stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True
+            )
+            self._running.add(process)
+        process.communicate(script.encode(errors="surrogateescape"))
+        with self._lock:
+            self._running.discard(process)
+        return process.returncode
+
+    def stop(self) -> None:
+        """End all running jobs and start no more."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for last_resort in (signal.SIGTERM, signal.SIGKILL):
+            for process in running:
+                try:
+                    os.killpg(process.pid, last_resort)
+                except (ProcessLookupError, PermissionError):  # it has just ended
+                    continue
+            deadline = time.monotonic() + GRACE_SEC
+            while self._running and time.monotonic() < deadline:
+                time.sleep(0.02)
+
+
+def report(options: Options, log: str, num_failed: int) -> None:
+    """Say on stderr which logs tell about failed jobs."""
+    num_jobs = options.last - options.first + 1
+    if num_jobs > 1:
+        logs = log.replace(options.job_name or "", "*")
+        print(f"run.pl: {num_failed} / {num_jobs} failed, log is in {logs}", file=sys.stderr)
+        return
+    if options.job_name:
+        log = log.replace(options.job_name, str(options.first))
+    print(f"run.pl: job failed, log is in {log}", file=sys.stderr)
+    if "JOB" in log:
+        print("run.pl: probably you forgot to put JOB=1:$nj in your script.", file=sys.stderr)
+
+
+def stop_on(signum: int, _frame: FrameType | None) -> None:
+    """Signal handler: leave the main thread's wait."""
+    raise Stopped(signum)
+
+
+def main() -> None:
+    """Run the jobs that the command line describes."""
+    options, (log, *words) = parse_arguments(sys.argv[1:])
+    if options.last > options.first and options.job_name not in log:
+        print(
+            "run.pl: you are trying to run a parallel job but "
+            f"you are putting the output into just one log file ({log})",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    runner = Runner(options, log, "".join(quote(word) + " " for word in words))
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, stop_on)
+    pool = ThreadPoolExecutor(max_parallel(options))
+    try:
+        futures = [pool.submit(runner.run, n) for n in range(options.first, options.last + 1)]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        num_failed = sum(not future.result() for future in futures if future.done())
+    except Stopped as stopped:
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_IGN)
+        pool.shutdown(wait=False, cancel_futures=True)
+        runner.stop()
+        sys.exit(128 + stopped.args[0])
+    except OSError as error:  # a log that cannot be written
+        pool.shutdown(wait=False, cancel_futures=True)
+        runner.stop()
+        die(f"run.pl: Error opening log file {error.filename}: {error.strerror}")
+    if num_failed:
+        report(options, log, num_failed)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

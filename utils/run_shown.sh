@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Run one job under a job runner, and show its log while the job writes it: a training is watched
+# and its log kept, whichever machine it runs on.
+#
+# Usage: utils/run_shown.sh <runner with options> <log-file> <command> [<argument>...]
+# e.g.:  utils/run_shown.sh "$cuda_cmd --gpu 1" exp/a/log/train.log python3 -m moeasr.bin.train ...
+# Exit status: that of the runner.
+set -euo pipefail
+
+if [ $# -lt 3 ]; then
+  echo "Usage: $0 <runner with options> <log-file> <command> [<argument>...]" >&2
+  exit 1
+fi
+runner=$1
+log=$2
+shift 2
+
+mkdir -p "$(dirname "$log")"
+: >"$log"
+tail -n +1 -f "$log" 2>/dev/null & # it complains when the runner begins the file anew
+follower=$!
+# the pause lets the last lines be shown
+trap 'sleep 1; kill "$follower" 2>/dev/null || true' EXIT
+# shellcheck disable=SC2086 # the runner has its options with it
+$runner "$log" "$@"

@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""Print the lines of the input in random order.
+
+Usage: shuffle_list.pl [--srand N] [input file]  > output
+
+The seed is 0 by default, so the order is the same each time, and it is the order of Kaldi's script.
+"""
+
+import sys
+from pathlib import Path
+
+USAGE = "Usage: shuffle_list.pl [--srand N] [input file]  > output"
+
+
+def main() -> None:
+    """Shuffle one file, or standard input."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from moeasr.data.kaldi.shuffle import shuffled
+
+    arguments, seed = sys.argv[1:], 0
+    if arguments[:1] == ["--srand"]:
+        if len(arguments) < 2 or not arguments[1].isdigit():
+            sys.exit(f'Bad argument to --srand option: "{" ".join(arguments[1:2])}"')
+        seed, arguments = int(arguments[1]), arguments[2:]
+    if len(arguments) > 1 or (arguments and len(arguments[0]) > 1 and arguments[0][0] == "-"):
+        sys.exit(f"{USAGE}\nrandomizes the order of lines of input.")
+    name = arguments[0] if arguments else "-"
+    with sys.stdin.buffer if name == "-" else open(name, "rb") as stream:
+        lines = stream.readlines()
+    sys.stdout.buffer.writelines(shuffled(lines, seed))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except OSError as error:
+        sys.exit(f"shuffle_list.pl: {error.filename}: {error.strerror}")
