@@ -1,0 +1,12 @@
+"""Neural building blocks of the Conformer.
+
+Shape letters, used throughout the package:
+
+    B utterances        T frames            T' frames after subsampling    S samples
+    F mel bins          D model width       H heads                        M feed-forward width
+    U target tokens     V vocabulary        N valid frames, flattened      E experts
+    K experts per frame L layers            C context width
+
+A mask is called `valid_mask` and is True where a frame is real; an attention mask is True where a
+query may look. Lengths are absolute int64 tensors of shape (B,), never fractions.
+"""

@@ -1,0 +1,131 @@
+"""Multi-head attention: plain for tokens, with relative positions for frames."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class MultiHeadAttention(nn.Module):
+    """Scaled dot-product attention over H heads.
+
+    Args:
+        d_model: D, divisible by `num_heads`.
+        num_heads: H.
+        dropout: On the attention weights.
+    """
+
+    def __init__(self, d_model: int, num_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.query = nn.Linear(d_model, d_model)
+        self.key = nn.Linear(d_model, d_model)
+        self.value = nn.Linear(d_model, d_model)
+        self.output = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
+        """Let each frame of `x` look at `memory`.
+
+        Args:
+            x: (B, Tq, D) queries.
+            memory: (B, Tk, D) keys and values.
+            mask: (B, Tq or 1, Tk) bool, True where a query may look.
+
+        Returns:
+            (B, Tq, D).
+        """
+        heads = F.scaled_dot_product_attention(
+            _split(self.query(x), self.num_heads),
+            _split(self.key(memory), self.num_heads),
+            _split(self.value(memory), self.num_heads),
+            attn_mask=masked_bias(x.new_zeros(()), mask[:, None]),
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        return self.output(_join(heads))
+
+
+class RelPositionAttention(nn.Module):
+    """Attention whose scores know the distance between query and key (Transformer-XL, 3.3).
+
+    score_ij = ((q_i + u) . k_j + (q_i + v) . W_p r_{i-j}) / sqrt(D / H), with r the sinusoidal
+    encoding of the distance, u and v learned per head.
+
+    Args:
+        d_model: D, divisible by `num_heads`.
+        num_heads: H.
+        dropout: On the attention weights.
+    """
+
+    def __init__(self, d_model: int, num_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.query = nn.Linear(d_model, d_model)
+        self.key = nn.Linear(d_model, d_model)
+        self.value = nn.Linear(d_model, d_model)
+        self.position = nn.Linear(d_model, d_model, bias=False)
+        self.output = nn.Linear(d_model, d_model)
+        self.content_bias = nn.Parameter(torch.empty(num_heads, d_model // num_heads))  # u
+        self.position_bias = nn.Parameter(torch.empty(num_heads, d_model // num_heads))  # v
+        nn.init.xavier_uniform_(self.content_bias)
+        nn.init.xavier_uniform_(self.position_bias)
+
+    def forward(self, x: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """Let each frame look at the frames that `mask` allows.
+
+        Args:
+            x: (B, T, D).
+            positions: (2T - 1, D), from `relative_positions(T, T, x)`.
+            mask: (B, T or 1, T) bool, True where a query may look.
+
+        Returns:
+            (B, T, D).
+        """
+        num_frames = x.size(1)
+        query = _split(self.query(x), self.num_heads)  # (B, H, T, D/H)
+        key = _split(self.key(x), self.num_heads)
+        value = _split(self.value(x), self.num_heads)
+        position = _split(self.position(positions)[None], self.num_heads)  # (1, H, 2T-1, D/H)
+        by_distance = (query + self.position_bias[:, None]) @ position.transpose(2, 3)
+        by_position = _distance_to_key(by_distance, num_frames) / math.sqrt(query.size(-1))
+        heads = F.scaled_dot_product_attention(
+            query + self.content_bias[:, None],
+            key,
+            value,
+            attn_mask=masked_bias(by_position, mask[:, None]),
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        return self.output(_join(heads))
+
+
+def masked_bias(bias: Tensor, mask: Tensor) -> Tensor:
+    """`bias` where `mask` allows, else the lowest finite number.
+
+    Not -inf: a padding frame that may look nowhere would turn into NaN and spoil the gradients
+    of its whole batch.
+    """
+    return torch.where(mask, bias, torch.finfo(bias.dtype).min)
+
+
+def _distance_to_key(by_distance: Tensor, num_keys: int) -> Tensor:
+    """Turn scores by distance (B, H, Tq, 2T-1) into scores by key (B, H, Tq, T).
+
+    Row i needs distances i .. i-T+1; in the order of `relative_positions` they lie side by side,
+    beginning one column earlier with each row. Reading the padded rows as rows one column
+    narrower makes that shift (Transformer-XL, appendix B).
+    """
+    batch, heads, queries, distances = by_distance.shape
+    padded = F.pad(by_distance, (1, 0)).view(batch, heads, distances + 1, queries)
+    return padded[:, :, 1:].reshape(batch, heads, queries, distances)[..., :num_keys]
+
+
+def _split(x: Tensor, num_heads: int) -> Tensor:
+    """(B, T, D) -> (B, H, T, D/H)."""
+    return x.unflatten(2, (num_heads, -1)).transpose(1, 2)
+
+
+def _join(heads: Tensor) -> Tensor:
+    """(B, H, T, D/H) -> (B, T, D)."""
+    return heads.transpose(1, 2).flatten(2)

@@ -1,0 +1,44 @@
+"""The Conformer's convolution module (arXiv 2005.08100, section 2.2)."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ConvolutionModule(nn.Module):
+    """Pointwise -> GLU -> depthwise -> norm -> SiLU -> pointwise.
+
+    Padding frames are zeroed and the edges are padded with zeros *before* the first pointwise
+    layer, so that an utterance sees the same thing at its end whether padding follows or nothing,
+    and a streaming cache holds plain inputs. The norm is a layer norm: unlike a batch norm it
+    does not depend on the other utterances.
+
+    Args:
+        d_model: D.
+        kernel_size: Frames the depthwise convolution spans; odd unless causal.
+        causal: See past frames only, as streaming needs.
+    """
+
+    def __init__(self, d_model: int, kernel_size: int, causal: bool) -> None:
+        super().__init__()
+        past = kernel_size - 1 if causal else (kernel_size - 1) // 2
+        self.edges = (past, kernel_size - 1 - past)
+        self.pointwise1 = nn.Linear(d_model, 2 * d_model)
+        self.depthwise = nn.Conv1d(d_model, d_model, kernel_size, groups=d_model)
+        self.norm = nn.LayerNorm(d_model)
+        self.pointwise2 = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor, valid_mask: Tensor) -> Tensor:
+        """Mix neighbouring frames.
+
+        Args:
+            x: (B, T, D).
+            valid_mask: (B, T) bool.
+
+        Returns:
+            (B, T, D).
+        """
+        x = x.masked_fill(~valid_mask[:, :, None], 0.0)
+        x = F.pad(x, (0, 0, *self.edges))  # (B, T + kernel - 1, D)
+        x = F.glu(self.pointwise1(x), dim=-1)
+        x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)  # (B, T, D)
+        return self.pointwise2(F.silu(self.norm(x)))

@@ -1,0 +1,58 @@
+"""The convolutional front end: four feature frames become one encoder frame."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from moeasr.nn.mask import make_valid_mask
+
+MIN_FRAMES = 7  # what two 3-wide convolutions of stride 2 need for one output
+
+
+def subsampled_len(num_frames: int) -> int:
+    """Frames after `ConvSubsampling4`: T' = floor((floor((T - 3) / 2) + 1 - 3) / 2) + 1, or 0."""
+    return 0 if num_frames < MIN_FRAMES else ((num_frames - 1) // 2 - 1) // 2
+
+
+class ConvSubsampling4(nn.Module):
+    """Two 3x3 convolutions of stride 2 over time and frequency, then a projection to the model.
+
+    The convolutions are not padded, so output frame i sees input frames 4i .. 4i+6 and no output
+    of a real frame ever sees padding.
+
+    Args:
+        num_mel_bins: F.
+        d_model: D.
+        num_channels: Channels of both convolutions. D is customary, but the second convolution
+            then costs as much as several Conformer blocks of a small model.
+    """
+
+    def __init__(self, num_mel_bins: int, d_model: int, num_channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, num_channels, kernel_size=3, stride=2)
+        self.conv2 = nn.Conv2d(num_channels, num_channels, kernel_size=3, stride=2)
+        self.project = nn.Linear(num_channels * subsampled_len(num_mel_bins), d_model)
+
+    def forward(self, feats: Tensor, feats_lens: Tensor) -> tuple[Tensor, Tensor]:
+        """Shorten the time axis fourfold.
+
+        Args:
+            feats: (B, T, F). Batches shorter than 7 frames are padded to give one frame.
+            feats_lens: (B,).
+
+        Returns:
+            (B, T', D) and the lengths (B,), at least 1: an utterance too short for the front end
+            is read with zeros after it rather than failing a whole batch.
+        """
+        # Only utterances shorter than one output can see their padding: make it zeros for them.
+        feats = feats.masked_fill(~make_valid_mask(feats_lens, feats.size(1))[:, :, None], 0.0)
+        if feats.size(1) < MIN_FRAMES:
+            feats = F.pad(feats, (0, 0, 0, MIN_FRAMES - feats.size(1)))
+        x = F.relu(self.conv1(feats[:, None]))  # (B, channels, T/2, F/2)
+        x = F.relu(self.conv2(x))  # (B, channels, T', F')
+        x = self.project(x.transpose(1, 2).flatten(2))  # (B, T', D)
+        lens = ((feats_lens - 1) // 2 - 1) // 2
+        return x, lens.clamp(min=1, max=x.size(1))
+
+    def output_len(self, num_frames: int) -> int:
+        """Frames that come out for an utterance of `num_frames`; 0 if it is too short."""
+        return subsampled_len(num_frames)

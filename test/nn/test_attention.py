@@ -1,0 +1,83 @@
+"""Attention against a slow twin that loops over frames and heads."""
+
+import math
+
+import pytest
+import torch
+
+from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
+from moeasr.nn.mask import make_chunk_mask, make_valid_mask
+from moeasr.nn.position import relative_positions, sinusoidal_encoding
+
+D, H = 8, 2
+
+
+def slow_rel_attention(module, x, mask):
+    """Transformer-XL's score, one query and one key at a time."""
+    width = D // H
+    batch, num_frames, _ = x.shape
+    out = torch.zeros_like(x)
+    for b in range(batch):
+        for h in range(H):
+            part = slice(h * width, (h + 1) * width)
+            for i in range(num_frames):
+                query = module.query(x[b, i])[part]
+                scores = []
+                for j in range(num_frames):
+                    r = sinusoidal_encoding(torch.tensor([float(i - j)], dtype=x.dtype), D)[0]
+                    score = (query + module.content_bias[h]) @ module.key(x[b, j])[part]
+                    score = score + (query + module.position_bias[h]) @ module.position(r)[part]
+                    scores.append(score / math.sqrt(width))
+                scores = torch.stack(scores).masked_fill(~mask[b, i], -math.inf)
+                values = torch.stack([module.value(x[b, j])[part] for j in range(num_frames)])
+                out[b, i, part] = scores.softmax(dim=0) @ values
+    return module.output(out)
+
+
+@pytest.mark.parametrize("chunk_size", [-1, 2])
+def test_rel_position_attention_equals_its_slow_twin(chunk_size):
+    module = RelPositionAttention(D, H, dropout=0.0).double()
+    x = torch.randn(2, 6, D, dtype=torch.float64)
+    lens = torch.tensor([6, 4])
+    mask = make_valid_mask(lens, 6)[:, None].expand(2, 6, 6)
+    if chunk_size > 0:
+        mask = mask & make_chunk_mask(6, chunk_size)
+    fast = module(x, relative_positions(6, 6, x), mask)
+    slow = slow_rel_attention(module, x, mask)
+    valid = make_valid_mask(lens, 6)
+    torch.testing.assert_close(fast[valid], slow[valid], rtol=0, atol=1e-12)
+
+
+def test_a_frame_that_may_look_nowhere_is_finite_and_so_are_gradients():
+    module = RelPositionAttention(D, H, dropout=0.0)
+    x = torch.randn(1, 4, D, requires_grad=True)
+    mask = torch.zeros(1, 4, 4, dtype=torch.bool)
+    mask[:, :2, :2] = True
+    out = module(x, relative_positions(4, 4, x), mask)
+    out[:, :2].sum().backward()
+    assert torch.isfinite(out).all() and torch.isfinite(x.grad).all()
+
+
+def test_attention_equals_torchs_own_module():
+    ours = MultiHeadAttention(D, H, dropout=0.0).double()
+    oracle = torch.nn.MultiheadAttention(D, H, batch_first=True).double()
+    with torch.no_grad():
+        parts = (ours.query, ours.key, ours.value)
+        oracle.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
+        oracle.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
+        oracle.out_proj.load_state_dict(ours.output.state_dict())
+    x = torch.randn(3, 4, D, dtype=torch.float64)
+    memory = torch.randn(3, 7, D, dtype=torch.float64)
+    valid = make_valid_mask(torch.tensor([7, 5, 1]), 7)
+    expected, _ = oracle(x, memory, memory, key_padding_mask=~valid)
+    torch.testing.assert_close(ours(x, memory, valid[:, None]), expected, rtol=0, atol=1e-12)
+
+
+def test_dropout_works_in_training_only():
+    module = RelPositionAttention(D, H, dropout=0.5)
+    x = torch.randn(1, 5, D)
+    mask = torch.ones(1, 5, 5, dtype=torch.bool)
+    positions = relative_positions(5, 5, x)
+    assert not torch.equal(module(x, positions, mask), module(x, positions, mask))
+    module.eval()
+    assert torch.equal(module(x, positions, mask), module(x, positions, mask))

@@ -1,0 +1,30 @@
+"""Position encodings."""
+
+import math
+
+import torch
+
+from moeasr.nn.position import relative_positions, sinusoidal_encoding, token_positions
+
+
+def test_encoding_equals_the_papers_formula():
+    encoding = sinusoidal_encoding(torch.tensor([0.0, 5.0, -3.0], dtype=torch.float64), 6)
+    for row, position in enumerate((0, 5, -3)):
+        for i in range(3):
+            angle = position / 10000 ** (2 * i / 6)
+            assert math.isclose(encoding[row, 2 * i], math.sin(angle), abs_tol=1e-12)
+            assert math.isclose(encoding[row, 2 * i + 1], math.cos(angle), abs_tol=1e-12)
+
+
+def test_relative_positions_run_from_the_farthest_past_to_the_farthest_future():
+    like = torch.zeros(4, dtype=torch.float64)
+    got = relative_positions(num_queries=2, num_keys=4, like=like)
+    distances = torch.tensor([3.0, 2.0, 1.0, 0.0, -1.0], dtype=torch.float64)
+    assert torch.equal(got, sinusoidal_encoding(distances, 4))
+
+
+def test_tokens_computed_one_by_one_have_the_same_positions():
+    like = torch.zeros(1, 1, 8)
+    whole = token_positions(0, 5, like)
+    assert torch.equal(whole[3:], token_positions(3, 2, like))
+    assert whole.dtype == torch.float32

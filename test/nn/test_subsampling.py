@@ -1,0 +1,48 @@
+"""The convolutional front end."""
+
+import pytest
+import torch
+
+from moeasr.nn.subsampling import ConvSubsampling4, subsampled_len
+
+
+@pytest.fixture
+def front_end():
+    return ConvSubsampling4(num_mel_bins=20, d_model=8, num_channels=4).double()
+
+
+@pytest.mark.parametrize("num_frames", [7, 8, 10, 11, 12, 50, 51, 52, 53])
+def test_length_formula_is_what_the_convolutions_give(front_end, num_frames):
+    feats = torch.randn(1, num_frames, 20, dtype=torch.float64)
+    out, lens = front_end(feats, torch.tensor([num_frames]))
+    assert out.size(1) == subsampled_len(num_frames) == front_end.output_len(num_frames) == lens[0]
+
+
+@pytest.mark.parametrize("num_frames", [0, 1, 6])
+def test_too_few_frames_give_none(num_frames):
+    assert subsampled_len(num_frames) == 0
+
+
+def test_padding_never_reaches_a_real_frame(front_end):
+    feats = torch.randn(1, 30, 20, dtype=torch.float64)
+    alone, lens = front_end(feats, torch.tensor([30]))
+    padded = torch.cat((feats, torch.full((1, 17, 20), 1e6, dtype=torch.float64)), dim=1)
+    both, padded_lens = front_end(padded, torch.tensor([30]))
+    assert lens.equal(padded_lens)
+    assert torch.equal(alone, both[:, : alone.size(1)])
+
+
+def test_an_output_sees_seven_frames_from_four_times_its_number(front_end):
+    feats = torch.randn(1, 40, 20, dtype=torch.float64, requires_grad=True)
+    out, _ = front_end(feats, torch.tensor([40]))
+    out[0, 3].sum().backward()
+    touched = feats.grad[0].abs().sum(dim=1).nonzero().flatten()
+    assert touched.min() >= 12 and touched.max() <= 18
+
+
+def test_an_utterance_shorter_than_the_front_end_is_the_same_alone_and_in_any_batch(front_end):
+    feats = torch.randn(2, 30, 20, dtype=torch.float64)
+    batch, lens = front_end(feats, torch.tensor([30, 3]))
+    alone, alone_lens = front_end(feats[1:, :3], torch.tensor([3]))
+    assert lens.tolist() == [6, 1] and alone_lens.tolist() == [1]
+    torch.testing.assert_close(batch[1, :1], alone[0], rtol=0, atol=1e-12)
