@@ -1,0 +1,107 @@
+"""Banks of experts: E feed-forwards of one shape, and the kernels that run them."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from moeasr.moe.dispatch import combine, sort_by_expert
+from moeasr.nn.routing import Routing
+
+
+class ExpertBank(nn.Module):
+    """E feed-forwards y = W2 dropout(silu(W1 x + b1)) + b2, their weights stacked.
+
+    Args:
+        d_model: D.
+        hidden_units: M of each expert.
+        num_experts: E.
+        dropout: On the hidden layer.
+        kernel: How the bank is run, one of `EXPERT_KERNELS`; all give equal values and gradients.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        hidden_units: int,
+        num_experts: int,
+        dropout: float,
+        kernel: Callable[["ExpertBank", Tensor, Routing], Tensor],
+    ) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.kernel = kernel
+        self.w1 = nn.Parameter(torch.empty(num_experts, hidden_units, d_model))
+        self.b1 = nn.Parameter(torch.empty(num_experts, hidden_units))
+        self.w2 = nn.Parameter(torch.empty(num_experts, d_model, hidden_units))
+        self.b2 = nn.Parameter(torch.empty(num_experts, d_model))
+        # Each expert starts as nn.Linear would: uniform within 1 / sqrt(inputs).
+        for parameter, num_inputs in (
+            (self.w1, d_model),
+            (self.b1, d_model),
+            (self.w2, hidden_units),
+            (self.b2, hidden_units),
+        ):
+            nn.init.uniform_(parameter, -1 / math.sqrt(num_inputs), 1 / math.sqrt(num_inputs))
+
+    @property
+    def num_experts(self) -> int:
+        """E."""
+        return self.w1.size(0)
+
+    def forward(self, x_ND: Tensor, routing: Routing) -> Tensor:
+        """The weighted sum of each frame's experts, (N, D)."""
+        return self.kernel(self, x_ND, routing)
+
+    def weights(self) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """(w1, b1, w2, b2) of each expert.
+
+        Unbound once: indexing a stacked parameter in a loop would give every expert a gradient
+        as large as the whole stack.
+        """
+        return list(
+            zip(
+                self.w1.unbind(0),
+                self.b1.unbind(0),
+                self.w2.unbind(0),
+                self.b2.unbind(0),
+                strict=True,
+            )
+        )
+
+    def run_expert(self, weights: tuple[Tensor, Tensor, Tensor, Tensor], x: Tensor) -> Tensor:
+        """One expert on its rows (R, D) -> (R, D)."""
+        w1, b1, w2, b2 = weights
+        hidden = F.dropout(F.silu(F.linear(x, w1, b1)), self.dropout, self.training)
+        return F.linear(hidden, w2, b2)
+
+
+def loop_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
+    """The reference: for each expert, find its frames, run it, add its weighted output."""
+    y_ND = torch.zeros_like(x_ND)
+    for expert, weights in enumerate(bank.weights()):
+        frame, choice = torch.where(routing.expert_ids == expert)
+        out = bank.run_expert(weights, x_ND[frame])
+        weight = routing.expert_weights[frame, choice].to(out.dtype)
+        y_ND = y_ND.index_add(0, frame, (out * weight[:, None]).to(y_ND.dtype))
+    return y_ND
+
+
+def sorted_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
+    """Sort the assignments once, run each expert on its slice, undo the sort.
+
+    An expert without frames is still called on zero rows, so that it has a gradient (of zeros)
+    on every process.
+    """
+    dispatch = sort_by_expert(routing.expert_ids, bank.num_experts)
+    slices = x_ND[dispatch.frame_of_row].split(dispatch.rows_per_expert)
+    rows = [bank.run_expert(weights, x) for weights, x in zip(bank.weights(), slices, strict=True)]
+    return combine(torch.cat(rows), routing.expert_weights, dispatch).to(x_ND.dtype)
+
+
+EXPERT_KERNELS: dict[str, Callable[[ExpertBank, Tensor, Routing], Tensor]] = {
+    "loop": loop_kernel,
+    "sorted": sorted_kernel,
+}

@@ -1,0 +1,67 @@
+"""Expert kernels: all equal to the slow loop, values and gradients."""
+
+import pytest
+import torch
+
+from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank, loop_kernel
+from moeasr.moe.routers import TopKRouter
+
+
+def make_bank(kernel, num_experts=5, dropout=0.0):
+    torch.manual_seed(1)
+    return ExpertBank(6, 8, num_experts, dropout, kernel).double()
+
+
+def frame_by_frame(bank, x, routing):
+    """One frame and one expert at a time."""
+    weights = bank.weights()
+    rows = []
+    for n in range(len(x)):
+        terms = [
+            routing.expert_weights[n, k] * bank.run_expert(weights[int(e)], x[n : n + 1])[0]
+            for k, e in enumerate(routing.expert_ids[n])
+        ]
+        rows.append(torch.stack(terms).sum(dim=0))
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("kernel", EXPERT_KERNELS)
+@pytest.mark.parametrize(("num_frames", "k"), [(1, 1), (3, 2), (40, 2), (40, 5)])
+def test_values_and_gradients_equal_the_frame_by_frame_twin(kernel, num_frames, k):
+    bank, twin = make_bank(EXPERT_KERNELS[kernel]), make_bank(loop_kernel)
+    router = TopKRouter(6, 5, k, "full").double()
+    x = torch.randn(num_frames, 6, dtype=torch.float64)
+    target = torch.randn(num_frames, 6, dtype=torch.float64)
+    results = []
+    for run in (lambda x, r: bank(x, r), lambda x, r: frame_by_frame(twin, x, r)):
+        leaf = x.clone().requires_grad_()
+        router.zero_grad()
+        y = run(leaf, router(leaf))
+        (y * target).sum().backward()
+        results.append((y.detach(), leaf.grad, router.weight.grad.clone()))
+    for fast, slow in zip(*results, strict=True):
+        torch.testing.assert_close(fast, slow, rtol=0, atol=1e-11)
+    for (name, fast), slow in zip(bank.named_parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(fast.grad, slow.grad, rtol=0, atol=1e-11, msg=name)
+
+
+@pytest.mark.parametrize("kernel", EXPERT_KERNELS)
+def test_an_expert_without_frames_has_a_zero_gradient_not_none(kernel):
+    bank = make_bank(EXPERT_KERNELS[kernel], num_experts=50)
+    router = TopKRouter(6, 50, 2, "selected").double()
+    bank(x := torch.randn(2, 6, dtype=torch.float64), router(x)).sum().backward()
+    idle = [e for e in range(50) if e not in router(x).expert_ids]
+    assert bank.w1.grad is not None and not bank.w1.grad[idle].any()
+
+
+@pytest.mark.parametrize("kernel", EXPERT_KERNELS)
+def test_no_frames_at_all_give_an_empty_output(kernel):
+    bank, router = make_bank(EXPERT_KERNELS[kernel]), TopKRouter(6, 5, 2, "full").double()
+    x = torch.zeros(0, 6, dtype=torch.float64)
+    assert bank(x, router(x)).shape == (0, 6)
+
+
+def test_experts_start_as_linear_layers_do():
+    bank = ExpertBank(100, 400, 3, 0.0, loop_kernel)
+    assert bank.w1.abs().max() <= 0.1 and bank.w2.abs().max() <= 0.05
+    assert abs(float(bank.w1.detach().std()) - 0.1 / 3**0.5) < 1e-3

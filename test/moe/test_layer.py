@@ -1,0 +1,80 @@
+"""The MoE layer: what must hold of it whatever router and kernel."""
+
+import pytest
+import torch
+
+from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
+from moeasr.moe.layer import MoEFeedForward
+from moeasr.moe.routers import TopKRouter
+from moeasr.nn.feed_forward import DenseFeedForward
+from moeasr.nn.mask import make_valid_mask
+
+
+def make_layer(num_experts, k, weights="selected", kernel="sorted"):
+    router = TopKRouter(6, num_experts, k, weights)
+    bank = ExpertBank(6, 8, num_experts, 0.0, EXPERT_KERNELS[kernel])
+    return MoEFeedForward(router, bank).double()
+
+
+def as_dense(layer, expert):
+    dense = DenseFeedForward(6, 8, 0.0).double()
+    bank = layer.experts
+    with torch.no_grad():
+        for module, weight, bias in ((dense.w1, bank.w1, bank.b1), (dense.w2, bank.w2, bank.b2)):
+            module.weight.copy_(weight[expert])
+            module.bias.copy_(bias[expert])
+    return dense
+
+
+@pytest.fixture
+def x():
+    return torch.randn(2, 5, 6, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("weights", ["selected", "full"])
+@pytest.mark.parametrize("kernel", EXPERT_KERNELS)
+def test_one_expert_is_the_dense_feed_forward_values_and_gradients(x, weights, kernel):
+    layer = make_layer(1, 1, weights, kernel)
+    dense = as_dense(layer, 0)
+    valid = torch.ones(2, 5, dtype=torch.bool)
+    y, expected = layer(x, valid)[0], dense(x, valid)[0]
+    y.square().sum().backward()
+    expected.square().sum().backward()
+    torch.testing.assert_close(y, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(layer.experts.w1.grad[0], dense.w1.weight.grad, rtol=0, atol=1e-11)
+    torch.testing.assert_close(layer.experts.b2.grad[0], dense.w2.bias.grad, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_identical_experts_with_weights_that_sum_to_one_are_dense_for_any_k(x, k):
+    layer = make_layer(4, k)
+    with torch.no_grad():
+        for parameter in layer.experts.parameters():
+            parameter.copy_(parameter[:1].expand_as(parameter))
+    valid = torch.ones(2, 5, dtype=torch.bool)
+    expected = as_dense(layer, 0)(x, valid)[0]
+    torch.testing.assert_close(layer(x, valid)[0], expected, rtol=0, atol=1e-12)
+
+
+def test_padding_is_neither_routed_nor_counted_and_changes_nothing(x):
+    layer = make_layer(4, 2)
+    valid = make_valid_mask(torch.tensor([5, 3]), 5)
+    y, routing = layer(x, valid)
+    assert routing.expert_ids.shape == (8, 2)
+    assert not y[1, 3:].any()
+    spoilt = x.clone()
+    spoilt[1, 3:] = 1e9
+    y_spoilt, routing_spoilt = layer(spoilt, valid)
+    assert torch.equal(y, y_spoilt) and torch.equal(routing.expert_ids, routing_spoilt.expert_ids)
+    alone, _ = layer(x[1:, :3], valid[1:, :3])
+    torch.testing.assert_close(alone[0], y[1, :3], rtol=0, atol=1e-12)
+
+
+def test_runs_under_autocast_and_keeps_the_dtype_of_its_experts():
+    layer = make_layer(4, 2).float()
+    x = torch.randn(2, 5, 6)
+    valid = torch.ones(2, 5, dtype=torch.bool)
+    with torch.autocast("cpu", torch.bfloat16):
+        y, _ = layer(x, valid)
+    exact, _ = layer(x, valid)
+    assert (y.float() - exact).abs().max() < 0.05
