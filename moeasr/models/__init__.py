@@ -1,0 +1,1 @@
+"""Networks assembled from `nn` and `moe`. Never see a file."""

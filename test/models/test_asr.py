@@ -1,0 +1,146 @@
+"""The whole recogniser and its loss."""
+
+import pytest
+import torch
+
+from moeasr.errors import InputError
+from moeasr.models.asr import add_sos_eos, reverse_tokens
+from moeasr.models.build import build_model
+from moeasr.models.config import (
+    DecoderConfig,
+    EncoderConfig,
+    FeedForwardConfig,
+    ModelConfig,
+    RoutingLossWeights,
+)
+
+MOE = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, experts_per_frame=2)
+BATCH = (
+    torch.randn(2, 70, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(3)),
+    torch.tensor([70, 50]),
+    torch.tensor([[3, 4, 4, 5], [6, 7, 0, 0]]),
+    torch.tensor([4, 2]),
+)
+
+
+def make_model(**settings):
+    config = ModelConfig(
+        encoder=EncoderConfig(
+            num_blocks=2,
+            d_model=16,
+            num_heads=2,
+            dropout=0.0,
+            attention_dropout=0.0,
+            feed_forward=MOE,
+            macaron_feed_forward=MOE,
+        ),
+        decoder=DecoderConfig(
+            num_blocks=1,
+            num_reverse_blocks=settings.pop("num_reverse_blocks", 1),
+            num_heads=2,
+            dropout=0.0,
+            feed_forward=MOE,
+        ),
+        **settings,
+    )
+    return build_model(config, num_mel_bins=20, vocab_size=9).double()
+
+
+def pieces(batch):
+    feats, feats_lens, tokens, tokens_lens = batch
+    for b in range(len(feats)):
+        yield (
+            feats[b : b + 1, : feats_lens[b]],
+            feats_lens[b : b + 1],
+            tokens[b : b + 1, : tokens_lens[b]],
+            tokens_lens[b : b + 1],
+        )
+
+
+def test_the_loss_of_a_batch_is_the_sum_over_its_utterances():
+    model = make_model().eval()
+    whole = model(*BATCH)
+    alone = [model(*piece) for piece in pieces(BATCH)]
+    torch.testing.assert_close(whole.loss, sum(o.loss for o in alone), rtol=0, atol=1e-9)
+    assert float(whole.weight) == 2 == sum(float(o.weight) for o in alone)
+    for name in whole.stats:
+        total = sum(o.stats[name] for o in alone)
+        torch.testing.assert_close(whole.stats[name], total, rtol=0, atol=1e-9)
+    for name, load in whole.expert_loads.items():
+        assert torch.equal(load, sum(o.expert_loads[name] for o in alone))
+
+
+def test_the_loss_is_the_papers_weighted_sum():
+    model = make_model(ctc_weight=0.4, reverse_weight=0.2).eval()
+    stats = model(*BATCH).stats
+    attention = 0.8 * stats["loss_att"] + 0.2 * stats["loss_att_reverse"]
+    expected = 0.4 * stats["loss_ctc"] + 0.6 * attention
+    torch.testing.assert_close(stats["loss"], expected, rtol=0, atol=1e-10)
+
+
+def test_label_smoothing_mixes_in_the_uniform_distribution():
+    model = make_model(label_smoothing=0.3, ctc_weight=0.0, reverse_weight=0.0).eval()
+    feats, feats_lens, tokens, tokens_lens = next(pieces(BATCH))
+    got = model(feats, feats_lens, tokens, tokens_lens).loss
+    encoded = model.encode(feats, feats_lens)
+    tokens_in, targets = add_sos_eos(tokens, tokens_lens, 2)
+    logits = model.decoder(tokens_in, tokens_lens + 1, encoded.enc, encoded.enc_lens).logits
+    log_probs = logits[0].log_softmax(dim=-1)
+    right = log_probs[range(5), targets[0]]
+    expected = -(0.7 * right + 0.3 * log_probs.mean(dim=-1)).sum()
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-10)
+
+
+def test_routing_losses_are_added_once_per_utterance_and_summed_over_layers():
+    plain, balanced = make_model(), make_model(routing_losses=RoutingLossWeights(z=0.5))
+    balanced.load_state_dict(plain.state_dict())
+    plain.eval(), balanced.eval()
+    routings = [*plain.encode(*BATCH[:2]).routings]
+    z_encoder = sum(r.logits.logsumexp(-1).square().mean() for r in routings)
+    difference = balanced(*BATCH).loss - plain(*BATCH).loss
+    assert difference > 2 * 0.5 * z_encoder  # two utterances; the decoders' layers come on top
+    assert "loss_z" in balanced(*BATCH).stats and "loss_z" not in plain(*BATCH).stats
+
+
+def test_tokens_may_be_padded_with_anything():
+    model = make_model().eval()
+    feats, feats_lens, tokens, tokens_lens = BATCH
+    spoilt = tokens.masked_fill(torch.arange(4) >= tokens_lens[:, None], -1)
+    assert torch.equal(model(*BATCH).loss, model(feats, feats_lens, spoilt, tokens_lens).loss)
+
+
+def test_every_parameter_gets_a_gradient():
+    model = make_model()
+    model(*BATCH).loss.backward()
+    without = [name for name, p in model.named_parameters() if p.grad is None]
+    assert not without
+    assert all(p.grad.any() for n, p in model.named_parameters() if "router" in n)
+
+
+def test_a_model_without_a_reverse_decoder_trains():
+    model = make_model(num_reverse_blocks=0, reverse_weight=0.0)
+    assert model.reverse_decoder is None and torch.isfinite(model(*BATCH).loss)
+
+
+def test_sos_and_eos_frame_each_utterance_at_its_own_length():
+    tokens_in, targets = add_sos_eos(torch.tensor([[5, 6], [7, 0]]), torch.tensor([2, 1]), 2)
+    assert tokens_in.tolist() == [[2, 5, 6], [2, 7, 0]]
+    assert targets.tolist() == [[5, 6, 2], [7, 2, 2]]
+
+
+def test_reversing_twice_is_identity():
+    tokens, lens = torch.tensor([[5, 6, 7], [8, 9, 0]]), torch.tensor([3, 2])
+    assert reverse_tokens(tokens, lens).tolist() == [[7, 6, 5], [9, 8, 0]]
+    assert torch.equal(reverse_tokens(reverse_tokens(tokens, lens), lens), tokens)
+
+
+@pytest.mark.parametrize("chunk_size", [0, -2])
+def test_a_chunk_size_that_means_nothing_is_refused(chunk_size):
+    with pytest.raises(InputError, match="chunk_size"):
+        make_model().encode(*BATCH[:2], chunk_size=chunk_size)
+
+
+def test_digital_silence_gives_finite_numbers():
+    model = make_model().eval()
+    silence = torch.full((1, 70, 20), -15.9424, dtype=torch.float64)
+    assert torch.isfinite(model.encode(silence, torch.tensor([70])).enc).all()

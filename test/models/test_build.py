@@ -1,0 +1,104 @@
+"""From config to network."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from moeasr.config import from_mapping, to_mapping
+from moeasr.errors import InputError
+from moeasr.models.build import build_model, count_params, load_model
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+
+DENSE = FeedForwardConfig(hidden_units=24)
+MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, experts_per_frame=2)
+
+
+def config_of(ff):
+    return ModelConfig(
+        encoder=EncoderConfig(
+            num_blocks=2, d_model=16, num_heads=2, feed_forward=ff, macaron_feed_forward=ff
+        ),
+        decoder=DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2, feed_forward=ff),
+    )
+
+
+def test_parameters_are_the_rest_plus_e_feed_forwards_plus_routers():
+    dense = count_params(build_model(config_of(DENSE), 20, 9))
+    moe = count_params(build_model(config_of(MOE), 20, 9))
+    num_ffs, per_ff, per_router = 6, 16 * 24 * 2 + 24 + 16, 4 * 16
+    rest = dense.total - num_ffs * per_ff
+    assert dense.active == dense.total
+    assert moe.total == rest + num_ffs * (4 * per_ff + per_router)
+    assert moe.active == rest + num_ffs * (2 * per_ff + per_router)
+
+
+def test_a_checkpoint_gives_back_the_same_network_in_eval_mode():
+    model = build_model(config_of(MOE), 20, 9, (torch.randn(20), torch.rand(20)))
+    checkpoint = {
+        "config": {"model": to_mapping(config_of(MOE))},
+        "fbank": {"num_mel_bins": 20},
+        "tokenizer": {"units": ["u"] * 9},
+        "model": model.state_dict(),
+    }
+    loaded = load_model(checkpoint)
+    feats, lens = torch.randn(1, 40, 20), torch.tensor([40])
+    assert not loaded.training
+    assert torch.equal(loaded.encode(feats, lens).enc, model.eval().encode(feats, lens).enc)
+
+
+def test_weights_that_do_not_fit_their_config_are_refused():
+    checkpoint = {
+        "config": {"model": to_mapping(config_of(MOE))},
+        "fbank": {"num_mel_bins": 20},
+        "tokenizer": {"units": ["u"] * 9},
+        "model": build_model(config_of(DENSE), 20, 9).state_dict(),
+    }
+    with pytest.raises(InputError, match="do not fit its config"):
+        load_model(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"router": "magic"}, "`router` must be one of top_k"),
+        ({"kernel": "magic"}, "`kernel` must be one of loop, sorted"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_the_reason(changes, message):
+    with pytest.raises(InputError, match=message):
+        build_model(config_of(dataclasses.replace(MOE, **changes)), 20, 9)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"encoder": {"causal_conv": False}}, "dynamic_chunk"),
+        ({"encoder": {"causal_conv": False, "dynamic_chunk": False, "conv_kernel_size": 8}}, "odd"),
+        ({"encoder": {"d_model": 30}}, "multiple of the number of heads"),
+        ({"encoder": {"dropout": 1.5}}, "between 0 and 1"),
+        ({"decoder": {"num_reverse_blocks": 0}}, "reverse_weight"),
+        ({"encoder": {"feed_forward": {"hiden_units": 5}}}, "feed_forward.hidden_units"),
+        (
+            {"encoder": {"feed_forward": {"type": "moe", "experts_per_frame": 1}}},
+            "x.yaml: in 'encoder.feed_forward': .* zero gradient",
+        ),
+        (
+            {"decoder": {"feed_forward": {"type": "moe", "experts_per_frame": 9}}},
+            "in 'decoder.feed_forward': .* between 1 and num_experts",
+        ),
+        ({"routing_losses": {"z": -1}}, "`z` must be 0 or more"),
+    ],
+)
+def test_a_bad_model_section_is_refused(mapping, message):
+    with pytest.raises(InputError, match=message):
+        from_mapping(ModelConfig, mapping, "x.yaml")
+
+
+def test_a_model_with_centred_convolution_cannot_decode_in_chunks():
+    encoder = EncoderConfig(
+        num_blocks=1, d_model=16, num_heads=2, causal_conv=False, dynamic_chunk=False
+    )
+    model = build_model(ModelConfig(encoder=encoder), 20, 9)
+    with pytest.raises(InputError, match="cannot decode in chunks"):
+        model.encode(torch.randn(1, 40, 20), torch.tensor([40]), chunk_size=4)

@@ -1,0 +1,47 @@
+"""The CTC loss against the sum over all alignments."""
+
+import itertools
+import math
+
+import torch
+
+from moeasr.models.ctc import CtcHead
+
+
+def collapse(path):
+    return tuple(unit for unit, _ in itertools.groupby(path) if unit != 0)
+
+
+def test_loss_is_minus_log_of_the_summed_alignments():
+    head = CtcHead(d_model=4, vocab_size=3).double()
+    enc = torch.randn(2, 4, 4, dtype=torch.float64)
+    enc_lens = torch.tensor([4, 3])
+    tokens, tokens_lens = torch.tensor([[1, 1], [2, 0]]), torch.tensor([2, 1])
+    losses = head.loss(enc, enc_lens, tokens, tokens_lens)
+    probs = head.log_probs(enc).exp()
+    for b in range(2):
+        target = tuple(tokens[b, : tokens_lens[b]].tolist())
+        length = int(enc_lens[b])
+        total = sum(
+            math.prod(float(probs[b, t, unit]) for t, unit in enumerate(path))
+            for path in itertools.product(range(3), repeat=length)
+            if collapse(path) == target
+        )
+        assert math.isclose(float(losses[b]), -math.log(total), rel_tol=1e-10)
+
+
+def test_log_probs_are_float32_at_least():
+    head = CtcHead(4, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert head.log_probs(torch.randn(1, 2, 4)).dtype == torch.float32
+
+
+def test_an_utterance_too_short_for_its_tokens_has_infinite_loss_and_others_have_not():
+    head = CtcHead(4, 3)
+    losses = head.loss(
+        torch.randn(2, 3, 4),
+        torch.tensor([1, 3]),
+        torch.tensor([[1, 2], [1, 2]]),
+        torch.tensor([2, 2]),
+    )
+    assert math.isinf(losses[0]) and math.isfinite(losses[1])
