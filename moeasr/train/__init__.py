@@ -1,0 +1,1 @@
+"""The training procedure: optimizer, schedule, checkpoints, loop. Knows no speech."""

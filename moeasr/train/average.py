@@ -1,0 +1,125 @@
+"""Average the weights of several epochs of one training: usually better than any one of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from moeasr import checkpoint
+from moeasr.errors import InputError
+from moeasr.logs import get_logger
+
+logger = get_logger(__name__)
+
+SHARED_KEYS = ("config", "tokenizer", "fbank")
+
+
+class EpochFile(NamedTuple):
+    """The checkpoint of one finished epoch."""
+
+    epoch: int
+    cost: float
+    """What the training wanted low: the dev loss, or minus the dev accuracy."""
+    path: Path
+
+
+def list_epochs(exp_dir: str | Path) -> list[EpochFile]:
+    """The epoch checkpoints of an experiment, in the order of the epochs.
+
+    Raises:
+        InputError: There are none, or one of them cannot be read.
+    """
+    exp_dir = Path(exp_dir)
+    epochs = []
+    for path in exp_dir.glob("epoch_*.pt"):
+        info = checkpoint.load(path).get("info", {})
+        if "epoch" not in info or "dev_loss" not in info:
+            raise InputError(f"checkpoint {path} does not say its epoch and dev loss")
+        cost = info.get("cost", info["dev_loss"])
+        epochs.append(EpochFile(int(info["epoch"]), float(cost), path))
+    if not epochs:
+        raise InputError(f"{exp_dir} holds no epoch_N.pt: no epoch of a training is finished there")
+    return sorted(epochs)
+
+
+def choose_epochs(
+    epochs: Sequence[EpochFile], num: int, mode: Literal["best", "last"]
+) -> list[EpochFile]:
+    """The `num` best or latest epochs, in order; if there are fewer, all of them and a warning.
+
+    Raises:
+        InputError: `num` is below 1.
+    """
+    if num < 1:
+        raise InputError(f"the number of checkpoints to average must be at least 1, but is {num}")
+    if len(epochs) < num:
+        logger.warning("only %d epoch checkpoints to average, not %d", len(epochs), num)
+    if mode == "last":
+        return sorted(epochs)[-num:]
+    # Of equal costs the later epoch; a cost that is not a number is the worst.
+    ranked = sorted(epochs, key=lambda e: (e.cost != e.cost, e.cost, -e.epoch))
+    return sorted(ranked[:num])
+
+
+def average_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
+    """Average the model weights of checkpoints, the newest coming last.
+
+    Floating-point tensors are summed in float64 and cast back; all others (counters) are the
+    newest's. So is everything else in the checkpoint, less the trainer's state.
+
+    Args:
+        paths: At least one.
+
+    Returns:
+        The content of a checkpoint; `info["averaged_epochs"]` lists where the weights come from.
+
+    Raises:
+        InputError: A file cannot be read, or they are not of one training.
+    """
+    if not paths:
+        raise InputError("no checkpoints to average")
+    sums: dict[str, Tensor] = {}
+    epochs = []
+    newest: dict[str, Any] = {}
+    for path in paths:  # one at a time: a large model fits in memory twice, but not ten times
+        content = checkpoint.load(path)
+        if newest:
+            _check_same_training(newest, content, paths[0], path)
+        newest = content
+        epochs.append(content["info"]["epoch"])
+        for name, tensor in content["model"].items():
+            if tensor.is_floating_point():
+                sums[name] = tensor.double() + sums.get(name, 0.0)
+    for name, tensor in newest["model"].items():
+        if tensor.is_floating_point():
+            mean = sums[name] / len(paths)
+            if not torch.isfinite(mean).all():
+                raise InputError(f"weights {name} of epochs {epochs} are not all finite")
+            newest["model"][name] = mean.to(tensor.dtype)
+    newest.pop("trainer", None)
+    newest["info"] = {**newest["info"], "averaged_epochs": epochs}
+    return newest
+
+
+def _check_same_training(
+    one: Mapping[str, Any], other: Mapping[str, Any], one_path: str | Path, other_path: str | Path
+) -> None:
+    def refuse(what: str) -> None:
+        raise InputError(f"{one_path} and {other_path} cannot be averaged: they differ in {what}")
+
+    for key in SHARED_KEYS:
+        # A resumed training may have been told to go on longer; the network is what must agree.
+        parts = [c.get(key) for c in (one, other)]
+        if key == "config":
+            parts = [(part or {}).get("model") for part in parts]
+        if parts[0] != parts[1]:
+            refuse(f"`{key}`" + (" (section `model`)" if key == "config" else ""))
+    if one["model"].keys() != other["model"].keys():
+        refuse(
+            f"which weights they have, such as {min(one['model'].keys() ^ other['model'].keys())}"
+        )
+    for name, tensor in one["model"].items():
+        if tensor.shape != other["model"][name].shape:
+            refuse(f"the shape of {name}")

@@ -1,0 +1,110 @@
+"""Which checkpoints an experiment keeps: the best epochs, the latest ones, and `last.pt`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from moeasr import checkpoint
+from moeasr.errors import InputError
+from moeasr.logs import get_logger
+
+logger = get_logger(__name__)
+IDENTITY = ("tokenizer", "fbank", "seed", "training_set")
+
+
+class EpochScore(NamedTuple):
+    """One finished epoch."""
+
+    epoch: int
+    """From 1."""
+    cost: float
+    """What is to be low: the dev loss, or minus the dev accuracy."""
+
+
+class CheckpointKeeper:
+    """Writes `epoch_N.pt` and `last.pt`, and deletes epochs that are neither good nor recent.
+
+    Args:
+        exp_dir: The experiment's directory.
+        metadata: What every checkpoint holds beside weights (config, tokenizer, features, info).
+        keep_best: How many of the best epochs to keep.
+        keep_last: How many of the latest epochs to keep.
+    """
+
+    def __init__(
+        self, exp_dir: Path, metadata: Mapping[str, Any], keep_best: int, keep_last: int
+    ) -> None:
+        self._exp_dir = exp_dir
+        self._metadata = metadata
+        self._keep_best = keep_best
+        self._keep_last = keep_last
+        self.scores: list[EpochScore] = []
+
+    @property
+    def last_path(self) -> Path:
+        """Where a stopped run resumes from."""
+        return self._exp_dir / "last.pt"
+
+    def save_epoch(
+        self, weights: Mapping[str, Any], score: EpochScore, info: Mapping[str, Any]
+    ) -> None:
+        """Write the checkpoint of a finished epoch, then delete those no longer wanted."""
+        self.scores.append(score)
+        checkpoint.save(self._epoch_path(score.epoch), self._content(weights, info))
+        wanted = self._wanted()
+        for old in self.scores:
+            if old.epoch not in wanted:
+                self._epoch_path(old.epoch).unlink(missing_ok=True)
+
+    def save_last(
+        self,
+        weights: Mapping[str, Any],
+        info: Mapping[str, Any],
+        trainer_state: Mapping[str, Any],
+    ) -> None:
+        """Write all that an exact resume needs."""
+        state = {**trainer_state, "scores": [list(score) for score in self.scores]}
+        checkpoint.save(self.last_path, {**self._content(weights, info), "trainer": state})
+
+    def load_last(self) -> dict[str, Any] | None:
+        """The content of `last.pt`, or None for a fresh start.
+
+        Epoch checkpoints written after `last.pt` (the run was killed in between) are written
+        again, identically, when the resumed run gets there.
+
+        Raises:
+            InputError: It cannot be read, or its dictionary, features, seed or training set are
+                not this run's.
+        """
+        if not self.last_path.exists():
+            if any(self._exp_dir.glob("epoch_*.pt")):
+                raise InputError(
+                    f"{self._exp_dir} holds epochs of an earlier training but no last.pt to go on "
+                    "from; use another --exp-dir, or remove them"
+                )
+            return None
+        content = checkpoint.load(self.last_path)
+        for name in IDENTITY:
+            # By which code and how long is history; what it is a training of must not change.
+            if content.get(name) != self._metadata.get(name):
+                raise InputError(
+                    f"{self.last_path} was trained with another {name.replace('_', ' ')}; "
+                    "use another --exp-dir, or remove this one"
+                )
+        self.scores = [EpochScore(int(e), float(c)) for e, c in content["trainer"]["scores"]]
+        return content
+
+    def _wanted(self) -> set[int]:
+        best = sorted(self.scores, key=lambda score: score.cost)[: self._keep_best]
+        last = sorted(self.scores)[-self._keep_last :] if self._keep_last else []
+        return {score.epoch for score in [*best, *last]}
+
+    def _epoch_path(self, epoch: int) -> Path:
+        return self._exp_dir / f"epoch_{epoch}.pt"
+
+    def _content(self, weights: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **self._metadata,
+            "model": dict(weights),
+            "info": {**self._metadata.get("info", {}), **info},
+        }

@@ -1,0 +1,78 @@
+"""Running sums of a training run: what the log shows, and what resuming must not lose."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from moeasr import distributed
+from moeasr.models.outputs import LossOutput
+from moeasr.moe.stats import usage_summary
+
+
+class Meter:
+    """Adds up losses, accuracies and expert loads, kept in float64 on the CPU."""
+
+    def __init__(self) -> None:
+        self._weight = 0.0
+        self._sums: dict[str, float] = {}
+        self._latest: dict[str, float] = {}
+        self._loads: dict[str, Tensor] = {}
+
+    def add(self, output: LossOutput) -> None:
+        """Count one micro-batch."""
+        self._weight += float(output.weight)
+        for name, value in output.stats.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+        for name, load in output.expert_loads.items():
+            load = load.to("cpu", torch.float64)
+            self._loads[name] = self._loads[name] + load if name in self._loads else load
+
+    def note(self, **values: float) -> None:
+        """Remember the latest value of something that is not averaged."""
+        self._latest.update(values)
+
+    def means(self) -> dict[str, float]:
+        """Means per utterance over all processes, and the latest notes."""
+        # Gathered whole: a process that has counted nothing yet has no names to sum under.
+        meters = distributed.gather({"weight": self._weight, "sums": self._sums})
+        weight = max(sum(meter["weight"] for meter in meters), 1.0)
+        totals: dict[str, float] = {}
+        for meter in meters:
+            for name, value in meter["sums"].items():
+                totals[name] = totals.get(name, 0.0) + value
+        return {**{name: totals[name] / weight for name in sorted(totals)}, **self._latest}
+
+    def usage(self) -> dict[str, float]:
+        """Summary of expert usage, and each expert's share by layer; empty without experts."""
+        loads: dict[str, Tensor] = {}
+        for meter_loads in distributed.gather(self._loads):
+            for name, load in meter_loads.items():
+                loads[name] = loads[name] + load if name in loads else load
+        if not loads:
+            return {}
+        shares = {
+            f"layer_{name}/expert_{expert}": float(share)
+            for name, load in sorted(loads.items())
+            for expert, share in enumerate(load / load.sum().clamp(min=1))
+        }
+        return {**usage_summary(list(loads.values())), **shares}
+
+    def state(self) -> dict[str, Any]:
+        """All of it, in types that a checkpoint may hold."""
+        return {
+            "weight": self._weight,
+            "sums": dict(self._sums),
+            "latest": dict(self._latest),
+            "loads": dict(self._loads),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Meter":
+        """The meter that `state` was taken from."""
+        meter = cls()
+        meter._weight = state["weight"]
+        meter._sums = dict(state["sums"])
+        meter._latest = dict(state["latest"])
+        meter._loads = dict(state["loads"])
+        return meter

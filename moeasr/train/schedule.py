@@ -1,0 +1,35 @@
+"""Learning-rate schedules: pure functions of the step, so that resuming needs no state."""
+
+import math
+from collections.abc import Callable
+
+from moeasr.train.config import ScheduleConfig
+
+
+def warmup_inverse_sqrt(step: int, total_steps: int, config: ScheduleConfig) -> float:
+    """min(s / w, sqrt(w / s)) with w warm-up steps: the Noam shape with peak 1.
+
+    Attention Is All You Need, section 5.3, scaled as in WeNet's `warmuplr`.
+    """
+    step = max(step, 1)
+    return min(step / config.warmup_steps, math.sqrt(config.warmup_steps / step))
+
+
+def warmup_cosine(step: int, total_steps: int, config: ScheduleConfig) -> float:
+    """Linear rise to 1 over the warm-up, then half a cosine down to `final_ratio` at the end."""
+    if step <= config.warmup_steps:
+        return max(step, 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / max(1, total_steps - config.warmup_steps)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return config.final_ratio + (1 - config.final_ratio) * cosine
+
+
+SCHEDULES: dict[str, Callable[[int, int, ScheduleConfig], float]] = {
+    "warmup_inverse_sqrt": warmup_inverse_sqrt,
+    "warmup_cosine": warmup_cosine,
+}
+
+
+def learning_rate_factor(step: int, total_steps: int, config: ScheduleConfig) -> float:
+    """The factor on the peak learning rate at optimizer step `step` (the first is 1)."""
+    return SCHEDULES[config.name](step, total_steps, config)

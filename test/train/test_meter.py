@@ -1,0 +1,36 @@
+"""Running sums."""
+
+import torch
+
+from moeasr.models.outputs import LossOutput
+from moeasr.train.meter import Meter
+
+
+def output(loss, weight, load):
+    value = torch.tensor(loss)
+    return LossOutput(value, torch.tensor(float(weight)), {"loss": value}, {"00": load})
+
+
+def test_means_are_per_utterance_and_loads_add_up():
+    meter = Meter()
+    meter.add(output(6.0, 2, torch.tensor([1.0, 3.0])))
+    meter.add(output(3.0, 1, torch.tensor([1.0, 1.0])))
+    meter.note(lr=0.5)
+    assert meter.means() == {"loss": 3.0, "lr": 0.5}
+    usage = meter.usage()
+    assert usage["layer_00/expert_0"] == 2 / 6 and usage["load_max_share"] == 4 / 6 * 2
+
+
+def test_state_brings_back_the_same_meter():
+    meter = Meter()
+    meter.add(output(6.0, 2, torch.tensor([1.0, 3.0])))
+    again = Meter.from_state(meter.state())
+    for each in (meter, again):
+        each.add(output(1.0, 1, torch.tensor([2.0, 0.0])))
+    assert again.means() == meter.means() and again.usage() == meter.usage()
+
+
+def test_a_model_without_experts_has_no_usage():
+    meter = Meter()
+    meter.add(LossOutput(torch.tensor(1.0), torch.tensor(1.0), {"loss": torch.tensor(1.0)}, {}))
+    assert meter.usage() == {}
