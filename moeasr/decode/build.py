@@ -1,0 +1,178 @@
+"""Decoding settings, and the searches by name."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from moeasr.decode.alignment import align_best
+from moeasr.decode.attention import DecoderScorer, WeightedScorer, attention_beam_search
+from moeasr.decode.ctc import ctc_greedy_search, ctc_prefix_beam_search
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.rescoring import attention_rescoring
+from moeasr.errors import InputError
+from moeasr.models.asr import AsrModel
+
+DEFAULT_REVERSE_WEIGHT = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeConfig:
+    """Settings of encoder and searches; each search reads those that concern it."""
+
+    chunk_size: int = -1
+    """Encoder frames per chunk, as if streaming; -1 for full context."""
+    num_left_chunks: int = -1
+    """Chunks of the past that a frame sees; -1 for all."""
+    beam_size: int = 10
+    """Hypotheses kept, and length of the n-best list."""
+    ctc_weight: float = 0.5
+    """Weight of the CTC score in attention rescoring."""
+    reverse_weight: float | None = None
+    """Share of the right-to-left decoder in attention rescoring, 0 to 1; null means 0.3 if the
+    model has that decoder, else 0."""
+    length_penalty: float = 0.0
+    """Attention search: added to the score for each token."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if self.chunk_size != -1 and self.chunk_size < 1:
+            raise InputError(
+                f"`chunk_size` must be -1 (full context) or at least 1, but is {self.chunk_size}"
+            )
+        if self.num_left_chunks < -1:
+            raise InputError(
+                f"`num_left_chunks` must be -1 (all) or at least 0, but is {self.num_left_chunks}"
+            )
+        if self.beam_size < 1:
+            raise InputError(f"`beam_size` must be at least 1, but is {self.beam_size}")
+        if self.ctc_weight < 0:
+            raise InputError(f"`ctc_weight` must be at least 0, but is {self.ctc_weight}")
+        if self.reverse_weight is not None and not 0 <= self.reverse_weight <= 1:
+            raise InputError(
+                f"`reverse_weight` must be between 0 and 1, but is {self.reverse_weight}"
+            )
+
+    def resolve(self, model: AsrModel) -> "DecodeConfig":
+        """The same with the defaults that depend on the model filled in.
+
+        Raises:
+            InputError: It asks for a right-to-left decoder that the model lacks.
+        """
+        has_reverse = model.reverse_decoder is not None and model.config.reverse_weight > 0
+        if self.reverse_weight is None:
+            weight = DEFAULT_REVERSE_WEIGHT if has_reverse else 0.0
+            return dataclasses.replace(self, reverse_weight=weight)
+        if self.reverse_weight > 0 and not has_reverse:
+            raise InputError(
+                f"`reverse_weight` {self.reverse_weight} needs a right-to-left decoder, but this "
+                "model has none, or trained it with weight 0"
+            )
+        return self
+
+
+class SearchInput(NamedTuple):
+    """What one encoder pass offers to all searches of a batch."""
+
+    model: AsrModel
+    enc: Tensor
+    """(B, T', D)."""
+    enc_lens: Tensor
+    """(B,)."""
+    log_probs: Tensor
+    """(B, T', V), CTC."""
+
+
+class Search(NamedTuple):
+    """A decoding mode."""
+
+    run: Callable[[SearchInput, DecodeConfig], list[list[Hypothesis]]]
+    """Gives the n-best list of each utterance; its config is a resolved one."""
+    needs_ctc: bool
+    needs_decoder: bool
+    settings: tuple[str, ...]
+    """Fields of the config that it reads, beside those of the encoder."""
+
+
+def find_searches(modes: Sequence[str], model: AsrModel) -> dict[str, Search]:
+    """The searches of some modes.
+
+    Raises:
+        InputError: A mode is unknown or given twice, or the model has no trained part for it.
+    """
+    if not modes:
+        raise InputError(f"no decoding mode given; there are: {', '.join(SEARCHES)}")
+    searches = {}
+    for mode in modes:
+        if mode not in SEARCHES:
+            raise InputError(f"unknown decoding mode '{mode}'; there are: {', '.join(SEARCHES)}")
+        if mode in searches:
+            raise InputError(f"decoding mode '{mode}' is given twice")
+        search = searches[mode] = SEARCHES[mode]
+        if search.needs_decoder and model.config.ctc_weight == 1:
+            raise InputError(
+                f"mode '{mode}' needs an attention decoder, but this model was trained without "
+                "one (`ctc_weight: 1`)"
+            )
+        if search.needs_ctc and model.config.ctc_weight == 0:
+            raise InputError(
+                f"mode '{mode}' needs CTC, but this model was trained without it (`ctc_weight: 0`)"
+            )
+    return searches
+
+
+def _greedy(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
+    best = ctc_greedy_search(inputs.log_probs, inputs.enc_lens)
+    return [[hypothesis] for hypothesis in best]
+
+
+def _prefix_beam(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
+    nbest = ctc_prefix_beam_search(inputs.log_probs, inputs.enc_lens, config.beam_size)
+    return align_best(nbest, inputs.log_probs, inputs.enc_lens)
+
+
+def _attention(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
+    scorer = DecoderScorer(inputs.model.decoder, inputs.enc, inputs.enc_lens)
+    # One token per encoder frame is the most that CTC could write, too.
+    return attention_beam_search(
+        [WeightedScorer(scorer)],
+        max_lens=inputs.enc_lens,
+        beam_size=config.beam_size,
+        sos_eos=inputs.model.sos_eos,
+        length_penalty=config.length_penalty,
+    )
+
+
+def _rescoring(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
+    # The first pass is run here again even if another mode did so too: each mode's time is whole.
+    nbest = ctc_prefix_beam_search(inputs.log_probs, inputs.enc_lens, config.beam_size)
+    rescored = attention_rescoring(
+        nbest,
+        inputs.enc,
+        inputs.enc_lens,
+        decoder=inputs.model.decoder,
+        reverse_decoder=inputs.model.reverse_decoder,
+        sos_eos=inputs.model.sos_eos,
+        ctc_weight=config.ctc_weight,
+        reverse_weight=config.reverse_weight,
+    )
+    return align_best(rescored, inputs.log_probs, inputs.enc_lens)
+
+
+SEARCHES: dict[str, Search] = {
+    "ctc_greedy_search": Search(_greedy, needs_ctc=True, needs_decoder=False, settings=()),
+    "ctc_prefix_beam_search": Search(
+        _prefix_beam, needs_ctc=True, needs_decoder=False, settings=("beam_size",)
+    ),
+    "attention": Search(
+        _attention, needs_ctc=False, needs_decoder=True, settings=("beam_size", "length_penalty")
+    ),
+    "attention_rescoring": Search(
+        _rescoring,
+        needs_ctc=True,
+        needs_decoder=True,
+        settings=("beam_size", "ctc_weight", "reverse_weight"),
+    ),
+}

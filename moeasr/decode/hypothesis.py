@@ -1,0 +1,81 @@
+"""What a search returns for one utterance, and the n-best file `nbest.jsonl`."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moeasr.atomic import atomic_path
+from moeasr.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """One recognised unit sequence. All scores are natural logarithms of probabilities."""
+
+    tokens: tuple[int, ...]
+    """Unit ids, without blank and without <sos/eos>."""
+
+    score: float
+    """What the n-best list is ordered by (higher is better); which sum it is, the search says."""
+
+    ctc_score: float | None = None
+    """CTC part of the score, before any weight; None if no CTC took part."""
+
+    attention_score: float | None = None
+    """Attention decoder's part, including <sos/eos>; None if no decoder took part."""
+
+    frames: tuple[int, ...] | None = None
+    """For each token the encoder frame where it stands out most; None if it was not aligned."""
+
+
+def write_nbest(
+    path: str | Path,
+    nbest: Mapping[str, Sequence[Hypothesis]],
+    to_text: Callable[[Sequence[int]], str],
+) -> None:
+    """Write one JSON line per utterance: `{"utt_id": ..., "nbest": [{"text", "score", ...}]}`.
+
+    Args:
+        path: The file, which appears when it is complete.
+        nbest: Utterance id -> hypotheses, best first.
+        to_text: Token ids -> text (`Tokenizer.decode`).
+    """
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as handle:
+        for utt_id, hypotheses in nbest.items():
+            entries = [
+                {
+                    "text": to_text(hypothesis.tokens),
+                    "score": hypothesis.score,
+                    "ctc_score": hypothesis.ctc_score,
+                    "attention_score": hypothesis.attention_score,
+                }
+                for hypothesis in hypotheses
+            ]
+            line = json.dumps({"utt_id": utt_id, "nbest": entries}, ensure_ascii=False)
+            handle.write(line + "\n")
+
+
+def read_nbest(path: str | Path) -> dict[str, list[dict[str, Any]]]:
+    """Read what `write_nbest` wrote: utterance id -> its entries, best first.
+
+    Raises:
+        InputError: The file is missing, or a line is not such an entry.
+    """
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return dict(_entries(handle, path))
+    except FileNotFoundError:
+        raise InputError(f"n-best file {path} does not exist") from None
+    except UnicodeDecodeError:
+        raise InputError(f"n-best file {path} is not UTF-8") from None
+
+
+def _entries(lines: Iterable[str], path: str | Path) -> Iterable[tuple[str, list[dict[str, Any]]]]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            yield record["utt_id"], record["nbest"]
+        except (json.JSONDecodeError, KeyError, TypeError):
+            raise InputError(f"{path}:{number}: not an n-best line") from None

@@ -1,0 +1,211 @@
+"""From features or waveforms to hypotheses and text, with nothing but a checkpoint."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from moeasr import checkpoint
+from moeasr.config import from_mapping, load_yaml, to_mapping
+from moeasr.decode.build import DecodeConfig, SearchInput, find_searches
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.distributed import find_device
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig, compute_fbank
+from moeasr.models.asr import AsrModel
+from moeasr.models.build import load_model
+from moeasr.text.tokenizer import Tokenizer
+
+DEFAULT_BATCH_FRAMES = 12000
+CHECKPOINT_KEYS = ("model", "config", "tokenizer", "fbank", "info")
+
+NBest = list[list[Hypothesis]]
+
+
+class RecognizedBatch(NamedTuple):
+    """Hypotheses of one batch, and the time that was spent on them."""
+
+    nbest: dict[str, NBest]
+    """Mode -> for each utterance its hypotheses, best first."""
+    encoder_sec: float
+    """Encoder and CTC outputs, shared by all modes."""
+    search_sec: dict[str, float]
+    """Mode -> its own search."""
+
+
+class Recognizer:
+    """A model, its units and its features: the one class that holds all three.
+
+    Args:
+        model: In eval mode.
+        tokenizer: Its units.
+        fbank: Its features.
+        info: The checkpoint's `info`: commit, seed, name of the config, ...
+        device: Where the model runs.
+    """
+
+    def __init__(
+        self,
+        model: AsrModel,
+        tokenizer: Tokenizer,
+        fbank: FbankConfig,
+        info: Mapping[str, Any],
+        device: torch.device,
+    ) -> None:
+        self.model = model.to(device).eval()
+        self.tokenizer = tokenizer
+        self.fbank = fbank
+        self.info = info
+        self.device = device
+        self._dtype = next(model.parameters()).dtype
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path, device: str = "cpu") -> "Recognizer":
+        """Load everything from a checkpoint.
+
+        Raises:
+            InputError: The file is missing, damaged or incomplete, or there is no such device.
+        """
+        torch_device = find_device(device)
+        content = checkpoint.load(path)
+        missing = [key for key in CHECKPOINT_KEYS if key not in content]
+        if missing:
+            raise InputError(f"checkpoint {path} lacks '{missing[0]}'")
+        try:
+            return cls(
+                model=load_model(content),
+                tokenizer=Tokenizer.from_state(content["tokenizer"]),
+                fbank=from_mapping(FbankConfig, content["fbank"], "its feature settings"),
+                info=content["info"],
+                device=torch_device,
+            )
+        except InputError as error:
+            raise InputError(f"checkpoint {path}: {error}") from None
+
+    def check_fbank(self, path: str | Path) -> None:
+        """Make sure that stored features are of the kind that the model knows.
+
+        Args:
+            path: The `conf/fbank.yaml` that `make_fbank.sh` left beside them.
+
+        Raises:
+            InputError: It is missing, or a setting differs.
+        """
+        if not Path(path).is_file():
+            raise InputError(f"{path} does not exist; make_fbank.sh writes it beside feats.scp")
+        found = to_mapping(from_mapping(FbankConfig, load_yaml(path), path))
+        for key, value in to_mapping(self.fbank).items():
+            if found[key] != value:
+                raise InputError(
+                    f"{path}: `{key}` is {found[key]}, but the model was trained with {value}"
+                )
+
+    def features(self, waveform: Tensor) -> Tensor:
+        """(S,) samples in [-1, 1], at the rate of `fbank.sample_rate_hz`, to features (T, F)."""
+        return compute_fbank(waveform, self.fbank)
+
+    def text(self, hypothesis: Hypothesis) -> str:
+        """What a hypothesis reads."""
+        return self.tokenizer.decode(hypothesis.tokens)
+
+    def recognize(
+        self,
+        feats: Sequence[Tensor],
+        modes: Sequence[str],
+        config: DecodeConfig,
+        batch_frames: int = DEFAULT_BATCH_FRAMES,
+    ) -> dict[str, NBest]:
+        """Recognise any number of utterances, in batches of similar lengths.
+
+        Args:
+            feats: Features of each utterance, (T, F) raw log-mel.
+            modes: Names of `SEARCHES`.
+            config: Settings of encoder and searches.
+            batch_frames: Feature frames per batch, padding included.
+
+        Returns:
+            Mode -> n-best list of each utterance, in the order of `feats`.
+
+        Raises:
+            InputError: The model cannot do a mode, or decode in chunks.
+        """
+        results: dict[str, NBest] = {mode: [[]] * len(feats) for mode in modes}
+        for batch in plan_batches([utt.size(0) for utt in feats], batch_frames):
+            output = self.recognize_batch([feats[index] for index in batch], modes, config)
+            for mode, nbest in output.nbest.items():
+                for index, hypotheses in zip(batch, nbest):
+                    results[mode][index] = hypotheses
+        return results
+
+    @torch.inference_mode()
+    def recognize_batch(
+        self, feats: Sequence[Tensor], modes: Sequence[str], config: DecodeConfig
+    ) -> RecognizedBatch:
+        """Recognise one batch; all modes share its encoder pass. Arguments as in `recognize`.
+
+        An utterance too short for a single encoder frame gets the empty hypothesis.
+        """
+        searches = find_searches(modes, self.model)
+        config = config.resolve(self.model)
+        empty = [Hypothesis(tokens=(), score=0.0, frames=())]
+        found = {mode: [empty for _ in feats] for mode in modes}
+        places = [i for i, utt in enumerate(feats) if self.model.output_len(utt.size(0)) > 0]
+        if not places:
+            return RecognizedBatch(found, 0.0, dict.fromkeys(modes, 0.0))
+        start_sec = self._now()
+        inputs = self._encode([feats[place] for place in places], config)
+        encoder_sec = self._now() - start_sec
+        search_sec = {}
+        for mode, search in searches.items():
+            start_sec = self._now()
+            for place, hypotheses in zip(places, search.run(inputs, config)):
+                found[mode][place] = hypotheses
+            search_sec[mode] = self._now() - start_sec
+        return RecognizedBatch(found, encoder_sec, search_sec)
+
+    def _encode(self, feats: Sequence[Tensor], config: DecodeConfig) -> SearchInput:
+        lens = torch.tensor([utt.size(0) for utt in feats], device=self.device)
+        padded = pad_sequence(list(feats), batch_first=True).to(self.device, self._dtype)
+        output = self.model.encode(padded, lens, config.chunk_size, config.num_left_chunks)
+        log_probs = self.model.ctc_log_probs(output.enc)
+        return SearchInput(self.model, output.enc, output.enc_lens, log_probs)
+
+    def _now(self) -> float:
+        """Seconds on a clock, once the device has done what it was told."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+def plan_batches(num_frames: Sequence[int], batch_frames: int) -> list[list[int]]:
+    """Batches of utterances of similar lengths, the longest first.
+
+        >>> plan_batches([30, 100, 40, 10], batch_frames=100)
+        [[1], [2, 0], [3]]
+
+    Args:
+        num_frames: Length of each utterance.
+        batch_frames: Most frames of a batch, padding included; an utterance that is longer by
+            itself gets its own batch.
+
+    Returns:
+        Positions in `num_frames`, each once.
+
+    Raises:
+        InputError: `batch_frames` is below 1.
+    """
+    if batch_frames < 1:
+        raise InputError(f"`batch_frames` must be at least 1, but is {batch_frames}")
+    batches: list[list[int]] = []
+    longest = 0
+    for index in sorted(range(len(num_frames)), key=lambda i: num_frames[i], reverse=True):
+        if batches and (len(batches[-1]) + 1) * longest <= batch_frames:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+            longest = num_frames[index]
+    return batches

@@ -1,0 +1,72 @@
+"""The directory of one decoding mode: `text`, `nbest.jsonl`, `decode.json`, always of one run."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moeasr.decode.hypothesis import Hypothesis, write_nbest
+
+
+@dataclass(frozen=True)
+class ModeResult:
+    """What one mode made of a test set."""
+
+    name: str
+    """Name of the directory: the mode, and the chunk size if there is one."""
+    nbest: Mapping[str, Sequence[Hypothesis]]
+    """Utterance id -> hypotheses, best first; in the order of the file `text`."""
+    description: Mapping[str, Any]
+    """The content of `decode.json`."""
+
+
+def mode_dir_name(mode: str, chunk_size: int) -> str:
+    """`attention`, or `attention_chunk16` if decoded in chunks."""
+    return mode if chunk_size == -1 else f"{mode}_chunk{chunk_size}"
+
+
+def write_mode_dirs(
+    out_dir: str | Path, results: Sequence[ModeResult], to_text: Callable[[Sequence[int]], str]
+) -> None:
+    """Write one directory per mode, replacing older ones whole, their scores included.
+
+    All are complete under temporary names before the first of them is replaced.
+
+    Args:
+        out_dir: Where the directories of the modes lie.
+        results: What to write.
+        to_text: Token ids -> text.
+    """
+    out_dir = Path(out_dir)
+    staging = out_dir / f".tmp{os.getpid()}"  # two levels above a `text`: no scorer looks there
+    try:
+        for result in results:
+            mode_dir = staging / "new" / result.name
+            mode_dir.mkdir(parents=True)
+            _write_text(mode_dir / "text", result.nbest, to_text)
+            write_nbest(mode_dir / "nbest.jsonl", result.nbest, to_text)
+            description = json.dumps(result.description, indent=2, ensure_ascii=False)
+            (mode_dir / "decode.json").write_text(description + "\n", encoding="utf-8")
+        (staging / "old").mkdir()
+        for result in results:
+            final = out_dir / result.name
+            if final.exists():
+                os.replace(final, staging / "old" / result.name)
+            os.replace(staging / "new" / result.name, final)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write_text(
+    path: Path,
+    nbest: Mapping[str, Sequence[Hypothesis]],
+    to_text: Callable[[Sequence[int]], str],
+) -> None:
+    """Kaldi's `text`: one `utterance words` line each, the utterance alone if nothing was heard."""
+    with open(path, "w", encoding="utf-8") as handle:
+        for utt_id, hypotheses in nbest.items():
+            best = to_text(hypotheses[0].tokens) if hypotheses else ""
+            handle.write(f"{utt_id} {best}".rstrip() + "\n")

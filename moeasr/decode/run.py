@@ -1,0 +1,123 @@
+"""Decode a whole test set and take the time: what a real-time factor is made of."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from moeasr.decode.build import SEARCHES, DecodeConfig
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.recognizer import Recognizer, plan_batches
+from moeasr.logs import get_logger, progress
+from moeasr.models.build import count_params
+
+logger = get_logger(__name__)
+
+SEARCH_SETTINGS = ("beam_size", "ctc_weight", "reverse_weight", "length_penalty")
+
+
+@dataclass(frozen=True)
+class DecodingRun:
+    """Hypotheses of a test set, and the seconds that they took."""
+
+    nbest: dict[str, dict[str, list[Hypothesis]]]
+    """Mode -> utterance -> hypotheses, best first."""
+    audio_sec: float
+    """Length of the test set, frames times frame shift."""
+    encoder_sec: float
+    """Encoder and CTC outputs, which all modes share."""
+    search_sec: dict[str, float]
+    """Mode -> its search."""
+
+    def wall_sec(self, mode: str) -> float:
+        """What this mode would have taken alone: the encoder and its own search."""
+        return self.encoder_sec + self.search_sec[mode]
+
+    def real_time_factor(self, mode: str) -> float:
+        """Seconds of work per second of audio."""
+        return self.wall_sec(mode) / self.audio_sec if self.audio_sec > 0 else 0.0
+
+
+def decode_test_set(
+    recognizer: Recognizer,
+    num_frames: Mapping[str, int],
+    read_feats: Callable[[str], Tensor],
+    modes: Sequence[str],
+    config: DecodeConfig,
+    batch_frames: int,
+) -> DecodingRun:
+    """Decode all utterances in all modes. Reading features is not timed.
+
+    The first batch is decoded once before the clock starts, since first calls allocate memory and
+    choose kernels.
+
+    Args:
+        recognizer: The model.
+        num_frames: Utterance -> feature frames, in the order wanted of the results.
+        read_feats: Utterance -> (T, F).
+        modes: Names of `SEARCHES`.
+        config: Settings.
+        batch_frames: Feature frames per batch, padding included.
+    """
+    utts = list(num_frames)
+    short = [utt for utt in utts if recognizer.model.output_len(num_frames[utt]) < 1]
+    if short:
+        logger.warning(
+            "%d utterances are too short for the encoder and stay empty: %s",
+            len(short),
+            " ".join(short),
+        )
+    nbest: dict[str, dict[str, list[Hypothesis]]] = {
+        mode: dict.fromkeys(utts, []) for mode in modes
+    }
+    encoder_sec, search_sec = 0.0, dict.fromkeys(modes, 0.0)
+    batches = plan_batches(list(num_frames.values()), batch_frames)
+    for number, batch in enumerate(progress(batches, "decoding", unit="batch")):
+        feats = [read_feats(utts[index]) for index in batch]
+        if number == 0:
+            recognizer.recognize_batch(feats, modes, config)
+        output = recognizer.recognize_batch(feats, modes, config)
+        encoder_sec += output.encoder_sec
+        for mode in modes:
+            search_sec[mode] += output.search_sec[mode]
+            for index, hypotheses in zip(batch, output.nbest[mode]):
+                nbest[mode][utts[index]] = hypotheses
+    audio_sec = sum(num_frames.values()) * recognizer.fbank.frame_shift_ms * 1e-3
+    return DecodingRun(nbest, audio_sec, encoder_sec, search_sec)
+
+
+def describe(
+    run: DecodingRun, mode: str, config: DecodeConfig, recognizer: Recognizer
+) -> dict[str, Any]:
+    """What `decode.json` says of one mode: settings that took part, speed, and the model.
+
+    `commit` is that of the code which trained the model.
+    """
+    info, device = recognizer.info, recognizer.device
+    params = count_params(recognizer.model)
+    is_cuda = device.type == "cuda"
+    settings = SEARCHES[mode].settings
+    return {
+        "mode": mode,
+        "chunk_size": config.chunk_size,
+        "num_left_chunks": config.num_left_chunks,
+        **{name: getattr(config, name) if name in settings else None for name in SEARCH_SETTINGS},
+        "rtf": run.real_time_factor(mode),
+        "rtf_includes_features": False,
+        "audio_sec": run.audio_sec,
+        "wall_sec": run.wall_sec(mode),
+        "encoder_sec": run.encoder_sec,
+        "search_sec": run.search_sec[mode],
+        "num_utts": len(run.nbest[mode]),
+        "num_threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if is_cuda else str(device),
+        "total_params": params.total,
+        "active_params": params.active,
+        "commit": info.get("commit", "unknown"),
+        "config": info.get("config_name", "unknown"),
+        "seed": info.get("seed"),
+        "averaged_epochs": info.get("averaged_epochs"),
+        "train_command": info.get("train_command", "unknown"),
+    }

@@ -1,0 +1,181 @@
+"""Batched beam search against enumeration, a one-utterance twin, and itself without caches."""
+
+import itertools
+
+import pytest
+import torch
+
+from moeasr.decode.attention import DecoderScorer, WeightedScorer, attention_beam_search
+from moeasr.models.build import build_model
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+
+SOS_EOS = 2
+NEG_INF = float("-inf")
+
+
+def toy_log_probs(utt, prefix, vocab_size, salt):
+    """Some distribution for every prefix of every utterance, always the same."""
+    seed = hash((salt, utt, *prefix)) % 2**31
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(vocab_size, generator=generator, dtype=torch.float64)
+    return logits.log_softmax(-1)
+
+
+class ToyScorer:
+    """Its state is the prefixes themselves, so that a wrongly ordered state is noticed."""
+
+    def __init__(self, vocab_size, salt=0):
+        self.vocab_size = vocab_size
+        self.salt = salt
+        self.num_steps = 0
+
+    def step(self, prefixes, utts, state):
+        self.num_steps += 1
+        if state is not None:
+            assert torch.equal(state, prefixes[:, :-1])
+        rows = [
+            toy_log_probs(utt, prefix[1:], self.vocab_size, self.salt)
+            for utt, prefix in zip(utts.tolist(), prefixes.tolist())
+        ]
+        return torch.stack(rows), prefixes
+
+    def select(self, state, rows):
+        return state[rows]
+
+
+def total(utt, tokens, vocab_size, salt=0):
+    steps = [(tokens[:n], token) for n, token in enumerate((*tokens, SOS_EOS))]
+    return sum(float(toy_log_probs(utt, p, vocab_size, salt)[token]) for p, token in steps)
+
+
+def enumerate_all(utt, vocab_size, max_len, salt=0):
+    units = [unit for unit in range(vocab_size) if unit != SOS_EOS]
+    found = {}
+    for length in range(max_len + 1):
+        for tokens in itertools.product(units, repeat=length):
+            found[tokens] = total(utt, tokens, vocab_size, salt)
+    return found
+
+
+def twin_beam_search(utt, vocab_size, max_len, beam_size, penalty=0.0):
+    """The same search for one utterance with lists, going on until the length limit."""
+    beam, ended = [((), 0.0)], []
+    for length in range(max_len + 1):
+        candidates = []
+        for tokens, score in beam:
+            for unit, value in enumerate(toy_log_probs(utt, tokens, vocab_size, 0).tolist()):
+                candidates.append(((*tokens, unit), score + value))
+        candidates.sort(key=lambda item: item[1], reverse=True)
+        for rank, (tokens, score) in enumerate(candidates):
+            if tokens[-1] == SOS_EOS and (rank < beam_size or length == max_len):
+                ended.append((tokens[:-1], score + penalty * length))
+        beam = [item for item in candidates if item[0][-1] != SOS_EOS][:beam_size]
+    return sorted(ended, key=lambda item: item[1], reverse=True)[:beam_size]
+
+
+def test_a_wide_beam_finds_what_enumeration_finds():
+    max_lens = torch.tensor([3, 0, 4, 1])
+    results = attention_beam_search([WeightedScorer(ToyScorer(4))], max_lens, 300, SOS_EOS)
+    for utt, hypotheses in enumerate(results):
+        expected = enumerate_all(utt, 4, int(max_lens[utt]))
+        assert {h.tokens: h.score for h in hypotheses} == pytest.approx(expected, abs=1e-12)
+        assert [h.score for h in hypotheses] == sorted(expected.values(), reverse=True)
+        assert all(h.attention_score == h.score for h in hypotheses)
+
+
+@pytest.mark.parametrize("beam_size", [1, 2, 5])
+@pytest.mark.parametrize("penalty", [0.0, 0.7, -0.7])
+def test_a_narrow_beam_that_stops_early_loses_nothing(beam_size, penalty):
+    """The twin never stops early, so an end detection that is too eager shows here."""
+    max_lens = torch.tensor([9, 4, 7, 9, 1, 8])
+    results = attention_beam_search(
+        [WeightedScorer(ToyScorer(5))], max_lens, beam_size, SOS_EOS, penalty
+    )
+    for utt, hypotheses in enumerate(results):
+        expected = twin_beam_search(utt, 5, int(max_lens[utt]), beam_size, penalty)
+        assert [h.tokens for h in hypotheses] == [tokens for tokens, _ in expected]
+        for hypothesis, (tokens, score) in zip(hypotheses, expected):
+            assert hypothesis.score == pytest.approx(score, abs=1e-12)
+            assert hypothesis.attention_score == pytest.approx(total(utt, tokens, 5), abs=1e-12)
+
+
+def test_it_stops_when_nothing_can_win_any_more():
+    class Certain(ToyScorer):
+        """Writes 3, 4 and ends, nearly surely."""
+
+        def step(self, prefixes, utts, state):
+            self.num_steps += 1
+            wanted = [3, 4][prefixes.size(1) - 1] if prefixes.size(1) < 3 else SOS_EOS
+            log_probs = torch.full((prefixes.size(0), 5), -20.0, dtype=torch.float64)
+            log_probs[:, wanted] = -1e-8
+            return log_probs, prefixes
+
+    scorer = Certain(5)
+    (hypotheses,) = attention_beam_search(
+        [WeightedScorer(scorer)], torch.tensor([1000]), 4, SOS_EOS
+    )
+    assert hypotheses[0].tokens == (3, 4)
+    assert len(hypotheses) == 4
+    assert scorer.num_steps < 10
+
+
+def test_several_scorers_are_summed_with_their_weights():
+    scorers = [WeightedScorer(ToyScorer(4, salt=1), 0.7), WeightedScorer(ToyScorer(4, salt=2), 0.3)]
+    results = attention_beam_search(scorers, torch.tensor([3, 2]), 100, SOS_EOS)
+    for utt, max_len in enumerate([3, 2]):
+        first = enumerate_all(utt, 4, max_len, salt=1)
+        second = enumerate_all(utt, 4, max_len, salt=2)
+        expected = {tokens: 0.7 * first[tokens] + 0.3 * second[tokens] for tokens in first}
+        assert {h.tokens: h.score for h in results[utt]} == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(4)
+    moe = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+    config = ModelConfig(
+        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2),
+        decoder=DecoderConfig(num_blocks=2, num_heads=2, num_reverse_blocks=2, feed_forward=moe),
+    )
+    model = build_model(config, num_mel_bins=8, vocab_size=7).double().eval()
+    torch.nn.init.normal_(model.decoder.project.weight, std=1.5)
+    return model
+
+
+class WithoutCache(DecoderScorer):
+    """Computes every prefix from its beginning."""
+
+    def select(self, state, rows):
+        return None
+
+
+def test_cached_decoder_states_change_nothing(model):
+    enc = torch.randn(3, 12, 16, dtype=torch.float64)
+    enc_lens = torch.tensor([12, 5, 8])
+    cached, uncached = (
+        attention_beam_search(
+            [WeightedScorer(kind(model.decoder, enc, enc_lens))], enc_lens, 4, SOS_EOS
+        )
+        for kind in (DecoderScorer, WithoutCache)
+    )
+    for utt, (ours, theirs) in enumerate(zip(cached, uncached)):
+        assert [h.tokens for h in ours] == [h.tokens for h in theirs]
+        assert [h.score for h in ours] == pytest.approx([h.score for h in theirs], abs=1e-9)
+        assert len(ours) == 4
+        assert max(len(h.tokens) for h in ours) <= enc_lens[utt]
+
+
+def test_an_utterance_alone_is_searched_as_in_a_batch(model):
+    enc = torch.randn(3, 12, 16, dtype=torch.float64)
+    enc_lens = torch.tensor([12, 5, 8])
+
+    def search(enc, enc_lens):
+        scorer = DecoderScorer(model.decoder, enc, enc_lens)
+        return attention_beam_search([WeightedScorer(scorer)], enc_lens, 3, SOS_EOS)
+
+    together = search(enc, enc_lens)
+    for utt, length in enumerate(enc_lens.tolist()):
+        (alone,) = search(enc[utt : utt + 1, :length], enc_lens[utt : utt + 1])
+        assert [h.tokens for h in alone] == [h.tokens for h in together[utt]]
+        scores = [h.score for h in together[utt]]
+        assert [h.score for h in alone] == pytest.approx(scores, abs=1e-9)

@@ -1,0 +1,42 @@
+"""The n-best file."""
+
+import json
+
+import pytest
+
+from moeasr.decode.hypothesis import Hypothesis, read_nbest, write_nbest
+from moeasr.errors import InputError
+
+
+def test_what_is_written_is_read(tmp_path):
+    nbest = {
+        "b": [
+            Hypothesis(tokens=(3, 4), score=-1.5, ctc_score=-1.0, attention_score=-0.5),
+            Hypothesis(tokens=(), score=-2.0),
+        ],
+        "a": [],
+    }
+    path = tmp_path / "nbest.jsonl"
+    write_nbest(path, nbest, lambda tokens: " ".join("xyz\u00e9w"[token] for token in tokens))
+    assert [json.loads(line)["utt_id"] for line in path.read_text().splitlines()] == ["b", "a"]
+    assert read_nbest(path) == {
+        "b": [
+            {"text": "\u00e9 w", "score": -1.5, "ctc_score": -1.0, "attention_score": -0.5},
+            {"text": "", "score": -2.0, "ctc_score": None, "attention_score": None},
+        ],
+        "a": [],
+    }
+    assert [p.name for p in tmp_path.iterdir()] == ["nbest.jsonl"]
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"utt_id": "a"}', "3"])
+def test_a_bad_line_is_named(tmp_path, line):
+    path = tmp_path / "nbest.jsonl"
+    path.write_text('{"utt_id": "a", "nbest": []}\n' + line + "\n")
+    with pytest.raises(InputError, match=r"nbest\.jsonl:2: "):
+        read_nbest(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        read_nbest(tmp_path / "nowhere")

@@ -1,0 +1,150 @@
+"""From a checkpoint to hypotheses: batches, order, shared passes, bad checkpoints."""
+
+import pytest
+import torch
+
+from moeasr import checkpoint
+from moeasr.config import to_mapping
+from moeasr.decode.build import DecodeConfig
+from moeasr.decode.ctc import ctc_greedy_search
+from moeasr.decode.recognizer import Recognizer, plan_batches
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
+from moeasr.models.build import build_model
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+
+MODES = ["ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring"]
+UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
+
+
+@pytest.fixture(scope="module")
+def content():
+    torch.manual_seed(2)
+    moe = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+    config = ModelConfig(
+        encoder=EncoderConfig(num_blocks=2, d_model=16, num_heads=2, feed_forward=moe),
+        decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
+    )
+    model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
+    torch.nn.init.normal_(model.ctc.project.weight, std=2.0)
+    return {
+        "model": model.state_dict(),
+        "config": {"model": to_mapping(config)},
+        "tokenizer": {"type": "char", "non_lang_syms": [], "units": UNITS, "bpe_model": None},
+        "fbank": to_mapping(FbankConfig(num_mel_bins=20)),
+        "info": {"commit": "abc", "seed": 5, "config_name": "tiny"},
+    }
+
+
+@pytest.fixture
+def recognizer(content, tmp_path):
+    checkpoint.save(tmp_path / "x.pt", content)
+    one = Recognizer.from_checkpoint(tmp_path / "x.pt")
+    return Recognizer(one.model.double(), one.tokenizer, one.fbank, one.info, one.device)
+
+
+def random_feats(lengths):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(length, 20, generator=generator, dtype=torch.float64) for length in lengths]
+
+
+def assert_same(left, right):
+    assert [h.tokens for h in left] == [h.tokens for h in right]
+    assert [h.score for h in left] == pytest.approx([h.score for h in right], abs=1e-9)
+
+
+@pytest.mark.parametrize("chunk_size", [-1, 2])
+def test_results_come_in_input_order_and_do_not_depend_on_batches(recognizer, chunk_size):
+    feats = random_feats([50, 90, 31, 64, 90])
+    config = DecodeConfig(beam_size=4, chunk_size=chunk_size)
+    together = recognizer.recognize(feats, MODES, config, batch_frames=200)
+    assert list(together) == MODES
+    for index, utt in enumerate(feats):
+        alone = recognizer.recognize_batch([utt], MODES, config).nbest
+        for mode in MODES:
+            assert_same(together[mode][index], alone[mode][0])
+
+
+def test_a_mode_alone_and_among_others(recognizer):
+    feats = random_feats([40, 60])
+    config = DecodeConfig(beam_size=3)
+    calls = []
+    encode = recognizer.model.encode
+    recognizer.model.encode = lambda *args: calls.append(args) or encode(*args)
+    together = recognizer.recognize_batch(feats, MODES, config)
+    assert len(calls) == 1
+    assert set(together.search_sec) == set(MODES)
+    for mode in MODES:
+        for left, right in zip(
+            together.nbest[mode], recognizer.recognize_batch(feats, [mode], config).nbest[mode]
+        ):
+            assert_same(left, right)
+
+
+@torch.no_grad()
+def test_chunk_size_reaches_the_encoder(recognizer):
+    (feats,) = random_feats([80])
+    nbest = recognizer.recognize([feats], MODES[:1], DecodeConfig(chunk_size=3))
+    output = recognizer.model.encode(feats[None], torch.tensor([80]), 3)
+    log_probs = recognizer.model.ctc_log_probs(output.enc)
+    assert_same(nbest[MODES[0]][0], ctc_greedy_search(log_probs, output.enc_lens))
+
+
+def test_an_utterance_too_short_for_the_encoder_is_empty(recognizer):
+    feats = random_feats([6, 40, 0])
+    results = recognizer.recognize(feats, MODES, DecodeConfig(beam_size=2))
+    for mode in MODES:
+        assert [h.tokens for h in results[mode][0]] == [()]
+        assert [h.tokens for h in results[mode][2]] == [()]
+        assert_same(
+            results[mode][1],
+            recognizer.recognize(feats[1:2], MODES, DecodeConfig(beam_size=2))[mode][0],
+        )
+    assert recognizer.recognize([], MODES, DecodeConfig()) == {mode: [] for mode in MODES}
+
+
+def test_a_waveform_becomes_text(recognizer):
+    waveform = torch.sin(torch.arange(8000) * 0.3) * torch.linspace(0, 1, 8000)
+    feats = recognizer.features(waveform)
+    assert feats.shape == (50, 20)
+    (nbest,) = recognizer.recognize([feats], MODES[:1], DecodeConfig())[MODES[0]]
+    units = [{"\u2581": " "}.get(UNITS[token], UNITS[token]) for token in nbest[0].tokens]
+    assert len(units) > 1
+    assert recognizer.text(nbest[0]).split() == "".join(units).split()
+
+
+def test_stored_features_of_other_settings_are_refused(recognizer, tmp_path):
+    path = tmp_path / "fbank.yaml"
+    path.write_text("num_mel_bins: 20\n")
+    recognizer.check_fbank(path)
+    path.write_text("num_mel_bins: 20\nhigh_freq_hz: 8000\n")
+    with pytest.raises(InputError, match=r"fbank\.yaml: `high_freq_hz` is 8000\.0.*7600\.0"):
+        recognizer.check_fbank(path)
+    with pytest.raises(InputError, match="nothing.yaml does not exist"):
+        recognizer.check_fbank(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize("key", ["model", "config", "tokenizer", "fbank", "info"])
+def test_a_checkpoint_without_a_part_is_refused(content, tmp_path, key):
+    path = tmp_path / "x.pt"
+    checkpoint.save(path, {name: part for name, part in content.items() if name != key})
+    with pytest.raises(InputError, match=rf"x\.pt lacks '{key}'"):
+        Recognizer.from_checkpoint(path)
+
+
+def test_a_checkpoint_with_other_weights_is_refused(content, tmp_path):
+    path = tmp_path / "x.pt"
+    checkpoint.save(path, {**content, "model": {}})
+    with pytest.raises(InputError, match=r"checkpoint .*x\.pt: "):
+        Recognizer.from_checkpoint(path)
+
+
+def test_batches_hold_every_utterance_once_within_the_budget():
+    num_frames = [30, 100, 40, 10, 0, 250, 40, 41]
+    batches = plan_batches(num_frames, batch_frames=120)
+    assert sorted(sum(batches, [])) == list(range(8))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(num_frames[i] for i in batch) <= 120
+    assert batches == [[5], [1], [7, 2], [6, 0, 3], [4]]
+    with pytest.raises(InputError, match="batch_frames"):
+        plan_batches([1], 0)

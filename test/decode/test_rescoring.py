@@ -1,0 +1,94 @@
+"""Rescoring a batch of n-best lists against the decoders asked one token at a time."""
+
+import pytest
+import torch
+
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.rescoring import attention_rescoring
+from moeasr.models.build import build_model
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+
+SOS_EOS = 2
+NBEST = [[(3, 4, 5), (3, 3), (), (6,) * 9], [], [(5,), (4, 6, 4, 3)]]
+CTC = [[-1.0, -2.5, -3.0, -4.0], [], [-0.5, -0.25]]
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(3)
+    moe = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+    config = ModelConfig(
+        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2),
+        decoder=DecoderConfig(num_blocks=2, num_heads=2, num_reverse_blocks=1, feed_forward=moe),
+    )
+    return build_model(config, num_mel_bins=8, vocab_size=7).double().eval()
+
+
+@pytest.fixture
+def nbest():
+    return [
+        [Hypothesis(tokens=t, score=c, ctc_score=c) for t, c in zip(tokens, scores)]
+        for tokens, scores in zip(NBEST, CTC)
+    ]
+
+
+@pytest.fixture
+def encoded():
+    torch.manual_seed(5)
+    return torch.randn(3, 10, 16, dtype=torch.float64), torch.tensor([10, 4, 7])
+
+
+def one_by_one(decoder, tokens, enc, enc_lens, utt):
+    """Sum of single steps without cache: the log-probability of `tokens` and the end."""
+    score, prefix = 0.0, [SOS_EOS]
+    for token in (*tokens, SOS_EOS):
+        log_probs, _ = decoder.step(
+            torch.tensor([prefix]), enc[utt : utt + 1], enc_lens[utt : utt + 1], None
+        )
+        score += float(log_probs[0, token])
+        prefix.append(token)
+    return score
+
+
+@pytest.mark.parametrize(("ctc_weight", "reverse_weight"), [(0.5, 0.3), (0.0, 0.0), (1.3, 1.0)])
+@torch.no_grad()
+def test_equal_to_scoring_one_hypothesis_after_the_other(
+    model, nbest, encoded, ctc_weight, reverse_weight
+):
+    enc, enc_lens = encoded
+    results = attention_rescoring(
+        nbest,
+        enc,
+        enc_lens,
+        model.decoder,
+        model.reverse_decoder,
+        SOS_EOS,
+        ctc_weight,
+        reverse_weight,
+    )
+    assert [len(hypotheses) for hypotheses in results] == [4, 0, 2]
+    for utt, hypotheses in enumerate(results):
+        expected = {}
+        for tokens, ctc in zip(NBEST[utt], CTC[utt]):
+            left = one_by_one(model.decoder, tokens, enc, enc_lens, utt)
+            right = one_by_one(model.reverse_decoder, tokens[::-1], enc, enc_lens, utt)
+            attention = left * (1 - reverse_weight) + right * reverse_weight
+            expected[tokens] = (attention + ctc_weight * ctc, attention, ctc)
+        for h in hypotheses:
+            found = (h.score, h.attention_score, h.ctc_score)
+            assert found == pytest.approx(expected[h.tokens], abs=1e-9)
+        assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
+        assert {h.tokens for h in hypotheses} == set(NBEST[utt])
+
+
+def test_a_missing_reverse_decoder_is_refused(model, nbest, encoded):
+    with pytest.raises(ValueError, match="right-to-left"):
+        attention_rescoring(nbest, *encoded, model.decoder, None, SOS_EOS, 0.5, 0.3)
+
+
+def test_nothing_to_rescore(model, encoded):
+    assert attention_rescoring([[], [], []], *encoded, model.decoder, None, SOS_EOS, 0.5, 0.0) == [
+        [],
+        [],
+        [],
+    ]

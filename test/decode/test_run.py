@@ -1,0 +1,101 @@
+"""Decoding a test set: order, times, and what decode.json says."""
+
+import logging
+
+import torch
+
+from moeasr.decode.build import DecodeConfig
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.recognizer import RecognizedBatch
+from moeasr.decode.run import decode_test_set, describe
+from moeasr.features.fbank import FbankConfig
+
+
+class FakeModel(torch.nn.Linear):
+    """Has parameters to count, and needs seven frames."""
+
+    def output_len(self, num_frames):
+        return max(0, num_frames - 6)
+
+
+class FakeRecognizer:
+    """Each call takes 1 s of encoder and 2 s or 4 s of search, the first one a minute more."""
+
+    fbank = FbankConfig()
+    device = torch.device("cpu")
+    info = {"commit": "abc", "seed": 3, "config_name": "tiny", "averaged_epochs": [1, 2]}
+    model = FakeModel(3, 4)
+
+    def __init__(self):
+        self.batches = []
+
+    def recognize_batch(self, feats, modes, config):
+        warm_up = 60.0 if not self.batches else 0.0
+        self.batches.append([len(utt) for utt in feats])
+        nbest = {
+            mode: [[Hypothesis(tokens=(len(utt),), score=0.0)] for utt in feats] for mode in modes
+        }
+        search_sec = {mode: 2.0 * n for n, mode in enumerate(modes, start=1)}
+        return RecognizedBatch(nbest, 1.0 + warm_up, search_sec)
+
+
+def run_it(recognizer, modes):
+    num_frames = {"b": 100, "a": 300, "c": 200}
+    return decode_test_set(
+        recognizer,
+        num_frames,
+        lambda utt: torch.zeros(num_frames[utt], 80),
+        modes,
+        DecodeConfig(),
+        batch_frames=400,
+    )
+
+
+def test_every_utterance_in_the_order_given_and_times_without_warm_up():
+    recognizer = FakeRecognizer()
+    run = run_it(recognizer, ["attention", "ctc_greedy_search"])
+    assert recognizer.batches == [[300], [300], [200, 100]]
+    for mode in ("attention", "ctc_greedy_search"):
+        tokens = {utt: nbest[0].tokens[0] for utt, nbest in run.nbest[mode].items()}
+        assert list(tokens.items()) == [("b", 100), ("a", 300), ("c", 200)]
+    assert run.audio_sec == 6.0
+    assert run.encoder_sec == 2.0
+    assert run.wall_sec("attention") == 2.0 + 4.0
+    assert run.real_time_factor("attention") == 1.0
+    assert run.real_time_factor("ctc_greedy_search") == (2.0 + 8.0) / 6.0
+
+
+def test_utterances_too_short_for_the_encoder_are_listed(caplog):
+    recognizer = FakeRecognizer()
+    num_frames = {"long": 7, "tiny": 6, "none": 0}
+    with caplog.at_level(logging.WARNING):
+        decode_test_set(
+            recognizer,
+            num_frames,
+            lambda utt: torch.zeros(num_frames[utt], 80),
+            ["attention"],
+            DecodeConfig(),
+            batch_frames=400,
+        )
+    assert "2 utterances are too short for the encoder and stay empty: tiny none" in caplog.text
+
+
+def test_the_description_carries_what_took_part():
+    recognizer = FakeRecognizer()
+    modes = ["attention", "ctc_greedy_search", "attention_rescoring"]
+    run = run_it(recognizer, modes)
+    config = DecodeConfig(beam_size=7, chunk_size=16, reverse_weight=0.2)
+    attention, greedy, rescoring = (describe(run, mode, config, recognizer) for mode in modes)
+    assert (attention["beam_size"], greedy["beam_size"]) == (7, None)
+    assert (attention["ctc_weight"], rescoring["ctc_weight"]) == (None, 0.5)
+    assert (attention["reverse_weight"], rescoring["reverse_weight"]) == (None, 0.2)
+    assert attention["mode"] == "attention"
+    assert (attention["chunk_size"], attention["num_left_chunks"]) == (16, -1)
+    assert (attention["length_penalty"], rescoring["length_penalty"]) == (0.0, None)
+    assert attention["num_utts"] == 3
+    assert attention["rtf_includes_features"] is False
+    assert attention["num_threads"] == torch.get_num_threads()
+    assert attention["total_params"] == attention["active_params"] == 16
+    assert (attention["commit"], attention["seed"], attention["config"]) == ("abc", 3, "tiny")
+    assert attention["averaged_epochs"] == [1, 2]
+    assert attention["device"] == "cpu"
