@@ -1,0 +1,31 @@
+"""NIST `.trn` files for sclite: the words, then `(speaker-utterance)`.
+
+Score them with `sclite -s -i rm -r ref.trn trn -h hyp.trn trn`; without `-s` sclite ignores case.
+sclite reads `@` as no word, `{ a / b }` as alternatives and a word in parentheses as optional;
+text with such marks scores differently there.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from moeasr.errors import InputError
+
+
+def trn_text(transcripts: Iterable[tuple[str, str]], utt2spk: Mapping[str, str]) -> str:
+    """The lines of a `.trn` file.
+
+    sclite takes what stands before the first `-` of the id for the speaker, so that a `-` in a
+    speaker's name becomes `_`.
+
+    Args:
+        transcripts: (utterance id, text) in the order of the file.
+        utt2spk: Speaker of each utterance.
+
+    Raises:
+        InputError: An utterance has no speaker.
+    """
+    lines = []
+    for utt_id, text in transcripts:
+        if utt_id not in utt2spk:
+            raise InputError(f"utterance '{utt_id}' has no speaker")
+        lines.append(f"{text} ({utt2spk[utt_id].replace('-', '_')}-{utt_id})\n")
+    return "".join(lines)

@@ -1,0 +1,56 @@
+"""Bootstrap intervals: known cases, coverage of theory, repeatability, memory blocks."""
+
+import time
+
+import numpy as np
+import pytest
+
+from moeasr.score import bootstrap
+from moeasr.score.bootstrap import bootstrap_interval, resampled_sums
+
+
+def test_equal_utterances_leave_no_doubt() -> None:
+    assert bootstrap_interval([1] * 50, [10] * 50) == (10.0, 10.0)
+
+
+def test_two_utterances_by_hand() -> None:
+    # the draws are {a,a}, {a,b}, {b,b} with shares 1/4, 1/2, 1/4: both tails hold 25 %
+    assert bootstrap_interval([0, 3], [10, 10]) == (0.0, 30.0)
+    low, high = bootstrap_interval([0, 3], [10, 10], level=0.4)
+    assert (low, high) == (15.0, 15.0)
+
+
+def test_interval_agrees_with_the_normal_approximation() -> None:
+    generator = np.random.default_rng(5)
+    errors = generator.binomial(10, 0.2, size=1000)
+    low, high = bootstrap_interval(errors.tolist(), [10] * 1000)
+    rates = 10.0 * errors  # percent of each utterance
+    half = 1.96 * rates.std() / np.sqrt(1000)
+    assert low == pytest.approx(rates.mean() - half, rel=0.02)
+    assert high == pytest.approx(rates.mean() + half, rel=0.02)
+
+
+def test_seed_decides() -> None:
+    errors, lengths = [0, 1, 2, 5, 0, 1], [3, 9, 7, 8, 2, 6]
+    first = bootstrap_interval(errors, lengths, num_resamples=50, seed=1)
+    assert first == bootstrap_interval(errors, lengths, num_resamples=50, seed=1)
+    assert first != bootstrap_interval(errors, lengths, num_resamples=50, seed=2)
+
+
+def test_draws_without_reference_words_have_no_rate() -> None:
+    assert bootstrap_interval([1, 1], [0, 2]) == (50.0, 100.0)
+
+
+def test_sums_by_a_slow_twin_and_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.array([[1, 20, 300], [4, 50, 600]])
+    drawn = np.random.default_rng(9).integers(0, 3, size=(7, 3), dtype=np.int32)
+    slow = [[sum(int(row[i]) for i in draw) for draw in drawn] for row in values]
+    assert resampled_sums(values, 7, seed=9).tolist() == slow
+    monkeypatch.setattr(bootstrap, "_DRAWS_AT_ONCE", 6)  # blocks of 2, 2, 2 and 1 draws
+    assert resampled_sums(values, 7, seed=9).shape == (2, 7)
+
+
+def test_ten_thousand_draws_of_a_large_set_are_quick() -> None:
+    start = time.process_time()
+    bootstrap_interval([1] * 2620, [20] * 2620)
+    assert time.process_time() - start < 5.0

@@ -1,0 +1,123 @@
+"""Scoring of a mode directory: which files, what they hold, and in which order they appear."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from moeasr.errors import InputError
+from moeasr.score.report import (
+    References,
+    ScoreOptions,
+    checksum,
+    find_mode_dirs,
+    score_mode_dir,
+)
+
+
+@pytest.fixture
+def references(tmp_path: Path) -> References:
+    """Two speakers, three utterances, one without words."""
+    data_dir = tmp_path / "data" / "test"
+    data_dir.mkdir(parents=True)
+    (data_dir / "text").write_text("a-1 ONE TWO\na-2 THREE\nb-1\n")
+    (data_dir / "utt2spk").write_text("a-1 a\na-2 a\nb-1 b\n")
+    return References.read(data_dir)
+
+
+def write_hyps(mode_dir: Path, text: str) -> Path:
+    """A mode directory with these hypotheses."""
+    mode_dir.mkdir(parents=True, exist_ok=True)
+    (mode_dir / "text").write_text(text)
+    return mode_dir
+
+
+def test_files_and_summary(tmp_path: Path, references: References) -> None:
+    mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONE  TWO\na-2 TREE\nb-1 X\n")
+    summary = score_mode_dir(mode_dir, references, ScoreOptions(), "the command")
+    score_dir = mode_dir / "score"
+    assert sorted(path.name for path in score_dir.iterdir()) == sorted(
+        [
+            "wer",
+            "cer",
+            "per_utt",
+            "per_spk",
+            "ops",
+            "cer_per_utt",
+            "cer_per_spk",
+            "cer_ops",
+            "ref.trn",
+            "hyp.trn",
+            "score.json",
+        ]
+    )
+    stored = json.loads((score_dir / "score.json").read_text())
+    assert stored == {key: value for key, value in summary.items() if key != "wer_line"}
+    assert stored["set"] == "test"
+    assert stored["wer"] == pytest.approx(200 / 3, abs=1e-4)
+    assert stored["words"] == {"hits": 2, "subs": 1, "dels": 0, "ins": 1, "errors": 2}
+    assert stored["cer"] == pytest.approx(100 * 2 / 12, abs=1e-4)  # H lost, X put in
+    assert (stored["num_utts"], stored["num_words"], stored["num_chars"]) == (3, 3, 12)
+    assert stored["wer_ci"][0] <= stored["wer"] <= stored["wer_ci"][1]
+    assert stored["command"] == "the command"
+    assert stored["hyp_sha256"] == checksum(mode_dir / "text")
+    wer_lines = (score_dir / "wer").read_text().splitlines()
+    assert wer_lines[:4] == [
+        "%WER 66.67 [ 2 / 3, 1 ins, 0 del, 1 sub ]",
+        "%SER 66.67 [ 2 / 3 ]",
+        "Scored 3 sentences, 0 not present in hyp.",
+        "Overall -> 66.67 % N=3 C=2 S=1 D=0 I=1",
+    ]
+    assert wer_lines[4].startswith("95 % interval [ ")
+    assert (score_dir / "cer").read_text().startswith("%CER 16.67 [ 2 / 12, 1 ins, 1 del, 0 sub ]")
+    assert (score_dir / "hyp.trn").read_text() == "ONE TWO (a-a-1)\nTREE (a-a-2)\nX (b-b-1)\n"
+    assert (score_dir / "ref.trn").read_text() == "ONE TWO (a-a-1)\nTHREE (a-a-2)\n (b-b-1)\n"
+
+
+def test_missing_hypotheses_leave_the_old_score_or_none(
+    tmp_path: Path, references: References
+) -> None:
+    mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONE TWO\n")
+    with pytest.raises(InputError, match=r"greedy/text: 2 of 3 utterances .*: a-2 b-1"):
+        score_mode_dir(mode_dir, references, ScoreOptions(), "")
+    assert not (mode_dir / "score").exists()
+    summary = score_mode_dir(mode_dir, references, ScoreOptions(missing="all"), "")
+    assert summary["wer_line"] == "%WER 33.33 [ 1 / 3, 0 ins, 1 del, 0 sub ] [PARTIAL]"
+    assert summary["num_absent"] == 2
+    summary = score_mode_dir(mode_dir, references, ScoreOptions(missing="present"), "")
+    assert (summary["wer"], summary["num_utts"]) == (0.0, 1)
+
+
+def test_a_failure_while_writing_leaves_no_score_json(
+    tmp_path: Path, references: References
+) -> None:
+    mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONE\na-2 THREE\nb-1\n")
+    score_mode_dir(mode_dir, references, ScoreOptions(), "")
+    (mode_dir / "score" / "ops").unlink()
+    (mode_dir / "score" / "ops").mkdir()  # cannot be replaced by a file
+    with pytest.raises(OSError):
+        score_mode_dir(mode_dir, references, ScoreOptions(), "")
+    assert not (mode_dir / "score" / "score.json").exists()
+
+
+def test_spaces_and_symbols_reach_the_cer(tmp_path: Path, references: References) -> None:
+    mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONETWO\na-2 THREE\nb-1 <noise>\n")
+    options = ScoreOptions(cer_spaces=False, non_lang_syms=("<noise>",))
+    summary = score_mode_dir(mode_dir, references, options, "")
+    assert summary["chars"] == {"hits": 11, "subs": 0, "dels": 0, "ins": 1, "errors": 1}
+
+
+def test_mode_dirs_are_found(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no hypotheses"):
+        find_mode_dirs(tmp_path)
+    b, a = write_hyps(tmp_path / "b", ""), write_hyps(tmp_path / "a_chunk16", "")
+    (tmp_path / "log").mkdir()
+    assert find_mode_dirs(tmp_path) == [a, b]
+    assert find_mode_dirs(b) == [b]
+
+
+def test_an_utterance_without_speaker_is_named(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("a-1 ONE\nb-1 TWO\n")
+    (tmp_path / "utt2spk").write_text("a-1 a\n")
+    with pytest.raises(InputError, match="utt2spk: utterance 'b-1' has no speaker"):
+        References.read(tmp_path)

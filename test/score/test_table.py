@@ -1,0 +1,144 @@
+"""Records and page of an experiment: contents, order, and refusal of stale or halved results."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moeasr.errors import InputError
+from moeasr.score.report import checksum
+from moeasr.score.table import gather, results_page
+
+DECODE: dict[str, Any] = {
+    "set": "test",
+    "mode": "ctc_greedy_search",
+    "chunk_size": -1,
+    "beam_size": 10,
+    "rtf": 0.01234,
+    "audio_sec": 353.5,
+    "wall_sec": 4.4,
+    "num_threads": 2,
+    "num_utts": 130,
+    "total_params": 12_340_000,
+    "active_params": 4_560_000,
+    "commit": "abc1234",
+    "config": "conf/u2pp_moe.yaml",
+    "seed": 7,
+    "device": "cpu",
+    "checkpoint": "exp/x/averaged.pt",
+    "train_command": "python -m moeasr.bin.train --set a.b=1",
+    "command": "python -m moeasr.bin.decode --checkpoint exp/x/averaged.pt",
+}
+
+
+def make_mode(exp_dir: Path, folder: str, wer: float = 4.5, **decode: Any) -> Path:
+    """A decoded and scored mode directory."""
+    mode_dir = exp_dir / folder
+    (mode_dir / "score").mkdir(parents=True)
+    (mode_dir / "text").write_text("u1 A\n")
+    (mode_dir / "decode.json").write_text(json.dumps(DECODE | decode))
+    score = {
+        "set": "test",
+        "wer": wer,
+        "wer_ci": [wer - 1, wer + 1],
+        "cer": 2.25,
+        "cer_ci": [2.0, 2.5],
+        "num_utts": 130,
+        "num_words": 773,
+        "words": {"hits": 740, "subs": 20, "dels": 13, "ins": 2, "errors": 35},
+        "hyp_sha256": checksum(mode_dir / "text"),
+        "command": "python -m moeasr.bin.score --data-dir data/test",
+    }
+    (mode_dir / "score" / "score.json").write_text(json.dumps(score))
+    return mode_dir
+
+
+def test_record_joins_both_files(tmp_path: Path) -> None:
+    make_mode(tmp_path, "decode_test/ctc_greedy_search")
+    (record,) = gather(tmp_path)
+    assert record == {
+        **{key: value for key, value in DECODE.items() if key != "wall_sec"},
+        "wer": 4.5,
+        "wer_ci": [3.5, 5.5],
+        "cer": 2.25,
+        "cer_ci": [2.0, 2.5],
+        "num_words": 773,
+        "ins": 2,
+        "dels": 13,
+        "subs": 20,
+        "score_command": "python -m moeasr.bin.score --data-dir data/test",
+    }
+
+
+def test_order_by_set_mode_and_chunk(tmp_path: Path) -> None:
+    for chunk in (8, 16, -1):
+        make_mode(tmp_path, f"decode_test/attention{chunk}", mode="attention", chunk_size=chunk)
+    make_mode(tmp_path, "decode_dev/z", set="dev", mode="z")
+    found = [(record["set"], record["mode"], record["chunk_size"]) for record in gather(tmp_path)]
+    assert found == [
+        ("dev", "z", -1),
+        ("test", "attention", -1),
+        ("test", "attention", 16),
+        ("test", "attention", 8),
+    ]
+
+
+def test_halves_are_left_out_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_mode(tmp_path, "decode_test/whole")
+    unscored = make_mode(tmp_path, "decode_test/unscored")
+    (unscored / "score" / "score.json").unlink()
+    undecoded = make_mode(tmp_path, "decode_test/undecoded")
+    (undecoded / "decode.json").unlink()
+    with caplog.at_level(logging.WARNING):
+        assert len(gather(tmp_path)) == 1
+    assert f"{unscored} left out: it has no score/score.json" in caplog.text
+    assert f"{undecoded} left out: it has no decode.json" in caplog.text
+
+
+def test_faults_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        gather(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="both decoded and scored"):
+        gather(tmp_path)
+    mode_dir = make_mode(tmp_path, "decode_test/a")
+    (mode_dir / "text").write_text("u1 B\n")
+    with pytest.raises(InputError, match=r"a/text changed after it was scored; run score again"):
+        gather(tmp_path)
+    (mode_dir / "decode.json").write_text('{"set": "test"}')
+    with pytest.raises(InputError, match=r"decode.json lacks the key 'mode'"):
+        gather(tmp_path)
+    (mode_dir / "decode.json").write_text('{"set": ')
+    with pytest.raises(InputError, match=r"decode.json is not JSON"):
+        gather(tmp_path)
+
+
+def test_page_has_tables_and_what_made_them(tmp_path: Path) -> None:
+    make_mode(tmp_path, "decode_test/ctc_greedy_search")
+    make_mode(tmp_path, "decode_test/attention", mode="attention")
+    make_mode(
+        tmp_path, "decode_test/attention_chunk16", mode="attention", chunk_size=16, command="B"
+    )
+    lines = results_page(gather(tmp_path), "u2pp_moe").splitlines()
+    assert lines[0] == "# Results of u2pp_moe"
+    assert "## test" in lines
+    assert "130 utterances, 773 words, 353.5 s of audio." in lines
+    row = "4.50 [3.50, 5.50] | 2.25 | 2 / 13 / 20 | 0.0123 | 12.34 M / 4.56 M |"
+    rows = [line for line in lines if line.endswith(row)]
+    assert rows == [
+        f"| attention | full | {row}",
+        f"| attention | 16 | {row}",
+        f"| ctc_greedy_search | full | {row}",
+    ]
+    header = next(line for line in lines if line.startswith("| mode"))
+    assert {line.count("|") for line in [header, *rows]} == {8}
+    # modes that one command made share an entry, another command has its own
+    assert "test attention, test ctc_greedy_search:" in lines
+    assert "test attention chunk 16:" in lines
+    for fact in ("- commit: abc1234", "- config: conf/u2pp_moe.yaml", "- seed: 7", "- device: cpu"):
+        assert lines.count(fact) == 2
+    assert lines.count(DECODE["command"]) == 1 and lines.count("B") == 1
+    assert lines.count("python -m moeasr.bin.score --data-dir data/test") == 2

@@ -1,0 +1,17 @@
+"""NIST .trn lines."""
+
+import pytest
+
+from moeasr.errors import InputError
+from moeasr.score.trn import trn_text
+
+
+def test_trn_lines() -> None:
+    utt2spk = {"fash-an251": "fash", "u2": "spk-9"}
+    text = trn_text([("fash-an251", "YES SIR"), ("u2", "")], utt2spk)
+    assert text == "YES SIR (fash-fash-an251)\n (spk_9-u2)\n"
+
+
+def test_unknown_speaker_is_named() -> None:
+    with pytest.raises(InputError, match="'u3' has no speaker"):
+        trn_text([("u3", "a")], {})
