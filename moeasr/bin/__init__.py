@@ -1,0 +1,24 @@
+"""Entry points: one module per command, each `python -m moeasr.bin.x` and `moeasr x`."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from moeasr.errors import InputError
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call an entry point's `main`; bad input becomes one sentence on stderr and exit status 1."""
+    program = os.path.basename(sys.argv[0])
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"{program}: {error}")
+    except BrokenPipeError:  # `moeasr ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        culprit = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"{program}: {culprit}{error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

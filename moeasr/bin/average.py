@@ -1,0 +1,53 @@
+"""Average the weights of the best or latest epochs of an experiment into one checkpoint."""
+
+import argparse
+from pathlib import Path
+
+from moeasr.bin import run
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  python -m moeasr.bin.average --exp-dir exp/u2pp_moe --num 10",
+    )
+    parser.add_argument(
+        "--exp-dir", required=True, metavar="DIR", help="the experiment, with its epoch_N.pt"
+    )
+    parser.add_argument("--num", type=int, default=10, help="epochs to average (%(default)s)")
+    parser.add_argument(
+        "--mode",
+        choices=("best", "last"),
+        default="best",
+        help="which epochs: the best on the dev set, or the latest (%(default)s)",
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", help="checkpoint to write (default: averaged.pt in --exp-dir)"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the entry point."""
+    args = get_parser().parse_args(argv)
+    from moeasr import checkpoint
+    from moeasr.logs import setup_logging
+    from moeasr.train.average import average_checkpoints, choose_epochs, list_epochs
+
+    setup_logging()
+    epochs = choose_epochs(list_epochs(args.exp_dir), args.num, args.mode)
+    out = Path(args.out) if args.out else Path(args.exp_dir) / "averaged.pt"
+    content = average_checkpoints([epoch.path for epoch in epochs])
+    numbers = ", ".join(str(epoch.epoch) for epoch in epochs)
+    if out.exists() and checkpoint.load(out)["info"] == content["info"]:
+        # left as it is, so that what was decoded with it is not older than it
+        print(f"{out}: is the average of epochs {numbers} already")
+        return
+    checkpoint.save(out, content)
+    print(f"{out}: average of epochs {numbers}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,120 @@
+"""Recognise a test set in one or more modes, which share one pass of the encoder.
+
+Writes OUT/MODE/ (OUT/MODE_chunkC/ when decoding in chunks of C encoder frames), each of them whole:
+  text          best hypotheses
+  nbest.jsonl   n-best lists with scores
+  decode.json   settings, real-time factor of encoder and search (not of features), provenance
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moeasr.bin import run
+from moeasr.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from moeasr.data.datadir import DataDir
+    from moeasr.decode.recognizer import Recognizer
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  python -m moeasr.bin.decode --checkpoint exp/u2pp_moe/averaged.pt "
+        "--data-dir data/test \\\n      --out-dir exp/u2pp_moe/decode_test "
+        '--modes "ctc_greedy_search attention_rescoring"',
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
+    add("--data-dir", required=True, metavar="DIR", help="with feats.scp, or else wav.scp")
+    add("--out-dir", required=True, metavar="DIR", help="where the modes' directories are written")
+    add("--modes", default="attention_rescoring", help="separated by spaces (%(default)s)")
+    add("--chunk-size", type=int, default=-1, help="encoder frames; -1 for full context (default)")
+    add("--beam-size", type=int, default=10, help="hypotheses kept (%(default)s)")
+    add("--ctc-weight", type=float, default=0.5, help="CTC score in rescoring (%(default)s)")
+    add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
+    add("--batch-frames", type=int, default=12000, help="feature frames per batch (%(default)s)")
+    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the entry point."""
+    args = get_parser().parse_args(argv)
+    import torch
+
+    from moeasr.data.datadir import DataDir
+    from moeasr.decode.build import DecodeConfig, find_searches
+    from moeasr.decode.recognizer import Recognizer
+    from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
+    from moeasr.decode.run import decode_test_set, describe
+    from moeasr.experiment import describe_commit
+    from moeasr.logs import setup_logging
+
+    setup_logging()
+    if args.num_threads:
+        torch.set_num_threads(args.num_threads)
+    names = ("chunk_size", "beam_size", "ctc_weight", "reverse_weight")
+    config = DecodeConfig(**{name: getattr(args, name) for name in names})
+    recognizer, modes = Recognizer.from_checkpoint(args.checkpoint, args.device), args.modes.split()
+    find_searches(modes, recognizer.model)
+    config = config.resolve(recognizer.model)
+    num_frames, read_feats = _open_features(DataDir(args.data_dir), recognizer)
+    if not num_frames:
+        raise InputError(f"{args.data_dir} holds no utterances")
+    done = decode_test_set(recognizer, num_frames, read_feats, modes, config, args.batch_frames)
+    argv = sys.argv[1:] if argv is None else argv
+    provenance = {
+        "set": Path(args.data_dir).resolve().name,
+        "checkpoint": args.checkpoint,
+        "batch_frames": args.batch_frames,
+        "decode_commit": describe_commit(),
+        "command": shlex.join(["python3", "-m", "moeasr.bin.decode", *argv]),
+    }
+    results = []
+    for mode in modes:
+        description = {**describe(done, mode, config, recognizer), **provenance}
+        name = mode_dir_name(mode, config.chunk_size)
+        results.append(ModeResult(name, done.nbest[mode], description))
+        print(f"{mode}: real-time factor {description['rtf']:.4f}")
+    write_mode_dirs(args.out_dir, results, recognizer.tokenizer.decode)
+
+
+def _open_features(
+    data: "DataDir", recognizer: "Recognizer"
+) -> tuple[dict[str, int], Callable[[str], "Tensor"]]:
+    """Length of each utterance in the order of the data directory, and how to get its features."""
+    from moeasr.data.archive import FeatureReader
+    from moeasr.data.audio import RecordingReader, resample
+
+    if data.has("feats.scp"):
+        recognizer.check_fbank(data.path / "conf" / "fbank.yaml")
+        stored = FeatureReader()
+        num_frames = {utt: stored.num_frames(entry, utt) for utt, entry in data.feats.items()}
+        return num_frames, lambda utt: stored.read(data.feats[utt], utt)
+    # Without stored features all are computed first: their lengths decide the batches.
+    reader, feats = RecordingReader(), {}
+    parts = data.segments or {utt: (utt, None, None) for utt in data.wav}
+    for utt, (recording, start_sec, end_sec) in parts.items():
+        try:
+            if recording not in data.wav:
+                raise InputError(f"recording {recording} is not in {data.path / 'wav.scp'}")
+            samples, rate_hz = reader.read(data.wav[recording], start_sec, end_sec)
+        except InputError as error:
+            raise InputError(f"utterance {utt}: {error}") from None
+        waveform, _ = resample(samples, rate_hz, recognizer.fbank.sample_rate_hz)
+        feats[utt] = recognizer.features(waveform)
+    return {utt: item.size(0) for utt, item in feats.items()}, feats.__getitem__
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,71 @@
+"""Make a dictionary directory: units.txt, tokenizer.yaml and, for BPE, bpe.model."""
+
+import argparse
+
+from moeasr.bin import run
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  python -m moeasr.bin.make_dict --text data/train/text --type bpe "
+        "--vocab-size 200 --out-dir data/lang_bpe",
+    )
+    parser.add_argument(
+        "--text", nargs="+", required=True, metavar="FILE", help="Kaldi text file(s) of training"
+    )
+    parser.add_argument("--type", choices=("char", "bpe", "word"), default="char", help="units")
+    parser.add_argument(
+        "--vocab-size",
+        type=int,
+        metavar="N",
+        help="number of units with <blank> <unk> <sos/eos>: exact for bpe, else an upper bound",
+    )
+    parser.add_argument(
+        "--non-lang-syms", metavar="FILE", help="symbols such as <noise>, one a line, kept whole"
+    )
+    parser.add_argument(
+        "--check-text",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="further text file(s) whose coverage is printed (dev, test)",
+    )
+    parser.add_argument("--out-dir", required=True, metavar="DIR", help="written here")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run it."""
+    args = get_parser().parse_args(argv)
+
+    from moeasr.errors import InputError
+    from moeasr.text.build import build_tokenizer, measure_coverage
+    from moeasr.text.characters import read_non_lang_syms
+    from moeasr.text.transcript import read_transcripts
+
+    texts_of = {path: list(read_transcripts(path).values()) for path in args.text}
+    check_of = {path: list(read_transcripts(path).values()) for path in args.check_text}
+    symbols = read_non_lang_syms(args.non_lang_syms) if args.non_lang_syms else []
+    training = [text for texts in texts_of.values() for text in texts]
+    try:
+        tokenizer = build_tokenizer(training, args.type, args.vocab_size, symbols)
+    except InputError as error:
+        raise InputError(f"{' '.join(args.text)}: {error}") from None
+    tokenizer.save(args.out_dir)
+
+    print(f"{args.out_dir}/units.txt: {tokenizer.vocab_size} units ({args.type})")
+    for path, texts in (texts_of | check_of).items():
+        coverage = measure_coverage(tokenizer, texts)
+        print(
+            f"{path}: {coverage.num_utts} utterances, {coverage.num_units} running units, "
+            f"{coverage.unknown.total()} unknown, coverage {coverage.percent:.2f} %"
+        )
+        for symbol, count in coverage.unknown.most_common(10):
+            print(f"  unknown: {symbol} {count}")
+
+
+if __name__ == "__main__":
+    run(main)

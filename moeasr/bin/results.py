@@ -1,0 +1,44 @@
+"""Gather all scores of an experiment into RESULTS.md (to read) and results.json (for programs)."""
+
+import argparse
+
+from moeasr.bin import run
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  python -m moeasr.bin.results --exp-dir exp/u2pp_moe",
+    )
+    parser.add_argument(
+        "--exp-dir", required=True, metavar="DIR", help="holds decode_<set>/<mode>/score/score.json"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run it."""
+    args = get_parser().parse_args(argv)
+
+    import json
+    from pathlib import Path
+
+    from moeasr.atomic import atomic_path
+    from moeasr.logs import setup_logging
+    from moeasr.score.table import gather, results_page
+
+    setup_logging()
+    exp_dir = Path(args.exp_dir)
+    records = gather(exp_dir)
+    page = results_page(records, exp_dir.resolve().name)
+    with atomic_path(exp_dir / "results.json") as temporary:
+        temporary.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    with atomic_path(exp_dir / "RESULTS.md") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    print(page)
+
+
+if __name__ == "__main__":
+    run(main)

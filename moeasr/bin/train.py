@@ -1,0 +1,120 @@
+"""Train a recogniser, or take up a stopped training where it was."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moeasr.bin import run
+
+if TYPE_CHECKING:
+    import torch
+
+EPILOG = """example:
+  python -m moeasr.bin.train --config conf/u2pp_moe.yaml --train-dir data/train_sp \\
+      --dev-dir data/dev --dict-dir data/lang_char --cmvn data/train_sp/global_cmvn \\
+      --exp-dir exp/u2pp_moe --set train.max_epochs=50
+
+Several processes: torchrun --standalone --nproc_per_node 2 -m moeasr.bin.train ...
+Run again after a stop: it resumes exactly from exp/u2pp_moe/last.pt."""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="moeasr train",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", required=True, help="YAML of the experiment")
+    parser.add_argument("--train-dir", required=True, help="data directory with features")
+    parser.add_argument("--dev-dir", required=True, help="data directory with features")
+    parser.add_argument("--dict-dir", required=True, help="what make_dict wrote")
+    parser.add_argument("--cmvn", required=True, help="what compute_cmvn wrote")
+    parser.add_argument("--exp-dir", required=True, help="where the experiment is written")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=777, help="default: %(default)s")
+    parser.add_argument("--num-threads", type=int, help="CPU threads (default: torch decides)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="A.B=V", help="override a key of the config"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train."""
+    args = get_parser().parse_args(argv)
+    import torch
+
+    from moeasr import distributed
+    from moeasr.logs import setup_logging
+
+    if args.num_threads:
+        torch.set_num_threads(args.num_threads)
+    device = distributed.find_device(args.device)
+    command = shlex.join(["python3", "-m", "moeasr.bin.train", *(argv or sys.argv[1:])])
+    with distributed.process_group(device.type):
+        log_file = Path(args.exp_dir) / "train.log" if distributed.is_main() else None
+        setup_logging(log_file, quiet=not distributed.is_main())
+        _train(args, device, command)
+
+
+def _train(args: argparse.Namespace, device: "torch.device", command: str) -> None:
+    """Build the parts, and let the trainer run."""
+    from moeasr import distributed
+    from moeasr.data.batch import Batch
+    from moeasr.experiment import (
+        checkpoint_metadata,
+        load_experiment,
+        make_batches,
+        read_features_config,
+        write_config,
+    )
+    from moeasr.features.cmvn import CmvnStats
+    from moeasr.logs import get_logger
+    from moeasr.models.build import build_model, count_params
+    from moeasr.models.outputs import LossOutput
+    from moeasr.seed import seed_all
+    from moeasr.text.tokenizer import Tokenizer
+    from moeasr.train.trainer import Trainer
+
+    config = load_experiment(args.config, args.set)
+    tokenizer = Tokenizer.from_dir(args.dict_dir)
+    mean, istd = CmvnStats.load(args.cmvn).mean_istd()
+    fbank = read_features_config(args.train_dir, args.dev_dir, num_mel_bins=mean.numel())
+    if distributed.is_main():
+        write_config(config, Path(args.exp_dir))
+
+    seed_all(args.seed)
+    model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
+    model = model.to(device)
+    get_logger("train").info("parameters: %d total, %d active per frame", *count_params(model))
+    # All processes start from the same weights, then draw their own dropout and chunk sizes.
+    seed_all(args.seed + distributed.rank())
+
+    def loss_of(batch: Batch) -> LossOutput:
+        batch = batch.to(device)
+        return model(batch.feats, batch.feats_lens, batch.tokens, batch.tokens_lens)
+
+    common = (config, tokenizer, model.output_len, args.seed)
+    train = make_batches(args.train_dir, *common, fill=mean)
+    metadata = checkpoint_metadata(
+        config, tokenizer, fbank, train.fingerprint(), args.config, args.set, args.seed, command
+    )
+    Trainer(
+        model=model,
+        loss_of=loss_of,
+        describe=lambda batch: " ".join(batch.utt_ids),
+        train=train,
+        dev=make_batches(args.dev_dir, *common, fill=None),
+        config=config.train,
+        exp_dir=Path(args.exp_dir),
+        metadata=metadata,
+        device=device,
+    ).run()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,203 @@
+"""The entry point that decodes a test set, on a tiny model and stored or computed features."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from moeasr import checkpoint
+from moeasr.bin.decode import main
+from moeasr.config import dump_yaml, to_mapping
+from moeasr.data.archive import open_archive
+from moeasr.decode.hypothesis import read_nbest
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig, compute_fbank
+from moeasr.models.build import build_model
+from moeasr.models.config import DecoderConfig, EncoderConfig, ModelConfig
+
+MODES = ["ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring"]
+UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
+FBANK = FbankConfig(num_mel_bins=20)
+UTTS = {"u1": 0.5, "u10": 0.9, "u2": 0.31}
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory):
+    torch.manual_seed(2)
+    config = ModelConfig(
+        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2),
+        decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
+    )
+    model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
+    torch.nn.init.normal_(model.ctc.project.weight, std=2.0)
+    path = tmp_path_factory.mktemp("model") / "averaged.pt"
+    checkpoint.save(
+        path,
+        {
+            "model": model.state_dict(),
+            "config": {"model": to_mapping(config)},
+            "tokenizer": {"type": "char", "non_lang_syms": [], "units": UNITS, "bpe_model": None},
+            "fbank": to_mapping(FBANK),
+            "info": {"commit": "abc", "seed": 5, "config_name": "tiny", "averaged_epochs": [1, 3]},
+        },
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def wav_dir(tmp_path_factory):
+    """A data directory without features."""
+    path = tmp_path_factory.mktemp("wav") / "test"
+    path.mkdir()
+    generator = np.random.default_rng(0)
+    lines = []
+    for utt, seconds in UTTS.items():
+        wav = path / f"{utt}.wav"
+        noise = generator.standard_normal(round(seconds * 16000)) * 0.1
+        soundfile.write(wav, noise, 16000, subtype="PCM_16")
+        lines.append(f"{utt} {wav}\n")
+    (path / "wav.scp").write_text("".join(lines))
+    return path
+
+
+@pytest.fixture
+def feats_dir(wav_dir, tmp_path):
+    """A data directory with features and no audio."""
+    path = tmp_path / "stored"
+    (path / "conf").mkdir(parents=True)
+    (path / "conf" / "fbank.yaml").write_text(dump_yaml(to_mapping(FBANK)))
+    with open_archive(path / "feats.ark", path / "feats.scp") as archive:
+        for utt in UTTS:
+            samples, _ = soundfile.read(wav_dir / f"{utt}.wav", dtype="float32")
+            archive.write(utt, compute_fbank(torch.from_numpy(samples), FBANK))
+    return path
+
+
+def arguments(model_path, data_dir, out_dir, *more):
+    return [
+        *("--checkpoint", str(model_path)),
+        *("--data-dir", str(data_dir)),
+        *("--out-dir", str(out_dir)),
+        *more,
+    ]
+
+
+def test_all_modes_from_features(model_path, feats_dir, tmp_path, capsys):
+    out = tmp_path / "out"
+    argv = arguments(model_path, feats_dir, out, "--modes", " ".join(MODES), "--beam-size", "3")
+    main(argv)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split(": real-time factor ")[0] for line in printed] == MODES
+    assert sorted(path.name for path in out.iterdir()) == sorted(MODES)
+    for mode in MODES:
+        lines = (out / mode / "text").read_text().splitlines()
+        assert [line.split(" ")[0] for line in lines] == list(UTTS)
+        nbest = read_nbest(out / mode / "nbest.jsonl")
+        assert [f"{utt} {nbest[utt][0]['text']}".rstrip() for utt in nbest] == lines
+        facts = json.loads((out / mode / "decode.json").read_text())
+        assert facts["set"] == "stored"
+        assert facts["mode"] == mode
+        assert facts["chunk_size"] == -1
+        assert facts["beam_size"] == (None if mode == "ctc_greedy_search" else 3)
+        assert facts["num_utts"] == 3
+        assert facts["audio_sec"] == pytest.approx(1.71)
+        assert facts["rtf"] == pytest.approx(facts["wall_sec"] / facts["audio_sec"])
+        assert facts["rtf"] > 0
+        assert facts["rtf_includes_features"] is False
+        assert facts["total_params"] == facts["active_params"] > 1000
+        assert (facts["commit"], facts["seed"], facts["config"]) == ("abc", 5, "tiny")
+        assert facts["averaged_epochs"] == [1, 3]
+        assert facts["checkpoint"] == str(model_path)
+        assert facts["command"].split()[:3] == ["python3", "-m", "moeasr.bin.decode"]
+        assert facts["command"].endswith("--beam-size 3")
+        assert facts["num_threads"] == torch.get_num_threads()
+        assert "decode_commit" in facts
+
+
+def test_audio_gives_what_its_features_give(model_path, feats_dir, wav_dir, tmp_path):
+    outs = []
+    for data_dir in (feats_dir, wav_dir):
+        outs.append(tmp_path / data_dir.name)
+        main(arguments(model_path, data_dir, outs[-1], "--modes", "ctc_prefix_beam_search"))
+    texts = [(out / "ctc_prefix_beam_search" / "text").read_text() for out in outs]
+    assert texts[0] == texts[1]
+
+
+def test_segments_of_a_recording(model_path, wav_dir, tmp_path):
+    path = tmp_path / "segmented"
+    path.mkdir()
+    (path / "wav.scp").write_text(f"rec {wav_dir / 'u10.wav'}\n")
+    (path / "segments").write_text("s1 rec 0.0 0.9\ns2 rec 0.2 0.7\n")
+    main(arguments(model_path, path, tmp_path / "out", "--modes", "ctc_greedy_search"))
+    main(arguments(model_path, wav_dir, tmp_path / "whole", "--modes", "ctc_greedy_search"))
+    lines = (tmp_path / "out" / "ctc_greedy_search" / "text").read_text().splitlines()
+    whole = dict(
+        line.partition(" ")[::2]
+        for line in (tmp_path / "whole" / "ctc_greedy_search" / "text").read_text().splitlines()
+    )
+    assert [line.partition(" ")[0] for line in lines] == ["s1", "s2"]
+    assert lines[0].partition(" ")[2] == whole["u10"]
+
+
+def test_chunks_have_their_own_directory(model_path, feats_dir, tmp_path):
+    out = tmp_path / "out"
+    main(arguments(model_path, feats_dir, out, "--modes", "attention", "--chunk-size", "2"))
+    assert [path.name for path in out.iterdir()] == ["attention_chunk2"]
+    facts = json.loads((out / "attention_chunk2" / "decode.json").read_text())
+    assert facts["chunk_size"] == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--modes", "best"], "unknown decoding mode 'best'"),
+        (["--modes", ""], "no decoding mode"),
+        (["--chunk-size", "0"], "`chunk_size`"),
+        (["--beam-size", "0"], "`beam_size`"),
+        (["--reverse-weight", "2"], "`reverse_weight`"),
+        (["--batch-frames", "0"], "`batch_frames`"),
+        (["--device", "toaster"], "`--device` must be cpu or cuda, but is 'toaster'"),
+        (["--checkpoint", "nowhere.pt"], "nowhere.pt does not exist"),
+        (["--data-dir", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_arguments_write_nothing(model_path, feats_dir, tmp_path, more, sentence):
+    with pytest.raises(InputError, match=sentence):
+        main(arguments(model_path, feats_dir, tmp_path / "out", *more))
+    assert not (tmp_path / "out").exists()
+
+
+def test_features_of_other_settings_are_refused(model_path, feats_dir, tmp_path):
+    (feats_dir / "conf" / "fbank.yaml").write_text("num_mel_bins: 80\n")
+    with pytest.raises(InputError, match=r"fbank\.yaml: `num_mel_bins` is 80.*20"):
+        main(arguments(model_path, feats_dir, tmp_path / "out"))
+
+
+def test_a_bad_utterance_is_named(model_path, wav_dir, tmp_path):
+    path = tmp_path / "bad"
+    path.mkdir()
+    (path / "wav.scp").write_text(f"ok {wav_dir / 'u1.wav'}\npoor {tmp_path / 'missing.wav'}\n")
+    with pytest.raises(InputError, match="utterance poor: .*missing.wav"):
+        main(arguments(model_path, path, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_set_is_refused(model_path, tmp_path):
+    (tmp_path / "wav.scp").write_text("")
+    with pytest.raises(InputError, match="no utterances"):
+        main(arguments(model_path, tmp_path, tmp_path / "out"))
+
+
+def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
+    command = [sys.executable, "-m", "moeasr.bin.decode"]
+    argv = arguments(tmp_path / "no.pt", tmp_path, tmp_path / "out")
+    done = subprocess.run([*command, *argv], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        f"decode.py: checkpoint {tmp_path / 'no.pt'} does not exist"
+    ]

@@ -1,0 +1,61 @@
+"""Every entry point: --help answers at once, bad flags and bad input end in one sentence."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+import moeasr
+from moeasr.__main__ import entry_names
+
+ENTRIES = entry_names()
+
+
+def call(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_help_shows_a_working_example_at_once(entry):
+    start = time.monotonic()
+    done = call(f"moeasr.bin.{entry}", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "example" in done.stdout.lower()
+    spoken = done.stdout.replace("moeasr.bin.", "moeasr ").replace("-", "_")
+    assert f"moeasr {entry}" in spoken or "utils/" in done.stdout
+    assert time.monotonic() - start < 10  # torch alone takes seconds; generous for a busy machine
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_the_command_line_is_parsed_without_torch(entry):
+    code = (
+        "import sys, importlib\n"
+        f"m = importlib.import_module('moeasr.bin.{entry}')\n"
+        "m.get_parser()\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_an_unknown_flag_is_an_error(entry):
+    done = call(f"moeasr.bin.{entry}", "--no-such-flag")
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+
+
+def test_the_console_command_knows_every_entry():
+    done = call("moeasr")
+    assert done.returncode == 0
+    assert all(entry in done.stdout for entry in ENTRIES)
+    assert call("moeasr", "--version").stdout.strip() == f"moeasr {moeasr.__version__}"
+
+
+def test_the_console_command_takes_dashes_and_refuses_what_is_not_there():
+    done = call("moeasr", "make-dict", "--help")
+    assert done.returncode == 0 and "--text" in done.stdout
+    done = call("moeasr", "fly")
+    assert done.returncode == 1 and "no entry 'fly'" in done.stderr

@@ -1,0 +1,58 @@
+"""The make_dict command: files, printed lines, one-sentence faults."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from moeasr.bin.make_dict import main
+from moeasr.errors import InputError
+from moeasr.text.tokenizer import Tokenizer
+
+
+def test_writes_units_and_prints_coverage(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    text, dev, out = tmp_path / "text", tmp_path / "dev", tmp_path / "lang"
+    text.write_text("u1 AB A\nu2 <noise> B\n")
+    dev.write_text("d1 ABQ\n")
+    (tmp_path / "syms").write_text("<noise>\n")
+    main(
+        f"--text {text} --check-text {dev} --non-lang-syms {tmp_path}/syms --out-dir {out}".split()
+    )
+    assert (out / "units.txt").read_text(encoding="utf-8") == (
+        "<blank> 0\n<unk> 1\n<sos/eos> 2\n<noise> 3\nA 4\nB 5\n\u2581 6\n"
+    )
+    printed = capsys.readouterr().out
+    assert f"{out}/units.txt: 7 units (char)" in printed
+    assert f"{text}: 2 utterances, 7 running units, 0 unknown, coverage 100.00 %" in printed
+    assert f"{dev}: 1 utterances, 3 running units, 1 unknown, coverage 66.67 %" in printed
+    assert "unknown: Q 1" in printed
+
+
+def test_changing_the_type_leaves_nothing_stale(tmp_path: Path) -> None:
+    text, out = tmp_path / "text", tmp_path / "lang"
+    text.write_text("u1 AB A ABAB\n")
+    main(f"--text {text} --type bpe --vocab-size 8 --out-dir {out}".split())
+    assert Tokenizer.from_dir(out).config.type == "bpe"
+    main(f"--text {text} --type word --out-dir {out}".split())
+    assert not (out / "bpe.model").exists()
+    assert Tokenizer.from_dir(out).units[3:] == ["A", "AB", "ABAB"]
+
+
+def test_impossible_size_names_the_text(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("u1 AB\n")
+    with pytest.raises(InputError, match=f"{text}: vocabulary size 900 is too large"):
+        main(f"--text {text} --type bpe --vocab-size 900 --out-dir {tmp_path}/lang".split())
+    assert not (tmp_path / "lang").exists()
+
+
+def test_fault_is_one_sentence_and_status_1(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(b"u1 A\r\n")
+    command = [sys.executable, "-m", "moeasr.bin.make_dict", "--text", str(tmp_path / "text")]
+    done = subprocess.run(
+        [*command, "--out-dir", str(tmp_path / "lang")], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "text:1: carriage return" in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1

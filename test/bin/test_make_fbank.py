@@ -1,0 +1,170 @@
+"""From audio files to archives by the entry point, and on to batches."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from moeasr.bin.make_fbank import main
+from moeasr.data.archive import FeatureReader
+from moeasr.data.audio import read_audio
+from moeasr.data.datadir import read_table
+from moeasr.data.dataset import AsrDataset, LengthLimits, load_utterances
+from moeasr.data.loader import batch_stream
+from moeasr.data.sampler import BatchConfig, BucketBatchSampler
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig, compute_fbank
+
+
+def write_wav(path: Path, num_samples: int, rate_hz: int = 16000) -> Path:
+    samples = np.random.default_rng(num_samples).integers(-3000, 3000, num_samples)
+    soundfile.write(path, samples.astype(np.int16), rate_hz)
+    return path
+
+
+def write_scp(folder: Path, entries: dict[str, str | Path]) -> Path:
+    path = folder / "wav.scp"
+    path.write_text("".join(f"{utt_id} {entry}\n" for utt_id, entry in entries.items()))
+    return path
+
+
+def make(folder: Path, *options: str) -> dict[str, torch.Tensor]:
+    """Run the entry point; the features it wrote."""
+    out = ["--ark", str(folder / "out.1.ark"), "--scp", str(folder / "out.1.scp")]
+    main(["--wav-scp", str(folder / "wav.scp"), *out, *options])
+    reader = FeatureReader()
+    table = read_table(folder / "out.1.scp")
+    return {utt_id: reader.read(entry, utt_id) for utt_id, entry in table.items()}
+
+
+def expected(path: Path, **settings: float) -> torch.Tensor:
+    config = FbankConfig(**settings)
+    return compute_fbank(read_audio(str(path), config.sample_rate_hz)[0], config)
+
+
+def test_features_lengths_and_durations_are_written(tmp_path: Path) -> None:
+    paths = {"a": write_wav(tmp_path / "a.wav", 16000), "b": write_wav(tmp_path / "b b.wav", 8056)}
+    write_scp(tmp_path, paths)
+    feats = make(tmp_path)
+    assert list(feats) == ["a", "b"]
+    for utt_id, path in paths.items():
+        assert torch.equal(feats[utt_id], expected(path))
+    assert (tmp_path / "out.1.utt2num_frames").read_text() == "a 100\nb 50\n"
+    assert (tmp_path / "out.1.utt2dur").read_text() == "a 1.0\nb 0.5035\n"
+    written = {path.name for path in tmp_path.iterdir()} - {"a.wav", "b b.wav", "wav.scp"}
+    assert written == {"out.1.ark", "out.1.scp", "out.1.utt2num_frames", "out.1.utt2dur"}
+
+
+def test_a_config_file_governs_the_features(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", 8000)
+    write_scp(tmp_path, {"a": path})
+    config = tmp_path / "fbank.yaml"
+    config.write_text("num_mel_bins: 23\nsnip_edges: true\nhigh_freq_hz: 4000\n")
+    feats = make(tmp_path, "--fbank-config", str(config))
+    assert torch.equal(
+        feats["a"], expected(path, num_mel_bins=23, snip_edges=True, high_freq_hz=4e3)
+    )
+    config.write_text("num_mel_bin: 23\n")
+    with pytest.raises(InputError, match="did you mean 'num_mel_bins'"):
+        make(tmp_path, "--fbank-config", str(config))
+
+
+def test_segments_are_cut_out_of_recordings(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "long.wav", 32000)
+    write_scp(tmp_path, {"rec": path, "pipe": f"cat {path} |"})
+    segments = tmp_path / "segments"
+    segments.write_text("u1 rec 0.5 1.25\nu2 rec 1.0 2.1\nu3 pipe 0.5 1.25\nu4 pipe 1.5 -1\n")
+    feats = make(tmp_path, "--segments", str(segments))
+    whole = read_audio(str(path), None)[0]
+    for utt_id, start, end in (("u1", 8000, 20000), ("u2", 16000, 32000), ("u4", 24000, 32000)):
+        assert torch.equal(feats[utt_id], compute_fbank(whole[start:end], FbankConfig())), utt_id
+    assert torch.equal(feats["u3"], feats["u1"])
+    assert read_table(tmp_path / "out.1.utt2dur")["u1"] == "0.75"
+
+
+def test_unusable_utterances_are_listed_and_skipped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moeasr.logs.setup_logging", lambda: None)  # it would unhook caplog
+    cut = write_wav(tmp_path / "cut.wav", 16000)
+    cut.write_bytes(cut.read_bytes()[:1000])
+    entries = {
+        "cut": cut,
+        "good": write_wav(tmp_path / "good.wav", 16000),
+        "gone": tmp_path / "gone.wav",
+        "short": write_wav(tmp_path / "short.wav", 20),
+    }
+    write_scp(tmp_path, entries)
+    with caplog.at_level(logging.INFO):
+        feats = make(tmp_path)
+    assert list(feats) == ["good"]
+    assert "skipped utterance cut: audio file" in caplog.text
+    assert "20 samples are no whole frame" in caplog.text
+    assert "skipped 3 utterances: cut gone short" in caplog.text
+    assert "made features of 1 of 4 utterances" in caplog.text
+
+
+def test_other_rates_are_resampled_and_said_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moeasr.logs.setup_logging", lambda: None)
+    path = write_wav(tmp_path / "narrow.wav", 8000, rate_hz=8000)
+    write_scp(tmp_path, {"a": path})
+    with caplog.at_level(logging.WARNING):
+        feats = make(tmp_path)
+    assert torch.equal(feats["a"], expected(path))
+    assert feats["a"].size(0) == 100
+    assert "resampled 1 utterances from 8000 Hz" in caplog.text
+
+
+def test_dither_is_the_same_however_the_jobs_are_split(tmp_path: Path) -> None:
+    paths = {name: write_wav(tmp_path / f"{name}.wav", 4000) for name in "ab"}
+    config = tmp_path / "fbank.yaml"
+    config.write_text("dither: 1.0\n")
+    write_scp(tmp_path, paths)
+    together = make(tmp_path, "--fbank-config", str(config))
+    write_scp(tmp_path, {"b": paths["b"]})
+    alone = make(tmp_path, "--fbank-config", str(config))
+    assert torch.equal(alone["b"], together["b"])
+    # the two files hold the same samples: only the dither tells them apart
+    assert not torch.equal(together["a"], together["b"])
+    other_seed = make(tmp_path, "--fbank-config", str(config), "--seed", "1")
+    assert not torch.equal(other_seed["b"], together["b"])
+
+
+def test_nothing_usable_is_one_sentence_and_no_file(tmp_path: Path) -> None:
+    write_scp(tmp_path, {"a": tmp_path / "gone.wav"})
+    command = [sys.executable, "-m", "moeasr.bin.make_fbank", "--wav-scp", tmp_path / "wav.scp"]
+    command += ["--ark", tmp_path / "o.ark", "--scp", tmp_path / "o.scp"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last == f"make_fbank.py: none of the 1 utterances of {tmp_path}/wav.scp is usable"
+    assert [path.name for path in tmp_path.iterdir()] == ["wav.scp"]
+
+
+def test_from_audio_to_batches(tmp_path: Path) -> None:
+    paths = {f"u{n}": write_wav(tmp_path / f"{n}.wav", 8000 + 800 * n) for n in range(6)}
+    write_scp(tmp_path, paths)
+    make(tmp_path)
+    for name in ("utt2num_frames", "scp"):
+        (tmp_path / f"out.1.{name}").rename(
+            tmp_path / ("feats.scp" if name == "scp" else "utt2num_frames")
+        )
+    utterances, skipped = load_utterances(tmp_path, None, lambda n: n // 4, LengthLimits())
+    assert skipped == []
+    sampler = BucketBatchSampler([u.num_frames for u in utterances], BatchConfig(max_utts=2), 0)
+    dataset = AsrDataset(utterances, None, None, None, 0)
+    seen = {}
+    for batch in batch_stream(dataset, sampler, 0, 0, 0):
+        for utt_id, feats, length in zip(batch.utt_ids, batch.feats, batch.feats_lens):
+            seen[utt_id] = feats[:length]
+    assert sorted(seen) == sorted(paths)
+    for utt_id, path in paths.items():
+        assert torch.equal(seen[utt_id], expected(path))

@@ -1,0 +1,55 @@
+"""The score command: every mode of a folder, printed lines, one-sentence faults."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from moeasr.bin.score import main
+
+
+@pytest.fixture
+def dirs(tmp_path: Path) -> tuple[Path, Path]:
+    """A data directory and a decode directory with two modes."""
+    data, decode = tmp_path / "data dir", tmp_path / "decode_test"
+    data.mkdir()
+    (data / "text").write_text("a-1 ONE TWO\nb-1 THREE\n")
+    (data / "utt2spk").write_text("a-1 a\nb-1 b\n")
+    for mode, text in [("attention", "a-1 ONE TWO\nb-1 THREE\n"), ("greedy", "a-1 ONE\nb-1 X\n")]:
+        (decode / mode).mkdir(parents=True)
+        (decode / mode / "text").write_text(text)
+    return data, decode
+
+
+def test_scores_every_mode(dirs: tuple[Path, Path], capsys: pytest.CaptureFixture) -> None:
+    data, decode = dirs
+    main(["--data-dir", str(data), "--decode-dir", str(decode), "--num-resamples", "100"])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [
+        f"%WER 0.00 [ 0 / 3, 0 ins, 0 del, 0 sub ] CER 0.00 {decode}/attention/score/wer",
+        f"%WER 66.67 [ 2 / 3, 0 ins, 1 del, 1 sub ] CER 75.00 {decode}/greedy/score/wer",
+    ]
+    stored = json.loads((decode / "greedy" / "score" / "score.json").read_text())
+    # a path with a space comes back quoted, so that the line can be pasted into a shell
+    assert stored["command"] == (
+        f"python -m moeasr.bin.score --data-dir '{data}' --decode-dir {decode} --num-resamples 100"
+    )
+
+
+def test_missing_hypothesis_is_one_sentence_and_status_1(dirs: tuple[Path, Path]) -> None:
+    data, decode = dirs
+    (decode / "greedy" / "text").write_text("a-1 ONE\n")
+    command = [sys.executable, "-m", "moeasr.bin.score", "--data-dir", str(data), "--decode-dir"]
+    done = subprocess.run([*command, str(decode / "greedy")], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("greedy/text: 1 of 2 utterances have no hypothesis: b-1\n")
+    assert done.stderr.count("\n") == 1
+    assert not (decode / "greedy" / "score").exists()
+
+
+def test_help_is_quick_and_shows_an_example() -> None:
+    code = "import sys, moeasr.bin.score as m; m.get_parser().format_help(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "numpy", "jiwer"} & set(done.stdout.split())

@@ -1,0 +1,115 @@
+"""The entry point that prints what is said in audio files."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from moeasr import checkpoint
+from moeasr.bin.transcribe import main
+from moeasr.config import to_mapping
+from moeasr.data.audio import read_audio
+from moeasr.decode.build import DecodeConfig
+from moeasr.decode.recognizer import Recognizer
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
+from moeasr.models.build import build_model
+from moeasr.models.config import DecoderConfig, EncoderConfig, ModelConfig
+
+UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory):
+    torch.manual_seed(2)
+    config = ModelConfig(
+        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2),
+        decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
+    )
+    model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
+    torch.nn.init.normal_(model.ctc.project.weight, std=2.0)
+    path = tmp_path_factory.mktemp("model") / "averaged.pt"
+    checkpoint.save(
+        path,
+        {
+            "model": model.state_dict(),
+            "config": {"model": to_mapping(config)},
+            "tokenizer": {"type": "char", "non_lang_syms": [], "units": UNITS, "bpe_model": None},
+            "fbank": to_mapping(FbankConfig(num_mel_bins=20)),
+            "info": {},
+        },
+    )
+    return path
+
+
+@pytest.fixture
+def audio(tmp_path):
+    """Three readable files: mono 16 kHz, stereo 8 kHz, FLAC at 44.1 kHz."""
+    generator = np.random.default_rng(0)
+    files = {}
+    for name, rate_hz, channels in [
+        ("a.wav", 16000, 1),
+        ("b c.wav", 8000, 2),
+        ("d.flac", 44100, 1),
+    ]:
+        samples = 0.1 * generator.standard_normal((rate_hz // 2, channels))
+        soundfile.write(tmp_path / name, samples, rate_hz)
+        files[name] = tmp_path / name
+    return files
+
+
+def expected_text(model_path, path, mode):
+    recognizer = Recognizer.from_checkpoint(model_path)
+    waveform, _ = read_audio(str(path), 16000)
+    (nbest,) = recognizer.recognize([recognizer.features(waveform)], [mode], DecodeConfig())[mode]
+    return recognizer.text(nbest[0])
+
+
+@pytest.mark.parametrize("mode", ["ctc_greedy_search", "attention_rescoring"])
+def test_any_rate_and_any_number_of_channels(model_path, audio, mode, capsys):
+    main(["--checkpoint", str(model_path), "--mode", mode, *map(str, audio.values())])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{path}\t{expected_text(model_path, path, mode)}" for path in audio.values()]
+    assert any(line.partition("\t")[2] for line in lines)
+
+
+def test_a_bad_file_is_named_and_the_others_are_still_read(model_path, audio, tmp_path, capsys):
+    empty, cut = tmp_path / "empty.wav", tmp_path / "cut.flac"
+    empty.write_bytes(b"")
+    cut.write_bytes(audio["d.flac"].read_bytes()[:5000])
+    paths = [audio["a.wav"], empty, tmp_path / "missing.wav", cut, audio["b c.wav"]]
+    with pytest.raises(SystemExit) as stop:
+        main(["--checkpoint", str(model_path), *map(str, paths)])
+    assert stop.value.code == 1
+    printed = capsys.readouterr()
+    read = [line.partition("\t")[0] for line in printed.out.splitlines()]
+    assert read == [str(audio["a.wav"]), str(audio["b c.wav"])]
+    faults = printed.err.splitlines()
+    assert len(faults) == 3
+    for fault, name in zip(faults, ["empty.wav", "missing.wav", "cut.flac"]):
+        assert fault.startswith("transcribe: ")
+        assert name in fault
+
+
+def test_ten_milliseconds_and_silence_give_a_line_each(model_path, tmp_path, capsys):
+    for name, seconds in [("short.wav", 0.01), ("silent.wav", 1.0)]:
+        soundfile.write(tmp_path / name, np.zeros(round(seconds * 16000)), 16000)
+    main(
+        ["--checkpoint", str(model_path), str(tmp_path / "short.wav"), str(tmp_path / "silent.wav")]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{tmp_path / 'short.wav'}\t"
+    assert lines[1].startswith(f"{tmp_path / 'silent.wav'}\t")
+
+
+def test_an_unknown_mode_is_refused_before_any_file(model_path, audio, capsys):
+    with pytest.raises(InputError, match="unknown decoding mode 'x'"):
+        main(["--checkpoint", str(model_path), "--mode", "x", str(audio["a.wav"])])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_file_name_is_never_a_command(model_path, audio, tmp_path, capsys):
+    trap = tmp_path / "sprung"
+    with pytest.raises(SystemExit):
+        main(["--checkpoint", str(model_path), f"touch {trap} |"])
+    assert not trap.exists() and "No such file" in capsys.readouterr().err
