@@ -1,0 +1,107 @@
+"""Read AN4's own lists: which utterances a set has, what was said, where the audio lies."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from moeasr.errors import InputError
+
+# `<s> YES </s> (an251-fash-b)` in the train file, `RUBOUT G M E F (an406-fcaw-b)` in the test file.
+TRANSCRIPT_LINE = re.compile(r"^(?:<s>\s+)?(?P<words>.*?)\s*(?:</s>\s*)?\((?P<name>[^()\s]+)\)$")
+AUDIO_SUFFIXES = (".wav", ".sph")  # the git tree has the one, the classic archive the other
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording."""
+
+    utt_id: str
+    """`<speaker>-<name>`, so that sorting by utterance also sorts by speaker."""
+    speaker: str
+    """The directory the audio lies in, e.g. `fash`; its first letter is the gender."""
+    words: str
+    """Upper-case words with one space between; spelled letters are words."""
+    audio: Path
+    """The .wav or .sph file."""
+
+
+def read_set(root: Path, name: str) -> list[Utterance]:
+    """Read one official set, in the order of utterance ids.
+
+    Exactly `etc/an4_<name>.fileids` and `etc/an4_<name>.transcription` are read: the public tree
+    has leftovers beside them (`an4_test.transcription253239`) which belong to other recordings.
+
+    Args:
+        root: The `an4` directory with `etc` and `wav` in it.
+        name: "train" or "test".
+
+    Returns:
+        The set's utterances; every one has a transcript and an audio file.
+
+    Raises:
+        InputError: A list is missing or malformed, the two lists name different utterances,
+            or an audio file is missing.
+    """
+    ids_file = root / "etc" / f"an4_{name}.fileids"
+    text_file = root / "etc" / f"an4_{name}.transcription"
+    words_of = _read_transcripts(text_file)
+    utterances = {}
+    for number, line in enumerate(_read_lines(ids_file), start=1):
+        parts = line.split("/")
+        if len(parts) != 3:
+            raise InputError(f"{ids_file}:{number}: not <set>/<speaker>/<utterance>: '{line}'")
+        _, speaker, utt_name = parts
+        if utt_name in utterances:
+            raise InputError(f"{ids_file}:{number}: utterance {utt_name} is listed twice")
+        if utt_name not in words_of:
+            raise InputError(f"{ids_file}:{number}: {utt_name} has no transcript in {text_file}")
+        audio = _find_audio(root / "wav" / line, f"{ids_file}:{number}")
+        words = words_of[utt_name]
+        utterances[utt_name] = Utterance(f"{speaker}-{utt_name}", speaker, words, audio)
+    for utt_name in words_of:
+        if utt_name not in utterances:
+            raise InputError(f"{text_file}: {utt_name} has a transcript but is not in {ids_file}")
+    return sorted(utterances.values(), key=lambda utterance: utterance.utt_id)
+
+
+def unlisted_audio(root: Path, utterances: list[Utterance]) -> list[Path]:
+    """Audio files under `root/wav` that are of no utterance (so nobody knows what they say)."""
+    listed = {utterance.audio for utterance in utterances}
+    files = (path for path in (root / "wav").rglob("*") if path.suffix in AUDIO_SUFFIXES)
+    return sorted(path for path in files if path not in listed)
+
+
+def _read_transcripts(path: Path) -> dict[str, str]:
+    """The words of every utterance name in one `.transcription` file."""
+    words_of: dict[str, str] = {}
+    for number, line in enumerate(_read_lines(path), start=1):
+        match = TRANSCRIPT_LINE.match(line)
+        if match is None:
+            raise InputError(f"{path}:{number}: not `words (utterance)`: '{line}'")
+        name, words = match["name"], " ".join(match["words"].split())
+        if name in words_of:
+            raise InputError(f"{path}:{number}: utterance {name} has two transcripts")
+        if not words:
+            raise InputError(f"{path}:{number}: utterance {name} has an empty transcript")
+        words_of[name] = words
+    return words_of
+
+
+def _read_lines(path: Path) -> list[str]:
+    """The non-empty lines of a list, without line ends of either kind."""
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: is {path.parent.parent} really the AN4 corpus?")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file ({error})") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _find_audio(stem: Path, listed_at: str) -> Path:
+    """The audio file of `stem` (a path without suffix), whichever format the tree has."""
+    for suffix in AUDIO_SUFFIXES:
+        path = stem.with_name(stem.name + suffix)
+        if path.is_file():
+            return path
+    raise InputError(f"{listed_at}: there is no audio {stem}.wav or .sph")

@@ -1,0 +1,115 @@
+"""The language of the mini corpus: what one says to a house, with some ninety words.
+
+The grammar is small but open: numbers, times, codes and spelled words can be put together in far
+more ways than the corpus has sentences, so that most test sentences were never seen in training.
+"""
+
+import numpy as np
+
+OBJECTS = ("LIGHT", "LAMP", "RADIO", "HEATER", "FAN")
+OPENINGS = ("DOOR", "WINDOW", "GARAGE")
+ROOMS = ("KITCHEN", "BEDROOM", "OFFICE", "GARDEN", "HALL")
+NAMES = ("ANNA", "PETER", "MARIA", "THOMAS", "JULIA", "OSCAR", "HELEN", "DAVID")
+DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
+DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
+HOURS = (*DIGITS[1:], "TEN", "ELEVEN", "TWELVE")
+MINUTES = ("TEN", "FIFTEEN", "TWENTY", "THIRTY", "FORTY", "FIFTY")
+TENS = ("TWENTY", "THIRTY", "FORTY", "FIFTY")
+# Letters that tell themselves apart by ear; B, C, D, E, G, P, T and V hardly do in noise.
+LETTERS = ("A", "F", "H", "J", "K", "L", "M", "N", "O", "Q", "R", "S", "U", "W", "X", "Y")
+
+
+def sentence(rng: np.random.Generator) -> str:
+    """Draw one sentence: upper-case words with one space between."""
+    make = RULES[rng.integers(len(RULES))]
+    return make(rng)
+
+
+def spoken_form(text: str) -> str:
+    """What espeak-ng has to be given so that it says `text`: a lone A is the letter's name."""
+    words = ("[[eI]]" if word == "A" else word.lower() for word in text.split())
+    return " ".join(words)
+
+
+def _pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
+    return words[rng.integers(len(words))]
+
+
+def _some(rng: np.random.Generator, words: tuple[str, ...], low: int, high: int) -> str:
+    """Between `low` and `high` of `words`, with repetition."""
+    return " ".join(_pick(rng, words) for _ in range(rng.integers(low, high + 1)))
+
+
+def _maybe(rng: np.random.Generator, words: str) -> str:
+    """` words` (with a space before) every other time, else nothing."""
+    return f" {words}" if rng.random() < 0.5 else ""
+
+
+def _time(rng: np.random.Generator) -> str:
+    return _pick(rng, HOURS) + _maybe(rng, _pick(rng, MINUTES))
+
+
+def _number(rng: np.random.Generator) -> str:
+    return _pick(rng, TENS) + _maybe(rng, _pick(rng, DIGITS[1:]))
+
+
+def _switch(rng: np.random.Generator) -> str:
+    state, place = _pick(rng, ("ON", "OFF")), _maybe(rng, f"IN THE {_pick(rng, ROOMS)}")
+    return f"TURN {state} THE {_pick(rng, OBJECTS)}{place}"
+
+
+def _open(rng: np.random.Generator) -> str:
+    verb, place = _pick(rng, ("OPEN", "CLOSE")), _maybe(rng, f"IN THE {_pick(rng, ROOMS)}")
+    return f"{verb} THE {_pick(rng, OPENINGS)}{place}"
+
+
+def _wake(rng: np.random.Generator) -> str:
+    part = _maybe(rng, f"IN THE {_pick(rng, ('MORNING', 'EVENING'))}")
+    return f"WAKE ME AT {_time(rng)}{part}"
+
+
+def _alarm(rng: np.random.Generator) -> str:
+    return f"SET THE ALARM FOR {_time(rng)}{_maybe(rng, 'ON ' + _pick(rng, DAYS))}"
+
+
+def _meet(rng: np.random.Generator) -> str:
+    return f"MEET {_pick(rng, NAMES)} ON {_pick(rng, DAYS)} AT {_time(rng)}"
+
+
+def _set_number(rng: np.random.Generator) -> str:
+    return f"SET THE {_pick(rng, ('HEATER', 'FAN', 'RADIO'))} TO {_number(rng)}"
+
+
+def _play(rng: np.random.Generator) -> str:
+    return f"PLAY NUMBER {_number(rng)}{_maybe(rng, 'IN THE ' + _pick(rng, ROOMS))}"
+
+
+def _call(rng: np.random.Generator) -> str:
+    return f"CALL {_some(rng, DIGITS, 3, 6)}"
+
+
+def _write(rng: np.random.Generator) -> str:
+    return f"{_pick(rng, ('CALL', 'WRITE TO', 'WAIT FOR'))} {_pick(rng, NAMES)}"
+
+
+def _spell(rng: np.random.Generator) -> str:
+    return f"SPELL {_some(rng, LETTERS, 3, 5)}"
+
+
+def _code(rng: np.random.Generator) -> str:
+    return f"MY CODE IS {_some(rng, LETTERS, 1, 2)} {_some(rng, DIGITS, 2, 3)}"
+
+
+RULES = (
+    _switch,
+    _open,
+    _wake,
+    _alarm,
+    _meet,
+    _set_number,
+    _play,
+    _call,
+    _write,
+    _spell,
+    _code,
+)

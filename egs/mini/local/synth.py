@@ -1,0 +1,93 @@
+"""From a planned recording to its samples: espeak-ng, then level, pauses and noise."""
+
+import json
+import struct
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import espeakng_loader
+import numpy as np
+import torch
+import torchaudio
+from plan import Recording, Saying
+from speak import SAMPLE_RATE_HZ as ESPEAK_RATE_HZ
+
+from moeasr.errors import InputError
+
+SAMPLE_RATE_HZ = 16000
+SPEAK = Path(__file__).parent / "speak.py"
+PEAK = 0.98  # of full scale, so that nothing clips
+
+
+def record(recording: Recording) -> np.ndarray:
+    """The samples of one recording, a pure function of it.
+
+    Returns:
+        16-bit samples (S,) at 16 kHz.
+    """
+    speech, *others = say([recording.saying, *recording.babble])
+    before, after = (int(sec * SAMPLE_RATE_HZ) for sec in recording.pause_sec)
+    speech = np.pad(_to_level(speech, recording.level_db), (before, after))
+    rng = np.random.default_rng(recording.seed)
+    noise_db = recording.level_db - recording.snr_db
+    if recording.noise == "white":
+        speech = speech + _to_level(rng.standard_normal(len(speech)), noise_db)
+    elif recording.noise == "pink":
+        speech = speech + _to_level(pink_noise(len(speech), rng), noise_db)
+    elif recording.noise == "babble":
+        speech = speech + _to_level(mix(others, len(speech)), noise_db)
+    speech = speech * min(1.0, PEAK / max(np.abs(speech).max(), 1e-9))
+    return np.round(speech * 32767).astype(np.int16)
+
+
+def say(sayings: list[Saying]) -> list[np.ndarray]:
+    """Let a fresh espeak-ng say sentences one after the other.
+
+    Returns:
+        For each, samples in [-1, 1] at 16 kHz.
+
+    Raises:
+        InputError: espeak-ng does not know a voice, or fails.
+    """
+    data = espeakng_loader.get_data_path()
+    for saying in sayings:
+        variant = saying.voice.partition("+")[2]
+        # the library itself would silently take its default voice
+        if not Path(data, "voices", "!v", variant).is_file():
+            raise InputError(f"this espeak-ng ({data}) has no voice variant '{variant}'")
+    command = [sys.executable, "-I", "-S", str(SPEAK), espeakng_loader.get_library_path(), data]
+    lines = "".join(json.dumps(asdict(saying)) + "\n" for saying in sayings)
+    done = subprocess.run(command, input=lines.encode(), capture_output=True, check=False)
+    if done.returncode != 0:
+        raise InputError(f"{SPEAK.name} failed: {done.stderr.decode().strip()}")
+    waves, output = [], done.stdout
+    for _ in sayings:
+        (count,) = struct.unpack_from("<I", output)
+        waves.append(_to_16_khz(np.frombuffer(output, "<i2", count, offset=4)))
+        output = output[4 + 2 * count :]
+    return waves
+
+
+def pink_noise(num_samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise whose power falls by 3 dB per octave, of any level."""
+    spectrum = np.fft.rfft(rng.standard_normal(num_samples))
+    frequencies = np.maximum(np.arange(len(spectrum)), 1)  # the mean has no octave
+    return np.fft.irfft(spectrum / np.sqrt(frequencies), num_samples)
+
+
+def mix(waves: list[np.ndarray], num_samples: int) -> np.ndarray:
+    """The sum of several voices, each brought to the same level and said over and over."""
+    return sum(np.resize(_to_level(wave, 0.0), num_samples) for wave in waves)
+
+
+def _to_level(wave: np.ndarray, level_db: float) -> np.ndarray:
+    """Scale a wave to a root mean square of `level_db` relative to 1."""
+    root_mean_square = np.sqrt(np.mean(np.square(wave)))
+    return wave * (10.0 ** (level_db / 20.0) / max(root_mean_square, 1e-9))
+
+
+def _to_16_khz(samples: np.ndarray) -> np.ndarray:
+    wave = torch.from_numpy(samples.astype(np.float32) / 32768.0)
+    return torchaudio.functional.resample(wave, ESPEAK_RATE_HZ, SAMPLE_RATE_HZ).numpy()

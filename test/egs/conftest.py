@@ -1,0 +1,29 @@
+"""What the tests of recipes share."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+EGS = Path(__file__).resolve().parents[2] / "egs"
+
+
+@pytest.fixture
+def local_module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], ModuleType]]:
+    """Import `local_module(recipe, name)` from a recipe's `local/`, as its run.sh does.
+
+    The modules are forgotten afterwards: two recipes may have files of one name.
+    """
+    before = set(sys.modules)
+
+    def load(recipe: str, name: str) -> ModuleType:
+        monkeypatch.syspath_prepend(str(EGS / recipe / "local"))
+        return importlib.import_module(name)
+
+    yield load
+    for name in set(sys.modules) - before:
+        if str(EGS) in (getattr(sys.modules[name], "__file__", None) or ""):
+            del sys.modules[name]

@@ -1,0 +1,208 @@
+"""The synthesised corpus: its language, its plan, its sounds, its data directories."""
+
+import json
+import shutil
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+
+from moeasr.errors import InputError
+
+FEW = {"train": 60, "dev": 10, "test": 12}
+
+
+@pytest.fixture
+def plan(local_module):
+    return local_module("mini", "plan")
+
+
+@pytest.fixture
+def synth(local_module):
+    return local_module("mini", "synth")
+
+
+def make(local_module, tmp_path, *options):
+    """Run make_corpus.py with a few utterances; the directory it wrote to."""
+    numbers = ["--num-train", "6", "--num-dev", "2", "--num-test", "3"]
+    where = ["--corpus-dir", str(tmp_path / "mini"), "--data-dir", str(tmp_path / "data")]
+    local_module("mini", "make_corpus").main([*where, *numbers, *options])
+    return tmp_path
+
+
+def audio_bytes(root):
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*.flac")}
+
+
+def test_grammar_is_small_and_open(local_module):
+    grammar = local_module("mini", "grammar")
+    rng = np.random.default_rng(0)
+    sentences = [grammar.sentence(rng) for _ in range(4000)]
+    words = {word for sentence in sentences for word in sentence.split()}
+    assert 80 <= len(words) <= 100
+    assert all(word.isascii() and word.isupper() for word in words)
+    assert all(sentence == " ".join(sentence.split()) for sentence in sentences)
+    assert len(set(sentences)) > 2000
+    # every rule is drawn
+    firsts = {sentence.split()[0] for sentence in sentences}
+    assert firsts >= {"TURN", "OPEN", "WAKE", "SET", "MEET", "PLAY", "CALL", "WAIT", "SPELL", "MY"}
+
+
+def test_spoken_form_says_the_letter_a(local_module):
+    grammar = local_module("mini", "grammar")
+    assert grammar.spoken_form("SPELL A Q") == "spell [[eI]] q"
+
+
+def test_no_voice_and_no_manner_is_in_two_sets(plan):
+    recordings = plan.plan_corpus(1, {"train": 48, "dev": 6, "test": 10}, 10.0, 30.0)
+    speakers, manners = {}, {}
+    for name in plan.SET_NAMES:
+        chosen = [recording for recording in recordings if recording.set_name == name]
+        speakers[name] = {recording.speaker for recording in chosen}
+        manners[name] = {(r.saying.words_per_minute, r.saying.pitch) for r in chosen}
+        # one manner for each voice, also of those that babble in the background
+        voices = {saying.voice for r in chosen for saying in (r.saying, *r.babble)}
+        assert {voice.split("+")[1].lower() for voice in voices} == speakers[name]
+    assert [len(speakers[name]) for name in plan.SET_NAMES] == [48, 6, 10]
+    assert len(set.union(*speakers.values())) == 64
+    assert len(set.union(*manners.values())) == 64
+
+
+def test_test_sentences_are_mostly_new(plan):
+    recordings = plan.plan_corpus(1, {"train": 720, "dev": 60, "test": 100}, 10.0, 30.0)
+    trained_on = {recording.text for recording in recordings if recording.set_name == "train"}
+    tested_on = [recording.text for recording in recordings if recording.set_name == "test"]
+    assert sum(text not in trained_on for text in tested_on) >= 50
+    # but no word is new
+    words = {word for text in trained_on for word in text.split()}
+    assert {word for text in tested_on for word in text.split()} <= words
+
+
+def test_plan_is_a_function_of_the_seed(plan):
+    assert plan.plan_corpus(1, FEW, 10.0, 30.0) == plan.plan_corpus(1, FEW, 10.0, 30.0)
+    assert plan.plan_corpus(1, FEW, 10.0, 30.0) != plan.plan_corpus(2, FEW, 10.0, 30.0)
+
+
+def test_longer_corpus_begins_with_the_shorter_one(plan):
+    short = plan.plan_corpus(1, FEW, 10.0, 30.0)
+    longer = plan.plan_corpus(1, {**FEW, "train": 100}, 10.0, 30.0)
+    assert short[:60] == longer[:60]
+    assert short[60:] == longer[100:]
+
+
+def test_plan_faults(plan):
+    with pytest.raises(InputError, match="the dev set must have 1 utterance or more, not 0"):
+        plan.plan_corpus(1, {**FEW, "dev": 0}, 10.0, 30.0)
+    with pytest.raises(InputError, match=r"SNR cannot reach from 30\.0 to 10\.0 dB"):
+        plan.plan_corpus(1, FEW, 30.0, 10.0)
+
+
+def test_recording_has_its_level_and_its_noise(plan, synth):
+    planned = plan.plan_corpus(1, FEW, 10.0, 30.0)
+    loud = next(recording for recording in planned if recording.noise == "babble")
+    loud = replace(loud, level_db=-25.0, snr_db=12.0, pause_sec=(0.5, 0.25))
+    clean = synth.record(replace(loud, noise="none")) / 32767
+    before, after = 8000, 4000
+    assert np.all(clean[:before] == 0) and np.all(clean[-after:] == 0)
+    assert level_db(clean[before:-after]) == pytest.approx(-25.0, abs=0.1)
+    for noise in ("white", "pink", "babble"):
+        noisy = synth.record(replace(loud, noise=noise)) / 32767
+        assert level_db(noisy - clean) == pytest.approx(-37.0, abs=0.1)
+    assert np.array_equal(synth.record(loud), synth.record(loud))
+
+
+def level_db(wave):
+    return 10 * np.log10(np.mean(np.square(wave)))
+
+
+def test_loud_recording_does_not_clip(plan, synth):
+    recording = replace(plan.plan_corpus(1, FEW, 10.0, 30.0)[0], level_db=0.0, noise="none")
+    samples = synth.record(recording)
+    assert np.abs(samples).max() == round(0.98 * 32767)
+
+
+def test_pink_noise_falls_by_three_db_per_octave(synth):
+    power = np.abs(np.fft.rfft(synth.pink_noise(1 << 18, np.random.default_rng(0)))) ** 2
+    octaves = [power[1 << k : 2 << k].mean() for k in range(8, 16)]
+    assert 10 * np.diff(np.log10(octaves)) == pytest.approx(-3.01, abs=0.4)
+
+
+def test_speech_does_not_depend_on_what_was_said_before(plan, synth):
+    saying = plan.Saying("en-us+f2", 160, 50, "turn on the light")  # a breathy voice
+    (first,) = synth.say([saying])
+    time.sleep(1.1)  # the library would seed its breath by the second
+    (again,) = synth.say([saying])
+    assert np.array_equal(first, again)
+    assert 0.5 < len(first) / synth.SAMPLE_RATE_HZ < 3.0
+
+
+def test_unknown_voice_is_named(plan, synth):
+    with pytest.raises(InputError, match="no voice variant 'nobody'"):
+        synth.say([plan.Saying("en-us+nobody", 160, 50, "hello")])
+    with pytest.raises(InputError, match="has no voice 'xx-nowhere"):
+        synth.say([plan.Saying("xx-nowhere+f1", 160, 50, "hello")])
+
+
+def test_all_voices_are_there(plan, synth):
+    """Every variant speaks, and none says the same samples as another."""
+    variants = [variant for name in plan.SET_NAMES for variant in plan.VARIANTS[name]]
+    waves = synth.say([plan.Saying(f"en-us+{v}", 160, 50, "seven") for v in variants])
+    assert min(len(wave) for wave in waves) > 3000
+    assert len({wave.tobytes() for wave in waves}) == len(variants)
+
+
+def test_corpus_and_data_directories(local_module, tmp_path, capsys):
+    root = make(local_module, tmp_path)
+    recordings = [json.loads(line) for line in (root / "mini/recordings.jsonl").open()]
+    assert len(recordings) == 11 and len(audio_bytes(root / "mini")) == 11
+    for name, count in (("train", 6), ("dev", 2), ("test", 3)):
+        tables = {}
+        for table in ("wav.scp", "text", "utt2spk"):
+            lines = (root / "data" / name / table).read_text().splitlines()
+            tables[table] = dict(line.split(" ", 1) for line in lines)
+            assert list(tables[table]) == sorted(tables[table]) and len(lines) == count
+        for utt_id, wav in tables["wav.scp"].items():
+            info = soundfile.info(wav)
+            assert (info.samplerate, info.channels, info.subtype) == (16000, 1, "PCM_16")
+            assert utt_id.startswith(tables["utt2spk"][utt_id] + "-")
+    assert "test: 3 utterances, 3 voices" in capsys.readouterr().out
+
+
+def test_same_bytes_with_any_number_of_jobs_and_none_twice(local_module, tmp_path):
+    one = make(local_module, tmp_path / "one", "--nj", "1")
+    three = make(local_module, tmp_path / "three", "--nj", "3")
+    first = audio_bytes(one / "mini")
+    assert first == audio_bytes(three / "mini")
+    # a rerun leaves what is there, and another seed replaces all of it
+    inode = (one / "mini" / "recordings.jsonl").stat().st_ino
+    make(local_module, tmp_path / "one")
+    assert (one / "mini" / "recordings.jsonl").stat().st_ino == inode
+    # what another release of the voices made is not taken for ours
+    marker = one / "mini" / "made_by.json"
+    marker.write_text(json.dumps({**json.loads(marker.read_text()), "espeakng-loader": "0.1"}))
+    make(local_module, tmp_path / "one")
+    assert (one / "mini" / "recordings.jsonl").stat().st_ino != inode
+    assert audio_bytes(one / "mini") == first
+    make(local_module, tmp_path / "one", "--seed", "2")
+    second = audio_bytes(one / "mini")
+    assert len(second) == 11 and not set(second.values()) & set(first.values())
+
+
+def test_half_made_corpus_is_made_again(local_module, tmp_path):
+    whole = audio_bytes(make(local_module, tmp_path) / "mini")
+    (tmp_path / "mini").rename(tmp_path / ".mini.unfinished")
+    next((tmp_path / ".mini.unfinished").rglob("*.flac")).write_bytes(b"cut")
+    assert audio_bytes(make(local_module, tmp_path) / "mini") == whole
+    assert not (tmp_path / ".mini.unfinished").exists()
+
+
+def test_foreign_directory_is_not_overwritten(local_module, tmp_path):
+    (tmp_path / "mini").mkdir()
+    (tmp_path / "mini" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="is no mini corpus"):
+        make(local_module, tmp_path)
+    assert (tmp_path / "mini" / "thesis.txt").exists()
+    shutil.rmtree(tmp_path / "mini")
+    make(local_module, tmp_path)

@@ -1,0 +1,174 @@
+"""egs/mini from stage 0 to 5, with a few utterances and a network of a few weights."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODES = ("ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring")
+FIELDS = {
+    *("set", "mode", "chunk_size", "wer", "cer", "wer_ci", "num_utts", "rtf", "audio_sec"),
+    *("total_params", "active_params", "commit", "config", "seed", "device", "command"),
+}
+# the shipped config, made tiny
+TINY = {
+    "model.encoder.num_blocks": 1,
+    "model.encoder.d_model": 32,
+    "model.encoder.feed_forward.hidden_units": 32,
+    "model.encoder.macaron_feed_forward.hidden_units": 32,
+    "model.decoder.num_blocks": 1,
+    "model.decoder.num_reverse_blocks": 1,
+    "model.decoder.feed_forward.hidden_units": 32,
+    "train.max_epochs": 2,
+    "train.num_workers": 0,
+}
+
+
+class Recipe:
+    """A copy of egs/mini in a checkout of links to the real one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.dir = root / "egs" / "mini"
+        made = shutil.ignore_patterns("data", "downloads", "exp", "fbank", "dump", "__pycache__")
+        shutil.copytree(ROOT / "egs" / "mini", self.dir, symlinks=True, ignore=made)
+        for name in ("moeasr", "utils", "tools", "setup.py"):
+            (root / name).symlink_to(ROOT / name)
+
+    def run(self, *options: str, num_train: int = 20) -> subprocess.CompletedProcess:
+        """Run run.sh from another directory, without a terminal."""
+        train_opts = " ".join(f"--set {key}={value}" for key, value in TINY.items())
+        corpus_opts = f"--num-train {num_train} --num-dev 4 --num-test 5"
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        fixed = ["--train-opts", train_opts, "--corpus-opts", corpus_opts, "--average-num", "2"]
+        return subprocess.run(
+            [self.dir / "run.sh", *fixed, "--num-threads", "1", *options],
+            cwd=self.root,
+            env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def results(self) -> list[dict]:
+        return json.loads((self.dir / "exp" / "u2pp_moe" / "results.json").read_text())
+
+    def ids(self, table: str) -> set[str]:
+        return {line.split()[0] for line in (self.dir / table).read_text().splitlines()}
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """The recipe after its first whole run."""
+    recipe = Recipe(tmp_path_factory.mktemp("checkout"))
+    done = recipe.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    recipe.output = done.stdout
+    return recipe
+
+
+def scores(records: list[dict]) -> dict:
+    return {(r["set"], r["mode"], r["chunk_size"]): (r["wer"], r["cer"]) for r in records}
+
+
+def test_whole_run_makes_results(recipe):
+    records = recipe.results()
+    assert set(scores(records)) == {("test", mode, -1) for mode in MODES}
+    for record in records:
+        assert set(record) >= FIELDS
+        assert record["num_utts"] == 5 and record["seed"] == 777
+        assert record["cer"] >= 0 and record["wer"] >= 0
+        assert 0 < record["active_params"] < record["total_params"]
+        assert record["rtf"] > 0 and record["audio_sec"] > 2
+    for mode in MODES:
+        folder = recipe.dir / "exp" / "u2pp_moe" / "decode_test" / mode
+        assert recipe.ids(folder / "text") <= recipe.ids("data/test/text")
+        assert (folder / "nbest.jsonl").exists() and (folder / "score" / "wer").exists()
+    table = (recipe.dir / "exp" / "u2pp_moe" / "RESULTS.md").read_text()
+    assert table in recipe.output and "exp/u2pp_moe/RESULTS.md" in recipe.output
+
+
+def test_features_are_of_three_speeds(recipe):
+    perturbed = recipe.ids("data/train_sp/feats.scp")
+    assert len(perturbed) == 60
+    assert len({name for name in perturbed if name.startswith("sp0.9-")}) == 20
+    assert recipe.ids("data/train_sp/text") == perturbed
+    assert len(recipe.ids("data/dev/feats.scp")) == 4
+    statistics = json.loads((recipe.dir / "data/train_sp/global_cmvn").read_text())
+    frames = (recipe.dir / "data/train_sp/utt2num_frames").read_text().split()[1::2]
+    assert statistics["frame_num"] == sum(map(int, frames))
+
+
+def test_training_log_is_shown_and_kept(recipe):
+    kept = (recipe.dir / "exp" / "u2pp_moe" / "log" / "train.log").read_text()
+    lines = [line for line in kept.splitlines() if "parameters:" in line]
+    assert lines and lines[0] in recipe.output
+
+
+def test_stages_4_and_5_again(recipe):
+    before = recipe.results()
+    done = recipe.run("--stage", "4", "--stop-stage", "5")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "stage 3" not in done.stdout
+    assert scores(recipe.results()) == scores(before)
+
+
+def test_another_choice_adds_to_the_results_of_the_same_average(recipe):
+    before = scores(recipe.results())
+    options = ("--decode-modes", "ctc_greedy_search", "--decoding-chunk-size", "16")
+    done = recipe.run("--stage", "4", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = scores(recipe.results())
+    assert set(after) == {*before, ("test", "ctc_greedy_search", 16)}
+    assert {key: after[key] for key in before} == before
+
+
+def test_a_mode_misspelt_costs_nothing(recipe):
+    done = recipe.run("--stage", "4", "--decode-modes", "ctc_greedy")
+    assert done.returncode != 0
+    assert "unknown decoding mode 'ctc_greedy'" in done.stdout + done.stderr
+    assert all(
+        Path(recipe.dir, "exp/u2pp_moe/decode_test", mode, "text").exists() for mode in MODES
+    )
+
+
+def test_results_of_another_average_do_not_stay(recipe):
+    options = ("--decode-modes", "ctc_greedy_search", "--average-num", "1")
+    done = recipe.run("--stage", "4", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(scores(recipe.results())) == {("test", "ctc_greedy_search", -1)}
+
+
+def test_whole_run_again_finds_its_training_done(recipe):
+    last = recipe.dir / "exp" / "u2pp_moe" / "last.pt"
+    weights = last.read_bytes()
+    done = recipe.run("--decode-modes", " ".join(MODES))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert last.read_bytes() == weights
+    assert set(scores(recipe.results())) == {("test", mode, -1) for mode in MODES}
+
+
+def test_smaller_corpus_leaves_nothing_of_the_larger(recipe):
+    done = recipe.run("--stage", "0", "--stop-stage", "2", num_train=10)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for table in ("text", "feats.scp", "utt2num_frames"):
+        assert len(recipe.ids(f"data/train_sp/{table}")) == 30
+    assert "-0019" not in (recipe.dir / "data" / "train_sp" / "wav.scp").read_text()
+
+
+def test_failed_training_shows_why(recipe, tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("train: {max_epoch: 3}\n")
+    options = ("--train-config", str(bad), "--train-opts", "")
+    done = recipe.run("--stage", "3", *options)
+    assert done.returncode != 0
+    shown = done.stdout + done.stderr
+    assert "train.max_epoch" in shown and "max_epochs" in shown
+    assert "Traceback" not in shown
+    assert "stage 4" not in shown

@@ -1,0 +1,77 @@
+"""utils/run_shown.sh: a job's log is shown while it grows, and its status is the job's."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+UTILS = Path(__file__).resolve().parents[2] / "utils"
+RUN_SHOWN = UTILS / "run_shown.sh"
+
+
+def run_shown(*arguments: str | Path) -> subprocess.CompletedProcess:
+    command = [RUN_SHOWN, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_log_is_shown_and_kept(tmp_path):
+    log = tmp_path / "new folder" / "job.log"
+    done = run_shown(f"{UTILS}/run.pl --gpu 0", log, "echo", "two  spaces", ";", "exit", "0")
+    assert done.returncode == 0
+    assert "two  spaces" in done.stdout.splitlines()[3]
+    assert done.stdout == log.read_text()
+
+
+def test_status_and_reason_of_a_failed_job(tmp_path):
+    log = tmp_path / "job.log"
+    log.write_text("of an older run\n")
+    done = run_shown(f"{UTILS}/run.pl", log, "bash", "-c", "echo reason >&2; exit 7")
+    assert done.returncode != 0
+    assert "reason" in done.stdout and "older run" not in done.stdout
+    assert f"job failed, log is in {log}" in done.stderr
+
+
+def test_lines_come_while_the_job_runs(tmp_path):
+    log, release = tmp_path / "job.log", tmp_path / "release"
+    script = f'echo first; until [ -e "{release}" ]; do sleep 0.1; done; echo last'
+    command = [RUN_SHOWN, f"{UTILS}/run.pl", log, "bash", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
+        assert any(line == "first\n" for line in job.stdout)  # the job still waits
+        release.touch()
+        assert "last\n" in list(job.stdout)
+    assert job.returncode == 0
+
+
+def test_interrupt_ends_job_and_follower(tmp_path):
+    log, pid_file = tmp_path / "job.log", tmp_path / "pid"
+    script = f'echo $$ >"{pid_file}"; exec sleep 60'
+    command = [RUN_SHOWN, f"{UTILS}/run.pl", log, "bash", "-c", script]
+    job = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        # a shell starts its background jobs with SIGINT ignored, and bash cannot undo that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    with job:
+        while not pid_file.exists() or not pid_file.read_text():
+            time.sleep(0.05)
+        os.killpg(job.pid, signal.SIGINT)  # as Ctrl-C does
+        job.stdout.read()  # ends only when the follower is gone as well
+        assert job.wait(timeout=20) != 0
+    assert has_ended(pid_file.read_text().strip())
+
+
+def has_ended(pid: str) -> bool:
+    """Whether a process is gone, or only waits for its new parent to take note of its end."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
+
+
+def test_usage():
+    done = run_shown("run.pl", "x.log")
+    assert done.returncode == 1 and "Usage:" in done.stderr
