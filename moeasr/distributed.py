@@ -8,6 +8,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+# Its functions take the group that is alive when it is imported as a default argument. PyTorch
+# imports it with the first optimizer: in the middle of training, the group would then outlive
+# `process_group`, and a thread of gloo's that wakes while Python ends aborts the process.
+import torch.distributed.nn.functional  # noqa: F401
+
 from moeasr.errors import InputError
 
 

@@ -1,5 +1,8 @@
 """One process: everything is trivial (several: test/train/test_trainer.py)."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -36,3 +39,25 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(InputError, match="process 2 has no GPU of its own: 2 are visible"):
         distributed.find_device("cuda")
+
+
+GROUP_LEFT = """
+import weakref
+import torch
+import torch.distributed as dist
+from moeasr import distributed
+with distributed.process_group("cpu"):
+    group = weakref.ref(dist.group.WORLD)
+    torch.optim.AdamW(torch.nn.Linear(1, 1).parameters())
+    distributed.gather("value")
+assert group() is None, "the group is still held"
+"""
+
+
+def test_nothing_holds_the_group_after_it_is_left(tmp_path):
+    """gloo joins its threads when the group goes; one alive as Python ends aborts the process."""
+    worker = tmp_path / "worker.py"
+    worker.write_text(GROUP_LEFT)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run([*launch, str(worker)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
