@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from moeasr.moe.experts import ExpertBank
-from moeasr.moe.routers import TopKRouter
+from moeasr.moe.routers import Router
 from moeasr.nn.routing import Routing
 
 
@@ -15,7 +15,7 @@ class MoEFeedForward(nn.Module):
         experts: The bank that runs them.
     """
 
-    def __init__(self, router: TopKRouter, experts: ExpertBank) -> None:
+    def __init__(self, router: Router, experts: ExpertBank) -> None:
         super().__init__()
         self.router = router
         self.experts = experts
@@ -25,7 +25,7 @@ class MoEFeedForward(nn.Module):
     ) -> tuple[Tensor, Routing]:
         """See `moeasr.nn.feed_forward.FeedForward`; padding frames come out as zeros."""
         x_ND = x[valid_mask]
-        routing = self.router(x_ND)
+        routing = self.router(x_ND, None if context is None else context[valid_mask])
         y_ND = self.experts(x_ND, routing)
         y = x.new_zeros(x.shape, dtype=y_ND.dtype)
         y[valid_mask] = y_ND

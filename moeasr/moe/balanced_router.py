@@ -1,0 +1,62 @@
+"""Load balance without a loss: a bias on each expert's score, moved against its load.
+
+Wang et al., 2024 (arXiv 2408.15664), as in DeepSeek-V3.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from moeasr.moe.routers import ExpertWeights, check_selection, linear_scores, new_router_weight
+from moeasr.nn.routing import Routing
+
+BIAS_STEP = 1e-3  # u of the paper
+
+
+class BalancedRouter(nn.Module):
+    """s = sigmoid(W_g x); the K experts of highest s + b, weighted by s alone.
+
+    b has no gradient: after every training step `update` raises it for experts with less than the
+    mean load and lowers it for the others. With `selected` weights s is divided by its sum over
+    the K; with `full` weights it is taken as it is.
+
+    Args:
+        d_model: D.
+        num_experts: E.
+        experts_per_frame: K.
+        expert_weights: See above.
+
+    Raises:
+        InputError: K = 1 with `selected` weights, see `check_selection`.
+    """
+
+    def __init__(
+        self, d_model: int, num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
+    ) -> None:
+        super().__init__()
+        check_selection(num_experts, experts_per_frame, expert_weights)
+        self.num_experts = num_experts
+        self.experts_per_frame = experts_per_frame
+        self.expert_weights = expert_weights
+        self.weight = new_router_weight(num_experts, d_model)
+        # A buffer: stored with the weights, but out of the optimizer's reach.
+        self.register_buffer("bias", torch.zeros(num_experts))
+
+    def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
+        """Route N frames; a context is not looked at."""
+        logits_NE = linear_scores(x_ND, self.weight)
+        scores_NE = logits_NE.sigmoid()
+        ids_NK = (scores_NE.detach() + self.bias).topk(self.experts_per_frame, dim=-1).indices
+        weights_NK = scores_NE.gather(1, ids_NK)
+        if self.expert_weights == "selected":
+            weights_NK = weights_NK / weights_NK.sum(dim=-1, keepdim=True)
+        probs_NE = scores_NE / scores_NE.sum(dim=-1, keepdim=True)
+        return Routing(ids_NK, weights_NK, logits_NE, probs_NE)
+
+    @torch.no_grad()
+    def update(self, load: Tensor) -> None:
+        """Move the bias by one training step's load.
+
+        Args:
+            load: (E,) assignments of the step, over all micro-batches and processes.
+        """
+        self.bias += BIAS_STEP * torch.sign(load.mean() - load).to(self.bias)
