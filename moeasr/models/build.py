@@ -1,6 +1,7 @@
 """From config to network: the only place where modules are chosen by name."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -10,15 +11,28 @@ from moeasr.config import from_mapping
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel, GlobalCmvn
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
-from moeasr.models.conformer import ConformerBlock, ConformerEncoder
+from moeasr.models.conformer import ConformerBlock
 from moeasr.models.ctc import CtcHead
 from moeasr.models.decoder import DecoderBlock, TransformerDecoder
+from moeasr.models.embedding import EmbeddingNetwork
+from moeasr.models.encoder import Encoder
+from moeasr.models.transformer import TransformerBlock
+from moeasr.moe.balanced_router import BalancedRouter
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
+from moeasr.moe.fixed_routers import HashRouter, RandomRouter
 from moeasr.moe.layer import MoEFeedForward
-from moeasr.moe.routers import TopKRouter
+from moeasr.moe.routers import (
+    EmbeddingRouter,
+    ExpertWeights,
+    LanguageRouter,
+    NoisyTopKRouter,
+    Router,
+    TopKRouter,
+)
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
 from moeasr.nn.feed_forward import DenseFeedForward, FeedForward
+from moeasr.nn.memory import MemoryBlock
 from moeasr.nn.subsampling import ConvSubsampling4
 
 
@@ -51,16 +65,19 @@ def build_model(
     """
     mean, istd = cmvn if cmvn is not None else (torch.zeros(num_mel_bins), torch.ones(num_mel_bins))
     d_model = config.encoder.d_model
-    has_reverse = config.decoder.num_reverse_blocks > 0
+    decoder, embedding = config.decoder, config.embedding
+    context_size = embedding.encoder.d_model if embedding else 0
     return AsrModel(
         cmvn=GlobalCmvn(mean, istd),
-        encoder=_build_encoder(config.encoder, num_mel_bins),
+        encoder=_build_encoder(config.encoder, num_mel_bins, context_size, len(config.languages)),
         ctc=CtcHead(d_model, vocab_size),
-        decoder=_build_decoder(config.decoder, config.decoder.num_blocks, d_model, vocab_size),
-        reverse_decoder=_build_decoder(
-            config.decoder, config.decoder.num_reverse_blocks, d_model, vocab_size
+        decoder=_build_decoder(decoder, decoder.num_blocks, d_model, vocab_size),
+        reverse_decoder=_build_decoder(decoder, decoder.num_reverse_blocks, d_model, vocab_size),
+        embedding=EmbeddingNetwork(
+            _build_encoder(embedding.encoder, num_mel_bins, 0, 0),
+            CtcHead(context_size, vocab_size),
         )
-        if has_reverse
+        if embedding
         else None,
         vocab_size=vocab_size,
         config=config,
@@ -100,37 +117,85 @@ def count_params(model: nn.Module) -> ParamCounts:
     return ParamCounts(total, total - idle)
 
 
-def _build_encoder(config: EncoderConfig, num_mel_bins: int) -> ConformerEncoder:
+def _build_encoder(
+    config: EncoderConfig, num_mel_bins: int, context_size: int, num_languages: int
+) -> Encoder:
     channels = config.subsampling_channels or config.d_model
-    return ConformerEncoder(
-        ConvSubsampling4(num_mel_bins, config.d_model, channels),
-        [_build_conformer_block(config) for _ in range(config.num_blocks)],
-        config.dropout,
-    )
+    subsampling = ConvSubsampling4(num_mel_bins, config.d_model, channels)
+    stack = _Stack(config.d_model, config.dropout, context_size, num_languages)
+    first_of_group: dict[int, nn.Module] = {}
+    blocks = []
+    for index in range(config.num_blocks):
+        group = _group_of(index, config)
+        block = ENCODER_BLOCKS[config.type](config, stack, index, first_of_group.get(group))
+        first_of_group.setdefault(group, block)
+        blocks.append(block)
+    norm = nn.LayerNorm(config.d_model) if config.type == "transformer" else None
+    return Encoder(subsampling, blocks, config.dropout, norm)
 
 
-def _build_conformer_block(config: EncoderConfig) -> ConformerBlock:
+def _group_of(index: int, config: EncoderConfig) -> int:
+    """The group whose parts block `index` uses; each block is its own without sharing."""
+    if config.num_groups is None:
+        return index
+    if config.group_layout == "interleaved":
+        return index % config.num_groups
+    return index * config.num_groups // config.num_blocks
+
+
+def _build_conformer_block(
+    config: EncoderConfig, stack: "_Stack", index: int, like: ConformerBlock | None
+) -> ConformerBlock:
+    """A block with parts of its own, or with those of `like` and its own norms and routers."""
     return ConformerBlock(
         config.d_model,
         macaron_feed_forward=_build_feed_forward(
-            config.macaron_feed_forward, config.d_model, config.dropout
+            config.macaron_feed_forward, stack, like and like.macaron_feed_forward
         ),
-        attention=RelPositionAttention(config.d_model, config.num_heads, config.attention_dropout),
-        convolution=ConvolutionModule(config.d_model, config.conv_kernel_size, config.causal_conv),
-        feed_forward=_build_feed_forward(config.feed_forward, config.d_model, config.dropout),
+        attention=like.attention if like else _build_attention(config),
+        convolution=like.convolution.with_own_norm()
+        if like
+        else ConvolutionModule(config.d_model, config.conv_kernel_size, config.causal_conv),
+        feed_forward=_build_feed_forward(config.feed_forward, stack, like and like.feed_forward),
         dropout=config.dropout,
     )
 
 
+def _build_transformer_block(
+    config: EncoderConfig, stack: "_Stack", index: int, like: TransformerBlock | None
+) -> TransformerBlock:
+    """See `_build_conformer_block`."""
+    has_attention = (index + 1) % config.attention_every == 0
+    memory = attention = None
+    if config.memory_kernel_size:
+        memory = like.memory if like else _build_memory(config)
+    if has_attention:
+        # The group's first block may be one without attention.
+        attention = (like and like.attention) or _build_attention(config)
+    feed_forward = _build_feed_forward(config.feed_forward, stack, like and like.feed_forward)
+    return TransformerBlock(config.d_model, memory, attention, feed_forward, config.dropout)
+
+
+def _build_attention(config: EncoderConfig) -> RelPositionAttention:
+    return RelPositionAttention(config.d_model, config.num_heads, config.attention_dropout)
+
+
+def _build_memory(config: EncoderConfig) -> MemoryBlock:
+    return MemoryBlock(config.d_model, config.memory_kernel_size, config.causal_conv)
+
+
 def _build_decoder(
     config: DecoderConfig, num_blocks: int, d_model: int, vocab_size: int
-) -> TransformerDecoder:
+) -> TransformerDecoder | None:
+    if num_blocks == 0:
+        return None
+    stack = _Stack(d_model, config.dropout)
     blocks = [
         DecoderBlock(
             d_model,
             MultiHeadAttention(d_model, config.num_heads, config.attention_dropout),
             MultiHeadAttention(d_model, config.num_heads, config.attention_dropout),
-            _build_feed_forward(config.feed_forward, d_model, config.dropout),
+            _build_feed_forward(config.feed_forward, stack),
             config.dropout,
         )
         for _ in range(num_blocks)
@@ -138,29 +203,63 @@ def _build_decoder(
     return TransformerDecoder(vocab_size, d_model, blocks, config.dropout)
 
 
-def _build_feed_forward(config: FeedForwardConfig, d_model: int, dropout: float) -> FeedForward:
-    return FEED_FORWARDS[config.type](config, d_model, dropout)
+@dataclass
+class _Stack:
+    """What the feed-forwards of one encoder or decoder have in common."""
+
+    d_model: int
+    dropout: float
+    context_size: int = 0
+    """C: width of the embedding network; 0 without one."""
+    num_languages: int = 0
+    """L: of the language router."""
+    omni_router: TopKRouter | None = None
+    """The one router of all layers, once a layer has asked for it."""
 
 
-def _build_dense(config: FeedForwardConfig, d_model: int, dropout: float) -> DenseFeedForward:
-    return DenseFeedForward(d_model, config.hidden_units, dropout)
+def _build_feed_forward(
+    config: FeedForwardConfig, stack: _Stack, like: FeedForward | None = None
+) -> FeedForward:
+    """A feed-forward; with the weights, or the experts, of `like` if there is one."""
+    return FEED_FORWARDS[config.type](config, stack, like)
 
 
-def _build_moe(config: FeedForwardConfig, d_model: int, dropout: float) -> MoEFeedForward:
-    return MoEFeedForward(
-        router=_named(ROUTERS, "router", config.router)(config, d_model),
-        experts=ExpertBank(
-            d_model,
-            config.hidden_units,
-            config.num_experts,
-            dropout,
-            _named(EXPERT_KERNELS, "kernel", config.kernel),
-        ),
+def _build_dense(
+    config: FeedForwardConfig, stack: _Stack, like: DenseFeedForward | None
+) -> DenseFeedForward:
+    return like or DenseFeedForward(stack.d_model, config.hidden_units, stack.dropout)
+
+
+def _build_moe(
+    config: FeedForwardConfig, stack: _Stack, like: MoEFeedForward | None
+) -> MoEFeedForward:
+    router = _named(ROUTERS, "router", config.router)(config, stack)
+    kernel = _named(EXPERT_KERNELS, "kernel", config.kernel)
+    experts = (
+        like.experts
+        if like
+        else ExpertBank(
+            stack.d_model, config.hidden_units, config.num_experts, stack.dropout, kernel
+        )
     )
+    return MoEFeedForward(router, experts)
 
 
-def _build_top_k(config: FeedForwardConfig, d_model: int) -> TopKRouter:
-    return TopKRouter(d_model, config.num_experts, config.experts_per_frame, config.expert_weights)
+def _selection(config: FeedForwardConfig) -> tuple[int, int, ExpertWeights]:
+    return config.num_experts, config.experts_per_frame, config.expert_weights
+
+
+def _build_omni(config: FeedForwardConfig, stack: _Stack) -> TopKRouter:
+    """One router for all layers of the stack (Omni-Router, arXiv 2507.05724)."""
+    if stack.omni_router is None:
+        stack.omni_router = TopKRouter(stack.d_model, *_selection(config))
+    router = stack.omni_router
+    if _selection(config) != (router.num_experts, router.experts_per_frame, router.expert_weights):
+        raise InputError(
+            "`router: omni` serves all layers: `num_experts`, `experts_per_frame` and "
+            "`expert_weights` must be the same in all of them"
+        )
+    return router
 
 
 def _named(family: Mapping[str, Any], key: str, name: str) -> Any:
@@ -170,8 +269,21 @@ def _named(family: Mapping[str, Any], key: str, name: str) -> Any:
     return family[name]
 
 
-FEED_FORWARDS: dict[str, Callable[[FeedForwardConfig, int, float], FeedForward]] = {
+ENCODER_BLOCKS: dict[str, Callable[..., nn.Module]] = {
+    "conformer": _build_conformer_block,
+    "transformer": _build_transformer_block,
+}
+FEED_FORWARDS: dict[str, Callable[..., FeedForward]] = {
     "dense": _build_dense,
     "moe": _build_moe,
 }
-ROUTERS: dict[str, Callable[[FeedForwardConfig, int], TopKRouter]] = {"top_k": _build_top_k}
+ROUTERS: dict[str, Callable[[FeedForwardConfig, _Stack], Router]] = {
+    "top_k": lambda c, s: TopKRouter(s.d_model, *_selection(c)),
+    "embedding": lambda c, s: EmbeddingRouter(s.d_model, s.context_size, *_selection(c)),
+    "noisy_top_k": lambda c, s: NoisyTopKRouter(s.d_model, *_selection(c)),
+    "omni": _build_omni,
+    "balanced": lambda c, s: BalancedRouter(s.d_model, *_selection(c)),
+    "language": lambda c, s: LanguageRouter(s.d_model, s.num_languages, *_selection(c)),
+    "random": lambda c, s: RandomRouter(s.d_model, c.num_experts, c.experts_per_frame),
+    "hash": lambda c, s: HashRouter(s.d_model, c.num_experts, c.experts_per_frame),
+}

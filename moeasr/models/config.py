@@ -6,6 +6,9 @@ from typing import Literal
 from moeasr.errors import InputError
 from moeasr.moe.routers import check_selection
 
+FIXED_ROUTERS = ("random", "hash")
+"""Routers that learn nothing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FeedForwardConfig:
@@ -22,23 +25,35 @@ class FeedForwardConfig:
     expert_weights: Literal["selected", "full"] = "selected"
     """Softmax over the K selected logits (U2++ MoE), or over all E (SpeechMoE, Switch)."""
     router: str = "top_k"
-    """One of `moeasr.models.build.ROUTERS`."""
+    """One of `moeasr.models.build.ROUTERS` (moe only)."""
     kernel: str = "sorted"
     """How experts are run, one of `moeasr.moe.experts.EXPERT_KERNELS`; all give equal results."""
+    capacity_factor: float | None = None
+    """Other toolkits' limit on an expert's frames. Known here only to be refused with the reason:
+    it must stay null."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         _at_least("hidden_units", self.hidden_units, 1)
         _at_least("num_experts", self.num_experts, 1)
         _at_least("experts_per_frame", self.experts_per_frame, 1)
+        if self.capacity_factor is not None:
+            raise InputError(
+                "`capacity_factor` must be null: which frames a full expert drops depends on the "
+                "rest of the batch, so such a model can neither stream nor repeat its results"
+            )
         if self.type == "moe":
-            check_selection(self.num_experts, self.experts_per_frame, self.expert_weights)
+            learns = self.router not in FIXED_ROUTERS
+            weights = self.expert_weights if learns else "full"
+            check_selection(self.num_experts, self.experts_per_frame, weights)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """A U2++ Conformer encoder."""
+    """An encoder: U2++'s Conformer, or a Transformer without convolution."""
 
+    type: Literal["conformer", "transformer"] = "conformer"
+    """`transformer` blocks have one feed-forward, no convolution and no macaron (SpeechMoE's)."""
     num_blocks: int = 12
     """L."""
     d_model: int = 256
@@ -47,10 +62,19 @@ class EncoderConfig:
     """H."""
     subsampling_channels: int | None = None
     """Channels of the two front-end convolutions; null means `d_model`."""
+    num_groups: int | None = None
+    """G: blocks of a group share attention, convolution and experts; routers and norms stay each
+    block's own (arXiv 2209.08326). Null: no sharing."""
+    group_layout: Literal["consecutive", "interleaved"] = "consecutive"
+    """Which blocks form a group: AABB or ABAB. The paper's is not known to us; our choice."""
     conv_kernel_size: int = 15
-    """Frames (after subsampling) of the depthwise convolution."""
+    """Frames (after subsampling) of the depthwise convolution (conformer)."""
+    memory_kernel_size: int = 0
+    """Frames of the FSMN memory block at the start of each block; 0 for none (transformer)."""
+    attention_every: int = 1
+    """Every how many blocks one has self-attention, the last of them (transformer)."""
     causal_conv: bool = True
-    """The convolution sees the past only; chunk-wise streaming needs it."""
+    """Convolution or memory block sees the past only; chunk-wise streaming needs it."""
     dynamic_chunk: bool = True
     """Train each batch at a random chunk size, so that one model streams and does not (U2++)."""
     max_chunk_size: int = 25
@@ -74,15 +98,42 @@ class EncoderConfig:
         _fraction("attention_dropout", self.attention_dropout)
         if self.d_model % 2:
             raise InputError(f"`d_model` must be even, but is {self.d_model}")
-        if not self.causal_conv and self.conv_kernel_size % 2 == 0:
-            raise InputError(
-                "`conv_kernel_size` must be odd unless `causal_conv` is true, "
-                f"but is {self.conv_kernel_size}"
-            )
+        for name in ("conv_kernel_size", "memory_kernel_size"):
+            size = getattr(self, name)
+            if not self.causal_conv and size > 0 and size % 2 == 0:
+                raise InputError(
+                    f"`{name}` must be odd unless `causal_conv` is true, but is {size}"
+                )
         if self.dynamic_chunk and not self.causal_conv:
             raise InputError(
                 "`dynamic_chunk: true` needs `causal_conv: true`: a convolution that sees future "
                 "frames cannot stream"
+            )
+        self._check_groups()
+        self._check_memory()
+
+    def _check_groups(self) -> None:
+        if self.num_groups is None:
+            return
+        _at_least("num_groups", self.num_groups, 1)
+        if self.num_blocks % self.num_groups:
+            raise InputError(
+                f"`num_blocks` must be a multiple of `num_groups` ({self.num_groups}), "
+                f"but is {self.num_blocks}"
+            )
+
+    def _check_memory(self) -> None:
+        _at_least("memory_kernel_size", self.memory_kernel_size, 0)
+        _at_least("attention_every", self.attention_every, 1)
+        if self.type == "conformer" and (self.memory_kernel_size or self.attention_every > 1):
+            raise InputError(
+                "`memory_kernel_size` and `attention_every` belong to `type: transformer`; "
+                "a Conformer block has its convolution"
+            )
+        if self.attention_every > 1 and not self.memory_kernel_size:
+            raise InputError(
+                "`attention_every` above 1 needs a `memory_kernel_size`: a block with neither "
+                "attention nor memory would see one frame only"
             )
 
 
@@ -91,7 +142,7 @@ class DecoderConfig:
     """The attention decoders: left to right, and right to left for rescoring."""
 
     num_blocks: int = 3
-    """Blocks of the left-to-right decoder."""
+    """Blocks of the left-to-right decoder; 0 for a model of CTC alone."""
     num_reverse_blocks: int = 3
     """Blocks of the right-to-left decoder; 0 for none."""
     num_heads: int = 4
@@ -105,8 +156,13 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _at_least("num_blocks", self.num_blocks, 1)
+        _at_least("num_blocks", self.num_blocks, 0)
         _at_least("num_reverse_blocks", self.num_reverse_blocks, 0)
+        if self.num_reverse_blocks > 0 and self.num_blocks == 0:
+            raise InputError(
+                "`num_reverse_blocks` must be 0 when `num_blocks` is 0: the right-to-left decoder "
+                "only rescores with the other"
+            )
         _fraction("dropout", self.dropout)
         _fraction("attention_dropout", self.attention_dropout)
 
@@ -132,11 +188,33 @@ class RoutingLossWeights:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmbeddingConfig:
+    """SpeechMoE's embedding network, whose states every `router: embedding` sees."""
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    """Its blocks and width C; dense. Its `dynamic_chunk` is not looked at: it runs in the chunks
+    of the encoder that it serves."""
+    loss_weight: float = 0.01
+    """gamma: weight of its own CTC loss. It learns from nothing else."""
+
+    def __post_init__(self) -> None:
+        """Check ranges and combinations."""
+        if not self.loss_weight >= 0:
+            raise InputError(f"`loss_weight` must be 0 or more, but is {self.loss_weight}")
+        if "moe" in (self.encoder.feed_forward.type, self.encoder.macaron_feed_forward.type):
+            raise InputError("the embedding network's feed-forwards must be `type: dense`")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """The whole recogniser: encoder, decoders and the weights of their losses."""
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    """The Conformer."""
+    """The shared encoder."""
+    embedding: EmbeddingConfig | None = None
+    """SpeechMoE's embedding network; null for none."""
+    languages: tuple[str, ...] = ()
+    """Languages of the corpus as its `utt2lang` names them, for `router: language`."""
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     """The attention decoders."""
     ctc_weight: float = 0.3
@@ -156,6 +234,72 @@ class ModelConfig:
         if self.reverse_weight > 0 and self.decoder.num_reverse_blocks == 0:
             raise InputError("`reverse_weight` must be 0 when `decoder.num_reverse_blocks` is 0")
         _divisible("encoder.d_model", self.encoder.d_model, self.decoder.num_heads)
+        if self.decoder.num_blocks == 0 and self.ctc_weight < 1:
+            raise InputError(
+                f"`ctc_weight` must be 1 when `decoder.num_blocks` is 0, but is {self.ctc_weight}"
+            )
+        self._check_embedding()
+        self._check_languages()
+        self._check_losses()
+
+    def _routers(self, include_decoder: bool) -> set[str]:
+        """Names of the routers in use."""
+        parts = [self.encoder.feed_forward]
+        if self.encoder.type == "conformer":
+            parts.append(self.encoder.macaron_feed_forward)
+        if include_decoder and self.decoder.num_blocks > 0:
+            parts.append(self.decoder.feed_forward)
+        return {part.router for part in parts if part.type == "moe"}
+
+    def _check_embedding(self) -> None:
+        wanted = "embedding" in self._routers(include_decoder=False)
+        if wanted and self.embedding is None:
+            raise InputError(
+                "`router: embedding` needs an `embedding` section: SpeechMoE's network"
+            )
+        if self.embedding is None:
+            return
+        if not wanted:
+            raise InputError(
+                "there is an `embedding` section, but no feed-forward of the encoder has "
+                "`router: embedding` to look at it"
+            )
+        if self.encoder.causal_conv and not self.embedding.encoder.causal_conv:
+            raise InputError(
+                "`embedding.encoder.causal_conv` must be true where `encoder.causal_conv` is: "
+                "through its embeddings the encoder would see future frames"
+            )
+
+    def _check_languages(self) -> None:
+        wanted = "language" in self._routers(include_decoder=False)
+        if wanted and len(self.languages) < 2:
+            raise InputError(
+                "`router: language` needs `languages`, two or more, as utt2lang names them"
+            )
+        if self.languages and not wanted:
+            raise InputError(
+                "there are `languages`, but no feed-forward of the encoder has `router: language`"
+            )
+        if len(set(self.languages)) < len(self.languages):
+            raise InputError(f"`languages` names one twice: {', '.join(self.languages)}")
+        if wanted and self.embedding is not None:
+            raise InputError("`router: language` and `router: embedding` do not go together")
+        decoder = self.decoder.feed_forward
+        has_experts = self.decoder.num_blocks > 0 and decoder.type == "moe"
+        if has_experts and decoder.router in ("language", "embedding"):
+            raise InputError(
+                f"`decoder.feed_forward.router` cannot be {decoder.router}: that router is for "
+                "frames, and a decoder sees tokens"
+            )
+
+    def _check_losses(self) -> None:
+        learned = self._routers(include_decoder=True) - set(FIXED_ROUTERS)
+        used = [name for name, weight in vars(self.routing_losses).items() if weight > 0]
+        if used and not learned:
+            raise InputError(
+                f"`routing_losses.{used[0]}` has nothing to train: no feed-forward has a router "
+                "that learns"
+            )
 
 
 def _at_least(name: str, value: int, minimum: int) -> None:

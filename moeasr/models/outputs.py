@@ -16,6 +16,8 @@ class EncoderOutput(NamedTuple):
     """(B,) int64."""
     routings: tuple[Routing, ...]
     """One per MoE layer, in the order of the layers."""
+    embedding: Tensor | None = None
+    """(B, T', C) states of SpeechMoE's embedding network, not detached."""
 
 
 class DecoderOutput(NamedTuple):

@@ -20,12 +20,22 @@ class ConvolutionModule(nn.Module):
 
     def __init__(self, d_model: int, kernel_size: int, causal: bool) -> None:
         super().__init__()
+        self.causal = causal
         past = kernel_size - 1 if causal else (kernel_size - 1) // 2
         self.edges = (past, kernel_size - 1 - past)
         self.pointwise1 = nn.Linear(d_model, 2 * d_model)
         self.depthwise = nn.Conv1d(d_model, d_model, kernel_size, groups=d_model)
         self.norm = nn.LayerNorm(d_model)
         self.pointwise2 = nn.Linear(d_model, d_model)
+
+    def with_own_norm(self) -> "ConvolutionModule":
+        """A module with these very weights but a norm of its own, for another depth."""
+        kernel_size = self.depthwise.kernel_size[0]
+        other = ConvolutionModule(self.norm.normalized_shape[0], kernel_size, self.causal)
+        other.pointwise1 = self.pointwise1
+        other.depthwise = self.depthwise
+        other.pointwise2 = self.pointwise2
+        return other
 
     def forward(self, x: Tensor, valid_mask: Tensor) -> Tensor:
         """Mix neighbouring frames.
