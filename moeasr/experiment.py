@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from moeasr import distributed
+from moeasr import checkpoint, distributed
 from moeasr.atomic import atomic_path
 from moeasr.config import apply_overrides, dump_yaml, from_mapping, load_yaml, to_mapping
 from moeasr.data.batch import Batch
@@ -23,7 +24,12 @@ from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig
 from moeasr.features.fbank import FbankConfig
 from moeasr.logs import get_logger
+from moeasr.models.asr import AsrModel
+from moeasr.models.build import load_model
 from moeasr.models.config import ModelConfig
+from moeasr.models.distillation import Distillation, DistillationConfig
+from moeasr.models.init import copy_weights, start_embedding
+from moeasr.models.outputs import LossOutput
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.config import TrainConfig
 
@@ -43,6 +49,21 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InitConfig:
+    """The `init:` section: trained weights to begin with. A resumed training does not read it."""
+
+    model: str | None = None
+    """Checkpoint of a model with the same `model:` section, such as `moeasr upcycle` writes."""
+    embedding: str | None = None
+    """Checkpoint of a model whose encoder and CTC head become SpeechMoE's embedding network."""
+
+    def __post_init__(self) -> None:
+        """Check combinations."""
+        if self.model is not None and self.embedding is not None:
+            raise InputError("`init.model` is a whole model: no other `init` goes with it")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExperimentConfig:
     """A whole YAML file of `conf/`."""
 
@@ -52,6 +73,10 @@ class ExperimentConfig:
     """What it is fed."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """How it is trained."""
+    init: InitConfig = field(default_factory=InitConfig)
+    """What it begins with."""
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
+    """Whom it learns from."""
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
@@ -75,8 +100,10 @@ def write_config(config: ExperimentConfig, exp_dir: Path) -> None:
     path = exp_dir / "config.yaml"
     mapping = to_mapping(config)
     if path.exists() and (exp_dir / "last.pt").exists():
-        before = load_yaml(path)
-        changed = [name for name in ("model", "data") if before.get(name) != mapping[name]]
+        # Through the dataclasses: keys that did not exist when it was written have their defaults.
+        before = to_mapping(load_experiment(path))
+        parts = ("model", "data", "distillation")
+        changed = [name for name in parts if before[name] != mapping[name]]
         if changed:
             raise InputError(
                 f"{path} was written with another `{changed[0]}` section; "
@@ -159,6 +186,61 @@ def make_batches(
         shuffle=is_training,
     )
     return Batches(utterances, dataset, sampler, config.train.num_workers if is_training else 0)
+
+
+def load_trained(path: str, tokenizer: Tokenizer, fbank: FbankConfig) -> AsrModel:
+    """The network of a checkpoint that this experiment builds on: a teacher, or weights to start.
+
+    Raises:
+        InputError: It cannot be read, or was trained on other units or features.
+    """
+    content = checkpoint.load(path)
+    for what, mine in (("tokenizer", dict(tokenizer.state())), ("fbank", to_mapping(fbank))):
+        if content.get(what) != mine:
+            name = "units" if what == "tokenizer" else "filter banks"
+            raise InputError(f"{path} was trained with other {name} than this experiment's")
+    return load_model(content)
+
+
+def start_model(
+    model: AsrModel, config: InitConfig, tokenizer: Tokenizer, fbank: FbankConfig
+) -> None:
+    """Give a new model the trained weights that the `init:` section names.
+
+    Raises:
+        InputError: A checkpoint does not fit.
+    """
+    if config.model is not None:
+        copy_weights(load_trained(config.model, tokenizer, fbank), model, config.model)
+    if config.embedding is not None:
+        trained = load_trained(config.embedding, tokenizer, fbank)
+        start_embedding(trained, model, config.embedding)
+
+
+def make_loss(
+    model: AsrModel,
+    config: DistillationConfig,
+    tokenizer: Tokenizer,
+    fbank: FbankConfig,
+    device: torch.device,
+) -> Callable[[Batch], LossOutput]:
+    """What the trainer minimises: the model's own loss, and its distance from its teacher's.
+
+    Raises:
+        InputError: The teacher cannot be read, or cannot teach this model.
+    """
+    loss_of: Callable[..., LossOutput] = model
+    if config.teacher is not None:
+        teacher = load_trained(config.teacher, tokenizer, fbank).to(device)
+        loss_of = Distillation(model, teacher, config).loss
+
+    def loss_of_batch(batch: Batch) -> LossOutput:
+        batch = batch.to(device)
+        return loss_of(
+            batch.feats, batch.feats_lens, batch.tokens, batch.tokens_lens, batch.languages
+        )
+
+    return loss_of_batch
 
 
 def read_features_config(

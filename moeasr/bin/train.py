@@ -64,18 +64,18 @@ def main(argv: list[str] | None = None) -> None:
 def _train(args: argparse.Namespace, device: "torch.device", command: str) -> None:
     """Build the parts, and let the trainer run."""
     from moeasr import distributed
-    from moeasr.data.batch import Batch
     from moeasr.experiment import (
         checkpoint_metadata,
         load_experiment,
         make_batches,
+        make_loss,
         read_features_config,
+        start_model,
         write_config,
     )
     from moeasr.features.cmvn import CmvnStats
     from moeasr.logs import get_logger
     from moeasr.models.build import build_model, count_params
-    from moeasr.models.outputs import LossOutput
     from moeasr.seed import seed_all
     from moeasr.text.tokenizer import Tokenizer
     from moeasr.train.trainer import Trainer
@@ -89,14 +89,12 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
 
     seed_all(args.seed)
     model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
+    if not (Path(args.exp_dir) / "last.pt").exists():
+        start_model(model, config.init, tokenizer, fbank)
     model = model.to(device)
     get_logger("train").info("parameters: %d total, %d active per frame", *count_params(model))
     # All processes start from the same weights, then draw their own dropout and chunk sizes.
     seed_all(args.seed + distributed.rank())
-
-    def loss_of(batch: Batch) -> LossOutput:
-        batch = batch.to(device)
-        return model(batch.feats, batch.feats_lens, batch.tokens, batch.tokens_lens)
 
     common = (config, tokenizer, model.output_len, args.seed)
     train = make_batches(args.train_dir, *common, fill=mean)
@@ -105,7 +103,7 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
     )
     Trainer(
         model=model,
-        loss_of=loss_of,
+        loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
         describe=lambda batch: " ".join(batch.utt_ids),
         train=train,
         dev=make_batches(args.dev_dir, *common, fill=None),
@@ -113,6 +111,7 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
         exp_dir=Path(args.exp_dir),
         metadata=metadata,
         device=device,
+        after_step=model.balance_routers if model.has_balanced_routers else None,
     ).run()
 
 

@@ -18,11 +18,13 @@ class Example:
         utt_id: Its name.
         feats: (T, F) float32 log mel filter banks, before CMVN.
         tokens: (U,) int64 transcript; U = 0 where there is none.
+        language: Its index in the model's languages; None where it has none.
     """
 
     utt_id: str
     feats: torch.Tensor
     tokens: torch.Tensor
+    language: int | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Batch:
         feats_lens: (B,) int64 frames.
         tokens: (B, U) int64, padded.
         tokens_lens: (B,) int64.
+        languages: (B,) int64, or None where the model has none.
     """
 
     utt_ids: tuple[str, ...]
@@ -42,6 +45,7 @@ class Batch:
     feats_lens: torch.Tensor
     tokens: torch.Tensor
     tokens_lens: torch.Tensor
+    languages: torch.Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch with its tensors on `device`."""
@@ -51,6 +55,7 @@ class Batch:
             self.feats_lens.to(device),
             self.tokens.to(device),
             self.tokens_lens.to(device),
+            None if self.languages is None else self.languages.to(device),
         )
 
 
@@ -58,10 +63,12 @@ def collate(examples: Sequence[Example]) -> Batch:
     """Pad `examples`, which are at least one, into a batch in the same order."""
     feats = [example.feats for example in examples]
     tokens = [example.tokens for example in examples]
+    languages = [example.language for example in examples if example.language is not None]
     return Batch(
         tuple(example.utt_id for example in examples),
         pad_sequence(feats, batch_first=True, padding_value=PADDING),
         torch.tensor([len(item) for item in feats], dtype=torch.int64),
         pad_sequence(tokens, batch_first=True, padding_value=PADDING),
         torch.tensor([len(item) for item in tokens], dtype=torch.int64),
+        torch.tensor(languages, dtype=torch.int64) if languages else None,
     )

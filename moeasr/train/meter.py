@@ -1,5 +1,6 @@
 """Running sums of a training run: what the log shows, and what resuming must not lose."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,6 +9,21 @@ from torch import Tensor
 from moeasr import distributed
 from moeasr.models.outputs import LossOutput
 from moeasr.moe.stats import usage_summary
+
+
+def add_loads(sums: dict[str, Tensor], loads: Mapping[str, Tensor]) -> None:
+    """Add the expert loads of each layer to those in `sums`, in float64 on the CPU."""
+    for name, load in loads.items():
+        load = load.to("cpu", torch.float64)
+        sums[name] = sums[name] + load if name in sums else load
+
+
+def sum_loads(loads: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The loads of each layer over all processes, some of which may have counted nothing."""
+    sums: dict[str, Tensor] = {}
+    for loads_of_rank in distributed.gather(dict(loads)):
+        add_loads(sums, loads_of_rank)
+    return sums
 
 
 class Meter:
@@ -24,9 +40,7 @@ class Meter:
         self._weight += float(output.weight)
         for name, value in output.stats.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)
-        for name, load in output.expert_loads.items():
-            load = load.to("cpu", torch.float64)
-            self._loads[name] = self._loads[name] + load if name in self._loads else load
+        add_loads(self._loads, output.expert_loads)
 
     def note(self, **values: float) -> None:
         """Remember the latest value of something that is not averaged."""
@@ -45,10 +59,7 @@ class Meter:
 
     def usage(self) -> dict[str, float]:
         """Summary of expert usage, and each expert's share by layer; empty without experts."""
-        loads: dict[str, Tensor] = {}
-        for meter_loads in distributed.gather(self._loads):
-            for name, load in meter_loads.items():
-                loads[name] = loads[name] + load if name in loads else load
+        loads = sum_loads(self._loads)
         if not loads:
             return {}
         shares = {

@@ -20,7 +20,7 @@ from moeasr.models.outputs import LossOutput
 from moeasr.seed import generator_states, restore_generators
 from moeasr.train.checkpoint import CheckpointKeeper, EpochScore
 from moeasr.train.config import TrainConfig
-from moeasr.train.meter import Meter
+from moeasr.train.meter import Meter, add_loads, sum_loads
 from moeasr.train.optim import build_optimizer
 from moeasr.train.schedule import learning_rate_factor
 
@@ -60,6 +60,9 @@ class Trainer(Generic[BatchT]):
         exp_dir: Where everything is written, by the first process.
         metadata: What every checkpoint holds beside weights.
         device: Where the model is.
+        after_step: Called after each step that changed the weights, with the expert loads of all
+            its micro-batches and processes: balances routers without a loss. None for models that
+            have no use for it.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class Trainer(Generic[BatchT]):
         exp_dir: Path,
         metadata: Mapping[str, Any],
         device: torch.device,
+        after_step: Callable[[Mapping[str, Tensor]], None] | None = None,
     ) -> None:
+        self._after_step = after_step
         self._model = model
         self._loss_of = loss_of
         self._describe = describe
@@ -144,12 +149,14 @@ class Trainer(Generic[BatchT]):
         """One optimizer step over the micro-batches of this process and all others."""
         weight = torch.zeros((), device=self._device)
         bad = []
+        loads: dict[str, Tensor] = {}
         for batch in batches:
             with self._autocast():
                 output = self._loss_of(batch)
             if torch.isfinite(output.loss):
                 output.loss.backward()
                 weight += output.weight
+                add_loads(loads, output.expert_loads)
                 self._meter.add(output)
             else:
                 bad.append(self._describe(batch))
@@ -164,6 +171,8 @@ class Trainer(Generic[BatchT]):
         if finite:
             lr = self._set_learning_rate()
             self._optimizer.step()
+            if self._after_step is not None:
+                self._after_step(sum_loads(loads))
             self._meter.note(grad_norm=float(norm), lr=lr)
         self._optimizer.zero_grad(set_to_none=True)
         self._count_bad(finite, bad)
