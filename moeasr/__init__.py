@@ -4,6 +4,8 @@ Who may import whom (imports point downwards only; test/test_layers.py reads and
 
     bin                                          entry points: may import everything
      |
+    report (may import all but bin)              tables and pictures of a trained model
+     |
     train     decode        score                procedures
      |        /  |  \          |
      |   models  |   \         |                 networks

@@ -21,8 +21,9 @@ ALLOWED = {
     # records and pure functions of them only: the trainer is given its model
     "train": {"models.outputs", "moe.stats"},
     "experiment": {"features", "text", "data", "models", "train"},
+    "report": {"features", "text", "data", "nn", "moe", "models", "decode", "score", "train"},
     "bin": {"features", "text", "data", "nn", "moe", "models", "decode", "score", "train"}
-    | {"experiment"},
+    | {"experiment", "report"},
     "__main__": {"bin"},
 }
 

@@ -1,0 +1,85 @@
+"""How a trained model uses its experts on a data set, measured layer by layer."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from moeasr.data.batch import Batch, collate
+from moeasr.data.dataset import AsrDataset, LengthLimits, load_utterances
+from moeasr.decode.recognizer import Recognizer, plan_batches
+from moeasr.errors import InputError
+from moeasr.logs import progress
+from moeasr.models.asr import AsrModel, add_sos_eos, reverse_tokens
+from moeasr.moe.stats import LayerUsage
+from moeasr.nn.routing import Routing
+
+
+def read_batches(
+    recognizer: Recognizer, data_dir: str | Path, batch_frames: int
+) -> tuple[int, Iterator[Batch]]:
+    """The number of utterances with features and transcript, and all of them in batches.
+
+    Args:
+        recognizer: What the features and units must fit, and the device that batches go to.
+        data_dir: With `feats.scp` and `text`.
+        batch_frames: Feature frames per batch, padding included.
+
+    Raises:
+        InputError: Nothing can be used, or the features are of another kind than the model knows.
+    """
+    no_limits = LengthLimits(min_frames=0, max_frames=sys.maxsize, max_tokens=sys.maxsize)
+    utterances, _ = load_utterances(
+        data_dir, recognizer.tokenizer, recognizer.model.output_len, no_limits
+    )
+    if not utterances:
+        raise InputError(f"{data_dir} has no usable utterance")
+    recognizer.check_fbank(Path(data_dir) / "conf" / "fbank.yaml")
+    dataset = AsrDataset(utterances, recognizer.tokenizer, spec_augment=None, fill=None, seed=0)
+    plan = plan_batches([utterance.num_frames for utterance in utterances], batch_frames)
+    batches = (
+        collate([dataset[0, index] for index in batch]).to(recognizer.device)
+        for batch in progress(plan, "measuring", unit="batch")
+    )
+    return len(utterances), batches
+
+
+@torch.inference_mode()
+def measure_usage(
+    model: AsrModel, batches: Iterable[Batch], chunk_size: int = -1
+) -> list[LayerUsage]:
+    """Run encoder and decoders, the decoders given the transcripts, and count who got what.
+
+    Args:
+        model: In eval mode.
+        batches: At least one, on the model's device.
+        chunk_size: Encoder frames; -1 for full context.
+
+    Returns:
+        One record for each of `model.moe_layers()`: an expert bank that several blocks share
+        has a record for each of them, since each block routes its own frames.
+
+    Raises:
+        InputError: The model cannot work in chunks, or wants to know languages that the batches
+            do not tell.
+    """
+    names = [name for name, _ in model.moe_layers()]
+    totals: list[LayerUsage] = []
+    for batch in batches:
+        routings = _routings(model, batch, chunk_size)
+        usages = [LayerUsage.of(name, r) for name, r in zip(names, routings, strict=True)]
+        totals = [a.merged(b) for a, b in zip(totals, usages)] if totals else usages
+    return totals
+
+
+def _routings(model: AsrModel, batch: Batch, chunk_size: int) -> Iterator[Routing]:
+    """What each MoE layer decided, in the order of `model.moe_layers()`."""
+    encoded = model.encode(batch.feats, batch.feats_lens, chunk_size, languages=batch.languages)
+    yield from encoded.routings
+    lens = batch.tokens_lens
+    reverse = reverse_tokens(batch.tokens, lens)
+    for decoder, tokens in ((model.decoder, batch.tokens), (model.reverse_decoder, reverse)):
+        if decoder is not None:
+            tokens_in, _ = add_sos_eos(tokens, lens, model.sos_eos)
+            yield from decoder(tokens_in, lens + 1, encoded.enc, encoded.enc_lens).routings

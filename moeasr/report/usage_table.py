@@ -1,0 +1,127 @@
+"""Expert usage in words and numbers: for the terminal, as a page, and as plain values."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from moeasr.atomic import atomic_path
+from moeasr.moe.stats import LayerUsage, dead_experts, load_cv, load_entropy, load_max_share
+from moeasr.report.heat_map import draw_expert_usage
+
+COLUMNS = ("layer", "frames", "E", "K", "CV", "max x E", "dead", "entropy", "load %")
+
+LEGEND = """\
+- frames: valid encoder frames that the layer routed; in the decoders, tokens
+- E, K: experts of the layer, and experts per frame
+- CV: standard deviation of the load over its mean, from 0 (balanced) to sqrt(E - 1) (one expert)
+- max x E: largest share of any expert times E, from 1 to E
+- dead: experts with less than 1 / (4 E) of the load
+- entropy: of the load, over log E, from 0 (one expert) to 1 (balanced)
+- load %: share of the layer's assignments that each expert got"""
+
+
+def write_usage(
+    layers: Sequence[LayerUsage], facts: dict[str, Any], out_dir: str | Path, plot: bool
+) -> None:
+    """Write expert_usage.json, expert_usage.md and, if wanted, expert_usage.png, each whole.
+
+    Args:
+        layers: As measured.
+        facts: How: `checkpoint`, `set`, and whatever else made the numbers.
+        out_dir: Made if absent.
+        plot: Draw the picture, which needs matplotlib.
+    """
+    out_dir = Path(out_dir)
+    record = {**facts, **summarize(layers), "layers": [usage_record(layer) for layer in layers]}
+    with atomic_path(out_dir / "expert_usage.json") as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    picture = "expert_usage.png" if plot else None
+    if picture is not None:
+        model_name = "/".join(Path(facts["checkpoint"]).parts[-2:])
+        title = f"{model_name} on {facts['set']}\n{summary_line(layers)}"
+        with atomic_path(out_dir / picture) as temporary:
+            draw_expert_usage(layers, title, temporary)
+    with atomic_path(out_dir / "expert_usage.md") as temporary:
+        temporary.write_text(usage_page(layers, facts, picture), encoding="utf-8")
+
+
+def summarize(layers: Sequence[LayerUsage]) -> dict[str, Any]:
+    """Mean CV over layers, and the dead experts of all of them."""
+    return {
+        "mean_cv": sum(load_cv(layer.load) for layer in layers) / len(layers),
+        "num_dead_experts": sum(len(dead_experts(layer.load)) for layer in layers),
+        "num_experts": sum(layer.num_experts for layer in layers),
+        "num_layers": len(layers),
+    }
+
+
+def usage_record(layer: LayerUsage) -> dict[str, Any]:
+    """All that is known of a layer, in plain values."""
+    return {
+        "name": layer.name,
+        "num_frames": layer.num_frames,
+        "num_experts": layer.num_experts,
+        "experts_per_frame": layer.experts_per_frame,
+        "load": layer.load.tolist(),
+        "cv": load_cv(layer.load),
+        "max_share_times_num_experts": load_max_share(layer.load),
+        "dead_experts": dead_experts(layer.load),
+        "entropy": load_entropy(layer.load),
+    }
+
+
+def usage_lines(layers: Sequence[LayerUsage]) -> list[str]:
+    """A table for the terminal: a header, a line for each layer, a summary."""
+    rows = [COLUMNS, *map(_row, layers)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = []
+    for name, *numbers, load in rows:
+        cells = [number.rjust(width) for number, width in zip(numbers, widths[1:])]
+        lines.append("  ".join([name.ljust(widths[0]), *cells, load]))
+    return [*lines, summary_line(layers)]
+
+
+def usage_page(layers: Sequence[LayerUsage], facts: dict[str, Any], picture: str | None) -> str:
+    """The same as Markdown, with what the columns mean and how the numbers were made.
+
+    Args:
+        layers: As measured.
+        facts: How: checkpoint, data, command, ...
+        picture: File name of the heat map beside the page, or None.
+    """
+    rows = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 2), "---"], *map(_row, layers)]
+    blocks = ["# Expert usage", summary_line(layers)]
+    blocks.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+    if picture is not None:
+        blocks.append(f"![share of each expert times E, by layer]({picture})")
+    blocks += [LEGEND, "## How these numbers were made"]
+    blocks.append("\n".join(f"- {key}: {value}" for key, value in facts.items()))
+    return "\n\n".join(blocks) + "\n"
+
+
+def summary_line(layers: Sequence[LayerUsage]) -> str:
+    """The whole model in one line."""
+    total = summarize(layers)
+    return (
+        f"all {total['num_layers']} layers: mean CV {total['mean_cv']:.3f}, "
+        f"{total['num_dead_experts']} of {total['num_experts']} experts dead"
+    )
+
+
+def _row(layer: LayerUsage) -> list[str]:
+    """The cells of a layer, by `COLUMNS`."""
+    load = layer.load
+    percents = [100 * share / layer.num_experts for share in layer.relative_load]
+    return [
+        layer.name,
+        str(layer.num_frames),
+        str(layer.num_experts),
+        str(layer.experts_per_frame),
+        f"{load_cv(load):.3f}",
+        f"{load_max_share(load):.2f}",
+        str(len(dead_experts(load))),
+        f"{load_entropy(load):.3f}",
+        # two digits are enough, and with many experts the decimal is one of them
+        " ".join(f"{p:.0f}" if p >= 9.95 else f"{p:.1f}" for p in percents),
+    ]

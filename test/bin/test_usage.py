@@ -1,0 +1,267 @@
+"""moeasr usage: a tiny model, and features with transcripts."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from moeasr import checkpoint
+from moeasr.bin.usage import main
+from moeasr.config import dump_yaml, to_mapping
+from moeasr.data.archive import open_archive
+from moeasr.data.batch import Example, collate
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
+from moeasr.models.build import build_model
+from moeasr.models.config import (
+    DecoderConfig,
+    EmbeddingConfig,
+    EncoderConfig,
+    FeedForwardConfig,
+    ModelConfig,
+)
+from moeasr.moe.stats import LayerUsage
+from moeasr.report.expert_usage import measure_usage
+from moeasr.report.heat_map import draw_expert_usage
+from moeasr.report.usage_table import usage_lines
+
+UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
+FBANK = FbankConfig(num_mel_bins=20)
+UTTS = {"u1": (60, "ab"), "u2": (150, "a bcd"), "u3": (97, "dad"), "u4": (41, "c")}
+NAMES = [
+    "encoder.blocks.0.macaron_feed_forward",
+    "encoder.blocks.0.feed_forward",
+    "encoder.blocks.1.macaron_feed_forward",
+    "encoder.blocks.1.feed_forward",
+    "decoder.blocks.0.feed_forward",
+    "reverse_decoder.blocks.0.feed_forward",
+]
+
+
+def tiny_config(feed_forward_type="moe", decoder=None, embedding=None, languages=(), **encoder):
+    few = FeedForwardConfig(type=feed_forward_type, hidden_units=8, num_experts=4)
+    many = FeedForwardConfig(type=feed_forward_type, hidden_units=8, num_experts=5)
+    sizes = {"num_blocks": 2, "d_model": 16, "num_heads": 2}
+    feed_forwards = {"macaron_feed_forward": few, "feed_forward": few}
+    decoder = decoder or DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2)
+    return ModelConfig(
+        encoder=EncoderConfig(**{**sizes, **feed_forwards, **encoder}),
+        embedding=embedding,
+        languages=languages,
+        decoder=replace(decoder, feed_forward=many),
+        ctc_weight=0.3 if decoder.num_blocks else 1.0,
+        reverse_weight=0.3 if decoder.num_reverse_blocks else 0.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def save_model(tmp_path_factory):
+    def save(config):
+        torch.manual_seed(4)
+        model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
+        path = tmp_path_factory.mktemp("exp") / "averaged.pt"
+        content = {
+            "model": model.state_dict(),
+            "config": {"model": to_mapping(config)},
+            "tokenizer": {"type": "char", "non_lang_syms": [], "units": UNITS, "bpe_model": None},
+            "fbank": to_mapping(FBANK),
+            "info": {"commit": "abc", "seed": 5, "config_name": "tiny"},
+        }
+        checkpoint.save(path, content)
+        return path
+
+    return save
+
+
+@pytest.fixture(scope="module")
+def model_path(save_model):
+    return save_model(tiny_config())
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "test"
+    (path / "conf").mkdir(parents=True)
+    (path / "conf" / "fbank.yaml").write_text(dump_yaml(to_mapping(FBANK)))
+    (path / "text").write_text("".join(f"{utt} {text}\n" for utt, (_, text) in UTTS.items()))
+    generator = torch.Generator().manual_seed(1)
+    with open_archive(path / "feats.ark", path / "feats.scp") as archive:
+        for utt, (num_frames, _) in UTTS.items():
+            archive.write(utt, torch.randn(num_frames, 20, generator=generator))
+    return path
+
+
+def arguments(model_path, data_dir, *more):
+    return ["--checkpoint", str(model_path), "--data-dir", str(data_dir), *map(str, more)]
+
+
+def usage_of(model_path, data_dir, out_dir, *more):
+    main(arguments(model_path, data_dir, "--out-dir", out_dir, *more))
+    return json.loads((out_dir / "expert_usage.json").read_text())
+
+
+def test_loads_are_k_assignments_for_each_valid_frame(model_path, data_dir, tmp_path, capsys):
+    record = usage_of(model_path, data_dir, tmp_path)
+    num_frames = sum(((length - 1) // 2 - 1) // 2 for length, _ in UTTS.values())  # subsampled
+    num_tokens = sum(len(text) + 1 for _, text in UTTS.values())  # and <sos/eos>
+    assert [layer["name"] for layer in record["layers"]] == NAMES
+    for layer in record["layers"]:
+        is_decoder = "decoder" in layer["name"]
+        assert layer["num_frames"] == (num_tokens if is_decoder else num_frames)
+        assert layer["num_experts"] == len(layer["load"]) == (5 if is_decoder else 4)
+        assert layer["experts_per_frame"] == 2
+        assert sum(layer["load"]) == 2 * layer["num_frames"]
+    assert record["num_experts"] == 4 * 4 + 2 * 5
+    cvs = [layer["cv"] for layer in record["layers"]]
+    assert record["mean_cv"] == pytest.approx(sum(cvs) / 6)
+    assert record["num_dead_experts"] == sum(len(x["dead_experts"]) for x in record["layers"])
+    assert (record["set"], record["num_utts"], record["config"]) == ("test", 4, "tiny")
+    assert record["command"].startswith("python3 -m moeasr.bin.usage --checkpoint")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["layer", *NAMES, "all"]
+    assert lines[-1].startswith(f"all 6 layers: mean CV {record['mean_cv']:.3f}, ")
+    page = (tmp_path / "expert_usage.md").read_text()
+    assert lines[-1] in page and record["command"] in page
+    assert all(f"| {name} |" in page for name in NAMES)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "expert_usage.json",
+        "expert_usage.md",
+    ]
+
+
+def test_batches_do_not_matter(model_path, data_dir, tmp_path):
+    alone = usage_of(model_path, data_dir, tmp_path / "alone", "--batch-frames", 1)
+    together = usage_of(model_path, data_dir, tmp_path / "together", "--batch-frames", 10000)
+    assert alone["layers"] == together["layers"]
+
+
+def test_chunks_are_another_measurement(model_path, data_dir, tmp_path):
+    whole = usage_of(model_path, data_dir, tmp_path / "whole")
+    chunks = usage_of(model_path, data_dir, tmp_path / "chunks", "--chunk-size", 2)
+    assert chunks["chunk_size"] == 2
+    assert [x["num_frames"] for x in chunks["layers"]] == [x["num_frames"] for x in whole["layers"]]
+    assert [x["load"] for x in chunks["layers"]] != [x["load"] for x in whole["layers"]]
+
+
+def test_without_out_dir_it_only_prints(model_path, data_dir, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(arguments(model_path, data_dir))
+    assert len(capsys.readouterr().out.splitlines()) == 8
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_picture_opens(model_path, data_dir, tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    usage_of(model_path, data_dir, tmp_path, "--plot")
+    pixels = image.imread(tmp_path / "expert_usage.png")
+    height, width, _ = pixels.shape
+    assert height > 300 and width > 600
+    assert pixels.std() > 0.05  # something is on it
+    assert "(expert_usage.png)" in (tmp_path / "expert_usage.md").read_text()
+
+
+def test_colours_tell_starved_balanced_and_overloaded_apart(tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+
+    def colours(load):
+        """Red and blue pixels, the colour bar at the right edge left out."""
+        path = tmp_path / "map.png"
+        draw_expert_usage([LayerUsage("encoder.blocks.0.feed_forward", load, 1)], "title", path)
+        pixels = image.imread(path)[..., :3]
+        red, _, blue = pixels[:, : pixels.shape[1] * 3 // 4].transpose(2, 0, 1)
+        return (red - blue > 0.3).sum(), (blue - red > 0.3).sum()
+
+    assert colours(torch.tensor([10, 10, 10, 10])) == (0, 0)
+    red, blue = colours(torch.tensor([30, 1, 1, 8]))
+    assert red > 1000 and blue == pytest.approx(2 * red, rel=0.1)
+
+
+def test_without_matplotlib_one_sentence_before_any_work(
+    model_path, data_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InputError, match="pip install matplotlib"):
+        usage_of(model_path, data_dir, tmp_path / "out", "--plot")
+    assert not (tmp_path / "out").exists()
+
+
+def test_blocks_that_share_experts_are_measured_one_by_one(save_model, data_dir, tmp_path):
+    layers = usage_of(save_model(tiny_config(num_groups=1)), data_dir, tmp_path)["layers"]
+    assert [layer["name"] for layer in layers] == NAMES
+    assert layers[1]["load"] != layers[3]["load"]  # their routers are their own
+
+
+def test_an_embedding_network_is_no_layer(save_model, data_dir, tmp_path):
+    routed = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4, router="embedding")
+    small = EncoderConfig(num_blocks=1, d_model=8, num_heads=2)
+    config = tiny_config(embedding=EmbeddingConfig(encoder=small), feed_forward=routed)
+    layers = usage_of(save_model(config), data_dir, tmp_path)["layers"]
+    assert [layer["name"] for layer in layers] == NAMES
+
+
+def test_a_model_that_routes_by_language_is_told_it():
+    routed = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4, router="language")
+    model = build_model(tiny_config(languages=("de", "en"), feed_forward=routed), 20, len(UNITS))
+    example = Example("u", torch.randn(60, 20), torch.tensor([3, 4]), language=1)
+    assert [layer.name for layer in measure_usage(model.eval(), [collate([example])])] == NAMES
+
+
+def test_a_model_without_decoders_has_its_encoder_only(save_model, data_dir, tmp_path):
+    ctc_only = DecoderConfig(num_blocks=0, num_reverse_blocks=0, num_heads=2)
+    layers = usage_of(save_model(tiny_config(decoder=ctc_only)), data_dir, tmp_path)["layers"]
+    assert [layer["name"] for layer in layers] == NAMES[:4]
+
+
+def test_a_line_by_hand():
+    layer = LayerUsage("decoder.blocks.0.feed_forward", torch.tensor([50, 0, 46, 4]), 2)
+    header, line, summary = usage_lines([layer])
+    assert " ".join(header.split()) == "layer frames E K CV max x E dead entropy load %"
+    # squared deviations from 25: 625 + 625 + 441 + 441, so CV = sqrt(533) / 25;
+    # -(0.5 ln 0.5 + 0.46 ln 0.46 + 0.04 ln 0.04) / ln 4 = 0.6005
+    numbers = "50 4 2 0.923 2.00 2 0.601 50 0.0 46 4.0"
+    assert line.split() == ["decoder.blocks.0.feed_forward", *numbers.split()]
+    assert summary == "all 1 layers: mean CV 0.923, 2 of 4 experts dead"
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--plot"], "`--plot` needs `--out-dir`"),
+        (["--chunk-size", "0"], "`chunk_size`"),
+        (["--batch-frames", "0"], "`batch_frames`"),
+        (["--checkpoint", "nowhere.pt"], "nowhere.pt does not exist"),
+        (["--data-dir", "nowhere"], "nowhere: no such directory"),
+    ],
+)
+def test_bad_arguments(model_path, data_dir, more, sentence):
+    with pytest.raises(InputError, match=sentence):
+        main(arguments(model_path, data_dir, *more))
+
+
+def test_features_of_other_settings_are_refused(model_path, data_dir, tmp_path):
+    for name in ("feats.scp", "text"):
+        (tmp_path / name).write_text((data_dir / name).read_text())
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "fbank.yaml").write_text("num_mel_bins: 80\n")
+    with pytest.raises(InputError, match=r"fbank\.yaml: `num_mel_bins` is 80.*20"):
+        main(arguments(model_path, tmp_path))
+
+
+def test_a_model_without_chunks_refuses_them(save_model, data_dir, tmp_path):
+    path = save_model(tiny_config(causal_conv=False, dynamic_chunk=False))
+    with pytest.raises(InputError, match="causal_conv"):
+        usage_of(path, data_dir, tmp_path / "out", "--chunk-size", 4)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dense_model_is_one_sentence_and_exit_1(save_model, data_dir):
+    path = save_model(tiny_config("dense"))
+    command = [sys.executable, "-m", "moeasr.bin.usage", *arguments(path, data_dir)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [f"usage.py: {path} has no experts"]
