@@ -88,9 +88,13 @@ class Distillation:
         ctc = posterior_divergence(
             student.ctc.project(encoded.enc), teacher_logits, valid_mask, self._config.temperature
         )
-        encoder = state_distance(encoded.enc, teacher_enc, valid_mask)
-        loss = output.loss + self._config.ctc_weight * ctc + self._config.encoder_weight * encoder
-        extra = {"loss": loss, "loss_distill_ctc": ctc, "loss_distill_encoder": encoder}
+        loss = output.loss + self._config.ctc_weight * ctc
+        extra = {"loss_distill_ctc": ctc}
+        if self._config.encoder_weight > 0:  # else their widths may differ
+            encoder = state_distance(encoded.enc, teacher_enc, valid_mask)
+            loss = loss + self._config.encoder_weight * encoder
+            extra["loss_distill_encoder"] = encoder
+        extra["loss"] = loss
         stats = {**output.stats, **{name: value.detach() for name, value in extra.items()}}
         return output._replace(loss=loss, stats=stats)
 

@@ -92,12 +92,15 @@ def average_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
         for name, tensor in content["model"].items():
             if tensor.is_floating_point():
                 sums[name] = tensor.double() + sums.get(name, 0.0)
+    # Blocks that share weights name one tensor several times: it stays one in the average's file.
+    averaged: dict[tuple[int, torch.Size, tuple[int, ...]], Tensor] = {}
     for name, tensor in newest["model"].items():
         if tensor.is_floating_point():
             mean = sums[name] / len(paths)
             if not torch.isfinite(mean).all():
                 raise InputError(f"weights {name} of epochs {epochs} are not all finite")
-            newest["model"][name] = mean.to(tensor.dtype)
+            identity = (tensor.data_ptr(), tensor.shape, tensor.stride())
+            newest["model"][name] = averaged.setdefault(identity, mean.to(tensor.dtype))
     newest.pop("trainer", None)
     newest["info"] = {**newest["info"], "averaged_epochs": epochs}
     return newest

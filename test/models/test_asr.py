@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from systems import BATCH, SYSTEMS, make_system, pieces
 
 from moeasr.errors import InputError
 from moeasr.models.asr import add_sos_eos, reverse_tokens
@@ -15,12 +16,6 @@ from moeasr.models.config import (
 )
 
 MOE = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, experts_per_frame=2)
-BATCH = (
-    torch.randn(2, 70, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(3)),
-    torch.tensor([70, 50]),
-    torch.tensor([[3, 4, 4, 5], [6, 7, 0, 0]]),
-    torch.tensor([4, 2]),
-)
 
 
 def make_model(**settings):
@@ -46,19 +41,9 @@ def make_model(**settings):
     return build_model(config, num_mel_bins=20, vocab_size=9).double()
 
 
-def pieces(batch):
-    feats, feats_lens, tokens, tokens_lens = batch
-    for b in range(len(feats)):
-        yield (
-            feats[b : b + 1, : feats_lens[b]],
-            feats_lens[b : b + 1],
-            tokens[b : b + 1, : tokens_lens[b]],
-            tokens_lens[b : b + 1],
-        )
-
-
-def test_the_loss_of_a_batch_is_the_sum_over_its_utterances():
-    model = make_model().eval()
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_loss_of_a_batch_is_the_sum_over_its_utterances(system):
+    model = make_system(system).eval()
     whole = model(*BATCH)
     alone = [model(*piece) for piece in pieces(BATCH)]
     torch.testing.assert_close(whole.loss, sum(o.loss for o in alone), rtol=0, atol=1e-9)
@@ -109,12 +94,59 @@ def test_tokens_may_be_padded_with_anything():
     assert torch.equal(model(*BATCH).loss, model(feats, feats_lens, spoilt, tokens_lens).loss)
 
 
-def test_every_parameter_gets_a_gradient():
-    model = make_model()
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_parameter_gets_a_gradient(system):
+    model = make_system(system)
     model(*BATCH).loss.backward()
     without = [name for name, p in model.named_parameters() if p.grad is None]
     assert not without
-    assert all(p.grad.any() for n, p in model.named_parameters() if "router" in n)
+    routers = [(n, p) for n, p in model.named_parameters() if "router" in n]
+    assert all(p.grad.any() for _, p in routers)
+    assert bool(routers) == (system not in ("dense", "random", "hash"))
+
+
+def test_only_its_own_loss_trains_the_embedding_network():
+    model = make_system("speechmoe")
+    encoded = model.encode(*BATCH[:2])
+    grads = torch.autograd.grad(
+        encoded.enc.sum(), list(model.embedding.parameters()), allow_unused=True
+    )
+    assert all(grad is None for grad in grads)
+    stats = model(*BATCH).stats
+    attention = 0.7 * stats["loss_att"] + 0.3 * stats["loss_att_reverse"]
+    expected = 0.3 * stats["loss_ctc"] + 0.7 * attention + 0.01 * stats["loss_embedding"]
+    torch.testing.assert_close(stats["loss"], expected, rtol=0, atol=1e-10)
+
+
+def test_the_embeddings_of_a_frame_decide_over_its_expert():
+    model = make_system("speechmoe").eval()
+    before = model.encode(*BATCH[:2]).routings[0].logits
+    with torch.no_grad():
+        model.embedding.encoder.blocks[-1].final_norm.bias += 5.0
+    assert (model.encode(*BATCH[:2]).routings[0].logits - before).abs().min() > 1e-3
+
+
+def test_a_model_of_ctc_alone_has_no_attention_loss():
+    model = make_system("speechmoe_transformer").eval()
+    assert model.decoder is None and model.reverse_decoder is None
+    assert not {"loss_att", "acc"} & model(*BATCH).stats.keys()
+
+
+def test_routers_balanced_by_bias_move_against_their_layers_load():
+    model = make_system("balanced")
+    loads = model(*BATCH).expert_loads
+    model.balance_routers(loads)
+    for (_, layer), load in zip(model.moe_layers(), loads.values(), strict=True):
+        expected = 1e-3 * torch.sign(load.mean() - load).double()
+        torch.testing.assert_close(layer.router.bias, expected, rtol=0, atol=1e-9)
+    assert model.has_balanced_routers and not make_system("u2pp_moe").has_balanced_routers
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_moe_layers_are_named_in_the_order_of_their_routings(system):
+    model = make_system(system).eval()
+    names = [name for name, _ in model.moe_layers()]
+    assert len(names) == len(set(names)) == len(model(*BATCH).expert_loads)
 
 
 def test_a_model_without_a_reverse_decoder_trains():

@@ -14,6 +14,11 @@ DENSE = FeedForwardConfig(hidden_units=24)
 MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, experts_per_frame=2)
 
 
+def moe_by(router):
+    """The `feed_forward:` section of experts under this router."""
+    return {"type": "moe", "router": router}
+
+
 def config_of(ff):
     return ModelConfig(
         encoder=EncoderConfig(
@@ -77,6 +82,44 @@ def test_what_cannot_work_is_refused_with_the_reason(changes, message):
         ({"encoder": {"causal_conv": False, "dynamic_chunk": False, "conv_kernel_size": 8}}, "odd"),
         ({"encoder": {"d_model": 30}}, "multiple of the number of heads"),
         ({"encoder": {"dropout": 1.5}}, "between 0 and 1"),
+        ({"encoder": {"feed_forward": {"capacity_factor": 1.25}}}, "can neither stream nor repeat"),
+        ({"encoder": {"feed_forward": moe_by("embedding")}}, "needs an `embedding` section"),
+        ({"embedding": {}}, "no feed-forward of the encoder has `router: embedding`"),
+        (
+            {
+                "encoder": {"feed_forward": moe_by("embedding")},
+                "embedding": {"encoder": {"causal_conv": False, "dynamic_chunk": False}},
+            },
+            "through its embeddings the encoder would see future frames",
+        ),
+        (
+            {"embedding": {"encoder": {"feed_forward": moe_by("top_k")}}},
+            "must be `type: dense`",
+        ),
+        ({"encoder": {"feed_forward": moe_by("language")}}, "needs `languages`"),
+        (
+            {"encoder": {"feed_forward": moe_by("language")}, "languages": ["en"]},
+            "two or more",
+        ),
+        ({"languages": ["en", "zh"]}, "no feed-forward of the encoder has `router: language`"),
+        (
+            {"encoder": {"feed_forward": moe_by("language")}, "languages": ["en", "en"]},
+            "names one twice",
+        ),
+        ({"decoder": {"feed_forward": moe_by("embedding")}}, "a decoder sees tokens"),
+        ({"decoder": {"feed_forward": moe_by("language")}}, "a decoder sees tokens"),
+        (
+            {
+                "encoder": {"feed_forward": moe_by("random")},
+                "routing_losses": {"switch_balance": 0.01},
+            },
+            "has nothing to train",
+        ),
+        (
+            {"decoder": {"num_blocks": 0, "num_reverse_blocks": 0}, "reverse_weight": 0.0},
+            "`ctc_weight` must be 1",
+        ),
+        ({"decoder": {"num_blocks": 0}}, "`num_reverse_blocks` must be 0"),
         ({"decoder": {"num_reverse_blocks": 0}}, "reverse_weight"),
         ({"encoder": {"feed_forward": {"hiden_units": 5}}}, "feed_forward.hidden_units"),
         (

@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from moeasr.errors import InputError
-from moeasr.moe.routers import TopKRouter
+from moeasr.moe.routers import (
+    EmbeddingRouter,
+    LanguageRouter,
+    NoisyTopKRouter,
+    TopKRouter,
+    select_top_k,
+)
 
 
 @pytest.fixture
@@ -76,3 +82,69 @@ def test_fresh_routers_do_not_collapse_onto_few_experts():
     ids = TopKRouter(64, 8, 2, "selected")(torch.randn(4000, 64)).expert_ids
     share = torch.bincount(ids.flatten(), minlength=8) / ids.numel()
     assert share.min() > 0.5 / 8 and share.max() < 2 / 8
+
+
+def test_speechmoes_router_scores_the_embedding_joined_to_the_frame(x):
+    router = EmbeddingRouter(6, 3, 5, 1, "full").double()
+    context = torch.randn(20, 3, dtype=torch.float64)
+    routing = router(x, context)
+    for n in range(20):
+        logits = router.weight[:, :3] @ context[n] + router.weight[:, 3:] @ x[n]
+        torch.testing.assert_close(routing.logits[n], logits, rtol=0, atol=1e-12)
+        best = int(logits.argmax())
+        assert routing.expert_ids[n].tolist() == [best]
+        weight = logits.softmax(dim=0)[best]
+        torch.testing.assert_close(routing.expert_weights[n, 0], weight, rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="embedding network"):
+        router(x)
+
+
+def test_noise_has_the_learned_scale_in_training_and_none_in_evaluation(x):
+    router = NoisyTopKRouter(6, 5, 2, "selected").double()
+    clean = select_top_k(x @ router.weight.T, 2, "selected")
+    assert torch.equal(router.eval()(x).logits, clean.logits)
+    with torch.no_grad():
+        router.noise_weight.copy_(torch.randn(5, 6))
+    wide = x[:1].expand(20000, 6)
+    noise = router.train()(wide).logits - wide @ router.weight.T
+    expected = torch.nn.functional.softplus(router.noise_weight @ x[0])
+    torch.testing.assert_close(noise.std(dim=0), expected, rtol=0.05, atol=0)
+    torch.testing.assert_close(
+        noise.mean(dim=0) / expected, torch.zeros(5).double(), rtol=0, atol=0.05
+    )
+
+
+def test_noise_learns_its_scale(x):
+    router = NoisyTopKRouter(6, 5, 2, "selected").double()
+    router(x).expert_weights[:, 0].sum().backward()
+    assert router.noise_weight.grad.abs().sum() > 0
+
+
+def test_a_frame_meets_only_the_experts_of_its_language(x):
+    router = LanguageRouter(6, 2, 6, 2, "full").double()
+    language = torch.tensor([0, 1] * 10)
+    context = torch.nn.functional.one_hot(language, 2).double()
+    routing = router(x, context)
+    assert torch.equal(routing.expert_ids // 3, language[:, None].expand(20, 2))
+    for n in range(20):
+        own = slice(3 * language[n], 3 * language[n] + 3)
+        weights, ids = (router.weight[own] @ x[n]).softmax(dim=0).topk(2)
+        assert torch.equal(routing.expert_ids[n], ids + 3 * language[n])
+        torch.testing.assert_close(routing.expert_weights[n], weights, rtol=0, atol=1e-12)
+    routing.probs.square().sum().backward()
+    assert torch.isfinite(router.weight.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("languages", "experts", "k", "weights", "reason"),
+    [
+        (3, 8, 1, "full", "multiple of the 3 languages"),
+        (4, 8, 3, "full", r"between 1 and num_experts \(2\)"),
+        (2, 4, 1, "selected", "zero gradient"),
+    ],
+)
+def test_languages_that_do_not_share_out_the_experts_are_refused(
+    languages, experts, k, weights, reason
+):
+    with pytest.raises(InputError, match=reason):
+        LanguageRouter(6, languages, experts, k, weights)

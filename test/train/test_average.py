@@ -139,3 +139,14 @@ def test_a_checkpoint_cut_in_half_is_named(exp_dir):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(InputError, match=r"epoch_2\.pt"):
         list_epochs(exp_dir)
+
+
+def test_what_is_one_tensor_under_two_names_stays_one(tmp_path):
+    for epoch, value in ((1, 2.0), (2, 4.0)):
+        shared = torch.full((1000,), value)
+        model = {"one": shared, "other": shared, "own": shared.clone()}
+        checkpoint.save(tmp_path / f"epoch_{epoch}.pt", content(epoch, 1.0, [0.0], model=model))
+    model = average_checkpoints([tmp_path / "epoch_1.pt", tmp_path / "epoch_2.pt"])["model"]
+    assert model["one"] is model["other"] and model["own"] is not model["one"]
+    assert torch.equal(model["one"], torch.full((1000,), 3.0))
+    assert torch.equal(model["own"], model["one"])

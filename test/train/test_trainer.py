@@ -1,5 +1,6 @@
 """The training loop: exact resume, bad batches, signals, several processes."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -55,6 +56,7 @@ class ToySource:
 
 def make_model(dropout=0.1):
     ff = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4)
+    balanced = dataclasses.replace(ff, router="balanced")  # has a state that is no parameter
     config = ModelConfig(
         encoder=EncoderConfig(
             num_blocks=1,
@@ -64,7 +66,7 @@ def make_model(dropout=0.1):
             attention_dropout=dropout,
             dynamic_chunk=dropout > 0,
             feed_forward=ff,
-            macaron_feed_forward=ff,
+            macaron_feed_forward=balanced,
         ),
         decoder=DecoderConfig(
             num_blocks=1, num_reverse_blocks=1, num_heads=2, dropout=dropout, feed_forward=ff
@@ -96,6 +98,7 @@ def make_trainer(exp_dir, source=None, model=None, dev=None, **settings):
         exp_dir=exp_dir,
         metadata={"config": {}},
         device=torch.device("cpu"),
+        after_step=getattr(model, "balance_routers", None),
     )
 
 
@@ -231,6 +234,20 @@ def test_accumulated_micro_batches_are_one_big_batch(tmp_path):
     make_trainer(tmp_path / "b", model=big)._run_step([ToyBatch(*parts, "both")])
     for (name, one), other in zip(model.named_parameters(), big.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-5, msg=name)
+
+
+def test_routers_are_balanced_after_each_step_by_all_its_micro_batches(tmp_path):
+    seen = []
+    trainer = make_trainer(tmp_path, accum_steps=2)
+    trainer._after_step = seen.append
+    batches = list(ToySource().stream(1, 0))[:2]
+    trainer._run_step(batches)
+    torch.manual_seed(0)
+    frames = 2 * 2 * (9 + 8)  # K experts for each encoder frame of both batches
+    assert len(seen) == 1 and float(seen[0]["00"].sum()) == frames
+    spoilt = [batch._replace(feats=batch.feats * float("nan")) for batch in batches]
+    trainer._run_step(spoilt)
+    assert len(seen) == 1  # no step, no balancing
 
 
 WORKER = """

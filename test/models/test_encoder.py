@@ -2,30 +2,13 @@
 
 import pytest
 import torch
-
-from moeasr.models.build import build_model
-from moeasr.models.config import EncoderConfig, FeedForwardConfig, ModelConfig
+from systems import SYSTEMS, make_system
 
 TOLERANCE = {"rtol": 0, "atol": 1e-9}
-KINDS = {
-    "dense": FeedForwardConfig(hidden_units=24),
-    "moe": FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, experts_per_frame=2),
-}
 
 
-def make_encoder(kind, **settings):
-    ff = KINDS[kind]
-    config = EncoderConfig(
-        num_blocks=2,
-        d_model=16,
-        num_heads=2,
-        conv_kernel_size=5,
-        feed_forward=ff,
-        macaron_feed_forward=ff,
-        **settings,
-    )
-    model = build_model(ModelConfig(encoder=config), num_mel_bins=20, vocab_size=7)
-    return model.double().eval()
+def make_encoder(kind):
+    return make_system(kind).eval()
 
 
 @pytest.fixture
@@ -36,7 +19,7 @@ def feats():
 LENS = torch.tensor([60, 41, 23])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SYSTEMS)
 @pytest.mark.parametrize("chunk_size", [-1, 4])
 def test_an_utterance_is_encoded_the_same_alone_and_in_any_batch(kind, chunk_size, feats):
     model = make_encoder(kind)
@@ -54,7 +37,7 @@ def test_an_utterance_is_encoded_the_same_alone_and_in_any_batch(kind, chunk_siz
 
 
 def test_expert_counts_of_a_batch_are_the_sum_of_its_utterances(feats):
-    model = make_encoder("moe")
+    model = make_encoder("u2pp_moe")
     whole = model.encode(feats, LENS).routings
     assert len(whole) == 4  # two feed-forwards in each of two blocks
     alone = [
@@ -66,7 +49,7 @@ def test_expert_counts_of_a_batch_are_the_sum_of_its_utterances(feats):
         assert torch.equal(routing.expert_ids, together)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SYSTEMS)
 def test_a_chunk_as_long_as_the_utterance_equals_full_context(kind, feats):
     model = make_encoder(kind)
     full = model.encode(feats, torch.tensor([60] * 3)).enc
@@ -74,7 +57,7 @@ def test_a_chunk_as_long_as_the_utterance_equals_full_context(kind, feats):
     torch.testing.assert_close(full, chunked, **TOLERANCE)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SYSTEMS)
 @pytest.mark.parametrize("chunk_size", [1, 3, 5])
 def test_no_frame_of_a_later_chunk_is_seen(kind, chunk_size, feats):
     model = make_encoder(kind)

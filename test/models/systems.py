@@ -1,0 +1,97 @@
+"""Small models of every kind there is: what must hold of one must hold of all."""
+
+import torch
+
+from moeasr.models.build import build_model
+from moeasr.models.config import (
+    DecoderConfig,
+    EmbeddingConfig,
+    EncoderConfig,
+    FeedForwardConfig,
+    ModelConfig,
+)
+
+NUM_MEL_BINS = 20
+BATCH = (
+    torch.randn(2, 70, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(3)),
+    torch.tensor([70, 50]),
+    torch.tensor([[3, 4, 4, 5], [6, 7, 0, 0]]),
+    torch.tensor([4, 2]),
+)
+
+
+DENSE = FeedForwardConfig(hidden_units=24)
+
+
+def moe(**settings):
+    settings = {"num_experts": 4, "experts_per_frame": 2, "hidden_units": 16, **settings}
+    return FeedForwardConfig(type="moe", **settings)
+
+
+def encoder(feed_forward=DENSE, macaron=None, **settings):
+    settings = {"num_blocks": 2, "d_model": 16, "conv_kernel_size": 5, **settings}
+    return EncoderConfig(
+        num_heads=2,
+        dropout=0.0,
+        attention_dropout=0.0,
+        feed_forward=feed_forward,
+        macaron_feed_forward=macaron or feed_forward,
+        **settings,
+    )
+
+
+TOP_1 = moe(experts_per_frame=1, expert_weights="full", router="embedding")
+MEMORY = {"type": "transformer", "memory_kernel_size": 3, "attention_every": 2}
+CTC_ONLY = {
+    "decoder": DecoderConfig(num_blocks=0, num_reverse_blocks=0),
+    "ctc_weight": 1.0,
+    "reverse_weight": 0.0,
+}
+SYSTEMS = {
+    "dense": {"encoder": encoder()},
+    "u2pp_moe": {"encoder": encoder(moe())},
+    "speechmoe": {
+        "encoder": encoder(TOP_1, DENSE),
+        "embedding": EmbeddingConfig(encoder=encoder(d_model=8, num_blocks=1)),
+    },
+    "speechmoe_transformer": {
+        "encoder": encoder(TOP_1, **MEMORY),
+        "embedding": EmbeddingConfig(encoder=encoder(d_model=8, **MEMORY)),
+        **CTC_ONLY,
+    },
+    "transformer": {"encoder": encoder(moe(), type="transformer")},
+    "shared_consecutive": {
+        "encoder": encoder(moe(expert_weights="full"), DENSE, num_blocks=4, num_groups=2)
+    },
+    "shared_interleaved": {
+        "encoder": encoder(moe(), num_blocks=4, num_groups=2, group_layout="interleaved")
+    },
+    "omni": {"encoder": encoder(moe(router="omni"))},
+    "noisy_top_k": {"encoder": encoder(moe(router="noisy_top_k"))},
+    "balanced": {"encoder": encoder(moe(router="balanced"))},
+    "random": {"encoder": encoder(moe(router="random"))},
+    "hash": {"encoder": encoder(moe(router="hash"))},
+}
+
+
+def make_system(name, vocab_size=9, **settings):
+    """A model in float64 and in training mode, its dropout 0."""
+    settings = {**SYSTEMS[name], **settings}
+    feed_forward = moe() if name in ("u2pp_moe", "omni") else DENSE
+    decoder = DecoderConfig(
+        num_blocks=1, num_reverse_blocks=1, num_heads=2, dropout=0.0, feed_forward=feed_forward
+    )
+    config = ModelConfig(**{"decoder": decoder, **settings})
+    return build_model(config, NUM_MEL_BINS, vocab_size).double()
+
+
+def pieces(batch):
+    """Each utterance of a batch as a batch of its own, without padding."""
+    feats, feats_lens, tokens, tokens_lens = batch
+    for b in range(len(feats)):
+        yield (
+            feats[b : b + 1, : feats_lens[b]],
+            feats_lens[b : b + 1],
+            tokens[b : b + 1, : tokens_lens[b]],
+            tokens_lens[b : b + 1],
+        )

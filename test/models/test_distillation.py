@@ -1,0 +1,141 @@
+"""Distillation."""
+
+import dataclasses
+
+import pytest
+import torch
+from systems import BATCH, encoder, make_system, pieces
+
+from moeasr.errors import InputError
+from moeasr.models.distillation import (
+    Distillation,
+    DistillationConfig,
+    posterior_divergence,
+    state_distance,
+)
+
+CONFIG = DistillationConfig(teacher="teacher.pt", ctc_weight=0.5, encoder_weight=0.2)
+
+
+def make_pair(student="shared_consecutive", full_context=True, **settings):
+    model = make_system(student, **settings)
+    if full_context:  # chunk sizes are drawn in training: leave them out of comparisons
+        config = dataclasses.replace(model.config.encoder, dynamic_chunk=False)
+        model.config = dataclasses.replace(model.config, encoder=config)
+    return model, make_system("dense")
+
+
+def test_divergence_is_the_kullback_leibler_sum_of_valid_frames():
+    logits, teacher = torch.randn(2, 2, 3, 5, dtype=torch.float64)
+    valid = torch.tensor([[True, True, False], [True, False, False]])
+    expected = 0.0
+    for b, t in valid.nonzero():
+        p = (teacher[b, t] / 2.0).softmax(-1)
+        q = (logits[b, t] / 2.0).softmax(-1)
+        expected += 4.0 * float((p * (p.log() - q.log())).sum())
+    got = posterior_divergence(logits, teacher, valid, 2.0)
+    assert float(got) == pytest.approx(expected, abs=1e-12)
+    assert float(posterior_divergence(teacher, teacher, valid, 1.0)) == pytest.approx(0, abs=1e-12)
+
+
+def test_state_distance_is_a_mean_over_dimensions_and_a_sum_over_valid_frames():
+    enc, teacher = torch.zeros(1, 3, 4), torch.full((1, 3, 4), 2.0)
+    valid = torch.tensor([[True, True, False]])
+    assert float(state_distance(enc, teacher, valid)) == 8.0
+
+
+def test_the_loss_adds_both_distances_to_the_students_own():
+    student, teacher = make_pair()
+    output = Distillation(student, teacher, CONFIG).loss(*BATCH)
+    own = student(*BATCH)
+    extra = 0.5 * output.stats["loss_distill_ctc"] + 0.2 * output.stats["loss_distill_encoder"]
+    assert float(extra) > 0
+    torch.testing.assert_close(output.loss, own.loss + extra, rtol=0, atol=1e-9)
+
+
+def test_the_loss_of_a_batch_is_the_sum_over_its_utterances():
+    student, teacher = make_pair()
+    loss_of = Distillation(student, teacher, CONFIG).loss
+    alone = sum(loss_of(*piece).loss for piece in pieces(BATCH))
+    torch.testing.assert_close(loss_of(*BATCH).loss, alone, rtol=0, atol=1e-9)
+
+
+def test_a_student_that_is_its_teacher_has_nothing_to_learn():
+    model, _ = make_pair("dense")
+    output = Distillation(model, make_system("dense").requires_grad_(False), CONFIG)
+    output._teacher.load_state_dict(model.state_dict())
+    stats = output.loss(*BATCH).stats
+    assert float(stats["loss_distill_ctc"]) == pytest.approx(0, abs=1e-9)
+    assert float(stats["loss_distill_encoder"]) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_teacher_hears_the_students_chunks():
+    """Same chunk size for both, or equal models would differ."""
+    model, _ = make_pair("dense", full_context=False)
+    distillation = Distillation(model, make_system("dense"), CONFIG)
+    distillation._teacher.load_state_dict(model.state_dict())
+    drawn = set()
+    draw = model.draw_chunk_size
+    model.draw_chunk_size = lambda n: drawn.add(size := draw(n)) or size
+    for _ in range(8):
+        stats = distillation.loss(*BATCH).stats
+        assert float(stats["loss_distill_encoder"]) == pytest.approx(0, abs=1e-9)
+    assert len(drawn) > 1
+
+
+def test_the_teacher_stays_as_it_is():
+    student, teacher = make_pair()
+    distillation = Distillation(student, teacher, CONFIG)
+    before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
+    distillation.loss(*BATCH).loss.backward()
+    assert not teacher.training and all(p.grad is None for p in teacher.parameters())
+    assert all(torch.equal(before[n], t) for n, t in teacher.state_dict().items())
+    assert all(p.grad is not None for p in student.parameters())
+
+
+def test_development_loss_is_of_the_transcripts_alone():
+    student, teacher = make_pair()
+    student.eval()
+    output = Distillation(student, teacher, CONFIG).loss(*BATCH)
+    assert torch.equal(output.loss, student(*BATCH).loss)
+    assert "loss_distill_ctc" not in output.stats
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "reason"),
+    [
+        ({"vocab_size": 11}, {}, "it has 11 units, this model 9"),
+        ({"encoder": encoder(d_model=24)}, {}, "width 24, this model's 16"),
+        (
+            {"encoder": encoder(causal_conv=False, dynamic_chunk=False)},
+            {},
+            "convolutions see the future",
+        ),
+    ],
+)
+def test_a_teacher_that_cannot_teach_is_refused(teacher, student, reason):
+    model, other = make_system("dense", **student), make_system("dense", **teacher)
+    with pytest.raises(InputError, match=f"teacher.pt cannot teach this model: .*{reason}"):
+        Distillation(model, other, CONFIG)
+
+
+def test_another_subsampling_is_refused():
+    model, teacher = make_system("dense"), make_system("dense")
+    teacher.subsampling_rate = 6
+    with pytest.raises(InputError, match="one frame of 6, this model of 4"):
+        Distillation(model, teacher, CONFIG)
+
+
+def test_a_wider_teacher_may_teach_its_posteriors():
+    wide = make_system("dense", encoder=encoder(d_model=24))
+    config = dataclasses.replace(CONFIG, encoder_weight=0.0)
+    loss = Distillation(make_system("dense"), wide, config).loss(*BATCH).loss
+    assert torch.isfinite(loss)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ctc_weight": -1.0}, {"encoder_weight": -1.0}, {"temperature": 0.0}]
+)
+def test_weights_outside_their_range_are_refused(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        DistillationConfig(**wrong)

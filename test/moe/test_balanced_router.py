@@ -1,0 +1,62 @@
+"""Balance by bias instead of a loss (arXiv 2408.15664)."""
+
+import pytest
+import torch
+
+from moeasr.errors import InputError
+from moeasr.moe.balanced_router import BIAS_STEP, BalancedRouter
+from moeasr.moe.stats import expert_load
+
+
+@pytest.fixture
+def x():
+    return torch.randn(200, 6, dtype=torch.float64)
+
+
+def test_the_bias_chooses_and_the_scores_alone_weigh(x):
+    router = BalancedRouter(6, 5, 2, "selected").double()
+    router.bias.copy_(torch.randn(5))
+    routing = router(x)
+    scores = (x @ router.weight.T).sigmoid()
+    for n in range(len(x)):
+        chosen = sorted(range(5), key=lambda e: -float(scores[n, e] + router.bias[e]))[:2]
+        assert routing.expert_ids[n].tolist() == chosen
+        expected = scores[n, chosen] / scores[n, chosen].sum()
+        torch.testing.assert_close(routing.expert_weights[n], expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(routing.probs.sum(dim=1), torch.ones(200).double())
+
+
+def test_full_weights_are_the_scores(x):
+    router = BalancedRouter(6, 5, 1, "full").double()
+    routing = router(x)
+    expected = (x @ router.weight.T).sigmoid().gather(1, routing.expert_ids)
+    torch.testing.assert_close(routing.expert_weights, expected, rtol=0, atol=1e-12)
+    routing.expert_weights.sum().backward()
+    assert router.weight.grad.abs().sum() > 0 and router.bias.grad is None
+
+
+def test_update_raises_the_idle_and_lowers_the_busy():
+    router = BalancedRouter(6, 4, 2, "selected")
+    router.update(torch.tensor([10.0, 0.0, 5.0, 5.0], dtype=torch.float64))
+    assert torch.equal(router.bias, torch.tensor([-BIAS_STEP, BIAS_STEP, 0.0, 0.0]))
+
+
+def test_updates_bring_a_skewed_load_into_balance(x):
+    router = BalancedRouter(6, 4, 1, "full").double()
+    x = x + 1.0  # a common direction: one expert is everyone's favourite
+    before = expert_load(router(x)).max()
+    for _ in range(1500):
+        router.update(expert_load(router(x)))
+    after = expert_load(router(x))
+    assert before > 90 and after.max() <= 60 and after.min() >= 40
+
+
+def test_the_bias_is_stored_but_not_trained():
+    router = BalancedRouter(6, 4, 2, "selected")
+    assert "bias" in router.state_dict()
+    assert [name for name, _ in router.named_parameters()] == ["weight"]
+
+
+def test_one_expert_with_weights_over_itself_is_refused():
+    with pytest.raises(InputError, match="zero gradient"):
+        BalancedRouter(6, 4, 1, "selected")
