@@ -78,7 +78,7 @@ def add_noise(
 def average_experts(experts: FeedForwardWeights, load: Tensor) -> FeedForwardWeights:
     """The mean of the experts' weights, each expert counting by its share of the load.
 
-    Summed in float64: of equal experts the average is that expert, bit for bit.
+    Summed in float64: of equal float32 experts the average is that expert, bit for bit.
 
     Args:
         experts: Stacked.

@@ -1,0 +1,97 @@
+"""Turn a model with experts into a dense one: each bank of experts into one feed-forward.
+
+  usage_average   mean of the experts' weights, each by its share of the frames
+  most_used       the expert that got most frames
+
+Frames are counted over a data directory, layer by layer, the decoders given the transcripts. Where
+experts' weights do not sum to 1 (`expert_weights: full`) the output is scaled by their mean sum.
+How far the model's outputs moved is printed: for experts trained from scratch, far.
+"""
+
+import argparse
+import shlex
+import sys
+
+from moeasr.bin import run
+from moeasr.errors import InputError
+
+EPILOG = """example:
+  python -m moeasr.bin.densify --checkpoint exp/u2pp_moe/averaged.pt --data-dir data/dev \\
+      --method usage_average --out exp/u2pp_moe/dense.pt"""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, metavar="FILE", help="the model with experts")
+    add("--out", required=True, metavar="FILE", help="checkpoint to write")
+    add(
+        "--method",
+        choices=("usage_average", "most_used"),
+        default="usage_average",
+        help="see above (%(default)s)",
+    )
+    add("--data-dir", required=True, metavar="DIR", help="with feats.scp and text; say, of dev")
+    add("--num-utts", type=int, default=8, help="its longest, to compare outputs on (%(default)s)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run it."""
+    args = get_parser().parse_args(argv)
+    from itertools import chain, islice
+
+    from moeasr import checkpoint
+    from moeasr.config import to_mapping
+    from moeasr.decode.recognizer import Recognizer
+    from moeasr.experiment import describe_commit
+    from moeasr.logs import setup_logging
+    from moeasr.models.build import build_model
+    from moeasr.models.compare import measure_change
+    from moeasr.models.densify import dense_config, densify_into, measure_bank_usage
+    from moeasr.report.output_change import change_lines, speech_inputs
+
+    setup_logging()
+    if args.num_utts < 1:
+        raise InputError(f"`--num-utts` must be at least 1, but is {args.num_utts}")
+    trained = Recognizer.from_checkpoint(args.checkpoint)
+    if not trained.model.moe_layers():
+        raise InputError(f"{args.checkpoint} has no experts: there is nothing to densify")
+    utterances = speech_inputs(args.data_dir, trained)
+    inputs = list(islice(utterances, args.num_utts))
+    usage = measure_bank_usage(trained.model, chain(inputs, utterances))
+    config = dense_config(trained.model.config)
+    dense = build_model(config, trained.fbank.num_mel_bins, trained.tokenizer.vocab_size)
+    converted = densify_into(dense, trained.model, usage, args.method)
+
+    content = checkpoint.load(args.checkpoint)
+    content.pop("trainer", None)
+    name = f"{trained.info.get('config_name', 'unknown')} densified by {args.method}"
+    content["config"] = {**content["config"], "model": to_mapping(config)}
+    content["info"] = {
+        "commit": describe_commit(),
+        "seed": trained.info.get("seed"),
+        "config_name": name,
+        "train_command": shlex.join(
+            ["python3", "-m", "moeasr.bin.densify", *(argv or sys.argv[1:])]
+        ),
+        "densified_from": {
+            "checkpoint": args.checkpoint,
+            "method": args.method,
+            "data_dir": args.data_dir,
+            "info": dict(trained.info),
+        },
+    }
+    checkpoint.save(args.out, {**content, "model": dense.state_dict()})
+    print(f"{args.out}: {len(converted)} banks of experts became feed-forwards by {args.method}")
+    change = measure_change(trained.model.double(), dense.double().eval(), inputs)
+    print("\n".join(change_lines(change, f"{len(inputs)} utterances of {args.data_dir}")))
+
+
+if __name__ == "__main__":
+    run(main)

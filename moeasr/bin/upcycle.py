@@ -1,0 +1,111 @@
+"""Turn a trained dense model into one with experts, each a copy of the feed-forward it replaces.
+
+Where the experts' weights sum to 1 (`expert_weights: selected`) the new model computes what the
+dense one did, until it is trained; how far the outputs moved is printed. Routers start at random.
+"""
+
+import argparse
+import shlex
+import sys
+
+from moeasr.bin import run
+from moeasr.errors import InputError
+
+EPILOG = """example (experts as wide as the dense feed-forward):
+  python -m moeasr.bin.upcycle --checkpoint exp/dense/averaged.pt --config conf/u2pp_moe.yaml \\
+      --set model.encoder.macaron_feed_forward.hidden_units=384 \\
+      --set model.encoder.feed_forward.hidden_units=384 \\
+      --set model.decoder.feed_forward.hidden_units=384 \\
+      --data-dir data/dev --out exp/dense/upcycled.pt
+
+Train on with the same --set and `--set init.model=exp/dense/upcycled.pt` in moeasr.bin.train."""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, metavar="FILE", help="the dense model")
+    add("--config", required=True, metavar="YAML", help="experiment whose model has experts")
+    add("--set", action="append", default=[], metavar="A.B=V", help="override a key of the config")
+    add("--out", required=True, metavar="FILE", help="checkpoint to write")
+    add(
+        "--noise",
+        type=float,
+        default=0.0,
+        help="Gaussian noise on the experts, in standard deviations of each tensor (%(default)s)",
+    )
+    add("--seed", type=int, default=777, help="of routers, noise and random features (%(default)s)")
+    add(
+        "--data-dir",
+        metavar="DIR",
+        help="compare outputs on its longest utterances (default: random)",
+    )
+    add("--num-utts", type=int, default=8, help="utterances to compare on (%(default)s)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run it."""
+    args = get_parser().parse_args(argv)
+    from itertools import islice
+
+    import torch
+
+    from moeasr import checkpoint
+    from moeasr.decode.recognizer import Recognizer
+    from moeasr.experiment import checkpoint_metadata, load_experiment
+    from moeasr.logs import setup_logging
+    from moeasr.models.build import build_model
+    from moeasr.models.compare import measure_change
+    from moeasr.models.upcycle import upcycle_into
+    from moeasr.report.output_change import change_lines, random_inputs, speech_inputs
+    from moeasr.seed import seed_all
+
+    setup_logging()
+    if args.num_utts < 1:
+        raise InputError(f"`--num-utts` must be at least 1, but is {args.num_utts}")
+    config = load_experiment(args.config, args.set)
+    dense = Recognizer.from_checkpoint(args.checkpoint)
+    seed_all(args.seed)
+    model = build_model(config.model, dense.fbank.num_mel_bins, dense.tokenizer.vocab_size)
+    generator = torch.Generator().manual_seed(args.seed)
+    try:
+        converted = upcycle_into(model, dense.model, args.noise, generator)
+    except InputError as error:
+        raise InputError(f"{args.config} and {args.checkpoint}: {error}") from None
+    where = f"random features (seed {args.seed}; --data-dir takes real ones)"
+    utterances = random_inputs(model, args.seed)
+    if args.data_dir is not None:
+        upcycled = Recognizer(model, dense.tokenizer, dense.fbank, dense.info, dense.device)
+        where, utterances = args.data_dir, speech_inputs(args.data_dir, upcycled)
+    inputs = list(islice(utterances, args.num_utts))
+
+    command = shlex.join(["python3", "-m", "moeasr.bin.upcycle", *(argv or sys.argv[1:])])
+    content = checkpoint_metadata(
+        config,
+        dense.tokenizer,
+        dense.fbank,
+        training_set="",  # it has not been trained
+        config_path=args.config,
+        overrides=args.set,
+        seed=args.seed,
+        command=command,
+    )
+    content["info"]["upcycled_from"] = {
+        "checkpoint": args.checkpoint,
+        "noise": args.noise,
+        "info": dict(dense.info),
+    }
+    checkpoint.save(args.out, {**content, "model": model.state_dict()})
+    print(f"{args.out}: {len(converted)} feed-forwards became experts, with noise {args.noise}")
+    change = measure_change(dense.model.double(), model.double().eval(), inputs)
+    print("\n".join(change_lines(change, f"{len(inputs)} utterances of {where}")))
+
+
+if __name__ == "__main__":
+    run(main)

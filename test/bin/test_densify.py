@@ -1,0 +1,157 @@
+"""moeasr densify: a tiny checkpoint with experts into a dense one."""
+
+import pytest
+import torch
+
+from moeasr import checkpoint
+from moeasr.bin.densify import get_parser, main
+from moeasr.config import dump_yaml, to_mapping
+from moeasr.data.archive import FeatureReader, open_archive
+from moeasr.decode.build import DecodeConfig
+from moeasr.decode.recognizer import Recognizer
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
+from moeasr.models.build import build_model
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.moe.upcycle import DENSIFY_METHODS
+
+UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
+FBANK = FbankConfig(num_mel_bins=20)
+MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4)
+
+
+def save_model(path, feed_forward):
+    config = ModelConfig(
+        encoder=EncoderConfig(
+            num_blocks=1,
+            d_model=16,
+            num_heads=2,
+            feed_forward=feed_forward,
+            macaron_feed_forward=feed_forward,
+        ),
+        decoder=DecoderConfig(
+            num_blocks=1, num_reverse_blocks=1, num_heads=2, feed_forward=feed_forward
+        ),
+    )
+    content = {
+        "model": build_model(config, 20, len(UNITS)).state_dict(),
+        "config": {"model": to_mapping(config), "train": {"max_epochs": 3}},
+        "tokenizer": {"type": "char", "non_lang_syms": [], "units": UNITS, "bpe_model": None},
+        "fbank": to_mapping(FBANK),
+        "info": {"commit": "abc", "seed": 5, "config_name": "tiny", "epoch": 3},
+        "trainer": {"step": 1},
+    }
+    checkpoint.save(path, content)
+    return path
+
+
+@pytest.fixture
+def moe_path(tmp_path):
+    return save_model(tmp_path / "moe.pt", MOE)
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    path = tmp_path / "dev"
+    (path / "conf").mkdir(parents=True)
+    (path / "conf" / "fbank.yaml").write_text(dump_yaml(to_mapping(FBANK)))
+    (path / "text").write_text("u1 ab\nu2 a bcd\nu3 dad\n")
+    with open_archive(path / "feats.ark", path / "feats.scp") as archive:
+        for utt, num_frames in (("u1", 60), ("u2", 150), ("u3", 97)):
+            archive.write(utt, torch.randn(num_frames, 20))
+    return path
+
+
+def arguments(moe_path, data_dir, *more):
+    out = moe_path.parent / "dense.pt"
+    argv = ["--checkpoint", moe_path, "--data-dir", data_dir, "--out", out, *more]
+    return [str(item) for item in argv]
+
+
+def test_the_file_is_a_dense_model_that_decodes(moe_path, data_dir, capsys):
+    main(arguments(moe_path, data_dir, "--num-utts", 2))
+    out = capsys.readouterr().out
+    assert "4 banks of experts became feed-forwards by usage_average" in out
+    assert f"on 2 utterances of {data_dir}" in out and out.count(" largest ") == 3
+    dense = Recognizer.from_checkpoint(moe_path.parent / "dense.pt")
+    assert not dense.model.moe_layers()
+    assert dense.model.config.encoder.feed_forward == FeedForwardConfig(hidden_units=24)
+    config = DecodeConfig().resolve(dense.model)
+    assert len(dense.recognize([torch.randn(90, 20)], ["attention"], config)["attention"]) == 1
+    content = checkpoint.load(moe_path.parent / "dense.pt")
+    assert "trainer" not in content and content["config"]["train"] == {"max_epochs": 3}
+    info = content["info"]
+    assert info["config_name"] == "tiny densified by usage_average" and info["seed"] == 5
+    assert info["densified_from"]["checkpoint"] == str(moe_path)
+    assert info["densified_from"]["info"]["epoch"] == 3 and "epoch" not in info
+
+
+def test_the_most_used_expert_is_counted_over_the_whole_directory(moe_path, data_dir):
+    main(arguments(moe_path, data_dir, "--method", "most_used", "--num-utts", 1))
+    dense = checkpoint.load(moe_path.parent / "dense.pt")["model"]
+    recognizer = Recognizer.from_checkpoint(moe_path)
+    name, layer = recognizer.model.moe_layers()[0]
+    assert name == "encoder.blocks.0.macaron_feed_forward"
+    load = torch.zeros(4)
+    for line in (data_dir / "feats.scp").read_text().splitlines():
+        utt, entry = line.split(maxsplit=1)
+        feats = FeatureReader().read(entry, utt)
+        routing = recognizer.model.encode(feats[None], torch.tensor([len(feats)])).routings[0]
+        load += torch.bincount(routing.expert_ids.flatten(), minlength=4)
+    best = int(load.argmax())
+    assert torch.equal(dense[f"{name}.w1.weight"], layer.experts.w1[best])
+
+
+def test_one_expert_makes_no_difference(tmp_path, data_dir, capsys):
+    one = FeedForwardConfig(type="moe", hidden_units=24, num_experts=1, experts_per_frame=1)
+    main(arguments(save_model(tmp_path / "one.pt", one), data_dir))
+    lines = [line for line in capsys.readouterr().out.splitlines() if " largest " in line]
+    assert lines and all(float(line.split()[-3]) < 1e-12 for line in lines)
+
+
+def test_the_methods_are_those_there_are():
+    actions = {action.dest: action for action in get_parser()._actions}
+    assert list(actions["method"].choices) == list(DENSIFY_METHODS)
+
+
+def test_loads_need_speech(moe_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["--checkpoint", str(moe_path), "--out", "dense.pt"])
+    assert "--data-dir" in capsys.readouterr().err
+
+
+def no_features(moe_path, data_dir):
+    (data_dir / "feats.scp").unlink()
+    return ()
+
+
+def other_features(moe_path, data_dir):
+    (data_dir / "conf" / "fbank.yaml").write_text("num_mel_bins: 80\n")
+    return ()
+
+
+def cut(moe_path, data_dir):
+    moe_path.write_bytes(moe_path.read_bytes()[:2000])
+    return ()
+
+
+def no_experts(moe_path, data_dir):
+    save_model(moe_path, FeedForwardConfig(hidden_units=24))
+    return ()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "sentence"),
+    [
+        (no_features, r"feats\.scp"),
+        (other_features, "`num_mel_bins` is 80"),
+        (cut, r"moe\.pt cannot be read"),
+        (no_experts, r"moe\.pt has no experts"),
+        (lambda *_: ("--num-utts", 0), "`--num-utts` must be at least 1"),
+    ],
+)
+def test_bad_input_writes_nothing(moe_path, data_dir, prepare, sentence):
+    more = prepare(moe_path, data_dir)
+    with pytest.raises(InputError, match=sentence):
+        main(arguments(moe_path, data_dir, *more))
+    assert not list(moe_path.parent.glob("*dense.pt*"))
