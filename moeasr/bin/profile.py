@@ -1,0 +1,110 @@
+"""Show what a model costs: parameters, and multiply-adds per second of audio, by part.
+
+One config, or a checkpoint, gives a table of its parts; several configs give a line each. The
+encoder reads one utterance under full context, and each decoder scores one hypothesis of it. Matrix
+products and convolutions are counted; norms, activations, softmax, filter banks and searches are
+not.
+"""
+
+import argparse
+import shlex
+import sys
+
+from moeasr.bin import run
+from moeasr.errors import InputError
+
+EPILOG = """example:
+  python -m moeasr.bin.profile --config conf/u2pp_moe.yaml --out exp/u2pp_moe/cost.json
+  python -m moeasr.bin.profile --config conf/dense.yaml conf/shared_moe.yaml"""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", nargs="+", metavar="YAML", help="experiments, not trained yet")
+    what.add_argument("--checkpoint", metavar="FILE", help="a trained model")
+    add = parser.add_argument
+    add("--set", action="append", default=[], metavar="A.B=V", help="override a key of --config")
+    add("--vocab-size", type=int, metavar="V", help="units, with --config (default: 31)")
+    add("--num-mel-bins", type=int, metavar="F", help="with --config (default: 80)")
+    add("--utterance-sec", type=float, default=10.0, help="its length (default: %(default)s)")
+    add("--tokens-per-sec", type=float, default=12.0, help="in the decoders (default: %(default)s)")
+    add("--out", metavar="JSON", help="write the costs of one model there too")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run it."""
+    args = get_parser().parse_args(argv)
+    _check(args)
+    import json
+
+    import torch
+
+    from moeasr import checkpoint
+    from moeasr.atomic import atomic_path
+    from moeasr.experiment import describe_commit, load_experiment
+    from moeasr.models.build import build_model, load_model
+    from moeasr.models.cost import cost_record, model_cost
+    from moeasr.report.cost_table import model_lines, part_lines
+
+    workload = {"utterance_sec": args.utterance_sec, "tokens_per_sec": args.tokens_per_sec}
+    if args.checkpoint:
+        content = checkpoint.load(args.checkpoint)
+        workload["frames_per_sec"] = 1000 / content["fbank"]["frame_shift_ms"]
+        models = {args.checkpoint: load_model(content)}
+    else:
+        models = {}
+        for path in args.config:
+            config = load_experiment(path, args.set).model
+            with torch.device("meta"):  # shapes without memory: the largest model takes no time
+                models[path] = build_model(config, args.num_mel_bins or 80, args.vocab_size or 31)
+    costs = {name: model_cost(model, **workload) for name, model in models.items()}
+    print("\n".join(model_lines(costs) if len(costs) > 1 else part_lines(*costs.values())))
+    print(
+        "MMAC/s: million multiply-adds per second of audio, in an utterance of "
+        f"{args.utterance_sec:g} s under full\ncontext; each decoder scores one hypothesis of "
+        f"{args.tokens_per_sec:g} tokens per second."
+    )
+    if args.out:
+        argv = sys.argv[1:] if argv is None else argv
+        ((source, model),) = models.items()
+        facts = {
+            "source": source,
+            "set": args.set,
+            "num_mel_bins": model.cmvn.mean.numel(),
+            "vocab_size": model.vocab_size,
+            **workload,
+            "commit": describe_commit(),
+            "command": shlex.join(["python3", "-m", "moeasr.bin.profile", *argv]),
+        }
+        record = {**cost_record(costs[source]), **facts}
+        with atomic_path(args.out) as temporary:
+            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse flags that do not go together before anything is loaded.
+
+    Raises:
+        InputError: Saying which.
+    """
+    for name, value, least in (
+        ("--vocab-size", args.vocab_size, 4),  # three specials and a unit
+        ("--num-mel-bins", args.num_mel_bins, 7),  # what the front end needs
+    ):
+        if value is not None and args.checkpoint:
+            raise InputError(f"{name} goes with --config: a checkpoint has its own")
+        if value is not None and value < least:
+            raise InputError(f"{name} must be {least} or more, but is {value}")
+    if args.set and args.checkpoint:
+        raise InputError("--set goes with --config: a checkpoint has its own")
+    if args.out and args.config and len(args.config) > 1:
+        raise InputError("--out takes the costs of one model, but there are several --config")
+
+
+if __name__ == "__main__":
+    run(main)

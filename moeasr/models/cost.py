@@ -1,0 +1,267 @@
+"""What a model costs: parameters, and multiply-adds per second of audio, part by part.
+
+All is read off the built modules. In a matrix product or a convolution each weight does one
+multiply-add per position (frame, token) that it is applied to; attention adds the products of
+frames with frames. Left out is what costs little beside these: norms, activations, softmax,
+biases, residual sums, look-up and CMVN; and whatever lies outside the network, such as filter banks
+and the searches.
+
+Of a mixture of experts only what runs counts: the router, and K experts per frame. Blocks that
+share weights have them counted once, but each does its work.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from moeasr.errors import InputError
+from moeasr.models.asr import AsrModel
+from moeasr.models.decoder import TransformerDecoder
+from moeasr.models.encoder import Encoder
+from moeasr.moe.fixed_routers import HashRouter
+from moeasr.moe.layer import MoEFeedForward
+from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
+from moeasr.nn.convolution import ConvolutionModule
+from moeasr.nn.feed_forward import DenseFeedForward
+from moeasr.nn.memory import MemoryBlock
+from moeasr.nn.subsampling import ConvSubsampling4
+
+ENCODER_PARTS = ("subsampling", "attention", "convolution", "feed-forward", "router", "norms")
+"""Parts of the encoder; `convolution` is the Conformer's module or the FSMN memory block."""
+DECODER_PARTS = ("decoder", "reverse decoder")
+PARTS = (*ENCODER_PARTS, "CTC head", "embedding network", *DECODER_PARTS)
+
+
+class PartCost(NamedTuple):
+    """Cost of one part of a model."""
+
+    part: str
+    """One of `PARTS`, or the name of a sum of them."""
+    total_params: int
+    """All parameters, a shared tensor counted in the first part that uses it."""
+    active_params: int
+    """Those that work on one frame, by the rule of `moeasr.models.build.count_params`."""
+    macs_per_sec: float
+    """Multiply-adds per second of audio."""
+
+
+def model_cost(
+    model: AsrModel,
+    utterance_sec: float = 10.0,
+    tokens_per_sec: float = 12.0,
+    frames_per_sec: float = 100.0,
+) -> list[PartCost]:
+    """The cost of each part that the model has, in the order of `PARTS`.
+
+    One utterance is encoded under full context, and each decoder scores one hypothesis of it, as in
+    rescoring. The embedding network's own CTC head works in training only.
+
+    Args:
+        model: Built on any device, the meta device too.
+        utterance_sec: Length of the utterance: self-attention costs more per second in a long one.
+        tokens_per_sec: How many tokens the decoders read; about 12 characters are spoken.
+        frames_per_sec: Feature frames, before subsampling.
+
+    Raises:
+        InputError: The utterance is too short for one encoder frame, or an argument is no sensible
+            number.
+    """
+    _check_finite("utterance_sec", utterance_sec)
+    _check_finite("tokens_per_sec", tokens_per_sec)
+    num_feats = round(utterance_sec * frames_per_sec)
+    num_frames = model.output_len(num_feats)
+    if num_frames < 1:
+        raise InputError(f"an utterance of {utterance_sec} s is too short for the encoder")
+    num_tokens = round(utterance_sec * tokens_per_sec) + 1  # <sos> before them
+
+    uses = list(_encoder(model.encoder, num_feats, model.cmvn.mean.numel()))
+    uses.append(_Use("CTC head", model.ctc.parameters(), _products(num_frames, model.ctc.project)))
+    if model.embedding is not None:
+        embedding = _encoder(model.embedding.encoder, num_feats, model.cmvn.mean.numel())
+        uses += [use._replace(part="embedding network") for use in embedding]
+        uses.append(_Use("embedding network", model.embedding.ctc.parameters(), 0))
+    for part, decoder in zip(DECODER_PARTS, (model.decoder, model.reverse_decoder)):
+        if decoder is not None:
+            uses += [use._replace(part=part) for use in _decoder(decoder, num_tokens, num_frames)]
+    return _tally(uses, utterance_sec)
+
+
+def sum_of(costs: Iterable[PartCost], name: str, parts: Sequence[str] = PARTS) -> PartCost:
+    """The sum of some parts, under a name of its own."""
+    chosen = [cost for cost in costs if cost.part in parts]
+    return PartCost(
+        name,
+        sum(cost.total_params for cost in chosen),
+        sum(cost.active_params for cost in chosen),
+        sum(cost.macs_per_sec for cost in chosen),
+    )
+
+
+def cost_record(costs: Sequence[PartCost]) -> dict[str, Any]:
+    """Plain values, for JSON: sums of the whole model, of the encoder, and each part.
+
+    `macs_per_audio_sec` is of everything: encoder, CTC head, embedding network, both decoders.
+    """
+    whole, encoder = sum_of(costs, "model"), sum_of(costs, "encoder", ENCODER_PARTS)
+    return {
+        "total_params": whole.total_params,
+        "active_params": whole.active_params,
+        "macs_per_audio_sec": round(whole.macs_per_sec),
+        "encoder_total_params": encoder.total_params,
+        "encoder_active_params": encoder.active_params,
+        "encoder_macs_per_audio_sec": round(encoder.macs_per_sec),
+        "parts": [
+            {
+                "part": cost.part,
+                "total_params": cost.total_params,
+                "active_params": cost.active_params,
+                "macs_per_audio_sec": round(cost.macs_per_sec),
+            }
+            for cost in costs
+        ],
+    }
+
+
+class _Use(NamedTuple):
+    """Weights at work once in an utterance."""
+
+    part: str
+    weights: Iterable[Tensor]
+    macs: int
+    active: Fraction = Fraction(1)
+    """Share of the weights that works on one frame."""
+
+
+def _tally(uses: Iterable[_Use], utterance_sec: float) -> list[PartCost]:
+    """Sum up by part: work each time it is done, a tensor the first time it is met."""
+    total, active, macs = (dict.fromkeys(PARTS, 0) for _ in range(3))
+    present, seen = set(), set()
+    for use in uses:
+        present.add(use.part)
+        macs[use.part] += use.macs
+        for weight in use.weights:
+            if id(weight) not in seen:
+                seen.add(id(weight))
+                total[use.part] += weight.numel()
+                active[use.part] += int(weight.numel() * use.active)
+    return [
+        PartCost(part, total[part], active[part], macs[part] / utterance_sec)
+        for part in PARTS
+        if part in present
+    ]
+
+
+def _encoder(encoder: Encoder, num_feats: int, num_mel_bins: int) -> Iterator[_Use]:
+    num_frames = encoder.subsampling.output_len(num_feats)
+    yield _subsampling(encoder.subsampling, num_feats, num_mel_bins)
+    for block in encoder.blocks:
+        for module in block.children():
+            yield from _encoder_module(module, num_frames)
+    if encoder.norm is not None:
+        yield _norm(encoder.norm)
+
+
+def _encoder_module(module: nn.Module, num_frames: int) -> Iterator[_Use]:
+    """The parts of a block, Conformer's or Transformer's."""
+    match module:
+        case RelPositionAttention():
+            yield _Use("attention", module.parameters(), _rel_attention_macs(module, num_frames))
+        case ConvolutionModule():
+            yield from _convolution(module, num_frames)
+        case MemoryBlock():
+            macs = _products(num_frames, module.project, module.taps)
+            yield _Use("convolution", module.parameters(), macs)
+        case DenseFeedForward() | MoEFeedForward():
+            yield from _feed_forward(module, num_frames)
+        case nn.LayerNorm():
+            yield _norm(module)
+        case nn.Dropout():
+            pass
+        case _:  # silence would leave it out of the table
+            raise TypeError(f"the cost of {type(module).__name__} is not known")
+
+
+def _decoder(decoder: TransformerDecoder, num_tokens: int, num_frames: int) -> Iterator[_Use]:
+    """A teacher-forced pass: all tokens at once, every attention matrix computed whole."""
+    yield _Use("decoder", decoder.embedding.parameters(), 0)
+    for block in decoder.blocks:
+        for attention, num_keys in (
+            (block.self_attention, num_tokens),
+            (block.cross_attention, num_frames),
+        ):
+            macs = _attention_macs(attention, num_tokens, num_keys)
+            yield _Use("decoder", attention.parameters(), macs)
+        yield from _feed_forward(block.feed_forward, num_tokens)
+        yield from (_norm(child) for child in block.children() if isinstance(child, nn.LayerNorm))
+    yield _norm(decoder.norm)
+    macs = _products(num_tokens, decoder.project)
+    yield _Use("decoder", decoder.project.parameters(), macs)
+
+
+def _subsampling(module: ConvSubsampling4, num_feats: int, num_mel_bins: int) -> _Use:
+    macs, height, width = 0, num_feats, num_mel_bins
+    for conv in (module.conv1, module.conv2):
+        height = _conv_len(height, conv.kernel_size[0], conv.stride[0])
+        width = _conv_len(width, conv.kernel_size[1], conv.stride[1])
+        macs += _products(height * width, conv)
+    macs += _products(height, module.project)
+    return _Use("subsampling", module.parameters(), macs)
+
+
+def _convolution(module: ConvolutionModule, num_frames: int) -> Iterator[_Use]:
+    # The edges are padded before the first pointwise layer, which works on the padding too.
+    macs = _products(num_frames + sum(module.edges), module.pointwise1)
+    macs += _products(num_frames, module.depthwise, module.pointwise2)
+    norm_weights = {id(weight) for weight in module.norm.parameters()}
+    weights = [weight for weight in module.parameters() if id(weight) not in norm_weights]
+    yield _Use("convolution", weights, macs)
+    yield _norm(module.norm)
+
+
+def _feed_forward(module: DenseFeedForward | MoEFeedForward, num_rows: int) -> Iterator[_Use]:
+    if isinstance(module, DenseFeedForward):
+        macs = _products(num_rows, module.w1, module.w2)
+        yield _Use("feed-forward", module.parameters(), macs)
+        return
+    router, experts = module.router, module.experts
+    matrix = router.directions if isinstance(router, HashRouter) else router.weight
+    yield _Use("router", router.parameters(), num_rows * matrix.numel())
+    active = Fraction(router.experts_per_frame, experts.num_experts)
+    macs = int(num_rows * active * (experts.w1.numel() + experts.w2.numel()))
+    yield _Use("feed-forward", experts.parameters(), macs, active)
+
+
+def _norm(module: nn.LayerNorm) -> _Use:
+    return _Use("norms", module.parameters(), 0)
+
+
+def _attention_macs(module: MultiHeadAttention, num_queries: int, num_keys: int) -> int:
+    projections = _products(num_queries, module.query, module.output)
+    projections += _products(num_keys, module.key, module.value)
+    scores_and_sums = 2 * num_queries * num_keys * module.query.out_features
+    return projections + scores_and_sums
+
+
+def _rel_attention_macs(module: RelPositionAttention, num_frames: int) -> int:
+    num_distances = 2 * num_frames - 1
+    macs = _products(num_frames, module.query, module.key, module.value, module.output)
+    macs += _products(num_distances, module.position)
+    # content scores, weighted sums, and scores of every distance for every query
+    return macs + num_frames * (2 * num_frames + num_distances) * module.query.out_features
+
+
+def _products(positions: int, *modules: nn.Linear | nn.Conv1d | nn.Conv2d) -> int:
+    """Multiply-adds of layers that apply each weight once at each of so many positions."""
+    return positions * sum(module.weight.numel() for module in modules)
+
+
+def _conv_len(length: int, kernel_size: int, stride: int) -> int:
+    return (length - kernel_size) // stride + 1
+
+
+def _check_finite(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value >= 0):
+        raise InputError(f"`{name}` must be a number of 0 or more, but is {value}")

@@ -1,0 +1,59 @@
+"""Costs of models as tables for the terminal."""
+
+from collections.abc import Mapping, Sequence
+
+from moeasr.models.cost import DECODER_PARTS, ENCODER_PARTS, PARTS, PartCost, sum_of
+
+NO_DECODERS = [part for part in PARTS if part not in DECODER_PARTS]
+
+
+def part_lines(costs: Sequence[PartCost]) -> list[str]:
+    """One model: a header, a line for each part, then sums; rules between them."""
+    sums = [
+        sum_of(costs, "encoder", ENCODER_PARTS),
+        sum_of(costs, "without decoders", NO_DECODERS),
+        sum_of(costs, "all"),
+    ]
+    header = ("part", "parameters", "active per frame", "MMAC/s")
+    rows = [
+        (cost.part, f"{cost.total_params:,}", f"{cost.active_params:,}", _millions(cost))
+        for cost in [*costs, *sums]
+    ]
+    head, *lines = _aligned([header, *rows])
+    rule = "-" * len(head)
+    return [head, rule, *lines[: len(costs)], rule, *lines[len(costs) :]]
+
+
+def model_lines(costs: Mapping[str, Sequence[PartCost]]) -> list[str]:
+    """Several models: a header, and a line each.
+
+    Args:
+        costs: By the model's name.
+    """
+    sizes = ("parameters M", "active M", "encoder M")
+    header = ("model", *sizes, "MMAC/s encoder", "+ CTC, embedding", "+ decoders")
+    rows = []
+    for name, parts in costs.items():
+        encoder, whole = sum_of(parts, "encoder", ENCODER_PARTS), sum_of(parts, "all")
+        params = (whole.total_params, whole.active_params, encoder.total_params)
+        work = (encoder, sum_of(parts, "without decoders", NO_DECODERS), whole)
+        rows.append((name, *(f"{count / 1e6:.3f}" for count in params), *map(_millions, work)))
+    return _aligned([header, *rows])
+
+
+def _millions(cost: PartCost) -> str:
+    return f"{cost.macs_per_sec / 1e6:,.2f}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns two spaces apart, the first to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return [
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:])),
+            ]
+        )
+        for row in rows
+    ]

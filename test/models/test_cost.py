@@ -1,0 +1,268 @@
+"""The cost table, against PyTorch's own counter and against closed formulas."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from moeasr.errors import InputError
+from moeasr.experiment import load_experiment
+from moeasr.models.build import build_model, count_params
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.cost import ENCODER_PARTS, PARTS, cost_record, model_cost, sum_of
+
+EGS = Path(__file__).resolve().parents[2] / "egs"
+CONFS = sorted(path for path in EGS.glob("*/conf/*.yaml") if path.name != "fbank.yaml")
+SECONDS, TOKENS_PER_SEC = 3, 5
+PART_OF_MODULE = {
+    "subsampling": "subsampling",
+    "attention": "attention",
+    "convolution": "convolution",
+    "memory": "convolution",
+    "macaron_feed_forward": "feed-forward",
+    "feed_forward": "feed-forward",
+    "router": "router",
+}
+
+
+def relative(path):
+    return str(path.relative_to(EGS))
+
+
+def built(config, vocab_size=31):
+    with torch.device("meta"):
+        return build_model(config, 80, vocab_size)
+
+
+def tiny(encoder=None, **feed_forward):
+    """Experts of odd sizes, so that no two parts cost the same by chance."""
+    moe = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, **feed_forward)
+    sizes = {"num_blocks": 2, "d_model": 16, "num_heads": 2, "subsampling_channels": 3}
+    sizes |= {"macaron_feed_forward": replace(moe, hidden_units=7), "feed_forward": moe}
+    decoder_moe = replace(moe, router="top_k", hidden_units=9)
+    return ModelConfig(
+        encoder=EncoderConfig(**{**sizes, **(encoder or {})}),
+        decoder=DecoderConfig(
+            num_blocks=2, num_reverse_blocks=1, num_heads=2, feed_forward=decoder_moe
+        ),
+        languages=("en", "de") if feed_forward.get("router") == "language" else (),
+    )
+
+
+CASES = {
+    **{relative(path): load_experiment(path).model for path in CONFS if "mini" in path.parts},
+    **{
+        name: tiny(router=name)
+        for name in ("noisy_top_k", "omni", "balanced", "language", "random", "hash")
+    },
+    "centred": tiny({"causal_conv": False, "dynamic_chunk": False, "conv_kernel_size": 5}),
+    "groups": tiny({"num_blocks": 4, "num_groups": 2, "group_layout": "interleaved"}),
+}
+
+
+def macs_counted(function, *args):
+    """Multiply-adds of each module by name, as PyTorch meets them in a run."""
+    # Only the plain kernel of attention is made of products that the counter knows on a CPU.
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        function(*args)
+    return {name: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()}
+
+
+def encoder_macs_counted(encoder, *args):
+    """The same, by part."""
+    by_part = Counter()
+    for name, macs in macs_counted(encoder, *args).items():
+        parts = re.fullmatch(r"Encoder\.(?:blocks\.\d+\.)?(\w+)(\.router)?", name)
+        if parts and parts[1] in PART_OF_MODULE:
+            by_part[PART_OF_MODULE["router" if parts[2] else parts[1]]] += macs
+            if parts[2]:  # the layer's own count holds its router's
+                by_part["feed-forward"] -= macs
+    return by_part
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_work_is_what_torch_counts(name):
+    """Each part to the last multiply-add, in a run of the very modules."""
+    model = build_model(CASES[name], 80, 31).eval()
+    feats, lens = torch.randn(1, 100 * SECONDS, 80), torch.tensor([100 * SECONDS])
+    tokens = torch.randint(3, 31, (1, SECONDS * TOKENS_PER_SEC + 1))
+    tokens_lens = torch.tensor([tokens.size(1)])
+    context, wanted = None, {}
+    if model.config.languages:
+        context = torch.tensor([[[0.0, 1.0]]])
+    if model.embedding is not None:
+        counts = macs_counted(model.embedding, feats, lens, -1, -1)
+        wanted["embedding network"] = counts["EmbeddingNetwork"]
+        with torch.no_grad():
+            context = model.embedding(feats, lens, -1, -1)
+    wanted |= encoder_macs_counted(model.encoder, feats, lens, -1, -1, context)
+    with torch.no_grad():
+        output = model.encoder(feats, lens, -1, -1, context)
+    wanted["CTC head"] = macs_counted(model.ctc.project, output.enc)["Linear"]
+    for part, decoder in (("decoder", model.decoder), ("reverse decoder", model.reverse_decoder)):
+        if decoder is not None:
+            counts = macs_counted(decoder, tokens, tokens_lens, output.enc, output.enc_lens)
+            wanted[part] = counts["TransformerDecoder"]
+
+    costs = model_cost(model, SECONDS, TOKENS_PER_SEC)
+    assert {c.part: round(c.macs_per_sec * SECONDS) for c in costs} == {"norms": 0, **wanted}
+    # what the parts leave out, if anything: the run of the whole encoder knows of no parts
+    whole = macs_counted(model.encoder, feats, lens, -1, -1, context)["Global"]
+    assert round(sum_of(costs, "encoder", ENCODER_PARTS).macs_per_sec * SECONDS) == whole
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_parameters_are_those_of_count_params(name):
+    model = built(CASES[name])
+    whole = sum_of(model_cost(model), "all")
+    assert (whole.total_params, whole.active_params) == count_params(model)
+
+
+def test_norms_and_shared_blocks_are_in_their_rows():
+    """G = 2 groups of 2 blocks: half the weights and all of the work; norms are not shared."""
+    encoder = {"num_blocks": 4, "conv_kernel_size": 5}
+    own = {c.part: c for c in model_cost(built(tiny(encoder)))}
+    shared = {c.part: c for c in model_cost(built(tiny({**encoder, "num_groups": 2})))}
+    for part in ENCODER_PARTS:
+        assert shared[part].macs_per_sec == own[part].macs_per_sec
+        factor = 2 if part in ("attention", "convolution", "feed-forward") else 1
+        assert own[part].total_params == factor * shared[part].total_params
+        assert own[part].active_params == factor * shared[part].active_params
+    assert own["norms"].total_params == 4 * 6 * 2 * 16
+    assert own["norms"].macs_per_sec == 0
+
+
+@pytest.mark.parametrize("num_experts", [1, 2, 8])
+def test_u2pp_moe_has_the_rest_and_e_times_the_feed_forwards(num_experts):
+    """Total = R + E F, R the dense model without its feed-forwards, and the routers."""
+    path = EGS / "mini/conf/u2pp_moe.yaml"
+    parts = ("encoder.macaron_feed_forward", "encoder.feed_forward", "decoder.feed_forward")
+    dense = built(load_experiment(path, [f"model.{part}.type=dense" for part in parts]).model)
+    sets = [f"model.{part}.num_experts={num_experts}" for part in parts]
+    sets += [f"model.{part}.experts_per_frame={min(num_experts, 2)}" for part in parts]
+    moe = built(load_experiment(path, sets).model)
+    num_layers, d_model, hidden = 4 * 2 + 1 + 1, 96, 192
+    all_ff = num_layers * (2 * d_model * hidden + hidden + d_model)
+    rest = count_params(dense).total - all_ff
+    routers = num_layers * num_experts * d_model
+    whole = sum_of(model_cost(moe), "all")
+    assert whole.total_params == rest + num_experts * all_ff + routers
+    assert whole.active_params == rest + min(num_experts, 2) * all_ff + routers
+
+
+D, M, KERNEL, BLOCKS = 256, 2048, 15, 12
+FEED_FORWARD = 2 * D * M + M + D
+# query, key, value, output with biases; position without; two biases of the scores
+ATTENTION = 4 * (D * D + D) + D * D + 2 * D
+CONVOLUTION = (2 * D * D + 2 * D) + (D * KERNEL + D) + (D * D + D)
+NORMS = 6 * 2 * D  # five of the block, one in the convolution
+
+
+def blocks_total(**encoder):
+    """Parameters of the encoder's blocks: the printed table leaves the front end out."""
+    sizes = {"num_blocks": BLOCKS, "d_model": D, "conv_kernel_size": KERNEL}
+    model = built(ModelConfig(encoder=EncoderConfig(**sizes, **encoder)))
+    return sum_of(model_cost(model), "blocks", ENCODER_PARTS[1:]).total_params
+
+
+def experts(number):
+    if number == 1:
+        return FeedForwardConfig(hidden_units=M)
+    return FeedForwardConfig(
+        type="moe",
+        hidden_units=M,
+        num_experts=number,
+        experts_per_frame=1,
+        expert_weights="full",
+    )
+
+
+@pytest.mark.parametrize(
+    ("groups", "macaron", "second", "millions", "ratio"),
+    [
+        (4, 1, 1, 10.6, 0.334),
+        (3, 1, 2, 11.1, 0.351),
+        (2, 1, 4, 11.6, 0.367),
+        (2, 2, 2, 9.5, 0.301),
+        (1, 1, 8, 10.0, 0.318),
+        (1, 4, 4, 9.0, 0.284),
+        (2, 1, 1, 5.3, 0.167),
+    ],
+)
+def test_shared_encoders_are_as_large_as_worked_out(groups, macaron, second, millions, ratio):
+    """12 blocks in groups, routers and norms each block's own; sizes worked out by hand."""
+    total = blocks_total(
+        num_groups=groups, macaron_feed_forward=experts(macaron), feed_forward=experts(second)
+    )
+    routers = BLOCKS * D * sum(number for number in (macaron, second) if number > 1)
+    shared = ATTENTION + CONVOLUTION + (macaron + second) * FEED_FORWARD
+    assert total == groups * shared + BLOCKS * NORMS + routers
+    full = blocks_total()
+    assert full == BLOCKS * (ATTENTION + CONVOLUTION + 2 * FEED_FORWARD + NORMS)
+    assert full / 1e6 == pytest.approx(31.6, rel=0.005)
+    assert total / full == pytest.approx(ratio, rel=0.005)
+    # one decimal is as much as half of a percent of these sizes
+    assert total / 1e6 == pytest.approx(millions, abs=0.051)
+
+
+@pytest.mark.parametrize("recipe", ["mini", "an4"])
+def test_shared_experts_take_a_third_of_the_dense_encoder(recipe):
+    sizes = {}
+    for name in ("shared_moe", "dense"):
+        model = built(load_experiment(EGS / recipe / f"conf/{name}.yaml").model)
+        sizes[name] = cost_record(model_cost(model))["encoder_total_params"]
+    assert sizes["shared_moe"] / sizes["dense"] == pytest.approx(1 / 3, abs=0.04)
+
+
+def test_only_attention_and_decoders_feel_the_length_and_the_tokens():
+    model = built(load_experiment(EGS / "mini/conf/u2pp_moe.yaml").model)
+    base = {c.part: c.macs_per_sec for c in model_cost(model, 20, 10)}
+    longer = {c.part: c.macs_per_sec for c in model_cost(model, 40, 10)}
+    talkative = {c.part: c.macs_per_sec for c in model_cost(model, 20, 20)}
+    for part in ("subsampling", "feed-forward", "CTC head"):  # but for the edges of the utterance
+        assert longer[part] == pytest.approx(base[part], rel=0.005)
+    frames, width, blocks = 499, 96, 4  # T' of 20 s; 4 T'^2 D products of frames with frames
+    quadratic = blocks * 4 * frames**2 * width / 20
+    assert longer["attention"] - base["attention"] == pytest.approx(quadratic, rel=0.02)
+    changed = {part for part in base if talkative[part] != base[part]}
+    assert changed == {"decoder", "reverse decoder"}
+
+
+def test_the_record_of_a_model_adds_up():
+    costs = model_cost(built(load_experiment(EGS / "mini/conf/speechmoe.yaml").model))
+    record = cost_record(costs)
+    assert [part["part"] for part in record["parts"]] == list(PARTS)
+    for key in ("total_params", "active_params"):
+        assert record[key] == sum(part[key] for part in record["parts"])
+    parts = [part["macs_per_audio_sec"] for part in record["parts"]]
+    assert isinstance(record["macs_per_audio_sec"], int)
+    assert abs(record["macs_per_audio_sec"] - sum(parts)) < len(parts)
+    assert record["encoder_macs_per_audio_sec"] < record["macs_per_audio_sec"]
+
+
+def test_a_module_of_unknown_cost_is_not_passed_over():
+    model = built(tiny())
+    model.encoder.blocks[0].extra = nn.Linear(2, 2)
+    with pytest.raises(TypeError, match="the cost of Linear is not known"):
+        model_cost(model)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tokens", "message"),
+    [
+        (0.06, 12, "too short for the encoder"),
+        (-1.0, 12, "`utterance_sec` must be"),
+        (float("inf"), 12, "`utterance_sec` must be"),
+        (10, float("nan"), "`tokens_per_sec` must be"),
+        (10, -3, "`tokens_per_sec` must be"),
+    ],
+)
+def test_a_length_that_is_none_is_refused(seconds, tokens, message):
+    with pytest.raises(InputError, match=message):
+        model_cost(built(tiny()), seconds, tokens)
