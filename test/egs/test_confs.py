@@ -9,6 +9,7 @@ from moeasr.config import from_mapping, load_yaml
 from moeasr.experiment import load_experiment
 from moeasr.features.fbank import FbankConfig
 from moeasr.models.build import build_model, count_params
+from moeasr.models.init import start_embedding
 from moeasr.train.schedule import learning_rate_factor
 
 EGS = Path(__file__).resolve().parents[2] / "egs"
@@ -23,7 +24,7 @@ def relative(path: Path) -> str:
 def test_each_recipe_has_its_experiments():
     for recipe in EGS.glob("*/run.sh"):
         names = {path.name for path in EXPERIMENTS if path.parent.parent == recipe.parent}
-        assert names >= {"u2pp_moe.yaml", "dense.yaml"}, recipe
+        assert names >= {"u2pp_moe.yaml", "speechmoe.yaml", "shared_moe.yaml", "dense.yaml"}, recipe
 
 
 @pytest.mark.parametrize("path", sorted(EGS.glob("*/conf/fbank.yaml")), ids=relative)
@@ -57,4 +58,14 @@ def test_experiment_learns_a_batch(path):
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=relative)
 def test_experts_are_where_the_name_says(path):
     total, active = count_params(build_model(load_experiment(path).model, 80, VOCAB_SIZE, None))
-    assert (active < total) == ("moe" in path.stem)
+    assert (active < total) == ("moe" in path.stem and path.stem != "speechmoe_embedding")
+
+
+@pytest.mark.parametrize("recipe", sorted({path.parent.parent for path in EXPERIMENTS}), ids=str)
+def test_a_trained_embedding_network_fits_the_speechmoe(recipe):
+    """What `init.embedding` is given must be of its shape."""
+    moe = load_experiment(recipe / "conf" / "speechmoe.yaml").model
+    alone = load_experiment(recipe / "conf" / "speechmoe_embedding.yaml").model
+    start_embedding(
+        build_model(alone, 80, VOCAB_SIZE), build_model(moe, 80, VOCAB_SIZE), "the embedding"
+    )

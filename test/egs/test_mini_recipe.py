@@ -25,8 +25,13 @@ TINY = {
     "model.decoder.num_reverse_blocks": 1,
     "model.decoder.feed_forward.hidden_units": 32,
     "train.max_epochs": 2,
+    "train.log_every_steps": 1,
     "train.num_workers": 0,
 }
+
+
+def train_options(settings: dict) -> str:
+    return " ".join(f"--set {key}={value}" for key, value in settings.items())
 
 
 class Recipe:
@@ -42,7 +47,7 @@ class Recipe:
 
     def run(self, *options: str, num_train: int = 20) -> subprocess.CompletedProcess:
         """Run run.sh from another directory, without a terminal."""
-        train_opts = " ".join(f"--set {key}={value}" for key, value in TINY.items())
+        train_opts = train_options(TINY)
         corpus_opts = f"--num-train {num_train} --num-dev 4 --num-test 5"
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         fixed = ["--train-opts", train_opts, "--corpus-opts", corpus_opts, "--average-num", "2"]
@@ -56,8 +61,8 @@ class Recipe:
             check=False,
         )
 
-    def results(self) -> list[dict]:
-        return json.loads((self.dir / "exp" / "u2pp_moe" / "results.json").read_text())
+    def results(self, experiment: str = "u2pp_moe") -> list[dict]:
+        return json.loads((self.dir / "exp" / experiment / "results.json").read_text())
 
     def ids(self, table: str) -> set[str]:
         return {line.split()[0] for line in (self.dir / table).read_text().splitlines()}
@@ -152,6 +157,58 @@ def test_whole_run_again_finds_its_training_done(recipe):
     assert done.returncode == 0, done.stdout + done.stderr
     assert last.read_bytes() == weights
     assert set(scores(recipe.results())) == {("test", mode, -1) for mode in MODES}
+
+
+CTC_MODES = "ctc_greedy_search ctc_prefix_beam_search"
+NO_DECODER = {key: value for key, value in TINY.items() if "decoder" not in key}
+SMALL_EMBEDDING = {"d_model": 16, "num_blocks": 1}
+EMBEDDING = {f"model.embedding.encoder.{key}": value for key, value in SMALL_EMBEDDING.items()}
+
+
+@pytest.mark.parametrize(
+    ("config", "settings", "modes"),
+    [
+        ("dense", TINY, "attention_rescoring"),
+        (
+            "shared_moe",
+            {**TINY, "distillation.teacher": "exp/dense/averaged.pt"},
+            "attention_rescoring",
+        ),
+        (
+            "speechmoe_embedding",
+            {**NO_DECODER, **{f"model.encoder.{k}": v for k, v in SMALL_EMBEDDING.items()}},
+            CTC_MODES,
+        ),
+        (
+            "speechmoe",
+            {
+                **TINY,
+                **EMBEDDING,
+                "init.embedding": "exp/speechmoe_embedding/averaged.pt",
+                "init.dense": "exp/dense/averaged.pt",
+            },
+            "attention_rescoring",
+        ),
+        ("speechmoe_transformer", {**NO_DECODER, **EMBEDDING}, CTC_MODES),
+    ],
+)
+def test_each_system_trains_and_decodes(recipe, config, settings, modes):
+    """In this order: the shared model's teacher and the SpeechMoE's beginnings come first."""
+    if config == "speechmoe_embedding":  # as wide as the SpeechMoE wants it
+        settings = {k: v for k, v in settings.items() if "hidden_units" not in k}
+    options = ("--train-config", f"conf/{config}.yaml", "--train-opts", train_options(settings))
+    done = recipe.run("--stage", "3", *options, "--decode-modes", modes)
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = recipe.results(config)
+    assert {r["mode"] for r in records} == set(modes.split())
+    for record in records:
+        has_experts = config not in ("dense", "speechmoe_embedding")
+        assert (record["active_params"] < record["total_params"]) == has_experts
+    lines = (recipe.dir / "exp" / config / "metrics.jsonl").read_text().splitlines()
+    last = [metrics for metrics in map(json.loads, lines) if metrics["kind"] == "train"][-1]
+    assert ("loss_distill_ctc" in last) == (config == "shared_moe")
+    assert ("loss_embedding" in last) == (config in ("speechmoe", "speechmoe_transformer"))
+    assert ("loss_att" in last) == (modes != CTC_MODES)
 
 
 def test_smaller_corpus_leaves_nothing_of_the_larger(recipe):
