@@ -90,6 +90,20 @@ def results_page(records: Sequence[Mapping[str, Any]], name: str) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        InputError: It is missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"file {path} does not exist") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+
+
 def _set_block(test_set: str, records: Sequence[Mapping[str, Any]]) -> str:
     first = records[0]
     intro = (
@@ -146,10 +160,7 @@ def _read_record(mode_dir: Path) -> dict[str, Any]:
 
 
 def _read_json(path: Path, keys: Sequence[str]) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not JSON: {error}") from None
+    content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path} must hold a JSON object")
     missing = [key for key in keys if key not in content]

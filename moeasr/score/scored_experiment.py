@@ -1,0 +1,157 @@
+"""A trained and scored experiment as a comparison sees it: one system, one seed, one test set."""
+
+import dataclasses
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from moeasr.errors import InputError
+from moeasr.score.alignment import Counts
+from moeasr.score.details import read_per_utt
+from moeasr.score.table import read_json
+
+_KEYS = (
+    *("set", "mode", "chunk_size", "beam_size", "wer", "cer", "rtf", "audio_sec"),
+    *("num_utts", "num_words", "total_params", "active_params", "commit", "config"),
+    *("seed", "device", "train_command", "command"),
+)
+_SESSION_START = " train: parameters: "  # the first line of every call of moeasr.bin.train
+_STAMP_FORM, _STAMP_LENGTH = "%Y-%m-%d %H:%M:%S", 19
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScoredExperiment:
+    """One training, decoded in one mode and scored on one test set."""
+
+    name: str
+    """Its directory's name, `<system>_seed<seed>`."""
+    system: str
+    seed: int
+    record: Mapping[str, Any]
+    """Its entry of `results.json` for the set, mode and chunk size; see `table.gather`."""
+    words: Mapping[str, Counts]
+    """Word counts of each utterance."""
+    training_sec: float | None = None
+    """Time spent on training, all sessions together; None if there is no log of it."""
+    macs_per_audio_sec: int | None = None
+    """Multiply-adds per second of audio; None if not measured."""
+    command: str
+    """The command line that makes it again."""
+
+
+def find_experiments(root: str | Path) -> list[Path]:
+    """The directories `<system>_seed<seed>` below `root` that have results, by name, then seed.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = [path.parent for path in Path(root).glob("*_seed*/results.json")]
+    if not found:
+        raise InputError(f"{root} holds no <system>_seed<seed>/results.json")
+    return sorted(found, key=_system_and_seed)
+
+
+def read_experiment(
+    exp_dir: str | Path, test_set: str, mode: str, chunk_size: int = -1
+) -> ScoredExperiment:
+    """Read one experiment.
+
+    Beside `results.json` and the words' `per_utt` of the mode it looks at three files that may be
+    absent: `train.log` (for the time), `cost.json` (for the key `macs_per_audio_sec`) and
+    `command`, one line, as `utils/compare.sh` leaves it; by default the command is the training's.
+
+    Args:
+        exp_dir: The experiment's directory.
+        test_set: Which set ...
+        mode: ... and decoding mode ...
+        chunk_size: ... and decoding chunk, -1 for the whole utterance.
+
+    Raises:
+        InputError: The directory's name is not of the form, or is of another seed than the results;
+            results are missing or malformed, or do not agree with the details they come from.
+    """
+    exp_dir = Path(exp_dir)
+    system, seed = _system_and_seed(exp_dir)
+    record = _find_record(exp_dir / "results.json", test_set, mode, chunk_size)
+    if record["seed"] != seed:
+        raise InputError(f"{exp_dir}/results.json is of seed {record['seed']}, not {seed}")
+    folder = mode if chunk_size == -1 else f"{mode}_chunk{chunk_size}"
+    details = exp_dir / f"decode_{test_set}" / folder / "score" / "per_utt"
+    words = read_per_utt(details)
+    if abs(sum(words.values(), Counts()).percent - record["wer"]) > 1e-3:
+        raise InputError(
+            f"{details} does not add up to the WER of {exp_dir}/results.json: run stage 5 again"
+        )
+    command = exp_dir / "command"
+    return ScoredExperiment(
+        name=exp_dir.name,
+        system=system,
+        seed=seed,
+        record=record,
+        words=words,
+        training_sec=training_seconds(exp_dir / "train.log"),
+        macs_per_audio_sec=_read_cost(exp_dir / "cost.json"),
+        command=(
+            command.read_text(encoding="utf-8").strip()
+            if command.is_file()
+            else record["train_command"]
+        ),
+    )
+
+
+def training_seconds(log: Path) -> float | None:
+    """Seconds between the first and the last line of each training session in a `train.log`.
+
+    The log holds all sessions of a training that was stopped and resumed; the runner's own log,
+    with its `# Accounting` line, is begun anew by each and would only tell of the last.
+
+    Returns:
+        The sum over sessions, or None if there is no log or no session in it.
+    """
+    if not log.is_file():
+        return None
+    total, previous = None, 0.0
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            now = time.mktime(time.strptime(line[:_STAMP_LENGTH], _STAMP_FORM))
+        except ValueError:  # a further line of a message
+            continue
+        if _SESSION_START in line:
+            total = total or 0.0
+        elif total is not None:
+            total += now - previous
+        previous = now
+    return total
+
+
+def _system_and_seed(exp_dir: Path) -> tuple[str, int]:
+    match = re.fullmatch(r"(.+)_seed(\d+)", exp_dir.name)
+    if match is None:
+        raise InputError(f"experiment directory {exp_dir} must be named <system>_seed<seed>")
+    return match[1], int(match[2])
+
+
+def _find_record(path: Path, test_set: str, mode: str, chunk_size: int) -> dict[str, Any]:
+    records = read_json(path)
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise InputError(f"{path} must hold a JSON list of objects")
+    wanted = (test_set, mode, chunk_size)
+    for record in records:
+        missing = [key for key in _KEYS if key not in record]
+        if missing:
+            raise InputError(f"{path} lacks the key '{missing[0]}' in a record")
+        if (record["set"], record["mode"], record["chunk_size"]) == wanted:
+            return record
+    raise InputError(f"{path} has no results of set {test_set}, {mode}, chunk {chunk_size}")
+
+
+def _read_cost(path: Path) -> int | None:
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    macs = content.get("macs_per_audio_sec") if isinstance(content, dict) else None
+    if not isinstance(macs, int):
+        raise InputError(f"{path} must hold a whole number under 'macs_per_audio_sec'")
+    return macs

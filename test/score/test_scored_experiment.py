@@ -1,0 +1,119 @@
+"""Reading of an experiment for a comparison, and every way in which it may be wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from moeasr.errors import InputError
+from moeasr.score.alignment import Counts
+from moeasr.score.scored_experiment import find_experiments, read_experiment, training_seconds
+
+RECORD = {
+    "set": "test",
+    "mode": "greedy",
+    "chunk_size": -1,
+    "beam_size": 10,
+    "wer": 50.0,
+    "cer": 20.0,
+    "rtf": 0.1,
+    "audio_sec": 2.0,
+    "num_utts": 2,
+    "num_words": 4,
+    "total_params": 2,
+    "active_params": 1,
+    "commit": "abc",
+    "config": "dense",
+    "seed": 1,
+    "device": "cpu",
+    "train_command": "python3 -m moeasr.bin.train",
+    "command": "python3 -m moeasr.bin.decode",
+}
+LOG = """\
+2026-01-01 10:00:00 INFO train: parameters: 2 total, 1 active per frame
+2026-01-01 10:00:40 INFO moeasr.train.trainer: epoch 1: train loss 5.0, 40 s
+Traceback of something
+2026-01-01 10:01:00 INFO moeasr.train.trainer: stopped by SIGTERM at step 9
+2026-01-03 08:00:00 INFO train: parameters: 2 total, 1 active per frame
+2026-01-03 08:00:30 INFO moeasr.train.trainer: training finished: 2 epochs, 12 steps
+2026-01-04 08:00:00 INFO train: parameters: 2 total, 1 active per frame
+2026-01-04 08:00:00 INFO moeasr.train.trainer: training is already finished: 2 epochs
+"""
+
+
+@pytest.fixture
+def exp_dir(tmp_path: Path) -> Path:
+    path = tmp_path / "big_moe_seed1"
+    for folder in ("greedy", "greedy_chunk16"):
+        score = path / "decode_test" / folder / "score"
+        score.mkdir(parents=True)
+        (score / "per_utt").write_text("u1 #csid 1 1 0 0\nu2 #csid 1 0 0 1\n")
+    records = [RECORD, RECORD | {"chunk_size": 16, "rtf": 0.5}]
+    (path / "results.json").write_text(json.dumps(records))
+    return path
+
+
+def test_without_optional_files(exp_dir: Path) -> None:
+    experiment = read_experiment(exp_dir, "test", "greedy")
+    assert (experiment.name, experiment.system, experiment.seed) == ("big_moe_seed1", "big_moe", 1)
+    assert experiment.record == RECORD
+    assert experiment.words == {"u1": Counts(hits=1, subs=1), "u2": Counts(hits=1, dels=1)}
+    assert (experiment.training_sec, experiment.macs_per_audio_sec) == (None, None)
+    assert experiment.command == "python3 -m moeasr.bin.train"
+    assert read_experiment(exp_dir, "test", "greedy", 16).record["rtf"] == 0.5
+
+
+def test_optional_files(exp_dir: Path) -> None:
+    (exp_dir / "train.log").write_text(LOG)
+    (exp_dir / "cost.json").write_text('{"macs_per_audio_sec": 123, "other": 1}')
+    (exp_dir / "command").write_text("./run.sh --seed 1\n")
+    experiment = read_experiment(exp_dir, "test", "greedy")
+    assert (experiment.training_sec, experiment.macs_per_audio_sec) == (90.0, 123)
+    assert experiment.command == "./run.sh --seed 1"
+
+
+def test_training_time_is_that_of_all_sessions_and_not_of_the_pauses(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    assert training_seconds(log) is None
+    log.write_text("2026-01-01 10:00:00 INFO something else\n")
+    assert training_seconds(log) is None
+    log.write_text(LOG)
+    assert training_seconds(log) == 60 + 30
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("results.json", "{", "results.json is not JSON"),
+        ("results.json", "{}", "results.json must hold a JSON list"),
+        ("results.json", "[{}]", "results.json lacks the key 'set'"),
+        ("results.json", "[]", "has no results of set test, greedy, chunk -1"),
+        ("results.json", json.dumps([RECORD | {"seed": 2}]), "is of seed 2, not 1"),
+        ("results.json", json.dumps([RECORD | {"wer": 49.9}]), "run stage 5 again"),
+        ("decode_test/greedy/score/per_utt", "u1 #csid 1\n", "per_utt:1: must be"),
+        ("cost.json", '{"macs_per_audio_sec": "many"}', "cost.json must hold a whole number"),
+        ("cost.json", "[]", "cost.json must hold a whole number"),
+    ],
+)
+def test_faults_are_named(exp_dir: Path, name: str, content: str, message: str) -> None:
+    (exp_dir / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_experiment(exp_dir, "test", "greedy")
+
+
+def test_a_directory_without_results_or_seed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="results.json does not exist"):
+        read_experiment(tmp_path / "dense_seed1", "test", "greedy")
+    with pytest.raises(InputError, match="must be named <system>_seed<seed>"):
+        read_experiment(tmp_path / "dense", "test", "greedy")
+
+
+def test_experiments_are_found_by_name_then_seed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no <system>_seed<seed>"):
+        find_experiments(tmp_path)
+    names = ["dense_seed2", "dense_seed10", "moe_seed1"]
+    for name in [*names, "other"]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").touch()
+    (tmp_path / "unfinished_seed1").mkdir()
+    assert [path.name for path in find_experiments(tmp_path)] == names
