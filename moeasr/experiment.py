@@ -30,6 +30,7 @@ from moeasr.models.config import ModelConfig
 from moeasr.models.distillation import Distillation, DistillationConfig
 from moeasr.models.init import copy_weights, start_embedding
 from moeasr.models.outputs import LossOutput
+from moeasr.models.upcycle import upcycle_into
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.config import TrainConfig
 
@@ -54,12 +55,15 @@ class InitConfig:
 
     model: str | None = None
     """Checkpoint of a model with the same `model:` section, such as `moeasr upcycle` writes."""
+    dense: str | None = None
+    """Checkpoint of a dense model: each of its feed-forwards is copied into all experts in its
+    place (sparse upcycling, arXiv 2212.05055; the authors of SpeechMoE begin so)."""
     embedding: str | None = None
     """Checkpoint of a model whose encoder and CTC head become SpeechMoE's embedding network."""
 
     def __post_init__(self) -> None:
         """Check combinations."""
-        if self.model is not None and self.embedding is not None:
+        if self.model is not None and (self.dense, self.embedding) != (None, None):
             raise InputError("`init.model` is a whole model: no other `init` goes with it")
 
 
@@ -158,7 +162,7 @@ def make_batches(
     """The batches of a data directory, this process's share.
 
     Args:
-        data_dir: With features and transcripts.
+        data_dir: With features and transcripts, and `utt2lang` for a model that has languages.
         config: The experiment.
         tokenizer: Makes tokens of transcripts.
         output_len: Frames after subsampling, to leave out what is too short for CTC.
@@ -167,9 +171,12 @@ def make_batches(
             shuffled.
 
     Raises:
-        InputError: No utterance of the directory can be used.
+        InputError: No utterance of the directory can be used, or one is in none of the model's
+            languages.
     """
-    utterances, skipped = load_utterances(data_dir, tokenizer, output_len, config.data.limits)
+    utterances, skipped = load_utterances(
+        data_dir, tokenizer, output_len, config.data.limits, config.model.languages
+    )
     if not utterances:
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
         raise InputError(f"{data_dir} has no usable utterance{reason}")
@@ -212,6 +219,9 @@ def start_model(
     """
     if config.model is not None:
         copy_weights(load_trained(config.model, tokenizer, fbank), model, config.model)
+    if config.dense is not None:
+        dense = load_trained(config.dense, tokenizer, fbank)
+        upcycle_into(model, dense, noise=0.0, generator=torch.Generator())
     if config.embedding is not None:
         trained = load_trained(config.embedding, tokenizer, fbank)
         start_embedding(trained, model, config.embedding)

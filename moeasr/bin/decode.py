@@ -1,5 +1,7 @@
 """Recognise a test set in one or more modes, which share one pass of the encoder.
 
+A model that routes by language also needs `utt2lang` in the data directory.
+
 Writes OUT/MODE/ (OUT/MODE_chunkC/ when decoding in chunks of C encoder frames), each of them whole:
   text          best hypotheses
   nbest.jsonl   n-best lists with scores
@@ -68,10 +70,15 @@ def main(argv: list[str] | None = None) -> None:
     recognizer, modes = Recognizer.from_checkpoint(args.checkpoint, args.device), args.modes.split()
     find_searches(modes, recognizer.model)
     config = config.resolve(recognizer.model)
-    num_frames, read_feats = _open_features(DataDir(args.data_dir), recognizer)
+    data = DataDir(args.data_dir)
+    utts = data.feats if data.has("feats.scp") else data.segments or data.wav
+    languages = data.language_ids(utts, recognizer.model.config.languages)
+    num_frames, read_feats = _open_features(data, recognizer)
     if not num_frames:
         raise InputError(f"{args.data_dir} holds no utterances")
-    done = decode_test_set(recognizer, num_frames, read_feats, modes, config, args.batch_frames)
+    done = decode_test_set(
+        recognizer, num_frames, read_feats, modes, config, args.batch_frames, languages
+    )
     argv = sys.argv[1:] if argv is None else argv
     provenance = {
         "set": Path(args.data_dir).resolve().name,

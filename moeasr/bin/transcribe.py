@@ -2,7 +2,7 @@
 
 Any sample rate, any number of channels; WAV, FLAC, SPHERE and whatever else libsndfile reads. A
 file that cannot be read is named on stderr, the others are still transcribed, and the exit status
-is 1 then.
+is 1 then. A model that routes by language needs to be told what is spoken: --language.
 """
 
 import argparse
@@ -25,6 +25,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--mode", default="attention_rescoring", help="decoding mode (%(default)s)")
     add("--chunk-size", type=int, default=-1, help="encoder frames; -1 for full context (default)")
     add("--beam-size", type=int, default=10, help="hypotheses kept (%(default)s)")
+    add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
     add("--device", default="cpu", help="cpu or cuda (%(default)s)")
     add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
     add("audio", nargs="+", help="audio files")
@@ -45,6 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     config = DecodeConfig(chunk_size=args.chunk_size, beam_size=args.beam_size)
     recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
     find_searches([args.mode], recognizer.model)
+    languages = _language_ids(args.language, recognizer.model.config.languages)
     num_failed = 0
     for path in args.audio:
         try:
@@ -56,11 +58,26 @@ def main(argv: list[str] | None = None) -> None:
             continue
         waveform, _ = resample(samples, rate_hz, recognizer.fbank.sample_rate_hz)
         feats = [recognizer.features(waveform)]
-        nbest = recognizer.recognize(feats, [args.mode], config)[args.mode][0]
+        nbest = recognizer.recognize(feats, [args.mode], config, languages=languages)[args.mode][0]
         text = recognizer.text(nbest[0]) if nbest else ""
         print(f"{path}\t{text}", flush=True)
     if num_failed:
         sys.exit(1)
+
+
+def _language_ids(name: str | None, known: tuple[str, ...]) -> list[int] | None:
+    """What `--language` says to the recogniser, which knows languages by number."""
+    if not known:
+        if name is not None:
+            raise InputError(f"`--language {name}`: this model does not route by language")
+        return None
+    if name not in known:
+        given = "is not given" if name is None else f"is '{name}'"
+        raise InputError(
+            f"this model routes by language: `--language` must be one of {', '.join(known)}, "
+            f"but {given}"
+        )
+    return [known.index(name)]
 
 
 def _read(path: str) -> bytes:

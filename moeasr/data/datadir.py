@@ -1,7 +1,7 @@
 """A Kaldi data directory: its tables, read strictly, so that a fault is named by file and line."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -92,6 +92,11 @@ class DataDir:
         return read_table(self.path / "utt2spk")
 
     @cached_property
+    def utt2lang(self) -> dict[str, str]:
+        """utt2lang: utterance -> language."""
+        return read_table(self.path / "utt2lang")
+
+    @cached_property
     def feats(self) -> dict[str, str]:
         """feats.scp: utterance -> `file.ark:offset`."""
         return read_table(self.path / "feats.scp")
@@ -115,6 +120,40 @@ class DataDir:
             utt: self._segment(utt, line)
             for utt, line in read_table(self.path / "segments").items()
         }
+
+    def language_ids(self, utts: Iterable[str], languages: Sequence[str]) -> dict[str, int]:
+        """Which of a model's languages each utterance is in, by utt2lang.
+
+        Args:
+            utts: Utterances that need a language.
+            languages: The model's, in its order; if it has none, utt2lang is not read.
+
+        Returns:
+            utterance -> index in `languages`; empty if there are none.
+
+        Raises:
+            InputError: utt2lang is missing or malformed, lacks an utterance, or gives it a language
+                that the model does not know.
+        """
+        if not languages:
+            return {}
+        path, known = self.path / "utt2lang", f"(the model knows {', '.join(languages)})"
+        if not self.has("utt2lang"):
+            raise InputError(
+                f"{path}: no such file; a model that routes by language needs it {known}"
+            )
+        ids: dict[str, int] = {}
+        for utt in utts:
+            language = self.utt2lang.get(utt)
+            if not language:
+                raise InputError(f"{path}: utterance {utt} has no language {known}")
+            if language not in languages:
+                raise InputError(
+                    f"{path}: language '{language}' of utterance {utt} is not among the model's "
+                    f"{known}"
+                )
+            ids[utt] = languages.index(language)
+        return ids
 
     def _segment(self, utt: str, line: str) -> Segment:
         try:

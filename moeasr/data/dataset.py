@@ -65,12 +65,14 @@ class Utterance:
         feats: Where its features are, `archive:offset`.
         num_frames: Their length.
         text: Its transcript; empty where none is wanted.
+        language: Its index in the model's languages; None where it has none.
     """
 
     utt_id: str
     feats: str
     num_frames: int
     text: str
+    language: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ class AsrDataset(torch.utils.data.Dataset):
             fill = feats.mean(0) if self._fill is None else self._fill
             feats = spec_augment(feats, self._spec_augment, self._generator(epoch, index), fill)
         token_ids = [] if self._tokenizer is None else self._tokenizer.encode(utterance.text)
-        return Example(utterance.utt_id, feats, torch.tensor(token_ids, dtype=torch.int64))
+        tokens = torch.tensor(token_ids, dtype=torch.int64)
+        return Example(utterance.utt_id, feats, tokens, utterance.language)
 
     def _generator(self, epoch: int, index: int) -> torch.Generator:
         # a SeedSequence mixes its numbers: neighbouring epochs and indices are not alike
@@ -145,6 +148,7 @@ def load_utterances(
     tokenizer: TextEncoder | None,
     output_len: Callable[[int], int],
     limits: LengthLimits,
+    languages: Sequence[str] = (),
 ) -> tuple[list[Utterance], list[Skipped]]:
     """The utterances of a data directory that a model can learn from, and the others with reasons.
 
@@ -156,12 +160,15 @@ def load_utterances(
         output_len: Frames after subsampling, of frames before: CTC needs one for each token, and
             one more between two that are equal.
         limits: Lengths to keep.
+        languages: Those of a model that routes by language: every utterance with features must then
+            have one of them in `utt2lang`.
 
     Returns:
         The usable utterances in the order of `feats.scp`, and those left out.
 
     Raises:
-        InputError: The directory lacks `feats.scp` (or `text`), or these are malformed.
+        InputError: The directory lacks `feats.scp` (or `text`), or these are malformed; or an
+            utterance has none of the `languages`.
     """
     directory = DataDir(data_dir)
     texts = directory.text if tokenizer is not None else {}
@@ -169,8 +176,10 @@ def load_utterances(
     skipped: list[Skipped] = []
     unknown: dict[str, int] = {}
     lengths = _FrameCounts(directory)
+    language_ids = directory.language_ids(directory.feats, languages)
     for utt_id, entry in directory.feats.items():
-        utterance = Utterance(utt_id, entry, lengths.of(utt_id, entry), texts.get(utt_id, ""))
+        num_frames, text = lengths.of(utt_id, entry), texts.get(utt_id, "")
+        utterance = Utterance(utt_id, entry, num_frames, text, language_ids.get(utt_id))
         reason = _length_fault(utterance.num_frames, output_len, limits)
         if reason is None and tokenizer is not None:
             try:

@@ -118,6 +118,7 @@ class Recognizer:
         modes: Sequence[str],
         config: DecodeConfig,
         batch_frames: int = DEFAULT_BATCH_FRAMES,
+        languages: Sequence[int] | None = None,
     ) -> dict[str, NBest]:
         """Recognise any number of utterances, in batches of similar lengths.
 
@@ -126,16 +127,20 @@ class Recognizer:
             modes: Names of `SEARCHES`.
             config: Settings of encoder and searches.
             batch_frames: Feature frames per batch, padding included.
+            languages: Of each utterance, as index in `model.config.languages`; only a model that
+                routes by language needs them.
 
         Returns:
             Mode -> n-best list of each utterance, in the order of `feats`.
 
         Raises:
-            InputError: The model cannot do a mode, or decode in chunks.
+            InputError: The model cannot do a mode, or decode in chunks; or it needs `languages`.
         """
         results: dict[str, NBest] = {mode: [[]] * len(feats) for mode in modes}
         for batch in plan_batches([utt.size(0) for utt in feats], batch_frames):
-            output = self.recognize_batch([feats[index] for index in batch], modes, config)
+            output = self.recognize_batch(
+                [feats[index] for index in batch], modes, config, _pick(languages, batch)
+            )
             for mode, nbest in output.nbest.items():
                 for index, hypotheses in zip(batch, nbest):
                     results[mode][index] = hypotheses
@@ -143,7 +148,11 @@ class Recognizer:
 
     @torch.inference_mode()
     def recognize_batch(
-        self, feats: Sequence[Tensor], modes: Sequence[str], config: DecodeConfig
+        self,
+        feats: Sequence[Tensor],
+        modes: Sequence[str],
+        config: DecodeConfig,
+        languages: Sequence[int] | None = None,
     ) -> RecognizedBatch:
         """Recognise one batch; all modes share its encoder pass. Arguments as in `recognize`.
 
@@ -157,7 +166,8 @@ class Recognizer:
         if not places:
             return RecognizedBatch(found, 0.0, dict.fromkeys(modes, 0.0))
         start_sec = self._now()
-        inputs = self._encode([feats[place] for place in places], config)
+        encodable = [feats[place] for place in places]
+        inputs = self._encode(encodable, config, _pick(languages, places))
         encoder_sec = self._now() - start_sec
         search_sec = {}
         for mode, search in searches.items():
@@ -167,10 +177,13 @@ class Recognizer:
             search_sec[mode] = self._now() - start_sec
         return RecognizedBatch(found, encoder_sec, search_sec)
 
-    def _encode(self, feats: Sequence[Tensor], config: DecodeConfig) -> SearchInput:
+    def _encode(
+        self, feats: Sequence[Tensor], config: DecodeConfig, languages: Sequence[int] | None
+    ) -> SearchInput:
         lens = torch.tensor([utt.size(0) for utt in feats], device=self.device)
         padded = pad_sequence(list(feats), batch_first=True).to(self.device, self._dtype)
-        output = self.model.encode(padded, lens, config.chunk_size, config.num_left_chunks)
+        spoken = None if languages is None else torch.tensor(languages, device=self.device)
+        output = self.model.encode(padded, lens, config.chunk_size, config.num_left_chunks, spoken)
         log_probs = self.model.ctc_log_probs(output.enc)
         return SearchInput(self.model, output.enc, output.enc_lens, log_probs)
 
@@ -179,6 +192,11 @@ class Recognizer:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
+
+
+def _pick(languages: Sequence[int] | None, places: Sequence[int]) -> list[int] | None:
+    """The languages of some utterances, if any are given."""
+    return None if languages is None else [languages[place] for place in places]
 
 
 def plan_batches(num_frames: Sequence[int], batch_frames: int) -> list[list[int]]:

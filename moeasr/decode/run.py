@@ -47,6 +47,7 @@ def decode_test_set(
     modes: Sequence[str],
     config: DecodeConfig,
     batch_frames: int,
+    languages: Mapping[str, int] | None = None,
 ) -> DecodingRun:
     """Decode all utterances in all modes. Reading features is not timed.
 
@@ -60,6 +61,7 @@ def decode_test_set(
         modes: Names of `SEARCHES`.
         config: Settings.
         batch_frames: Feature frames per batch, padding included.
+        languages: Utterance -> index in the model's languages, if it routes by them.
     """
     utts = list(num_frames)
     short = [utt for utt in utts if recognizer.model.output_len(num_frames[utt]) < 1]
@@ -76,9 +78,10 @@ def decode_test_set(
     batches = plan_batches(list(num_frames.values()), batch_frames)
     for number, batch in enumerate(progress(batches, "decoding", unit="batch")):
         feats = [read_feats(utts[index]) for index in batch]
+        spoken = [languages[utts[index]] for index in batch] if languages else None
         if number == 0:
-            recognizer.recognize_batch(feats, modes, config)
-        output = recognizer.recognize_batch(feats, modes, config)
+            recognizer.recognize_batch(feats, modes, config, spoken)
+        output = recognizer.recognize_batch(feats, modes, config, spoken)
         encoder_sec += output.encoder_sec
         for mode in modes:
             search_sec[mode] += output.search_sec[mode]

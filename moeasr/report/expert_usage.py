@@ -23,7 +23,7 @@ def read_batches(
 
     Args:
         recognizer: What the features and units must fit, and the device that batches go to.
-        data_dir: With `feats.scp` and `text`.
+        data_dir: With `feats.scp` and `text`; `utt2lang`, too, if the model routes by language.
         batch_frames: Feature frames per batch, padding included.
 
     Raises:
@@ -31,7 +31,11 @@ def read_batches(
     """
     no_limits = LengthLimits(min_frames=0, max_frames=sys.maxsize, max_tokens=sys.maxsize)
     utterances, _ = load_utterances(
-        data_dir, recognizer.tokenizer, recognizer.model.output_len, no_limits
+        data_dir,
+        recognizer.tokenizer,
+        recognizer.model.output_len,
+        no_limits,
+        recognizer.model.config.languages,
     )
     if not utterances:
         raise InputError(f"{data_dir} has no usable utterance")

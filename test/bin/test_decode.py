@@ -1,6 +1,7 @@
 """The entry point that decodes a test set, on a tiny model and stored or computed features."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -13,11 +14,13 @@ from moeasr import checkpoint
 from moeasr.bin.decode import main
 from moeasr.config import dump_yaml, to_mapping
 from moeasr.data.archive import open_archive
+from moeasr.decode.build import DecodeConfig
 from moeasr.decode.hypothesis import read_nbest
+from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig, compute_fbank
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, ModelConfig
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 
 MODES = ["ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring"]
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
@@ -25,16 +28,18 @@ FBANK = FbankConfig(num_mel_bins=20)
 UTTS = {"u1": 0.5, "u10": 0.9, "u2": 0.31}
 
 
-@pytest.fixture(scope="module")
-def model_path(tmp_path_factory):
+def save_model(path, feed_forward, languages=()):
     torch.manual_seed(2)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2),
+        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2, feed_forward=feed_forward),
         decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
+        languages=languages,
     )
     model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
     torch.nn.init.normal_(model.ctc.project.weight, std=2.0)
-    path = tmp_path_factory.mktemp("model") / "averaged.pt"
+    for name, parameter in model.named_parameters():
+        if "experts" in name:  # strong ones, so that it matters which of them a frame meets
+            torch.nn.init.normal_(parameter)
     checkpoint.save(
         path,
         {
@@ -46,6 +51,19 @@ def model_path(tmp_path_factory):
         },
     )
     return path
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory):
+    return save_model(tmp_path_factory.mktemp("model") / "averaged.pt", FeedForwardConfig())
+
+
+@pytest.fixture(scope="module")
+def language_model_path(tmp_path_factory):
+    """A model that routes by language."""
+    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
+    path = tmp_path_factory.mktemp("languages") / "averaged.pt"
+    return save_model(path, routed, languages=("en", "zh"))
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +208,45 @@ def test_an_empty_set_is_refused(model_path, tmp_path):
     (tmp_path / "wav.scp").write_text("")
     with pytest.raises(InputError, match="no utterances"):
         main(arguments(model_path, tmp_path, tmp_path / "out"))
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_every_utterance_is_decoded_in_its_language(
+    language_model_path, feats_dir, wav_dir, tmp_path, stored
+):
+    data_dir = tmp_path / "data"
+    shutil.copytree(feats_dir if stored else wav_dir, data_dir)
+    languages = {"u1": 1, "u10": 0, "u2": 1}
+    (data_dir / "utt2lang").write_text("u1 zh\nu10 en\nu2 zh\n")
+    (mode,) = modes = ["ctc_greedy_search"]
+    main(arguments(language_model_path, data_dir, tmp_path / "out", "--modes", mode))
+    nbest = read_nbest(tmp_path / "out" / mode / "nbest.jsonl")
+    recognizer = Recognizer.from_checkpoint(language_model_path)
+    for utt, language in languages.items():
+        samples, _ = soundfile.read(wav_dir / f"{utt}.wav", dtype="float32")
+        feats = [recognizer.features(torch.from_numpy(samples))]
+        right, wrong = (
+            recognizer.recognize(feats, modes, DecodeConfig(), languages=[index])[mode][0][0].score
+            for index in (language, 1 - language)
+        )
+        assert nbest[utt][0]["score"] == pytest.approx(right, abs=1e-3)
+        assert nbest[utt][0]["score"] != pytest.approx(wrong, abs=1e-2)
+
+
+def test_a_language_that_is_missing_is_refused_before_audio_is_read(language_model_path, tmp_path):
+    (tmp_path / "wav.scp").write_text(f"u1 {tmp_path / 'missing.wav'}\n")
+    with pytest.raises(InputError, match=r"utt2lang: no such file; .*\(the model knows en, zh\)"):
+        main(arguments(language_model_path, tmp_path, tmp_path / "out"))
+    (tmp_path / "segments").write_text("s1 u1 0 1\ns2 u1 1 2\n")
+    (tmp_path / "utt2lang").write_text("s1 zh\ns2 de\n")
+    with pytest.raises(InputError, match=r"utt2lang: language 'de' of utterance s2 .* en, zh\)"):
+        main(arguments(language_model_path, tmp_path, tmp_path / "out"))
+
+
+def test_without_languages_utt2lang_is_not_read(model_path, feats_dir, tmp_path):
+    (feats_dir / "utt2lang").write_bytes(b"\n\xff\n")
+    main(arguments(model_path, feats_dir, tmp_path / "out", "--modes", "ctc_greedy_search"))
+    assert (tmp_path / "out" / "ctc_greedy_search" / "text").exists()
 
 
 def test_a_fault_is_one_sentence_and_exit_1(tmp_path):

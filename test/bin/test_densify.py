@@ -1,5 +1,7 @@
 """moeasr densify: a tiny checkpoint with experts into a dense one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -20,18 +22,20 @@ FBANK = FbankConfig(num_mel_bins=20)
 MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4)
 
 
-def save_model(path, feed_forward):
+def save_model(path, feed_forward, router="top_k", languages=()):
+    encoder = replace(feed_forward, router=router)
     config = ModelConfig(
         encoder=EncoderConfig(
             num_blocks=1,
             d_model=16,
             num_heads=2,
-            feed_forward=feed_forward,
-            macaron_feed_forward=feed_forward,
+            feed_forward=encoder,
+            macaron_feed_forward=encoder,
         ),
         decoder=DecoderConfig(
             num_blocks=1, num_reverse_blocks=1, num_heads=2, feed_forward=feed_forward
         ),
+        languages=languages,
     )
     content = {
         "model": build_model(config, 20, len(UNITS)).state_dict(),
@@ -118,6 +122,15 @@ def test_loads_need_speech(moe_path, capsys):
     with pytest.raises(SystemExit):
         main(["--checkpoint", str(moe_path), "--out", "dense.pt"])
     assert "--data-dir" in capsys.readouterr().err
+
+
+def test_a_model_that_routes_by_language_is_told_it(tmp_path, data_dir, capsys):
+    path = save_model(tmp_path / "moe.pt", MOE, "language", ("de", "en"))
+    with pytest.raises(InputError, match="utt2lang: no such file"):
+        main(arguments(path, data_dir))
+    (data_dir / "utt2lang").write_text("u1 en\nu2 de\nu3 en\n")
+    main(arguments(path, data_dir))
+    assert f"on 3 utterances of {data_dir}" in capsys.readouterr().out
 
 
 def no_features(moe_path, data_dir):

@@ -14,21 +14,23 @@ from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, ModelConfig
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 
 
-@pytest.fixture(scope="module")
-def model_path(tmp_path_factory):
+def save_model(path, feed_forward, languages=()):
     torch.manual_seed(2)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2),
+        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2, feed_forward=feed_forward),
         decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
+        languages=languages,
     )
     model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
     torch.nn.init.normal_(model.ctc.project.weight, std=2.0)
-    path = tmp_path_factory.mktemp("model") / "averaged.pt"
+    for name, parameter in model.named_parameters():
+        if "experts" in name:  # strong ones, so that it matters which of them a frame meets
+            torch.nn.init.normal_(parameter)
     checkpoint.save(
         path,
         {
@@ -40,6 +42,19 @@ def model_path(tmp_path_factory):
         },
     )
     return path
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory):
+    return save_model(tmp_path_factory.mktemp("model") / "averaged.pt", FeedForwardConfig())
+
+
+@pytest.fixture(scope="module")
+def language_model_path(tmp_path_factory):
+    """A model that routes by language."""
+    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
+    path = tmp_path_factory.mktemp("languages") / "averaged.pt"
+    return save_model(path, routed, languages=("en", "zh"))
 
 
 @pytest.fixture
@@ -58,10 +73,11 @@ def audio(tmp_path):
     return files
 
 
-def expected_text(model_path, path, mode):
+def expected_text(model_path, path, mode, languages=None):
     recognizer = Recognizer.from_checkpoint(model_path)
     waveform, _ = read_audio(str(path), 16000)
-    (nbest,) = recognizer.recognize([recognizer.features(waveform)], [mode], DecodeConfig())[mode]
+    feats = [recognizer.features(waveform)]
+    (nbest,) = recognizer.recognize(feats, [mode], DecodeConfig(), languages=languages)[mode]
     return recognizer.text(nbest[0])
 
 
@@ -113,3 +129,30 @@ def test_a_file_name_is_never_a_command(model_path, audio, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["--checkpoint", str(model_path), f"touch {trap} |"])
     assert not trap.exists() and "No such file" in capsys.readouterr().err
+
+
+def test_the_language_that_is_told_is_the_one_that_is_heard(language_model_path, audio, capsys):
+    mode = "ctc_greedy_search"
+    texts = []
+    for index, language in enumerate(["en", "zh"]):
+        options = ["--checkpoint", str(language_model_path), "--mode", mode]
+        main([*options, "--language", language, str(audio["a.wav"]), str(audio["b c.wav"])])
+        texts.append([line.split("\t")[1] for line in capsys.readouterr().out.splitlines()])
+        assert texts[-1] == [
+            expected_text(language_model_path, audio[name], mode, [index])
+            for name in ("a.wav", "b c.wav")
+        ]
+    assert texts[0] != texts[1]
+
+
+@pytest.mark.parametrize(
+    ("more", "given"), [([], "is not given"), (["--language", "de"], "is 'de'")]
+)
+def test_a_language_that_lacks_is_refused_at_start(language_model_path, more, given):
+    with pytest.raises(InputError, match=f"`--language` must be one of en, zh, but {given}"):
+        main(["--checkpoint", str(language_model_path), *more, "missing.wav"])
+
+
+def test_a_language_is_refused_where_none_is_routed_by(model_path):
+    with pytest.raises(InputError, match="`--language en`: this model does not route by language"):
+        main(["--checkpoint", str(model_path), "--language", "en", "missing.wav"])

@@ -1,6 +1,7 @@
 """moeasr usage: a tiny model, and features with transcripts."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,6 @@ from moeasr import checkpoint
 from moeasr.bin.usage import main
 from moeasr.config import dump_yaml, to_mapping
 from moeasr.data.archive import open_archive
-from moeasr.data.batch import Example, collate
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
 from moeasr.models.build import build_model
@@ -24,7 +24,6 @@ from moeasr.models.config import (
     ModelConfig,
 )
 from moeasr.moe.stats import LayerUsage
-from moeasr.report.expert_usage import measure_usage
 from moeasr.report.heat_map import draw_expert_usage
 from moeasr.report.usage_table import usage_lines
 
@@ -203,11 +202,17 @@ def test_an_embedding_network_is_no_layer(save_model, data_dir, tmp_path):
     assert [layer["name"] for layer in layers] == NAMES
 
 
-def test_a_model_that_routes_by_language_is_told_it():
+def test_a_model_that_routes_by_language_is_told_it(save_model, data_dir, tmp_path):
     routed = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4, router="language")
-    model = build_model(tiny_config(languages=("de", "en"), feed_forward=routed), 20, len(UNITS))
-    example = Example("u", torch.randn(60, 20), torch.tensor([3, 4]), language=1)
-    assert [layer.name for layer in measure_usage(model.eval(), [collate([example])])] == NAMES
+    path = save_model(tiny_config(languages=("de", "en"), feed_forward=routed))
+    with pytest.raises(InputError, match="utt2lang: no such file"):
+        usage_of(path, data_dir, tmp_path)
+    spoken = tmp_path / "data"
+    shutil.copytree(data_dir, spoken)
+    (spoken / "utt2lang").write_text("u1 en\nu2 de\nu3 en\nu4 en\n")
+    layer = usage_of(path, spoken, tmp_path)["layers"][1]
+    assert layer["name"] == NAMES[1]
+    assert sum(layer["load"][:2]) == 2 * ((149 // 2 - 1) // 2)  # two experts a frame of u2
 
 
 def test_a_model_without_decoders_has_its_encoder_only(save_model, data_dir, tmp_path):

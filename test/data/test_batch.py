@@ -5,12 +5,13 @@ import torch
 from moeasr.data.batch import Batch, Example, collate
 
 
-def batch() -> Batch:
+def batch(languages: tuple[int | None, ...] = (None, None, None)) -> Batch:
+    a, b, c = languages
     return collate(
         [
-            Example("a", torch.full((2, 3), 1.0), torch.tensor([5, 6, 7])),
-            Example("b", torch.full((4, 3), 2.0), torch.tensor([8])),
-            Example("c", torch.full((1, 3), 3.0), torch.tensor([], dtype=torch.int64)),
+            Example("a", torch.full((2, 3), 1.0), torch.tensor([5, 6, 7]), a),
+            Example("b", torch.full((4, 3), 2.0), torch.tensor([8]), b),
+            Example("c", torch.full((1, 3), 3.0), torch.tensor([], dtype=torch.int64), c),
         ]
     )
 
@@ -39,7 +40,18 @@ def test_without_transcripts_tokens_are_empty() -> None:
 
 
 def test_to_moves_every_tensor() -> None:
-    moved = batch().to("meta")
+    moved = batch(languages=(0, 2, 1)).to("meta")
     assert moved.utt_ids == ("a", "b", "c")
-    for tensor in (moved.feats, moved.feats_lens, moved.tokens, moved.tokens_lens):
-        assert tensor.device.type == "meta"
+    tensors = (moved.feats, moved.feats_lens, moved.tokens, moved.tokens_lens, moved.languages)
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
+def test_languages_are_numbers_in_the_order_of_the_utterances() -> None:
+    result = batch(languages=(0, 2, 1))
+    assert result.languages.tolist() == [0, 2, 1]  # 0 is a language, and not none
+    assert result.languages.dtype == torch.int64
+
+
+def test_without_languages_there_are_none() -> None:
+    assert batch().languages is None
+    assert batch().to("meta").languages is None

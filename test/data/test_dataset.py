@@ -229,3 +229,41 @@ def test_a_control_character_is_named_with_its_utterance(tmp_path: Path) -> None
     make_dir(tmp_path, {"a": (40, "abc")})
     with pytest.raises(InputError, match=r"text: a: control character U\+0001"):
         load_utterances(tmp_path, Strict(), quarter, LIMITS)
+
+
+def test_examples_carry_the_index_of_their_language(tmp_path: Path) -> None:
+    folder = make_dir(tmp_path, {"a": (40, "abc"), "b": (60, "abc"), "short": (5, "a")})
+    (folder / "utt2lang").write_text("short zh\nb en\nz fr\na zh\n")  # z has no features
+    utterances, _ = load_utterances(folder, Letters(), quarter, LIMITS, ("en", "zh"))
+    data = AsrDataset(utterances, Letters(), None, None, 0)
+    assert {e.utt_id: e.language for e in (data[0, 0], data[0, 1])} == {"a": 1, "b": 0}
+    utterances, _ = load_utterances(folder, Letters(), quarter, LIMITS, ("zh", "fr", "en"))
+    assert [utterance.language for utterance in utterances] == [0, 2]
+
+
+def test_without_languages_utt2lang_is_not_read(tmp_path: Path) -> None:
+    folder = make_dir(tmp_path, {"a": (40, "abc")})
+    (folder / "utt2lang").write_bytes(b"\n\xff\r\n")
+    (utterance,), _ = load_utterances(folder, Letters(), quarter, LIMITS)
+    assert utterance.language is None
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        (None, ": no such file; a model that routes by language needs it"),
+        ("a en\n", ": utterance b has no language"),
+        ("a en\nb\n", ": utterance b has no language"),
+        ("a en\nb de\n", ": language 'de' of utterance b is not among the model's"),
+        ("a en\nb en zh\n", ": language 'en zh' of utterance b is not among the model's"),
+    ],
+)
+def test_an_utterance_without_a_language_of_the_model_is_refused(
+    tmp_path: Path, table: str | None, fault: str
+) -> None:
+    folder = make_dir(tmp_path, {"a": (40, "abc"), "b": (40, "abc")})
+    if table is not None:
+        (folder / "utt2lang").write_text(table)
+    with pytest.raises(InputError) as error:
+        load_utterances(folder, Letters(), quarter, LIMITS, ("en", "zh"))
+    assert str(error.value) == f"{folder / 'utt2lang'}{fault} (the model knows en, zh)"

@@ -12,6 +12,7 @@ from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.text.tokenizer import Tokenizer
 
 MODES = ["ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring"]
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
@@ -79,6 +80,27 @@ def test_a_mode_alone_and_among_others(recognizer):
             together.nbest[mode], recognizer.recognize_batch(feats, [mode], config).nbest[mode]
         ):
             assert_same(left, right)
+
+
+def test_every_utterance_keeps_its_language_through_batches(content):
+    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
+    encoder = EncoderConfig(num_blocks=1, d_model=16, num_heads=2, feed_forward=routed)
+    config = ModelConfig(
+        encoder=encoder, decoder=DecoderConfig(num_blocks=1, num_heads=2), languages=("en", "zh")
+    )
+    model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS)).double()
+    tokenizer = Tokenizer.from_state(content["tokenizer"])
+    one = Recognizer(model, tokenizer, FbankConfig(), {}, torch.device("cpu"))
+    feats, languages = random_feats([50, 90, 5, 31, 64]), [1, 0, 1, 0, 1]  # 5: not encoded
+    settings = (MODES[:1], DecodeConfig(), 200)
+    together = one.recognize(feats, *settings, languages)[MODES[0]]
+    swapped = one.recognize(feats, *settings, [1 - index for index in languages])[MODES[0]]
+    for index in (0, 1, 3, 4):
+        alone = one.recognize([feats[index]], *settings, [languages[index]])[MODES[0]][0]
+        assert_same(together[index], alone)
+        assert abs(together[index][0].score - swapped[index][0].score) > 1e-3
+    with pytest.raises(InputError, match="needs to be told each utterance's"):
+        one.recognize(feats, *settings)
 
 
 @torch.no_grad()

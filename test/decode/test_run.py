@@ -28,10 +28,12 @@ class FakeRecognizer:
 
     def __init__(self):
         self.batches = []
+        self.languages = []
 
-    def recognize_batch(self, feats, modes, config):
+    def recognize_batch(self, feats, modes, config, languages):
         warm_up = 60.0 if not self.batches else 0.0
         self.batches.append([len(utt) for utt in feats])
+        self.languages.append(languages)
         nbest = {
             mode: [[Hypothesis(tokens=(len(utt),), score=0.0)] for utt in feats] for mode in modes
         }
@@ -39,7 +41,7 @@ class FakeRecognizer:
         return RecognizedBatch(nbest, 1.0 + warm_up, search_sec)
 
 
-def run_it(recognizer, modes):
+def run_it(recognizer, modes, languages=None):
     num_frames = {"b": 100, "a": 300, "c": 200}
     return decode_test_set(
         recognizer,
@@ -48,6 +50,7 @@ def run_it(recognizer, modes):
         modes,
         DecodeConfig(),
         batch_frames=400,
+        languages=languages,
     )
 
 
@@ -55,6 +58,7 @@ def test_every_utterance_in_the_order_given_and_times_without_warm_up():
     recognizer = FakeRecognizer()
     run = run_it(recognizer, ["attention", "ctc_greedy_search"])
     assert recognizer.batches == [[300], [300], [200, 100]]
+    assert recognizer.languages == [None, None, None]
     for mode in ("attention", "ctc_greedy_search"):
         tokens = {utt: nbest[0].tokens[0] for utt, nbest in run.nbest[mode].items()}
         assert list(tokens.items()) == [("b", 100), ("a", 300), ("c", 200)]
@@ -63,6 +67,12 @@ def test_every_utterance_in_the_order_given_and_times_without_warm_up():
     assert run.wall_sec("attention") == 2.0 + 4.0
     assert run.real_time_factor("attention") == 1.0
     assert run.real_time_factor("ctc_greedy_search") == (2.0 + 8.0) / 6.0
+
+
+def test_every_batch_gets_its_utterances_languages():
+    recognizer = FakeRecognizer()
+    run_it(recognizer, ["attention"], languages={"a": 2, "b": 0, "c": 1})
+    assert recognizer.languages == [[2], [2], [1, 0]]
 
 
 def test_utterances_too_short_for_the_encoder_are_listed(caplog):
