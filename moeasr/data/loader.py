@@ -45,10 +45,14 @@ def batch_stream(
     )
     with _sigterm_blocked():  # until each worker, once started, has said that it ignores it
         batches = iter(loader)
-    for batch in batches:
-        if isinstance(batch, InputError):
-            raise batch
-        yield batch
+    try:
+        for batch in batches:
+            if isinstance(batch, InputError):
+                raise batch
+            yield batch
+    finally:
+        # now: an error's traceback would keep it, and workers that outlive their queues never end
+        del batches
 
 
 @contextmanager

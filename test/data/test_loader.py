@@ -96,6 +96,7 @@ def test_a_broken_utterance_is_one_sentence_at_its_turn(
     with pytest.raises(InputError) as caught:
         next(stream)
     assert str(caught.value) == f"features of utterance u39: archive {ark} is cut short"
+    assert not multiprocessing.active_children()  # though the error, with its traceback, lives on
 
 
 def test_sigterm_to_the_whole_group_does_not_take_the_batches_away(
