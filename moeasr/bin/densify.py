@@ -52,9 +52,9 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.experiment import describe_commit
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model
-    from moeasr.models.compare import measure_change
     from moeasr.models.densify import dense_config, densify_into, measure_bank_usage
-    from moeasr.report.output_change import change_lines, speech_inputs
+    from moeasr.models.output_change import measure_change
+    from moeasr.report.conversion import change_lines, speech_inputs
 
     setup_logging()
     if args.num_utts < 1:

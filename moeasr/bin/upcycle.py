@@ -61,9 +61,9 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.experiment import checkpoint_metadata, load_experiment
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model
-    from moeasr.models.compare import measure_change
+    from moeasr.models.output_change import measure_change
     from moeasr.models.upcycle import upcycle_into
-    from moeasr.report.output_change import change_lines, random_inputs, speech_inputs
+    from moeasr.report.conversion import change_lines, random_inputs, speech_inputs
     from moeasr.seed import seed_all
 
     setup_logging()

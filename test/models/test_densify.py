@@ -7,7 +7,6 @@ import torch
 
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
-from moeasr.models.compare import Inputs, measure_change
 from moeasr.models.config import (
     DecoderConfig,
     EmbeddingConfig,
@@ -17,6 +16,7 @@ from moeasr.models.config import (
     RoutingLossWeights,
 )
 from moeasr.models.densify import dense_config, densify_into, measure_bank_usage
+from moeasr.models.output_change import Inputs, measure_change
 from moeasr.models.upcycle import upcycle_into
 from moeasr.moe.upcycle import DENSIFY_METHODS
 

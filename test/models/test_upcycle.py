@@ -7,7 +7,6 @@ import torch
 
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
-from moeasr.models.compare import Inputs, measure_change, run_teacher_forced
 from moeasr.models.config import (
     DecoderConfig,
     EmbeddingConfig,
@@ -15,6 +14,7 @@ from moeasr.models.config import (
     FeedForwardConfig,
     ModelConfig,
 )
+from moeasr.models.output_change import Inputs, measure_change, run_teacher_forced
 from moeasr.models.transfer import feed_forwards
 from moeasr.models.upcycle import upcycle_into
 from moeasr.moe.layer import MoEFeedForward

@@ -35,6 +35,9 @@ if exp_dir.name in Path("fail").read_text().split():
     sys.exit("no luck")
 errors = 1 + (len(exp_dir.name) + int(options["--seed"])) % 3
 (exp_dir / "averaged.pt").touch()
+os.utime(exp_dir / "averaged.pt", (2e9 - 1, 2e9 - 1))
+(exp_dir / "cost.json").write_text('{"macs_per_audio_sec": 5}')
+os.utime(exp_dir / "cost.json", (2e9, 2e9))
 score = exp_dir / "decode_test/attention_rescoring/score"
 score.mkdir(parents=True, exist_ok=True)
 lines = [f"u{n} #csid {9 - errors} {errors} 0 0\\n" for n in range(9)]
@@ -229,6 +232,17 @@ def test_only_some_systems_and_no_table_before_the_baseline(recipe):
     assert done.returncode == 0, done.stderr
     page = (recipe / "exp/x/COMPARISON.md").read_text()
     assert "| dense | 2 |" in page and "| moe | 2 |" in page  # what is there is compared
+
+
+def test_costs_are_those_of_the_averaged_model(recipe):
+    options = ("--only", "dense", "conf/compare.list")
+    assert compare(recipe, *options).returncode == 0
+    cost = recipe / "exp/compare/dense_seed1/cost.json"
+    assert json.loads(cost.read_text()) == {"macs_per_audio_sec": 5}  # newer than the model
+    cost.unlink()
+    done = compare(recipe, *options)
+    assert done.returncode == 1  # what it now looks at is no model
+    assert "dense_seed1/averaged.pt cannot be read" in done.stderr
 
 
 def test_a_table_that_cannot_be_made_is_an_error(recipe):

@@ -7,7 +7,7 @@ import torch
 
 from moeasr.decode.recognizer import Recognizer
 from moeasr.models.asr import AsrModel
-from moeasr.models.compare import Change, Inputs
+from moeasr.models.output_change import Change, Inputs
 from moeasr.report.expert_usage import read_batches
 
 NUM_FRAMES = 200  # of a random utterance: 2 s
