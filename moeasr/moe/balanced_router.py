@@ -4,15 +4,15 @@ Wang et al., 2024 (arXiv 2408.15664), as in DeepSeek-V3.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from moeasr.moe.routers import ExpertWeights, check_selection, linear_scores, new_router_weight
+from moeasr.moe.routers import ExpertWeights, TopKRouter, linear_scores
 from moeasr.nn.routing import Routing
 
 BIAS_STEP = 1e-3  # u of the paper
 
 
-class BalancedRouter(nn.Module):
+class BalancedRouter(TopKRouter):
     """s = sigmoid(W_g x); the K experts of highest s + b, weighted by s alone.
 
     b has no gradient: after every training step `update` raises it for experts with less than the
@@ -32,12 +32,7 @@ class BalancedRouter(nn.Module):
     def __init__(
         self, d_model: int, num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
     ) -> None:
-        super().__init__()
-        check_selection(num_experts, experts_per_frame, expert_weights)
-        self.num_experts = num_experts
-        self.experts_per_frame = experts_per_frame
-        self.expert_weights = expert_weights
-        self.weight = new_router_weight(num_experts, d_model)
+        super().__init__(d_model, num_experts, experts_per_frame, expert_weights)
         # A buffer: stored with the weights, but out of the optimizer's reach.
         self.register_buffer("bias", torch.zeros(num_experts))
 
