@@ -14,7 +14,7 @@ from torch import Tensor
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.config import FeedForwardConfig, ModelConfig, RoutingLossWeights
-from moeasr.models.output_change import Inputs, run_teacher_forced
+from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 from moeasr.models.transfer import load_transferred
 from moeasr.moe.upcycle import (
     DENSIFY_METHODS,

@@ -7,8 +7,9 @@ import torch
 
 from moeasr.decode.recognizer import Recognizer
 from moeasr.models.asr import AsrModel
-from moeasr.models.output_change import Change, Inputs
-from moeasr.report.expert_usage import read_batches
+from moeasr.models.output_change import Change
+from moeasr.models.teacher_forced import Inputs
+from moeasr.report.expert_usage import inputs_of, read_batches
 
 NUM_FRAMES = 200  # of a random utterance: 2 s
 NUM_TOKENS = 12
@@ -26,9 +27,7 @@ def speech_inputs(data_dir: str | Path, recognizer: Recognizer) -> Iterator[Inpu
     """
     _, batches = read_batches(recognizer, data_dir, batch_frames=1)
     for batch in batches:
-        yield Inputs(
-            batch.feats, batch.feats_lens, batch.tokens, batch.tokens_lens, batch.languages
-        )
+        yield inputs_of(batch)
 
 
 def random_inputs(model: AsrModel, seed: int) -> Iterator[Inputs]:

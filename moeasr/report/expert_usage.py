@@ -4,16 +4,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import torch
-
 from moeasr.data.batch import Batch, collate
 from moeasr.data.dataset import AsrDataset, LengthLimits, load_utterances
 from moeasr.decode.recognizer import Recognizer, plan_batches
 from moeasr.errors import InputError
 from moeasr.logs import progress
-from moeasr.models.asr import AsrModel, add_sos_eos, reverse_tokens
+from moeasr.models.asr import AsrModel
+from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 from moeasr.moe.stats import LayerUsage
-from moeasr.nn.routing import Routing
 
 
 def read_batches(
@@ -49,7 +47,6 @@ def read_batches(
     return len(utterances), batches
 
 
-@torch.inference_mode()
 def measure_usage(
     model: AsrModel, batches: Iterable[Batch], chunk_size: int = -1
 ) -> list[LayerUsage]:
@@ -71,19 +68,12 @@ def measure_usage(
     names = [name for name, _ in model.moe_layers()]
     totals: list[LayerUsage] = []
     for batch in batches:
-        routings = _routings(model, batch, chunk_size)
+        routings = run_teacher_forced(model, inputs_of(batch), chunk_size).routings
         usages = [LayerUsage.of(name, r) for name, r in zip(names, routings, strict=True)]
         totals = [a.merged(b) for a, b in zip(totals, usages)] if totals else usages
     return totals
 
 
-def _routings(model: AsrModel, batch: Batch, chunk_size: int) -> Iterator[Routing]:
-    """What each MoE layer decided, in the order of `model.moe_layers()`."""
-    encoded = model.encode(batch.feats, batch.feats_lens, chunk_size, languages=batch.languages)
-    yield from encoded.routings
-    lens = batch.tokens_lens
-    reverse = reverse_tokens(batch.tokens, lens)
-    for decoder, tokens in ((model.decoder, batch.tokens), (model.reverse_decoder, reverse)):
-        if decoder is not None:
-            tokens_in, _ = add_sos_eos(tokens, lens, model.sos_eos)
-            yield from decoder(tokens_in, lens + 1, encoded.enc, encoded.enc_lens).routings
+def inputs_of(batch: Batch) -> Inputs:
+    """A batch as the arguments of a pass."""
+    return Inputs(batch.feats, batch.feats_lens, batch.tokens, batch.tokens_lens, batch.languages)

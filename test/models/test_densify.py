@@ -16,7 +16,8 @@ from moeasr.models.config import (
     RoutingLossWeights,
 )
 from moeasr.models.densify import dense_config, densify_into, measure_bank_usage
-from moeasr.models.output_change import Inputs, measure_change
+from moeasr.models.output_change import measure_change
+from moeasr.models.teacher_forced import Inputs
 from moeasr.models.upcycle import upcycle_into
 from moeasr.moe.upcycle import DENSIFY_METHODS
 

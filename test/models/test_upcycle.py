@@ -14,7 +14,8 @@ from moeasr.models.config import (
     FeedForwardConfig,
     ModelConfig,
 )
-from moeasr.models.output_change import Inputs, measure_change, run_teacher_forced
+from moeasr.models.output_change import measure_change
+from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 from moeasr.models.transfer import feed_forwards
 from moeasr.models.upcycle import upcycle_into
 from moeasr.moe.layer import MoEFeedForward

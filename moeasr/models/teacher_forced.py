@@ -1,0 +1,62 @@
+"""One pass over utterances whose transcripts are known: all that a model says about them."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from moeasr.models.asr import AsrModel, add_sos_eos, reverse_tokens
+from moeasr.nn.mask import make_valid_mask
+from moeasr.nn.routing import Routing
+
+
+class Inputs(NamedTuple):
+    """The arguments of a training pass."""
+
+    feats: Tensor
+    """(B, T, F) raw log-mel features."""
+    feats_lens: Tensor
+    """(B,)."""
+    tokens: Tensor
+    """(B, U)."""
+    tokens_lens: Tensor
+    """(B,)."""
+    languages: Tensor | None = None
+    """(B,), for language routers."""
+
+
+class Outputs(NamedTuple):
+    """What a model says of the valid frames and tokens of a batch."""
+
+    scores: dict[str, Tensor]
+    """By what they are: CTC log-probabilities (frames, V), logits of each decoder (tokens, V)."""
+    routings: tuple[Routing, ...]
+    """One per MoE layer, in the order of `AsrModel.moe_layers`."""
+
+
+@torch.inference_mode()
+def run_teacher_forced(model: AsrModel, inputs: Inputs, chunk_size: int = -1) -> Outputs:
+    """Encoder, CTC head and decoders, these given the transcripts.
+
+    Args:
+        model: In eval mode.
+        inputs: One batch; features are cast to the model's type.
+        chunk_size: Encoder frames; -1 for full context.
+    """
+    feats = inputs.feats.to(model.ctc.project.weight.dtype)
+    encoded = model.encode(feats, inputs.feats_lens, chunk_size, languages=inputs.languages)
+    enc, enc_lens, lens = encoded.enc, encoded.enc_lens, inputs.tokens_lens
+    scores = {
+        "CTC log-probabilities": model.ctc_log_probs(enc)[make_valid_mask(enc_lens, enc.size(1))]
+    }
+    routings = encoded.routings
+    for what, decoder, tokens in (
+        ("decoder logits", model.decoder, inputs.tokens),
+        ("reverse decoder logits", model.reverse_decoder, reverse_tokens(inputs.tokens, lens)),
+    ):
+        if decoder is not None:
+            tokens_in, _ = add_sos_eos(tokens, lens, model.sos_eos)
+            output = decoder(tokens_in, lens + 1, enc, enc_lens)
+            scores[what] = output.logits[make_valid_mask(lens + 1, tokens_in.size(1))]
+            routings += output.routings
+    return Outputs(scores, routings)
