@@ -10,6 +10,8 @@ from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
 
 FORMAT = "moeasr-1"
+MODEL_KEYS = ("model", "config", "tokenizer", "fbank", "info")
+"""What a checkpoint that can recognise speech holds."""
 
 
 def save(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -50,6 +52,19 @@ def load(path: str | Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path} is not a moeasr checkpoint (no format mark '{FORMAT}')")
+    return content
+
+
+def load_with_model(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint that holds a model and all that belongs to it.
+
+    Raises:
+        InputError: As `load`, or one of `MODEL_KEYS` is not there.
+    """
+    content = load(path)
+    missing = [key for key in MODEL_KEYS if key not in content]
+    if missing:
+        raise InputError(f"checkpoint {path} lacks '{missing[0]}'")
     return content
 
 

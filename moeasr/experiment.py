@@ -82,6 +82,14 @@ class ExperimentConfig:
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
     """Whom it learns from."""
 
+    def __post_init__(self) -> None:
+        """Check combinations."""
+        if self.train.best_by == "acc" and self.model.decoder.num_blocks == 0:
+            raise InputError(
+                "`train.best_by: acc` needs a decoder, whose accuracy it is; "
+                "with `model.decoder.num_blocks: 0` use `loss`"
+            )
+
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     """Read a YAML file, apply `a.b=value` overrides, check every key.
@@ -106,7 +114,7 @@ def write_config(config: ExperimentConfig, exp_dir: Path) -> None:
     if path.exists() and (exp_dir / "last.pt").exists():
         # Through the dataclasses: keys that did not exist when it was written have their defaults.
         before = to_mapping(load_experiment(path))
-        parts = ("model", "data", "distillation")
+        parts = ("model", "data", "init", "distillation")
         changed = [name for name in parts if before[name] != mapping[name]]
         if changed:
             raise InputError(
@@ -201,12 +209,15 @@ def load_trained(path: str, tokenizer: Tokenizer, fbank: FbankConfig) -> AsrMode
     Raises:
         InputError: It cannot be read, or was trained on other units or features.
     """
-    content = checkpoint.load(path)
+    content = checkpoint.load_with_model(path)
     for what, mine in (("tokenizer", dict(tokenizer.state())), ("fbank", to_mapping(fbank))):
         if content.get(what) != mine:
             name = "units" if what == "tokenizer" else "filter banks"
             raise InputError(f"{path} was trained with other {name} than this experiment's")
-    return load_model(content)
+    try:
+        return load_model(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def start_model(
@@ -221,7 +232,10 @@ def start_model(
         copy_weights(load_trained(config.model, tokenizer, fbank), model, config.model)
     if config.dense is not None:
         dense = load_trained(config.dense, tokenizer, fbank)
-        upcycle_into(model, dense, noise=0.0, generator=torch.Generator())
+        try:
+            upcycle_into(model, dense, noise=0.0, generator=torch.Generator())
+        except InputError as error:
+            raise InputError(f"{config.dense}: {error}") from None
     if config.embedding is not None:
         trained = load_trained(config.embedding, tokenizer, fbank)
         start_embedding(trained, model, config.embedding)
@@ -311,6 +325,7 @@ def checkpoint_metadata(
         "fbank": to_mapping(fbank),
         "seed": seed,
         "training_set": training_set,
+        "teacher": _digest(config.distillation.teacher),
         "info": {
             "commit": describe_commit(),
             "seed": seed,
@@ -318,6 +333,11 @@ def checkpoint_metadata(
             "train_command": command,
         },
     }
+
+
+def _digest(path: str | None) -> str | None:
+    """SHA-256 of a file: a teacher's name may come to stand for another."""
+    return None if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def describe_commit() -> str:

@@ -1,11 +1,24 @@
 """From a data directory to the loss of its batches."""
 
+import dataclasses
+
 import pytest
 import torch
 
+from moeasr import checkpoint
+from moeasr.config import dump_yaml, load_yaml, to_mapping
 from moeasr.data.archive import open_archive
 from moeasr.errors import InputError
-from moeasr.experiment import ExperimentConfig, make_batches, make_loss
+from moeasr.experiment import (
+    ExperimentConfig,
+    InitConfig,
+    checkpoint_metadata,
+    load_trained,
+    make_batches,
+    make_loss,
+    start_model,
+    write_config,
+)
 from moeasr.features.fbank import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
@@ -54,3 +67,106 @@ def test_languages_come_from_utt2lang_and_reach_the_router(data_dir, fill):
 def test_languages_that_lack_are_refused_before_any_batch(data_dir):
     with pytest.raises(InputError, match=r"utt2lang: no such file; .*\(the model knows en, zh\)"):
         make_batches(data_dir, CONFIG, TOKENIZER, lambda n: n // 4, 0, None)
+
+
+DENSE = ExperimentConfig(
+    model=ModelConfig(
+        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2),
+        decoder=DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2),
+    )
+)
+FBANK = FbankConfig(num_mel_bins=20)
+
+
+def content_of(experiment, **changes):
+    """A checkpoint of a new model."""
+    torch.manual_seed(1)
+    content = {
+        "model": build_model(experiment.model, 20, len(UNITS)).state_dict(),
+        "config": to_mapping(experiment),
+        "tokenizer": dict(TOKENIZER.state()),
+        "fbank": to_mapping(FBANK),
+        "info": {},
+        **changes,
+    }
+    return {key: value for key, value in content.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"config": None}, "lacks 'config'"),
+        ({"model": None}, "lacks 'model'"),
+        ({"config": {"model": {"depth": 3}}}, "unknown key 'depth'"),
+        ({"tokenizer": {"units": ["x"]}}, "trained with other units"),
+        ({"fbank": {"num_mel_bins": 40}}, "trained with other filter banks"),
+        ({"model": {}}, "weights do not fit its config"),
+    ],
+)
+def test_a_trained_model_that_is_none_is_refused_by_its_name(tmp_path, changes, reason):
+    checkpoint.save(tmp_path / "bad.pt", content_of(DENSE, **changes))
+    with pytest.raises(InputError, match=f"bad.pt.*{reason}"):
+        load_trained(str(tmp_path / "bad.pt"), TOKENIZER, FBANK)
+
+
+def test_each_kind_of_beginning(tmp_path):
+    """Weights of the same network; a dense one into experts; which of the files is at fault."""
+    path = str(tmp_path / "dense.pt")
+    checkpoint.save(path, content_of(DENSE))
+    trained = load_trained(path, TOKENIZER, FBANK)
+    feats, lens = torch.randn(1, 60, 20), torch.tensor([60])
+    same = build_model(DENSE.model, 20, len(UNITS)).eval()
+    start_model(same, InitConfig(model=path), TOKENIZER, FBANK)
+    assert torch.equal(same.encode(feats, lens).enc, trained.encode(feats, lens).enc)
+    experts = FeedForwardConfig(type="moe", num_experts=4)
+    encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=experts)
+    moe = build_model(dataclasses.replace(DENSE.model, encoder=encoder), 20, len(UNITS)).eval()
+    start_model(moe, InitConfig(dense=path), TOKENIZER, FBANK)
+    torch.testing.assert_close(moe.encode(feats, lens).enc, trained.encode(feats, lens).enc)
+    with pytest.raises(InputError, match=r"dense\.pt: there is nothing to upcycle"):
+        start_model(same, InitConfig(dense=path), TOKENIZER, FBANK)
+    with pytest.raises(InputError, match="no other `init` goes with it"):
+        InitConfig(model=path, dense=path)
+
+
+@pytest.mark.parametrize("section", ["init", "distillation"])
+def test_an_experiment_does_not_go_on_with_other_beginnings_or_another_teacher(tmp_path, section):
+    write_config(DENSE, tmp_path)
+    (tmp_path / "last.pt").touch()
+    write_config(DENSE, tmp_path)
+    changed = {
+        "init": {"init": InitConfig(model="a.pt")},
+        "distillation": {"distillation": DistillationConfig(teacher="a.pt")},
+    }[section]
+    before = (tmp_path / "config.yaml").read_text()
+    with pytest.raises(InputError, match=f"another `{section}` section"):
+        write_config(dataclasses.replace(DENSE, **changed), tmp_path)
+    assert (tmp_path / "config.yaml").read_text() == before
+
+
+def test_a_config_written_before_a_key_existed_is_the_same_config(tmp_path):
+    write_config(DENSE, tmp_path)
+    (tmp_path / "last.pt").touch()
+    old = load_yaml(tmp_path / "config.yaml")
+    del old["init"], old["distillation"], old["model"]["embedding"]
+    (tmp_path / "config.yaml").write_text(dump_yaml(old))
+    write_config(DENSE, tmp_path)
+
+
+def test_a_checkpoint_knows_its_teacher_by_content(tmp_path):
+    teacher = tmp_path / "teacher.pt"
+    config = dataclasses.replace(DENSE, distillation=DistillationConfig(teacher=str(teacher)))
+    digests = []
+    for text in ("one", "other", "one"):
+        teacher.write_text(text)
+        metadata = checkpoint_metadata(config, TOKENIZER, FBANK, "set", "a.yaml", [], 1, "train")
+        digests.append(metadata["teacher"])
+    assert digests[0] == digests[2] != digests[1]
+
+
+def test_epochs_without_an_accuracy_are_not_ranked_by_it():
+    ctc_only = ModelConfig(
+        decoder=DecoderConfig(num_blocks=0, num_reverse_blocks=0), ctc_weight=1, reverse_weight=0
+    )
+    with pytest.raises(InputError, match="`train.best_by: acc` needs a decoder"):
+        ExperimentConfig(model=ctc_only, train=TrainConfig(best_by="acc"))

@@ -159,7 +159,10 @@ in_one_line() { # a command as it can be typed
 }
 
 is_done() { # experiment, command: has run.sh come to its end with this command and config?
-  local dir=$exp_dir/$1
+  local dir=$exp_dir/$1 file
+  for file in ${needs_of[$1]}; do # what it learnt from may have been made anew
+    [ ! "$file" -nt "$dir/command" ] || return 1
+  done
   [ "$stage" -le 3 ] && [ -f "$dir/command" ] && [ "$(<"$dir/command")" = "$2" ] &&
     [ ! "${config_of[$1]}" -nt "$dir/command" ] &&
     [ "$dir/results.json" -nt "$dir/command" ] # run.sh writes it last
@@ -197,13 +200,15 @@ for experiment in "${chosen[@]}"; do
   read -ra words <<<"${train_words[*]} ${sets_of[$experiment]}"
   options+=(--train-opts "${words[*]}" "${run_words[@]}")
   command=$(in_one_line ./run.sh --stage 3 --stop-stage 5 "${options[@]}")
+  for file in ${needs_of[$experiment]}; do
+    other=${file#"$exp_dir"/}
+    wait_for "${other%%/*}"
+  done
   if is_done "$experiment" "$command"; then
     echo "== $count of ${#chosen[@]}: $experiment is done already"
     continue
   fi
   for file in ${needs_of[$experiment]}; do
-    other=${file#"$exp_dir"/}
-    wait_for "${other%%/*}"
     if [ ! -e "$file" ]; then
       failure_of[$experiment]="was not run: it needs $file, which is not there"
       continue 2
@@ -234,7 +239,8 @@ for experiment in "${planned[@]}"; do
   dir=$exp_dir/$experiment
   if [ -f "$dir/results.json" ] && [ -z "${failure_of[$experiment]:-}" ]; then
     if [ -f "$dir/averaged.pt" ] && [ ! "$dir/cost.json" -nt "$dir/averaged.pt" ]; then
-      python3 -m moeasr.bin.profile --checkpoint "$dir/averaged.pt" --out "$dir/cost.json" >/dev/null
+      python3 -m moeasr.bin.profile --checkpoint "$dir/averaged.pt" --out "$dir/cost.json" \
+        >/dev/null || failure_of[$experiment]="has no costs in the table"
     fi
     scored+=("$dir")
     [ "${system_of[$experiment]}" != "$baseline" ] || has_baseline=true

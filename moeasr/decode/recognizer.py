@@ -21,7 +21,6 @@ from moeasr.models.build import load_model
 from moeasr.text.tokenizer import Tokenizer
 
 DEFAULT_BATCH_FRAMES = 12000
-CHECKPOINT_KEYS = ("model", "config", "tokenizer", "fbank", "info")
 
 NBest = list[list[Hypothesis]]
 
@@ -71,10 +70,7 @@ class Recognizer:
             InputError: The file is missing, damaged or incomplete, or there is no such device.
         """
         torch_device = find_device(device)
-        content = checkpoint.load(path)
-        missing = [key for key in CHECKPOINT_KEYS if key not in content]
-        if missing:
-            raise InputError(f"checkpoint {path} lacks '{missing[0]}'")
+        content = checkpoint.load_with_model(path)
         try:
             return cls(
                 model=load_model(content),

@@ -14,6 +14,7 @@ from moeasr.models.embedding import EmbeddingNetwork
 from moeasr.models.encoder import Encoder
 from moeasr.models.outputs import EncoderOutput, LossOutput
 from moeasr.moe.balanced_router import BalancedRouter
+from moeasr.moe.fixed_routers import HashRouter
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.losses import ROUTING_LOSSES
 from moeasr.moe.stats import expert_load
@@ -275,8 +276,14 @@ class AsrModel(nn.Module):
         return loss, (correct / (tokens_lens + 1)).sum(), output.routings
 
     def _routing_losses(self, routings: Sequence[Routing]) -> dict[str, Tensor]:
-        """Weighted routing losses, each summed over the MoE layers."""
+        """Weighted routing losses, each summed over the MoE layers whose router learns."""
         weights = self.config.routing_losses
+        layers = [layer for _, layer in self.moe_layers()]
+        routings = [
+            routing
+            for layer, routing in zip(layers, routings, strict=True)
+            if not isinstance(layer.router, HashRouter)
+        ]
         losses = {}
         for name, loss_of in ROUTING_LOSSES.items():
             weight = getattr(weights, name)

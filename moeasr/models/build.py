@@ -1,6 +1,6 @@
 """From config to network: the only place where modules are chosen by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -65,20 +65,23 @@ def build_model(
     """
     mean, istd = cmvn if cmvn is not None else (torch.zeros(num_mel_bins), torch.ones(num_mel_bins))
     d_model = config.encoder.d_model
-    decoder, embedding = config.decoder, config.embedding
-    context_size = embedding.encoder.d_model if embedding else 0
+    decoder, embedding = config.decoder, None
+    context_size = 0
+    if config.embedding is not None:
+        context_size = config.embedding.encoder.d_model
+        embedding = EmbeddingNetwork(
+            _build_encoder(config.embedding.encoder, num_mel_bins, 0, 0),
+            CtcHead(context_size, vocab_size),
+        )
+        if config.embedding.loss_weight == 0:
+            embedding.requires_grad_(False)
     return AsrModel(
         cmvn=GlobalCmvn(mean, istd),
         encoder=_build_encoder(config.encoder, num_mel_bins, context_size, len(config.languages)),
         ctc=CtcHead(d_model, vocab_size),
         decoder=_build_decoder(decoder, decoder.num_blocks, d_model, vocab_size),
         reverse_decoder=_build_decoder(decoder, decoder.num_reverse_blocks, d_model, vocab_size),
-        embedding=EmbeddingNetwork(
-            _build_encoder(embedding.encoder, num_mel_bins, 0, 0),
-            CtcHead(context_size, vocab_size),
-        )
-        if embedding
-        else None,
+        embedding=embedding,
         vocab_size=vocab_size,
         config=config,
     )
@@ -123,12 +126,12 @@ def _build_encoder(
     channels = config.subsampling_channels or config.d_model
     subsampling = ConvSubsampling4(num_mel_bins, config.d_model, channels)
     stack = _Stack(config.d_model, config.dropout, context_size, num_languages)
-    first_of_group: dict[int, nn.Module] = {}
+    groups: dict[int, list[nn.Module]] = {}
     blocks = []
     for index in range(config.num_blocks):
-        group = _group_of(index, config)
-        block = ENCODER_BLOCKS[config.type](config, stack, index, first_of_group.get(group))
-        first_of_group.setdefault(group, block)
+        group = groups.setdefault(_group_of(index, config), [])
+        block = ENCODER_BLOCKS[config.type](config, stack, index, group)
+        group.append(block)
         blocks.append(block)
     norm = nn.LayerNorm(config.d_model) if config.type == "transformer" else None
     return Encoder(subsampling, blocks, config.dropout, norm)
@@ -144,9 +147,10 @@ def _group_of(index: int, config: EncoderConfig) -> int:
 
 
 def _build_conformer_block(
-    config: EncoderConfig, stack: "_Stack", index: int, like: ConformerBlock | None
+    config: EncoderConfig, stack: "_Stack", index: int, group: Sequence[ConformerBlock]
 ) -> ConformerBlock:
-    """A block with parts of its own, or with those of `like` and its own norms and routers."""
+    """A block with the parts of its group so far, if there are any; norms and routers are new."""
+    like = group[0] if group else None
     return ConformerBlock(
         config.d_model,
         macaron_feed_forward=_build_feed_forward(
@@ -162,16 +166,17 @@ def _build_conformer_block(
 
 
 def _build_transformer_block(
-    config: EncoderConfig, stack: "_Stack", index: int, like: TransformerBlock | None
+    config: EncoderConfig, stack: "_Stack", index: int, group: Sequence[TransformerBlock]
 ) -> TransformerBlock:
     """See `_build_conformer_block`."""
+    like = group[0] if group else None
     has_attention = (index + 1) % config.attention_every == 0
     memory = attention = None
     if config.memory_kernel_size:
         memory = like.memory if like else _build_memory(config)
     if has_attention:
-        # The group's first block may be one without attention.
-        attention = (like and like.attention) or _build_attention(config)
+        shared = [block.attention for block in group if block.attention is not None]
+        attention = shared[0] if shared else _build_attention(config)
     feed_forward = _build_feed_forward(config.feed_forward, stack, like and like.feed_forward)
     return TransformerBlock(config.d_model, memory, attention, feed_forward, config.dropout)
 

@@ -1,5 +1,6 @@
 """The `model:` section of an experiment's YAML: one dataclass per part, one place to look."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -125,6 +126,13 @@ class EncoderConfig:
     def _check_memory(self) -> None:
         _at_least("memory_kernel_size", self.memory_kernel_size, 0)
         _at_least("attention_every", self.attention_every, 1)
+        if self.memory_kernel_size == 1:
+            raise InputError("`memory_kernel_size` must be 0, or 2 or more: 1 is no memory")
+        if self.attention_every > self.num_blocks:
+            raise InputError(
+                f"`attention_every` must be at most `num_blocks` ({self.num_blocks}), but is "
+                f"{self.attention_every}: no block would have attention"
+            )
         if self.type == "conformer" and (self.memory_kernel_size or self.attention_every > 1):
             raise InputError(
                 "`memory_kernel_size` and `attention_every` belong to `type: transformer`; "
@@ -183,7 +191,7 @@ class RoutingLossWeights:
     def __post_init__(self) -> None:
         """Check ranges."""
         for name, weight in vars(self).items():
-            if not weight >= 0:
+            if not 0 <= weight < math.inf:
                 raise InputError(f"`{name}` must be 0 or more, but is {weight}")
 
 
@@ -195,11 +203,11 @@ class EmbeddingConfig:
     """Its blocks and width C; dense. Its `dynamic_chunk` is not looked at: it runs in the chunks
     of the encoder that it serves."""
     loss_weight: float = 0.01
-    """gamma: weight of its own CTC loss. It learns from nothing else."""
+    """gamma: weight of its own CTC loss. It learns from nothing else; 0 freezes it."""
 
     def __post_init__(self) -> None:
         """Check ranges and combinations."""
-        if not self.loss_weight >= 0:
+        if not 0 <= self.loss_weight < math.inf:
             raise InputError(f"`loss_weight` must be 0 or more, but is {self.loss_weight}")
         if "moe" in (self.encoder.feed_forward.type, self.encoder.macaron_feed_forward.type):
             raise InputError("the embedding network's feed-forwards must be `type: dense`")
@@ -280,6 +288,8 @@ class ModelConfig:
             raise InputError(
                 "there are `languages`, but no feed-forward of the encoder has `router: language`"
             )
+        if "" in self.languages:
+            raise InputError("`languages` has an empty name")
         if len(set(self.languages)) < len(self.languages):
             raise InputError(f"`languages` names one twice: {', '.join(self.languages)}")
         if wanted and self.embedding is not None:

@@ -1,5 +1,6 @@
 """Distillation: a small model learns from a trained one as well as from the transcripts."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -32,10 +33,14 @@ class DistillationConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         for name in ("ctc_weight", "encoder_weight"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"`{name}` must be 0 or more, but is {getattr(self, name)}")
-        if not self.temperature > 0:
+        if not 0 < self.temperature < math.inf:
             raise InputError(f"`temperature` must be above 0, but is {self.temperature}")
+        if self.teacher is not None and self.ctc_weight == self.encoder_weight == 0:
+            raise InputError(
+                "there is a `teacher`, but both weights are 0: nothing is learnt of it"
+            )
 
 
 class Distillation:
@@ -124,6 +129,8 @@ def check_teacher(student: AsrModel, teacher: AsrModel, config: DistillationConf
         )
     if student.config.encoder.dynamic_chunk and not teacher.config.encoder.causal_conv:
         refuse("this model trains in chunks, and its convolutions see the future")
+    if student.config.encoder.dynamic_chunk and not teacher.config.encoder.dynamic_chunk:
+        refuse("this model trains in chunks, and it did not (`dynamic_chunk: false`)")
     if teacher.config.languages != student.config.languages and teacher.config.languages:
         refuse("it routes by other languages")
 
@@ -153,5 +160,6 @@ def posterior_divergence(
 
 def state_distance(enc: Tensor, teacher_enc: Tensor, valid_mask: Tensor) -> Tensor:
     """Sum over valid frames of the mean squared difference of (B, T', D) encoder states."""
-    difference = (enc - teacher_enc)[valid_mask]
+    dtype = torch.promote_types(enc.dtype, torch.float32)  # sums in bfloat16 lose the differences
+    difference = enc[valid_mask].to(dtype) - teacher_enc[valid_mask].to(dtype)
     return difference.square().mean(dim=-1).sum()

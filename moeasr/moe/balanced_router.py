@@ -6,6 +6,7 @@ Wang et al., 2024 (arXiv 2408.15664), as in DeepSeek-V3.
 import torch
 from torch import Tensor
 
+from moeasr.errors import InputError
 from moeasr.moe.routers import ExpertWeights, TopKRouter, linear_scores
 from moeasr.nn.routing import Routing
 
@@ -26,12 +27,17 @@ class BalancedRouter(TopKRouter):
         expert_weights: See above.
 
     Raises:
-        InputError: K = 1 with `selected` weights, see `check_selection`.
+        InputError: K = 1 with `selected` weights, see `check_selection`; or nothing to balance.
     """
 
     def __init__(
         self, d_model: int, num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
     ) -> None:
+        if num_experts == 1 and expert_weights == "full":
+            raise InputError(
+                "`router: balanced` with one expert needs `expert_weights: selected`: a sigmoid "
+                "would weigh it with less than 1"
+            )
         super().__init__(d_model, num_experts, experts_per_frame, expert_weights)
         # A buffer: stored with the weights, but out of the optimizer's reach.
         self.register_buffer("bias", torch.zeros(num_experts))

@@ -102,6 +102,7 @@ class TopKRouter(nn.Module):
         super().__init__()
         check_selection(num_experts, experts_per_frame, expert_weights)
         self.num_experts = num_experts
+        self.num_choices = num_experts  # experts that a frame may go to
         self.experts_per_frame = experts_per_frame
         self.expert_weights = expert_weights
         self.weight = new_router_weight(num_experts, d_model)
@@ -205,6 +206,7 @@ class LanguageRouter(TopKRouter):
         check_selection(num_experts // num_languages, experts_per_frame, expert_weights)
         super().__init__(d_model, num_experts, experts_per_frame, expert_weights)
         self.num_languages = num_languages
+        self.num_choices = num_experts // num_languages
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
         """Route N frames; context_NC is (N, L), 1 at each frame's language and 0 elsewhere."""

@@ -44,7 +44,7 @@ WER and CER are means over seeds, ± their sample standard deviation. Intervals 
 utterances, each with the mean errors of a system's seeds; the chance of the seeds is in the spread
 only. Differences are those to `{baseline}` (negative is better), with the interval of a paired
 bootstrap; p-values are two-sided. RTF and training time are means over seeds and depend on what
-else the machine did."""
+else the machine did; the time of a teacher or of other weights to begin with is not in it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

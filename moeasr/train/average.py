@@ -1,5 +1,6 @@
 """Average the weights of several epochs of one training: usually better than any one of them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -59,7 +60,7 @@ def choose_epochs(
     if mode == "last":
         return sorted(epochs)[-num:]
     # Of equal costs the later epoch; a cost that is not a number is the worst.
-    ranked = sorted(epochs, key=lambda e: (e.cost != e.cost, e.cost, -e.epoch))
+    ranked = sorted(epochs, key=lambda e: (math.inf if e.cost != e.cost else e.cost, -e.epoch))
     return sorted(ranked[:num])
 
 

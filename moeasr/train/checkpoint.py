@@ -1,5 +1,6 @@
 """Which checkpoints an experiment keeps: the best epochs, the latest ones, and `last.pt`."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from moeasr.errors import InputError
 from moeasr.logs import get_logger
 
 logger = get_logger(__name__)
-IDENTITY = ("tokenizer", "fbank", "seed", "training_set")
+IDENTITY = ("tokenizer", "fbank", "seed", "training_set", "teacher")
 
 
 class EpochScore(NamedTuple):
@@ -73,8 +74,8 @@ class CheckpointKeeper:
         again, identically, when the resumed run gets there.
 
         Raises:
-            InputError: It cannot be read, or its dictionary, features, seed or training set are
-                not this run's.
+            InputError: It cannot be read, or its dictionary, features, seed, training set or
+                teacher are not this run's.
         """
         if not self.last_path.exists():
             if any(self._exp_dir.glob("epoch_*.pt")):
@@ -95,7 +96,9 @@ class CheckpointKeeper:
         return content
 
     def _wanted(self) -> set[int]:
-        best = sorted(self.scores, key=lambda score: score.cost)[: self._keep_best]
+        # A cost that is not a number is the worst.
+        best = sorted(self.scores, key=lambda s: math.inf if s.cost != s.cost else s.cost)
+        best = best[: self._keep_best]
         last = sorted(self.scores)[-self._keep_last :] if self._keep_last else []
         return {score.epoch for score in [*best, *last]}
 

@@ -19,8 +19,9 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimi
     decayed, plain = [], []
     for name, parameter in model.named_parameters():
         is_router = "router" in name.split(".")
-        # Stacked expert biases are (E, M): a matrix in shape, a bias in nature.
-        is_bias = name.rpartition(".")[2] in ("bias", "b1", "b2")
+        # Stacked expert biases are (E, M) and attention's two (H, D / H): matrices in shape,
+        # biases in nature.
+        is_bias = name.endswith(("bias", ".b1", ".b2"))
         (plain if parameter.dim() < 2 or is_router or is_bias else decayed).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": config.weight_decay},

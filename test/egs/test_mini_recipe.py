@@ -189,7 +189,16 @@ EMBEDDING = {f"model.embedding.encoder.{key}": value for key, value in SMALL_EMB
             },
             "attention_rescoring",
         ),
-        ("speechmoe_transformer", {**NO_DECODER, **EMBEDDING}, CTC_MODES),
+        (
+            "speechmoe_transformer",
+            {
+                **NO_DECODER,
+                **EMBEDDING,
+                "model.encoder.attention_every": 1,
+                "model.embedding.encoder.attention_every": 1,
+            },
+            CTC_MODES,
+        ),
     ],
 )
 def test_each_system_trains_and_decodes(recipe, config, settings, modes):

@@ -2,18 +2,20 @@
 
 import pytest
 import torch
-from systems import BATCH, SYSTEMS, make_system, pieces
+from systems import BATCH, SYSTEMS, encoder, make_system, moe, pieces
 
 from moeasr.errors import InputError
 from moeasr.models.asr import add_sos_eos, reverse_tokens
 from moeasr.models.build import build_model
 from moeasr.models.config import (
     DecoderConfig,
+    EmbeddingConfig,
     EncoderConfig,
     FeedForwardConfig,
     ModelConfig,
     RoutingLossWeights,
 )
+from moeasr.moe.losses import sparsity_l1_loss
 
 MOE = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, experts_per_frame=2)
 
@@ -124,6 +126,23 @@ def test_the_embeddings_of_a_frame_decide_over_its_expert():
     with torch.no_grad():
         model.embedding.encoder.blocks[-1].final_norm.bias += 5.0
     assert (model.encode(*BATCH[:2]).routings[0].logits - before).abs().min() > 1e-3
+
+
+def test_an_embedding_network_without_a_loss_is_frozen():
+    config = EmbeddingConfig(encoder=encoder(d_model=8, num_blocks=1), loss_weight=0.0)
+    model = make_system("speechmoe", embedding=config)
+    model(*BATCH).loss.backward()
+    assert all(p.grad is None for p in model.embedding.parameters())
+
+
+def test_routing_losses_leave_out_routers_that_learn_nothing():
+    weights = RoutingLossWeights(sparsity_l1=1.0)
+    mixed = encoder(moe(), moe(router="hash"))
+    model = make_system("dense", encoder=mixed, routing_losses=weights).eval().requires_grad_(False)
+    learned = [r for r in model.encode(*BATCH[:2]).routings if r.logits.any()]
+    assert len(learned) == 2  # of four layers
+    expected = 2 * sum(sparsity_l1_loss(routing) for routing in learned)  # of two utterances
+    torch.testing.assert_close(model(*BATCH).stats["loss_sparsity_l1"], expected)
 
 
 def test_a_model_of_ctc_alone_has_no_attention_loss():

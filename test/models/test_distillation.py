@@ -111,6 +111,7 @@ def test_development_loss_is_of_the_transcripts_alone():
             {},
             "convolutions see the future",
         ),
+        ({"encoder": encoder(dynamic_chunk=False)}, {}, "trains in chunks, and it did not"),
     ],
 )
 def test_a_teacher_that_cannot_teach_is_refused(teacher, student, reason):
@@ -126,6 +127,14 @@ def test_another_subsampling_is_refused():
         Distillation(model, teacher, CONFIG)
 
 
+def test_states_are_compared_in_float32_at_least():
+    enc, teacher = torch.randn(2, 1, 30, 16).bfloat16()
+    valid = torch.ones(1, 30, dtype=torch.bool)
+    got = state_distance(enc, teacher, valid)
+    expected = state_distance(enc.double(), teacher.double(), valid)
+    assert got.dtype == torch.float32 and float(got) == pytest.approx(float(expected), rel=1e-5)
+
+
 def test_a_wider_teacher_may_teach_its_posteriors():
     wide = make_system("dense", encoder=encoder(d_model=24))
     config = dataclasses.replace(CONFIG, encoder_weight=0.0)
@@ -134,7 +143,13 @@ def test_a_wider_teacher_may_teach_its_posteriors():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"ctc_weight": -1.0}, {"encoder_weight": -1.0}, {"temperature": 0.0}]
+    "wrong",
+    [
+        {"ctc_weight": -1.0},
+        {"encoder_weight": float("inf")},
+        {"temperature": 0.0},
+        {"teacher": "a.pt", "ctc_weight": 0.0, "encoder_weight": 0.0},
+    ],
 )
 def test_weights_outside_their_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):

@@ -16,8 +16,36 @@ def test_a_model_of_the_same_shape_is_copied():
 
 
 def test_another_shape_is_refused_by_name():
-    with pytest.raises(InputError, match=r"^a\.pt does not fit this model: .*feed_forward"):
+    reason = r"^a\.pt does not fit this model: `encoder.feed_forward.type` is moe here but dense"
+    with pytest.raises(InputError, match=reason):
         copy_weights(make_system("dense"), make_system("u2pp_moe"), "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "key"),
+    [
+        ({}, {"num_groups": 1}, "encoder.num_groups"),
+        ({"num_groups": 1}, {"num_groups": 1, "group_layout": "interleaved"}, "group_layout"),
+        ({"causal_conv": False, "dynamic_chunk": False}, {}, "encoder.causal_conv"),
+        ({"conv_kernel_size": 7}, {}, "encoder.conv_kernel_size"),
+    ],
+)
+def test_a_network_that_computes_something_else_is_refused(source, target, key):
+    """Though every tensor of it would find its place."""
+    one, other = (make_system("dense", encoder=encoder(**kind)) for kind in (source, target))
+    with pytest.raises(InputError, match=rf"a\.pt does not fit this model: .*{key}` is"):
+        copy_weights(one, other, "a.pt")
+
+
+def test_other_routing_of_the_same_experts_is_refused():
+    one, other = make_system("u2pp_moe"), make_system("omni")
+    with pytest.raises(InputError, match="router` is omni here but top_k there"):
+        copy_weights(one, other, "a.pt")
+
+
+def test_dropout_and_weights_of_losses_may_differ():
+    source, target = make_system("dense"), make_system("dense", ctc_weight=0.5)
+    copy_weights(source, target, "a.pt")
 
 
 def test_the_embedding_network_begins_as_the_recogniser_it_was():
@@ -32,5 +60,10 @@ def test_an_embedding_network_needs_its_place_and_its_shape():
     small = make_system("dense", encoder=encoder(d_model=8, num_blocks=1), **CTC_ONLY)
     with pytest.raises(InputError, match="needs an `embedding` section"):
         start_embedding(small, make_system("u2pp_moe"), "a.pt")
-    with pytest.raises(InputError, match=r"a\.pt does not fit the embedding network: "):
+    with pytest.raises(InputError, match=r"a\.pt does not fit the embedding network: .*d_model"):
         start_embedding(make_system("dense"), make_system("speechmoe"), "a.pt")
+    centred = encoder(d_model=8, num_blocks=1, causal_conv=False, dynamic_chunk=False)
+    with pytest.raises(InputError, match="`causal_conv` is True here but False there"):
+        start_embedding(
+            make_system("dense", encoder=centred, **CTC_ONLY), make_system("speechmoe"), "a.pt"
+        )

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from systems import make_system
+from systems import encoder, make_system
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
@@ -31,6 +31,23 @@ def test_a_group_shares_its_parts_and_nothing_else(system, groups):
                 assert one.convolution.norm is not other.convolution.norm
                 own = {id(m) for m in one.children() if isinstance(m, torch.nn.LayerNorm)}
                 assert len(own) == 5 and not own & {id(m) for m in other.children()}
+
+
+@pytest.mark.parametrize(("layout", "num_attentions"), [("consecutive", 2), ("interleaved", 1)])
+def test_blocks_without_attention_do_not_hide_their_groups(layout, num_attentions):
+    """Of eight blocks every second has attention; with ABAB all of those are of one group."""
+    config = encoder(
+        type="transformer",
+        num_blocks=8,
+        num_groups=2,
+        group_layout=layout,
+        attention_every=2,
+        memory_kernel_size=3,
+    )
+    blocks = make_system("transformer", encoder=config).encoder.blocks
+    attentions = [block.attention for block in blocks if block.attention is not None]
+    assert len(attentions) == 4 and len({id(a) for a in attentions}) == num_attentions
+    assert len({id(block.memory) for block in blocks}) == 2
 
 
 def test_parameters_are_counted_once():

@@ -48,6 +48,11 @@ def test_the_stack_ends_in_a_norm():
     ("settings", "reason"),
     [
         ({"type": "transformer", "attention_every": 2}, "neither attention nor memory"),
+        ({"type": "transformer", "memory_kernel_size": 1}, "1 is no memory"),
+        (
+            {"type": "transformer", "memory_kernel_size": 3, "attention_every": 13},
+            "no block would have attention",
+        ),
         ({"memory_kernel_size": 3}, "belong to `type: transformer`"),
         (
             {

@@ -60,3 +60,7 @@ def test_the_bias_is_stored_but_not_trained():
 def test_one_expert_with_weights_over_itself_is_refused():
     with pytest.raises(InputError, match="zero gradient"):
         BalancedRouter(6, 4, 1, "selected")
+    with pytest.raises(InputError, match="with one expert needs `expert_weights: selected`"):
+        BalancedRouter(6, 1, 1, "full")
+    one = BalancedRouter(6, 1, 1, "selected")(torch.randn(5, 6))
+    assert torch.equal(one.expert_weights, torch.ones(5, 1))

@@ -7,7 +7,7 @@ from moeasr.moe.balanced_router import BalancedRouter
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.fixed_routers import HashRouter
 from moeasr.moe.layer import MoEFeedForward
-from moeasr.moe.routers import TopKRouter
+from moeasr.moe.routers import LanguageRouter, TopKRouter
 from moeasr.moe.upcycle import (
     FeedForwardWeights,
     add_noise,
@@ -84,6 +84,11 @@ def test_which_routers_preserve_the_function_is_what_is_said_of_them(router, exa
     moe = mixture(copy_to_experts(FeedForwardWeights.of_dense(dense), E), router)
     difference = (moe(x, MASK)[0] - dense(x, MASK)[0]).abs().max()
     assert weights_sum_to_one(router) == exact == bool(difference < 1e-12)
+
+
+def test_experts_of_a_language_may_all_be_selected():
+    assert weights_sum_to_one(LanguageRouter(D, 2, E, E // 2, "full"))
+    assert not weights_sum_to_one(LanguageRouter(D, 2, E, 1, "full"))
 
 
 def test_noise_is_in_units_of_each_tensors_deviation_and_seeded():

@@ -150,3 +150,10 @@ def test_what_is_one_tensor_under_two_names_stays_one(tmp_path):
     assert model["one"] is model["other"] and model["own"] is not model["one"]
     assert torch.equal(model["one"], torch.full((1000,), 3.0))
     assert torch.equal(model["own"], model["one"])
+
+
+def test_of_costs_that_are_no_numbers_the_later_epoch_is_better(tmp_path):
+    for epoch in (1, 2, 3):
+        info = {"epoch": epoch, "dev_loss": 1.0, "cost": float("nan")}
+        checkpoint.save(tmp_path / f"epoch_{epoch}.pt", content(epoch, 1.0, [0.0], info=info))
+    assert epochs_of(choose_epochs(list_epochs(tmp_path), 2, "best")) == [2, 3]

@@ -20,6 +20,13 @@ def test_the_best_and_the_latest_epochs_are_kept(tmp_path):
     assert int(checkpoint.load(tmp_path / "epoch_4.pt")["model"]["w"]) == 4
 
 
+def test_an_epoch_whose_cost_is_no_number_is_the_worst(tmp_path):
+    keeper = CheckpointKeeper(tmp_path, {"config": {}}, keep_best=1, keep_last=0)
+    for epoch, cost in enumerate([float("nan"), 3.0, float("nan")], start=1):
+        keeper.save_epoch({}, EpochScore(epoch, cost), {"epoch": epoch})
+    assert epochs_of(tmp_path) == [2]
+
+
 def test_scores_survive_a_stop(tmp_path):
     keeper = CheckpointKeeper(tmp_path, {"info": {"seed": 7}}, keep_best=1, keep_last=0)
     keeper.save_epoch({}, EpochScore(1, 0.5), {"epoch": 1})
