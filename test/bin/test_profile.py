@@ -34,6 +34,7 @@ def trained(path, num_mel_bins=20, vocab_size=9, frame_shift_ms=10.0):
         "fbank": to_mapping(fbank),
         "tokenizer": {"units": ["u"] * vocab_size},
         "model": model.state_dict(),
+        "info": {},
     }
     checkpoint.save(path, content)
     return model
