@@ -10,29 +10,52 @@ from moeasr.models.build import build_model, count_params
 EGS = Path(__file__).resolve().parents[2] / "egs"
 
 
-def systems(recipe: str) -> dict[str, tuple[str, list[str]]]:
+FULL, REDUCED = "compare.list", "compare_reduced.list"
+REDUCED_BUDGET = ["model.encoder.num_blocks=6", "model.decoder.num_blocks=1"]
+
+
+def systems(name: str) -> dict[str, tuple[str, list[str]]]:
     """Name -> config and overrides, of a seed."""
     found = {}
-    for line in (EGS / recipe / "conf/compare.list").read_text().splitlines():
+    for line in (EGS / "an4/conf" / name).read_text().splitlines():
         if fields := line.partition("#")[0].split():
             overrides = [field for field in fields[2:] if not field.startswith("seeds=")]
             found[fields[0]] = (fields[1], [text.format(exp="exp", seed=1) for text in overrides])
     return found
 
 
-@pytest.mark.parametrize("name", systems("an4"))
-def test_an4_system_loads(name):
-    config, overrides = systems("an4")[name]
-    loaded = load_experiment(EGS / "an4" / config, overrides)
+def load(config: str, overrides: list[str]):
+    return load_experiment(EGS / "an4" / config, overrides)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "overrides"),
+    [
+        pytest.param(name, config, budget + overrides, id=f"{listed}-{name}")
+        for listed, budget in ((FULL, []), (REDUCED, REDUCED_BUDGET))
+        for name, (config, overrides) in systems(listed).items()
+    ],
+)
+def test_an4_system_loads(name, config, overrides):
+    loaded = load(config, overrides)
     assert (loaded.distillation.teacher is not None) == name.endswith("_kd")
 
 
 def test_an4_has_the_dense_models_of_the_moes_active_and_total_parameters():
     params = {}
     for name in ("dense", "dense_total", "u2pp_moe"):
-        config, overrides = systems("an4")[name]
-        loaded = load_experiment(EGS / "an4" / config, overrides)
+        loaded = load(*systems(FULL)[name])
         params[name] = count_params(build_model(loaded.model, 80, 31, None))
     moe = params["u2pp_moe"]
     assert params["dense"].total == pytest.approx(moe.active, rel=0.01)
     assert params["dense_total"].total == pytest.approx(moe.total, rel=0.01)
+
+
+@pytest.mark.parametrize(("listed", "budget"), [(FULL, []), (REDUCED, REDUCED_BUDGET)])
+def test_an4_shared_experts_are_a_third_of_the_encoder(listed, budget):
+    sizes = []
+    for name in ("shared_moe", "dense"):
+        config, overrides = systems(listed)[name]
+        encoder = build_model(load(config, budget + overrides).model, 80, 31).encoder
+        sizes.append(count_params(encoder).total)
+    assert sizes[0] / sizes[1] == pytest.approx(1 / 3, abs=0.04)
