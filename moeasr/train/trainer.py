@@ -295,6 +295,9 @@ class Trainer(Generic[BatchT]):
                 f"{self._keeper.last_path} was written by {len(state['per_rank'])} processes and "
                 f"cannot be resumed exactly by {distributed.world_size()}"
             )
+        self._epoch, self._batch, self._step = state["epoch"], state["batch"], state["step"]
+        if self._epoch > self._config.max_epochs:
+            return None  # nothing is left to train: an optimizer of an older version will do
         configured = [
             {name: group[name] for name in ("weight_decay", "betas")}
             for group in self._optimizer.param_groups
@@ -309,7 +312,6 @@ class Trainer(Generic[BatchT]):
                 f"{self._keeper.last_path} does not fit this model: {str(error).splitlines()[0]}; "
                 "was the config changed? use another --exp-dir"
             ) from None
-        self._epoch, self._batch, self._step = state["epoch"], state["batch"], state["step"]
         self._bad_in_a_row = state["bad_in_a_row"]
         mine = state["per_rank"][distributed.rank()]
         self._meter = Meter.from_state(mine["meter"])

@@ -216,6 +216,19 @@ def test_too_many_bad_steps_end_the_run_with_advice(tmp_path):
         make_trainer(tmp_path, ToySource(spoil=spoil), max_bad_steps=3).run()
 
 
+def test_a_finished_training_stays_finished_whatever_its_optimizer_was(tmp_path, caplog):
+    """Groups of parameters may change between versions of this package."""
+    make_trainer(tmp_path, max_epochs=1).run()
+    content = checkpoint.load(tmp_path / "last.pt")
+    content["trainer"]["optimizer"]["param_groups"].pop()
+    checkpoint.save(tmp_path / "last.pt", content)
+    with caplog.at_level("INFO"):
+        make_trainer(tmp_path, max_epochs=1).run()
+    assert "already finished: 1 epochs" in caplog.text
+    with pytest.raises(InputError, match="does not fit this model"):
+        make_trainer(tmp_path, max_epochs=2).run()
+
+
 def test_another_models_last_pt_is_refused(tmp_path):
     make_trainer(tmp_path, max_epochs=1).run()
     model = torch.nn.Linear(2, 2)
