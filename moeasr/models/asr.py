@@ -107,24 +107,41 @@ class AsrModel(nn.Module):
             InputError: A chunk size other than -1 for a model whose convolutions see the future;
                 no languages for a model that routes by them.
         """
-        if chunk_size != -1 and not self.config.encoder.causal_conv:
-            raise InputError(
-                "this model cannot decode in chunks: it was trained with `causal_conv: false`"
-            )
+        if chunk_size != -1:
+            self.check_chunks()
         if chunk_size == 0 or chunk_size < -1:
             raise InputError(f"`chunk_size` must be -1 or at least 1, but is {chunk_size}")
         feats = self.cmvn(feats)
-        context = embedded = None
-        if self.config.languages:
-            context = self._language_context(languages, feats)
+        context, embedded = self.language_context(languages, feats), None
         if self.embedding is not None:
             embedded = self.embedding(feats, feats_lens, chunk_size, num_left_chunks)
             context = embedded.detach()  # its own loss alone trains the embedding network
         output = self.encoder(feats, feats_lens, chunk_size, num_left_chunks, context)
         return output._replace(embedding=embedded)
 
-    def _language_context(self, languages: Tensor | None, feats: Tensor) -> Tensor:
-        """(B, 1, L), 1 at each utterance's language."""
+    def check_chunks(self) -> None:
+        """Make sure that a frame's output depends on its own chunk and the past alone.
+
+        Routers choose frame by frame, without capacity, and without noise in evaluation; so only a
+        convolution can see the future.
+
+        Raises:
+            InputError: It does not.
+        """
+        if not self.config.encoder.causal_conv:
+            raise InputError(
+                "this model cannot decode in chunks: it was trained with `causal_conv: false`, so "
+                "its convolutions see future frames"
+            )
+
+    def language_context(self, languages: Tensor | None, feats: Tensor) -> Tensor | None:
+        """(B, 1, L), 1 at each utterance's language; None if the model does not route by it.
+
+        Raises:
+            InputError: It does, but there are no languages.
+        """
+        if not self.config.languages:
+            return None
         if languages is None:
             raise InputError(
                 "this model routes by language: it needs to be told each utterance's, by utt2lang "

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from moeasr.models.past import BlockPast
 from moeasr.nn.attention import RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
 from moeasr.nn.feed_forward import FeedForward
@@ -44,6 +45,10 @@ class ConformerBlock(nn.Module):
         self.final_norm = nn.LayerNorm(d_model)
         self.dropout = nn.Dropout(dropout)
 
+    def start(self, num_streams: int) -> BlockPast:
+        """See `moeasr.models.encoder.EncoderBlock`."""
+        return BlockPast(self.attention.start(num_streams), self.convolution.start(num_streams))
+
     def forward(
         self,
         x: Tensor,
@@ -51,13 +56,21 @@ class ConformerBlock(nn.Module):
         attention_mask: Tensor,
         valid_mask: Tensor,
         context: Tensor | None = None,
-    ) -> tuple[Tensor, list[Routing]]:
+        past: BlockPast | None = None,
+    ) -> tuple[Tensor, list[Routing], BlockPast]:
         """See `moeasr.models.encoder.EncoderBlock`."""
+        seen_attention, seen_convolution = past if past is not None else (None, None)
         y, first = self.macaron_feed_forward(self.macaron_norm(x), valid_mask, context)
         x = x + 0.5 * self.dropout(y)
-        y = self.attention(self.attention_norm(x), positions, attention_mask)
+        y, seen_attention = self.attention(
+            self.attention_norm(x), positions, attention_mask, seen_attention
+        )
         x = x + self.dropout(y)
-        x = x + self.dropout(self.convolution(self.convolution_norm(x), valid_mask))
+        y, seen_convolution = self.convolution(
+            self.convolution_norm(x), valid_mask, seen_convolution
+        )
+        x = x + self.dropout(y)
         y, second = self.feed_forward(self.feed_forward_norm(x), valid_mask, context)
         x = x + 0.5 * self.dropout(y)
-        return self.final_norm(x), [r for r in (first, second) if r is not None]
+        routings = [r for r in (first, second) if r is not None]
+        return self.final_norm(x), routings, BlockPast(seen_attention, seen_convolution)

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from moeasr.models.outputs import EncoderOutput
+from moeasr.models.past import BlockPast, EncoderState
 from moeasr.nn.mask import make_chunk_mask, make_valid_mask
 from moeasr.nn.position import relative_positions
 from moeasr.nn.routing import Routing
@@ -15,6 +17,10 @@ from moeasr.nn.subsampling import ConvSubsampling4
 class EncoderBlock(Protocol):
     """What the stack asks of a block, Conformer's or Transformer's."""
 
+    def start(self, num_streams: int) -> BlockPast:
+        """The past of streams that begin: no frames."""
+        ...
+
     def __call__(
         self,
         x: Tensor,
@@ -22,18 +28,21 @@ class EncoderBlock(Protocol):
         attention_mask: Tensor,
         valid_mask: Tensor,
         context: Tensor | None = None,
-    ) -> tuple[Tensor, list[Routing]]:
+        past: BlockPast | None = None,
+    ) -> tuple[Tensor, list[Routing], BlockPast]:
         """Transform a batch of frames.
 
         Args:
             x: (B, T, D).
-            positions: (2T - 1, D) relative positions.
-            attention_mask: (B, T or 1, T) bool.
+            positions: (P + 2T - 1, D) relative positions.
+            attention_mask: (B, T or 1, P + T) bool.
             valid_mask: (B, T) bool.
             context: (B, T, C) further router input, or None.
+            past: Of the P frames before x; None: x is all, and P = 0.
 
         Returns:
-            (B, T, D), and the routings of the feed-forwards that have experts.
+            (B, T, D), the routings of the feed-forwards that have experts, and the past of the
+            frame after x, nothing of it forgotten yet.
         """
         ...
 
@@ -79,20 +88,82 @@ class Encoder(nn.Module):
             context: (B, T' or 1, C) further router input, or None.
         """
         x, enc_lens = self.subsampling(feats, feats_lens)
-        num_frames = x.size(1)
-        valid_mask = make_valid_mask(enc_lens, num_frames)
+        valid_mask = make_valid_mask(enc_lens, x.size(1))
         attention_mask = valid_mask[:, None, :]
         if chunk_size > 0:
-            chunk_mask = make_chunk_mask(num_frames, chunk_size, num_left_chunks, x.device)
+            chunk_mask = make_chunk_mask(x.size(1), chunk_size, num_left_chunks, x.device)
             attention_mask = attention_mask & chunk_mask
+        enc, routings, _ = self._run_blocks(x, attention_mask, valid_mask, context, None)
+        return EncoderOutput(enc, enc_lens, routings)
+
+    def start(self, num_streams: int) -> EncoderState:
+        """The state of streams that begin."""
+        blocks = tuple(block.start(num_streams) for block in self.blocks)
+        device = self.subsampling.project.weight.device
+        return EncoderState(blocks, torch.zeros(num_streams, dtype=torch.int64, device=device))
+
+    def extend(
+        self,
+        feats: Tensor,
+        feats_lens: Tensor,
+        chunk_size: int,
+        num_left_chunks: int,
+        context: Tensor | None,
+        state: EncoderState,
+    ) -> tuple[EncoderOutput, EncoderState]:
+        """Encode the next frames of streams: what `forward` gives at these frames, and no less.
+
+        Args:
+            feats: (B, T, F) normalised features, from the one on that the first new encoder frame
+                sees first.
+            feats_lens: (B,). All but a stream's last ones make whole chunks; 0 for a stream that
+                rests.
+            chunk_size: As in `forward`, at least 1.
+            num_left_chunks: As in `forward`.
+            context: (B, T' or 1, C), see `forward`.
+            state: What the last call returned, or `start` for the first.
+        """
+        x, enc_lens = self.subsampling(feats, feats_lens)
+        enc_lens = torch.where(feats_lens < self.subsampling.min_frames, 0, enc_lens)
+        num_past, num_frames = state.num_past, x.size(1)
+        valid_mask = make_valid_mask(enc_lens, num_frames)
+        is_past = ~make_valid_mask(num_past - state.past_lens, num_past)
+        attention_mask = torch.cat((is_past, valid_mask), dim=1)[:, None, :]
+        attention_mask = attention_mask & make_chunk_mask(
+            num_frames, chunk_size, num_left_chunks, x.device, num_past
+        )
+        enc, routings, pasts = self._run_blocks(
+            x, attention_mask, valid_mask, context, state.blocks
+        )
+        past_lens = state.past_lens + enc_lens
+        if num_left_chunks >= 0:
+            past_lens = past_lens.clamp(max=num_left_chunks * chunk_size)
+        num_kept = int(past_lens.max())
+        blocks = tuple(past.forget(num_frames, enc_lens, num_kept) for past in pasts)
+        return EncoderOutput(enc, enc_lens, routings), EncoderState(blocks, past_lens)
+
+    def _run_blocks(
+        self,
+        x: Tensor,
+        attention_mask: Tensor,
+        valid_mask: Tensor,
+        context: Tensor | None,
+        pasts: Sequence[BlockPast] | None,
+    ) -> tuple[Tensor, tuple[Routing, ...], list[BlockPast]]:
+        """Blocks and norm, from the front end's output; see `EncoderBlock` for the arguments."""
         if context is not None:
-            context = context.expand(-1, num_frames, -1)
-        positions = relative_positions(num_frames, num_frames, x)
+            context = context.expand(-1, x.size(1), -1)
+        positions = relative_positions(x.size(1), attention_mask.size(2), x)
         x = self.dropout(x)
         routings: list[Routing] = []
-        for block in self.blocks:
-            x, block_routings = block(x, positions, attention_mask, valid_mask, context)
+        new_pasts = []
+        for depth, block in enumerate(self.blocks):
+            past = None if pasts is None else pasts[depth]
+            x, block_routings, new_past = block(
+                x, positions, attention_mask, valid_mask, context, past
+            )
             routings += block_routings
+            new_pasts.append(new_past)
         if self.norm is not None:
             x = self.norm(x)
-        return EncoderOutput(x, enc_lens, tuple(routings))
+        return x, tuple(routings), new_pasts

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from moeasr.models.past import BlockPast
 from moeasr.nn.attention import RelPositionAttention
 from moeasr.nn.feed_forward import FeedForward
 from moeasr.nn.memory import MemoryBlock
@@ -36,6 +37,13 @@ class TransformerBlock(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(d_model)
         self.dropout = nn.Dropout(dropout)
 
+    def start(self, num_streams: int) -> BlockPast:
+        """See `moeasr.models.encoder.EncoderBlock`."""
+        return BlockPast(
+            None if self.attention is None else self.attention.start(num_streams),
+            None if self.memory is None else self.memory.start(num_streams),
+        )
+
     def forward(
         self,
         x: Tensor,
@@ -43,12 +51,18 @@ class TransformerBlock(nn.Module):
         attention_mask: Tensor,
         valid_mask: Tensor,
         context: Tensor | None = None,
-    ) -> tuple[Tensor, list[Routing]]:
+        past: BlockPast | None = None,
+    ) -> tuple[Tensor, list[Routing], BlockPast]:
         """See `moeasr.models.encoder.EncoderBlock`."""
+        seen_attention, seen_memory = past if past is not None else (None, None)
         if self.memory is not None:
-            x = x + self.dropout(self.memory(self.memory_norm(x), valid_mask))
+            y, seen_memory = self.memory(self.memory_norm(x), valid_mask, seen_memory)
+            x = x + self.dropout(y)
         if self.attention is not None:
-            y = self.attention(self.attention_norm(x), positions, attention_mask)
+            y, seen_attention = self.attention(
+                self.attention_norm(x), positions, attention_mask, seen_attention
+            )
             x = x + self.dropout(y)
         y, routing = self.feed_forward(self.feed_forward_norm(x), valid_mask, context)
-        return x + self.dropout(y), [] if routing is None else [routing]
+        routings = [] if routing is None else [routing]
+        return x + self.dropout(y), routings, BlockPast(seen_attention, seen_memory)

@@ -1,6 +1,7 @@
 """Multi-head attention: plain for tokens, with relative positions for frames."""
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -46,6 +47,15 @@ class MultiHeadAttention(nn.Module):
         return self.output(_join(heads))
 
 
+class KeysAndValues(NamedTuple):
+    """What attention keeps of the frames it has seen, for those still to come."""
+
+    keys: Tensor
+    """(B, P, D)."""
+    values: Tensor
+    """(B, P, D)."""
+
+
 class RelPositionAttention(nn.Module):
     """Attention whose scores know the distance between query and key (Transformer-XL, 3.3).
 
@@ -72,32 +82,46 @@ class RelPositionAttention(nn.Module):
         nn.init.xavier_uniform_(self.content_bias)
         nn.init.xavier_uniform_(self.position_bias)
 
-    def forward(self, x: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+    def start(self, num_streams: int) -> KeysAndValues:
+        """The past of streams that begin: no frames."""
+        nothing = self.key.weight.new_zeros(num_streams, 0, self.key.out_features)
+        return KeysAndValues(nothing, nothing)
+
+    def forward(
+        self,
+        x: Tensor,
+        positions: Tensor,
+        mask: Tensor,
+        past: KeysAndValues | None = None,
+    ) -> tuple[Tensor, KeysAndValues]:
         """Let each frame look at the frames that `mask` allows.
 
         Args:
             x: (B, T, D).
-            positions: (2T - 1, D), from `relative_positions(T, T, x)`.
-            mask: (B, T or 1, T) bool, True where a query may look.
+            positions: (P + 2T - 1, D), from `relative_positions(T, P + T, x)`.
+            mask: (B, T or 1, P + T) bool.
+            past: Of the P frames before x, in streaming; None for P = 0.
 
         Returns:
-            (B, T, D).
+            (B, T, D), and the keys and values of all P + T frames.
         """
-        num_frames = x.size(1)
+        keys, values = self.key(x), self.value(x)
+        if past is not None:
+            keys = torch.cat((past.keys, keys), dim=1)
+            values = torch.cat((past.values, values), dim=1)
         query = _split(self.query(x), self.num_heads)  # (B, H, T, D/H)
-        key = _split(self.key(x), self.num_heads)
-        value = _split(self.value(x), self.num_heads)
-        position = _split(self.position(positions)[None], self.num_heads)  # (1, H, 2T-1, D/H)
+        # (1, H, P + 2T - 1, D/H)
+        position = _split(self.position(positions)[None], self.num_heads)
         by_distance = (query + self.position_bias[:, None]) @ position.transpose(2, 3)
-        by_position = _distance_to_key(by_distance, num_frames) / math.sqrt(query.size(-1))
+        by_position = _distance_to_key(by_distance, keys.size(1)) / math.sqrt(query.size(-1))
         heads = F.scaled_dot_product_attention(
             query + self.content_bias[:, None],
-            key,
-            value,
+            _split(keys, self.num_heads),
+            _split(values, self.num_heads),
             attn_mask=masked_bias(by_position, mask[:, None]),
             dropout_p=self.dropout if self.training else 0.0,
         )
-        return self.output(_join(heads))
+        return self.output(_join(heads)), KeysAndValues(keys, values)
 
 
 def masked_bias(bias: Tensor, mask: Tensor) -> Tensor:
@@ -110,10 +134,10 @@ def masked_bias(bias: Tensor, mask: Tensor) -> Tensor:
 
 
 def _distance_to_key(by_distance: Tensor, num_keys: int) -> Tensor:
-    """Turn scores by distance (B, H, Tq, 2T-1) into scores by key (B, H, Tq, T).
+    """Turn scores by distance (B, H, Tq, Tk + Tq - 1) into scores by key (B, H, Tq, Tk).
 
-    Row i needs distances i .. i-T+1; in the order of `relative_positions` they lie side by side,
-    beginning one column earlier with each row. Reading the padded rows as rows one column
+    Row i needs the distances to keys 0 .. Tk-1; in the order of `relative_positions` they lie side
+    by side, beginning one column earlier with each row. Reading the padded rows as rows one column
     narrower makes that shift (Transformer-XL, appendix B).
     """
     batch, heads, queries, distances = by_distance.shape

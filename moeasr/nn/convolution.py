@@ -1,5 +1,6 @@
 """The Conformer's convolution module (arXiv 2005.08100, section 2.2)."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -37,18 +38,26 @@ class ConvolutionModule(nn.Module):
         other.pointwise2 = self.pointwise2
         return other
 
-    def forward(self, x: Tensor, valid_mask: Tensor) -> Tensor:
+    def start(self, num_streams: int) -> Tensor:
+        """The past of streams that begin: (B, kernel - 1, D) zeros."""
+        return self.norm.weight.new_zeros(num_streams, self.edges[0], self.norm.weight.numel())
+
+    def forward(
+        self, x: Tensor, valid_mask: Tensor, past: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Mix neighbouring frames.
 
         Args:
             x: (B, T, D).
             valid_mask: (B, T) bool.
+            past: (B, kernel - 1, D) inputs before x, zeros before the first; None: x is all.
+                Causal modules only.
 
         Returns:
-            (B, T, D).
+            (B, T, D), and the inputs that were seen: past (or the edge's zeros), then x.
         """
         x = x.masked_fill(~valid_mask[:, :, None], 0.0)
-        x = F.pad(x, (0, 0, *self.edges))  # (B, T + kernel - 1, D)
-        x = F.glu(self.pointwise1(x), dim=-1)
-        x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)  # (B, T, D)
-        return self.pointwise2(F.silu(self.norm(x)))
+        seen = F.pad(x, (0, 0, *self.edges)) if past is None else torch.cat((past, x), dim=1)
+        y = F.glu(self.pointwise1(seen), dim=-1)  # (B, T + kernel - 1, D)
+        y = self.depthwise(y.transpose(1, 2)).transpose(1, 2)  # (B, T, D)
+        return self.pointwise2(F.silu(self.norm(y))), seen

@@ -22,7 +22,11 @@ def make_valid_mask(lens: Tensor, max_len: int) -> Tensor:
 
 
 def make_chunk_mask(
-    num_frames: int, chunk_size: int, num_left_chunks: int = -1, device: torch.device | None = None
+    num_frames: int,
+    chunk_size: int,
+    num_left_chunks: int = -1,
+    device: torch.device | None = None,
+    num_past: int = 0,
 ) -> Tensor:
     """True where frame i (row) may look at frame j (column) in chunk-wise streaming.
 
@@ -39,16 +43,36 @@ def make_chunk_mask(
         chunk_size: Frames in a chunk, at least 1.
         num_left_chunks: How many chunks before its own a frame may see; -1 for all.
         device: Where the mask is made.
+        num_past: P, frames before these that may be looked at too; a chunk begins after them.
 
     Returns:
-        (T', T') bool.
+        (T', P + T') bool.
     """
-    frames = torch.arange(num_frames, device=device)
-    chunk = frames // chunk_size
-    mask = chunk[None, :] <= chunk[:, None]
+    keys = torch.arange(-num_past, num_frames, device=device) // chunk_size
+    queries = keys[num_past:, None]
+    mask = keys <= queries
     if num_left_chunks >= 0:
-        mask &= chunk[None, :] >= chunk[:, None] - num_left_chunks
+        mask &= keys >= queries - num_left_chunks
     return mask
+
+
+def last_frames(x: Tensor, ends: Tensor, count: int) -> Tensor:
+    """The `count` frames before an end that is each utterance's own.
+
+        >>> last_frames(torch.arange(10).view(2, 5, 1), torch.tensor([5, 3]), 2).squeeze(2)
+        tensor([[3, 4],
+                [6, 7]])
+
+    Args:
+        x: (B, T, D).
+        ends: (B,) frame after the last one wanted.
+        count: How many; where there are fewer, the first frame stands in their place.
+
+    Returns:
+        (B, count, D).
+    """
+    index = ends[:, None] - count + torch.arange(count, device=x.device)  # (B, count)
+    return x.gather(1, index.clamp(min=0)[..., None].expand(-1, -1, x.size(2)))
 
 
 def make_causal_mask(num_tokens: int, device: torch.device | None = None) -> Tensor:

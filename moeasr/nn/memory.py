@@ -1,5 +1,6 @@
 """The FSMN memory block: a learned weighted sum over neighbouring frames instead of recurrence."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -23,15 +24,24 @@ class MemoryBlock(nn.Module):
         self.project = nn.Linear(d_model, d_model)
         self.taps = nn.Conv1d(d_model, d_model, kernel_size, groups=d_model, bias=False)
 
-    def forward(self, x: Tensor, valid_mask: Tensor) -> Tensor:
+    def start(self, num_streams: int) -> Tensor:
+        """The past of streams that begin: (B, kernel - 1, D) zeros."""
+        return self.project.weight.new_zeros(num_streams, self.edges[0], self.project.out_features)
+
+    def forward(
+        self, x: Tensor, valid_mask: Tensor, past: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Mix neighbouring frames; padding is to them what lies beyond the edges, zeros.
 
         Args:
             x: (B, T, D).
             valid_mask: (B, T) bool.
+            past: (B, kernel - 1, D) projections p before x's, zeros before the first; None: x is
+                all.
 
         Returns:
-            (B, T, D).
+            (B, T, D), and the projections that were seen: past (or the edge's zeros), then x's.
         """
         p = self.project(x).masked_fill(~valid_mask[:, :, None], 0.0)
-        return p + self.taps(F.pad(p.transpose(1, 2), self.edges)).transpose(1, 2)
+        seen = F.pad(p, (0, 0, *self.edges)) if past is None else torch.cat((past, p), dim=1)
+        return p + self.taps(seen.transpose(1, 2)).transpose(1, 2), seen

@@ -53,6 +53,8 @@ class ConvSubsampling4(nn.Module):
         lens = ((feats_lens - 1) // 2 - 1) // 2
         return x, lens.clamp(min=1, max=x.size(1))
 
+    min_frames = MIN_FRAMES
+
     def output_len(self, num_frames: int) -> int:
         """Frames that come out for an utterance of `num_frames`; 0 if it is too short."""
         return subsampled_len(num_frames)

@@ -30,10 +30,12 @@ def test_a_block_is_the_sum_of_its_parts():
     )
     x, valid = torch.randn(1, 5, 16, dtype=torch.float64), torch.ones(1, 5, dtype=torch.bool)
     positions = torch.randn(9, 16, dtype=torch.float64)
-    expected = x + block.memory(block.memory_norm(x), valid)
-    expected = expected + block.attention(block.attention_norm(expected), positions, valid[:, None])
+    expected = x + block.memory(block.memory_norm(x), valid)[0]
+    expected = (
+        expected + block.attention(block.attention_norm(expected), positions, valid[:, None])[0]
+    )
     expected = expected + block.feed_forward(block.feed_forward_norm(expected), valid)[0]
-    got, routings = block(x, positions, valid[:, None], valid)
+    got, routings, _ = block(x, positions, valid[:, None], valid)
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-12)
     assert len(routings) == 1
 
