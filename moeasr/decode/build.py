@@ -9,8 +9,9 @@ from torch import Tensor
 
 from moeasr.decode.alignment import align_best
 from moeasr.decode.attention import DecoderScorer, WeightedScorer, attention_beam_search
-from moeasr.decode.ctc import ctc_greedy_search, ctc_prefix_beam_search
+from moeasr.decode.ctc import ctc_greedy_search
 from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.prefix_beam import ctc_prefix_beam_search
 from moeasr.decode.rescoring import attention_rescoring
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel

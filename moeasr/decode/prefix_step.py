@@ -1,0 +1,189 @@
+"""One frame of CTC prefix beam search, for all utterances of a batch at once.
+
+The search follows Hannun et al., "First-Pass Large Vocabulary Continuous Speech Recognition using
+Bi-Directional Recurrent DNNs" (arXiv 1408.2873), algorithm 1 without its word model. Each prefix l
+carries two probabilities, of all alignments that end in a blank, p_b(l), and in its last unit,
+p_n(l). A frame with output probabilities y changes them to
+
+    p_b'(l) = y(blank) (p_b(l) + p_n(l))
+    p_n'(l) = y(last(l)) (p_n(l) + p_b(l-) + [last(l-) != last(l)] p_n(l-))      l- = l less its end
+
+and the `beam_size` most probable prefixes stay. The textbook loops over frames, prefixes and units
+and merges equal prefixes in a dictionary. Here one frame of all utterances is a handful of
+tensor operations, and equal prefixes are known by their nodes, 64-bit hashes of their units.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+NEG_INF = float("-inf")
+EMPTY_NODE = 1  # of the empty prefix; not 0, which times anything is 0 again
+NO_NODE = torch.iinfo(torch.int64).min
+HASH_MULTIPLIER = -7046029254386353131  # 2^64 / golden ratio, odd
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What the search reads of each frame; P extensions of the beam are tried in each."""
+
+    log_probs: Tensor  # (B * T' * V,) as given: a large vocabulary is not copied
+    starts: Tensor  # (T', B, 1) where each frame begins in it
+    blank: Tensor  # (T', B, 1) float64
+    ranks: Tensor  # (K + P,) rank that a candidate has now: K that stay, then extensions, ...
+    values: Tensor  # (T', B, P) float64, ... each with the unit of this log-probability ...
+    units: Tensor  # (T', B, P) ... and this id
+
+    @classmethod
+    def prepare(cls, log_probs: Tensor, order: Tensor, beam_size: int, blank: int) -> "Frames":
+        """Choose the extensions that can enter the beam.
+
+        Take the m-th likeliest unit after the k-th best prefix (both from 0). At least as good are
+        the likelier units after that prefix and the first m+1 units after every better prefix,
+        less one of each prefix: its last unit, which, repeated, scores lower than its place. These
+        are (k+1) m - 1 different prefixes, whether or not they are in the beam already. If that
+        is `beam_size` or more, nobody needs to try this one.
+
+        Args:
+            log_probs: (N, T', V) of all utterances.
+            order: (B,) the utterances that are searched, in the order of the beam.
+            beam_size: K.
+            blank: Id of the blank.
+        """
+        device = log_probs.device
+        _, num_frames, vocab_size = log_probs.shape
+        num_top = min(beam_size + 1, vocab_size - 1)
+        pairs = [
+            (rank, place)
+            for rank in range(beam_size)
+            for place in range(num_top)
+            if (rank + 1) * place <= beam_size
+        ]
+        ranks, places = torch.tensor(pairs, device=device).unbind(1)
+        # One more than needed, since the blank may be among them; it goes to -inf, so to the end.
+        values, units = log_probs.topk(num_top + 1, dim=-1)  # (N, T', M)
+        values = values.masked_fill(units == blank, NEG_INF)
+        best = values.sort(dim=-1, descending=True, stable=True).indices[..., places]
+        frame = order * num_frames + torch.arange(num_frames, device=device)[:, None]  # (T', B)
+        return cls(
+            log_probs=log_probs.flatten(),
+            starts=(frame * vocab_size)[..., None],
+            blank=log_probs[..., blank, None].double()[order].transpose(0, 1),
+            ranks=torch.cat([torch.arange(beam_size, device=device), ranks]),
+            values=values.gather(-1, best).double()[order].transpose(0, 1).contiguous(),
+            units=units.gather(-1, best)[order].transpose(0, 1).contiguous(),
+        )
+
+
+@dataclass(frozen=True)
+class Beam:
+    """The K prefixes of every utterance, best first; slots without a prefix are dead: -inf."""
+
+    log_total: Tensor  # (B, K) float64, log (p_b + p_n)
+    log_blank: Tensor  # (B, K) float64, log p_b
+    log_unit: Tensor  # (B, K) float64, log p_n
+    # (B, K, 3) int64: the prefix's node, the node of the prefix less its last unit (NO_NODE for
+    # the empty prefix and the dead), the last unit. One table: moving it is one operation.
+    relations: Tensor
+
+    @classmethod
+    def initial(cls, num_utts: int, beam_size: int, device: torch.device) -> "Beam":
+        """Nothing but the empty prefix."""
+        relations = torch.zeros(num_utts, beam_size, 3, dtype=torch.int64, device=device)
+        relations[..., :2] = NO_NODE
+        relations[:, 0, 0] = EMPTY_NODE
+        log_total = torch.full((num_utts, beam_size), NEG_INF, dtype=torch.float64, device=device)
+        log_unit = log_total.clone()
+        log_total[:, 0] = 0.0  # slot 0 is the empty prefix, the others are dead
+        return cls(log_total, log_total, log_unit, relations)
+
+    def parts(self) -> list[Tensor]:
+        """All tensors, utterances first."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+    def select(self, utts: Tensor | slice) -> "Beam":
+        """The beam of some utterances."""
+        return Beam(*(part[utts] for part in self.parts()))
+
+    def replace(self, utts: Tensor, beam: "Beam") -> "Beam":
+        """The same, but for some utterances (B',) the prefixes of another beam."""
+        pairs = zip(self.parts(), beam.parts())
+        return Beam(*(part.index_copy(0, utts, new) for part, new in pairs))
+
+    def keep(self, utt: int, slots: list[int]) -> "Beam":
+        """The same with no other prefixes of one utterance than those in `slots` (ascending)."""
+        num_slots = self.log_total.size(1)
+        dropped = [slot for slot in range(num_slots) if slot not in slots]
+        moved = torch.tensor([*slots, *dropped], device=self.log_total.device)
+        one = Beam(*(part[utt, moved][None] for part in self.parts()))
+        for log_prob in (one.log_total, one.log_blank, one.log_unit):
+            log_prob[:, len(slots) :] = NEG_INF
+        one.relations[:, len(slots) :, :2] = NO_NODE
+        return self.replace(torch.tensor([utt], device=moved.device), one)
+
+    @classmethod
+    def join(cls, beams: list["Beam"]) -> "Beam":
+        """The utterances of several beams, one after the other."""
+        if len(beams) == 1:
+            return beams[0]
+        return cls(*(torch.cat(parts) for parts in zip(*(beam.parts() for beam in beams))))
+
+
+def extend(beam: Beam, frames: Frames, time: int) -> tuple[Beam, Tensor]:
+    """One frame of the utterances that are in the beam.
+
+    Returns:
+        The next beam, and (B, K) which of the K + P candidates its prefixes were.
+    """
+    num_utts, num_slots = beam.log_total.shape
+    node, parent, last = beam.relations.unbind(2)  # (B, K) each
+
+    # Prefixes that stay: through a blank, through their last unit again, or because a prefix one
+    # unit shorter grows into them. no_child[b, i, j]: prefix j is not prefix i and one unit more.
+    no_child = node[:, :, None] != parent[:, None, :]  # (B, K, K)
+    repeats = last[:, :, None] == last[:, None, :]
+    growth = torch.where(repeats, beam.log_blank[:, :, None], beam.log_total[:, :, None])
+    inflow = growth.masked_fill_(no_child, NEG_INF).amax(dim=1)  # at most one is not -inf
+    last_value = frames.log_probs.take(frames.starts[time, :num_utts] + last)
+    stay_blank = beam.log_total + frames.blank[time, :num_utts]
+    stay_unit = torch.logaddexp(beam.log_unit, inflow) + last_value
+
+    # Prefixes that grow, save those that are in the beam already.
+    units, ranks = frames.units[time, :num_utts], frames.ranks[num_slots:]  # (B, P), (P,)
+    grown_from = beam.relations.index_select(1, ranks)  # (B, P, 3)
+    grow_total = beam.log_total.index_select(1, ranks)
+    grow_blank = beam.log_blank.index_select(1, ranks)
+    grow = torch.where(units == grown_from[..., 2], grow_blank, grow_total)
+    children = _child_node(grown_from[..., 0], units)
+    is_known = (node[:, :, None] == children[:, None, :]).any(dim=1)
+    grow += frames.values[time, :num_utts]
+    grow.masked_fill_(is_known, NEG_INF)
+
+    totals = torch.cat([torch.logaddexp(stay_blank, stay_unit), grow], dim=1)  # (B, K + P)
+    log_total, winners = totals.topk(num_slots, dim=1)
+    grown = torch.stack([children, grown_from[..., 0], units], dim=2)
+    relations = torch.cat([beam.relations, grown], dim=1)
+    relations = relations.gather(1, winners[..., None].expand(-1, -1, 3))
+    # Where live candidates are too few, a dead one may be the twin of a live prefix, and would
+    # come alive with it, or hide it, if it kept its node and parent.
+    relations[..., :2].masked_fill_((log_total == NEG_INF)[..., None], NO_NODE)
+    ends_in_blank = torch.cat([stay_blank, torch.full_like(grow, NEG_INF)], dim=1)
+    ends_in_unit = torch.cat([stay_unit, grow], dim=1)
+    beam = Beam(
+        log_total=log_total,
+        log_blank=ends_in_blank.gather(1, winners),
+        log_unit=ends_in_unit.gather(1, winners),
+        relations=relations,
+    )
+    return beam, winners
+
+
+def _child_node(node: Tensor, unit: Tensor) -> Tensor:
+    """Node of a prefix that is `unit` longer: a 64-bit hash of the whole unit sequence.
+
+    Multiplying spreads a difference upwards and the shift brings it down again, so that two
+    sequences share a node about once in 2^64 / V pairs. An hour of speech compares 10^8 or fewer.
+    """
+    child = (node + unit).mul_(HASH_MULTIPLIER)  # wraps around, as it should
+    return child ^ (child >> 32)

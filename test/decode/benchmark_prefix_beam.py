@@ -1,0 +1,89 @@
+"""Time prefix beam search beside the textbook's on a test set: they give the same, how much faster?
+
+python test/decode/benchmark_prefix_beam.py --checkpoint X/averaged.pt --data-dir data/test
+python test/decode/benchmark_prefix_beam.py      # made-up log-probabilities, as peaky as a model's
+"""
+
+import argparse
+import time
+
+import torch
+from textbook import random_log_probs, textbook_prefix_beam_search
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from moeasr.data.archive import FeatureReader
+from moeasr.data.datadir import DataDir
+from moeasr.decode.prefix_beam import PrefixBeam, ctc_prefix_beam_search
+from moeasr.decode.recognizer import Recognizer
+
+
+def main() -> None:
+    """Print seconds of both searches, their ratio, and whether they agree."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint")
+    parser.add_argument("--data-dir")
+    parser.add_argument("--beam-size", type=int, default=10)
+    args = parser.parse_args()
+    if args.checkpoint:
+        utts = encode(args.checkpoint, args.data_dir)
+    else:
+        lens = torch.randint(20, 160, (130,), generator=torch.Generator().manual_seed(1))
+        utts = [random_log_probs(1, n, 30, seed=n, peaky=4.0)[0] for n in lens.tolist()]
+    num_frames = sum(len(utt) for utt in utts)
+    print(f"{len(utts)} utterances, {num_frames} frames, {utts[0].size(1)} units")
+
+    start = time.perf_counter()
+    expected = [textbook_prefix_beam_search(utt, args.beam_size) for utt in utts]
+    textbook_sec = time.perf_counter() - start
+    lens = torch.tensor([len(utt) for utt in utts])
+    padded = pad_sequence(utts, batch_first=True)
+    ctc_prefix_beam_search(padded, lens, args.beam_size)
+    start = time.perf_counter()
+    found = ctc_prefix_beam_search(padded, lens, args.beam_size)
+    batched_sec = time.perf_counter() - start
+    start = time.perf_counter()
+    for utt in utts:
+        ctc_prefix_beam_search(utt[None], torch.tensor([len(utt)]), args.beam_size)
+    single_sec = time.perf_counter() - start
+    start = time.perf_counter()
+    for utt in utts:
+        beam = PrefixBeam(1, args.beam_size)
+        for chunk in utt[None].split(16, dim=1):
+            beam.advance(chunk, torch.tensor([chunk.size(1)]))
+            beam.hypotheses()
+    chunked_sec = time.perf_counter() - start
+
+    same = [
+        [h.tokens for h in ours] == [prefix for prefix, _ in theirs]
+        for ours, theirs in zip(found, expected)
+    ]
+    worst = max(
+        abs(h.score - score)
+        for ours, theirs in zip(found, expected)
+        for h, (_, score) in zip(ours, theirs)
+    )
+    print(f"equal n-best lists: {sum(same)} of {len(same)}, scores differ by {worst:.1e} at most")
+    print(f"textbook          {textbook_sec:8.3f} s")
+    for name, sec in [
+        ("batched", batched_sec),
+        ("one by one", single_sec),
+        ("chunks of 16", chunked_sec),
+    ]:
+        print(f"{name:<17} {sec:8.3f} s  {textbook_sec / sec:6.1f} times the textbook's speed")
+
+
+def encode(checkpoint: str, data_dir: str) -> list[Tensor]:
+    """CTC log-probabilities of each utterance, (T', V)."""
+    recognizer, reader = Recognizer.from_checkpoint(checkpoint), FeatureReader()
+    log_probs = []
+    for utt, entry in DataDir(data_dir).feats.items():
+        feats = reader.read(entry, utt)
+        with torch.inference_mode():
+            output = recognizer.model.encode(feats[None], torch.tensor([len(feats)]), -1, -1)
+            log_probs.append(recognizer.model.ctc_log_probs(output.enc)[0])
+    return log_probs
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Slow and obvious twins of the CTC searches, and what to try them on."""
+
+import itertools
+import math
+from collections import defaultdict
+
+import torch
+
+NEG_INF = float("-inf")
+
+
+def random_log_probs(num_utts, num_frames, vocab_size, seed, peaky=1.0):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(num_utts, num_frames, vocab_size, generator=generator, dtype=torch.float64)
+    return (logits * peaky).log_softmax(-1)
+
+
+def collapse(path, blank=0):
+    return tuple(token for token, _ in itertools.groupby(path) if token != blank)
+
+
+def enumerate_prefixes(log_probs, blank=0):
+    """Every unit sequence and its probability: the sum over all V^T alignments."""
+    num_frames, vocab_size = log_probs.shape
+    totals = defaultdict(float)
+    for path in itertools.product(range(vocab_size), repeat=num_frames):
+        value = sum(log_probs[t, token].item() for t, token in enumerate(path))
+        totals[collapse(path, blank)] += math.exp(value)
+    return totals
+
+
+def log_add(a, b):
+    if a == NEG_INF:
+        return b
+    if b == NEG_INF:
+        return a
+    high, low = (a, b) if a > b else (b, a)
+    return high + math.log1p(math.exp(low - high))
+
+
+def textbook_prefix_beam_search(log_probs, beam_size, blank=0):
+    """Hannun's algorithm, one utterance, one frame, one prefix, one unit at a time."""
+    beam = [((), (0.0, NEG_INF))]
+    for frame in log_probs.tolist():
+        following = defaultdict(lambda: (NEG_INF, NEG_INF))
+        for prefix, (p_blank, p_unit) in beam:
+            for token, p in enumerate(frame):
+                if token == blank:
+                    b, u = following[prefix]
+                    following[prefix] = (log_add(b, log_add(p_blank, p_unit) + p), u)
+                elif prefix and token == prefix[-1]:
+                    b, u = following[prefix]
+                    following[prefix] = (b, log_add(u, p_unit + p))
+                    b, u = following[(*prefix, token)]
+                    following[(*prefix, token)] = (b, log_add(u, p_blank + p))
+                else:
+                    b, u = following[(*prefix, token)]
+                    following[(*prefix, token)] = (b, log_add(u, log_add(p_blank, p_unit) + p))
+        ranked = sorted(following.items(), key=lambda item: log_add(*item[1]), reverse=True)
+        beam = ranked[:beam_size]
+    return [(prefix, log_add(*scores)) for prefix, scores in beam if log_add(*scores) > NEG_INF]
