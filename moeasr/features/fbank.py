@@ -104,13 +104,39 @@ def compute_fbank(
     num_frames = num_fbank_frames(waveform.numel(), config)
     if num_frames == 0:
         return torch.zeros(0, config.num_mel_bins)
-    samples = waveform.to(torch.float32) * SAMPLE_SCALE
     if generator is not None and config.dither > 0:
-        samples = samples + config.dither * torch.randn(samples.shape, generator=generator)
-    if not config.snip_edges:
-        samples = _mirror_edges(samples, num_frames, config)
+        noise = torch.randn(waveform.shape, generator=generator)
+        waveform = waveform.to(torch.float32) + config.dither / SAMPLE_SCALE * noise
+    first, end = window_range(0, num_frames, config)
+    positions = torch.arange(first, end)
+    return log_mel(waveform[mirrored(positions, waveform.numel())], config)
+
+
+def window_range(frame: int, num_frames: int, config: FbankConfig) -> tuple[int, int]:
+    """First sample, and the one after the last, that `num_frames` frames from `frame` on look at.
+
+    Without `snip_edges` some lie before the signal (below 0) or after its end.
+    """
+    shift, length = config.frame_shift_samples, config.frame_length_samples
+    centring = 0 if config.snip_edges else shift // 2 - length // 2
+    first = frame * shift + centring
+    return first, first + (num_frames - 1) * shift + length
+
+
+def mirrored(positions: torch.Tensor, num_samples: int) -> torch.Tensor:
+    """Positions outside 0..S-1 folded back: ... 1 0 | 0 1 ... S-1 | S-1 S-2 ...
+
+    torchaudio's own `snip_edges=False` fails on signals shorter than a window and doubles the
+    length of all others; Kaldi mirrors as often as needed, and so does this.
+    """
+    folded = positions.remainder(2 * num_samples)
+    return torch.minimum(folded, 2 * num_samples - 1 - folded)
+
+
+def log_mel(samples: torch.Tensor, config: FbankConfig) -> torch.Tensor:
+    """Features of the whole windows in (S,) samples in [-1, 1], the first at sample 0: (T, F)."""
     return kaldi.fbank(
-        samples.unsqueeze(0),
+        samples.to(torch.float32).unsqueeze(0) * SAMPLE_SCALE,
         sample_frequency=float(config.sample_rate_hz),
         num_mel_bins=config.num_mel_bins,
         frame_length=config.frame_length_ms,
@@ -121,27 +147,3 @@ def compute_fbank(
         dither=0.0,
         snip_edges=True,
     )
-
-
-def _mirror_edges(samples: torch.Tensor, num_frames: int, config: FbankConfig) -> torch.Tensor:
-    """Extend (S,) samples so that whole windows centred on every frame fit.
-
-    torchaudio's own `snip_edges=False` fails on signals shorter than a window and doubles the
-    length of all others; Kaldi mirrors as often as needed, and so does this.
-    """
-    num_samples = samples.numel()
-    shift, length = config.frame_shift_samples, config.frame_length_samples
-    first = shift // 2 - length // 2
-    last = first + (num_frames - 1) * shift + length
-    left = torch.arange(min(first, 0), 0)
-    right = torch.arange(num_samples, max(last, num_samples))
-    body = samples[max(first, 0) : min(last, num_samples)]
-    return torch.cat(
-        [samples[_mirror(left, num_samples)], body, samples[_mirror(right, num_samples)]]
-    )
-
-
-def _mirror(positions: torch.Tensor, num_samples: int) -> torch.Tensor:
-    """Positions outside 0..S-1 folded back: ... 1 0 | 0 1 ... S-1 | S-1 S-2 ..."""
-    folded = positions.remainder(2 * num_samples)
-    return torch.minimum(folded, 2 * num_samples - 1 - folded)
