@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.models.decoder import TransformerDecoder
+from moeasr.models.decoder import DecoderMemory, DecoderPast, TransformerDecoder
 
 NEG_INF = float("-inf")
 
@@ -25,7 +25,8 @@ class StepScorer(Protocol):
 
         Args:
             prefixes: (N, L) tokens so far, the first one <sos/eos>.
-            utts: (N,) to which utterance of the batch each belongs.
+            utts: (N,) to which utterance of the batch each belongs: equally many to each, side by
+                side.
             state: None for the first token, then what `select` made of the last step's state.
 
         Returns:
@@ -45,14 +46,12 @@ class WeightedScorer(NamedTuple):
     weight: float = 1.0
 
 
-@dataclass(frozen=True)
-class _DecoderState:
-    """What a decoder needs of each row."""
+class _DecoderState(NamedTuple):
+    """What a decoder needs between two steps."""
 
-    cache: list[Tensor]  # each (N, L, D)
-    utts: Tensor  # (N,)
-    enc: Tensor  # (N, T', D)
-    enc_lens: Tensor  # (N,)
+    past: DecoderPast  # of the rows
+    utts: Tensor  # (A,)
+    memory: DecoderMemory  # of those utterances
 
 
 class DecoderScorer:
@@ -66,25 +65,24 @@ class DecoderScorer:
 
     def __init__(self, decoder: TransformerDecoder, enc: Tensor, enc_lens: Tensor) -> None:
         self._decoder = decoder
-        self._enc = enc
-        self._enc_lens = enc_lens
+        self._memory = decoder.read(enc, enc_lens)
 
     def step(
         self, prefixes: Tensor, utts: Tensor, state: _DecoderState | None
     ) -> tuple[Tensor, _DecoderState]:
         """See `StepScorer.step`."""
-        if state is not None and torch.equal(state.utts, utts):
-            enc, enc_lens = state.enc, state.enc_lens
+        open_utts = utts.unique_consecutive()
+        if state is not None and torch.equal(state.utts, open_utts):
+            memory = state.memory
         else:  # copied only when utterances leave, not when hypotheses change places
-            enc, enc_lens = self._enc[utts], self._enc_lens[utts]
-        cache = None if state is None else state.cache
-        log_probs, cache = self._decoder.step(prefixes, enc, enc_lens, cache)
-        return log_probs, _DecoderState(cache, utts, enc, enc_lens)
+            memory = self._memory.select(open_utts)
+        past = None if state is None else state.past
+        log_probs, past = self._decoder.step(prefixes, memory, past)
+        return log_probs, _DecoderState(past, open_utts, memory)
 
     def select(self, state: _DecoderState, rows: Tensor) -> _DecoderState:
         """See `StepScorer.select`."""
-        cache = [layer[rows] for layer in state.cache]
-        return _DecoderState(cache, state.utts, state.enc, state.enc_lens)
+        return state._replace(past=state.past.select(rows))
 
 
 @torch.inference_mode()

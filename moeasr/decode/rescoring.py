@@ -45,13 +45,9 @@ def attention_rescoring(
     Returns:
         B lists, best first, with `score` and `attention_score` as above.
     """
-    flat = [hypothesis for hypotheses in nbest for hypothesis in hypotheses]
-    if not flat:
+    if not any(nbest):
         return [[] for _ in nbest]
-    counts = torch.tensor([len(hypotheses) for hypotheses in nbest], device=enc.device)
-    enc = enc.repeat_interleave(counts, dim=0)  # (N, T', D)
-    enc_lens = enc_lens.repeat_interleave(counts)
-    tokens, tokens_lens = _pad([hypothesis.tokens for hypothesis in flat], enc.device)
+    tokens, tokens_lens = _pad(nbest, enc.device)
     scores = score_tokens(decoder, tokens, tokens_lens, enc, enc_lens, sos_eos)
     if reverse_weight > 0:
         if reverse_decoder is None:
@@ -59,18 +55,18 @@ def attention_rescoring(
         backwards = reverse_tokens(tokens, tokens_lens)
         right = score_tokens(reverse_decoder, backwards, tokens_lens, enc, enc_lens, sos_eos)
         scores = (1 - reverse_weight) * scores + reverse_weight * right
-    rescored = iter(
-        dataclasses.replace(
-            hypothesis,
-            score=attention + ctc_weight * hypothesis.ctc_score,
-            attention_score=attention,
-        )
-        for hypothesis, attention in zip(flat, scores.tolist())
-    )
-    return [
-        sorted((next(rescored) for _ in hypotheses), key=lambda h: h.score, reverse=True)
-        for hypotheses in nbest
+    rescored = [
+        [
+            dataclasses.replace(
+                hypothesis,
+                score=attention + ctc_weight * hypothesis.ctc_score,
+                attention_score=attention,
+            )
+            for hypothesis, attention in zip(hypotheses, utt_scores)
+        ]
+        for hypotheses, utt_scores in zip(nbest, scores.view(len(nbest), -1).tolist())
     ]
+    return [sorted(hypotheses, key=lambda h: h.score, reverse=True) for hypotheses in rescored]
 
 
 def score_tokens(
@@ -85,10 +81,10 @@ def score_tokens(
 
     Args:
         decoder: Reads tokens in the order they are given.
-        tokens: (N, U), padded with anything.
+        tokens: (N, U), padded with anything; every N / B rows in turn are of one utterance.
         tokens_lens: (N,), may be 0.
-        enc: (N, T', D).
-        enc_lens: (N,).
+        enc: (B, T', D).
+        enc_lens: (B,).
         sos_eos: Id of <sos/eos>.
 
     Returns:
@@ -101,10 +97,14 @@ def score_tokens(
     return -torch.where(is_target, losses, 0.0).double().sum(dim=1)
 
 
-def _pad(sequences: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """(N, U) tokens padded with 0, and their lengths (N,)."""
-    lengths = torch.tensor([len(sequence) for sequence in sequences])
-    tokens = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.int64)
-    for row, sequence in zip(tokens, sequences):
-        row[: len(sequence)] = torch.tensor(sequence, dtype=torch.int64)
-    return tokens.to(device), lengths.to(device)
+def _pad(nbest: Sequence[Sequence[Hypothesis]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """(B * K, U) tokens padded with 0, and their lengths (B * K,); short lists have empty rows."""
+    num_rows = max(len(hypotheses) for hypotheses in nbest)
+    num_tokens = max(len(hypothesis.tokens) for hypotheses in nbest for hypothesis in hypotheses)
+    tokens = torch.zeros(len(nbest), num_rows, num_tokens, dtype=torch.int64)
+    lengths = torch.zeros(len(nbest), num_rows, dtype=torch.int64)
+    for utt, hypotheses in enumerate(nbest):
+        for row, hypothesis in enumerate(hypotheses):
+            lengths[utt, row] = len(hypothesis.tokens)
+            tokens[utt, row, : len(hypothesis.tokens)] = torch.tensor(hypothesis.tokens).long()
+    return tokens.flatten(0, 1).to(device), lengths.flatten().to(device)

@@ -1,13 +1,14 @@
 """The attention decoder: a Transformer over tokens that looks at the encoder's frames."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from moeasr.models.outputs import DecoderOutput
-from moeasr.nn.attention import MultiHeadAttention
+from moeasr.nn.attention import KeysAndValues, MultiHeadAttention
 from moeasr.nn.feed_forward import FeedForward
 from moeasr.nn.mask import make_causal_mask, make_valid_mask
 from moeasr.nn.position import token_positions
@@ -45,32 +46,65 @@ class DecoderBlock(nn.Module):
     def forward(
         self,
         x: Tensor,
+        past: KeysAndValues | None,
         self_mask: Tensor,
         valid_mask: Tensor,
-        enc: Tensor,
-        enc_mask: Tensor,
-        num_new: int,
-    ) -> tuple[Tensor, Routing | None]:
-        """Transform the last `num_new` tokens of `x`, which may look at all of it.
+        memory: KeysAndValues,
+        memory_mask: Tensor,
+    ) -> tuple[Tensor, KeysAndValues, Routing | None]:
+        """Transform tokens, which may look at themselves, at tokens before them and at the encoder.
 
         Args:
-            x: (B, U, D) this block's inputs.
-            self_mask: (B or 1, num_new, U) bool.
-            valid_mask: (B, num_new) bool.
-            enc: (B, T', D).
-            enc_mask: (B, 1, T') bool.
-            num_new: How many of the last positions to compute.
+            x: (N, U, D) this block's inputs; every N / B rows are of one utterance.
+            past: Keys and values of the P tokens before these, or None for P = 0.
+            self_mask: (N or 1, U, P + U) bool.
+            valid_mask: (N, U) bool.
+            memory: Keys and values of the encoder's frames, (B, T', D) each.
+            memory_mask: (B, 1, T') bool.
 
         Returns:
-            (B, num_new, D), and the routing if the feed-forward has experts.
+            (N, U, D), keys and values of all P + U tokens, and the routing if the feed-forward has
+            experts.
         """
         normed = self.self_attention_norm(x)
-        x = x[:, -num_new:]
-        x = x + self.dropout(self.self_attention(normed[:, -num_new:], normed, self_mask))
-        y = self.cross_attention(self.cross_attention_norm(x), enc, enc_mask)
+        seen = self.self_attention.read(normed)
+        if past is not None:
+            seen = KeysAndValues(*(torch.cat(pair, dim=1) for pair in zip(past, seen)))
+        x = x + self.dropout(self.self_attention(normed, seen, self_mask))
+        # To the encoder's frames all tokens of an utterance are alike, whatever their hypothesis.
+        queries = self.cross_attention_norm(x).reshape(memory.keys.size(0), -1, x.size(2))
+        y = self.cross_attention(queries, memory, memory_mask).reshape(x.shape)
         x = x + self.dropout(y)
         y, routing = self.feed_forward(self.feed_forward_norm(x), valid_mask)
-        return x + self.dropout(y), routing
+        return x + self.dropout(y), seen, routing
+
+
+class DecoderMemory(NamedTuple):
+    """What a decoder reads of the encoder's output, once for all hypotheses of an utterance."""
+
+    blocks: tuple[KeysAndValues, ...]
+    """Of each block's cross-attention, (B, T', D) each."""
+    mask: Tensor
+    """(B, 1, T') bool, True for real frames."""
+
+    def select(self, utts: Tensor) -> "DecoderMemory":
+        """That of some utterances (B',), in that order."""
+        return DecoderMemory(_select(self.blocks, utts), self.mask[utts])
+
+
+class DecoderPast(NamedTuple):
+    """What a decoder keeps of the tokens so far."""
+
+    blocks: tuple[KeysAndValues, ...]
+    """Of each block's self-attention, (N, L, D) each."""
+
+    def select(self, rows: Tensor) -> "DecoderPast":
+        """That of hypotheses which continue the rows (N',), in that order."""
+        return DecoderPast(_select(self.blocks, rows))
+
+
+def _select(blocks: Iterable[KeysAndValues], rows: Tensor) -> tuple[KeysAndValues, ...]:
+    return tuple(KeysAndValues(*(part[rows] for part in block)) for block in blocks)
 
 
 class TransformerDecoder(nn.Module):
@@ -103,49 +137,59 @@ class TransformerDecoder(nn.Module):
         """Scores of each next token, given the right ones before it.
 
         Args:
-            tokens_in: (B, U) beginning with <sos/eos>, padded with any ids.
-            tokens_in_lens: (B,).
+            tokens_in: (N, U) beginning with <sos/eos>, padded with any ids. N is a multiple of B:
+                every N / B rows in turn are of one utterance.
+            tokens_in_lens: (N,).
             enc: (B, T', D).
             enc_lens: (B,).
         """
         num_tokens = tokens_in.size(1)
         valid_mask = make_valid_mask(tokens_in_lens, num_tokens)
         self_mask = make_causal_mask(num_tokens, enc.device)[None]
-        enc_mask = make_valid_mask(enc_lens, enc.size(1))[:, None]
+        memory = self.read(enc, enc_lens)
         x = self._embed(tokens_in, first=0)
         routings: list[Routing] = []
-        for block in self.blocks:
-            x, routing = block(x, self_mask, valid_mask, enc, enc_mask, num_tokens)
+        for block, block_memory in zip(self.blocks, memory.blocks):
+            x, _, routing = block(x, None, self_mask, valid_mask, block_memory, memory.mask)
             if routing is not None:
                 routings.append(routing)
         return DecoderOutput(self.project(self.norm(x)), tuple(routings))
 
+    def read(self, enc: Tensor, enc_lens: Tensor) -> DecoderMemory:
+        """Project the encoder's output for `step`.
+
+        Args:
+            enc: (B, T', D).
+            enc_lens: (B,).
+        """
+        blocks = tuple(block.cross_attention.read(enc) for block in self.blocks)
+        return DecoderMemory(blocks, make_valid_mask(enc_lens, enc.size(1))[:, None])
+
     def step(
-        self, prefix: Tensor, enc: Tensor, enc_lens: Tensor, cache: list[Tensor] | None
-    ) -> tuple[Tensor, list[Tensor]]:
+        self, prefix: Tensor, memory: DecoderMemory, past: DecoderPast | None
+    ) -> tuple[Tensor, DecoderPast]:
         """Log-probabilities of the token after each prefix, reusing what was computed before.
 
         Args:
-            prefix: (N, L) tokens so far, beginning with <sos/eos>.
-            enc: (N, T', D).
-            enc_lens: (N,).
-            cache: What the previous step returned for these prefixes (one token shorter), or None.
+            prefix: (N, L) tokens so far, beginning with <sos/eos>. N is a multiple of B: every
+                N / B rows in turn are of one utterance.
+            memory: What `read` made of the B utterances.
+            past: What the previous step returned for these prefixes (one token shorter), or None.
 
         Returns:
-            (N, V) log-probabilities, and the new cache: the inputs of every block, each (N, L, D).
+            (N, V) log-probabilities, and the new past.
         """
         num_tokens = prefix.size(1)
-        num_new = num_tokens if cache is None else num_tokens - cache[0].size(1)
-        self_mask = make_causal_mask(num_tokens, enc.device)[None, -num_new:]
-        valid_mask = torch.ones(prefix.size(0), num_new, dtype=torch.bool, device=enc.device)
-        enc_mask = make_valid_mask(enc_lens, enc.size(1))[:, None]
+        num_new = num_tokens if past is None else num_tokens - past.blocks[0].keys.size(1)
+        self_mask = make_causal_mask(num_tokens, prefix.device)[None, -num_new:]
+        valid_mask = torch.ones(prefix.size(0), num_new, dtype=torch.bool, device=prefix.device)
         x = self._embed(prefix[:, -num_new:], first=num_tokens - num_new)
-        new_cache = []
+        new_past = []
         for depth, block in enumerate(self.blocks):
-            inputs = x if cache is None else torch.cat((cache[depth], x), dim=1)  # (N, L, D)
-            new_cache.append(inputs)
-            x, _ = block(inputs, self_mask, valid_mask, enc, enc_mask, num_new)
-        return self.project(self.norm(x[:, -1])).log_softmax(dim=-1), new_cache
+            before = None if past is None else past.blocks[depth]
+            x, seen, _ = block(x, before, self_mask, valid_mask, memory.blocks[depth], memory.mask)
+            new_past.append(seen)
+        return self.project(self.norm(x[:, -1])).log_softmax(dim=-1), DecoderPast(tuple(new_past))
 
     def _embed(self, tokens: Tensor, first: int) -> Tensor:
         x = self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim)

@@ -8,6 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+class KeysAndValues(NamedTuple):
+    """What attention keeps of the frames it has seen, for those still to come."""
+
+    keys: Tensor
+    """(B, P, D)."""
+    values: Tensor
+    """(B, P, D)."""
+
+
 class MultiHeadAttention(nn.Module):
     """Scaled dot-product attention over H heads.
 
@@ -26,12 +35,12 @@ class MultiHeadAttention(nn.Module):
         self.value = nn.Linear(d_model, d_model)
         self.output = nn.Linear(d_model, d_model)
 
-    def forward(self, x: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
-        """Let each frame of `x` look at `memory`.
+    def forward(self, x: Tensor, memory: KeysAndValues, mask: Tensor) -> Tensor:
+        """Let each frame of `x` look at a memory.
 
         Args:
             x: (B, Tq, D) queries.
-            memory: (B, Tk, D) keys and values.
+            memory: What `read` made of Tk frames.
             mask: (B, Tq or 1, Tk) bool, True where a query may look.
 
         Returns:
@@ -39,21 +48,16 @@ class MultiHeadAttention(nn.Module):
         """
         heads = F.scaled_dot_product_attention(
             _split(self.query(x), self.num_heads),
-            _split(self.key(memory), self.num_heads),
-            _split(self.value(memory), self.num_heads),
+            _split(memory.keys, self.num_heads),
+            _split(memory.values, self.num_heads),
             attn_mask=masked_bias(x.new_zeros(()), mask[:, None]),
             dropout_p=self.dropout if self.training else 0.0,
         )
         return self.output(_join(heads))
 
-
-class KeysAndValues(NamedTuple):
-    """What attention keeps of the frames it has seen, for those still to come."""
-
-    keys: Tensor
-    """(B, P, D)."""
-    values: Tensor
-    """(B, P, D)."""
+    def read(self, memory: Tensor) -> KeysAndValues:
+        """The keys and values of frames (B, Tk, D)."""
+        return KeysAndValues(self.key(memory), self.value(memory))
 
 
 class RelPositionAttention(nn.Module):

@@ -42,9 +42,8 @@ def one_by_one(decoder, tokens, enc, enc_lens, utt):
     """Sum of single steps without cache: the log-probability of `tokens` and the end."""
     score, prefix = 0.0, [SOS_EOS]
     for token in (*tokens, SOS_EOS):
-        log_probs, _ = decoder.step(
-            torch.tensor([prefix]), enc[utt : utt + 1], enc_lens[utt : utt + 1], None
-        )
+        memory = decoder.read(enc[utt : utt + 1], enc_lens[utt : utt + 1])
+        log_probs, _ = decoder.step(torch.tensor([prefix]), memory, None)
         score += float(log_probs[0, token])
         prefix.append(token)
     return score

@@ -70,7 +70,9 @@ def test_attention_equals_torchs_own_module():
     memory = torch.randn(3, 7, D, dtype=torch.float64)
     valid = make_valid_mask(torch.tensor([7, 5, 1]), 7)
     expected, _ = oracle(x, memory, memory, key_padding_mask=~valid)
-    torch.testing.assert_close(ours(x, memory, valid[:, None]), expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        ours(x, ours.read(memory), valid[:, None]), expected, rtol=0, atol=1e-12
+    )
 
 
 def test_dropout_works_in_training_only():
