@@ -31,7 +31,8 @@ from moeasr.moe.routers import (
 )
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
-from moeasr.nn.feed_forward import DenseFeedForward, FeedForward
+from moeasr.nn.feed_forward import ACTIVATIONS, DenseFeedForward, FeedForward
+from moeasr.nn.key_position_attention import KeyPositionAttention
 from moeasr.nn.memory import MemoryBlock
 from moeasr.nn.subsampling import ConvSubsampling4
 
@@ -133,8 +134,10 @@ def _build_encoder(
         block = ENCODER_BLOCKS[config.type](config, stack, index, group)
         group.append(block)
         blocks.append(block)
-    norm = nn.LayerNorm(config.d_model) if config.type == "transformer" else None
-    return Encoder(subsampling, blocks, config.dropout, norm)
+    has_norm = config.type == "transformer" or config.final_norm
+    norm = nn.LayerNorm(config.d_model) if has_norm else None
+    knows_distance = config.attention == "relative"
+    return Encoder(subsampling, blocks, config.dropout, norm, knows_distance)
 
 
 def _group_of(index: int, config: EncoderConfig) -> int:
@@ -157,9 +160,7 @@ def _build_conformer_block(
             config.macaron_feed_forward, stack, like and like.macaron_feed_forward
         ),
         attention=like.attention if like else _build_attention(config),
-        convolution=like.convolution.with_own_norm()
-        if like
-        else ConvolutionModule(config.d_model, config.conv_kernel_size, config.causal_conv),
+        convolution=like.convolution.with_own_norm() if like else _build_convolution(config),
         feed_forward=_build_feed_forward(config.feed_forward, stack, like and like.feed_forward),
         dropout=config.dropout,
     )
@@ -182,7 +183,18 @@ def _build_transformer_block(
 
 
 def _build_attention(config: EncoderConfig) -> RelPositionAttention:
-    return RelPositionAttention(config.d_model, config.num_heads, config.attention_dropout)
+    make = ATTENTIONS[config.attention]
+    return make(config.d_model, config.num_heads, config.attention_dropout)
+
+
+def _build_convolution(config: EncoderConfig) -> ConvolutionModule:
+    return ConvolutionModule(
+        config.d_model,
+        config.conv_kernel_size,
+        config.causal_conv,
+        has_norm=config.conv_norm == "layer_norm",
+        pads_after_gate=config.conv_edges == "after_gate",
+    )
 
 
 def _build_memory(config: EncoderConfig) -> MemoryBlock:
@@ -232,7 +244,10 @@ def _build_feed_forward(
 def _build_dense(
     config: FeedForwardConfig, stack: _Stack, like: DenseFeedForward | None
 ) -> DenseFeedForward:
-    return like or DenseFeedForward(stack.d_model, config.hidden_units, stack.dropout)
+    if like is not None:
+        return like
+    activation = ACTIVATIONS[config.activation]
+    return DenseFeedForward(stack.d_model, config.hidden_units, stack.dropout, activation)
 
 
 def _build_moe(
@@ -244,7 +259,12 @@ def _build_moe(
         like.experts
         if like
         else ExpertBank(
-            stack.d_model, config.hidden_units, config.num_experts, stack.dropout, kernel
+            stack.d_model,
+            config.hidden_units,
+            config.num_experts,
+            stack.dropout,
+            kernel,
+            ACTIVATIONS[config.activation],
         )
     )
     return MoEFeedForward(router, experts)
@@ -277,6 +297,10 @@ def _named(family: Mapping[str, Any], key: str, name: str) -> Any:
 ENCODER_BLOCKS: dict[str, Callable[..., nn.Module]] = {
     "conformer": _build_conformer_block,
     "transformer": _build_transformer_block,
+}
+ATTENTIONS: dict[str, type[RelPositionAttention]] = {
+    "relative": RelPositionAttention,
+    "key_position": KeyPositionAttention,
 }
 FEED_FORWARDS: dict[str, Callable[..., FeedForward]] = {
     "dense": _build_dense,

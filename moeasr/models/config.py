@@ -19,6 +19,8 @@ class FeedForwardConfig:
     """`moe` replaces the feed-forward by experts and a router."""
     hidden_units: int = 2048
     """M: width of the hidden layer, of each expert if there are experts."""
+    activation: Literal["silu", "relu"] = "silu"
+    """Between the two layers; silu is also called swish."""
     num_experts: int = 8
     """E (moe only)."""
     experts_per_frame: int = 2
@@ -61,6 +63,9 @@ class EncoderConfig:
     """D: width of every block."""
     num_heads: int = 4
     """H."""
+    attention: Literal["relative", "key_position"] = "relative"
+    """What scores know beside content: the distance from query to key (Transformer-XL), or where in
+    the utterance the key is (WeNet's `rel_selfattn`, which has no relative shift)."""
     subsampling_channels: int | None = None
     """Channels of the two front-end convolutions; null means `d_model`."""
     num_groups: int | None = None
@@ -70,6 +75,14 @@ class EncoderConfig:
     """Which blocks form a group: AABB or ABAB. The paper's is not known to us; our choice."""
     conv_kernel_size: int = 15
     """Frames (after subsampling) of the depthwise convolution (conformer)."""
+    conv_norm: Literal["layer_norm", "none"] = "layer_norm"
+    """After the depthwise convolution (conformer); `none` for one with a batch norm folded in."""
+    conv_edges: Literal["before_gate", "after_gate"] = "before_gate"
+    """Where zeros stand for the frames beyond an utterance's edges: before the first pointwise
+    layer, as in a causal convolution, or after its gate (conformer)."""
+    final_norm: bool = False
+    """A norm after all blocks. A Conformer block ends in a norm of its own, so ours has none, but
+    WeNet's has; after transformer blocks there always is one."""
     memory_kernel_size: int = 0
     """Frames of the FSMN memory block at the start of each block; 0 for none (transformer)."""
     attention_every: int = 1
@@ -109,6 +122,11 @@ class EncoderConfig:
             raise InputError(
                 "`dynamic_chunk: true` needs `causal_conv: true`: a convolution that sees future "
                 "frames cannot stream"
+            )
+        if self.causal_conv and self.conv_edges == "after_gate":
+            raise InputError(
+                "`conv_edges: after_gate` needs `causal_conv: false`: a stream remembers what "
+                "comes before the gate"
             )
         self._check_groups()
         self._check_memory()

@@ -26,6 +26,7 @@ from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
 from moeasr.nn.feed_forward import DenseFeedForward
+from moeasr.nn.key_position_attention import KeyPositionAttention
 from moeasr.nn.memory import MemoryBlock
 from moeasr.nn.subsampling import ConvSubsampling4
 
@@ -167,6 +168,9 @@ def _encoder(encoder: Encoder, num_feats: int, num_mel_bins: int) -> Iterator[_U
 def _encoder_module(module: nn.Module, num_frames: int) -> Iterator[_Use]:
     """The parts of a block, Conformer's or Transformer's."""
     match module:
+        case KeyPositionAttention():
+            macs = _key_position_attention_macs(module, num_frames)
+            yield _Use("attention", module.parameters(), macs)
         case RelPositionAttention():
             yield _Use("attention", module.parameters(), _rel_attention_macs(module, num_frames))
         case ConvolutionModule():
@@ -212,8 +216,9 @@ def _subsampling(module: ConvSubsampling4, num_feats: int, num_mel_bins: int) ->
 
 
 def _convolution(module: ConvolutionModule, num_frames: int) -> Iterator[_Use]:
-    # The edges are padded before the first pointwise layer, which works on the padding too.
-    macs = _products(num_frames + sum(module.edges), module.pointwise1)
+    # Edges that are padded before the first pointwise layer are its work, too.
+    num_edges = 0 if module.pads_after_gate else sum(module.edges)
+    macs = _products(num_frames + num_edges, module.pointwise1)
     macs += _products(num_frames, module.depthwise, module.pointwise2)
     norm_weights = {id(weight) for weight in module.norm.parameters()}
     weights = [weight for weight in module.parameters() if id(weight) not in norm_weights]
@@ -234,11 +239,13 @@ def _feed_forward(module: DenseFeedForward | MoEFeedForward, num_rows: int) -> I
     yield _Use("feed-forward", experts.parameters(), macs, active)
 
 
-def _norm(module: nn.LayerNorm) -> _Use:
+def _norm(module: nn.LayerNorm | nn.Identity) -> _Use:
     return _Use("norms", module.parameters(), 0)
 
 
-def _attention_macs(module: MultiHeadAttention, num_queries: int, num_keys: int) -> int:
+def _attention_macs(
+    module: MultiHeadAttention | KeyPositionAttention, num_queries: int, num_keys: int
+) -> int:
     projections = _products(num_queries, module.query, module.output)
     projections += _products(num_keys, module.key, module.value)
     scores_and_sums = 2 * num_queries * num_keys * module.query.out_features
@@ -251,6 +258,12 @@ def _rel_attention_macs(module: RelPositionAttention, num_frames: int) -> int:
     macs += _products(num_distances, module.position)
     # content scores, weighted sums, and scores of every distance for every query
     return macs + num_frames * (2 * num_frames + num_distances) * module.query.out_features
+
+
+def _key_position_attention_macs(module: KeyPositionAttention, num_frames: int) -> int:
+    macs = _attention_macs(module, num_frames, num_frames)
+    # the projected positions, and the biases of keys by content and by position
+    return macs + _products(num_frames, module.position) + 2 * num_frames * module.key.out_features
 
 
 def _products(positions: int, *modules: nn.Linear | nn.Conv1d | nn.Conv2d) -> int:

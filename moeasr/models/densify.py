@@ -131,4 +131,6 @@ def densify_into(
 def _dense(config: FeedForwardConfig) -> FeedForwardConfig:
     if config.type == "dense":
         return config
-    return FeedForwardConfig(type="dense", hidden_units=config.hidden_units)
+    return FeedForwardConfig(
+        type="dense", hidden_units=config.hidden_units, activation=config.activation
+    )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from moeasr.models.outputs import EncoderOutput
 from moeasr.models.past import BlockPast, EncoderState
 from moeasr.nn.mask import make_chunk_mask, make_valid_mask
-from moeasr.nn.position import relative_positions
+from moeasr.nn.position import key_positions, relative_positions
 from moeasr.nn.routing import Routing
 from moeasr.nn.subsampling import ConvSubsampling4
 
@@ -34,7 +34,7 @@ class EncoderBlock(Protocol):
 
         Args:
             x: (B, T, D).
-            positions: (P + 2T - 1, D) relative positions.
+            positions: (P + 2T - 1, D) relative positions, or (B or 1, P + T, D) those of keys.
             attention_mask: (B, T or 1, P + T) bool.
             valid_mask: (B, T) bool.
             context: (B, T, C) further router input, or None.
@@ -55,6 +55,7 @@ class Encoder(nn.Module):
         blocks: The stack, modules that are an `EncoderBlock`.
         dropout: On the front end's output.
         norm: After the stack, for blocks that do not end in a norm; or None.
+        knows_distance: The blocks' attention is told distances; False: the positions of keys.
     """
 
     def __init__(
@@ -63,12 +64,14 @@ class Encoder(nn.Module):
         blocks: Sequence[nn.Module],
         dropout: float,
         norm: nn.LayerNorm | None = None,
+        knows_distance: bool = True,
     ) -> None:
         super().__init__()
         self.subsampling = subsampling
         self.blocks = nn.ModuleList(blocks)
         self.dropout = nn.Dropout(dropout)
         self.norm = norm
+        self.knows_distance = knows_distance
 
     def forward(
         self,
@@ -93,14 +96,16 @@ class Encoder(nn.Module):
         if chunk_size > 0:
             chunk_mask = make_chunk_mask(x.size(1), chunk_size, num_left_chunks, x.device)
             attention_mask = attention_mask & chunk_mask
-        enc, routings, _ = self._run_blocks(x, attention_mask, valid_mask, context, None)
+        first = x.new_zeros(1, dtype=torch.int64)
+        enc, routings, _ = self._run_blocks(x, attention_mask, valid_mask, context, None, first)
         return EncoderOutput(enc, enc_lens, routings)
 
     def start(self, num_streams: int) -> EncoderState:
         """The state of streams that begin."""
         blocks = tuple(block.start(num_streams) for block in self.blocks)
         device = self.subsampling.project.weight.device
-        return EncoderState(blocks, torch.zeros(num_streams, dtype=torch.int64, device=device))
+        nothing = torch.zeros(num_streams, dtype=torch.int64, device=device)
+        return EncoderState(blocks, past_lens=nothing, num_encoded=nothing)
 
     def extend(
         self,
@@ -133,14 +138,15 @@ class Encoder(nn.Module):
             num_frames, chunk_size, num_left_chunks, x.device, num_past
         )
         enc, routings, pasts = self._run_blocks(
-            x, attention_mask, valid_mask, context, state.blocks
+            x, attention_mask, valid_mask, context, state.blocks, state.num_encoded - num_past
         )
         past_lens = state.past_lens + enc_lens
         if num_left_chunks >= 0:
             past_lens = past_lens.clamp(max=num_left_chunks * chunk_size)
         num_kept = int(past_lens.max())
         blocks = tuple(past.forget(num_frames, enc_lens, num_kept) for past in pasts)
-        return EncoderOutput(enc, enc_lens, routings), EncoderState(blocks, past_lens)
+        num_encoded = state.num_encoded + enc_lens
+        return EncoderOutput(enc, enc_lens, routings), EncoderState(blocks, past_lens, num_encoded)
 
     def _run_blocks(
         self,
@@ -149,11 +155,19 @@ class Encoder(nn.Module):
         valid_mask: Tensor,
         context: Tensor | None,
         pasts: Sequence[BlockPast] | None,
+        first_key: Tensor,
     ) -> tuple[Tensor, tuple[Routing, ...], list[BlockPast]]:
-        """Blocks and norm, from the front end's output; see `EncoderBlock` for the arguments."""
+        """Blocks and norm, from the front end's output; see `EncoderBlock` for the arguments.
+
+        `first_key` (B or 1,) is where in its utterance the first of the P + T keys lies.
+        """
         if context is not None:
             context = context.expand(-1, x.size(1), -1)
-        positions = relative_positions(x.size(1), attention_mask.size(2), x)
+        num_keys = attention_mask.size(2)
+        if self.knows_distance:
+            positions = relative_positions(x.size(1), num_keys, x)
+        else:
+            positions = key_positions(first_key, num_keys, x)
         x = self.dropout(x)
         routings: list[Routing] = []
         new_pasts = []

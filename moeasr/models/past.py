@@ -67,6 +67,8 @@ class EncoderState(NamedTuple):
     """Of each block."""
     past_lens: Tensor
     """(B,) how many of the P frames in `blocks` are real: the last ones."""
+    num_encoded: Tensor
+    """(B,) frames since each stream began."""
 
     @property
     def num_past(self) -> int:
@@ -76,11 +78,15 @@ class EncoderState(NamedTuple):
     def select(self, rows: Tensor) -> "EncoderState":
         """Of these streams only, in the order of `rows` (B',)."""
         blocks = tuple(past.select(rows) for past in self.blocks)
-        return EncoderState(blocks, self.past_lens[rows])
+        return EncoderState(blocks, self.past_lens[rows], self.num_encoded[rows])
 
     @classmethod
     def join(cls, states: Sequence["EncoderState"]) -> "EncoderState":
         """Of all streams of several, in this order."""
         depths = zip(*(state.blocks for state in states))
         blocks = tuple(BlockPast.join(pasts) for pasts in depths)
-        return EncoderState(blocks, torch.cat([state.past_lens for state in states]))
+        return EncoderState(
+            blocks,
+            torch.cat([state.past_lens for state in states]),
+            torch.cat([state.num_encoded for state in states]),
+        )

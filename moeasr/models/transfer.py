@@ -13,7 +13,8 @@ from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.feed_forward import DenseFeedForward
 
 ENCODER_KEYS = (
-    *("type", "num_blocks", "d_model", "num_heads", "conv_kernel_size"),
+    *("type", "num_blocks", "d_model", "num_heads", "attention"),
+    *("conv_kernel_size", "conv_norm", "conv_edges", "final_norm"),
     *("memory_kernel_size", "attention_every", "causal_conv"),
 )
 DECODER_KEYS = ("num_blocks", "num_reverse_blocks", "num_heads")
@@ -113,7 +114,10 @@ def _structure(config: ModelConfig) -> dict[str, Any]:
     return {
         **{f"model.encoder.{key}": getattr(encoder, key) for key in ENCODER_KEYS},
         "model.encoder.subsampling_channels": encoder.subsampling_channels or encoder.d_model,
+        "model.encoder.macaron_feed_forward.activation": encoder.macaron_feed_forward.activation,
+        "model.encoder.feed_forward.activation": encoder.feed_forward.activation,
         **{f"model.decoder.{key}": getattr(decoder, key) for key in DECODER_KEYS},
+        "model.decoder.feed_forward.activation": decoder.feed_forward.activation,
     }
 
 

@@ -8,11 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.moe.dispatch import combine, sort_by_expert
+from moeasr.nn.feed_forward import Activation
 from moeasr.nn.routing import Routing
 
 
 class ExpertBank(nn.Module):
-    """E feed-forwards y = W2 dropout(silu(W1 x + b1)) + b2, their weights stacked.
+    """E feed-forwards y = W2 dropout(activation(W1 x + b1)) + b2, their weights stacked.
 
     Args:
         d_model: D.
@@ -20,6 +21,7 @@ class ExpertBank(nn.Module):
         num_experts: E.
         dropout: On the hidden layer.
         kernel: How the bank is run, one of `EXPERT_KERNELS`; all give equal values and gradients.
+        activation: One of `moeasr.nn.feed_forward.ACTIVATIONS`.
     """
 
     def __init__(
@@ -29,10 +31,12 @@ class ExpertBank(nn.Module):
         num_experts: int,
         dropout: float,
         kernel: Callable[["ExpertBank", Tensor, Routing], Tensor],
+        activation: Activation = F.silu,
     ) -> None:
         super().__init__()
         self.dropout = dropout
         self.kernel = kernel
+        self.activation = activation
         self.w1 = nn.Parameter(torch.empty(num_experts, hidden_units, d_model))
         self.b1 = nn.Parameter(torch.empty(num_experts, hidden_units))
         self.w2 = nn.Parameter(torch.empty(num_experts, d_model, hidden_units))
@@ -74,7 +78,7 @@ class ExpertBank(nn.Module):
     def run_expert(self, weights: tuple[Tensor, Tensor, Tensor, Tensor], x: Tensor) -> Tensor:
         """One expert on its rows (R, D) -> (R, D)."""
         w1, b1, w2, b2 = weights
-        hidden = F.dropout(F.silu(F.linear(x, w1, b1)), self.dropout, self.training)
+        hidden = F.dropout(self.activation(F.linear(x, w1, b1)), self.dropout, self.training)
         return F.linear(hidden, w2, b2)
 
 

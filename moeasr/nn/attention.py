@@ -47,13 +47,13 @@ class MultiHeadAttention(nn.Module):
             (B, Tq, D).
         """
         heads = F.scaled_dot_product_attention(
-            _split(self.query(x), self.num_heads),
-            _split(memory.keys, self.num_heads),
-            _split(memory.values, self.num_heads),
+            split(self.query(x), self.num_heads),
+            split(memory.keys, self.num_heads),
+            split(memory.values, self.num_heads),
             attn_mask=masked_bias(x.new_zeros(()), mask[:, None]),
             dropout_p=self.dropout if self.training else 0.0,
         )
-        return self.output(_join(heads))
+        return self.output(join(heads))
 
     def read(self, memory: Tensor) -> KeysAndValues:
         """The keys and values of frames (B, Tk, D)."""
@@ -113,19 +113,19 @@ class RelPositionAttention(nn.Module):
         if past is not None:
             keys = torch.cat((past.keys, keys), dim=1)
             values = torch.cat((past.values, values), dim=1)
-        query = _split(self.query(x), self.num_heads)  # (B, H, T, D/H)
+        query = split(self.query(x), self.num_heads)  # (B, H, T, D/H)
         # (1, H, P + 2T - 1, D/H)
-        position = _split(self.position(positions)[None], self.num_heads)
+        position = split(self.position(positions)[None], self.num_heads)
         by_distance = (query + self.position_bias[:, None]) @ position.transpose(2, 3)
         by_position = _distance_to_key(by_distance, keys.size(1)) / math.sqrt(query.size(-1))
         heads = F.scaled_dot_product_attention(
             query + self.content_bias[:, None],
-            _split(keys, self.num_heads),
-            _split(values, self.num_heads),
+            split(keys, self.num_heads),
+            split(values, self.num_heads),
             attn_mask=masked_bias(by_position, mask[:, None]),
             dropout_p=self.dropout if self.training else 0.0,
         )
-        return self.output(_join(heads)), KeysAndValues(keys, values)
+        return self.output(join(heads)), KeysAndValues(keys, values)
 
 
 def masked_bias(bias: Tensor, mask: Tensor) -> Tensor:
@@ -149,11 +149,11 @@ def _distance_to_key(by_distance: Tensor, num_keys: int) -> Tensor:
     return padded[:, :, 1:].reshape(batch, heads, queries, distances)[..., :num_keys]
 
 
-def _split(x: Tensor, num_heads: int) -> Tensor:
+def split(x: Tensor, num_heads: int) -> Tensor:
     """(B, T, D) -> (B, H, T, D/H)."""
     return x.unflatten(2, (num_heads, -1)).transpose(1, 2)
 
 
-def _join(heads: Tensor) -> Tensor:
+def join(heads: Tensor) -> Tensor:
     """(B, H, T, D/H) -> (B, T, D)."""
     return heads.transpose(1, 2).flatten(2)

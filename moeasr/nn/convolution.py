@@ -17,22 +17,39 @@ class ConvolutionModule(nn.Module):
         d_model: D.
         kernel_size: Frames the depthwise convolution spans; odd unless causal.
         causal: See past frames only, as streaming needs.
+        has_norm: False leaves the norm out: a trained batch norm can be folded into the depthwise
+            convolution.
+        pads_after_gate: Pad behind the first pointwise layer and its gate instead; not if causal.
     """
 
-    def __init__(self, d_model: int, kernel_size: int, causal: bool) -> None:
+    def __init__(
+        self,
+        d_model: int,
+        kernel_size: int,
+        causal: bool,
+        has_norm: bool = True,
+        pads_after_gate: bool = False,
+    ) -> None:
         super().__init__()
         self.causal = causal
+        self.has_norm = has_norm
+        self.pads_after_gate = pads_after_gate
         past = kernel_size - 1 if causal else (kernel_size - 1) // 2
         self.edges = (past, kernel_size - 1 - past)
         self.pointwise1 = nn.Linear(d_model, 2 * d_model)
         self.depthwise = nn.Conv1d(d_model, d_model, kernel_size, groups=d_model)
-        self.norm = nn.LayerNorm(d_model)
+        self.norm = nn.LayerNorm(d_model) if has_norm else nn.Identity()
         self.pointwise2 = nn.Linear(d_model, d_model)
 
     def with_own_norm(self) -> "ConvolutionModule":
         """A module with these very weights but a norm of its own, for another depth."""
-        kernel_size = self.depthwise.kernel_size[0]
-        other = ConvolutionModule(self.norm.normalized_shape[0], kernel_size, self.causal)
+        other = ConvolutionModule(
+            self.depthwise.in_channels,
+            self.depthwise.kernel_size[0],
+            self.causal,
+            self.has_norm,
+            self.pads_after_gate,
+        )
         other.pointwise1 = self.pointwise1
         other.depthwise = self.depthwise
         other.pointwise2 = self.pointwise2
@@ -40,7 +57,8 @@ class ConvolutionModule(nn.Module):
 
     def start(self, num_streams: int) -> Tensor:
         """The past of streams that begin: (B, kernel - 1, D) zeros."""
-        return self.norm.weight.new_zeros(num_streams, self.edges[0], self.norm.weight.numel())
+        num_channels = self.depthwise.in_channels
+        return self.depthwise.weight.new_zeros(num_streams, self.edges[0], num_channels)
 
     def forward(
         self, x: Tensor, valid_mask: Tensor, past: Tensor | None = None
@@ -57,7 +75,12 @@ class ConvolutionModule(nn.Module):
             (B, T, D), and the inputs that were seen: past (or the edge's zeros), then x.
         """
         x = x.masked_fill(~valid_mask[:, :, None], 0.0)
-        seen = F.pad(x, (0, 0, *self.edges)) if past is None else torch.cat((past, x), dim=1)
-        y = F.glu(self.pointwise1(seen), dim=-1)  # (B, T + kernel - 1, D)
+        if self.pads_after_gate:
+            seen = x
+            y = F.glu(self.pointwise1(x), dim=-1).masked_fill(~valid_mask[:, :, None], 0.0)
+            y = F.pad(y, (0, 0, *self.edges))
+        else:
+            seen = F.pad(x, (0, 0, *self.edges)) if past is None else torch.cat((past, x), dim=1)
+            y = F.glu(self.pointwise1(seen), dim=-1)  # (B, T + kernel - 1, D)
         y = self.depthwise(y.transpose(1, 2)).transpose(1, 2)  # (B, T, D)
         return self.pointwise2(F.silu(self.norm(y))), seen

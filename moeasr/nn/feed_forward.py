@@ -1,5 +1,6 @@
 """The feed-forward seam, and the dense one. An MoE is just another feed-forward."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch.nn.functional as F
@@ -27,17 +28,26 @@ class FeedForward(Protocol):
         ...
 
 
+Activation = Callable[[Tensor], Tensor]
+ACTIVATIONS: dict[str, Activation] = {"silu": F.silu, "relu": F.relu}
+"""What stands between the two layers; silu is also called swish."""
+
+
 class DenseFeedForward(nn.Module):
-    """y = W2 dropout(silu(W1 x + b1)) + b2.
+    """y = W2 dropout(activation(W1 x + b1)) + b2.
 
     Args:
         d_model: D.
         hidden_units: M.
         dropout: On the hidden layer.
+        activation: One of `ACTIVATIONS`.
     """
 
-    def __init__(self, d_model: int, hidden_units: int, dropout: float) -> None:
+    def __init__(
+        self, d_model: int, hidden_units: int, dropout: float, activation: Activation = F.silu
+    ) -> None:
         super().__init__()
+        self.activation = activation
         self.w1 = nn.Linear(d_model, hidden_units)
         self.w2 = nn.Linear(hidden_units, d_model)
         self.dropout = nn.Dropout(dropout)
@@ -46,4 +56,4 @@ class DenseFeedForward(nn.Module):
         self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
     ) -> tuple[Tensor, None]:
         """See `FeedForward`; mask and context are not needed."""
-        return self.w2(self.dropout(F.silu(self.w1(x)))), None
+        return self.w2(self.dropout(self.activation(self.w1(x)))), None

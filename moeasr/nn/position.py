@@ -1,4 +1,4 @@
-"""Sinusoidal position encodings: absolute for tokens, relative for frames."""
+"""Sinusoidal position encodings: absolute for tokens, relative or absolute for frames."""
 
 import math
 
@@ -45,3 +45,23 @@ def relative_positions(num_queries: int, num_keys: int, like: Tensor) -> Tensor:
         num_keys - 1, -num_queries, -1, device=like.device, dtype=torch.float64
     )
     return sinusoidal_encoding(distances, like.size(-1)).to(like.dtype)
+
+
+def key_positions(first: Tensor, num_keys: int, like: Tensor) -> Tensor:
+    """Encodings of keys by where they are in their utterance.
+
+    Computed in float32 whatever `like` is, as WeNet does: far from the beginning its encodings
+    are off by some 1e-7 of the position, and trained weights know them so.
+
+    Args:
+        first: (B,) int64 position of each utterance's first key.
+        num_keys: K.
+        like: Gives width D and type.
+
+    Returns:
+        (B, K, D).
+    """
+    keys = torch.arange(num_keys, device=like.device)
+    positions = (first[:, None] + keys).to(torch.float32)
+    encodings = sinusoidal_encoding(positions.flatten(), like.size(-1))
+    return encodings.unflatten(0, positions.shape).to(like.dtype)

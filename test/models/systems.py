@@ -66,6 +66,11 @@ SYSTEMS = {
     "shared_interleaved": {
         "encoder": encoder(moe(), num_blocks=4, num_groups=2, group_layout="interleaved")
     },
+    "key_position": {
+        "encoder": encoder(
+            moe(activation="relu"), attention="key_position", conv_norm="none", final_norm=True
+        )
+    },
     "omni": {"encoder": encoder(moe(router="omni"))},
     "noisy_top_k": {"encoder": encoder(moe(router="noisy_top_k"))},
     "balanced": {"encoder": encoder(moe(router="balanced"))},

@@ -96,6 +96,7 @@ def test_what_cannot_work_is_refused_with_the_reason(changes, message):
             {"embedding": {"encoder": {"feed_forward": moe_by("top_k")}}},
             "must be `type: dense`",
         ),
+        ({"encoder": {"conv_edges": "after_gate"}}, "needs `causal_conv: false`"),
         ({"encoder": {"feed_forward": moe_by("language")}}, "needs `languages`"),
         (
             {"encoder": {"feed_forward": moe_by("language")}, "languages": ["en"]},

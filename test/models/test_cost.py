@@ -62,6 +62,11 @@ CASES = {
         for name in ("noisy_top_k", "omni", "balanced", "language", "random", "hash")
     },
     "centred": tiny({"causal_conv": False, "dynamic_chunk": False, "conv_kernel_size": 5}),
+    "key_position": tiny({"attention": "key_position", "conv_norm": "none", "final_norm": True}),
+    "after_gate": tiny(
+        {"causal_conv": False, "dynamic_chunk": False, "conv_edges": "after_gate"}
+        | {"conv_kernel_size": 5}
+    ),
     "groups": tiny({"num_blocks": 4, "num_groups": 2, "group_layout": "interleaved"}),
 }
 

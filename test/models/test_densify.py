@@ -59,10 +59,11 @@ def inputs():
 
 
 @pytest.mark.parametrize("method", DENSIFY_METHODS)
-@pytest.mark.parametrize("weights", ["selected", "full"])
-def test_one_expert_there_and_back_is_bit_for_bit_the_same(method, weights, inputs):
-    one = dataclasses.replace(MOE, num_experts=1, experts_per_frame=1, expert_weights=weights)
-    dense, model = model_of(DENSE), model_of(one)
+@pytest.mark.parametrize("settings", [{"expert_weights": "full"}, {"activation": "relu"}])
+def test_one_expert_there_and_back_is_bit_for_bit_the_same(method, settings, inputs):
+    one = dataclasses.replace(MOE, num_experts=1, experts_per_frame=1, **settings)
+    dense = model_of(dataclasses.replace(DENSE, activation=one.activation))
+    model = model_of(one)
     upcycle_into(model, dense, 0.0, torch.Generator())
     back, names = densified(model, measure_bank_usage(model, [inputs]), method)
     assert back.config == dense.config

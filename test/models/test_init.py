@@ -5,6 +5,7 @@ import torch
 from systems import BATCH, CTC_ONLY, encoder, make_system
 
 from moeasr.errors import InputError
+from moeasr.models.config import FeedForwardConfig
 from moeasr.models.init import copy_weights, start_embedding
 
 
@@ -28,6 +29,12 @@ def test_another_shape_is_refused_by_name():
         ({"num_groups": 1}, {"num_groups": 1, "group_layout": "interleaved"}, "group_layout"),
         ({"causal_conv": False, "dynamic_chunk": False}, {}, "encoder.causal_conv"),
         ({"conv_kernel_size": 7}, {}, "encoder.conv_kernel_size"),
+        ({"attention": "key_position"}, {}, "encoder.attention"),
+        (
+            {"feed_forward": FeedForwardConfig(hidden_units=24, activation="relu")},
+            {},
+            "encoder.feed_forward.activation",
+        ),
     ],
 )
 def test_a_network_that_computes_something_else_is_refused(source, target, key):

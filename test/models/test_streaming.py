@@ -56,7 +56,7 @@ def test_several_chunks_at_once_equal_one_by_one(kind, num_chunks):
         torch.testing.assert_close(single, several, **TOLERANCE)
 
 
-@pytest.mark.parametrize("kind", ["u2pp_moe", "speechmoe", "transformer"])
+@pytest.mark.parametrize("kind", ["u2pp_moe", "speechmoe", "transformer", "key_position"])
 @pytest.mark.parametrize("num_left_chunks", [-1, 2])
 def test_streams_may_join_and_leave_a_batch(kind, num_left_chunks):
     streaming = StreamingEncoder(make_system(kind).eval(), 4, num_left_chunks)
@@ -77,8 +77,9 @@ def test_streams_may_join_and_leave_a_batch(kind, num_left_chunks):
     )
 
 
-def test_a_stream_that_rests_goes_on_where_it_was():
-    streaming = StreamingEncoder(make_system("u2pp_moe").eval(), 4, 1)
+@pytest.mark.parametrize("kind", ["u2pp_moe", "key_position"])
+def test_a_stream_that_rests_goes_on_where_it_was(kind):
+    streaming = StreamingEncoder(make_system(kind).eval(), 4, 1)
     expected = stream_all(streaming, FEATS[:1], LENS[:1])[0]
     state, frames = streaming.start(2), []
     for chunk in range(9):

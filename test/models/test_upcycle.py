@@ -204,6 +204,11 @@ def test_blocks_that_differ_cannot_become_shared():
             r"--set model\.encoder\.feed_forward\.hidden_units=24$",
         ),
         (
+            lambda: model_of(DENSE),
+            lambda: model_of(dataclasses.replace(MOE, activation="relu")),
+            r"`model\.encoder\.feed_forward\.activation` is relu but silu in the checkpoint",
+        ),
+        (
             lambda: model_of(DENSE, macaron=FeedForwardConfig(hidden_units=8)),
             lambda: model_of(MOE, macaron=DENSE),
             r"`model\.encoder\.macaron_feed_forward\.hidden_units` is 24 but 8 in",

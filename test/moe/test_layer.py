@@ -6,19 +6,20 @@ import torch
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.routers import TopKRouter
-from moeasr.nn.feed_forward import DenseFeedForward
+from moeasr.nn.feed_forward import ACTIVATIONS, DenseFeedForward
 from moeasr.nn.mask import make_valid_mask
 
 
-def make_layer(num_experts, k, weights="selected", kernel="sorted"):
+def make_layer(num_experts, k, weights="selected", kernel="sorted", activation="silu"):
     router = TopKRouter(6, num_experts, k, weights)
-    bank = ExpertBank(6, 8, num_experts, 0.0, EXPERT_KERNELS[kernel])
+    activate = ACTIVATIONS[activation]
+    bank = ExpertBank(6, 8, num_experts, 0.0, EXPERT_KERNELS[kernel], activate)
     return MoEFeedForward(router, bank).double()
 
 
 def as_dense(layer, expert):
-    dense = DenseFeedForward(6, 8, 0.0).double()
     bank = layer.experts
+    dense = DenseFeedForward(6, 8, 0.0, bank.activation).double()
     with torch.no_grad():
         for module, weight, bias in ((dense.w1, bank.w1, bank.b1), (dense.w2, bank.w2, bank.b2)):
             module.weight.copy_(weight[expert])
@@ -31,10 +32,11 @@ def x():
     return torch.randn(2, 5, 6, dtype=torch.float64)
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("weights", ["selected", "full"])
 @pytest.mark.parametrize("kernel", EXPERT_KERNELS)
-def test_one_expert_is_the_dense_feed_forward_values_and_gradients(x, weights, kernel):
-    layer = make_layer(1, 1, weights, kernel)
+def test_one_expert_is_the_dense_feed_forward_values_and_gradients(x, weights, kernel, activation):
+    layer = make_layer(1, 1, weights, kernel, activation)
     dense = as_dense(layer, 0)
     valid = torch.ones(2, 5, dtype=torch.bool)
     y, expected = layer(x, valid)[0], dense(x, valid)[0]

@@ -40,3 +40,30 @@ def test_causal_sees_no_future_frame():
     module(x, torch.ones(1, 8, dtype=torch.bool))[0][0, 4].sum().backward()
     touched = x.grad[0].abs().sum(dim=1).nonzero().flatten().tolist()
     assert touched == [2, 3, 4]
+
+
+@pytest.mark.parametrize("has_norm", [True, False])
+def test_padding_after_the_gate_is_a_padded_convolution_of_each_utterance(has_norm):
+    """As in the paper: the depthwise convolution itself is padded with zeros."""
+    module = ConvolutionModule(6, 5, False, has_norm, pads_after_gate=True).double()
+    x = torch.randn(2, 9, 6, dtype=torch.float64)
+    lens = torch.tensor([9, 5])
+    out, _ = module(x, make_valid_mask(lens, 9))
+    for b, length in enumerate(lens.tolist()):
+        gated = F.glu(module.pointwise1(x[b : b + 1, :length]), dim=-1).transpose(1, 2)
+        weight, bias = module.depthwise.weight, module.depthwise.bias
+        mixed = F.conv1d(gated, weight, bias, padding=2, groups=6).transpose(1, 2)
+        if has_norm:
+            mixed = F.layer_norm(mixed, (6,), module.norm.weight, module.norm.bias)
+        expected = module.pointwise2(F.silu(mixed))[0]
+        torch.testing.assert_close(out[b, :length], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("has_norm", [True, False])
+def test_another_depths_module_shares_all_but_the_norm(has_norm):
+    module = ConvolutionModule(6, 5, False, has_norm, pads_after_gate=True).double()
+    other = module.with_own_norm().double()
+    x, valid = torch.randn(1, 9, 6, dtype=torch.float64), torch.ones(1, 9, dtype=torch.bool)
+    assert torch.equal(module(x, valid)[0], other(x, valid)[0])
+    shared = {id(p) for p in module.parameters()} & {id(p) for p in other.parameters()}
+    assert len(shared) == 6 and len(list(other.parameters())) == (8 if has_norm else 6)
