@@ -7,7 +7,6 @@ is 1 then. A model that routes by language needs to be told what is spoken: --la
 
 import argparse
 import sys
-from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.errors import InputError
@@ -37,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     import torch
 
-    from moeasr.data.audio import read_audio_bytes, resample
+    from moeasr.data.audio import read_audio_file, resample
     from moeasr.decode.build import DecodeConfig, find_searches
     from moeasr.decode.recognizer import Recognizer
 
@@ -46,12 +45,12 @@ def main(argv: list[str] | None = None) -> None:
     config = DecodeConfig(chunk_size=args.chunk_size, beam_size=args.beam_size)
     recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
     find_searches([args.mode], recognizer.model)
-    languages = _language_ids(args.language, recognizer.model.config.languages)
+    language = recognizer.language_id(args.language)
+    languages = None if language is None else [language]
     num_failed = 0
     for path in args.audio:
         try:
-            # a file whatever its name: not the command that `x |` is in a wav.scp
-            samples, rate_hz = read_audio_bytes(_read(path), path)
+            samples, rate_hz = read_audio_file(path)
         except InputError as error:
             print(f"transcribe: {error}", file=sys.stderr)
             num_failed += 1
@@ -63,29 +62,6 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{path}\t{text}", flush=True)
     if num_failed:
         sys.exit(1)
-
-
-def _language_ids(name: str | None, known: tuple[str, ...]) -> list[int] | None:
-    """What `--language` says to the recogniser, which knows languages by number."""
-    if not known:
-        if name is not None:
-            raise InputError(f"`--language {name}`: this model does not route by language")
-        return None
-    if name not in known:
-        given = "is not given" if name is None else f"is '{name}'"
-        raise InputError(
-            f"this model routes by language: `--language` must be one of {', '.join(known)}, "
-            f"but {given}"
-        )
-    return [known.index(name)]
-
-
-def _read(path: str) -> bytes:
-    """The bytes of an audio file."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"audio file {path}: {error.strerror}") from None
 
 
 if __name__ == "__main__":

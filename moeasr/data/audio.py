@@ -108,6 +108,22 @@ def read_audio_bytes(content: bytes, name: str) -> tuple[torch.Tensor, int]:
     return _decode(io.BytesIO(content), content[:HEAD_BYTES], name, None, None)
 
 
+def read_audio_file(path: str) -> tuple[torch.Tensor, int]:
+    """Read a file, whatever its name: not the command that `x |` is in a wav.scp.
+
+    Returns:
+        (S,) float32 mono samples, S > 0, and their rate in Hz.
+
+    Raises:
+        InputError: It is missing, empty, cut short, or not audio.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"audio file {path}: {error.strerror}") from None
+    return read_audio_bytes(content, path)
+
+
 def resample(
     waveform: torch.Tensor, rate_hz: int, sample_rate_hz: int | None
 ) -> tuple[torch.Tensor, int]:

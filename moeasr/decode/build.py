@@ -95,6 +95,10 @@ class Search(NamedTuple):
     needs_decoder: bool
     settings: tuple[str, ...]
     """Fields of the config that it reads, beside those of the encoder."""
+    second_pass: (
+        Callable[[list[list[Hypothesis]], SearchInput, DecodeConfig], list[list[Hypothesis]]] | None
+    ) = None
+    """What it makes of the n-best lists of CTC prefix beam search, if it is of that kind."""
 
 
 def find_searches(modes: Sequence[str], model: AsrModel) -> dict[str, Search]:
@@ -149,6 +153,12 @@ def _attention(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesi
 def _rescoring(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
     # The first pass is run here again even if another mode did so too: each mode's time is whole.
     nbest = ctc_prefix_beam_search(inputs.log_probs, inputs.enc_lens, config.beam_size)
+    return _rescore(nbest, inputs, config)
+
+
+def _rescore(
+    nbest: list[list[Hypothesis]], inputs: SearchInput, config: DecodeConfig
+) -> list[list[Hypothesis]]:
     rescored = attention_rescoring(
         nbest,
         inputs.enc,
@@ -175,5 +185,6 @@ SEARCHES: dict[str, Search] = {
         needs_ctc=True,
         needs_decoder=True,
         settings=("beam_size", "ctc_weight", "reverse_weight"),
+        second_pass=_rescore,
     ),
 }

@@ -1,5 +1,6 @@
-"""CTC greedy search on log-probabilities."""
+"""CTC greedy search on log-probabilities, of whole utterances and of streams."""
 
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from torch import Tensor
@@ -18,16 +19,79 @@ def ctc_greedy_search(log_probs: Tensor, enc_lens: Tensor, blank: int = 0) -> li
     Returns:
         B hypotheses; the score is the log-probability of the best alignment.
     """
-    best_values, best_ids = log_probs.max(dim=-1)  # (B, T')
-    hypotheses = []
-    for values, ids, length in zip(best_values.tolist(), best_ids.tolist(), enc_lens.tolist()):
-        tokens, frames = [], []
-        for token, run in groupby(range(length), key=ids.__getitem__):
-            if token != blank:
-                tokens.append(token)
-                frames.append(max(run, key=values.__getitem__))
-        score = sum(values[:length])
-        hypotheses.append(
-            Hypothesis(tokens=tuple(tokens), score=score, ctc_score=score, frames=tuple(frames))
+    search = GreedySearch(log_probs.size(0), blank)
+    search.advance(log_probs, enc_lens)
+    return [hypotheses[0] for hypotheses in search.hypotheses()]
+
+
+class GreedySearch:
+    """The state of greedy search in independent streams.
+
+    Args:
+        num_streams: B.
+        blank: Id of the blank.
+    """
+
+    def __init__(self, num_streams: int, blank: int = 0) -> None:
+        self._blank = blank
+        self._paths = [_Path(last=blank) for _ in range(num_streams)]
+
+    def advance(self, log_probs: Tensor, lens: Tensor) -> None:
+        """Search some frames more of each stream.
+
+        Args:
+            log_probs: (B, C, V) log-probabilities of the frames that are new.
+            lens: (B,) how many of them are real, from 0 to C.
+        """
+        best_values, best_ids = log_probs.max(dim=-1)  # (B, C)
+        rows = zip(self._paths, best_values.tolist(), best_ids.tolist(), lens.tolist())
+        for path, values, ids, length in rows:
+            path.extend(ids[:length], values[:length], self._blank)
+
+    def hypotheses(self) -> list[list[Hypothesis]]:
+        """The one hypothesis of each stream."""
+        return [[path.hypothesis()] for path in self._paths]
+
+    def stable_tokens(self) -> list[tuple[int, ...]]:
+        """For each stream all of its units: none ever changes."""
+        return [tuple(path.tokens) for path in self._paths]
+
+
+@dataclass
+class _Path:
+    """The best labels of one stream."""
+
+    last: int
+    """Label of the last frame."""
+    peak: float = 0.0
+    """The best log-probability of the last unit."""
+    score: float = 0.0
+    num_frames: int = 0
+    tokens: list[int] = field(default_factory=list)
+    frames: list[int] = field(default_factory=list)
+
+    def extend(self, ids: list[int], values: list[float], blank: int) -> None:
+        """Go on with the best label of each frame and its log-probability."""
+        for token, run in groupby(range(len(ids)), key=ids.__getitem__):
+            best = max(run, key=values.__getitem__)
+            goes_on = token == self.last
+            self.last = token
+            if token == blank:
+                continue
+            if not goes_on:
+                self.tokens.append(token)
+                self.frames.append(self.num_frames + best)
+                self.peak = values[best]
+            elif values[best] > self.peak:
+                self.frames[-1] = self.num_frames + best
+                self.peak = values[best]
+        self.score += sum(values)
+        self.num_frames += len(ids)
+
+    def hypothesis(self) -> Hypothesis:
+        return Hypothesis(
+            tokens=tuple(self.tokens),
+            score=self.score,
+            ctc_score=self.score,
+            frames=tuple(self.frames),
         )
-    return hypotheses

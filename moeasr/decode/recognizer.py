@@ -60,7 +60,8 @@ class Recognizer:
         self.fbank = fbank
         self.info = info
         self.device = device
-        self._dtype = next(model.parameters()).dtype
+        self.dtype = next(model.parameters()).dtype
+        """Of the model's weights, and so of the features it is given."""
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, device: str = "cpu") -> "Recognizer":
@@ -99,6 +100,25 @@ class Recognizer:
                 raise InputError(
                     f"{path}: `{key}` is {found[key]}, but the model was trained with {value}"
                 )
+
+    def language_id(self, name: str | None) -> int | None:
+        """What the model calls a language, which it knows by number; None if it knows none.
+
+        Raises:
+            InputError: It routes by language and does not know this one, or the other way round.
+        """
+        known = self.model.config.languages
+        if not known:
+            if name is not None:
+                raise InputError(f"`--language {name}`: this model does not route by language")
+            return None
+        if name not in known:
+            given = "is not given" if name is None else f"is '{name}'"
+            raise InputError(
+                f"this model routes by language: `--language` must be one of {', '.join(known)}, "
+                f"but {given}"
+            )
+        return known.index(name)
 
     def features(self, waveform: Tensor) -> Tensor:
         """(S,) samples in [-1, 1], at the rate of `fbank.sample_rate_hz`, to features (T, F)."""
@@ -177,7 +197,7 @@ class Recognizer:
         self, feats: Sequence[Tensor], config: DecodeConfig, languages: Sequence[int] | None
     ) -> SearchInput:
         lens = torch.tensor([utt.size(0) for utt in feats], device=self.device)
-        padded = pad_sequence(list(feats), batch_first=True).to(self.device, self._dtype)
+        padded = pad_sequence(list(feats), batch_first=True).to(self.device, self.dtype)
         spoken = None if languages is None else torch.tensor(languages, device=self.device)
         output = self.model.encode(padded, lens, config.chunk_size, config.num_left_chunks, spoken)
         log_probs = self.model.ctc_log_probs(output.enc)

@@ -98,15 +98,8 @@ def describe(
 
     `commit` is that of the code which trained the model.
     """
-    info, device = recognizer.info, recognizer.device
-    params = count_params(recognizer.model)
-    is_cuda = device.type == "cuda"
-    settings = SEARCHES[mode].settings
     return {
-        "mode": mode,
-        "chunk_size": config.chunk_size,
-        "num_left_chunks": config.num_left_chunks,
-        **{name: getattr(config, name) if name in settings else None for name in SEARCH_SETTINGS},
+        **describe_settings(mode, config),
         "rtf": run.real_time_factor(mode),
         "rtf_includes_features": False,
         "audio_sec": run.audio_sec,
@@ -114,6 +107,27 @@ def describe(
         "encoder_sec": run.encoder_sec,
         "search_sec": run.search_sec[mode],
         "num_utts": len(run.nbest[mode]),
+        **describe_model(recognizer),
+    }
+
+
+def describe_settings(mode: str, config: DecodeConfig) -> dict[str, Any]:
+    """What is set, and takes part in this mode."""
+    settings = SEARCHES[mode].settings
+    return {
+        "mode": mode,
+        "chunk_size": config.chunk_size,
+        "num_left_chunks": config.num_left_chunks,
+        **{name: getattr(config, name) if name in settings else None for name in SEARCH_SETTINGS},
+    }
+
+
+def describe_model(recognizer: Recognizer) -> dict[str, Any]:
+    """Where the model runs, how large it is, and how it was made."""
+    info, device = recognizer.info, recognizer.device
+    params = count_params(recognizer.model)
+    is_cuda = device.type == "cuda"
+    return {
         "num_threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if is_cuda else str(device),
         "total_params": params.total,

@@ -1,0 +1,173 @@
+"""Recognise audio as if it were live: partial results while it is spoken, final ones at its end.
+
+For files prints `path<TAB>seconds<TAB>partial|final<TAB>text`, the seconds being when a listener
+would have seen it, this machine's work included. A pause ends an utterance (--rule... say when);
+with attention_rescoring both decoders then rescore it.
+
+With --simulate streams every utterance of a data directory and writes OUT/MODE_chunkC_stream/ as
+`moeasr decode` does (text, nbest.jsonl, decode.json); prints the word error rate, the real-time
+factor (features included) and the latencies of first partial and final results.
+"""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from moeasr.bin import run
+from moeasr.errors import InputError
+
+if TYPE_CHECKING:
+    from moeasr.decode.streaming import StreamingRecognizer
+
+Settings = TypeVar("Settings")
+CONFIG_OPTIONS = ("chunk_size", "num_left_chunks", "beam_size", "ctc_weight", "reverse_weight")
+ENDPOINT_OPTIONS = (
+    "rule1_min_trailing_silence",
+    "rule2_min_trailing_silence",
+    "rule3_min_utterance_length",
+)
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n  moeasr stream --checkpoint exp/u2pp_moe/averaged.pt a.wav\n"
+        "  moeasr stream --checkpoint exp/u2pp_moe/averaged.pt --simulate data/test "
+        "--out-dir exp/u2pp_moe/stream_test",
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
+    add("--mode", default="attention_rescoring", help="decoding mode (%(default)s)")
+    add("--chunk-size", type=int, default=16, help="encoder frames per chunk (%(default)s)")
+    add(
+        "--num-left-chunks", type=int, default=-1, help="chunks of the past seen; -1: all (default)"
+    )
+    add("--beam-size", type=int, default=10, help="hypotheses kept (%(default)s)")
+    add("--ctc-weight", type=float, default=0.5, help="CTC score in rescoring (%(default)s)")
+    add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
+    add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
+    add("--packet-ms", type=float, default=100, help="sound comes in packets of (%(default)s)")
+    add("--endpoint", choices=("on", "off"), default="on", help="files: pauses end utterances")
+    rule = {"type": float, "metavar": "SEC"}
+    add("--rule1-min-trailing-silence", default=5.0, help="nothing was said (%(default)s)", **rule)
+    add("--rule2-min-trailing-silence", default=1.0, help="after speech (%(default)s)", **rule)
+    add("--rule3-min-utterance-length", default=20.0, help="whatever is said (%(default)s)", **rule)
+    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
+    add("--simulate", metavar="DATA_DIR", help="stream this data directory (wav.scp) instead")
+    add("--out-dir", metavar="OUT", help="of --simulate")
+    add("audio", nargs="*", help="audio files")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the entry point."""
+    args = get_parser().parse_args(argv)
+    if bool(args.audio) == bool(args.simulate):
+        raise InputError("give either audio files or --simulate with a data directory")
+    if bool(args.simulate) != bool(args.out_dir):
+        raise InputError("--simulate and --out-dir belong together")
+    import torch
+
+    from moeasr.decode.build import DecodeConfig
+    from moeasr.decode.endpoint import EndpointConfig
+    from moeasr.decode.recognizer import Recognizer
+    from moeasr.decode.streaming import StreamingRecognizer
+
+    if args.num_threads:
+        torch.set_num_threads(args.num_threads)
+    config = _pick(args, DecodeConfig, CONFIG_OPTIONS)
+    endpoint = None
+    if args.audio and args.endpoint == "on":
+        endpoint = _pick(args, EndpointConfig, ENDPOINT_OPTIONS)
+    recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
+    streaming = StreamingRecognizer(recognizer, args.mode, config, endpoint)
+    if args.simulate:
+        command = shlex.join(["python3", "-m", "moeasr.bin.stream", *(argv or sys.argv[1:])])
+        _simulate(streaming, args, command)
+    else:
+        _play_files(streaming, args)
+
+
+def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> None:
+    """Print what a listener would see."""
+    from moeasr.data.audio import read_audio_file, resample
+    from moeasr.decode.simulate import Playback
+
+    rate_hz = streaming.recognizer.fbank.sample_rate_hz
+    language = streaming.recognizer.language_id(args.language)
+    num_failed = 0
+    for path in args.audio:
+        try:
+            waveform, _ = resample(*read_audio_file(path), rate_hz)
+        except InputError as error:
+            print(f"stream: {error}", file=sys.stderr)
+            num_failed += 1
+            continue
+        playback = Playback(streaming.open(language), rate_hz, args.packet_ms * 1e-3)
+        for shown_sec, result in playback.run(waveform):
+            kind = "final" if result.is_final else "partial"
+            print(f"{path}\t{shown_sec:.2f}\t{kind}\t{result.text}", flush=True)
+    if num_failed:
+        sys.exit(1)
+
+
+def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, command: str) -> None:
+    """Stream a data directory and say how well and how fast."""
+    from moeasr.data.datadir import DataDir
+    from moeasr.data.waveforms import read_waveforms
+    from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
+    from moeasr.decode.simulate import describe_simulation, simulate_test_set
+    from moeasr.experiment import describe_commit
+    from moeasr.logs import progress, setup_logging
+
+    setup_logging()
+    recognizer, data = streaming.recognizer, DataDir(args.simulate)
+    utts = list(data.segments or data.wav)
+    languages = data.language_ids(utts, recognizer.model.config.languages)
+    waveforms = read_waveforms(data, recognizer.fbank.sample_rate_hz)
+    waveforms = progress(waveforms, "streaming", unit="utterance", total=len(utts))
+    done = simulate_test_set(streaming, waveforms, args.packet_ms * 1e-3, languages)
+    about = {
+        **describe_simulation(streaming, done),
+        "packet_ms": args.packet_ms,
+        "set": Path(args.simulate).resolve().name,
+        "checkpoint": args.checkpoint,
+        "decode_commit": describe_commit(),
+        "command": command,
+    }
+    nbest = {utt: utterance.hypotheses for utt, utterance in done.items()}
+    name, to_text = (
+        mode_dir_name(args.mode, args.chunk_size) + "_stream",
+        recognizer.tokenizer.decode,
+    )
+    write_mode_dirs(args.out_dir, [ModeResult(name, nbest, about)], to_text)
+    if data.has("text"):
+        _print_wer(
+            data.path / "text", {utt: to_text(best[0].tokens) for utt, best in nbest.items()}
+        )
+    print(f"real-time factor {about['rtf']:.4f}, features included")
+    for what in ("first_partial_latency_sec", "final_latency_sec"):
+        spread = ", ".join(f"{name} {sec:.3f}" for name, sec in about[what].items())
+        print(f"{what.removesuffix('_sec').replace('_', ' ')}, s: {spread}")
+
+
+def _print_wer(refs: Path, hyps: dict[str, str]) -> None:
+    from moeasr.score.error_rate import pair_up, word_error_rate
+    from moeasr.score.lines import kaldi_rate_line
+    from moeasr.text.transcript import read_transcripts
+
+    print(kaldi_rate_line(word_error_rate(pair_up(read_transcripts(refs), hyps)), "WER"))
+
+
+def _pick(args: argparse.Namespace, kind: type[Settings], names: tuple[str, ...]) -> Settings:
+    """The options that are fields of a record of settings."""
+    return kind(**{name: getattr(args, name) for name in names})
+
+
+if __name__ == "__main__":
+    run(main)

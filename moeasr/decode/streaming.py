@@ -1,0 +1,268 @@
+"""Two-pass recognition of a stream (U2, arXiv 2012.05481, section 3): sound in, results out.
+
+The first pass, CTC, goes along with the encoder and says what it makes of the words so far; at an
+end point the second pass, if the mode has one, rescores what was said since the last. What comes
+out at the end is, for a stream without end points, what the same mode makes offline of the whole
+utterance in chunks of this size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from moeasr.decode.build import DecodeConfig, Search, SearchInput, find_searches
+from moeasr.decode.ctc import GreedySearch
+from moeasr.decode.endpoint import EndpointConfig, Endpointer
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.prefix_beam import PrefixBeam
+from moeasr.decode.recognizer import Recognizer
+from moeasr.errors import InputError
+from moeasr.features.online_fbank import OnlineFbank
+from moeasr.models.streaming import StreamingEncoder
+
+
+class FirstPass(Protocol):
+    """A search that goes along with the encoder, of one stream or several."""
+
+    def advance(self, log_probs: Tensor, lens: Tensor) -> None:
+        """Take the frames (B, C, V) that are new, (B,) of them."""
+        ...
+
+    def hypotheses(self) -> list[list[Hypothesis]]:
+        """What each stream may say so far, best first."""
+        ...
+
+    def stable_tokens(self) -> list[tuple[int, ...]]:
+        """What each stream says whatever comes."""
+        ...
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What is known at one moment."""
+
+    text: str
+    """Said since `start_sec`."""
+    stable_text: str
+    """The beginning of `text` that will not change in the first pass; all of it if final."""
+    is_final: bool
+    """Nothing more will be said about this utterance; the next result is about the next."""
+    start_sec: float
+    """Where the utterance begins in the stream: after the last end point."""
+    end_sec: float
+    """Where the sound ends that was encoded so far."""
+    nbest: Sequence[Hypothesis] = ()
+    """Of a final result, best first. Their frames count from `start_sec`."""
+
+
+@dataclass
+class _Utterance:
+    """What was made of the stream since the last end point."""
+
+    first_pass: FirstPass
+    first_frame: int
+    shown: str = ""
+    """Text of the last partial result."""
+    num_frames: int = 0
+    enc: list[Tensor] = field(default_factory=list)
+    log_probs: list[Tensor] = field(default_factory=list)
+
+
+class StreamingRecognizer:
+    """Opens streams, which share one model and its settings.
+
+    Args:
+        recognizer: The model.
+        mode: Name of a search that uses CTC, whose partial results are shown.
+        config: Settings; `chunk_size` must be at least 1.
+        endpoint: Rules that end an utterance; None: only the end of the stream does.
+
+    Raises:
+        InputError: The model cannot stream, or cannot do this mode.
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        mode: str,
+        config: DecodeConfig,
+        endpoint: EndpointConfig | None = None,
+    ) -> None:
+        self.recognizer = recognizer
+        self.mode = mode
+        self.search: Search = find_searches([mode], recognizer.model)[mode]
+        if recognizer.model.config.ctc_weight == 0:
+            raise InputError(
+                "this model cannot be streamed: partial results come from CTC, which it was "
+                "trained without (`ctc_weight: 0`)"
+            )
+        self.config = config.resolve(recognizer.model)
+        self.endpoint = endpoint
+        self.encoder = StreamingEncoder(recognizer.model, config.chunk_size, config.num_left_chunks)
+
+    @property
+    def frame_sec(self) -> float:
+        """Seconds of an encoder frame."""
+        shift_ms = self.recognizer.fbank.frame_shift_ms
+        return self.recognizer.model.subsampling_rate * shift_ms * 1e-3
+
+    def open(self, language: int | None = None) -> "RecognitionStream":
+        """A new stream; with its language if the model routes by it."""
+        return RecognitionStream(self, language)
+
+    def first_pass(self) -> FirstPass:
+        """The search of an utterance that begins."""
+        if self.mode == "ctc_greedy_search":
+            return GreedySearch(1)
+        return PrefixBeam(1, self.config.beam_size, device=self.recognizer.device)
+
+    @property
+    def needs_frames(self) -> bool:
+        """Whether a final result needs all frames of its utterance again."""
+        return self.search.needs_decoder
+
+
+class RecognitionStream:
+    """One stream: give it sound as it comes, and take the results.
+
+    Args:
+        owner: Model and settings.
+        language: Index in the model's languages.
+    """
+
+    def __init__(self, owner: StreamingRecognizer, language: int | None) -> None:
+        self._owner = owner
+        self._device = owner.recognizer.device
+        self._languages = (
+            None if language is None else torch.tensor([language], device=self._device)
+        )
+        self._fbank = OnlineFbank(owner.recognizer.fbank)
+        self._feats = torch.zeros(0, owner.recognizer.fbank.num_mel_bins)  # not encoded yet
+        self._state = owner.encoder.start()
+        self._num_frames = 0  # encoded so far
+        self._endpointer = (
+            None if owner.endpoint is None else Endpointer(owner.endpoint, owner.frame_sec)
+        )
+        self._utterance = _Utterance(owner.first_pass(), 0)
+        self._has_final = False
+
+    def accept(self, samples: Tensor) -> list[StreamResult]:
+        """Take (S,) samples in [-1, 1] at the model's rate, any number of them.
+
+        Returns:
+            What there is to say now: a partial result for every chunk that changes it, a final one
+            for every end point; usually nothing.
+        """
+        return self._take(self._fbank.accept(samples))
+
+    def finish(self) -> list[StreamResult]:
+        """The stream is over.
+
+        Returns:
+            As `accept`, the last result being final. If nothing was said since the last end point
+            there is none; but a stream has one final result at least.
+        """
+        results = self._take(self._fbank.finish())
+        if self._feats.size(0) > 0:  # less than a chunk
+            results += self._advance(self._feats)
+            self._feats = self._feats[:0]
+        final = self._finalize()
+        if final.text or not self._has_final:
+            results.append(final)
+        return results
+
+    def _take(self, feats: Tensor) -> list[StreamResult]:
+        """Encode all chunks that are whole with these features."""
+        encoder, results = self._owner.encoder, []
+        self._feats = torch.cat([self._feats, feats])
+        while self._feats.size(0) >= encoder.window_frames:
+            results += self._advance(self._feats[: encoder.window_frames])
+            self._feats = self._feats[encoder.hop_frames :]
+        return results
+
+    @torch.inference_mode()
+    def _advance(self, feats: Tensor) -> list[StreamResult]:
+        """Encode one chunk, (W, F) features, and search it."""
+        owner, utterance = self._owner, self._utterance
+        window = feats[None].to(self._device, owner.recognizer.dtype)
+        lens = torch.tensor([feats.size(0)], device=self._device)
+        output, self._state = owner.encoder.step(window, lens, self._state, self._languages)
+        num_new = int(output.enc_lens)
+        if num_new == 0:
+            return []
+        enc = output.enc[:, :num_new]
+        log_probs = owner.recognizer.model.ctc_log_probs(enc)
+        utterance.first_pass.advance(log_probs, output.enc_lens)
+        utterance.num_frames += num_new
+        self._num_frames += num_new
+        if owner.needs_frames:
+            utterance.enc.append(enc)
+            utterance.log_probs.append(log_probs)
+        results = self._partial()
+        if self._endpointer is not None:
+            self._endpointer.advance(log_probs[0])
+            if self._endpointer.is_endpoint(has_speech=bool(utterance.shown)):
+                final = self._finalize()
+                if final.text:
+                    results.append(final)
+                    self._has_final = True
+                self._begin_utterance()
+        return results
+
+    def _partial(self) -> list[StreamResult]:
+        """A result if the text has changed."""
+        first_pass = self._utterance.first_pass
+        best, stable = first_pass.hypotheses()[0][0], first_pass.stable_tokens()[0]
+        result = self._result(best.tokens, stable, is_final=False)
+        if result.text == self._utterance.shown:
+            return []
+        self._utterance.shown = result.text
+        return [result]
+
+    def _finalize(self) -> StreamResult:
+        """The second pass over the utterance."""
+        owner, utterance = self._owner, self._utterance
+        nbest = utterance.first_pass.hypotheses()
+        if owner.needs_frames and utterance.num_frames:
+            inputs = SearchInput(
+                owner.recognizer.model,
+                torch.cat(utterance.enc, dim=1),
+                torch.tensor([utterance.num_frames], device=self._device),
+                torch.cat(utterance.log_probs, dim=1),
+            )
+            if owner.search.second_pass is not None:
+                nbest = owner.search.second_pass(nbest, inputs, owner.config)
+            else:
+                nbest = owner.search.run(inputs, owner.config)
+        best = nbest[0][0].tokens if nbest[0] else ()
+        return self._result(best, best, is_final=True, nbest=nbest[0])
+
+    def _result(
+        self,
+        tokens: Sequence[int],
+        stable: Sequence[int],
+        is_final: bool,
+        nbest: Sequence[Hypothesis] = (),
+    ) -> StreamResult:
+        to_text, frame_sec = self._owner.recognizer.tokenizer.decode, self._owner.frame_sec
+        return StreamResult(
+            text=to_text(tokens),
+            stable_text=to_text(stable),
+            is_final=is_final,
+            start_sec=self._utterance.first_frame * frame_sec,
+            end_sec=self._num_frames * frame_sec,
+            nbest=nbest,
+        )
+
+    def _begin_utterance(self) -> None:
+        """After an end point the model hears the next utterance as if it were the first.
+
+        WeNet does so too: the model was trained on utterances one by one.
+        """
+        owner = self._owner
+        self._utterance = _Utterance(owner.first_pass(), self._num_frames)
+        self._state = owner.encoder.start()
+        self._endpointer.restart()

@@ -1,0 +1,128 @@
+"""The entry point that recognises audio as if live."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from checkpoints import save_model
+
+from moeasr.bin.decode import main as decode
+from moeasr.bin.stream import main
+from moeasr.errors import InputError
+from moeasr.models.config import FeedForwardConfig
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory):
+    return save_model(tmp_path_factory.mktemp("model") / "averaged.pt")
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    generator = np.random.default_rng(0)
+    (tmp_path / "data").mkdir()
+    with open(tmp_path / "data" / "wav.scp", "w") as table:
+        for utt, seconds in [("u1", 0.5), ("u2", 0.31)]:
+            path = tmp_path / f"{utt}.wav"
+            soundfile.write(path, 0.1 * generator.standard_normal(int(16000 * seconds)), 16000)
+            table.write(f"{utt} {path}\n")
+    (tmp_path / "data" / "text").write_text("u1 a b\nu2 c\n")
+    return tmp_path / "data"
+
+
+def stream(model_path, *args):
+    main(["--checkpoint", str(model_path), "--chunk-size", "4", *map(str, args)])
+
+
+def test_files_print_partial_and_final_results_with_times(model_path, data_dir, capsys):
+    path = data_dir.parent / "u1.wav"
+    stream(model_path, path)
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert {line[0] for line in lines} == {str(path)}
+    assert [line[2] for line in lines] == ["partial"] * (len(lines) - 1) + ["final"]
+    times = [float(line[1]) for line in lines]
+    assert len(lines) > 1
+    assert times == sorted(times)
+    assert times[-1] >= 0.5
+
+
+def test_a_pause_ends_an_utterance_unless_end_points_are_off(model_path, data_dir, capsys):
+    path, always = data_dir.parent / "u1.wav", ("--rule3-min-utterance-length", "0.2")
+    stream(model_path, path, *always)
+    assert capsys.readouterr().out.count("\tfinal\t") > 1
+    stream(model_path, path, *always, "--endpoint", "off")
+    assert capsys.readouterr().out.count("\tfinal\t") == 1
+
+
+@pytest.mark.parametrize("mode", ["ctc_greedy_search", "attention_rescoring"])
+def test_a_simulated_test_set_reads_as_when_decoded_in_chunks(mode, model_path, data_dir, capsys):
+    out_dir = data_dir.parent / "out"
+    stream(model_path, "--simulate", data_dir, "--out-dir", out_dir, "--mode", mode)
+    printed = capsys.readouterr().out
+    assert "%WER " in printed
+    assert "first partial latency, s: mean " in printed
+    options = ("--checkpoint", model_path, "--data-dir", data_dir, "--out-dir", out_dir)
+    decode([*map(str, options), "--modes", mode, "--chunk-size", "4"])
+    streamed, offline = out_dir / f"{mode}_chunk4_stream", out_dir / f"{mode}_chunk4"
+    assert (streamed / "text").read_text() == (offline / "text").read_text()
+    about = json.loads((streamed / "decode.json").read_text())
+    assert about["num_utts"] == 2
+    assert about["audio_sec"] == pytest.approx(0.81)
+    assert about["rtf"] == pytest.approx(about["wall_sec"] / 0.81)
+    assert about["rtf_includes_features"] is True
+    assert about["final_latency_sec"]["p50"] > 0
+    assert (about["chunk_size"], about["commit"], about["set"]) == (4, "abc", "data")
+
+
+def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
+    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
+    model_path = save_model(tmp_path / "x.pt", routed, languages=("en", "zh"))
+    with pytest.raises(InputError, match="`--language` must be one of en, zh, but is not given"):
+        stream(model_path, data_dir.parent / "u1.wav")
+    stream(model_path, data_dir.parent / "u1.wav", "--language", "zh")
+    assert "\tfinal\t" in capsys.readouterr().out
+    simulate = ("--simulate", data_dir, "--out-dir", tmp_path / "out")
+    with pytest.raises(InputError, match="utt2lang: no such file"):
+        stream(model_path, *simulate)
+    (data_dir / "utt2lang").write_text("u1 en\nu2 zh\n")
+    stream(model_path, *simulate)
+
+
+def test_an_unreadable_file_does_not_hide_the_others(model_path, data_dir, capsys):
+    (data_dir / "bad.wav").write_text("no audio")
+    with pytest.raises(SystemExit) as exited:
+        stream(model_path, data_dir / "bad.wav", data_dir.parent / "u2.wav")
+    assert exited.value.code == 1
+    output = capsys.readouterr()
+    assert "bad.wav cannot be decoded" in output.err
+    assert "\tfinal\t" in output.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "give either audio files or --simulate"),
+        (("a.wav", "--simulate", "data"), "give either audio files or --simulate"),
+        (("--simulate", "data"), "--simulate and --out-dir belong together"),
+        (("a.wav", "--chunk-size", "0"), "`chunk_size` must be -1"),
+        (("a.wav", "--chunk-size", "-1"), "`chunk_size` must be at least 1 to stream, but is -1"),
+        (("a.wav", "--packet-ms", "0"), "packets of 0 s hold no sample"),
+        (("a.wav", "--rule2-min-trailing-silence", "0"), "must be above 0, but is 0"),
+    ],
+)
+def test_bad_options_are_one_sentence(options, message, model_path, data_dir, monkeypatch):
+    monkeypatch.chdir(data_dir)
+    soundfile.write("a.wav", np.zeros(800), 16000)
+    with pytest.raises(InputError, match=message):
+        stream(model_path, *options)
+
+
+def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
+    command = [sys.executable, "-m", "moeasr.bin.stream", "--checkpoint", "none.pt", "a.wav"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("checkpoint none.pt does not exist")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,77 @@
+"""End-point rules on made-up blanks."""
+
+import pytest
+import torch
+
+from moeasr.decode.endpoint import EndpointConfig, Endpointer
+from moeasr.errors import InputError
+
+RULES = EndpointConfig(
+    rule1_min_trailing_silence=0.4, rule2_min_trailing_silence=0.2, rule3_min_utterance_length=1.0
+)
+
+
+def frames(pattern):
+    """A blank of 0.9 for each `_`, of 0.5 for each other sign."""
+    blanks = torch.tensor([0.9 if sign == "_" else 0.5 for sign in pattern])
+    return torch.stack([blanks, 1 - blanks], dim=1).log()
+
+
+def first_endpoint(pattern, has_speech, piece=1):
+    """Frames after which the utterance is over, of 40 ms each; None if it is not."""
+    endpointer = Endpointer(RULES, frame_sec=0.04)
+    for end in range(piece, len(pattern) + 1, piece):
+        endpointer.advance(frames(pattern[end - piece : end]))
+        if endpointer.is_endpoint(has_speech):
+            return end
+    return None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "has_speech", "expected"),
+    [
+        ("_" * 20, False, 10),  # rule 1: 0.4 s of silence
+        ("xxx" + "_" * 20, True, 8),  # rule 2: 0.2 s after speech
+        ("xxx" + "_" * 20, False, 13),  # CTC wrote nothing: rule 1
+        ("x____" * 10, True, 25),  # pauses too short: rule 3, 1 s
+        ("x" * 24, True, None),
+    ],
+)
+def test_each_rule(pattern, has_speech, expected):
+    assert first_endpoint(pattern, has_speech) == expected
+
+
+def test_silence_is_counted_over_chunks():
+    pattern = "xx" + "_" * 20
+    assert first_endpoint(pattern, True, piece=3) == 9
+    assert first_endpoint(pattern, True, piece=4) == 8
+
+
+def test_a_new_utterance_begins_at_zero():
+    endpointer = Endpointer(RULES, frame_sec=0.04)
+    endpointer.advance(frames("x" * 25))
+    assert endpointer.is_endpoint(True)
+    endpointer.restart()
+    endpointer.advance(frames("____"))
+    assert not endpointer.is_endpoint(True)
+
+
+def test_no_frames_change_nothing():
+    endpointer = Endpointer(RULES, frame_sec=0.04)
+    endpointer.advance(frames("x_____"))
+    assert endpointer.is_endpoint(True)
+    endpointer.advance(frames(""))
+    assert endpointer.is_endpoint(True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"blank_threshold": 1.0}, "`blank_threshold` must be between 0 and 1, but is 1.0"),
+        ({"rule2_min_trailing_silence": 0.0}, "`rule2_min_trailing_silence` must be above 0"),
+        ({"rule3_min_utterance_length": -1.0}, "`rule3_min_utterance_length` must be above 0"),
+    ],
+)
+def test_bad_rules_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        EndpointConfig(**settings)

@@ -1,0 +1,88 @@
+"""The clock of a simulated stream: sound comes at its own speed, work takes what it takes."""
+
+import pytest
+import torch
+
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.simulate import Playback, _spread, simulate_utterance
+from moeasr.decode.streaming import StreamResult
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
+
+
+class Clock:
+    """Goes forward by what the next piece of work takes."""
+
+    def __init__(self, durations):
+        self.durations = iter(durations)
+        self.now = 0.0
+        self.is_start = True
+
+    def __call__(self):
+        if not self.is_start:
+            self.now += next(self.durations)
+        self.is_start = not self.is_start
+        return self.now
+
+
+def result(text, is_final=False):
+    frames = tuple(range(3, 3 + len(text)))
+    nbest = [Hypothesis(tokens=(5,) * len(text), score=0.0, frames=frames)] if is_final else ()
+    return StreamResult(text, "", is_final, 0.0, 0.0, nbest)
+
+
+class FakeStream:
+    """Says something new after each packet."""
+
+    def __init__(self):
+        self.packets = []
+
+    def accept(self, samples):
+        self.packets.append(samples)
+        return [result("a" * len(self.packets))] if len(self.packets) > 1 else []
+
+    def finish(self):
+        return [result("aaaa", is_final=True)]
+
+
+def test_work_waits_for_the_sound_and_for_earlier_work():
+    stream = FakeStream()
+    playback = Playback(stream, 1000, packet_sec=0.1, clock=Clock([0.01, 0.25, 0.01, 0.02]))
+    timed = list(playback.run(torch.arange(250.0)))
+    assert [len(packet) for packet in stream.packets] == [100, 100, 50]
+    assert torch.equal(torch.cat(stream.packets), torch.arange(250.0))
+    # heard at 0.1, 0.2, 0.25 s; the work on the second packet ends at 0.45 s and delays the third
+    assert [item.shown_sec for item in timed] == pytest.approx([0.45, 0.46, 0.48])
+    assert [item.result.text for item in timed] == ["aa", "aaa", "aaaa"]
+    assert playback.busy_sec == pytest.approx(0.29)
+
+
+def test_latencies_of_an_utterance(monkeypatch):
+    class FakeStreaming:
+        class recognizer:
+            fbank = FbankConfig()
+
+        frame_sec = 0.04
+
+        def open(self, language):
+            assert language == 1
+            return FakeStream()
+
+    monkeypatch.setattr(Playback.__init__, "__defaults__", (0.1, Clock([0.01] * 99)))
+    done = simulate_utterance(FakeStreaming(), torch.zeros(16000), 0.1, language=1)
+    # shown after the second packet; the first unit is in frame 3, which ends at 0.16 s
+    assert done.first_partial_latency_sec == pytest.approx(0.21 - 0.16)
+    assert done.final_latency_sec == pytest.approx(0.02)  # the last packet's work, and the end's
+    assert done.audio_sec == 1.0
+    assert done.busy_sec == pytest.approx(0.11)
+
+
+def test_percentiles_are_by_nearest_rank():
+    spread = _spread([0.1 * n for n in range(20, 0, -1)])
+    assert spread == pytest.approx({"mean": 1.05, "p50": 1.0, "p90": 1.8, "p95": 1.9, "max": 2.0})
+    assert _spread([]) == {}
+
+
+def test_packets_without_a_sample_are_refused():
+    with pytest.raises(InputError, match="packets of 0 s hold no sample at 16000 Hz"):
+        Playback(FakeStream(), 16000, packet_sec=0.0)

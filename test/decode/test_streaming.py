@@ -1,0 +1,152 @@
+"""A stream says what is said offline in the same chunks, and forgets what it does not need."""
+
+import pytest
+import torch
+from checkpoints import save_model
+
+from moeasr.decode.build import DecodeConfig
+from moeasr.decode.endpoint import EndpointConfig
+from moeasr.decode.recognizer import Recognizer
+from moeasr.decode.streaming import StreamingRecognizer
+from moeasr.errors import InputError
+from moeasr.models.config import FeedForwardConfig
+
+MODES = ["ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring"]
+MOE = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+
+
+@pytest.fixture(scope="module")
+def recognizer(tmp_path_factory):
+    path = save_model(tmp_path_factory.mktemp("model") / "x.pt", MOE, num_blocks=2)
+    one = Recognizer.from_checkpoint(path)
+    # Without training the frames differ little: let CTC look at the difference alone.
+    feats = one.features(sound(3.0))
+    with torch.inference_mode():
+        enc = one.model.encode(feats[None], torch.tensor([len(feats)])).enc[0]
+        project = one.model.ctc.project
+        project.weight.data *= 10
+        project.bias.data.copy_(-project.weight @ enc.mean(dim=0))
+    return Recognizer(one.model.double(), one.tokenizer, one.fbank, one.info, one.device)
+
+
+def sound(seconds):
+    """Notes of 0.12 s and pauses between them, so that there is something to tell apart."""
+    generator = torch.Generator().manual_seed(1)
+    num_samples = int(seconds * 16000)
+    notes = torch.rand(num_samples // 1920 + 1, generator=generator)
+    pitch = (100 * 40**notes).repeat_interleave(1920)[:num_samples]
+    loudness = (notes > 0.3).repeat_interleave(1920)[:num_samples]
+    hiss = 0.003 * torch.randn(num_samples, generator=generator)
+    return 0.3 * loudness * torch.sin(2 * torch.pi * (pitch / 16000).cumsum(0)) + hiss
+
+
+def stream_all(streaming, waveform, packet=1600):
+    stream = streaming.open()
+    results = [result for part in waveform.split(packet) for result in stream.accept(part)]
+    return results + stream.finish()
+
+
+@pytest.mark.parametrize("num_left_chunks", [-1, 1])
+@pytest.mark.parametrize("chunk_size", [1, 4, 100])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_stream_says_what_the_mode_says_offline(recognizer, mode, chunk_size, num_left_chunks):
+    config = DecodeConfig(beam_size=4, chunk_size=chunk_size, num_left_chunks=num_left_chunks)
+    streaming = StreamingRecognizer(recognizer, mode, config)
+    for seconds in (1.0, 1.27, 0.3):
+        waveform = sound(seconds)
+        feats = recognizer.features(waveform).double()
+        offline = recognizer.recognize([feats], [mode], config)[mode][0]
+        results = stream_all(streaming, waveform)
+        assert [r.is_final for r in results] == [False] * (len(results) - 1) + [True]
+        streamed = results[-1].nbest
+        assert streamed[0].tokens  # else there is nothing to compare
+        assert [h.tokens for h in streamed] == [h.tokens for h in offline]
+        assert [h.score for h in streamed] == pytest.approx([h.score for h in offline], abs=1e-4)
+        assert results[-1].text == recognizer.text(offline[0])
+
+
+@pytest.mark.parametrize("packet", [1, 160, 999, 16000])
+def test_packets_do_not_matter(recognizer, packet):
+    streaming = StreamingRecognizer(
+        recognizer, "attention_rescoring", DecodeConfig(beam_size=3, chunk_size=3)
+    )
+    waveform = sound(0.8)
+    found, expected = stream_all(streaming, waveform, packet), stream_all(streaming, waveform)
+    assert [(r.text, r.is_final, r.end_sec) for r in found] == [
+        (r.text, r.is_final, r.end_sec) for r in expected
+    ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_partial_results_come_with_the_chunks_and_what_is_stable_stays(recognizer, mode):
+    config = DecodeConfig(beam_size=4, chunk_size=4)
+    results = stream_all(StreamingRecognizer(recognizer, mode, config), sound(3.0))
+    partials = results[:-1]
+    assert len(partials) > 5
+    assert all(left.text != right.text for left, right in zip(partials, partials[1:]))
+    for number, result in enumerate(partials):
+        assert (result.end_sec / 0.04) == pytest.approx(round(result.end_sec / 0.04))
+        assert result.text.startswith(result.stable_text)
+        assert all(later.text.startswith(result.stable_text) for later in partials[number:])
+    assert any(result.stable_text for result in partials)
+
+
+def test_an_utterance_ends_at_an_end_point_and_the_next_is_heard_as_the_first(recognizer):
+    """Rule 3 alone: every 0.48 s, in chunks of 0.16 s."""
+    config = DecodeConfig(beam_size=4, chunk_size=4)
+    rules = EndpointConfig(
+        rule1_min_trailing_silence=99.0,
+        rule2_min_trailing_silence=99.0,
+        rule3_min_utterance_length=0.4,
+    )
+    streaming = StreamingRecognizer(recognizer, "attention_rescoring", config, rules)
+    waveform = sound(1.6)
+    finals = [result for result in stream_all(streaming, waveform) if result.is_final]
+    assert [round(final.start_sec, 2) for final in finals] == [0.0, 0.48, 0.96, 1.44]
+    feats = recognizer.features(waveform).double()
+    for final in finals[:3]:
+        first = round(final.start_sec * 100)
+        # 12 encoder frames, and the features that the last of them sees
+        alone = recognizer.recognize([feats[first : first + 51]], [streaming.mode], config)
+        assert final.text == recognizer.text(alone[streaming.mode][0][0])
+
+
+def test_what_an_utterance_needs_is_let_go_at_its_end(recognizer):
+    config = DecodeConfig(beam_size=4, chunk_size=4, num_left_chunks=2)
+    rules = EndpointConfig(rule3_min_utterance_length=0.6)
+    stream = StreamingRecognizer(recognizer, "attention_rescoring", config, rules).open()
+    held = set()
+    for packet in sound(6.0).split(1600):
+        stream.accept(packet)
+        held.add((len(stream._utterance.enc), stream._state.encoder.num_past))
+    assert max(chunks for chunks, _ in held) <= 4
+    assert max(past for _, past in held) == 8
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("num_samples", [0, 1, 160, 800])
+def test_next_to_nothing_is_an_empty_result(recognizer, mode, num_samples):
+    streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(chunk_size=4))
+    (result,) = stream_all(streaming, sound(1.0)[:num_samples])
+    assert (result.is_final, result.text) == (True, "")
+
+
+def test_silence_is_an_empty_result_or_at_least_one(recognizer):
+    streaming = StreamingRecognizer(
+        recognizer, "attention_rescoring", DecodeConfig(chunk_size=4), EndpointConfig()
+    )
+    results = stream_all(streaming, torch.zeros(32000))
+    assert results[-1].is_final
+    assert all(not torch.tensor(result.nbest[0].score).isnan() for result in results[-1:])
+
+
+def test_a_model_without_ctc_or_with_future_frames_is_refused(tmp_path, recognizer):
+    with pytest.raises(InputError, match="`chunk_size` must be at least 1 to stream, but is -1"):
+        StreamingRecognizer(recognizer, "attention", DecodeConfig())
+    path = save_model(tmp_path / "x.pt", causal_conv=False, dynamic_chunk=False)
+    with pytest.raises(InputError, match="causal_conv: false"):
+        StreamingRecognizer(
+            Recognizer.from_checkpoint(path), "attention", DecodeConfig(chunk_size=4)
+        )
+    with pytest.raises(InputError, match="unknown decoding mode"):
+        StreamingRecognizer(recognizer, "guess", DecodeConfig(chunk_size=4))
