@@ -9,18 +9,10 @@ Writes OUT/MODE/ (OUT/MODE_chunkC/ when decoding in chunks of C encoder frames),
 import argparse
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from moeasr.bin import run
 from moeasr.errors import InputError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from moeasr.data.datadir import DataDir
-    from moeasr.decode.recognizer import Recognizer
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -42,8 +34,9 @@ def get_parser() -> argparse.ArgumentParser:
     add("--modes", default="attention_rescoring", help="separated by spaces (%(default)s)")
     add("--chunk-size", type=int, default=-1, help="encoder frames; -1 for full context (default)")
     add("--beam-size", type=int, default=10, help="hypotheses kept (%(default)s)")
-    add("--ctc-weight", type=float, default=0.5, help="CTC score in rescoring (%(default)s)")
+    add("--ctc-weight", type=float, help="CTC score in rescoring and joint decoding (0.5)")
     add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
+    add("--length-penalty", type=float, help="score of each token, attention and joint (0)")
     add("--batch-frames", type=int, default=12000, help="feature frames per batch (%(default)s)")
     add("--device", default="cpu", help="cpu or cuda (%(default)s)")
     add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
@@ -56,7 +49,8 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr.data.datadir import DataDir
-    from moeasr.decode.build import DecodeConfig, find_searches
+    from moeasr.data.utterances import open_features
+    from moeasr.decode.build import DecodeConfig, check_settings, find_searches
     from moeasr.decode.recognizer import Recognizer
     from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.run import decode_test_set, describe
@@ -66,15 +60,20 @@ def main(argv: list[str] | None = None) -> None:
     setup_logging()
     if args.num_threads:
         torch.set_num_threads(args.num_threads)
-    names = ("chunk_size", "beam_size", "ctc_weight", "reverse_weight")
-    config = DecodeConfig(**{name: getattr(args, name) for name in names})
-    recognizer, modes = Recognizer.from_checkpoint(args.checkpoint, args.device), args.modes.split()
+    modes, options = args.modes.split(), ("ctc_weight", "reverse_weight", "length_penalty")
+    given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
+    # Recipes pass a beam size whatever the modes; to a greedy search alone it means nothing.
+    config = DecodeConfig(chunk_size=args.chunk_size, beam_size=args.beam_size, **given)
+    recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
     find_searches(modes, recognizer.model)
+    check_settings(modes, config, list(given))
     config = config.resolve(recognizer.model)
     data = DataDir(args.data_dir)
     utts = data.feats if data.has("feats.scp") else data.segments or data.wav
     languages = data.language_ids(utts, recognizer.model.config.languages)
-    num_frames, read_feats = _open_features(data, recognizer)
+    if data.has("feats.scp"):
+        recognizer.check_fbank(data.path / "conf" / "fbank.yaml")
+    num_frames, read_feats = open_features(data, recognizer.fbank)
     if not num_frames:
         raise InputError(f"{args.data_dir} holds no utterances")
     work = (num_frames, read_feats, modes, config, args.batch_frames, languages)
@@ -93,33 +92,6 @@ def main(argv: list[str] | None = None) -> None:
         results.append(ModeResult(name, done.nbest[mode], about))
         print(f"{mode}: real-time factor {about['rtf']:.4f}")
     write_mode_dirs(args.out_dir, results, recognizer.tokenizer.decode)
-
-
-def _open_features(
-    data: "DataDir", recognizer: "Recognizer"
-) -> tuple[dict[str, int], Callable[[str], "Tensor"]]:
-    """Length of each utterance in the order of the data directory, and how to get its features."""
-    from moeasr.data.archive import FeatureReader
-    from moeasr.data.audio import RecordingReader, resample
-
-    if data.has("feats.scp"):
-        recognizer.check_fbank(data.path / "conf" / "fbank.yaml")
-        stored = FeatureReader()
-        num_frames = {utt: stored.num_frames(entry, utt) for utt, entry in data.feats.items()}
-        return num_frames, lambda utt: stored.read(data.feats[utt], utt)
-    # Without stored features all are computed first: their lengths decide the batches.
-    reader, feats = RecordingReader(), {}
-    parts = data.segments or {utt: (utt, None, None) for utt in data.wav}
-    for utt, (recording, start_sec, end_sec) in parts.items():
-        try:
-            if recording not in data.wav:
-                raise InputError(f"recording {recording} is not in {data.path / 'wav.scp'}")
-            samples, rate_hz = reader.read(data.wav[recording], start_sec, end_sec)
-        except InputError as error:
-            raise InputError(f"utterance {utt}: {error}") from None
-        waveform, _ = resample(samples, rate_hz, recognizer.fbank.sample_rate_hz)
-        feats[utt] = recognizer.features(waveform)
-    return {utt: item.size(0) for utt, item in feats.items()}, feats.__getitem__
 
 
 if __name__ == "__main__":

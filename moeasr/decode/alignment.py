@@ -21,11 +21,13 @@ def token_frames(
         blank: Id of the blank.
 
     Returns:
-        One frame per token, rising; None if the frames are too few for the tokens (a decoder may
-        write more than CTC can).
+        One frame per token, rising; None if the frames are too few for the tokens, or a blank is
+        among them (a decoder may write more than CTC can).
     """
     if not tokens:
         return ()
+    if blank in tokens:
+        return None
     num_repeats = sum(left == right for left, right in zip(tokens, tokens[1:]))
     if len(tokens) + num_repeats > log_probs.size(0):
         return None

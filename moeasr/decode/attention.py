@@ -6,10 +6,11 @@ scorers keep their own states, so that a decoder computes only the newest token.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.models.decoder import DecoderMemory, DecoderPast, TransformerDecoder
@@ -40,10 +41,13 @@ class StepScorer(Protocol):
 
 
 class WeightedScorer(NamedTuple):
-    """A scorer, and the weight of its log-probabilities in the sum (at least 0)."""
+    """A scorer, and what becomes of its log-probabilities."""
 
     scorer: StepScorer
     weight: float = 1.0
+    """In the sum that the search is after; above 0."""
+    part: Literal["attention", "ctc"] = "attention"
+    """Which score of the hypotheses they make up, unweighted."""
 
 
 class _DecoderState(NamedTuple):
@@ -108,28 +112,35 @@ def attention_beam_search(
         length_penalty: Added to the score for each token; above 0 it favours long hypotheses.
 
     Returns:
-        For each utterance up to K hypotheses, the best first. `attention_score` is the sum without
-        the length penalty.
+        For each utterance up to K hypotheses, the best first. `score` is the weighted sum and the
+        length penalty, `attention_score` and `ctc_score` are the sums of the scorers of that part.
     """
     device = max_lens.device
     utts = torch.arange(max_lens.size(0), device=device)  # (A,) utterances still open
     prefixes = torch.full((utts.numel() * beam_size, 1), sos_eos, device=device)  # (A * K, L)
     open_scores = torch.full((utts.numel(), beam_size), NEG_INF, dtype=torch.float64, device=device)
+    history = open_scores.new_zeros(prefixes.size(0), 0, len(scorers))  # (A * K, L - 1, S)
     open_scores[:, 0] = 0.0
-    ended = _Ended.none(utts.numel(), beam_size, device)
+    ended = _Ended.none(utts.numel(), beam_size, history)
     results: list[list[Hypothesis]] = [[] for _ in range(utts.numel())]
     states: list[Any] = [None] * len(scorers)
     while utts.numel() > 0:
         num_tokens = prefixes.size(1) - 1
         row_utts = utts.repeat_interleave(beam_size)
-        scores, states = _score(scorers, prefixes, row_utts, states)
+        log_probs, states = _step(scorers, prefixes, row_utts, states)
+        scores = sum(weight * part for (_, weight, _), part in zip(scorers, log_probs))
         scores = open_scores[..., None] + scores.view(utts.numel(), beam_size, -1)  # (A, K, V)
 
         ends = scores[..., sos_eos]
         worst_ranked = scores.flatten(1).topk(beam_size, dim=1).values[:, -1:]
         is_last = (max_lens[utts] <= num_tokens)[:, None]
         ends = torch.where(is_last | (ends >= worst_ranked), ends, NEG_INF)
-        ended = ended.add(ends, prefixes.view(utts.numel(), beam_size, -1)[..., 1:], length_penalty)
+        end_parts = torch.stack([part[:, sos_eos] for part in log_probs], dim=1)
+        ended = ended.add(
+            ends + length_penalty * num_tokens,
+            prefixes[:, 1:],
+            torch.cat([history, end_parts[:, None]], dim=1),
+        )
 
         scores[..., sos_eos] = NEG_INF
         open_scores, winners = scores.flatten(1).topk(beam_size, dim=1)
@@ -140,74 +151,85 @@ def attention_beam_search(
         bound = open_scores[:, 0] + length_penalty * best_len
         is_open = bound > ended.scores[:, -1]
         for index in (~is_open).nonzero().squeeze(1).tolist():
-            results[int(utts[index])] = ended.hypotheses(index)
+            parts = [scorer.part for scorer in scorers]
+            results[int(utts[index])] = ended.hypotheses(index, parts)
 
         first_rows = beam_size * torch.arange(utts.numel(), device=device)[:, None]
         rows = (first_rows + winners // scores.size(2))[is_open].flatten()
         tokens = (winners % scores.size(2))[is_open].flatten()
         prefixes = torch.cat([prefixes[rows], tokens[:, None]], dim=1)
-        states = [scorer.select(state, rows) for (scorer, _), state in zip(scorers, states)]
+        newest = torch.stack([part[rows, tokens] for part in log_probs], dim=1)
+        history = torch.cat([history[rows], newest[:, None]], dim=1)
+        states = [entry.scorer.select(state, rows) for entry, state in zip(scorers, states)]
         utts, open_scores, ended = utts[is_open], open_scores[is_open], ended.keep(is_open)
     return results
 
 
-def _score(
+def _step(
     scorers: Sequence[WeightedScorer], prefixes: Tensor, utts: Tensor, states: Sequence[Any]
-) -> tuple[Tensor, list[Any]]:
-    """Weighted sum of all scorers, (N, V) float64, and their new states."""
-    total, new_states = None, []
-    for (scorer, weight), state in zip(scorers, states):
-        log_probs, new_state = scorer.step(prefixes, utts, state)
-        weighted = weight * log_probs.double()
-        total = weighted if total is None else total + weighted
-        new_states.append(new_state)
-    if total is None:
+) -> tuple[list[Tensor], list[Any]]:
+    """Log-probabilities (N, V) float64 of each scorer, and its new state."""
+    if not scorers:
         raise ValueError("a beam search needs at least one scorer")
-    return total, new_states
+    steps = [entry.scorer.step(prefixes, utts, state) for entry, state in zip(scorers, states)]
+    return [log_probs.double() for log_probs, _ in steps], [state for _, state in steps]
 
 
 @dataclass(frozen=True)
 class _Ended:
     """The best hypotheses that have ended, of each open utterance; best first, -inf where none."""
 
-    scores: Tensor  # (A, K) with length penalty
-    log_probs: Tensor  # (A, K) without
+    scores: Tensor  # (A, K)
     lengths: Tensor  # (A, K)
     tokens: Tensor  # (A, K, U)
+    history: Tensor  # (A, K, U + 1, S) log-probability of each token and the end, by scorer
 
     @classmethod
-    def none(cls, num_utts: int, beam_size: int, device: torch.device) -> "_Ended":
-        scores = torch.full((num_utts, beam_size), NEG_INF, dtype=torch.float64, device=device)
-        lengths = torch.zeros(num_utts, beam_size, dtype=torch.int64, device=device)
-        return cls(scores, scores, lengths, lengths[..., None][..., :0])
+    def none(cls, num_utts: int, beam_size: int, history: Tensor) -> "_Ended":
+        scores = history.new_full((num_utts, beam_size), NEG_INF)
+        lengths = torch.zeros_like(scores, dtype=torch.int64)
+        tokens = lengths[..., None][..., :0]
+        return cls(scores, lengths, tokens, history.view(num_utts, beam_size, 0, history.size(2)))
 
-    def add(self, log_probs: Tensor, tokens: Tensor, length_penalty: float) -> "_Ended":
-        """Compete with hypotheses that end now: log_probs (A, K), tokens (A, K, U)."""
-        num_slots, num_tokens = self.scores.size(1), tokens.size(2)
+    def add(self, scores: Tensor, tokens: Tensor, history: Tensor) -> "_Ended":
+        """Compete with hypotheses that end now: scores (A, K), the others by rows of A * K."""
+        num_utts, num_slots = scores.shape
+        num_tokens = tokens.size(1)
+        tokens, history = (x.view(num_utts, num_slots, *x.shape[1:]) for x in (tokens, history))
         missing = num_tokens - self.tokens.size(2)
-        all_tokens = torch.cat([torch.nn.functional.pad(self.tokens, (0, missing)), tokens], dim=1)
-        all_log_probs = torch.cat([self.log_probs, log_probs], dim=1)
-        all_scores = torch.cat([self.scores, log_probs + length_penalty * num_tokens], dim=1)
-        all_lengths = torch.cat([self.lengths, torch.full_like(self.lengths, num_tokens)], dim=1)
-        scores, winners = all_scores.topk(num_slots, dim=1)
-        return _Ended(
-            scores=scores,
-            log_probs=all_log_probs.gather(1, winners),
-            lengths=all_lengths.gather(1, winners),
-            tokens=all_tokens.gather(1, winners[..., None].expand(-1, -1, num_tokens)),
+        older_history = pad(self.history, (0, 0, 0, num_tokens + 1 - self.history.size(2)))
+        candidates = (
+            torch.cat([self.lengths, torch.full_like(self.lengths, num_tokens)], dim=1),
+            torch.cat([pad(self.tokens, (0, missing)), tokens], dim=1),
+            torch.cat([older_history, history], dim=1),
         )
+        scores, winners = torch.cat([self.scores, scores], dim=1).topk(num_slots, dim=1)
+        return _Ended(scores, *(x.take_along_dim(_like(winners, x), dim=1) for x in candidates))
 
     def keep(self, mask: Tensor) -> "_Ended":
         """Only the utterances of the mask (A,)."""
-        return _Ended(
-            self.scores[mask], self.log_probs[mask], self.lengths[mask], self.tokens[mask]
-        )
+        return _Ended(self.scores[mask], self.lengths[mask], self.tokens[mask], self.history[mask])
 
-    def hypotheses(self, index: int) -> list[Hypothesis]:
-        """Those of the utterance in place `index`."""
-        columns = (self.scores, self.log_probs, self.lengths, self.tokens)
-        return [
-            Hypothesis(tokens=tuple(tokens[:length]), score=score, attention_score=log_prob)
-            for score, log_prob, length, tokens in zip(*(c[index].tolist() for c in columns))
-            if score > NEG_INF
-        ]
+    def hypotheses(self, index: int, parts: Sequence[str]) -> list[Hypothesis]:
+        """Those of the utterance in place `index`; `parts` says whose the S scores are."""
+        found = []
+        columns = (self.scores, self.lengths, self.tokens, self.history)
+        for score, length, tokens, history in zip(*(c[index].tolist() for c in columns)):
+            if score > NEG_INF:
+                totals = dict.fromkeys(parts, 0.0)
+                for part, log_probs in zip(parts, zip(*history[: length + 1])):
+                    totals[part] += sum(log_probs)
+                found.append(
+                    Hypothesis(
+                        tokens=tuple(tokens[:length]),
+                        score=score,
+                        ctc_score=totals.get("ctc"),
+                        attention_score=totals.get("attention"),
+                    )
+                )
+        return found
+
+
+def _like(winners: Tensor, x: Tensor) -> Tensor:
+    """(A, K) with as many dimensions as `x`."""
+    return winners.view(*winners.shape, *(1 for _ in range(x.dim() - 2)))

@@ -10,6 +10,7 @@ from torch import Tensor
 from moeasr.decode.alignment import align_best
 from moeasr.decode.attention import DecoderScorer, WeightedScorer, attention_beam_search
 from moeasr.decode.ctc import ctc_greedy_search
+from moeasr.decode.ctc_prefix_score import CtcPrefixScorer
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.prefix_beam import ctc_prefix_beam_search
 from moeasr.decode.rescoring import attention_rescoring
@@ -30,12 +31,13 @@ class DecodeConfig:
     beam_size: int = 10
     """Hypotheses kept, and length of the n-best list."""
     ctc_weight: float = 0.5
-    """Weight of the CTC score in attention rescoring."""
+    """Weight w of the CTC score: in rescoring attention + w CTC (as in WeNet), in joint decoding
+    (1 - w) attention + w CTC (as in ESPnet)."""
     reverse_weight: float | None = None
     """Share of the right-to-left decoder in attention rescoring, 0 to 1; null means 0.3 if the
     model has that decoder, else 0."""
     length_penalty: float = 0.0
-    """Attention search: added to the score for each token."""
+    """Attention search and joint decoding: added to the score for each token."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -128,6 +130,30 @@ def find_searches(modes: Sequence[str], model: AsrModel) -> dict[str, Search]:
     return searches
 
 
+def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[str] = ()) -> None:
+    """Make sure that the modes can do what they are told.
+
+    Args:
+        modes: Names of `SEARCHES`.
+        config: Settings.
+        given: Those of its fields that the user set.
+
+    Raises:
+        InputError: No mode reads a given setting, or a mode cannot work with its value.
+    """
+    for name in given:
+        readers = [mode for mode, search in SEARCHES.items() if name in search.settings]
+        if not set(readers) & set(modes):
+            raise InputError(
+                f"`{name}` means nothing to {', '.join(modes)}; it is for {', '.join(readers)}"
+            )
+    if "joint_decoding" in modes and config.ctc_weight > 1:
+        raise InputError(
+            "in joint decoding `ctc_weight` is CTC's share of the score, between 0 and 1, but is "
+            f"{config.ctc_weight}"
+        )
+
+
 def _greedy(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
     best = ctc_greedy_search(inputs.log_probs, inputs.enc_lens)
     return [[hypothesis] for hypothesis in best]
@@ -139,13 +165,26 @@ def _prefix_beam(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothe
 
 
 def _attention(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
-    scorer = DecoderScorer(inputs.model.decoder, inputs.enc, inputs.enc_lens)
-    # One token per encoder frame is the most that CTC could write, too.
+    return _search(inputs, config, ctc_weight=0.0)
+
+
+def _joint(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
+    return align_best(_search(inputs, config, config.ctc_weight), inputs.log_probs, inputs.enc_lens)
+
+
+def _search(inputs: SearchInput, config: DecodeConfig, ctc_weight: float) -> list[list[Hypothesis]]:
+    model, scorers = inputs.model, []
+    if ctc_weight < 1:
+        decoder = DecoderScorer(model.decoder, inputs.enc, inputs.enc_lens)
+        scorers.append(WeightedScorer(decoder, 1 - ctc_weight, "attention"))
+    if ctc_weight > 0:
+        ctc = CtcPrefixScorer(inputs.log_probs, inputs.enc_lens, model.sos_eos)
+        scorers.append(WeightedScorer(ctc, ctc_weight, "ctc"))
     return attention_beam_search(
-        [WeightedScorer(scorer)],
-        max_lens=inputs.enc_lens,
+        scorers,
+        max_lens=inputs.enc_lens,  # one token per encoder frame: the most that CTC can write
         beam_size=config.beam_size,
-        sos_eos=inputs.model.sos_eos,
+        sos_eos=model.sos_eos,
         length_penalty=config.length_penalty,
     )
 
@@ -186,5 +225,11 @@ SEARCHES: dict[str, Search] = {
         needs_decoder=True,
         settings=("beam_size", "ctc_weight", "reverse_weight"),
         second_pass=_rescore,
+    ),
+    "joint_decoding": Search(
+        _joint,
+        needs_ctc=True,
+        needs_decoder=True,
+        settings=("beam_size", "ctc_weight", "length_penalty"),
     ),
 }

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from moeasr import checkpoint
 from moeasr.config import from_mapping, load_yaml, to_mapping
-from moeasr.decode.build import DecodeConfig, SearchInput, find_searches
+from moeasr.decode.build import DecodeConfig, SearchInput, check_settings, find_searches
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.distributed import find_device
 from moeasr.errors import InputError
@@ -175,6 +175,7 @@ class Recognizer:
         An utterance too short for a single encoder frame gets the empty hypothesis.
         """
         searches = find_searches(modes, self.model)
+        check_settings(modes, config)
         config = config.resolve(self.model)
         empty = [Hypothesis(tokens=(), score=0.0, frames=())]
         found = {mode: [empty for _ in feats] for mode in modes}

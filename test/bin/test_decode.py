@@ -22,7 +22,13 @@ from moeasr.features.fbank import FbankConfig, compute_fbank
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 
-MODES = ["ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring"]
+MODES = [
+    "ctc_greedy_search",
+    "ctc_prefix_beam_search",
+    "attention",
+    "attention_rescoring",
+    "joint_decoding",
+]
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)
 UTTS = {"u1": 0.5, "u10": 0.9, "u2": 0.31}
@@ -177,6 +183,8 @@ def test_chunks_have_their_own_directory(model_path, feats_dir, tmp_path):
         (["--chunk-size", "0"], "`chunk_size`"),
         (["--beam-size", "0"], "`beam_size`"),
         (["--reverse-weight", "2"], "`reverse_weight`"),
+        (["--modes", "attention", "--ctc-weight", "0.5"], "`ctc_weight` means nothing"),
+        (["--modes", "joint_decoding", "--ctc-weight", "1.5"], "`ctc_weight` is CTC's share"),
         (["--batch-frames", "0"], "`batch_frames`"),
         (["--device", "toaster"], "`--device` must be cpu or cuda, but is 'toaster'"),
         (["--checkpoint", "nowhere.pt"], "nowhere.pt does not exist"),

@@ -36,6 +36,7 @@ def test_too_few_frames_and_no_tokens():
     assert token_frames(log_probs, (1, 2, 3)) == (0, 1, 2)
     assert token_frames(log_probs, (1, 1, 2)) is None
     assert token_frames(log_probs, ()) == ()
+    assert token_frames(log_probs, (1, 0)) is None
 
 
 def test_only_the_best_is_aligned_and_padding_is_not_looked_at():

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from moeasr.decode.build import SEARCHES, DecodeConfig, SearchInput, find_searches
+from moeasr.decode.build import (
+    SEARCHES,
+    DecodeConfig,
+    SearchInput,
+    check_settings,
+    find_searches,
+)
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, ModelConfig
@@ -20,12 +26,13 @@ def tiny_model(ctc_weight=0.3, reverse_weight=0.3, num_reverse_blocks=1):
     return build_model(config, num_mel_bins=8, vocab_size=6).double().eval()
 
 
-def test_the_four_modes_exist():
+def test_the_modes_exist():
     assert list(SEARCHES) == [
         "ctc_greedy_search",
         "ctc_prefix_beam_search",
         "attention",
         "attention_rescoring",
+        "joint_decoding",
     ]
 
 
@@ -65,13 +72,60 @@ def test_modes_that_cannot_be_had_are_refused():
         find_searches([], tiny_model())
     with pytest.raises(InputError, match="twice"):
         find_searches(["attention", "attention"], tiny_model())
-    for mode in ("attention", "attention_rescoring"):
+    for mode in ("attention", "attention_rescoring", "joint_decoding"):
         with pytest.raises(InputError, match=f"'{mode}' needs an attention decoder"):
             find_searches([mode], tiny_model(ctc_weight=1.0))
-    for mode in ("ctc_greedy_search", "ctc_prefix_beam_search", "attention_rescoring"):
+    ctc = ("ctc_greedy_search", "ctc_prefix_beam_search", "attention_rescoring", "joint_decoding")
+    for mode in ctc:
         with pytest.raises(InputError, match=f"'{mode}' needs CTC"):
             find_searches([mode], tiny_model(ctc_weight=0.0))
     assert list(find_searches(["attention"], tiny_model(ctc_weight=0.0))) == ["attention"]
+
+
+def test_settings_that_no_mode_reads_are_refused():
+    config = DecodeConfig()
+    for modes, name in (
+        (["attention", "ctc_greedy_search"], "ctc_weight"),
+        (["joint_decoding"], "reverse_weight"),
+        (["attention_rescoring"], "length_penalty"),
+        (["ctc_greedy_search"], "beam_size"),
+    ):
+        with pytest.raises(InputError, match=f"`{name}` means nothing to {', '.join(modes)}; it"):
+            check_settings(modes, config, [name])
+        check_settings([*modes, "attention_rescoring", "attention"], config, [name])
+    with pytest.raises(InputError, match=r"in joint decoding `ctc_weight` .* but is 1\.2"):
+        check_settings(["attention_rescoring", "joint_decoding"], DecodeConfig(ctc_weight=1.2))
+    check_settings(["attention_rescoring"], DecodeConfig(ctc_weight=1.2))
+    check_settings(["joint_decoding"], DecodeConfig(ctc_weight=1.0))
+
+
+@torch.no_grad()
+def test_joint_decoding_lies_between_attention_and_ctc():
+    """With a beam that holds everything its score is the weighted sum of both for each sequence."""
+    model = tiny_model()
+    enc = 3 * torch.randn(2, 4, 8, dtype=torch.float64)
+    inputs = SearchInput(model, enc, torch.tensor([4, 3]), model.ctc_log_probs(enc))
+
+    def run(mode, weight):
+        config = DecodeConfig(beam_size=1000, ctc_weight=weight).resolve(model)
+        results = SEARCHES[mode].run(inputs, config)
+        return [{h.tokens: h for h in nbest if (h.ctc_score or 0) > -500} for nbest in results]
+
+    attention, ctc = run("attention", 0.5), run("ctc_prefix_beam_search", 0.5)
+    for weight in (0.0, 0.3, 1.0):
+        for utt, found in enumerate(run("joint_decoding", weight)):
+            # <sos/eos> is a unit to CTC, but not to a search that ends with it; the blank is none
+            both = [t for t in ctc[utt] if model.sos_eos not in t] if weight > 0 else attention[utt]
+            assert set(found) == set(both)
+            for tokens, h in found.items():
+                parts = h.attention_score, h.ctc_score
+                assert (parts[0] is None, parts[1] is None) == (weight == 1, weight == 0)
+                if weight < 1:
+                    assert parts[0] == pytest.approx(attention[utt][tokens].score, abs=1e-9)
+                if weight > 0:
+                    assert parts[1] == pytest.approx(ctc[utt][tokens].score, abs=1e-9)
+                expected = (1 - weight) * (parts[0] or 0) + weight * (parts[1] or 0)
+                assert h.score == pytest.approx(expected, abs=1e-9)
 
 
 @torch.no_grad()
@@ -92,6 +146,8 @@ def test_every_mode_gives_ranked_hypotheses_with_its_scores():
                 assert (h.attention_score is None) == mode.startswith("ctc")
         if mode != "attention":
             assert all(len(h[0].frames) == len(h[0].tokens) for h in nbest)
+    for h in results["joint_decoding"][0]:
+        assert h.score == pytest.approx(0.5 * h.attention_score + 0.5 * h.ctc_score, abs=1e-12)
     first_pass = results["ctc_prefix_beam_search"]
     for rescored, before in zip(results["attention_rescoring"], first_pass):
         assert {h.tokens: h.ctc_score for h in rescored} == {h.tokens: h.score for h in before}

@@ -14,7 +14,13 @@ from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 from moeasr.text.tokenizer import Tokenizer
 
-MODES = ["ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring"]
+MODES = [
+    "ctc_greedy_search",
+    "ctc_prefix_beam_search",
+    "attention",
+    "attention_rescoring",
+    "joint_decoding",
+]
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 
 

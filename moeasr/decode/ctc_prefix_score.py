@@ -1,0 +1,145 @@
+"""CTC as a scorer of next tokens: how probable is it that the transcript begins with a prefix?
+
+Watanabe et al., "Hybrid CTC/Attention Architecture for End-to-End Speech Recognition" (IEEE JSTSP
+11(8), 2017), algorithm 2. Each prefix h carries, for every frame t, the probabilities of all
+alignments of frames 1..t to h that end in its last unit, gamma_n(t), and in a blank, gamma_b(t).
+With g = h less its last unit c, and y_t the output probabilities,
+
+    phi(t)       = gamma_b^g(t-1) + [last(g) != c] gamma_n^g(t-1)
+    gamma_n^h(t) = (gamma_n^h(t-1) + phi(t)) y_t(c)
+    gamma_b^h(t) = (gamma_b^h(t-1) + gamma_n^h(t-1)) y_t(blank)
+    psi(h)       = sum_t phi(t) y_t(c)
+
+and psi(h) is the probability of all transcripts that begin with h; that of h itself is
+gamma_n^h(T') + gamma_b^h(T'). A step's score is log psi(h) - log psi(g), so that the sum over a
+whole hypothesis and its end is its CTC log-probability.
+
+The paper loops over frames and tokens. Here psi of all V tokens is one matrix product, without
+choosing candidates first, and the recursion over frames is solved in closed form.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+NEG_INF = float("-inf")
+IMPOSSIBLE = -1000.0  # log-probability so low that its exponential is 0, and yet a number
+NO_TOKEN = -1
+
+
+class _State(NamedTuple):
+    """What the next step needs of each row's prefix."""
+
+    log_unit: Tensor  # (N, T' + 1) log gamma_n before the first frame and after each
+    log_blank: Tensor  # (N, T' + 1) log gamma_b
+    log_psi: Tensor  # (N,)
+    last: Tensor  # (N,) its last token
+    utts: Tensor  # (A,) the utterances that the rows belong to
+    probs: Tensor  # (A, T', V) of those utterances
+
+
+class CtcPrefixScorer:
+    """The CTC head as a step scorer (`moeasr.decode.attention.StepScorer`), in float64.
+
+    Args:
+        log_probs: (B, T', V) CTC log-probabilities; what is below -1000 counts as that.
+        enc_lens: (B,) real frames.
+        sos_eos: Id of <sos/eos>; its score is that of the end.
+        blank: Id of the blank, which is no token: its score is -inf.
+    """
+
+    def __init__(self, log_probs: Tensor, enc_lens: Tensor, sos_eos: int, blank: int = 0) -> None:
+        # A padding frame is surely blank, which changes no probability.
+        is_padding = torch.arange(log_probs.size(1), device=log_probs.device) >= enc_lens[:, None]
+        log_probs = log_probs.double().clamp_min(IMPOSSIBLE)
+        log_probs = log_probs.masked_fill(is_padding[..., None], IMPOSSIBLE)
+        log_probs[..., blank].masked_fill_(is_padding, 0.0)
+        self._log_probs = log_probs
+        self._probs = log_probs.exp()
+        self._sos_eos = sos_eos
+        self._blank = blank
+
+    def step(self, prefixes: Tensor, utts: Tensor, state: _State | None) -> tuple[Tensor, _State]:
+        """See `StepScorer.step`."""
+        if state is None:
+            state = self._begin(utts)
+            new_tokens = prefixes[:, 1:]
+        else:
+            new_tokens = prefixes[:, -1:]
+        for tokens in new_tokens.unbind(1):
+            state = self._extend(state, tokens, utts)
+        open_utts = utts.unique_consecutive()
+        if not torch.equal(state.utts, open_utts):  # some have left
+            state = state._replace(utts=open_utts, probs=self._probs[open_utts])
+        return self._score_all(state, utts), state
+
+    def select(self, state: _State, rows: Tensor) -> _State:
+        """See `StepScorer.select`."""
+        return state._replace(
+            log_unit=state.log_unit[rows],
+            log_blank=state.log_blank[rows],
+            log_psi=state.log_psi[rows],
+            last=state.last[rows],
+        )
+
+    def _begin(self, utts: Tensor) -> _State:
+        """The empty prefix, which only blanks align to."""
+        log_blank = pad(self._log_probs[utts, :, self._blank].cumsum(dim=1), (1, 0))
+        return _State(
+            log_unit=torch.full_like(log_blank, NEG_INF),
+            log_blank=log_blank,
+            log_psi=torch.zeros_like(log_blank[:, 0]),
+            last=torch.full_like(utts, NO_TOKEN),
+            utts=torch.arange(self._probs.size(0), device=utts.device),
+            probs=self._probs,
+        )
+
+    def _extend(self, state: _State, tokens: Tensor, utts: Tensor) -> _State:
+        """The prefixes one token longer: tokens (N,)."""
+        label = self._log_probs[utts, :, tokens]  # (N, T')
+        either = torch.logaddexp(state.log_blank, state.log_unit)
+        arrival = torch.where((tokens == state.last)[:, None], state.log_blank, either)[:, :-1]
+        log_unit = _accumulate(arrival, label)
+        log_blank = _accumulate(log_unit[:, :-1], self._log_probs[utts, :, self._blank])
+        log_psi = (arrival + label).logsumexp(dim=1)
+        return state._replace(log_unit=log_unit, log_blank=log_blank, log_psi=log_psi, last=tokens)
+
+    def _score_all(self, state: _State, utts: Tensor) -> Tensor:
+        """(N, V) log psi of each prefix and one token more, less log psi of the prefix."""
+        either = torch.logaddexp(state.log_blank, state.log_unit)  # (N, T' + 1)
+        peak = either.amax(dim=1, keepdim=True).clamp_min(torch.finfo(either.dtype).min)
+        arrival = (either - peak)[:, :-1].exp()  # (N, T'), products with it do not underflow
+        num_utts, num_frames, vocab_size = state.probs.shape
+        mass = arrival.view(num_utts, -1, num_frames) @ state.probs  # (A, N / A, V)
+        log_psi = mass.view(-1, vocab_size).log() + peak
+
+        # The last unit once more needs a blank in between.
+        last = state.last.clamp_min(0)[:, None]
+        label = self._log_probs[utts, :, last[:, 0]]
+        again = (state.log_blank[:, :-1] + label).logsumexp(dim=1, keepdim=True)
+        again = torch.where(state.last[:, None] == NO_TOKEN, log_psi.gather(1, last), again)
+        log_psi = log_psi.scatter(1, last, again)
+
+        log_psi[:, self._blank] = NEG_INF
+        log_psi[:, self._sos_eos] = either[:, -1]
+        # finite, so that a prefix that cannot be does not make NaN of continuations that cannot
+        return log_psi - state.log_psi.clamp_min(torch.finfo(log_psi.dtype).min)[:, None]
+
+
+def _accumulate(inflow: Tensor, label: Tensor) -> Tensor:
+    """Solve x(t) = (x(t-1) + inflow(t)) label(t), x(0) = 0, in logarithms.
+
+    With S(t) the sum of the log labels up to t, x(t) / exp S(t) is the running sum of
+    inflow(t) / exp S(t-1).
+
+    Args:
+        inflow: (N, T'), may be -inf.
+        label: (N, T'), finite.
+
+    Returns:
+        (N, T' + 1), from x(0) on.
+    """
+    sums = label.cumsum(dim=1)
+    return pad((inflow - sums + label).logcumsumexp(dim=1) + sums, (1, 0), value=NEG_INF)
