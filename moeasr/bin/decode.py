@@ -2,7 +2,8 @@
 
 Writes OUT/MODE/ (OUT/MODE_chunkC/ when decoding in chunks of C encoder frames), each of them whole:
   text          best hypotheses
-  nbest.jsonl   n-best lists with scores
+  nbest.jsonl   n-best lists with scores and confidence, the best with times of tokens and words
+  ctm           words of the best in time: utterance 1 start duration word confidence (seconds)
   decode.json   settings, real-time factor of encoder and search (not of features), provenance
 """
 
@@ -91,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
         name = mode_dir_name(mode, config.chunk_size)
         results.append(ModeResult(name, done.nbest[mode], about))
         print(f"{mode}: real-time factor {about['rtf']:.4f}")
-    write_mode_dirs(args.out_dir, results, recognizer.tokenizer.decode)
+    write_mode_dirs(args.out_dir, results, recognizer.tokenizer.decode, recognizer.times)
 
 
 if __name__ == "__main__":

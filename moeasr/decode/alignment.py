@@ -1,7 +1,10 @@
 """When each token of a hypothesis was said: its place on the best CTC alignment."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 import torch
 import torchaudio.functional
@@ -10,48 +13,54 @@ from torch import Tensor
 from moeasr.decode.hypothesis import Hypothesis
 
 
-def token_frames(
-    log_probs: Tensor, tokens: Sequence[int], blank: int = 0
-) -> tuple[int, ...] | None:
-    """For each token, the likeliest frame of its run on the best (Viterbi) alignment.
+class Alignment(NamedTuple):
+    """Where each token has its run on an alignment."""
+
+    frames: tuple[int, ...]
+    """The likeliest frame of its run, the first such one."""
+    spans: tuple[tuple[int, int], ...]
+    """The first frame of its run, and the one after the last."""
+    confidence: tuple[float, ...]
+    """Its posterior at the likeliest frame."""
+
+
+def align_tokens(log_probs: Tensor, tokens: Sequence[int], blank: int = 0) -> Alignment | None:
+    """The best (Viterbi) CTC alignment of some tokens.
 
     Args:
         log_probs: (T', V) log-probabilities of one utterance, without padding.
-        tokens: Unit ids, no blanks.
+        tokens: Unit ids.
         blank: Id of the blank.
 
     Returns:
-        One frame per token, rising; None if the frames are too few for the tokens, or a blank is
-        among them (a decoder may write more than CTC can).
+        None if the frames are too few for the tokens, or a blank is among them (a decoder may
+        write more than CTC can).
     """
     if not tokens:
-        return ()
-    if blank in tokens:
-        return None
+        return Alignment((), (), ())
     num_repeats = sum(left == right for left, right in zip(tokens, tokens[1:]))
-    if len(tokens) + num_repeats > log_probs.size(0):
+    if blank in tokens or len(tokens) + num_repeats > log_probs.size(0):
         return None
     targets = torch.tensor([tokens], dtype=torch.int32, device=log_probs.device)
     dtype = torch.promote_types(log_probs.dtype, torch.float32)
-    paths, values = torchaudio.functional.forced_align(
+    paths, scores = torchaudio.functional.forced_align(
         log_probs[None].to(dtype), targets, blank=blank
     )
-    frames: list[int] = []
-    best_value, previous = 0.0, blank
-    for frame, (label, value) in enumerate(zip(paths[0].tolist(), values[0].tolist())):
-        if label != blank and label != previous:
-            frames.append(frame)
-            best_value = value
-        elif label != blank and value > best_value:
-            frames[-1], best_value = frame, value
-        previous = label
-    return tuple(frames)
+    path, values = paths[0].tolist(), scores[0].tolist()
+    runs = [list(run) for _, run in groupby(range(len(path)), key=path.__getitem__)]
+    runs = [run for run in runs if path[run[0]] != blank]
+    frames = tuple(max(run, key=values.__getitem__) for run in runs)
+    return Alignment(
+        frames=frames,
+        spans=tuple((run[0], run[-1] + 1) for run in runs),
+        confidence=tuple(math.exp(values[frame]) for frame in frames),
+    )
 
 
 def align_best(
     nbest: Sequence[list[Hypothesis]], log_probs: Tensor, enc_lens: Tensor, blank: int = 0
 ) -> list[list[Hypothesis]]:
-    """Give the first hypothesis of each list its frames, if it has none yet.
+    """Give the first hypothesis of each list its times, and token confidence if it has none.
 
     Args:
         nbest: B lists, best first.
@@ -61,9 +70,17 @@ def align_best(
     """
     aligned = []
     for hypotheses, utt_log_probs, length in zip(nbest, log_probs, enc_lens.tolist()):
-        if hypotheses and hypotheses[0].frames is None:
+        if hypotheses and hypotheses[0].spans is None:
             best = hypotheses[0]
-            frames = token_frames(utt_log_probs[:length], best.tokens, blank)
-            hypotheses = [dataclasses.replace(best, frames=frames), *hypotheses[1:]]
+            alignment = align_tokens(utt_log_probs[:length], best.tokens, blank)
+            if alignment is not None:
+                found = best.token_confidence
+                best = dataclasses.replace(
+                    best,
+                    frames=alignment.frames,
+                    spans=alignment.spans,
+                    token_confidence=alignment.confidence if found is None else found,
+                )
+            hypotheses = [best, *hypotheses[1:]]
         aligned.append(hypotheses)
     return aligned

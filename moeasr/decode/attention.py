@@ -4,6 +4,7 @@ All utterances of a batch advance together, one token at a time; those that are 
 scorers keep their own states, so that a decoder computes only the newest token.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
@@ -113,7 +114,8 @@ def attention_beam_search(
 
     Returns:
         For each utterance up to K hypotheses, the best first. `score` is the weighted sum and the
-        length penalty, `attention_score` and `ctc_score` are the sums of the scorers of that part.
+        length penalty, `attention_score` and `ctc_score` are the sums of the scorers of that part,
+        `token_confidence` are the probabilities that make up the former, or else the latter.
     """
     device = max_lens.device
     utts = torch.arange(max_lens.size(0), device=device)  # (A,) utterances still open
@@ -216,15 +218,22 @@ class _Ended:
         columns = (self.scores, self.lengths, self.tokens, self.history)
         for score, length, tokens, history in zip(*(c[index].tolist() for c in columns)):
             if score > NEG_INF:
-                totals = dict.fromkeys(parts, 0.0)
-                for part, log_probs in zip(parts, zip(*history[: length + 1])):
-                    totals[part] += sum(log_probs)
+                steps = {
+                    part: [
+                        sum(x for x, owner in zip(step, parts) if owner == part)
+                        for step in history[: length + 1]
+                    ]
+                    for part in parts
+                }
+                totals = {part: sum(log_probs) for part, log_probs in steps.items()}
+                shown = steps.get("attention", steps.get("ctc"))
                 found.append(
                     Hypothesis(
                         tokens=tuple(tokens[:length]),
                         score=score,
                         ctc_score=totals.get("ctc"),
                         attention_score=totals.get("attention"),
+                        token_confidence=tuple(math.exp(x) for x in shown[:length]),
                     )
                 )
         return found

@@ -156,7 +156,7 @@ def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[s
 
 def _greedy(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
     best = ctc_greedy_search(inputs.log_probs, inputs.enc_lens)
-    return [[hypothesis] for hypothesis in best]
+    return align_best([[hypothesis] for hypothesis in best], inputs.log_probs, inputs.enc_lens)
 
 
 def _prefix_beam(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
@@ -165,7 +165,10 @@ def _prefix_beam(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothe
 
 
 def _attention(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
-    return _search(inputs, config, ctc_weight=0.0)
+    nbest = _search(inputs, config, ctc_weight=0.0)
+    if inputs.model.config.ctc_weight == 0:  # its CTC head knows nothing of times
+        return nbest
+    return align_best(nbest, inputs.log_probs, inputs.enc_lens)
 
 
 def _joint(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:

@@ -125,7 +125,8 @@ class CtcPrefixScorer:
         log_psi[:, self._blank] = NEG_INF
         log_psi[:, self._sos_eos] = either[:, -1]
         # finite, so that a prefix that cannot be does not make NaN of continuations that cannot
-        return log_psi - state.log_psi.clamp_min(torch.finfo(log_psi.dtype).min)[:, None]
+        whole = state.log_psi.clamp_min(torch.finfo(log_psi.dtype).min)[:, None]
+        return (log_psi - whole).clamp_max(0.0)
 
 
 def _accumulate(inflow: Tensor, label: Tensor) -> Tensor:

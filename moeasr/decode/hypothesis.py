@@ -1,6 +1,7 @@
 """What a search returns for one utterance, and the n-best file `nbest.jsonl`."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,29 @@ class Hypothesis:
     frames: tuple[int, ...] | None = None
     """For each token the encoder frame where it stands out most; None if it was not aligned."""
 
+    spans: tuple[tuple[int, int], ...] | None = None
+    """For each token the first frame of its run on the CTC alignment, and the one after the last;
+    None if it was not aligned."""
+
+    token_confidence: tuple[float, ...] | None = None
+    """For each token its posterior: of the decoders that took part, the mean of both directions (as
+    in WeNet); if none did, of CTC at `frames`. None if nobody asked."""
+
+    @property
+    def confidence(self) -> float | None:
+        """exp(s / (U + 1)), a mean posterior of the U tokens and the end (as in WeNet).
+
+        s is the attention score, or the CTC score if no decoder took part.
+        """
+        log_prob = self.ctc_score if self.attention_score is None else self.attention_score
+        return None if log_prob is None else math.exp(log_prob / (len(self.tokens) + 1))
+
 
 def write_nbest(
     path: str | Path,
     nbest: Mapping[str, Sequence[Hypothesis]],
     to_text: Callable[[Sequence[int]], str],
+    more: Callable[[Hypothesis], Mapping[str, Any]] = lambda hypothesis: {},
 ) -> None:
     """Write one JSON line per utterance: `{"utt_id": ..., "nbest": [{"text", "score", ...}]}`.
 
@@ -41,6 +60,7 @@ def write_nbest(
         path: The file, which appears when it is complete.
         nbest: Utterance id -> hypotheses, best first.
         to_text: Token ids -> text (`Tokenizer.decode`).
+        more: What else an entry is to hold.
     """
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as handle:
         for utt_id, hypotheses in nbest.items():
@@ -50,6 +70,8 @@ def write_nbest(
                     "score": hypothesis.score,
                     "ctc_score": hypothesis.ctc_score,
                     "attention_score": hypothesis.attention_score,
+                    "confidence": hypothesis.confidence,
+                    **more(hypothesis),
                 }
                 for hypothesis in hypotheses
             ]

@@ -13,6 +13,7 @@ from moeasr import checkpoint
 from moeasr.config import from_mapping, load_yaml, to_mapping
 from moeasr.decode.build import DecodeConfig, SearchInput, check_settings, find_searches
 from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.times import Times, times_of
 from moeasr.distributed import find_device
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig, compute_fbank
@@ -128,6 +129,15 @@ class Recognizer:
         """What a hypothesis reads."""
         return self.tokenizer.decode(hypothesis.tokens)
 
+    @property
+    def frame_sec(self) -> float:
+        """Seconds from one encoder frame to the next."""
+        return self.model.subsampling_rate * self.fbank.frame_shift_ms * 1e-3
+
+    def times(self, hypothesis: Hypothesis) -> Times | None:
+        """When its tokens and words were said; None if it was not aligned."""
+        return times_of(hypothesis, self.tokenizer, self.frame_sec)
+
     def recognize(
         self,
         feats: Sequence[Tensor],
@@ -177,7 +187,7 @@ class Recognizer:
         searches = find_searches(modes, self.model)
         check_settings(modes, config)
         config = config.resolve(self.model)
-        empty = [Hypothesis(tokens=(), score=0.0, frames=())]
+        empty = [Hypothesis(tokens=(), score=0.0, frames=(), spans=(), token_confidence=())]
         found = {mode: [empty for _ in feats] for mode in modes}
         places = [i for i, utt in enumerate(feats) if self.model.output_len(utt.size(0)) > 0]
         if not places:

@@ -43,33 +43,42 @@ def attention_rescoring(
         reverse_weight: rho, between 0 and 1.
 
     Returns:
-        B lists, best first, with `score` and `attention_score` as above.
+        B lists, best first, with `score` and `attention_score` as above. `token_confidence` is the
+        plain mean of both decoders' probabilities, whatever rho (as in WeNet).
     """
     if not any(nbest):
         return [[] for _ in nbest]
     tokens, tokens_lens = _pad(nbest, enc.device)
-    scores = score_tokens(decoder, tokens, tokens_lens, enc, enc_lens, sos_eos)
+    log_probs = token_log_probs(decoder, tokens, tokens_lens, enc, enc_lens, sos_eos)
+    scores, confidence = log_probs.sum(dim=1), log_probs[:, :-1].exp()
     if reverse_weight > 0:
         if reverse_decoder is None:
             raise ValueError("`reverse_weight` above 0 needs a right-to-left decoder")
         backwards = reverse_tokens(tokens, tokens_lens)
-        right = score_tokens(reverse_decoder, backwards, tokens_lens, enc, enc_lens, sos_eos)
-        scores = (1 - reverse_weight) * scores + reverse_weight * right
+        right = token_log_probs(reverse_decoder, backwards, tokens_lens, enc, enc_lens, sos_eos)
+        scores = (1 - reverse_weight) * scores + reverse_weight * right.sum(dim=1)
+        confidence = (confidence + reverse_tokens(right[:, :-1], tokens_lens).exp()) / 2
+    by_utt = zip(
+        nbest,
+        scores.view(len(nbest), -1).tolist(),
+        confidence.view(len(nbest), -1, confidence.size(1)).tolist(),
+    )
     rescored = [
         [
             dataclasses.replace(
                 hypothesis,
                 score=attention + ctc_weight * hypothesis.ctc_score,
                 attention_score=attention,
+                token_confidence=tuple(posteriors[: len(hypothesis.tokens)]),
             )
-            for hypothesis, attention in zip(hypotheses, utt_scores)
+            for hypothesis, attention, posteriors in zip(hypotheses, utt_scores, utt_confidence)
         ]
-        for hypotheses, utt_scores in zip(nbest, scores.view(len(nbest), -1).tolist())
+        for hypotheses, utt_scores, utt_confidence in by_utt
     ]
     return [sorted(hypotheses, key=lambda h: h.score, reverse=True) for hypotheses in rescored]
 
 
-def score_tokens(
+def token_log_probs(
     decoder: TransformerDecoder,
     tokens: Tensor,
     tokens_lens: Tensor,
@@ -77,7 +86,7 @@ def score_tokens(
     enc_lens: Tensor,
     sos_eos: int,
 ) -> Tensor:
-    """Log-probability of each token sequence and its end under a decoder.
+    """Log-probability under a decoder of each token of some sequences, and of their ends.
 
     Args:
         decoder: Reads tokens in the order they are given.
@@ -88,13 +97,13 @@ def score_tokens(
         sos_eos: Id of <sos/eos>.
 
     Returns:
-        (N,) float64.
+        (N, U + 1) float64: the tokens, the end behind the last of them, zeros.
     """
     tokens_in, targets = add_sos_eos(tokens, tokens_lens, sos_eos)  # (N, U + 1)
     logits = decoder(tokens_in, tokens_lens + 1, enc, enc_lens).logits
     losses = F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")  # (N, U + 1)
     is_target = torch.arange(targets.size(1), device=targets.device) <= tokens_lens[:, None]
-    return -torch.where(is_target, losses, 0.0).double().sum(dim=1)
+    return -torch.where(is_target, losses, 0.0).double()
 
 
 def _pad(nbest: Sequence[Sequence[Hypothesis]], device: torch.device) -> tuple[Tensor, Tensor]:

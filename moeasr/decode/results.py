@@ -1,4 +1,4 @@
-"""The directory of one decoding mode: `text`, `nbest.jsonl`, `decode.json`, always of one run."""
+"""The directory of one decoding mode: `text`, `nbest.jsonl`, `ctm`, `decode.json` of one run."""
 
 import json
 import os
@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from moeasr.decode.hypothesis import Hypothesis, write_nbest
+from moeasr.decode.times import Times, as_json, write_ctm
+from moeasr.logs import get_logger
+
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,10 @@ def mode_dir_name(mode: str, chunk_size: int) -> str:
 
 
 def write_mode_dirs(
-    out_dir: str | Path, results: Sequence[ModeResult], to_text: Callable[[Sequence[int]], str]
+    out_dir: str | Path,
+    results: Sequence[ModeResult],
+    to_text: Callable[[Sequence[int]], str],
+    to_times: Callable[[Hypothesis], Times | None] = lambda hypothesis: None,
 ) -> None:
     """Write one directory per mode, replacing older ones whole, their scores included.
 
@@ -39,6 +46,8 @@ def write_mode_dirs(
         out_dir: Where the directories of the modes lie.
         results: What to write.
         to_text: Token ids -> text.
+        to_times: When it was said, for `nbest.jsonl` and `ctm`; a mode of whose best hypotheses
+            none has times gets no `ctm`.
     """
     out_dir = Path(out_dir)
     staging = out_dir / f".tmp{os.getpid()}"  # two levels above a `text`: no scorer looks there
@@ -47,7 +56,8 @@ def write_mode_dirs(
             mode_dir = staging / "new" / result.name
             mode_dir.mkdir(parents=True)
             _write_text(mode_dir / "text", result.nbest, to_text)
-            write_nbest(mode_dir / "nbest.jsonl", result.nbest, to_text)
+            write_nbest(mode_dir / "nbest.jsonl", result.nbest, to_text, _timed_entry(to_times))
+            _write_times(mode_dir / "ctm", result, to_times)
             description = json.dumps(result.description, indent=2, ensure_ascii=False)
             (mode_dir / "decode.json").write_text(description + "\n", encoding="utf-8")
         (staging / "old").mkdir()
@@ -58,6 +68,38 @@ def write_mode_dirs(
             os.replace(staging / "new" / result.name, final)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _timed_entry(
+    to_times: Callable[[Hypothesis], Times | None],
+) -> Callable[[Hypothesis], dict[str, Any]]:
+    """What an entry of `nbest.jsonl` says of times."""
+
+    def entry(hypothesis: Hypothesis) -> dict[str, Any]:
+        times = to_times(hypothesis)
+        if times is None:
+            return {}
+        return {"tokens": as_json(times.tokens), "words": as_json(times.words)}
+
+    return entry
+
+
+def _write_times(
+    path: Path, result: ModeResult, to_times: Callable[[Hypothesis], Times | None]
+) -> None:
+    """The words of the best hypotheses as `ctm`."""
+    times = {utt: to_times(nbest[0]) for utt, nbest in result.nbest.items() if nbest}
+    missing = [utt for utt, utt_times in times.items() if utt_times is None]
+    if len(missing) == len(times):
+        return
+    if missing:
+        logger.warning(
+            "%s: %d utterances have more tokens than CTC can align and are not in ctm: %s",
+            result.name,
+            len(missing),
+            " ".join(missing),
+        )
+    write_ctm(path, {utt: found.words for utt, found in times.items() if found is not None})
 
 
 def _write_text(

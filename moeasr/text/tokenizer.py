@@ -25,7 +25,7 @@ from moeasr.text.dictionary import (
     read_units,
     write_units,
 )
-from moeasr.text.normalize import normalize
+from moeasr.text.normalize import SPACE_UNIT, normalize
 from moeasr.text.words import WordSplitter
 
 UnitType = Literal["char", "bpe", "word"]
@@ -110,6 +110,29 @@ class Tokenizer:
             raise IndexError(f"unit ids must not be negative, but are {list(ids)}")
         units = [self.units[number] for number in ids]
         return self._splitter.join([unit for unit in units if unit not in (BLANK, SOS_EOS)])
+
+    def words(self, ids: Sequence[int]) -> list[tuple[str, list[int]]]:
+        """The words of `decode(ids)`, each with the places in `ids` of the units it is made of.
+
+        A word is what white space separates, whatever the units; a space belongs to none.
+        """
+        words: list[tuple[str, list[int]]] = []
+        in_word = False
+        for place, number in enumerate(ids):
+            unit = self.units[number]
+            if unit in (BLANK, SOS_EOS):
+                continue
+            pieces = unit.split(SPACE_UNIT)  # a piece may begin, hold or be a space
+            for index, piece in enumerate(pieces):
+                if index > 0 or self.config.type == "word":
+                    in_word = False
+                if piece and in_word:
+                    text, places = words[-1]
+                    words[-1] = (text + piece, [*places, place])
+                elif piece:
+                    words.append((piece, [place]))
+                    in_word = True
+        return words
 
     def unknown(self, text: str) -> list[str]:
         """The symbols of `text` that no unit stands for, in order, repeats kept.

@@ -142,6 +142,26 @@ def test_all_modes_from_features(model_path, feats_dir, tmp_path, capsys):
         assert "decode_commit" in facts
 
 
+def test_times_and_confidence_beside_the_text(model_path, feats_dir, tmp_path):
+    out = tmp_path / "out"
+    main(arguments(model_path, feats_dir, out, "--modes", " ".join(MODES), "--beam-size", "3"))
+    for mode in MODES:
+        if mode == "attention":  # untrained, it writes more than CTC can align
+            continue
+        lines = (out / mode / "text").read_text().splitlines()
+        words = dict(line.partition(" ")[::2] for line in lines)
+        said = {utt: [] for utt in UTTS}
+        for line in (out / mode / "ctm").read_text().splitlines():
+            utt, channel, start, duration, word, confidence = line.split(" ")
+            assert (channel, 0 <= float(confidence) <= 1) == ("1", True)
+            assert 0 <= float(start) < float(start) + float(duration) <= UTTS[utt]
+            said[utt].append(word)
+        assert {utt: " ".join(found) for utt, found in said.items()} == words
+        for utt, entries in read_nbest(out / mode / "nbest.jsonl").items():
+            assert [item["text"] for item in entries[0]["words"]] == said[utt]
+            assert all(0 <= entry["confidence"] <= 1 for entry in entries)
+
+
 def test_audio_gives_what_its_features_give(model_path, feats_dir, wav_dir, tmp_path):
     outs = []
     for data_dir in (feats_dir, wav_dir):

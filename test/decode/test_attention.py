@@ -1,6 +1,7 @@
 """Batched beam search against enumeration, a one-utterance twin, and itself without caches."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -127,6 +128,24 @@ def test_several_scorers_are_summed_with_their_weights():
         second = enumerate_all(utt, 4, max_len, salt=2)
         expected = {tokens: 0.7 * first[tokens] + 0.3 * second[tokens] for tokens in first}
         assert {h.tokens: h.score for h in results[utt]} == pytest.approx(expected, abs=1e-12)
+
+
+def test_token_confidence_is_the_decoders_probability_of_each_token():
+    scorers = [
+        WeightedScorer(ToyScorer(4, salt=1), 0.6),
+        WeightedScorer(ToyScorer(4, salt=2), 0.4, "ctc"),
+    ]
+    for shown, salt in ((scorers, 1), (scorers[1:], 2)):
+        (hypotheses,) = attention_beam_search(shown, torch.tensor([3]), 6, SOS_EOS)
+        assert any(len(h.tokens) == 3 for h in hypotheses)
+        for h in hypotheses:
+            steps = [
+                toy_log_probs(0, h.tokens[:place], 4, salt)[token].exp().item()
+                for place, token in enumerate((*h.tokens, SOS_EOS))
+            ]
+            assert h.token_confidence == pytest.approx(steps[:-1], abs=1e-12)
+            assert h.confidence == pytest.approx(math.prod(steps) ** (1 / len(steps)), abs=1e-12)
+            assert h.ctc_score == pytest.approx(total(0, h.tokens, 4, salt=2), abs=1e-12)
 
 
 @pytest.fixture(scope="module")

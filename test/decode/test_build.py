@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from moeasr.decode.alignment import align_tokens
 from moeasr.decode.build import (
     SEARCHES,
     DecodeConfig,
@@ -129,6 +130,16 @@ def test_joint_decoding_lies_between_attention_and_ctc():
 
 
 @torch.no_grad()
+def test_without_ctc_attention_knows_no_times():
+    model = tiny_model(ctc_weight=0.0)
+    enc = torch.randn(1, 9, 8, dtype=torch.float64)
+    inputs = SearchInput(model, enc, torch.tensor([9]), model.ctc_log_probs(enc))
+    ((best, *_),) = SEARCHES["attention"].run(inputs, DecodeConfig(beam_size=3).resolve(model))
+    assert best.frames is best.spans is None
+    assert len(best.token_confidence) == len(best.tokens)
+
+
+@torch.no_grad()
 def test_every_mode_gives_ranked_hypotheses_with_its_scores():
     model = tiny_model()
     config = DecodeConfig(beam_size=3).resolve(model)
@@ -144,8 +155,13 @@ def test_every_mode_gives_ranked_hypotheses_with_its_scores():
             for h in hypotheses:
                 assert (h.ctc_score is None) == (mode == "attention")
                 assert (h.attention_score is None) == mode.startswith("ctc")
-        if mode != "attention":
-            assert all(len(h[0].frames) == len(h[0].tokens) for h in nbest)
+        for (best, *_), log_probs, length in zip(nbest, inputs.log_probs, (9, 6)):
+            if align_tokens(log_probs[:length], best.tokens) is None:
+                assert mode == "attention" and best.frames is best.spans is None
+                continue
+            for aligned in (best.frames, best.spans, best.token_confidence):
+                assert len(aligned) == len(best.tokens)
+            assert all(0 <= x <= 1 for x in (best.confidence, *best.token_confidence))
     for h in results["joint_decoding"][0]:
         assert h.score == pytest.approx(0.5 * h.attention_score + 0.5 * h.ctc_score, abs=1e-12)
     first_pass = results["ctc_prefix_beam_search"]

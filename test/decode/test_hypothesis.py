@@ -1,6 +1,7 @@
 """The n-best file."""
 
 import json
+import math
 
 import pytest
 
@@ -17,16 +18,36 @@ def test_what_is_written_is_read(tmp_path):
         "a": [],
     }
     path = tmp_path / "nbest.jsonl"
-    write_nbest(path, nbest, lambda tokens: " ".join("xyz\u00e9w"[token] for token in tokens))
+    write_nbest(
+        path,
+        nbest,
+        lambda tokens: " ".join("xyz\u00e9w"[token] for token in tokens),
+        lambda hypothesis: {"length": len(hypothesis.tokens)},
+    )
     assert [json.loads(line)["utt_id"] for line in path.read_text().splitlines()] == ["b", "a"]
     assert read_nbest(path) == {
         "b": [
-            {"text": "\u00e9 w", "score": -1.5, "ctc_score": -1.0, "attention_score": -0.5},
-            {"text": "", "score": -2.0, "ctc_score": None, "attention_score": None},
+            {
+                **{"text": "\u00e9 w", "score": -1.5, "ctc_score": -1.0, "attention_score": -0.5},
+                "confidence": math.exp(-0.5 / 3),
+                "length": 2,
+            },
+            {
+                **{"text": "", "score": -2.0, "ctc_score": None, "attention_score": None},
+                "confidence": None,
+                "length": 0,
+            },
         ],
         "a": [],
     }
     assert [p.name for p in tmp_path.iterdir()] == ["nbest.jsonl"]
+
+
+def test_confidence_is_of_the_decoders_or_else_of_ctc():
+    assert Hypothesis(tokens=(3,), score=-9.0, ctc_score=-1.0).confidence == math.exp(-0.5)
+    both = Hypothesis(tokens=(3, 4, 4), score=-9.0, ctc_score=-1.0, attention_score=-2.0)
+    assert both.confidence == math.exp(-0.5)
+    assert Hypothesis(tokens=(), score=-9.0, ctc_score=-1.0).confidence == math.exp(-1.0)
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"utt_id": "a"}', "3"])

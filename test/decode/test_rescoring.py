@@ -1,5 +1,7 @@
 """Rescoring a batch of n-best lists against the decoders asked one token at a time."""
 
+import math
+
 import pytest
 import torch
 
@@ -39,14 +41,14 @@ def encoded():
 
 
 def one_by_one(decoder, tokens, enc, enc_lens, utt):
-    """Sum of single steps without cache: the log-probability of `tokens` and the end."""
-    score, prefix = 0.0, [SOS_EOS]
+    """Single steps without cache: the log-probabilities of `tokens` and the end."""
+    scores, prefix = [], [SOS_EOS]
     for token in (*tokens, SOS_EOS):
         memory = decoder.read(enc[utt : utt + 1], enc_lens[utt : utt + 1])
         log_probs, _ = decoder.step(torch.tensor([prefix]), memory, None)
-        score += float(log_probs[0, token])
+        scores.append(float(log_probs[0, token]))
         prefix.append(token)
-    return score
+    return scores
 
 
 @pytest.mark.parametrize(("ctc_weight", "reverse_weight"), [(0.5, 0.3), (0.0, 0.0), (1.3, 1.0)])
@@ -67,15 +69,22 @@ def test_equal_to_scoring_one_hypothesis_after_the_other(
     )
     assert [len(hypotheses) for hypotheses in results] == [4, 0, 2]
     for utt, hypotheses in enumerate(results):
-        expected = {}
+        expected, confidence = {}, {}
         for tokens, ctc in zip(NBEST[utt], CTC[utt]):
             left = one_by_one(model.decoder, tokens, enc, enc_lens, utt)
             right = one_by_one(model.reverse_decoder, tokens[::-1], enc, enc_lens, utt)
-            attention = left * (1 - reverse_weight) + right * reverse_weight
+            attention = sum(left) * (1 - reverse_weight) + sum(right) * reverse_weight
             expected[tokens] = (attention + ctc_weight * ctc, attention, ctc)
+            confidence[tokens] = [math.exp(x) for x in left[:-1]]
+            if reverse_weight > 0:
+                pairs = zip(left[:-1], right[-2::-1])
+                confidence[tokens] = [(math.exp(x) + math.exp(y)) / 2 for x, y in pairs]
         for h in hypotheses:
             found = (h.score, h.attention_score, h.ctc_score)
             assert found == pytest.approx(expected[h.tokens], abs=1e-9)
+            assert h.token_confidence == pytest.approx(confidence[h.tokens], abs=1e-9)
+            mean = math.exp(h.attention_score / (len(h.tokens) + 1))
+            assert h.confidence == pytest.approx(mean, abs=1e-12)
         assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
         assert {h.tokens for h in hypotheses} == set(NBEST[utt])
 

@@ -6,6 +6,7 @@ import pytest
 
 from moeasr.decode.hypothesis import Hypothesis, read_nbest
 from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
+from moeasr.decode.times import Timed, Times
 
 
 def result(name, text):
@@ -27,6 +28,38 @@ def test_the_three_files(tmp_path):
     assert (mode_dir / "text").read_text() == "b one two\na\nc\n"
     assert list(read_nbest(mode_dir / "nbest.jsonl")) == ["b", "a", "c"]
     assert json.loads((mode_dir / "decode.json").read_text()) == {"mode": "x"}
+
+
+def to_times(hypothesis):
+    if hypothesis.spans is None:
+        return None
+    words = [
+        Timed(f"w{n}", 0.04 * a, 0.04 * b, 0.123456) for n, (a, b) in enumerate(hypothesis.spans)
+    ]
+    return Times(tokens=words[:1], words=words)
+
+
+def test_times_of_words(tmp_path, caplog):
+    nbest = {
+        "b": [Hypothesis(tokens=(65, 66), score=-1.0, spans=((3, 4), (7, 10)))] * 2,
+        "a": [Hypothesis(tokens=(), score=0.0, spans=())],
+        "c": [Hypothesis(tokens=(65,), score=0.0)],
+        "d": [],
+    }
+    results = [ModeResult("x", nbest, {}), ModeResult("y", {"c": nbest["c"]}, {})]
+    with caplog.at_level("WARNING"):
+        write_mode_dirs(tmp_path, results, to_text, to_times)
+    assert (tmp_path / "x" / "ctm").read_text() == "b 1 0.12 0.04 w0 0.12\nb 1 0.28 0.12 w1 0.12\n"
+    assert (
+        "x: 1 utterances have more tokens than CTC can align and are not in ctm: c" in caplog.text
+    )
+    assert not (tmp_path / "y" / "ctm").exists()
+    first = read_nbest(tmp_path / "x" / "nbest.jsonl")["b"][0]
+    assert first["tokens"] == [
+        {"text": "w0", "start_sec": 0.12, "end_sec": 0.16, "confidence": 0.1235}
+    ]
+    assert [word["text"] for word in first["words"]] == ["w0", "w1"]
+    assert "words" not in read_nbest(tmp_path / "x" / "nbest.jsonl")["c"][0]
 
 
 def test_old_scores_do_not_survive_and_other_modes_do(tmp_path):

@@ -81,6 +81,31 @@ def test_decode_leaves_out_blank_and_eos_and_refuses_foreign_ids() -> None:
 
 
 @pytest.mark.parametrize(("kind", "vocab_size"), KINDS)
+def test_words_are_those_of_the_text_and_their_units_spell_them(
+    kind: str, vocab_size: int | None
+) -> None:
+    tokenizer = make(kind, vocab_size)
+    generator = random.Random(1)
+    for _ in range(200):
+        ids = generator.choices(range(tokenizer.vocab_size), k=generator.randrange(12))
+        words = tokenizer.words(ids)
+        assert [word for word, _ in words] == tokenizer.decode(ids).split()
+        for word, places in words:
+            assert tokenizer.decode([ids[place] for place in places]) == word
+        places = [place for _, places in words for place in places]
+        assert places == sorted(set(places))
+
+
+def test_words_by_hand() -> None:
+    tokenizer = build_tokenizer(["ab a"], "char")
+    # space, a, blank, b, space, space, unknown, a
+    assert tokenizer.words([5, 3, 0, 4, 5, 5, 1, 3]) == [("ab", [1, 3]), ("<unk>a", [6, 7])]
+    assert tokenizer.words([]) == []
+    tokenizer = build_tokenizer(["one two"], "word")
+    assert tokenizer.words([4, 4, 3]) == [("two", [0]), ("two", [1]), ("one", [2])]
+
+
+@pytest.mark.parametrize(("kind", "vocab_size"), KINDS)
 def test_state_and_directory_rebuild_the_same(
     kind: str, vocab_size: int | None, tmp_path: Path
 ) -> None:

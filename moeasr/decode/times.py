@@ -1,0 +1,90 @@
+"""When tokens and words were said, in seconds, how sure the model is of them, and the file `ctm`.
+
+Times come from the best CTC alignment. A frame counts as the stretch between it and the next, so
+frame t of 40 ms begins at 0.04 t seconds; a token lasts from the first frame of its run to the
+end of the last, a word from its first token to its last one. CTC models say a token in a spike of
+one frame or two somewhere inside the sound: tokens seem shorter than they are, and words begin a
+little late and end a little early, all the more if a word is a single token.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.text.tokenizer import Tokenizer
+
+
+class Timed(NamedTuple):
+    """A token or a word in time."""
+
+    text: str
+    start_sec: float
+    end_sec: float
+    confidence: float
+    """0 to 1."""
+
+
+class Times(NamedTuple):
+    """A hypothesis in time."""
+
+    tokens: list[Timed]
+    """One per token; the text is the unit as it stands in `units.txt`."""
+    words: list[Timed]
+    """The words of its text. A word is as sure as its least sure token."""
+
+
+def times_of(hypothesis: Hypothesis, tokenizer: Tokenizer, frame_sec: float) -> Times | None:
+    """Times of a hypothesis; None if it was not aligned.
+
+    Args:
+        hypothesis: With `spans` and `token_confidence`, or without.
+        tokenizer: Of its tokens.
+        frame_sec: Seconds from one encoder frame to the next.
+    """
+    if hypothesis.spans is None or hypothesis.token_confidence is None:
+        return None
+    tokens = [
+        Timed(tokenizer.units[token], start * frame_sec, end * frame_sec, confidence)
+        for token, (start, end), confidence in zip(
+            hypothesis.tokens, hypothesis.spans, hypothesis.token_confidence, strict=True
+        )
+    ]
+    words = []
+    for word, places in tokenizer.words(hypothesis.tokens):
+        parts = [tokens[place] for place in places]
+        confidence = min(part.confidence for part in parts)
+        words.append(Timed(word, parts[0].start_sec, parts[-1].end_sec, confidence))
+    return Times(tokens, words)
+
+
+def write_ctm(path: str | Path, words: Mapping[str, Iterable[Timed]]) -> None:
+    """Write NIST's time-marked conversation file: `utterance 1 start duration word confidence`.
+
+    As from Kaldi without segments: the times are those of the utterance, seconds from its start.
+
+    Args:
+        path: The file.
+        words: Utterance -> its words.
+    """
+    with open(path, "w", encoding="utf-8") as handle:
+        for utt_id, utt_words in words.items():
+            for word in utt_words:
+                duration = word.end_sec - word.start_sec
+                handle.write(
+                    f"{utt_id} 1 {word.start_sec:.2f} {duration:.2f} {word.text} "
+                    f"{word.confidence:.2f}\n"
+                )
+
+
+def as_json(items: Sequence[Timed]) -> list[dict[str, str | float]]:
+    """Plain values for `nbest.jsonl`, rounded to ms and four digits of confidence."""
+    return [
+        {
+            "text": item.text,
+            "start_sec": round(item.start_sec, 3),
+            "end_sec": round(item.end_sec, 3),
+            "confidence": round(item.confidence, 4),
+        }
+        for item in items
+    ]
