@@ -145,7 +145,7 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
         mode_dir_name(args.mode, args.chunk_size) + "_stream",
         recognizer.tokenizer.decode,
     )
-    write_mode_dirs(args.out_dir, [ModeResult(name, nbest, about)], to_text)
+    write_mode_dirs(args.out_dir, [ModeResult(name, nbest, about)], to_text, recognizer.times)
     if data.has("text"):
         _print_wer(
             data.path / "text", {utt: to_text(best[0].tokens) for utt, best in nbest.items()}

@@ -1,5 +1,8 @@
 """Print what is said in audio files, one `path<TAB>text` line each.
 
+--nbest N: up to N lines each, `path<TAB>rank<TAB>confidence<TAB>text`. --timestamps: a line
+for each word, `path<TAB>start<TAB>end<TAB>confidence<TAB>word`, times in seconds.
+
 Any sample rate, any number of channels; WAV, FLAC, SPHERE and whatever else libsndfile reads. A
 file that cannot be read is named on stderr, the others are still transcribed, and the exit status
 is 1 then. A model that routes by language needs to be told what is spoken: --language.
@@ -7,9 +10,17 @@ is 1 then. A model that routes by language needs to be told what is spoken: --la
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+
+if TYPE_CHECKING:
+    from moeasr.decode.hypothesis import Hypothesis
+    from moeasr.decode.recognizer import Recognizer
+
+SETTINGS = ("beam_size", "ctc_weight", "reverse_weight", "length_penalty")
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -23,7 +34,12 @@ def get_parser() -> argparse.ArgumentParser:
     add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
     add("--mode", default="attention_rescoring", help="decoding mode (%(default)s)")
     add("--chunk-size", type=int, default=-1, help="encoder frames; -1 for full context (default)")
-    add("--beam-size", type=int, default=10, help="hypotheses kept (%(default)s)")
+    add("--beam-size", type=int, help="hypotheses kept (10)")
+    add("--ctc-weight", type=float, help="CTC score in rescoring and joint decoding (0.5)")
+    add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
+    add("--length-penalty", type=float, help="score of each token, attention and joint (0)")
+    add("--nbest", type=int, metavar="N", help="print the N best hypotheses with their confidence")
+    add("--timestamps", action="store_true", help="print words with times and confidence")
     add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
     add("--device", default="cpu", help="cpu or cuda (%(default)s)")
     add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
@@ -37,31 +53,71 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr.data.audio import read_audio_file, resample
-    from moeasr.decode.build import DecodeConfig, find_searches
+    from moeasr.decode.build import DecodeConfig, check_settings, find_searches
     from moeasr.decode.recognizer import Recognizer
 
     if args.num_threads:
         torch.set_num_threads(args.num_threads)
-    config = DecodeConfig(chunk_size=args.chunk_size, beam_size=args.beam_size)
+    given = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+    config = DecodeConfig(chunk_size=args.chunk_size, **given)
     recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
     find_searches([args.mode], recognizer.model)
+    check_settings([args.mode], config, list(given))
+    _check_output(args, config.beam_size, recognizer)
     language = recognizer.language_id(args.language)
     languages = None if language is None else [language]
     num_failed = 0
     for path in args.audio:
         try:
-            samples, rate_hz = read_audio_file(path)
+            waveform, _ = resample(*read_audio_file(path), recognizer.fbank.sample_rate_hz)
+            feats = [recognizer.features(waveform)]
+            found = recognizer.recognize(feats, [args.mode], config, languages=languages)
+            for line in _lines(path, found[args.mode][0], args, recognizer):
+                print(f"{path}\t{line}", flush=True)
         except InputError as error:
             print(f"transcribe: {error}", file=sys.stderr)
             num_failed += 1
-            continue
-        waveform, _ = resample(samples, rate_hz, recognizer.fbank.sample_rate_hz)
-        feats = [recognizer.features(waveform)]
-        nbest = recognizer.recognize(feats, [args.mode], config, languages=languages)[args.mode][0]
-        text = recognizer.text(nbest[0]) if nbest else ""
-        print(f"{path}\t{text}", flush=True)
     if num_failed:
         sys.exit(1)
+
+
+def _check_output(args: argparse.Namespace, beam_size: int, recognizer: "Recognizer") -> None:
+    """Refuse what the mode or the model cannot print."""
+    if args.timestamps and args.nbest is not None:
+        raise InputError("--timestamps are of the best hypothesis alone; leave out --nbest")
+    if args.timestamps and recognizer.model.config.ctc_weight == 0:
+        raise InputError("--timestamps need CTC, but this model was trained without it")
+    if args.nbest is not None:
+        num_kept = 1 if args.mode == "ctc_greedy_search" else beam_size
+        if not 1 <= args.nbest <= num_kept:
+            raise InputError(
+                f"--nbest must be between 1 and {num_kept}, the hypotheses that {args.mode} keeps, "
+                f"but is {args.nbest}"
+            )
+
+
+def _lines(
+    path: str, nbest: "Sequence[Hypothesis]", args: argparse.Namespace, recognizer: "Recognizer"
+) -> list[str]:
+    """What is printed of one file."""
+    if args.nbest is not None:
+        return [
+            f"{rank}\t{_digits(hypothesis.confidence)}\t{recognizer.text(hypothesis)}"
+            for rank, hypothesis in enumerate(nbest[: args.nbest], start=1)
+        ]
+    if not args.timestamps or not nbest:
+        return [recognizer.text(nbest[0]) if nbest else ""]
+    times = recognizer.times(nbest[0])
+    if times is None:
+        raise InputError(f"{path}: no times, since it has more tokens than CTC can align")
+    return [
+        f"{word.start_sec:.2f}\t{word.end_sec:.2f}\t{_digits(word.confidence)}\t{word.text}"
+        for word in times.words
+    ]
+
+
+def _digits(confidence: float | None) -> str:
+    return "-" if confidence is None else f"{confidence:.3f}"
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from torch import Tensor
 
 from moeasr.data.archive import FeatureReader
-from moeasr.data.audio import RecordingReader, resample
 from moeasr.data.datadir import DataDir
-from moeasr.errors import InputError
+from moeasr.data.waveforms import read_waveforms
 from moeasr.features.fbank import FbankConfig, compute_fbank
 
 
@@ -31,15 +30,6 @@ def open_features(
         num_frames = {utt: stored.num_frames(entry, utt) for utt, entry in data.feats.items()}
         return num_frames, lambda utt: stored.read(data.feats[utt], utt)
     # Without stored features all are computed first: their lengths decide the batches.
-    reader, feats = RecordingReader(), {}
-    parts = data.segments or {utt: (utt, None, None) for utt in data.wav}
-    for utt, (recording, start_sec, end_sec) in parts.items():
-        try:
-            if recording not in data.wav:
-                raise InputError(f"recording {recording} is not in {data.path / 'wav.scp'}")
-            samples, rate_hz = reader.read(data.wav[recording], start_sec, end_sec)
-        except InputError as error:
-            raise InputError(f"utterance {utt}: {error}") from None
-        waveform, _ = resample(samples, rate_hz, fbank.sample_rate_hz)
-        feats[utt] = compute_fbank(waveform, fbank)
+    waveforms = read_waveforms(data, fbank.sample_rate_hz)
+    feats = {utt: compute_fbank(waveform, fbank) for utt, waveform in waveforms}
     return {utt: item.size(0) for utt, item in feats.items()}, feats.__getitem__

@@ -156,7 +156,7 @@ def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[s
 
 def _greedy(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
     best = ctc_greedy_search(inputs.log_probs, inputs.enc_lens)
-    return align_best([[hypothesis] for hypothesis in best], inputs.log_probs, inputs.enc_lens)
+    return [[hypothesis] for hypothesis in best]
 
 
 def _prefix_beam(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:

@@ -1,5 +1,6 @@
 """CTC greedy search on log-probabilities, of whole utterances and of streams."""
 
+import math
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -63,17 +64,20 @@ class _Path:
 
     last: int
     """Label of the last frame."""
-    peak: float = 0.0
-    """The best log-probability of the last unit."""
     score: float = 0.0
     num_frames: int = 0
     tokens: list[int] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    peaks: list[float] = field(default_factory=list)
+    """The best log-probability of each unit."""
 
     def extend(self, ids: list[int], values: list[float], blank: int) -> None:
         """Go on with the best label of each frame and its log-probability."""
         for token, run in groupby(range(len(ids)), key=ids.__getitem__):
+            run = list(run)
             best = max(run, key=values.__getitem__)
+            span = self.num_frames + run[0], self.num_frames + run[-1] + 1
             goes_on = token == self.last
             self.last = token
             if token == blank:
@@ -81,10 +85,13 @@ class _Path:
             if not goes_on:
                 self.tokens.append(token)
                 self.frames.append(self.num_frames + best)
-                self.peak = values[best]
-            elif values[best] > self.peak:
+                self.spans.append(span)
+                self.peaks.append(values[best])
+                continue
+            self.spans[-1] = self.spans[-1][0], span[1]
+            if values[best] > self.peaks[-1]:
                 self.frames[-1] = self.num_frames + best
-                self.peak = values[best]
+                self.peaks[-1] = values[best]
         self.score += sum(values)
         self.num_frames += len(ids)
 
@@ -94,4 +101,6 @@ class _Path:
             score=self.score,
             ctc_score=self.score,
             frames=tuple(self.frames),
+            spans=tuple(self.spans),
+            token_confidence=tuple(math.exp(peak) for peak in self.peaks),
         )

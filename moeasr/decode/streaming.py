@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from moeasr.decode.build import DecodeConfig, Search, SearchInput, find_searches
+from moeasr.decode.build import DecodeConfig, Search, SearchInput, check_settings, find_searches
 from moeasr.decode.ctc import GreedySearch
 from moeasr.decode.endpoint import EndpointConfig, Endpointer
 from moeasr.decode.hypothesis import Hypothesis
@@ -99,6 +99,7 @@ class StreamingRecognizer:
                 "this model cannot be streamed: partial results come from CTC, which it was "
                 "trained without (`ctc_weight: 0`)"
             )
+        check_settings([mode], config)
         self.config = config.resolve(recognizer.model)
         self.endpoint = endpoint
         self.encoder = StreamingEncoder(recognizer.model, config.chunk_size, config.num_left_chunks)
@@ -106,8 +107,7 @@ class StreamingRecognizer:
     @property
     def frame_sec(self) -> float:
         """Seconds of an encoder frame."""
-        shift_ms = self.recognizer.fbank.frame_shift_ms
-        return self.recognizer.model.subsampling_rate * shift_ms * 1e-3
+        return self.recognizer.frame_sec
 
     def open(self, language: int | None = None) -> "RecognitionStream":
         """A new stream; with its language if the model routes by it."""

@@ -118,6 +118,53 @@ def test_ten_milliseconds_and_silence_give_a_line_each(model_path, tmp_path, cap
     assert lines[1].startswith(f"{tmp_path / 'silent.wav'}\t")
 
 
+@pytest.mark.parametrize("mode", ["ctc_greedy_search", "attention_rescoring", "joint_decoding"])
+def test_times_of_words(model_path, audio, mode, capsys):
+    path = audio["a.wav"]
+    argv = ["--checkpoint", str(model_path), "--mode", mode, str(path)]
+    main([*argv, "--timestamps"])
+    fields = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert {field[0] for field in fields} == {str(path)}
+    assert " ".join(field[4] for field in fields) == expected_text(model_path, path, mode)
+    times = [float(sec) for field in fields for sec in field[1:3]]
+    assert times == sorted(times) and 0 <= times[0] < times[-1] <= 0.5
+    assert all(0 <= float(field[3]) <= 1 for field in fields)
+
+
+def test_the_best_hypotheses(model_path, audio, capsys):
+    path, mode = audio["a.wav"], "ctc_prefix_beam_search"
+    main(["--checkpoint", str(model_path), "--mode", mode, "--nbest", "3", str(path)])
+    fields = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [field[:2] for field in fields] == [[str(path), rank] for rank in "123"]
+    assert fields[0][3] == expected_text(model_path, path, mode)
+    assert len({field[3] for field in fields}) > 1
+    assert all(0 <= float(field[2]) <= 1 for field in fields)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--nbest", "11"], "--nbest must be between 1 and 10"),
+        (["--nbest", "0"], "--nbest must be between 1 and 10"),
+        (["--nbest", "2", "--mode", "ctc_greedy_search"], "--nbest must be between 1 and 1,"),
+        (["--nbest", "2", "--timestamps"], "leave out --nbest"),
+        (["--ctc-weight", "0.3", "--mode", "attention"], "`ctc_weight` means nothing to attention"),
+        (["--beam-size", "5", "--mode", "ctc_greedy_search"], "`beam_size` means nothing"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(model_path, audio, options, sentence, capsys):
+    with pytest.raises(InputError, match=sentence):
+        main(["--checkpoint", str(model_path), *options, str(audio["a.wav"])])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_hypothesis_that_cannot_be_aligned_is_named(model_path, audio, monkeypatch, capsys):
+    monkeypatch.setattr(Recognizer, "times", lambda self, hypothesis: None)
+    with pytest.raises(SystemExit):
+        main(["--checkpoint", str(model_path), "--timestamps", str(audio["a.wav"])])
+    assert "a.wav: no times" in capsys.readouterr().err
+
+
 def test_an_unknown_mode_is_refused_before_any_file(model_path, audio, capsys):
     with pytest.raises(InputError, match="unknown decoding mode 'x'"):
         main(["--checkpoint", str(model_path), "--mode", "x", str(audio["a.wav"])])

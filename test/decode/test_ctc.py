@@ -1,12 +1,14 @@
 """CTC greedy search against enumeration of all alignments."""
 
+import dataclasses
 import itertools
 
 import pytest
 import torch
 from textbook import collapse, random_log_probs
 
-from moeasr.decode.ctc import ctc_greedy_search
+from moeasr.decode.alignment import align_tokens
+from moeasr.decode.ctc import GreedySearch, ctc_greedy_search
 
 
 def test_greedy_is_the_best_alignment_collapsed():
@@ -34,3 +36,24 @@ def test_greedy_frames_are_the_peaks_of_the_runs():
     (hypothesis,) = ctc_greedy_search(log_probs, torch.tensor([6]))
     assert hypothesis.tokens == (1, 2)
     assert hypothesis.frames == (2, 5)
+    assert hypothesis.spans == ((1, 4), (5, 6))
+    assert hypothesis.token_confidence == pytest.approx((0.9, 0.9))
+
+
+def test_chunk_by_chunk_equals_the_whole():
+    generator = torch.Generator().manual_seed(3)
+    log_probs = (2 * torch.randn(1, 40, 3, generator=generator)).log_softmax(-1)
+    (whole,) = ctc_greedy_search(log_probs, torch.tensor([40]))
+    assert any(end - start > 2 for start, end in whole.spans)
+    for size in (1, 2, 7):
+        search = GreedySearch(1)
+        for chunk in log_probs.split(size, dim=1):
+            search.advance(chunk, torch.tensor([chunk.size(1)]))
+        ((found,),) = search.hypotheses()
+        assert found.score == pytest.approx(whole.score)
+        assert dataclasses.replace(found, score=0, ctc_score=0) == dataclasses.replace(
+            whole, score=0, ctc_score=0
+        )
+    alignment = align_tokens(log_probs[0], whole.tokens)
+    assert (whole.frames, whole.spans) == (alignment.frames, alignment.spans)
+    assert whole.token_confidence == pytest.approx(alignment.confidence)
