@@ -78,7 +78,7 @@ class PrefixBeam:
         self._with_frames = with_frames
         self._max_undecided = max_undecided
         self._beam = Beam.initial(num_streams, beam_size, self._device)
-        self._histories = [_History.initial(beam_size) for _ in range(num_streams)]
+        self._histories = [_History.initial(beam_size, with_frames) for _ in range(num_streams)]
 
     @torch.inference_mode()
     def advance(self, log_probs: Tensor, lens: Tensor) -> None:
@@ -97,7 +97,10 @@ class PrefixBeam:
         frames = Frames.prepare(log_probs, order, self._beam_size, self._blank)
         beam, winners, lasts = _search(self._beam.select(order), frames, lengths)
         self._beam = self._beam.replace(order, beam)
-        runs = _trace_back(winners, lasts, frames, lens[: len(lengths)], self._with_frames)
+        first_frames = None
+        if self._with_frames:
+            first_frames = [self._histories[stream].num_frames for stream in order.tolist()]
+        runs = _trace_back(winners, lasts, frames, lens[: len(lengths)], first_frames)
         alive = (beam.log_total > NEG_INF).sum(dim=1).tolist()
         for stream, stream_runs, num_live in zip(order.tolist(), runs, alive):
             self._histories[stream].append(stream_runs[:num_live])
@@ -115,7 +118,7 @@ class PrefixBeam:
         """
         return [
             [
-                history.hypothesis(slot, total, self._with_frames)
+                history.hypothesis(slot, total)
                 for slot, total in enumerate(totals)
                 if total > NEG_INF
             ]
@@ -132,7 +135,7 @@ class PrefixBeam:
         fresh = Beam.initial(len(streams), self._beam_size, self._device)
         self._beam = self._beam.replace(torch.tensor(streams, device=self._device), fresh)
         for stream in streams:
-            self._histories[stream] = _History.initial(self._beam_size)
+            self._histories[stream] = _History.initial(self._beam_size, self._with_frames)
 
 
 def _search(
@@ -165,14 +168,18 @@ class _Run(NamedTuple):
     tokens: list[int]
     """Units that came in the chunk."""
     frames: list[int]
-    """Frames in the chunk where its units were likeliest: first the last unit from before the
-    chunk, which went on until the first of the chunk's came, then these."""
+    """Frames of the chunk where its units were likeliest: first the last unit from before the
+    chunk, which went on until the first of the chunk's came, then these. Empty if not wanted."""
     peaks: list[float]
     """Log-probability of each in its frame."""
 
 
 def _trace_back(
-    winners: list[Tensor], lasts: list[Tensor], frames: Frames, lens: Tensor, with_frames: bool
+    winners: list[Tensor],
+    lasts: list[Tensor],
+    frames: Frames,
+    lens: Tensor,
+    first_frames: list[int] | None,
 ) -> list[list[_Run]]:
     """Follow each slot of the last beams back to the first frame: B times K runs.
 
@@ -181,7 +188,7 @@ def _trace_back(
         lasts: Likewise.
         frames: The chunk.
         lens: (B,) its length for each stream; they fall.
-        with_frames: Find frames and peaks; else they are all 0.
+        first_frames: B numbers of the chunk's first frame; None if no frames are wanted.
     """
     num_streams, num_slots = winners[0].shape
     chosen = pad_sequence(winners, batch_first=True)  # (C, B, K)
@@ -199,15 +206,17 @@ def _trace_back(
     # One row for each path; a segment runs from one new unit to the next.
     is_new_row, unit_rows = _rows(is_new), _rows(units)
     counts = is_new_row.sum(dim=1)
-    if with_frames:
+    found_frames, found_peaks = [], []
+    if first_frames is not None:
         values = frames.log_probs.take(frames.starts[: chosen.size(0)] + units).double()
         segments = is_new_row.cumsum(dim=1)  # (B * K, C), from 0
         firsts, mosts = _peaks(_rows(values.masked_fill(~is_real, NEG_INF)), segments)
+        firsts += torch.tensor(first_frames, device=lens.device).repeat_interleave(num_slots)[
+            :, None
+        ]
         is_used = torch.arange(firsts.size(1), device=lens.device) <= counts[:, None]
         found_frames, found_peaks = firsts[is_used].tolist(), mosts[is_used].tolist()
     tokens, counts = unit_rows[is_new_row].tolist(), counts.tolist()
-    if not with_frames:
-        found_frames = found_peaks = [0] * (len(tokens) + len(counts))
     runs = []
     ends = accumulate(counts)
     for row, (origin, count, end) in enumerate(zip(slots.flatten().tolist(), counts, ends)):
@@ -254,21 +263,23 @@ class _History:
     """The prefixes of one stream: what they have in common, and the end of each."""
 
     paths: list[_Path]
+    with_frames: bool
     tokens: list[int] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
     num_frames: int = 0
 
     @classmethod
-    def initial(cls, beam_size: int) -> "_History":
-        return cls([_Path()] * beam_size)
+    def initial(cls, beam_size: int, with_frames: bool) -> "_History":
+        return cls([_Path()] * beam_size, with_frames)
 
     def append(self, runs: Sequence[_Run]) -> None:
         """What the next chunk did to the prefixes that live after it, best first."""
         paths = [self._continue(self.paths[run.origin], run) for run in runs]
         # The last unit of a prefix stays: its frame may move. Frames may differ where the tokens
         # do not, if a prefix left the beam and came back.
-        shared = _shared([list(zip(path.tokens[:-1], path.frames)) for path in paths])
-        self._set_aside([token for token, _ in shared], [frame for _, frame in shared], paths)
+        tokens = _shared([path.tokens[:-1] for path in paths])
+        frames = _shared([path.frames[: len(tokens)] for path in paths])
+        self._set_aside(tokens[: len(frames)] if self.with_frames else tokens, frames, paths)
 
     def decide(self, max_undecided: int) -> list[int]:
         """Take the oldest units of the best prefix for sure if more than so many are undecided.
@@ -291,28 +302,27 @@ class _History:
         """Take the units in which all `paths` begin out of them."""
         self.tokens += tokens
         self.frames += frames
+        num_tokens = len(tokens)
         self.paths = [
-            _Path(path.tokens[len(tokens) :], path.frames[len(tokens) :], path.peak)
-            for path in paths
+            _Path(path.tokens[num_tokens:], path.frames[num_tokens:], path.peak) for path in paths
         ]
 
     def _continue(self, path: _Path, run: _Run) -> _Path:
-        frames, peak = path.frames, path.peak
+        tokens, frames, peak = (*path.tokens, *run.tokens), path.frames, path.peak
+        if not self.with_frames:
+            return _Path(tokens)
         if frames and run.peaks[0] > peak:
-            frames, peak = (*frames[:-1], self.num_frames + run.frames[0]), run.peaks[0]
-        if not run.tokens:
-            return _Path(path.tokens, frames, peak)
-        new_frames = (self.num_frames + frame for frame in run.frames[1:])
-        return _Path((*path.tokens, *run.tokens), (*frames, *new_frames), run.peaks[-1])
+            frames, peak = (*frames[:-1], run.frames[0]), run.peaks[0]
+        return _Path(tokens, (*frames, *run.frames[1:]), run.peaks[-1] if run.tokens else peak)
 
-    def hypothesis(self, slot: int, score: float, with_frames: bool) -> Hypothesis:
+    def hypothesis(self, slot: int, score: float) -> Hypothesis:
         """The prefix in a slot."""
         path = self.paths[slot]
         return Hypothesis(
             tokens=(*self.tokens, *path.tokens),
             score=score,
             ctc_score=score,
-            frames=(*self.frames, *path.frames) if with_frames else None,
+            frames=(*self.frames, *path.frames) if self.with_frames else None,
         )
 
     def stable_tokens(self) -> tuple[int, ...]:
