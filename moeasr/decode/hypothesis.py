@@ -27,6 +27,9 @@ class Hypothesis:
     attention_score: float | None = None
     """Attention decoder's part, including <sos/eos>; None if no decoder took part."""
 
+    fusion_score: float | None = None
+    """What language model and boosted phrases added, their weights included; None without them."""
+
     frames: tuple[int, ...] | None = None
     """For each token the encoder frame where it stands out most; None if it was not aligned."""
 
@@ -70,6 +73,7 @@ def write_nbest(
                     "score": hypothesis.score,
                     "ctc_score": hypothesis.ctc_score,
                     "attention_score": hypothesis.attention_score,
+                    "fusion_score": hypothesis.fusion_score,
                     "confidence": hypothesis.confidence,
                     **more(hypothesis),
                 }

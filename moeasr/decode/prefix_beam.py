@@ -11,13 +11,20 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
+from moeasr.decode.fusion import Fusion
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.prefix_step import NEG_INF, Beam, Frames, extend
+
+NUM_FUSION_UNITS = 20
 
 
 @torch.inference_mode()
 def ctc_prefix_beam_search(
-    log_probs: Tensor, enc_lens: Tensor, beam_size: int, blank: int = 0
+    log_probs: Tensor,
+    enc_lens: Tensor,
+    beam_size: int,
+    blank: int = 0,
+    fusion: Fusion | None = None,
 ) -> list[list[Hypothesis]]:
     """The most probable unit sequences, each summed over its alignments, by prefix beam search.
 
@@ -29,15 +36,23 @@ def ctc_prefix_beam_search(
         enc_lens: (B,) real frames; those after them are not looked at.
         beam_size: Prefixes kept after each frame.
         blank: Id of the blank.
+        fusion: What else scores the prefixes (see `PrefixBeam`), on the same device.
 
     Returns:
-        For each utterance up to `beam_size` hypotheses, the best first; score = ctc_score. They are
-        not aligned (see `moeasr.decode.alignment`).
+        For each utterance up to `beam_size` hypotheses, the best first; score = ctc_score +
+        fusion_score. They are not aligned (see `moeasr.decode.alignment`).
     """
-    settings = {"with_frames": False, "max_undecided": None}
-    beam = PrefixBeam(log_probs.size(0), beam_size, blank, log_probs.device, **settings)
+    beam = PrefixBeam(
+        log_probs.size(0),
+        beam_size,
+        blank,
+        log_probs.device,
+        fusion=fusion,
+        with_frames=False,
+        max_undecided=None,
+    )
     beam.advance(log_probs, enc_lens)
-    return beam.hypotheses()
+    return beam.hypotheses(is_final=True)
 
 
 class PrefixBeam:
@@ -54,6 +69,9 @@ class PrefixBeam:
         beam_size: K, prefixes kept after each frame.
         blank: Id of the blank.
         device: That of the log-probabilities.
+        fusion: A language model, boosted phrases or both. Prefixes are then ranked by the sum of
+            CTC and fusion score; every prefix may stay, and be extended by the `NUM_FUSION_UNITS`
+            likeliest units of a frame.
         with_frames: Give each token the frame of its stream, from 0, in which it was likeliest
             between its own arrival in the prefix and that of the next one. This needs no look back
             at the log-probabilities; `moeasr.decode.alignment`, which sees them all, gives the
@@ -69,15 +87,17 @@ class PrefixBeam:
         beam_size: int,
         blank: int = 0,
         device: torch.device | str = "cpu",
+        fusion: Fusion | None = None,
         with_frames: bool = True,
         max_undecided: int | None = 200,
     ) -> None:
         self._beam_size = beam_size
         self._blank = blank
         self._device = torch.device(device)
+        self._fusion = fusion
         self._with_frames = with_frames
         self._max_undecided = max_undecided
-        self._beam = Beam.initial(num_streams, beam_size, self._device)
+        self._beam = Beam.initial(num_streams, beam_size, self._device, fusion)
         self._histories = [_History.initial(beam_size, with_frames) for _ in range(num_streams)]
 
     @torch.inference_mode()
@@ -94,8 +114,9 @@ class PrefixBeam:
         if not lengths:
             return
         order = order[: len(lengths)]
-        frames = Frames.prepare(log_probs, order, self._beam_size, self._blank)
-        beam, winners, lasts = _search(self._beam.select(order), frames, lengths)
+        num_units = None if self._fusion is None else NUM_FUSION_UNITS
+        frames = Frames.prepare(log_probs, order, self._beam_size, self._blank, num_units)
+        beam, winners, lasts = _search(self._beam.select(order), frames, lengths, self._fusion)
         self._beam = self._beam.replace(order, beam)
         first_frames = None
         if self._with_frames:
@@ -111,18 +132,32 @@ class PrefixBeam:
         for stream, length in zip(order.tolist(), lengths):
             self._histories[stream].num_frames += length
 
-    def hypotheses(self) -> list[list[Hypothesis]]:
-        """The prefixes of each stream as they stand, best first; score = ctc_score.
+    @torch.inference_mode()
+    def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
+        """The prefixes of each stream as they stand, best first; score = ctc_score + fusion_score.
 
         They are whole, from the stream's beginning (or `restart`) on.
+
+        Args:
+            is_final: The streams end here, for the fusion: the last word is over, </s> is scored,
+                and a phrase that has only begun is not boosted. Changes nothing in the search.
         """
+        fusion_score = self._beam.fusion_score
+        if self._fusion is not None and is_final:
+            fusion_score = fusion_score + self._fusion.finish(self._beam.fusion_state)
+        score, slots = (self._beam.log_total + fusion_score).sort(
+            dim=1, descending=True, stable=True
+        )
+        columns = [part.gather(1, slots) for part in (self._beam.log_total, fusion_score)]
         return [
             [
-                history.hypothesis(slot, total)
-                for slot, total in enumerate(totals)
-                if total > NEG_INF
+                history.hypothesis(slot, score, ctc, None if self._fusion is None else fusion)
+                for slot, score, ctc, fusion in zip(*rows)
+                if score > NEG_INF
             ]
-            for history, totals in zip(self._histories, self._beam.log_total.tolist())
+            for history, *rows in zip(
+                self._histories, *(part.tolist() for part in (slots, score, *columns))
+            )
         ]
 
     def stable_tokens(self) -> list[tuple[int, ...]]:
@@ -132,14 +167,14 @@ class PrefixBeam:
     @torch.inference_mode()
     def restart(self, streams: Sequence[int]) -> None:
         """Begin some streams anew, as after an end point: no units, frames from 0 again."""
-        fresh = Beam.initial(len(streams), self._beam_size, self._device)
+        fresh = Beam.initial(len(streams), self._beam_size, self._device, self._fusion)
         self._beam = self._beam.replace(torch.tensor(streams, device=self._device), fresh)
         for stream in streams:
             self._histories[stream] = _History.initial(self._beam_size, self._with_frames)
 
 
 def _search(
-    beam: Beam, frames: Frames, lengths: list[int]
+    beam: Beam, frames: Frames, lengths: list[int], fusion: Fusion | None
 ) -> tuple[Beam, list[Tensor], list[Tensor]]:
     """Go through the frames with those streams that are not over yet; `lengths` fall, above 0.
 
@@ -154,7 +189,7 @@ def _search(
         if still_open < num_open:
             ended.append(beam.select(slice(still_open, None)))
             beam, num_open = beam.select(slice(still_open)), still_open
-        beam, frame_winners = extend(beam, frames, time)
+        beam, frame_winners = extend(beam, frames, time, fusion)
         winners.append(frame_winners)
         lasts.append(beam.relations[..., 2])
     return Beam.join([beam, *reversed(ended)]), winners, lasts
@@ -315,13 +350,16 @@ class _History:
             frames, peak = (*frames[:-1], run.frames[0]), run.peaks[0]
         return _Path(tokens, (*frames, *run.frames[1:]), run.peaks[-1] if run.tokens else peak)
 
-    def hypothesis(self, slot: int, score: float) -> Hypothesis:
+    def hypothesis(
+        self, slot: int, score: float, ctc_score: float, fusion_score: float | None
+    ) -> Hypothesis:
         """The prefix in a slot."""
         path = self.paths[slot]
         return Hypothesis(
             tokens=(*self.tokens, *path.tokens),
             score=score,
-            ctc_score=score,
+            ctc_score=ctc_score,
+            fusion_score=fusion_score,
             frames=(*self.frames, *path.frames) if self.with_frames else None,
         )
 

@@ -11,12 +11,17 @@ p_n(l). A frame with output probabilities y changes them to
 and the `beam_size` most probable prefixes stay. The textbook loops over frames, prefixes and units
 and merges equal prefixes in a dictionary. Here one frame of all utterances is a handful of
 tensor operations, and equal prefixes are known by their nodes, 64-bit hashes of their units.
+
+With a fusion (`moeasr.decode.fusion`) the prefixes that stay are those of the highest sum of
+log (p_b + p_n) and fusion score.
 """
 
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+
+from moeasr.decode.fusion import Fusion
 
 NEG_INF = float("-inf")
 EMPTY_NODE = 1  # of the empty prefix; not 0, which times anything is 0 again
@@ -36,8 +41,13 @@ class Frames:
     units: Tensor  # (T', B, P) ... and this id
 
     @classmethod
-    def prepare(cls, log_probs: Tensor, order: Tensor, beam_size: int, blank: int) -> "Frames":
-        """Choose the extensions that can enter the beam.
+    def prepare(
+        cls, log_probs: Tensor, order: Tensor, beam_size: int, blank: int, num_units: int | None
+    ) -> "Frames":
+        """Choose the extensions that are tried.
+
+        With `num_units`, these are the likeliest units after every prefix. Without, all units are
+        searched: no more extensions are tried than can enter the beam at all.
 
         Take the m-th likeliest unit after the k-th best prefix (both from 0). At least as good are
         the likelier units after that prefix and the first m+1 units after every better prefix,
@@ -50,15 +60,17 @@ class Frames:
             order: (B,) the utterances that are searched, in the order of the beam.
             beam_size: K.
             blank: Id of the blank.
+            num_units: How many units of each frame may extend a prefix; None for all, which is
+                right only if nothing but CTC scores the prefixes.
         """
         device = log_probs.device
         _, num_frames, vocab_size = log_probs.shape
-        num_top = min(beam_size + 1, vocab_size - 1)
+        num_top = min(num_units or beam_size + 1, vocab_size - 1)
         pairs = [
             (rank, place)
             for rank in range(beam_size)
             for place in range(num_top)
-            if (rank + 1) * place <= beam_size
+            if num_units is not None or (rank + 1) * place <= beam_size
         ]
         ranks, places = torch.tensor(pairs, device=device).unbind(1)
         # One more than needed, since the blank may be among them; it goes to -inf, so to the end.
@@ -86,9 +98,13 @@ class Beam:
     # (B, K, 3) int64: the prefix's node, the node of the prefix less its last unit (NO_NODE for
     # the empty prefix and the dead), the last unit. One table: moving it is one operation.
     relations: Tensor
+    fusion_score: Tensor  # (B, K) float64, 0 without a fusion
+    fusion_state: Tensor  # (B, K, S) int64
 
     @classmethod
-    def initial(cls, num_utts: int, beam_size: int, device: torch.device) -> "Beam":
+    def initial(
+        cls, num_utts: int, beam_size: int, device: torch.device, fusion: Fusion | None = None
+    ) -> "Beam":
         """Nothing but the empty prefix."""
         relations = torch.zeros(num_utts, beam_size, 3, dtype=torch.int64, device=device)
         relations[..., :2] = NO_NODE
@@ -96,7 +112,15 @@ class Beam:
         log_total = torch.full((num_utts, beam_size), NEG_INF, dtype=torch.float64, device=device)
         log_unit = log_total.clone()
         log_total[:, 0] = 0.0  # slot 0 is the empty prefix, the others are dead
-        return cls(log_total, log_total, log_unit, relations)
+        state = relations.new_zeros(0) if fusion is None else fusion.start().to(device)
+        return cls(
+            log_total=log_total,
+            log_blank=log_total,
+            log_unit=log_unit,
+            relations=relations,
+            fusion_score=torch.zeros_like(log_total),
+            fusion_state=state.expand(num_utts, beam_size, -1),
+        )
 
     def parts(self) -> list[Tensor]:
         """All tensors, utterances first."""
@@ -130,8 +154,16 @@ class Beam:
         return cls(*(torch.cat(parts) for parts in zip(*(beam.parts() for beam in beams))))
 
 
-def extend(beam: Beam, frames: Frames, time: int) -> tuple[Beam, Tensor]:
+def extend(
+    beam: Beam, frames: Frames, time: int, fusion: Fusion | None = None
+) -> tuple[Beam, Tensor]:
     """One frame of the utterances that are in the beam.
+
+    Args:
+        beam: The prefixes.
+        frames: All frames; with a fusion they must have been prepared for some `num_units`.
+        time: Which frame it is.
+        fusion: What else scores prefixes.
 
     Returns:
         The next beam, and (B, K) which of the K + P candidates its prefixes were.
@@ -161,7 +193,18 @@ def extend(beam: Beam, frames: Frames, time: int) -> tuple[Beam, Tensor]:
     grow.masked_fill_(is_known, NEG_INF)
 
     totals = torch.cat([torch.logaddexp(stay_blank, stay_unit), grow], dim=1)  # (B, K + P)
-    log_total, winners = totals.topk(num_slots, dim=1)
+    fusion_score, fusion_state = beam.fusion_score, beam.fusion_state
+    if fusion is None:
+        log_total, winners = totals.topk(num_slots, dim=1)
+    else:
+        top_units = units[:, : units.size(1) // num_slots]  # the same for every prefix
+        gains, states = fusion.extend(fusion_state, top_units)
+        grown_scores = (fusion_score[..., None] + gains).flatten(1)
+        scores = torch.cat([fusion_score, grown_scores], dim=1)
+        states = torch.cat([fusion_state, states.flatten(1, 2)], dim=1)
+        winners = (totals + scores).topk(num_slots, dim=1).indices
+        log_total, fusion_score = totals.gather(1, winners), scores.gather(1, winners)
+        fusion_state = states.gather(1, winners[..., None].expand(-1, -1, states.size(2)))
     grown = torch.stack([children, grown_from[..., 0], units], dim=2)
     relations = torch.cat([beam.relations, grown], dim=1)
     relations = relations.gather(1, winners[..., None].expand(-1, -1, 3))
@@ -175,6 +218,8 @@ def extend(beam: Beam, frames: Frames, time: int) -> tuple[Beam, Tensor]:
         log_blank=ends_in_blank.gather(1, winners),
         log_unit=ends_in_unit.gather(1, winners),
         relations=relations,
+        fusion_score=fusion_score,
+        fusion_state=fusion_state,
     )
     return beam, winners
 

@@ -12,7 +12,9 @@ from moeasr.errors import InputError
 def test_what_is_written_is_read(tmp_path):
     nbest = {
         "b": [
-            Hypothesis(tokens=(3, 4), score=-1.5, ctc_score=-1.0, attention_score=-0.5),
+            Hypothesis(
+                tokens=(3, 4), score=-1.5, ctc_score=-1.0, attention_score=-0.5, fusion_score=0.25
+            ),
             Hypothesis(tokens=(), score=-2.0),
         ],
         "a": [],
@@ -25,15 +27,16 @@ def test_what_is_written_is_read(tmp_path):
         lambda hypothesis: {"length": len(hypothesis.tokens)},
     )
     assert [json.loads(line)["utt_id"] for line in path.read_text().splitlines()] == ["b", "a"]
+    keys = ("text", "score", "ctc_score", "attention_score", "fusion_score")
     assert read_nbest(path) == {
         "b": [
             {
-                **{"text": "\u00e9 w", "score": -1.5, "ctc_score": -1.0, "attention_score": -0.5},
+                **dict(zip(keys, ["\u00e9 w", -1.5, -1.0, -0.5, 0.25])),
                 "confidence": math.exp(-0.5 / 3),
                 "length": 2,
             },
             {
-                **{"text": "", "score": -2.0, "ctc_score": None, "attention_score": None},
+                **dict(zip(keys, ["", -2.0, None, None, None])),
                 "confidence": None,
                 "length": 0,
             },

@@ -1,0 +1,74 @@
+"""Weighted automata that fail over: one walk serves n-gram back-off and phrase matching alike."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Arc(NamedTuple):
+    """Where a symbol leads, and what it adds."""
+
+    target: int
+    weight: float
+
+
+class FailureAutomaton(nn.Module):
+    """States with arcs by symbol; where there is none, a state fails over to another, to try again.
+
+    State 0 is the last to fail: a symbol that it has no arc for leads back to it and adds nothing.
+    All tensors are buffers, so `to(device)` moves them.
+
+    Args:
+        arcs: (state, symbol) -> arc. Symbols are 0 to `num_symbols` - 1.
+        failures: For each state where it fails to, and what that adds; that of state 0 is unused.
+        num_symbols: How many symbols there are.
+    """
+
+    def __init__(
+        self, arcs: Mapping[tuple[int, int], Arc], failures: list[Arc], num_symbols: int
+    ) -> None:
+        super().__init__()
+        self._num_symbols = num_symbols
+        found = sorted((state * num_symbols + symbol, arc) for (state, symbol), arc in arcs.items())
+        keys = [key for key, _ in found]
+        # The last key is larger than any other: a search never ends behind the table.
+        self._add("keys", [*keys, torch.iinfo(torch.int64).max], torch.int64)
+        self._add("targets", [*(arc.target for _, arc in found), 0], torch.int64)
+        self._add("weights", [*(arc.weight for _, arc in found), 0.0], torch.float64)
+        failures = [Arc(0, 0.0), *failures[1:]]
+        self._add("fail_targets", [arc.target for arc in failures], torch.int64)
+        self._add("fail_weights", [arc.weight for arc in failures], torch.float64)
+
+    def _add(self, name: str, values: list, dtype: torch.dtype) -> None:
+        self.register_buffer(name, torch.tensor(values, dtype=dtype))
+
+    def step(self, states: Tensor, symbols: Tensor) -> tuple[Tensor, Tensor]:
+        """Follow one symbol from each state.
+
+        Args:
+            states: int64 of any shape.
+            symbols: int64, of a shape that fits it.
+
+        Returns:
+            Target states and summed weights (float64), of the common shape.
+        """
+        states, symbols = torch.broadcast_tensors(states, symbols)
+        shape = states.shape
+        states, symbols = states.flatten(), symbols.flatten()
+        targets = torch.zeros_like(states)
+        totals = torch.zeros(states.shape, dtype=torch.float64, device=states.device)
+        open_places = torch.arange(states.numel(), device=states.device)
+        while open_places.numel() > 0:
+            keys = states * self._num_symbols + symbols
+            places = torch.searchsorted(self.keys, keys)
+            is_found = self.keys[places] == keys
+            targets[open_places] = torch.where(is_found, self.targets[places], 0)
+            totals[open_places] += torch.where(
+                is_found, self.weights[places], self.fail_weights[states]
+            )
+            still_open = ~is_found & (states != 0)
+            open_places, symbols = open_places[still_open], symbols[still_open]
+            states = self.fail_targets[states[still_open]]
+        return targets.view(shape), totals.view(shape)

@@ -1,0 +1,63 @@
+"""What else may score the prefixes of a search: language models, boosted phrases, or several.
+
+A fusion gives every unit sequence a score, and a state with which it goes on. Both depend on the
+sequence alone, not on how the search came to it, so equal prefixes may be merged.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Fusion(Protocol):
+    """Scores unit sequences, many at a time. States are rows of S integers."""
+
+    def start(self) -> Tensor:
+        """(S,) int64: the state of the empty sequence, whose score is 0."""
+        ...
+
+    def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
+        """Grow each of K sequences by each of M units.
+
+        Args:
+            states: (..., K, S) states of sequences.
+            units: (..., M) unit ids.
+
+        Returns:
+            (..., K, M) float64, what each unit adds to the score; and (..., K, M, S) the states.
+        """
+        ...
+
+    def finish(self, states: Tensor) -> Tensor:
+        """(..., K) float64: what the utterance's end adds to the scores of states (..., K, S)."""
+        ...
+
+
+class FusionSum(nn.Module):
+    """Several fusions at once; scores are summed, states stand side by side.
+
+    Args:
+        parts: At least one, each a module.
+    """
+
+    def __init__(self, parts: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self._parts = nn.ModuleList(parts)
+        self._sizes = [part.start().numel() for part in parts]
+
+    def start(self) -> Tensor:
+        """See `Fusion.start`."""
+        return torch.cat([part.start() for part in self._parts])
+
+    def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Fusion.extend`."""
+        columns = states.split(self._sizes, dim=-1)
+        scores, new_states = zip(*(p.extend(own, units) for p, own in zip(self._parts, columns)))
+        return sum(scores), torch.cat(new_states, dim=-1)
+
+    def finish(self, states: Tensor) -> Tensor:
+        """See `Fusion.finish`."""
+        columns = states.split(self._sizes, dim=-1)
+        return sum(part.finish(own) for part, own in zip(self._parts, columns))

@@ -1,0 +1,222 @@
+"""N-gram language models as fusions, over whole words or over the model's units.
+
+A finished sequence of words w has the score
+
+    weight * (log P(w, </s>) + unk_penalty * number of unknown words) + bonus * number of words
+
+in natural logarithms. A word that the language model lacks counts as its `<unk>`; if it lacks that
+too, P(<unk>) is 1 before back-off, and the penalty alone speaks.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from moeasr.decode.automaton import Arc, FailureAutomaton
+from moeasr.decode.lexicon import Lexicon
+from moeasr.errors import InputError
+from moeasr.logs import get_logger
+from moeasr.text.arpa import BEGIN, END, UNKNOWN, Ngram, NgramModel
+from moeasr.text.dictionary import BLANK, SOS_EOS
+from moeasr.text.normalize import SPACE_UNIT
+from moeasr.text.tokenizer import Tokenizer
+
+logger = get_logger(__name__)
+
+NUM_SHOWN = 5  # words named in a warning
+
+
+class NgramWeights(NamedTuple):
+    """How much a language model has to say; see the module."""
+
+    weight: float
+    bonus: float = 0.0
+    unk_penalty: float = 0.0
+
+
+class _Network(NamedTuple):
+    """A back-off model as an automaton: its states are the histories that the model lists."""
+
+    automaton: FailureAutomaton
+    begin: int
+    """State of the history `<s>`."""
+    words: dict[str, int]
+    end: int
+    unknown: int
+
+
+def _build_network(model: NgramModel) -> _Network:
+    words = {word: number for number, word in enumerate(model.words)}
+    sections = model.ngrams
+    if UNKNOWN not in words:
+        words[UNKNOWN] = len(words)
+        sections = ({**sections[0], (words[UNKNOWN],): Ngram(0.0, 0.0)}, *sections[1:])
+    histories: dict[tuple[int, ...], int] = {(): 0}
+    failures = [Arc(0, 0.0)]
+
+    def longest_known(history: tuple[int, ...]) -> int:
+        while history not in histories:
+            history = history[1:]
+        return histories[history]
+
+    for section in sections[:-1] if len(sections) > 1 else ():
+        for history, ngram in section.items():
+            histories[history] = len(histories)
+            failures.append(Arc(longest_known(history[1:]), ngram.log_backoff))
+    arcs = {}
+    for length, section in enumerate(sections, start=1):
+        for ngram, (log_prob, _) in section.items():
+            history, word = ngram[:-1], ngram[-1]
+            target = longest_known(ngram if length < len(sections) else ngram[1:])
+            arcs[histories[history], word] = Arc(target, log_prob)
+    automaton = FailureAutomaton(arcs, failures, len(words))
+    return _Network(automaton, longest_known((words[BEGIN],)), words, words[END], words[UNKNOWN])
+
+
+class UnitNgram(nn.Module):
+    """A language model whose words are the units themselves.
+
+    Args:
+        model: The language model.
+        weights: Its weights; every unit is a word for them.
+        tokenizer: The units.
+
+    Raises:
+        InputError: The language model knows none of the units.
+    """
+
+    def __init__(self, model: NgramModel, weights: NgramWeights, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self._weights = weights
+        self._network = network = _build_network(model)
+        self._automaton = network.automaton
+        names = [_name_in(network.words, unit) for unit in tokenizer.units]
+        plain = [unit for unit in tokenizer.units if unit not in (BLANK, UNKNOWN, SOS_EOS)]
+        unknown = [unit for unit in plain if _name_in(network.words, unit) == UNKNOWN]
+        if len(unknown) == len(plain):
+            raise InputError(
+                f"the language model knows none of the model's units: {_some(unknown)}"
+            )
+        if unknown:
+            logger.warning("%d units are unknown to the language model: %s", *_counted(unknown))
+        numbers = torch.tensor([network.words[name] for name in names])
+        is_silent = torch.tensor([unit in (BLANK, SOS_EOS) for unit in tokenizer.units])
+        is_unknown = (numbers == network.unknown).double()
+        extra = weights.bonus + weights.weight * weights.unk_penalty * is_unknown
+        self.register_buffer("_numbers", numbers)
+        self.register_buffer("_is_silent", is_silent)
+        self.register_buffer("_extra", extra)
+
+    def start(self) -> Tensor:
+        """See `Fusion.start`."""
+        return torch.tensor([self._network.begin], device=self._numbers.device)
+
+    def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Fusion.extend`."""
+        units = units[..., None, :]
+        targets, scores = self._automaton.step(states, self._numbers[units])
+        is_silent = self._is_silent[units]
+        scores = self._weights.weight * scores + self._extra[units]
+        return scores.masked_fill(is_silent, 0.0), torch.where(is_silent, states, targets)[
+            ..., None
+        ]
+
+    def finish(self, states: Tensor) -> Tensor:
+        """See `Fusion.finish`."""
+        end = torch.tensor(self._network.end, device=states.device)
+        return self._weights.weight * self._automaton.step(states[..., 0], end)[1]
+
+
+class WordNgram(nn.Module):
+    """A language model of words over units that spell them.
+
+    A word is scored when it is over: at a unit that begins with a space, or at the end. Until then
+    a prefix carries, for the word that it has begun, the unigram score of the best word that begins
+    so (look-ahead), which is taken back as the word is scored.
+
+    Args:
+        model: The language model.
+        weights: Its weights.
+        tokenizer: Units of type `char` or `bpe`.
+
+    Raises:
+        InputError: The units can spell no word of the language model.
+    """
+
+    def __init__(self, model: NgramModel, weights: NgramWeights, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self._weights = weights
+        self._network = network = _build_network(model)
+        self._automaton = network.automaton
+        words = [word for word in model.words if word not in (BEGIN, END, UNKNOWN)]
+        unspellable = [word for word in words if SPACE_UNIT in word or tokenizer.unknown(word)]
+        if len(unspellable) == len(words):
+            raise InputError(
+                "the model's units can spell no word of the language model: "
+                f"{_some(unspellable)} (is letter case the same?)"
+            )
+        if unspellable:
+            logger.warning(
+                "%d words of the language model cannot be spelled with the model's units: %s",
+                *_counted(unspellable),
+            )
+        unigrams, excluded = model.ngrams[0], set(unspellable)
+        known = {
+            word: unigrams[network.words[word],].log_prob for word in words if word not in excluded
+        }
+        self._lexicon = lexicon = Lexicon(known, tokenizer.units)
+        numbers = [network.words[word or UNKNOWN] for word in lexicon.words]
+        nothing = Ngram(0.0, 0.0)
+        unk_log_prob = unigrams.get((network.unknown,), nothing).log_prob + weights.unk_penalty
+        best = [unk_log_prob if value is None else value for value in lexicon.best]
+        ahead = weights.weight * torch.tensor(best, dtype=torch.float64) + weights.bonus
+        ahead[lexicon.EMPTY] = 0.0
+        self.register_buffer("_numbers", torch.tensor(numbers))
+        self.register_buffer("_ahead", ahead)
+
+    def start(self) -> Tensor:
+        """See `Fusion.start`."""
+        return torch.tensor([self._network.begin, self._lexicon.EMPTY], device=self._ahead.device)
+
+    def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Fusion.extend`."""
+        history, node = states[..., None].unbind(-2)  # (..., K, 1)
+        units = units[..., None, :]
+        word_scores, next_history = self._score_word(history, node)
+        is_over = self._lexicon.is_break[units] & (node != self._lexicon.EMPTY)
+        next_node = self._lexicon.step(node, units)
+        scores = torch.where(is_over, word_scores, 0.0) + self._ahead[next_node] - self._ahead[node]
+        return scores, torch.stack([torch.where(is_over, next_history, history), next_node], -1)
+
+    def finish(self, states: Tensor) -> Tensor:
+        """See `Fusion.finish`."""
+        history, node = states.unbind(-1)
+        word_scores, next_history = self._score_word(history, node)
+        is_open = node != self._lexicon.EMPTY
+        end = torch.tensor(self._network.end, device=states.device)
+        last = torch.where(is_open, next_history, history)
+        scores = torch.where(is_open, word_scores, 0.0) - self._ahead[node]
+        return scores + self._weights.weight * self._automaton.step(last, end)[1]
+
+    def _score_word(self, history: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted score of the word at a node, and the history after it."""
+        numbers = self._numbers[node]
+        next_history, log_probs = self._automaton.step(history, numbers)
+        is_unknown = (numbers == self._network.unknown).double()
+        log_probs = log_probs + self._weights.unk_penalty * is_unknown
+        return self._weights.weight * log_probs + self._weights.bonus, next_history
+
+
+def _name_in(words: dict[str, int], unit: str) -> str:
+    """What the language model calls a unit."""
+    names = [unit, "<space>"] if unit == SPACE_UNIT else [unit]
+    return next((name for name in names if name in words), UNKNOWN)
+
+
+def _counted(words: list[str]) -> tuple[int, str]:
+    return len(words), _some(words)
+
+
+def _some(words: list[str]) -> str:
+    return " ".join(words[:NUM_SHOWN]) + (" ..." if len(words) > NUM_SHOWN else "")

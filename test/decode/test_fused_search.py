@@ -1,0 +1,155 @@
+"""Prefix beam search with language model and phrases, against a slow search and enumeration."""
+
+import math
+from collections import defaultdict
+
+import pytest
+import torch
+from textbook import NEG_INF, enumerate_prefixes, log_add, random_log_probs
+
+from moeasr.decode import prefix_beam
+from moeasr.decode.context import ContextGraph, Phrase
+from moeasr.decode.fusion import FusionSum
+from moeasr.decode.ngram import NgramWeights, WordNgram
+from moeasr.decode.prefix_beam import PrefixBeam, ctc_prefix_beam_search
+from moeasr.text.arpa import read_arpa
+from moeasr.text.build import build_tokenizer
+
+LM = """\\data\\
+ngram 1=7
+ngram 2=4
+
+\\1-grams:
+-99 <s> -0.4
+-0.6 </s>
+-0.9 A -0.3
+-1.1 AB -0.2
+-0.8 B
+-1.6 BAB -0.1
+-2.5 <unk>
+
+\\2-grams:
+-0.3 <s> AB
+-0.2 AB A
+-1.5 A A
+-0.4 A </s>
+
+\\end\\
+"""
+
+
+@pytest.fixture(scope="module")
+def fusion(tmp_path_factory):
+    path = tmp_path_factory.mktemp("lm") / "x.lm"
+    path.write_text(LM)
+    tokenizer = build_tokenizer(["AB C"], "char")  # 7 units with <unk> and <sos/eos>
+    ngram = WordNgram(read_arpa(path), NgramWeights(0.8, 0.9, -1.5), tokenizer)
+    phrases = ContextGraph([Phrase("AB A", 0.6), Phrase("C", 0.3)], tokenizer)
+    return FusionSum([ngram, phrases])
+
+
+class Memory:
+    """Scores of single prefixes, remembered."""
+
+    def __init__(self, fusion):
+        self.fusion = fusion
+        self.known = {(): (0.0, fusion.start())}
+
+    def score(self, prefix):
+        """Sum of what its units add, and the state behind."""
+        if prefix not in self.known:
+            before, state = self.score(prefix[:-1])
+            gain, grown = self.fusion.extend(state[None], torch.tensor(prefix[-1:]))
+            self.known[prefix] = (before + float(gain), grown[0, 0])
+        return self.known[prefix]
+
+    def final(self, prefix):
+        total, state = self.score(prefix)
+        return total + float(self.fusion.finish(state[None]))
+
+
+def slow_fused_search(log_probs, beam_size, num_units, memory, blank=0):
+    """Every prefix may stay; it may grow by the likeliest units of the frame, one at a time."""
+    beam = {(): (0.0, NEG_INF)}
+    for frame in log_probs.tolist():
+        units = sorted((n for n in range(len(frame)) if n != blank), key=lambda n: -frame[n])
+        following = defaultdict(lambda: (NEG_INF, NEG_INF))
+        for prefix, (p_blank, p_unit) in beam.items():
+            total = log_add(p_blank, p_unit)
+            b, u = following[prefix]
+            stays = p_unit + frame[prefix[-1]] if prefix else NEG_INF
+            following[prefix] = (log_add(b, total + frame[blank]), log_add(u, stays))
+            for unit in range(len(frame)):
+                grown = (*prefix, unit)
+                if unit == blank or not (unit in units[:num_units] or grown in beam):
+                    continue
+                before = p_blank if prefix and unit == prefix[-1] else total
+                b, u = following[grown]
+                following[grown] = (b, log_add(u, before + frame[unit]))
+        ranked = sorted(
+            following, key=lambda p: log_add(*following[p]) + memory.score(p)[0], reverse=True
+        )
+        beam = {prefix: following[prefix] for prefix in ranked[:beam_size]}
+    totals = {prefix: log_add(*scores) for prefix, scores in beam.items()}
+    found = [(p, ctc, memory.final(p)) for p, ctc in totals.items() if ctc > NEG_INF]
+    return sorted(found, key=lambda item: item[1] + item[2], reverse=True)
+
+
+def assert_same(hypotheses, expected):
+    assert [h.tokens for h in hypotheses] == [prefix for prefix, _, _ in expected]
+    for hypothesis, (_, ctc, fusion) in zip(hypotheses, expected):
+        assert hypothesis.ctc_score == pytest.approx(ctc, abs=1e-9)
+        assert hypothesis.fusion_score == pytest.approx(fusion, abs=1e-9)
+        assert hypothesis.score == hypothesis.ctc_score + hypothesis.fusion_score
+
+
+@pytest.mark.parametrize("beam_size", [1, 3, 8])
+@pytest.mark.parametrize("num_units", [2, 4, 20])
+@pytest.mark.parametrize("peaky", [0.5, 2.0])
+def test_equal_to_the_slow_search(monkeypatch, fusion, beam_size, num_units, peaky):
+    monkeypatch.setattr(prefix_beam, "NUM_FUSION_UNITS", num_units)
+    log_probs = random_log_probs(6, 16, 7, seed=beam_size, peaky=peaky)
+    enc_lens = torch.tensor([16, 0, 11, 16, 1, 16])
+    results = ctc_prefix_beam_search(log_probs, enc_lens, beam_size, fusion=fusion)
+    memory = Memory(fusion)
+    for utt, hypotheses in enumerate(results):
+        valid = log_probs[utt, : enc_lens[utt]]
+        assert_same(hypotheses, slow_fused_search(valid, beam_size, num_units, memory))
+
+
+def test_an_unlimited_beam_gives_what_enumeration_gives(fusion):
+    log_probs = random_log_probs(1, 4, 7, seed=1)
+    (hypotheses,) = ctc_prefix_beam_search(log_probs, torch.tensor([4]), 1500, fusion=fusion)
+    memory = Memory(fusion)
+    totals = enumerate_prefixes(log_probs[0])
+    expected = [(prefix, math.log(p), memory.final(prefix)) for prefix, p in totals.items()]
+    assert_same(hypotheses, sorted(expected, key=lambda item: item[1] + item[2], reverse=True))
+
+
+def test_fusion_changes_what_is_best(fusion):
+    log_probs = random_log_probs(40, 12, 7, seed=9, peaky=1.5)
+    enc_lens = torch.full((40,), 12)
+    fused = ctc_prefix_beam_search(log_probs, enc_lens, 8, fusion=fusion)
+    plain = ctc_prefix_beam_search(log_probs, enc_lens, 8)
+    assert sum(a[0].tokens != b[0].tokens for a, b in zip(fused, plain)) > 10
+
+
+@pytest.mark.parametrize("num_frames", [1, 5])
+def test_chunks_give_the_same_and_partial_results_do_not_end(fusion, num_frames):
+    log_probs = random_log_probs(3, 20, 7, seed=4, peaky=2.0)
+    beam = PrefixBeam(3, 6, fusion=fusion)
+    memory = Memory(fusion)
+    for chunk in log_probs.split(num_frames, dim=1):
+        beam.advance(chunk, torch.full((3,), chunk.size(1)))
+        for hypotheses in beam.hypotheses():
+            for h in hypotheses:
+                assert h.fusion_score == pytest.approx(memory.score(h.tokens)[0], abs=1e-9)
+    whole = ctc_prefix_beam_search(log_probs, torch.full((3,), 20), 6, fusion=fusion)
+    for ours, expected in zip(beam.hypotheses(is_final=True), whole):
+        assert [(h.tokens, h.score) for h in ours] == [
+            (h.tokens, pytest.approx(h.score, abs=1e-9)) for h in expected
+        ]
+    beam.restart([0, 1, 2])
+    beam.advance(log_probs, torch.full((3,), 20))
+    again = beam.hypotheses(is_final=True)
+    assert [h.tokens for h in again[2]] == [h.tokens for h in whole[2]]

@@ -1,0 +1,169 @@
+"""Language models as fusions: unit by unit they come to what the formula says of the whole."""
+
+import math
+import random
+
+import pytest
+import torch
+
+from moeasr.decode.ngram import NgramWeights, UnitNgram, WordNgram
+from moeasr.errors import InputError
+from moeasr.text.arpa import read_arpa
+from moeasr.text.build import build_tokenizer
+
+WORDS = ["A", "AB", "ABBA", "BA", "C"]
+WEIGHTS = NgramWeights(weight=0.7, bonus=1.3, unk_penalty=-4.0)
+
+
+def write_lm(path, words, rng, order, with_unk):
+    """A model of random numbers that lists some of the n-grams, histories always among them."""
+    unigrams = [("<s>",), ("</s>",), *((word,) for word in words)] + [("<unk>",)] * with_unk
+    sections = [unigrams]
+    for _ in range(order - 1):
+        grown = [(*key, *word) for key in sections[-1] for word in unigrams if key[-1] != "</s>"]
+        sections.append([key for key in grown if rng.random() < 0.4 and key[-1] != "<s>"])
+    lines = ["\\data\\", *(f"ngram {n}={len(s)}" for n, s in enumerate(sections, start=1))]
+    for n, section in enumerate(sections, start=1):
+        lines.append(f"\\{n}-grams:")
+        for key in section:
+            lines.append(f"{-3 * rng.random():.4f} {' '.join(key)} {rng.uniform(-1, 0.3):.4f}")
+    path.write_text("\n".join([*lines, "\\end\\"]))
+    return path
+
+
+def direct_log_prob(model, words):
+    """The recursion of the ARPA format, read off the tables."""
+    numbers = {word: n for n, word in enumerate(model.words)}
+
+    def log_prob(history, word):
+        table = model.ngrams[len(history)]
+        key = (*history, word)
+        if key in table:
+            return table[key].log_prob
+        if not history:
+            assert word == "unlisted"
+            return 0.0
+        own = model.ngrams[len(history) - 1].get(history)
+        return (own.log_backoff if own else 0.0) + log_prob(history[1:], word)
+
+    unknown = numbers.get("<unk>", "unlisted")
+    sequence = [numbers["<s>"], *(numbers.get(word, unknown) for word in words), numbers["</s>"]]
+    return sum(
+        log_prob(tuple(sequence[max(0, n + 1 - model.order) : n]), sequence[n])
+        for n in range(1, len(sequence))
+    )
+
+
+def expected_score(model, words, weights):
+    known = set(model.words) - {"<s>", "</s>", "<unk>"}
+    log_prob = direct_log_prob(model, words)
+    log_prob += weights.unk_penalty * sum(word not in known for word in words)
+    return weights.weight * log_prob + weights.bonus * len(words)
+
+
+def step_by_step(fusion, sequences):
+    """Scores of several unit sequences of one length, one unit at a time, beside a wrong unit."""
+    states = fusion.start().expand(len(sequences), 1, -1)
+    totals = torch.zeros(len(sequences), dtype=torch.float64)
+    for units in zip(*sequences):
+        units = torch.tensor(units)
+        scores, grown = fusion.extend(states, torch.stack([units, units.flip(0)], dim=1))
+        totals += scores[:, 0, 0]
+        states = grown[:, :, 0]
+    return (totals + fusion.finish(states)[:, 0]).tolist()
+
+
+def random_sequences(tokenizer, rng, count=60):
+    units = [n for n in range(tokenizer.vocab_size) if n != 0]  # <unk> and <sos/eos> too
+    for length in (0, 1, 2, 5, 11):
+        yield [[rng.choice(units) for _ in range(length)] for _ in range(count)]
+    for _ in range(count):  # what a language model knows, for the most part
+        yield [tokenizer.encode(" ".join(rng.choices([*WORDS, "BB"], k=rng.randrange(1, 7))))]
+
+
+@pytest.fixture(params=["char", "bpe", "word"])
+def tokenizer(request):
+    texts = ["AB ABBA BA", "C A AB BA ABBA C AB", "BAB CC D A"]
+    return build_tokenizer(texts, request.param, 12 if request.param == "bpe" else None)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("with_unk", [True, False])
+def test_words_sum_to_the_formula(tmp_path, tokenizer, order, with_unk):
+    rng = random.Random(order)
+    model = read_arpa(write_lm(tmp_path / "lm", WORDS, rng, order, with_unk))
+    kind = UnitNgram if tokenizer.config.type == "word" else WordNgram
+    fusion = kind(model, WEIGHTS, tokenizer)
+    num_known = 0
+    for sequences in random_sequences(tokenizer, rng):
+        found = step_by_step(fusion, sequences)
+        for sequence, score in zip(sequences, found):
+            words = tokenizer.decode(sequence).split()
+            num_known += sum(word in WORDS for word in words)
+            assert score == pytest.approx(expected_score(model, words, WEIGHTS), abs=1e-9)
+    assert num_known > 150
+
+
+@pytest.mark.parametrize("space", ["\u2581", "<space>"])
+def test_units_sum_to_the_formula(tmp_path, space):
+    rng = random.Random(1)
+    tokenizer = build_tokenizer(["AB BA C"], "char")
+    model = read_arpa(write_lm(tmp_path / "lm", ["A", "C", space], rng, 3, True))
+    fusion = UnitNgram(model, WEIGHTS, tokenizer)
+    for sequences in random_sequences(tokenizer, rng):
+        found = step_by_step(fusion, sequences)
+        for sequence, score in zip(sequences, found):
+            units = [tokenizer.units[n].replace("\u2581", space) for n in sequence if n != 2]
+            assert score == pytest.approx(expected_score(model, units, WEIGHTS), abs=1e-9)
+
+
+def test_a_word_that_has_begun_looks_ahead(tmp_path):
+    model = read_arpa(write_lm(tmp_path / "lm", WORDS, random.Random(2), 2, True))
+    tokenizer = build_tokenizer(["AB BA C D"], "char")
+    fusion = WordNgram(model, WEIGHTS, tokenizer)
+    unigrams = {model.words[n]: ngram.log_prob for (n,), ngram in model.ngrams[0].items()}
+    for text in ["A", "AB", "ABB", "B", "C", "D", "ABC"]:
+        states, total = fusion.start()[None], 0.0
+        for unit in tokenizer.encode(text):
+            scores, grown = fusion.extend(states, torch.tensor([unit]))
+            states, total = grown[:, 0], total + float(scores)
+        below = [unigrams[word] for word in WORDS if word.startswith(text)]
+        best = max(below, default=unigrams["<unk>"] + WEIGHTS.unk_penalty)
+        assert total == pytest.approx(WEIGHTS.weight * best + WEIGHTS.bonus, abs=1e-12)
+
+
+def test_what_cannot_be_spelled_is_named(tmp_path, caplog):
+    model = read_arpa(write_lm(tmp_path / "lm", [*WORDS, "XY", "AX"], random.Random(2), 2, True))
+    tokenizer = build_tokenizer(["AB BA C"], "char")
+    WordNgram(model, WEIGHTS, tokenizer)
+    assert "2 words of the language model cannot be spelled with the model's units: XY AX" in (
+        caplog.text
+    )
+    lower = build_tokenizer(["ab ba c"], "char")
+    with pytest.raises(InputError, match="can spell no word.*A AB ABBA BA C ... .*letter case"):
+        WordNgram(model, WEIGHTS, lower)
+    with pytest.raises(InputError, match="knows none of the model's units"):
+        UnitNgram(model, WEIGHTS, lower)
+    caplog.clear()
+    UnitNgram(model, WEIGHTS, build_tokenizer(["A BA DE"], "word"))
+    assert "1 units are unknown to the language model: DE" in caplog.text
+
+
+def test_probabilities_of_a_whole_model_sum_to_one(tmp_path):
+    """A bigram model worked by hand: P(B | A) 0.6, the rest of A's mass is backed off."""
+    path = tmp_path / "lm"
+    path.write_text(
+        "\\data\\\nngram 1=4\nngram 2=1\n\\1-grams:\n-99 <s> 0\n"
+        + f"{math.log10(0.2)} </s>\n{math.log10(0.5)} A {math.log10(0.4 / 0.7)}\n"
+        + f"{math.log10(0.3)} B\n\\2-grams:\n{math.log10(0.6)} A B\n\\end\\\n"
+    )
+    tokenizer = build_tokenizer(["A B"], "word")
+    fusion = UnitNgram(read_arpa(path), NgramWeights(1.0), tokenizer)
+    a, b = tokenizer.encode("A B")
+    scores, states = fusion.extend(fusion.start()[None], torch.tensor([a, b]))
+    assert scores.exp()[0].tolist() == pytest.approx([0.5, 0.3])
+    after_a = states[:, 0]
+    scores, _ = fusion.extend(after_a, torch.tensor([a, b]))
+    backoff = 0.4 / 0.7
+    assert scores.exp()[0].tolist() == pytest.approx([0.5 * backoff, 0.6])
+    assert fusion.finish(after_a).exp().tolist() == pytest.approx([0.2 * backoff])

@@ -1,0 +1,117 @@
+"""ARPA files: what is read, and what is refused."""
+
+import gzip
+import math
+
+import pytest
+
+from moeasr.errors import InputError
+from moeasr.text.arpa import read_arpa
+
+GOOD = """A comment, in which even
+\\1-grams:
+may stand.
+
+\\data\\
+ngram 1=5
+ngram  2 = 3
+ngram 3=1
+
+\\1-grams:
+-99 <S> -0.3
+-0.8\t</s>
+-0.5 ONE -0.2
+-0.7 caf\u00e9 0.1
+-2 <UNK>
+
+\\2-grams:
+-0.1 <s> ONE -0.05
+-0.4 ONE </s>
+-inf caf\u00e9 ONE
+
+\\3-grams:
+-0.2 <s> ONE </s>
+
+\\end\\
+anything"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "x.lm"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_number_is_a_natural_logarithm(tmp_path):
+    model = read_arpa(write(tmp_path, GOOD))
+    assert model.words == ("<s>", "</s>", "ONE", "caf\u00e9", "<unk>")
+    assert model.order == 3
+    named = {
+        " ".join(model.words[number] for number in key): [x / math.log(10) for x in ngram]
+        for section in model.ngrams
+        for key, ngram in section.items()
+    }
+    assert named == {
+        key: pytest.approx(values)
+        for key, values in {
+            "<s>": [-99, -0.3],
+            "</s>": [-0.8, 0],
+            "ONE": [-0.5, -0.2],
+            "caf\u00e9": [-0.7, 0.1],
+            "<unk>": [-2, 0],
+            "<s> ONE": [-0.1, -0.05],
+            "ONE </s>": [-0.4, 0],
+            "caf\u00e9 ONE": [-99, 0],
+            "<s> ONE </s>": [-0.2, 0],
+        }.items()
+    }
+
+
+def test_a_gzipped_file_is_the_same(tmp_path):
+    path = tmp_path / "x.lm.gz"
+    path.write_bytes(gzip.compress(GOOD.encode()))
+    assert read_arpa(path) == read_arpa(write(tmp_path, GOOD))
+    path.write_bytes(gzip.compress(GOOD.encode())[:-20])
+    with pytest.raises(InputError, match=r"x\.lm\.gz:\d+: not a whole gzip file"):
+        read_arpa(path)
+    path.write_text(GOOD)
+    with pytest.raises(InputError, match=r"x\.lm\.gz:1: not a whole gzip file"):
+        read_arpa(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\\data\\", "data", r"x\.lm is no ARPA language model"),
+        ("ngram  2 = 3", "ngram 3=3", r"x\.lm:7: expected `ngram 2=COUNT`"),
+        ("ngram 1=5\nngram  2 = 3\nngram 3=1\n\n\\1-grams:", "", r"x\.lm:7: expected `ngram 1="),
+        ("-0.5 ONE -0.2", "-0.5 ONE -0.2 3", r"x\.lm:13: a 1-gram is a logarithm"),
+        ("-0.5 ONE -0.2", "-0.5 ONE x", r"x\.lm:13: the logarithms in '-0.5 ONE x'"),
+        ("-0.5 ONE", "0.5 ONE", r"x\.lm:13: log10 of a probability must be 0 or less, not 0.5"),
+        ("-0.5 ONE", "nan ONE", r"x\.lm:13: log10 of a probability"),
+        ("-0.7 caf\u00e9", "-0.7 ONE", r"x\.lm:14: this 1-gram stands there twice"),
+        ("<s> ONE </s>", "<s> TWO </s>", r"x\.lm:23: word 'TWO' is not among the 1-grams"),
+        ("<s> ONE </s>", "ONE <s> </s>", r"x\.lm:23: 'ONE <s>' is not among the 2-grams"),
+        ("-0.4 ONE </s>\n", "", r"x\.lm:21: `\\data\\` counts 3 2-grams, but there are 2"),
+        ("-inf", "-1 ONE <unk>\n-inf", r"x\.lm:21: expected `\\3-grams:` after the 2-grams"),
+        ("\\end\\\nanything", "", r"x\.lm: `\\end\\` must follow the 3-grams"),
+        ("<S>", "S", r"x\.lm:18: word '<s>' is not among"),
+        ("</s>", "E", r"x\.lm has no `</s>` among its 1-grams"),
+        ("ONE -0.2", "ON\u2028\ufeffE -0.2", r"x\.lm:13: "),
+    ],
+)
+def test_a_fault_is_named_by_file_and_line(tmp_path, old, new, message):
+    assert old in GOOD
+    with pytest.raises(InputError, match=message):
+        read_arpa(write(tmp_path, GOOD.replace(old, new)))
+
+
+def test_a_file_cut_short_or_missing_or_of_other_letters(tmp_path):
+    with pytest.raises(InputError, match=r"x\.lm: the file ends after 3 of 5 1-grams"):
+        read_arpa(write(tmp_path, GOOD[: GOOD.index("-0.7 ")]))
+    with pytest.raises(InputError, match=r"nowhere\.lm: No such file"):
+        read_arpa(tmp_path / "nowhere.lm")
+    path = tmp_path / "x.lm"
+    path.write_bytes(GOOD.encode("latin-1"))
+    with pytest.raises(InputError, match=r"x\.lm:14: not UTF-8"):
+        read_arpa(path)
