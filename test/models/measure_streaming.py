@@ -1,0 +1,69 @@
+"""How far streaming in float32 is from the masked pass: differences, and frames of other experts.
+
+    python test/models/measure_streaming.py --checkpoint averaged.pt --data-dir data/test
+
+In float64 both are equal (test_streaming.py). In float32 sums are added up in another order, and
+where two experts are nearly as good that may choose another one.
+"""
+
+import argparse
+
+import torch
+
+from moeasr.data.datadir import DataDir
+from moeasr.data.waveforms import read_waveforms
+from moeasr.decode.recognizer import Recognizer
+from moeasr.models.streaming import StreamingEncoder
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--num-utts", type=int, help="the first N only")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    recognizer = Recognizer.from_checkpoint(args.checkpoint)
+    data = read_waveforms(DataDir(args.data_dir), recognizer.fbank.sample_rate_hz)
+    feats = [recognizer.features(waveform) for _, waveform in data][: args.num_utts]
+    for dtype in (torch.float32, torch.float64):
+        model = recognizer.model.to(dtype)
+        for chunk_size, num_left_chunks in [(4, -1), (8, -1), (16, -1), (16, 4)]:
+            worst, flipped, routed = 0.0, 0, 0
+            for utt in feats:
+                difference, utt_flipped, utt_routed = compare(
+                    model, utt.to(dtype), chunk_size, num_left_chunks
+                )
+                worst = max(worst, difference)
+                flipped += utt_flipped
+                routed += utt_routed
+            print(
+                f"{str(dtype):13s} chunk {chunk_size:2d} left {num_left_chunks:2d}: "
+                f"largest difference {worst:.1e}, {flipped} of {routed} routed frames meet others",
+                flush=True,
+            )
+
+
+@torch.inference_mode()
+def compare(model, feats, chunk_size, num_left_chunks):
+    """Largest difference; routed frames whose set of experts differs; routed frames."""
+    feats, lens = feats[None], torch.tensor([feats.size(0)])
+    whole = model.encode(feats, lens, chunk_size, num_left_chunks)
+    streaming = StreamingEncoder(model, chunk_size, num_left_chunks)
+    state, frames, routings = streaming.start(), [], []
+    for first in range(0, feats.size(1), streaming.hop_frames):
+        window = feats[:, first : first + streaming.window_frames]
+        output, state = streaming.step(window, torch.tensor([window.size(1)]), state)
+        frames.append(output.enc[:, : int(output.enc_lens)])
+        routings.append(output.routings)
+    streamed = torch.cat(frames, dim=1)
+    flipped = routed = 0
+    for layer, routing in enumerate(whole.routings):
+        ids = torch.cat([chunk[layer].expert_ids for chunk in routings]).sort(dim=1).values
+        flipped += int((ids != routing.expert_ids.sort(dim=1).values).any(dim=1).sum())
+        routed += len(ids)
+    return float((streamed - whole.enc).abs().max()), flipped, routed
+
+
+if __name__ == "__main__":
+    main()
