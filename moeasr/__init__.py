@@ -4,7 +4,7 @@ Who may import whom (imports point downwards only; test/test_layers.py reads and
 
     bin                                          entry points: may import everything
      |
-    report (may import all but bin)              tables and pictures of a trained model
+    report, interop (may import all but bin)     tables and pictures; models of other toolkits
      |
     train     decode        score                procedures
      |        /  |  \          |

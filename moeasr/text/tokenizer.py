@@ -1,6 +1,7 @@
 """Text <-> unit ids, the same in training, decoding and export.
 
-A tokenizer is a list of units and a way to split text into them: characters, BPE pieces or words.
+A tokenizer is a list of units and a way to split text into them: characters, BPE pieces or words;
+or, in models that come from WeNet, Chinese characters and BPE pieces of the rest (`cjk_bpe`).
 It lives in a dictionary directory (`units.txt`, `tokenizer.yaml` and, for BPE, `bpe.model`), and
 travels inside every checkpoint as its `state()`, so that decoding needs no file beside it.
 """
@@ -15,6 +16,7 @@ from moeasr.config import dump_yaml, from_mapping, load_yaml
 from moeasr.errors import InputError
 from moeasr.text.bpe import BpeSplitter
 from moeasr.text.characters import CharSplitter
+from moeasr.text.cjk_bpe import CjkBpeSplitter
 from moeasr.text.dictionary import (
     BLANK,
     BLANK_ID,
@@ -28,7 +30,7 @@ from moeasr.text.dictionary import (
 from moeasr.text.normalize import SPACE_UNIT, normalize
 from moeasr.text.words import WordSplitter
 
-UnitType = Literal["char", "bpe", "word"]
+UnitType = Literal["char", "bpe", "word", "cjk_bpe"]
 UNIT_TYPES: tuple[str, ...] = get_args(UnitType)
 
 
@@ -74,7 +76,7 @@ class Tokenizer:
     ) -> None:
         if tuple(units[: len(SPECIAL_UNITS)]) != SPECIAL_UNITS:
             raise InputError(f"the first units must be {' '.join(SPECIAL_UNITS)}")
-        if (bpe_model is not None) != (config.type == "bpe"):
+        if (bpe_model is not None) != (config.type in ("bpe", "cjk_bpe")):
             raise InputError(f"units of type '{config.type}' and a BPE model do not go together")
         self.config = config
         self.units = list(units)
@@ -182,7 +184,7 @@ class Tokenizer:
         config = from_mapping(TokenizerConfig, load_yaml(config_path), config_path)
         units = read_units(dict_dir / "units.txt")
         model = None
-        if config.type == "bpe":
+        if config.type in ("bpe", "cjk_bpe"):
             if not model_path.is_file():
                 raise InputError(f"{model_path} does not exist; make_dict writes it")
             model = model_path.read_bytes()
@@ -213,6 +215,8 @@ def _build_splitter(
         return CharSplitter(config.non_lang_syms)
     if config.type == "word":
         return WordSplitter()
+    if config.type == "cjk_bpe":
+        return CjkBpeSplitter(bpe_model or b"", config.non_lang_syms)
     splitter = BpeSplitter(bpe_model or b"")
     difference = set(splitter.symbols()) ^ set(units[len(SPECIAL_UNITS) :])
     if difference:

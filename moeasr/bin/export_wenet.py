@@ -1,0 +1,51 @@
+"""Write a checkpoint as a model directory that WeNet loads.
+
+WeNet can express Conformers whose config is, beside the sizes,
+
+  model.encoder: attention: key_position, final_norm: true
+  model.encoder.feed_forward, macaron_feed_forward: of one kind and size, activation: silu
+  conf/fbank.yaml: high_freq_hz: 0.0, snip_edges: true
+
+with experts by `router: top_k` and `expert_weights: selected`; so is whatever came out of
+`moeasr import-wenet`. Of any other model each part that WeNet lacks is named, and nothing is
+written.
+"""
+
+import argparse
+
+from moeasr.bin import run
+
+EPILOG = """example:
+  moeasr export-wenet --checkpoint exp/u2pp_moe/averaged.pt --out-dir exp/u2pp_moe/wenet"""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, metavar="FILE", help="the trained model")
+    add("--out-dir", required=True, metavar="DIR", help="directory to make")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run it."""
+    args = get_parser().parse_args(argv)
+    from moeasr.decode.recognizer import Recognizer
+    from moeasr.errors import InputError
+    from moeasr.interop.wenet.writer import write_wenet
+
+    recognizer = Recognizer.from_checkpoint(args.checkpoint)
+    try:
+        write_wenet(args.out_dir, recognizer.model, recognizer.tokenizer, recognizer.fbank)
+    except InputError as error:
+        raise InputError(f"{args.checkpoint}: {error}") from None
+    print(f"{args.out_dir}: train.yaml, final.pt, units.txt, global_cmvn")
+
+
+if __name__ == "__main__":
+    run(main)

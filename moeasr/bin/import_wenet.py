@@ -1,0 +1,75 @@
+"""Turn a model directory of WeNet's into a checkpoint that every command here takes.
+
+Read are train.yaml, the weights, units.txt and, unless the weights hold it, global_cmvn; the BPE
+model and non-linguistic symbols, if train.yaml names them, by their names within the directory.
+Conformers with CTC and one or two Transformer decoders can be imported (U2, U2++), dense or with
+`mlp_type: moe`. A part that has no counterpart here is named, and nothing is written.
+"""
+
+import argparse
+import shlex
+import sys
+
+from moeasr.bin import run
+
+EPILOG = """example:
+  moeasr import-wenet --model-dir exp/u2pp_conformer --checkpoint avg_30.pt --out u2pp.pt
+  moeasr transcribe --checkpoint u2pp.pt a.wav"""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--model-dir", required=True, metavar="DIR", help="where WeNet trained")
+    add(
+        "--checkpoint",
+        default="final.pt",
+        metavar="NAME",
+        help="weights within it, such as avg_30.pt or epoch_12.pt (%(default)s)",
+    )
+    add("--out", required=True, metavar="FILE", help="checkpoint to write")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run it."""
+    args = get_parser().parse_args(argv)
+    from pathlib import Path
+
+    from moeasr import checkpoint
+    from moeasr.experiment import ExperimentConfig, checkpoint_metadata
+    from moeasr.interop.wenet.reader import read_wenet
+    from moeasr.models.build import count_params
+
+    imported = read_wenet(args.model_dir, args.checkpoint)
+    model_dir = Path(args.model_dir)
+    content = checkpoint_metadata(
+        ExperimentConfig(model=imported.model.config),
+        imported.tokenizer,
+        imported.fbank,
+        training_set="",  # nobody here knows it
+        config_path=model_dir.resolve().name,
+        overrides=[],
+        seed=0,
+        command=shlex.join(["python3", "-m", "moeasr.bin.import_wenet", *(argv or sys.argv[1:])]),
+    )
+    content["info"]["imported_from"] = {
+        "toolkit": "WeNet",
+        "model_dir": args.model_dir,
+        "checkpoint": args.checkpoint,
+    }
+    checkpoint.save(args.out, {**content, "model": imported.model.state_dict()})
+    params = count_params(imported.model)
+    print(
+        f"{args.out}: {params.total / 1e6:.1f} M parameters ({params.active / 1e6:.1f} M per "
+        f"frame), {imported.tokenizer.vocab_size} units"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

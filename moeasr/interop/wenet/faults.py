@@ -1,0 +1,77 @@
+"""What of a model WeNet cannot express."""
+
+from typing import Any
+
+from moeasr.features.fbank import FbankConfig
+from moeasr.models.config import FeedForwardConfig, ModelConfig
+
+
+def model_faults(config: ModelConfig) -> list[str]:
+    """What WeNet cannot express, with the key of the config that says so."""
+    encoder, decoder = config.encoder, config.decoder
+    edges = "before_gate" if encoder.causal_conv else "after_gate"
+    wanted = [
+        ("encoder.type", encoder.type, "conformer"),
+        ("encoder.attention", encoder.attention, "key_position"),
+        ("encoder.final_norm", encoder.final_norm, True),
+        ("encoder.num_groups", encoder.num_groups, None),
+        ("encoder.conv_edges", encoder.conv_edges, edges),
+        (
+            "encoder.subsampling_channels",
+            encoder.subsampling_channels or encoder.d_model,
+            encoder.d_model,
+        ),
+        ("encoder.feed_forward.activation", encoder.feed_forward.activation, "silu"),
+        ("embedding", None if config.embedding is None else "there", None),
+        ("languages", config.languages, ()),
+    ]
+    faults = [
+        f"`model.{key}` is {_shown(value)}, but WeNet has {_shown(theirs)} alone"
+        for key, value, theirs in wanted
+        if value != theirs
+    ]
+    if decoder.num_blocks == 0:
+        faults.append("`model.decoder.num_blocks` is 0, but WeNet does not load without a decoder")
+    if _shape(encoder.feed_forward) != _shape(encoder.macaron_feed_forward):
+        faults.append(
+            "`model.encoder.feed_forward` and `model.encoder.macaron_feed_forward` differ, but in "
+            "WeNet they are of one kind and size"
+        )
+    for key, part in (
+        ("encoder.feed_forward", encoder.feed_forward),
+        ("decoder.feed_forward", decoder.feed_forward),
+    ):
+        if part.type == "moe" and (part.router, part.expert_weights) != ("top_k", "selected"):
+            faults.append(
+                f"`model.{key}` has `router: {part.router}` and `expert_weights: "
+                f"{part.expert_weights}`, but WeNet has top_k with selected weights alone"
+            )
+    return faults
+
+
+def fbank_faults(fbank: FbankConfig) -> list[str]:
+    """The same for its features."""
+    half_rate_hz = fbank.sample_rate_hz / 2
+    faults = []
+    if not fbank.snip_edges:
+        faults.append("`snip_edges` of its filter banks is false, but WeNet has true alone")
+    if fbank.low_freq_hz != 20:
+        faults.append(f"`low_freq_hz` is {fbank.low_freq_hz}, but WeNet has 20 alone")
+    if fbank.high_freq_hz not in (0, half_rate_hz):
+        faults.append(
+            f"`high_freq_hz` is {fbank.high_freq_hz}, but WeNet has half the sample rate "
+            f"({half_rate_hz:g}) alone"
+        )
+    return faults
+
+
+def _shape(config: FeedForwardConfig) -> tuple[Any, ...]:
+    size = (config.type, config.hidden_units, config.activation)
+    experts = (config.num_experts, config.experts_per_frame, config.router, config.expert_weights)
+    return size if config.type == "dense" else (*size, *experts)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)

@@ -1,0 +1,95 @@
+"""A WeNet model directory -> a model, its units and its features."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from moeasr.errors import InputError
+from moeasr.features.cmvn import CmvnStats
+from moeasr.features.fbank import FbankConfig
+from moeasr.interop.wenet.settings import WenetSettings, read_settings
+from moeasr.interop.wenet.units import read_units, reorder
+from moeasr.interop.wenet.weights import CMVN, to_ours
+from moeasr.models.asr import AsrModel
+from moeasr.models.build import build_model
+from moeasr.text.tokenizer import Tokenizer
+
+MIN_VARIANCE = 1e-20  # below it WeNet does not divide by a deviation
+
+
+class Imported(NamedTuple):
+    """What a checkpoint of ours is made of."""
+
+    model: AsrModel
+    """In eval mode."""
+    tokenizer: Tokenizer
+    fbank: FbankConfig
+
+
+def read_wenet(model_dir: str | Path, checkpoint: str = "final.pt") -> Imported:
+    """Read a directory that WeNet has trained a model in.
+
+    Args:
+        model_dir: With train.yaml, units.txt and the weights; global_cmvn too, unless they hold it.
+        checkpoint: Name of the weights within it: final.pt, avg_5.pt, epoch_12.pt.
+
+    Raises:
+        InputError: A file is missing or cannot be read; a part of the model has no counterpart
+            here; weights are missing or unknown.
+    """
+    model_dir = Path(model_dir)
+    if not model_dir.is_dir():
+        raise InputError(f"WeNet model directory {model_dir} does not exist")
+    for name in ("train.yaml", checkpoint):
+        if not (model_dir / name).is_file():
+            raise InputError(f"{model_dir / name} does not exist{_dangling(model_dir / name)}")
+    settings = read_settings(model_dir / "train.yaml")
+    units = read_units(model_dir, settings.units)
+    path = model_dir / checkpoint
+    state = _with_cmvn(_load_state(path), settings, model_dir)
+    try:
+        model = build_model(settings.model, settings.fbank.num_mel_bins, settings.units.vocab_size)
+    except InputError as error:
+        raise InputError(f"{model_dir}/train.yaml: {error}") from None
+    ours = to_ours(state, settings, model.state_dict(), str(path))
+    model.load_state_dict(reorder(ours, units.order))
+    return Imported(model.eval(), units.tokenizer, settings.fbank)
+
+
+def _dangling(path: Path) -> str:
+    """WeNet links final.pt to a name that training may not have written."""
+    if not path.is_symlink():
+        return ""
+    found = ", ".join(sorted(other.name for other in path.parent.glob("*.pt") if other.is_file()))
+    return f": it is a link to {path.readlink()}; there are: {found or 'no weights'} (--checkpoint)"
+
+
+def _load_state(path: Path) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle and EOF errors differ by where the file was cut
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"{path} cannot be read as WeNet's weights: {lines[0]}") from error
+    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise InputError(f"{path} is not a state_dict of WeNet's: it must hold tensors by name")
+    return state
+
+
+def _with_cmvn(
+    state: dict[str, Tensor], settings: WenetSettings, model_dir: Path
+) -> dict[str, Tensor]:
+    """The weights with CMVN, which they normally hold; else it is read from its file."""
+    names = list(CMVN.values())
+    if settings.cmvn is None or all(name in state for name in names):
+        return state
+    path = model_dir / settings.cmvn.file
+    if not settings.cmvn.is_json:
+        raise InputError(f"{path}: only the JSON form of CMVN can be read, not Kaldi's")
+    stats = CmvnStats.load(path)
+    if stats.frame_num < 1:
+        raise InputError(f"{path} counts no frames")
+    mean = stats.mean_stat / stats.frame_num
+    variance = (stats.var_stat / stats.frame_num - mean.square()).clamp(min=MIN_VARIANCE)
+    return {**state, names[0]: mean.float(), names[1]: variance.rsqrt().float()}

@@ -1,0 +1,325 @@
+"""WeNet's train.yaml -> the `model:` section and filter-bank settings of a checkpoint.
+
+Each key is one of these: it has a counterpart, it must have the one value that has, it concerns
+training alone, or it is unknown and the file is refused.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+from moeasr.config import load_yaml
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
+from moeasr.interop.wenet.section import Section
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+
+NORM_EPS = 1e-5  # of every norm here
+ACTIVATIONS = {"swish": "silu", "relu": "relu"}
+MLP_TYPES = {"position_wise_feed_forward": "dense", "moe": "moe"}
+WINDOWS = get_args(get_type_hints(FbankConfig)["window_type"])
+TRAINING_KEYS = (
+    *("accum_grad", "batch_conf", "collate_conf", "dataset", "ds_config", "dtype", "grad_clip"),
+    *("init_infos", "lfmmi_dir", "log_interval", "max_epoch", "model_dir", "optim", "optim_conf"),
+    *("output_dir", "raw_wav", "save_interval", "save_states", "scheduler", "scheduler_conf"),
+    *("speech_conf", "tag", "train_engine", "use_amp"),
+)
+DATASET_TRAINING_KEYS = (
+    *("batch_conf", "cycle", "emotion_conf", "eod_id", "filter_conf", "language_conf"),
+    *("list_shuffle", "list_shuffle_conf", "prefetch", "shuffle", "shuffle_conf", "sort"),
+    *("singal_channel_conf", "sort_conf", "spec_aug", "spec_aug_conf", "spec_sub"),
+    *("spec_sub_conf", "spec_trim", "spec_trim_conf", "speaker_conf", "speed_perturb"),
+    *("split_with_space", "syncbn"),
+)
+
+
+class CmvnSettings(NamedTuple):
+    """What train.yaml says of CMVN."""
+
+    file: str
+    """Name of the file."""
+    is_json: bool
+    """Else Kaldi's text form."""
+
+
+class UnitSettings(NamedTuple):
+    """What train.yaml says of units."""
+
+    kind: str
+    """`char`, `bpe` or `word`."""
+    symbol_table: str
+    """Name of the units file."""
+    bpe_model: str | None
+    non_lang_syms: str | None
+    blank_id: int
+    sos_eos_id: int
+    vocab_size: int
+
+
+@dataclass(frozen=True)
+class WenetSettings:
+    """A train.yaml, as far as it says what the network computes."""
+
+    model: ModelConfig
+    fbank: FbankConfig
+    units: UnitSettings
+    cmvn: CmvnSettings | None
+    """None for a model without CMVN."""
+    without_bias: tuple[str, ...]
+    """Linear layers without bias: ends of their names in encoder and decoders."""
+    batch_norm_eps: float | None
+    """Of the convolutions' batch norms; None if they are layer norms."""
+    is_bidirectional: bool
+    """Whether the decoder's weights are named as two decoders'."""
+    ties_embedding: bool
+    """Whether decoders project by the embedding's weights."""
+
+
+def read_settings(path: Path) -> WenetSettings:
+    """Read a train.yaml.
+
+    Raises:
+        InputError: Naming the key: it is unknown, or says what cannot be expressed here.
+    """
+    top = Section(str(path), "", load_yaml(path))
+    top.require("model", "asr_model", "asr_model")
+    top.require("encoder", "conformer", "conformer")
+    top.require("ctc", "ctc", "ctc")
+    is_bidirectional = top.choice(
+        "decoder", "bitransformer", {"bitransformer": True, "transformer": False}
+    )
+    encoder, encoder_without_bias, batch_norm_eps = _encoder(top.section("encoder_conf"))
+    decoder, decoder_without_bias, ties_embedding = _decoder(
+        top.section("decoder_conf"), is_bidirectional
+    )
+    model_conf = top.section("model_conf")
+    model = {
+        "ctc_weight": model_conf.number("ctc_weight", 0.5),
+        "reverse_weight": model_conf.number("reverse_weight", 0.0),
+        "label_smoothing": model_conf.number("lsm_weight", 0.0),
+    }
+    model_conf.require("apply_non_blank_embedding", False, False)
+    model_conf.ignore("ignore_id", "length_normalized_loss")
+    model_conf.finish()
+    cmvn = _cmvn(top)
+    units = _units(top)
+    fbank = _fbank(top)
+    top.ignore(*TRAINING_KEYS)
+    top.finish()
+    try:
+        config = ModelConfig(
+            encoder=EncoderConfig(**encoder), decoder=DecoderConfig(**decoder), **model
+        )
+    except InputError as error:
+        raise InputError(f"{path}: as a model of this toolkit: {error}") from None
+    return WenetSettings(
+        model=config,
+        fbank=fbank,
+        units=units,
+        cmvn=cmvn,
+        without_bias=(*encoder_without_bias, *decoder_without_bias),
+        batch_norm_eps=batch_norm_eps,
+        is_bidirectional=is_bidirectional,
+        ties_embedding=ties_embedding,
+    )
+
+
+def _encoder(conf: Section) -> tuple[dict[str, Any], list[str], float | None]:
+    """Our keys, the layers without bias, and the epsilon of batch norms."""
+    conf.require("input_layer", "conv2d", "conv2d")
+    conf.require("pos_enc_layer_type", "rel_pos", "rel_pos")
+    conf.require("selfattention_layer_type", "rel_selfattn", "rel_selfattn")
+    conf.require("normalize_before", True, True)
+    conf.require("macaron_style", True, True)
+    conf.require("use_cnn_module", True, True)
+    conf.require("conv_inner_factor", 2, 2)
+    _common(conf)
+    dynamic_chunk = conf.flag("use_dynamic_chunk", False)
+    if not dynamic_chunk:  # else WeNet does not look at it
+        conf.require("static_chunk_size", 0, 0)
+    conf.ignore(
+        *("static_chunk_size", "positionwise_conv_kernel_size", "positional_dropout_rate"),
+        *("use_dynamic_left_chunk", "gradient_checkpointing", "use_sdpa"),
+    )
+    # the convolution module has the same activation, and ours is silu
+    feed_forward = _feed_forward(conf, "swish", {"swish": "silu"})
+    causal = conf.flag("causal", False)
+    has_batch_norm = conf.choice(
+        "cnn_module_norm", "batch_norm", {"batch_norm": True, "layer_norm": False}
+    )
+    if has_batch_norm:
+        batch_norm_eps = conf.number("conv_norm_eps", NORM_EPS)
+    else:
+        batch_norm_eps = None
+        conf.require_number("conv_norm_eps", NORM_EPS, NORM_EPS)
+    settings = {
+        "num_blocks": conf.number("num_blocks", 6, 1),
+        "d_model": conf.number("output_size", 256, 1),
+        "num_heads": conf.number("attention_heads", 4, 1),
+        "attention": "key_position",
+        "conv_kernel_size": conf.number("cnn_module_kernel", 15, 1),
+        "conv_norm": "none" if has_batch_norm else "layer_norm",
+        "conv_edges": "before_gate" if causal else "after_gate",
+        "causal_conv": causal,
+        "final_norm": conf.flag("final_norm", True),
+        "dynamic_chunk": dynamic_chunk,
+        "dropout": conf.number("dropout_rate", 0.1),
+        "attention_dropout": conf.number("attention_dropout_rate", 0.0),
+        "feed_forward": feed_forward,
+        "macaron_feed_forward": feed_forward,
+    }
+    without_bias = _without_bias(conf, "", "self_attn") + _without_mlp_bias(conf)
+    if not conf.flag("conv_bias", True):
+        names = ("pointwise_conv1", "depthwise_conv", "pointwise_conv2")
+        without_bias += [rf"conv_module\.{name}" for name in names]
+    conf.finish()
+    return settings, [rf"encoder\.encoders\..*{name}" for name in without_bias], batch_norm_eps
+
+
+def _decoder(conf: Section, is_bidirectional: bool) -> tuple[dict[str, Any], list[str], bool]:
+    """Our keys, the layers without bias, and whether embeddings are tied."""
+    conf.require("input_layer", "embed", "embed")
+    conf.require("use_output_layer", True, True)
+    conf.require("normalize_before", True, True)
+    conf.require("src_attention", True, True)
+    _common(conf)
+    conf.ignore(
+        *("positional_dropout_rate", "src_attention_dropout_rate", "gradient_checkpointing"),
+        "use_sdpa",
+    )
+    settings = {
+        "num_blocks": conf.number("num_blocks", 6, 1),
+        "num_reverse_blocks": conf.number("r_num_blocks", 0) if is_bidirectional else 0,
+        "num_heads": conf.number("attention_heads", 4, 1),
+        "dropout": conf.number("dropout_rate", 0.1),
+        "attention_dropout": conf.number("self_attention_dropout_rate", 0.0),
+        "feed_forward": _feed_forward(conf, "relu", ACTIVATIONS),
+    }
+    without_bias = _without_bias(conf, "", "self_attn") + _without_mlp_bias(conf)
+    if not is_bidirectional:  # the two decoders always have these biases
+        without_bias += _without_bias(conf, "src_", "src_attn")
+    ties_embedding = conf.flag("tie_word_embedding", False)
+    conf.finish()
+    return settings, [rf"decoder\..*{name}" for name in without_bias], ties_embedding
+
+
+def _common(conf: Section) -> None:
+    """What encoder and decoder cannot vary here."""
+    conf.require("layer_norm_type", "layer_norm", "layer_norm")
+    conf.require_number("norm_eps", NORM_EPS, NORM_EPS)
+    conf.require("n_kv_head", None, None)
+    conf.require("head_dim", None, None)
+
+
+def _feed_forward(conf: Section, default: str, activations: dict[str, str]) -> FeedForwardConfig:
+    source = conf.name("n_expert_activated")
+    settings = {
+        "activation": conf.choice("activation_type", default, activations),
+        "hidden_units": conf.number("linear_units", 2048, 1),
+        "type": conf.choice("mlp_type", "position_wise_feed_forward", MLP_TYPES),
+        "num_experts": conf.number("n_expert", 8, 1),
+        "experts_per_frame": conf.number("n_expert_activated", 2, 1),
+    }
+    if settings["type"] == "dense":  # sizes that nothing uses must not matter
+        del settings["num_experts"], settings["experts_per_frame"]
+    try:
+        return FeedForwardConfig(**settings)
+    except InputError as error:
+        raise InputError(f"{conf.source}: '{source}': {error}") from None
+
+
+def _without_bias(conf: Section, prefix: str, module: str) -> list[str]:
+    """Layers of an attention; its output's bias goes with the query's, as WeNet has it."""
+    layers = {"query": ("linear_q", "linear_out"), "key": ("linear_k",), "value": ("linear_v",)}
+    return [
+        rf"{module}\.{layer}"
+        for what, names in layers.items()
+        if not conf.flag(f"{prefix}{what}_bias", True)
+        for layer in names
+    ]
+
+
+def _without_mlp_bias(conf: Section) -> list[str]:
+    return [] if conf.flag("mlp_bias", True) else [r"feed_forward.*\.w_[12]"]
+
+
+def _cmvn(top: Section) -> CmvnSettings | None:
+    """In a section of its own, or at top level as WeNet 1 and 2 had it."""
+    conf = top.section("cmvn_conf")
+    file, is_json = (
+        conf.value(key, top.value(key, default))
+        for key, default in (("cmvn_file", None), ("is_json_cmvn", True))
+    )
+    conf.finish()
+    default = None if file is None else "global_cmvn"
+    if not top.choice("cmvn", default, {"global_cmvn": True, None: False}):
+        return None
+    return CmvnSettings(Path(str(file or "global_cmvn")).name, bool(is_json))
+
+
+def _units(top: Section) -> UnitSettings:
+    conf = top.section("tokenizer_conf")
+    kind = top.choice("tokenizer", "char", {"char": "char", "bpe": "bpe"})
+    if kind == "char" and conf.flag("split_with_space", False):
+        kind = "word"
+    special = conf.value("special_tokens", None)
+    names = {
+        key: conf.value(key, None)
+        for key in ("symbol_table_path", "bpe_path", "non_lang_syms_path")
+    }
+    conf.ignore("is_multilingual", "num_languages", "connect_symbol", "split_with_space")
+    conf.finish()
+    ctc_conf = top.section("ctc_conf")
+    blank_id = ctc_conf.number("ctc_blank_id", 0)
+    ctc_conf.finish()
+    vocab_size = top.number("output_dim", None, 4)
+    if top.value("vocab_size", vocab_size) != vocab_size:
+        raise InputError(f"{top.source}: 'output_dim' and 'vocab_size' differ")
+    special = special if isinstance(special, dict) else {}
+    sos, eos = (special.get(name, vocab_size - 1) for name in ("<sos>", "<eos>"))
+    if sos != eos:
+        raise InputError(
+            f"{top.source}: 'tokenizer_conf.special_tokens' has <sos> {sos} and <eos> {eos}; here "
+            "both are one unit"
+        )
+    table, bpe_model, non_lang_syms = (
+        None if name is None else Path(str(name)).name for name in names.values()
+    )
+    return UnitSettings(
+        kind=kind,
+        symbol_table=table or "units.txt",
+        bpe_model=bpe_model if kind == "bpe" else None,
+        non_lang_syms=non_lang_syms,
+        blank_id=blank_id,
+        sos_eos_id=sos,
+        vocab_size=vocab_size,
+    )
+
+
+def _fbank(top: Section) -> FbankConfig:
+    """WeNet's filter banks; dither is for training, and recognition here has none."""
+    conf = top.section("dataset_conf")
+    conf.require("feats_type", "fbank", "fbank")
+    fbank, resample = conf.section("fbank_conf"), conf.section("resample_conf")
+    conf.ignore(*DATASET_TRAINING_KEYS)
+    conf.finish()
+    num_mel_bins = fbank.number("num_mel_bins", 23, 1)
+    settings = {
+        "sample_rate_hz": resample.number("resample_rate", 16000, 1),
+        "num_mel_bins": num_mel_bins,
+        "frame_length_ms": fbank.number("frame_length", 25.0),
+        "frame_shift_ms": fbank.number("frame_shift", 10.0),
+        "window_type": fbank.choice("window_type", "povey", {name: name for name in WINDOWS}),
+    }
+    fbank.ignore("dither")
+    fbank.finish()
+    resample.finish()
+    input_dim = top.number("input_dim", num_mel_bins)
+    if input_dim != num_mel_bins:
+        raise InputError(
+            f"{top.source}: 'input_dim' is {input_dim}, but the filter banks have {num_mel_bins}"
+        )
+    try:
+        return FbankConfig(low_freq_hz=20.0, high_freq_hz=0.0, snip_edges=True, **settings)
+    except InputError as error:
+        raise InputError(f"{top.source}: in 'dataset_conf.fbank_conf': {error}") from None

@@ -1,0 +1,83 @@
+"""A model of ours -> a directory that WeNet loads, if WeNet can express it."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from moeasr.config import dump_yaml
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
+from moeasr.interop.wenet.faults import fbank_faults, model_faults
+from moeasr.interop.wenet.train_yaml import train_yaml
+from moeasr.interop.wenet.units import check_non_lang_syms
+from moeasr.interop.wenet.weights import to_theirs
+from moeasr.models.asr import AsrModel
+from moeasr.text.dictionary import write_units
+from moeasr.text.tokenizer import Tokenizer
+
+
+def write_wenet(
+    out_dir: str | Path, model: AsrModel, tokenizer: Tokenizer, fbank: FbankConfig
+) -> None:
+    """Write train.yaml, final.pt, units.txt, global_cmvn and what else the units need.
+
+    The directory appears once it is complete.
+
+    Args:
+        out_dir: To be made, or empty.
+        model: The trained model.
+        tokenizer: Its units.
+        fbank: Its features.
+
+    Raises:
+        InputError: WeNet has nothing for a part of the model, each such part is named; or the
+            directory holds something, or cannot be written.
+    """
+    faults = [*model_faults(model.config), *fbank_faults(fbank)]
+    if faults:
+        raise InputError("WeNet cannot express this model: " + "; ".join(faults))
+    check_non_lang_syms(tokenizer)
+    out_dir = Path(out_dir)
+    if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
+        raise InputError(f"{out_dir} is there already, and not empty")
+    temporary = out_dir.with_name(f".{out_dir.name}.tmp{os.getpid()}")
+    try:
+        temporary.mkdir(parents=True)
+        _write_units(temporary, tokenizer)
+        cmvn = _cmvn_stats(model.cmvn.mean, model.cmvn.istd)
+        (temporary / "global_cmvn").write_text(json.dumps(cmvn) + "\n", encoding="utf-8")
+        with open(temporary / "final.pt", "wb") as handle:
+            torch.save(to_theirs(model), handle)
+        settings = train_yaml(out_dir, model.config, tokenizer, fbank)
+        (temporary / "train.yaml").write_text(dump_yaml(settings), encoding="utf-8")
+        temporary.replace(out_dir)
+    except (OSError, RuntimeError) as error:  # torch's writer hides why a write failed
+        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        raise InputError(f"cannot write {out_dir}: {reason}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_units(directory: Path, tokenizer: Tokenizer) -> None:
+    write_units(directory / "units.txt", tokenizer.units)
+    bpe_model = tokenizer.state()["bpe_model"]
+    if bpe_model is not None:
+        (directory / "bpe.model").write_bytes(bpe_model)
+    if tokenizer.config.non_lang_syms:
+        lines = "".join(f"{symbol}\n" for symbol in tokenizer.config.non_lang_syms)
+        (directory / "non_lang_syms.txt").write_text(lines, encoding="utf-8")
+
+
+def _cmvn_stats(mean: Tensor, istd: Tensor) -> dict[str, Any]:
+    """Sums over one frame that give this mean and deviation; final.pt has them to the last bit."""
+    mean, istd = mean.double(), istd.double()
+    return {
+        "mean_stat": mean.tolist(),
+        "var_stat": (istd.pow(-2) + mean.square()).tolist(),
+        "frame_num": 1,
+    }

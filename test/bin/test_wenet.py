@@ -1,0 +1,112 @@
+"""moeasr import-wenet and export-wenet: a checkpoint that all commands take, and back."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from moeasr import checkpoint
+from moeasr.bin.decode import main as decode
+from moeasr.bin.export_wenet import main as export_wenet
+from moeasr.bin.import_wenet import main as import_wenet
+from moeasr.bin.profile import main as profile
+from moeasr.bin.transcribe import main as transcribe
+from moeasr.bin.usage import main as usage
+from moeasr.config import dump_yaml, to_mapping
+from moeasr.data.archive import open_archive
+from moeasr.decode.recognizer import Recognizer
+from moeasr.errors import InputError
+
+GOLDEN = Path(__file__).parents[1] / "interop" / "golden"
+UTTS = {"u1": 0.9, "u2": 0.6}
+
+
+@pytest.fixture
+def imported(tmp_path):
+    path = tmp_path / "x.pt"
+    import_wenet(["--model-dir", str(GOLDEN / "trained"), "--out", str(path)])
+    return path
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    directory = tmp_path / "data"
+    directory.mkdir()
+    generator = torch.Generator().manual_seed(0)
+    for utt, seconds in UTTS.items():
+        samples = 0.1 * torch.randn(int(16000 * seconds), generator=generator)
+        soundfile.write(directory / f"{utt}.wav", samples.numpy(), 16000)
+    files = {
+        "wav.scp": [f"{utt} {directory}/{utt}.wav" for utt in UTTS],
+        "text": ["u1 abcda", "u2 ef"],
+        "utt2spk": [f"{utt} {utt}" for utt in UTTS],
+        "spk2utt": [f"{utt} {utt}" for utt in UTTS],
+    }
+    for name, lines in files.items():
+        (directory / name).write_text("".join(f"{line}\n" for line in lines))
+    return directory
+
+
+def test_the_checkpoint_says_where_it_came_from(imported):
+    content = checkpoint.load_with_model(imported)
+    assert content["info"]["imported_from"] == {
+        "toolkit": "WeNet",
+        "model_dir": str(GOLDEN / "trained"),
+        "checkpoint": "final.pt",
+    }
+    assert content["fbank"]["high_freq_hz"] == 0.0 and content["fbank"]["snip_edges"] is True
+    assert content["fbank"]["dither"] == 0.0
+
+
+def test_other_commands_take_it_as_any_other(imported, data_dir, tmp_path, capsys):
+    model = ["--checkpoint", str(imported)]
+    out = ["--out-dir", str(tmp_path / "decoded"), "--modes", "ctc_greedy_search"]
+    decode([*model, "--data-dir", str(data_dir), *out])
+    lines = next((tmp_path / "decoded").rglob("text")).read_text().splitlines()
+    assert [line.split()[0] for line in lines] == list(UTTS)
+    capsys.readouterr()
+    transcribe([*model, str(data_dir / "u1.wav"), str(data_dir / "u2.wav")])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    recognizer = Recognizer.from_checkpoint(imported)
+    (data_dir / "conf").mkdir()
+    (data_dir / "conf" / "fbank.yaml").write_text(dump_yaml(to_mapping(recognizer.fbank)))
+    with open_archive(data_dir / "feats.ark", data_dir / "feats.scp") as archive:
+        for utt, seconds in UTTS.items():
+            archive.write(utt, recognizer.features(torch.randn(int(16000 * seconds))))
+    usage([*model, "--data-dir", str(data_dir)])
+    assert "encoder.blocks.1.macaron_feed_forward" in capsys.readouterr().out
+    profile(model)
+    assert "reverse decoder" in capsys.readouterr().out
+
+
+def test_what_is_exported_is_imported_again_bit_by_bit_the_same_text(imported, data_dir, tmp_path):
+    export_wenet(["--checkpoint", str(imported), "--out-dir", str(tmp_path / "wenet")])
+    names = {path.name for path in (tmp_path / "wenet").iterdir()}
+    assert names == {"train.yaml", "final.pt", "units.txt", "global_cmvn"}
+    import_wenet(["--model-dir", str(tmp_path / "wenet"), "--out", str(tmp_path / "again.pt")])
+    before, after = (checkpoint.load_with_model(p) for p in (imported, tmp_path / "again.pt"))
+    assert before["tokenizer"] == after["tokenizer"] and before["fbank"] == after["fbank"]
+    for name, tensor in before["model"].items():
+        torch.testing.assert_close(after["model"][name], tensor, rtol=1e-6, atol=0)
+
+
+def test_a_fault_is_one_sentence_and_writes_nothing(tmp_path):
+    paths = ["--model-dir", str(tmp_path / "none"), "--out", str(tmp_path / "x.pt")]
+    done = subprocess.run(
+        [sys.executable, "-m", "moeasr.bin.import_wenet", *paths], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"import_wenet.py: WeNet model directory {tmp_path}/none does not exist\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_that_wenet_cannot_express_is_named(imported, tmp_path):
+    content = checkpoint.load_with_model(imported)
+    content["fbank"]["snip_edges"] = False
+    checkpoint.save(tmp_path / "other.pt", {k: v for k, v in content.items() if k != "format"})
+    with pytest.raises(InputError, match=r"other\.pt: WeNet cannot express .*`snip_edges`"):
+        export_wenet(["--checkpoint", str(tmp_path / "other.pt"), "--out-dir", str(tmp_path / "w")])
+    assert not (tmp_path / "w").exists()

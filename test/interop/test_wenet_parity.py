@@ -1,0 +1,230 @@
+"""Imported models say what WeNet says: `golden/` holds WeNet's models and outputs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from moeasr.features.fbank import compute_fbank
+from moeasr.interop.wenet.reader import read_wenet
+from moeasr.interop.wenet.writer import write_wenet
+from moeasr.models.asr import add_sos_eos, reverse_tokens
+from moeasr.models.streaming import StreamingEncoder
+from moeasr.nn.mask import make_valid_mask
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES = ("u2pp", "u2pp_moe", "trained", "u2")
+CAUSAL = CASES[:3]
+EXACT = ("u2pp_moe",)  # sqrt(16) rounds nothing, and there is no batch norm to fold
+UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcdefgh", "\u2581"]
+TEXTS = ("abcda", "ef")  # of the audio, in name only
+
+
+def waves():
+    with np.load(GOLDEN / "audio.npz") as arrays:
+        return [torch.from_numpy(arrays[name]).float() / 32768 for name in arrays.files]
+
+
+def expected(case, key, dtype=torch.float64):
+    with np.load(GOLDEN / case / "expected.npz") as arrays:
+        return torch.from_numpy(arrays[key]).to(dtype)
+
+
+def assert_valid_close(ours, theirs, lens, atol):
+    """Equal where a batch holds real frames, or tokens."""
+    valid = make_valid_mask(lens, ours.size(1))
+    torch.testing.assert_close(ours[valid], theirs[valid], rtol=0, atol=atol)
+
+
+def by_our_units(case, scores):
+    """WeNet's scores in our order of units."""
+    names = (GOLDEN / case / "units.txt").read_text().split()[::2]
+    return scores[..., [names.index(unit) for unit in UNITS]]
+
+
+def run(imported, case, dtype):
+    """All outputs for the golden batch, and how many of them are real."""
+    model = imported.model.to(dtype)
+    feats, lens = expected(case, "feats", dtype), expected(case, "feats_lens", torch.int64)
+    ids = [imported.tokenizer.encode(text) for text in TEXTS]
+    tokens_lens = torch.tensor([len(row) for row in ids])
+    tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in ids], True)
+    with torch.inference_mode():
+        enc, enc_lens, *_ = model.encode(feats, lens)
+        found = {"enc": enc, "log_probs": model.ctc_log_probs(enc)}
+        for name, decoder, read in (
+            ("left", model.decoder, tokens),
+            ("right", model.reverse_decoder, reverse_tokens(tokens, tokens_lens)),
+        ):
+            if decoder is not None:
+                tokens_in, _ = add_sos_eos(read, tokens_lens, 2)
+                found[name] = decoder(tokens_in, tokens_lens + 1, enc, enc_lens).logits
+    return found, enc_lens, tokens_lens + 1
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_encoder_ctc_and_decoders_equal_wenets(case, dtype):
+    """The batch is padded here; WeNet saw each utterance alone."""
+    found, enc_lens, tokens_lens = run(read_wenet(GOLDEN / case), case, dtype)
+    assert ("right" in found) == (case != "u2")
+    for name, ours in found.items():
+        theirs = expected(case, f"{name}_{str(dtype).removeprefix('torch.')}", dtype)
+        if name != "enc":
+            theirs = by_our_units(case, theirs)
+        is_encoder = name in ("enc", "log_probs")
+        atol = 1e-5
+        if dtype == torch.float64 and case in EXACT:
+            # WeNet's positions of tokens come from a float32 table; those of frames here do, too
+            atol = 1e-12 if is_encoder else 1e-7
+        assert_valid_close(ours, theirs, enc_lens if is_encoder else tokens_lens, atol)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_features_equal_wenets(case):
+    imported = read_wenet(GOLDEN / case)
+    theirs, lens = expected(case, "feats"), expected(case, "feats_lens", torch.int64)
+    for wave, their_feats, length in zip(waves(), theirs, lens.tolist(), strict=True):
+        ours = compute_fbank(wave, imported.fbank)
+        assert ours.shape == (length, 20)
+        torch.testing.assert_close(ours.double(), their_feats[:length], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CAUSAL)
+@pytest.mark.parametrize("num_left", [-1, 1])
+def test_chunks_equal_wenets_masked_and_streamed(case, num_left):
+    """WeNet's `forward_chunk_by_chunk` agrees with its own masks, and ours with both."""
+    model = read_wenet(GOLDEN / case).model.double()
+    feats, lens = expected(case, "feats"), expected(case, "feats_lens", torch.int64)
+    atol = 1e-12 if case in EXACT else 1e-6
+    masked = expected(case, f"masked_4_{num_left}_float64")
+    streamed = expected(case, f"streamed_4_{num_left}_float64")
+    with torch.inference_mode():
+        enc, enc_lens, *_ = model.encode(feats, lens, 4, num_left)
+    assert_valid_close(enc, masked, enc_lens, atol)
+    assert_valid_close(enc, streamed, enc_lens, atol)
+
+    streaming = StreamingEncoder(model, 4, num_left)
+    state, done = streaming.start(2), torch.zeros(2, dtype=torch.int64)
+    for first in range(0, feats.size(1), streaming.hop_frames):
+        part = feats[:, first : first + streaming.window_frames]
+        part_lens = (lens - first).clamp(0, streaming.window_frames)
+        output, state = streaming.step(part, part_lens, state)
+        for b, new in enumerate(output.enc_lens.tolist()):
+            theirs = streamed[b, done[b] : done[b] + new]
+            torch.testing.assert_close(output.enc[b, :new], theirs, rtol=0, atol=atol)
+        done += output.enc_lens
+    assert torch.equal(done, enc_lens)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_model_written_and_read_again_says_the_same(case, tmp_path):
+    imported = read_wenet(GOLDEN / case)
+    before, enc_lens, tokens_lens = run(imported, case, torch.float32)
+    write_wenet(tmp_path / "out", imported.model.float(), imported.tokenizer, imported.fbank)
+    again = read_wenet(tmp_path / "out")
+    assert again.model.config == imported.model.config
+    assert again.fbank == imported.fbank
+    assert again.tokenizer.state() == imported.tokenizer.state()
+    after, _, _ = run(again, case, torch.float32)
+    for name in before:
+        lens = enc_lens if name in ("enc", "log_probs") else tokens_lens
+        assert_valid_close(after[name], before[name], lens, 1e-5)
+
+
+@pytest.mark.parametrize("case", ["trained", "u2pp_moe"])
+def test_what_is_written_is_what_wenet_wrote(case, tmp_path):
+    """Tensor for tensor, and the tables of positions that `golden/` leaves out."""
+    imported = read_wenet(GOLDEN / case)
+    write_wenet(tmp_path / "out", imported.model, imported.tokenizer, imported.fbank)
+    theirs = torch.load(GOLDEN / case / "final.pt", weights_only=True)
+    ours = torch.load(tmp_path / "out" / "final.pt", weights_only=True)
+    tables = [name for name in ours if name not in theirs]
+    assert tables == [
+        "encoder.embed.pos_enc.pe",
+        "decoder.left_decoder.embed.1.pe",
+        "decoder.right_decoder.embed.1.pe",
+    ]
+    assert all(
+        ours[name].shape == (1, 5000, len(theirs["ctc.ctc_lo.weight"][0])) for name in tables
+    )
+    assert not [name for name in theirs if name not in ours]
+    in_our_order = case == "trained"  # WeNet's has <sos/eos> last in the other
+    for name, tensor in theirs.items():
+        by_unit = name.startswith("ctc.") or "embed.0" in name or "output_layer" in name
+        if in_our_order or not by_unit:
+            torch.testing.assert_close(ours[name], tensor, rtol=1e-6, atol=0, msg=name)
+
+
+def test_both_orders_of_units_give_ours():
+    for case in CASES:
+        assert read_wenet(GOLDEN / case).tokenizer.units == UNITS
+
+
+def copy_of(case, directory, **changes):
+    """A golden directory with another train.yaml: dotted keys, with __ for the dots."""
+    shutil.copytree(GOLDEN / case, directory)
+    configs = yaml.safe_load((directory / "train.yaml").read_text())
+    for key, value in changes.items():
+        *sections, last = key.split("__")
+        node = configs
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[last] = value
+    (directory / "train.yaml").write_text(yaml.safe_dump(configs))
+    return directory
+
+
+def change_weights(directory, change):
+    """Another final.pt."""
+    state = torch.load(directory / "final.pt", weights_only=True)
+    change(state)
+    torch.save(state, directory / "final.pt")
+    return directory
+
+
+def test_cmvn_comes_from_its_file_where_the_weights_lack_it(tmp_path):
+    directory = copy_of("u2pp", tmp_path / "m")
+    wanted = read_wenet(directory).model.cmvn
+    (directory / "global_cmvn").unlink()
+    assert torch.equal(read_wenet(directory).model.cmvn.mean, wanted.mean)
+
+    def drop(state):
+        for name in ("mean", "istd"):
+            del state[f"encoder.global_cmvn.{name}"]
+
+    change_weights(directory, drop)
+    with pytest.raises(Exception, match=r"m/global_cmvn does not exist"):
+        read_wenet(directory)
+    stats = json.loads((GOLDEN / "u2pp" / "global_cmvn").read_text())
+    (directory / "global_cmvn").write_text(json.dumps(stats))
+    found = read_wenet(directory).model.cmvn
+    torch.testing.assert_close(found.mean, wanted.mean)
+    torch.testing.assert_close(found.istd, wanted.istd)
+
+
+def test_tables_and_unused_layers_in_the_weights_change_nothing(tmp_path):
+    directory = copy_of("u2pp", tmp_path / "m", encoder_conf__final_norm=False)
+    change_weights(
+        directory, lambda state: state.update({"encoder.embed.pos_enc.pe": torch.zeros(1, 50, 8)})
+    )
+    assert read_wenet(directory).model.encoder.norm is None
+
+
+def test_tied_embeddings_are_what_decoders_project_by(tmp_path):
+    directory = copy_of("trained", tmp_path / "m", decoder_conf__tie_word_embedding=True)
+    decoder = read_wenet(directory).model.decoder
+    assert torch.equal(decoder.project.weight, decoder.embedding.weight)
+
+
+def test_no_cmvn_is_none(tmp_path):
+    directory = copy_of("u2pp", tmp_path / "m", cmvn=None)
+    state = torch.load(directory / "final.pt", weights_only=True)
+    kept = {name: t for name, t in state.items() if "global_cmvn" not in name}
+    torch.save(kept, directory / "final.pt")
+    cmvn = read_wenet(directory).model.cmvn
+    assert not cmvn.mean.any() and bool((cmvn.istd == 1).all())

@@ -1,0 +1,274 @@
+"""What cannot be imported or exported is named, and nothing is written."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
+from moeasr.interop.wenet.reader import read_wenet
+from moeasr.interop.wenet.writer import write_wenet
+from moeasr.models.build import build_model
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
+
+GOLDEN = Path(__file__).parent / "golden"
+UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abc"]
+WENETS = FbankConfig(num_mel_bins=20, high_freq_hz=0.0, snip_edges=True)
+
+
+@pytest.fixture
+def model_dir(tmp_path):
+    shutil.copytree(GOLDEN / "u2pp_moe", tmp_path / "m")
+    return tmp_path / "m"
+
+
+def change_yaml(model_dir, key, value):
+    """Set a dotted key."""
+    path = model_dir / "train.yaml"
+    configs = yaml.safe_load(path.read_text())
+    *sections, last = key.split(".")
+    node = configs
+    for section in sections:
+        node = node[section]
+    node[last] = value
+    path.write_text(yaml.safe_dump(configs))
+
+
+def change_weights(model_dir, change):
+    state = torch.load(model_dir / "final.pt", weights_only=True)
+    change(state)
+    torch.save(state, model_dir / "final.pt")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model", "transducer"),
+        ("encoder", "squeezeformer"),
+        ("decoder", "sanm_decoder"),
+        ("decoder", None),
+        ("ctc", "other"),
+        ("encoder_conf.input_layer", "conv2d6"),
+        ("encoder_conf.pos_enc_layer_type", "rope_pos"),
+        ("encoder_conf.selfattention_layer_type", "shaw_rel_selfattn"),
+        ("encoder_conf.normalize_before", False),
+        ("encoder_conf.macaron_style", False),
+        ("encoder_conf.use_cnn_module", False),
+        ("encoder_conf.activation_type", "gelu"),
+        ("encoder_conf.cnn_module_norm", "rms_norm"),
+        ("encoder_conf.layer_norm_type", "rms_norm"),
+        ("encoder_conf.norm_eps", "1e-6"),
+        ("encoder_conf.conv_norm_eps", 0.001),
+        ("encoder_conf.n_kv_head", 1),
+        ("encoder_conf.mlp_type", "gated"),
+        ("decoder_conf.activation_type", "tanh"),
+        ("decoder_conf.src_attention", False),
+        ("decoder_conf.input_layer", "embed_learnable_pe"),
+        ("model_conf.apply_non_blank_embedding", True),
+        ("tokenizer", "whisper"),
+        ("dataset_conf.feats_type", "mfcc"),
+        ("cmvn", "utterance_cmvn"),
+    ],
+)
+def test_parts_without_counterpart_are_named(model_dir, key, value):
+    change_yaml(model_dir, key, value)
+    with pytest.raises(InputError, match=rf"train\.yaml: '{key}' is .* no counterpart"):
+        read_wenet(model_dir)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("predictor", "rnn", "'predictor' is not known"),
+        ("encoder_conf.efficient_conf", {}, r"'encoder_conf\.efficient_conf' is not known"),
+        ("decoder_conf.src_query_bias", False, "is not known"),  # of the bitransformer
+        ("dataset_conf.fbank_conf.low_freq", 0, r"'dataset_conf\.fbank_conf\.low_freq' is not"),
+        ("model_conf", 3, "'model_conf' must be a section"),
+        ("encoder_conf.num_blocks", "two", "must be an integer of at least 1, but is 'two'"),
+        ("encoder_conf.causal", "yes", "must be true or false, but is 'yes'"),
+        ("encoder_conf.causal", False, "`dynamic_chunk: true` needs `causal_conv: true`"),
+        ("encoder_conf.n_expert_activated", 1, "zero gradient"),
+        ("encoder_conf.n_expert_activated", 9, "must be between 1 and num_experts"),
+        ("model_conf.ctc_weight", 2.0, "`ctc_weight` must be between 0 and 1"),
+        ("tokenizer_conf.special_tokens", {"<sos>": 1, "<eos>": 2}, "both are one unit"),
+        ("tokenizer_conf.special_tokens", {"<sos>": 1, "<eos>": 1}, "must be three of 0 to 11"),
+        ("tokenizer_conf.non_lang_syms_path", "x/nlsyms", r"m/nlsyms does not exist"),
+        ("tokenizer", "bpe", r"'tokenizer_conf\.bpe_path' is missing"),
+        ("output_dim", 13, "'output_dim' and 'vocab_size' differ"),
+        ("input_dim", 80, "'input_dim' is 80, but the filter banks have 20"),
+    ],
+)
+def test_other_faults_of_the_train_yaml(model_dir, key, value, sentence):
+    change_yaml(model_dir, key, value)
+    with pytest.raises(InputError, match=sentence):
+        read_wenet(model_dir)
+
+
+@pytest.mark.parametrize("name", ["train.yaml", "final.pt", "units.txt"])
+def test_missing_files_are_named(model_dir, name):
+    (model_dir / name).unlink()
+    with pytest.raises(InputError, match=rf"m/{name} does not exist"):
+        read_wenet(model_dir)
+
+
+def test_a_link_to_nowhere_says_what_there_is(model_dir):
+    """WeNet's training leaves such a final.pt."""
+    (model_dir / "final.pt").rename(model_dir / "epoch_3.pt")
+    (model_dir / "final.pt").symlink_to("3.pt")
+    with pytest.raises(InputError, match=r"a link to 3\.pt; there are: epoch_3\.pt"):
+        read_wenet(model_dir)
+    assert read_wenet(model_dir, "epoch_3.pt").model.vocab_size == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda s: s.pop("encoder.encoders.1.feed_forward.experts.2.w_1.bias"),
+            r"final\.pt lacks weights: encoder\.encoders\.1\.feed_forward\.experts\.2\.w_1\.bias$",
+        ),
+        (
+            lambda s: [s.pop(n) for n in list(s) if "decoders" in n],
+            r"lacks weights: decoder\.left_decoder\.decoders\.0\.self_attn\..* and \d+ more$",
+        ),
+        (
+            lambda s: s.update({"encoder.encoders.0.adapter.weight": torch.ones(1)}),
+            r"has unknown weights: encoder\.encoders\.0\.adapter\.weight$",
+        ),
+        (
+            lambda s: s.update({"ctc.ctc_lo.weight": torch.ones(12, 9)}),
+            r"'ctc\.ctc_lo\.weight' is \(12, 9\), which does not fit .* have to be \(12, 16\)",
+        ),
+        (
+            lambda s: s.update(
+                {"encoder.encoders.0.feed_forward.experts.1.w_1.bias": torch.ones(1)}
+            ),
+            r"does not fit the train\.yaml",
+        ),
+        (lambda s: s.update({"epoch": 3}), "must hold tensors by name"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(model_dir, change, sentence):
+    change_weights(model_dir, change)
+    with pytest.raises(InputError, match=sentence):
+        read_wenet(model_dir)
+
+
+def test_weights_of_what_the_train_yaml_does_not_have_are_unknown(model_dir):
+    change_yaml(model_dir, "encoder_conf.key_bias", False)
+    with pytest.raises(InputError, match=r"unknown weights: .*self_attn\.linear_k\.bias"):
+        read_wenet(model_dir)
+
+
+def test_weights_cut_short_are_refused(model_dir):
+    path = model_dir / "final.pt"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"final\.pt cannot be read as WeNet's weights"):
+        read_wenet(model_dir)
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("<blank> 0\n<unk> 1\na\n", "units.txt:3: must be `symbol id`"),
+        ("<blank> 0\n<unk> 1\na 1\n", "units.txt:3: 'a' or its id is there already"),
+        ("<blank> 0\n<unk> 1\na 3\n", "the ids must be 0 to 2, each once"),
+        ("<blank> 0\n<unk> 1\na 2\n", "has 3 units, but the train.yaml's 'output_dim' is 12"),
+        ("".join(f"u{i} {i}\n" for i in range(12)), "has no unit '<unk>'"),
+    ],
+)
+def test_faults_of_the_units_are_named(model_dir, lines, sentence):
+    (model_dir / "units.txt").write_text(lines)
+    with pytest.raises(InputError, match=sentence):
+        read_wenet(model_dir)
+
+
+def wenets_config(**encoder):
+    feed_forward = FeedForwardConfig(hidden_units=8)
+    return ModelConfig(
+        encoder=EncoderConfig(
+            **{
+                **{"num_blocks": 1, "d_model": 8, "num_heads": 2, "attention": "key_position"},
+                **{"feed_forward": feed_forward, "macaron_feed_forward": feed_forward},
+                **{"final_norm": True, **encoder},
+            }
+        ),
+        decoder=DecoderConfig(
+            num_blocks=1, num_reverse_blocks=1, num_heads=2, feed_forward=feed_forward
+        ),
+    )
+
+
+def export(config, out_dir, fbank=WENETS, non_lang_syms=()):
+    model = build_model(config, 20, len(UNITS)).eval()
+    units = TokenizerConfig(type="char", non_lang_syms=non_lang_syms)
+    write_wenet(out_dir, model, Tokenizer(units, UNITS), fbank)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("encoder", "key"),
+    [
+        ({"attention": "relative"}, r"`model\.encoder\.attention` is relative"),
+        ({"final_norm": False}, r"`model\.encoder\.final_norm` is false, but WeNet has true"),
+        ({"type": "transformer"}, r"`model\.encoder\.type` is transformer"),
+        ({"num_groups": 1}, r"`model\.encoder\.num_groups` is 1, but WeNet has null"),
+        ({"subsampling_channels": 4}, r"`model\.encoder\.subsampling_channels` is 4"),
+        (
+            {"causal_conv": False, "dynamic_chunk": False},
+            r"`model\.encoder\.conv_edges` is before_gate",
+        ),
+        ({"feed_forward": FeedForwardConfig(hidden_units=9)}, "`model.encoder.feed_forward` and"),
+        (
+            {"feed_forward": FeedForwardConfig(type="moe", router="omni")},
+            r"`model\.encoder\.feed_forward` has `router: omni`",
+        ),
+    ],
+)
+def test_what_wenet_cannot_express_is_named(encoder, key, tmp_path):
+    with pytest.raises(InputError, match=rf"WeNet cannot express this model: .*{key}"):
+        export(wenets_config(**encoder), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_filter_banks_are_named_all(tmp_path):
+    with pytest.raises(InputError, match="`snip_edges` .*`high_freq_hz` is 7600"):
+        export(wenets_config(), tmp_path / "out", fbank=FbankConfig(num_mel_bins=20))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_without_decoder_is_refused(tmp_path):
+    config = dataclasses.replace(
+        wenets_config(),
+        decoder=DecoderConfig(num_blocks=0, num_reverse_blocks=0),
+        ctc_weight=1.0,
+        reverse_weight=0.0,
+    )
+    with pytest.raises(InputError, match=r"`model\.decoder\.num_blocks` is 0"):
+        export(config, tmp_path / "out")
+
+
+def test_symbols_that_wenet_would_split_are_refused(tmp_path):
+    with pytest.raises(InputError, match="non-linguistic symbol '%noise'"):
+        export(wenets_config(), tmp_path / "out", non_lang_syms=("%noise",))
+
+
+def test_a_directory_that_holds_something_is_left_alone(tmp_path):
+    (tmp_path / "out").mkdir()
+    export(wenets_config(), tmp_path / "out")
+    with pytest.raises(InputError, match="is there already, and not empty"):
+        export(wenets_config(), tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_a_model_trained_here_survives_the_way_out_and_in(tmp_path):
+    model = export(wenets_config(), tmp_path / "out", non_lang_syms=("<noise>",))
+    again = read_wenet(tmp_path / "out")
+    assert again.tokenizer.config.non_lang_syms == ("<noise>",)
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(again.model.state_dict()[name], tensor, rtol=1e-6, atol=0)
