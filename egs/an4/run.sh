@@ -18,7 +18,7 @@ exp_dir=                            # where it goes; by default exp/<name of the
 seed=777                            # of initialisation, batches and augmentation
 average_num=5                       # how many of the best checkpoints are averaged
 test_sets="test"                    # sets to decode and score
-decode_modes="ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring" # searches
+decode_modes="ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring joint_decoding" # searches
 beam_size=20                        # hypotheses kept by the beam searches
 decoding_chunk_size="-1"            # frames after subsampling, a list; -1 sees the whole utterance
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODES = ("ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring")
+MODES = (
+    *("ctc_greedy_search", "ctc_prefix_beam_search"),
+    *("attention", "attention_rescoring", "joint_decoding"),
+)
 FIELDS = {
     *("set", "mode", "chunk_size", "wer", "cer", "wer_ci", "num_utts", "rtf", "audio_sec"),
     *("total_params", "active_params", "commit", "config", "seed", "device", "command"),
