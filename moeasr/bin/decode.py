@@ -12,7 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from moeasr.bin import run
+from moeasr.bin import add_fusion_options, fusion_options, run
 from moeasr.errors import InputError
 
 
@@ -38,6 +38,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--ctc-weight", type=float, help="CTC score in rescoring and joint decoding (0.5)")
     add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
     add("--length-penalty", type=float, help="score of each token, attention and joint (0)")
+    add_fusion_options(parser)
     add("--batch-frames", type=int, default=12000, help="feature frames per batch (%(default)s)")
     add("--device", default="cpu", help="cpu or cuda (%(default)s)")
     add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
@@ -52,6 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.datadir import DataDir
     from moeasr.data.utterances import open_features
     from moeasr.decode.build import DecodeConfig, check_settings, find_searches
+    from moeasr.decode.fusion_build import FusionConfig
     from moeasr.decode.recognizer import Recognizer
     from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.run import decode_test_set, describe
@@ -64,10 +66,13 @@ def main(argv: list[str] | None = None) -> None:
     modes, options = args.modes.split(), ("ctc_weight", "reverse_weight", "length_penalty")
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
     # Recipes pass a beam size whatever the modes; to a greedy search alone it means nothing.
-    config = DecodeConfig(chunk_size=args.chunk_size, beam_size=args.beam_size, **given)
+    fusion = FusionConfig.from_options(fusion_options(args))
+    sizes = {"chunk_size": args.chunk_size, "beam_size": args.beam_size}
+    config = DecodeConfig(**sizes, **given, fusion=fusion)
     recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
     find_searches(modes, recognizer.model)
     check_settings(modes, config, list(given))
+    recognizer.load_fusion(config)
     config = config.resolve(recognizer.model)
     data = DataDir(args.data_dir)
     utts = data.feats if data.has("feats.scp") else data.segments or data.wav

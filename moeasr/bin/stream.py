@@ -10,12 +10,13 @@ factor (features included) and the latencies of first partial and final results.
 """
 
 import argparse
+import dataclasses
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from moeasr.bin import run
+from moeasr.bin import add_fusion_options, fusion_options, run
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--beam-size", type=int, default=10, help="hypotheses kept (%(default)s)")
     add("--ctc-weight", type=float, default=0.5, help="CTC score in rescoring (%(default)s)")
     add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
+    add_fusion_options(parser)
     add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
     add("--packet-ms", type=float, default=100, help="sound comes in packets of (%(default)s)")
     add("--endpoint", choices=("on", "off"), default="on", help="files: pauses end utterances")
@@ -75,12 +77,14 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.decode.build import DecodeConfig
     from moeasr.decode.endpoint import EndpointConfig
+    from moeasr.decode.fusion_build import FusionConfig
     from moeasr.decode.recognizer import Recognizer
     from moeasr.decode.streaming import StreamingRecognizer
 
     if args.num_threads:
         torch.set_num_threads(args.num_threads)
-    config = _pick(args, DecodeConfig, CONFIG_OPTIONS)
+    fusion = FusionConfig.from_options(fusion_options(args))
+    config = dataclasses.replace(_pick(args, DecodeConfig, CONFIG_OPTIONS), fusion=fusion)
     endpoint = None
     if args.audio and args.endpoint == "on":
         endpoint = _pick(args, EndpointConfig, ENDPOINT_OPTIONS)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from moeasr.bin import run
+from moeasr.bin import add_fusion_options, fusion_options, run
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--ctc-weight", type=float, help="CTC score in rescoring and joint decoding (0.5)")
     add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
     add("--length-penalty", type=float, help="score of each token, attention and joint (0)")
+    add_fusion_options(parser)
     add("--nbest", type=int, metavar="N", help="print the N best hypotheses with their confidence")
     add("--timestamps", action="store_true", help="print words with times and confidence")
     add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
@@ -54,15 +55,18 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.data.audio import read_audio_file, resample
     from moeasr.decode.build import DecodeConfig, check_settings, find_searches
+    from moeasr.decode.fusion_build import FusionConfig
     from moeasr.decode.recognizer import Recognizer
 
     if args.num_threads:
         torch.set_num_threads(args.num_threads)
     given = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
-    config = DecodeConfig(chunk_size=args.chunk_size, **given)
+    fusion = FusionConfig.from_options(fusion_options(args))
+    config = DecodeConfig(chunk_size=args.chunk_size, **given, fusion=fusion)
     recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
     find_searches([args.mode], recognizer.model)
     check_settings([args.mode], config, list(given))
+    recognizer.load_fusion(config)
     _check_output(args, config.beam_size, recognizer)
     language = recognizer.language_id(args.language)
     languages = None if language is None else [language]

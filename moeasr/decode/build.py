@@ -11,6 +11,8 @@ from moeasr.decode.alignment import align_best
 from moeasr.decode.attention import DecoderScorer, WeightedScorer, attention_beam_search
 from moeasr.decode.ctc import ctc_greedy_search
 from moeasr.decode.ctc_prefix_score import CtcPrefixScorer
+from moeasr.decode.fusion import Fusion
+from moeasr.decode.fusion_build import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.prefix_beam import ctc_prefix_beam_search
 from moeasr.decode.rescoring import attention_rescoring
@@ -38,6 +40,10 @@ class DecodeConfig:
     model has that decoder, else 0."""
     length_penalty: float = 0.0
     """Attention search and joint decoding: added to the score for each token."""
+
+    fusion: FusionConfig = FusionConfig()
+    """Language model and boosted phrases, in CTC prefix beam search and the rescoring of its
+    n-best lists."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -86,6 +92,8 @@ class SearchInput(NamedTuple):
     """(B,)."""
     log_probs: Tensor
     """(B, T', V), CTC."""
+    fusion: Fusion | None = None
+    """What `DecodeConfig.fusion` asks for."""
 
 
 class Search(NamedTuple):
@@ -141,6 +149,14 @@ def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[s
     Raises:
         InputError: No mode reads a given setting, or a mode cannot work with its value.
     """
+    if config.fusion.describe() is not None:
+        able = [mode for mode, search in SEARCHES.items() if "fusion" in search.settings]
+        for mode in modes:
+            if mode not in able:
+                raise InputError(
+                    f"mode '{mode}' cannot use a language model or boosted phrases, which score "
+                    f"the prefixes of {' and '.join(able)}"
+                )
     for name in given:
         readers = [mode for mode, search in SEARCHES.items() if name in search.settings]
         if not set(readers) & set(modes):
@@ -160,8 +176,14 @@ def _greedy(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]
 
 
 def _prefix_beam(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
-    nbest = ctc_prefix_beam_search(inputs.log_probs, inputs.enc_lens, config.beam_size)
+    nbest = _first_pass(inputs, config)
     return align_best(nbest, inputs.log_probs, inputs.enc_lens)
+
+
+def _first_pass(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
+    return ctc_prefix_beam_search(
+        inputs.log_probs, inputs.enc_lens, config.beam_size, fusion=inputs.fusion
+    )
 
 
 def _attention(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
@@ -194,7 +216,7 @@ def _search(inputs: SearchInput, config: DecodeConfig, ctc_weight: float) -> lis
 
 def _rescoring(inputs: SearchInput, config: DecodeConfig) -> list[list[Hypothesis]]:
     # The first pass is run here again even if another mode did so too: each mode's time is whole.
-    nbest = ctc_prefix_beam_search(inputs.log_probs, inputs.enc_lens, config.beam_size)
+    nbest = _first_pass(inputs, config)
     return _rescore(nbest, inputs, config)
 
 
@@ -217,7 +239,7 @@ def _rescore(
 SEARCHES: dict[str, Search] = {
     "ctc_greedy_search": Search(_greedy, needs_ctc=True, needs_decoder=False, settings=()),
     "ctc_prefix_beam_search": Search(
-        _prefix_beam, needs_ctc=True, needs_decoder=False, settings=("beam_size",)
+        _prefix_beam, needs_ctc=True, needs_decoder=False, settings=("beam_size", "fusion")
     ),
     "attention": Search(
         _attention, needs_ctc=False, needs_decoder=True, settings=("beam_size", "length_penalty")
@@ -226,7 +248,7 @@ SEARCHES: dict[str, Search] = {
         _rescoring,
         needs_ctc=True,
         needs_decoder=True,
-        settings=("beam_size", "ctc_weight", "reverse_weight"),
+        settings=("beam_size", "ctc_weight", "reverse_weight", "fusion"),
         second_pass=_rescore,
     ),
     "joint_decoding": Search(

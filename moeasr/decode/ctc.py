@@ -49,8 +49,8 @@ class GreedySearch:
         for path, values, ids, length in rows:
             path.extend(ids[:length], values[:length], self._blank)
 
-    def hypotheses(self) -> list[list[Hypothesis]]:
-        """The one hypothesis of each stream."""
+    def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
+        """The one hypothesis of each stream, which its end does not change."""
         return [[path.hypothesis()] for path in self._paths]
 
     def stable_tokens(self) -> list[tuple[int, ...]]:

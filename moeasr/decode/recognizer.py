@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from moeasr import checkpoint
 from moeasr.config import from_mapping, load_yaml, to_mapping
 from moeasr.decode.build import DecodeConfig, SearchInput, check_settings, find_searches
+from moeasr.decode.fusion_build import FusionConfig, build_fusion
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.times import Times, times_of
 from moeasr.distributed import find_device
@@ -62,6 +63,7 @@ class Recognizer:
         self.info = info
         self.device = device
         self.dtype = next(model.parameters()).dtype
+        self._fusion: tuple[FusionConfig, nn.Module | None] = (FusionConfig(), None)
         """Of the model's weights, and so of the features it is given."""
 
     @classmethod
@@ -124,6 +126,17 @@ class Recognizer:
     def features(self, waveform: Tensor) -> Tensor:
         """(S,) samples in [-1, 1], at the rate of `fbank.sample_rate_hz`, to features (T, F)."""
         return compute_fbank(waveform, self.fbank)
+
+    def load_fusion(self, config: DecodeConfig) -> nn.Module | None:
+        """Language model and boosted phrases of some settings; read once for the same settings.
+
+        Raises:
+            InputError: A file is missing or wrong, or does not go with the model's units.
+        """
+        if self._fusion[0] != config.fusion:
+            fusion = build_fusion(config.fusion, self.tokenizer)
+            self._fusion = config.fusion, None if fusion is None else fusion.to(self.device)
+        return self._fusion[1]
 
     def text(self, hypothesis: Hypothesis) -> str:
         """What a hypothesis reads."""
@@ -212,7 +225,8 @@ class Recognizer:
         spoken = None if languages is None else torch.tensor(languages, device=self.device)
         output = self.model.encode(padded, lens, config.chunk_size, config.num_left_chunks, spoken)
         log_probs = self.model.ctc_log_probs(output.enc)
-        return SearchInput(self.model, output.enc, output.enc_lens, log_probs)
+        fusion = self.load_fusion(config)
+        return SearchInput(self.model, output.enc, output.enc_lens, log_probs, fusion)
 
     def _now(self) -> float:
         """Seconds on a clock, once the device has done what it was told."""

@@ -4,7 +4,10 @@ With l2r and r2l the log-probabilities of a hypothesis under both decoders, the 
 rho the reverse weight (U2++, arXiv 2106.05642, section 2.4; WeNet's arithmetic):
 
     attention = (1 - rho) l2r + rho r2l
-    score = attention + ctc_weight * ctc
+    score = attention + ctc_weight * ctc + fusion
+
+fusion being what a language model or boosted phrases added in the first pass, their own weights
+included.
 """
 
 import dataclasses
@@ -67,7 +70,9 @@ def attention_rescoring(
         [
             dataclasses.replace(
                 hypothesis,
-                score=attention + ctc_weight * hypothesis.ctc_score,
+                score=attention
+                + ctc_weight * hypothesis.ctc_score
+                + (hypothesis.fusion_score or 0.0),
                 attention_score=attention,
                 token_confidence=tuple(posteriors[: len(hypothesis.tokens)]),
             )

@@ -119,6 +119,7 @@ def describe_settings(mode: str, config: DecodeConfig) -> dict[str, Any]:
         "chunk_size": config.chunk_size,
         "num_left_chunks": config.num_left_chunks,
         **{name: getattr(config, name) if name in settings else None for name in SEARCH_SETTINGS},
+        "fusion": config.fusion.describe() if "fusion" in settings else None,
     }
 
 

@@ -31,8 +31,8 @@ class FirstPass(Protocol):
         """Take the frames (B, C, V) that are new, (B,) of them."""
         ...
 
-    def hypotheses(self) -> list[list[Hypothesis]]:
-        """What each stream may say so far, best first."""
+    def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
+        """What each stream may say so far, or has said if this is its end, best first."""
         ...
 
     def stable_tokens(self) -> list[tuple[int, ...]]:
@@ -102,6 +102,7 @@ class StreamingRecognizer:
         check_settings([mode], config)
         self.config = config.resolve(recognizer.model)
         self.endpoint = endpoint
+        self._fusion = recognizer.load_fusion(config)
         self.encoder = StreamingEncoder(recognizer.model, config.chunk_size, config.num_left_chunks)
 
     @property
@@ -117,7 +118,8 @@ class StreamingRecognizer:
         """The search of an utterance that begins."""
         if self.mode == "ctc_greedy_search":
             return GreedySearch(1)
-        return PrefixBeam(1, self.config.beam_size, device=self.recognizer.device)
+        device = self.recognizer.device
+        return PrefixBeam(1, self.config.beam_size, device=device, fusion=self._fusion)
 
     @property
     def needs_frames(self) -> bool:
@@ -225,7 +227,7 @@ class RecognitionStream:
     def _finalize(self) -> StreamResult:
         """The second pass over the utterance."""
         owner, utterance = self._owner, self._utterance
-        nbest = utterance.first_pass.hypotheses()
+        nbest = utterance.first_pass.hypotheses(is_final=True)
         if owner.needs_frames and utterance.num_frames:
             inputs = SearchInput(
                 owner.recognizer.model,

@@ -187,6 +187,38 @@ def test_segments_of_a_recording(model_path, wav_dir, tmp_path):
     assert lines[0].partition(" ")[2] == whole["u10"]
 
 
+def test_phrases_and_language_model_reach_the_searches(model_path, feats_dir, tmp_path):
+    """A word that is boosted is heard, and words that the language model lacks are not."""
+    (tmp_path / "phrases").write_text("dad\t40\n")
+    (tmp_path / "x.lm").write_text(
+        "\\data\\\nngram 1=3\n\\1-grams:\n-99 <s>\n-0.1 </s>\n-0.1 ca\n\\end\\\n"
+    )
+    modes = ["ctc_prefix_beam_search", "attention_rescoring"]
+    options = {
+        "plain": [],
+        "context": ["--context", str(tmp_path / "phrases"), "--context-score", "2"],
+        "lm": ["--lm", str(tmp_path / "x.lm"), "--lm-weight", "9", "--lm-unk-penalty", "-50"],
+    }
+    words, settings = {}, {}
+    for name, more in options.items():
+        out = tmp_path / name
+        main(arguments(model_path, feats_dir, out, "--modes", " ".join(modes), *more))
+        for mode in modes:
+            lines = (out / mode / "text").read_text().splitlines()
+            words[name, mode] = [word for line in lines for word in line.split()[1:]]
+            settings[name] = json.loads((out / mode / "decode.json").read_text())["fusion"]
+            for nbest in read_nbest(out / mode / "nbest.jsonl").values():
+                assert all((entry["fusion_score"] is None) == (name == "plain") for entry in nbest)
+    for mode in modes:
+        assert "dad" in words["context", mode]
+        assert "dad" not in words["plain", mode]
+        assert set(words["lm", mode]) <= {"ca"} < set(words["plain", mode]) | {"ca"}
+    assert settings["plain"] is None
+    assert settings["context"] == {"context": str(tmp_path / "phrases"), "context_score": 2.0}
+    assert settings["lm"]["lm_weight"] == 9.0
+    assert settings["lm"]["word_bonus"] == 0.0
+
+
 def test_chunks_have_their_own_directory(model_path, feats_dir, tmp_path):
     out = tmp_path / "out"
     main(arguments(model_path, feats_dir, out, "--modes", "attention", "--chunk-size", "2"))
@@ -206,6 +238,13 @@ def test_chunks_have_their_own_directory(model_path, feats_dir, tmp_path):
         (["--modes", "attention", "--ctc-weight", "0.5"], "`ctc_weight` means nothing"),
         (["--modes", "joint_decoding", "--ctc-weight", "1.5"], "`ctc_weight` is CTC's share"),
         (["--batch-frames", "0"], "`batch_frames`"),
+        (["--lm", "nowhere.lm"], "language model nowhere.lm: No such file"),
+        (["--context", "nowhere.txt"], "nowhere.txt does not exist"),
+        (["--lm-weight", "1"], "`lm_weight` means nothing without `lm`"),
+        (
+            ["--modes", "ctc_prefix_beam_search joint_decoding", "--lm", "x"],
+            "mode 'joint_decoding' cannot use a language model or boosted phrases",
+        ),
         (["--device", "toaster"], "`--device` must be cpu or cuda, but is 'toaster'"),
         (["--checkpoint", "nowhere.pt"], "nowhere.pt does not exist"),
         (["--data-dir", "nowhere"], "nowhere"),

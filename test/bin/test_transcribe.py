@@ -150,6 +150,9 @@ def test_the_best_hypotheses(model_path, audio, capsys):
         (["--nbest", "2", "--timestamps"], "leave out --nbest"),
         (["--ctc-weight", "0.3", "--mode", "attention"], "`ctc_weight` means nothing to attention"),
         (["--beam-size", "5", "--mode", "ctc_greedy_search"], "`beam_size` means nothing"),
+        (["--lm", "x", "--mode", "ctc_greedy_search"], "'ctc_greedy_search' cannot use a language"),
+        (["--context-score", "2"], "`context_score` means nothing without `context`"),
+        (["--context", "nowhere.txt"], "nowhere.txt does not exist"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(model_path, audio, options, sentence, capsys):

@@ -1,11 +1,14 @@
 """A stream says what is said offline in the same chunks, and forgets what it does not need."""
 
+import dataclasses
+
 import pytest
 import torch
 from checkpoints import save_model
 
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.endpoint import EndpointConfig
+from moeasr.decode.fusion_build import FusionConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.streaming import StreamingRecognizer
 from moeasr.errors import InputError
@@ -63,6 +66,22 @@ def test_a_stream_says_what_the_mode_says_offline(recognizer, mode, chunk_size, 
         assert [h.tokens for h in streamed] == [h.tokens for h in offline]
         assert [h.score for h in streamed] == pytest.approx([h.score for h in offline], abs=1e-4)
         assert results[-1].text == recognizer.text(offline[0])
+
+
+@pytest.mark.parametrize("mode", ["ctc_prefix_beam_search", "attention_rescoring"])
+def test_boosted_phrases_are_heard_in_streams_as_offline(recognizer, mode, tmp_path):
+    waveform = sound(1.0)
+    feats = recognizer.features(waveform).double()
+    config = DecodeConfig(beam_size=4, chunk_size=4)
+    plain = recognizer.recognize([feats], [mode], config)[mode][0]
+    path = tmp_path / "phrases.txt"
+    path.write_text(recognizer.text(plain[0]).split()[-1])
+    config = dataclasses.replace(config, fusion=FusionConfig(context=str(path)))
+    offline = recognizer.recognize([feats], [mode], config)[mode][0]
+    streamed = stream_all(StreamingRecognizer(recognizer, mode, config), waveform)[-1].nbest
+    assert any(h.fusion_score > 0 for h in streamed)
+    assert [h.tokens for h in streamed] == [h.tokens for h in offline]
+    assert [h.score for h in streamed] == pytest.approx([h.score for h in offline], abs=1e-4)
 
 
 @pytest.mark.parametrize("packet", [1, 160, 999, 16000])

@@ -1,0 +1,74 @@
+"""Which fusion the settings make, and which settings are refused."""
+
+import pytest
+
+from moeasr.decode.context import ContextGraph
+from moeasr.decode.fusion import FusionSum
+from moeasr.decode.fusion_build import FUSION_OPTIONS, FusionConfig, build_fusion
+from moeasr.decode.ngram import UnitNgram, WordNgram
+from moeasr.errors import InputError
+from moeasr.text.build import build_tokenizer
+
+LM = "\\data\\\nngram 1=4\n\\1-grams:\n-99 <s>\n-0.5 </s>\n-0.7 AB\n-1.1 A\n\\end\\\n"
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "x.lm").write_text(LM)
+    (tmp_path / "x.txt").write_text("AB A\n")
+    return {"lm": str(tmp_path / "x.lm"), "context": str(tmp_path / "x.txt")}
+
+
+@pytest.mark.parametrize(
+    ("unit_type", "level", "kind"),
+    [
+        ("char", "word", WordNgram),
+        ("char", "unit", UnitNgram),
+        ("word", "word", UnitNgram),
+        ("word", "unit", UnitNgram),
+    ],
+)
+def test_the_level_of_the_language_model(files, unit_type, level, kind):
+    tokenizer = build_tokenizer(["AB A"], unit_type)
+    fusion = build_fusion(FusionConfig(lm=files["lm"], lm_level=level), tokenizer)
+    assert type(fusion) is kind
+
+
+def test_one_part_or_both_or_none(files):
+    tokenizer = build_tokenizer(["AB A"], "char")
+    assert build_fusion(FusionConfig(), tokenizer) is None
+    assert type(build_fusion(FusionConfig(context=files["context"]), tokenizer)) is ContextGraph
+    assert type(build_fusion(FusionConfig(**files), tokenizer)) is FusionSum
+
+
+def test_only_what_takes_part_is_described(files):
+    assert FusionConfig(lm_weight=3.0).describe() is None
+    context = files["context"]
+    assert FusionConfig(context=context).describe() == {"context": context, "context_score": 1.0}
+    assert set(FusionConfig(**files).describe()) == set(FUSION_OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"lm": "x", "lm_weight": -0.1}, "`lm_weight` must be at least 0, but is -0.1"),
+        ({"lm": "x", "lm_unk_penalty": 1.0}, "`lm_unk_penalty` must be at most 0, but is 1.0"),
+        ({"lm": "x", "lm_level": "letter"}, "`lm_level` must be word or unit, but is 'letter'"),
+        ({"lm": "x", "word_bonus": float("nan")}, "`word_bonus` must be a finite number"),
+        ({"context": "x", "context_score": 0.0}, "`context_score` must be above 0, but is 0.0"),
+        ({"context": "x", "lm_weight": 0.1}, "`lm_weight` means nothing without `lm`"),
+        ({"lm": "x", "context_score": 0.1}, "`context_score` means nothing without `context`"),
+        ({"word_bonus": 1.0}, "`word_bonus` means nothing without `lm`"),
+    ],
+)
+def test_what_cannot_be_is_refused(given, sentence):
+    with pytest.raises(InputError, match=sentence):
+        FusionConfig.from_options(given)
+
+
+def test_files_that_do_not_go_with_the_units_are_named(files):
+    lower = build_tokenizer(["ab a"], "char")
+    with pytest.raises(InputError, match=r"x\.lm: the model's units can spell no word"):
+        build_fusion(FusionConfig(lm=files["lm"]), lower)
+    with pytest.raises(InputError, match=r"x\.txt: all of them are phrases that"):
+        build_fusion(FusionConfig(context=files["context"]), lower)
