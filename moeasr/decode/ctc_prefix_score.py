@@ -34,7 +34,6 @@ class _State(NamedTuple):
 
     log_unit: Tensor  # (N, T' + 1) log gamma_n before the first frame and after each
     log_blank: Tensor  # (N, T' + 1) log gamma_b
-    log_psi: Tensor  # (N,)
     last: Tensor  # (N,) its last token
     utts: Tensor  # (A,) the utterances that the rows belong to
     probs: Tensor  # (A, T', V) of those utterances
@@ -68,19 +67,19 @@ class CtcPrefixScorer:
             new_tokens = prefixes[:, 1:]
         else:
             new_tokens = prefixes[:, -1:]
+        log_psi = torch.zeros_like(state.log_blank[:, 0])  # every transcript begins with nothing
         for tokens in new_tokens.unbind(1):
-            state = self._extend(state, tokens, utts)
+            state, log_psi = self._extend(state, tokens, utts)
         open_utts = utts.unique_consecutive()
         if not torch.equal(state.utts, open_utts):  # some have left
             state = state._replace(utts=open_utts, probs=self._probs[open_utts])
-        return self._score_all(state, utts), state
+        return self._score_all(state, log_psi, utts), state
 
     def select(self, state: _State, rows: Tensor) -> _State:
         """See `StepScorer.select`."""
         return state._replace(
             log_unit=state.log_unit[rows],
             log_blank=state.log_blank[rows],
-            log_psi=state.log_psi[rows],
             last=state.last[rows],
         )
 
@@ -90,24 +89,23 @@ class CtcPrefixScorer:
         return _State(
             log_unit=torch.full_like(log_blank, NEG_INF),
             log_blank=log_blank,
-            log_psi=torch.zeros_like(log_blank[:, 0]),
             last=torch.full_like(utts, NO_TOKEN),
             utts=torch.arange(self._probs.size(0), device=utts.device),
             probs=self._probs,
         )
 
-    def _extend(self, state: _State, tokens: Tensor, utts: Tensor) -> _State:
-        """The prefixes one token longer: tokens (N,)."""
+    def _extend(self, state: _State, tokens: Tensor, utts: Tensor) -> tuple[_State, Tensor]:
+        """The prefixes one token longer, tokens (N,), and their log psi (N,)."""
         label = self._log_probs[utts, :, tokens]  # (N, T')
         either = torch.logaddexp(state.log_blank, state.log_unit)
         arrival = torch.where((tokens == state.last)[:, None], state.log_blank, either)[:, :-1]
         log_unit = _accumulate(arrival, label)
         log_blank = _accumulate(log_unit[:, :-1], self._log_probs[utts, :, self._blank])
         log_psi = (arrival + label).logsumexp(dim=1)
-        return state._replace(log_unit=log_unit, log_blank=log_blank, log_psi=log_psi, last=tokens)
+        return state._replace(log_unit=log_unit, log_blank=log_blank, last=tokens), log_psi
 
-    def _score_all(self, state: _State, utts: Tensor) -> Tensor:
-        """(N, V) log psi of each prefix and one token more, less log psi of the prefix."""
+    def _score_all(self, state: _State, prefix_log_psi: Tensor, utts: Tensor) -> Tensor:
+        """(N, V) log psi of each prefix and one token more, less log psi of the prefix (N,)."""
         either = torch.logaddexp(state.log_blank, state.log_unit)  # (N, T' + 1)
         peak = either.amax(dim=1, keepdim=True).clamp_min(torch.finfo(either.dtype).min)
         arrival = (either - peak)[:, :-1].exp()  # (N, T'), products with it do not underflow
@@ -125,7 +123,7 @@ class CtcPrefixScorer:
         log_psi[:, self._blank] = NEG_INF
         log_psi[:, self._sos_eos] = either[:, -1]
         # finite, so that a prefix that cannot be does not make NaN of continuations that cannot
-        whole = state.log_psi.clamp_min(torch.finfo(log_psi.dtype).min)[:, None]
+        whole = prefix_log_psi.clamp_min(torch.finfo(log_psi.dtype).min)[:, None]
         return (log_psi - whole).clamp_max(0.0)
 
 

@@ -162,6 +162,8 @@ def test_silence_is_an_empty_result_or_at_least_one(recognizer):
 def test_a_model_without_ctc_or_with_future_frames_is_refused(tmp_path, recognizer):
     with pytest.raises(InputError, match="`chunk_size` must be at least 1 to stream, but is -1"):
         StreamingRecognizer(recognizer, "attention", DecodeConfig())
+    with pytest.raises(InputError, match="`ctc_weight` is CTC's share"):
+        StreamingRecognizer(recognizer, "joint_decoding", DecodeConfig(chunk_size=4, ctc_weight=2))
     path = save_model(tmp_path / "x.pt", causal_conv=False, dynamic_chunk=False)
     with pytest.raises(InputError, match="causal_conv: false"):
         StreamingRecognizer(
