@@ -209,9 +209,12 @@ def test_cmvn_comes_from_its_file_where_the_weights_lack_it(tmp_path):
 
 def test_tables_and_unused_layers_in_the_weights_change_nothing(tmp_path):
     directory = copy_of("u2pp", tmp_path / "m", encoder_conf__final_norm=False)
-    change_weights(
-        directory, lambda state: state.update({"encoder.embed.pos_enc.pe": torch.zeros(1, 50, 8)})
-    )
+    of_older_versions = {
+        "encoder.embed.pos_enc.pe": torch.zeros(1, 50, 8),
+        "encoder.encoders.0.concat_linear.weight": torch.ones(8, 16),
+        "decoder.left_decoder.decoders.0.concat_linear2.bias": torch.ones(8),
+    }
+    change_weights(directory, lambda state: state.update(of_older_versions))
     assert read_wenet(directory).model.encoder.norm is None
 
 

@@ -65,6 +65,7 @@ def change_weights(model_dir, change):
         ("encoder_conf.norm_eps", "1e-6"),
         ("encoder_conf.conv_norm_eps", 0.001),
         ("encoder_conf.n_kv_head", 1),
+        ("encoder_conf.concat_after", True),
         ("encoder_conf.mlp_type", "gated"),
         ("decoder_conf.activation_type", "tanh"),
         ("decoder_conf.src_attention", False),

@@ -1,7 +1,8 @@
 """WeNet's model directories: train.yaml, final.pt, units.txt, global_cmvn.
 
 What is said of WeNet was read off its code at commit 0154699 (2025-12-19), whose outputs the tests
-hold ours to. Where its model differs from ours:
+hold ours to; WeNet 2 computes the same, and writes train.yaml in another form. Where WeNet's model
+differs from ours:
 
     part             WeNet's                                  here
     attention        by the position of keys, not of          `encoder.attention: key_position`
@@ -10,8 +11,9 @@ hold ours to. Where its model differs from ours:
     front end        its output times sqrt(D)                 sqrt(D) goes into the projection
     after the stack  a further norm, `after_norm`             `encoder.final_norm: true`
     convolution      batch norm, if not layer norm            folded into the depthwise convolution
-                     edges of a centred one: zeros behind     `encoder.conv_edges: after_gate`
-                     the gate
+                     edges of a centred one: zeros behind     `encoder.conv_edges: after_gate`; an
+                     the gate, but padding frames within a    utterance's output is as alone
+                     batch are not zero there
     decoders         relu by default                          `decoder.feed_forward.activation`
     biases           each kind may be left out                zeros
     units            <sos/eos> last in older models           moved to third place, with the weights

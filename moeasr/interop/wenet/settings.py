@@ -207,6 +207,7 @@ def _common(conf: Section) -> None:
     """What encoder and decoder cannot vary here."""
     conf.require("layer_norm_type", "layer_norm", "layer_norm")
     conf.require_number("norm_eps", NORM_EPS, NORM_EPS)
+    conf.require("concat_after", False, False)
     conf.require("n_kv_head", None, None)
     conf.require("head_dim", None, None)
 

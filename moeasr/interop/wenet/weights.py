@@ -81,7 +81,7 @@ def _cmvn_pairs() -> list[Pair]:
 
 def _says_nothing(name: str, settings: WenetSettings) -> bool:
     """Tables that are computed, and layers that WeNet's model has but does not use."""
-    if name.endswith((".pos_enc.pe", ".embed.1.pe")):
+    if name.endswith((".pos_enc.pe", ".embed.1.pe")) or ".concat_linear" in name:
         return True
     if not settings.model.encoder.final_norm and name.startswith("encoder.after_norm."):
         return True
