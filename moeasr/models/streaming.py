@@ -3,7 +3,8 @@
 With chunks of C encoder frames and L chunks of left context the outputs are those of
 `AsrModel.encode(..., chunk_size=C, num_left_chunks=L)` over the whole utterance (U2++, arXiv
 2106.05642; proved equal in float64 by the tests). Positions are relative within the window, so
-nothing grows with the length of a stream but, where L = -1, the window itself.
+nothing grows with the length of a stream but, where L = -1, the window itself. Those of `attention:
+key_position` (WeNet's) are counted from a stream's beginning.
 """
 
 from collections.abc import Sequence
