@@ -12,7 +12,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from moeasr.bin import add_fusion_options, fusion_options, run
+from moeasr.bin import run
+from moeasr.bin._recognition import (
+    add_model_options,
+    add_search_options,
+    load_recognizer,
+    search_config,
+)
 from moeasr.errors import InputError
 
 
@@ -25,7 +31,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--data-dir data/test \\\n      --out-dir exp/u2pp_moe/decode_test",
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
+    add_model_options(parser)
     add(
         "--data-dir",
         required=True,
@@ -33,45 +39,30 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add("--out-dir", required=True, metavar="DIR", help="where the modes' directories are written")
     add("--modes", default="attention_rescoring", help="separated by spaces (%(default)s)")
-    add("--chunk-size", type=int, default=-1, help="encoder frames; -1 for full context (default)")
-    add("--beam-size", type=int, default=10, help="hypotheses kept (%(default)s)")
-    add("--ctc-weight", type=float, help="CTC score in rescoring and joint decoding (0.5)")
-    add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
-    add("--length-penalty", type=float, help="score of each token, attention and joint (0)")
-    add_fusion_options(parser)
+    add_search_options(parser)
     add("--batch-frames", type=int, default=12000, help="feature frames per batch (%(default)s)")
-    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
-    add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
-    import torch
 
     from moeasr.data.datadir import DataDir
     from moeasr.data.utterances import open_features
-    from moeasr.decode.build import DecodeConfig, check_settings, find_searches
-    from moeasr.decode.fusion_build import FusionConfig
-    from moeasr.decode.recognizer import Recognizer
+    from moeasr.decode.build import check_settings, find_searches
     from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.run import decode_test_set, describe
     from moeasr.experiment import describe_commit
     from moeasr.logs import setup_logging
 
     setup_logging()
-    if args.num_threads:
-        torch.set_num_threads(args.num_threads)
-    modes, options = args.modes.split(), ("ctc_weight", "reverse_weight", "length_penalty")
-    given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
-    # Recipes pass a beam size whatever the modes; to a greedy search alone it means nothing.
-    fusion = FusionConfig.from_options(fusion_options(args))
-    sizes = {"chunk_size": args.chunk_size, "beam_size": args.beam_size}
-    config = DecodeConfig(**sizes, **given, fusion=fusion)
-    recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
+    modes = args.modes.split()
+    config, given = search_config(args)
+    recognizer = load_recognizer(args)
     find_searches(modes, recognizer.model)
-    check_settings(modes, config, list(given))
+    # Recipes pass a beam size whatever the modes; to a greedy search alone it means nothing.
+    check_settings(modes, config, [name for name in given if name != "beam_size"])
     recognizer.load_fusion(config)
     config = config.resolve(recognizer.model)
     data = DataDir(args.data_dir)

@@ -10,20 +10,23 @@ factor (features included) and the latencies of first partial and final results.
 """
 
 import argparse
-import dataclasses
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from moeasr.bin import add_fusion_options, fusion_options, run
+from moeasr.bin import run
+from moeasr.bin._recognition import (
+    add_model_options,
+    add_search_options,
+    load_recognizer,
+    search_config,
+)
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
     from moeasr.decode.streaming import StreamingRecognizer
 
-Settings = TypeVar("Settings")
-CONFIG_OPTIONS = ("chunk_size", "num_left_chunks", "beam_size", "ctc_weight", "reverse_weight")
 ENDPOINT_OPTIONS = (
     "rule1_min_trailing_silence",
     "rule2_min_trailing_silence",
@@ -41,16 +44,9 @@ def get_parser() -> argparse.ArgumentParser:
         "--out-dir exp/u2pp_moe/stream_test",
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
+    add_model_options(parser)
     add("--mode", default="attention_rescoring", help="decoding mode (%(default)s)")
-    add("--chunk-size", type=int, default=16, help="encoder frames per chunk (%(default)s)")
-    add(
-        "--num-left-chunks", type=int, default=-1, help="chunks of the past seen; -1: all (default)"
-    )
-    add("--beam-size", type=int, default=10, help="hypotheses kept (%(default)s)")
-    add("--ctc-weight", type=float, default=0.5, help="CTC score in rescoring (%(default)s)")
-    add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
-    add_fusion_options(parser)
+    add_search_options(parser, chunk_size=16)
     add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
     add("--packet-ms", type=float, default=100, help="sound comes in packets of (%(default)s)")
     add("--endpoint", choices=("on", "off"), default="on", help="files: pauses end utterances")
@@ -58,8 +54,6 @@ def get_parser() -> argparse.ArgumentParser:
     add("--rule1-min-trailing-silence", default=5.0, help="nothing was said (%(default)s)", **rule)
     add("--rule2-min-trailing-silence", default=1.0, help="after speech (%(default)s)", **rule)
     add("--rule3-min-utterance-length", default=20.0, help="whatever is said (%(default)s)", **rule)
-    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
-    add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
     add("--simulate", metavar="DATA_DIR", help="stream this data directory (wav.scp) instead")
     add("--out-dir", metavar="OUT", help="of --simulate")
     add("audio", nargs="*", help="audio files")
@@ -73,22 +67,17 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError("give either audio files or --simulate with a data directory")
     if bool(args.simulate) != bool(args.out_dir):
         raise InputError("--simulate and --out-dir belong together")
-    import torch
 
-    from moeasr.decode.build import DecodeConfig
+    from moeasr.decode.build import check_settings
     from moeasr.decode.endpoint import EndpointConfig
-    from moeasr.decode.fusion_build import FusionConfig
-    from moeasr.decode.recognizer import Recognizer
     from moeasr.decode.streaming import StreamingRecognizer
 
-    if args.num_threads:
-        torch.set_num_threads(args.num_threads)
-    fusion = FusionConfig.from_options(fusion_options(args))
-    config = dataclasses.replace(_pick(args, DecodeConfig, CONFIG_OPTIONS), fusion=fusion)
+    config, given = search_config(args)
+    check_settings([args.mode], config, given)
     endpoint = None
     if args.audio and args.endpoint == "on":
-        endpoint = _pick(args, EndpointConfig, ENDPOINT_OPTIONS)
-    recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
+        endpoint = EndpointConfig(**{name: getattr(args, name) for name in ENDPOINT_OPTIONS})
+    recognizer = load_recognizer(args)
     streaming = StreamingRecognizer(recognizer, args.mode, config, endpoint)
     if args.simulate:
         command = shlex.join(["python3", "-m", "moeasr.bin.stream", *(argv or sys.argv[1:])])
@@ -166,11 +155,6 @@ def _print_wer(refs: Path, hyps: dict[str, str]) -> None:
     from moeasr.text.transcript import read_transcripts
 
     print(kaldi_rate_line(word_error_rate(pair_up(read_transcripts(refs), hyps)), "WER"))
-
-
-def _pick(args: argparse.Namespace, kind: type[Settings], names: tuple[str, ...]) -> Settings:
-    """The options that are fields of a record of settings."""
-    return kind(**{name: getattr(args, name) for name in names})
 
 
 if __name__ == "__main__":

@@ -13,14 +13,18 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from moeasr.bin import add_fusion_options, fusion_options, run
+from moeasr.bin import run
+from moeasr.bin._recognition import (
+    add_model_options,
+    add_search_options,
+    load_recognizer,
+    search_config,
+)
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
     from moeasr.decode.hypothesis import Hypothesis
     from moeasr.decode.recognizer import Recognizer
-
-SETTINGS = ("beam_size", "ctc_weight", "reverse_weight", "length_penalty")
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -31,19 +35,12 @@ def get_parser() -> argparse.ArgumentParser:
         epilog="example:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac",
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
+    add_model_options(parser)
     add("--mode", default="attention_rescoring", help="decoding mode (%(default)s)")
-    add("--chunk-size", type=int, default=-1, help="encoder frames; -1 for full context (default)")
-    add("--beam-size", type=int, help="hypotheses kept (10)")
-    add("--ctc-weight", type=float, help="CTC score in rescoring and joint decoding (0.5)")
-    add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
-    add("--length-penalty", type=float, help="score of each token, attention and joint (0)")
-    add_fusion_options(parser)
+    add_search_options(parser)
     add("--nbest", type=int, metavar="N", help="print the N best hypotheses with their confidence")
     add("--timestamps", action="store_true", help="print words with times and confidence")
     add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
-    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
-    add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
     add("audio", nargs="+", help="audio files")
     return parser
 
@@ -51,21 +48,14 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
-    import torch
 
     from moeasr.data.audio import read_audio_file, resample
-    from moeasr.decode.build import DecodeConfig, check_settings, find_searches
-    from moeasr.decode.fusion_build import FusionConfig
-    from moeasr.decode.recognizer import Recognizer
+    from moeasr.decode.build import check_settings, find_searches
 
-    if args.num_threads:
-        torch.set_num_threads(args.num_threads)
-    given = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
-    fusion = FusionConfig.from_options(fusion_options(args))
-    config = DecodeConfig(chunk_size=args.chunk_size, **given, fusion=fusion)
-    recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
+    config, given = search_config(args)
+    recognizer = load_recognizer(args)
     find_searches([args.mode], recognizer.model)
-    check_settings([args.mode], config, list(given))
+    check_settings([args.mode], config, given)
     recognizer.load_fusion(config)
     _check_output(args, config.beam_size, recognizer)
     language = recognizer.language_id(args.language)

@@ -19,7 +19,8 @@ from moeasr.distributed import find_device
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig, compute_fbank
 from moeasr.models.asr import AsrModel
-from moeasr.models.build import load_model
+from moeasr.models.build import count_params, load_model
+from moeasr.models.inference import optimize_for_inference
 from moeasr.text.tokenizer import Tokenizer
 
 DEFAULT_BATCH_FRAMES = 12000
@@ -63,8 +64,11 @@ class Recognizer:
         self.info = info
         self.device = device
         self.dtype = next(model.parameters()).dtype
-        self._fusion: tuple[FusionConfig, nn.Module | None] = (FusionConfig(), None)
         """Of the model's weights, and so of the features it is given."""
+        self.params = count_params(model)
+        """Of the model as it was trained: packed weights cannot be counted."""
+        self.precision = str(self.dtype).removeprefix("torch.")
+        self._fusion: tuple[FusionConfig, nn.Module | None] = (FusionConfig(), None)
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, device: str = "cpu") -> "Recognizer":
@@ -85,6 +89,15 @@ class Recognizer:
             )
         except InputError as error:
             raise InputError(f"checkpoint {path}: {error}") from None
+
+    def optimize(self, precision: str) -> None:
+        """Make the model ready for a CPU, see `optimize_for_inference`.
+
+        Raises:
+            InputError: It cannot be.
+        """
+        optimize_for_inference(self.model, precision)
+        self.precision = precision
 
     def check_fbank(self, path: str | Path) -> None:
         """Make sure that stored features are of the kind that the model knows.

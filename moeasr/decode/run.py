@@ -11,7 +11,6 @@ from moeasr.decode.build import SEARCHES, DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches
 from moeasr.logs import get_logger, progress
-from moeasr.models.build import count_params
 
 logger = get_logger(__name__)
 
@@ -126,11 +125,12 @@ def describe_settings(mode: str, config: DecodeConfig) -> dict[str, Any]:
 def describe_model(recognizer: Recognizer) -> dict[str, Any]:
     """Where the model runs, how large it is, and how it was made."""
     info, device = recognizer.info, recognizer.device
-    params = count_params(recognizer.model)
+    params = recognizer.params
     is_cuda = device.type == "cuda"
     return {
         "num_threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if is_cuda else str(device),
+        "precision": recognizer.precision,
         "total_params": params.total,
         "active_params": params.active,
         "commit": info.get("commit", "unknown"),

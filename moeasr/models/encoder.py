@@ -103,7 +103,7 @@ class Encoder(nn.Module):
     def start(self, num_streams: int) -> EncoderState:
         """The state of streams that begin."""
         blocks = tuple(block.start(num_streams) for block in self.blocks)
-        device = self.subsampling.project.weight.device
+        device = self.subsampling.conv1.weight.device
         nothing = torch.zeros(num_streams, dtype=torch.int64, device=device)
         return EncoderState(blocks, past_lens=nothing, num_encoded=nothing)
 

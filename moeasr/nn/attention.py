@@ -88,7 +88,7 @@ class RelPositionAttention(nn.Module):
 
     def start(self, num_streams: int) -> KeysAndValues:
         """The past of streams that begin: no frames."""
-        nothing = self.key.weight.new_zeros(num_streams, 0, self.key.out_features)
+        nothing = self.content_bias.new_zeros(num_streams, 0, self.content_bias.numel())
         return KeysAndValues(nothing, nothing)
 
     def forward(

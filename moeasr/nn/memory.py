@@ -26,7 +26,7 @@ class MemoryBlock(nn.Module):
 
     def start(self, num_streams: int) -> Tensor:
         """The past of streams that begin: (B, kernel - 1, D) zeros."""
-        return self.project.weight.new_zeros(num_streams, self.edges[0], self.project.out_features)
+        return self.taps.weight.new_zeros(num_streams, self.edges[0], self.taps.out_channels)
 
     def forward(
         self, x: Tensor, valid_mask: Tensor, past: Tensor | None = None

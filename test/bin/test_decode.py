@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from checkpoints import FBANK, save_model
 
-from moeasr import checkpoint
 from moeasr.bin.decode import main
 from moeasr.config import dump_yaml, to_mapping
 from moeasr.data.archive import open_archive
@@ -18,9 +18,8 @@ from moeasr.decode.build import DecodeConfig
 from moeasr.decode.hypothesis import read_nbest
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig, compute_fbank
-from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.features.fbank import compute_fbank
+from moeasr.models.config import FeedForwardConfig
 
 MODES = [
     "ctc_greedy_search",
@@ -29,34 +28,7 @@ MODES = [
     "attention_rescoring",
     "joint_decoding",
 ]
-UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
-FBANK = FbankConfig(num_mel_bins=20)
 UTTS = {"u1": 0.5, "u10": 0.9, "u2": 0.31}
-
-
-def save_model(path, feed_forward, languages=()):
-    torch.manual_seed(2)
-    config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2, feed_forward=feed_forward),
-        decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
-        languages=languages,
-    )
-    model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
-    torch.nn.init.normal_(model.ctc.project.weight, std=2.0)
-    for name, parameter in model.named_parameters():
-        if "experts" in name:  # strong ones, so that it matters which of them a frame meets
-            torch.nn.init.normal_(parameter)
-    checkpoint.save(
-        path,
-        {
-            "model": model.state_dict(),
-            "config": {"model": to_mapping(config)},
-            "tokenizer": {"type": "char", "non_lang_syms": [], "units": UNITS, "bpe_model": None},
-            "fbank": to_mapping(FBANK),
-            "info": {"commit": "abc", "seed": 5, "config_name": "tiny", "averaged_epochs": [1, 3]},
-        },
-    )
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -325,3 +297,26 @@ def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
     assert done.stderr.splitlines() == [
         f"decode.py: checkpoint {tmp_path / 'no.pt'} does not exist"
     ]
+
+
+@pytest.mark.parametrize("precision", ["int8", "bf16"])
+def test_fewer_bits_by_option(precision, model_path, wav_dir, tmp_path):
+    plain, packed = tmp_path / "plain", tmp_path / "packed"
+    options = ["--checkpoint", str(model_path), "--data-dir", str(wav_dir)]
+    options += ["--modes", "ctc_prefix_beam_search"]
+    main([*options, "--out-dir", str(plain)])
+    main([*options, "--out-dir", str(packed), "--quantize", precision])
+    about = [
+        json.loads((out / "ctc_prefix_beam_search/decode.json").read_text())
+        for out in (plain, packed)
+    ]
+    assert [record["precision"] for record in about] == ["fp32", precision]
+    assert about[0]["total_params"] == about[1]["total_params"]
+    scores = [
+        [hypothesis["score"] for entries in nbest.values() for hypothesis in entries]
+        for nbest in (
+            read_nbest(out / "ctc_prefix_beam_search/nbest.jsonl") for out in (plain, packed)
+        )
+    ]
+    assert scores[0] != scores[1]
+    assert scores[0] == pytest.approx(scores[1], rel=0.1, abs=1.0)

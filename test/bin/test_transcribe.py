@@ -3,45 +3,14 @@
 import numpy as np
 import pytest
 import soundfile
-import torch
+from checkpoints import save_model
 
-from moeasr import checkpoint
 from moeasr.bin.transcribe import main
-from moeasr.config import to_mapping
 from moeasr.data.audio import read_audio
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
-from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
-
-UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
-
-
-def save_model(path, feed_forward, languages=()):
-    torch.manual_seed(2)
-    config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2, feed_forward=feed_forward),
-        decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
-        languages=languages,
-    )
-    model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
-    torch.nn.init.normal_(model.ctc.project.weight, std=2.0)
-    for name, parameter in model.named_parameters():
-        if "experts" in name:  # strong ones, so that it matters which of them a frame meets
-            torch.nn.init.normal_(parameter)
-    checkpoint.save(
-        path,
-        {
-            "model": model.state_dict(),
-            "config": {"model": to_mapping(config)},
-            "tokenizer": {"type": "char", "non_lang_syms": [], "units": UNITS, "bpe_model": None},
-            "fbank": to_mapping(FbankConfig(num_mel_bins=20)),
-            "info": {},
-        },
-    )
-    return path
+from moeasr.models.config import FeedForwardConfig
 
 
 @pytest.fixture(scope="module")

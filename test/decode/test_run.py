@@ -9,6 +9,7 @@ from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import RecognizedBatch
 from moeasr.decode.run import decode_test_set, describe
 from moeasr.features.fbank import FbankConfig
+from moeasr.models.build import count_params
 
 
 class FakeModel(torch.nn.Linear):
@@ -25,6 +26,8 @@ class FakeRecognizer:
     device = torch.device("cpu")
     info = {"commit": "abc", "seed": 3, "config_name": "tiny", "averaged_epochs": [1, 2]}
     model = FakeModel(3, 4)
+    params = count_params(model)
+    precision = "fp32"
 
     def __init__(self):
         self.batches = []
@@ -109,3 +112,4 @@ def test_the_description_carries_what_took_part():
     assert (attention["commit"], attention["seed"], attention["config"]) == ("abc", 3, "tiny")
     assert attention["averaged_epochs"] == [1, 2]
     assert attention["device"] == "cpu"
+    assert attention["precision"] == "fp32"

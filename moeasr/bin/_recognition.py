@@ -1,0 +1,79 @@
+"""Options that all entry points which recognise speech have in common. Not an entry point."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from moeasr.decode.build import DecodeConfig
+    from moeasr.decode.recognizer import Recognizer
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Which model recognises, and where."""
+    add = parser.add_argument
+    add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
+    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
+    add("--quantize", choices=("int8", "bf16"), help="linear layers and experts in fewer bits")
+
+
+def load_recognizer(args: argparse.Namespace) -> "Recognizer":
+    """The model of `add_model_options`, ready to recognise."""
+    import torch
+
+    from moeasr.decode.recognizer import Recognizer
+
+    if args.num_threads:
+        torch.set_num_threads(args.num_threads)
+    recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
+    if args.device == "cpu" or args.quantize:
+        recognizer.optimize(args.quantize or "fp32")
+    return recognizer
+
+
+def add_search_options(parser: argparse.ArgumentParser, chunk_size: int = -1) -> None:
+    """The fields of `DecodeConfig`; those of the searches are None unless they are given."""
+    add = parser.add_argument
+    full = "; -1 for full context" if chunk_size == -1 else ""
+    add("--chunk-size", type=int, default=chunk_size, help=f"encoder frames{full} (%(default)s)")
+    add(
+        "--num-left-chunks",
+        type=int,
+        default=-1,
+        help="chunks of the past seen; -1: all (%(default)s)",
+    )
+    add("--beam-size", type=int, help="hypotheses kept (10)")
+    add("--ctc-weight", type=float, help="CTC score in rescoring and joint decoding (0.5)")
+    add("--reverse-weight", type=float, help="right-to-left decoder in rescoring (0.3 if it is)")
+    add("--length-penalty", type=float, help="score of each token, attention and joint (0)")
+    _add_fusion_options(parser)
+
+
+def search_config(args: argparse.Namespace) -> tuple["DecodeConfig", list[str]]:
+    """The config of `add_search_options`, and the names of those of its fields that were given."""
+    from moeasr.decode.build import DecodeConfig
+    from moeasr.decode.fusion_build import FusionConfig
+
+    names = ("beam_size", "ctc_weight", "reverse_weight", "length_penalty")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    names = ("lm", "lm_weight", "lm_level", "word_bonus", "lm_unk_penalty")
+    values = {name: getattr(args, name) for name in (*names, "context", "context_score")}
+    fusion = FusionConfig.from_options({k: v for k, v in values.items() if v is not None})
+    sizes = {"chunk_size": args.chunk_size, "num_left_chunks": args.num_left_chunks}
+    return DecodeConfig(**sizes, **given, fusion=fusion), list(given)
+
+
+def _add_fusion_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `moeasr.decode.fusion_build.FusionConfig`, where they are explained."""
+    group = parser.add_argument_group(
+        "language model and boosted phrases",
+        "for ctc_prefix_beam_search, also as first pass of attention_rescoring",
+    )
+    add = group.add_argument
+    add("--lm", metavar="FILE", help="n-gram language model, ARPA, perhaps gzipped")
+    add("--lm-weight", type=float, metavar="W", help="of its log-probabilities (0.5)")
+    add("--lm-level", choices=("word", "unit"), help="what its words are (word)")
+    add("--word-bonus", type=float, metavar="B", help="score of each word (0)")
+    add("--lm-unk-penalty", type=float, metavar="P", help="of words that it lacks (-10)")
+    add("--context", metavar="FILE", help="phrases to boost, one a line, `phrase[TAB score]`")
+    add("--context-score", type=float, metavar="S", help="for each unit of a phrase (1.0)")

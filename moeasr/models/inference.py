@@ -1,0 +1,80 @@
+"""A loaded model made ready to recognise on a CPU: fast kernels, fewer bits."""
+
+import torch
+from torch import Tensor, nn
+
+from moeasr.errors import InputError
+from moeasr.models.asr import AsrModel
+from moeasr.moe.experts import ExpertBank
+from moeasr.moe.packed_experts import PackedExperts
+from moeasr.nn.attention import RelPositionAttention
+from moeasr.nn.packed_linear import PRECISIONS, PackedLinear
+
+KEPT_FP32 = ("ctc", "project")
+"""Modules whose linear layers keep 32 bits: what turns states into scores of units."""
+
+
+class CachedProjection(nn.Module):
+    """The projection of positions, which are mostly those of the last call.
+
+    Args:
+        project: (..., D) -> (..., D).
+    """
+
+    def __init__(self, project: nn.Module) -> None:
+        super().__init__()
+        self._project = project
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """As `project`."""
+        if self._last is None or not torch.equal(self._last[0], positions):
+            self._last = (positions, self._project(positions))
+        return self._last[1]
+
+
+def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel:
+    """Replace linear layers and experts of a model by packed ones, in place.
+
+    With `fp32` the results are equal but for rounding. With `bf16` or `int8` linear layers of
+    encoder and decoders compute with fewer bits; routers, norms, attention weights, convolutions
+    and the output layers keep 32.
+
+    Args:
+        model: In eval mode, float32, on a CPU. It cannot be trained or saved afterwards.
+        precision: One of `moeasr.nn.packed_linear.PRECISIONS`.
+
+    Returns:
+        The model.
+
+    Raises:
+        InputError: Another precision, or a model elsewhere than on a CPU.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(
+            f"`precision` must be one of {', '.join(PRECISIONS)}, but is '{precision}'"
+        )
+    parameter = next(model.parameters())
+    if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
+        raise InputError("packed kernels are for float32 models on a CPU")
+    _pack(model, precision, done={})
+    return model
+
+
+def _pack(module: nn.Module, precision: str, done: dict[nn.Module, nn.Module]) -> None:
+    """Replace what lies below a module; shared parts stay shared."""
+    for name, child in module.named_children():
+        if child in done:
+            setattr(module, name, done[child])
+        elif isinstance(child, nn.Linear):
+            bits = "fp32" if name in KEPT_FP32 else precision
+            packed: nn.Module = PackedLinear(child.weight, child.bias, bits)
+            if isinstance(module, RelPositionAttention) and name == "position":
+                packed = CachedProjection(packed)
+            done[child] = packed
+            setattr(module, name, packed)
+        elif isinstance(child, ExpertBank):
+            done[child] = PackedExperts(child, precision)
+            setattr(module, name, done[child])
+        else:
+            _pack(child, precision, done)

@@ -1,0 +1,135 @@
+"""Linear layers for inference on a CPU: weights laid out once for a fast kernel, or quantised.
+
+A packed layer has no parameters: it cannot be trained, saved or counted. It is made from a loaded
+model (`moeasr.models.inference`) and goes with the process.
+
+The oneDNN operators are private to PyTorch (its compiler emits them) and have been the same since
+2.11; `fp32_kernel` tries them once against `F.linear` and falls back to it.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from moeasr.errors import InputError
+
+Kernel = Callable[[Tensor], Tensor]
+"""(..., inputs) -> (..., outputs), float32 in and out."""
+
+TRIAL_ROUNDS = 7
+TRIAL_SHAPE = (64, 256, 1024)  # rows, inputs, outputs: about one expert's share of a few seconds
+TRIAL_GAIN = 1.05  # a private operator has to be worth it
+
+
+class PackedLinear(nn.Module):
+    """y = activation(W x + b) by one kernel.
+
+    Args:
+        weight: (outputs, inputs) float32.
+        bias: (outputs,) or None.
+        precision: One of `PRECISIONS`.
+        with_silu: Apply silu to the outputs.
+    """
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, precision: str, with_silu: bool = False
+    ) -> None:
+        super().__init__()
+        if precision not in PRECISIONS:
+            raise InputError(
+                f"`precision` must be one of {', '.join(PRECISIONS)}, but is '{precision}'"
+            )
+        self.out_features, self.in_features = weight.shape
+        weight = weight.detach()
+        bias = torch.zeros(self.out_features) if bias is None else bias.detach()
+        with torch.inference_mode():
+            self._kernel = PRECISIONS[precision](weight, bias, with_silu)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., inputs) -> (..., outputs)."""
+        if x.numel() == 0:
+            return x.new_zeros(*x.shape[:-1], self.out_features)
+        return self._kernel(x)
+
+
+def aten_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """The reference: PyTorch's own, on contiguous weights."""
+    weight = weight.contiguous()
+    if with_silu:
+        return lambda x: F.silu(F.linear(x, weight, bias))
+    return lambda x: F.linear(x, weight, bias)
+
+
+def onednn_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """oneDNN on packed weights, silu in the same pass; equal but for rounding."""
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), TRIAL_SHAPE[0])
+    post = "swish" if with_silu else "none"
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, post, [], "")
+
+
+def fp32_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """The faster one on this machine."""
+    make = onednn_kernel if onednn_is_faster(torch.get_num_threads()) else aten_kernel
+    return make(weight, bias, with_silu)
+
+
+def bf16_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """bfloat16 products, summed in float32 and rounded to bfloat16 once."""
+    weight, bias = weight.to(torch.bfloat16), bias.to(torch.bfloat16)
+    if with_silu:
+        return lambda x: F.silu(F.linear(x.to(torch.bfloat16), weight, bias).float())
+    return lambda x: F.linear(x.to(torch.bfloat16), weight, bias).float()
+
+
+def int8_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """8-bit weights with a scale for each output; inputs get theirs anew in each call."""
+    scales = (weight.abs().amax(dim=1) / 127).clamp(min=1e-12).double()
+    zero_points = torch.zeros(weight.size(0), dtype=torch.int64)
+    quantised = torch.quantize_per_channel(weight, scales, zero_points, 0, torch.qint8)
+    packed = torch.ops.quantized.linear_prepack(quantised, bias)
+    if with_silu:
+        return lambda x: F.silu(torch.ops.quantized.linear_dynamic(x, packed))
+    return lambda x: torch.ops.quantized.linear_dynamic(x, packed)
+
+
+PRECISIONS: dict[str, Callable[[Tensor, Tensor, bool], Kernel]] = {
+    "fp32": fp32_kernel,
+    "bf16": bf16_kernel,
+    "int8": int8_kernel,
+}
+
+
+@functools.cache
+def onednn_is_faster(num_threads: int) -> bool:
+    """Whether oneDNN is there, right, and faster than `F.linear`; tried once, some milliseconds.
+
+    On AMD processors PyTorch's own products may run at half of what oneDNN reaches, elsewhere they
+    may be as good: it depends on how PyTorch was built, so the maker's name says nothing.
+
+    Args:
+        num_threads: What is true of one thread need not be of several.
+    """
+    rows, inputs, outputs = TRIAL_SHAPE
+    generator = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(n, inputs, generator=generator) for n in (rows, outputs))
+    bias = torch.randn(outputs, generator=generator)
+    try:
+        with torch.inference_mode():
+            kernels = [make(weight, bias, True) for make in (aten_kernel, onednn_kernel)]
+            reference, found = (kernel(x) for kernel in kernels)
+            if not torch.allclose(reference, found, rtol=1e-4, atol=1e-3):
+                return False
+            best_sec = [min(_time(kernel, x) for _ in range(TRIAL_ROUNDS)) for kernel in kernels]
+    except (RuntimeError, AttributeError):  # another build of PyTorch, another processor
+        return False
+    return best_sec[0] > TRIAL_GAIN * best_sec[1]
+
+
+def _time(kernel: Kernel, x: Tensor) -> float:
+    start_sec = time.perf_counter()
+    kernel(x)
+    return time.perf_counter() - start_sec

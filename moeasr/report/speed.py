@@ -1,0 +1,172 @@
+"""How fast models are on this machine: ratios of alternating runs, and how far its limit is.
+
+Times of one moment mean little on a machine that does other things. So all candidates run in every
+round, forth and back (A B C C B A), and what is reported is the median over rounds of the ratio of
+two candidates in the same round, with the least and the largest.
+"""
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from moeasr.models.asr import AsrModel
+from moeasr.models.streaming import StreamingEncoder
+from moeasr.nn.packed_linear import PackedLinear
+
+CLEAR_REFS = Path("/proc/self/clear_refs")
+STATUS = Path("/proc/self/status")
+GEMM_SHAPES = ((256, 1024, 1024), (1024, 1024, 1024), (1024, 512, 2048))  # rows, inputs, outputs
+COPY_BYTES = 256 * 2**20
+
+
+class Ratio(NamedTuple):
+    """Time of a baseline over that of a candidate in the same rounds: above 1 is faster."""
+
+    median: float
+    least: float
+    largest: float
+
+
+class Timings(NamedTuple):
+    """Seconds of each candidate, round by round."""
+
+    seconds: dict[str, list[float]]
+
+    def median_sec(self, name: str) -> float:
+        """Of all rounds."""
+        return statistics.median(self.seconds[name])
+
+    def ratio(self, name: str, baseline: str) -> Ratio:
+        """How many times as fast a candidate is as another."""
+        ratios = [b / a for a, b in zip(self.seconds[name], self.seconds[baseline])]
+        return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+
+
+class MachineLimit(NamedTuple):
+    """What the processor reaches in the simplest work, with as many threads as are set."""
+
+    fp32_flops: float
+    """Of the fastest matrix product found, per second."""
+    bf16_flops: float
+    bytes_per_sec: float
+    """Read from memory."""
+
+
+def time_candidates(
+    candidates: Mapping[str, Callable[[], object]],
+    num_rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Timings:
+    """Run all candidates in each round, forth and back; a round's time is the smaller of its two.
+
+    Each runs once before the clock starts.
+
+    Args:
+        candidates: What to run, by name.
+        num_rounds: Rounds, at least 1.
+        clock: Seconds that only go forward.
+    """
+    for work in candidates.values():
+        work()
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(num_rounds):
+        best: dict[str, float] = {}
+        for name in [*candidates, *reversed(candidates)]:
+            start_sec = clock()
+            candidates[name]()
+            took_sec = clock() - start_sec
+            best[name] = min(best.get(name, took_sec), took_sec)
+        for name, took_sec in best.items():
+            seconds[name].append(took_sec)
+    return Timings(seconds)
+
+
+def full_pass(model: AsrModel, feats: Tensor) -> Callable[[], object]:
+    """Encoder and CTC of (1, T, F) features in one piece."""
+    lens = torch.tensor([feats.size(1)])
+
+    @torch.inference_mode()
+    def work() -> Tensor:
+        return model.ctc_log_probs(model.encode(feats, lens).enc)
+
+    return work
+
+
+def streaming_pass(
+    model: AsrModel, feats: Tensor, chunk_size: int, num_left_chunks: int
+) -> Callable[[], object]:
+    """The same chunk by chunk, as a stream."""
+    streaming = StreamingEncoder(model, chunk_size, num_left_chunks)
+
+    @torch.inference_mode()
+    def work() -> list[Tensor]:
+        state, found = streaming.start(), []
+        for first in range(0, feats.size(1), streaming.hop_frames):
+            window = feats[:, first : first + streaming.window_frames]
+            output, state = streaming.step(window, torch.tensor([window.size(1)]), state)
+            found.append(model.ctc_log_probs(output.enc))
+        return found
+
+    return work
+
+
+def training_step(
+    model: AsrModel, optimizer: torch.optim.Optimizer, batch: Sequence[Tensor], in_bf16: bool
+) -> Callable[[], object]:
+    """Loss, gradients, clipping and update on a batch (feats, feats_lens, tokens, tokens_lens)."""
+    model.train()
+
+    def work() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=in_bf16):
+            loss = model(*batch).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return work
+
+
+@torch.inference_mode()
+def measure_machine(num_rounds: int = 5) -> MachineLimit:
+    """The best of several matrix products, and of a pass over memory."""
+    rates = {torch.float32: 0.0, torch.bfloat16: 0.0}
+    for rows, inputs, outputs in GEMM_SHAPES:
+        x, weight = torch.randn(rows, inputs), torch.randn(outputs, inputs)
+        products = {
+            "packed": functools.partial(PackedLinear(weight, None, "fp32"), x),
+            "plain": functools.partial(F.linear, x, weight),
+            "bf16": functools.partial(F.linear, x.bfloat16(), weight.bfloat16()),
+        }
+        timings = time_candidates(products, num_rounds)
+        for name, seconds in timings.seconds.items():
+            dtype = torch.bfloat16 if name == "bf16" else torch.float32
+            rates[dtype] = max(rates[dtype], 2 * rows * inputs * outputs / min(seconds))
+    memory = torch.ones(COPY_BYTES // 4)
+    timings = time_candidates({"sum": memory.sum}, num_rounds)
+    bytes_per_sec = COPY_BYTES / min(timings.seconds["sum"])
+    return MachineLimit(rates[torch.float32], rates[torch.bfloat16], bytes_per_sec)
+
+
+def working_memory_bytes(work: Callable[[], object]) -> int:
+    """How much the resident memory of this process grows, at most, while `work` runs.
+
+    Raises:
+        OSError: This system does not tell (it takes Linux's /proc).
+    """
+    before = _resident_bytes("VmRSS")
+    CLEAR_REFS.write_text("5")  # forget the peak so far
+    work()
+    return max(_resident_bytes("VmHWM") - before, 0)
+
+
+def _resident_bytes(kind: str) -> int:
+    lines = STATUS.read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(kind)).split()[1]) * 1024

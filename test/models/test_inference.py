@@ -1,0 +1,103 @@
+"""A model made ready for inference says what it said, in every mode and as a stream."""
+
+import pytest
+import torch
+from systems import SYSTEMS, make_system
+
+from moeasr.errors import InputError
+from moeasr.models.inference import optimize_for_inference
+from moeasr.models.streaming import StreamingEncoder
+from moeasr.moe.packed_experts import PackedExperts
+
+FEATS = torch.randn(3, 90, 20, generator=torch.Generator().manual_seed(4))
+LENS = torch.tensor([90, 61, 30])
+TOKENS = torch.tensor([[2, 4, 5, 6], [2, 7, 3, 8], [2, 5, 4, 4]])
+
+
+def plain(kind):
+    torch.manual_seed(0)
+    return make_system(kind).eval().float()
+
+
+@torch.inference_mode()
+def outputs(model, chunk_size=-1):
+    encoded = model.encode(FEATS, LENS, chunk_size)
+    found = {"log_probs": model.ctc_log_probs(encoded.enc)}
+    for name in ("decoder", "reverse_decoder"):
+        decoder = getattr(model, name)
+        if decoder is not None:
+            lens = torch.tensor([4, 4, 4])
+            found[name] = decoder(TOKENS, lens, encoded.enc, encoded.enc_lens).logits
+    return found
+
+
+@pytest.mark.parametrize("chunk_size", [-1, 4])
+@pytest.mark.parametrize("kind", SYSTEMS)
+def test_fp32_is_equal_but_for_rounding(kind, chunk_size):
+    model = plain(kind)
+    wanted = outputs(model, chunk_size)
+    found = outputs(optimize_for_inference(model), chunk_size)
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize(("precision", "limit"), [("bf16", 0.05), ("int8", 0.1)])
+@pytest.mark.parametrize("kind", ["dense", "u2pp_moe", "shared_consecutive"])
+def test_fewer_bits_are_near(kind, precision, limit):
+    model = plain(kind)
+    wanted = outputs(model)
+    found = outputs(optimize_for_inference(model, precision))
+    for name, value in wanted.items():
+        # of the frame in the middle: an expert that is exchanged for one as good is no error
+        errors = (found[name] - value).norm(dim=-1) / value.norm(dim=-1)
+        assert 1e-5 < float(errors.median()) < limit
+
+
+def test_routers_keep_their_bits_and_output_layers_theirs():
+    model = optimize_for_inference(plain("u2pp_moe"), "int8")
+    layers = [layer for _, layer in model.moe_layers()]
+    assert layers
+    assert all(layer.router.weight.dtype == torch.float32 for layer in layers)
+    assert all(isinstance(layer.experts, PackedExperts) for layer in layers)
+    enc, project = torch.randn(5, 16), plain("u2pp_moe").ctc.project
+    with torch.inference_mode():
+        torch.testing.assert_close(model.ctc.project(enc), project(enc), rtol=0, atol=1e-6)
+
+
+def test_shared_parts_are_packed_once():
+    model = optimize_for_inference(plain("shared_consecutive"))
+    blocks = model.encoder.blocks
+    assert blocks[0].attention is blocks[1].attention
+    assert blocks[0].feed_forward.experts is blocks[1].feed_forward.experts
+    assert blocks[0].feed_forward.experts is not blocks[2].feed_forward.experts
+    assert blocks[0].convolution.pointwise1 is blocks[1].convolution.pointwise1
+
+
+@pytest.mark.parametrize("kind", ["u2pp_moe", "speechmoe", "speechmoe_transformer"])
+def test_a_stream_of_it_equals_its_masked_pass(kind):
+    model = optimize_for_inference(plain(kind))
+    with torch.inference_mode():
+        whole = model.encode(FEATS[:1], LENS[:1], 4, 2).enc[0]
+    streaming = StreamingEncoder(model, 4, 2)
+    state, frames = streaming.start(), []
+    for first in range(0, 90, streaming.hop_frames):
+        window = FEATS[:1, first : first + streaming.window_frames]
+        output, state = streaming.step(window, torch.tensor([window.size(1)]), state)
+        frames.append(output.enc[0, : output.enc_lens[0]])
+    torch.testing.assert_close(torch.cat(frames), whole, rtol=0, atol=2e-5)
+
+
+def test_positions_are_projected_anew_when_they_change():
+    model, packed = plain("dense"), optimize_for_inference(plain("dense"))
+    with torch.inference_mode():
+        for num_frames in (90, 61, 90):
+            feats, lens = FEATS[:1, :num_frames], torch.tensor([num_frames])
+            wanted = model.encode(feats, lens).enc
+            torch.testing.assert_close(packed.encode(feats, lens).enc, wanted, rtol=0, atol=2e-5)
+
+
+def test_other_models_are_refused():
+    with pytest.raises(InputError, match="for float32 models on a CPU"):
+        optimize_for_inference(plain("dense").double())
+    with pytest.raises(InputError, match="`precision` must be one of fp32, bf16, int8"):
+        optimize_for_inference(plain("dense"), "int4")

@@ -1,0 +1,97 @@
+"""Packed linear layers equal plain ones, as nearly as their bits allow."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from moeasr.errors import InputError
+from moeasr.nn import packed_linear
+from moeasr.nn.packed_linear import PackedLinear, aten_kernel, onednn_is_faster, onednn_kernel
+
+ERROR = {"fp32": 1e-6, "bf16": 6e-3, "int8": 2e-2}
+"""Largest relative error, of the norm."""
+
+
+def relative_error(found, wanted):
+    return float((found - wanted).norm() / wanted.norm())
+
+
+@pytest.mark.parametrize("with_silu", [False, True])
+@pytest.mark.parametrize("shape", [(1,), (5,), (2, 9), (3, 1, 4)])
+@pytest.mark.parametrize("precision", ERROR)
+def test_it_is_the_linear_layer(precision, shape, with_silu):
+    weight, bias, x = torch.randn(24, 40), torch.randn(24), torch.randn(*shape, 40)
+    wanted = F.linear(x, weight, bias)
+    wanted = F.silu(wanted) if with_silu else wanted
+    found = PackedLinear(weight, bias, precision, with_silu)(x)
+    assert found.dtype == torch.float32
+    assert found.shape == wanted.shape
+    assert relative_error(found, wanted) < ERROR[precision]
+    if precision != "fp32":
+        assert relative_error(found, wanted) > 1e-5  # fewer bits are at work
+
+
+@pytest.mark.parametrize("precision", ERROR)
+def test_without_bias_and_without_rows(precision):
+    weight, x = torch.randn(24, 40), torch.randn(7, 40)
+    packed = PackedLinear(weight, None, precision)
+    assert relative_error(packed(x), x @ weight.T) < ERROR[precision]
+    assert packed(x[:0]).shape == (0, 24)
+    assert packed(torch.randn(2, 0, 40)).shape == (2, 0, 24)
+
+
+@pytest.mark.parametrize("precision", ERROR)
+def test_rows_do_not_depend_on_each_other(precision):
+    """A frame's output is its own. int8 scales inputs by the whole call: not to the last bit."""
+    packed = PackedLinear(torch.randn(24, 40), torch.randn(24), precision)
+    x = torch.randn(12, 40)
+    together, alone = packed(x), torch.cat([packed(row[None]) for row in x])
+    assert relative_error(alone, together) < ERROR[precision]
+
+
+def test_a_zero_weight_row_is_no_division_by_zero():
+    weight = torch.randn(24, 40)
+    weight[3] = 0.0
+    found = PackedLinear(weight, torch.ones(24), "int8")(torch.randn(5, 40))
+    assert torch.equal(found[:, 3], torch.ones(5))
+
+
+def test_both_fp32_kernels_are_right_whichever_is_chosen():
+    weight, bias, x = torch.randn(24, 40), torch.randn(24), torch.randn(6, 40)
+    with torch.inference_mode():
+        for make in (aten_kernel, onednn_kernel):
+            wanted = F.silu(F.linear(x, weight, bias))
+            assert relative_error(make(weight, bias, True)(x), wanted) < 1e-6
+
+
+@pytest.mark.parametrize("fault", [RuntimeError, AttributeError])
+def test_without_onednn_the_plain_kernel_is_used(monkeypatch, fault):
+    def broken(weight, bias, with_silu):
+        raise fault("no such operator")
+
+    onednn_is_faster.cache_clear()
+    monkeypatch.setattr(packed_linear, "onednn_kernel", broken)
+    try:
+        assert not onednn_is_faster(1)
+        weight, x = torch.randn(24, 40), torch.randn(6, 40)
+        assert torch.equal(
+            PackedLinear(weight, None, "fp32")(x), F.linear(x, weight, torch.zeros(24))
+        )
+    finally:
+        onednn_is_faster.cache_clear()
+
+
+def test_a_wrong_onednn_is_not_used(monkeypatch):
+    monkeypatch.setattr(
+        packed_linear, "onednn_kernel", lambda weight, bias, with_silu: lambda x: x @ weight.T
+    )
+    onednn_is_faster.cache_clear()
+    try:
+        assert not onednn_is_faster(1)
+    finally:
+        onednn_is_faster.cache_clear()
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(InputError, match="`precision` must be one of fp32, bf16, int8, but is 'x'"):
+        PackedLinear(torch.randn(2, 3), None, "x")

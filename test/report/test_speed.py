@@ -1,0 +1,47 @@
+"""Alternating rounds and their ratios, on a clock that stands still but for the work."""
+
+import pytest
+import torch
+
+from moeasr.report.speed import measure_machine, time_candidates, working_memory_bytes
+
+
+class Machine:
+    """Work takes what it is told to, and longer in every round."""
+
+    def __init__(self):
+        self.now, self.calls = 0.0, []
+
+    def clock(self):
+        return self.now
+
+    def work(self, name, took_sec):
+        def run():
+            self.calls.append(name)
+            self.now += took_sec * (1 + len(self.calls) // 6)
+
+        return run
+
+
+def test_candidates_take_turns_forth_and_back_and_ratios_are_within_rounds():
+    machine = Machine()
+    candidates = {name: machine.work(name, sec) for name, sec in [("a", 1.0), ("b", 2.0)]}
+    timings = time_candidates(candidates, 2, machine.clock)
+    assert "".join(machine.calls) == "ab" + "abba" * 2  # once before the clock starts
+    # each call's length grows from the 6th call on; the smaller of a round's two counts
+    assert timings.seconds == {"a": [1.0, 2.0], "b": [2.0, 4.0]}
+    assert timings.ratio("b", "a") == (0.5, 0.5, 0.5)
+    assert timings.ratio("a", "b").median == 2.0
+    assert timings.median_sec("a") == 1.5
+
+
+def test_the_machine_has_limits():
+    limit = measure_machine(num_rounds=1)
+    assert 1e8 < limit.fp32_flops < 1e14
+    assert 1e8 < limit.bf16_flops < 1e15
+    assert 1e8 < limit.bytes_per_sec < 1e13
+
+
+def test_working_memory_is_what_work_adds():
+    assert working_memory_bytes(lambda: torch.ones(2**24)) == pytest.approx(2**26, rel=0.2)
+    assert working_memory_bytes(lambda: None) < 2**24
