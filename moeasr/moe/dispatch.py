@@ -37,10 +37,17 @@ def combine(rows_RD: Tensor, expert_weights_NK: Tensor, dispatch: Dispatch) -> T
         (N, D).
     """
     weights_R = expert_weights_NK.flatten()[dispatch.assignment_of_row].to(rows_RD.dtype)
-    # Undo the sort, then sum over K: deterministic, and on a CPU faster than index_add.
+    return sum_over_assignments(rows_RD * weights_R[:, None], len(expert_weights_NK), dispatch)
+
+
+def sum_over_assignments(rows_RD: Tensor, num_frames: int, dispatch: Dispatch) -> Tensor:
+    """Bring rows back to their N frames, adding up the K of each: (N*K, D) -> (N, D).
+
+    Undoing the sort and summing over K is deterministic, and on a CPU faster than index_add.
+    """
     unsorted = torch.empty_like(dispatch.assignment_of_row)
     unsorted[dispatch.assignment_of_row] = torch.arange(
         unsorted.numel(), device=unsorted.device, dtype=unsorted.dtype
     )
-    weighted_RD = rows_RD * weights_R[:, None]
-    return weighted_RD[unsorted].unflatten(0, expert_weights_NK.shape).sum(dim=1)
+    num_choices = max(unsorted.numel() // max(num_frames, 1), 1)
+    return rows_RD[unsorted].unflatten(0, (num_frames, num_choices)).sum(dim=1)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.moe.dispatch import combine, sort_by_expert
+from moeasr.moe.expert_rows import run_expert_rows
 from moeasr.nn.feed_forward import Activation
 from moeasr.nn.routing import Routing
 
@@ -96,13 +97,19 @@ def loop_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
 def sorted_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
     """Sort the assignments once, run each expert on its slice, undo the sort.
 
-    An expert without frames is still called on zero rows, so that it has a gradient (of zeros)
-    on every process.
+    While gradients are wanted, all experts are one step of automatic differentiation
+    (`moeasr.moe.expert_rows`), which keeps less for the way back. An expert without frames has a
+    gradient of zeros, on every process.
     """
     dispatch = sort_by_expert(routing.expert_ids, bank.num_experts)
-    slices = x_ND[dispatch.frame_of_row].split(dispatch.rows_per_expert)
-    rows = [bank.run_expert(weights, x) for weights, x in zip(bank.weights(), slices, strict=True)]
-    return combine(torch.cat(rows), routing.expert_weights, dispatch).to(x_ND.dtype)
+    if torch.is_grad_enabled() and bank.activation is F.silu:
+        weights = (bank.w1, bank.b1, bank.w2, bank.b2)
+        dropout = bank.dropout if bank.training else 0.0
+        rows_RD = run_expert_rows(x_ND, weights, dispatch, dropout)
+    else:
+        slices = x_ND[dispatch.frame_of_row].split(dispatch.rows_per_expert)
+        rows_RD = torch.cat([bank.run_expert(w, x) for w, x in zip(bank.weights(), slices)])
+    return combine(rows_RD, routing.expert_weights, dispatch).to(x_ND.dtype)
 
 
 EXPERT_KERNELS: dict[str, Callable[[ExpertBank, Tensor, Routing], Tensor]] = {

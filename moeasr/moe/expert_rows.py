@@ -1,0 +1,120 @@
+"""All experts on their sorted rows as one step of automatic differentiation.
+
+Left to itself, autograd keeps for each expert its gathered inputs and the hidden layer before and
+after activation and dropout, and stacks the weights' gradients from pieces. Here only the frames
+and the hidden layer before its activation are kept; the rest is computed again on the way back,
+which costs no matrix product, and gradients are written in their place.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from moeasr.moe.dispatch import Dispatch, sum_over_assignments
+
+
+class ExpertRows(torch.autograd.Function):
+    """y_r = W2_e (keep_r * silu(W1_e x_n + b1_e)) + b2_e for the row r of frame n at expert e."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx,
+        x_ND: Tensor,
+        w1: Tensor,
+        b1: Tensor,
+        w2: Tensor,
+        b2: Tensor,
+        dispatch: Dispatch,
+        keep_RM: Tensor | None,
+    ) -> Tensor:
+        """Run the experts.
+
+        Args:
+            ctx: What the way back needs.
+            x_ND: The frames.
+            w1: (E, M, D); then b1 (E, M), w2 (E, D, M), b2 (E, D).
+            b1: See w1.
+            w2: See w1.
+            b2: See w1.
+            dispatch: Which frame each row is, and how many rows each expert has.
+            keep_RM: Dropout's factors on the hidden layer, or None.
+
+        Returns:
+            (R, D) rows in the order of the dispatch.
+        """
+        x_RD = x_ND[dispatch.frame_of_row]
+        hidden_RM = x_ND.new_empty(x_RD.size(0), w1.size(1))
+        y_RD = torch.empty_like(x_RD)
+        for expert, rows in _slices(dispatch):
+            torch.addmm(b1[expert], x_RD[rows], w1[expert].T, out=hidden_RM[rows])
+            active = F.silu(hidden_RM[rows])
+            if keep_RM is not None:
+                active *= keep_RM[rows]
+            torch.addmm(b2[expert], active, w2[expert].T, out=y_RD[rows])
+        ctx.save_for_backward(x_ND, w1, w2, hidden_RM, keep_RM)
+        ctx.dispatch = dispatch
+        return y_RD
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad_RD: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of x_ND, w1, b1, w2 and b2."""
+        x_ND, w1, w2, hidden_RM, keep_RM = ctx.saved_tensors
+        dispatch = ctx.dispatch
+        x_RD = x_ND[dispatch.frame_of_row]
+        grad_x_RD = torch.empty_like(x_RD)
+        grad_w1, grad_w2 = torch.zeros_like(w1), torch.zeros_like(w2)
+        grad_b1, grad_b2 = w1.new_zeros(w1.shape[:2]), w2.new_zeros(w2.shape[:2])
+        for expert, rows in _slices(dispatch):
+            hidden, grad = hidden_RM[rows], grad_RD[rows]
+            gate = hidden.sigmoid()
+            active = hidden * gate
+            slope = torch.addcmul(gate, active, 1 - gate)  # d silu / d hidden
+            if keep_RM is not None:
+                active = active * keep_RM[rows]
+                slope = slope * keep_RM[rows]
+            torch.mm(grad.T, active, out=grad_w2[expert])
+            torch.sum(grad, dim=0, out=grad_b2[expert])
+            grad_hidden = (grad @ w2[expert]).mul_(slope)
+            torch.mm(grad_hidden.T, x_RD[rows], out=grad_w1[expert])
+            torch.sum(grad_hidden, dim=0, out=grad_b1[expert])
+            torch.mm(grad_hidden, w1[expert], out=grad_x_RD[rows])
+        grad_x = sum_over_assignments(grad_x_RD, x_ND.size(0), dispatch)
+        return grad_x, grad_w1, grad_b1, grad_w2, grad_b2, None, None
+
+
+def run_expert_rows(
+    x_ND: Tensor, weights: tuple[Tensor, Tensor, Tensor, Tensor], dispatch: Dispatch, dropout: float
+) -> Tensor:
+    """`ExpertRows` in the precision that autocast asks for.
+
+    Args:
+        x_ND: The frames.
+        weights: w1, b1, w2, b2 of all experts, stacked.
+        dispatch: See `ExpertRows`.
+        dropout: On the hidden layer; 0 for none.
+
+    Returns:
+        (R, D).
+    """
+    dtype = x_ND.dtype
+    if torch.is_autocast_enabled(x_ND.device.type):
+        dtype = torch.get_autocast_dtype(x_ND.device.type)
+    keep_RM = None
+    if dropout > 0:
+        shape = (dispatch.frame_of_row.numel(), weights[0].size(1))
+        ones = torch.ones(shape, dtype=dtype, device=x_ND.device)
+        keep_RM = F.dropout(ones, dropout, training=True)
+    with torch.autocast(x_ND.device.type, enabled=False):
+        cast = [weight.to(dtype) for weight in weights]
+        return ExpertRows.apply(x_ND.to(dtype), *cast, dispatch, keep_RM)
+
+
+def _slices(dispatch: Dispatch) -> list[tuple[int, slice]]:
+    """Each expert that has rows, and where they are."""
+    found, first = [], 0
+    for expert, count in enumerate(dispatch.rows_per_expert):
+        if count:
+            found.append((expert, slice(first, first + count)))
+        first += count
+    return found
