@@ -28,9 +28,13 @@ class CachedProjection(nn.Module):
 
     def forward(self, positions: Tensor) -> Tensor:
         """As `project`."""
-        if self._last is None or not torch.equal(self._last[0], positions):
+        if self._last is None or not _is_same(self._last[0], positions):
             self._last = (positions, self._project(positions))
         return self._last[1]
+
+
+def _is_same(left: Tensor, right: Tensor) -> bool:
+    return left is right or torch.equal(left, right)
 
 
 def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel:

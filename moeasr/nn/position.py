@@ -1,5 +1,6 @@
 """Sinusoidal position encodings: absolute for tokens, relative or absolute for frames."""
 
+import functools
 import math
 
 import torch
@@ -41,10 +42,28 @@ def relative_positions(num_queries: int, num_keys: int, like: Tensor) -> Tensor:
     Returns:
         (num_keys + num_queries - 1, D) in `like`'s type.
     """
-    distances = torch.arange(
-        num_keys - 1, -num_queries, -1, device=like.device, dtype=torch.float64
+    return _distances(
+        num_queries,
+        num_keys,
+        like.size(-1),
+        like.dtype,
+        like.device,
+        torch.is_inference_mode_enabled(),
     )
-    return sinusoidal_encoding(distances, like.size(-1)).to(like.dtype)
+
+
+@functools.lru_cache(maxsize=8)
+def _distances(
+    num_queries: int,
+    num_keys: int,
+    d_model: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    is_inference: bool,  # a tensor made in inference mode is of no use to autograd
+) -> Tensor:
+    """`relative_positions`, which a stream asks for again and again."""
+    distances = torch.arange(num_keys - 1, -num_queries, -1, device=device, dtype=torch.float64)
+    return sinusoidal_encoding(distances, d_model).to(dtype)
 
 
 def key_positions(first: Tensor, num_keys: int, like: Tensor) -> Tensor:
