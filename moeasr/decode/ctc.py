@@ -6,7 +6,7 @@ from itertools import groupby
 
 from torch import Tensor
 
-from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 
 
 def ctc_greedy_search(log_probs: Tensor, enc_lens: Tensor, blank: int = 0) -> list[Hypothesis]:
@@ -53,9 +53,9 @@ class GreedySearch:
         """The one hypothesis of each stream, which its end does not change."""
         return [[path.hypothesis()] for path in self._paths]
 
-    def stable_tokens(self) -> list[tuple[int, ...]]:
-        """For each stream all of its units: none ever changes."""
-        return [tuple(path.tokens) for path in self._paths]
+    def partial(self, first: int = 0) -> list[PartialUnits]:
+        """For each stream its units from place `first` on: none of them ever changes."""
+        return [PartialUnits(tuple(path.tokens[first:]), ()) for path in self._paths]
 
 
 @dataclass

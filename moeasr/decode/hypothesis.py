@@ -5,10 +5,19 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
+
+
+class PartialUnits(NamedTuple):
+    """What a search makes of a stream that goes on."""
+
+    stable: tuple[int, ...]
+    """Units that can never change, whatever comes."""
+    undecided: tuple[int, ...]
+    """Those of the best hypothesis after them."""
 
 
 @dataclass(frozen=True, kw_only=True)

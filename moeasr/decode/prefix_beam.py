@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from moeasr.decode.fusion import Fusion
-from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 from moeasr.decode.prefix_history import History, trace_back
 from moeasr.decode.prefix_step import NEG_INF, Beam, Frames, extend
 
@@ -156,9 +156,13 @@ class PrefixBeam:
             )
         ]
 
-    def stable_tokens(self) -> list[tuple[int, ...]]:
-        """For each stream the units in which all its prefixes begin: they can never change."""
-        return [history.stable_tokens() for history in self._histories]
+    def partial(self, first: int = 0) -> list[PartialUnits]:
+        """What each stream says so far, from unit `first` on, before which all must be stable.
+
+        This costs what the units after `first` cost, however long the stream.
+        """
+        best = (self._beam.log_total + self._beam.fusion_score).argmax(dim=1).tolist()
+        return [history.partial(slot, first) for history, slot in zip(self._histories, best)]
 
     @torch.inference_mode()
     def restart(self, streams: Sequence[int]) -> None:

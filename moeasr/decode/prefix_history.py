@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
-from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 from moeasr.decode.prefix_step import NEG_INF, Frames
 
 
@@ -184,9 +184,12 @@ class History:
             frames=(*self.frames, *path.frames) if self.with_frames else None,
         )
 
-    def stable_tokens(self) -> tuple[int, ...]:
-        """What all prefixes begin in."""
-        return (*self.tokens, *_shared([path.tokens for path in self.paths]))
+    def partial(self, slot: int, first: int) -> PartialUnits:
+        """See `moeasr.decode.prefix_beam.PrefixBeam.partial`; the best prefix is in `slot`."""
+        shared = _shared([path.tokens for path in self.paths])
+        stable = (*self.tokens[first:], *shared[max(first - len(self.tokens), 0) :])
+        undecided = self.paths[slot].tokens[len(shared) :] if self.paths else ()
+        return PartialUnits(stable, tuple(undecided))
 
 
 def _shared(sequences: Sequence[Sequence]) -> Sequence:

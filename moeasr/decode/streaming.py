@@ -6,7 +6,7 @@ out at the end is, for a stream without end points, what the same mode makes off
 utterance in chunks of this size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,12 +16,14 @@ from torch import Tensor
 from moeasr.decode.build import DecodeConfig, Search, SearchInput, check_settings, find_searches
 from moeasr.decode.ctc import GreedySearch
 from moeasr.decode.endpoint import EndpointConfig, Endpointer
-from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 from moeasr.decode.prefix_beam import PrefixBeam
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
 from moeasr.features.online_fbank import OnlineFbank
 from moeasr.models.streaming import StreamingEncoder
+
+SETTLE_UNITS = 100  # of a partial result; more are taken in two parts
 
 
 class FirstPass(Protocol):
@@ -35,8 +37,8 @@ class FirstPass(Protocol):
         """What each stream may say so far, or has said if this is its end, best first."""
         ...
 
-    def stable_tokens(self) -> list[tuple[int, ...]]:
-        """What each stream says whatever comes."""
+    def partial(self, first: int = 0) -> list[PartialUnits]:
+        """What each stream says so far, from a stable unit on."""
         ...
 
 
@@ -64,11 +66,30 @@ class _Utterance:
 
     first_pass: FirstPass
     first_frame: int
+    settled_text: str = ""
+    """Text of the first units, which is not made anew with every result."""
+    num_settled: int = 0
+    """How many units those are."""
     shown: str = ""
     """Text of the last partial result."""
     num_frames: int = 0
     enc: list[Tensor] = field(default_factory=list)
     log_probs: list[Tensor] = field(default_factory=list)
+
+    def settle(
+        self, head: Sequence[int], units: Sequence[int], to_text: Callable[[Sequence[int]], str]
+    ) -> None:
+        """Take the text of the units `head`, in which the stable `units` begin, as it is.
+
+        So a stream that nobody interrupts costs as much at its end as at its beginning. Where the
+        text of the whole is not that of its two parts, with or without a space, nothing is done.
+        """
+        first, second = to_text(head), to_text(units[len(head) :])
+        for separator in ("", " "):
+            if second and first + separator + second == to_text(units):
+                self.settled_text += first + separator
+                self.num_settled += len(head)
+                return
 
 
 class StreamingRecognizer:
@@ -216,13 +237,16 @@ class RecognitionStream:
 
     def _partial(self) -> list[StreamResult]:
         """A result if the text has changed."""
-        first_pass = self._utterance.first_pass
-        best, stable = first_pass.hypotheses()[0][0], first_pass.stable_tokens()[0]
-        result = self._result(best.tokens, stable, is_final=False)
-        if result.text == self._utterance.shown:
+        utterance, to_text = self._utterance, self._owner.recognizer.tokenizer.decode
+        units = utterance.first_pass.partial(utterance.num_settled)[0]
+        text = utterance.settled_text + to_text(units.stable + units.undecided)
+        if text == utterance.shown:
             return []
-        self._utterance.shown = result.text
-        return [result]
+        utterance.shown = text
+        stable_text = utterance.settled_text + to_text(units.stable)
+        if len(units.stable) >= SETTLE_UNITS:
+            utterance.settle(units.stable[: SETTLE_UNITS // 2], units.stable, to_text)
+        return [self._result(text, stable_text, is_final=False)]
 
     def _finalize(self) -> StreamResult:
         """The second pass over the utterance."""
@@ -240,19 +264,16 @@ class RecognitionStream:
             else:
                 nbest = owner.search.run(inputs, owner.config)
         best = nbest[0][0].tokens if nbest[0] else ()
-        return self._result(best, best, is_final=True, nbest=nbest[0])
+        text = owner.recognizer.tokenizer.decode(best)
+        return self._result(text, text, is_final=True, nbest=nbest[0])
 
     def _result(
-        self,
-        tokens: Sequence[int],
-        stable: Sequence[int],
-        is_final: bool,
-        nbest: Sequence[Hypothesis] = (),
+        self, text: str, stable_text: str, is_final: bool, nbest: Sequence[Hypothesis] = ()
     ) -> StreamResult:
-        to_text, frame_sec = self._owner.recognizer.tokenizer.decode, self._owner.frame_sec
+        frame_sec = self._owner.frame_sec
         return StreamResult(
-            text=to_text(tokens),
-            stable_text=to_text(stable),
+            text=text,
+            stable_text=stable_text,
             is_final=is_final,
             start_sec=self._utterance.first_frame * frame_sec,
             end_sec=self._num_frames * frame_sec,

@@ -127,7 +127,12 @@ def test_any_cut_into_chunks_gives_the_same(seed):
         cut.advance(chunk, lens)
         fed += lens
         so_far = ctc_prefix_beam_search(log_probs, fed, beam_size=5)
-        stable = cut.stable_tokens()
+        stable = [units.stable for units in cut.partial()]
+        for best, units in zip(cut.hypotheses(), cut.partial()):
+            assert units.stable + units.undecided == best[0].tokens
+            first = len(units.stable) // 2
+            later = cut.partial(first)[cut.partial().index(units)]
+            assert later == (units.stable[first:], units.undecided)
         for stream, hypotheses in enumerate(cut.hypotheses()):
             assert [h.tokens for h in hypotheses] == [h.tokens for h in so_far[stream]]
             scores = [h.score for h in so_far[stream]]
@@ -175,7 +180,9 @@ def test_undecided_ends_stay_short(seed):
         lengths[limit] = []
         for chunk in log_probs.split(16, dim=1):
             beam.advance(chunk, torch.tensor([16, 16]))
-            for hypotheses, stable in zip(beam.hypotheses(), beam.stable_tokens()):
+            for hypotheses, stable in zip(
+                beam.hypotheses(), (units.stable for units in beam.partial())
+            ):
                 lengths[limit].append(len(hypotheses[0].tokens) - len(stable))
                 assert all(h.tokens[: len(stable)] == stable for h in hypotheses)
                 assert len({h.tokens for h in hypotheses}) == len(hypotheses)
@@ -227,6 +234,6 @@ def test_a_stream_in_which_nothing_is_possible_ends_without_hypotheses():
     impossible = torch.full((1, 2, 4), NEG_INF)
     beam.advance(impossible, torch.tensor([2]))
     assert beam.hypotheses() == [[]]
-    assert beam.stable_tokens() == [()]
+    assert beam.partial() == [((), ())]
     beam.advance(impossible.zero_().log_softmax(-1), torch.tensor([2]))
     assert beam.hypotheses() == [[]]

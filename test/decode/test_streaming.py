@@ -110,6 +110,18 @@ def test_partial_results_come_with_the_chunks_and_what_is_stable_stays(recognize
     assert any(result.stable_text for result in partials)
 
 
+@pytest.mark.parametrize("mode", MODES[:2])
+def test_text_of_a_long_stream_is_not_made_anew_and_reads_the_same(recognizer, mode, monkeypatch):
+    streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(beam_size=4, chunk_size=4))
+    expected = [result.text for result in stream_all(streaming, sound(6.0))]
+    monkeypatch.setattr("moeasr.decode.streaming.SETTLE_UNITS", 4)
+    stream, found = streaming.open(), []
+    for packet in sound(6.0).split(1600):
+        found += stream.accept(packet)
+    assert [result.text for result in found + stream.finish()] == expected
+    assert stream._utterance.num_settled >= 10
+
+
 def test_an_utterance_ends_at_an_end_point_and_the_next_is_heard_as_the_first(recognizer):
     """Rule 3 alone: every 0.48 s, in chunks of 0.16 s."""
     config = DecodeConfig(beam_size=4, chunk_size=4)
