@@ -4,7 +4,7 @@ r"""One stream of half an hour: does it cost the same at its end, and say the sa
         --data-dir data/test --minutes 30
 
 The utterances of a data directory one after the other, without a break and without end points.
-Prints for every minute the milliseconds of CPU time of a chunk (median), the process's memory and the
+Prints for every minute the CPU time of a chunk (median, ms), the process's memory and the
 tensors that the stream holds. The text is compared with offline chunked decoding: since a pass over
 half an hour would need a mask of 45000 x 45000, the offline encoder runs over windows that overlap
 by more than all blocks together can look back, which is the same thing.
