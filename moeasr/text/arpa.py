@@ -24,6 +24,7 @@ P(w | h) = b(h) P(w | h less its first word) where h w is not listed. Whatever s
 import gzip
 import math
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,7 +193,7 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
                     yield number, line
     except UnicodeDecodeError:
         raise InputError(f"{path}:{number}: not UTF-8") from None
-    except (gzip.BadGzipFile, EOFError):
+    except (gzip.BadGzipFile, EOFError, zlib.error):
         raise InputError(f"{path}:{number + 1}: not a whole gzip file") from None
     except OSError as error:
         raise InputError(f"language model {path}: {error.strerror}") from None

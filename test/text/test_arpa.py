@@ -71,7 +71,11 @@ def test_a_gzipped_file_is_the_same(tmp_path):
     path = tmp_path / "x.lm.gz"
     path.write_bytes(gzip.compress(GOOD.encode()))
     assert read_arpa(path) == read_arpa(write(tmp_path, GOOD))
-    path.write_bytes(gzip.compress(GOOD.encode())[:-20])
+    whole = gzip.compress(GOOD.encode())
+    path.write_bytes(whole[:-20])
+    with pytest.raises(InputError, match=r"x\.lm\.gz:\d+: not a whole gzip file"):
+        read_arpa(path)
+    path.write_bytes(whole[:20] + bytes([whole[20] ^ 255]) + whole[21:])
     with pytest.raises(InputError, match=r"x\.lm\.gz:\d+: not a whole gzip file"):
         read_arpa(path)
     path.write_text(GOOD)
