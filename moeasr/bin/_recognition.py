@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from moeasr.errors import InputError
+
 if TYPE_CHECKING:
     from moeasr.decode.build import DecodeConfig
     from moeasr.decode.recognizer import Recognizer
@@ -23,7 +25,9 @@ def load_recognizer(args: argparse.Namespace) -> "Recognizer":
 
     from moeasr.decode.recognizer import Recognizer
 
-    if args.num_threads:
+    if args.num_threads is not None:
+        if args.num_threads < 1:
+            raise InputError(f"`--num-threads` must be at least 1, but is {args.num_threads}")
         torch.set_num_threads(args.num_threads)
     recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
     if args.device == "cpu" or args.quantize:

@@ -25,6 +25,7 @@ from moeasr.bin._recognition import (
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
+    from moeasr.decode.endpoint import EndpointConfig
     from moeasr.decode.streaming import StreamingRecognizer
 
 ENDPOINT_OPTIONS = (
@@ -49,11 +50,11 @@ def get_parser() -> argparse.ArgumentParser:
     add_search_options(parser, chunk_size=16)
     add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
     add("--packet-ms", type=float, default=100, help="sound comes in packets of (%(default)s)")
-    add("--endpoint", choices=("on", "off"), default="on", help="files: pauses end utterances")
+    add("--endpoint", choices=("on", "off"), help="files: pauses end utterances (on)")
     rule = {"type": float, "metavar": "SEC"}
-    add("--rule1-min-trailing-silence", default=5.0, help="nothing was said (%(default)s)", **rule)
-    add("--rule2-min-trailing-silence", default=1.0, help="after speech (%(default)s)", **rule)
-    add("--rule3-min-utterance-length", default=20.0, help="whatever is said (%(default)s)", **rule)
+    add("--rule1-min-trailing-silence", help="nothing was said (5)", **rule)
+    add("--rule2-min-trailing-silence", help="after speech (1)", **rule)
+    add("--rule3-min-utterance-length", help="whatever is said (20)", **rule)
     add("--simulate", metavar="DATA_DIR", help="stream this data directory (wav.scp) instead")
     add("--out-dir", metavar="OUT", help="of --simulate")
     add("audio", nargs="*", help="audio files")
@@ -67,16 +68,14 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError("give either audio files or --simulate with a data directory")
     if bool(args.simulate) != bool(args.out_dir):
         raise InputError("--simulate and --out-dir belong together")
+    _check_options(args)
 
     from moeasr.decode.build import check_settings
-    from moeasr.decode.endpoint import EndpointConfig
     from moeasr.decode.streaming import StreamingRecognizer
 
     config, given = search_config(args)
     check_settings([args.mode], config, given)
-    endpoint = None
-    if args.audio and args.endpoint == "on":
-        endpoint = EndpointConfig(**{name: getattr(args, name) for name in ENDPOINT_OPTIONS})
+    endpoint = _endpoint_config(args)
     recognizer = load_recognizer(args)
     streaming = StreamingRecognizer(recognizer, args.mode, config, endpoint)
     if args.simulate:
@@ -84,6 +83,35 @@ def main(argv: list[str] | None = None) -> None:
         _simulate(streaming, args, command)
     else:
         _play_files(streaming, args)
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse options that would change nothing."""
+    if args.simulate:
+        for name in ("language", "endpoint", *ENDPOINT_OPTIONS):
+            if getattr(args, name) is not None:
+                raise InputError(
+                    f"`{_option(name)}` is for files: with --simulate every utterance is a stream "
+                    "without end points, in the language that utt2lang says"
+                )
+    if args.endpoint == "off":
+        for name in ENDPOINT_OPTIONS:
+            if getattr(args, name) is not None:
+                raise InputError(f"`{_option(name)}` means nothing with `--endpoint off`")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _endpoint_config(args: argparse.Namespace) -> "EndpointConfig | None":
+    """The rules that end utterances, if they shall end by themselves."""
+    from moeasr.decode.endpoint import EndpointConfig
+
+    if args.simulate or args.endpoint == "off":
+        return None
+    given = {name: getattr(args, name) for name in ENDPOINT_OPTIONS}
+    return EndpointConfig(**{name: sec for name, sec in given.items() if sec is not None})
 
 
 def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> None:
@@ -117,10 +145,18 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     from moeasr.decode.simulate import describe_simulation, simulate_test_set
     from moeasr.experiment import describe_commit
     from moeasr.logs import progress, setup_logging
+    from moeasr.score.error_rate import pair_up, word_error_rate
+    from moeasr.score.lines import kaldi_rate_line
+    from moeasr.text.transcript import read_transcripts
 
     setup_logging()
     recognizer, data = streaming.recognizer, DataDir(args.simulate)
     utts = list(data.segments or data.wav)
+    if not utts:
+        raise InputError(f"{args.simulate} holds no utterances")
+    refs = read_transcripts(data.path / "text") if data.has("text") else None
+    if refs is not None:
+        pair_up(refs, dict.fromkeys(utts, ""))  # what cannot be scored is refused at once
     languages = data.language_ids(utts, recognizer.model.config.languages)
     waveforms = read_waveforms(data, recognizer.fbank.sample_rate_hz)
     waveforms = progress(waveforms, "streaming", unit="utterance", total=len(utts))
@@ -134,27 +170,16 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
         "command": command,
     }
     nbest = {utt: utterance.hypotheses for utt, utterance in done.items()}
-    name, to_text = (
-        mode_dir_name(args.mode, args.chunk_size) + "_stream",
-        recognizer.tokenizer.decode,
-    )
+    to_text = recognizer.tokenizer.decode
+    name = mode_dir_name(args.mode, args.chunk_size) + "_stream"
     write_mode_dirs(args.out_dir, [ModeResult(name, nbest, about)], to_text, recognizer.times)
-    if data.has("text"):
-        _print_wer(
-            data.path / "text", {utt: to_text(best[0].tokens) for utt, best in nbest.items()}
-        )
+    if refs is not None:
+        hyps = {utt: to_text(best[0].tokens) for utt, best in nbest.items()}
+        print(kaldi_rate_line(word_error_rate(pair_up(refs, hyps)), "WER"))
     print(f"real-time factor {about['rtf']:.4f}, features included")
     for what in ("first_partial_latency_sec", "final_latency_sec"):
         spread = ", ".join(f"{name} {sec:.3f}" for name, sec in about[what].items())
         print(f"{what.removesuffix('_sec').replace('_', ' ')}, s: {spread}")
-
-
-def _print_wer(refs: Path, hyps: dict[str, str]) -> None:
-    from moeasr.score.error_rate import pair_up, word_error_rate
-    from moeasr.score.lines import kaldi_rate_line
-    from moeasr.text.transcript import read_transcripts
-
-    print(kaldi_rate_line(word_error_rate(pair_up(read_transcripts(refs), hyps)), "WER"))
 
 
 if __name__ == "__main__":

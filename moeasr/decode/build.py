@@ -1,6 +1,7 @@
 """Decoding settings, and the searches by name."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -55,10 +56,14 @@ class DecodeConfig:
             raise InputError(
                 f"`num_left_chunks` must be -1 (all) or at least 0, but is {self.num_left_chunks}"
             )
+        if self.num_left_chunks != -1 and self.chunk_size == -1:
+            raise InputError("`num_left_chunks` means nothing without `chunk_size`")
         if self.beam_size < 1:
             raise InputError(f"`beam_size` must be at least 1, but is {self.beam_size}")
-        if self.ctc_weight < 0:
+        if not 0 <= self.ctc_weight < math.inf:
             raise InputError(f"`ctc_weight` must be at least 0, but is {self.ctc_weight}")
+        if not math.isfinite(self.length_penalty):
+            raise InputError(f"`length_penalty` must be finite, but is {self.length_penalty}")
         if self.reverse_weight is not None and not 0 <= self.reverse_weight <= 1:
             raise InputError(
                 f"`reverse_weight` must be between 0 and 1, but is {self.reverse_weight}"
@@ -119,10 +124,9 @@ def find_searches(modes: Sequence[str], model: AsrModel) -> dict[str, Search]:
     """
     if not modes:
         raise InputError(f"no decoding mode given; there are: {', '.join(SEARCHES)}")
+    _check_known(modes)
     searches = {}
     for mode in modes:
-        if mode not in SEARCHES:
-            raise InputError(f"unknown decoding mode '{mode}'; there are: {', '.join(SEARCHES)}")
         if mode in searches:
             raise InputError(f"decoding mode '{mode}' is given twice")
         search = searches[mode] = SEARCHES[mode]
@@ -138,6 +142,12 @@ def find_searches(modes: Sequence[str], model: AsrModel) -> dict[str, Search]:
     return searches
 
 
+def _check_known(modes: Sequence[str]) -> None:
+    for mode in modes:
+        if mode not in SEARCHES:
+            raise InputError(f"unknown decoding mode '{mode}'; there are: {', '.join(SEARCHES)}")
+
+
 def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[str] = ()) -> None:
     """Make sure that the modes can do what they are told.
 
@@ -147,8 +157,10 @@ def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[s
         given: Those of its fields that the user set.
 
     Raises:
-        InputError: No mode reads a given setting, or a mode cannot work with its value.
+        InputError: A mode is unknown, none reads a given setting, or one cannot work with its
+            value.
     """
+    _check_known(modes)
     if config.fusion.describe() is not None:
         able = [mode for mode, search in SEARCHES.items() if "fusion" in search.settings]
         for mode in modes:

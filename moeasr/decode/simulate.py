@@ -46,8 +46,11 @@ class Playback:
         packet_sec: float = 0.1,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        if packet_sec * sample_rate_hz < 1:
-            raise InputError(f"packets of {packet_sec:g} s hold no sample at {sample_rate_hz} Hz")
+        if not math.isfinite(packet_sec) or packet_sec * sample_rate_hz < 1:
+            raise InputError(
+                f"packets must last at least one sample at {sample_rate_hz} Hz, but are of "
+                f"{packet_sec:g} s"
+            )
         self._stream = stream
         self._rate_hz = sample_rate_hz
         self._packet_samples = int(packet_sec * sample_rate_hz)

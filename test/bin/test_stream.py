@@ -14,6 +14,8 @@ from moeasr.bin.stream import main
 from moeasr.errors import InputError
 from moeasr.models.config import FeedForwardConfig
 
+RULE1 = "rule1-min-trailing-silence"
+
 
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory):
@@ -53,7 +55,7 @@ def test_a_pause_ends_an_utterance_unless_end_points_are_off(model_path, data_di
     path, always = data_dir.parent / "u1.wav", ("--rule3-min-utterance-length", "0.2")
     stream(model_path, path, *always)
     assert capsys.readouterr().out.count("\tfinal\t") > 1
-    stream(model_path, path, *always, "--endpoint", "off")
+    stream(model_path, path, "--endpoint", "off")
     assert capsys.readouterr().out.count("\tfinal\t") == 1
 
 
@@ -91,6 +93,24 @@ def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
     stream(model_path, *simulate)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("wav.scp", "", "holds no utterances"),
+        ("text", "u1 a b\nu3 c\n", "1 of 2 utterances have no hypothesis: u3"),
+        ("text", "", "text is empty"),
+    ],
+)
+def test_a_data_directory_that_cannot_be_scored_leaves_nothing(
+    name, content, message, model_path, data_dir
+):
+    (data_dir / name).write_text(content)
+    out_dir = data_dir.parent / "out"
+    with pytest.raises(InputError, match=message):
+        stream(model_path, "--simulate", data_dir, "--out-dir", out_dir)
+    assert not out_dir.exists()
+
+
 def test_an_unreadable_file_does_not_hide_the_others(model_path, data_dir, capsys):
     (data_dir / "bad.wav").write_text("no audio")
     with pytest.raises(SystemExit) as exited:
@@ -109,7 +129,15 @@ def test_an_unreadable_file_does_not_hide_the_others(model_path, data_dir, capsy
         (("--simulate", "data"), "--simulate and --out-dir belong together"),
         (("a.wav", "--chunk-size", "0"), "`chunk_size` must be -1"),
         (("a.wav", "--chunk-size", "-1"), "`chunk_size` must be at least 1 to stream, but is -1"),
-        (("a.wav", "--packet-ms", "0"), "packets of 0 s hold no sample"),
+        (("a.wav", "--packet-ms", "0"), "packets must last .*, but are of 0 s"),
+        (("a.wav", "--packet-ms", "nan"), "packets must last .*, but are of nan s"),
+        (("a.wav", "--packet-ms", "inf"), "packets must last .*, but are of inf s"),
+        (("a.wav", "--num-threads", "-1"), "`--num-threads` must be at least 1, but is -1"),
+        (("a.wav", "--num-threads", "0"), "`--num-threads` must be at least 1, but is 0"),
+        (("--simulate", ".", "--out-dir", "o", "--language", "en"), "`--language` is for files"),
+        (("--simulate", ".", "--out-dir", "o", "--endpoint", "on"), "`--endpoint` is for files"),
+        (("--simulate", ".", "--out-dir", "o", f"--{RULE1}", "3"), f"`--{RULE1}` is for files"),
+        (("a.wav", "--endpoint", "off", f"--{RULE1}", "3"), f"`--{RULE1}` means nothing"),
         (("a.wav", "--rule2-min-trailing-silence", "0"), "must be above 0, but is 0"),
     ],
 )

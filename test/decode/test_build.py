@@ -1,5 +1,7 @@
 """Decoding settings and the choice of searches."""
 
+import math
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from moeasr.decode.build import (
     check_settings,
     find_searches,
 )
+from moeasr.decode.fusion_build import FusionConfig
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, ModelConfig
@@ -44,7 +47,12 @@ def test_the_modes_exist():
         {"chunk_size": -2},
         {"beam_size": 0},
         {"num_left_chunks": -2},
+        {"num_left_chunks": 2},  # of no chunks
         {"ctc_weight": -0.1},
+        {"ctc_weight": math.nan},
+        {"ctc_weight": math.inf},
+        {"length_penalty": math.nan},
+        {"length_penalty": -math.inf},
         {"reverse_weight": 1.1},
     ],
 )
@@ -98,6 +106,12 @@ def test_settings_that_no_mode_reads_are_refused():
         check_settings(["attention_rescoring", "joint_decoding"], DecodeConfig(ctc_weight=1.2))
     check_settings(["attention_rescoring"], DecodeConfig(ctc_weight=1.2))
     check_settings(["joint_decoding"], DecodeConfig(ctc_weight=1.0))
+
+
+def test_an_unknown_mode_is_unknown_whatever_else_is_set():
+    for given, fusion in ((["beam_size"], FusionConfig()), ([], FusionConfig(lm="x.lm"))):
+        with pytest.raises(InputError, match="unknown decoding mode 'beam'"):
+            check_settings(["beam"], DecodeConfig(fusion=fusion), given)
 
 
 @torch.no_grad()

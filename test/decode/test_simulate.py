@@ -84,5 +84,5 @@ def test_percentiles_are_by_nearest_rank():
 
 
 def test_packets_without_a_sample_are_refused():
-    with pytest.raises(InputError, match="packets of 0 s hold no sample at 16000 Hz"):
+    with pytest.raises(InputError, match="packets must last at least one sample at 16000 Hz"):
         Playback(FakeStream(), 16000, packet_sec=0.0)
