@@ -2,7 +2,7 @@
 
 WeNet can express Conformers whose config is, beside the sizes,
 
-  model.encoder: attention: key_position, final_norm: true
+  model.encoder: attention: key_position, final_norm: true, subsampling_channels: null
   model.encoder.feed_forward, macaron_feed_forward: of one kind and size, activation: silu
   conf/fbank.yaml: high_freq_hz: 0.0, snip_edges: true
 

@@ -70,8 +70,10 @@ def _load_state(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and EOF errors differ by where the file was cut
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"{path} cannot be read as WeNet's weights: {lines[0]}") from error
+        raise InputError(
+            f"{path} cannot be read as WeNet's weights (cut short, or not tensors alone that "
+            "torch.save wrote)"
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
         raise InputError(f"{path} is not a state_dict of WeNet's: it must hold tensors by name")
     return state
