@@ -187,6 +187,9 @@ class RecognitionStream:
         Returns:
             As `accept`, the last result being final. If nothing was said since the last end point
             there is none; but a stream has one final result at least.
+
+        Raises:
+            InputError: It was over already.
         """
         results = self._take(self._fbank.finish())
         if self._feats.size(0) > 0:  # less than a chunk

@@ -47,7 +47,13 @@ class OnlineFbank:
         return frames
 
     def finish(self) -> Tensor:
-        """End the signal; give the frames (T, F) that are left, which look beyond its end."""
+        """End the signal; give the frames (T, F) that are left, which look beyond its end.
+
+        Raises:
+            InputError: The signal has ended already.
+        """
+        if self._is_over:
+            raise InputError("this stream has ended already")
         self._is_over = True
         return self._frames(num_fbank_frames(self._num_samples, self._config) - self._num_frames)
 
