@@ -6,6 +6,9 @@ for each word, `path<TAB>start<TAB>end<TAB>confidence<TAB>word`, times in second
 Any sample rate, any number of channels; WAV, FLAC, SPHERE and whatever else libsndfile reads. A
 file that cannot be read is named on stderr, the others are still transcribed, and the exit status
 is 1 then. A model that routes by language needs to be told what is spoken: --language.
+
+Memory grows with the square of a file's length, to about 5 GB for 5 minutes with 4 attention heads;
+`moeasr stream --num-left-chunks N` takes files of any length.
 """
 
 import argparse
@@ -56,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     recognizer = load_recognizer(args)
     find_searches([args.mode], recognizer.model)
     check_settings([args.mode], config, given)
+    config = config.resolve(recognizer.model)
     recognizer.load_fusion(config)
     _check_output(args, config.beam_size, recognizer)
     language = recognizer.language_id(args.language)

@@ -73,8 +73,11 @@ class DecodeConfig:
         """The same with the defaults that depend on the model filled in.
 
         Raises:
-            InputError: It asks for a right-to-left decoder that the model lacks.
+            InputError: It asks for chunks of a model that cannot decode in them, or for a
+                right-to-left decoder that the model lacks.
         """
+        if self.chunk_size != -1:
+            model.check_chunks()
         has_reverse = model.reverse_decoder is not None and model.config.reverse_weight > 0
         if self.reverse_weight is None:
             weight = DEFAULT_REVERSE_WEIGHT if has_reverse else 0.0

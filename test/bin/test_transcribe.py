@@ -130,6 +130,15 @@ def test_options_that_would_be_ignored_are_refused(model_path, audio, options, s
     assert capsys.readouterr().out == ""
 
 
+def test_what_the_model_cannot_do_is_refused_before_any_file(tmp_path, audio, capsys):
+    chunkless = {"causal_conv": False, "dynamic_chunk": False}
+    path = save_model(tmp_path / "x.pt", **chunkless)
+    with pytest.raises(InputError, match="cannot decode in chunks"):
+        main(["--checkpoint", str(path), "--chunk-size", "4", "missing.wav", str(audio["a.wav"])])
+    output = capsys.readouterr()
+    assert output.out == output.err == ""
+
+
 def test_a_hypothesis_that_cannot_be_aligned_is_named(model_path, audio, monkeypatch, capsys):
     monkeypatch.setattr(Recognizer, "times", lambda self, hypothesis: None)
     with pytest.raises(SystemExit):

@@ -19,10 +19,10 @@ from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, ModelConfig
 
 
-def tiny_model(ctc_weight=0.3, reverse_weight=0.3, num_reverse_blocks=1):
+def tiny_model(ctc_weight=0.3, reverse_weight=0.3, num_reverse_blocks=1, **encoder):
     torch.manual_seed(1)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2),
+        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, **encoder),
         decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=num_reverse_blocks),
         ctc_weight=ctc_weight,
         reverse_weight=reverse_weight,
@@ -72,6 +72,13 @@ def test_reverse_weight_follows_the_model():
         assert DecodeConfig().resolve(model).reverse_weight == 0.0
         with pytest.raises(InputError, match="right-to-left"):
             DecodeConfig(reverse_weight=0.3).resolve(model)
+
+
+def test_chunks_are_refused_where_the_model_cannot_decode_in_them():
+    model = tiny_model(causal_conv=False, dynamic_chunk=False)
+    assert DecodeConfig().resolve(model).chunk_size == -1
+    with pytest.raises(InputError, match="cannot decode in chunks"):
+        DecodeConfig(chunk_size=4).resolve(model)
 
 
 def test_modes_that_cannot_be_had_are_refused():
