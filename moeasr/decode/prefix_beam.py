@@ -85,7 +85,7 @@ class PrefixBeam:
         device: torch.device | str = "cpu",
         fusion: Fusion | None = None,
         with_frames: bool = True,
-        max_undecided: int | None = 200,
+        max_undecided: int | None = 2000,
     ) -> None:
         self._beam_size = beam_size
         self._blank = blank

@@ -35,9 +35,12 @@ def main():
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--chunk-size", type=int, default=16)
     parser.add_argument("--num-left-chunks", type=int, default=4)
+    parser.add_argument("--float64", action="store_true", help="no near-tied expert is exchanged")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    recognizer = Recognizer.from_checkpoint(args.checkpoint)
+    one = Recognizer.from_checkpoint(args.checkpoint)
+    model = one.model.double() if args.float64 else one.model
+    recognizer = Recognizer(model, one.tokenizer, one.fbank, one.info, one.device)
     sound = long_sound(args.data_dir, recognizer.fbank.sample_rate_hz, args.minutes)
     config = DecodeConfig(
         beam_size=10, chunk_size=args.chunk_size, num_left_chunks=args.num_left_chunks
@@ -100,7 +103,7 @@ def resident_mib():
 @torch.inference_mode()
 def offline_log_probs(recognizer, config, sound):
     """(1, T', V) of the masked pass over the whole."""
-    feats = recognizer.features(sound)
+    feats = recognizer.features(sound).to(recognizer.dtype)
     hop, last = 4 * config.chunk_size, feats.size(0)
     num_blocks = len(recognizer.model.encoder.blocks)
     # a block looks back over its left chunks, and its convolution less than one chunk more
