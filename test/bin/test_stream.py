@@ -84,8 +84,12 @@ def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
     model_path = save_model(tmp_path / "x.pt", routed, languages=("en", "zh"))
     with pytest.raises(InputError, match="`--language` must be one of en, zh, but is not given"):
         stream(model_path, data_dir.parent / "u1.wav")
-    stream(model_path, data_dir.parent / "u1.wav", "--language", "zh")
-    assert "\tfinal\t" in capsys.readouterr().out
+    finals = []
+    for language in ("en", "zh"):
+        stream(model_path, data_dir.parent / "u1.wav", "--language", language)
+        finals.append(capsys.readouterr().out.splitlines()[-1].split("\t")[2:])
+    assert finals[0][0] == finals[1][0] == "final"
+    assert finals[0][1] != finals[1][1]
     simulate = ("--simulate", data_dir, "--out-dir", tmp_path / "out")
     with pytest.raises(InputError, match="utt2lang: no such file"):
         stream(model_path, *simulate)

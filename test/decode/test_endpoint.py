@@ -41,6 +41,13 @@ def test_each_rule(pattern, has_speech, expected):
     assert first_endpoint(pattern, has_speech) == expected
 
 
+@pytest.mark.parametrize(("blank", "is_silent"), [(0.79, False), (0.81, True)])
+def test_a_frame_is_silent_above_the_threshold(blank, is_silent):
+    endpointer = Endpointer(RULES, frame_sec=0.04)
+    endpointer.advance(torch.tensor([[blank, 1 - blank]]).log().repeat(12, 1))
+    assert endpointer.is_endpoint(has_speech=False) == is_silent
+
+
 def test_silence_is_counted_over_chunks():
     pattern = "xx" + "_" * 20
     assert first_endpoint(pattern, True, piece=3) == 9

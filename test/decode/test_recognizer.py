@@ -7,6 +7,7 @@ from moeasr import checkpoint
 from moeasr.config import to_mapping
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.ctc import ctc_greedy_search
+from moeasr.decode.fusion_build import FusionConfig
 from moeasr.decode.recognizer import Recognizer, plan_batches
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
@@ -129,6 +130,20 @@ def test_an_utterance_too_short_for_the_encoder_is_empty(recognizer):
             recognizer.recognize(feats[1:2], MODES, DecodeConfig(beam_size=2))[mode][0],
         )
     assert recognizer.recognize([], MODES, DecodeConfig()) == {mode: [] for mode in MODES}
+
+
+def test_boosted_phrases_are_those_of_the_settings_at_hand(recognizer, tmp_path):
+    """Read once for the same settings, anew for others."""
+    configs = []
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(f"{name}c\n")
+        configs.append(DecodeConfig(fusion=FusionConfig(context=str(tmp_path / name))))
+    first, second = map(recognizer.load_fusion, configs)
+    unit_a = torch.tensor([UNITS.index("a")])
+    scores = [float(fusion.extend(fusion.start()[None], unit_a)[0]) for fusion in (first, second)]
+    assert scores[0] > scores[1] == 0
+    assert recognizer.load_fusion(configs[1]) is second
+    assert recognizer.load_fusion(DecodeConfig()) is None
 
 
 def test_a_waveform_becomes_text(recognizer):

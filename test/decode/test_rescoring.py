@@ -13,6 +13,7 @@ from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig
 SOS_EOS = 2
 NBEST = [[(3, 4, 5), (3, 3), (), (6,) * 9], [], [(5,), (4, 6, 4, 3)]]
 CTC = [[-1.0, -2.5, -3.0, -4.0], [], [-0.5, -0.25]]
+FUSION = [[0.75, -1.5, 2.0, 0.0], [], [None, None]]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,11 @@ def model():
 @pytest.fixture
 def nbest():
     return [
-        [Hypothesis(tokens=t, score=c, ctc_score=c) for t, c in zip(tokens, scores)]
-        for tokens, scores in zip(NBEST, CTC)
+        [
+            Hypothesis(tokens=t, score=c + (f or 0.0), ctc_score=c, fusion_score=f)
+            for t, c, f in zip(*columns)
+        ]
+        for columns in zip(NBEST, CTC, FUSION)
     ]
 
 
@@ -70,11 +74,12 @@ def test_equal_to_scoring_one_hypothesis_after_the_other(
     assert [len(hypotheses) for hypotheses in results] == [4, 0, 2]
     for utt, hypotheses in enumerate(results):
         expected, confidence = {}, {}
-        for tokens, ctc in zip(NBEST[utt], CTC[utt]):
+        for tokens, ctc, fusion in zip(NBEST[utt], CTC[utt], FUSION[utt]):
             left = one_by_one(model.decoder, tokens, enc, enc_lens, utt)
             right = one_by_one(model.reverse_decoder, tokens[::-1], enc, enc_lens, utt)
             attention = sum(left) * (1 - reverse_weight) + sum(right) * reverse_weight
-            expected[tokens] = (attention + ctc_weight * ctc, attention, ctc)
+            score = attention + ctc_weight * ctc + (fusion or 0.0)
+            expected[tokens] = (score, attention, ctc)
             confidence[tokens] = [math.exp(x) for x in left[:-1]]
             if reverse_weight > 0:
                 pairs = zip(left[:-1], right[-2::-1])
