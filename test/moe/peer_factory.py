@@ -37,7 +37,8 @@ class PeerFeedForward(nn.Module):
                 ours.copy_(theirs)
 
     def optimize_for_inference(self):
-        self.layer.experts = PackedExperts(self.layer.experts, self.precision)
+        if self.layer.experts.w1.dtype == torch.float32:  # packed layers are made of nothing else
+            self.layer.experts = PackedExperts(self.layer.experts, self.precision)
 
     def forward(self, x):
         return self.layer(x, torch.ones(x.shape[:2], dtype=torch.bool, device=x.device))[0]
