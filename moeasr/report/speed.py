@@ -5,6 +5,7 @@ round, forth and back (A B C C B A), and what is reported is the median over rou
 two candidates in the same round, with the least and the largest.
 """
 
+import ctypes
 import functools
 import statistics
 import time
@@ -160,7 +161,9 @@ def working_memory_bytes(work: Callable[[], object]) -> int:
 
     Raises:
         OSError: This system does not tell (it takes Linux's /proc).
+        AttributeError: Its C library is not glibc.
     """
+    ctypes.CDLL(None).malloc_trim(0)  # pages of earlier work would be used again, unseen
     before = _resident_bytes("VmRSS")
     CLEAR_REFS.write_text("5")  # forget the peak so far
     work()
