@@ -63,19 +63,21 @@ class ExpertRows(torch.autograd.Function):
         dispatch = ctx.dispatch
         x_RD = x_ND[dispatch.frame_of_row]
         grad_x_RD = torch.empty_like(x_RD)
-        grad_w1, grad_w2 = torch.zeros_like(w1), torch.zeros_like(w2)
-        grad_b1, grad_b2 = w1.new_zeros(w1.shape[:2]), w2.new_zeros(w2.shape[:2])
+        grad_w1, grad_w2 = torch.empty_like(w1), torch.empty_like(w2)
+        grad_b1, grad_b2 = w1.new_empty(w1.shape[:2]), w2.new_empty(w2.shape[:2])
+        for expert, count in enumerate(dispatch.rows_per_expert):
+            if count == 0:
+                for gradient in (grad_w1, grad_b1, grad_w2, grad_b2):
+                    gradient[expert] = 0.0
         for expert, rows in _slices(dispatch):
             hidden, grad = hidden_RM[rows], grad_RD[rows]
-            gate = hidden.sigmoid()
-            active = hidden * gate
-            slope = torch.addcmul(gate, active, 1 - gate)  # d silu / d hidden
+            active, grad_active = F.silu(hidden), grad @ w2[expert]
             if keep_RM is not None:
-                active = active * keep_RM[rows]
-                slope = slope * keep_RM[rows]
+                active *= keep_RM[rows]
+                grad_active *= keep_RM[rows]
+            grad_hidden = torch.ops.aten.silu_backward(grad_active, hidden)
             torch.mm(grad.T, active, out=grad_w2[expert])
             torch.sum(grad, dim=0, out=grad_b2[expert])
-            grad_hidden = (grad @ w2[expert]).mul_(slope)
             torch.mm(grad_hidden.T, x_RD[rows], out=grad_w1[expert])
             torch.sum(grad_hidden, dim=0, out=grad_b1[expert])
             torch.mm(grad_hidden, w1[expert], out=grad_x_RD[rows])
@@ -103,8 +105,10 @@ def run_expert_rows(
     keep_RM = None
     if dropout > 0:
         shape = (dispatch.frame_of_row.numel(), weights[0].size(1))
-        ones = torch.ones(shape, dtype=dtype, device=x_ND.device)
-        keep_RM = F.dropout(ones, dropout, training=True)
+        keep_RM = torch.empty(shape, dtype=dtype, device=x_ND.device)
+        keep_RM.bernoulli_(1 - dropout)
+        if dropout < 1:
+            keep_RM /= 1 - dropout
     with torch.autocast(x_ND.device.type, enabled=False):
         cast = [weight.to(dtype) for weight in weights]
         return ExpertRows.apply(x_ND.to(dtype), *cast, dispatch, keep_RM)

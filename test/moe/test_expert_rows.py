@@ -42,6 +42,13 @@ def test_dropout_drops_hidden_units_in_training_only():
     torch.testing.assert_close(mean, bank(x, routing).detach(), rtol=0, atol=0.03)
 
 
+def test_dropout_of_everything_leaves_the_last_bias():
+    bank, router = make(sorted_kernel, dropout=1.0), TopKRouter(6, 4, 1, "full")
+    routing = router(x := torch.randn(5, 6))
+    expected = routing.expert_weights * bank.b2[routing.expert_ids[:, 0]]
+    torch.testing.assert_close(bank(x, routing), expected)
+
+
 @pytest.mark.parametrize("activation", [F.silu, F.relu])
 def test_evaluation_gives_the_same_with_and_without_gradients(activation):
     bank, router = make(sorted_kernel, activation=activation).double(), TopKRouter(6, 4, 2, "full")
