@@ -76,19 +76,18 @@ class _Utterance:
     enc: list[Tensor] = field(default_factory=list)
     log_probs: list[Tensor] = field(default_factory=list)
 
-    def settle(
-        self, head: Sequence[int], units: Sequence[int], to_text: Callable[[Sequence[int]], str]
-    ) -> None:
-        """Take the text of the units `head`, in which the stable `units` begin, as it is.
+    def settle(self, units: Sequence[int], to_text: Callable[[Sequence[int]], str]) -> None:
+        """Take the text of the first half of `SETTLE_UNITS`, or more, stable units as it is.
 
         So a stream that nobody interrupts costs as much at its end as at its beginning. Where the
         text of the whole is not that of its two parts, with or without a space, nothing is done.
         """
-        first, second = to_text(head), to_text(units[len(head) :])
+        num_head = SETTLE_UNITS // 2
+        first, second = to_text(units[:num_head]), to_text(units[num_head:])
         for separator in ("", " "):
             if second and first + separator + second == to_text(units):
                 self.settled_text += first + separator
-                self.num_settled += len(head)
+                self.num_settled += num_head
                 return
 
 
@@ -248,7 +247,7 @@ class RecognitionStream:
         utterance.shown = text
         stable_text = utterance.settled_text + to_text(units.stable)
         if len(units.stable) >= SETTLE_UNITS:
-            utterance.settle(units.stable[: SETTLE_UNITS // 2], units.stable, to_text)
+            utterance.settle(units.stable, to_text)
         return [self._result(text, stable_text, is_final=False)]
 
     def _finalize(self) -> StreamResult:

@@ -23,11 +23,6 @@ class OnlineFbank:
         self._num_frames = 0  # given out
         self._is_over = False
 
-    @property
-    def num_samples(self) -> int:
-        """Samples taken so far."""
-        return self._num_samples
-
     def accept(self, samples: Tensor) -> Tensor:
         """Take (S,) more samples in [-1, 1], any number; give the frames (T, F) now complete.
 

@@ -109,10 +109,7 @@ class RelPositionAttention(nn.Module):
         Returns:
             (B, T, D), and the keys and values of all P + T frames.
         """
-        keys, values = self.key(x), self.value(x)
-        if past is not None:
-            keys = torch.cat((past.keys, keys), dim=1)
-            values = torch.cat((past.values, values), dim=1)
+        keys, values = seen = self._read(x, past)
         query = split(self.query(x), self.num_heads)  # (B, H, T, D/H)
         # (1, H, P + 2T - 1, D/H)
         position = split(self.position(positions)[None], self.num_heads)
@@ -125,7 +122,15 @@ class RelPositionAttention(nn.Module):
             attn_mask=masked_bias(by_position, mask[:, None]),
             dropout_p=self.dropout if self.training else 0.0,
         )
-        return self.output(join(heads)), KeysAndValues(keys, values)
+        return self.output(join(heads)), seen
+
+    def _read(self, x: Tensor, past: KeysAndValues | None) -> KeysAndValues:
+        """The keys and values of the frames before x, if there are any, and of x."""
+        keys, values = self.key(x), self.value(x)
+        if past is not None:
+            keys = torch.cat((past.keys, keys), dim=1)
+            values = torch.cat((past.values, values), dim=1)
+        return KeysAndValues(keys, values)
 
 
 def masked_bias(bias: Tensor, mask: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 import math
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -39,10 +38,7 @@ class KeyPositionAttention(RelPositionAttention):
         Returns:
             (B, T, D), and the keys and values of all P + T frames, without their positions.
         """
-        keys, values = self.key(x), self.value(x)
-        if past is not None:
-            keys = torch.cat((past.keys, keys), dim=1)
-            values = torch.cat((past.values, values), dim=1)
+        keys, values = seen = self._read(x, past)
         position = self.position(positions)  # (B or 1, P + T, D)
         by_key = split(keys, self.num_heads) @ self.content_bias[:, :, None]
         by_key = by_key + split(position, self.num_heads) @ self.position_bias[:, :, None]
@@ -55,4 +51,4 @@ class KeyPositionAttention(RelPositionAttention):
             attn_mask=masked_bias(bias, mask[:, None]),
             dropout_p=self.dropout if self.training else 0.0,
         )
-        return self.output(join(heads)), KeysAndValues(keys, values)
+        return self.output(join(heads)), seen

@@ -15,6 +15,7 @@ from moeasr.models.config import ModelConfig
 from moeasr.models.cost import DECODER_PARTS, PARTS, model_cost, sum_of
 from moeasr.models.inference import optimize_for_inference
 from moeasr.nn.packed_linear import PRECISIONS
+from moeasr.report.cost_table import aligned
 from moeasr.report.speed import (
     MachineLimit,
     Timings,
@@ -209,5 +210,4 @@ def benchmark_lines(result: Mapping[str, Any]) -> list[str]:
                 f"{row['total_params'] / 1e6:.1f}",
             )
         )
-    widths = [max(map(len, column)) for column in zip(*table)]
-    return lines + ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in table]
+    return lines + aligned(table)

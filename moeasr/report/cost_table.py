@@ -19,7 +19,7 @@ def part_lines(costs: Sequence[PartCost]) -> list[str]:
         (cost.part, f"{cost.total_params:,}", f"{cost.active_params:,}", _millions(cost))
         for cost in [*costs, *sums]
     ]
-    head, *lines = _aligned([header, *rows])
+    head, *lines = aligned([header, *rows])
     rule = "-" * len(head)
     return [head, rule, *lines[: len(costs)], rule, *lines[len(costs) :]]
 
@@ -38,14 +38,14 @@ def model_lines(costs: Mapping[str, Sequence[PartCost]]) -> list[str]:
         params = (whole.total_params, whole.active_params, encoder.total_params)
         work = (encoder, sum_of(parts, "without decoders", NO_DECODERS), whole)
         rows.append((name, *(f"{count / 1e6:.3f}" for count in params), *map(_millions, work)))
-    return _aligned([header, *rows])
+    return aligned([header, *rows])
 
 
 def _millions(cost: PartCost) -> str:
     return f"{cost.macs_per_sec / 1e6:,.2f}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns two spaces apart, the first to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
