@@ -8,10 +8,11 @@ from moeasr.models.asr import AsrModel
 from moeasr.moe.experts import ExpertBank
 from moeasr.moe.packed_experts import PackedExperts
 from moeasr.nn.attention import RelPositionAttention
-from moeasr.nn.packed_linear import PRECISIONS, PackedLinear
+from moeasr.nn.packed_linear import PackedLinear, check_precision
 
-KEPT_FP32 = ("ctc", "project")
-"""Modules whose linear layers keep 32 bits: what turns states into scores of units."""
+KEPT_FP32 = "project"
+"""Name of the linear layers that keep 32 bits: output layers of CTC and decoders, the last one of
+the front end, the first one of a memory block."""
 
 
 class CachedProjection(nn.Module):
@@ -42,7 +43,7 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
 
     With `fp32` the results are equal but for rounding. With `bf16` or `int8` linear layers of
     encoder and decoders compute with fewer bits; routers, norms, attention weights, convolutions
-    and the output layers keep 32.
+    and what is called `KEPT_FP32` keep 32.
 
     Args:
         model: In eval mode, float32, on a CPU. It cannot be trained or saved afterwards.
@@ -54,10 +55,7 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
     Raises:
         InputError: Another precision, or a model elsewhere than on a CPU.
     """
-    if precision not in PRECISIONS:
-        raise InputError(
-            f"`precision` must be one of {', '.join(PRECISIONS)}, but is '{precision}'"
-        )
+    check_precision(precision)
     parameter = next(model.parameters())
     if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
         raise InputError("packed kernels are for float32 models on a CPU")
@@ -71,8 +69,9 @@ def _pack(module: nn.Module, precision: str, done: dict[nn.Module, nn.Module]) -
         if child in done:
             setattr(module, name, done[child])
         elif isinstance(child, nn.Linear):
-            bits = "fp32" if name in KEPT_FP32 else precision
-            packed: nn.Module = PackedLinear(child.weight, child.bias, bits)
+            if precision != "fp32" and name == KEPT_FP32:
+                continue  # not even packed: few layers would not repay the trial of kernels
+            packed: nn.Module = PackedLinear(child.weight, child.bias, precision)
             if isinstance(module, RelPositionAttention) and name == "position":
                 packed = CachedProjection(packed)
             done[child] = packed

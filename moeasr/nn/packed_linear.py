@@ -44,10 +44,7 @@ class PackedLinear(nn.Module):
         self, weight: Tensor, bias: Tensor | None, precision: str, with_silu: bool = False
     ) -> None:
         super().__init__()
-        if precision not in PRECISIONS:
-            raise InputError(
-                f"`precision` must be one of {', '.join(PRECISIONS)}, but is '{precision}'"
-            )
+        check_precision(precision)
         self.out_features, self.in_features = weight.shape
         weight = weight.detach()
         bias = torch.zeros(self.out_features) if bias is None else bias.detach()
@@ -106,6 +103,18 @@ PRECISIONS: dict[str, Maker] = {
     "bf16": bf16_kernel,
     "int8": int8_kernel,
 }
+
+
+def check_precision(precision: str) -> None:
+    """Make sure that there is such a precision.
+
+    Raises:
+        InputError: There is none.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(
+            f"`precision` must be one of {', '.join(PRECISIONS)}, but is '{precision}'"
+        )
 
 
 @functools.cache
