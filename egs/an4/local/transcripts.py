@@ -1,28 +1,14 @@
 """Read AN4's own lists: which utterances a set has, what was said, where the audio lies."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from moeasr.data.kaldi.write import Utterance
 from moeasr.errors import InputError
 
 # `<s> YES </s> (an251-fash-b)` in the train file, `RUBOUT G M E F (an406-fcaw-b)` in the test file.
 TRANSCRIPT_LINE = re.compile(r"^(?:<s>\s+)?(?P<words>.*?)\s*(?:</s>\s*)?\((?P<name>[^()\s]+)\)$")
 AUDIO_SUFFIXES = (".wav", ".sph")  # the git tree has the one, the classic archive the other
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One recording."""
-
-    utt_id: str
-    """`<speaker>-<name>`, so that sorting by utterance also sorts by speaker."""
-    speaker: str
-    """The directory the audio lies in, e.g. `fash`; its first letter is the gender."""
-    words: str
-    """Upper-case words with one space between; spelled letters are words."""
-    audio: Path
-    """The .wav or .sph file."""
 
 
 def read_set(root: Path, name: str) -> list[Utterance]:
@@ -36,7 +22,8 @@ def read_set(root: Path, name: str) -> list[Utterance]:
         name: "train" or "test".
 
     Returns:
-        The set's utterances; every one has a transcript and an audio file.
+        The set's utterances; every one has a transcript (upper-case words, spelled letters are
+        words) and an audio file. The speaker is the directory the audio lies in, e.g. `fash`.
 
     Raises:
         InputError: A list is missing or malformed, the two lists name different utterances,

@@ -19,6 +19,7 @@ from pathlib import Path
 from plan import SET_NAMES, Recording, plan_corpus
 
 from moeasr.bin import run
+from moeasr.data.kaldi.write import Utterance, write_data_dir
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, progress, setup_logging
 
@@ -86,29 +87,10 @@ def audio_path(corpus_dir: Path, recording: Recording) -> Path:
     return corpus_dir / recording.set_name / recording.speaker / f"{recording.utt_id}.flac"
 
 
-def write_data_dir(recordings: list[Recording], corpus_dir: Path, directory: Path) -> None:
-    """Write `wav.scp text utt2spk spk2utt`, in place of whatever was in `directory`.
-
-    The old directory goes as a whole: features and lists that later stages left in it belong to the
-    old utterances.
-    """
-    unfinished = directory.with_name(f".{directory.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    recordings = sorted(recordings, key=lambda recording: recording.utt_id)
-    utts_of: dict[str, list[str]] = {}
-    for recording in recordings:
-        utts_of.setdefault(recording.speaker, []).append(recording.utt_id)
-    tables = {
-        "wav.scp": [f"{rec.utt_id} {audio_path(corpus_dir, rec)}" for rec in recordings],
-        "text": [f"{rec.utt_id} {rec.text}" for rec in recordings],
-        "utt2spk": [f"{rec.utt_id} {rec.speaker}" for rec in recordings],
-        "spk2utt": [f"{speaker} {' '.join(utts_of[speaker])}" for speaker in sorted(utts_of)],
-    }
-    for name, lines in tables.items():
-        (unfinished / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    shutil.rmtree(directory, ignore_errors=True)
-    unfinished.rename(directory)
+def as_utterance(corpus_dir: Path, recording: Recording) -> Utterance:
+    """What a data directory holds of a recording."""
+    audio = audio_path(corpus_dir, recording)
+    return Utterance(recording.utt_id, recording.speaker, recording.text, audio)
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -141,7 +123,8 @@ def main(argv: list[str] | None = None) -> None:
     trained_on = {recording.text for recording in recordings if recording.set_name == "train"}
     for name in SET_NAMES:
         chosen = [recording for recording in recordings if recording.set_name == name]
-        write_data_dir(chosen, corpus_dir, args.data_dir / name)
+        utterances = [as_utterance(corpus_dir, recording) for recording in chosen]
+        write_data_dir(utterances, args.data_dir / name)
         num_speakers = len({recording.speaker for recording in chosen})
         num_new = sum(recording.text not in trained_on for recording in chosen)
         new = "" if name == "train" else f", {num_new} sentences that training has not"

@@ -1,0 +1,137 @@
+"""Files from the network: taken up where they broke off, and checked against what was published."""
+
+import hashlib
+import http.client
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from moeasr.errors import InputError
+from moeasr.logs import get_logger, progress
+
+BLOCK_BYTES = 1 << 20
+TIMEOUT_SEC = 60.0
+# What the next address may mend; a full disk is none of them.
+NETWORK_ERRORS = (
+    *(urllib.error.URLError, ConnectionError, TimeoutError, ssl.SSLError),
+    http.client.HTTPException,
+)
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file as its publisher gives it."""
+
+    urls: tuple[str, ...]
+    """Addresses of the same file, tried in this order; their last part is its name."""
+    num_bytes: int | None = None
+    """Its size, where it is known."""
+    checksum: str | None = None
+    """`sha256:<hex digits>` or `md5:<hex digits>`, where the publisher gives one."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.urls[0].rsplit("/", 1)[-1]
+
+
+def download(published: Published, directory: Path) -> Path:
+    """Download a file from the first address that has it whole.
+
+    A broken-off download is kept as `<name>.part` and taken up again by the next call; one that is
+    whole and wrong is removed.
+
+    Args:
+        published: What to get.
+        directory: Where to.
+
+    Returns:
+        The file, `directory/<name>`; it has this name only when size and checksum are right.
+
+    Raises:
+        InputError: No address has it; the sentence says of each why not.
+    """
+    path = directory / published.name
+    part = path.with_name(path.name + ".part")
+    failures = []
+    for url in published.urls:
+        logger.info("downloading %s", url)
+        try:
+            _fetch(url, part, published.num_bytes)
+            check(part, published)
+        except InputError as error:  # all of it came, and it is another file
+            failures.append(f"{url}: {error}")
+            part.unlink()
+        except NETWORK_ERRORS as error:
+            failures.append(f"{url}: {error}")
+        else:
+            part.replace(path)
+            return path
+        logger.warning("%s", failures[-1])
+    raise InputError(
+        f"{path.name} could not be downloaded ({'; '.join(failures)}). Run again to take the "
+        f"download up where it stopped, or get {path.name} by other means and name its directory "
+        "with --download-dir"
+    )
+
+
+def check(path: Path, published: Published) -> None:
+    """Compare a file's size and checksum with the published ones, as far as there are any.
+
+    Raises:
+        InputError: One of them differs; the sentence names the file and both values.
+    """
+    num_bytes = path.stat().st_size
+    if published.num_bytes is not None and num_bytes != published.num_bytes:
+        raise InputError(f"{path} has {num_bytes} bytes, the published file {published.num_bytes}")
+    if published.checksum is None:
+        return
+    algorithm, _, wanted = published.checksum.partition(":")
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as source:
+        total = -(-num_bytes // BLOCK_BYTES)
+        for block in progress(_blocks(source), f"checking {path.name}", total, unit="MiB"):
+            digest.update(block)
+    if digest.hexdigest() != wanted:
+        raise InputError(
+            f"{path} has the {algorithm} checksum {digest.hexdigest()}, the published file {wanted}"
+        )
+
+
+def _fetch(url: str, part: Path, num_bytes: int | None) -> None:
+    """Bring `part` to the length of the file at `url`, from where it stopped."""
+    have = part.stat().st_size if part.is_file() else 0
+    if have and have == num_bytes:
+        return
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_SEC)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:  # the part is not shorter than the file: begin again
+            raise
+        response = urllib.request.urlopen(url, timeout=TIMEOUT_SEC)
+    with response:
+        if response.status != 206:  # the server does not resume: it sends the whole file
+            have = 0
+        length = response.headers.get("Content-Length")
+        size = num_bytes if length is None else have + int(length)
+        with part.open("ab" if have else "wb") as sink:
+            total = None if size is None else -(-size // BLOCK_BYTES)
+            done = have // BLOCK_BYTES
+            blocks = progress(_blocks(response), part.stem, total, unit="MiB", initial=done)
+            for block in blocks:
+                sink.write(block)
+    received = part.stat().st_size
+    if size is not None and received < size:
+        raise ConnectionError(f"only {received} bytes of {size} arrived")
+
+
+def _blocks(source: BinaryIO | http.client.HTTPResponse) -> Iterator[bytes]:
+    """The rest of a file or of an answer, a mebibyte at a time."""
+    return iter(lambda: source.read(BLOCK_BYTES), b"")

@@ -1,0 +1,93 @@
+"""Write the data directories of a recipe: `wav.scp text utt2spk spk2utt`."""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from moeasr.errors import InputError
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording, as a data preparation knows it."""
+
+    utt_id: str
+    """No spaces; begins with the speaker, so that sorting by utterance also sorts by speaker."""
+    speaker: str
+    """No spaces."""
+    text: str
+    """What was said."""
+    audio: str | Path
+    """A file, or a command that ends in `|`."""
+
+
+def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
+    """Write `data_dir/<name>` for each set, and say what is in it.
+
+    Raises:
+        InputError: As `write_data_dir`; the sets before it are written by then.
+    """
+    for name, utterances in sets.items():
+        utterances = list(utterances)
+        write_data_dir(utterances, data_dir / name)
+        num_speakers = len({utterance.speaker for utterance in utterances})
+        words = [word for utterance in utterances for word in utterance.text.split()]
+        print(
+            f"{name}: {len(utterances)} utterances, {num_speakers} speakers, {len(words)} words, "
+            f"{sum(map(len, words))} characters"
+        )
+
+
+def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
+    """Write `wav.scp text utt2spk spk2utt`, in place of whatever was in `directory`.
+
+    The old directory goes as a whole: features and lists that later stages left in it belong to the
+    old utterances. The new one appears when it is complete.
+
+    Args:
+        utterances: In any order.
+        directory: What to make.
+
+    Raises:
+        InputError: There is no utterance, an id occurs twice or is no single word, or a text has
+            more than one line.
+    """
+    utterances = sorted(utterances, key=lambda utterance: utterance.utt_id)
+    if not utterances:
+        raise InputError(f"{directory}: there are no utterances for it")
+    utts_of: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for utterance in utterances:
+        _check(utterance, seen, directory)
+        seen.add(utterance.utt_id)
+        utts_of.setdefault(utterance.speaker, []).append(utterance.utt_id)
+    tables = {
+        "wav.scp": [f"{utt.utt_id} {utt.audio}" for utt in utterances],
+        "text": [f"{utt.utt_id} {utt.text}" for utt in utterances],
+        "utt2spk": [f"{utt.utt_id} {utt.speaker}" for utt in utterances],
+        "spk2utt": [f"{speaker} {' '.join(utts_of[speaker])}" for speaker in sorted(utts_of)],
+    }
+    unfinished = directory.with_name(f".{directory.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    for name, lines in tables.items():
+        (unfinished / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    shutil.rmtree(directory, ignore_errors=True)
+    unfinished.rename(directory)
+
+
+def _check(utterance: Utterance, seen: set[str], directory: Path) -> None:
+    """Refuse what would make a malformed table."""
+    if utterance.utt_id in seen:
+        raise InputError(f"{directory}: utterance {utterance.utt_id} occurs twice")
+    for what, name in (("utterance", utterance.utt_id), ("speaker", utterance.speaker)):
+        if len(name.split()) != 1:
+            raise InputError(
+                f"{directory}: the {what} id '{name}' ({utterance.audio}) must be one word"
+            )
+    for value in (utterance.text, str(utterance.audio)):
+        if "\n" in value or "\r" in value:
+            raise InputError(
+                f"{directory}: utterance {utterance.utt_id} has a line break: {value!r}"
+            )

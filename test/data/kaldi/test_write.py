@@ -1,0 +1,57 @@
+"""Data directories as recipes write them."""
+
+import pytest
+
+from moeasr.data.kaldi.write import Utterance, write_data_dir, write_sets
+from moeasr.errors import InputError
+
+UTTERANCES = [
+    Utterance("b-2", "b", "a 中文", "sox x.flac - |"),
+    Utterance("b-1", "b", "one", "/x y.wav"),
+    Utterance("a-1", "a", "two", "/z.wav"),
+]
+
+
+def test_tables_are_sorted(tmp_path):
+    write_data_dir(UTTERANCES, tmp_path / "train")
+    read = {path.name: path.read_text("utf-8") for path in (tmp_path / "train").iterdir()}
+    assert read == {
+        "wav.scp": "a-1 /z.wav\nb-1 /x y.wav\nb-2 sox x.flac - |\n",
+        "text": "a-1 two\nb-1 one\nb-2 a 中文\n",
+        "utt2spk": "a-1 a\nb-1 b\nb-2 b\n",
+        "spk2utt": "a a-1\nb b-1 b-2\n",
+    }
+
+
+def test_nothing_of_the_old_directory_stays(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "feats.scp").write_text("stale\n")
+    write_data_dir(UTTERANCES, tmp_path / "train")
+    assert not (tmp_path / "train" / "feats.scp").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("utterances", "message"),
+    [
+        ([], "train: there are no utterances"),
+        ([UTTERANCES[0]] * 2, "utterance b-2 occurs twice"),
+        ([Utterance("a 1", "a", "x", "a.wav")], r"utterance id 'a 1' \(a\.wav\) must be one word"),
+        ([Utterance("a-1", "", "x", "a.wav")], "speaker id '' .* must be one word"),
+        ([Utterance("a-1", "a", "x\ny", "a.wav")], r"utterance a-1 has a line break: 'x\\ny'"),
+    ],
+)
+def test_faults_are_named_and_the_old_directory_stays(tmp_path, utterances, message):
+    write_data_dir(UTTERANCES, tmp_path / "train")
+    with pytest.raises(InputError, match=message):
+        write_data_dir(utterances, tmp_path / "train")
+    assert len((tmp_path / "train" / "text").read_text("utf-8").splitlines()) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["train"]
+
+
+def test_sets_are_described(tmp_path, capsys):
+    write_sets({"train": UTTERANCES, "test": iter(UTTERANCES[:1])}, tmp_path)
+    assert capsys.readouterr().out == (
+        "train: 3 utterances, 2 speakers, 4 words, 9 characters\n"
+        "test: 1 utterances, 1 speakers, 2 words, 3 characters\n"
+    )

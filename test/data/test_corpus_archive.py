@@ -1,0 +1,166 @@
+"""A corpus from a directory, from an archive, or refused with the reason."""
+
+import os
+import tarfile
+
+import pytest
+
+from moeasr.data import corpus_archive
+from moeasr.data.corpus_archive import Corpus, obtain
+from moeasr.data.download import Published
+from moeasr.errors import InputError
+
+CORPUS = Corpus(
+    tree="books",
+    sample="lists/*.txt",
+    published=Published(("http://127.0.0.1:1/books.tar.gz",)),
+    other_archives=("books-part.tar.xz", "books.tar"),
+)
+PART = Corpus("books/part-2", "*/*.flac", Published(("http://127.0.0.1:1/part-2.tar.gz",)))
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A tree of two directories with a file each, and a part with one."""
+    root = tmp_path / "made" / "books"
+    for name in ("lists/a.txt", "audio/b.flac", "part-2/s/c.flac", "part-3/s/d.flac"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    return root
+
+
+@pytest.fixture
+def dirs(tmp_path):
+    """Where it is downloaded, where it is unpacked."""
+    (tmp_path / "downloads").mkdir()
+    return tmp_path / "downloads", tmp_path / "unpacked"
+
+
+def pack(tree, path):
+    kind = path.suffix[1:]
+    with tarfile.open(path, "w" if kind == "tar" else f"w:{kind}") as tar:
+        tar.add(tree, "./books")
+    return path
+
+
+def files(root):
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def test_tree_is_found_in_a_directory_or_is_it(tree, tmp_path):
+    for download_dir in (tree, tree.parent):
+        assert obtain(CORPUS, download_dir, tmp_path / "unpacked") == tree
+    for download_dir in (tree, tree.parent):
+        assert obtain(PART, download_dir, tmp_path / "unpacked") == tree / "part-2"
+    assert not (tmp_path / "unpacked").exists()
+
+
+def test_another_part_is_not_taken_for_the_one(tree, tmp_path):
+    with pytest.raises(InputError, match=r"part-2\.tar\.gz could not be downloaded"):
+        obtain(PART, tree / "part-3", tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize("name", ["books.tar.gz", "books-part.tar.xz", "books.tar"])
+def test_archive_is_unpacked_once_and_again_when_it_changed(tree, dirs, name):
+    archive = pack(tree, dirs[0] / name)
+    root = obtain(CORPUS, *dirs)
+    assert root == dirs[1] / "books" and (root / "lists/a.txt").read_text() == "lists/a.txt"
+    assert files(root) == files(tree) | {".unpacked_from"}
+    inode = root.stat().st_ino
+    assert obtain(CORPUS, *dirs).stat().st_ino == inode
+    (tree / "lists/a.txt").write_text("new")
+    os.utime(pack(tree, archive), (0, 0))
+    assert (obtain(CORPUS, *dirs) / "lists/a.txt").read_text() == "new"
+
+
+def test_parts_of_one_archive_lie_beside_each_other(tree, dirs):
+    pack(tree, dirs[0] / "part-2.tar.gz")
+    root = obtain(PART, *dirs)
+    assert root == dirs[1] / "books/part-2" and files(root) == {"s/c.flac", ".unpacked_from"}
+    assert files(dirs[1] / "books") == {f"part-2/{name}" for name in files(root)}
+
+
+def test_lost_file_is_unpacked_again(tree, dirs):
+    pack(tree, dirs[0] / "books.tar.gz")
+    lost = obtain(CORPUS, *dirs) / "audio/b.flac"
+    lost.unlink()
+    obtain(CORPUS, *dirs)
+    assert lost.exists()
+
+
+def test_lost_file_of_a_tree_without_its_archive_is_named(tree, dirs):
+    pack(tree, dirs[0] / "books.tar.gz")
+    lost = obtain(CORPUS, *dirs) / "audio/b.flac"
+    lost.unlink()
+    with pytest.raises(InputError, match=r"books/audio/b\.flac is missing, which was unpacked"):
+        obtain(CORPUS, dirs[1], dirs[1])
+
+
+def flip(data):
+    """Another byte in the middle, which only the decompressor's checksum sees."""
+    return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 255]) + data[len(data) // 2 + 1 :]
+
+
+def halve(data):
+    return data[: len(data) // 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        *((name, halve) for name in ("books.tar.gz", "books-part.tar.xz", "books.tar")),
+        *((name, flip) for name in ("books.tar.gz", "books-part.tar.xz")),
+        ("books.tar.gz", lambda _: b"<html>"),
+    ],
+)
+def test_broken_archive_leaves_no_tree(tree, dirs, name, spoil):
+    (tree / "audio/noise").write_bytes(os.urandom(50000))
+    archive = pack(tree, dirs[0] / name)
+    archive.write_bytes(spoil(archive.read_bytes()))
+    with pytest.raises(InputError, match=rf"{name}: cannot be unpacked"):
+        obtain(CORPUS, *dirs)
+    assert not (dirs[1] / "books").exists()
+
+
+def test_archive_of_something_else_is_named(tree, dirs):
+    pack(tree / "part-2", dirs[0] / "books.tar.gz")
+    with pytest.raises(InputError, match=r"books\.tar\.gz: there is no books/lists/\*\.txt in it"):
+        obtain(CORPUS, *dirs)
+    assert not (dirs[1] / "books").exists()
+
+
+def test_public_archive_is_checked_before_it_is_unpacked(tree, dirs):
+    pack(tree, dirs[0] / "books.tar.gz")
+    wrong = Corpus(CORPUS.tree, CORPUS.sample, Published(CORPUS.published.urls, None, "md5:00"))
+    with pytest.raises(InputError, match=r"books\.tar\.gz has the md5 checksum"):
+        obtain(wrong, *dirs)
+    assert not dirs[1].exists()
+
+
+def test_archive_writes_only_below_its_own_directory(tree, dirs, tmp_path):
+    evil = tmp_path / "evil"
+    evil.write_text("evil")
+    with tarfile.open(dirs[0] / "books.tar", "w") as tar:
+        tar.add(tree, "books")
+        link = tarfile.TarInfo("books/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "../.."
+        tar.addfile(link)
+        for name in ("books/../../escaped", "../escaped", "/escaped", "other/escaped"):
+            tar.add(evil, name)
+    root = obtain(CORPUS, *dirs)
+    assert list(tmp_path.rglob("escaped")) == []
+    assert not (root / "link").is_symlink()
+
+
+def test_a_download_is_unpacked(tree, dirs, tmp_path, monkeypatch):
+    def download(published, directory):
+        assert published is CORPUS.published
+        return pack(tree, directory / "books.tar.gz")
+
+    monkeypatch.setattr(corpus_archive, "download", download)
+    assert obtain(CORPUS, *dirs) == dirs[1] / "books"
+
+
+def test_missing_directory_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere: no such directory \(--download-dir\)"):
+        obtain(CORPUS, tmp_path / "nowhere", tmp_path)
