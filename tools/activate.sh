@@ -22,3 +22,8 @@ if ! python3 "$moeasr_root/tools/check_env.py" ${moeasr_needs:-} >/dev/null 2>&1
   export PATH="$VIRTUAL_ENV/bin:$PATH"
   unset PYTHONHOME
 fi
+
+# Last on PATH, so that what is installed wins: flac, sph2pipe and sox for preparation scripts that
+# ask for them, also by the path that sph2pipe has in Kaldi.
+export PATH="$PATH:$moeasr_root/utils/decoders"
+export KALDI_ROOT="${KALDI_ROOT:-$moeasr_root/utils/decoders}"

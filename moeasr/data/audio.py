@@ -2,8 +2,6 @@
 
 import io
 import re
-import shlex
-import subprocess
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,8 +11,10 @@ import soundfile
 import torch
 import torchaudio.functional
 
+from moeasr.data.decoders import MIXED, Effect, Resample, Speed
+from moeasr.data.pipes import UndecodableError, parse_pipe, run_command
 from moeasr.errors import InputError
-from moeasr.features.augment import RESAMPLE_FILTER_WIDTH, perturb_speed
+from moeasr.features.augment import RESAMPLE_FILTER_WIDTH, perturb_speed, perturb_volume
 
 MAX_OVERSHOOT_SEC = 0.5
 """A segment may end this much after its recording, as in Kaldi's extract-segments."""
@@ -27,14 +27,6 @@ UNKNOWN_FRAMES = 2**62
 """libsndfile reports 2^63 - 1 frames for a FLAC stream that was written into a pipe."""
 
 HEAD_BYTES = 1024  # a SPHERE header
-
-_SPEED_PIPE = re.compile(
-    r"(?:(?P<command>.*\S)\s*\|\s*)?python3? -m moeasr\.bin\.perturb_speed "
-    r"(?P<factor>\d+\.?\d*|\.\d+) (?P<source>\S.*?)\s*\|",
-    re.DOTALL,
-)
-# what the shell passes on as one word with nothing to expand: 'quoted', an escaped quote, or plain
-_ONE_WORD = re.compile(r"""(?:'[^']*'|\\'|"'"|[\w@%+=:,./-])+""")
 
 
 def read_audio(
@@ -67,8 +59,9 @@ def read_audio(
 class RecordingReader:
     """Reads one segment after the other, at the rate of its recording.
 
-    Files are sought in; a pipe or archive entry must be decoded whole, and the last one is kept, so
-    that the next segment of the same recording costs nothing.
+    Files are sought in, also those that a decoder's pipe names; whatever else comes from a pipe or
+    an archive must be decoded whole, and the last one is kept, so that the next segment of the same
+    recording costs nothing.
     """
 
     def __init__(self) -> None:
@@ -80,24 +73,33 @@ class RecordingReader:
     ) -> tuple[torch.Tensor, int]:
         """As `read_audio` without resampling."""
         entry = entry.strip()
-        place = None if entry.endswith("|") else _archive_place(entry)
-        if place is None and not entry.endswith("|"):
-            return _read_file(entry, start_sec, end_sec)
+        file = _seekable(entry)
+        if file is not None:
+            path, channel = file
+            try:
+                return _read_file(path, start_sec, end_sec, channel)
+            except UndecodableError:
+                if path == entry or not parse_pipe(entry).can_run_decoder:
+                    raise
         if self._recording is None or entry != self._entry:
             self._recording = None  # let go of the old one before the new one is decoded
-            self._recording = _read_pipe(entry) if place is None else _read_archive(*place, entry)
+            is_pipe = entry.endswith("|")
+            self._recording = _read_pipe(entry) if is_pipe else _read_stored(entry, None)
             self._entry = entry
         waveform, rate_hz = self._recording
         start, end = _sample_range(waveform.numel(), rate_hz, start_sec, end_sec, entry)
         return waveform[start:end], rate_hz
 
 
-def read_audio_bytes(content: bytes, name: str) -> tuple[torch.Tensor, int]:
+def read_audio_bytes(
+    content: bytes, name: str, channel: int | None = None
+) -> tuple[torch.Tensor, int]:
     """Decode a whole audio file that is already in memory (standard input, a request's body).
 
     Args:
         content: The file's bytes.
         name: What to call it in messages.
+        channel: The channel to take, counted from 1; None is their mean.
 
     Returns:
         (S,) float32 mono samples, S > 0, and their rate in Hz.
@@ -105,7 +107,7 @@ def read_audio_bytes(content: bytes, name: str) -> tuple[torch.Tensor, int]:
     Raises:
         InputError: It is empty, cut short, or not audio.
     """
-    return _decode(io.BytesIO(content), content[:HEAD_BYTES], name, None, None)
+    return _decode(io.BytesIO(content), content[:HEAD_BYTES], name, channel=channel)
 
 
 def read_audio_file(path: str) -> tuple[torch.Tensor, int]:
@@ -124,6 +126,15 @@ def read_audio_file(path: str) -> tuple[torch.Tensor, int]:
     return read_audio_bytes(content, path)
 
 
+def apply_effect(effect: Effect, waveform: torch.Tensor, rate_hz: int) -> tuple[torch.Tensor, int]:
+    """Do to (S,) samples what a command of a wav.scp does; returns (S',) samples and their rate."""
+    if isinstance(effect, Resample):
+        return resample(waveform, rate_hz, effect.target_rate_hz)
+    if isinstance(effect, Speed):
+        return perturb_speed(waveform, rate_hz, effect.factor), rate_hz
+    return perturb_volume(waveform, effect.factor), rate_hz
+
+
 def resample(
     waveform: torch.Tensor, rate_hz: int, sample_rate_hz: int | None
 ) -> tuple[torch.Tensor, int]:
@@ -134,6 +145,17 @@ def resample(
         waveform, rate_hz, sample_rate_hz, lowpass_filter_width=RESAMPLE_FILTER_WIDTH
     )
     return waveform, sample_rate_hz
+
+
+def _seekable(entry: str) -> tuple[str, int | None] | None:
+    """Path and channel of an entry that is a file, or a pipe that does nothing but decode one."""
+    channel = None
+    if entry.endswith("|"):
+        pipe = parse_pipe(entry)
+        if pipe.source is None or pipe.effects:
+            return None
+        entry, channel = pipe.source, pipe.channel
+    return None if _archive_place(entry) else (entry, channel)
 
 
 def _sample_range(
@@ -160,7 +182,10 @@ def _sample_range(
 
 
 def _read_file(
-    path: str, start_sec: float | None, end_sec: float | None
+    path: str,
+    start_sec: float | None = None,
+    end_sec: float | None = None,
+    channel: int | None = None,
 ) -> tuple[torch.Tensor, int]:
     if not Path(path).is_file():
         raise InputError(f"audio file {path} does not exist")
@@ -169,11 +194,16 @@ def _read_file(
             head = handle.read(HEAD_BYTES)
     except OSError as error:
         raise InputError(f"audio file {path} cannot be read: {error.strerror or error}") from None
-    return _decode(path, head, f"audio file {path}", start_sec, end_sec)
+    return _decode(path, head, f"audio file {path}", start_sec, end_sec, channel)
 
 
 def _decode(
-    source: str | BinaryIO, head: bytes, name: str, start_sec: float | None, end_sec: float | None
+    source: str | BinaryIO,
+    head: bytes,
+    name: str,
+    start_sec: float | None = None,
+    end_sec: float | None = None,
+    channel: int | None = None,
 ) -> tuple[torch.Tensor, int]:
     """Decode what libsndfile can; only the segment is read.
 
@@ -183,12 +213,13 @@ def _decode(
         name: What to call it in messages.
         start_sec: As in `read_audio`.
         end_sec: As in `read_audio`.
+        channel: As in `_mono`.
     """
     if not head:
         raise InputError(f"{name} is empty (0 bytes), not audio")
     if head.startswith(b"NIST_1A") and b"embedded-shorten" in head:
         # libsndfile would call such files (old LDC discs) merely malformed
-        raise InputError(
+        raise UndecodableError(
             f"{name} is SPHERE compressed with Shorten, which cannot be read here: "
             "turn it into WAV with NIST's sph2pipe"
         )
@@ -201,17 +232,24 @@ def _decode(
             samples = audio.read(end - start, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".").removeprefix("Error : ")
-        raise InputError(f"{name} cannot be decoded: damaged, or not audio ({reason})") from None
+        raise UndecodableError(
+            f"{name} cannot be decoded: damaged, or not audio ({reason})"
+        ) from None
     if len(samples) < end - start:
         raise InputError(f"{name} is cut short: samples end after {len(samples)} of {end - start}")
-    return _mono(samples), rate_hz
+    return _mono(samples, name, channel), rate_hz
 
 
-def _mono(samples: np.ndarray) -> torch.Tensor:
-    """(S, C) float32 samples to the (S,) mean of their channels."""
-    if samples.shape[1] == 1:
-        return torch.from_numpy(samples[:, 0])
-    return torch.from_numpy(samples.mean(axis=1, dtype=np.float32))
+def _mono(samples: np.ndarray, name: str, channel: int | None) -> torch.Tensor:
+    """One channel of (S, C) float32 samples, counted from 1, or the (S,) mean: None, MIXED."""
+    num_channels = samples.shape[1]
+    if channel in (None, MIXED):
+        if num_channels > 1:
+            return torch.from_numpy(samples.mean(axis=1, dtype=np.float32))
+        channel = 1
+    if channel > num_channels:
+        raise InputError(f"{name} has no channel {channel}, only {num_channels}")
+    return torch.from_numpy(np.ascontiguousarray(samples[:, channel - 1]))
 
 
 def _refuse_cut_short(audio: soundfile.SoundFile, head: bytes, name: str) -> None:
@@ -238,31 +276,30 @@ def _refuse_cut_short(audio: soundfile.SoundFile, head: bytes, name: str) -> Non
         )
 
 
-def _read_pipe(entry: str) -> tuple[torch.Tensor, int]:
-    """Run `command |`, or do in this process what our own speed perturbation would print."""
-    found = _SPEED_PIPE.fullmatch(entry)
-    if found is not None:
-        source = _speed_source(found["command"], found["source"])
-        if source is not None:
-            waveform, rate_hz = read_audio(source, None)
-            return perturb_speed(waveform, rate_hz, float(found["factor"])), rate_hz
-    command = entry[:-1].strip()
-    # pipefail: the exit status of the last command alone would hide a failing first one
-    finished = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)
-    if finished.returncode != 0:
-        lines = finished.stderr.decode(errors="replace").strip().splitlines()
-        reason = f" ({lines[-1]})" if lines else ""
-        raise InputError(f"command `{command}` failed with status {finished.returncode}{reason}")
-    return read_audio_bytes(finished.stdout, f"output of `{command}`")
+def _read_stored(entry: str, channel: int | None) -> tuple[torch.Tensor, int]:
+    """Read a file, or a place in an archive, from beginning to end."""
+    place = _archive_place(entry)
+    if place is None:
+        return _read_file(entry, channel=channel)
+    return _read_archive(*place, entry, channel)
 
 
-def _speed_source(command: str | None, source: str) -> str | None:
-    """The entry that a speed perturbation reads; None if only the shell can tell."""
-    if command is not None:
-        return f"{command} |" if source == "-" else None
-    if source == "-" or not _ONE_WORD.fullmatch(source):
-        return None
-    return shlex.split(source)[0]
+def _read_pipe(entry: str, run_decoder: bool = False) -> tuple[torch.Tensor, int]:
+    """Do in this process what a command would, as far as it is understood."""
+    pipe = parse_pipe(entry, run_decoder)
+    try:
+        if pipe.source is None:
+            name = f"output of `{pipe.command}`"
+            waveform, rate_hz = read_audio_bytes(run_command(pipe.command), name, pipe.channel)
+        else:
+            waveform, rate_hz = _read_stored(pipe.source, pipe.channel)
+    except UndecodableError:
+        if not pipe.can_run_decoder:
+            raise
+        return _read_pipe(entry, run_decoder=True)
+    for effect in pipe.effects:
+        waveform, rate_hz = apply_effect(effect, waveform, rate_hz)
+    return waveform, rate_hz
 
 
 def _archive_place(entry: str) -> tuple[str, int] | None:
@@ -273,7 +310,9 @@ def _archive_place(entry: str) -> tuple[str, int] | None:
     return archive, int(offset)
 
 
-def _read_archive(archive: str, offset: int, entry: str) -> tuple[torch.Tensor, int]:
+def _read_archive(
+    archive: str, offset: int, entry: str, channel: int | None
+) -> tuple[torch.Tensor, int]:
     if not Path(archive).is_file():
         raise InputError(f"audio archive {archive} does not exist")
     with open(archive, "rb") as handle:
@@ -281,7 +320,8 @@ def _read_archive(archive: str, offset: int, entry: str) -> tuple[torch.Tensor, 
         head = handle.read(8)
         if head.startswith(b"RIFF"):
             size = int.from_bytes(head[4:8], "little")
-            return read_audio_bytes(head + handle.read(size), f"archive entry {entry}")
+            content = head + handle.read(size)
+            return read_audio_bytes(content, f"archive entry {entry}", channel)
     try:
         content = kaldiio.load_mat(entry)
     except Exception as error:  # kaldiio has no errors of its own: whatever its parsers stumble on
@@ -293,4 +333,5 @@ def _read_archive(archive: str, offset: int, entry: str) -> tuple[torch.Tensor, 
     rate_hz, samples = content
     if np.issubdtype(samples.dtype, np.integer):
         samples = samples / -float(np.iinfo(samples.dtype).min)
-    return _mono(np.atleast_2d(samples.astype(np.float32).T).T), int(rate_hz)
+    samples = np.atleast_2d(samples.astype(np.float32).T).T
+    return _mono(samples, f"archive entry {entry}", channel), int(rate_hz)

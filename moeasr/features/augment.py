@@ -106,6 +106,16 @@ def perturb_speed(waveform: torch.Tensor, sample_rate_hz: int, factor: float) ->
     )
 
 
+def perturb_volume(waveform: torch.Tensor, factor: float) -> torch.Tensor:
+    """Multiply samples, and cut off what then exceeds the range of 16 bits, as sox's `--vol` does.
+
+    Args:
+        waveform: (S,) samples in [-1, 1].
+        factor: Any number; below 0 turns the wave upside down.
+    """
+    return (waveform * factor).clamp(-1.0, 1.0 - 2.0**-15)
+
+
 def _random_span(length: int, max_width: int, generator: torch.Generator) -> tuple[int, int]:
     """A span of 0..max_width cells placed anywhere in `length` cells."""
     width = int(torch.randint(max_width + 1, (1,), generator=generator))

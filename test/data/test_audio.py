@@ -11,7 +11,6 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data import audio
 from moeasr.data.audio import RecordingReader, read_audio, read_audio_bytes
 from moeasr.errors import InputError
 from moeasr.features.augment import perturb_speed
@@ -135,7 +134,7 @@ def no_subprocess(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError(f"started {args}")
 
-    monkeypatch.setattr(audio.subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "run", refuse)
 
 
 @pytest.mark.usefixtures("no_subprocess")
@@ -160,12 +159,11 @@ def test_speed_perturbation_of_a_pipe_runs_only_the_pipe(
         commands.append(command[-1])
         return real_run(command, **kwargs)
 
-    monkeypatch.setattr(audio.subprocess, "run", watch)
-    entry = f"cat {wav} | cat | python3 -m moeasr.bin.perturb_speed 1.1 - |"
+    monkeypatch.setattr(subprocess, "run", watch)
+    entry = f"tail -c +1 {wav} | cat | python3 -m moeasr.bin.perturb_speed 1.1 - |"
     waveform, rate_hz = read_audio(entry, None)
     assert torch.equal(waveform, perturb_speed(as_float(ramp()), RATE, 1.1))
-    assert len(commands) == 1
-    assert "perturb_speed" not in commands[0]
+    assert [command.split("; ")[1] for command in commands] == [f"tail -c +1 {wav}"]
 
 
 @pytest.mark.usefixtures("no_subprocess")
@@ -250,13 +248,14 @@ def test_failing_and_silent_pipes_are_named(wav: Path, tmp_path: Path) -> None:
     refused("exit 3 |", "command `exit 3` failed with status 3")
     refused("no-such-program-here |", "status 127 .*no-such-program-here.*not found")
     missing = tmp_path / "nowhere.wav"
-    refused(f"cat {missing} | cat |", f"failed with status 1 .*{missing}")
+    refused(f"cat {missing} | cat |", f"audio file {missing} does not exist")
+    refused(f"tail {missing} | head |", f"failed with status 1 .*{missing}")
     refused("true |", r"output of `true` is empty")
     refused("echo hello |", "output of `echo hello` cannot be decoded")
     refused(f"head -c 1000 {wav} |", "output of `head .*` is cut short")
     speed = "python3 -m moeasr.bin.perturb_speed 0.9"
     refused(f"{speed} {missing} |", "nowhere.wav does not exist")
-    refused(f"cat {missing} | {speed} - |", f"command `cat {missing}` failed")
+    refused(f"tail {missing} | {speed} - |", f"command `tail {missing}` failed")
 
 
 def test_bad_places_in_archives_are_named(tmp_path: Path) -> None:
@@ -280,6 +279,6 @@ def test_the_next_segment_of_a_pipe_decodes_nothing(wav: Path, tmp_path: Path) -
     second, _ = reader.read(entry, 0.1, 0.2)
     assert torch.equal(torch.cat([first, second]), as_float(ramp()))
     assert log.read_text() == "x\n"
-    reader.read(f"cat {wav} |")
+    reader.read(f"tail -c +1 {wav} |")
     reader.read(entry)
     assert log.read_text() == "x\nx\n"

@@ -77,7 +77,7 @@ def test_unreadable_audio_is_named_and_tolerated_up_to_a_half(call, data, audio)
     data(wav_DOT_scp=table, without=["utt2dur"], **THREE)
     done = get(call)
     assert done.returncode == 1 and "less than half of utt2dur could be found" in done.stderr
-    assert "command 'false' failed with code 1" in done.stdout
+    assert "command `false` failed with status 1" in done.stdout
     assert not (call.cwd / "my data/utt2dur").exists()
 
 

@@ -2,10 +2,10 @@
 
 import io
 import re
-import subprocess
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from moeasr.data.pipes import UndecodableError, parse_pipe, run_command
 from moeasr.errors import InputError
 
 UNKNOWN_FRAMES = 2**62
@@ -28,8 +28,8 @@ class AudioInfo(NamedTuple):
 def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
     """Open an entry of wav.scp and tell its rate and length.
 
-    A file's header is trusted; a pipe is run and counted, since a program that writes to a pipe
-    cannot know the length when it writes the header.
+    A file's header is trusted, also if a decoder's pipe names it. What another command writes is
+    counted, since a program that writes to a pipe cannot know the length when it writes the header.
 
     Args:
         entry: `path`, `command |` or `file.ark:offset`.
@@ -40,7 +40,7 @@ def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
     """
     entry = entry.strip()
     if entry.endswith("|"):
-        return _probe_stream(io.BytesIO(_pipe_output(entry)), entry, read_all=True)
+        return _probe_pipe(entry, read_all)
     match = ARK_ENTRY.fullmatch(entry)
     if match and not Path(entry).exists():
         return _probe_stream(io.BytesIO(_ark_value(match[1], int(match[2]))), entry, read_all)
@@ -51,13 +51,22 @@ def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
         raise InputError(f"{entry}: cannot be opened ({error.strerror})") from None
 
 
-def _pipe_output(entry: str) -> bytes:
-    command = entry.removesuffix("|").strip()
-    result = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)
-    if result.returncode:
-        last = result.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
-        raise InputError(f"command '{command}' failed with code {result.returncode}: {last[0]}")
-    return result.stdout
+def _probe_pipe(entry: str, read_all: bool, run_decoder: bool = False) -> AudioInfo:
+    pipe = parse_pipe(entry, run_decoder)
+    try:
+        if pipe.source is None:
+            output = io.BytesIO(run_command(pipe.command))
+            info = _probe_stream(output, f"output of `{pipe.command}`", read_all=True)
+        else:
+            info = probe_audio(pipe.source, read_all)
+    except UndecodableError:
+        if not pipe.can_run_decoder:
+            raise
+        return _probe_pipe(entry, read_all, run_decoder=True)
+    for effect in pipe.effects:
+        num_samples, rate_hz = effect.length(info.num_samples, info.sample_rate_hz)
+        info = AudioInfo(rate_hz, num_samples)
+    return info
 
 
 def _ark_value(path: str, offset: int) -> bytes:
@@ -85,7 +94,7 @@ def _probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:
                 num_samples = sum(len(block) for block in audio.blocks(1 << 16, dtype="int16"))
             rate = audio.samplerate
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise InputError(f"{entry}: cannot be read as audio ({error})") from None
+        raise UndecodableError(f"{entry}: cannot be read as audio ({error})") from None
     if num_samples <= 0:
         raise InputError(f"{entry}: holds no samples")
     return AudioInfo(rate, num_samples)

@@ -1,0 +1,31 @@
+"""Change the volume of one recording, like sox's `--vol`: the pipe of a perturbed wav.scp."""
+
+import argparse
+
+from moeasr.bin import run
+from moeasr.bin._audio_filter import add_audio_argument, read_entry, write_changed
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description="Read audio, multiply its samples by a factor, and write 16-bit WAV to "
+        "standard output; what becomes too loud for 16 bits is cut off.",
+        epilog="example:\n  moeasr perturb-volume 0.5 a.flac > a_quiet.wav",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("factor", type=float, help="amplitude, 1 = unchanged, 0.5 = half")
+    add_audio_argument(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Perturb one recording."""
+    args = get_parser().parse_args(argv)
+    from moeasr.data.decoders import Volume
+
+    write_changed(*read_entry(args.audio), [Volume(args.factor)])
+
+
+if __name__ == "__main__":
+    run(main)

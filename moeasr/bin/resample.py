@@ -1,0 +1,34 @@
+"""Bring one recording to another sample rate: the pipe of a wav.scp of resample_data_dir.sh."""
+
+import argparse
+
+from moeasr.bin import run
+from moeasr.bin._audio_filter import add_audio_argument, read_entry, write_changed
+from moeasr.errors import InputError
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description="Read audio, mix its channels, bring it to a sample rate, and write 16-bit "
+        "WAV to standard output.",
+        epilog="example:\n  moeasr resample 8000 a.flac > a_narrow.wav",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("rate", type=int, metavar="hz", help="sample rate, Hz")
+    add_audio_argument(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Resample one recording."""
+    args = get_parser().parse_args(argv)
+    from moeasr.data.decoders import Resample
+
+    if args.rate < 1:
+        raise InputError(f"the sample rate must be 1 Hz or more, but is {args.rate}")
+    write_changed(*read_entry(args.audio), [Resample(args.rate)])
+
+
+if __name__ == "__main__":
+    run(main)

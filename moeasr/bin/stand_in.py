@@ -1,0 +1,55 @@
+"""Decode audio as flac, sph2pipe or sox would: what utils/decoders/ has in their place."""
+
+import argparse
+
+from moeasr.bin import run
+from moeasr.bin._audio_filter import write_changed
+from moeasr.errors import InputError
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description="Do what a decoding program does when called like this: read one audio file "
+        "(or standard input) and write 16-bit WAV to standard output. For preparation scripts that "
+        "look for a program which the machine lacks. Calls that do more than that are refused.",
+        epilog="example:\n  moeasr stand-in sph2pipe -f wav -p -c 1 a.sph > a.wav",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("program", help="flac, sph2pipe, sox, ffmpeg")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what it would be given")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Decode one file."""
+    args = get_parser().parse_args(argv)
+    import io
+    import sys
+    from pathlib import Path
+
+    from moeasr.data.decoders import parse_command
+
+    stage = parse_command([args.program, *args.arguments])
+    if stage is None:
+        raise InputError(
+            f"the real {args.program} is not installed, and moeasr's stand-in does not know "
+            f"how to do `{' '.join([args.program, *args.arguments])}`"
+        )
+    try:
+        import soundfile
+
+        from moeasr.data.audio import read_audio_bytes
+    except ImportError as error:
+        raise InputError(f"this python3 has no {error.name}: source path.sh first") from None
+
+    name = stage.source or "standard input"
+    content = sys.stdin.buffer.read() if stage.source is None else Path(name).read_bytes()
+    waveform, rate_hz = read_audio_bytes(content, name, stage.channel)
+    if stage.channel is None and soundfile.info(io.BytesIO(content)).channels > 1:
+        raise InputError(f"{name} has several channels: name one, or install {args.program}")
+    write_changed(waveform, rate_hz, stage.effects)
+
+
+if __name__ == "__main__":
+    run(main)
