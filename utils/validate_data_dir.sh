@@ -8,14 +8,15 @@
 show_help() {
   cat << EOM
 Usage: $0 [--no-feats] [--no-text] [--non-print] [--no-wav] [--no-spk-sort]
-       [--check-audio] [--sample-rate <hz>] <data-dir>
+       [--check-audio] [--sample-rate <hz>] [--text-units char|word] <data-dir>
 The --no-xxx options mean that the script does not require
 xxx.scp to be present, but it will check it if it is present.
 --no-spk-sort means that the script does not require the utt2spk to be
 sorted by the speaker-id in addition to being sorted by utterance-id.
 --non-print ignore the presence of non-printable characters.
 --check-audio also opens the audio, and names each utterance that is missing, empty,
-truncated, of another rate than the rest (or than --sample-rate), or too short for its text.
+truncated, of another rate than the rest (or than --sample-rate), or too short for its text
+(in characters, or in the --text-units given).
 By default, utt2spk is expected to be sorted by both, which can be
 achieved by making the speaker-id prefixes of the utterance-ids
 e.g.: $0 data/train
@@ -29,7 +30,7 @@ while [ $# -gt 0 ]; do
     --no-feats | --no-text | --non-print | --no-wav | --no-spk-sort | --check-audio)
       options+=("$1")
       ;;
-    --sample-rate)
+    --sample-rate | --text-units)
       options+=("$1" "${2:-}")
       shift
       ;;

@@ -36,6 +36,12 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="HZ",
         help="rate that --check-audio demands (default: that of most recordings)",
     )
+    parser.add_argument(
+        "--text-units",
+        choices=("char", "word"),
+        default="char",
+        help="what --check-audio takes the text apart into (default: %(default)s)",
+    )
     parser.add_argument("--script", default="validate_data_dir", help="name to speak under")
     parser.add_argument("data_dir", type=Path)
     return parser
@@ -58,7 +64,7 @@ def main(argv: list[str] | None = None) -> None:
         if args.check_audio:
             from moeasr.data.kaldi.check_audio import check_audio
 
-            num_utts = check_audio(args.data_dir, args.sample_rate)
+            num_utts = check_audio(args.data_dir, args.sample_rate, args.text_units)
             say(f"the audio of all {num_utts} utterances is good")
         say(f"Successfully validated data-directory {args.data_dir}")
 

@@ -2,7 +2,9 @@
 
 import subprocess
 
+import numpy as np
 import pytest
+import soundfile
 
 
 def validate(call, *arguments, **settings):
@@ -70,3 +72,17 @@ def test_one_speaker_is_only_worth_a_warning(call, data):
     (call.cwd / "my data/wav.scp").write_text("a-1 x.wav\n")
     done = validate(call, "--no-feats", "my data")
     assert done.returncode == 0 and "WARNING: you have only one speaker" in done.stdout
+
+
+def test_audio_may_be_short_where_words_are_the_units(call, data, tmp_path):
+    """16 frames of features leave 4 of CTC: none too few for a word of five letters."""
+    soundfile.write(tmp_path / "a.wav", np.zeros(2560), 16000)
+    utts = ["a-1", "a-2", "b-1", "b-2", "b-3", "c-1"]
+    data(
+        wav_DOT_scp="".join(f"{utt} {tmp_path}/a.wav\n" for utt in utts),
+        text="".join(f"{utt} SEVEN\n" for utt in utts),
+    )
+    done = validate(call, "--no-feats", "--check-audio", "my data")
+    assert done.returncode == 1 and "needs 5 frames under CTC" in done.stderr
+    options = ("--no-feats", "--check-audio", "--text-units", "word")
+    assert validate(call, *options, "my data").returncode == 0

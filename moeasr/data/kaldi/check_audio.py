@@ -1,13 +1,17 @@
 """Open the audio of a data directory and name every utterance that training could not use."""
 
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 from moeasr.data.datadir import DataDir, Segment
 from moeasr.data.kaldi.probe import AudioInfo, probe_audio
 from moeasr.errors import InputError
 
+TextUnits = Literal["char", "word"]
+"""What CTC writes: characters, or whole words, which need fewer frames."""
 FRAME_SHIFT_SEC = 0.01
 SUBSAMPLING = 4
 """Frames of features per frame of CTC."""
@@ -17,9 +21,9 @@ LAST_SEC = 0.01
 NUM_THREADS = 8
 
 
-def min_ctc_frames(text: str) -> int:
-    """Frames that CTC needs for a text in characters: a blank parts every two equal neighbours."""
-    return len(text) + sum(left == right for left, right in zip(text, text[1:]))
+def min_ctc_frames(units: Sequence[str]) -> int:
+    """Frames that CTC needs for some units: a blank parts every two equal neighbours."""
+    return len(units) + sum(left == right for left, right in zip(units, units[1:]))
 
 
 def _probe(entry: str) -> AudioInfo | str:
@@ -47,19 +51,23 @@ def _segment_fault(segment: Segment, duration_sec: float) -> str | None:
     return None
 
 
-def _text_fault(text: str, num_frames: int) -> str | None:
-    needed, given = min_ctc_frames(text), num_frames // SUBSAMPLING
+def _text_fault(text: str, units: TextUnits, num_frames: int) -> str | None:
+    needed = min_ctc_frames(text.split() if units == "word" else text)
+    given = num_frames // SUBSAMPLING
     if needed > given:
         return f"its text needs {needed} frames under CTC, but its audio gives {given}"
     return None
 
 
-def audio_faults(data: DataDir, sample_rate_hz: int | None = None) -> dict[str, str]:
+def audio_faults(
+    data: DataDir, sample_rate_hz: int | None = None, text_units: TextUnits = "char"
+) -> dict[str, str]:
     """Find utterances with missing, empty, truncated or differing audio, or too much text.
 
     Args:
         data: A data directory that is valid otherwise.
         sample_rate_hz: The rate that all audio must have; that of most recordings by default.
+        text_units: What the texts are written in under CTC.
 
     Returns:
         Utterance -> what is wrong with it, for the utterances with a fault.
@@ -85,18 +93,21 @@ def audio_faults(data: DataDir, sample_rate_hz: int | None = None) -> dict[str, 
             fault = f"its rate is {info.sample_rate_hz} Hz, not {sample_rate_hz} Hz"
         if fault is None and utt in texts:
             frames = num_frames.get(utt, round(duration_sec / FRAME_SHIFT_SEC))
-            fault = _text_fault(texts[utt], frames)
+            fault = _text_fault(texts[utt], text_units, frames)
         if fault is not None:
             faults[utt] = fault
     return faults
 
 
-def check_audio(path: Path, sample_rate_hz: int | None = None) -> int:
+def check_audio(
+    path: Path, sample_rate_hz: int | None = None, text_units: TextUnits = "char"
+) -> int:
     """Check the audio of a data directory.
 
     Args:
         path: The directory.
         sample_rate_hz: The rate that all audio must have; that of most recordings by default.
+        text_units: What the texts are written in under CTC.
 
     Returns:
         The number of utterances, all of them good.
@@ -107,7 +118,7 @@ def check_audio(path: Path, sample_rate_hz: int | None = None) -> int:
     data = DataDir(path)
     if not data.has("wav.scp"):
         raise InputError(f"no such file {path / 'wav.scp'} (--check-audio needs it)")
-    faults = audio_faults(data, sample_rate_hz)
+    faults = audio_faults(data, sample_rate_hz, text_units)
     if faults:
         listed = "\n".join(f"utterance {utt}: {fault}" for utt, fault in faults.items())
         raise InputError(

@@ -88,6 +88,20 @@ def test_the_rate_may_be_demanded_and_frames_given(make, tmp_path):
         check_audio(tmp_path)
 
 
+def test_words_need_fewer_frames_than_characters(make, tmp_path):
+    """0.14 s are 3 frames of CTC: room for three words, or one twice, however they are spelt."""
+    audio = make.wave("a.wav", 2240)
+    for text, num_missing in (("SIX", 0), ("SIX TWO TEN", 0), ("SIX SIX", 0), ("TWO TWO SIX", 1)):
+        data = make({"a": (audio, text)})
+        assert len(audio_faults(data, text_units="word")) == num_missing, text
+    with pytest.raises(InputError, match="needs 4 frames under CTC, but its audio gives 3"):
+        check_audio(tmp_path, text_units="word")
+    make({"a": (audio, "THREE")})
+    assert check_audio(tmp_path, text_units="word") == 1
+    with pytest.raises(InputError, match="its text needs 6 frames"):
+        check_audio(tmp_path)
+
+
 def test_segments_must_lie_within_their_recordings(make):
     """Half a second beyond the end is tolerated, as in Kaldi."""
     segments = ["u r 0.1 0.5", "v r 0.9 1.4", "w r 0.9 1.6", "x r 1 1.2"]
