@@ -1,4 +1,4 @@
-r"""N-gram language models in ARPA files: a reader.
+r"""N-gram language models in ARPA files.
 
     \data\
     ngram 1=4
@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
 from moeasr.text.normalize import normalize
 
@@ -85,6 +86,22 @@ def read_arpa(path: str | Path) -> NgramModel:
         if word not in numbers:
             raise InputError(f"language model {path} has no `{word}` among its 1-grams")
     return NgramModel(tuple(numbers), tuple(sections))
+
+
+def write_arpa(model: NgramModel, path: str | Path) -> None:
+    """Write an ARPA file, packed if its name ends in `.gz`."""
+    opener = gzip.open if Path(path).suffix == ".gz" else open
+    with atomic_path(path) as temporary, opener(temporary, "wt", encoding="utf-8") as sink:
+        sink.write("\\data\\\n")
+        for order, section in enumerate(model.ngrams, start=1):
+            sink.write(f"ngram {order}={len(section)}\n")
+        for order, section in enumerate(model.ngrams, start=1):
+            sink.write(f"\n\\{order}-grams:\n")
+            for key, (log_prob, log_backoff) in section.items():
+                words = " ".join(model.words[number] for number in key)
+                backoff = f"\t{log_backoff / _LN_10:.7g}" if log_backoff else ""
+                sink.write(f"{log_prob / _LN_10:.7g}\t{words}{backoff}\n")
+        sink.write("\n\\end\\\n")
 
 
 def _read_counts(lines: Iterator[tuple[int, str]], path: str | Path) -> list[int]:

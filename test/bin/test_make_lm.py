@@ -1,0 +1,45 @@
+"""The make_lm command: the file, printed lines, one-sentence faults."""
+
+from pathlib import Path
+
+import pytest
+
+from moeasr.bin.make_dict import main as make_dict
+from moeasr.bin.make_lm import main
+from moeasr.errors import InputError
+from moeasr.text.arpa import read_arpa
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text"
+    path.write_text("u1 AB A\nu2 AB\nu3 B AB\n")
+    return path
+
+
+def test_words(text, tmp_path, capsys):
+    (tmp_path / "dev").write_text("d1 AB C\n")
+    out = tmp_path / "lm" / "2.arpa"
+    main(f"--text {text} --order 2 --check-text {tmp_path}/dev --out {out}".split())
+    model = read_arpa(out)
+    assert set(model.words) == {"<s>", "</s>", "<unk>", "AB", "A", "B"}
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == f"{out}: 6 1-grams, 6 2-grams"
+    assert printed[1].endswith("over 2 known words and ends of sentences; 1 unknown words left out")
+
+
+def test_units(text, tmp_path):
+    make_dict(f"--text {text} --out-dir {tmp_path}/lang".split())
+    main(f"--text {text} --dict-dir {tmp_path}/lang --out {tmp_path}/x.arpa.gz".split())
+    model = read_arpa(tmp_path / "x.arpa.gz")
+    assert set(model.words) == {"<s>", "</s>", "<unk>", "A", "B", "\u2581"}
+    assert model.order == 3
+
+
+def test_faults_name_the_text_and_leave_no_file(text, tmp_path):
+    text.write_text("u1 A </s>\n")
+    with pytest.raises(InputError, match=f"{text}: a sentence holds"):
+        main(f"--text {text} --out {tmp_path}/x.arpa".split())
+    with pytest.raises(InputError, match=f"{tmp_path}/none does not exist"):
+        main(f"--text {tmp_path}/none --out {tmp_path}/x.arpa".split())
+    assert not (tmp_path / "x.arpa").exists()
