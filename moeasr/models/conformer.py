@@ -1,5 +1,6 @@
 """The Conformer block (arXiv 2005.08100)."""
 
+import torch
 from torch import Tensor, nn
 
 from moeasr.models.past import BlockPast
@@ -61,7 +62,7 @@ class ConformerBlock(nn.Module):
         """See `moeasr.models.encoder.EncoderBlock`."""
         seen_attention, seen_convolution = past if past is not None else (None, None)
         y, first = self.macaron_feed_forward(self.macaron_norm(x), valid_mask, context)
-        x = x + 0.5 * self.dropout(y)
+        x = torch.add(x, self.dropout(y), alpha=0.5)
         y, seen_attention = self.attention(
             self.attention_norm(x), positions, attention_mask, seen_attention
         )
@@ -71,6 +72,6 @@ class ConformerBlock(nn.Module):
         )
         x = x + self.dropout(y)
         y, second = self.feed_forward(self.feed_forward_norm(x), valid_mask, context)
-        x = x + 0.5 * self.dropout(y)
+        x = torch.add(x, self.dropout(y), alpha=0.5)
         routings = [r for r in (first, second) if r is not None]
         return self.final_norm(x), routings, BlockPast(seen_attention, seen_convolution)

@@ -236,6 +236,7 @@ def _feed_forward(module: DenseFeedForward | MoEFeedForward, num_rows: int) -> I
     yield _Use("router", router.parameters(), num_rows * matrix.numel())
     active = Fraction(router.experts_per_frame, experts.num_experts)
     macs = int(num_rows * active * (experts.w1.numel() + experts.w2.numel()))
+    macs += num_rows * router.experts_per_frame * experts.w1.size(2)  # their weighted sum
     yield _Use("feed-forward", experts.parameters(), macs, active)
 
 

@@ -8,7 +8,9 @@ from moeasr.models.asr import AsrModel
 from moeasr.moe.experts import ExpertBank
 from moeasr.moe.packed_experts import PackedExperts
 from moeasr.nn.attention import RelPositionAttention
+from moeasr.nn.bf16_convolution import faster_conv
 from moeasr.nn.packed_linear import PackedLinear, check_precision
+from moeasr.nn.subsampling import ConvSubsampling4
 
 KEPT_FP32 = "project"
 """Name of the linear layers that keep 32 bits: output layers of CTC and decoders, the last one of
@@ -42,8 +44,9 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
     """Replace linear layers and experts of a model by packed ones, in place.
 
     With `fp32` the results are equal but for rounding. With `bf16` or `int8` linear layers of
-    encoder and decoders compute with fewer bits; routers, norms, attention weights, convolutions
-    and what is called `KEPT_FP32` keep 32.
+    encoder and decoders compute with fewer bits, and the front end's second convolution, which is
+    as costly as some blocks, with 16; routers, norms, attention weights, the other convolutions and
+    what is called `KEPT_FP32` keep 32.
 
     Args:
         model: In eval mode, float32, on a CPU. It cannot be trained or saved afterwards.
@@ -81,3 +84,5 @@ def _pack(module: nn.Module, precision: str, done: dict[nn.Module, nn.Module]) -
             setattr(module, name, done[child])
         else:
             _pack(child, precision, done)
+    if isinstance(module, ConvSubsampling4) and precision != "fp32":
+        module.conv2 = faster_conv(module.conv2)

@@ -36,18 +36,17 @@ def combine(rows_RD: Tensor, expert_weights_NK: Tensor, dispatch: Dispatch) -> T
     Returns:
         (N, D).
     """
-    weights_R = expert_weights_NK.flatten()[dispatch.assignment_of_row].to(rows_RD.dtype)
-    return sum_over_assignments(rows_RD * weights_R[:, None], len(expert_weights_NK), dispatch)
+    rows_NKD = rows_of_frames(rows_RD, *expert_weights_NK.shape, dispatch)
+    return (expert_weights_NK.to(rows_RD.dtype)[:, None] @ rows_NKD).squeeze(1)
 
 
-def sum_over_assignments(rows_RD: Tensor, num_frames: int, dispatch: Dispatch) -> Tensor:
-    """Bring rows back to their N frames, adding up the K of each: (N*K, D) -> (N, D).
+def rows_of_frames(
+    rows_RD: Tensor, num_frames: int, num_choices: int, dispatch: Dispatch
+) -> Tensor:
+    """Bring sorted rows back to their frames: (N*K, D) -> (N, K, D).
 
-    Undoing the sort and summing over K is deterministic, and on a CPU faster than index_add.
+    Undoing the sort and summing over K, as the callers do, gives the same sums each time; adding
+    rows up where they belong need not do so on a GPU.
     """
-    unsorted = torch.empty_like(dispatch.assignment_of_row)
-    unsorted[dispatch.assignment_of_row] = torch.arange(
-        unsorted.numel(), device=unsorted.device, dtype=unsorted.dtype
-    )
-    num_choices = max(unsorted.numel() // max(num_frames, 1), 1)
-    return rows_RD[unsorted].unflatten(0, (num_frames, num_choices)).sum(dim=1)
+    rows_RD = rows_RD.index_select(0, dispatch.assignment_of_row.argsort())
+    return rows_RD.view(num_frames, num_choices, rows_RD.size(1))

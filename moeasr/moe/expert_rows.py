@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from moeasr.moe.dispatch import Dispatch, sum_over_assignments
+from moeasr.moe.dispatch import Dispatch, rows_of_frames
 
 
 class ExpertRows(torch.autograd.Function):
@@ -43,7 +43,7 @@ class ExpertRows(torch.autograd.Function):
         Returns:
             (R, D) rows in the order of the dispatch.
         """
-        x_RD = x_ND[dispatch.frame_of_row]
+        x_RD = x_ND.index_select(0, dispatch.frame_of_row)
         hidden_RM = x_ND.new_empty(x_RD.size(0), w1.size(1))
         y_RD = torch.empty_like(x_RD)
         for expert, rows in _slices(dispatch):
@@ -61,7 +61,7 @@ class ExpertRows(torch.autograd.Function):
         """Gradients of x_ND, w1, b1, w2 and b2."""
         x_ND, w1, w2, hidden_RM, keep_RM = ctx.saved_tensors
         dispatch = ctx.dispatch
-        x_RD = x_ND[dispatch.frame_of_row]
+        x_RD = x_ND.index_select(0, dispatch.frame_of_row)
         grad_x_RD = torch.empty_like(x_RD)
         grad_w1, grad_w2 = torch.empty_like(w1), torch.empty_like(w2)
         grad_b1, grad_b2 = w1.new_empty(w1.shape[:2]), w2.new_empty(w2.shape[:2])
@@ -81,7 +81,9 @@ class ExpertRows(torch.autograd.Function):
             torch.mm(grad_hidden.T, x_RD[rows], out=grad_w1[expert])
             torch.sum(grad_hidden, dim=0, out=grad_b1[expert])
             torch.mm(grad_hidden, w1[expert], out=grad_x_RD[rows])
-        grad_x = sum_over_assignments(grad_x_RD, x_ND.size(0), dispatch)
+        num_frames = x_ND.size(0)
+        num_choices = len(grad_x_RD) // max(num_frames, 1)
+        grad_x = rows_of_frames(grad_x_RD, num_frames, num_choices, dispatch).sum(dim=1)
         return grad_x, grad_w1, grad_b1, grad_w2, grad_b2, None, None
 
 

@@ -107,7 +107,7 @@ def sorted_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
         dropout = bank.dropout if bank.training else 0.0
         rows_RD = run_expert_rows(x_ND, weights, dispatch, dropout)
     else:
-        slices = x_ND[dispatch.frame_of_row].split(dispatch.rows_per_expert)
+        slices = x_ND.index_select(0, dispatch.frame_of_row).split(dispatch.rows_per_expert)
         rows_RD = torch.cat([bank.run_expert(w, x) for w, x in zip(bank.weights(), slices)])
     return combine(rows_RD, routing.expert_weights, dispatch).to(x_ND.dtype)
 

@@ -24,6 +24,10 @@ class MoEFeedForward(nn.Module):
         self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
     ) -> tuple[Tensor, Routing]:
         """See `moeasr.nn.feed_forward.FeedForward`; padding frames come out as zeros."""
+        if valid_mask.all():  # a batch without padding need not be taken apart
+            x_ND = x.flatten(0, 1)
+            routing = self.router(x_ND, None if context is None else context.flatten(0, 1))
+            return self.experts(x_ND, routing).view(x.shape), routing
         x_ND = x[valid_mask]
         routing = self.router(x_ND, None if context is None else context[valid_mask])
         y_ND = self.experts(x_ND, routing)

@@ -1,12 +1,15 @@
 """A bank of experts for inference on a CPU: each expert two packed layers."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.moe.dispatch import combine, sort_by_expert
 from moeasr.moe.experts import ExpertBank
-from moeasr.nn.packed_linear import PackedLinear
+from moeasr.nn.feed_forward import Activation
+from moeasr.nn.packed_linear import Kernel, make_kernel
 from moeasr.nn.routing import Routing
 
 
@@ -24,23 +27,35 @@ class PackedExperts(nn.Module):
     def __init__(self, bank: ExpertBank, precision: str) -> None:
         super().__init__()
         self.num_experts = bank.num_experts
-        self._activation = None if bank.activation is F.silu else bank.activation
-        with_silu = self._activation is None
-        self.w1 = nn.ModuleList(
-            PackedLinear(w1, b1, precision, with_silu) for w1, b1, _, _ in bank.weights()
-        )
-        self.w2 = nn.ModuleList(PackedLinear(w2, b2, precision) for _, _, w2, b2 in bank.weights())
+        activation = None if bank.activation is F.silu else bank.activation
+        self._experts = [
+            _Expert(
+                make_kernel(w1, b1, precision, with_silu=activation is None),
+                activation,
+                make_kernel(w2, b2, precision),
+            )
+            for w1, b1, w2, b2 in bank.weights()
+        ]
 
     def forward(self, x_ND: Tensor, routing: Routing) -> Tensor:
         """The weighted sum of each frame's experts, (N, D)."""
         dispatch = sort_by_expert(routing.expert_ids, self.num_experts)
-        slices = x_ND[dispatch.frame_of_row].split(dispatch.rows_per_expert)
-        rows = [self._run(expert, x) for expert, x in enumerate(slices) if x.size(0)]
+        slices = x_ND.index_select(0, dispatch.frame_of_row).split(dispatch.rows_per_expert)
+        rows = [expert(x) for expert, x in zip(self._experts, slices) if x.size(0)]
         rows_RD = torch.cat(rows) if rows else x_ND[:0]
         return combine(rows_RD, routing.expert_weights, dispatch)
 
-    def _run(self, expert: int, x: Tensor) -> Tensor:
-        hidden = self.w1[expert](x)
-        if self._activation is not None:
-            hidden = self._activation(hidden)
-        return self.w2[expert](hidden)
+
+class _Expert(NamedTuple):
+    """Kernels, not modules: a call of a module costs as much as a small product."""
+
+    up: Kernel
+    activation: Activation | None
+    """What follows, unless it is part of the kernel."""
+    down: Kernel
+
+    def __call__(self, x_RD: Tensor) -> Tensor:
+        hidden_RM = self.up(x_RD)
+        if self.activation is not None:
+            hidden_RM = self.activation(hidden_RM)
+        return self.down(hidden_RM)

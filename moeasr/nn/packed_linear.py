@@ -4,7 +4,7 @@ A packed layer has no parameters: it cannot be trained, saved or counted. It is 
 model (`moeasr.models.inference`) and goes with the process.
 
 The oneDNN operators are private to PyTorch (its compiler emits them) and have been the same since
-2.11; `fp32_kernel` tries them once against `F.linear` and falls back to it.
+2.11; they are tried once against `F.linear`, which is what is used where they fail.
 """
 
 import functools
@@ -31,25 +31,18 @@ PACKED_ROWS = 64  # what the packed layout is chosen for
 
 
 class PackedLinear(nn.Module):
-    """y = activation(W x + b) by one kernel.
+    """y = W x + b by one kernel.
 
     Args:
         weight: (outputs, inputs) float32.
         bias: (outputs,) or None.
         precision: One of `PRECISIONS`.
-        with_silu: Apply silu to the outputs.
     """
 
-    def __init__(
-        self, weight: Tensor, bias: Tensor | None, precision: str, with_silu: bool = False
-    ) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, precision: str) -> None:
         super().__init__()
-        check_precision(precision)
         self.out_features, self.in_features = weight.shape
-        weight = weight.detach()
-        bias = torch.zeros(self.out_features) if bias is None else bias.detach()
-        with torch.inference_mode():
-            self._kernel = PRECISIONS[precision](weight, bias, with_silu)
+        self._kernel = make_kernel(weight, bias, precision)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., inputs) -> (..., outputs)."""
@@ -58,11 +51,31 @@ class PackedLinear(nn.Module):
         return self._kernel(x)
 
 
+def make_kernel(
+    weight: Tensor, bias: Tensor | None, precision: str, with_silu: bool = False
+) -> Kernel:
+    """A kernel for y = W x + b, or silu of it.
+
+    Args:
+        weight: (outputs, inputs) float32.
+        bias: (outputs,) or None.
+        precision: One of `PRECISIONS`.
+        with_silu: Apply silu to the outputs.
+
+    Raises:
+        InputError: There is no such precision.
+    """
+    check_precision(precision)
+    bias = weight.new_zeros(weight.size(0)) if bias is None else bias
+    with torch.inference_mode():
+        return PRECISIONS[precision](weight.detach(), bias.detach(), with_silu)
+
+
 def aten_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
     """The reference: PyTorch's own, on contiguous weights."""
     weight = weight.contiguous()
     if with_silu:
-        return lambda x: F.silu(F.linear(x, weight, bias))
+        return lambda x: F.silu(F.linear(x, weight, bias), inplace=True)
     return lambda x: F.linear(x, weight, bias)
 
 
@@ -70,7 +83,8 @@ def onednn_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
     """oneDNN on packed weights, silu in the same pass; equal but for rounding."""
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_ROWS)
     post = "swish" if with_silu else "none"
-    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, post, [], "")
+    product = torch.ops.mkldnn._linear_pointwise.default
+    return lambda x: product(x, packed, bias, post, [], "")
 
 
 def fp32_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
@@ -80,11 +94,16 @@ def fp32_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
 
 
 def bf16_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """bfloat16 products, summed in float32 and rounded to bfloat16 once."""
+    """bfloat16 products, summed in float32 and rounded to bfloat16 once.
+
+    Packed, a few rows take half the time: the plain kernel lays its weights out in every call.
+    """
     weight, bias = weight.to(torch.bfloat16), bias.to(torch.bfloat16)
+    make = onednn_kernel if packs_bf16() else aten_kernel
+    kernel = make(weight, bias, False)
     if with_silu:
-        return lambda x: F.silu(F.linear(x.to(torch.bfloat16), weight, bias).float())
-    return lambda x: F.linear(x.to(torch.bfloat16), weight, bias).float()
+        return lambda x: F.silu(kernel(x.to(torch.bfloat16)).float(), inplace=True)
+    return lambda x: kernel(x.to(torch.bfloat16)).float()
 
 
 def int8_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
@@ -93,9 +112,10 @@ def int8_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
     zero_points = torch.zeros(weight.size(0), dtype=torch.int64)
     quantised = torch.quantize_per_channel(weight, scales, zero_points, 0, torch.qint8)
     packed = torch.ops.quantized.linear_prepack(quantised, bias)
+    product = torch.ops.quantized.linear_dynamic.default
     if with_silu:
-        return lambda x: F.silu(torch.ops.quantized.linear_dynamic(x, packed))
-    return lambda x: torch.ops.quantized.linear_dynamic(x, packed)
+        return lambda x: F.silu(product(x, packed), inplace=True)
+    return lambda x: product(x, packed)
 
 
 PRECISIONS: dict[str, Maker] = {
@@ -145,6 +165,20 @@ def onednn_is_faster(num_threads: int) -> bool:
     except (RuntimeError, AttributeError):  # another build of PyTorch, another processor
         return False
     return best_sec[aten_kernel] > TRIAL_GAIN * best_sec[onednn_kernel]
+
+
+@functools.cache
+def packs_bf16() -> bool:
+    """Whether oneDNN takes packed bfloat16 weights here, and what comes out is right."""
+    generator = torch.Generator().manual_seed(0)
+    x, weight, bias = (torch.randn(shape, generator=generator) for shape in ((3, 64), (32, 64), 32))
+    x, weight, bias = (tensor.to(torch.bfloat16) for tensor in (x, weight, bias))
+    try:
+        with torch.inference_mode():
+            found = onednn_kernel(weight, bias, False)(x)
+    except (RuntimeError, AttributeError):  # another build of PyTorch, another processor
+        return False
+    return torch.allclose(found, F.linear(x, weight, bias), rtol=2e-2, atol=2e-2)
 
 
 def _alternate(kernels: Mapping[Maker, Sequence[Kernel]], x: Tensor) -> dict[Maker, float]:

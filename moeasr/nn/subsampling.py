@@ -1,11 +1,15 @@
 """The convolutional front end: four feature frames become one encoder frame."""
 
+from collections.abc import Iterator
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.nn.mask import make_valid_mask
 
 MIN_FRAMES = 7  # what two 3-wide convolutions of stride 2 need for one output
+PIECE_FRAMES = 64  # what is read at once where memory of the whole is not needed for a way back
 
 
 def subsampled_len(num_frames: int) -> int:
@@ -47,14 +51,36 @@ class ConvSubsampling4(nn.Module):
         feats = feats.masked_fill(~make_valid_mask(feats_lens, feats.size(1))[:, :, None], 0.0)
         if feats.size(1) < MIN_FRAMES:
             feats = F.pad(feats, (0, 0, 0, MIN_FRAMES - feats.size(1)))
-        x = F.relu(self.conv1(feats[:, None]))  # (B, channels, T/2, F/2)
-        x = F.relu(self.conv2(x))  # (B, channels, T', F')
-        x = self.project(x.transpose(1, 2).flatten(2))  # (B, T', D)
+        if torch.is_grad_enabled():
+            x = self._convolve(feats)
+        else:
+            x = torch.cat([self._convolve(piece) for piece in _pieces(feats)], dim=1)
+        x = self.project(x)
         lens = ((feats_lens - 1) // 2 - 1) // 2
         return x, lens.clamp(min=1, max=x.size(1))
+
+    def _convolve(self, feats: Tensor) -> Tensor:
+        """(B, T, F) -> (B, T', channels * F')."""
+        x = F.relu_(self.conv1(feats[:, None]))  # (B, channels, T/2, F/2)
+        x = F.relu_(self.conv2(x))  # (B, channels, T', F')
+        return x.transpose(1, 2).flatten(2)
 
     min_frames = MIN_FRAMES
 
     def output_len(self, num_frames: int) -> int:
         """Frames that come out for an utterance of `num_frames`; 0 if it is too short."""
         return subsampled_len(num_frames)
+
+
+def _pieces(feats: Tensor) -> Iterator[Tensor]:
+    """Overlapping pieces of (B, T, F) whose outputs, one behind the other, are those of the whole.
+
+    The first convolution's outputs are a hundred times as large as the features: those of a piece
+    stay in the processor's cache, and a recording of an hour needs no more memory than one of a
+    second.
+    """
+    overlap = MIN_FRAMES - 4
+    for start in range(0, max(feats.size(1) - overlap, 1), PIECE_FRAMES):
+        piece = feats[:, start : start + PIECE_FRAMES + overlap]
+        if piece.size(1) >= MIN_FRAMES:
+            yield piece

@@ -6,7 +6,14 @@ import torch.nn.functional as F
 
 from moeasr.errors import InputError
 from moeasr.nn import packed_linear
-from moeasr.nn.packed_linear import PackedLinear, aten_kernel, onednn_is_faster, onednn_kernel
+from moeasr.nn.packed_linear import (
+    PackedLinear,
+    aten_kernel,
+    make_kernel,
+    onednn_is_faster,
+    onednn_kernel,
+    packs_bf16,
+)
 
 ERROR = {"fp32": 1e-6, "bf16": 6e-3, "int8": 2e-2}
 """Largest relative error, of the norm."""
@@ -23,7 +30,7 @@ def test_it_is_the_linear_layer(precision, shape, with_silu):
     weight, bias, x = torch.randn(24, 40), torch.randn(24), torch.randn(*shape, 40)
     wanted = F.linear(x, weight, bias)
     wanted = F.silu(wanted) if with_silu else wanted
-    found = PackedLinear(weight, bias, precision, with_silu)(x)
+    found = make_kernel(weight, bias, precision, with_silu)(x)
     assert found.dtype == torch.float32
     assert found.shape == wanted.shape
     assert relative_error(found, wanted) < ERROR[precision]
@@ -70,15 +77,18 @@ def test_without_onednn_the_plain_kernel_is_used(monkeypatch, fault):
         raise fault("no such operator")
 
     onednn_is_faster.cache_clear()
+    packs_bf16.cache_clear()
     monkeypatch.setattr(packed_linear, "onednn_kernel", broken)
     try:
         assert not onednn_is_faster(1)
+        assert not packs_bf16()
         weight, x = torch.randn(24, 40), torch.randn(6, 40)
-        assert torch.equal(
-            PackedLinear(weight, None, "fp32")(x), F.linear(x, weight, torch.zeros(24))
-        )
+        wanted = F.linear(x, weight, torch.zeros(24))
+        assert torch.equal(PackedLinear(weight, None, "fp32")(x), wanted)
+        assert relative_error(PackedLinear(weight, None, "bf16")(x), wanted) < ERROR["bf16"]
     finally:
         onednn_is_faster.cache_clear()
+        packs_bf16.cache_clear()
 
 
 def test_a_wrong_onednn_is_not_used(monkeypatch):
@@ -86,10 +96,13 @@ def test_a_wrong_onednn_is_not_used(monkeypatch):
         packed_linear, "onednn_kernel", lambda weight, bias, with_silu: lambda x: x @ weight.T
     )
     onednn_is_faster.cache_clear()
+    packs_bf16.cache_clear()
     try:
         assert not onednn_is_faster(1)
+        assert not packs_bf16()
     finally:
         onednn_is_faster.cache_clear()
+        packs_bf16.cache_clear()
 
 
 def test_an_unknown_precision_is_refused():

@@ -46,3 +46,15 @@ def test_an_utterance_shorter_than_the_front_end_is_the_same_alone_and_in_any_ba
     alone, alone_lens = front_end(feats[1:, :3], torch.tensor([3]))
     assert lens.tolist() == [6, 1] and alone_lens.tolist() == [1]
     torch.testing.assert_close(batch[1, :1], alone[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("num_frames", [3, 7, 66, 67, 68, 70, 71, 130, 131, 132, 135, 300])
+def test_pieces_give_what_the_whole_gives(num_frames):
+    """Without gradients the front end reads long features piece by piece."""
+    front = ConvSubsampling4(20, 8, 4).double()
+    feats, lens = torch.randn(2, num_frames, 20).double(), torch.tensor([num_frames, num_frames])
+    whole, whole_lens = front(feats, lens)
+    with torch.no_grad():
+        found, found_lens = front(feats, lens)
+    assert torch.equal(found_lens, whole_lens)
+    torch.testing.assert_close(found, whole, rtol=0, atol=1e-12)
