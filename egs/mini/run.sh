@@ -5,22 +5,26 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Options: --name value on the command line. Paths start from this directory.
+# -- of this corpus --
+download_dir=downloads              # where the synthesised audio goes
+corpus_opts=                        # more for local/make_corpus.py: "--seed 2 --num-train 300"
+units=char                          # char, bpe or word
+dict_opts=                          # more for moeasr.bin.make_dict: "--vocab-size 500"
+test_sets="test"                    # sets to decode and score
+average_num=5                       # how many of the best checkpoints are averaged
+beam_size=10                        # hypotheses kept by the beam searches
+# -- as in every recipe --
 stage=0                             # first stage to run
 stop_stage=5                        # last stage to run
 nj=2                                # parallel jobs on the CPU
 ngpu=0                              # GPUs to train on; 0 trains on the CPU
 nproc=1                             # processes to train with on the CPU
 num_threads=2                       # CPU threads of each training or decoding process
-download_dir=downloads              # where the synthesised audio goes
-corpus_opts=                        # more for local/make_corpus.py: "--seed 2 --num-train 300"
 train_config=conf/u2pp_moe.yaml     # the experiment: model, data, training
 train_opts=                         # more for moeasr.bin.train: "--set train.max_epochs=20"
 exp_dir=                            # where it goes; by default exp/<name of the train config>
 seed=777                            # of initialisation, batches and augmentation
-average_num=5                       # how many of the best checkpoints are averaged
-test_sets="test"                    # sets to decode and score
 decode_modes="ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring joint_decoding" # searches
-beam_size=10                        # hypotheses kept by the beam searches
 decoding_chunk_size="-1"            # frames after subsampling, a list; -1 sees the whole utterance
 
 # shellcheck disable=SC2034 # parse_options.sh prints it
@@ -39,6 +43,8 @@ done
 . ./cmd.sh
 . ./path.sh
 
+# shellcheck disable=SC2086 # test_sets is a list
+eval_sets=$(printf '%s\n' dev $test_sets | sort -u)
 exp_dir=${exp_dir:-exp/$(basename "$train_config" .yaml)}
 device=cpu
 if [ "$ngpu" -gt 0 ]; then
@@ -50,28 +56,33 @@ run_stage() { # is stage $1, which does $2, to be run? If so, say so.
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "== stage $1: $2"
 }
 
-if run_stage 0 "synthesis of the corpus"; then
+if run_stage 0 "data preparation"; then
+  mkdir -p downloads
+  # -- of this corpus --
   # shellcheck disable=SC2086 # corpus_opts is a list
   python3 local/make_corpus.py --corpus-dir "$download_dir/mini" --data-dir data --nj "$nj" \
     $corpus_opts
-  for set in train dev test; do
-    utils/validate_data_dir.sh --no-feats --check-audio data/$set
+  # -- as in every recipe --
+  for set in train $eval_sets; do
+    utils/validate_data_dir.sh --no-feats --check-audio "data/$set"
   done
 fi
 
 if run_stage 1 "features, of the training set at three speeds"; then
-  rm -rf data/train_sp fbank data/{dev,test}/feats.scp
+  rm -rf data/train_sp fbank data/*/feats.scp
   utils/data/perturb_data_dir_speed_3way.sh data/train data/train_sp
-  for set in train_sp dev test; do
+  for set in train_sp $eval_sets; do
     utils/make_fbank.sh --nj "$nj" --cmd "$train_cmd" --fbank-config conf/fbank.yaml \
-      --write-utt2num-frames true --write-utt2dur true data/$set data/$set/log fbank
-    utils/fix_data_dir.sh data/$set
+      --write-utt2num-frames true --write-utt2dur true "data/$set" "data/$set/log" fbank
+    utils/fix_data_dir.sh "data/$set"
   done
   python3 -m moeasr.bin.compute_cmvn --scp data/train_sp/feats.scp --out data/train_sp/global_cmvn
 fi
 
-if run_stage 2 "dictionary of characters"; then
-  python3 -m moeasr.bin.make_dict --text data/train/text --type char --out-dir data/lang_char
+if run_stage 2 "dictionary, units: $units"; then
+  # shellcheck disable=SC2086 # dict_opts is a list
+  python3 -m moeasr.bin.make_dict --text data/train/text --type "$units" \
+    --out-dir "data/lang_$units" $dict_opts
 fi
 
 if run_stage 3 "training of $train_config in $exp_dir"; then
@@ -83,7 +94,7 @@ if run_stage 3 "training of $train_config in $exp_dir"; then
   # shellcheck disable=SC2086 # train_opts is a list
   utils/run_shown.sh "$cuda_cmd --gpu $ngpu" "$exp_dir/log/train.log" \
     "${launch[@]}" moeasr.bin.train --config "$train_config" --train-dir data/train_sp \
-    --dev-dir data/dev --dict-dir data/lang_char --cmvn data/train_sp/global_cmvn \
+    --dev-dir data/dev --dict-dir "data/lang_$units" --cmvn data/train_sp/global_cmvn \
     --exp-dir "$exp_dir" --device "$device" --seed "$seed" --num-threads "$num_threads" \
     $train_opts
 fi

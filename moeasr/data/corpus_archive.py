@@ -95,7 +95,7 @@ def unpack(archive: Path, unpack_dir: Path, tree: str, sample: str) -> Path:
     Args:
         archive: A tar file, compressed or not.
         unpack_dir: Where to.
-        tree: A directory in the archive.
+        tree: A directory in the archive; "" takes the whole archive, to `unpack_dir` itself.
         sample: A pattern below it that must match a file.
 
     Returns:
@@ -169,7 +169,8 @@ def _missing(root: Path) -> str | None:
 def _name_below(member: tarfile.TarInfo, tree: PurePosixPath) -> PurePosixPath | None:
     """The path of a regular file relative to `tree`; None for whatever else an archive may hold."""
     parts = [part for part in PurePosixPath(member.name).parts if part != "."]
-    if not member.isfile() or ".." in parts or len(parts) <= len(tree.parts):
+    is_outside = ".." in parts or member.name.startswith("/")
+    if not member.isfile() or is_outside or len(parts) <= len(tree.parts):
         return None
     if tuple(parts[: len(tree.parts)]) != tree.parts:
         return None

@@ -6,7 +6,7 @@ import tarfile
 import pytest
 
 from moeasr.data import corpus_archive
-from moeasr.data.corpus_archive import Corpus, obtain
+from moeasr.data.corpus_archive import Corpus, obtain, unpack
 from moeasr.data.download import Published
 from moeasr.errors import InputError
 
@@ -137,7 +137,8 @@ def test_public_archive_is_checked_before_it_is_unpacked(tree, dirs):
     assert not dirs[1].exists()
 
 
-def test_archive_writes_only_below_its_own_directory(tree, dirs, tmp_path):
+@pytest.mark.parametrize("wanted", ["books", ""])
+def test_archive_writes_only_below_its_own_directory(tree, dirs, tmp_path, wanted):
     evil = tmp_path / "evil"
     evil.write_text("evil")
     with tarfile.open(dirs[0] / "books.tar", "w") as tar:
@@ -145,11 +146,13 @@ def test_archive_writes_only_below_its_own_directory(tree, dirs, tmp_path):
         link = tarfile.TarInfo("books/link")
         link.type, link.linkname = tarfile.SYMTYPE, "../.."
         tar.addfile(link)
-        for name in ("books/../../escaped", "../escaped", "/escaped", "other/escaped"):
-            tar.add(evil, name)
-    root = obtain(CORPUS, *dirs)
+        for name in ("books/../../../escaped", "../../escaped", str(tmp_path / "escaped")):
+            tar.addfile(tarfile.TarInfo(name))
+        tar.add(evil, "other/file")
+    root = unpack(dirs[0] / "books.tar", dirs[1] / "here", wanted, "**/*.txt")
     assert list(tmp_path.rglob("escaped")) == []
-    assert not (root / "link").is_symlink()
+    assert not list(root.rglob("link"))
+    assert (root / "other/file").exists() == (wanted == "")
 
 
 def test_a_download_is_unpacked(tree, dirs, tmp_path, monkeypatch):
