@@ -8,7 +8,7 @@
 show_help() {
   cat << EOM
 Usage: $0 [--no-feats] [--no-text] [--non-print] [--no-wav] [--no-spk-sort]
-       [--check-audio] [--sample-rate <hz>] [--text-units char|word] <data-dir>
+       [--check-audio] [--sample-rate <hz>] [--text-units char|bpe|word] <data-dir>
 The --no-xxx options mean that the script does not require
 xxx.scp to be present, but it will check it if it is present.
 --no-spk-sort means that the script does not require the utt2spk to be

@@ -64,7 +64,7 @@ if run_stage 0 "data preparation"; then
     $corpus_opts
   # -- as in every recipe --
   for set in train $eval_sets; do
-    utils/validate_data_dir.sh --no-feats --check-audio "data/$set"
+    utils/validate_data_dir.sh --no-feats --check-audio --text-units "$units" "data/$set"
   done
 fi
 

@@ -38,7 +38,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--text-units",
-        choices=("char", "word"),
+        choices=("char", "bpe", "word"),
         default="char",
         help="what --check-audio takes the text apart into (default: %(default)s)",
     )

@@ -10,8 +10,9 @@ from moeasr.data.datadir import DataDir, Segment
 from moeasr.data.kaldi.probe import AudioInfo, probe_audio
 from moeasr.errors import InputError
 
-TextUnits = Literal["char", "word"]
-"""What CTC writes: characters, or whole words, which need fewer frames."""
+TextUnits = Literal["char", "bpe", "word"]
+"""What CTC writes: characters, or whole words, which need fewer frames. Of pieces there is one for each
+word at the least."""
 FRAME_SHIFT_SEC = 0.01
 SUBSAMPLING = 4
 """Frames of features per frame of CTC."""
@@ -52,7 +53,7 @@ def _segment_fault(segment: Segment, duration_sec: float) -> str | None:
 
 
 def _text_fault(text: str, units: TextUnits, num_frames: int) -> str | None:
-    needed = min_ctc_frames(text.split() if units == "word" else text)
+    needed = min_ctc_frames(text if units == "char" else text.split())
     given = num_frames // SUBSAMPLING
     if needed > given:
         return f"its text needs {needed} frames under CTC, but its audio gives {given}"

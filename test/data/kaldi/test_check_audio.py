@@ -98,6 +98,7 @@ def test_words_need_fewer_frames_than_characters(make, tmp_path):
         check_audio(tmp_path, text_units="word")
     make({"a": (audio, "THREE")})
     assert check_audio(tmp_path, text_units="word") == 1
+    assert check_audio(tmp_path, text_units="bpe") == 1
     with pytest.raises(InputError, match="its text needs 6 frames"):
         check_audio(tmp_path)
 
