@@ -1,0 +1,67 @@
+"""Prepare the Free Spoken Digit Dataset: `data/{train,dev,test}` in Kaldi's form.
+
+The official test set is index 0 to 4 of every digit and speaker. Of the official train set, index
+5 to 9 is dev and the rest train; all speakers are in all three sets.
+
+Example:
+  python3 local/data_prep.py --download-dir downloads --unpack-dir downloads --data-dir data
+"""
+
+import argparse
+from pathlib import Path
+
+from recordings import read_recordings
+
+from moeasr.bin import run
+from moeasr.data.corpus_archive import Corpus, add_corpus_options, obtain
+from moeasr.data.download import Published
+from moeasr.data.kaldi.write import Utterance, write_sets
+from moeasr.errors import InputError
+from moeasr.logs import setup_logging
+
+TREE = "free-spoken-digit-dataset-1.0.10"
+FSDD = Corpus(
+    tree=TREE,
+    sample="recordings/*.wav",
+    # GitHub packs a tag's archive when it is asked for: it has no checksum that stays.
+    published=Published(
+        ("https://github.com/Jakobovski/free-spoken-digit-dataset/archive/v1.0.10.tar.gz",)
+    ),
+    other_archives=tuple(f"{TREE}.tar.{packing}" for packing in ("gz", "xz")),
+)
+FIRST_INDEX = {"test": 0, "dev": 5, "train": 10}
+
+
+def set_of(index: int) -> str:
+    """The set that a recording belongs to."""
+    return max((first, name) for name, first in FIRST_INDEX.items() if first <= index)[1]
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_corpus_options(parser, TREE)
+    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the three sets and say what is in them."""
+    args = get_parser().parse_args(argv)
+    setup_logging()
+    root = obtain(FSDD, args.download_dir, args.unpack_dir).resolve()
+    sets: dict[str, list[Utterance]] = {"train": [], "dev": [], "test": []}
+    for recording in read_recordings(root):
+        sets[set_of(recording.index)].append(recording.utterance)
+    for name, utterances in sets.items():
+        if not utterances:
+            raise InputError(
+                f"{root}: no recording belongs to the {name} set (index {FIRST_INDEX[name]} on)"
+            )
+    write_sets(sets, args.data_dir)
+
+
+if __name__ == "__main__":
+    run(main)

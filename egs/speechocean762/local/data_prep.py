@@ -1,0 +1,73 @@
+"""Prepare speechocean762: `data/{train,dev,test}` in Kaldi's form from the corpus's own lists.
+
+The official test set is kept as it is. The official train set is divided by speaker: every
+eleventh speaker, in the order of names, goes to dev whole, the others are train. No speaker is in
+two sets. A part of the corpus will do, if its lists name what is there.
+
+Example:
+  python3 local/data_prep.py --download-dir downloads --unpack-dir downloads --data-dir data
+"""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from kaldi_lists import read_set
+
+from moeasr.bin import run
+from moeasr.data.corpus_archive import Corpus, add_corpus_options, obtain
+from moeasr.data.download import Published
+from moeasr.data.kaldi.write import write_sets
+from moeasr.errors import InputError
+from moeasr.logs import setup_logging
+
+SPEECHOCEAN = Corpus(
+    tree="speechocean762",
+    sample="train/wav.scp",
+    published=Published(
+        (
+            "https://www.openslr.org/resources/101/speechocean762.tar.gz",
+            "https://openslr.elda.org/resources/101/speechocean762.tar.gz",
+        ),
+        num_bytes=520810923,
+    ),
+    other_archives=("speechocean762-part.tar.xz",),
+)
+DEV_EVERY = 11
+DEV_FIRST = 6
+
+
+def dev_speakers(speakers: Iterable[str]) -> set[str]:
+    """Every eleventh speaker in the order of names, from the sixth on."""
+    return set(sorted(set(speakers))[DEV_FIRST - 1 :: DEV_EVERY])
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_corpus_options(parser, SPEECHOCEAN.tree)
+    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the three sets and say what is in them."""
+    args = get_parser().parse_args(argv)
+    setup_logging()
+    root = obtain(SPEECHOCEAN, args.download_dir, args.unpack_dir).resolve()
+    official_train, test = read_set(root, "train"), read_set(root, "test")
+    dev_set = dev_speakers(utterance.speaker for utterance in official_train)
+    if not dev_set:
+        raise InputError(f"{root}: too few training speakers to set some apart as dev set")
+    sets = {
+        "train": [utt for utt in official_train if utt.speaker not in dev_set],
+        "dev": [utt for utt in official_train if utt.speaker in dev_set],
+        "test": test,
+    }
+    write_sets(sets, args.data_dir)
+
+
+if __name__ == "__main__":
+    run(main)

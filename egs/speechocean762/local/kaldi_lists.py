@@ -1,0 +1,60 @@
+"""Read the Kaldi-style lists of speechocean762: `text`, `wav.scp` and `utt2spk` of one set."""
+
+from pathlib import Path
+
+from moeasr.data.kaldi.write import Utterance
+from moeasr.errors import InputError
+from moeasr.text.transcript import read_lines
+
+
+def read_set(root: Path, name: str) -> list[Utterance]:
+    """Read one official set.
+
+    The corpus' own ids are nine digits that do not begin with the speaker (speaker 0003 says
+    000030012), so an utterance becomes `<speaker>-<id>`.
+
+    Args:
+        root: The directory with `train`, `test` and `WAVE` in it.
+        name: "train" or "test".
+
+    Returns:
+        The set's utterances in the order of its `wav.scp`; every one has text, speaker and audio.
+
+    Raises:
+        InputError: A list is missing or malformed, the lists name different utterances, or an
+            audio file is missing.
+    """
+    paths = _read_list(root / name / "wav.scp")
+    texts = _read_list(root / name / "text")
+    speakers = _read_list(root / name / "utt2spk")
+    for other in ("text", "utt2spk"):
+        listed = texts if other == "text" else speakers
+        odd = paths.keys() ^ listed.keys()
+        if odd:
+            utt = min(odd)
+            has, lacks = ("wav.scp", other) if utt in paths else (other, "wav.scp")
+            raise InputError(f"{root / name / lacks}: there is no {utt}, which {has} lists")
+    utterances = []
+    for utt, (place, path) in paths.items():
+        audio = root / path
+        if not audio.is_file():
+            raise InputError(f"{place}: there is no audio {audio}")
+        speaker = speakers[utt][1]
+        words = " ".join(texts[utt][1].split())
+        utterances.append(Utterance(f"{speaker}-{utt}", speaker, words, audio))
+    return utterances
+
+
+def _read_list(path: Path) -> dict[str, tuple[str, str]]:
+    """Utterance -> (file and line, what stands behind it); tabs and spaces part the two."""
+    entries: dict[str, tuple[str, str]] = {}
+    for number, line in read_lines(path):
+        place = f"{path}:{number}"
+        fields = line.split(maxsplit=1)
+        if len(fields) != 2:
+            raise InputError(f"{place}: not an utterance and what belongs to it: '{line.strip()}'")
+        utt, value = fields
+        if utt in entries:
+            raise InputError(f"{place}: utterance {utt} is listed twice")
+        entries[utt] = (place, value.strip())
+    return entries
