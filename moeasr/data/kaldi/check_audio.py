@@ -11,8 +11,8 @@ from moeasr.data.kaldi.probe import AudioInfo, probe_audio
 from moeasr.errors import InputError
 
 TextUnits = Literal["char", "bpe", "word"]
-"""What CTC writes: characters, or whole words, which need fewer frames. Of pieces there is one for each
-word at the least."""
+"""What CTC writes: characters, or whole words, which need fewer frames. Pieces are at least
+one for each word."""
 FRAME_SHIFT_SEC = 0.01
 SUBSAMPLING = 4
 """Frames of features per frame of CTC."""
