@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from moeasr.moe.dispatch import Dispatch, rows_of_frames
+from moeasr.nn.dropout import draw_kept
 
 
 class ExpertRows(torch.autograd.Function):
-    """y_r = W2_e (keep_r * silu(W1_e x_n + b1_e)) + b2_e for the row r of frame n at expert e."""
+    """y_r = W2_e dropout(silu(W1_e x_n + b1_e)) + b2_e for the row r of frame n at expert e."""
 
     @staticmethod
     def forward(
@@ -26,7 +27,8 @@ class ExpertRows(torch.autograd.Function):
         w2: Tensor,
         b2: Tensor,
         dispatch: Dispatch,
-        keep_RM: Tensor | None,
+        kept_RM: Tensor | None,
+        gain: float,
     ) -> Tensor:
         """Run the experts.
 
@@ -38,7 +40,8 @@ class ExpertRows(torch.autograd.Function):
             w2: See w1.
             b2: See w1.
             dispatch: Which frame each row is, and how many rows each expert has.
-            keep_RM: Dropout's factors on the hidden layer, or None.
+            kept_RM: uint8, 0 for the hidden units that dropout takes away, or None.
+            gain: What dropout multiplies the others by.
 
         Returns:
             (R, D) rows in the order of the dispatch.
@@ -49,18 +52,18 @@ class ExpertRows(torch.autograd.Function):
         for expert, rows in _slices(dispatch):
             torch.addmm(b1[expert], x_RD[rows], w1[expert].T, out=hidden_RM[rows])
             active = F.silu(hidden_RM[rows])
-            if keep_RM is not None:
-                active *= keep_RM[rows]
-            torch.addmm(b2[expert], active, w2[expert].T, out=y_RD[rows])
-        ctx.save_for_backward(x_ND, w1, w2, hidden_RM, keep_RM)
-        ctx.dispatch = dispatch
+            if kept_RM is not None:
+                active *= kept_RM[rows]
+            torch.addmm(b2[expert], active, w2[expert].T, alpha=gain, out=y_RD[rows])
+        ctx.save_for_backward(x_ND, w1, w2, hidden_RM, kept_RM)
+        ctx.dispatch, ctx.gain = dispatch, gain
         return y_RD
 
     @staticmethod
     def backward(ctx: FunctionCtx, grad_RD: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of x_ND, w1, b1, w2 and b2."""
-        x_ND, w1, w2, hidden_RM, keep_RM = ctx.saved_tensors
-        dispatch = ctx.dispatch
+        x_ND, w1, w2, hidden_RM, kept_RM = ctx.saved_tensors
+        dispatch, gain = ctx.dispatch, ctx.gain
         x_RD = x_ND.index_select(0, dispatch.frame_of_row)
         grad_x_RD = torch.empty_like(x_RD)
         grad_w1, grad_w2 = torch.empty_like(w1), torch.empty_like(w2)
@@ -71,12 +74,12 @@ class ExpertRows(torch.autograd.Function):
                     gradient[expert] = 0.0
         for expert, rows in _slices(dispatch):
             hidden, grad = hidden_RM[rows], grad_RD[rows]
-            active, grad_active = F.silu(hidden), grad @ w2[expert]
-            if keep_RM is not None:
-                active *= keep_RM[rows]
-                grad_active *= keep_RM[rows]
+            active, grad_active = F.silu(hidden), _product(grad, w2[expert], gain)
+            if kept_RM is not None:
+                active *= kept_RM[rows]
+                grad_active *= kept_RM[rows]
             grad_hidden = torch.ops.aten.silu_backward(grad_active, hidden)
-            torch.mm(grad.T, active, out=grad_w2[expert])
+            torch.addmm(grad_w2[expert], grad.T, active, beta=0, alpha=gain, out=grad_w2[expert])
             torch.sum(grad, dim=0, out=grad_b2[expert])
             torch.mm(grad_hidden.T, x_RD[rows], out=grad_w1[expert])
             torch.sum(grad_hidden, dim=0, out=grad_b1[expert])
@@ -84,7 +87,7 @@ class ExpertRows(torch.autograd.Function):
         num_frames = x_ND.size(0)
         num_choices = len(grad_x_RD) // max(num_frames, 1)
         grad_x = rows_of_frames(grad_x_RD, num_frames, num_choices, dispatch).sum(dim=1)
-        return grad_x, grad_w1, grad_b1, grad_w2, grad_b2, None, None
+        return grad_x, grad_w1, grad_b1, grad_w2, grad_b2, None, None, None
 
 
 def run_expert_rows(
@@ -104,16 +107,20 @@ def run_expert_rows(
     dtype = x_ND.dtype
     if torch.is_autocast_enabled(x_ND.device.type):
         dtype = torch.get_autocast_dtype(x_ND.device.type)
-    keep_RM = None
+    kept_RM, gain = None, 1.0
     if dropout > 0:
         shape = (dispatch.frame_of_row.numel(), weights[0].size(1))
-        keep_RM = torch.empty(shape, dtype=dtype, device=x_ND.device)
-        keep_RM.bernoulli_(1 - dropout)
-        if dropout < 1:
-            keep_RM /= 1 - dropout
+        kept_RM = draw_kept(shape, dropout, x_ND.device)
+        gain = 1 / (1 - dropout) if dropout < 1 else 0.0
     with torch.autocast(x_ND.device.type, enabled=False):
         cast = [weight.to(dtype) for weight in weights]
-        return ExpertRows.apply(x_ND.to(dtype), *cast, dispatch, keep_RM)
+        return ExpertRows.apply(x_ND.to(dtype), *cast, dispatch, kept_RM, gain)
+
+
+def _product(left: Tensor, right: Tensor, gain: float) -> Tensor:
+    """gain * left @ right, the factor at no cost."""
+    out = left.new_empty(left.size(0), right.size(1))
+    return torch.addmm(out, left, right, beta=0, alpha=gain, out=out)
 
 
 def _slices(dispatch: Dispatch) -> list[tuple[int, slice]]:

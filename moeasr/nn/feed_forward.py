@@ -6,6 +6,7 @@ from typing import Protocol
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moeasr.nn.dropout import Dropout
 from moeasr.nn.routing import Routing
 
 
@@ -50,7 +51,7 @@ class DenseFeedForward(nn.Module):
         self.activation = activation
         self.w1 = nn.Linear(d_model, hidden_units)
         self.w2 = nn.Linear(hidden_units, d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None

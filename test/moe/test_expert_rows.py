@@ -20,11 +20,11 @@ def test_gradients_are_those_of_differences(with_dropout):
     bank = make(sorted_kernel).double()
     ids = torch.tensor([[0, 1], [3, 0], [1, 3], [0, 3], [1, 0]])  # expert 2 has no frames
     dispatch = sort_by_expert(ids, 4)
-    keep = F.dropout(torch.ones(10, 8, dtype=torch.float64), 0.4) if with_dropout else None
+    kept, gain = ((torch.rand(10, 8) > 0.4).byte(), 1 / 0.6) if with_dropout else (None, 1.0)
     weights = [w.detach().clone().requires_grad_() for w in (bank.w1, bank.b1, bank.w2, bank.b2)]
     x = torch.randn(5, 6, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda x, *w: ExpertRows.apply(x, *w, dispatch, keep), (x, *weights), atol=1e-7
+        lambda x, *w: ExpertRows.apply(x, *w, dispatch, kept, gain), (x, *weights), atol=1e-7
     )
 
 
@@ -37,7 +37,7 @@ def test_dropout_drops_hidden_units_in_training_only():
     bank.eval()
     assert torch.equal(bank(x, routing), bank(x, routing))
     bank.train()
-    mean = torch.stack([bank(x, routing).detach() for _ in range(300)]).mean(dim=0)
+    mean = torch.stack([bank(x, routing).detach() for _ in range(1200)]).mean(dim=0)
     bank.eval()
     torch.testing.assert_close(mean, bank(x, routing).detach(), rtol=0, atol=0.03)
 
@@ -96,6 +96,17 @@ def kept_bytes(bank, x, routing):
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         y = bank(x, routing)  # noqa: F841 it holds what is kept
     return sum(size for pointer, size in storages.items() if pointer not in weights)
+
+
+def test_the_hidden_units_that_are_dropped_cost_a_quarter_of_the_others():
+    x = torch.randn(512, 64, requires_grad=True)
+    routing = TopKRouter(64, 4, 2, "selected")(x.detach())
+    routing = routing._replace(expert_weights=routing.expert_weights.detach())
+    without, with_dropout = (
+        kept_bytes(make(sorted_kernel, rate, d_model=64, hidden_units=512), x, routing)
+        for rate in (0.0, 0.1)
+    )
+    assert with_dropout - without == 512 * 2 * 512  # a byte for each
 
 
 def test_it_keeps_less_than_two_thirds_of_what_the_loop_keeps():
