@@ -52,7 +52,9 @@ def test_apply_map(call, fields, expected):
 def test_apply_map_leaves_what_is_missing_only_if_permissive(call):
     (call.cwd / "map").write_text("a x\n")
     done = call("apply_map.pl", "map", stdin="a q\n")
-    assert done.returncode != 0 and done.stderr == "apply_map.pl: undefined key q in map\n"
+    assert (
+        done.returncode != 0 and done.stderr == "apply_map.pl: undefined key q in map (-, line 1)\n"
+    )
     done = call("apply_map.pl", "--permissive", "map", stdin="a q\n")
     assert (done.returncode, done.stdout) == (0, "x q\n")
     assert done.stderr == "apply_map.pl: warning! missing key q in map\n"

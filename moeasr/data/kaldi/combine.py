@@ -4,14 +4,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from moeasr.data.kaldi.durations import write_utt2dur
+from moeasr.data.kaldi.durations import whole_segments
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import (
     Lines,
     key,
     read_lines,
     read_utt2spk,
-    rest,
     spk2utt_of,
     write_lines,
 )
@@ -57,17 +56,6 @@ def make_utt2uniq(source: Path) -> Lines:
     return [utt + b" " + utt for utt, _ in read_utt2spk(source)]
 
 
-def make_segments(source: Path, say: Say) -> Lines:
-    """Segments of a source that has none: every utterance is its whole recording."""
-    say(f"[info]: will generate missing segments for {source}")
-    if not (source / "utt2dur").is_file():
-        write_utt2dur(source, say)
-    return [
-        b" ".join([key(line), key(line), b"0", rest(line)])
-        for line in read_lines(source / "utt2dur")
-    ]
-
-
 def merge(sources: Sequence[Path], name: str, say: Say) -> Lines | None:
     """Lines of one table in all sources, sorted; None, after saying why, if it is not everywhere.
 
@@ -85,7 +73,8 @@ def merge(sources: Sequence[Path], name: str, say: Say) -> Lines | None:
         if exists:
             lines += read_lines(source / name)
         elif name == "segments":
-            lines += make_segments(source, say)
+            say(f"[info]: will generate missing segments for {source}")
+            lines += whole_segments(source, say)
         else:
             lines += make_utt2uniq(source)
     say(f"combined {name}")

@@ -1,4 +1,4 @@
-"""Seconds of every utterance and recording: get_utt2dur.sh, without a Kaldi binary."""
+"""Lengths of every utterance and recording, without a Kaldi binary: get_utt2dur.sh and its kin."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +16,18 @@ WINDOW_FRAMES = 1.5
 def seconds(value: float) -> bytes:
     """A duration as Kaldi's scripts print it, six digits."""
     return f"{value:.6g}".encode()
+
+
+def read_durations(path: Path) -> dict[bytes, float]:
+    """Read a table of seconds.
+
+    Raises:
+        InputError: It is missing, or a line is not `id seconds`.
+    """
+    try:
+        return {name: float(value) for name, value in read_map(path).items()}
+    except ValueError:
+        raise InputError(f"{path}: holds a duration that is no number") from None
 
 
 def _from_segments(path: Path) -> Lines:
@@ -126,8 +138,16 @@ def write_utt2dur(
     _write(target, lines, utts, say)
 
 
-def write_reco2dur(data: Path, say: Say, num_threads: int = 4) -> None:
+def write_reco2dur(data: Path, say: Say, num_threads: int = 4, read_all: bool = False) -> None:
     """Write `reco2dur` of a data directory, unless it is there with the expected length.
+
+    From utt2dur where utterances are recordings, else from the headers of the audio.
+
+    Args:
+        data: The directory.
+        say: Receives what is done.
+        num_threads: Files opened at the same time.
+        read_all: Count the samples of the audio instead of trusting its headers.
 
     Raises:
         InputError: There is no wav.scp, or more than half of it cannot be read.
@@ -142,4 +162,59 @@ def write_reco2dur(data: Path, say: Say, num_threads: int = 4) -> None:
         write_lines(target, read_lines(data / "utt2dur"))
         return
     say("obtaining durations from recordings")
-    _write(target, _from_audio(data / "wav.scp", num_threads, False, say), recordings, say)
+    _write(target, _from_audio(data / "wav.scp", num_threads, read_all, say), recordings, say)
+
+
+def write_utt2num_frames(
+    data: Path,
+    say: Say,
+    num_threads: int = 4,
+    frame_shift_sec: float = 0.01,
+    frame_overlap_sec: float = 0.015,
+) -> None:
+    """Write `utt2num_frames` of a data directory, unless it is there.
+
+    From the headers of the features, else from utt2dur, which is added if missing.
+
+    Args:
+        data: The directory.
+        say: Receives what is done.
+        num_threads: As in `write_utt2dur`.
+        frame_shift_sec: Between frames; used without features.
+        frame_overlap_sec: What the last window reaches beyond its shift; used without features.
+
+    Raises:
+        InputError: An archive cannot be read, or as `write_utt2dur`.
+    """
+    target = data / "utt2num_frames"
+    if target.is_file() and target.stat().st_size:
+        say(f"{target} already present!")
+        return
+    if (data / "feats.scp").is_file():
+        from moeasr.data.archive import FeatureReader  # with torch, which the rest does without
+        from moeasr.data.datadir import DataDir
+
+        reader = FeatureReader()
+        frames = {utt: reader.num_frames(entry, utt) for utt, entry in DataDir(data).feats.items()}
+        lines = [f"{utt} {count}".encode() for utt, count in frames.items()]
+    else:
+        write_utt2dur(data, say, num_threads)
+        lines = [
+            utt + b" %d" % int((duration_sec - frame_overlap_sec) / frame_shift_sec)
+            for utt, duration_sec in read_durations(data / "utt2dur").items()
+        ]
+    write_lines(target, lines)
+    say(f"Computed and wrote {target}")
+
+
+def whole_segments(data: Path, say: Say) -> Lines:
+    """Lines of segments in which every utterance is its whole recording, by utt2dur.
+
+    Raises:
+        InputError: As `write_utt2dur`, if there is no utt2dur yet.
+    """
+    if not (data / "utt2dur").is_file():
+        write_utt2dur(data, say)
+    return [
+        b" ".join([key(line), key(line), b"0", rest(line)]) for line in read_lines(data / "utt2dur")
+    ]

@@ -1,16 +1,21 @@
 """Change the speed of a data directory's audio on paper: perturb_data_dir_speed.sh.
 
-No sound is touched here. An entry of wav.scp becomes a pipe through `moeasr.bin.perturb_speed`,
-which `moeasr.data.audio` recognises and computes in the same process.
+No sound is touched here: see `moeasr.data.kaldi.wav_scp`.
 """
 
-import shlex
 from pathlib import Path
 
 from moeasr.data.kaldi.derive import move_stale, require_source, write_renamed, write_utt2uniq
-from moeasr.data.kaldi.durations import has_as_many_lines, seconds, write_reco2dur, write_utt2dur
+from moeasr.data.kaldi.durations import (
+    has_as_many_lines,
+    read_durations,
+    seconds,
+    write_reco2dur,
+    write_utt2dur,
+)
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import Lines, key, read_lines, rest, show, write_lines
+from moeasr.data.kaldi.tables import Lines, read_lines, show, write_lines
+from moeasr.data.kaldi.wav_scp import pipe_wav_scp
 from moeasr.errors import InputError
 
 MIN_SEGMENT_SEC = 0.01
@@ -27,19 +32,6 @@ RENAMED = (
 """What survives a change of speed; features, for one, do not."""
 
 
-def perturbed_entry(entry: str, factor: str) -> str:
-    """The entry of wav.scp that yields the audio of another entry at another speed.
-
-    Args:
-        entry: `path`, `command |` or `file.ark:offset`.
-        factor: Speed, as the user wrote it.
-    """
-    entry = entry.strip()
-    if entry.endswith("|"):
-        return f"{entry} python3 -m moeasr.bin.perturb_speed {factor} - |"
-    return f"python3 -m moeasr.bin.perturb_speed {factor} {shlex.quote(entry)} |"
-
-
 def _perturb_segments(lines: Lines, factor: float, path: Path) -> Lines:
     """Divide the times, and drop what becomes too short to be a segment."""
     perturbed = []
@@ -52,13 +44,6 @@ def _perturb_segments(lines: Lines, factor: float, path: Path) -> Lines:
         if end_sec > start_sec + MIN_SEGMENT_SEC:
             perturbed.append(utt + b" " + recording + f" {start_sec:.2f} {end_sec:.2f}".encode())
     return perturbed
-
-
-def _perturb_durations(lines: Lines, factor: float, path: Path) -> Lines:
-    try:
-        return [key(line) + b" " + seconds(float(rest(line)) / factor) for line in lines]
-    except ValueError:
-        raise InputError(f"{path}: holds a duration that is no number") from None
 
 
 def perturb_data_dir_speed(
@@ -108,14 +93,11 @@ def perturb_data_dir_speed(
 
 def _perturb_tables(target: Path, factor: str, speed: float) -> None:
     """Adapt the copied tables that speak of audio or time."""
-    lines = []
-    for line in read_lines(target / "wav.scp"):
-        entry = perturbed_entry(rest(line).decode("utf-8", "surrogateescape"), factor)
-        lines.append(key(line) + b" " + entry.encode("utf-8", "surrogateescape"))
-    write_lines(target / "wav.scp", lines)
+    pipe_wav_scp(target / "wav.scp", lambda recording: f"perturb_speed {factor}")
     for name in ("utt2dur", "reco2dur"):
         path = target / name
-        write_lines(path, _perturb_durations(read_lines(path), speed, path))
+        durations = read_durations(path).items()
+        write_lines(path, [name + b" " + seconds(value / speed) for name, value in durations])
     path = target / "segments"
     if path.is_file():
         write_lines(path, _perturb_segments(read_lines(path), speed, path))

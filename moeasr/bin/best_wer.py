@@ -1,0 +1,30 @@
+"""Print the lowest of many error rates; the work of utils/best_wer.sh."""
+
+import argparse
+import sys
+
+from moeasr.bin import run
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    return argparse.ArgumentParser(
+        description="Read error rates from standard input, `file:%%WER 7.4 [ ... ]` or sclite's "
+        "`file:| Sum/Avg | ... |`, and print the lowest, its file last.",
+        epilog="example:\n  grep -H WER exp/*/decode_*/*/score/wer | moeasr best-wer",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Choose one line."""
+    get_parser().parse_args(argv)
+    from moeasr.score.best import best_line
+
+    best = best_line(sys.stdin)
+    if best is not None:
+        print(best)
+
+
+if __name__ == "__main__":
+    run(main)

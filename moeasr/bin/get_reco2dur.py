@@ -1,0 +1,37 @@
+"""Write the durations of recordings; the work of utils/data/get_reco2dur.sh."""
+
+import argparse
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.data.kaldi.speak import speaking_as
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description="Write reco2dur (seconds of each recording) from utt2dur or the headers of the "
+        "audio, unless it is there with the expected length.",
+        epilog="example:\n  moeasr get-reco2dur data/train",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--nj", type=int, default=4, help="files opened at the same time")
+    parser.add_argument(
+        "--read-entire-file", action="store_true", help="count samples, do not trust headers"
+    )
+    parser.add_argument("--script", default="get_reco2dur", help="name to speak under")
+    parser.add_argument("data_dir", type=Path)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write reco2dur of one directory."""
+    args = get_parser().parse_args(argv)
+    from moeasr.data.kaldi.durations import write_reco2dur
+
+    with speaking_as(args.script) as say:
+        write_reco2dur(args.data_dir, say, max(1, args.nj), args.read_entire_file)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,35 @@
+"""Print segments of whole recordings; the work of utils/data/get_segments_for_data.sh."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.data.kaldi.speak import speaking_as
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description="Print a segments table in which every utterance is its whole recording, from "
+        "utt2dur, which is written first if it is missing.",
+        epilog="example:\n  moeasr get-segments-for-data data/train > data/train/segments",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--script", default="get_segments_for_data", help="name to speak under")
+    parser.add_argument("data_dir", type=Path)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print the segments of one directory."""
+    args = get_parser().parse_args(argv)
+    from moeasr.data.kaldi.durations import whole_segments
+
+    with speaking_as(args.script, to_stderr=True) as say:
+        lines = whole_segments(args.data_dir, say)
+    sys.stdout.buffer.write(b"".join(line + b"\n" for line in lines))
+
+
+if __name__ == "__main__":
+    run(main)

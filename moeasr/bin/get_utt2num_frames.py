@@ -1,0 +1,46 @@
+"""Write the numbers of frames of utterances; the work of utils/data/get_utt2num_frames.sh."""
+
+import argparse
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.data.kaldi.speak import speaking_as
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description="Write utt2num_frames (feature frames of each utterance) from the headers of "
+        "the features, or without features from durations, unless it is there.",
+        epilog="example:\n  moeasr get-utt2num-frames data/train",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--nj", type=int, default=4, help="files opened at the same time")
+    parser.add_argument(
+        "--frame-shift", type=float, default=0.01, metavar="SEC", help="used without features"
+    )
+    parser.add_argument(
+        "--frame-overlap",
+        type=float,
+        default=0.015,
+        metavar="SEC",
+        help="what a window reaches beyond its shift; used without features",
+    )
+    parser.add_argument("--script", default="get_utt2num_frames", help="name to speak under")
+    parser.add_argument("data_dir", type=Path)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write utt2num_frames of one directory."""
+    args = get_parser().parse_args(argv)
+    from moeasr.data.kaldi.durations import write_utt2num_frames
+
+    with speaking_as(args.script) as say:
+        write_utt2num_frames(
+            args.data_dir, say, max(1, args.nj), args.frame_shift, args.frame_overlap
+        )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,34 @@
+"""Resample a data directory on paper; the work of utils/data/resample_data_dir.sh."""
+
+import argparse
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.data.kaldi.speak import speaking_as
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description="Change wav.scp of a data directory so that it yields the audio at another "
+        "sample rate.",
+        epilog="example:\n  moeasr resample-data-dir 8000 data/train",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--script", default="resample_data_dir", help="name to speak under")
+    parser.add_argument("rate", type=int, metavar="hz", help="sample rate, Hz")
+    parser.add_argument("data_dir", type=Path)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Change one directory."""
+    args = get_parser().parse_args(argv)
+    from moeasr.data.kaldi.wav_scp import resample_data_dir
+
+    with speaking_as(args.script) as say:
+        resample_data_dir(args.data_dir, args.rate, say)
+
+
+if __name__ == "__main__":
+    run(main)

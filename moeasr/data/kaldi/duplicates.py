@@ -1,0 +1,61 @@
+"""Fewer utterances of the transcriptions that occur most: remove_dup_utts.sh."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from moeasr.data.kaldi.derive import Part, move_stale, require_source, write_parts
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import Lines, key, read_lines, read_utt2spk, rest
+from moeasr.errors import InputError
+
+STEP, MODULUS = 103349, 71147
+"""Of the sequence that decides which repetitions stay: Kaldi's, so that the same ones do."""
+
+
+def limit_repetitions(lines: Sequence[bytes], max_count: int) -> Lines:
+    """Keep about `max_count` of the lines of `text` with one transcription, spread over the file.
+
+    Args:
+        lines: `utterance word ...`.
+        max_count: How often a transcription may occur; what occurs less often stays as it is.
+    """
+    transcriptions = [b" ".join(rest(line).split()) for line in lines]
+    counts = Counter(transcriptions)
+    kept, state = [], 0
+    for line, transcription in zip(lines, transcriptions):
+        count = counts[transcription]
+        if count >= max_count:
+            state = (state + STEP) % MODULUS
+            if state / MODULUS >= max_count / count:
+                continue
+        kept.append(line)
+    return kept
+
+
+def remove_dup_utts(source: Path, target: Path, max_count: int, say: Say) -> tuple[int, int]:
+    """Write a data directory without the excess of over-represented transcriptions.
+
+    Args:
+        source: A data directory with text.
+        target: Where the rest of it goes.
+        max_count: About how often a transcription may occur.
+        say: Receives what is done.
+
+    Returns:
+        Utterances of the source's text, and those that stay.
+
+    Raises:
+        InputError: `max_count` is below 2, or there is no text.
+    """
+    if max_count < 2:
+        raise InputError(f"invalid max-count '{max_count}'")
+    if not (source / "text").is_file():
+        raise InputError(f"Invalid input directory {source}")
+    require_source(source, target)
+    lines = read_lines(source / "text")
+    kept = {key(line) for line in limit_repetitions(lines, max_count)}
+    pairs = [pair for pair in read_utt2spk(source) if pair[0] in kept]
+    written = write_parts(source, [Part(target, pairs)])
+    move_stale(source, target, written, say)
+    return len(lines), len(kept)

@@ -1,0 +1,88 @@
+"""Segments with more silence at their ends: extend_segment_times.py."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from moeasr.data.kaldi.tables import Lines, show
+from moeasr.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Padding:
+    """What is added to segments, seconds."""
+
+    start_sec: float = 0.1
+    """Before each segment, not beyond the beginning of the recording."""
+    end_sec: float = 0.1
+    """Behind each segment."""
+    last_end_sec: float = 0.1
+    """How far a recording is taken to go on behind the end of its last segment."""
+    fix_overlaps: bool = True
+    """Part segments that would then overlap in the middle of the overlap."""
+
+
+@dataclass
+class _Segment:
+    utt: bytes
+    recording: bytes
+    start_sec: float
+    end_sec: float
+
+
+def extend_segments(
+    lines: Iterable[bytes], padding: Padding, warn: Callable[[str], None]
+) -> tuple[Lines, int]:
+    """Pad the times of a segments table.
+
+    Args:
+        lines: `utterance recording start end`, seconds.
+        padding: What to add.
+        warn: Receives what is wrong with segments that are left out.
+
+    Returns:
+        The lines, in their order, and how many overlaps were parted.
+
+    Raises:
+        InputError: A line has another form.
+    """
+    segments = [_parse(line, number) for number, line in enumerate(lines, start=1)]
+    recordings: dict[bytes, list[_Segment]] = {}
+    for segment in segments:
+        recordings.setdefault(segment.recording, []).append(segment)
+    num_parted = sum(_pad(recording, padding) for recording in recordings.values())
+    extended: Lines = []
+    for segment in segments:
+        if not segment.start_sec < segment.end_sec:
+            warn(f"bad segment {show(segment.utt)}: it ends before it begins (ignoring)")
+            continue
+        times = f" {_shown(segment.start_sec)} {_shown(segment.end_sec)}".encode()
+        extended.append(segment.utt + b" " + segment.recording + times)
+    return extended, num_parted
+
+
+def _parse(line: bytes, number: int) -> _Segment:
+    try:
+        utt, recording, start, end = line.split()
+        return _Segment(utt, recording, float(start), float(end))
+    except ValueError:
+        raise InputError(f"line {number}: could not interpret line: {show(line)}") from None
+
+
+def _pad(segments: list[_Segment], padding: Padding) -> int:
+    """Pad the segments of one recording; returns how many overlaps were parted."""
+    end_sec = max(segment.end_sec for segment in segments) + padding.last_end_sec
+    segments = sorted(segments, key=lambda segment: segment.start_sec + segment.end_sec)
+    for segment in segments:
+        segment.start_sec = max(0.0, segment.start_sec - padding.start_sec)
+        segment.end_sec = min(end_sec, segment.end_sec + padding.end_sec)
+    num_parted = 0
+    for first, second in zip(segments, segments[1:]):
+        if padding.fix_overlaps and first.end_sec > second.start_sec:
+            first.end_sec = second.start_sec = (first.end_sec + second.start_sec) / 2
+            num_parted += 1
+    return num_parted
+
+
+def _shown(seconds: float) -> str:
+    """Up to six digits behind the point."""
+    return f"{seconds:.{6 + (len(str(int(seconds))) if seconds > 1 else 0)}g}"

@@ -1,0 +1,130 @@
+"""Speakers divided into new ones of a few utterances each: modify_speaker_info.sh."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from moeasr.data.kaldi.derive import Pairs, move_stale, require_source
+from moeasr.data.kaldi.durations import read_durations, write_utt2dur
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import (
+    BY_RECORDING,
+    BY_UTTERANCE,
+    WHOLE,
+    read_utt2spk,
+    show,
+    spk2utt_of,
+    write_lines,
+)
+from moeasr.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeakerLimits:
+    """What a new speaker may have."""
+
+    max_utts: int = -1
+    """Utterances; below 1: any number."""
+    max_sec: float = -1.0
+    """Seconds, unless one utterance alone is longer; 0 and below: any time."""
+
+
+def group_utts(
+    utts: Sequence[bytes], limits: SpeakerLimits, durations_sec: Mapping[bytes, float]
+) -> Iterator[list[bytes]]:
+    """Divide utterances, in their order, into groups within the limits; the last may be small.
+
+    Args:
+        utts: What to divide.
+        limits: Of each group.
+        durations_sec: Utterance -> seconds; not looked at without a limit of time.
+    """
+    group: list[bytes] = []
+    length_sec = 0.0
+    for utt in utts:
+        utt_sec = durations_sec[utt] if limits.max_sec > 0 else 0.0
+        is_long = limits.max_sec > 0 and length_sec + utt_sec > limits.max_sec
+        if group and (len(group) == limits.max_utts or is_long):
+            yield group
+            group, length_sec = [], 0.0
+        group.append(utt)
+        length_sec += utt_sec
+    if group:
+        yield group
+
+
+def divide_speakers(
+    pairs: Pairs, limits: SpeakerLimits, durations_sec: Mapping[bytes, float], respect: bool
+) -> Pairs:
+    """Give utterances new speakers: `<speaker>-1`, `-2` ..., or `speaker-1` ... regardless of old.
+
+    Args:
+        pairs: (utterance, speaker).
+        limits: Of each new speaker.
+        durations_sec: As in `group_utts`.
+        respect: Only divide the speakers that there are.
+
+    Returns:
+        (utterance, new speaker), by old speaker, or by utterance.
+    """
+    old: dict[bytes, list[bytes]] = {}
+    for utt, speaker in pairs if respect else [(utt, b"speaker") for utt, _ in sorted(pairs)]:
+        old.setdefault(speaker, []).append(utt)
+    new: Pairs = []
+    for speaker in sorted(old):
+        groups = list(group_utts(old[speaker], limits, durations_sec))
+        num_digits = len(str(len(groups)))  # so that the names sort like the numbers
+        for number, group in enumerate(groups, start=1):
+            name = speaker + f"-{number:0{num_digits}d}".encode()
+            new += [(utt, name) for utt in group]
+    return new
+
+
+def modify_speaker_info(
+    source: Path, target: Path, limits: SpeakerLimits, respect: bool, say: Say
+) -> None:
+    """Copy a data directory with its utterances under new speakers.
+
+    Args:
+        source: A data directory; utt2dur is added to it if it is needed and missing.
+        target: The copy; what belonged to the old speakers is not in it.
+        limits: Of each new speaker; at least one of them.
+        respect: Only divide the speakers that there are.
+        say: Receives what is done.
+
+    Raises:
+        InputError: There is no limit, the source is incomplete, or both directories are the same.
+    """
+    if limits.max_utts < 1 and limits.max_sec <= 0:
+        raise InputError(
+            "one or both of the --utts-per-spk-max or --seconds-per-spk-max options must be "
+            "provided."
+        )
+    require_source(source, target)
+    pairs = read_utt2spk(source)
+    durations_sec = _durations(source, pairs, say) if limits.max_sec > 0 else {}
+    new = divide_speakers(pairs, limits, durations_sec, respect)
+    write_lines(target / "utt2spk", [utt + b" " + speaker for utt, speaker in new])
+    write_lines(target / "spk2utt", spk2utt_of(new))
+    written = ["utt2spk", "spk2utt"]
+    for name in (*BY_UTTERANCE, *BY_RECORDING, *WHOLE):
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+            written.append(name)
+    move_stale(source, target, written, say)
+    num_old, num_new = (len({speaker for _, speaker in p}) for p in (pairs, new))
+    say(
+        f"copied data from {source} to {target}, number of speakers changed from {num_old} to "
+        f"{num_new}"
+    )
+
+
+def _durations(source: Path, pairs: Pairs, say: Say) -> dict[bytes, float]:
+    write_utt2dur(source, say)
+    path = source / "utt2dur"
+    durations_sec = read_durations(path)
+    for utt, _ in pairs:
+        if utt not in durations_sec:
+            raise InputError(f"utterance {show(utt)} not in utt2dur file {path}")
+    return durations_sec

@@ -1,0 +1,98 @@
+"""Symbols to integers and back by a table like words.txt: sym2int.pl and int2sym.pl."""
+
+import sys
+
+from moeasr.data.kaldi.tables import read_fields, show
+from moeasr.errors import InputError
+
+MAX_WARNINGS = 20
+"""Unknown symbols that are named before the rest are only counted."""
+
+
+def read_symbols(path: str) -> dict[bytes, int]:
+    """Read `symbol integer` lines.
+
+    Raises:
+        InputError: The file is missing, or a line has not two fields, the second an integer.
+    """
+    table = {}
+    for number, (symbol, integer) in enumerate(read_fields(path, 2), start=1):
+        if not integer.isdigit():
+            raise InputError(f"{path}, line {number}: '{show(integer)}' is not an integer")
+        table[symbol] = int(integer)
+    return table
+
+
+class SymbolsToIntegers:
+    """Maps fields of lines to integers, and counts what it could not find.
+
+    Args:
+        table: As `read_symbols` gives it.
+        fields: Which fields are mapped.
+        oov: What unknown symbols become: a symbol of the table, or an integer; None: an error.
+
+    Raises:
+        InputError: `oov` is neither.
+    """
+
+    def __init__(self, table: dict[bytes, int], fields: slice, oov: str | None) -> None:
+        self._table, self._fields = table, fields
+        self.oov = int(oov) if oov and oov.isdigit() else table.get((oov or "").encode())
+        if oov is not None and self.oov is None:
+            raise InputError(f"OOV symbol {oov} not defined.")
+        self.num_replaced = 0
+
+    def convert(self, line: bytes) -> bytes:
+        """One line, its fields joined by single spaces.
+
+        Raises:
+            InputError: A symbol is unknown and there is nothing to put in its place.
+        """
+        words = line.split()
+        for place in range(len(words))[self._fields]:
+            words[place] = b"%d" % self._integer(words[place], place)
+        return b" ".join(words)
+
+    def _integer(self, symbol: bytes, place: int) -> int:
+        if symbol in self._table:
+            return self._table[symbol]
+        if self.oov is None:
+            raise InputError(f"undefined symbol {show(symbol)} (in position {place + 1})")
+        self.num_replaced += 1
+        if self.num_replaced <= MAX_WARNINGS:
+            print(f"sym2int.pl: replacing {show(symbol)} with {self.oov}", file=sys.stderr)
+        if self.num_replaced == MAX_WARNINGS:
+            print("sym2int.pl: not warning for OOVs any more times", file=sys.stderr)
+        return self.oov
+
+
+class IntegersToSymbols:
+    """Maps fields of lines to symbols.
+
+    Args:
+        path: The table.
+        fields: Which fields are mapped.
+
+    Raises:
+        InputError: As `read_symbols`.
+    """
+
+    def __init__(self, path: str, fields: slice) -> None:
+        self._path, self._fields = path, fields
+        self._table = {integer: symbol for symbol, integer in read_symbols(path).items()}
+
+    def convert(self, line: bytes) -> bytes:
+        """One line; a space follows every field, as in Kaldi.
+
+        Raises:
+            InputError: A field is no integer, or none of the table.
+        """
+        words = line.split()
+        for place in range(len(words))[self._fields]:
+            word = words[place]
+            if not word.isdigit():
+                raise InputError(f"found noninteger token {show(word)} [in position {place + 1}]")
+            if int(word) not in self._table:
+                raise InputError(f"integer {show(word)} not in symbol table {self._path}.")
+            words[place] = self._table[int(word)]
+        return b"".join(word + b" " for word in words)

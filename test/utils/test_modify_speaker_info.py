@@ -1,0 +1,93 @@
+"""modify_speaker_info.sh and remove_dup_utts.sh; what is expected is what Kaldi's scripts make."""
+
+import pytest
+
+from moeasr.data.kaldi.duplicates import limit_repetitions
+from moeasr.data.kaldi.speakers import SpeakerLimits, divide_speakers
+
+
+def utt2spk(call, *arguments):
+    done = call("data/modify_speaker_info.sh", *arguments, "my data", "new")
+    assert done.returncode == 0, done.stderr
+    lines = (call.cwd / "new/utt2spk").read_text().splitlines()
+    return " ".join(line.split()[1] for line in lines)
+
+
+def test_speakers_of_few_utterances(call, data):
+    path = data(utt2lang="a-1 x\na-2 x\nb-1 x\nb-2 x\nb-3 x\nc-1 x\n", spk2gender="a f\nb m\nc f\n")
+    data("new", cmvn_DOT_scp="old\n")
+    before = data.read(path)
+    assert utt2spk(call, "--utts-per-spk-max", 2) == "a-1 a-1 b-1 b-1 b-2 c-1"
+    files = data.read(call.cwd / "new")
+    assert {"cmvn.scp", "spk2gender"}.isdisjoint(files)  # of speakers that are no more
+    assert files["spk2utt"].splitlines()[1] == "b-1 b-1 b-2"
+    for name in ("text", "wav.scp", "utt2lang", "utt2dur"):
+        assert files[name] == before[name]
+    assert data.read(path) == before
+
+
+def test_speakers_of_little_time(call, data):
+    data()
+    assert utt2spk(call, "--seconds-per-spk-max", 2.7) == "a-1 a-2 b-1 b-1 b-2 c-1"
+
+
+def test_speakers_regardless_of_the_old_ones(call, data):
+    data()
+    options = ["--utts-per-spk-max", 4, "--respect-speaker-info", "false"]
+    assert utt2spk(call, *options) == " ".join(["speaker-1"] * 4 + ["speaker-2"] * 2)
+
+
+def test_numbers_are_as_wide_as_the_last(call):
+    pairs = [(b"u%02d" % n, b"s") for n in range(12)]
+    new = divide_speakers(pairs, SpeakerLimits(max_utts=1), {}, respect=True)
+    assert [speaker for _, speaker in new][8:10] == [b"s-09", b"s-10"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["my data", "new"], "one or both of the --utts-per-spk-max or --seconds-per-spk-max"),
+        (["--utts-per-spk-max", "2", "my data", "my data"], "to be different"),
+        (["--utts-per-spk-max", "2", "none", "new"], "no such file none/utt2spk"),
+        (["--seconds-per-spk-max", "2", "short", "new"], "utterance a-2 not in utt2dur file"),
+    ],
+)
+def test_errors_make_nothing(call, data, arguments, message):
+    data()
+    data("short", utt2dur="a-1 1\nx-1 1\nx-2 1\nx-3 1\nx-4 1\nx-5 1\n")
+    done = call("data/modify_speaker_info.sh", *arguments)
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+    assert not (call.cwd / "new").exists()
+
+
+def test_repetitions_are_limited_as_in_kaldi():
+    """Of 20 and 3 equal transcriptions Kaldi's script keeps these."""
+    lines = [b"u%02d UH  HUH" % n for n in range(20)] + [b"v%d UH" % n for n in range(3)]
+    kept = [line.split()[0].decode() for line in limit_repetitions(lines, 5)]
+    assert kept == ["u06", "u08", "u15", "u17", "u19", "v0", "v1", "v2"]
+
+
+def test_remove_dup_utts(call, data):
+    data(text="".join(f"{u} X\n" for u in ("a-1", "a-2", "b-1", "b-2", "b-3", "c-1")))
+    done = call("data/remove_dup_utts.sh", 2, "my data", "new")
+    assert done.returncode == 0, done.stderr
+    num_kept = (call.cwd / "new/text").read_text().count("\n")
+    assert f"Reduced number of utterances from 6 to {num_kept}\n" in done.stdout
+    assert 1 <= num_kept < 6
+    assert (call.cwd / "new/utt2dur").read_text().count("\n") == num_kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["1", "my data", "new"], "invalid max-count '1'"),
+        (["x", "my data", "new"], "invalid max-count 'x'"),
+        (["2", "none", "new"], "Invalid input directory none"),
+        (["2", "my data", "my data"], "to be different"),
+    ],
+)
+def test_errors_of_remove_dup_utts(call, data, arguments, message):
+    data()
+    done = call("data/remove_dup_utts.sh", *arguments)
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+    assert not (call.cwd / "new").exists()

@@ -1,0 +1,90 @@
+"""best_wer.sh, summarize_warnings.pl, summarize_logs.pl, make_absolute.sh."""
+
+import os
+
+import pytest
+
+from moeasr.score.best import best_line
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            ["x/wer_7:%WER 13.45 [ 27 / 20, 3 ins ]", "x/wer_8:%WER 9.5 [ 2 / 20 ] [PARTIAL]"],
+            "%WER 9.5 [ 2 / 20 ] [PARTIAL] x/wer_8",
+        ),
+        (["a:%WER 5 [ 1 / 20 ]", "b:%WER 5.0 [ 1 / 20 ]"], "%WER 5 [ 1 / 20 ] a"),
+        (["%WER 5 [ 1 / 20 ]"], "%WER 5 [ 1 / 20 ]"),
+        (["a:%SER 50.00 [ 1 / 2 ]", "a:Scored 2 sentences"], "%SER 50.00 [ 1 / 2 ] a"),
+        (
+            [
+                "s_8/a.sys:|  Sum/Avg  | 10  200 | 95.0  3.0  2.0  1.0  6.0  40.0 |",
+                "s_9/a.sys:| Sum/Avg| 10  200 | 94.0  4.0  2.0  1.0  5.5  40.0 |",
+            ],
+            "%WER 5.5 | 10 200 | 94.0 4.0 2.0 1.0 5.5 40.0 | s_9/a.sys",
+        ),
+        (["nothing", "x:%WER nan? [ ]", "y:| Sum/Avg | 1 | 2 |"], None),
+    ],
+)
+def test_the_lowest_rate_and_its_file(lines, expected):
+    assert best_line(lines) == expected
+
+
+def test_best_wer(call):
+    rates = "x/wer_7:%WER 13.45 [ 27 / 20 ]\nx/wer_8:%WER 9.5 [ 2 / 20 ]\n"
+    assert call("best_wer.sh", stdin=rates).stdout == "%WER 9.5 [ 2 / 20 ] x/wer_8\n"
+    done = call("best_wer.sh", stdin="")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.fixture
+def logs(call):
+    folder = call.cwd / "my logs"
+    folder.mkdir()
+    for name, text in {
+        "a.1.log": "WARNING x\n# Accounting: time=12 threads=2\nERROR (y) WARNING\n",
+        "a.2.log": "# Accounting: time=20 threads=2\nWARNINGS\n",
+        "b.1.2.log": "WARNING\n",
+        "c.log": "# Accounting: time=1 threads=1\n",
+        "c.txt": "WARNING\n",
+    }.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.usefixtures("logs")
+def test_summaries_are_kaldis(call):
+    assert call("summarize_warnings.pl", "my logs/").stdout == (
+        "2 warnings in my logs/a.*.log\n1 warnings in my logs/b.*.*.log\n"
+    )
+    assert call("summarize_logs.pl", "my logs").stdout == (
+        "2 warnings in my logs/a.*.log\n"
+        "1 warnings in my logs/b.1.*.log\n"
+        "1 errors in my logs/a.*.log\n"
+        "total_cpu_time=64 clock_time=20 total_threads=4 group=my logs/a.*.log\n"
+        "total_cpu_time=0 clock_time=0 total_threads=0 group=my logs/b.1.*.log\n"
+        "total_cpu_time=1 clock_time=1 total_threads=1 group=my logs/c.log\n"
+        "total_cpu_time=65 clock_time=20 total_threads=5 group=all\n"
+    )
+
+
+def test_faults_of_logs(call, logs):
+    (logs / "d.log").write_text("fine\n# Accounting: begin=3\n")
+    message = "summarize_logs.pl: my logs/d.log, line 2: bad accounting '# Accounting: begin=3'\n"
+    assert call("summarize_logs.pl", "my logs").stderr == message
+    for script in ("summarize_logs.pl", "summarize_warnings.pl"):
+        done = call(script, "nowhere")
+        assert (done.returncode, done.stderr) == (1, f"{script}: no such directory nowhere\n")
+        assert call(script).stderr.startswith("Usage: ")
+
+
+def test_make_absolute(call):
+    (call.cwd / "dir").mkdir()
+    (call.cwd / "link").symlink_to("dir")
+    real = os.path.realpath(call.cwd)
+    for path, expected in {"link/new": "dir/new", "./dir/../link/": "dir", "x": "x"}.items():
+        assert call("make_absolute.sh", path).stdout == f"{real}/{expected}\n"
+    done = call("make_absolute.sh", "none/x")
+    assert done.returncode == 1 and "no such directory: none" in done.stderr
+    assert call("make_absolute.sh").returncode == 1

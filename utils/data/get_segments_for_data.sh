@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Print segments in which every utterance is its whole recording: Kaldi's script of this name.
+#
+# From utt2dur, which is written first if it is missing.
+
+root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
+
+if [ $# != 1 ]; then
+  echo "Usage: $0 [options] <datadir>"
+  echo "e.g.:"
+  echo " $0 data/train > data/train/segments"
+  exit 1
+fi
+
+export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
+exec python3 -m moeasr.bin.get_segments_for_data --script "$0" -- "$1"

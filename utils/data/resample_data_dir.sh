@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Let a data directory yield its audio at another sample rate: Kaldi's script of this name.
+#
+# Wanted departures from Kaldi: no sox. The entries of wav.scp become
+#   python3 -m moeasr.bin.resample <frequency> '<path>' |
+#   <old command> | python3 -m moeasr.bin.resample <frequency> - |
+# which moeasr computes in the process that reads them; channels are mixed there.
+
+root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
+
+if [ $# != 2 ]; then
+  echo "This script changes wav.scp to resample the audio at a "
+  echo "different sampling-rate"
+  echo "Usage: $0 <frequency> <data-dir>"
+  echo " e.g.: $0 8000 data/dev"
+  exit 1
+fi
+if [[ ! $1 =~ ^[1-9][0-9]*$ ]]; then
+  echo "$0: the frequency must be a number of Hz, but is '$1'" >&2
+  exit 1
+fi
+
+export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
+exec python3 -m moeasr.bin.resample_data_dir --script "$0" -- "$@"

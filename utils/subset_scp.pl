@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Choose lines of a table, by default evenly spread over it.
+
+Usage: subset_scp.pl [--quiet][--first|--last] N in.scp
+ --quiet  causes it to not die if N < num lines in scp.
+ --first and --last make it equivalent to head or tail.
+See also: filter_scp.pl
+"""
+
+import sys
+from pathlib import Path
+
+USAGE = (__doc__ or "").split("\n\n")[1].rstrip()
+
+
+def main() -> None:
+    """Print a part of a file, or of standard input for `-`."""
+    from moeasr.data.kaldi.subset import spread
+    from moeasr.errors import InputError
+
+    arguments, options = sys.argv[1:], set()
+    while arguments and arguments[0] in ("--quiet", "--first", "--last"):
+        options.add(arguments.pop(0))
+    if len(arguments) < 2:
+        sys.exit(USAGE)
+    wanted, name = arguments[:2]
+    if not wanted.isdigit() or int(wanted) == 0:
+        raise InputError(
+            f'First command-line parameter to subset_scp.pl must be an integer, got "{wanted}"'
+        )
+    with sys.stdin.buffer if name == "-" else open(name, "rb") as stream:
+        lines = stream.readlines()
+    count = int(wanted)
+    if count > len(lines):
+        if "--quiet" not in options:
+            raise InputError(
+                "You requested from subset_scp.pl more elements than available: "
+                f"{count} > {len(lines)} ({name})"
+            )
+        count = len(lines)
+    if "--first" in options:
+        chosen = lines[:count]
+    elif "--last" in options:
+        chosen = lines[len(lines) - count :]
+    else:
+        chosen = spread(lines, count)
+    sys.stdout.buffer.writelines(chosen)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from moeasr.bin import run
+
+    run(main)
