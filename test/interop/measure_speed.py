@@ -2,10 +2,10 @@
 
     V/bin/python test/interop/measure_speed.py --wenet D
 
-V and D: see wenet_oracle.py. Random speech, untrained weights, one thread, alternating rounds of one
-process; pin it to a core. Encoders: whole utterances, and chunks of 16 frames with 4 before, WeNet's
-mixture of experts and its dense model, ours in every precision. Training: forward, losses,
-backward, clipping and Adam, float32 and under bfloat16 autocast. 12 GB at the usual size.
+V and D: see wenet_oracle.py. Random speech, untrained weights, one thread, alternating rounds of
+one process; pin it to a core. Encoders: whole utterances, and chunks of 16 frames that see 4 chunks
+before, WeNet's mixture of experts and its dense model, ours in every precision. Training: forward,
+losses, backward, clipping and Adam, float32 and under bfloat16 autocast. 12 GB at the usual size.
 """
 
 import argparse
@@ -74,6 +74,7 @@ def compare_encoders(size, seconds, num_rounds):
     whole, chunks = {}, {}
     for name, is_moe in (("WeNet dense", False), ("WeNet MoE", True)):
         encoder = their_model(*size, is_moe).eval().encoder
+        encoder.use_dynamic_chunk = True  # may stream; in training it would draw chunk sizes
         whole[name] = functools.partial(encoder, feats, lens, -1, -1)
         chunks[name] = functools.partial(encoder.forward_chunk_by_chunk, feats, 16, 4)
     for precision in PRECISIONS:
@@ -86,8 +87,8 @@ def compare_encoders(size, seconds, num_rounds):
         for name in candidates:
             to_moe, to_dense = (timings.ratio(name, f"WeNet {k}") for k in ("MoE", "dense"))
             print(
-                f"{kind:6} {name:13} RTF {timings.median_sec(name) / seconds:.4f}, times as fast as "
-                f"WeNet's MoE {shown(to_moe)}, its dense {shown(to_dense)}",
+                f"{kind:6} {name:13} RTF {timings.median_sec(name) / seconds:.4f}, times as fast "
+                f"as WeNet's MoE {shown(to_moe)}, its dense {shown(to_dense)}",
                 flush=True,
             )
 
