@@ -86,7 +86,9 @@ class ExpertRows(torch.autograd.Function):
             torch.mm(grad_hidden, w1[expert], out=grad_x_RD[rows])
         num_frames = x_ND.size(0)
         num_choices = len(grad_x_RD) // max(num_frames, 1)
-        grad_x = rows_of_frames(grad_x_RD, num_frames, num_choices, dispatch).sum(dim=1)
+        grad_x = rows_of_frames(grad_x_RD, num_frames, num_choices, dispatch.assignment_of_row).sum(
+            dim=1
+        )
         return grad_x, grad_w1, grad_b1, grad_w2, grad_b2, None, None, None
 
 

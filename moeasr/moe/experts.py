@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from moeasr.moe.dispatch import combine, sort_by_expert
 from moeasr.moe.expert_rows import run_expert_rows
+from moeasr.moe.grouped_experts import groups_products, run_grouped
 from moeasr.nn.feed_forward import Activation
 from moeasr.nn.routing import Routing
 
@@ -109,10 +110,23 @@ def sorted_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
     else:
         slices = x_ND.index_select(0, dispatch.frame_of_row).split(dispatch.rows_per_expert)
         rows_RD = torch.cat([bank.run_expert(w, x) for w, x in zip(bank.weights(), slices)])
-    return combine(rows_RD, routing.expert_weights, dispatch).to(x_ND.dtype)
+    return combine(rows_RD, routing.expert_weights, dispatch.assignment_of_row).to(x_ND.dtype)
+
+
+def grouped_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
+    """Two grouped products for all experts in bfloat16, where a GPU has them; else `sorted_kernel`.
+
+    For training under autocast on GPUs of compute capability 9.0 and up.
+    """
+    if not groups_products(x_ND, bank.w1):
+        return sorted_kernel(bank, x_ND, routing)
+    weights = (bank.w1, bank.b1, bank.w2, bank.b2)
+    dropout = bank.dropout if bank.training else 0.0
+    return run_grouped(x_ND, weights, routing, bank.activation, dropout).to(x_ND.dtype)
 
 
 EXPERT_KERNELS: dict[str, Callable[[ExpertBank, Tensor, Routing], Tensor]] = {
     "loop": loop_kernel,
     "sorted": sorted_kernel,
+    "grouped": grouped_kernel,
 }

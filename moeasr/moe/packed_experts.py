@@ -43,7 +43,7 @@ class PackedExperts(nn.Module):
         slices = x_ND.index_select(0, dispatch.frame_of_row).split(dispatch.rows_per_expert)
         rows = [expert(x) for expert, x in zip(self._experts, slices) if x.size(0)]
         rows_RD = torch.cat(rows) if rows else x_ND[:0]
-        return combine(rows_RD, routing.expert_weights, dispatch)
+        return combine(rows_RD, routing.expert_weights, dispatch.assignment_of_row)
 
 
 class _Expert(NamedTuple):

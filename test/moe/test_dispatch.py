@@ -18,7 +18,7 @@ def test_dispatch_then_combine_with_weights_that_sum_to_one_is_identity():
     weights = torch.rand(7, 2, dtype=torch.float64)
     weights = weights / weights.sum(dim=1, keepdim=True)
     dispatch = sort_by_expert(ids, 5)
-    back = combine(x[dispatch.frame_of_row], weights, dispatch)
+    back = combine(x[dispatch.frame_of_row], weights, dispatch.assignment_of_row)
     torch.testing.assert_close(back, x, rtol=0, atol=1e-12)
 
 
@@ -28,4 +28,4 @@ def test_combine_puts_each_experts_output_at_its_frame():
     dispatch = sort_by_expert(ids, 2)
     expert_of_row = torch.tensor([0.0, 0.0, 1.0, 1.0])
     rows = (10 * expert_of_row + dispatch.frame_of_row)[:, None]
-    assert combine(rows, weights, dispatch).flatten().tolist() == [2.5, 6.0]
+    assert combine(rows, weights, dispatch.assignment_of_row).flatten().tolist() == [2.5, 6.0]
