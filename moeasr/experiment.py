@@ -17,9 +17,16 @@ from moeasr import checkpoint, distributed
 from moeasr.atomic import atomic_path
 from moeasr.config import apply_overrides, dump_yaml, from_mapping, load_yaml, to_mapping
 from moeasr.data.batch import Batch
-from moeasr.data.dataset import AsrDataset, LengthLimits, Utterance, load_utterances
+from moeasr.data.data_type import find_data_type
+from moeasr.data.datadir import DataDir
+from moeasr.data.dataset import AsrDataset
+from moeasr.data.feature_settings import SETTINGS, read_settings
 from moeasr.data.loader import batch_stream
-from moeasr.data.sampler import BatchConfig, BucketBatchSampler
+from moeasr.data.sampler import BatchConfig, BatchSampler, BucketBatchSampler
+from moeasr.data.selection import LengthLimits, load_utterances
+from moeasr.data.shards import shard_numbers
+from moeasr.data.utterances import Utterances
+from moeasr.data.window_sampler import ShardWindowSampler
 from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig
 from moeasr.features.fbank import FbankConfig
@@ -140,15 +147,14 @@ class Batches:
         num_workers: Processes that read ahead.
     """
 
-    utterances: Sequence[Utterance]
+    utterances: Utterances
     dataset: AsrDataset
-    sampler: BucketBatchSampler
+    sampler: BatchSampler
     num_workers: int
 
     def fingerprint(self) -> str:
-        """A digest of which utterances there are, and how long they are."""
-        lines = [f"{utt.utt_id} {utt.num_frames}\n" for utt in self.utterances]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        """A digest of which utterances there are, how long they are, and in which languages."""
+        return self.utterances.digest()
 
     def num_batches(self, epoch: int) -> int:
         """Batches of this process in an epoch."""
@@ -166,41 +172,48 @@ def make_batches(
     output_len: Callable[[int], int],
     seed: int,
     fill: Tensor | None,
+    data_type: str = "feats",
 ) -> Batches:
     """The batches of a data directory, this process's share.
 
     Args:
-        data_dir: With features and transcripts, and `utt2lang` for a model that has languages.
+        data_dir: With what its type needs and transcripts, and `utt2lang` for a model that has
+            languages.
         config: The experiment.
         tokenizer: Makes tokens of transcripts.
         output_len: Frames after subsampling, to leave out what is too short for CTC.
         seed: Of shuffling and masks.
         fill: (F,) value under SpecAugment's masks. None means development data: not masked, not
             shuffled.
+        data_type: One of `moeasr.data.data_type.DATA_TYPES`.
 
     Raises:
         InputError: No utterance of the directory can be used, or one is in none of the model's
             languages.
     """
+    kind, is_training = find_data_type(data_type), fill is not None
+    is_windowed = is_training and config.data.batch.window_shards is not None
+    if is_windowed and data_type != "shard":
+        raise InputError("`data.batch.window_shards` needs --data-type shard; else it must be null")
     utterances, skipped = load_utterances(
-        data_dir, tokenizer, output_len, config.data.limits, config.model.languages
+        data_dir, tokenizer, output_len, config.data.limits, config.model.languages, data_type
     )
     if not utterances:
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
         raise InputError(f"{data_dir} has no usable utterance{reason}")
-    is_training = fill is not None
-    dataset = AsrDataset(
-        utterances, tokenizer, config.data.spec_augment if is_training else None, fill, seed
-    )
-    sampler = BucketBatchSampler(
-        [utterance.num_frames for utterance in utterances],
-        config.data.batch,
-        seed,
-        distributed.rank(),
-        distributed.world_size(),
-        shuffle=is_training,
-    )
-    return Batches(utterances, dataset, sampler, config.train.num_workers if is_training else 0)
+    reader = kind.open_reader(DataDir(data_dir), whole_files=is_windowed)
+    masks = config.data.spec_augment if is_training else None
+    dataset = AsrDataset(utterances, tokenizer, masks, fill, seed, reader)
+    settings = (config.data.batch, seed, distributed.rank(), distributed.world_size())
+    if is_windowed:
+        sources = utterances.sources
+        shards = shard_numbers(sources.entries(), len(sources))[utterances.rows]
+        sampler = ShardWindowSampler(utterances.num_frames, shards, *settings)
+    else:
+        sampler = BucketBatchSampler(utterances.num_frames, *settings, shuffle=is_training)
+    # stored features of development data are read in no time
+    num_workers = config.train.num_workers if is_training or kind.open_audio is not None else 0
+    return Batches(utterances, dataset, sampler, num_workers)
 
 
 def load_trained(path: str, tokenizer: Tokenizer, fbank: FbankConfig) -> AsrModel:
@@ -268,24 +281,25 @@ def make_loss(
 
 
 def read_features_config(
-    train_dir: str | Path, dev_dir: str | Path, num_mel_bins: int
+    train_dir: str | Path, dev_dir: str | Path, num_mel_bins: int, data_type: str = "feats"
 ) -> FbankConfig:
-    """The settings that both sets' features were made with.
+    """The settings that both sets' features were made with, or are to be made with.
 
     Args:
         train_dir: Training set.
         dev_dir: Development set.
         num_mel_bins: Of the mean and variance that the model will apply.
+        data_type: One of `moeasr.data.data_type.DATA_TYPES`.
 
     Raises:
-        InputError: A set has no features, or they were made with other settings.
+        InputError: A set is not ready, or was made so with other settings.
     """
     configs = []
-    for data_dir in map(Path, (train_dir, dev_dir)):
-        if not (data_dir / "feats.scp").is_file():
-            raise InputError(f"{data_dir} has no feats.scp; make it with utils/make_fbank.sh")
-        path = data_dir / "conf" / "fbank.yaml"
-        configs.append(from_mapping(FbankConfig, load_yaml(path), path))
+    for directory in map(DataDir, (train_dir, dev_dir)):
+        kind = find_data_type(data_type)
+        for name in (kind.table, SETTINGS):
+            kind.require(directory, str(name))
+        configs.append(read_settings(directory.path))
     if configs[0] != configs[1]:
         raise InputError(f"features of {train_dir} and {dev_dir} were made with other settings")
     if configs[0].num_mel_bins != num_mel_bins:

@@ -1,13 +1,15 @@
-"""Global mean and variance of a feature set, in WeNet's JSON form."""
+"""Global mean and variance of a set's features, in WeNet's JSON form."""
 
 import argparse
+from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.errors import InputError
 
 EPILOG = """example:
-  python3 -m moeasr.bin.compute_cmvn --scp data/train/feats.scp --out data/train/global_cmvn
-"""
+  python3 -m moeasr.bin.compute_cmvn --data-dir data/train --out data/train/global_cmvn
+
+The result is the same for all data types and any number of processes."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -15,7 +17,16 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--scp", required=True, help="feats.scp of the training set")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data-dir", type=Path, metavar="DIR", help="the training set")
+    source.add_argument("--scp", type=Path, help="feats.scp of the training set")
+    parser.add_argument(
+        "--data-type",
+        choices=("feats", "raw", "shard"),
+        default="feats",
+        help="what of the data directory is read (default: %(default)s)",
+    )
+    parser.add_argument("--nj", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument("--out", required=True, help="JSON file to write")
     return parser
 
@@ -25,29 +36,31 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     import torch
 
-    from moeasr.data.archive import FeatureReader
-    from moeasr.data.datadir import read_table
-    from moeasr.features.cmvn import CmvnStats
+    from moeasr.data.cmvn_job import CmvnJob
+    from moeasr.data.data_type import StoredFeatures, find_data_type
+    from moeasr.data.datadir import DataDir
+    from moeasr.data.loader import in_background
+    from moeasr.data.sources import open_sources
     from moeasr.logs import get_logger, progress, setup_logging
 
     setup_logging()
     torch.set_num_threads(1)
-    entries = read_table(args.scp)
-    if not entries:
-        raise InputError(f"{args.scp} lists no features")
-    reader = FeatureReader()
-    stats: CmvnStats | None = None
-    for utt_id, entry in progress(entries.items(), "cmvn", len(entries), "utt"):
-        feats = reader.read(entry, utt_id)
-        if not bool(torch.isfinite(feats).all()):
-            raise InputError(f"features of utterance {utt_id} ({entry}) are not finite")
-        if stats is None:
-            stats = CmvnStats.empty(feats.size(1))
-        stats = stats.accumulate(feats)
+    if args.scp is not None:
+        sources, reader = open_sources(args.scp), StoredFeatures()
+    else:
+        kind, directory = find_data_type(args.data_type), DataDir(args.data_dir)
+        sources, reader = kind.open_sources(directory), kind.open_reader(directory)
+    if not sources:
+        raise InputError(f"{args.scp or args.data_dir} lists no features")
+    job = CmvnJob(sources, reader)
+    parts = in_background(job.stats_of, range(len(sources)), 0 if args.nj == 1 else args.nj)
+    stats = None
+    for part in progress(parts, "cmvn", len(sources), "utt"):
+        stats = part if stats is None else stats.merge([part])
     stats.mean_istd()  # an InputError here if all features are empty: write nothing then
     stats.save(args.out)
     get_logger("compute_cmvn").info(
-        "counted %d frames of %d utterances", stats.frame_num, len(entries)
+        "counted %d frames of %d utterances", stats.frame_num, len(sources)
     )
 
 

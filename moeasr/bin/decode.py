@@ -35,7 +35,13 @@ def get_parser() -> argparse.ArgumentParser:
     add(
         "--data-dir",
         required=True,
-        help="with feats.scp or wav.scp (and utt2lang, by model)",
+        help="with feats.scp, wav.scp or shards.scp (and utt2lang, by model)",
+    )
+    add(
+        "--data-type",
+        choices=("feats", "raw", "shard"),
+        help="read stored features, or compute them of audio: of wav.scp, or in shards (default: "
+        "feats if there is a feats.scp, shard if there is a shards.scp, else raw)",
     )
     add("--out-dir", required=True, metavar="DIR", help="where the modes' directories are written")
     add("--modes", default="attention_rescoring", help="separated by spaces (%(default)s)")
@@ -48,8 +54,10 @@ def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
 
+    from moeasr.data.data_type import data_type_of, find_data_type
     from moeasr.data.datadir import DataDir
-    from moeasr.data.utterances import open_features
+    from moeasr.data.languages import language_ids
+    from moeasr.data.open_features import open_features
     from moeasr.decode.build import check_settings, find_searches
     from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.run import decode_test_set, describe
@@ -66,13 +74,15 @@ def main(argv: list[str] | None = None) -> None:
     recognizer.load_fusion(config)
     config = config.resolve(recognizer.model)
     data = DataDir(args.data_dir)
-    utts = data.feats if data.has("feats.scp") else data.segments or data.wav
-    languages = data.language_ids(utts, recognizer.model.config.languages)
-    if data.has("feats.scp"):
-        recognizer.check_fbank(data.path / "conf" / "fbank.yaml")
-    num_frames, read_feats = open_features(data, recognizer.fbank)
-    if not num_frames:
+    data_type = args.data_type or data_type_of(data)
+    sources = find_data_type(data_type).open_sources(data)
+    if not sources:
         raise InputError(f"{args.data_dir} holds no utterances")
+    ids = language_ids(data, sources.utt_ids, recognizer.model.config.languages)
+    if data_type == "feats":
+        recognizer.check_fbank(data.path / "conf" / "fbank.yaml")
+    num_frames, read_feats = open_features(sources, data_type, recognizer.fbank)
+    languages = None if ids is None else dict(zip(num_frames, ids.tolist()))
     work = (num_frames, read_feats, modes, config, args.batch_frames, languages)
     done = decode_test_set(recognizer, *work)
     provenance = {

@@ -28,10 +28,8 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Gather the features of one directory."""
     args = get_parser().parse_args(argv)
-    import yaml
-
-    from moeasr.atomic import atomic_path
-    from moeasr.config import from_mapping, load_yaml, to_mapping
+    from moeasr.config import from_mapping, load_yaml
+    from moeasr.data.feature_settings import write_settings
     from moeasr.data.kaldi.gather import gather_feats
     from moeasr.features.fbank import FbankConfig
 
@@ -40,10 +38,7 @@ def main(argv: list[str] | None = None) -> None:
         config = from_mapping(FbankConfig, load_yaml(args.fbank_config), args.fbank_config)
         tables = [name for name, is_unwanted in unwanted.items() if not is_unwanted]
         gather_feats(args.data_dir, args.scps, tables, say)
-        with atomic_path(args.data_dir / "frame_shift") as path:
-            path.write_text(f"{config.frame_shift_ms / 1000:g}\n")
-        with atomic_path(args.data_dir / "conf" / "fbank.yaml") as path:
-            path.write_text(yaml.safe_dump(to_mapping(config), sort_keys=False))
+        write_settings(args.data_dir, config)
         say(f"Succeeded creating filterbank features for {args.data_dir.name}")
 
 

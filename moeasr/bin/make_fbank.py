@@ -1,7 +1,6 @@
 """Filter banks of a `wav.scp` (or of its segments) into one archive."""
 
 import argparse
-import zlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -9,9 +8,7 @@ from moeasr.bin import run
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
-    import torch
-
-    from moeasr.data.sources import AudioSource
+    from moeasr.data.sources import Sources
     from moeasr.features.fbank import FbankConfig
 
 EPILOG = """example:
@@ -44,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr.config import from_mapping, load_yaml
-    from moeasr.data.sources import audio_sources
+    from moeasr.data.sources import open_sources
     from moeasr.features.fbank import FbankConfig
     from moeasr.logs import get_logger, setup_logging
 
@@ -53,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)  # jobs run side by side; threads within one only get in the way
     mapping = load_yaml(args.fbank_config) if args.fbank_config else {}
     config = from_mapping(FbankConfig, mapping, args.fbank_config or "the default config")
-    sources = audio_sources(args.wav_scp, args.segments)
+    sources = open_sources(args.wav_scp, args.segments)
     skipped, resampled = _make(sources, config, args)
     for rate_hz, count in sorted(resampled.items()):
         logger.warning("resampled %d utterances from %d Hz", count, rate_hz)
@@ -63,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _make(
-    sources: "dict[str, AudioSource]", config: "FbankConfig", args: argparse.Namespace
+    sources: "Sources", config: "FbankConfig", args: argparse.Namespace
 ) -> tuple[list[str], Counter[int]]:
     """Write all files; who was skipped, and how many had which other sample rate.
 
@@ -72,8 +69,8 @@ def _make(
     """
     from moeasr.atomic import atomic_path
     from moeasr.data.archive import open_archive
-    from moeasr.data.audio import RecordingReader, resample
-    from moeasr.features.fbank import compute_fbank
+    from moeasr.data.audio import RecordingReader
+    from moeasr.data.audio_features import utterance_fbank
     from moeasr.logs import get_logger, progress
 
     reader = RecordingReader()
@@ -87,11 +84,10 @@ def _make(
         open(frames_path, "w", encoding="utf-8") as frames_file,
         open(durations_path, "w", encoding="utf-8") as durations_file,
     ):
-        for utt_id, source in progress(sources.items(), "fbank", len(sources), "utt"):
+        for utt_id, source in progress(sources, "fbank", len(sources), "utt"):
             try:
                 samples, rate_hz = reader.read(*source)
-                waveform, _ = resample(samples, rate_hz, config.sample_rate_hz)
-                feats = compute_fbank(waveform, config, _generator(args.seed, utt_id))
+                feats = utterance_fbank(samples, rate_hz, config, utt_id, args.seed)
                 if feats.size(0) == 0:
                     raise InputError(f"{source.entry}: {len(samples)} samples are no whole frame")
             except InputError as error:
@@ -106,13 +102,6 @@ def _make(
         if len(skipped) == len(sources):
             raise InputError(f"none of the {len(sources)} utterances of {args.wav_scp} is usable")
     return skipped, resampled
-
-
-def _generator(seed: int, utt_id: str) -> "torch.Generator":
-    """The dither's generator: it depends on the utterance alone, not on how jobs are split."""
-    import torch
-
-    return torch.Generator().manual_seed(zlib.crc32(f"{seed} {utt_id}".encode()))
 
 
 if __name__ == "__main__":

@@ -139,7 +139,10 @@ def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> N
 
 def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, command: str) -> None:
     """Stream a data directory and say how well and how fast."""
+    import numpy as np
+
     from moeasr.data.datadir import DataDir
+    from moeasr.data.languages import language_ids
     from moeasr.data.waveforms import read_waveforms
     from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.simulate import describe_simulation, simulate_test_set
@@ -157,7 +160,9 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     refs = read_transcripts(data.path / "text") if data.has("text") else None
     if refs is not None:
         pair_up(refs, dict.fromkeys(utts, ""))  # what cannot be scored is refused at once
-    languages = data.language_ids(utts, recognizer.model.config.languages)
+    keys = np.array([utt.encode() for utt in utts])
+    ids = language_ids(data, keys, recognizer.model.config.languages)
+    languages = {} if ids is None else dict(zip(utts, ids.tolist()))
     waveforms = read_waveforms(data, recognizer.fbank.sample_rate_hz)
     waveforms = progress(waveforms, "streaming", unit="utterance", total=len(utts))
     done = simulate_test_set(streaming, waveforms, args.packet_ms * 1e-3, languages)

@@ -29,8 +29,15 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", required=True, help="YAML of the experiment")
-    parser.add_argument("--train-dir", required=True, help="data directory with features")
-    parser.add_argument("--dev-dir", required=True, help="data directory with features")
+    parser.add_argument("--train-dir", required=True, help="data directory")
+    parser.add_argument("--dev-dir", required=True, help="data directory")
+    parser.add_argument(
+        "--data-type",
+        choices=("feats", "raw", "shard"),
+        default="feats",
+        help="read stored features, or compute them of audio: of wav.scp, or in shards "
+        "(default: %(default)s)",
+    )
     parser.add_argument("--dict-dir", required=True, help="what make_dict wrote")
     parser.add_argument("--cmvn", required=True, help="what compute_cmvn wrote")
     parser.add_argument("--exp-dir", required=True, help="where the experiment is written")
@@ -83,7 +90,8 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
     config = load_experiment(args.config, args.set)
     tokenizer = Tokenizer.from_dir(args.dict_dir)
     mean, istd = CmvnStats.load(args.cmvn).mean_istd()
-    fbank = read_features_config(args.train_dir, args.dev_dir, num_mel_bins=mean.numel())
+    sets = (args.train_dir, args.dev_dir)
+    fbank = read_features_config(*sets, mean.numel(), args.data_type)
     if distributed.is_main():
         write_config(config, Path(args.exp_dir))
 
@@ -97,7 +105,7 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
     seed_all(args.seed + distributed.rank())
 
     common = (config, tokenizer, model.output_len, args.seed)
-    train = make_batches(args.train_dir, *common, fill=mean)
+    train = make_batches(args.train_dir, *common, fill=mean, data_type=args.data_type)
     metadata = checkpoint_metadata(
         config, tokenizer, fbank, train.fingerprint(), args.config, args.set, args.seed, command
     )
@@ -106,7 +114,7 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
         describe=lambda batch: " ".join(batch.utt_ids),
         train=train,
-        dev=make_batches(args.dev_dir, *common, fill=None),
+        dev=make_batches(args.dev_dir, *common, fill=None, data_type=args.data_type),
         config=config.train,
         exp_dir=Path(args.exp_dir),
         metadata=metadata,

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from moeasr.atomic import atomic_path
+from moeasr.data.open_files import OpenFiles
 from moeasr.errors import InputError
 
 COMPRESSION_METHOD = 2
 """Kaldi's kSpeechFeature: one byte per value, about a quarter of the size, errors below 0.1."""
 
-MAX_OPEN_ARCHIVES = 128
 _PLAIN_HEADER = 15  # "\0B" "FM " "\4" rows "\4" cols
 _COMPRESSED_HEADER = 21  # "\0B" "CM " min range rows cols; CM2 and CM3 are a byte longer
 
@@ -67,14 +67,10 @@ def open_archive(
 
 
 class FeatureReader:
-    """Reads matrices by their `archive:offset`, keeping archives open.
-
-    Reads are positioned (`pread`), so that worker processes which inherit the open files do not
-    move each other's place in them.
-    """
+    """Reads matrices by their `archive:offset`, keeping archives open."""
 
     def __init__(self) -> None:
-        self._descriptors: dict[str, int] = {}
+        self._files = OpenFiles()
 
     def read(self, entry: str, utt_id: str) -> torch.Tensor:
         """The features at `entry`.
@@ -119,31 +115,16 @@ class FeatureReader:
 
     def close(self) -> None:
         """Close all archives."""
-        for descriptor in self._descriptors.values():
-            os.close(descriptor)
-        self._descriptors.clear()
-
-    def __del__(self) -> None:
-        self.close()
-
-    def __getstate__(self) -> dict[str, object]:
-        # open files cannot travel to a spawned worker: it opens its own
-        return {"_descriptors": {}}
+        self._files.close()
 
     def _open(self, archive: str, utt_id: str) -> int:
-        descriptor = self._descriptors.get(archive)
-        if descriptor is None:
-            if len(self._descriptors) >= MAX_OPEN_ARCHIVES:
-                self.close()
-            try:
-                descriptor = os.open(archive, os.O_RDONLY)
-            except OSError as error:
-                raise InputError(
-                    f"features of utterance {utt_id}: archive {archive} cannot be opened: "
-                    f"{error.strerror}"
-                ) from None
-            self._descriptors[archive] = descriptor
-        return descriptor
+        try:
+            return self._files.descriptor(archive)
+        except OSError as error:
+            raise InputError(
+                f"features of utterance {utt_id}: archive {archive} cannot be opened: "
+                f"{error.strerror}"
+            ) from None
 
     @staticmethod
     def _header(descriptor: int, archive: str, offset: int, utt_id: str) -> bytes:

@@ -87,7 +87,7 @@ class RecordingReader:
             self._recording = _read_pipe(entry) if is_pipe else _read_stored(entry, None)
             self._entry = entry
         waveform, rate_hz = self._recording
-        start, end = _sample_range(waveform.numel(), rate_hz, start_sec, end_sec, entry)
+        start, end = sample_range(waveform.numel(), rate_hz, start_sec, end_sec, entry)
         return waveform[start:end], rate_hz
 
 
@@ -158,9 +158,21 @@ def _seekable(entry: str) -> tuple[str, int | None] | None:
     return None if _archive_place(entry) else (entry, channel)
 
 
-def _sample_range(
+def sample_range(
     num_samples: int, rate_hz: int, start_sec: float | None, end_sec: float | None, name: str
 ) -> tuple[int, int]:
+    """First sample of a segment, and the one after its last.
+
+    Args:
+        num_samples: Length of the recording.
+        rate_hz: Its rate.
+        start_sec: As in `read_audio`.
+        end_sec: As in `read_audio`.
+        name: What to call the recording in messages.
+
+    Raises:
+        InputError: The recording is empty, or the segment lies outside of it.
+    """
     if num_samples == 0:
         raise InputError(f"{name} holds no samples")
     duration_sec = num_samples / rate_hz
@@ -227,7 +239,7 @@ def _decode(
         with soundfile.SoundFile(source) as audio:
             _refuse_cut_short(audio, head, name)
             rate_hz = audio.samplerate
-            start, end = _sample_range(audio.frames, rate_hz, start_sec, end_sec, name)
+            start, end = sample_range(audio.frames, rate_hz, start_sec, end_sec, name)
             audio.seek(start)
             samples = audio.read(end - start, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:

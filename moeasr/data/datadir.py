@@ -1,7 +1,7 @@
 """A Kaldi data directory: its tables, read strictly, so that a fault is named by file and line."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -39,22 +39,37 @@ def read_table(path: str | Path) -> dict[str, str]:
     table: dict[str, str] = {}
     with open(path, "rb") as lines:
         for number, raw in enumerate(lines, start=1):
-            where = f"{path}, line {number}"
-            try:
-                line = raw.decode("utf-8").strip(SPACES + "\n")
-            except UnicodeDecodeError as error:
-                raise InputError(f"{where}: not valid UTF-8 ({error.reason})") from None
-            if "\r" in line:
-                raise InputError(f"{where}: has a carriage return (DOS line end); remove it")
-            if line.startswith("\ufeff"):
-                raise InputError(f"{where}: begins with a byte order mark; remove it")
-            fields = re.split(r"[ \t]+", line, maxsplit=1)
-            if not fields[0]:
-                raise InputError(f"{where}: is empty")
-            if fields[0] in table:
-                raise InputError(f"{where}: '{fields[0]}' occurs a second time")
-            table[fields[0]] = fields[1] if len(fields) == 2 else ""
+            key, value = parse_line(raw, path, number)
+            if key in table:
+                raise InputError(f"{path}, line {number}: '{key}' occurs a second time")
+            table[key] = value
     return table
+
+
+def parse_line(raw: bytes, path: Path, number: int) -> tuple[str, str]:
+    """Key and value of one line of a table; the value is "" if there is none.
+
+    Args:
+        raw: The line, with or without its newline.
+        path: The file, and ...
+        number: ... the line from 1, for messages.
+
+    Raises:
+        InputError: It is empty, holds a carriage return, or is not UTF-8.
+    """
+    where = f"{path}, line {number}"
+    try:
+        line = raw.decode("utf-8").strip(SPACES + "\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: not valid UTF-8 ({error.reason})") from None
+    if "\r" in line:
+        raise InputError(f"{where}: has a carriage return (DOS line end); remove it")
+    if line.startswith("\ufeff"):
+        raise InputError(f"{where}: begins with a byte order mark; remove it")
+    fields = re.split(r"[ \t]+", line, maxsplit=1)
+    if not fields[0]:
+        raise InputError(f"{where}: is empty")
+    return fields[0], fields[1] if len(fields) == 2 else ""
 
 
 class DataDir:
@@ -92,11 +107,6 @@ class DataDir:
         return read_table(self.path / "utt2spk")
 
     @cached_property
-    def utt2lang(self) -> dict[str, str]:
-        """utt2lang: utterance -> language."""
-        return read_table(self.path / "utt2lang")
-
-    @cached_property
     def feats(self) -> dict[str, str]:
         """feats.scp: utterance -> `file.ark:offset`."""
         return read_table(self.path / "feats.scp")
@@ -120,40 +130,6 @@ class DataDir:
             utt: self._segment(utt, line)
             for utt, line in read_table(self.path / "segments").items()
         }
-
-    def language_ids(self, utts: Iterable[str], languages: Sequence[str]) -> dict[str, int]:
-        """Which of a model's languages each utterance is in, by utt2lang.
-
-        Args:
-            utts: Utterances that need a language.
-            languages: The model's, in its order; if it has none, utt2lang is not read.
-
-        Returns:
-            utterance -> index in `languages`; empty if there are none.
-
-        Raises:
-            InputError: utt2lang is missing or malformed, lacks an utterance, or gives it a language
-                that the model does not know.
-        """
-        if not languages:
-            return {}
-        path, known = self.path / "utt2lang", f"(the model knows {', '.join(languages)})"
-        if not self.has("utt2lang"):
-            raise InputError(
-                f"{path}: no such file; a model that routes by language needs it {known}"
-            )
-        ids: dict[str, int] = {}
-        for utt in utts:
-            language = self.utt2lang.get(utt)
-            if not language:
-                raise InputError(f"{path}: utterance {utt} has no language {known}")
-            if language not in languages:
-                raise InputError(
-                    f"{path}: language '{language}' of utterance {utt} is not among the model's "
-                    f"{known}"
-                )
-            ids[utt] = languages.index(language)
-        return ids
 
     def _segment(self, utt: str, line: str) -> Segment:
         try:

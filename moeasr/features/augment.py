@@ -1,5 +1,6 @@
 """Augmentation: SpecAugment on features, speed perturbation on waveforms."""
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -95,15 +96,37 @@ def perturb_speed(waveform: torch.Tensor, sample_rate_hz: int, factor: float) ->
     Raises:
         InputError: `factor` is not above 0.
     """
+    orig_freq, new_freq = _speed_ratio(factor, sample_rate_hz)
+    return torchaudio.functional.resample(
+        waveform, orig_freq, new_freq, lowpass_filter_width=RESAMPLE_FILTER_WIDTH
+    )
+
+
+def perturbed_length(num_samples: int, sample_rate_hz: int, factor: float) -> int:
+    """How many samples `perturb_speed` makes of `num_samples`."""
+    return resampled_length(num_samples, *_speed_ratio(factor, sample_rate_hz))
+
+
+def resampled_length(num_samples: int, orig_freq: int, new_freq: int) -> int:
+    """How many samples `torchaudio.functional.resample` makes of `num_samples`.
+
+    Its target is computed in float32, which beyond 2^24 samples is not every whole number; what it
+    has to cut to that is a filter's worth of outputs more than once through the signal.
+    """
+    if orig_freq == new_freq:
+        return num_samples
+    divisor = math.gcd(orig_freq, new_freq)
+    orig_freq, new_freq = orig_freq // divisor, new_freq // divisor
+    target = int(torch.ceil(torch.as_tensor(new_freq * num_samples / orig_freq)))
+    return min(target, (num_samples // orig_freq + 1) * new_freq)
+
+
+def _speed_ratio(factor: float, sample_rate_hz: int) -> tuple[int, int]:
+    """The rates to resample from and to."""
     ratio = Fraction(factor).limit_denominator(1000) if factor > 0 else Fraction(0)
     if ratio <= 0:
         raise InputError(f"speed factor must be 0.001 or more, but is {factor}")
-    return torchaudio.functional.resample(
-        waveform,
-        orig_freq=ratio.numerator * sample_rate_hz,
-        new_freq=ratio.denominator * sample_rate_hz,
-        lowpass_filter_width=RESAMPLE_FILTER_WIDTH,
-    )
+    return ratio.numerator * sample_rate_hz, ratio.denominator * sample_rate_hz
 
 
 def perturb_volume(waveform: torch.Tensor, factor: float) -> torch.Tensor:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from moeasr.data.batch import Batch, collate
-from moeasr.data.dataset import AsrDataset, LengthLimits, load_utterances
+from moeasr.data.dataset import AsrDataset
+from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.decode.recognizer import Recognizer, plan_batches
 from moeasr.errors import InputError
 from moeasr.logs import progress
@@ -39,7 +40,7 @@ def read_batches(
         raise InputError(f"{data_dir} has no usable utterance")
     recognizer.check_fbank(Path(data_dir) / "conf" / "fbank.yaml")
     dataset = AsrDataset(utterances, recognizer.tokenizer, spec_augment=None, fill=None, seed=0)
-    plan = plan_batches([utterance.num_frames for utterance in utterances], batch_frames)
+    plan = plan_batches(utterances.num_frames.tolist(), batch_frames)
     batches = (
         collate([dataset[0, index] for index in batch]).to(recognizer.device)
         for batch in progress(plan, "measuring", unit="batch")

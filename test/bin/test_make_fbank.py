@@ -14,9 +14,10 @@ from moeasr.bin.make_fbank import main
 from moeasr.data.archive import FeatureReader
 from moeasr.data.audio import read_audio
 from moeasr.data.datadir import read_table
-from moeasr.data.dataset import AsrDataset, LengthLimits, load_utterances
+from moeasr.data.dataset import AsrDataset
 from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
+from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig, compute_fbank
 

@@ -108,14 +108,14 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
 def test_many_archives_do_not_exhaust_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moeasr.data.archive.MAX_OPEN_ARCHIVES", 3)
+    monkeypatch.setattr("moeasr.data.open_files.MAX_OPEN_FILES", 3)
     reader = FeatureReader()
     for _ in range(2):
         for number in range(8):
             path = tmp_path / f"{number}.ark"
             kaldiio.save_ark(str(path), {"a": features(number + 1).numpy()})
             assert torch.equal(reader.read(f"{path}:2", "a"), features(number + 1))
-            assert len(reader._descriptors) <= 3
+            assert len(reader._files) <= 3
 
 
 def _read_often(reader: FeatureReader, entry: str, num_frames: int) -> None:

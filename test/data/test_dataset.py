@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from moeasr.data.archive import open_archive
-from moeasr.data.dataset import AsrDataset, LengthLimits, Utterance, load_utterances
+from moeasr.data.dataset import AsrDataset
+from moeasr.data.selection import LengthLimits, load_utterances
+from moeasr.data.sources import Source
+from moeasr.data.utterances import Utterance
 from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig
 
@@ -23,6 +26,9 @@ class Letters:
 
     def unknown(self, text: str) -> list[str]:
         return [c for c in text if not c.islower()]
+
+    def state(self) -> dict[str, str]:
+        return {"units": "letters"}
 
 
 def quarter(num_frames: int) -> int:
@@ -88,7 +94,7 @@ def test_masks_differ_over_epochs_and_utterances_and_hold_the_fill(tmp_path: Pat
 def test_the_same_features_under_another_index_get_other_masks(tmp_path: Path) -> None:
     folder = make_dir(tmp_path, {"a": (40, "abc")})
     utterances, _ = load_utterances(folder, None, quarter, LIMITS)
-    data = AsrDataset(utterances * 2, None, MASKS, torch.zeros(6), 0)
+    data = AsrDataset([*utterances, *utterances], None, MASKS, torch.zeros(6), 0)
     assert not torch.equal(data[(0, 0)].feats, data[(0, 1)].feats)
 
 
@@ -201,7 +207,7 @@ def test_lengths_come_from_the_archives_where_the_table_lacks_them(tmp_path: Pat
 def test_features_of_another_length_than_the_table_says_are_named(tmp_path: Path) -> None:
     folder = make_dir(tmp_path, {"a": (40, "abc")})
     entry = (folder / "feats.scp").read_text().split()[1]
-    data = AsrDataset([Utterance("a", entry, 41, "abc")], Letters(), None, None, 0)
+    data = AsrDataset([Utterance("a", Source(entry), 41, "abc")], Letters(), None, None, 0)
     with pytest.raises(InputError, match="utterance a have 40 frames, but utt2num_frames says 41"):
         data[(0, 0)]
 

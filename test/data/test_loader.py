@@ -10,9 +10,11 @@ import torch
 
 from moeasr.data.archive import open_archive
 from moeasr.data.batch import Batch
-from moeasr.data.dataset import AsrDataset, Utterance
+from moeasr.data.dataset import AsrDataset
 from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
+from moeasr.data.sources import Source
+from moeasr.data.utterances import Utterance
 from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig
 
@@ -26,7 +28,7 @@ def dataset(tmp_path: Path) -> AsrDataset:
         for number, length in enumerate(LENGTHS):
             archive.write(f"u{number:02d}", torch.randn(length, 5, generator=generator))
     entries = dict(line.split() for line in (tmp_path / "feats.scp").read_text().splitlines())
-    utterances = [Utterance(u, entries[u], LENGTHS[i], "") for i, u in enumerate(entries)]
+    utterances = [Utterance(u, Source(entries[u]), LENGTHS[i], "") for i, u in enumerate(entries)]
     masks = SpecAugmentConfig(max_freq_bins=2)
     return AsrDataset(utterances, None, masks, torch.zeros(5), seed=0)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from moeasr.data.sources import AudioSource, audio_sources
+from moeasr.data.sources import Source, open_sources
 from moeasr.errors import InputError
 
 
@@ -16,20 +16,20 @@ def wav_scp(tmp_path: Path) -> Path:
 
 
 def test_without_segments_recordings_are_utterances(wav_scp: Path) -> None:
-    sources = audio_sources(wav_scp, None)
-    assert list(sources.items()) == [
-        ("rec2", AudioSource("cat b.wav |", None, None)),
-        ("rec1", AudioSource("with space.wav", None, None)),
+    sources = open_sources(wav_scp)
+    assert list(sources) == [
+        ("rec2", Source("cat b.wav |", None, None)),
+        ("rec1", Source("with space.wav", None, None)),
     ]
 
 
 def test_segments_name_their_recordings_entry_and_times(wav_scp: Path, tmp_path: Path) -> None:
     segments = tmp_path / "segments"
     segments.write_text("u1 rec1 0 1.5\nu2 rec2 2.25 -1\nu3 rec1 1.5 3\n")
-    assert audio_sources(wav_scp, segments) == {
-        "u1": AudioSource("with space.wav", 0.0, 1.5),
-        "u2": AudioSource("cat b.wav |", 2.25, -1.0),
-        "u3": AudioSource("with space.wav", 1.5, 3.0),
+    assert dict(open_sources(wav_scp, segments)) == {
+        "u1": Source("with space.wav", 0.0, 1.5),
+        "u2": Source("cat b.wav |", 2.25, -1.0),
+        "u3": Source("with space.wav", 1.5, 3.0),
     }
 
 
@@ -47,11 +47,11 @@ def test_a_malformed_segment_is_named(
     segments = tmp_path / "segments"
     segments.write_text(line + "\n")
     with pytest.raises(InputError, match=f"{segments}.*{message}"):
-        audio_sources(wav_scp, segments)
+        open_sources(wav_scp, segments)
 
 
 def test_missing_files_are_named(wav_scp: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
-        audio_sources(tmp_path / "nowhere", None)
+        open_sources(tmp_path / "nowhere", None)
     with pytest.raises(InputError, match="nowhere"):
-        audio_sources(wav_scp, tmp_path / "nowhere")
+        open_sources(wav_scp, tmp_path / "nowhere")

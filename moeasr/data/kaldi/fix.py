@@ -21,7 +21,7 @@ from moeasr.data.kaldi.tables import (
 )
 from moeasr.errors import InputError
 
-LIMITING = ("feats.scp", "text", "segments", "utt2lang", "utt2dur", "utt2num_frames")
+LIMITING = ("feats.scp", "shards.scp", "text", "segments", "utt2lang", "utt2dur", "utt2num_frames")
 """Tables whose lack of an utterance removes it; the others just follow."""
 POSITIVE = ("utt2dur", "utt2num_frames")
 

@@ -1,6 +1,6 @@
 """Put the features that parallel jobs made into their data directory: the end of make_fbank.sh."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from moeasr.data.kaldi.speak import Say
@@ -21,12 +21,28 @@ def gather_feats(data: Path, scps: Sequence[Path], tables: Sequence[str], say: S
         say: Receives the utterances without features.
 
     Raises:
-        InputError: Fewer than 95 % of the utterances have features (Kaldi's rule); nothing has
-            been written then.
+        InputError: As `write_tables`.
     """
-    feats = _concatenate(scps)
+    files = {table: [scp.with_suffix(f".{table}") for scp in scps] for table in tables}
+    files["feats.scp"] = list(scps)
+    write_tables(data, {table: _concatenate(paths) for table, paths in files.items()}, say)
+
+
+def write_tables(data: Path, tables: Mapping[str, Lines], say: Say) -> None:
+    """Write what was found out of the utterances of a directory, if it was of nearly all.
+
+    Args:
+        data: The data directory.
+        tables: Name -> lines. The last one tells others that there are features: it is written
+            last.
+        say: Receives the utterances that it lacks.
+
+    Raises:
+        InputError: It has fewer than 95 % of the utterances (Kaldi's rule); nothing has been
+            written then.
+    """
     utts = keys(read_lines(data / "utt2spk"))
-    made = set(keys(feats))
+    made = set(keys(list(tables.values())[-1]))
     skipped = [utt for utt in utts if utt not in made]
     if skipped:
         listed = " ".join(map(show, skipped[:MAX_LISTED]))
@@ -38,10 +54,8 @@ def gather_feats(data: Path, scps: Sequence[Path], tables: Sequence[str], say: S
             "Less than 95% the features were successfully generated. Probably a serious error. "
             f"({len(utts) - len(skipped)} of {len(utts)} utterances of {data})"
         )
-    for table in tables:
-        write_lines(data / table, _concatenate([scp.with_suffix(f".{table}") for scp in scps]))
-    # Last, since it is what tells others that there are features.
-    write_lines(data / "feats.scp", feats)
+    for name, lines in tables.items():
+        write_lines(data / name, lines)
 
 
 def _concatenate(paths: Sequence[Path]) -> Lines:

@@ -43,10 +43,10 @@ def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
         return _probe_pipe(entry, read_all)
     match = ARK_ENTRY.fullmatch(entry)
     if match and not Path(entry).exists():
-        return _probe_stream(io.BytesIO(_ark_value(match[1], int(match[2]))), entry, read_all)
+        return probe_stream(io.BytesIO(_ark_value(match[1], int(match[2]))), entry, read_all)
     try:
         with open(entry, "rb") as stream:
-            return _probe_stream(stream, entry, read_all)
+            return probe_stream(stream, entry, read_all)
     except OSError as error:
         raise InputError(f"{entry}: cannot be opened ({error.strerror})") from None
 
@@ -56,7 +56,7 @@ def _probe_pipe(entry: str, read_all: bool, run_decoder: bool = False) -> AudioI
     try:
         if pipe.source is None:
             output = io.BytesIO(run_command(pipe.command))
-            info = _probe_stream(output, f"output of `{pipe.command}`", read_all=True)
+            info = probe_stream(output, f"output of `{pipe.command}`", read_all=True)
         else:
             info = probe_audio(pipe.source, read_all)
     except UndecodableError:
@@ -82,7 +82,8 @@ def _ark_value(path: str, offset: int) -> bytes:
         raise InputError(f"{path}:{offset}: cannot be opened ({error.strerror})") from None
 
 
-def _probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:
+def probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:
+    """As `probe_audio`, of a file that is open; `entry` is its name in messages."""
     try:
         import soundfile
     except ImportError:

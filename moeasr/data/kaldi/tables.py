@@ -14,6 +14,7 @@ Lines = list[bytes]  # without their newlines
 
 BY_UTTERANCE = (
     "feats.scp",
+    "shards.scp",
     "text",
     "segments",
     "vad.scp",

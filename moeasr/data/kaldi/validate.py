@@ -255,7 +255,8 @@ class Validator:
                 )
             if name == "spk2warp":
                 self.check_warps(name, lines)
-        for name in ("utt2warp", "vad.scp", "utt2lang", "utt2uniq", "utt2dur", "utt2num_frames"):
+        names = ("shards.scp", "utt2warp", "vad.scp", "utt2lang", "utt2uniq")
+        for name in (*names, "utt2dur", "utt2num_frames"):
             what = f"utterance-ids extracted from utt2spk and {name} file"
             lines = self.check_keys(name, self.utts, what)
             path = self.data / name

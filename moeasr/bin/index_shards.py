@@ -1,0 +1,53 @@
+"""Make a data directory for shards that were made elsewhere, by WeNet for instance."""
+
+import argparse
+from itertools import chain
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.data.kaldi.speak import speaking_as
+from moeasr.errors import InputError
+
+EPILOG = """example:
+  moeasr index-shards --fbank-config conf/fbank.yaml data/train data.list
+
+Writes text, utt2spk, spk2utt (every utterance a speaker), shards.scp, utt2num_frames, utt2dur,
+frame_shift and conf/fbank.yaml to data/train. Shards are uncompressed tar files that hold UTT.txt
+beside UTT.wav (.flac .mp3 .ogg .opus); only headers of the audio are read."""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--nj", type=int, default=4, help="processes (%(default)s)")
+    add("--fbank-config", required=True, help="YAML of the filter banks, whose frames are counted")
+    add("data_dir", type=Path, help="directory to write")
+    add("list", type=Path, help="file with the name of a shard in each line")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Index the shards of one list."""
+    args = get_parser().parse_args(argv)
+    from moeasr.config import from_mapping, load_yaml
+    from moeasr.data.loader import in_background
+    from moeasr.data.shard_index import list_shard, write_data_dir
+    from moeasr.features.fbank import FbankConfig
+    from moeasr.logs import progress, setup_logging
+
+    setup_logging()
+    with speaking_as("index_shards") as say:
+        config = from_mapping(FbankConfig, load_yaml(args.fbank_config), args.fbank_config)
+        if not args.list.is_file():
+            raise InputError(f"{args.list}: no such file")
+        shards = args.list.read_text(encoding="utf-8").split()
+        parts = in_background(list_shard, shards, args.nj if args.nj > 1 else 0)
+        utterances = chain.from_iterable(progress(parts, "reading", len(shards), "shard"))
+        write_data_dir(args.data_dir, list(utterances), config, say)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,70 @@
+"""Put the audio and the transcripts of a data directory into shards; see utils/make_shards.sh."""
+
+import argparse
+from itertools import chain
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.data.kaldi.speak import speaking_as
+from moeasr.errors import InputError
+
+EPILOG = """example:
+  moeasr make-shards --nj 8 --fbank-config conf/fbank.yaml data/train shards
+
+Writes shards/train_000000000.tar ... (members UTT.wav or .flac, and UTT.txt, as WeNet does), a list
+of them in shards/train.list, and shards.scp, utt2num_frames, utt2dur, frame_shift and
+conf/fbank.yaml to data/train. Run again, it makes the shards that are missing, or whose utterances,
+audio files or transcripts have changed."""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--nj", type=int, default=4, help="processes (%(default)s)")
+    add("--fbank-config", required=True, help="YAML of the filter banks, whose frames are counted")
+    add("--num-utts-per-shard", type=int, default=1000, metavar="N", help="%(default)s")
+    add("--seed", type=int, default=0, help="of the lots by which shards are filled (%(default)s)")
+    add("--script", default="make_shards", help="name to speak under")
+    add("data_dir", type=Path, help="with wav.scp, perhaps segments, text and utt2spk")
+    add("shard_dir", type=Path, help="where the shards are written")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make the shards of one directory."""
+    args = get_parser().parse_args(argv)
+    import torch
+
+    from moeasr.config import from_mapping, load_yaml
+    from moeasr.data.data_type import find_data_type
+    from moeasr.data.datadir import DataDir
+    from moeasr.data.loader import in_background
+    from moeasr.data.shard_index import write_shard_tables
+    from moeasr.data.shard_writer import ShardMaker
+    from moeasr.data.table import Table
+    from moeasr.features.fbank import FbankConfig
+    from moeasr.logs import progress, setup_logging
+
+    setup_logging()
+    torch.set_num_threads(1)  # as for stored features: more would round changed speeds differently
+    with speaking_as(args.script) as say:
+        if args.num_utts_per_shard < 1:
+            raise InputError("--num-utts-per-shard must be at least 1")
+        config = from_mapping(FbankConfig, load_yaml(args.fbank_config), args.fbank_config)
+        sources = find_data_type("raw").open_sources(DataDir(args.data_dir))
+        prefix = args.shard_dir.resolve() / args.data_dir.name  # shards.scp holds absolute paths
+        texts = Table(args.data_dir / "text")
+        maker = ShardMaker(sources, texts, str(prefix), args.num_utts_per_shard, args.seed)
+        (args.data_dir / "shards.scp").unlink(missing_ok=True)  # until all of them are there
+        shards = in_background(maker.make, range(len(maker)), args.nj if args.nj > 1 else 0)
+        utterances = chain.from_iterable(progress(shards, "shards", len(maker), "shard"))
+        write_shard_tables(args.data_dir, utterances, config, say)
+        maker.finish()
+        say(f"Succeeded making {len(maker)} shards of {args.data_dir.name}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,90 @@
+"""Filter banks computed when an utterance is read: the values that archives would hold."""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from moeasr.data.audio import resample
+from moeasr.data.sources import Source
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig, compute_fbank
+
+
+class WaveformReader(Protocol):
+    """Decodes the audio of an entry."""
+
+    def read(
+        self, entry: str, start_sec: float | None = None, end_sec: float | None = None
+    ) -> tuple[Tensor, int]:
+        """(S,) samples and their rate in Hz.
+
+        Raises:
+            InputError: There is no such audio.
+        """
+        ...
+
+
+class AudioFeatures:
+    """Features by their source.
+
+    Args:
+        reader: Of the audio: `RecordingReader` for wav.scp, `ShardReader` for shards.scp.
+        config: The filter banks.
+    """
+
+    def __init__(self, reader: WaveformReader, config: FbankConfig) -> None:
+        self._reader = reader
+        self._config = config
+
+    def read(self, source: Source, utt_id: str) -> Tensor:
+        """The features of an utterance, (T, F), bit for bit those that `make_fbank` stores.
+
+        Raises:
+            InputError: Its audio cannot be read; the utterance is named.
+        """
+        with one_thread():
+            try:
+                samples, rate_hz = self._reader.read(*source)
+            except InputError as error:
+                raise InputError(f"utterance {utt_id}: {error}") from None
+            return utterance_fbank(samples, rate_hz, self._config, utt_id)
+
+
+def utterance_fbank(
+    samples: Tensor, rate_hz: int, config: FbankConfig, utt_id: str, seed: int = 0
+) -> Tensor:
+    """Filter banks of one utterance of a corpus.
+
+    Args:
+        samples: (S,) in [-1, 1].
+        rate_hz: Their rate, from which they are brought to that of `config`.
+        config: The settings.
+        utt_id: The dither, if there is any, depends on this alone: not on how jobs are split, nor
+            on when the features are computed.
+        seed: Of the dither.
+
+    Returns:
+        (T, F) float32; T may be 0.
+    """
+    waveform, _ = resample(samples, rate_hz, config.sample_rate_hz)
+    generator = torch.Generator().manual_seed(zlib.crc32(f"{seed} {utt_id}".encode()))
+    return compute_fbank(waveform, config, generator)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread, as feature jobs and loader processes do.
+
+    Convolutions (of a changed speed) and matrix products that are split over threads round
+    differently: the features of an utterance would depend on who computed them.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

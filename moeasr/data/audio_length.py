@@ -1,0 +1,128 @@
+"""How long utterances are, exactly, without decoding audio whose header tells."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from moeasr.data.audio import RecordingReader, sample_range
+from moeasr.data.decoders import Effect, Resample, Speed
+from moeasr.data.kaldi.probe import probe_audio
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import Lines
+from moeasr.data.pipes import UndecodableError, parse_pipe
+from moeasr.data.sources import Sources
+from moeasr.errors import InputError
+from moeasr.features.augment import perturbed_length, resampled_length
+from moeasr.features.fbank import FbankConfig, num_fbank_frames
+
+LAST_SEC = 0.01
+"""The end of a file that is decoded: enough to see that it is cut short."""
+
+
+class AudioLength(NamedTuple):
+    """Length of an utterance; or why there is none."""
+
+    utt_id: str
+    num_samples: int = 0
+    rate_hz: int = 0
+    fault: str = ""
+
+
+class LengthReader:
+    """Tells the lengths of the samples that `RecordingReader` reads.
+
+    Args:
+        sources: The utterances' audio.
+        num_at_once: How many lengths to tell at a time.
+    """
+
+    def __init__(self, sources: Sources, num_at_once: int = 500) -> None:
+        self._sources = sources
+        self._num_at_once = num_at_once
+
+    def __len__(self) -> int:
+        """How many times there is something to tell."""
+        return (len(self._sources) + self._num_at_once - 1) // self._num_at_once
+
+    def read(self, number: int) -> list[AudioLength]:
+        """The lengths of some utterances: of the first ones for 0, and so on.
+
+        Damage amid a file is not seen.
+        """
+        first = number * self._num_at_once
+        known: dict[str, tuple[int, int]] = {}  # recordings have several segments
+        lengths = []
+        for row in range(first, min(first + self._num_at_once, len(self._sources))):
+            utt_id, source = self._sources[row]
+            entry = source.entry.strip()
+            try:
+                if entry not in known:
+                    known[entry] = _measure(entry)
+                whole, rate_hz = known[entry]
+                start, end = sample_range(whole, rate_hz, source.start_sec, source.end_sec, entry)
+                lengths.append(AudioLength(utt_id, end - start, rate_hz))
+            except InputError as error:
+                lengths.append(AudioLength(utt_id, fault=str(error)))
+        return lengths
+
+
+def length_tables(
+    lengths: Iterable[AudioLength], config: FbankConfig, say: Say
+) -> dict[str, Lines]:
+    """The lines of `utt2dur` (seconds) and `utt2num_frames`.
+
+    Args:
+        lengths: Of utterances, in order.
+        config: The filter banks whose frames are counted.
+        say: Receives which utterances cannot be used, and how many have another sample rate.
+    """
+    tables: dict[str, Lines] = {"utt2dur": [], "utt2num_frames": []}
+    other_rates: Counter[int] = Counter()
+    for utt_id, num_samples, rate_hz, fault in lengths:
+        num_frames = 0
+        if not fault:
+            target = resampled_length(num_samples, rate_hz, config.sample_rate_hz)
+            num_frames = num_fbank_frames(target, config)
+        if num_frames == 0:
+            fault = fault or f"{num_samples} samples are no whole frame"
+            say(f"skipped utterance {utt_id}: {fault}")
+            continue
+        if rate_hz != config.sample_rate_hz:
+            other_rates[rate_hz] += 1
+        tables["utt2dur"].append(f"{utt_id} {round(num_samples / rate_hz, 4)}".encode())
+        tables["utt2num_frames"].append(f"{utt_id} {num_frames}".encode())
+    for rate_hz, count in sorted(other_rates.items()):
+        say(f"warning: {count} utterances have {rate_hz} Hz and are resampled when they are read")
+    return tables
+
+
+def _measure(entry: str) -> tuple[int, int]:
+    """Samples of a recording, and their rate."""
+    pipe = parse_pipe(entry) if entry.endswith("|") else None
+    source = entry if pipe is None else pipe.source
+    if source is None or not Path(source).is_file():
+        return _count(entry)
+    try:
+        info = probe_audio(source)
+        RecordingReader().read(source, start_sec=max(0.0, info.duration_sec - LAST_SEC))
+    except UndecodableError:  # the program that the pipe names may know the format
+        return _count(entry)
+    num_samples, rate_hz = info.num_samples, info.sample_rate_hz
+    for effect in pipe.effects if pipe is not None else ():
+        num_samples, rate_hz = _length_after(effect, num_samples, rate_hz)
+    return num_samples, rate_hz
+
+
+def _count(entry: str) -> tuple[int, int]:
+    samples, rate_hz = RecordingReader().read(entry)
+    return samples.numel(), rate_hz
+
+
+def _length_after(effect: Effect, num_samples: int, rate_hz: int) -> tuple[int, int]:
+    """What `effect.length` tells to within a sample, exactly."""
+    if isinstance(effect, Resample):
+        return resampled_length(num_samples, rate_hz, effect.target_rate_hz), effect.target_rate_hz
+    if isinstance(effect, Speed):
+        return perturbed_length(num_samples, rate_hz, effect.factor), rate_hz
+    return num_samples, rate_hz

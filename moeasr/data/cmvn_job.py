@@ -1,0 +1,30 @@
+"""CMVN statistics utterance by utterance, for processes that share a set."""
+
+from dataclasses import dataclass
+
+import torch
+
+from moeasr.data.data_type import UtteranceReader
+from moeasr.data.sources import Sources
+from moeasr.errors import InputError
+from moeasr.features.cmvn import CmvnStats
+
+
+@dataclass(frozen=True)
+class CmvnJob:
+    """Sums over one utterance at a time: added up in order, they are the same for all shares."""
+
+    sources: Sources
+    reader: UtteranceReader
+
+    def stats_of(self, row: int) -> CmvnStats:
+        """The statistics of an utterance.
+
+        Raises:
+            InputError: Its features cannot be read, or are not finite.
+        """
+        utt_id, source = self.sources[row]
+        feats = self.reader.read(source, utt_id)
+        if not bool(torch.isfinite(feats).all()):
+            raise InputError(f"features of utterance {utt_id} ({source.entry}) are not finite")
+        return CmvnStats.of(feats)

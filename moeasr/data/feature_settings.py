@@ -1,0 +1,27 @@
+"""The filter bank settings that belong to a data directory: its `conf/fbank.yaml`."""
+
+from pathlib import Path
+
+from moeasr.atomic import atomic_path
+from moeasr.config import dump_yaml, from_mapping, load_yaml, to_mapping
+from moeasr.features.fbank import FbankConfig
+
+SETTINGS = Path("conf", "fbank.yaml")
+
+
+def write_settings(data_dir: Path, config: FbankConfig) -> None:
+    """Write the settings, all of them, and Kaldi's `frame_shift` (seconds)."""
+    with atomic_path(data_dir / "frame_shift") as path:
+        path.write_text(f"{config.frame_shift_ms / 1000:g}\n")
+    with atomic_path(data_dir / SETTINGS) as path:
+        path.write_text(dump_yaml(to_mapping(config)))
+
+
+def read_settings(data_dir: str | Path) -> FbankConfig:
+    """The settings that a data directory was made ready with.
+
+    Raises:
+        InputError: There are none, or they are malformed.
+    """
+    path = Path(data_dir) / SETTINGS
+    return from_mapping(FbankConfig, load_yaml(path), path)

@@ -1,0 +1,242 @@
+"""Which utterances of a data directory a model can learn from, and why not from the others."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from moeasr.data.archive import FeatureReader
+from moeasr.data.data_type import DataType, find_data_type
+from moeasr.data.datadir import DataDir
+from moeasr.data.languages import language_ids
+from moeasr.data.sources import Sources
+from moeasr.data.table import Table
+from moeasr.data.token_counts import TextEncoder, count_tokens
+from moeasr.data.utterances import Utterances
+from moeasr.errors import InputError
+from moeasr.logs import get_logger
+
+MAX_LISTED_UNITS = 20
+MAX_LISTED_UTTS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class LengthLimits:
+    """Utterances outside of these are left out of training."""
+
+    min_frames: int = 10
+    """Shortest utterance, frames."""
+    max_frames: int = 3000
+    """Longest utterance, frames."""
+    max_tokens: int = 400
+    """Longest transcript, tokens."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InputError: A value outside its range.
+        """
+        if not 0 <= self.min_frames <= self.max_frames:
+            raise InputError(
+                f"`min_frames` {self.min_frames} must be 0 or more, and `max_frames` "
+                f"{self.max_frames} not below it"
+            )
+        if self.max_tokens < 1:
+            raise InputError(f"`max_tokens` must be 1 or more, but is {self.max_tokens}")
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An utterance that is left out, and why."""
+
+    utt_id: str
+    reason: str
+
+
+def load_utterances(
+    data_dir: str | Path,
+    tokenizer: TextEncoder | None,
+    output_len: Callable[[int], int],
+    limits: LengthLimits,
+    languages: Sequence[str] = (),
+    data_type: str = "feats",
+) -> tuple[Utterances, list[Skipped]]:
+    """The utterances of a data directory that a model can learn from, and the others with reasons.
+
+    Units that the tokenizer does not know are kept as `<unk>`, and a warning counts them.
+
+    Args:
+        data_dir: Kaldi data directory with what the data type needs; `text` is needed if
+            `tokenizer` is given.
+        tokenizer: Makes tokens of transcripts; None wants no transcripts (decoding).
+        output_len: Frames after subsampling, of frames before: CTC needs one for each token, and
+            one more between two that are equal.
+        limits: Lengths to keep.
+        languages: Those of a model that routes by language: every utterance with features must then
+            have one of them in `utt2lang`.
+        data_type: One of `DATA_TYPES`.
+
+    Returns:
+        The usable utterances in the order of the data type's table, and those left out.
+
+    Raises:
+        InputError: The directory lacks a table, or it is malformed; or an utterance has none of the
+            `languages`.
+    """
+    kind, directory = find_data_type(data_type), DataDir(data_dir)
+    sources = kind.open_sources(directory)
+    num_frames = _read_lengths(directory, sources, kind)
+    numbers = language_ids(directory, sources.utt_ids, languages)
+    lengths, places = np.unique(num_frames, return_inverse=True)
+    output_lens = np.array([output_len(length) for length in lengths.tolist()], np.int64)[places]
+    faults = _length_faults(num_frames, output_lens, limits)
+    rows = _without(len(sources), faults)
+    unheard, unknown, transcripts = [], Counter(), None
+    if tokenizer is not None:
+        transcripts = _Transcripts(directory.path / "text", sources.utt_ids, tokenizer)
+        faults |= transcripts.faults(rows, output_lens, limits)
+        rows = _without(len(sources), faults)
+        unknown = transcripts.unknown(rows)
+        unheard = transcripts.table.keys[sources.rows_of(transcripts.table.keys) < 0]
+    skipped = [Skipped(sources.utt_ids[row].decode(), faults[row]) for row in sorted(faults)]
+    skipped += [Skipped(key.decode(), f"it has no {kind.content}") for key in unheard]
+    _report(data_dir, skipped, unknown)
+    utterances = Utterances(
+        sources,
+        rows,
+        num_frames[rows],
+        None if transcripts is None else transcripts.table,
+        None if transcripts is None else transcripts.rows[rows],
+        None if numbers is None else numbers[rows],
+    )
+    return utterances, skipped
+
+
+def _without(num_utts: int, faults: Collection[int]) -> np.ndarray:
+    """Numbers of the utterances that have no fault."""
+    return np.delete(np.arange(num_utts), list(faults))
+
+
+def _read_lengths(directory: DataDir, sources: Sources, kind: DataType) -> np.ndarray:
+    """(N,) frames by `utt2num_frames`; by the archives for stored features that it lacks."""
+    lengths = np.full(len(sources), -1)
+    path = directory.path / "utt2num_frames"
+    if directory.has(path.name):
+        table = Table(path)
+        lengths = np.append(table.numbers(), -1)[table.rows_of(sources.utt_ids)]
+    elif kind.open_audio is not None:
+        kind.require(directory, path.name)
+    archives = FeatureReader()
+    for row in np.flatnonzero(lengths < 0).tolist():
+        utt_id, source = sources[row]
+        if kind.open_audio is not None:
+            raise InputError(f"{path} lacks utterance {utt_id}; make it again with {kind.maker}")
+        lengths[row] = archives.num_frames(source.entry, utt_id)
+    return lengths
+
+
+def _length_faults(
+    num_frames: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
+) -> dict[int, str]:
+    """Utterance -> why its length forbids it."""
+    short, long = num_frames < limits.min_frames, num_frames > limits.max_frames
+    faults = {}
+    for row in np.flatnonzero(short | long | (output_lens < 1)).tolist():
+        if short[row]:
+            reason = f", fewer than min_frames = {limits.min_frames}"
+        elif long[row]:
+            reason = f", more than max_frames = {limits.max_frames}"
+        else:
+            faults[row] = f"its {num_frames[row]} frames leave none after subsampling"
+            continue
+        faults[row] = f"it has {num_frames[row]} frames{reason}"
+    return faults
+
+
+class _Transcripts:
+    """The transcripts of utterances, and what forbids to learn them.
+
+    Args:
+        path: The `text` of the set.
+        keys: (N,) the utterances, as bytes.
+        tokenizer: Makes tokens.
+
+    Attributes:
+        table: All transcripts.
+        rows: (N,) the utterances' places in it; -1 for those that have none.
+    """
+
+    def __init__(self, path: Path, keys: np.ndarray, tokenizer: TextEncoder) -> None:
+        self.table = Table(path)
+        self.rows = self.table.rows_of(keys)
+        self._tokenizer = tokenizer
+        self._counts = count_tokens(self.table, tokenizer)
+
+    def faults(
+        self, utts: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
+    ) -> dict[int, str]:
+        """Utterance -> why its transcript forbids it.
+
+        Args:
+            utts: (M,) numbers of the utterances asked about.
+            output_lens: (N,) frames of all utterances after subsampling.
+            limits: Tokens to allow.
+
+        Raises:
+            InputError: The tokenizer refuses a transcript.
+        """
+        # a last 0 for the row -1
+        num_tokens = np.append(self._counts.num_tokens, 0)[self.rows[utts]]
+        num_repeats = np.append(self._counts.num_repeats, 0)[self.rows[utts]]
+        num_outputs = output_lens[utts]
+        for utt in utts[num_tokens < 0]:
+            utt_id, text = self.table[int(self.rows[utt])]
+            try:
+                self._tokenizer.encode(text)
+            except InputError as error:
+                raise InputError(f"{self.table.path}: {utt_id}: {error}") from None
+        faults = {}
+        too_short = num_outputs < num_tokens + num_repeats
+        bad = (num_tokens < 1) | (num_tokens > limits.max_tokens) | too_short
+        for place in np.flatnonzero(bad).tolist():
+            tokens = num_tokens[place]
+            if tokens < 1:
+                reason = "it has no transcript"
+            elif tokens > limits.max_tokens:
+                reason = f"it has {tokens} tokens, more than max_tokens = {limits.max_tokens}"
+            else:
+                reason = (
+                    f"it is too short for CTC: {num_outputs[place]} frames after subsampling for "
+                    f"{tokens} tokens and {num_repeats[place]} repeats"
+                )
+            faults[int(utts[place])] = reason
+        return faults
+
+    def unknown(self, utts: np.ndarray) -> Counter[str]:
+        """How often the transcripts of utterances hold which units that become `<unk>`."""
+        units: Counter[str] = Counter()
+        rows = self.rows[utts]
+        for row in rows[self._counts.has_unknown[rows]].tolist():
+            units.update(self._tokenizer.unknown(self.table[row][1]))
+        return units
+
+
+def _report(data_dir: str | Path, skipped: list[Skipped], unknown: Counter[str]) -> None:
+    logger = get_logger(__name__)
+    if skipped:
+        logger.warning("%s: left out %d utterances:", data_dir, len(skipped))
+    for item in skipped[:MAX_LISTED_UTTS]:
+        logger.warning("  %s: %s", item.utt_id, item.reason)
+    if len(skipped) > MAX_LISTED_UTTS:
+        logger.warning("  ... and %d others", len(skipped) - MAX_LISTED_UTTS)
+    if unknown:
+        total = unknown.total()
+        logger.warning("%s: %d units are not in the dictionary, kept as <unk>:", data_dir, total)
+    common = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))
+    for unit, count in common[:MAX_LISTED_UNITS]:
+        logger.warning("  '%s': %d times", unit, count)
+    if len(common) > MAX_LISTED_UNITS:
+        logger.warning("  ... and %d other units", len(common) - MAX_LISTED_UNITS)

@@ -1,0 +1,127 @@
+"""What is in shards, and the tables of a data directory that say so."""
+
+import os
+import tarfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from moeasr.data.audio_length import AudioLength, length_tables
+from moeasr.data.feature_settings import write_settings
+from moeasr.data.kaldi.gather import write_tables
+from moeasr.data.kaldi.probe import probe_stream
+from moeasr.data.kaldi.speak import Say
+from moeasr.data.kaldi.tables import keys, write_lines
+from moeasr.data.shards import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
+from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
+
+
+class ShardedUtterance(NamedTuple):
+    """An utterance in a shard; or one that should be there but could not be read."""
+
+    length: AudioLength
+    entry: ShardEntry | None = None
+    text: str = ""
+
+
+def write_shard_tables(
+    data_dir: Path, utterances: Iterable[ShardedUtterance], config: FbankConfig, say: Say
+) -> None:
+    """Write shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml.
+
+    Args:
+        data_dir: Of the utterances; has utt2spk.
+        utterances: In any order.
+        config: The filter banks whose frames are counted.
+        say: Receives what is unusual.
+
+    Raises:
+        InputError: Fewer than 95 % of the data directory's utterances can be used.
+    """
+    ordered = sorted(utterances, key=lambda utterance: utterance.length.utt_id.encode())
+    tables = length_tables([utterance.length for utterance in ordered], config, say)
+    usable = set(keys(tables["utt2num_frames"]))
+    lines = [f"{utterance.length.utt_id} {utterance.entry}".encode() for utterance in ordered]
+    tables["shards.scp"] = [line for line in lines if line.split(None, 1)[0] in usable]
+    write_tables(data_dir, tables, say)
+    write_settings(data_dir, config)
+
+
+def write_data_dir(
+    data_dir: Path, utterances: Sequence[ShardedUtterance], config: FbankConfig, say: Say
+) -> None:
+    """Write a data directory for shards that came without one; every utterance is a speaker.
+
+    Raises:
+        InputError: An utterance is in two shards, or the directory has audio of its own.
+    """
+    if (data_dir / "wav.scp").exists():
+        raise InputError(f"{data_dir} has a wav.scp: it is no directory for foreign shards")
+    ordered = sorted(utterances, key=lambda utterance: utterance.length.utt_id.encode())
+    for one, other in zip(ordered, ordered[1:]):
+        if one.length.utt_id == other.length.utt_id and one.entry and other.entry:
+            raise InputError(
+                f"utterance {one.length.utt_id} is in shard {one.entry.path} and in shard "
+                f"{other.entry.path}"
+            )
+    ids = [utterance.length.utt_id.encode() for utterance in ordered]
+    for name in ("utt2spk", "spk2utt"):
+        write_lines(data_dir / name, [utt_id + b" " + utt_id for utt_id in ids])
+    texts = [utterance.text.encode() for utterance in ordered]
+    write_lines(data_dir / "text", [b" ".join(pair).rstrip() for pair in zip(ids, texts)])
+    write_shard_tables(data_dir, ordered, config, say)
+
+
+def list_shard(path: str) -> list[ShardedUtterance]:
+    """The utterances of a shard; of their audio only headers are read.
+
+    Raises:
+        InputError: It is no tar file, is cut short, has audio that cannot be read, or audio without
+            a transcript, or the other way round. The sentence names shard and member.
+    """
+    audio: dict[str, tuple[AudioLength, ShardEntry]] = {}
+    texts: dict[str, str] = {}
+    try:
+        with tarfile.open(path, "r:", encoding="utf-8") as shard:
+            for member in shard:
+                key, suffix = os.path.splitext(member.name.removeprefix("./"))
+                if not member.isfile() or suffix not in (TEXT_SUFFIX, *AUDIO_SUFFIXES):
+                    continue
+                name = f"shard {path}: {member.name}"
+                if len(member.name.split()) != 1:
+                    raise InputError(f"{name}: the name of a member must not have spaces")
+                if key in (texts if suffix == TEXT_SUFFIX else audio):
+                    raise InputError(f"{name}: utterance {key} occurs a second time")
+                content = shard.extractfile(member)
+                if suffix == TEXT_SUFFIX:
+                    texts[key] = _one_line(content.read(), name)
+                else:
+                    rate_hz, num_samples = probe_stream(content, name, read_all=False)
+                    place = ShardEntry(member.name, member.offset_data, path)
+                    audio[key] = AudioLength(key, num_samples, rate_hz), place
+        _require_end(path)
+    except tarfile.TarError as error:
+        raise InputError(f"shard {path} is cut short, or no tar file ({error})") from None
+    except OSError as error:
+        raise InputError(f"shard {path} cannot be read: {error.strerror}") from None
+    for key in sorted(audio.keys() ^ texts.keys()):
+        has, lacks = ("audio", "transcript") if key in audio else ("a transcript", "audio")
+        raise InputError(f"shard {path}: utterance {key} has {has}, but no {lacks}")
+    return [ShardedUtterance(*place, texts[key]) for key, place in audio.items()]
+
+
+def _one_line(raw: bytes, name: str) -> str:
+    try:
+        return " ".join(raw.decode("utf-8").split())
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not valid UTF-8 ({error.reason})") from None
+
+
+def _require_end(path: str) -> None:
+    """Hold a tar file to its end mark; without it, it may be cut between two members."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 2 * tarfile.BLOCKSIZE))
+        if file.read() != bytes(2 * tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("no end mark")

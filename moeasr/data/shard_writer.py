@@ -1,0 +1,244 @@
+"""Shards of a data directory, made one by one: what is there already is not made again."""
+
+import glob
+import hashlib
+import io
+import json
+import os
+import re
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+from torch import Tensor
+
+from moeasr.atomic import atomic_path
+from moeasr.data.audio import RecordingReader, read_audio_bytes
+from moeasr.data.audio_length import AudioLength
+from moeasr.data.pipes import parse_pipe
+from moeasr.data.shard_index import ShardedUtterance
+from moeasr.data.shards import TEXT_SUFFIX, ShardEntry
+from moeasr.data.sources import Source, Sources
+from moeasr.data.table import Table
+from moeasr.errors import InputError
+
+FULL_SCALE = 32768.0  # of 16-bit samples
+_FORMAT = "moeasr-shard-1"
+
+
+class ShardMaker:
+    """Makes the shards of a set, each of which appears only when it is complete.
+
+    Which utterances go into which shard is drawn by lot, so that a few shards are a fair sample of
+    the set. Beside each shard lies a list of what is in it, under a digest of what it was to hold:
+    names, entries of wav.scp, dates and sizes of their files, transcripts. If that digest is
+    today's, the shard is not made again.
+
+    Args:
+        sources: The utterances' audio.
+        texts: Their transcripts, all of them.
+        prefix: Of the shards' names: `<prefix>_000000000.tar`.
+        num_utts_per_shard: How many utterances go into one.
+        seed: Of the lots.
+    """
+
+    def __init__(
+        self, sources: Sources, texts: Table, prefix: str, num_utts_per_shard: int, seed: int
+    ) -> None:
+        self._sources = sources
+        self._texts = texts
+        self._text_rows = texts.rows_of(sources.utt_ids)
+        if (self._text_rows < 0).any():
+            utt_id = sources.utt_ids[int(np.argmin(self._text_rows))].decode()
+            raise InputError(f"{texts.path} lacks utterance {utt_id}; utils/fix_data_dir.sh mends")
+        self._prefix = prefix
+        self._num_utts = num_utts_per_shard
+        self._order = _shuffled(sources, seed)
+
+    def __len__(self) -> int:
+        """Number of shards."""
+        return (len(self._order) + self._num_utts - 1) // self._num_utts
+
+    def path(self, number: int) -> Path:
+        """Name of a shard."""
+        return Path(f"{self._prefix}_{number:09d}.tar")
+
+    def make(self, number: int) -> list[ShardedUtterance]:
+        """Make a shard, or find it made; tells what is in it, and what could not be read.
+
+        Raises:
+            InputError: It cannot be written.
+        """
+        path = self.path(number)
+        rows = self._order[number * self._num_utts : (number + 1) * self._num_utts].tolist()
+        digest = self._digest(rows)
+        made = _load_list(path, digest)
+        if made is not None:
+            return made
+        try:
+            # the list goes before, and comes after, the shard that it describes
+            _list_path(path).unlink(missing_ok=True)
+            with atomic_path(path) as temporary:
+                made = self._write(temporary, path, rows)
+            _save_list(path, digest, made)
+        except OSError as error:
+            raise InputError(f"shard {path} cannot be written: {error.strerror}") from None
+        return made
+
+    def finish(self) -> None:
+        """Write `<prefix>.list`, one shard a line, and remove shards that are too many now.
+
+        They are left from an earlier run with more utterances.
+        """
+        prefix, paths = Path(self._prefix), [self.path(number) for number in range(len(self))]
+        for old in set(prefix.parent.glob(f"{glob.escape(prefix.name)}_*.tar")).difference(paths):
+            if re.fullmatch(r"_\d{9}", old.stem.removeprefix(prefix.name)):
+                old.unlink()
+                _list_path(old).unlink(missing_ok=True)
+        with atomic_path(f"{prefix}.list") as temporary:
+            temporary.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+
+    def _digest(self, rows: list[int]) -> str:
+        digest = hashlib.sha256(_FORMAT.encode())
+        for row in rows:
+            utt_id, source = self._sources[row]
+            text = self._texts[int(self._text_rows[row])][1]
+            digest.update(repr((utt_id, *source, _stamp(source.entry), text)).encode())
+        return digest.hexdigest()
+
+    def _write(self, temporary: Path, path: Path, rows: list[int]) -> list[ShardedUtterance]:
+        made = []
+        reader = RecordingReader()
+        with tarfile.open(temporary, "w", format=tarfile.GNU_FORMAT) as tar:
+            for row in rows:
+                utt_id, source = self._sources[row]
+                try:
+                    audio = _encode(source, reader)
+                except InputError as error:
+                    made.append(ShardedUtterance(AudioLength(utt_id, fault=str(error))))
+                    continue
+                text = self._texts[int(self._text_rows[row])][1]
+                offset = _add(tar, utt_id + audio.suffix, audio.content)
+                _add(tar, utt_id + TEXT_SUFFIX, text.encode())
+                length = AudioLength(utt_id, audio.num_samples, audio.rate_hz)
+                entry = ShardEntry(utt_id + audio.suffix, offset, str(path))
+                made.append(ShardedUtterance(length, entry))
+        return made
+
+
+class _Encoded(NamedTuple):
+    suffix: str
+    content: bytes
+    num_samples: int
+    rate_hz: int
+
+
+def _encode(source: Source, reader: RecordingReader) -> _Encoded:
+    """Audio for a shard: a file as it is, anything else as WAV, no value changed.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    path = _file_of(source.entry.strip())
+    if source.start_sec is None and path is not None and path.is_file():
+        content = path.read_bytes()
+        suffix = _suffix(path, content)
+        if suffix is not None:
+            samples, rate_hz = read_audio_bytes(content, f"audio file {path}")
+            return _Encoded(suffix, content, samples.numel(), rate_hz)
+    samples, rate_hz = reader.read(*source)
+    return _Encoded(".wav", _wav(samples, rate_hz), samples.numel(), rate_hz)
+
+
+def _file_of(entry: str) -> Path | None:
+    """The file that holds just what an entry yields; None if something is done to it."""
+    if not entry.endswith("|"):
+        return Path(entry)
+    pipe = parse_pipe(entry)
+    is_whole = pipe.source is not None and not pipe.effects and pipe.channel is None
+    return Path(pipe.source) if is_whole else None
+
+
+def _suffix(path: Path, content: bytes) -> str | None:
+    """Under which suffix other programs will read a file; None if they might not."""
+    for suffix, magic in ((".wav", b"RIFF"), (".flac", b"fLaC"), (".ogg", b"OggS")):
+        if content.startswith(magic):
+            return suffix
+    return ".mp3" if path.suffix.lower() == ".mp3" else None
+
+
+def _wav(samples: Tensor, rate_hz: int) -> bytes:
+    """(S,) samples in 16 bits if that is exact, else (a changed speed, mixed channels) in float."""
+    scaled = samples.numpy() * FULL_SCALE
+    is_exact = (scaled == np.rint(scaled)).all() and (abs(scaled + 0.5) < FULL_SCALE).all()
+    values = scaled.astype(np.int16) if is_exact else samples.numpy()
+    buffer = io.BytesIO()
+    subtype = "PCM_16" if is_exact else "FLOAT"
+    soundfile.write(buffer, values, rate_hz, format="WAV", subtype=subtype)
+    return buffer.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
+    """Append a member; where its content begins."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+    blocks = -(-len(content) // tarfile.BLOCKSIZE)
+    return tar.offset - blocks * tarfile.BLOCKSIZE
+
+
+def _shuffled(sources: Sources, seed: int) -> np.ndarray:
+    """(N,) utterances by lot; those of one recording together, if getting at it takes a command."""
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(sources))
+    recordings = sources.recordings
+    if recordings is not None and any(entry.endswith("|") for entry in sources.entries()):
+        lots = generator.permutation(recordings.max() + 1)
+        order = order[np.argsort(lots[recordings[order]], kind="stable")]
+    return order
+
+
+def _stamp(entry: str) -> tuple[int, int] | None:
+    """Date and size of the file that an entry is made of; None if there is no telling."""
+    source = parse_pipe(entry).source if entry.endswith("|") else entry
+    try:
+        status = os.stat(source or "")
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _list_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _save_list(path: Path, digest: str, utterances: Sequence[ShardedUtterance]) -> None:
+    content = {
+        "digest": digest,
+        "size": path.stat().st_size,
+        "utterances": [[*length, *(entry or ())[:2]] for length, entry, _ in utterances],
+    }
+    with atomic_path(_list_path(path)) as temporary:
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _load_list(path: Path, digest: str) -> list[ShardedUtterance] | None:
+    """What is in a shard; None if it is not there, or is not what it should be, or lacks something.
+
+    What could not be read when it was made may have come back.
+    """
+    try:
+        content = json.loads(_list_path(path).read_text(encoding="utf-8"))
+        if (content["digest"], content["size"]) != (digest, path.stat().st_size):
+            return None
+        return [
+            ShardedUtterance(
+                AudioLength(utt_id, num_samples, rate_hz), ShardEntry(member, offset, str(path))
+            )
+            for utt_id, num_samples, rate_hz, _, member, offset in content["utterances"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError):  # a list of less than six: a fault
+        return None

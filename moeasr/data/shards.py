@@ -1,0 +1,130 @@
+"""Shards: uncompressed tar files of audio and transcripts, in WeNet's form.
+
+An utterance is two members, `<key>.wav` (or another format of audio) and `<key>.txt`. Reading a
+thousand of them is reading one file from end to end, where a thousand small files cost a thousand
+searches of a disk or a thousand requests over a network.
+
+`shards.scp` of a data directory tells where each utterance is, `utterance member offset shard`:
+the audio's name in the tar file, and the byte at which its content begins. Lengths stand in
+utt2num_frames as for every other set. So batches by length are formed, and a training is resumed,
+without a look into the shards, and an utterance is two positioned reads, in whatever order.
+"""
+
+import os
+import tarfile
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from moeasr.data.audio import read_audio_bytes, sample_range
+from moeasr.data.open_files import OpenFiles
+from moeasr.errors import InputError
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
+TEXT_SUFFIX = ".txt"
+NAME_BYTES = 100
+"""Longer names of members do not fit into their own header, but stand in one before it."""
+
+
+class ShardEntry(NamedTuple):
+    """A place in a shard; the value of a line of shards.scp."""
+
+    member: str
+    offset: int
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.member} {self.offset} {self.path}"
+
+    @classmethod
+    def parse(cls, entry: str) -> "ShardEntry":
+        """The place that an entry of shards.scp names.
+
+        Raises:
+            InputError: It names none.
+        """
+        fields = entry.split(" ", 2)
+        if len(fields) != 3 or not fields[1].isdigit():
+            raise InputError(f"shards.scp must have `member offset shard`, but has `{entry}`")
+        return cls(fields[0], int(fields[1]), fields[2])
+
+
+class ShardReader:
+    """Reads audio by its entry in shards.scp, keeping shards open.
+
+    Args:
+        read_ahead: Ask the system to fetch a whole shard when its first utterance is read: one pass
+            over a disk or network, whose outcome all loader processes share. For batches that are
+            drawn from a few shards at a time.
+    """
+
+    def __init__(self, read_ahead: bool = False) -> None:
+        self._files = OpenFiles()
+        self._read_ahead = read_ahead
+
+    def read(
+        self, entry: str, start_sec: float | None = None, end_sec: float | None = None
+    ) -> tuple[Tensor, int]:
+        """As `moeasr.data.audio.RecordingReader.read`.
+
+        Raises:
+            InputError: The shard is missing or cut short, has another member at this place, or
+                holds no audio there.
+        """
+        place = ShardEntry.parse(entry)
+        content = self._content(place)
+        samples, rate_hz = read_audio_bytes(content, f"{place.member} of shard {place.path}")
+        start, end = sample_range(samples.numel(), rate_hz, start_sec, end_sec, place.member)
+        return samples[start:end], rate_hz
+
+    def _content(self, place: ShardEntry) -> bytes:
+        try:
+            is_new = place.path not in self._files
+            descriptor = self._files.descriptor(place.path)
+            if is_new and self._read_ahead:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
+            header = os.pread(descriptor, tarfile.BLOCKSIZE, place.offset - tarfile.BLOCKSIZE)
+            size = _member_size(header, place)
+            content = os.pread(descriptor, size, place.offset)
+        except OSError as error:
+            raise InputError(f"shard {place.path} cannot be read: {error.strerror}") from None
+        if len(content) < size:
+            raise InputError(f"shard {place.path} is cut short: it ends amid {place.member}")
+        return content
+
+
+def shard_numbers(entries: Iterable[str], num_entries: int) -> np.ndarray:
+    """(N,) int32 of N entries of shards.scp: which shard each is in, from 0 in order."""
+    numbers: dict[str, int] = {}
+    paths = (ShardEntry.parse(entry).path for entry in entries)
+    return np.fromiter((numbers.setdefault(p, len(numbers)) for p in paths), np.int32, num_entries)
+
+
+def _member_size(header: bytes, place: ShardEntry) -> int:
+    """Bytes of a member, by the header before it.
+
+    Raises:
+        InputError: There is no header, or that of another member.
+    """
+    if len(header) < tarfile.BLOCKSIZE:
+        raise InputError(f"shard {place.path} is cut short: it ends before {place.member}")
+    try:
+        member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        member = None
+    name = place.member
+    # what a header can hold of a name that is too long, or in Python's own format not in ASCII
+    known_as = {part.encode()[:NAME_BYTES] for part in (name, _in_ascii(name))}
+    found = None if member is None else member.name.encode("utf-8", "surrogateescape")[:NAME_BYTES]
+    if member is None or found not in known_as:
+        raise InputError(
+            f"shard {place.path} does not hold {name} where shards.scp says; they do not belong "
+            "together (make one of them again)"
+        )
+    return member.size
+
+
+def _in_ascii(name: str) -> str:
+    return name.encode("ascii", "replace").decode()

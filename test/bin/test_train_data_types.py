@@ -1,0 +1,131 @@
+"""The same training from stored features, audio files and shards; and its resumption."""
+
+from pathlib import Path
+
+import audio_sets
+import pytest
+import torch
+
+from moeasr import checkpoint
+from moeasr.bin import compute_cmvn, make_dict, train
+from moeasr.config import dump_yaml
+from moeasr.data.data_type import DATA_TYPES
+from moeasr.errors import InputError
+
+NUM_UTTS = 10
+CONFIG = {
+    "model": {
+        "encoder": {
+            "num_blocks": 1,
+            "d_model": 16,
+            "num_heads": 2,
+            "feed_forward": {"type": "moe", "hidden_units": 16, "num_experts": 4},
+        },
+        "decoder": {"num_blocks": 1, "num_heads": 2},
+        "reverse_weight": 0.0,
+    },
+    "data": {"batch": {"max_frames": 300}, "spec_augment": {"max_freq_bins": 4}},
+    "train": {
+        "max_epochs": 1,
+        "save_every_steps": 2,
+        "num_workers": 0,
+        "optim": {"lr": 1e-2},
+        "schedule": {"warmup_steps": 1},
+    },
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A few utterances of differing lengths, at three speeds."""
+    wav = {
+        f"u{n:02d}": audio_sets.write_audio(tmp_path / f"{n}.wav", 0.5 + 0.07 * n)
+        for n in range(NUM_UTTS)
+    }
+    text = {utt: "abba"[: 1 + number % 4] for number, utt in enumerate(wav)}
+    folder = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text=text)
+    (tmp_path / "train.yaml").write_text(dump_yaml(CONFIG))
+    make_dict.main(["--text", str(folder / "text"), "--out-dir", str(tmp_path / "lang")])
+    return audio_sets.at_three_speeds(folder)
+
+
+def compute_statistics(data_dir: Path, data_type: str) -> str:
+    out = str(data_dir / "global_cmvn")
+    compute_cmvn.main(["--data-dir", str(data_dir), "--data-type", data_type, "--out", out])
+    return out
+
+
+def run(data_dir: Path, data_type: str, exp_name: str, *options: str) -> dict[str, torch.Tensor]:
+    """Train; the weights at the end."""
+    root = data_dir.parent
+    exp_dir, cmvn = root / exp_name, data_dir / "global_cmvn"
+    if not cmvn.exists():
+        compute_statistics(data_dir, data_type)
+    sets = ["--train-dir", str(data_dir), "--dev-dir", str(data_dir), "--data-type", data_type]
+    rest = ["--config", str(root / "train.yaml"), "--dict-dir", str(root / "lang")]
+    train.main([*sets, *rest, "--cmvn", str(cmvn), "--exp-dir", str(exp_dir), *options])
+    return checkpoint.load(exp_dir / "last.pt")["model"]
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_training_is_the_same_bit_for_bit_whatever_is_read_and_by_whom(source):
+    weights = {}
+    for data_type in DATA_TYPES:
+        data_dir = audio_sets.prepare(source, data_type)
+        weights[data_type] = run(data_dir, data_type, f"exp_{data_type}")
+    assert same(weights["feats"], weights["raw"])
+    assert same(weights["feats"], weights["shard"])
+    workers = run(data_dir, "shard", "exp_workers", "--set", "train.num_workers=2")
+    assert same(weights["feats"], workers)
+    other_seed = run(data_dir, "shard", "exp_seed", "--seed", "1")
+    assert not same(weights["feats"], other_seed)
+
+
+def spoil(data_dir: Path, data_type: str) -> tuple[Path, str]:
+    """A file to hide, and what is said of it."""
+    if data_type == "raw":  # the audio of an utterance that is in the eighth of 11 batches
+        return data_dir.parent / "9.wav", r"utterance .*u09: audio file .*9\.wav does not exist"
+    shard = sorted((data_dir.parent / "shards").glob("*.tar"))[4]  # first read amid the epoch
+    return shard, f"utterance .*: shard {shard} cannot be read: No such file"
+
+
+@pytest.mark.parametrize(
+    ("data_type", "options"),
+    [
+        ("raw", ("--set", "train.num_workers=2")),
+        ("shard", ()),
+        ("shard", ("--set", "data.batch.window_shards=3", "--set", "train.num_workers=2")),
+    ],
+)
+def test_a_training_that_lost_its_data_is_resumed_exactly_when_they_are_back(
+    source, data_type, options
+):
+    data_dir = audio_sets.prepare(source, data_type)
+    unbroken = run(data_dir, data_type, "unbroken", *options)
+    path, message = spoil(data_dir, data_type)
+    hidden = path.rename(path.with_suffix(".hidden"))
+    with pytest.raises(InputError, match=f"^{message}"):
+        run(data_dir, data_type, "broken", *options)
+    state = checkpoint.load(data_dir.with_name("broken") / "last.pt")["trainer"]
+    assert (state["epoch"], state["step"] > 0) == (1, True)
+    hidden.rename(path)
+    assert same(run(data_dir, data_type, "broken", *options), unbroken)
+
+
+def test_a_window_of_shards_wants_shards(source):
+    data_dir = audio_sets.prepare(source, "raw")
+    with pytest.raises(InputError, match="`data.batch.window_shards` needs --data-type shard"):
+        run(data_dir, "raw", "exp", "--set", "data.batch.window_shards=3")
+
+
+def test_a_set_that_is_not_ready_is_refused(source):
+    raw = audio_sets.prepare(source, "raw")
+    compute_statistics(raw, "raw")
+    with pytest.raises(InputError, match=r"set_sp_raw has no shards\.scp; make it with utils/make"):
+        run(raw, "shard", "exp")
+    (raw / "conf" / "fbank.yaml").unlink()
+    with pytest.raises(InputError, match=r"has no conf/fbank\.yaml; make it with utils/make_raw"):
+        run(raw, "raw", "exp")

@@ -1,0 +1,297 @@
+"""Shards: what is written, what is read, what is wrong with them."""
+
+import io
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+import audio_sets
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from moeasr.bin import index_shards
+from moeasr.data.audio import read_audio
+from moeasr.data.kaldi.copy_dir import Affixes, copy_data_dir
+from moeasr.data.shards import ShardEntry, ShardReader, shard_numbers
+from moeasr.data.table import Table
+from moeasr.errors import InputError
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Six utterances in two shards."""
+    return audio_sets.prepare(audio_sets.whole_files(tmp_path), "shard")
+
+
+def shards_of(data_dir: Path) -> list[Path]:
+    return sorted(data_dir.with_name("shards").glob("*.tar"))
+
+
+def members(data_dir: Path) -> dict[str, bytes]:
+    """Names and contents of all shards, as anybody reads a tar file."""
+    found = {}
+    for path in shards_of(data_dir):
+        with tarfile.open(path, "r:") as shard:
+            found |= {member.name: shard.extractfile(member).read() for member in shard}
+    return found
+
+
+def entries(data_dir: Path) -> dict[str, str]:
+    return dict(iter(Table(data_dir / "shards.scp")))
+
+
+def test_members_are_audio_and_transcripts_in_wenets_form(data):
+    found = members(data)
+    names = {"a.wav", "b.flac", "stereo.wav", "narrow.wav", "pipe.wav", "decoded.flac"}
+    texts = {f"{Path(name).stem}.txt" for name in names}
+    assert set(found) == names | texts
+    assert {found[name] for name in texts} == {b"ab ba"}
+    audio = data.with_name("audio files")
+    for name in ("a.wav", "b.flac", "stereo.wav", "narrow.wav"):
+        assert found[name] == (audio / name).read_bytes()
+    assert found["decoded.flac"] == (audio / "b.flac").read_bytes()
+    listed = data.with_name("shards").joinpath("set_shard.list").read_text().splitlines()
+    assert listed == [str(path) for path in shards_of(data)] and len(listed) == 2
+    assert {path.name for path in shards_of(data)} == {f"set_shard_00000000{n}.tar" for n in (0, 1)}
+
+
+def test_what_is_no_whole_file_is_stored_in_16_bits_if_that_is_exact(tmp_path):
+    source = audio_sets.segments(tmp_path)
+    data_dir = audio_sets.prepare(source, "shard")
+    whole, _ = read_audio(str(tmp_path / "long.flac"), None)
+    for utt, (start, end) in {"u1": (1600, 11200), "u2": (8000, 21328)}.items():
+        audio = soundfile.SoundFile(io.BytesIO(members(data_dir)[f"{utt}.wav"]))
+        assert audio.subtype == "PCM_16"
+        assert torch.equal(torch.from_numpy(audio.read(dtype="float32")), whole[start:end])
+    perturbed = audio_sets.prepare(audio_sets.at_three_speeds(source), "shard")
+    audio = soundfile.SoundFile(io.BytesIO(members(perturbed)["sp0.9-u1.wav"]))
+    assert (audio.subtype, audio.frames) == ("FLOAT", 10720)
+
+
+def test_extreme_samples_are_exact(tmp_path):
+    samples = np.array([-32768, 32767, 0, 1, -1] * 4000, dtype=np.int16)
+    soundfile.write(tmp_path / "a.wav", samples, 16000)
+    wav = {"a": tmp_path / "a.wav", "b": f"cat {tmp_path}/a.wav | cat |"}
+    source = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text={"a": "a", "b": "b"})
+    data_dir = audio_sets.prepare(source, "shard")
+    for name in ("a.wav", "b.wav"):
+        content = io.BytesIO(members(data_dir)[name])
+        assert (soundfile.read(content, dtype="int16")[0] == samples).all()
+
+
+def times(data_dir: Path) -> list[int]:
+    return [path.stat().st_mtime_ns for path in shards_of(data_dir)]
+
+
+def test_only_what_is_missing_or_has_changed_is_made_again(data):
+    before, scp = times(data), (data / "shards.scp").read_text()
+    audio_sets.make_shards_of(data)
+    assert times(data) == before
+    for spoil in (
+        lambda: shards_of(data)[0].unlink(),
+        lambda: shards_of(data)[0].with_suffix(".json").write_text("{"),
+        lambda: os.truncate(shards_of(data)[0], 3000),
+    ):
+        spoil()
+        audio_sets.make_shards_of(data)
+        after = times(data)
+        assert after[1] == before[1] and after[0] != before[0]
+        assert (data / "shards.scp").read_text() == scp
+        before = after
+    first = sorted(entries(data).items())[0]
+    place = shards_of(data).index(Path(ShardEntry.parse(first[1]).path))
+    (data / "text").write_text((data / "text").read_text().replace("a ab ba\n", "a bb\n", 1))
+    audio_sets.make_shards_of(data)
+    assert members(data)["a.txt"] == b"bb"
+    assert times(data)[1 - place] == before[1 - place] and times(data)[place] != before[place]
+    audio = data.with_name("audio files") / "a.wav"
+    audio_sets.write_audio(audio, 0.9)
+    audio_sets.make_shards_of(data)
+    assert members(data)["a.wav"] == audio.read_bytes()
+    assert "a 90\n" in (data / "utt2num_frames").read_text()
+
+
+def test_what_could_not_be_read_is_tried_again(tmp_path, capsys):
+    wav = {f"u{n:02d}": audio_sets.write_audio(tmp_path / f"{n}.wav", 0.3) for n in range(20)}
+    source = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text=dict.fromkeys(wav, "a"))
+    away = wav["u07"].rename(tmp_path / "away")
+    data_dir = audio_sets.prepare(source, "shard")
+    assert len(entries(data_dir)) == 19
+    away.rename(wav["u07"])
+    audio_sets.make_shards_of(data_dir)
+    assert len(entries(data_dir)) == 20
+
+
+def test_shards_of_a_larger_set_do_not_stay(data):
+    other = data.with_name("shards") / "set_shard_x_000000009.tar"
+    other.touch()
+    for name in ("wav.scp", "text", "utt2spk", "spk2utt"):
+        lines = (data / name).read_text().splitlines(keepends=True)
+        (data / name).write_text("".join(lines[:2]))
+    audio_sets.make_shards_of(data)
+    assert [path.name for path in shards_of(data)] == ["set_shard_000000000.tar", other.name]
+    assert list(entries(data)) == ["a", "b"]
+
+
+def test_a_transcript_that_lacks_is_refused_before_anything_is_made(tmp_path):
+    source = audio_sets.whole_files(tmp_path)
+    (source / "text").write_text("a x\n")
+    with pytest.raises(SystemExit, match=r"text lacks utterance b; utils/fix_data_dir\.sh mends"):
+        audio_sets.prepare(source, "shard")
+    assert not (tmp_path / "shards").exists()
+
+
+def test_renamed_and_chosen_utterances_are_found(data):
+    copy = data.with_name("copy")
+    copy_data_dir(data, copy, Affixes(utt_prefix="x-", spk_prefix="x-"), audio_sets.silent)
+    (copy / "conf").mkdir()
+    shutil.copy(data / "conf/fbank.yaml", copy / "conf")
+    renamed = audio_sets.features(copy, "shard")
+    for utt, feats in audio_sets.features(data, "shard").items():
+        assert torch.equal(renamed[f"x-{utt}"], feats)
+
+
+def test_a_shard_cut_short_is_named(data):
+    entry = ShardEntry.parse(entries(data)["stereo"])
+    reader = ShardReader()
+    reader.read(str(entry))
+    for size, fault in (
+        (entry.offset + 100, "it ends amid stereo.wav"),
+        (entry.offset, "it ends amid stereo.wav"),
+        (entry.offset - 100, "it ends before stereo.wav"),
+        (0, "it ends before stereo.wav"),
+    ):
+        os.truncate(entry.path, size)
+        with pytest.raises(InputError) as error:
+            reader.read(str(entry))
+        assert str(error.value) == f"shard {entry.path} is cut short: {fault}"
+    Path(entry.path).unlink()
+    with pytest.raises(InputError, match=f"^shard {entry.path} cannot be read: No such file"):
+        ShardReader().read(str(entry))
+
+
+def test_a_shard_of_another_index_is_named(data):
+    places = {utt: ShardEntry.parse(entry) for utt, entry in entries(data).items()}
+    wrong = places["a"]._replace(offset=places["a"].offset + 512)
+    with pytest.raises(InputError, match=r"does not hold a\.wav where shards\.scp says; they do"):
+        ShardReader().read(str(wrong))
+    one, other = shards_of(data)
+    one.rename(one.with_name("x"))
+    other.rename(one)
+    one.with_name("x").rename(other)
+    with pytest.raises(InputError, match="they do not belong together|cut short"):
+        audio_sets.features(data, "shard")
+    with pytest.raises(InputError, match="must have `member offset shard`, but has `a.wav x y`"):
+        ShardReader().read("a.wav x y")
+
+
+def test_reading_ahead_changes_nothing(data):
+    for entry in entries(data).values():
+        assert torch.equal(
+            ShardReader().read(entry)[0], ShardReader(read_ahead=True).read(entry)[0]
+        )
+
+
+def test_shards_are_numbered(data):
+    numbers = shard_numbers(entries(data).values(), 6)
+    assert sorted(numbers.tolist()) == [0, 0, 0, 1, 1, 1]
+
+
+# shards that others made
+
+
+def write_shard(path: Path, files: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> Path:
+    """As WeNet writes them: Python's own format, a member's name as it is."""
+    with tarfile.open(path, "w", format=form) as shard:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            shard.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> bytes:
+    return audio_sets.write_audio(tmp_path / "s.wav", 0.5).read_bytes()
+
+
+def index(folder: Path, *shards: Path) -> Path:
+    (folder / "fbank.yaml").write_text(audio_sets.FBANK)
+    (folder / "data.list").write_text("".join(f"{path}\n" for path in shards))
+    options = ["--nj", "1", "--fbank-config", str(folder / "fbank.yaml")]
+    index_shards.main([*options, str(folder / "indexed"), str(folder / "data.list")])
+    return folder / "indexed"
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
+def test_shards_of_others_get_a_data_directory(tmp_path, sound, form):
+    long = "x" * (110 if form != tarfile.USTAR_FORMAT else 90)
+    name = "\u4f60" if form == tarfile.PAX_FORMAT else "c"
+    shards = [
+        write_shard(tmp_path / "1.tar", {"b.wav": sound, "b.txt": " \u4f60 \n".encode()}, form),
+        write_shard(
+            tmp_path / "2.tar",
+            {
+                **{"a.txt": b"A B", "a.wav": sound, f"{long}.txt": b"C", f"{long}.wav": sound},
+                **{f"{name}.wav": sound, f"{name}.txt": b"", "readme.md": b"-"},
+            },
+            form,
+        ),
+    ]
+    data_dir = index(tmp_path, *shards)
+    keys = sorted(["a", "b", name, long], key=str.encode)
+    texts = {"a": "A B", "b": "\u4f60", name: "", long: "C"}
+    assert dict(iter(Table(data_dir / "text"))) == texts
+    assert [key.decode() for key in Table(data_dir / "shards.scp").keys] == keys
+    assert (data_dir / "utt2num_frames").read_text() == "".join(f"{key} 50\n" for key in keys)
+    for feats in audio_sets.features(data_dir, "shard").values():
+        assert feats.shape == (50, 20)
+
+
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        ({"a.wav": b"", "b.txt": b""}, "1.tar: a.wav: cannot be read as audio"),
+        ({"a.txt": b"x"}, "1.tar: utterance a has a transcript, but no audio"),
+        ({"a.txt": b"\xe9"}, "1.tar: a.txt is not valid UTF-8"),
+        ({"a b.txt": b"x"}, "1.tar: a b.txt: the name of a member must not have spaces"),
+        ({"a.wav": None}, "1.tar: utterance a has audio, but no transcript"),
+        ({"a.wav": None, "a.flac": None}, "1.tar: a.flac: utterance a occurs a second time"),
+    ],
+)
+def test_what_is_wrong_with_a_shard_is_named_with_its_member(tmp_path, sound, files, fault):
+    files = {name: sound if content is None else content for name, content in files.items()}
+    with pytest.raises(SystemExit, match=f"^index_shards: shard .*{fault}"):
+        index(tmp_path, write_shard(tmp_path / "1.tar", files))
+    assert not (tmp_path / "indexed").exists()
+
+
+@pytest.mark.parametrize("keep", [0, 100, 10000, 17920, 18000])
+def test_a_shard_cut_short_gets_no_directory(tmp_path, sound, keep):
+    path = write_shard(tmp_path / "1.tar", {"a.wav": sound, "a.txt": b"x"})
+    content = path.read_bytes()
+    path.write_bytes(content[:keep])  # 17920 is where the members end and the end mark begins
+    with pytest.raises(SystemExit, match=r"shard .*1\.tar is cut short, or no tar file"):
+        index(tmp_path, path)
+    path.write_bytes(content[:19000])  # only padding lacks
+    index(tmp_path, path)
+
+
+def test_an_utterance_in_two_shards_is_named(tmp_path, sound):
+    files = {"a.wav": sound, "a.txt": b"x"}
+    shards = [write_shard(tmp_path / f"{n}.tar", files) for n in (1, 2)]
+    with pytest.raises(SystemExit, match=r"utterance a is in shard .*1\.tar and in shard .*2\.tar"):
+        index(tmp_path, *shards)
+
+
+def test_a_directory_with_audio_of_its_own_is_not_overwritten(tmp_path, sound):
+    (tmp_path / "indexed").mkdir()
+    (tmp_path / "indexed" / "wav.scp").write_text("a a.wav\n")
+    shard = write_shard(tmp_path / "1.tar", {"a.wav": sound, "a.txt": b"x"})
+    with pytest.raises(SystemExit, match=r"indexed has a wav\.scp: it is no directory for foreign"):
+        index(tmp_path, shard)
+    with pytest.raises(SystemExit, match="nowhere.tar cannot be read: No such file"):
+        index(tmp_path / "indexed", tmp_path / "nowhere.tar")

@@ -1,0 +1,79 @@
+"""Batches from a few shards at a time: what training, resuming and disks lean on."""
+
+import numpy as np
+import pytest
+
+from moeasr.data.sampler import BatchConfig
+from moeasr.data.window_sampler import ShardWindowSampler
+from moeasr.errors import InputError
+
+RNG = np.random.default_rng(0)
+LENGTHS = RNG.gamma(4.0, 100.0, size=1100).astype(int) + 10
+SHARDS = RNG.permutation(np.arange(1100) // 50)  # 50 utterances in each, 22 shards
+SHARDS[SHARDS == 7] = 40  # numbers need not be without gaps
+
+
+def batches(epoch=1, seed=1, rank=0, world_size=1, window=4, max_frames=4000):
+    config = BatchConfig(max_frames=max_frames, window_shards=window)
+    sampler = ShardWindowSampler(LENGTHS, SHARDS, config, seed, rank, world_size)
+    return list(sampler.batches(epoch))
+
+
+@pytest.mark.parametrize("window", [1, 4, 100])
+def test_each_utterance_is_in_exactly_one_batch_within_the_limits(window):
+    for epoch in range(2):
+        result = batches(epoch, window=window)
+        assert sorted(i for batch in result for i in batch) == list(range(len(LENGTHS)))
+        assert all(len(batch) * LENGTHS[batch].max() <= 4000 for batch in result)
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_a_shard_is_needed_within_one_window_only(window):
+    first_turn, last_turn = {}, {}
+    for turn, batch in enumerate(batches(window=window)):
+        for shard in SHARDS[batch].tolist():
+            first_turn.setdefault(shard, turn)
+            last_turn[shard] = turn
+    # at no time are more shards open than a window has
+    for turn in range(len(batches(window=window))):
+        open_shards = [s for s in first_turn if first_turn[s] <= turn <= last_turn[s]]
+        assert len(open_shards) <= window
+
+
+def test_batches_are_mixed_and_of_similar_lengths():
+    result = batches(window=8)
+    padding = 1 - LENGTHS.sum() / sum(len(b) * LENGTHS[b].max() for b in result)
+    assert padding < 0.2 < 1 - LENGTHS.sum() / (len(LENGTHS) * LENGTHS.max())
+    assert np.mean([len(set(SHARDS[batch])) for batch in result if len(batch) > 4]) > 3
+
+
+def test_the_list_is_a_function_of_seed_and_epoch():
+    assert batches(epoch=4) == batches(epoch=4)
+    assert batches(epoch=4) != batches(epoch=5)
+    assert batches(epoch=4) != batches(epoch=4, seed=2)
+    config = BatchConfig(max_frames=4000, window_shards=4)
+    sampler = ShardWindowSampler(LENGTHS, SHARDS, config, 1)
+    for epoch in (0, 7, 4):
+        last = sampler.batches(epoch)
+    assert list(last) == batches(epoch=4)
+    assert list(last[5:]) == batches(epoch=4)[5:]
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 8])
+def test_ranks_read_shards_of_their_own_and_have_equally_many_batches(world_size):
+    shares = [batches(3, rank=rank, world_size=world_size) for rank in range(world_size)]
+    assert len({len(share) for share in shares}) == 1
+    shards = [{int(s) for batch in share for s in SHARDS[batch]} for share in shares]
+    assert sum(map(len, shards)) == 22 and len(set.union(*shards)) == 22
+    for share in shares:
+        utts = [i for batch in share for i in batch]
+        repeated = len(utts) - len(set(utts))
+        assert repeated <= 75  # one shard more or less
+    assert {i for share in shares for batch in share for i in batch} == set(range(len(LENGTHS)))
+    # another epoch deals them out anew
+    assert {int(s) for b in batches(4, world_size=world_size) for s in SHARDS[b]} != shards[0]
+
+
+def test_more_processes_than_shards_are_refused():
+    with pytest.raises(InputError, match="window_shards`: 22 shards are too few for 23 processes"):
+        batches(world_size=23)

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Get a data directory ready for training on its audio (--data-type raw): no features are stored,
+# they are computed whenever an utterance is read.
+#
+# Writes utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml (all settings, with the defaults
+# filled in) to <data-dir>. Headers tell the lengths; pipes are run and counted. Utterances that
+# cannot be read are listed and left out; it fails if they are more than 5 %.
+
+nj=4
+cmd=run.pl
+fbank_config=conf/fbank.yaml
+
+echo "$0 $*" # Print the command line for logging.
+
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+utils=$root/utils
+if [ -f path.sh ]; then
+  # shellcheck disable=SC1091  # the recipe's
+  . ./path.sh || exit 1
+fi
+# shellcheck source=utils/parse_options.sh
+. "$utils/parse_options.sh"
+
+if [ $# -lt 1 ] || [ $# -gt 2 ]; then
+  cat >&2 << EOM
+Usage: $0 [options] <data-dir> [<log-dir>]
+ e.g.: $0 data/train
+Note: <log-dir> defaults to <data-dir>/log
+Options:
+  --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
+  --nj <nj>                            # number of processes.
+  --cmd <run.pl|queue.pl <queue opts>> # how to run the job.
+EOM
+  exit 1
+fi
+
+data=${1%/}
+logdir=${2:-$data/log}
+export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
+export PATH=$utils:$PATH # for the default --cmd
+
+if [[ ! $nj =~ ^[1-9][0-9]*$ ]]; then
+  echo "$0: --nj must be a positive number, got '$nj'" >&2
+  exit 1
+fi
+"$utils/validate_data_dir.sh" --no-text --no-feats "$data" || exit 1
+exec "$utils/run_shown.sh" "$cmd" "$logdir/make_raw_$(basename "$data").log" \
+  python3 -m moeasr.bin.make_raw --script "$0" --nj "$nj" --fbank-config "$fbank_config" "$data"

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Put the audio and transcripts of a data directory into shards (--data-type shard): uncompressed
+# tar files of many utterances each, in WeNet's form. Features are computed when they are read.
+#
+# Writes <shard-dir>/<name>_000000000.tar ..., a list of them in <shard-dir>/<name>.list, and
+# shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml to <data-dir>. Audio files
+# are copied as they are; segments, pipes and changed speeds become WAV, in 16 bits where that is
+# exact and else in float. Called again after a stop, it makes only the shards that are missing.
+# Utterances that cannot be read are listed and left out; it fails if they are more than 5 %.
+
+nj=4
+cmd=run.pl
+fbank_config=conf/fbank.yaml
+num_utts_per_shard=1000
+seed=0
+
+echo "$0 $*" # Print the command line for logging.
+
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+utils=$root/utils
+if [ -f path.sh ]; then
+  # shellcheck disable=SC1091  # the recipe's
+  . ./path.sh || exit 1
+fi
+# shellcheck source=utils/parse_options.sh
+. "$utils/parse_options.sh"
+
+if [ $# -lt 1 ] || [ $# -gt 3 ]; then
+  cat >&2 << EOM
+Usage: $0 [options] <data-dir> [<log-dir> [<shard-dir>] ]
+ e.g.: $0 data/train
+Note: <log-dir> defaults to <data-dir>/log, and
+      <shard-dir> defaults to <data-dir>/data
+Options:
+  --num-utts-per-shard <number>        # utterances in a shard (default: 1000).
+  --seed <number>                      # of the lots by which shards are filled (default: 0).
+  --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
+  --nj <nj>                            # number of processes.
+  --cmd <run.pl|queue.pl <queue opts>> # how to run the job.
+EOM
+  exit 1
+fi
+
+data=${1%/}
+logdir=${2:-$data/log}
+export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
+export PATH=$utils:$PATH # for the default --cmd
+
+for number in nj num_utts_per_shard; do
+  if [[ ! ${!number} =~ ^[1-9][0-9]*$ ]]; then
+    echo "$0: --${number//_/-} must be a positive number, got '${!number}'" >&2
+    exit 1
+  fi
+done
+"$utils/validate_data_dir.sh" --no-feats "$data" || exit 1
+exec "$utils/run_shown.sh" "$cmd" "$logdir/make_shards_$(basename "$data").log" \
+  python3 -m moeasr.bin.make_shards --script "$0" --nj "$nj" --fbank-config "$fbank_config" \
+  --num-utts-per-shard "$num_utts_per_shard" --seed "$seed" "$data" "${3:-$data/data}"
