@@ -20,6 +20,7 @@ nj=2                                # parallel jobs on the CPU
 ngpu=0                              # GPUs to train on; 0 trains on the CPU
 nproc=1                             # processes to train with on the CPU
 num_threads=2                       # CPU threads of each training or decoding process
+data_type=feats                     # feats (stored features), raw (audio files) or shard (tar files)
 train_config=conf/u2pp_moe.yaml     # the experiment: model, data, training
 train_opts=                         # more for moeasr.bin.train: "--set train.max_epochs=20"
 exp_dir=                            # where it goes; by default exp/<name of the train config>
@@ -40,6 +41,10 @@ for number in stage stop_stage nj ngpu nproc num_threads seed average_num beam_s
     exit 1
   fi
 done
+if [[ ! $data_type =~ ^(feats|raw|shard)$ ]]; then
+  echo "$0: --data-type must be feats, raw or shard, but is '$data_type'" >&2
+  exit 1
+fi
 . ./cmd.sh
 . ./path.sh
 
@@ -69,14 +74,19 @@ if run_stage 0 "data preparation"; then
 fi
 
 if run_stage 1 "features, of the training set at three speeds"; then
-  rm -rf data/train_sp fbank data/*/feats.scp
+  rm -rf data/train_sp fbank data/*/{feats,shards}.scp
   utils/data/perturb_data_dir_speed_3way.sh data/train data/train_sp
   for set in train_sp $eval_sets; do
-    utils/make_fbank.sh --nj "$nj" --cmd "$train_cmd" --fbank-config conf/fbank.yaml \
-      --write-utt2num-frames true --write-utt2dur true "data/$set" "data/$set/log" fbank
+    make=(--nj "$nj" --cmd "$train_cmd" --fbank-config conf/fbank.yaml "data/$set" "data/$set/log")
+    case $data_type in
+      feats) utils/make_fbank.sh "${make[@]}" fbank ;;
+      raw) utils/make_raw.sh "${make[@]}" ;;
+      shard) utils/make_shards.sh "${make[@]}" shards ;;
+    esac
     utils/fix_data_dir.sh "data/$set"
   done
-  python3 -m moeasr.bin.compute_cmvn --scp data/train_sp/feats.scp --out data/train_sp/global_cmvn
+  python3 -m moeasr.bin.compute_cmvn --data-dir data/train_sp --data-type "$data_type" --nj "$nj" \
+    --out data/train_sp/global_cmvn
 fi
 
 if run_stage 2 "dictionary, units: $units"; then
@@ -94,9 +104,9 @@ if run_stage 3 "training of $train_config in $exp_dir"; then
   # shellcheck disable=SC2086 # train_opts is a list
   utils/run_shown.sh "$cuda_cmd --gpu $ngpu" "$exp_dir/log/train.log" \
     "${launch[@]}" moeasr.bin.train --config "$train_config" --train-dir data/train_sp \
-    --dev-dir data/dev --dict-dir "data/lang_$units" --cmvn data/train_sp/global_cmvn \
-    --exp-dir "$exp_dir" --device "$device" --seed "$seed" --num-threads "$num_threads" \
-    $train_opts
+    --dev-dir data/dev --data-type "$data_type" --dict-dir "data/lang_$units" \
+    --cmvn data/train_sp/global_cmvn --exp-dir "$exp_dir" --device "$device" --seed "$seed" \
+    --num-threads "$num_threads" $train_opts
 fi
 
 if run_stage 4 "average of checkpoints, decoding"; then
@@ -104,7 +114,7 @@ if run_stage 4 "average of checkpoints, decoding"; then
     --out "$exp_dir/averaged.pt"
   for old in "$exp_dir"/decode_*/*/; do # what an earlier average, or earlier features, gave
     set=${old#"$exp_dir"/decode_}
-    for source in "$exp_dir/averaged.pt" "data/${set%%/*}/feats.scp"; do
+    for source in "$exp_dir/averaged.pt" "data/${set%%/*}/utt2num_frames"; do
       if [ "$source" -nt "$old/decode.json" ]; then rm -rf "$old"; fi
     done
   done
@@ -113,8 +123,9 @@ if run_stage 4 "average of checkpoints, decoding"; then
       utils/run_shown.sh "$decode_cmd --gpu $((ngpu > 0))" \
         "$exp_dir/log/decode_${set}_chunk$chunk_size.log" \
         python3 -m moeasr.bin.decode --checkpoint "$exp_dir/averaged.pt" --data-dir "data/$set" \
-        --out-dir "$exp_dir/decode_$set" --modes "$decode_modes" --chunk-size "$chunk_size" \
-        --beam-size "$beam_size" --device "$device" --num-threads "$num_threads"
+        --data-type "$data_type" --out-dir "$exp_dir/decode_$set" --modes "$decode_modes" \
+        --chunk-size "$chunk_size" --beam-size "$beam_size" --device "$device" \
+        --num-threads "$num_threads"
     done
   done
 fi
