@@ -8,6 +8,7 @@ from typing import Literal
 
 from moeasr.data.datadir import DataDir, Segment
 from moeasr.data.kaldi.probe import AudioInfo, probe_audio
+from moeasr.data.pipes import parse_pipe
 from moeasr.errors import InputError
 
 TextUnits = Literal["char", "bpe", "word"]
@@ -32,7 +33,8 @@ def _probe(entry: str) -> AudioInfo | str:
     from moeasr.data.audio import RecordingReader  # with torch, which other checks do without
 
     try:
-        if entry.endswith("|"):
+        pipe = parse_pipe(entry) if entry.endswith("|") else None
+        if pipe is not None and (pipe.source is None or pipe.effects):
             waveform, rate_hz = RecordingReader().read(entry)
             return AudioInfo(rate_hz, waveform.numel())
         info = probe_audio(entry)

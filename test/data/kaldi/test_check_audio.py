@@ -41,6 +41,31 @@ def make(tmp_path):
     return write
 
 
+def test_decoders_pipes_are_files(make, tmp_path, monkeypatch):
+    """A header and the last samples tell all: nothing is decoded whole, nothing started."""
+    make.wave("good.flac", 16000)
+    cut = make.wave("cut.flac", 32000)
+    cut.write_bytes(cut.read_bytes()[:20000])
+    utts = {
+        "a": (f"flac -c -d -s {tmp_path}/good.flac |", "FINE"),
+        "b": (f"flac -c -d -s {tmp_path}/cut.flac |", "FINE"),
+        "c": (f"sph2pipe -f wav -c 2 {tmp_path}/good.flac |", "FINE"),
+        "d": (f"flac -c -d -s {tmp_path}/none.flac |", "FINE"),
+    }
+    data = make(utts)
+
+    def refuse(*args, **kwargs):
+        raise AssertionError(f"started {args}")
+
+    monkeypatch.setattr("subprocess.run", refuse)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    faults = audio_faults(data)
+    assert list(faults) == ["b", "c", "d"]
+    assert "cut.flac" in faults["b"]
+    assert "has no channel 2, only 1" in faults["c"]
+    assert "none.flac: cannot be opened" in faults["d"]
+
+
 def test_each_fault_is_named(make, tmp_path):
     """0.16 s are 16 frames of features, 4 of CTC: enough for ABCD, not for ABCC."""
     good, short = make.wave("go od.wav", 16000), make.wave("short.wav", 2560)
