@@ -5,8 +5,8 @@
 # Writes feats.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml (all settings, with the
 # defaults filled in) to <data-dir>. Utterances that cannot be read are listed and left out; it
 # fails if they are more than 5 %.
-# Wanted departures from Kaldi: the config is YAML; archives are not compressed unless asked; on
-# failure no feats.scp is left.
+# Wanted departures from Kaldi: the config is YAML (Kaldi's own is taken if its name ends in .conf);
+# archives are not compressed unless asked; on failure no feats.scp is left.
 
 nj=4
 cmd=run.pl
@@ -33,7 +33,8 @@ Usage: $0 [options] <data-dir> [<log-dir> [<fbank-dir>] ]
 Note: <log-dir> defaults to <data-dir>/log, and
       <fbank-dir> defaults to <data-dir>/data
 Options:
-  --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
+  --fbank-config <config-file>         # YAML of the filter banks, or Kaldi's fbank.conf
+                                       # (default: conf/fbank.yaml).
   --nj <nj>                            # number of parallel jobs.
   --cmd <run.pl|queue.pl <queue opts>> # how to run jobs.
   --compress <true|false>              # If true, archives take one byte per value.

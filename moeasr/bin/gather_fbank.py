@@ -28,14 +28,13 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Gather the features of one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.config import from_mapping, load_yaml
     from moeasr.data.feature_settings import write_settings
     from moeasr.data.kaldi.gather import gather_feats
-    from moeasr.features.fbank import FbankConfig
+    from moeasr.features.fbank_file import load_fbank_config
 
     unwanted = {"utt2num_frames": args.no_num_frames, "utt2dur": args.no_dur}
     with speaking_as(args.script) as say:
-        config = from_mapping(FbankConfig, load_yaml(args.fbank_config), args.fbank_config)
+        config = load_fbank_config(args.fbank_config)
         tables = [name for name, is_unwanted in unwanted.items() if not is_unwanted]
         gather_feats(args.data_dir, args.scps, tables, say)
         write_settings(args.data_dir, config)

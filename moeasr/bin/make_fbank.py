@@ -25,7 +25,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--fbank-config", help="YAML of FbankConfig; default: 80 bins at 16 kHz")
+    parser.add_argument(
+        "--fbank-config", help="YAML of FbankConfig, or Kaldi's .conf; default: 80 bins"
+    )
     parser.add_argument("--wav-scp", required=True, help="`id entry` lines; an entry may be a pipe")
     parser.add_argument("--segments", help="`utterance recording start end` lines, seconds")
     parser.add_argument("--ark", required=True, help="archive to write")
@@ -40,16 +42,15 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     import torch
 
-    from moeasr.config import from_mapping, load_yaml
     from moeasr.data.sources import open_sources
     from moeasr.features.fbank import FbankConfig
+    from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import get_logger, setup_logging
 
     setup_logging()
     logger = get_logger("make_fbank")
     torch.set_num_threads(1)  # jobs run side by side; threads within one only get in the way
-    mapping = load_yaml(args.fbank_config) if args.fbank_config else {}
-    config = from_mapping(FbankConfig, mapping, args.fbank_config or "the default config")
+    config = load_fbank_config(args.fbank_config) if args.fbank_config else FbankConfig()
     sources = open_sources(args.wav_scp, args.segments)
     skipped, resampled = _make(sources, config, args)
     for rate_hz, count in sorted(resampled.items()):
