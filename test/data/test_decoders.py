@@ -92,6 +92,7 @@ def test_what_is_understood(command, expected):
         "ffmpeg -i https://a/b.mp3 -f wav -",
         "ffmpeg -i - -f wav -",
         "ffmpeg -i a.mp3 -f wav -ac 2 -",
+        "ffmpeg -i a.mp3 -f wav -acodec pcm_mulaw -",
         "python3 -m moeasr.bin.perturb_speed 0 a.wav",
         "python3 -m moeasr.bin.perturb_speed nan a.wav",
         "python3 -m moeasr.bin.resample 0.5 a.wav",

@@ -42,7 +42,7 @@ def test_frames_from_durations_as_in_kaldi(call, data):
     )
     assert "already present!" in call("data/get_utt2num_frames.sh", "my data").stdout
     (path / "utt2num_frames").unlink()
-    call("data/get_utt2num_frames.sh", "--frame-shift", 0.02, "--frame-overlap", 0.1, "my data")
+    call("data/get_utt2num_frames.sh", "--frame-shift", 0.02, "--frame-overlap", 0.09, "my data")
     assert (path / "utt2num_frames").read_text().startswith("a-1 45\na-2 120\n")
 
 
