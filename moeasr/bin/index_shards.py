@@ -32,15 +32,14 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Index the shards of one list."""
     args = get_parser().parse_args(argv)
-    from moeasr.config import from_mapping, load_yaml
     from moeasr.data.loader import in_background
     from moeasr.data.shard_index import list_shard, write_data_dir
-    from moeasr.features.fbank import FbankConfig
+    from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import progress, setup_logging
 
     setup_logging()
     with speaking_as("index_shards") as say:
-        config = from_mapping(FbankConfig, load_yaml(args.fbank_config), args.fbank_config)
+        config = load_fbank_config(args.fbank_config)
         if not args.list.is_file():
             raise InputError(f"{args.list}: no such file")
         shards = args.list.read_text(encoding="utf-8").split()

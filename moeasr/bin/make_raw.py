@@ -27,19 +27,18 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Measure one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.config import from_mapping, load_yaml
     from moeasr.data.audio_length import LengthReader, length_tables
     from moeasr.data.data_type import find_data_type
     from moeasr.data.datadir import DataDir
     from moeasr.data.feature_settings import write_settings
     from moeasr.data.kaldi.gather import write_tables
     from moeasr.data.loader import in_background
-    from moeasr.features.fbank import FbankConfig
+    from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import progress, setup_logging
 
     setup_logging()
     with speaking_as(args.script) as say:
-        config = from_mapping(FbankConfig, load_yaml(args.fbank_config), args.fbank_config)
+        config = load_fbank_config(args.fbank_config)
         sources = find_data_type("raw").open_sources(DataDir(args.data_dir))
         reader = LengthReader(sources)
         parts = in_background(reader.read, range(len(reader)), args.nj if args.nj > 1 else 0)

@@ -38,14 +38,13 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     import torch
 
-    from moeasr.config import from_mapping, load_yaml
     from moeasr.data.data_type import find_data_type
     from moeasr.data.datadir import DataDir
     from moeasr.data.loader import in_background
     from moeasr.data.shard_index import write_shard_tables
     from moeasr.data.shard_writer import ShardMaker
     from moeasr.data.table import Table
-    from moeasr.features.fbank import FbankConfig
+    from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import progress, setup_logging
 
     setup_logging()
@@ -53,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     with speaking_as(args.script) as say:
         if args.num_utts_per_shard < 1:
             raise InputError("--num-utts-per-shard must be at least 1")
-        config = from_mapping(FbankConfig, load_yaml(args.fbank_config), args.fbank_config)
+        config = load_fbank_config(args.fbank_config)
         sources = find_data_type("raw").open_sources(DataDir(args.data_dir))
         prefix = args.shard_dir.resolve() / args.data_dir.name  # shards.scp holds absolute paths
         texts = Table(args.data_dir / "text")
