@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import shutil
 import ssl
 import urllib.error
 import urllib.request
@@ -55,10 +56,11 @@ def download(published: Published, directory: Path) -> Path:
         The file, `directory/<name>`; it has this name only when size and checksum are right.
 
     Raises:
-        InputError: No address has it; the sentence says of each why not.
+        InputError: No address has it (the sentence says of each why not), or there is no room.
     """
     path = directory / published.name
     part = path.with_name(path.name + ".part")
+    _check_space(part, published)
     failures = []
     for url in published.urls:
         logger.info("downloading %s", url)
@@ -101,6 +103,19 @@ def check(path: Path, published: Published) -> None:
     if digest.hexdigest() != wanted:
         raise InputError(
             f"{path} has the {algorithm} checksum {digest.hexdigest()}, the published file {wanted}"
+        )
+
+
+def _check_space(part: Path, published: Published) -> None:
+    """Refuse a download that the disk cannot hold."""
+    if published.num_bytes is None:
+        return
+    have = part.stat().st_size if part.is_file() else 0
+    wanted, free = published.num_bytes - have, shutil.disk_usage(part.parent).free
+    if wanted > free:
+        raise InputError(
+            f"{part.parent}: {published.name} needs {wanted / 1e9:.1f} GB more, and "
+            f"{free / 1e9:.1f} GB are free"
         )
 
 

@@ -111,6 +111,13 @@ def test_a_full_disk_is_no_matter_of_the_address(server, tmp_path):
     assert len(server.ranges) == 1
 
 
+def test_a_disk_that_is_too_small_is_told_at_once(server, tmp_path):
+    published = Published((server.url,), 10**18)
+    with pytest.raises(InputError, match=r"corpus\.tar\.gz needs 1000000000\.0 GB more, and "):
+        download(published, tmp_path)
+    assert server.ranges == []
+
+
 def test_check_of_a_file_that_was_there(tmp_path):
     path = tmp_path / "corpus.tar.gz"
     path.write_bytes(CONTENT)

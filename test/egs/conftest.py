@@ -27,3 +27,16 @@ def local_module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str
     for name in set(sys.modules) - before:
         if str(EGS) in (getattr(sys.modules[name], "__file__", None) or ""):
             del sys.modules[name]
+
+
+@pytest.fixture
+def prepare(local_module, tmp_path: Path) -> Callable[..., Path]:
+    """Run `prepare(recipe, download_dir, *options)`, its data_prep.py; the data directory."""
+
+    def run(recipe: str, download_dir: Path, *options: str) -> Path:
+        where = ["--unpack-dir", str(tmp_path / "unpacked"), "--data-dir", str(tmp_path / "data")]
+        module = local_module(recipe, "data_prep")
+        module.main(["--download-dir", str(download_dir), *where, *options])
+        return tmp_path / "data"
+
+    return run

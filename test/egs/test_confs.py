@@ -1,5 +1,10 @@
-"""Every YAML of every recipe: it loads, its network is built as described, and it learns a step."""
+"""Every YAML of every recipe: it loads, its network is built as described, and it learns a step.
 
+A network of hundreds of millions of weights is built without them (shapes only), and takes its step
+with fewer and narrower blocks: same kinds of blocks, routers, losses and learning rate.
+"""
+
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +13,56 @@ import torch
 from moeasr.config import from_mapping, load_yaml
 from moeasr.experiment import load_experiment
 from moeasr.features.fbank import FbankConfig
+from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model, count_params
+from moeasr.models.config import EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.cost import model_cost
 from moeasr.models.init import start_embedding
 from moeasr.train.schedule import learning_rate_factor
 
 EGS = Path(__file__).resolve().parents[2] / "egs"
 EXPERIMENTS = sorted(path for path in EGS.glob("*/conf/*.yaml") if path.name != "fbank.yaml")
 VOCAB_SIZE = 31
+LARGE = 20_000_000  # parameters from which on a step takes too long for a test
+
+
+def build_shapes(config: ModelConfig) -> AsrModel:
+    """The network without memory for its weights."""
+    with torch.device("meta"):
+        return build_model(config, 80, VOCAB_SIZE, None)
+
+
+def macs_per_sec(config: ModelConfig) -> float:
+    """Multiply-adds per second of audio."""
+    return sum(part.macs_per_sec for part in model_cost(build_shapes(config)))
+
+
+def fewer_weights(config: ModelConfig) -> ModelConfig:
+    """The same network with two blocks where there are many, and narrow feed-forwards."""
+
+    def narrow(feed_forward: FeedForwardConfig) -> FeedForwardConfig:
+        return replace(feed_forward, hidden_units=64)
+
+    def shallow(encoder: EncoderConfig) -> EncoderConfig:
+        return replace(
+            encoder,
+            num_blocks=2 * (encoder.num_groups or 1),
+            attention_every=min(encoder.attention_every, 2),
+            subsampling_channels=32,
+            feed_forward=narrow(encoder.feed_forward),
+            macaron_feed_forward=narrow(encoder.macaron_feed_forward),
+        )
+
+    embedding, decoder = config.embedding, config.decoder
+    if embedding is not None:
+        embedding = replace(embedding, encoder=shallow(embedding.encoder))
+    decoder = replace(
+        decoder,
+        num_blocks=min(decoder.num_blocks, 1),
+        num_reverse_blocks=min(decoder.num_reverse_blocks, 1),
+        feed_forward=narrow(decoder.feed_forward),
+    )
+    return replace(config, encoder=shallow(config.encoder), embedding=embedding, decoder=decoder)
 
 
 def relative(path: Path) -> str:
@@ -27,6 +75,26 @@ def test_each_recipe_has_its_experiments():
         assert names >= {"u2pp_moe.yaml", "speechmoe.yaml", "shared_moe.yaml", "dense.yaml"}, recipe
 
 
+@pytest.mark.parametrize("recipe", ["aishell", "librispeech"])
+def test_large_systems_are_as_large_as_described(recipe):
+    """What the comments of the configs say of sizes and costs."""
+    systems = ("dense", "u2pp_moe", "shared_moe")
+    models = {
+        name: load_experiment(EGS / recipe / "conf" / f"{name}.yaml").model for name in systems
+    }
+    encoders = {
+        name: count_params(build_shapes(model).encoder).total for name, model in models.items()
+    }
+    assert encoders["shared_moe"] / encoders["dense"] == pytest.approx(1 / 3, abs=0.04)
+    costs = {name: macs_per_sec(model) for name, model in models.items()}
+    assert costs["shared_moe"] == pytest.approx(costs["dense"], rel=0.02)
+    assert costs["u2pp_moe"] > 1.3 * costs["dense"]
+    path = EGS / recipe / "conf" / "u2pp_moe.yaml"
+    parts = ("encoder.feed_forward", "encoder.macaron_feed_forward", "decoder.feed_forward")
+    halved = load_experiment(path, [f"model.{part}.hidden_units=1024" for part in parts]).model
+    assert macs_per_sec(halved) == pytest.approx(costs["dense"], rel=0.02)
+
+
 @pytest.mark.parametrize("path", sorted(EGS.glob("*/conf/fbank.yaml")), ids=relative)
 def test_features_load(path):
     assert from_mapping(FbankConfig, load_yaml(path), path).num_mel_bins == 80
@@ -36,9 +104,14 @@ def test_features_load(path):
 def test_experiment_learns_a_batch(path):
     """Some steps on one batch, at the config's own learning rate, lower its loss."""
     config = load_experiment(path)
+    network = config.model
+    if count_params(build_shapes(network)).total > LARGE:
+        network = fewer_weights(network)
+        assert count_params(build_shapes(network)).total < LARGE
     torch.manual_seed(0)
-    model = build_model(config.model, 80, VOCAB_SIZE, None)
-    lr = config.train.optim.lr * learning_rate_factor(100, 1000, config.train.schedule)
+    model = build_model(network, 80, VOCAB_SIZE, None)
+    early = max(100, config.train.schedule.warmup_steps // 10)
+    lr = config.train.optim.lr * learning_rate_factor(early, 10 * early, config.train.schedule)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     feats, feats_lens = torch.randn(2, 120, 80) + 10.0, torch.tensor([120, 90])
     tokens, tokens_lens = torch.randint(3, VOCAB_SIZE, (2, 8)), torch.tensor([8, 5])
@@ -57,7 +130,7 @@ def test_experiment_learns_a_batch(path):
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=relative)
 def test_experts_are_where_the_name_says(path):
-    total, active = count_params(build_model(load_experiment(path).model, 80, VOCAB_SIZE, None))
+    total, active = count_params(build_shapes(load_experiment(path).model))
     assert (active < total) == ("moe" in path.stem and path.stem != "speechmoe_embedding")
 
 
@@ -66,6 +139,4 @@ def test_a_trained_embedding_network_fits_the_speechmoe(recipe):
     """What `init.embedding` is given must be of its shape."""
     moe = load_experiment(recipe / "conf" / "speechmoe.yaml").model
     alone = load_experiment(recipe / "conf" / "speechmoe_embedding.yaml").model
-    start_embedding(
-        build_model(alone, 80, VOCAB_SIZE), build_model(moe, 80, VOCAB_SIZE), "the embedding"
-    )
+    start_embedding(build_shapes(alone), build_shapes(moe), "the embedding")

@@ -1,15 +1,12 @@
 """egs/mini from stage 0 to 5, with a few utterances and a network of a few weights."""
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from checkout import TINY, Checkout, Recipe, train_options
 
-ROOT = Path(__file__).resolve().parents[2]
 MODES = (
     *("ctc_greedy_search", "ctc_prefix_beam_search"),
     *("attention", "attention_rescoring", "joint_decoding"),
@@ -18,63 +15,24 @@ FIELDS = {
     *("set", "mode", "chunk_size", "wer", "cer", "wer_ci", "num_utts", "rtf", "audio_sec"),
     *("total_params", "active_params", "commit", "config", "seed", "device", "command"),
 }
-# the shipped config, made tiny
-TINY = {
-    "model.encoder.num_blocks": 1,
-    "model.encoder.d_model": 32,
-    "model.encoder.feed_forward.hidden_units": 32,
-    "model.encoder.macaron_feed_forward.hidden_units": 32,
-    "model.decoder.num_blocks": 1,
-    "model.decoder.num_reverse_blocks": 1,
-    "model.decoder.feed_forward.hidden_units": 32,
-    "train.max_epochs": 2,
-    "train.log_every_steps": 1,
-    "train.num_workers": 0,
-}
 
 
-def train_options(settings: dict) -> str:
-    return " ".join(f"--set {key}={value}" for key, value in settings.items())
-
-
-class Recipe:
-    """A copy of egs/mini in a checkout of links to the real one."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.dir = root / "egs" / "mini"
-        made = shutil.ignore_patterns("data", "downloads", "exp", "fbank", "dump", "__pycache__")
-        shutil.copytree(ROOT / "egs" / "mini", self.dir, symlinks=True, ignore=made)
-        for name in ("moeasr", "utils", "tools", "setup.py"):
-            (root / name).symlink_to(ROOT / name)
+class Mini(Recipe):
+    """A copy of egs/mini that makes few utterances."""
 
     def run(self, *options: str, num_train: int = 20) -> subprocess.CompletedProcess:
-        """Run run.sh from another directory, without a terminal."""
-        train_opts = train_options(TINY)
+        """Run run.sh with a tiny network."""
         corpus_opts = f"--num-train {num_train} --num-dev 4 --num-test 5"
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        fixed = ["--train-opts", train_opts, "--corpus-opts", corpus_opts, "--average-num", "2"]
-        return subprocess.run(
-            [self.dir / "run.sh", *fixed, "--num-threads", "1", *options],
-            cwd=self.root,
-            env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def results(self, experiment: str = "u2pp_moe") -> list[dict]:
-        return json.loads((self.dir / "exp" / experiment / "results.json").read_text())
-
-    def ids(self, table: str) -> set[str]:
-        return {line.split()[0] for line in (self.dir / table).read_text().splitlines()}
+        fixed = ["--train-opts", train_options(TINY), "--corpus-opts", corpus_opts]
+        return super().run(*fixed, "--average-num", "2", *options)
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
     """The recipe after its first whole run."""
-    recipe = Recipe(tmp_path_factory.mktemp("checkout"))
+    root = tmp_path_factory.mktemp("checkout") / "root"
+    Checkout(root).copy("mini")
+    recipe = Mini(root, "mini")
     done = recipe.run()
     assert done.returncode == 0, done.stdout + done.stderr
     recipe.output = done.stdout

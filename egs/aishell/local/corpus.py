@@ -1,0 +1,79 @@
+"""AISHELL-1 as OpenSLR 33 has it: its archives, its transcripts, its audio."""
+
+from pathlib import Path
+
+from moeasr.data.corpus_archive import Corpus, unpack
+from moeasr.data.download import Published
+from moeasr.errors import InputError
+from moeasr.text.transcript import read_lines
+
+# OpenSLR's home, then its mirrors.
+HOSTS = ("www.openslr.org", "openslr.elda.org", "openslr.magicdatatech.com")
+
+
+def published(name: str, num_bytes: int, md5: str) -> Published:
+    """An archive of OpenSLR 33."""
+    urls = tuple(f"https://{host}/resources/33/{name}" for host in HOSTS)
+    return Published(urls, num_bytes, f"md5:{md5}")
+
+
+TRANSCRIPT = "transcript/aishell_transcript_v0.8.txt"
+AISHELL = Corpus(
+    tree="data_aishell",
+    sample=TRANSCRIPT,
+    published=published("data_aishell.tgz", 15582913665, "2f494334227864a8a8fec932999db9d8"),
+    other_archives=("data_aishell_sample.tar.xz",),
+)
+RESOURCE = Corpus(
+    tree="resource_aishell",
+    sample="lexicon.txt",
+    published=published("resource_aishell.tgz", 1246920, "957d480a0fcac85fc18e550756f624e5"),
+)
+NUM_UTTS = {"train": 120098, "dev": 14326, "test": 7176}
+"""Utterances of each set that have a transcript."""
+
+
+def read_texts(root: Path) -> dict[str, str]:
+    """What was said in each utterance, without spaces.
+
+    An utterance whose line has no text is left out: it has no transcript.
+
+    Raises:
+        InputError: A line is not UTF-8, or an utterance has a second one.
+    """
+    path = root / TRANSCRIPT
+    texts: dict[str, str] = {}
+    for number, line in read_lines(path):
+        utt_id, _, text = line.strip().partition(" ")
+        if utt_id in texts:
+            raise InputError(f"{path}:{number}: utterance {utt_id} has two transcripts")
+        if text:
+            texts[utt_id] = "".join(text.split())
+    return texts
+
+
+def audio_files(root: Path, speakers_dir: Path) -> dict[str, dict[str, Path]]:
+    """The .wav files of each set by utterance.
+
+    Args:
+        root: The `data_aishell` directory. Its audio is `wav/<set>/<speaker>/<utt>.wav`, or still
+            in `wav/<speaker>.tar.gz`, which holds `<set>/<speaker>/<utt>.wav`.
+        speakers_dir: Where the speakers' archives are unpacked, each to a directory of its own.
+
+    Raises:
+        InputError: An archive is broken, or two files are of one utterance.
+    """
+    unpacked = {path.name for path in root.glob("wav/*/*/")}
+    trees = [root / "wav"]
+    for archive in sorted(root.glob("wav/*.tar.gz")):
+        speaker = archive.name.partition(".")[0]
+        if speaker not in unpacked:
+            trees.append(unpack(archive, speakers_dir / speaker, "", "*/*/*.wav"))
+    audio: dict[str, dict[str, Path]] = {name: {} for name in NUM_UTTS}
+    for tree in trees:
+        for name, paths in audio.items():
+            for path in sorted(tree.glob(f"{name}/*/*.wav")):
+                if path.stem in paths:
+                    raise InputError(f"{path} and {paths[path.stem]} are of one utterance")
+                paths[path.stem] = path
+    return audio

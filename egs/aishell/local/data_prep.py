@@ -1,0 +1,81 @@
+"""Prepare AISHELL-1: `data/{train,dev,test}` in Kaldi's form, the text as characters.
+
+The public archive holds the audio as one archive for each speaker, which are unpacked too. Spaces
+in the transcripts, which separate words, are taken out.
+
+Example:
+  python3 local/data_prep.py --download-dir downloads --unpack-dir downloads --data-dir data
+"""
+
+import argparse
+from pathlib import Path
+
+from corpus import AISHELL, NUM_UTTS, RESOURCE, audio_files, read_texts
+
+from moeasr.bin import run
+from moeasr.data.corpus_archive import add_corpus_options, obtain
+from moeasr.data.kaldi.write import Utterance, write_sets
+from moeasr.errors import InputError
+from moeasr.logs import get_logger, setup_logging
+
+logger = get_logger("aishell")
+
+
+def utterances_of(audio: dict[str, Path], texts: dict[str, str]) -> list[Utterance]:
+    """The recordings that have a transcript; the speaker is the directory of the audio."""
+    return [
+        Utterance(utt_id, path.parent.name, texts[utt_id], path)
+        for utt_id, path in audio.items()
+        if utt_id in texts
+    ]
+
+
+def warn_of_unmatched(audio: set[str], texts: set[str]) -> None:
+    """Say which transcripts have no audio and the reverse; the full corpus has some of both."""
+    for what, names in (
+        ("transcripts have no audio", texts - audio),
+        ("audio files have no transcript", audio - texts),
+    ):
+        if names:
+            logger.warning("%d %s and are left out, e.g. %s", len(names), what, min(names))
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_corpus_options(parser, AISHELL.tree)
+    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
+    parser.add_argument(
+        "--resource",
+        action="store_true",
+        help="get resource_aishell too (lexicon.txt, speaker.info), which no stage needs",
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the three sets and say what is in them."""
+    args = get_parser().parse_args(argv)
+    setup_logging()
+    root = obtain(AISHELL, args.download_dir, args.unpack_dir).resolve()
+    if args.resource:
+        obtain(RESOURCE, args.download_dir, args.unpack_dir)
+    texts = read_texts(root)
+    audio = audio_files(root, args.unpack_dir.resolve() / "data_aishell_speakers")
+    warn_of_unmatched({utt_id for paths in audio.values() for utt_id in paths}, set(texts))
+    sets = {name: utterances_of(paths, texts) for name, paths in audio.items()}
+    for name, utterances in sets.items():
+        if not utterances:
+            raise InputError(f"{root}: no audio in wav/{name} has a transcript")
+        if len(utterances) != NUM_UTTS[name]:
+            logger.warning(
+                "%s has %d utterances; the full corpus has %d",
+                *(name, len(utterances), NUM_UTTS[name]),
+            )
+    write_sets(sets, args.data_dir)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,83 @@
+"""LibriSpeech as OpenSLR 12 has it: its parts, their transcripts and audio."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from moeasr.data.corpus_archive import Corpus
+from moeasr.data.download import Published
+from moeasr.data.kaldi.write import Utterance
+from moeasr.errors import InputError
+from moeasr.text.transcript import read_lines
+
+# OpenSLR's home, then its mirrors.
+HOSTS = ("www.openslr.org", "openslr.elda.org", "openslr.magicdatatech.com")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the corpus's archives."""
+
+    name: str
+    """E.g. `train-clean-100`."""
+    num_bytes: int
+    """Size of its archive."""
+    md5: str
+    """Checksum of its archive, from OpenSLR's md5sum.txt."""
+    num_utts: int
+    """Its utterances."""
+
+    @property
+    def corpus(self) -> Corpus:
+        """Where it is to be had."""
+        urls = tuple(f"https://{host}/resources/12/{self.name}.tar.gz" for host in HOSTS)
+        return Corpus(
+            tree=f"LibriSpeech/{self.name}",
+            sample="*/*/*.trans.txt",
+            published=Published(urls, self.num_bytes, f"md5:{self.md5}"),
+            other_archives=("LibriSpeech-excerpts.tar.gz",),
+        )
+
+
+PARTS = {
+    part.name: part
+    for part in (
+        Part("train-clean-100", 6387309499, "2a93770f6d5c6c964bc36631d331a522", 28539),
+        Part("train-clean-360", 23049477885, "c0e676e450a7ff2f54aeade5171606fa", 104014),
+        Part("train-other-500", 30593501606, "d1a0fd59409feb2c614ce4d30c387708", 148688),
+        Part("dev-clean", 337926286, "42e2234ba48799c1f50f24a7926300a1", 2703),
+        Part("dev-other", 314305928, "c8d0bcc9cca99d4f8b62fcc847357931", 2864),
+        Part("test-clean", 346663984, "32fa31d27d2e1cad72775fee3f4849a9", 2620),
+        Part("test-other", 328757843, "fb5a50374b501bb3bac4815ee91d3135", 2939),
+    )
+}
+
+
+def read_part(root: Path) -> list[Utterance]:
+    """The utterances of one part, in the order of their ids.
+
+    Args:
+        root: Its directory, with `<reader>/<chapter>/<reader>-<chapter>.trans.txt` and `.flac`
+            files beside it; each line of the former is `<utt> <WORDS>`.
+
+    Returns:
+        The speaker is the reader; upper-case words.
+
+    Raises:
+        InputError: A line is malformed, has no audio, or an audio file has no line.
+    """
+    utterances = []
+    for path in sorted(root.glob("*/*/*.trans.txt")):
+        untold = {audio.stem for audio in path.parent.glob("*.flac")}
+        for number, line in read_lines(path):
+            utt_id, *words = line.split() or [""]
+            audio = path.with_name(f"{utt_id}.flac")
+            if not words:
+                raise InputError(f"{path}:{number}: not `<utterance> <words>`: '{line}'")
+            if utt_id not in untold:
+                fault = "has two transcripts" if audio.is_file() else f"has no audio {audio}"
+                raise InputError(f"{path}:{number}: utterance {utt_id} {fault}")
+            untold.remove(utt_id)
+            utterances.append(Utterance(utt_id, utt_id.partition("-")[0], " ".join(words), audio))
+        if untold:
+            raise InputError(f"{path}: utterance {min(untold)} has audio but no transcript")
+    return sorted(utterances, key=lambda utterance: utterance.utt_id)

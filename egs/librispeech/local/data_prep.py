@@ -1,0 +1,76 @@
+"""Prepare LibriSpeech: `data/train`, `data/dev` and the test sets in Kaldi's form.
+
+Training and dev set may be made of several parts of the corpus; each test set is one part, and its
+name has `_` for `-`. Only the parts that are named are looked for, or downloaded.
+
+Example:
+  python3 local/data_prep.py --download-dir downloads --unpack-dir downloads --data-dir data
+"""
+
+import argparse
+from pathlib import Path
+
+from corpus import PARTS, Part, read_part
+
+from moeasr.bin import run
+from moeasr.data.corpus_archive import add_corpus_options, obtain
+from moeasr.data.kaldi.write import Utterance, write_sets
+from moeasr.logs import get_logger, setup_logging
+
+logger = get_logger("librispeech")
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_corpus_options(parser, "LibriSpeech")
+    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
+    for option, default, what in (
+        ("--train-parts", "train-clean-100 train-clean-360 train-other-500", "to train on"),
+        ("--dev-parts", "dev-clean dev-other", "of the dev set"),
+    ):
+        parser.add_argument(
+            option,
+            nargs="+",
+            default=default.split(),
+            choices=PARTS,
+            metavar="PART",
+            help=f"parts {what} (default: {default})",
+        )
+    parser.add_argument(
+        "--test-sets",
+        nargs="+",
+        default=["test_clean", "test_other"],
+        choices=["dev", *(name.replace("-", "_") for name in PARTS)],
+        metavar="SET",
+        help="parts to test on, with _ for - (default: test_clean test_other); dev is made anyway",
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the sets and say what is in them."""
+    args = get_parser().parse_args(argv)
+    setup_logging()
+
+    def read(names: list[str]) -> list[Utterance]:
+        return [utterance for name in names for utterance in obtain_part(PARTS[name])]
+
+    def obtain_part(part: Part) -> list[Utterance]:
+        root = obtain(part.corpus, args.download_dir, args.unpack_dir).resolve()
+        utterances = read_part(root)
+        if len(utterances) != part.num_utts:
+            logger.warning("%s has %d utterances of %d", part.name, len(utterances), part.num_utts)
+        return utterances
+
+    sets = {"train": read(args.train_parts), "dev": read(args.dev_parts)}
+    for name in args.test_sets:
+        if name != "dev":
+            sets[name] = read([name.replace("_", "-")])
+    write_sets(sets, args.data_dir)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,103 @@
+"""Data preparation of LibriSpeech on a made-up tree of four of its seven parts."""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+from made_up import edit, librispeech, read_table, write_audio
+
+from moeasr.errors import InputError
+
+OPTIONS = (
+    *("--train-parts", "train-clean-100", "--dev-parts", "dev-clean", "dev-other"),
+    *("--test-sets", "test_clean", "dev"),
+)
+TRANS = "dev-clean/84/121123/84-121123.trans.txt"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A tree of parts."""
+    return librispeech(tmp_path / "corpus")
+
+
+def test_sets_are_made_of_parts(prepare, tree, capsys):
+    data = prepare("librispeech", tree.parent, *OPTIONS)
+    said = capsys.readouterr()
+    assert "train: 16 utterances, 2 speakers, 32 words" in said.out
+    assert "dev-other has 2 utterances of 2864" in said.err
+    assert sorted(path.name for path in data.iterdir()) == ["dev", "test_clean", "train"]
+    assert set(read_table(data / "dev" / "utt2spk").values()) == {"84", "116"}
+    assert read_table(data / "test_clean" / "text") == {
+        "61-70968-0000": "HE HE",
+        "61-70968-0001": "HOPED HOPED",
+        "61-70968-0002": "THERE THERE",
+    }
+    wav = read_table(data / "train" / "wav.scp")["103-1240-0007"]
+    assert wav == str(tree / "train-clean-100/103/1240/103-1240-0007.flac")
+
+
+def test_parts_may_come_as_archives_of_their_own_or_together(prepare, tree, tmp_path):
+    with tarfile.open(tmp_path / "LibriSpeech-excerpts.tar.gz", "w:gz") as tar:
+        tar.add(tree, "LibriSpeech")
+    data = prepare("librispeech", tmp_path, *OPTIONS)
+    wav = Path(read_table(data / "test_clean" / "wav.scp")["61-70968-0001"])
+    assert wav.parts[-5:-3] == ("LibriSpeech", "test-clean") and wav.is_file()
+    with tarfile.open(tmp_path / "dev-other.tar.gz", "w:gz") as tar:
+        tar.add(tree / "dev-other", "LibriSpeech/dev-other")
+    with pytest.raises(InputError, match=r"dev-other\.tar\.gz has \d+ bytes, the pub"):
+        prepare("librispeech", tmp_path, *OPTIONS)
+
+
+def test_all_of_it_by_default(prepare, tree, tmp_path):
+    with tarfile.open(tmp_path / "LibriSpeech-excerpts.tar.gz", "w:gz") as tar:
+        tar.add(tree, "LibriSpeech")
+    with pytest.raises(InputError, match=r"there is no LibriSpeech/train-clean-360/.* in it"):
+        prepare("librispeech", tmp_path)
+    assert (tmp_path / "unpacked/LibriSpeech/train-clean-100").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--train-parts", "train-clean-10"), "invalid choice: 'train-clean-10'"),
+        (("--test-sets", "test-clean"), "invalid choice: 'test-clean'"),
+    ],
+)
+def test_unknown_part_is_refused(prepare, tree, capsys, options, message):
+    with pytest.raises(SystemExit):
+        prepare("librispeech", tree, *options)
+    assert message in capsys.readouterr().err
+
+
+FAULTS = {
+    "audio is missing": (
+        lambda root: (root / TRANS).with_name("84-121123-0001.flac").unlink(),
+        r"84-121123\.trans\.txt:2: utterance 84-121123-0001 has no audio .*0001\.flac",
+    ),
+    "no transcript": (
+        lambda root: write_audio((root / TRANS).with_name("84-121123-0003.flac")),
+        r"84-121123\.trans\.txt: utterance 84-121123-0003 has audio but no transcript",
+    ),
+    "two transcripts": (
+        lambda root: edit(root / TRANS, "84-121123-0001", "84-121123-0000"),
+        r"84-121123\.trans\.txt:2: utterance 84-121123-0000 has two transcripts",
+    ),
+    "no words": (
+        lambda root: edit(root / TRANS, " HOPED HOPED", ""),
+        r"84-121123\.trans\.txt:2: not `<utterance> <words>`: '84-121123-0001'",
+    ),
+    "an empty line": (
+        lambda root: edit(root / TRANS, "\n", "\n\n"),
+        r"84-121123\.trans\.txt:2: not `<utterance> <words>`: ''",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_are_named(prepare, tree, tmp_path, fault):
+    spoil, message = FAULTS[fault]
+    spoil(tree)
+    with pytest.raises(InputError, match=message):
+        prepare("librispeech", tree, *OPTIONS)
+    assert not (tmp_path / "data").exists()

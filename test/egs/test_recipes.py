@@ -1,0 +1,135 @@
+"""Every recipe from stage 0 to 5, on a made-up corpus in the layout of its real one.
+
+egs/mini makes its own corpus and has its own test.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from checkout import ROOT, TINY, Checkout, Recipe, train_options
+from made_up import TREES, folder
+
+RECIPES = sorted(path.parent.name for path in (ROOT / "egs").glob("*/run.sh"))
+OPTIONS = {
+    "speechocean762": ["--data-type", "raw"],
+    "aishell": ["--data-type", "shard"],
+    "librispeech": [
+        *("--train-parts", "train-clean-100", "--dict-opts", "--vocab-size 30"),
+        *("--test-sets", "test_clean dev"),
+    ],
+}
+"""What a recipe needs to be run on its made-up corpus; two of them read audio as they train."""
+TEST_SETS = {"librispeech": {"test_clean", "dev"}}
+OWN, COMMON = "# -- of this corpus --", "# -- as in every recipe --"
+
+
+QUICK = (
+    *("--nj", "1", "--average-num", "1", "--decode-modes", "attention_rescoring"),
+    *("--train-opts", train_options({**TINY, "train.max_epochs": 1})),
+)
+
+
+class Run(NamedTuple):
+    """What came of a recipe."""
+
+    recipe: Recipe
+    done: subprocess.CompletedProcess
+
+
+def run_recipe(name: str, root: Path) -> Run:
+    """Run a recipe on its made-up corpus."""
+    recipe = Checkout(root).copy(name)
+    TREES[name](root / "corpus")
+    options = ["--download-dir", str(root / "corpus"), *QUICK, *OPTIONS.get(name, [])]
+    return Run(recipe, recipe.run(*options))
+
+
+def run_readme(root: Path) -> Run:
+    """Type what README.md says of a corpus of one's own; only run.sh is told to be quick."""
+    checkout = Checkout(root)
+    checkout.copy("an4")
+    folder(root)
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your own corpus")[2]
+    lines = re.search(r"```sh\n(.*?)```", section, re.DOTALL)[1]
+    lines = lines.replace("./run.sh", shlex.join(["./run.sh", "--num-threads", "1", *QUICK]))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euc", lines],
+        cwd=root,
+        env={**os.environ, "PATH": path, "HOME": str(root), "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Run(Recipe(root, "mycorpus"), done)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """All recipes and the one of README.md, as many at a time as there are cores."""
+    root = tmp_path_factory.mktemp("recipes")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = {name: pool.submit(run_recipe, name, root / name) for name in TREES}
+        jobs["mycorpus"] = pool.submit(run_readme, root / "mycorpus")
+        return {name: job.result() for name, job in jobs.items()}
+
+
+def test_every_recipe_has_a_made_up_corpus():
+    assert {*TREES, "mini"} == set(RECIPES)
+
+
+@pytest.mark.parametrize("name", [*TREES, "mycorpus"])
+def test_all_stages(runs, name):
+    recipe, done = runs[name]
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = recipe.results()
+    sets = TEST_SETS.get(name, {"test"})
+    assert {(record["set"], record["mode"]) for record in records} == {
+        (test_set, "attention_rescoring") for test_set in sets
+    }
+    for record in records:
+        assert record["num_utts"] == len(recipe.ids(f"data/{record['set']}/text"))
+        assert record["wer"] >= 0 and record["rtf"] > 0
+        assert record["active_params"] < record["total_params"]
+    assert recipe.ids("data/train_sp/utt2num_frames") == recipe.ids("data/train_sp/text")
+    assert len(recipe.ids("data/train_sp/text")) == 3 * len(recipe.ids("data/train/text"))
+
+
+def test_lines_of_the_readme_end_with_results(runs):
+    recipe, done = runs["mycorpus"]
+    assert (recipe.dir / "exp/u2pp_moe/RESULTS.md").read_text() in done.stdout
+    assert common_lines(recipe.dir / "run.sh") == common_lines(ROOT / "egs/an4/run.sh")
+
+
+def common_lines(script: Path) -> list[str]:
+    """run.sh without what is its corpus's own: the comment at its head and the marked places."""
+    lines = script.read_text(encoding="utf-8").splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("set -"))
+    kept, is_common = [], True
+    for line in lines[head:]:
+        if line.strip() in (OWN, COMMON):
+            assert is_common == (line.strip() == OWN), f"{script}: marks do not alternate"
+            is_common = not is_common
+        if is_common:
+            kept.append(line)
+    assert is_common, f"{script}: the last place of its own has no end"
+    return kept
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_scripts_are_alike_but_for_the_marked_places(name):
+    recipe, model = ROOT / "egs" / name, ROOT / "egs" / "an4"
+    assert common_lines(recipe / "run.sh") == common_lines(model / "run.sh")
+    assert (recipe / "cmd.sh").read_text() == (model / "cmd.sh").read_text()
+    path = (recipe / "path.sh").read_text()
+    if name == "mini":  # speaks with voices that no other recipe needs
+        path = re.sub(r"# shellcheck disable=.*\nmoeasr_needs=.*\n", "", path)
+    assert path == (model / "path.sh").read_text()

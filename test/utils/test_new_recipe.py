@@ -1,0 +1,147 @@
+"""utils/new_recipe.sh: a recipe for a corpus of one's own, and its data preparation."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from checkout import ROOT, Checkout
+from made_up import folder, read_table, write_audio, write_lines
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout with one recipe, which has made something."""
+    checkout = Checkout(tmp_path / "root")
+    an4 = checkout.copy("an4")
+    write_lines(an4.dir / "data/train/text", ["a-1 A"])
+    return checkout
+
+
+def new_recipe(checkout: Checkout, *arguments: str) -> subprocess.CompletedProcess:
+    command = [checkout.root / "utils/new_recipe.sh", *arguments]
+    return subprocess.run(
+        command, cwd=checkout.root, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("arguments", [["egs/a.b-1"], ["--from", "an4", "egs/a.b-1"]])
+def test_recipe_is_made_of_another(checkout, arguments):
+    done = new_recipe(checkout, *arguments)
+    assert done.returncode == 0, done.stderr
+    recipe = checkout.root / "egs/a.b-1"
+    made = {path.name for path in recipe.iterdir()}
+    assert made == {"run.sh", "path.sh", "cmd.sh", "conf", "local", "README.md", "utils"}
+    assert os.readlink(recipe / "utils") == "../../utils"
+    assert [path.name for path in (recipe / "local").iterdir()] == ["data_prep.py"]
+    for name in ("path.sh", "cmd.sh", "conf/u2pp_moe.yaml", "conf/fbank.yaml"):
+        assert (recipe / name).read_bytes() == (ROOT / "egs/an4" / name).read_bytes()
+    for name in ("run.sh", "README.md"):
+        text = (recipe / name).read_text()
+        assert "a.b-1" in text and "@" not in text.replace("[@]", "")
+    assert "AN4" not in (recipe / "run.sh").read_text()
+    assert sorted(path.name for path in (checkout.root / "egs").iterdir()) == ["a.b-1", "an4"]
+    help_shown = subprocess.run([recipe / "run.sh", "--help"], capture_output=True, check=False)
+    assert help_shown.returncode == 0 and b"--download_dir" in help_shown.stderr
+    lint = ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", recipe / "run.sh"]
+    subprocess.run(lint, check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["egs/an4"], "egs/an4 is there already"),
+        (["egs/new", "--from", "nope"], "--from nope: there is no recipe egs/nope"),
+        (["new"], "new: a recipe is a directory egs/<name> of this checkout"),
+        (["utils/new"], "utils/new: a recipe is a directory egs/<name>"),
+        (["nowhere/new"], "nowhere: no such directory"),
+        (["egs/a b"], "a b: letters, digits and _ . - make the name"),
+        (["egs/.hidden"], ".hidden: letters, digits"),
+        (["egs/a", "egs/b"], "Usage: utils/new_recipe.sh"),
+        ([], "Usage: utils/new_recipe.sh"),
+    ],
+)
+def test_refusals_make_nothing(checkout, arguments, message):
+    before = sorted(checkout.root.rglob("*"))
+    done = new_recipe(checkout, *arguments)
+    assert done.returncode == 1 and message in done.stderr
+    assert sorted(checkout.root.rglob("*")) == before
+
+
+def test_directory_of_another_checkout_is_refused(checkout, tmp_path):
+    (tmp_path / "egs").mkdir()
+    done = new_recipe(checkout, str(tmp_path / "egs/new"))
+    assert done.returncode == 1 and "of this checkout" in done.stderr
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    """Run the data preparation on a corpus; what came of it."""
+
+    def run(corpus: Path) -> subprocess.CompletedProcess:
+        command = ["python3", ROOT / "utils/new_recipe/data_prep.py", "--corpus-dir", corpus]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            [*command, "--data-dir", tmp_path / "data"],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_text_beside_audio_or_in_a_list(prepare, tmp_path):
+    corpus = folder(tmp_path)
+    done = prepare(corpus)
+    assert done.returncode == 0, done.stderr
+    assert "train: 12 utterances, 3 speakers" in done.stdout
+    train = tmp_path / "data/train"
+    assert read_table(train / "text")["bo-say-4"] == "go to bed"
+    assert read_table(train / "utt2spk")["bo-say-4"] == "bo"
+    assert read_table(train / "wav.scp")["bo-say-4"] == str(corpus / "train/bo/say-4.flac")
+    assert read_table(tmp_path / "data/test/utt2spk") == {"a": "a", "b": "b", "c": "c"}
+    assert read_table(tmp_path / "data/test/text")["b"] == "go home"
+
+
+FAULTS = {
+    "no transcript": (
+        lambda root: (root / "dev/a.txt").unlink(),
+        "dev/a.wav: there is no transcript of it in ",
+    ),
+    "an empty one": (
+        lambda root: (root / "dev/a.txt").write_text(" \n"),
+        "dev/a.wav: there is no transcript of it in ",
+    ),
+    "not in the list": (
+        lambda root: write_audio(root / "test/d.wav"),
+        "test/d.wav: there is no transcript of it in ",
+    ),
+    "no audio of a line": (
+        lambda root: (root / "test/b.wav").unlink(),
+        "test/transcripts.tsv:2: there is no audio ",
+    ),
+    "no tab": (
+        lambda root: write_lines(root / "test/transcripts.tsv", ["a.wav go home"]),
+        "test/transcripts.tsv:1: not `<audio><tab><text>`: 'a.wav go home'",
+    ),
+    "no set": (
+        lambda root: (root / "dev").rename(root / "valid"),
+        "dev: no such directory; a corpus has train, dev, test",
+    ),
+    "no audio": (
+        lambda root: [path.unlink() for path in (root / "dev").iterdir()],
+        "dev: there is no audio (.wav .flac .sph) in it",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_are_named(prepare, tmp_path, fault):
+    spoil, message = FAULTS[fault]
+    corpus = folder(tmp_path)
+    spoil(corpus)
+    done = prepare(corpus)
+    assert done.returncode == 1 and message in done.stderr
+    assert "Traceback" not in done.stderr and not (tmp_path / "data").exists()

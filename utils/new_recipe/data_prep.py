@@ -1,0 +1,103 @@
+"""Prepare `data/{train,dev,test}` in Kaldi's form from a folder of audio and transcripts.
+
+The folder has `train`, `dev` and `test` in it, and each of these has audio files, in directories by
+speaker or not. What was said stands beside each (`a.wav`, `a.txt`), or in one `transcripts.tsv` of
+the set, with lines `<path of the audio><tab><text>`.
+
+This file is yours to change: what is said of your corpus must come to be a list of `Utterance` for
+each set.
+
+Example:
+  python3 local/data_prep.py --corpus-dir ~/speech --data-dir data
+"""
+
+import argparse
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.data.kaldi.write import Utterance, write_sets
+from moeasr.errors import InputError
+from moeasr.logs import setup_logging
+from moeasr.text.transcript import read_lines
+
+SETS = ("train", "dev", "test")
+SUFFIXES = (".wav", ".flac", ".sph")
+
+
+def read_set(root: Path) -> list[Utterance]:
+    """The utterances of one set.
+
+    Args:
+        root: Its directory.
+
+    Raises:
+        InputError: There is no audio, or one file has no transcript.
+    """
+    listed = read_list(root / "transcripts.tsv") if (root / "transcripts.tsv").is_file() else None
+    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputError(f"{root}: there is no audio ({' '.join(SUFFIXES)}) in it")
+    return [as_utterance(root, path, listed) for path in files]
+
+
+def as_utterance(root: Path, path: Path, listed: dict[Path, str] | None) -> Utterance:
+    """One recording.
+
+    The utterance id begins with the speaker, which is the directory the audio lies in; audio that
+    lies in no directory of its own is taken to be of a speaker of its own.
+    """
+    name = path.relative_to(root)
+    text = listed.get(name) if listed is not None else read_text(path.with_suffix(".txt"))
+    if not text:
+        where = "transcripts.tsv" if listed is not None else name.with_suffix(".txt")
+        raise InputError(f"{path}: there is no transcript of it in {root / where}")
+    utt_id = "-".join(name.with_suffix("").parts)
+    speaker = "-".join(name.parent.parts) or utt_id
+    return Utterance(utt_id, speaker, text, path)
+
+
+def read_text(path: Path) -> str:
+    """All words of a transcript, on however many lines."""
+    if not path.is_file():
+        return ""
+    return " ".join(word for _, line in read_lines(path) for word in line.split())
+
+
+def read_list(path: Path) -> dict[Path, str]:
+    """Audio file (relative to the list's directory) -> what was said in it."""
+    texts: dict[Path, str] = {}
+    for number, line in read_lines(path):
+        name, tab, text = line.strip().partition("\t")
+        if not tab:
+            raise InputError(f"{path}:{number}: not `<audio><tab><text>`: '{line}'")
+        if not (path.parent / name).is_file():
+            raise InputError(f"{path}:{number}: there is no audio {path.parent / name}")
+        texts[Path(name)] = " ".join(text.split())
+    return texts
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--corpus-dir", type=Path, required=True, help="has train, dev and test in it"
+    )
+    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the three sets and say what is in them."""
+    args = get_parser().parse_args(argv)
+    setup_logging()
+    root = args.corpus_dir.resolve()
+    for name in SETS:
+        if not (root / name).is_dir():
+            raise InputError(f"{root / name}: no such directory; a corpus has {', '.join(SETS)}")
+    write_sets({name: read_set(root / name) for name in SETS}, args.data_dir)
+
+
+if __name__ == "__main__":
+    run(main)
