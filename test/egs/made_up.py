@@ -163,11 +163,19 @@ def folder(directory: Path) -> Path:
     return root
 
 
+def mix(directory: Path) -> Path:
+    """The trees of all that egs/mix is made of, side by side."""
+    for tree in (an4, speechocean762, fsdd, aishell):
+        tree(directory)
+    return directory
+
+
 TREES: dict[str, Callable[[Path], Path]] = {
     "an4": an4,
     "fsdd": fsdd,
     "speechocean762": speechocean762,
     "aishell": aishell,
     "librispeech": librispeech,
+    "mix": mix,
 }
 """Recipe -> what makes its corpus in a directory, and gives the tree."""

@@ -115,9 +115,10 @@ def test_experiment_learns_a_batch(path):
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     feats, feats_lens = torch.randn(2, 120, 80) + 10.0, torch.tensor([120, 90])
     tokens, tokens_lens = torch.randint(3, VOCAB_SIZE, (2, 8)), torch.tensor([8, 5])
+    languages = torch.tensor([0, 1]) if config.model.languages else None
     losses = []
     for _ in range(6):
-        output = model(feats, feats_lens, tokens, tokens_lens)
+        output = model(feats, feats_lens, tokens, tokens_lens, languages)
         loss = output.loss / output.weight
         optimizer.zero_grad()
         loss.backward()

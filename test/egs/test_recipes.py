@@ -24,9 +24,15 @@ OPTIONS = {
         *("--train-parts", "train-clean-100", "--dict-opts", "--vocab-size 30"),
         *("--test-sets", "test_clean dev"),
     ],
+    "mix": ["--dict-opts", "--vocab-size 60"],
 }
 """What a recipe needs to be run on its made-up corpus; two of them read audio as they train."""
-TEST_SETS = {"librispeech": {"test_clean", "dev"}}
+PARTS = {"mix": ("an4", "speechocean762", "fsdd", "aishell")}
+"""Recipes beside it that a recipe calls."""
+TEST_SETS = {
+    "librispeech": {"test_clean", "dev"},
+    "mix": {f"test_{part}" for part in PARTS["mix"]},
+}
 OWN, COMMON = "# -- of this corpus --", "# -- as in every recipe --"
 
 
@@ -45,7 +51,10 @@ class Run(NamedTuple):
 
 def run_recipe(name: str, root: Path) -> Run:
     """Run a recipe on its made-up corpus."""
-    recipe = Checkout(root).copy(name)
+    checkout = Checkout(root)
+    for part in PARTS.get(name, ()):
+        checkout.copy(part)
+    recipe = checkout.copy(name)
     TREES[name](root / "corpus")
     options = ["--download-dir", str(root / "corpus"), *QUICK, *OPTIONS.get(name, [])]
     return Run(recipe, recipe.run(*options))
@@ -133,3 +142,14 @@ def test_scripts_are_alike_but_for_the_marked_places(name):
     if name == "mini":  # speaks with voices that no other recipe needs
         path = re.sub(r"# shellcheck disable=.*\nmoeasr_needs=.*\n", "", path)
     assert path == (model / "path.sh").read_text()
+
+
+def test_mix_knows_language_and_corpus_of_each_utterance(runs):
+    recipe, _ = runs["mix"]
+    for table, number in (("utt2lang", 2), ("utt2dom", 4)):
+        pairs = dict(
+            line.split() for line in (recipe.dir / "data/train" / table).read_text().splitlines()
+        )
+        assert set(pairs) == recipe.ids("data/train/text")
+        assert len(set(pairs.values())) == number
+    assert all(pairs[utterance] == utterance.split("-")[0] for utterance in pairs)

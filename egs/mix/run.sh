@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# mix: one model over AN4, speechocean762, Free Spoken Digits and AISHELL-1; two languages, 16 kHz.
+# From the public archives to the error rates of a Conformer with Mixture-of-Experts layers.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# Options: --name value on the command line. Paths start from this directory.
+# -- of this corpus --
+download_dir=downloads              # has the corpora or archives of them, or gets them
+corpus_opts=                        # more for local/data_prep.sh
+units=bpe                           # char, bpe or word
+dict_opts="--vocab-size 1000"       # more for moeasr.bin.make_dict
+test_sets="test_an4 test_speechocean762 test_fsdd test_aishell" # sets to decode and score
+average_num=5                       # how many of the best checkpoints are averaged
+beam_size=20                        # hypotheses kept by the beam searches
+# -- as in every recipe --
+stage=0                             # first stage to run
+stop_stage=5                        # last stage to run
+nj=2                                # parallel jobs on the CPU
+ngpu=0                              # GPUs to train on; 0 trains on the CPU
+nproc=1                             # processes to train with on the CPU
+num_threads=2                       # CPU threads of each training or decoding process
+data_type=feats                     # feats (stored features), raw (audio files) or shard (tar files)
+train_config=conf/u2pp_moe.yaml     # the experiment: model, data, training
+train_opts=                         # more for moeasr.bin.train: "--set train.max_epochs=20"
+exp_dir=                            # where it goes; by default exp/<name of the train config>
+seed=777                            # of initialisation, batches and augmentation
+decode_modes="ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring joint_decoding" # searches
+decoding_chunk_size="-1"            # frames after subsampling, a list; -1 sees the whole utterance
+
+# shellcheck disable=SC2034 # parse_options.sh prints it
+help_message="Usage: ./run.sh [--option value]...         (- and _ are the same in an option's name)
+Stages: 0 data, 1 features, 2 dictionary, 3 training, 4 decoding, 5 scoring
+Options and their defaults:
+$(sed -n 's/^\([a-z_]*\)=\(.*#\)/  --\1 \2/p' run.sh)"
+. utils/parse_options.sh
+[ $# -eq 0 ] || { echo "$0: unexpected argument '$1' (options have the form --name value)" >&2; exit 1; }
+for number in stage stop_stage nj ngpu nproc num_threads seed average_num beam_size; do
+  if [[ ! ${!number} =~ ^-?[0-9]+$ ]]; then
+    echo "$0: --$number must be a whole number, but is '${!number}'" >&2
+    exit 1
+  fi
+done
+if [[ ! $data_type =~ ^(feats|raw|shard)$ ]]; then
+  echo "$0: --data-type must be feats, raw or shard, but is '$data_type'" >&2
+  exit 1
+fi
+. ./cmd.sh
+. ./path.sh
+
+# shellcheck disable=SC2086 # test_sets is a list
+eval_sets=$(printf '%s\n' dev $test_sets | sort -u)
+exp_dir=${exp_dir:-exp/$(basename "$train_config" .yaml)}
+device=cpu
+if [ "$ngpu" -gt 0 ]; then
+  device=cuda
+  nproc=$ngpu
+fi
+
+run_stage() { # is stage $1, which does $2, to be run? If so, say so.
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "== stage $1: $2"
+}
+
+if run_stage 0 "data preparation"; then
+  mkdir -p downloads
+  # -- of this corpus --
+  # shellcheck disable=SC2086 # corpus_opts is a list
+  local/data_prep.sh --download-dir "$download_dir" --unpack-dir downloads --data-dir data \
+    $corpus_opts
+  # -- as in every recipe --
+  for set in train $eval_sets; do
+    utils/validate_data_dir.sh --no-feats --check-audio --text-units "$units" "data/$set"
+  done
+fi
+
+if run_stage 1 "features, of the training set at three speeds"; then
+  rm -rf data/train_sp fbank data/*/{feats,shards}.scp
+  utils/data/perturb_data_dir_speed_3way.sh data/train data/train_sp
+  for set in train_sp $eval_sets; do
+    make=(--nj "$nj" --cmd "$train_cmd" --fbank-config conf/fbank.yaml "data/$set" "data/$set/log")
+    case $data_type in
+      feats) utils/make_fbank.sh "${make[@]}" fbank ;;
+      raw) utils/make_raw.sh "${make[@]}" ;;
+      shard) utils/make_shards.sh "${make[@]}" shards ;;
+    esac
+    utils/fix_data_dir.sh "data/$set"
+  done
+  python3 -m moeasr.bin.compute_cmvn --data-dir data/train_sp --data-type "$data_type" --nj "$nj" \
+    --out data/train_sp/global_cmvn
+fi
+
+if run_stage 2 "dictionary, units: $units"; then
+  # shellcheck disable=SC2086 # dict_opts is a list
+  python3 -m moeasr.bin.make_dict --text data/train/text --type "$units" \
+    --out-dir "data/lang_$units" $dict_opts
+fi
+
+if run_stage 3 "training of $train_config in $exp_dir"; then
+  launch=(python3 -m)
+  if [ "$nproc" -gt 1 ]; then
+    launch=(python3 -m torch.distributed.run --standalone --nproc_per_node "$nproc" -m)
+  fi
+  # Goes on from the last checkpoint if there is one.
+  # shellcheck disable=SC2086 # train_opts is a list
+  utils/run_shown.sh "$cuda_cmd --gpu $ngpu" "$exp_dir/log/train.log" \
+    "${launch[@]}" moeasr.bin.train --config "$train_config" --train-dir data/train_sp \
+    --dev-dir data/dev --data-type "$data_type" --dict-dir "data/lang_$units" \
+    --cmvn data/train_sp/global_cmvn --exp-dir "$exp_dir" --device "$device" --seed "$seed" \
+    --num-threads "$num_threads" $train_opts
+fi
+
+if run_stage 4 "average of checkpoints, decoding"; then
+  python3 -m moeasr.bin.average --exp-dir "$exp_dir" --num "$average_num" \
+    --out "$exp_dir/averaged.pt"
+  for old in "$exp_dir"/decode_*/*/; do # what an earlier average, or earlier features, gave
+    set=${old#"$exp_dir"/decode_}
+    for source in "$exp_dir/averaged.pt" "data/${set%%/*}/utt2num_frames"; do
+      if [ "$source" -nt "$old/decode.json" ]; then rm -rf "$old"; fi
+    done
+  done
+  for set in $test_sets; do
+    for chunk_size in $decoding_chunk_size; do
+      utils/run_shown.sh "$decode_cmd --gpu $((ngpu > 0))" \
+        "$exp_dir/log/decode_${set}_chunk$chunk_size.log" \
+        python3 -m moeasr.bin.decode --checkpoint "$exp_dir/averaged.pt" --data-dir "data/$set" \
+        --data-type "$data_type" --out-dir "$exp_dir/decode_$set" --modes "$decode_modes" \
+        --chunk-size "$chunk_size" --beam-size "$beam_size" --device "$device" \
+        --num-threads "$num_threads"
+    done
+  done
+fi
+
+if run_stage 5 "scoring"; then
+  for set in $test_sets; do
+    python3 -m moeasr.bin.score --data-dir "data/$set" --decode-dir "$exp_dir/decode_$set"
+  done
+  python3 -m moeasr.bin.results --exp-dir "$exp_dir"
+  echo "== done in $SECONDS s: $(readlink -f "$exp_dir")/RESULTS.md, and results.json for programs"
+fi
