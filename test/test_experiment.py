@@ -1,6 +1,7 @@
 """From a data directory to the loss of its batches."""
 
 import dataclasses
+import hashlib
 
 import pytest
 import torch
@@ -62,6 +63,22 @@ def test_languages_come_from_utt2lang_and_reach_the_router(data_dir, fill):
     frames = dict(zip(batch.utt_ids, map(model.output_len, batch.feats_lens.tolist())))
     assert load[:2].sum() == 2 * frames["b"]
     assert load[2:].sum() == 2 * (frames["a"] + frames["c"])
+
+
+def test_the_fingerprint_of_a_set_tells_utterances_lengths_and_languages(data_dir):
+    def fingerprint(config=CONFIG):
+        return make_batches(data_dir, config, TOKENIZER, lambda n: n // 4, 0, None).fingerprint()
+
+    (data_dir / "utt2lang").write_text("a zh\nb en\nc zh\n")
+    first, deaf = fingerprint(), fingerprint(DENSE)
+    assert fingerprint() == first
+    (data_dir / "utt2lang").write_text("a zh\nb en\nc en\n")
+    assert fingerprint() != first
+    assert fingerprint(DENSE) == deaf  # a model that does not route by language
+    lines = "a 50\nb 60\nc 70\n"  # as it was before languages were in it: such runs can go on
+    assert deaf == hashlib.sha256(lines.encode()).hexdigest()
+    (data_dir / "text").write_text("a ab\nb cd\n")
+    assert fingerprint(DENSE) != deaf
 
 
 def test_languages_that_lack_are_refused_before_any_batch(data_dir):

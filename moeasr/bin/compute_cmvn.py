@@ -36,10 +36,10 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     import torch
 
+    from moeasr.data.background import in_background
     from moeasr.data.cmvn_job import CmvnJob
     from moeasr.data.data_type import StoredFeatures, find_data_type
     from moeasr.data.datadir import DataDir
-    from moeasr.data.loader import in_background
     from moeasr.data.sources import open_sources
     from moeasr.logs import get_logger, progress, setup_logging
 

@@ -38,9 +38,9 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     import torch
 
+    from moeasr.data.background import in_background
     from moeasr.data.data_type import find_data_type
     from moeasr.data.datadir import DataDir
-    from moeasr.data.loader import in_background
     from moeasr.data.shard_index import write_shard_tables
     from moeasr.data.shard_writer import ShardMaker
     from moeasr.data.table import Table

@@ -8,6 +8,7 @@ digest is another is written anew.
 
 import hashlib
 import operator
+import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +17,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from moeasr import distributed
 from moeasr.atomic import atomic_path
+from moeasr.data.background import in_background
 from moeasr.data.table import Table
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, progress
@@ -25,6 +28,8 @@ from moeasr.text.dictionary import UNK_ID
 CACHE_NAME = ".token_counts.npz"
 CACHED_FROM_UTTS = 50_000
 """Smaller sets are counted in a second."""
+
+UTTS_AT_ONCE = 10_000
 
 _FORMAT = "moeasr-token-counts-1"
 
@@ -63,28 +68,47 @@ class TokenCounts:
 def count_tokens(texts: Table, tokenizer: TextEncoder) -> TokenCounts:
     """The counts of all transcripts, in the order of the table, perhaps from a file beside it."""
     if len(texts) < CACHED_FROM_UTTS:
-        return _count(texts, tokenizer)
+        return _Counter(texts, tokenizer).count(range(len(texts)))
     path, digest = texts.path.with_name(CACHE_NAME), _digest(texts, tokenizer)
     counts = _load(path, digest)
     if counts is None:
-        counts = _count(texts, tokenizer)
+        counts = _count_in_parallel(texts, tokenizer)
         _save(path, digest, counts)
     return counts
 
 
-def _count(texts: Table, tokenizer: TextEncoder) -> TokenCounts:
-    num_tokens, num_repeats = np.zeros((2, len(texts)), dtype=np.int32)
-    has_unknown = np.zeros(len(texts), dtype=bool)
-    for row, text in enumerate(progress(texts.values(), "counting tokens", len(texts), "utt")):
-        try:
-            token_ids = tokenizer.encode(text)
-        except InputError:
-            num_tokens[row] = -1
-            continue
-        num_tokens[row] = len(token_ids)
-        num_repeats[row] = sum(map(operator.eq, token_ids, token_ids[1:]))
-        has_unknown[row] = UNK_ID in token_ids
-    return TokenCounts(num_tokens, num_repeats, has_unknown)
+def _count_in_parallel(texts: Table, tokenizer: TextEncoder) -> TokenCounts:
+    """By all processors that this process may use, and that its siblings leave to it."""
+    num_workers = len(os.sched_getaffinity(0)) // distributed.world_size()
+    starts = range(0, len(texts), UTTS_AT_ONCE)
+    pieces = [range(start, min(start + UTTS_AT_ONCE, len(texts))) for start in starts]
+    count = _Counter(texts, tokenizer).count
+    parts = in_background(count, pieces, num_workers if num_workers > 1 else 0)
+    found = list(progress(parts, "counting tokens", len(pieces), "part"))
+    columns = ([getattr(part, name) for part in found] for name in TokenCounts.__annotations__)
+    return TokenCounts(*map(np.concatenate, columns))
+
+
+@dataclass(frozen=True)
+class _Counter:
+    """Counts tokens of some transcripts."""
+
+    texts: Table
+    tokenizer: TextEncoder
+
+    def count(self, rows: range) -> TokenCounts:
+        num_tokens, num_repeats = np.zeros((2, len(rows)), dtype=np.int32)
+        has_unknown = np.zeros(len(rows), dtype=bool)
+        for place, row in enumerate(rows):
+            try:
+                token_ids = self.tokenizer.encode(self.texts[row][1])
+            except InputError:
+                num_tokens[place] = -1
+                continue
+            num_tokens[place] = len(token_ids)
+            num_repeats[place] = sum(map(operator.eq, token_ids, token_ids[1:]))
+            has_unknown[place] = UNK_ID in token_ids
+        return TokenCounts(num_tokens, num_repeats, has_unknown)
 
 
 def _digest(texts: Table, tokenizer: TextEncoder) -> str:

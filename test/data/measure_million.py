@@ -166,7 +166,7 @@ def make_set(args: argparse.Namespace) -> Path:
         write(data_dir / table, (f"{utt} {entries[c]}" for utt, c in zip(names(args), choice)))
     write(data_dir / "utt2num_frames", (f"{u} {lengths[c]}" for u, c in zip(names(args), choice)))
     shutil.copy(seed_dir / "conf" / "fbank.yaml", data_dir / "conf" / "fbank.yaml")
-    words = make_words()
+    words = np.array(make_words())
     num_words = np.maximum(np.array(lengths)[choice] // 40, 1).tolist()
     texts = (" ".join(rng.choice(words, n)) for n in num_words)
     write(data_dir / "text", (f"{utt} {text}" for utt, text in zip(names(args), texts)))

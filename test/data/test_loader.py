@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 from pathlib import Path
 
@@ -99,6 +100,24 @@ def test_a_broken_utterance_is_one_sentence_at_its_turn(
         next(stream)
     assert str(caught.value) == f"features of utterance u39: archive {ark} is cut short"
     assert not multiprocessing.active_children()  # though the error, with its traceback, lives on
+
+
+def test_a_worker_that_is_killed_is_one_sentence(
+    dataset: AsrDataset, sampler: BucketBatchSampler
+) -> None:
+    stream = batch_stream(dataset, sampler, 1, 0, num_workers=1)
+    next(stream)
+    for worker in multiprocessing.active_children():
+        os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(InputError, match="^a process that reads data was killed: "):
+        list(stream)
+
+
+def test_a_list_of_batches_is_small(dataset: AsrDataset) -> None:
+    """Python's own lists of a million utterances would be 50 MB, and workers copy them."""
+    lengths = [100 + number % 50 for number in range(100_000)]
+    sampler = BucketBatchSampler(lengths, BatchConfig(max_frames=500), seed=0)
+    assert len(pickle.dumps(sampler.batches(1))) < 25 * len(lengths)
 
 
 def test_sigterm_to_the_whole_group_does_not_take_the_batches_away(

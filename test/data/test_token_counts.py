@@ -49,6 +49,14 @@ def test_counts_are_kept_and_found_again(path):
     assert (first.num_calls, again.num_calls) == (4, 0)
 
 
+def test_several_processes_count_the_same(path, monkeypatch):
+    monkeypatch.setattr(token_counts, "UTTS_AT_ONCE", 3)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    tokenizer = Letters()
+    check(count_tokens(Table(path), tokenizer))
+    assert tokenizer.num_calls == 0  # but in the others' copies
+
+
 def test_small_sets_leave_no_file(path):
     path.write_text("a abb\nb ab\n")
     count_tokens(Table(path), Letters())

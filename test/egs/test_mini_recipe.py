@@ -5,7 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 from checkout import TINY, Checkout, Recipe, train_options
+
+from moeasr import checkpoint
 
 MODES = (
     *("ctc_greedy_search", "ctc_prefix_beam_search"),
@@ -187,6 +190,25 @@ def test_smaller_corpus_leaves_nothing_of_the_larger(recipe):
     for table in ("text", "feats.scp", "utt2num_frames"):
         assert len(recipe.ids(f"data/train_sp/{table}")) == 30
     assert "-0019" not in (recipe.dir / "data" / "train_sp" / "wav.scp").read_text()
+
+
+def test_stored_features_audio_and_shards_give_the_same_weights_and_error_rates(recipe):
+    weights, rates = {}, {}
+    for data_type in ("feats", "raw", "shard"):
+        experiment = f"as_{data_type}"
+        options = ("--data-type", data_type, "--exp-dir", f"exp/{experiment}")
+        modes = ("--decode-modes", "ctc_greedy_search attention_rescoring")
+        done = recipe.run("--stage", "1", *options, *modes)
+        assert done.returncode == 0, done.stdout + done.stderr
+        has_features = (recipe.dir / "data" / "train_sp" / "feats.scp").exists()
+        assert has_features == (data_type == "feats")
+        averaged = recipe.dir / "exp" / experiment / "averaged.pt"
+        weights[data_type] = checkpoint.load(averaged)["model"]
+        rates[data_type] = scores(recipe.results(experiment))
+    for data_type in ("raw", "shard"):
+        assert rates[data_type] == rates["feats"] and len(rates["feats"]) == 2
+        for name, weight in weights["feats"].items():
+            assert torch.equal(weights[data_type][name], weight), name
 
 
 def test_failed_training_shows_why(recipe, tmp_path):

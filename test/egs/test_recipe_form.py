@@ -12,6 +12,7 @@ RECIPES = sorted(path.parent for path in (ROOT / "egs").glob("*/run.sh"))
 OPTIONS = (
     *("stage", "stop_stage", "nj", "ngpu", "download_dir", "train_config", "exp_dir"),
     *("average_num", "decode_modes", "decoding_chunk_size", "seed", "num_threads"),
+    "data_type",
 )
 BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}  # no environment is active
 
@@ -67,6 +68,15 @@ def test_stage_that_is_no_number_is_refused(recipe):
     )
     assert done.returncode == 1
     assert "--stage must be a whole number, but is 'x'" in done.stderr
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=recipe_name)
+def test_data_type_that_does_not_exist_is_refused(recipe):
+    done = subprocess.run(
+        [recipe / "run.sh", "--data-type", "tar"], env=BARE, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "--data-type must be feats, raw or shard, but is 'tar'" in done.stderr
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=recipe_name)
