@@ -36,7 +36,7 @@ def get_parser() -> argparse.ArgumentParser:
         default="usage_average",
         help="see above (%(default)s)",
     )
-    add("--data-dir", required=True, metavar="DIR", help="with feats.scp and text; say, of dev")
+    add("--data-dir", required=True, metavar="DIR", help="with text; say, of dev")
     add("--num-utts", type=int, default=8, help="its longest, to compare outputs on (%(default)s)")
     return parser
 

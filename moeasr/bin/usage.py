@@ -26,7 +26,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
-    add("--data-dir", required=True, metavar="DIR", help="with feats.scp and text")
+    add("--data-dir", required=True, metavar="DIR", help="with text, and features or audio")
     add("--chunk-size", type=int, default=-1, help="encoder frames; -1 for full context (default)")
     add("--out-dir", metavar="DIR", help="where files are written (default: none are)")
     add("--plot", action="store_true", help="draw a heat map in --out-dir; needs matplotlib")

@@ -98,14 +98,15 @@ class DataType:
 
 DATA_TYPES = {
     "feats": DataType("feats.scp", "utils/make_fbank.sh"),
-    "raw": DataType("wav.scp", "utils/make_raw.sh", lambda _: RecordingReader()),
     "shard": DataType("shards.scp", "utils/make_shards.sh", ShardReader),
+    "raw": DataType("wav.scp", "utils/make_raw.sh", lambda _: RecordingReader()),
 }
+"""The quickest to read first."""
 
 
 def data_type_of(directory: DataDir) -> str:
-    """The data type that a directory is ready for: stored features first, single files last."""
-    return next((n for n in ("feats", "shard") if directory.has(DATA_TYPES[n].table)), "raw")
+    """The quickest data type that a directory has the table of; `feats` if it has none."""
+    return next((name for name, kind in DATA_TYPES.items() if directory.has(kind.table)), "feats")
 
 
 def find_data_type(name: str) -> DataType:

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from moeasr.data.batch import Batch, collate
+from moeasr.data.data_type import data_type_of, find_data_type
+from moeasr.data.datadir import DataDir
 from moeasr.data.dataset import AsrDataset
+from moeasr.data.feature_settings import SETTINGS
 from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.decode.recognizer import Recognizer, plan_batches
 from moeasr.errors import InputError
@@ -22,12 +25,15 @@ def read_batches(
 
     Args:
         recognizer: What the features and units must fit, and the device that batches go to.
-        data_dir: With `feats.scp` and `text`; `utt2lang`, too, if the model routes by language.
+        data_dir: With `text`, and ready for a data type; `utt2lang`, too, if the model routes by
+            language.
         batch_frames: Feature frames per batch, padding included.
 
     Raises:
         InputError: Nothing can be used, or the features are of another kind than the model knows.
     """
+    directory = DataDir(data_dir)
+    data_type = data_type_of(directory)
     no_limits = LengthLimits(min_frames=0, max_frames=sys.maxsize, max_tokens=sys.maxsize)
     utterances, _ = load_utterances(
         data_dir,
@@ -35,11 +41,13 @@ def read_batches(
         recognizer.model.output_len,
         no_limits,
         recognizer.model.config.languages,
+        data_type,
     )
     if not utterances:
         raise InputError(f"{data_dir} has no usable utterance")
-    recognizer.check_fbank(Path(data_dir) / "conf" / "fbank.yaml")
-    dataset = AsrDataset(utterances, recognizer.tokenizer, spec_augment=None, fill=None, seed=0)
+    recognizer.check_fbank(directory.path / SETTINGS)
+    reader = find_data_type(data_type).open_reader(directory)
+    dataset = AsrDataset(utterances, recognizer.tokenizer, None, fill=None, seed=0, reader=reader)
     plan = plan_batches(utterances.num_frames.tolist(), batch_frames)
     batches = (
         collate([dataset[0, index] for index in batch]).to(recognizer.device)

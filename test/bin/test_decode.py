@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import audio_sets
 import numpy as np
 import pytest
 import soundfile
@@ -141,6 +142,19 @@ def test_audio_gives_what_its_features_give(model_path, feats_dir, wav_dir, tmp_
         main(arguments(model_path, data_dir, outs[-1], "--modes", "ctc_prefix_beam_search"))
     texts = [(out / "ctc_prefix_beam_search" / "text").read_text() for out in outs]
     assert texts[0] == texts[1]
+
+
+def test_all_data_types_give_the_same_hypotheses(model_path, tmp_path):
+    source = audio_sets.at_three_speeds(audio_sets.segments(tmp_path))
+    found = []
+    for data_type in ("feats", "raw", "shard"):
+        data_dir, out = audio_sets.prepare(source, data_type), tmp_path / f"out_{data_type}"
+        options = ("--data-type", data_type, "--modes", "ctc_prefix_beam_search")
+        main(arguments(model_path, data_dir, out, *options))
+        found.append((out / "ctc_prefix_beam_search" / "nbest.jsonl").read_text())
+    assert found[0] == found[1] == found[2]
+    with pytest.raises(InputError, match=r"has no feats\.scp; make it with utils/make_fbank\.sh"):
+        main(arguments(model_path, data_dir, out, "--data-type", "feats"))
 
 
 def test_segments_of_a_recording(model_path, wav_dir, tmp_path):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import audio_sets
 import pytest
 import torch
 
@@ -270,3 +271,15 @@ def test_a_dense_model_is_one_sentence_and_exit_1(save_model, data_dir):
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.splitlines() == [f"usage.py: {path} has no experts"]
+
+
+def test_audio_is_measured_as_its_features_are(model_path, tmp_path):
+    source = audio_sets.whole_files(tmp_path)
+    texts = dict.fromkeys(["a", "b", "decoded", "narrow", "pipe", "stereo"], "ab")
+    (source / "text").write_text("".join(f"{utt} {text}\n" for utt, text in texts.items()))
+    found = []
+    for data_type in ("feats", "raw", "shard"):
+        out_dir = tmp_path / f"out_{data_type}"
+        data_dir = audio_sets.prepare(source, data_type)
+        found.append(usage_of(model_path, data_dir, out_dir)["layers"])
+    assert found[0] == found[1] == found[2]

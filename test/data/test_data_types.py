@@ -55,13 +55,14 @@ def test_processes_change_nothing_of_what_is_written(tmp_path):
 
 
 def test_what_a_directory_is_ready_for(tmp_path):
+    assert data_type_of(DataDir(tmp_path)) == "feats"
     (tmp_path / "wav.scp").touch()
     assert data_type_of(DataDir(tmp_path)) == "raw"
     (tmp_path / "shards.scp").touch()
     assert data_type_of(DataDir(tmp_path)) == "shard"
     (tmp_path / "feats.scp").touch()
     assert data_type_of(DataDir(tmp_path)) == "feats"
-    with pytest.raises(InputError, match="data type 'kaldi' is none of feats, raw, shard"):
+    with pytest.raises(InputError, match="data type 'kaldi' is none of feats, shard, raw"):
         find_data_type("kaldi")
 
 
