@@ -27,6 +27,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Measure one directory."""
     args = get_parser().parse_args(argv)
+    from moeasr.data.audio import is_seekable
     from moeasr.data.audio_length import LengthReader, length_tables
     from moeasr.data.background import in_background
     from moeasr.data.data_type import find_data_type
@@ -40,6 +41,11 @@ def main(argv: list[str] | None = None) -> None:
     with speaking_as(args.script) as say:
         config = load_fbank_config(args.fbank_config)
         sources = find_data_type("raw").open_sources(DataDir(args.data_dir))
+        if sources.recordings is not None and not all(map(is_seekable, sources.entries())):
+            say(
+                "warning: recordings behind commands are decoded whole for each segment that is "
+                "read; shards (utils/make_shards.sh) are decoded once"
+            )
         reader = LengthReader(sources)
         parts = in_background(reader.read, range(len(reader)), args.nj if args.nj > 1 else 0)
         lengths = chain.from_iterable(progress(parts, "measuring", len(reader), "part"))

@@ -147,6 +147,11 @@ def resample(
     return waveform, sample_rate_hz
 
 
+def is_seekable(entry: str) -> bool:
+    """Whether a segment can be read without decoding the whole recording."""
+    return _seekable(entry.strip()) is not None
+
+
 def _seekable(entry: str) -> tuple[str, int | None] | None:
     """Path and channel of an entry that is a file, or a pipe that does nothing but decode one."""
     channel = None

@@ -26,6 +26,7 @@ def in_background(
 
     Raises:
         InputError: The function raised one, at its result's turn; or a process was killed.
+        OSError: Likewise.
     """
     loader = DataLoader(
         _CarriedErrors(function),
@@ -42,7 +43,7 @@ def in_background(
         results = iter(loader)
     try:
         for result in results:
-            if isinstance(result, InputError):
+            if isinstance(result, (InputError, OSError)):
                 raise result
             yield result
     except (RuntimeError, EOFError, ConnectionError) as error:  # by when its death is noticed
@@ -75,7 +76,7 @@ def _leave_sigterm_to_trainer(worker: int) -> None:
 
 
 class _CarriedErrors(Dataset, Generic[ItemT, ResultT]):
-    """Gives an InputError instead of raising it.
+    """Gives an error about input, or of a disk, instead of raising it.
 
     DataLoader would wrap what a worker raises into a paragraph of traceback.
     """
@@ -83,10 +84,10 @@ class _CarriedErrors(Dataset, Generic[ItemT, ResultT]):
     def __init__(self, function: Callable[[ItemT], ResultT]) -> None:
         self._function = function
 
-    def __getitem__(self, item: ItemT) -> ResultT | InputError:
+    def __getitem__(self, item: ItemT) -> ResultT | InputError | OSError:
         try:
             return self._function(item)
-        except InputError as error:
+        except (InputError, OSError) as error:
             return error
 
 

@@ -16,7 +16,7 @@ import soundfile
 from torch import Tensor
 
 from moeasr.atomic import atomic_path
-from moeasr.data.audio import RecordingReader, read_audio_bytes
+from moeasr.data.audio import RecordingReader, is_seekable, read_audio_bytes
 from moeasr.data.audio_length import AudioLength
 from moeasr.data.pipes import parse_pipe
 from moeasr.data.shard_index import ShardedUtterance
@@ -191,11 +191,11 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
 
 
 def _shuffled(sources: Sources, seed: int) -> np.ndarray:
-    """(N,) utterances by lot; those of one recording together, if getting at it takes a command."""
+    """(N,) utterances by lot; segments together, if each would decode its whole recording."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(sources))
     recordings = sources.recordings
-    if recordings is not None and any(entry.endswith("|") for entry in sources.entries()):
+    if recordings is not None and not all(map(is_seekable, sources.entries())):
         lots = generator.permutation(recordings.max() + 1)
         order = order[np.argsort(lots[recordings[order]], kind="stable")]
     return order

@@ -1,5 +1,6 @@
 """Stored features, audio files and shards: one set, one result."""
 
+import pickle
 from pathlib import Path
 
 import audio_sets
@@ -71,6 +72,21 @@ def load(data_dir: Path, data_type: str) -> AsrDataset:
     utterances, _ = load_utterances(data_dir, None, lambda n: n // 4, limits, data_type=data_type)
     reader = find_data_type(data_type).open_reader(DataDir(data_dir))
     return AsrDataset(utterances, None, None, None, 0, reader)
+
+
+@pytest.mark.parametrize("data_type", DATA_TYPES)
+def test_a_dataset_can_travel_to_a_process_that_is_not_forked(tmp_path, data_type):
+    dataset = load(audio_sets.prepare(audio_sets.whole_files(tmp_path), data_type), data_type)
+    before = dataset[0, 2]
+    copy = pickle.loads(pickle.dumps(dataset))
+    assert torch.equal(copy[0, 2].feats, before.feats)
+
+
+def test_segments_behind_commands_are_warned_of(tmp_path, capsys):
+    audio_sets.prepare(audio_sets.segments(tmp_path), "raw")
+    assert "make_raw: warning: recordings behind commands" in capsys.readouterr().out
+    audio_sets.prepare(audio_sets.whole_files(tmp_path / "whole"), "raw")
+    assert "behind commands" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from moeasr.data.archive import open_archive
+from moeasr.data.background import in_background
 from moeasr.data.batch import Batch
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.loader import batch_stream
@@ -111,6 +112,20 @@ def test_a_worker_that_is_killed_is_one_sentence(
         os.kill(worker.pid, signal.SIGKILL)
     with pytest.raises(InputError, match="^a process that reads data was killed: "):
         list(stream)
+
+
+def spoilt(number: int) -> int:
+    if number == 2:
+        raise OSError(5, "Input/output error", "some file")
+    return number
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_disk_that_fails_is_told_as_python_tells_it(num_workers: int) -> None:
+    results = in_background(spoilt, range(4), num_workers)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(OSError, match="Input/output error: 'some file'"):
+        next(results)
 
 
 def test_a_list_of_batches_is_small(dataset: AsrDataset) -> None:
