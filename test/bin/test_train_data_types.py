@@ -78,6 +78,7 @@ def test_training_is_the_same_bit_for_bit_whatever_is_read_and_by_whom(source):
         weights[data_type] = run(data_dir, data_type, f"exp_{data_type}")
     assert same(weights["feats"], weights["raw"])
     assert same(weights["feats"], weights["shard"])
+    data_dir = source.with_name(f"{source.name}_shard")
     workers = run(data_dir, "shard", "exp_workers", "--set", "train.num_workers=2")
     assert same(weights["feats"], workers)
     other_seed = run(data_dir, "shard", "exp_seed", "--seed", "1")
