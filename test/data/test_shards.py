@@ -74,12 +74,16 @@ def test_what_is_no_whole_file_is_stored_in_16_bits_if_that_is_exact(tmp_path):
 def test_extreme_samples_are_exact(tmp_path):
     samples = np.array([-32768, 32767, 0, 1, -1] * 4000, dtype=np.int16)
     soundfile.write(tmp_path / "a.wav", samples, 16000)
-    wav = {"a": tmp_path / "a.wav", "b": f"cat {tmp_path}/a.wav | cat |"}
-    source = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text={"a": "a", "b": "b"})
+    soundfile.write(tmp_path / "loud.wav", [1.0, -1.0, 0.5, 0.0] * 4000, 16000, subtype="FLOAT")
+    wav = {"a": tmp_path / "a.wav", "b": f"head -c 999999 {tmp_path}/a.wav |"}
+    wav["loud"] = f"head -c 999999 {tmp_path}/loud.wav |"
+    source = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text=dict.fromkeys(wav, "a"))
     data_dir = audio_sets.prepare(source, "shard")
     for name in ("a.wav", "b.wav"):
         content = io.BytesIO(members(data_dir)[name])
         assert (soundfile.read(content, dtype="int16")[0] == samples).all()
+    loud = io.BytesIO(members(data_dir)["loud.wav"])
+    assert soundfile.read(loud, dtype="float32")[0].max() == 1.0  # 16 bits end below
 
 
 def times(data_dir: Path) -> list[int]:
@@ -178,6 +182,9 @@ def test_a_shard_of_another_index_is_named(data):
     wrong = places["a"]._replace(offset=places["a"].offset + 512)
     with pytest.raises(InputError, match=r"does not hold a\.wav where shards\.scp says; they do"):
         ShardReader().read(str(wrong))
+    swapped = places["a"]._replace(offset=places["b"].offset, path=places["b"].path)
+    with pytest.raises(InputError, match=r"does not hold a\.wav where shards\.scp says; they do"):
+        ShardReader().read(str(swapped))
     one, other = shards_of(data)
     one.rename(one.with_name("x"))
     other.rename(one)

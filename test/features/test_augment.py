@@ -4,9 +4,16 @@ import math
 
 import pytest
 import torch
+import torchaudio
 
 from moeasr.errors import InputError
-from moeasr.features.augment import SpecAugmentConfig, perturb_speed, spec_augment
+from moeasr.features.augment import (
+    SpecAugmentConfig,
+    perturb_speed,
+    perturbed_length,
+    resampled_length,
+    spec_augment,
+)
 
 FILL = torch.arange(80.0)
 NO_MASKS = {"num_time_masks": 0, "num_freq_masks": 0}
@@ -113,3 +120,20 @@ def test_what_would_rise_above_half_the_rate_is_filtered_out() -> None:
 def test_a_speed_not_above_zero_is_refused(factor: float) -> None:
     with pytest.raises(InputError, match="speed factor must be"):
         perturb_speed(sine(440.0), 16000, factor)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1, 1.05, 0.8333, 1.0])
+@pytest.mark.parametrize("rate_hz", [16000, 8000, 11025])
+def test_lengths_are_known_without_computing(factor: float, rate_hz: int) -> None:
+    for num_samples in (1, 2, 9, 10, 11, 100, 999, 12345, 16000):
+        waveform = torch.zeros(num_samples)
+        changed = perturb_speed(waveform, rate_hz, factor)
+        assert perturbed_length(num_samples, rate_hz, factor) == len(changed)
+        resampled = torchaudio.functional.resample(waveform, rate_hz, 16000)
+        assert resampled_length(num_samples, rate_hz, 16000) == len(resampled)
+
+
+@pytest.mark.parametrize("num_samples", [2**24 + 1, 2**24 + 3, 19_000_003])
+def test_lengths_that_float32_cannot_count_are_torchaudios(num_samples: int) -> None:
+    changed = perturb_speed(torch.zeros(num_samples), 16000, 0.9)
+    assert perturbed_length(num_samples, 16000, 0.9) == len(changed)
