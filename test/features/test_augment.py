@@ -137,3 +137,8 @@ def test_lengths_are_known_without_computing(factor: float, rate_hz: int) -> Non
 def test_lengths_that_float32_cannot_count_are_torchaudios(num_samples: int) -> None:
     changed = perturb_speed(torch.zeros(num_samples), 16000, 0.9)
     assert perturbed_length(num_samples, 16000, 0.9) == len(changed)
+
+
+def test_lengths_of_hours_end_where_the_filter_does() -> None:
+    """What `perturb_speed` was seen to give; to see it again takes gigabytes."""
+    assert perturbed_length(251_658_245, 16000, 0.9) == 279_620_280
