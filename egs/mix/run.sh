@@ -8,8 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # -- of this corpus --
 download_dir=downloads              # has the corpora or archives of them, or gets them
 corpus_opts=                        # more for local/data_prep.sh
-units=bpe                           # char, bpe or word
-dict_opts="--vocab-size 1000"       # more for moeasr.bin.make_dict
+units=char                          # char, bpe or word
+dict_opts=                          # more for moeasr.bin.make_dict
 test_sets="test_an4 test_speechocean762 test_fsdd test_aishell" # sets to decode and score
 average_num=5                       # how many of the best checkpoints are averaged
 beam_size=20                        # hypotheses kept by the beam searches

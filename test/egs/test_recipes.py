@@ -24,7 +24,6 @@ OPTIONS = {
         *("--train-parts", "train-clean-100", "--dict-opts", "--vocab-size 30"),
         *("--test-sets", "test_clean dev"),
     ],
-    "mix": ["--dict-opts", "--vocab-size 60"],
 }
 """What a recipe needs to be run on its made-up corpus; two of them read audio as they train."""
 PARTS = {"mix": ("an4", "speechocean762", "fsdd", "aishell")}
