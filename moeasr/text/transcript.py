@@ -1,5 +1,6 @@
 """Reading of Kaldi `text` and `utt2spk` files, with every fault named by file and line."""
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line without its end) of a UTF-8 file, read strictly.
 
     Raises:
-        InputError: The file is missing or empty, or a line is not UTF-8.
+        InputError: The file is missing or empty, begins with a byte order mark, or a line is not
+            UTF-8.
     """
     path = Path(path)
     if not path.is_file():
@@ -45,6 +47,8 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     content = path.read_bytes()
     if not content:
         raise InputError(f"file {path} is empty")
+    if content.startswith(codecs.BOM_UTF8):
+        raise InputError(f"{path}:1: begins with a byte order mark; remove it")
     for number, raw in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
         try:
             line = raw.decode("utf-8")

@@ -78,6 +78,14 @@ FAULTS = {
         lambda root: edit(root / "etc/an4_test.transcription", "cen9-menk-b", "an9-menk-b"),
         r"an4_test\.transcription:2: utterance an9-menk-b has two transcripts",
     ),
+    "a byte order mark": (
+        lambda root: edit(root / "etc/an4_test.transcription", "YES", "\ufeffYES"),
+        r"an4_test\.transcription:1: begins with a byte order mark; remove it",
+    ),
+    "another encoding": (
+        lambda root: (root / "etc/an4_test.transcription").write_bytes(b"\n\xe9 (an9-menk-b)\n"),
+        r"an4_test\.transcription:2: not UTF-8 at byte 1 of the line",
+    ),
     "no words": (
         lambda root: edit(root / "etc/an4_train.transcription", "GO  A B", ""),
         r"an4_train\.transcription:1: utterance an1-faaa-b has an empty transcript",

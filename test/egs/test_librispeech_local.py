@@ -79,6 +79,14 @@ FAULTS = {
         lambda root: write_audio((root / TRANS).with_name("84-121123-0003.flac")),
         r"84-121123\.trans\.txt: utterance 84-121123-0003 has audio but no transcript",
     ),
+    "no transcripts": (
+        lambda root: (root / "train-clean-100/19/198/19-198.trans.txt").unlink(),
+        r"^file .*19-198\.trans\.txt does not exist",
+    ),
+    "a path for a name": (
+        lambda root: edit(root / TRANS, "84-121123-0001", "../84-121123-0001"),
+        r"84-121123\.trans\.txt:2: utterance \.\./84-121123-0001 has no audio",
+    ),
     "two transcripts": (
         lambda root: edit(root / TRANS, "84-121123-0001", "84-121123-0000"),
         r"84-121123\.trans\.txt:2: utterance 84-121123-0000 has two transcripts",

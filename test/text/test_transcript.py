@@ -22,6 +22,7 @@ def test_reads_in_file_order_with_empty_transcripts(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"", "text is empty"),
+        (b"\xef\xbb\xbfu1 a\n", "text:1: begins with a byte order mark; remove it"),
         (b"u1 a\r\nu2 b\r\n", "text:1: carriage return"),
         (b"u1 a\nu2 b\x00\n", "text:2: control character U\\+0000"),
         (b"u1 a\n\nu2 b\n", "text:2: the line does not begin"),

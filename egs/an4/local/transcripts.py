@@ -5,6 +5,7 @@ from pathlib import Path
 
 from moeasr.data.kaldi.write import Utterance
 from moeasr.errors import InputError
+from moeasr.text.transcript import read_lines
 
 # `<s> YES </s> (an251-fash-b)` in the train file, `RUBOUT G M E F (an406-fcaw-b)` in the test file.
 TRANSCRIPT_LINE = re.compile(r"^(?:<s>\s+)?(?P<words>.*?)\s*(?:</s>\s*)?\((?P<name>[^()\s]+)\)$")
@@ -33,7 +34,7 @@ def read_set(root: Path, name: str) -> list[Utterance]:
     text_file = root / "etc" / f"an4_{name}.transcription"
     words_of = _read_transcripts(text_file)
     utterances = {}
-    for number, line in enumerate(_read_lines(ids_file), start=1):
+    for number, line in _read_lines(ids_file):
         parts = line.split("/")
         if len(parts) != 3:
             raise InputError(f"{ids_file}:{number}: not <set>/<speaker>/<utterance>: '{line}'")
@@ -61,7 +62,7 @@ def unlisted_audio(root: Path, utterances: list[Utterance]) -> list[Path]:
 def _read_transcripts(path: Path) -> dict[str, str]:
     """The words of every utterance name in one `.transcription` file."""
     words_of: dict[str, str] = {}
-    for number, line in enumerate(_read_lines(path), start=1):
+    for number, line in _read_lines(path):
         match = TRANSCRIPT_LINE.match(line)
         if match is None:
             raise InputError(f"{path}:{number}: not `words (utterance)`: '{line}'")
@@ -74,15 +75,11 @@ def _read_transcripts(path: Path) -> dict[str, str]:
     return words_of
 
 
-def _read_lines(path: Path) -> list[str]:
-    """The non-empty lines of a list, without line ends of either kind."""
+def _read_lines(path: Path) -> list[tuple[int, str]]:
+    """Number and text of the lines of a list that are not empty, line ends of either kind gone."""
     if not path.is_file():
         raise InputError(f"{path} does not exist: is {path.parent.parent} really the AN4 corpus?")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file ({error})") from error
-    return [line.strip() for line in lines if line.strip()]
+    return [(number, line.strip()) for number, line in read_lines(path) if line.strip()]
 
 
 def _find_audio(stem: Path, listed_at: str) -> Path:

@@ -63,14 +63,16 @@ def read_part(root: Path) -> list[Utterance]:
         The speaker is the reader; upper-case words.
 
     Raises:
-        InputError: A line is malformed, has no audio, or an audio file has no line.
+        InputError: A chapter has no .trans.txt; a line is malformed or has no audio; or an audio
+            file has no line.
     """
     utterances = []
-    for path in sorted(root.glob("*/*/*.trans.txt")):
-        untold = {audio.stem for audio in path.parent.glob("*.flac")}
+    for chapter in sorted(path for path in root.glob("*/*") if path.is_dir()):
+        path = chapter / f"{chapter.parent.name}-{chapter.name}.trans.txt"
+        untold = {audio.stem for audio in chapter.glob("*.flac")}
         for number, line in read_lines(path):
             utt_id, *words = line.split() or [""]
-            audio = path.with_name(f"{utt_id}.flac")
+            audio = chapter / f"{utt_id}.flac"
             if not words:
                 raise InputError(f"{path}:{number}: not `<utterance> <words>`: '{line}'")
             if utt_id not in untold:
