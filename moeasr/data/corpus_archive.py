@@ -102,7 +102,7 @@ def unpack(archive: Path, unpack_dir: Path, tree: str, sample: str) -> Path:
         `unpack_dir/tree`.
 
     Raises:
-        InputError: The archive cannot be read to its end, or has no such tree.
+        InputError: The archive cannot be read to its end, or has no such tree; or the disk is full.
     """
     root = unpack_dir / tree
     if is_unpacked(archive, root):
@@ -119,13 +119,22 @@ def unpack(archive: Path, unpack_dir: Path, tree: str, sample: str) -> Path:
                 if name is not None:
                     _extract(tar, member, unfinished / name)
                     files.append(str(name))
+            # two blocks of zeros end an archive; tarfile takes a damaged header, too, for its end
+            if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise tarfile.ReadError("damaged, or cut short")
             while tar.fileobj.read(BLOCK_BYTES):
                 pass  # gzip's checksum stands behind the last byte
     except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-        raise InputError(f"{archive}: cannot be unpacked ({error}); is it complete?") from error
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk
+            raise InputError(
+                f"{archive}: cannot be unpacked to {root} ({error.strerror})"
+            ) from error
+        reason = str(error).partition(":\n")[0]  # without what each kind of compression says
+        raise InputError(f"{archive}: cannot be unpacked ({reason}); is it complete?") from error
     if next(unfinished.glob(sample), None) is None:
         raise InputError(f"{archive}: there is no {tree}/{sample} in it")
-    (unfinished / ORIGIN).write_text("\n".join([_origin(archive), *files]) + "\n", "utf-8")
+    origin = "\n".join([_origin(archive), *files]) + "\n"
+    (unfinished / ORIGIN).write_bytes(os.fsencode(origin))  # names may be in whatever encoding
     shutil.rmtree(root, ignore_errors=True)
     unfinished.rename(root)
     return root
@@ -136,8 +145,7 @@ def is_unpacked(archive: Path, root: Path) -> bool:
     marker = root / ORIGIN
     if not marker.is_file():
         return False
-    origin = marker.read_text(encoding="utf-8").partition("\n")[0]
-    return origin == _origin(archive) and _missing(root) is None
+    return _read_origin(marker)[:1] == [_origin(archive)] and _missing(root) is None
 
 
 def _find_tree(corpus: Corpus, download_dir: Path) -> Path | None:
@@ -157,13 +165,18 @@ def _origin(archive: Path) -> str:
     return f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}"
 
 
+def _read_origin(marker: Path) -> list[str]:
+    return os.fsdecode(marker.read_bytes()).split("\n")[:-1]
+
+
 def _missing(root: Path) -> str | None:
     """The first file that was unpacked to `root` and is gone; None too if it was not unpacked."""
     marker = root / ORIGIN
     if not marker.is_file():
         return None
-    files = marker.read_text(encoding="utf-8").splitlines()[1:]
-    return next((name for name in files if not os.path.isfile(root / name)), None)
+    return next(
+        (name for name in _read_origin(marker)[1:] if not os.path.isfile(root / name)), None
+    )
 
 
 def _name_below(member: tarfile.TarInfo, tree: PurePosixPath) -> PurePosixPath | None:

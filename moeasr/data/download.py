@@ -72,6 +72,9 @@ def download(published: Published, directory: Path) -> Path:
             part.unlink()
         except NETWORK_ERRORS as error:
             failures.append(f"{url}: {error}")
+        except OSError as error:  # a failed write knows its handle only
+            error.filename = error.filename or str(part)
+            raise
         else:
             part.replace(path)
             return path
@@ -134,8 +137,8 @@ def _fetch(url: str, part: Path, num_bytes: int | None) -> None:
     with response:
         if response.status != 206:  # the server does not resume: it sends the whole file
             have = 0
-        length = response.headers.get("Content-Length")
-        size = num_bytes if length is None else have + int(length)
+        length = response.headers.get("Content-Length", "")
+        size = have + int(length) if length.isdecimal() else num_bytes
         with part.open("ab" if have else "wb") as sink:
             total = None if size is None else -(-size // BLOCK_BYTES)
             done = have // BLOCK_BYTES

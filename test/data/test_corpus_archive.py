@@ -1,5 +1,7 @@
 """A corpus from a directory, from an archive, or refused with the reason."""
 
+import errno
+import io
 import os
 import tarfile
 
@@ -105,9 +107,25 @@ def halve(data):
     return data[: len(data) // 2]
 
 
+def last_header(data):
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        return tar.getmembers()[-1].offset
+
+
+def end_between(data):
+    """Cut between two files, which tarfile takes for the end."""
+    return data[: last_header(data)]
+
+
+def damage_last_header(data):
+    at = last_header(data)
+    return data[:at] + b"?" + data[at + 1 :]
+
+
 @pytest.mark.parametrize(
     ("name", "spoil"),
     [
+        *(("books.tar", spoil) for spoil in (end_between, damage_last_header)),
         *((name, halve) for name in ("books.tar.gz", "books-part.tar.xz", "books.tar")),
         *((name, flip) for name in ("books.tar.gz", "books-part.tar.xz")),
         ("books.tar.gz", lambda _: b"<html>"),
@@ -117,9 +135,27 @@ def test_broken_archive_leaves_no_tree(tree, dirs, name, spoil):
     (tree / "audio/noise").write_bytes(os.urandom(50000))
     archive = pack(tree, dirs[0] / name)
     archive.write_bytes(spoil(archive.read_bytes()))
-    with pytest.raises(InputError, match=rf"{name}: cannot be unpacked"):
+    with pytest.raises(InputError, match=rf"^\S+/{name}: cannot be unpacked .*; is it complete\?$"):
         obtain(CORPUS, *dirs)
     assert not (dirs[1] / "books").exists()
+
+
+def test_a_full_disk_is_not_laid_to_the_archive(tree, dirs, monkeypatch):
+    def copy(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    pack(tree, dirs[0] / "books.tar")
+    monkeypatch.setattr(corpus_archive.shutil, "copyfileobj", copy)
+    with pytest.raises(InputError, match=r"cannot be unpacked to .*/books \(No space left .*\)$"):
+        obtain(CORPUS, *dirs)
+
+
+def test_names_may_be_in_whatever_encoding(tree, dirs):
+    name = os.fsdecode("r\xe9sum\xe9.txt".encode("latin-1"))
+    (tree / "audio" / name).touch()
+    archive = pack(tree, dirs[0] / "books.tar")
+    root = obtain(CORPUS, *dirs)
+    assert corpus_archive.is_unpacked(archive, root) and (root / "audio" / name).is_file()
 
 
 def test_archive_of_something_else_is_named(tree, dirs):

@@ -23,6 +23,7 @@ def server():
         ranges: list[str | None] = []
         can_resume = True
         announce_extra = 0  # bytes that are announced but never come
+        length = ""  # what is announced instead of their number
 
         def do_GET(self):
             wanted = self.headers.get("Range")
@@ -33,7 +34,7 @@ def server():
                 return
             self.send_response(206 if start else 200)
             body = self.content[start:]
-            self.send_header("Content-Length", str(len(body) + self.announce_extra))
+            self.send_header("Content-Length", self.length or str(len(body) + self.announce_extra))
             self.end_headers()
             self.wfile.write(body)
 
@@ -109,6 +110,19 @@ def test_a_full_disk_is_no_matter_of_the_address(server, tmp_path):
     with pytest.raises(IsADirectoryError):
         download(Published((server.url, server.url)), tmp_path)
     assert len(server.ranges) == 1
+
+
+def test_a_disk_that_fills_up_is_named(server, tmp_path):
+    part = tmp_path / "corpus.tar.gz.part"
+    part.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device") as error:
+        download(Published((server.url,)), tmp_path)
+    assert error.value.filename == str(part)
+
+
+def test_a_length_that_is_none_is_not_believed(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "length", "many")
+    assert download(Published((server.url,), len(CONTENT)), tmp_path).read_bytes() == CONTENT
 
 
 def test_a_disk_that_is_too_small_is_told_at_once(server, tmp_path):

@@ -36,6 +36,15 @@ def show(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a table can hold it: of a name in another encoding Python makes surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def key(line: bytes) -> bytes:
     """First field of a line, b"" for an empty line."""
     return (line.split(None, 1) or [b""])[0]

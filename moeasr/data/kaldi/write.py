@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from moeasr.data.kaldi.tables import is_unicode, write_lines
 from moeasr.errors import InputError
 
 
@@ -50,8 +51,8 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
         directory: What to make.
 
     Raises:
-        InputError: There is no utterance, an id occurs twice or is no single word, or a text has
-            more than one line.
+        InputError: There is no utterance, an id occurs twice or is no single word, a text has more
+            than one line, or the name of a file is not UTF-8.
     """
     utterances = sorted(utterances, key=lambda utterance: utterance.utt_id)
     if not utterances:
@@ -72,7 +73,7 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     for name, lines in tables.items():
-        (unfinished / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_lines(unfinished / name, [line.encode() for line in lines])
     shutil.rmtree(directory, ignore_errors=True)
     unfinished.rename(directory)
 
@@ -86,6 +87,8 @@ def _check(utterance: Utterance, seen: set[str], directory: Path) -> None:
             raise InputError(
                 f"{directory}: the {what} id '{name}' ({utterance.audio}) must be one word"
             )
+    if not is_unicode(f"{utterance.utt_id} {utterance.audio}"):
+        raise InputError(f"{directory}: the name of {ascii(str(utterance.audio))} is not UTF-8")
     for value in (utterance.text, str(utterance.audio)):
         if "\n" in value or "\r" in value:
             raise InputError(

@@ -38,6 +38,7 @@ def test_nothing_of_the_old_directory_stays(tmp_path):
         ([UTTERANCES[0]] * 2, "utterance b-2 occurs twice"),
         ([Utterance("a 1", "a", "x", "a.wav")], r"utterance id 'a 1' \(a\.wav\) must be one word"),
         ([Utterance("a-1", "", "x", "a.wav")], "speaker id '' .* must be one word"),
+        ([Utterance("a-1", "a", "x", "\udce9.wav")], r"name of '\\udce9\.wav' is not UTF-8"),
         ([Utterance("a-1", "a", "x\ny", "a.wav")], r"utterance a-1 has a line break: 'x\\ny'"),
     ],
 )
