@@ -6,14 +6,13 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.data.kaldi.speak import speaking_as
-from moeasr.errors import InputError
 
 EPILOG = """example:
   moeasr index-shards --fbank-config conf/fbank.yaml data/train data.list
 
 Writes text, utt2spk, spk2utt (every utterance a speaker), shards.scp, utt2num_frames, utt2dur,
 frame_shift and conf/fbank.yaml to data/train. Shards are uncompressed tar files that hold UTT.txt
-beside UTT.wav (.flac .mp3 .ogg .opus); only headers of the audio are read."""
+beside UTT.wav (.flac .mp3 .ogg .opus); of the audio only headers and ends are read."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -36,13 +35,12 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.shard_index import list_shard, write_data_dir
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import progress, setup_logging
+    from moeasr.text.transcript import read_lines
 
     setup_logging()
     with speaking_as("index_shards") as say:
         config = load_fbank_config(args.fbank_config)
-        if not args.list.is_file():
-            raise InputError(f"{args.list}: no such file")
-        shards = args.list.read_text(encoding="utf-8").split()
+        shards = [line.strip() for _, line in read_lines(args.list) if line.strip()]
         parts = in_background(list_shard, shards, args.nj if args.nj > 1 else 0)
         utterances = chain.from_iterable(progress(parts, "reading", len(shards), "shard"))
         write_data_dir(args.data_dir, list(utterances), config, say)

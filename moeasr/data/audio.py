@@ -1,6 +1,7 @@
 """Audio of one `wav.scp` entry: a file, a pipe, or a place in an archive, as mono float samples."""
 
 import io
+import os
 import re
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +28,9 @@ UNKNOWN_FRAMES = 2**62
 """libsndfile reports 2^63 - 1 frames for a FLAC stream that was written into a pipe."""
 
 HEAD_BYTES = 1024  # a SPHERE header
+
+OUTRUN = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+"""What is said of the samples' chunk of a WAV, AIFF or AU file."""
 
 
 def read_audio(
@@ -108,6 +112,28 @@ def read_audio_bytes(
         InputError: It is empty, cut short, or not audio.
     """
     return _decode(io.BytesIO(content), content[:HEAD_BYTES], name, channel=channel)
+
+
+def read_audio_stream(
+    stream: BinaryIO, name: str, start_sec: float | None = None
+) -> tuple[torch.Tensor, int]:
+    """Decode an audio file that is open and can be sought in, perhaps its end only.
+
+    Args:
+        stream: The file.
+        name: What to call it in messages.
+        start_sec: As in `read_audio`.
+
+    Returns:
+        (S,) float32 mono samples, S > 0, and their rate in Hz.
+
+    Raises:
+        InputError: It is empty, cut short, or not audio.
+    """
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
+    stream.seek(0)
+    return _decode(stream, head, name, start_sec)
 
 
 def read_audio_file(path: str) -> tuple[torch.Tensor, int]:
@@ -204,7 +230,7 @@ def _read_file(
     end_sec: float | None = None,
     channel: int | None = None,
 ) -> tuple[torch.Tensor, int]:
-    if not Path(path).is_file():
+    if not os.path.isfile(path):  # of a name that cannot be one, too
         raise InputError(f"audio file {path} does not exist")
     try:
         with open(path, "rb") as handle:
@@ -282,7 +308,7 @@ def _refuse_cut_short(audio: soundfile.SoundFile, head: bytes, name: str) -> Non
         promised, there, unit = int(found[1]) if found else 0, audio.frames, "samples"
     else:
         # libsndfile's log has `data : 32000 (should be 15978)` when the chunk outruns the file
-        found = re.search(r"^data : (\d+) \(should be (\d+)\)", audio.extra_info, re.MULTILINE)
+        found = OUTRUN.search(audio.extra_info)
         promised, there = (int(found[1]), int(found[2])) if found else (0, 0)
         unit = "bytes"
         if promised >= STREAM_BYTES:
@@ -322,7 +348,7 @@ def _read_pipe(entry: str, run_decoder: bool = False) -> tuple[torch.Tensor, int
 def _archive_place(entry: str) -> tuple[str, int] | None:
     """(archive, offset) of `file.ark:offset`; None for the name of a file."""
     archive, colon, offset = entry.rpartition(":")
-    if not colon or not offset.isdigit() or Path(entry).is_file():
+    if not colon or not offset.isdigit() or os.path.isfile(entry):
         return None
     return archive, int(offset)
 
@@ -330,7 +356,7 @@ def _archive_place(entry: str) -> tuple[str, int] | None:
 def _read_archive(
     archive: str, offset: int, entry: str, channel: int | None
 ) -> tuple[torch.Tensor, int]:
-    if not Path(archive).is_file():
+    if not os.path.isfile(archive):
         raise InputError(f"audio archive {archive} does not exist")
     with open(archive, "rb") as handle:
         handle.seek(offset)

@@ -1,13 +1,13 @@
 """How long utterances are, exactly, without decoding audio whose header tells."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from moeasr.data.audio import RecordingReader, sample_range
+from moeasr.data.audio import RecordingReader, read_audio_stream, sample_range
 from moeasr.data.decoders import Effect, Resample, Speed
-from moeasr.data.kaldi.probe import probe_audio
+from moeasr.data.kaldi.probe import probe_audio, probe_stream
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import Lines
 from moeasr.data.pipes import UndecodableError, parse_pipe
@@ -97,11 +97,22 @@ def length_tables(
     return tables
 
 
+def measure_stream(stream: BinaryIO, name: str) -> tuple[int, int]:
+    """Samples of an audio file that is open, and their rate.
+
+    Raises:
+        InputError: It is not audio, or is cut short.
+    """
+    info = probe_stream(stream, name, read_all=False)
+    read_audio_stream(stream, name, start_sec=max(0.0, info.duration_sec - LAST_SEC))
+    return info.num_samples, info.sample_rate_hz
+
+
 def _measure(entry: str) -> tuple[int, int]:
     """Samples of a recording, and their rate."""
     pipe = parse_pipe(entry) if entry.endswith("|") else None
     source = entry if pipe is None else pipe.source
-    if source is None or not Path(source).is_file():
+    if source is None or not os.path.isfile(source):
         return _count(entry)
     try:
         info = probe_audio(source)

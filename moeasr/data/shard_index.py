@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from moeasr.data.audio_length import AudioLength, length_tables
+from moeasr.data.audio_length import AudioLength, length_tables, measure_stream
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.kaldi.gather import write_tables
-from moeasr.data.kaldi.probe import probe_stream
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import keys, write_lines
+from moeasr.data.kaldi.tables import is_unicode, keys, write_lines
 from moeasr.data.shards import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
@@ -54,8 +53,11 @@ def write_data_dir(
     """Write a data directory for shards that came without one; every utterance is a speaker.
 
     Raises:
-        InputError: An utterance is in two shards, or the directory has audio of its own.
+        InputError: There are no utterances, one is in two shards, or the directory has audio of its
+            own.
     """
+    if not utterances:
+        raise InputError(f"{data_dir}: the shards hold no utterances for it")
     if (data_dir / "wav.scp").exists():
         raise InputError(f"{data_dir} has a wav.scp: it is no directory for foreign shards")
     ordered = sorted(utterances, key=lambda utterance: utterance.length.utt_id.encode())
@@ -74,7 +76,7 @@ def write_data_dir(
 
 
 def list_shard(path: str) -> list[ShardedUtterance]:
-    """The utterances of a shard; of their audio only headers are read.
+    """The utterances of a shard; of their audio only headers and ends are read.
 
     Raises:
         InputError: It is no tar file, is cut short, has audio that cannot be read, or audio without
@@ -83,6 +85,7 @@ def list_shard(path: str) -> list[ShardedUtterance]:
     audio: dict[str, tuple[AudioLength, ShardEntry]] = {}
     texts: dict[str, str] = {}
     try:
+        num_bytes = os.path.getsize(path)
         with tarfile.open(path, "r:", encoding="utf-8") as shard:
             for member in shard:
                 key, suffix = os.path.splitext(member.name.removeprefix("./"))
@@ -91,13 +94,17 @@ def list_shard(path: str) -> list[ShardedUtterance]:
                 name = f"shard {path}: {member.name}"
                 if len(member.name.split()) != 1:
                     raise InputError(f"{name}: the name of a member must not have spaces")
+                if not is_unicode(member.name):
+                    raise InputError(f"shard {path}: {ascii(member.name)}: the name is not UTF-8")
                 if key in (texts if suffix == TEXT_SUFFIX else audio):
                     raise InputError(f"{name}: utterance {key} occurs a second time")
+                if member.offset_data + member.size > num_bytes:
+                    raise tarfile.ReadError(f"it ends amid {member.name}")
                 content = shard.extractfile(member)
                 if suffix == TEXT_SUFFIX:
                     texts[key] = _one_line(content.read(), name)
                 else:
-                    rate_hz, num_samples = probe_stream(content, name, read_all=False)
+                    num_samples, rate_hz = measure_stream(content, name)
                     place = ShardEntry(member.name, member.offset_data, path)
                     audio[key] = AudioLength(key, num_samples, rate_hz), place
         _require_end(path)

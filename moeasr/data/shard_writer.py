@@ -143,8 +143,11 @@ def _encode(source: Source, reader: RecordingReader) -> _Encoded:
         InputError: It cannot be read.
     """
     path = _file_of(source.entry.strip())
-    if source.start_sec is None and path is not None and path.is_file():
-        content = path.read_bytes()
+    if source.start_sec is None and path is not None and os.path.isfile(path):
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"audio file {path} cannot be read: {error.strerror}") from None
         suffix = _suffix(path, content)
         if suffix is not None:
             samples, rate_hz = read_audio_bytes(content, f"audio file {path}")
@@ -206,7 +209,7 @@ def _stamp(entry: str) -> tuple[int, int] | None:
     source = parse_pipe(entry).source if entry.endswith("|") else entry
     try:
         status = os.stat(source or "")
-    except OSError:
+    except (OSError, ValueError):  # there is none, or there cannot be one of that name
         return None
     return status.st_mtime_ns, status.st_size
 

@@ -1,6 +1,7 @@
 """Audio of every kind that a wav.scp may name, good and bad."""
 
 import math
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -185,6 +186,8 @@ def refused(entry: str, message: str) -> None:
 def test_missing_empty_and_foreign_files_are_named(tmp_path: Path) -> None:
     refused(str(tmp_path / "nowhere.wav"), "nowhere.wav does not exist")
     refused(str(tmp_path), "does not exist")
+    refused("x" * 5000, "x does not exist")  # a command without its bar may be so long
+    refused("a\0b", "does not exist")
     empty = tmp_path / "empty.wav"
     empty.touch()
     refused(str(empty), r"empty.wav is empty \(0 bytes\)")
@@ -197,13 +200,18 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.99])
-@pytest.mark.parametrize(("suffix", "subtype"), [("wav", "PCM_16"), ("wav", "PCM_24")])
+@pytest.mark.parametrize(
+    ("suffix", "subtype"),
+    [("wav", "PCM_16"), ("wav", "PCM_24"), ("aiff", "PCM_16"), ("au", "PCM_16")],
+)
 def test_a_wav_cut_short_is_refused(tmp_path: Path, suffix: str, subtype: str, keep: float) -> None:
     path = tmp_path / f"cut.{suffix}"
     soundfile.write(path, ramp(), RATE, subtype=subtype)
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content))])
-    refused(str(path), r"cut.wav is cut short: its header promises \d+ bytes, but \d+ are there")
+    refused(
+        str(path), rf"cut.{suffix} is cut short: its header promises \d+ bytes, but \d+ are there"
+    )
 
 
 @pytest.mark.parametrize("keep", [0.01, 0.5, 0.99])
@@ -256,6 +264,20 @@ def test_failing_and_silent_pipes_are_named(wav: Path, tmp_path: Path) -> None:
     speed = "python3 -m moeasr.bin.perturb_speed 0.9"
     refused(f"{speed} {missing} |", "nowhere.wav does not exist")
     refused(f"tail {missing} | {speed} - |", f"command `tail {missing}` failed")
+
+
+def test_a_pipe_does_not_wait_for_somebody_to_type() -> None:
+    reading, writing = os.pipe()
+    before = os.dup(0)
+    os.write(writing, b"typed")
+    os.close(writing)
+    os.dup2(reading, 0)
+    try:
+        refused("cat - |", "output of `cat -` is empty")
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(reading)
 
 
 def test_bad_places_in_archives_are_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Shards: what is written, what is read, what is wrong with them."""
 
+import errno
 import io
 import os
 import shutil
@@ -129,6 +130,22 @@ def test_what_could_not_be_read_is_tried_again(tmp_path, capsys):
     assert len(entries(data_dir)) == 20
 
 
+def test_a_disk_error_of_an_audio_file_is_not_laid_to_the_shard(data, monkeypatch):
+    audio = data.with_name("audio files") / "a.wav"
+    read_bytes = Path.read_bytes
+
+    def fail(path):
+        if path == audio:
+            raise OSError(errno.EIO, "Input/output error")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    shards_of(data)[0].unlink()
+    shards_of(data)[0].unlink()
+    with pytest.raises(SystemExit, match="Less than 95%"):
+        audio_sets.make_shards_of(data)
+
+
 def test_shards_of_a_larger_set_do_not_stay(data):
     other = data.with_name("shards") / "set_shard_x_000000009.tar"
     other.touch()
@@ -227,7 +244,7 @@ def sound(tmp_path: Path) -> bytes:
 
 def index(folder: Path, *shards: Path) -> Path:
     (folder / "fbank.yaml").write_text(audio_sets.FBANK)
-    (folder / "data.list").write_text("".join(f"{path}\n" for path in shards))
+    (folder / "data.list").write_bytes(os.fsencode("".join(f"{path}\n" for path in shards)))
     options = ["--nj", "1", "--fbank-config", str(folder / "fbank.yaml")]
     index_shards.main([*options, str(folder / "indexed"), str(folder / "data.list")])
     return folder / "indexed"
@@ -265,6 +282,7 @@ def test_shards_of_others_get_a_data_directory(tmp_path, sound, form):
         ({"a.txt": b"x"}, "1.tar: utterance a has a transcript, but no audio"),
         ({"a.txt": b"\xe9"}, "1.tar: a.txt is not valid UTF-8"),
         ({"a b.txt": b"x"}, "1.tar: a b.txt: the name of a member must not have spaces"),
+        ({"\udce9.txt": b"x"}, r"1.tar: '\\udce9.txt': the name is not UTF-8"),
         ({"a.wav": None}, "1.tar: utterance a has audio, but no transcript"),
         ({"a.wav": None, "a.flac": None}, "1.tar: a.flac: utterance a occurs a second time"),
     ],
@@ -274,6 +292,28 @@ def test_what_is_wrong_with_a_shard_is_named_with_its_member(tmp_path, sound, fi
     with pytest.raises(SystemExit, match=f"^index_shards: shard .*{fault}"):
         index(tmp_path, write_shard(tmp_path / "1.tar", files))
     assert not (tmp_path / "indexed").exists()
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3"])
+def test_audio_that_was_cut_short_before_it_got_there_is_named(tmp_path, suffix):
+    content = audio_sets.write_audio(tmp_path / f"s.{suffix}", 2.0).read_bytes()
+    files = {f"a.{suffix}": content[: len(content) // 2], "a.txt": b"x"}
+    with pytest.raises(SystemExit, match=rf"1\.tar: a\.{suffix} (is cut short|cannot be decoded)"):
+        index(tmp_path, write_shard(tmp_path / "1.tar", files))
+    assert not (tmp_path / "indexed").exists()
+
+
+def test_lists_are_of_lines_in_utf_8_and_not_empty(tmp_path, sound):
+    folder = tmp_path / "with space"
+    folder.mkdir()
+    shard = write_shard(folder / "1.tar", {"a.wav": sound, "a.txt": b"x"})
+    assert index(tmp_path, shard).is_dir()
+    with pytest.raises(SystemExit, match="indexed: the shards hold no utterances for it"):
+        index(tmp_path, write_shard(tmp_path / "empty.tar", {"readme.md": b"-"}))
+    with pytest.raises(SystemExit, match=r"data\.list is empty"):
+        index(tmp_path)
+    with pytest.raises(SystemExit, match=r"data\.list:1: not UTF-8 at byte 1 of the line"):
+        index(tmp_path, Path("\udce9.tar"))
 
 
 @pytest.mark.parametrize("keep", [0, 100, 10000, 17920, 18000])
