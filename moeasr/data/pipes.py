@@ -77,7 +77,12 @@ def run_command(command: str) -> bytes:
         InputError: It fails, or any part of its pipeline does.
     """
     # pipefail: the exit status of the last command alone would hide a failing first one
-    finished = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)
+    # and no standard input: a command that reads it would wait for somebody to type
+    finished = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
     if finished.returncode != 0:
         lines = finished.stderr.decode(errors="replace").strip().splitlines()
         reason = f" ({lines[-1]})" if lines else ""

@@ -1,5 +1,6 @@
 """Where the features or the audio of each utterance are, of a million utterances too."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -93,8 +94,11 @@ def open_sources(table: str | Path, segments: str | Path | None = None) -> Sourc
 
 def _parse_segment(utt_id: str, line: str, path: Path) -> tuple[str, float, float]:
     try:
-        recording, start_sec, end_sec = line.split()
-        return recording, float(start_sec), float(end_sec)
+        recording, *times = line.split()
+        start_sec, end_sec = map(float, times)
+        if not (math.isfinite(start_sec) and math.isfinite(end_sec)):
+            raise ValueError(line)
+        return recording, start_sec, end_sec
     except ValueError:
         raise InputError(
             f"{path}: utterance {utt_id} must have `recording start end`, but has `{line}`"

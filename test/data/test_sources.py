@@ -38,6 +38,7 @@ def test_segments_name_their_recordings_entry_and_times(wav_scp: Path, tmp_path:
     [
         ("u1 rec1 0.5", "utterance u1 must have `recording start end`, but has `rec1 0.5`"),
         ("u1 rec1 x y", "utterance u1 must have `recording start end`"),
+        *((f"u1 rec1 {times}", "utterance u1 must have") for times in ("nan 1", "0 nan", "-inf 1")),
         ("u1 other 0 1", "recording other of u1 is not in .*wav.scp"),
     ],
 )
