@@ -96,6 +96,8 @@ def list_shard(path: str) -> list[ShardedUtterance]:
                     raise InputError(f"{name}: the name of a member must not have spaces")
                 if not is_unicode(member.name):
                     raise InputError(f"shard {path}: {ascii(member.name)}: the name is not UTF-8")
+                if member.issparse():
+                    raise InputError(f"{name}: was packed with tar's --sparse; pack it without")
                 if key in (texts if suffix == TEXT_SUFFIX else audio):
                     raise InputError(f"{name}: utterance {key} occurs a second time")
                 if member.offset_data + member.size > num_bytes:

@@ -294,6 +294,16 @@ def test_what_is_wrong_with_a_shard_is_named_with_its_member(tmp_path, sound, fi
     assert not (tmp_path / "indexed").exists()
 
 
+def test_a_member_with_holes_is_refused(tmp_path):
+    path = tmp_path / "1.tar"
+    with tarfile.open(path, "w") as shard:
+        member = tarfile.TarInfo("a.wav")
+        member.type = tarfile.GNUTYPE_SPARSE
+        shard.addfile(member)
+    with pytest.raises(SystemExit, match=r"1\.tar: a\.wav: was packed with tar's --sparse"):
+        index(tmp_path, path)
+
+
 @pytest.mark.parametrize("suffix", ["wav", "flac", "mp3"])
 def test_audio_that_was_cut_short_before_it_got_there_is_named(tmp_path, suffix):
     content = audio_sets.write_audio(tmp_path / f"s.{suffix}", 2.0).read_bytes()
