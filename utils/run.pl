@@ -32,7 +32,7 @@ from types import FrameType
 
 USAGE = "usage: run.pl log-file command-line arguments..."
 DIED = 255  # what Perl's `die` exits with; 1 is for jobs that failed, and retry.pl retries on that
-GRACE_SEC = 5.0  # between asking the jobs to end and killing them
+GRACE_SEC = 30.0  # between asking the jobs to end and killing them: a training saves its state
 
 
 def die(message: str) -> None:
@@ -172,6 +172,18 @@ def date() -> str:
     return time.strftime("%a %b %e %H:%M:%S %Z %Y")
 
 
+def group_runs(group: int) -> bool:
+    """Whether any process of a group has not ended: a job's shell ends before what it started."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, member_of = path.read_text().rpartition(")")[2].split()[:3]
+        except OSError:  # it has just ended
+            continue
+        if int(member_of) == group and state != "Z":
+            return True
+    return False
+
+
 class Stopped(Exception):
     """A signal asked run.pl to end."""
 
@@ -230,6 +242,8 @@ class Runner:
         with self._lock:
             self._stopped = True
             running = list(self._running)
+        if running:
+            print(f"run.pl: its jobs have {GRACE_SEC:.0f} s to end", file=sys.stderr)
         for last_resort in (signal.SIGTERM, signal.SIGKILL):
             for process in running:
                 try:
@@ -237,8 +251,8 @@ class Runner:
                 except (ProcessLookupError, PermissionError):  # it has just ended
                     continue
             deadline = time.monotonic() + GRACE_SEC
-            while self._running and time.monotonic() < deadline:
-                time.sleep(0.02)
+            while any(group_runs(job.pid) for job in running) and time.monotonic() < deadline:
+                time.sleep(0.05)
 
 
 def report(options: Options, log: str, num_failed: int) -> None:

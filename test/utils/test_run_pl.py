@@ -162,6 +162,24 @@ def test_terminating_it_ends_its_jobs(utils, tmp_path):
     assert "signal 15" in (tmp_path / "x.1.log").read_text()
 
 
+def test_what_a_job_started_may_end_in_its_own_time(utils, tmp_path):
+    """A job's shell goes at once; a training under it has a step and a file to finish."""
+    saving = "import signal, sys, time; from pathlib import Path\n"
+    saving += "def save(*_): time.sleep(0.5); Path('saved').touch(); sys.exit()\n"
+    saving += "signal.signal(signal.SIGTERM, save); Path('ready').touch(); time.sleep(60)"
+    (tmp_path / "job.py").write_text(saving)
+    runner = subprocess.Popen(
+        [sys.executable, utils / "run.pl", "x.log", sys.executable, "job.py"], cwd=tmp_path
+    )
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "ready").is_file():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(20) == 128 + signal.SIGINT
+    assert (tmp_path / "saved").is_file()
+
+
 def _runs(pid):
     try:
         os.kill(pid, 0)
