@@ -51,7 +51,7 @@ while [ -n "${1:-}" ]; do
       _po_name=${1#--}
       _po_name=${_po_name//-/_}
       if [[ ! $_po_name =~ ^[A-Za-z_][A-Za-z0-9_]*$ || -z ${!_po_name+defined} ]]; then
-        echo "$0: invalid option $1" >&2
+        echo "$0: invalid option $1${help_message:+ (--help lists them)}" >&2
         exit 1
       fi
       if [ $# -lt 2 ]; then

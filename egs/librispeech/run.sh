@@ -47,6 +47,22 @@ if [[ ! $data_type =~ ^(feats|raw|shard)$ ]]; then
   echo "$0: --data-type must be feats, raw or shard, but is '$data_type'" >&2
   exit 1
 fi
+if [[ ! $units =~ ^(char|bpe|word)$ ]]; then
+  echo "$0: --units must be char, bpe or word, but is '$units'" >&2
+  exit 1
+fi
+if [[ ! " $decoding_chunk_size" =~ ^(\ +-?[0-9]+)+\ *$ ]]; then
+  echo "$0: --decoding-chunk-size must be whole numbers, but is '$decoding_chunk_size'" >&2
+  exit 1
+fi
+if [ "$stage" -gt "$stop_stage" ] || [ "$stage" -gt 5 ] || [ "$stop_stage" -lt 0 ]; then
+  echo "$0: of the stages 0 to 5, none is from --stage $stage to --stop-stage $stop_stage" >&2
+  exit 1
+fi
+if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ] && [ ! -f "$train_config" ]; then
+  echo "$0: --train-config $train_config: no such file" >&2
+  exit 1
+fi
 . ./cmd.sh
 . ./path.sh
 

@@ -52,8 +52,8 @@ def test_options_set_their_variables(parse, arguments, expected):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--no-such", "x"], "invalid option --no-such"),
-        (["--a;id", "x"], "invalid option --a;id"),
+        (["--no-such", "x"], "invalid option --no-such (--help lists them)"),
+        (["--a;id", "x"], "invalid option --a;id (--help lists them)"),
         (["--nj=8"], "options to scripts must be of the form --name value, got '--nj=8'"),
         (["--flag", "yes"], 'expected "true" or "false": --flag yes'),
         (["--nj"], "option --nj needs a value"),
