@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from moeasr.data.decoders import MIXED, Effect, Stage, parse_command
+from moeasr.data.decoders import MIXED, PROGRAMS, Effect, Stage, parse_command
 from moeasr.errors import InputError
 
 
@@ -86,8 +86,19 @@ def run_command(command: str) -> bytes:
     if finished.returncode != 0:
         lines = finished.stderr.decode(errors="replace").strip().splitlines()
         reason = f" ({lines[-1]})" if lines else ""
-        raise InputError(f"command `{command}` failed with status {finished.returncode}{reason}")
+        advice = _advice(lines[-1]) if lines else ""
+        raise InputError(
+            f"command `{command}` failed with status {finished.returncode}{reason}{advice}"
+        )
     return finished.stdout
+
+
+def _advice(complaint: str) -> str:
+    """What to do about a program that is missing, though it is not needed for other calls of it."""
+    missing = re.search(r"(\S+): command not found$", complaint)
+    if missing is None or missing[1] not in PROGRAMS:
+        return ""
+    return f"; this call of {missing[1]} is none of those that are done without it: install it"
 
 
 def _is_first_or_fed(stage: Stage, head: str, bar: str) -> bool:

@@ -219,3 +219,11 @@ def test_a_format_that_is_not_known_here_is_left_to_its_program(in_folder, monke
     assert probe_audio(entry) == (RATE, 4000)
     faster = f"{entry} python3 -m moeasr.bin.perturb_speed 1.25 - |"
     assert len(read_audio(faster, None)[0]) == 3200
+
+
+def test_a_call_that_needs_its_program_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipes, "PROGRAMS", {"no-such-sox": None})
+    with pytest.raises(InputError, match="this call of no-such-sox is none of those"):
+        read_audio("no-such-sox a.wav -t wav - gain -3 |", RATE)
+    with pytest.raises(InputError, match=r"not found\)$"):
+        read_audio("no-such-program a.wav |", RATE)

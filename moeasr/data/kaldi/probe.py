@@ -95,7 +95,8 @@ def probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:
                 num_samples = sum(len(block) for block in audio.blocks(1 << 16, dtype="int16"))
             rate = audio.samplerate
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise UndecodableError(f"{entry}: cannot be read as audio ({error})") from None
+        reason = getattr(error, "error_string", error)  # without the name of a Python object
+        raise UndecodableError(f"{entry}: cannot be read as audio ({reason})") from None
     if num_samples <= 0:
         raise InputError(f"{entry}: holds no samples")
     return AudioInfo(rate, num_samples)
