@@ -33,10 +33,10 @@ fail() {
   exit 1
 }
 name=$(basename "$dir")
-egs=$(cd "$(dirname "$dir")" 2>/dev/null && pwd) || fail "$(dirname "$dir"): no such directory"
+egs=$(cd "$(dirname "$dir")" 2>/dev/null && pwd) || egs=
 # The scripts of a recipe find the toolkit two levels up.
 [[ $egs == */egs && $egs/../utils/new_recipe.sh -ef ${BASH_SOURCE[0]} ]] ||
-  fail "$dir: a recipe is a directory egs/<name> of this checkout"
+  fail "$dir: a recipe is a directory egs/<name> of this checkout, $(readlink -f "$template/../../egs")/<name>"
 [[ $name =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ ]] ||
   fail "$name: letters, digits and _ . - make the name of a recipe"
 [ ! -e "$egs/$name" ] || fail "$dir is there already"

@@ -54,7 +54,7 @@ def test_recipe_is_made_of_another(checkout, arguments):
         (["egs/new", "--from", "nope"], "--from nope: there is no recipe egs/nope"),
         (["new"], "new: a recipe is a directory egs/<name> of this checkout"),
         (["utils/new"], "utils/new: a recipe is a directory egs/<name>"),
-        (["nowhere/new"], "nowhere: no such directory"),
+        (["nowhere/new"], "nowhere/new: a recipe is a directory egs/<name> of this checkout"),
         (["egs/a b"], "a b: letters, digits and _ . - make the name"),
         (["egs/.hidden"], ".hidden: letters, digits"),
         (["egs/a", "egs/b"], "Usage: utils/new_recipe.sh"),
@@ -122,6 +122,14 @@ FAULTS = {
         lambda root: (root / "test/b.wav").unlink(),
         "test/transcripts.tsv:2: there is no audio ",
     ),
+    "twice in the list": (
+        lambda root: write_lines(root / "test/transcripts.tsv", ["a.wav\tgo"] * 2),
+        "test/transcripts.tsv:2: a.wav is listed twice",
+    ),
+    "several without": (
+        lambda root: [(root / f"dev/{name}.txt").unlink() for name in "bc"],
+        "a .txt beside it; nor for 1 more (c.wav)",
+    ),
     "no tab": (
         lambda root: write_lines(root / "test/transcripts.tsv", ["a.wav go home"]),
         "test/transcripts.tsv:1: not `<audio><tab><text>`: 'a.wav go home'",
@@ -135,6 +143,14 @@ FAULTS = {
         "dev: there is no audio (.wav .flac .sph) in it",
     ),
 }
+
+
+def test_transcripts_without_audio_are_named(prepare, tmp_path):
+    corpus = folder(tmp_path)
+    (corpus / "dev/b.wav").rename(corpus / "dev/b.mp3")
+    done = prepare(corpus)
+    assert done.returncode == 0 and "dev: 2 utterances" in done.stdout
+    assert "dev/b.txt: there is no audio (.wav .flac .sph) beside it" in done.stderr
 
 
 @pytest.mark.parametrize("fault", FAULTS)

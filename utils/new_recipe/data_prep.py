@@ -17,7 +17,7 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.data.kaldi.write import Utterance, write_sets
 from moeasr.errors import InputError
-from moeasr.logs import setup_logging
+from moeasr.logs import get_logger, setup_logging
 from moeasr.text.transcript import read_lines
 
 SETS = ("train", "dev", "test")
@@ -31,48 +31,71 @@ def read_set(root: Path) -> list[Utterance]:
         root: Its directory.
 
     Raises:
-        InputError: There is no audio, or one file has no transcript.
+        InputError: There is no audio, or some has no transcript.
     """
-    listed = read_list(root / "transcripts.tsv") if (root / "transcripts.tsv").is_file() else None
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
         raise InputError(f"{root}: there is no audio ({' '.join(SUFFIXES)}) in it")
-    return [as_utterance(root, path, listed) for path in files]
+    if (root / "transcripts.tsv").is_file():
+        texts, where = read_list(root / "transcripts.tsv"), root / "transcripts.tsv"
+    else:
+        texts, where = read_beside(root, files), "a .txt beside it"
+    silent = [path for path in files if not texts.get(path)]
+    if silent:
+        raise InputError(
+            f"{silent[0]}: there is no transcript of it in {where}{and_others(silent)}"
+        )
+    return [as_utterance(root, path, texts[path]) for path in files]
 
 
-def as_utterance(root: Path, path: Path, listed: dict[Path, str] | None) -> Utterance:
-    """One recording.
+def as_utterance(root: Path, path: Path, text: str) -> Utterance:
+    """One recording: utterance id, speaker, transcript, file.
 
     The utterance id begins with the speaker, which is the directory the audio lies in; audio that
     lies in no directory of its own is taken to be of a speaker of its own.
     """
     name = path.relative_to(root)
-    text = listed.get(name) if listed is not None else read_text(path.with_suffix(".txt"))
-    if not text:
-        where = "transcripts.tsv" if listed is not None else name.with_suffix(".txt")
-        raise InputError(f"{path}: there is no transcript of it in {root / where}")
     utt_id = "-".join(name.with_suffix("").parts)
     speaker = "-".join(name.parent.parts) or utt_id
     return Utterance(utt_id, speaker, text, path)
 
 
-def read_text(path: Path) -> str:
-    """All words of a transcript, on however many lines."""
-    if not path.is_file():
-        return ""
-    return " ".join(word for _, line in read_lines(path) for word in line.split())
+def read_beside(root: Path, files: list[Path]) -> dict[Path, str]:
+    """Audio file -> all words of the `.txt` beside it, on however many lines."""
+    paths = {path.with_suffix(".txt"): path for path in files}
+    found = sorted(root.rglob("*.txt"))
+    lost = [path for path in found if path not in paths]
+    if lost:
+        kinds = " ".join(SUFFIXES)
+        get_logger("data_prep").warning(
+            "%s: there is no audio (%s) beside it%s", lost[0], kinds, and_others(lost)
+        )
+    return {
+        paths[path]: " ".join(word for _, line in read_lines(path) for word in line.split())
+        for path in found
+        if path in paths
+    }
+
+
+def and_others(paths: list[Path]) -> str:
+    """How many more, and some of them."""
+    names = ", ".join(path.name for path in paths[1:11])
+    return f"; nor for {len(paths) - 1} more ({names})" if names else ""
 
 
 def read_list(path: Path) -> dict[Path, str]:
-    """Audio file (relative to the list's directory) -> what was said in it."""
+    """Audio file -> what was said in it."""
     texts: dict[Path, str] = {}
     for number, line in read_lines(path):
         name, tab, text = line.strip().partition("\t")
         if not tab:
             raise InputError(f"{path}:{number}: not `<audio><tab><text>`: '{line}'")
-        if not (path.parent / name).is_file():
-            raise InputError(f"{path}:{number}: there is no audio {path.parent / name}")
-        texts[Path(name)] = " ".join(text.split())
+        audio = path.parent / name
+        if not audio.is_file():
+            raise InputError(f"{path}:{number}: there is no audio {audio}")
+        if audio in texts:
+            raise InputError(f"{path}:{number}: {name} is listed twice")
+        texts[audio] = " ".join(text.split())
     return texts
 
 
