@@ -34,33 +34,23 @@ Stages: 0 data, 1 features, 2 dictionary, 3 training, 4 decoding, 5 scoring
 Options and their defaults:
 $(sed -n 's/^\([a-z_]*\)=\(.*#\)/  --\1 \2/p' run.sh)"
 . utils/parse_options.sh
-[ $# -eq 0 ] || { echo "$0: unexpected argument '$1' (options have the form --name value)" >&2; exit 1; }
+fail() {
+  echo "$0: $1" >&2
+  exit 1
+}
+[ $# -eq 0 ] || fail "unexpected argument '$1' (options have the form --name value)"
 for number in stage stop_stage nj ngpu nproc num_threads seed average_num beam_size; do
-  if [[ ! ${!number} =~ ^-?[0-9]+$ ]]; then
-    echo "$0: --$number must be a whole number, but is '${!number}'" >&2
-    exit 1
-  fi
+  [[ ${!number} =~ ^-?[0-9]+$ ]] || fail "--$number must be a whole number, but is '${!number}'"
 done
-if [[ ! $data_type =~ ^(feats|raw|shard)$ ]]; then
-  echo "$0: --data-type must be feats, raw or shard, but is '$data_type'" >&2
-  exit 1
-fi
-if [[ ! $units =~ ^(char|bpe|word)$ ]]; then
-  echo "$0: --units must be char, bpe or word, but is '$units'" >&2
-  exit 1
-fi
-if [[ ! " $decoding_chunk_size" =~ ^(\ +-?[0-9]+)+\ *$ ]]; then
-  echo "$0: --decoding-chunk-size must be whole numbers, but is '$decoding_chunk_size'" >&2
-  exit 1
-fi
-if [ "$stage" -gt "$stop_stage" ] || [ "$stage" -gt 5 ] || [ "$stop_stage" -lt 0 ]; then
-  echo "$0: of the stages 0 to 5, none is from --stage $stage to --stop-stage $stop_stage" >&2
-  exit 1
-fi
-if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ] && [ ! -f "$train_config" ]; then
-  echo "$0: --train-config $train_config: no such file" >&2
-  exit 1
-fi
+[[ $data_type =~ ^(feats|raw|shard)$ ]] ||
+  fail "--data-type must be feats, raw or shard, but is '$data_type'"
+[[ $units =~ ^(char|bpe|word)$ ]] || fail "--units must be char, bpe or word, but is '$units'"
+[[ " $decoding_chunk_size" =~ ^(\ +-?[0-9]+)+\ *$ ]] ||
+  fail "--decoding-chunk-size must be whole numbers, but is '$decoding_chunk_size'"
+((stage <= stop_stage && stage <= 5 && stop_stage >= 0)) ||
+  fail "of the stages 0 to 5, none is from --stage $stage to --stop-stage $stop_stage"
+((stage > 3 || stop_stage < 3)) || [ -f "$train_config" ] ||
+  fail "--train-config $train_config: no such file"
 . ./cmd.sh
 . ./path.sh
 
