@@ -123,8 +123,8 @@ def _load(path: Path, digest: str) -> TokenCounts | None:
         with np.load(path, allow_pickle=False) as content:
             if str(content["digest"]) == digest:
                 return TokenCounts(**{name: content[name] for name in TokenCounts.__annotations__})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # absent or damaged: it can be made again
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
+        pass  # absent or damaged (a bit may say that it is encrypted): it can be made again
     return None
 
 

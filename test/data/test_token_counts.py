@@ -74,11 +74,20 @@ def test_other_texts_or_units_are_counted_anew(path):
         assert tokenizer.num_calls == 4
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no zip", None])
+def encrypt(content):
+    """Set the flag that says so, in the first file's directory entry."""
+    at = content.index(b"PK\x01\x02") + 8
+    return content[:at] + b"\x01" + content[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda _: b"", lambda _: b"PK\x03\x04 no zip", lambda content: content[:300], encrypt],
+)
 def test_a_damaged_file_is_made_again(path, damage):
     count_tokens(Table(path), Letters())
     kept = path.with_name(CACHE_NAME)
-    kept.write_bytes(kept.read_bytes()[:300] if damage is None else damage)
+    kept.write_bytes(damage(kept.read_bytes()))
     for num_calls in (4, 0):
         tokenizer = Letters()
         check(count_tokens(Table(path), tokenizer))
