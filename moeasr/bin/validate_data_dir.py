@@ -28,7 +28,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--check-audio",
         action="store_true",
         help="also open the audio and name every utterance that is missing, empty, truncated, of "
-        "another rate, or too short for its text under CTC",
+        "another rate, or too short for its text under CTC; the last is an error for many only",
     )
     parser.add_argument(
         "--sample-rate",
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> None:
         if args.check_audio:
             from moeasr.data.kaldi.check_audio import check_audio
 
-            num_utts = check_audio(args.data_dir, args.sample_rate, args.text_units)
+            num_utts = check_audio(args.data_dir, say, args.sample_rate, args.text_units)
             say(f"the audio of all {num_utts} utterances is good")
         say(f"Successfully validated data-directory {args.data_dir}")
 

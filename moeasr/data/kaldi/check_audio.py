@@ -1,10 +1,10 @@
 """Open the audio of a data directory and name every utterance that training could not use."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from moeasr.data.datadir import DataDir, Segment
 from moeasr.data.kaldi.probe import AudioInfo, probe_audio
@@ -21,6 +21,19 @@ OVERSHOOT_SEC = 0.5
 """How far a segment may reach beyond its recording, as in Kaldi's extract-segments."""
 LAST_SEC = 0.01
 NUM_THREADS = 8
+MAX_TIGHT_SHARE = 0.1
+"""Every larger corpus has some that are said faster than CTC can write. Of more than these, text
+and audio are hardly of the same utterances."""
+MAX_LISTED = 20
+
+
+class AudioFaults(NamedTuple):
+    """Utterances that training could not use, and why."""
+
+    bad: dict[str, str]
+    """By their audio."""
+    tight: dict[str, str]
+    """With good audio, too short for the text under CTC: training leaves them out."""
 
 
 def min_ctc_frames(units: Sequence[str]) -> int:
@@ -64,16 +77,13 @@ def _text_fault(text: str, units: TextUnits, num_frames: int) -> str | None:
 
 def audio_faults(
     data: DataDir, sample_rate_hz: int | None = None, text_units: TextUnits = "char"
-) -> dict[str, str]:
+) -> AudioFaults:
     """Find utterances with missing, empty, truncated or differing audio, or too much text.
 
     Args:
         data: A data directory that is valid otherwise.
         sample_rate_hz: The rate that all audio must have; that of most recordings by default.
         text_units: What the texts are written in under CTC.
-
-    Returns:
-        Utterance -> what is wrong with it, for the utterances with a fault.
     """
     recordings, segments = data.wav, data.segments
     with ThreadPoolExecutor(NUM_THREADS) as pool:
@@ -83,32 +93,38 @@ def audio_faults(
         sample_rate_hz = rates.most_common(1)[0][0]
     num_frames = data.num_frames if data.has("utt2num_frames") else {}
     texts = data.text if data.has("text") else {}
-    faults: dict[str, str] = {}
+    faults = AudioFaults({}, {})
     for utt in data.utt2spk:
         segment = segments.get(utt)
         info = infos.get(segment.recording if segment else utt)
         if not isinstance(info, AudioInfo):
-            faults[utt] = info or "it has no audio in wav.scp"
+            faults.bad[utt] = info or "it has no audio in wav.scp"
             continue
         duration_sec = segment.end_sec - segment.start_sec if segment else info.duration_sec
         fault = _segment_fault(segment, info.duration_sec) if segment else None
         if fault is None and info.sample_rate_hz != sample_rate_hz:
             fault = f"its rate is {info.sample_rate_hz} Hz, not {sample_rate_hz} Hz"
-        if fault is None and utt in texts:
+        if fault is not None:
+            faults.bad[utt] = fault
+        elif utt in texts:
             frames = num_frames.get(utt, round(duration_sec / FRAME_SHIFT_SEC))
             fault = _text_fault(texts[utt], text_units, frames)
-        if fault is not None:
-            faults[utt] = fault
+            if fault is not None:
+                faults.tight[utt] = fault
     return faults
 
 
 def check_audio(
-    path: Path, sample_rate_hz: int | None = None, text_units: TextUnits = "char"
+    path: Path,
+    say: Callable[[str], None],
+    sample_rate_hz: int | None = None,
+    text_units: TextUnits = "char",
 ) -> int:
     """Check the audio of a data directory.
 
     Args:
         path: The directory.
+        say: Told of utterances that training will leave out, if they are few.
         sample_rate_hz: The rate that all audio must have; that of most recordings by default.
         text_units: What the texts are written in under CTC.
 
@@ -116,15 +132,29 @@ def check_audio(
         The number of utterances, all of them good.
 
     Raises:
-        InputError: Some are not; names each of them with its fault.
+        InputError: Audio is not good, or too short for many texts; names each utterance.
     """
     data = DataDir(path)
     if not data.has("wav.scp"):
         raise InputError(f"no such file {path / 'wav.scp'} (--check-audio needs it)")
     faults = audio_faults(data, sample_rate_hz, text_units)
-    if faults:
-        listed = "\n".join(f"utterance {utt}: {fault}" for utt, fault in faults.items())
+    num_utts = len(data.utt2spk)
+    if faults.bad:
         raise InputError(
-            f"{len(faults)} of {len(data.utt2spk)} utterances have bad audio:\n{listed}"
+            f"{len(faults.bad)} of {num_utts} utterances have bad audio:\n{_listed(faults.bad)}"
         )
-    return len(data.utt2spk)
+    tight = f"{len(faults.tight)} of {num_utts} utterances are too short for their text under CTC"
+    if len(faults.tight) > MAX_TIGHT_SHARE * num_utts:
+        raise InputError(
+            f"{tight} (is the text theirs? pieces or words want fewer frames than characters):\n"
+            f"{_listed(faults.tight)}"
+        )
+    if faults.tight:
+        some = dict(list(faults.tight.items())[:MAX_LISTED])
+        more = f"\n... and {len(faults.tight) - len(some)} others" * (len(faults.tight) > len(some))
+        say(f"WARNING: {tight}; training leaves them out:\n{_listed(some)}{more}")
+    return num_utts
+
+
+def _listed(faults: dict[str, str]) -> str:
+    return "\n".join(f"utterance {utt}: {fault}" for utt, fault in faults.items())

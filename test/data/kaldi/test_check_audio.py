@@ -59,7 +59,7 @@ def test_decoders_pipes_are_files(make, tmp_path, monkeypatch):
 
     monkeypatch.setattr("subprocess.run", refuse)
     monkeypatch.setattr("shutil.which", lambda name: None)
-    faults = audio_faults(data)
+    faults = audio_faults(data).bad
     assert list(faults) == ["b", "c", "d"]
     assert "cut.flac" in faults["b"]
     assert "has no channel 2, only 1" in faults["c"]
@@ -89,28 +89,44 @@ def test_each_fault_is_named(make, tmp_path):
         "k-pipe": (f"cat '{good}' |", "PIPE"),
         "l-pipe": ("false |", "PIPE"),
     }
-    faults = audio_faults(make(utts))
-    assert list(faults) == [u for u in utts if u not in ("a-good", "b-fits", "k-pipe")]
-    assert faults["c-long"] == "its text needs 5 frames under CTC, but its audio gives 4"
-    assert faults["h-rate"] == "its rate is 8000 Hz, not 16000 Hz"
+    bad, tight = audio_faults(make(utts))
+    assert list(bad) == [u for u in utts if u not in ("a-good", "b-fits", "c-long", "k-pipe")]
+    assert tight == {"c-long": "its text needs 5 frames under CTC, but its audio gives 4"}
+    assert bad["h-rate"] == "its rate is 8000 Hz, not 16000 Hz"
     for utt, name in (("d-gone", "gone"), ("e-empty", "empty"), ("f-cut", "cut"), ("g-cut", "cut")):
-        assert name in faults[utt]
+        assert name in bad[utt]
     with pytest.raises(InputError) as error:
-        check_audio(tmp_path)
-    assert str(error.value).startswith("9 of 12 utterances have bad audio:\nutterance c-long: its")
+        check_audio(tmp_path, print)
+    assert str(error.value).startswith("8 of 12 utterances have bad audio:\nutterance d-gone: ")
+
+
+@pytest.mark.parametrize("num_tight", (0, 3, 4))
+def test_few_may_be_too_short_for_their_text(make, tmp_path, num_tight):
+    """Training leaves them out by name; of 30, up to 3 are a warning."""
+    audio = make.wave("a.wav", 2240)  # 3 frames of CTC
+    make({f"u{n:02d}": (audio, "FOUR" if n < num_tight else "ONE") for n in range(30)})
+    said = []
+    if num_tight > 3:
+        with pytest.raises(InputError, match="^4 of 30 utterances are too short .*\nutterance u00"):
+            check_audio(tmp_path, said.append)
+    else:
+        assert check_audio(tmp_path, said.append) == 30
+        assert sum("training leaves them out:\nutterance u00: " in line for line in said) == (
+            num_tight > 0
+        )
 
 
 def test_the_rate_may_be_demanded_and_frames_given(make, tmp_path):
     """Features with a longer shift leave fewer frames than the audio suggests."""
     audio = make.wave("a.wav", 16000)
     make({"a": (audio, "ABCD")})
-    assert check_audio(tmp_path) == 1
-    assert check_audio(tmp_path, 16000) == 1
+    assert check_audio(tmp_path, print) == 1
+    assert check_audio(tmp_path, print, 16000) == 1
     with pytest.raises(InputError, match="its rate is 16000 Hz, not 8000 Hz"):
-        check_audio(tmp_path, 8000)
+        check_audio(tmp_path, print, 8000)
     make({"a": (audio, "ABCD")}, utt2num_frames=["a 15"])
     with pytest.raises(InputError, match="needs 4 frames under CTC, but its audio gives 3"):
-        check_audio(tmp_path)
+        check_audio(tmp_path, print)
 
 
 def test_words_need_fewer_frames_than_characters(make, tmp_path):
@@ -118,14 +134,14 @@ def test_words_need_fewer_frames_than_characters(make, tmp_path):
     audio = make.wave("a.wav", 2240)
     for text, num_missing in (("SIX", 0), ("SIX TWO TEN", 0), ("SIX SIX", 0), ("TWO TWO SIX", 1)):
         data = make({"a": (audio, text)})
-        assert len(audio_faults(data, text_units="word")) == num_missing, text
+        assert len(audio_faults(data, text_units="word").tight) == num_missing, text
     with pytest.raises(InputError, match="needs 4 frames under CTC, but its audio gives 3"):
-        check_audio(tmp_path, text_units="word")
+        check_audio(tmp_path, print, text_units="word")
     make({"a": (audio, "THREE")})
-    assert check_audio(tmp_path, text_units="word") == 1
-    assert check_audio(tmp_path, text_units="bpe") == 1
+    assert check_audio(tmp_path, print, text_units="word") == 1
+    assert check_audio(tmp_path, print, text_units="bpe") == 1
     with pytest.raises(InputError, match="its text needs 6 frames"):
-        check_audio(tmp_path)
+        check_audio(tmp_path, print)
 
 
 def test_segments_must_lie_within_their_recordings(make):
@@ -133,11 +149,11 @@ def test_segments_must_lie_within_their_recordings(make):
     segments = ["u r 0.1 0.5", "v r 0.9 1.4", "w r 0.9 1.6", "x r 1 1.2"]
     data = make({"u": ("", "A"), "v": ("", "A"), "w": ("", "A"), "x": ("", "A")}, segments=segments)
     (data.path / "wav.scp").write_text(f"r {make.wave('r.wav', 16000)}\n")
-    faults = audio_faults(DataDir(data.path))
+    faults = audio_faults(DataDir(data.path)).bad
     assert list(faults) == ["w", "x"]
     assert faults["w"] == "its segment 0.9..1.6 s exceeds recording r of 1.00 s"
 
 
 def test_there_must_be_audio(tmp_path):
     with pytest.raises(InputError, match="wav.scp"):
-        check_audio(tmp_path)
+        check_audio(tmp_path, print)
