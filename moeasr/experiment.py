@@ -114,11 +114,11 @@ def write_config(config: ExperimentConfig, exp_dir: Path) -> None:
     Raises:
         InputError: The experiment was begun with another model or other data: going on would mix
             two experiments. Only `train:` may change, for instance to train longer, and each
-            change is logged.
+            change is logged; nothing changes any more where all epochs are done.
     """
-    path = exp_dir / "config.yaml"
+    path, last_path = exp_dir / "config.yaml", exp_dir / "last.pt"
     mapping = to_mapping(config)
-    if path.exists() and (exp_dir / "last.pt").exists():
+    if path.exists() and last_path.exists():
         # Through the dataclasses: keys that did not exist when it was written have their defaults.
         before = to_mapping(load_experiment(path))
         parts = ("model", "data", "init", "distillation")
@@ -128,6 +128,10 @@ def write_config(config: ExperimentConfig, exp_dir: Path) -> None:
                 f"{path} was written with another `{changed[0]}` section; "
                 "use another --exp-dir, or remove this one"
             )
+        if before == mapping:
+            return
+        if checkpoint.load(last_path)["trainer"]["epoch"] > config.train.max_epochs:
+            return
         for key, value in mapping["train"].items():
             old = before["train"].get(key)
             if old != value:

@@ -161,6 +161,23 @@ def test_an_experiment_does_not_go_on_with_other_beginnings_or_another_teacher(t
     assert (tmp_path / "config.yaml").read_text() == before
 
 
+def test_the_config_of_a_finished_training_stays(tmp_path):
+    """It tells how the checkpoints came about; to train longer is no contradiction to it."""
+    write_config(DENSE, tmp_path)
+    before = (tmp_path / "config.yaml").read_text()
+    done = {"trainer": {"epoch": DENSE.train.max_epochs + 1}}
+    checkpoint.save(tmp_path / "last.pt", done)
+
+    def set_train(**values):
+        train = dataclasses.replace(DENSE.train, **values)
+        write_config(dataclasses.replace(DENSE, train=train), tmp_path)
+
+    set_train(grad_clip=0.5)
+    assert (tmp_path / "config.yaml").read_text() == before
+    set_train(grad_clip=0.5, max_epochs=DENSE.train.max_epochs + 1)
+    assert load_yaml(tmp_path / "config.yaml")["train"]["grad_clip"] == 0.5
+
+
 def test_a_config_written_before_a_key_existed_is_the_same_config(tmp_path):
     write_config(DENSE, tmp_path)
     (tmp_path / "last.pt").touch()
