@@ -18,7 +18,8 @@ def add_audio_argument(parser: argparse.ArgumentParser) -> None:
 
 def read_entry(entry: str) -> "tuple[Tensor, int]":
     """(S,) samples and rate of an entry of a wav.scp, or of standard input for `-`."""
-    from moeasr.data.audio import read_audio, read_audio_bytes
+    from moeasr.data.audio import read_audio
+    from moeasr.data.audio_file import read_audio_bytes
 
     if entry == "-":
         return read_audio_bytes(sys.stdin.buffer.read(), "standard input")

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         import soundfile
 
-        from moeasr.data.audio import read_audio_bytes
+        from moeasr.data.audio_file import read_audio_bytes
     except ImportError as error:
         raise InputError(f"this python3 has no {error.name}: source path.sh first") from None
 

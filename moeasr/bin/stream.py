@@ -116,7 +116,8 @@ def _endpoint_config(args: argparse.Namespace) -> "EndpointConfig | None":
 
 def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> None:
     """Print what a listener would see."""
-    from moeasr.data.audio import read_audio_file, resample
+    from moeasr.data.audio import resample
+    from moeasr.data.audio_file import read_audio_file
     from moeasr.decode.simulate import Playback
 
     rate_hz = streaming.recognizer.fbank.sample_rate_hz

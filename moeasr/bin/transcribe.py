@@ -52,7 +52,8 @@ def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
 
-    from moeasr.data.audio import read_audio_file, resample
+    from moeasr.data.audio import resample
+    from moeasr.data.audio_file import read_audio_file
     from moeasr.decode.build import check_settings, find_searches
 
     config, given = search_config(args)

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
-from moeasr.data.audio import RecordingReader, read_audio_stream, sample_range
+from moeasr.data.audio import RecordingReader
+from moeasr.data.audio_file import read_audio_stream, sample_range
 from moeasr.data.decoders import Effect, Resample, Speed
 from moeasr.data.kaldi.probe import probe_audio, probe_stream
 from moeasr.data.kaldi.speak import Say

@@ -16,7 +16,8 @@ import soundfile
 from torch import Tensor
 
 from moeasr.atomic import atomic_path
-from moeasr.data.audio import RecordingReader, is_seekable, read_audio_bytes
+from moeasr.data.audio import RecordingReader, is_seekable
+from moeasr.data.audio_file import read_audio_bytes
 from moeasr.data.audio_length import AudioLength
 from moeasr.data.pipes import parse_pipe
 from moeasr.data.shard_index import ShardedUtterance

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from moeasr.data.audio import read_audio_bytes, sample_range
+from moeasr.data.audio_file import read_audio_bytes, sample_range
 from moeasr.data.open_files import OpenFiles
 from moeasr.errors import InputError
 

@@ -12,7 +12,8 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data.audio import RecordingReader, read_audio, read_audio_bytes
+from moeasr.data.audio import RecordingReader, read_audio
+from moeasr.data.audio_file import read_audio_bytes
 from moeasr.errors import InputError
 from moeasr.features.augment import perturb_speed
 
