@@ -88,6 +88,9 @@ def probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:
         import soundfile
     except ImportError:
         raise InputError("this python3 has no soundfile: source path.sh first") from None
+    if not stream.read(1):
+        raise InputError(f"{entry}: is empty (0 bytes), not audio")
+    stream.seek(0)
     try:
         with soundfile.SoundFile(stream) as audio:
             num_samples = audio.frames
