@@ -31,7 +31,7 @@ decoding_chunk_size="-1"            # frames after subsampling, a list; -1 sees 
 # shellcheck disable=SC2034 # parse_options.sh prints it
 help_message="Usage: ./run.sh [--option value]...         (- and _ are the same in an option's name)
 Stages: 0 data, 1 features, 2 dictionary, 3 training, 4 decoding, 5 scoring
-Options and their defaults:
+Options and their defaults (paths start from the directory of run.sh):
 $(sed -n 's/^\([a-z_]*\)=\(.*#\)/  --\1 \2/p' run.sh)"
 . utils/parse_options.sh
 fail() {
