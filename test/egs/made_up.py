@@ -66,11 +66,11 @@ def an4(directory: Path) -> Path:
 FSDD_TREE = "free-spoken-digit-dataset-1.0.10"
 
 
-def fsdd(directory: Path) -> Path:
-    """Two speakers, two digits, 12 recordings of each, some very short."""
+def fsdd(directory: Path, seconds: float = 0.1435) -> Path:
+    """Two speakers, two digits, 12 recordings of each, as short as the shortest there are."""
     root = directory / FSDD_TREE
     for name in (f"{d}_{s}_{i}" for d in (0, 7) for s in ("theo", "ann") for i in range(12)):
-        write_audio(root / "recordings" / f"{name}.wav", 1148 / 8000, 8000)
+        write_audio(root / "recordings" / f"{name}.wav", seconds, 8000)
     write_lines(root / "README.md", ["digits"])
     return root
 
@@ -165,8 +165,9 @@ def folder(directory: Path) -> Path:
 
 def mix(directory: Path) -> Path:
     """The trees of all that egs/mix is made of, side by side."""
-    for tree in (an4, speechocean762, fsdd, aishell):
+    for tree in (an4, speechocean762, aishell):
         tree(directory)
+    fsdd(directory, seconds=0.4)  # time for letters
     return directory
 
 
