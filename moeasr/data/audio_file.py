@@ -10,19 +10,15 @@ import numpy as np
 import soundfile
 import torch
 
+from moeasr.data.datadir import MAX_OVERSHOOT_SEC
 from moeasr.data.decoders import MIXED
+from moeasr.data.kaldi.probe import UNKNOWN_FRAMES
 from moeasr.data.pipes import UndecodableError
 from moeasr.errors import InputError
-
-MAX_OVERSHOOT_SEC = 0.5
-"""A segment may end this much after its recording, as in Kaldi's extract-segments."""
 
 STREAM_BYTES = 0x7FFF0000
 """A WAV header that promises this much or more was written by a program that could not seek back
 to fill in the length (sox and ffmpeg into a pipe): the promise is no promise."""
-
-UNKNOWN_FRAMES = 2**62
-"""libsndfile reports 2^63 - 1 frames for a FLAC stream that was written into a pipe."""
 
 HEAD_BYTES = 1024  # a SPHERE header
 

@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeVar
 from moeasr.errors import InputError
 
 Value = TypeVar("Value", int, float)
+MAX_OVERSHOOT_SEC = 0.5
+"""A segment may end this much after its recording, as in Kaldi's extract-segments."""
 SPACES = " \t"  # what separates fields; other Unicode spaces belong to the text
 
 

@@ -16,6 +16,7 @@ from moeasr.logs import get_logger, progress
 
 BLOCK_BYTES = 1 << 20
 TIMEOUT_SEC = 60.0
+OPENSLR_HOSTS = ("www.openslr.org", "openslr.elda.org", "openslr.magicdatatech.com")
 # What the next address may mend; a full disk is none of them.
 NETWORK_ERRORS = (
     *(urllib.error.URLError, ConnectionError, TimeoutError, ssl.SSLError),
@@ -40,6 +41,12 @@ class Published:
     def name(self) -> str:
         """The file's name."""
         return self.urls[0].rsplit("/", 1)[-1]
+
+
+def openslr(resource: int, name: str, num_bytes: int, md5: str) -> Published:
+    """A file of an OpenSLR resource, from OpenSLR's home or else from its mirrors."""
+    urls = tuple(f"https://{host}/resources/{resource}/{name}" for host in OPENSLR_HOSTS)
+    return Published(urls, num_bytes, f"md5:{md5}")
 
 
 def download(published: Published, directory: Path) -> Path:

@@ -3,31 +3,21 @@
 from pathlib import Path
 
 from moeasr.data.corpus_archive import Corpus, unpack
-from moeasr.data.download import Published
+from moeasr.data.download import openslr
 from moeasr.errors import InputError
 from moeasr.text.transcript import read_lines
-
-# OpenSLR's home, then its mirrors.
-HOSTS = ("www.openslr.org", "openslr.elda.org", "openslr.magicdatatech.com")
-
-
-def published(name: str, num_bytes: int, md5: str) -> Published:
-    """An archive of OpenSLR 33."""
-    urls = tuple(f"https://{host}/resources/33/{name}" for host in HOSTS)
-    return Published(urls, num_bytes, f"md5:{md5}")
-
 
 TRANSCRIPT = "transcript/aishell_transcript_v0.8.txt"
 AISHELL = Corpus(
     tree="data_aishell",
     sample=TRANSCRIPT,
-    published=published("data_aishell.tgz", 15582913665, "2f494334227864a8a8fec932999db9d8"),
+    published=openslr(33, "data_aishell.tgz", 15582913665, "2f494334227864a8a8fec932999db9d8"),
     other_archives=("data_aishell_sample.tar.xz",),
 )
 RESOURCE = Corpus(
     tree="resource_aishell",
     sample="lexicon.txt",
-    published=published("resource_aishell.tgz", 1246920, "957d480a0fcac85fc18e550756f624e5"),
+    published=openslr(33, "resource_aishell.tgz", 1246920, "957d480a0fcac85fc18e550756f624e5"),
 )
 NUM_UTTS = {"train": 120098, "dev": 14326, "test": 7176}
 """Utterances of each set that have a transcript."""

@@ -4,13 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moeasr.data.corpus_archive import Corpus
-from moeasr.data.download import Published
+from moeasr.data.download import openslr
 from moeasr.data.kaldi.write import Utterance
 from moeasr.errors import InputError
 from moeasr.text.transcript import read_lines
-
-# OpenSLR's home, then its mirrors.
-HOSTS = ("www.openslr.org", "openslr.elda.org", "openslr.magicdatatech.com")
 
 
 @dataclass(frozen=True)
@@ -29,11 +26,10 @@ class Part:
     @property
     def corpus(self) -> Corpus:
         """Where it is to be had."""
-        urls = tuple(f"https://{host}/resources/12/{self.name}.tar.gz" for host in HOSTS)
         return Corpus(
             tree=f"LibriSpeech/{self.name}",
             sample="*/*/*.trans.txt",
-            published=Published(urls, self.num_bytes, f"md5:{self.md5}"),
+            published=openslr(12, f"{self.name}.tar.gz", self.num_bytes, self.md5),
             other_archives=("LibriSpeech-excerpts.tar.gz",),
         )
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from moeasr.data.datadir import DataDir, Segment
+from moeasr.data.datadir import MAX_OVERSHOOT_SEC, DataDir, Segment
 from moeasr.data.kaldi.probe import AudioInfo, probe_audio
 from moeasr.data.pipes import parse_pipe
 from moeasr.errors import InputError
@@ -17,8 +17,6 @@ one for each word."""
 FRAME_SHIFT_SEC = 0.01
 SUBSAMPLING = 4
 """Frames of features per frame of CTC."""
-OVERSHOOT_SEC = 0.5
-"""How far a segment may reach beyond its recording, as in Kaldi's extract-segments."""
 LAST_SEC = 0.01
 NUM_THREADS = 8
 MAX_TIGHT_SHARE = 0.1
@@ -59,7 +57,7 @@ def _probe(entry: str) -> AudioInfo | str:
 
 
 def _segment_fault(segment: Segment, duration_sec: float) -> str | None:
-    if segment.start_sec >= duration_sec or segment.end_sec > duration_sec + OVERSHOOT_SEC:
+    if segment.start_sec >= duration_sec or segment.end_sec > duration_sec + MAX_OVERSHOOT_SEC:
         return (
             f"its segment {segment.start_sec:g}..{segment.end_sec:g} s exceeds recording "
             f"{segment.recording} of {duration_sec:.2f} s"
