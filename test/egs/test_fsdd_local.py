@@ -49,6 +49,22 @@ def test_a_name_that_says_nothing_is_named(prepare, tree, tmp_path, name):
     assert not (tmp_path / "data").exists()
 
 
+def test_a_missing_file_is_named(prepare, tree, tmp_path):
+    for name in ("7_theo_3", "7_theo_10"):
+        (tree / "recordings" / f"{name}.wav").unlink()
+    missing = r"recordings/7_theo_3.wav: no such file \(2 of the 12 recordings of digit 7 by theo"
+    with pytest.raises(InputError, match=missing):
+        prepare("fsdd", tree)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_digit_that_a_speaker_never_says_is_named(prepare, tree):
+    for audio in (tree / "recordings").glob("0_ann_*"):
+        audio.unlink()
+    with pytest.raises(InputError, match="0_ann_0.wav: no such file"):
+        prepare("fsdd", tree)
+
+
 @pytest.mark.parametrize(("name", "indices"), [("train", [10, 11]), ("test", range(5))])
 def test_a_part_without_one_of_the_sets_is_refused(prepare, tree, tmp_path, name, indices):
     for index in indices:

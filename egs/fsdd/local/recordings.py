@@ -1,6 +1,7 @@
 """Read the Free Spoken Digit Dataset: the names of its files say who speaks which digit."""
 
 import re
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,9 +28,11 @@ def read_recordings(root: Path) -> list[Recording]:
         root: The directory with `recordings` in it.
 
     Raises:
-        InputError: There are none, or one is not named `<digit>_<speaker>_<index>.wav`.
+        InputError: There are none, one is not named `<digit>_<speaker>_<index>.wav`, or one is
+            missing: all speakers have recorded all digits equally often.
     """
     recordings = []
+    found: dict[tuple[str, int], set[int]] = {}
     for audio in sorted((root / "recordings").glob("*.wav")):
         name = NAME.fullmatch(audio.stem)
         if name is None:
@@ -37,6 +40,15 @@ def read_recordings(root: Path) -> list[Recording]:
         digit, speaker, index = int(name["digit"]), name["speaker"], int(name["index"])
         utt_id = f"{speaker}-{digit}-{index:02d}"
         recordings.append(Recording(index, Utterance(utt_id, speaker, WORDS[digit], audio)))
+        found.setdefault((speaker, digit), set()).add(index)
     if not recordings:
         raise InputError(f"{root}: there is no recordings/*.wav")
+    indices = set().union(*found.values())
+    for speaker, digit in product(sorted({speaker for speaker, _ in found}), {d for _, d in found}):
+        if missing := indices - found.get((speaker, digit), set()):
+            audio = root / "recordings" / f"{digit}_{speaker}_{min(missing)}.wav"
+            raise InputError(
+                f"{audio}: no such file ({len(missing)} of the {len(indices)} recordings of "
+                f"digit {digit} by {speaker} are missing)"
+            )
     return recordings
