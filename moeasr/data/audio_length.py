@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
 from moeasr.data.audio import RecordingReader
-from moeasr.data.audio_file import read_audio_stream, sample_range
+from moeasr.data.audio_file import read_audio_stream, read_segment, sample_range
 from moeasr.data.decoders import Effect, Resample, Speed
-from moeasr.data.kaldi.probe import probe_audio, probe_stream
+from moeasr.data.kaldi.probe import AudioInfo, probe_audio, probe_stream
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import Lines
 from moeasr.data.pipes import UndecodableError, parse_pipe
@@ -52,15 +52,15 @@ class LengthReader:
         Damage amid a file is not seen.
         """
         first = number * self._num_at_once
-        known: dict[str, tuple[int, int]] = {}  # recordings have several segments
+        known: dict[str, AudioInfo] = {}  # recordings have several segments
         lengths = []
         for row in range(first, min(first + self._num_at_once, len(self._sources))):
             utt_id, source = self._sources[row]
             entry = source.entry.strip()
             try:
                 if entry not in known:
-                    known[entry] = _measure(entry)
-                whole, rate_hz = known[entry]
+                    known[entry] = measure_audio(entry)
+                rate_hz, whole = known[entry]
                 start, end = sample_range(whole, rate_hz, source.start_sec, source.end_sec, entry)
                 lengths.append(AudioLength(utt_id, end - start, rate_hz))
             except InputError as error:
@@ -98,43 +98,53 @@ def length_tables(
     return tables
 
 
-def measure_stream(stream: BinaryIO, name: str) -> tuple[int, int]:
-    """Samples of an audio file that is open, and their rate.
+def measure_stream(stream: BinaryIO, name: str) -> AudioInfo:
+    """Rate and samples of an audio file that is open, the end of which is decoded.
 
     Raises:
         InputError: It is not audio, or is cut short.
     """
     info = probe_stream(stream, name, read_all=False)
-    read_audio_stream(stream, name, start_sec=max(0.0, info.duration_sec - LAST_SEC))
-    return info.num_samples, info.sample_rate_hz
+    read_audio_stream(stream, name, start_sec=_last(info))
+    return info
 
 
-def _measure(entry: str) -> tuple[int, int]:
-    """Samples of a recording, and their rate."""
+def measure_audio(entry: str) -> AudioInfo:
+    """Rate and samples of an entry of wav.scp: exactly those that `RecordingReader` reads.
+
+    Raises:
+        InputError: It is missing, not audio, or cut short; names the entry.
+    """
     pipe = parse_pipe(entry) if entry.endswith("|") else None
-    source = entry if pipe is None else pipe.source
+    source, channel = (entry, None) if pipe is None else (pipe.source, pipe.channel)
     if source is None or not os.path.isfile(source):
         return _count(entry)
     try:
         info = probe_audio(source)
-        RecordingReader().read(source, start_sec=max(0.0, info.duration_sec - LAST_SEC))
+        read_segment(source, _last(info), channel=channel)
     except UndecodableError:  # the program that the pipe names may know the format
         return _count(entry)
-    num_samples, rate_hz = info.num_samples, info.sample_rate_hz
     for effect in pipe.effects if pipe is not None else ():
-        num_samples, rate_hz = _length_after(effect, num_samples, rate_hz)
-    return num_samples, rate_hz
+        info = _info_after(effect, info)
+    return info
 
 
-def _count(entry: str) -> tuple[int, int]:
+def _last(info: AudioInfo) -> float:
+    """Where the last samples begin, in seconds."""
+    return max(0.0, info.duration_sec - LAST_SEC)
+
+
+def _count(entry: str) -> AudioInfo:
     samples, rate_hz = RecordingReader().read(entry)
-    return samples.numel(), rate_hz
+    return AudioInfo(rate_hz, samples.numel())
 
 
-def _length_after(effect: Effect, num_samples: int, rate_hz: int) -> tuple[int, int]:
+def _info_after(effect: Effect, info: AudioInfo) -> AudioInfo:
     """What `effect.length` tells to within a sample, exactly."""
+    rate_hz, num_samples = info
     if isinstance(effect, Resample):
-        return resampled_length(num_samples, rate_hz, effect.target_rate_hz), effect.target_rate_hz
+        target_hz = effect.target_rate_hz
+        return AudioInfo(target_hz, resampled_length(num_samples, rate_hz, target_hz))
     if isinstance(effect, Speed):
-        return perturbed_length(num_samples, rate_hz, effect.factor), rate_hz
-    return num_samples, rate_hz
+        return AudioInfo(rate_hz, perturbed_length(num_samples, rate_hz, effect.factor))
+    return info

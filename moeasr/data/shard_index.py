@@ -106,7 +106,7 @@ def list_shard(path: str) -> list[ShardedUtterance]:
                 if suffix == TEXT_SUFFIX:
                     texts[key] = _one_line(content.read(), name)
                 else:
-                    num_samples, rate_hz = measure_stream(content, name)
+                    rate_hz, num_samples = measure_stream(content, name)
                     place = ShardEntry(member.name, member.offset_data, path)
                     audio[key] = AudioLength(key, num_samples, rate_hz), place
         _require_end(path)

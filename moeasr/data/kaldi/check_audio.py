@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from moeasr.data.datadir import MAX_OVERSHOOT_SEC, DataDir, Segment
-from moeasr.data.kaldi.probe import AudioInfo, probe_audio
-from moeasr.data.pipes import parse_pipe
+from moeasr.data.kaldi.probe import AudioInfo
 from moeasr.errors import InputError
 
 TextUnits = Literal["char", "bpe", "word"]
@@ -17,7 +16,6 @@ one for each word."""
 FRAME_SHIFT_SEC = 0.01
 SUBSAMPLING = 4
 """Frames of features per frame of CTC."""
-LAST_SEC = 0.01
 NUM_THREADS = 8
 MAX_TIGHT_SHARE = 0.1
 """Every larger corpus has some that are said faster than CTC can write. Of more than these, text
@@ -39,19 +37,12 @@ def min_ctc_frames(units: Sequence[str]) -> int:
     return len(units) + sum(left == right for left, right in zip(units, units[1:]))
 
 
-def _probe(entry: str) -> AudioInfo | str:
+def _measured(entry: str) -> AudioInfo | str:
     """The audio's properties, or what is wrong with it."""
-    from moeasr.data.audio import RecordingReader  # with torch, which other checks do without
+    from moeasr.data.audio_length import measure_audio  # with torch, which other checks do without
 
     try:
-        pipe = parse_pipe(entry) if entry.endswith("|") else None
-        if pipe is not None and (pipe.source is None or pipe.effects):
-            waveform, rate_hz = RecordingReader().read(entry)
-            return AudioInfo(rate_hz, waveform.numel())
-        info = probe_audio(entry)
-        # Decoding the end is enough to see that a file is cut short.
-        RecordingReader().read(entry, start_sec=max(0.0, info.duration_sec - LAST_SEC))
-        return info
+        return measure_audio(entry)
     except InputError as error:
         return str(error)
 
@@ -85,7 +76,7 @@ def audio_faults(
     """
     recordings, segments = data.wav, data.segments
     with ThreadPoolExecutor(NUM_THREADS) as pool:
-        infos = dict(zip(recordings, pool.map(_probe, recordings.values())))
+        infos = dict(zip(recordings, pool.map(_measured, recordings.values())))
     rates = Counter(info.sample_rate_hz for info in infos.values() if isinstance(info, AudioInfo))
     if sample_rate_hz is None and rates:
         sample_rate_hz = rates.most_common(1)[0][0]

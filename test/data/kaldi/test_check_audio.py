@@ -63,7 +63,7 @@ def test_decoders_pipes_are_files(make, tmp_path, monkeypatch):
     assert list(faults) == ["b", "c", "d"]
     assert "cut.flac" in faults["b"]
     assert "has no channel 2, only 1" in faults["c"]
-    assert "none.flac: cannot be opened" in faults["d"]
+    assert "none.flac does not exist" in faults["d"]
 
 
 def test_each_fault_is_named(make, tmp_path):
