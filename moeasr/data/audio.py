@@ -9,6 +9,7 @@ import torchaudio.functional
 
 from moeasr.data.audio_file import mix_down, read_audio_bytes, read_segment, sample_range
 from moeasr.data.decoders import Effect, Resample, Speed
+from moeasr.data.kaldi.probe import read_riff
 from moeasr.data.pipes import UndecodableError, parse_pipe, run_command
 from moeasr.errors import InputError
 from moeasr.features.augment import RESAMPLE_FILTER_WIDTH, perturb_speed, perturb_volume
@@ -150,15 +151,9 @@ def _archive_place(entry: str) -> tuple[str, int] | None:
 def _read_archive(
     archive: str, offset: int, entry: str, channel: int | None
 ) -> tuple[torch.Tensor, int]:
-    if not os.path.isfile(archive):
-        raise InputError(f"audio archive {archive} does not exist")
-    with open(archive, "rb") as handle:
-        handle.seek(offset)
-        head = handle.read(8)
-        if head.startswith(b"RIFF"):
-            size = int.from_bytes(head[4:8], "little")
-            content = head + handle.read(size)
-            return read_audio_bytes(content, f"archive entry {entry}", channel)
+    riff = read_riff(archive, offset)
+    if riff is not None:
+        return read_audio_bytes(riff, f"archive entry {entry}", channel)
     try:
         content = kaldiio.load_mat(entry)
     except Exception as error:  # kaldiio has no errors of its own: whatever its parsers stumble on

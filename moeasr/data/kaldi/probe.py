@@ -43,7 +43,10 @@ def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
         return _probe_pipe(entry, read_all)
     match = ARK_ENTRY.fullmatch(entry)
     if match and not Path(entry).exists():
-        return probe_stream(io.BytesIO(_ark_value(match[1], int(match[2]))), entry, read_all)
+        content = read_riff(match[1], int(match[2]))
+        if content is None:
+            raise InputError(f"{entry}: no WAV file begins there")
+        return probe_stream(io.BytesIO(content), entry, read_all)
     try:
         with open(entry, "rb") as stream:
             return probe_stream(stream, entry, read_all)
@@ -69,17 +72,21 @@ def _probe_pipe(entry: str, read_all: bool, run_decoder: bool = False) -> AudioI
     return info
 
 
-def _ark_value(path: str, offset: int) -> bytes:
-    """Bytes of the RIFF file that begins at an offset of an archive."""
+def read_riff(archive: str, offset: int) -> bytes | None:
+    """The RIFF file (WAV) at an offset of an archive; None if something else begins there.
+
+    Raises:
+        InputError: The archive cannot be opened.
+    """
     try:
-        with open(path, "rb") as stream:
+        with open(archive, "rb") as stream:
             stream.seek(offset)
             head = stream.read(8)
             if head[:4] != b"RIFF":
-                raise InputError(f"{path}:{offset}: no WAV file begins there")
+                return None
             return head + stream.read(int.from_bytes(head[4:], "little"))
     except OSError as error:
-        raise InputError(f"{path}:{offset}: cannot be opened ({error.strerror})") from None
+        raise InputError(f"archive {archive}: cannot be opened ({error.strerror})") from None
 
 
 def probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:
