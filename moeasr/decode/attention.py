@@ -1,5 +1,8 @@
 """Beam search over whatever scores the next token: an attention decoder, and others beside it.
 
+What must be asked unit by unit, as a language model must, scores only the likeliest units of each
+hypothesis (a fusion, see `moeasr.decode.fusion`).
+
 All utterances of a batch advance together, one token at a time; those that are done leave. The
 scorers keep their own states, so that a decoder computes only the newest token.
 """
@@ -13,10 +16,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from moeasr.decode.fusion import Fusion
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.models.decoder import DecoderMemory, DecoderPast, TransformerDecoder
 
 NEG_INF = float("-inf")
+NUM_FUSION_UNITS = 20
+"""How many units of each hypothesis a fusion scores (or as many as the beam is wide)."""
 
 
 class StepScorer(Protocol):
@@ -97,13 +103,15 @@ def attention_beam_search(
     beam_size: int,
     sos_eos: int,
     length_penalty: float = 0.0,
+    fusion: Fusion | None = None,
 ) -> list[list[Hypothesis]]:
     """Find the token sequences of the highest summed log-probability, their end included.
 
     A hypothesis ends when its end ranks among the `beam_size` best continuations of the beam (so
     a poor early end does not outlive better beginnings), or at its utterance's length limit. An
     utterance is done when `beam_size` hypotheses have ended and no open one can still beat the
-    worst of them; scores never rise, so no length heuristics are needed.
+    worst of them: the scorers' sum never rises, and the others say what they can still add, so no
+    length heuristics are needed.
 
     Args:
         scorers: Their weighted log-probabilities are summed.
@@ -111,17 +119,24 @@ def attention_beam_search(
         beam_size: K, open hypotheses per utterance, and most hypotheses returned.
         sos_eos: Id of <sos/eos>.
         length_penalty: Added to the score for each token; above 0 it favours long hypotheses.
+        fusion: A language model, boosted phrases or both, on the same device.
 
     Returns:
-        For each utterance up to K hypotheses, the best first. `score` is the weighted sum and the
-        length penalty, `attention_score` and `ctc_score` are the sums of the scorers of that part,
-        `token_confidence` are the probabilities that make up the former, or else the latter.
+        For each utterance up to K hypotheses, the best first. `score` is the weighted sum, the
+        length penalty and `fusion_score`; `attention_score` and `ctc_score` are the sums of the
+        scorers of that part, `token_confidence` the probabilities that make up the former, or else
+        the latter.
     """
     device = max_lens.device
     utts = torch.arange(max_lens.size(0), device=device)  # (A,) utterances still open
     prefixes = torch.full((utts.numel() * beam_size, 1), sos_eos, device=device)  # (A * K, L)
     open_scores = torch.full((utts.numel(), beam_size), NEG_INF, dtype=torch.float64, device=device)
-    history = open_scores.new_zeros(prefixes.size(0), 0, len(scorers))  # (A * K, L - 1, S)
+    parts = [scorer.part for scorer in scorers] + ["fusion"] * (fusion is not None)
+    history = open_scores.new_zeros(prefixes.size(0), 0, len(parts))  # (A * K, L - 1, S)
+    num_units = beam_size  # as many of one hypothesis can win
+    if fusion is not None:
+        num_units = max(beam_size, NUM_FUSION_UNITS)
+        fused = fusion.start().to(device).expand(utts.numel(), beam_size, -1)  # states, (A, K, S)
     open_scores[:, 0] = 0.0
     ended = _Ended.none(utts.numel(), beam_size, history)
     results: list[list[Hypothesis]] = [[] for _ in range(utts.numel())]
@@ -133,35 +148,47 @@ def attention_beam_search(
         scores = sum(weight * part for (_, weight, _), part in zip(scorers, log_probs))
         scores = open_scores[..., None] + scores.view(utts.numel(), beam_size, -1)  # (A, K, V)
 
-        ends = scores[..., sos_eos]
-        worst_ranked = scores.flatten(1).topk(beam_size, dim=1).values[:, -1:]
+        ends = scores[..., sos_eos].clone()
+        end_parts = [part[:, sos_eos] for part in log_probs]
+        scores[..., sos_eos] = NEG_INF
+        scores, units = scores.topk(min(num_units, scores.size(2)), dim=2)  # (A, K, P)
+        if fusion is not None:
+            gains, grown = fusion.extend(fused[..., None, :], units)
+            scores = scores + gains.squeeze(2)
+            end_parts.append(fusion.finish(fused).flatten())
+            ends = ends + end_parts[-1].view_as(ends)
+
         is_last = (max_lens[utts] <= num_tokens)[:, None]
-        ends = torch.where(is_last | (ends >= worst_ranked), ends, NEG_INF)
-        end_parts = torch.stack([part[:, sos_eos] for part in log_probs], dim=1)
+        worst_ranked = torch.cat([scores.flatten(1), ends], dim=1).topk(beam_size, dim=1).values
+        ends = torch.where(is_last | (ends >= worst_ranked[:, -1:]), ends, NEG_INF)
         ended = ended.add(
             ends + length_penalty * num_tokens,
             prefixes[:, 1:],
-            torch.cat([history, end_parts[:, None]], dim=1),
+            torch.cat([history, torch.stack(end_parts, dim=1)[:, None]], dim=1),
         )
 
-        scores[..., sos_eos] = NEG_INF
         open_scores, winners = scores.flatten(1).topk(beam_size, dim=1)
         open_scores = torch.where(is_last, NEG_INF, open_scores)
 
-        # No open hypothesis scores more than now, plus the most that the penalty can still add.
+        # No open hypothesis scores more than now, plus the most that the others can still add.
         best_len = max_lens[utts] if length_penalty > 0 else num_tokens + 1
-        bound = open_scores[:, 0] + length_penalty * best_len
-        is_open = bound > ended.scores[:, -1]
+        bound = open_scores
+        if fusion is not None:
+            fused = _take(grown.flatten(1, 3), winners)
+            bound = bound + fusion.most(fused, (max_lens[utts] - num_tokens - 1)[:, None])
+        is_open = bound.amax(dim=1) + length_penalty * best_len > ended.scores[:, -1]
         for index in (~is_open).nonzero().squeeze(1).tolist():
-            parts = [scorer.part for scorer in scorers]
             results[int(utts[index])] = ended.hypotheses(index, parts)
 
         first_rows = beam_size * torch.arange(utts.numel(), device=device)[:, None]
         rows = (first_rows + winners // scores.size(2))[is_open].flatten()
-        tokens = (winners % scores.size(2))[is_open].flatten()
+        tokens = _take(units.flatten(1), winners)[is_open].flatten()
         prefixes = torch.cat([prefixes[rows], tokens[:, None]], dim=1)
-        newest = torch.stack([part[rows, tokens] for part in log_probs], dim=1)
-        history = torch.cat([history[rows], newest[:, None]], dim=1)
+        newest = [part[rows, tokens] for part in log_probs]
+        if fusion is not None:
+            newest.append(_take(gains.flatten(1), winners)[is_open].flatten())
+            fused = fused[is_open]
+        history = torch.cat([history[rows], torch.stack(newest, dim=1)[:, None]], dim=1)
         states = [entry.scorer.select(state, rows) for entry, state in zip(scorers, states)]
         utts, open_scores, ended = utts[is_open], open_scores[is_open], ended.keep(is_open)
     return results
@@ -206,7 +233,7 @@ class _Ended:
             torch.cat([older_history, history], dim=1),
         )
         scores, winners = torch.cat([self.scores, scores], dim=1).topk(num_slots, dim=1)
-        return _Ended(scores, *(x.take_along_dim(_like(winners, x), dim=1) for x in candidates))
+        return _Ended(scores, *(_take(x, winners) for x in candidates))
 
     def keep(self, mask: Tensor) -> "_Ended":
         """Only the utterances of the mask (A,)."""
@@ -233,12 +260,13 @@ class _Ended:
                         score=score,
                         ctc_score=totals.get("ctc"),
                         attention_score=totals.get("attention"),
+                        fusion_score=totals.get("fusion"),
                         token_confidence=tuple(math.exp(x) for x in shown[:length]),
                     )
                 )
         return found
 
 
-def _like(winners: Tensor, x: Tensor) -> Tensor:
-    """(A, K) with as many dimensions as `x`."""
-    return winners.view(*winners.shape, *(1 for _ in range(x.dim() - 2)))
+def _take(x: Tensor, winners: Tensor) -> Tensor:
+    """Of `x` (A, C, ...) those at the places (A, K): (A, K, ...)."""
+    return x.take_along_dim(winners.view(*winners.shape, *(1 for _ in range(x.dim() - 2))), dim=1)

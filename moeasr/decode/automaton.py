@@ -40,9 +40,22 @@ class FailureAutomaton(nn.Module):
         failures = [Arc(0, 0.0), *failures[1:]]
         self._add("fail_targets", [arc.target for arc in failures], torch.int64)
         self._add("fail_weights", [arc.weight for arc in failures], torch.float64)
+        self.max_weight = self._max_weight()
+        """No symbol adds more, from whatever state."""
 
     def _add(self, name: str, values: list, dtype: torch.dtype) -> None:
         self.register_buffer(name, torch.tensor(values, dtype=dtype))
+
+    def _max_weight(self) -> float:
+        best = torch.full_like(self.fail_weights, float("-inf"))
+        states = self.keys[:-1].div(self._num_symbols, rounding_mode="floor")
+        best = best.scatter_reduce(0, states, self.weights[:-1], "amax")
+        best[0] = max(0.0, float(best[0]))  # of a symbol without an arc
+        while True:  # as often as a state can fail, one state after the other
+            better = torch.maximum(best, self.fail_weights + best[self.fail_targets])
+            if torch.equal(better, best):
+                return float(best.max())
+            best = better
 
     def step(self, states: Tensor, symbols: Tensor) -> tuple[Tensor, Tensor]:
         """Follow one symbol from each state.

@@ -43,8 +43,8 @@ class DecodeConfig:
     """Attention search and joint decoding: added to the score for each token."""
 
     fusion: FusionConfig = FusionConfig()
-    """Language model and boosted phrases, in CTC prefix beam search and the rescoring of its
-    n-best lists."""
+    """Language model and boosted phrases, in every beam search (attention rescoring gets them with
+    its n-best lists)."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -170,7 +170,7 @@ def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[s
             if mode not in able:
                 raise InputError(
                     f"mode '{mode}' cannot use a language model or boosted phrases, which score "
-                    f"the prefixes of {' and '.join(able)}"
+                    f"the prefixes of a beam search: {', '.join(able)}"
                 )
     for name in given:
         readers = [mode for mode, search in SEARCHES.items() if name in search.settings]
@@ -226,6 +226,7 @@ def _search(inputs: SearchInput, config: DecodeConfig, ctc_weight: float) -> lis
         beam_size=config.beam_size,
         sos_eos=model.sos_eos,
         length_penalty=config.length_penalty,
+        fusion=inputs.fusion,
     )
 
 
@@ -257,7 +258,10 @@ SEARCHES: dict[str, Search] = {
         _prefix_beam, needs_ctc=True, needs_decoder=False, settings=("beam_size", "fusion")
     ),
     "attention": Search(
-        _attention, needs_ctc=False, needs_decoder=True, settings=("beam_size", "length_penalty")
+        _attention,
+        needs_ctc=False,
+        needs_decoder=True,
+        settings=("beam_size", "length_penalty", "fusion"),
     ),
     "attention_rescoring": Search(
         _rescoring,
@@ -270,6 +274,6 @@ SEARCHES: dict[str, Search] = {
         _joint,
         needs_ctc=True,
         needs_decoder=True,
-        settings=("beam_size", "ctc_weight", "length_penalty"),
+        settings=("beam_size", "ctc_weight", "length_penalty", "fusion"),
     ),
 }

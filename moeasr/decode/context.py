@@ -158,6 +158,11 @@ class ContextGraph(nn.Module):
             states, scores = self._automaton.step(states, self._boundary)
         return scores - self._provisional[states]
 
+    def most(self, states: Tensor, num_units: Tensor) -> Tensor:
+        """See `Fusion.most`."""
+        num_symbols = num_units * 2 + 1 if self._has_boundaries else num_units
+        return (self._automaton.max_weight * num_symbols.double()).expand(states.shape[:-1])
+
 
 def _add(nodes: list[_Node], symbols: Sequence[int], boost: float, boundary: int) -> None:
     """Put a phrase into the trie."""

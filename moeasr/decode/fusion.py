@@ -34,6 +34,18 @@ class Fusion(Protocol):
         """(..., K) float64: what the utterance's end adds to the scores of states (..., K, S)."""
         ...
 
+    def most(self, states: Tensor, num_units: Tensor) -> Tensor:
+        """A bound of what is still to come, so that a search knows when to stop.
+
+        Args:
+            states: (..., K, S) states of sequences.
+            num_units: (..., 1) how many units more they may grow by.
+
+        Returns:
+            (..., K) float64: no units, up to so many, and the end add more to the score.
+        """
+        ...
+
 
 class FusionSum(nn.Module):
     """Several fusions at once; scores are summed, states stand side by side.
@@ -61,3 +73,8 @@ class FusionSum(nn.Module):
         """See `Fusion.finish`."""
         columns = states.split(self._sizes, dim=-1)
         return sum(part.finish(own) for part, own in zip(self._parts, columns))
+
+    def most(self, states: Tensor, num_units: Tensor) -> Tensor:
+        """See `Fusion.most`."""
+        columns = states.split(self._sizes, dim=-1)
+        return sum(part.most(own, num_units) for part, own in zip(self._parts, columns))

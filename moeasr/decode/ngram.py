@@ -127,6 +127,12 @@ class UnitNgram(nn.Module):
         end = torch.tensor(self._network.end, device=states.device)
         return self._weights.weight * self._automaton.step(states[..., 0], end)[1]
 
+    def most(self, states: Tensor, num_units: Tensor) -> Tensor:
+        """See `Fusion.most`."""
+        best = self._weights.weight * self._automaton.max_weight
+        unit = max(0.0, best + float(self._extra.max()))
+        return (best + unit * num_units.double()).expand(states.shape[:-1])
+
 
 class WordNgram(nn.Module):
     """A language model of words over units that spell them.
@@ -198,6 +204,12 @@ class WordNgram(nn.Module):
         last = torch.where(is_open, next_history, history)
         scores = torch.where(is_open, word_scores, 0.0) - self._ahead[node]
         return scores + self._weights.weight * self._automaton.step(last, end)[1]
+
+    def most(self, states: Tensor, num_units: Tensor) -> Tensor:
+        """See `Fusion.most`: what the open word has in advance will be taken back."""
+        best = self._weights.weight * self._automaton.max_weight
+        word = max(0.0, best + self._weights.bonus)
+        return best + word * (num_units + 1).double() - self._ahead[states[..., 1]]
 
     def _score_word(self, history: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
         """Weighted score of the word at a node, and the history after it."""

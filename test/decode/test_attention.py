@@ -5,7 +5,9 @@ import math
 
 import pytest
 import torch
+from textbook import Memory
 
+from moeasr.decode import attention
 from moeasr.decode.attention import DecoderScorer, WeightedScorer, attention_beam_search
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
@@ -58,14 +60,35 @@ def enumerate_all(utt, vocab_size, max_len, salt=0):
     return found
 
 
-def twin_beam_search(utt, vocab_size, max_len, beam_size, penalty=0.0):
-    """The same search for one utterance with lists, going on until the length limit."""
+class Nothing:
+    """No fusion at all."""
+
+    def score(self, prefix):
+        return 0.0, None
+
+    final = staticmethod(lambda prefix: 0.0)
+
+
+NO_FUSION = Nothing()
+
+
+def twin_beam_search(
+    utt, vocab_size, max_len, beam_size, penalty=0.0, fusion=NO_FUSION, num_units=1000
+):
+    """The same search for one utterance with lists, going on until the length limit.
+
+    A fusion scores the likeliest units of each hypothesis, the others are dropped.
+    """
     beam, ended = [((), 0.0)], []
     for length in range(max_len + 1):
         candidates = []
         for tokens, score in beam:
-            for unit, value in enumerate(toy_log_probs(utt, tokens, vocab_size, 0).tolist()):
-                candidates.append(((*tokens, unit), score + value))
+            values = dict(enumerate(toy_log_probs(utt, tokens, vocab_size, 0).tolist()))
+            now, end = fusion.score(tokens)[0], fusion.final(tokens)
+            candidates.append(((*tokens, SOS_EOS), score + values.pop(SOS_EOS) + end - now))
+            for unit in sorted(values, key=values.get, reverse=True)[:num_units]:
+                grown = (*tokens, unit)
+                candidates.append((grown, score + values[unit] + fusion.score(grown)[0] - now))
         candidates.sort(key=lambda item: item[1], reverse=True)
         for rank, (tokens, score) in enumerate(candidates):
             if tokens[-1] == SOS_EOS and (rank < beam_size or length == max_len):
@@ -98,6 +121,63 @@ def test_a_narrow_beam_that_stops_early_loses_nothing(beam_size, penalty):
         for hypothesis, (tokens, score) in zip(hypotheses, expected):
             assert hypothesis.score == pytest.approx(score, abs=1e-12)
             assert hypothesis.attention_score == pytest.approx(total(utt, tokens, 5), abs=1e-12)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3, 6])
+@pytest.mark.parametrize("num_units", [2, 20])
+@pytest.mark.parametrize("penalty", [0.0, 0.7, -0.7])
+def test_a_fusion_scores_the_likeliest_units(monkeypatch, fusion, beam_size, num_units, penalty):
+    """What it adds may be positive, so the search must not stop too early."""
+    monkeypatch.setattr(attention, "NUM_FUSION_UNITS", num_units)
+    max_lens = torch.tensor([9, 0, 7, 9, 1, 8])
+    scorers = [WeightedScorer(ToyScorer(7))]
+    results = attention_beam_search(scorers, max_lens, beam_size, SOS_EOS, penalty, fusion=fusion)
+    plain = attention_beam_search(scorers, max_lens, beam_size, SOS_EOS, penalty)
+    assert any(a[0].tokens != b[0].tokens for a, b in zip(results, plain))
+    memory, num_units = Memory(fusion), max(beam_size, num_units)
+    for utt, hypotheses in enumerate(results):
+        max_len = int(max_lens[utt])
+        expected = twin_beam_search(utt, 7, max_len, beam_size, penalty, memory, num_units)
+        assert [h.tokens for h in hypotheses] == [tokens for tokens, _ in expected]
+        for hypothesis, (tokens, score) in zip(hypotheses, expected):
+            assert hypothesis.score == pytest.approx(score, abs=1e-9)
+            assert hypothesis.fusion_score == pytest.approx(memory.final(tokens), abs=1e-9)
+            assert hypothesis.attention_score == pytest.approx(total(utt, tokens, 7), abs=1e-9)
+
+
+class Reward:
+    """A fusion that takes away for one unit and gives more back for the next."""
+
+    def __init__(self, gain):
+        self.gain = gain
+
+    def start(self):
+        return torch.zeros(1, dtype=torch.int64)
+
+    def extend(self, states, units):
+        states = states.expand(*states.shape[:-1], units.size(-1))
+        gains = torch.where(states == 0, -self.gain, 3 * self.gain)
+        return gains.double(), 1 - states[..., None]
+
+    def finish(self, states):
+        return torch.zeros(states.shape[:-1], dtype=torch.float64)
+
+    def most(self, states, num_units):
+        return (3 * self.gain * num_units.double()).expand(states.shape[:-1])
+
+
+@pytest.mark.parametrize("gain", [0.7, 3.0, 9.0])
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_what_looks_lost_may_be_rewarded_later(gain, beam_size):
+    """The twin never stops early."""
+    scorers, max_lens = [WeightedScorer(ToyScorer(5))], torch.tensor([9, 0, 12, 1, 8])
+    fusion = Reward(gain)
+    fused = attention_beam_search(scorers, max_lens, beam_size, SOS_EOS, fusion=fusion)
+    for utt, hypotheses in enumerate(fused):
+        max_len = int(max_lens[utt])
+        expected = twin_beam_search(utt, 5, max_len, beam_size, fusion=Memory(fusion))
+        assert [h.tokens for h in hypotheses] == [tokens for tokens, _ in expected]
+        assert [h.score for h in hypotheses] == pytest.approx([s for _, s in expected], abs=1e-9)
 
 
 def test_it_stops_when_nothing_can_win_any_more():

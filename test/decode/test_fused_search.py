@@ -5,67 +5,10 @@ from collections import defaultdict
 
 import pytest
 import torch
-from textbook import NEG_INF, enumerate_prefixes, log_add, random_log_probs
+from textbook import NEG_INF, Memory, enumerate_prefixes, log_add, random_log_probs
 
 from moeasr.decode import prefix_beam
-from moeasr.decode.context import ContextGraph, Phrase
-from moeasr.decode.fusion import FusionSum
-from moeasr.decode.ngram import NgramWeights, WordNgram
 from moeasr.decode.prefix_beam import PrefixBeam, ctc_prefix_beam_search
-from moeasr.text.arpa import read_arpa
-from moeasr.text.build import build_tokenizer
-
-LM = """\\data\\
-ngram 1=7
-ngram 2=4
-
-\\1-grams:
--99 <s> -0.4
--0.6 </s>
--0.9 A -0.3
--1.1 AB -0.2
--0.8 B
--1.6 BAB -0.1
--2.5 <unk>
-
-\\2-grams:
--0.3 <s> AB
--0.2 AB A
--1.5 A A
--0.4 A </s>
-
-\\end\\
-"""
-
-
-@pytest.fixture(scope="module")
-def fusion(tmp_path_factory):
-    path = tmp_path_factory.mktemp("lm") / "x.lm"
-    path.write_text(LM)
-    tokenizer = build_tokenizer(["AB C"], "char")  # 7 units with <unk> and <sos/eos>
-    ngram = WordNgram(read_arpa(path), NgramWeights(0.8, 0.9, -1.5), tokenizer)
-    phrases = ContextGraph([Phrase("AB A", 0.6), Phrase("C", 0.3)], tokenizer)
-    return FusionSum([ngram, phrases])
-
-
-class Memory:
-    """Scores of single prefixes, remembered."""
-
-    def __init__(self, fusion):
-        self.fusion = fusion
-        self.known = {(): (0.0, fusion.start())}
-
-    def score(self, prefix):
-        """Sum of what its units add, and the state behind."""
-        if prefix not in self.known:
-            before, state = self.score(prefix[:-1])
-            gain, grown = self.fusion.extend(state[None], torch.tensor(prefix[-1:]))
-            self.known[prefix] = (before + float(gain), grown[0, 0])
-        return self.known[prefix]
-
-    def final(self, prefix):
-        total, state = self.score(prefix)
-        return total + float(self.fusion.finish(state[None]))
 
 
 def slow_fused_search(log_probs, beam_size, num_units, memory, blank=0):

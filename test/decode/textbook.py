@@ -59,3 +59,23 @@ def textbook_prefix_beam_search(log_probs, beam_size, blank=0):
         ranked = sorted(following.items(), key=lambda item: log_add(*item[1]), reverse=True)
         beam = ranked[:beam_size]
     return [(prefix, log_add(*scores)) for prefix, scores in beam if log_add(*scores) > NEG_INF]
+
+
+class Memory:
+    """Scores that a fusion gives single prefixes, remembered."""
+
+    def __init__(self, fusion):
+        self.fusion = fusion
+        self.known = {(): (0.0, fusion.start())}
+
+    def score(self, prefix):
+        """Sum of what its units add, and the state behind."""
+        if prefix not in self.known:
+            before, state = self.score(prefix[:-1])
+            gain, grown = self.fusion.extend(state[None], torch.tensor(prefix[-1:]))
+            self.known[prefix] = (before + float(gain), grown[0, 0])
+        return self.known[prefix]
+
+    def final(self, prefix):
+        total, state = self.score(prefix)
+        return total + float(self.fusion.finish(state[None]))

@@ -1,0 +1,86 @@
+"""What all fusions promise the searches."""
+
+import itertools
+import math
+import random
+
+import pytest
+import torch
+
+from moeasr.decode.automaton import Arc, FailureAutomaton
+from moeasr.decode.context import ContextGraph, Phrase
+from moeasr.decode.fusion import FusionSum
+from moeasr.decode.ngram import NgramWeights, UnitNgram, WordNgram
+from moeasr.text.arpa import read_arpa
+from moeasr.text.build import build_tokenizer
+
+# Back-off weights may be above 1.
+ARPA = """\\data\\
+ngram 1=6
+ngram 2=4
+
+\\1-grams:
+-99 <s> -0.4
+-0.6 </s>
+-0.9 A -0.3
+-1.1 {} 0.5
+-0.8 B
+-2.5 <unk>
+
+\\2-grams:
+-0.3 <s> A
+-0.01 A A
+-1.5 {} A
+-0.4 A </s>
+
+\\end\\
+"""
+
+
+def build(kind, bonus, path):
+    """A fusion over the characters of two words."""
+    tokenizer = build_tokenizer(["AB C"], "char")
+    weights = NgramWeights(0.8, bonus, -1.5)
+    if kind == "unit":
+        path.write_text(ARPA.format("C", "C"))
+        return UnitNgram(read_arpa(path), weights, tokenizer)
+    path.write_text(ARPA.format("AB", "AB"))
+    words = WordNgram(read_arpa(path), weights, tokenizer)
+    phrases = ContextGraph([Phrase("AB A", 0.6), Phrase("C", 0.3), Phrase("A", 1.0)], tokenizer)
+    return {"word": words, "phrases": phrases, "sum": FusionSum([words, phrases])}[kind]
+
+
+@pytest.mark.parametrize("kind", ["unit", "word", "phrases", "sum"])
+@pytest.mark.parametrize("bonus", [-1.0, 0.0, 2.0])
+def test_no_more_is_added_than_it_says(tmp_path, kind, bonus):
+    fusion, units = build(kind, bonus, tmp_path / "x.lm"), torch.arange(7)
+    rng = random.Random(1)
+    slack = []
+    for _ in range(30):
+        states = fusion.start()[None]
+        for _ in range(rng.randrange(6)):
+            states = fusion.extend(states, units)[1][0, rng.randrange(1, 7)][None]
+        found = fusion.finish(states)
+        grown, gains = states, torch.zeros(1, dtype=torch.float64)
+        for num_units in range(1, 4):
+            more, grown = fusion.extend(grown, units)
+            grown, gains = grown.flatten(0, 1), (gains[:, None] + more).flatten()
+            found = torch.cat([found, gains + fusion.finish(grown)])
+            bound = fusion.most(states, torch.tensor([num_units]))
+            assert bound.shape == (1,) and bound.dtype == torch.float64
+            slack.append(float(bound - found.max()))
+    assert min(slack) >= -1e-9
+    assert math.isfinite(max(slack))
+
+
+def test_the_largest_weight_of_an_automaton_counts_those_of_failing():
+    rng = random.Random(3)
+    for _ in range(30):
+        failures = [Arc(0, 0.0), *(Arc(rng.randrange(n), rng.uniform(-2, 1)) for n in range(1, 7))]
+        places = [place for place in itertools.product(range(7), range(4)) if rng.random() < 0.4]
+        arcs = {place: Arc(rng.randrange(7), rng.uniform(-3, 0.5)) for place in places}
+        automaton = FailureAutomaton(arcs, failures, 4)
+        _, weights = automaton.step(torch.arange(7)[:, None], torch.arange(4))
+        assert automaton.max_weight >= float(weights.max()) - 1e-12
+    steep = {(0, 0): Arc(1, -1.0), (1, 1): Arc(1, -2.0)}
+    assert FailureAutomaton(steep, [Arc(0, 0.0), Arc(0, 0.5)], 2).max_weight == 0.5
