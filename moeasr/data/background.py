@@ -1,6 +1,7 @@
 """Work for other processes, its results in order."""
 
 import signal
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -28,19 +29,21 @@ def in_background(
         InputError: The function raised one, at its result's turn; or a process was killed.
         OSError: Likewise.
     """
-    loader = DataLoader(
-        _CarriedErrors(function),
-        sampler=items,
-        batch_size=None,
-        num_workers=num_workers,
-        collate_fn=_as_it_is,
-        worker_init_fn=_leave_sigterm_to_trainer,
-        # its own: the loader would draw its workers' seed from the global generator, and a run
-        # resumed amid an epoch would then be one draw ahead of an unbroken one
-        generator=torch.Generator(),
-    )
-    with _sigterm_blocked():  # until each worker, once started, has said that it ignores it
-        results = iter(loader)
+    with warnings.catch_warnings():  # of more processes than cores: the user has asked for them
+        warnings.filterwarnings("ignore", "This DataLoader will create")
+        loader = DataLoader(
+            _CarriedErrors(function),
+            sampler=items,
+            batch_size=None,
+            num_workers=num_workers,
+            collate_fn=_as_it_is,
+            worker_init_fn=_leave_sigterm_to_trainer,
+            # its own: the loader would draw its workers' seed from the global generator, and a run
+            # resumed amid an epoch would then be one draw ahead of an unbroken one
+            generator=torch.Generator(),
+        )
+        with _sigterm_blocked():  # until each worker, once started, has said that it ignores it
+            results = iter(loader)
     try:
         for result in results:
             if isinstance(result, (InputError, OSError)):
