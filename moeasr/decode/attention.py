@@ -16,13 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from moeasr.decode.fusion import Fusion
+from moeasr.decode.fusion import NUM_FUSION_UNITS, Fusion
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.models.decoder import DecoderMemory, DecoderPast, TransformerDecoder
 
 NEG_INF = float("-inf")
-NUM_FUSION_UNITS = 20
-"""How many units of each hypothesis a fusion scores (or as many as the beam is wide)."""
 
 
 class StepScorer(Protocol):
@@ -119,7 +117,8 @@ def attention_beam_search(
         beam_size: K, open hypotheses per utterance, and most hypotheses returned.
         sos_eos: Id of <sos/eos>.
         length_penalty: Added to the score for each token; above 0 it favours long hypotheses.
-        fusion: A language model, boosted phrases or both, on the same device.
+        fusion: A language model, boosted phrases or both, on the same device. It scores the
+            `NUM_FUSION_UNITS` likeliest units of each hypothesis, or K if that is more.
 
     Returns:
         For each utterance up to K hypotheses, the best first. `score` is the weighted sum, the

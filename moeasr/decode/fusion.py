@@ -10,6 +10,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+NUM_FUSION_UNITS = 20
+"""A search asks for the scores of so many units only: the likeliest ones of each step."""
+
 
 class Fusion(Protocol):
     """Scores unit sequences, many at a time. States are rows of S integers."""

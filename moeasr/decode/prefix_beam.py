@@ -6,12 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from moeasr.decode.fusion import Fusion
+from moeasr.decode.fusion import NUM_FUSION_UNITS, Fusion
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 from moeasr.decode.prefix_history import History, trace_back
 from moeasr.decode.prefix_step import NEG_INF, Beam, Frames, extend
-
-NUM_FUSION_UNITS = 20
 
 
 @torch.inference_mode()
