@@ -71,7 +71,7 @@ def _add_fusion_options(parser: argparse.ArgumentParser) -> None:
     """The options of `moeasr.decode.fusion_build.FusionConfig`, where they are explained."""
     group = parser.add_argument_group(
         "language model and boosted phrases",
-        "for ctc_prefix_beam_search, also as first pass of attention_rescoring",
+        "for every beam search; attention_rescoring gets them with its first pass",
     )
     add = group.add_argument
     add("--lm", metavar="FILE", help="n-gram language model, ARPA, perhaps gzipped")
