@@ -157,19 +157,18 @@ def attention_beam_search(
             end_parts.append(fusion.finish(fused).flatten())
             ends = ends + end_parts[-1].view_as(ends)
 
+        open_scores, winners = scores.flatten(1).topk(beam_size, dim=1)
+        best = torch.cat([open_scores, ends], dim=1).topk(beam_size, dim=1).values
         is_last = (max_lens[utts] <= num_tokens)[:, None]
-        worst_ranked = torch.cat([scores.flatten(1), ends], dim=1).topk(beam_size, dim=1).values
-        ends = torch.where(is_last | (ends >= worst_ranked[:, -1:]), ends, NEG_INF)
+        ends = torch.where(is_last | (ends >= best[:, -1:]), ends, NEG_INF)
         ended = ended.add(
             ends + length_penalty * num_tokens,
             prefixes[:, 1:],
             torch.cat([history, torch.stack(end_parts, dim=1)[:, None]], dim=1),
         )
 
-        open_scores, winners = scores.flatten(1).topk(beam_size, dim=1)
-        open_scores = torch.where(is_last, NEG_INF, open_scores)
-
         # No open hypothesis scores more than now, plus the most that the others can still add.
+        open_scores = torch.where(is_last, NEG_INF, open_scores)
         best_len = max_lens[utts] if length_penalty > 0 else num_tokens + 1
         bound = open_scores
         if fusion is not None:

@@ -1,6 +1,7 @@
 """Weighted automata that fail over: one walk serves n-gram back-off and phrase matching alike."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -40,13 +41,13 @@ class FailureAutomaton(nn.Module):
         failures = [Arc(0, 0.0), *failures[1:]]
         self._add("fail_targets", [arc.target for arc in failures], torch.int64)
         self._add("fail_weights", [arc.weight for arc in failures], torch.float64)
-        self.max_weight = self._max_weight()
-        """No symbol adds more, from whatever state."""
 
     def _add(self, name: str, values: list, dtype: torch.dtype) -> None:
         self.register_buffer(name, torch.tensor(values, dtype=dtype))
 
-    def _max_weight(self) -> float:
+    @cached_property
+    def max_weight(self) -> float:
+        """No symbol adds more, from whatever state."""
         best = torch.full_like(self.fail_weights, float("-inf"))
         states = self.keys[:-1].div(self._num_symbols, rounding_mode="floor")
         best = best.scatter_reduce(0, states, self.weights[:-1], "amax")

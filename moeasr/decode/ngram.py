@@ -107,6 +107,7 @@ class UnitNgram(nn.Module):
         self.register_buffer("_numbers", numbers)
         self.register_buffer("_is_silent", is_silent)
         self.register_buffer("_extra", extra)
+        self._max_extra = float(extra.max())
 
     def start(self) -> Tensor:
         """See `Fusion.start`."""
@@ -130,7 +131,7 @@ class UnitNgram(nn.Module):
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
         """See `Fusion.most`."""
         best = self._weights.weight * self._automaton.max_weight
-        unit = max(0.0, best + float(self._extra.max()))
+        unit = max(0.0, best + self._max_extra)
         return (best + unit * num_units.double()).expand(states.shape[:-1])
 
 
