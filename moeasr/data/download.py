@@ -43,10 +43,10 @@ class Published:
         return self.urls[0].rsplit("/", 1)[-1]
 
 
-def openslr(resource: int, name: str, num_bytes: int, md5: str) -> Published:
+def openslr(resource: int, name: str, num_bytes: int, md5: str | None = None) -> Published:
     """A file of an OpenSLR resource, from OpenSLR's home or else from its mirrors."""
     urls = tuple(f"https://{host}/resources/{resource}/{name}" for host in OPENSLR_HOSTS)
-    return Published(urls, num_bytes, f"md5:{md5}")
+    return Published(urls, num_bytes, f"md5:{md5}" if md5 else None)
 
 
 def download(published: Published, directory: Path) -> Path:

@@ -16,7 +16,7 @@ from kaldi_lists import read_set
 
 from moeasr.bin import run
 from moeasr.data.corpus_archive import Corpus, add_corpus_options, obtain
-from moeasr.data.download import Published
+from moeasr.data.download import openslr
 from moeasr.data.kaldi.write import write_sets
 from moeasr.errors import InputError
 from moeasr.logs import setup_logging
@@ -24,13 +24,7 @@ from moeasr.logs import setup_logging
 SPEECHOCEAN = Corpus(
     tree="speechocean762",
     sample="train/wav.scp",
-    published=Published(
-        (
-            "https://www.openslr.org/resources/101/speechocean762.tar.gz",
-            "https://openslr.elda.org/resources/101/speechocean762.tar.gz",
-        ),
-        num_bytes=520810923,
-    ),
+    published=openslr(101, "speechocean762.tar.gz", num_bytes=520810923),
     other_archives=("speechocean762-part.tar.xz",),
 )
 DEV_EVERY = 11
