@@ -6,6 +6,7 @@ import random
 
 import pytest
 import torch
+from textbook import ARPA
 
 from moeasr.decode.automaton import Arc, FailureAutomaton
 from moeasr.decode.context import ContextGraph, Phrase
@@ -14,40 +15,17 @@ from moeasr.decode.ngram import NgramWeights, UnitNgram, WordNgram
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build import build_tokenizer
 
-# Back-off weights may be above 1.
-ARPA = """\\data\\
-ngram 1=6
-ngram 2=4
-
-\\1-grams:
--99 <s> -0.4
--0.6 </s>
--0.9 A -0.3
--1.1 {} 0.5
--0.8 B
--2.5 <unk>
-
-\\2-grams:
--0.3 <s> A
--0.01 A A
--1.5 {} A
--0.4 A </s>
-
-\\end\\
-"""
-
 
 def build(kind, bonus, path):
     """A fusion over the characters of two words."""
     tokenizer = build_tokenizer(["AB C"], "char")
     weights = NgramWeights(0.8, bonus, -1.5)
-    if kind == "unit":
-        path.write_text(ARPA.format("C", "C"))
-        return UnitNgram(read_arpa(path), weights, tokenizer)
-    path.write_text(ARPA.format("AB", "AB"))
-    words = WordNgram(read_arpa(path), weights, tokenizer)
+    path.write_text(ARPA.replace("A -0.3", "A 0.5"))  # back-off weights may be above 1
+    model = read_arpa(path)
+    units, words = UnitNgram(model, weights, tokenizer), WordNgram(model, weights, tokenizer)
     phrases = ContextGraph([Phrase("AB A", 0.6), Phrase("C", 0.3), Phrase("A", 1.0)], tokenizer)
-    return {"word": words, "phrases": phrases, "sum": FusionSum([words, phrases])}[kind]
+    both = FusionSum([words, phrases])
+    return {"unit": units, "word": words, "phrases": phrases, "sum": both}[kind]
 
 
 @pytest.mark.parametrize("kind", ["unit", "word", "phrases", "sum"])

@@ -7,6 +7,27 @@ from collections import defaultdict
 import torch
 
 NEG_INF = float("-inf")
+ARPA = """\\data\\
+ngram 1=7
+ngram 2=4
+
+\\1-grams:
+-99 <s> -0.4
+-0.6 </s>
+-0.9 A -0.3
+-1.1 AB -0.2
+-0.8 B
+-1.6 BAB -0.1
+-2.5 <unk>
+
+\\2-grams:
+-0.3 <s> AB
+-0.2 AB A
+-1.5 A A
+-0.4 A </s>
+
+\\end\\
+"""
 
 
 def random_log_probs(num_utts, num_frames, vocab_size, seed, peaky=1.0):
