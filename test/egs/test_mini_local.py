@@ -56,14 +56,15 @@ def test_spoken_form_says_the_letter_a(local_module):
 
 
 def test_no_voice_and_no_manner_is_in_two_sets(plan):
-    recordings = plan.plan_corpus(1, {"train": 48, "dev": 6, "test": 10}, 10.0, 30.0)
+    recordings = plan.plan_corpus(1, {"train": 144, "dev": 18, "test": 30}, 10.0, 30.0)
     speakers, manners = {}, {}
     for name in plan.SET_NAMES:
         chosen = [recording for recording in recordings if recording.set_name == name]
         speakers[name] = {recording.speaker for recording in chosen}
-        manners[name] = {(r.saying.words_per_minute, r.saying.pitch) for r in chosen}
+        sayings = [saying for r in chosen for saying in (*r.sayings, *r.babble)]
+        manners[name] = {(saying.words_per_minute, saying.pitch) for saying in sayings}
         # one manner for each voice, also of those that babble in the background
-        voices = {saying.voice for r in chosen for saying in (r.saying, *r.babble)}
+        voices = {saying.voice for saying in sayings}
         assert {voice.split("+")[1].lower() for voice in voices} == speakers[name]
     assert [len(speakers[name]) for name in plan.SET_NAMES] == [48, 6, 10]
     assert len(set.union(*speakers.values())) == 64
@@ -102,11 +103,14 @@ def test_plan_faults(plan):
 def test_recording_has_its_level_and_its_noise(plan, synth):
     planned = plan.plan_corpus(1, FEW, 10.0, 30.0)
     loud = next(recording for recording in planned if recording.noise == "babble")
-    loud = replace(loud, level_db=-25.0, snr_db=12.0, pause_sec=(0.5, 0.25))
+    sayings = (loud.sayings[0], loud.sayings[0])
+    loud = replace(loud, level_db=-25.0, snr_db=12.0, sayings=sayings, pauses_sec=(0.5, 1.0, 0.25))
     clean = synth.record(replace(loud, noise="none")) / 32767
-    before, after = 8000, 4000
-    assert np.all(clean[:before] == 0) and np.all(clean[-after:] == 0)
-    assert level_db(clean[before:-after]) == pytest.approx(-25.0, abs=0.1)
+    phrase = (len(clean) - 8000 - 16000 - 4000) // 2
+    pieces = np.split(clean, np.cumsum([8000, phrase, 16000, phrase]))
+    before, first, between, second, after = pieces
+    assert not np.any(np.concatenate([before, between, after])) and len(after) == 4000
+    assert level_db(np.concatenate([first, second])) == pytest.approx(-25.0, abs=0.1)
     for noise in ("white", "pink", "babble"):
         noisy = synth.record(replace(loud, noise=noise)) / 32767
         assert level_db(noisy - clean) == pytest.approx(-37.0, abs=0.1)
@@ -117,8 +121,41 @@ def level_db(wave):
     return 10 * np.log10(np.mean(np.square(wave)))
 
 
+def test_speech_begins_pauses_and_ends_at_any_time(plan):
+    recordings = plan.plan_corpus(1, {"train": 720, "dev": 60, "test": 100}, 10.0, 30.0)
+    spoken = [recording for recording in recordings if recording.sayings]
+    for pauses in (
+        [recording.pauses_sec[0] for recording in spoken],
+        [sec for recording in spoken for sec in recording.pauses_sec[1:-1]],
+        [recording.pauses_sec[-1] for recording in spoken],
+    ):
+        assert min(pauses) >= 0.0 and max(pauses) <= 1.5
+        # every tenth of a second from 0 to 1.4 has a recording
+        assert {int(sec * 10) for sec in pauses} >= set(range(14))
+    # a pause never splits the transcript from what is said
+    for recording in spoken:
+        assert len(recording.pauses_sec) == len(recording.sayings) + 1
+        said = " ".join(saying.text for saying in recording.sayings)
+        assert said.replace("[[eI]]", "a").upper() == recording.text
+
+
+def test_some_recordings_hold_no_speech(plan, synth):
+    recordings = plan.plan_corpus(1, {"train": 720, "dev": 60, "test": 100}, 10.0, 30.0)
+    for name in plan.SET_NAMES:
+        chosen = [recording for recording in recordings if recording.set_name == name]
+        silent = [recording for recording in chosen if not recording.text]
+        assert 0 < len(silent) < 0.1 * len(chosen)
+        assert not any(recording.babble or recording.sayings for recording in silent)
+    quiet = next(recording for recording in recordings if not recording.text)
+    quiet = replace(quiet, noise="white", level_db=-20.0, snr_db=30.0, pauses_sec=(1.25,))
+    samples = synth.record(quiet) / 32767
+    assert len(samples) == 20000 and level_db(samples) == pytest.approx(-50.0, abs=0.1)
+    assert not np.any(synth.record(replace(quiet, noise="none")))
+
+
 def test_loud_recording_does_not_clip(plan, synth):
-    recording = replace(plan.plan_corpus(1, FEW, 10.0, 30.0)[0], level_db=0.0, noise="none")
+    recording = next(r for r in plan.plan_corpus(1, FEW, 10.0, 30.0) if r.sayings)
+    recording = replace(recording, level_db=0.0, noise="none")
     samples = synth.record(recording)
     assert np.abs(samples).max() == round(0.98 * 32767)
 

@@ -27,6 +27,14 @@ WORDS_PER_MINUTE = range(130, 191, 4)
 PITCHES = range(30, 71, 4)
 BABBLE_VOICES = 4
 
+# Speech begins, pauses and ends at any time, so that a network cannot learn the clock instead.
+MAX_PAUSE_SEC = 1.5
+SHORT_PAUSE_SEC = 0.3
+NO_SPEECH_SEC = (0.5, 3.0)
+NO_SPEECH_SHARE = 0.04  # recordings of nothing but silence or noise, with an empty transcript
+TWO_SENTENCES_SHARE = 0.2
+INNER_PAUSE_SHARE = 0.3  # sentences with a pause between two of their words
+
 
 @dataclass(frozen=True)
 class Saying:
@@ -53,9 +61,9 @@ class Recording:
     speaker: str
     """The voice variant's name in lower case."""
     text: str
-    """The transcript."""
-    saying: Saying
-    """How it is said."""
+    """The transcript; empty for a recording without speech."""
+    sayings: tuple[Saying, ...]
+    """Phrases, said one after the other by one voice; none in a recording without speech."""
     babble: tuple[Saying, ...]
     """What others say meanwhile; only for noise of that kind."""
     noise: str
@@ -64,8 +72,8 @@ class Recording:
     """Level of the speech over that of the noise."""
     level_db: float
     """Level of the speech under full scale (negative)."""
-    pause_sec: tuple[float, float]
-    """Silence before and after."""
+    pauses_sec: tuple[float, ...]
+    """Pauses before, between and after the phrases, seconds: one more than there are phrases."""
     seed: int
     """Seed of the noise's samples."""
 
@@ -101,25 +109,50 @@ def plan_corpus(
         for number in range(num_utts[name]):
             rng = np.random.default_rng([seed, 1, set_number, number])
             variant = VARIANTS[name][number % len(VARIANTS[name])]
-            text = sentence(rng)
             noise = ("none", "white", "pink", "babble")[rng.integers(4)]
+            phrases = _draw_phrases(rng)
+            # nothing but voices in the background would still be speech
+            noise = "pink" if noise == "babble" and not phrases else noise
             num_others = BABBLE_VOICES if noise == "babble" else 0
             recordings.append(
                 Recording(
                     utt_id=f"{variant.lower()}-{number:04d}",
                     set_name=name,
                     speaker=variant.lower(),
-                    text=text,
-                    saying=_say(variant, manners, text),
+                    text=" ".join(phrases),
+                    sayings=tuple(_say(variant, manners, phrase) for phrase in phrases),
                     babble=tuple(_draw_babble(rng, name, manners) for _ in range(num_others)),
                     noise=noise,
                     snr_db=rng.uniform(min_snr_db, max_snr_db),
                     level_db=rng.uniform(-30.0, -18.0),
-                    pause_sec=(rng.uniform(0.1, 0.3), rng.uniform(0.1, 0.3)),
+                    pauses_sec=_draw_pauses(rng, len(phrases)),
                     seed=int(rng.integers(2**31)),
                 )
             )
     return recordings
+
+
+def _draw_phrases(rng: np.random.Generator) -> list[str]:
+    """Draw the phrases of one recording: none, or those of one or two sentences."""
+    if rng.random() < NO_SPEECH_SHARE:
+        return []
+    phrases = []
+    for _ in range(1 + (rng.random() < TWO_SENTENCES_SHARE)):
+        words = sentence(rng).split()
+        if rng.random() < INNER_PAUSE_SHARE:
+            cut = rng.integers(1, len(words))
+            phrases += [" ".join(words[:cut]), " ".join(words[cut:])]
+        else:
+            phrases.append(" ".join(words))
+    return phrases
+
+
+def _draw_pauses(rng: np.random.Generator, num_phrases: int) -> tuple[float, ...]:
+    """Draw the pauses around `num_phrases` phrases, seconds: half of them short, the others any."""
+    if num_phrases == 0:
+        return (rng.uniform(*NO_SPEECH_SEC),)
+    longest = (SHORT_PAUSE_SEC, MAX_PAUSE_SEC)
+    return tuple(rng.uniform(0.0, longest[rng.integers(2)]) for _ in range(num_phrases + 1))
 
 
 def _draw_manners(seed: int) -> dict[str, tuple[str, int, int]]:

@@ -27,9 +27,9 @@ def record(recording: Recording) -> np.ndarray:
     Returns:
         16-bit samples (S,) at 16 kHz.
     """
-    speech, *others = say([recording.saying, *recording.babble])
-    before, after = (int(sec * SAMPLE_RATE_HZ) for sec in recording.pause_sec)
-    speech = np.pad(_to_level(speech, recording.level_db), (before, after))
+    waves = say([*recording.sayings, *recording.babble])
+    phrases, others = waves[: len(recording.sayings)], waves[len(recording.sayings) :]
+    speech = with_pauses(phrases, recording.pauses_sec, recording.level_db)
     rng = np.random.default_rng(recording.seed)
     noise_db = recording.level_db - recording.snr_db
     if recording.noise == "white":
@@ -68,6 +68,25 @@ def say(sayings: list[Saying]) -> list[np.ndarray]:
         waves.append(_to_16_khz(np.frombuffer(output, "<i2", count, offset=4)))
         output = output[4 + 2 * count :]
     return waves
+
+
+def with_pauses(
+    phrases: list[np.ndarray], pauses_sec: tuple[float, ...], level_db: float
+) -> np.ndarray:
+    """Join phrases, brought to a common level, with digital silence around them.
+
+    Args:
+        phrases: Samples at 16 kHz.
+        pauses_sec: Silence before, between and after them, seconds.
+        level_db: Root mean square of the speech, dB relative to 1.
+    """
+    pauses = [np.zeros(int(sec * SAMPLE_RATE_HZ)) for sec in pauses_sec]
+    if not phrases:
+        return pauses[0]
+    ends = np.cumsum([len(phrase) for phrase in phrases])[:-1]
+    phrases = np.split(_to_level(np.concatenate(phrases), level_db), ends)
+    pairs = zip(pauses, phrases)
+    return np.concatenate([part for pair in pairs for part in pair] + pauses[-1:])
 
 
 def pink_noise(num_samples: int, rng: np.random.Generator) -> np.ndarray:
