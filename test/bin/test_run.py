@@ -1,7 +1,15 @@
 """What an entry point makes of exceptions."""
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import moeasr.bin
+from moeasr.__main__ import entry_names
 from moeasr.bin import run
 from moeasr.errors import InputError
 
@@ -35,3 +43,43 @@ def test_ctrl_c_exits_as_a_shell_expects():
     with pytest.raises(SystemExit) as caught:
         run(raising(KeyboardInterrupt()))
     assert caught.value.code == 130
+
+
+LOCALES = [
+    {"PYTHONIOENCODING": "ascii"},
+    {"PYTHONIOENCODING": "latin-1:strict"},
+    {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("command", [["moeasr"], ["moeasr.bin.make_dict"]])
+def test_output_is_utf8_whatever_the_locale_can_print(locale, command, tmp_path):
+    (tmp_path / "text").write_text("u1 买手机\n", encoding="utf-8")
+    (tmp_path / "検査").write_text("u1 買う\n", encoding="utf-8")
+    entry = ["make-dict"] if command == ["moeasr"] else []
+    options = ["--text", "text", "--out-dir", "lang", "--check-text"]
+    call = [sys.executable, "-m", *command, *entry, *options]
+    keep = {"cwd": tmp_path, "env": {**os.environ, **locale}, "capture_output": True}
+    done = subprocess.run([*call, "検査"], **keep)
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout.decode("utf-8").splitlines()
+    assert printed[2].startswith("検査: 1 utterances")
+    assert printed[3:] == ["  unknown: 買 1", "  unknown: う 1"]
+    done = subprocess.run([*call, "ないファイル"], **keep)
+    assert done.returncode == 1
+    assert done.stderr.decode("utf-8").endswith("file ないファイル does not exist\n")
+
+
+def test_a_file_name_in_another_encoding_keeps_its_bytes():
+    call = "run(lambda: print(os.fsdecode(b'caf\\xe9 \\xc3\\xa9')))"
+    code = f"import os; from moeasr.bin import run; {call}"
+    environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert done.stdout == b"caf\xe9 \xc3\xa9\n", done.stderr
+
+
+def test_every_entry_point_goes_through_run():
+    for name in entry_names():
+        text = (Path(moeasr.bin.__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+        assert re.search(r'if __name__ == "__main__":\n    (sys\.exit\()?run\(', text), name
