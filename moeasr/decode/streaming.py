@@ -16,6 +16,7 @@ from torch import Tensor
 from moeasr.decode.build import DecodeConfig, Search, SearchInput, check_settings, find_searches
 from moeasr.decode.ctc import GreedySearch
 from moeasr.decode.endpoint import EndpointConfig, Endpointer
+from moeasr.decode.fusion import Fusion
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 from moeasr.decode.prefix_beam import PrefixBeam
 from moeasr.decode.recognizer import Recognizer
@@ -122,7 +123,8 @@ class StreamingRecognizer:
         check_settings([mode], config)
         self.config = config.resolve(recognizer.model)
         self.endpoint = endpoint
-        self._fusion = recognizer.load_fusion(config)
+        self.fusion: Fusion | None = recognizer.load_fusion(config)
+        """Language model and boosted phrases, for both passes."""
         self.encoder = StreamingEncoder(recognizer.model, config.chunk_size, config.num_left_chunks)
 
     @property
@@ -139,7 +141,7 @@ class StreamingRecognizer:
         if self.mode == "ctc_greedy_search":
             return GreedySearch(1)
         device = self.recognizer.device
-        return PrefixBeam(1, self.config.beam_size, device=device, fusion=self._fusion)
+        return PrefixBeam(1, self.config.beam_size, device=device, fusion=self.fusion)
 
     @property
     def needs_frames(self) -> bool:
@@ -260,6 +262,7 @@ class RecognitionStream:
                 torch.cat(utterance.enc, dim=1),
                 torch.tensor([utterance.num_frames], device=self._device),
                 torch.cat(utterance.log_probs, dim=1),
+                owner.fusion,
             )
             if owner.search.second_pass is not None:
                 nbest = owner.search.second_pass(nbest, inputs, owner.config)
