@@ -1,12 +1,18 @@
 """Boosted phrases (a context graph) as a fusion.
 
-Wherever one of the phrases is said, whole words of it, the score rises by the phrase's boost for
-each of its units; spaces do not count. Each unit of a phrase that has begun raises the score at
-once, so that the beam keeps it, and this is taken back when the words go another way or the
-utterance ends. Phrases that overlap, or lie in one another, each count.
+Wherever a hypothesis contains the words of a phrase, its score rises by the phrase's boost for each
+unit that the tokenizer makes of the phrase; spaces do not count. Words are those of
+`moeasr.text.scripts`: each character of Chinese, Japanese or Thai is one, so a phrase in such a
+script is found anywhere, with and without spaces, and `WENET` is found in `打开WENET网站`. It does
+not matter which units spell the words of the hypothesis.
 
-The phrases are a trie whose nodes fail over to the longest beginning of a phrase that is still
-being said (Aho and Corasick, "Efficient string matching", 1975).
+Each letter of a phrase that has begun raises the score at once by its share, so that the beam keeps
+the phrase. This is taken back when the words go another way or the utterance ends. Phrases that
+overlap, or lie in one another, each count.
+
+The phrases are a trie of letters whose nodes fail over to the longest beginning of a phrase that is
+still possible (Aho and Corasick, "Efficient string matching", 1975). A unit takes all its letters
+at once.
 """
 
 from collections import deque
@@ -19,10 +25,10 @@ import torch
 from torch import Tensor, nn
 
 from moeasr.decode.automaton import Arc, FailureAutomaton
+from moeasr.decode.spelling import BOUNDARY, UnitSpellings, UnitTrie
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
-from moeasr.text.dictionary import BLANK, SOS_EOS
-from moeasr.text.normalize import SPACE_UNIT, normalize
+from moeasr.text.normalize import normalize
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.text.transcript import read_lines
 
@@ -30,7 +36,7 @@ logger = get_logger(__name__)
 
 
 class Phrase(NamedTuple):
-    """What should be heard more often."""
+    """A phrase to boost."""
 
     text: str
     boost: float
@@ -72,22 +78,23 @@ class _Node:
     """A beginning of phrases."""
 
     depth: int
-    """Units in it, spaces not counted."""
-    children: dict[int, int] = field(default_factory=dict)
+    """Letters in it, boundaries not counted."""
+    letter: str = ""
+    """The last one."""
+    children: dict[str, int] = field(default_factory=dict)
     ahead: float = 0.0
-    """Largest boost of the phrases that go on from here."""
+    """Largest boost for a letter of the phrases that go on from here."""
     complete: float = 0.0
     """Score of the phrase that ends here, and of those that end in it."""
+    ends_phrase: bool = False
+    """The node is a whole phrase itself."""
 
 
 class ContextGraph(nn.Module):
     """Boosts phrases; see the module.
 
-    Units are what the tokenizer makes of a phrase: with BPE other pieces for the same words are not
-    the phrase.
-
     Args:
-        phrases: What is boosted.
+        phrases: The phrases.
         tokenizer: The units.
 
     Raises:
@@ -96,11 +103,6 @@ class ContextGraph(nn.Module):
 
     def __init__(self, phrases: Sequence[Phrase], tokenizer: Tokenizer) -> None:
         super().__init__()
-        units = tokenizer.units
-        # A unit is up to two symbols: the boundary that it begins with, and itself.
-        boundary, has_boundaries = len(units), tokenizer.config.type != "word"
-        is_break = [has_boundaries and unit.startswith(SPACE_UNIT) for unit in units]
-        is_silent = [unit in (BLANK, SOS_EOS, SPACE_UNIT) for unit in units]
         written = [phrase for phrase in phrases if not tokenizer.unknown(phrase.text)]
         if len(written) < len(phrases):
             left = [phrase.text for phrase in phrases if phrase not in written]
@@ -108,103 +110,151 @@ class ContextGraph(nn.Module):
             if not written:
                 raise InputError(f"all of them are {message} (is letter case the same?)")
             logger.warning("left out %d %s", len(left), message)
-        nodes = [_Node(0)]
+        self._spellings = spellings = UnitSpellings(tokenizer)
+        trie = _Trie()
         for phrase in written:
-            symbols = [boundary] if has_boundaries else []
-            for unit in tokenizer.encode(phrase.text):
-                symbols += [boundary] * (is_break[unit] and symbols[-1:] != [boundary])
-                symbols += [unit] * (not is_silent[unit])
-            _add(nodes, [*symbols, boundary] if has_boundaries else symbols, phrase.boost, boundary)
-        failures = _link(nodes)
-        provisional = _provisional(nodes, failures)
-        arcs = {}
-        for number, node in enumerate(nodes):
-            for symbol, child in node.children.items():
-                gain = provisional[child] - provisional[number] + nodes[child].complete
-                arcs[number, symbol] = Arc(child, gain)
-                if symbol == boundary:
-                    arcs[child, symbol] = Arc(child, 0.0)  # two spaces are one
+            units = tokenizer.encode(phrase.text)
+            num_units = sum(bool(spellings.letters[unit]) for unit in units)
+            trie.add(spellings.spell(units), phrase.boost * num_units)
+        trie.link()
+        boundary = tokenizer.vocab_size  # a symbol behind those of the units
         fails = [
-            Arc(target, provisional[target] - provisional[number])
-            for number, target in enumerate(failures)
+            Arc(target, trie.provisional[target] - trie.provisional[number])
+            for number, target in enumerate(trie.failures)
         ]
-        self._automaton = FailureAutomaton(arcs, fails, len(units) + 1)
-        self.register_buffer("_provisional", torch.tensor(provisional, dtype=torch.float64))
-        self.register_buffer("_is_break", torch.tensor(is_break))
-        self.register_buffer("_is_silent", torch.tensor(is_silent))
+        arcs = _unit_arcs(trie, spellings.letters)
+        for number, node in enumerate(trie.nodes):
+            if node.letter == BOUNDARY or BOUNDARY in node.children:
+                arcs[number, boundary] = Arc(*trie.step(number, BOUNDARY))
+        self._automaton = FailureAutomaton(arcs, fails, boundary + 1)
+        self.register_buffer("_is_spelled", torch.tensor([bool(x) for x in spellings.letters]))
+        self.register_buffer("_provisional", torch.tensor(trie.provisional, dtype=torch.float64))
         self.register_buffer("_boundary", torch.tensor(boundary))
-        self._has_boundaries = has_boundaries
 
     def start(self) -> Tensor:
         """See `Fusion.start`."""
         root = torch.zeros(1, dtype=torch.int64, device=self._boundary.device)
-        return self._automaton.step(root, self._boundary)[0] if self._has_boundaries else root
+        node = self._automaton.step(root, self._boundary)[0]
+        return torch.cat([node, torch.zeros_like(node)])
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
         """See `Fusion.extend`."""
         units = units[..., None, :]
-        behind, scores = self._automaton.step(states, self._boundary)  # (..., K, 1)
-        is_break, is_silent = self._is_break[units], self._is_silent[units]
+        nodes, after = states[..., None].unbind(-2)  # (..., K, 1)
+        after = after.bool()
+        behind, scores = self._automaton.step(nodes, self._boundary)
+        spellings = self._spellings
+        is_break = spellings.begins_word[units] | spellings.begins_here(after, units)
         scores = torch.where(is_break, scores, 0.0)
-        states = torch.where(is_break, behind, states)
-        targets, gains = self._automaton.step(states, units)
-        scores = scores + gains.masked_fill(is_silent, 0.0)
-        return scores, torch.where(is_silent, states, targets)[..., None]
+        nodes = torch.where(is_break, behind, nodes)
+        is_spelled = self._is_spelled[units]
+        targets, gains = self._automaton.step(nodes, units)
+        scores = scores + torch.where(is_spelled, gains, 0.0)
+        nodes = torch.where(is_spelled, targets, nodes)
+        return scores, torch.stack([nodes, spellings.after(after, units).long()], dim=-1)
 
     def finish(self, states: Tensor) -> Tensor:
         """See `Fusion.finish`."""
-        states, scores = states[..., 0], 0.0
-        if self._has_boundaries:
-            states, scores = self._automaton.step(states, self._boundary)
+        states, scores = self._automaton.step(states[..., 0], self._boundary)
         return scores - self._provisional[states]
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
         """See `Fusion.most`."""
-        num_symbols = num_units * 2 + 1 if self._has_boundaries else num_units
+        num_symbols = num_units * 2 + 1  # a unit may come with the boundary before it
         return (self._automaton.max_weight * num_symbols.double()).expand(states.shape[:-1])
 
 
-def _add(nodes: list[_Node], symbols: Sequence[int], boost: float, boundary: int) -> None:
-    """Put a phrase into the trie."""
-    place, depth = 0, 0
-    for symbol in symbols:
-        nodes[place].ahead = max(nodes[place].ahead, boost)
-        depth += symbol != boundary
-        if symbol not in nodes[place].children:
-            nodes[place].children[symbol] = len(nodes)
-            nodes.append(_Node(depth))
-        place = nodes[place].children[symbol]
-    nodes[place].complete += boost * depth
+class _Trie:
+    """Phrases letter by letter, each between two boundaries; node 0 is the root."""
+
+    def __init__(self) -> None:
+        self.nodes = [_Node(0)]
+        self.failures = [0]
+        """The node that each node fails to: the longest other beginning of a phrase that it ends
+        in."""
+        self.provisional = [0.0]
+        """Score of the phrases that have begun at each node, of which nothing is certain yet."""
+
+    def add(self, letters: Sequence[str], score: float) -> None:
+        """Put a phrase into the trie."""
+        place, depth = 0, 0
+        share = score / sum(letter != BOUNDARY for letter in letters)
+        for letter in [BOUNDARY, *letters, BOUNDARY]:
+            node = self.nodes[place]
+            node.ahead = max(node.ahead, share)
+            depth += letter != BOUNDARY
+            if letter not in node.children:
+                node.children[letter] = len(self.nodes)
+                self.nodes.append(_Node(depth, letter))
+            place = node.children[letter]
+        self.nodes[place].complete += score
+        self.nodes[place].ends_phrase = True
+
+    def link(self) -> None:
+        """Find failures and provisional scores once all phrases are in the trie.
+
+        `complete` gets the phrases that end in a node's phrase, too.
+        """
+        nodes = self.nodes
+        self.failures = failures = [0] * len(nodes)
+        queue = deque([0])
+        while queue:
+            number = queue.popleft()
+            for letter, child in nodes[number].children.items():
+                place = number
+                while place != 0:
+                    place = failures[place]
+                    if letter in nodes[place].children:
+                        failures[child] = nodes[place].children[letter]
+                        break
+                nodes[child].complete += nodes[failures[child]].complete
+                queue.append(child)
+        self.provisional = []
+        for place in range(len(nodes)):
+            while not nodes[place].children and place != 0:
+                place = failures[place]  # a phrase that is over: another may have begun in it
+            self.provisional.append(nodes[place].depth * nodes[place].ahead)
+
+    def step(self, place: int, letter: str) -> tuple[int, float]:
+        """Follow one letter, failing over where there is no child: the target, and the score."""
+        if letter == BOUNDARY == self.nodes[place].letter:
+            return place, 0.0  # two boundaries are one
+        target = place
+        while letter not in self.nodes[target].children and target != 0:
+            target = self.failures[target]
+        target = self.nodes[target].children.get(letter, 0)
+        gain = self.provisional[target] - self.provisional[place] + self.nodes[target].complete
+        return target, gain
+
+    def walk(self, place: int, letters: Sequence[str]) -> Arc:
+        """Follow several letters."""
+        total = 0.0
+        for letter in letters:
+            place, gain = self.step(place, letter)
+            total += gain
+        return Arc(place, total)
 
 
-def _link(nodes: list[_Node]) -> list[int]:
-    """Where each node fails to: the longest other beginning of a phrase that it ends in.
+def _unit_arcs(trie: _Trie, spellings: Sequence[Sequence[str]]) -> dict[tuple[int, int], Arc]:
+    """The arcs of units, which take all their letters at once.
 
-    `complete` gets the phrases that end in a node's phrase, too.
+    A node needs an arc for a unit only if failing over first would lead elsewhere or score less:
+    if all letters of the unit go on in the node's phrase, or a phrase ends within them.
     """
-    failures = [0] * len(nodes)
-    queue = deque([0])
-    while queue:
-        number = queue.popleft()
-        for symbol, child in nodes[number].children.items():
-            place = number
-            while place != 0:
-                place = failures[place]
-                if symbol in nodes[place].children:
-                    failures[child] = nodes[place].children[symbol]
-                    break
-            nodes[child].complete += nodes[failures[child]].complete
-            queue.append(child)
-    return failures
-
-
-def _provisional(nodes: list[_Node], failures: list[int]) -> list[float]:
-    """What the phrases that have begun may be worth: nothing is certain yet."""
-    values: list[float | None] = [None] * len(nodes)
-    values[0] = 0.0
-    for number in range(len(nodes)):
-        place = number
-        while not nodes[place].children and place != 0:
-            place = failures[place]  # a phrase that is over: another may have begun in it
-        values[number] = nodes[place].depth * nodes[place].ahead
-    return values
+    units = UnitTrie(spellings)
+    arcs = {}
+    for unit in units.below():
+        arc = trie.walk(0, spellings[unit])
+        if arc != Arc(0, 0.0):
+            arcs[0, unit] = arc
+    for start in range(1, len(trie.nodes)):
+        pending = [(units, start)]
+        while pending:
+            piece, place = pending.pop()
+            ends_here = place != start and trie.nodes[place].ends_phrase
+            for unit in piece.below() if ends_here else piece.units:
+                arcs[start, unit] = trie.walk(start, spellings[unit])
+            for letter, following in piece.children.items() if not ends_here else ():
+                if letter in trie.nodes[place].children:
+                    pending.append((following, trie.nodes[place].children[letter]))
+    return arcs

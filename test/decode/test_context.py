@@ -11,6 +11,7 @@ from moeasr.decode.ngram import NgramWeights, WordNgram
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build import build_tokenizer
+from moeasr.text.scripts import split_words
 
 PHRASES = [
     Phrase("AB", 1.5),
@@ -22,27 +23,36 @@ PHRASES = [
 ]
 
 
-def expected_score(tokenizer, sequence):
-    """Each place where the words of a phrase stand, and its units are those of the tokenizer."""
-    words, units, scores = tokenizer.decode(sequence).split(), [], 0.0
-    pieces = [tokenizer.units[number] for number in sequence if number != 2]
-    for piece in pieces if tokenizer.config.type != "word" else []:
-        if piece.startswith("\u2581") or not units:
-            units.append([])
-        if piece != "\u2581":
-            units[-1].append(piece)
-    units = [word for word in units if word]
-    for phrase in PHRASES:
-        length = len(phrase.text.split())
-        own = [tokenizer.units[n] for n in tokenizer.encode(phrase.text)]
-        own = [piece for piece in own if piece != "\u2581"]
-        for start in range(len(words) - length + 1):
-            if " ".join(words[start : start + length]) != phrase.text:
-                continue
-            if tokenizer.config.type == "bpe" and sum(units[start : start + length], []) != own:
-                continue
-            scores += phrase.boost * len(own)
-    return scores
+UNSPACED = [
+    Phrase("手机", 1.5),
+    Phrase("买", 0.7),
+    Phrase("WENET", 2.0),
+    Phrase("买手机", 0.4),
+    Phrase("机 买WENET", 1.1),
+    Phrase("ก้าว", 3.1),
+    Phrase("ก", 0.9),
+    Phrase("A", 0.3),
+]
+TEXTS = {
+    "spaced": (["AB ABBA BA", "C A AB BA ABBA C AB", "BAB CC D A"], PHRASES),
+    "unspaced": (
+        ["我要买手机", "买WENET手机 A", "手 机買う", "ก้าวกก้ก", "WENET买WENET手机"],
+        UNSPACED,
+    ),
+}
+
+
+def expected_score(tokenizer, phrases, sequence):
+    """Each place where the words of a phrase are the words of the text counts for all its units."""
+    words, score = split_words(tokenizer.decode(sequence)), 0.0
+    for phrase in phrases:
+        own = split_words(phrase.text)
+        pieces = [tokenizer.units[n] for n in tokenizer.encode(phrase.text)]
+        num_units = sum(piece != "\u2581" for piece in pieces)
+        for start in range(len(words) - len(own) + 1):
+            if words[start : start + len(own)] == own:
+                score += phrase.boost * num_units
+    return score
 
 
 def step_by_step(fusion, sequence):
@@ -56,23 +66,100 @@ def step_by_step(fusion, sequence):
     return total, total + float(fusion.finish(states))
 
 
+@pytest.mark.parametrize("script", TEXTS)
 @pytest.mark.parametrize("kind", ["char", "bpe", "word"])
-def test_every_occurrence_counts_and_nothing_else(kind):
-    texts = ["AB ABBA BA", "C A AB BA ABBA C AB", "BAB CC D A"]
-    tokenizer = build_tokenizer(texts, kind, 12 if kind == "bpe" else None)
-    graph = ContextGraph(PHRASES, tokenizer)
+def test_every_occurrence_counts_and_nothing_else(kind, script):
+    texts, phrases = TEXTS[script]
+    if kind == "word":
+        texts = [*texts, *(phrase.text for phrase in phrases)]
+    sizes = {"spaced": 12, "unspaced": 40}
+    tokenizer = build_tokenizer(texts, kind, sizes[script] if kind == "bpe" else None)
+    graph = ContextGraph(phrases, tokenizer)
     rng = random.Random(7)
     units = list(range(1, tokenizer.vocab_size))
+    pieces = ["AB", "BA", "C", "ABBA", "A"]
+    if script == "unspaced":
+        pieces = ["手机", "买", "WENET", "A", " ", "机", "ก้", "ก", "าว", "我"]
     num_matched = 0
     for _ in range(300):
         sequence = [rng.choice(units) for _ in range(rng.randrange(12))]
         if rng.random() < 0.7:
-            text = " ".join(rng.choices(["AB", "BA", "C", "ABBA", "A"], k=rng.randrange(1, 7)))
+            separator = " " if script == "spaced" else ""
+            text = separator.join(rng.choices(pieces, k=rng.randrange(1, 7)))
             sequence = tokenizer.encode(text)
-        expected = expected_score(tokenizer, sequence)
+        expected = expected_score(tokenizer, phrases, sequence)
         assert step_by_step(graph, sequence)[1] == pytest.approx(expected, abs=1e-9)
         num_matched += expected > 0
-    assert num_matched > 150
+    assert num_matched > 100
+
+
+def test_pieces_hold_several_words_and_other_pieces_spell_the_same_phrase():
+    texts = ["我要买手机"] * 9 + ["手机", "打开WENET网站", "买手", "要买", "机"]
+    tokenizer = build_tokenizer(texts, "bpe", 40)
+    assert any(len(unit.strip("\u2581")) > 2 for unit in tokenizer.units[3:])
+    phrases = [Phrase("手机", 1.0), Phrase("买手机", 0.1)]
+    graph = ContextGraph(phrases, tokenizer)
+    numbers = {unit: number for number, unit in enumerate(tokenizer.units)}
+
+    def spelled(text):
+        """All ways to write a text with the units."""
+        if not text:
+            yield []
+        for unit, number in numbers.items():
+            if number > 2 and text.startswith(unit):
+                yield from ([number, *rest] for rest in spelled(text.removeprefix(unit)))
+
+    found = [step_by_step(graph, way)[1] for way in spelled("\u2581我要买手机")]
+    assert len(found) > 3
+    expected = expected_score(tokenizer, phrases, tokenizer.encode("我要买手机"))
+    assert expected > 1 and found == pytest.approx([expected] * len(found))
+
+
+BYTES = ["<0xE6>", "<0x89>", "<0x8B>", "<0xE8>", "<0xAE>", "<0xA1>"]  # 手, 计
+
+
+def test_bytes_spell_characters():
+    """Units of a sentencepiece model with byte fallback."""
+    tokenizer = build_tokenizer(["买机 ab" + "".join(BYTES)], "char", non_lang_syms=BYTES)
+    hand, count = "".join(BYTES[:3]), "".join(BYTES[3:])
+    graph = ContextGraph([Phrase(hand + "机", 1.0), Phrase("ab", 0.5)], tokenizer)
+    for text, expected in [
+        (f"买{hand}机", 4),
+        (f"{count}{hand}机", 4),
+        (f"{hand}机{hand}机", 8),
+        (f"{count}机", 0),
+        (f"{hand}ab", 1),
+        (f"ab{hand}", 1),
+        (f"a{hand}b", 0),
+    ]:
+        assert step_by_step(graph, tokenizer.encode(text))[1] == pytest.approx(expected)
+
+
+def test_phrases_in_text_without_spaces_by_hand():
+    texts = [
+        "打开 WENET 网站",
+        "我要买IPHONE手机",
+        "東京タワーに行きたい",
+        "ฉันรักภาษาไทย",
+        "한국어 말",
+    ]
+    tokenizer = build_tokenizer(texts, "char")
+    for phrase, text, expected in [
+        ("WENET", "打开WENET网站", 5),
+        ("WENET", "打开 WENET 网站", 5),
+        ("NET", "打开WENET网站", 0),
+        ("IPHONE手机", "我要买IPHONE手机", 8),
+        ("手机", "我要买IPHONE手机", 2),
+        ("手机", "买 手 机", 2),
+        ("東京タワー", "東京タワーに行きたい", 5),
+        ("ภาษาไทย", "ฉันรักภาษาไทย", 7),
+        ("ฉัน", "ฉันรัก", 3),
+        ("ฉ", "ฉันรัก", 0),  # only part of a character
+        ("국어", "한국어 말", 0),
+        ("한국어", "한국어 말", 3),
+    ]:
+        graph = ContextGraph([Phrase(phrase, 1.0)], tokenizer)
+        assert step_by_step(graph, tokenizer.encode(text))[1] == pytest.approx(expected), phrase
 
 
 def test_a_phrase_that_has_begun_is_boosted_until_it_breaks_off():

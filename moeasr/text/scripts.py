@@ -1,0 +1,80 @@
+"""Words in any script: characters of scripts without spaces between words are words themselves.
+
+In Chinese, Japanese, Thai and their kin no space says where a word ends, so each character counts
+as one, with the marks that belong to it. Everything else is a word from space to space, or to the
+next such character:
+
+    >>> split_words("go on 打开WENET网站")
+    ['go', 'on', '打', '开', 'WENET', '网', '站']
+
+Korean separates words by spaces. A dictionary would find longer words in Chinese or Thai; boosted
+phrases and the words of a language model bring their own.
+"""
+
+import unicodedata
+from bisect import bisect_right
+from functools import lru_cache
+
+_UNSPACED = (
+    (0x0E00, 0x0FFF),  # Thai, Lao, Tibetan
+    (0x1000, 0x109F),  # Myanmar
+    (0x1780, 0x17FF),  # Khmer
+    (0x1950, 0x19FF),  # Tai Le, New Tai Lue, symbols of Khmer
+    (0x1A20, 0x1AAF),  # Tai Tham
+    (0x1B00, 0x1B7F),  # Balinese
+    (0x2E80, 0x2FDF),  # radicals of Han
+    (0x3001, 0x312F),  # punctuation of CJK, Hiragana, Katakana, Bopomofo
+    (0x31A0, 0x9FFF),  # Bopomofo, strokes, Katakana, enclosed characters, Han
+    (0xA000, 0xA4CF),  # Yi
+    (0xA980, 0xA9FF),  # Javanese, Myanmar
+    (0xAA60, 0xAADF),  # Myanmar, Tai Viet
+    (0xF900, 0xFAFF),  # Han
+    (0xFE00, 0xFE0F),  # variation selectors, which follow Han
+    (0xFE10, 0xFE1F),  # vertical punctuation
+    (0xFE30, 0xFE4F),
+    (0xFF01, 0xFF0F),  # wide punctuation; wide letters and digits are words like narrow ones
+    (0xFF1A, 0xFF20),
+    (0xFF3B, 0xFF40),
+    (0xFF5B, 0xFF9F),  # and half-width Katakana
+    (0x11700, 0x1174F),  # Ahom
+    (0x1AFF0, 0x1B16F),  # Kana
+    (0x20000, 0x3FFFF),  # Han
+    (0xE0100, 0xE01EF),  # variation selectors
+)
+"""First and last code points of scripts that are written without spaces between words."""
+_FIRSTS = [first for first, _ in _UNSPACED]
+# Letters by Unicode's categories, but never a character of their own (Grapheme_Cluster_Break): the
+# vowels AM of Thai and Lao, half-width voicing marks of Katakana, joiners and the zero-width space.
+_EXTENDING = frozenset("\u0e33\u0eb3\uff9e\uff9f\u200b\u200c\u200d")
+
+
+@lru_cache(maxsize=1 << 16)
+def is_unspaced(character: str) -> bool:
+    """Return whether a character's script has no spaces between words."""
+    place = bisect_right(_FIRSTS, ord(character)) - 1
+    return place >= 0 and ord(character) <= _UNSPACED[place][1]
+
+
+@lru_cache(maxsize=1 << 16)
+def extends(character: str) -> bool:
+    """Return whether a character is a mark, which belongs to the character before it."""
+    return character in _EXTENDING or unicodedata.category(character).startswith("M")
+
+
+def joins(left: str, right: str) -> bool:
+    """Return whether two characters, side by side, belong to the same word."""
+    return extends(right) or not (is_unspaced(left) or is_unspaced(right))
+
+
+def split_words(text: str) -> list[str]:
+    """Split clean text into words: at spaces, and around characters of unspaced scripts."""
+    words: list[str] = []
+    for run in text.split(" "):
+        start = 0
+        for place in range(1, len(run)):
+            if not joins(run[place - 1], run[place]):
+                words.append(run[start:place])
+                start = place
+        if run:
+            words.append(run[start:])
+    return words
