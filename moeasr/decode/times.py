@@ -2,11 +2,16 @@
 
 Times come from the best CTC alignment. A frame counts as the stretch between it and the next, so
 frame t of 40 ms begins at 0.04 t seconds; a token lasts from the first frame of its run to the
-end of the last, a word from its first token to its last one. CTC models say a token in a spike of
-one frame or two somewhere inside the sound: tokens seem shorter than they are, and words begin a
-little late and end a little early, all the more if a word is a single token.
+end of the last, a word from its first token to its last one. Words are those of
+`moeasr.text.scripts`: in Chinese, Japanese or Thai each character has its own times. Words that one
+token holds share its time evenly.
+
+CTC models say a token in a spike of one frame or two somewhere inside the sound: tokens seem
+shorter than they are, and words begin a little late and end a little early, all the more if a word
+is a single token.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +36,7 @@ class Times(NamedTuple):
     tokens: list[Timed]
     """One per token; the text is the unit as it stands in `units.txt`."""
     words: list[Timed]
-    """The words of its text. A word is as sure as its least sure token."""
+    """The words of the text. The confidence of a word is that of its least sure token."""
 
 
 def times_of(hypothesis: Hypothesis, tokenizer: Tokenizer, frame_sec: float) -> Times | None:
@@ -50,12 +55,24 @@ def times_of(hypothesis: Hypothesis, tokenizer: Tokenizer, frame_sec: float) -> 
             hypothesis.tokens, hypothesis.spans, hypothesis.token_confidence, strict=True
         )
     ]
-    words = []
-    for word, places in tokenizer.words(hypothesis.tokens):
+    words, found = [], tokenizer.words(hypothesis.tokens)
+    num_words = Counter(place for _, places in found for place in places)
+    num_before: Counter[int] = Counter()
+    for word, places in found:
         parts = [tokens[place] for place in places]
-        confidence = min(part.confidence for part in parts)
-        words.append(Timed(word, parts[0].start_sec, parts[-1].end_sec, confidence))
+        first, last = places[0], places[-1]
+        start_sec = _at(tokens[first], num_before[first] / num_words[first])
+        num_before.update(places)
+        end_sec = _at(tokens[last], num_before[last] / num_words[last])
+        words.append(Timed(word, start_sec, end_sec, min(part.confidence for part in parts)))
     return Times(tokens, words)
+
+
+def _at(token: Timed, share: float) -> float:
+    """Return the time at which a share of a token is over, from 0 to 1."""
+    if share in (0.0, 1.0):
+        return token.end_sec if share else token.start_sec
+    return token.start_sec + share * (token.end_sec - token.start_sec)
 
 
 def write_ctm(path: str | Path, words: Mapping[str, Iterable[Timed]]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import sentencepiece
 
 from moeasr.errors import InputError
+from moeasr.text.byte_units import merge_bytes
 from moeasr.text.dictionary import SPECIAL_UNITS, UNK
 from moeasr.text.normalize import SPACE_UNIT
 
@@ -45,8 +46,9 @@ class BpeSplitter:
         return self._processor.encode(text, out_type=str)
 
     def join(self, units: Sequence[str]) -> str:
-        """The text of some pieces, spaces cleaned."""
-        return " ".join("".join(units).replace(SPACE_UNIT, " ").split())
+        """Return the text of some pieces, spaces cleaned and bytes merged into characters."""
+        text = "".join(piece for piece, _ in merge_bytes(units))
+        return " ".join(text.replace(SPACE_UNIT, " ").split())
 
     def symbols(self) -> list[str]:
         """The pieces that are units."""

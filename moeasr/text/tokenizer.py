@@ -15,6 +15,7 @@ from moeasr.atomic import atomic_path
 from moeasr.config import dump_yaml, from_mapping, load_yaml
 from moeasr.errors import InputError
 from moeasr.text.bpe import BpeSplitter
+from moeasr.text.byte_units import merge_bytes
 from moeasr.text.characters import CharSplitter
 from moeasr.text.cjk_bpe import CjkBpeSplitter
 from moeasr.text.dictionary import (
@@ -28,6 +29,7 @@ from moeasr.text.dictionary import (
     write_units,
 )
 from moeasr.text.normalize import SPACE_UNIT, normalize
+from moeasr.text.scripts import joins
 from moeasr.text.words import WordSplitter
 
 UnitType = Literal["char", "bpe", "word", "cjk_bpe"]
@@ -114,27 +116,39 @@ class Tokenizer:
         return self._splitter.join([unit for unit in units if unit not in (BLANK, SOS_EOS)])
 
     def words(self, ids: Sequence[int]) -> list[tuple[str, list[int]]]:
-        """The words of `decode(ids)`, each with the places in `ids` of the units it is made of.
+        """Return the words of `decode(ids)`, each with the places in `ids` of its units.
 
-        A word is what white space separates, whatever the units; a space belongs to none.
+        A word is one of `moeasr.text.scripts`: what spaces separate, and each character of a script
+        without spaces. A unit of several such characters has a place in several words. A space
+        belongs to none.
         """
         words: list[tuple[str, list[int]]] = []
-        in_word = False
-        for place, number in enumerate(ids):
-            unit = self.units[number]
-            if unit in (BLANK, SOS_EOS):
-                continue
-            pieces = unit.split(SPACE_UNIT)  # a piece may begin, hold or be a space
-            for index, piece in enumerate(pieces):
-                if index > 0 or self.config.type == "word":
-                    in_word = False
-                if piece and in_word:
-                    text, places = words[-1]
-                    words[-1] = (text + piece, [*places, place])
-                elif piece:
-                    words.append((piece, [place]))
-                    in_word = True
+        before = SPACE_UNIT
+        is_word = self.config.type == "word"
+        for text, places in self._pieces(ids):
+            if is_word:
+                before = SPACE_UNIT  # each unit begins a word
+            for letter in text:
+                if letter.isspace():  # a byte unit may be a space
+                    letter = SPACE_UNIT
+                if letter == SPACE_UNIT:
+                    pass
+                elif before != SPACE_UNIT and joins(before, letter):
+                    last, last_places = words[-1]
+                    more = [place for place in places if place not in last_places[-len(places) :]]
+                    words[-1] = (last + letter, last_places + more)
+                else:
+                    words.append((letter, list(places)))
+                before = letter
         return words
+
+    def _pieces(self, ids: Sequence[int]) -> list[tuple[str, list[int]]]:
+        """The texts of units, bytes merged, with their places in `ids`."""
+        places = [n for n, number in enumerate(ids) if self.units[number] not in (BLANK, SOS_EOS)]
+        units = [self.units[ids[place]] for place in places]
+        if self._bpe_model is None:
+            return [(unit, [place]) for unit, place in zip(units, places)]
+        return [(text, [places[n] for n in own]) for text, own in merge_bytes(units)]
 
     def unknown(self, text: str) -> list[str]:
         """The symbols of `text` that no unit stands for, in order, repeats kept.

@@ -7,6 +7,7 @@ from moeasr.decode.alignment import align_best
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.times import Timed, times_of, write_ctm
 from moeasr.text.build import build_tokenizer
+from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 
 TEXT = "go on"
 
@@ -49,6 +50,28 @@ def test_a_made_up_alignment(kind, vocab_size):
         assert word.start_sec == tokens[0].start_sec
         assert word.end_sec == tokens[-1].end_sec
         assert word.confidence == min(token.confidence for token in tokens)
+
+
+def test_characters_have_their_own_times_where_no_spaces_are():
+    units = ["<blank>", "<unk>", "<sos/eos>", "ab", "买", "我要c"]
+    tokenizer = Tokenizer(TokenizerConfig(type="char"), units)
+    hypothesis = Hypothesis(
+        tokens=(3, 4, 5, 3),
+        score=0.0,
+        spans=((1, 3), (3, 4), (5, 11), (12, 14)),
+        token_confidence=(0.9, 0.8, 0.7, 0.6),
+    )
+    found = [
+        (word.text, round(word.start_sec, 9), round(word.end_sec, 9), word.confidence)
+        for word in times_of(hypothesis, tokenizer, 1.0).words
+    ]
+    assert found == [
+        ("ab", 1, 3, 0.9),
+        ("买", 3, 4, 0.8),
+        ("我", 5, 7, 0.7),
+        ("要", 7, 9, 0.7),
+        ("cab", 9, 14, 0.6),
+    ]
 
 
 def test_nothing_said_and_nothing_aligned():

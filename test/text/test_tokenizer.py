@@ -7,9 +7,11 @@ import pytest
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
+from moeasr.text.bpe import train_bpe
 from moeasr.text.build import build_tokenizer, measure_coverage
 from moeasr.text.normalize import SPACE_UNIT as SPACE
 from moeasr.text.normalize import normalize
+from moeasr.text.scripts import split_words
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 
 TEXTS = [
@@ -89,11 +91,12 @@ def test_words_are_those_of_the_text_and_their_units_spell_them(
     for _ in range(200):
         ids = generator.choices(range(tokenizer.vocab_size), k=generator.randrange(12))
         words = tokenizer.words(ids)
-        assert [word for word, _ in words] == tokenizer.decode(ids).split()
+        assert [word for word, _ in words] == split_words(tokenizer.decode(ids))
         for word, places in words:
-            assert tokenizer.decode([ids[place] for place in places]) == word
+            assert word in tokenizer.decode([ids[place] for place in places])
+            assert places == sorted(set(places))
         places = [place for _, places in words for place in places]
-        assert places == sorted(set(places))
+        assert places == sorted(places)
 
 
 def test_words_by_hand() -> None:
@@ -103,6 +106,35 @@ def test_words_by_hand() -> None:
     assert tokenizer.words([]) == []
     tokenizer = build_tokenizer(["one two"], "word")
     assert tokenizer.words([4, 4, 3]) == [("two", [0]), ("two", [1]), ("one", [2])]
+
+
+def test_words_without_spaces_by_hand() -> None:
+    units = ["<blank>", "<unk>", "<sos/eos>", *"买手ab\u0e01\u0e49\u2581", "我要", "WE买"]
+    char = Tokenizer(TokenizerConfig(type="char"), units)
+    for symbols, words in [
+        (["买", "手"], [("买", [0]), ("手", [1])]),
+        (["a", "b", "买", "a"], [("ab", [0, 1]), ("买", [2]), ("a", [3])]),
+        (["\u0e01", "\u0e49", "a"], [("\u0e01\u0e49", [0, 1]), ("a", [2])]),
+        (["我要", "\u2581", "手"], [("我", [0]), ("要", [0]), ("手", [2])]),
+        (["a", "WE买", "b"], [("aWE", [0, 1]), ("买", [1]), ("b", [2])]),
+        (["手", "<unk>", "手"], [("手", [0]), ("<unk>", [1]), ("手", [2])]),
+    ]:
+        assert char.words([units.index(symbol) for symbol in symbols]) == words
+    word = Tokenizer(TokenizerConfig(type="word"), [*units[:3], "我要WE", "b"])
+    assert word.words([3, 4, 4]) == [
+        *[("我", [0]), ("要", [0]), ("WE", [0])],
+        *[("b", [1]), ("b", [2])],
+    ]
+
+
+def test_bytes_are_merged_into_characters() -> None:
+    hand = ["<0xE6>", "<0x89>", "<0x8B>"]
+    cafe = ["\u2581caf", "<0xC3>", "<0xA9>"]
+    units = ["<blank>", "<unk>", "<sos/eos>", *hand, *cafe]
+    tokenizer = Tokenizer(TokenizerConfig(type="cjk_bpe"), units, train_bpe(["AB"], 6))
+    ids = [units.index(unit) for unit in [*cafe, *hand, *hand[:2], "\u2581caf"]]
+    assert tokenizer.decode(ids) == "café手\ufffd caf"
+    assert tokenizer.words([6, 0, 7, 8, 3, 2, 4, 5]) == [("café", [0, 2, 3]), ("手", [4, 6, 7])]
 
 
 @pytest.mark.parametrize(("kind", "vocab_size"), KINDS)
