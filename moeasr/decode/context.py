@@ -127,7 +127,6 @@ class ContextGraph(nn.Module):
             if node.letter == BOUNDARY or BOUNDARY in node.children:
                 arcs[number, boundary] = Arc(*trie.step(number, BOUNDARY))
         self._automaton = FailureAutomaton(arcs, fails, boundary + 1)
-        self.register_buffer("_is_spelled", torch.tensor([bool(x) for x in spellings.letters]))
         self.register_buffer("_provisional", torch.tensor(trie.provisional, dtype=torch.float64))
         self.register_buffer("_boundary", torch.tensor(boundary))
 
@@ -147,7 +146,7 @@ class ContextGraph(nn.Module):
         is_break = spellings.begins_word[units] | spellings.begins_here(after, units)
         scores = torch.where(is_break, scores, 0.0)
         nodes = torch.where(is_break, behind, nodes)
-        is_spelled = self._is_spelled[units]
+        is_spelled = spellings.has_letters[units]
         targets, gains = self._automaton.step(nodes, units)
         scores = scores + torch.where(is_spelled, gains, 0.0)
         nodes = torch.where(is_spelled, targets, nodes)

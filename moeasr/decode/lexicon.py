@@ -1,114 +1,266 @@
-"""The words that a language model knows, as a trie of letters that units walk.
+"""Segmentation of unit sequences into the words of a language model, as an automaton.
 
-A unit walks all its letters at once, so it does not matter how units cut a word.
+Text is cut into words of `moeasr.text.scripts`: at spaces, and around each character of a script
+without spaces. Between two spaces the words of the language model are then found from left to
+right: each time the longest word of the language model that goes on from there and ends between two
+words of the text (longest match); where none does, one word of the text is unknown. In English a
+word between spaces is known or not, as a whole; Chinese words are found by longest match.
+
+    lexicon  北京 北京大学 大学 学生
+    北京大学生  ->  北京大学 <unk>     (not 北京 大学生: the longest word wins)
+    北京学生    ->  北京 学生
+
+A state holds the letters since the last word that is certain. They are a beginning of a word of the
+lexicon, perhaps a long one. Where the letters go another way, the longest word within them is
+certain, and the state fails over to what is left. Each unit takes all its letters at once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from moeasr.decode.automaton import Arc, FailureAutomaton
+from moeasr.decode.spelling import BOUNDARY, UnitSpellings, UnitTrie
 from moeasr.errors import InputError
-from moeasr.text.dictionary import BLANK, SOS_EOS
 from moeasr.text.normalize import SPACE_UNIT
+from moeasr.text.tokenizer import Tokenizer
+
+NO_WORD = 0
+"""The state of letters that begin no word of the lexicon, in which no word has ended yet."""
+EMPTY = 1
+"""The state of no letters."""
+UNKNOWN = 0
+"""Number of the unknown word; the others follow in the order of the lexicon."""
+
+Emit = Callable[[Tensor, Tensor], None]
+"""Takes rows and the numbers of words that are certain in them."""
+
+
+@dataclass
+class _State:
+    """Letters since the last word that is certain."""
+
+    letter: str = ""
+    """The last one."""
+    children: dict[str, int] = field(default_factory=dict)
+    num_words: int = 1
+    """Words of the text that have begun in the letters."""
+    best: float | None = None
+    """Largest log-probability of the words that go on from here; None if there are none."""
+    word: int | None = None
+    """The letters are this word of the lexicon."""
+    emitted: int | None = None
+    """The first word if the letters go another way; None if that is not certain yet."""
+    rest: int = EMPTY
+    """The state behind that word."""
 
 
 class Lexicon(nn.Module):
-    """Beginnings of words, by number: 0 is every beginning of no word, 1 the empty one.
+    """The words of a language model, see the module. States are int64 numbers.
 
     Args:
-        log_probs: Word -> its log-probability.
-        units: All units; those that begin a word have U+2581 as their first character.
+        log_probs: Word -> its log-probability. All can be written with the units.
+        tokenizer: The units.
 
     Raises:
         InputError: A unit goes on behind a space.
     """
 
-    NO_WORD = 0
-    EMPTY = 1
-
-    def __init__(self, log_probs: Mapping[str, float], units: Sequence[str]) -> None:
+    def __init__(self, log_probs: Mapping[str, float], tokenizer: Tokenizer) -> None:
         super().__init__()
-        children: list[dict[str, int]] = [{}, {}]
-        self.words: list[str | None] = [None, None]
-        """The word that each beginning is, if it is one."""
-        self.best: list[float | None] = [None, None]
-        """Largest log-probability of the words that begin so; None for `NO_WORD`."""
-        for word, log_prob in log_probs.items():
-            path = [self.EMPTY]
-            for letter in word:
-                if letter not in children[path[-1]]:
-                    children[path[-1]][letter] = len(children)
-                    children.append({})
-                    self.words.append(None)
-                    self.best.append(None)
-                path.append(children[path[-1]][letter])
-            self.words[path[-1]] = word
-            for node in path:
-                best = self.best[node]
-                self.best[node] = log_prob if best is None else max(best, log_prob)
-
-        spelling = ["" if unit in (BLANK, SOS_EOS) else unit for unit in units]
-        is_break = [letters.startswith(SPACE_UNIT) for letters in spelling]
-        spelling = [letters.removeprefix(SPACE_UNIT) for letters in spelling]
-        for unit, letters in zip(units, spelling):
-            if SPACE_UNIT in letters:
+        self.spellings = spellings = UnitSpellings(tokenizer)
+        for unit in tokenizer.units:
+            if SPACE_UNIT in unit.lstrip(SPACE_UNIT):
                 raise InputError(
                     f"unit '{unit}' is more than one word; a language model of words needs units "
                     "within words"
                 )
-        pieces = _Piece()
-        for number, letters in enumerate(spelling):
-            if letters and not is_break[number]:
-                pieces.add(letters, number)
-        arcs = {}
-        for start in range(self.EMPTY, len(children)):
-            for unit, node in _walk(pieces, start, children):
-                arcs[start, unit] = Arc(node, 0.0)
-        pieces = _Piece()
-        for number, letters in enumerate(spelling):
-            if is_break[number]:
-                pieces.add(letters, number)
-        for unit, node in _walk(pieces, self.EMPTY, children):
-            arcs[self.EMPTY, unit] = Arc(node, 0.0)
-        failures = [Arc(self.NO_WORD, 0.0)] * len(children)
-        self._automaton = FailureAutomaton(arcs, failures, len(units))
-        self.register_buffer("is_break", torch.tensor(is_break))
-        is_silent = [not letters and not new for letters, new in zip(spelling, is_break)]
-        self.register_buffer("_is_silent", torch.tensor(is_silent))
+        self._states = [_State(num_words=1), _State(num_words=0)]
+        self._chains: dict[tuple[int, int], int] = {}
+        words = [spellings.spell(tokenizer.encode(word)) for word in log_probs]
+        for number, (letters, log_prob) in enumerate(zip(words, log_probs.values()), start=1):
+            self._add(letters, number, log_prob)
+        num_trie = len(self._states)
+        self._link()
+        boundary = tokenizer.vocab_size  # a symbol behind those of the units
+        arcs = self._arcs(spellings.letters, range(num_trie))
+        for number, state in enumerate(self._states[:num_trie]):
+            if BOUNDARY in state.children:
+                arcs[number, boundary] = state.children[BOUNDARY]
+        arcs[EMPTY, boundary] = EMPTY
+        after_unknown = [self._chain(*self._run(NO_WORD, letters)) for letters in spellings.letters]
+        self._num_symbols = boundary + 1
+        found = sorted(
+            (state * self._num_symbols + symbol, x) for (state, symbol), x in arcs.items()
+        )
+        keys = [key for key, _ in found]
+        # The last key is larger than any other: a search never ends behind the table.
+        self._add_buffer("keys", [*keys, torch.iinfo(torch.int64).max])
+        self._add_buffer("targets", [*(target for _, target in found), EMPTY])
+        self._add_buffer("boundary", boundary)
+        # Of the boundary, too: there the word that was unknown so far is certain.
+        self._add_buffer("after_unknown", [*after_unknown, EMPTY])
+        states = self._states
+        self._add_buffer("is_chain", [number >= num_trie for number in range(len(states))])
+        self._add_buffer("is_open", [state.emitted is None for state in states])
+        self._add_buffer("fail_words", [state.emitted or UNKNOWN for state in states])
+        self._add_buffer("fail_targets", [state.rest for state in states])
+        flushed = [
+            (s.emitted or UNKNOWN, s.rest) if s.word is None else (s.word, EMPTY) for s in states
+        ]
+        self._add_buffer("flush_words", [word for word, _ in flushed])
+        self._add_buffer("flush_targets", [target for _, target in flushed])
+        self._add_buffer("num_words", [state.num_words for state in states])
+        """Most words that the letters of each state can become."""
+        self.max_words_per_unit: int = max(x.count(BOUNDARY) + 1 for x in spellings.letters)
+        self.best: list[float | None] = [state.best for state in states]
+        """Largest log-probability of the words that go on from each state; None for none."""
 
-    def step(self, nodes: Tensor, units: Tensor) -> Tensor:
-        """Walk one unit from each beginning; one that begins a word leaves the old word behind."""
-        starts = torch.where(self.is_break[units], self.EMPTY, nodes)
-        targets, _ = self._automaton.step(starts, units)
-        return torch.where(self._is_silent[units], nodes, targets)
+    def take(self, states: Tensor, symbols: Tensor, emit: Emit) -> Tensor:
+        """Take one unit, or the boundary that a script puts between two words.
 
+        Args:
+            states: (N,) states.
+            symbols: (N,) ids of units with letters, or `boundary`.
+            emit: Called with all words that become certain, row by row in their order.
 
-class _Piece:
-    """A trie of the units' letters."""
+        Returns:
+            (N,) the new states.
+        """
+        states = states.clone()
+        rows = torch.arange(states.numel(), device=states.device)
+        while rows.numel() > 0:
+            now = states[rows]
+            keys = now * self._num_symbols + symbols[rows]
+            places = torch.searchsorted(self.keys, keys)
+            is_found = self.keys[places] == keys
+            # Letters of an unknown word go on; a boundary makes it certain.
+            goes_on = ~is_found & self.is_open[now]
+            ends = goes_on & (symbols[rows] == self.boundary)
+            fails = ~is_found & ~goes_on
+            if bool((fails | ends).any()):
+                emit(rows[fails | ends], self.fail_words[now[fails | ends]])
+            target = torch.where(is_found, self.targets[places], self.fail_targets[now])
+            target = torch.where(goes_on, self.after_unknown[symbols[rows]], target)
+            states[rows] = target
+            rows = rows[fails]
+        return self._settle(states, emit)
 
-    def __init__(self) -> None:
-        self.units: list[int] = []
-        self.children: dict[str, _Piece] = {}
+    def flush(self, states: Tensor, emit: Emit) -> None:
+        """End the text of each state, as a space does: all its words become certain."""
+        rows = (states != EMPTY).nonzero().squeeze(1)
+        states = states.clone()
+        while rows.numel() > 0:
+            now = states[rows]
+            emit(rows, self.flush_words[now])
+            states[rows] = self.flush_targets[now]
+            rows = rows[states[rows] != EMPTY]
 
-    def add(self, letters: str, unit: int) -> None:
-        """Put a unit where its letters lead."""
-        node = self
+    def _settle(self, states: Tensor, emit: Emit) -> Tensor:
+        """Emit the words of chains."""
+        rows = self.is_chain[states].nonzero().squeeze(1)
+        while rows.numel() > 0:
+            emit(rows, self.fail_words[states[rows]])
+            states[rows] = self.fail_targets[states[rows]]
+            rows = rows[self.is_chain[states[rows]]]
+        return states
+
+    def _add_buffer(self, name: str, values: list | int) -> None:
+        self.register_buffer(name, torch.tensor(values))
+
+    def _add(self, letters: Sequence[str], number: int, log_prob: float) -> None:
+        """Put a word into the trie, and the boundary behind it."""
+        place = EMPTY
+        for letter in [*letters, BOUNDARY]:
+            state = self._states[place]
+            if letter not in state.children:
+                state.children[letter] = len(self._states)
+                num_words = max(state.num_words, 1) + (state.letter == BOUNDARY)
+                self._states.append(_State(letter, num_words=num_words))
+            if place != EMPTY:
+                state.best = log_prob if state.best is None else max(state.best, log_prob)
+            if letter == BOUNDARY:
+                before = place
+            place = state.children[letter]
+        last = self._states[place]
+        if last.word is None:  # of two words that the units write alike, the first
+            last.word = self._states[before].word = number
+        last.best = log_prob if last.best is None else max(last.best, log_prob)
+
+    def _link(self) -> None:
+        """Find the first certain word of each state, shorter states first."""
+        order = [EMPTY]
+        for place in order:
+            order.extend(self._states[place].children.values())
+        pending: dict[int, tuple[int | None, list[int], int]] = {EMPTY: (None, [], EMPTY)}
+        for place in order:
+            emitted, more, rest = pending.pop(place)
+            state = self._states[place]
+            if emitted is not None:
+                state.emitted, state.rest = emitted, self._chain(more, rest)
+            for letter, child in state.children.items():
+                if letter == BOUNDARY and self._states[child].word is not None:
+                    pending[child] = (self._states[child].word, [], EMPTY)
+                elif letter == BOUNDARY and emitted is None:
+                    pending[child] = (UNKNOWN, [], EMPTY)
+                elif emitted is None:
+                    pending[child] = (None, [], EMPTY)
+                else:
+                    words, target = self._run(rest, [letter])
+                    pending[child] = (emitted, more + words, target)
+
+    def _run(self, place: int, letters: Sequence[str]) -> tuple[list[int], int]:
+        """Take letters: the words that become certain, and the state behind them."""
+        words: list[int] = []
         for letter in letters:
-            node = node.children.setdefault(letter, _Piece())
-        node.units.append(unit)
+            while letter not in self._states[place].children:
+                state = self._states[place]
+                if state.emitted is not None:
+                    words.append(state.emitted)
+                    place = state.rest
+                elif letter != BOUNDARY:
+                    place = NO_WORD
+                    break
+                else:
+                    words += [UNKNOWN] * (place != EMPTY)
+                    place = EMPTY
+                    break
+            else:
+                place = self._states[place].children[letter]
+        return words, place
 
+    def _chain(self, words: Sequence[int], target: int) -> int:
+        """Return a state from which nothing but these words lead to the target."""
+        for word in reversed(words):
+            key = (word, target)
+            if key not in self._chains:
+                self._chains[key] = len(self._states)
+                self._states.append(_State(emitted=word, rest=target))
+            target = self._chains[key]
+        return target
 
-def _walk(
-    pieces: _Piece, start: int, children: Sequence[Mapping[str, int]]
-) -> Iterator[tuple[int, int]]:
-    """All units whose letters lead from a beginning of words to others, and where to."""
-    pending = [(pieces, start)]
-    while pending:
-        piece, node = pending.pop()
-        for unit in piece.units:
-            yield unit, node
-        for letter, following in piece.children.items():
-            if letter in children[node]:
-                pending.append((following, children[node][letter]))
+    def _arcs(
+        self, spellings: Sequence[Sequence[str]], places: Sequence[int]
+    ) -> dict[tuple[int, int], int]:
+        """The targets of units.
+
+        A state needs one where failing over first would be wrong: if all letters of the unit go on
+        in a word of the lexicon, or a word ends within them.
+        """
+        units = UnitTrie(spellings)
+        arcs = {}
+        for unit in units.below():
+            arcs[EMPTY, unit] = self._chain(*self._run(EMPTY, spellings[unit]))
+        for start in places[EMPTY + 1 :]:
+            pending = [(units, start)]
+            while pending:
+                piece, place = pending.pop()
+                state = self._states[place]
+                ends_here = place != start and state.letter == BOUNDARY and state.word is not None
+                for unit in piece.below() if ends_here else piece.units:
+                    arcs[start, unit] = self._chain(*self._run(start, spellings[unit]))
+                for letter, following in piece.children.items() if not ends_here else ():
+                    if letter in state.children:
+                        pending.append((following, state.children[letter]))
+        return arcs

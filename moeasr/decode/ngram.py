@@ -1,5 +1,8 @@
 """N-gram language models as fusions, over whole words or over the model's units.
 
+Words are what stands between spaces. Where a script has no spaces they are found in the text by
+longest match, see `moeasr.decode.lexicon`.
+
 A finished sequence of words w has the score
 
     weight * (log P(w, </s>) + unk_penalty * number of unknown words) + bonus * number of words
@@ -14,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from moeasr.decode.automaton import Arc, FailureAutomaton
-from moeasr.decode.lexicon import Lexicon
+from moeasr.decode.lexicon import EMPTY, Lexicon
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.text.arpa import BEGIN, END, UNKNOWN, Ngram, NgramModel
@@ -138,9 +141,10 @@ class UnitNgram(nn.Module):
 class WordNgram(nn.Module):
     """A language model of words over units that spell them.
 
-    A word is scored when it is over: at a unit that begins with a space, or at the end. Until then
-    a prefix carries, for the word that it has begun, the unigram score of the best word that begins
-    so (look-ahead), which is taken back as the word is scored.
+    A word is scored when it is certain: at a space, at the end, or where the lexicon of the
+    language model finds the next word. Until then a prefix carries, for the word that it has begun,
+    the unigram score of the best word that begins so (look-ahead), which is taken back as the word
+    is scored.
 
     Args:
         model: The language model.
@@ -161,7 +165,8 @@ class WordNgram(nn.Module):
         if len(unspellable) == len(words):
             raise InputError(
                 "the model's units can spell no word of the language model: "
-                f"{_some(unspellable)} (is letter case the same?)"
+                f"{_some(unspellable)} (is letter case the same? a language model over the "
+                "model's units needs --lm-level unit)"
             )
         if unspellable:
             logger.warning(
@@ -172,53 +177,104 @@ class WordNgram(nn.Module):
         known = {
             word: unigrams[network.words[word],].log_prob for word in words if word not in excluded
         }
-        self._lexicon = lexicon = Lexicon(known, tokenizer.units)
-        numbers = [network.words[word or UNKNOWN] for word in lexicon.words]
+        self._lexicon = lexicon = Lexicon(known, tokenizer)
+        numbers = [network.words[word] for word in (UNKNOWN, *known)]
         nothing = Ngram(0.0, 0.0)
         unk_log_prob = unigrams.get((network.unknown,), nothing).log_prob + weights.unk_penalty
         best = [unk_log_prob if value is None else value for value in lexicon.best]
         ahead = weights.weight * torch.tensor(best, dtype=torch.float64) + weights.bonus
-        ahead[lexicon.EMPTY] = 0.0
+        ahead[EMPTY] = 0.0
         self.register_buffer("_numbers", torch.tensor(numbers))
         self.register_buffer("_ahead", ahead)
 
     def start(self) -> Tensor:
-        """See `Fusion.start`."""
-        return torch.tensor([self._network.begin, self._lexicon.EMPTY], device=self._ahead.device)
+        """See `Fusion.start`. The state: history, state of the lexicon, script of the last unit."""
+        return torch.tensor([self._network.begin, EMPTY, 0], device=self._ahead.device)
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
         """See `Fusion.extend`."""
-        history, node = states[..., None].unbind(-2)  # (..., K, 1)
+        spellings = self._lexicon.spellings
+        history, node, after = (column[..., None] for column in states.unbind(-1))  # (..., K, 1)
         units = units[..., None, :]
-        word_scores, next_history = self._score_word(history, node)
-        is_over = self._lexicon.is_break[units] & (node != self._lexicon.EMPTY)
-        next_node = self._lexicon.step(node, units)
-        scores = torch.where(is_over, word_scores, 0.0) + self._ahead[next_node] - self._ahead[node]
-        return scores, torch.stack([torch.where(is_over, next_history, history), next_node], -1)
+        begins = spellings.begins_word[units]
+        is_new = spellings.begins_here(after.bool(), units)
+        # Before a unit the old word is over, or a boundary lies, or neither.
+        ended, bounded = self._end_words(history, node), self._bound(history, node)
+        plain = (history, node, torch.zeros_like(self._ahead[node]))
+        history, begun, scores = (
+            torch.where(begins, at_end, torch.where(is_new, at_boundary, as_it_is))
+            for at_end, at_boundary, as_it_is in zip(ended, bounded, plain)
+        )
+        takes = spellings.has_letters[units].expand_as(begun)
+        words = _Words(self, history[takes])
+        target = begun.clone()
+        target[takes] = self._lexicon.take(begun[takes], units.expand_as(begun)[takes], words.add)
+        history, scores = history.clone(), scores.clone()
+        history[takes] = words.history
+        scores[takes] += words.scores
+        scores = scores + self._ahead[target] - self._ahead[node]
+        after = spellings.after(after.bool(), units).expand_as(target).long()
+        return scores, torch.stack([history, target, after], dim=-1)
 
     def finish(self, states: Tensor) -> Tensor:
         """See `Fusion.finish`."""
-        history, node = states.unbind(-1)
-        word_scores, next_history = self._score_word(history, node)
-        is_open = node != self._lexicon.EMPTY
+        history, node, _ = states.unbind(-1)
+        last, _, scores = self._end_words(history, node)
         end = torch.tensor(self._network.end, device=states.device)
-        last = torch.where(is_open, next_history, history)
-        scores = torch.where(is_open, word_scores, 0.0) - self._ahead[node]
+        scores = scores - self._ahead[node]
         return scores + self._weights.weight * self._automaton.step(last, end)[1]
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
         """See `Fusion.most`: what the open word has in advance will be taken back."""
         best = self._weights.weight * self._automaton.max_weight
         word = max(0.0, best + self._weights.bonus)
-        return best + word * (num_units + 1).double() - self._ahead[states[..., 1]]
+        node = states[..., 1]
+        num_words = num_units * self._lexicon.max_words_per_unit + self._lexicon.num_words[node] + 1
+        return best + word * num_words.double() - self._ahead[node]
 
-    def _score_word(self, history: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
-        """Weighted score of the word at a node, and the history after it."""
-        numbers = self._numbers[node]
-        next_history, log_probs = self._automaton.step(history, numbers)
+    def score_words(self, history: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the history after each word of the lexicon, and the word's weighted score."""
+        numbers = self._numbers[words]
+        history, log_probs = self._automaton.step(history, numbers)
         is_unknown = (numbers == self._network.unknown).double()
         log_probs = log_probs + self._weights.unk_penalty * is_unknown
-        return self._weights.weight * log_probs + self._weights.bonus, next_history
+        return history, self._weights.weight * log_probs + self._weights.bonus
+
+    def _end_words(self, history: Tensor, node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Histories, states of the lexicon and scores behind a space."""
+        words = _Words(self, history.flatten())
+        self._lexicon.flush(node.flatten(), words.add)
+        return (
+            words.history.view_as(history),
+            torch.full_like(node, EMPTY),
+            words.scores.view(history.shape),
+        )
+
+    def _bound(self, history: Tensor, node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Histories, states of the lexicon and scores behind a boundary that the script puts."""
+        words = _Words(self, history.flatten())
+        boundary = self._lexicon.boundary.expand(node.numel())
+        target = self._lexicon.take(node.flatten(), boundary, words.add)
+        return words.history.view_as(history), target.view_as(node), words.scores.view(node.shape)
+
+
+class _Words:
+    """The scores of the words that become certain, row by row.
+
+    Args:
+        scorer: Knows them.
+        history: (N,) histories.
+    """
+
+    def __init__(self, scorer: WordNgram, history: Tensor) -> None:
+        self._scorer = scorer
+        self.history = history.clone()
+        self.scores = torch.zeros(history.shape, dtype=torch.float64, device=history.device)
+
+    def add(self, rows: Tensor, words: Tensor) -> None:
+        """Score one word more in some rows."""
+        self.history[rows], scores = self._scorer.score_words(self.history[rows], words)
+        self.scores[rows] += scores
 
 
 def _name_in(words: dict[str, int], unit: str) -> str:

@@ -5,6 +5,7 @@ with a hypothesis letter by letter, so it does not matter how units cut a word.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -35,26 +36,19 @@ class UnitSpellings(nn.Module):
         self.letters: list[tuple[str, ...]] = []
         """For each unit, with `BOUNDARY` between its words and none at its beginning; it ends in
         one if the unit ends in a space."""
-        begins_word, first_extends, first_unspaced, last_unspaced, keeps = [], [], [], [], []
+        self._junctions: list[_Junction] = []
         for unit in tokenizer.units:
             letters = tuple(_letters(unit))
-            begins_word.append(unit.startswith(SPACE_UNIT) or (is_word and bool(letters)))
+            begins_word = unit.startswith(SPACE_UNIT) or (is_word and bool(letters))
             self.letters.append(letters)
-            first, last = (letters[0], letters[-1]) if letters else (BOUNDARY, BOUNDARY)
-            first_extends.append(_extends(first))
-            first_unspaced.append(_is_unspaced(first))
-            last_unspaced.append(_is_unspaced(last))
-            is_mark = all(_extends(x) for x in letters) and not _is_unspaced(last)
-            keeps.append(is_mark and not begins_word[-1])
-        self.register_buffer("begins_word", torch.tensor(begins_word))
+            self._junctions.append(_Junction.of(letters, begins_word))
+        columns = [torch.tensor(column) for column in zip(*self._junctions)]
+        self.register_buffer("begins_word", columns[0])
         """(V,) the unit begins with a space."""
-        silent = [not x and not begins for x, begins in zip(self.letters, begins_word)]
-        self.register_buffer("is_silent", torch.tensor(silent))
-        """(V,) the unit is no text."""
-        self.register_buffer("_first_extends", torch.tensor(first_extends))
-        self.register_buffer("_first_unspaced", torch.tensor(first_unspaced))
-        self.register_buffer("_last_unspaced", torch.tensor(last_unspaced))
-        self.register_buffer("_keeps", torch.tensor(keeps))
+        self.register_buffer("has_letters", torch.tensor([bool(x) for x in self.letters]))
+        """(V,) the unit is more than a space, `<blank>` or `<sos/eos>`."""
+        for name, column in zip(_Junction._fields[1:], columns[1:]):
+            self.register_buffer(f"_{name}", column)
 
     def begins_here(self, after_unspaced: Tensor, units: Tensor) -> Tensor:
         """Return whether the script puts a word boundary before each unit, space or not.
@@ -64,22 +58,46 @@ class UnitSpellings(nn.Module):
             units: int64, of a shape that fits it.
         """
         is_new = (self._first_unspaced[units] | after_unspaced) & ~self._first_extends[units]
-        return is_new & ~self.is_silent[units] & ~self.begins_word[units]
+        return is_new & self.has_letters[units] & ~self.begins_word[units]
 
     def after(self, after_unspaced: Tensor, units: Tensor) -> Tensor:
         """Return `after_unspaced` behind the units."""
-        return torch.where(self._keeps[units], after_unspaced, self._last_unspaced[units])
+        return torch.where(self._keeps_last[units], after_unspaced, self._last_unspaced[units])
 
     def spell(self, units: Sequence[int]) -> list[str]:
         """Return the letters of a text, with one `BOUNDARY` between two words, none at the ends."""
-        letters, after = [], torch.tensor(False)
-        for unit in torch.tensor(units, dtype=torch.int64):
-            if self.begins_word[unit] or self.begins_here(after, unit):
-                letters.append(BOUNDARY)
-            letters += self.letters[unit]
-            after = self.after(after, unit)
-        spelled = [x for x, before in zip(letters, [BOUNDARY, *letters]) if x + before != "  "]
-        return spelled[:-1] if spelled[-1:] == [BOUNDARY] else spelled
+        spelled, after = [BOUNDARY], False
+        for unit in units:
+            letters, junction = self.letters[unit], self._junctions[unit]
+            is_new = (junction.first_unspaced or after) and not junction.first_extends
+            if spelled[-1] != BOUNDARY and (junction.begins_word or (letters and is_new)):
+                spelled.append(BOUNDARY)
+            spelled += letters
+            after = after if junction.keeps_last else junction.last_unspaced
+        return spelled[1 : -1 if len(spelled) > 1 and spelled[-1] == BOUNDARY else None]
+
+
+class _Junction(NamedTuple):
+    """The ends of a unit, which say if a word boundary lies between it and its neighbours."""
+
+    begins_word: bool
+    first_extends: bool
+    first_unspaced: bool
+    last_unspaced: bool
+    keeps_last: bool
+    """The unit is a mark, or no text: the letter before it counts for what comes behind."""
+
+    @classmethod
+    def of(cls, letters: Sequence[str], begins_word: bool) -> "_Junction":
+        first, last = (letters[0], letters[-1]) if letters else (BOUNDARY, BOUNDARY)
+        is_mark = all(map(_extends, letters)) and not _is_unspaced(last)
+        return cls(
+            begins_word,
+            first_extends=_extends(first),
+            first_unspaced=_is_unspaced(first),
+            last_unspaced=_is_unspaced(last),
+            keeps_last=is_mark and not begins_word,
+        )
 
 
 class UnitTrie:

@@ -51,6 +51,36 @@ def test_no_more_is_added_than_it_says(tmp_path, kind, bonus):
     assert math.isfinite(max(slack))
 
 
+UNSPACED_ARPA = ARPA.replace("BAB", "买手机").replace("AB", "手机").replace("-0.8 B", "-0.8 机")
+
+
+@pytest.mark.parametrize("kind", ["char", "bpe"])
+@pytest.mark.parametrize("bonus", [-1.0, 2.0])
+def test_no_more_is_added_than_it_says_without_spaces(tmp_path, kind, bonus):
+    texts = ["买手机", "手机A机买", "机手", "手机"]
+    tokenizer = build_tokenizer(texts, kind, 14 if kind == "bpe" else None)
+    (tmp_path / "x.lm").write_text(UNSPACED_ARPA.replace("A -0.3", "A 0.5"))
+    words = WordNgram(read_arpa(tmp_path / "x.lm"), NgramWeights(0.8, bonus, -1.5), tokenizer)
+    phrases = ContextGraph([Phrase("手机", 0.6), Phrase("机A", 0.3)], tokenizer)
+    fusion, units = FusionSum([words, phrases]), torch.arange(tokenizer.vocab_size)
+    rng = random.Random(1)
+    slack = []
+    for _ in range(40):
+        states = fusion.start()[None]
+        for _ in range(rng.randrange(6)):
+            states = fusion.extend(states, units)[1][0, rng.randrange(1, len(units))][None]
+        found = fusion.finish(states)
+        grown, gains = states, torch.zeros(1, dtype=torch.float64)
+        for num_units in range(1, 3):
+            more, grown = fusion.extend(grown, units)
+            grown, gains = grown.flatten(0, 1), (gains[:, None] + more).flatten()
+            found = torch.cat([found, gains + fusion.finish(grown)])
+            bound = fusion.most(states, torch.tensor([num_units]))
+            slack.append(float(bound - found.max()))
+    assert min(slack) >= -1e-9
+    assert math.isfinite(max(slack))
+
+
 def test_the_largest_weight_of_an_automaton_counts_those_of_failing():
     rng = random.Random(3)
     for _ in range(30):

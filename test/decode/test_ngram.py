@@ -10,6 +10,7 @@ from moeasr.decode.ngram import NgramWeights, UnitNgram, WordNgram
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build import build_tokenizer
+from moeasr.text.scripts import split_words
 
 WORDS = ["A", "AB", "ABBA", "BA", "C"]
 WEIGHTS = NgramWeights(weight=0.7, bonus=1.3, unk_penalty=-4.0)
@@ -115,6 +116,67 @@ def test_units_sum_to_the_formula(tmp_path, space):
         for sequence, score in zip(sequences, found):
             units = [tokenizer.units[n].replace("\u2581", space) for n in sequence if n != 2]
             assert score == pytest.approx(expected_score(model, units, WEIGHTS), abs=1e-9)
+
+
+MIXED = ["北京", "北京大学", "大学", "学生", "生", "T恤", "WE", "手机WE", "东", "东京大学生", "ก้าว"]
+MIXED_TEXTS = ["北京大学生T恤AWE手机东京 买", "ก้าว ก WE 我", "北京大学", "手机WEA", "大学生"]
+
+
+def longest_matches(text, lexicon):
+    """From left to right the longest words of the lexicon between spaces, or one unknown word."""
+    found = []
+    for run in text.split():
+        words = split_words(run)
+        while words:
+            lengths = [n for n in range(len(words), 0, -1) if "".join(words[:n]) in lexicon]
+            length = lengths[0] if lengths else 1
+            found.append("".join(words[:length]))
+            words = words[length:]
+    return found
+
+
+@pytest.mark.parametrize("kind", ["char", "bpe"])
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("with_unk", [True, False])
+def test_words_without_spaces_are_the_longest_of_the_lexicon(tmp_path, kind, order, with_unk):
+    rng = random.Random(order)
+    tokenizer = build_tokenizer(MIXED_TEXTS * 3, kind, 50 if kind == "bpe" else None)
+    assert kind == "char" or any(len(unit) > 3 for unit in tokenizer.units[3:])
+    model = read_arpa(write_lm(tmp_path / "lm", MIXED, rng, order, with_unk))
+    fusion = WordNgram(model, WEIGHTS, tokenizer)
+    pieces = [*MIXED, "北", "京", "手机", "W", "E", "A", " ", "买", "ก"]
+    units = [n for n in range(tokenizer.vocab_size) if n != 0]
+    num_joined = 0
+    for trial in range(300):
+        sequence = tokenizer.encode("".join(rng.choices(pieces, k=rng.randrange(8))))
+        if trial % 3 == 0:
+            sequence = rng.choices(units, k=rng.randrange(9))
+        words = longest_matches(tokenizer.decode(sequence), MIXED)
+        num_joined += any(len(split_words(word)) > 1 for word in words)
+        (score,) = step_by_step(fusion, [sequence])
+        assert score == pytest.approx(expected_score(model, words, WEIGHTS), abs=1e-9)
+    assert num_joined > 100
+
+
+def test_longest_match_by_hand(tmp_path):
+    tokenizer = build_tokenizer(["北京大学生T恤AWE手机东京 买"], "char")
+    model = read_arpa(write_lm(tmp_path / "lm", MIXED, random.Random(1), 2, True))
+    fusion = WordNgram(model, WEIGHTS, tokenizer)
+    for text, words in [
+        ("北京大学生", ["北京大学", "生"]),
+        ("北京学生", ["北京", "学生"]),
+        ("东京大学", ["东", "京", "大学"]),  # begins a longer word, which does not come
+        ("东京大学生", ["东京大学生"]),
+        ("T恤T", ["T恤", "T"]),
+        ("WEA", ["WEA"]),  # no word within letters that belong together
+        ("手机WE", ["手机WE"]),
+        ("手机WEA", ["手", "机", "WEA"]),
+        ("北京 大学", ["北京", "大学"]),  # a space is a boundary for sure
+    ]:
+        (score,) = step_by_step(fusion, [tokenizer.encode(text)])
+        assert score == pytest.approx(expected_score(model, words, WEIGHTS), abs=1e-9), text
+    scores = [step_by_step(fusion, [tokenizer.encode(t)])[0] for t in ("北京大学", "学京大北")]
+    assert scores[0] > scores[1] + 5
 
 
 def test_a_word_that_has_begun_looks_ahead(tmp_path):
