@@ -1,8 +1,12 @@
 """Estimate an n-gram language model (interpolated Kneser-Ney) and write it as an ARPA file."""
 
 import argparse
+from collections.abc import Iterable
 
 from moeasr.bin import run
+
+MAX_WORD_CHARS = 4
+"""A text of more characters than this, in a script without spaces, is hardly a single word."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -22,7 +26,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dict-dir",
         metavar="DIR",
-        help="what make_dict wrote: model its units, not words (decode --lm-level unit)",
+        help="what make_dict wrote: model its units, not words between spaces (decode with "
+        "--lm-level unit); for text without spaces, such as Chinese",
     )
     parser.add_argument(
         "--check-text",
@@ -53,6 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     def read_sentences(path: str) -> list[list[str]]:
         texts = read_transcripts(path).values()
         if tokenizer is None:
+            _warn_of_missing_spaces(path, texts)
             return [text.split() for text in texts]
         return [[tokenizer.units[number] for number in tokenizer.encode(text)] for text in texts]
 
@@ -71,6 +77,22 @@ def main(argv: list[str] | None = None) -> None:
         print(
             f"{path}: perplexity {predicted.perplexity:.2f} over {predicted.num_predicted} known "
             f"words and ends of sentences; {predicted.num_unknown} unknown words left out"
+        )
+
+
+def _warn_of_missing_spaces(path: str, texts: Iterable[str]) -> None:
+    """Warn if most transcripts in a script without spaces are a single word for the model."""
+    from moeasr.logs import get_logger
+    from moeasr.text.scripts import is_unspaced
+
+    unspaced = [text for text in texts if sum(map(is_unspaced, text)) > MAX_WORD_CHARS]
+    whole = [text for text in unspaced if " " not in text]
+    if 2 * len(whole) > len(unspaced):
+        get_logger(__name__).warning(
+            "%s: %d transcripts have no spaces, so that each of them is one word of the language "
+            "model, e.g. '%s'; make a model of units with --dict-dir (and decode with --lm-level "
+            "unit), or put spaces between the words first",
+            *(path, len(whole), whole[0]),
         )
 
 

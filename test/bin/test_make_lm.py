@@ -36,6 +36,22 @@ def test_units(text, tmp_path):
     assert model.order == 3
 
 
+def test_text_without_spaces_is_warned_of(text, tmp_path, capsys):
+    options = f"--text {text} --out {tmp_path}/x.arpa".split()
+    text.write_text(
+        "u1 我在唯品会买东西\nu2 打开网站看手机\nu3 ok go\nu4 开 门\n", encoding="utf-8"
+    )
+    main(options)
+    warning = capsys.readouterr().err
+    assert "2 transcripts have no spaces" in warning
+    assert "e.g. '我在唯品会买东西'" in warning and "--lm-level unit" in warning
+    make_dict(f"--text {text} --out-dir {tmp_path}/lang".split())
+    main([*options, "--dict-dir", f"{tmp_path}/lang"])
+    text.write_text("u1 我 在 唯品会 买 东西\nu2 打开\nu3 ok\nu4 안녕하세요\n", encoding="utf-8")
+    main(options)
+    assert "no spaces" not in capsys.readouterr().err
+
+
 def test_faults_name_the_text_and_leave_no_file(text, tmp_path):
     text.write_text("u1 A </s>\n")
     with pytest.raises(InputError, match=f"{text}: a sentence holds"):
