@@ -178,7 +178,10 @@ class _Transcripts:
     def faults(
         self, utts: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
     ) -> dict[int, str]:
-        """Utterance -> why its transcript forbids it.
+        """Return the reason for each utterance whose transcript forbids training on it.
+
+        An empty transcript is allowed: the recording holds no speech. An utterance without a line
+        in `text` is not.
 
         Args:
             utts: (M,) numbers of the utterances asked about.
@@ -199,11 +202,12 @@ class _Transcripts:
             except InputError as error:
                 raise InputError(f"{self.table.path}: {utt_id}: {error}") from None
         faults = {}
+        absent = self.rows[utts] < 0
         too_short = num_outputs < num_tokens + num_repeats
-        bad = (num_tokens < 1) | (num_tokens > limits.max_tokens) | too_short
+        bad = absent | (num_tokens > limits.max_tokens) | too_short
         for place in np.flatnonzero(bad).tolist():
             tokens = num_tokens[place]
-            if tokens < 1:
+            if absent[place]:
                 reason = "it has no transcript"
             elif tokens > limits.max_tokens:
                 reason = f"it has {tokens} tokens, more than max_tokens = {limits.max_tokens}"

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from moeasr.errors import InputError
+
 # Draws held at a time: 10 million 32-bit indices are 40 MB, whatever the size of the test set.
 _DRAWS_AT_ONCE = 10_000_000
 
@@ -32,12 +34,37 @@ def bootstrap_interval(
 
     Returns:
         Lower and upper end.
+
+    Raises:
+        InputError: Every draw took utterances with empty references only.
     """
-    sums = resampled_sums(np.array([num_errors, num_ref]), num_resamples, seed)  # (2, R)
-    errors, words = sums[:, sums[1] > 0]  # a draw of empty references only has no rate
+    errors, words = resampled_rates(np.array([num_errors, num_ref]), num_resamples, seed)
     tail = 50.0 * (1.0 - level)
     low, high = np.percentile(100.0 * errors / words, [tail, 100.0 - tail])
     return float(low), float(high)
+
+
+def resampled_rates(values: np.ndarray, num_resamples: int, seed: int) -> np.ndarray:
+    """Compute `resampled_sums` and drop the draws that have no error rate.
+
+    Args:
+        values: (2, N) errors and reference tokens of N utterances.
+        num_resamples: Number of draws R of N utterances each.
+        seed: Of the generator.
+
+    Returns:
+        (2, r) sums of the draws with at least one reference token.
+
+    Raises:
+        InputError: There is no such draw.
+    """
+    sums = resampled_sums(values, num_resamples, seed)  # (2, R)
+    kept = sums[:, sums[1] > 0]
+    if not kept.size:
+        raise InputError(
+            f"none of {num_resamples} bootstrap draws holds a reference word: raise --num-resamples"
+        )
+    return kept
 
 
 def resampled_sums(values: np.ndarray, num_resamples: int, seed: int) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from moeasr.errors import InputError
 from moeasr.score.alignment import Counts
-from moeasr.score.bootstrap import resampled_sums
+from moeasr.score.bootstrap import resampled_rates
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,8 +89,7 @@ def paired_bootstrap(
         seed: The same seed gives the same result.
     """
     values = np.array([np.subtract(errors_b, errors_a), num_ref])  # (2, N)
-    sums = resampled_sums(values, num_resamples, seed)  # (2, R)
-    differences, words = sums[:, sums[1] > 0]
+    differences, words = resampled_rates(values, num_resamples, seed)
     low, high = np.percentile(100.0 * differences / words, [2.5, 97.5])
     ties = np.mean(differences == 0)
     # One more draw, the one at hand, keeps the p-value of a finite number of draws above 0.

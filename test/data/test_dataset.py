@@ -139,7 +139,7 @@ def reason(folder: Path, num_frames: int, text: str) -> str | None:
         (101, "a", "it has 101 frames, more than max_frames = 100"),
         (48, "abcdefghijkl", None),
         (100, "abcdefghijklm", "it has 13 tokens, more than max_tokens = 12"),
-        (40, "", "it has no transcript"),
+        (40, "", None),  # a recording without speech
         (12, "abc", None),
         (11, "abc", "too short for CTC: 2 frames after subsampling for 3 tokens and 0 repeats"),
         (16, "abb", None),
@@ -176,6 +176,14 @@ def test_text_without_features_and_features_without_text_are_listed(
     }
     assert "left out 2 utterances" in caplog.text
     assert "  b: it has no transcript" in caplog.text
+
+
+def test_an_empty_transcript_is_an_example_without_tokens(tmp_path: Path) -> None:
+    folder = make_dir(tmp_path, {"a": (40, ""), "b": (40, "abc")})
+    utterances, skipped = load_utterances(folder, Letters(), quarter, LIMITS)
+    assert (len(utterances), skipped) == (2, [])
+    example = AsrDataset(utterances, Letters(), None, None, 0)[(0, 0)]
+    assert (example.utt_id, example.tokens.shape) == ("a", (0,))
 
 
 def test_unknown_units_are_kept_and_counted_in_a_warning(

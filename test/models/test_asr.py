@@ -57,6 +57,21 @@ def test_the_loss_of_a_batch_is_the_sum_over_its_utterances(system):
         assert torch.equal(load, sum(o.expert_loads[name] for o in alone))
 
 
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("lengths", [(0, 0), (0, 2)])
+def test_empty_transcripts_train(system, lengths):
+    feats, feats_lens, tokens, _ = BATCH
+    batch = (feats, feats_lens, tokens[:, : max(lengths)], torch.tensor(lengths))
+    model = make_system(system).eval()
+    whole = model(*batch)
+    alone = [model(*piece) for piece in pieces(batch)]
+    torch.testing.assert_close(whole.loss, sum(o.loss for o in alone), rtol=0, atol=1e-9)
+    blanks = model.ctc_log_probs(model.encode(feats, feats_lens).enc)[0, :, 0].sum()
+    torch.testing.assert_close(alone[0].stats["loss_ctc"], -blanks, rtol=0, atol=1e-9)
+    model.train()(*batch).loss.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_the_loss_is_the_papers_weighted_sum():
     model = make_model(ctc_weight=0.4, reverse_weight=0.2).eval()
     stats = model(*BATCH).stats

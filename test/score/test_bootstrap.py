@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from moeasr.errors import InputError
 from moeasr.score import bootstrap
 from moeasr.score.bootstrap import bootstrap_interval, resampled_sums
 
@@ -35,6 +36,15 @@ def test_seed_decides() -> None:
     first = bootstrap_interval(errors, lengths, num_resamples=50, seed=1)
     assert first == bootstrap_interval(errors, lengths, num_resamples=50, seed=1)
     assert first != bootstrap_interval(errors, lengths, num_resamples=50, seed=2)
+
+
+def test_draws_that_all_lack_reference_words_are_named() -> None:
+    lengths = [1] + [0] * 9
+    seed = next(
+        seed for seed in range(99) if not resampled_sums(np.array([lengths]), 1, seed).any()
+    )
+    with pytest.raises(InputError, match="none of 1 bootstrap draws holds a reference word"):
+        bootstrap_interval([0] * 10, lengths, num_resamples=1, seed=seed)
 
 
 def test_draws_without_reference_words_have_no_rate() -> None:

@@ -105,13 +105,23 @@ def test_text_beside_audio_or_in_a_list(prepare, tmp_path):
     assert read_table(tmp_path / "data/test/text")["b"] == "go home"
 
 
+def test_an_empty_transcript_is_a_recording_without_speech(prepare, tmp_path):
+    corpus = folder(tmp_path)
+    (corpus / "dev/a.txt").write_text("")
+    (corpus / "dev/b.txt").write_text(" \n")
+    write_audio(corpus / "test/d.wav")
+    with open(corpus / "test/transcripts.tsv", "a") as table:
+        table.write("d.wav\t\n")
+    done = prepare(corpus)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data/dev/text").read_text().splitlines()[:2] == ["a", "b"]
+    assert (tmp_path / "data/test/text").read_text().splitlines()[-1] == "d"
+    assert "dev/a.wav: its transcript is empty: a recording without speech" in done.stderr
+
+
 FAULTS = {
     "no transcript": (
         lambda root: (root / "dev/a.txt").unlink(),
-        "dev/a.wav: there is no transcript of it in ",
-    ),
-    "an empty one": (
-        lambda root: (root / "dev/a.txt").write_text(" \n"),
         "dev/a.wav: there is no transcript of it in ",
     ),
     "not in the list": (

@@ -2,7 +2,8 @@
 
 The folder has `train`, `dev` and `test` in it, and each of these has audio files, in directories by
 speaker or not. What was said stands beside each (`a.wav`, `a.txt`), or in one `transcripts.tsv` of
-the set, with lines `<path of the audio><tab><text>`.
+the set, with lines `<path of the audio><tab><text>`. An empty `.txt`, or nothing behind the tab, is
+the transcript of a recording without speech.
 
 This file is yours to change: what is said of your corpus must come to be a list of `Utterance` for
 each set.
@@ -40,10 +41,17 @@ def read_set(root: Path) -> list[Utterance]:
         texts, where = read_list(root / "transcripts.tsv"), root / "transcripts.tsv"
     else:
         texts, where = read_beside(root, files), "a .txt beside it"
-    silent = [path for path in files if not texts.get(path)]
-    if silent:
+    untold = [path for path in files if path not in texts]
+    if untold:
         raise InputError(
-            f"{silent[0]}: there is no transcript of it in {where}{and_others(silent)}"
+            f"{untold[0]}: there is no transcript of it in {where}{and_others(untold)}"
+        )
+    silent = [path for path in files if not texts[path]]
+    if silent:
+        get_logger("data_prep").warning(
+            "%s: its transcript is empty: a recording without speech%s",
+            silent[0],
+            and_others(silent),
         )
     return [as_utterance(root, path, texts[path]) for path in files]
 
@@ -70,11 +78,14 @@ def read_beside(root: Path, files: list[Path]) -> dict[Path, str]:
         get_logger("data_prep").warning(
             "%s: there is no audio (%s) beside it%s", lost[0], kinds, and_others(lost)
         )
-    return {
-        paths[path]: " ".join(word for _, line in read_lines(path) for word in line.split())
-        for path in found
-        if path in paths
-    }
+    return {paths[path]: read_text(path) for path in found if path in paths}
+
+
+def read_text(path: Path) -> str:
+    """All words of a file, on however many lines; an empty file is an empty transcript."""
+    if path.is_file() and not path.stat().st_size:
+        return ""
+    return " ".join(word for _, line in read_lines(path) for word in line.split())
 
 
 def and_others(paths: list[Path]) -> str:
@@ -87,7 +98,7 @@ def read_list(path: Path) -> dict[Path, str]:
     """Audio file -> what was said in it."""
     texts: dict[Path, str] = {}
     for number, line in read_lines(path):
-        name, tab, text = line.strip().partition("\t")
+        name, tab, text = line.lstrip().partition("\t")
         if not tab:
             raise InputError(f"{path}:{number}: not `<audio><tab><text>`: '{line}'")
         audio = path.parent / name

@@ -18,7 +18,7 @@ class Utterance:
     speaker: str
     """No spaces."""
     text: str
-    """What was said."""
+    """The transcript; empty for a recording without speech."""
     audio: str | Path
     """A file, or a command that ends in `|`."""
 
@@ -65,7 +65,7 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
         utts_of.setdefault(utterance.speaker, []).append(utterance.utt_id)
     tables = {
         "wav.scp": [f"{utt.utt_id} {utt.audio}" for utt in utterances],
-        "text": [f"{utt.utt_id} {utt.text}" for utt in utterances],
+        "text": [f"{utt.utt_id} {utt.text}".rstrip() for utt in utterances],
         "utt2spk": [f"{utt.utt_id} {utt.speaker}" for utt in utterances],
         "spk2utt": [f"{speaker} {' '.join(utts_of[speaker])}" for speaker in sorted(utts_of)],
     }

@@ -23,6 +23,11 @@ def test_tables_are_sorted(tmp_path):
     }
 
 
+def test_an_empty_transcript_is_a_line_of_the_id_alone(tmp_path):
+    write_data_dir([Utterance("a-1", "a", "", "/z.wav")], tmp_path / "train")
+    assert (tmp_path / "train" / "text").read_text() == "a-1\n"
+
+
 def test_nothing_of_the_old_directory_stays(tmp_path):
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "feats.scp").write_text("stale\n")
