@@ -26,6 +26,14 @@ done < <(find .ci egs tools utils test -type f -not -path 'tools/venv/*' \
   \( -name '*.sh' -o -path '.ci/*' \))
 check "shellcheck of ${#scripts[@]} scripts" shellcheck "${scripts[@]}"
 check "pytest" python3 -m pytest "$@"
+# Numbers must be right in the instructions of every processor, not only of this one.
+numeric=(test/nn test/moe test/interop test/features/test_fbank.py test/models/test_inference.py
+  test/decode/test_prefix_beam.py::test_padding_and_company_do_not_matter)
+for processor in ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
+  MKL_ENABLE_INSTRUCTIONS=SSE4_2 ONEDNN_MAX_CPU_ISA=AVX2; do
+  check "numeric tests with $processor" \
+    env "$processor" python3 -m pytest --quiet "${numeric[@]}"
+done
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf '== FAILED: %s\n' "${failed[@]}"

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from rounding import FBANK_STEPS, assert_close, log_mel_scale
 
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig, compute_fbank
@@ -27,7 +28,8 @@ def test_pieces_equal_the_whole(name, num_samples, piece):
     online = OnlineFbank(config)
     frames = [online.accept(part) for part in waveform.split(piece)] if num_samples else []
     together = torch.cat([*frames, online.finish()])
-    torch.testing.assert_close(together, compute_fbank(waveform, config), rtol=0, atol=1e-4)
+    whole = compute_fbank(waveform, config)
+    assert_close(together, whole, FBANK_STEPS, log_mel_scale(whole))
 
 
 def test_a_frame_comes_as_soon_as_its_window_is_full():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from rounding import NETWORK_STEPS, assert_close
 
 from moeasr.moe import experts
 from moeasr.moe.experts import ExpertBank, grouped_kernel, loop_kernel, sorted_kernel
@@ -31,7 +32,7 @@ def test_values_and_gradients_equal_the_loop(num_frames, k, activation):
         (y * target).sum().backward()
         found.append([y.detach(), x.grad, router.weight.grad.clone(), *(w.grad for w in weights)])
     for slow, fast in zip(*found):
-        torch.testing.assert_close(fast, slow, rtol=0, atol=2e-5)
+        assert_close(fast, slow, NETWORK_STEPS)
 
 
 def test_under_autocast_it_computes_in_bfloat16():
@@ -67,7 +68,7 @@ def test_where_it_is_known_it_is_taken(monkeypatch):
     router, x = TopKRouter(16, 6, 2, "selected"), torch.randn(40, 16)
     routing = router(x)
     found, wanted = make(grouped_kernel)(x, routing), make(loop_kernel)(x, routing)
-    torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
+    assert_close(found, wanted, NETWORK_STEPS)
     assert "GroupedMm" in _names(found.grad_fn)
 
 

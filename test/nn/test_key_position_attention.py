@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from rounding import assert_close
 
 from moeasr.nn.key_position_attention import KeyPositionAttention
 from moeasr.nn.mask import make_chunk_mask, make_valid_mask
@@ -50,8 +51,8 @@ def test_equals_its_slow_twin(chunk_size):
         mask = mask & make_chunk_mask(6, chunk_size)
     fast, _ = module(x, key_positions(torch.zeros(1, dtype=torch.int64), 6, x), mask)
     slow = slow_attention(module, x, mask)
-    # the encodings are float32 on both sides
-    torch.testing.assert_close(fast[valid], slow[valid], rtol=0, atol=1e-6)
+    # The encodings are float32 on both sides: exponent, product and sine each round.
+    assert_close(fast[valid], slow[valid], 8)
 
 
 def test_with_a_past_it_goes_on_where_it_was():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from rounding import NETWORK_STEPS, assert_close
 
 from moeasr.nn.subsampling import ConvSubsampling4, subsampled_len
 
@@ -29,7 +30,7 @@ def test_padding_never_reaches_a_real_frame(front_end):
     padded = torch.cat((feats, torch.full((1, 17, 20), 1e6, dtype=torch.float64)), dim=1)
     both, padded_lens = front_end(padded, torch.tensor([30]))
     assert lens.equal(padded_lens)
-    assert torch.equal(alone, both[:, : alone.size(1)])
+    assert_close(both[:, : alone.size(1)], alone, NETWORK_STEPS, dtype=torch.float64)
 
 
 def test_an_output_sees_seven_frames_from_four_times_its_number(front_end):
