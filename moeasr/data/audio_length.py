@@ -13,7 +13,7 @@ from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import Lines
 from moeasr.data.pipes import UndecodableError, parse_pipe
 from moeasr.data.sources import Sources
-from moeasr.errors import InputError
+from moeasr.errors import InputError, naming
 from moeasr.features.augment import perturbed_length, resampled_length
 from moeasr.features.fbank import FbankConfig, num_fbank_frames
 
@@ -57,14 +57,15 @@ class LengthReader:
         for row in range(first, min(first + self._num_at_once, len(self._sources))):
             utt_id, source = self._sources[row]
             entry = source.entry.strip()
-            try:
-                if entry not in known:
-                    known[entry] = measure_audio(entry)
-                rate_hz, whole = known[entry]
-                start, end = sample_range(whole, rate_hz, source.start_sec, source.end_sec, entry)
-                lengths.append(AudioLength(utt_id, end - start, rate_hz))
-            except InputError as error:
-                lengths.append(AudioLength(utt_id, fault=str(error)))
+            with naming(f"utterance {utt_id}"):
+                try:
+                    if entry not in known:
+                        known[entry] = measure_audio(entry)
+                    rate_hz, whole = known[entry]
+                    span = sample_range(whole, rate_hz, source.start_sec, source.end_sec, entry)
+                    lengths.append(AudioLength(utt_id, span[1] - span[0], rate_hz))
+                except InputError as error:
+                    lengths.append(AudioLength(utt_id, fault=str(error)))
         return lengths
 
 

@@ -1,98 +1,200 @@
-"""Work for other processes, its results in order."""
+"""Results that other processes compute ahead of time, in order.
 
+Every worker is a fork of this process that owns every n-th item and writes its results to a pipe of
+its own. A full pipe makes a worker wait, so that few results are in memory. There is no lock, no
+thread and no shared memory between processes: whatever happens to a worker, this process reads an
+error from its pipe or finds the end of the pipe, and a worker whose reader is gone ends by itself.
+"""
+
+import atexit
+import fcntl
+import io
+import multiprocessing
+import multiprocessing.util  # it registers the exit function that waits for children: before ours
+import os
+import pickle
 import signal
-import warnings
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Generic, TypeVar
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 
-from moeasr.errors import InputError
+from moeasr.errors import InputError, describe
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
+
+GRACE_SEC = 5.0
+"""Time that workers have for their current item when no more results are wanted."""
+
+PIPE_BYTES = 1 << 20
+"""Small results are computed this far ahead; of larger ones, every worker holds one."""
+
+ADVICE = "fewer processes (`train.num_workers`, `--nj`) need less"
 
 
 def in_background(
     function: Callable[[ItemT], ResultT], items: Sequence[ItemT], num_workers: int
 ) -> Generator[ResultT, None, None]:
-    """The results of a function for items, in their order.
+    """Yield the results of a function for all items, in their order.
 
     Args:
-        function: What is called; it must be possible to pickle it.
-        items: With what.
-        num_workers: Processes that work ahead; 0 works in this one.
+        function: Function to call. Its results can be pickled; their tensors are on the CPU.
+        items: Arguments of the calls.
+        num_workers: Number of processes that compute ahead; 0 computes in this one.
 
     Raises:
-        InputError: The function raised one, at its result's turn; or a process was killed.
-        OSError: Likewise.
+        InputError: The function raised one; raised at its result's turn. Workers turn any other
+            error into an `InputError` that gives its type and text. A worker was killed.
+        OSError: The function raised one about a file; likewise.
     """
-    with warnings.catch_warnings():  # of more processes than cores: the user has asked for them
-        warnings.filterwarnings("ignore", "This DataLoader will create")
-        loader = DataLoader(
-            _CarriedErrors(function),
-            sampler=items,
-            batch_size=None,
-            num_workers=num_workers,
-            collate_fn=_as_it_is,
-            worker_init_fn=_leave_sigterm_to_trainer,
-            # its own: the loader would draw its workers' seed from the global generator, and a run
-            # resumed amid an epoch would then be one draw ahead of an unbroken one
-            generator=torch.Generator(),
-        )
-        with _sigterm_blocked():  # until each worker, once started, has said that it ignores it
-            results = iter(loader)
-    try:
-        for result in results:
-            if isinstance(result, (InputError, OSError)):
-                raise result
-            yield result
-    except (RuntimeError, EOFError, ConnectionError) as error:  # by when its death is noticed
-        reason = (str(error).splitlines() or ["it went away"])[0]
-        if isinstance(error, RuntimeError) and "DataLoader worker" not in reason:
-            raise
-        raise InputError(
-            f"a process that reads data was killed: {reason} (is there enough memory, in /dev/shm "
-            "too? fewer workers need less)"
-        ) from None
-    finally:
-        # now: an error's traceback would keep it, and workers that outlive their queues never end
-        del results
+    if num_workers == 0:
+        yield from map(function, items)
+        return
+    with _started(function, items, min(num_workers, len(items))) as workers:
+        for number in range(len(items)):
+            has_failed, value = _receive(workers[number % len(workers)])
+            if has_failed:
+                raise value
+            yield value
+
+
+class _Worker(NamedTuple):
+    process: multiprocessing.Process
+    outcomes: BinaryIO
 
 
 @contextmanager
-def _sigterm_blocked() -> Iterator[None]:
-    """Hold SIGTERM back, here and in the processes that are started meanwhile."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+def _started(
+    function: Callable[[ItemT], ResultT], items: Sequence[ItemT], num_workers: int
+) -> Iterator[list[_Worker]]:
+    """Start workers, the n-th for every n-th item, and end them when the block is left."""
+    workers: list[_Worker] = []
+    stop = partial(_stop, workers)
+    # Python waits for its children when it ends, even if a generator was never closed.
+    atexit.register(stop)
     try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _leave_sigterm_to_trainer(worker: int) -> None:
-    """Batch systems signal the whole process group; the trainer still wants its batches then."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-
-
-class _CarriedErrors(Dataset, Generic[ItemT, ResultT]):
-    """Gives an error about input, or of a disk, instead of raising it.
-
-    DataLoader would wrap what a worker raises into a paragraph of traceback.
-    """
-
-    def __init__(self, function: Callable[[ItemT], ResultT]) -> None:
-        self._function = function
-
-    def __getitem__(self, item: ItemT) -> ResultT | InputError | OSError:
         try:
-            return self._function(item)
-        except (InputError, OSError) as error:
-            return error
+            for first in range(num_workers):
+                _start(workers, function, items[first::num_workers])
+        except Exception as error:
+            raise InputError(
+                f"background process {len(workers) + 1} of {num_workers} cannot be started: "
+                f"{describe(error)}; {ADVICE}"
+            ) from None
+        yield workers
+    finally:
+        atexit.unregister(stop)
+        stop()
 
 
-def _as_it_is(result: ResultT) -> ResultT:
-    return result
+def _start(
+    workers: list[_Worker], function: Callable[[ItemT], ResultT], items: Sequence[ItemT]
+) -> None:
+    """Start a worker and append it to the list."""
+    read_end, write_end = os.pipe()
+    outcomes = open(read_end, "rb")  # noqa: SIM115
+    with open(write_end, "wb", buffering=0) as sink:  # only the worker keeps it open
+        with suppress(OSError):  # the user's pipes may take no more memory: a small one will do
+            fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        readers = [*(worker.outcomes for worker in workers), outcomes]
+        process = multiprocessing.get_context("fork").Process(
+            target=_work, args=(function, items, sink, readers), daemon=True
+        )
+        # SIGTERM is blocked until the worker, once started, ignores it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            process.start()
+        except Exception:
+            outcomes.close()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    workers.append(_Worker(process, outcomes))
+
+
+def _stop(workers: list[_Worker]) -> None:
+    """End workers: after their current items, or by force if that takes long."""
+    for worker in workers:
+        worker.outcomes.close()
+    deadline = time.monotonic() + GRACE_SEC
+    try:
+        for worker in workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+    finally:
+        for worker in workers:
+            worker.process.kill()
+        for worker in workers:
+            worker.process.join()
+
+
+def _receive(worker: _Worker) -> tuple[bool, Any]:
+    """Return the next outcome of a worker.
+
+    Raises:
+        InputError: The worker has died.
+    """
+    try:
+        return pickle.load(worker.outcomes)
+    except (EOFError, pickle.UnpicklingError):  # the latter in the middle of an outcome
+        worker.process.join(GRACE_SEC)
+        code = worker.process.exitcode
+        if code is not None and code < 0:
+            raise InputError(
+                f"a background process was killed by {signal.Signals(-code).name}; "
+                f"is there enough memory? {ADVICE}"
+            ) from None
+        raise InputError(f"a background process ended early with status {code}") from None
+
+
+def _work(
+    function: Callable[[ItemT], ResultT],
+    items: Sequence[ItemT],
+    sink: BinaryIO,
+    readers: Sequence[BinaryIO],
+) -> None:
+    """Write the outcome of every item, in a worker."""
+    # Batch systems and terminals signal the whole process group; the parent decides what follows.
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    torch.set_num_threads(1)  # a fork has none of its parent's threads
+    for reader in readers:  # the parent's: open here, they would hide the parent's end
+        reader.close()
+    with suppress(OSError):  # nobody reads the outcomes any more
+        for item in items:
+            rest = memoryview(_outcome(function, item))
+            while rest:
+                rest = rest[sink.write(rest) :]
+
+
+def _outcome(function: Callable[[ItemT], ResultT], item: ItemT) -> bytes:
+    """Return the pickled outcome of a call: (False, its result) or (True, its error)."""
+    try:
+        return _pickled((False, function(item)))
+    except InputError as error:
+        failure: Exception = InputError(str(error))
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            failure = OSError(error.errno, error.strerror, error.filename)
+        else:
+            failure = InputError(describe(error))
+    return _pickled((True, failure))
+
+
+def _pickled(value: object) -> bytes:
+    buffer = io.BytesIO()
+    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
+    return buffer.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    """A pickler that stores tensors as NumPy arrays, many times faster than PyTorch's way."""
+
+    def reducer_override(self, value: object) -> Any:
+        if isinstance(value, torch.Tensor):
+            return torch.from_numpy, (value.numpy(),)
+        return NotImplemented

@@ -6,7 +6,7 @@ import torch
 
 from moeasr.data.data_type import UtteranceReader
 from moeasr.data.sources import Sources
-from moeasr.errors import InputError
+from moeasr.errors import InputError, naming
 from moeasr.features.cmvn import CmvnStats
 
 
@@ -21,10 +21,12 @@ class CmvnJob:
         """The statistics of an utterance.
 
         Raises:
-            InputError: Its features cannot be read, or are not finite.
+            InputError: Its features cannot be read, or are not finite, or another error came up
+                with this utterance.
         """
         utt_id, source = self.sources[row]
-        feats = self.reader.read(source, utt_id)
-        if not bool(torch.isfinite(feats).all()):
-            raise InputError(f"features of utterance {utt_id} ({source.entry}) are not finite")
-        return CmvnStats.of(feats)
+        with naming(f"utterance {utt_id}"):
+            feats = self.reader.read(source, utt_id)
+            if not bool(torch.isfinite(feats).all()):
+                raise InputError(f"features of utterance {utt_id} ({source.entry}) are not finite")
+            return CmvnStats.of(feats)

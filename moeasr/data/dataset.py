@@ -9,7 +9,7 @@ from moeasr.data.batch import Example
 from moeasr.data.data_type import StoredFeatures, UtteranceReader
 from moeasr.data.token_counts import TextEncoder
 from moeasr.data.utterances import Utterance
-from moeasr.errors import InputError
+from moeasr.errors import InputError, naming
 from moeasr.features.augment import SpecAugmentConfig, spec_augment
 
 
@@ -52,10 +52,15 @@ class AsrDataset(torch.utils.data.Dataset):
         """The example of utterance `index` in `epoch`.
 
         Raises:
-            InputError: Its features cannot be read, or are not as long as the data directory says.
+            InputError: Its features cannot be read, or are not as long as the data directory says,
+                or another error came up with this utterance.
         """
         epoch, index = key
         utterance = self._utterances[index]
+        with naming(f"utterance {utterance.utt_id}"):
+            return self._example(utterance, epoch, index)
+
+    def _example(self, utterance: Utterance, epoch: int, index: int) -> Example:
         feats = self._reader.read(utterance.source, utterance.utt_id)
         if feats.size(0) != utterance.num_frames:
             raise InputError(

@@ -12,7 +12,7 @@ from moeasr.data.kaldi.gather import write_tables
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import is_unicode, keys, write_lines
 from moeasr.data.shards import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
-from moeasr.errors import InputError
+from moeasr.errors import InputError, naming
 from moeasr.features.fbank import FbankConfig
 
 
@@ -76,12 +76,17 @@ def write_data_dir(
 
 
 def list_shard(path: str) -> list[ShardedUtterance]:
-    """The utterances of a shard; of their audio only headers and ends are read.
+    """Return the utterances of a shard; of their audio only headers and ends are read.
 
     Raises:
         InputError: It is no tar file, is cut short, has audio that cannot be read, or audio without
             a transcript, or the other way round. The sentence names shard and member.
     """
+    with naming(f"shard {path}"):
+        return _utterances_of(path)
+
+
+def _utterances_of(path: str) -> list[ShardedUtterance]:
     audio: dict[str, tuple[AudioLength, ShardEntry]] = {}
     texts: dict[str, str] = {}
     try:

@@ -24,7 +24,7 @@ from moeasr.data.shard_index import ShardedUtterance
 from moeasr.data.shards import TEXT_SUFFIX, ShardEntry
 from moeasr.data.sources import Source, Sources
 from moeasr.data.table import Table
-from moeasr.errors import InputError
+from moeasr.errors import InputError, naming
 
 FULL_SCALE = 32768.0  # of 16-bit samples
 _FORMAT = "moeasr-shard-1"
@@ -116,11 +116,12 @@ class ShardMaker:
         with tarfile.open(temporary, "w", format=tarfile.GNU_FORMAT) as tar:
             for row in rows:
                 utt_id, source = self._sources[row]
-                try:
-                    audio = _encode(source, reader)
-                except InputError as error:
-                    made.append(ShardedUtterance(AudioLength(utt_id, fault=str(error))))
-                    continue
+                with naming(f"utterance {utt_id}"):
+                    try:
+                        audio = _encode(source, reader)
+                    except InputError as error:
+                        made.append(ShardedUtterance(AudioLength(utt_id, fault=str(error))))
+                        continue
                 text = self._texts[int(self._text_rows[row])][1]
                 offset = _add(tar, utt_id + audio.suffix, audio.content)
                 _add(tar, utt_id + TEXT_SUFFIX, text.encode())

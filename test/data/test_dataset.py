@@ -281,3 +281,13 @@ def test_an_utterance_without_a_language_of_the_model_is_refused(
     with pytest.raises(InputError) as error:
         load_utterances(folder, Letters(), quarter, LIMITS, ("en", "zh"))
     assert str(error.value) == f"{folder / 'utt2lang'}{fault} (the model knows en, zh)"
+
+
+def test_an_error_that_nobody_foresaw_names_the_utterance(tmp_path: Path) -> None:
+    class Broken:
+        def read(self, source: Source, utt_id: str) -> torch.Tensor:
+            raise MemoryError(f"no room for {source.entry[-3:]}")
+
+    examples = dataset(tmp_path, reader=Broken())
+    with pytest.raises(InputError, match=r"^utterance b: MemoryError: no room for \S+ \(test_data"):
+        examples[0, 1]
