@@ -17,13 +17,15 @@ r"""N-gram language models in ARPA files.
     \end\
 
 Each line is log10 P(w | h), the n-gram h w, and log10 of its back-off weight b (0 if absent), and
-P(w | h) = b(h) P(w | h less its first word) where h w is not listed. Whatever stands before
-`\data\` is a comment.
+P(w | h) = b(h) P(w | h less its first word) where h w is not listed. Whatever precedes `\data\` is
+a comment. Fields are separated by plain spaces and tabs.
 """
 
+import codecs
 import gzip
 import math
 import re
+import unicodedata
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,13 +34,20 @@ from typing import NamedTuple
 
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
+from moeasr.logs import get_logger
 from moeasr.text.normalize import normalize
+
+logger = get_logger(__name__)
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 _SPECIAL_WORDS = (BEGIN, END, UNKNOWN)
 _LN_10 = math.log(10.0)
-_COUNT = re.compile(r"ngram\s+(\d+)\s*=\s*(\d+)")
-_SECTION = re.compile(r"\\(\d+)-grams:")
+_SPACES = " \t\r\n"
+_GZIP = b"\x1f\x8b"
+_COUNT = re.compile(r"ngram[ \t]+([0-9]+)[ \t]*=[ \t]*([0-9]+)")
+_SECTION = re.compile(r"\\([0-9]+)-grams:")
+
+Key = tuple[int, ...]
 
 
 class Ngram(NamedTuple):
@@ -54,8 +63,8 @@ class NgramModel:
 
     words: tuple[str, ...]
     """`<s>`, `</s>` and `<unk>` in small letters, however the file writes them."""
-    ngrams: tuple[dict[tuple[int, ...], Ngram], ...]
-    """Those of length 1, 2, ...: the word numbers -> its logarithms."""
+    ngrams: tuple[dict[Key, Ngram], ...]
+    """Those of length 1, 2, ...: word numbers -> logarithms, histories always among them."""
 
     @property
     def order(self) -> int:
@@ -64,28 +73,17 @@ class NgramModel:
 
 
 def read_arpa(path: str | Path) -> NgramModel:
-    """Read an ARPA file; one that ends in `.gz` is unpacked on the way.
+    """Read an ARPA file, unpacked on the way if its name ends in `.gz`.
+
+    A length without n-grams (`ngram 3=0`) and n-grams whose history is not listed, as pruning may
+    leave them, are read with a warning. The missing history gets the probability that backing off
+    gives it, so all probabilities are those of the file.
 
     Raises:
-        InputError: Naming file and line: it is missing, cut short, not of this form, or without
-            `<s>` or `</s>`.
+        InputError: Naming file and line: the file is missing, cut short, not of this form, without
+            `<s>` or `</s>`, or lists a word twice.
     """
-    lines = _numbered_lines(Path(path))
-    counts = _read_counts(lines, path)
-    numbers: dict[str, int] = {}
-    sections: list[dict[tuple[int, ...], Ngram]] = []
-    for order, count in enumerate(counts, start=1):
-        has_backoff = order < len(counts)
-        shorter = sections[-1] if sections else {}
-        sections.append(_read_section(lines, path, order, count, numbers, has_backoff, shorter))
-    number, line = next(lines, (None, None))
-    if line != "\\end\\":
-        place = path if number is None else f"{path}:{number}"
-        raise InputError(f"{place}: `\\end\\` must follow the {len(counts)}-grams")
-    for word in (BEGIN, END):
-        if word not in numbers:
-            raise InputError(f"language model {path} has no `{word}` among its 1-grams")
-    return NgramModel(tuple(numbers), tuple(sections))
+    return _Reader(Path(path)).read()
 
 
 def write_arpa(model: NgramModel, path: str | Path) -> None:
@@ -104,93 +102,174 @@ def write_arpa(model: NgramModel, path: str | Path) -> None:
         sink.write("\n\\end\\\n")
 
 
-def _read_counts(lines: Iterator[tuple[int, str]], path: str | Path) -> list[int]:
-    """The header from its `data` line on, with the line of the first section."""
-    if not any(line == "\\data\\" for _, line in lines):
-        raise InputError(f"{path} is no ARPA language model: it has no line `\\data\\`")
-    counts: list[int] = []
-    for number, line in lines:
-        found = _COUNT.fullmatch(line)
-        if found and int(found.group(1)) == len(counts) + 1:
-            counts.append(int(found.group(2)))
-        elif line == "\\1-grams:" and counts:
-            return counts
-        else:
-            raise InputError(
-                f"{path}:{number}: expected `ngram {len(counts) + 1}=COUNT` or `\\1-grams:`, "
-                f"but here is '{line}'"
+class _Reader:
+    """The state of reading one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines = _numbered_lines(path)
+        self._numbers: dict[str, int] = {}
+        self._spelled: list[str] = []
+        """Words as the file writes them."""
+        self._sections: list[dict[Key, Ngram]] = []
+
+    def read(self) -> NgramModel:
+        """Read the whole file."""
+        counts, first_line = self._read_counts()
+        heading: tuple[int | None, str] = first_line
+        for order, count in enumerate(counts, start=1):
+            has_backoff = order < len(counts)
+            if count == 0:
+                logger.warning("%s: `ngram %d=0`: there are no %d-grams", self._path, order, order)
+            if heading[1] == f"\\{order}-grams:":
+                self._sections.append(self._read_section(order, count, has_backoff))
+                heading = next(self._lines, (None, ""))
+            elif count == 0:
+                self._sections.append({})
+            else:
+                raise InputError(
+                    f"{self._place(heading[0])}: expected `\\{order}-grams:` after the "
+                    f"{order - 1}-grams that `\\data\\` counts, but here is '{heading[1]}'"
+                )
+        if heading[1] != "\\end\\":
+            place = self._place(heading[0])
+            raise InputError(f"{place}: `\\end\\` must follow the {len(counts)}-grams")
+        for word in (BEGIN, END):
+            if word not in self._numbers:
+                raise InputError(f"language model {self._path} has no `{word}` among its 1-grams")
+        while not self._sections[-1]:
+            self._sections.pop()
+        self._add_histories()
+        return NgramModel(tuple(self._numbers), tuple(self._sections))
+
+    def _place(self, number: int | None) -> str:
+        return str(self._path) if number is None else f"{self._path}:{number}"
+
+    def _read_counts(self) -> tuple[list[int], tuple[int, str]]:
+        """The counts of the header, and the first line behind them."""
+        if not any(line == "\\data\\" for _, line in self._lines):
+            raise InputError(f"{self._path} is no ARPA language model: it has no line `\\data\\`")
+        counts: list[int] = []
+        for number, line in self._lines:
+            found = _COUNT.fullmatch(line)
+            if found and int(found.group(1)) == len(counts) + 1:
+                counts.append(int(found.group(2)))
+            elif line == "\\1-grams:" and counts:
+                return counts, (number, line)
+            else:
+                raise InputError(
+                    f"{self._path}:{number}: expected `ngram {len(counts) + 1}=COUNT` or "
+                    f"`\\1-grams:`, but here is '{line}'"
+                )
+        raise InputError(f"{self._path}: the file ends before `\\1-grams:`")
+
+    def _read_section(self, order: int, count: int, has_backoff: bool) -> dict[Key, Ngram]:
+        """The n-grams of one length; 1-grams number their words on the way."""
+        ngrams: dict[Key, Ngram] = {}
+        for _ in range(count):
+            number, line = next(self._lines, (None, ""))
+            if number is None:
+                raise InputError(
+                    f"{self._path}: the file ends after {len(ngrams)} of {count} {order}-grams"
+                )
+            place = f"{self._path}:{number}"
+            if _SECTION.fullmatch(line) or line == "\\end\\":
+                raise InputError(
+                    f"{place}: `\\data\\` counts {count} {order}-grams, but there are {len(ngrams)}"
+                )
+            fields = re.split("[ \t]+", line)
+            if len(fields) not in (order + 1, order + 2):
+                raise InputError(
+                    f"{place}: a {order}-gram is a logarithm, {order} words and perhaps a back-off "
+                    f"weight, but here are {len(fields)} fields"
+                )
+            key = self._read_words(fields[1 : order + 1], place)
+            if key in ngrams:
+                raise InputError(f"{place}: this {order}-gram appears twice")
+            ngrams[key] = _logarithms([fields[0], *fields[order + 1 :]], line, place, has_backoff)
+        return ngrams
+
+    def _read_words(self, spelled: list[str], place: str) -> Key:
+        """The numbers of an n-gram's words."""
+        words = [_clean(word, place) for word in spelled]
+        if not self._sections:  # these are the 1-grams
+            word, number = words[0], len(self._numbers)
+            if word in self._numbers:
+                raise InputError(self._repeated(spelled[0], word, place))
+            self._numbers[word] = number
+            self._spelled.append(spelled[0])
+        for word in words:
+            if word not in self._numbers:
+                raise InputError(f"{place}: word '{word}' is not among the 1-grams")
+        return tuple(self._numbers[word] for word in words)
+
+    def _repeated(self, spelled: str, word: str, place: str) -> str:
+        """Say why a 1-gram is one that was there before."""
+        before = self._spelled[self._numbers[word]]
+        if before == spelled:
+            return f"{place}: this 1-gram appears twice"
+        if word in _SPECIAL_WORDS:
+            return (
+                f"{place}: `{before}` and `{spelled}` are the same word, in whatever letters: "
+                "remove one of them, with all its n-grams"
             )
-    raise InputError(f"{path}: the file ends before `\\1-grams:`")
-
-
-def _read_section(
-    lines: Iterator[tuple[int, str]],
-    path: str | Path,
-    order: int,
-    count: int,
-    numbers: dict[str, int],
-    has_backoff: bool,
-    shorter: dict[tuple[int, ...], Ngram],
-) -> dict[tuple[int, ...], Ngram]:
-    """The n-grams of one length; 1-grams number their words on the way."""
-    if order > 1:
-        number, line = next(lines, (None, ""))
-        if line != f"\\{order}-grams:":
-            place = path if number is None else f"{path}:{number}"
-            raise InputError(
-                f"{place}: expected `\\{order}-grams:` after the {order - 1}-grams that "
-                f"`\\data\\` counts, but here is '{line}'"
-            )
-    ngrams: dict[tuple[int, ...], Ngram] = {}
-    for _ in range(count):
-        number, line = next(lines, (None, ""))
-        if number is None:
-            raise InputError(f"{path}: the file ends after {len(ngrams)} of {count} {order}-grams")
-        if _SECTION.fullmatch(line) or line == "\\end\\":
-            raise InputError(
-                f"{path}:{number}: `\\data\\` counts {count} {order}-grams, but there are "
-                f"{len(ngrams)}"
-            )
-        key, ngram = _read_ngram(line, f"{path}:{number}", order, numbers, has_backoff)
-        if order > 1 and key[:-1] not in shorter:
-            history = " ".join(line.split()[1:order])
-            raise InputError(f"{path}:{number}: '{history}' is not among the {order - 1}-grams")
-        if key in ngrams:
-            raise InputError(f"{path}:{number}: this {order}-gram stands there twice")
-        ngrams[key] = ngram
-    return ngrams
-
-
-def _read_ngram(
-    line: str, place: str, order: int, numbers: dict[str, int], has_backoff: bool
-) -> tuple[tuple[int, ...], Ngram]:
-    fields = line.split()
-    if len(fields) not in (order + 1, order + 2):
-        raise InputError(
-            f"{place}: a {order}-gram is a logarithm, {order} words and perhaps a back-off weight, "
-            f"but here are {len(fields)} fields"
+        return (
+            f"{place}: '{spelled}' appears twice, with its letters written as composed and as "
+            "decomposed characters (Unicode NFC and NFD); transcripts are NFC, so bring the text "
+            "into this form and estimate the language model again"
         )
+
+    def _add_histories(self) -> None:
+        """List the histories that longer n-grams lack."""
+        missing: list[Key] = []
+        for longer, shorter in zip(self._sections[:0:-1], self._sections[-2::-1]):
+            lacking = dict.fromkeys(key[:-1] for key in longer if key[:-1] not in shorter)
+            for history in lacking:
+                shorter[history] = Ngram(self._log_prob(history), 0.0)
+            missing += lacking
+        if missing:
+            words = list(self._numbers)
+            example = " ".join(words[number] for number in missing[0])
+            logger.warning(
+                "%s: %d n-grams are the history of longer ones, but are not listed themselves, "
+                "e.g. '%s'; they get the probability of backing off",
+                *(self._path, len(missing), example),
+            )
+
+    def _log_prob(self, ngram: Key) -> float:
+        """The logarithm of an n-gram's probability, listed or not."""
+        found = self._sections[len(ngram) - 1].get(ngram)
+        if found is not None:
+            return found.log_prob
+        history = self._sections[len(ngram) - 2].get(ngram[:-1], Ngram(0.0, 0.0))
+        return history.log_backoff + self._log_prob(ngram[1:])
+
+
+def _logarithms(numbers: list[str], line: str, place: str, has_backoff: bool) -> Ngram:
+    """The values of an n-gram; the second number is the back-off weight, if there is one."""
     try:
-        values = [float(fields[0]), *(float(field) for field in fields[order + 1 :])]
+        values = [float(number) for number in numbers]
     except ValueError:
         raise InputError(f"{place}: the logarithms in '{line}' are not all numbers") from None
     if any(math.isnan(value) or value == math.inf for value in values) or values[0] > 0:
-        raise InputError(f"{place}: log10 of a probability must be 0 or less, not {fields[0]}")
-    words = [_clean(word, place) for word in fields[1 : order + 1]]
-    if order == 1:
-        numbers.setdefault(words[0], len(numbers))
-    for word in words:
-        if word not in numbers:
-            raise InputError(f"{place}: word '{word}' is not among the 1-grams")
+        raise InputError(f"{place}: log10 of a probability must be 0 or less, not {numbers[0]}")
     backoff = values[1] if has_backoff and len(values) > 1 else 0.0
     # -inf would make differences of scores undefined; 10^-99 is what ARPA files mean by never
-    log_prob, log_backoff = (max(value, -99.0) * _LN_10 for value in (values[0], backoff))
-    return tuple(numbers[word] for word in words), Ngram(log_prob, log_backoff)
+    return Ngram(*(max(value, -99.0) * _LN_10 for value in (values[0], backoff)))
 
 
 def _clean(word: str, place: str) -> str:
+    """The word as transcripts have it."""
     if word.lower() in _SPECIAL_WORDS:
         return word.lower()
+    for character in word:
+        if character.isspace():
+            name = unicodedata.name(character, "control character").lower()
+            raise InputError(
+                f"{place}: word '{word}' contains the space U+{ord(character):04X} ({name}), which "
+                "transcripts never have; replace it in the text and estimate the language model "
+                "again"
+            )
     try:
         # a space unit is no text, but language models over units have it
         return word if "\u2581" in word else normalize(word)
@@ -200,12 +279,20 @@ def _clean(word: str, place: str) -> str:
 
 def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(number, stripped line) of all lines that are not blank."""
-    opener = gzip.open if path.suffix == ".gz" else open
+    is_packed = path.suffix == ".gz"
     number = 0
     try:
-        with opener(path, "rb") as handle:
+        with open(path, "rb") as handle:
+            begin = handle.read(len(codecs.BOM_UTF8))
+        if begin.startswith(_GZIP) and not is_packed:
+            raise InputError(f"{path} is a gzip file: rename it to {path.name}.gz")
+        if begin and is_packed and not _GZIP.startswith(begin[: len(_GZIP)]):
+            raise InputError(f"{path} is no gzip file: rename it to {path.stem}")
+        with (gzip.open if is_packed else open)(path, "rb") as handle:
             for number, raw in enumerate(handle, start=1):
-                line = raw.decode("utf-8").strip()
+                if number == 1 and raw.startswith(codecs.BOM_UTF8):
+                    raise InputError(f"{path}:1: begins with a byte order mark; remove it")
+                line = raw.decode("utf-8").strip(_SPACES)
                 if line:
                     yield number, line
     except UnicodeDecodeError:

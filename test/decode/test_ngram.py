@@ -179,6 +179,19 @@ def test_longest_match_by_hand(tmp_path):
     assert scores[0] > scores[1] + 5
 
 
+def test_ngrams_without_their_history_are_scored(tmp_path):
+    lines = ["\\data\\", "ngram 1=4", "ngram 2=1", "ngram 3=1", "\\1-grams:"]
+    lines += ["-9 <s> -0.3", "-0.8 </s>", "-0.5 A -0.2", "-0.7 C 0.1", "\\2-grams:", "-0.4 C A"]
+    lines += ["\\3-grams:", "-0.1 <s> A C", "\\end\\"]
+    (tmp_path / "x.lm").write_text("\n".join(lines))
+    tokenizer = build_tokenizer(["A C"], "word")
+    fusion = UnitNgram(read_arpa(tmp_path / "x.lm"), NgramWeights(1.0), tokenizer)
+    (score,) = step_by_step(fusion, [tokenizer.encode("A C A")])
+    # P(A | <s>), P(C | <s> A), P(A | A C) which backs off to P(A | C), P(</s> | C A)
+    log10 = (-0.3 - 0.5) + -0.1 + -0.4 + (-0.2 - 0.8)
+    assert score == pytest.approx(log10 * math.log(10), abs=1e-12)
+
+
 def test_a_word_that_has_begun_looks_ahead(tmp_path):
     model = read_arpa(write_lm(tmp_path / "lm", WORDS, random.Random(2), 2, True))
     tokenizer = build_tokenizer(["AB BA C D"], "char")

@@ -1,12 +1,14 @@
 """ARPA files: what is read, and what is refused."""
 
 import gzip
+import itertools
 import math
 
 import pytest
 
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa
+from moeasr.text.perplexity import log_prob_after
 
 GOOD = """A comment, in which even
 \\1-grams:
@@ -79,8 +81,12 @@ def test_a_gzipped_file_is_the_same(tmp_path):
     with pytest.raises(InputError, match=r"x\.lm\.gz:\d+: not a whole gzip file"):
         read_arpa(path)
     path.write_text(GOOD)
-    with pytest.raises(InputError, match=r"x\.lm\.gz:1: not a whole gzip file"):
+    with pytest.raises(InputError, match=r"x\.lm\.gz is no gzip file: rename it to x\.lm$"):
         read_arpa(path)
+    plain = write(tmp_path, "")
+    plain.write_bytes(whole)
+    with pytest.raises(InputError, match=r"x\.lm is a gzip file: rename it to x\.lm\.gz$"):
+        read_arpa(plain)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +99,23 @@ def test_a_gzipped_file_is_the_same(tmp_path):
         ("-0.5 ONE -0.2", "-0.5 ONE x", r"x\.lm:13: the logarithms in '-0.5 ONE x'"),
         ("-0.5 ONE", "0.5 ONE", r"x\.lm:13: log10 of a probability must be 0 or less, not 0.5"),
         ("-0.5 ONE", "nan ONE", r"x\.lm:13: log10 of a probability"),
-        ("-0.7 caf\u00e9", "-0.7 ONE", r"x\.lm:14: this 1-gram stands there twice"),
+        ("-0.7 caf\u00e9", "-0.7 ONE", r"x\.lm:14: this 1-gram appears twice"),
         ("<s> ONE </s>", "<s> TWO </s>", r"x\.lm:23: word 'TWO' is not among the 1-grams"),
-        ("<s> ONE </s>", "ONE <s> </s>", r"x\.lm:23: 'ONE <s>' is not among the 2-grams"),
+        ("-0.4 ONE </s>", "-0.1 <S> ONE", r"x\.lm:19: this 2-gram appears twice"),
+        ("-0.7 caf\u00e9", "-1 <unk>", r"x\.lm:15: `<unk>` and `<UNK>` are the same word"),
+        ("-0.8\t</s>", "-1 cafe\u0301", r"x\.lm:14: 'caf\u00e9' appears twice, .*NFC and NFD"),
+        ("A comment", "\ufeffA comment", r"x\.lm:1: begins with a byte order mark; remove it"),
+        (
+            "0.2 <s> ONE",
+            "0.2 <s> ONE\u3000",
+            r"x\.lm:23: .* contains the space U\+3000 \(ideographic",
+        ),
+        (
+            "-0.5 ONE",
+            "-0.5 O\u00a0N",
+            r"x\.lm:13: word 'O\u00a0N' contains the space U\+00A0 \(no-b",
+        ),
+        ("-0.5 ONE", "-0.5 O\u0085N", r"x\.lm:13: .*U\+0085"),
         ("-0.4 ONE </s>\n", "", r"x\.lm:21: `\\data\\` counts 3 2-grams, but there are 2"),
         ("-inf", "-1 ONE <unk>\n-inf", r"x\.lm:21: expected `\\3-grams:` after the 2-grams"),
         ("\\end\\\nanything", "", r"x\.lm: `\\end\\` must follow the 3-grams"),
@@ -108,6 +128,74 @@ def test_a_fault_is_named_by_file_and_line(tmp_path, old, new, message):
     assert old in GOOD
     with pytest.raises(InputError, match=message):
         read_arpa(write(tmp_path, GOOD.replace(old, new)))
+
+
+@pytest.mark.parametrize("with_heading", [True, False])
+def test_a_length_without_ngrams_is_warned_of(tmp_path, caplog, with_heading):
+    heading = "\\3-grams:\n" if with_heading else ""
+    start = GOOD.index("\\3-grams")
+    model = read_arpa(
+        write(tmp_path, GOOD[:start].replace("ngram 3=1", "ngram 3=0") + heading + "\\end\\")
+    )
+    assert [len(section) for section in model.ngrams] == [5, 3]
+    assert model.ngrams == read_arpa(write(tmp_path, GOOD)).ngrams[:2]
+    assert "x.lm: `ngram 3=0`: there are no 3-grams" in caplog.text
+
+
+ORPHANS = """\\data\\
+ngram 1=4
+ngram 2=1
+ngram 3=0
+ngram 4=2
+
+\\1-grams:
+-1.5 <s> -0.3
+-0.8 </s>
+-0.5 A -0.2
+-0.7 B 0.1
+
+\\2-grams:
+-0.4 A B -0.25
+
+\\4-grams:
+-0.1 <s> A B A
+-0.2 B A B </s>
+
+\\end\\
+"""
+
+
+def test_ngrams_without_their_history_keep_all_probabilities(tmp_path, caplog):
+    """Against the format's recursion over nothing but the lines of the file."""
+    model = read_arpa(write(tmp_path, ORPHANS))
+    assert "4 n-grams are the history of longer ones" in caplog.text
+    assert [len(section) for section in model.ngrams] == [4, 3, 2, 2]
+    rows = [line.split() for line in ORPHANS.splitlines() if line.startswith("-")]
+    table = {}
+    for first, *rest in rows:
+        words = [x for x in rest if not x[-1].isdigit()]
+        table[tuple(words)] = (float(first), float(rest[-1]) if len(rest) > len(words) else 0.0)
+
+    def log10_prob(history, word):
+        if (*history, word) in table:
+            return table[(*history, word)][0]
+        return table.get(history, (0.0, 0.0))[1] + log10_prob(history[1:], word)
+
+    names = ["A", "B", "</s>"]
+    histories = [()] + [
+        h for n in (1, 2, 3) for h in itertools.product(["<s>", "A", "B"], repeat=n)
+    ]
+    numbers = {word: number for number, word in enumerate(model.words)}
+    for history in histories:
+        for word in names:
+            found = log_prob_after(model, [numbers[w] for w in history], numbers[word])
+            assert found / math.log(10) == pytest.approx(log10_prob(history, word), abs=1e-12)
+
+
+def test_only_plain_spaces_separate_fields(tmp_path):
+    text = GOOD.replace("ONE", "ON\u00b7E").replace(" -0.2", "  \t -0.2").replace("\n", "\r\n")
+    model = read_arpa(write(tmp_path, text))
+    assert "ON\u00b7E" in model.words
 
 
 def test_a_file_cut_short_or_missing_or_of_other_letters(tmp_path):
