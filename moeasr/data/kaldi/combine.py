@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from moeasr.data.kaldi.derive import copy_whole
 from moeasr.data.kaldi.durations import whole_segments
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import (
@@ -33,6 +34,11 @@ MERGED = (
 """Merged if every source has them; the list, and its order in the messages, are Kaldi's."""
 
 
+SETTINGS = "conf/fbank.yaml"
+MADE_BY_THEM = ("feats.scp", "utt2num_frames", "shards.scp")
+"""Tables that these settings made."""
+
+
 def common_frame_shift(sources: Sequence[Path]) -> Path | None:
     """The first source that has a frame_shift with features; they must all agree.
 
@@ -49,6 +55,41 @@ def common_frame_shift(sources: Sequence[Path]) -> Path | None:
                     "Cannot combine features."
                 )
     return first
+
+
+def common_settings(sources: Sequence[Path], say: Say) -> Path | None:
+    """Return a source whose `conf/fbank.yaml` is true of all features, or None if there is none.
+
+    Looks at the sources that have features or lengths, which were made by those settings. The
+    settings are not combined, which is said, if one of these sources lacks the file.
+
+    Raises:
+        InputError: Two sources differ in a setting.
+    """
+    made = [source for source in sources if any((source / name).is_file() for name in MADE_BY_THEM)]
+    known = [source for source in made if (source / SETTINGS).is_file()]
+    for source in known[1:]:
+        _require_equal(known[0] / SETTINGS, source / SETTINGS)
+    if known and len(known) < len(made):
+        say(f"[info]: **not combining {SETTINGS} as it does not exist everywhere**")
+        return None
+    return known[0] if known else None
+
+
+def _require_equal(first: Path, second: Path) -> None:
+    """Raise `InputError` unless two files of settings hold the same keys and values."""
+    if first.read_bytes() == second.read_bytes():
+        return
+    from moeasr.config import load_yaml  # reading YAML takes a moment that others need not wait
+
+    settings, others = load_yaml(first), load_yaml(second)
+    for name in sorted(settings.keys() | others.keys()):
+        one, other = settings.get(name), others.get(name)
+        if one != other:
+            raise InputError(
+                f"different settings of the features: {name} is {one} in {first}, but {other} in "
+                f"{second}. Cannot combine features."
+            )
 
 
 def make_utt2uniq(source: Path) -> Lines:
@@ -93,7 +134,8 @@ def combine_data(
         say: Receives what is merged and what is not.
 
     Raises:
-        InputError: A source has no utt2spk or is the target itself, or frame shifts differ.
+        InputError: A source has no utt2spk or is the target itself, or frame shifts or other
+            settings of the features differ.
     """
     for source in sources:
         if not (source / "utt2spk").is_file():
@@ -101,6 +143,9 @@ def combine_data(
         if target.resolve() == source.resolve():
             raise InputError(f"the destination is one of the sources: {target}")
     frame_shift = common_frame_shift(sources)
+    settings = common_settings(sources, say)
+    if any((source / "shards.scp").is_file() for source in sources):  # Kaldi knows of no shards
+        extra_files = [*extra_files, "shards.scp"]
     extra_files = [name for name in extra_files if name not in ("utt2uniq", "segments", *MERGED)]
     merged = {
         name: merge(sources, name, say) for name in ("utt2uniq", "segments", *MERGED, *extra_files)
@@ -112,4 +157,6 @@ def combine_data(
             write_lines(target / name, lines)
     write_lines(target / "spk2utt", spk2utt_of(read_utt2spk(target)))
     if frame_shift:
-        shutil.copyfile(frame_shift / "frame_shift", target / "frame_shift")
+        copy_whole(frame_shift, target, ["frame_shift"])
+    if settings:
+        copy_whole(settings, target, [SETTINGS])

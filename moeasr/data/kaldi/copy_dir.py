@@ -1,10 +1,15 @@
 """Copy a data directory, perhaps with a prefix or suffix on its ids: copy_data_dir.sh."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeasr.data.kaldi.derive import move_stale, require_source, write_renamed, write_utt2uniq
+from moeasr.data.kaldi.derive import (
+    copy_whole,
+    move_stale,
+    require_source,
+    write_renamed,
+    write_utt2uniq,
+)
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import BY_RECORDING, BY_SPEAKER, BY_UTTERANCE, WHOLE
 
@@ -49,9 +54,6 @@ def copy_data_dir(source: Path, target: Path, affixes: Affixes, say: Say) -> Non
     if utt_prefix or utt_suffix or (source / "utt2uniq").is_file():
         write_utt2uniq(source, target, new_utt)
         written.append("utt2uniq")
-    for name in WHOLE:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
-            written.append(name)
+    written += copy_whole(source, target, WHOLE)
     say(f"copied data from {source} to {target}")
     move_stale(source, target, written, say)

@@ -10,6 +10,7 @@ from moeasr.data.kaldi.tables import (
     BY_RECORDING,
     BY_SPEAKER,
     BY_UTTERANCE,
+    OF_FEATURES,
     WHOLE,
     Lines,
     key,
@@ -53,8 +54,17 @@ def move_stale(source: Path, target: Path, written: Iterable[str], say: Say) -> 
                 f"file {name} exists in dest {target} but not in src {source}.  Moving it to\n"
                 f" ... {backup / name}"
             )
-            backup.mkdir(exist_ok=True)
+            (backup / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).replace(backup / name)
+
+
+def copy_whole(source: Path, target: Path, names: Iterable[str]) -> list[str]:
+    """Copy those of the named files that exist; return their names."""
+    present = [name for name in names if (source / name).is_file()]
+    for name in present:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
+    return present
 
 
 class Part(NamedTuple):
@@ -96,11 +106,9 @@ def write_parts(source: Path, parts: Sequence[Part]) -> list[str]:
             for part, chosen in zip(parts, _divide(lines, ids)):
                 write_lines(part.target / name, comments + chosen)
             written.append(name)
-    if (source / "frame_shift").is_file():
-        for part in parts:
-            shutil.copyfile(source / "frame_shift", part.target / "frame_shift")
-        written.append("frame_shift")
-    return written
+    for part in parts:
+        copy_whole(source, part.target, OF_FEATURES)
+    return written + [name for name in OF_FEATURES if (source / name).is_file()]
 
 
 def _divide(lines: Lines, ids: Sequence[set[bytes]]) -> list[Lines]:

@@ -1,11 +1,10 @@
 """Speakers divided into new ones of a few utterances each: modify_speaker_info.sh."""
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeasr.data.kaldi.derive import Pairs, move_stale, require_source
+from moeasr.data.kaldi.derive import Pairs, copy_whole, move_stale, require_source
 from moeasr.data.kaldi.durations import read_durations, write_utt2dur
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import (
@@ -108,10 +107,7 @@ def modify_speaker_info(
     write_lines(target / "utt2spk", [utt + b" " + speaker for utt, speaker in new])
     write_lines(target / "spk2utt", spk2utt_of(new))
     written = ["utt2spk", "spk2utt"]
-    for name in (*BY_UTTERANCE, *BY_RECORDING, *WHOLE):
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
-            written.append(name)
+    written += copy_whole(source, target, (*BY_UTTERANCE, *BY_RECORDING, *WHOLE))
     move_stale(source, target, written, say)
     num_old, num_new = (len({speaker for _, speaker in p}) for p in (pairs, new))
     say(
