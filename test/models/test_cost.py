@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from known_files import known_files
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -19,7 +20,7 @@ from moeasr.models.cost import ENCODER_PARTS, PARTS, cost_record, model_cost, su
 from moeasr.nn import subsampling
 
 EGS = Path(__file__).resolve().parents[2] / "egs"
-CONFS = sorted(path for path in EGS.glob("*/conf/*.yaml") if path.name != "fbank.yaml")
+CONFS = [path for path in known_files("egs/*/conf/*.yaml") if path.name != "fbank.yaml"]
 SECONDS, TOKENS_PER_SEC = 3, 5
 PART_OF_MODULE = {
     "subsampling": "subsampling",
