@@ -30,6 +30,7 @@ from moeasr.data.window_sampler import ShardWindowSampler
 from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig
 from moeasr.features.fbank import FbankConfig
+from moeasr.limits import check_num_processes
 from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import load_model
@@ -192,9 +193,10 @@ def make_batches(
         data_type: One of `moeasr.data.data_type.DATA_TYPES`.
 
     Raises:
-        InputError: No utterance of the directory can be used, or one is in none of the model's
-            languages.
+        InputError: No utterance of the directory can be used, one is in none of the model's
+            languages, or `train.num_workers` is absurd.
     """
+    check_num_processes("train.num_workers", config.train.num_workers)
     kind, is_training = find_data_type(data_type), fill is not None
     is_windowed = is_training and config.data.batch.window_shards is not None
     if is_windowed and data_type != "shard":

@@ -22,6 +22,7 @@ from moeasr.experiment import (
     write_config,
 )
 from moeasr.features.fbank import FbankConfig
+from moeasr.limits import max_processes
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 from moeasr.models.distillation import DistillationConfig
@@ -205,3 +206,10 @@ def test_epochs_without_an_accuracy_are_not_ranked_by_it():
     )
     with pytest.raises(InputError, match="`train.best_by: acc` needs a decoder"):
         ExperimentConfig(model=ctc_only, train=TrainConfig(best_by="acc"))
+
+
+def test_an_absurd_number_of_workers_is_one_sentence(data_dir):
+    train = dataclasses.replace(CONFIG.train, num_workers=max_processes() + 1)
+    config = dataclasses.replace(CONFIG, train=train)
+    with pytest.raises(InputError, match=r"^`train.num_workers` must be between 0 and \d+, but is"):
+        make_batches(data_dir, config, TOKENIZER, lambda n: n // 4, 0, None)

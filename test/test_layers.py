@@ -8,7 +8,7 @@ import pytest
 import moeasr
 
 PACKAGE = Path(moeasr.__file__).parent
-FOUNDATIONS = {"config", "errors", "atomic", "checkpoint", "distributed", "logs", "seed"}
+FOUNDATIONS = {"config", "errors", "limits", "atomic", "checkpoint", "distributed", "logs", "seed"}
 ALLOWED = {
     "features": set(),
     "text": set(),

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from moeasr import checkpoint
+from moeasr.limits import MAX_SEED
 from moeasr.seed import generator_states, restore_generators, seed_all
 
 
@@ -30,3 +31,10 @@ def test_states_survive_a_checkpoint(tmp_path):
     seed_all(99)
     restore_generators(checkpoint.load(tmp_path / "x.pt")["generators"])
     assert [draw() for _ in range(3)] == expected
+
+
+def test_the_largest_seed_works_for_every_generator_and_rank():
+    seed_all(MAX_SEED + 1000)  # the ranks of a training add theirs
+    np.random.default_rng(MAX_SEED).random()
+    np.random.SeedSequence([MAX_SEED, 1])
+    torch.Generator().manual_seed(MAX_SEED)

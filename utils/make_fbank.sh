@@ -57,8 +57,8 @@ for file in "$data/wav.scp" "$fbank_config"; do
     exit 1
   fi
 done
-if [[ ! $nj =~ ^[1-9][0-9]*$ ]]; then
-  echo "$0: --nj must be a positive number, got '$nj'" >&2
+if [[ ! $nj =~ ^[1-9][0-9]{0,4}$ ]]; then
+  echo "$0: --nj must be a positive number below 100000, got '$nj'" >&2
   exit 1
 fi
 

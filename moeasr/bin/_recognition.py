@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from moeasr.errors import InputError
+from moeasr.limits import num_processes
 
 if TYPE_CHECKING:
     from moeasr.decode.build import DecodeConfig
@@ -15,7 +15,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
     add("--device", default="cpu", help="cpu or cuda (%(default)s)")
-    add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
+    add(
+        "--num-threads",
+        type=num_processes,
+        metavar="N",
+        help="CPU threads (default: torch decides)",
+    )
     add("--quantize", choices=("int8", "bf16"), help="linear layers and experts in fewer bits")
 
 
@@ -26,8 +31,6 @@ def load_recognizer(args: argparse.Namespace) -> "Recognizer":
     from moeasr.decode.recognizer import Recognizer
 
     if args.num_threads is not None:
-        if args.num_threads < 1:
-            raise InputError(f"`--num-threads` must be at least 1, but is {args.num_threads}")
         torch.set_num_threads(args.num_threads)
     recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
     if args.device == "cpu" or args.quantize:

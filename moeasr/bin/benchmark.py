@@ -16,6 +16,7 @@ import json
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+from moeasr.limits import num_processes
 
 EPILOG = """example:
   moeasr benchmark --config conf/dense.yaml conf/u2pp_moe.yaml --num-threads 1"""
@@ -36,7 +37,13 @@ def get_parser() -> argparse.ArgumentParser:
     add("--vocab-size", type=int, default=1000, metavar="V", help="units (%(default)s)")
     add("--train-utts", type=int, default=4, help="utterances in a training step; 0: no training")
     add("--num-rounds", type=int, default=7, help="rounds (%(default)s)")
-    add("--num-threads", type=int, default=1, metavar="N", help="CPU threads (%(default)s)")
+    add(
+        "--num-threads",
+        type=num_processes,
+        default=1,
+        metavar="N",
+        help="CPU threads (%(default)s)",
+    )
     add("--out", metavar="JSON", help="write all figures there too")
     return parser
 
@@ -44,9 +51,8 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run it."""
     args = get_parser().parse_args(argv)
-    for name in ("num_rounds", "num_threads"):
-        if getattr(args, name) < 1:
-            raise InputError(f"--{name.replace('_', '-')} must be at least 1")
+    if args.num_rounds < 1:
+        raise InputError("--num-rounds must be at least 1")
     import torch
 
     from moeasr.atomic import atomic_path

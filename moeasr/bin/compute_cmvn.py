@@ -5,6 +5,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+from moeasr.limits import num_processes
 
 EPILOG = """example:
   python3 -m moeasr.bin.compute_cmvn --data-dir data/train --out data/train/global_cmvn
@@ -26,7 +27,9 @@ def get_parser() -> argparse.ArgumentParser:
         default="feats",
         help="what of the data directory is read (default: %(default)s)",
     )
-    parser.add_argument("--nj", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument(
+        "--nj", type=num_processes, default=1, help="processes (default: %(default)s)"
+    )
     parser.add_argument("--out", required=True, help="JSON file to write")
     return parser
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.data.kaldi.speak import speaking_as
+from moeasr.limits import num_processes
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -15,7 +16,7 @@ def get_parser() -> argparse.ArgumentParser:
         epilog="example:\n  moeasr get-utt2dur data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--nj", type=int, default=4, help="files opened at the same time")
+    parser.add_argument("--nj", type=num_processes, default=4, help="files opened at the same time")
     parser.add_argument(
         "--read-entire-file", action="store_true", help="count samples, do not trust headers"
     )
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.kaldi.durations import write_utt2dur
 
     with speaking_as(args.script) as say:
-        write_utt2dur(args.data_dir, say, max(1, args.nj), args.read_entire_file, args.frame_shift)
+        write_utt2dur(args.data_dir, say, args.nj, args.read_entire_file, args.frame_shift)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.data.kaldi.speak import speaking_as
+from moeasr.limits import num_processes
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -15,7 +16,7 @@ def get_parser() -> argparse.ArgumentParser:
         epilog="example:\n  moeasr get-utt2num-frames data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--nj", type=int, default=4, help="files opened at the same time")
+    parser.add_argument("--nj", type=num_processes, default=4, help="files opened at the same time")
     parser.add_argument(
         "--frame-shift", type=float, default=0.01, metavar="SEC", help="used without features"
     )
@@ -37,9 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.kaldi.durations import write_utt2num_frames
 
     with speaking_as(args.script) as say:
-        write_utt2num_frames(
-            args.data_dir, say, max(1, args.nj), args.frame_shift, args.frame_overlap
-        )
+        write_utt2num_frames(args.data_dir, say, args.nj, args.frame_shift, args.frame_overlap)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.data.kaldi.speak import speaking_as
+from moeasr.limits import num_processes
 
 EPILOG = """example:
   moeasr index-shards --fbank-config conf/fbank.yaml data/train data.list
@@ -21,7 +22,7 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--nj", type=int, default=4, help="processes (%(default)s)")
+    add("--nj", type=num_processes, default=4, help="processes (%(default)s)")
     add("--fbank-config", required=True, help="YAML of the filter banks, whose frames are counted")
     add("data_dir", type=Path, help="directory to write")
     add("list", type=Path, help="file with the name of a shard in each line")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+from moeasr.limits import seed
 
 if TYPE_CHECKING:
     from moeasr.data.sources import Sources
@@ -33,7 +34,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--ark", required=True, help="archive to write")
     parser.add_argument("--scp", required=True, help="index of the archive to write")
     parser.add_argument("--compress", action="store_true", help="one byte per value, as Kaldi")
-    parser.add_argument("--seed", type=int, default=0, help="of the dither, if there is any")
+    parser.add_argument("--seed", type=seed, default=0, help="of the dither, if there is any")
     return parser
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.data.kaldi.speak import speaking_as
+from moeasr.limits import num_processes
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -17,7 +18,7 @@ def get_parser() -> argparse.ArgumentParser:
         epilog="example:\n  moeasr make-raw --nj 8 --fbank-config conf/fbank.yaml data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--nj", type=int, default=4, help="processes (%(default)s)")
+    parser.add_argument("--nj", type=num_processes, default=4, help="processes (%(default)s)")
     parser.add_argument("--fbank-config", required=True, help="YAML of the filter banks")
     parser.add_argument("--script", default="make_raw", help="name to speak under")
     parser.add_argument("data_dir", type=Path, help="with wav.scp, perhaps segments, and utt2spk")

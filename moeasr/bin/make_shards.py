@@ -7,6 +7,7 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.data.kaldi.speak import speaking_as
 from moeasr.errors import InputError
+from moeasr.limits import num_processes, seed
 
 EPILOG = """example:
   moeasr make-shards --nj 8 --fbank-config conf/fbank.yaml data/train shards
@@ -23,10 +24,10 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--nj", type=int, default=4, help="processes (%(default)s)")
+    add("--nj", type=num_processes, default=4, help="processes (%(default)s)")
     add("--fbank-config", required=True, help="YAML of the filter banks, whose frames are counted")
     add("--num-utts-per-shard", type=int, default=1000, metavar="N", help="%(default)s")
-    add("--seed", type=int, default=0, help="of the lots by which shards are filled (%(default)s)")
+    add("--seed", type=seed, default=0, help="of the lots by which shards are filled (%(default)s)")
     add("--script", default="make_shards", help="name to speak under")
     add("data_dir", type=Path, help="with wav.scp, perhaps segments, text and utt2spk")
     add("shard_dir", type=Path, help="where the shards are written")

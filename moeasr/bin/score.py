@@ -12,6 +12,7 @@ import shlex
 import sys
 
 from moeasr.bin import run
+from moeasr.limits import seed
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -46,7 +47,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--num-resamples", type=int, default=10_000, metavar="N", help="draws of the bootstrap"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the bootstrap")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the bootstrap")
     return parser
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moeasr.bin import run
+from moeasr.limits import num_processes, seed
 
 if TYPE_CHECKING:
     import torch
@@ -42,8 +43,10 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--cmvn", required=True, help="what compute_cmvn wrote")
     parser.add_argument("--exp-dir", required=True, help="where the experiment is written")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=777, help="default: %(default)s")
-    parser.add_argument("--num-threads", type=int, help="CPU threads (default: torch decides)")
+    parser.add_argument("--seed", type=seed, default=777, help="default: %(default)s")
+    parser.add_argument(
+        "--num-threads", type=num_processes, help="CPU threads (default: torch decides)"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="A.B=V", help="override a key of the config"
     )
@@ -58,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr import distributed
     from moeasr.logs import setup_logging
 
-    if args.num_threads:
+    if args.num_threads is not None:
         torch.set_num_threads(args.num_threads)
     device = distributed.find_device(args.device)
     command = shlex.join(["python3", "-m", "moeasr.bin.train", *(argv or sys.argv[1:])])

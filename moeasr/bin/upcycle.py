@@ -10,6 +10,7 @@ import sys
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+from moeasr.limits import seed
 
 EPILOG = """example (experts as wide as the dense feed-forward):
   python -m moeasr.bin.upcycle --checkpoint exp/dense/averaged.pt --config conf/u2pp_moe.yaml \\
@@ -39,7 +40,9 @@ def get_parser() -> argparse.ArgumentParser:
         default=0.0,
         help="Gaussian noise on the experts, in standard deviations of each tensor (%(default)s)",
     )
-    add("--seed", type=int, default=777, help="of routers, noise and random features (%(default)s)")
+    add(
+        "--seed", type=seed, default=777, help="of routers, noise and random features (%(default)s)"
+    )
     add(
         "--data-dir",
         metavar="DIR",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+from moeasr.limits import num_processes
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -32,7 +33,12 @@ def get_parser() -> argparse.ArgumentParser:
     add("--plot", action="store_true", help="draw a heat map in --out-dir; needs matplotlib")
     add("--batch-frames", type=int, default=12000, help="feature frames per batch (%(default)s)")
     add("--device", default="cpu", help="cpu or cuda (%(default)s)")
-    add("--num-threads", type=int, metavar="N", help="CPU threads (default: torch decides)")
+    add(
+        "--num-threads",
+        type=num_processes,
+        metavar="N",
+        help="CPU threads (default: torch decides)",
+    )
     return parser
 
 
@@ -49,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.report.usage_table import usage_lines, write_usage
 
     setup_logging()
-    if args.num_threads:
+    if args.num_threads is not None:
         torch.set_num_threads(args.num_threads)
     if args.plot:
         if args.out_dir is None:

@@ -1,5 +1,6 @@
 """Every entry point: --help answers at once, bad flags and bad input end in one sentence."""
 
+import importlib
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ import pytest
 
 import moeasr
 from moeasr.__main__ import entry_names
+from moeasr.limits import MAX_SEED, max_processes, num_processes
 
 ENTRIES = entry_names()
 
@@ -59,3 +61,41 @@ def test_the_console_command_takes_dashes_and_refuses_what_is_not_there():
     assert done.returncode == 0 and "--text" in done.stdout
     done = call("moeasr", "fly")
     assert done.returncode == 1 and "no entry 'fly'" in done.stderr
+
+
+COUNTS = {
+    "--nj": max_processes(),
+    "--num-threads": max_processes(),
+    "--num-workers": max_processes(),
+    "--seed": MAX_SEED,
+}
+
+
+def numbered_options():
+    """Every option of every entry point that counts processes or threads, or is a seed."""
+    for entry in ENTRIES:
+        parser = importlib.import_module(f"moeasr.bin.{entry}").get_parser()
+        for action in parser._actions:
+            for name in COUNTS.keys() & action.option_strings:
+                yield pytest.param(parser, name, id=f"{entry} {name}")
+
+
+@pytest.mark.parametrize(("parser", "name"), numbered_options())
+@pytest.mark.parametrize("value", ["-1", "least - 1", "most + 1", "1" + "0" * 30, "2.5", "two"])
+def test_absurd_counts_and_seeds_are_one_sentence(parser, name, value, capsys):
+    least, most = 0 if name == "--seed" else 1, COUNTS[name]
+    value = {"least - 1": str(least - 1), "most + 1": str(most + 1)}.get(value, value)
+    with pytest.raises(SystemExit) as exited:
+        parser.parse_args([name, value])
+    assert exited.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    sentence = f"must be between {least} and {most}, but is {value}"
+    if value in ("2.5", "two"):
+        sentence = f"must be a whole number, but is '{value}'"
+    assert error.endswith(f"error: argument {name}: {sentence}")
+
+
+def test_some_more_threads_than_processors_are_allowed():
+    assert max_processes() >= 128
+    assert num_processes(str(max_processes())) == max_processes()
+    assert num_processes("1") == 1

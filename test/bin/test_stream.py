@@ -136,8 +136,6 @@ def test_an_unreadable_file_does_not_hide_the_others(model_path, data_dir, capsy
         (("a.wav", "--packet-ms", "0"), "packets must last .*, but are of 0 s"),
         (("a.wav", "--packet-ms", "nan"), "packets must last .*, but are of nan s"),
         (("a.wav", "--packet-ms", "inf"), "packets must last .*, but are of inf s"),
-        (("a.wav", "--num-threads", "-1"), "`--num-threads` must be at least 1, but is -1"),
-        (("a.wav", "--num-threads", "0"), "`--num-threads` must be at least 1, but is 0"),
         (("--simulate", ".", "--out-dir", "o", "--language", "en"), "`--language` is for files"),
         (("--simulate", ".", "--out-dir", "o", "--endpoint", "on"), "`--endpoint` is for files"),
         (("--simulate", ".", "--out-dir", "o", f"--{RULE1}", "3"), f"`--{RULE1}` is for files"),

@@ -21,6 +21,7 @@ from plan import SET_NAMES, Recording, plan_corpus
 from moeasr.bin import run
 from moeasr.data.kaldi.write import Utterance, write_data_dir
 from moeasr.errors import InputError
+from moeasr.limits import num_processes, seed
 from moeasr.logs import get_logger, progress, setup_logging
 
 METADATA = "recordings.jsonl"
@@ -100,13 +101,13 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--corpus-dir", type=Path, required=True, help="where the audio goes")
     parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, another corpus")
+    parser.add_argument("--seed", type=seed, default=1, help="another seed, another corpus")
     parser.add_argument("--num-train", type=int, default=720, help="utterances to train on")
     parser.add_argument("--num-dev", type=int, default=60, help="utterances of the dev set")
     parser.add_argument("--num-test", type=int, default=100, help="utterances of the test set")
     parser.add_argument("--min-snr-db", type=float, default=10.0, help="loudest noise")
     parser.add_argument("--max-snr-db", type=float, default=30.0, help="softest noise")
-    parser.add_argument("--nj", type=int, default=2, help="parallel jobs")
+    parser.add_argument("--nj", type=num_processes, default=2, help="parallel jobs")
     return parser
 
 
@@ -114,8 +115,6 @@ def main(argv: list[str] | None = None) -> None:
     """Make the corpus and say what is in it."""
     args = get_parser().parse_args(argv)
     setup_logging()
-    if args.nj < 1:
-        raise InputError(f"--nj must be 1 or more, not {args.nj}")
     num_utts = {"train": args.num_train, "dev": args.num_dev, "test": args.num_test}
     recordings = plan_corpus(args.seed, num_utts, args.min_snr_db, args.max_snr_db)
     corpus_dir = args.corpus_dir.resolve()
