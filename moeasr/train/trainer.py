@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -27,6 +27,10 @@ from moeasr.train.schedule import learning_rate_factor
 logger = get_logger(__name__)
 BatchT = TypeVar("BatchT")
 STOPPED_BY_SIGNAL = 128 + signal.SIGTERM  # what a shell reports for a process ended by SIGTERM
+
+
+class _StopWaiting(BaseException):
+    """A SIGTERM came while the trainer waited for a batch. No `Exception`: no reader catches it."""
 
 
 class BatchSource(Protocol[BatchT]):
@@ -97,6 +101,7 @@ class Trainer(Generic[BatchT]):
         self._bad_in_a_row = 0
         self._meter = Meter()
         self._stop_requested = False
+        self._is_waiting = False
 
     def run(self) -> None:
         """Train, or resume, to the end.
@@ -127,23 +132,45 @@ class Trainer(Generic[BatchT]):
             restore_generators(states)
         start = time.monotonic()
         self._model.train()
-        steps: Iterable[int] = range(self._batch // accum, num_steps)
+        first = -(-self._batch // accum)  # the last step of an epoch may have fewer batches
+        steps: Iterable[int] = range(first, num_steps)
         desc = f"epoch {self._epoch}/{self._config.max_epochs}"
         if distributed.is_main():
-            steps = progress(steps, desc, num_steps, "step", initial=self._batch // accum)
+            steps = progress(steps, desc, num_steps, "step", initial=first)
         # closing: loader processes end here, not whenever the last reference to them goes
         with closing(self._train.stream(self._epoch, self._batch)) as stream:
             for _ in steps:
-                self._run_step(list(islice(stream, accum)))
+                self._run_step(self._take(stream, accum))
                 if self._step % self._config.log_every_steps == 0:
                     writer.write("train", self._step, self._meter.means())
-                if distributed.any_rank(self._stop_requested):
-                    self._save_last()
-                    logger.info("stopped by SIGTERM at step %d; run again to resume", self._step)
-                    raise SystemExit(STOPPED_BY_SIGNAL)
+                self._stop_if_asked()
                 if self._step % self._config.save_every_steps == 0:
                     self._save_last()
         self._finish_epoch(writer, self._meter.means(), time.monotonic() - start)
+
+    def _take(self, stream: Iterator[BatchT], count: int) -> list[BatchT]:
+        """Take up to `count` batches from a stream.
+
+        A SIGTERM ends the run here, between two steps, even if the next batch never comes. Several
+        processes have to stop together, after the step.
+        """
+        try:
+            self._is_waiting = distributed.world_size() == 1
+            return list(islice(stream, count))
+        except _StopWaiting:
+            self._stop()
+        finally:
+            self._is_waiting = False
+
+    def _stop_if_asked(self) -> None:
+        """Stop if any process was asked to; all processes call this at the same point."""
+        if distributed.any_rank(self._stop_requested):
+            self._stop()
+
+    def _stop(self) -> NoReturn:
+        self._save_last()
+        logger.info("stopped by SIGTERM at step %d; run again to resume", self._step)
+        raise SystemExit(STOPPED_BY_SIGNAL)
 
     def _run_step(self, batches: list[BatchT]) -> None:
         """One optimizer step over the micro-batches of this process and all others."""
@@ -249,14 +276,17 @@ class Trainer(Generic[BatchT]):
         """Dev metrics and expert usage, and how many batches were not finite, of all processes."""
         self._model.eval()
         meter, num_bad = Meter(), 0
-        for batch in self._dev.stream(0, 0):
-            with self._autocast():
-                output = self._loss_of(batch)
-            if torch.isfinite(output.loss):
-                meter.add(output)
-            else:
-                num_bad += 1
-                logger.warning("dev loss not finite, left out: %s", self._describe(batch))
+        with closing(self._dev.stream(0, 0)) as stream:
+            while batches := self._take(stream, 1):
+                with self._autocast():
+                    output = self._loss_of(batches[0])
+                if torch.isfinite(output.loss):
+                    meter.add(output)
+                else:
+                    num_bad += 1
+                    utterances = self._describe(batches[0])
+                    logger.warning("dev loss not finite, left out: %s", utterances)
+                self._stop_if_asked()  # a resumed run evaluates anew
         self._model.train()
         return meter.means(), meter.usage(), sum(distributed.gather(num_bad))
 
@@ -320,10 +350,12 @@ class Trainer(Generic[BatchT]):
 
     @contextmanager
     def _stop_on_sigterm(self) -> Iterator[None]:
-        """Let SIGTERM end the run after the current step instead of at once."""
+        """Let SIGTERM end the run between two steps instead of at once."""
 
         def request_stop(signum: int, frame: Any) -> None:
             self._stop_requested = True
+            if self._is_waiting:
+                raise _StopWaiting
 
         previous = signal.signal(signal.SIGTERM, request_stop)
         try:

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,17 +146,55 @@ def test_a_run_killed_before_last_pt_of_a_finished_epoch_resumes_exactly(tmp_pat
     assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
 
 
-def test_sigterm_finishes_the_step_saves_and_exits(tmp_path):
+def terminate_in_the_loss(trainer, num_calls):
+    """Send SIGTERM amid the n-th batch, of training or evaluation."""
+    loss_of, calls = trainer._loss_of, []
+
+    def loss_then_signal(batch):
+        calls.append(batch)
+        if len(calls) == num_calls:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return loss_of(batch)
+
+    trainer._loss_of = loss_then_signal
+    with pytest.raises(SystemExit) as stopped:
+        trainer.run()
+    assert stopped.value.code == STOPPED_BY_SIGNAL == 143
+    return len(calls)
+
+
+# of 3 epochs, each of 5 batches of training and 5 of evaluation
+@pytest.mark.parametrize(
+    ("accum_steps", "num_calls", "step"),
+    [(1, 1, 1), (1, 13, 8), (1, 15, 10), (1, 17, 10), (1, 20, 10), (2, 5, 3), (2, 8, 3)],
+)
+def test_sigterm_finishes_the_step_saves_and_exits(tmp_path, accum_steps, num_calls, step):
+    def trainer(name):
+        settings = {"accum_steps": accum_steps, "save_every_steps": 1000}
+        return make_trainer(tmp_path / name, **settings)
+
+    trainer("unbroken").run()
+    assert terminate_in_the_loss(trainer("stopped"), num_calls) == num_calls
+    assert checkpoint.load(tmp_path / "stopped" / "last.pt")["trainer"]["step"] == step
+    trainer("stopped").run()
+    assert_same_run(tmp_path / "unbroken", tmp_path / "stopped")
+
+
+@pytest.mark.usefixtures("fails_rather_than_hangs")
+@pytest.mark.parametrize(("epoch", "step"), [(0, 5), (2, 7)], ids=["evaluation", "training"])
+def test_sigterm_is_heard_while_a_batch_does_not_come(tmp_path, epoch, step):
     make_trainer(tmp_path / "unbroken").run()
 
-    def terminate(epoch, number):
-        if (epoch, number) == (2, 2):
-            os.kill(os.getpid(), signal.SIGTERM)
+    def hang(at_epoch, number):
+        if (at_epoch, number) == (epoch, 2):
+            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            time.sleep(600)
 
+    train, dev = ToySource(hang), ToySource(hang)
     with pytest.raises(SystemExit) as stopped:
-        make_trainer(tmp_path / "stopped", ToySource(terminate), save_every_steps=1000).run()
-    assert stopped.value.code == STOPPED_BY_SIGNAL == 143
-    assert checkpoint.load(tmp_path / "stopped" / "last.pt")["trainer"]["step"] == 8
+        make_trainer(tmp_path / "stopped", train, dev=dev, save_every_steps=1000).run()
+    assert stopped.value.code == STOPPED_BY_SIGNAL
+    assert checkpoint.load(tmp_path / "stopped" / "last.pt")["trainer"]["step"] == step
     make_trainer(tmp_path / "stopped").run()
     assert_same_run(tmp_path / "unbroken", tmp_path / "stopped")
 
