@@ -14,7 +14,8 @@ Who may import whom (imports point downwards only; test/test_layers.py reads and
      |     |    \|   /  \      |
      |     nn   features text--+                 layers | signals and symbols
      |     |       |      |
-    config errors limits atomic checkpoint distributed logs seed     foundations: import no room
+    config yaml_text errors limits atomic checkpoint distributed logs seed
+                                                 foundations: import no room
 
 `train` may import `models.outputs` (the records a model returns) and `moe.stats` (what to log of
 them), nothing else of the networks: the trainer is given a model and batches, and knows neither

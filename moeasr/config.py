@@ -4,20 +4,20 @@ Order of precedence: defaults of the dataclass < YAML file < `--set`. Every faul
 that names the file, the dotted path of the key, and the nearest key that exists.
 """
 
-import contextlib
 import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
-import yaml
-
 from moeasr.errors import InputError
+from moeasr.yaml_text import YamlError, parse_yaml, yaml_of
 
 ConfigT = TypeVar("ConfigT")
+FLAGS = {"yes": True, "on": True, "no": False, "off": False}
+"""Words for true and false in YAML 1.1."""
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
@@ -28,11 +28,11 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
     """
     try:
         with open(path, encoding="utf-8") as handle:
-            content = yaml.load(handle, Loader=_UniqueKeyLoader)
+            content = parse_yaml(handle)
     except FileNotFoundError:
         raise InputError(f"config file {path} does not exist") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"config file {path} is not valid YAML: {_one_line(error)}") from None
+    except YamlError as error:
+        raise InputError(f"config file {path} is not valid YAML: {error}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -58,11 +58,9 @@ def apply_overrides(mapping: Mapping[str, Any], overrides: Sequence[str]) -> dic
             if not isinstance(node, dict):
                 raise InputError(f"`--set {override}`: {'.'.join(keys[: depth + 1])} is no section")
         try:
-            node[keys[-1]] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise InputError(
-                f"`--set {override}`: the value is not YAML: {_one_line(error)}"
-            ) from None
+            node[keys[-1]] = parse_yaml(text)
+        except YamlError as error:
+            raise InputError(f"`--set {override}`: the value is not YAML: {error}") from None
     return result
 
 
@@ -87,21 +85,21 @@ def to_mapping(config: Any) -> dict[str, Any]:
 
 
 def dump_yaml(mapping: Mapping[str, Any]) -> str:
-    """YAML text of a mapping, keys in their own order."""
-    return yaml.safe_dump(dict(mapping), sort_keys=False, allow_unicode=True)
+    """Return the YAML text of a mapping, keys in their own order; `load_yaml` reads it back."""
+    return yaml_of(mapping)
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that refuses a repeated key: plain YAML silently keeps the last one."""
+def read_flag(value: Any) -> bool | None:
+    """Return true or false for a boolean or for yes, no, on and off, and None for anything else."""
+    if isinstance(value, str):
+        return FLAGS.get(value.lower())
+    return value if isinstance(value, bool) else None
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)
-            if key in seen:
-                raise yaml.YAMLError(f"key '{key}' is repeated{key_node.start_mark}")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` with the known name that is most like `name`, or nothing."""
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _copy(value: Any) -> Any:
@@ -129,7 +127,8 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
         choices = typing.get_args(kind)
         if value in choices:
             return value
-        raise _wrong(source, path, " or ".join(repr(choice) for choice in choices), value)
+        wrong = _wrong(source, path, " or ".join(repr(choice) for choice in choices), value)
+        raise InputError(f"{wrong}{did_you_mean(value, map(str, choices))}")
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise _wrong(source, path, "a list", value)
@@ -148,10 +147,10 @@ def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:
     prefix = f"{path}." if path else ""
     for key in value:
         if key not in fields:
-            close = difflib.get_close_matches(str(key), fields, n=1)
-            nearest = f"did you mean '{prefix}{close[0]}'? " if close else ""
+            nearest = did_you_mean(f"{prefix}{key}", [prefix + name for name in fields])
             raise InputError(
-                f"{source}: unknown key '{prefix}{key}'; {nearest}known here: {', '.join(fields)}"
+                f"{source}: unknown key '{prefix}{key}'{nearest or ';'} "
+                f"known here: {', '.join(fields)}"
             )
     for name, field in fields.items():
         required = (
@@ -180,18 +179,17 @@ def _convert_optional(kind: Any, value: Any, source: str, path: str) -> Any:
 
 
 def _convert_scalar(kind: Any, value: Any, source: str, path: str) -> Any:
-    # bool is a subclass of int in Python, and `max_epochs: yes` must not mean 1.
+    # bool is a subclass of int in Python, and `max_epochs: true` must not mean 1.
     is_bool = isinstance(value, bool)
-    if kind is bool and is_bool:
-        return value
+    if kind is bool and read_flag(value) is not None:
+        return read_flag(value)
     if kind is int and isinstance(value, int) and not is_bool:
         return value
-    if kind is float and not is_bool:
-        if isinstance(value, (int, float)):
+    if kind is float and isinstance(value, (int, float)) and not is_bool:
+        try:
             return float(value)
-        if isinstance(value, str):
-            with contextlib.suppress(ValueError):
-                return float(value)  # YAML 1.1 reads `1e-3` (no dot) as text
+        except OverflowError:
+            raise _wrong(source, path, "a smaller number", value) from None
     if kind is str and isinstance(value, str):
         return value
     names = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
@@ -200,7 +198,3 @@ def _convert_scalar(kind: Any, value: Any, source: str, path: str) -> Any:
 
 def _wrong(source: str, path: str, wanted: str, value: Any) -> InputError:
     return InputError(f"{source}: '{path}' must be {wanted}, but is {value!r}")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

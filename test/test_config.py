@@ -36,10 +36,12 @@ def test_yaml_becomes_nested_dataclasses_and_back():
     assert from_mapping(Outer, to_mapping(config), "again") == config
 
 
-def test_numbers_without_a_dot_are_read_as_numbers(tmp_path):
-    path = tmp_path / "c.yaml"
-    path.write_text("name: x\ninner: {rate: 1e-3}\n")  # YAML 1.1 takes 1e-3 for text
-    assert from_mapping(Outer, load_yaml(path), path).inner.rate == 1e-3
+def test_yes_and_no_are_flags_where_a_flag_is_wanted_and_words_elsewhere():
+    """A list of languages may hold Norwegian, which YAML 1.1 takes for false."""
+    mapping = apply_overrides({}, ["flag=Yes", "name=no"])
+    assert from_mapping(Outer, mapping, "--set") == Outer(name="no", flag=True)
+    with pytest.raises(InputError, match="'limit' must be an integer, but is 'yes'"):
+        from_mapping(Outer, {"name": "x", "limit": "yes"}, "--set")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,9 @@ def test_numbers_without_a_dot_are_read_as_numbers(tmp_path):
         ({"name": "x", "sizes": 3}, "'sizes' must be a list, but is 3"),
         ({"name": "x", "sizes": [1, "y"]}, r"'sizes\[1\]' must be an integer"),
         ({"name": "x", "inner": {"kind": "c"}}, "'inner.kind' must be 'a' or 'b', but is 'c'"),
+        ({"name": "x", "inner": {"kind": "bb"}}, "but is 'bb'; did you mean 'b'?"),
+        ({"name": "x", "inner": {"rate": "0.5"}}, "'inner.rate' must be a number, but is '0.5'"),
+        ({"name": "x", "inner": {"rate": 10**400}}, "'inner.rate' must be a smaller number"),
         ({"name": "x", "inner": {"rate": "fast"}}, "'inner.rate' must be a number"),
         ({"name": "x", "inner": 3}, "'inner' must be a section of keys, but is 3"),
         ({"name": "x", "inner": {"size": 0}}, "in 'inner': `size` must be at least 1, but is 0"),
@@ -75,7 +80,9 @@ def test_overrides_win_and_leave_the_original_alone():
     assert mapping == {"name": "x", "inner": {"size": 1}}
 
 
-@pytest.mark.parametrize("override", ["size", "=3", "a..b=1", "name.x=1", "a=[1"])
+@pytest.mark.parametrize(
+    "override", ["size", "=3", "a..b=1", "name.x=1", "a=[1", "a={b: 1, b: 2}", "a={[1]: 2}"]
+)
 def test_a_malformed_override_is_refused_by_its_text(override):
     with pytest.raises(InputError, match="--set"):
         apply_overrides({"name": "x"}, [override])
@@ -86,7 +93,11 @@ def test_a_malformed_override_is_refused_by_its_text(override):
     [
         ("a: [1", "not valid YAML"),
         ("- 1\n- 2\n", "must hold `key: value` lines"),
-        ("a: 1\nb: 2\na: 3\n", "key 'a' is repeated"),
+        ("a: 1\nb: 2\na: 3\n", "line 3: key 'a' is repeated, it is in line 1 already"),
+        ("a: {b: 1, c: 2,\n    b: 3}\n", "line 2: key 'b' is repeated"),
+        ("a: 1\n[b]: 2\n", "line 2: a key must be text, not a list"),
+        ("a: " + 5000 * "1", "line 1: 1+... is no integer"),
+        ("a: " + 5000 * "[", "not valid YAML"),
     ],
 )
 def test_a_file_that_is_no_config_is_named(tmp_path, content, message):

@@ -15,6 +15,7 @@ from moeasr.experiment import (
     ExperimentConfig,
     InitConfig,
     checkpoint_metadata,
+    load_experiment,
     load_trained,
     make_batches,
     make_loss,
@@ -213,3 +214,27 @@ def test_an_absurd_number_of_workers_is_one_sentence(data_dir):
     config = dataclasses.replace(CONFIG, train=train)
     with pytest.raises(InputError, match=r"^`train.num_workers` must be between 0 and \d+, but is"):
         make_batches(data_dir, config, TOKENIZER, lambda n: n // 4, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("model.encoder.type=conformr", "'model.encoder.type' .*; did you mean 'conformer'?"),
+        ("model.encoder.attention=relativ", "'model.encoder.attention' .* mean 'relative'?"),
+        ("model.encoder.feed_forward.type=mo", "'model.encoder.feed_forward.type' .* mean 'moe'?"),
+        ("train.optim.name=adamww", "'train.optim.name' .* did you mean 'adamw'?"),
+        ("train.schedule.name=warmup_cosin", "'train.schedule.name' .* mean 'warmup_cosine'?"),
+        (
+            "model.decoder.feed_forward={type: moe, router: topk}",
+            "'model.decoder.feed_forward.router' must be one of .* mean 'top_k'?",
+        ),
+        (
+            "model.encoder.macaron_feed_forward={type: moe, kernel: sortd}",
+            "'model.encoder.macaron_feed_forward.kernel' must be one of .* mean 'sorted'?",
+        ),
+    ],
+)
+def test_an_unknown_name_is_refused_with_file_path_and_nearest_name(tmp_path, override, sentence):
+    (tmp_path / "a.yaml").write_text("model: {}\n")
+    with pytest.raises(InputError, match=rf"a\.yaml: {sentence}".replace("?", r"\?")):
+        load_experiment(tmp_path / "a.yaml", [override])

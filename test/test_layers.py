@@ -8,7 +8,8 @@ import pytest
 import moeasr
 
 PACKAGE = Path(moeasr.__file__).parent
-FOUNDATIONS = {"config", "errors", "limits", "atomic", "checkpoint", "distributed", "logs", "seed"}
+FOUNDATIONS = {"config", "yaml_text", "errors", "limits", "atomic", "checkpoint"}
+FOUNDATIONS |= {"distributed", "logs", "seed"}
 ALLOWED = {
     "features": set(),
     "text": set(),

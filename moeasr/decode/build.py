@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from moeasr.config import did_you_mean
 from moeasr.decode.alignment import align_best
 from moeasr.decode.attention import DecoderScorer, WeightedScorer, attention_beam_search
 from moeasr.decode.ctc import ctc_greedy_search
@@ -148,7 +149,10 @@ def find_searches(modes: Sequence[str], model: AsrModel) -> dict[str, Search]:
 def _check_known(modes: Sequence[str]) -> None:
     for mode in modes:
         if mode not in SEARCHES:
-            raise InputError(f"unknown decoding mode '{mode}'; there are: {', '.join(SEARCHES)}")
+            nearest = did_you_mean(mode, SEARCHES) or ";"
+            raise InputError(
+                f"unknown decoding mode '{mode}'{nearest} there are: {', '.join(SEARCHES)}"
+            )
 
 
 def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[str] = ()) -> None:

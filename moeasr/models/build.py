@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from moeasr.config import from_mapping
+from moeasr.config import did_you_mean, from_mapping
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel, GlobalCmvn
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
@@ -64,6 +64,7 @@ def build_model(
     Raises:
         InputError: A combination of settings that cannot work.
     """
+    check_names(config)
     mean, istd = cmvn if cmvn is not None else (torch.zeros(num_mel_bins), torch.ones(num_mel_bins))
     d_model = config.encoder.d_model
     decoder, embedding = config.decoder, None
@@ -86,6 +87,23 @@ def build_model(
         vocab_size=vocab_size,
         config=config,
     )
+
+
+def check_names(config: ModelConfig) -> None:
+    """Check every name of the config that a registry of this module must know.
+
+    Raises:
+        InputError: A name is unknown. The sentence gives its dotted path and the nearest name.
+    """
+    parts = {
+        "encoder.feed_forward": config.encoder.feed_forward,
+        "encoder.macaron_feed_forward": config.encoder.macaron_feed_forward,
+        "decoder.feed_forward": config.decoder.feed_forward,
+    }
+    for path, part in parts.items():
+        if part.type == "moe":
+            _named(ROUTERS, f"model.{path}.router", part.router)
+            _named(EXPERT_KERNELS, f"model.{path}.kernel", part.kernel)
 
 
 def load_model(checkpoint: Mapping[str, Any]) -> AsrModel:
@@ -253,8 +271,8 @@ def _build_dense(
 def _build_moe(
     config: FeedForwardConfig, stack: _Stack, like: MoEFeedForward | None
 ) -> MoEFeedForward:
-    router = _named(ROUTERS, "router", config.router)(config, stack)
-    kernel = _named(EXPERT_KERNELS, "kernel", config.kernel)
+    router = ROUTERS[config.router](config, stack)
+    kernel = EXPERT_KERNELS[config.kernel]
     experts = (
         like.experts
         if like
@@ -290,7 +308,10 @@ def _build_omni(config: FeedForwardConfig, stack: _Stack) -> TopKRouter:
 def _named(family: Mapping[str, Any], key: str, name: str) -> Any:
     """The member of a family, or an error that lists them."""
     if name not in family:
-        raise InputError(f"`{key}` must be one of {', '.join(family)}, but is '{name}'")
+        raise InputError(
+            f"'{key}' must be one of {', '.join(family)}, but is '{name}'"
+            f"{did_you_mean(name, family)}"
+        )
     return family[name]
 
 

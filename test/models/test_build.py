@@ -66,8 +66,8 @@ def test_weights_that_do_not_fit_their_config_are_refused():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"router": "magic"}, "`router` must be one of top_k"),
-        ({"kernel": "magic"}, "`kernel` must be one of loop, sorted"),
+        ({"router": "magic"}, "feed_forward.router' must be one of top_k"),
+        ({"kernel": "magic"}, "feed_forward.kernel' must be one of loop, sorted"),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_reason(changes, message):

@@ -1,9 +1,9 @@
 """One section of a train.yaml: what is read of it, what must be so, what is not known."""
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from moeasr.config import did_you_mean, read_flag
 from moeasr.errors import InputError
 
 
@@ -37,9 +37,6 @@ class Section:
     def number(self, key: str, default: float | None, at_least: float = 0) -> Any:
         """An integer if the default is one, or None for a key that must be there; else a float."""
         value = self.value(key, default)
-        if isinstance(value, str):
-            with contextlib.suppress(ValueError):
-                value = float(value)  # YAML 1.1 reads `1e-5` (no dot) as text
         wanted = "a number" if isinstance(default, float) else "an integer"
         kinds = (int, float) if isinstance(default, float) else (int,)
         if isinstance(value, bool) or not isinstance(value, kinds) or value < at_least:
@@ -52,11 +49,12 @@ class Section:
     def flag(self, key: str, default: bool) -> bool:
         """True or false."""
         value = self.value(key, default)
-        if not isinstance(value, bool):
+        flag = read_flag(value)
+        if flag is None:
             raise InputError(
                 f"{self.source}: '{self.name(key)}' must be true or false, but is {value!r}"
             )
-        return value
+        return flag
 
     def value(self, key: str, default: Any) -> Any:
         """Any value."""
@@ -75,7 +73,7 @@ class Section:
             known = " or ".join(repr(name) for name in allowed)
             raise InputError(
                 f"{self.source}: '{self.name(key)}' is {value!r}, which has no counterpart here; "
-                f"only {known} has"
+                f"only {known} has{did_you_mean(value, map(str, allowed))}"
             ) from None
 
     def require(self, key: str, default: Any, allowed: Any) -> None:
@@ -83,7 +81,7 @@ class Section:
         self.choice(key, default, {allowed: None})
 
     def require_number(self, key: str, default: float, allowed: float) -> None:
-        """The same for a number, which YAML may have read as text."""
+        """Raise `InputError` unless the number is the only one that can be expressed."""
         value = self.number(key, default)
         self._rest[key] = value
         self.require(key, default, allowed)
