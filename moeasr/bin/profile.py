@@ -3,7 +3,7 @@
 One config, or a checkpoint, gives a table of its parts; several configs give a line each. The
 encoder reads one utterance under full context, and each decoder scores one hypothesis of it. Matrix
 products and convolutions are counted; norms, activations, softmax, filter banks and searches are
-not.
+not. A router or feed-forward of one's own is counted if it has `macs_per_frame`; else it is named.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.experiment import describe_commit, load_experiment
     from moeasr.models.build import build_model, load_model
     from moeasr.models.cost import cost_record, model_cost
-    from moeasr.report.cost_table import model_lines, part_lines
+    from moeasr.report.cost_table import model_lines, part_lines, uncounted_lines
 
     workload = {"utterance_sec": args.utterance_sec, "tokens_per_sec": args.tokens_per_sec}
     if args.checkpoint:
@@ -69,6 +69,8 @@ def main(argv: list[str] | None = None) -> None:
         f"{args.utterance_sec:g} s under full\ncontext; each decoder scores one hypothesis of "
         f"{args.tokens_per_sec:g} tokens per second."
     )
+    for line in uncounted_lines(cost for parts in costs.values() for cost in parts):
+        print(line)
     if args.out:
         argv = sys.argv[1:] if argv is None else argv
         ((source, model),) = models.items()

@@ -8,6 +8,10 @@ and the searches.
 
 Of a mixture of experts only what runs counts: the router, and K experts per frame. Blocks that
 share weights have them counted once, but each does its work.
+
+A router says what it costs, and a module of one's own may say so, too: `macs_per_frame` is its
+multiply-adds for one frame or token. The work of a module that does not say it is not counted, and
+the module's class is named beside the sum.
 """
 
 import math
@@ -21,7 +25,6 @@ from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.decoder import TransformerDecoder
 from moeasr.models.encoder import Encoder
-from moeasr.moe.fixed_routers import HashRouter
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
@@ -30,8 +33,19 @@ from moeasr.nn.key_position_attention import KeyPositionAttention
 from moeasr.nn.memory import MemoryBlock
 from moeasr.nn.subsampling import ConvSubsampling4
 
-ENCODER_PARTS = ("subsampling", "attention", "convolution", "feed-forward", "router", "norms")
+ENCODER_PARTS = (
+    *("subsampling", "attention", "convolution", "feed-forward", "router", "norms"),
+    "other modules",
+)
 """Parts of the encoder; `convolution` is the Conformer's module or the FSMN memory block."""
+PART_BY_NAME = {
+    "attention": "attention",
+    "convolution": "convolution",
+    "memory": "convolution",
+    "feed_forward": "feed-forward",
+    "macaron_feed_forward": "feed-forward",
+}
+"""The part that a module of an unknown class belongs to, by its name in the block."""
 DECODER_PARTS = ("decoder", "reverse decoder")
 PARTS = (*ENCODER_PARTS, "CTC head", "embedding network", *DECODER_PARTS)
 
@@ -47,6 +61,8 @@ class PartCost(NamedTuple):
     """Those that work on one frame, by the rule of `moeasr.models.build.count_params`."""
     macs_per_sec: float
     """Multiply-adds per second of audio."""
+    uncounted: tuple[str, ...] = ()
+    """Classes of the modules whose multiply-adds are not known, and not in `macs_per_sec`."""
 
 
 def model_cost(
@@ -98,13 +114,15 @@ def sum_of(costs: Iterable[PartCost], name: str, parts: Sequence[str] = PARTS) -
         sum(cost.total_params for cost in chosen),
         sum(cost.active_params for cost in chosen),
         sum(cost.macs_per_sec for cost in chosen),
+        tuple(dict.fromkeys(name for cost in chosen for name in cost.uncounted)),
     )
 
 
 def cost_record(costs: Sequence[PartCost]) -> dict[str, Any]:
-    """Plain values, for JSON: sums of the whole model, of the encoder, and each part.
+    """Return plain values, for JSON: sums of the whole model, of the encoder, and each part.
 
     `macs_per_audio_sec` is of everything: encoder, CTC head, embedding network, both decoders.
+    `uncounted` lists the classes of the modules whose multiply-adds are missing in it.
     """
     whole, encoder = sum_of(costs, "model"), sum_of(costs, "encoder", ENCODER_PARTS)
     return {
@@ -114,12 +132,14 @@ def cost_record(costs: Sequence[PartCost]) -> dict[str, Any]:
         "encoder_total_params": encoder.total_params,
         "encoder_active_params": encoder.active_params,
         "encoder_macs_per_audio_sec": round(encoder.macs_per_sec),
+        "uncounted": list(whole.uncounted),
         "parts": [
             {
                 "part": cost.part,
                 "total_params": cost.total_params,
                 "active_params": cost.active_params,
                 "macs_per_audio_sec": round(cost.macs_per_sec),
+                "uncounted": list(cost.uncounted),
             }
             for cost in costs
         ],
@@ -134,14 +154,19 @@ class _Use(NamedTuple):
     macs: int
     active: Fraction = Fraction(1)
     """Share of the weights that works on one frame."""
+    uncounted: str | None = None
+    """Class of the module if its multiply-adds are not known; they are 0 here then."""
 
 
 def _tally(uses: Iterable[_Use], utterance_sec: float) -> list[PartCost]:
     """Sum up by part: work each time it is done, a tensor the first time it is met."""
     total, active, macs = (dict.fromkeys(PARTS, 0) for _ in range(3))
-    present, seen = set(), set()
+    uncounted: dict[str, dict[str, None]] = {}  # by part, in the order of the model
+    seen = set()
     for use in uses:
-        present.add(use.part)
+        names = uncounted.setdefault(use.part, {})
+        if use.uncounted is not None:
+            names[use.uncounted] = None
         macs[use.part] += use.macs
         for weight in use.weights:
             if id(weight) not in seen:
@@ -149,9 +174,11 @@ def _tally(uses: Iterable[_Use], utterance_sec: float) -> list[PartCost]:
                 total[use.part] += weight.numel()
                 active[use.part] += int(weight.numel() * use.active)
     return [
-        PartCost(part, total[part], active[part], macs[part] / utterance_sec)
+        PartCost(
+            part, total[part], active[part], macs[part] / utterance_sec, tuple(uncounted[part])
+        )
         for part in PARTS
-        if part in present
+        if part in uncounted
     ]
 
 
@@ -159,14 +186,14 @@ def _encoder(encoder: Encoder, num_feats: int, num_mel_bins: int) -> Iterator[_U
     num_frames = encoder.subsampling.output_len(num_feats)
     yield _subsampling(encoder.subsampling, num_feats, num_mel_bins)
     for block in encoder.blocks:
-        for module in block.children():
-            yield from _encoder_module(module, num_frames)
+        for name, module in block.named_children():
+            yield from _encoder_module(name, module, num_frames)
     if encoder.norm is not None:
         yield _norm(encoder.norm)
 
 
-def _encoder_module(module: nn.Module, num_frames: int) -> Iterator[_Use]:
-    """The parts of a block, Conformer's or Transformer's."""
+def _encoder_module(name: str, module: nn.Module, num_frames: int) -> Iterator[_Use]:
+    """Yield the uses of one module of a block, Conformer's or Transformer's."""
     match module:
         case KeyPositionAttention():
             macs = _key_position_attention_macs(module, num_frames)
@@ -184,8 +211,8 @@ def _encoder_module(module: nn.Module, num_frames: int) -> Iterator[_Use]:
             yield _norm(module)
         case nn.Dropout():
             pass
-        case _:  # silence would leave it out of the table
-            raise TypeError(f"the cost of {type(module).__name__} is not known")
+        case _:
+            yield _own_module(PART_BY_NAME.get(name, "other modules"), module, num_frames)
 
 
 def _decoder(decoder: TransformerDecoder, num_tokens: int, num_frames: int) -> Iterator[_Use]:
@@ -226,18 +253,27 @@ def _convolution(module: ConvolutionModule, num_frames: int) -> Iterator[_Use]:
     yield _norm(module.norm)
 
 
-def _feed_forward(module: DenseFeedForward | MoEFeedForward, num_rows: int) -> Iterator[_Use]:
+def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[_Use]:
     if isinstance(module, DenseFeedForward):
         macs = _products(num_rows, module.w1, module.w2)
         yield _Use("feed-forward", module.parameters(), macs)
-        return
-    router, experts = module.router, module.experts
-    matrix = router.directions if isinstance(router, HashRouter) else router.weight
-    yield _Use("router", router.parameters(), num_rows * matrix.numel())
-    active = Fraction(router.experts_per_frame, experts.num_experts)
-    macs = int(num_rows * active * (experts.w1.numel() + experts.w2.numel()))
-    macs += num_rows * router.experts_per_frame * experts.w1.size(2)  # their weighted sum
-    yield _Use("feed-forward", experts.parameters(), macs, active)
+    elif isinstance(module, MoEFeedForward):
+        router, experts = module.router, module.experts
+        yield _own_module("router", router, num_rows)
+        active = Fraction(router.experts_per_frame, experts.num_experts)
+        macs = int(num_rows * active * (experts.w1.numel() + experts.w2.numel()))
+        macs += num_rows * router.experts_per_frame * experts.w1.size(2)  # their weighted sum
+        yield _Use("feed-forward", experts.parameters(), macs, active)
+    else:
+        yield _own_module("feed-forward", module, num_rows)
+
+
+def _own_module(part: str, module: nn.Module, num_rows: int) -> _Use:
+    """Return the use of a module that says itself what it costs, or that nobody knows."""
+    per_frame = getattr(module, "macs_per_frame", None)
+    if per_frame is None:
+        return _Use(part, module.parameters(), 0, uncounted=type(module).__name__)
+    return _Use(part, module.parameters(), num_rows * per_frame)
 
 
 def _norm(module: nn.LayerNorm | nn.Identity) -> _Use:

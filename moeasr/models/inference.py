@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.moe.experts import ExpertBank
+from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.packed_experts import PackedExperts
 from moeasr.nn.attention import RelPositionAttention
 from moeasr.nn.bf16_convolution import faster_conv
@@ -69,6 +70,8 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
 def _pack(module: nn.Module, precision: str, done: dict[nn.Module, nn.Module]) -> None:
     """Replace what lies below a module; shared parts stay shared."""
     for name, child in module.named_children():
+        if isinstance(module, MoEFeedForward) and child is module.router:
+            continue  # a router of one's own may hold linear layers
         if child in done:
             setattr(module, name, done[child])
         elif isinstance(child, nn.Linear):

@@ -30,6 +30,11 @@ class HashRouter(nn.Module):
         self.experts_per_frame = experts_per_frame
         self.register_buffer("directions", torch.randn(d_model, NUM_BITS))
 
+    @property
+    def macs_per_frame(self) -> int:
+        """Multiply-adds for one frame in evaluation."""
+        return self.directions.numel()
+
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
         """Route N frames."""
         with torch.no_grad(), torch.autocast(x_ND.device.type, enabled=False):

@@ -19,7 +19,11 @@ ExpertWeights = Literal["selected", "full"]
 
 
 class Router(Protocol):
-    """What an MoE layer asks of a router."""
+    """The interface between an MoE layer and its router.
+
+    A router may also have `macs_per_frame`, its multiply-adds for one frame in evaluation, which
+    `moeasr profile` counts.
+    """
 
     num_experts: int
     """E."""
@@ -106,6 +110,11 @@ class TopKRouter(nn.Module):
         self.experts_per_frame = experts_per_frame
         self.expert_weights = expert_weights
         self.weight = new_router_weight(num_experts, d_model)
+
+    @property
+    def macs_per_frame(self) -> int:
+        """Multiply-adds for one frame in evaluation."""
+        return self.weight.numel()
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
         """Route N frames by themselves; a context is not looked at."""

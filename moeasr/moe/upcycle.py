@@ -117,5 +117,6 @@ def weights_sum_to_one(router: Router) -> bool:
     """
     if getattr(router, "expert_weights", "selected") == "selected":
         return True
-    selects_all = router.experts_per_frame == router.num_choices
+    num_choices = getattr(router, "num_choices", router.num_experts)
+    selects_all = router.experts_per_frame == num_choices
     return selects_all and not isinstance(router, BalancedRouter)

@@ -1,6 +1,6 @@
 """Costs of models as tables for the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from moeasr.models.cost import DECODER_PARTS, ENCODER_PARTS, PARTS, PartCost, sum_of
 
@@ -41,8 +41,19 @@ def model_lines(costs: Mapping[str, Sequence[PartCost]]) -> list[str]:
     return aligned([header, *rows])
 
 
+def uncounted_lines(costs: Iterable[PartCost]) -> list[str]:
+    """Return a sentence on the modules whose multiply-adds are not counted, if there are any."""
+    names = dict.fromkeys(name for cost in costs for name in cost.uncounted)
+    if not names:
+        return []
+    return [
+        f"> Without the multiply-adds of {', '.join(names)}, which are not known: give the class\n"
+        "`macs_per_frame`, its multiply-adds for one frame or token."
+    ]
+
+
 def _millions(cost: PartCost) -> str:
-    return f"{cost.macs_per_sec / 1e6:,.2f}"
+    return f"{'> ' if cost.uncounted else ''}{cost.macs_per_sec / 1e6:,.2f}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

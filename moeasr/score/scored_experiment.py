@@ -36,7 +36,7 @@ class ScoredExperiment:
     training_sec: float | None = None
     """Time spent on training, all sessions together; None if there is no log of it."""
     macs_per_audio_sec: int | None = None
-    """Multiply-adds per second of audio; None if not measured."""
+    """Multiply-adds per second of audio; None if not measured, or not of all modules."""
     command: str
     """The command line that makes it again."""
 
@@ -154,4 +154,4 @@ def _read_cost(path: Path) -> int | None:
     macs = content.get("macs_per_audio_sec") if isinstance(content, dict) else None
     if not isinstance(macs, int):
         raise InputError(f"{path} must hold a whole number under 'macs_per_audio_sec'")
-    return macs
+    return None if content.get("uncounted") else macs  # a part of the work is no measure of it

@@ -13,8 +13,9 @@ from moeasr.config import to_mapping
 from moeasr.errors import InputError
 from moeasr.experiment import load_experiment
 from moeasr.features.fbank import FbankConfig
-from moeasr.models.build import build_model, count_params
+from moeasr.models.build import ROUTERS, build_model, count_params
 from moeasr.models.cost import PARTS
+from moeasr.moe.routers import TopKRouter
 
 CONF = Path(__file__).resolve().parents[2] / "egs/mini/conf"
 MOE, DENSE = str(CONF / "u2pp_moe.yaml"), str(CONF / "dense.yaml")
@@ -47,7 +48,8 @@ def test_one_config_gives_a_line_for_each_part_and_a_record(tmp_path, capsys):
     record = json.loads(out.read_text())
     assert [path.name for path in out.parent.iterdir()] == ["cost.json"]
     by_part = {part["part"]: part for part in record["parts"]}
-    assert list(by_part) == [part for part in PARTS if part != "embedding network"]
+    absent = ("embedding network", "other modules")
+    assert list(by_part) == [part for part in PARTS if part not in absent]
     for part, cost in by_part.items():
         (line,) = [line for line in lines if line.startswith(f"{part} ")]
         assert numbers(line)[:2] == [cost["total_params"], cost["active_params"]]
@@ -61,6 +63,27 @@ def test_one_config_gives_a_line_for_each_part_and_a_record(tmp_path, capsys):
     assert len({len(line) for line in lines[:-2]}) == 1  # aligned
     assert "utterance of 10 s" in lines[-2] and "12 tokens per second" in lines[-1]
     assert record["command"] == f"python3 -m moeasr.bin.profile --config {MOE} --out {out}"
+
+
+class OwnRouter(TopKRouter):
+    """A router of a user that does not say what it costs."""
+
+    macs_per_frame = None
+
+
+def test_modules_of_ones_own_are_named_where_they_are_not_counted(tmp_path, capsys, monkeypatch):
+    make = lambda c, s: OwnRouter(s.d_model, c.num_experts, c.experts_per_frame, "selected")  # noqa: E731
+    monkeypatch.setitem(ROUTERS, "top_k", make)
+    main(["--config", MOE, "--out", str(tmp_path / "cost.json")])
+    lines = capsys.readouterr().out.splitlines()
+    for part in ("router", "encoder", "all"):
+        (line,) = [line for line in lines if line.startswith(f"{part} ")]
+        assert line.split()[-2] == ">"
+    assert "Without the multiply-adds of OwnRouter" in lines[-2]
+    assert json.loads((tmp_path / "cost.json").read_text())["uncounted"] == ["OwnRouter"]
+    main(["--config", MOE, DENSE])
+    _, moe, dense, *_ = capsys.readouterr().out.splitlines()
+    assert ">" in moe and ">" not in dense
 
 
 def test_several_configs_give_a_line_each(capsys):

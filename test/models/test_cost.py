@@ -14,9 +14,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from moeasr.errors import InputError
 from moeasr.experiment import load_experiment
-from moeasr.models.build import build_model, count_params
+from moeasr.models.build import FEED_FORWARDS, ROUTERS, build_model, count_params
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 from moeasr.models.cost import ENCODER_PARTS, PARTS, cost_record, model_cost, sum_of
+from moeasr.moe.routers import select_top_k
 from moeasr.nn import subsampling
 
 EGS = Path(__file__).resolve().parents[2] / "egs"
@@ -142,7 +143,8 @@ def test_norms_and_shared_blocks_are_in_their_rows():
     encoder = {"num_blocks": 4, "conv_kernel_size": 5}
     own = {c.part: c for c in model_cost(built(tiny(encoder)))}
     shared = {c.part: c for c in model_cost(built(tiny({**encoder, "num_groups": 2})))}
-    for part in ENCODER_PARTS:
+    assert set(own) == set(shared) == set(PARTS) - {"embedding network", "other modules"}
+    for part in own:
         assert shared[part].macs_per_sec == own[part].macs_per_sec
         factor = 2 if part in ("attention", "convolution", "feed-forward") else 1
         assert own[part].total_params == factor * shared[part].total_params
@@ -250,20 +252,14 @@ def test_only_attention_and_decoders_feel_the_length_and_the_tokens():
 def test_the_record_of_a_model_adds_up():
     costs = model_cost(built(load_experiment(EGS / "mini/conf/speechmoe.yaml").model))
     record = cost_record(costs)
-    assert [part["part"] for part in record["parts"]] == list(PARTS)
+    assert [part["part"] for part in record["parts"]] == [p for p in PARTS if p != "other modules"]
+    assert record["uncounted"] == []
     for key in ("total_params", "active_params"):
         assert record[key] == sum(part[key] for part in record["parts"])
     parts = [part["macs_per_audio_sec"] for part in record["parts"]]
     assert isinstance(record["macs_per_audio_sec"], int)
     assert abs(record["macs_per_audio_sec"] - sum(parts)) < len(parts)
     assert record["encoder_macs_per_audio_sec"] < record["macs_per_audio_sec"]
-
-
-def test_a_module_of_unknown_cost_is_not_passed_over():
-    model = built(tiny())
-    model.encoder.blocks[0].extra = nn.Linear(2, 2)
-    with pytest.raises(TypeError, match="the cost of Linear is not known"):
-        model_cost(model)
 
 
 @pytest.mark.parametrize(
@@ -279,3 +275,104 @@ def test_a_module_of_unknown_cost_is_not_passed_over():
 def test_a_length_that_is_none_is_refused(seconds, tokens, message):
     with pytest.raises(InputError, match=message):
         model_cost(built(tiny()), seconds, tokens)
+
+
+class OwnRouter(nn.Module):
+    """A router of a user: two linear layers, and no `weight`."""
+
+    def __init__(self, d_model, num_experts, experts_per_frame):
+        super().__init__()
+        self.num_experts, self.experts_per_frame = num_experts, experts_per_frame
+        self.first = nn.Linear(d_model, 5)
+        self.second = nn.Linear(5, num_experts)
+
+    def forward(self, x_ND, context_NC=None):
+        logits_NE = self.second(self.first(x_ND).tanh())
+        return select_top_k(logits_NE, self.experts_per_frame, "selected")
+
+
+class FrugalRouter(OwnRouter):
+    """A router of a user that says what it costs."""
+
+    @property
+    def macs_per_frame(self):
+        return self.first.weight.numel() + self.second.weight.numel()
+
+
+class OwnFeedForward(nn.Module):
+    """A feed-forward of a user."""
+
+    def __init__(self, d_model):
+        super().__init__()
+        self.scale = nn.Linear(d_model, d_model)
+
+    def forward(self, x, valid_mask, context=None):
+        return self.scale(x), None
+
+
+class FrugalFeedForward(OwnFeedForward):
+    """A feed-forward of a user that says what it costs."""
+
+    @property
+    def macs_per_frame(self):
+        return self.scale.weight.numel()
+
+
+def with_own(monkeypatch, router=None, feed_forward=None):
+    """A model of two blocks with these classes in encoder and decoders."""
+    if router is not None:
+        make = lambda c, s: router(s.d_model, c.num_experts, c.experts_per_frame)  # noqa: E731
+        monkeypatch.setitem(ROUTERS, "top_k", make)
+    if feed_forward is not None:
+        monkeypatch.setitem(FEED_FORWARDS, "moe", lambda c, s, like: feed_forward(s.d_model))
+    return build_model(tiny(), 80, 31).eval()
+
+
+@pytest.mark.parametrize(
+    "own", [{"router": FrugalRouter}, {"feed_forward": FrugalFeedForward}], ids=["router", "ff"]
+)
+def test_own_modules_that_say_their_cost_are_counted(own, monkeypatch):
+    model = with_own(monkeypatch, **own)
+    feats, lens = torch.randn(1, 300, 80), torch.tensor([300])
+    costs = model_cost(model, SECONDS, TOKENS_PER_SEC)
+    whole = macs_counted(model.encoder, feats, lens, -1, -1)["Global"]
+    encoder = sum_of(costs, "encoder", ENCODER_PARTS)
+    assert round(encoder.macs_per_sec * SECONDS) == whole and encoder.uncounted == ()
+    everything = sum_of(costs, "all")
+    assert (everything.total_params, everything.active_params) == count_params(model)
+
+
+@pytest.mark.parametrize(
+    ("silent", "frugal", "part"),
+    [
+        ({"router": OwnRouter}, {"router": FrugalRouter}, "router"),
+        ({"feed_forward": OwnFeedForward}, {"feed_forward": FrugalFeedForward}, "feed-forward"),
+    ],
+)
+def test_own_modules_that_do_not_are_named_and_their_parameters_counted(
+    silent, frugal, part, monkeypatch
+):
+    costs = {c.part: c for c in model_cost(with_own(monkeypatch, **silent))}
+    wanted = {c.part: c for c in model_cost(with_own(monkeypatch, **frugal))}
+    (name,) = (module.__name__ for module in silent.values())
+    assert costs[part].uncounted == costs["decoder"].uncounted == (name,)
+    assert costs[part].macs_per_sec == 0 and costs["decoder"].macs_per_sec > 0
+    for key in costs:
+        assert costs[key].total_params == wanted[key].total_params
+        if key not in (part, "decoder", "reverse decoder"):
+            assert costs[key] == wanted[key]
+    record = cost_record(list(costs.values()))
+    assert record["uncounted"] == [name]
+    assert {p["part"] for p in record["parts"] if p["uncounted"]} == {
+        *(part, "decoder", "reverse decoder")
+    }
+
+
+def test_an_unknown_module_of_a_block_has_a_row():
+    model = built(tiny())
+    model.encoder.blocks[0].adapter = nn.Linear(4, 3)
+    model.encoder.blocks[1].convolution = nn.Linear(4, 7)
+    costs = {c.part: c for c in model_cost(model)}
+    assert costs["other modules"].total_params == 4 * 3 + 3
+    assert costs["other modules"].uncounted == costs["convolution"].uncounted == ("Linear",)
+    assert sum_of(costs.values(), "all").total_params == count_params(model).total

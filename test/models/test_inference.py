@@ -65,6 +65,15 @@ def test_routers_keep_their_bits_and_output_layers_theirs():
         assert_close(model.ctc.project(enc), project(enc), 16)  # sums of 16 products
 
 
+def test_a_router_of_ones_own_keeps_its_bits():
+    model = plain("u2pp_moe")
+    layers = [layer for _, layer in model.moe_layers()]
+    for layer in layers:
+        layer.router.extra = torch.nn.Linear(3, 3)
+    optimize_for_inference(model, "int8")
+    assert all(type(layer.router.extra) is torch.nn.Linear for layer in layers)
+
+
 def test_shared_parts_are_packed_once():
     model = optimize_for_inference(plain("shared_consecutive"))
     blocks = model.encoder.blocks

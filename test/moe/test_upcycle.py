@@ -92,6 +92,20 @@ def test_experts_of_a_language_may_all_be_selected():
     assert not weights_sum_to_one(LanguageRouter(D, 2, E, 1, "full"))
 
 
+class OwnRouter(torch.nn.Module):
+    """A router of a user: it has what `Router` asks for, and weights over all experts."""
+
+    num_experts, expert_weights = E, "full"
+
+    def __init__(self, experts_per_frame):
+        super().__init__()
+        self.experts_per_frame = experts_per_frame
+
+
+def test_a_router_of_ones_own_need_not_say_how_many_experts_a_frame_may_go_to():
+    assert weights_sum_to_one(OwnRouter(E)) and not weights_sum_to_one(OwnRouter(1))
+
+
 def test_noise_is_in_units_of_each_tensors_deviation_and_seeded():
     torch.manual_seed(3)
     weights = FeedForwardWeights(*(torch.randn(100, 50) * s for s in (0.1, 1.0, 10.0, 3.0)))

@@ -72,6 +72,12 @@ def test_optional_files(exp_dir: Path) -> None:
     assert experiment.command == "./run.sh --seed 1"
 
 
+def test_the_cost_of_some_modules_is_not_taken_for_that_of_the_model(exp_dir: Path) -> None:
+    record = {"macs_per_audio_sec": 123, "uncounted": ["OwnRouter"]}
+    (exp_dir / "cost.json").write_text(json.dumps(record))
+    assert read_experiment(exp_dir, "test", "greedy").macs_per_audio_sec is None
+
+
 def test_training_time_is_that_of_all_sessions_and_not_of_the_pauses(tmp_path: Path) -> None:
     log = tmp_path / "train.log"
     assert training_seconds(log) is None
