@@ -1,5 +1,6 @@
 """Checkpoint files: one mapping of plain values and tensors, written whole and read back safely."""
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,16 @@ def load(path: str | Path) -> dict[str, Any]:
         raise InputError(f"checkpoint {path} does not exist")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle and EOF errors differ by where the file was cut
+    except pickle.UnpicklingError as error:
+        # not in torch's words, which advise to set weights_only=False, and so to run the code
         raise InputError(
-            f"checkpoint {path} cannot be read (cut short, or not a checkpoint): {_reason(error)}"
+            f"checkpoint {path} holds more than tensors and plain values, which may run code when "
+            "it is read; it is refused (or it is no checkpoint, or damaged)"
+        ) from error
+    except Exception as error:  # zip and EOF errors differ by where the file was cut
+        reason = f": {error.strerror}" if isinstance(error, OSError) else ""
+        raise InputError(
+            f"checkpoint {path} cannot be read (cut short, or not a checkpoint){reason}"
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path} is not a moeasr checkpoint (no format mark '{FORMAT}')")
