@@ -24,6 +24,7 @@ setup(
         "pyyaml",
         "jiwer",
         "soundfile",
+        "soxr",  # sample rates whose ratio is no small fraction
         "numpy",
         "tqdm",
         "tensorboard",

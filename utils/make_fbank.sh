@@ -14,6 +14,7 @@ fbank_config=conf/fbank.yaml
 compress=false
 write_utt2num_frames=true
 write_utt2dur=true
+no_commands=false
 
 echo "$0 $*" # Print the command line for logging.
 
@@ -40,6 +41,8 @@ Options:
   --compress <true|false>              # If true, archives take one byte per value.
   --write-utt2num-frames <true|false>  # If true, write utt2num_frames file.
   --write-utt2dur <true|false>         # If true, write utt2dur file.
+  --no-commands <true|false>           # If true, refuse commands in wav.scp, as does
+                                       # MOEASR_NO_COMMANDS=1 (default: false).
 EOM
   exit 1
 fi
@@ -75,6 +78,8 @@ fi
 
 options=(--fbank-config "$fbank_config")
 if $compress; then options+=(--compress); fi
+# an option, since a job runner need not pass the environment on
+if $no_commands || [[ ! ${MOEASR_NO_COMMANDS:-0} = 0 ]]; then options+=(--no-commands); fi
 
 if [ -f "$data/segments" ]; then
   echo "$0 [info]: segments file exists: using that."

@@ -9,6 +9,7 @@
 nj=4
 cmd=run.pl
 fbank_config=conf/fbank.yaml
+no_commands=false
 
 echo "$0 $*" # Print the command line for logging.
 
@@ -30,6 +31,8 @@ Options:
   --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
   --nj <nj>                            # number of processes.
   --cmd <run.pl|queue.pl <queue opts>> # how to run the job.
+  --no-commands <true|false>           # If true, refuse commands in wav.scp, as does
+                                       # MOEASR_NO_COMMANDS=1 (default: false).
 EOM
   exit 1
 fi
@@ -43,6 +46,10 @@ if [[ ! $nj =~ ^[1-9][0-9]*$ ]]; then
   echo "$0: --nj must be a positive number, got '$nj'" >&2
   exit 1
 fi
+options=()
+# an option, since a job runner need not pass the environment on
+if $no_commands || [[ ! ${MOEASR_NO_COMMANDS:-0} = 0 ]]; then options+=(--no-commands); fi
 "$utils/validate_data_dir.sh" --no-text --no-feats "$data" || exit 1
 exec "$utils/run_shown.sh" "$cmd" "$logdir/make_raw_$(basename "$data").log" \
-  python3 -m moeasr.bin.make_raw --script "$0" --nj "$nj" --fbank-config "$fbank_config" "$data"
+  python3 -m moeasr.bin.make_raw --script "$0" --nj "$nj" --fbank-config "$fbank_config" \
+  ${options[@]+"${options[@]}"} "$data"

@@ -11,6 +11,7 @@
 nj=4
 cmd=run.pl
 fbank_config=conf/fbank.yaml
+no_commands=false
 num_utts_per_shard=1000
 seed=0
 
@@ -37,6 +38,8 @@ Options:
   --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
   --nj <nj>                            # number of processes.
   --cmd <run.pl|queue.pl <queue opts>> # how to run the job.
+  --no-commands <true|false>           # If true, refuse commands in wav.scp, as does
+                                       # MOEASR_NO_COMMANDS=1 (default: false).
 EOM
   exit 1
 fi
@@ -52,7 +55,11 @@ for number in nj num_utts_per_shard; do
     exit 1
   fi
 done
+options=()
+# an option, since a job runner need not pass the environment on
+if $no_commands || [[ ! ${MOEASR_NO_COMMANDS:-0} = 0 ]]; then options+=(--no-commands); fi
 "$utils/validate_data_dir.sh" --no-feats "$data" || exit 1
 exec "$utils/run_shown.sh" "$cmd" "$logdir/make_shards_$(basename "$data").log" \
   python3 -m moeasr.bin.make_shards --script "$0" --nj "$nj" --fbank-config "$fbank_config" \
-  --num-utts-per-shard "$num_utts_per_shard" --seed "$seed" "$data" "${3:-$data/data}"
+  --num-utts-per-shard "$num_utts_per_shard" --seed "$seed" ${options[@]+"${options[@]}"} \
+  "$data" "${3:-$data/data}"

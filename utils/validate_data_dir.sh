@@ -8,7 +8,7 @@
 show_help() {
   cat << EOM
 Usage: $0 [--no-feats] [--no-text] [--non-print] [--no-wav] [--no-spk-sort]
-       [--check-audio] [--sample-rate <hz>] [--text-units char|bpe|word] <data-dir>
+       [--check-audio] [--no-commands] [--sample-rate <hz>] [--text-units char|bpe|word] <data-dir>
 The --no-xxx options mean that the script does not require
 xxx.scp to be present, but it will check it if it is present.
 --no-spk-sort means that the script does not require the utt2spk to be
@@ -17,6 +17,8 @@ sorted by the speaker-id in addition to being sorted by utterance-id.
 --check-audio also opens the audio, and names each utterance that is missing, empty,
 truncated, of another rate than the rest (or than --sample-rate), or too short for its text
 (in characters, or in the --text-units given).
+--no-commands refuses entries of wav.scp that are commands for the shell, which
+--check-audio would run (MOEASR_NO_COMMANDS=1 in the environment does so everywhere).
 By default, utt2spk is expected to be sorted by both, which can be
 achieved by making the speaker-id prefixes of the utterance-ids
 e.g.: $0 data/train
@@ -27,7 +29,7 @@ options=()
 data=
 while [ $# -gt 0 ]; do
   case $1 in
-    --no-feats | --no-text | --non-print | --no-wav | --no-spk-sort | --check-audio)
+    --no-feats | --no-text | --non-print | --no-wav | --no-spk-sort | --check-audio | --no-commands)
       options+=("$1")
       ;;
     --sample-rate | --text-units)

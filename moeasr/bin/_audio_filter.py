@@ -22,7 +22,7 @@ def read_entry(entry: str) -> "tuple[Tensor, int]":
     from moeasr.data.audio_file import read_audio_bytes
 
     if entry == "-":
-        return read_audio_bytes(sys.stdin.buffer.read(), "standard input")
+        return read_audio_bytes(sys.stdin.buffer.read(), "standard input")[:2]
     return read_audio(entry, None)
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
 
@@ -31,6 +32,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--nj", type=num_processes, default=1, help="processes (default: %(default)s)"
     )
     parser.add_argument("--out", required=True, help="JSON file to write")
+    add_no_commands_option(parser)
     return parser
 
 
@@ -58,8 +60,11 @@ def main(argv: list[str] | None = None) -> None:
     job = CmvnJob(sources, reader)
     parts = in_background(job.stats_of, range(len(sources)), 0 if args.nj == 1 else args.nj)
     stats = None
-    for part in progress(parts, "cmvn", len(sources), "utt"):
-        stats = part if stats is None else stats.merge([part])
+    for row, part in enumerate(progress(parts, "cmvn", len(sources), "utt")):
+        try:
+            stats = part if stats is None else stats.merge([part])
+        except InputError as error:
+            raise InputError(f"utterance {sources[row][0]}: {error}") from None
     stats.mean_istd()  # an InputError here if all features are empty: write nothing then
     stats.save(args.out)
     get_logger("compute_cmvn").info(

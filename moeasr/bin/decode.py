@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.bin._recognition import (
     add_model_options,
     add_search_options,
@@ -47,6 +48,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--modes", default="attention_rescoring", help="separated by spaces (%(default)s)")
     add_search_options(parser)
     add("--batch-frames", type=int, default=12000, help="feature frames per batch (%(default)s)")
+    add_no_commands_option(parser)
     return parser
 
 

@@ -28,6 +28,8 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Gather the features of one directory."""
     args = get_parser().parse_args(argv)
+    from moeasr.data.command_notice import command_notice
+    from moeasr.data.datadir import DataDir
     from moeasr.data.feature_settings import write_settings
     from moeasr.data.kaldi.gather import gather_feats
     from moeasr.features.fbank_file import load_fbank_config
@@ -38,6 +40,9 @@ def main(argv: list[str] | None = None) -> None:
         tables = [name for name, is_unwanted in unwanted.items() if not is_unwanted]
         gather_feats(args.data_dir, args.scps, tables, say)
         write_settings(args.data_dir, config)
+        notice = command_notice(args.data_dir / "wav.scp", DataDir(args.data_dir).wav.items())
+        if notice:  # the jobs said so to their logs only
+            say(notice)
         say(f"Succeeded creating filterbank features for {args.data_dir.name}")
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from moeasr.bin import run
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.limits import seed
 
@@ -35,6 +36,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--scp", required=True, help="index of the archive to write")
     parser.add_argument("--compress", action="store_true", help="one byte per value, as Kaldi")
     parser.add_argument("--seed", type=seed, default=0, help="of the dither, if there is any")
+    add_no_commands_option(parser)
     return parser
 
 
@@ -43,6 +45,8 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     import torch
 
+    from moeasr.data.command_notice import command_notice
+    from moeasr.data.kaldi.probe import overshoot_warning
     from moeasr.data.sources import open_sources
     from moeasr.features.fbank import FbankConfig
     from moeasr.features.fbank_file import load_fbank_config
@@ -53,7 +57,12 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)  # jobs run side by side; threads within one only get in the way
     config = load_fbank_config(args.fbank_config) if args.fbank_config else FbankConfig()
     sources = open_sources(args.wav_scp, args.segments)
-    skipped, resampled = _make(sources, config, args)
+    notice = command_notice(args.wav_scp, sources.named_entries())
+    if notice:
+        logger.info(notice)
+    skipped, resampled, num_overshooting = _make(sources, config, args)
+    if num_overshooting:
+        logger.warning(overshoot_warning(num_overshooting, "utterances"))
     for rate_hz, count in sorted(resampled.items()):
         logger.warning("resampled %d utterances from %d Hz", count, rate_hz)
     if skipped:
@@ -63,8 +72,12 @@ def main(argv: list[str] | None = None) -> None:
 
 def _make(
     sources: "Sources", config: "FbankConfig", args: argparse.Namespace
-) -> tuple[list[str], Counter[int]]:
-    """Write all files; who was skipped, and how many had which other sample rate.
+) -> tuple[list[str], Counter[int], int]:
+    """Write all files.
+
+    Returns:
+        The utterances that were skipped, how many had which other sample rate, and how many have
+        a header that promises more samples than there are.
 
     Raises:
         InputError: No utterance could be read.
@@ -78,6 +91,7 @@ def _make(
     reader = RecordingReader()
     skipped: list[str] = []
     resampled: Counter[int] = Counter()
+    num_overshooting = 0
     base = args.scp.removesuffix(".scp")
     with (
         atomic_path(f"{base}.utt2num_frames") as frames_path,
@@ -96,6 +110,7 @@ def _make(
                 skipped.append(utt_id)
                 get_logger("make_fbank").warning("skipped utterance %s: %s", utt_id, error)
                 continue
+            num_overshooting += reader.last_header_overshoots
             if rate_hz != config.sample_rate_hz:
                 resampled[rate_hz] += 1
             archive.write(utt_id, feats)
@@ -103,7 +118,7 @@ def _make(
             durations_file.write(f"{utt_id} {round(len(samples) / rate_hz, 4)}\n")
         if len(skipped) == len(sources):
             raise InputError(f"none of the {len(sources)} utterances of {args.wav_scp} is usable")
-    return skipped, resampled
+    return skipped, resampled, num_overshooting
 
 
 if __name__ == "__main__":

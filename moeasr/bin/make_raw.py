@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.data.kaldi.speak import speaking_as
 from moeasr.limits import num_processes
 
@@ -22,6 +23,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--fbank-config", required=True, help="YAML of the filter banks")
     parser.add_argument("--script", default="make_raw", help="name to speak under")
     parser.add_argument("data_dir", type=Path, help="with wav.scp, perhaps segments, and utt2spk")
+    add_no_commands_option(parser)
     return parser
 
 

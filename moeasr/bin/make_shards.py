@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.data.kaldi.speak import speaking_as
 from moeasr.errors import InputError
 from moeasr.limits import num_processes, seed
@@ -31,6 +32,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--script", default="make_shards", help="name to speak under")
     add("data_dir", type=Path, help="with wav.scp, perhaps segments, text and utt2spk")
     add("shard_dir", type=Path, help="where the shards are written")
+    add_no_commands_option(parser)
     return parser
 
 

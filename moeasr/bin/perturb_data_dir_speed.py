@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.data.kaldi.speak import speaking_as
 
 
@@ -25,6 +26,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("factor", help="speed, 1 = unchanged")
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
+    add_no_commands_option(parser)
     return parser
 
 

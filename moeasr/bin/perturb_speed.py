@@ -4,6 +4,7 @@ import argparse
 
 from moeasr.bin import run
 from moeasr.bin._audio_filter import add_audio_argument, read_entry, write_changed
+from moeasr.bin._commands import add_no_commands_option
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -16,6 +17,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("factor", type=float, help="speed, 1 = unchanged, 2 = twice as fast")
     add_audio_argument(parser)
+    add_no_commands_option(parser)
     return parser
 
 

@@ -4,6 +4,7 @@ import argparse
 
 from moeasr.bin import run
 from moeasr.bin._audio_filter import add_audio_argument, read_entry, write_changed
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.errors import InputError
 
 
@@ -17,6 +18,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("rate", type=int, metavar="hz", help="sample rate, Hz")
     add_audio_argument(parser)
+    add_no_commands_option(parser)
     return parser
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.data.kaldi.speak import speaking_as
 
 
@@ -18,6 +19,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--script", default="resample_data_dir", help="name to speak under")
     parser.add_argument("rate", type=int, metavar="hz", help="sample rate, Hz")
     parser.add_argument("data_dir", type=Path)
+    add_no_commands_option(parser)
     return parser
 
 

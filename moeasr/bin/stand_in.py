@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
 
     name = stage.source or "standard input"
     content = sys.stdin.buffer.read() if stage.source is None else Path(name).read_bytes()
-    waveform, rate_hz = read_audio_bytes(content, name, stage.channel)
+    waveform, rate_hz, _ = read_audio_bytes(content, name, stage.channel)
     if stage.channel is None and soundfile.info(io.BytesIO(content)).channels > 1:
         raise InputError(f"{name} has several channels: name one, or install {args.program}")
     write_changed(waveform, rate_hz, stage.effects)

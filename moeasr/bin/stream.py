@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moeasr.bin import run
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.bin._recognition import (
     add_model_options,
     add_search_options,
@@ -58,6 +59,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--simulate", metavar="DATA_DIR", help="stream this data directory (wav.scp) instead")
     add("--out-dir", metavar="OUT", help="of --simulate")
     add("audio", nargs="*", help="audio files")
+    add_no_commands_option(parser)
     return parser
 
 
@@ -118,14 +120,17 @@ def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> N
     """Print what a listener would see."""
     from moeasr.data.audio import resample
     from moeasr.data.audio_file import read_audio_file
+    from moeasr.data.kaldi.probe import overshoot_warning
     from moeasr.decode.simulate import Playback
 
     rate_hz = streaming.recognizer.fbank.sample_rate_hz
     language = streaming.recognizer.language_id(args.language)
-    num_failed = 0
+    num_failed = num_overshooting = 0
     for path in args.audio:
         try:
-            waveform, _ = resample(*read_audio_file(path), rate_hz)
+            samples, file_rate_hz, overshoots = read_audio_file(path)
+            num_overshooting += overshoots
+            waveform, _ = resample(samples, file_rate_hz, rate_hz)
         except InputError as error:
             print(f"stream: {error}", file=sys.stderr)
             num_failed += 1
@@ -134,6 +139,8 @@ def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> N
         for shown_sec, result in playback.run(waveform):
             kind = "final" if result.is_final else "partial"
             print(f"{path}\t{shown_sec:.2f}\t{kind}\t{result.text}", flush=True)
+    if num_overshooting:
+        print(f"stream: {overshoot_warning(num_overshooting, 'files')}", file=sys.stderr)
     if num_failed:
         sys.exit(1)
 

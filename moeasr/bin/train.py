@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moeasr.bin import run
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.limits import num_processes, seed
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--set", action="append", default=[], metavar="A.B=V", help="override a key of the config"
     )
+    add_no_commands_option(parser)
     return parser
 
 

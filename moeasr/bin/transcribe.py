@@ -54,6 +54,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.data.audio import resample
     from moeasr.data.audio_file import read_audio_file
+    from moeasr.data.kaldi.probe import overshoot_warning
     from moeasr.decode.build import check_settings, find_searches
 
     config, given = search_config(args)
@@ -65,10 +66,12 @@ def main(argv: list[str] | None = None) -> None:
     _check_output(args, config.beam_size, recognizer)
     language = recognizer.language_id(args.language)
     languages = None if language is None else [language]
-    num_failed = 0
+    num_failed = num_overshooting = 0
     for path in args.audio:
         try:
-            waveform, _ = resample(*read_audio_file(path), recognizer.fbank.sample_rate_hz)
+            samples, rate_hz, overshoots = read_audio_file(path)
+            num_overshooting += overshoots
+            waveform, _ = resample(samples, rate_hz, recognizer.fbank.sample_rate_hz)
             feats = [recognizer.features(waveform)]
             found = recognizer.recognize(feats, [args.mode], config, languages=languages)
             for line in _lines(path, found[args.mode][0], args, recognizer):
@@ -76,6 +79,8 @@ def main(argv: list[str] | None = None) -> None:
         except InputError as error:
             print(f"transcribe: {error}", file=sys.stderr)
             num_failed += 1
+    if num_overshooting:
+        print(f"transcribe: {overshoot_warning(num_overshooting, 'files')}", file=sys.stderr)
     if num_failed:
         sys.exit(1)
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.bin._commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
 
@@ -39,6 +40,7 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="CPU threads (default: torch decides)",
     )
+    add_no_commands_option(parser)
     return parser
 
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import kaldiio
 import numpy as np
@@ -83,92 +83,109 @@ class FeatureReader:
             (T, F) float32.
 
         Raises:
-            InputError: Naming utterance and archive, if it is missing, cut short, or no matrix.
+            InputError: It is missing, damaged, no matrix, or holds values that are not finite;
+                names utterance and archive.
         """
-        archive, offset = _split(entry)
-        descriptor = self._open(archive, utt_id)
-        header = self._header(descriptor, archive, offset, utt_id)
-        kind, num_frames, num_bins = _shape(header, archive, utt_id)
-        if kind in ("FM", "DM"):
-            dtype = np.dtype("<f4" if kind == "FM" else "<f8")
-            size = num_frames * num_bins * dtype.itemsize
-            content = os.pread(descriptor, size, offset + _PLAIN_HEADER)
-            _check_size(content, size, archive, utt_id)
+        place = self._find(entry, utt_id)
+        content = os.pread(place.descriptor, place.num_bytes, place.offset)
+        if len(content) != place.num_bytes:
+            raise InputError(f"{place.name} is cut short")
+        if place.kind in ("FM", "DM"):
+            dtype = np.dtype("<f4" if place.kind == "FM" else "<f8")
             # a copy, in any case: torch may not share memory that Python calls constant
-            matrix = np.frombuffer(content, dtype).astype(np.float32)
-            return torch.from_numpy(matrix.reshape(num_frames, num_bins))
-        size = _compressed_size(kind, num_frames, num_bins)
-        content = os.pread(descriptor, size, offset)
-        _check_size(content, size, archive, utt_id)
-        matrix = kaldiio.matio.read_kaldi(io.BytesIO(content))
-        return torch.from_numpy(np.array(matrix, dtype=np.float32, order="C"))
+            matrix = np.frombuffer(content, dtype, offset=_PLAIN_HEADER).astype(np.float32)
+            feats = torch.from_numpy(matrix.reshape(place.num_frames, place.num_bins))
+        else:
+            matrix = kaldiio.matio.read_matrix_or_vector(io.BytesIO(content))
+            feats = torch.from_numpy(np.array(matrix, dtype=np.float32, order="C"))
+        if not bool(torch.isfinite(feats).all()):
+            raise InputError(f"features of utterance {utt_id} ({entry}) are not finite")
+        return feats
 
-    def num_frames(self, entry: str, utt_id: str) -> int:
-        """How many frames (T) the features at `entry` have, from their header alone.
+    def shape(self, entry: str, utt_id: str) -> tuple[int, int]:
+        """Return how many frames and bins (T, F) the features at `entry` have, by their header.
 
         Raises:
-            InputError: As `read`.
+            InputError: As `read`, but for values that are not finite.
         """
-        archive, offset = _split(entry)
-        descriptor = self._open(archive, utt_id)
-        return _shape(self._header(descriptor, archive, offset, utt_id), archive, utt_id)[1]
+        place = self._find(entry, utt_id)
+        return place.num_frames, place.num_bins
 
     def close(self) -> None:
         """Close all archives."""
         self._files.close()
 
-    def _open(self, archive: str, utt_id: str) -> int:
+    def _find(self, entry: str, utt_id: str) -> "_Place":
+        archive, offset = _split(entry)
+        name = f"features of utterance {utt_id}: archive {archive}"
         try:
-            return self._files.descriptor(archive)
+            descriptor = self._files.descriptor(archive)
         except OSError as error:
+            raise InputError(f"{name} cannot be opened: {error.strerror}") from None
+        except ValueError:  # a NUL in the name
+            raise InputError(f"{name} cannot be opened: no file has such a name") from None
+        try:
+            num_left = max(os.fstat(descriptor).st_size - offset, 0)
+            header = os.pread(descriptor, _COMPRESSED_HEADER + 1, offset) if num_left else b""
+        except OSError as error:
+            raise InputError(f"{name} cannot be read: {error.strerror}") from None
+        if len(header) < _PLAIN_HEADER:
+            raise InputError(f"{name} is cut short")
+        kind, num_frames, num_bins = _shape(header, name)
+        if min(num_frames, num_bins) < 0 or (num_frames == 0) != (num_bins == 0):
             raise InputError(
-                f"features of utterance {utt_id}: archive {archive} cannot be opened: "
-                f"{error.strerror}"
-            ) from None
+                f"{name} is damaged: a matrix of {num_frames} frames by {num_bins} bins cannot be"
+            )
+        num_bytes = _num_bytes(kind, num_frames, num_bins)
+        if num_bytes > num_left:
+            raise InputError(f"{name} is cut short")
+        return _Place(name, descriptor, offset, num_bytes, kind, num_frames, num_bins)
 
-    @staticmethod
-    def _header(descriptor: int, archive: str, offset: int, utt_id: str) -> bytes:
-        try:
-            header = os.pread(descriptor, _COMPRESSED_HEADER + 1, offset)
-        except OSError as error:
-            raise InputError(
-                f"features of utterance {utt_id}: archive {archive} cannot be read: "
-                f"{error.strerror}"
-            ) from None
-        _check_size(header, _PLAIN_HEADER, archive, utt_id, at_least=True)
-        return header
+
+class _Place(NamedTuple):
+    """A matrix in an archive that is open."""
+
+    name: str
+    """Its name in messages."""
+    descriptor: int
+    offset: int
+    num_bytes: int
+    """Header and values."""
+    kind: str
+    num_frames: int
+    num_bins: int
 
 
 def _split(entry: str) -> tuple[str, int]:
     archive, colon, offset = entry.rpartition(":")
-    return (archive, int(offset)) if colon and offset.isdigit() else (entry, 0)
+    is_offset = colon and offset.isascii() and offset.isdigit()
+    return (archive, int(offset)) if is_offset else (entry, 0)
 
 
-def _shape(header: bytes, archive: str, utt_id: str) -> tuple[str, int, int]:
-    """Kind of matrix ("FM", "DM", "CM", "CM2", "CM3"), rows and columns."""
-    kind, space, _ = header[2:].partition(b" ")
-    name = kind.decode("ascii", errors="replace")
+def _shape(header: bytes, name: str) -> tuple[str, int, int]:
+    """Return kind of matrix ("FM", "DM", "CM", "CM2", "CM3"), rows and columns.
+
+    Nothing else is read: an archive may hold what runs code when it is read, such as a pickle.
+    """
+    code, space, _ = header[2:].partition(b" ")
+    kind = code.decode("ascii", errors="replace")
     if header[:2] == b"\0B" and space:
-        if name in ("FM", "DM") and header[5:6] == header[10:11] == b"\4":
-            return name, *struct.unpack("<xi xi", header[5:_PLAIN_HEADER])
-        rows_at = 2 + len(kind) + 1 + 8  # after the smallest value and the range
-        if name in ("CM", "CM2", "CM3") and len(header) >= rows_at + 8:
-            return name, *struct.unpack("<ii", header[rows_at : rows_at + 8])
+        if kind in ("FM", "DM") and header[5:6] == header[10:11] == b"\4":
+            return kind, *struct.unpack("<xi xi", header[5:_PLAIN_HEADER])
+        rows_at = 2 + len(code) + 1 + 8  # after the smallest value and the range
+        if kind in ("CM", "CM2", "CM3") and len(header) >= rows_at + 8:
+            return kind, *struct.unpack("<ii", header[rows_at : rows_at + 8])
     raise InputError(
-        f"features of utterance {utt_id}: archive {archive} holds no Kaldi matrix at the place "
-        "that feats.scp names (changed since, or not binary)"
+        f"{name} holds no Kaldi matrix at the place that feats.scp names (changed since, or not "
+        "binary)"
     )
 
 
-def _compressed_size(kind: str, num_frames: int, num_bins: int) -> int:
-    """Bytes of a compressed matrix, header and all."""
+def _num_bytes(kind: str, num_frames: int, num_bins: int) -> int:
+    """Return the bytes of a matrix, its header included."""
+    num_values = num_frames * num_bins
+    if kind in ("FM", "DM"):
+        return _PLAIN_HEADER + num_values * (4 if kind == "FM" else 8)
     if kind == "CM":
-        return _COMPRESSED_HEADER + 8 * num_bins + num_frames * num_bins
-    return _COMPRESSED_HEADER + 1 + num_frames * num_bins * (2 if kind == "CM2" else 1)
-
-
-def _check_size(
-    content: bytes, size: int, archive: str, utt_id: str, at_least: bool = False
-) -> None:
-    if len(content) < size if at_least else len(content) != size:
-        raise InputError(f"features of utterance {utt_id}: archive {archive} is cut short")
+        return _COMPRESSED_HEADER + 8 * num_bins + num_values
+    return _COMPRESSED_HEADER + 1 + num_values * (2 if kind == "CM2" else 1)

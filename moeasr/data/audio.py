@@ -1,18 +1,15 @@
 """Audio of one `wav.scp` entry: a file, a pipe, or a place in an archive, as mono float samples."""
 
-import os
-
-import kaldiio
-import numpy as np
 import torch
-import torchaudio.functional
 
-from moeasr.data.audio_file import mix_down, read_audio_bytes, read_segment, sample_range
+from moeasr.data.audio_archive import archive_place, read_record
+from moeasr.data.audio_file import Audio, read_audio_bytes, read_segment, sample_range
+from moeasr.data.commands import can_run_decoder, run_command
 from moeasr.data.decoders import Effect, Resample, Speed
-from moeasr.data.kaldi.probe import read_riff
-from moeasr.data.pipes import UndecodableError, parse_pipe, run_command
-from moeasr.errors import InputError
-from moeasr.features.augment import RESAMPLE_FILTER_WIDTH, perturb_speed, perturb_volume
+from moeasr.data.pipes import UndecodableError, parse_pipe
+from moeasr.features.augment import perturb_speed, perturb_volume
+from moeasr.features.resample import resample_waveform
+from moeasr.features.sample_rate import check_rate
 
 
 def read_audio(
@@ -52,29 +49,41 @@ class RecordingReader:
 
     def __init__(self) -> None:
         self._entry: str | None = None
-        self._recording: tuple[torch.Tensor, int] | None = None
+        self._recording: Audio | None = None
+        self.last_header_overshoots = False
+        """The header of the recording read last promised more samples than there are."""
 
     def read(
         self, entry: str, start_sec: float | None = None, end_sec: float | None = None
     ) -> tuple[torch.Tensor, int]:
         """As `read_audio` without resampling."""
         entry = entry.strip()
+        audio = self._read_sought(entry, start_sec, end_sec)
+        if audio is None:
+            if self._recording is None or entry != self._entry:
+                self._recording = None  # let go of the old one before the new one is decoded
+                is_pipe = entry.endswith("|")
+                self._recording = _read_pipe(entry) if is_pipe else _read_stored(entry, None)
+                self._entry = entry
+            waveform, rate_hz, overshoots = self._recording
+            start, end = sample_range(waveform.numel(), rate_hz, start_sec, end_sec, entry)
+            audio = Audio(waveform[start:end], rate_hz, overshoots)
+        self.last_header_overshoots = audio.header_overshoots
+        return audio.samples, audio.rate_hz
+
+    @staticmethod
+    def _read_sought(entry: str, start_sec: float | None, end_sec: float | None) -> Audio | None:
+        """Read a segment and nothing else; None if that cannot be."""
         file = _seekable(entry)
-        if file is not None:
-            path, channel = file
-            try:
-                return read_segment(path, start_sec, end_sec, channel)
-            except UndecodableError:
-                if path == entry or not parse_pipe(entry).can_run_decoder:
-                    raise
-        if self._recording is None or entry != self._entry:
-            self._recording = None  # let go of the old one before the new one is decoded
-            is_pipe = entry.endswith("|")
-            self._recording = _read_pipe(entry) if is_pipe else _read_stored(entry, None)
-            self._entry = entry
-        waveform, rate_hz = self._recording
-        start, end = sample_range(waveform.numel(), rate_hz, start_sec, end_sec, entry)
-        return waveform[start:end], rate_hz
+        if file is None:
+            return None
+        path, channel = file
+        try:
+            return read_segment(path, start_sec, end_sec, channel)
+        except UndecodableError:
+            if path == entry or not can_run_decoder(parse_pipe(entry)):
+                raise
+            return None
 
 
 def apply_effect(effect: Effect, waveform: torch.Tensor, rate_hz: int) -> tuple[torch.Tensor, int]:
@@ -92,10 +101,8 @@ def resample(
     """(S,) samples at `rate_hz` brought to `sample_rate_hz` (None: left as they are)."""
     if sample_rate_hz is None or rate_hz == sample_rate_hz:
         return waveform, rate_hz
-    waveform = torchaudio.functional.resample(
-        waveform, rate_hz, sample_rate_hz, lowpass_filter_width=RESAMPLE_FILTER_WIDTH
-    )
-    return waveform, sample_rate_hz
+    check_rate(sample_rate_hz, "the audio to make")
+    return resample_waveform(waveform, rate_hz, sample_rate_hz), sample_rate_hz
 
 
 def is_seekable(entry: str) -> bool:
@@ -111,59 +118,31 @@ def _seekable(entry: str) -> tuple[str, int | None] | None:
         if pipe.source is None or pipe.effects:
             return None
         entry, channel = pipe.source, pipe.channel
-    return None if _archive_place(entry) else (entry, channel)
+    return None if archive_place(entry) else (entry, channel)
 
 
-def _read_stored(entry: str, channel: int | None) -> tuple[torch.Tensor, int]:
+def _read_stored(entry: str, channel: int | None) -> Audio:
     """Read a file, or a place in an archive, from beginning to end."""
-    place = _archive_place(entry)
+    place = archive_place(entry)
     if place is None:
         return read_segment(entry, channel=channel)
-    return _read_archive(*place, entry, channel)
+    return read_audio_bytes(read_record(*place), f"archive entry {entry}", channel)
 
 
-def _read_pipe(entry: str, run_decoder: bool = False) -> tuple[torch.Tensor, int]:
+def _read_pipe(entry: str, run_decoder: bool = False) -> Audio:
     """Do in this process what a command would, as far as it is understood."""
     pipe = parse_pipe(entry, run_decoder)
     try:
         if pipe.source is None:
             name = f"output of `{pipe.command}`"
-            waveform, rate_hz = read_audio_bytes(run_command(pipe.command), name, pipe.channel)
+            audio = read_audio_bytes(run_command(pipe.command), name, pipe.channel)
         else:
-            waveform, rate_hz = _read_stored(pipe.source, pipe.channel)
+            audio = _read_stored(pipe.source, pipe.channel)
     except UndecodableError:
-        if not pipe.can_run_decoder:
+        if not can_run_decoder(pipe):
             raise
         return _read_pipe(entry, run_decoder=True)
+    waveform, rate_hz, overshoots = audio
     for effect in pipe.effects:
         waveform, rate_hz = apply_effect(effect, waveform, rate_hz)
-    return waveform, rate_hz
-
-
-def _archive_place(entry: str) -> tuple[str, int] | None:
-    """(archive, offset) of `file.ark:offset`; None for the name of a file."""
-    archive, colon, offset = entry.rpartition(":")
-    if not colon or not offset.isdigit() or os.path.isfile(entry):
-        return None
-    return archive, int(offset)
-
-
-def _read_archive(
-    archive: str, offset: int, entry: str, channel: int | None
-) -> tuple[torch.Tensor, int]:
-    riff = read_riff(archive, offset)
-    if riff is not None:
-        return read_audio_bytes(riff, f"archive entry {entry}", channel)
-    try:
-        content = kaldiio.load_mat(entry)
-    except Exception as error:  # kaldiio has no errors of its own: whatever its parsers stumble on
-        raise InputError(
-            f"archive entry {entry} cannot be read: {str(error) or type(error).__name__}"
-        ) from None
-    if not isinstance(content, tuple) or not np.size(content[1]):
-        raise InputError(f"archive entry {entry} is not audio, or holds no samples")
-    rate_hz, samples = content
-    if np.issubdtype(samples.dtype, np.integer):
-        samples = samples / -float(np.iinfo(samples.dtype).min)
-    samples = np.atleast_2d(samples.astype(np.float32).T).T
-    return mix_down(samples, f"archive entry {entry}", channel), int(rate_hz)
+    return Audio(waveform, rate_hz, overshoots)

@@ -2,33 +2,43 @@
 
 import io
 import os
-import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
 import torch
 
+from moeasr.data.audio_header import HEAD_BYTES, header_overshoots, open_audio
 from moeasr.data.datadir import MAX_OVERSHOOT_SEC
 from moeasr.data.decoders import MIXED
-from moeasr.data.kaldi.probe import UNKNOWN_FRAMES
-from moeasr.data.pipes import UndecodableError
+from moeasr.data.kaldi.probe import AudioInfo
 from moeasr.errors import InputError
 
-STREAM_BYTES = 0x7FFF0000
-"""A WAV header that promises this much or more was written by a program that could not seek back
-to fill in the length (sox and ffmpeg into a pipe): the promise is no promise."""
+BLOCK_SAMPLES = 1 << 24
+"""Samples that are read at a time, per channel."""
 
-HEAD_BYTES = 1024  # a SPHERE header
+LAST_SEC = 0.01
+"""The end of a file that is decoded: enough to see that it is cut short."""
 
-OUTRUN = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
-"""What is said of the samples' chunk of a WAV, AIFF or AU file."""
+MAX_AMPLITUDE = 2.0**31
+"""Samples lie within 1, or in faulty files within the range of 32-bit integers. Filter banks of
+larger ones may exceed float32."""
 
 
-def read_audio_bytes(
-    content: bytes, name: str, channel: int | None = None
-) -> tuple[torch.Tensor, int]:
+class Audio(NamedTuple):
+    """Decoded audio."""
+
+    samples: torch.Tensor
+    """(S,) float32 mono samples, S > 0."""
+    rate_hz: int
+    """Their rate."""
+    header_overshoots: bool = False
+    """The header promised more samples than there are, by a known fault of writers."""
+
+
+def read_audio_bytes(content: bytes, name: str, channel: int | None = None) -> Audio:
     """Decode a whole audio file that is already in memory (standard input, a request's body).
 
     Args:
@@ -36,45 +46,17 @@ def read_audio_bytes(
         name: What to call it in messages.
         channel: The channel to take, counted from 1; None is their mean.
 
-    Returns:
-        (S,) float32 mono samples, S > 0, and their rate in Hz.
-
     Raises:
-        InputError: It is empty, cut short, or not audio.
+        InputError: It is empty, cut short, not audio, or holds NaN or infinity.
     """
     return _decode(io.BytesIO(content), content[:HEAD_BYTES], name, channel=channel)
 
 
-def read_audio_stream(
-    stream: BinaryIO, name: str, start_sec: float | None = None
-) -> tuple[torch.Tensor, int]:
-    """Decode an audio file that is open and can be sought in, perhaps its end only.
-
-    Args:
-        stream: The file.
-        name: What to call it in messages.
-        start_sec: As in `read_segment`.
-
-    Returns:
-        (S,) float32 mono samples, S > 0, and their rate in Hz.
-
-    Raises:
-        InputError: It is empty, cut short, or not audio.
-    """
-    stream.seek(0)
-    head = stream.read(HEAD_BYTES)
-    stream.seek(0)
-    return _decode(stream, head, name, start_sec)
-
-
-def read_audio_file(path: str) -> tuple[torch.Tensor, int]:
+def read_audio_file(path: str) -> Audio:
     """Read a file, whatever its name: not the command that `x |` is in a wav.scp.
 
-    Returns:
-        (S,) float32 mono samples, S > 0, and their rate in Hz.
-
     Raises:
-        InputError: It is missing, empty, cut short, or not audio.
+        InputError: It is missing, empty, cut short, not audio, or holds NaN or infinity.
     """
     try:
         content = Path(path).read_bytes()
@@ -88,7 +70,7 @@ def read_segment(
     start_sec: float | None = None,
     end_sec: float | None = None,
     channel: int | None = None,
-) -> tuple[torch.Tensor, int]:
+) -> Audio:
     """Read a file, or a segment of it, and nothing else of it.
 
     Args:
@@ -98,11 +80,9 @@ def read_segment(
             MAX_OVERSHOOT_SEC after the end of the recording.
         channel: As in `mix_down`.
 
-    Returns:
-        (S,) float32 mono samples, S > 0, and their rate in Hz.
-
     Raises:
-        InputError: It is missing, empty, cut short, or not audio, or the segment lies outside.
+        InputError: It is missing, empty, cut short, not audio, or holds NaN or infinity; or the
+            segment lies outside.
     """
     if not os.path.isfile(path):  # of a name that cannot be one, too
         raise InputError(f"audio file {path} does not exist")
@@ -121,40 +101,99 @@ def _decode(
     start_sec: float | None = None,
     end_sec: float | None = None,
     channel: int | None = None,
-) -> tuple[torch.Tensor, int]:
-    """Decode what libsndfile can; only the segment is read.
+) -> Audio:
+    """Decode what libsndfile can; only the segment is read, if the format can be sought in.
 
     Args:
         source: A path or a seekable stream.
         head: Its first HEAD_BYTES.
-        name: What to call it in messages.
+        name: Its name in messages.
         start_sec: As in `read_segment`.
         end_sec: As in `read_segment`.
         channel: As in `mix_down`.
     """
-    if not head:
-        raise InputError(f"{name} is empty (0 bytes), not audio")
-    if head.startswith(b"NIST_1A") and b"embedded-shorten" in head:
-        # libsndfile would call such files (old LDC discs) merely malformed
-        raise UndecodableError(
-            f"{name} is SPHERE compressed with Shorten, which cannot be read here: "
-            "turn it into WAV with NIST's sph2pipe"
+    with open_audio(source, head, name) as audio:
+        overshoots = header_overshoots(audio, head, name)
+        rate_hz = audio.samplerate
+        start, end = sample_range(audio.frames, rate_hz, start_sec, end_sec, name)
+        first = start if audio.seekable() else 0
+        if first:
+            audio.seek(first)
+        blocks = list(_blocks(audio, first, end, name))
+    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    if len(samples) < end - first:
+        raise InputError(
+            f"{name} is cut short: samples end after {first + len(samples)} of {audio.frames}"
         )
-    try:
-        with soundfile.SoundFile(source) as audio:
-            _refuse_cut_short(audio, head, name)
-            rate_hz = audio.samplerate
-            start, end = sample_range(audio.frames, rate_hz, start_sec, end_sec, name)
+    return Audio(mix_down(samples[start - first :], name, channel), rate_hz, overshoots)
+
+
+def _blocks(audio: soundfile.SoundFile, start: int, end: int, name: str) -> Iterator[np.ndarray]:
+    """Read (S, C) float32 samples from the place `start`, where the file is, to `end`.
+
+    Block by block: a damaged header may promise more than memory can hold.
+
+    Raises:
+        InputError: A sample is NaN or infinite, or too large for features to be finite.
+    """
+    while True:
+        num_samples = min(end - start, BLOCK_SAMPLES)
+        block = audio.read(num_samples, dtype="float32", always_2d=True)
+        _check_finite(block, name, start)
+        yield block
+        start += len(block)
+        if len(block) < num_samples or start >= end:
+            return
+
+
+def _check_finite(samples: np.ndarray, name: str, first: int) -> None:
+    # one pass for the good ones: the largest of some values is NaN if one of them is
+    if not samples.size or np.abs(samples).max() <= MAX_AMPLITUDE:
+        return
+    bad = ~(np.abs(samples) <= MAX_AMPLITUDE)
+    place = int(np.argmax(bad.any(axis=1)))
+    value = samples[place][bad[place]][0]
+    raise InputError(
+        f"{name} holds NaN, infinity or a value far beyond audio: sample {first + place} is "
+        f"{value:g}"
+    )
+
+
+def measure_stream(stream: BinaryIO, name: str, channel: int | None = None) -> AudioInfo:
+    """Return rate and samples of an audio file that is open, the end of which is decoded.
+
+    A file of floating-point samples is decoded whole, since they may be NaN or infinite.
+
+    Args:
+        stream: The file.
+        name: Its name in messages.
+        channel: A channel that it must have, counted from 1.
+
+    Raises:
+        InputError: It is empty, cut short, not audio, or holds values that are not finite.
+    """
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
+    stream.seek(0)
+    with open_audio(stream, head, name) as audio:
+        overshoots = header_overshoots(audio, head, name)
+        _require_channel(audio.channels, name, channel)
+        rate_hz, num_samples = audio.samplerate, audio.frames
+        start = 0
+        if audio.seekable() and audio.subtype not in ("FLOAT", "DOUBLE"):
+            start = max(0, num_samples - round(LAST_SEC * rate_hz))
             audio.seek(start)
-            samples = audio.read(end - start, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.rstrip(".").removeprefix("Error : ")
-        raise UndecodableError(
-            f"{name} cannot be decoded: damaged, or not audio ({reason})"
-        ) from None
-    if len(samples) < end - start:
-        raise InputError(f"{name} is cut short: samples end after {len(samples)} of {end - start}")
-    return mix_down(samples, name, channel), rate_hz
+        num_read = start + sum(map(len, _blocks(audio, start, num_samples, name)))
+    if num_read < num_samples:
+        raise InputError(f"{name} is cut short: samples end after {num_read} of {num_samples}")
+    if num_read == 0:
+        raise InputError(f"{name} holds no samples")
+    return AudioInfo(rate_hz, num_read, overshoots)
+
+
+def _require_channel(num_channels: int, name: str, channel: int | None) -> None:
+    if channel is not None and channel > num_channels:
+        raise InputError(f"{name} has no channel {channel}, only {num_channels}")
 
 
 def mix_down(samples: np.ndarray, name: str, channel: int | None) -> torch.Tensor:
@@ -164,33 +203,8 @@ def mix_down(samples: np.ndarray, name: str, channel: int | None) -> torch.Tenso
         if num_channels > 1:
             return torch.from_numpy(samples.mean(axis=1, dtype=np.float32))
         channel = 1
-    if channel > num_channels:
-        raise InputError(f"{name} has no channel {channel}, only {num_channels}")
+    _require_channel(num_channels, name, channel)
     return torch.from_numpy(np.ascontiguousarray(samples[:, channel - 1]))
-
-
-def _refuse_cut_short(audio: soundfile.SoundFile, head: bytes, name: str) -> None:
-    """Compare what the header promises with what is there.
-
-    libsndfile silently reads what is left of a cut WAV or SPHERE file, and training would then
-    learn a whole transcript on half of its audio.
-    """
-    if audio.frames >= UNKNOWN_FRAMES:
-        raise InputError(f"{name} does not say how long it is: encode it into a file, not a pipe")
-    if audio.format == "NIST":
-        found = re.search(rb"sample_count -i (\d+)", head)
-        promised, there, unit = int(found[1]) if found else 0, audio.frames, "samples"
-    else:
-        # libsndfile's log has `data : 32000 (should be 15978)` when the chunk outruns the file
-        found = OUTRUN.search(audio.extra_info)
-        promised, there = (int(found[1]), int(found[2])) if found else (0, 0)
-        unit = "bytes"
-        if promised >= STREAM_BYTES:
-            return
-    if promised > there:
-        raise InputError(
-            f"{name} is cut short: its header promises {promised} {unit}, but {there} are there"
-        )
 
 
 def sample_range(

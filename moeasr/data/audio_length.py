@@ -3,22 +3,20 @@
 import os
 from collections import Counter
 from collections.abc import Iterable
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from moeasr.data.audio import RecordingReader
-from moeasr.data.audio_file import read_audio_stream, read_segment, sample_range
+from moeasr.data.audio_file import measure_stream, sample_range
 from moeasr.data.decoders import Effect, Resample, Speed
-from moeasr.data.kaldi.probe import AudioInfo, probe_audio, probe_stream
+from moeasr.data.kaldi.probe import AudioInfo, overshoot_warning
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import Lines
 from moeasr.data.pipes import UndecodableError, parse_pipe
 from moeasr.data.sources import Sources
 from moeasr.errors import InputError, naming
-from moeasr.features.augment import perturbed_length, resampled_length
+from moeasr.features.augment import perturbed_length
 from moeasr.features.fbank import FbankConfig, num_fbank_frames
-
-LAST_SEC = 0.01
-"""The end of a file that is decoded: enough to see that it is cut short."""
+from moeasr.features.resample import resampled_length
 
 
 class AudioLength(NamedTuple):
@@ -28,6 +26,7 @@ class AudioLength(NamedTuple):
     num_samples: int = 0
     rate_hz: int = 0
     fault: str = ""
+    header_overshoots: bool = False
 
 
 class LengthReader:
@@ -61,9 +60,11 @@ class LengthReader:
                 try:
                     if entry not in known:
                         known[entry] = measure_audio(entry)
-                    rate_hz, whole = known[entry]
-                    span = sample_range(whole, rate_hz, source.start_sec, source.end_sec, entry)
-                    lengths.append(AudioLength(utt_id, span[1] - span[0], rate_hz))
+                    rate_hz, whole, overshoots = known[entry]
+                    start, end = sample_range(
+                        whole, rate_hz, source.start_sec, source.end_sec, entry
+                    )
+                    lengths.append(AudioLength(utt_id, end - start, rate_hz, "", overshoots))
                 except InputError as error:
                     lengths.append(AudioLength(utt_id, fault=str(error)))
         return lengths
@@ -81,7 +82,9 @@ def length_tables(
     """
     tables: dict[str, Lines] = {"utt2dur": [], "utt2num_frames": []}
     other_rates: Counter[int] = Counter()
-    for utt_id, num_samples, rate_hz, fault in lengths:
+    num_overshooting = 0
+    for utt_id, num_samples, rate_hz, fault, overshoots in lengths:
+        num_overshooting += overshoots
         num_frames = 0
         if not fault:
             target = resampled_length(num_samples, rate_hz, config.sample_rate_hz)
@@ -96,18 +99,9 @@ def length_tables(
         tables["utt2num_frames"].append(f"{utt_id} {num_frames}".encode())
     for rate_hz, count in sorted(other_rates.items()):
         say(f"warning: {count} utterances have {rate_hz} Hz and are resampled when they are read")
+    if num_overshooting:
+        say(overshoot_warning(num_overshooting, "utterances"))
     return tables
-
-
-def measure_stream(stream: BinaryIO, name: str) -> AudioInfo:
-    """Rate and samples of an audio file that is open, the end of which is decoded.
-
-    Raises:
-        InputError: It is not audio, or is cut short.
-    """
-    info = probe_stream(stream, name, read_all=False)
-    read_audio_stream(stream, name, start_sec=_last(info))
-    return info
 
 
 def measure_audio(entry: str) -> AudioInfo:
@@ -121,8 +115,7 @@ def measure_audio(entry: str) -> AudioInfo:
     if source is None or not os.path.isfile(source):
         return _count(entry)
     try:
-        info = probe_audio(source)
-        read_segment(source, _last(info), channel=channel)
+        info = _measure_file(source, channel)
     except UndecodableError:  # the program that the pipe names may know the format
         return _count(entry)
     for effect in pipe.effects if pipe is not None else ():
@@ -130,22 +123,26 @@ def measure_audio(entry: str) -> AudioInfo:
     return info
 
 
-def _last(info: AudioInfo) -> float:
-    """Where the last samples begin, in seconds."""
-    return max(0.0, info.duration_sec - LAST_SEC)
+def _measure_file(path: str, channel: int | None) -> AudioInfo:
+    try:
+        with open(path, "rb") as stream:
+            return measure_stream(stream, f"audio file {path}", channel)
+    except OSError as error:
+        raise InputError(f"audio file {path} cannot be read: {error.strerror or error}") from None
 
 
 def _count(entry: str) -> AudioInfo:
-    samples, rate_hz = RecordingReader().read(entry)
-    return AudioInfo(rate_hz, samples.numel())
+    reader = RecordingReader()
+    samples, rate_hz = reader.read(entry)
+    return AudioInfo(rate_hz, samples.numel(), reader.last_header_overshoots)
 
 
 def _info_after(effect: Effect, info: AudioInfo) -> AudioInfo:
-    """What `effect.length` tells to within a sample, exactly."""
-    rate_hz, num_samples = info
+    """Return exactly what `effect.length` tells to within a sample."""
+    rate_hz, num_samples, overshoots = info
     if isinstance(effect, Resample):
-        target_hz = effect.target_rate_hz
-        return AudioInfo(target_hz, resampled_length(num_samples, rate_hz, target_hz))
-    if isinstance(effect, Speed):
-        return AudioInfo(rate_hz, perturbed_length(num_samples, rate_hz, effect.factor))
-    return info
+        num_samples = resampled_length(num_samples, rate_hz, effect.target_rate_hz)
+        rate_hz = effect.target_rate_hz
+    elif isinstance(effect, Speed):
+        num_samples = perturbed_length(num_samples, rate_hz, effect.factor)
+    return AudioInfo(rate_hz, num_samples, overshoots)

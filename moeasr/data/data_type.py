@@ -10,16 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from moeasr.data.archive import FeatureReader
 from moeasr.data.audio import RecordingReader
 from moeasr.data.audio_features import AudioFeatures, WaveformReader
+from moeasr.data.command_notice import command_notice
 from moeasr.data.datadir import DataDir
-from moeasr.data.feature_settings import read_settings
+from moeasr.data.feature_settings import SETTINGS, read_settings
 from moeasr.data.shards import ShardReader
 from moeasr.data.sources import Source, Sources, open_sources
 from moeasr.errors import InputError
+from moeasr.logs import get_logger
 
 
 class UtteranceReader(Protocol):
@@ -35,13 +38,34 @@ class UtteranceReader(Protocol):
 
 
 class StoredFeatures:
-    """The features that feats.scp tells the place of."""
+    """The features that feats.scp tells the place of.
 
-    def __init__(self) -> None:
+    Args:
+        num_bins: F, which they must have; None takes any.
+    """
+
+    def __init__(self, num_bins: int | None = None) -> None:
         self._archives = FeatureReader()
+        self._num_bins = num_bins
+
+    def num_frames(self, source: Source, utt_id: str) -> int:
+        """Return T of an utterance, by the header of its features.
+
+        Raises:
+            InputError: They are missing, damaged, or of another dimension.
+        """
+        num_frames, num_bins = self._archives.shape(source.entry, utt_id)
+        if num_frames > 0 and self._num_bins not in (None, num_bins):
+            raise InputError(
+                f"features of utterance {utt_id} ({source.entry}) have {num_bins} bins, but "
+                f"{self._num_bins} are expected; make the features of its set again"
+            )
+        return num_frames
 
     def read(self, source: Source, utt_id: str) -> Tensor:
         """As `UtteranceReader`."""
+        if self.num_frames(source, utt_id) == 0 and self._num_bins is not None:
+            return torch.zeros(0, self._num_bins)
         return self._archives.read(source.entry, utt_id)
 
 
@@ -72,19 +96,27 @@ class DataType:
             InputError: It does not tell how features are made of its audio.
         """
         if self.open_audio is None:
-            return StoredFeatures()
+            has_settings = directory.has(str(SETTINGS))
+            num_bins = read_settings(directory.path).num_mel_bins if has_settings else None
+            return StoredFeatures(num_bins)
         return AudioFeatures(self.open_audio(whole_files), read_settings(directory.path))
 
     def open_sources(self, directory: DataDir) -> Sources:
-        """The places of a set's features or audio.
+        """Return the places of a set's features or audio; log whether reading it runs commands.
 
         Raises:
             InputError: Their table is missing or malformed.
         """
         self.require(directory, self.table)
+        path = directory.path / self.table
         with_segments = self.table == "wav.scp" and directory.has("segments")
         segments = directory.path / "segments" if with_segments else None
-        return open_sources(directory.path / self.table, segments)
+        sources = open_sources(path, segments)
+        if self.table == "wav.scp":
+            notice = command_notice(path, sources.named_entries())
+            if notice:
+                get_logger(__name__).info(notice)
+        return sources
 
     def require(self, directory: DataDir, name: str) -> None:
         """Hold a directory to having a file that this type needs.

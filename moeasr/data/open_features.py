@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from moeasr.data.archive import FeatureReader
 from moeasr.data.audio_features import AudioFeatures
-from moeasr.data.data_type import find_data_type
+from moeasr.data.data_type import StoredFeatures, find_data_type
 from moeasr.data.sources import Sources
 from moeasr.features.fbank import FbankConfig
 
@@ -21,20 +20,21 @@ def open_features(
         sources: The utterances.
         data_type: What they are, one of `DATA_TYPES`.
         fbank: How features are made of audio; there is no dither, so that recognition gives the
-            same answer twice. Nobody checks here with which settings features were stored.
+            same answer twice. Stored features must have as many bins.
 
     Returns:
         Utterance -> frames, and a function: utterance -> (T, F).
 
     Raises:
-        InputError: Audio or an archive cannot be read; the sentence names the utterance.
+        InputError: Audio or an archive cannot be read, or stored features have another dimension;
+            the sentence names the utterance.
     """
     kind = find_data_type(data_type)
     if kind.open_audio is None:
-        stored = FeatureReader()
-        entries = {utt: source.entry for utt, source in sources}
-        num_frames = {utt: stored.num_frames(entry, utt) for utt, entry in entries.items()}
-        return num_frames, lambda utt: stored.read(entries[utt], utt)
+        stored = StoredFeatures(fbank.num_mel_bins)
+        places = dict(sources)
+        num_frames = {utt: stored.num_frames(source, utt) for utt, source in places.items()}
+        return num_frames, lambda utt: stored.read(places[utt], utt)
     # Without stored features all are computed first: their lengths decide the batches.
     reader = AudioFeatures(kind.open_audio(False), dataclasses.replace(fbank, dither=0.0))
     feats = {utt: reader.read(source, utt) for utt, source in sources}

@@ -9,11 +9,9 @@ is run by the shell.
 
 import re
 import shlex
-import shutil
-import subprocess
 from dataclasses import dataclass
 
-from moeasr.data.decoders import MIXED, PROGRAMS, Effect, Stage, parse_command
+from moeasr.data.decoders import MIXED, Effect, Stage, parse_command
 from moeasr.errors import InputError
 
 
@@ -35,11 +33,6 @@ class Pipe:
     """What is done to the samples, in order."""
     decoder: str
     """The program that would read `source`."""
-
-    @property
-    def can_run_decoder(self) -> bool:
-        """Whether the machine has that program, for a format which is not known here."""
-        return self.source is not None and shutil.which(self.decoder) is not None
 
 
 def parse_pipe(entry: str, run_decoder: bool = False) -> Pipe:
@@ -68,37 +61,6 @@ def parse_pipe(entry: str, run_decoder: bool = False) -> Pipe:
         effects = stage.effects + effects
         source, command, decoder = stage.source, head.strip(), words[0]
     return Pipe(source=source, command=command, channel=channel, effects=effects, decoder=decoder)
-
-
-def run_command(command: str) -> bytes:
-    """What a shell command writes to standard output.
-
-    Raises:
-        InputError: It fails, or any part of its pipeline does.
-    """
-    # pipefail: the exit status of the last command alone would hide a failing first one
-    # and no standard input: a command that reads it would wait for somebody to type
-    finished = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command}"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-    )
-    if finished.returncode != 0:
-        lines = finished.stderr.decode(errors="replace").strip().splitlines()
-        reason = f" ({lines[-1]})" if lines else ""
-        advice = _advice(lines[-1]) if lines else ""
-        raise InputError(
-            f"command `{command}` failed with status {finished.returncode}{reason}{advice}"
-        )
-    return finished.stdout
-
-
-def _advice(complaint: str) -> str:
-    """What to do about a program that is missing, though it is not needed for other calls of it."""
-    missing = re.search(r"(\S+): command not found$", complaint)
-    if missing is None or missing[1] not in PROGRAMS:
-        return ""
-    return f"; this call of {missing[1]} is none of those that are done without it: install it"
 
 
 def _is_first_or_fed(stage: Stage, head: str, bar: str) -> bool:

@@ -126,7 +126,11 @@ def _read_lengths(directory: DataDir, sources: Sources, kind: DataType) -> np.nd
     path = directory.path / "utt2num_frames"
     if directory.has(path.name):
         table = Table(path)
-        lengths = np.append(table.numbers(), -1)[table.rows_of(sources.utt_ids)]
+        numbers = table.numbers()
+        if (numbers < 0).any():
+            key, value = table[int(np.argmax(numbers < 0))]
+            raise InputError(f"{path}: utterance {key} has {value} frames; make it again")
+        lengths = np.append(numbers, -1)[table.rows_of(sources.utt_ids)]
     elif kind.open_audio is not None:
         kind.require(directory, path.name)
     archives = FeatureReader()
@@ -134,7 +138,7 @@ def _read_lengths(directory: DataDir, sources: Sources, kind: DataType) -> np.nd
         utt_id, source = sources[row]
         if kind.open_audio is not None:
             raise InputError(f"{path} lacks utterance {utt_id}; make it again with {kind.maker}")
-        lengths[row] = archives.num_frames(source.entry, utt_id)
+        lengths[row] = archives.shape(source.entry, utt_id)[0]
     return lengths
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from moeasr.data.audio_length import AudioLength, length_tables, measure_stream
+from moeasr.data.audio_file import measure_stream
+from moeasr.data.audio_length import AudioLength, length_tables
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.kaldi.gather import write_tables
 from moeasr.data.kaldi.speak import Say
@@ -111,9 +112,10 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
                 if suffix == TEXT_SUFFIX:
                     texts[key] = _one_line(content.read(), name)
                 else:
-                    rate_hz, num_samples = measure_stream(content, name)
+                    rate_hz, num_samples, overshoots = measure_stream(content, name)
                     place = ShardEntry(member.name, member.offset_data, path)
-                    audio[key] = AudioLength(key, num_samples, rate_hz), place
+                    length = AudioLength(key, num_samples, rate_hz, "", overshoots)
+                    audio[key] = length, place
         _require_end(path)
     except tarfile.TarError as error:
         raise InputError(f"shard {path} is cut short, or no tar file ({error})") from None

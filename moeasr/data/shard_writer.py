@@ -125,7 +125,9 @@ class ShardMaker:
                 text = self._texts[int(self._text_rows[row])][1]
                 offset = _add(tar, utt_id + audio.suffix, audio.content)
                 _add(tar, utt_id + TEXT_SUFFIX, text.encode())
-                length = AudioLength(utt_id, audio.num_samples, audio.rate_hz)
+                length = AudioLength(
+                    utt_id, audio.num_samples, audio.rate_hz, "", audio.header_overshoots
+                )
                 entry = ShardEntry(utt_id + audio.suffix, offset, str(path))
                 made.append(ShardedUtterance(length, entry))
         return made
@@ -136,6 +138,7 @@ class _Encoded(NamedTuple):
     content: bytes
     num_samples: int
     rate_hz: int
+    header_overshoots: bool
 
 
 def _encode(source: Source, reader: RecordingReader) -> _Encoded:
@@ -152,10 +155,12 @@ def _encode(source: Source, reader: RecordingReader) -> _Encoded:
             raise InputError(f"audio file {path} cannot be read: {error.strerror}") from None
         suffix = _suffix(path, content)
         if suffix is not None:
-            samples, rate_hz = read_audio_bytes(content, f"audio file {path}")
-            return _Encoded(suffix, content, samples.numel(), rate_hz)
+            samples, rate_hz, overshoots = read_audio_bytes(content, f"audio file {path}")
+            if not overshoots:
+                return _Encoded(suffix, content, samples.numel(), rate_hz, False)
     samples, rate_hz = reader.read(*source)
-    return _Encoded(".wav", _wav(samples, rate_hz), samples.numel(), rate_hz)
+    overshoots = reader.last_header_overshoots
+    return _Encoded(".wav", _wav(samples, rate_hz), samples.numel(), rate_hz, overshoots)
 
 
 def _file_of(entry: str) -> Path | None:
@@ -224,7 +229,7 @@ def _save_list(path: Path, digest: str, utterances: Sequence[ShardedUtterance]) 
     content = {
         "digest": digest,
         "size": path.stat().st_size,
-        "utterances": [[*length, *(entry or ())[:2]] for length, entry, _ in utterances],
+        "utterances": [[*length[:4], *(entry or ())[:2]] for length, entry, _ in utterances],
     }
     with atomic_path(_list_path(path)) as temporary:
         temporary.write_text(json.dumps(content), encoding="utf-8")

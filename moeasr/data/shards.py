@@ -46,7 +46,7 @@ class ShardEntry(NamedTuple):
             InputError: It names none.
         """
         fields = entry.split(" ", 2)
-        if len(fields) != 3 or not fields[1].isdigit():
+        if len(fields) != 3 or not _is_offset(fields[1]):
             raise InputError(f"shards.scp must have `member offset shard`, but has `{entry}`")
         return cls(fields[0], int(fields[1]), fields[2])
 
@@ -75,7 +75,7 @@ class ShardReader:
         """
         place = ShardEntry.parse(entry)
         content = self._content(place)
-        samples, rate_hz = read_audio_bytes(content, f"{place.member} of shard {place.path}")
+        samples, rate_hz, _ = read_audio_bytes(content, f"{place.member} of shard {place.path}")
         start, end = sample_range(samples.numel(), rate_hz, start_sec, end_sec, place.member)
         return samples[start:end], rate_hz
 
@@ -124,6 +124,10 @@ def _member_size(header: bytes, place: ShardEntry) -> int:
             "together (make one of them again)"
         )
     return member.size
+
+
+def _is_offset(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _in_ascii(name: str) -> str:

@@ -68,6 +68,11 @@ class Sources(Sequence[tuple[str, Source]]):
         """What wav.scp holds, recording by recording."""
         return self._entries.values()
 
+    def named_entries(self) -> Iterator[tuple[str, str]]:
+        """Yield the lines of wav.scp as key and value."""
+        for key, entry in zip(self._entries.keys, self._entries.values()):
+            yield key.decode(), entry
+
     def _find_recordings(self, segments: Table) -> np.ndarray:
         names = [
             _parse_segment(key.decode(), line, segments.path)[0].encode()

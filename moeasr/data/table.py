@@ -94,11 +94,11 @@ class Table(Sequence[tuple[str, str]]):
         """(N,) the values as numbers of a kind, int or float.
 
         Raises:
-            InputError: A value is no such number.
+            InputError: A value is no such number, or does not fit into 64 bits.
         """
         try:
             return np.fromiter(map(kind, self.values()), dtype=kind, count=len(self))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise InputError(self._no_number(kind)) from None
 
     def rows_of(self, keys: np.ndarray) -> np.ndarray:
@@ -160,9 +160,10 @@ class Table(Sequence[tuple[str, str]]):
     def _no_number(self, kind: Callable[[str], float]) -> str:
         for key, value in zip(self.keys, self.values()):
             try:
-                kind(value)
-            except ValueError:
-                return f"{self.path}: '{value}' of utterance {key.decode()} is not a number"
+                np.fromiter([kind(value)], dtype=kind)
+            except (ValueError, OverflowError):
+                name = key.decode()
+                return f"{self.path}: '{value}' of utterance {name} is not a number, or too large"
         return f"{self.path} has been changed while it was read"
 
 

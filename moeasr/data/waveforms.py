@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from moeasr.data.audio import RecordingReader, resample
+from moeasr.data.command_notice import command_notice
 from moeasr.data.datadir import DataDir
 from moeasr.errors import InputError
+from moeasr.logs import get_logger
 
 
 def read_waveforms(data: DataDir, sample_rate_hz: int) -> Iterator[tuple[str, Tensor]]:
@@ -22,6 +24,9 @@ def read_waveforms(data: DataDir, sample_rate_hz: int) -> Iterator[tuple[str, Te
     Raises:
         InputError: A recording is missing or cannot be read; the utterance is named.
     """
+    notice = command_notice(data.path / "wav.scp", data.wav.items())
+    if notice:
+        get_logger(__name__).info(notice)
     reader = RecordingReader()
     parts = data.segments or {utt: (utt, None, None) for utt in data.wav}
     for utt, (recording, start_sec, end_sec) in parts.items():

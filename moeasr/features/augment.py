@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
-import torchaudio.functional
 
 from moeasr.errors import InputError
+from moeasr.features.resample import resample_waveform, resampled_length
 
-RESAMPLE_FILTER_WIDTH = 32
-"""Zero crossings of the resampling filter on each side. At torchaudio's default of 6, what lies up
-to 0.5 kHz above the new half rate folds back at nearly half its amplitude; sox, the reference for
-speed perturbation, lets nothing through, and 32 costs no more time than 6."""
+MIN_SPEED, MAX_SPEED = 0.1, 10.0
+"""Beyond these nothing of speech is left; and a factor of 0.001 would make hours of a minute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,18 +86,15 @@ def perturb_speed(waveform: torch.Tensor, sample_rate_hz: int, factor: float) ->
     Args:
         waveform: (S,) samples.
         sample_rate_hz: Their rate.
-        factor: Speed, above 0; kept to 1/1000.
+        factor: Speed, `MIN_SPEED` to `MAX_SPEED`; rounded to thousandths or a simpler fraction.
 
     Returns:
         (ceil(S / factor),) samples at the same rate.
 
     Raises:
-        InputError: `factor` is not above 0.
+        InputError: `factor` is out of range.
     """
-    orig_freq, new_freq = _speed_ratio(factor, sample_rate_hz)
-    return torchaudio.functional.resample(
-        waveform, orig_freq, new_freq, lowpass_filter_width=RESAMPLE_FILTER_WIDTH
-    )
+    return resample_waveform(waveform, *_speed_ratio(factor, sample_rate_hz))
 
 
 def perturbed_length(num_samples: int, sample_rate_hz: int, factor: float) -> int:
@@ -107,25 +102,11 @@ def perturbed_length(num_samples: int, sample_rate_hz: int, factor: float) -> in
     return resampled_length(num_samples, *_speed_ratio(factor, sample_rate_hz))
 
 
-def resampled_length(num_samples: int, orig_freq: int, new_freq: int) -> int:
-    """How many samples `torchaudio.functional.resample` makes of `num_samples`.
-
-    Its target is computed in float32, which beyond 2^24 samples is not every whole number; what it
-    has to cut to that is a filter's worth of outputs more than once through the signal.
-    """
-    if orig_freq == new_freq:
-        return num_samples
-    divisor = math.gcd(orig_freq, new_freq)
-    orig_freq, new_freq = orig_freq // divisor, new_freq // divisor
-    target = int(torch.ceil(torch.as_tensor(new_freq * num_samples / orig_freq)))
-    return min(target, (num_samples // orig_freq + 1) * new_freq)
-
-
 def _speed_ratio(factor: float, sample_rate_hz: int) -> tuple[int, int]:
-    """The rates to resample from and to."""
-    ratio = Fraction(factor).limit_denominator(1000) if factor > 0 else Fraction(0)
-    if ratio <= 0:
-        raise InputError(f"speed factor must be 0.001 or more, but is {factor}")
+    """Return the rates to resample from and to."""
+    if not MIN_SPEED <= factor <= MAX_SPEED:
+        raise InputError(f"speed factor must be {MIN_SPEED:g} to {MAX_SPEED:g}, but is {factor:g}")
+    ratio = Fraction(factor).limit_denominator(1000)
     return ratio.numerator * sample_rate_hz, ratio.denominator * sample_rate_hz
 
 
@@ -134,8 +115,13 @@ def perturb_volume(waveform: torch.Tensor, factor: float) -> torch.Tensor:
 
     Args:
         waveform: (S,) samples in [-1, 1].
-        factor: Any number; below 0 turns the wave upside down.
+        factor: Any finite number; below 0 turns the wave upside down.
+
+    Raises:
+        InputError: `factor` is not finite.
     """
+    if not math.isfinite(factor):
+        raise InputError(f"volume factor must be a finite number, but is {factor}")
     return (waveform * factor).clamp(-1.0, 1.0 - 2.0**-15)
 
 

@@ -1,8 +1,11 @@
 """Feature archives: our writer and reader against kaldiio, and broken archives."""
 
+import math
 import multiprocessing
+import os
 import pickle
 import resource
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +38,7 @@ def test_what_is_written_is_read_exactly_by_us_and_by_kaldiio(tmp_path: Path) ->
     reader = FeatureReader()
     for utt_id, num_frames in (("c", 100), ("a", 7), ("b\u00e4", 1)):
         assert torch.equal(reader.read(entries[utt_id], utt_id), features(num_frames))
-        assert reader.num_frames(entries[utt_id], utt_id) == num_frames
+        assert reader.shape(entries[utt_id], utt_id)[0] == num_frames
         np.testing.assert_array_equal(kaldiio.load_mat(entries[utt_id]), features(num_frames))
 
 
@@ -50,7 +53,7 @@ def test_kaldis_compressed_archives_are_read(tmp_path: Path, method: int) -> Non
         feats = reader.read(entry, utt_id)
         assert feats.dtype == torch.float32
         np.testing.assert_array_equal(feats.numpy(), kaldiio.load_mat(entry))
-        assert reader.num_frames(entry, utt_id) == len(feats)
+        assert reader.shape(entry, utt_id)[0] == len(feats)
 
 
 def test_our_compression_is_small_and_close(tmp_path: Path) -> None:
@@ -170,4 +173,75 @@ def test_missing_and_foreign_archives_are_named_with_their_utterance(tmp_path: P
     with pytest.raises(InputError, match="utterance u: archive .*x.ark holds no Kaldi matrix"):
         reader.read(entries["a"] + "1", "u")
     with pytest.raises(InputError, match="holds no Kaldi matrix"):
-        reader.num_frames(f"{tmp_path}/x.scp:0", "u")
+        reader.shape(f"{tmp_path}/x.scp:0", "u")
+
+
+def header(kind: bytes, num_frames: int, num_bins: int) -> bytes:
+    """The header of a matrix, and a few values."""
+    if kind in (b"FM", b"DM"):
+        sizes = b"\4" + struct.pack("<i", num_frames) + b"\4" + struct.pack("<i", num_bins)
+    else:
+        sizes = struct.pack("<ffii", 0.0, 1.0, num_frames, num_bins)
+    return b"\0B" + kind + b" " + sizes + bytes(400)
+
+
+@pytest.mark.parametrize("kind", [b"FM", b"DM", b"CM", b"CM2", b"CM3"])
+@pytest.mark.parametrize(
+    ("sizes", "fault"),
+    [
+        ((-1, 5), "is damaged: a matrix of -1 frames by 5 bins cannot be"),
+        ((5, -(2**31)), "is damaged: a matrix of 5 frames by -2147483648 bins cannot be"),
+        ((-3, -3), "is damaged"),
+        ((2**31 - 1, 0), "is damaged: a matrix of 2147483647 frames by 0 bins cannot be"),
+        ((2**31 - 1, 2**31 - 1), "is cut short"),
+    ],
+)
+def test_absurd_sizes_in_a_header_are_one_sentence(
+    tmp_path: Path, kind: bytes, sizes: tuple[int, int], fault: str
+) -> None:
+    ark = tmp_path / "x.ark"
+    ark.write_bytes(header(kind, *sizes))
+    reader = FeatureReader()
+    for read in (reader.read, reader.shape):
+        with pytest.raises(InputError, match=f"features of utterance u: archive {ark} {fault}"):
+            read(f"{ark}:0", "u")
+
+
+def test_places_that_no_file_has_are_one_sentence(tmp_path: Path) -> None:
+    ark = tmp_path / "x.ark"
+    ark.write_bytes(header(b"FM", 4, 5))
+    faults = {f"{ark}:{10**30}": "is cut short", "a\0b:1": "no file has such a name"}
+    faults[f"{ark}:\u00b2"] = "cannot be opened"  # which Python takes for a digit
+    for entry, fault in faults.items():
+        with pytest.raises(InputError, match=f"utterance u: .*{fault}"):
+            FeatureReader().read(entry, "u")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_features_that_are_not_finite_are_named(tmp_path: Path, value: float, dtype: type) -> None:
+    matrix = np.ones((3, 2), dtype)
+    matrix[1, 1] = value
+    kaldiio.save_ark(str(tmp_path / "x.ark"), {"u": matrix})
+    with pytest.raises(InputError, match=r"features of utterance u \(.*x.ark:2\) are not finite"):
+        FeatureReader().read(f"{tmp_path}/x.ark:2", "u")
+
+
+class Trap:
+    """Unpickling this would make a directory."""
+
+    def __reduce__(self):
+        return (os.mkdir, ("sprung",))
+
+
+@pytest.mark.parametrize("write_function", ["pickle", "numpy", "soundfile"])
+def test_an_archive_of_features_holds_matrices_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_function: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = {"pickle": Trap(), "numpy": np.ones((9, 5)), "soundfile": (16000, np.ones(100))}
+    options = {"write_function": write_function}
+    kaldiio.save_ark("x.ark", {"u": content[write_function]}, **options)
+    with pytest.raises(InputError, match="utterance u: archive x.ark holds no Kaldi matrix"):
+        FeatureReader().read("x.ark:2", "u")
+    assert not (tmp_path / "sprung").exists()

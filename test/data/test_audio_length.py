@@ -34,7 +34,7 @@ def audio(tmp_path: Path) -> Path:
 def test_it_is_as_long_as_what_is_read(audio: Path, entry: str) -> None:
     entry = entry.format(audio)
     waveform, rate_hz = RecordingReader().read(entry)
-    assert measure_audio(entry) == (rate_hz, waveform.numel())
+    assert measure_audio(entry)[:2] == (rate_hz, waveform.numel())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data import pipes
+from moeasr.data import commands
 from moeasr.data.audio import RecordingReader, read_audio
 from moeasr.data.decoders import Resample, Speed, Volume
 from moeasr.data.kaldi.probe import probe_audio
@@ -52,7 +52,7 @@ def no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError(f"started {args}")
 
-    monkeypatch.setattr(pipes.subprocess, "run", refuse)
+    monkeypatch.setattr(commands.subprocess, "run", refuse)
     monkeypatch.setattr(shutil, "which", lambda name: None)
 
 
@@ -145,7 +145,7 @@ def test_samples_are_those_of_the_program_which_is_not_needed(entry, samples):
     part, rate_hz = read_audio(entry, None, start_sec=0.05, end_sec=0.1)
     torch.testing.assert_close(part, expected[800:1600], rtol=0, atol=0)
     assert rate_hz == RATE
-    assert probe_audio(entry) == (RATE, 4000)
+    assert probe_audio(entry)[:2] == (RATE, 4000)
 
 
 @pytest.mark.usefixtures("no_programs", "in_folder")
@@ -156,7 +156,7 @@ def test_effects_follow_each_other():
     waveform, rate_hz = read_audio(entry, None)
     fast = perturb_speed(as_float(LEFT), RATE, 1.25)
     assert (len(fast), len(waveform), rate_hz) == (3200, 1600, 8000)
-    assert probe_audio(entry) == (8000, 1600)
+    assert probe_audio(entry)[:2] == (8000, 1600)
     assert waveform.abs().mean() > as_float(LEFT).abs().mean() * 1.2
 
 
@@ -164,7 +164,7 @@ def test_effects_follow_each_other():
 def test_the_shell_feeds_what_is_understood():
     entry = "tail -c +1 left.wav | sox --vol 0.5 -t wav - -t wav - |"
     assert torch.equal(read_audio(entry, None)[0], as_float(LEFT) / 2)
-    assert probe_audio(entry) == (RATE, 4000)
+    assert probe_audio(entry)[:2] == (RATE, 4000)
     assert torch.equal(
         read_audio("tail -c +1 both.flac | sox - -t wav - remix 2 |", None)[0], as_float(RIGHT)
     )
@@ -216,14 +216,17 @@ def test_a_format_that_is_not_known_here_is_left_to_its_program(in_folder, monke
     second, _ = reader.read(entry, 0.1, 0.25)
     assert torch.equal(torch.cat([first, second]), as_float(LEFT))
     assert (in_folder / "log").read_text() == "x\n"
-    assert probe_audio(entry) == (RATE, 4000)
+    assert probe_audio(entry)[:2] == (RATE, 4000)
     faster = f"{entry} python3 -m moeasr.bin.perturb_speed 1.25 - |"
     assert len(read_audio(faster, None)[0]) == 3200
 
 
 def test_a_call_that_needs_its_program_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipes, "PROGRAMS", {"no-such-sox": None})
-    with pytest.raises(InputError, match="this call of no-such-sox is none of those"):
+    monkeypatch.setattr(commands, "PROGRAMS", {"no-such-sox": None})
+    with pytest.raises(
+        InputError,
+        match="moeasr cannot emulate this call of no-such-sox: please install no-such-sox",
+    ):
         read_audio("no-such-sox a.wav -t wav - gain -3 |", RATE)
     with pytest.raises(InputError, match=r"not found\)$"):
         read_audio("no-such-program a.wav |", RATE)

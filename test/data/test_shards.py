@@ -278,7 +278,7 @@ def test_shards_of_others_get_a_data_directory(tmp_path, sound, form):
 @pytest.mark.parametrize(
     ("files", "fault"),
     [
-        ({"a.wav": b"", "b.txt": b""}, "1.tar: a.wav: is empty"),
+        ({"a.wav": b"", "b.txt": b""}, "1.tar: a.wav is empty"),
         ({"a.txt": b"x"}, "1.tar: utterance a has a transcript, but no audio"),
         ({"a.txt": b"\xe9"}, "1.tar: a.txt is not valid UTF-8"),
         ({"a b.txt": b"x"}, "1.tar: a b.txt: the name of a member must not have spaces"),

@@ -10,10 +10,11 @@ from moeasr.errors import InputError
 from moeasr.features.augment import (
     SpecAugmentConfig,
     perturb_speed,
+    perturb_volume,
     perturbed_length,
-    resampled_length,
     spec_augment,
 )
+from moeasr.features.resample import resampled_length
 
 FILL = torch.arange(80.0)
 NO_MASKS = {"num_time_masks": 0, "num_freq_masks": 0}
@@ -116,10 +117,18 @@ def test_what_would_rise_above_half_the_rate_is_filtered_out() -> None:
     assert perturb_speed(sine(7800.0), 16000, 1.1)[200:-200].abs().max() < 0.02
 
 
-@pytest.mark.parametrize("factor", [0.0, -1.0, 1e-9])
-def test_a_speed_not_above_zero_is_refused(factor: float) -> None:
-    with pytest.raises(InputError, match="speed factor must be"):
+@pytest.mark.parametrize(
+    "factor", [0.0, -1.0, 1e-9, 0.001, 999.999, 1e9, float("nan"), float("inf")]
+)
+def test_a_speed_out_of_range_is_refused(factor: float) -> None:
+    with pytest.raises(InputError, match="speed factor must be 0.1 to 10, but is"):
         perturb_speed(sine(440.0), 16000, factor)
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf")])
+def test_a_volume_that_is_no_number_is_refused(factor: float) -> None:
+    with pytest.raises(InputError, match="volume factor must be a finite number, but is"):
+        perturb_volume(sine(440.0), factor)
 
 
 @pytest.mark.parametrize("factor", [0.9, 1.1, 1.05, 0.8333, 1.0])

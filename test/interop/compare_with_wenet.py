@@ -87,7 +87,7 @@ def main():
     if args.audio:
         feats = []
         for path in args.audio:
-            samples, _ = read_audio_bytes(Path(path).read_bytes(), path)
+            samples = read_audio_bytes(Path(path).read_bytes(), path).samples
             samples = samples.reshape(-1)
             fbank_conf = configs["dataset_conf"]["fbank_conf"]
             feats.append(features(samples, fbank_conf))

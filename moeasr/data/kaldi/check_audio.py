@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from moeasr.data.command_notice import command_notice
 from moeasr.data.datadir import MAX_OVERSHOOT_SEC, DataDir, Segment
-from moeasr.data.kaldi.probe import AudioInfo
+from moeasr.data.kaldi.probe import AudioInfo, overshoot_warning
 from moeasr.errors import InputError
 
 TextUnits = Literal["char", "bpe", "word"]
@@ -30,6 +31,8 @@ class AudioFaults(NamedTuple):
     """By their audio."""
     tight: dict[str, str]
     """With good audio, too short for the text under CTC: training leaves them out."""
+    num_overshooting: int = 0
+    """Recordings whose headers promise more samples than they hold."""
 
 
 def min_ctc_frames(units: Sequence[str]) -> int:
@@ -82,7 +85,10 @@ def audio_faults(
         sample_rate_hz = rates.most_common(1)[0][0]
     num_frames = data.num_frames if data.has("utt2num_frames") else {}
     texts = data.text if data.has("text") else {}
-    faults = AudioFaults({}, {})
+    num_overshooting = sum(
+        info.header_overshoots for info in infos.values() if isinstance(info, AudioInfo)
+    )
+    faults = AudioFaults({}, {}, num_overshooting)
     for utt in data.utt2spk:
         segment = segments.get(utt)
         info = infos.get(segment.recording if segment else utt)
@@ -126,8 +132,13 @@ def check_audio(
     data = DataDir(path)
     if not data.has("wav.scp"):
         raise InputError(f"no such file {path / 'wav.scp'} (--check-audio needs it)")
+    notice = command_notice(path / "wav.scp", data.wav.items())
+    if notice:
+        say(notice)
     faults = audio_faults(data, sample_rate_hz, text_units)
     num_utts = len(data.utt2spk)
+    if faults.num_overshooting:
+        say(overshoot_warning(faults.num_overshooting, "recordings"))
     if faults.bad:
         raise InputError(
             f"{len(faults.bad)} of {num_utts} utterances have bad audio:\n{_listed(faults.bad)}"

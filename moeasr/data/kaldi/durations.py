@@ -1,9 +1,11 @@
 """Lengths of every utterance and recording, without a Kaldi binary: get_utt2dur.sh and its kin."""
 
+import math
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from moeasr.data.command_notice import command_notice
 from moeasr.data.kaldi.probe import probe_audio
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import Lines, key, read_lines, read_map, rest, show, write_lines
@@ -25,9 +27,16 @@ def read_durations(path: Path) -> dict[bytes, float]:
         InputError: It is missing, or a line is not `id seconds`.
     """
     try:
-        return {name: float(value) for name, value in read_map(path).items()}
+        return {name: _number(value) for name, value in read_map(path).items()}
     except ValueError:
-        raise InputError(f"{path}: holds a duration that is no number") from None
+        raise InputError(f"{path}: holds a duration that is no number of seconds") from None
+
+
+def _number(text: bytes) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(text)
+    return value
 
 
 def _from_segments(path: Path) -> Lines:
@@ -35,7 +44,7 @@ def _from_segments(path: Path) -> Lines:
     for number, line in enumerate(read_lines(path), start=1):
         try:
             utt, _, start, end = line.split()
-            lines.append(utt + b" " + seconds(float(end) - float(start)))
+            lines.append(utt + b" " + seconds(_number(end) - _number(start)))
         except ValueError:
             raise InputError(f"{path}, line {number}: bad segment '{show(line)}'") from None
     return lines
@@ -47,7 +56,7 @@ def _from_frames(data: Path, frame_shift_sec: float) -> Lines:
             frame_shift_sec = float((data / "frame_shift").read_text())
         frames = read_map(data / "utt2num_frames")
         return [
-            utt + b" " + seconds((float(count) + WINDOW_FRAMES) * frame_shift_sec)
+            utt + b" " + seconds((_number(count) + WINDOW_FRAMES) * frame_shift_sec)
             for utt, count in frames.items()
         ]
     except ValueError:
@@ -63,7 +72,13 @@ def _from_audio(path: Path, num_threads: int, read_all: bool, say: Say) -> Lines
         except InputError as error:
             return str(error)
 
+    def named(line: bytes) -> tuple[str, str]:
+        return show(key(line)), rest(line).decode("utf-8", "surrogateescape")
+
     entries = read_lines(path)
+    notice = command_notice(path, map(named, entries))
+    if notice:
+        say(notice)
     lines = []
     with ThreadPoolExecutor(num_threads) as pool:
         for line, duration in zip(entries, pool.map(measure, entries)):
@@ -195,7 +210,8 @@ def write_utt2num_frames(
         from moeasr.data.datadir import DataDir
 
         reader = FeatureReader()
-        frames = {utt: reader.num_frames(entry, utt) for utt, entry in DataDir(data).feats.items()}
+        feats = DataDir(data).feats.items()
+        frames = {utt: reader.shape(entry, utt)[0] for utt, entry in feats}
         lines = [f"{utt} {count}".encode() for utt, count in frames.items()]
     else:
         write_utt2dur(data, say, num_threads)

@@ -1,28 +1,37 @@
 """Rate and length of one wav.scp entry, from its header where that is enough."""
 
 import io
-import re
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from moeasr.data.pipes import UndecodableError, parse_pipe, run_command
+from moeasr.data.audio_archive import archive_place, read_record
+from moeasr.data.commands import can_run_decoder, run_command
+from moeasr.data.pipes import UndecodableError, parse_pipe
 from moeasr.errors import InputError
 
-UNKNOWN_FRAMES = 2**62
-"""libsndfile reports at least so many frames for a FLAC stream that was written into a pipe."""
-ARK_ENTRY = re.compile(r"(.+):(\d+)")
+if TYPE_CHECKING:
+    from soundfile import SoundFile
 
 
 class AudioInfo(NamedTuple):
-    """What an entry of wav.scp holds."""
+    """Rate and length of an entry of wav.scp."""
 
     sample_rate_hz: int
     num_samples: int
+    header_overshoots: bool = False
+    """The header promised more samples than there are, by a known fault of writers."""
 
     @property
     def duration_sec(self) -> float:
         """Length in seconds."""
         return self.num_samples / self.sample_rate_hz
+
+
+def overshoot_warning(count: int, what: str) -> str:
+    """Return a sentence about so many "utterances" or "files" whose headers promise too much."""
+    return (
+        f"warning: {count} {what} promise more samples in their headers than they hold, by a known "
+        "fault of programs that write WAV; all that is there is read"
+    )
 
 
 def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
@@ -41,12 +50,9 @@ def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
     entry = entry.strip()
     if entry.endswith("|"):
         return _probe_pipe(entry, read_all)
-    match = ARK_ENTRY.fullmatch(entry)
-    if match and not Path(entry).exists():
-        content = read_riff(match[1], int(match[2]))
-        if content is None:
-            raise InputError(f"{entry}: no WAV file begins there")
-        return probe_stream(io.BytesIO(content), entry, read_all)
+    place = archive_place(entry)
+    if place is not None:
+        return probe_stream(io.BytesIO(read_record(*place)), f"archive entry {entry}", read_all)
     try:
         with open(entry, "rb") as stream:
             return probe_stream(stream, entry, read_all)
@@ -63,7 +69,7 @@ def _probe_pipe(entry: str, read_all: bool, run_decoder: bool = False) -> AudioI
         else:
             info = probe_audio(pipe.source, read_all)
     except UndecodableError:
-        if not pipe.can_run_decoder:
+        if not can_run_decoder(pipe):
             raise
         return _probe_pipe(entry, read_all, run_decoder=True)
     for effect in pipe.effects:
@@ -72,41 +78,30 @@ def _probe_pipe(entry: str, read_all: bool, run_decoder: bool = False) -> AudioI
     return info
 
 
-def read_riff(archive: str, offset: int) -> bytes | None:
-    """The RIFF file (WAV) at an offset of an archive; None if something else begins there.
-
-    Raises:
-        InputError: The archive cannot be opened.
-    """
-    try:
-        with open(archive, "rb") as stream:
-            stream.seek(offset)
-            head = stream.read(8)
-            if head[:4] != b"RIFF":
-                return None
-            return head + stream.read(int.from_bytes(head[4:], "little"))
-    except OSError as error:
-        raise InputError(f"archive {archive}: cannot be opened ({error.strerror})") from None
-
-
 def probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:
     """As `probe_audio`, of a file that is open; `entry` is its name in messages."""
     try:
-        import soundfile
+        from moeasr.data.audio_header import HEAD_BYTES, open_audio, sphere_info
     except ImportError:
         raise InputError("this python3 has no soundfile: source path.sh first") from None
-    if not stream.read(1):
-        raise InputError(f"{entry}: is empty (0 bytes), not audio")
+    head = stream.read(HEAD_BYTES)
     stream.seek(0)
-    try:
-        with soundfile.SoundFile(stream) as audio:
-            num_samples = audio.frames
-            if read_all or num_samples >= UNKNOWN_FRAMES:
-                num_samples = sum(len(block) for block in audio.blocks(1 << 16, dtype="int16"))
-            rate = audio.samplerate
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        reason = getattr(error, "error_string", error)  # without the name of a Python object
-        raise UndecodableError(f"{entry}: cannot be read as audio ({reason})") from None
+    told = None if read_all else sphere_info(head, entry)
+    if told is not None:  # of samples that libsndfile may be unable to decode
+        rate_hz, num_samples = told
+    else:
+        with open_audio(stream, head, entry) as audio:
+            rate_hz, num_samples = audio.samplerate, audio.frames
+            if read_all:
+                num_samples = _count_samples(audio)
     if num_samples <= 0:
         raise InputError(f"{entry}: holds no samples")
-    return AudioInfo(rate, num_samples)
+    return AudioInfo(rate_hz, num_samples)
+
+
+def _count_samples(audio: "SoundFile") -> int:
+    """Decode all samples; block by block, and without seeking, which some formats cannot."""
+    num_samples = 0
+    while num_read := len(audio.read(1 << 16, dtype="int16")):
+        num_samples += num_read
+    return num_samples

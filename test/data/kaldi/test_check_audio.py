@@ -89,7 +89,7 @@ def test_each_fault_is_named(make, tmp_path):
         "k-pipe": (f"cat '{good}' |", "PIPE"),
         "l-pipe": ("false |", "PIPE"),
     }
-    bad, tight = audio_faults(make(utts))
+    bad, tight, _ = audio_faults(make(utts))
     assert list(bad) == [u for u in utts if u not in ("a-good", "b-fits", "c-long", "k-pipe")]
     assert tight == {"c-long": "its text needs 5 frames under CTC, but its audio gives 4"}
     assert bad["h-rate"] == "its rate is 8000 Hz, not 16000 Hz"

@@ -1,0 +1,162 @@
+"""Commands in a wav.scp: run as in Kaldi, announced once per set, and refused if forbidden."""
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import soundfile
+
+from moeasr.bin import (
+    compute_cmvn,
+    get_reco2dur,
+    get_utt2dur,
+    make_fbank,
+    make_raw,
+    make_shards,
+    perturb_speed,
+    validate_data_dir,
+)
+from moeasr.data.audio import RecordingReader
+from moeasr.data.audio_length import measure_audio
+from moeasr.data.command_notice import command_notice
+from moeasr.data.commands import NO_COMMANDS
+from moeasr.data.kaldi.probe import probe_audio
+from moeasr.errors import InputError
+
+NOTICE = "wav.scp: reading it runs commands in the shell, the first one for b: `head -c 99999"
+REFUSAL = "is not run: commands in wav.scp are forbidden (--no-commands or MOEASR_NO_COMMANDS=1)"
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A set of a file, two commands for the shell and one that moeasr does itself."""
+    monkeypatch.delenv(NO_COMMANDS, raising=False)
+    monkeypatch.setenv(NO_COMMANDS, "0")  # an option of an entry point is undone after the test
+    wav = tmp_path / "a.wav"
+    soundfile.write(wav, (np.arange(9000) * 37 % 20011 - 10000).astype(np.int16), 16000)
+    shell = f"head -c 99999 {wav} | cat |"
+    entries = {"a": wav, "b": shell, "c": shell, "d": f"flac -c -d -s {wav} |"}
+    data = tmp_path / "data"
+    (data / "conf").mkdir(parents=True)
+    (data / "conf" / "fbank.yaml").write_text("num_mel_bins: 20\n")
+    (data / "wav.scp").write_text("".join(f"{utt} {entry}\n" for utt, entry in entries.items()))
+    (data / "text").write_text("".join(f"{utt} X\n" for utt in entries))
+    for name in ("utt2spk", "spk2utt"):
+        (data / name).write_text("".join(f"{utt} {utt}\n" for utt in entries))
+    return data
+
+
+def fbank(data: Path) -> list[str]:
+    return ["--fbank-config", str(data / "conf" / "fbank.yaml")]
+
+
+def calls(data: Path, nj: int = 1) -> dict[str, tuple[ModuleType, list[str]]]:
+    """Entry points that read a wav.scp, with their arguments."""
+    jobs = ["--nj", str(nj)]
+    output = ["--ark", str(data / "x.ark"), "--scp", str(data / "x.scp")]
+    cmvn = ["--data-dir", str(data), "--data-type", "raw", "--out", str(data / "cmvn")]
+    return {
+        "make_fbank": (make_fbank, [*fbank(data), "--wav-scp", str(data / "wav.scp"), *output]),
+        "make_raw": (make_raw, [*fbank(data), *jobs, str(data)]),
+        "make_shards": (make_shards, [*fbank(data), *jobs, str(data), str(data / "shards")]),
+        "check_audio": (validate_data_dir, ["--no-feats", "--check-audio", str(data)]),
+        "compute_cmvn": (compute_cmvn, [*jobs, *cmvn]),
+        "get_utt2dur": (get_utt2dur, [*jobs, str(data)]),
+        "get_reco2dur": (get_reco2dur, [*jobs, str(data)]),
+    }
+
+
+NAMES = (
+    "make_fbank",
+    "make_raw",
+    "make_shards",
+    "check_audio",
+    "compute_cmvn",
+    "get_utt2dur",
+    "get_reco2dur",
+)
+
+
+def run(entry_point: ModuleType, arguments: list[str], capfd: pytest.CaptureFixture) -> str:
+    """Return what an entry point and its worker processes say, with its exit status."""
+    try:
+        entry_point.main(arguments)
+        status: object = 0
+    except (SystemExit, InputError) as error:
+        status = error
+    output, errors = capfd.readouterr()
+    return f"{output}{errors}\nstatus {status}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_are_announced_once_per_set(
+    data: Path, name: str, capfd: pytest.CaptureFixture
+) -> None:
+    entry_point, arguments = calls(data, nj=2)[name]
+    said = run(entry_point, arguments, capfd)
+    assert said.count(NOTICE) == 1
+    assert said.endswith("status 0")
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+@pytest.mark.parametrize("name", NAMES)
+def test_forbidden_commands_never_reach_the_shell(
+    data: Path, name: str, by: str, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry_point, arguments = calls(data, nj=2)[name]
+    marker = data / "ran"
+    table = (data / "wav.scp").read_text()
+    (data / "wav.scp").write_text(table.replace("head -c", f"touch {marker}; head -c"))
+    if by == "option":
+        arguments = ["--no-commands", *arguments]
+    else:
+        monkeypatch.setenv(NO_COMMANDS, "1")
+    said = run(entry_point, arguments, capfd)
+    assert REFUSAL in said
+    assert not marker.exists()
+    # what is read without the shell still is: a and d are half of the set
+    assert said.endswith("status 0") == (name in ("make_fbank", "get_utt2dur", "get_reco2dur"))
+
+
+def test_what_moeasr_does_itself_is_not_forbidden(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(NO_COMMANDS, "1")
+    entry = f"flac -c -d -s {data.parent}/a.wav | python3 -m moeasr.bin.perturb_speed 0.9 - |"
+    assert len(RecordingReader().read(entry)[0]) == 10000
+    assert measure_audio(entry)[:2] == probe_audio(entry)[:2] == (16000, 10000)
+
+
+def test_a_decoder_that_would_have_to_run_is_forbidden(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sph2pipe is only started for what libsndfile does not know."""
+    program, audio = data / "sph2pipe", data / "a.sph"
+    program.write_text(f"#!/bin/sh\ntouch {data}/ran\ncat {data.parent}/a.wav\n")
+    program.chmod(0o755)
+    audio.write_bytes(b"NIST_1A\nsample_coding -s26 pcm,embedded-shorten-v2.00\n")
+    monkeypatch.setenv("PATH", str(data), prepend=":")
+    entry = f"sph2pipe -f wav {audio} |"
+    assert "runs commands in the shell, the first one for u: `sph2pipe" in str(
+        command_notice("wav.scp", [("u", entry)])
+    )
+    monkeypatch.setenv(NO_COMMANDS, "1")
+    assert command_notice("wav.scp", [("u", entry)]) is None
+    for read in (RecordingReader().read, measure_audio, probe_audio):
+        with pytest.raises(InputError, match="a.sph is SPHERE compressed with Shorten"):
+            read(entry)
+    assert not (data / "ran").exists()
+    monkeypatch.setenv(NO_COMMANDS, "")
+    assert len(RecordingReader().read(entry)[0]) == 9000
+
+
+def test_commands_that_moeasr_does_itself_are_not_announced(data: Path) -> None:
+    wav = data.parent / "a.wav"
+    entries = [("a", str(wav)), ("d", f"flac -c -d -s {wav} |"), ("e", "flac -c -d -s gone.flac |")]
+    assert command_notice("wav.scp", entries) is None
+
+
+def test_the_filters_of_a_pipe_take_the_option(data: Path) -> None:
+    with pytest.raises(InputError, match="is not run: commands in wav.scp are forbidden"):
+        perturb_speed.main(["--no-commands", "0.9", f"tail -c +1 {data.parent}/a.wav |"])
