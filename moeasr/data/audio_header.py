@@ -30,8 +30,11 @@ HEADER_BYTES = 44
 """Programs that take the size of the whole file for that of its samples promise so many too many;
 those that do not understand blocks of a codec, up to a block."""
 
-_OUTRUN = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
-"""libsndfile's log of the samples' chunk of a WAV, AIFF or AU file that outruns the file."""
+_OUTRUN = re.compile(
+    r"^ *(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
+"""libsndfile's log of a length that outruns the file: of the samples in WAV, AIFF and AU, of the
+whole in W64 and RF64."""
 _BLOCK = re.compile(r"^ *Block Align *: (\d+)", re.MULTILINE)
 
 

@@ -203,7 +203,14 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", [0.5, 0.99])
 @pytest.mark.parametrize(
     ("suffix", "subtype"),
-    [("wav", "PCM_16"), ("wav", "PCM_24"), ("aiff", "PCM_16"), ("au", "PCM_16")],
+    [
+        ("wav", "PCM_16"),
+        ("wav", "PCM_24"),
+        ("aiff", "PCM_16"),
+        ("au", "PCM_16"),
+        ("w64", "PCM_16"),
+        ("rf64", "PCM_16"),
+    ],
 )
 def test_a_wav_cut_short_is_refused(tmp_path: Path, suffix: str, subtype: str, keep: float) -> None:
     path = tmp_path / f"cut.{suffix}"
