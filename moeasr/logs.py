@@ -11,6 +11,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from moeasr.atomic import atomic_path
+from moeasr.strict_json import to_json
 
 ItemT = TypeVar("ItemT")
 LINE_EVERY_SEC = 30.0
@@ -102,7 +103,7 @@ class MetricWriter:
         if self._file is None or self._board is None:
             return
         record = {"kind": kind, "step": step, **{k: float(v) for k, v in values.items()}}
-        self._file.write(json.dumps(record) + "\n")
+        self._file.write(to_json(record) + "\n")
         self._file.flush()
         for name, value in values.items():
             self._board.add_scalar(f"{kind}/{name}", float(value), step)

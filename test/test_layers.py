@@ -9,7 +9,7 @@ import moeasr
 
 PACKAGE = Path(moeasr.__file__).parent
 FOUNDATIONS = {"config", "yaml_text", "errors", "limits", "atomic", "checkpoint"}
-FOUNDATIONS |= {"distributed", "logs", "seed"}
+FOUNDATIONS |= {"distributed", "logs", "seed", "strict_json"}
 ALLOWED = {
     "features": set(),
     "text": set(),

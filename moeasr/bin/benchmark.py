@@ -12,11 +12,11 @@ a whole utterance, once for each chunk), over the time it took.
 """
 
 import argparse
-import json
 
 from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
+from moeasr.strict_json import to_json
 
 EPILOG = """example:
   moeasr benchmark --config conf/dense.yaml conf/u2pp_moe.yaml --num-threads 1"""
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.out:
         record = {**result, "num_threads": args.num_threads, "commit": describe_commit()}
         with atomic_path(args.out) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(to_json(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

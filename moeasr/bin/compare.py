@@ -9,6 +9,7 @@ speed. utils/compare.sh trains and scores the systems, and calls this.
 import argparse
 
 from moeasr.bin import run
+from moeasr.strict_json import to_json
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -34,7 +35,6 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
 
     import dataclasses
-    import json
     from pathlib import Path
 
     from moeasr.atomic import atomic_path
@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
         ],
     }
     with atomic_path(root / "comparison.json") as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(to_json(content, indent=1) + "\n", encoding="utf-8")
     with atomic_path(root / "COMPARISON.md") as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(page)

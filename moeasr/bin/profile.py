@@ -12,6 +12,7 @@ import sys
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+from moeasr.strict_json import to_json
 
 EPILOG = """example:
   python -m moeasr.bin.profile --config conf/u2pp_moe.yaml --out exp/u2pp_moe/cost.json
@@ -40,7 +41,6 @@ def main(argv: list[str] | None = None) -> None:
     """Run it."""
     args = get_parser().parse_args(argv)
     _check(args)
-    import json
 
     import torch
 
@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
         }
         record = {**cost_record(costs[source]), **facts}
         with atomic_path(args.out) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(to_json(record, indent=1) + "\n", encoding="utf-8")
 
 
 def _check(args: argparse.Namespace) -> None:

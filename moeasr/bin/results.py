@@ -3,6 +3,7 @@
 import argparse
 
 from moeasr.bin import run
+from moeasr.strict_json import to_json
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -22,7 +23,6 @@ def main(argv: list[str] | None = None) -> None:
     """Run it."""
     args = get_parser().parse_args(argv)
 
-    import json
     from pathlib import Path
 
     from moeasr.atomic import atomic_path
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     records = gather(exp_dir)
     page = results_page(records, exp_dir.resolve().name)
     with atomic_path(exp_dir / "results.json") as temporary:
-        temporary.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(to_json(records, indent=1) + "\n", encoding="utf-8")
     with atomic_path(exp_dir / "RESULTS.md") as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(page)

@@ -25,6 +25,7 @@ from moeasr.data.shards import TEXT_SUFFIX, ShardEntry
 from moeasr.data.sources import Source, Sources
 from moeasr.data.table import Table
 from moeasr.errors import InputError, naming
+from moeasr.strict_json import to_json
 
 FULL_SCALE = 32768.0  # of 16-bit samples
 _FORMAT = "moeasr-shard-1"
@@ -232,7 +233,7 @@ def _save_list(path: Path, digest: str, utterances: Sequence[ShardedUtterance]) 
         "utterances": [[*length[:4], *(entry or ())[:2]] for length, entry, _ in utterances],
     }
     with atomic_path(_list_path(path)) as temporary:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
+        temporary.write_text(to_json(content), encoding="utf-8")
 
 
 def _load_list(path: Path, digest: str) -> list[ShardedUtterance] | None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
+from moeasr.strict_json import to_json
 
 
 class PartialUnits(NamedTuple):
@@ -88,7 +89,7 @@ def write_nbest(
                 }
                 for hypothesis in hypotheses
             ]
-            line = json.dumps({"utt_id": utt_id, "nbest": entries}, ensure_ascii=False)
+            line = to_json({"utt_id": utt_id, "nbest": entries}, ensure_ascii=False)
             handle.write(line + "\n")
 
 

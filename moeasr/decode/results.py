@@ -1,6 +1,5 @@
 """The directory of one decoding mode: `text`, `nbest.jsonl`, `ctm`, `decode.json` of one run."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from moeasr.decode.hypothesis import Hypothesis, write_nbest
 from moeasr.decode.times import Times, as_json, write_ctm
 from moeasr.logs import get_logger
+from moeasr.strict_json import to_json
 
 logger = get_logger(__name__)
 
@@ -58,7 +58,7 @@ def write_mode_dirs(
             _write_text(mode_dir / "text", result.nbest, to_text)
             write_nbest(mode_dir / "nbest.jsonl", result.nbest, to_text, _timed_entry(to_times))
             _write_times(mode_dir / "ctm", result, to_times)
-            description = json.dumps(result.description, indent=2, ensure_ascii=False)
+            description = to_json(result.description, indent=2, ensure_ascii=False)
             (mode_dir / "decode.json").write_text(description + "\n", encoding="utf-8")
         (staging / "old").mkdir()
         for result in results:

@@ -9,6 +9,7 @@ import torch
 
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
+from moeasr.strict_json import to_json
 
 VARIANCE_FLOOR = 1e-4
 """A bin that (nearly) never changes is not blown up by more than 1/sqrt of this."""
@@ -90,7 +91,7 @@ class CmvnStats:
             "frame_num": self.frame_num,
         }
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+            temporary.write_text(to_json(content) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> "CmvnStats":

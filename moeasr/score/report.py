@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from moeasr.score.error_rate import (
 )
 from moeasr.score.lines import kaldi_rate_line, kaldi_sentence_lines, wenet_line
 from moeasr.score.trn import trn_text
+from moeasr.strict_json import to_json
 from moeasr.text.transcript import read_transcripts, read_utt2spk
 
 
@@ -123,7 +123,7 @@ def score_mode_dir(
     files = _detail_files(pairs, words, chars, references.utt2spk, summary)
     score_dir = mode_dir / "score"
     (score_dir / "score.json").unlink(missing_ok=True)
-    for name, content in (files | {"score.json": json.dumps(summary, indent=1) + "\n"}).items():
+    for name, content in (files | {"score.json": to_json(summary, indent=1) + "\n"}).items():
         with atomic_path(score_dir / name) as temporary:
             temporary.write_text(content, encoding="utf-8", newline="\n")
     return summary | {"wer_line": kaldi_rate_line(words, "WER", num_absent)}

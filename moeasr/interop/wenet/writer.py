@@ -1,6 +1,5 @@
 """A model of ours -> a directory that WeNet loads, if WeNet can express it."""
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -17,6 +16,7 @@ from moeasr.interop.wenet.train_yaml import train_yaml
 from moeasr.interop.wenet.units import check_non_lang_syms
 from moeasr.interop.wenet.weights import to_theirs
 from moeasr.models.asr import AsrModel
+from moeasr.strict_json import to_json
 from moeasr.text.dictionary import write_units
 from moeasr.text.tokenizer import Tokenizer
 
@@ -50,7 +50,7 @@ def write_wenet(
         temporary.mkdir(parents=True)
         _write_units(temporary, tokenizer)
         cmvn = _cmvn_stats(model.cmvn.mean, model.cmvn.istd)
-        (temporary / "global_cmvn").write_text(json.dumps(cmvn) + "\n", encoding="utf-8")
+        (temporary / "global_cmvn").write_text(to_json(cmvn) + "\n", encoding="utf-8")
         with open(temporary / "final.pt", "wb") as handle:
             torch.save(to_theirs(model), handle)
         settings = train_yaml(out_dir, model.config, tokenizer, fbank)

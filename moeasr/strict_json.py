@@ -1,0 +1,31 @@
+"""JSON as its standard has it: no NaN and no infinity, which other programs refuse to read."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def to_json(value: Any, indent: int | None = None, ensure_ascii: bool = True) -> str:
+    """Return a value as JSON, in which numbers that are NaN or infinite are null.
+
+    Args:
+        value: Mappings, sequences, strings, numbers, truth values and None.
+        indent: Spaces per level; None puts everything on one line.
+        ensure_ascii: Escape letters outside ASCII; false keeps transcripts readable.
+    """
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
+    except ValueError:  # of a number that is not finite: rare, and so not looked for before
+        value = _with_nulls(value)
+        return json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
+
+
+def _with_nulls(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _with_nulls(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_nulls(item) for item in value]
+    return value

@@ -1,0 +1,57 @@
+"""JSON that every program can read."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import moeasr
+from moeasr.decode.hypothesis import Hypothesis, read_nbest, write_nbest
+from moeasr.logs import MetricWriter
+from moeasr.strict_json import to_json
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_what_is_no_number_is_null() -> None:
+    value = {"a": [1.5, math.nan, (math.inf, -math.inf)], "b": {"c": math.nan}, "d": "NaN", "e": 1}
+    expected = {"a": [1.5, None, [None, None]], "b": {"c": None}, "d": "NaN", "e": 1}
+    for indent in (None, 1):
+        assert json.loads(to_json(value, indent), parse_constant=refuse) == expected
+
+
+def test_other_values_are_as_json_has_them() -> None:
+    value = {"text": "\u4f60\u597d", "numbers": [0.1, -3, True, None]}
+    assert to_json(value) == json.dumps(value)
+    assert to_json(value, 2, ensure_ascii=False) == json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def test_metrics_of_a_diverging_training_are_json(tmp_path: Path) -> None:
+    writer = MetricWriter(tmp_path)
+    writer.write("train", 1, {"loss": math.nan, "grad_norm": math.inf, "lr": 0.5})
+    writer.close()
+    line = (tmp_path / "metrics.jsonl").read_text()
+    expected = {"kind": "train", "step": 1, "loss": None, "grad_norm": None, "lr": 0.5}
+    assert json.loads(line, parse_constant=refuse) == expected
+    MetricWriter(tmp_path, resume_step=1).close()
+    assert (tmp_path / "metrics.jsonl").read_text() == line
+
+
+def test_hypotheses_without_a_finite_score_are_json(tmp_path: Path) -> None:
+    hypothesis = Hypothesis(tokens=(), score=-math.inf, ctc_score=math.nan)
+    write_nbest(tmp_path / "nbest.jsonl", {"u": [hypothesis]}, lambda tokens: "")
+    json.loads((tmp_path / "nbest.jsonl").read_text(), parse_constant=refuse)
+    entry = read_nbest(tmp_path / "nbest.jsonl")["u"][0]
+    assert (entry["score"], entry["ctc_score"], entry["confidence"]) == (None, None, None)
+
+
+def test_nobody_writes_json_in_another_way() -> None:
+    folder = Path(moeasr.__file__).parent
+    writers = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if re.search(r"\bjson\.dumps?\(", path.read_text(encoding="utf-8"))
+    }
+    assert writers == {"strict_json.py"}
