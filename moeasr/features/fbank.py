@@ -100,7 +100,11 @@ def compute_fbank(
 
     Returns:
         (T, F) float32, T = `num_fbank_frames(S, config)`; T may be 0.
+
+    Raises:
+        InputError: A sample is NaN or infinite.
     """
+    check_finite(waveform)
     num_frames = num_fbank_frames(waveform.numel(), config)
     if num_frames == 0:
         return torch.zeros(0, config.num_mel_bins)
@@ -110,6 +114,12 @@ def compute_fbank(
     first, end = window_range(0, num_frames, config)
     positions = torch.arange(first, end)
     return log_mel(waveform[mirrored(positions, waveform.numel())], config)
+
+
+def check_finite(samples: torch.Tensor) -> None:
+    """Raise `InputError` if a sample is NaN or infinite: a network makes an empty text of it."""
+    if not bool(torch.isfinite(samples).all()):
+        raise InputError("the audio holds NaN or infinity")
 
 
 def window_range(frame: int, num_frames: int, config: FbankConfig) -> tuple[int, int]:

@@ -4,7 +4,14 @@ import torch
 from torch import Tensor
 
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig, log_mel, mirrored, num_fbank_frames, window_range
+from moeasr.features.fbank import (
+    FbankConfig,
+    check_finite,
+    log_mel,
+    mirrored,
+    num_fbank_frames,
+    window_range,
+)
 
 
 class OnlineFbank:
@@ -27,10 +34,11 @@ class OnlineFbank:
         """Take (S,) more samples in [-1, 1], any number; give the frames (T, F) now complete.
 
         Raises:
-            InputError: The signal has ended already.
+            InputError: The signal has ended already, or a sample is NaN or infinite.
         """
         if self._is_over:
             raise InputError("this stream has ended: it takes no more audio")
+        check_finite(samples)
         self._samples = torch.cat([self._samples, samples.to(torch.float32)])
         self._num_samples += samples.numel()
         first, length = window_range(self._num_frames, 1, self._config)[0], self._length

@@ -250,6 +250,34 @@ def test_features_of_other_settings_are_refused(model_path, feats_dir, tmp_path)
         main(arguments(model_path, feats_dir, tmp_path / "out"))
 
 
+@pytest.mark.parametrize(
+    ("feats", "fault"),
+    [
+        (torch.ones(40, 13), "have 13 bins, but 20 are expected"),
+        (torch.full((40, 20), float("nan")), "are not finite"),
+    ],
+)
+def test_stored_features_that_do_not_fit_are_named(model_path, feats_dir, tmp_path, feats, fault):
+    with open_archive(tmp_path / "x.ark", tmp_path / "x.scp") as archive:
+        archive.write("u3", feats)
+    table = (feats_dir / "feats.scp").read_text() + (tmp_path / "x.scp").read_text()
+    (feats_dir / "feats.scp").write_text(table)
+    with pytest.raises(InputError, match=rf"features of utterance u3 \(.*x.ark:3\) {fault}"):
+        main(arguments(model_path, feats_dir, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_audio_that_is_not_finite_is_named(model_path, wav_dir, tmp_path, value):
+    path = tmp_path / "bad"
+    path.mkdir()
+    soundfile.write(path / "x.wav", np.full(8000, value), 16000, subtype="FLOAT")
+    (path / "wav.scp").write_text(f"ok {wav_dir / 'u1.wav'}\npoor {path / 'x.wav'}\n")
+    with pytest.raises(InputError, match="utterance poor: .*x.wav holds NaN, infinity"):
+        main(arguments(model_path, path, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_bad_utterance_is_named(model_path, wav_dir, tmp_path):
     path = tmp_path / "bad"
     path.mkdir()

@@ -125,6 +125,25 @@ def test_an_unreadable_file_does_not_hide_the_others(model_path, data_dir, capsy
     assert "\tfinal\t" in output.out
 
 
+def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_path, capsys):
+    nan, high = tmp_path / "nan.wav", tmp_path / "high.wav"
+    samples = np.zeros(8000, np.float32)
+    samples[4000] = np.nan
+    soundfile.write(nan, samples, 16000, subtype="FLOAT")
+    soundfile.write(high, np.zeros(8000), 16000)
+    content = bytearray(high.read_bytes())
+    content[40:44] = (16044).to_bytes(4, "little")  # of 16000
+    high.write_bytes(content)
+    with pytest.raises(SystemExit) as exited:
+        stream(model_path, high, nan, high)
+    assert exited.value.code == 1
+    printed = capsys.readouterr()
+    assert printed.out.count(f"{high}\t") == printed.out.count("high.wav") >= 2
+    fault, warning = printed.err.splitlines()
+    assert "nan.wav holds NaN, infinity or a value far beyond audio: sample 4000 is nan" in fault
+    assert warning.startswith("stream: warning: 2 files promise more samples")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

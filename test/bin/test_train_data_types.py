@@ -4,11 +4,13 @@ from pathlib import Path
 
 import audio_sets
 import pytest
+import soundfile
 import torch
 
 from moeasr import checkpoint
 from moeasr.bin import compute_cmvn, make_dict, train
 from moeasr.config import dump_yaml
+from moeasr.data.archive import open_archive
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.errors import InputError
 
@@ -114,6 +116,40 @@ def test_a_training_that_lost_its_data_is_resumed_exactly_when_they_are_back(
     assert (state["epoch"], state["step"] > 0) == (1, True)
     hidden.rename(path)
     assert same(run(data_dir, data_type, "broken", *options), unbroken)
+
+
+@pytest.mark.parametrize(
+    ("feats", "fault"),
+    [
+        (torch.ones(57, 13), "have 13 bins, but 20 are expected; make the features of its set"),
+        (torch.full((57, 20), float("nan")), "are not finite"),
+    ],
+)
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_stored_features_that_do_not_fit_are_named_by_utterance(source, feats, fault, num_workers):
+    data_dir = audio_sets.prepare(source, "feats")
+    compute_statistics(data_dir, "feats")
+    with open_archive(data_dir / "x.ark", data_dir / "x.scp") as archive:
+        archive.write("u01", feats)
+    table = (data_dir / "feats.scp").read_text().splitlines()
+    bad = (data_dir / "x.scp").read_text().strip()
+    lines = [bad if line.startswith("u01 ") else line for line in table]
+    (data_dir / "feats.scp").write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(InputError, match=rf"^features of utterance u01 \(.*x.ark:4\) {fault}"):
+        run(data_dir, "feats", "exp", "--set", f"train.num_workers={num_workers}")
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_audio_that_is_not_finite_is_named_by_utterance(source, num_workers):
+    data_dir = audio_sets.prepare(source, "raw")
+    compute_statistics(data_dir, "raw")
+    path = data_dir.parent / "3.wav"
+    samples, rate_hz = soundfile.read(path, dtype="float32")
+    samples[100] = float("nan")
+    soundfile.write(path, samples, rate_hz, subtype="FLOAT")
+    message = r"^utterance (sp0.9-|sp1.1-)?u03: audio file .*3\.wav holds NaN, infinity"
+    with pytest.raises(InputError, match=message):
+        run(data_dir, "raw", "exp", "--set", f"train.num_workers={num_workers}")
 
 
 def test_a_window_of_shards_wants_shards(source):

@@ -76,6 +76,25 @@ def test_a_bad_file_is_named_and_the_others_are_still_read(model_path, audio, tm
         assert name in fault
 
 
+def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_path, capsys):
+    nan, high = tmp_path / "nan.wav", tmp_path / "high.wav"
+    samples = np.zeros(8000, np.float32)
+    samples[4000] = np.nan
+    soundfile.write(nan, samples, 16000, subtype="FLOAT")
+    soundfile.write(high, np.zeros(8000), 16000)
+    content = bytearray(high.read_bytes())
+    content[40:44] = (16044).to_bytes(4, "little")  # of 16000
+    high.write_bytes(content)
+    with pytest.raises(SystemExit) as stop:
+        main(["--checkpoint", str(model_path), str(high), str(nan), str(high)])
+    assert stop.value.code == 1
+    printed = capsys.readouterr()
+    assert [line.partition("\t")[0] for line in printed.out.splitlines()] == [str(high)] * 2
+    fault, warning = printed.err.splitlines()
+    assert "nan.wav holds NaN, infinity or a value far beyond audio: sample 4000 is nan" in fault
+    assert warning.startswith("transcribe: warning: 2 files promise more samples")
+
+
 def test_ten_milliseconds_and_silence_give_a_line_each(model_path, tmp_path, capsys):
     for name, seconds in [("short.wav", 0.01), ("silent.wav", 1.0)]:
         soundfile.write(tmp_path / name, np.zeros(round(seconds * 16000)), 16000)

@@ -257,6 +257,24 @@ def test_features_of_other_settings_are_refused(model_path, data_dir, tmp_path):
         main(arguments(model_path, tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("feats", "fault"),
+    [
+        (torch.ones(40, 13), "have 13 bins, but 20 are expected"),
+        (torch.full((40, 20), float("inf")), "are not finite"),
+    ],
+)
+def test_stored_features_that_do_not_fit_are_named(model_path, data_dir, tmp_path, feats, fault):
+    (tmp_path / "conf").mkdir()
+    for name in ("text", "conf/fbank.yaml"):
+        (tmp_path / name).write_text((data_dir / name).read_text())
+    utt = next(iter(UTTS))
+    with open_archive(tmp_path / "x.ark", tmp_path / "feats.scp") as archive:
+        archive.write(utt, feats)
+    with pytest.raises(InputError, match=rf"features of utterance {utt} \(.*x.ark:\d+\) {fault}"):
+        main(arguments(model_path, tmp_path))
+
+
 def test_a_model_without_chunks_refuses_them(save_model, data_dir, tmp_path):
     path = save_model(tiny_config(causal_conv=False, dynamic_chunk=False))
     with pytest.raises(InputError, match="causal_conv"):

@@ -291,3 +291,25 @@ def test_an_error_that_nobody_foresaw_names_the_utterance(tmp_path: Path) -> Non
     examples = dataset(tmp_path, reader=Broken())
     with pytest.raises(InputError, match=r"^utterance b: MemoryError: no room for \S+ \(test_data"):
         examples[0, 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("-1", "utt2num_frames: utterance b has -1 frames; make it again"),
+        ("1" + "0" * 20, "utt2num_frames: '10+' of utterance b is not a number, or too large"),
+    ],
+)
+def test_absurd_lengths_are_named(tmp_path: Path, value: str, fault: str) -> None:
+    folder = make_dir(tmp_path, {"a": (40, "abc"), "b": (60, "hello")})
+    (folder / "utt2num_frames").write_text(f"a 40\nb {value}\n")
+    with pytest.raises(InputError, match=fault):
+        load_utterances(folder, Letters(), quarter, LIMITS)
+
+
+def test_an_utterance_that_is_said_to_be_endless_is_left_out(tmp_path: Path) -> None:
+    folder = make_dir(tmp_path, {"a": (40, "abc"), "b": (60, "hello")})
+    (folder / "utt2num_frames").write_text(f"a 40\nb {2**63 - 1}\n")
+    utterances, skipped = load_utterances(folder, Letters(), quarter, LIMITS)
+    assert [utterance.utt_id for utterance in utterances] == ["a"]
+    assert skipped[0].utt_id == "b" and "more than max_frames" in skipped[0].reason

@@ -95,6 +95,13 @@ def test_numbers(write):
         table.numbers()
 
 
+@pytest.mark.parametrize("value", ["99999999999999999999", "-99999999999999999999", "1e99", "nan"])
+def test_numbers_that_no_array_holds_are_named(write, value):
+    table = Table(write(f"a 3\nb {value}\n".encode()))
+    with pytest.raises(InputError, match=f"text: '{value}' of utterance b is not a number"):
+        table.numbers()
+
+
 def test_a_file_that_is_replaced_is_read_on_and_one_that_is_overwritten_is_noticed(write, tmp_path):
     path = write(b"a x\nb y\n")
     table = Table(path)

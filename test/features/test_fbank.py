@@ -8,6 +8,7 @@ from rounding import FBANK_STEPS, assert_close, log_mel_scale
 
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig, compute_fbank, num_fbank_frames
+from moeasr.features.online_fbank import OnlineFbank
 
 NARROW = {"sample_rate_hz": 8000, "num_mel_bins": 40, "high_freq_hz": -200.0}
 
@@ -90,6 +91,16 @@ def test_dither_comes_from_the_generator_and_from_nowhere_else() -> None:
     mean = dithered(1).mean(0)
     assert mean[0].item() == pytest.approx(-2.7, abs=1.0)
     assert mean[79].item() == pytest.approx(8.4, abs=0.5)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_samples_that_are_not_finite_are_refused(value: float) -> None:
+    waveform = torch.zeros(1000)
+    waveform[500] = value
+    with pytest.raises(InputError, match="the audio holds NaN or infinity"):
+        compute_fbank(waveform, FbankConfig())
+    with pytest.raises(InputError, match="the audio holds NaN or infinity"):
+        OnlineFbank(FbankConfig()).accept(waveform)
 
 
 @pytest.mark.parametrize(
