@@ -132,6 +132,12 @@ def test_totals_equal_sclites_on_random_sets(noise: float, tmp_path: Path) -> No
     assert errors > 100
 
 
+@needs_sclite
+def test_a_text_like_a_comment_counts_in_sclite(tmp_path: Path) -> None:
+    pairs = [Pair("s-1", ";; a b", "a b"), Pair("s-2", "c", ";;c c"), Pair("s-3", ";;", ";;")]
+    assert sclite_sums(pairs, tmp_path)[:7] == [3, 5, 4, 0, 1, 1, 2]
+
+
 def test_totals_and_rates_equal_jiwer() -> None:
     pairs = [pair for pair in random_test_set(seed=4, num_utts=200, noise=0.4) if pair.ref]
     refs, hyps = [pair.ref for pair in pairs], [pair.hyp for pair in pairs]

@@ -12,6 +12,13 @@ def test_trn_lines() -> None:
     assert text == "YES SIR (fash-fash-an251)\n (spk_9-u2)\n"
 
 
+def test_no_text_is_a_comment() -> None:
+    """sclite drops lines that begin with `;;`."""
+    utt2spk = {"u1": "s", "u2": "s", "u3": "s"}
+    text = trn_text([("u1", ";; a"), ("u2", ";;b"), ("u3", "; c")], utt2spk)
+    assert text == " ;; a (s-u1)\n ;;b (s-u2)\n; c (s-u3)\n"
+
+
 def test_unknown_speaker_is_named() -> None:
     with pytest.raises(InputError, match="'u3' has no speaker"):
         trn_text([("u3", "a")], {})
