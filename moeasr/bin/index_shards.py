@@ -36,12 +36,13 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.shard_index import list_shard, write_data_dir
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import progress, setup_logging
+    from moeasr.text.fields import SPACES
     from moeasr.text.transcript import read_lines
 
     setup_logging()
     with speaking_as("index_shards") as say:
         config = load_fbank_config(args.fbank_config)
-        shards = [line.strip() for _, line in read_lines(args.list) if line.strip()]
+        shards = [path for _, line in read_lines(args.list) if (path := line.strip(SPACES))]
         parts = in_background(list_shard, shards, args.nj if args.nj > 1 else 0)
         utterances = chain.from_iterable(progress(parts, "reading", len(shards), "shard"))
         write_data_dir(args.data_dir, list(utterances), config, say)

@@ -10,6 +10,7 @@ from moeasr.data.pipes import UndecodableError, parse_pipe
 from moeasr.features.augment import perturb_speed, perturb_volume
 from moeasr.features.resample import resample_waveform
 from moeasr.features.sample_rate import check_rate
+from moeasr.text.fields import SPACES
 
 
 def read_audio(
@@ -57,7 +58,7 @@ class RecordingReader:
         self, entry: str, start_sec: float | None = None, end_sec: float | None = None
     ) -> tuple[torch.Tensor, int]:
         """As `read_audio` without resampling."""
-        entry = entry.strip()
+        entry = entry.strip(SPACES)
         audio = self._read_sought(entry, start_sec, end_sec)
         if audio is None:
             if self._recording is None or entry != self._entry:
@@ -107,7 +108,7 @@ def resample(
 
 def is_seekable(entry: str) -> bool:
     """Whether a segment can be read without decoding the whole recording."""
-    return _seekable(entry.strip()) is not None
+    return _seekable(entry.strip(SPACES)) is not None
 
 
 def _seekable(entry: str) -> tuple[str, int | None] | None:

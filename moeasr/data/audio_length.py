@@ -17,6 +17,7 @@ from moeasr.errors import InputError, naming
 from moeasr.features.augment import perturbed_length
 from moeasr.features.fbank import FbankConfig, num_fbank_frames
 from moeasr.features.resample import resampled_length
+from moeasr.text.fields import SPACES
 
 
 class AudioLength(NamedTuple):
@@ -55,7 +56,7 @@ class LengthReader:
         lengths = []
         for row in range(first, min(first + self._num_at_once, len(self._sources))):
             utt_id, source = self._sources[row]
-            entry = source.entry.strip()
+            entry = source.entry.strip(SPACES)
             with naming(f"utterance {utt_id}"):
                 try:
                     if entry not in known:

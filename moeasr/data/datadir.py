@@ -1,17 +1,16 @@
 """A Kaldi data directory: its tables, read strictly, so that a fault is named by file and line."""
 
-import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from moeasr.errors import InputError
+from moeasr.text.fields import SPACES, split_fields
 
 Value = TypeVar("Value", int, float)
 MAX_OVERSHOOT_SEC = 0.5
 """A segment may end this much after its recording, as in Kaldi's extract-segments."""
-SPACES = " \t"  # what separates fields; other Unicode spaces belong to the text
 
 
 class Segment(NamedTuple):
@@ -68,8 +67,8 @@ def parse_line(raw: bytes, path: Path, number: int) -> tuple[str, str]:
         raise InputError(f"{where}: has a carriage return (DOS line end); remove it")
     if line.startswith("\ufeff"):
         raise InputError(f"{where}: begins with a byte order mark; remove it")
-    fields = re.split(r"[ \t]+", line, maxsplit=1)
-    if not fields[0]:
+    fields = split_fields(line, maxsplit=1)
+    if not fields:
         raise InputError(f"{where}: is empty")
     return fields[0], fields[1] if len(fields) == 2 else ""
 
@@ -135,7 +134,7 @@ class DataDir:
 
     def _segment(self, utt: str, line: str) -> Segment:
         try:
-            recording, start, end = line.split()
+            recording, start, end = split_fields(line)
             segment = Segment(recording, float(start), float(end))
         except ValueError:
             segment = None

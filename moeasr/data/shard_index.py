@@ -15,6 +15,7 @@ from moeasr.data.kaldi.tables import is_unicode, keys, write_lines
 from moeasr.data.shards import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank import FbankConfig
+from moeasr.text.fields import is_one_field
 
 
 class ShardedUtterance(NamedTuple):
@@ -98,7 +99,7 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
                 if not member.isfile() or suffix not in (TEXT_SUFFIX, *AUDIO_SUFFIXES):
                     continue
                 name = f"shard {path}: {member.name}"
-                if len(member.name.split()) != 1:
+                if not is_one_field(member.name):
                     raise InputError(f"{name}: the name of a member must not have spaces")
                 if not is_unicode(member.name):
                     raise InputError(f"shard {path}: {ascii(member.name)}: the name is not UTF-8")

@@ -26,6 +26,7 @@ from moeasr.data.sources import Source, Sources
 from moeasr.data.table import Table
 from moeasr.errors import InputError, naming
 from moeasr.strict_json import to_json
+from moeasr.text.fields import SPACES
 
 FULL_SCALE = 32768.0  # of 16-bit samples
 _FORMAT = "moeasr-shard-1"
@@ -148,7 +149,7 @@ def _encode(source: Source, reader: RecordingReader) -> _Encoded:
     Raises:
         InputError: It cannot be read.
     """
-    path = _file_of(source.entry.strip())
+    path = _file_of(source.entry.strip(SPACES))
     if source.start_sec is None and path is not None and os.path.isfile(path):
         try:
             content = path.read_bytes()

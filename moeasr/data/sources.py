@@ -9,6 +9,7 @@ import numpy as np
 
 from moeasr.data.table import Table
 from moeasr.errors import InputError
+from moeasr.text.fields import split_fields
 
 
 class Source(NamedTuple):
@@ -99,7 +100,7 @@ def open_sources(table: str | Path, segments: str | Path | None = None) -> Sourc
 
 def _parse_segment(utt_id: str, line: str, path: Path) -> tuple[str, float, float]:
     try:
-        recording, *times = line.split()
+        recording, *times = split_fields(line)
         start_sec, end_sec = map(float, times)
         if not (math.isfinite(start_sec) and math.isfinite(end_sec)):
             raise ValueError(line)

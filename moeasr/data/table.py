@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from moeasr.data.datadir import SPACES, parse_line
+from moeasr.data.datadir import parse_line
 from moeasr.data.open_files import OpenFiles
 from moeasr.errors import InputError
+from moeasr.text.fields import SPACES
 
 BLOCK_BYTES = 1 << 22
 MAX_KEY_BYTES = 500

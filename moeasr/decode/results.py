@@ -111,4 +111,4 @@ def _write_text(
     with open(path, "w", encoding="utf-8") as handle:
         for utt_id, hypotheses in nbest.items():
             best = to_text(hypotheses[0].tokens) if hypotheses else ""
-            handle.write(f"{utt_id} {best}".rstrip() + "\n")
+            handle.write(f"{utt_id} {best}".rstrip(" ") + "\n")

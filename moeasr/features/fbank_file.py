@@ -53,7 +53,7 @@ def load_fbank_config(path: str | Path) -> FbankConfig:
     if Path(path).suffix != ".conf":
         return from_mapping(FbankConfig, load_yaml(path), str(path))
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         raise InputError(f"config file {path} does not exist") from None
     options = dict(KALDI_DEFAULTS)

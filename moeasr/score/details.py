@@ -7,6 +7,7 @@ from pathlib import Path
 from moeasr.errors import InputError
 from moeasr.score.alignment import Counts, Step
 from moeasr.score.error_rate import ErrorRate, UtteranceScore, group_by_speaker
+from moeasr.text.fields import split_fields
 from moeasr.text.transcript import read_lines
 
 NOTHING = "***"  # what stands opposite an inserted or deleted token, as in Kaldi's scoring
@@ -34,7 +35,7 @@ def read_per_utt(path: str | Path) -> dict[str, Counts]:
     """
     counts: dict[str, Counts] = {}
     for number, line in read_lines(path):
-        fields = line.split()
+        fields = split_fields(line)
         if len(fields) < 2 or fields[1] != "#csid":
             continue
         if len(fields) != 6 or not all(field.isdecimal() for field in fields[2:]):

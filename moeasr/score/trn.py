@@ -12,6 +12,7 @@ from moeasr.errors import InputError
 
 COMMENT = ";;"
 
+
 def trn_text(transcripts: Iterable[tuple[str, str]], utt2spk: Mapping[str, str]) -> str:
     """Return the lines of a `.trn` file.
 

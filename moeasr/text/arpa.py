@@ -35,6 +35,7 @@ from typing import NamedTuple
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.text.fields import SPACES, split_fields
 from moeasr.text.normalize import normalize
 
 logger = get_logger(__name__)
@@ -42,7 +43,6 @@ logger = get_logger(__name__)
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 _SPECIAL_WORDS = (BEGIN, END, UNKNOWN)
 _LN_10 = math.log(10.0)
-_SPACES = " \t\r\n"
 _GZIP = b"\x1f\x8b"
 _COUNT = re.compile(r"ngram[ \t]+([0-9]+)[ \t]*=[ \t]*([0-9]+)")
 _SECTION = re.compile(r"\\([0-9]+)-grams:")
@@ -177,7 +177,7 @@ class _Reader:
                 raise InputError(
                     f"{place}: `\\data\\` counts {count} {order}-grams, but there are {len(ngrams)}"
                 )
-            fields = re.split("[ \t]+", line)
+            fields = split_fields(line)
             if len(fields) not in (order + 1, order + 2):
                 raise InputError(
                     f"{place}: a {order}-gram is a logarithm, {order} words and perhaps a back-off "
@@ -292,7 +292,7 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
             for number, raw in enumerate(handle, start=1):
                 if number == 1 and raw.startswith(codecs.BOM_UTF8):
                     raise InputError(f"{path}:1: begins with a byte order mark; remove it")
-                line = raw.decode("utf-8").strip(_SPACES)
+                line = raw.decode("utf-8").strip(SPACES + "\r\n")
                 if line:
                     yield number, line
     except UnicodeDecodeError:

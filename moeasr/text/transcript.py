@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from moeasr.errors import InputError
+from moeasr.text.fields import SPACES, split_fields
 from moeasr.text.normalize import find_fault, normalize
 
 
@@ -28,9 +29,9 @@ def read_utt2spk(path: str | Path) -> dict[str, str]:
     """
     utt2spk = {}
     for number, (utt_id, speaker) in enumerate(_read_keyed_lines(path), start=1):
-        if len(speaker.split()) != 1:
+        if len(split_fields(speaker)) != 1:
             raise InputError(f"{path}:{number}: must be `utterance speaker`, two fields")
-        utt2spk[utt_id] = speaker.strip()
+        utt2spk[utt_id] = speaker.strip(SPACES)
     return utt2spk
 
 
@@ -65,8 +66,8 @@ def _read_keyed_lines(path: str | Path) -> Iterator[tuple[str, str]]:
         fault = find_fault(line)
         if fault is not None:
             raise InputError(f"{path}:{number}: {fault}")
-        fields = line.split(maxsplit=1)
-        if not fields or line[0].isspace():
+        fields = split_fields(line, maxsplit=1)
+        if not fields or line[0] in SPACES:
             raise InputError(f"{path}:{number}: the line does not begin with an utterance id")
         utt_id = fields[0]
         if utt_id in first_line:

@@ -120,7 +120,7 @@ def test_a_segment_may_overshoot_a_little_but_no_more(wav: Path) -> None:
 
 
 def test_names_with_spaces_colons_and_quotes(tmp_path: Path) -> None:
-    for name in ("with space.wav", "it's.wav", "odd.ark:12"):
+    for name in ("with space.wav", "it's.wav", "odd.ark:12", "\u00a0no-break.wav\u3000"):
         path = tmp_path / name
         soundfile.write(path, ramp(), RATE, format="WAV")
         assert torch.equal(read_audio(str(path), None)[0], as_float(ramp()))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from moeasr.data.datadir import DataDir, Segment
 from moeasr.data.sources import Source, open_sources
 from moeasr.errors import InputError
 
@@ -31,6 +32,14 @@ def test_segments_name_their_recordings_entry_and_times(wav_scp: Path, tmp_path:
         "u2": Source("cat b.wav |", 2.25, -1.0),
         "u3": Source("with space.wav", 1.5, 3.0),
     }
+
+
+def test_other_spaces_than_plain_ones_belong_to_names(tmp_path: Path) -> None:
+    (tmp_path / "wav.scp").write_text("rec\u00a01 a\u3000.wav\u00a0\n", encoding="utf-8")
+    (tmp_path / "segments").write_text("u1 rec\u00a01 0 1.5\n", encoding="utf-8")
+    sources = open_sources(tmp_path / "wav.scp", tmp_path / "segments")
+    assert dict(sources) == {"u1": Source("a\u3000.wav\u00a0", 0.0, 1.5)}
+    assert DataDir(tmp_path).segments == {"u1": Segment("rec\u00a01", 0.0, 1.5)}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_yaml_has_our_defaults(tmp_path):
 
 def test_conf_has_kaldis_defaults(tmp_path):
     path = tmp_path / "fbank.conf"
-    path.write_text("# No non-default options for now.\n")
+    path.write_text("# No non-default options\u2028for\x0cnow.\r\n", encoding="utf-8")
     config = load_fbank_config(path)
     theirs = kaldi_native_fbank.FbankOptions()
     assert config.num_mel_bins == theirs.mel_opts.num_bins

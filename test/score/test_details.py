@@ -96,6 +96,8 @@ def test_per_utt_counts_are_read_back(tmp_path: Path) -> None:
     path.write_text(PER_UTT)
     assert read_per_utt(path) == {u.utt_id: u.counts for u in example().utterances}
     assert read_per_utt(path)["UTT-C"] == Counts(dels=2)
+    path.write_text("u\u00a01 #csid 1 2 3 4\n", encoding="utf-8")
+    assert list(read_per_utt(path)) == ["u\u00a01"]
     path.write_text("u ref a\nu #csid 1 2 x 0\n")
     with pytest.raises(InputError, match="per_utt:2"):
         read_per_utt(path)

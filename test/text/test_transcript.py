@@ -18,6 +18,14 @@ def test_reads_in_file_order_with_empty_transcripts(tmp_path: Path) -> None:
     ]
 
 
+def test_other_spaces_than_plain_ones_belong_to_ids(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes("u\u00a01 a\u2028b\nu\u30002\t c\u00a0\n\u2003u3 \n".encode())
+    assert read_transcripts(path) == {"u\u00a01": "a b", "u\u30002": "c", "\u2003u3": ""}
+    path.write_bytes("u1 \u3000s\u00a0 \n".encode())
+    assert read_utt2spk(path) == {"u1": "\u3000s\u00a0"}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -7,6 +7,7 @@ from moeasr.data.audio_archive import archive_place, read_record
 from moeasr.data.commands import can_run_decoder, run_command
 from moeasr.data.pipes import UndecodableError, parse_pipe
 from moeasr.errors import InputError
+from moeasr.text.fields import SPACES
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -47,7 +48,7 @@ def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
     Raises:
         InputError: It is missing, unreadable or empty; names the entry.
     """
-    entry = entry.strip()
+    entry = entry.strip(SPACES)
     if entry.endswith("|"):
         return _probe_pipe(entry, read_all)
     place = archive_place(entry)

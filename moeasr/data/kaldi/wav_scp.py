@@ -15,6 +15,7 @@ from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.data.pipes import parse_pipe
 from moeasr.errors import InputError
+from moeasr.text.fields import SPACES
 
 NUM_LOOKED_AT = 100
 """Entries that are searched for an earlier perturbation, as in Kaldi."""
@@ -27,7 +28,7 @@ def piped_entry(entry: str, command: str) -> str:
         entry: `path`, `command |` or `file.ark:offset`.
         command: An entry point that reads audio, with its arguments: `perturb_speed 0.9`.
     """
-    entry = entry.strip()
+    entry = entry.strip(SPACES)
     if entry.endswith("|"):
         return f"{entry} python3 -m moeasr.bin.{command} - |"
     return f"python3 -m moeasr.bin.{command} {shlex.quote(entry)} |"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from moeasr.data.kaldi.tables import is_unicode, write_lines
 from moeasr.errors import InputError
+from moeasr.text.fields import is_one_field
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _check(utterance: Utterance, seen: set[str], directory: Path) -> None:
     if utterance.utt_id in seen:
         raise InputError(f"{directory}: utterance {utterance.utt_id} occurs twice")
     for what, name in (("utterance", utterance.utt_id), ("speaker", utterance.speaker)):
-        if len(name.split()) != 1:
+        if not is_one_field(name):
             raise InputError(
                 f"{directory}: the {what} id '{name}' ({utterance.audio}) must be one word"
             )

@@ -11,6 +11,7 @@ from torch import Tensor
 from moeasr.errors import InputError
 from moeasr.interop.wenet.settings import UnitSettings
 from moeasr.text.dictionary import BLANK, SOS_EOS, UNK
+from moeasr.text.fields import SPACES, split_fields
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 from moeasr.text.transcript import read_lines
 
@@ -64,7 +65,7 @@ def read_units(model_dir: Path, settings: UnitSettings) -> Units:
     non_lang_syms = []
     if settings.non_lang_syms is not None:
         lines = read_lines(_existing(model_dir / settings.non_lang_syms))
-        non_lang_syms = [line.strip() for _, line in lines]
+        non_lang_syms = [line.strip(SPACES + "\r") for _, line in lines]
     bpe_model = None
     if settings.kind == "bpe":
         if settings.bpe_model is None:
@@ -103,7 +104,7 @@ def _read_symbols(path: Path) -> list[str]:
     """The symbols in the order of their ids."""
     symbol_of: dict[int, str] = {}
     for number, line in read_lines(_existing(path)):
-        fields = line.split()
+        fields = split_fields(line)
         if len(fields) != 2 or not fields[1].isdecimal():
             raise InputError(f"{path}:{number}: must be `symbol id`")
         if int(fields[1]) in symbol_of or fields[0] in symbol_of.values():
