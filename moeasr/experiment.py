@@ -252,6 +252,18 @@ def start_model(
     Raises:
         InputError: A checkpoint does not fit.
     """
+    fixed = [
+        name
+        for name, layer in model.moe_layers()
+        if getattr(layer.router, "expert_weights", None) == "one"
+    ]
+    if fixed:
+        logger.warning(
+            "`expert_weights: one` gives %d routers no gradient from the model's output, such as "
+            "that of %s: they stay as they are",
+            len(fixed),
+            fixed[0],
+        )
     if config.model is not None:
         copy_weights(load_trained(config.model, tokenizer, fbank), model, config.model)
     if config.dense is not None:

@@ -149,6 +149,19 @@ def test_each_kind_of_beginning(tmp_path):
         InitConfig(model=path, dense=path)
 
 
+def test_routers_that_cannot_learn_are_warned_of(caplog):
+    experts = FeedForwardConfig(
+        type="moe", num_experts=4, experts_per_frame=1, expert_weights="one"
+    )
+    encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=experts)
+    moe = build_model(dataclasses.replace(DENSE.model, encoder=encoder), 20, len(UNITS))
+    start_model(moe, InitConfig(), TOKENIZER, FBANK)
+    assert "`expert_weights: one` gives " in caplog.text and "feed_forward" in caplog.text
+    caplog.clear()
+    start_model(build_model(DENSE.model, 20, len(UNITS)), InitConfig(), TOKENIZER, FBANK)
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("section", ["init", "distillation"])
 def test_an_experiment_does_not_go_on_with_other_beginnings_or_another_teacher(tmp_path, section):
     write_config(DENSE, tmp_path)

@@ -2,6 +2,8 @@
 
 Read are train.yaml, the weights, units.txt and, unless the weights hold it, global_cmvn; the BPE
 model and non-linguistic symbols, if train.yaml names them, by their names within the directory.
+WeNet 1 and 2 do not say in train.yaml that units are BPE pieces: give their model with --bpe-model,
+or copy it into the directory.
 Conformers with CTC and one or two Transformer decoders can be imported (U2, U2++), dense or with
 `mlp_type: moe`. A part that has no counterpart here is named, and nothing is written.
 """
@@ -32,6 +34,12 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="weights within it, such as avg_30.pt or epoch_12.pt (%(default)s)",
     )
+    add(
+        "--bpe-model",
+        metavar="FILE",
+        help="sentencepiece model of BPE units (default: the one that train.yaml names, else the "
+        "only .model file in the directory)",
+    )
     add("--out", required=True, metavar="FILE", help="checkpoint to write")
     return parser
 
@@ -44,9 +52,11 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr import checkpoint
     from moeasr.experiment import ExperimentConfig, checkpoint_metadata
     from moeasr.interop.wenet.reader import read_wenet
+    from moeasr.logs import setup_logging
     from moeasr.models.build import count_params
 
-    imported = read_wenet(args.model_dir, args.checkpoint)
+    setup_logging()
+    imported = read_wenet(args.model_dir, args.checkpoint, args.bpe_model)
     model_dir = Path(args.model_dir)
     content = checkpoint_metadata(
         ExperimentConfig(model=imported.model.config),

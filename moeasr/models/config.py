@@ -25,8 +25,10 @@ class FeedForwardConfig:
     """E (moe only)."""
     experts_per_frame: int = 2
     """K: how many experts each frame is sent to (moe only)."""
-    expert_weights: Literal["selected", "full"] = "selected"
-    """Softmax over the K selected logits (U2++ MoE), or over all E (SpeechMoE, Switch)."""
+    expert_weights: Literal["selected", "full", "one"] = "selected"
+    """Softmax over the K selected logits (U2++ MoE), or over all E (SpeechMoE, Switch). `one`
+    weighs the single chosen expert by 1: for imported models, since it gives the router no
+    gradient."""
     router: str = "top_k"
     """One of `moeasr.models.build.ROUTERS` (moe only)."""
     kernel: str = "sorted"

@@ -48,7 +48,7 @@ class BalancedRouter(TopKRouter):
         scores_NE = logits_NE.sigmoid()
         ids_NK = (scores_NE.detach() + self.bias).topk(self.experts_per_frame, dim=-1).indices
         weights_NK = scores_NE.gather(1, ids_NK)
-        if self.expert_weights == "selected":
+        if self.expert_weights != "full":
             weights_NK = weights_NK / weights_NK.sum(dim=-1, keepdim=True)
         probs_NE = scores_NE / scores_NE.sum(dim=-1, keepdim=True)
         return Routing(ids_NK, weights_NK, logits_NE, probs_NE)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from moeasr.errors import InputError
 from moeasr.nn.routing import Routing
 
-ExpertWeights = Literal["selected", "full"]
+ExpertWeights = Literal["selected", "full", "one"]
 
 
 class Router(Protocol):
@@ -41,6 +41,7 @@ def check_selection(
     """Refuse what cannot work: K out of range, or K = 1 with `selected` weights.
 
     The softmax of a single logit is 1 whatever the router says, so its gradient would be zero.
+    `one` says so openly: it is for models of other toolkits that were trained that way.
     """
     if not 1 <= experts_per_frame <= num_experts:
         raise InputError(
@@ -52,6 +53,10 @@ def check_selection(
             "`expert_weights: selected` with `experts_per_frame: 1` gives the router a zero "
             "gradient (the softmax of one logit is always 1); use `expert_weights: full`"
         )
+    if expert_weights == "one" and experts_per_frame != 1:
+        raise InputError(
+            f"`expert_weights: one` needs `experts_per_frame: 1`, but it is {experts_per_frame}"
+        )
 
 
 def select_top_k(
@@ -61,14 +66,15 @@ def select_top_k(
 
     With `selected` weights w = softmax over the K chosen logits, so they sum to 1 (U2++ MoE, arXiv
     2404.16407; Mixtral). With `full` weights w = the chosen experts' share of the softmax over all
-    E (SpeechMoE, arXiv 2105.03036, section 3.1; Switch). Both choose the same experts.
+    E (SpeechMoE, arXiv 2105.03036, section 3.1; Switch). With `one`, K = 1 and w = 1, which no
+    router learns by. All choose the same experts.
     """
     probs_NE = logits_NE.softmax(dim=-1)
     top_logits_NK, expert_ids_NK = logits_NE.topk(experts_per_frame, dim=-1)
-    if expert_weights == "selected":
-        weights_NK = top_logits_NK.softmax(dim=-1)
-    else:
+    if expert_weights == "full":
         weights_NK = probs_NE.gather(1, expert_ids_NK)
+    else:
+        weights_NK = top_logits_NK.softmax(dim=-1)  # 1 for a single one
     return Routing(expert_ids_NK, weights_NK, logits_NE, probs_NE)
 
 

@@ -115,7 +115,7 @@ def weights_sum_to_one(router: Router) -> bool:
     `expert_weights: full`, a mixture of equal experts is not the feed-forward that they equal: of a
     softmax over E experts an untrained router gives K of them a share of about K / E.
     """
-    if getattr(router, "expert_weights", "selected") == "selected":
+    if getattr(router, "expert_weights", "selected") != "full":
         return True
     num_choices = getattr(router, "num_choices", router.num_experts)
     selects_all = router.experts_per_frame == num_choices

@@ -11,7 +11,8 @@ from moeasr.text.bpe import BpeSplitter
 from moeasr.text.characters import symbol_pattern
 from moeasr.text.dictionary import UNK
 
-_CJK = re.compile("([\u4e00-\u9fff])")
+HAN = re.compile("([\u4e00-\u9fff])")
+"""A character that is a unit by itself."""
 
 
 class CjkBpeSplitter:
@@ -37,7 +38,7 @@ class CjkBpeSplitter:
             if index % 2:
                 units.append(part)
                 continue
-            for place, run in enumerate(_CJK.split(part.upper())):
+            for place, run in enumerate(HAN.split(part.upper())):
                 units.extend([run] if place % 2 else self._pieces.split(run))
         return units
 

@@ -2,10 +2,11 @@
 
     V/bin/python test/interop/make_golden.py --wenet D      # V and D: see wenet_oracle.py
 
-Four cases, chosen so that each kind of part comes up:
+Five cases, chosen so that each kind of part comes up:
 
     u2pp       dense U2++: causal, layer norm, two relu decoders; random weights
     u2pp_moe   the same with experts everywhere; random weights, WeNet 3's order of units
+    top1       u2pp_moe with one expert a frame
     trained    u2pp_moe after some training
     u2         batch norm, not causal, one decoder, no bias in keys, swish; after some training
 """
@@ -33,6 +34,11 @@ CASES = {
         "width": 16,
         "encoder": {**STREAMING, **MOE},
         "decoder": {"r_num_blocks": 1, **MOE},
+    },
+    "top1": {
+        "width": 16,
+        "encoder": {**STREAMING, **MOE, "n_expert_activated": 1},
+        "decoder": {"r_num_blocks": 1, **MOE, "n_expert_activated": 1},
     },
     "trained": {
         "encoder": {**STREAMING, **MOE},
@@ -192,13 +198,15 @@ def main():
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wenet", required=True, help="checkout of WeNet")
-    find_wenet(parser.parse_args().wenet)
+    parser.add_argument("--cases", nargs="+", default=list(CASES), help="(default: all)")
+    args = parser.parse_args()
+    find_wenet(args.wenet)
     torch.set_num_threads(1)
     waves = make_audio(torch.Generator().manual_seed(1))
     GOLDEN.mkdir(exist_ok=True)
     np.savez_compressed(GOLDEN / "audio.npz", *[wave.numpy() for wave in waves])
-    for name, settings in CASES.items():
-        make_case(name, settings, waves)
+    for name in args.cases:
+        make_case(name, CASES[name], waves)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from moeasr.models.streaming import StreamingEncoder
 from moeasr.nn.mask import make_valid_mask
 
 GOLDEN = Path(__file__).parent / "golden"
-CASES = ("u2pp", "u2pp_moe", "trained", "u2")
-CAUSAL = CASES[:3]
-EXACT = ("u2pp_moe",)  # sqrt(16) rounds nothing, and there is no batch norm to fold
+CASES = ("u2pp", "u2pp_moe", "top1", "trained", "u2")
+CAUSAL = CASES[:4]
+EXACT = ("u2pp_moe", "top1")  # sqrt(16) rounds nothing, and there is no batch norm to fold
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcdefgh", "\u2581"]
 TEXTS = ("abcda", "ef")  # of the audio, in name only
 
@@ -140,7 +140,7 @@ def test_a_model_written_and_read_again_says_the_same(case, tmp_path):
         assert_valid_close(after[name], before[name], lens)
 
 
-@pytest.mark.parametrize("case", ["trained", "u2pp_moe"])
+@pytest.mark.parametrize("case", ["trained", "u2pp_moe", "top1"])
 def test_what_is_written_is_what_wenet_wrote(case, tmp_path):
     """Tensor for tensor, and the tables of positions that `golden/` leaves out."""
     imported = read_wenet(GOLDEN / case)
@@ -163,6 +163,25 @@ def test_what_is_written_is_what_wenet_wrote(case, tmp_path):
         if in_our_order or not by_unit:
             # the front end is multiplied by sqrt(D) and divided again: two roundings
             assert_close(ours[name], tensor, 2, tensor.abs(), name=name)
+
+
+def test_one_expert_a_frame_is_weighed_by_one_with_a_warning(tmp_path, caplog):
+    """The softmax of a single logit is 1 and has no gradient, in WeNet as here."""
+    imported = read_wenet(GOLDEN / "top1")
+    assert "top1: `n_expert_activated: 1` weighs each chosen expert by 1, which" in caplog.text
+    assert "gives 6 routers no gradient" in caplog.text
+    model = imported.model
+    feed_forward = model.config.encoder.feed_forward
+    assert (feed_forward.experts_per_frame, feed_forward.expert_weights) == (1, "one")
+    feats, lens = expected("top1", "feats", torch.float32), torch.tensor([68, 43])
+    encoded = model.encode(feats[:, : int(lens.max())], lens)
+    encoded.enc.square().sum().backward()
+    routers = [layer.router.weight for _, layer in model.moe_layers()]
+    assert all(weight.grad is None or not weight.grad.any() for weight in routers)
+    assert model.encoder.blocks[0].feed_forward.experts.w1.grad.any()
+    write_wenet(tmp_path / "out", model, imported.tokenizer, imported.fbank)
+    configs = yaml.safe_load((tmp_path / "out" / "train.yaml").read_text())
+    assert configs["encoder_conf"]["n_expert_activated"] == 1
 
 
 def test_both_orders_of_units_give_ours():

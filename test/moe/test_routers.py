@@ -148,3 +148,15 @@ def test_languages_that_do_not_share_out_the_experts_are_refused(
 ):
     with pytest.raises(InputError, match=reason):
         LanguageRouter(6, languages, experts, k, weights)
+
+
+def test_a_weight_of_one_is_for_a_single_expert_and_teaches_nothing():
+    """Models of other toolkits; `selected` with K = 1 is refused, since nobody means it."""
+    router, x = TopKRouter(6, 4, 1, "one"), torch.randn(9, 6)
+    routing = router(x)
+    assert torch.equal(routing.expert_weights, torch.ones(9, 1))
+    assert torch.equal(routing.expert_ids[:, 0], routing.logits.argmax(dim=1))
+    routing.expert_weights.sum().backward()
+    assert not router.weight.grad.any()
+    with pytest.raises(InputError, match="`expert_weights: one` needs `experts_per_frame: 1`"):
+        TopKRouter(6, 4, 2, "one")

@@ -12,6 +12,7 @@ from moeasr.features.fbank import FbankConfig
 from moeasr.interop.wenet.settings import WenetSettings, read_settings
 from moeasr.interop.wenet.units import read_units, reorder
 from moeasr.interop.wenet.weights import CMVN, to_ours
+from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model
 from moeasr.text.tokenizer import Tokenizer
@@ -28,12 +29,15 @@ class Imported(NamedTuple):
     fbank: FbankConfig
 
 
-def read_wenet(model_dir: str | Path, checkpoint: str = "final.pt") -> Imported:
+def read_wenet(
+    model_dir: str | Path, checkpoint: str = "final.pt", bpe_model: str | Path | None = None
+) -> Imported:
     """Read a directory that WeNet has trained a model in.
 
     Args:
         model_dir: With train.yaml, units.txt and the weights; global_cmvn too, unless they hold it.
         checkpoint: Name of the weights within it: final.pt, avg_5.pt, epoch_12.pt.
+        bpe_model: Path of the sentencepiece model, which WeNet 2 keeps elsewhere; see `read_units`.
 
     Raises:
         InputError: A file is missing or cannot be read; a part of the model has no counterpart
@@ -46,13 +50,21 @@ def read_wenet(model_dir: str | Path, checkpoint: str = "final.pt") -> Imported:
         if not (model_dir / name).is_file():
             raise InputError(f"{model_dir / name} does not exist{_dangling(model_dir / name)}")
     settings = read_settings(model_dir / "train.yaml")
-    units = read_units(model_dir, settings.units)
+    units = read_units(model_dir, settings.units, None if bpe_model is None else Path(bpe_model))
     path = model_dir / checkpoint
     state = _with_cmvn(_load_state(path), settings, model_dir)
     try:
         model = build_model(settings.model, settings.fbank.num_mel_bins, settings.units.vocab_size)
     except InputError as error:
         raise InputError(f"{model_dir}/train.yaml: {error}") from None
+    hard = [name for name, layer in model.moe_layers() if layer.router.expert_weights == "one"]
+    if hard:
+        get_logger(__name__).warning(
+            "%s: `n_expert_activated: 1` weighs each chosen expert by 1, which gives %d routers no "
+            "gradient: the model decodes as in WeNet, but training cannot improve its routers",
+            model_dir,
+            len(hard),
+        )
     ours = to_ours(state, settings, model.state_dict(), str(path))
     model.load_state_dict(reorder(ours, units.order))
     return Imported(model.eval(), units.tokenizer, settings.fbank)

@@ -30,6 +30,10 @@ class Section:
         """The dotted path of a key."""
         return f"{self.prefix}.{key}" if self.prefix else key
 
+    def has(self, key: str) -> bool:
+        """Whether the section holds a key that nothing has asked for yet."""
+        return key in self._rest
+
     def section(self, key: str) -> "Section":
         """A section within."""
         return Section(self.source, self.name(key), self._rest.pop(key, None))

@@ -6,54 +6,30 @@ training alone, or it is unknown and the file is refused.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any
 
 from moeasr.config import load_yaml
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
+from moeasr.interop.wenet.data_settings import (
+    CmvnSettings,
+    UnitSettings,
+    read_cmvn,
+    read_fbank,
+    read_unit_settings,
+)
 from moeasr.interop.wenet.section import Section
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 
 NORM_EPS = 1e-5  # of every norm here
 ACTIVATIONS = {"swish": "silu", "relu": "relu"}
 MLP_TYPES = {"position_wise_feed_forward": "dense", "moe": "moe"}
-WINDOWS = get_args(get_type_hints(FbankConfig)["window_type"])
 TRAINING_KEYS = (
-    *("accum_grad", "batch_conf", "collate_conf", "dataset", "ds_config", "dtype", "grad_clip"),
+    *("accum_grad", "batch_conf", "dataset", "ds_config", "dtype", "grad_clip"),
     *("init_infos", "lfmmi_dir", "log_interval", "max_epoch", "model_dir", "optim", "optim_conf"),
-    *("output_dir", "raw_wav", "save_interval", "save_states", "scheduler", "scheduler_conf"),
+    *("output_dir", "save_interval", "save_states", "scheduler", "scheduler_conf"),
     *("speech_conf", "tag", "train_engine", "use_amp"),
 )
-DATASET_TRAINING_KEYS = (
-    *("batch_conf", "cycle", "emotion_conf", "eod_id", "filter_conf", "language_conf"),
-    *("list_shuffle", "list_shuffle_conf", "prefetch", "shuffle", "shuffle_conf", "sort"),
-    *("singal_channel_conf", "sort_conf", "spec_aug", "spec_aug_conf", "spec_sub"),
-    *("spec_sub_conf", "spec_trim", "spec_trim_conf", "speaker_conf", "speed_perturb"),
-    *("split_with_space", "syncbn"),
-)
-
-
-class CmvnSettings(NamedTuple):
-    """What train.yaml says of CMVN."""
-
-    file: str
-    """Name of the file."""
-    is_json: bool
-    """Else Kaldi's text form."""
-
-
-class UnitSettings(NamedTuple):
-    """What train.yaml says of units."""
-
-    kind: str
-    """`char`, `bpe` or `word`."""
-    symbol_table: str
-    """Name of the units file."""
-    bpe_model: str | None
-    non_lang_syms: str | None
-    blank_id: int
-    sos_eos_id: int
-    vocab_size: int
 
 
 @dataclass(frozen=True)
@@ -101,9 +77,10 @@ def read_settings(path: Path) -> WenetSettings:
     model_conf.require("apply_non_blank_embedding", False, False)
     model_conf.ignore("ignore_id", "length_normalized_loss")
     model_conf.finish()
-    cmvn = _cmvn(top)
-    units = _units(top)
-    fbank = _fbank(top)
+    cmvn = read_cmvn(top)
+    dataset = top.section("dataset_conf")
+    units = read_unit_settings(top, dataset)
+    fbank = read_fbank(top, dataset)
     top.ignore(*TRAINING_KEYS)
     top.finish()
     try:
@@ -223,6 +200,8 @@ def _feed_forward(conf: Section, default: str, activations: dict[str, str]) -> F
     }
     if settings["type"] == "dense":  # sizes that nothing uses must not matter
         del settings["num_experts"], settings["experts_per_frame"]
+    elif settings["experts_per_frame"] == 1 < settings["num_experts"]:
+        settings["expert_weights"] = "one"
     try:
         return FeedForwardConfig(**settings)
     except InputError as error:
@@ -242,85 +221,3 @@ def _without_bias(conf: Section, prefix: str, module: str) -> list[str]:
 
 def _without_mlp_bias(conf: Section) -> list[str]:
     return [] if conf.flag("mlp_bias", True) else [r"feed_forward.*\.w_[12]"]
-
-
-def _cmvn(top: Section) -> CmvnSettings | None:
-    """In a section of its own, or at top level as WeNet 1 and 2 had it."""
-    conf = top.section("cmvn_conf")
-    file, is_json = (
-        conf.value(key, top.value(key, default))
-        for key, default in (("cmvn_file", None), ("is_json_cmvn", True))
-    )
-    conf.finish()
-    default = None if file is None else "global_cmvn"
-    if not top.choice("cmvn", default, {"global_cmvn": True, None: False}):
-        return None
-    return CmvnSettings(Path(str(file or "global_cmvn")).name, bool(is_json))
-
-
-def _units(top: Section) -> UnitSettings:
-    conf = top.section("tokenizer_conf")
-    kind = top.choice("tokenizer", "char", {"char": "char", "bpe": "bpe"})
-    if kind == "char" and conf.flag("split_with_space", False):
-        kind = "word"
-    special = conf.value("special_tokens", None)
-    names = {
-        key: conf.value(key, None)
-        for key in ("symbol_table_path", "bpe_path", "non_lang_syms_path")
-    }
-    conf.ignore("is_multilingual", "num_languages", "connect_symbol", "split_with_space")
-    conf.finish()
-    ctc_conf = top.section("ctc_conf")
-    blank_id = ctc_conf.number("ctc_blank_id", 0)
-    ctc_conf.finish()
-    vocab_size = top.number("output_dim", None, 4)
-    if top.value("vocab_size", vocab_size) != vocab_size:
-        raise InputError(f"{top.source}: 'output_dim' and 'vocab_size' differ")
-    special = special if isinstance(special, dict) else {}
-    sos, eos = (special.get(name, vocab_size - 1) for name in ("<sos>", "<eos>"))
-    if sos != eos:
-        raise InputError(
-            f"{top.source}: 'tokenizer_conf.special_tokens' has <sos> {sos} and <eos> {eos}; here "
-            "both are one unit"
-        )
-    table, bpe_model, non_lang_syms = (
-        None if name is None else Path(str(name)).name for name in names.values()
-    )
-    return UnitSettings(
-        kind=kind,
-        symbol_table=table or "units.txt",
-        bpe_model=bpe_model if kind == "bpe" else None,
-        non_lang_syms=non_lang_syms,
-        blank_id=blank_id,
-        sos_eos_id=sos,
-        vocab_size=vocab_size,
-    )
-
-
-def _fbank(top: Section) -> FbankConfig:
-    """WeNet's filter banks; dither is for training, and recognition here has none."""
-    conf = top.section("dataset_conf")
-    conf.require("feats_type", "fbank", "fbank")
-    fbank, resample = conf.section("fbank_conf"), conf.section("resample_conf")
-    conf.ignore(*DATASET_TRAINING_KEYS)
-    conf.finish()
-    num_mel_bins = fbank.number("num_mel_bins", 23, 1)
-    settings = {
-        "sample_rate_hz": resample.number("resample_rate", 16000, 1),
-        "num_mel_bins": num_mel_bins,
-        "frame_length_ms": fbank.number("frame_length", 25.0),
-        "frame_shift_ms": fbank.number("frame_shift", 10.0),
-        "window_type": fbank.choice("window_type", "povey", {name: name for name in WINDOWS}),
-    }
-    fbank.ignore("dither")
-    fbank.finish()
-    resample.finish()
-    input_dim = top.number("input_dim", num_mel_bins)
-    if input_dim != num_mel_bins:
-        raise InputError(
-            f"{top.source}: 'input_dim' is {input_dim}, but the filter banks have {num_mel_bins}"
-        )
-    try:
-        return FbankConfig(low_freq_hz=20.0, high_freq_hz=0.0, snip_edges=True, **settings)
-    except InputError as error:
-        raise InputError(f"{top.source}: in 'dataset_conf.fbank_conf': {error}") from None

@@ -3,15 +3,18 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from moeasr.errors import InputError
-from moeasr.interop.wenet.settings import UnitSettings
-from moeasr.text.dictionary import BLANK, SOS_EOS, UNK
+from moeasr.interop.wenet.data_settings import UnitSettings
+from moeasr.text.bpe import BpeSplitter
+from moeasr.text.cjk_bpe import HAN
+from moeasr.text.dictionary import BLANK, SOS_EOS, SPECIAL_UNITS, UNK
 from moeasr.text.fields import SPACES, split_fields
+from moeasr.text.normalize import SPACE_UNIT
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 from moeasr.text.transcript import read_lines
 
@@ -19,6 +22,7 @@ NON_LANG_SYM = re.compile(r"\[[^\[\]]+\]|<[^<>]+>|{[^{}]+}")
 """What WeNet takes for a non-linguistic symbol."""
 BY_UNIT = re.compile(r"ctc\.project\.\w+|(reverse_)?decoder\.(embedding|project)\.\w+")
 """Weights of ours that have a row for each unit."""
+OLD_SPACE = "<space>"  # WeNet 1's unit for the space, from ESPnet
 
 
 class Units(NamedTuple):
@@ -30,16 +34,28 @@ class Units(NamedTuple):
     """WeNet's id of each of our units."""
 
 
-def read_units(model_dir: Path, settings: UnitSettings) -> Units:
+def read_units(model_dir: Path, settings: UnitSettings, bpe_model: Path | None = None) -> Units:
     """Read the units file, and what it takes to split text into them.
+
+    Args:
+        model_dir: The model directory.
+        settings: What its train.yaml says.
+        bpe_model: The sentencepiece model of BPE units; by default the one that train.yaml names,
+            else the only `.model` file of the directory.
 
     Raises:
         InputError: A file is missing; ids are not 0 to V - 1, or V is not the model's; there is no
-            unit for unknown symbols.
+            unit for unknown symbols; units are not of the kind that train.yaml says, or that kind
+            cannot be told.
     """
     path = model_dir / settings.symbol_table
     if not path.is_file():
         path = model_dir / "units.txt"
+    if not path.is_file():
+        raise InputError(
+            f"{path} does not exist; copy the units file there that the model was trained with "
+            "(WeNet's --symbol_table, often data/dict/lang_char.txt)"
+        )
     symbols = _read_symbols(path)
     if len(symbols) != settings.vocab_size:
         raise InputError(
@@ -66,17 +82,93 @@ def read_units(model_dir: Path, settings: UnitSettings) -> Units:
     if settings.non_lang_syms is not None:
         lines = read_lines(_existing(model_dir / settings.non_lang_syms))
         non_lang_syms = [line.strip(SPACES + "\r") for _, line in lines]
-    bpe_model = None
-    if settings.kind == "bpe":
-        if settings.bpe_model is None:
-            raise InputError(f"{model_dir}/train.yaml: 'tokenizer_conf.bpe_path' is missing")
-        bpe_model = _existing(model_dir / settings.bpe_model).read_bytes()
-    kind = "cjk_bpe" if settings.kind == "bpe" else settings.kind
-    config = TokenizerConfig(type=kind, non_lang_syms=tuple(non_lang_syms))
+    kind = _kind(units[3:], settings, bpe_model is not None, path)
+    model = None
+    if kind == "bpe":
+        model_path = _bpe_model(model_dir, settings, bpe_model)
+        model = model_path.read_bytes()
+        _check_pieces(units[3:], model, model_path, path)
+    elif kind == "char" and OLD_SPACE in units and SPACE_UNIT not in units:
+        units[units.index(OLD_SPACE)] = SPACE_UNIT
+    config = TokenizerConfig(
+        type="cjk_bpe" if kind == "bpe" else kind, non_lang_syms=tuple(non_lang_syms)
+    )
     try:
-        return Units(Tokenizer(config, units, bpe_model), order)
+        return Units(Tokenizer(config, units, model), order)
     except InputError as error:
         raise InputError(f"{model_dir}: {error}") from None
+
+
+def _kind(
+    units: Sequence[str], settings: UnitSettings, has_bpe_model: bool, path: Path
+) -> Literal["char", "bpe", "word"]:
+    """Return the kind of the units.
+
+    Args:
+        units: All but the special ones.
+        settings: What train.yaml says. WeNet 1 and 2 leave open whether units are characters or
+            BPE pieces: that was an option of their command.
+        has_bpe_model: Whether the user gave a BPE model.
+        path: The units file, for messages.
+    """
+    known = settings.kind
+    if has_bpe_model and known == "char":
+        raise InputError(
+            f"{path.parent}/train.yaml says that units are characters (`tokenizer: char`): they "
+            "have no BPE model; leave --bpe-model out"
+        )
+    if has_bpe_model or known == "bpe":
+        return "bpe"
+    if known == "word" and not any(_is_word_piece(unit) for unit in units):
+        return "word"
+    if known != "char" and any(_is_word_piece(unit) for unit in units):
+        return "bpe"
+    longer = [unit for unit in units if len(unit) > 1 and not NON_LANG_SYM.fullmatch(unit)]
+    if longer:
+        section = "tokenizer_conf" if known == "char" else "dataset_conf"
+        bpe = "`tokenizer: bpe`" if known == "char" else "--bpe-model"
+        raise InputError(
+            f"{path}: '{longer[0]}' and {len(longer) - 1} further units are not characters: if "
+            f"they are words, set `{section}.split_with_space: true` in train.yaml; if they are "
+            f"BPE pieces, use {bpe}"
+        )
+    return "char"
+
+
+def _is_word_piece(unit: str) -> bool:
+    """Whether only BPE has this unit: a piece with which a word begins."""
+    return len(unit) > 1 and unit.startswith(SPACE_UNIT)
+
+
+def _bpe_model(model_dir: Path, settings: UnitSettings, given: Path | None) -> Path:
+    """Return the path of the sentencepiece model."""
+    if given is not None:
+        return _existing(given)
+    if settings.bpe_model is not None and (model_dir / settings.bpe_model).is_file():
+        return model_dir / settings.bpe_model
+    found = sorted(model_dir.glob("*.model"))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        wanted = f" named {settings.bpe_model}" if settings.bpe_model is not None else ""
+        raise InputError(
+            f"{model_dir}: the units are BPE pieces, which need their sentencepiece model{wanted}; "
+            f"give it with --bpe-model (`.model` files in the directory: {names})"
+        )
+    return found[0]
+
+
+def _check_pieces(units: Sequence[str], model: bytes, model_path: Path, path: Path) -> None:
+    """Raise `InputError` unless the units can come from the BPE model."""
+    try:
+        pieces = set(BpeSplitter(model).symbols())
+    except InputError as error:
+        raise InputError(f"{model_path}: {error}") from None
+    strangers = [unit for unit in units if _is_word_piece(unit) and unit not in pieces]
+    if strangers:
+        raise InputError(
+            f"{path}: '{strangers[0]}' and {len(strangers) - 1} further units are no pieces of "
+            f"{model_path}: it belongs to another model"
+        )
 
 
 def reorder(state: Mapping[str, Tensor], order: Sequence[int]) -> dict[str, Tensor]:
@@ -98,6 +190,23 @@ def check_non_lang_syms(tokenizer: Tokenizer) -> None:
             raise InputError(
                 f"WeNet cannot express the non-linguistic symbol '{symbol}': only [x], <x> or {{x}}"
             )
+
+
+def units_wenet_never_makes(tokenizer: Tokenizer) -> list[str]:
+    """Return the units that no text gives in WeNet, in the order of their ids.
+
+    WeNet turns text into capitals before BPE, and for every kind of unit if there are
+    non-linguistic symbols; before BPE it also cuts Chinese characters out one by one.
+    """
+    has_bpe = tokenizer.config.type in ("bpe", "cjk_bpe")
+    lost = []
+    for unit in tokenizer.units[len(SPECIAL_UNITS) :]:
+        in_capitals = has_bpe or bool(tokenizer.config.non_lang_syms)
+        if (in_capitals and unit != unit.upper()) or (
+            has_bpe and len(unit) > 1 and HAN.search(unit)
+        ):
+            lost.append(unit)
+    return lost
 
 
 def _read_symbols(path: Path) -> list[str]:

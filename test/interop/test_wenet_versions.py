@@ -1,0 +1,190 @@
+"""Keys that moved between WeNet's versions are read where each version has them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from moeasr.bin.import_wenet import main as import_wenet
+from moeasr.errors import InputError
+from moeasr.interop.wenet.reader import read_wenet
+from moeasr.text.bpe import BpeSplitter, train_bpe
+
+GOLDEN = Path(__file__).parent / "golden"
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+WENET_3 = ("tokenizer", "tokenizer_conf", "ctc", "ctc_conf", "cmvn", "cmvn_conf", "model")
+
+
+def write(directory, configs):
+    (directory / "train.yaml").write_text(yaml.safe_dump(configs))
+
+
+def write_units(directory, units):
+    symbols = ["<blank>", "<unk>", *units, "<sos/eos>"]
+    lines = [f"{symbol} {number}\n" for number, symbol in enumerate(symbols)]
+    (directory / "units.txt").write_text("".join(lines), encoding="utf-8")
+
+
+@pytest.fixture
+def model_dir(tmp_path):
+    """A model of WeNet 2: its train.yaml says nothing of units."""
+    directory = tmp_path / "m"
+    shutil.copytree(GOLDEN / "u2pp", directory)
+    configs = yaml.safe_load((directory / "train.yaml").read_text())
+    for key in (*WENET_3, "dataset", "vocab_size"):
+        del configs[key]
+    configs |= {"cmvn_file": "data/train/global_cmvn", "is_json_cmvn": True}
+    write(directory, configs)
+    return directory
+
+
+def changed(directory, **settings):
+    """Add top-level keys, or keys of sections that are there."""
+    configs = yaml.safe_load((directory / "train.yaml").read_text())
+    for key, value in settings.items():
+        if isinstance(value, dict) and isinstance(configs.get(key), dict):
+            configs[key] |= value
+        else:
+            configs[key] = value
+    write(directory, configs)
+
+
+def bpe_units(texts):
+    """A sentencepiece model and nine of its pieces, among them one that begins a word."""
+    model = train_bpe(texts, 12)
+    pieces = BpeSplitter(model).symbols()
+    assert len(pieces) == 9 and any(len(p) > 1 and p[0] == "\u2581" for p in pieces)
+    return model, pieces
+
+
+def test_characters_of_wenet_2_are_characters(model_dir):
+    tokenizer = read_wenet(model_dir).tokenizer
+    assert tokenizer.config.type == "char"
+    assert tokenizer.decode(tokenizer.encode("ab c")) == "ab c"
+
+
+@pytest.mark.parametrize(
+    "settings", [{"dataset_conf": {"split_with_space": True}}, {"split_with_space": True}]
+)
+def test_words_of_wenet_2_are_words(model_dir, settings):
+    write_units(model_dir, WORDS)
+    changed(model_dir, **settings)
+    tokenizer = read_wenet(model_dir).tokenizer
+    assert tokenizer.config.type == "word"
+    assert tokenizer.decode([3, 4, 5]) == "one two three"
+    assert tokenizer.unknown("one two ten") == ["ten"]
+
+
+def test_wenet_3_does_not_read_wenet_2s_key(tmp_path):
+    shutil.copytree(GOLDEN / "u2pp", tmp_path / "m")
+    changed(tmp_path / "m", dataset_conf={"split_with_space": True})
+    assert read_wenet(tmp_path / "m").tokenizer.config.type == "char"
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_what_does_not_look_like_characters_is_not_taken_for_them(model_dir, version):
+    write_units(model_dir, WORDS)
+    section = "dataset_conf"
+    if version == 3:
+        changed(model_dir, tokenizer="char")
+        section = "tokenizer_conf"
+    sentence = rf"units\.txt: 'one' and 8 further units are not characters.*{section}\.split_with"
+    with pytest.raises(InputError, match=sentence):
+        read_wenet(model_dir)
+
+
+def test_a_non_linguistic_symbol_is_a_character(model_dir):
+    write_units(model_dir, ["<noise>", "[LAUGHTER]", *"abcdefg"])
+    assert read_wenet(model_dir).tokenizer.config.type == "char"
+
+
+def test_pieces_ask_for_their_model(model_dir, tmp_path, capsys):
+    model, pieces = bpe_units(["AB ABAB BA ABA", "CAB CA BAC"])
+    write_units(model_dir, pieces)
+    with pytest.raises(InputError, match=r"m: the units are BPE pieces.*--bpe-model .*: none\)"):
+        read_wenet(model_dir)
+    (tmp_path / "other.model").write_bytes(model)
+    paths = ["--model-dir", str(model_dir), "--out", str(tmp_path / "x.pt")]
+    import_wenet([*paths, "--bpe-model", str(tmp_path / "other.model")])
+    assert "12 units" in capsys.readouterr().out
+    (model_dir / "train_bpe.model").write_bytes(model)
+    tokenizer = read_wenet(model_dir).tokenizer
+    assert tokenizer.config.type == "cjk_bpe"
+    assert not tokenizer.unknown("ab abab") and tokenizer.decode(tokenizer.encode("ab")) == "AB"
+    (model_dir / "another.model").write_bytes(model)
+    with pytest.raises(InputError, match=r"\(`\.model` files .*: another\.model, train_bpe\.model"):
+        read_wenet(model_dir)
+    with pytest.raises(InputError, match=r"none\.model does not exist"):
+        read_wenet(model_dir, bpe_model=tmp_path / "none.model")
+
+
+def test_pieces_of_another_model_are_refused(model_dir):
+    _, pieces = bpe_units(["AB ABAB BA ABA", "CAB CA BAC"])
+    other, _ = bpe_units(["XY XYXY YX XYX", "ZXY ZX YXZ"])
+    write_units(model_dir, pieces)
+    (model_dir / "a.model").write_bytes(other)
+    with pytest.raises(InputError, match=r"further units are no pieces of .*a\.model"):
+        read_wenet(model_dir)
+    (model_dir / "a.model").write_bytes(b"no model")
+    with pytest.raises(InputError, match=r"a\.model: not a sentencepiece model"):
+        read_wenet(model_dir)
+
+
+def test_characters_of_wenet_3_have_no_bpe_model(tmp_path):
+    with pytest.raises(InputError, match=r"`tokenizer: char`.*leave --bpe-model out"):
+        read_wenet(GOLDEN / "u2pp", bpe_model=tmp_path / "a.model")
+
+
+def to_wenet_1(directory, **features):
+    """The form of 2021: features in `collate_conf`, training in `dataset_conf`."""
+    configs = yaml.safe_load((directory / "train.yaml").read_text())
+    configs["dataset_conf"] = {"batch_size": 16, "batch_type": "static", "max_length": 40960}
+    configs["dataset_conf"] |= {"min_length": 0, "sort": True}
+    configs["collate_conf"] = {
+        "feature_extraction_conf": {
+            **{"feature_type": "fbank", "mel_bins": 20, "frame_shift": 10, "frame_length": 25},
+            **{"using_pitch": False, **features},
+        },
+        **{"speed_perturb": True, "spec_aug": True, "feature_dither": 0.0},
+    }
+    write(directory, configs | {"raw_wav": True})
+
+
+def test_filter_banks_of_wenet_1_are_read(model_dir):
+    wanted = read_wenet(model_dir)
+    to_wenet_1(model_dir)
+    found = read_wenet(model_dir)
+    assert found.fbank == wanted.fbank and found.fbank.num_mel_bins == 20
+    weights = wanted.model.state_dict()
+    assert all(torch.equal(tensor, weights[n]) for n, tensor in found.model.state_dict().items())
+
+
+def test_the_space_of_wenet_1_is_a_space(model_dir):
+    write_units(model_dir, ["<space>", *"abcdefgh"])
+    to_wenet_1(model_dir)
+    tokenizer = read_wenet(model_dir).tokenizer
+    assert tokenizer.decode(tokenizer.encode("ab c")) == "ab c" and not tokenizer.unknown("ab c")
+
+
+@pytest.mark.parametrize(
+    ("features", "top", "sentence"),
+    [
+        ({"feature_type": "mfcc"}, {}, r"'collate_conf\.feature_extraction_conf\.feature_type' is"),
+        ({"using_pitch": True}, {}, r"\.using_pitch' is True"),
+        ({"preemphasis": 0.9}, {}, r"\.preemphasis' is not known"),
+        ({}, {"raw_wav": False}, r"'raw_wav' is False, which has no counterpart"),
+    ],
+)
+def test_other_features_of_wenet_1_are_named(model_dir, features, top, sentence):
+    to_wenet_1(model_dir, **features)
+    changed(model_dir, **top)
+    with pytest.raises(InputError, match=sentence):
+        read_wenet(model_dir)
+
+
+def test_a_missing_units_file_says_where_wenet_2_has_it(model_dir):
+    (model_dir / "units.txt").unlink()
+    with pytest.raises(InputError, match=r"m/units\.txt does not exist; copy the units file"):
+        read_wenet(model_dir)
