@@ -38,7 +38,9 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.decode.recognizer import Recognizer
     from moeasr.errors import InputError
     from moeasr.interop.wenet.writer import write_wenet
+    from moeasr.logs import setup_logging
 
+    setup_logging()
     recognizer = Recognizer.from_checkpoint(args.checkpoint)
     try:
         write_wenet(args.out_dir, recognizer.model, recognizer.tokenizer, recognizer.fbank)

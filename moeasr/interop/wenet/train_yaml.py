@@ -109,7 +109,8 @@ def train_yaml(
         "tokenizer_conf": {
             "symbol_table_path": str(out_dir / "units.txt"),
             "split_with_space": kind == "word",
-            "connect_symbol": " " if kind == "word" else "",
+            # WeNet's command line takes every text here for a path, an empty one for the directory
+            **({"connect_symbol": " "} if kind == "word" else {}),
             "bpe_path": str(out_dir / "bpe.model") if has_bpe else None,
             "non_lang_syms_path": (
                 str(out_dir / "non_lang_syms.txt") if tokenizer.config.non_lang_syms else None

@@ -13,8 +13,9 @@ from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
 from moeasr.interop.wenet.faults import fbank_faults, model_faults
 from moeasr.interop.wenet.train_yaml import train_yaml
-from moeasr.interop.wenet.units import check_non_lang_syms
+from moeasr.interop.wenet.units import check_non_lang_syms, units_wenet_never_makes
 from moeasr.interop.wenet.weights import to_theirs
+from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
 from moeasr.strict_json import to_json
 from moeasr.text.dictionary import write_units
@@ -42,6 +43,15 @@ def write_wenet(
     if faults:
         raise InputError("WeNet cannot express this model: " + "; ".join(faults))
     check_non_lang_syms(tokenizer)
+    lost = units_wenet_never_makes(tokenizer)
+    if lost:
+        get_logger(__name__).warning(
+            "WeNet never splits text into %d of the units, such as '%s': it turns text into "
+            "capitals and takes Chinese characters one by one. It decodes this model as moeasr "
+            "does, but cannot train, align or boost phrases with these units",
+            len(lost),
+            lost[0],
+        )
     out_dir = Path(out_dir)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise InputError(f"{out_dir} is there already, and not empty")

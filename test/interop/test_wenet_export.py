@@ -1,0 +1,86 @@
+"""What is written for WeNet, and what its own programs would make of it."""
+
+import logging
+from pathlib import PurePosixPath
+
+import pytest
+import yaml
+
+from moeasr.features.fbank import FbankConfig
+from moeasr.interop.wenet.writer import write_wenet
+from moeasr.models.build import build_model
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.text.build import build_tokenizer
+
+FBANK = FbankConfig(num_mel_bins=20, high_freq_hz=0.0, snip_edges=True)
+TEXTS = ["THE CAT SAT ON THE MAT", "A DOG RAN TO THE OTHER DOG"]
+SIZES = {"char": None, "bpe": 30, "word": None}
+
+
+def export(directory, kind, texts=TEXTS, non_lang_syms=()):
+    tokenizer = build_tokenizer(texts, kind, SIZES[kind], non_lang_syms)
+    feed_forward = FeedForwardConfig(hidden_units=8)
+    encoder = EncoderConfig(
+        num_blocks=1,
+        d_model=8,
+        num_heads=2,
+        attention="key_position",
+        final_norm=True,
+        feed_forward=feed_forward,
+        macaron_feed_forward=feed_forward,
+    )
+    decoder = DecoderConfig(num_blocks=1, num_heads=2, feed_forward=feed_forward)
+    config = ModelConfig(encoder=encoder, decoder=decoder)
+    write_wenet(directory, build_model(config, 20, tokenizer.vocab_size), tokenizer, FBANK)
+    return yaml.safe_load((directory / "train.yaml").read_text())
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_only_paths_are_taken_for_paths(kind, tmp_path):
+    """WeNet's command replaces a text of `tokenizer_conf` by a path if its last part exists.
+
+    It looks in the model directory, so that an empty text becomes the directory itself.
+    """
+    conf = export(tmp_path / "out", kind)["tokenizer_conf"]
+    replaced = {
+        key
+        for key, value in conf.items()
+        if isinstance(value, str) and (tmp_path / "out" / PurePosixPath(value).name).exists()
+    }
+    files = {"symbol_table_path", "bpe_path"} if kind == "bpe" else {"symbol_table_path"}
+    assert replaced == files
+    assert conf.get("connect_symbol") == (" " if kind == "word" else None)
+    assert conf["split_with_space"] is (kind == "word")
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "non_lang_syms", "unit"),
+    [
+        ("bpe", ["the cat sat on the mat", "a dog ran to the other dog"], (), "'a'"),
+        ("bpe", ["我们 我们 我们 THE CAT SAT ON THE MAT", "A DOG RAN"], (), "'▁我'"),
+        ("char", [*TEXTS, "a<NOISE>"], ("<NOISE>",), "'a'"),
+        ("char", [*TEXTS, "<noise>"], ("<noise>",), "'<noise>'"),
+    ],
+)
+def test_units_that_wenet_never_makes_are_warned_of(
+    kind, texts, non_lang_syms, unit, tmp_path, caplog
+):
+    with caplog.at_level(logging.WARNING):
+        export(tmp_path / "out", kind, texts, non_lang_syms)
+    assert "WeNet never splits text into" in caplog.text
+    assert unit in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        ("bpe", TEXTS),
+        ("bpe", [*TEXTS, "我 们"]),
+        ("char", ["the cat"]),  # WeNet leaves characters as they are
+        ("word", ["the cat"]),
+    ],
+)
+def test_other_units_are_not(kind, texts, tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        export(tmp_path / "out", kind, texts)
+    assert not caplog.text
