@@ -1,5 +1,6 @@
 """What is written for WeNet, and what its own programs would make of it."""
 
+import dataclasses
 import logging
 from pathlib import PurePosixPath
 
@@ -17,7 +18,7 @@ TEXTS = ["THE CAT SAT ON THE MAT", "A DOG RAN TO THE OTHER DOG"]
 SIZES = {"char": None, "bpe": 30, "word": None}
 
 
-def export(directory, kind, texts=TEXTS, non_lang_syms=()):
+def export(directory, kind, texts=TEXTS, non_lang_syms=(), fbank=FBANK):
     tokenizer = build_tokenizer(texts, kind, SIZES[kind], non_lang_syms)
     feed_forward = FeedForwardConfig(hidden_units=8)
     encoder = EncoderConfig(
@@ -31,7 +32,7 @@ def export(directory, kind, texts=TEXTS, non_lang_syms=()):
     )
     decoder = DecoderConfig(num_blocks=1, num_heads=2, feed_forward=feed_forward)
     config = ModelConfig(encoder=encoder, decoder=decoder)
-    write_wenet(directory, build_model(config, 20, tokenizer.vocab_size), tokenizer, FBANK)
+    write_wenet(directory, build_model(config, 20, tokenizer.vocab_size), tokenizer, fbank)
     return yaml.safe_load((directory / "train.yaml").read_text())
 
 
@@ -84,3 +85,17 @@ def test_other_units_are_not(kind, texts, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         export(tmp_path / "out", kind, texts)
     assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"sample_rate_hz": 8000}, "the model hears 8000 Hz, but WeNet's command `wenet` brings"),
+        ({"dither": 1.0}, "`dither` is 1, and WeNet's command `wenet` adds that noise"),
+    ],
+)
+def test_settings_that_wenets_command_ignores_are_warned_of(settings, sentence, tmp_path, caplog):
+    fbank = dataclasses.replace(FBANK, **settings)
+    with caplog.at_level(logging.WARNING):
+        export(tmp_path / "out", "char", fbank=fbank)
+    assert sentence in caplog.text

@@ -1,8 +1,9 @@
 """WeNet's model directories: train.yaml, final.pt, units.txt, global_cmvn.
 
 What is said of WeNet was read off its code at commit 0154699 (2025-12-19), whose outputs the tests
-hold ours to; WeNet 2 computes the same, and writes train.yaml in another form. Where WeNet's model
-differs from ours:
+hold ours to; WeNet 2 computes the same, and writes train.yaml in another form (`data_settings`).
+WeNet 1 does too, except that the epsilon of its norms was 1e-12 until January 2022. Here it is
+1e-5, the value with which WeNet 2 and 3 decode such a model. Where WeNet's model differs from ours:
 
     part             WeNet's                                  here
     attention        by the position of keys, not of          `encoder.attention: key_position`

@@ -21,6 +21,8 @@ from moeasr.strict_json import to_json
 from moeasr.text.dictionary import write_units
 from moeasr.text.tokenizer import Tokenizer
 
+WENET_CLI_RATE_HZ = 16000  # of `wenet.cli`, whatever train.yaml says
+
 
 def write_wenet(
     out_dir: str | Path, model: AsrModel, tokenizer: Tokenizer, fbank: FbankConfig
@@ -43,15 +45,8 @@ def write_wenet(
     if faults:
         raise InputError("WeNet cannot express this model: " + "; ".join(faults))
     check_non_lang_syms(tokenizer)
-    lost = units_wenet_never_makes(tokenizer)
-    if lost:
-        get_logger(__name__).warning(
-            "WeNet never splits text into %d of the units, such as '%s': it turns text into "
-            "capitals and takes Chinese characters one by one. It decodes this model as moeasr "
-            "does, but cannot train, align or boost phrases with these units",
-            len(lost),
-            lost[0],
-        )
+    for warning in _warnings(tokenizer, fbank):
+        get_logger(__name__).warning("%s", warning)
     out_dir = Path(out_dir)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise InputError(f"{out_dir} is there already, and not empty")
@@ -71,6 +66,30 @@ def write_wenet(
         raise InputError(f"cannot write {out_dir}: {reason}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _warnings(tokenizer: Tokenizer, fbank: FbankConfig) -> list[str]:
+    """Return what WeNet expresses, but some of its programs do not respect."""
+    warnings = []
+    lost = units_wenet_never_makes(tokenizer)
+    if lost:
+        warnings.append(
+            f"WeNet never splits text into {len(lost)} of the units, such as '{lost[0]}': it turns "
+            "text into capitals and takes Chinese characters one by one. It decodes this model as "
+            "moeasr does, but cannot train, align or boost phrases with these units"
+        )
+    if fbank.sample_rate_hz != WENET_CLI_RATE_HZ:
+        warnings.append(
+            f"the model hears {fbank.sample_rate_hz} Hz, but WeNet's command `wenet` brings all "
+            f"audio to {WENET_CLI_RATE_HZ} Hz; decode with its wenet/bin/recognize.py, which "
+            "respects the rate in train.yaml"
+        )
+    if fbank.dither > 0:
+        warnings.append(
+            f"`dither` is {fbank.dither:g}, and WeNet's command `wenet` adds that noise when it "
+            "decodes, too; set `dataset_conf.fbank_conf.dither` to 0 in train.yaml to prevent it"
+        )
+    return warnings
 
 
 def _write_units(directory: Path, tokenizer: Tokenizer) -> None:
