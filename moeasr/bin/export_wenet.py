@@ -7,8 +7,8 @@ WeNet can express Conformers whose config is, beside the sizes,
   conf/fbank.yaml: high_freq_hz: 0.0, snip_edges: true
 
 with experts by `router: top_k` and `expert_weights: selected` (`one` for one expert per frame);
-so is whatever came out of `moeasr import-wenet`. Of any other model each part that WeNet lacks is named, and nothing is
-written.
+so is whatever came out of `moeasr import-wenet`. Of any other model each part that WeNet lacks is
+named, and nothing is written.
 """
 
 import argparse
