@@ -75,6 +75,8 @@ ROUTERS = [
     (TopKRouter(D, E, 1, "full"), False),
     (TopKRouter(D, E, E, "full"), True),
     (BalancedRouter(D, E, 2, "selected"), True),
+    (TopKRouter(D, E, 1, "one"), True),
+    (BalancedRouter(D, E, 1, "one"), True),
     (BalancedRouter(D, E, E, "full"), False),
     (HashRouter(D, E, 2), True),
 ]
