@@ -1,6 +1,7 @@
 """Several training processes, or one: rank, world size, and sums over ranks."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,11 +40,20 @@ def process_group(device_type: str) -> Iterator[None]:
 
     Args:
         device_type: "cuda" uses NCCL, anything else gloo.
+
+    Raises:
+        InputError: The other processes do not come.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         yield
         return
-    dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+    # Python calls its handlers of signals after the wait for the others only, which may be long.
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with _one_sentence():
+            dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+    finally:
+        signal.signal(signal.SIGTERM, before)
     try:
         yield
     finally:
@@ -76,9 +86,19 @@ def find_device(name: str) -> torch.device:
 def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
     """The element-wise sum of `values` over all ranks (a new tensor)."""
     values = values.clone()
-    if dist.is_initialized():
-        dist.all_reduce(values)
+    sum_in_place(values)
     return values
+
+
+def sum_in_place(values: torch.Tensor) -> None:
+    """Replace `values` by their element-wise sum over all ranks.
+
+    Raises:
+        InputError: Another process has ended; likewise for all functions below.
+    """
+    if dist.is_initialized():
+        with _one_sentence():
+            dist.all_reduce(values)
 
 
 def gather(value: Any) -> list[Any]:
@@ -86,7 +106,8 @@ def gather(value: Any) -> list[Any]:
     values = [value]
     if dist.is_initialized():
         values = [None] * dist.get_world_size()
-        dist.all_gather_object(values, value)
+        with _one_sentence():
+            dist.all_gather_object(values, value)
     return values
 
 
@@ -103,4 +124,18 @@ def any_rank(flag: bool) -> bool:
 def barrier() -> None:
     """Wait until every rank is here."""
     if dist.is_initialized():
-        dist.barrier()
+        with _one_sentence():
+            dist.barrier()
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turn the error of an operation of all processes into an `InputError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"process {os.environ.get('RANK', '?')} lost the other processes of this training, one "
+            f"of which may have failed or been killed: {reason}"
+        ) from None

@@ -1,5 +1,7 @@
 """One process: everything is trivial (several: test/train/test_trainer.py)."""
 
+import os
+import socket
 import subprocess
 import sys
 
@@ -61,3 +63,52 @@ def test_nothing_holds_the_group_after_it_is_left(tmp_path):
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     done = subprocess.run([*launch, str(worker)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+PEER_KILLED = """
+import os
+import signal
+import sys
+import torch
+from moeasr import distributed
+from moeasr.bin import run
+
+def main():
+    operation = getattr(distributed, sys.argv[1])
+    argument = {"any_rank": [False], "gather": ["value"], "barrier": []}
+    with distributed.process_group("cpu"):
+        operation(*argument.get(sys.argv[1], [torch.ones(10)]))
+        if distributed.rank() == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        while True:
+            operation(*argument.get(sys.argv[1], [torch.ones(10)]))
+
+run(main)
+"""
+
+
+@pytest.mark.parametrize("operation", ["sum_in_place", "gather"])
+def test_a_process_that_is_killed_ends_the_others_with_one_sentence(tmp_path, operation):
+    (tmp_path / "worker.py").write_text(PEER_KILLED)
+    command = [sys.executable, str(tmp_path / "worker.py"), operation]
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    processes = [
+        subprocess.Popen(
+            command, env={**os.environ, **place, "RANK": rank}, stderr=subprocess.PIPE, text=True
+        )
+        for rank in "01"
+    ]
+    try:
+        errors = [process.communicate(timeout=60)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [1, -9]
+    [sentence] = errors[0].splitlines()
+    assert sentence.startswith("worker.py: process 0 lost the other processes of this training")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -2,19 +2,27 @@
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from moeasr.errors import InputError
+
+
+class _Terminated(SystemExit):
+    """Ends the program after SIGTERM, so that unfinished files and processes are removed."""
 
 
 def run(main: Callable[[], None]) -> None:
     """Call an entry point's `main`; bad input becomes one sentence on stderr and exit status 1.
 
-    Output is UTF-8 under every locale, as all files are.
+    Output is UTF-8 under every locale, as all files are. SIGTERM ends it with one sentence and
+    status 143, without half-written files; a second one ends it at once.
     """
     _write_utf8()
     program = os.path.basename(sys.argv[0])
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         main()
     except InputError as error:
@@ -27,6 +35,16 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(f"{program}: {culprit}{error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except _Terminated:
+        print(f"{program}: stopped by SIGTERM", file=sys.stderr)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(signum: int, frame: Any) -> None:
+    signal.signal(signum, signal.SIG_DFL)
+    raise _Terminated(128 + signum)
 
 
 def _write_utf8() -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from moeasr import distributed
@@ -213,7 +212,7 @@ class Trainer(Generic[BatchT]):
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         flat = torch.cat([weight.reshape(1), *(p.grad.flatten() for p in parameters)])
-        dist.all_reduce(flat)
+        distributed.sum_in_place(flat)
         offset = 1
         for parameter in parameters:
             size = parameter.numel()

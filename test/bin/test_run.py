@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,38 @@ def test_every_entry_point_goes_through_run():
     for name in entry_names():
         text = (Path(moeasr.bin.__file__).parent / f"{name}.py").read_text(encoding="utf-8")
         assert re.search(r'if __name__ == "__main__":\n    (sys\.exit\()?run\(', text), name
+
+
+WRITES_SLOWLY = """
+import time
+from moeasr.atomic import atomic_path
+from moeasr.bin import run
+from moeasr.data.background import in_background
+
+def square(number):
+    time.sleep(0.01)
+    return number * number
+
+def main():
+    with atomic_path("result") as temporary, open(temporary, "w") as file:
+        for value in in_background(square, range(10**9), 2):
+            print(value, file=file)
+            print("writing", flush=True)
+
+run(main)
+"""
+
+
+def test_sigterm_ends_an_entry_point_with_one_sentence_and_leaves_nothing(tmp_path):
+    (tmp_path / "slow.py").write_text(WRITES_SLOWLY)
+    pipe, command = subprocess.PIPE, [sys.executable, "slow.py"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            for _ in range(3):
+                assert process.stdout.readline() == "writing\n"
+            process.send_signal(signal.SIGTERM)
+            error = process.communicate(timeout=30)[1]
+        finally:
+            process.kill()
+    assert (process.returncode, error) == (143, "slow.py: stopped by SIGTERM\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["slow.py"]
