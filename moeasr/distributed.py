@@ -121,13 +121,6 @@ def any_rank(flag: bool) -> bool:
     return bool(sum_over_ranks(total) > 0)
 
 
-def barrier() -> None:
-    """Wait until every rank is here."""
-    if dist.is_initialized():
-        with _one_sentence():
-            dist.barrier()
-
-
 @contextmanager
 def _one_sentence() -> Iterator[None]:
     """Turn the error of an operation of all processes into an `InputError`."""

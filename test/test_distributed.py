@@ -75,13 +75,13 @@ from moeasr.bin import run
 
 def main():
     operation = getattr(distributed, sys.argv[1])
-    argument = {"any_rank": [False], "gather": ["value"], "barrier": []}
+    value = "value" if sys.argv[1] == "gather" else torch.ones(10)
     with distributed.process_group("cpu"):
-        operation(*argument.get(sys.argv[1], [torch.ones(10)]))
+        operation(value)
         if distributed.rank() == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         while True:
-            operation(*argument.get(sys.argv[1], [torch.ones(10)]))
+            operation(value)
 
 run(main)
 """

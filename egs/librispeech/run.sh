@@ -106,7 +106,7 @@ fi
 if run_stage 3 "training of $train_config in $exp_dir"; then
   launch=(python3 -m)
   if [ "$nproc" -gt 1 ]; then
-    launch=(python3 -m torch.distributed.run --standalone --nproc_per_node "$nproc" -m)
+    launch=(python3 -m moeasr.bin.launch --standalone --nproc_per_node "$nproc" -m)
   fi
   # Goes on from the last checkpoint if there is one.
   # shellcheck disable=SC2086 # train_opts is a list

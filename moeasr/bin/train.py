@@ -18,7 +18,7 @@ EPILOG = """example:
       --dev-dir data/dev --dict-dir data/lang_char --cmvn data/train_sp/global_cmvn \\
       --exp-dir exp/u2pp_moe --set train.max_epochs=50
 
-Several processes: torchrun --standalone --nproc_per_node 2 -m moeasr.bin.train ...
+Several processes: moeasr launch --standalone --nproc_per_node 2 -m moeasr.bin.train ...
 Run again after a stop: it resumes exactly from exp/u2pp_moe/last.pt."""
 
 

@@ -1,0 +1,76 @@
+"""Start the processes of a training, as `torchrun` does, with one sentence when one of them fails.
+
+Takes the options of `torchrun`; `python3 -m torch.distributed.run --help` lists them all.
+"""
+
+import argparse
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from moeasr.bin import run
+from moeasr.errors import InputError
+from moeasr.limits import num_processes
+
+if TYPE_CHECKING:
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+
+EPILOG = """example:
+  python3 -m moeasr.bin.launch --standalone --nproc_per_node 2 -m moeasr.bin.train ..."""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line; torchrun parses it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--standalone", action="store_true", help="use this machine alone")
+    add("--nproc_per_node", metavar="N", help="processes on this machine (default: 1)")
+    add("-m", dest="module", metavar="MODULE", help="module to run; its options follow")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the processes until all have ended or one has failed."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] in (["-h"], ["--help"]):
+        get_parser().print_help()
+        return
+    from torch.distributed import run as torchrun
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    options = torchrun.parse_args(arguments)
+    _check_num_processes(options.nproc_per_node)
+    logging.disable(logging.ERROR)  # the sentence below says the same, and the processes say why
+    try:
+        torchrun.run(options)
+    except ChildFailedError as error:
+        raise InputError(_sentence(*error.get_first_failure())) from None
+    except SignalException as stopped:
+        sys.exit(128 + stopped.sigval)
+    except (RuntimeError, ValueError, AssertionError) as error:  # options that do not fit
+        raise InputError(f"the processes cannot be started: {error}") from None
+
+
+def _check_num_processes(text: str) -> None:
+    """Raise `InputError` unless torchrun's `--nproc_per_node` can be meant."""
+    if text in ("auto", "cpu", "gpu", "xpu"):
+        return
+    try:
+        num_processes(text)
+    except argparse.ArgumentTypeError as error:
+        raise InputError(f"--nproc_per_node {error}") from None
+
+
+def _sentence(rank: int, failure: "ProcessFailure") -> str:
+    """Describe the failure that came first."""
+    code = failure.exitcode
+    end = f"was killed by {failure.signal_name()}" if code < 0 else f"ended with status {code}"
+    advice = "is there enough memory?" if code == -9 else "its own message stands above"
+    return f"process {rank} {end}, and the others were stopped; {advice}"
+
+
+if __name__ == "__main__":
+    run(main)

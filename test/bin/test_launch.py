@@ -1,0 +1,80 @@
+"""Several processes that end well, badly, or on a signal."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from moeasr.bin.launch import main
+from moeasr.errors import InputError
+
+WORKER = """
+import os, signal, sys, time
+from moeasr import distributed
+from moeasr.bin import run
+from moeasr.errors import InputError
+
+def main():
+    how = sys.argv[1]
+    with distributed.process_group("cpu"):
+        print("ready", flush=True)
+        if distributed.rank() == 1 and how == "bad":
+            raise InputError("utterance a1 is bad")
+        if distributed.rank() == 1 and how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "good":
+            return
+        time.sleep(600)
+
+run(main)
+"""
+
+
+def launch(directory, how):
+    worker = directory / "worker.py"
+    worker.write_text(WORKER)
+    command = [sys.executable, "-m", "moeasr.bin.launch", "--standalone", "--nproc_per_node=2"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*command, str(worker), how], stdout=pipe, stderr=pipe, text=True)
+
+
+STOPPED = "worker.py: stopped by SIGTERM"
+FIRST = "launch.py: process 1 {}, and the others were stopped; "
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "lines"),
+    [
+        ("good", 0, []),
+        (
+            "bad",
+            1,
+            [
+                "worker.py: utterance a1 is bad",
+                FIRST.format("ended with status 1") + "its own message stands above",
+            ],
+        ),
+        ("killed", 1, [FIRST.format("was killed by SIGKILL") + "is there enough memory?"]),
+        ("terminated", 143, []),
+    ],
+)
+def test_every_process_and_the_launcher_say_one_sentence(tmp_path, how, code, lines):
+    with launch(tmp_path, how) as process:
+        try:
+            if how == "terminated":
+                assert [process.stdout.readline() for _ in "01"] == ["ready\n"] * 2
+                process.send_signal(signal.SIGTERM)
+            error = process.communicate(timeout=60)[1].splitlines()
+        finally:
+            process.kill()
+    assert process.returncode == code
+    # a process whose neighbour failed may hear SIGTERM while Python ends, too late to say so
+    assert [line for line in error if line != STOPPED] == lines
+    assert error.count(STOPPED) <= {"good": 0, "terminated": 2}.get(how, 1)
+
+
+@pytest.mark.parametrize("count", ["0", "-2", "100000", "many"])
+def test_an_absurd_number_of_processes_is_refused_before_any_is_started(count, tmp_path):
+    with pytest.raises(InputError, match="^--nproc_per_node must be .*, but is '?" + count):
+        main(["--standalone", "--nproc_per_node", count, str(tmp_path / "none.py")])
