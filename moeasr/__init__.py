@@ -14,7 +14,8 @@ Who may import whom (imports point downwards only; test/test_layers.py reads and
      |     |    \|   /  \      |
      |     nn   features text--+                 layers | signals and symbols
      |     |       |      |
-    config yaml_text errors limits atomic checkpoint distributed logs seed strict_json
+    config yaml_text errors limits atomic lock checkpoint distributed logs seed strict_json
+                                                 foundations: import no room
                                                  foundations: import no room
 
 `train` may import `models.outputs` (the records a model returns) and `moe.stats` (what to log of

@@ -8,7 +8,7 @@ import pytest
 import moeasr
 
 PACKAGE = Path(moeasr.__file__).parent
-FOUNDATIONS = {"config", "yaml_text", "errors", "limits", "atomic", "checkpoint"}
+FOUNDATIONS = {"config", "yaml_text", "errors", "limits", "atomic", "lock", "checkpoint"}
 FOUNDATIONS |= {"distributed", "logs", "seed", "strict_json"}
 ALLOWED = {
     "features": set(),

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,13 +62,17 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr import distributed
+    from moeasr.lock import lock_directory
     from moeasr.logs import setup_logging
 
     if args.num_threads is not None:
         torch.set_num_threads(args.num_threads)
     device = distributed.find_device(args.device)
     command = shlex.join(["python3", "-m", "moeasr.bin.train", *(argv or sys.argv[1:])])
-    with distributed.process_group(device.type):
+    with ExitStack() as stack:
+        stack.enter_context(distributed.process_group(device.type))
+        if distributed.is_main():
+            stack.enter_context(lock_directory(args.exp_dir, "training"))
         log_file = Path(args.exp_dir) / "train.log" if distributed.is_main() else None
         setup_logging(log_file, quiet=not distributed.is_main())
         _train(args, device, command)

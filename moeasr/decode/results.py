@@ -9,6 +9,7 @@ from typing import Any
 
 from moeasr.decode.hypothesis import Hypothesis, write_nbest
 from moeasr.decode.times import Times, as_json, write_ctm
+from moeasr.lock import lock_directory
 from moeasr.logs import get_logger
 from moeasr.strict_json import to_json
 
@@ -40,7 +41,9 @@ def write_mode_dirs(
 ) -> None:
     """Write one directory per mode, replacing older ones whole, their scores included.
 
-    All are complete under temporary names before the first of them is replaced.
+    All are complete under temporary names before the first of them is replaced. Several processes
+    may write into one `out_dir`; of two that write the same mode, the results of the later one
+    stay, whole.
 
     Args:
         out_dir: Where the directories of the modes lie.
@@ -61,11 +64,12 @@ def write_mode_dirs(
             description = to_json(result.description, indent=2, ensure_ascii=False)
             (mode_dir / "decode.json").write_text(description + "\n", encoding="utf-8")
         (staging / "old").mkdir()
-        for result in results:
-            final = out_dir / result.name
-            if final.exists():
-                os.replace(final, staging / "old" / result.name)
-            os.replace(staging / "new" / result.name, final)
+        with lock_directory(out_dir, "decoding", wait=True):
+            for result in results:
+                final = out_dir / result.name
+                if final.exists():
+                    os.replace(final, staging / "old" / result.name)
+                os.replace(staging / "new" / result.name, final)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

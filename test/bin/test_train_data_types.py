@@ -1,5 +1,7 @@
 """The same training from stored features, audio files and shards; and its resumption."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import audio_sets
@@ -166,3 +168,26 @@ def test_a_set_that_is_not_ready_is_refused(source):
     (raw / "conf" / "fbank.yaml").unlink()
     with pytest.raises(InputError, match=r"has no conf/fbank\.yaml; make it with utils/make_raw"):
         run(raw, "raw", "exp")
+
+
+HOLDER = """
+import sys
+from moeasr.lock import lock_directory
+with lock_directory(sys.argv[1], "training"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_training_in_one_directory_is_refused_before_it_writes(source):
+    data_dir = audio_sets.prepare(source, "raw")
+    exp_dir = data_dir.with_name("exp")
+    command = [sys.executable, "-c", HOLDER, str(exp_dir)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=rf"exp: training .* \(process {holder.pid} on .*\)"):
+            run(data_dir, "raw", "exp")
+        assert [path.name for path in exp_dir.iterdir()] == [".lock"]
+        holder.stdin.close()
+    run(data_dir, "raw", "exp")

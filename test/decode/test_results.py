@@ -67,7 +67,7 @@ def test_old_scores_do_not_survive_and_other_modes_do(tmp_path):
     (tmp_path / "x" / "score").mkdir()
     (tmp_path / "x" / "score" / "wer").write_text("stale")
     write_mode_dirs(tmp_path, [result("x", "new")], to_text)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["x", "y"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "x", "y"]
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == [
         "decode.json",
         "nbest.jsonl",
@@ -82,7 +82,7 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path):
     broken = ModeResult("y", result("y", "q").nbest, {"mode": object()})
     with pytest.raises(TypeError):
         write_mode_dirs(tmp_path, [result("x", "new"), broken], to_text)
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "x"]
     assert (tmp_path / "x" / "text").read_text().startswith("b old\n")
 
 
