@@ -1,9 +1,22 @@
-"""Files that appear under their final name only when they are complete."""
+"""Files that appear under their final name only when they are complete.
+
+What is not complete yet has a temporary name beside the final one, and its writer holds a lock on
+it (`flock`), which the kernel releases when the writer dies. The next writer of the same name
+removes what dead writers of this host have left. A living writer's file is locked, and stays.
+"""
 
 import os
+import platform
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 @contextmanager
@@ -17,17 +30,103 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         path: Final name. Its directory is made if absent.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
+    temporary = None
     try:
-        yield temporary
-        # r+b: Windows refuses fsync on a read-only handle, and POSIX does not mind.
-        with open(temporary, "r+b") as handle:
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
+        with _locked(path.parent, path.name, is_directory=False) as temporary:
+            yield temporary
+            # r+b: Windows refuses fsync on a read-only handle, and POSIX does not mind.
+            with open(temporary, "r+b") as handle:
+                os.fsync(handle.fileno())
+            os.replace(temporary, path)
     except OSError as error:
-        if error.filename is None:  # a failed write knows its handle only
+        # A failed write knows its handle only, and nobody knows the temporary name.
+        if error.filename is None or (temporary and str(error.filename) == str(temporary)):
             error.filename = str(path)
         raise
+
+
+@contextmanager
+def temporary_directory(parent: str | Path, name: str) -> Iterator[Path]:
+    """Yield a new hidden directory, and remove it in the end unless it was renamed.
+
+    Args:
+        parent: The directory to create it in, made if absent.
+        name: What it is for; leftovers of dead processes with the same name are removed.
+    """
+    with _locked(Path(parent), name, is_directory=True) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _locked(parent: Path, name: str, is_directory: bool) -> Iterator[Path]:
+    """Create a temporary file or directory, and hold a lock on it until the block ends."""
+    parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{name}.tmp.{platform.node()[:30]}."
+    _remove_leftovers(parent, prefix)
+    handle = None
+    while handle is None:
+        temporary = parent / f"{prefix}{os.getpid()}.{secrets.token_hex(4)}"
+        handle = _create(temporary, is_directory)
+    try:
+        yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+        if handle >= 0:
+            os.close(handle)
+
+
+def _create(temporary: Path, is_directory: bool) -> int | None:
+    """Return the locked handle, -1 if there are no locks, or None if the name got lost."""
+    if is_directory:
+        temporary.mkdir()
+    else:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+    return _lock(temporary, wait=True)
+
+
+def _lock(path: Path, wait: bool) -> int | None:
+    """Lock a file or directory.
+
+    Args:
+        path: Its name.
+        wait: Wait for another holder: whoever removes leftovers holds the lock for a moment.
+
+    Returns:
+        A handle that holds the lock; -1 where there are no locks or another process has this one;
+        None if the name is gone.
+    """
+    if fcntl is None:
+        return -1
+    try:
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    except OSError:
+        return -1 if path.exists() else None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        if os.path.samestat(os.fstat(handle), os.stat(path)):
+            return handle
+        result = None
+    except FileNotFoundError:
+        result = None
+    except OSError:
+        result = -1
+    os.close(handle)
+    return result
+
+
+def _remove_leftovers(parent: Path, prefix: str) -> None:
+    """Remove the temporary files of dead processes of this host."""
+    for name in os.listdir(parent):
+        if not name.startswith(prefix):
+            continue
+        handle = _lock(parent / name, wait=False)
+        if handle is not None and handle >= 0:
+            _remove(parent / name)
+            os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,12 +1,12 @@
 """The directory of one decoding mode: `text`, `nbest.jsonl`, `ctm`, `decode.json` of one run."""
 
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moeasr.atomic import temporary_directory
 from moeasr.decode.hypothesis import Hypothesis, write_nbest
 from moeasr.decode.times import Times, as_json, write_ctm
 from moeasr.lock import lock_directory
@@ -53,8 +53,8 @@ def write_mode_dirs(
             none has times gets no `ctm`.
     """
     out_dir = Path(out_dir)
-    staging = out_dir / f".tmp{os.getpid()}"  # two levels above a `text`: no scorer looks there
-    try:
+    # Two levels above a `text`: no scorer looks there.
+    with temporary_directory(out_dir, "decode") as staging:
         for result in results:
             mode_dir = staging / "new" / result.name
             mode_dir.mkdir(parents=True)
@@ -70,8 +70,6 @@ def write_mode_dirs(
                 if final.exists():
                     os.replace(final, staging / "old" / result.name)
                 os.replace(staging / "new" / result.name, final)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _timed_entry(

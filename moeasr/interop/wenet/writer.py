@@ -1,13 +1,12 @@
 """A model of ours -> a directory that WeNet loads, if WeNet can express it."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from moeasr.atomic import temporary_directory
 from moeasr.config import dump_yaml
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
@@ -50,22 +49,19 @@ def write_wenet(
     out_dir = Path(out_dir)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise InputError(f"{out_dir} is there already, and not empty")
-    temporary = out_dir.with_name(f".{out_dir.name}.tmp{os.getpid()}")
     try:
-        temporary.mkdir(parents=True)
-        _write_units(temporary, tokenizer)
-        cmvn = _cmvn_stats(model.cmvn.mean, model.cmvn.istd)
-        (temporary / "global_cmvn").write_text(to_json(cmvn) + "\n", encoding="utf-8")
-        with open(temporary / "final.pt", "wb") as handle:
-            torch.save(to_theirs(model), handle)
-        settings = train_yaml(out_dir, model.config, tokenizer, fbank)
-        (temporary / "train.yaml").write_text(dump_yaml(settings), encoding="utf-8")
-        temporary.replace(out_dir)
+        with temporary_directory(out_dir.parent, out_dir.name) as temporary:
+            _write_units(temporary, tokenizer)
+            cmvn = _cmvn_stats(model.cmvn.mean, model.cmvn.istd)
+            (temporary / "global_cmvn").write_text(to_json(cmvn) + "\n", encoding="utf-8")
+            with open(temporary / "final.pt", "wb") as handle:
+                torch.save(to_theirs(model), handle)
+            settings = train_yaml(out_dir, model.config, tokenizer, fbank)
+            (temporary / "train.yaml").write_text(dump_yaml(settings), encoding="utf-8")
+            temporary.replace(out_dir)
     except (OSError, RuntimeError) as error:  # torch's writer hides why a write failed
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         raise InputError(f"cannot write {out_dir}: {reason}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _warnings(tokenizer: Tokenizer, fbank: FbankConfig) -> list[str]:
