@@ -1,7 +1,7 @@
 """Checkpoint files: one mapping of plain values and tensors, written whole and read back safely."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,16 @@ from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
 
 FORMAT = "moeasr-1"
-MODEL_KEYS = ("model", "config", "tokenizer", "fbank", "info")
-"""What a checkpoint that can recognise speech holds."""
+MODEL_KEYS = {
+    "model": (),
+    "config": ("model",),
+    "tokenizer": ("units",),
+    "fbank": ("num_mel_bins",),
+    "info": (),
+}
+"""Sections of a checkpoint that can recognise speech, and keys that each of them must hold."""
+AVERAGE = "averaged.pt"
+"""The checkpoint that stands for a directory."""
 
 
 def save(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -37,14 +45,13 @@ def save(path: str | Path, content: Mapping[str, Any]) -> None:
 def load(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint onto the CPU.
 
-    Only tensors and plain Python values are unpickled, so a foreign file cannot run code.
+    A directory stands for the `averaged.pt` in it. Only tensors and plain Python values are
+    unpickled, so a foreign file cannot run code.
 
     Raises:
         InputError: The file is missing, truncated, or not a moeasr checkpoint.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"checkpoint {path} does not exist")
+    path = find_file(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -63,17 +70,68 @@ def load(path: str | Path) -> dict[str, Any]:
     return content
 
 
+def find_file(path: str | Path) -> Path:
+    """Return the file of a checkpoint: `path` itself, or `averaged.pt` in a directory.
+
+    Raises:
+        InputError: There is no such file. The sentence lists the checkpoints that are there.
+    """
+    path = Path(path)
+    directory, wanted = (path, path / AVERAGE) if path.is_dir() else (path.parent, path)
+    if wanted.is_file():
+        return wanted
+    there = sorted(found.name for found in directory.glob("*.pt"))
+    sentence = f"checkpoint {wanted} does not exist"
+    if there:
+        shown = ", ".join(there[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
+        sentence += f"; {directory} holds {shown}"
+    elif path.is_dir():
+        sentence += f"; {directory} holds no checkpoint at all"
+    if wanted.name == AVERAGE and any(name.startswith("epoch_") for name in there):
+        sentence += f"; `moeasr average --exp-dir {directory}` makes it"
+    raise InputError(sentence)
+
+
 def load_with_model(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint that holds a model and all that belongs to it.
 
     Raises:
-        InputError: As `load`, or one of `MODEL_KEYS` is not there.
+        InputError: As `load`, or a part of `MODEL_KEYS` is missing or of another kind.
     """
     content = load(path)
-    missing = [key for key in MODEL_KEYS if key not in content]
-    if missing:
-        raise InputError(f"checkpoint {path} lacks '{missing[0]}'")
+    for section, keys in MODEL_KEYS.items():
+        require_keys(content, section, keys, path)
+    require_weights(content, path)
     return content
+
+
+def require_weights(content: Mapping[str, Any], path: str | Path) -> None:
+    """Check that a checkpoint holds tensors by name.
+
+    Raises:
+        InputError: It does not. The sentence names `path`.
+    """
+    require_keys(content, "model", (), path)
+    for name, tensor in content["model"].items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise InputError(f"checkpoint {path}: '{name}' of its model is no tensor")
+
+
+def require_keys(
+    content: Mapping[str, Any], section: str, keys: Sequence[str], path: str | Path
+) -> None:
+    """Check that a checkpoint holds a section with some keys.
+
+    Raises:
+        InputError: It does not. The sentence names `path`, and the section or key.
+    """
+    if section not in content:
+        raise InputError(f"checkpoint {path} lacks '{section}'")
+    if not isinstance(content[section], Mapping):
+        raise InputError(f"checkpoint {path}: '{section}' is not a section of keys")
+    for key in keys:
+        if key not in content[section]:
+            raise InputError(f"checkpoint {path} lacks '{section}.{key}'")
 
 
 def _reason(error: BaseException) -> str:

@@ -374,7 +374,9 @@ def checkpoint_metadata(
 
 def _digest(path: str | None) -> str | None:
     """SHA-256 of a file: a teacher's name may come to stand for another."""
-    return None if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    if path is None:
+        return None
+    return hashlib.sha256(checkpoint.find_file(path).read_bytes()).hexdigest()
 
 
 def describe_commit() -> str:

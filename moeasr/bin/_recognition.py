@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Which model recognises, and where."""
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
+    add(
+        "--checkpoint",
+        required=True,
+        metavar="FILE",
+        help="the trained model; of a directory, its averaged.pt",
+    )
     add("--device", default="cpu", help="cpu or cuda (%(default)s)")
     add(
         "--num-threads",
@@ -25,13 +30,18 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_recognizer(args: argparse.Namespace) -> "Recognizer":
-    """The model of `add_model_options`, ready to recognise."""
+    """Return the model of `add_model_options`, ready to recognise.
+
+    `args.checkpoint` becomes the file that was read where it was a directory.
+    """
     import torch
 
+    from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
 
     if args.num_threads is not None:
         torch.set_num_threads(args.num_threads)
+    args.checkpoint = str(checkpoint.find_file(args.checkpoint))
     recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
     if args.device == "cpu" or args.quantize:
         recognizer.optimize(args.quantize or "fp32")

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     out = Path(args.out) if args.out else Path(args.exp_dir) / "averaged.pt"
     content = average_checkpoints([epoch.path for epoch in epochs])
     numbers = ", ".join(str(epoch.epoch) for epoch in epochs)
-    if out.exists() and checkpoint.load(out)["info"] == content["info"]:
+    if out.exists() and checkpoint.load(out).get("info") == content["info"]:
         # left as it is, so that what was decoded with it is not older than it
         print(f"{out}: is the average of epochs {numbers} already")
         return

@@ -59,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     setup_logging()
     if args.num_utts < 1:
         raise InputError(f"`--num-utts` must be at least 1, but is {args.num_utts}")
+    args.checkpoint = str(checkpoint.find_file(args.checkpoint))
     trained = Recognizer.from_checkpoint(args.checkpoint)
     if not trained.model.moe_layers():
         raise InputError(f"{args.checkpoint} has no experts: there is nothing to densify")

@@ -35,12 +35,14 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run it."""
     args = get_parser().parse_args(argv)
+    from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
     from moeasr.errors import InputError
     from moeasr.interop.wenet.writer import write_wenet
     from moeasr.logs import setup_logging
 
     setup_logging()
+    args.checkpoint = str(checkpoint.find_file(args.checkpoint))
     recognizer = Recognizer.from_checkpoint(args.checkpoint)
     try:
         write_wenet(args.out_dir, recognizer.model, recognizer.tokenizer, recognizer.fbank)

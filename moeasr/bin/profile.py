@@ -53,6 +53,7 @@ def main(argv: list[str] | None = None) -> None:
 
     workload = {"utterance_sec": args.utterance_sec, "tokens_per_sec": args.tokens_per_sec}
     if args.checkpoint:
+        args.checkpoint = str(checkpoint.find_file(args.checkpoint))
         content = checkpoint.load_with_model(args.checkpoint)
         workload["frames_per_sec"] = 1000 / content["fbank"]["frame_shift_ms"]
         models = {args.checkpoint: load_model(content)}

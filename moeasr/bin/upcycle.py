@@ -73,6 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.num_utts < 1:
         raise InputError(f"`--num-utts` must be at least 1, but is {args.num_utts}")
     config = load_experiment(args.config, args.set)
+    args.checkpoint = str(checkpoint.find_file(args.checkpoint))
     dense = Recognizer.from_checkpoint(args.checkpoint)
     seed_all(args.seed)
     model = build_model(config.model, dense.fbank.num_mel_bins, dense.tokenizer.vocab_size)

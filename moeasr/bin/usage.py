@@ -49,6 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     import torch
 
+    from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
     from moeasr.experiment import describe_commit
     from moeasr.logs import setup_logging
@@ -63,6 +64,7 @@ def main(argv: list[str] | None = None) -> None:
         if args.out_dir is None:
             raise InputError("`--plot` needs `--out-dir`")
         check_matplotlib()
+    args.checkpoint = str(checkpoint.find_file(args.checkpoint))
     recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
     if not recognizer.model.moe_layers():
         raise InputError(f"{args.checkpoint} has no experts")

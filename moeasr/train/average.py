@@ -35,11 +35,14 @@ def list_epochs(exp_dir: str | Path) -> list[EpochFile]:
     exp_dir = Path(exp_dir)
     epochs = []
     for path in exp_dir.glob("epoch_*.pt"):
-        info = checkpoint.load(path).get("info", {})
-        if "epoch" not in info or "dev_loss" not in info:
-            raise InputError(f"checkpoint {path} does not say its epoch and dev loss")
+        content = checkpoint.load(path)
+        checkpoint.require_keys(content, "info", ("epoch", "dev_loss"), path)
+        info = content["info"]
         cost = info.get("cost", info["dev_loss"])
-        epochs.append(EpochFile(int(info["epoch"]), float(cost), path))
+        try:
+            epochs.append(EpochFile(int(info["epoch"]), float(cost), path))
+        except (TypeError, ValueError):
+            raise InputError(f"checkpoint {path}: its epoch and dev loss must be numbers") from None
     if not epochs:
         raise InputError(f"{exp_dir} holds no epoch_N.pt: no epoch of a training is finished there")
     return sorted(epochs)
@@ -86,6 +89,8 @@ def average_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
     newest: dict[str, Any] = {}
     for path in paths:  # one at a time: a large model fits in memory twice, but not ten times
         content = checkpoint.load(path)
+        checkpoint.require_weights(content, path)
+        checkpoint.require_keys(content, "info", ("epoch",), path)
         if newest:
             _check_same_training(newest, content, paths[0], path)
         newest = content

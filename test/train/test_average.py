@@ -130,7 +130,7 @@ def test_nothing_to_average(tmp_path):
 
 def test_a_checkpoint_that_does_not_say_its_loss_is_named(exp_dir):
     checkpoint.save(exp_dir / "epoch_4.pt", content(4, 1.0, [0.0], info={"epoch": 4}))
-    with pytest.raises(InputError, match=r"epoch_4\.pt does not say"):
+    with pytest.raises(InputError, match=r"epoch_4\.pt lacks 'info.dev_loss'"):
         list_epochs(exp_dir)
 
 
