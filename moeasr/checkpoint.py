@@ -19,6 +19,7 @@ MODEL_KEYS = {
     "info": (),
 }
 """Sections of a checkpoint that can recognise speech, and keys that each of them must hold."""
+MAX_MEL_BINS = 100_000
 AVERAGE = "averaged.pt"
 """The checkpoint that stands for a directory."""
 
@@ -102,6 +103,11 @@ def load_with_model(path: str | Path) -> dict[str, Any]:
     for section, keys in MODEL_KEYS.items():
         require_keys(content, section, keys, path)
     require_weights(content, path)
+    units, num_mel_bins = content["tokenizer"]["units"], content["fbank"]["num_mel_bins"]
+    if not isinstance(units, list) or not all(isinstance(unit, str) for unit in units):
+        raise InputError(f"checkpoint {path}: 'tokenizer.units' is no list of units")
+    if type(num_mel_bins) is not int or not 0 < num_mel_bins < MAX_MEL_BINS:
+        raise InputError(f"checkpoint {path}: 'fbank.num_mel_bins' is {num_mel_bins!r}")
     return content
 
 

@@ -5,10 +5,10 @@ This is where the rooms meet on the way to training; only entry points import it
 
 import hashlib
 import subprocess
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -41,6 +41,7 @@ from moeasr.models.outputs import LossOutput
 from moeasr.models.upcycle import upcycle_into
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.config import TrainConfig
+from moeasr.train.resume import Change, check_changes
 
 logger = get_logger(__name__)
 
@@ -68,11 +69,21 @@ class InitConfig:
     place (sparse upcycling, arXiv 2212.05055; the authors of SpeechMoE begin so)."""
     embedding: str | None = None
     """Checkpoint of a model whose encoder and CTC head become SpeechMoE's embedding network."""
+    cmvn: Literal["checkpoint", "corpus"] = "checkpoint"
+    """Feature normalisation of a model that begins with `model` or `dense`: the checkpoint's, which
+    its weights know, or that of the corpus (`--cmvn`)."""
 
     def __post_init__(self) -> None:
         """Check combinations."""
         if self.model is not None and (self.dense, self.embedding) != (None, None):
             raise InputError("`init.model` is a whole model: no other `init` goes with it")
+        if self.cmvn == "corpus" and (self.model, self.dense) == (None, None):
+            raise InputError("`init.cmvn: corpus` goes with `init.model` or `init.dense`")
+
+    @property
+    def brings_cmvn(self) -> bool:
+        """True if CMVN is not the corpus's, but that of a trained model."""
+        return self.cmvn == "checkpoint" and (self.model, self.dense) != (None, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,36 +125,35 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     return config
 
 
-def write_config(config: ExperimentConfig, exp_dir: Path) -> None:
-    """Write the resolved config to `config.yaml`.
+def resume_changes(
+    config: ExperimentConfig, last: Mapping[str, Any], last_path: Path
+) -> list[Change]:
+    """Return the keys that have changed since `last.pt` was written; none once training is done.
+
+    Args:
+        config: The config of this run.
+        last: The content of `last.pt`.
+        last_path: Its name, for messages.
 
     Raises:
-        InputError: The experiment was begun with another model or other data: going on would mix
-            two experiments. Only `train:` may change, for instance to train longer, and each
-            change is logged; nothing changes any more where all epochs are done.
+        InputError: A key changed that may not, see `moeasr.train.resume`.
     """
-    path, last_path = exp_dir / "config.yaml", exp_dir / "last.pt"
-    mapping = to_mapping(config)
-    if path.exists() and last_path.exists():
-        # Through the dataclasses: keys that did not exist when it was written have their defaults.
-        before = to_mapping(load_experiment(path))
-        parts = ("model", "data", "init", "distillation")
-        changed = [name for name in parts if before[name] != mapping[name]]
-        if changed:
-            raise InputError(
-                f"{path} was written with another `{changed[0]}` section; "
-                "use another --exp-dir, or remove this one"
-            )
-        if before == mapping:
-            return
-        if checkpoint.load(last_path)["trainer"]["epoch"] > config.train.max_epochs:
-            return
-        for key, value in mapping["train"].items():
-            old = before["train"].get(key)
-            if old != value:
-                logger.warning("going on with another train.%s: %s, it was %s", key, value, old)
-    with atomic_path(path) as temporary:
-        temporary.write_text(dump_yaml(mapping), encoding="utf-8")
+    checkpoint.require_keys(last, "config", (), last_path)
+    # Through the dataclasses: keys that did not exist when it was written have their defaults.
+    before = from_mapping(ExperimentConfig, last["config"], last_path)
+    changes = check_changes(to_mapping(before), to_mapping(config), last_path)
+    return [] if is_finished(config, last) else changes
+
+
+def is_finished(config: ExperimentConfig, last: Mapping[str, Any] | None) -> bool:
+    """Return True if `last.pt` is the end of the training that the config asks for."""
+    return last is not None and last["trainer"]["epoch"] > config.train.max_epochs
+
+
+def write_config(config: ExperimentConfig, exp_dir: Path) -> None:
+    """Write the resolved config to `config.yaml`."""
+    with atomic_path(exp_dir / "config.yaml") as temporary:
+        temporary.write_text(dump_yaml(to_mapping(config)), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -234,14 +244,16 @@ def load_trained(path: str, tokenizer: Tokenizer, fbank: FbankConfig) -> AsrMode
         InputError: It cannot be read, or was trained on other units or features.
     """
     content = checkpoint.load_with_model(path)
-    for what, mine in (("tokenizer", dict(tokenizer.state())), ("fbank", to_mapping(fbank))):
-        if content.get(what) != mine:
-            name = "units" if what == "tokenizer" else "filter banks"
-            raise InputError(f"{path} was trained with other {name} than this experiment's")
     try:
+        theirs = Tokenizer.from_state(content["tokenizer"]).state()
+        their_fbank = from_mapping(FbankConfig, content["fbank"], "its feature settings")
+        if theirs != tokenizer.state():
+            raise InputError("it was trained with other units than this experiment's")
+        if their_fbank != fbank:
+            raise InputError("it was trained with other filter banks than this experiment's")
         return load_model(content)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"checkpoint {path}: {error}") from None
 
 
 def start_model(
@@ -264,17 +276,49 @@ def start_model(
             len(fixed),
             fixed[0],
         )
+    corpus_cmvn = {name: value.clone() for name, value in model.cmvn.state_dict().items()}
     if config.model is not None:
         copy_weights(load_trained(config.model, tokenizer, fbank), model, config.model)
+        logger.info("beginning with all weights of %s", config.model)
     if config.dense is not None:
         dense = load_trained(config.dense, tokenizer, fbank)
         try:
-            upcycle_into(model, dense, noise=0.0, generator=torch.Generator())
+            converted = upcycle_into(model, dense, noise=0.0, generator=torch.Generator())
         except InputError as error:
             raise InputError(f"{config.dense}: {error}") from None
+        logger.info(
+            "beginning with the weights of %s: %d feed-forwards became experts",
+            config.dense,
+            len(converted),
+        )
     if config.embedding is not None:
         trained = load_trained(config.embedding, tokenizer, fbank)
         start_embedding(trained, model, config.embedding)
+        logger.info("the embedding network begins with the encoder of %s", config.embedding)
+    if config.cmvn == "corpus":
+        model.cmvn.load_state_dict(corpus_cmvn)
+    if config.brings_cmvn:
+        logger.info("CMVN: the checkpoint's, and not --cmvn (`init.cmvn: checkpoint`)")
+    elif (config.model, config.dense) != (None, None):
+        logger.info("CMVN: --cmvn, and not the checkpoint's (`init.cmvn: corpus`)")
+
+
+def check_cmvn(
+    last: Mapping[str, Any], cmvn: tuple[Tensor, Tensor], config: InitConfig, path: str
+) -> None:
+    """Warn if a resumed training does not use the CMVN that it is given.
+
+    Args:
+        last: The content of `last.pt`, whose CMVN is used.
+        cmvn: Mean and inverse standard deviation, each (F,), of the corpus.
+        config: The `init:` section.
+        path: Where `cmvn` came from.
+    """
+    names = ("cmvn.mean", "cmvn.istd")
+    if config.brings_cmvn or any(name not in last["model"] for name in names):
+        return
+    if not all(torch.equal(last["model"][name], mine) for name, mine in zip(names, cmvn)):
+        logger.warning("%s is not used: the resumed training keeps the CMVN that it had", path)
 
 
 def make_loss(

@@ -90,3 +90,26 @@ def test_a_full_disk_is_an_input_error_and_keeps_the_old_file(path, monkeypatch)
     with pytest.raises(InputError, match="cannot write the checkpoint .*: No space left on device"):
         checkpoint.save(path, {"model": {"w": torch.zeros(100_000)}})
     assert path.read_bytes() == before and os.listdir(path.parent) == ["model.pt"]
+
+
+def test_a_directory_stands_for_its_average(path, tmp_path):
+    with pytest.raises(InputError, match=r"averaged\.pt does not exist; .* holds model\.pt$"):
+        checkpoint.load(tmp_path)
+    path.rename(tmp_path / "averaged.pt")
+    assert checkpoint.find_file(tmp_path) == tmp_path / "averaged.pt"
+    assert checkpoint.load(tmp_path)["n"] == [1, None]
+
+
+def test_a_directory_without_an_average_says_what_is_there_and_what_makes_it(tmp_path):
+    with pytest.raises(InputError, match="holds no checkpoint at all"):
+        checkpoint.load(tmp_path)
+    for epoch in range(8):
+        (tmp_path / f"epoch_{epoch}.pt").touch()
+    with pytest.raises(InputError) as caught:
+        checkpoint.load(tmp_path)
+    assert "epoch_0.pt, epoch_1.pt, epoch_2.pt, epoch_3.pt, epoch_4.pt and 3 more" in str(
+        caught.value
+    )
+    assert f"`moeasr average --exp-dir {tmp_path}` makes it" in str(caught.value)
+    with pytest.raises(InputError, match=r"epoch_9\.pt does not exist; .* holds epoch_0\.pt"):
+        checkpoint.load(tmp_path / "epoch_9.pt")

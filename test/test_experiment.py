@@ -2,25 +2,28 @@
 
 import dataclasses
 import hashlib
+from pathlib import Path
 
 import pytest
 import torch
 from rounding import NETWORK_STEPS, assert_close
 
 from moeasr import checkpoint
-from moeasr.config import dump_yaml, load_yaml, to_mapping
+from moeasr.config import to_mapping
 from moeasr.data.archive import open_archive
 from moeasr.errors import InputError
 from moeasr.experiment import (
     ExperimentConfig,
     InitConfig,
+    check_cmvn,
     checkpoint_metadata,
+    is_finished,
     load_experiment,
     load_trained,
     make_batches,
     make_loss,
+    resume_changes,
     start_model,
-    write_config,
 )
 from moeasr.features.fbank import FbankConfig
 from moeasr.limits import max_processes
@@ -118,7 +121,11 @@ def content_of(experiment, **changes):
         ({"config": None}, "lacks 'config'"),
         ({"model": None}, "lacks 'model'"),
         ({"config": {"model": {"depth": 3}}}, "unknown key 'depth'"),
-        ({"tokenizer": {"units": ["x"]}}, "trained with other units"),
+        ({"tokenizer": {**TOKENIZER.state(), "units": UNITS[:-1]}}, "trained with other units"),
+        ({"tokenizer": {"units": "x"}}, "'tokenizer.units' is no list"),
+        ({"tokenizer": 3}, "'tokenizer' is not a section"),
+        ({"fbank": {}}, "lacks 'fbank.num_mel_bins'"),
+        ({"model": {"w": 3}}, "'w' of its model is no tensor"),
         ({"fbank": {"num_mel_bins": 40}}, "trained with other filter banks"),
         ({"model": {}}, "weights do not fit its config"),
     ],
@@ -162,45 +169,76 @@ def test_routers_that_cannot_learn_are_warned_of(caplog):
     assert not caplog.text
 
 
-@pytest.mark.parametrize("section", ["init", "distillation"])
-def test_an_experiment_does_not_go_on_with_other_beginnings_or_another_teacher(tmp_path, section):
-    write_config(DENSE, tmp_path)
-    (tmp_path / "last.pt").touch()
-    write_config(DENSE, tmp_path)
-    changed = {
-        "init": {"init": InitConfig(model="a.pt")},
-        "distillation": {"distillation": DistillationConfig(teacher="a.pt")},
-    }[section]
-    before = (tmp_path / "config.yaml").read_text()
-    with pytest.raises(InputError, match=f"another `{section}` section"):
-        write_config(dataclasses.replace(DENSE, **changed), tmp_path)
-    assert (tmp_path / "config.yaml").read_text() == before
+def last_pt(config, epoch=1):
+    """The content of a `last.pt`, as far as the config goes."""
+    return {"config": to_mapping(config), "trainer": {"epoch": epoch}, "model": {}}
 
 
-def test_the_config_of_a_finished_training_stays(tmp_path):
+@pytest.mark.parametrize(
+    ("key", "changed"),
+    [
+        ("init.model", {"init": InitConfig(model="a.pt")}),
+        ("distillation.teacher", {"distillation": DistillationConfig(teacher="a.pt")}),
+    ],
+)
+def test_an_experiment_does_not_go_on_with_other_beginnings_or_another_teacher(key, changed):
+    assert resume_changes(DENSE, last_pt(DENSE), Path("last.pt")) == []
+    with pytest.raises(InputError, match=f"`{key}` is a.pt, but was None so far"):
+        resume_changes(dataclasses.replace(DENSE, **changed), last_pt(DENSE), Path("last.pt"))
+
+
+def test_the_config_of_a_finished_training_stays():
     """It tells how the checkpoints came about; to train longer is no contradiction to it."""
-    write_config(DENSE, tmp_path)
-    before = (tmp_path / "config.yaml").read_text()
-    done = {"trainer": {"epoch": DENSE.train.max_epochs + 1}}
-    checkpoint.save(tmp_path / "last.pt", done)
-
-    def set_train(**values):
-        train = dataclasses.replace(DENSE.train, **values)
-        write_config(dataclasses.replace(DENSE, train=train), tmp_path)
-
-    set_train(grad_clip=0.5)
-    assert (tmp_path / "config.yaml").read_text() == before
-    set_train(grad_clip=0.5, max_epochs=DENSE.train.max_epochs + 1)
-    assert load_yaml(tmp_path / "config.yaml")["train"]["grad_clip"] == 0.5
+    done = last_pt(DENSE, epoch=DENSE.train.max_epochs + 1)
+    train = dataclasses.replace(DENSE.train, grad_clip=0.5)
+    other = dataclasses.replace(DENSE, train=train)
+    assert is_finished(other, done) and resume_changes(other, done, Path("last.pt")) == []
+    longer = dataclasses.replace(train, max_epochs=DENSE.train.max_epochs + 1)
+    other = dataclasses.replace(DENSE, train=longer)
+    keys = [change.key for change in resume_changes(other, done, Path("last.pt"))]
+    assert not is_finished(other, done) and keys == ["train.max_epochs", "train.grad_clip"]
 
 
-def test_a_config_written_before_a_key_existed_is_the_same_config(tmp_path):
-    write_config(DENSE, tmp_path)
-    (tmp_path / "last.pt").touch()
-    old = load_yaml(tmp_path / "config.yaml")
-    del old["init"], old["distillation"], old["model"]["embedding"]
-    (tmp_path / "config.yaml").write_text(dump_yaml(old))
-    write_config(DENSE, tmp_path)
+def test_a_config_written_before_a_key_existed_is_the_same_config():
+    old = last_pt(DENSE)
+    del old["config"]["init"], old["config"]["distillation"], old["config"]["model"]["embedding"]
+    assert resume_changes(DENSE, old, Path("last.pt")) == []
+
+
+@pytest.mark.parametrize("kind", ["model", "dense"])
+@pytest.mark.parametrize("cmvn", ["checkpoint", "corpus"])
+def test_a_model_that_begins_with_another_has_the_cmvn_asked_for(tmp_path, caplog, kind, cmvn):
+    caplog.set_level("INFO")
+    path = str(tmp_path / "dense.pt")
+    content = content_of(DENSE)
+    content["model"]["cmvn.mean"].fill_(5.0)
+    checkpoint.save(path, content)
+    experts = FeedForwardConfig(type="moe", num_experts=4)
+    encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=experts)
+    config = dataclasses.replace(DENSE.model, encoder=encoder) if kind == "dense" else DENSE.model
+    corpus = (torch.full((20,), 3.0), torch.full((20,), 2.0))
+    model = build_model(config, 20, len(UNITS), corpus)
+    start_model(model, InitConfig(**{kind: path, "cmvn": cmvn}), TOKENIZER, FBANK)
+    own = cmvn == "corpus"
+    assert model.cmvn.mean.unique().tolist() == [3.0 if own else 5.0]
+    assert model.cmvn.istd.unique().tolist() == [2.0 if own else 1.0]
+    assert f"of {path}" in caplog.text
+    assert ("CMVN: --cmvn, and not" if own else "CMVN: the checkpoint's, and not") in caplog.text
+
+
+def test_the_corpus_cmvn_is_kept_only_from_something():
+    with pytest.raises(InputError, match="`init.cmvn: corpus` goes with"):
+        InitConfig(cmvn="corpus", embedding="a.pt")
+
+
+def test_a_resumed_training_warns_of_another_cmvn(caplog):
+    mean, istd = torch.zeros(3), torch.ones(3)
+    last = {"model": {"cmvn.mean": mean, "cmvn.istd": istd}}
+    check_cmvn(last, (mean, istd), InitConfig(), "a/cmvn")
+    check_cmvn(last, (mean + 1, istd), InitConfig(model="a.pt"), "a/cmvn")  # it was said before
+    assert not caplog.text
+    check_cmvn(last, (mean + 1, istd), InitConfig(), "a/cmvn")
+    assert "a/cmvn is not used" in caplog.text
 
 
 def test_a_checkpoint_knows_its_teacher_by_content(tmp_path):

@@ -82,11 +82,14 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
     """Build the parts, and let the trainer run."""
     from moeasr import distributed
     from moeasr.experiment import (
+        check_cmvn,
         checkpoint_metadata,
+        is_finished,
         load_experiment,
         make_batches,
         make_loss,
         read_features_config,
+        resume_changes,
         start_model,
         write_config,
     )
@@ -95,6 +98,8 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
     from moeasr.models.build import build_model, count_params
     from moeasr.seed import seed_all
     from moeasr.text.tokenizer import Tokenizer
+    from moeasr.train.checkpoint import read_last
+    from moeasr.train.resume import warn_of_changes
     from moeasr.train.trainer import Trainer
 
     config = load_experiment(args.config, args.set)
@@ -102,13 +107,22 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
     mean, istd = CmvnStats.load(args.cmvn).mean_istd()
     sets = (args.train_dir, args.dev_dir)
     fbank = read_features_config(*sets, mean.numel(), args.data_type)
-    if distributed.is_main():
-        write_config(config, Path(args.exp_dir))
+    exp_dir, restarts = Path(args.exp_dir), False
+    last = read_last(exp_dir)
+    if last is not None:
+        changes = resume_changes(config, last, exp_dir / "last.pt")
+        restarts = any(change.key.startswith("data.batch") for change in changes)
+        if distributed.is_main():
+            warn_of_changes(changes)
+            check_cmvn(last, (mean, istd), config.init, args.cmvn)
+    if distributed.is_main() and not is_finished(config, last):
+        write_config(config, exp_dir)
 
     seed_all(args.seed)
     model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
-    if not (Path(args.exp_dir) / "last.pt").exists():
+    if last is None:
         start_model(model, config.init, tokenizer, fbank)
+    del last
     model = model.to(device)
     get_logger("train").info("parameters: %d total, %d active per frame", *count_params(model))
     # All processes start from the same weights, then draw their own dropout and chunk sizes.
@@ -126,9 +140,10 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
         train=train,
         dev=make_batches(args.dev_dir, *common, fill=None, data_type=args.data_type),
         config=config.train,
-        exp_dir=Path(args.exp_dir),
+        exp_dir=exp_dir,
         metadata=metadata,
         device=device,
+        restart_epoch=restarts,
         after_step=model.balance_routers if model.has_balanced_routers else None,
     ).run()
 

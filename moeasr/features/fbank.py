@@ -45,8 +45,8 @@ class FbankConfig:
         """
         for name in ("sample_rate_hz", "num_mel_bins", "frame_length_ms", "frame_shift_ms"):
             value = getattr(self, name)
-            if value <= 0:
-                raise InputError(f"`{name}` must be above 0, but is {value}")
+            if not 0 < value < 1e7:
+                raise InputError(f"`{name}` must be above 0 and below 1e7, but is {value}")
         if self.num_mel_bins < 4:
             raise InputError(f"`num_mel_bins` must be 4 or more, but is {self.num_mel_bins}")
         if self.frame_shift_samples < 1 or self.frame_length_samples < 2:
@@ -54,7 +54,7 @@ class FbankConfig:
                 f"`frame_shift_ms` {self.frame_shift_ms} and `frame_length_ms` "
                 f"{self.frame_length_ms} must hold at least 1 and 2 samples"
             )
-        if self.dither < 0:
+        if not 0 <= self.dither < 1e7:
             raise InputError(f"`dither` must be 0 or more, but is {self.dither}")
         half_rate_hz = self.sample_rate_hz / 2
         high_hz = self.high_freq_hz + (half_rate_hz if self.high_freq_hz <= 0 else 0)

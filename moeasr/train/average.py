@@ -11,6 +11,7 @@ from torch import Tensor
 from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.train.resume import find_changes
 
 logger = get_logger(__name__)
 
@@ -119,12 +120,18 @@ def _check_same_training(
         raise InputError(f"{one_path} and {other_path} cannot be averaged: they differ in {what}")
 
     for key in SHARED_KEYS:
-        # A resumed training may have been told to go on longer; the network is what must agree.
         parts = [c.get(key) for c in (one, other)]
-        if key == "config":
-            parts = [(part or {}).get("model") for part in parts]
-        if parts[0] != parts[1]:
-            refuse(f"`{key}`" + (" (section `model`)" if key == "config" else ""))
+        if key != "config":
+            if parts[0] != parts[1]:
+                refuse(f"`{key}`")
+            continue
+        # A resumed training may have changed some keys; the network is what must agree.
+        models = [
+            {"model": p["model"]} if isinstance(p, Mapping) and "model" in p else {} for p in parts
+        ]
+        for change in find_changes(*models):
+            if not change.is_allowed:
+                refuse(f"`{change.key}` ({change.old} and {change.new})")
     if one["model"].keys() != other["model"].keys():
         refuse(
             f"which weights they have, such as {min(one['model'].keys() ^ other['model'].keys())}"

@@ -8,9 +8,43 @@ from typing import Any, NamedTuple
 from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.train.resume import find_changes
 
 logger = get_logger(__name__)
 IDENTITY = ("tokenizer", "fbank", "seed", "training_set", "teacher")
+
+
+TRAINER_KEYS = ("epoch", "batch", "step", "bad_in_a_row", "optimizer", "per_rank", "scores")
+
+
+def read_last(exp_dir: Path) -> dict[str, Any] | None:
+    """Return the content of `last.pt`, or None if there is nothing to resume.
+
+    A `last.pt` that was written before the first step holds nothing that was learnt, so that
+    training starts anew, perhaps with other data.
+
+    Raises:
+        InputError: It cannot be read or is no state of a training; or epochs lie there without it.
+    """
+    path = exp_dir / "last.pt"
+    if path.exists():
+        content = checkpoint.load(path)
+        if "trainer" not in content:
+            raise InputError(
+                f"{path} is no state of a training, but the checkpoint of an epoch or an average; "
+                "remove it, or start another experiment from it with `init.model`"
+            )
+        checkpoint.require_keys(content, "trainer", TRAINER_KEYS, path)
+        checkpoint.require_weights(content, path)
+        if content["trainer"]["step"] > 0:
+            return content
+        logger.info("%s was written before the first step: training starts anew", path)
+    if any(exp_dir.glob("epoch_*.pt")):
+        raise InputError(
+            f"{exp_dir} holds epochs of an earlier training but no last.pt to go on "
+            "from; use another --exp-dir, or remove them"
+        )
+    return None
 
 
 class EpochScore(NamedTuple):
@@ -68,7 +102,7 @@ class CheckpointKeeper:
         checkpoint.save(self.last_path, {**self._content(weights, info), "trainer": state})
 
     def load_last(self) -> dict[str, Any] | None:
-        """The content of `last.pt`, or None for a fresh start.
+        """Return what `read_last` does, if it belongs to this training.
 
         Epoch checkpoints written after `last.pt` (the run was killed in between) are written
         again, identically, when the resumed run gets there.
@@ -77,19 +111,19 @@ class CheckpointKeeper:
             InputError: It cannot be read, or its dictionary, features, seed, training set or
                 teacher are not this run's.
         """
-        if not self.last_path.exists():
-            if any(self._exp_dir.glob("epoch_*.pt")):
-                raise InputError(
-                    f"{self._exp_dir} holds epochs of an earlier training but no last.pt to go on "
-                    "from; use another --exp-dir, or remove them"
-                )
+        content = read_last(self._exp_dir)
+        if content is None:
             return None
-        content = checkpoint.load(self.last_path)
         for name in IDENTITY:
             # By which code and how long is history; what it is a training of must not change.
-            if content.get(name) != self._metadata.get(name):
+            old, new = content.get(name), self._metadata.get(name)
+            if old != new:
+                values = f" ({old}, not {new})" if isinstance(new, int) else ""
+                if isinstance(old, Mapping) and isinstance(new, Mapping):
+                    key, was, is_now = find_changes(old, new)[0]
+                    values = f" (`{key}` was {was}, but is {is_now})" if name == "fbank" else ""
                 raise InputError(
-                    f"{self.last_path} was trained with another {name.replace('_', ' ')}; "
+                    f"{self.last_path} was trained with another {name.replace('_', ' ')}{values}; "
                     "use another --exp-dir, or remove this one"
                 )
         self.scores = [EpochScore(int(e), float(c)) for e, c in content["trainer"]["scores"]]

@@ -63,6 +63,8 @@ class Trainer(Generic[BatchT]):
         exp_dir: Where everything is written, by the first process.
         metadata: What every checkpoint holds beside weights.
         device: Where the model is.
+        restart_epoch: Begin an epoch that was stopped in the middle again from its first batch:
+            its batches are other ones now.
         after_step: Called after each step that changed the weights, with the expert loads of all
             its micro-batches and processes: balances routers without a loss. None for models that
             have no use for it.
@@ -79,8 +81,10 @@ class Trainer(Generic[BatchT]):
         exp_dir: Path,
         metadata: Mapping[str, Any],
         device: torch.device,
+        restart_epoch: bool = False,
         after_step: Callable[[Mapping[str, Tensor]], None] | None = None,
     ) -> None:
+        self._restart_epoch = restart_epoch
         self._after_step = after_step
         self._model = model
         self._loss_of = loss_of
@@ -126,16 +130,17 @@ class Trainer(Generic[BatchT]):
     def _run_epoch(self, writer: MetricWriter, states: dict[str, Any] | None) -> None:
         accum = self._config.accum_steps
         num_batches = self._train.num_batches(self._epoch)
-        num_steps = -(-num_batches // accum)
+        # Counted from the batch that is next: a resumed epoch may have another `accum_steps`.
+        steps_left = -(-(num_batches - self._batch) // accum)
+        steps_done = self._batch // accum
         if states is not None:
             restore_generators(states)
         start = time.monotonic()
         self._model.train()
-        first = -(-self._batch // accum)  # the last step of an epoch may have fewer batches
-        steps: Iterable[int] = range(first, num_steps)
+        steps: Iterable[int] = range(steps_left)
         desc = f"epoch {self._epoch}/{self._config.max_epochs}"
         if distributed.is_main():
-            steps = progress(steps, desc, num_steps, "step", initial=first)
+            steps = progress(steps, desc, steps_done + steps_left, "step", initial=steps_done)
         # closing: loader processes end here, not whenever the last reference to them goes
         with closing(self._train.stream(self._epoch, self._batch)) as stream:
             for _ in steps:
@@ -336,7 +341,7 @@ class Trainer(Generic[BatchT]):
             self._optimizer.load_state_dict(state["optimizer"])
             for group, settings in zip(self._optimizer.param_groups, configured, strict=True):
                 group.update(settings)  # the config's, if it was changed meanwhile
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{self._keeper.last_path} does not fit this model: {str(error).splitlines()[0]}; "
                 "was the config changed? use another --exp-dir"
@@ -344,6 +349,14 @@ class Trainer(Generic[BatchT]):
         self._bad_in_a_row = state["bad_in_a_row"]
         mine = state["per_rank"][distributed.rank()]
         self._meter = Meter.from_state(mine["meter"])
+        if self._restart_epoch and self._batch > 0:
+            logger.warning(
+                "epoch %d begins again from its first batch, because its batches have changed: "
+                "the utterances of %d steps are seen twice",
+                self._epoch,
+                -(-self._batch // self._config.accum_steps),
+            )
+            self._batch, self._meter = 0, Meter()
         logger.info("resuming at epoch %d, step %d", self._epoch, self._step)
         return mine["generators"]
 

@@ -191,3 +191,46 @@ def test_a_second_training_in_one_directory_is_refused_before_it_writes(source):
         assert [path.name for path in exp_dir.iterdir()] == [".lock"]
         holder.stdin.close()
     run(data_dir, "raw", "exp")
+
+
+def changed_options(changes):
+    return [option for change in changes for option in ("--set", change)]
+
+
+def test_a_training_out_of_memory_goes_on_with_smaller_batches(source):
+    data_dir = audio_sets.prepare(source, "raw")
+    compute_statistics(data_dir, "raw")
+    path, message = spoil(data_dir, "raw")
+    hidden = path.rename(path.with_suffix(".hidden"))
+    with pytest.raises(InputError, match=f"^{message}"):
+        run(data_dir, "raw", "exp")
+    hidden.rename(path)
+    changes = ("data.batch.max_frames=150", "model.encoder.dropout=0.2", "data.spec_augment=null")
+    run(data_dir, "raw", "exp", *changed_options(changes))
+    for sentence in (
+        "going on with another data.batch.max_frames: 150, it was 300",
+        "going on with another model.encoder.dropout: 0.2, it was 0.1",
+        "epoch 1 begins again from its first batch, because its batches have changed",
+    ):
+        assert sentence in (data_dir.with_name("exp") / "train.log").read_text()
+    with pytest.raises(InputError, match=r"`model\.encoder\.d_model` is 32, but was 16 so far"):
+        run(data_dir, "raw", "exp", "--set", "model.encoder.d_model=32")
+
+
+def test_a_training_that_stopped_at_once_starts_anew_without_the_utterance(source):
+    """Nothing was learnt, so that the data may be other ones."""
+    data_dir = audio_sets.prepare(source, "raw")
+    wavs = sorted(source.parent.glob("*.wav"))
+    compute_statistics(data_dir, "raw")
+    hidden = [path.rename(path.with_suffix(".hidden")) for path in wavs]
+    with pytest.raises(InputError, match=r"utterance .* does not exist"):
+        run(data_dir, "raw", "exp")
+    for path in hidden:
+        path.rename(path.with_suffix(".wav"))
+    for name in ("text", "wav.scp", "utt2spk", "utt2dur", "utt2num_frames"):
+        table = data_dir / name
+        if table.exists():
+            table.write_text("".join(table.read_text().splitlines(keepends=True)[1:]))
+    weights = run(data_dir, "raw", "exp")
+    assert same(weights, run(data_dir, "raw", "fresh"))
+    assert "training starts anew" in (data_dir.with_name("exp") / "train.log").read_text()

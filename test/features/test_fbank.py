@@ -106,7 +106,10 @@ def test_samples_that_are_not_finite_are_refused(value: float) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"num_mel_bins": 0}, "`num_mel_bins` must be above 0, but is 0"),
+        ({"num_mel_bins": 0}, "`num_mel_bins` must be above 0 and below 1e7, but is 0"),
+        ({"frame_length_ms": float("nan")}, "`frame_length_ms` must be above 0 .*, but is nan"),
+        ({"sample_rate_hz": 10**400}, "`sample_rate_hz` must be above 0 and below 1e7"),
+        ({"dither": float("nan")}, "`dither` must be 0 or more, but is nan"),
         ({"num_mel_bins": 3}, "`num_mel_bins` must be 4 or more"),
         ({"frame_shift_ms": 0.01}, "must hold at least 1 and 2 samples"),
         ({"dither": -1.0}, "`dither` must be 0 or more, but is -1.0"),

@@ -98,7 +98,8 @@ def test_one_checkpoint_averages_to_itself(exp_dir):
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"config": {"model": {"d_model": 8}}}, "config"),
+        ({"config": {"model": {"d_model": 8}}}, r"`model\.d_model` \(4 and 8\)"),
+        ({"config": 3}, r"`model`"),
         ({"tokenizer": {"units": ["b"], "bpe_model": b"x"}}, "tokenizer"),
         ({"fbank": {"num_mel_bins": 40}}, "fbank"),
         ({"model": {"other": torch.zeros(2)}}, "which weights"),
@@ -113,6 +114,16 @@ def test_checkpoints_of_different_trainings_are_refused(exp_dir, changes, what):
     paths = [exp_dir / f"epoch_{epoch}.pt" for epoch in (1, 2, 3)]
     with pytest.raises(InputError, match=rf"epoch_1\.pt and .*epoch_2\.pt .*{what}"):
         average_checkpoints(paths)
+
+
+def test_epochs_before_and_after_a_change_of_dropout_are_averaged(exp_dir):
+    for epoch, dropout in ((1, 0.1), (2, 0.2)):
+        path = exp_dir / f"epoch_{epoch}.pt"
+        whole = checkpoint.load(path)
+        whole["config"]["model"]["dropout"] = dropout
+        checkpoint.save(path, whole)
+    average = average_checkpoints([exp_dir / f"epoch_{epoch}.pt" for epoch in (1, 2)])
+    assert average["config"]["model"]["dropout"] == 0.2
 
 
 def test_weights_that_are_not_finite_are_refused(exp_dir):

@@ -5,7 +5,9 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
-from moeasr.train.checkpoint import CheckpointKeeper, EpochScore
+from moeasr.train.checkpoint import CheckpointKeeper, EpochScore, read_last
+
+STATE = {"epoch": 1, "batch": 1, "step": 10, "bad_in_a_row": 0, "optimizer": {}, "per_rank": []}
 
 
 def epochs_of(directory):
@@ -30,7 +32,7 @@ def test_an_epoch_whose_cost_is_no_number_is_the_worst(tmp_path):
 def test_scores_survive_a_stop(tmp_path):
     keeper = CheckpointKeeper(tmp_path, {"info": {"seed": 7}}, keep_best=1, keep_last=0)
     keeper.save_epoch({}, EpochScore(1, 0.5), {"epoch": 1})
-    keeper.save_last({"w": torch.ones(2)}, {"epoch": 1}, {"step": 10})
+    keeper.save_last({"w": torch.ones(2)}, {"epoch": 1}, STATE)
     again = CheckpointKeeper(tmp_path, {}, keep_best=1, keep_last=0)
     content = again.load_last()
     assert content["trainer"]["step"] == 10 and content["info"] == {"seed": 7, "epoch": 1}
@@ -43,11 +45,11 @@ def test_a_fresh_experiment_has_nothing_to_resume(tmp_path):
 
 
 def test_a_run_is_not_resumed_with_another_dictionary_or_seed(tmp_path):
-    CheckpointKeeper(tmp_path, {"tokenizer": ["a"]}, 1, 1).save_last({}, {}, {})
+    CheckpointKeeper(tmp_path, {"tokenizer": ["a"]}, 1, 1).save_last({}, {}, STATE)
     with pytest.raises(InputError, match=r"last\.pt was trained with another tokenizer"):
         CheckpointKeeper(tmp_path, {"tokenizer": ["b"]}, 1, 1).load_last()
-    CheckpointKeeper(tmp_path, {"seed": 1}, 1, 1).save_last({}, {}, {})
-    with pytest.raises(InputError, match="another seed"):
+    CheckpointKeeper(tmp_path, {"seed": 1}, 1, 1).save_last({}, {}, STATE)
+    with pytest.raises(InputError, match=r"another seed \(1, not 2\)"):
         CheckpointKeeper(tmp_path, {"seed": 2}, 1, 1).load_last()
 
 
@@ -56,3 +58,34 @@ def test_epochs_of_another_training_are_not_mixed_in(tmp_path):
     keeper.save_epoch({}, EpochScore(1, 0.5), {"epoch": 1})
     with pytest.raises(InputError, match=r"epochs of an earlier training but no last\.pt"):
         CheckpointKeeper(tmp_path, {}, 1, 1).load_last()
+
+
+def test_other_features_are_named_by_their_key(tmp_path):
+    CheckpointKeeper(tmp_path, {"fbank": {"a": 1, "b": 80}}, 1, 1).save_last({}, {}, STATE)
+    with pytest.raises(InputError, match=r"another fbank \(`b` was 80, but is 40\)"):
+        CheckpointKeeper(tmp_path, {"fbank": {"a": 1, "b": 40}}, 1, 1).load_last()
+
+
+def test_a_run_that_has_learnt_nothing_starts_anew_with_other_data(tmp_path, caplog):
+    caplog.set_level("INFO")
+    start = {**STATE, "step": 0, "batch": 0}
+    CheckpointKeeper(tmp_path, {"training_set": "1"}, 1, 1).save_last({}, {}, start)
+    assert CheckpointKeeper(tmp_path, {"training_set": "2"}, 1, 1).load_last() is None
+    assert "last.pt was written before the first step: training starts anew" in caplog.text
+    CheckpointKeeper(tmp_path, {"training_set": "1"}, 1, 1).save_last({}, {}, STATE)
+    with pytest.raises(InputError, match="another training set"):
+        CheckpointKeeper(tmp_path, {"training_set": "2"}, 1, 1).load_last()
+
+
+def test_an_epoch_in_the_place_of_last_pt_is_refused(tmp_path):
+    checkpoint.save(tmp_path / "last.pt", {"model": {"w": torch.ones(2)}, "info": {"epoch": 3}})
+    with pytest.raises(InputError, match=r"last\.pt is no state of a training, .* `init\.model`"):
+        read_last(tmp_path)
+
+
+@pytest.mark.parametrize("key", [*STATE, "scores"])
+def test_a_last_pt_without_a_part_of_the_state_is_refused(tmp_path, key):
+    trainer = {name: value for name, value in {**STATE, "scores": []}.items() if name != key}
+    checkpoint.save(tmp_path / "last.pt", {"model": {}, "trainer": trainer})
+    with pytest.raises(InputError, match=rf"last\.pt lacks 'trainer\.{key}'"):
+        read_last(tmp_path)

@@ -80,7 +80,7 @@ def make_model(dropout=0.1):
     return model
 
 
-def make_trainer(exp_dir, source=None, model=None, dev=None, **settings):
+def make_trainer(exp_dir, source=None, model=None, dev=None, restart_epoch=False, **settings):
     model = model or make_model()
     settings = {
         "max_epochs": 3,
@@ -100,6 +100,7 @@ def make_trainer(exp_dir, source=None, model=None, dev=None, **settings):
         exp_dir=exp_dir,
         metadata={"config": {}},
         device=torch.device("cpu"),
+        restart_epoch=restart_epoch,
         after_step=getattr(model, "balance_routers", None),
     )
 
@@ -144,6 +145,45 @@ def test_a_run_killed_before_last_pt_of_a_finished_epoch_resumes_exactly(tmp_pat
         make_trainer(tmp_path / "broken", dev=dev, save_every_steps=5).run()
     make_trainer(tmp_path / "broken").run()
     assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
+
+
+def crash_after(epoch_and_number):
+    """A source of batches that crashes before one of them."""
+
+    def crash(epoch, number):
+        if (epoch, number) == epoch_and_number:
+            raise Crash
+
+    return ToySource(crash)
+
+
+def test_an_epoch_whose_batches_have_changed_begins_again_and_says_so(tmp_path, caplog):
+    with pytest.raises(Crash):
+        make_trainer(tmp_path, crash_after((2, 4))).run()  # last.pt is of step 8, batch 3 of 5
+    seen = []
+    source = ToySource(lambda epoch, number: seen.append((epoch, number)))
+    make_trainer(tmp_path, source, max_epochs=2, restart_epoch=True).run()
+    assert seen == [(2, number) for number in range(NUM_BATCHES)]
+    assert "epoch 2 begins again from its first batch" in caplog.text
+    assert "utterances of 3 steps are seen twice" in caplog.text
+    train = [record["step"] for record in metrics(tmp_path) if record["kind"] == "train"]
+    assert train == list(range(1, 8 + NUM_BATCHES + 1))
+
+
+def test_a_finished_epoch_does_not_begin_again(tmp_path, caplog):
+    make_trainer(tmp_path / "unbroken", max_epochs=2).run()
+    make_trainer(tmp_path / "broken", max_epochs=1).run()
+    make_trainer(tmp_path / "broken", max_epochs=2, restart_epoch=True).run()
+    assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
+    assert "begins again" not in caplog.text
+
+
+def test_each_batch_is_seen_once_though_accumulation_changes_in_an_epoch(tmp_path, caplog):
+    with pytest.raises(Crash):
+        make_trainer(tmp_path, crash_after((2, 4))).run()  # last.pt is of step 8, batch 3 of 5
+    make_trainer(tmp_path, max_epochs=2, accum_steps=2).run()
+    assert checkpoint.load(tmp_path / "last.pt")["trainer"]["step"] == 9
+    assert "no finite" not in caplog.text and "left out" not in caplog.text
 
 
 def terminate_in_the_loss(trainer, num_calls):
