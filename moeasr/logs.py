@@ -116,18 +116,32 @@ class MetricWriter:
 
 
 def _drop_after(metrics: Path, step: int) -> None:
-    """Keep only the complete lines of a metrics file that are about steps up to `step`."""
+    """Keep only the complete lines of a metrics file that are about steps up to `step`.
+
+    A crash may leave a line cut short, or any bytes; such lines are dropped with a warning.
+    """
     if not metrics.exists():
         return
-    kept = []
-    for line in metrics.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
-            if line.endswith("\n") and json.loads(line)["step"] <= step:
-                kept.append(line)
-        except (json.JSONDecodeError, KeyError):
-            continue  # a line cut short by a crash
+    kept, num_damaged = [], 0
+    for line in metrics.read_bytes().splitlines(keepends=True):
+        found = _step_of(line)
+        if found is None:
+            num_damaged += 1
+        elif found <= step:
+            kept.append(line)
+    if num_damaged:
+        get_logger(__name__).warning("%s: damaged lines dropped: %d", metrics, num_damaged)
     with atomic_path(metrics) as temporary:
-        temporary.write_text("".join(kept), encoding="utf-8")
+        temporary.write_bytes(b"".join(kept))
+
+
+def _step_of(line: bytes) -> int | None:
+    """Return the step that a line of a metrics file is about; None for a damaged line."""
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return step if line.endswith(b"\n") and isinstance(step, int) else None
 
 
 class _ProgressSafeHandler(logging.Handler):

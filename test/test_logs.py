@@ -3,6 +3,8 @@
 import json
 import logging
 
+import pytest
+
 from moeasr import logs
 from moeasr.logs import MetricWriter, progress, setup_logging
 
@@ -28,6 +30,35 @@ def test_a_resumed_run_drops_what_it_is_about_to_write_again(tmp_path):
         handle.write('{"kind": "train", "st')  # killed while writing
     MetricWriter(tmp_path, resume_step=2).close()
     assert [record["step"] for record in read(tmp_path)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\x00\x01\xff\xfe binary \x80\n",
+        b"\x00" * 4096,
+        b"[1, 2]\n7\nnull\n",
+        b'{"kind": "train", "step": "two"}\n',
+        b'{"kind": "train", "step": null}\n{"kind": "train"}\n',
+        b'{"step": ' + b"1" * 5000 + b"}\n",
+        b"[" * 100_000 + b"\n",
+        b"\n\n",
+    ],
+)
+def test_a_damaged_file_keeps_its_good_lines(tmp_path, damage, caplog):
+    good = b'{"kind": "train", "step": 1, "loss": 2.0}\n'
+    (tmp_path / "metrics.jsonl").write_bytes(good + damage)
+    writer = MetricWriter(tmp_path, resume_step=2)
+    writer.write("train", 3, {"loss": 1.0})
+    writer.close()
+    assert [record["step"] for record in read(tmp_path)] == [1, 3]
+    assert "metrics.jsonl: damaged lines dropped" in caplog.text
+
+
+def test_a_file_without_damage_gives_no_warning(tmp_path, caplog):
+    (tmp_path / "metrics.jsonl").write_bytes(b'{"kind": "train", "step": 5}\n')
+    MetricWriter(tmp_path, resume_step=2).close()
+    assert read(tmp_path) == [] and not caplog.records
 
 
 def test_other_ranks_write_nothing(tmp_path, monkeypatch):
