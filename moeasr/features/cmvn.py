@@ -107,7 +107,7 @@ class CmvnStats:
             frame_num = int(content["frame_num"])
         except FileNotFoundError:
             raise InputError(f"CMVN file {path} does not exist") from None
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
             raise InputError(
                 f"CMVN file {path} is not JSON with mean_stat, var_stat and frame_num: {error}"
             ) from None

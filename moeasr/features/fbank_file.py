@@ -56,6 +56,8 @@ def load_fbank_config(path: str | Path) -> FbankConfig:
         lines = Path(path).read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         raise InputError(f"config file {path} does not exist") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"config file {path} is not UTF-8 text: {error.reason}") from None
     options = dict(KALDI_DEFAULTS)
     for number, line in enumerate(lines, start=1):
         text = line.partition("#")[0].strip()
@@ -73,7 +75,7 @@ def load_fbank_config(path: str | Path) -> FbankConfig:
             raise InputError(f"{where} is not known here")
     try:
         settings = {OUR_NAMES.get(k, k.replace("-", "_")): _value(k, v) for k, v in options.items()}
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # int() of nan, and of inf
         raise InputError(f"{path}: {error}") from None
     return from_mapping(FbankConfig, settings, str(path))
 

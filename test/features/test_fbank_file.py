@@ -79,11 +79,14 @@ def test_conf_of_a_recipe(tmp_path):
         ("--snip-edges=maybe\n", "--snip-edges must be true or false, but is maybe"),
         ("--high-freq=9000\n", "fbank.conf: .*high_freq_hz"),
         ("--window-type=sine\n", "window_type"),
+        ("--num-mel-bins=inf\n", "fbank.conf: cannot convert float infinity to integer"),
+        ("--num-mel-bins=nan\n", "fbank.conf: cannot convert float NaN to integer"),
+        ("--low-freq=\udcff\n", "fbank.conf is not UTF-8 text"),
     ],
 )
 def test_faults_name_file_and_line(tmp_path, text, message):
     path = tmp_path / "fbank.conf"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(InputError, match=message):
         load_fbank_config(path)
     with pytest.raises(InputError, match="does not exist"):
