@@ -10,6 +10,7 @@ from typing import Any
 from moeasr.errors import InputError
 from moeasr.score.alignment import Counts
 from moeasr.score.details import read_per_utt
+from moeasr.score.record import check_kinds
 from moeasr.score.table import read_json
 
 _KEYS = (
@@ -94,7 +95,7 @@ def read_experiment(
         training_sec=training_seconds(exp_dir / "train.log"),
         macs_per_audio_sec=_read_cost(exp_dir / "cost.json"),
         command=(
-            command.read_text(encoding="utf-8").strip()
+            command.read_text(encoding="utf-8", errors="replace").strip()
             if command.is_file()
             else record["train_command"]
         ),
@@ -142,6 +143,7 @@ def _find_record(path: Path, test_set: str, mode: str, chunk_size: int) -> dict[
         missing = [key for key in _KEYS if key not in record]
         if missing:
             raise InputError(f"{path} lacks the key '{missing[0]}' in a record")
+        check_kinds(record, path)
         if (record["set"], record["mode"], record["chunk_size"]) == wanted:
             return record
     raise InputError(f"{path} has no results of set {test_set}, {mode}, chunk {chunk_size}")

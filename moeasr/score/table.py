@@ -11,6 +11,7 @@ from typing import Any
 
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.score.record import check_kinds
 from moeasr.score.report import checksum
 
 _FROM_DECODE = (
@@ -100,7 +101,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"file {path} does not exist") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of bytes, and of numbers without end
         raise InputError(f"{path} is not JSON: {error}") from None
 
 
@@ -166,4 +167,5 @@ def _read_json(path: Path, keys: Sequence[str]) -> dict[str, Any]:
     missing = [key for key in keys if key not in content]
     if missing:
         raise InputError(f"{path} lacks the key '{missing[0]}'")
+    check_kinds(content, path)
     return content

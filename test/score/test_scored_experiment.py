@@ -93,6 +93,14 @@ def test_training_time_is_that_of_all_sessions_and_not_of_the_pauses(tmp_path: P
         ("results.json", "{", "results.json is not JSON"),
         ("results.json", "{}", "results.json must hold a JSON list"),
         ("results.json", "[{}]", "results.json lacks the key 'set'"),
+        ("results.json", "[" * 100_000, "results.json is not JSON"),
+        ("results.json", "\udcff", "results.json is not JSON"),
+        ("results.json", "1" * 5000, "results.json is not JSON"),
+        *(
+            ("results.json", json.dumps([RECORD | {key: value}]), f"results.json: '{key}' must be")
+            for key in RECORD
+            for value in ([], {}, "x" if key in ("wer", "cer", "rtf", "chunk_size") else [None])
+        ),
         ("results.json", "[]", "has no results of set test, greedy, chunk -1"),
         ("results.json", json.dumps([RECORD | {"seed": 2}]), "is of seed 2, not 1"),
         ("results.json", json.dumps([RECORD | {"wer": 49.9}]), "run stage 5 again"),
@@ -102,7 +110,7 @@ def test_training_time_is_that_of_all_sessions_and_not_of_the_pauses(tmp_path: P
     ],
 )
 def test_faults_are_named(exp_dir: Path, name: str, content: str, message: str) -> None:
-    (exp_dir / name).write_text(content)
+    (exp_dir / name).write_text(content, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(InputError, match=message):
         read_experiment(exp_dir, "test", "greedy")
 

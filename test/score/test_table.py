@@ -116,6 +116,23 @@ def test_faults_are_named(tmp_path: Path) -> None:
         gather(tmp_path)
 
 
+@pytest.mark.parametrize("value", [[], {}, True, [1, "x"]])
+def test_a_value_of_another_kind_is_named_with_its_file(tmp_path: Path, value: Any) -> None:
+    mode_dir = make_mode(tmp_path, "decode_test/a")
+    for path in (mode_dir / "decode.json", mode_dir / "score" / "score.json"):
+        good = json.loads(path.read_text())
+        for key in good.keys() - {"wall_sec"}:
+            if value is True and key in ("commit", "config", "seed", "device", "checkpoint"):
+                continue
+            if value is True and key in ("num_threads", "beam_size"):
+                continue
+            path.write_text(json.dumps(good | {key: value}))
+            with pytest.raises(InputError, match=f"{path.name}: '{key}' must be"):
+                gather(tmp_path)
+        path.write_text(json.dumps(good))
+    assert len(gather(tmp_path)) == 1
+
+
 def test_page_has_tables_and_what_made_them(tmp_path: Path) -> None:
     make_mode(tmp_path, "decode_test/ctc_greedy_search")
     make_mode(tmp_path, "decode_test/attention", mode="attention")
