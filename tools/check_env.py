@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 SETUP = Path(__file__).resolve().parent.parent / "setup.py"
-REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)\s*(?:~=\s*([0-9.]+))?$")
+REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)\s*(?:(~=|>=)\s*([0-9.]+))?$")
 
 
 def read_requirements(setup_file: Path) -> tuple[list[str], dict[str, list[str]]]:
@@ -28,23 +28,34 @@ def read_requirements(setup_file: Path) -> tuple[list[str], dict[str, list[str]]
 
 
 def find_fault(requirement: str) -> str | None:
-    """One sentence if `requirement` ("name" or "name~=1.2.3") is not met here, else None.
+    """Return a sentence if `requirement` is not met here, else None.
+
+    It has one of the forms `name`, `name~=1.2.3` and `name>=1.2.3`.
 
     (A Python older than 3.10 cannot even read this line, and so is no environment for moeasr.)
     """
     match = REQUIREMENT.match(requirement)
     if match is None:
-        raise SystemExit(f"{SETUP}: '{requirement}' is neither `name` nor `name~=1.2.3`")
-    name, release = match.groups()
+        forms = "`name`, `name~=1.2.3` and `name>=1.2.3`"
+        raise SystemExit(f"{SETUP}: '{requirement}' has none of the forms {forms}")
+    name, operator, release = match.groups()
     try:
         installed = version(name)
     except PackageNotFoundError:
         return f"{name} is not installed"
+    if operator is None:
+        return None
     # `~=2.11.0` means any 2.11; a local suffix such as +cpu does not matter
-    series = release.split(".")[:-1] if release else []
-    if installed.split("+")[0].split(".")[: len(series)] != series:
+    found, bound = numbers(installed), numbers(release)
+    series = bound[:-1] if operator == "~=" else ()
+    if found[: len(series)] != series or found < bound:
         return f"{name} is {installed}, but {requirement} is needed"
     return None
+
+
+def numbers(release: str) -> tuple[int, ...]:
+    """The leading numbers of a version: (2, 11, 0) for "2.11.0+cpu" and for "2.11.0rc1"."""
+    return tuple(map(int, re.match(r"[0-9]+(?:\.[0-9]+)*", release)[0].split(".")))
 
 
 def main(wanted: list[str]) -> None:

@@ -1,19 +1,32 @@
 #!/usr/bin/env bash
 # Make tools/venv: a Python environment with everything that moeasr, its recipes and its tests need.
 # Wants Python 3.10 or newer and a package index; neither root nor a compiler. May be stopped and
-# started again; does nothing when the environment is whole and setup.py has not changed since.
+# started again; does nothing when the environment is whole and neither setup.py nor the versions in
+# tools/constraints.txt have changed since.
 #
-# Usage: tools/install.sh            (PYTHON=/path/to/python3 tools/install.sh chooses the Python)
+# Usage: tools/install.sh [--latest]   (PYTHON=/path/to/python3 tools/install.sh chooses the Python)
+#   --latest  # the newest versions that setup.py allows, not those that moeasr is tested with
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/tools/venv
 marker=$venv/.complete
-# The place is part of it, because an environment does not work after it was moved or copied.
-wanted="$(cksum <"$root/setup.py") $venv"
+constraints=$root/tools/constraints.txt
+# The place is part of them, because an environment does not work after it was moved or copied.
+tested="$(cksum <"$root/setup.py") $(cksum <"$constraints") $venv"
+latest="$(cksum <"$root/setup.py") latest $venv"
+case $* in
+  "") wanted=$tested versions=(--constraint "$constraints") ;;
+  --latest) wanted=$latest versions=(--upgrade --upgrade-strategy eager) ;;
+  *)
+    echo "Usage: $0 [--latest]" >&2
+    exit 1
+    ;;
+esac
 
-is_whole() {
-  [ -f "$marker" ] && [ "$(cat "$marker")" = "$wanted" ]
+is_whole() { # an environment that was made with --latest is left alone until --latest is said again
+  [ "$wanted" = "$tested" ] && [ -f "$marker" ] || return 1
+  [ "$(cat "$marker")" = "$tested" ] || [ "$(cat "$marker")" = "$latest" ]
 }
 
 is_whole && exit 0
@@ -56,7 +69,8 @@ if [ "$prefix" != "$venv" ] || ! is_new_enough "$venv/bin/python"; then
   }
 fi
 # -e: the environment's moeasr is this checkout, whatever is changed in it later
-"$venv/bin/python" -m pip install --disable-pip-version-check --no-input -e "${root}[dev]" >&2 || {
+"$venv/bin/python" -m pip install --disable-pip-version-check --no-input "${versions[@]}" \
+  -e "${root}[dev]" >&2 || {
   echo "$0: pip could not install the packages (see above); run it again to go on" >&2
   exit 1
 }

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = """
@@ -34,8 +36,26 @@ def make_checkout(tmp_path: Path, base: list[str], dev: list[str]) -> Path:
 
 def test_real_requirements_are_read(check_env):
     base, extras = check_env.read_requirements(ROOT / "setup.py")
-    assert "torch~=2.11.0" in base and "soundfile" in base
-    assert "espeakng-loader" in extras["dev"]
+    assert "torch~=2.11.0" in base and "soundfile>=0.12.1" in base
+    assert "espeakng-loader>=0.2.4" in extras["dev"]
+
+
+@pytest.mark.parametrize("python_version", ["3.10", "3.11", "3.12", "3.13"])
+def test_each_requirement_has_one_tested_version_within_its_bounds(check_env, python_version):
+    lines = (ROOT / "tools/constraints.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if line[0] != "#"]
+    environment = {"python_version": python_version}
+    pins = [pin for pin in pins if pin.marker is None or pin.marker.evaluate(environment)]
+    names = [canonicalize_name(pin.name) for pin in pins]
+    assert len(set(names)) == len(names)
+    version_of = {
+        name: str(pin.specifier).removeprefix("==") for name, pin in zip(names, pins, strict=True)
+    }
+    base, extras = check_env.read_requirements(ROOT / "setup.py")
+    for requirement in map(Requirement, [*base, *extras["dev"], *extras["plot"]]):
+        assert str(requirement.specifier), f"{requirement} has no bound"
+        tested = version_of[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(tested), requirement
 
 
 def test_each_fault_is_told(check_env, monkeypatch):
@@ -52,6 +72,12 @@ def test_each_fault_is_told(check_env, monkeypatch):
     assert check_env.find_fault("jiwer") == "jiwer is not installed"
     fault = check_env.find_fault("torchaudio~=2.11.0")
     assert fault == "torchaudio is 2.12.1, but torchaudio~=2.11.0 is needed"
+    assert check_env.find_fault("torchaudio~=2.12.0") is None
+    assert check_env.find_fault("torchaudio~=2.12.2") is not None
+    assert check_env.find_fault("torch>=2.9") is None  # 11 is more than 9
+    assert check_env.find_fault("torch>=2.11.0") is None
+    fault = check_env.find_fault("torch>=2.11.1")
+    assert fault == "torch is 2.11.0+cpu, but torch>=2.11.1 is needed"
 
 
 def test_this_environment_passes_and_imports_nothing_heavy(check_env):
@@ -73,9 +99,9 @@ def test_missing_package_of_a_recipe_is_told(tmp_path):
     assert (done.returncode, done.stderr) == (1, "no-such-package is not installed\n")
 
 
-def run_install(root: Path, **env: str) -> subprocess.CompletedProcess:
+def run_install(root: Path, *options: str, **env: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [root / "tools" / "install.sh"],
+        [root / "tools" / "install.sh", *options],
         env={"PATH": "/usr/bin:/bin", "HOME": str(root), **env},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -96,7 +122,8 @@ case "$*" in
   "-m venv --clear "*)
     rm -rf "$4"; mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; ln -s python "$4/bin/python3"
     echo venv >>"{tmp_path}/trace" ;;
-  "-m pip install "*) echo pip >>"{tmp_path}/trace"; exit "$(cat "{tmp_path}/pip_exit")" ;;
+  "-m pip install "*) echo pip >>"{tmp_path}/trace"; echo "$*" >>"{tmp_path}/pip"
+    exit "$(cat "{tmp_path}/pip_exit")" ;;
   "-c import pip, sys; print(sys.prefix)") echo "$here" ;;
   "-c import torch"*) ;;
   *check_env.py*) ;;
@@ -127,6 +154,36 @@ def test_install_is_made_once_and_again_when_stale(tmp_path, fake_python):
         handle.write("# another requirement\n")
     assert run_install(root, PYTHON=str(fake_python)).returncode == 0
     assert trace(tmp_path) == ["pip"]
+
+
+def test_other_tested_versions_update_the_environment(tmp_path, fake_python):
+    root = make_checkout(tmp_path, [], [])
+    constraints = root / "tools" / "constraints.txt"
+    run_install(root, PYTHON=str(fake_python))
+    assert f"--constraint {constraints} -e" in (tmp_path / "pip").read_text()
+    with constraints.open("a") as handle:
+        handle.write("numpy==2.9.9\n")
+    trace(tmp_path)
+    assert run_install(root, PYTHON=str(fake_python)).returncode == 0
+    assert trace(tmp_path) == ["pip"]
+
+
+def test_latest_versions_stay_until_they_are_asked_for_again(tmp_path, fake_python):
+    root = make_checkout(tmp_path, [], [])
+    run_install(root, PYTHON=str(fake_python))
+    (tmp_path / "pip").unlink()
+    trace(tmp_path)
+    assert run_install(root, "--latest", PYTHON=str(fake_python)).returncode == 0
+    assert "--constraint" not in (tmp_path / "pip").read_text()
+    assert "--upgrade" in (tmp_path / "pip").read_text()
+    assert trace(tmp_path) == ["pip"]
+    run_install(root, PYTHON=str(fake_python))  # as every recipe calls it
+    assert trace(tmp_path) == []
+    run_install(root, "--latest", PYTHON=str(fake_python))
+    assert trace(tmp_path) == ["pip"]
+    done = run_install(root, "--newest", PYTHON=str(fake_python))
+    assert done.returncode == 1 and "Usage:" in done.stderr
+    assert trace(tmp_path) == []
 
 
 @pytest.mark.skipif(shutil.which("flock") is None, reason="flock is not installed")
