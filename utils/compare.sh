@@ -72,6 +72,28 @@ if [ -n "$run_opts" ]; then # xargs knows quotes, and evaluates nothing
 fi
 read -ra train_words <<<"$train_opts"
 
+value_of() { # option of run.sh: what --run-opts says, else the default in run.sh
+  local name=$1 value place
+  value=$(sed -n "s/^$name=\([^#]*\).*/\1/p" run.sh | head -n 1 | xargs)
+  for ((place = 0; place + 1 < ${#run_words[@]}; place++)); do
+    [ "${run_words[place]//-/_}" != "__$name" ] || value=${run_words[place + 1]}
+  done
+  echo "$value"
+}
+
+require_decoding() { # option of run.sh, option of ours and its value: will run.sh make what the table shows?
+  local made
+  made=$(value_of "$1")
+  [ -z "$made" ] || [[ " $made " == *" $3 "* ]] ||
+    die "--$2 $3 is not among the --${1//_/-} of run.sh ($made); add it: --run-opts \"--${1//_/-} '$made $3'\""
+}
+
+if [ "$stop_stage" -ge 5 ]; then # there will be a table
+  require_decoding decode_modes mode "$mode"
+  require_decoding decoding_chunk_size chunk-size "$chunk_size"
+  require_decoding test_sets set "$set"
+fi
+
 # The whole list is read, and refused if need be, before anything runs.
 planned=()          # all experiments, in order
 declare -A line_of  # system -> line number
@@ -219,7 +241,8 @@ for experiment in "${chosen[@]}"; do
   done
   echo "== $count of ${#chosen[@]}: $experiment, log in $dir/log/run.log"
   mkdir -p "$dir/log"
-  rm -f "$dir/log/run.log" "$dir/command" # of an earlier call
+  "$utils/keep_log.sh" "$dir/log/run.log" # of an earlier call
+  rm -f "$dir/command"
   echo "$command" >"$dir/command"
   "$utils/run.pl" "$dir/log/run.log" \
     ./run.sh --stage "$stage" --stop-stage "$stop_stage" "${options[@]}" &

@@ -90,6 +90,7 @@ else
   table=$data/wav.scp
   options+=(--wav-scp "$logdir/fbank_$name.JOB.list")
 fi
+echo "$0: the jobs write their logs to $logdir/make_fbank_$name.*.log"
 lists=()
 scps=()
 for ((n = 1; n <= nj; n++)); do

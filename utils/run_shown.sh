@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Run one job under a job runner, and show its log while the job writes it: a training is watched
-# and its log kept, whichever machine it runs on.
+# and its log kept, whichever machine it runs on. The log of an earlier run gets a number.
 #
 # Usage: utils/run_shown.sh <runner with options> <log-file> <command> [<argument>...]
 # e.g.:  utils/run_shown.sh "$cuda_cmd --gpu 1" exp/a/log/train.log python3 -m moeasr.bin.train ...
@@ -16,6 +16,7 @@ log=$2
 shift 2
 
 mkdir -p "$(dirname "$log")"
+"$(dirname "${BASH_SOURCE[0]}")/keep_log.sh" "$log"
 : >"$log"
 tail -n +1 -f "$log" 2>/dev/null & # it complains when the runner begins the file anew
 follower=$!

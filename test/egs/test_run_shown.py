@@ -32,6 +32,14 @@ def test_status_and_reason_of_a_failed_job(tmp_path):
     assert f"job failed, log is in {log}" in done.stderr
 
 
+def test_logs_of_earlier_runs_are_kept(tmp_path):
+    log = tmp_path / "train.log"
+    for word in ("good", "bad", "worse"):
+        run_shown(f"{UTILS}/run.pl", log, "echo", word)
+    kept = [(tmp_path / name).read_text() for name in ("train.1.log", "train.2.log", "train.log")]
+    assert [word in text for text, word in zip(kept, ("good\n", "bad\n", "worse\n"))] == [True] * 3
+
+
 def test_lines_come_while_the_job_runs(tmp_path):
     log, release = tmp_path / "job.log", tmp_path / "release"
     script = f'echo first; until [ -e "{release}" ]; do sleep 0.1; done; echo last'

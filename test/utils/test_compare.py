@@ -338,6 +338,50 @@ def test_bad_options_are_refused_before_anything_runs(recipe, arguments, message
     assert not calls(recipe)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--mode", "attention"],
+            "--mode attention is not among the --decode-modes of run.sh (ctc",
+        ),
+        (
+            ["--run-opts", "--decode-modes 'ctc_greedy_search attention'"],
+            "--mode attention_rescoring is not among the --decode-modes of run.sh "
+            '(ctc_greedy_search attention); add it: --run-opts "--decode-modes '
+            "'ctc_greedy_search attention attention_rescoring'\"",
+        ),
+        (
+            ["--chunk-size", "16"],
+            "--chunk-size 16 is not among the --decoding-chunk-size of run.sh",
+        ),
+        (["--set", "dev"], "--set dev is not among the --test-sets of run.sh (test)"),
+    ],
+)
+def test_what_the_table_needs_is_known_before_any_training(recipe, options, message):
+    run_sh = recipe / "run.sh"
+    defaults = 'decode_modes="ctc_greedy_search attention_rescoring" # searches\n'
+    defaults += 'decoding_chunk_size="-1"    # frames\ntest_sets="test"   # sets\n'
+    run_sh.write_text(f"{RUN_SH}'''\n{defaults}'''\n")
+    done = compare(recipe, *options, "conf/compare.list")
+    assert done.returncode == 1 and message in done.stderr
+    assert not calls(recipe)
+    if options[0] != "--run-opts":
+        both = "--decode_modes 'attention attention_rescoring' --decoding-chunk-size '16 -1'"
+        done = compare(recipe, "--run-opts", f"{both} --test-sets 'dev test'", "conf/compare.list")
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_log_of_an_earlier_call_is_kept(recipe):
+    log = recipe / "exp/compare/moe_seed1/log/run.log"
+    compare(recipe, "--only", "moe", "conf/compare.list")
+    first = log.read_text()
+    (recipe / "fail").write_text("moe_seed1")
+    compare(recipe, "--only", "moe", "--stage", "4", "conf/compare.list")
+    assert "no luck" in log.read_text()
+    assert log.with_name("run.1.log").read_text() == first
+
+
 def test_help_and_a_directory_that_is_no_recipe(recipe, tmp_path):
     done = compare(recipe, "--help")
     assert done.returncode == 0 and "conf/compare.list" in done.stderr

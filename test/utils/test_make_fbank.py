@@ -26,6 +26,7 @@ def test_features_tables_and_config(call, data, recipe):
     done = call("make_fbank.sh", "--nj", 2, "my data", "my log", "my feats")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Succeeded creating filterbank features for my data" in done.stdout
+    assert "the jobs write their logs to my log/make_fbank_my data.*.log\n" in done.stdout
     files = data.read(recipe)
     feats = kaldiio.load_scp(str(recipe / "feats.scp"), separator=None)
     assert list(feats) == UTTS
