@@ -42,6 +42,10 @@ fail() {
 for number in stage stop_stage nj ngpu nproc num_threads seed average_num beam_size; do
   [[ ${!number} =~ ^-?[0-9]+$ ]] || fail "--$number must be a whole number, but is '${!number}'"
 done
+for number in nj nproc num_threads average_num beam_size; do
+  [[ ${!number} =~ ^0*[1-9] ]] || fail "--$number must be at least 1, but is ${!number}"
+done
+[[ $ngpu$seed != *-* ]] || fail "--ngpu and --seed must not be negative, but are $ngpu and $seed"
 [[ $data_type =~ ^(feats|raw|shard)$ ]] ||
   fail "--data-type must be feats, raw or shard, but is '$data_type'"
 [[ $units =~ ^(char|bpe|word)$ ]] || fail "--units must be char, bpe or word, but is '$units'"
@@ -58,14 +62,24 @@ done
 eval_sets=$(printf '%s\n' dev $test_sets | sort -u)
 exp_dir=${exp_dir:-exp/$(basename "$train_config" .yaml)}
 device=cpu
-if [ "$ngpu" -gt 0 ]; then
-  device=cuda
-  nproc=$ngpu
-fi
+[ "$ngpu" -eq 0 ] || { device=cuda nproc=$ngpu; }
 
 run_stage() { # is stage $1, which does $2, to be run? If so, say so.
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "== stage $1: $2"
 }
+
+# shellcheck disable=SC2206 # train_opts is a list
+train=(--config "$train_config" --train-dir data/train_sp --dev-dir data/dev --data-type "$data_type"
+  --dict-dir "data/lang_$units" --cmvn data/train_sp/global_cmvn --exp-dir "$exp_dir"
+  --device "$device" --seed "$seed" --num-threads "$num_threads" $train_opts)
+if ((stage <= 3 && stop_stage >= 3)); then # what stage 3 or 4 would refuse is refused now
+  decode=(--modes "$decode_modes" --beam-size "$beam_size" --chunk-sizes="$decoding_chunk_size")
+  ((stop_stage > 3)) || decode=()
+  python3 -m moeasr.bin.check_experiment "${decode[@]}" -- "${train[@]}"
+fi
+for set in $test_sets; do
+  ((stage <= 0)) || [ -d "data/$set" ] || fail "there is no data/$set; stage 0 makes the sets"
+done
 
 if run_stage 0 "data preparation"; then
   mkdir -p downloads
@@ -106,24 +120,13 @@ if run_stage 3 "training of $train_config in $exp_dir"; then
   if [ "$nproc" -gt 1 ]; then
     launch=(python3 -m moeasr.bin.launch --standalone --nproc_per_node "$nproc" -m)
   fi
-  # Goes on from the last checkpoint if there is one.
-  # shellcheck disable=SC2086 # train_opts is a list
   utils/run_shown.sh "$cuda_cmd --gpu $ngpu" "$exp_dir/log/train.log" \
-    "${launch[@]}" moeasr.bin.train --config "$train_config" --train-dir data/train_sp \
-    --dev-dir data/dev --data-type "$data_type" --dict-dir "data/lang_$units" \
-    --cmvn data/train_sp/global_cmvn --exp-dir "$exp_dir" --device "$device" --seed "$seed" \
-    --num-threads "$num_threads" $train_opts
+    "${launch[@]}" moeasr.bin.train "${train[@]}" # goes on from the last checkpoint if there is one
 fi
 
 if run_stage 4 "average of checkpoints, decoding"; then
   python3 -m moeasr.bin.average --exp-dir "$exp_dir" --num "$average_num" \
     --out "$exp_dir/averaged.pt"
-  for old in "$exp_dir"/decode_*/*/; do # what an earlier average, or earlier features, gave
-    set=${old#"$exp_dir"/decode_}
-    for source in "$exp_dir/averaged.pt" "data/${set%%/*}/utt2num_frames"; do
-      if [ "$source" -nt "$old/decode.json" ]; then rm -rf "$old"; fi
-    done
-  done
   for set in $test_sets; do
     for chunk_size in $decoding_chunk_size; do
       utils/run_shown.sh "$decode_cmd --gpu $((ngpu > 0))" \

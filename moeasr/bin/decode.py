@@ -90,6 +90,7 @@ def main(argv: list[str] | None = None) -> None:
     provenance = {
         "set": Path(args.data_dir).resolve().name,
         "checkpoint": args.checkpoint,
+        "data_dir": args.data_dir,
         "batch_frames": args.batch_frames,
         "decode_commit": describe_commit(),
         "command": shlex.join(["python3", "-m", "moeasr.bin.decode", *(argv or sys.argv[1:])]),

@@ -56,8 +56,9 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
 
     from moeasr.errors import InputError
-    from moeasr.logs import setup_logging
+    from moeasr.logs import get_logger, setup_logging
     from moeasr.score.report import References, ScoreOptions, find_mode_dirs, score_mode_dir
+    from moeasr.score.staleness import stale_reason
     from moeasr.text.characters import read_non_lang_syms
 
     if args.num_resamples < 1:
@@ -74,8 +75,17 @@ def main(argv: list[str] | None = None) -> None:
         ["python", "-m", "moeasr.bin.score", *(sys.argv[1:] if argv is None else argv)]
     )
     references = References.read(args.data_dir)
-    for mode_dir in find_mode_dirs(args.decode_dir):
-        summary = score_mode_dir(mode_dir, references, options, command)
+    mode_dirs = find_mode_dirs(args.decode_dir)
+    for mode_dir in mode_dirs:
+        try:
+            summary = score_mode_dir(mode_dir, references, options, command)
+        except InputError as error:
+            # Old hypotheses of changed data must not keep the others from being scored.
+            reason = stale_reason(mode_dir) if len(mode_dirs) > 1 else None
+            if reason is None:
+                raise
+            get_logger("score").warning("%s is stale (%s), not scored: %s", mode_dir, reason, error)
+            continue
         print(f"{summary['wer_line']} CER {summary['cer']:.2f} {mode_dir}/score/wer")
 
 

@@ -13,6 +13,7 @@ from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.score.record import check_kinds
 from moeasr.score.report import checksum
+from moeasr.score.staleness import stale_reason
 
 _FROM_DECODE = (
     "set",
@@ -50,7 +51,9 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
     """One record for each decoded and scored mode of an experiment, by set, then mode, then chunk.
 
     Looks at `decode_*/<mode>/` with both `decode.json` and `score/score.json`; a directory with
-    only one of them is unfinished and is left out with a warning.
+    only one of them is unfinished and is left out with a warning. Decodings that are older than
+    their model or features are kept, with a warning and the reason under the key `stale`, which is
+    None for all others. `dir` is the directory below `exp_dir`.
 
     Raises:
         InputError: Nothing is scored, a file cannot be read, or hypotheses changed after scoring.
@@ -68,7 +71,13 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
         if missing:
             get_logger(__name__).warning("%s left out: it has no %s", mode_dir, missing[0])
         else:
-            records.append(_read_record(mode_dir))
+            record = {**_read_record(mode_dir), "dir": str(mode_dir.relative_to(exp_dir))}
+            records.append(record)
+            if record["stale"]:
+                get_logger(__name__).warning(
+                    "%s is stale: %s; decode and score it again, or remove it",
+                    *(mode_dir, record["stale"]),
+                )
     if not records:
         raise InputError(f"{exp_dir} has no decode_*/<mode>/ that is both decoded and scored")
     # Full context (-1) is the longest chunk there is: it comes first, then 32, 16, 8.
@@ -106,20 +115,23 @@ def read_json(path: Path) -> Any:
 
 
 def _set_block(test_set: str, records: Sequence[Mapping[str, Any]]) -> str:
-    first = records[0]
+    first = min(records, key=lambda record: record["stale"] is not None)  # the set as it is now
     intro = (
         f"## {test_set}\n\n{first['num_utts']} utterances, {first['num_words']} words, "
         f"{first['audio_sec']:.1f} s of audio."
     )
     rows = [_HEADER, ["---"] * len(_HEADER), *(_row(record) for record in records)]
-    return intro + "\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    reasons = dict.fromkeys(record["stale"] for record in records if record["stale"])
+    notes = [f"(stale): {reason}; decode and score again." for reason in reasons]
+    return "\n\n".join([intro, table, *notes])
 
 
 def _row(record: Mapping[str, Any]) -> list[str]:
     low, high = record["wer_ci"]
     chunk = record["chunk_size"]
     return [
-        record["mode"],
+        _mode_label(record) + (" (stale)" if record["stale"] else ""),
         str(chunk) if chunk > 0 else "full",
         f"{record['wer']:.2f} [{low:.2f}, {high:.2f}]",
         f"{record['cer']:.2f}",
@@ -129,13 +141,19 @@ def _row(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _mode_label(record: Mapping[str, Any]) -> str:
+    """The mode, and the directory of decodings that run.sh did not make."""
+    folder = record["dir"].partition("/")[0]
+    return record["mode"] + ("" if folder == f"decode_{record['set']}" else f", {folder}")
+
+
 def _provenance_block(records: Sequence[Mapping[str, Any]]) -> str:
     """What made the numbers; modes that one command made share an entry."""
     groups: dict[tuple[Any, ...], list[str]] = {}
     for record in records:
         key = tuple(record[field] for field in (*_PROVENANCE, *_COMMANDS))
         chunk = f" chunk {record['chunk_size']}" if record["chunk_size"] > 0 else ""
-        groups.setdefault(key, []).append(f"{record['set']} {record['mode']}{chunk}")
+        groups.setdefault(key, []).append(f"{record['set']} {_mode_label(record)}{chunk}")
     entries = ["## How these numbers were made"]
     for key, labels in groups.items():
         facts, commands = key[: len(_PROVENANCE)], key[len(_PROVENANCE) :]
@@ -157,6 +175,7 @@ def _read_record(mode_dir: Path) -> dict[str, Any]:
     record |= {key: score[key] for key in _FROM_SCORE}
     record |= {key: score["words"][key] for key in ("ins", "dels", "subs")}
     record["score_command"] = score["command"]
+    record["stale"] = stale_reason(mode_dir)
     return record
 
 

@@ -1,6 +1,7 @@
 """The score command: every mode of a folder, printed lines, one-sentence faults."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from moeasr.bin.score import main
+from moeasr.errors import InputError
 
 
 @pytest.fixture
@@ -47,6 +49,24 @@ def test_missing_hypothesis_is_one_sentence_and_status_1(dirs: tuple[Path, Path]
     assert done.stderr.endswith("greedy/text: 1 of 2 utterances have no hypothesis: b-1\n")
     assert done.stderr.count("\n") == 1
     assert not (decode / "greedy" / "score").exists()
+
+
+def test_stale_hypotheses_that_cannot_be_scored_do_not_stop_the_others(
+    dirs: tuple[Path, Path], capsys: pytest.CaptureFixture
+) -> None:
+    data, decode = dirs
+    old = decode / "greedy"
+    (old / "text").write_text("a-1 ONE\n")  # before the set had b-1
+    about = {"set": "test", "checkpoint": "averaged.pt", "data_dir": str(data)}
+    (old / "decode.json").write_text(json.dumps(about))
+    os.utime(old / "decode.json", (1, 1))
+    options = ["--data-dir", str(data), "--decode-dir", str(decode), "--num-resamples", "100"]
+    with pytest.raises(InputError, match="1 of 2 utterances have no hypothesis: b-1"):
+        main(options)
+    (data / "utt2num_frames").write_text("a-1 40\nb-1 40\n")
+    main(options)
+    assert (decode / "attention/score/score.json").exists()
+    assert f"{old} is stale ({data}/utt2num_frames is newer" in capsys.readouterr().err
 
 
 def test_help_is_quick_and_shows_an_example() -> None:

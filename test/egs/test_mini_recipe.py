@@ -1,6 +1,7 @@
 """egs/mini from stage 0 to 5, with a few utterances and a network of a few weights."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -107,11 +108,20 @@ def test_a_mode_misspelt_costs_nothing(recipe):
     )
 
 
-def test_results_of_another_average_do_not_stay(recipe):
+def test_results_of_another_average_stay_and_are_named_stale(recipe):
+    decode_test = recipe.dir / "exp" / "u2pp_moe" / "decode_test"
+    shutil.copytree(decode_test, decode_test.with_name("decode_test_lm"))  # of a user's own call
+    before = scores(recipe.results())
     options = ("--decode-modes", "ctc_greedy_search", "--average-num", "1")
     done = recipe.run("--stage", "4", *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert set(scores(recipe.results())) == {("test", "ctc_greedy_search", -1)}
+    assert set(scores(recipe.results())) == set(before)
+    fresh = [record for record in recipe.results() if record["stale"] is None]
+    assert set(scores(fresh)) == {("test", "ctc_greedy_search", -1)}
+    assert len(recipe.results()) == 2 * len(before)
+    stale = "exp/u2pp_moe/decode_test_lm/attention is stale: exp/u2pp_moe/averaged.pt is newer"
+    assert stale in done.stderr
+    shutil.rmtree(decode_test.with_name("decode_test_lm"))
 
 
 def test_whole_run_again_finds_its_training_done(recipe):
@@ -120,7 +130,8 @@ def test_whole_run_again_finds_its_training_done(recipe):
     done = recipe.run("--decode-modes", " ".join(MODES))
     assert done.returncode == 0, done.stdout + done.stderr
     assert last.read_bytes() == weights
-    assert set(scores(recipe.results())) == {("test", mode, -1) for mode in MODES}
+    fresh = [record for record in recipe.results() if record["stale"] is None]
+    assert set(scores(fresh)) == {("test", mode, -1) for mode in MODES}
 
 
 CTC_MODES = "ctc_greedy_search ctc_prefix_beam_search"
@@ -213,13 +224,44 @@ def test_stored_features_audio_and_shards_train_the_same_model(recipe):
     assert len(scores(recipe.results("as_raw"))) == 1
 
 
-def test_failed_training_shows_why(recipe, tmp_path):
-    bad = tmp_path / "bad.yaml"
-    bad.write_text("train: {max_epoch: 3}\n")
-    options = ("--train-config", str(bad), "--train-opts", "")
-    done = recipe.run("--stage", "3", *options)
+def test_failed_training_shows_why(recipe):
+    cmvn = recipe.dir / "data/train_sp/global_cmvn"
+    cmvn.rename(cmvn.with_suffix(".away"))
+    done = recipe.run("--stage", "3", "--exp-dir", "exp/fails")
+    cmvn.with_suffix(".away").rename(cmvn)
     assert done.returncode != 0
     shown = done.stdout + done.stderr
-    assert "train.max_epoch" in shown and "max_epochs" in shown
+    assert "global_cmvn" in shown
     assert "Traceback" not in shown
     assert "stage 4" not in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--train-opts", "--set train.max_epoch=3"), "did you mean"),
+        (("--train-opts", "--sets train.max_epochs=3"), "--sets"),
+        (("--train-opts", "--set model.encoder.d_model=30"), "d_model"),
+        (("--train-opts", "--set distillation.teacher=no.pt"), "there is no checkpoint no.pt"),
+        (("--decode-modes", "ctc_greedy"), "unknown decoding mode 'ctc_greedy'"),
+        (("--decoding-chunk-size", "-1 0"), "`chunk_size` must be -1"),
+        (
+            ("--train-config", "conf/speechmoe_transformer.yaml", "--decode-modes", "attention"),
+            "mode 'attention' needs an attention decoder",
+        ),
+        (("--stage", "1", "--test-sets", "exam"), "there is no data/exam; stage 0 makes the sets"),
+    ],
+)
+def test_what_a_later_stage_would_refuse_is_refused_before_the_first(recipe, options, message):
+    done = recipe.run("--train-opts", "", *options)
+    assert done.returncode != 0
+    shown = done.stdout + done.stderr
+    assert message in shown
+    assert "== stage" not in shown and "Traceback" not in shown
+
+
+def test_a_decoding_mode_that_this_run_does_not_reach_is_not_checked(recipe):
+    """CTC alone with the default modes: a user may train it and choose the modes later."""
+    options = ("--train-config", "conf/speechmoe_transformer.yaml", "--train-opts", "")
+    done = recipe.run("--stage", "3", "--stop-stage", "3", *options, "--exp-dir", "exp/fails")
+    assert "== stage 3" in done.stdout

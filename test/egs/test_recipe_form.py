@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from known_files import known_files
 
 ROOT = Path(__file__).resolve().parents[2]
-RECIPES = sorted(path.parent for path in (ROOT / "egs").glob("*/run.sh"))
+RECIPES = [path.parent for path in known_files("egs/*/run.sh")]
 OPTIONS = (
     *("stage", "stop_stage", "nj", "ngpu", "download_dir", "train_config", "exp_dir"),
     *("average_num", "decode_modes", "decoding_chunk_size", "seed", "num_threads"),
@@ -55,6 +56,13 @@ def test_help_answers_without_an_environment_from_anywhere(recipe, tmp_path):
 REFUSED = {
     "--stages 1": "invalid option --stages",
     "--stage x": "--stage must be a whole number, but is 'x'",
+    "--seed -1": "--ngpu and --seed must not be negative, but are 0 and -1",
+    "--ngpu -1": "--ngpu and --seed must not be negative, but are -1 and 777",
+    "--nj 0": "--nj must be at least 1, but is 0",
+    "--nproc -2": "--nproc must be at least 1, but is -2",
+    "--num-threads 0": "--num_threads must be at least 1, but is 0",
+    "--average-num 0": "--average_num must be at least 1, but is 0",
+    "--beam-size 00": "--beam_size must be at least 1, but is 00",
     "--stage 6": "of the stages 0 to 5, none is from --stage 6 to --stop-stage 5",
     "--stage 2 --stop-stage 1": "none is from --stage 2 to --stop-stage 1",
     "--data-type tar": "--data-type must be feats, raw or shard, but is 'tar'",

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,45 @@ def test_record_joins_both_files(tmp_path: Path) -> None:
         "dels": 13,
         "subs": 20,
         "score_command": "python -m moeasr.bin.score --data-dir data/test",
+        "stale": None,
+        "dir": "decode_test/ctc_greedy_search",
     }
+
+
+def touch(path: Path, after: Path, seconds: int) -> Path:
+    """Write a file, dated some seconds after another."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    date = after.stat().st_mtime + seconds
+    os.utime(path, (date, date))
+    return path
+
+
+@pytest.mark.parametrize("source", ["averaged.pt", "data/test/utt2num_frames"])
+def test_decodings_older_than_model_or_features_are_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    source: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    old = make_mode(Path("exp"), "decode_test_lm/a", wer=7.5, checkpoint="averaged.pt")
+    new = make_mode(Path("exp"), "decode_test/a", checkpoint="averaged.pt")
+    touch(Path(source), old / "decode.json", 10)
+    touch(new / "decode.json", old / "decode.json", 20)
+    records = gather("exp")
+    assert [(r["dir"], r["stale"]) for r in records] == [
+        ("decode_test/a", None),
+        ("decode_test_lm/a", f"{source} is newer than the hypotheses"),
+    ]
+    assert caplog.messages == [
+        f"exp/decode_test_lm/a is stale: {source} is newer than the hypotheses; decode and score "
+        "it again, or remove it"
+    ]
+    page = results_page(records, "exp")
+    assert "| ctc_greedy_search | full | 4.50 " in page
+    assert "| ctc_greedy_search, decode_test_lm (stale) | full | 7.50 " in page
+    assert f"(stale): {source} is newer than the hypotheses; decode and score again." in page
 
 
 def test_order_by_set_mode_and_chunk(tmp_path: Path) -> None:
