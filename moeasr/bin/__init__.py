@@ -5,8 +5,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import moeasr
 from moeasr.errors import InputError
 
 
@@ -22,6 +24,7 @@ def run(main: Callable[[], None]) -> None:
     """
     _write_utf8()
     program = os.path.basename(sys.argv[0])
+    warn_of_other_checkout(program)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         main()
@@ -55,3 +58,26 @@ def _write_utf8() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def warn_of_other_checkout(program: str) -> None:
+    """Say on stderr which checkout runs if the working directory belongs to another one.
+
+    An environment runs the checkout that is installed in it, wherever it is called.
+    """
+    running = Path(moeasr.__file__).resolve().parents[1]
+    try:
+        here = Path.cwd()
+    except OSError:  # it has been removed
+        return
+    for root in (here, *here.parents):
+        package = root / "moeasr"
+        if (package / "bin" / "__init__.py").is_file() and (root / "setup.py").is_file():
+            if package.resolve().parent != running:
+                print(
+                    f"{program}: WARNING: this runs the moeasr of {running}, but the working "
+                    f"directory is in the checkout {root}; to run that one: export "
+                    f"PYTHONPATH={root}",
+                    file=sys.stderr,
+                )
+            return

@@ -1,9 +1,11 @@
 """Every entry point: --help answers at once, bad flags and bad input end in one sentence."""
 
 import importlib
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from moeasr.__main__ import entry_names
 from moeasr.limits import MAX_SEED, max_processes, num_processes
 
 ENTRIES = entry_names()
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def call(*arguments):
@@ -54,6 +57,49 @@ def test_the_console_command_knows_every_entry():
     assert done.returncode == 0
     assert all(entry in done.stdout for entry in ENTRIES)
     assert call("moeasr", "--version").stdout.strip() == f"moeasr {moeasr.__version__}"
+
+
+@pytest.fixture
+def other_checkout(tmp_path):
+    """A checkout whose entry points say so."""
+    root = tmp_path / "other"
+    (root / "moeasr/bin").mkdir(parents=True)
+    (root / "egs/an4").mkdir(parents=True)
+    for name in ("setup.py", "moeasr/__init__.py", "moeasr/bin/__init__.py"):
+        (root / name).touch()
+    (root / "moeasr/bin/best_wer.py").write_text("print('the other one')\n")
+    return root
+
+
+@pytest.mark.parametrize("entry", [("moeasr", "best-wer"), ("moeasr.bin.best_wer",)])
+def test_a_user_who_stands_in_another_checkout_is_told_which_one_runs(entry, other_checkout):
+    where = {"cwd": other_checkout / "egs/an4", "stdin": subprocess.DEVNULL}
+    command = [sys.executable, "-m", *entry]
+    installed = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=installed, **where)
+    assert done.returncode == 0
+    assert f"this runs the moeasr of {ROOT}, but" in done.stderr
+    assert f"export PYTHONPATH={other_checkout}\n" in done.stderr
+    theirs = os.environ | {"PYTHONPATH": str(other_checkout)}  # what it advises
+    command = [sys.executable, "-m", "moeasr.bin.best_wer"]
+    done = subprocess.run(command, capture_output=True, text=True, env=theirs, **where)
+    assert (done.stdout, done.stderr) == ("the other one\n", "")
+
+
+def test_no_warning_in_ones_own_checkout_or_outside_of_any(tmp_path):
+    (tmp_path / "linked").mkdir()
+    for name in ("moeasr", "setup.py"):  # as the tests' copies of recipes are
+        (tmp_path / "linked" / name).symlink_to(ROOT / name)
+    for cwd in (ROOT / "egs/an4", tmp_path / "linked", tmp_path):
+        done = subprocess.run(
+            [sys.executable, "-m", "moeasr.bin.best_wer"],
+            cwd=cwd,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_console_command_takes_dashes_and_refuses_what_is_not_there():
