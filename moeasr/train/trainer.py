@@ -36,7 +36,7 @@ class BatchSource(Protocol[BatchT]):
     """Where batches come from. The same epoch always gives the same batches in the same order."""
 
     def num_batches(self, epoch: int) -> int:
-        """Batches of this process in an epoch; the same number on every process."""
+        """Batches of this process in an epoch; of training, the same number on every process."""
         ...
 
     def stream(self, epoch: int, start: int) -> Generator[BatchT, None, None]:
@@ -281,7 +281,8 @@ class Trainer(Generic[BatchT]):
         self._model.eval()
         meter, num_bad = Meter(), 0
         with closing(self._dev.stream(0, 0)) as stream:
-            while batches := self._take(stream, 1):
+            # processes have different numbers of these batches: they stop together after the loop
+            while not self._stop_requested and (batches := self._take(stream, 1)):
                 with self._autocast():
                     output = self._loss_of(batches[0])
                 if torch.isfinite(output.loss):
@@ -290,8 +291,8 @@ class Trainer(Generic[BatchT]):
                     num_bad += 1
                     utterances = self._describe(batches[0])
                     logger.warning("dev loss not finite, left out: %s", utterances)
-                self._stop_if_asked()  # a resumed run evaluates anew
         self._model.train()
+        self._stop_if_asked()  # a resumed run evaluates again
         return meter.means(), meter.usage(), sum(distributed.gather(num_bad))
 
     def _autocast(self) -> torch.autocast:

@@ -349,13 +349,14 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[1])
-from test_trainer import ToySource, make_model, make_trainer
+from test_trainer import NUM_BATCHES, ToySource, make_model, make_trainer
 from moeasr import distributed
 with distributed.process_group("cpu"):
     source = ToySource(rank=distributed.rank(), world_size=distributed.world_size())
-    # one rank's whole share of the dev set is bad: the other must not wait for it, or misread it
-    spoil = {(0, 1), (0, 3)} if distributed.rank() == 1 else ()
-    dev = ToySource(rank=distributed.rank(), world_size=distributed.world_size(), spoil=spoil)
+    # one rank's whole share of the dev set is bad, and larger than the other's, which must neither
+    # wait for it nor misread it
+    spoil = {(0, number) for number in range(NUM_BATCHES)} if distributed.rank() == 1 else ()
+    dev = ToySource(world_size=2 - distributed.rank(), spoil=spoil)
     make_trainer(Path(sys.argv[2]), source, make_model(dropout=0.0), dev, max_epochs=7).run()
 """
 
