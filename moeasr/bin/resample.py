@@ -5,7 +5,6 @@ import argparse
 from moeasr.bin import run
 from moeasr.bin._audio_filter import add_audio_argument, read_entry, write_changed
 from moeasr.bin._commands import add_no_commands_option
-from moeasr.errors import InputError
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -27,8 +26,6 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     from moeasr.data.decoders import Resample
 
-    if args.rate < 1:
-        raise InputError(f"the sample rate must be 1 Hz or more, but is {args.rate}")
     write_changed(*read_entry(args.audio), [Resample(args.rate)])
 
 

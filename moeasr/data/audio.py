@@ -8,8 +8,8 @@ from moeasr.data.commands import can_run_decoder, run_command
 from moeasr.data.decoders import Effect, Resample, Speed
 from moeasr.data.pipes import UndecodableError, parse_pipe
 from moeasr.features.augment import perturb_speed, perturb_volume
+from moeasr.features.limits import check_new_rate
 from moeasr.features.resample import resample_waveform
-from moeasr.features.sample_rate import check_rate
 from moeasr.text.fields import SPACES
 
 
@@ -102,7 +102,7 @@ def resample(
     """(S,) samples at `rate_hz` brought to `sample_rate_hz` (None: left as they are)."""
     if sample_rate_hz is None or rate_hz == sample_rate_hz:
         return waveform, rate_hz
-    check_rate(sample_rate_hz, "the audio to make")
+    check_new_rate(sample_rate_hz)
     return resample_waveform(waveform, rate_hz, sample_rate_hz), sample_rate_hz
 
 

@@ -12,7 +12,7 @@ import soundfile
 from moeasr.data.pipes import UndecodableError
 from moeasr.data.wav_repair import is_wav, repair_wav
 from moeasr.errors import InputError
-from moeasr.features.sample_rate import check_rate
+from moeasr.features.limits import check_rate
 
 HEAD_BYTES = 1024  # a SPHERE header
 

@@ -46,7 +46,7 @@ def _runs_shell(entry: str, programs: set[str]) -> bool:
         return False
     programs.add(pipe.decoder)
     try:
-        probe_audio(pipe.source)
+        probe_audio(pipe.source, read_all=True)  # a header of Shorten tells what none decodes
     except UndecodableError:
         return True
     except InputError:  # it is missing, which is for its reader to say

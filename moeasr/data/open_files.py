@@ -29,11 +29,12 @@ class OpenFiles:
         Raises:
             OSError: It cannot be opened.
         """
+        # O_NONBLOCK: a named pipe would wait for a writer; it matters to no file
         descriptor = self._descriptors.get(path)
         if descriptor is None:
             if len(self._descriptors) >= MAX_OPEN_FILES:
                 self.close()
-            descriptor = self._descriptors[path] = os.open(path, os.O_RDONLY)
+            descriptor = self._descriptors[path] = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         return descriptor
 
     def close(self) -> None:

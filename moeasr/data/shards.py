@@ -85,14 +85,17 @@ class ShardReader:
             descriptor = self._files.descriptor(place.path)
             if is_new and self._read_ahead:
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
-            header = os.pread(descriptor, tarfile.BLOCKSIZE, place.offset - tarfile.BLOCKSIZE)
+            num_left = os.fstat(descriptor).st_size - place.offset
+            if num_left < 0 or place.offset < tarfile.BLOCKSIZE:
+                header = b""
+            else:
+                header = os.pread(descriptor, tarfile.BLOCKSIZE, place.offset - tarfile.BLOCKSIZE)
             size = _member_size(header, place)
-            content = os.pread(descriptor, size, place.offset)
+            if not 0 <= size <= num_left:
+                raise InputError(f"shard {place.path} is cut short: it ends amid {place.member}")
+            return os.pread(descriptor, size, place.offset)
         except OSError as error:
             raise InputError(f"shard {place.path} cannot be read: {error.strerror}") from None
-        if len(content) < size:
-            raise InputError(f"shard {place.path} is cut short: it ends amid {place.member}")
-        return content
 
 
 def shard_numbers(entries: Iterable[str], num_entries: int) -> np.ndarray:

@@ -7,10 +7,8 @@ from fractions import Fraction
 import torch
 
 from moeasr.errors import InputError
+from moeasr.features.limits import check_speed
 from moeasr.features.resample import resample_waveform, resampled_length
-
-MIN_SPEED, MAX_SPEED = 0.1, 10.0
-"""Beyond these nothing of speech is left; and a factor of 0.001 would make hours of a minute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +84,7 @@ def perturb_speed(waveform: torch.Tensor, sample_rate_hz: int, factor: float) ->
     Args:
         waveform: (S,) samples.
         sample_rate_hz: Their rate.
-        factor: Speed, `MIN_SPEED` to `MAX_SPEED`; rounded to thousandths or a simpler fraction.
+        factor: Speed within the `limits`; rounded to thousandths or a simpler fraction.
 
     Returns:
         (ceil(S / factor),) samples at the same rate.
@@ -104,8 +102,7 @@ def perturbed_length(num_samples: int, sample_rate_hz: int, factor: float) -> in
 
 def _speed_ratio(factor: float, sample_rate_hz: int) -> tuple[int, int]:
     """Return the rates to resample from and to."""
-    if not MIN_SPEED <= factor <= MAX_SPEED:
-        raise InputError(f"speed factor must be {MIN_SPEED:g} to {MAX_SPEED:g}, but is {factor:g}")
+    check_speed(factor)
     ratio = Fraction(factor).limit_denominator(1000)
     return ratio.numerator * sample_rate_hz, ratio.denominator * sample_rate_hz
 

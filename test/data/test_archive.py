@@ -227,6 +227,13 @@ def test_features_that_are_not_finite_are_named(tmp_path: Path, value: float, dt
         FeatureReader().read(f"{tmp_path}/x.ark:2", "u")
 
 
+def test_a_named_pipe_is_no_archive(tmp_path: Path) -> None:
+    """To open it would wait for a writer."""
+    os.mkfifo(tmp_path / "x.ark")
+    with pytest.raises(InputError, match="utterance u: archive .*x.ark is cut short"):
+        FeatureReader().read(f"{tmp_path}/x.ark:0", "u")
+
+
 class Trap:
     """Unpickling this would make a directory."""
 

@@ -14,6 +14,8 @@ import torch
 
 from moeasr.data.audio import RecordingReader, read_audio
 from moeasr.data.audio_file import read_audio_bytes
+from moeasr.data.audio_length import measure_audio
+from moeasr.data.kaldi.probe import probe_audio
 from moeasr.errors import InputError
 from moeasr.features.augment import perturb_speed
 
@@ -299,6 +301,15 @@ def test_bad_places_in_archives_are_named(tmp_path: Path) -> None:
     feats = tmp_path / "feats.ark"
     kaldiio.save_ark(str(feats), {"utt": np.ones((3, 2), np.float32)})
     refused(f"{feats}:4", "feats.ark:4 is not audio")
+
+
+def test_a_named_pipe_is_no_file(tmp_path: Path) -> None:
+    """To open it would wait for a writer."""
+    os.mkfifo(tmp_path / "a.wav")
+    refused(f"{tmp_path}/a.wav", "a.wav does not exist")
+    for probe in (probe_audio, measure_audio):
+        with pytest.raises(InputError, match="a.wav(: cannot be opened| does not exist)"):
+            probe(f"{tmp_path}/a.wav")
 
 
 def test_the_next_segment_of_a_pipe_decodes_nothing(wav: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Commands in a wav.scp: run as in Kaldi, announced once per set, and refused if forbidden."""
 
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -20,7 +21,7 @@ from moeasr.bin import (
 from moeasr.data.audio import RecordingReader
 from moeasr.data.audio_length import measure_audio
 from moeasr.data.command_notice import command_notice
-from moeasr.data.commands import NO_COMMANDS
+from moeasr.data.commands import NO_COMMANDS, are_commands_forbidden
 from moeasr.data.kaldi.probe import probe_audio
 from moeasr.errors import InputError
 
@@ -119,6 +120,15 @@ def test_forbidden_commands_never_reach_the_shell(
     assert said.endswith("status 0") == (name in ("make_fbank", "get_utt2dur", "get_reco2dur"))
 
 
+@pytest.mark.parametrize("name", ["decode", "train", "usage", "stream", "get_utt2num_frames"])
+def test_other_readers_of_a_wav_scp_take_the_option(name: str, data: Path) -> None:
+    parser = import_module(f"moeasr.bin.{name}").get_parser()
+    assert "--no-commands" in parser.format_help()
+    with pytest.raises(SystemExit):  # what is required is missing; the option has been heard
+        parser.parse_args(["--no-commands", "--no-such-option"])
+    assert are_commands_forbidden()
+
+
 def test_what_moeasr_does_itself_is_not_forbidden(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +145,8 @@ def test_a_decoder_that_would_have_to_run_is_forbidden(
     program, audio = data / "sph2pipe", data / "a.sph"
     program.write_text(f"#!/bin/sh\ntouch {data}/ran\ncat {data.parent}/a.wav\n")
     program.chmod(0o755)
-    audio.write_bytes(b"NIST_1A\nsample_coding -s26 pcm,embedded-shorten-v2.00\n")
+    sizes = b"sample_rate -i 16000\nsample_count -i 9000\n"
+    audio.write_bytes(b"NIST_1A\n" + sizes + b"sample_coding -s26 pcm,embedded-shorten-v2.00\n")
     monkeypatch.setenv("PATH", str(data), prepend=":")
     entry = f"sph2pipe -f wav {audio} |"
     assert "runs commands in the shell, the first one for u: `sph2pipe" in str(
@@ -143,7 +154,7 @@ def test_a_decoder_that_would_have_to_run_is_forbidden(
     )
     monkeypatch.setenv(NO_COMMANDS, "1")
     assert command_notice("wav.scp", [("u", entry)]) is None
-    for read in (RecordingReader().read, measure_audio, probe_audio):
+    for read in (RecordingReader().read, measure_audio):
         with pytest.raises(InputError, match="a.sph is SPHERE compressed with Shorten"):
             read(entry)
     assert not (data / "ran").exists()

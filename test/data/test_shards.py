@@ -212,6 +212,26 @@ def test_a_shard_of_another_index_is_named(data):
         ShardReader().read("a.wav x y")
 
 
+@pytest.mark.parametrize("size", [10**6, 8**11 - 1, 2**62])
+def test_a_member_of_absurd_size_asks_for_no_memory(tmp_path, size):
+    member = tarfile.TarInfo("a.wav")
+    member.size = size
+    path = tmp_path / "1.tar"
+    path.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1000))
+    with pytest.raises(InputError, match=r"1\.tar is cut short: it ends amid a\.wav"):
+        ShardReader().read(f"a.wav 512 {path}")
+
+
+@pytest.mark.parametrize("offset", [0, 100, 10**30])
+def test_a_place_that_no_shard_has_is_one_sentence(tmp_path, offset):
+    path = tmp_path / "1.tar"
+    path.write_bytes(bytes(2000))
+    with pytest.raises(InputError, match=r"1\.tar is cut short: it ends before a\.wav"):
+        ShardReader().read(f"a.wav {offset} {path}")
+    with pytest.raises(InputError, match="must have `member offset shard`"):
+        ShardReader().read(f"a.wav \u00b2 {path}")
+
+
 def test_reading_ahead_changes_nothing(data):
     for entry in entries(data).values():
         assert torch.equal(

@@ -67,12 +67,14 @@ def test_given_volumes(call, data):
     ("arguments", "message"),
     [
         (["resample_data_dir.sh", "8k", "my data"], "must be a number of Hz, but is '8k'"),
+        (["resample_data_dir.sh", "99999999", "my data"], "must be 1000 to 1000000 Hz, but is 9"),
         (["resample_data_dir.sh", "8000", "none"], "no such file none/wav.scp"),
         (["resample_data_dir.sh", "8000", "bad"], "bad/wav.scp, line 2: 'a-2' names no audio"),
         (["perturb_data_dir_volume.sh", "none"], "Expected none/wav.scp to exist"),
         (["perturb_data_dir_volume.sh", "bad"], "bad/wav.scp, line 2: 'a-2' names no audio"),
         (["perturb_data_dir_volume.sh", "--reco2vol", "few", "my data"], "id a-2 in few"),
         (["perturb_data_dir_volume.sh", "--reco2vol", "loud", "my data"], "volume 'x' of a-1 is"),
+        (["perturb_data_dir_volume.sh", "--reco2vol", "inf", "my data"], "volume 'inf' of a-1"),
         (["perturb_data_dir_volume.sh", "--reco2vol", "no", "my data"], "no such file no"),
     ],
 )
@@ -80,6 +82,7 @@ def test_errors_change_nothing(call, data, arguments, message):
     paths = [data(), data("bad", wav_DOT_scp="a-1 x\na-2\n")]
     (call.cwd / "few").write_text("a-1 1\n")
     (call.cwd / "loud").write_text("a-1 x\n")
+    (call.cwd / "inf").write_text("a-1 inf\n")
     before = [data.read(path) for path in paths]
     done = call(f"data/{arguments[0]}", *arguments[1:])
     assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
@@ -97,7 +100,7 @@ def test_what_is_read_then(call, data):
     entry = entries(path)["c-1"]
     waveform, rate_hz = read_audio(entry, None)
     assert (rate_hz, len(waveform)) == (8000, 8000)
-    assert probe_audio(entry) == (8000, 8000)
+    assert probe_audio(entry)[:2] == (8000, 8000)
     loud, _ = read_audio(entry.rsplit("|", 2)[0] + "|", None)
     expected = torch.from_numpy(np.clip(samples * 3, -1, 1 - 2**-15)).float()
     torch.testing.assert_close(loud, expected, rtol=0, atol=2**-13)

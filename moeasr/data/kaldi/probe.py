@@ -1,6 +1,7 @@
 """Rate and length of one wav.scp entry, from its header where that is enough."""
 
 import io
+import os
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from moeasr.data.audio_archive import archive_place, read_record
@@ -54,6 +55,8 @@ def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
     place = archive_place(entry)
     if place is not None:
         return probe_stream(io.BytesIO(read_record(*place)), f"archive entry {entry}", read_all)
+    if os.path.exists(entry) and not os.path.isfile(entry):  # a named pipe waits for a writer
+        raise InputError(f"{entry}: cannot be opened (it is not a file)")
     try:
         with open(entry, "rb") as stream:
             return probe_stream(stream, entry, read_all)

@@ -17,6 +17,7 @@ from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import Lines, read_lines, show, write_lines
 from moeasr.data.kaldi.wav_scp import pipe_wav_scp
 from moeasr.errors import InputError
+from moeasr.features.limits import check_speed
 
 MIN_SEGMENT_SEC = 0.01
 RENAMED = (
@@ -60,7 +61,7 @@ def perturb_data_dir_speed(
         say: Receives what is done.
 
     Raises:
-        InputError: The factor is no positive number, or the source is incomplete.
+        InputError: The factor is no number, or out of range, or the source is incomplete.
     """
     try:
         speed = float(factor)
@@ -68,6 +69,7 @@ def perturb_data_dir_speed(
         speed = 0.0
     if not 0 < speed < float("inf"):
         raise InputError(f"the speed factor must be a positive number, but is '{factor}'")
+    check_speed(speed)
     require_source(source, target)
     if not (source / "wav.scp").is_file():
         raise InputError(f"no such file {source / 'wav.scp'}")

@@ -4,6 +4,7 @@ No sound is touched here. An entry of wav.scp becomes a pipe through one of our 
 `moeasr.data.pipes` recognises, so that whoever reads the entry does the work in the same process.
 """
 
+import math
 import random
 import shlex
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.data.pipes import parse_pipe
 from moeasr.errors import InputError
+from moeasr.features.limits import check_new_rate
 from moeasr.text.fields import SPACES
 
 NUM_LOOKED_AT = 100
@@ -72,8 +74,9 @@ def resample_data_dir(data: Path, rate_hz: int, say: Say) -> None:
         say: Receives what is done.
 
     Raises:
-        InputError: There is no wav.scp, or a line of it is malformed.
+        InputError: The rate is out of range, there is no wav.scp, or a line of it is malformed.
     """
+    check_new_rate(rate_hz)
     if not (data / "wav.scp").is_file():
         raise InputError(f"no such file {data / 'wav.scp'}")
     if not (data / "utt2dur").is_file():  # it would be slow once the audio is a pipe
@@ -145,6 +148,8 @@ def _read_volumes(path: Path) -> dict[bytes, float]:
     for recording, volume in read_map(path).items():
         try:
             volumes[recording] = float(volume)
+            if not math.isfinite(volumes[recording]):
+                raise ValueError(volume)
         except ValueError:
             raise InputError(
                 f"{path}: volume '{show(volume)}' of {show(recording)} is not a number"
