@@ -28,16 +28,16 @@ DATASET_TRAINING_KEYS = (
 
 
 class CmvnSettings(NamedTuple):
-    """What train.yaml says of CMVN."""
+    """The CMVN settings of a train.yaml."""
 
     file: str
     """Name of the file."""
     is_json: bool
-    """Else Kaldi's text form."""
+    """False for the text form of Kaldi."""
 
 
 class UnitSettings(NamedTuple):
-    """What train.yaml says of units."""
+    """The settings of units in a train.yaml."""
 
     kind: str | None
     """`char`, `bpe` or `word`; None for characters or BPE, which WeNet 1 and 2 do not say."""

@@ -31,7 +31,7 @@ class Section:
         return f"{self.prefix}.{key}" if self.prefix else key
 
     def has(self, key: str) -> bool:
-        """Whether the section holds a key that nothing has asked for yet."""
+        """Return whether the section holds a key that nothing has asked for yet."""
         return key in self._rest
 
     def section(self, key: str) -> "Section":

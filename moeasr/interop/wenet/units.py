@@ -136,7 +136,7 @@ def _kind(
 
 
 def _is_word_piece(unit: str) -> bool:
-    """Whether only BPE has this unit: a piece with which a word begins."""
+    """Return whether only BPE has this unit: a piece with which a word begins."""
     return len(unit) > 1 and unit.startswith(SPACE_UNIT)
 
 
