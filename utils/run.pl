@@ -32,6 +32,7 @@ from types import FrameType
 
 USAGE = "usage: run.pl log-file command-line arguments..."
 DIED = 255  # what Perl's `die` exits with; 1 is for jobs that failed, and retry.pl retries on that
+GPU_LIST_SEC = 30.0  # a driver in trouble may never answer
 GRACE_SEC = 30.0  # between asking the jobs to end and killing them: a training saves its state
 
 
@@ -118,9 +119,11 @@ def parse_arguments(arguments: list[str]) -> tuple[Options, list[str]]:
 def count_gpus() -> int:
     """GPUs that nvidia-smi lists, at least 1."""
     try:
-        listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+        listing = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=GPU_LIST_SEC
+        )
         num_gpus = len(listing.stdout.splitlines())
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         num_gpus = 0
     if num_gpus == 0:
         print(
@@ -298,9 +301,11 @@ def main() -> None:
         pool.shutdown(wait=False, cancel_futures=True)
         runner.stop()
         sys.exit(128 + stopped.args[0])
-    except OSError as error:  # a log that cannot be written
+    except (OSError, RuntimeError) as error:  # a log that cannot be written; too many processes
         pool.shutdown(wait=False, cancel_futures=True)
         runner.stop()
+        if getattr(error, "filename", None) in (None, "bash"):
+            die(f"run.pl: cannot start a job: {error}; --max-jobs-run starts fewer at once")
         die(f"run.pl: Error opening log file {error.filename}: {error.strerror}")
     if num_failed:
         report(options, log, num_failed)

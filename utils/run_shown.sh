@@ -18,7 +18,8 @@ shift 2
 mkdir -p "$(dirname "$log")"
 "$(dirname "${BASH_SOURCE[0]}")/keep_log.sh" "$log"
 : >"$log"
-tail -n +1 -f "$log" 2>/dev/null & # it complains when the runner begins the file anew
+# --pid: it ends even if this script is killed; it complains when the runner begins the file anew
+tail --pid=$$ -n +1 -f "$log" 2>/dev/null &
 follower=$!
 # the pause lets the last lines be shown
 trap 'sleep 1; kill "$follower" 2>/dev/null || true' EXIT

@@ -71,6 +71,16 @@ def test_interrupt_ends_job_and_follower(tmp_path):
     assert has_ended(pid_file.read_text().strip())
 
 
+def test_nothing_follows_the_log_after_it_was_killed(tmp_path):
+    command = [RUN_SHOWN, f"{UTILS}/run.pl", tmp_path / "job.log", "bash", "-c"]
+    command += ["echo begun; sleep 2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
+        assert any(line == "begun\n" for line in job.stdout)
+        job.kill()
+        job.wait()  # until then its number is in use
+        job.communicate(timeout=30)  # the pipe ends when nobody writes to it any more
+
+
 def has_ended(pid: str) -> bool:
     """Whether a process is gone, or only waits for its new parent to take note of its end."""
     try:

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 
 import pytest
 
@@ -178,6 +180,32 @@ def test_what_a_job_started_may_end_in_its_own_time(utils, tmp_path):
     runner.send_signal(signal.SIGINT)
     assert runner.wait(20) == 128 + signal.SIGINT
     assert (tmp_path / "saved").is_file()
+
+
+def test_too_many_jobs_for_the_system_are_one_sentence(utils, tmp_path):
+    """Whatever fails first, it is no log file of the name None, and nothing waits."""
+    script = f"ulimit -n 30; exec {utils}/run.pl -tc 60 JOB=1:60 x.JOB.log sleep 20"
+    command = ["bash", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 255
+    assert re.search(
+        r"run.pl: (cannot start a job: .*|Error opening log file x\.\d+\.log: )Too many open files",
+        done.stderr,
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_a_gpu_driver_that_does_not_answer_counts_as_one_gpu(utils, tmp_path, monkeypatch, capsys):
+    loader = SourceFileLoader("run_pl", str(utils / "run.pl"))
+    runner = module_from_spec(spec_from_loader("run_pl", loader))
+    monkeypatch.setitem(sys.modules, "run_pl", runner)  # its dataclass looks there
+    loader.exec_module(runner)
+    monkeypatch.setattr(runner, "GPU_LIST_SEC", 0.2)
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert runner.count_gpus() == 1
+    assert "failed to detect number of GPUs" in capsys.readouterr().err
 
 
 def _runs(pid):
