@@ -5,8 +5,11 @@ import math
 import re
 from pathlib import Path
 
+import pytest
+
 import moeasr
 from moeasr.decode.hypothesis import Hypothesis, read_nbest, write_nbest
+from moeasr.errors import InputError
 from moeasr.logs import MetricWriter
 from moeasr.strict_json import to_json
 
@@ -55,3 +58,10 @@ def test_nobody_writes_json_in_another_way() -> None:
         if re.search(r"\bjson\.dumps?\(", path.read_text(encoding="utf-8"))
     }
     assert writers == {"strict_json.py"}
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"utt_id": "u", "nbest": ' + "9" * 10_000 + "}"])
+def test_n_best_lines_that_no_parser_takes_are_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "nbest.jsonl").write_text(line)
+    with pytest.raises(InputError, match=r"nbest.jsonl:1: not an n-best line"):
+        read_nbest(tmp_path / "nbest.jsonl")

@@ -116,9 +116,9 @@ def _decode(
         overshoots = header_overshoots(audio, head, name)
         rate_hz = audio.samplerate
         start, end = sample_range(audio.frames, rate_hz, start_sec, end_sec, name)
-        first = start if audio.seekable() else 0
-        if first:
-            audio.seek(first)
+        first = 0
+        if audio.seekable():
+            first = audio.seek(start)
         blocks = list(_blocks(audio, first, end, name))
     samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     if len(samples) < end - first:

@@ -115,6 +115,8 @@ def unpack(archive: Path, unpack_dir: Path, tree: str, sample: str) -> Path:
     try:
         with tarfile.open(archive) as tar:
             for member in progress(tar, f"unpacking {archive.name}", unit="files"):
+                if member.size < 0:  # the next one would be this one again
+                    raise tarfile.ReadError(f"{member.name} has a size below 0")
                 name = _name_below(member, PurePosixPath(tree))
                 if name is not None:
                     _extract(tar, member, unfinished / name)
@@ -124,6 +126,8 @@ def unpack(archive: Path, unpack_dir: Path, tree: str, sample: str) -> Path:
                 raise tarfile.ReadError("damaged, or cut short")
             while tar.fileobj.read(BLOCK_BYTES):
                 pass  # gzip's checksum stands behind the last byte
+    except (MemoryError, OverflowError, RecursionError, ValueError) as error:
+        raise InputError(f"{archive}: cannot be unpacked: a header has an absurd size") from error
     except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # of the disk
             raise InputError(

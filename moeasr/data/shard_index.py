@@ -95,6 +95,8 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
         num_bytes = os.path.getsize(path)
         with tarfile.open(path, "r:", encoding="utf-8") as shard:
             for member in shard:
+                if member.size < 0:  # the next one would be this one again
+                    raise tarfile.ReadError(f"{member.name} has a size below 0")
                 key, suffix = os.path.splitext(member.name.removeprefix("./"))
                 if not member.isfile() or suffix not in (TEXT_SUFFIX, *AUDIO_SUFFIXES):
                     continue
@@ -118,6 +120,10 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
                     length = AudioLength(key, num_samples, rate_hz, "", overshoots)
                     audio[key] = length, place
         _require_end(path)
+    except InputError:
+        raise
+    except (MemoryError, OverflowError, RecursionError, ValueError):
+        raise InputError(f"shard {path} is no tar file: a header has an absurd size") from None
     except tarfile.TarError as error:
         raise InputError(f"shard {path} is cut short, or no tar file ({error})") from None
     except OSError as error:

@@ -252,5 +252,5 @@ def _load_list(path: Path, digest: str) -> list[ShardedUtterance] | None:
             )
             for utt_id, num_samples, rate_hz, _, member, offset in content["utterances"]
         ]
-    except (OSError, ValueError, KeyError, TypeError):  # a list of less than six: a fault
-        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None  # a list of less than six tells a fault

@@ -113,5 +113,5 @@ def _entries(lines: Iterable[str], path: str | Path) -> Iterable[tuple[str, list
         try:
             record = json.loads(line)
             yield record["utt_id"], record["nbest"]
-        except (json.JSONDecodeError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise InputError(f"{path}:{number}: not an n-best line") from None

@@ -203,3 +203,15 @@ def test_a_download_is_unpacked(tree, dirs, tmp_path, monkeypatch):
 def test_missing_directory_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere: no such directory \(--download-dir\)"):
         obtain(CORPUS, tmp_path / "nowhere", tmp_path)
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("size", [-512, -1024, 8**11 - 1, 2**40])
+def test_an_absurd_size_in_an_archive_is_one_sentence(tmp_path, kind, size):
+    """A size of -1024 leads back to the same header, for ever."""
+    member = tarfile.TarInfo("books/lists/a.txt")
+    member.type, member.size = kind, size
+    archive = tmp_path / "books.tar"
+    archive.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(2000))
+    with pytest.raises(InputError, match=r"books\.tar: cannot be unpacked"):
+        unpack(archive, tmp_path / "unpacked", "books", "lists/*.txt")

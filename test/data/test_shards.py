@@ -16,6 +16,7 @@ import torch
 from moeasr.bin import index_shards
 from moeasr.data.audio import read_audio
 from moeasr.data.kaldi.copy_dir import Affixes, copy_data_dir
+from moeasr.data.shard_index import list_shard
 from moeasr.data.shards import ShardEntry, ShardReader, shard_numbers
 from moeasr.data.table import Table
 from moeasr.errors import InputError
@@ -220,6 +221,17 @@ def test_a_member_of_absurd_size_asks_for_no_memory(tmp_path, size):
     path.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1000))
     with pytest.raises(InputError, match=r"1\.tar is cut short: it ends amid a\.wav"):
         ShardReader().read(f"a.wav 512 {path}")
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("size", [-512, -1024, 8**11 - 1, 2**40, 2**62])
+def test_an_absurd_size_in_a_foreign_shard_is_one_sentence(tmp_path, kind, size):
+    """A size of -1024 leads back to the same header, for ever."""
+    member = tarfile.TarInfo("a.wav")
+    member.type, member.size = kind, size
+    (tmp_path / "1.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(2000))
+    with pytest.raises(InputError, match=r"shard .*1\.tar is (no tar file|cut short)"):
+        list_shard(str(tmp_path / "1.tar"))
 
 
 @pytest.mark.parametrize("offset", [0, 100, 10**30])

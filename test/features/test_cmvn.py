@@ -79,6 +79,8 @@ def test_wenets_file_gives_wenets_numbers(tmp_path: Path) -> None:
         ('{"mean_stat": [1.0], "frame_num": 1}', "is not JSON with .* 'var_stat'"),
         ('{"mean_stat": [1.0], "var_stat": [1.0, 2.0], "frame_num": 1}', "differ in length"),
         ('{"mean_stat": [NaN], "var_stat": [1.0], "frame_num": 1}', "not finite"),
+        ('{"mean_stat": [1.0], "var_stat": [1.0], "frame_num": 1e999}', "is not JSON with"),
+        ("[" * 100_000, "is not JSON with"),
         ("[1, 2]", "is not JSON with"),
         ("\xff\x00", "is not JSON with"),
         ("[" * 100_000, "is not JSON with"),

@@ -91,6 +91,8 @@ def test_training_time_is_that_of_all_sessions_and_not_of_the_pauses(tmp_path: P
     ("name", "content", "message"),
     [
         ("results.json", "{", "results.json is not JSON"),
+        ("results.json", "[" * 100_000, "results.json is not JSON"),
+        ("results.json", "[" + "9" * 10_000 + "]", "results.json is not JSON"),
         ("results.json", "{}", "results.json must hold a JSON list"),
         ("results.json", "[{}]", "results.json lacks the key 'set'"),
         ("results.json", "[" * 100_000, "results.json is not JSON"),
