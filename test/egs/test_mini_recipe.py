@@ -195,12 +195,18 @@ def test_each_system_trains_and_decodes(recipe, config, settings, modes):
     assert ("loss_att" in last) == (modes != CTC_MODES)
 
 
-def test_smaller_corpus_leaves_nothing_of_the_larger(recipe):
+def test_smaller_corpus_leaves_nothing_of_the_larger_and_spares_other_sets(recipe):
+    own = [recipe.dir / "data/mine/feats.scp", recipe.dir / "fbank/raw_fbank_mine.1.ark"]
+    own[0].parent.mkdir()
+    old = recipe.dir / "fbank/raw_fbank_dev.7.ark"  # of a run with a larger --nj
+    for path in (*own, old):
+        path.touch()
     done = recipe.run("--stage", "0", "--stop-stage", "2", num_train=10)
     assert done.returncode == 0, done.stdout + done.stderr
     for table in ("text", "feats.scp", "utt2num_frames"):
         assert len(recipe.ids(f"data/train_sp/{table}")) == 30
     assert "-0019" not in (recipe.dir / "data" / "train_sp" / "wav.scp").read_text()
+    assert all(path.exists() for path in own) and not old.exists()
 
 
 def test_stored_features_audio_and_shards_train_the_same_model(recipe):

@@ -57,10 +57,12 @@ def test_a_fault_leaves_the_destination_alone(call, data):
     data(feats_DOT_scp="a-1 x\n", frame_shift="0.01\n")
     data("other", feats_DOT_scp="d-1 x\n", frame_shift="0.02\n")
     old = data("new", text="old\n")
+    data("new/part")
     for sources, message in (
         (["my data", "other"], "different frame_shift in directories other and my data"),
         (["my data", "none"], "no such file none/utt2spk"),
         (["my data", "./new"], "the destination is one of the sources: new"),
+        (["my data", "new/part"], "the destination new contains the source new/part"),
     ):
         done = combine(call, "new", *sources)
         assert done.returncode == 1 and message in done.stderr

@@ -134,14 +134,16 @@ def combine_data(
         say: Receives what is merged and what is not.
 
     Raises:
-        InputError: A source has no utt2spk or is the target itself, or frame shifts or other
-            settings of the features differ.
+        InputError: A source has no utt2spk, is the target itself or lies in it; or frame shifts or
+            other settings of the features differ.
     """
     for source in sources:
         if not (source / "utt2spk").is_file():
             raise InputError(f"no such file {source / 'utt2spk'}")
         if target.resolve() == source.resolve():
             raise InputError(f"the destination is one of the sources: {target}")
+        if target.resolve() in source.resolve().parents:  # it would be removed
+            raise InputError(f"the destination {target} contains the source {source}")
     frame_shift = common_frame_shift(sources)
     settings = common_settings(sources, say)
     if any((source / "shards.scp").is_file() for source in sources):  # Kaldi knows of no shards
