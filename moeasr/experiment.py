@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -40,8 +40,9 @@ from moeasr.models.init import copy_weights, start_embedding
 from moeasr.models.outputs import LossOutput
 from moeasr.models.upcycle import upcycle_into
 from moeasr.text.tokenizer import Tokenizer
+from moeasr.train.checkpoint import read_last
 from moeasr.train.config import TrainConfig
-from moeasr.train.resume import Change, check_changes
+from moeasr.train.resume import Change, check_changes, warn_of_changes
 
 logger = get_logger(__name__)
 
@@ -123,6 +124,45 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return config
+
+
+class Resumption(NamedTuple):
+    """The way a training begins."""
+
+    is_resumed: bool
+    """True if it goes on from `last.pt`; a new model is to be given its first weights."""
+    restarts_epoch: bool
+    """True if batches have changed, so that an epoch stopped in the middle begins again."""
+
+
+def take_up(
+    config: ExperimentConfig, exp_dir: Path, cmvn: tuple[Tensor, Tensor], cmvn_path: str
+) -> Resumption:
+    """Check what an experiment directory holds against the config, and write `config.yaml`.
+
+    Every process calls it; the first one writes and warns. The config of a training that is
+    finished stays as it is.
+
+    Args:
+        config: The config of this run.
+        exp_dir: The experiment directory.
+        cmvn: Mean and inverse standard deviation, each (F,), of the corpus.
+        cmvn_path: Where `cmvn` came from, for a warning.
+
+    Raises:
+        InputError: `last.pt` cannot be resumed, or a key changed that may not.
+    """
+    last, changes = read_last(exp_dir), []
+    if last is not None:
+        changes = resume_changes(config, last, exp_dir / "last.pt")
+    if distributed.is_main():
+        warn_of_changes(changes)
+        if last is not None:
+            check_cmvn(last, cmvn, config.init, cmvn_path)
+        if not is_finished(config, last):
+            write_config(config, exp_dir)
+    restarts = any(change.key.startswith("data.batch") for change in changes)
+    return Resumption(last is not None, restarts)
 
 
 def resume_changes(

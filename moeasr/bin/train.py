@@ -20,7 +20,8 @@ EPILOG = """example:
       --exp-dir exp/u2pp_moe --set train.max_epochs=50
 
 Several processes: moeasr launch --standalone --nproc_per_node 2 -m moeasr.bin.train ...
-Run again after a stop: it resumes exactly from exp/u2pp_moe/last.pt."""
+Run again after a stop: it resumes exactly from exp/u2pp_moe/last.pt. Batches, dropout, SpecAugment
+and keys of train: may change then, with a warning."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -82,24 +83,19 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
     """Build the parts, and let the trainer run."""
     from moeasr import distributed
     from moeasr.experiment import (
-        check_cmvn,
         checkpoint_metadata,
-        is_finished,
         load_experiment,
         make_batches,
         make_loss,
         read_features_config,
-        resume_changes,
         start_model,
-        write_config,
+        take_up,
     )
     from moeasr.features.cmvn import CmvnStats
     from moeasr.logs import get_logger
     from moeasr.models.build import build_model, count_params
     from moeasr.seed import seed_all
     from moeasr.text.tokenizer import Tokenizer
-    from moeasr.train.checkpoint import read_last
-    from moeasr.train.resume import warn_of_changes
     from moeasr.train.trainer import Trainer
 
     config = load_experiment(args.config, args.set)
@@ -107,22 +103,13 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
     mean, istd = CmvnStats.load(args.cmvn).mean_istd()
     sets = (args.train_dir, args.dev_dir)
     fbank = read_features_config(*sets, mean.numel(), args.data_type)
-    exp_dir, restarts = Path(args.exp_dir), False
-    last = read_last(exp_dir)
-    if last is not None:
-        changes = resume_changes(config, last, exp_dir / "last.pt")
-        restarts = any(change.key.startswith("data.batch") for change in changes)
-        if distributed.is_main():
-            warn_of_changes(changes)
-            check_cmvn(last, (mean, istd), config.init, args.cmvn)
-    if distributed.is_main() and not is_finished(config, last):
-        write_config(config, exp_dir)
+    exp_dir = Path(args.exp_dir)
+    resumption = take_up(config, exp_dir, (mean, istd), args.cmvn)
 
     seed_all(args.seed)
     model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
-    if last is None:
+    if not resumption.is_resumed:
         start_model(model, config.init, tokenizer, fbank)
-    del last
     model = model.to(device)
     get_logger("train").info("parameters: %d total, %d active per frame", *count_params(model))
     # All processes start from the same weights, then draw their own dropout and chunk sizes.
@@ -143,7 +130,7 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
         exp_dir=exp_dir,
         metadata=metadata,
         device=device,
-        restart_epoch=restarts,
+        restart_epoch=resumption.restarts_epoch,
         after_step=model.balance_routers if model.has_balanced_routers else None,
     ).run()
 

@@ -42,7 +42,7 @@ def list_epochs(exp_dir: str | Path) -> list[EpochFile]:
         cost = info.get("cost", info["dev_loss"])
         try:
             epochs.append(EpochFile(int(info["epoch"]), float(cost), path))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"checkpoint {path}: its epoch and dev loss must be numbers") from None
     if not epochs:
         raise InputError(f"{exp_dir} holds no epoch_N.pt: no epoch of a training is finished there")
