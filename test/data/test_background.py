@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -12,10 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
-from moeasr.data import background
+from moeasr.data import audio_length, background, shard_index, shard_writer
 from moeasr.data.background import in_background
+from moeasr.data.cmvn_job import CmvnJob
+from moeasr.data.data_type import StoredFeatures
+from moeasr.data.kaldi import durations
+from moeasr.data.kaldi.check_audio import check_audio
+from moeasr.data.shard_writer import ShardMaker
+from moeasr.data.sources import open_sources
+from moeasr.data.table import Table
 from moeasr.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("fails_rather_than_hangs")
@@ -49,6 +58,7 @@ def test_tensors_and_arrays_arrive_as_they_were():
     ]
     for sent, got in zip(values, in_background(values.__getitem__, range(5), 2)):
         assert type(got) is type(sent) and got.dtype == sent.dtype
+        assert not (isinstance(got, torch.Tensor) and got.is_shared())  # containers have little
         np.testing.assert_array_equal(got, sent)
         got += 1  # the receiver may write to it
 
@@ -166,3 +176,38 @@ def test_no_worker_outlives_its_parent(how):
         # the workers inherited this pipe: its end is that of the last of them
         assert process.communicate(timeout=30)[0] == ""
     assert process.returncode == {"killed": -9, "unclosed": 4}.get(how, 1)
+
+
+def fail(*args: object, **kwargs: object) -> None:
+    raise RuntimeError("odd")
+
+
+def test_every_job_names_what_it_worked_on(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", np.zeros(1600), 16000)
+    (tmp_path / "wav.scp").write_text(f"a1 {tmp_path}/a.wav\n")
+    (tmp_path / "utt2spk").write_text("a1 s\n")
+    (tmp_path / "text").write_text("a1 HELLO\n")
+    sources = open_sources(tmp_path / "wav.scp")
+    maker = ShardMaker(sources, Table(tmp_path / "text"), str(tmp_path / "shard"), 10, seed=0)
+    maker.make(0)
+    monkeypatch.setattr(audio_length, "measure_audio", fail)
+    monkeypatch.setattr(durations, "probe_audio", fail)
+    monkeypatch.setattr(shard_index, "measure_stream", fail)
+    monkeypatch.setattr(shard_writer, "_encode", fail)
+    monkeypatch.setattr(StoredFeatures, "read", fail)
+    sentence = r"RuntimeError: odd \(test_background.py, line \d+\)"
+    with pytest.raises(InputError, match=f"^utterance a1: {sentence}$"):
+        CmvnJob(sources, StoredFeatures()).stats_of(0)
+    with pytest.raises(InputError, match=f"^utterance a1: {sentence}$"):
+        audio_length.LengthReader(sources).read(0)
+    with pytest.raises(InputError, match=f"^shard {maker.path(0)}: {sentence}$"):
+        shard_index.list_shard(str(maker.path(0)))
+    (tmp_path / "text").write_text("a1 OTHER\n")
+    with pytest.raises(InputError, match=f"^utterance a1: {sentence}$"):
+        ShardMaker(sources, Table(tmp_path / "text"), str(tmp_path / "shard"), 10, 0).make(0)
+    with pytest.raises(InputError, match=f"bad audio:\nutterance a1: its audio: {sentence}$"):
+        check_audio(tmp_path, say=print)
+    said: list[str] = []
+    with pytest.raises(InputError, match="less than half of utt2dur"):
+        durations.write_utt2dur(tmp_path, said.append)
+    assert re.search(f"no duration for a1: its audio: {sentence}$", said[1])

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from moeasr.data.command_notice import command_notice
 from moeasr.data.datadir import MAX_OVERSHOOT_SEC, DataDir, Segment
 from moeasr.data.kaldi.probe import AudioInfo, overshoot_warning
-from moeasr.errors import InputError
+from moeasr.errors import InputError, naming
 
 TextUnits = Literal["char", "bpe", "word"]
 """What CTC writes: characters, or whole words, which need fewer frames. Pieces are at least
@@ -45,7 +45,8 @@ def _measured(entry: str) -> AudioInfo | str:
     from moeasr.data.audio_length import measure_audio  # with torch, which other checks do without
 
     try:
-        return measure_audio(entry)
+        with naming("its audio"):
+            return measure_audio(entry)
     except InputError as error:
         return str(error)
 

@@ -9,7 +9,7 @@ from moeasr.data.command_notice import command_notice
 from moeasr.data.kaldi.probe import probe_audio
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import Lines, key, read_lines, read_map, rest, show, write_lines
-from moeasr.errors import InputError
+from moeasr.errors import InputError, naming
 
 WINDOW_FRAMES = 1.5
 """What the last window adds to the frame shifts: (25 ms - 10 ms) / 10 ms."""
@@ -67,8 +67,10 @@ def _from_audio(path: Path, num_threads: int, read_all: bool, say: Say) -> Lines
     """Durations of the entries of a wav.scp; those that cannot be read are named and left out."""
 
     def measure(line: bytes) -> float | str:
+        entry = rest(line).decode("utf-8", "surrogateescape")
         try:
-            return probe_audio(rest(line).decode("utf-8", "surrogateescape"), read_all).duration_sec
+            with naming("its audio"):
+                return probe_audio(entry, read_all).duration_sec
         except InputError as error:
             return str(error)
 
