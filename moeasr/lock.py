@@ -21,7 +21,7 @@ TAKEN = (errno.EACCES, errno.EAGAIN)
 
 
 @contextmanager
-def lock_directory(directory: str | Path, work: str, wait: bool = False) -> Iterator[None]:
+def lock_directory(directory: str | Path, work: str) -> Iterator[None]:
     """Hold the lock of a directory, so that no other process does the same work in it.
 
     The kernel keeps the lock (POSIX `fcntl`) and releases it when the process dies, so that no
@@ -32,7 +32,6 @@ def lock_directory(directory: str | Path, work: str, wait: bool = False) -> Iter
     Args:
         directory: Created if it does not exist.
         work: The work that only one process may do, for the message ("training").
-        wait: Wait until the lock is free instead of raising.
 
     Raises:
         InputError: Another process holds the lock. The sentence names the directory, and the
@@ -44,7 +43,7 @@ def lock_directory(directory: str | Path, work: str, wait: bool = False) -> Iter
         try:
             if fcntl is None:
                 raise OSError(errno.ENOSYS, "this system has no fcntl")
-            fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in TAKEN:
                 handle.seek(0)

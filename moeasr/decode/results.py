@@ -1,15 +1,17 @@
 """The directory of one decoding mode: `text`, `nbest.jsonl`, `ctm`, `decode.json` of one run."""
 
+import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from moeasr.atomic import temporary_directory
 from moeasr.decode.hypothesis import Hypothesis, write_nbest
 from moeasr.decode.times import Times, as_json, write_ctm
-from moeasr.lock import lock_directory
 from moeasr.logs import get_logger
 from moeasr.strict_json import to_json
 
@@ -64,12 +66,24 @@ def write_mode_dirs(
             description = to_json(result.description, indent=2, ensure_ascii=False)
             (mode_dir / "decode.json").write_text(description + "\n", encoding="utf-8")
         (staging / "old").mkdir()
-        with lock_directory(out_dir, "decoding", wait=True):
-            for result in results:
-                final = out_dir / result.name
-                if final.exists():
-                    os.replace(final, staging / "old" / result.name)
-                os.replace(staging / "new" / result.name, final)
+        for result in results:
+            _replace(out_dir / result.name, staging / "new" / result.name, staging / "old")
+
+
+def _replace(final: Path, new: Path, old: Path) -> None:
+    """Put the directory `new` in the place of `final`, which is moved into the directory `old`.
+
+    Another process may put its own there between the two steps: it is then replaced as well.
+    """
+    for attempt in count():
+        with suppress(FileNotFoundError):
+            os.replace(final, old / f"{final.name}.{attempt}")
+        try:
+            os.replace(new, final)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
 
 
 def _timed_entry(

@@ -1,6 +1,9 @@
 """Directories of modes are replaced whole or not at all."""
 
 import json
+import os
+from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -67,7 +70,7 @@ def test_old_scores_do_not_survive_and_other_modes_do(tmp_path):
     (tmp_path / "x" / "score").mkdir()
     (tmp_path / "x" / "score" / "wer").write_text("stale")
     write_mode_dirs(tmp_path, [result("x", "new")], to_text)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "x", "y"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x", "y"]
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == [
         "decode.json",
         "nbest.jsonl",
@@ -82,8 +85,26 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path):
     broken = ModeResult("y", result("y", "q").nbest, {"mode": object()})
     with pytest.raises(TypeError):
         write_mode_dirs(tmp_path, [result("x", "new"), broken], to_text)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "x"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x"]
     assert (tmp_path / "x" / "text").read_text().startswith("b old\n")
+
+
+def test_of_two_decoders_that_write_one_mode_the_later_one_stays_whole(tmp_path, monkeypatch):
+    """The other one comes between moving the old directory away and putting the new one there."""
+    write_mode_dirs(tmp_path, [result("x", "old")], to_text)
+    real, others = os.replace, iter(["other", "another"])
+
+    def replace(source, target):
+        real(source, target)
+        if Path(source) == tmp_path / "x":
+            for word in islice(others, 1):
+                write_mode_dirs(tmp_path, [result("x", word)], to_text)
+
+    monkeypatch.setattr(os, "replace", replace)
+    write_mode_dirs(tmp_path, [result("x", "new")], to_text)
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert (tmp_path / "x" / "text").read_text().startswith("b new\n")
+    assert next(others, None) is None
 
 
 def test_names():
