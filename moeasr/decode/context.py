@@ -253,7 +253,6 @@ def _unit_arcs(trie: _Trie, spellings: Sequence[Sequence[str]]) -> dict[tuple[in
             ends_here = place != start and trie.nodes[place].ends_phrase
             for unit in piece.below() if ends_here else piece.units:
                 arcs[start, unit] = trie.walk(start, spellings[unit])
-            for letter, following in piece.children.items() if not ends_here else ():
-                if letter in trie.nodes[place].children:
-                    pending.append((following, trie.nodes[place].children[letter]))
+            if not ends_here:
+                pending += piece.common(trie.nodes[place].children)
     return arcs

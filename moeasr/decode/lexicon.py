@@ -84,16 +84,14 @@ class Lexicon(nn.Module):
         num_trie = len(self._states)
         self._link()
         boundary = tokenizer.vocab_size  # a symbol behind those of the units
+        self._num_symbols = boundary + 1
         arcs = self._arcs(spellings.letters, range(num_trie))
         for number, state in enumerate(self._states[:num_trie]):
             if BOUNDARY in state.children:
-                arcs[number, boundary] = state.children[BOUNDARY]
-        arcs[EMPTY, boundary] = EMPTY
+                arcs[number * self._num_symbols + boundary] = state.children[BOUNDARY]
+        arcs[EMPTY * self._num_symbols + boundary] = EMPTY
         after_unknown = [self._chain(*self._run(NO_WORD, letters)) for letters in spellings.letters]
-        self._num_symbols = boundary + 1
-        found = sorted(
-            (state * self._num_symbols + symbol, x) for (state, symbol), x in arcs.items()
-        )
+        found = sorted(arcs.items())
         keys = [key for key, _ in found]
         # The last key is larger than any other: a search never ends behind the table.
         self._add_buffer("keys", [*keys, torch.iinfo(torch.int64).max])
@@ -240,18 +238,16 @@ class Lexicon(nn.Module):
             target = self._chains[key]
         return target
 
-    def _arcs(
-        self, spellings: Sequence[Sequence[str]], places: Sequence[int]
-    ) -> dict[tuple[int, int], int]:
-        """The targets of units.
+    def _arcs(self, spellings: Sequence[Sequence[str]], places: Sequence[int]) -> dict[int, int]:
+        """The targets of units: the number of a state times that of symbols, and the unit.
 
         A state needs one where failing over first would be wrong: if all letters of the unit go on
         in a word of the lexicon, or a word ends within them.
         """
         units = UnitTrie(spellings)
-        arcs = {}
+        arcs: dict[int, int] = {}
         for unit in units.below():
-            arcs[EMPTY, unit] = self._chain(*self._run(EMPTY, spellings[unit]))
+            arcs[EMPTY * self._num_symbols + unit] = self._chain(*self._run(EMPTY, spellings[unit]))
         for start in places[EMPTY + 1 :]:
             pending = [(units, start)]
             while pending:
@@ -259,8 +255,8 @@ class Lexicon(nn.Module):
                 state = self._states[place]
                 ends_here = place != start and state.letter == BOUNDARY and state.word is not None
                 for unit in piece.below() if ends_here else piece.units:
-                    arcs[start, unit] = self._chain(*self._run(start, spellings[unit]))
-                for letter, following in piece.children.items() if not ends_here else ():
-                    if letter in state.children:
-                        pending.append((following, state.children[letter]))
+                    target = self._chain(*self._run(start, spellings[unit]))
+                    arcs[start * self._num_symbols + unit] = target
+                if not ends_here:
+                    pending += piece.common(state.children)
         return arcs

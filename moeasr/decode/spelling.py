@@ -4,7 +4,7 @@ Words are those of `moeasr.text.scripts`. Phrases and the words of a language mo
 with a hypothesis letter by letter, so it does not matter how units cut a word.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -117,6 +117,12 @@ class UnitTrie:
                 node = node.children.setdefault(letter, UnitTrie())
             if letters:
                 node.units.append(unit)
+
+    def common(self, others: Mapping[str, int]) -> Iterator[tuple["UnitTrie", int]]:
+        """Yield the children that another trie's node has as well, and the children there."""
+        for letter in min(self.children, others, key=len):
+            if letter in self.children and letter in others:
+                yield self.children[letter], others[letter]
 
     def below(self) -> Iterator[int]:
         """Yield all units that begin with the letters of this node."""

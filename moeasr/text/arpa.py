@@ -115,8 +115,7 @@ class _Reader:
 
     def read(self) -> NgramModel:
         """Read the whole file."""
-        counts, first_line = self._read_counts()
-        heading: tuple[int | None, str] = first_line
+        counts, heading = self._read_counts()
         for order, count in enumerate(counts, start=1):
             has_backoff = order < len(counts)
             if count == 0:
@@ -145,7 +144,7 @@ class _Reader:
     def _place(self, number: int | None) -> str:
         return str(self._path) if number is None else f"{self._path}:{number}"
 
-    def _read_counts(self) -> tuple[list[int], tuple[int, str]]:
+    def _read_counts(self) -> tuple[list[int], tuple[int | None, str]]:
         """The counts of the header, and the first line behind them."""
         if not any(line == "\\data\\" for _, line in self._lines):
             raise InputError(f"{self._path} is no ARPA language model: it has no line `\\data\\`")
@@ -228,8 +227,7 @@ class _Reader:
                 shorter[history] = Ngram(self._log_prob(history), 0.0)
             missing += lacking
         if missing:
-            words = list(self._numbers)
-            example = " ".join(words[number] for number in missing[0])
+            example = " ".join(self._spelled[number] for number in missing[0])
             logger.warning(
                 "%s: %d n-grams are the history of longer ones, but are not listed themselves, "
                 "e.g. '%s'; they get the probability of backing off",

@@ -147,7 +147,7 @@ def test_words_without_spaces_are_the_longest_of_the_lexicon(tmp_path, kind, ord
     pieces = [*MIXED, "北", "京", "手机", "W", "E", "A", " ", "买", "ก"]
     units = [n for n in range(tokenizer.vocab_size) if n != 0]
     num_joined = 0
-    for trial in range(300):
+    for trial in range(120):
         sequence = tokenizer.encode("".join(rng.choices(pieces, k=rng.randrange(8))))
         if trial % 3 == 0:
             sequence = rng.choices(units, k=rng.randrange(9))
@@ -155,7 +155,7 @@ def test_words_without_spaces_are_the_longest_of_the_lexicon(tmp_path, kind, ord
         num_joined += any(len(split_words(word)) > 1 for word in words)
         (score,) = step_by_step(fusion, [sequence])
         assert score == pytest.approx(expected_score(model, words, WEIGHTS), abs=1e-9)
-    assert num_joined > 100
+    assert num_joined > 40
 
 
 def test_longest_match_by_hand(tmp_path):
