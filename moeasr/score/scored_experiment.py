@@ -71,7 +71,7 @@ def read_experiment(
 
     Raises:
         InputError: The directory's name is not of the form, or is of another seed than the results;
-            results are missing or malformed, or do not agree with the details they come from.
+            results are missing, stale or malformed, or do not agree with their details.
     """
     exp_dir = Path(exp_dir)
     system, seed = _system_and_seed(exp_dir)
@@ -145,6 +145,11 @@ def _find_record(path: Path, test_set: str, mode: str, chunk_size: int) -> dict[
             raise InputError(f"{path} lacks the key '{missing[0]}' in a record")
         check_kinds(record, path)
         if (record["set"], record["mode"], record["chunk_size"]) == wanted:
+            if record.get("stale"):
+                raise InputError(
+                    f"{path}: the results of set {test_set}, {mode}, chunk {chunk_size} are stale "
+                    f"({record['stale']}): run stages 4 and 5 again"
+                )
             return record
     raise InputError(f"{path} has no results of set {test_set}, {mode}, chunk {chunk_size}")
 

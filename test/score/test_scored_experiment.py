@@ -105,6 +105,11 @@ def test_training_time_is_that_of_all_sessions_and_not_of_the_pauses(tmp_path: P
         ),
         ("results.json", "[]", "has no results of set test, greedy, chunk -1"),
         ("results.json", json.dumps([RECORD | {"seed": 2}]), "is of seed 2, not 1"),
+        (
+            "results.json",
+            json.dumps([RECORD | {"stale": "averaged.pt is newer"}]),
+            r"test, greedy, chunk -1 are stale \(averaged\.pt is newer\): run stages 4 and 5 again",
+        ),
         ("results.json", json.dumps([RECORD | {"wer": 49.9}]), "run stage 5 again"),
         ("decode_test/greedy/score/per_utt", "u1 #csid 1\n", "per_utt:1: must be"),
         ("cost.json", '{"macs_per_audio_sec": "many"}', "cost.json must hold a whole number"),
