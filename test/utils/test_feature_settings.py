@@ -84,6 +84,7 @@ def other(data):
 @pytest.mark.parametrize("table", ["feats.scp", "utt2num_frames", "shards.scp"])
 def test_combine_refuses_features_of_other_settings(call, source, other, table):
     (other / table).write_text("d-1 9\n")
+    (source / table).write_text("".join(f"{utt} 9\n" for utt in UTTS))
     give_settings(other, BINS_40)
     new = source.parent / "new"
     done = call("combine_data.sh", new, "source", "other")
@@ -108,6 +109,7 @@ def test_combine_looks_at_the_settings_of_features_only(call, source, other):
     done = call("combine_data.sh", "new", "source", "other")
     assert done.returncode == 0, done.stderr
     assert not (source.parent / "new/feats.scp").exists()
+    assert not (source.parent / "new/conf").exists()
 
 
 def test_combine_does_not_guess_the_settings_of_one_source(call, source, other):

@@ -60,17 +60,18 @@ def common_frame_shift(sources: Sequence[Path]) -> Path | None:
 def common_settings(sources: Sequence[Path], say: Say) -> Path | None:
     """Return a source whose `conf/fbank.yaml` is true of all features, or None if there is none.
 
-    Looks at the sources that have features or lengths, which were made by those settings. The
-    settings are not combined, which is said, if one of these sources lacks the file.
+    The settings matter where a table that they made is combined, which is one that all sources
+    have. They are not combined, which is said, if one of the sources lacks the file.
 
     Raises:
         InputError: Two sources differ in a setting.
     """
-    made = [source for source in sources if any((source / name).is_file() for name in MADE_BY_THEM)]
-    known = [source for source in made if (source / SETTINGS).is_file()]
+    if not any(all((source / name).is_file() for source in sources) for name in MADE_BY_THEM):
+        return None
+    known = [source for source in sources if (source / SETTINGS).is_file()]
     for source in known[1:]:
         _require_equal(known[0] / SETTINGS, source / SETTINGS)
-    if known and len(known) < len(made):
+    if known and len(known) < len(sources):
         say(f"[info]: **not combining {SETTINGS} as it does not exist everywhere**")
         return None
     return known[0] if known else None
