@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,10 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except _Terminated:
-        print(f"{program}: stopped by SIGTERM", file=sys.stderr)
-        raise
+        print(f"{program}: stopped by SIGTERM", file=sys.stderr, flush=True)
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(128 + signal.SIGTERM)  # not waiting for threads, which may wait for programs
     finally:
         signal.signal(signal.SIGTERM, before)
 

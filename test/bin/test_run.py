@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,36 @@ def test_sigterm_ends_an_entry_point_with_one_sentence_and_leaves_nothing(tmp_pa
             process.kill()
     assert (process.returncode, error) == (143, "slow.py: stopped by SIGTERM\n")
     assert [path.name for path in tmp_path.iterdir()] == ["slow.py"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("validate_data_dir", "--no-feats", "--check-audio", "."),
+        ("get_utt2dur", "."),
+        ("compute_cmvn", "--data-dir", ".", "--data-type", "raw", "--out", "cmvn"),
+        ("compute_cmvn", "--data-dir", ".", "--data-type", "raw", "--nj", "2", "--out", "cmvn"),
+    ],
+    ids=" ".join,
+)
+def test_sigterm_is_heard_while_a_program_does_not_answer(tmp_path, command):
+    tables = {"wav.scp": "touch begun; exec sleep 90 |", "utt2spk": "s", "text": "HI"}
+    for name, value in tables.items():
+        (tmp_path / name).write_text(f"a {value}\nb {value}\n")
+    (tmp_path / "spk2utt").write_text("s a b\n")
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "fbank.yaml").write_text("sample_rate_hz: 16000\n")
+    argv = [sys.executable, "-m", f"moeasr.bin.{command[0]}", *command[1:]]
+    null = subprocess.DEVNULL
+    with subprocess.Popen(argv, cwd=tmp_path, stdout=null, stderr=subprocess.PIPE) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not (tmp_path / "begun").exists():
+                assert time.monotonic() < deadline and process.poll() is None
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 143
+        finally:
+            process.kill()
+            process.stderr.close()
+    assert not (tmp_path / "cmvn").exists()

@@ -11,7 +11,6 @@ import argparse
 import hashlib
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +19,7 @@ from plan import SET_NAMES, Recording, plan_corpus
 
 from moeasr.bin import run
 from moeasr.data.kaldi.write import Utterance, write_data_dir
+from moeasr.data.threads import in_threads
 from moeasr.errors import InputError
 from moeasr.limits import num_processes, seed
 from moeasr.logs import get_logger, progress, setup_logging
@@ -64,10 +64,9 @@ def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
         soundfile.write(path, record(recording), SAMPLE_RATE_HZ, subtype="PCM_16")
 
     # threads suffice: the voices speak in processes of their own (see speak.py)
-    with ThreadPoolExecutor(nj) as pool:
-        done = pool.map(make, recordings)
-        for _ in progress(done, "synthesising", total=len(recordings), unit="utterances"):
-            pass
+    done = in_threads(make, recordings, nj)
+    for _ in progress(done, "synthesising", total=len(recordings), unit="utterances"):
+        pass
     (unfinished / METADATA).write_text(metadata, encoding="utf-8")
     (unfinished / ORIGIN).write_text(origin, encoding="utf-8")
     shutil.rmtree(corpus_dir, ignore_errors=True)

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from moeasr.data.command_notice import command_notice
 from moeasr.data.datadir import MAX_OVERSHOOT_SEC, DataDir, Segment
 from moeasr.data.kaldi.probe import AudioInfo, overshoot_warning
+from moeasr.data.threads import in_threads
 from moeasr.errors import InputError, naming
 
 TextUnits = Literal["char", "bpe", "word"]
@@ -79,8 +79,7 @@ def audio_faults(
         text_units: What the texts are written in under CTC.
     """
     recordings, segments = data.wav, data.segments
-    with ThreadPoolExecutor(NUM_THREADS) as pool:
-        infos = dict(zip(recordings, pool.map(_measured, recordings.values())))
+    infos = dict(zip(recordings, in_threads(_measured, recordings.values(), NUM_THREADS)))
     rates = Counter(info.sample_rate_hz for info in infos.values() if isinstance(info, AudioInfo))
     if sample_rate_hz is None and rates:
         sample_rate_hz = rates.most_common(1)[0][0]

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from moeasr.data.command_notice import command_notice
 from moeasr.data.kaldi.probe import probe_audio
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import Lines, key, read_lines, read_map, rest, show, write_lines
+from moeasr.data.threads import in_threads
 from moeasr.errors import InputError, naming
 
 WINDOW_FRAMES = 1.5
@@ -82,12 +82,11 @@ def _from_audio(path: Path, num_threads: int, read_all: bool, say: Say) -> Lines
     if notice:
         say(notice)
     lines = []
-    with ThreadPoolExecutor(num_threads) as pool:
-        for line, duration in zip(entries, pool.map(measure, entries)):
-            if isinstance(duration, str):
-                say(f"warning: no duration for {show(key(line))}: {duration}")
-            else:
-                lines.append(key(line) + b" " + seconds(duration))
+    for line, duration in zip(entries, in_threads(measure, entries, num_threads)):
+        if isinstance(duration, str):
+            say(f"warning: no duration for {show(key(line))}: {duration}")
+        else:
+            lines.append(key(line) + b" " + seconds(duration))
     return lines
 
 
