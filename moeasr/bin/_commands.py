@@ -19,7 +19,7 @@ def add_no_commands_option(parser: argparse.ArgumentParser) -> None:
 
 
 class _ForbidCommands(argparse.Action):
-    """Forbids commands in this process and in those that it starts."""
+    """An option that forbids commands in this process and in those that it starts."""
 
     def __call__(
         self,

@@ -37,17 +37,17 @@ def main(argv: list[str] | None = None) -> None:
             f"how to do `{' '.join([args.program, *args.arguments])}`"
         )
     try:
-        import soundfile
-
         from moeasr.data.audio_file import read_audio_bytes
+        from moeasr.data.audio_header import HEAD_BYTES, open_audio
     except ImportError as error:
         raise InputError(f"this python3 has no {error.name}: source path.sh first") from None
 
     name = stage.source or "standard input"
     content = sys.stdin.buffer.read() if stage.source is None else Path(name).read_bytes()
     waveform, rate_hz, _ = read_audio_bytes(content, name, stage.channel)
-    if stage.channel is None and soundfile.info(io.BytesIO(content)).channels > 1:
-        raise InputError(f"{name} has several channels: name one, or install {args.program}")
+    with open_audio(io.BytesIO(content), content[:HEAD_BYTES], name) as audio:
+        if stage.channel is None and audio.channels > 1:
+            raise InputError(f"{name} has several channels: name one, or install {args.program}")
     write_changed(waveform, rate_hz, stage.effects)
 
 

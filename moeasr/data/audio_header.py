@@ -1,10 +1,12 @@
 """The header of an audio file: opened with libsndfile, and compared with what follows it."""
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import BinaryIO
 
 import soundfile
@@ -96,14 +98,14 @@ def open_audio(source: str | BinaryIO, head: bytes, name: str) -> Iterator[sound
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".").removeprefix("Error : ")
         raise UndecodableError(
-            f"{name} cannot be decoded: damaged, or not audio ({reason})"
+            f"{name} cannot be decoded: damaged, or not audio ({reason or 'unknown coding'})"
         ) from None
 
 
 def _open(source: str | BinaryIO, head: bytes) -> soundfile.SoundFile:
     """Open a file as it is, or else as `repair_wav` makes it."""
     try:
-        audio = soundfile.SoundFile(source)
+        audio = _open_by_content(source)
         if audio.frames > 0 or not is_wav(head):
             return audio
         audio.close()
@@ -115,7 +117,15 @@ def _open(source: str | BinaryIO, head: bytes) -> soundfile.SoundFile:
         return soundfile.SoundFile(io.BytesIO(repaired))
     if not isinstance(source, str):
         source.seek(0)
-    return soundfile.SoundFile(source)
+    return _open_by_content(source)
+
+
+def _open_by_content(source: str | BinaryIO) -> soundfile.SoundFile:
+    """Open a file without its name: of one that ends in `.raw`, soundfile asks for the rate."""
+    if isinstance(source, str):
+        return soundfile.SoundFile(os.open(source, os.O_RDONLY))
+    nameless = SimpleNamespace(read=source.read, seek=source.seek, tell=source.tell)
+    return soundfile.SoundFile(nameless)
 
 
 def _content(source: str | BinaryIO) -> bytes:

@@ -38,7 +38,7 @@ class UtteranceReader(Protocol):
 
 
 class StoredFeatures:
-    """The features that feats.scp tells the place of.
+    """A reader of the features that a feats.scp points to.
 
     Args:
         num_bins: F, which they must have; None takes any.

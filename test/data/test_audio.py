@@ -121,11 +121,14 @@ def test_a_segment_may_overshoot_a_little_but_no_more(wav: Path) -> None:
             read_audio(str(wav), None, start_sec, end_sec)
 
 
-def test_names_with_spaces_colons_and_quotes(tmp_path: Path) -> None:
-    for name in ("with space.wav", "it's.wav", "odd.ark:12", "\u00a0no-break.wav\u3000"):
+def test_names_of_any_kind(tmp_path: Path) -> None:
+    odd = ("with space.wav", "it's.wav", "odd.ark:12", "\u00a0no-break.wav\u3000")
+    for name in (*odd, "a.raw", "a.RAW", "a", "a.flac"):
         path = tmp_path / name
-        soundfile.write(path, ramp(), RATE, format="WAV")
+        with open(path, "wb") as file:
+            soundfile.write(file, ramp(), RATE, format="WAV")
         assert torch.equal(read_audio(str(path), None)[0], as_float(ramp()))
+        assert measure_audio(str(path))[:2] == probe_audio(str(path))[:2] == (RATE, 3200)
 
 
 # -- speed perturbation ---------------------------------------------------------------------------

@@ -21,6 +21,10 @@ SAMPLES = (np.arange(2000) * 37 % 65535 - 32767).astype(np.int16)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     soundfile.write("a.flac", SAMPLES, 16000)
+    soundfile.write("a.wav", SAMPLES, 16000)
+    content = (tmp_path / "a.wav").read_bytes()  # with a chunk that lacks its byte of padding
+    odd = content[:36] + b"LIST\5\0\0\0abcde" + content[36:]
+    (tmp_path / "odd.wav").write_bytes(odd)
     soundfile.write("a.sph", np.stack([SAMPLES, -SAMPLES], 1), 8000, format="NIST")
     return tmp_path
 
@@ -31,6 +35,7 @@ def folder(tmp_path, monkeypatch):
         (["flac", "-c", "-d", "-s", "a.flac"], SAMPLES, 16000),
         (["sph2pipe", "-f", "wav", "-p", "-c", "2", "a.sph"], -SAMPLES, 8000),
         (["sox", "a.sph", "-t", "wav", "-", "remix", "1"], SAMPLES, 8000),
+        (["sox", "odd.wav", "-t", "wav", "-"], SAMPLES, 16000),
     ],
 )
 def test_they_write_what_the_program_would(folder, capfdbinary, call, samples, rate_hz):
