@@ -116,7 +116,11 @@ def _lock(path: Path, wait: bool) -> int | None:
 
 def _remove_leftovers(parent: Path, prefix: str) -> None:
     """Remove the temporary files of dead processes of this host."""
-    for name in os.listdir(parent):
+    try:
+        names = os.listdir(parent)
+    except PermissionError:  # a directory that may be written, but not listed
+        return
+    for name in names:
         if not name.startswith(prefix):
             continue
         handle = _lock(parent / name, wait=False)

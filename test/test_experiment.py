@@ -142,6 +142,9 @@ def test_each_kind_of_beginning(tmp_path):
     checkpoint.save(path, content_of(DENSE))
     trained = load_trained(path, TOKENIZER, FBANK)
     feats, lens = torch.randn(1, 60, 20), torch.tensor([60])
+    checkpoint.save(tmp_path / "averaged.pt", content_of(DENSE))
+    in_directory = load_trained(str(tmp_path), TOKENIZER, FBANK)
+    assert torch.equal(in_directory.encode(feats, lens).enc, trained.encode(feats, lens).enc)
     same = build_model(DENSE.model, 20, len(UNITS)).eval()
     start_model(same, InitConfig(model=path), TOKENIZER, FBANK)
     assert torch.equal(same.encode(feats, lens).enc, trained.encode(feats, lens).enc)
@@ -250,6 +253,10 @@ def test_a_checkpoint_knows_its_teacher_by_content(tmp_path):
         metadata = checkpoint_metadata(config, TOKENIZER, FBANK, "set", "a.yaml", [], 1, "train")
         digests.append(metadata["teacher"])
     assert digests[0] == digests[2] != digests[1]
+    (tmp_path / "averaged.pt").write_text("one")
+    config = dataclasses.replace(DENSE, distillation=DistillationConfig(teacher=str(tmp_path)))
+    metadata = checkpoint_metadata(config, TOKENIZER, FBANK, "set", "a.yaml", [], 1, "train")
+    assert metadata["teacher"] == digests[0]
 
 
 def test_epochs_without_an_accuracy_are_not_ranked_by_it():

@@ -83,6 +83,14 @@ def arguments(model_path, data_dir, out_dir, *more):
     ]
 
 
+def test_a_directory_stands_for_its_average_and_the_file_is_recorded(
+    model_path, feats_dir, tmp_path
+):
+    main(arguments(model_path.parent, feats_dir, tmp_path / "out", "--modes", "ctc_greedy_search"))
+    facts = json.loads((tmp_path / "out" / "ctc_greedy_search" / "decode.json").read_text())
+    assert facts["checkpoint"] == str(model_path)
+
+
 def test_all_modes_from_features(model_path, feats_dir, tmp_path, capsys):
     out = tmp_path / "out"
     argv = arguments(model_path, feats_dir, out, "--modes", " ".join(MODES), "--beam-size", "3")
