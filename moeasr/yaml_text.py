@@ -11,10 +11,9 @@ from typing import Any, TextIO
 
 import yaml
 
-BOOL = "tag:yaml.org,2002:bool"
-INT = "tag:yaml.org,2002:int"
-MERGE = "tag:yaml.org,2002:merge"
-FLOAT = "tag:yaml.org,2002:float"
+STANDARD = "tag:yaml.org,2002:"
+"""The beginning of the tags of plain data, `!!` for short."""
+BOOL, INT, FLOAT, MERGE = (f"{STANDARD}{name}" for name in ("bool", "int", "float", "merge"))
 SCALARS = (
     (BOOL, r"true|True|TRUE|false|False|FALSE", "tTfF"),
     (INT, r"[-+]?[0-9]+|[-+]?[0-9]{1,3}(?:_[0-9]{3})+|0x[0-9a-fA-F]+|0o[0-7]+", "-+0123456789"),
@@ -24,10 +23,12 @@ SCALARS = (
         r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
         "-+.0123456789",
     ),
-    ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    (f"{STANDARD}null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     (MERGE, r"<<", "<"),
 )
 """Tag, pattern and possible first characters of each scalar that is no text."""
+MAX_VALUES = 1_000_000
+"""The most values of a document, with each use of an alias counted."""
 
 
 class YamlError(ValueError):
@@ -41,10 +42,19 @@ def parse_yaml(text: str | TextIO) -> Any:
         text: The document, or a file that is open for reading.
 
     Raises:
-        YamlError: It is not YAML, repeats a key or nests without end.
+        YamlError: It is not YAML, repeats a key, has a tag that is not plain data, or has aliases
+            or sections without end.
     """
     try:
-        return yaml.load(text, Loader=_Loader)
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _count_values(node, {})
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise YamlError(" ".join(str(error).split())) from None
     except RecursionError:
@@ -64,18 +74,21 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of `SCALARS`, and no repeated keys."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- PyYAML's own form
+    yaml_constructors: dict[str, Any] = {}  # noqa: RUF012
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Any, Any]:
+        if not isinstance(node, yaml.MappingNode):
+            raise _fault(node, "a section of keys must be here")
         lines: dict[Any, int] = {}
         for key_node, _ in node.value:
             if key_node.tag == MERGE:
                 continue
             key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
-            if isinstance(key, (list, dict, set)):
-                raise yaml.YAMLError(f"line {line}: a key must be text, not a list or a section")
+            if isinstance(key, (list, dict)):
+                raise _fault(key_node, "a key must be text, not a list or a section")
             if key in lines:
-                raise yaml.YAMLError(
-                    f"line {line}: key '{key}' is repeated, it is in line {lines[key]} already"
+                raise _fault(
+                    key_node, f"key '{key}' is repeated, it is in line {lines[key]} already"
                 )
             lines[key] = line
         return super().construct_mapping(node, deep)
@@ -87,8 +100,7 @@ class _Loader(yaml.SafeLoader):
         try:
             return int(text, base)
         except ValueError:  # more digits than Python converts
-            line = node.start_mark.line + 1
-            raise yaml.YAMLError(f"line {line}: {text[:20]}... is no integer") from None
+            raise _fault(node, f"{text[:20]}... is no integer") from None
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
         """Read a floating-point number."""
@@ -96,8 +108,45 @@ class _Loader(yaml.SafeLoader):
         try:
             return float(re.sub(r"\.(?=inf$|nan$)", "", text.lower()))
         except ValueError:
-            line = node.start_mark.line + 1
-            raise yaml.YAMLError(f"line {line}: {text[:20]} is no number") from None
+            raise _fault(node, f"{text[:20]} is no number") from None
+
+    def construct_yaml_bool(self, node: yaml.ScalarNode) -> bool:
+        """Read true or false."""
+        text = self.construct_scalar(node).lower()
+        if text not in ("true", "false"):
+            raise _fault(node, f"{text[:20]} is neither true nor false")
+        return text == "true"
+
+    def construct_yaml_str(self, node: yaml.ScalarNode) -> str:
+        """Read text that can be written again."""
+        text = self.construct_scalar(node)
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise _fault(node, "text holds a surrogate, which is half a character")
+        return text
+
+    def construct_undefined(self, node: yaml.Node) -> None:
+        """Refuse a tag."""
+        raise _fault(node, f"tag {node.tag.replace(STANDARD, '!!')} is not supported")
+
+
+def _fault(node: yaml.Node, reason: str) -> yaml.YAMLError:
+    return yaml.YAMLError(f"line {node.start_mark.line + 1}: {reason}")
+
+
+def _count_values(node: yaml.Node, counts: dict[yaml.Node, int | None]) -> int:
+    """Return how many values a node stands for; refuse one that is too many or contains itself."""
+    if node not in counts:
+        counts[node] = None  # until all of its children are counted
+        children = node.value if isinstance(node, yaml.CollectionNode) else []
+        if isinstance(node, yaml.MappingNode):
+            children = [child for pair in children for child in pair]
+        counts[node] = 1 + sum(_count_values(child, counts) for child in children)
+    count = counts[node]
+    if count is None:
+        raise _fault(node, "a section or list contains itself")
+    if count > MAX_VALUES:
+        raise _fault(node, f"its aliases stand for more than {MAX_VALUES} values")
+    return count
 
 
 class _Dumper(yaml.SafeDumper):
@@ -114,5 +163,6 @@ class _Dumper(yaml.SafeDumper):
 
 for _tag, _pattern, _first in SCALARS:
     _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), list(_first))
-_Loader.add_constructor(INT, _Loader.construct_yaml_int)
-_Loader.add_constructor(FLOAT, _Loader.construct_yaml_float)
+for _name in ("null", "bool", "int", "float", "str", "seq", "map"):
+    _Loader.add_constructor(f"{STANDARD}{_name}", getattr(_Loader, f"construct_yaml_{_name}"))
+_Loader.add_constructor(None, _Loader.construct_undefined)

@@ -1,11 +1,12 @@
 """Scalars of YAML: what a person means by them, and not what YAML 1.1 makes of them."""
 
 import math
+import re
 
 import pytest
 import yaml
 
-from moeasr.yaml_text import SCALARS, parse_yaml, yaml_of
+from moeasr.yaml_text import SCALARS, YamlError, parse_yaml, yaml_of
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,36 @@ def test_merge_keys_work():
 
 def test_texts_above_cover_every_kind_of_scalar():
     assert len({tag for tag, _, _ in SCALARS}) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("b: !!bool maybe", "line 2: maybe is neither true nor false"),
+        ("b: !!int abc", "line 2: abc... is no integer"),
+        ("b: !!map [1]", "line 2: a section of keys must be here"),
+        ("b: !!timestamp 2024-99-01", "line 2: tag !!timestamp is not supported"),
+        ("b: !!set {a}", "line 2: tag !!set is not supported"),
+        ("b: !!python/object/apply:os.system [true]", "line 2: tag !!python/object/apply:os.sys"),
+        ("b: !own 1", "line 2: tag !own is not supported"),
+        ("? !!binary aGk=\n: 1", "line 2: tag !!binary is not supported"),
+        ("b: &x [1, *x]", "line 2: a section or list contains itself"),
+        ("b: &x {c: *x}", "line 2: a section or list contains itself"),
+        ('b: "\\ud800"', "line 2: text holds a surrogate"),
+    ],
+)
+def test_what_is_no_plain_data_is_refused_with_its_line(text, reason):
+    with pytest.raises(YamlError, match=re.escape(reason)):
+        parse_yaml(f"a: 1\n{text}\n")
+
+
+def test_aliases_that_multiply_without_end_are_refused():
+    lines = ["a0: &a0 [x, x]"]
+    lines += [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 40)]
+    with pytest.raises(YamlError, match="aliases stand for more than 1000000 values"):
+        parse_yaml("\n".join(lines))
+
+
+def test_merged_and_repeated_sections_are_fine():
+    found = parse_yaml("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}\ne: [*x, *x]\n")
+    assert found == {"a": {"b": 1, "c": 2}, "d": {"b": 1, "c": 3}, "e": [{"b": 1, "c": 2}] * 2}
