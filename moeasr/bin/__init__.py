@@ -37,6 +37,13 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         culprit = f"{error.filename}: " if error.filename else ""
         sys.exit(f"{program}: {culprit}{error.strerror or error}")
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        sys.exit(
+            f"{program}: out of memory ({str(error).strip().partition(chr(10))[0] or 'Python'}); "
+            "take smaller batches, shorter utterances, a smaller model or fewer processes"
+        )
     except KeyboardInterrupt:
         sys.exit(130)
     except _Terminated:
@@ -46,6 +53,15 @@ def run(main: Callable[[], None]) -> None:
         os._exit(128 + signal.SIGTERM)  # not waiting for threads, which may wait for programs
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether memory has run out, of the machine or of a GPU; torch is not imported here."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )
 
 
 def _terminate(signum: int, frame: Any) -> None:

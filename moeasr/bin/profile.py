@@ -14,6 +14,7 @@ from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.strict_json import to_json
 
+MAX_SIZE = 100_000_000
 EPILOG = """example:
   python -m moeasr.bin.profile --config conf/u2pp_moe.yaml --out exp/u2pp_moe/cost.json
   python -m moeasr.bin.profile --config conf/dense.yaml conf/shared_moe.yaml"""
@@ -46,17 +47,18 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr import checkpoint
     from moeasr.atomic import atomic_path
+    from moeasr.decode.recognizer import Recognizer
     from moeasr.experiment import describe_commit, load_experiment
-    from moeasr.models.build import build_model, load_model
+    from moeasr.models.build import build_model
     from moeasr.models.cost import cost_record, model_cost
     from moeasr.report.cost_table import model_lines, part_lines, uncounted_lines
 
     workload = {"utterance_sec": args.utterance_sec, "tokens_per_sec": args.tokens_per_sec}
     if args.checkpoint:
         args.checkpoint = str(checkpoint.find_file(args.checkpoint))
-        content = checkpoint.load_with_model(args.checkpoint)
-        workload["frames_per_sec"] = 1000 / content["fbank"]["frame_shift_ms"]
-        models = {args.checkpoint: load_model(content)}
+        trained = Recognizer.from_checkpoint(args.checkpoint)
+        workload["frames_per_sec"] = 1000 / trained.fbank.frame_shift_ms
+        models = {args.checkpoint: trained.model}
     else:
         models = {}
         for path in args.config:
@@ -103,6 +105,8 @@ def _check(args: argparse.Namespace) -> None:
             raise InputError(f"{name} goes with --config: a checkpoint has its own")
         if value is not None and value < least:
             raise InputError(f"{name} must be {least} or more, but is {value}")
+        if value is not None and value > MAX_SIZE:
+            raise InputError(f"{name} must be {MAX_SIZE} or less, but is {value}")
     if args.set and args.checkpoint:
         raise InputError("--set goes with --config: a checkpoint has its own")
     if args.out and args.config and len(args.config) > 1:

@@ -9,6 +9,10 @@ from moeasr.moe.routers import check_selection
 
 FIXED_ROUTERS = ("random", "hash")
 """Routers that learn nothing."""
+MAX_BLOCKS = 1000
+MAX_SIZE = 1_000_000
+"""Bounds above every network that can be trained. What is beyond them is a slip of the pen, which
+would take all memory, or build blocks without end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +110,13 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         """Check ranges and combinations."""
-        _at_least("num_blocks", self.num_blocks, 1)
+        _at_least("num_blocks", self.num_blocks, 1, MAX_BLOCKS)
         _at_least("max_chunk_size", self.max_chunk_size, 1)
         _at_least("conv_kernel_size", self.conv_kernel_size, 1)
+        _at_least("d_model", self.d_model, 1)
         _divisible("d_model", self.d_model, self.num_heads)
+        if self.subsampling_channels is not None:
+            _at_least("subsampling_channels", self.subsampling_channels, 1)
         _fraction("dropout", self.dropout)
         _fraction("attention_dropout", self.attention_dropout)
         if self.d_model % 2:
@@ -184,8 +191,8 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _at_least("num_blocks", self.num_blocks, 0)
-        _at_least("num_reverse_blocks", self.num_reverse_blocks, 0)
+        _at_least("num_blocks", self.num_blocks, 0, MAX_BLOCKS)
+        _at_least("num_reverse_blocks", self.num_reverse_blocks, 0, MAX_BLOCKS)
         if self.num_reverse_blocks > 0 and self.num_blocks == 0:
             raise InputError(
                 "`num_reverse_blocks` must be 0 when `num_blocks` is 0: the right-to-left decoder "
@@ -332,9 +339,11 @@ class ModelConfig:
             )
 
 
-def _at_least(name: str, value: int, minimum: int) -> None:
+def _at_least(name: str, value: int, minimum: int, maximum: int = MAX_SIZE) -> None:
     if value < minimum:
         raise InputError(f"`{name}` must be at least {minimum}, but is {value}")
+    if value > maximum:
+        raise InputError(f"`{name}` must be at most {maximum}, but is {value}")
 
 
 def _fraction(name: str, value: float) -> None:

@@ -16,6 +16,7 @@ from moeasr.features.fbank import FbankConfig
 from moeasr.models.build import ROUTERS, build_model, count_params
 from moeasr.models.cost import PARTS
 from moeasr.moe.routers import TopKRouter
+from moeasr.text.dictionary import SPECIAL_UNITS
 
 CONF = Path(__file__).resolve().parents[2] / "egs/mini/conf"
 MOE, DENSE = str(CONF / "u2pp_moe.yaml"), str(CONF / "dense.yaml")
@@ -23,6 +24,11 @@ MOE, DENSE = str(CONF / "u2pp_moe.yaml"), str(CONF / "dense.yaml")
 
 def numbers(line):
     return [float(cell.replace(",", "")) for cell in line.split() if cell[0].isdigit()]
+
+
+def tokenizer_state(vocab_size):
+    units = [*SPECIAL_UNITS, *(chr(ord("a") + number) for number in range(vocab_size - 3))]
+    return {"type": "char", "non_lang_syms": [], "units": units, "bpe_model": None}
 
 
 def trained(path, num_mel_bins=20, vocab_size=9, frame_shift_ms=10.0):
@@ -33,7 +39,7 @@ def trained(path, num_mel_bins=20, vocab_size=9, frame_shift_ms=10.0):
     content = {
         "config": {"model": to_mapping(config)},
         "fbank": to_mapping(fbank),
-        "tokenizer": {"units": ["u"] * vocab_size},
+        "tokenizer": tokenizer_state(vocab_size),
         "model": model.state_dict(),
         "info": {},
     }
@@ -130,12 +136,34 @@ def test_a_checkpoint_knows_its_sizes_and_its_frame_rate(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("fbank", "frame_shift_ms", None),
+        ("fbank", "frame_shift_ms", 0.0),
+        ("fbank", "num_mel_bins", 10**30),
+        ("tokenizer", "units", "abc"),
+        ("config", "model", []),
+    ],
+)
+def test_a_damaged_checkpoint_is_named(tmp_path, section, key, value):
+    path = tmp_path / "a.pt"
+    trained(path)
+    content = checkpoint.load(path)
+    content[section][key] = value
+    checkpoint.save(path, content)
+    with pytest.raises(InputError, match=r"a\.pt"):
+        main(["--checkpoint", str(path)])
+
+
+@pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--config", "no.yaml"], "no.yaml does not exist"),
         (["--config", MOE, "--set", "model.enoder.d_model=8"], "unknown key 'model.enoder'"),
         (["--config", MOE, "--vocab-size", "3"], "--vocab-size must be 4 or more, but is 3"),
         (["--config", MOE, "--num-mel-bins", "6"], "--num-mel-bins must be 7 or more"),
+        (["--config", MOE, "--vocab-size", str(10**30)], "--vocab-size must be 100000000 or less"),
+        (["--config", MOE, "--num-mel-bins", str(10**9)], "--num-mel-bins must be 100000000 or"),
         (["--config", MOE, "--utterance-sec", "0.01"], "too short"),
         (["--config", MOE, "--tokens-per-sec", "nan"], "`tokens_per_sec` must be"),
         (["--config", MOE, DENSE], "one model, but there are several"),

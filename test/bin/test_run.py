@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import moeasr.bin
 from moeasr.__main__ import entry_names
@@ -36,7 +37,32 @@ def test_bad_input_is_one_sentence_and_a_non_zero_exit(error, message):
     assert str(caught.value.code).endswith(f": {message}")  # a string: printed, and status 1
 
 
+def all_memory():
+    torch.empty(10**17)
+
+
+@pytest.mark.parametrize(
+    ("main", "message"),
+    [
+        (all_memory, "DefaultCPUAllocator"),
+        (
+            raising(torch.OutOfMemoryError("CUDA out of memory. Tried\nhints")),
+            "CUDA out of memory.",
+        ),
+        (raising(MemoryError()), "Python"),
+    ],
+)
+def test_memory_that_runs_out_is_one_sentence_that_says_what_to_do(main, message):
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    sentence = caught.value.code
+    assert "out of memory (" in sentence and message in sentence and "\n" not in sentence
+    assert "take smaller batches" in sentence
+
+
 def test_a_bug_of_ours_keeps_its_traceback():
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(raising(RuntimeError("a bug")))
     with pytest.raises(ZeroDivisionError):
         run(raising(ZeroDivisionError()))
 

@@ -97,6 +97,11 @@ def test_what_cannot_work_is_refused_with_the_reason(changes, message):
             "must be `type: dense`",
         ),
         ({"encoder": {"conv_edges": "after_gate"}}, "needs `causal_conv: false`"),
+        ({"encoder": {"subsampling_channels": -3}}, "`subsampling_channels` must be at least 1"),
+        ({"encoder": {"num_blocks": 10**9}}, "`num_blocks` must be at most 1000"),
+        ({"encoder": {"d_model": 10**9}}, "`d_model` must be at most 1000000"),
+        ({"encoder": {"feed_forward": {"num_experts": 10**9}}}, "`num_experts` must be at most"),
+        ({"decoder": {"num_reverse_blocks": 10**9}}, "`num_reverse_blocks` must be at most 1000"),
         ({"encoder": {"feed_forward": moe_by("language")}}, "needs `languages`"),
         (
             {"encoder": {"feed_forward": moe_by("language")}, "languages": ["en"]},
