@@ -10,7 +10,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import Annotated, Any, Literal, TypeVar, Union
 
 from moeasr.errors import InputError
 from moeasr.yaml_text import YamlError, parse_yaml, yaml_of
@@ -18,6 +18,16 @@ from moeasr.yaml_text import YamlError, parse_yaml, yaml_of
 ConfigT = TypeVar("ConfigT")
 FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 """Words for true and false in YAML 1.1."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OneOf:
+    """The mark of a field whose value names a member of a family: `Annotated[str, OneOf(ROUTERS)]`.
+
+    Members that join the family later are known, too.
+    """
+
+    family: Mapping[str, Any]
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
@@ -69,7 +79,7 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
 
     Args:
         cls: A frozen dataclass; its fields may be bool, int, float, str, Literal, tuple[X, ...],
-            `X | None` and other dataclasses.
+            `X | None`, `Annotated[str, OneOf(family)]` and other dataclasses.
         mapping: What the YAML held.
         source: The file's name, for messages.
 
@@ -129,6 +139,12 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
             return value
         wrong = _wrong(source, path, " or ".join(repr(choice) for choice in choices), value)
         raise InputError(f"{wrong}{did_you_mean(value, map(str, choices))}")
+    if origin is Annotated:
+        (mark,) = (mark for mark in kind.__metadata__ if isinstance(mark, OneOf))
+        if isinstance(value, str) and value in mark.family:
+            return value
+        wrong = _wrong(source, path, f"one of {', '.join(mark.family)}", value)
+        raise InputError(f"{wrong}{did_you_mean(value, mark.family)}")
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise _wrong(source, path, "a list", value)
@@ -142,7 +158,7 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
 def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:
     if not isinstance(value, Mapping):
         raise _wrong(source, path, "a section of keys", value)
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     prefix = f"{path}." if path else ""
     for key in value:

@@ -33,7 +33,7 @@ from moeasr.features.fbank import FbankConfig
 from moeasr.limits import check_num_processes
 from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
-from moeasr.models.build import check_names, load_model
+from moeasr.models.build import load_model
 from moeasr.models.config import ModelConfig
 from moeasr.models.distillation import Distillation, DistillationConfig
 from moeasr.models.init import copy_weights, start_embedding
@@ -118,12 +118,7 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
         InputError: Naming the file and the dotted path of the key.
     """
     mapping = apply_overrides(load_yaml(path), overrides)
-    config = from_mapping(ExperimentConfig, mapping, path)
-    try:
-        check_names(config.model)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    return config
+    return from_mapping(ExperimentConfig, mapping, path)
 
 
 class Resumption(NamedTuple):

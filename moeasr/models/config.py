@@ -2,10 +2,14 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from moeasr.config import OneOf
 from moeasr.errors import InputError
+from moeasr.models.feed_forwards import FEED_FORWARDS, ROUTERS
+from moeasr.moe.experts import EXPERT_KERNELS
 from moeasr.moe.routers import check_selection
+from moeasr.nn.feed_forward import ACTIVATIONS
 
 FIXED_ROUTERS = ("random", "hash")
 """Routers that learn nothing."""
@@ -19,11 +23,11 @@ would take all memory, or build blocks without end."""
 class FeedForwardConfig:
     """A dense feed-forward, or a mixture of expert feed-forwards."""
 
-    type: Literal["dense", "moe"] = "dense"
+    type: Annotated[str, OneOf(FEED_FORWARDS)] = "dense"
     """`moe` replaces the feed-forward by experts and a router."""
     hidden_units: int = 2048
     """M: width of the hidden layer, of each expert if there are experts."""
-    activation: Literal["silu", "relu"] = "silu"
+    activation: Annotated[str, OneOf(ACTIVATIONS)] = "silu"
     """Between the two layers; silu is also called swish."""
     num_experts: int = 8
     """E (moe only)."""
@@ -33,9 +37,9 @@ class FeedForwardConfig:
     """Softmax over the K selected logits (U2++ MoE), or over all E (SpeechMoE, Switch). `one`
     weighs the single chosen expert by 1: for imported models, since it gives the router no
     gradient."""
-    router: str = "top_k"
-    """One of `moeasr.models.build.ROUTERS` (moe only)."""
-    kernel: str = "sorted"
+    router: Annotated[str, OneOf(ROUTERS)] = "top_k"
+    """One of `moeasr.models.feed_forwards.ROUTERS` (moe only)."""
+    kernel: Annotated[str, OneOf(EXPERT_KERNELS)] = "sorted"
     """How experts are run, one of `moeasr.moe.experts.EXPERT_KERNELS`; all give equal results."""
     capacity_factor: float | None = None
     """Other toolkits' limit on an expert's frames. Known here only to be refused with the reason:

@@ -129,7 +129,7 @@ def densify_into(
 
 
 def _dense(config: FeedForwardConfig) -> FeedForwardConfig:
-    if config.type == "dense":
+    if config.type != "moe":
         return config
     return FeedForwardConfig(
         type="dense", hidden_units=config.hidden_units, activation=config.activation

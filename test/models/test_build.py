@@ -1,14 +1,23 @@
 """From config to network."""
 
-import dataclasses
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
 
 from moeasr.config import from_mapping, to_mapping
 from moeasr.errors import InputError
-from moeasr.models.build import build_model, count_params, load_model
+from moeasr.models.build import (
+    ATTENTIONS,
+    ENCODER_BLOCKS,
+    FEED_FORWARDS,
+    ROUTERS,
+    build_model,
+    count_params,
+    load_model,
+)
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.moe.routers import TopKRouter
 
 DENSE = FeedForwardConfig(hidden_units=24)
 MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, experts_per_frame=2)
@@ -63,16 +72,43 @@ def test_weights_that_do_not_fit_their_config_are_refused():
         load_model(checkpoint)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"router": "magic"}, "feed_forward.router' must be one of top_k"),
-        ({"kernel": "magic"}, "feed_forward.kernel' must be one of loop, sorted"),
-    ],
-)
-def test_what_cannot_work_is_refused_with_the_reason(changes, message):
-    with pytest.raises(InputError, match=message):
-        build_model(config_of(dataclasses.replace(MOE, **changes)), 20, 9)
+def test_registries_and_config_know_the_same_names():
+    hints = get_type_hints(EncoderConfig)
+    assert set(ENCODER_BLOCKS) == set(get_args(hints["type"]))
+    assert set(ATTENTIONS) == set(get_args(hints["attention"]))
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_every_router_can_be_named_and_a_slip_of_its_name_gives_it(router):
+    """Also where the router must go with other keys: the name is what is wrong."""
+    mapping = {"encoder": {"feed_forward": moe_by(router + "x")}}
+    if router == "embedding":
+        mapping["embedding"] = {}
+    if router == "language":
+        mapping["languages"] = ["en", "zh"]
+    sentence = rf"f: 'encoder.feed_forward.router' must be one of .*; did you mean '{router}'\?"
+    with pytest.raises(InputError, match=sentence):
+        from_mapping(ModelConfig, mapping, "f")
+    mapping["encoder"]["feed_forward"]["router"] = router
+    assert from_mapping(ModelConfig, mapping, "f").encoder.feed_forward.router == router
+
+
+class OwnFeedForward(torch.nn.Linear):
+    def forward(self, x, valid_mask, context=None):
+        return super().forward(x), None
+
+
+def test_feed_forwards_and_routers_of_ones_own_join_by_name(monkeypatch):
+    monkeypatch.setitem(FEED_FORWARDS, "own", lambda c, s, like: OwnFeedForward(s.d_model, 16))
+    monkeypatch.setitem(
+        ROUTERS, "own", lambda c, s: TopKRouter(s.d_model, c.num_experts, 2, "full")
+    )
+    sizes = {"d_model": 16, "num_heads": 2, "num_blocks": 1}
+    parts = {"feed_forward": {"type": "own"}, "macaron_feed_forward": moe_by("own")}
+    mapping = {"encoder": {**sizes, **parts}, "decoder": {"num_heads": 2, "num_blocks": 1}}
+    model = build_model(from_mapping(ModelConfig, mapping, "f"), 20, 9)
+    assert isinstance(model.encoder.blocks[0].feed_forward, OwnFeedForward)
+    assert model.encoder.blocks[0].macaron_feed_forward.router.expert_weights == "full"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from moeasr.models.config import (
     RoutingLossWeights,
 )
 from moeasr.models.densify import dense_config, densify_into, measure_bank_usage
+from moeasr.models.feed_forwards import FEED_FORWARDS
 from moeasr.models.output_change import measure_change
 from moeasr.models.teacher_forced import Inputs
 from moeasr.models.upcycle import upcycle_into
@@ -177,3 +178,9 @@ def test_a_dense_model_is_refused():
     model = model_of(DENSE)
     with pytest.raises(InputError, match="no experts"):
         densified(model, {}, "most_used")
+
+
+def test_feed_forwards_of_ones_own_stay_as_they_are(monkeypatch):
+    monkeypatch.setitem(FEED_FORWARDS, "own", FEED_FORWARDS["dense"])
+    config = ModelConfig(encoder=EncoderConfig(feed_forward=FeedForwardConfig(type="own")))
+    assert dense_config(config) == config
