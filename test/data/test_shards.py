@@ -3,7 +3,6 @@
 import errno
 import io
 import os
-import shutil
 import tarfile
 from pathlib import Path
 
@@ -169,8 +168,6 @@ def test_a_transcript_that_lacks_is_refused_before_anything_is_made(tmp_path):
 def test_renamed_and_chosen_utterances_are_found(data):
     copy = data.with_name("copy")
     copy_data_dir(data, copy, Affixes(utt_prefix="x-", spk_prefix="x-"), audio_sets.silent)
-    (copy / "conf").mkdir()
-    shutil.copy(data / "conf/fbank.yaml", copy / "conf")
     renamed = audio_sets.features(copy, "shard")
     for utt, feats in audio_sets.features(data, "shard").items():
         assert torch.equal(renamed[f"x-{utt}"], feats)
