@@ -61,7 +61,8 @@ def test_no_voice_and_no_manner_is_in_two_sets(plan):
     for name in plan.SET_NAMES:
         chosen = [recording for recording in recordings if recording.set_name == name]
         speakers[name] = {recording.speaker for recording in chosen}
-        sayings = [saying for r in chosen for saying in (*r.sayings, *r.babble)]
+        parts = [part for recording in chosen for part in recording.parts]
+        sayings = [saying for part in parts for saying in (*part.phrases, *part.babble)]
         manners[name] = {(saying.words_per_minute, saying.pitch) for saying in sayings}
         # one manner for each voice, also of those that babble in the background
         voices = {saying.voice for saying in sayings}
@@ -100,21 +101,41 @@ def test_plan_faults(plan):
         plan.plan_corpus(1, FEW, 30.0, 10.0)
 
 
-def test_recording_has_its_level_and_its_noise(plan, synth):
-    planned = plan.plan_corpus(1, FEW, 10.0, 30.0)
-    loud = next(recording for recording in planned if recording.noise == "babble")
-    sayings = (loud.sayings[0], loud.sayings[0])
-    loud = replace(loud, level_db=-25.0, snr_db=12.0, sayings=sayings, pauses_sec=(0.5, 1.0, 0.25))
-    clean = synth.record(replace(loud, noise="none")) / 32767
-    phrase = (len(clean) - 8000 - 16000 - 4000) // 2
-    pieces = np.split(clean, np.cumsum([8000, phrase, 16000, phrase]))
-    before, first, between, second, after = pieces
-    assert not np.any(np.concatenate([before, between, after])) and len(after) == 4000
-    assert level_db(np.concatenate([first, second])) == pytest.approx(-25.0, abs=0.1)
+def test_recording_has_its_levels_pauses_and_noise(plan, synth):
+    parts = [part for r in plan.plan_corpus(1, FEW, 10.0, 30.0) for part in r.parts]
+    loud = next(part for part in parts if part.noise == "babble")
+    loud = replace(
+        loud, level_db=-25.0, snr_db=12.0, phrases=loud.phrases[:1], pauses_sec=(0.5, 0.25)
+    )
+    clean = record(plan, synth, replace(loud, noise="none"))
+    before, speech, after = np.split(clean, [8000, len(clean) - 4000])
+    assert not np.any(before) and not np.any(after)
+    assert level_db(speech) == pytest.approx(-25.0, abs=0.1)
     for noise in ("white", "pink", "babble"):
-        noisy = synth.record(replace(loud, noise=noise)) / 32767
+        noisy = record(plan, synth, replace(loud, noise=noise))
         assert level_db(noisy - clean) == pytest.approx(-37.0, abs=0.1)
-    assert np.array_equal(synth.record(loud), synth.record(loud))
+    assert np.array_equal(record(plan, synth, loud), record(plan, synth, loud))
+    # parts follow one another, each with its own noise
+    quiet = replace(loud, phrases=(), babble=(), noise="none", pauses_sec=(0.5,))
+    both = record(plan, synth, quiet, loud)
+    assert not np.any(both[:8000])
+    assert np.array_equal(both[8000:], record(plan, synth, loud))
+
+
+def test_phrases_share_a_level_and_have_pauses_between_them(synth):
+    rng = np.random.default_rng(0)
+    loud, soft = rng.standard_normal(5000), 0.5 * rng.standard_normal(3000)
+    speech = synth.with_pauses([loud, soft], (0.5, 1.0, 0.25), -25.0)
+    pieces = np.split(speech, np.cumsum([8000, 5000, 16000, 3000]))
+    assert not np.any(np.concatenate(pieces[0::2])) and len(pieces[4]) == 4000
+    assert level_db(np.concatenate(pieces[1::2])) == pytest.approx(-25.0, abs=1e-9)
+    assert pieces[1] / loud == pytest.approx(pieces[1][0] / loud[0])
+    assert pieces[3] / soft == pytest.approx(pieces[1][0] / loud[0])
+
+
+def record(plan, synth, *parts):
+    """Samples in [-1, 1] of a recording of these parts."""
+    return synth.record(plan.Recording("a-0", "test", "a", "", parts)) / 32767
 
 
 def level_db(wave):
@@ -123,20 +144,34 @@ def level_db(wave):
 
 def test_speech_begins_pauses_and_ends_at_any_time(plan):
     recordings = plan.plan_corpus(1, {"train": 720, "dev": 60, "test": 100}, 10.0, 30.0)
-    spoken = [recording for recording in recordings if recording.sayings]
+    spoken = [part for recording in recordings for part in recording.parts if part.phrases]
     for pauses in (
-        [recording.pauses_sec[0] for recording in spoken],
-        [sec for recording in spoken for sec in recording.pauses_sec[1:-1]],
-        [recording.pauses_sec[-1] for recording in spoken],
+        [part.pauses_sec[0] for part in spoken],
+        [sec for part in spoken for sec in part.pauses_sec[1:-1]],
+        [part.pauses_sec[-1] for part in spoken],
     ):
         assert min(pauses) >= 0.0 and max(pauses) <= 1.5
         # every tenth of a second from 0 to 1.4 has a recording
         assert {int(sec * 10) for sec in pauses} >= set(range(14))
+    assert all(len(part.pauses_sec) == len(part.phrases) + 1 for part in spoken)
     # a pause never splits the transcript from what is said
-    for recording in spoken:
-        assert len(recording.pauses_sec) == len(recording.sayings) + 1
-        said = " ".join(saying.text for saying in recording.sayings)
+    for recording in recordings:
+        said = " ".join(saying.text for part in recording.parts for saying in part.phrases)
         assert said.replace("[[eI]]", "a").upper() == recording.text
+
+
+def test_recordings_have_up_to_three_parts_and_two_voices(plan):
+    recordings = plan.plan_corpus(1, {"train": 720, "dev": 60, "test": 100}, 10.0, 30.0)
+    voices = [
+        [part.phrases[0].voice.split("+")[1].lower() for part in r.parts if part.phrases]
+        for r in recordings
+    ]
+    assert {len(recording.parts) for recording in recordings} == set(plan.NUM_PARTS)
+    assert {len(set(names)) for names in voices} >= {0, 1, 2}
+    # an utterance belongs to the voice that begins it
+    for recording, names in zip(recordings, voices):
+        if recording.parts[0].phrases:
+            assert names[0] == recording.speaker
 
 
 def test_some_recordings_hold_no_speech(plan, synth):
@@ -145,17 +180,18 @@ def test_some_recordings_hold_no_speech(plan, synth):
         chosen = [recording for recording in recordings if recording.set_name == name]
         silent = [recording for recording in chosen if not recording.text]
         assert 0 < len(silent) < 0.1 * len(chosen)
-        assert not any(recording.babble or recording.sayings for recording in silent)
-    quiet = next(recording for recording in recordings if not recording.text)
+        assert not any(part.babble for recording in silent for part in recording.parts)
+    quiet = next(recording for recording in recordings if not recording.text).parts[0]
     quiet = replace(quiet, noise="white", level_db=-20.0, snr_db=30.0, pauses_sec=(1.25,))
-    samples = synth.record(quiet) / 32767
+    samples = record(plan, synth, quiet)
     assert len(samples) == 20000 and level_db(samples) == pytest.approx(-50.0, abs=0.1)
-    assert not np.any(synth.record(replace(quiet, noise="none")))
+    assert not np.any(record(plan, synth, replace(quiet, noise="none")))
 
 
 def test_loud_recording_does_not_clip(plan, synth):
-    recording = next(r for r in plan.plan_corpus(1, FEW, 10.0, 30.0) if r.sayings)
-    recording = replace(recording, level_db=0.0, noise="none")
+    recording = next(r for r in plan.plan_corpus(1, FEW, 10.0, 30.0) if r.parts[0].phrases)
+    part = replace(recording.parts[0], level_db=0.0, noise="none")
+    recording = replace(recording, parts=(part,))
     samples = synth.record(recording)
     assert np.abs(samples).max() == round(0.98 * 32767)
 
@@ -198,7 +234,7 @@ def test_corpus_and_data_directories(local_module, tmp_path, capsys):
         tables = {}
         for table in ("wav.scp", "text", "utt2spk"):
             lines = (root / "data" / name / table).read_text().splitlines()
-            tables[table] = dict(line.split(" ", 1) for line in lines)
+            tables[table] = {key: rest for key, _, rest in (line.partition(" ") for line in lines)}
             assert list(tables[table]) == sorted(tables[table]) and len(lines) == count
         for utt_id, wav in tables["wav.scp"].items():
             info = soundfile.info(wav)

@@ -31,9 +31,10 @@ BABBLE_VOICES = 4
 MAX_PAUSE_SEC = 1.5
 SHORT_PAUSE_SEC = 0.3
 NO_SPEECH_SEC = (0.5, 3.0)
-NO_SPEECH_SHARE = 0.04  # recordings of nothing but silence or noise, with an empty transcript
-TWO_SENTENCES_SHARE = 0.2
+NO_SPEECH_SHARE = 0.08  # parts of nothing but silence or noise
 INNER_PAUSE_SHARE = 0.3  # sentences with a pause between two of their words
+NUM_PARTS, NUM_PARTS_SHARES = (1, 2, 3), (0.65, 0.25, 0.1)
+OTHER_VOICE_SHARE = 0.5  # later parts that another voice speaks
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,26 @@ class Saying:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A stretch of a recording: one voice or none, in noise of one kind and level."""
+
+    phrases: tuple[Saying, ...]
+    """Phrases of one voice, one after the other; none in a part without speech."""
+    pauses_sec: tuple[float, ...]
+    """Pauses before, between and after the phrases, seconds: one more than there are phrases."""
+    level_db: float
+    """Level of the speech under full scale (negative)."""
+    noise: str
+    """"none", "white", "pink" or "babble"."""
+    snr_db: float
+    """Level of the speech over that of the noise."""
+    babble: tuple[Saying, ...]
+    """Sentences of the voices in the background; only for noise of that kind."""
+    seed: int
+    """Seed of the noise's samples."""
+
+
+@dataclass(frozen=True)
 class Recording:
     """One utterance of the corpus, down to its noise."""
 
@@ -59,23 +80,11 @@ class Recording:
     set_name: str
     """"train", "dev" or "test"."""
     speaker: str
-    """The voice variant's name in lower case."""
+    """Name of the first voice variant in lower case."""
     text: str
     """The transcript; empty for a recording without speech."""
-    sayings: tuple[Saying, ...]
-    """Phrases, said one after the other by one voice; none in a recording without speech."""
-    babble: tuple[Saying, ...]
-    """What others say meanwhile; only for noise of that kind."""
-    noise: str
-    """"none", "white", "pink" or "babble"."""
-    snr_db: float
-    """Level of the speech over that of the noise."""
-    level_db: float
-    """Level of the speech under full scale (negative)."""
-    pauses_sec: tuple[float, ...]
-    """Pauses before, between and after the phrases, seconds: one more than there are phrases."""
-    seed: int
-    """Seed of the noise's samples."""
+    parts: tuple[Part, ...]
+    """Stretches of the recording, in order."""
 
 
 def plan_corpus(
@@ -109,50 +118,93 @@ def plan_corpus(
         for number in range(num_utts[name]):
             rng = np.random.default_rng([seed, 1, set_number, number])
             variant = VARIANTS[name][number % len(VARIANTS[name])]
-            noise = ("none", "white", "pink", "babble")[rng.integers(4)]
-            phrases = _draw_phrases(rng)
-            # nothing but voices in the background would still be speech
-            noise = "pink" if noise == "babble" and not phrases else noise
-            num_others = BABBLE_VOICES if noise == "babble" else 0
+            draw = PartDrawer(rng, name, manners, (min_snr_db, max_snr_db))
+            parts, texts = [], []
+            for place in range(rng.choice(NUM_PARTS, p=NUM_PARTS_SHARES)):
+                if place > 0 and rng.random() < OTHER_VOICE_SHARE:
+                    part, text = draw.part(draw.variant())
+                else:
+                    part, text = draw.part(variant)
+                parts.append(part)
+                texts.append(text)
             recordings.append(
                 Recording(
                     utt_id=f"{variant.lower()}-{number:04d}",
                     set_name=name,
                     speaker=variant.lower(),
-                    text=" ".join(phrases),
-                    sayings=tuple(_say(variant, manners, phrase) for phrase in phrases),
-                    babble=tuple(_draw_babble(rng, name, manners) for _ in range(num_others)),
-                    noise=noise,
-                    snr_db=rng.uniform(min_snr_db, max_snr_db),
-                    level_db=rng.uniform(-30.0, -18.0),
-                    pauses_sec=_draw_pauses(rng, len(phrases)),
-                    seed=int(rng.integers(2**31)),
+                    text=" ".join(filter(None, texts)),
+                    parts=tuple(parts),
                 )
             )
     return recordings
 
 
-def _draw_phrases(rng: np.random.Generator) -> list[str]:
-    """Draw the phrases of one recording: none, or those of one or two sentences."""
-    if rng.random() < NO_SPEECH_SHARE:
-        return []
-    phrases = []
-    for _ in range(1 + (rng.random() < TWO_SENTENCES_SHARE)):
-        words = sentence(rng).split()
-        if rng.random() < INNER_PAUSE_SHARE:
-            cut = rng.integers(1, len(words))
-            phrases += [" ".join(words[:cut]), " ".join(words[cut:])]
-        else:
-            phrases.append(" ".join(words))
-    return phrases
+@dataclass(frozen=True)
+class PartDrawer:
+    """Draws the parts of one recording.
 
+    Attributes:
+        rng: The recording's own generator.
+        set_name: Set whose voices speak, also in the background.
+        manners: Accent, speed and pitch of each variant.
+        snr_range_db: Loudest and softest noise.
+    """
 
-def _draw_pauses(rng: np.random.Generator, num_phrases: int) -> tuple[float, ...]:
-    """Draw the pauses around `num_phrases` phrases, seconds: half of them short, the others any."""
-    if num_phrases == 0:
-        return (rng.uniform(*NO_SPEECH_SEC),)
-    longest = (SHORT_PAUSE_SEC, MAX_PAUSE_SEC)
-    return tuple(rng.uniform(0.0, longest[rng.integers(2)]) for _ in range(num_phrases + 1))
+    rng: np.random.Generator
+    set_name: str
+    manners: dict[str, tuple[str, int, int]]
+    snr_range_db: tuple[float, float]
+
+    def part(self, variant: str) -> tuple[Part, str]:
+        """Draw a part that a voice speaks, and its transcript, which is empty without speech."""
+        rng = self.rng
+        noise = ("none", "white", "pink", "babble")[rng.integers(4)]
+        phrases = self._phrases()
+        if not phrases and noise == "babble":  # voices in the background would still be speech
+            noise = "pink"
+        part = Part(
+            phrases=tuple(self._say(variant, phrase) for phrase in phrases),
+            pauses_sec=self._pauses_sec(len(phrases)),
+            level_db=rng.uniform(-30.0, -18.0),
+            noise=noise,
+            snr_db=rng.uniform(*self.snr_range_db),
+            babble=tuple(self._babble() for _ in range(BABBLE_VOICES * (noise == "babble"))),
+            seed=int(rng.integers(2**31)),
+        )
+        return part, " ".join(phrases)
+
+    def variant(self) -> str:
+        """Draw a voice of the set."""
+        variants = VARIANTS[self.set_name]
+        return variants[self.rng.integers(len(variants))]
+
+    def _phrases(self) -> list[str]:
+        """Draw a sentence, in one phrase or two; or no phrase at all."""
+        if self.rng.random() < NO_SPEECH_SHARE:
+            return []
+        words = sentence(self.rng).split()
+        if self.rng.random() >= INNER_PAUSE_SHARE:
+            return [" ".join(words)]
+        cut = self.rng.integers(1, len(words))
+        return [" ".join(words[:cut]), " ".join(words[cut:])]
+
+    def _pauses_sec(self, num_phrases: int) -> tuple[float, ...]:
+        """Draw the pauses around phrases, seconds: half of them short, the others of any length."""
+        if num_phrases == 0:
+            return (self.rng.uniform(*NO_SPEECH_SEC),)
+        longest = (SHORT_PAUSE_SEC, MAX_PAUSE_SEC)
+        return tuple(
+            self.rng.uniform(0.0, longest[self.rng.integers(2)]) for _ in range(num_phrases + 1)
+        )
+
+    def _babble(self) -> Saying:
+        """Draw two sentences of a voice of the same set, so that no voice is in two sets."""
+        variant = self.variant()
+        return self._say(variant, " ".join(sentence(self.rng) for _ in range(2)))
+
+    def _say(self, variant: str, text: str) -> Saying:
+        accent, words_per_minute, pitch = self.manners[variant]
+        return Saying(f"{accent}+{variant}", words_per_minute, pitch, spoken_form(text))
 
 
 def _draw_manners(seed: int) -> dict[str, tuple[str, int, int]]:
@@ -164,16 +216,3 @@ def _draw_manners(seed: int) -> dict[str, tuple[str, int, int]]:
         variant: (ACCENTS[number % len(ACCENTS)], int(speed), int(pitch))
         for number, (variant, (speed, pitch)) in enumerate(zip(variants, pairs))
     }
-
-
-def _say(variant: str, manners: dict[str, tuple[str, int, int]], text: str) -> Saying:
-    accent, words_per_minute, pitch = manners[variant]
-    return Saying(f"{accent}+{variant}", words_per_minute, pitch, spoken_form(text))
-
-
-def _draw_babble(
-    rng: np.random.Generator, name: str, manners: dict[str, tuple[str, int, int]]
-) -> Saying:
-    """What one voice in the background says: a voice of the same set, so none crosses over."""
-    variant = VARIANTS[name][rng.integers(len(VARIANTS[name]))]
-    return _say(variant, manners, " ".join(sentence(rng) for _ in range(2)))

@@ -5,13 +5,14 @@ import struct
 import subprocess
 import sys
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import espeakng_loader
 import numpy as np
 import torch
 import torchaudio
-from plan import Recording, Saying
+from plan import Part, Recording, Saying
 from speak import SAMPLE_RATE_HZ as ESPEAK_RATE_HZ
 
 from moeasr.errors import InputError
@@ -27,19 +28,37 @@ def record(recording: Recording) -> np.ndarray:
     Returns:
         16-bit samples (S,) at 16 kHz.
     """
-    waves = say([*recording.sayings, *recording.babble])
-    phrases, others = waves[: len(recording.sayings)], waves[len(recording.sayings) :]
-    speech = with_pauses(phrases, recording.pauses_sec, recording.level_db)
-    rng = np.random.default_rng(recording.seed)
-    noise_db = recording.level_db - recording.snr_db
-    if recording.noise == "white":
+    waves = iter(say([s for part in recording.parts for s in (*part.phrases, *part.babble)]))
+    rendered = []
+    for part in recording.parts:
+        phrases, babble = (list(islice(waves, len(s))) for s in (part.phrases, part.babble))
+        rendered.append(render(part, phrases, babble))
+    samples = np.concatenate(rendered)
+    samples = samples * min(1.0, PEAK / max(np.abs(samples).max(), 1e-9))
+    return np.round(samples * 32767).astype(np.int16)
+
+
+def render(part: Part, phrases: list[np.ndarray], babble: list[np.ndarray]) -> np.ndarray:
+    """Join phrases, bring them to the part's level, and add its pauses and its noise.
+
+    Args:
+        part: Levels, pauses and noise.
+        phrases: Samples (S,) of each phrase.
+        babble: Samples (S,) of each voice in the background.
+
+    Returns:
+        Samples (S,), of any level.
+    """
+    speech = with_pauses(phrases, part.pauses_sec, part.level_db)
+    rng = np.random.default_rng(part.seed)
+    noise_db = part.level_db - part.snr_db
+    if part.noise == "white":
         speech = speech + _to_level(rng.standard_normal(len(speech)), noise_db)
-    elif recording.noise == "pink":
+    elif part.noise == "pink":
         speech = speech + _to_level(pink_noise(len(speech), rng), noise_db)
-    elif recording.noise == "babble":
-        speech = speech + _to_level(mix(others, len(speech)), noise_db)
-    speech = speech * min(1.0, PEAK / max(np.abs(speech).max(), 1e-9))
-    return np.round(speech * 32767).astype(np.int16)
+    elif part.noise == "babble":
+        speech = speech + _to_level(mix(babble, len(speech)), noise_db)
+    return speech
 
 
 def say(sayings: list[Saying]) -> list[np.ndarray]:
