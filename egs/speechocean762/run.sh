@@ -94,7 +94,7 @@ if run_stage 0 "data preparation"; then
 fi
 
 if run_stage 1 "features, of the training set at three speeds"; then
-  utils/data/perturb_data_dir_speed_3way.sh data/train data/train_sp
+  rm -rf data/train_sp && utils/data/perturb_data_dir_speed_3way.sh data/train data/train_sp
   for set in train_sp $eval_sets; do
     rm -f "data/$set"/{feats,shards}.scp "fbank/raw_fbank_$set".* # of an earlier run
     make=(--nj "$nj" --cmd "$train_cmd" --fbank-config conf/fbank.yaml "data/$set" "data/$set/log")
