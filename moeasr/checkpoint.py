@@ -1,6 +1,7 @@
 """Checkpoint files: one mapping of plain values and tensors, written whole and read back safely."""
 
 import pickle
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,9 @@ def load(path: str | Path) -> dict[str, Any]:
     """
     path = find_file(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch asks to report pickles of other programs to it
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # not in torch's words, which advise to set weights_only=False, and so to run the code
         raise InputError(
@@ -63,11 +66,22 @@ def load(path: str | Path) -> dict[str, Any]:
         ) from error
     except Exception as error:  # zip and EOF errors differ by where the file was cut
         reason = f": {error.strerror}" if isinstance(error, OSError) else ""
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            reason = ": out of memory"
         raise InputError(
             f"checkpoint {path} cannot be read (cut short, or not a checkpoint){reason}"
         ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError(f"{path} is not a moeasr checkpoint (no format mark '{FORMAT}')")
+    mark = content.get("format") if isinstance(content, dict) else None
+    if isinstance(mark, str) and mark != FORMAT:
+        raise InputError(
+            f"checkpoint {path} was written by another version of moeasr: its format is '{mark}', "
+            f"and this version reads '{FORMAT}'"
+        )
+    if mark != FORMAT:
+        raise InputError(
+            f"{path} is not a moeasr checkpoint (no format mark '{FORMAT}')"
+            f"{_wenet_hint(path.parent)}"
+        )
     return content
 
 
@@ -90,7 +104,7 @@ def find_file(path: str | Path) -> Path:
         sentence += f"; {directory} holds no checkpoint at all"
     if wanted.name == AVERAGE and any(name.startswith("epoch_") for name in there):
         sentence += f"; `moeasr average --exp-dir {directory}` makes it"
-    raise InputError(sentence)
+    raise InputError(sentence + (_wenet_hint(path) if path.is_dir() else ""))
 
 
 def load_with_model(path: str | Path) -> dict[str, Any]:
@@ -138,6 +152,13 @@ def require_keys(
     for key in keys:
         if key not in content[section]:
             raise InputError(f"checkpoint {path} lacks '{section}.{key}'")
+
+
+def _wenet_hint(directory: Path) -> str:
+    """Return how to import a model of WeNet's, if the directory looks like one."""
+    if not (directory / "train.yaml").is_file():
+        return ""
+    return f"; `moeasr import-wenet --model-dir {directory}` makes one of a WeNet model"
 
 
 def _reason(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 import os
 import pickle
 import resource
+import warnings
 from contextlib import contextmanager
 
 import pytest
@@ -45,6 +46,27 @@ def test_another_programs_checkpoint_is_refused(tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "foreign.pt")
     with pytest.raises(InputError, match="not a moeasr checkpoint"):
         checkpoint.load(tmp_path / "foreign.pt")
+
+
+def test_a_checkpoint_of_another_version_is_refused(path):
+    content = checkpoint.load(path)
+    torch.save({**content, "format": "moeasr-2"}, path)
+    with pytest.raises(InputError, match="format is 'moeasr-2', and this version reads 'moeasr-1'"):
+        checkpoint.load(path)
+
+
+def test_a_model_of_wenet_is_refused_with_the_command_that_imports_it(tmp_path):
+    torch.save({"encoder.weight": torch.zeros(2)}, tmp_path / "final.pt")
+    (tmp_path / "train.yaml").touch()
+    for path in (tmp_path, tmp_path / "final.pt"):
+        with pytest.raises(InputError, match=f"`moeasr import-wenet --model-dir {tmp_path}` makes"):
+            checkpoint.load(path)
+
+
+def test_memory_that_runs_out_is_not_taken_for_damage(path, monkeypatch):
+    monkeypatch.setattr(torch, "load", lambda *_, **__: torch.empty(10**17))
+    with pytest.raises(InputError, match="cannot be read .*: out of memory"):
+        checkpoint.load(path)
 
 
 class Trap:

@@ -1,5 +1,7 @@
 """From a checkpoint to hypotheses: batches, order, shared passes, bad checkpoints."""
 
+import copy
+
 import pytest
 import torch
 
@@ -180,6 +182,38 @@ def test_a_checkpoint_with_other_weights_is_refused(content, tmp_path):
     checkpoint.save(path, {**content, "model": {}})
     with pytest.raises(InputError, match=r"checkpoint .*x\.pt: "):
         Recognizer.from_checkpoint(path)
+
+
+def parts_of(value, path=()):
+    """Paths of all sections and values of a checkpoint, the weights left out."""
+    for key, item in value.items():
+        yield (*path, key)
+        if isinstance(item, dict) and key != "model" or path == ("config",):
+            yield from parts_of(item, (*path, key))
+
+
+ODD = [None, [], {}, "x", -1, 0, 10**30, 1.5, float("nan"), True, b"x", torch.ones(2), [1]]
+
+
+def test_a_part_of_any_other_kind_works_or_is_named_with_its_file(content, monkeypatch):
+    """Every key, with every value: a tensor for a number, a negative width, text for a section."""
+    num_refused = num_parts = 0
+    for keys in parts_of(content):
+        num_parts += 1
+        for value in ODD:
+            changed = copy.deepcopy({k: v for k, v in content.items() if k != "model"})
+            changed["model"] = content["model"]
+            section = changed
+            for key in keys[:-1]:
+                section = section[key]
+            section[keys[-1]] = value
+            monkeypatch.setattr(checkpoint, "load", lambda _, changed=changed: changed)
+            try:
+                Recognizer.from_checkpoint("x.pt")
+            except InputError as error:
+                num_refused += 1
+                assert "x.pt" in str(error) and "\n" not in str(error), (keys, value)
+    assert num_parts > 60 and num_refused > 5 * num_parts
 
 
 def test_batches_hold_every_utterance_once_within_the_budget():
