@@ -126,7 +126,7 @@ def numbered_options():
                 yield pytest.param(parser, name, id=f"{entry} {name}")
 
 
-@pytest.mark.parametrize(("parser", "name"), numbered_options())
+@pytest.mark.parametrize(("parser", "name"), list(numbered_options()))
 @pytest.mark.parametrize("value", ["-1", "least - 1", "most + 1", "1" + "0" * 30, "2.5", "two"])
 def test_absurd_counts_and_seeds_are_one_sentence(parser, name, value, capsys):
     least, most = 0 if name == "--seed" else 1, COUNTS[name]
