@@ -29,11 +29,17 @@ BABBLE_VOICES = 4
 
 # Speech begins, pauses and ends at any time, so that a network cannot learn the clock instead.
 MAX_PAUSE_SEC = 1.5
-SHORT_PAUSE_SEC = 0.3
+SHORT_PAUSE_SEC, SHORT_PAUSE_SHARE = 0.3, 0.6
 NO_SPEECH_SEC = (0.5, 3.0)
 NO_SPEECH_SHARE = 0.08  # parts of nothing but silence or noise
 INNER_PAUSE_SHARE = 0.3  # sentences with a pause between two of their words
-NUM_PARTS, NUM_PARTS_SHARES = (1, 2, 3), (0.65, 0.25, 0.1)
+# Shares of recordings with one, two, ... parts. In training some last 15 seconds and more, which a
+# stream without a long pause does, too.
+NUM_PARTS_SHARES = {
+    "train": (0.5, 0.2, 0.15, 0.1, 0.0, 0.05),
+    "dev": (0.8, 0.2),
+    "test": (0.8, 0.2),
+}
 OTHER_VOICE_SHARE = 0.5  # later parts that another voice speaks
 
 
@@ -120,7 +126,8 @@ def plan_corpus(
             variant = VARIANTS[name][number % len(VARIANTS[name])]
             draw = PartDrawer(rng, name, manners, (min_snr_db, max_snr_db))
             parts, texts = [], []
-            for place in range(rng.choice(NUM_PARTS, p=NUM_PARTS_SHARES)):
+            shares = NUM_PARTS_SHARES[name]
+            for place in range(1 + rng.choice(len(shares), p=shares)):
                 if place > 0 and rng.random() < OTHER_VOICE_SHARE:
                     part, text = draw.part(draw.variant())
                 else:
@@ -189,13 +196,12 @@ class PartDrawer:
         return [" ".join(words[:cut]), " ".join(words[cut:])]
 
     def _pauses_sec(self, num_phrases: int) -> tuple[float, ...]:
-        """Draw the pauses around phrases, seconds: half of them short, the others of any length."""
+        """Draw the pauses around phrases, seconds."""
         if num_phrases == 0:
             return (self.rng.uniform(*NO_SPEECH_SEC),)
-        longest = (SHORT_PAUSE_SEC, MAX_PAUSE_SEC)
-        return tuple(
-            self.rng.uniform(0.0, longest[self.rng.integers(2)]) for _ in range(num_phrases + 1)
-        )
+        are_short = self.rng.random(num_phrases + 1) < SHORT_PAUSE_SHARE
+        longest = np.where(are_short, SHORT_PAUSE_SEC, MAX_PAUSE_SEC)
+        return tuple(self.rng.uniform(0.0, longest).tolist())
 
     def _babble(self) -> Saying:
         """Draw two sentences of a voice of the same set, so that no voice is in two sets."""
