@@ -92,7 +92,7 @@ def test_what_a_living_writer_writes_stays(tmp_path, writer):
 
 
 def test_what_another_host_left_stays(tmp_path, writer, monkeypatch):
-    """Whether its process lives cannot be known here: not every file system shares its locks."""
+    """Locks of another host cannot be seen on every file system, so its files stay."""
     writer.send_signal(signal.SIGKILL)
     writer.wait()
     before = set(os.listdir(tmp_path))

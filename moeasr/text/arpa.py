@@ -64,7 +64,7 @@ class NgramModel:
     words: tuple[str, ...]
     """`<s>`, `</s>` and `<unk>` in small letters, however the file writes them."""
     ngrams: tuple[dict[Key, Ngram], ...]
-    """Those of length 1, 2, ...: word numbers -> logarithms, histories always among them."""
+    """N-grams of length 1, 2, ...: word numbers -> logarithms; every history is among them."""
 
     @property
     def order(self) -> int:

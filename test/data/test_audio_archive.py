@@ -101,7 +101,7 @@ def test_a_pickle_in_an_archive_is_never_unpickled(
 
 
 def records(folder: Path) -> dict[str, dict[str, object]]:
-    """What kaldiio can write, by its options."""
+    """Records that kaldiio can write, by its options."""
     return {
         "pickle": {"value": Trap(folder / "sprung"), "write_function": "pickle"},
         "numpy": {"value": np.ones(9), "write_function": "numpy"},

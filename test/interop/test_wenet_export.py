@@ -1,4 +1,4 @@
-"""What is written for WeNet, and what its own programs would make of it."""
+"""Files written for WeNet, and how its own programs read them."""
 
 import dataclasses
 import logging

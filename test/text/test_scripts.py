@@ -1,4 +1,4 @@
-"""Where words begin and end in several scripts, by hand."""
+"""Word boundaries in several scripts, against texts split by hand."""
 
 import unicodedata
 

@@ -21,7 +21,7 @@ def recipe(call, data):
 
 
 def everything_said(call, done):
-    """What a script and the jobs that it started have said."""
+    """Return the output of a script and of the jobs that it started."""
     logs = (path.read_text() for path in call.cwd.rglob("*.log"))
     return done.stdout + done.stderr + "".join(logs)
 
