@@ -1,9 +1,9 @@
 """Results that other processes compute ahead of time, in order.
 
 Every worker is a fork of this process that owns every n-th item and writes its results to a pipe of
-its own. A full pipe makes a worker wait, so that few results are in memory. There is no lock, no
-thread and no shared memory between processes: whatever happens to a worker, this process reads an
-error from its pipe or finds the end of the pipe, and a worker whose reader is gone ends by itself.
+its own. A full pipe makes a worker wait, so that few results are in memory. There is no lock and no
+shared memory between processes: whatever happens to a worker, this process reads an error from its
+pipe or finds the end of the pipe, and a worker whose reader is gone ends by itself.
 """
 
 import atexit
@@ -16,6 +16,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple, TypeVar
@@ -31,7 +32,7 @@ GRACE_SEC = 5.0
 """Time that workers have for their current item when no more results are wanted."""
 
 PIPE_BYTES = 1 << 20
-"""Small results are computed this far ahead; of larger ones, every worker holds one."""
+"""Small results are computed this far ahead; of larger ones, every worker holds two."""
 
 ADVICE = "fewer processes (`train.num_workers`, `--nj`) need less"
 
@@ -164,11 +165,21 @@ def _work(
     torch.set_num_threads(1)  # a fork has none of its parent's threads
     for reader in readers:  # the parent's: open here, they would hide the parent's end
         reader.close()
-    with suppress(OSError):  # nobody reads the outcomes any more
+    # One outcome is written while the next one is computed.
+    with suppress(OSError), ThreadPoolExecutor(1) as writer:  # nobody reads the outcomes any more
+        written = writer.submit(bytes)
         for item in items:
-            rest = memoryview(_outcome(function, item))
-            while rest:
-                rest = rest[sink.write(rest) :]
+            outcome = _outcome(function, item)
+            written.result()
+            written = writer.submit(_write, sink, outcome)
+        written.result()
+
+
+def _write(sink: BinaryIO, outcome: bytes) -> None:
+    """Write all of an outcome, waiting for the reader as often as its pipe is full."""
+    rest = memoryview(outcome)
+    while rest:
+        rest = rest[sink.write(rest) :]
 
 
 def _outcome(function: Callable[[ItemT], ResultT], item: ItemT) -> bytes:
