@@ -73,7 +73,7 @@ def test_no_voice_and_no_manner_is_in_two_sets(plan):
 
 
 def test_test_sentences_are_mostly_new(plan):
-    recordings = plan.plan_corpus(1, {"train": 720, "dev": 60, "test": 100}, 10.0, 30.0)
+    recordings = plan.plan_corpus(1, {"train": 1000, "dev": 60, "test": 100}, 10.0, 30.0)
     trained_on = {recording.text for recording in recordings if recording.set_name == "train"}
     tested_on = [recording.text for recording in recordings if recording.set_name == "test"]
     assert sum(text not in trained_on for text in tested_on) >= 50
@@ -143,7 +143,7 @@ def level_db(wave):
 
 
 def test_speech_begins_pauses_and_ends_at_any_time(plan):
-    recordings = plan.plan_corpus(1, {"train": 720, "dev": 60, "test": 100}, 10.0, 30.0)
+    recordings = plan.plan_corpus(1, {"train": 1000, "dev": 60, "test": 100}, 10.0, 30.0)
     spoken = [part for recording in recordings for part in recording.parts if part.phrases]
     for pauses in (
         [part.pauses_sec[0] for part in spoken],
@@ -160,14 +160,15 @@ def test_speech_begins_pauses_and_ends_at_any_time(plan):
         assert said.replace("[[eI]]", "a").upper() == recording.text
 
 
-def test_recordings_have_up_to_three_parts_and_two_voices(plan):
-    recordings = plan.plan_corpus(1, {"train": 720, "dev": 60, "test": 100}, 10.0, 30.0)
+def test_recordings_have_some_parts_and_voices(plan):
+    recordings = plan.plan_corpus(1, {"train": 1000, "dev": 60, "test": 100}, 10.0, 30.0)
     voices = [
         [part.phrases[0].voice.split("+")[1].lower() for part in r.parts if part.phrases]
         for r in recordings
     ]
-    assert {len(recording.parts) for recording in recordings} == set(plan.NUM_PARTS)
-    assert {len(set(names)) for names in voices} >= {0, 1, 2}
+    for name, counts in (("train", {1, 2, 3, 4, 6}), ("dev", {1, 2}), ("test", {1, 2})):
+        assert {len(r.parts) for r in recordings if r.set_name == name} == counts
+    assert {len(set(names)) for names in voices} >= {0, 1, 2, 3}
     # an utterance belongs to the voice that begins it
     for recording, names in zip(recordings, voices):
         if recording.parts[0].phrases:
@@ -175,7 +176,7 @@ def test_recordings_have_up_to_three_parts_and_two_voices(plan):
 
 
 def test_some_recordings_hold_no_speech(plan, synth):
-    recordings = plan.plan_corpus(1, {"train": 720, "dev": 60, "test": 100}, 10.0, 30.0)
+    recordings = plan.plan_corpus(1, {"train": 1000, "dev": 60, "test": 100}, 10.0, 30.0)
     for name in plan.SET_NAMES:
         chosen = [recording for recording in recordings if recording.set_name == name]
         silent = [recording for recording in chosen if not recording.text]

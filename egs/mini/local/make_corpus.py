@@ -101,7 +101,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--corpus-dir", type=Path, required=True, help="where the audio goes")
     parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
     parser.add_argument("--seed", type=seed, default=1, help="another seed, another corpus")
-    parser.add_argument("--num-train", type=int, default=720, help="utterances to train on")
+    parser.add_argument("--num-train", type=int, default=1000, help="utterances to train on")
     parser.add_argument("--num-dev", type=int, default=60, help="utterances of the dev set")
     parser.add_argument("--num-test", type=int, default=100, help="utterances of the test set")
     parser.add_argument("--min-snr-db", type=float, default=10.0, help="loudest noise")
