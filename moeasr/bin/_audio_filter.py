@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from moeasr.data.audio_file import Audio
     from moeasr.data.decoders import Effect
 
 
@@ -19,11 +20,19 @@ def add_audio_argument(parser: argparse.ArgumentParser) -> None:
 def read_entry(entry: str) -> "tuple[Tensor, int]":
     """(S,) samples and rate of an entry of a wav.scp, or of standard input for `-`."""
     from moeasr.data.audio import read_audio
+
+    return read_standard_input()[:2] if entry == "-" else read_audio(entry, None)
+
+
+def read_standard_input() -> "Audio":
+    """Return the audio file on standard input, decoded.
+
+    Raises:
+        InputError: It is empty, damaged, or not audio.
+    """
     from moeasr.data.audio_file import read_audio_bytes
 
-    if entry == "-":
-        return read_audio_bytes(sys.stdin.buffer.read(), "standard input")[:2]
-    return read_audio(entry, None)
+    return read_audio_bytes(sys.stdin.buffer.read(), "standard input")
 
 
 def write_changed(waveform: "Tensor", rate_hz: int, effects: "Sequence[Effect]") -> None:

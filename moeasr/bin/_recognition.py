@@ -3,9 +3,12 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from moeasr.bin._audio_filter import read_standard_input
 from moeasr.limits import num_processes
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from moeasr.decode.build import DecodeConfig
     from moeasr.decode.recognizer import Recognizer
 
@@ -46,6 +49,28 @@ def load_recognizer(args: argparse.Namespace) -> "Recognizer":
     if args.device == "cpu" or args.quantize:
         recognizer.optimize(args.quantize or "fp32")
     return recognizer
+
+
+def add_audio_argument(parser: argparse.ArgumentParser, nargs: str) -> None:
+    """Add the files to recognise."""
+    parser.add_argument("audio", nargs=nargs, help="audio files; - is standard input")
+
+
+def read_waveform(path: str, sample_rate_hz: int) -> "tuple[Tensor, bool]":
+    """Return (S,) samples of an audio file, or of standard input for `-`, and a flag.
+
+    The flag is True if the header promises more samples than there are, by a known fault of
+    writers.
+
+    Raises:
+        InputError: The audio is missing or damaged.
+    """
+    from moeasr.data.audio import resample
+    from moeasr.data.audio_file import read_audio_file
+
+    audio = read_standard_input() if path == "-" else read_audio_file(path)
+    waveform, _ = resample(audio.samples, audio.rate_hz, sample_rate_hz)
+    return waveform, audio.header_overshoots
 
 
 def add_search_options(parser: argparse.ArgumentParser, chunk_size: int = -1) -> None:

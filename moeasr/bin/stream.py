@@ -2,7 +2,9 @@
 
 For files prints `path<TAB>seconds<TAB>partial|final<TAB>text`, the seconds being when a listener
 would have seen it, this machine's work included. A pause ends an utterance (--rule... say when);
-with attention_rescoring both decoders then rescore it.
+with attention_rescoring both decoders then rescore it. joint_decoding is often more accurate, but
+begins to search when the utterance is over, so its final result comes later. `-` is an audio file
+on standard input, read to its end before it is played.
 
 With --simulate streams every utterance of a data directory and writes OUT/MODE_chunkC_stream/ as
 `moeasr decode` does (text, nbest.jsonl, decode.json); prints the word error rate, the real-time
@@ -18,9 +20,11 @@ from typing import TYPE_CHECKING
 from moeasr.bin import run
 from moeasr.bin._commands import add_no_commands_option
 from moeasr.bin._recognition import (
+    add_audio_argument,
     add_model_options,
     add_search_options,
     load_recognizer,
+    read_waveform,
     search_config,
 )
 from moeasr.errors import InputError
@@ -47,7 +51,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add_model_options(parser)
-    add("--mode", default="attention_rescoring", help="decoding mode (%(default)s)")
+    add("--mode", help="decoding mode (default: attention_rescoring if the model can do it)")
     add_search_options(parser, chunk_size=16)
     add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
     add("--packet-ms", type=float, default=100, help="sound comes in packets of (%(default)s)")
@@ -58,7 +62,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--rule3-min-utterance-length", help="whatever is said (20)", **rule)
     add("--simulate", metavar="DATA_DIR", help="stream this data directory (wav.scp) instead")
     add("--out-dir", metavar="OUT", help="of --simulate")
-    add("audio", nargs="*", help="audio files")
+    add_audio_argument(parser, nargs="*")
     add_no_commands_option(parser)
     return parser
 
@@ -72,13 +76,17 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError("--simulate and --out-dir belong together")
     _check_options(args)
 
+    from moeasr.decode.best_mode import most_accurate_mode
     from moeasr.decode.build import check_settings
     from moeasr.decode.streaming import StreamingRecognizer
 
     config, given = search_config(args)
-    check_settings([args.mode], config, given)
+    if args.mode is not None:
+        check_settings([args.mode], config, given)
     endpoint = _endpoint_config(args)
     recognizer = load_recognizer(args)
+    if args.mode is None:
+        args.mode = most_accurate_mode(recognizer.model, config, given, is_live=True)
     streaming = StreamingRecognizer(recognizer, args.mode, config, endpoint)
     if args.simulate:
         command = shlex.join(["python3", "-m", "moeasr.bin.stream", *(argv or sys.argv[1:])])
@@ -118,8 +126,6 @@ def _endpoint_config(args: argparse.Namespace) -> "EndpointConfig | None":
 
 def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> None:
     """Print what a listener would see."""
-    from moeasr.data.audio import resample
-    from moeasr.data.audio_file import read_audio_file
     from moeasr.data.kaldi.probe import overshoot_warning
     from moeasr.decode.simulate import Playback
 
@@ -128,9 +134,8 @@ def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> N
     num_failed = num_overshooting = 0
     for path in args.audio:
         try:
-            samples, file_rate_hz, overshoots = read_audio_file(path)
+            waveform, overshoots = read_waveform(path, rate_hz)
             num_overshooting += overshoots
-            waveform, _ = resample(samples, file_rate_hz, rate_hz)
         except InputError as error:
             print(f"stream: {error}", file=sys.stderr)
             num_failed += 1

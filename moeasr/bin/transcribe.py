@@ -3,7 +3,8 @@
 --nbest N: up to N lines each, `path<TAB>rank<TAB>confidence<TAB>text`. --timestamps: a line
 for each word, `path<TAB>start<TAB>end<TAB>confidence<TAB>word`, times in seconds.
 
-Any sample rate, any number of channels; WAV, FLAC, SPHERE and whatever else libsndfile reads. A
+Any sample rate, any number of channels; WAV, FLAC, SPHERE and whatever else libsndfile reads; `-`
+is an audio file on standard input. Without --mode, joint decoding is used if the model can do it. A
 file that cannot be read is named on stderr, the others are still transcribed, and the exit status
 is 1 then. A model that routes by language needs to be told what is spoken: --language.
 
@@ -18,9 +19,11 @@ from typing import TYPE_CHECKING
 
 from moeasr.bin import run
 from moeasr.bin._recognition import (
+    add_audio_argument,
     add_model_options,
     add_search_options,
     load_recognizer,
+    read_waveform,
     search_config,
 )
 from moeasr.errors import InputError
@@ -39,12 +42,12 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add_model_options(parser)
-    add("--mode", default="attention_rescoring", help="decoding mode (%(default)s)")
+    add("--mode", help="decoding mode (default: the most accurate one that the model can do)")
     add_search_options(parser)
     add("--nbest", type=int, metavar="N", help="print the N best hypotheses with their confidence")
     add("--timestamps", action="store_true", help="print words with times and confidence")
     add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
-    add("audio", nargs="+", help="audio files")
+    add_audio_argument(parser, nargs="+")
     return parser
 
 
@@ -52,13 +55,13 @@ def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
 
-    from moeasr.data.audio import resample
-    from moeasr.data.audio_file import read_audio_file
     from moeasr.data.kaldi.probe import overshoot_warning
+    from moeasr.decode.best_mode import most_accurate_mode
     from moeasr.decode.build import check_settings, find_searches
 
     config, given = search_config(args)
     recognizer = load_recognizer(args)
+    args.mode = args.mode or most_accurate_mode(recognizer.model, config, given)
     find_searches([args.mode], recognizer.model)
     check_settings([args.mode], config, given)
     config = config.resolve(recognizer.model)
@@ -69,9 +72,8 @@ def main(argv: list[str] | None = None) -> None:
     num_failed = num_overshooting = 0
     for path in args.audio:
         try:
-            samples, rate_hz, overshoots = read_audio_file(path)
+            waveform, overshoots = read_waveform(path, recognizer.fbank.sample_rate_hz)
             num_overshooting += overshoots
-            waveform, _ = resample(samples, rate_hz, recognizer.fbank.sample_rate_hz)
             feats = [recognizer.features(waveform)]
             found = recognizer.recognize(feats, [args.mode], config, languages=languages)
             for line in _lines(path, found[args.mode][0], args, recognizer):

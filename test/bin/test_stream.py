@@ -1,5 +1,6 @@
 """The entry point that recognises audio as if live."""
 
+import io
 import json
 import subprocess
 import sys
@@ -49,6 +50,23 @@ def test_files_print_partial_and_final_results_with_times(model_path, data_dir, 
     assert len(lines) > 1
     assert times == sorted(times)
     assert times[-1] >= 0.5
+
+
+def test_without_a_mode_an_utterance_is_rescored(model_path, data_dir):
+    stream(model_path, "--simulate", data_dir, "--out-dir", data_dir / "out")
+    assert [path.name for path in (data_dir / "out").iterdir()] == [
+        "attention_rescoring_chunk4_stream"
+    ]
+
+
+def test_a_dash_is_standard_input(model_path, data_dir, monkeypatch, capsys):
+    path = data_dir.parent / "u1.wav"
+    stream(model_path, path)
+    final = capsys.readouterr().out.splitlines()[-1].split("\t")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    stream(model_path, "-")
+    fields = capsys.readouterr().out.splitlines()[-1].split("\t")
+    assert (fields[0], fields[2:]) == ("-", final[2:])
 
 
 def test_a_pause_ends_an_utterance_unless_end_points_are_off(model_path, data_dir, capsys):

@@ -1,5 +1,7 @@
 """The entry point that prints what is said in audio files."""
 
+import io
+
 import numpy as np
 import pytest
 import soundfile
@@ -56,6 +58,28 @@ def test_any_rate_and_any_number_of_channels(model_path, audio, mode, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"{path}\t{expected_text(model_path, path, mode)}" for path in audio.values()]
     assert any(line.partition("\t")[2] for line in lines)
+
+
+def test_without_a_mode_joint_decoding_is_used(model_path, audio, capsys):
+    def nbest(*options):
+        main(["--checkpoint", str(model_path), *options, "--nbest", "5", str(audio["a.wav"])])
+        return capsys.readouterr().out
+
+    joint, rescored = (nbest("--mode", m) for m in ("joint_decoding", "attention_rescoring"))
+    assert nbest() == joint != rescored
+    assert nbest("--reverse-weight", "0.3") == rescored
+
+
+def test_a_dash_is_standard_input(model_path, audio, monkeypatch, capsys):
+    path = audio["d.flac"]
+    main(["--checkpoint", str(model_path), str(path)])
+    text = capsys.readouterr().out.partition("\t")[2]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    main(["--checkpoint", str(model_path), "-"])
+    assert capsys.readouterr().out == f"-\t{text}"
+    with pytest.raises(SystemExit):
+        main(["--checkpoint", str(model_path), "-"])  # nothing is left
+    assert "standard input is empty" in capsys.readouterr().err
 
 
 def test_a_bad_file_is_named_and_the_others_are_still_read(model_path, audio, tmp_path, capsys):

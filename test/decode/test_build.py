@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from moeasr.decode.alignment import align_tokens
+from moeasr.decode.best_mode import MOST_ACCURATE_FIRST, most_accurate_mode
 from moeasr.decode.build import (
     SEARCHES,
     DecodeConfig,
@@ -190,3 +191,37 @@ def test_every_mode_gives_ranked_hypotheses_with_its_scores():
         assert {h.tokens: h.ctc_score for h in rescored} == {h.tokens: h.score for h in before}
         for h in rescored:
             assert h.score == pytest.approx(h.attention_score + 0.5 * h.ctc_score, abs=1e-12)
+
+
+def test_every_search_has_its_place():
+    assert sorted(MOST_ACCURATE_FIRST) == sorted(SEARCHES)
+
+
+@pytest.mark.parametrize(
+    ("ctc_weight", "config", "given", "mode", "live_mode"),
+    [
+        (0.3, {}, [], "joint_decoding", "attention_rescoring"),
+        (1.0, {}, [], "ctc_prefix_beam_search", "ctc_prefix_beam_search"),
+        (0.3, {"reverse_weight": 0.1}, ["reverse_weight"], *["attention_rescoring"] * 2),
+        (0.3, {"ctc_weight": 1.5}, ["ctc_weight"], *["attention_rescoring"] * 2),
+        (0.3, {"fusion": FusionConfig(lm="x")}, [], "joint_decoding", "attention_rescoring"),
+        (1.0, {"beam_size": 4}, ["beam_size"], *["ctc_prefix_beam_search"] * 2),
+    ],
+)
+def test_the_most_accurate_mode_that_can_do_it(ctc_weight, config, given, mode, live_mode):
+    model, config = tiny_model(ctc_weight=ctc_weight), DecodeConfig(**config)
+    assert most_accurate_mode(model, config, given) == mode
+    assert most_accurate_mode(model, config, given, is_live=True) == live_mode
+
+
+def test_without_ctc():
+    model = tiny_model(ctc_weight=0.0)
+    assert most_accurate_mode(model, DecodeConfig()) == "attention"
+    with pytest.raises(InputError, match="needs CTC"):
+        most_accurate_mode(model, DecodeConfig(), is_live=True)
+
+
+def test_settings_that_no_mode_of_the_model_reads_are_refused():
+    model, config = tiny_model(ctc_weight=1.0), DecodeConfig(reverse_weight=0.2)
+    with pytest.raises(InputError, match="`reverse_weight` means nothing to ctc_prefix_beam"):
+        most_accurate_mode(model, config, ["reverse_weight"])
