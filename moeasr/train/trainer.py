@@ -353,9 +353,9 @@ class Trainer(Generic[BatchT]):
         if self._restart_epoch and self._batch > 0:
             logger.warning(
                 "epoch %d begins again from its first batch, because its batches have changed: "
-                "the utterances of %d steps are seen twice",
+                "the utterances of %d old batches are seen twice",
                 self._epoch,
-                -(-self._batch // self._config.accum_steps),
+                self._batch,
             )
             self._batch, self._meter = 0, Meter()
         logger.info("resuming at epoch %d, step %d", self._epoch, self._step)
