@@ -38,7 +38,6 @@ def read_last(exp_dir: Path) -> dict[str, Any] | None:
         checkpoint.require_weights(content, path)
         if content["trainer"]["step"] > 0:
             return content
-        logger.info("%s was written before the first step: training starts anew", path)
     if any(exp_dir.glob("epoch_*.pt")):
         raise InputError(
             f"{exp_dir} holds epochs of an earlier training but no last.pt to go on "
@@ -113,6 +112,10 @@ class CheckpointKeeper:
         """
         content = read_last(self._exp_dir)
         if content is None:
+            if self.last_path.exists():
+                logger.info(
+                    "%s was written before the first step: training starts anew", self.last_path
+                )
             return None
         for name in IDENTITY:
             # By which code and how long is history; what it is a training of must not change.
