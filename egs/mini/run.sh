@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# mini: 30 minutes of synthesised speech (what one says to a house), made here from nothing.
+# mini: 90 minutes of synthesised speech (what one says to a house), made here from nothing.
 # From the first sound to the error rates of a Conformer with Mixture-of-Experts layers.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
