@@ -11,7 +11,7 @@ corpus_opts=                        # more for local/make_corpus.py: "--seed 2 -
 units=char                          # char, bpe or word
 dict_opts=                          # more for moeasr.bin.make_dict: "--vocab-size 500"
 test_sets="test"                    # sets to decode and score
-average_num=5                       # how many of the best checkpoints are averaged
+average_num=3                       # how many of the best checkpoints are averaged
 beam_size=10                        # hypotheses kept by the beam searches
 # -- as in every recipe --
 stage=0                             # first stage to run
