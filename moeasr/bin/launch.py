@@ -68,7 +68,7 @@ def _sentence(rank: int, failure: "ProcessFailure") -> str:
     """Describe the failure that came first."""
     code = failure.exitcode
     end = f"was killed by {failure.signal_name()}" if code < 0 else f"ended with status {code}"
-    advice = "is there enough memory?" if code == -9 else "its own message stands above"
+    advice = "is there enough memory?" if code == -9 else "its own message appears above"
     return f"process {rank} {end}, and the others were stopped; {advice}"
 
 

@@ -52,7 +52,7 @@ FIRST = "launch.py: process 1 {}, and the others were stopped; "
             1,
             [
                 "worker.py: utterance a1 is bad",
-                FIRST.format("ended with status 1") + "its own message stands above",
+                FIRST.format("ended with status 1") + "its own message appears above",
             ],
         ),
         ("killed", 1, [FIRST.format("was killed by SIGKILL") + "is there enough memory?"]),
