@@ -1,10 +1,10 @@
 """Recognise audio as if it were live: partial results while it is spoken, final ones at its end.
 
 For files prints `path<TAB>seconds<TAB>partial|final<TAB>text`, the seconds being when a listener
-would have seen it, this machine's work included. A pause ends an utterance (--rule... say when);
-with attention_rescoring both decoders then rescore it. joint_decoding is often more accurate, but
-begins to search when the utterance is over, so its final result comes later. `-` is an audio file
-on standard input, read to its end before it is played.
+would have seen it, this machine's work included. A pause ends an utterance (see --rule...). Its
+final text comes from --mode: joint_decoding searches again when the utterance is over, while
+attention_rescoring only rescores the partial results, which is faster and less accurate. `-` is an
+audio file on standard input, read to its end before it is played.
 
 With --simulate streams every utterance of a data directory and writes OUT/MODE_chunkC_stream/ as
 `moeasr decode` does (text, nbest.jsonl, decode.json); prints the word error rate, the real-time
@@ -51,7 +51,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add_model_options(parser)
-    add("--mode", help="decoding mode (default: attention_rescoring if the model can do it)")
+    add("--mode", help="decoding mode (default: the most accurate that the model can do)")
     add_search_options(parser, chunk_size=16)
     add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
     add("--packet-ms", type=float, default=100, help="sound comes in packets of (%(default)s)")
@@ -86,7 +86,7 @@ def main(argv: list[str] | None = None) -> None:
     endpoint = _endpoint_config(args)
     recognizer = load_recognizer(args)
     if args.mode is None:
-        args.mode = most_accurate_mode(recognizer.model, config, given, is_live=True)
+        args.mode = most_accurate_mode(recognizer.model, config, given)
     streaming = StreamingRecognizer(recognizer, args.mode, config, endpoint)
     if args.simulate:
         command = shlex.join(["python3", "-m", "moeasr.bin.stream", *(argv or sys.argv[1:])])

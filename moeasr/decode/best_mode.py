@@ -1,8 +1,8 @@
-"""The decoding mode of whoever names none."""
+"""The decoding mode for users who choose none."""
 
 from collections.abc import Sequence
 
-from moeasr.decode.build import SEARCHES, DecodeConfig, check_settings, find_searches
+from moeasr.decode.build import DecodeConfig, check_settings, find_searches
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 
@@ -16,27 +16,19 @@ MOST_ACCURATE_FIRST = (
 """All searches, as a rule of thumb: those that look at more of the model make fewer errors."""
 
 
-def most_accurate_mode(
-    model: AsrModel,
-    config: DecodeConfig,
-    given: Sequence[str] = (),
-    is_live: bool = False,
-) -> str:
+def most_accurate_mode(model: AsrModel, config: DecodeConfig, given: Sequence[str] = ()) -> str:
     """Return the first of `MOST_ACCURATE_FIRST` that the model can do with some settings.
 
     Args:
         model: The model.
         config: Settings.
-        given: Those of its fields that the user set; the mode must read them.
-        is_live: Somebody waits for the result. Searches that begin when the utterance is over, such
-            as joint decoding, take several times as long at its end as rescoring, and are left out.
+        given: Names of the settings that the user chose; the mode must read them.
 
     Raises:
         InputError: There is no such mode.
     """
-    modes = [mode for mode in MOST_ACCURATE_FIRST if not (is_live and _starts_late(mode))]
     settings_fault: InputError | None = None
-    for mode in modes:
+    for mode in MOST_ACCURATE_FIRST:
         try:
             find_searches([mode], model)
         except InputError as error:
@@ -49,8 +41,3 @@ def most_accurate_mode(
         else:
             return mode
     raise settings_fault or model_fault
-
-
-def _starts_late(mode: str) -> bool:
-    """Return whether a mode makes no use of what a stream has found before its end."""
-    return SEARCHES[mode].needs_decoder and SEARCHES[mode].second_pass is None

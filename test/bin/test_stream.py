@@ -52,11 +52,9 @@ def test_files_print_partial_and_final_results_with_times(model_path, data_dir, 
     assert times[-1] >= 0.5
 
 
-def test_without_a_mode_an_utterance_is_rescored(model_path, data_dir):
+def test_the_default_mode_is_the_most_accurate(model_path, data_dir):
     stream(model_path, "--simulate", data_dir, "--out-dir", data_dir / "out")
-    assert [path.name for path in (data_dir / "out").iterdir()] == [
-        "attention_rescoring_chunk4_stream"
-    ]
+    assert [path.name for path in (data_dir / "out").iterdir()] == ["joint_decoding_chunk4_stream"]
 
 
 def test_a_dash_is_standard_input(model_path, data_dir, monkeypatch, capsys):

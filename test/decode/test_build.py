@@ -198,27 +198,24 @@ def test_every_search_has_its_place():
 
 
 @pytest.mark.parametrize(
-    ("ctc_weight", "config", "given", "mode", "live_mode"),
+    ("ctc_weight", "config", "given", "mode"),
     [
-        (0.3, {}, [], "joint_decoding", "attention_rescoring"),
-        (1.0, {}, [], "ctc_prefix_beam_search", "ctc_prefix_beam_search"),
-        (0.3, {"reverse_weight": 0.1}, ["reverse_weight"], *["attention_rescoring"] * 2),
-        (0.3, {"ctc_weight": 1.5}, ["ctc_weight"], *["attention_rescoring"] * 2),
-        (0.3, {"fusion": FusionConfig(lm="x")}, [], "joint_decoding", "attention_rescoring"),
-        (1.0, {"beam_size": 4}, ["beam_size"], *["ctc_prefix_beam_search"] * 2),
+        (0.3, {}, [], "joint_decoding"),
+        (1.0, {}, [], "ctc_prefix_beam_search"),
+        (0.3, {"reverse_weight": 0.1}, ["reverse_weight"], "attention_rescoring"),
+        (0.3, {"ctc_weight": 1.5}, ["ctc_weight"], "attention_rescoring"),
+        (0.3, {"fusion": FusionConfig(lm="x")}, [], "joint_decoding"),
+        (1.0, {"beam_size": 4}, ["beam_size"], "ctc_prefix_beam_search"),
     ],
 )
-def test_the_most_accurate_mode_that_can_do_it(ctc_weight, config, given, mode, live_mode):
+def test_the_most_accurate_mode_that_can_do_it(ctc_weight, config, given, mode):
     model, config = tiny_model(ctc_weight=ctc_weight), DecodeConfig(**config)
     assert most_accurate_mode(model, config, given) == mode
-    assert most_accurate_mode(model, config, given, is_live=True) == live_mode
 
 
 def test_without_ctc():
     model = tiny_model(ctc_weight=0.0)
     assert most_accurate_mode(model, DecodeConfig()) == "attention"
-    with pytest.raises(InputError, match="needs CTC"):
-        most_accurate_mode(model, DecodeConfig(), is_live=True)
 
 
 def test_settings_that_no_mode_of_the_model_reads_are_refused():
