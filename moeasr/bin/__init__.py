@@ -47,7 +47,9 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except _Terminated:
-        print(f"{program}: stopped by SIGTERM", file=sys.stderr, flush=True)
+        # in one piece: several processes share the terminal
+        sys.stderr.write(f"{program}: stopped by SIGTERM\n")
+        sys.stderr.flush()
         with suppress(OSError):
             sys.stdout.flush()
         os._exit(128 + signal.SIGTERM)  # not waiting for threads, which may wait for programs
