@@ -1,13 +1,14 @@
-"""The sample rates and changes of speed that are taken for those of speech."""
+"""Bounds of sample rates and speed factors."""
 
 from moeasr.errors import InputError
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1000, 1_000_000
-"""Speech needs 8000 Hz, and no recorder exceeds 768 kHz. A header outside of the range is damaged,
-and to believe it would cost memory: a second at 1 Hz is a single sample, and becomes 16 000."""
+"""Lowest and highest sample rate, Hz. Recorders of speech use 8 kHz to 768 kHz, so a header outside
+this range is damaged. Resampling from such a rate could need any amount of memory."""
 
 MIN_SPEED, MAX_SPEED = 0.1, 10.0
-"""Beyond these nothing of speech is left; and a factor of 0.001 would make hours of a minute."""
+"""Lowest and highest speed factor. Outside this range the result is no longer speech, and a very
+small factor turns a minute into hours."""
 
 
 def check_rate(rate_hz: int, name: str) -> None:

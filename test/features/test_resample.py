@@ -31,7 +31,9 @@ def test_rates_without_a_common_factor_need_no_bank_of_filters(
     assert resampled.dtype == torch.float32
     assert len(resampled) == new_freq
     expected = sine(new_freq, new_freq)
-    torch.testing.assert_close(resampled[500:-500], expected[500:-500], atol=1e-5, rtol=0)
+    # samples of size 1, each a sum over a filter of a few hundred taps
+    tolerance = 80 * torch.finfo(torch.float32).eps
+    torch.testing.assert_close(resampled[500:-500], expected[500:-500], atol=tolerance, rtol=0)
 
 
 def test_what_rises_above_half_the_new_rate_is_filtered_out() -> None:
