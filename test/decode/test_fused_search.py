@@ -78,15 +78,17 @@ def test_fusion_changes_what_is_best(fusion):
 
 
 @pytest.mark.parametrize("num_frames", [1, 5])
-def test_chunks_give_the_same_and_partial_results_do_not_end(fusion, num_frames):
+def test_chunks_give_the_same_and_partial_results_are_the_best_without_an_end(fusion, num_frames):
     log_probs = random_log_probs(3, 20, 7, seed=4, peaky=2.0)
     beam = PrefixBeam(3, 6, fusion=fusion)
     memory = Memory(fusion)
     for chunk in log_probs.split(num_frames, dim=1):
         beam.advance(chunk, torch.full((3,), chunk.size(1)))
-        for hypotheses in beam.hypotheses():
+        for hypotheses, units in zip(beam.hypotheses(), beam.partial()):
             for h in hypotheses:
                 assert h.fusion_score == pytest.approx(memory.score(h.tokens)[0], abs=1e-9)
+            best = max(hypotheses, key=lambda h: h.ctc_score + memory.score(h.tokens)[0])
+            assert units.stable + units.undecided == hypotheses[0].tokens == best.tokens
     whole = ctc_prefix_beam_search(log_probs, torch.full((3,), 20), 6, fusion=fusion)
     for ours, expected in zip(beam.hypotheses(is_final=True), whole):
         assert [(h.tokens, h.score) for h in ours] == [
