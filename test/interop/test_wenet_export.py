@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from moeasr.features.fbank import FbankConfig
+from moeasr.interop.wenet.reader import read_wenet
 from moeasr.interop.wenet.writer import write_wenet
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
@@ -99,3 +100,28 @@ def test_settings_that_wenets_command_ignores_are_warned_of(settings, sentence, 
     with caplog.at_level(logging.WARNING):
         export(tmp_path / "out", "char", fbank=fbank)
     assert sentence in caplog.text
+
+
+def test_all_settings_of_filter_banks_are_written(tmp_path):
+    """The names are those of the arguments of WeNet's `compute_fbank` and `resample`."""
+    fbank = FbankConfig(
+        sample_rate_hz=8000,
+        num_mel_bins=20,
+        frame_length_ms=32.0,
+        frame_shift_ms=12.5,
+        high_freq_hz=4000.0,  # half the sample rate, which WeNet always takes
+        snip_edges=True,
+        window_type="hamming",
+    )
+    conf = export(tmp_path / "out", "char", fbank=fbank)
+    assert conf["input_dim"] == 20
+    assert conf["dataset_conf"]["resample_conf"] == {"resample_rate": 8000}
+    assert conf["dataset_conf"]["fbank_conf"] == {
+        "num_mel_bins": 20,
+        "frame_length": 32,
+        "frame_shift": 12.5,
+        "dither": 0.0,
+        "window_type": "hamming",
+    }
+    again = read_wenet(tmp_path / "out").fbank
+    assert again == dataclasses.replace(fbank, high_freq_hz=0.0)  # 0 stands for half the rate

@@ -240,8 +240,10 @@ def test_what_wenet_cannot_express_is_named(encoder, key, tmp_path):
 
 
 def test_other_filter_banks_are_named_all(tmp_path):
-    with pytest.raises(InputError, match="`snip_edges` .*`high_freq_hz` is 7600"):
-        export(wenets_config(), tmp_path / "out", fbank=FbankConfig(num_mel_bins=20))
+    fbank = FbankConfig(num_mel_bins=20, low_freq_hz=60.0)
+    sentence = "`snip_edges` .*`low_freq_hz` is 60.*`high_freq_hz` is 7600"
+    with pytest.raises(InputError, match=sentence):
+        export(wenets_config(), tmp_path / "out", fbank=fbank)
     assert not list(tmp_path.iterdir())
 
 

@@ -9,7 +9,10 @@ import yaml
 
 from moeasr.bin.import_wenet import main as import_wenet
 from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
 from moeasr.interop.wenet.reader import read_wenet
+from moeasr.interop.wenet.settings import read_settings
+from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 from moeasr.text.bpe import BpeSplitter, train_bpe
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -57,6 +60,58 @@ def bpe_units(texts):
     pieces = BpeSplitter(model).symbols()
     assert len(pieces) == 9 and any(len(p) > 1 and p[0] == "\u2581" for p in pieces)
     return model, pieces
+
+
+def test_what_the_file_leaves_out_has_wenets_defaults(tmp_path):
+    """Those of its ConformerEncoder, BiTransformerDecoder, ASRModel and compute_fbank."""
+    write(tmp_path, {"output_dim": 12})
+    settings = read_settings(tmp_path / "train.yaml")
+    swish = FeedForwardConfig(hidden_units=2048, activation="silu")
+    encoder = EncoderConfig(
+        num_blocks=6,
+        d_model=256,
+        num_heads=4,
+        attention="key_position",
+        conv_kernel_size=15,
+        conv_norm="none",  # a batch norm, which becomes a part of the convolution
+        conv_edges="after_gate",
+        causal_conv=False,
+        final_norm=True,
+        dynamic_chunk=False,
+        dropout=0.1,
+        attention_dropout=0.0,
+        feed_forward=swish,
+        macaron_feed_forward=swish,
+    )
+    decoder = DecoderConfig(
+        num_blocks=6,
+        num_reverse_blocks=0,
+        num_heads=4,
+        dropout=0.1,
+        attention_dropout=0.0,
+        feed_forward=FeedForwardConfig(hidden_units=2048, activation="relu"),
+    )
+    assert settings.model == ModelConfig(
+        encoder=encoder, decoder=decoder, ctc_weight=0.5, reverse_weight=0.0, label_smoothing=0.0
+    )
+    assert settings.batch_norm_eps == 1e-5
+    assert settings.is_bidirectional and not settings.ties_embedding
+    assert settings.without_bias == () and settings.cmvn is None
+    assert settings.units.blank_id == 0
+    assert settings.units.sos_eos_id == 11  # the last unit
+    assert settings.fbank == FbankConfig(
+        sample_rate_hz=16000,
+        num_mel_bins=23,
+        frame_length_ms=25.0,
+        frame_shift_ms=10.0,
+        low_freq_hz=20.0,
+        high_freq_hz=0.0,
+        snip_edges=True,
+        window_type="povey",
+    )
+    write(tmp_path, {"output_dim": 12, "encoder_conf": {"mlp_type": "moe"}})
+    experts = read_settings(tmp_path / "train.yaml").model.encoder.feed_forward
+    assert (experts.num_experts, experts.experts_per_frame) == (8, 2)
 
 
 def test_characters_of_wenet_2_are_characters(model_dir):
