@@ -271,9 +271,45 @@ def test_a_directory_that_holds_something_is_left_alone(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 
-def test_a_model_trained_here_survives_the_way_out_and_in(tmp_path):
-    model = export(wenets_config(), tmp_path / "out", non_lang_syms=("<noise>",))
+@pytest.mark.parametrize("is_moe", [False, True])
+def test_a_model_trained_here_survives_the_way_out_and_in(is_moe, tmp_path):
+    """Its settings, none of which is WeNet's default, its units and its weights."""
+    feed_forward = FeedForwardConfig(hidden_units=8)
+    if is_moe:
+        feed_forward = FeedForwardConfig(
+            type="moe", hidden_units=6, num_experts=3, experts_per_frame=1, expert_weights="one"
+        )
+    encoder = {
+        "conv_kernel_size": 7,
+        "conv_norm": "none" if is_moe else "layer_norm",
+        "conv_edges": "after_gate" if is_moe else "before_gate",
+        "causal_conv": not is_moe,
+        "dynamic_chunk": not is_moe,
+        "dropout": 0.2,
+        "attention_dropout": 0.15,
+        "feed_forward": feed_forward,
+        "macaron_feed_forward": feed_forward,
+    }
+    decoder = DecoderConfig(
+        num_blocks=2,
+        num_reverse_blocks=0 if is_moe else 1,
+        num_heads=1,
+        dropout=0.25,
+        attention_dropout=0.05,
+        feed_forward=dataclasses.replace(feed_forward, activation="silu"),
+    )
+    config = dataclasses.replace(
+        wenets_config(**encoder),
+        decoder=decoder,
+        ctc_weight=0.3,
+        reverse_weight=0.0 if is_moe else 0.4,
+        label_smoothing=0.07,
+    )
+    model = export(config, tmp_path / "out", non_lang_syms=("<noise>",))
     again = read_wenet(tmp_path / "out")
+    assert again.model.config == model.config
+    assert again.fbank == WENETS
+    assert again.tokenizer.units == UNITS
     assert again.tokenizer.config.non_lang_syms == ("<noise>",)
     for name, tensor in model.state_dict().items():
         assert_close(again.model.state_dict()[name], tensor, 2, tensor.abs(), name=name)
