@@ -100,23 +100,35 @@ def write_waves(folder):
     return "".join(f"{utt} {folder.name}/{utt}.wav\n" for utt in UTTS)
 
 
-@pytest.mark.parametrize("prefix", ["false", "true"])
-def test_three_ways(call, data, prefix):
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ([], {"{}": "", "sp0.9-{}": "sp0.9-", "sp1.1-{}": "sp1.1-"}),
+        (
+            ["--always-include-prefix", "true", "--include-spk-prefix", "false"],
+            {"sp1.0-{}": "sp1.0-", "{}-sp0.9": "", "{}-sp1.1": ""},
+        ),
+    ],
+)
+def test_three_ways(call, data, options, names):
+    """`names`: for each speed the form of an utterance's id, and the prefix of its speaker's."""
     table = write_waves(call.cwd / "it's audio")
     path = data(wav_DOT_scp=table, without=["utt2dur"])
     script = "data/perturb_data_dir_speed_3way.sh"
-    done = call(script, "--always-include-prefix", prefix, "my data", "new/")
+    done = call(script, *options, "my data", "new/")
     assert done.returncode == 0, done.stderr
     assert "generated 3-way speed-perturbed version of data in my data, in new" in done.stdout
     assert {p.name for p in call.cwd.iterdir()} == {"it's audio", "my data", "new"}
     assert (path / "utt2dur").read_text() == "".join(f"{utt} 0.5\n" for utt in UTTS)
     files = data.read(call.cwd / "new")
-    first = "sp1.0-" if prefix == "true" else ""
-    ids = sorted(p + utt for p in (first, "sp0.9-", "sp1.1-") for utt in UTTS)
-    assert [line.split()[0] for line in files["utt2spk"].splitlines()] == ids
-    assert files["utt2uniq"].startswith(f"{'sp0.9-' if first else ''}a-1 a-1\n")
+    expected = [
+        f"{name.format(utt)} {prefix}{utt[0]}\n" for name, prefix in names.items() for utt in UTTS
+    ]
+    assert files["utt2spk"] == "".join(sorted(expected))
     durations = dict(line.split() for line in files["utt2dur"].splitlines())
-    assert (durations["sp1.1-a-1"], durations[first + "a-1"]) == ("0.454545", "0.5")
+    original, slow, fast = (name.format("a-1") for name in names)
+    assert f"{slow} a-1\n" in files["utt2uniq"]
+    assert (durations[fast], durations[original]) == ("0.454545", "0.5")
 
     (call.cwd / "new/feats.scp").write_text("")
     done = call(script, "my data", "new")
