@@ -73,13 +73,15 @@ def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, A
     """Time all configs, alternating.
 
     Args:
-        configs: By name; the first is what the others are compared with.
+        configs: By name; the first is what the others are compared with, see below.
         workload: What is run.
 
     Returns:
         `machine` (rates per second), `workload`, and `rows`: records of config, what (`full`,
         `stream`, `train`), precision, rtf or frames_per_sec, speed (median, least, largest ratio
-        to the first config in fp32), of_limit, memory_bytes, and parameters.
+        to the baseline), of_limit, memory_bytes, and parameters. The baseline is the first config
+        in fp32 or, without fp32, in the first precision. For `stream` it is the first config that
+        can be streamed.
     """
     torch.manual_seed(0)
     models = {
@@ -124,9 +126,11 @@ def _recognition(
                 )
                 facts[key] = (name, what, precision, floor_sec, params)
     timings = time_candidates(candidates, workload.num_rounds)
+    base_precision = "fp32" if "fp32" in workload.precisions else workload.precisions[0]
     rows = []
     for key, (name, what, precision, floor_sec, params) in facts.items():
-        baseline = f"{next(iter(models))} {what} {workload.precisions[0]}"
+        first = next(other for other, work, *_ in facts.values() if work == what)
+        baseline = f"{first} {what} {base_precision}"
         took_sec = timings.median_sec(key)
         rows.append(
             {
