@@ -1,5 +1,6 @@
 """The recipes' lists of systems for utils/compare.sh: every line is a network that can be built."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,23 @@ def load(config: str, overrides: list[str]):
 )
 def test_an4_system_loads(name, config, overrides):
     loaded = load(config, overrides)
-    assert (loaded.distillation.teacher is not None) == name.endswith("_kd")
+    teacher = "exp/dense_seed1/averaged.pt" if name.endswith("_kd") else None  # of the same seed
+    assert loaded.distillation.teacher == teacher
+
+
+@pytest.mark.parametrize("listed", [FULL, REDUCED])
+def test_an4_random_is_the_moe_with_random_routers_throughout(listed):
+    moe, drawn = (load(*systems(listed)[name]).model for name in ("u2pp_moe", "random"))
+    encoder, decoder = moe.encoder, moe.decoder
+    assert drawn == replace(
+        moe,
+        encoder=replace(
+            encoder,
+            feed_forward=replace(encoder.feed_forward, router="random"),
+            macaron_feed_forward=replace(encoder.macaron_feed_forward, router="random"),
+        ),
+        decoder=replace(decoder, feed_forward=replace(decoder.feed_forward, router="random")),
+    )
 
 
 def test_an4_has_the_dense_models_of_the_moes_active_and_total_parameters():
