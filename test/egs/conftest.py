@@ -12,20 +12,24 @@ EGS = Path(__file__).resolve().parents[2] / "egs"
 
 
 @pytest.fixture
-def local_module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], ModuleType]]:
+def local_module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModuleType]]:
     """Import `local_module(recipe, name)` from a recipe's `local/`, as its run.sh does.
 
-    The modules are forgotten afterwards: two recipes may have files of one name.
+    A recipe is a name in `egs/` or the path of a copy. The modules are forgotten afterwards: two
+    recipes may have files of one name.
     """
     before = set(sys.modules)
+    folders = set()
 
-    def load(recipe: str, name: str) -> ModuleType:
-        monkeypatch.syspath_prepend(str(EGS / recipe / "local"))
+    def load(recipe: str | Path, name: str) -> ModuleType:
+        folder = EGS / recipe / "local"
+        folders.add(folder)
+        monkeypatch.syspath_prepend(str(folder))
         return importlib.import_module(name)
 
     yield load
     for name in set(sys.modules) - before:
-        if str(EGS) in (getattr(sys.modules[name], "__file__", None) or ""):
+        if Path(getattr(sys.modules[name], "__file__", None) or "").parent in folders:
             del sys.modules[name]
 
 
