@@ -22,13 +22,15 @@ OPTIONS = {
     "speechocean762": ["--data-type", "raw"],
     "aishell": ["--data-type", "shard"],
     "librispeech": [
-        *("--train-parts", "train-clean-100", "--dict-opts", "--vocab-size 30"),
-        *("--test-sets", "test_clean dev"),
+        *("--train-parts", "train-clean-100", "--dev-parts", "dev-clean"),
+        *("--dict-opts", "--vocab-size 30", "--test-sets", "test_clean dev"),
     ],
 }
 """What a recipe needs to be run on its made-up corpus; two of them read audio as they train."""
 PARTS = {"mix": ("an4", "speechocean762", "fsdd", "aishell")}
 """Recipes beside it that a recipe calls."""
+LIBRISPEECH = {"train": "train-clean-100", "dev": "dev-clean", "test_clean": "test-clean"}
+"""The part of the corpus that each set is made of."""
 TEST_SETS = {
     "librispeech": {"test_clean", "dev"},
     "mix": {f"test_{part}" for part in PARTS["mix"]},
@@ -142,6 +144,13 @@ def test_scripts_are_alike_but_for_the_marked_places(name):
     if name == "mini":  # speaks with voices that no other recipe needs
         path = re.sub(r"# shellcheck disable=.*\nmoeasr_needs=.*\n", "", path)
     assert path == (model / "path.sh").read_text()
+
+
+def test_librispeech_takes_the_parts_that_it_is_told(runs):
+    recipe, _ = runs["librispeech"]
+    for name, part in LIBRISPEECH.items():
+        lines = (recipe.dir / "data" / name / "wav.scp").read_text().splitlines()
+        assert {Path(line).parts[-4] for line in lines} == {part}
 
 
 def test_mix_knows_language_and_corpus_of_each_utterance(runs):
