@@ -15,18 +15,18 @@ FULL, REDUCED = "compare.list", "compare_reduced.list"
 REDUCED_BUDGET = ["model.encoder.num_blocks=6", "model.decoder.num_blocks=1"]
 
 
-def systems(name: str) -> dict[str, tuple[str, list[str]]]:
+def systems(name: str, recipe: str = "an4") -> dict[str, tuple[str, list[str]]]:
     """Name -> config and overrides, of a seed."""
     found = {}
-    for line in (EGS / "an4/conf" / name).read_text().splitlines():
+    for line in (EGS / recipe / "conf" / name).read_text().splitlines():
         if fields := line.partition("#")[0].split():
             overrides = [field for field in fields[2:] if not field.startswith("seeds=")]
             found[fields[0]] = (fields[1], [text.format(exp="exp", seed=1) for text in overrides])
     return found
 
 
-def load(config: str, overrides: list[str]):
-    return load_experiment(EGS / "an4" / config, overrides)
+def load(config: str, overrides: list[str], recipe: str = "an4"):
+    return load_experiment(EGS / recipe / config, overrides)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,15 @@ def test_an4_system_loads(name, config, overrides):
     loaded = load(config, overrides)
     teacher = "exp/dense_seed1/averaged.pt" if name.endswith("_kd") else None  # of the same seed
     assert loaded.distillation.teacher == teacher
+
+
+@pytest.mark.parametrize("recipe", ["fsdd", "mix", "speechocean762"])
+def test_systems_of_other_recipes_load_without_a_teacher(recipe):
+    """Nothing in their lists makes one."""
+    found = systems(FULL, recipe)
+    assert {"dense", "u2pp_moe"} <= found.keys()
+    for config, overrides in found.values():
+        assert load(config, overrides, recipe).distillation.teacher is None
 
 
 @pytest.mark.parametrize("listed", [FULL, REDUCED])
