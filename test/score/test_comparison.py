@@ -47,18 +47,26 @@ def experiment(
 
 
 def test_mean_and_spread_over_seeds() -> None:
-    """WERs 10, 20 and 30 %: mean 20, sample deviation 10."""
+    """WERs 10, 20 and 60 %: mean 30, sample deviation sqrt((20² + 10² + 30²) / 2)."""
     seeds = [
-        experiment("dense", seed, [seed] * 40, cer=cer, rtf=rtf)
-        for seed, cer, rtf in [(1, 4.0, 0.01), (2, 5.0, 0.02), (3, 9.0, 0.06)]
+        experiment("dense", 1, [1] * 40, 100.0, cer=4.0, rtf=0.01),
+        experiment("dense", 2, [2] * 40, 200.0, cer=5.0, rtf=0.02),
+        experiment("dense", 3, [6] * 40, 600.0, cer=9.0, rtf=0.06),
     ]
     (result,) = compare(seeds, "dense")
     assert result.seeds == (1, 2, 3)
-    assert (result.wer, result.wer_spread) == pytest.approx((20.0, 10.0))
+    assert (result.wer, result.wer_spread) == pytest.approx((30.0, np.sqrt(700.0)))
     assert (result.cer, result.cer_spread) == pytest.approx((6.0, np.sqrt(7.0)))
-    assert result.wer_ci == pytest.approx((20.0, 20.0))  # every draw has the same utterances
+    assert result.wer_ci == pytest.approx((30.0, 30.0))  # every draw has the same errors
     assert result.rtf == pytest.approx(0.03)
-    assert (result.training_sec, result.difference) == (100.0, None)
+    assert (result.training_sec, result.difference) == (300.0, None)
+
+
+def test_training_time_is_of_all_seeds_or_not_shown() -> None:
+    """A mean over those that happen to have a log would look like the mean over all."""
+    seeds = [experiment("dense", seed, [1] * 40, sec) for seed, sec in [(1, 100.0), (2, None)]]
+    (result,) = compare(seeds, "dense")
+    assert result.training_sec is None
 
 
 def test_one_seed_has_no_spread_and_the_interval_of_a_single_score() -> None:

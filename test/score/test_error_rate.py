@@ -167,6 +167,13 @@ def test_symbols_are_one_character() -> None:
     assert character_error_rate(pairs).total.num_ref == len("a <noise>")
 
 
+def test_the_interval_draws_utterances_for_words_and_for_characters() -> None:
+    """Half of 16 utterances are all wrong, five words or letters each: see `test_bootstrap.py`."""
+    pairs = [Pair(f"u{n}", "a b c d e", "v w x y z" if n % 2 else "a b c d e") for n in range(16)]
+    assert word_error_rate(pairs).interval() == (25.0, 75.0)
+    assert character_error_rate(pairs, count_spaces=False).interval() == (25.0, 75.0)
+
+
 def test_speakers_add_up_and_must_be_known() -> None:
     pairs = [Pair("b-1", "x y", "x"), Pair("a-1", "x", "x"), Pair("b-2", "", "z")]
     rate = word_error_rate(pairs)

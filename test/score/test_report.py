@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from moeasr.errors import InputError
+from moeasr.score.bootstrap import bootstrap_interval
 from moeasr.score.report import (
     References,
     ScoreOptions,
@@ -58,7 +59,9 @@ def test_files_and_summary(tmp_path: Path, references: References) -> None:
     assert stored["words"] == {"hits": 2, "subs": 1, "dels": 0, "ins": 1, "errors": 2}
     assert stored["cer"] == pytest.approx(100 * 2 / 12, abs=1e-4)  # H lost, X put in
     assert (stored["num_utts"], stored["num_words"], stored["num_chars"]) == (3, 3, 12)
-    assert stored["wer_ci"][0] <= stored["wer"] <= stored["wer_ci"][1]
+    # Of 26 draws of three utterances that hold words one has a-1 alone, and three have a-2 once and
+    # b-1 twice: three errors in one word, in five letters.
+    assert (stored["wer_ci"], stored["cer_ci"]) == ([0.0, 300.0], [0.0, 60.0])
     assert stored["command"] == "the command"
     assert stored["hyp_sha256"] == checksum(mode_dir / "text")
     wer_lines = (score_dir / "wer").read_text().splitlines()
@@ -72,6 +75,20 @@ def test_files_and_summary(tmp_path: Path, references: References) -> None:
     assert (score_dir / "cer").read_text().startswith("%CER 16.67 [ 2 / 12, 1 ins, 1 del, 0 sub ]")
     assert (score_dir / "hyp.trn").read_text() == "ONE TWO (a-a-1)\nTREE (a-a-2)\nX (b-b-1)\n"
     assert (score_dir / "ref.trn").read_text() == "ONE TWO (a-a-1)\nTHREE (a-a-2)\n (b-b-1)\n"
+
+
+def test_number_of_draws_and_seed_are_those_of_the_options(
+    tmp_path: Path, references: References
+) -> None:
+    """One draw of three utterances has one rate; which, the seed says."""
+    mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONE  TWO\na-2 TREE\nb-1 X\n")
+    for seed in (1, 2):
+        options = ScoreOptions(num_resamples=1, seed=seed)
+        summary = score_mode_dir(mode_dir, references, options, "")
+        for key, lengths in (("wer_ci", [2, 1, 0]), ("cer_ci", [7, 5, 0])):
+            low, high = bootstrap_interval([0, 1, 1], lengths, num_resamples=1, seed=seed)
+            assert low == high
+            assert summary[key] == pytest.approx([low, low], abs=1e-4)
 
 
 def test_missing_hypotheses_leave_the_old_score_or_none(

@@ -29,6 +29,25 @@ def test_always_one_error_less() -> None:
     assert matched_pairs([1] * 40, [0] * 40).p_value == 0.0
 
 
+def test_paired_bootstrap_by_hand() -> None:
+    """B is better by one word in three utterances of four, and worse by one in the fourth.
+
+    J of the four utterances drawn are the fourth one, Binomial(4, 1/4): 0, 1, 2, 3 or more with the
+    probabilities 0.316, 0.422, 0.211, 0.051. The difference is 2 J - 4 errors. Ten thousand draws
+    tell a share to four standard deviations of at most 0.005.
+    """
+    result = paired_bootstrap([1, 1, 1, 0], [0, 0, 0, 1], [5, 4, 1, 10])
+    assert result.difference == -10.0  # 2 of 20 words
+    assert result.prob_b_better == pytest.approx(0.316 + 0.422 + 0.211 / 2, abs=0.02)
+    assert result.p_value == pytest.approx(2 * (0.211 + 0.051), abs=0.04)  # two-sided
+
+
+def test_the_interval_of_a_difference_cuts_off_a_fortieth_on_each_side() -> None:
+    """The five words of 8 utterances of 16: the interval of `test_bootstrap.py`, below 0."""
+    result = paired_bootstrap([0, 5] * 8, [0] * 16, [5] * 16)
+    assert (result.difference, result.interval) == (-50.0, (-75.0, -25.0))
+
+
 def test_matched_pairs_by_hand() -> None:
     # d = 1 1 1 1 0: mean 0.8, variance 0.2, Z = 0.8 / sqrt(0.2 / 5) = 4
     test = matched_pairs([0, 0, 0, 0, 0], [1, 1, 1, 1, 0])
