@@ -225,11 +225,15 @@ class WordNgram(nn.Module):
         return scores + self._weights.weight * self._automaton.step(last, end)[1]
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
-        """See `Fusion.most`: what the open word has in advance will be taken back."""
+        """See `Fusion.most`.
+
+        The look-ahead of the open word will be taken back. Every word to come begins with a word of
+        the text, either in the letters of the open word or in a unit to come.
+        """
         best = self._weights.weight * self._automaton.max_weight
         word = max(0.0, best + self._weights.bonus)
         node = states[..., 1]
-        num_words = num_units * self._lexicon.max_words_per_unit + self._lexicon.num_words[node] + 1
+        num_words = num_units * self._lexicon.max_words_per_unit + self._lexicon.num_words[node]
         return best + word * num_words.double() - self._ahead[node]
 
     def score_words(self, history: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:

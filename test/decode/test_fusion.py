@@ -14,6 +14,7 @@ from moeasr.decode.fusion import FusionSum
 from moeasr.decode.ngram import NgramWeights, UnitNgram, WordNgram
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build import build_tokenizer
+from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 
 
 def build(kind, bonus, path):
@@ -28,6 +29,17 @@ def build(kind, bonus, path):
     return {"unit": units, "word": words, "phrases": phrases, "sum": both}[kind]
 
 
+def largest_gain(fusion, states, units, num_units):
+    """The most that up to so many units and the end add to the score: all are tried."""
+    found = fusion.finish(states)
+    grown, gains = states, torch.zeros(1, dtype=torch.float64)
+    for _ in range(num_units):
+        more, grown = fusion.extend(grown, units)
+        grown, gains = grown.flatten(0, 1), (gains[:, None] + more).flatten()
+        found = torch.cat([found, gains + fusion.finish(grown)])
+    return float(found.max())
+
+
 @pytest.mark.parametrize("kind", ["unit", "word", "phrases", "sum"])
 @pytest.mark.parametrize("bonus", [-1.0, 0.0, 2.0])
 def test_no_more_is_added_than_it_says(tmp_path, kind, bonus):
@@ -38,15 +50,10 @@ def test_no_more_is_added_than_it_says(tmp_path, kind, bonus):
         states = fusion.start()[None]
         for _ in range(rng.randrange(6)):
             states = fusion.extend(states, units)[1][0, rng.randrange(1, 7)][None]
-        found = fusion.finish(states)
-        grown, gains = states, torch.zeros(1, dtype=torch.float64)
-        for num_units in range(1, 4):
-            more, grown = fusion.extend(grown, units)
-            grown, gains = grown.flatten(0, 1), (gains[:, None] + more).flatten()
-            found = torch.cat([found, gains + fusion.finish(grown)])
+        for num_units in range(4):
             bound = fusion.most(states, torch.tensor([num_units]))
             assert bound.shape == (1,) and bound.dtype == torch.float64
-            slack.append(float(bound - found.max()))
+            slack.append(float(bound) - largest_gain(fusion, states, units, num_units))
     assert min(slack) >= -1e-9
     assert math.isfinite(max(slack))
 
@@ -69,16 +76,54 @@ def test_no_more_is_added_than_it_says_without_spaces(tmp_path, kind, bonus):
         states = fusion.start()[None]
         for _ in range(rng.randrange(6)):
             states = fusion.extend(states, units)[1][0, rng.randrange(1, len(units))][None]
-        found = fusion.finish(states)
-        grown, gains = states, torch.zeros(1, dtype=torch.float64)
-        for num_units in range(1, 3):
-            more, grown = fusion.extend(grown, units)
-            grown, gains = grown.flatten(0, 1), (gains[:, None] + more).flatten()
-            found = torch.cat([found, gains + fusion.finish(grown)])
+        for num_units in range(3):
             bound = fusion.most(states, torch.tensor([num_units]))
-            slack.append(float(bound - found.max()))
+            slack.append(float(bound) - largest_gain(fusion, states, units, num_units))
     assert min(slack) >= -1e-9
     assert math.isfinite(max(slack))
+
+
+# Every word is certain and adds nothing, but for its bonus.
+CERTAIN_ARPA = """\\data\\
+ngram 1=5
+
+\\1-grams:
+0 <s>
+0 </s>
+0 A
+0 买
+0 东京大学生
+
+\\end\\
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "num_units", "num_words"),
+    [
+        (UnitNgram, "", 0, 0),
+        (UnitNgram, "A买", 3, 5),  # each unit is a word
+        (WordNgram, "", 0, 0),
+        (WordNgram, "A", 0, 1),
+        (WordNgram, "京", 0, 1),  # an unknown word
+        (WordNgram, "东京大", 0, 3),  # three words if the long one is not completed
+        (WordNgram, "", 1, 3),  # 买学生 is one unit
+        (WordNgram, "东京", 2, 8),
+    ],
+)
+def test_the_bound_is_what_the_units_can_add(tmp_path, kind, text, num_units, num_words):
+    """With fewer words in it a search would end too early, with more words too late."""
+    units = ["<blank>", "<unk>", "<sos/eos>", "A", "买学生", *"买东京大学生"]
+    tokenizer = Tokenizer(TokenizerConfig(type="char"), units)
+    (tmp_path / "x.lm").write_text(CERTAIN_ARPA)
+    fusion = kind(read_arpa(tmp_path / "x.lm"), NgramWeights(0.7, 2.0), tokenizer)
+    states, so_far = fusion.start()[None], 0.0
+    for unit in map(units.index, text):
+        gain, states = fusion.extend(states, torch.tensor([unit]))
+        states, so_far = states[:, 0], so_far + float(gain)
+    found = largest_gain(fusion, states, torch.arange(len(units)), num_units)
+    bound = float(fusion.most(states, torch.tensor([num_units])))
+    assert (so_far + found, so_far + bound) == (2.0 * num_words, 2.0 * num_words)
 
 
 def test_the_largest_weight_of_an_automaton_counts_those_of_failing():
