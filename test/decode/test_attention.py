@@ -145,6 +145,43 @@ def test_a_fusion_scores_the_likeliest_units(monkeypatch, fusion, beam_size, num
             assert hypothesis.attention_score == pytest.approx(total(utt, tokens, 7), abs=1e-9)
 
 
+class Scripted:
+    """Gives a step the same probabilities after every prefix; the last step's go on.
+
+    Args:
+        steps: Unit -> probability, for one step after the other; other units get e^-20.
+    """
+
+    def __init__(self, *steps):
+        self.steps = steps
+        self.num_steps = 0
+
+    def step(self, prefixes, utts, state):
+        self.num_steps += 1
+        log_probs = torch.full((prefixes.size(0), 5), -20.0, dtype=torch.float64)
+        for unit, probability in self.steps[min(prefixes.size(1), len(self.steps)) - 1].items():
+            log_probs[:, unit] = math.log(probability)
+        return log_probs, prefixes
+
+    def select(self, state, rows):
+        return state[rows]
+
+
+# The end is likelier than a unit at first. A hypothesis that grows all the same is log 0.6 - log
+# 0.4 = 0.405 behind, and goes on with unit 3 until the fifth, where it is sure to end.
+LATE = [{SOS_EOS: 0.6, 3: 0.4}, *[{3: 1.0}] * 4, {SOS_EOS: 1.0}]
+
+
+@pytest.mark.parametrize(("bonus", "length"), [(0.08, 0), (0.1, 5)])
+def test_a_length_bonus_that_only_the_last_unit_makes_large_enough_is_waited_for(bonus, length):
+    """5 x 0.08 are less than 0.405 and 5 x 0.1 are more, but 4 x 0.1 are not."""
+    scorers, max_lens = [WeightedScorer(Scripted(*LATE))], torch.tensor([5, 0, 4])
+    results = attention_beam_search(scorers, max_lens, 1, SOS_EOS, bonus)
+    assert [hypotheses[0].tokens for hypotheses in results] == [(3,) * length, (), ()]
+    expected = math.log(0.4 if length else 0.6) + bonus * length
+    assert results[0][0].score == pytest.approx(expected, abs=1e-12)
+
+
 class Reward:
     """A fusion that takes away for one unit and gives more back for the next."""
 
@@ -180,18 +217,35 @@ def test_what_looks_lost_may_be_rewarded_later(gain, beam_size):
         assert [h.score for h in hypotheses] == pytest.approx([s for _, s in expected], abs=1e-9)
 
 
+class Milestone:
+    """A fusion that rewards the fifth unit, and knows when it is out of reach."""
+
+    def start(self):
+        return torch.zeros(1, dtype=torch.int64)
+
+    def extend(self, states, units):
+        grown = states.expand(*states.shape[:-1], units.size(-1)) + 1
+        return 0.41 * (grown == 5).double(), grown[..., None]
+
+    def finish(self, states):
+        return torch.zeros(states.shape[:-1], dtype=torch.float64)
+
+    def most(self, states, num_units):
+        return 0.41 * ((states[..., 0] < 5) & (states[..., 0] + num_units >= 5)).double()
+
+
+def test_a_reward_that_only_the_last_unit_brings_is_waited_for():
+    """It is 0.41, which makes up for 0.405."""
+    max_lens = torch.tensor([5, 1, 4, 6])
+    scorers = [WeightedScorer(Scripted(*LATE))]
+    results = attention_beam_search(scorers, max_lens, 1, SOS_EOS, fusion=Milestone())
+    tokens = [(3,) * 5, (), (), (3,) * 5]
+    assert [hypotheses[0].tokens for hypotheses in results] == tokens
+    assert results[0][0].score == pytest.approx(math.log(0.4) + 0.41, abs=1e-12)
+
+
 def test_it_stops_when_nothing_can_win_any_more():
-    class Certain(ToyScorer):
-        """Writes 3, 4 and ends, nearly surely."""
-
-        def step(self, prefixes, utts, state):
-            self.num_steps += 1
-            wanted = [3, 4][prefixes.size(1) - 1] if prefixes.size(1) < 3 else SOS_EOS
-            log_probs = torch.full((prefixes.size(0), 5), -20.0, dtype=torch.float64)
-            log_probs[:, wanted] = -1e-8
-            return log_probs, prefixes
-
-    scorer = Certain(5)
+    scorer = Scripted({3: 1.0}, {4: 1.0}, {SOS_EOS: 1.0})
     (hypotheses,) = attention_beam_search(
         [WeightedScorer(scorer)], torch.tensor([1000]), 4, SOS_EOS
     )
