@@ -17,9 +17,9 @@ def frames(pattern):
     return torch.stack([blanks, 1 - blanks], dim=1).log()
 
 
-def first_endpoint(pattern, has_speech, piece=1):
+def first_endpoint(pattern, has_speech, piece=1, rules=RULES):
     """Frames after which the utterance is over, of 40 ms each; None if it is not."""
-    endpointer = Endpointer(RULES, frame_sec=0.04)
+    endpointer = Endpointer(rules, frame_sec=0.04)
     for end in range(piece, len(pattern) + 1, piece):
         endpointer.advance(frames(pattern[end - piece : end]))
         if endpointer.is_endpoint(has_speech):
@@ -41,6 +41,20 @@ def test_each_rule(pattern, has_speech, expected):
     assert first_endpoint(pattern, has_speech) == expected
 
 
+@pytest.mark.parametrize(
+    ("pattern", "has_speech", "expected"),
+    [
+        ("_" * 200, False, 125),  # 5 s
+        ("x" + "_" * 200, True, 26),  # 1 s
+        ("x" * 600, True, 500),  # 20 s
+        ("x" * 600, False, 500),  # whatever is said
+    ],
+)
+def test_the_rules_are_wenets_by_default(pattern, has_speech, expected):
+    assert first_endpoint(pattern, has_speech, rules=EndpointConfig()) == expected
+    assert EndpointConfig().blank_threshold == 0.8
+
+
 @pytest.mark.parametrize(("blank", "is_silent"), [(0.79, False), (0.81, True)])
 def test_a_frame_is_silent_above_the_threshold(blank, is_silent):
     endpointer = Endpointer(RULES, frame_sec=0.04)
@@ -60,6 +74,9 @@ def test_a_new_utterance_begins_at_zero():
     assert endpointer.is_endpoint(True)
     endpointer.restart()
     endpointer.advance(frames("____"))
+    assert not endpointer.is_endpoint(True)
+    endpointer.restart()
+    endpointer.advance(frames("____"))  # eight silent frames in all, four of this utterance
     assert not endpointer.is_endpoint(True)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from checkpoints import save_model
+from checkpoints import UNITS, save_model
 from rounding import FBANK_STEPS, NETWORK_STEPS, assert_close
 
 from moeasr.decode.build import DecodeConfig
@@ -147,6 +147,53 @@ def test_an_utterance_ends_at_an_end_point_and_the_next_is_heard_as_the_first(re
         # 12 encoder frames, and the features that the last of them sees
         alone = recognizer.recognize([feats[first : first + 51]], [streaming.mode], config)
         assert final.text == recognizer.text(alone[streaming.mode][0][0])
+
+
+class Said:
+    """Stands for a CTC head that has learnt: it says `a` in frames `x`, else next to nothing."""
+
+    def __init__(self, pattern):
+        self.pattern = iter(pattern)
+
+    def __call__(self, enc):
+        signs = [next(self.pattern, "_") for _ in range(enc.size(1))]
+        log_probs = torch.full((1, len(signs), len(UNITS)), -9.0, dtype=enc.dtype)
+        for place, sign in enumerate(signs):
+            log_probs[0, place, UNITS.index("a") if sign == "x" else 0] = -1e-3
+        return log_probs
+
+
+@pytest.mark.parametrize(("frame_shift_ms", "num_silent"), [(10.0, 8), (20.0, 4)])
+def test_silence_ends_an_utterance_sooner_once_somebody_has_spoken_in_it(
+    recognizer, monkeypatch, frame_shift_ms, num_silent
+):
+    """Rule 2 alone: 0.3 s, which are 8 frames of 40 ms or 4 of 80 ms, but not before speech."""
+    said = "_" * 10 + "x_x" + "_" * 18 + "xx" + "_" * 9
+    rules = EndpointConfig(
+        rule1_min_trailing_silence=99.0,
+        rule2_min_trailing_silence=0.3,
+        rule3_min_utterance_length=99.0,
+    )
+    monkeypatch.setattr(recognizer.model, "ctc_log_probs", Said(said))
+    fbank = dataclasses.replace(recognizer.fbank, frame_shift_ms=frame_shift_ms)
+    monkeypatch.setattr(recognizer, "fbank", fbank)
+    streaming = StreamingRecognizer(
+        recognizer, "ctc_greedy_search", DecodeConfig(chunk_size=1), rules
+    )
+    frame_sec = frame_shift_ms * 4e-3
+    waveform = torch.zeros(round(len(said) * frame_sec * 16000))
+    found = [(r.text, r.start_sec, r.end_sec, r.is_final) for r in stream_all(streaming, waveform)]
+    ends = [13 + num_silent, 33 + num_silent]  # of both utterances, in frames
+    assert found == [
+        (text, pytest.approx(first * frame_sec), pytest.approx(end * frame_sec), is_final)
+        for text, first, end, is_final in [
+            ("a", 0, 11, False),
+            ("aa", 0, 13, False),
+            ("aa", 0, ends[0], True),
+            ("a", ends[0], 32, False),
+            ("a", ends[0], ends[1], True),
+        ]
+    ]
 
 
 def test_what_an_utterance_needs_is_let_go_at_its_end(recognizer):
