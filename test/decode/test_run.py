@@ -22,7 +22,7 @@ class FakeModel(torch.nn.Linear):
 class FakeRecognizer:
     """Each call takes 1 s of encoder and 2 s or 4 s of search, the first one a minute more."""
 
-    fbank = FbankConfig()
+    fbank = FbankConfig(frame_shift_ms=20.0)
     device = torch.device("cpu")
     info = {"commit": "abc", "seed": 3, "config_name": "tiny", "averaged_epochs": [1, 2]}
     model = FakeModel(3, 4)
@@ -65,11 +65,11 @@ def test_every_utterance_in_the_order_given_and_times_without_warm_up():
     for mode in ("attention", "ctc_greedy_search"):
         tokens = {utt: nbest[0].tokens[0] for utt, nbest in run.nbest[mode].items()}
         assert list(tokens.items()) == [("b", 100), ("a", 300), ("c", 200)]
-    assert run.audio_sec == 6.0
+    assert run.audio_sec == 12.0  # 600 frames of 20 ms
     assert run.encoder_sec == 2.0
     assert run.wall_sec("attention") == 2.0 + 4.0
-    assert run.real_time_factor("attention") == 1.0
-    assert run.real_time_factor("ctc_greedy_search") == (2.0 + 8.0) / 6.0
+    assert run.real_time_factor("attention") == 6.0 / 12.0
+    assert run.real_time_factor("ctc_greedy_search") == (2.0 + 8.0) / 12.0
 
 
 def test_every_batch_gets_its_utterances_languages():

@@ -60,18 +60,18 @@ def test_work_waits_for_the_sound_and_for_earlier_work():
 def test_latencies_of_an_utterance(monkeypatch):
     class FakeStreaming:
         class recognizer:
-            fbank = FbankConfig()
+            fbank = FbankConfig(sample_rate_hz=8000, high_freq_hz=3800)
 
-        frame_sec = 0.04
+        frame_sec = 0.03
 
         def open(self, language):
             assert language == 1
             return FakeStream()
 
     monkeypatch.setattr(Playback.__init__, "__defaults__", (0.1, Clock([0.01] * 99)))
-    done = simulate_utterance(FakeStreaming(), torch.zeros(16000), 0.1, language=1)
-    # shown after the second packet; the first unit is in frame 3, which ends at 0.16 s
-    assert done.first_partial_latency_sec == pytest.approx(0.21 - 0.16)
+    done = simulate_utterance(FakeStreaming(), torch.zeros(8000), 0.1, language=1)
+    # shown after the second packet; the first unit is in frame 3, which ends at 0.12 s
+    assert done.first_partial_latency_sec == pytest.approx(0.21 - 0.12)
     assert done.final_latency_sec == pytest.approx(0.02)  # the last packet's work, and the end's
     assert done.audio_sec == 1.0
     assert done.busy_sec == pytest.approx(0.11)
