@@ -158,7 +158,7 @@ class Recognizer:
     @property
     def frame_sec(self) -> float:
         """Seconds from one encoder frame to the next."""
-        return self.model.subsampling_rate * self.fbank.frame_shift_ms * 1e-3
+        return self.model.subsampling_rate * self.fbank.frame_shift_sec
 
     def times(self, hypothesis: Hypothesis) -> Times | None:
         """When its tokens and words were said; None if it was not aligned."""

@@ -86,7 +86,7 @@ def decode_test_set(
             search_sec[mode] += output.search_sec[mode]
             for index, hypotheses in zip(batch, output.nbest[mode]):
                 nbest[mode][utts[index]] = hypotheses
-    audio_sec = sum(num_frames.values()) * recognizer.fbank.frame_shift_ms * 1e-3
+    audio_sec = sum(num_frames.values()) * recognizer.fbank.frame_shift_sec
     return DecodingRun(nbest, audio_sec, encoder_sec, search_sec)
 
 

@@ -70,6 +70,11 @@ class FbankConfig:
         return int(self.sample_rate_hz * self.frame_shift_ms * 0.001)
 
     @property
+    def frame_shift_sec(self) -> float:
+        """Seconds from one frame to the next: `frame_shift_ms`, but in whole samples."""
+        return self.frame_shift_samples / self.sample_rate_hz
+
+    @property
     def frame_length_samples(self) -> int:
         """Samples in a window."""
         return int(self.sample_rate_hz * self.frame_length_ms * 0.001)

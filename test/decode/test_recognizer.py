@@ -10,6 +10,7 @@ from moeasr.config import to_mapping
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.ctc import ctc_greedy_search
 from moeasr.decode.fusion_build import FusionConfig
+from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
@@ -156,6 +157,21 @@ def test_a_waveform_becomes_text(recognizer):
     units = [{"\u2581": " "}.get(UNITS[token], UNITS[token]) for token in nbest[0].tokens]
     assert len(units) > 1
     assert recognizer.text(nbest[0]).split() == "".join(units).split()
+
+
+@pytest.mark.parametrize(
+    ("settings", "shift_sec"),
+    [({}, 0.01), ({"frame_shift_ms": 12.5}, 0.0125), ({"sample_rate_hz": 22050}, 220 / 22050)],
+)
+def test_times_are_those_of_the_models_frames(recognizer, settings, shift_sec):
+    """Four feature frames are an encoder frame, whatever a feature frame lasts."""
+    recognizer.fbank = FbankConfig(num_mel_bins=20, **settings)
+    assert recognizer.frame_sec == pytest.approx(4 * shift_sec, rel=1e-12)
+    tokens = tuple(map(UNITS.index, "ab"))
+    spans = ((1, 3), (1000, 1001))
+    said = Hypothesis(tokens=tokens, score=0.0, spans=spans, token_confidence=(0.9, 0.8))
+    times = [(item.start_sec, item.end_sec) for item in recognizer.times(said).tokens]
+    assert times == [pytest.approx([4 * shift_sec * n for n in span], rel=1e-12) for span in spans]
 
 
 def test_stored_features_of_other_settings_are_refused(recognizer, tmp_path):

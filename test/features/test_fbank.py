@@ -64,6 +64,21 @@ def test_equals_kaldi_at_other_settings(settings: dict) -> None:
     assert_close(feats, expected, FBANK_STEPS, log_mel_scale(expected))
 
 
+@pytest.mark.parametrize(
+    ("settings", "frame_shift_sec"),
+    [
+        ({}, 0.01),
+        ({"sample_rate_hz": 8000, "high_freq_hz": 0.0, "frame_shift_ms": 12.5}, 0.0125),
+        ({"sample_rate_hz": 22050}, 220 / 22050),  # 220.5 samples are 10 ms
+    ],
+)
+def test_a_frame_lasts_whole_samples(settings: dict, frame_shift_sec: float) -> None:
+    config = FbankConfig(**settings)
+    assert config.frame_shift_sec == frame_shift_sec
+    num_frames = num_fbank_frames(3600 * config.sample_rate_hz, config)
+    assert num_frames * config.frame_shift_sec == pytest.approx(3600, abs=frame_shift_sec)
+
+
 def test_silence_is_the_logarithm_of_epsilon() -> None:
     feats = compute_fbank(torch.zeros(1600), FbankConfig())
     assert feats.shape == (10, 80)
