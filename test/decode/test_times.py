@@ -32,11 +32,11 @@ def said(tokenizer, kind):
 def test_a_made_up_alignment(kind, vocab_size):
     tokenizer = build_tokenizer(["go on go on", "no"], kind, vocab_size)
     hypothesis = said(tokenizer, kind)
-    times = times_of(hypothesis, tokenizer, 0.04)
+    times = times_of(hypothesis, tokenizer, 0.03)
     assert [item.text for item in times.tokens] == [tokenizer.units[t] for t in hypothesis.tokens]
     for place, item in enumerate(times.tokens):
-        assert item.start_sec == pytest.approx(0.04 * (3 * place + 2))
-        assert item.end_sec == pytest.approx(0.04 * (3 * place + 4))
+        assert item.start_sec == pytest.approx(0.03 * (3 * place + 2))
+        assert item.end_sec == pytest.approx(0.03 * (3 * place + 4))
         assert item.confidence == pytest.approx(0.9 - 0.1 * place / len(times.tokens))
     first, second = times.words
     assert (first.text, second.text) == ("go", "on")
