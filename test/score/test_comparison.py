@@ -84,6 +84,14 @@ def test_interval_draws_utterances_jointly_over_seeds() -> None:
     assert three.wer_ci == pytest.approx(one.wer_ci)
 
 
+def test_a_single_draw_has_no_width() -> None:
+    both = [experiment("dense", 1, [0, 1, 5, 2] * 10), experiment("moe", 1, [1, 3, 0, 7] * 10)]
+    dense, moe = compare(both, "dense", num_resamples=1)
+    assert moe.difference is not None
+    for low, high in (dense.wer_ci, moe.wer_ci, moe.difference.interval):
+        assert low == high
+
+
 def test_pooling_sums_over_seeds() -> None:
     a, b = {"u": Counts(hits=3, subs=1)}, {"u": Counts(hits=4, ins=2)}
     assert pooled([a, b]) == {"u": Counts(hits=7, subs=1, ins=2)}
@@ -161,6 +169,10 @@ def test_baseline_without_errors_has_no_relative_difference() -> None:
         (
             experiment("dense", 2, [1] * 40, total_params=6),
             "dense_seed1 and dense_seed2 are not one system: total_params is 5210000 and 6",
+        ),
+        (
+            experiment("dense", 2, [1] * 40, active_params=6),
+            "dense_seed1 and dense_seed2 are not one system: active_params is 5210000 and 6",
         ),
     ],
 )

@@ -71,8 +71,19 @@ def test_files_and_summary(tmp_path: Path, references: References) -> None:
         "Scored 3 sentences, 0 not present in hyp.",
         "Overall -> 66.67 % N=3 C=2 S=1 D=0 I=1",
     ]
-    assert wer_lines[4].startswith("95 % interval [ ")
-    assert (score_dir / "cer").read_text().startswith("%CER 16.67 [ 2 / 12, 1 ins, 1 del, 0 sub ]")
+    assert wer_lines[4] == "95 % interval [ 0.00, 300.00 ] by bootstrap over utterances"
+    cer_lines = (score_dir / "cer").read_text().splitlines()
+    assert cer_lines[0] == "%CER 16.67 [ 2 / 12, 1 ins, 1 del, 0 sub ]"
+    assert cer_lines[4] == "95 % interval [ 0.00, 60.00 ] by bootstrap over utterances"
+    for prefix, counts, sums, wrong in [
+        ("", "a-2 #csid 0 1 0 0", [3, 2, 1, 1, 0, 2, 2], "substitution THREE TREE 1"),
+        ("cer_", "a-2 #csid 4 0 0 1", [12, 11, 0, 1, 1, 2, 2], "deletion H *** 1"),
+    ]:
+        assert counts in (score_dir / f"{prefix}per_utt").read_text().splitlines()
+        total = (score_dir / f"{prefix}per_spk").read_text().splitlines()[-2].split()
+        assert total == ["SUM", "raw", "3", *map(str, sums)]
+        ops = (score_dir / f"{prefix}ops").read_text().splitlines()
+        assert wrong.split() in map(str.split, ops)
     assert (score_dir / "hyp.trn").read_text() == "ONE TWO (a-a-1)\nTREE (a-a-2)\nX (b-b-1)\n"
     assert (score_dir / "ref.trn").read_text() == "ONE TWO (a-a-1)\nTHREE (a-a-2)\n (b-b-1)\n"
 
@@ -101,8 +112,20 @@ def test_missing_hypotheses_leave_the_old_score_or_none(
     summary = score_mode_dir(mode_dir, references, ScoreOptions(missing="all"), "")
     assert summary["wer_line"] == "%WER 33.33 [ 1 / 3, 0 ins, 1 del, 0 sub ] [PARTIAL]"
     assert summary["num_absent"] == 2
+    for name, rate in (("wer", "%WER 33.33 [ 1 / 3,"), ("cer", "%CER 41.67 [ 5 / 12,")):
+        first, *_ = (mode_dir / "score" / name).read_text().splitlines()
+        assert first.startswith(rate) and first.endswith(" [PARTIAL]")
+    write_hyps(mode_dir, "a-1 ONE\n")
     summary = score_mode_dir(mode_dir, references, ScoreOptions(missing="present"), "")
-    assert (summary["wer"], summary["num_utts"]) == (0.0, 1)
+    assert (summary["wer"], summary["ser"], summary["num_utts"]) == (50.0, 100.0, 1)
+
+
+def test_hypotheses_without_a_reference_are_counted(
+    tmp_path: Path, references: References, caplog: pytest.LogCaptureFixture
+) -> None:
+    mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONE TWO\na-2 THREE\nb-1\nc-1 X\nc-2 Y\n")
+    assert score_mode_dir(mode_dir, references, ScoreOptions(), "")["wer"] == 0.0
+    assert caplog.messages == [f"{mode_dir}/text: 2 utterances are not in test and are not scored"]
 
 
 def test_a_failure_while_writing_leaves_no_score_json(

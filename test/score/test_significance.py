@@ -48,6 +48,15 @@ def test_the_interval_of_a_difference_cuts_off_a_fortieth_on_each_side() -> None
     assert (result.difference, result.interval) == (-50.0, (-75.0, -25.0))
 
 
+def test_number_of_draws_and_seed_decide() -> None:
+    a, b, lengths = [0, 1, 2, 5, 0, 1], [1, 0, 4, 1, 0, 1], [3, 9, 7, 8, 2, 6]
+    first = paired_bootstrap(a, b, lengths, num_resamples=50, seed=1)
+    assert first == paired_bootstrap(a, b, lengths, num_resamples=50, seed=1)
+    assert first != paired_bootstrap(a, b, lengths, num_resamples=50, seed=2)
+    low, high = paired_bootstrap(a, b, lengths, num_resamples=1).interval
+    assert low == high
+
+
 def test_matched_pairs_by_hand() -> None:
     # d = 1 1 1 1 0: mean 0.8, variance 0.2, Z = 0.8 / sqrt(0.2 / 5) = 4
     test = matched_pairs([0, 0, 0, 0, 0], [1, 1, 1, 1, 0])

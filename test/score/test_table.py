@@ -111,6 +111,25 @@ def test_decodings_older_than_model_or_features_are_named(
     assert f"(stale): {source} is newer than the hypotheses; decode and score again." in page
 
 
+def test_a_model_that_is_a_moment_newer_makes_stale_and_so_does_the_data_directory_named(
+    tmp_path: Path,
+) -> None:
+    """A millisecond later, within the same second; `data_dir` is not `data/<set>` here."""
+    features = tmp_path / "elsewhere" / "test"
+    model = tmp_path / "averaged.pt"
+    mode_dir = make_mode(tmp_path, "decode_test/a", checkpoint=str(model), data_dir=str(features))
+    decoded_at = 1_800_000_000_000_000_000  # ns
+    os.utime(mode_dir / "decode.json", ns=(decoded_at, decoded_at))
+    features.mkdir(parents=True)
+    for source in (model, features / "utt2num_frames"):
+        for later_ms, reason in [(0, None), (1, f"{source} is newer than the hypotheses")]:
+            source.touch()
+            changed_at = decoded_at + later_ms * 1_000_000
+            os.utime(source, ns=(changed_at, changed_at))
+            assert gather(tmp_path)[0]["stale"] == reason
+        source.unlink()
+
+
 def test_order_by_set_mode_and_chunk(tmp_path: Path) -> None:
     for chunk in (8, 16, -1):
         make_mode(tmp_path, f"decode_test/attention{chunk}", mode="attention", chunk_size=chunk)
