@@ -26,7 +26,6 @@ from moeasr.models.config import (
 )
 from moeasr.moe.stats import LayerUsage
 from moeasr.report.heat_map import draw_expert_usage
-from moeasr.report.usage_table import usage_lines
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)
@@ -220,17 +219,6 @@ def test_a_model_without_decoders_has_its_encoder_only(save_model, data_dir, tmp
     ctc_only = DecoderConfig(num_blocks=0, num_reverse_blocks=0, num_heads=2)
     layers = usage_of(save_model(tiny_config(decoder=ctc_only)), data_dir, tmp_path)["layers"]
     assert [layer["name"] for layer in layers] == NAMES[:4]
-
-
-def test_a_line_by_hand():
-    layer = LayerUsage("decoder.blocks.0.feed_forward", torch.tensor([50, 0, 46, 4]), 2)
-    header, line, summary = usage_lines([layer])
-    assert " ".join(header.split()) == "layer frames E K CV max x E dead entropy load %"
-    # squared deviations from 25: 625 + 625 + 441 + 441, so CV = sqrt(533) / 25;
-    # -(0.5 ln 0.5 + 0.46 ln 0.46 + 0.04 ln 0.04) / ln 4 = 0.6005
-    numbers = "50 4 2 0.923 2.00 2 0.601 50 0.0 46 4.0"
-    assert line.split() == ["decoder.blocks.0.feed_forward", *numbers.split()]
-    assert summary == "all 1 layers: mean CV 0.923, 2 of 4 experts dead"
 
 
 @pytest.mark.parametrize(

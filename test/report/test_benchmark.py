@@ -1,39 +1,78 @@
-"""The rows of a benchmark, and what each config is compared with."""
+"""Rows and table of the benchmark, from times and memory that are made up."""
 
 import pytest
-from systems import CTC_ONLY, encoder
+from systems import SYSTEMS
 
+from moeasr.models.build import build_model, count_params
 from moeasr.models.config import ModelConfig
-from moeasr.report.benchmark import Subject, Workload, benchmark
+from moeasr.models.cost import DECODER_PARTS, PARTS, model_cost, sum_of
+from moeasr.report import benchmark as module
+from moeasr.report.benchmark import NUM_MEL_BINS, Subject, Workload, benchmark, benchmark_lines
+from moeasr.report.speed import MachineLimit, Timings
 from moeasr.train.config import OptimConfig
 
-WHOLE = {"causal_conv": False, "dynamic_chunk": False}
+LIMIT = MachineLimit(fp32_flops=1e12, bf16_flops=2e12, bytes_per_sec=1e9)
+WORKLOAD = Workload(
+    precisions=("fp32", "bf16"), utterance_sec=2.0, vocab_size=9, train_utts=3, num_rounds=2
+)
 
 
-def test_every_config_is_compared_with_the_first_in_fp32():
-    """Streams with those of the first config that can be streamed."""
-    configs = {
-        name: Subject(ModelConfig(encoder=encoder(**settings), **CTC_ONLY), OptimConfig())
-        for name, settings in [("whole", WHOLE), ("first", {}), ("second", {"num_blocks": 1})]
-    }
-    workload = Workload(
-        precisions=("int8", "fp32"), utterance_sec=0.5, vocab_size=9, train_utts=2, num_rounds=1
-    )
-    rows = {
-        (row["config"], row["what"], row["precision"]): row
-        for row in benchmark(configs, workload)["rows"]
-    }
-    kinds = [("whole", "full"), *((c, w) for c in ("first", "second") for w in ("full", "stream"))]
-    assert rows.keys() == {
-        *((*kind, precision) for kind in kinds for precision in workload.precisions),
-        *((name, "train", precision) for name in configs for precision in ("fp32", "bf16")),
-    }
-    for (_, what, _), row in rows.items():
-        first = rows["first" if what == "stream" else "whole", what, "fp32"]
-        # in one round the ratio is that of the two times
+@pytest.fixture(scope="module")
+def result():
+    """Candidates take 0.1, 0.2, 0.3 s ... in one round and twice that in the other."""
+
+    def time_candidates(candidates, num_rounds):
+        assert num_rounds == 2
+        return Timings({name: [0.1 * n, 0.2 * n] for n, name in enumerate(candidates, start=1)})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "time_candidates", time_candidates)
+        patch.setattr(module, "measure_machine", lambda: LIMIT)
+        patch.setattr(module, "working_memory_bytes", lambda work: 3 * 2**20)
+        return benchmark({"dense": subject()}, WORKLOAD)
+
+
+def subject():
+    return Subject(ModelConfig(**SYSTEMS["dense"]), OptimConfig())
+
+
+def test_rates_by_hand(result):
+    rows = {(row["what"], row["precision"]): row for row in result["rows"]}
+    assert list(rows) == [
+        *(("full", "fp32"), ("stream", "fp32"), ("full", "bf16"), ("stream", "bf16")),
+        *(("train", "fp32"), ("train", "bf16")),
+    ]
+    seconds = {key: 0.15 * n for key, n in zip(rows, (1, 2, 3, 4, 1, 2))}  # medians
+    params = count_params(build_model(subject().model, NUM_MEL_BINS, 9))
+    for (what, precision), row in rows.items():
+        took_sec = seconds[what, precision]
         if what == "train":
-            ratio = row["frames_per_sec"] / first["frames_per_sec"]
+            assert row["frames_per_sec"] == pytest.approx(3 * 200 / took_sec)
         else:
-            ratio = first["rtf"] / row["rtf"]
-        assert list(row["speed"].values()) == pytest.approx([ratio] * 3, rel=1e-12)
-        assert row.get("of_limit", 1.0) > 0
+            assert row["rtf"] == pytest.approx(took_sec / 2.0)
+        speed = pytest.approx(seconds[what, "fp32"] / took_sec)
+        assert row["speed"] == {"median": speed, "least": speed, "largest": speed}
+        assert (row["total_params"], row["active_params"]) == params
+
+
+def test_the_limit_is_of_arithmetic_or_of_reading_the_weights(result):
+    """A pass does two operations for a multiply-add; a stream reads the weights in each chunk."""
+    costs = model_cost(build_model(subject().model, NUM_MEL_BINS, 9), 2.0)
+    encoding = sum_of(costs, "encoding", [part for part in PARTS if part not in DECODER_PARTS])
+    for row in result["rows"][:4]:
+        num_bytes, flops = {"fp32": (4, 1e12), "bf16": (2, 2e12)}[row["precision"]]
+        num_reads = {"full": 1, "stream": 2.0 / 0.64}[row["what"]]  # chunks of 16 x 40 ms
+        limit_sec = max(
+            2 * encoding.macs_per_sec * 2.0 / flops,
+            num_reads * encoding.total_params * num_bytes / 1e9,
+        )
+        assert row["of_limit"] * row["rtf"] * 2.0 == pytest.approx(limit_sec)
+
+
+def test_the_table(result):
+    lines = benchmark_lines(result)
+    assert lines[0] == "machine: fp32 1000 GFLOP/s, bf16 2000 GFLOP/s, memory 1.0 GB/s"
+    full, train = lines[3].split(), lines[-1].split()
+    assert full[:6] == ["dense", "full", "fp32", "0.0750", "1.00", "[1.00,"]
+    assert train[:6] == ["dense", "train", "bf16", "2000", "0.50", "[0.50,"]
+    assert full[-2] == train[-2] == "3"  # MiB
