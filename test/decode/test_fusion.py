@@ -99,31 +99,33 @@ ngram 1=5
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "num_units", "num_words"),
+    ("kind", "bonus", "text", "num_units", "num_words"),
     [
-        (UnitNgram, "", 0, 0),
-        (UnitNgram, "A买", 3, 5),  # each unit is a word
-        (WordNgram, "", 0, 0),
-        (WordNgram, "A", 0, 1),
-        (WordNgram, "京", 0, 1),  # an unknown word
-        (WordNgram, "东京大", 0, 3),  # three words if the long one is not completed
-        (WordNgram, "", 1, 3),  # 买学生 is one unit
-        (WordNgram, "东京", 2, 8),
+        (UnitNgram, 2.0, "", 0, 0),
+        (UnitNgram, 2.0, "A买", 3, 5),  # each unit is a word
+        (UnitNgram, -2.0, "A买", 3, 2),  # it is best to end now
+        (WordNgram, 2.0, "", 0, 0),
+        (WordNgram, 2.0, "A", 0, 1),
+        (WordNgram, 2.0, "京", 0, 1),  # an unknown word
+        (WordNgram, 2.0, "东京大", 0, 3),  # three words if the long one is not completed
+        (WordNgram, 2.0, "", 1, 3),  # 买学生 is one unit
+        (WordNgram, 2.0, "东京", 2, 8),
+        (WordNgram, -2.0, "", 2, 0),
     ],
 )
-def test_the_bound_is_what_the_units_can_add(tmp_path, kind, text, num_units, num_words):
+def test_the_bound_is_what_the_units_can_add(tmp_path, kind, bonus, text, num_units, num_words):
     """With fewer words in it a search would end too early, with more words too late."""
     units = ["<blank>", "<unk>", "<sos/eos>", "A", "买学生", *"买东京大学生"]
     tokenizer = Tokenizer(TokenizerConfig(type="char"), units)
     (tmp_path / "x.lm").write_text(CERTAIN_ARPA)
-    fusion = kind(read_arpa(tmp_path / "x.lm"), NgramWeights(0.7, 2.0), tokenizer)
+    fusion = kind(read_arpa(tmp_path / "x.lm"), NgramWeights(0.7, bonus), tokenizer)
     states, so_far = fusion.start()[None], 0.0
     for unit in map(units.index, text):
         gain, states = fusion.extend(states, torch.tensor([unit]))
         states, so_far = states[:, 0], so_far + float(gain)
     found = largest_gain(fusion, states, torch.arange(len(units)), num_units)
     bound = float(fusion.most(states, torch.tensor([num_units])))
-    assert (so_far + found, so_far + bound) == (2.0 * num_words, 2.0 * num_words)
+    assert (so_far + found, so_far + bound) == (bonus * num_words, bonus * num_words)
 
 
 def test_the_largest_weight_of_an_automaton_counts_those_of_failing():
