@@ -1,6 +1,8 @@
 """From a checkpoint to hypotheses: batches, order, shared passes, bad checkpoints."""
 
 import copy
+import itertools
+import time
 
 import pytest
 import torch
@@ -90,6 +92,14 @@ def test_a_mode_alone_and_among_others(recognizer):
             together.nbest[mode], recognizer.recognize_batch(feats, [mode], config).nbest[mode]
         ):
             assert_same(left, right)
+
+
+def test_every_mode_is_timed_alone(recognizer, monkeypatch):
+    """On a clock that goes on by 1 s whenever it is looked at."""
+    monkeypatch.setattr(time, "perf_counter", itertools.count().__next__)
+    output = recognizer.recognize_batch(random_feats([40]), MODES, DecodeConfig(beam_size=2))
+    assert output.encoder_sec == 1
+    assert output.search_sec == dict.fromkeys(MODES, 1)
 
 
 def test_every_utterance_keeps_its_language_through_batches(content):

@@ -1,15 +1,17 @@
 """Decoding a test set: order, times, and what decode.json says."""
 
+import dataclasses
 import logging
 
 import torch
 
 from moeasr.decode.build import DecodeConfig
+from moeasr.decode.fusion_build import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import RecognizedBatch
 from moeasr.decode.run import decode_test_set, describe
 from moeasr.features.fbank import FbankConfig
-from moeasr.models.build import count_params
+from moeasr.models.build import ParamCounts
 
 
 class FakeModel(torch.nn.Linear):
@@ -26,7 +28,7 @@ class FakeRecognizer:
     device = torch.device("cpu")
     info = {"commit": "abc", "seed": 3, "config_name": "tiny", "averaged_epochs": [1, 2]}
     model = FakeModel(3, 4)
-    params = count_params(model)
+    params = ParamCounts(total=16, active=9)
     precision = "fp32"
 
     def __init__(self):
@@ -108,8 +110,17 @@ def test_the_description_carries_what_took_part():
     assert attention["num_utts"] == 3
     assert attention["rtf_includes_features"] is False
     assert attention["num_threads"] == torch.get_num_threads()
-    assert attention["total_params"] == attention["active_params"] == 16
+    assert (attention["total_params"], attention["active_params"]) == (16, 9)
+    assert (attention["audio_sec"], attention["encoder_sec"]) == (12.0, 2.0)
+    assert (attention["search_sec"], attention["wall_sec"], attention["rtf"]) == (4.0, 6.0, 0.5)
+    assert (greedy["search_sec"], greedy["wall_sec"], greedy["rtf"]) == (8.0, 10.0, 10 / 12)
     assert (attention["commit"], attention["seed"], attention["config"]) == ("abc", 3, "tiny")
     assert attention["averaged_epochs"] == [1, 2]
     assert attention["device"] == "cpu"
     assert attention["precision"] == "fp32"
+    assert attention["fusion"] is None
+    fused = dataclasses.replace(config, fusion=FusionConfig(context="x.txt", context_score=2.0))
+    assert describe(run, "attention", fused, recognizer)["fusion"] == {
+        "context": "x.txt",
+        "context_score": 2.0,
+    }
