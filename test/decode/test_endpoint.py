@@ -1,5 +1,7 @@
 """End-point rules on made-up blanks."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -60,6 +62,14 @@ def test_a_frame_is_silent_above_the_threshold(blank, is_silent):
     endpointer = Endpointer(RULES, frame_sec=0.04)
     endpointer.advance(torch.tensor([[blank, 1 - blank]]).log().repeat(12, 1))
     assert endpointer.is_endpoint(has_speech=False) == is_silent
+
+
+def test_the_threshold_and_the_blank_are_those_given():
+    rules = dataclasses.replace(RULES, blank_threshold=0.6)
+    endpointer = Endpointer(rules, frame_sec=0.04, blank=1)
+    for blank, is_silent in [(0.59, False), (0.61, True)]:
+        endpointer.advance(torch.tensor([[1 - blank, blank]]).log().repeat(12, 1))
+        assert endpointer.is_endpoint(has_speech=True) == is_silent
 
 
 def test_silence_is_counted_over_chunks():

@@ -196,6 +196,36 @@ def test_silence_ends_an_utterance_sooner_once_somebody_has_spoken_in_it(
     ]
 
 
+def test_end_points_in_silence_give_no_results(recognizer, monkeypatch):
+    """Rule 1 every 0.16 s; what is said behind them begins at the last one."""
+    rules = EndpointConfig(rule1_min_trailing_silence=0.16, rule2_min_trailing_silence=0.16)
+    streaming = StreamingRecognizer(
+        recognizer, "ctc_greedy_search", DecodeConfig(chunk_size=1), rules
+    )
+    for said, expected in [
+        ("_" * 10, [("", 8, True)]),
+        ("_" * 9 + "x", [("a", 8, False), ("a", 8, True)]),
+    ]:
+        monkeypatch.setattr(recognizer.model, "ctc_log_probs", Said(said))
+        results = stream_all(streaming, torch.zeros(11 * 640))  # ten encoder frames
+        assert [(r.text, round(r.start_sec / 0.04), r.is_final) for r in results] == expected
+
+
+def test_a_stream_is_routed_by_its_language(tmp_path):
+    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
+    one = Recognizer.from_checkpoint(save_model(tmp_path / "x.pt", routed, ("en", "zh")))
+    config, waveform = DecodeConfig(chunk_size=4), sound(1.0)
+    streaming, feats = StreamingRecognizer(one, MODES[0], config), one.features(waveform)
+    scores = []
+    for language in (0, 1):
+        stream = streaming.open(language)
+        results = stream.accept(waveform) + stream.finish()
+        offline = one.recognize([feats], MODES[:1], config, languages=[language])[MODES[0]][0]
+        assert_same_scores(results[-1].nbest, offline)
+        scores.append(offline[0].score)
+    assert abs(scores[0] - scores[1]) > 0.1
+
+
 def test_what_an_utterance_needs_is_let_go_at_its_end(recognizer):
     config = DecodeConfig(beam_size=4, chunk_size=4, num_left_chunks=2)
     rules = EndpointConfig(rule3_min_utterance_length=0.6)
@@ -237,3 +267,7 @@ def test_a_model_without_ctc_or_with_future_frames_is_refused(tmp_path, recogniz
         )
     with pytest.raises(InputError, match="unknown decoding mode"):
         StreamingRecognizer(recognizer, "guess", DecodeConfig(chunk_size=4))
+    mute = Recognizer.from_checkpoint(save_model(tmp_path / "y.pt"))
+    mute.model.config = dataclasses.replace(mute.model.config, ctc_weight=0.0)
+    with pytest.raises(InputError, match="cannot be streamed: partial results come from CTC"):
+        StreamingRecognizer(mute, "attention", DecodeConfig(chunk_size=4))
