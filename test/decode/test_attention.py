@@ -244,6 +244,46 @@ def test_a_reward_that_only_the_last_unit_brings_is_waited_for():
     assert results[0][0].score == pytest.approx(math.log(0.4) + 0.41, abs=1e-12)
 
 
+class Favourite:
+    """A fusion that wants one unit."""
+
+    def __init__(self, unit):
+        self.unit = unit
+
+    def start(self):
+        return torch.zeros(1, dtype=torch.int64)
+
+    def extend(self, states, units):
+        states = states.expand(*states.shape[:-1], units.size(-1))
+        gains = torch.where(units[..., None, :] == self.unit, 50.0, 0.0).double()
+        return gains.expand(states.shape), states[..., None]
+
+    def finish(self, states):
+        return torch.zeros(states.shape[:-1], dtype=torch.float64)
+
+    def most(self, states, num_units):
+        return (50.0 * num_units.double()).expand(states.shape[:-1])
+
+
+@pytest.mark.parametrize(("beam_size", "num_units"), [(1, 20), (20, 20), (23, 23)])
+def test_a_fusion_is_asked_for_twenty_units_or_as_many_as_the_beam_holds(beam_size, num_units):
+    """The units 3, 4, 5 ... fall in probability; the last one asked for wins, the next does not."""
+    log_probs = torch.linspace(-1.0, -4.0, 40, dtype=torch.float64)
+
+    class Falling(ToyScorer):
+        def step(self, prefixes, utts, state):
+            return torch.cat([torch.full((3,), -9.0), log_probs]).expand(
+                len(prefixes), -1
+            ), prefixes
+
+    for unit, wins in [(num_units + 2, True), (num_units + 3, False)]:
+        (hypotheses,) = attention_beam_search(
+            *([WeightedScorer(Falling(43))], torch.tensor([1]), beam_size, SOS_EOS),
+            fusion=Favourite(unit),
+        )
+        assert (hypotheses[0].tokens == (unit,)) == wins
+
+
 def test_it_stops_when_nothing_can_win_any_more():
     scorer = Scripted({3: 1.0}, {4: 1.0}, {SOS_EOS: 1.0})
     (hypotheses,) = attention_beam_search(

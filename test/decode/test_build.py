@@ -63,6 +63,18 @@ def test_a_value_out_of_range_is_named(fault):
         DecodeConfig(**fault)
 
 
+def test_the_defaults():
+    assert vars(DecodeConfig()) == {
+        "chunk_size": -1,
+        "num_left_chunks": -1,
+        "beam_size": 10,
+        "ctc_weight": 0.5,
+        "reverse_weight": None,  # 0.3 with a right-to-left decoder, see below
+        "length_penalty": 0.0,
+        "fusion": FusionConfig(),
+    }
+
+
 def test_reverse_weight_follows_the_model():
     assert DecodeConfig().resolve(tiny_model()).reverse_weight == 0.3
     assert DecodeConfig(reverse_weight=0.7).resolve(tiny_model()).reverse_weight == 0.7
@@ -191,6 +203,35 @@ def test_every_mode_gives_ranked_hypotheses_with_its_scores():
         assert {h.tokens: h.ctc_score for h in rescored} == {h.tokens: h.score for h in before}
         for h in rescored:
             assert h.score == pytest.approx(h.attention_score + 0.5 * h.ctc_score, abs=1e-12)
+
+
+@torch.no_grad()
+def test_settings_reach_the_searches():
+    model = tiny_model()
+    enc = 3 * torch.randn(1, 9, 8, dtype=torch.float64)
+    inputs = SearchInput(model, enc, torch.tensor([9]), model.ctc_log_probs(enc))
+
+    def run(mode, **settings):
+        (nbest,) = SEARCHES[mode].run(inputs, DecodeConfig(**settings).resolve(model))
+        return nbest
+
+    for mode, search in SEARCHES.items():
+        if "beam_size" in search.settings:
+            assert [len(run(mode, beam_size=size)) for size in (2, 5)] == [2, 5]
+        if "length_penalty" in search.settings:
+            for h in run(mode, length_penalty=0.75, ctc_weight=0.25):
+                plain = h.attention_score
+                if mode == "joint_decoding":
+                    plain = 0.75 * h.attention_score + 0.25 * h.ctc_score
+                assert h.score == pytest.approx(plain + 0.75 * len(h.tokens), abs=1e-12)
+    left, right, mixed = (
+        {h.tokens: h for h in run("attention_rescoring", ctc_weight=1.25, reverse_weight=weight)}
+        for weight in (0.0, 1.0, 0.75)
+    )
+    for tokens, h in mixed.items():
+        attention = 0.25 * left[tokens].attention_score + 0.75 * right[tokens].attention_score
+        assert h.attention_score == pytest.approx(attention, abs=1e-12)
+        assert h.score == pytest.approx(attention + 1.25 * h.ctc_score, abs=1e-12)
 
 
 def test_every_search_has_its_place():

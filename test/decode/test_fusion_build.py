@@ -1,6 +1,9 @@
 """Which fusion the settings make, and which settings are refused."""
 
+import math
+
 import pytest
+import torch
 
 from moeasr.decode.context import ContextGraph
 from moeasr.decode.fusion import FusionSum
@@ -39,6 +42,31 @@ def test_one_part_or_both_or_none(files):
     assert build_fusion(FusionConfig(), tokenizer) is None
     assert type(build_fusion(FusionConfig(context=files["context"]), tokenizer)) is ContextGraph
     assert type(build_fusion(FusionConfig(**files), tokenizer)) is FusionSum
+
+
+def score(fusion, tokenizer, text):
+    """The score of a whole text."""
+    states, total = fusion.start()[None], 0.0
+    for unit in tokenizer.encode(text):
+        gains, grown = fusion.extend(states, torch.tensor([unit]))
+        states, total = grown[:, 0], total + float(gains)
+    return total + float(fusion.finish(states))
+
+
+def test_settings_reach_the_scores(files):
+    """AB and the end have -0.7 and -0.5 in base 10, and BA is unknown, its P(<unk>) being 1."""
+    tokenizer = build_tokenizer(["AB A"], "char")
+    ln10 = math.log(10)
+    weights = {"lm_weight": 0.75, "word_bonus": 0.25, "lm_unk_penalty": -3.0}
+    fusion = build_fusion(FusionConfig(lm=files["lm"], **weights), tokenizer)
+    expected = 0.75 * (-1.2 * ln10 - 3.0) + 2 * 0.25
+    assert score(fusion, tokenizer, "AB BA") == pytest.approx(expected, abs=1e-12)
+    fusion = build_fusion(FusionConfig(lm=files["lm"]), tokenizer)
+    expected = 0.5 * (-1.2 * ln10 - 10.0)  # the defaults: weight 0.5, no bonus, penalty -10
+    assert score(fusion, tokenizer, "AB BA") == pytest.approx(expected, abs=1e-12)
+    for settings, boost in [({"context_score": 2.5}, 2.5), ({}, 1.0)]:
+        fusion = build_fusion(FusionConfig(context=files["context"], **settings), tokenizer)
+        assert score(fusion, tokenizer, "AB A") == pytest.approx(3 * boost, abs=1e-12)
 
 
 def test_only_what_takes_part_is_described(files):
