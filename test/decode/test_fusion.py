@@ -128,6 +128,26 @@ def test_the_bound_is_what_the_units_can_add(tmp_path, kind, bonus, text, num_un
     assert (so_far + found, so_far + bound) == (bonus * num_words, bonus * num_words)
 
 
+@pytest.mark.parametrize(
+    ("boosts", "num_units", "gain"),
+    [
+        ({"机机": 3.0}, 0, 0.0),
+        ({"机机": 3.0}, 2, 12.0),  # each 机 more is 机机 once more: two units of 3
+        ({"机": 3.0, "机机": 0.1}, 0, 3.0),  # the second 机 is a word at the end only
+    ],
+)
+def test_phrases_add_no_more_than_they_say(boosts, num_units, gain):
+    """Behind 机机; each letter and each boundary may bring the score of one letter."""
+    tokenizer = build_tokenizer(["机 A"], "char")
+    fusion = ContextGraph([Phrase(*item) for item in boosts.items()], tokenizer)
+    states = fusion.start()[None]
+    for unit in tokenizer.encode("机机"):
+        states = fusion.extend(states, torch.tensor([unit]))[1][:, 0]
+    found = largest_gain(fusion, states, torch.arange(tokenizer.vocab_size), num_units)
+    assert found == pytest.approx(gain, abs=1e-12)
+    assert float(fusion.most(states, torch.tensor([num_units]))) >= gain
+
+
 def test_the_largest_weight_of_an_automaton_counts_those_of_failing():
     rng = random.Random(3)
     for _ in range(30):
