@@ -44,11 +44,11 @@ Traceback of something
 @pytest.fixture
 def exp_dir(tmp_path: Path) -> Path:
     path = tmp_path / "big_moe_seed1"
-    for folder in ("greedy", "greedy_chunk16"):
+    for folder, second in (("greedy", "1 0 0 1"), ("greedy_chunk16", "0 2 0 0")):
         score = path / "decode_test" / folder / "score"
         score.mkdir(parents=True)
-        (score / "per_utt").write_text("u1 #csid 1 1 0 0\nu2 #csid 1 0 0 1\n")
-    records = [RECORD, RECORD | {"chunk_size": 16, "rtf": 0.5}]
+        (score / "per_utt").write_text(f"u1 #csid 1 1 0 0\nu2 #csid {second}\n")
+    records = [RECORD, RECORD | {"chunk_size": 16, "rtf": 0.5, "wer": 75.0}]
     (path / "results.json").write_text(json.dumps(records))
     return path
 
@@ -60,7 +60,8 @@ def test_without_optional_files(exp_dir: Path) -> None:
     assert experiment.words == {"u1": Counts(hits=1, subs=1), "u2": Counts(hits=1, dels=1)}
     assert (experiment.training_sec, experiment.macs_per_audio_sec) == (None, None)
     assert experiment.command == "python3 -m moeasr.bin.train"
-    assert read_experiment(exp_dir, "test", "greedy", 16).record["rtf"] == 0.5
+    chunked = read_experiment(exp_dir, "test", "greedy", 16)
+    assert (chunked.record["rtf"], chunked.words["u2"]) == (0.5, Counts(subs=2))
 
 
 def test_optional_files(exp_dir: Path) -> None:
