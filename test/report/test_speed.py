@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from moeasr.report.speed import measure_machine, time_candidates
+from moeasr.report import speed
+from moeasr.report.speed import Timings, measure_machine, time_candidates
 
 
 class Machine:
@@ -37,11 +38,25 @@ def test_candidates_take_turns_forth_and_back_and_ratios_are_within_rounds():
     assert timings.median_sec("a") == 1.5
 
 
-def test_the_machine_has_limits():
+def test_a_ratio_is_the_median_of_those_of_the_rounds():
+    timings = Timings({"a": [1.0, 4.0, 1.0], "b": [2.0, 4.0, 6.0]})
+    assert timings.ratio("a", "b") == (2.0, 1.0, 6.0)  # of 2, 1 and 6; medians are 1 and 4
+    assert timings.median_sec("a") == 1.0
+
+
+def test_the_machines_limits_are_those_of_the_fastest_products(monkeypatch):
+    """Each work runs once and is said to take as long as here."""
+    seconds = {"packed": 2.0, "plain": 0.5, "bf16": 0.25, "sum": 0.5}
+
+    def time_candidates(candidates, num_rounds):
+        for work in candidates.values():
+            work()
+        return Timings({name: [9.0, seconds[name]] for name in candidates})
+
+    monkeypatch.setattr(speed, "time_candidates", time_candidates)
+    num_products = 1024**3  # of the largest shape, each a multiplication and an addition
     limit = measure_machine(num_rounds=1)
-    assert 1e8 < limit.fp32_flops < 1e14
-    assert 1e8 < limit.bf16_flops < 1e15
-    assert 1e8 < limit.bytes_per_sec < 1e13
+    assert limit == (2 * num_products / 0.5, 2 * num_products / 0.25, 256 * 2**20 / 0.5)
 
 
 def test_working_memory_is_what_work_adds():
