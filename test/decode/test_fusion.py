@@ -128,6 +128,21 @@ def test_the_bound_is_what_the_units_can_add(tmp_path, kind, bonus, text, num_un
     assert (so_far + found, so_far + bound) == (bonus * num_words, bonus * num_words)
 
 
+@pytest.mark.parametrize("kind", [UnitNgram, WordNgram])
+def test_the_end_is_in_the_bound(tmp_path, kind):
+    """Behind A the back-off weight is 10, so that the end adds to the score."""
+    arpa = CERTAIN_ARPA.replace("=5", "=5\nngram 2=1").replace("0 A", "0 A 1")
+    (tmp_path / "x.lm").write_text(arpa.replace("\\end", "\\2-grams:\n0 买 买\n\n\\end"))
+    tokenizer = build_tokenizer(["A 买 东京大学生"], "char")
+    fusion = kind(read_arpa(tmp_path / "x.lm"), NgramWeights(0.7), tokenizer)
+    states = fusion.start()[None]
+    units = tokenizer.encode("A 买")[: 1 if kind is UnitNgram else 2]  # A, or A and a space
+    for unit in units:
+        states = fusion.extend(states, torch.tensor([unit]))[1][:, 0]
+    most = float(fusion.most(states, torch.tensor([0])))
+    assert most == float(fusion.finish(states)) == pytest.approx(0.7 * math.log(10))
+
+
 @pytest.mark.parametrize(
     ("boosts", "num_units", "gain"),
     [
@@ -143,9 +158,11 @@ def test_phrases_add_no_more_than_they_say(boosts, num_units, gain):
     states = fusion.start()[None]
     for unit in tokenizer.encode("机机"):
         states = fusion.extend(states, torch.tensor([unit]))[1][:, 0]
-    found = largest_gain(fusion, states, torch.arange(tokenizer.vocab_size), num_units)
-    assert found == pytest.approx(gain, abs=1e-12)
-    assert float(fusion.most(states, torch.tensor([num_units]))) >= gain
+    for one, times in [(fusion, 1), (FusionSum([fusion, fusion]), 2)]:
+        places = states.repeat(1, times)
+        found = largest_gain(one, places, torch.arange(tokenizer.vocab_size), num_units)
+        assert found == pytest.approx(times * gain, abs=1e-12)
+        assert float(one.most(places, torch.tensor([num_units]))) >= times * gain
 
 
 def test_the_largest_weight_of_an_automaton_counts_those_of_failing():
