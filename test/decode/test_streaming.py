@@ -1,6 +1,7 @@
 """A stream says what is said offline in the same chunks, and forgets what it does not need."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -150,7 +151,7 @@ def test_an_utterance_ends_at_an_end_point_and_the_next_is_heard_as_the_first(re
 
 
 class Said:
-    """Stands for a CTC head that has learnt: it says `a` in frames `x`, else next to nothing."""
+    """Stands for a CTC head that has learnt: it is sure of `a` in frames `x`, not in `?`."""
 
     def __init__(self, pattern):
         self.pattern = iter(pattern)
@@ -159,8 +160,22 @@ class Said:
         signs = [next(self.pattern, "_") for _ in range(enc.size(1))]
         log_probs = torch.full((1, len(signs), len(UNITS)), -9.0, dtype=enc.dtype)
         for place, sign in enumerate(signs):
-            log_probs[0, place, UNITS.index("a") if sign == "x" else 0] = -1e-3
+            if sign in "x?":
+                log_probs[0, place, UNITS.index("a")] = -1e-3 if sign == "x" else math.log(0.6)
+            if sign in "_?":
+                log_probs[0, place, 0] = -1e-3 if sign == "_" else math.log(0.4)
         return log_probs
+
+
+@pytest.mark.parametrize(
+    ("mode", "stable"), [("ctc_greedy_search", "a"), ("ctc_prefix_beam_search", "")]
+)
+def test_what_one_hypothesis_lacks_is_not_stable(recognizer, monkeypatch, mode, stable):
+    """After one frame with `a` by 0.6 and nothing by 0.4, of which greedy search knows nothing."""
+    monkeypatch.setattr(recognizer.model, "ctc_log_probs", Said("?"))
+    streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(beam_size=2, chunk_size=1))
+    results = stream_all(streaming, torch.zeros(1600))
+    assert [(r.text, r.stable_text) for r in results] == [("a", stable), ("a", "a")]
 
 
 @pytest.mark.parametrize(("frame_shift_ms", "num_silent"), [(10.0, 8), (20.0, 4)])
