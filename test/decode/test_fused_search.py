@@ -61,8 +61,9 @@ def test_equal_to_the_slow_search(monkeypatch, fusion, beam_size, num_units, pea
 
 
 def test_an_unlimited_beam_gives_what_enumeration_gives(fusion):
-    log_probs = random_log_probs(1, 4, 7, seed=1)
-    (hypotheses,) = ctc_prefix_beam_search(log_probs, torch.tensor([4]), 1500, fusion=fusion)
+    log_probs = random_log_probs(1, 3, 7, seed=1)
+    (hypotheses,) = ctc_prefix_beam_search(log_probs, torch.tensor([3]), 300, fusion=fusion)
+    assert len(hypotheses) < 300
     memory = Memory(fusion)
     totals = enumerate_prefixes(log_probs[0])
     expected = [(prefix, math.log(p), memory.final(prefix)) for prefix, p in totals.items()]
