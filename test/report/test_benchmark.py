@@ -1,7 +1,7 @@
 """Rows and table of the benchmark, from times and memory that are made up."""
 
 import pytest
-from systems import SYSTEMS
+from systems import CTC_ONLY, SYSTEMS, encoder
 
 from moeasr.models.build import build_model, count_params
 from moeasr.models.config import ModelConfig
@@ -11,6 +11,8 @@ from moeasr.report.benchmark import NUM_MEL_BINS, Subject, Workload, benchmark, 
 from moeasr.report.speed import MachineLimit, Timings
 from moeasr.train.config import OptimConfig
 
+WHOLE = {"causal_conv": False, "dynamic_chunk": False}
+
 # So slow that full passes are limited by arithmetic, and streams by reading the weights.
 LIMIT = MachineLimit(fp32_flops=1e9, bf16_flops=2e9, bytes_per_sec=1.5e7)
 WORKLOAD = Workload(
@@ -19,7 +21,7 @@ WORKLOAD = Workload(
 
 
 @pytest.fixture(scope="module")
-def result():
+def made_up_times():
     """Candidates take 0.1, 0.2, 0.3 s ... in one round and twice that in the other."""
 
     def time_candidates(candidates, num_rounds):
@@ -30,7 +32,12 @@ def result():
         patch.setattr(module, "time_candidates", time_candidates)
         patch.setattr(module, "measure_machine", lambda: LIMIT)
         patch.setattr(module, "working_memory_bytes", lambda work: 300 * 2**20)
-        return benchmark({"dense": subject()}, WORKLOAD)
+        yield
+
+
+@pytest.fixture(scope="module")
+def result(made_up_times):
+    return benchmark({"dense": subject()}, WORKLOAD)
 
 
 def subject():
@@ -79,3 +86,32 @@ def test_the_table(result):
     assert full[:6] == ["dense", "full", "fp32", "0.0750", "1.00", "[1.00,"]
     assert train[:6] == ["dense", "train", "bf16", "2000", "0.50", "[0.50,"]
     assert full[-2] == train[-2] == "300"  # MiB
+
+
+def test_every_config_is_compared_with_the_first_in_fp32(made_up_times):
+    """Streams with those of the first config that can be streamed."""
+    configs = {
+        name: Subject(ModelConfig(encoder=encoder(**settings), **CTC_ONLY), OptimConfig())
+        for name, settings in [("whole", WHOLE), ("first", {}), ("second", {"num_blocks": 1})]
+    }
+    workload = Workload(
+        precisions=("int8", "fp32"), utterance_sec=0.5, vocab_size=9, train_utts=2, num_rounds=2
+    )
+    rows = {
+        (row["config"], row["what"], row["precision"]): row
+        for row in benchmark(configs, workload)["rows"]
+    }
+    kinds = [("whole", "full"), *((c, w) for c in ("first", "second") for w in ("full", "stream"))]
+    assert rows.keys() == {
+        *((*kind, precision) for kind in kinds for precision in workload.precisions),
+        *((name, "train", precision) for name in configs for precision in ("fp32", "bf16")),
+    }
+    for (_, what, _), row in rows.items():
+        first = rows["first" if what == "stream" else "whole", what, "fp32"]
+        # both rounds have the same ratio, that of the medians
+        if what == "train":
+            ratio = row["frames_per_sec"] / first["frames_per_sec"]
+        else:
+            ratio = first["rtf"] / row["rtf"]
+        assert list(row["speed"].values()) == pytest.approx([ratio] * 3, rel=1e-12)
+        assert row.get("of_limit", 1.0) > 0
