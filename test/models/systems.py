@@ -1,5 +1,7 @@
 """Small models of every kind there is: what must hold of one must hold of all."""
 
+import dataclasses
+
 import torch
 
 from moeasr.models.build import build_model
@@ -79,15 +81,28 @@ SYSTEMS = {
 }
 
 
-def make_system(name, vocab_size=9, **settings):
-    """A model in float64 and in training mode, its dropout 0."""
+def make_system(name, vocab_size=9, rates=None, **settings):
+    """A model in float64 and in training mode, its dropout 0 or the `rates` in all its parts."""
     settings = {**SYSTEMS[name], **settings}
     feed_forward = moe() if name in ("u2pp_moe", "omni") else DENSE
     decoder = DecoderConfig(
         num_blocks=1, num_reverse_blocks=1, num_heads=2, dropout=0.0, feed_forward=feed_forward
     )
     config = ModelConfig(**{"decoder": decoder, **settings})
+    if rates is not None:
+        config = with_rates(config, **rates)
     return build_model(config, NUM_MEL_BINS, vocab_size).double()
+
+
+def with_rates(config, **rates):
+    """The config with this `dropout` or `attention_dropout` in both encoders and the decoders."""
+    parts = {
+        name: dataclasses.replace(getattr(config, name), **rates) for name in ("encoder", "decoder")
+    }
+    if config.embedding is not None:
+        own = dataclasses.replace(config.embedding.encoder, **rates)
+        parts["embedding"] = dataclasses.replace(config.embedding, encoder=own)
+    return dataclasses.replace(config, **parts)
 
 
 def pieces(batch):

@@ -1,8 +1,13 @@
 """Expert kernels: all equal to the slow loop, values and gradients."""
 
+import math
+
 import pytest
 import torch
+import torch.nn.functional as F
+from dropped import RATES, assert_dropped
 
+from moeasr.moe import experts
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank, loop_kernel
 from moeasr.moe.routers import TopKRouter
 
@@ -52,6 +57,30 @@ def test_an_expert_without_frames_has_a_zero_gradient_not_none(kernel):
     bank(x := torch.randn(2, 6, dtype=torch.float64), router(x)).sum().backward()
     idle = [e for e in range(50) if e not in router(x).expert_ids]
     assert bank.w1.grad is not None and not bank.w1.grad[idle].any()
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("activation", [F.silu, F.relu])
+@pytest.mark.parametrize("groups", [False, True])
+@pytest.mark.parametrize("kernel", EXPERT_KERNELS)
+def test_hidden_units_are_dropped_at_the_rate_in_training_only(
+    monkeypatch, kernel, groups, activation, rate
+):
+    """Every hidden unit is activation(1), and an output is its own hidden unit + 5."""
+    monkeypatch.setattr(experts, "groups_products", lambda x, w1: groups)
+    bank = ExpertBank(32, 32, 3, rate, EXPERT_KERNELS[kernel], activation)
+    with torch.no_grad():
+        bank.w1.zero_()
+        bank.b1.fill_(1.0)
+        bank.w2.copy_(torch.eye(32).expand(3, 32, 32))
+        bank.b2.fill_(5.0)
+    router, x = TopKRouter(32, 3, 1, "one"), torch.randn(125, 32)
+    active = 1 / (1 + math.exp(-1)) if activation is F.silu else 1.0
+    assert_dropped(bank(x, router(x)) - 5.0, rate, active)
+    for has_gradients in (True, False):
+        with torch.set_grad_enabled(has_gradients):
+            evaluated = bank.eval()(x, router(x))
+        torch.testing.assert_close(evaluated, torch.full_like(x, 5.0 + active))
 
 
 @pytest.mark.parametrize("kernel", EXPERT_KERNELS)

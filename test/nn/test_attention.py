@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
+from dropped import RATES, assert_dropped
 
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
+from moeasr.nn.key_position_attention import KeyPositionAttention
 from moeasr.nn.mask import make_chunk_mask, make_valid_mask
-from moeasr.nn.position import relative_positions, sinusoidal_encoding
+from moeasr.nn.position import key_positions, relative_positions, sinusoidal_encoding
 
 D, H = 8, 2
 
@@ -75,11 +77,31 @@ def test_attention_equals_torchs_own_module():
     )
 
 
-def test_dropout_works_in_training_only():
-    module = RelPositionAttention(D, H, dropout=0.5)
-    x = torch.randn(1, 5, D)
-    mask = torch.ones(1, 5, 5, dtype=torch.bool)
-    positions = relative_positions(5, 5, x)
-    assert not torch.equal(module(x, positions, mask)[0], module(x, positions, mask)[0])
-    module.eval()
-    assert torch.equal(module(x, positions, mask)[0], module(x, positions, mask)[0])
+def attend(module, x):
+    """Self-attention over all frames, by each kind of attention."""
+    mask = torch.ones(1, x.size(1), x.size(1), dtype=torch.bool)
+    match module:
+        case KeyPositionAttention():
+            first = torch.zeros(1, dtype=torch.int64)
+            return module(x, key_positions(first, x.size(1), x), mask)[0]
+        case RelPositionAttention():
+            return module(x, relative_positions(x.size(1), x.size(1), x), mask)[0]
+        case _:
+            return module(x, module.read(x), mask)
+
+
+@pytest.mark.parametrize("kind", [MultiHeadAttention, RelPositionAttention, KeyPositionAttention])
+@pytest.mark.parametrize("rate", RATES)
+def test_attention_weights_are_dropped_at_the_rate_in_training_only(kind, rate):
+    """A single key has all the weight, so that a head gives its value or, dropped, 0."""
+    module = kind(D, H, dropout=rate).double()
+    with torch.no_grad():
+        module.value.weight.zero_()
+        module.value.bias.fill_(3.0)
+        module.output.weight.copy_(torch.eye(D))
+        module.output.bias.fill_(5.0)
+    x = torch.randn(2000, 1, D, dtype=torch.float64)
+    heads = attend(module, x)[:, 0, :: D // H] - 5.0  # (2000, H), one value of each head
+    assert_dropped(heads, rate, 3.0)
+    evaluated = attend(module.eval(), x)
+    torch.testing.assert_close(evaluated, torch.full_like(x, 8.0), rtol=0, atol=1e-12)
