@@ -105,6 +105,14 @@ def with_rates(config, **rates):
     return dataclasses.replace(config, **parts)
 
 
+def vary(module):
+    """Move all parameters from where they begin: norms of weight 1 and bias 0 are all alike."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return module
+
+
 def pieces(batch):
     """Each utterance of a batch as a batch of its own, without padding."""
     feats, feats_lens, tokens, tokens_lens = batch

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from rounding import assert_close
-from systems import BATCH, encoder, make_system, moe
+from systems import BATCH, TOP_1, encoder, make_system, moe, vary
 
 from moeasr.errors import InputError
 from moeasr.models.config import EncoderConfig
+from moeasr.nn.mask import make_valid_mask
+from moeasr.nn.position import relative_positions
 
 
 def test_attention_stands_in_every_nth_block_and_memory_in_all():
@@ -20,25 +22,19 @@ def test_attention_stands_in_every_nth_block_and_memory_in_all():
 
 
 def test_a_block_is_the_sum_of_its_parts():
-    block = (
-        make_system(
-            "speechmoe_transformer",
-            embedding=None,
-            encoder=encoder(moe(), type="transformer", memory_kernel_size=3),
-        )
-        .eval()
-        .encoder.blocks[0]
-    )
-    x, valid = torch.randn(1, 5, 16, dtype=torch.float64), torch.ones(1, 5, dtype=torch.bool)
-    positions = torch.randn(9, 16, dtype=torch.float64)
+    config = encoder(TOP_1, type="transformer", memory_kernel_size=3)
+    block = vary(make_system("speechmoe_transformer", encoder=config).encoder.blocks[0])
+    x, context = torch.randn(2, 5, 24, dtype=torch.float64).split((16, 8), dim=2)
+    valid = make_valid_mask(torch.tensor([5, 3]), 5)
+    positions, mask = relative_positions(5, 5, x), valid[:, None]
     expected = x + block.memory(block.memory_norm(x), valid)[0]
-    expected = (
-        expected + block.attention(block.attention_norm(expected), positions, valid[:, None])[0]
-    )
-    expected = expected + block.feed_forward(block.feed_forward_norm(expected), valid)[0]
-    got, routings, _ = block(x, positions, valid[:, None], valid)
-    torch.testing.assert_close(got, expected, rtol=0, atol=1e-12)
+    normed = block.attention_norm(expected)
+    expected = expected + block.attention(normed, positions, mask)[0]
+    y, routing = block.feed_forward(block.feed_forward_norm(expected), valid, context)
+    got, routings, _ = block(x, positions, mask, valid, context)
+    torch.testing.assert_close(got, expected + y, rtol=0, atol=1e-12)
     assert len(routings) == 1
+    torch.testing.assert_close(routings[0].logits, routing.logits, rtol=0, atol=1e-12)
 
 
 def test_the_stack_ends_in_a_norm():
