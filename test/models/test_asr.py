@@ -5,7 +5,7 @@ import torch
 from systems import BATCH, SYSTEMS, encoder, make_system, moe, pieces
 
 from moeasr.errors import InputError
-from moeasr.models.asr import add_sos_eos, reverse_tokens
+from moeasr.models.asr import GlobalCmvn, add_sos_eos, reverse_tokens
 from moeasr.models.build import build_model
 from moeasr.models.config import (
     DecoderConfig,
@@ -15,7 +15,7 @@ from moeasr.models.config import (
     ModelConfig,
     RoutingLossWeights,
 )
-from moeasr.moe.losses import sparsity_l1_loss
+from moeasr.moe.losses import ROUTING_LOSSES, sparsity_l1_loss
 
 MOE = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, experts_per_frame=2)
 
@@ -80,6 +80,41 @@ def test_the_loss_is_the_papers_weighted_sum():
     torch.testing.assert_close(stats["loss"], expected, rtol=0, atol=1e-10)
 
 
+def test_the_second_decoder_learns_tokens_from_right_to_left():
+    model = make_model().eval()
+    model.reverse_decoder.load_state_dict(model.decoder.state_dict())
+    feats, feats_lens, tokens, tokens_lens = BATCH
+    backwards = model(feats, feats_lens, torch.tensor([[5, 4, 4, 3], [7, 6, 0, 0]]), tokens_lens)
+    stats = model(*BATCH).stats
+    torch.testing.assert_close(stats["loss_att_reverse"], backwards.stats["loss_att"])
+
+
+def test_accuracy_is_the_share_of_right_tokens_of_each_utterance_and_its_end():
+    """A decoder that always says 4: right twice of 5, and never of 3."""
+    model = make_model().eval()
+    torch.nn.init.zeros_(model.decoder.project.weight)
+    with torch.no_grad():
+        model.decoder.project.bias.copy_(torch.arange(9) == 4)
+    torch.testing.assert_close(float(model(*BATCH).stats["acc"]), 2 / 5 + 0 / 3)
+
+
+def test_features_are_normalised_by_mean_and_inverse_deviation():
+    mean, istd = torch.randn(20, dtype=torch.float64), torch.rand(20, dtype=torch.float64) + 0.5
+    model = make_model().eval()
+    expected = model.encode((BATCH[0] - mean) * istd, BATCH[1]).enc
+    model.cmvn = GlobalCmvn(mean, istd)
+    torch.testing.assert_close(model.encode(*BATCH[:2]).enc, expected, rtol=0, atol=1e-10)
+
+
+def test_chunk_sizes_are_drawn_by_encoder_frames_in_training_only():
+    model = make_system("dense", encoder=encoder(max_chunk_size=3))
+    assert {model.draw_chunk_size(400) for _ in range(100)} == {-1, 1, 2, 3}
+    assert {model.draw_chunk_size(7) for _ in range(20)} == {-1}  # a single encoder frame
+    assert {model.eval().draw_chunk_size(400) for _ in range(20)} == {-1}
+    fixed = make_system("dense", encoder=encoder(dynamic_chunk=False))
+    assert {fixed.draw_chunk_size(400) for _ in range(20)} == {-1}
+
+
 def test_label_smoothing_mixes_in_the_uniform_distribution():
     model = make_model(label_smoothing=0.3, ctc_weight=0.0, reverse_weight=0.0).eval()
     feats, feats_lens, tokens, tokens_lens = next(pieces(BATCH))
@@ -94,14 +129,27 @@ def test_label_smoothing_mixes_in_the_uniform_distribution():
 
 
 def test_routing_losses_are_added_once_per_utterance_and_summed_over_layers():
-    plain, balanced = make_model(), make_model(routing_losses=RoutingLossWeights(z=0.5))
-    balanced.load_state_dict(plain.state_dict())
-    plain.eval(), balanced.eval()
-    routings = [*plain.encode(*BATCH[:2]).routings]
-    z_encoder = sum(r.logits.logsumexp(-1).square().mean() for r in routings)
-    difference = balanced(*BATCH).loss - plain(*BATCH).loss
-    assert difference > 2 * 0.5 * z_encoder  # two utterances; the decoders' layers come on top
-    assert "loss_z" in balanced(*BATCH).stats and "loss_z" not in plain(*BATCH).stats
+    """Of the encoder's layers and both decoders'; each loss has its own weight."""
+    weights = {"sparsity_l1": 0.5, "mean_importance": 0.25, "switch_balance": 0.125, "z": 2.0}
+    plain, trained = make_model(), make_model(routing_losses=RoutingLossWeights(**weights))
+    trained.load_state_dict(plain.state_dict())
+    without, found = plain.eval()(*BATCH), trained.eval()(*BATCH)
+    encoded, (tokens, lens) = plain.encode(*BATCH[:2]), BATCH[2:]
+    routings = list(encoded.routings)
+    for decoder, order in (
+        (plain.decoder, tokens),
+        (plain.reverse_decoder, reverse_tokens(tokens, lens)),
+    ):
+        tokens_in, _ = add_sos_eos(order, lens, 2)
+        routings += decoder(tokens_in, lens + 1, encoded.enc, encoded.enc_lens).routings
+    assert len(routings) == 6
+    extra = 0.0
+    for name, weight in weights.items():
+        expected = 2 * weight * sum(ROUTING_LOSSES[name](routing) for routing in routings)
+        torch.testing.assert_close(found.stats[f"loss_{name}"], expected, rtol=0, atol=1e-10)
+        assert f"loss_{name}" not in without.stats
+        extra = extra + expected
+    torch.testing.assert_close(found.loss, without.loss + extra, rtol=0, atol=1e-10)
 
 
 def test_tokens_may_be_padded_with_anything():
@@ -112,14 +160,28 @@ def test_tokens_may_be_padded_with_anything():
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_every_parameter_gets_a_gradient(system):
-    model = make_system(system)
-    model(*BATCH).loss.backward()
-    without = [name for name, p in model.named_parameters() if p.grad is None]
-    assert not without
-    routers = [(n, p) for n, p in model.named_parameters() if "router" in n]
-    assert all(p.grad.any() for _, p in routers)
-    assert bool(routers) == (system not in ("dense", "random", "hash"))
+def test_every_parameter_gets_the_gradient_of_the_loss(system):
+    """All but the embedding network's, which learns from its own loss alone: the next test."""
+    learns = system not in ("dense", "random", "hash")
+    weights = dict.fromkeys(ROUTING_LOSSES, 0.5 if learns else 0.0)
+    model = make_system(system, routing_losses=RoutingLossWeights(**weights))
+
+    def loss():
+        torch.manual_seed(1)  # chunk size, noise and random experts are the same each time
+        return model(*BATCH).loss
+
+    loss().backward()
+    assert not [name for name, p in model.named_parameters() if p.grad is None]
+    parameters = [p for n, p in model.named_parameters() if not n.startswith("embedding.")]
+    directions = [torch.randn_like(parameter) for parameter in parameters]
+    slope = sum((p.grad * d).sum() for p, d in zip(parameters, directions))
+    step, losses = 1e-6, []
+    with torch.no_grad():
+        for move in (step, -2 * step):
+            torch._foreach_add_(parameters, directions, alpha=move)
+            losses.append(loss())
+    # Off by the third derivative times step^2, and by two losses' rounding over 2 steps.
+    torch.testing.assert_close((losses[0] - losses[1]) / (2 * step), slope, rtol=1e-6, atol=1e-6)
 
 
 def test_only_its_own_loss_trains_the_embedding_network():
