@@ -14,6 +14,11 @@ from moeasr.nn.position import key_positions, relative_positions, sinusoidal_enc
 D, H = 8, 2
 
 
+def linear(layer, x):
+    """Of every layer but the one for positions, which has no bias."""
+    return x @ layer.weight.T + layer.bias
+
+
 def slow_rel_attention(module, x, mask):
     """Transformer-XL's score, one query and one key at a time."""
     width = D // H
@@ -23,17 +28,18 @@ def slow_rel_attention(module, x, mask):
         for h in range(H):
             part = slice(h * width, (h + 1) * width)
             for i in range(num_frames):
-                query = module.query(x[b, i])[part]
+                query = linear(module.query, x[b, i])[part]
                 scores = []
                 for j in range(num_frames):
                     r = sinusoidal_encoding(torch.tensor([float(i - j)], dtype=x.dtype), D)[0]
-                    score = (query + module.content_bias[h]) @ module.key(x[b, j])[part]
-                    score = score + (query + module.position_bias[h]) @ module.position(r)[part]
+                    score = (query + module.content_bias[h]) @ linear(module.key, x[b, j])[part]
+                    position = (module.position.weight @ r)[part]
+                    score = score + (query + module.position_bias[h]) @ position
                     scores.append(score / math.sqrt(width))
                 scores = torch.stack(scores).masked_fill(~mask[b, i], -math.inf)
-                values = torch.stack([module.value(x[b, j])[part] for j in range(num_frames)])
-                out[b, i, part] = scores.softmax(dim=0) @ values
-    return module.output(out)
+                values = [linear(module.value, x[b, j])[part] for j in range(num_frames)]
+                out[b, i, part] = scores.softmax(dim=0) @ torch.stack(values)
+    return linear(module.output, out)
 
 
 @pytest.mark.parametrize("chunk_size", [-1, 2])
@@ -48,6 +54,15 @@ def test_rel_position_attention_equals_its_slow_twin(chunk_size):
     slow = slow_rel_attention(module, x, mask)
     valid = make_valid_mask(lens, 6)
     torch.testing.assert_close(fast[valid], slow[valid], rtol=0, atol=1e-12)
+
+
+def test_the_learned_biases_start_uniform_within_xaviers_bound():
+    """The variance is 2 / (8 + 64); of 512 numbers it is off by 5 deviations of 4 % at most."""
+    module = RelPositionAttention(512, 8, dropout=0.0)
+    for bias in (module.content_bias.detach(), module.position_bias.detach()):
+        assert bias.shape == (8, 64)
+        assert float(bias.abs().max()) <= (6 / 72) ** 0.5
+        assert abs(float(bias.square().mean()) * 72 / 2 - 1) < 0.2
 
 
 def test_a_frame_that_may_look_nowhere_is_finite_and_so_are_gradients():
