@@ -12,6 +12,24 @@ def front_end():
     return ConvSubsampling4(num_mel_bins=20, d_model=8, num_channels=4).double()
 
 
+def slow_twin(module, feats):
+    """Windows of 3 x 3 at every second frame and bin of (T, F), twice, and a projection."""
+    x = feats[None]  # (channels, T, F)
+    for conv in (module.conv1, module.conv2):
+        windows = x.unfold(1, 3, 2).unfold(2, 3, 2)
+        x = torch.einsum("ctfij,dcij->dtf", windows, conv.weight) + conv.bias[:, None, None]
+        x = x.clamp(min=0)
+    rows = [torch.cat([channel[t] for channel in x]) for t in range(x.size(1))]
+    return torch.stack(rows) @ module.project.weight.T + module.project.bias
+
+
+def test_equals_its_slow_twin(front_end):
+    feats = torch.randn(2, 23, 20, dtype=torch.float64)
+    out, _ = front_end(feats, torch.tensor([23, 23]))
+    expected = torch.stack([slow_twin(front_end, utterance) for utterance in feats])
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("num_frames", [7, 8, 10, 11, 12, 50, 51, 52, 53])
 def test_length_formula_is_what_the_convolutions_give(front_end, num_frames):
     feats = torch.randn(1, num_frames, 20, dtype=torch.float64)
