@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from moeasr.errors import InputError
-from moeasr.moe.balanced_router import BIAS_STEP, BalancedRouter
+from moeasr.moe.balanced_router import BalancedRouter
 from moeasr.moe.stats import expert_load
 
 
@@ -23,7 +23,8 @@ def test_the_bias_chooses_and_the_scores_alone_weigh(x):
         assert routing.expert_ids[n].tolist() == chosen
         expected = scores[n, chosen] / scores[n, chosen].sum()
         torch.testing.assert_close(routing.expert_weights[n], expected, rtol=0, atol=1e-12)
-    torch.testing.assert_close(routing.probs.sum(dim=1), torch.ones(200).double())
+    shares = scores / scores.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(routing.probs, shares, rtol=0, atol=1e-12)
 
 
 def test_full_weights_are_the_scores(x):
@@ -31,14 +32,12 @@ def test_full_weights_are_the_scores(x):
     routing = router(x)
     expected = (x @ router.weight.T).sigmoid().gather(1, routing.expert_ids)
     torch.testing.assert_close(routing.expert_weights, expected, rtol=0, atol=1e-12)
-    routing.expert_weights.sum().backward()
-    assert router.weight.grad.abs().sum() > 0 and router.bias.grad is None
 
 
 def test_update_raises_the_idle_and_lowers_the_busy():
     router = BalancedRouter(6, 4, 2, "selected")
-    router.update(torch.tensor([10.0, 0.0, 5.0, 5.0], dtype=torch.float64))
-    assert torch.equal(router.bias, torch.tensor([-BIAS_STEP, BIAS_STEP, 0.0, 0.0]))
+    router.update(torch.tensor([10.0, 0.0, 4.0, 2.0], dtype=torch.float64))  # 4 on average
+    assert torch.equal(router.bias, torch.tensor([-0.001, 0.001, 0.0, 0.001]))
 
 
 def test_updates_bring_a_skewed_load_into_balance(x):

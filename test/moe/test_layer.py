@@ -5,7 +5,7 @@ import torch
 
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.layer import MoEFeedForward
-from moeasr.moe.routers import TopKRouter
+from moeasr.moe.routers import EmbeddingRouter, TopKRouter
 from moeasr.nn.feed_forward import ACTIVATIONS, DenseFeedForward
 from moeasr.nn.mask import make_valid_mask
 
@@ -70,6 +70,20 @@ def test_padding_is_neither_routed_nor_counted_and_changes_nothing(x):
     assert torch.equal(y, y_spoilt) and torch.equal(routing.expert_ids, routing_spoilt.expert_ids)
     alone, _ = layer(x[1:, :3], valid[1:, :3])
     torch.testing.assert_close(alone[0], y[1, :3], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("lens", [(5, 5), (5, 3)])
+def test_each_valid_frame_is_routed_with_its_own_context(x, lens):
+    layer = make_layer(4, 1, "full")
+    layer.router = EmbeddingRouter(6, 2, 4, 1, "full").double()
+    context, valid = torch.randn(2, 5, 2).double(), make_valid_mask(torch.tensor(lens), 5)
+    y, routing = layer(x, valid, context)
+    for n, (b, t) in enumerate(valid.nonzero().tolist()):
+        logits = layer.router.weight @ torch.cat((context[b, t], x[b, t]))
+        torch.testing.assert_close(routing.logits[n], logits, rtol=0, atol=1e-12)
+        frame, best = x[b : b + 1, t : t + 1], int(logits.argmax())
+        out = as_dense(layer, best)(frame, valid[:1, :1])[0] * logits.softmax(dim=0)[best]
+        torch.testing.assert_close(y[b, t], out[0, 0], rtol=0, atol=1e-12)
 
 
 def test_runs_under_autocast_and_keeps_the_dtype_of_its_experts():

@@ -1,9 +1,13 @@
 """Routers."""
 
+import math
+
 import pytest
 import torch
+from torch.func import functional_call
 
 from moeasr.errors import InputError
+from moeasr.moe.balanced_router import BalancedRouter
 from moeasr.moe.routers import (
     EmbeddingRouter,
     LanguageRouter,
@@ -46,10 +50,38 @@ def test_both_weightings_choose_the_same_experts(x):
     assert torch.equal(selected(x.float()).expert_ids, full(x.float()).expert_ids)
 
 
-def test_top_1_over_all_experts_has_a_router_gradient(x):
-    router = TopKRouter(6, 5, 1, "full").double()
-    router(x).expert_weights.sum().backward()
-    assert router.weight.grad.abs().sum() > 0
+LEARNED = {
+    "selected": lambda: TopKRouter(6, 4, 2, "selected"),
+    "full": lambda: TopKRouter(6, 4, 1, "full"),
+    "embedding": lambda: EmbeddingRouter(6, 2, 4, 1, "full"),
+    "noisy": lambda: NoisyTopKRouter(6, 4, 2, "selected"),
+    "language": lambda: LanguageRouter(6, 2, 4, 1, "full"),
+    "balanced_selected": lambda: BalancedRouter(6, 4, 2, "selected"),
+    "balanced_full": lambda: BalancedRouter(6, 4, 1, "full"),
+}
+
+
+@pytest.mark.parametrize("kind", LEARNED)
+def test_frames_and_routers_learn_by_weights_probabilities_and_logits(kind):
+    """The gradients are those of differences."""
+    router = LEARNED[kind]().double()
+    context = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
+
+    def route(x, *weights):
+        torch.manual_seed(1)  # the same noise each time
+        named = {name: w for (name, _), w in zip(router.named_parameters(), weights, strict=True)}
+        routing = functional_call(router, named, (x, context))
+        return routing.expert_weights, routing.probs, routing.logits
+
+    frames = torch.randn(3, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(route, (frames, *router.parameters()))
+
+
+def test_logits_of_a_fresh_router_are_as_large_as_its_inputs():
+    """Of 4096 weights the mean square is off by 5 deviations of sqrt(2 / 4096) at most."""
+    for router in (TopKRouter(64, 64, 2, "full"), EmbeddingRouter(48, 16, 64, 1, "full")):
+        size = float(router.weight.detach().square().mean()) * 64
+        assert abs(size - 1) < 5 * math.sqrt(2 / 4096)
 
 
 def test_top_1_over_the_selected_expert_cannot_learn_and_is_refused():
@@ -112,12 +144,19 @@ def test_noise_has_the_learned_scale_in_training_and_none_in_evaluation(x):
     torch.testing.assert_close(
         noise.mean(dim=0) / expected, torch.zeros(5).double(), rtol=0, atol=0.05
     )
+    # Each expert has noise of its own: of 20000 draws a correlation of 0 is below 5 deviations.
+    torch.testing.assert_close(
+        torch.corrcoef(noise.T), torch.eye(5).double(), rtol=0, atol=5 / math.sqrt(20000)
+    )
 
 
-def test_noise_learns_its_scale(x):
+def test_noise_begins_equally_large_for_all_experts_and_frames(x):
     router = NoisyTopKRouter(6, 5, 2, "selected").double()
-    router(x).expert_weights[:, 0].sum().backward()
-    assert router.noise_weight.grad.abs().sum() > 0
+    noise = router(x.expand(1000, 20, 6).flatten(0, 1)).logits - x.repeat(1000, 1) @ router.weight.T
+    # The deviation is softplus(0); of 20000 draws it is off by 5 deviations of 1 / 200 at most.
+    torch.testing.assert_close(
+        noise.std(dim=0), torch.full((5,), math.log(2)).double(), rtol=0.025, atol=0
+    )
 
 
 def test_a_frame_meets_only_the_experts_of_its_language(x):

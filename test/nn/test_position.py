@@ -29,3 +29,5 @@ def test_tokens_computed_one_by_one_have_the_same_positions():
     whole = token_positions(0, 5, like)
     assert_close(whole[3:], token_positions(3, 2, like), 8)  # exponent, product and sine
     assert whole.dtype == torch.float32
+    positions = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    assert torch.equal(token_positions(3, 2, like.double()), sinusoidal_encoding(positions, 8))
