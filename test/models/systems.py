@@ -3,6 +3,7 @@
 import dataclasses
 
 import torch
+import torch.nn.functional as F
 
 from moeasr.models.build import build_model
 from moeasr.models.config import (
@@ -111,6 +112,11 @@ def vary(module):
         for parameter in module.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
     return module
+
+
+def normed(norm, x):
+    """What a layer norm of this width gives, from its weights."""
+    return F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, eps=1e-5)
 
 
 def pieces(batch):

@@ -16,7 +16,13 @@ from moeasr.models.build import (
     count_params,
     load_model,
 )
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import (
+    DecoderConfig,
+    EmbeddingConfig,
+    EncoderConfig,
+    FeedForwardConfig,
+    ModelConfig,
+)
 from moeasr.moe.routers import TopKRouter
 
 DENSE = FeedForwardConfig(hidden_units=24)
@@ -35,6 +41,23 @@ def config_of(ff):
         ),
         decoder=DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2, feed_forward=ff),
     )
+
+
+def test_defaults_are_those_of_u2pp_and_of_its_experts():
+    """arXiv 2106.05642 and 2404.16407; gamma is SpeechMoE's, the kernel is that of 3M."""
+    model = ModelConfig()
+    assert (model.ctc_weight, model.reverse_weight, model.label_smoothing) == (0.3, 0.3, 0.1)
+    assert set(vars(model.routing_losses).values()) == {0.0}
+    encoder, decoder, feed_forward = model.encoder, model.decoder, model.encoder.feed_forward
+    assert (encoder.num_blocks, encoder.d_model, encoder.num_heads) == (12, 256, 4)
+    assert (encoder.dropout, encoder.attention_dropout, encoder.conv_kernel_size) == (0.1, 0.1, 15)
+    assert encoder.causal_conv and encoder.dynamic_chunk and encoder.max_chunk_size == 25  # 1 s
+    assert (decoder.num_blocks, decoder.num_reverse_blocks, decoder.num_heads) == (3, 3, 4)
+    assert (decoder.dropout, decoder.attention_dropout) == (0.1, 0.0)
+    assert (feed_forward.hidden_units, feed_forward.activation) == (2048, "silu")
+    assert (feed_forward.num_experts, feed_forward.experts_per_frame) == (8, 2)
+    assert (feed_forward.expert_weights, feed_forward.router) == ("selected", "top_k")
+    assert EmbeddingConfig().loss_weight == 0.01
 
 
 def test_parameters_are_the_rest_plus_e_feed_forwards_plus_routers():

@@ -1,15 +1,10 @@
 """The Conformer block."""
 
 import torch
-import torch.nn.functional as F
-from systems import TOP_1, encoder, make_system, vary
+from systems import TOP_1, encoder, make_system, normed, vary
 
 from moeasr.nn.mask import make_valid_mask
 from moeasr.nn.position import relative_positions
-
-
-def normed(norm, x):
-    return F.layer_norm(x, (16,), norm.weight, norm.bias, eps=1e-5)
 
 
 def test_a_block_is_the_papers_sum_of_its_parts():

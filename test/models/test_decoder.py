@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from systems import vary
+from systems import normed, vary
 
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
@@ -49,14 +49,14 @@ def test_a_decoder_is_the_sum_of_its_parts(decoder, enc):
     positions = torch.stack([position(u) for u in range(4)])
     x, routings = decoder.embedding.weight[TOKENS] * math.sqrt(16) + positions, []
     for block in decoder.blocks:
-        normed = block.self_attention_norm(x)
-        x = x + block.self_attention(normed, block.self_attention.read(normed), causal)
+        y = normed(block.self_attention_norm, x)
+        x = x + block.self_attention(y, block.self_attention.read(y), causal)
         memory = block.cross_attention.read(enc)
-        x = x + block.cross_attention(block.cross_attention_norm(x), memory, enc_valid)
-        y, routing = block.feed_forward(block.feed_forward_norm(x), tokens_valid)
+        x = x + block.cross_attention(normed(block.cross_attention_norm, x), memory, enc_valid)
+        y, routing = block.feed_forward(normed(block.feed_forward_norm, x), tokens_valid)
         x = x + y
         routings += [] if routing is None else [routing]
-    expected = decoder.project(decoder.norm(x))
+    expected = decoder.project(normed(decoder.norm, x))
     found = decoder(TOKENS, TOKENS_LENS, enc, ENC_LENS)
     torch.testing.assert_close(found.logits, expected, **TOLERANCE)
     for one, other in zip(found.routings, routings, strict=True):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from rounding import assert_close
-from systems import BATCH, TOP_1, encoder, make_system, moe, vary
+from systems import BATCH, TOP_1, encoder, make_system, moe, normed, vary
 
 from moeasr.errors import InputError
 from moeasr.models.config import EncoderConfig
@@ -27,10 +27,10 @@ def test_a_block_is_the_sum_of_its_parts():
     x, context = torch.randn(2, 5, 24, dtype=torch.float64).split((16, 8), dim=2)
     valid = make_valid_mask(torch.tensor([5, 3]), 5)
     positions, mask = relative_positions(5, 5, x), valid[:, None]
-    expected = x + block.memory(block.memory_norm(x), valid)[0]
-    normed = block.attention_norm(expected)
-    expected = expected + block.attention(normed, positions, mask)[0]
-    y, routing = block.feed_forward(block.feed_forward_norm(expected), valid, context)
+    expected = x + block.memory(normed(block.memory_norm, x), valid)[0]
+    y = normed(block.attention_norm, expected)
+    expected = expected + block.attention(y, positions, mask)[0]
+    y, routing = block.feed_forward(normed(block.feed_forward_norm, expected), valid, context)
     got, routings, _ = block(x, positions, mask, valid, context)
     torch.testing.assert_close(got, expected + y, rtol=0, atol=1e-12)
     assert len(routings) == 1

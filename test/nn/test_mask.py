@@ -1,5 +1,7 @@
 """Masks."""
 
+import math
+
 import pytest
 import torch
 
@@ -31,11 +33,14 @@ def test_causal_mask_is_the_lower_triangle():
     assert make_causal_mask(3).tolist() == [[True, False, False], [True, True, False], [True] * 3]
 
 
-def test_about_half_of_the_sampled_chunks_are_full_context():
-    drawn = [sample_chunk_size(100, 25) for _ in range(2000)]
-    full = sum(size == -1 for size in drawn) / len(drawn)
-    assert 0.45 < full < 0.55
-    assert {size for size in drawn if size != -1} == set(range(1, 26))
+def test_half_of_the_sampled_chunks_are_full_context_and_the_others_of_any_size_alike():
+    """Of 1 .. 99, those above 50 mean full context, the others each of 25 sizes twice."""
+    drawn = [sample_chunk_size(100, 25) for _ in range(5000)]
+    counts = {size: drawn.count(size) / len(drawn) for size in set(drawn)}
+    assert set(counts) == {-1, *range(1, 26)}
+    for size, share in counts.items():
+        expected = 49 / 99 if size == -1 else 2 / 99
+        assert abs(share - expected) < 5 * math.sqrt(expected * (1 - expected) / len(drawn))
 
 
 def test_a_single_frame_has_full_context():
