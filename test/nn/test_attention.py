@@ -56,6 +56,12 @@ def test_rel_position_attention_equals_its_slow_twin(chunk_size):
     torch.testing.assert_close(fast[valid], slow[valid], rtol=0, atol=1e-12)
 
 
+def test_positions_have_no_bias():
+    """It would add the same to all scores of a query. What is left: five matrices, u and v."""
+    num_params = sum(p.numel() for p in RelPositionAttention(D, H, dropout=0.0).parameters())
+    assert num_params == 4 * (D * D + D) + D * D + 2 * D
+
+
 def test_the_learned_biases_start_uniform_within_xaviers_bound():
     """The variance is 2 / (8 + 64); of 512 numbers it is off by 5 deviations of 4 % at most."""
     module = RelPositionAttention(512, 8, dropout=0.0)
