@@ -119,6 +119,27 @@ def normed(norm, x):
     return F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, eps=1e-5)
 
 
+def assert_gradient(loss, parameters):
+    """Raise `AssertionError` unless the gradient is that of differences, along a random direction.
+
+    A difference is off by the loss's third derivative times step^2, and by the rounding of two
+    losses over two steps.
+
+    Args:
+        loss: Gives the same each time unless parameters change.
+        parameters: Some of those that it depends on; gradients of all of them are set.
+    """
+    loss().backward()
+    directions = [torch.randn_like(parameter) for parameter in parameters]
+    slope = sum((p.grad * d).sum() for p, d in zip(parameters, directions))
+    step, losses = 1e-6, []
+    with torch.no_grad():
+        for move in (step, -2 * step):
+            torch._foreach_add_(parameters, directions, alpha=move)
+            losses.append(loss())
+    torch.testing.assert_close((losses[0] - losses[1]) / (2 * step), slope, rtol=1e-6, atol=1e-6)
+
+
 def pieces(batch):
     """Each utterance of a batch as a batch of its own, without padding."""
     feats, feats_lens, tokens, tokens_lens = batch

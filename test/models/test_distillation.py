@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 from rounding import assert_close
-from systems import BATCH, encoder, make_system, pieces
+from systems import BATCH, assert_gradient, encoder, make_system, pieces
 
 from moeasr.errors import InputError
 from moeasr.models.distillation import (
@@ -14,6 +14,7 @@ from moeasr.models.distillation import (
     posterior_divergence,
     state_distance,
 )
+from moeasr.nn.mask import make_valid_mask
 
 CONFIG = DistillationConfig(teacher="teacher.pt", ctc_weight=0.5, encoder_weight=0.2)
 
@@ -47,11 +48,24 @@ def test_state_distance_is_a_mean_over_dimensions_and_a_sum_over_valid_frames():
 
 def test_the_loss_adds_both_distances_to_the_students_own():
     student, teacher = make_pair()
-    output = Distillation(student, teacher, CONFIG).loss(*BATCH)
-    own = student(*BATCH)
-    extra = 0.5 * output.stats["loss_distill_ctc"] + 0.2 * output.stats["loss_distill_encoder"]
-    assert float(extra) > 0
-    torch.testing.assert_close(output.loss, own.loss + extra, rtol=0, atol=1e-9)
+    config = dataclasses.replace(CONFIG, temperature=2.0)
+    output = Distillation(student, teacher, config).loss(*BATCH)
+    encoded, teacher_enc = student.encode(*BATCH[:2]), teacher.encode(*BATCH[:2]).enc
+    valid = make_valid_mask(encoded.enc_lens, encoded.enc.size(1))
+    logits, teacher_logits = student.ctc.project(encoded.enc), teacher.ctc.project(teacher_enc)
+    ctc = posterior_divergence(logits, teacher_logits, valid, 2.0)
+    states = state_distance(encoded.enc, teacher_enc, valid)
+    torch.testing.assert_close(output.stats["loss_distill_ctc"], ctc.detach())
+    torch.testing.assert_close(output.stats["loss_distill_encoder"], states.detach())
+    expected = student(*BATCH).loss + 0.5 * ctc + 0.2 * states
+    torch.testing.assert_close(output.loss, expected, rtol=0, atol=1e-9)
+
+
+def test_the_student_learns_by_the_gradient_of_the_whole_loss():
+    student, teacher = make_pair()
+    config = dataclasses.replace(CONFIG, temperature=2.0)
+    distillation = Distillation(student, teacher, config)
+    assert_gradient(lambda: distillation.loss(*BATCH).loss, list(student.parameters()))
 
 
 def test_the_loss_of_a_batch_is_the_sum_over_its_utterances():
