@@ -50,6 +50,7 @@ def test_the_loss_of_a_batch_is_the_sum_over_its_utterances(system):
     alone = [model(*piece) for piece in pieces(BATCH)]
     torch.testing.assert_close(whole.loss, sum(o.loss for o in alone), rtol=0, atol=1e-9)
     assert float(whole.weight) == 2 == sum(float(o.weight) for o in alone)
+    assert not any(value.requires_grad for value in whole.stats.values())
     for name in whole.stats:
         total = sum(o.stats[name] for o in alone)
         torch.testing.assert_close(whole.stats[name], total, rtol=0, atol=1e-9)

@@ -1,5 +1,7 @@
 """From config to network."""
 
+import dataclasses
+import math
 from typing import get_args, get_type_hints
 
 import pytest
@@ -23,7 +25,10 @@ from moeasr.models.config import (
     FeedForwardConfig,
     ModelConfig,
 )
+from moeasr.moe.experts import EXPERT_KERNELS
+from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.routers import TopKRouter
+from moeasr.nn.feed_forward import DenseFeedForward
 
 DENSE = FeedForwardConfig(hidden_units=24)
 MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, experts_per_frame=2)
@@ -132,6 +137,36 @@ def test_feed_forwards_and_routers_of_ones_own_join_by_name(monkeypatch):
     model = build_model(from_mapping(ModelConfig, mapping, "f"), 20, 9)
     assert isinstance(model.encoder.blocks[0].feed_forward, OwnFeedForward)
     assert model.encoder.blocks[0].macaron_feed_forward.router.expert_weights == "full"
+
+
+def feed_forwards(model):
+    """All of the encoder and of both decoders."""
+    kinds = (DenseFeedForward, MoEFeedForward)
+    return [module for module in model.modules() if isinstance(module, kinds)]
+
+
+@pytest.mark.parametrize(("activation", "value"), [("silu", -1 / (1 + math.e)), ("relu", 0.0)])
+@pytest.mark.parametrize("config", [DENSE, MOE], ids=["dense", "moe"])
+def test_the_activation_is_that_of_the_config_in_every_feed_forward(config, activation, value):
+    """Every hidden unit is activation(-1), and an output the sum of 24."""
+    config = dataclasses.replace(config, activation=activation)
+    modules = feed_forwards(build_model(config_of(config), 20, 9).eval())
+    assert len(modules) == 6
+    x, valid = torch.randn(1, 5, 16), torch.ones(1, 5, dtype=torch.bool)
+    for module in modules:
+        for name, parameter in module.named_parameters():
+            constant = {"w1.bias": -1.0, "experts.b1": -1.0, "w2.weight": 1.0, "experts.w2": 1.0}
+            if name != "router.weight":
+                torch.nn.init.constant_(parameter, constant.get(name, 0.0))
+        torch.testing.assert_close(module(x, valid)[0], torch.full_like(x, 24 * value))
+
+
+def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
+    monkeypatch.setitem(EXPERT_KERNELS, "own", lambda bank, x, routing: torch.full_like(x, 7.0))
+    config = config_of(dataclasses.replace(MOE, kernel="own"))
+    x, valid = torch.randn(1, 5, 16), torch.ones(1, 5, dtype=torch.bool)
+    for module in feed_forwards(build_model(config, 20, 9)):
+        assert torch.equal(module(x, valid)[0], torch.full_like(x, 7.0))
 
 
 @pytest.mark.parametrize(

@@ -18,16 +18,22 @@ def test_loss_is_minus_log_of_the_summed_alignments():
     enc_lens = torch.tensor([4, 3])
     tokens, tokens_lens = torch.tensor([[1, 1], [2, 0]]), torch.tensor([2, 1])
     losses = head.loss(enc, enc_lens, tokens, tokens_lens)
-    probs = head.log_probs(enc).exp()
+    probs = (enc @ head.project.weight.T + head.project.bias).softmax(dim=-1).tolist()
     for b in range(2):
         target = tuple(tokens[b, : tokens_lens[b]].tolist())
         length = int(enc_lens[b])
         total = sum(
-            math.prod(float(probs[b, t, unit]) for t, unit in enumerate(path))
+            math.prod(probs[b][t][unit] for t, unit in enumerate(path))
             for path in itertools.product(range(3), repeat=length)
             if collapse(path) == target
         )
         assert math.isclose(float(losses[b]), -math.log(total), rel_tol=1e-10)
+
+
+def test_log_probs_are_those_of_the_softmax_over_units():
+    head, enc = CtcHead(4, 3).double(), torch.randn(2, 5, 4, dtype=torch.float64)
+    expected = (enc @ head.project.weight.T + head.project.bias).softmax(dim=-1).log()
+    torch.testing.assert_close(head.log_probs(enc), expected, rtol=0, atol=1e-12)
 
 
 def test_log_probs_are_float32_at_least():
