@@ -146,6 +146,8 @@ def test_routing_losses_are_added_once_per_utterance_and_summed_over_layers():
         tokens_in, _ = add_sos_eos(order, lens, 2)
         routings += decoder(tokens_in, lens + 1, encoded.enc, encoded.enc_lens).routings
     assert len(routings) == 6
+    for load, routing in zip(found.expert_loads.values(), routings, strict=True):
+        assert torch.equal(load, routing.expert_ids.flatten().bincount(minlength=4).float())
     extra = 0.0
     for name, weight in weights.items():
         expected = 2 * weight * sum(ROUTING_LOSSES[name](routing) for routing in routings)
@@ -229,6 +231,8 @@ def test_routers_balanced_by_bias_move_against_their_layers_load():
         expected = 1e-3 * torch.sign(load.mean() - load).double()
         torch.testing.assert_close(layer.router.bias, expected, rtol=0, atol=1e-9)
     assert model.has_balanced_routers and not make_system("u2pp_moe").has_balanced_routers
+    mixed = encoder(moe(router="balanced"), moe())
+    assert make_system("dense", encoder=mixed).has_balanced_routers
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -61,6 +61,11 @@ def test_the_loss_adds_both_distances_to_the_students_own():
     torch.testing.assert_close(output.loss, expected, rtol=0, atol=1e-9)
 
 
+def test_defaults_weigh_posteriors_by_a_half_and_states_by_a_tenth():
+    default = DistillationConfig()
+    assert (default.ctc_weight, default.encoder_weight, default.temperature) == (0.5, 0.1, 1.0)
+
+
 def test_the_student_learns_by_the_gradient_of_the_whole_loss():
     student, teacher = make_pair()
     config = dataclasses.replace(CONFIG, temperature=2.0)

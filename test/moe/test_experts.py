@@ -6,9 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from dropped import RATES, assert_dropped
+from rounding import NETWORK_STEPS, assert_close
 
 from moeasr.moe import experts
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank, loop_kernel
+from moeasr.moe.packed_experts import PackedExperts
 from moeasr.moe.routers import TopKRouter
 
 
@@ -81,6 +83,16 @@ def test_hidden_units_are_dropped_at_the_rate_in_training_only(
         with torch.set_grad_enabled(has_gradients):
             evaluated = bank.eval()(x, router(x))
         torch.testing.assert_close(evaluated, torch.full_like(x, 5.0 + active))
+
+
+@pytest.mark.parametrize("activation", [F.silu, F.relu])
+def test_packed_experts_give_what_the_loop_gives(activation):
+    bank = ExpertBank(6, 8, 5, 0.5, loop_kernel, activation).eval()
+    x = torch.randn(12, 6)
+    routing = TopKRouter(6, 5, 2, "selected")(x)
+    with torch.inference_mode():
+        found, wanted = PackedExperts(bank, "fp32")(x, routing), bank(x, routing)
+    assert_close(found, wanted, NETWORK_STEPS)
 
 
 @pytest.mark.parametrize("kernel", EXPERT_KERNELS)

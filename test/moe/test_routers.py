@@ -108,6 +108,8 @@ def test_logits_are_float32_under_autocast():
         routing = router(x)
     assert routing.logits.dtype == torch.float32
     assert torch.equal(routing.logits, router(x).logits)
+    low = x.bfloat16()  # what comes from a layer under autocast
+    assert torch.equal(router(low).logits, router(low.float()).logits)
 
 
 def test_fresh_routers_do_not_collapse_onto_few_experts():
