@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.outputs import LossOutput
 from moeasr.seed import seed_all
 from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
 from moeasr.train.trainer import STOPPED_BY_SIGNAL, Trainer
@@ -80,7 +82,9 @@ def make_model(dropout=0.1):
     return model
 
 
-def make_trainer(exp_dir, source=None, model=None, dev=None, restart_epoch=False, **settings):
+def make_trainer(
+    exp_dir, source=None, model=None, dev=None, restart_epoch=False, after_step=None, **settings
+):
     model = model or make_model()
     settings = {
         "max_epochs": 3,
@@ -101,13 +105,64 @@ def make_trainer(exp_dir, source=None, model=None, dev=None, restart_epoch=False
         metadata={"config": {}},
         device=torch.device("cpu"),
         restart_epoch=restart_epoch,
-        after_step=getattr(model, "balance_routers", None),
+        after_step=after_step or getattr(model, "balance_routers", None),
     )
 
 
-def metrics(exp_dir):
+class Slope(torch.nn.Module):
+    """An utterance x, three numbers, costs weight x: the gradient is x, wherever the weights are.
+
+    The weights are (1, 2), which the optimizer decays, and (1,), which it does not. They begin as
+    ones. The statistics tell what the model is asked for.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.matrix = torch.nn.Parameter(torch.ones(1, 2, dtype=torch.float64))
+        self.vector = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+
+    def forward(self, x, *unused):
+        loss = (x[:, :2] * self.matrix).sum() + (x[:, 2] * self.vector).sum()
+        stats = {
+            "loss": loss.detach(),
+            "first": x[:, 0].sum(),
+            "in_training": torch.tensor(float(len(x) * self.training)),
+            "with_graph": torch.tensor(float(len(x) * torch.is_grad_enabled())),
+        }
+        return LossOutput(loss, torch.tensor(float(len(x))), stats, {})
+
+    def weights(self):
+        return [*self.matrix.flatten().tolist(), *self.vector.tolist()]
+
+
+class ListSource:
+    """Batches of utterances for `Slope`, by epoch (0 is evaluation)."""
+
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def num_batches(self, epoch):
+        return len(self.epochs[epoch])
+
+    def stream(self, epoch, start):
+        for number, utts in enumerate(self.epochs[epoch][start:], start=start):
+            x = torch.tensor(utts, dtype=torch.float64)
+            yield ToyBatch(x, None, None, None, f"utt{epoch}-{number}")
+
+
+def train_slope(exp_dir, *epochs, dev=(), model=None, **settings):
+    """Train `Slope` on lists of batches, one list per epoch; the model."""
+    model = model or Slope()
+    source = ListSource([[], *epochs])
+    dev = ListSource([list(dev)])
+    make_trainer(exp_dir, source, model, dev, max_epochs=len(epochs), **settings).run()
+    return model
+
+
+def metrics(exp_dir, kind=None):
+    """The lines of metrics.jsonl, or those of one kind."""
     lines = (exp_dir / "metrics.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+    return [line for line in map(json.loads, lines) if kind in (None, line["kind"])]
 
 
 def assert_same_run(one, other):
@@ -166,7 +221,7 @@ def test_an_epoch_whose_batches_have_changed_begins_again_and_says_so(tmp_path, 
     assert seen == [(2, number) for number in range(NUM_BATCHES)]
     assert "epoch 2 begins again from its first batch" in caplog.text
     assert "utterances of 3 old batches are seen twice" in caplog.text
-    train = [record["step"] for record in metrics(tmp_path) if record["kind"] == "train"]
+    train = [record["step"] for record in metrics(tmp_path, "train")]
     assert train == list(range(1, 8 + 3 + 1))  # three steps of up to two batches
 
 
@@ -248,22 +303,102 @@ def test_a_finished_run_says_so_and_changes_nothing(tmp_path, caplog):
     assert before == {path.name: path.read_bytes() for path in tmp_path.glob("*.pt")}
 
 
+@pytest.mark.parametrize("best_by", ["loss", "acc"])
+def test_dev_metrics_are_means_over_utterances_of_the_saved_model_in_evaluation(tmp_path, best_by):
+    make_trainer(tmp_path, max_epochs=1, best_by=best_by).run()
+    saved = checkpoint.load(tmp_path / "epoch_1.pt")
+    model = make_model().eval()
+    model.load_state_dict(saved["model"])
+    with torch.no_grad():
+        outputs = [model(*batch[:4]) for batch in ToySource().stream(0, 0)]
+    (dev,) = metrics(tmp_path, "dev")
+    for name in ("loss", "loss_ctc", "acc"):
+        mean = sum(float(output.stats[name]) for output in outputs) / (2 * NUM_BATCHES)
+        assert dev[name] == pytest.approx(mean, rel=1e-6), name  # float32
+    assert saved["info"]["cost"] == {"loss": dev["loss"], "acc": -dev["acc"]}[best_by]
+
+
+def test_a_model_trains_in_training_mode_and_is_evaluated_in_evaluation_mode(tmp_path):
+    """In each epoch, though it came in evaluation mode; evaluation keeps no graph."""
+    train_slope(
+        tmp_path,
+        [[[1.0, 0.0, 0.0]], [[3.0, 0.0, 0.0]] * 3],
+        [[[6.0, 0.0, 0.0]]],
+        dev=[[[1.0, 0.0, 0.0]]],
+        model=Slope().eval(),
+    )
+    modes = [(m["in_training"], m["with_graph"]) for m in metrics(tmp_path, "train")]
+    assert modes == [(1.0, 1.0)] * 3
+    assert [(m["in_training"], m["with_graph"]) for m in metrics(tmp_path, "dev")] == [(0, 0)] * 2
+    # training metrics are means over the utterances since the epoch began
+    assert [m["first"] for m in metrics(tmp_path, "train")] == [1.0, 10.0 / 4, 6.0]
+
+
+def test_a_gradient_is_the_mean_over_utterances_of_the_step_and_then_clipped(tmp_path):
+    """Not over micro-batches, which may be of any size; one that is not finite has no weight."""
+    nan = [[float("nan")] * 3] * 2
+    micro_batches = [[[12.0, 0.0, 48.0]], nan, [[0.0, 16.0, 0.0], [0.0] * 3, [0.0] * 3]]
+    train_slope(tmp_path, micro_batches, accum_steps=3, grad_clip=6.5)
+    (line,) = metrics(tmp_path, "train")
+    assert line["grad_norm"] == pytest.approx(13.0, rel=1e-12)  # of (3, 4, 12)
+    assert line["loss"] == (12.0 + 48.0 + 16.0) / 4
+    state = checkpoint.load(tmp_path / "last.pt")["trainer"]["optimizer"]["state"]
+    moment = [*state[0]["exp_avg"].flatten().tolist(), *state[1]["exp_avg"].tolist()]
+    # Adam's first moment is a tenth of the gradient; clipping adds 1e-6 to the norm
+    assert moment == pytest.approx([0.15, 0.2, 0.6], rel=1e-6)
+
+
+def test_the_learning_rate_follows_optimizer_steps(tmp_path):
+    """Five micro-batches by twos are three steps, in each of two epochs."""
+    epoch = [[[1.0, 2.0, 3.0]]] * NUM_BATCHES
+    cosine = ScheduleConfig(name="warmup_cosine", warmup_steps=2, final_ratio=0.1)
+    model = train_slope(tmp_path, epoch, epoch, accum_steps=2, schedule=cosine)
+    halves = [0.5 * (1 + math.cos(math.pi * quarter / 4)) for quarter in (1, 2, 3, 4)]
+    expected = [1e-2 * factor for factor in (0.5, 1.0, *(0.1 + 0.9 * half for half in halves))]
+    lines = metrics(tmp_path, "train")
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert [line["lr"] for line in lines] == pytest.approx(expected, rel=1e-12)
+    # under a gradient that stays the same, a step of Adam is the learning rate (less 1e-8 of it)
+    assert model.weights() == pytest.approx([1.0 - sum(expected)] * 3, rel=1e-7)
+
+
+def test_steps_without_a_finite_gradient_are_left_out_and_leave_no_trace(tmp_path, caplog):
+    """The loss 2e200 is finite, the norm of its gradient is not."""
+    good, steep, nan = [[1.0, 1.0, 1.0]], [[1e200, 1e200, 0.0]], [[float("nan")] * 3]
+    after = []
+    model = train_slope(
+        tmp_path, [good, steep, good, nan, good], max_bad_steps=2, after_step=after.append
+    )
+    rates = [1e-2 * factor for factor in (1 / 3, 1.0, math.sqrt(3 / 5))]
+    assert model.weights() == pytest.approx([1.0 - sum(rates)] * 3, rel=1e-7)
+    assert "step 2: gradient not finite, step left out" in caplog.text
+    assert "step 4: loss not finite, left out: utt1-3" in caplog.text
+    assert len(after) == 3
+
+
+def test_bad_steps_in_a_row_are_counted_across_a_stop(tmp_path):
+    nan, good = [[float("nan")] * 3], [[1.0, 1.0, 1.0]]
+    settings = {"max_bad_steps": 3, "save_every_steps": 1}
+    with pytest.raises(ValueError, match="expected sequence"):  # no batch: the run breaks off
+        train_slope(tmp_path, [good, nan, nan, [[1.0], []]], **settings)
+    with pytest.raises(InputError, match=r"3 steps in a row \(up to step 4\)"):
+        train_slope(tmp_path, [good, nan, nan, nan], **settings)
+
+
 def test_the_loss_goes_down(tmp_path):
     class OneBatch(ToySource):
         def stream(self, epoch, start):
             return super().stream(1, start)
 
-    make_trainer(tmp_path, OneBatch(), max_epochs=15).run()
-    losses = [m["loss"] for m in metrics(tmp_path) if m["kind"] == "train"]
+    make_trainer(tmp_path, OneBatch(), dev=ListSource([[]]), max_epochs=15).run()
+    losses = [m["loss"] for m in metrics(tmp_path, "train")]
     assert losses[-1] < 0.7 * losses[0]
 
 
 def test_bfloat16_training_stays_close_to_float32(tmp_path):
     for precision in ("fp32", "bf16"):
         make_trainer(tmp_path / precision, precision=precision).run()
-    full, half = (
-        [m["loss"] for m in metrics(tmp_path / p) if m["kind"] == "train"] for p in ("fp32", "bf16")
-    )
+    full, half = ([m["loss"] for m in metrics(tmp_path / p, "train")] for p in ("fp32", "bf16"))
     assert half != full  # it really ran in another precision
     assert half == pytest.approx(full, rel=0.05)
 
@@ -282,12 +417,22 @@ def test_a_dev_set_that_is_not_finite_makes_its_epoch_the_worst(tmp_path, caplog
     assert "dev loss not finite, left out: utt0-2" in caplog.text
 
 
-def test_a_changed_weight_decay_takes_effect_on_resuming(tmp_path):
-    make_trainer(tmp_path, max_epochs=1).run()
-    again = make_trainer(tmp_path, max_epochs=2, optim=OptimConfig(lr=1e-2, weight_decay=0.3))
-    again.run()
+def test_a_changed_optimizer_takes_effect_on_resuming(tmp_path):
+    epoch = [[[1.0, 1.0, 1.0]]]
+    train_slope(tmp_path, epoch)
+    train_slope(tmp_path, epoch, epoch, optim=OptimConfig(weight_decay=0.3, betas=(0.5, 0.6)))
     groups = checkpoint.load(tmp_path / "last.pt")["trainer"]["optimizer"]["param_groups"]
     assert [group["weight_decay"] for group in groups] == [0.3, 0.0]
+    assert [list(group["betas"]) for group in groups] == [[0.5, 0.6]] * 2
+
+
+def test_another_number_of_processes_cannot_resume(tmp_path):
+    train_slope(tmp_path, [[[1.0, 1.0, 1.0]]])
+    content = checkpoint.load(tmp_path / "last.pt")
+    content["trainer"]["per_rank"] *= 2
+    checkpoint.save(tmp_path / "last.pt", content)
+    with pytest.raises(InputError, match="written by 2 processes and cannot be resumed .* by 1"):
+        train_slope(tmp_path, [[[1.0, 1.0, 1.0]]])
 
 
 def test_too_many_bad_steps_end_the_run_with_advice(tmp_path):
@@ -331,8 +476,7 @@ def test_accumulated_micro_batches_are_one_big_batch(tmp_path):
 
 def test_routers_are_balanced_after_each_step_by_all_its_micro_batches(tmp_path):
     seen = []
-    trainer = make_trainer(tmp_path, accum_steps=2)
-    trainer._after_step = seen.append
+    trainer = make_trainer(tmp_path, accum_steps=2, after_step=seen.append)
     batches = list(ToySource().stream(1, 0))[:2]
     trainer._run_step(batches)
     torch.manual_seed(0)
