@@ -1,12 +1,8 @@
-"""One process: everything is trivial (several: test/train/test_trainer.py)."""
-
-import os
-import socket
-import subprocess
-import sys
+"""Rank, size, sums and the end of one process and of two."""
 
 import pytest
 import torch
+from two_processes import run_two_processes
 
 from moeasr import distributed
 from moeasr.errors import InputError
@@ -51,18 +47,26 @@ from moeasr import distributed
 with distributed.process_group("cpu"):
     group = weakref.ref(dist.group.WORLD)
     torch.optim.AdamW(torch.nn.Linear(1, 1).parameters())
-    distributed.gather("value")
+    rank = distributed.rank()
+    assert distributed.gather(f"value {rank}") == ["value 0", "value 1"]
+    assert distributed.world_size() == 2 and distributed.is_main() == (rank == 0)
+    own = torch.tensor([1.0, 10.0]) * (rank + 1)
+    assert distributed.sum_over_ranks(own).tolist() == [3.0, 30.0]
+    assert own.tolist() == [rank + 1.0, 10.0 * (rank + 1)]
+    distributed.sum_in_place(own)
+    assert own.tolist() == [3.0, 30.0]
+    flags = [distributed.any_rank(flag) for flag in (False, rank == 0, rank == 1, True)]
+    assert flags == [False, True, True, True]
 assert group() is None, "the group is still held"
 """
 
 
-def test_nothing_holds_the_group_after_it_is_left(tmp_path):
+def test_two_processes_share_values_and_nothing_holds_their_group_when_they_have_left(tmp_path):
     """gloo joins its threads when the group goes; one alive as Python ends aborts the process."""
     worker = tmp_path / "worker.py"
     worker.write_text(GROUP_LEFT)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = subprocess.run([*launch, str(worker)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
+    for ended in run_two_processes(str(worker)):
+        assert ended.status == 0, ended.error[-2000:]
 
 
 PEER_KILLED = """
@@ -89,26 +93,9 @@ run(main)
 
 @pytest.mark.parametrize("operation", ["sum_in_place", "gather"])
 def test_a_process_that_is_killed_ends_the_others_with_one_sentence(tmp_path, operation):
-    (tmp_path / "worker.py").write_text(PEER_KILLED)
-    command = [sys.executable, str(tmp_path / "worker.py"), operation]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
-    processes = [
-        subprocess.Popen(
-            command, env={**os.environ, **place, "RANK": rank}, stderr=subprocess.PIPE, text=True
-        )
-        for rank in "01"
-    ]
-    try:
-        errors = [process.communicate(timeout=60)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [1, -9]
-    [sentence] = errors[0].splitlines()
+    worker = tmp_path / "worker.py"
+    worker.write_text(PEER_KILLED)
+    ended = run_two_processes(str(worker), operation, timeout_sec=60)
+    assert [process.status for process in ended] == [1, -9]
+    [sentence] = ended[0].error.splitlines()
     assert sentence.startswith("worker.py: process 0 lost the other processes of this training")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]

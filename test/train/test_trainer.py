@@ -5,8 +5,6 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from two_processes import run_two_processes
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
@@ -493,31 +492,51 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[1])
-from test_trainer import NUM_BATCHES, ToySource, make_model, make_trainer
+from test_trainer import NUM_BATCHES, Crash, ListSource, ToySource, make_model, make_trainer
 from moeasr import distributed
+from moeasr.seed import seed_all
+
+root = Path(sys.argv[2])
 with distributed.process_group("cpu"):
-    source = ToySource(rank=distributed.rank(), world_size=distributed.world_size())
+    rank = distributed.rank()
     # one rank's whole share of the dev set is bad, and larger than the other's, which must neither
     # wait for it nor misread it
-    spoil = {(0, number) for number in range(NUM_BATCHES)} if distributed.rank() == 1 else ()
-    dev = ToySource(world_size=2 - distributed.rank(), spoil=spoil)
-    make_trainer(Path(sys.argv[2]), source, make_model(dropout=0.0), dev, max_epochs=7).run()
+    spoil = {(0, number) for number in range(NUM_BATCHES)} if rank == 1 else ()
+    dev = ToySource(world_size=2 - rank, spoil=spoil)
+    source = ToySource(rank=rank, world_size=2)
+    make_trainer(root / "two", source, make_model(dropout=0.0), dev).run()
+
+    def train_with_dropout(name, at=lambda epoch, number: None):
+        model = make_model()
+        seed_all(6 + rank)
+        source = ToySource(at, rank, world_size=2)
+        make_trainer(root / name, source, model, dev=ListSource([[]]), max_epochs=2).run()
+
+    def crash(epoch, number):
+        if epoch == 2 and number in (2, 3):  # before the second step
+            raise Crash
+
+    train_with_dropout("unbroken")
+    try:
+        train_with_dropout("broken", crash)
+    except Crash:
+        distributed.gather(None)  # the first process has written last.pt
+        train_with_dropout("broken")
 """
 
 
-def test_two_processes_have_the_loss_curve_of_two_accumulated_micro_batches(tmp_path):
-    worker = tmp_path / "worker.py"
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    """The directory of the experiments that the two processes of `WORKER` ran together."""
+    root = tmp_path_factory.mktemp("two_processes")
+    worker = root / "worker.py"
     worker.write_text(WORKER)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    exp_dir = tmp_path / "two"
-    done = subprocess.run(
-        [*launch, str(worker), str(Path(__file__).parent), str(exp_dir)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    for ended in run_two_processes(str(worker), str(Path(__file__).parent), str(root)):
+        assert ended.status == 0, ended.error[-2000:]
+    return root
 
+
+def test_two_processes_train_as_one_does_on_two_accumulated_micro_batches(two_processes, tmp_path):
     # One process cannot repeat a batch to fill the last step as two do: it gets six of them.
     class SixBatches(ToySource):
         def num_batches(self, epoch):
@@ -527,10 +546,14 @@ def test_two_processes_have_the_loss_curve_of_two_accumulated_micro_batches(tmp_
             yield from super().stream(epoch, start)
             yield from (b for n, b in enumerate(super().stream(epoch, 0)) if n == 0)
 
-    one = tmp_path / "one"
-    make_trainer(
-        one, SixBatches(), make_model(dropout=0.0), dev=ToySource(), max_epochs=7, accum_steps=2
-    ).run()
-    curves = [[m["loss"] for m in metrics(run) if m["kind"] == "train"] for run in (exp_dir, one)]
-    assert len(curves[0]) == len(curves[1]) == 21
-    assert curves[0] == pytest.approx(curves[1], abs=1e-4)
+    model, dev = make_model(dropout=0.0), ToySource(world_size=2)
+    make_trainer(tmp_path, SixBatches(), model, dev, accum_steps=2).run()
+    assert len(metrics(tmp_path)) == 3 * (3 + 2)  # epochs of three steps, dev losses and loads
+    # bit for bit: sums of two addends do not depend on their order
+    assert_same_run(two_processes / "two", tmp_path)
+    # the dev set of the second process was bad
+    assert checkpoint.load(two_processes / "two" / "epoch_1.pt")["info"]["cost"] == math.inf
+
+
+def test_two_processes_resume_exactly_with_a_dropout_of_their_own_each(two_processes):
+    assert_same_run(two_processes / "unbroken", two_processes / "broken")
