@@ -19,6 +19,7 @@ OLD = {
     },
     "train": {"optim": {"lr": 0.1}, "best_by": "loss", "num_workers": 1},
     "init": {"model": None},
+    "distillation": {"teacher": None, "temperature": 1.0},
 }
 
 
@@ -61,6 +62,8 @@ def test_what_changes_no_weight_may_change_with_a_warning(key, value, caplog):
         ("data.limits.max_frames", 1000),
         ("train.best_by", "acc"),
         ("init.model", "a.pt"),
+        ("distillation.teacher", "a.pt"),
+        ("distillation.temperature", 2.0),
     ],
 )
 def test_what_changes_more_is_refused_with_both_values(key, value):
@@ -69,6 +72,10 @@ def test_what_changes_more_is_refused_with_both_values(key, value):
     (change,) = find_changes(OLD, changed(key, value))
     assert f"`{key}` is {value}, but was {change.old} so far" in str(caught.value)
     assert str(caught.value).startswith("exp/last.pt cannot be resumed")
+
+
+def test_a_key_that_went_away_is_a_change():
+    assert find_changes({"a": {"b": 1, "c": 2}}, {"a": {"c": 2}}) == [Change("a.b", 1, None)]
 
 
 def test_the_same_config_has_no_changes():

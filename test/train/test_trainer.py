@@ -416,6 +416,15 @@ def test_a_dev_set_that_is_not_finite_makes_its_epoch_the_worst(tmp_path, caplog
     assert "dev loss not finite, left out: utt0-2" in caplog.text
 
 
+def test_as_many_best_and_latest_epochs_are_kept_as_the_config_says(tmp_path):
+    """The weights fall step by step: the dev loss -w rises with them, and w falls."""
+    epoch = [[[1.0, 1.0, 1.0]]]
+    for sign, kept in ((-1.0, [1, 2, 4]), (1.0, [3, 4])):
+        settings = {"keep_best": 2, "keep_last": 1, "dev": [[[sign, 0.0, 0.0]]]}
+        train_slope(tmp_path / str(sign), *[epoch] * 4, **settings)
+        assert sorted(int(p.stem[6:]) for p in (tmp_path / str(sign)).glob("epoch_*")) == kept
+
+
 def test_a_changed_optimizer_takes_effect_on_resuming(tmp_path):
     epoch = [[[1.0, 1.0, 1.0]]]
     train_slope(tmp_path, epoch)
