@@ -1,5 +1,7 @@
-"""The same training from stored features, audio files and shards; and its resumption."""
+"""The same training from stored features, audio files and shards, by two processes, resumed."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ import audio_sets
 import pytest
 import soundfile
 import torch
+from two_processes import run_two_processes
 
 from moeasr import checkpoint
 from moeasr.bin import compute_cmvn, make_dict, train
@@ -15,6 +18,7 @@ from moeasr.config import dump_yaml
 from moeasr.data.archive import open_archive
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.errors import InputError
+from moeasr.features.cmvn import CmvnStats
 
 NUM_UTTS = 10
 CONFIG = {
@@ -59,16 +63,27 @@ def compute_statistics(data_dir: Path, data_type: str) -> str:
     return out
 
 
-def run(data_dir: Path, data_type: str, exp_name: str, *options: str) -> dict[str, torch.Tensor]:
-    """Train; the weights at the end."""
+def arguments(data_dir: Path, data_type: str, exp_name: str, *options: str) -> list[str]:
+    """The command line of a training whose development set is its training set."""
     root = data_dir.parent
-    exp_dir, cmvn = root / exp_name, data_dir / "global_cmvn"
+    cmvn = data_dir / "global_cmvn"
     if not cmvn.exists():
         compute_statistics(data_dir, data_type)
     sets = ["--train-dir", str(data_dir), "--dev-dir", str(data_dir), "--data-type", data_type]
     rest = ["--config", str(root / "train.yaml"), "--dict-dir", str(root / "lang")]
-    train.main([*sets, *rest, "--cmvn", str(cmvn), "--exp-dir", str(exp_dir), *options])
-    return checkpoint.load(exp_dir / "last.pt")["model"]
+    return [*sets, *rest, "--cmvn", str(cmvn), "--exp-dir", str(root / exp_name), *options]
+
+
+def run(data_dir: Path, data_type: str, exp_name: str, *options: str) -> dict[str, torch.Tensor]:
+    """Train; the weights at the end."""
+    train.main(arguments(data_dir, data_type, exp_name, *options))
+    return checkpoint.load(data_dir.with_name(exp_name) / "last.pt")["model"]
+
+
+def metrics(exp_dir: Path, kind: str) -> list[dict]:
+    """The lines of one kind in metrics.jsonl."""
+    lines = (exp_dir / "metrics.jsonl").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if line["kind"] == kind]
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -87,6 +102,92 @@ def test_training_is_the_same_bit_for_bit_whatever_is_read_and_by_whom(source):
     assert same(weights["feats"], workers)
     other_seed = run(data_dir, "shard", "exp_seed", "--seed", "1")
     assert not same(weights["feats"], other_seed)
+
+
+def changed_options(changes):
+    return [option for change in changes for option in ("--set", change)]
+
+
+NOT_RANDOM = changed_options(
+    (
+        *(
+            "model.encoder.dropout=0",
+            "model.encoder.attention_dropout=0",
+            "model.decoder.dropout=0",
+        ),
+        *("model.encoder.dynamic_chunk=false", "data.spec_augment=null", "train.log_every_steps=1"),
+        "model.encoder.feed_forward.router=balanced",
+    )
+)
+
+
+def test_masked_cells_hold_the_corpus_mean_and_a_development_set_has_no_masks(source):
+    """Features that are masked everywhere train as features that are the mean everywhere."""
+    data_dir = audio_sets.prepare(source.with_name("set"), "feats")
+    mean, _ = CmvnStats.load(compute_statistics(data_dir, "feats")).mean_istd()
+    flat = data_dir.with_name("flat")
+    shutil.copytree(data_dir, flat)
+    with open_archive(flat / "flat.ark", flat / "feats.scp") as archive:
+        for utt, feats in audio_sets.features(data_dir, "feats").items():
+            archive.write(utt, mean.expand_as(feats))
+    # the chance that one of these leaves a bin of an utterance uncovered is below 1e-16
+    masks = ("data.spec_augment.num_freq_masks=200", "data.spec_augment.max_freq_bins=20")
+    masked = run(data_dir, "feats", "masked", *changed_options(masks))
+    unmasked = changed_options(["data.spec_augment=null"])
+    assert same(masked, run(flat, "feats", "flat", "--dev-dir", str(data_dir), *unmasked))
+    dev = [metrics(data_dir.with_name(name), "dev") for name in ("masked", "flat")]
+    assert dev[0] == dev[1] and len(dev[0]) == 1
+
+
+def test_a_training_begins_with_a_trained_model_and_learns_of_it(source):
+    """A teacher's twin has nothing to learn of it, and only its routers' biases move."""
+    data_dir = audio_sets.prepare(source.with_name("set"), "feats")
+    one_step = [*NOT_RANDOM, "--set", "data.batch.max_frames=100000"]
+    trained = run(data_dir, "feats", "trained", *one_step)
+    mean, _ = CmvnStats.load(data_dir / "global_cmvn").mean_istd()
+    assert torch.equal(trained["cmvn.mean"], mean)
+    start, teacher = data_dir.with_name("start.pt"), data_dir.with_name("teacher.pt")
+    for path in (start, teacher):
+        shutil.copy(data_dir.with_name("trained") / "epoch_1.pt", path)
+    changes = (f"init.model={start}", f"distillation.teacher={teacher}", "train.optim.lr=1e-30")
+    options = [*one_step, *changed_options(changes)]
+    weights = run(data_dir, "feats", "exp", *options)
+    bias = "encoder.blocks.0.feed_forward.router.bias"
+    # the development set is the training set, so that it tells what the next step routes
+    (usage,) = metrics(data_dir.with_name("trained"), "experts")
+    shares = torch.tensor([usage[f"layer_00/expert_{expert}"] for expert in range(4)])
+    moved = trained.pop(bias) + 1e-3 * (0.25 - shares).sign()
+    torch.testing.assert_close(weights.pop(bias), moved, rtol=0, atol=1e-9)
+    assert same(weights, trained)
+    (line,) = metrics(data_dir.with_name("exp"), "train")
+    assert line["loss_distill_ctc"] == pytest.approx(0.0, abs=1e-4)  # of 2.5 per frame, rounding
+
+    start.unlink()  # a resumed training has its weights
+    run(data_dir, "feats", "exp", *options, "--set", "train.max_epochs=2")
+    longer = [*options, "--set", "train.max_epochs=3"]
+    shutil.copy(data_dir.with_name("exp") / "epoch_2.pt", teacher)
+    with pytest.raises(InputError, match=r"last\.pt was trained with another teacher"):
+        run(data_dir, "feats", "exp", *longer)
+    shutil.copy(data_dir.with_name("trained") / "epoch_1.pt", teacher)
+    text = data_dir / "text"
+    text.write_text("".join(text.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(InputError, match=r"last\.pt was trained with another training set"):
+        run(data_dir, "feats", "exp", *longer)
+
+
+def test_two_processes_train_as_one_on_twice_the_batches_each_with_a_dropout_of_its_own(source):
+    data_dir = audio_sets.prepare(source.with_name("set"), "feats")
+    options = [*NOT_RANDOM, "--set", "data.batch.max_utts=1"]
+    for ended in run_two_processes(
+        "-m", "moeasr.bin.train", *arguments(data_dir, "feats", "two", *options)
+    ):
+        assert ended.status == 0, ended.error[-2000:]
+    one = run(data_dir, "feats", "one", *options, "--set", "train.accum_steps=2")
+    two = checkpoint.load(data_dir.with_name("two") / "last.pt")
+    assert same(two["model"], one)  # bit for bit: sums of two addends
+    assert two["info"]["step"] == NUM_UTTS / 2
+    generators = [rank["generators"]["torch"] for rank in two["trainer"]["per_rank"]]
+    assert len(generators) == 2 and not torch.equal(*generators)
 
 
 def spoil(data_dir: Path, data_type: str) -> tuple[Path, str]:
@@ -191,10 +292,6 @@ def test_a_second_training_in_one_directory_is_refused_before_it_writes(source):
         assert [path.name for path in exp_dir.iterdir()] == [".lock"]
         holder.stdin.close()
     run(data_dir, "raw", "exp")
-
-
-def changed_options(changes):
-    return [option for change in changes for option in ("--set", change)]
 
 
 def test_a_training_out_of_memory_goes_on_with_smaller_batches(source):

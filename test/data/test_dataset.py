@@ -82,13 +82,14 @@ def test_an_example_depends_on_seed_epoch_and_index_alone(tmp_path: Path) -> Non
 
 
 def test_masks_differ_over_epochs_and_utterances_and_hold_the_fill(tmp_path: Path) -> None:
-    data = dataset(tmp_path, fill=torch.full((6,), 5.0))
-    masked = [data[(epoch, index)].feats == 5.0 for epoch in range(4) for index in range(3)]
+    fill = torch.arange(50.0, 56.0)
+    data = dataset(tmp_path, fill=fill)
+    masked = [data[(epoch, index)].feats == fill for epoch in range(4) for index in range(3)]
     # (of a mask's few widths and places two may coincide)
     assert len({tuple(cells[:40].flatten().tolist()) for cells in masked}) >= 10
     for index, num_frames in ((0, 40), (1, 60)):
         feats = data[(0, index)].feats
-        assert torch.equal(feats[feats != 5.0], features(num_frames)[feats != 5.0])
+        assert torch.equal(feats[feats != fill], features(num_frames)[feats != fill])
 
 
 def test_the_same_features_under_another_index_get_other_masks(tmp_path: Path) -> None:
