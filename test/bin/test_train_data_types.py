@@ -160,7 +160,7 @@ def test_a_training_begins_with_a_trained_model_and_learns_of_it(source):
     torch.testing.assert_close(weights.pop(bias), moved, rtol=0, atol=1e-9)
     assert same(weights, trained)
     (line,) = metrics(data_dir.with_name("exp"), "train")
-    assert line["loss_distill_ctc"] == pytest.approx(0.0, abs=1e-4)  # of 2.5 per frame, rounding
+    assert line["loss_distill_ctc"] == pytest.approx(0.0, abs=1e-4)  # rounding
 
     start.unlink()  # a resumed training has its weights
     run(data_dir, "feats", "exp", *options, "--set", "train.max_epochs=2")

@@ -29,6 +29,7 @@ def test_only_weight_matrices_outside_routers_are_decayed():
     for name in (
         "encoder.blocks.0.feed_forward.router.weight",
         "encoder.blocks.0.feed_forward.experts.b1",
+        "encoder.blocks.0.feed_forward.experts.b2",
         "encoder.blocks.0.final_norm.weight",
         "ctc.project.bias",
     ):
