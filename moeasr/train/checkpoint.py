@@ -133,8 +133,11 @@ class CheckpointKeeper:
         return content
 
     def _wanted(self) -> set[int]:
-        # A cost that is not a number is the worst.
-        best = sorted(self.scores, key=lambda s: math.inf if s.cost != s.cost else s.cost)
+        # A cost that is not a number is the worst. Of equal costs the later epoch is kept, because
+        # averaging (`choose_epochs`) prefers it.
+        best = sorted(
+            self.scores, key=lambda s: (math.inf if s.cost != s.cost else s.cost, -s.epoch)
+        )
         best = best[: self._keep_best]
         last = sorted(self.scores)[-self._keep_last :] if self._keep_last else []
         return {score.epoch for score in [*best, *last]}

@@ -5,6 +5,7 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
+from moeasr.train.average import choose_epochs, list_epochs
 from moeasr.train.checkpoint import CheckpointKeeper, EpochScore, read_last
 
 STATE = {"epoch": 1, "batch": 1, "step": 10, "bad_in_a_row": 0, "optimizer": {}, "per_rank": []}
@@ -27,6 +28,14 @@ def test_an_epoch_whose_cost_is_no_number_is_the_worst(tmp_path):
     for epoch, cost in enumerate([float("nan"), 3.0, float("nan")], start=1):
         keeper.save_epoch({}, EpochScore(epoch, cost), {"epoch": epoch})
     assert epochs_of(tmp_path) == [2]
+
+
+def test_of_equal_costs_the_later_epoch_is_kept_as_averaging_prefers_it(tmp_path):
+    keeper = CheckpointKeeper(tmp_path, {"config": {}}, keep_best=2, keep_last=0)
+    for epoch in (1, 2, 3):
+        keeper.save_epoch({}, EpochScore(epoch, 0.5), {"epoch": epoch, "dev_loss": 0.5})
+    assert epochs_of(tmp_path) == [2, 3]
+    assert [e.epoch for e in choose_epochs(list_epochs(tmp_path), 2, "best")] == [2, 3]
 
 
 def test_scores_survive_a_stop(tmp_path):
