@@ -10,7 +10,7 @@ import audio_sets
 import pytest
 import soundfile
 import torch
-from two_processes import run_two_processes
+from two_processes import TRAINING, run_two_processes
 
 from moeasr import checkpoint
 from moeasr.bin import compute_cmvn, make_dict, train
@@ -178,9 +178,8 @@ def test_a_training_begins_with_a_trained_model_and_learns_of_it(source):
 def test_two_processes_train_as_one_on_twice_the_batches_each_with_a_dropout_of_its_own(source):
     data_dir = audio_sets.prepare(source.with_name("set"), "feats")
     options = [*NOT_RANDOM, "--set", "data.batch.max_utts=1"]
-    for ended in run_two_processes(
-        "-m", "moeasr.bin.train", *arguments(data_dir, "feats", "two", *options)
-    ):
+    command = ("-m", "moeasr.bin.train", *arguments(data_dir, "feats", "two", *options))
+    for ended in run_two_processes(*command, imports=TRAINING):
         assert ended.status == 0, ended.error[-2000:]
     one = run(data_dir, "feats", "one", *options, "--set", "train.accum_steps=2")
     two = checkpoint.load(data_dir.with_name("two") / "last.pt")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from two_processes import run_two_processes
+from two_processes import TRAINING, run_two_processes
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
@@ -177,28 +177,35 @@ class Crash(Exception):
     """Stands for kill -9: nothing of ours gets to run after it."""
 
 
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The directory of a run that nothing has stopped."""
+    torch.set_num_threads(1)  # as in each test, see conftest.py
+    exp_dir = tmp_path_factory.mktemp("unbroken")
+    make_trainer(exp_dir).run()
+    return exp_dir
+
+
 @pytest.mark.parametrize("crash_at", [(1, 0), (1, 3), (2, 4), (3, 1)])
-def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path, crash_at):
-    make_trainer(tmp_path / "unbroken").run()
+def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path, unbroken, crash_at):
 
     def crash(epoch, number):
         if (epoch, number) == crash_at:
             raise Crash
 
     with pytest.raises(Crash):
-        make_trainer(tmp_path / "broken", ToySource(crash)).run()
-    make_trainer(tmp_path / "broken").run()
-    assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
+        make_trainer(tmp_path, ToySource(crash)).run()
+    make_trainer(tmp_path).run()
+    assert_same_run(unbroken, tmp_path)
 
 
-def test_a_run_killed_before_last_pt_of_a_finished_epoch_resumes_exactly(tmp_path):
-    make_trainer(tmp_path / "unbroken").run()
+def test_a_run_killed_before_last_pt_of_a_finished_epoch_resumes_exactly(tmp_path, unbroken):
     dev = ToySource()
     dev.at = lambda epoch, number: (_ for _ in ()).throw(Crash)
     with pytest.raises(Crash):  # after the last step of epoch 1, within its evaluation
-        make_trainer(tmp_path / "broken", dev=dev, save_every_steps=5).run()
-    make_trainer(tmp_path / "broken").run()
-    assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
+        make_trainer(tmp_path, dev=dev, save_every_steps=5).run()
+    make_trainer(tmp_path).run()
+    assert_same_run(unbroken, tmp_path)
 
 
 def crash_after(epoch_and_number):
@@ -262,23 +269,25 @@ def terminate_in_the_loss(trainer, num_calls):
     ("accum_steps", "num_calls", "step"),
     [(1, 1, 1), (1, 13, 8), (1, 15, 10), (1, 17, 10), (1, 20, 10), (2, 5, 3), (2, 8, 3)],
 )
-def test_sigterm_finishes_the_step_saves_and_exits(tmp_path, accum_steps, num_calls, step):
+def test_sigterm_finishes_the_step_saves_and_exits(
+    tmp_path, unbroken, accum_steps, num_calls, step
+):
     def trainer(name):
         settings = {"accum_steps": accum_steps, "save_every_steps": 1000}
         return make_trainer(tmp_path / name, **settings)
 
-    trainer("unbroken").run()
+    if accum_steps > 1:
+        unbroken = tmp_path / "unbroken"
+        trainer("unbroken").run()
     assert terminate_in_the_loss(trainer("stopped"), num_calls) == num_calls
     assert checkpoint.load(tmp_path / "stopped" / "last.pt")["trainer"]["step"] == step
     trainer("stopped").run()
-    assert_same_run(tmp_path / "unbroken", tmp_path / "stopped")
+    assert_same_run(unbroken, tmp_path / "stopped")
 
 
 @pytest.mark.usefixtures("fails_rather_than_hangs")
 @pytest.mark.parametrize(("epoch", "step"), [(0, 5), (2, 7)], ids=["evaluation", "training"])
-def test_sigterm_is_heard_while_a_batch_does_not_come(tmp_path, epoch, step):
-    make_trainer(tmp_path / "unbroken").run()
-
+def test_sigterm_is_heard_while_a_batch_does_not_come(tmp_path, unbroken, epoch, step):
     def hang(at_epoch, number):
         if (at_epoch, number) == (epoch, 2):
             threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
@@ -286,11 +295,11 @@ def test_sigterm_is_heard_while_a_batch_does_not_come(tmp_path, epoch, step):
 
     train, dev = ToySource(hang), ToySource(hang)
     with pytest.raises(SystemExit) as stopped:
-        make_trainer(tmp_path / "stopped", train, dev=dev, save_every_steps=1000).run()
+        make_trainer(tmp_path, train, dev=dev, save_every_steps=1000).run()
     assert stopped.value.code == STOPPED_BY_SIGNAL
-    assert checkpoint.load(tmp_path / "stopped" / "last.pt")["trainer"]["step"] == step
-    make_trainer(tmp_path / "stopped").run()
-    assert_same_run(tmp_path / "unbroken", tmp_path / "stopped")
+    assert checkpoint.load(tmp_path / "last.pt")["trainer"]["step"] == step
+    make_trainer(tmp_path).run()
+    assert_same_run(unbroken, tmp_path)
 
 
 def test_a_finished_run_says_so_and_changes_nothing(tmp_path, caplog):
@@ -398,7 +407,7 @@ def test_the_loss_goes_down(tmp_path):
 
 def test_bfloat16_training_stays_close_to_float32(tmp_path):
     for precision in ("fp32", "bf16"):
-        make_trainer(tmp_path / precision, precision=precision).run()
+        make_trainer(tmp_path / precision, precision=precision, max_epochs=1).run()
     full, half = ([m["loss"] for m in metrics(tmp_path / p, "train")] for p in ("fp32", "bf16"))
     assert half != full  # it really ran in another precision
     assert half == pytest.approx(full, rel=0.05)
@@ -542,7 +551,8 @@ def two_processes(tmp_path_factory):
     root = tmp_path_factory.mktemp("two_processes")
     worker = root / "worker.py"
     worker.write_text(WORKER)
-    for ended in run_two_processes(str(worker), str(Path(__file__).parent), str(root)):
+    command = (str(worker), str(Path(__file__).parent), str(root))
+    for ended in run_two_processes(*command, imports=TRAINING):
         assert ended.status == 0, ended.error[-2000:]
     return root
 
