@@ -400,7 +400,7 @@ def test_the_loss_goes_down(tmp_path):
         def stream(self, epoch, start):
             return super().stream(1, start)
 
-    make_trainer(tmp_path, OneBatch(), dev=ListSource([[]]), max_epochs=15).run()
+    make_trainer(tmp_path, OneBatch(), dev=ListSource([[]]), max_epochs=7).run()
     losses = [m["loss"] for m in metrics(tmp_path, "train")]
     assert losses[-1] < 0.7 * losses[0]
 
