@@ -24,6 +24,18 @@ def test_relative_positions_run_from_the_farthest_past_to_the_farthest_future():
     assert torch.equal(got, sinusoidal_encoding(distances, 4))
 
 
+def test_positions_made_in_inference_mode_do_not_spoil_a_later_training_pass():
+    """Autograd refuses tensors of inference mode, even if it only multiplies by them."""
+    like = torch.zeros(2, dtype=torch.float64)
+    with torch.inference_mode():
+        relative_positions(num_queries=1, num_keys=3, like=like)
+    weight = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    (relative_positions(num_queries=1, num_keys=3, like=like) * weight).sum().backward()
+    distances = (2, 1, 0)
+    sums = [sum(map(math.sin, distances)), sum(map(math.cos, distances))]
+    assert_close(weight.grad, torch.tensor(sums, dtype=torch.float64), 8, dtype=torch.float64)
+
+
 def test_tokens_computed_one_by_one_have_the_same_positions():
     like = torch.zeros(1, 1, 8)
     whole = token_positions(0, 5, like)
