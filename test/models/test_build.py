@@ -89,6 +89,27 @@ def test_a_checkpoint_gives_back_the_same_network_in_eval_mode():
     assert torch.equal(loaded.encode(feats, lens).enc, model.eval().encode(feats, lens).enc)
 
 
+def test_attention_dropout_of_1_closes_every_attention_in_training():
+    """What is left sees nothing but its own frame, and its own token."""
+    sizes = {"num_heads": 2, "dropout": 0.0, "attention_dropout": 1.0}
+    config = ModelConfig(
+        encoder=EncoderConfig(num_blocks=1, d_model=16, conv_kernel_size=1, **sizes),
+        decoder=DecoderConfig(num_blocks=1, num_reverse_blocks=1, **sizes),
+    )
+    model = build_model(config, 20, 9).train()
+    feats, tokens = torch.randn(1, 11, 20), torch.tensor([[2, 3]])
+    other = torch.cat((feats[:, :7], torch.randn(1, 4, 20)), dim=1)  # frame 0 sees 7 of them
+    encs = [model.encode(x, torch.tensor([11])).enc for x in (feats, other)]
+    assert torch.equal(encs[0][:, 0], encs[1][:, 0])
+    for decoder in (model.decoder, model.reverse_decoder):
+        logits, others = (
+            decoder(ids, torch.tensor([2]), enc, torch.tensor([2])).logits
+            for ids, enc in ((tokens, encs[0]), (torch.tensor([[4, 3]]), torch.randn(1, 2, 16)))
+        )
+        assert torch.equal(logits[:, 1], others[:, 1])
+        assert not torch.equal(logits[:, 0], others[:, 0])
+
+
 def test_weights_that_do_not_fit_their_config_are_refused():
     checkpoint = {
         "config": {"model": to_mapping(config_of(MOE))},
