@@ -83,7 +83,8 @@ def test_shared_parts_are_packed_once():
     assert blocks[0].convolution.pointwise1 is blocks[1].convolution.pointwise1
 
 
-@pytest.mark.parametrize("kind", ["u2pp_moe", "speechmoe", "speechmoe_transformer"])
+# Of key_position the keys move on with the stream: the same number of others at every chunk.
+@pytest.mark.parametrize("kind", ["u2pp_moe", "speechmoe", "speechmoe_transformer", "key_position"])
 def test_a_stream_of_it_equals_its_masked_pass(kind):
     model = optimize_for_inference(plain(kind))
     with torch.inference_mode():
