@@ -23,6 +23,10 @@ from moeasr.moe.layer import MoEFeedForward
 DENSE = FeedForwardConfig(hidden_units=24)
 MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, experts_per_frame=2)
 FULL = dataclasses.replace(MOE, expert_weights="full")
+BY_EMBEDDING = dataclasses.replace(MOE, router="embedding")
+EMBEDDING = EmbeddingConfig(
+    encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, conv_kernel_size=5)
+)
 LAYERS = [
     "encoder.blocks.0.macaron_feed_forward",
     "encoder.blocks.0.feed_forward",
@@ -157,12 +161,16 @@ def test_what_has_experts_already_is_copied_with_its_router(inputs):
     assert largest_change(half, model, inputs) < 1e-12
 
 
+def test_an_embedding_network_that_is_there_already_is_copied(inputs):
+    half = model_of(BY_EMBEDDING, macaron=DENSE, decoder=DENSE, embedding=EMBEDDING)
+    model = model_of(BY_EMBEDDING, decoder=DENSE, embedding=EMBEDDING)
+    assert upcycle_into(model, half, 0.0, generator()) == [LAYERS[0], LAYERS[2]]
+    assert largest_change(half, model, inputs) < 1e-12
+
+
 def test_speechmoes_embedding_network_stays_as_it_is(inputs):
     dense = model_of(DENSE)
-    embedding = EmbeddingConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, conv_kernel_size=5)
-    )
-    model = model_of(dataclasses.replace(MOE, router="embedding"), decoder=MOE, embedding=embedding)
+    model = model_of(BY_EMBEDDING, decoder=MOE, embedding=EMBEDDING)
     before = {k: v.clone() for k, v in model.embedding.state_dict().items()}
     assert upcycle_into(model, dense, 0.0, generator()) == LAYERS
     assert largest_change(dense, model, inputs) < 1e-12
