@@ -25,6 +25,13 @@ def test_what_is_no_number_is_null() -> None:
         assert json.loads(to_json(value, indent), parse_constant=refuse) == expected
 
 
+def test_what_is_no_number_changes_nothing_else() -> None:
+    value = {"text": "\u4f60\u597d", "score": math.nan}
+    assert to_json(value) == r'{"text": "\u4f60\u597d", "score": null}'
+    expected = '{\n "text": "\u4f60\u597d",\n "score": null\n}'
+    assert to_json(value, 1, ensure_ascii=False) == expected
+
+
 def test_other_values_are_as_json_has_them() -> None:
     value = {"text": "\u4f60\u597d", "numbers": [0.1, -3, True, None]}
     assert to_json(value) == json.dumps(value)
