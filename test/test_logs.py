@@ -69,11 +69,21 @@ def test_other_ranks_write_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_progress_gives_every_item_and_logs_the_time_left(monkeypatch, caplog):
+def test_progress_gives_every_item_and_logs_the_time_left_every_half_minute(monkeypatch, caplog):
+    """An item takes 20 s; what an earlier run has done took no time of this one."""
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(logs, "LINE_EVERY_SEC", 0.0)
-    assert list(progress(iter("abc"), "work", total=5, unit="utt", initial=2)) == ["a", "b", "c"]
-    assert "work: 3/5 utt" in caplog.text and "s left" in caplog.text
+    clock = [0.0]
+    monkeypatch.setattr(logs.time, "monotonic", lambda: clock[0])
+    seen = []
+    for item in progress(iter("abcdef"), "work", total=8, unit="utt", initial=2):
+        seen.append(item)
+        clock[0] += 20.0
+    assert seen == [*"abcdef"]
+    assert caplog.messages == [
+        "work: 4/8 utt, 80 s left",
+        "work: 6/8 utt, 40 s left",
+        "work: 8/8 utt, 0 s left",
+    ]
 
 
 def test_the_log_file_is_appended_to(tmp_path):
