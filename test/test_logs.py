@@ -86,11 +86,16 @@ def test_progress_gives_every_item_and_logs_the_time_left_every_half_minute(monk
     ]
 
 
-def test_the_log_file_is_appended_to(tmp_path):
+@pytest.mark.parametrize(
+    ("quiet", "levels"), [(False, ["INFO", "WARNING", "ERROR"]), (True, ["WARNING", "ERROR"])]
+)
+def test_the_log_file_is_appended_to_and_a_quiet_process_only_warns(tmp_path, quiet, levels):
     path = tmp_path / "exp" / "train.log"
     for word in ("first", "second"):
-        setup_logging(path)
-        logging.getLogger("x").info(word)
+        setup_logging(path, quiet)
+        for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+            logging.getLogger("x").log(level, word)
     logging.shutdown()
     logging.basicConfig(force=True)
-    assert [line.split(": ")[-1] for line in path.read_text().splitlines()] == ["first", "second"]
+    found = [line.split(" ", 2)[2] for line in path.read_text().splitlines()]  # after date and time
+    assert found == [f"{level} x: {word}" for word in ("first", "second") for level in levels]
