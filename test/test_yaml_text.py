@@ -65,6 +65,10 @@ def test_text_is_written_so_that_every_reader_finds_it(text):
     assert parse_yaml(written) == yaml.safe_load(written) == {"key": text}
 
 
+def test_keys_and_letters_are_written_as_they_are_in_their_own_order():
+    assert yaml_of({"b": "\u4f60\u597d", "\xe4": "a"}) == "b: \u4f60\u597d\n\xe4: a\n"
+
+
 @pytest.mark.parametrize("value", [0.1, 1e-8, 1e22, 12, -3, True, None, math.inf, [1.0, "a"]])
 def test_values_are_written_so_that_every_reader_finds_them(value):
     written = yaml_of({"key": value})
