@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import resource
 from contextlib import contextmanager
 
@@ -66,6 +67,49 @@ def test_memory_that_runs_out_is_not_taken_for_damage(path, monkeypatch):
     monkeypatch.setattr(torch, "load", lambda *_, **__: torch.empty(10**17))
     with pytest.raises(InputError, match="cannot be read .*: out of memory"):
         checkpoint.load(path)
+
+
+COMPLETE = {
+    "model": {"w": torch.zeros(2)},
+    "config": {"model": {}},
+    "tokenizer": {"units": ["<blank>", "a"]},
+    "fbank": {"num_mel_bins": 80},
+    "info": {},
+}
+
+
+def test_a_checkpoint_that_can_recognise_is_loaded_whole(tmp_path):
+    checkpoint.save(tmp_path / "x.pt", COMPLETE)
+    content = checkpoint.load_with_model(tmp_path / "x.pt")
+    assert content.keys() == {"format", *COMPLETE}
+    assert torch.equal(content["model"]["w"], torch.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "sentence"),
+    [
+        *((name, None, f"lacks '{name}'") for name in COMPLETE),
+        ("model", {"w": [0.0, 0.0]}, ": 'w' of its model is no tensor"),
+        ("model", {1: torch.zeros(2)}, ": '1' of its model is no tensor"),
+        ("config", {}, "lacks 'config.model'"),
+        ("tokenizer", ["units"], ": 'tokenizer' is not a section of keys"),
+        ("tokenizer", {}, "lacks 'tokenizer.units'"),
+        ("tokenizer", {"units": "ab"}, ": 'tokenizer.units' is no list of units"),
+        ("tokenizer", {"units": ["a", 1]}, ": 'tokenizer.units' is no list of units"),
+        ("fbank", {}, "lacks 'fbank.num_mel_bins'"),
+        *(
+            ("fbank", {"num_mel_bins": number}, f": 'fbank.num_mel_bins' is {number!r}")
+            for number in (0, 100_000, True, 80.0)
+        ),
+    ],
+)
+def test_a_checkpoint_that_cannot_recognise_is_refused(tmp_path, section, value, sentence):
+    content = {**COMPLETE, section: value}
+    if value is None:
+        del content[section]
+    checkpoint.save(tmp_path / "x.pt", content)
+    with pytest.raises(InputError, match=rf"^checkpoint \S+x\.pt ?{re.escape(sentence)}$"):
+        checkpoint.load_with_model(tmp_path / "x.pt")
 
 
 class Trap:
