@@ -1,6 +1,7 @@
 """Whole models: dense into experts."""
 
 import dataclasses
+import re
 
 import pytest
 import torch
@@ -37,7 +38,15 @@ LAYERS = [
 ]
 
 
-def config_of(ff, macaron=None, decoder=None, embedding=None, num_reverse_blocks=1, **encoder):
+def config_of(
+    ff,
+    macaron=None,
+    decoder=None,
+    embedding=None,
+    num_reverse_blocks=1,
+    num_decoder_heads=2,
+    **encoder,
+):
     return ModelConfig(
         encoder=EncoderConfig(
             **{"num_blocks": 2, "d_model": 16, "num_heads": 2, "conv_kernel_size": 5, **encoder},
@@ -47,7 +56,7 @@ def config_of(ff, macaron=None, decoder=None, embedding=None, num_reverse_blocks
         decoder=DecoderConfig(
             num_blocks=1,
             num_reverse_blocks=num_reverse_blocks,
-            num_heads=2,
+            num_heads=num_decoder_heads,
             feed_forward=decoder or ff,
         ),
         reverse_weight=0.3 if num_reverse_blocks else 0.0,
@@ -264,6 +273,33 @@ def test_blocks_that_differ_cannot_become_shared():
 def test_models_that_do_not_fit_are_refused(make_dense, make_model, sentence):
     with pytest.raises(InputError, match=sentence):
         upcycle_into(make_model(), make_dense(), 0.0, generator())
+
+
+CENTRED = {"causal_conv": False, "dynamic_chunk": False}
+MEMORY = {"type": "transformer", "memory_kernel_size": 3}
+
+
+@pytest.mark.parametrize(
+    ("both", "changed", "key", "old"),
+    [
+        ({}, {"num_heads": 4}, "encoder.num_heads", 2),
+        ({}, {"attention": "key_position"}, "encoder.attention", "relative"),
+        ({}, {"conv_kernel_size": 7}, "encoder.conv_kernel_size", 5),
+        ({}, {"conv_norm": "none"}, "encoder.conv_norm", "layer_norm"),
+        (CENTRED, {"conv_edges": "after_gate"}, "encoder.conv_edges", "before_gate"),
+        ({}, {"final_norm": True}, "encoder.final_norm", False),
+        ({}, {"subsampling_channels": 8}, "encoder.subsampling_channels", 16),
+        (MEMORY, {"memory_kernel_size": 5}, "encoder.memory_kernel_size", 3),
+        (MEMORY, {"attention_every": 2}, "encoder.attention_every", 1),
+        ({}, {"num_decoder_heads": 4}, "decoder.num_heads", 2),
+    ],
+)
+def test_all_that_a_network_computes_must_agree_though_no_tensor_tells(both, changed, key, old):
+    dense, model = model_of(DENSE, **both), model_of(MOE, **{**both, **changed})
+    (new,) = changed.values()
+    sentence = f"must be as in the checkpoint: `model.{key}` is {new} but {old} in the checkpoint"
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        upcycle_into(model, dense, 0.0, generator())
 
 
 @pytest.mark.parametrize("noise", [-0.1, float("nan")])
