@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from moeasr import logs
 from moeasr.logs import MetricWriter, progress, setup_logging
@@ -30,6 +31,21 @@ def test_a_resumed_run_drops_what_it_is_about_to_write_again(tmp_path):
         handle.write('{"kind": "train", "st')  # killed while writing
     MetricWriter(tmp_path, resume_step=2).close()
     assert [record["step"] for record in read(tmp_path)] == [1, 2]
+
+
+def test_tensorboard_shows_the_steps_of_a_resumed_run_once(tmp_path):
+    writer = MetricWriter(tmp_path)
+    for step in (1, 2, 3):
+        writer.write("train", step, {"loss": step})
+    writer.close()
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    events.rename(events.with_name("events.out.tfevents.0"))  # files are read in order of names
+    writer = MetricWriter(tmp_path, resume_step=2)
+    writer.write("train", 3, {"loss": 30})
+    writer.close()
+    board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    shown = [(event.step, event.value) for event in board.Scalars("train/loss")]
+    assert shown == [(1, 1.0), (2, 2.0), (3, 30.0)]
 
 
 @pytest.mark.parametrize(
