@@ -1,0 +1,25 @@
+"""Experts packed for inference (whole models: test/models/test_inference.py)."""
+
+import pytest
+import torch
+from rounding import assert_close
+
+from moeasr.moe.experts import ExpertBank, loop_kernel
+from moeasr.moe.packed_experts import PackedExperts
+from moeasr.moe.routers import TopKRouter
+from moeasr.nn.feed_forward import ACTIVATIONS
+from moeasr.nn.packed_linear import PRECISIONS, PackedLinear
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_both_layers_of_an_expert_have_the_precision_asked_for(precision, activation):
+    """With one layer in fp32, an output in bf16 or int8 is another by some thousandths."""
+    bank = ExpertBank(64, 128, 1, 0.0, loop_kernel, ACTIVATIONS[activation])
+    x = torch.randn(9, 64)
+    with torch.inference_mode():
+        [(w1, b1, w2, b2)] = bank.weights()
+        hidden = ACTIVATIONS[activation](PackedLinear(w1, b1, precision)(x))
+        expected = PackedLinear(w2, b2, precision)(hidden)
+        found = PackedExperts(bank, precision)(x, TopKRouter(64, 1, 1, "full")(x))
+    assert_close(found, expected, 128)  # sums of 128 products
