@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from systems import encoder, make_system
+from systems import encoder, make_system, moe
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
@@ -90,3 +90,12 @@ def test_one_router_serves_all_layers_of_an_omni_router_model():
     assert len(routers) == 1
     others = {id(layer.router) for name, layer in model.moe_layers() if "decoder" in name}
     assert len(others) == 2 and not routers & others  # left to right, and right to left
+
+
+@pytest.mark.parametrize(
+    "changed", [{"num_experts": 5}, {"experts_per_frame": 3}, {"expert_weights": "full"}]
+)
+def test_layers_of_one_router_must_select_alike(changed):
+    sections = [moe(router="omni", **settings) for settings in ({}, changed)]
+    with pytest.raises(InputError, match="`router: omni` serves all layers: .* be the same"):
+        make_system("omni", encoder=encoder(*sections))
