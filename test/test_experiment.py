@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import subprocess
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
@@ -482,7 +483,11 @@ def test_a_checkpoint_knows_its_teacher_by_content(tmp_path):
     assert metadata["teacher"] == digests[0]
 
 
-def test_a_checkpoint_carries_what_decoding_and_resuming_need():
+def test_a_checkpoint_carries_what_decoding_and_resuming_need(tmp_path, monkeypatch):
+    """Its commit is the toolkit's, in whatever directory the training was started."""
+    describe = ["git", "describe", "--always", "--dirty"]
+    git = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, text=True)
+    monkeypatch.chdir(tmp_path)
     metadata = checkpoint_metadata(
         DENSE, TOKENIZER, FBANK, "digest", "conf/small.yaml", ["a.b=1", "c=2"], 17, "train --x"
     )
@@ -495,8 +500,12 @@ def test_a_checkpoint_carries_what_decoding_and_resuming_need():
         "training_set": "digest",
         "teacher": None,
     }
-    assert info.pop("commit")
-    assert info == {"seed": 17, "config_name": "small a.b=1 c=2", "train_command": "train --x"}
+    assert info == {
+        "commit": git.stdout.strip() if git.returncode == 0 else "unknown",
+        "seed": 17,
+        "config_name": "small a.b=1 c=2",
+        "train_command": "train --x",
+    }
 
 
 def test_epochs_without_an_accuracy_are_not_ranked_by_it():
