@@ -1,5 +1,7 @@
 """Rank, size, sums and the end of one process and of two."""
 
+import signal
+
 import pytest
 import torch
 from two_processes import run_two_processes
@@ -17,6 +19,28 @@ def test_without_a_launcher_there_is_one_main_process(monkeypatch):
         total = distributed.sum_over_ranks(values)
         assert torch.equal(total, values) and total is not values
         assert distributed.any_rank(True) and not distributed.any_rank(False)
+
+
+def test_a_handler_of_sigterm_is_back_after_the_wait_for_other_processes(monkeypatch):
+    """During the wait SIGTERM ends a process at once, for Python would call no handler before."""
+    seen = []
+
+    def nobody_comes(backend):
+        seen.append((backend, signal.getsignal(signal.SIGTERM)))
+        raise RuntimeError("timed out after 1800 s\n  in the rendezvous")
+
+    monkeypatch.setattr(torch.distributed, "init_process_group", nobody_comes)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        sentence = "^process 1 lost the other processes .*: timed out after 1800 s$"
+        with pytest.raises(InputError, match=sentence), distributed.process_group("cpu"):
+            raise AssertionError("there is no group")
+        assert seen == [("gloo", signal.SIG_DFL)]
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_device_that_is_not_there_is_one_sentence(monkeypatch):
