@@ -58,6 +58,28 @@ def test_an_utterance_above_the_budget_stands_alone() -> None:
     assert sorted(index for batch in result for index in batch) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("lengths", "limits", "expected"),
+    [
+        ([50] * 5, {"max_frames": 200}, [[0, 1, 2, 3], [4]]),  # exactly 200 frames
+        ([50] * 5, {"max_frames": 199}, [[0, 1, 2], [3, 4]]),
+        ([50] * 5, {"max_frames": 200, "max_utts": 2}, [[0, 1], [2, 3], [4]]),
+        ([100, 100, 50, 50, 50, 50], {"max_frames": 200}, [[0, 1], [2, 3, 4, 5]]),
+        ([60, 50, 50, 50], {"max_frames": 200}, [[0, 1, 2], [3]]),  # padded to 60 frames each
+        ([200, 1], {"max_frames": 200}, [[0], [1]]),
+    ],
+)
+def test_a_batch_is_full_when_one_more_utterance_would_exceed_a_limit(
+    lengths: list[int], limits: dict[str, int], expected: list[list[int]]
+) -> None:
+    sampler = BucketBatchSampler(lengths, BatchConfig(**limits), seed=0, shuffle=False)
+    assert list(sampler.batches(0)) == expected
+    in_one_bucket = BatchConfig(**limits, num_buckets=1)
+    if len(set(lengths)) == 1:  # then their order does not matter
+        shuffled = BucketBatchSampler(lengths, in_one_bucket, seed=0).batches(0)
+        assert sorted(map(len, shuffled)) == sorted(map(len, expected))
+
+
 def test_the_list_is_a_function_of_seed_and_epoch() -> None:
     assert batches(epoch=4) == batches(epoch=4)
     assert batches(epoch=4) != batches(epoch=5)

@@ -125,6 +125,14 @@ def test_a_speed_out_of_range_is_refused(factor: float) -> None:
         perturb_speed(sine(440.0), 16000, factor)
 
 
+def test_what_is_too_loud_is_cut_to_the_range_of_16_bits() -> None:
+    samples = torch.tensor([-32768, -20000, -16384, -1, 0, 1, 16383, 16384, 32767]) / 32768
+    louder = perturb_volume(samples, 2.0) * 32768
+    assert louder.tolist() == [-32768, -32768, -32768, -2, 0, 2, 32766, 32767, 32767]
+    upside_down = perturb_volume(samples, -1.0) * 32768
+    assert upside_down.tolist() == [32767, 20000, 16384, 1, 0, -1, -16383, -16384, -32767]
+
+
 @pytest.mark.parametrize("factor", [float("nan"), float("inf")])
 def test_a_volume_that_is_no_number_is_refused(factor: float) -> None:
     with pytest.raises(InputError, match="volume factor must be a finite number, but is"):
