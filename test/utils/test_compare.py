@@ -58,6 +58,8 @@ dense conf/dense.yaml   # the baseline
 student  conf/moe.yaml seeds=1 distillation.teacher={exp}/dense_seed{seed}/averaged.pt a.b=null
 moe conf/moe.yaml seeds=2
 """
+NO_TABLE = ("--baseline", "moe", "conf/compare.list")
+"""With a baseline that has no results no time is spent on a table."""
 
 
 @pytest.fixture
@@ -189,8 +191,7 @@ def test_another_config_or_command_is_run_again(recipe, change):
 
 
 def test_a_student_is_trained_again_after_its_teacher(recipe):
-    # the baseline has no results: no time is spent on a table
-    arguments = ("--only", "dense student", "--baseline", "moe", "conf/compare.list")
+    arguments = ("--only", "dense student", *NO_TABLE)
     assert compare(recipe, *arguments).returncode == 0
     (recipe / "calls").write_text("")
     assert compare(recipe, *arguments).returncode == 0
@@ -239,27 +240,45 @@ def test_only_some_systems_and_no_table_before_the_baseline(recipe):
     assert events(recipe)[::2] == ["start moe_seed1", "start moe_seed2"]
     assert "no table: the baseline dense has no results yet" in done.stdout
     assert (recipe / "exp/x/moe_seed1/results.json").exists()
-    done = compare(recipe, "--only", "dense", "--exp-dir", "exp/x", "conf/compare.list")
+    options = ("--only", "dense", "--exp-dir", "exp/x", "--baseline", "moe")
+    done = compare(recipe, *options, "conf/compare.list")
     assert done.returncode == 0, done.stderr
+    assert json.loads((recipe / "exp/x/comparison.json").read_text())["baseline"] == "moe"
     page = (recipe / "exp/x/COMPARISON.md").read_text()
     assert "| dense | 2 |" in page and "| moe | 2 |" in page  # what is there is compared
 
 
 def test_costs_are_those_of_the_averaged_model(recipe):
-    options = ("--only", "dense", "conf/compare.list")
+    options = ("--only", "dense", *NO_TABLE)
     assert compare(recipe, *options).returncode == 0
-    cost = recipe / "exp/compare/dense_seed1/cost.json"
-    assert json.loads(cost.read_text()) == {"macs_per_audio_sec": 5}  # newer than the model
-    cost.unlink()
+    costs = [recipe / f"exp/compare/dense_seed{seed}/cost.json" for seed in (1, 2)]
+    assert json.loads(costs[0].read_text()) == {"macs_per_audio_sec": 5}  # newer than the model
+    costs[0].unlink()
+    os.utime(costs[1].with_name("averaged.pt"), (2e9 + 1, 2e9 + 1))
     done = compare(recipe, *options)
     assert done.returncode == 1  # what it now looks at is no model
-    assert "dense_seed1/averaged.pt cannot be read" in done.stderr
+    for seed in (1, 2):
+        assert f"dense_seed{seed}/averaged.pt cannot be read" in done.stderr
+
+
+def test_results_older_than_a_failed_run_are_neither_shown_nor_kept(recipe):
+    options = ("--only", "dense", *NO_TABLE)
+    assert compare(recipe, *options).returncode == 0
+    os.utime(recipe / "conf/dense.yaml")
+    (recipe / "fail").write_text("dense_seed1")
+    assert compare(recipe, "--only", "dense", "conf/compare.list").returncode == 1
+    assert "| dense | 1 |" in (recipe / "exp/compare/COMPARISON.md").read_text()
+    (recipe / "fail").write_text("")
+    (recipe / "calls").write_text("")
+    assert compare(recipe, *options).returncode == 0
+    assert events(recipe) == ["start dense_seed1", "end dense_seed1"]
 
 
 def test_a_table_that_cannot_be_made_is_an_error(recipe):
-    done = compare(recipe, "--mode", "attention", "--only", "dense", "conf/compare.list")
+    table = ("--set", "dev", "--mode", "attention", "--chunk-size", "16", "--baseline", "moe")
+    done = compare(recipe, *table, "--only", "moe", "conf/compare.list")
     assert done.returncode == 1
-    assert "has no results of set test, attention, chunk -1" in done.stderr
+    assert "moe_seed1/results.json has no results of set dev, attention, chunk 16" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -11,8 +11,9 @@ from made_up import folder, read_table, write_audio, write_lines
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout with one recipe, which has made something."""
+    """A checkout with two recipes, one of which has made something."""
     checkout = Checkout(tmp_path / "root")
+    checkout.copy("fsdd")
     an4 = checkout.copy("an4")
     write_lines(an4.dir / "data/train/text", ["a-1 A"])
     return checkout
@@ -25,8 +26,11 @@ def new_recipe(checkout: Checkout, *arguments: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.parametrize("arguments", [["egs/a.b-1"], ["--from", "an4", "egs/a.b-1"]])
-def test_recipe_is_made_of_another(checkout, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "origin"),
+    [(["egs/a.b-1"], "an4"), (["--from", "fsdd", "egs/a.b-1"], "fsdd")],
+)
+def test_recipe_is_made_of_another(checkout, arguments, origin):
     done = new_recipe(checkout, *arguments)
     assert done.returncode == 0, done.stderr
     recipe = checkout.root / "egs/a.b-1"
@@ -35,12 +39,16 @@ def test_recipe_is_made_of_another(checkout, arguments):
     assert os.readlink(recipe / "utils") == "../../utils"
     assert [path.name for path in (recipe / "local").iterdir()] == ["data_prep.py"]
     for name in ("path.sh", "cmd.sh", "conf/u2pp_moe.yaml", "conf/fbank.yaml"):
-        assert (recipe / name).read_bytes() == (ROOT / "egs/an4" / name).read_bytes()
+        assert (recipe / name).read_bytes() == (ROOT / "egs" / origin / name).read_bytes()
     for name in ("run.sh", "README.md"):
         text = (recipe / name).read_text()
         assert "a.b-1" in text and "@" not in text.replace("[@]", "")
     assert "AN4" not in (recipe / "run.sh").read_text()
-    assert sorted(path.name for path in (checkout.root / "egs").iterdir()) == ["a.b-1", "an4"]
+    assert sorted(path.name for path in (checkout.root / "egs").iterdir()) == [
+        "a.b-1",
+        "an4",
+        "fsdd",
+    ]
     help_shown = subprocess.run([recipe / "run.sh", "--help"], capture_output=True, check=False)
     assert help_shown.returncode == 0 and b"--download_dir" in help_shown.stderr
     lint = ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", recipe / "run.sh"]

@@ -80,6 +80,11 @@ def test_speakers_are_held_out(call, data):
     parts = [(call.cwd / name / "spk2utt").read_text() for name in ("tr", "cv")]
     assert sorted("".join(parts).splitlines()) == (path / "spk2utt").read_text().splitlines()
     assert parts[1] == "b b-1 b-2 b-3\n"  # first in Kaldi's shuffle with seed 777
+    options = ["--cv-spk-percent", 40, "--seed", 1]
+    assert call("subset_data_dir_tr_cv.sh", *options, "my data", "tr", "cv").returncode == 0
+    shuffled = call("shuffle_list.pl", "--srand", 1, path / "spk2utt").stdout
+    assert (call.cwd / "cv/spk2utt").read_text() == shuffled.splitlines(keepends=True)[0]
+    assert not shuffled.startswith("b ")  # another speaker than with seed 777
     (call.cwd / "list").write_text("a\n")
     call("subset_data_dir_tr_cv.sh", "--cv-spk-list", "list", "my data", "tr", "cv")
     assert (call.cwd / "cv/spk2utt").read_text() == "a a-1 a-2\n"
