@@ -121,6 +121,26 @@ def test_a_segment_may_overshoot_a_little_but_no_more(wav: Path) -> None:
             read_audio(str(wav), None, start_sec, end_sec)
 
 
+def test_times_are_rounded_to_the_next_sample(wav: Path) -> None:
+    """0.0625625 s are sample 1001; their product in floating point lies just below."""
+    assert int(0.0625625 * RATE) == 1000
+    assert torch.equal(read_audio(str(wav), None, 0.0625625)[0], as_float(ramp())[1001:])
+    assert torch.equal(read_audio(str(wav), None, None, 0.0625625)[0], as_float(ramp())[:1001])
+
+
+def test_a_file_is_read_block_by_block(wav: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moeasr.data.audio_file.BLOCK_SAMPLES", 1000)
+    for end, length in ((None, 3200), (0.125, 2000), (0.13, 2080)):  # 2000 are two whole blocks
+        assert torch.equal(read_audio(str(wav), None, None, end)[0], as_float(ramp())[:length])
+
+
+def test_float_samples_may_exceed_full_scale(tmp_path: Path) -> None:
+    samples = np.array([0.5, -3.5, 2.0**31, -(2.0**31)] * 100, np.float32)
+    soundfile.write(tmp_path / "loud.wav", samples, RATE, subtype="FLOAT")
+    assert torch.equal(read_audio(str(tmp_path / "loud.wav"), None)[0], torch.from_numpy(samples))
+    assert measure_audio(str(tmp_path / "loud.wav"))[:2] == (RATE, 400)
+
+
 def test_names_of_any_kind(tmp_path: Path) -> None:
     odd = ("with space.wav", "it's.wav", "odd.ark:12", "\u00a0no-break.wav\u3000")
     for name in (*odd, "a.raw", "a.RAW", "a", "a.flac"):

@@ -8,11 +8,16 @@ import pytest
 import torch
 
 from moeasr.bin import compute_cmvn
+from moeasr.data.audio import read_audio
+from moeasr.data.audio_features import utterance_fbank
 from moeasr.data.data_type import DATA_TYPES, data_type_of, find_data_type
 from moeasr.data.datadir import DataDir
 from moeasr.data.dataset import AsrDataset
+from moeasr.data.feature_settings import read_settings, write_settings
+from moeasr.data.open_features import open_features
 from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig, compute_fbank
 
 
 def compute_statistics(data_dir: Path, data_type: str, nj: int) -> str:
@@ -82,11 +87,43 @@ def test_a_dataset_can_travel_to_a_process_that_is_not_forked(tmp_path, data_typ
     assert torch.equal(copy[0, 2].feats, before.feats)
 
 
+def test_dither_is_of_the_utterance_and_the_seed_alone():
+    config = FbankConfig(dither=1.0)
+
+    def dithered(utt_id: str, seed: int) -> torch.Tensor:
+        return utterance_fbank(torch.zeros(1600), 16000, config, utt_id, seed)
+
+    keys = [("a", 0), ("b", 0), ("a", 1)]
+    first = [dithered(*key) for key in keys]
+    for one, key in zip(first, keys):
+        assert torch.equal(dithered(*key), one)
+        assert sum(torch.equal(one, other) for other in first) == 1
+
+
+def test_what_is_recognised_has_no_dither(tmp_path):
+    directory = DataDir(audio_sets.whole_files(tmp_path))
+    config = FbankConfig(num_mel_bins=20, dither=1.0)
+    sources = find_data_type("raw").open_sources(directory)
+    num_frames, features_of = open_features(sources, "raw", config)
+    samples, _ = read_audio(str(tmp_path / "audio files/a.wav"), 16000)
+    assert torch.equal(features_of("a"), compute_fbank(samples, FbankConfig(num_mel_bins=20)))
+    assert num_frames["a"] == 61
+
+
+def test_settings_are_written_with_kaldis_frame_shift_in_seconds(tmp_path):
+    config = FbankConfig(frame_shift_ms=12.5, num_mel_bins=40)
+    write_settings(tmp_path, config)
+    assert (tmp_path / "frame_shift").read_text() == "0.0125\n"
+    assert read_settings(tmp_path) == config
+
+
 def test_segments_behind_commands_are_warned_of(tmp_path, capsys):
     audio_sets.prepare(audio_sets.segments(tmp_path), "raw")
     assert "make_raw: warning: recordings behind commands" in capsys.readouterr().out
     audio_sets.prepare(audio_sets.whole_files(tmp_path / "whole"), "raw")
-    assert "behind commands" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "behind commands" not in said
+    assert "warning: 1 utterances have 8000 Hz and are resampled when they are read" in said
 
 
 @pytest.mark.parametrize(

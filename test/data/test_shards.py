@@ -12,11 +12,13 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.bin import index_shards
+from moeasr.bin import index_shards, make_shards
 from moeasr.data.audio import read_audio
 from moeasr.data.kaldi.copy_dir import Affixes, copy_data_dir
 from moeasr.data.shard_index import list_shard
+from moeasr.data.shard_writer import ShardMaker
 from moeasr.data.shards import ShardEntry, ShardReader, shard_numbers
+from moeasr.data.sources import open_sources
 from moeasr.data.table import Table
 from moeasr.errors import InputError
 
@@ -117,6 +119,46 @@ def test_only_what_is_missing_or_has_changed_is_made_again(data):
     audio_sets.make_shards_of(data)
     assert members(data)["a.wav"] == audio.read_bytes()
     assert "a 90\n" in (data / "utt2num_frames").read_text()
+
+
+def test_a_shard_is_a_random_sample_of_the_set_by_its_seed(tmp_path):
+    """Each of 6 utterances is in the first of 2 shards in half of 32 cases (4 sigma: 11.3)."""
+    source = audio_sets.whole_files(tmp_path)
+    sources = open_sources(source / "wav.scp")
+
+    def first_shard(seed: int, folder: str) -> set[str]:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        prefix = str(tmp_path / folder / f"{seed}")
+        maker = ShardMaker(sources, Table(source / "text"), prefix, 3, seed)
+        return {utterance.length.utt_id for utterance in maker.make(0)}
+
+    found = [first_shard(seed, "one") for seed in range(32)]
+    for name in ("a", "b", "stereo", "narrow", "pipe", "decoded"):
+        assert abs(sum(name in shard for shard in found) - 16) < 11.3
+    assert first_shard(3, "other") == found[3]
+
+
+def test_a_recording_behind_a_command_is_decoded_once(tmp_path):
+    audio_sets.write_audio(tmp_path / "a.wav", 2.0)
+    log = tmp_path / "log"
+    wav = {f"r{n}": f"echo {n} >> {log}; cat {tmp_path}/a.wav |" for n in range(3)}
+    parts = {f"u{n}": f"r{n % 3} {n / 10} {n / 10 + 0.5}" for n in range(12)}
+    text = dict.fromkeys(parts, "a")
+    folder = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, segments=parts, text=text)
+    config = ["--fbank-config", str(tmp_path / "fbank.yaml"), "--nj", "1"]
+    make_shards.main([*config, str(folder), str(tmp_path / "shards")])
+    assert sorted(log.read_text().split()) == ["0", "1", "2"]
+
+
+def test_of_a_pipe_that_takes_a_channel_only_that_is_stored(tmp_path):
+    stereo = audio_sets.write_audio(tmp_path / "a.wav", 0.5, channels=2)
+    wav = {"left": f"sox {stereo} -t wav - remix 1 |", "right": f"sph2pipe -f wav -c 2 {stereo} |"}
+    source = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text=dict.fromkeys(wav, "a"))
+    found = members(audio_sets.prepare(source, "shard"))
+    samples, _ = soundfile.read(stereo, dtype="int16")
+    for channel, name in enumerate(wav):
+        stored, _ = soundfile.read(io.BytesIO(found[f"{name}.wav"]), dtype="int16")
+        assert np.array_equal(stored, samples[:, channel])
 
 
 def test_what_could_not_be_read_is_tried_again(tmp_path, capsys):

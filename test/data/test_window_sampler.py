@@ -74,6 +74,21 @@ def test_ranks_read_shards_of_their_own_and_have_equally_many_batches(world_size
     assert {int(s) for b in batches(4, world_size=world_size) for s in SHARDS[b]} != shards[0]
 
 
+def test_each_epoch_and_each_rank_shuffles_on_its_own():
+    """200 epochs over two shards of 8: which utterance comes first is drawn evenly (4 sigma)."""
+    config = BatchConfig(max_frames=10, window_shards=1)  # an utterance a batch
+    samplers = [
+        ShardWindowSampler(np.full(16, 10), np.arange(16) // 8, config, 0, rank, 2)
+        for rank in (0, 1)
+    ]
+    firsts = np.array([[s.batches(e)[0][0] % 8 for s in samplers] for e in range(200)])
+    mean, deviation = 200 / 8, (200 * 1 / 8 * 7 / 8) ** 0.5
+    for rank in (0, 1):
+        counts = np.bincount(firsts[:, rank], minlength=8)
+        assert (abs(counts - mean) < 4 * deviation).all()
+    assert abs((firsts[:, 0] == firsts[:, 1]).sum() - mean) < 4 * deviation
+
+
 def test_more_processes_than_shards_are_refused():
     with pytest.raises(InputError, match="window_shards`: 22 shards are too few for 23 processes"):
         batches(world_size=23)
