@@ -120,7 +120,17 @@ def test_other_rates_are_resampled_and_said_so(
         feats = make(tmp_path)
     assert torch.equal(feats["a"], expected(path))
     assert feats["a"].size(0) == 100
+    assert (tmp_path / "out.1.utt2dur").read_text() == "a 1.0\n"
     assert "resampled 1 utterances from 8000 Hz" in caplog.text
+
+
+def test_compressed_features_take_a_byte_per_value(tmp_path: Path) -> None:
+    """Kaldi's format has 21 bytes of header, 8 for each bin, and here the key and a space."""
+    path = write_wav(tmp_path / "a.wav", 16000)
+    write_scp(tmp_path, {"a": path})
+    feats = make(tmp_path, "--compress")
+    assert (tmp_path / "out.1.ark").stat().st_size == 2 + 21 + 8 * 80 + 100 * 80
+    torch.testing.assert_close(feats["a"], expected(path), atol=0.1, rtol=0)
 
 
 def test_dither_is_the_same_however_the_jobs_are_split(tmp_path: Path) -> None:

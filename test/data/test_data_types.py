@@ -110,6 +110,15 @@ def test_what_is_recognised_has_no_dither(tmp_path):
     assert num_frames["a"] == 61
 
 
+def test_stored_features_of_other_settings_are_refused(tmp_path):
+    directory = DataDir(audio_sets.prepare(audio_sets.whole_files(tmp_path), "feats"))
+    sources = find_data_type("feats").open_sources(directory)
+    num_frames, features_of = open_features(sources, "feats", FbankConfig(num_mel_bins=20))
+    assert num_frames["a"] == 61 and features_of("a").shape == (61, 20)
+    with pytest.raises(InputError, match="utterance a .* have 20 bins, but 80 are expected"):
+        open_features(sources, "feats", FbankConfig(num_mel_bins=80))
+
+
 def test_settings_are_written_with_kaldis_frame_shift_in_seconds(tmp_path):
     config = FbankConfig(frame_shift_ms=12.5, num_mel_bins=40)
     write_settings(tmp_path, config)

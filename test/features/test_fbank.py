@@ -79,6 +79,21 @@ def test_a_frame_lasts_whole_samples(settings: dict, frame_shift_sec: float) -> 
     assert num_frames * config.frame_shift_sec == pytest.approx(3600, abs=frame_shift_sec)
 
 
+def test_defaults_are_those_of_sherpa_onnx() -> None:
+    """Its `high_freq` of -400 Hz counts down from 8 kHz."""
+    assert FbankConfig() == FbankConfig(
+        sample_rate_hz=16000,
+        num_mel_bins=80,
+        frame_length_ms=25.0,
+        frame_shift_ms=10.0,
+        low_freq_hz=20.0,
+        high_freq_hz=7600.0,
+        snip_edges=False,
+        dither=0.0,
+        window_type="povey",
+    )
+
+
 def test_silence_is_the_logarithm_of_epsilon() -> None:
     feats = compute_fbank(torch.zeros(1600), FbankConfig())
     assert feats.shape == (10, 80)
