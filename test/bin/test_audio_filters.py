@@ -30,3 +30,11 @@ def test_samples_of_16_bits_keep_their_scale(tmp_path, capfdbinary, command, fac
     assert (written.format, written.subtype, written.channels) == ("WAV", "PCM_16", 1)
     assert written.samplerate == 8000
     assert written.read(dtype="int16").tolist() == np.clip(expected, -32768, 32767).tolist()
+
+
+def test_float_samples_beyond_16_bits_are_cut_off(tmp_path, capfdbinary):
+    samples = np.array([1.0, 1.5, 32767.4 / 32768, -1.0, -1.5, 0.25])
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+    resample.main(["8000", str(tmp_path / "a.wav")])
+    written, _ = soundfile.read(io.BytesIO(capfdbinary.readouterr().out), dtype="int16")
+    assert written.tolist() == [32767, 32767, 32767, -32768, -32768, 8192]
