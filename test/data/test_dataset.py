@@ -256,6 +256,24 @@ def test_examples_carry_the_index_of_their_language(tmp_path: Path) -> None:
     assert [utterance.language for utterance in utterances] == [0, 2]
 
 
+def test_the_digest_of_a_set_tells_names_lengths_and_languages(tmp_path: Path) -> None:
+    def digest(utterances: dict[str, int], languages: str, model: tuple[str, ...]) -> str:
+        folder = make_dir(tmp_path, {utt: (num, "abc") for utt, num in utterances.items()})
+        (folder / "utt2lang").write_text(languages)
+        return load_utterances(folder, Letters(), quarter, LIMITS, model)[0].digest()
+
+    both = ("en", "zh")
+    digests = [
+        digest({"a": 40, "b": 60}, "a en\nb zh\n", both),
+        digest({"a": 40, "c": 60}, "a en\nc zh\n", both),
+        digest({"a": 41, "b": 60}, "a en\nb zh\n", both),
+        digest({"a": 40, "b": 60}, "a en\nb en\n", both),
+        digest({"a": 40, "b": 60}, "", ()),
+    ]
+    assert len(set(digests)) == len(digests)
+    assert digest({"a": 40, "b": 60}, "a en\nb zh\n", both) == digests[0]
+
+
 def test_without_languages_utt2lang_is_not_read(tmp_path: Path) -> None:
     folder = make_dir(tmp_path, {"a": (40, "abc")})
     (folder / "utt2lang").write_bytes(b"\n\xff\r\n")
