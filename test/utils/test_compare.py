@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,15 @@ def calls(recipe):
 
 def events(recipe):
     return [f"{event} {name}" for event, name, _ in calls(recipe)]
+
+
+@contextmanager
+def held(recipe):
+    """Let go of the experiments that wait, also if an assertion fails."""
+    try:
+        yield
+    finally:
+        (recipe / "hold").write_text("")
 
 
 def wait_until(condition):
@@ -203,7 +213,7 @@ def test_a_student_is_trained_again_after_its_teacher(recipe):
 
 def test_two_jobs_run_side_by_side_and_a_student_waits_for_its_teacher(recipe):
     (recipe / "hold").write_text("dense_seed1")
-    with start(recipe, "--jobs", "2", "conf/compare.list") as process:
+    with start(recipe, "--jobs", "2", "conf/compare.list") as process, held(recipe):
         # while dense_seed1 waits, dense_seed2 ends; the student must not take its place
         wait_until(lambda: "end dense_seed2" in events(recipe))
         time.sleep(0.5)
