@@ -56,6 +56,7 @@ def test_errors_leave_no_features(call, recipe, options, message):
     done = call("make_fbank.sh", "--nj", 2, *options, "my data")
     assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
     assert not (recipe / "feats.scp").exists()
+    assert not list(call.cwd.rglob("make_fbank*.log"))  # no job has begun
 
 
 def test_an_invalid_directory_is_refused(call, recipe):
