@@ -26,6 +26,7 @@ FAULTS = [
     b"a x\n\nb y\n",
     b"a x\n \t \nb y\n",
     b"a x\nb y\na z\n",
+    b"a x\nb y\nb z\nc\n",
     b"b x\na y\nb z\na z\n",
     b"\xef\xbb\xbfa x\n",
     b"a x\n\xef\xbb\xbfb x\n",
