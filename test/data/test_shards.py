@@ -119,6 +119,19 @@ def test_only_what_is_missing_or_has_changed_is_made_again(data):
     audio_sets.make_shards_of(data)
     assert members(data)["a.wav"] == audio.read_bytes()
     assert "a 90\n" in (data / "utt2num_frames").read_text()
+    audio.write_bytes(audio.read_bytes()[:-2] + b"\1\0")  # as long as before
+    audio_sets.make_shards_of(data)
+    assert members(data)["a.wav"] == audio.read_bytes()
+
+
+def test_a_segment_whose_times_changed_is_cut_out_anew(tmp_path):
+    data_dir = audio_sets.prepare(audio_sets.segments(tmp_path), "shard")
+    table = data_dir / "segments"
+    table.write_text(table.read_text().replace("u1 r1 0.1 0.7\n", "u1 r1 0.2 0.8\n"))
+    audio_sets.make_shards_of(data_dir)
+    samples, _ = soundfile.read(io.BytesIO(members(data_dir)["u1.wav"]), dtype="float32")
+    whole, _ = read_audio(str(tmp_path / "long.flac"), None)
+    assert torch.equal(torch.from_numpy(samples), whole[3200:12800])
 
 
 def test_a_shard_is_a_random_sample_of_the_set_by_its_seed(tmp_path):
