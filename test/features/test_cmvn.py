@@ -58,7 +58,10 @@ def test_a_bin_that_hardly_changes_is_not_blown_up() -> None:
 def test_the_file_is_wenets_and_comes_back(tmp_path: Path) -> None:
     stats = CmvnStats.of(utterances()[0])
     path = tmp_path / "global_cmvn"
-    stats.save(path)
+    path.write_text("an old one")
+    with path.open() as old:
+        stats.save(path)
+        assert old.read() == "an old one", "who reads it meanwhile gets all of the old file"
     content = json.loads(path.read_text())
     assert sorted(content) == ["frame_num", "mean_stat", "var_stat"]
     assert content["frame_num"] == 7
