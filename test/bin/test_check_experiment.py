@@ -1,5 +1,6 @@
-"""What a training, or the decoding after it, would refuse is refused before any time is spent."""
+"""moeasr check-experiment: what would stop a training or its decoding is named before either."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,43 +8,52 @@ import pytest
 from moeasr.bin.check_experiment import main
 from moeasr.errors import InputError
 
-CONFIG = Path(__file__).resolve().parents[2] / "egs/mini/conf/dense.yaml"
-SMALL = ("--set", "model.encoder.num_blocks=1", "--set", "model.decoder.num_blocks=1")
+WHOLE = ["model.encoder.dynamic_chunk=false", "model.encoder.causal_conv=false"]
+CONFIG = Path(__file__).resolve().parents[2] / "egs/mini/conf/u2pp_moe.yaml"
 
 
-def check(folder: Path, *checks: str, training: tuple[str, ...] = ()) -> None:
-    where = [f"{option}=none" for option in ("--train-dir", "--dev-dir", "--dict-dir", "--cmvn")]
-    where += [f"--config={CONFIG}", f"--exp-dir={folder}"]
-    main([*checks, "--", *where, *SMALL, *training])
+def check(exp_dir, options=(), settings=()):
+    """Call the command as run.sh does: its own options, and those of the training to come."""
+    training = ["--config", CONFIG, "--exp-dir", exp_dir]
+    for name in ("--train-dir", "--dev-dir", "--dict-dir", "--cmvn"):
+        training += [name, "not there yet"]
+    training += [word for setting in settings for word in ("--set", setting)]
+    main([*options, "--", *map(str, training)])
 
 
-def test_nothing_is_said_if_all_is_well(tmp_path, capsys):
-    options = ("--modes", "ctc_greedy_search attention", "--beam-size", "3", "--chunk-sizes=-1 16")
-    check(tmp_path, *options)
+def test_nothing_is_said_and_written_where_all_is_well(tmp_path, capsys):
+    modes = "ctc_greedy_search attention_rescoring"
+    check(tmp_path, ["--modes", modes, "--chunk-sizes=-1 16", "--beam-size", "1"])
     check(tmp_path)
-    assert capsys.readouterr() == ("", "")
-    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr() == ("", "") and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("checks", "message"),
+    ("options", "settings", "message"),
     [
-        (("--modes", "attention ctc_greedy"), "unknown decoding mode 'ctc_greedy'"),
-        (("--beam-size", "0"), "`beam_size` must be"),
-        (("--chunk-sizes=-1 16 0",), "`chunk_size` must be"),
+        (["--beam-size", "0"], [], "`beam_size` must be at least 1, but is 0"),
+        (["--chunk-sizes", "16 0"], [], "`chunk_size` must be -1 (full context) or at least 1"),
+        (["--chunk-sizes=-1 16"], WHOLE, "this model cannot decode in chunks"),
+        (["--modes", "ctc_greedy_search attenton"], [], "'attenton'"),
+        (["--modes", "ctc_greedy_search"], ["model.ctc_weight=0"], "'ctc_greedy_search' needs CTC"),
+        ([], ["model.encoder.d_model=97"], "`d_model` must be a multiple"),
+        ([], ["init.model=no.pt"], "`init.model`: there is no checkpoint no.pt"),
+        ([], ["init.dense=no.pt"], "`init.dense`: there is no checkpoint no.pt"),
+        ([], ["init.embedding=no.pt"], "`init.embedding`: there is no checkpoint no.pt"),
+        (
+            [],
+            ["distillation.teacher=no.pt"],
+            "`distillation.teacher`: there is no checkpoint no.pt",
+        ),
     ],
 )
-def test_decoding_that_would_be_refused_is(tmp_path, checks, message):
-    with pytest.raises(InputError, match=message):
-        check(tmp_path, *checks)
+def test_what_is_wrong_is_named(tmp_path, options, settings, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        check(tmp_path, options, settings)
 
 
-def test_training_that_would_be_refused_is(tmp_path):
-    with pytest.raises(InputError, match="d_model"):
-        check(tmp_path, training=("--set", "model.encoder.d_model=30"))
-    absent = tmp_path / "none.pt"
-    for key in ("distillation.teacher", "init.model", "init.dense", "init.embedding"):
-        with pytest.raises(InputError, match=f"`{key}`: there is no checkpoint {absent}"):
-            check(tmp_path, training=("--set", f"{key}={absent}"))
-    (tmp_path / "last.pt").touch()  # it goes on from there: its beginning is no longer read
-    check(tmp_path, training=("--set", f"init.model={absent}"))
+def test_a_training_that_goes_on_needs_its_teacher_but_not_what_it_began_with(tmp_path):
+    (tmp_path / "last.pt").touch()
+    check(tmp_path, settings=["init.dense=gone.pt"])
+    with pytest.raises(InputError, match=r"`distillation\.teacher`: .* gone\.pt"):
+        check(tmp_path, settings=["distillation.teacher=gone.pt"])

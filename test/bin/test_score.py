@@ -40,6 +40,22 @@ def test_scores_every_mode(dirs: tuple[Path, Path], capsys: pytest.CaptureFixtur
     )
 
 
+@pytest.mark.parametrize(("seed", "rate"), [(0, 100.0), (1, 66.6667), (11, 50.0)])
+def test_the_seed_decides_which_utterances_are_drawn(
+    dirs: tuple[Path, Path], seed: int, rate: float
+) -> None:
+    """With these seeds the first draw of NumPy's generator is b b, a b and a a.
+
+    There is 1 error in the 2 words of a, and 1 in the 1 word of b.
+    """
+    data, decode = dirs
+    options = ["--data-dir", str(data), "--decode-dir", str(decode / "greedy")]
+    main([*options, "--num-resamples", "1", "--seed", str(seed)])
+    stored = json.loads((decode / "greedy" / "score" / "score.json").read_text())
+    assert stored["wer_ci"] == [rate, rate]
+    assert (stored["num_resamples"], stored["bootstrap_seed"]) == (1, seed)
+
+
 def test_missing_hypothesis_is_one_sentence_and_status_1(dirs: tuple[Path, Path]) -> None:
     data, decode = dirs
     (decode / "greedy" / "text").write_text("a-1 ONE\n")
