@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from rounding import assert_close
 
 from moeasr import checkpoint
 from moeasr.bin.densify import get_parser, main
@@ -90,20 +91,23 @@ def test_the_file_is_a_dense_model_that_decodes(moe_path, data_dir, capsys):
     assert info["densified_from"]["info"]["epoch"] == 3 and "epoch" not in info
 
 
-def test_the_most_used_expert_is_counted_over_the_whole_directory(moe_path, data_dir):
-    main(arguments(moe_path, data_dir, "--method", "most_used", "--num-utts", 1))
-    dense = checkpoint.load(moe_path.parent / "dense.pt")["model"]
+def test_experts_are_counted_over_the_whole_directory(moe_path, data_dir):
     recognizer = Recognizer.from_checkpoint(moe_path)
     name, layer = recognizer.model.moe_layers()[0]
     assert name == "encoder.blocks.0.macaron_feed_forward"
-    load = torch.zeros(4)
+    load = torch.zeros(4, dtype=torch.float64)
     for line in (data_dir / "feats.scp").read_text().splitlines():
         utt, entry = line.split(maxsplit=1)
         feats = FeatureReader().read(entry, utt)
         routing = recognizer.model.encode(feats[None], torch.tensor([len(feats)])).routings[0]
         load += torch.bincount(routing.expert_ids.flatten(), minlength=4)
-    best = int(load.argmax())
-    assert torch.equal(dense[f"{name}.w1.weight"], layer.experts.w1[best])
+    experts = layer.experts.w1.detach().double()
+    average = sum(share * weight for share, weight in zip(load / load.sum(), experts))
+    for method, expected in (("most_used", experts[load.argmax()]), ("usage_average", average)):
+        main(arguments(moe_path, data_dir, "--method", method, "--num-utts", 1))
+        dense = checkpoint.load(moe_path.parent / "dense.pt")["model"]
+        # float64, rounded once
+        assert_close(dense[f"{name}.w1.weight"], expected, 1, expected.abs())
 
 
 def test_one_expert_makes_no_difference(tmp_path, data_dir, capsys):
