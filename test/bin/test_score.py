@@ -56,6 +56,29 @@ def test_the_seed_decides_which_utterances_are_drawn(
     assert (stored["num_resamples"], stored["bootstrap_seed"]) == (1, seed)
 
 
+@pytest.mark.parametrize(
+    ("options", "key", "value"),
+    [
+        ([], "num_chars", len("ONE TWO") + len("THREE")),
+        (["--cer-spaces", "false"], "num_chars", len("ONETWO") + len("THREE")),
+        (["--non-lang-syms", "symbols"], "num_chars", len("ONE $") + len("THREE")),
+        (["--mode", "present"], "wer", 50.0),  # ONE of a-1
+        (["--mode", "all"], "wer", 66.6667),  # THREE of b-1, too
+    ],
+)
+def test_options_decide_what_is_counted(
+    dirs: tuple[Path, Path], monkeypatch, options: list[str], key: str, value: float
+) -> None:
+    data, decode = dirs
+    monkeypatch.chdir(data)
+    Path("symbols").write_text("TWO\n")
+    hypotheses = decode / "greedy"
+    if "--mode" in options:
+        (hypotheses / "text").write_text("a-1 ONE\n")
+    main(["--data-dir", str(data), "--decode-dir", str(hypotheses), *options])
+    assert json.loads((hypotheses / "score" / "score.json").read_text())[key] == value
+
+
 def test_missing_hypothesis_is_one_sentence_and_status_1(dirs: tuple[Path, Path]) -> None:
     data, decode = dirs
     (decode / "greedy" / "text").write_text("a-1 ONE\n")
