@@ -1,0 +1,13 @@
+"""The entry point that makes shards; what is in them is tested with the readers of shards."""
+
+import audio_sets
+import pytest
+
+
+def test_a_making_that_fails_leaves_no_index_of_shards_that_are_no_longer_there(tmp_path):
+    data_dir = audio_sets.prepare(audio_sets.whole_files(tmp_path), "shard")
+    assert (data_dir / "shards.scp").is_file()
+    (tmp_path / "audio files" / "a.wav").unlink()
+    with pytest.raises(SystemExit, match="Less than 95%"):
+        audio_sets.make_shards_of(data_dir)
+    assert not (data_dir / "shards.scp").exists()
