@@ -10,7 +10,7 @@ from moeasr.errors import InputError
 
 @pytest.fixture
 def exp_dir(tmp_path):
-    for epoch in (1, 2, 3):
+    for epoch, dev_loss in ((1, 0.5), (2, 0.9), (3, 0.3)):
         checkpoint.save(
             tmp_path / f"epoch_{epoch}.pt",
             {
@@ -18,7 +18,7 @@ def exp_dir(tmp_path):
                 "config": {"model": {}},
                 "tokenizer": {},
                 "fbank": {},
-                "info": {"epoch": epoch, "dev_loss": 1.0 / epoch},
+                "info": {"epoch": epoch, "dev_loss": dev_loss},
             },
         )
     return tmp_path
@@ -27,14 +27,28 @@ def exp_dir(tmp_path):
 def test_the_default_name_and_what_is_printed(exp_dir, capsys):
     main(["--exp-dir", str(exp_dir), "--num", "2"])
     average = checkpoint.load(exp_dir / "averaged.pt")
-    assert average["model"]["weight"].tolist() == [2.5]
-    assert average["info"]["averaged_epochs"] == [2, 3]
-    assert capsys.readouterr().out == f"{exp_dir / 'averaged.pt'}: average of epochs 2, 3\n"
+    assert average["model"]["weight"].tolist() == [2.0]
+    assert average["info"]["averaged_epochs"] == [1, 3]
+    assert capsys.readouterr().out == f"{exp_dir / 'averaged.pt'}: average of epochs 1, 3\n"
 
 
-def test_another_name_and_more_than_there_are(exp_dir):
-    main(["--exp-dir", str(exp_dir), "--mode", "last", "--out", str(exp_dir / "x" / "y.pt")])
-    assert checkpoint.load(exp_dir / "x" / "y.pt")["model"]["weight"].tolist() == [2.0]
+@pytest.mark.parametrize(("num", "weight"), [("2", 2.5), ("10", 2.0)])
+def test_the_latest_under_another_name(exp_dir, num, weight):
+    out = exp_dir / "x" / "y.pt"
+    main(["--exp-dir", str(exp_dir), "--num", num, "--mode", "last", "--out", str(out)])
+    assert checkpoint.load(out)["model"]["weight"].tolist() == [weight]
+
+
+def test_an_average_that_is_there_is_left_as_it_is(exp_dir, capsys):
+    """Else all that was decoded with it would be older than it."""
+    out = exp_dir / "averaged.pt"
+    main(["--exp-dir", str(exp_dir), "--num", "2"])
+    before = out.stat()
+    main(["--exp-dir", str(exp_dir), "--num", "2"])
+    assert (out.stat().st_ino, out.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert capsys.readouterr().out.endswith(f"{out}: is the average of epochs 1, 3 already\n")
+    main(["--exp-dir", str(exp_dir), "--num", "1"])
+    assert checkpoint.load(out)["model"]["weight"].tolist() == [3.0]
 
 
 def test_a_damaged_checkpoint_leaves_no_average(exp_dir):
