@@ -168,6 +168,8 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
         (("--simulate", "data"), "--simulate and --out-dir belong together"),
         (("a.wav", "--chunk-size", "0"), "`chunk_size` must be -1"),
         (("a.wav", "--chunk-size", "-1"), "`chunk_size` must be at least 1 to stream, but is -1"),
+        (("a.wav", "--packet-ms", "0.05"), "packets must last .*, but are of 5e-05 s"),
+        (("--simulate", ".", "--out-dir", "o", "--packet-ms", "0.05"), "but are of 5e-05 s"),
         (("a.wav", "--packet-ms", "0"), "packets must last .*, but are of 0 s"),
         (("a.wav", "--packet-ms", "nan"), "packets must last .*, but are of nan s"),
         (("a.wav", "--packet-ms", "inf"), "packets must last .*, but are of inf s"),
