@@ -1,6 +1,10 @@
 """utils/subset_data_dir.sh: which utterances each option chooses."""
 
+from pathlib import Path
+
 import pytest
+
+from moeasr.data.kaldi.subset import choose
 
 
 def utts(call, target="sub"):
@@ -29,6 +33,13 @@ def test_choices(call, data, option, count, expected):
     assert done.returncode == 0, done.stderr
     assert utts(call) == expected.split()
     assert f"reducing #utt from 6 to {len(expected.split())}" in done.stdout
+
+
+def test_the_utterances_of_each_speaker_are_spread_as_in_kaldi():
+    """Every second one of 7, and the first ones of 5: 5 are too few for 3 with one between them."""
+    pairs = [(b"%b-%d" % (speaker, n), speaker) for speaker in (b"a", b"b") for n in range(7)][:12]
+    chosen = [utt for utt, _ in choose(Path(), pairs, 3, "per-spk")]
+    assert chosen == [b"a-0", b"a-2", b"a-4", b"b-0", b"b-1", b"b-2"]
 
 
 def test_all_files_follow(call, data):
