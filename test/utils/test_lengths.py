@@ -6,8 +6,9 @@ import soundfile
 import torch
 
 from moeasr.data.archive import open_archive
+from moeasr.data.kaldi.segments import Padding, extend_segments
 
-SEGMENTS = "u1 r 0.2 6.2\nu2 r 6.3 9.8\nu3 q 1 1.5\n"
+SEGMENTS = "u1 r 6.3 9.8\nu2 r 0.2 6.2\nu3 q 1 1.5\n"
 
 
 def test_recordings_are_measured_by_their_headers(call, data):
@@ -75,14 +76,14 @@ def test_segments_of_whole_recordings(call, data):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ([], "u1 r 0.1 6.25\nu2 r 6.25 9.9\nu3 q 0.9 1.6\n"),
+        ([], "u1 r 6.25 9.9\nu2 r 0.1 6.25\nu3 q 0.9 1.6\n"),
         (
             ["--start-padding=0.3", "--last-segment-end-padding", "0"],
-            "u1 r 0 6.15\nu2 r 6.15 9.8\nu3 q 0.7 1.5\n",
+            "u1 r 6.15 9.8\nu2 r 0 6.15\nu3 q 0.7 1.5\n",
         ),
         (
             ["--fix-overlapping-segments=false", "--end-padding=0.2"],
-            "u1 r 0.1 6.4\nu2 r 6.2 9.9\nu3 q 0.9 1.6\n",
+            "u1 r 6.2 9.9\nu2 r 0.1 6.4\nu3 q 0.9 1.6\n",
         ),
     ],
 )
@@ -90,6 +91,12 @@ def test_segments_are_extended_as_in_kaldi(call, options, expected):
     done = call("data/extend_segment_times.py", *options, stdin=SEGMENTS)
     assert (done.returncode, done.stdout) == (0, expected)
     assert "extended 3 segments; fixed" in done.stderr
+
+
+def test_a_segment_within_another_is_parted_from_it_in_the_middle_of_their_overlap():
+    """With their padding they overlap from 5.9 to 10.1 s; the one with the earlier middle ends."""
+    extended = extend_segments([b"u1 r 0 10", b"u2 r 6 9"], Padding(), print)
+    assert extended == ([b"u1 r 0 8", b"u2 r 8 9.1"], 1)
 
 
 def test_faults_of_segments(call):
