@@ -3,7 +3,7 @@
 import pytest
 
 from moeasr.data.kaldi.duplicates import limit_repetitions
-from moeasr.data.kaldi.speakers import SpeakerLimits, divide_speakers
+from moeasr.data.kaldi.speakers import SpeakerLimits, divide_speakers, group_utts
 
 
 def utt2spk(call, *arguments):
@@ -29,6 +29,16 @@ def test_speakers_of_few_utterances(call, data):
 def test_speakers_of_little_time(call, data):
     data()
     assert utt2spk(call, "--seconds-per-spk-max", 2.7) == "a-1 a-2 b-1 b-1 b-2 c-1"
+
+
+@pytest.mark.parametrize(
+    ("durations_sec", "sizes"), [([1.0] * 5, [2, 2, 1]), ([5.0, 1.0, 1.0, 1.0], [1, 2, 1])]
+)
+def test_each_new_speaker_has_two_seconds_or_one_longer_utterance(durations_sec, sizes):
+    durations_sec = {b"u%d" % n: sec for n, sec in enumerate(durations_sec)}
+    groups = list(group_utts(list(durations_sec), SpeakerLimits(max_sec=2.0), durations_sec))
+    assert [len(group) for group in groups] == sizes
+    assert [utt for group in groups for utt in group] == list(durations_sec)
 
 
 def test_speakers_regardless_of_the_old_ones(call, data):
