@@ -16,6 +16,11 @@ import torch.distributed.nn.functional  # noqa: F401
 
 from moeasr.errors import InputError
 
+HOW_TO_LAUNCH = (
+    "start several processes with `python3 -m moeasr.bin.launch`, or set WORLD_SIZE, RANK, "
+    "LOCAL_RANK, MASTER_ADDR and MASTER_PORT"
+)
+
 
 def rank() -> int:
     """This process's number; 0 when there is only one."""
@@ -42,11 +47,16 @@ def process_group(device_type: str) -> Iterator[None]:
         device_type: "cuda" uses NCCL, anything else gloo.
 
     Raises:
-        InputError: The other processes do not come.
+        InputError: The environment lacks a variable that a launcher sets, or the other processes do
+            not come.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+    if _env_int("WORLD_SIZE", "1") <= 1:
         yield
         return
+    for name in ("RANK", "MASTER_PORT"):
+        _env_int(name)
+    if not os.environ.get("MASTER_ADDR"):
+        raise InputError(f"the environment variable MASTER_ADDR must be set; {HOW_TO_LAUNCH}")
     # Python calls its handlers of signals after the wait for the others only, which may be long.
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
@@ -64,7 +74,8 @@ def find_device(name: str) -> torch.device:
     """The device of this process: the CPU, or with "cuda" the GPU of its number on its machine.
 
     Raises:
-        InputError: No such device, or not as many GPUs as processes.
+        InputError: No such device, not as many GPUs as processes, or no LOCAL_RANK to tell them
+            apart.
     """
     try:
         device = torch.device(name)
@@ -75,7 +86,8 @@ def find_device(name: str) -> torch.device:
     if not torch.cuda.is_available():
         raise InputError("`--device cuda`: no GPU is visible here")
     if device.index is None:
-        number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        is_alone = _env_int("WORLD_SIZE", "1") <= 1
+        number, count = _env_int("LOCAL_RANK", "0" if is_alone else ""), torch.cuda.device_count()
         if number >= count:
             raise InputError(f"process {number} has no GPU of its own: {count} are visible here")
         device = torch.device("cuda", number)
@@ -119,6 +131,21 @@ def any_rank(flag: bool) -> bool:
     if dist.get_backend() == "nccl":
         total = total.cuda()
     return bool(sum_over_ranks(total) > 0)
+
+
+def _env_int(name: str, default: str = "") -> int:
+    """Return a number that a launcher of processes sets.
+
+    Raises:
+        InputError: It is absent, and there is no default; or it is no number.
+    """
+    value = os.environ.get(name, default)
+    if not value.isdecimal():
+        found = f"is `{value}`" if value else "is not set"
+        raise InputError(
+            f"the environment variable {name} must be a number, but {found}; {HOW_TO_LAUNCH}"
+        )
+    return int(value)
 
 
 @contextmanager

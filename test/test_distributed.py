@@ -30,8 +30,9 @@ def test_a_handler_of_sigterm_is_back_after_the_wait_for_other_processes(monkeyp
         raise RuntimeError("timed out after 1800 s\n  in the rendezvous")
 
     monkeypatch.setattr(torch.distributed, "init_process_group", nobody_comes)
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("RANK", "1")
+    launched = {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    for name, value in launched.items():
+        monkeypatch.setenv(name, value)
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         sentence = "^process 1 lost the other processes .*: timed out after 1800 s$"
@@ -41,6 +42,27 @@ def test_a_handler_of_sigterm_is_back_after_the_wait_for_other_processes(monkeyp
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+    ("variables", "fault"),
+    [
+        ({"WORLD_SIZE": "x"}, "WORLD_SIZE must be a number, but is `x`"),
+        ({"WORLD_SIZE": "2"}, "RANK must be a number, but is not set"),
+        ({"WORLD_SIZE": "2", "RANK": ""}, "RANK must be a number, but is not set"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, "MASTER_PORT must be a number, but is not set"),
+        ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_PORT": "1"}, "MASTER_ADDR must be set"),
+    ],
+)
+def test_an_environment_that_no_launcher_made_is_one_sentence(monkeypatch, variables, fault):
+    """Wrappers of some clusters set WORLD_SIZE alone."""
+    for name in ("WORLD_SIZE", "RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    refused = pytest.raises(InputError, match=f"environment variable {fault}")
+    with refused, distributed.process_group("cpu"):
+        raise AssertionError("there is no group")
 
 
 def test_a_device_that_is_not_there_is_one_sentence(monkeypatch):
@@ -60,6 +82,11 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
     assert distributed.find_device("cuda") == torch.device("cuda", 1)
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(InputError, match="process 2 has no GPU of its own: 2 are visible"):
+        distributed.find_device("cuda")
+    monkeypatch.delenv("LOCAL_RANK")
+    assert distributed.find_device("cuda") == torch.device("cuda", 0)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="LOCAL_RANK must be a number, but is not set"):
         distributed.find_device("cuda")
 
 

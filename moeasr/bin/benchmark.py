@@ -14,7 +14,6 @@ a whole utterance, once for each chunk), over the time it took.
 import argparse
 
 from moeasr.bin import run
-from moeasr.errors import InputError
 from moeasr.limits import num_processes
 from moeasr.strict_json import to_json
 
@@ -51,8 +50,6 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run it."""
     args = get_parser().parse_args(argv)
-    if args.num_rounds < 1:
-        raise InputError("--num-rounds must be at least 1")
     import torch
 
     from moeasr.atomic import atomic_path

@@ -67,6 +67,11 @@ class Workload:
             )
         if not 0.2 <= self.utterance_sec <= 3600:
             raise InputError("--utterance-sec must be between 0.2 and 3600")
+        for name in ("chunk_size", "num_left_chunks", "vocab_size", "train_utts", "num_rounds"):
+            least = {"num_left_chunks": -1, "train_utts": 0, "vocab_size": 2}.get(name, 1)
+            if getattr(self, name) < least:
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(f"{option} must be at least {least}, but is {getattr(self, name)}")
 
 
 def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, Any]:

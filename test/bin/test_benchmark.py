@@ -38,7 +38,10 @@ def test_without_training_and_without_streams(tmp_path, capsys):
         (["--num-rounds", "0"], "--num-rounds must be at least 1"),
         (["--precisions", "fp32 int4"], "--precisions must be some of fp32, bf16, int8"),
         (["--utterance-sec", "0"], "--utterance-sec must be between"),
-        (["--chunk-size", "0"], "`chunk_size` must be at least 1 to stream"),
+        (["--chunk-size", "0"], "--chunk-size must be at least 1, but is 0"),
+        (["--num-left-chunks", "-2"], "--num-left-chunks must be at least -1, but is -2"),
+        (["--vocab-size", "1"], "--vocab-size must be at least 2, but is 1"),
+        (["--train-utts", "-1"], "--train-utts must be at least 0, but is -1"),
     ],
 )
 def test_bad_options_are_one_sentence(options, message):
