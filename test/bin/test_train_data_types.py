@@ -177,7 +177,7 @@ def test_a_training_begins_with_a_trained_model_and_learns_of_it(source):
 
 def test_two_processes_train_as_one_on_twice_the_batches_each_with_a_dropout_of_its_own(source):
     data_dir = audio_sets.prepare(source.with_name("set"), "feats")
-    options = [*NOT_RANDOM, "--set", "data.batch.max_utts=1"]
+    options = [*NOT_RANDOM, "--set", "data.batch.max_utts=1", "--num-threads", "1"]
     command = ("-m", "moeasr.bin.train", *arguments(data_dir, "feats", "two", *options))
     for ended in run_two_processes(*command, imports=TRAINING):
         assert ended.status == 0, ended.error[-2000:]
