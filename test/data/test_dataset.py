@@ -179,6 +179,15 @@ def test_text_without_features_and_features_without_text_are_listed(
     assert "  b: it has no transcript" in caplog.text
 
 
+def test_transcripts_go_by_the_names_of_utterances_not_by_lines(tmp_path: Path) -> None:
+    folder = make_dir(tmp_path, {"a": (40, ""), "b": (40, ""), "c": (40, "")})
+    (folder / "text").write_text("z none\nc cab\nb bad\na ace\n")
+    utterances, _ = load_utterances(folder, Letters(), quarter, LIMITS)
+    assert [(item.utt_id, item.text) for item in utterances] == [
+        *[("a", "ace"), ("b", "bad"), ("c", "cab")]
+    ]
+
+
 def test_an_empty_transcript_is_an_example_without_tokens(tmp_path: Path) -> None:
     folder = make_dir(tmp_path, {"a": (40, ""), "b": (40, "abc")})
     utterances, skipped = load_utterances(folder, Letters(), quarter, LIMITS)
