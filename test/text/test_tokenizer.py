@@ -132,8 +132,9 @@ def test_bytes_are_merged_into_characters() -> None:
     cafe = ["\u2581caf", "<0xC3>", "<0xA9>"]
     units = ["<blank>", "<unk>", "<sos/eos>", *hand, *cafe]
     tokenizer = Tokenizer(TokenizerConfig(type="cjk_bpe"), units, train_bpe(["AB"], 6))
-    ids = [units.index(unit) for unit in [*cafe, *hand, *hand[:2], "\u2581caf"]]
-    assert tokenizer.decode(ids) == "café手\ufffd caf"
+    ids = [units.index(unit) for unit in [*cafe, *hand, *hand[:2], "\u2581caf", *hand[:2]]]
+    assert tokenizer.decode(ids) == "café手\ufffd caf\ufffd"
+    assert tokenizer.words(ids[6:]) == [("\ufffd", [0, 1]), ("caf\ufffd", [2, 3, 4])]
     assert tokenizer.words([6, 0, 7, 8, 3, 2, 4, 5]) == [("café", [0, 2, 3]), ("手", [4, 6, 7])]
 
 
