@@ -163,6 +163,13 @@ def test_what_is_written_is_what_wenet_wrote(case, tmp_path):
         if in_our_order or not by_unit:
             # the front end is multiplied by sqrt(D) and divided again: two roundings
             assert_close(ours[name], tensor, 2, tensor.abs(), name=name)
+    sums = []  # of one frame: (values and their squares, bins)
+    for directory in (tmp_path / "out", GOLDEN / case):
+        stats = json.loads((directory / "global_cmvn").read_text())
+        totals = torch.tensor([stats["mean_stat"], stats["var_stat"]], dtype=torch.float64)
+        sums.append(totals / stats["frame_num"])
+    # mean and deviation were rounded to float32 once, and then squared
+    assert_close(*sums, 2, sums[1].abs())
 
 
 def test_one_expert_a_frame_is_weighed_by_one_with_a_warning(tmp_path, caplog):
@@ -187,6 +194,12 @@ def test_one_expert_a_frame_is_weighed_by_one_with_a_warning(tmp_path, caplog):
 def test_both_orders_of_units_give_ours():
     for case in CASES:
         assert read_wenet(GOLDEN / case).tokenizer.units == UNITS
+
+
+def test_units_go_by_their_ids_in_whatever_order_the_lines_are(tmp_path):
+    path = copy_of("u2pp_moe", tmp_path / "m") / "units.txt"
+    path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
+    assert read_wenet(tmp_path / "m").tokenizer.units == UNITS
 
 
 def copy_of(case, directory, **changes):
