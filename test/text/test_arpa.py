@@ -198,6 +198,13 @@ def test_only_plain_spaces_separate_fields(tmp_path):
     assert "ON\u00b7E" in model.words
 
 
+def test_models_over_units_have_the_space_unit(tmp_path):
+    """Transcripts refuse it; the units of a dictionary may begin with it."""
+    text = GOOD.replace("ONE", "\u2581O").replace("caf\u00e9", "\u2581")
+    model = read_arpa(write(tmp_path, text))
+    assert model.words == ("<s>", "</s>", "\u2581O", "\u2581", "<unk>")
+
+
 def test_a_file_cut_short_or_missing_or_of_other_letters(tmp_path):
     with pytest.raises(InputError, match=r"x\.lm: the file ends after 3 of 5 1-grams"):
         read_arpa(write(tmp_path, GOOD[: GOOD.index("-0.7 ")]))
