@@ -126,6 +126,13 @@ def test_unknown_words_are_counted_and_left_out():
     assert predict(model, []).perplexity == math.inf
 
 
+def test_words_are_foretold_from_as_many_words_as_the_model_knows():
+    model = estimate(TEXT, 3)
+    histories = [("<s>", "A"), ("<s> A", "B"), ("A B", "C"), ("B C", "</s>")]
+    expected = math.prod(prob(model, *pair) for pair in histories)
+    assert predict(model, [["A", "B", "C"]]).log_prob == pytest.approx(math.log(expected))
+
+
 def test_the_unknown_word_in_capitals_is_the_same():
     assert estimate([["A", "<UNK>"]], 2) == estimate([["A", "<unk>"]], 2)
 
