@@ -20,6 +20,17 @@ def test_chinese_is_split_by_character_and_the_rest_by_piece_in_capitals():
     assert splitter.join(units) == "\u4f60\u597d HELLO<NOISE> WORLD\u7684"
 
 
+def test_characters_are_those_from_4e00_to_9fff_as_in_wenet():
+    splitter = CjkBpeSplitter(MODEL)
+    assert splitter.split("\u4e00\u9fa6\u9fff") == ["\u4e00", "\u9fa6", "\u9fff"]
+    neighbours = "\u4dff\u4dfe\ua000\ua001"  # sentencepiece leaves unknown letters together
+    assert splitter.split(neighbours) == ["\u2581", neighbours]
+
+
+def test_the_unknown_symbol_is_a_unit_beside_other_symbols():
+    assert CjkBpeSplitter(MODEL, ("<NOISE>",)).split("<unk><NOISE>") == ["<unk>", "<NOISE>"]
+
+
 def test_pieces_that_no_unit_stands_for_are_unknown():
     pieces = CjkBpeSplitter(MODEL).split("HELLO")
     units = ["<blank>", "<unk>", "<sos/eos>", *dict.fromkeys(pieces), "\u4f60"]
