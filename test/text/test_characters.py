@@ -30,10 +30,13 @@ def test_symbol_file(tmp_path: Path) -> None:
     path = tmp_path / "syms"
     path.write_text("<noise>\n[laugh]\n")
     assert read_non_lang_syms(path) == ["<noise>", "[laugh]"]
+    path.write_text("<fide\u0301lite\u0301>\n", encoding="utf-8")
+    assert read_non_lang_syms(path) == ["<fid\u00e9lit\u00e9>"]  # composed, as transcripts are
     for content, message in [
         ("<noise> 3\n", "this one symbol only"),
         ("<noise>\n<noise>\n", "syms:2"),
         ("<blank>\n", "reserved"),
+        ("<sos/eos>\n", "reserved"),
     ]:
         path.write_text(content)
         with pytest.raises(InputError, match=message):

@@ -31,6 +31,7 @@ def test_normalize_known_texts(text: str, clean: str) -> None:
         ("a\x07b", "U+0007"),
         ("a\x85b", "U+0085"),  # str.split() would silently take it for a space
         (f"a{SPACE_UNIT}b", "U+2581"),
+        ("a\ud800", "U+D800"),  # half of a character, which no file can hold
     ],
 )
 def test_refused_characters_are_named(text: str, words: str) -> None:
