@@ -55,6 +55,12 @@ def test_case_is_never_changed() -> None:
     assert tokenizer.unknown("Abc") == ["A"]
 
 
+def test_composed_and_decomposed_letters_are_one_unit() -> None:
+    tokenizer = build_tokenizer(["caf\u00e9"], "char")
+    assert tokenizer.encode("cafe\u0301") == tokenizer.encode("caf\u00e9")
+    assert tokenizer.unknown("cafe\u0301") == []
+
+
 @pytest.mark.parametrize(("kind", "vocab_size"), KINDS)
 def test_unknown_words_become_unk(kind: str, vocab_size: int | None) -> None:
     tokenizer = make(kind, vocab_size)
@@ -138,6 +144,13 @@ def test_bytes_are_merged_into_characters() -> None:
     assert tokenizer.words([6, 0, 7, 8, 3, 2, 4, 5]) == [("café", [0, 2, 3]), ("手", [4, 6, 7])]
 
 
+def test_a_space_in_bytes_parts_words() -> None:
+    units = ["<blank>", "<unk>", "<sos/eos>", "a", "b", "<0x20>"]
+    tokenizer = Tokenizer(TokenizerConfig(type="cjk_bpe"), units, train_bpe(["AB"], 6))
+    assert tokenizer.decode([3, 5, 4, 4]) == "a bb"
+    assert tokenizer.words([3, 5, 4, 4]) == [("a", [0]), ("bb", [2, 3])]
+
+
 @pytest.mark.parametrize(("kind", "vocab_size"), KINDS)
 def test_state_and_directory_rebuild_the_same(
     kind: str, vocab_size: int | None, tmp_path: Path
@@ -176,6 +189,12 @@ def test_long_transcripts_take_part_in_bpe_training() -> None:
     assert tokenizer.unknown("zebra") == []
 
 
+def test_a_letter_that_occurs_once_in_a_long_text_has_a_bpe_unit() -> None:
+    """sentencepiece's default leaves out the rarest 0.05 % of the running characters."""
+    tokenizer = build_tokenizer(["ab ba " * 1000, "a z"], "bpe", 9)
+    assert tokenizer.unknown("ab z") == []
+
+
 def test_vocab_size_keeps_the_most_frequent_and_coverage_tells() -> None:
     texts = ["b b b c c a a d", "<unk> <unk> <unk> <unk>"]
     tokenizer = build_tokenizer(texts, "word", 5)
@@ -184,6 +203,7 @@ def test_vocab_size_keeps_the_most_frequent_and_coverage_tells() -> None:
     assert (coverage.num_utts, coverage.num_units) == (2, 12)
     assert coverage.unknown == {"c": 2, "d": 1}
     assert coverage.percent == 75.0
+    assert measure_coverage(tokenizer, [""]).percent == 100.0  # nothing is unknown
 
 
 @pytest.mark.parametrize(
