@@ -59,6 +59,7 @@ def test_files_and_summary(tmp_path: Path, references: References) -> None:
     assert stored["words"] == {"hits": 2, "subs": 1, "dels": 0, "ins": 1, "errors": 2}
     assert stored["cer"] == pytest.approx(100 * 2 / 12, abs=1e-4)  # H lost, X put in
     assert (stored["num_utts"], stored["num_words"], stored["num_chars"]) == (3, 3, 12)
+    assert stored["cer_spaces"] is True
     # Of 26 draws of three utterances that hold words one has a-1 alone, and three have a-2 once and
     # b-1 twice: three errors in one word, in five letters.
     assert (stored["wer_ci"], stored["cer_ci"]) == ([0.0, 300.0], [0.0, 60.0])
@@ -96,6 +97,7 @@ def test_number_of_draws_and_seed_are_those_of_the_options(
     for seed in (1, 2):
         options = ScoreOptions(num_resamples=1, seed=seed)
         summary = score_mode_dir(mode_dir, references, options, "")
+        assert (summary["num_resamples"], summary["bootstrap_seed"]) == (1, seed)
         for key, lengths in (("wer_ci", [2, 1, 0]), ("cer_ci", [7, 5, 0])):
             low, high = bootstrap_interval([0, 1, 1], lengths, num_resamples=1, seed=seed)
             assert low == high
@@ -113,8 +115,9 @@ def test_missing_hypotheses_leave_the_old_score_or_none(
     assert summary["wer_line"] == "%WER 33.33 [ 1 / 3, 0 ins, 1 del, 0 sub ] [PARTIAL]"
     assert summary["num_absent"] == 2
     for name, rate in (("wer", "%WER 33.33 [ 1 / 3,"), ("cer", "%CER 41.67 [ 5 / 12,")):
-        first, *_ = (mode_dir / "score" / name).read_text().splitlines()
+        first, _, third, *_ = (mode_dir / "score" / name).read_text().splitlines()
         assert first.startswith(rate) and first.endswith(" [PARTIAL]")
+        assert third == "Scored 3 sentences, 2 not present in hyp."
     write_hyps(mode_dir, "a-1 ONE\n")
     summary = score_mode_dir(mode_dir, references, ScoreOptions(missing="present"), "")
     assert (summary["wer"], summary["ser"], summary["num_utts"]) == (50.0, 100.0, 1)
@@ -145,6 +148,14 @@ def test_spaces_and_symbols_reach_the_cer(tmp_path: Path, references: References
     options = ScoreOptions(cer_spaces=False, non_lang_syms=("<noise>",))
     summary = score_mode_dir(mode_dir, references, options, "")
     assert summary["chars"] == {"hits": 11, "subs": 0, "dels": 0, "ins": 1, "errors": 1}
+    assert summary["cer_spaces"] is False
+    # the first utterance is right in its letters, but not in its words
+    assert (summary["num_wrong_utts"], summary["ser"]) == (2, pytest.approx(66.6667))
+    words, chars = (
+        (mode_dir / "score" / name).read_text().splitlines()[1:4] for name in ("wer", "cer")
+    )
+    assert (words[0], chars[0]) == ("%SER 66.67 [ 2 / 3 ]", "%SER 33.33 [ 1 / 3 ]")
+    assert chars[2] == "Overall -> 9.09 % N=11 C=11 S=0 D=0 I=1"
 
 
 def test_mode_dirs_are_found(tmp_path: Path) -> None:
@@ -154,6 +165,14 @@ def test_mode_dirs_are_found(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     assert find_mode_dirs(tmp_path) == [a, b]
     assert find_mode_dirs(b) == [b]
+
+
+def test_a_set_is_named_like_its_directory_wherever_one_stands(
+    references: References, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path / "data" / "test")
+    assert References.read(".") == references
+    assert references.name == "test"
 
 
 def test_an_utterance_without_speaker_is_named(tmp_path: Path) -> None:
