@@ -1,5 +1,6 @@
 """Systems over seeds: means, spreads, intervals and tests on hand-made errors."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -194,6 +195,23 @@ def test_different_references_and_no_baseline() -> None:
         )
     with pytest.raises(InputError, match="no experiment of the baseline 'dense' among moe"):
         compare([other], "dense")
+
+
+def test_a_page_of_chunks_says_so_and_has_each_p_value_in_its_column() -> None:
+    errors = ([1] * 40, [1, 3] * 20)
+    both = [
+        experiment(system, 1, counts, chunk_size=16)
+        for system, counts in zip(("dense", "moe"), errors)
+    ]
+    dense, moe = compare(both, "dense", num_resamples=10)
+    assert moe.difference is not None
+    values = dataclasses.replace(moe.difference, p_bootstrap=0.0012, p_matched_pairs=0.034)
+    moe = dataclasses.replace(moe, difference=values)
+    page = comparison_page([dense, moe], both, "dense")
+    assert "attention_rescoring, chunks of 16 frames." in page
+    header, _, _, row = (line.split(" | ") for line in page.splitlines() if line.startswith("| "))
+    cells = dict(zip(header, row))
+    assert (cells["p, bootstrap"], cells["p, matched pairs"]) == ("0.001", "0.034")
 
 
 def test_page_has_a_row_for_each_system_and_a_line_for_each_experiment() -> None:

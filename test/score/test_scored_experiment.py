@@ -48,7 +48,8 @@ def exp_dir(tmp_path: Path) -> Path:
         score = path / "decode_test" / folder / "score"
         score.mkdir(parents=True)
         (score / "per_utt").write_text(f"u1 #csid 1 1 0 0\nu2 #csid {second}\n")
-    records = [RECORD, RECORD | {"chunk_size": 16, "rtf": 0.5, "wer": 75.0}]
+    others = [RECORD | {"set": "dev", "rtf": 0.2}, RECORD | {"mode": "attention", "rtf": 0.3}]
+    records = [*others, RECORD, RECORD | {"chunk_size": 16, "rtf": 0.5, "wer": 75.0}]
     (path / "results.json").write_text(json.dumps(records))
     return path
 
