@@ -109,6 +109,9 @@ def test_decodings_older_than_model_or_features_are_named(
     assert "| ctc_greedy_search | full | 4.50 " in page
     assert "| ctc_greedy_search, decode_test_lm (stale) | full | 7.50 " in page
     assert f"(stale): {source} is newer than the hypotheses; decode and score again." in page
+    # the set is described as it is now, whatever stands first
+    page = results_page([{**records[1], "num_utts": 99}, records[0]], "exp")
+    assert "130 utterances, 773 words" in page and "99 utterances" not in page
 
 
 def test_a_model_that_is_a_moment_newer_makes_stale_and_so_does_the_data_directory_named(
@@ -214,6 +217,8 @@ def test_page_has_tables_and_what_made_them(tmp_path: Path) -> None:
     assert "test attention, test ctc_greedy_search:" in lines
     assert "test attention chunk 16:" in lines
     for fact in ("- commit: abc1234", "- config: conf/u2pp_moe.yaml", "- seed: 7", "- device: cpu"):
+        assert lines.count(fact) == 2
+    for fact in ("- num_threads: 2", "- checkpoint: exp/x/averaged.pt", DECODE["train_command"]):
         assert lines.count(fact) == 2
     assert lines.count(DECODE["command"]) == 1 and lines.count("B") == 1
     assert lines.count("python -m moeasr.bin.score --data-dir data/test") == 2
