@@ -12,6 +12,8 @@ from moeasr.score.best import best_line
             ["x/wer_7:%WER 13.45 [ 27 / 20, 3 ins ]", "x/wer_8:%WER 9.5 [ 2 / 20 ] [PARTIAL]"],
             "%WER 9.5 [ 2 / 20 ] [PARTIAL] x/wer_8",
         ),
+        # more errors than words are a rate, too
+        (["a:%WER 120.5 [ 241 / 200 ]", "b:%WER 110 [ 220 / 200 ]"], "%WER 110 [ 220 / 200 ] b"),
         # of equal rates the first, as from Kaldi
         (["a:%WER 5 [ 1 / 20 ]", "b:%WER 5.0 [ 1 / 20 ]"], "%WER 5 [ 1 / 20 ] a"),
         (["%WER 5 [ 1 / 20 ]"], "%WER 5 [ 1 / 20 ]"),

@@ -86,6 +86,14 @@ def test_ops_is_kaldis_and_frequent_first() -> None:
     assert ops_text(rate) == "correct       b    b    2\ncorrect       a    a    1\n"
 
 
+def test_columns_of_ops_are_at_most_as_wide_as_kaldis() -> None:
+    rate = word_error_rate([Pair("u", "a-word-of-18-chars a", "a-word-of-18-chars a")])
+    assert ops_text(rate).splitlines() == [
+        f"correct       {'a':>16}    {'a':>16}    1",
+        "correct       a-word-of-18-chars    a-word-of-18-chars    1",
+    ]
+
+
 def test_a_word_of_stars_is_a_word() -> None:
     rate = word_error_rate([Pair("u", "*** a", "*** b")])
     assert per_utt_text(rate).splitlines()[-1] == "u #csid 1 1 0 0"

@@ -192,6 +192,8 @@ def test_missing_hypotheses_in_the_three_modes() -> None:
         pair_up(refs, hyps)
     assert pair_up(refs, hyps, "present") == [Pair("u0", "a b", "a b"), Pair("u1", "a b", "a")]
     assert word_error_rate(pair_up(refs, hyps, "all")).total.dels == 13
+    pairs = pair_up({"b": "x", "a": "y"}, {"a": "y", "b": "z"})
+    assert pairs == [Pair("b", "x", "z"), Pair("a", "y", "y")]  # in the references' order
 
 
 def test_nothing_to_score_is_refused() -> None:
