@@ -1,12 +1,23 @@
-"""Alternating rounds and their ratios, on a clock that stands still but for the work."""
+"""What is timed, and alternating rounds on a clock that stands still but for the work."""
 
+import copy
 import subprocess
 import sys
 
 import pytest
+import torch
+from rounding import NETWORK_STEPS, assert_close
+from systems import BATCH, encoder, make_system, vary
 
 from moeasr.report import speed
-from moeasr.report.speed import Timings, measure_machine, time_candidates
+from moeasr.report.speed import (
+    Timings,
+    full_pass,
+    measure_machine,
+    streaming_pass,
+    time_candidates,
+    training_step,
+)
 
 
 class Machine:
@@ -57,6 +68,42 @@ def test_the_machines_limits_are_those_of_the_fastest_products(monkeypatch):
     num_products = 1024**3  # of the largest shape, each a multiplication and an addition
     limit = measure_machine(num_rounds=1)
     assert limit == (2 * num_products / 0.5, 2 * num_products / 0.25, 256 * 2**20 / 0.5)
+
+
+def test_passes_are_encoder_and_ctc_whole_and_chunk_by_chunk():
+    """A stream's chunks of 3 frames see one before: together they are one masked pass."""
+    model, feats = make_system("u2pp_moe").eval(), BATCH[0][:1]
+    lens = torch.tensor([feats.size(1)])
+    with torch.inference_mode():
+        whole = model.ctc_log_probs(model.encode(feats, lens).enc)
+        masked = model.ctc_log_probs(model.encode(feats, lens, 3, num_left_chunks=1).enc)
+    assert_close(full_pass(model, feats)(), whole, NETWORK_STEPS, dtype=torch.float64)
+    found = torch.cat(streaming_pass(model, feats, chunk_size=3, num_left_chunks=1)(), dim=1)
+    assert_close(found, masked, NETWORK_STEPS, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("in_bf16", [False, True])
+def test_a_training_step_is_loss_gradient_clipping_and_update(in_bf16):
+    """By plain gradient descent, with gradients above the norm of 5 that is allowed."""
+    dtype = torch.float32 if in_bf16 else torch.float64  # autocast leaves float64 as it is
+    model = vary(make_system("dense", encoder=encoder(dynamic_chunk=False))).to(dtype).eval()
+    batch = (BATCH[0].to(dtype), *BATCH[1:])
+    twin, rate = copy.deepcopy(model).train(), 1e-3
+    step = training_step(model, torch.optim.SGD(model.parameters(), rate), batch, in_bf16)
+    assert model.training
+    for _ in range(1 if in_bf16 else 2):
+        step()
+        with torch.autocast("cpu", torch.bfloat16, enabled=in_bf16):
+            loss = twin(*batch).loss
+        parameters = list(twin.parameters())
+        gradients = torch.autograd.grad(loss, parameters)
+        norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+        assert norm > 5.5
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients):
+                parameter -= rate * 5.0 / (norm + 1e-6) * gradient  # PyTorch's rule
+        for found, wanted in zip(model.parameters(), parameters):
+            assert_close(found, wanted, NETWORK_STEPS, dtype=dtype)
 
 
 def test_working_memory_is_what_work_adds():
