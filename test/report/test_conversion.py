@@ -1,13 +1,14 @@
-"""The utterances on which a conversion is measured when there is no speech."""
+"""The utterances on which a conversion is measured, and how its change is shown."""
 
 from itertools import islice
 
 import torch
-from systems import NUM_MEL_BINS, SYSTEMS
+from systems import NUM_MEL_BINS, SYSTEMS, encoder, make_system, moe
 
 from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig
-from moeasr.report.conversion import random_inputs
+from moeasr.models.output_change import Change
+from moeasr.report.conversion import change_lines, random_inputs
 
 
 def test_noise_has_the_mean_and_deviation_of_the_training_set():
@@ -27,3 +28,21 @@ def test_noise_has_the_mean_and_deviation_of_the_training_set():
         assert utterance.tokens_lens.tolist() == [12]
         assert torch.equal(utterance.feats, again.feats)
         assert torch.equal(utterance.tokens, again.tokens)
+
+
+def test_noise_is_in_every_language_of_the_model():
+    routed = encoder(moe(router="language", num_experts=6))
+    model = make_system("u2pp_moe", encoder=routed, languages=("en", "zh", "de"))
+    # each of the three is missing from 100 draws once in 10^17
+    languages = [int(inputs.languages) for inputs in islice(random_inputs(model, seed=1), 100)]
+    assert set(languages) == {0, 1, 2}
+
+
+def test_a_change_has_a_line_for_each_kind_of_output():
+    change = {"CTC log-probabilities": Change(0.5, 0.0125), "decoder logits": Change(2.0, 0.25)}
+    title, *lines = change_lines(change, "2 utterances")
+    assert "on 2 utterances, computed in float64" in title
+    assert [line.split() for line in lines] == [
+        ["CTC", "log-probabilities", "largest", "5.00e-01", "mean", "1.25e-02"],
+        ["decoder", "logits", "largest", "2.00e+00", "mean", "2.50e-01"],
+    ]
