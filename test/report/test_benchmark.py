@@ -1,8 +1,10 @@
 """Rows and table of the benchmark, from times and memory that are made up."""
 
 import pytest
+import torch
 from systems import CTC_ONLY, SYSTEMS, encoder
 
+from moeasr.errors import InputError
 from moeasr.models.build import build_model, count_params
 from moeasr.models.config import ModelConfig
 from moeasr.models.cost import DECODER_PARTS, PARTS, model_cost, sum_of
@@ -37,11 +39,11 @@ def made_up_times():
 
 @pytest.fixture(scope="module")
 def result(made_up_times):
-    return benchmark({"dense": subject()}, WORKLOAD)
+    return benchmark({"moe": subject()}, WORKLOAD)
 
 
 def subject():
-    return Subject(ModelConfig(**SYSTEMS["dense"]), OptimConfig())
+    return Subject(ModelConfig(**SYSTEMS["u2pp_moe"]), OptimConfig())
 
 
 def test_rates_by_hand(result):
@@ -83,9 +85,11 @@ def test_the_table(result):
     lines = benchmark_lines(result | {"machine": MachineLimit(1e12, 2e12, 1.5e10)._asdict()})
     assert lines[0] == "machine: fp32 1000 GFLOP/s, bf16 2000 GFLOP/s, memory 15.0 GB/s"
     full, train = lines[3].split(), lines[-1].split()
-    assert full[:6] == ["dense", "full", "fp32", "0.0750", "1.00", "[1.00,"]
-    assert train[:6] == ["dense", "train", "bf16", "2000", "0.50", "[0.50,"]
+    assert full[:6] == ["moe", "full", "fp32", "0.0750", "1.00", "[1.00,"]
+    assert train[:6] == ["moe", "train", "bf16", "2000", "0.50", "[0.50,"]
     assert full[-2] == train[-2] == "300"  # MiB
+    row = result["rows"][0] | {"speed": {"median": 2.0, "least": 1.5, "largest": 3.25}}
+    assert " 2.00 [1.50, 3.25] " in benchmark_lines(result | {"rows": [row]})[-1]
 
 
 def test_every_config_is_compared_with_the_first_in_fp32(made_up_times):
@@ -115,3 +119,50 @@ def test_every_config_is_compared_with_the_first_in_fp32(made_up_times):
             ratio = first["rtf"] / row["rtf"]
         assert list(row["speed"].values()) == pytest.approx([ratio] * 3, rel=1e-12)
         assert row.get("of_limit", 1.0) > 0
+
+
+def test_what_is_run_is_what_the_workload_says(monkeypatch):
+    """Outputs of the passes: units, precisions, and a stream that sees no chunk but its own."""
+    outputs = {}
+
+    def time_candidates(candidates, num_rounds):
+        outputs.update({name: work() for name, work in candidates.items()})
+        return Timings({name: [1.0] for name in candidates})
+
+    monkeypatch.setattr(module, "time_candidates", time_candidates)
+    monkeypatch.setattr(module, "measure_machine", lambda: LIMIT)
+    monkeypatch.setattr(module, "working_memory_bytes", lambda work: 0)
+    settings = {"utterance_sec": 0.46, "vocab_size": 9, "chunk_size": 3, "train_utts": 0}
+    configs = {"dense": Subject(ModelConfig(encoder=encoder(), **CTC_ONLY), OptimConfig())}
+    streams = []
+    for num_left_chunks in (0, -1):
+        benchmark(configs, Workload(num_left_chunks=num_left_chunks, **settings))
+        assert outputs["dense full fp32"].shape == (1, 10, 9)  # of 46 frames
+        assert [chunk.size(1) for chunk in outputs["dense stream fp32"]] == [3, 3, 3, 1]
+        streams.append(outputs["dense stream fp32"])
+    (first, second, *_), (first_of_all, second_of_all, *_) = streams
+    # the convolution looks back, too, but in the same way in both
+    assert torch.equal(first, first_of_all) and not torch.equal(second, second_of_all)
+    full = outputs["dense full fp32"]
+    # log-probabilities of a few nats: bfloat16 has 8 bits, int8 weights 7
+    errors = [(outputs[f"dense full {name}"] - full).abs().max() for name in ("bf16", "int8")]
+    assert all(2.0**-20 < error < 2.0**-3 for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("settings", "option"),
+    [
+        ({"precisions": ("fp32", "fp8")}, "--precisions must be some of fp32, bf16, int8, but is"),
+        ({"precisions": ()}, "--precisions must be some of"),
+        ({"utterance_sec": 0.1}, "--utterance-sec must be between 0.2 and 3600"),
+        ({"utterance_sec": 3601.0}, "--utterance-sec must be between 0.2 and 3600"),
+        ({"num_rounds": 0}, "--num-rounds must be at least 1, but is 0"),
+        ({"chunk_size": 0}, "--chunk-size must be at least 1, but is 0"),
+        ({"num_left_chunks": -2}, "--num-left-chunks must be at least -1, but is -2"),
+        ({"vocab_size": 1}, "--vocab-size must be at least 2, but is 1"),
+        ({"train_utts": -1}, "--train-utts must be at least 0, but is -1"),
+    ],
+)
+def test_workloads_that_cannot_be_run_are_refused(settings, option):
+    with pytest.raises(InputError, match=option):
+        Workload(**settings)
