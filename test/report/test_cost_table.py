@@ -1,7 +1,7 @@
 """Tables of costs, from costs made up by hand."""
 
 from moeasr.models.cost import PartCost
-from moeasr.report.cost_table import model_lines, part_lines
+from moeasr.report.cost_table import model_lines, part_lines, uncounted_lines
 
 COSTS = [
     PartCost("attention", 3_000_000, 3_000_000, 5e6),
@@ -37,3 +37,17 @@ def test_several_models_have_a_line_each():
     assert header.split()[0] == "model"
     assert line.split() == ["moe", "52.700", "19.700", "43.000", "75.00", "76.40", "93.40"]
     assert dense.split() == ["dense", "3.000", "3.000", "3.000", "5.00", "5.00", "5.00"]
+
+
+def test_what_is_not_counted_is_named_once_and_marks_every_sum_with_it():
+    parts = [
+        PartCost("feed-forward", 40_000_000, 10_000_000, 70e6, ("OwnRouter", "Gate")),
+        PartCost("CTC head", 500_000, 500_000, 1e6),
+        PartCost("decoder", 6_000_000, 4_000_000, 9e6, ("Gate",)),
+    ]
+    _, _, *lines = part_lines(parts)
+    marks = [line.rstrip().rsplit("  ", 1)[1].strip() for line in lines if "000" in line]
+    assert marks == ["> 70.00", "1.00", "> 9.00", "> 70.00", "> 71.00", "> 80.00"]
+    (sentence,) = uncounted_lines(parts)
+    assert sentence.startswith("> Without the multiply-adds of OwnRouter, Gate, which are not")
+    assert uncounted_lines(parts[1:2]) == []
