@@ -1,6 +1,7 @@
 """Imported models say what WeNet says: `golden/` holds WeNet's models and outputs."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 import yaml
 from rounding import FBANK_STEPS, NETWORK_STEPS, assert_close, log_mel_scale
 
+from moeasr.errors import InputError
 from moeasr.features.fbank import compute_fbank
 from moeasr.interop.wenet.reader import read_wenet
 from moeasr.interop.wenet.writer import write_wenet
@@ -153,9 +155,12 @@ def test_what_is_written_is_what_wenet_wrote(case, tmp_path):
         "decoder.left_decoder.embed.1.pe",
         "decoder.right_decoder.embed.1.pe",
     ]
-    assert all(
-        ours[name].shape == (1, 5000, len(theirs["ctc.ctc_lo.weight"][0])) for name in tables
-    )
+    d_model = len(theirs["ctc.ctc_lo.weight"][0])
+    places = torch.arange(5000, dtype=torch.float64)[:, None]
+    angles = places / 10000 ** (torch.arange(0, d_model, 2, dtype=torch.float64) / d_model)
+    sinusoids = torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
+    for name in tables:  # an angle is rounded relative to its size
+        assert_close(ours[name], sinusoids[None], 4, 1 + places, name=name)
     assert not [name for name in theirs if name not in ours]
     in_our_order = case == "trained"  # WeNet's has <sos/eos> last in the other
     for name, tensor in theirs.items():
@@ -222,6 +227,75 @@ def change_weights(directory, change):
     change(state)
     torch.save(state, directory / "final.pt")
     return directory
+
+
+def test_blank_may_be_any_unit(tmp_path):
+    """Another numbering of the units, in file, settings and weights: the same model."""
+    ids = [4, 0, 1, 2, 3, *range(5, 12)]  # of the units that were 0 to 11, the blank the first
+    directory = copy_of("u2pp_moe", tmp_path / "m", ctc_conf__ctc_blank_id=4)
+    names = (GOLDEN / "u2pp_moe" / "units.txt").read_text().split()[::2]
+    (directory / "units.txt").write_text("".join(f"{n} {i}\n" for n, i in zip(names, ids)))
+
+    def renumber(state):
+        for name in state:
+            if name.startswith("ctc.") or "embed.0" in name or "output_layer" in name:
+                state[name] = state[name][torch.tensor(ids).argsort()]
+
+    change_weights(directory, renumber)
+    found, wanted = read_wenet(directory), read_wenet(GOLDEN / "u2pp_moe")
+    assert found.tokenizer.units == UNITS
+    for name, tensor in wanted.model.state_dict().items():
+        assert torch.equal(found.model.state_dict()[name], tensor), name
+
+
+def test_layers_without_bias_are_those_of_a_bias_of_zero(tmp_path):
+    """By WeNet's rule the output of an attention has a bias if its query has one."""
+    plain = {"query_bias": False, "value_bias": False, "mlp_bias": False}
+    settings = {f"encoder_conf__{name}": value for name, value in plain.items()}
+    settings |= {f"decoder_conf__{name}": value for name, value in plain.items()}
+    settings |= {f"decoder_conf__src_{name}": False for name in ("query_bias", "value_bias")}
+    without = copy_of("u2", tmp_path / "without", encoder_conf__conv_bias=False, **settings)
+    zero = copy_of("u2", tmp_path / "zero")
+    layers = r"linear_(q|v|out)|w_[12]|pointwise_conv[12]|depthwise_conv"
+
+    def biases(state):
+        return [name for name in state if re.search(rf"\.({layers})\.bias$", name)]
+
+    change_weights(without, lambda state: [state.pop(name) for name in biases(state)])
+    change_weights(zero, lambda state: [state[name].zero_() for name in biases(state)])
+    wanted = read_wenet(zero).model.state_dict()
+    for name, tensor in read_wenet(without).model.state_dict().items():
+        assert torch.equal(tensor, wanted[name]), name
+
+
+def test_a_batch_norm_is_folded_with_its_own_epsilon(tmp_path):
+    directory = copy_of("u2", tmp_path / "m", encoder_conf__conv_norm_eps=0.25)
+    state = torch.load(directory / "final.pt", weights_only=True)
+    conv = "encoder.encoders.0.conv_module"
+    gain, var = (state[f"{conv}.norm.{name}"].double() for name in ("weight", "running_var"))
+    wanted = (
+        state[f"{conv}.depthwise_conv.weight"].double()
+        * (gain / (var + 0.25).sqrt())[:, None, None]
+    )
+    found = read_wenet(directory).model.encoder.blocks[0].convolution.depthwise.weight
+    assert_close(found, wanted, 1, wanted.abs())
+
+
+def test_a_bin_that_never_changes_has_wenets_least_deviation(tmp_path):
+    """Its variance is 0; a file that counts no frames has none at all."""
+    directory = copy_of("u2pp", tmp_path / "m")
+    change_weights(
+        directory,
+        lambda state: [state.pop(f"encoder.global_cmvn.{name}") for name in ("mean", "istd")],
+    )
+    stats = {"mean_stat": [8.0] * 20, "var_stat": [16.0] + [20.0] * 19, "frame_num": 4}
+    (directory / "global_cmvn").write_text(json.dumps(stats))
+    cmvn = read_wenet(directory).model.cmvn
+    assert cmvn.mean.tolist() == [2.0] * 20
+    assert cmvn.istd.tolist() == [pytest.approx(1e10), *[1.0] * 19]
+    (directory / "global_cmvn").write_text(json.dumps(stats | {"frame_num": 0}))
+    with pytest.raises(InputError, match="global_cmvn counts no frames"):
+        read_wenet(directory)
 
 
 def test_cmvn_comes_from_its_file_where_the_weights_lack_it(tmp_path):
