@@ -114,6 +114,35 @@ def test_what_the_file_leaves_out_has_wenets_defaults(tmp_path):
     assert (experts.num_experts, experts.experts_per_frame) == (8, 2)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "rate_hz"),
+    [
+        ({"resample_conf": {"resample_rate": 8000}}, 8000),
+        ({"fbank_conf": {"resample": 8000}}, 8000),
+        ({"fbank_conf": {"resample": 8000}, "resample_conf": {"resample_rate": 24000}}, 24000),
+    ],
+)
+def test_the_sample_rate_is_read_where_it_stands(tmp_path, dataset, rate_hz):
+    write(tmp_path, {"output_dim": 12, "dataset_conf": dataset})
+    assert read_settings(tmp_path / "train.yaml").fbank.sample_rate_hz == rate_hz
+
+
+@pytest.mark.parametrize(
+    ("configs", "sentence"),
+    [
+        ({"encoder_conf": {"static_chunk_size": 16}}, "'encoder_conf.static_chunk_size' is 16,"),
+        (
+            {"decoder": "transformer", "decoder_conf": {"r_num_blocks": 2}},
+            "'decoder_conf.r_num_blocks' is not known",
+        ),
+    ],
+)
+def test_what_only_other_settings_would_allow_is_named(tmp_path, configs, sentence):
+    write(tmp_path, {"output_dim": 12, **configs})
+    with pytest.raises(InputError, match=sentence):
+        read_settings(tmp_path / "train.yaml")
+
+
 def test_characters_of_wenet_2_are_characters(model_dir):
     tokenizer = read_wenet(model_dir).tokenizer
     assert tokenizer.config.type == "char"
