@@ -68,6 +68,13 @@ def change_weights(model_dir, change):
         ("encoder_conf.n_kv_head", 1),
         ("encoder_conf.concat_after", True),
         ("encoder_conf.mlp_type", "gated"),
+        ("encoder_conf.conv_inner_factor", 4),
+        ("encoder_conf.head_dim", 4),
+        ("decoder_conf.use_output_layer", False),
+        ("decoder_conf.normalize_before", False),
+        ("decoder_conf.layer_norm_type", "rms_norm"),
+        ("decoder_conf.concat_after", True),
+        ("decoder_conf.n_kv_head", 1),
         ("decoder_conf.activation_type", "tanh"),
         ("decoder_conf.src_attention", False),
         ("decoder_conf.input_layer", "embed_learnable_pe"),
@@ -306,6 +313,14 @@ def test_a_model_trained_here_survives_the_way_out_and_in(is_moe, tmp_path):
         label_smoothing=0.07,
     )
     model = export(config, tmp_path / "out", non_lang_syms=("<noise>",))
+    conf = yaml.safe_load((tmp_path / "out" / "train.yaml").read_text())
+    # what WeNet varies, and a model of this toolkit does not
+    assert conf["encoder_conf"]["positional_dropout_rate"] == 0.2
+    assert conf["decoder_conf"]["positional_dropout_rate"] == 0.25
+    assert conf["decoder_conf"]["src_attention_dropout_rate"] == 0.05
+    assert conf["model_conf"]["length_normalized_loss"] is False
+    special = {"<blank>": 0, "<unk>": 1, "<sos>": 2, "<eos>": 2}
+    assert conf["tokenizer_conf"]["special_tokens"] == special
     again = read_wenet(tmp_path / "out")
     assert again.model.config == model.config
     assert again.fbank == WENETS
