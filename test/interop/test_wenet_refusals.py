@@ -14,7 +14,13 @@ from moeasr.features.fbank import FbankConfig
 from moeasr.interop.wenet.reader import read_wenet
 from moeasr.interop.wenet.writer import write_wenet
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import (
+    DecoderConfig,
+    EmbeddingConfig,
+    EncoderConfig,
+    FeedForwardConfig,
+    ModelConfig,
+)
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -214,6 +220,16 @@ def wenets_config(**encoder):
     )
 
 
+MOE = FeedForwardConfig(type="moe", hidden_units=6, num_experts=4, expert_weights="selected")
+FULL = dataclasses.replace(MOE, expert_weights="full")
+RELU = dataclasses.replace(MOE, router="language", activation="relu")
+
+
+def routed(feed_forward, macaron=None):
+    parts = {"feed_forward": feed_forward, "macaron_feed_forward": macaron or feed_forward}
+    return dataclasses.replace(wenets_config().encoder, **parts)
+
+
 def export(config, out_dir, fbank=WENETS, non_lang_syms=()):
     model = build_model(config, 20, len(UNITS)).eval()
     units = TokenizerConfig(type="char", non_lang_syms=non_lang_syms)
@@ -243,6 +259,37 @@ def export(config, out_dir, fbank=WENETS, non_lang_syms=()):
 def test_what_wenet_cannot_express_is_named(encoder, key, tmp_path):
     with pytest.raises(InputError, match=rf"WeNet cannot express this model: .*{key}"):
         export(wenets_config(**encoder), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (
+            {
+                "encoder": routed(dataclasses.replace(MOE, router="embedding")),
+                "embedding": EmbeddingConfig(encoder=EncoderConfig(d_model=8, num_heads=2)),
+            },
+            r"`model\.embedding` is there, but WeNet has null alone",
+        ),
+        (
+            {
+                "encoder": routed(RELU),
+                "languages": ("en", "zh"),
+            },
+            r"feed_forward\.activation` is relu, .*`model\.languages` is \('en', 'zh'\)",
+        ),
+        (
+            {"decoder": DecoderConfig(num_blocks=1, num_heads=2, feed_forward=FULL)},
+            r"`model\.decoder\.feed_forward` has .*`expert_weights: full`",
+        ),
+        ({"encoder": routed(FULL)}, r"`model\.encoder\.feed_forward` has .*`expert_weights: full`"),
+        ({"encoder": routed(MOE, dataclasses.replace(MOE, num_experts=3))}, "of one kind and size"),
+    ],
+)
+def test_other_parts_that_wenet_has_not_are_named(change, key, tmp_path):
+    with pytest.raises(InputError, match=rf"WeNet cannot express this model: .*{key}"):
+        export(dataclasses.replace(wenets_config(), **change), tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
