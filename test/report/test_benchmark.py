@@ -3,6 +3,7 @@
 import pytest
 import torch
 from systems import CTC_ONLY, SYSTEMS, encoder
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from moeasr.errors import InputError
 from moeasr.models.build import build_model, count_params
@@ -147,6 +148,41 @@ def test_what_is_run_is_what_the_workload_says(monkeypatch):
     # log-probabilities of a few nats: bfloat16 has 8 bits, int8 weights 7
     errors = [(outputs[f"dense full {name}"] - full).abs().max() for name in ("bf16", "int8")]
     assert all(2.0**-20 < error < 2.0**-3 for error in errors)
+
+
+class Operations(TorchDispatchMode):
+    """Notes the results of PyTorch's operations, by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.results = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        self.results.append((func.overloadpacket.__name__, result))
+        return result
+
+
+def test_training_is_in_both_precisions_on_as_many_tokens_as_speech_has(monkeypatch):
+    """Two in half a second, before which the decoder reads <sos/eos>."""
+    found = {}
+
+    def time_candidates(candidates, num_rounds):
+        for name, work in candidates.items():
+            with Operations() as operations:
+                work()
+            found[name] = operations.results
+        return Timings({name: [1.0] for name in candidates})
+
+    monkeypatch.setattr(module, "time_candidates", time_candidates)
+    monkeypatch.setattr(module, "measure_machine", lambda: LIMIT)
+    monkeypatch.setattr(module, "working_memory_bytes", lambda work: 0)
+    workload = Workload(precisions=("fp32",), utterance_sec=0.5, vocab_size=9, train_utts=3)
+    benchmark({"dense": Subject(ModelConfig(**SYSTEMS["dense"]), OptimConfig())}, workload)
+    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        results = found[f"dense {precision}"]
+        assert {result.dtype for name, result in results if name == "addmm"} == {dtype}
+        assert {len(result[0]) for name, result in results if name == "embedding"} == {3}
 
 
 @pytest.mark.parametrize(
