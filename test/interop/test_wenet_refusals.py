@@ -196,6 +196,10 @@ def test_weights_cut_short_are_refused(model_dir):
         ("<blank> 0\n<unk> 1\na 3\n", "the ids must be 0 to 2, each once"),
         ("<blank> 0\n<unk> 1\na 2\n", "has 3 units, but the train.yaml's 'output_dim' is 12"),
         ("".join(f"u{i} {i}\n" for i in range(12)), "has no unit '<unk>'"),
+        (
+            "".join(f"{u} {i}\n" for i, u in enumerate(["x", "<unk>", "<blank>", *"abcdefghi"])),
+            "'<blank>' has id 2, but in the train.yaml another id is its",
+        ),
     ],
 )
 def test_faults_of_the_units_are_named(model_dir, lines, sentence):

@@ -184,6 +184,14 @@ def test_a_non_linguistic_symbol_is_a_character(model_dir):
     assert read_wenet(model_dir).tokenizer.config.type == "char"
 
 
+def test_spaces_and_windows_line_ends_are_no_part_of_a_symbol(tmp_path):
+    shutil.copytree(GOLDEN / "u2pp", tmp_path / "m")
+    changed(tmp_path / "m", tokenizer_conf={"non_lang_syms_path": "data/symbols.txt"})
+    (tmp_path / "m" / "symbols.txt").write_bytes(b"<noise> \r\n[LAUGHTER]\t\n")
+    tokenizer = read_wenet(tmp_path / "m").tokenizer
+    assert tokenizer.config.non_lang_syms == ("<noise>", "[LAUGHTER]")
+
+
 def test_pieces_ask_for_their_model(model_dir, tmp_path, capsys):
     model, pieces = bpe_units(["AB ABAB BA ABA", "CAB CA BAC"])
     write_units(model_dir, pieces)
