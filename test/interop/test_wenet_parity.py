@@ -330,6 +330,17 @@ def test_tables_and_unused_layers_in_the_weights_change_nothing(tmp_path):
     assert read_wenet(directory).model.encoder.norm is None
 
 
+def test_a_second_decoder_without_blocks_is_left_out(tmp_path):
+    """WeNet builds it all the same, and its weights lie in the file."""
+    settings = {"decoder_conf__r_num_blocks": 0, "model_conf__reverse_weight": 0.0}
+    model = read_wenet(copy_of("u2pp", tmp_path / "m", **settings)).model
+    wanted = read_wenet(GOLDEN / "u2pp").model.state_dict()
+    kept = [name for name in wanted if not name.startswith("reverse_decoder")]
+    assert list(model.state_dict()) == kept and len(kept) < len(wanted)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, wanted[name]), name
+
+
 def test_tied_embeddings_are_what_decoders_project_by(tmp_path):
     directory = copy_of("trained", tmp_path / "m", decoder_conf__tie_word_embedding=True)
     decoder = read_wenet(directory).model.decoder

@@ -105,6 +105,7 @@ def test_parts_without_counterpart_are_named(model_dir, key, value):
         ("dataset_conf.fbank_conf.low_freq", 0, r"'dataset_conf\.fbank_conf\.low_freq' is not"),
         ("model_conf", 3, "'model_conf' must be a section"),
         ("encoder_conf.num_blocks", "two", "must be an integer of at least 1, but is 'two'"),
+        ("encoder_conf.num_blocks", True, "must be an integer of at least 1, but is True"),
         ("encoder_conf.causal", "maybe", "must be true or false, but is 'maybe'"),
         ("encoder_conf.causal", False, "`dynamic_chunk: true` needs `causal_conv: true`"),
         ("encoder_conf.n_expert_activated", 9, "must be between 1 and num_experts"),

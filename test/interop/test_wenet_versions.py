@@ -192,6 +192,15 @@ def test_spaces_and_windows_line_ends_are_no_part_of_a_symbol(tmp_path):
     assert tokenizer.config.non_lang_syms == ("<noise>", "[LAUGHTER]")
 
 
+def test_the_units_are_those_of_the_file_that_is_named(tmp_path):
+    shutil.copytree(GOLDEN / "u2pp", tmp_path / "m")
+    changed(tmp_path / "m", tokenizer_conf={"symbol_table_path": "data/dict/lang_char.txt"})
+    write_units(tmp_path / "m", "ijklmnopq")
+    (tmp_path / "m" / "units.txt").rename(tmp_path / "m" / "lang_char.txt")
+    shutil.copy(GOLDEN / "u2pp" / "units.txt", tmp_path / "m")
+    assert read_wenet(tmp_path / "m").tokenizer.units[3:] == list("ijklmnopq")
+
+
 def test_pieces_ask_for_their_model(model_dir, tmp_path, capsys):
     model, pieces = bpe_units(["AB ABAB BA ABA", "CAB CA BAC"])
     write_units(model_dir, pieces)
@@ -205,9 +214,11 @@ def test_pieces_ask_for_their_model(model_dir, tmp_path, capsys):
     tokenizer = read_wenet(model_dir).tokenizer
     assert tokenizer.config.type == "cjk_bpe"
     assert not tokenizer.unknown("ab abab") and tokenizer.decode(tokenizer.encode("ab")) == "AB"
-    (model_dir / "another.model").write_bytes(model)
+    (model_dir / "another.model").write_bytes(b"another model")
     with pytest.raises(InputError, match=r"\(`\.model` files .*: another\.model, train_bpe\.model"):
         read_wenet(model_dir)
+    changed(model_dir, tokenizer="bpe", tokenizer_conf={"bpe_path": "data/train_bpe.model"})
+    assert read_wenet(model_dir).tokenizer.state()["bpe_model"] == model
     with pytest.raises(InputError, match=r"none\.model does not exist"):
         read_wenet(model_dir, bpe_model=tmp_path / "none.model")
 
