@@ -223,6 +223,25 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path: Path) -> None:
     silent = tmp_path / "none.wav"
     soundfile.write(silent, np.zeros(0, np.int16), RATE)
     refused(str(silent), "none.wav holds no samples")
+    with pytest.raises(InputError, match="none.wav holds no samples"):
+        measure_audio(str(silent))
+
+
+def test_a_value_that_is_no_audio_is_named_by_its_place_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moeasr.data.audio_file.BLOCK_SAMPLES", 1000)
+    samples = np.zeros(3000, np.float32)
+    samples[2500] = math.nan
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    refused(str(tmp_path / "a.wav"), "a.wav holds NaN, .*: sample 2500 is nan")
+
+
+def test_a_channel_that_is_not_there_is_noticed_by_all_who_ask_for_it(wav: Path) -> None:
+    entry = f"sph2pipe -f wav -c 2 {wav} |"
+    for ask in (lambda entry: read_audio(entry, None), measure_audio):
+        with pytest.raises(InputError, match="a.wav has no channel 2, only 1"):
+            ask(entry)
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.99])
