@@ -75,6 +75,14 @@ def test_archive_is_unpacked_once_and_again_when_it_changed(tree, dirs, name):
     assert (obtain(CORPUS, *dirs) / "lists/a.txt").read_text() == "new"
 
 
+def test_what_a_broken_off_run_left_is_no_part_of_the_tree(tree, dirs):
+    left = dirs[1] / ".books.unfinished" / "lists" / "of another archive.txt"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    pack(tree, dirs[0] / "books.tar")
+    assert files(obtain(CORPUS, *dirs)) == files(tree) | {".unpacked_from"}
+
+
 def test_parts_of_one_archive_lie_beside_each_other(tree, dirs):
     pack(tree, dirs[0] / "part-2.tar.gz")
     root = obtain(PART, *dirs)
