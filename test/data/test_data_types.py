@@ -4,6 +4,8 @@ import pickle
 from pathlib import Path
 
 import audio_sets
+import kaldiio
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from moeasr.data.dataset import AsrDataset
 from moeasr.data.feature_settings import read_settings, write_settings
 from moeasr.data.open_features import open_features
 from moeasr.data.selection import LengthLimits, load_utterances
+from moeasr.data.sources import Source
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig, compute_fbank
 
@@ -117,6 +120,19 @@ def test_stored_features_of_other_settings_are_refused(tmp_path):
     assert num_frames["a"] == 61 and features_of("a").shape == (61, 20)
     with pytest.raises(InputError, match="utterance a .* have 20 bins, but 80 are expected"):
         open_features(sources, "feats", FbankConfig(num_mel_bins=80))
+    # as for those that do not fit what stands beside them
+    write_settings(directory.path, FbankConfig(num_mel_bins=80))
+    reader = find_data_type("feats").open_reader(directory)
+    with pytest.raises(InputError, match="utterance a .* have 20 bins, but 80 are expected"):
+        reader.read(dict(sources)["a"], "a")
+
+
+def test_stored_features_without_frames_have_bins_all_the_same(tmp_path):
+    """Kaldi stores them as 0 x 0."""
+    kaldiio.save_ark(str(tmp_path / "x.ark"), {"u": np.zeros((0, 0), np.float32)})
+    write_settings(tmp_path, FbankConfig(num_mel_bins=20))
+    reader = find_data_type("feats").open_reader(DataDir(tmp_path))
+    assert reader.read(Source(f"{tmp_path}/x.ark:2"), "u").shape == (0, 20)
 
 
 def test_settings_are_written_with_kaldis_frame_shift_in_seconds(tmp_path):
