@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from moeasr.data import selection
 from moeasr.data.archive import open_archive
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.selection import LengthLimits, load_utterances
@@ -206,6 +207,25 @@ def test_unknown_units_are_kept_and_counted_in_a_warning(
     assert skipped == []
     assert "3 units are not in the dictionary" in caplog.text
     assert caplog.text.index("'Q': 2 times") < caplog.text.index("'R': 1 times")
+
+
+def test_of_long_lists_the_first_are_named_and_the_others_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "MAX_LISTED_UTTS", 2)
+    monkeypatch.setattr(selection, "MAX_LISTED_UNITS", 2)
+    make_dir(tmp_path, {**{f"s{n}": (4, "a") for n in range(5)}, "u": (80, "ZYXWXYX")})
+    with caplog.at_level(logging.WARNING):
+        load_utterances(tmp_path, Letters(), quarter, LIMITS)
+    assert caplog.messages == [
+        f"{tmp_path}: left out 5 utterances:",
+        "  s0: it has 4 frames, fewer than min_frames = 8",
+        "  s1: it has 4 frames, fewer than min_frames = 8",
+        "  ... and 3 others",
+        f"{tmp_path}: 7 units are not in the dictionary, kept as <unk>:",
+        *("  'X': 3 times", "  'Y': 2 times"),
+        "  ... and 2 other units",
+    ]
 
 
 def test_nothing_is_reported_when_all_is_well(
