@@ -3,10 +3,11 @@
 import hashlib
 import http.server
 import threading
+from types import SimpleNamespace
 
 import pytest
 
-from moeasr.data.download import Published, check, download
+from moeasr.data.download import Published, check, download, openslr
 from moeasr.errors import InputError
 
 CONTENT = bytes(range(256)) * 5000
@@ -123,6 +124,23 @@ def test_a_disk_that_fills_up_is_named(server, tmp_path):
 def test_a_length_that_is_none_is_not_believed(server, tmp_path, monkeypatch):
     monkeypatch.setattr(server, "length", "many")
     assert download(Published((server.url,), len(CONTENT)), tmp_path).read_bytes() == CONTENT
+
+
+def test_what_is_there_already_needs_no_more_room(server, tmp_path, monkeypatch):
+    (tmp_path / "corpus.tar.gz.part").write_bytes(CONTENT[:-500])
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=600))
+    path = download(Published((server.url,), len(CONTENT)), tmp_path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_files_of_openslr_are_checked_and_come_from_its_home_first():
+    found = openslr(12, "dev-clean.tar.gz", 337926286, "42e2234ba48799c1f50f24a7926300a1")
+    assert found.urls[0] == "https://www.openslr.org/resources/12/dev-clean.tar.gz"
+    assert len(set(found.urls)) == 3
+    assert {url.partition("/resources")[2] for url in found.urls} == {"/12/dev-clean.tar.gz"}
+    assert (found.name, found.num_bytes) == ("dev-clean.tar.gz", 337926286)
+    assert found.checksum == "md5:42e2234ba48799c1f50f24a7926300a1"
+    assert openslr(1, "x", 5).checksum is None
 
 
 def test_a_disk_that_is_too_small_is_told_at_once(server, tmp_path):
