@@ -209,6 +209,7 @@ def test_shards_of_a_larger_set_do_not_stay(data):
         (data / name).write_text("".join(lines[:2]))
     audio_sets.make_shards_of(data)
     assert [path.name for path in shards_of(data)] == ["set_shard_000000000.tar", other.name]
+    assert [path.name for path in other.parent.glob("*.json")] == ["set_shard_000000000.json"]
     assert list(entries(data)) == ["a", "b"]
 
 
