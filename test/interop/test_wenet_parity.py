@@ -283,18 +283,19 @@ def test_a_batch_norm_is_folded_with_its_own_epsilon(tmp_path):
 
 def test_a_bin_that_never_changes_has_wenets_least_deviation(tmp_path):
     """Its variance is 0; a file that counts no frames has none at all."""
-    directory = copy_of("u2pp", tmp_path / "m")
+    directory = copy_of("u2pp", tmp_path / "m", cmvn_conf__cmvn_file="data/train/stats.json")
+    (directory / "global_cmvn").unlink()
     change_weights(
         directory,
         lambda state: [state.pop(f"encoder.global_cmvn.{name}") for name in ("mean", "istd")],
     )
     stats = {"mean_stat": [8.0] * 20, "var_stat": [16.0] + [20.0] * 19, "frame_num": 4}
-    (directory / "global_cmvn").write_text(json.dumps(stats))
+    (directory / "stats.json").write_text(json.dumps(stats))
     cmvn = read_wenet(directory).model.cmvn
     assert cmvn.mean.tolist() == [2.0] * 20
     assert cmvn.istd.tolist() == [pytest.approx(1e10), *[1.0] * 19]
-    (directory / "global_cmvn").write_text(json.dumps(stats | {"frame_num": 0}))
-    with pytest.raises(InputError, match="global_cmvn counts no frames"):
+    (directory / "stats.json").write_text(json.dumps(stats | {"frame_num": 0}))
+    with pytest.raises(InputError, match=r"m/stats\.json counts no frames"):
         read_wenet(directory)
 
 

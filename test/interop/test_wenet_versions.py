@@ -161,6 +161,14 @@ def test_words_of_wenet_2_are_words(model_dir, settings):
     assert tokenizer.unknown("one two ten") == ["ten"]
 
 
+def test_words_of_wenet_3_are_words(model_dir):
+    write_units(model_dir, WORDS)
+    changed(model_dir, tokenizer="char", tokenizer_conf={"split_with_space": True})
+    tokenizer = read_wenet(model_dir).tokenizer
+    assert tokenizer.config.type == "word"
+    assert tokenizer.decode(tokenizer.encode("two one")) == "two one"
+
+
 def test_wenet_3_does_not_read_wenet_2s_key(tmp_path):
     shutil.copytree(GOLDEN / "u2pp", tmp_path / "m")
     changed(tmp_path / "m", dataset_conf={"split_with_space": True})
