@@ -344,7 +344,7 @@ def test_shards_of_others_get_a_data_directory(tmp_path, sound, form):
         write_shard(
             tmp_path / "2.tar",
             {
-                **{"a.txt": b"A B", "a.wav": sound, f"{long}.txt": b"C", f"{long}.wav": sound},
+                **{"a.txt": b"A\n B\n", "a.wav": sound, f"{long}.txt": b"C", f"{long}.wav": sound},
                 **{f"{name}.wav": sound, f"{name}.txt": b"", "readme.md": b"-"},
             },
             form,
