@@ -68,6 +68,12 @@ FAULTY = {
     "a chunk of odd length without padding": wav(
         FORMAT, chunk(b"LIST", b"abcde", pad=False), chunk(b"data", SAMPLES)
     ),
+    "two chunks of samples, of which the first counts": wav(
+        FORMAT,
+        chunk(b"LIST", b"abcde", pad=False),
+        chunk(b"data", SAMPLES),
+        chunk(b"data", bytes(100)),
+    ),
     "both": wav(FORMAT, chunk(b"LIST", b"abcde", pad=False), chunk(b"data", SAMPLES, 0)),
 }
 
