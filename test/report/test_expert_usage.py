@@ -1,5 +1,8 @@
 """Which utterances the measurement of experts takes, and what it counts."""
 
+import dataclasses
+
+import audio_sets
 import pytest
 import torch
 from systems import BATCH, NUM_MEL_BINS, SYSTEMS, encoder, make_system, moe, pieces
@@ -8,6 +11,7 @@ from moeasr.config import dump_yaml, to_mapping
 from moeasr.data.archive import open_archive
 from moeasr.data.batch import Batch
 from moeasr.decode.recognizer import Recognizer
+from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig
@@ -15,20 +19,32 @@ from moeasr.report.conversion import speech_inputs
 from moeasr.report.expert_usage import measure_usage, read_batches
 from moeasr.text.build import build_tokenizer
 
+FBANK = FbankConfig(num_mel_bins=NUM_MEL_BINS)
 
-def test_utterances_that_training_leaves_out_are_measured_too(tmp_path):
-    """Shorter or longer than training takes by default, or of too many units."""
-    utts = {"long": (3001, "ab"), "many": (1700, "ab" * 201), "short": (9, "a"), "usual": (70, "b")}
-    fbank = FbankConfig(num_mel_bins=NUM_MEL_BINS)
-    (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "fbank.yaml").write_text(dump_yaml(to_mapping(fbank)))
-    (tmp_path / "text").write_text("".join(f"{utt} {text}\n" for utt, (_, text) in utts.items()))
-    with open_archive(tmp_path / "feats.ark", tmp_path / "feats.scp") as archive:
+
+def write_dir(path, utts, fbank=FBANK):
+    """Stored features, those of each utterance of one value."""
+    (path / "conf").mkdir(parents=True)
+    (path / "conf" / "fbank.yaml").write_text(dump_yaml(to_mapping(fbank)))
+    (path / "text").write_text("".join(f"{utt} {text}\n" for utt, (_, text) in utts.items()))
+    with open_archive(path / "feats.ark", path / "feats.scp") as archive:
         for number, (utt, (num_frames, _)) in enumerate(utts.items()):
             archive.write(utt, torch.full((num_frames, NUM_MEL_BINS), float(number)))
-    tokenizer = build_tokenizer(["ab"], "char")
+    return path
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    tokenizer = build_tokenizer(["ab ba"], "char")
     model = build_model(ModelConfig(**SYSTEMS["dense"]), NUM_MEL_BINS, tokenizer.vocab_size)
-    recognizer = Recognizer(model, tokenizer, fbank, {}, torch.device("cpu"))
+    return Recognizer(model, tokenizer, FBANK, {}, torch.device("cpu"))
+
+
+def test_utterances_that_training_leaves_out_are_measured_too(tmp_path, recognizer):
+    """Shorter or longer than training takes by default, or of too many units."""
+    utts = {"long": (3001, "ab"), "many": (1700, "ab" * 201), "short": (9, "a"), "usual": (70, "b")}
+    tokenizer = recognizer.tokenizer
+    write_dir(tmp_path, utts)
     num_utts, batches = read_batches(recognizer, tmp_path, batch_frames=3500)
     assert num_utts == 4
     found = {}
@@ -45,6 +61,29 @@ def test_utterances_that_training_leaves_out_are_measured_too(tmp_path):
         for utt in speech_inputs(tmp_path, recognizer)
     ]
     assert inputs == [([num], 1, num) for num in (3001, 1700, 70, 9)]
+
+
+def test_audio_is_measured_as_its_stored_features_are(tmp_path, recognizer):
+    source = audio_sets.whole_files(tmp_path)
+    found = {}
+    for data_type in ("feats", "raw"):
+        data_dir = audio_sets.prepare(source, data_type)
+        num_utts, batches = read_batches(recognizer, data_dir, batch_frames=1)
+        found[data_type] = {batch.utt_ids: batch.feats for batch in batches}
+        assert num_utts == len(found[data_type]) == 6
+    for utt, feats in found["feats"].items():
+        assert torch.equal(found["raw"][utt], feats)
+
+
+def test_sets_of_other_features_or_of_nothing_are_refused(tmp_path, recognizer):
+    utts = {"u": (70, "a")}
+    other = write_dir(tmp_path / "other", utts, dataclasses.replace(FBANK, window_type="hamming"))
+    with pytest.raises(InputError, match="`window_type` is hamming, but the model was trained"):
+        read_batches(recognizer, other, batch_frames=100)
+    empty = write_dir(tmp_path / "empty", utts)
+    (empty / "text").write_text("v a\n")
+    with pytest.raises(InputError, match="empty has no usable utterance"):
+        read_batches(recognizer, empty, batch_frames=100)
 
 
 @pytest.mark.parametrize("chunk_size", [-1, 2])
