@@ -217,13 +217,13 @@ def test_a_page_of_chunks_says_so_and_has_each_p_value_in_its_column() -> None:
 def test_page_has_a_row_for_each_system_and_a_line_for_each_experiment() -> None:
     experiments = [
         experiment("dense", 1, [1] * 40),
-        experiment("dense", 2, [3] * 40, commit="def"),
+        experiment("dense", 2, [3] * 40, commit="def", device="cuda"),
         experiment("moe", 1, [1] * 40, None, macs=1_234_567_890, total_params=14_740_000),
     ]
     page = comparison_page(compare(experiments, "dense"), experiments, "dense")
     assert "| dense | 2 | 20.00 ± 14.14 | [20.00, 20.00] | 4.00 ± 0.00 | - | - | - | - |" in page
-    assert "| 5.21 / 5.21 | - | 0.0200 | 100 | abc, def | cpu |" in page
+    assert "| 5.21 / 5.21 | - | 0.0200 | 100 | abc, def | cpu, cuda |" in page
     assert "| moe | 1 | 10.00 | [10.00, 10.00] | 4.00 | -10.00 [-10.00, -10.00] | -50.0 |" in page
     assert "| 14.74 / 5.21 | 1.235 | 0.0200 | - | abc | cpu |" in page
-    assert "- dense_seed2 (commit def, cpu): `make dense 2`" in page
+    assert "- dense_seed2 (commit def, cuda): `make dense 2`" in page
     assert "40 utterances, 400 words, 120.0 s of audio; attention_rescoring, whole" in page
