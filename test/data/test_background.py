@@ -44,6 +44,12 @@ def test_results_come_in_order_and_an_error_at_its_turn(num_workers):
         next(results)
 
 
+def test_workers_compute_with_one_thread_each():
+    torch.set_num_threads(2)  # a test begins with one
+    assert list(in_background(lambda _: torch.get_num_threads(), range(2), 2)) == [1, 1]
+    assert torch.get_num_threads() == 2
+
+
 def test_nothing_to_do_is_done_at_once():
     assert list(in_background(half, [], 2)) == []
 
