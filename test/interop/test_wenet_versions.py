@@ -222,6 +222,9 @@ def test_pieces_ask_for_their_model(model_dir, tmp_path, capsys):
     tokenizer = read_wenet(model_dir).tokenizer
     assert tokenizer.config.type == "cjk_bpe"
     assert not tokenizer.unknown("ab abab") and tokenizer.decode(tokenizer.encode("ab")) == "AB"
+    # whatever is said of spaces: pieces that begin words are no words
+    changed(model_dir, dataset_conf={"split_with_space": True})
+    assert read_wenet(model_dir).tokenizer.config.type == "cjk_bpe"
     (model_dir / "another.model").write_bytes(b"another model")
     with pytest.raises(InputError, match=r"\(`\.model` files .*: another\.model, train_bpe\.model"):
         read_wenet(model_dir)
