@@ -10,7 +10,7 @@ from moeasr.text.normalize import SPACE_UNIT
 
 
 def test_units_in_c_order_and_round_trip(tmp_path: Path) -> None:
-    symbols = ["b", "A", "a", SPACE_UNIT, "\u00e9", "b", "<unk>", "'", "\U0001f600", "\uffe6"]
+    symbols = ["b", "A", "B", "a", SPACE_UNIT, "\u00e9", "b", "<unk>", "'", "\U0001f600", "\uffe6"]
     units = build_units(symbols)
     by_bytes = sorted(set(symbols) - {"<unk>"}, key=lambda symbol: symbol.encode())
     assert units == ["<blank>", "<unk>", "<sos/eos>", *by_bytes]

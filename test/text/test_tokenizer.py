@@ -183,6 +183,12 @@ def test_bpe_vocabulary_is_exact_deterministic_and_bounded() -> None:
         make("bpe", None)
 
 
+def test_symbols_of_several_letters_are_one_bpe_unit() -> None:
+    tokenizer = make("bpe", 45)
+    assert tokenizer.encode("<noise>")[-1:] == [tokenizer.units.index("<noise>")]
+    assert tokenizer.units.index("<noise>") in tokenizer.encode("a<noise>b")
+
+
 def test_long_transcripts_take_part_in_bpe_training() -> None:
     long_text = "zebra " * 2000  # above sentencepiece's default limit of 4192 bytes
     tokenizer = build_tokenizer(["a cat", normalize(long_text)], "bpe", 14)
@@ -203,7 +209,8 @@ def test_vocab_size_keeps_the_most_frequent_and_coverage_tells() -> None:
     assert (coverage.num_utts, coverage.num_units) == (2, 12)
     assert coverage.unknown == {"c": 2, "d": 1}
     assert coverage.percent == 75.0
-    assert measure_coverage(tokenizer, [""]).percent == 100.0  # nothing is unknown
+    nothing = measure_coverage(tokenizer, [""])
+    assert (nothing.num_utts, nothing.percent) == (1, 100.0)  # nothing is unknown
 
 
 @pytest.mark.parametrize(
