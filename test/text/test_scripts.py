@@ -41,6 +41,10 @@ def test_every_script_is_on_its_side():
     """Names in the Unicode database say what a letter is."""
     unspaced = ("CJK UNIFIED", "HIRAGANA LETTER", "KATAKANA LETTER", "THAI CHARACTER", "LAO LETTER")
     unspaced += ("KHMER LETTER", "MYANMAR LETTER", "TIBETAN LETTER", "BOPOMOFO LETTER")
+    unspaced += ("CJK RADICAL", "KANGXI RADICAL", "YI SYLLABLE", "PRESENTATION FORM FOR VERTICAL")
+    unspaced += ("TAI LE LETTER", "NEW TAI LUE LETTER", "TAI THAM LETTER", "TAI VIET LETTER")
+    unspaced += ("BALINESE LETTER", "JAVANESE LETTER", "HALFWIDTH KATAKANA LETTER")
+    unspaced += ("VARIATION SELECTOR-",)
     spaced = ("LATIN", "FULLWIDTH LATIN", "FULLWIDTH DIGIT", "GREEK", "CYRILLIC", "ARABIC LETTER")
     spaced += ("HEBREW", "HANGUL SYLLABLE", "DEVANAGARI", "BENGALI", "TAMIL", "DIGIT", "APOSTROPHE")
     counts = {True: 0, False: 0}
