@@ -7,8 +7,9 @@ import pytest
 import soundfile
 
 from moeasr.data.audio import RecordingReader
-from moeasr.data.audio_length import measure_audio
+from moeasr.data.audio_length import AudioLength, length_tables, measure_audio
 from moeasr.errors import InputError
+from moeasr.features.fbank import FbankConfig
 
 
 @pytest.fixture
@@ -56,3 +57,21 @@ def test_a_channel_that_a_file_has_not_is_named(audio: Path) -> None:
     """As when it is read: the length alone would let it through to training."""
     with pytest.raises(InputError, match="two channels.flac has no channel 3, only 2"):
         measure_audio(f"sph2pipe -f wav -p -c 3 '{audio}' |")
+
+
+def test_tables_have_seconds_and_frames_of_all_that_have_a_frame() -> None:
+    """Frames of 10 ms at 16 kHz, at whatever rate the samples are."""
+    lengths = [
+        *(AudioLength("a", 16000, 16000), AudioLength("b", 11025, 11025)),
+        *(AudioLength("c", 12345, 16000), AudioLength("d", 22050, 11025)),
+        *(AudioLength("short", 10, 16000), AudioLength("gone", fault="it is gone")),
+    ]
+    said: list[str] = []
+    tables = length_tables(lengths, FbankConfig(), said.append)
+    assert tables["utt2dur"] == [b"a 1.0", b"b 1.0", b"c 0.7716", b"d 2.0"]
+    assert tables["utt2num_frames"] == [b"a 100", b"b 100", b"c 77", b"d 200"]
+    assert said == [
+        "skipped utterance short: 10 samples are no whole frame",
+        "skipped utterance gone: it is gone",
+        "warning: 2 utterances have 11025 Hz and are resampled when they are read",
+    ]
