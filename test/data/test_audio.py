@@ -237,13 +237,6 @@ def test_a_value_that_is_no_audio_is_named_by_its_place_in_the_file(
     refused(str(tmp_path / "a.wav"), "a.wav holds NaN, .*: sample 2500 is nan")
 
 
-def test_a_channel_that_is_not_there_is_noticed_by_all_who_ask_for_it(wav: Path) -> None:
-    entry = f"sph2pipe -f wav -c 2 {wav} |"
-    for ask in (lambda entry: read_audio(entry, None), measure_audio):
-        with pytest.raises(InputError, match="a.wav has no channel 2, only 1"):
-            ask(entry)
-
-
 @pytest.mark.parametrize("keep", [0.5, 0.99])
 @pytest.mark.parametrize(
     ("suffix", "subtype"),

@@ -81,6 +81,7 @@ def test_what_is_understood(command, expected):
         "sox a.wav -t wav - remix 1,2",
         "sox a.wav -t wav - remix 1 2",
         "sox a.wav -t wav - remix 0",
+        "sox a.wav -t wav - remix 2 remix 1",
         "sox a.wav -t wav - speed -1",
         "sox a.wav -t wav - downsample",
         "sox a.wav -t wav -r x -",
