@@ -355,9 +355,19 @@ def test_shards_of_others_get_a_data_directory(tmp_path, sound, form):
     texts = {"a": "A B", "b": "\u4f60", name: "", long: "C"}
     assert dict(iter(Table(data_dir / "text"))) == texts
     assert [key.decode() for key in Table(data_dir / "shards.scp").keys] == keys
+    for table in ("utt2spk", "spk2utt"):  # every utterance is a speaker
+        assert (data_dir / table).read_text() == "".join(f"{key} {key}\n" for key in keys)
     assert (data_dir / "utt2num_frames").read_text() == "".join(f"{key} 50\n" for key in keys)
     for feats in audio_sets.features(data_dir, "shard").values():
         assert feats.shape == (50, 20)
+
+
+def test_audio_has_whatever_suffix_wenet_knows(tmp_path, sound):
+    suffixes = ["wav", "flac", "mp3", "ogg", "opus"]
+    files = {f"{suffix}.{suffix}": sound for suffix in suffixes}
+    files |= {f"{suffix}.txt": suffix.encode() for suffix in suffixes}
+    listed = list_shard(str(write_shard(tmp_path / "1.tar", files)))
+    assert [(item.length.utt_id, item.text) for item in listed] == [(s, s) for s in suffixes]
 
 
 @pytest.mark.parametrize(
