@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
-from moeasr.nn.mask import make_causal_mask, make_chunk_mask, make_valid_mask, sample_chunk_size
+from moeasr.nn.mask import (
+    last_frames,
+    make_causal_mask,
+    make_chunk_mask,
+    make_valid_mask,
+    sample_chunk_size,
+)
 
 
 def test_valid_mask_marks_the_real_frames():
@@ -27,6 +33,23 @@ def test_chunk_mask_equals_its_definition_frame_by_frame(chunk_size, num_left_ch
 
 def test_a_chunk_as_long_as_the_utterance_is_full_context():
     assert make_chunk_mask(5, 5).all()
+
+
+@pytest.mark.parametrize(
+    ("ends", "count", "expected"),
+    [
+        ([5, 3], 2, [[3, 4], [6, 7]]),
+        ([5, 5], 2, [[3, 4], [8, 9]]),
+        ([2, 5], 3, [[0, 0, 1], [7, 8, 9]]),
+        ([5, 0], 1, [[4], [5]]),
+        ([5, 5], 6, [[0, 0, 1, 2, 3, 4], [5, 5, 6, 7, 8, 9]]),
+        ([5, 3], 0, [[], []]),
+    ],
+)
+def test_last_frames_are_those_before_the_end_of_each_utterance(ends, count, expected):
+    frames = last_frames(torch.arange(10).view(2, 5, 1), torch.tensor(ends), count)
+    assert frames.shape == (2, count, 1)
+    assert frames.squeeze(2).tolist() == expected
 
 
 def test_causal_mask_is_the_lower_triangle():
