@@ -58,23 +58,25 @@ def test_several_chunks_at_once_equal_one_by_one(kind, num_chunks):
 
 @pytest.mark.parametrize("kind", ["u2pp_moe", "speechmoe", "transformer", "key_position"])
 @pytest.mark.parametrize("num_left_chunks", [-1, 2])
-def test_streams_may_join_and_leave_a_batch(kind, num_left_chunks):
+@pytest.mark.parametrize("age", [0, 1])
+def test_streams_may_join_and_leave_a_batch(kind, num_left_chunks, age):
+    """Utterance 1 has had `age` chunks when utterance 0, which has had two, joins it."""
     streaming = StreamingEncoder(make_system(kind).eval(), 4, num_left_chunks)
     alone = [stream_all(streaming, FEATS[b : b + 1], LENS[b : b + 1])[0] for b in (0, 1)]
 
-    first, state = streaming.step(*window(streaming, FEATS[:1], LENS[:1], 0, 1), streaming.start())
-    joined = streaming.join([streaming.start(), state])  # utterance 1 begins, 0 has had a chunk
-    windows = [
-        window(streaming, FEATS[1:2], LENS[1:2], 0, 1),
-        window(streaming, FEATS[:1], LENS[:1], 1, 1),
-    ]
-    feats, lens = (torch.cat(parts) for parts in zip(*windows))
-    both, state = streaming.step(feats, lens, joined)
-    last, _ = streaming.step(*window(streaming, FEATS[:1], LENS[:1], 2, 1), state.select([1]))
-    torch.testing.assert_close(both.enc[0], alone[1][:4], **TOLERANCE)
-    torch.testing.assert_close(
-        torch.cat([first.enc[0], both.enc[1], last.enc[0]]), alone[0][:12], **TOLERANCE
-    )
+    def windows(*chunks):
+        """The features and lengths of (utterance, chunk) pairs, one stream each."""
+        parts = [window(streaming, FEATS[[b]], LENS[[b]], chunk, 1) for b, chunk in chunks]
+        return tuple(torch.cat(part) for part in zip(*parts))
+
+    states = [streaming.start(), streaming.start()]
+    for b, chunk in [(0, 0), (0, 1), (1, 0)][: 2 + age]:
+        _, states[b] = streaming.step(*windows((b, chunk)), states[b])
+    joined = streaming.join(states[::-1])
+    both, state = streaming.step(*windows((1, age), (0, 2)), joined)
+    last, _ = streaming.step(*windows((0, 3)), state.select([1]))
+    torch.testing.assert_close(both.enc[0], alone[1][4 * age : 4 * age + 4], **TOLERANCE)
+    torch.testing.assert_close(torch.cat([both.enc[1], last.enc[0]]), alone[0][8:16], **TOLERANCE)
 
 
 @pytest.mark.parametrize("kind", ["u2pp_moe", "key_position"])
