@@ -1,6 +1,7 @@
 """Whole models: dense into experts."""
 
 import dataclasses
+import math
 import re
 
 import pytest
@@ -145,6 +146,19 @@ def test_noise_changes_the_outputs_as_the_generator_has_it(inputs):
     assert largest_change(dense, models[0], inputs) > 1e-4
     bank = models[0].encoder.blocks[0].feed_forward.experts
     assert not torch.equal(bank.w1[0], bank.w1[1])
+
+
+@pytest.mark.parametrize("num_groups", [None, 1])
+def test_the_noise_is_as_strong_as_asked_for_in_banks_that_blocks_share_too(num_groups):
+    """Within 5 standard errors of what n weights show of a deviation: 1 / sqrt(2 n) of it each."""
+    dense, model = (model_of(ff, num_blocks=4, num_groups=num_groups) for ff in (DENSE, MOE))
+    upcycle_into(model, dense, 0.1, generator())
+    for name in ("macaron_feed_forward", "feed_forward"):
+        bank = getattr(model.encoder.blocks[0], name).experts
+        copied = getattr(dense.encoder.blocks[0], name).w1.weight
+        added = (bank.w1 - copied).detach()
+        ratio = float(added.std() / copied.detach().std())
+        assert ratio == pytest.approx(0.1, rel=5 / math.sqrt(2 * added.numel()))
 
 
 def test_everything_but_the_experts_routers_included_is_where_it_was(inputs):
