@@ -66,7 +66,7 @@ def test_text_is_written_so_that_every_reader_finds_it(text):
 
 
 def test_keys_and_letters_are_written_as_they_are_in_their_own_order():
-    assert yaml_of({"b": "\u4f60\u597d", "\xe4": "a"}) == "b: \u4f60\u597d\n\xe4: a\n"
+    assert yaml_of({"\xe4": "\u4f60\u597d", "b": "a"}) == "\xe4: \u4f60\u597d\nb: a\n"
 
 
 @pytest.mark.parametrize("value", [0.1, 1e-8, 1e22, 12, -3, True, None, math.inf, [1.0, "a"]])
@@ -96,6 +96,8 @@ def test_texts_above_cover_every_kind_of_scalar():
         ("? !!binary aGk=\n: 1", "line 2: tag !!binary is not supported"),
         ("b: &x [1, *x]", "line 2: a section or list contains itself"),
         ("b: &x {c: *x}", "line 2: a section or list contains itself"),
+        ("b: 1\nc: 2\nb: 3", "line 4: key 'b' is repeated, it is in line 2 already"),
+        ("b: " + "[" * 500, "it nests too deep"),
         ('b: "\\ud800"', "line 2: text holds a surrogate"),
     ],
 )
