@@ -59,6 +59,7 @@ def test_tensorboard_shows_the_steps_of_a_resumed_run_once(tmp_path):
         b'{"step": ' + b"1" * 5000 + b"}\n",
         b"[" * 100_000 + b"\n",
         b"\n\n",
+        b'{"kind": "train", "step": 2}',  # the end of the line was lost, and maybe more
     ],
 )
 def test_a_damaged_file_keeps_its_good_lines(tmp_path, damage, caplog):
@@ -100,6 +101,14 @@ def test_progress_gives_every_item_and_logs_the_time_left_every_half_minute(monk
         "work: 6/8 utt, 40 s left",
         "work: 8/8 utt, 0 s left",
     ]
+
+
+def test_progress_counts_the_items_itself_if_it_can(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    clock = iter(range(0, 100, 30))
+    monkeypatch.setattr(logs.time, "monotonic", lambda: float(next(clock)))
+    assert [*progress(["a", "b"], "work")] == ["a", "b"]
+    assert caplog.messages == ["work: 1/2 it, 30 s left", "work: 2/2 it, 0 s left"]
 
 
 @pytest.mark.parametrize(
