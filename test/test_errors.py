@@ -1,0 +1,28 @@
+"""Sentences about errors that nobody foresaw."""
+
+import json
+
+import pytest
+
+from moeasr.errors import InputError, describe, naming
+
+
+def test_an_error_is_described_by_its_kind_its_text_and_the_place_that_raised_it():
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads("{")
+    sentence = describe(caught.value)
+    assert sentence.startswith("json.decoder.JSONDecodeError: Expecting property name enclosed")
+    raised = caught.traceback[-1]
+    assert sentence.endswith(f"({raised.path.name}, line {raised.lineno + 1})")
+    assert raised.path.name == "decoder.py"
+    assert describe(ValueError("two\nlines")) == "ValueError: two lines"
+
+
+def test_an_unforeseen_error_names_the_subject_and_others_stay_as_they_are():
+    sentence = r"^utterance a1: ZeroDivisionError: .* \(test_errors.py, line \d+\)$"
+    with pytest.raises(InputError, match=sentence), naming("utterance a1"):
+        divmod(1, 0)
+    for error in (InputError("x"), FileNotFoundError(2, "y", "z")):
+        with pytest.raises(type(error)) as caught, naming("utterance a1"):
+            raise error
+        assert caught.value is error
