@@ -57,6 +57,14 @@ def test_rows_do_not_depend_on_each_other(precision):
     assert relative_error(alone, together) < ERROR[precision]
 
 
+def test_int8_weights_are_off_by_half_a_step_of_127_to_the_largest_of_their_row_at_most():
+    """Ones and zeros, the inputs here, are exact in 8 bits."""
+    weight = torch.randn(24, 40) * torch.logspace(-3, 3, 24)[:, None]
+    found = PackedLinear(weight, None, "int8")(torch.eye(40)).T
+    half_steps = weight.abs().amax(dim=1, keepdim=True) / 254
+    assert ((found - weight).abs() <= half_steps * (1 + 254 * torch.finfo(torch.float32).eps)).all()
+
+
 def test_a_zero_weight_row_is_no_division_by_zero():
     weight = torch.randn(24, 40)
     weight[3] = 0.0
