@@ -130,9 +130,9 @@ def test_any_cut_into_chunks_gives_the_same(seed):
         stable = [units.stable for units in cut.partial()]
         for best, units in zip(cut.hypotheses(), cut.partial()):
             assert units.stable + units.undecided == best[0].tokens
-            first = len(units.stable) // 2
-            later = cut.partial(first)[cut.partial().index(units)]
-            assert later == (units.stable[first:], units.undecided)
+            for first in (len(units.stable) // 2, len(units.stable)):
+                later = cut.partial(first)[cut.partial().index(units)]
+                assert later == (units.stable[first:], units.undecided)
         for stream, hypotheses in enumerate(cut.hypotheses()):
             assert [h.tokens for h in hypotheses] == [h.tokens for h in so_far[stream]]
             scores = [h.score for h in so_far[stream]]
