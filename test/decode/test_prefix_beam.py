@@ -151,18 +151,19 @@ def test_any_cut_into_chunks_gives_the_same(seed):
         assert [h.frames for h in ours] == [h.frames for h in expected]
 
 
+@pytest.mark.parametrize("beam_size", [1, 4])
 @pytest.mark.parametrize("num_frames", [1, 3, 40])
-def test_frames_are_where_the_units_are_likeliest(num_frames):
+def test_frames_are_where_the_units_are_likeliest(num_frames, beam_size):
     """Clear speech: each unit's frame is its peak, also where it is seen before and after."""
     values = torch.full((1, 40, 4), 0.01)
     for peak, unit in [(3, 1), (11, 2), (12, 3), (17, 3), (31, 1)]:
         values[0, peak, unit] = 0.9
         values[0, peak + 1, unit] += 0.4
         if peak != 12:
-            values[0, peak - 1, unit] += 0.3
+            values[0, peak - 1, unit] += 0.6
     values[..., 0] = 1 - values[..., 1:].sum(dim=-1).clamp(max=0.96)
     log_probs = values.log()
-    beam = PrefixBeam(1, beam_size=4)
+    beam = PrefixBeam(1, beam_size)
     for chunk in log_probs.split(num_frames, dim=1):
         beam.advance(chunk, torch.tensor([chunk.size(1)]))
     best = beam.hypotheses()[0][0]
