@@ -23,3 +23,11 @@ def test_both_layers_of_an_expert_have_the_precision_asked_for(precision, activa
         expected = PackedLinear(w2, b2, precision)(hidden)
         found = PackedExperts(bank, precision)(x, TopKRouter(64, 1, 1, "full")(x))
     assert_close(found, expected, 128)  # sums of 128 products
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_no_frames_are_no_outputs(precision):
+    bank, router = ExpertBank(64, 128, 4, 0.0, loop_kernel), TopKRouter(64, 4, 2, "selected")
+    with torch.inference_mode():
+        nothing = torch.randn(0, 64)
+        assert PackedExperts(bank, precision)(nothing, router(nothing)).shape == (0, 64)
