@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from moeasr.errors import InputError
-from moeasr.moe.fixed_routers import HashRouter, RandomRouter
+from moeasr.moe.fixed_routers import NUM_BITS, HashRouter, RandomRouter
 
 
 @pytest.fixture
@@ -37,6 +37,19 @@ def test_a_hash_depends_on_the_frame_alone(x):
     assert torch.equal(router(x[order]).expert_ids, whole[order])
     assert torch.equal(router.eval()(x[:1]).expert_ids, whole[:1])
     assert torch.equal(router(3.0 * x).expert_ids, whole)  # of signs only
+
+
+def test_the_hash_is_knuths_of_the_signs_on_all_directions():
+    """Else a checkpoint's experts would be given frames of others. Along the axes, by integers."""
+    router = HashRouter(NUM_BITS, 6, 2)
+    router.directions.copy_(torch.eye(NUM_BITS))
+    x = torch.randn(100, NUM_BITS)
+    expected = []
+    for frame in x.tolist():
+        code = sum(2**place for place, value in enumerate(frame) if value > 0)
+        first = (code * 2654435761 % 2**32) // 2**16
+        expected.append([first % 6, (first + 1) % 6])
+    assert router(x).expert_ids.tolist() == expected
 
 
 def test_random_experts_are_drawn_anew_in_training_only(x):
