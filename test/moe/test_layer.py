@@ -72,7 +72,7 @@ def test_padding_is_neither_routed_nor_counted_and_changes_nothing(x):
     torch.testing.assert_close(alone[0], y[1, :3], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("lens", [(5, 5), (5, 3)])
+@pytest.mark.parametrize("lens", [(5, 5), (5, 3), (3, 5)])
 def test_each_valid_frame_is_routed_with_its_own_context(x, lens):
     layer = make_layer(4, 1, "full")
     layer.router = EmbeddingRouter(6, 2, 4, 1, "full").double()
