@@ -183,6 +183,20 @@ def test_a_phrase_that_has_begun_is_boosted_until_it_breaks_off():
         assert step_by_step(graph, sequence) == pytest.approx((before, after))
 
 
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_beginning_that_phrases_share_is_boosted_as_the_largest_of_them(step):
+    """However they are ordered in the file."""
+    tokenizer = build_tokenizer(["NEWS YORK"], "char")
+    graph = ContextGraph([Phrase("NEW YORK", 2.0), Phrase("NEWS", 0.5)][::step], tokenizer)
+    for text, before, after in [
+        ("NE", 4, 0),
+        ("NEWS", 2, 2),
+        ("NEW Y", 8, 0),
+        ("NEW YORK", 14, 14),
+    ]:
+        assert step_by_step(graph, tokenizer.encode(text)) == pytest.approx((before, after))
+
+
 def test_together_with_a_language_model(tmp_path):
     path = tmp_path / "lm"
     path.write_text(
