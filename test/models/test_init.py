@@ -55,6 +55,15 @@ def test_dropout_and_weights_of_losses_may_differ():
     copy_weights(source, target, "a.pt")
 
 
+def test_what_describes_experts_may_differ_in_feed_forwards_without_any():
+    source, target = (
+        make_system("dense", encoder=encoder(FeedForwardConfig(hidden_units=24, num_experts=n)))
+        for n in (4, 8)
+    )
+    copy_weights(source.eval(), target.eval(), "a.pt")
+    assert torch.equal(source(*BATCH).loss, target(*BATCH).loss)
+
+
 def test_the_embedding_network_begins_as_the_recogniser_it_was():
     source = make_system("dense", encoder=encoder(d_model=8, num_blocks=1), **CTC_ONLY).eval()
     target = make_system("speechmoe").eval()
