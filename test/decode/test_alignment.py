@@ -44,6 +44,11 @@ def test_too_few_frames_and_no_tokens():
     assert align_tokens(log_probs, (1, 0)) is None
 
 
+def test_log_probabilities_of_few_bits_are_aligned_as_the_numbers_that_they_are():
+    log_probs = torch.randn(6, 3).log_softmax(-1).bfloat16()
+    assert align_tokens(log_probs, (2, 1)) == align_tokens(log_probs.float(), (2, 1))
+
+
 def test_only_the_best_is_aligned_and_padding_is_not_looked_at():
     log_probs = torch.full((1, 5, 3), -9.0)
     log_probs[0, [0, 1, 2], [0, 1, 0]] = -0.1

@@ -61,6 +61,13 @@ def test_a_bad_line_is_named(tmp_path, line):
         read_nbest(path)
 
 
+def test_a_file_of_another_encoding_is_named(tmp_path):
+    path = tmp_path / "nbest.jsonl"
+    path.write_bytes('{"utt_id": "ä", "nbest": []}\n'.encode("latin-1"))
+    with pytest.raises(InputError, match=r"nbest\.jsonl is not UTF-8"):
+        read_nbest(path)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="nowhere"):
         read_nbest(tmp_path / "nowhere")

@@ -82,6 +82,20 @@ def test_equal_experts_densify_to_what_they_were(method, inputs):
     assert max(values.largest for values in change.values()) < 1e-12
 
 
+def test_a_model_that_routes_by_language_needs_to_be_told_none_once_it_is_dense(inputs):
+    dense = model_of(DENSE)
+    encoder = dataclasses.replace(
+        dense.config.encoder, feed_forward=dataclasses.replace(MOE, router="language")
+    )
+    model = build(dataclasses.replace(dense.config, encoder=encoder, languages=("en", "zh")))
+    upcycle_into(model, dense, 0.0, torch.Generator())
+    told = inputs._replace(languages=torch.tensor([0, 1]))
+    back, _ = densified(model, measure_bank_usage(model, [told]), "usage_average")
+    assert back.config == dense.config
+    change = measure_change(dense, back, [inputs])
+    assert max(values.largest for values in change.values()) < 1e-12
+
+
 def test_usage_counts_valid_frames_and_tokens_over_all_batches(inputs):
     model = model_of(MOE)
     usage = measure_bank_usage(model, [inputs, inputs])
