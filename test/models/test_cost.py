@@ -249,6 +249,13 @@ def test_only_attention_and_decoders_feel_the_length_and_the_tokens():
     assert changed == {"decoder", "reverse decoder"}
 
 
+def test_half_as_many_frames_of_twice_the_time_are_half_the_work_per_second():
+    model = built(tiny())
+    base, slow = model_cost(model, 10, 12), model_cost(model, 20, 6, frames_per_sec=50)
+    for one, other in zip(base, slow, strict=True):
+        assert other.macs_per_sec == one.macs_per_sec / 2
+
+
 def test_the_record_of_a_model_adds_up():
     costs = model_cost(built(load_experiment(EGS / "mini/conf/speechmoe.yaml").model))
     record = cost_record(costs)

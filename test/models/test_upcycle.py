@@ -25,6 +25,7 @@ from moeasr.moe.layer import MoEFeedForward
 DENSE = FeedForwardConfig(hidden_units=24)
 MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, experts_per_frame=2)
 FULL = dataclasses.replace(MOE, expert_weights="full")
+NOISY = dataclasses.replace(MOE, router="noisy_top_k")
 BY_EMBEDDING = dataclasses.replace(MOE, router="embedding")
 EMBEDDING = EmbeddingConfig(
     encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, conv_kernel_size=5)
@@ -238,6 +239,26 @@ def test_blocks_that_differ_cannot_become_shared():
             lambda: model_of(DENSE),
             lambda: model_of(dataclasses.replace(MOE, activation="relu")),
             r"`model\.encoder\.feed_forward\.activation` is relu but silu in the checkpoint",
+        ),
+        (
+            lambda: model_of(DENSE, decoder=DENSE),
+            lambda: model_of(MOE, decoder=dataclasses.replace(MOE, activation="relu")),
+            r"`model\.decoder\.feed_forward\.activation` is relu but silu in the checkpoint",
+        ),
+        (
+            lambda: model_of(DENSE),
+            lambda: model_of(MOE, macaron=dataclasses.replace(MOE, activation="relu")),
+            r"`model\.encoder\.macaron_feed_forward\.activation` is relu but silu in the",
+        ),
+        (
+            lambda: model_of(NOISY, macaron=DENSE),
+            lambda: model_of(MOE),
+            r"checkpoint has encoder\S+router\.noise_weight, which the config's model has not$",
+        ),
+        (
+            lambda: model_of(MOE, macaron=DENSE),
+            lambda: model_of(NOISY),
+            r"checkpoint has no encoder\S+router\.noise_weight, which the config's model has$",
         ),
         (
             lambda: model_of(DENSE, macaron=FeedForwardConfig(hidden_units=8)),
