@@ -24,10 +24,13 @@ def test_means_are_per_utterance_and_loads_add_up():
 def test_state_brings_back_the_same_meter():
     meter = Meter()
     meter.add(output(6.0, 2, torch.tensor([1.0, 3.0])))
+    meter.note(lr=0.5)
     again = Meter.from_state(meter.state())
     for each in (meter, again):
-        each.add(output(1.0, 1, torch.tensor([2.0, 0.0])))
-    assert again.means() == meter.means() and again.usage() == meter.usage()
+        each.add(output(3.0, 1, torch.tensor([2.0, 0.0])))
+    for each in (meter, again):
+        assert each.means() == {"loss": 3.0, "lr": 0.5}
+        assert each.usage()["layer_00/expert_0"] == 3 / 6
 
 
 def test_a_model_without_experts_has_no_usage():
