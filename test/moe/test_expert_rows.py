@@ -28,6 +28,16 @@ def test_gradients_are_those_of_differences(with_dropout):
     )
 
 
+def test_a_batch_without_valid_frames_has_gradients_of_zero():
+    bank, router = make(sorted_kernel), TopKRouter(6, 4, 2, "full")
+    x = torch.randn(0, 6, requires_grad=True)
+    y = bank(x, router(x))
+    assert y.shape == (0, 6)
+    y.sum().backward()
+    assert x.grad.shape == (0, 6)
+    assert all(torch.equal(p.grad, torch.zeros_like(p)) for p in bank.parameters())
+
+
 def test_dropout_of_everything_leaves_the_last_bias():
     bank, router = make(sorted_kernel, dropout=1.0), TopKRouter(6, 4, 1, "full")
     routing = router(x := torch.randn(5, 6))

@@ -5,7 +5,12 @@ import math
 import torch
 from rounding import assert_close
 
-from moeasr.nn.position import relative_positions, sinusoidal_encoding, token_positions
+from moeasr.nn.position import (
+    key_positions,
+    relative_positions,
+    sinusoidal_encoding,
+    token_positions,
+)
 
 
 def test_encoding_equals_the_papers_formula():
@@ -43,3 +48,12 @@ def test_tokens_computed_one_by_one_have_the_same_positions():
     assert whole.dtype == torch.float32
     positions = torch.tensor([3.0, 4.0], dtype=torch.float64)
     assert torch.equal(token_positions(3, 2, like.double()), sinusoidal_encoding(positions, 8))
+
+
+def test_positions_of_keys_are_those_of_each_utterance_in_single_precision():
+    """WeNet's weights know them with the rounding of it, in whatever precision they run."""
+    like = torch.zeros(1, 1, 6, dtype=torch.float64)
+    found = key_positions(torch.tensor([0, 5000]), 3, like)
+    for row, first in zip(found, (0, 5000)):
+        positions = torch.tensor([first, first + 1, first + 2], dtype=torch.float32)
+        assert torch.equal(row, sinusoidal_encoding(positions, 6).double())
