@@ -2,6 +2,8 @@
 
 import pytest
 
+from moeasr.data.kaldi.fix import fix_data_dir
+
 
 def fix(call, *arguments):
     return call("fix_data_dir.sh", *arguments, "my data")
@@ -46,6 +48,18 @@ def test_disorder_and_disagreement_are_mended(call, data):
     assert after["spk2gender"] == "a f\nb m\nc f\n"
     assert (after["utt2extra"], after["spk2extra"]) == ("a-1 x\n", "a x\n")
     assert data.read(path / ".backup") == before
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["feats.scp", "shards.scp", "text", "utt2lang", "utt2dur", "utt2num_frames", "wav.scp"],
+)
+def test_an_utterance_goes_that_a_table_lacks(data, table):
+    """And an empty line of the table with it."""
+    path = data(**{table: "a-1 7\na-2 7\n\nb-1 7\nb-3 7\nc-1 7\n"})
+    fix_data_dir(path, print)
+    assert data.read(path)["utt2spk"] == "a-1 a\na-2 a\nb-1 b\nb-3 b\nc-1 c\n"
+    assert data.read(path)[table] == "a-1 7\na-2 7\nb-1 7\nb-3 7\nc-1 7\n"
 
 
 def test_speakers_without_gender_go(call, data):
