@@ -1,12 +1,15 @@
 """utils/copy_data_dir.sh: plain and renamed copies."""
 
+from moeasr.data.kaldi.copy_dir import Affixes, copy_data_dir
+
 
 def copy(call, *arguments):
     return call("copy_data_dir.sh", *arguments)
 
 
 def test_a_plain_copy_is_equal_and_validated(call, data):
-    path = data(frame_shift="0.01\n", stm="x\n", spk2gender="a f\nb m\nc f\n")
+    uniq = "".join(f"{utt} original-{utt}\n" for utt in UTTS)
+    path = data(frame_shift="0.01\n", stm="x\n", spk2gender="a f\nb m\nc f\n", utt2uniq=uniq)
     done = copy(call, "my data", "new/copy")
     assert done.returncode == 0, done.stderr
     assert "copied data from my data to new/copy\n" in done.stdout
@@ -36,6 +39,20 @@ def test_affixes_rename_utterances_and_speakers(call, data):
     assert data.read(call.cwd / "copy2")["utt2uniq"].startswith("qp-a-1_s a-1\n")
 
 
+def test_a_suffix_that_changes_the_order_leaves_the_copy_sorted(data):
+    """a-1 comes before a-10, but a-1x after a-10x; likewise for the speakers a and ab."""
+    path = data(
+        utt2spk="a-1 a\na-10 a\nab-1 ab\n",
+        text="a-1 ONE\na-10 TEN\nab-1 SIX\n",
+        without=["spk2utt", "wav.scp", "utt2dur"],
+    )
+    copy_data_dir(path, path / "copy", Affixes(utt_suffix="x", spk_suffix="x"), print)
+    files = data.read(path / "copy")
+    assert files["utt2spk"] == "a-10x ax\na-1x ax\nab-1x abx\n"
+    assert files["spk2utt"] == "abx ab-1x\nax a-10x a-1x\n"
+    assert files["text"] == "a-10x TEN\na-1x ONE\nab-1x SIX\n"
+
+
 def test_without_segments_wav_scp_is_renamed(call, data):
     data()
     assert copy(call, "--utt-prefix", "p-", "--spk-prefix", "p-", "my data", "copy").returncode == 0
@@ -62,7 +79,7 @@ def test_options_of_validation_are_passed_on(call, data):
 def test_errors(call, data):
     data()
     assert copy(call, "my data").stdout.startswith("Usage: ")
-    for target in ("my data", "my data/", "./my data"):
+    for target in ("my data", "my data/", "./my data", "new/../my data"):
         assert "<srcdir> and <destdir> to be different" in copy(call, "my data", target).stderr
     done = copy(call, "none", "copy")
     assert done.returncode == 1 and "no such file none/utt2spk" in done.stderr
