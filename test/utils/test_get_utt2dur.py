@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from moeasr.data.kaldi.durations import write_reco2dur, write_utt2dur
+
 
 def get(call, *arguments):
     return call("data/get_utt2dur.sh", *arguments, "my data")
@@ -62,8 +64,34 @@ def test_from_frames(call, data):
     assert durations(call) == "a-1 2.03\na-2 0.05\nb-1 1.03\n"
     (call.cwd / "my data/frame_shift").unlink()
     (call.cwd / "my data/utt2dur").unlink()
-    assert get(call, "--frame-shift", "0.01").returncode == 0
-    assert durations(call).startswith("a-1 1.015\n")
+    assert get(call, "--frame-shift", "0.04").returncode == 0
+    assert durations(call).startswith("a-1 4.06\n")
+
+
+def test_headers_are_trusted_unless_all_is_to_be_read(call, data, tmp_path):
+    """Of a file cut in half the header tells the whole; what a command writes is always read."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
+    soundfile.write(tmp_path / "whole.flac", noise, 8000)
+    cut = tmp_path / "cut.flac"
+    cut.write_bytes((tmp_path / "whole.flac").read_bytes()[:6000])
+    utts = {
+        "a-1": tmp_path / "whole.flac",
+        "a-2": cut,
+        "b-1": f"flac -c -d -s {cut} |",
+        "b-2": f"head -c 9999 {cut} |",
+        "b-3": f"cat {tmp_path}/whole.flac |",
+        "c-1": tmp_path / "whole.flac",
+    }
+    path = data(
+        wav_DOT_scp="".join(f"{utt} {entry}\n" for utt, entry in utts.items()), without=["utt2dur"]
+    )
+    for read_all, unread in ((False, "b-2"), (True, "a-2 b-1 b-2")):
+        expected = "".join(f"{utt} 1\n" for utt in utts if utt not in unread.split())
+        write_reco2dur(path, print, read_all=read_all)  # utt2dur is no source while it is missing
+        write_utt2dur(path, print, read_all=read_all)
+        for name in ("reco2dur", "utt2dur"):
+            assert (path / name).read_text() == expected
+            (path / name).unlink()
 
 
 def test_unreadable_audio_is_named_and_tolerated_up_to_a_half(call, data, audio):
