@@ -144,6 +144,22 @@ def test_words_need_fewer_frames_than_characters(make, tmp_path):
         check_audio(tmp_path, print)
 
 
+def test_the_rate_of_most_recordings_is_expected(make):
+    utts = {f"{utt}-{rate}": rate for utt, rate in zip("abcde", (48000, 16000, 8000, 16000, 8001))}
+    data = make({u: (make.wave(f"{u}.wav", rate, rate), "ONE") for u, rate in utts.items()})
+    assert list(audio_faults(data).bad) == ["a-48000", "c-8000", "e-8001"]
+
+
+def test_the_text_of_a_segment_must_fit_into_the_segment(make):
+    """0.16 s of a second are 4 frames of CTC."""
+    data = make({"u": ("", "ABCD"), "v": ("", "ABCC")}, segments=["u r 0.1 0.26", "v r 0.5 0.66"])
+    (data.path / "wav.scp").write_text(f"r {make.wave('r.wav', 16000)}\n")
+    assert audio_faults(DataDir(data.path))[:2] == (
+        {},
+        {"v": "its text needs 5 frames under CTC, but its audio gives 4"},
+    )
+
+
 def test_segments_must_lie_within_their_recordings(make):
     """Half a second beyond the end is tolerated, as in Kaldi."""
     segments = ["u r 0.1 0.5", "v r 0.9 1.4", "w r 0.9 1.6", "x r 1 1.2"]
