@@ -65,6 +65,29 @@ def test_conf_of_a_recipe(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "other"),
+    [
+        ("use-energy", "false", "true"),
+        ("use-log-fbank", "true", "false"),
+        ("use-power", "true", "false"),
+        ("remove-dc-offset", "true", "false"),
+        ("preemphasis-coefficient", "0.97", "0"),
+        ("round-to-power-of-two", "true", "false"),
+    ],
+)
+def test_what_cannot_be_changed_may_be_given_as_it_is(tmp_path, option, value, other):
+    """The values are the defaults of compute-fbank-feats."""
+    path = tmp_path / "fbank.conf"
+    path.write_text("")
+    default = load_fbank_config(path)
+    path.write_text(f"--{option}={value}\n")
+    assert load_fbank_config(path) == default
+    path.write_text(f"--{option}={other}\n")
+    with pytest.raises(InputError, match=f"not possible here, only --{option}={value}"):
+        load_fbank_config(path)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("num-mel-bins=40\n", "fbank.conf, line 1: `num-mel-bins=40` must be --option=value"),
