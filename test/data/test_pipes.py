@@ -134,6 +134,7 @@ def test_a_channel_of_a_channel_is_the_programs_to_refuse():
         ("sph2pipe -f wav -p -c 1 both.sph |", LEFT),
         ("/opt/sph2pipe -f wav -p -c 2 both.sph |", RIGHT),
         ("sox both.flac -t wav - remix 2 |", RIGHT),
+        ("sox both.flac -t wav -c 1 - |", (LEFT.astype(float) + RIGHT) / 2),
         ("cat both.flac | sox - -t wav - remix 1 |", LEFT),
         ("wav-copy both.sph - |", (LEFT.astype(float) + RIGHT) / 2),
         ("sph2pipe -f wav -c 2 both.sph | sox - -t wav -c 1 - |", RIGHT),
