@@ -149,6 +149,7 @@ def test_names_of_any_kind(tmp_path: Path) -> None:
             soundfile.write(file, ramp(), RATE, format="WAV")
         assert torch.equal(read_audio(str(path), None)[0], as_float(ramp()))
         assert measure_audio(str(path))[:2] == probe_audio(str(path))[:2] == (RATE, 3200)
+        assert torch.equal(read_audio(f" {path}\t", None)[0], as_float(ramp()))
 
 
 # -- speed perturbation ---------------------------------------------------------------------------
@@ -223,8 +224,9 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path: Path) -> None:
     silent = tmp_path / "none.wav"
     soundfile.write(silent, np.zeros(0, np.int16), RATE)
     refused(str(silent), "none.wav holds no samples")
-    with pytest.raises(InputError, match="none.wav holds no samples"):
-        measure_audio(str(silent))
+    for read in (measure_audio, probe_audio):
+        with pytest.raises(InputError, match="none.wav:? holds no samples"):
+            read(str(silent))
 
 
 def test_a_value_that_is_no_audio_is_named_by_its_place_in_the_file(
@@ -257,6 +259,17 @@ def test_a_wav_cut_short_is_refused(tmp_path: Path, suffix: str, subtype: str, k
     refused(
         str(path), rf"cut.{suffix} is cut short: its header promises \d+ bytes, but \d+ are there"
     )
+
+
+def test_an_mp3_cut_short_is_refused(tmp_path: Path) -> None:
+    """Its header tells 8000 samples, and libsndfile ends quietly where the file does."""
+    path = tmp_path / "cut.mp3"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 8000), RATE)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    refused(str(path), r"cut.mp3 is cut short: samples end after \d+ of 8000")
+    with pytest.raises(InputError, match=r"cut.mp3 is cut short: samples end after \d+ of 8000"):
+        measure_audio(str(path))
 
 
 @pytest.mark.parametrize("keep", [0.01, 0.5, 0.99])
