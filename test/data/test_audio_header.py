@@ -204,6 +204,9 @@ def test_the_header_of_shorten_tells_durations(tmp_path: Path) -> None:
             measure_audio(entry)
         with pytest.raises(InputError, match=refusal):
             probe_audio(entry, read_all=True)
+    path.write_bytes(path.read_bytes().replace(b"-i 16000", b"-i 160  "))
+    with pytest.raises(InputError, match="a.wv1 has a sample rate of 160 Hz"):
+        probe_audio(str(path))
 
 
 # -- sample rates ---------------------------------------------------------------------------------
@@ -262,6 +265,8 @@ def test_values_that_are_no_audio_are_named_by_every_reader(bad: Path) -> None:
     with pytest.raises(InputError, match="x holds NaN, infinity or a value far beyond audio"):
         read_audio_bytes(path.read_bytes(), "x")
     assert isinstance(read_audio_bytes((bad.parent / "a.wav").read_bytes(), "x"), Audio)
+    with pytest.raises(InputError, match=FAULT):  # the number counts from the beginning of the file
+        read_audio(str(path), None, 0.25, 0.75)
     assert len(read_audio(str(path), None, 0.0, 0.5)[0]) == 8000  # what is not read is no fault
 
 
