@@ -160,6 +160,7 @@ def test_a_decoder_that_would_have_to_run_is_forbidden(
     assert not (data / "ran").exists()
     monkeypatch.setenv(NO_COMMANDS, "")
     assert len(RecordingReader().read(entry)[0]) == 9000
+    assert measure_audio(entry)[:2] == (16000, 9000)
 
 
 def test_commands_that_moeasr_does_itself_are_not_announced(data: Path) -> None:
