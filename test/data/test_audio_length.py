@@ -28,6 +28,7 @@ def audio(tmp_path: Path) -> Path:
         "sph2pipe -f wav -p -c 2 '{}' |",
         "sox '{}' -r 16000 -t wav - |",
         "sox -t flac '{}' -t wav - speed 1.1 |",
+        "sox -t flac '{}' -t wav - speed 0.3333 |",  # a third, to within a thousandth
         "sox -t flac '{}' -t wav - speed 0.9 | sox -t wav - -r 11025 -t wav - |",
         "cat '{}' |",
     ],
@@ -74,4 +75,21 @@ def test_tables_have_seconds_and_frames_of_all_that_have_a_frame() -> None:
         "skipped utterance short: 10 samples are no whole frame",
         "skipped utterance gone: it is gone",
         "warning: 2 utterances have 11025 Hz and are resampled when they are read",
+    ]
+
+
+def test_utterances_of_no_whole_frame_are_left_out() -> None:
+    """Half a shift of 10 ms is a frame: 80 samples at 16 kHz, and 40 at 8 kHz."""
+    said: list[str] = []
+    lengths = [AudioLength(f"u{n}", n, 8000 if n < 50 else 16000) for n in (39, 40, 79, 80)]
+    tables = length_tables([*lengths, AudioLength("x", fault="gone")], FbankConfig(), said.append)
+    assert tables == {
+        "utt2dur": [b"u40 0.005", b"u80 0.005"],
+        "utt2num_frames": [b"u40 1", b"u80 1"],
+    }
+    assert said == [
+        "skipped utterance u39: 39 samples are no whole frame",
+        "skipped utterance u79: 79 samples are no whole frame",
+        "skipped utterance x: gone",
+        "warning: 1 utterances have 8000 Hz and are resampled when they are read",
     ]
