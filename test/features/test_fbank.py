@@ -100,6 +100,10 @@ def test_silence_is_the_logarithm_of_epsilon() -> None:
     assert_close(feats, torch.full((10, 80), float(np.log(2.0**-23))), 1)
 
 
+def test_less_than_half_a_shift_is_no_frame_of_any_width() -> None:
+    assert compute_fbank(torch.zeros(79), FbankConfig(num_mel_bins=23)).shape == (0, 23)
+
+
 def test_the_waveform_is_left_alone() -> None:
     waveform = noise(1000)
     compute_fbank(waveform, FbankConfig(dither=1.0), torch.Generator().manual_seed(0))
