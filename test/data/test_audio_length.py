@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from moeasr.data.audio import RecordingReader
-from moeasr.data.audio_length import AudioLength, length_tables, measure_audio
+from moeasr.data.audio_length import AudioLength, LengthReader, length_tables, measure_audio
+from moeasr.data.sources import open_sources
 from moeasr.errors import InputError
 from moeasr.features.fbank import FbankConfig
 
@@ -92,4 +93,18 @@ def test_utterances_of_no_whole_frame_are_left_out() -> None:
         "skipped utterance u79: 79 samples are no whole frame",
         "skipped utterance x: gone",
         "warning: 1 utterances have 8000 Hz and are resampled when they are read",
+    ]
+
+
+def test_some_lengths_at_a_time_are_the_lengths_of_all(tmp_path: Path) -> None:
+    sizes = [800, 1600, 2400, 3200, 4000]
+    for number, size in enumerate(sizes):
+        soundfile.write(tmp_path / f"{number}.wav", np.zeros(size), 8000)
+    table = tmp_path / "wav.scp"
+    table.write_text("".join(f"u{number} {tmp_path}/{number}.wav\n" for number in range(5)))
+    reader = LengthReader(open_sources(table), num_at_once=2)
+    parts = [reader.read(number) for number in range(len(reader))]
+    assert parts == [
+        [AudioLength(f"u{number}", sizes[number], 8000) for number in numbers]
+        for numbers in ((0, 1), (2, 3), (4,))
     ]
