@@ -69,6 +69,20 @@ def test_tensors_and_arrays_arrive_as_they_were():
         got += 1  # the receiver may write to it
 
 
+def num_threads(_: int) -> int:
+    return torch.get_num_threads()
+
+
+def test_a_worker_computes_with_one_thread():
+    """Whatever this process has: N workers of M threads each would only get in each other's way."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert list(in_background(num_threads, range(2), 2)) == [1, 1]
+    finally:
+        torch.set_num_threads(before)
+
+
 class OddError(Exception):
     """Cannot be unpickled: its arguments are not those of the constructor."""
 
