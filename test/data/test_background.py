@@ -69,6 +69,24 @@ def test_tensors_and_arrays_arrive_as_they_were():
         got += 1  # the receiver may write to it
 
 
+def signalled(signum: int) -> int:
+    os.kill(os.getpid(), signum)
+    return signum
+
+
+def test_a_worker_leaves_signals_to_its_parent():
+    """A terminal's Ctrl-C and a batch system's SIGTERM go to all processes of a group."""
+    signals = [signal.SIGINT, signal.SIGTERM]
+    assert list(in_background(signalled, signals, 1)) == signals
+
+
+def test_an_error_about_a_file_still_names_it(tmp_path):
+    missing = str(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError) as caught:
+        next(in_background(os.stat, [missing], 1))
+    assert caught.value.filename == missing
+
+
 def num_threads(_: int) -> int:
     return torch.get_num_threads()
 
