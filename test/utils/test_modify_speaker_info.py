@@ -27,8 +27,11 @@ def test_speakers_of_few_utterances(call, data):
 
 
 def test_speakers_of_little_time(call, data):
-    data()
-    assert utt2spk(call, "--seconds-per-spk-max", 2.7) == "a-1 a-2 b-1 b-1 b-2 c-1"
+    """The durations are made if they are missing."""
+    frames = "a-1 9\na-2 23\nb-1 8\nb-2 17\nb-3 4\nc-1 38\n"
+    path = data(without=["utt2dur"], frame_shift="0.1\n", utt2num_frames=frames)
+    assert utt2spk(call, "--seconds-per-spk-max", 2.9) == "a-1 a-2 b-1 b-1 b-2 c-1"
+    assert (path / "utt2dur").read_text().startswith("a-1 1.05\na-2 2.45\nb-1 0.95\n")
 
 
 @pytest.mark.parametrize(
@@ -45,6 +48,17 @@ def test_speakers_regardless_of_the_old_ones(call, data):
     data()
     options = ["--utts-per-spk-max", 4, "--respect-speaker-info", "false"]
     assert utt2spk(call, *options) == " ".join(["speaker-1"] * 4 + ["speaker-2"] * 2)
+
+
+def test_speakers_regardless_of_the_old_ones_go_by_the_order_of_utterances():
+    pairs = [(b"b", b"x"), (b"a", b"y"), (b"d", b"x"), (b"c", b"y")]
+    new = divide_speakers(pairs, SpeakerLimits(max_utts=2), {}, respect=False)
+    assert new == [
+        (b"a", b"speaker-1"),
+        (b"b", b"speaker-1"),
+        (b"c", b"speaker-2"),
+        (b"d", b"speaker-2"),
+    ]
 
 
 def test_numbers_are_as_wide_as_the_last(call):
