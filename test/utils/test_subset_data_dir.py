@@ -111,6 +111,11 @@ def test_shortest_without_lengths(call, data):
     done = call("subset_data_dir.sh", "--shortest", "my data", 2, "sub")
     assert done.returncode == 1
     assert "neither utt2num_frames nor utt2dur exists in my data" in done.stderr
+    data(utt2dur="a-1 1\nb-1 1\nx-1 1\n")
+    done = call("subset_data_dir.sh", "--shortest", "my data", 3, "sub")
+    assert done.returncode == 1
+    assert "my data/utt2dur: has only 2 of 6 utterances" in done.stderr
+    assert not (call.cwd / "sub").exists()
 
 
 @pytest.mark.parametrize("arguments", [[], ["my data", "sub"], ["--utt-list"], ["--help"]])
