@@ -2,6 +2,8 @@
 
 import pytest
 
+from moeasr.data.kaldi.shuffle import shuffled
+
 
 def test_filter_scp_keeps_lines_as_they_are(call):
     (call.cwd / "my ids").write_text("b x\nc\n")
@@ -102,6 +104,13 @@ def test_shuffle_list_is_kaldis_shuffle(call):
         assert done.stdout.replace("\n", "") == expected
     assert call("shuffle_list.pl", "--srand", "x").returncode == 1
     assert call("shuffle_list.pl", "--seed").returncode == 1
+
+
+def test_random_numbers_are_compared_as_text_as_in_kaldi():
+    """Perl writes a number below 0.0001 as 1.2e-05, which comes after all that begin with 0: the
+    one that item 19868 draws. These are the last five items in the order that Perl 5.36 makes.
+    """
+    assert shuffled(range(20000))[-5:] == [19400, 17432, 12045, 13100, 19868]
 
 
 def split(call, *arguments):
