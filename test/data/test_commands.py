@@ -115,6 +115,7 @@ def test_forbidden_commands_never_reach_the_shell(
         monkeypatch.setenv(NO_COMMANDS, "1")
     said = run(entry_point, arguments, capfd)
     assert REFUSAL in said
+    assert "runs commands in the shell" not in said
     assert not marker.exists()
     # what is read without the shell still is: a and d are half of the set
     assert said.endswith("status 0") == (name in ("make_fbank", "get_utt2dur", "get_reco2dur"))
@@ -152,6 +153,8 @@ def test_a_decoder_that_would_have_to_run_is_forbidden(
     assert "runs commands in the shell, the first one for u: `sph2pipe" in str(
         command_notice("wav.scp", [("u", entry)])
     )
+    gone = f"sph2pipe -f wav {data}/gone.sph |"  # for its reader to say
+    assert command_notice("wav.scp", [("u", gone)]) is None
     monkeypatch.setenv(NO_COMMANDS, "1")
     assert command_notice("wav.scp", [("u", entry), ("v", "head -c 9 a.wav |")]) is None
     for read in (RecordingReader().read, measure_audio):
