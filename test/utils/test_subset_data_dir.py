@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from moeasr.data.kaldi.subset import choose
+from moeasr.errors import InputError
 
 
 def utts(call, target="sub"):
@@ -116,6 +117,13 @@ def test_shortest_without_lengths(call, data):
     assert done.returncode == 1
     assert "my data/utt2dur: has only 2 of 6 utterances" in done.stderr
     assert not (call.cwd / "sub").exists()
+
+
+@pytest.mark.parametrize("length", ["x", "nan", "-1"])
+def test_a_length_is_a_number(tmp_path, length):
+    (tmp_path / "utt2dur").write_text(f"a-1 1\na-2 {length}\n")
+    with pytest.raises(InputError, match=f"utt2dur: bad length '{length}' of a-2"):
+        choose(tmp_path, [(b"a-1", b"a")], 1, "shortest")
 
 
 @pytest.mark.parametrize("arguments", [[], ["my data", "sub"], ["--utt-list"], ["--help"]])
