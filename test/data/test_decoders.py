@@ -71,6 +71,8 @@ def test_what_is_understood(command, expected):
         "sox a.wav -t wav",
         "sox a.wav b.wav -t wav -",
         "sox -r 8000 -e signed -b 16 -t raw a.raw -t wav -",
+        "sox -t raw a.raw -t wav -",
+        "sox -t ul a.ul -t wav -",
         "sox -r 22050 a.wav -t wav -",
         "sox a.wav -t wav -b 8 -",
         "sox a.wav -t wav -e mu-law -",
