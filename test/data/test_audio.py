@@ -312,7 +312,7 @@ def test_a_flac_of_unknown_length_is_refused(tmp_path: Path) -> None:
 
 def test_failing_and_silent_pipes_are_named(wav: Path, tmp_path: Path) -> None:
     refused("exit 3 |", "command `exit 3` failed with status 3")
-    refused("no-such-program-here |", "status 127 .*no-such-program-here.*not found")
+    refused("no-such-program-here |", r"status 127 .*no-such-program-here.*not found\)$")
     missing = tmp_path / "nowhere.wav"
     refused(f"cat {missing} | cat |", f"audio file {missing} does not exist")
     refused(f"tail {missing} | head |", f"failed with status 1 .*{missing}")
