@@ -49,6 +49,7 @@ def check(path, files, **options):
         },
         {"cmvn.scp": table("x", "y", names="ab"), "spk2gender": table("m", "f", names="ab")},
         {"spk2warp": table(0.6, 1.4, names="ab"), "utt2spk": "a-1\ta\na-2  a \nb-1 b\n"},
+        {"text": "a-1 #01 x<s>\na-2 x#0\nb-1 </s>x\n"},  # no symbols, but parts of words
         {"text": "a-1 caf\u00e9 \u0645\u200c\u062e\na-2 \U00010efd\nb-1 \ue000\ttab\n"},
     ],
 )
@@ -110,7 +111,7 @@ def test_good_directories(tmp_path, files):
         ({"utt2dur": table(1, "x", 1)}, "Bad line utt2dur:2:a-2 x "),
         ({"utt2dur": table(1, 1)}, "utt2spk and utt2dur file differ"),
         ({"utt2num_frames": table(1, 2, 1.5)}, "Bad line utt2num_frames:3:b-1 1.5 "),
-        ({"utt2num_frames": table(1, -2, 1)}, "Bad line utt2num_frames:2:a-2 -2 "),
+        ({"utt2num_frames": table(1, 0, 1)}, "Bad line utt2num_frames:2:a-2 0 "),
         ({"utt2warp": table(1, 1.5, 1)}, "Mal-formed utt2warp file"),
         ({"utt2lang": table("en", "en")}, "utt2spk and utt2lang file differ"),
         ({"cmvn.scp": "a x\n"}, "speaker lists extracted from spk2utt and cmvn.scp differ"),
@@ -122,6 +123,7 @@ def test_good_directories(tmp_path, files):
         ),
         ({**SEGMENTED, "segments": "a-1 r1 0\n"}, "badly formatted segments file"),
         ({**SEGMENTED, "segments": "a-1 r1 1 1\n"}, "segments, line 1: 'a-1 r1 1 1'"),
+        ({**SEGMENTED, "segments": "a-1 r1 -1 1\n"}, "segments, line 1: 'a-1 r1 -1 1'"),
         ({**SEGMENTED, "segments": "a-1 r1 0 1\n"}, "Utterance list differs between"),
         (
             {**SEGMENTED, "wav.scp": "r1 x\n"},
