@@ -68,6 +68,7 @@ def no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
             *("a", 2, (Volume(2.0), Resample(8000))),
         ),
         ("sph2pipe -f wav -c 2 a | sox - -t wav -c 1 - |", "a", 2, ()),
+        ("sph2pipe -f wav -c 2 a | sox - -t wav - remix 1 |", "a", 2, ()),
         (
             "cat a | sox -v 2 - -t wav - | python3 -m moeasr.bin.perturb_speed 0.9 - |",
             *("a", None, (Volume(2.0), Speed(0.9))),
