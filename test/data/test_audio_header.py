@@ -103,6 +103,13 @@ def test_a_header_that_promises_more_than_its_own_size_is_that_of_a_cut_file(ext
         read_audio_bytes(long(extra), "x")
 
 
+def test_a_repaired_file_is_as_short_as_it_was() -> None:
+    """Half of the samples that are promised, and the byte of padding of the chunk before them."""
+    odd = chunk(b"LIST", b"abcde", pad=False)
+    with pytest.raises(InputError, match="is cut short: its header promises 8000 bytes, but 4002"):
+        read_audio_bytes(wav(FORMAT, odd, chunk(b"data", SAMPLES[:4000], 8000)), "x")
+
+
 def test_a_header_may_be_a_block_of_its_codec_too_high(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", ramp(), RATE, subtype="MS_ADPCM")
     content = bytearray((tmp_path / "a.wav").read_bytes())
