@@ -40,3 +40,12 @@ def test_a_missing_recording_is_named_with_its_utterance(data_dir):
     (data_dir / "segments").write_text("a r1 3.0 4.0\n")
     with pytest.raises(InputError, match="utterance a: .*segment ends at 4 s"):
         list(read_waveforms(DataDir(data_dir), 8000))
+
+
+def test_commands_for_the_shell_are_announced(data_dir, caplog):
+    entry = f"tail -c +1 {data_dir}/r1.wav |"
+    (data_dir / "wav.scp").write_text(f"r1 {entry}\nr2 {entry}\n")
+    with caplog.at_level("INFO"):
+        assert len(dict(read_waveforms(DataDir(data_dir), 8000))) == 2
+    (message,) = caplog.messages
+    assert f"reading it runs commands in the shell, the first one for r1: `{entry[:-2]}`" in message
