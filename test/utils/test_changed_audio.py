@@ -94,9 +94,11 @@ def test_what_is_read_then(call, data):
     samples = np.random.default_rng(0).uniform(-0.4, 0.4, 16000)
     for utt in UTTS:
         soundfile.write(call.cwd / f"{utt}.wav", samples, 16000)
-    path = data(wav_DOT_scp="".join(f"{u} {call.cwd / u}.wav\n" for u in UTTS))
+    table = "".join(f"{u} {call.cwd / u}.wav\n" for u in UTTS)
+    path = data(wav_DOT_scp=table, without=["utt2dur"])
     assert call("data/perturb_data_dir_volume.sh", "--scale-low", 3, "--scale-high", 3, "my data")
     assert call("data/resample_data_dir.sh", 8000, "my data").returncode == 0
+    assert (path / "utt2dur").read_text() == "".join(f"{u} 1\n" for u in UTTS)
     entry = entries(path)["c-1"]
     waveform, rate_hz = read_audio(entry, None)
     assert (rate_hz, len(waveform)) == (8000, 8000)
