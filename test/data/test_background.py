@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from moeasr.data.kaldi.check_audio import check_audio
 from moeasr.data.shard_writer import ShardMaker
 from moeasr.data.sources import open_sources
 from moeasr.data.table import Table
+from moeasr.data.threads import in_threads
 from moeasr.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("fails_rather_than_hangs")
@@ -99,6 +101,22 @@ def test_a_worker_computes_with_one_thread():
         assert list(in_background(num_threads, range(2), 2)) == [1, 1]
     finally:
         torch.set_num_threads(before)
+
+
+def test_an_error_in_a_thread_does_not_wait_for_the_others():
+    """One of them may wait for a program that never answers."""
+    others_ended = threading.Event()
+
+    def call(number: int) -> None:
+        if number == 0:
+            raise InputError("0 is not liked")
+        others_ended.wait(10)
+
+    before = time.monotonic()
+    with pytest.raises(InputError, match="^0 is not liked$"):
+        list(in_threads(call, range(4), 2))
+    assert time.monotonic() - before < 5
+    others_ended.set()
 
 
 class OddError(Exception):
