@@ -73,6 +73,23 @@ def test_ctrl_c_exits_as_a_shell_expects():
     assert caught.value.code == 130
 
 
+def test_a_reader_that_has_gone_is_told_by_the_status_alone():
+    """As of `moeasr ... | head`: 128 + SIGPIPE, and nothing on stderr."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = "from moeasr.bin import run; run(lambda: print('text', flush=True))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_sigterm_means_afterwards_what_it_meant_before():
+    before = signal.getsignal(signal.SIGTERM)
+    run(lambda: None)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 LOCALES = [
     {"PYTHONIOENCODING": "ascii"},
     {"PYTHONIOENCODING": "latin-1:strict"},
