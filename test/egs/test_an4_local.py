@@ -34,6 +34,11 @@ def test_sets_texts_and_audio(prepare, tree, capsys):
     assert "test: 2 utterances, 1 speakers, 3 words" in capsys.readouterr().out
 
 
+def test_every_eleventh_speaker_goes_to_dev(local_module):
+    names = [f"m{number:02d}" for number in range(1, 31)]
+    assert local_module("an4", "data_prep").dev_speakers(names) == {"m06", "m17", "m28"}
+
+
 def test_rerun_leaves_nothing_of_the_old_directory(prepare, tree):
     data = prepare("an4", tree)  # the tree itself may be named as well
     (data / "train" / "feats.scp").write_text("stale\n")
@@ -93,6 +98,13 @@ FAULTS = {
     "no name": (
         lambda root: edit(root / "etc/an4_test.transcription", "YES (an9-menk-b)", "YES"),
         r"an4_test\.transcription:1: not `words \(utterance\)`: 'YES'",
+    ),
+    "too few speakers": (
+        lambda root: [
+            path.write_text("".join(path.read_text().splitlines(keepends=True)[:10]))
+            for path in (root / "etc").glob("an4_train.*")
+        ],
+        "too few training speakers to set some apart as dev set",
     ),
     "bad path": (
         lambda root: edit(root / "etc/an4_test.fileids", "an4test_clstk/", ""),
