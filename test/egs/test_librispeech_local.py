@@ -37,6 +37,18 @@ def test_sets_are_made_of_parts(prepare, tree, capsys):
     assert wav == str(tree / "train-clean-100/103/1240/103-1240-0007.flac")
 
 
+def test_without_options_all_parts_are_used(local_module):
+    """281 241 utterances are the 960 hours that results are published on."""
+    prep = local_module("librispeech", "data_prep")
+    needed = ["--download-dir", "x", "--unpack-dir", "x", "--data-dir", "x"]
+    args = prep.get_parser().parse_args(needed)
+    sizes = {name: part.num_utts for name, part in prep.PARTS.items()}
+    assert sum(map(sizes.get, args.train_parts)) == 281241
+    assert sum(map(sizes.get, args.dev_parts)) == 2703 + 2864
+    assert args.test_sets == ["test_clean", "test_other"]
+    assert (sizes["test-clean"], sizes["test-other"]) == (2620, 2939)
+
+
 def test_parts_may_come_as_archives_of_their_own_or_together(prepare, tree, tmp_path):
     with tarfile.open(tmp_path / "LibriSpeech-excerpts.tar.gz", "w:gz") as tar:
         tar.add(tree, "LibriSpeech")
