@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import soundfile
+import torch
 from checkpoints import save_model
 
 from moeasr.bin.transcribe import main
@@ -58,6 +59,15 @@ def test_any_rate_and_any_number_of_channels(model_path, audio, mode, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"{path}\t{expected_text(model_path, path, mode)}" for path in audio.values()]
     assert any(line.partition("\t")[2] for line in lines)
+
+
+def test_so_many_threads_compute(model_path, audio):
+    before = torch.get_num_threads()
+    try:
+        main(["--checkpoint", str(model_path), "--num-threads", "3", str(audio["a.wav"])])
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_without_a_mode_joint_decoding_is_used(model_path, audio, capsys):
