@@ -52,6 +52,22 @@ def test_grammar_is_small_and_open(local_module):
     assert firsts >= {"TURN", "OPEN", "WAKE", "SET", "MEET", "PLAY", "CALL", "WAIT", "SPELL", "MY"}
 
 
+def test_calls_words_and_codes_have_their_numbers_of_letters_and_digits(local_module):
+    grammar = local_module("mini", "grammar")
+    rng = np.random.default_rng(0)
+    drawn = {"CALL": set(), "SPELL": set(), "MY": set()}
+    for _ in range(4000):
+        first, *words = grammar.sentence(rng).split()
+        letters, digits = (
+            sum(word in s for word in words) for s in (grammar.LETTERS, grammar.DIGITS)
+        )
+        if first in drawn and letters + digits > 0:  # not of "CALL ANNA"
+            drawn[first].add((letters, digits))
+    assert drawn["CALL"] == {(0, digits) for digits in (3, 4, 5, 6)}
+    assert drawn["SPELL"] == {(letters, 0) for letters in (3, 4, 5)}
+    assert drawn["MY"] == {(1, 2), (1, 3), (2, 2), (2, 3)}
+
+
 def test_spoken_form_says_the_letter_a(local_module):
     grammar = local_module("mini", "grammar")
     assert grammar.spoken_form("SPELL A Q") == "spell [[eI]] q"
@@ -103,6 +119,14 @@ def test_longer_corpus_begins_with_the_shorter_one(plan):
     longer = plan.plan_corpus(1, {**FEW, "train": 100}, 10.0, 30.0)
     assert short[:60] == longer[:60]
     assert short[60:] == longer[100:]
+
+
+def test_noise_lies_within_the_range_that_is_asked_for(plan):
+    """Of a hundred draws the least and the largest come near its ends."""
+    parts = [part for r in plan.plan_corpus(1, FEW, 3.0, 5.0) for part in r.parts]
+    ratios_db = [part.snr_db for part in parts]
+    assert len(parts) > 100
+    assert 3.0 <= min(ratios_db) < 3.2 and 4.8 < max(ratios_db) <= 5.0
 
 
 def test_plan_faults(plan):
