@@ -168,6 +168,11 @@ def test_phrases_share_a_level_and_have_pauses_between_them(synth):
     assert pieces[3] / soft == pytest.approx(pieces[1][0] / loud[0])
 
 
+def test_all_voices_of_babble_are_as_loud_and_speak_to_the_end(synth):
+    loud, soft = np.array([8.0, -8.0]), np.array([0.5, 0.5, -0.5, -0.5])
+    assert synth.mix([loud, soft], 6).tolist() == [2.0, 0.0, 0.0, -2.0, 2.0, 0.0]
+
+
 def record(plan, synth, *parts):
     """Samples in [-1, 1] of a recording of these parts."""
     return synth.record(plan.Recording("a-0", "test", "a", "", parts)) / 32767
