@@ -71,8 +71,12 @@ def test_a_pause_ends_an_utterance_unless_end_points_are_off(model_path, data_di
     path, always = data_dir.parent / "u1.wav", ("--rule3-min-utterance-length", "0.2")
     stream(model_path, path, *always)
     assert capsys.readouterr().out.count("\tfinal\t") > 1
-    stream(model_path, path, "--endpoint", "off")
-    assert capsys.readouterr().out.count("\tfinal\t") == 1
+    long = data_dir / "long.wav"  # without a pause, 20 s at most
+    soundfile.write(long, np.tile(soundfile.read(path)[0], 42), 16000)
+    options = (long, "--chunk-size", "40", "--mode", "ctc_greedy_search", "--packet-ms", "1000")
+    for endpoint, num_utts in ((), 2), (("--endpoint", "off"), 1):
+        stream(model_path, *options, *endpoint)
+        assert capsys.readouterr().out.count("\tfinal\t") == num_utts
 
 
 @pytest.mark.parametrize("mode", ["ctc_greedy_search", "attention_rescoring"])
@@ -170,6 +174,10 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
         (("a.wav", "--chunk-size", "-1"), "`chunk_size` must be at least 1 to stream, but is -1"),
         (("a.wav", "--packet-ms", "0.05"), "packets must last .*, but are of 5e-05 s"),
         (("--simulate", ".", "--out-dir", "o", "--packet-ms", "0.05"), "but are of 5e-05 s"),
+        (
+            ("a.wav", "--mode", "ctc_greedy_search", "--beam-size", "4"),
+            "`beam_size` means nothing to ctc_greedy_search",
+        ),
         (("a.wav", "--packet-ms", "0"), "packets must last .*, but are of 0 s"),
         (("a.wav", "--packet-ms", "nan"), "packets must last .*, but are of nan s"),
         (("a.wav", "--packet-ms", "inf"), "packets must last .*, but are of inf s"),
