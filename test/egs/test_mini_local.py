@@ -168,6 +168,17 @@ def test_phrases_share_a_level_and_have_pauses_between_them(synth):
     assert pieces[3] / soft == pytest.approx(pieces[1][0] / loud[0])
 
 
+@pytest.mark.parametrize("noise", ["white", "pink"])
+def test_the_noise_of_every_part_is_another(plan, synth, noise):
+    """Independent: 40 000 samples of white noise correlate by less than 5 / 200 = 0.025; those of
+    pink noise, most of whose power lies in few frequencies, by less than 0.5.
+    """
+    part = plan.Part((), (2.5,), -20.0, noise, 10.0, (), seed=1)
+    first, again, other = (synth.render(replace(part, seed=s), [], []) for s in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert abs(np.corrcoef(first, other)[0, 1]) < {"white": 0.025, "pink": 0.5}[noise]
+
+
 def test_all_voices_of_babble_are_as_loud_and_speak_to_the_end(synth):
     loud, soft = np.array([8.0, -8.0]), np.array([0.5, 0.5, -0.5, -0.5])
     assert synth.mix([loud, soft], 6).tolist() == [2.0, 0.0, 0.0, -2.0, 2.0, 0.0]
