@@ -113,8 +113,11 @@ def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
     simulate = ("--simulate", data_dir, "--out-dir", tmp_path / "out")
     with pytest.raises(InputError, match="utt2lang: no such file"):
         stream(model_path, *simulate)
-    (data_dir / "utt2lang").write_text("u1 en\nu2 zh\n")
-    stream(model_path, *simulate)
+    for language, (_, text) in zip(("en", "zh"), finals):
+        (data_dir / "utt2lang").write_text(f"u1 {language}\nu2 zh\n")
+        stream(model_path, *simulate)
+        table = (tmp_path / "out" / "joint_decoding_chunk4_stream" / "text").read_text()
+        assert table.splitlines()[0] == f"u1 {text}".rstrip()
 
 
 @pytest.mark.parametrize(
