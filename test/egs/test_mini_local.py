@@ -292,7 +292,10 @@ def test_corpus_and_data_directories(local_module, tmp_path, capsys):
             info = soundfile.info(wav)
             assert (info.samplerate, info.channels, info.subtype) == (16000, 1, "PCM_16")
             assert utt_id.startswith(tables["utt2spk"][utt_id] + "-")
-    assert "test: 3 utterances, 3 voices" in capsys.readouterr().out
+    trained_on = {r["text"] for r in recordings if r["set_name"] == "train"}
+    num_new = sum(r["set_name"] == "test" and r["text"] not in trained_on for r in recordings)
+    new = f"test: 3 utterances, 3 voices, {num_new} sentences that training has not\n"
+    assert num_new > 1 and new in capsys.readouterr().out
 
 
 def test_same_bytes_with_any_number_of_jobs_and_none_twice(local_module, tmp_path):
