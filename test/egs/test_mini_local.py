@@ -279,7 +279,7 @@ def test_all_voices_are_there(plan, synth):
 
 
 def test_corpus_and_data_directories(local_module, tmp_path, capsys):
-    root = make(local_module, tmp_path)
+    root = make(local_module, tmp_path, "--min-snr-db", "3", "--max-snr-db", "4")
     recordings = [json.loads(line) for line in (root / "mini/recordings.jsonl").open()]
     assert len(recordings) == 11 and len(audio_bytes(root / "mini")) == 11
     for name, count in (("train", 6), ("dev", 2), ("test", 3)):
@@ -292,6 +292,8 @@ def test_corpus_and_data_directories(local_module, tmp_path, capsys):
             info = soundfile.info(wav)
             assert (info.samplerate, info.channels, info.subtype) == (16000, 1, "PCM_16")
             assert utt_id.startswith(tables["utt2spk"][utt_id] + "-")
+    ratios_db = [part["snr_db"] for r in recordings for part in r["parts"]]
+    assert 3.0 <= min(ratios_db) < 3.5 < max(ratios_db) <= 4.0
     trained_on = {r["text"] for r in recordings if r["set_name"] == "train"}
     num_new = sum(r["set_name"] == "test" and r["text"] not in trained_on for r in recordings)
     new = f"test: 3 utterances, 3 voices, {num_new} sentences that training has not\n"
