@@ -263,6 +263,24 @@ def test_speech_does_not_depend_on_what_was_said_before(plan, synth):
     assert 0.5 < len(first) / synth.SAMPLE_RATE_HZ < 3.0
 
 
+def fundamental_hz(wave):
+    """The frequency between 60 and 400 Hz at which a voice repeats itself best."""
+    spectrum = np.fft.rfft(wave, 2 * len(wave))
+    likeness = np.fft.irfft(np.abs(spectrum) ** 2)[: 16000 // 60]
+    return 16000 / (40 + np.argmax(likeness[40:]))
+
+
+def test_manners_are_heard(plan, synth):
+    """Twice the speed takes about half the time, and a higher pitch is a higher voice."""
+    manners = ((130, 30), (260, 30), (130, 70))
+    usual, fast, high = synth.say(
+        [plan.Saying("en-us+m3", *manner, "turn on the light") for manner in manners]
+    )
+    assert len(usual) / len(fast) == pytest.approx(2.0, abs=0.2)
+    assert len(high) / len(usual) == pytest.approx(1.0, abs=0.02)
+    assert fundamental_hz(high) > 1.2 * fundamental_hz(usual)
+
+
 def test_unknown_voice_is_named(plan, synth):
     with pytest.raises(InputError, match="no voice variant 'nobody'"):
         synth.say([plan.Saying("en-us+nobody", 160, 50, "hello")])
