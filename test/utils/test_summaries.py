@@ -15,13 +15,14 @@ def test_best_wer(call):
 @pytest.fixture
 def logs(call):
     folder = call.cwd / "my logs"
-    folder.mkdir()
+    (folder / "older").mkdir(parents=True)
     for name, text in {
         "a.1.log": "WARNING x\n# Accounting: time=12 threads=2\nERROR (y) WARNING\n",
         "a.2.log": "# Accounting: time=20 threads=2\nWARNINGS\n",
         "b.1.2.log": "WARNING\n",
         "c.log": "# Accounting: time=1 threads=1\n",
         "c.txt": "WARNING\n",
+        "older/d.log": "WARNING\n",
     }.items():
         (folder / name).write_text(text)
     return folder
