@@ -55,8 +55,9 @@ def test_disorder_and_disagreement_are_mended(call, data):
     ["feats.scp", "shards.scp", "text", "utt2lang", "utt2dur", "utt2num_frames", "wav.scp"],
 )
 def test_an_utterance_goes_that_a_table_lacks(data, table):
-    """And an empty line of the table with it."""
-    path = data(**{table: "a-1 7\na-2 7\n\nb-1 7\nb-3 7\nc-1 7\n"})
+    """And empty lines, of the table and of utt2spk."""
+    utt2spk = "a-1 a\n\na-2 a\nb-1 b\nb-2 b\nb-3 b\nc-1 c\n"
+    path = data(utt2spk=utt2spk, **{table: "a-1 7\na-2 7\n\nb-1 7\nb-3 7\nc-1 7\n"})
     fix_data_dir(path, print)
     assert data.read(path)["utt2spk"] == "a-1 a\na-2 a\nb-1 b\nb-3 b\nc-1 c\n"
     assert data.read(path)[table] == "a-1 7\na-2 7\nb-1 7\nb-3 7\nc-1 7\n"
