@@ -23,6 +23,12 @@ def test_tables_are_sorted(tmp_path):
     }
 
 
+def test_speakers_are_sorted_whatever_their_utterances_are_called(tmp_path):
+    utterances = [Utterance("1", "y", "one", "/1.wav"), Utterance("2", "x", "two", "/2.wav")]
+    write_data_dir(utterances, tmp_path / "train")
+    assert (tmp_path / "train" / "spk2utt").read_text() == "x 2\ny 1\n"
+
+
 def test_an_empty_transcript_is_a_line_of_the_id_alone(tmp_path):
     write_data_dir([Utterance("a-1", "a", "", "/z.wav")], tmp_path / "train")
     assert (tmp_path / "train" / "text").read_text() == "a-1\n"
