@@ -19,8 +19,10 @@ def text(tmp_path: Path) -> Path:
 
 def test_words(text, tmp_path, capsys):
     (tmp_path / "dev").write_text("d1 AB C\n")
+    text.write_text("u1 AB A\n")
+    (tmp_path / "more").write_text("u2 AB\nu3 B AB\n")
     out = tmp_path / "lm" / "2.arpa"
-    main(f"--text {text} --order 2 --check-text {tmp_path}/dev --out {out}".split())
+    main(f"--text {text} {tmp_path}/more --order 2 --check-text {tmp_path}/dev --out {out}".split())
     model = read_arpa(out)
     assert set(model.words) == {"<s>", "</s>", "<unk>", "AB", "A", "B"}
     printed = capsys.readouterr().out.splitlines()
