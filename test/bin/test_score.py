@@ -106,6 +106,16 @@ def test_stale_hypotheses_that_cannot_be_scored_do_not_stop_the_others(
     main(options)
     assert (decode / "attention/score/score.json").exists()
     assert f"{old} is stale ({data}/utt2num_frames is newer" in capsys.readouterr().err
+    options[3] = str(old)  # alone, there are no others to go on with
+    with pytest.raises(InputError, match="1 of 2 utterances have no hypothesis: b-1"):
+        main(options)
+
+
+def test_an_interval_needs_a_draw(dirs: tuple[Path, Path]) -> None:
+    data, decode = dirs
+    options = ["--data-dir", str(data), "--decode-dir", str(decode), "--num-resamples", "0"]
+    with pytest.raises(InputError, match="--num-resamples must be at least 1, but is 0"):
+        main(options)
 
 
 def test_help_is_quick_and_shows_an_example() -> None:
