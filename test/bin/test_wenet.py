@@ -1,5 +1,6 @@
 """moeasr import-wenet and export-wenet: a checkpoint that all commands take, and back."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,17 @@ def test_the_checkpoint_says_where_it_came_from(imported):
     }
     assert content["fbank"]["high_freq_hz"] == 0.0 and content["fbank"]["snip_edges"] is True
     assert content["fbank"]["dither"] == 0.0
+
+
+def test_any_weights_of_the_directory_can_be_imported(tmp_path):
+    shutil.copytree(GOLDEN / "trained", tmp_path / "theirs")
+    (tmp_path / "theirs/final.pt").rename(tmp_path / "theirs/avg_30.pt")
+    where = ["--model-dir", str(tmp_path / "theirs"), "--out", str(tmp_path / "x.pt")]
+    import_wenet([*where, "--checkpoint", "avg_30.pt"])
+    info = checkpoint.load_with_model(tmp_path / "x.pt")["info"]
+    assert info["imported_from"]["checkpoint"] == "avg_30.pt"
+    with pytest.raises(InputError, match=r"final\.pt"):
+        import_wenet(where)
 
 
 def test_other_commands_take_it_as_any_other(imported, data_dir, tmp_path, capsys):
