@@ -74,7 +74,7 @@ def test_one_speaker_is_only_worth_a_warning(call, data):
     assert done.returncode == 0 and "WARNING: you have only one speaker" in done.stdout
 
 
-def test_audio_may_be_short_where_words_are_the_units(call, data, tmp_path):
+def test_units_and_sample_rate_of_audio_may_be_named(call, data, tmp_path):
     """16 frames of features leave 4 of CTC: none too few for a word of five letters."""
     soundfile.write(tmp_path / "a.wav", np.zeros(2560), 16000)
     utts = ["a-1", "a-2", "b-1", "b-2", "b-3", "c-1"]
@@ -86,3 +86,5 @@ def test_audio_may_be_short_where_words_are_the_units(call, data, tmp_path):
     assert done.returncode == 1 and "needs 5 frames under CTC" in done.stderr
     options = ("--no-feats", "--check-audio", "--text-units", "word")
     assert validate(call, *options, "my data").returncode == 0
+    done = validate(call, *options, "--sample-rate", 8000, "my data")
+    assert done.returncode == 1 and "its rate is 16000 Hz, not 8000 Hz" in done.stderr
