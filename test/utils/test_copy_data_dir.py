@@ -1,6 +1,9 @@
 """utils/copy_data_dir.sh: plain and renamed copies."""
 
+import pytest
+
 from moeasr.data.kaldi.copy_dir import Affixes, copy_data_dir
+from moeasr.errors import InputError
 
 
 def copy(call, *arguments):
@@ -83,6 +86,9 @@ def test_errors(call, data):
         assert "<srcdir> and <destdir> to be different" in copy(call, "my data", target).stderr
     done = copy(call, "none", "copy")
     assert done.returncode == 1 and "no such file none/utt2spk" in done.stderr
+    path = data(utt2spk="a-1 a\na-2 a x\n")
+    with pytest.raises(InputError, match="my data/utt2spk, line 2: bad line 'a-2 a x'"):
+        copy_data_dir(path, path / "copy", Affixes(), print)
 
 
 UTTS = ["a-1", "a-2", "b-1", "b-2", "b-3", "c-1"]
