@@ -3,6 +3,7 @@
 import pytest
 
 from moeasr.data.kaldi.fix import fix_data_dir
+from moeasr.errors import InputError
 
 
 def fix(call, *arguments):
@@ -100,6 +101,12 @@ def test_on_failure_no_file_has_changed(call, data, files, message):
     done = fix(call)
     assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
     assert data.read(path) == before
+
+
+def test_segments_need_recordings(data):
+    path = data(segments="a-1 r1 0 1\n", without=["wav.scp"])
+    with pytest.raises(InputError, match="segments exists but not .*/my data/wav.scp"):
+        fix_data_dir(path, print)
 
 
 def test_wrong_use(call):
