@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 
+from moeasr.bin import gather_fbank
 from moeasr.bin.make_fbank import main
 from moeasr.data.archive import FeatureReader
 from moeasr.data.audio import read_audio
@@ -179,3 +180,25 @@ def test_from_audio_to_batches(tmp_path: Path) -> None:
     assert sorted(seen) == sorted(paths)
     for utt_id, path in paths.items():
         assert torch.equal(seen[utt_id], expected(path))
+
+
+@pytest.mark.parametrize(
+    ("options", "absent"),
+    [
+        ([], set()),
+        (["--no-dur"], {"utt2dur"}),
+        (["--no-num-frames", "--no-dur"], {"utt2dur", "utt2num_frames"}),
+    ],
+)
+def test_gathered_are_only_the_tables_that_are_wanted(tmp_path, options, absent):
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "fbank.yaml").write_text("num_mel_bins: 20\n")
+    (data / "wav.scp").write_text("u1 a.wav\n")
+    (data / "utt2spk").write_text("u1 u1\n")
+    for name, value in (("scp", "x.ark:3"), ("utt2dur", "0.5"), ("utt2num_frames", "50")):
+        (tmp_path / f"x.1.{name}").write_text(f"u1 {value}\n")
+    config = ["--fbank-config", str(tmp_path / "fbank.yaml")]
+    gather_fbank.main([*config, *options, str(data), str(tmp_path / "x.1.scp")])
+    made = {"feats.scp", "utt2dur", "utt2num_frames", "frame_shift", "conf"} - absent
+    assert {path.name for path in data.iterdir()} == {"wav.scp", "utt2spk"} | made
