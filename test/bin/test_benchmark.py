@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from moeasr.bin.benchmark import main
 from moeasr.errors import InputError
@@ -21,7 +22,13 @@ def test_without_training_and_without_streams(tmp_path, capsys):
     encoder = ["causal_conv=false", "dynamic_chunk=false", "conv_kernel_size=7"]
     unable = [word for setting in encoder for word in ("--set", f"model.encoder.{setting}")]
     only = ["--train-utts", "0", "--precisions", "int8", "--out", str(tmp_path / "x.json")]
-    main(["--config", *CONFIGS, *QUICK, *SMALL, *only, *unable])
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        main(["--config", *CONFIGS, *QUICK, *SMALL, *only, *unable, "--num-threads", "1"])
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("machine: fp32 ")
     assert [line.split()[:3] for line in printed[3:]] == [[c, "full", "int8"] for c in CONFIGS]
