@@ -167,9 +167,11 @@ def test_joint_decoding_lies_between_attention_and_ctc():
 @torch.no_grad()
 def test_without_ctc_attention_knows_no_times():
     model = tiny_model(ctc_weight=0.0)
+    model.decoder.project.bias[model.sos_eos] = 9.0  # at once: nothing is too long to be aligned
     enc = torch.randn(1, 9, 8, dtype=torch.float64)
     inputs = SearchInput(model, enc, torch.tensor([9]), model.ctc_log_probs(enc))
     ((best, *_),) = SEARCHES["attention"].run(inputs, DecodeConfig(beam_size=3).resolve(model))
+    assert align_tokens(inputs.log_probs[0], best.tokens) is not None
     assert best.frames is best.spans is None
     assert len(best.token_confidence) == len(best.tokens)
 
