@@ -76,7 +76,7 @@ def test_a_stream_says_what_the_mode_says_offline(recognizer, mode, chunk_size, 
         assert results[-1].text == recognizer.text(offline[0])
 
 
-@pytest.mark.parametrize("mode", ["ctc_prefix_beam_search", "attention_rescoring"])
+@pytest.mark.parametrize("mode", ["ctc_prefix_beam_search", "attention_rescoring", "attention"])
 def test_boosted_phrases_are_heard_in_streams_as_offline(recognizer, mode, tmp_path):
     waveform = sound(1.0)
     feats = recognizer.features(waveform).double()
@@ -121,12 +121,12 @@ def test_partial_results_come_with_the_chunks_and_what_is_stable_stays(recognize
 @pytest.mark.parametrize("mode", MODES[:2])
 def test_text_of_a_long_stream_is_not_made_anew_and_reads_the_same(recognizer, mode, monkeypatch):
     streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(beam_size=4, chunk_size=4))
-    expected = [result.text for result in stream_all(streaming, sound(6.0))]
+    expected = [(r.text, r.stable_text) for r in stream_all(streaming, sound(6.0))]
     monkeypatch.setattr("moeasr.decode.streaming.SETTLE_UNITS", 4)
     stream, found = streaming.open(), []
     for packet in sound(6.0).split(1600):
         found += stream.accept(packet)
-    assert [result.text for result in found + stream.finish()] == expected
+    assert [(r.text, r.stable_text) for r in found + stream.finish()] == expected
     assert stream._utterance.num_settled >= 10
 
 
