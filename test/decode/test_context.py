@@ -135,6 +135,16 @@ def test_bytes_spell_characters():
         assert step_by_step(graph, tokenizer.encode(text))[1] == pytest.approx(expected)
 
 
+def test_two_bytes_are_a_letter_of_a_script_with_spaces():
+    """Cyrillic, or a Latin letter with an accent: a phrase is a whole word of them."""
+    units = ["<0xD0>", "<0xB0>", "<0xB1>"]  # the bytes of two letters
+    tokenizer = build_tokenizer(["ab " + "".join(units)], "char", non_lang_syms=units)
+    one, other = "<0xD0><0xB0>", "<0xD0><0xB1>"
+    graph = ContextGraph([Phrase(one, 1.0)], tokenizer)
+    for text, expected in [(one, 2), (one + other, 0), (other + one, 0), (f"{other} {one} a", 2)]:
+        assert step_by_step(graph, tokenizer.encode(text))[1] == pytest.approx(expected)
+
+
 def test_phrases_in_text_without_spaces_by_hand():
     texts = [
         "打开 WENET 网站",
