@@ -224,6 +224,13 @@ def test_what_cannot_be_spelled_is_named(tmp_path, caplog):
     assert "1 units are unknown to the language model: DE" in caplog.text
 
 
+def test_units_of_more_than_one_word_are_refused_for_a_model_of_words(tmp_path):
+    model = read_arpa(write_lm(tmp_path / "lm", WORDS, random.Random(2), 2, True))
+    tokenizer = build_tokenizer(["AB BA C", "A\u2581B"], "char", non_lang_syms=["A\u2581B"])
+    with pytest.raises(InputError, match="unit 'A\u2581B' is more than one word"):
+        WordNgram(model, WEIGHTS, tokenizer)
+
+
 def test_probabilities_of_a_whole_model_sum_to_one(tmp_path):
     """A bigram model worked by hand: P(B | A) 0.6, the rest of A's mass is backed off."""
     path = tmp_path / "lm"
