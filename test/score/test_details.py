@@ -106,9 +106,10 @@ def test_per_utt_counts_are_read_back(tmp_path: Path) -> None:
     assert read_per_utt(path)["UTT-C"] == Counts(dels=2)
     path.write_text("u\u00a01 #csid 1 2 3 4\n", encoding="utf-8")
     assert list(read_per_utt(path)) == ["u\u00a01"]
-    path.write_text("u ref a\nu #csid 1 2 x 0\n")
-    with pytest.raises(InputError, match="per_utt:2"):
-        read_per_utt(path)
+    for line in ("u #csid 1 2 x 0", "u #csid"):
+        path.write_text(f"u ref a\n{line}\n")
+        with pytest.raises(InputError, match="per_utt:2"):
+            read_per_utt(path)
     path.write_text("u ref a\n")
     with pytest.raises(InputError, match="no #csid"):
         read_per_utt(path)
