@@ -72,6 +72,11 @@ def test_optional_files(exp_dir: Path) -> None:
     experiment = read_experiment(exp_dir, "test", "greedy")
     assert (experiment.training_sec, experiment.macs_per_audio_sec) == (90.0, 123)
     assert experiment.command == "./run.sh --seed 1"
+    (exp_dir / "command").write_bytes(
+        b"./run.sh --exp-dir exp/\xff\n"
+    )  # names may be in any coding
+    command = read_experiment(exp_dir, "test", "greedy").command
+    assert command == "./run.sh --exp-dir exp/\ufffd"
 
 
 def test_the_cost_of_some_modules_is_not_taken_for_that_of_the_model(exp_dir: Path) -> None:
