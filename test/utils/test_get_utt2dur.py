@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from moeasr.data.kaldi.durations import write_reco2dur, write_utt2dur
+from moeasr.bin import get_reco2dur, get_utt2dur
 
 
 def get(call, *arguments):
@@ -85,10 +85,10 @@ def test_headers_are_trusted_unless_all_is_to_be_read(call, data, tmp_path):
     path = data(
         wav_DOT_scp="".join(f"{utt} {entry}\n" for utt, entry in utts.items()), without=["utt2dur"]
     )
-    for read_all, unread in ((False, "b-2"), (True, "a-2 b-1 b-2")):
+    for options, unread in (([], "b-2"), (["--read-entire-file"], "a-2 b-1 b-2")):
         expected = "".join(f"{utt} 1\n" for utt in utts if utt not in unread.split())
-        write_reco2dur(path, print, read_all=read_all)  # utt2dur is no source while it is missing
-        write_utt2dur(path, print, read_all=read_all)
+        get_reco2dur.main([*options, str(path)])  # utt2dur is no source while it is missing
+        get_utt2dur.main([*options, str(path)])
         for name in ("reco2dur", "utt2dur"):
             assert (path / name).read_text() == expected
             (path / name).unlink()
