@@ -29,7 +29,7 @@ from moeasr.data.utterances import Utterances
 from moeasr.data.window_sampler import ShardWindowSampler
 from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.limits import check_num_processes
 from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel

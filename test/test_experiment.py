@@ -35,7 +35,7 @@ from moeasr.experiment import (
     take_up,
 )
 from moeasr.features.augment import SpecAugmentConfig
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.limits import max_processes
 from moeasr.models.build import build_model
 from moeasr.models.config import (

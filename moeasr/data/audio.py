@@ -3,7 +3,8 @@
 import torch
 
 from moeasr.data.audio_archive import archive_place, read_record
-from moeasr.data.audio_file import Audio, read_audio_bytes, read_segment, sample_range
+from moeasr.data.audio_file import Audio, read_audio_bytes, read_segment
+from moeasr.data.audio_samples import sample_range
 from moeasr.data.commands import can_run_decoder, run_command
 from moeasr.data.decoders import Effect, Resample, Speed
 from moeasr.data.pipes import UndecodableError, parse_pipe

@@ -11,7 +11,8 @@ from torch import Tensor
 from moeasr.data.audio import resample
 from moeasr.data.sources import Source
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig, compute_fbank
+from moeasr.features.fbank import compute_fbank
+from moeasr.features.fbank_config import FbankConfig
 
 
 class WaveformReader(Protocol):

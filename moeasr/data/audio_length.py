@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from moeasr.data.audio import RecordingReader
-from moeasr.data.audio_file import measure_stream, sample_range
+from moeasr.data.audio_samples import measure_stream, sample_range
 from moeasr.data.decoders import Effect, Resample, Speed
 from moeasr.data.kaldi.probe import AudioInfo, overshoot_warning
 from moeasr.data.kaldi.speak import Say
@@ -14,9 +13,8 @@ from moeasr.data.kaldi.tables import Lines
 from moeasr.data.pipes import UndecodableError, parse_pipe
 from moeasr.data.sources import Sources
 from moeasr.errors import InputError, naming
-from moeasr.features.augment import perturbed_length
-from moeasr.features.fbank import FbankConfig, num_fbank_frames
-from moeasr.features.resample import resampled_length
+from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
+from moeasr.features.sample_counts import perturbed_length, resampled_length
 from moeasr.text.fields import SPACES
 
 
@@ -133,6 +131,8 @@ def _measure_file(path: str, channel: int | None) -> AudioInfo:
 
 
 def _count(entry: str) -> AudioInfo:
+    from moeasr.data.audio import RecordingReader  # with torch, which headers do without
+
     reader = RecordingReader()
     samples, rate_hz = reader.read(entry)
     return AudioInfo(rate_hz, samples.numel(), reader.last_header_overshoots)

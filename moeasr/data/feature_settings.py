@@ -4,7 +4,7 @@ from pathlib import Path
 
 from moeasr.atomic import atomic_path
 from moeasr.config import dump_yaml, from_mapping, load_yaml, to_mapping
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 
 SETTINGS = Path("conf", "fbank.yaml")
 

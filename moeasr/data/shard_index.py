@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from moeasr.data.audio_file import measure_stream
 from moeasr.data.audio_length import AudioLength, length_tables
+from moeasr.data.audio_samples import measure_stream
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.kaldi.gather import write_tables
 from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.tables import is_unicode, keys, write_lines
 from moeasr.data.shards import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
 from moeasr.errors import InputError, naming
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.text.fields import is_one_field
 
 

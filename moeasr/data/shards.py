@@ -18,7 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from moeasr.data.audio_file import read_audio_bytes, sample_range
+from moeasr.data.audio_file import read_audio_bytes
+from moeasr.data.audio_samples import sample_range
 from moeasr.data.open_files import OpenFiles
 from moeasr.errors import InputError
 

@@ -17,7 +17,8 @@ from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.times import Times, times_of
 from moeasr.distributed import find_device
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig, compute_fbank
+from moeasr.features.fbank import compute_fbank
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import count_params, load_model
 from moeasr.models.inference import optimize_for_inference

@@ -2,13 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 import torch
 
 from moeasr.errors import InputError
-from moeasr.features.limits import check_speed
-from moeasr.features.resample import resample_waveform, resampled_length
+from moeasr.features.resample import resample_waveform
+from moeasr.features.sample_counts import speed_ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,19 +91,7 @@ def perturb_speed(waveform: torch.Tensor, sample_rate_hz: int, factor: float) ->
     Raises:
         InputError: `factor` is out of range.
     """
-    return resample_waveform(waveform, *_speed_ratio(factor, sample_rate_hz))
-
-
-def perturbed_length(num_samples: int, sample_rate_hz: int, factor: float) -> int:
-    """How many samples `perturb_speed` makes of `num_samples`."""
-    return resampled_length(num_samples, *_speed_ratio(factor, sample_rate_hz))
-
-
-def _speed_ratio(factor: float, sample_rate_hz: int) -> tuple[int, int]:
-    """Return the rates to resample from and to."""
-    check_speed(factor)
-    ratio = Fraction(factor).limit_denominator(1000)
-    return ratio.numerator * sample_rate_hz, ratio.denominator * sample_rate_hz
+    return resample_waveform(waveform, *speed_ratio(factor, sample_rate_hz))
 
 
 def perturb_volume(waveform: torch.Tensor, factor: float) -> torch.Tensor:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from moeasr.config import from_mapping, load_yaml
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 
 KALDI_DEFAULTS = {
     "sample-frequency": "16000",

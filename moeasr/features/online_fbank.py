@@ -4,14 +4,8 @@ import torch
 from torch import Tensor
 
 from moeasr.errors import InputError
-from moeasr.features.fbank import (
-    FbankConfig,
-    check_finite,
-    log_mel,
-    mirrored,
-    num_fbank_frames,
-    window_range,
-)
+from moeasr.features.fbank import check_finite, log_mel, mirrored
+from moeasr.features.fbank_config import FbankConfig, num_fbank_frames, window_range
 
 
 class OnlineFbank:

@@ -13,7 +13,7 @@ from moeasr.data.archive import FeatureReader, open_archive
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 from moeasr.moe.upcycle import DENSIFY_METHODS

@@ -46,6 +46,18 @@ def test_the_command_line_is_parsed_without_torch(entry):
     assert done.returncode == 0, done.stderr
 
 
+def test_settings_and_headers_are_read_without_torch():
+    """Recipes start several programs per set that read nothing else."""
+    code = (
+        "import sys\n"
+        "import moeasr.data.audio_length, moeasr.data.feature_settings\n"
+        "import moeasr.data.kaldi.check_audio, moeasr.features.fbank_file\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_an_unknown_flag_is_an_error(entry):
     done = call(f"moeasr.bin.{entry}", "--no-such-flag")

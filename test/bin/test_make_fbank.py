@@ -20,7 +20,8 @@ from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig, compute_fbank
+from moeasr.features.fbank import compute_fbank
+from moeasr.features.fbank_config import FbankConfig
 
 
 def write_wav(path: Path, num_samples: int, rate_hz: int = 16000) -> Path:

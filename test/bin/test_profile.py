@@ -12,7 +12,7 @@ from moeasr.bin.profile import main
 from moeasr.config import to_mapping
 from moeasr.errors import InputError
 from moeasr.experiment import load_experiment
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import ROUTERS, build_model, count_params
 from moeasr.models.cost import PARTS
 from moeasr.moe.routers import TopKRouter

@@ -24,7 +24,8 @@ from moeasr.bin import make_raw, make_shards
 from moeasr.config import from_mapping
 from moeasr.data.archive import open_archive
 from moeasr.experiment import ExperimentConfig, make_batches, make_loss
-from moeasr.features.fbank import FbankConfig, compute_fbank
+from moeasr.features.fbank import compute_fbank
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.distillation import DistillationConfig
 from moeasr.text.build import build_tokenizer

@@ -16,7 +16,7 @@ from moeasr.data.datadir import DataDir
 from moeasr.data.kaldi.probe import probe_audio
 from moeasr.data.open_features import open_features
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 
 RATE = 16000
 REFUSED = "is not audio: only a WAV file, a FLAC file or an AUDIO record of kaldiio is read"

@@ -10,7 +10,7 @@ from moeasr.data.audio import RecordingReader
 from moeasr.data.audio_length import AudioLength, LengthReader, length_tables, measure_audio
 from moeasr.data.sources import open_sources
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from moeasr.data.open_features import open_features
 from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.data.sources import Source
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig, compute_fbank
+from moeasr.features.fbank import compute_fbank
+from moeasr.features.fbank_config import FbankConfig
 
 
 def compute_statistics(data_dir: Path, data_type: str, nj: int) -> str:

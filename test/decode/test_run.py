@@ -10,7 +10,7 @@ from moeasr.decode.fusion_build import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import RecognizedBatch
 from moeasr.decode.run import decode_test_set, describe
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import ParamCounts
 
 

@@ -15,7 +15,7 @@ from moeasr.decode.simulate import (
 )
 from moeasr.decode.streaming import StreamResult
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import ParamCounts
 
 QUANTILES = ("p50", "p90", "p95", "max")

@@ -7,14 +7,8 @@ import torch
 import torchaudio
 
 from moeasr.errors import InputError
-from moeasr.features.augment import (
-    SpecAugmentConfig,
-    perturb_speed,
-    perturb_volume,
-    perturbed_length,
-    spec_augment,
-)
-from moeasr.features.resample import resampled_length
+from moeasr.features.augment import SpecAugmentConfig, perturb_speed, perturb_volume, spec_augment
+from moeasr.features.sample_counts import perturbed_length, resampled_length
 
 FILL = torch.arange(80.0)
 NO_MASKS = {"num_time_masks": 0, "num_freq_masks": 0}

@@ -7,7 +7,8 @@ import torch
 from rounding import FBANK_STEPS, assert_close, log_mel_scale
 
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig, compute_fbank, num_fbank_frames
+from moeasr.features.fbank import compute_fbank
+from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
 from moeasr.features.online_fbank import OnlineFbank
 
 NARROW = {"sample_rate_hz": 8000, "num_mel_bins": 40, "high_freq_hz": -200.0}

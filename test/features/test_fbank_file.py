@@ -7,7 +7,8 @@ import torch
 from rounding import FBANK_STEPS, assert_close, log_mel_scale
 
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig, compute_fbank
+from moeasr.features.fbank import compute_fbank
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.features.fbank_file import load_fbank_config
 
 

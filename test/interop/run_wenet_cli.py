@@ -22,7 +22,7 @@ from wenet_oracle import find_wenet
 
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.writer import write_wenet
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig

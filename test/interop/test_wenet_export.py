@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 import yaml
 
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.reader import read_wenet
 from moeasr.interop.wenet.writer import write_wenet
 from moeasr.models.build import build_model

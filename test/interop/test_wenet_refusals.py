@@ -10,7 +10,7 @@ import yaml
 from rounding import assert_close
 
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.reader import read_wenet
 from moeasr.interop.wenet.writer import write_wenet
 from moeasr.models.build import build_model

@@ -4,7 +4,7 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.config import to_mapping
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 

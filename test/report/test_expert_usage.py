@@ -12,7 +12,7 @@ from moeasr.data.archive import open_archive
 from moeasr.data.batch import Batch
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig
 from moeasr.report.conversion import speech_inputs

@@ -42,7 +42,7 @@ def min_ctc_frames(units: Sequence[str]) -> int:
 
 def _measured(entry: str) -> AudioInfo | str:
     """The audio's properties, or what is wrong with it."""
-    from moeasr.data.audio_length import measure_audio  # with torch, which other checks do without
+    from moeasr.data.audio_length import measure_audio  # with numpy, which other checks do without
 
     try:
         with naming("its audio"):

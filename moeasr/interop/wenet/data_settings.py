@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, get_args, get_type_hints
 
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.section import Section
 
 WINDOWS = get_args(get_type_hints(FbankConfig)["window_type"])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.config import FeedForwardConfig, ModelConfig
 
 

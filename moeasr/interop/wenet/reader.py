@@ -8,7 +8,7 @@ from torch import Tensor
 
 from moeasr.errors import InputError
 from moeasr.features.cmvn import CmvnStats
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.settings import WenetSettings, read_settings
 from moeasr.interop.wenet.units import read_units, reorder
 from moeasr.interop.wenet.weights import CMVN, to_ours

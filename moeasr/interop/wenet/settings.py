@@ -10,7 +10,7 @@ from typing import Any
 
 from moeasr.config import load_yaml
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.data_settings import (
     CmvnSettings,
     UnitSettings,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.config import FeedForwardConfig, ModelConfig
 from moeasr.text.dictionary import BLANK, BLANK_ID, SOS_EOS_ID, UNK, UNK_ID
 from moeasr.text.tokenizer import Tokenizer

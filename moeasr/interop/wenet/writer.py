@@ -9,7 +9,7 @@ from torch import Tensor
 from moeasr.atomic import temporary_directory
 from moeasr.config import dump_yaml
 from moeasr.errors import InputError
-from moeasr.features.fbank import FbankConfig
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.faults import fbank_faults, model_faults
 from moeasr.interop.wenet.train_yaml import train_yaml
 from moeasr.interop.wenet.units import check_non_lang_syms, units_wenet_never_makes
