@@ -35,8 +35,8 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.background import in_background
     from moeasr.data.shard_index import list_shard, write_data_dir
     from moeasr.features.fbank_file import load_fbank_config
+    from moeasr.fields import SPACES
     from moeasr.logs import progress, setup_logging
-    from moeasr.text.fields import SPACES
     from moeasr.text.transcript import read_lines
 
     setup_logging()

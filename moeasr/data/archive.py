@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from moeasr.atomic import atomic_path
-from moeasr.data.open_files import OpenFiles
 from moeasr.errors import InputError
+from moeasr.open_files import OpenFiles
 
 COMPRESSION_METHOD = 2
 """Kaldi's kSpeechFeature: one byte per value, about a quarter of the size, errors below 0.1."""

@@ -11,7 +11,7 @@ from moeasr.data.pipes import UndecodableError, parse_pipe
 from moeasr.features.augment import perturb_speed, perturb_volume
 from moeasr.features.limits import check_new_rate
 from moeasr.features.resample import resample_waveform
-from moeasr.text.fields import SPACES
+from moeasr.fields import SPACES
 
 
 def read_audio(

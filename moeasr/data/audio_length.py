@@ -15,7 +15,7 @@ from moeasr.data.sources import Sources
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
 from moeasr.features.sample_counts import perturbed_length, resampled_length
-from moeasr.text.fields import SPACES
+from moeasr.fields import SPACES
 
 
 class AudioLength(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from moeasr.errors import InputError
-from moeasr.text.fields import SPACES, split_fields
+from moeasr.fields import SPACES, split_fields
 
 Value = TypeVar("Value", int, float)
 MAX_OVERSHOOT_SEC = 0.5

@@ -15,7 +15,7 @@ from moeasr.data.kaldi.tables import is_unicode, keys, write_lines
 from moeasr.data.shards import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig
-from moeasr.text.fields import is_one_field
+from moeasr.fields import is_one_field
 
 
 class ShardedUtterance(NamedTuple):

@@ -25,8 +25,8 @@ from moeasr.data.shards import TEXT_SUFFIX, ShardEntry
 from moeasr.data.sources import Source, Sources
 from moeasr.data.table import Table
 from moeasr.errors import InputError, naming
+from moeasr.fields import SPACES
 from moeasr.strict_json import to_json
-from moeasr.text.fields import SPACES
 
 FULL_SCALE = 32768.0  # of 16-bit samples
 _FORMAT = "moeasr-shard-1"

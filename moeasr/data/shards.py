@@ -20,8 +20,8 @@ from torch import Tensor
 
 from moeasr.data.audio_file import read_audio_bytes
 from moeasr.data.audio_samples import sample_range
-from moeasr.data.open_files import OpenFiles
 from moeasr.errors import InputError
+from moeasr.open_files import OpenFiles
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 TEXT_SUFFIX = ".txt"

@@ -9,7 +9,7 @@ import numpy as np
 
 from moeasr.data.table import Table
 from moeasr.errors import InputError
-from moeasr.text.fields import split_fields
+from moeasr.fields import split_fields
 
 
 class Source(NamedTuple):

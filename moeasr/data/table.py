@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from moeasr.data.datadir import parse_line
-from moeasr.data.open_files import OpenFiles
 from moeasr.errors import InputError
-from moeasr.text.fields import SPACES
+from moeasr.fields import SPACES
+from moeasr.open_files import OpenFiles
 
 BLOCK_BYTES = 1 << 22
 MAX_KEY_BYTES = 500

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from moeasr.errors import InputError
+from moeasr.fields import split_fields
 from moeasr.score.alignment import Counts, Step
 from moeasr.score.error_rate import ErrorRate, UtteranceScore, group_by_speaker
-from moeasr.text.fields import split_fields
 from moeasr.text.transcript import read_lines
 
 NOTHING = "***"  # what stands opposite an inserted or deleted token, as in Kaldi's scoring

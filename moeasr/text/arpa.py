@@ -34,8 +34,8 @@ from typing import NamedTuple
 
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
+from moeasr.fields import SPACES, split_fields
 from moeasr.logs import get_logger
-from moeasr.text.fields import SPACES, split_fields
 from moeasr.text.normalize import normalize
 
 logger = get_logger(__name__)

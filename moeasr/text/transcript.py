@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from moeasr.errors import InputError
-from moeasr.text.fields import SPACES, split_fields
+from moeasr.fields import SPACES, split_fields
 from moeasr.text.normalize import find_fault, normalize
 
 

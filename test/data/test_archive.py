@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
 def test_many_archives_do_not_exhaust_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moeasr.data.open_files.MAX_OPEN_FILES", 3)
+    monkeypatch.setattr("moeasr.open_files.MAX_OPEN_FILES", 3)
     reader = FeatureReader()
     for _ in range(2):
         for number in range(8):

@@ -8,7 +8,7 @@ from moeasr.data.audio_archive import archive_place, read_record
 from moeasr.data.commands import can_run_decoder, run_command
 from moeasr.data.pipes import UndecodableError, parse_pipe
 from moeasr.errors import InputError
-from moeasr.text.fields import SPACES
+from moeasr.fields import SPACES
 
 if TYPE_CHECKING:
     from soundfile import SoundFile

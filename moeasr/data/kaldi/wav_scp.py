@@ -17,7 +17,7 @@ from moeasr.data.kaldi.tables import Lines, key, read_lines, read_map, rest, sho
 from moeasr.data.pipes import parse_pipe
 from moeasr.errors import InputError
 from moeasr.features.limits import check_new_rate
-from moeasr.text.fields import SPACES
+from moeasr.fields import SPACES
 
 NUM_LOOKED_AT = 100
 """Entries that are searched for an earlier perturbation, as in Kaldi."""

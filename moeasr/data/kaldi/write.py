@@ -7,7 +7,7 @@ from pathlib import Path
 
 from moeasr.data.kaldi.tables import is_unicode, write_lines
 from moeasr.errors import InputError
-from moeasr.text.fields import is_one_field
+from moeasr.fields import is_one_field
 
 
 @dataclass(frozen=True)

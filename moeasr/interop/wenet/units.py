@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from moeasr.errors import InputError
+from moeasr.fields import SPACES, split_fields
 from moeasr.interop.wenet.data_settings import UnitSettings
 from moeasr.text.bpe import BpeSplitter
 from moeasr.text.cjk_bpe import HAN
 from moeasr.text.dictionary import BLANK, SOS_EOS, SPECIAL_UNITS, UNK
-from moeasr.text.fields import SPACES, split_fields
 from moeasr.text.normalize import SPACE_UNIT
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 from moeasr.text.transcript import read_lines

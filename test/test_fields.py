@@ -2,7 +2,7 @@
 
 import pytest
 
-from moeasr.text.fields import is_one_field, split_fields
+from moeasr.fields import is_one_field, split_fields
 
 
 @pytest.mark.parametrize(
