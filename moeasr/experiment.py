@@ -18,7 +18,6 @@ from moeasr.atomic import atomic_path
 from moeasr.config import apply_overrides, dump_yaml, from_mapping, load_yaml, to_mapping
 from moeasr.data.batch import Batch
 from moeasr.data.data_type import find_data_type
-from moeasr.data.datadir import DataDir
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.feature_settings import SETTINGS, read_settings
 from moeasr.data.loader import batch_stream
@@ -27,6 +26,7 @@ from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.data.shards import shard_numbers
 from moeasr.data.utterances import Utterances
 from moeasr.data.window_sampler import ShardWindowSampler
+from moeasr.datadir.directory import DataDir
 from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig
 from moeasr.features.fbank_config import FbankConfig

@@ -33,7 +33,7 @@ def read_map(name: str) -> dict[bytes, list[bytes]]:
 def main() -> None:
     """Map standard input to standard output."""
     from moeasr.data.kaldi.filters import filter_lines_of, parse_range
-    from moeasr.data.kaldi.tables import show
+    from moeasr.datadir.raw_tables import show
     from moeasr.errors import InputError
 
     arguments, chosen, permissive = sys.argv[1:], slice(None), False

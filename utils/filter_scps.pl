@@ -19,7 +19,7 @@ USAGE = (__doc__ or "").split("\n\n")[1]
 
 def main() -> None:
     """Filter one table."""
-    from moeasr.data.kaldi.tables import key, read_lines, show
+    from moeasr.datadir.raw_tables import key, read_lines, show
     from moeasr.errors import InputError
 
     arguments, field, warn = sys.argv[1:], 1, True

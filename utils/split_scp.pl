@@ -60,7 +60,7 @@ def main() -> None:
     """Divide one table."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from moeasr.data.kaldi.split import split_by_speaker, split_evenly
-    from moeasr.data.kaldi.tables import read_lines, read_map
+    from moeasr.datadir.raw_tables import read_lines, read_map
     from moeasr.errors import InputError
 
     arguments = Arguments(sys.argv[1:])

@@ -44,8 +44,8 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.background import in_background
     from moeasr.data.cmvn_job import CmvnJob
     from moeasr.data.data_type import StoredFeatures, find_data_type
-    from moeasr.data.datadir import DataDir
-    from moeasr.data.sources import open_sources
+    from moeasr.datadir.directory import DataDir
+    from moeasr.datadir.sources import open_sources
     from moeasr.logs import get_logger, progress, setup_logging
 
     setup_logging()

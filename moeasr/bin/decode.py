@@ -57,9 +57,9 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
 
     from moeasr.data.data_type import data_type_of, find_data_type
-    from moeasr.data.datadir import DataDir
-    from moeasr.data.languages import language_ids
     from moeasr.data.open_features import open_features
+    from moeasr.datadir.directory import DataDir
+    from moeasr.datadir.languages import language_ids
     from moeasr.decode.build import check_settings, find_searches
     from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.run import decode_test_set, describe

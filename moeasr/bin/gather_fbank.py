@@ -29,9 +29,9 @@ def main(argv: list[str] | None = None) -> None:
     """Gather the features of one directory."""
     args = get_parser().parse_args(argv)
     from moeasr.data.command_notice import command_notice
-    from moeasr.data.datadir import DataDir
     from moeasr.data.feature_settings import write_settings
     from moeasr.data.kaldi.gather import gather_feats
+    from moeasr.datadir.directory import DataDir
     from moeasr.features.fbank_file import load_fbank_config
 
     unwanted = {"utt2num_frames": args.no_num_frames, "utt2dur": args.no_dur}

@@ -10,7 +10,7 @@ from moeasr.errors import InputError
 from moeasr.limits import seed
 
 if TYPE_CHECKING:
-    from moeasr.data.sources import Sources
+    from moeasr.datadir.sources import Sources
     from moeasr.features.fbank_config import FbankConfig
 
 EPILOG = """example:
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.data.command_notice import command_notice
     from moeasr.data.kaldi.probe import overshoot_warning
-    from moeasr.data.sources import open_sources
+    from moeasr.datadir.sources import open_sources
     from moeasr.features.fbank_config import FbankConfig
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import get_logger, setup_logging

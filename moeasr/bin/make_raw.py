@@ -34,9 +34,9 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.audio_length import LengthReader, length_tables
     from moeasr.data.background import in_background
     from moeasr.data.data_type import find_data_type
-    from moeasr.data.datadir import DataDir
     from moeasr.data.feature_settings import write_settings
     from moeasr.data.kaldi.gather import write_tables
+    from moeasr.datadir.directory import DataDir
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import progress, setup_logging
 

@@ -43,10 +43,10 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.data.background import in_background
     from moeasr.data.data_type import find_data_type
-    from moeasr.data.datadir import DataDir
     from moeasr.data.shard_index import write_shard_tables
     from moeasr.data.shard_writer import ShardMaker
-    from moeasr.data.table import Table
+    from moeasr.datadir.directory import DataDir
+    from moeasr.datadir.disk_table import Table
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import progress, setup_logging
 

@@ -154,9 +154,9 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     """Stream a data directory and say how well and how fast."""
     import numpy as np
 
-    from moeasr.data.datadir import DataDir
-    from moeasr.data.languages import language_ids
     from moeasr.data.waveforms import read_waveforms
+    from moeasr.datadir.directory import DataDir
+    from moeasr.datadir.languages import language_ids
     from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.simulate import describe_simulation, simulate_test_set
     from moeasr.experiment import describe_commit

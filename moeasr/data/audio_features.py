@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from moeasr.data.audio import resample
-from moeasr.data.sources import Source
+from moeasr.datadir.sources import Source
 from moeasr.errors import InputError
 from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig

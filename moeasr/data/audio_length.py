@@ -9,9 +9,9 @@ from moeasr.data.audio_samples import measure_stream, sample_range
 from moeasr.data.decoders import Effect, Resample, Speed
 from moeasr.data.kaldi.probe import AudioInfo, overshoot_warning
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import Lines
 from moeasr.data.pipes import UndecodableError, parse_pipe
-from moeasr.data.sources import Sources
+from moeasr.datadir.raw_tables import Lines
+from moeasr.datadir.sources import Sources
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
 from moeasr.features.sample_counts import perturbed_length, resampled_length

@@ -7,8 +7,8 @@ import numpy as np
 import soundfile
 
 from moeasr.data.audio_header import HEAD_BYTES, header_overshoots, open_audio
-from moeasr.data.datadir import MAX_OVERSHOOT_SEC
 from moeasr.data.kaldi.probe import AudioInfo
+from moeasr.datadir.directory import MAX_OVERSHOOT_SEC
 from moeasr.errors import InputError
 
 BLOCK_SAMPLES = 1 << 24

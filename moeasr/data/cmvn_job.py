@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from moeasr.data.data_type import UtteranceReader
-from moeasr.data.sources import Sources
+from moeasr.datadir.sources import Sources
 from moeasr.errors import naming
 from moeasr.features.cmvn import CmvnStats
 

@@ -17,10 +17,10 @@ from moeasr.data.archive import FeatureReader
 from moeasr.data.audio import RecordingReader
 from moeasr.data.audio_features import AudioFeatures, WaveformReader
 from moeasr.data.command_notice import command_notice
-from moeasr.data.datadir import DataDir
 from moeasr.data.feature_settings import SETTINGS, read_settings
 from moeasr.data.shards import ShardReader
-from moeasr.data.sources import Source, Sources, open_sources
+from moeasr.datadir.directory import DataDir
+from moeasr.datadir.sources import Source, Sources, open_sources
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from moeasr.data.audio_features import AudioFeatures
 from moeasr.data.data_type import StoredFeatures, find_data_type
-from moeasr.data.sources import Sources
+from moeasr.datadir.sources import Sources
 from moeasr.features.fbank_config import FbankConfig
 
 

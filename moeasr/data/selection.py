@@ -9,12 +9,12 @@ import numpy as np
 
 from moeasr.data.archive import FeatureReader
 from moeasr.data.data_type import DataType, find_data_type
-from moeasr.data.datadir import DataDir
-from moeasr.data.languages import language_ids
-from moeasr.data.sources import Sources
-from moeasr.data.table import Table
 from moeasr.data.token_counts import TextEncoder, count_tokens
 from moeasr.data.utterances import Utterances
+from moeasr.datadir.directory import DataDir
+from moeasr.datadir.disk_table import Table
+from moeasr.datadir.languages import language_ids
+from moeasr.datadir.sources import Sources
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 

@@ -11,8 +11,8 @@ from moeasr.data.audio_samples import measure_stream
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.kaldi.gather import write_tables
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import is_unicode, keys, write_lines
 from moeasr.data.shards import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
+from moeasr.datadir.raw_tables import is_unicode, keys, write_lines
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.fields import is_one_field

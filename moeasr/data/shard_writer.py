@@ -22,8 +22,8 @@ from moeasr.data.audio_length import AudioLength
 from moeasr.data.pipes import parse_pipe
 from moeasr.data.shard_index import ShardedUtterance
 from moeasr.data.shards import TEXT_SUFFIX, ShardEntry
-from moeasr.data.sources import Source, Sources
-from moeasr.data.table import Table
+from moeasr.datadir.disk_table import Table
+from moeasr.datadir.sources import Source, Sources
 from moeasr.errors import InputError, naming
 from moeasr.fields import SPACES
 from moeasr.strict_json import to_json

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moeasr.data.sources import Source, Sources
-from moeasr.data.table import Table
+from moeasr.datadir.disk_table import Table
+from moeasr.datadir.sources import Source, Sources
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from moeasr.data.audio import RecordingReader, resample
 from moeasr.data.command_notice import command_notice
-from moeasr.data.datadir import DataDir
+from moeasr.datadir.directory import DataDir
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 

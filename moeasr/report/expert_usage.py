@@ -6,10 +6,10 @@ from pathlib import Path
 
 from moeasr.data.batch import Batch, collate
 from moeasr.data.data_type import data_type_of, find_data_type
-from moeasr.data.datadir import DataDir
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.feature_settings import SETTINGS
 from moeasr.data.selection import LengthLimits, load_utterances
+from moeasr.datadir.directory import DataDir
 from moeasr.decode.recognizer import Recognizer, plan_batches
 from moeasr.errors import InputError
 from moeasr.logs import progress

@@ -12,9 +12,9 @@ from moeasr.bin import compute_cmvn, make_fbank, make_raw, make_shards, validate
 from moeasr.data.audio import RecordingReader, read_audio
 from moeasr.data.audio_length import measure_audio
 from moeasr.data.data_type import find_data_type
-from moeasr.data.datadir import DataDir
 from moeasr.data.kaldi.probe import probe_audio
 from moeasr.data.open_features import open_features
+from moeasr.datadir.directory import DataDir
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 

@@ -8,7 +8,7 @@ import soundfile
 
 from moeasr.data.audio import RecordingReader
 from moeasr.data.audio_length import AudioLength, LengthReader, length_tables, measure_audio
-from moeasr.data.sources import open_sources
+from moeasr.datadir.sources import open_sources
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 

@@ -24,9 +24,9 @@ from moeasr.data.data_type import StoredFeatures
 from moeasr.data.kaldi import durations
 from moeasr.data.kaldi.check_audio import check_audio
 from moeasr.data.shard_writer import ShardMaker
-from moeasr.data.sources import open_sources
-from moeasr.data.table import Table
 from moeasr.data.threads import in_threads
+from moeasr.datadir.disk_table import Table
+from moeasr.datadir.sources import open_sources
 from moeasr.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("fails_rather_than_hangs")

@@ -13,12 +13,12 @@ from moeasr.bin import compute_cmvn
 from moeasr.data.audio import read_audio
 from moeasr.data.audio_features import utterance_fbank
 from moeasr.data.data_type import DATA_TYPES, data_type_of, find_data_type
-from moeasr.data.datadir import DataDir
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.feature_settings import read_settings, write_settings
 from moeasr.data.open_features import open_features
 from moeasr.data.selection import LengthLimits, load_utterances
-from moeasr.data.sources import Source
+from moeasr.datadir.directory import DataDir
+from moeasr.datadir.sources import Source
 from moeasr.errors import InputError
 from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig

@@ -10,8 +10,8 @@ from moeasr.data import selection
 from moeasr.data.archive import open_archive
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.selection import LengthLimits, load_utterances
-from moeasr.data.sources import Source
 from moeasr.data.utterances import Utterance
+from moeasr.datadir.sources import Source
 from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig
 

@@ -16,8 +16,8 @@ from moeasr.data.batch import Batch
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
-from moeasr.data.sources import Source
 from moeasr.data.utterances import Utterance
+from moeasr.datadir.sources import Source
 from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig
 

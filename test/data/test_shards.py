@@ -18,8 +18,8 @@ from moeasr.data.kaldi.copy_dir import Affixes, copy_data_dir
 from moeasr.data.shard_index import list_shard
 from moeasr.data.shard_writer import ShardMaker
 from moeasr.data.shards import ShardEntry, ShardReader, shard_numbers
-from moeasr.data.sources import open_sources
-from moeasr.data.table import Table
+from moeasr.datadir.disk_table import Table
+from moeasr.datadir.sources import open_sources
 from moeasr.errors import InputError
 
 

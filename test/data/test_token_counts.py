@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from moeasr.data import token_counts
-from moeasr.data.table import Table
 from moeasr.data.token_counts import CACHE_NAME, TokenCounts, count_tokens
+from moeasr.datadir.disk_table import Table
 from moeasr.errors import InputError
 
 

@@ -5,8 +5,8 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data.datadir import DataDir
 from moeasr.data.waveforms import read_waveforms
+from moeasr.datadir.directory import DataDir
 from moeasr.errors import InputError
 
 

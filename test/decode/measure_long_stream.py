@@ -17,8 +17,8 @@ import time
 
 import torch
 
-from moeasr.data.datadir import DataDir
 from moeasr.data.waveforms import read_waveforms
+from moeasr.datadir.directory import DataDir
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.prefix_beam import ctc_prefix_beam_search
 from moeasr.decode.recognizer import Recognizer

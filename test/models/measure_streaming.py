@@ -10,8 +10,8 @@ import argparse
 
 import torch
 
-from moeasr.data.datadir import DataDir
 from moeasr.data.waveforms import read_waveforms
+from moeasr.datadir.directory import DataDir
 from moeasr.decode.recognizer import Recognizer
 from moeasr.models.streaming import StreamingEncoder
 

@@ -16,7 +16,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.write import Utterance, write_sets
+from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging
 from moeasr.text.transcript import read_lines

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from moeasr.data.kaldi.write import Utterance
+from moeasr.datadir.write import Utterance
 from moeasr.errors import InputError
 from moeasr.text.transcript import read_lines
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from moeasr.data.corpus_archive import Corpus
 from moeasr.data.download import openslr
-from moeasr.data.kaldi.write import Utterance
+from moeasr.datadir.write import Utterance
 from moeasr.errors import InputError
 from moeasr.text.transcript import read_lines
 

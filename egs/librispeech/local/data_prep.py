@@ -14,7 +14,7 @@ from corpus import PARTS, Part, read_part
 
 from moeasr.bin import run
 from moeasr.data.corpus_archive import add_corpus_options, obtain
-from moeasr.data.kaldi.write import Utterance, write_sets
+from moeasr.datadir.write import Utterance, write_sets
 from moeasr.logs import get_logger, setup_logging
 
 logger = get_logger("librispeech")

@@ -18,8 +18,8 @@ from pathlib import Path
 from plan import SET_NAMES, Recording, plan_corpus
 
 from moeasr.bin import run
-from moeasr.data.kaldi.write import Utterance, write_data_dir
 from moeasr.data.threads import in_threads
+from moeasr.datadir.write import Utterance, write_data_dir
 from moeasr.errors import InputError
 from moeasr.limits import num_processes, seed
 from moeasr.logs import get_logger, progress, setup_logging

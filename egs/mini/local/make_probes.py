@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from moeasr.bin import run
-from moeasr.data.kaldi.write import Utterance, write_sets
+from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import setup_logging
 from moeasr.text.transcript import read_transcripts

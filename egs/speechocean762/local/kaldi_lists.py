@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from moeasr.data.kaldi.write import Utterance
+from moeasr.datadir.write import Utterance
 from moeasr.errors import InputError
 from moeasr.text.transcript import read_lines
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from moeasr.data.command_notice import command_notice
-from moeasr.data.datadir import MAX_OVERSHOOT_SEC, DataDir, Segment
 from moeasr.data.kaldi.probe import AudioInfo, overshoot_warning
 from moeasr.data.threads import in_threads
+from moeasr.datadir.directory import MAX_OVERSHOOT_SEC, DataDir, Segment
 from moeasr.errors import InputError, naming
 
 TextUnits = Literal["char", "bpe", "word"]

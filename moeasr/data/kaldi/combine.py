@@ -7,7 +7,7 @@ from pathlib import Path
 from moeasr.data.kaldi.derive import copy_whole
 from moeasr.data.kaldi.durations import whole_segments
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import (
+from moeasr.datadir.raw_tables import (
     Lines,
     key,
     read_lines,

@@ -11,7 +11,7 @@ from moeasr.data.kaldi.derive import (
     write_utt2uniq,
 )
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import BY_RECORDING, BY_SPEAKER, BY_UTTERANCE, WHOLE
+from moeasr.datadir.raw_tables import BY_RECORDING, BY_SPEAKER, BY_UTTERANCE, WHOLE
 
 
 @dataclass(frozen=True, kw_only=True)

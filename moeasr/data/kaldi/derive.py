@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import (
+from moeasr.datadir.raw_tables import (
     BY_RECORDING,
     BY_SPEAKER,
     BY_UTTERANCE,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from moeasr.data.kaldi.derive import Part, move_stale, require_source, write_parts
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import Lines, key, read_lines, read_utt2spk, rest
+from moeasr.datadir.raw_tables import Lines, key, read_lines, read_utt2spk, rest
 from moeasr.errors import InputError
 
 STEP, MODULUS = 103349, 71147

@@ -7,8 +7,8 @@ from pathlib import Path
 from moeasr.data.command_notice import command_notice
 from moeasr.data.kaldi.probe import probe_audio
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.data.threads import in_threads
+from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.errors import InputError, naming
 
 WINDOW_FRAMES = 1.5
@@ -208,7 +208,7 @@ def write_utt2num_frames(
         return
     if (data / "feats.scp").is_file():
         from moeasr.data.archive import FeatureReader  # with torch, which the rest does without
-        from moeasr.data.datadir import DataDir
+        from moeasr.datadir.directory import DataDir
 
         reader = FeatureReader()
         feats = DataDir(data).feats.items()

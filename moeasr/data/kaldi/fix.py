@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import (
+from moeasr.datadir.raw_tables import (
     BY_RECORDING,
     BY_SPEAKER,
     BY_UTTERANCE,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import Lines, keys, read_lines, show, write_lines
+from moeasr.datadir.raw_tables import Lines, keys, read_lines, show, write_lines
 from moeasr.errors import InputError
 
 MAX_LISTED = 50

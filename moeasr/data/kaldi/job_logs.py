@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from moeasr.data.kaldi.tables import read_lines, show
+from moeasr.datadir.raw_tables import read_lines, show
 from moeasr.errors import InputError
 
 

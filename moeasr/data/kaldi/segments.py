@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from moeasr.data.kaldi.tables import Lines, show
+from moeasr.datadir.raw_tables import Lines, show
 from moeasr.errors import InputError
 
 

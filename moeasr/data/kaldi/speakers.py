@@ -7,7 +7,7 @@ from pathlib import Path
 from moeasr.data.kaldi.derive import Pairs, copy_whole, move_stale, require_source
 from moeasr.data.kaldi.durations import read_durations, write_utt2dur
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import (
+from moeasr.datadir.raw_tables import (
     BY_RECORDING,
     BY_UTTERANCE,
     WHOLE,

@@ -14,8 +14,8 @@ from moeasr.data.kaldi.durations import (
     write_utt2dur,
 )
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import Lines, read_lines, show, write_lines
 from moeasr.data.kaldi.wav_scp import pipe_wav_scp
+from moeasr.datadir.raw_tables import Lines, read_lines, show, write_lines
 from moeasr.errors import InputError
 from moeasr.features.limits import check_speed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from moeasr.data.kaldi.derive import KNOWN, Pairs, Part, write_parts
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import Lines, key, read_lines, read_utt2spk, show
+from moeasr.datadir.raw_tables import Lines, key, read_lines, read_utt2spk, show
 from moeasr.errors import InputError
 
 

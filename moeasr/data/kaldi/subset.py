@@ -8,7 +8,7 @@ from typing import TypeVar
 from moeasr.data.kaldi.derive import Pairs, Part, move_stale, require_source, write_parts
 from moeasr.data.kaldi.shuffle import shuffled
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import keys, read_lines, read_map, read_utt2spk, show
+from moeasr.datadir.raw_tables import keys, read_lines, read_map, read_utt2spk, show
 from moeasr.errors import InputError
 
 Item = TypeVar("Item")

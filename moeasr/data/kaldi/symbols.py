@@ -2,7 +2,7 @@
 
 import sys
 
-from moeasr.data.kaldi.tables import read_fields, show
+from moeasr.datadir.raw_tables import read_fields, show
 from moeasr.errors import InputError
 
 MAX_WARNINGS = 20

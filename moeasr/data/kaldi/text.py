@@ -4,7 +4,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from moeasr.data.kaldi.tables import Lines, key, show
+from moeasr.datadir.raw_tables import Lines, key, show
 from moeasr.errors import InputError
 
 FORBIDDEN_SYMBOL = re.compile(rb"(?<!\w)(<s>|</s>|#0)(?!\w)")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import Lines, keys, read_lines, segment_recordings, show
 from moeasr.data.kaldi.text import check_text
+from moeasr.datadir.raw_tables import Lines, keys, read_lines, segment_recordings, show
 from moeasr.errors import InputError
 
 NUM_SHOWN = 6

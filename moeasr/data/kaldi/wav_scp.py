@@ -13,8 +13,8 @@ from pathlib import Path
 from moeasr.data.decoders import Volume
 from moeasr.data.kaldi.durations import write_utt2dur
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.data.pipes import parse_pipe
+from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.errors import InputError
 from moeasr.features.limits import check_new_rate
 from moeasr.fields import SPACES

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from moeasr.data.datadir import DataDir
 from moeasr.data.kaldi.check_audio import audio_faults, check_audio, min_ctc_frames
+from moeasr.datadir.directory import DataDir
 from moeasr.errors import InputError
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from moeasr.data.datadir import DataDir, Segment
-from moeasr.data.sources import Source, open_sources
+from moeasr.datadir.directory import DataDir, Segment
+from moeasr.datadir.sources import Source, open_sources
 from moeasr.errors import InputError
 
 

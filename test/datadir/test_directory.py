@@ -2,7 +2,7 @@
 
 import pytest
 
-from moeasr.data.datadir import DataDir, Segment, read_table
+from moeasr.datadir.directory import DataDir, Segment, read_table
 from moeasr.errors import InputError
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moeasr.data.datadir import parse_line
+from moeasr.datadir.directory import parse_line
 from moeasr.errors import InputError
 from moeasr.fields import SPACES
 from moeasr.open_files import OpenFiles
@@ -42,7 +42,7 @@ class Table(Sequence[tuple[str, str]]):
         keys: (N,) the first fields, in file order, as fixed-width bytes.
 
     Raises:
-        InputError: As `moeasr.data.datadir.read_table`; or a key is longer than MAX_KEY_BYTES.
+        InputError: As `moeasr.datadir.directory.read_table`; or a key is longer than MAX_KEY_BYTES.
     """
 
     def __init__(self, path: str | Path) -> None:

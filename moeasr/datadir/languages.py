@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from moeasr.data.datadir import DataDir
-from moeasr.data.table import Table
+from moeasr.datadir.directory import DataDir
+from moeasr.datadir.disk_table import Table
 from moeasr.errors import InputError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moeasr.data.kaldi.write import Utterance, write_data_dir, write_sets
+from moeasr.datadir.write import Utterance, write_data_dir, write_sets
 from moeasr.errors import InputError
 
 UTTERANCES = [

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeasr.data.table import Table
+from moeasr.datadir.disk_table import Table
 from moeasr.errors import InputError
 from moeasr.fields import split_fields
 

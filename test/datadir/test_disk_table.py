@@ -6,9 +6,9 @@ import pickle
 import numpy as np
 import pytest
 
-from moeasr.data import table as table_module
-from moeasr.data.datadir import read_table
-from moeasr.data.table import Table
+from moeasr.datadir import disk_table as table_module
+from moeasr.datadir.directory import read_table
+from moeasr.datadir.disk_table import Table
 from moeasr.errors import InputError
 
 CONTENTS = [

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeasr.data.kaldi.tables import is_unicode, write_lines
+from moeasr.datadir.raw_tables import is_unicode, write_lines
 from moeasr.errors import InputError
 from moeasr.fields import is_one_field
 

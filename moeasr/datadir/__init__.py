@@ -1,0 +1,1 @@
+"""The tables of Kaldi data directories on disk: readers and writers."""
