@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from moeasr.data.audio_file import Audio
-    from moeasr.data.decoders import Effect
+    from moeasr.audio.file import Audio
+    from moeasr.audio.programs import Effect
 
 
 def add_audio_argument(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_audio_argument(parser: argparse.ArgumentParser) -> None:
 
 def read_entry(entry: str) -> "tuple[Tensor, int]":
     """(S,) samples and rate of an entry of a wav.scp, or of standard input for `-`."""
-    from moeasr.data.audio import read_audio
+    from moeasr.audio.recording import read_audio
 
     return read_standard_input()[:2] if entry == "-" else read_audio(entry, None)
 
@@ -30,7 +30,7 @@ def read_standard_input() -> "Audio":
     Raises:
         InputError: It is empty, damaged, or not audio.
     """
-    from moeasr.data.audio_file import read_audio_bytes
+    from moeasr.audio.file import read_audio_bytes
 
     return read_audio_bytes(sys.stdin.buffer.read(), "standard input")
 
@@ -42,7 +42,7 @@ def write_changed(waveform: "Tensor", rate_hz: int, effects: "Sequence[Effect]")
     import soundfile
     import torch
 
-    from moeasr.data.audio import apply_effect
+    from moeasr.audio.recording import apply_effect
 
     for effect in effects:
         waveform, rate_hz = apply_effect(effect, waveform, rate_hz)

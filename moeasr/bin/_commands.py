@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from moeasr.data.commands import forbid_commands
+from moeasr.audio.commands import forbid_commands
 
 
 def add_no_commands_option(parser: argparse.ArgumentParser) -> None:

@@ -65,8 +65,8 @@ def read_waveform(path: str, sample_rate_hz: int) -> "tuple[Tensor, bool]":
     Raises:
         InputError: The audio is missing or damaged.
     """
-    from moeasr.data.audio import resample
-    from moeasr.data.audio_file import read_audio_file
+    from moeasr.audio.file import read_audio_file
+    from moeasr.audio.recording import resample
 
     audio = read_standard_input() if path == "-" else read_audio_file(path)
     waveform, _ = resample(audio.samples, audio.rate_hz, sample_rate_hz)

@@ -28,7 +28,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Gather the features of one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.command_notice import command_notice
+    from moeasr.audio.command_notice import command_notice
     from moeasr.data.feature_settings import write_settings
     from moeasr.data.kaldi.gather import gather_feats
     from moeasr.datadir.directory import DataDir

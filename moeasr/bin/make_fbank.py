@@ -45,8 +45,8 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     import torch
 
-    from moeasr.data.command_notice import command_notice
-    from moeasr.data.kaldi.probe import overshoot_warning
+    from moeasr.audio.command_notice import command_notice
+    from moeasr.audio.probe import overshoot_warning
     from moeasr.datadir.sources import open_sources
     from moeasr.features.fbank_config import FbankConfig
     from moeasr.features.fbank_file import load_fbank_config
@@ -83,8 +83,8 @@ def _make(
         InputError: No utterance could be read.
     """
     from moeasr.atomic import atomic_path
+    from moeasr.audio.recording import RecordingReader
     from moeasr.data.archive import open_archive
-    from moeasr.data.audio import RecordingReader
     from moeasr.data.audio_features import utterance_fbank
     from moeasr.logs import get_logger, progress
 

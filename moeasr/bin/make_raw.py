@@ -30,8 +30,8 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Measure one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.audio import is_seekable
-    from moeasr.data.audio_length import LengthReader, length_tables
+    from moeasr.audio.duration import LengthReader, length_tables
+    from moeasr.audio.recording import is_seekable
     from moeasr.data.background import in_background
     from moeasr.data.data_type import find_data_type
     from moeasr.data.feature_settings import write_settings

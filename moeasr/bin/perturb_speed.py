@@ -24,7 +24,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Perturb one recording."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.decoders import Speed
+    from moeasr.audio.programs import Speed
 
     write_changed(*read_entry(args.audio), [Speed(args.factor)])
 

@@ -24,7 +24,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Resample one recording."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.decoders import Resample
+    from moeasr.audio.programs import Resample
 
     write_changed(*read_entry(args.audio), [Resample(args.rate)])
 

@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     import sys
     from pathlib import Path
 
-    from moeasr.data.decoders import parse_command
+    from moeasr.audio.programs import parse_command
 
     stage = parse_command([args.program, *args.arguments])
     if stage is None:
@@ -37,8 +37,8 @@ def main(argv: list[str] | None = None) -> None:
             f"how to do `{' '.join([args.program, *args.arguments])}`"
         )
     try:
-        from moeasr.data.audio_file import read_audio_bytes
-        from moeasr.data.audio_header import HEAD_BYTES, open_audio
+        from moeasr.audio.file import read_audio_bytes
+        from moeasr.audio.header import HEAD_BYTES, open_audio
     except ImportError as error:
         raise InputError(f"this python3 has no {error.name}: source path.sh first") from None
 

@@ -126,7 +126,7 @@ def _endpoint_config(args: argparse.Namespace) -> "EndpointConfig | None":
 
 def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> None:
     """Print what a listener would see."""
-    from moeasr.data.kaldi.probe import overshoot_warning
+    from moeasr.audio.probe import overshoot_warning
     from moeasr.decode.simulate import Playback
 
     rate_hz = streaming.recognizer.fbank.sample_rate_hz
@@ -154,7 +154,7 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     """Stream a data directory and say how well and how fast."""
     import numpy as np
 
-    from moeasr.data.waveforms import read_waveforms
+    from moeasr.audio.waveforms import read_waveforms
     from moeasr.datadir.directory import DataDir
     from moeasr.datadir.languages import language_ids
     from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs

@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
 
-    from moeasr.data.kaldi.probe import overshoot_warning
+    from moeasr.audio.probe import overshoot_warning
     from moeasr.decode.best_mode import most_accurate_mode
     from moeasr.decode.build import check_settings, find_searches
 

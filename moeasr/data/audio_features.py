@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from moeasr.data.audio import resample
+from moeasr.audio.recording import resample
 from moeasr.datadir.sources import Source
 from moeasr.errors import InputError
 from moeasr.features.fbank import compute_fbank

@@ -13,10 +13,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from moeasr.audio.command_notice import command_notice
+from moeasr.audio.recording import RecordingReader
 from moeasr.data.archive import FeatureReader
-from moeasr.data.audio import RecordingReader
 from moeasr.data.audio_features import AudioFeatures, WaveformReader
-from moeasr.data.command_notice import command_notice
 from moeasr.data.feature_settings import SETTINGS, read_settings
 from moeasr.data.shards import ShardReader
 from moeasr.datadir.directory import DataDir

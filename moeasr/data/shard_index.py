@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from moeasr.data.audio_length import AudioLength, length_tables
-from moeasr.data.audio_samples import measure_stream
+from moeasr.audio.duration import AudioLength, length_tables
+from moeasr.audio.samples import measure_stream
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.kaldi.gather import write_tables
 from moeasr.data.kaldi.speak import Say

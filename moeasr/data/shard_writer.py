@@ -16,10 +16,10 @@ import soundfile
 from torch import Tensor
 
 from moeasr.atomic import atomic_path
-from moeasr.data.audio import RecordingReader, is_seekable
-from moeasr.data.audio_file import read_audio_bytes
-from moeasr.data.audio_length import AudioLength
-from moeasr.data.pipes import parse_pipe
+from moeasr.audio.duration import AudioLength
+from moeasr.audio.file import read_audio_bytes
+from moeasr.audio.pipes import parse_pipe
+from moeasr.audio.recording import RecordingReader, is_seekable
 from moeasr.data.shard_index import ShardedUtterance
 from moeasr.data.shards import TEXT_SUFFIX, ShardEntry
 from moeasr.datadir.disk_table import Table

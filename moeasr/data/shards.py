@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from moeasr.data.audio_file import read_audio_bytes
-from moeasr.data.audio_samples import sample_range
+from moeasr.audio.file import read_audio_bytes
+from moeasr.audio.samples import sample_range
 from moeasr.errors import InputError
 from moeasr.open_files import OpenFiles
 
@@ -68,7 +68,7 @@ class ShardReader:
     def read(
         self, entry: str, start_sec: float | None = None, end_sec: float | None = None
     ) -> tuple[Tensor, int]:
-        """As `moeasr.data.audio.RecordingReader.read`.
+        """As `moeasr.audio.recording.RecordingReader.read`.
 
         Raises:
             InputError: The shard is missing or cut short, has another member at this place, or

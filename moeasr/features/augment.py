@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
+from moeasr.audio.resample import resample_waveform
+from moeasr.audio.sample_counts import speed_ratio
 from moeasr.errors import InputError
-from moeasr.features.resample import resample_waveform
-from moeasr.features.sample_counts import speed_ratio
 
 
 @dataclass(frozen=True, kw_only=True)

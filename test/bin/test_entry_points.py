@@ -50,7 +50,7 @@ def test_settings_and_headers_are_read_without_torch():
     """Recipes start several programs per set that read nothing else."""
     code = (
         "import sys\n"
-        "import moeasr.data.audio_length, moeasr.data.feature_settings\n"
+        "import moeasr.audio.duration, moeasr.data.feature_settings\n"
         "import moeasr.data.kaldi.check_audio, moeasr.features.fbank_file\n"
         "assert 'torch' not in sys.modules, 'torch was imported'"
     )

@@ -10,10 +10,10 @@ import pytest
 import soundfile
 import torch
 
+from moeasr.audio.recording import read_audio
 from moeasr.bin import gather_fbank
 from moeasr.bin.make_fbank import main
 from moeasr.data.archive import FeatureReader
-from moeasr.data.audio import read_audio
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler

@@ -9,9 +9,9 @@ import soundfile
 import torch
 from checkpoints import save_model
 
+from moeasr.audio.recording import read_audio
 from moeasr.bin._recognition import read_waveform, search_config
 from moeasr.bin.transcribe import main
-from moeasr.data.audio import read_audio
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.fusion_build import FusionConfig
 from moeasr.decode.recognizer import Recognizer

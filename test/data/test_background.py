@@ -17,14 +17,15 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data import audio_length, background, shard_index, shard_writer
+from moeasr.audio import duration as audio_length
+from moeasr.audio.threads import in_threads
+from moeasr.data import background, shard_index, shard_writer
 from moeasr.data.background import in_background
 from moeasr.data.cmvn_job import CmvnJob
 from moeasr.data.data_type import StoredFeatures
 from moeasr.data.kaldi import durations
 from moeasr.data.kaldi.check_audio import check_audio
 from moeasr.data.shard_writer import ShardMaker
-from moeasr.data.threads import in_threads
 from moeasr.datadir.disk_table import Table
 from moeasr.datadir.sources import open_sources
 from moeasr.errors import InputError

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from moeasr.audio.recording import read_audio
 from moeasr.bin import compute_cmvn
-from moeasr.data.audio import read_audio
 from moeasr.data.audio_features import utterance_fbank
 from moeasr.data.data_type import DATA_TYPES, data_type_of, find_data_type
 from moeasr.data.dataset import AsrDataset

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 import torch
 
+from moeasr.audio.recording import read_audio
 from moeasr.bin import index_shards, make_shards
-from moeasr.data.audio import read_audio
 from moeasr.data.kaldi.copy_dir import Affixes, copy_data_dir
 from moeasr.data.shard_index import list_shard
 from moeasr.data.shard_writer import ShardMaker

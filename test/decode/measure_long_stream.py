@@ -17,7 +17,7 @@ import time
 
 import torch
 
-from moeasr.data.waveforms import read_waveforms
+from moeasr.audio.waveforms import read_waveforms
 from moeasr.datadir.directory import DataDir
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.prefix_beam import ctc_prefix_beam_search

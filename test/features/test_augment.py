@@ -6,9 +6,9 @@ import pytest
 import torch
 import torchaudio
 
+from moeasr.audio.sample_counts import perturbed_length, resampled_length
 from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig, perturb_speed, perturb_volume, spec_augment
-from moeasr.features.sample_counts import perturbed_length, resampled_length
 
 FILL = torch.arange(80.0)
 NO_MASKS = {"num_time_masks": 0, "num_freq_masks": 0}

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from moeasr.audio.limits import check_new_rate, check_rate, check_speed
 from moeasr.errors import InputError
-from moeasr.features.limits import check_new_rate, check_rate, check_speed
 
 
 def check_rate_of_file(rate_hz: int) -> None:

@@ -15,7 +15,7 @@ import torch
 import yaml
 from wenet_oracle import build, features, find_wenet, in_float64, outputs
 
-from moeasr.data.audio_file import read_audio_bytes
+from moeasr.audio.file import read_audio_bytes
 from moeasr.decode.recognizer import Recognizer
 from moeasr.models.asr import add_sos_eos, reverse_tokens
 from moeasr.models.streaming import StreamingEncoder

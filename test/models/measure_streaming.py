@@ -10,7 +10,7 @@ import argparse
 
 import torch
 
-from moeasr.data.waveforms import read_waveforms
+from moeasr.audio.waveforms import read_waveforms
 from moeasr.datadir.directory import DataDir
 from moeasr.decode.recognizer import Recognizer
 from moeasr.models.streaming import StreamingEncoder

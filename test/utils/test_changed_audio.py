@@ -7,8 +7,8 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data.audio import read_audio
-from moeasr.data.kaldi.probe import probe_audio
+from moeasr.audio.probe import probe_audio
+from moeasr.audio.recording import read_audio
 
 PIPE = "python3 -m moeasr.bin."
 DURATIONS = "a-1 1\na-2 2.5\nb-1 0.9\nb-2 1.8\nb-3 0.5\nc-1 4\n"

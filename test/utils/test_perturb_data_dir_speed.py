@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data.audio import read_audio
+from moeasr.audio.recording import read_audio
 from moeasr.features.augment import perturb_speed
 
 PIPE = "python3 -m moeasr.bin.perturb_speed"

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from plan import SET_NAMES, Recording, plan_corpus
 
+from moeasr.audio.threads import in_threads
 from moeasr.bin import run
-from moeasr.data.threads import in_threads
 from moeasr.datadir.write import Utterance, write_data_dir
 from moeasr.errors import InputError
 from moeasr.limits import num_processes, seed

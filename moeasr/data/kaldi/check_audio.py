@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from moeasr.data.command_notice import command_notice
-from moeasr.data.kaldi.probe import AudioInfo, overshoot_warning
-from moeasr.data.threads import in_threads
+from moeasr.audio.command_notice import command_notice
+from moeasr.audio.probe import AudioInfo, overshoot_warning
+from moeasr.audio.threads import in_threads
 from moeasr.datadir.directory import MAX_OVERSHOOT_SEC, DataDir, Segment
 from moeasr.errors import InputError, naming
 
@@ -42,7 +42,7 @@ def min_ctc_frames(units: Sequence[str]) -> int:
 
 def _measured(entry: str) -> AudioInfo | str:
     """The audio's properties, or what is wrong with it."""
-    from moeasr.data.audio_length import measure_audio  # with numpy, which other checks do without
+    from moeasr.audio.duration import measure_audio  # with numpy, which other checks do without
 
     try:
         with naming("its audio"):

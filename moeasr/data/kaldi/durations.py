@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from moeasr.data.command_notice import command_notice
-from moeasr.data.kaldi.probe import probe_audio
+from moeasr.audio.command_notice import command_notice
+from moeasr.audio.probe import probe_audio
+from moeasr.audio.threads import in_threads
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.threads import in_threads
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.errors import InputError, naming
 

@@ -5,6 +5,7 @@ No sound is touched here: see `moeasr.data.kaldi.wav_scp`.
 
 from pathlib import Path
 
+from moeasr.audio.limits import check_speed
 from moeasr.data.kaldi.derive import move_stale, require_source, write_renamed, write_utt2uniq
 from moeasr.data.kaldi.durations import (
     has_as_many_lines,
@@ -17,7 +18,6 @@ from moeasr.data.kaldi.speak import Say
 from moeasr.data.kaldi.wav_scp import pipe_wav_scp
 from moeasr.datadir.raw_tables import Lines, read_lines, show, write_lines
 from moeasr.errors import InputError
-from moeasr.features.limits import check_speed
 
 MIN_SEGMENT_SEC = 0.01
 RENAMED = (

@@ -1,7 +1,7 @@
 """Change the audio of a data directory on paper: resample_data_dir.sh, perturb_data_dir_volume.sh.
 
 No sound is touched here. An entry of wav.scp becomes a pipe through one of our commands, which
-`moeasr.data.pipes` recognises, so that whoever reads the entry does the work in the same process.
+`moeasr.audio.pipes` recognises, so that whoever reads the entry does the work in the same process.
 """
 
 import math
@@ -10,13 +10,13 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from moeasr.data.decoders import Volume
+from moeasr.audio.limits import check_new_rate
+from moeasr.audio.pipes import parse_pipe
+from moeasr.audio.programs import Volume
 from moeasr.data.kaldi.durations import write_utt2dur
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.pipes import parse_pipe
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.errors import InputError
-from moeasr.features.limits import check_new_rate
 from moeasr.fields import SPACES
 
 NUM_LOOKED_AT = 100

@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from moeasr.data.audio_samples import measure_stream, sample_range
-from moeasr.data.decoders import Effect, Resample, Speed
-from moeasr.data.kaldi.probe import AudioInfo, overshoot_warning
+from moeasr.audio.pipes import UndecodableError, parse_pipe
+from moeasr.audio.probe import AudioInfo, overshoot_warning
+from moeasr.audio.programs import Effect, Resample, Speed
+from moeasr.audio.sample_counts import perturbed_length, resampled_length
+from moeasr.audio.samples import measure_stream, sample_range
 from moeasr.data.kaldi.speak import Say
-from moeasr.data.pipes import UndecodableError, parse_pipe
 from moeasr.datadir.raw_tables import Lines
 from moeasr.datadir.sources import Sources
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
-from moeasr.features.sample_counts import perturbed_length, resampled_length
 from moeasr.fields import SPACES
 
 
@@ -131,7 +131,7 @@ def _measure_file(path: str, channel: int | None) -> AudioInfo:
 
 
 def _count(entry: str) -> AudioInfo:
-    from moeasr.data.audio import RecordingReader  # with torch, which headers do without
+    from moeasr.audio.recording import RecordingReader  # with torch, which headers do without
 
     reader = RecordingReader()
     samples, rate_hz = reader.read(entry)

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data.waveforms import read_waveforms
+from moeasr.audio.waveforms import read_waveforms
 from moeasr.datadir.directory import DataDir
 from moeasr.errors import InputError
 

@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 import soundfile
 
-from moeasr.data.pipes import UndecodableError
-from moeasr.data.wav_repair import is_wav, repair_wav
+from moeasr.audio.limits import check_rate
+from moeasr.audio.pipes import UndecodableError
+from moeasr.audio.wav_repair import is_wav, repair_wav
 from moeasr.errors import InputError
-from moeasr.features.limits import check_rate
 
 HEAD_BYTES = 1024  # a SPHERE header
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moeasr.data.decoders import MIXED, Resample, Speed, Stage, Volume, parse_command
+from moeasr.audio.programs import MIXED, Resample, Speed, Stage, Volume, parse_command
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_lengths_are_those_of_the_samples(effect):
     """A header's length and the effects' arithmetic say how long the result is."""
     import torch
 
-    from moeasr.data.audio import apply_effect
+    from moeasr.audio.recording import apply_effect
 
     for num_samples in (999, 16001):
         waveform, rate_hz = apply_effect(effect, torch.zeros(num_samples), 16000)
@@ -124,7 +124,7 @@ def test_lengths_are_those_of_the_samples(effect):
 def test_volume_is_cut_off_where_16_bits_end():
     import torch
 
-    from moeasr.data.audio import apply_effect
+    from moeasr.audio.recording import apply_effect
 
     waveform, _ = apply_effect(Volume(2.0), torch.tensor([0.25, 0.75, -0.75]), 16000)
     assert waveform.tolist() == [0.5, 32767 / 32768, -1.0]

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from moeasr.data.audio import RecordingReader, resample
-from moeasr.data.command_notice import command_notice
+from moeasr.audio.command_notice import command_notice
+from moeasr.audio.recording import RecordingReader, resample
 from moeasr.datadir.directory import DataDir
 from moeasr.errors import InputError
 from moeasr.logs import get_logger

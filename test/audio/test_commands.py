@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from moeasr.audio.command_notice import command_notice
+from moeasr.audio.commands import NO_COMMANDS, are_commands_forbidden
+from moeasr.audio.duration import measure_audio
+from moeasr.audio.probe import probe_audio
+from moeasr.audio.recording import RecordingReader
 from moeasr.bin import (
     compute_cmvn,
     get_reco2dur,
@@ -18,11 +23,6 @@ from moeasr.bin import (
     perturb_speed,
     validate_data_dir,
 )
-from moeasr.data.audio import RecordingReader
-from moeasr.data.audio_length import measure_audio
-from moeasr.data.command_notice import command_notice
-from moeasr.data.commands import NO_COMMANDS, are_commands_forbidden
-from moeasr.data.kaldi.probe import probe_audio
 from moeasr.errors import InputError
 
 NOTICE = "wav.scp: reading it runs commands in the shell, the first one for b: `head -c 99999"

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from moeasr.audio.duration import measure_audio
+from moeasr.audio.probe import probe_audio
+from moeasr.audio.recording import RecordingReader, read_audio
 from moeasr.bin import compute_cmvn, make_fbank, make_raw, make_shards, validate_data_dir
-from moeasr.data.audio import RecordingReader, read_audio
-from moeasr.data.audio_length import measure_audio
 from moeasr.data.data_type import find_data_type
-from moeasr.data.kaldi.probe import probe_audio
 from moeasr.data.open_features import open_features
 from moeasr.datadir.directory import DataDir
 from moeasr.errors import InputError

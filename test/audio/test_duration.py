@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from moeasr.data.audio import RecordingReader
-from moeasr.data.audio_length import AudioLength, LengthReader, length_tables, measure_audio
+from moeasr.audio.duration import AudioLength, LengthReader, length_tables, measure_audio
+from moeasr.audio.recording import RecordingReader
 from moeasr.datadir.sources import open_sources
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig

@@ -3,7 +3,7 @@
 import torch
 import torchaudio.functional
 
-from moeasr.features.sample_counts import FILTER_WIDTH, has_small_bank, resampled_length
+from moeasr.audio.sample_counts import FILTER_WIDTH, has_small_bank, resampled_length
 
 
 def resample_waveform(waveform: torch.Tensor, orig_freq: int, new_freq: int) -> torch.Tensor:

@@ -6,8 +6,8 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from moeasr.data.audio_header import HEAD_BYTES, header_overshoots, open_audio
-from moeasr.data.kaldi.probe import AudioInfo
+from moeasr.audio.header import HEAD_BYTES, header_overshoots, open_audio
+from moeasr.audio.probe import AudioInfo
 from moeasr.datadir.directory import MAX_OVERSHOOT_SEC
 from moeasr.errors import InputError
 

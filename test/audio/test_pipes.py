@@ -9,11 +9,11 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data import commands
-from moeasr.data.audio import RecordingReader, read_audio
-from moeasr.data.decoders import Resample, Speed, Volume
-from moeasr.data.kaldi.probe import probe_audio
-from moeasr.data.pipes import parse_pipe
+from moeasr.audio import commands
+from moeasr.audio.pipes import parse_pipe
+from moeasr.audio.probe import probe_audio
+from moeasr.audio.programs import Resample, Speed, Volume
+from moeasr.audio.recording import RecordingReader, read_audio
 from moeasr.errors import InputError
 from moeasr.features.augment import perturb_speed
 

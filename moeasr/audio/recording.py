@@ -2,15 +2,15 @@
 
 import torch
 
-from moeasr.data.audio_archive import archive_place, read_record
-from moeasr.data.audio_file import Audio, read_audio_bytes, read_segment
-from moeasr.data.audio_samples import sample_range
-from moeasr.data.commands import can_run_decoder, run_command
-from moeasr.data.decoders import Effect, Resample, Speed
-from moeasr.data.pipes import UndecodableError, parse_pipe
+from moeasr.audio.archive import archive_place, read_record
+from moeasr.audio.commands import can_run_decoder, run_command
+from moeasr.audio.file import Audio, read_audio_bytes, read_segment
+from moeasr.audio.limits import check_new_rate
+from moeasr.audio.pipes import UndecodableError, parse_pipe
+from moeasr.audio.programs import Effect, Resample, Speed
+from moeasr.audio.resample import resample_waveform
+from moeasr.audio.samples import sample_range
 from moeasr.features.augment import perturb_speed, perturb_volume
-from moeasr.features.limits import check_new_rate
-from moeasr.features.resample import resample_waveform
 from moeasr.fields import SPACES
 
 

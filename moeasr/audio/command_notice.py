@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from moeasr.data.commands import are_commands_forbidden, can_run_decoder
-from moeasr.data.kaldi.probe import probe_audio
-from moeasr.data.pipes import UndecodableError, parse_pipe
+from moeasr.audio.commands import are_commands_forbidden, can_run_decoder
+from moeasr.audio.pipes import UndecodableError, parse_pipe
+from moeasr.audio.probe import probe_audio
 from moeasr.errors import InputError
 
 

@@ -12,10 +12,10 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data.audio import RecordingReader, read_audio
-from moeasr.data.audio_file import read_audio_bytes
-from moeasr.data.audio_length import measure_audio
-from moeasr.data.kaldi.probe import probe_audio
+from moeasr.audio.duration import measure_audio
+from moeasr.audio.file import read_audio_bytes
+from moeasr.audio.probe import probe_audio
+from moeasr.audio.recording import RecordingReader, read_audio
 from moeasr.errors import InputError
 from moeasr.features.augment import perturb_speed
 
@@ -129,7 +129,7 @@ def test_times_are_rounded_to_the_next_sample(wav: Path) -> None:
 
 
 def test_a_file_is_read_block_by_block(wav: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moeasr.data.audio_samples.BLOCK_SAMPLES", 1000)
+    monkeypatch.setattr("moeasr.audio.samples.BLOCK_SAMPLES", 1000)
     for end, length in ((None, 3200), (0.125, 2000), (0.13, 2080)):  # 2000 are two whole blocks
         assert torch.equal(read_audio(str(wav), None, None, end)[0], as_float(ramp())[:length])
 
@@ -232,7 +232,7 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path: Path) -> None:
 def test_a_value_that_is_no_audio_is_named_by_its_place_in_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moeasr.data.audio_samples.BLOCK_SAMPLES", 1000)
+    monkeypatch.setattr("moeasr.audio.samples.BLOCK_SAMPLES", 1000)
     samples = np.zeros(3000, np.float32)
     samples[2500] = math.nan
     soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")

@@ -5,8 +5,8 @@ import re
 import shutil
 import subprocess
 
-from moeasr.data.decoders import PROGRAMS
-from moeasr.data.pipes import Pipe
+from moeasr.audio.pipes import Pipe
+from moeasr.audio.programs import PROGRAMS
 from moeasr.errors import InputError
 
 NO_COMMANDS = "MOEASR_NO_COMMANDS"

@@ -11,7 +11,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from moeasr.data.decoders import MIXED, Effect, Stage, parse_command
+from moeasr.audio.programs import MIXED, Effect, Stage, parse_command
 from moeasr.errors import InputError
 
 

@@ -4,9 +4,9 @@ import io
 import os
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from moeasr.data.audio_archive import archive_place, read_record
-from moeasr.data.commands import can_run_decoder, run_command
-from moeasr.data.pipes import UndecodableError, parse_pipe
+from moeasr.audio.archive import archive_place, read_record
+from moeasr.audio.commands import can_run_decoder, run_command
+from moeasr.audio.pipes import UndecodableError, parse_pipe
 from moeasr.errors import InputError
 from moeasr.fields import SPACES
 
@@ -85,7 +85,7 @@ def _probe_pipe(entry: str, read_all: bool, run_decoder: bool = False) -> AudioI
 def probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:
     """As `probe_audio`, of a file that is open; `entry` is its name in messages."""
     try:
-        from moeasr.data.audio_header import HEAD_BYTES, open_audio, sphere_info
+        from moeasr.audio.header import HEAD_BYTES, open_audio, sphere_info
     except ImportError:
         raise InputError("this python3 has no soundfile: source path.sh first") from None
     head = stream.read(HEAD_BYTES)

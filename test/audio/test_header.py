@@ -8,11 +8,11 @@ import pytest
 import soundfile
 import torch
 
+from moeasr.audio.duration import measure_audio
+from moeasr.audio.file import Audio, read_audio_bytes, read_audio_file
+from moeasr.audio.probe import probe_audio
+from moeasr.audio.recording import RecordingReader, read_audio
 from moeasr.bin import make_fbank, make_raw, make_shards, validate_data_dir
-from moeasr.data.audio import RecordingReader, read_audio
-from moeasr.data.audio_file import Audio, read_audio_bytes, read_audio_file
-from moeasr.data.audio_length import measure_audio
-from moeasr.data.kaldi.probe import probe_audio
 from moeasr.errors import InputError
 
 RATE = 16000

@@ -8,9 +8,9 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import torch
 
-from moeasr.data.audio_header import HEAD_BYTES, header_overshoots, open_audio
-from moeasr.data.audio_samples import read_blocks, require_channel, sample_range
-from moeasr.data.decoders import MIXED
+from moeasr.audio.header import HEAD_BYTES, header_overshoots, open_audio
+from moeasr.audio.programs import MIXED
+from moeasr.audio.samples import read_blocks, require_channel, sample_range
 from moeasr.errors import InputError
 
 

@@ -1,0 +1,1 @@
+"""Audio: from an entry of `wav.scp` to samples and durations."""
