@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from moeasr.data.corpus_archive import Corpus, unpack
-from moeasr.data.download import openslr
+from moeasr.corpus.archive import Corpus, unpack
+from moeasr.corpus.download import openslr
 from moeasr.errors import InputError
 from moeasr.text.transcript import read_lines
 

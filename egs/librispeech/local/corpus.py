@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeasr.data.corpus_archive import Corpus
-from moeasr.data.download import openslr
+from moeasr.corpus.archive import Corpus
+from moeasr.corpus.download import openslr
 from moeasr.datadir.write import Utterance
 from moeasr.errors import InputError
 from moeasr.text.transcript import read_lines

@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from moeasr.data.download import BLOCK_BYTES, Published, check, download
+from moeasr.corpus.download import BLOCK_BYTES, Published, check, download
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, progress
 

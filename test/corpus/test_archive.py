@@ -7,9 +7,9 @@ import tarfile
 
 import pytest
 
-from moeasr.data import corpus_archive
-from moeasr.data.corpus_archive import Corpus, obtain, unpack
-from moeasr.data.download import Published
+from moeasr.corpus import archive as corpus_archive
+from moeasr.corpus.archive import Corpus, obtain, unpack
+from moeasr.corpus.download import Published
 from moeasr.errors import InputError
 
 CORPUS = Corpus(

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from moeasr.data.download import Published, check, download, openslr
+from moeasr.corpus.download import Published, check, download, openslr
 from moeasr.errors import InputError
 
 CONTENT = bytes(range(256)) * 5000

@@ -1,0 +1,1 @@
+"""Corpora: downloads and archives, before there is a data directory."""
