@@ -32,9 +32,9 @@ def read_map(name: str) -> dict[bytes, list[bytes]]:
 
 def main() -> None:
     """Map standard input to standard output."""
-    from moeasr.data.kaldi.filters import filter_lines_of, parse_range
     from moeasr.datadir.raw_tables import show
     from moeasr.errors import InputError
+    from moeasr.kaldi.filters import filter_lines_of, parse_range
 
     arguments, chosen, permissive = sys.argv[1:], slice(None), False
     while arguments and arguments[0] in ("-f", "--permissive"):

@@ -14,8 +14,8 @@ USAGE = (__doc__ or "").split("\n\n")[1].rstrip()
 
 def main() -> None:
     """Map files, or standard input, to standard output."""
-    from moeasr.data.kaldi.filters import filter_lines_of, parse_range
-    from moeasr.data.kaldi.symbols import IntegersToSymbols
+    from moeasr.kaldi.filters import filter_lines_of, parse_range
+    from moeasr.kaldi.symbols import IntegersToSymbols
 
     arguments, fields = sys.argv[1:], slice(None)
     if arguments[:1] == ["-f"]:

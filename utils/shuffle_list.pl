@@ -15,7 +15,7 @@ USAGE = "Usage: shuffle_list.pl [--srand N] [input file]  > output"
 def main() -> None:
     """Shuffle one file, or standard input."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from moeasr.data.kaldi.shuffle import shuffled
+    from moeasr.kaldi.shuffle import shuffled
 
     arguments, seed = sys.argv[1:], 0
     if arguments[:1] == ["--srand"]:

@@ -59,9 +59,9 @@ def write(name: str, lines: list[bytes]) -> None:
 def main() -> None:
     """Divide one table."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from moeasr.data.kaldi.split import split_by_speaker, split_evenly
     from moeasr.datadir.raw_tables import read_lines, read_map
     from moeasr.errors import InputError
+    from moeasr.kaldi.split import split_by_speaker, split_evenly
 
     arguments = Arguments(sys.argv[1:])
     source, *outputs = arguments.files

@@ -15,8 +15,8 @@ USAGE = (__doc__ or "").split("\n\n")[1].rstrip()
 
 def main() -> None:
     """Print a part of a file, or of standard input for `-`."""
-    from moeasr.data.kaldi.subset import spread
     from moeasr.errors import InputError
+    from moeasr.kaldi.subset import spread
 
     arguments, options = sys.argv[1:], set()
     while arguments and arguments[0] in ("--quiet", "--first", "--last"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 def main() -> None:
     """Summarise one directory."""
-    from moeasr.data.kaldi.job_logs import group_logs, read_logs
+    from moeasr.kaldi.job_logs import group_logs, read_logs
 
     if len(sys.argv) != 2:
         sys.exit("Usage: summarize_warnings.pl <log-dir>")

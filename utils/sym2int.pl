@@ -16,9 +16,9 @@ USAGE = (__doc__ or "").split("\n\n")[1]
 
 def main() -> None:
     """Map files, or standard input, to standard output."""
-    from moeasr.data.kaldi.filters import filter_lines_of, parse_range
-    from moeasr.data.kaldi.symbols import SymbolsToIntegers, read_symbols
     from moeasr.errors import InputError
+    from moeasr.kaldi.filters import filter_lines_of, parse_range
+    from moeasr.kaldi.symbols import SymbolsToIntegers, read_symbols
 
     arguments, fields, oov = sys.argv[1:], slice(None), None
     while arguments and arguments[0] in ("--map-oov", "-f"):

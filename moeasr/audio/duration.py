@@ -10,12 +10,12 @@ from moeasr.audio.probe import AudioInfo, overshoot_warning
 from moeasr.audio.programs import Effect, Resample, Speed
 from moeasr.audio.sample_counts import perturbed_length, resampled_length
 from moeasr.audio.samples import measure_stream, sample_range
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import Lines
 from moeasr.datadir.sources import Sources
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
 from moeasr.fields import SPACES
+from moeasr.kaldi.speak import Say
 
 
 class AudioLength(NamedTuple):

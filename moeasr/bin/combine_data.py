@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -25,7 +25,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Merge the directories named on the command line."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.combine import combine_data
+    from moeasr.kaldi.combine import combine_data
 
     with speaking_as(args.script) as say:
         combine_data(args.target, args.sources, args.extra_files.split(), say)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -27,7 +27,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Copy one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.copy_dir import Affixes, copy_data_dir
+    from moeasr.kaldi.copy_dir import Affixes, copy_data_dir
 
     affixes = Affixes(
         spk_prefix=args.spk_prefix,

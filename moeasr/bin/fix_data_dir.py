@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -29,7 +29,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Fix the directory named on the command line."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.fix import fix_data_dir
+    from moeasr.kaldi.fix import fix_data_dir
 
     with speaking_as(args.script) as say:
         fix_data_dir(args.data_dir, say, args.utt_extra_files.split(), args.spk_extra_files.split())

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -30,9 +30,9 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     from moeasr.audio.command_notice import command_notice
     from moeasr.data.feature_settings import write_settings
-    from moeasr.data.kaldi.gather import gather_feats
     from moeasr.datadir.directory import DataDir
     from moeasr.features.fbank_file import load_fbank_config
+    from moeasr.kaldi.gather import gather_feats
 
     unwanted = {"utt2num_frames": args.no_num_frames, "utt2dur": args.no_dur}
     with speaking_as(args.script) as say:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin._commands import add_no_commands_option
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 from moeasr.limits import num_processes
 
 
@@ -30,7 +30,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Write reco2dur of one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.durations import write_reco2dur
+    from moeasr.kaldi.durations import write_reco2dur
 
     with speaking_as(args.script) as say:
         write_reco2dur(args.data_dir, say, args.nj, args.read_entire_file)

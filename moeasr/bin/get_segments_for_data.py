@@ -6,7 +6,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin._commands import add_no_commands_option
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -26,7 +26,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Print the segments of one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.durations import whole_segments
+    from moeasr.kaldi.durations import whole_segments
 
     with speaking_as(args.script, to_stderr=True) as say:
         lines = whole_segments(args.data_dir, say)

@@ -5,7 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 from moeasr.limits import num_processes
 
 EPILOG = """example:

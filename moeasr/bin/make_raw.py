@@ -6,7 +6,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin._commands import add_no_commands_option
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 from moeasr.limits import num_processes
 
 
@@ -35,9 +35,9 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.background import in_background
     from moeasr.data.data_type import find_data_type
     from moeasr.data.feature_settings import write_settings
-    from moeasr.data.kaldi.gather import write_tables
     from moeasr.datadir.directory import DataDir
     from moeasr.features.fbank_file import load_fbank_config
+    from moeasr.kaldi.gather import write_tables
     from moeasr.logs import progress, setup_logging
 
     setup_logging()

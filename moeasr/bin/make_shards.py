@@ -6,8 +6,8 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin._commands import add_no_commands_option
-from moeasr.data.kaldi.speak import speaking_as
 from moeasr.errors import InputError
+from moeasr.kaldi.speak import speaking_as
 from moeasr.limits import num_processes, seed
 
 EPILOG = """example:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -34,7 +34,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Write the copy."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.speakers import SpeakerLimits, modify_speaker_info
+    from moeasr.kaldi.speakers import SpeakerLimits, modify_speaker_info
 
     limits = SpeakerLimits(max_utts=args.utts_per_spk_max, max_sec=args.seconds_per_spk_max)
     with speaking_as(args.script) as say:

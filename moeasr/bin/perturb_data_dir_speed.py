@@ -5,7 +5,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin._commands import add_no_commands_option
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -33,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Perturb one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.speed import perturb_data_dir_speed
+    from moeasr.kaldi.speed import perturb_data_dir_speed
 
     with speaking_as(args.script) as say:
         perturb_data_dir_speed(args.source, args.target, args.factor, not args.keep_speakers, say)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -31,7 +31,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Change one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.wav_scp import perturb_data_dir_volume
+    from moeasr.kaldi.wav_scp import perturb_data_dir_volume
 
     with speaking_as(args.script) as say:
         perturb_data_dir_volume(

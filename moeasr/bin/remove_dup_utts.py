@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -25,7 +25,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Write the reduced directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.duplicates import remove_dup_utts
+    from moeasr.kaldi.duplicates import remove_dup_utts
 
     with speaking_as(args.script) as say:
         before, after = remove_dup_utts(args.source, args.target, args.max_count, say)

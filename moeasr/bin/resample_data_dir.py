@@ -5,7 +5,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin._commands import add_no_commands_option
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -26,7 +26,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Change one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.wav_scp import resample_data_dir
+    from moeasr.kaldi.wav_scp import resample_data_dir
 
     with speaking_as(args.script) as say:
         resample_data_dir(args.data_dir, args.rate, say)

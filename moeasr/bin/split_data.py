@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -27,7 +27,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Divide one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.split import split_data
+    from moeasr.kaldi.split import split_data
 
     with speaking_as(args.script) as say:
         split_data(args.data_dir, args.num_parts, args.per_utt, say)

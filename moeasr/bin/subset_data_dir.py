@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 HOW = ("first", "last", "shortest", "per-spk", "speakers")
 
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     by_list = args.spk_list or args.utt_list
     if (args.num_utts is None) != (by_list is not None):
         parser.error("give either a number of utterances or a list")
-    from moeasr.data.kaldi.subset import subset_by_count, subset_by_list
+    from moeasr.kaldi.subset import subset_by_count, subset_by_list
 
     with speaking_as(args.script) as say:
         if by_list:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin._commands import add_no_commands_option
-from moeasr.data.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import speaking_as
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -52,7 +52,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Check the directory named on the command line."""
     args = get_parser().parse_args(argv)
-    from moeasr.data.kaldi.validate import ValidateOptions, validate_data_dir
+    from moeasr.kaldi.validate import ValidateOptions, validate_data_dir
 
     options = ValidateOptions(
         no_feats=args.no_feats,
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> None:
     with speaking_as(args.script) as say:
         validate_data_dir(args.data_dir, options, say)
         if args.check_audio:
-            from moeasr.data.kaldi.check_audio import check_audio
+            from moeasr.kaldi.check_audio import check_audio
 
             num_utts = check_audio(args.data_dir, say, args.sample_rate, args.text_units)
             say(f"the audio of all {num_utts} utterances is good")

@@ -51,7 +51,7 @@ def test_settings_and_headers_are_read_without_torch():
     code = (
         "import sys\n"
         "import moeasr.audio.duration, moeasr.data.feature_settings\n"
-        "import moeasr.data.kaldi.check_audio, moeasr.features.fbank_file\n"
+        "import moeasr.kaldi.check_audio, moeasr.features.fbank_file\n"
         "assert 'torch' not in sys.modules, 'torch was imported'"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -10,9 +10,9 @@ import torch
 
 from moeasr.bin import gather_fbank, make_fbank, make_raw, make_shards
 from moeasr.data.data_type import find_data_type
-from moeasr.data.kaldi.combine import combine_data
-from moeasr.data.kaldi.speed import perturb_data_dir_speed
 from moeasr.datadir.directory import DataDir
+from moeasr.kaldi.combine import combine_data
+from moeasr.kaldi.speed import perturb_data_dir_speed
 
 FBANK = "num_mel_bins: 20\n"
 UTTS_PER_SHARD = 3

@@ -23,12 +23,12 @@ from moeasr.data import background, shard_index, shard_writer
 from moeasr.data.background import in_background
 from moeasr.data.cmvn_job import CmvnJob
 from moeasr.data.data_type import StoredFeatures
-from moeasr.data.kaldi import durations
-from moeasr.data.kaldi.check_audio import check_audio
 from moeasr.data.shard_writer import ShardMaker
 from moeasr.datadir.disk_table import Table
 from moeasr.datadir.sources import open_sources
 from moeasr.errors import InputError
+from moeasr.kaldi import durations
+from moeasr.kaldi.check_audio import check_audio
 
 pytestmark = pytest.mark.usefixtures("fails_rather_than_hangs")
 

@@ -14,13 +14,13 @@ import torch
 
 from moeasr.audio.recording import read_audio
 from moeasr.bin import index_shards, make_shards
-from moeasr.data.kaldi.copy_dir import Affixes, copy_data_dir
 from moeasr.data.shard_index import list_shard
 from moeasr.data.shard_writer import ShardMaker
 from moeasr.data.shards import ShardEntry, ShardReader, shard_numbers
 from moeasr.datadir.disk_table import Table
 from moeasr.datadir.sources import open_sources
 from moeasr.errors import InputError
+from moeasr.kaldi.copy_dir import Affixes, copy_data_dir
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from moeasr.data.kaldi.copy_dir import Affixes, copy_data_dir
 from moeasr.errors import InputError
+from moeasr.kaldi.copy_dir import Affixes, copy_data_dir
 
 
 def copy(call, *arguments):

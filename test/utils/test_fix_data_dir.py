@@ -2,8 +2,8 @@
 
 import pytest
 
-from moeasr.data.kaldi.fix import fix_data_dir
 from moeasr.errors import InputError
+from moeasr.kaldi.fix import fix_data_dir
 
 
 def fix(call, *arguments):

@@ -6,9 +6,9 @@ import soundfile
 import torch
 
 from moeasr.data.archive import open_archive
-from moeasr.data.kaldi.durations import read_durations
-from moeasr.data.kaldi.segments import Padding, extend_segments
 from moeasr.errors import InputError
+from moeasr.kaldi.durations import read_durations
+from moeasr.kaldi.segments import Padding, extend_segments
 
 SEGMENTS = "u1 r 6.3 9.8\nu2 r 0.2 6.2\nu3 q 1 1.5\n"
 

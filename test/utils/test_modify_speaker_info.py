@@ -2,8 +2,8 @@
 
 import pytest
 
-from moeasr.data.kaldi.duplicates import limit_repetitions
-from moeasr.data.kaldi.speakers import SpeakerLimits, divide_speakers, group_utts
+from moeasr.kaldi.duplicates import limit_repetitions
+from moeasr.kaldi.speakers import SpeakerLimits, divide_speakers, group_utts
 
 
 def utt2spk(call, *arguments):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from moeasr.data.kaldi.subset import choose
 from moeasr.errors import InputError
+from moeasr.kaldi.subset import choose
 
 
 def utts(call, target="sub"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moeasr.data.kaldi.shuffle import shuffled
+from moeasr.kaldi.shuffle import shuffled
 
 
 def test_filter_scp_keeps_lines_as_they_are(call):

@@ -39,7 +39,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Filter standard input."""
-    from moeasr.data.kaldi.segments import Padding, extend_segments
+    from moeasr.kaldi.segments import Padding, extend_segments
 
     args = get_parser().parse_args()
     padding = Padding(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from moeasr.data.kaldi.gather import gather_feats
 from moeasr.errors import InputError
+from moeasr.kaldi.gather import gather_feats
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import (
     BY_RECORDING,
     BY_SPEAKER,
@@ -23,6 +22,7 @@ from moeasr.datadir.raw_tables import (
     write_lines,
 )
 from moeasr.errors import InputError
+from moeasr.kaldi.speak import Say
 
 KNOWN = ("utt2spk", "spk2utt", *BY_UTTERANCE, *BY_SPEAKER, *BY_RECORDING, *WHOLE)
 Pairs = list[tuple[bytes, bytes]]

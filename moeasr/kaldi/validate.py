@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.text import check_text
 from moeasr.datadir.raw_tables import Lines, keys, read_lines, segment_recordings, show
 from moeasr.errors import InputError
+from moeasr.kaldi.speak import Say
+from moeasr.kaldi.text import check_text
 
 NUM_SHOWN = 6
 """Lines at each end of a difference that a message shows."""

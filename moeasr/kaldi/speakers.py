@@ -4,9 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeasr.data.kaldi.derive import Pairs, copy_whole, move_stale, require_source
-from moeasr.data.kaldi.durations import read_durations, write_utt2dur
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import (
     BY_RECORDING,
     BY_UTTERANCE,
@@ -17,6 +14,9 @@ from moeasr.datadir.raw_tables import (
     write_lines,
 )
 from moeasr.errors import InputError
+from moeasr.kaldi.derive import Pairs, copy_whole, move_stale, require_source
+from moeasr.kaldi.durations import read_durations, write_utt2dur
+from moeasr.kaldi.speak import Say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from moeasr.data.kaldi.derive import KNOWN, Pairs, Part, write_parts
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_utt2spk, show
 from moeasr.errors import InputError
+from moeasr.kaldi.derive import KNOWN, Pairs, Part, write_parts
+from moeasr.kaldi.speak import Say
 
 
 def split_evenly(lines: Lines, num_parts: int, source: str) -> list[Lines]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from moeasr.data.kaldi.check_audio import audio_faults, check_audio, min_ctc_frames
 from moeasr.datadir.directory import DataDir
 from moeasr.errors import InputError
+from moeasr.kaldi.check_audio import audio_faults, check_audio, min_ctc_frames
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 from moeasr.audio.command_notice import command_notice
 from moeasr.audio.probe import probe_audio
 from moeasr.audio.threads import in_threads
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.errors import InputError, naming
+from moeasr.kaldi.speak import Say
 
 WINDOW_FRAMES = 1.5
 """What the last window adds to the frame shifts: (25 ms - 10 ms) / 10 ms."""

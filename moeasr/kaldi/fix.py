@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import (
     BY_RECORDING,
     BY_SPEAKER,
@@ -20,6 +19,7 @@ from moeasr.datadir.raw_tables import (
     write_lines,
 )
 from moeasr.errors import InputError
+from moeasr.kaldi.speak import Say
 
 LIMITING = ("feats.scp", "shards.scp", "text", "segments", "utt2lang", "utt2dur", "utt2num_frames")
 """Tables whose lack of an utterance removes it; the others just follow."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from moeasr.data.kaldi.derive import Pairs, Part, move_stale, require_source, write_parts
-from moeasr.data.kaldi.shuffle import shuffled
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import keys, read_lines, read_map, read_utt2spk, show
 from moeasr.errors import InputError
+from moeasr.kaldi.derive import Pairs, Part, move_stale, require_source, write_parts
+from moeasr.kaldi.shuffle import shuffled
+from moeasr.kaldi.speak import Say
 
 Item = TypeVar("Item")
 HOW = ("spread", "first", "last", "shortest", "per-spk", "speakers")

@@ -13,11 +13,11 @@ from pathlib import Path
 from moeasr.audio.limits import check_new_rate
 from moeasr.audio.pipes import parse_pipe
 from moeasr.audio.programs import Volume
-from moeasr.data.kaldi.durations import write_utt2dur
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.errors import InputError
 from moeasr.fields import SPACES
+from moeasr.kaldi.durations import write_utt2dur
+from moeasr.kaldi.speak import Say
 
 NUM_LOOKED_AT = 100
 """Entries that are searched for an earlier perturbation, as in Kaldi."""

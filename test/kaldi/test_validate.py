@@ -2,8 +2,8 @@
 
 import pytest
 
-from moeasr.data.kaldi.validate import ValidateOptions, validate_data_dir
 from moeasr.errors import InputError
+from moeasr.kaldi.validate import ValidateOptions, validate_data_dir
 
 UTTS = ["a-1", "a-2", "b-1"]
 GOOD = {

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import Lines, keys, read_lines, show, write_lines
 from moeasr.errors import InputError
+from moeasr.kaldi.speak import Say
 
 MAX_LISTED = 50
 """Skipped utterances that are named before the rest are only counted."""

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from moeasr.data.kaldi.split import balance, split_by_speaker, split_evenly
 from moeasr.errors import InputError
+from moeasr.kaldi.split import balance, split_by_speaker, split_evenly
 
 
 @pytest.mark.parametrize(("num_lines", "num_parts"), [(7, 3), (3, 3), (10, 1), (100, 7)])

@@ -1,23 +1,23 @@
 """Change the speed of a data directory's audio on paper: perturb_data_dir_speed.sh.
 
-No sound is touched here: see `moeasr.data.kaldi.wav_scp`.
+No sound is touched here: see `moeasr.kaldi.wav_scp`.
 """
 
 from pathlib import Path
 
 from moeasr.audio.limits import check_speed
-from moeasr.data.kaldi.derive import move_stale, require_source, write_renamed, write_utt2uniq
-from moeasr.data.kaldi.durations import (
+from moeasr.datadir.raw_tables import Lines, read_lines, show, write_lines
+from moeasr.errors import InputError
+from moeasr.kaldi.derive import move_stale, require_source, write_renamed, write_utt2uniq
+from moeasr.kaldi.durations import (
     has_as_many_lines,
     read_durations,
     seconds,
     write_reco2dur,
     write_utt2dur,
 )
-from moeasr.data.kaldi.speak import Say
-from moeasr.data.kaldi.wav_scp import pipe_wav_scp
-from moeasr.datadir.raw_tables import Lines, read_lines, show, write_lines
-from moeasr.errors import InputError
+from moeasr.kaldi.speak import Say
+from moeasr.kaldi.wav_scp import pipe_wav_scp
 
 MIN_SEGMENT_SEC = 0.01
 RENAMED = (

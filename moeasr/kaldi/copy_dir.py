@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeasr.data.kaldi.derive import (
+from moeasr.datadir.raw_tables import BY_RECORDING, BY_SPEAKER, BY_UTTERANCE, WHOLE
+from moeasr.kaldi.derive import (
     copy_whole,
     move_stale,
     require_source,
     write_renamed,
     write_utt2uniq,
 )
-from moeasr.data.kaldi.speak import Say
-from moeasr.datadir.raw_tables import BY_RECORDING, BY_SPEAKER, BY_UTTERANCE, WHOLE
+from moeasr.kaldi.speak import Say
 
 
 @dataclass(frozen=True, kw_only=True)

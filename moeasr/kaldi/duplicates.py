@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from moeasr.data.kaldi.derive import Part, move_stale, require_source, write_parts
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_utt2spk, rest
 from moeasr.errors import InputError
+from moeasr.kaldi.derive import Part, move_stale, require_source, write_parts
+from moeasr.kaldi.speak import Say
 
 STEP, MODULUS = 103349, 71147
 """Of the sequence that decides which repetitions stay: Kaldi's, so that the same ones do."""

@@ -4,9 +4,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from moeasr.data.kaldi.derive import copy_whole
-from moeasr.data.kaldi.durations import whole_segments
-from moeasr.data.kaldi.speak import Say
 from moeasr.datadir.raw_tables import (
     Lines,
     key,
@@ -16,6 +13,9 @@ from moeasr.datadir.raw_tables import (
     write_lines,
 )
 from moeasr.errors import InputError
+from moeasr.kaldi.derive import copy_whole
+from moeasr.kaldi.durations import whole_segments
+from moeasr.kaldi.speak import Say
 
 MERGED = (
     "utt2spk",
