@@ -23,7 +23,7 @@ from moeasr.data.feature_settings import SETTINGS, read_settings
 from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchConfig, BatchSampler, BucketBatchSampler
 from moeasr.data.selection import LengthLimits, load_utterances
-from moeasr.data.shards import shard_numbers
+from moeasr.data.shards.reader import shard_numbers
 from moeasr.data.utterances import Utterances
 from moeasr.data.window_sampler import ShardWindowSampler
 from moeasr.datadir.directory import DataDir

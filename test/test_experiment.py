@@ -15,7 +15,6 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from moeasr import checkpoint
 from moeasr.config import apply_overrides, from_mapping, load_yaml, to_mapping
-from moeasr.data.archive import open_archive
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.data.selection import LengthLimits
@@ -34,6 +33,7 @@ from moeasr.experiment import (
     start_model,
     take_up,
 )
+from moeasr.features.archive import open_archive
 from moeasr.features.augment import SpecAugmentConfig
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.limits import max_processes

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     """Index the shards of one list."""
     args = get_parser().parse_args(argv)
     from moeasr.data.background import in_background
-    from moeasr.data.shard_index import list_shard, write_data_dir
+    from moeasr.data.shards.index import list_shard, write_data_dir
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.fields import SPACES
     from moeasr.logs import progress, setup_logging

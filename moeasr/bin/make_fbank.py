@@ -84,8 +84,8 @@ def _make(
     """
     from moeasr.atomic import atomic_path
     from moeasr.audio.recording import RecordingReader
-    from moeasr.data.archive import open_archive
     from moeasr.data.audio_features import utterance_fbank
+    from moeasr.features.archive import open_archive
     from moeasr.logs import get_logger, progress
 
     reader = RecordingReader()

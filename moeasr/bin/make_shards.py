@@ -43,8 +43,8 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.data.background import in_background
     from moeasr.data.data_type import find_data_type
-    from moeasr.data.shard_index import write_shard_tables
-    from moeasr.data.shard_writer import ShardMaker
+    from moeasr.data.shards.index import write_shard_tables
+    from moeasr.data.shards.writer import ShardMaker
     from moeasr.datadir.directory import DataDir
     from moeasr.datadir.disk_table import Table
     from moeasr.features.fbank_file import load_fbank_config

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from moeasr.audio.command_notice import command_notice
 from moeasr.audio.recording import RecordingReader
-from moeasr.data.archive import FeatureReader
 from moeasr.data.audio_features import AudioFeatures, WaveformReader
 from moeasr.data.feature_settings import SETTINGS, read_settings
-from moeasr.data.shards import ShardReader
+from moeasr.data.shards.reader import ShardReader
 from moeasr.datadir.directory import DataDir
 from moeasr.datadir.sources import Source, Sources, open_sources
 from moeasr.errors import InputError
+from moeasr.features.archive import FeatureReader
 from moeasr.logs import get_logger
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from moeasr.data.archive import FeatureReader
 from moeasr.data.data_type import DataType, find_data_type
 from moeasr.data.token_counts import TextEncoder, count_tokens
 from moeasr.data.utterances import Utterances
@@ -16,6 +15,7 @@ from moeasr.datadir.disk_table import Table
 from moeasr.datadir.languages import language_ids
 from moeasr.datadir.sources import Sources
 from moeasr.errors import InputError
+from moeasr.features.archive import FeatureReader
 from moeasr.logs import get_logger
 
 MAX_LISTED_UNITS = 20

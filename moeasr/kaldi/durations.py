@@ -207,8 +207,8 @@ def write_utt2num_frames(
         say(f"{target} already present!")
         return
     if (data / "feats.scp").is_file():
-        from moeasr.data.archive import FeatureReader  # with torch, which the rest does without
         from moeasr.datadir.directory import DataDir
+        from moeasr.features.archive import FeatureReader  # with torch, which the rest does without
 
         reader = FeatureReader()
         feats = DataDir(data).feats.items()

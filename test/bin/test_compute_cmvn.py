@@ -7,8 +7,8 @@ import torch
 from rounding import assert_close
 
 from moeasr.bin.compute_cmvn import main
-from moeasr.data.archive import open_archive
 from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
 from moeasr.features.cmvn import CmvnStats
 
 

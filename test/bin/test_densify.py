@@ -9,10 +9,10 @@ from rounding import assert_close
 from moeasr import checkpoint
 from moeasr.bin.densify import get_parser, main
 from moeasr.config import dump_yaml, to_mapping
-from moeasr.data.archive import FeatureReader, open_archive
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
+from moeasr.features.archive import FeatureReader, open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig

@@ -13,13 +13,13 @@ import torch
 from moeasr.audio.recording import read_audio
 from moeasr.bin import gather_fbank
 from moeasr.bin.make_fbank import main
-from moeasr.data.archive import FeatureReader
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.datadir.directory import read_table
 from moeasr.errors import InputError
+from moeasr.features.archive import FeatureReader
 from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig
 

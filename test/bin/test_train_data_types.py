@@ -15,9 +15,9 @@ from two_processes import TRAINING, run_two_processes
 from moeasr import checkpoint
 from moeasr.bin import compute_cmvn, make_dict, train
 from moeasr.config import dump_yaml
-from moeasr.data.archive import open_archive
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
 from moeasr.features.cmvn import CmvnStats
 
 NUM_UTTS = 10

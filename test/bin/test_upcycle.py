@@ -9,10 +9,10 @@ import torch
 from moeasr import checkpoint
 from moeasr.bin.upcycle import main
 from moeasr.config import dump_yaml, load_yaml, to_mapping
-from moeasr.data.archive import open_archive
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig

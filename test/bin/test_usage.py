@@ -13,8 +13,8 @@ import torch
 from moeasr import checkpoint
 from moeasr.bin.usage import main
 from moeasr.config import dump_yaml, to_mapping
-from moeasr.data.archive import open_archive
 from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import (

@@ -18,9 +18,9 @@ from moeasr.bin.profile import main as profile
 from moeasr.bin.transcribe import main as transcribe
 from moeasr.bin.usage import main as usage
 from moeasr.config import dump_yaml, to_mapping
-from moeasr.data.archive import open_archive
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
 
 GOLDEN = Path(__file__).parents[1] / "interop" / "golden"
 UTTS = {"u1": 0.9, "u2": 0.6}

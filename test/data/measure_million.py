@@ -22,8 +22,8 @@ import torch
 
 from moeasr.bin import make_raw, make_shards
 from moeasr.config import from_mapping
-from moeasr.data.archive import open_archive
 from moeasr.experiment import ExperimentConfig, make_batches, make_loss
+from moeasr.features.archive import open_archive
 from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model

@@ -19,11 +19,13 @@ import torch
 
 from moeasr.audio import duration as audio_length
 from moeasr.audio.threads import in_threads
-from moeasr.data import background, shard_index, shard_writer
+from moeasr.data import background
 from moeasr.data.background import in_background
 from moeasr.data.cmvn_job import CmvnJob
 from moeasr.data.data_type import StoredFeatures
-from moeasr.data.shard_writer import ShardMaker
+from moeasr.data.shards import index as shard_index
+from moeasr.data.shards import writer as shard_writer
+from moeasr.data.shards.writer import ShardMaker
 from moeasr.datadir.disk_table import Table
 from moeasr.datadir.sources import open_sources
 from moeasr.errors import InputError

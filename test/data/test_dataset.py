@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from moeasr.data import selection
-from moeasr.data.archive import open_archive
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.data.utterances import Utterance
 from moeasr.datadir.sources import Source
 from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
 from moeasr.features.augment import SpecAugmentConfig
 
 LIMITS = LengthLimits(min_frames=8, max_frames=100, max_tokens=12)

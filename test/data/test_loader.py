@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from moeasr.data import background
-from moeasr.data.archive import open_archive
 from moeasr.data.background import in_background
 from moeasr.data.batch import Batch
 from moeasr.data.dataset import AsrDataset
@@ -19,6 +18,7 @@ from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.data.utterances import Utterance
 from moeasr.datadir.sources import Source
 from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
 from moeasr.features.augment import SpecAugmentConfig
 
 pytestmark = pytest.mark.usefixtures("fails_rather_than_hangs")

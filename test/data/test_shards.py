@@ -14,9 +14,9 @@ import torch
 
 from moeasr.audio.recording import read_audio
 from moeasr.bin import index_shards, make_shards
-from moeasr.data.shard_index import list_shard
-from moeasr.data.shard_writer import ShardMaker
-from moeasr.data.shards import ShardEntry, ShardReader, shard_numbers
+from moeasr.data.shards.index import list_shard
+from moeasr.data.shards.reader import ShardEntry, ShardReader, shard_numbers
+from moeasr.data.shards.writer import ShardMaker
 from moeasr.datadir.disk_table import Table
 from moeasr.datadir.sources import open_sources
 from moeasr.errors import InputError

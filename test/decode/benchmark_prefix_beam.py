@@ -16,10 +16,10 @@ from textbook import random_log_probs, textbook_prefix_beam_search
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from moeasr.data.archive import FeatureReader
 from moeasr.datadir.directory import DataDir
 from moeasr.decode.prefix_beam import PrefixBeam, ctc_prefix_beam_search
 from moeasr.decode.recognizer import Recognizer
+from moeasr.features.archive import FeatureReader
 
 Result = TypeVar("Result")
 

@@ -8,10 +8,10 @@ import torch
 from systems import BATCH, NUM_MEL_BINS, SYSTEMS, encoder, make_system, moe, pieces
 
 from moeasr.config import dump_yaml, to_mapping
-from moeasr.data.archive import open_archive
 from moeasr.data.batch import Batch
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig

@@ -5,8 +5,8 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.data.archive import open_archive
 from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
 from moeasr.kaldi.durations import read_durations
 from moeasr.kaldi.segments import Padding, extend_segments
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from moeasr.data.archive import FeatureReader, open_archive
 from moeasr.errors import InputError
+from moeasr.features.archive import FeatureReader, open_archive
 
 
 def features(num_frames: int = 7) -> torch.Tensor:

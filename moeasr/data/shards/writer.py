@@ -20,8 +20,8 @@ from moeasr.audio.duration import AudioLength
 from moeasr.audio.file import read_audio_bytes
 from moeasr.audio.pipes import parse_pipe
 from moeasr.audio.recording import RecordingReader, is_seekable
-from moeasr.data.shard_index import ShardedUtterance
-from moeasr.data.shards import TEXT_SUFFIX, ShardEntry
+from moeasr.data.shards.index import ShardedUtterance
+from moeasr.data.shards.reader import TEXT_SUFFIX, ShardEntry
 from moeasr.datadir.disk_table import Table
 from moeasr.datadir.sources import Source, Sources
 from moeasr.errors import InputError, naming
