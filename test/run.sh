@@ -26,7 +26,7 @@ check "shellcheck of ${#scripts[@]} scripts" shellcheck "${scripts[@]}"
 check "pytest" python3 -m pytest "$@"
 # Numbers must be right in the instructions of every processor, not only of this one.
 numeric=(test/nn test/moe test/interop test/features/test_fbank.py test/models/test_inference.py
-  test/decode/test_prefix_beam.py::test_padding_and_company_do_not_matter)
+  test/decode/ctc/test_prefix_beam.py::test_padding_and_company_do_not_matter)
 for processor in ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
   MKL_ENABLE_INSTRUCTIONS=SSE4_2 ONEDNN_MAX_CPU_ISA=AVX2; do
   check "numeric tests with $processor" \

@@ -9,14 +9,14 @@ from typing import NamedTuple
 from torch import Tensor
 
 from moeasr.config import did_you_mean
-from moeasr.decode.alignment import align_best
 from moeasr.decode.attention import DecoderScorer, WeightedScorer, attention_beam_search
-from moeasr.decode.ctc import ctc_greedy_search
-from moeasr.decode.ctc_prefix_score import CtcPrefixScorer
+from moeasr.decode.ctc.forced_alignment import align_best
+from moeasr.decode.ctc.greedy import ctc_greedy_search
+from moeasr.decode.ctc.prefix_beam import ctc_prefix_beam_search
+from moeasr.decode.ctc.prefix_scorer import CtcPrefixScorer
 from moeasr.decode.fusion import Fusion
 from moeasr.decode.fusion_build import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.decode.prefix_beam import ctc_prefix_beam_search
 from moeasr.decode.rescoring import attention_rescoring
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel

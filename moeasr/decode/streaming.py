@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from moeasr.decode.build import DecodeConfig, Search, SearchInput, check_settings, find_searches
-from moeasr.decode.ctc import GreedySearch
+from moeasr.decode.ctc.greedy import GreedySearch
+from moeasr.decode.ctc.prefix_beam import PrefixBeam
 from moeasr.decode.endpoint import EndpointConfig, Endpointer
 from moeasr.decode.fusion import Fusion
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
-from moeasr.decode.prefix_beam import PrefixBeam
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
 from moeasr.features.online_fbank import OnlineFbank

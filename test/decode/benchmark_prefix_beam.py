@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from moeasr.datadir.directory import DataDir
-from moeasr.decode.prefix_beam import PrefixBeam, ctc_prefix_beam_search
+from moeasr.decode.ctc.prefix_beam import PrefixBeam, ctc_prefix_beam_search
 from moeasr.decode.recognizer import Recognizer
 from moeasr.features.archive import FeatureReader
 

@@ -20,7 +20,7 @@ import torch
 from moeasr.audio.waveforms import read_waveforms
 from moeasr.datadir.directory import DataDir
 from moeasr.decode.build import DecodeConfig
-from moeasr.decode.prefix_beam import ctc_prefix_beam_search
+from moeasr.decode.ctc.prefix_beam import ctc_prefix_beam_search
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.streaming import StreamingRecognizer
 

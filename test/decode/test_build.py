@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from moeasr.decode.alignment import align_tokens
 from moeasr.decode.best_mode import MOST_ACCURATE_FIRST, most_accurate_mode
 from moeasr.decode.build import (
     SEARCHES,
@@ -14,6 +13,7 @@ from moeasr.decode.build import (
     check_settings,
     find_searches,
 )
+from moeasr.decode.ctc.forced_alignment import align_tokens
 from moeasr.decode.fusion_build import FusionConfig
 from moeasr.decode.rescoring import token_log_probs
 from moeasr.errors import InputError

@@ -7,8 +7,8 @@ import pytest
 import torch
 from textbook import NEG_INF, Memory, enumerate_prefixes, log_add, random_log_probs
 
-from moeasr.decode import prefix_beam
-from moeasr.decode.prefix_beam import PrefixBeam, ctc_prefix_beam_search
+from moeasr.decode.ctc import prefix_beam
+from moeasr.decode.ctc.prefix_beam import PrefixBeam, ctc_prefix_beam_search
 
 
 def slow_fused_search(log_probs, beam_size, num_units, memory, blank=0):

@@ -10,7 +10,7 @@ import torch
 from moeasr import checkpoint
 from moeasr.config import to_mapping
 from moeasr.decode.build import DecodeConfig
-from moeasr.decode.ctc import ctc_greedy_search
+from moeasr.decode.ctc.greedy import ctc_greedy_search
 from moeasr.decode.fusion_build import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from moeasr.decode.alignment import align_best
+from moeasr.decode.ctc.forced_alignment import align_best
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.times import Timed, times_of, write_ctm
 from moeasr.text.build import build_tokenizer

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
+from moeasr.decode.ctc.beam_step import NEG_INF, Frames
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
-from moeasr.decode.prefix_step import NEG_INF, Frames
 
 
 class Run(NamedTuple):
@@ -39,7 +39,7 @@ def trace_back(
 
     Args:
         winners: Frame by frame, for the streams that have it (open, K), which candidates the slots
-            were (see `moeasr.decode.prefix_step.extend`).
+            were (see `moeasr.decode.ctc.beam_step.extend`).
         lasts: Likewise the last units of the slots.
         frames: The chunk.
         lens: (B,) its length for each stream; they fall.
@@ -185,7 +185,7 @@ class History:
         )
 
     def partial(self, slot: int, first: int) -> PartialUnits:
-        """See `moeasr.decode.prefix_beam.PrefixBeam.partial`; the best prefix is in `slot`."""
+        """See `moeasr.decode.ctc.prefix_beam.PrefixBeam.partial`; the best prefix is in `slot`."""
         shared = _shared([path.tokens for path in self.paths])
         stable = (*self.tokens[first:], *shared[max(first - len(self.tokens), 0) :])
         undecided = self.paths[slot].tokens[len(shared) :] if self.paths else ()

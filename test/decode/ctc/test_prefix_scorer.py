@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from moeasr.decode.attention import WeightedScorer, attention_beam_search
-from moeasr.decode.ctc_prefix_score import CtcPrefixScorer
+from moeasr.decode.ctc.prefix_scorer import CtcPrefixScorer
 
 SOS_EOS = 2
 NEG_INF = float("-inf")

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from moeasr.decode.alignment import align_best, align_tokens
+from moeasr.decode.ctc.forced_alignment import align_best, align_tokens
 from moeasr.decode.hypothesis import Hypothesis
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from moeasr.decode.ctc.beam_history import History, trace_back
+from moeasr.decode.ctc.beam_step import NEG_INF, Beam, Frames, extend
 from moeasr.decode.fusion import NUM_FUSION_UNITS, Fusion
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
-from moeasr.decode.prefix_history import History, trace_back
-from moeasr.decode.prefix_step import NEG_INF, Beam, Frames, extend
 
 
 @torch.inference_mode()
@@ -34,7 +34,7 @@ def ctc_prefix_beam_search(
 
     Returns:
         For each utterance up to `beam_size` hypotheses, the best first; score = ctc_score +
-        fusion_score. They are not aligned (see `moeasr.decode.alignment`).
+        fusion_score. They are not aligned (see `moeasr.decode.ctc.forced_alignment`).
     """
     beam = PrefixBeam(
         log_probs.size(0),
@@ -68,7 +68,7 @@ class PrefixBeam:
             likeliest units of a frame.
         with_frames: Give each token the frame of its stream, from 0, in which it was likeliest
             between its own arrival in the prefix and that of the next one. This needs no look back
-            at the log-probabilities; `moeasr.decode.alignment`, which sees them all, gives the
+            at the log-probabilities; `moeasr.decode.ctc.forced_alignment`, which sees them all, gives the
             frames of the best alignment instead.
         max_undecided: When a chunk leaves more units of the best prefix undecided, the oldest of
             them are decided as they are there, and prefixes with others are dropped. None for no

@@ -7,8 +7,8 @@ import pytest
 import torch
 from textbook import collapse, random_log_probs
 
-from moeasr.decode.alignment import align_tokens
-from moeasr.decode.ctc import GreedySearch, ctc_greedy_search
+from moeasr.decode.ctc.forced_alignment import align_tokens
+from moeasr.decode.ctc.greedy import GreedySearch, ctc_greedy_search
 
 
 def test_greedy_is_the_best_alignment_collapsed():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from textbook import NEG_INF, enumerate_prefixes, random_log_probs, textbook_prefix_beam_search
 
-from moeasr.decode.prefix_beam import PrefixBeam, ctc_prefix_beam_search
+from moeasr.decode.ctc.prefix_beam import PrefixBeam, ctc_prefix_beam_search
 
 
 def assert_same(hypotheses, expected):

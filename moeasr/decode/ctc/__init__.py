@@ -1,0 +1,1 @@
+"""Searches and scores over the output of CTC."""
