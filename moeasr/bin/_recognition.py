@@ -94,7 +94,7 @@ def add_search_options(parser: argparse.ArgumentParser, chunk_size: int = -1) ->
 def search_config(args: argparse.Namespace) -> tuple["DecodeConfig", list[str]]:
     """The config of `add_search_options`, and the names of those of its fields that were given."""
     from moeasr.decode.build import DecodeConfig
-    from moeasr.decode.fusion_build import FusionConfig
+    from moeasr.decode.fusion.build_fusion import FusionConfig
 
     names = ("beam_size", "ctc_weight", "reverse_weight", "length_penalty")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -106,7 +106,7 @@ def search_config(args: argparse.Namespace) -> tuple["DecodeConfig", list[str]]:
 
 
 def _add_fusion_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `moeasr.decode.fusion_build.FusionConfig`, where they are explained."""
+    """The options of `moeasr.decode.fusion.build_fusion.FusionConfig`, where they are explained."""
     group = parser.add_argument_group(
         "language model and boosted phrases",
         "for every beam search; attention_rescoring gets them with its first pass",

@@ -1,7 +1,7 @@
 """Beam search over whatever scores the next token: an attention decoder, and others beside it.
 
 What must be asked unit by unit, as a language model must, scores only the likeliest units of each
-hypothesis (a fusion, see `moeasr.decode.fusion`).
+hypothesis (a fusion, see `moeasr.decode.fusion.protocol`).
 
 All utterances of a batch advance together, one token at a time; those that are done leave. The
 scorers keep their own states, so that a decoder computes only the newest token.
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from moeasr.decode.fusion import NUM_FUSION_UNITS, Fusion
+from moeasr.decode.fusion.protocol import NUM_FUSION_UNITS, Fusion
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.models.decoder import DecoderMemory, DecoderPast, TransformerDecoder
 

@@ -14,8 +14,8 @@ from moeasr.decode.ctc.forced_alignment import align_best
 from moeasr.decode.ctc.greedy import ctc_greedy_search
 from moeasr.decode.ctc.prefix_beam import ctc_prefix_beam_search
 from moeasr.decode.ctc.prefix_scorer import CtcPrefixScorer
-from moeasr.decode.fusion import Fusion
-from moeasr.decode.fusion_build import FusionConfig
+from moeasr.decode.fusion.build_fusion import FusionConfig
+from moeasr.decode.fusion.protocol import Fusion
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.rescoring import attention_rescoring
 from moeasr.errors import InputError

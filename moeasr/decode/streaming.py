@@ -17,7 +17,7 @@ from moeasr.decode.build import DecodeConfig, Search, SearchInput, check_setting
 from moeasr.decode.ctc.greedy import GreedySearch
 from moeasr.decode.ctc.prefix_beam import PrefixBeam
 from moeasr.decode.endpoint import EndpointConfig, Endpointer
-from moeasr.decode.fusion import Fusion
+from moeasr.decode.fusion.protocol import Fusion
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError

@@ -3,9 +3,9 @@
 import pytest
 from textbook import ARPA
 
-from moeasr.decode.context import ContextGraph, Phrase
-from moeasr.decode.fusion import FusionSum
-from moeasr.decode.ngram import NgramWeights, WordNgram
+from moeasr.decode.fusion.ngram import NgramWeights, WordNgram
+from moeasr.decode.fusion.phrases import ContextGraph, Phrase
+from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build import build_tokenizer
 

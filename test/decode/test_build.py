@@ -14,7 +14,7 @@ from moeasr.decode.build import (
     find_searches,
 )
 from moeasr.decode.ctc.forced_alignment import align_tokens
-from moeasr.decode.fusion_build import FusionConfig
+from moeasr.decode.fusion.build_fusion import FusionConfig
 from moeasr.decode.rescoring import token_log_probs
 from moeasr.errors import InputError
 from moeasr.models.build import build_model

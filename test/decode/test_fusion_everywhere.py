@@ -6,7 +6,7 @@ from checkpoints import save_model
 from textbook import Memory
 
 from moeasr.decode.build import SEARCHES, DecodeConfig
-from moeasr.decode.fusion_build import FusionConfig, build_fusion
+from moeasr.decode.fusion.build_fusion import FusionConfig, build_fusion
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.streaming import StreamingRecognizer
 from moeasr.errors import InputError

@@ -11,7 +11,7 @@ from moeasr import checkpoint
 from moeasr.config import to_mapping
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.ctc.greedy import ctc_greedy_search
-from moeasr.decode.fusion_build import FusionConfig
+from moeasr.decode.fusion.build_fusion import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches
 from moeasr.errors import InputError

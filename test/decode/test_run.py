@@ -6,7 +6,7 @@ import logging
 import torch
 
 from moeasr.decode.build import DecodeConfig
-from moeasr.decode.fusion_build import FusionConfig
+from moeasr.decode.fusion.build_fusion import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import RecognizedBatch
 from moeasr.decode.run import decode_test_set, describe

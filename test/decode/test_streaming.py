@@ -10,7 +10,7 @@ from rounding import FBANK_STEPS, NETWORK_STEPS, assert_close
 
 from moeasr.decode.build import DecodeConfig
 from moeasr.decode.endpoint import EndpointConfig
-from moeasr.decode.fusion_build import FusionConfig
+from moeasr.decode.fusion.build_fusion import FusionConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.streaming import StreamingRecognizer
 from moeasr.errors import InputError

@@ -12,7 +12,7 @@ and the `beam_size` most probable prefixes stay. The textbook loops over frames,
 and merges equal prefixes in a dictionary. Here one frame of all utterances is a handful of
 tensor operations, and equal prefixes are known by their nodes, 64-bit hashes of their units.
 
-With a fusion (`moeasr.decode.fusion`) the prefixes that stay are those of the highest sum of
+With a fusion (`moeasr.decode.fusion.protocol`) the prefixes that stay are those of the highest sum of
 log (p_b + p_n) and fusion score.
 """
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from moeasr.decode.fusion import Fusion
+from moeasr.decode.fusion.protocol import Fusion
 
 NEG_INF = float("-inf")
 EMPTY_NODE = 1  # of the empty prefix; not 0, which times anything is 0 again

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from moeasr.decode.ctc.beam_history import History, trace_back
 from moeasr.decode.ctc.beam_step import NEG_INF, Beam, Frames, extend
-from moeasr.decode.fusion import NUM_FUSION_UNITS, Fusion
+from moeasr.decode.fusion.protocol import NUM_FUSION_UNITS, Fusion
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 
 

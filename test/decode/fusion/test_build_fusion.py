@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from moeasr.decode.context import ContextGraph
-from moeasr.decode.fusion import FusionSum
-from moeasr.decode.fusion_build import FUSION_OPTIONS, FusionConfig, build_fusion
-from moeasr.decode.ngram import UnitNgram, WordNgram
+from moeasr.decode.fusion.build_fusion import FUSION_OPTIONS, FusionConfig, build_fusion
+from moeasr.decode.fusion.ngram import UnitNgram, WordNgram
+from moeasr.decode.fusion.phrases import ContextGraph
+from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.errors import InputError
 from moeasr.text.build import build_tokenizer
 

@@ -24,8 +24,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from moeasr.decode.automaton import Arc, FailureAutomaton
-from moeasr.decode.spelling import BOUNDARY, UnitSpellings, UnitTrie
+from moeasr.decode.fusion.automaton import Arc, FailureAutomaton
+from moeasr.decode.fusion.spelling import BOUNDARY, UnitSpellings, UnitTrie
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.text.normalize import normalize

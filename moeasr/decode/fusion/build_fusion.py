@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from moeasr.decode.context import ContextGraph, read_phrases
-from moeasr.decode.fusion import FusionSum
-from moeasr.decode.ngram import NgramWeights, UnitNgram, WordNgram
+from moeasr.decode.fusion.ngram import NgramWeights, UnitNgram, WordNgram
+from moeasr.decode.fusion.phrases import ContextGraph, read_phrases
+from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa
 from moeasr.text.tokenizer import Tokenizer

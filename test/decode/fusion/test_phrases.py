@@ -5,9 +5,9 @@ import random
 import pytest
 import torch
 
-from moeasr.decode.context import ContextGraph, Phrase, read_phrases
-from moeasr.decode.fusion import FusionSum
-from moeasr.decode.ngram import NgramWeights, WordNgram
+from moeasr.decode.fusion.ngram import NgramWeights, WordNgram
+from moeasr.decode.fusion.phrases import ContextGraph, Phrase, read_phrases
+from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build import build_tokenizer

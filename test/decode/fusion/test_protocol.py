@@ -8,10 +8,10 @@ import pytest
 import torch
 from textbook import ARPA
 
-from moeasr.decode.automaton import Arc, FailureAutomaton
-from moeasr.decode.context import ContextGraph, Phrase
-from moeasr.decode.fusion import FusionSum
-from moeasr.decode.ngram import NgramWeights, UnitNgram, WordNgram
+from moeasr.decode.fusion.automaton import Arc, FailureAutomaton
+from moeasr.decode.fusion.ngram import NgramWeights, UnitNgram, WordNgram
+from moeasr.decode.fusion.phrases import ContextGraph, Phrase
+from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build import build_tokenizer
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from moeasr.decode.spelling import BOUNDARY, UnitSpellings, UnitTrie
+from moeasr.decode.fusion.spelling import BOUNDARY, UnitSpellings, UnitTrie
 from moeasr.errors import InputError
 from moeasr.text.normalize import SPACE_UNIT
 from moeasr.text.tokenizer import Tokenizer

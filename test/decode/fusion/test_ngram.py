@@ -6,7 +6,7 @@ import random
 import pytest
 import torch
 
-from moeasr.decode.ngram import NgramWeights, UnitNgram, WordNgram
+from moeasr.decode.fusion.ngram import NgramWeights, UnitNgram, WordNgram
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build import build_tokenizer

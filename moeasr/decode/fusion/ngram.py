@@ -1,7 +1,7 @@
 """N-gram language models as fusions, over whole words or over the model's units.
 
 Words are what stands between spaces. Where a script has no spaces they are found in the text by
-longest match, see `moeasr.decode.lexicon`.
+longest match, see `moeasr.decode.fusion.lexicon`.
 
 A finished sequence of words w has the score
 
@@ -16,8 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from moeasr.decode.automaton import Arc, FailureAutomaton
-from moeasr.decode.lexicon import EMPTY, Lexicon
+from moeasr.decode.fusion.automaton import Arc, FailureAutomaton
+from moeasr.decode.fusion.lexicon import EMPTY, Lexicon
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.text.arpa import BEGIN, END, UNKNOWN, Ngram, NgramModel

@@ -1,0 +1,1 @@
+"""Scorers that are added to a search: n-grams and boosted phrases."""
