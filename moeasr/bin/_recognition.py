@@ -9,8 +9,8 @@ from moeasr.limits import num_processes
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from moeasr.decode.build import DecodeConfig
     from moeasr.decode.recognizer import Recognizer
+    from moeasr.decode.searches import DecodeConfig
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -93,8 +93,8 @@ def add_search_options(parser: argparse.ArgumentParser, chunk_size: int = -1) ->
 
 def search_config(args: argparse.Namespace) -> tuple["DecodeConfig", list[str]]:
     """The config of `add_search_options`, and the names of those of its fields that were given."""
-    from moeasr.decode.build import DecodeConfig
     from moeasr.decode.fusion.build_fusion import FusionConfig
+    from moeasr.decode.searches import DecodeConfig
 
     names = ("beam_size", "ctc_weight", "reverse_weight", "length_penalty")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}

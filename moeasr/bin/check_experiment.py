@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
 
     import torch
 
-    from moeasr.decode.build import DecodeConfig, find_searches
+    from moeasr.decode.searches import DecodeConfig, find_searches
     from moeasr.experiment import load_experiment
     from moeasr.models.build import build_model
 

@@ -60,9 +60,9 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.open_features import open_features
     from moeasr.datadir.directory import DataDir
     from moeasr.datadir.languages import language_ids
-    from moeasr.decode.build import check_settings, find_searches
-    from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
-    from moeasr.decode.run import decode_test_set, describe
+    from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
+    from moeasr.decode.searches import check_settings, find_searches
+    from moeasr.decode.test_set import decode_test_set, describe
     from moeasr.experiment import describe_commit
     from moeasr.logs import setup_logging
 

@@ -30,8 +30,8 @@ from moeasr.bin._recognition import (
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
-    from moeasr.decode.endpoint import EndpointConfig
-    from moeasr.decode.streaming import StreamingRecognizer
+    from moeasr.decode.live.endpoint import EndpointConfig
+    from moeasr.decode.live.stream import StreamingRecognizer
 
 ENDPOINT_OPTIONS = (
     "rule1_min_trailing_silence",
@@ -77,8 +77,8 @@ def main(argv: list[str] | None = None) -> None:
     _check_options(args)
 
     from moeasr.decode.best_mode import most_accurate_mode
-    from moeasr.decode.build import check_settings
-    from moeasr.decode.streaming import StreamingRecognizer
+    from moeasr.decode.live.stream import StreamingRecognizer
+    from moeasr.decode.searches import check_settings
 
     config, given = search_config(args)
     if args.mode is not None:
@@ -116,7 +116,7 @@ def _option(name: str) -> str:
 
 def _endpoint_config(args: argparse.Namespace) -> "EndpointConfig | None":
     """The rules that end utterances, if they shall end by themselves."""
-    from moeasr.decode.endpoint import EndpointConfig
+    from moeasr.decode.live.endpoint import EndpointConfig
 
     if args.simulate or args.endpoint == "off":
         return None
@@ -127,7 +127,7 @@ def _endpoint_config(args: argparse.Namespace) -> "EndpointConfig | None":
 def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> None:
     """Print what a listener would see."""
     from moeasr.audio.probe import overshoot_warning
-    from moeasr.decode.simulate import Playback
+    from moeasr.decode.live.playback import Playback
 
     rate_hz = streaming.recognizer.fbank.sample_rate_hz
     language = streaming.recognizer.language_id(args.language)
@@ -157,8 +157,8 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     from moeasr.audio.waveforms import read_waveforms
     from moeasr.datadir.directory import DataDir
     from moeasr.datadir.languages import language_ids
-    from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
-    from moeasr.decode.simulate import describe_simulation, simulate_test_set
+    from moeasr.decode.live.playback import describe_simulation, simulate_test_set
+    from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.experiment import describe_commit
     from moeasr.logs import progress, setup_logging
     from moeasr.score.error_rate import pair_up, word_error_rate

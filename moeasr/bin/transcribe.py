@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.audio.probe import overshoot_warning
     from moeasr.decode.best_mode import most_accurate_mode
-    from moeasr.decode.build import check_settings, find_searches
+    from moeasr.decode.searches import check_settings, find_searches
 
     config, given = search_config(args)
     recognizer = load_recognizer(args)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from moeasr.decode.build import DecodeConfig, check_settings, find_searches
+from moeasr.decode.searches import DecodeConfig, check_settings, find_searches
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 

@@ -11,9 +11,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from moeasr import checkpoint
 from moeasr.config import from_mapping, load_yaml, to_mapping
-from moeasr.decode.build import DecodeConfig, SearchInput, check_settings, find_searches
 from moeasr.decode.fusion.build_fusion import FusionConfig, build_fusion
 from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.searches import DecodeConfig, SearchInput, check_settings, find_searches
 from moeasr.decode.times import Times, times_of
 from moeasr.distributed import find_device
 from moeasr.errors import InputError

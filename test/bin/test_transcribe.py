@@ -12,9 +12,9 @@ from checkpoints import save_model
 from moeasr.audio.recording import read_audio
 from moeasr.bin._recognition import read_waveform, search_config
 from moeasr.bin.transcribe import main
-from moeasr.decode.build import DecodeConfig
 from moeasr.decode.fusion.build_fusion import FusionConfig
 from moeasr.decode.recognizer import Recognizer
+from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.models.config import FeedForwardConfig
 

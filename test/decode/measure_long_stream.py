@@ -19,10 +19,10 @@ import torch
 
 from moeasr.audio.waveforms import read_waveforms
 from moeasr.datadir.directory import DataDir
-from moeasr.decode.build import DecodeConfig
 from moeasr.decode.ctc.prefix_beam import ctc_prefix_beam_search
+from moeasr.decode.live.stream import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.streaming import StreamingRecognizer
+from moeasr.decode.searches import DecodeConfig
 
 WINDOW_CHUNKS = 200
 MINUTE = 60

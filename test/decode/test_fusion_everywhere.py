@@ -5,10 +5,10 @@ import torch
 from checkpoints import save_model
 from textbook import Memory
 
-from moeasr.decode.build import SEARCHES, DecodeConfig
 from moeasr.decode.fusion.build_fusion import FusionConfig, build_fusion
+from moeasr.decode.live.stream import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.streaming import StreamingRecognizer
+from moeasr.decode.searches import SEARCHES, DecodeConfig
 from moeasr.errors import InputError
 
 WORDS = """\\data\\

@@ -20,8 +20,8 @@ import torch
 import torchaudio
 from wenet_oracle import find_wenet
 
-from moeasr.decode.build import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
+from moeasr.decode.searches import DecodeConfig
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.writer import write_wenet
 from moeasr.models.build import build_model

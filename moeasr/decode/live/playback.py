@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.decode.run import describe_model, describe_settings
-from moeasr.decode.streaming import RecognitionStream, StreamingRecognizer, StreamResult
+from moeasr.decode.live.stream import RecognitionStream, StreamingRecognizer, StreamResult
+from moeasr.decode.test_set import describe_model, describe_settings
 from moeasr.errors import InputError
 
 PERCENTILES = (50, 90, 95)

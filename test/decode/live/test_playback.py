@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from moeasr.decode.build import DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.decode.simulate import (
+from moeasr.decode.live.playback import (
     Playback,
     SimulatedUtterance,
     _spread,
@@ -13,7 +12,8 @@ from moeasr.decode.simulate import (
     simulate_test_set,
     simulate_utterance,
 )
-from moeasr.decode.streaming import StreamResult
+from moeasr.decode.live.stream import StreamResult
+from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import ParamCounts

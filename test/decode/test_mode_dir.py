@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moeasr.decode.hypothesis import Hypothesis, read_nbest
-from moeasr.decode.results import ModeResult, mode_dir_name, write_mode_dirs
+from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
 from moeasr.decode.times import Timed, Times
 
 

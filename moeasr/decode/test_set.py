@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from moeasr.decode.build import SEARCHES, DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches
+from moeasr.decode.searches import SEARCHES, DecodeConfig
 from moeasr.logs import get_logger, progress
 
 logger = get_logger(__name__)

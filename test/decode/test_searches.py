@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from moeasr.decode.best_mode import MOST_ACCURATE_FIRST, most_accurate_mode
-from moeasr.decode.build import (
+from moeasr.decode.ctc.forced_alignment import align_tokens
+from moeasr.decode.fusion.build_fusion import FusionConfig
+from moeasr.decode.rescoring import token_log_probs
+from moeasr.decode.searches import (
     SEARCHES,
     DecodeConfig,
     SearchInput,
     check_settings,
     find_searches,
 )
-from moeasr.decode.ctc.forced_alignment import align_tokens
-from moeasr.decode.fusion.build_fusion import FusionConfig
-from moeasr.decode.rescoring import token_log_probs
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, ModelConfig

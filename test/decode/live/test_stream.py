@@ -8,11 +8,11 @@ import torch
 from checkpoints import UNITS, save_model
 from rounding import FBANK_STEPS, NETWORK_STEPS, assert_close
 
-from moeasr.decode.build import DecodeConfig
-from moeasr.decode.endpoint import EndpointConfig
 from moeasr.decode.fusion.build_fusion import FusionConfig
+from moeasr.decode.live.endpoint import EndpointConfig
+from moeasr.decode.live.stream import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.streaming import StreamingRecognizer
+from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.models.config import FeedForwardConfig
 
@@ -122,7 +122,7 @@ def test_partial_results_come_with_the_chunks_and_what_is_stable_stays(recognize
 def test_text_of_a_long_stream_is_not_made_anew_and_reads_the_same(recognizer, mode, monkeypatch):
     streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(beam_size=4, chunk_size=4))
     expected = [(r.text, r.stable_text) for r in stream_all(streaming, sound(6.0))]
-    monkeypatch.setattr("moeasr.decode.streaming.SETTLE_UNITS", 4)
+    monkeypatch.setattr("moeasr.decode.live.stream.SETTLE_UNITS", 4)
     stream, found = streaming.open(), []
     for packet in sound(6.0).split(1600):
         found += stream.accept(packet)

@@ -5,11 +5,11 @@ import logging
 
 import torch
 
-from moeasr.decode.build import DecodeConfig
 from moeasr.decode.fusion.build_fusion import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import RecognizedBatch
-from moeasr.decode.run import decode_test_set, describe
+from moeasr.decode.searches import DecodeConfig
+from moeasr.decode.test_set import decode_test_set, describe
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import ParamCounts
 

@@ -13,13 +13,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from moeasr.decode.build import DecodeConfig, Search, SearchInput, check_settings, find_searches
 from moeasr.decode.ctc.greedy import GreedySearch
 from moeasr.decode.ctc.prefix_beam import PrefixBeam
-from moeasr.decode.endpoint import EndpointConfig, Endpointer
 from moeasr.decode.fusion.protocol import Fusion
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
+from moeasr.decode.live.endpoint import EndpointConfig, Endpointer
 from moeasr.decode.recognizer import Recognizer
+from moeasr.decode.searches import DecodeConfig, Search, SearchInput, check_settings, find_searches
 from moeasr.errors import InputError
 from moeasr.features.online_fbank import OnlineFbank
 from moeasr.models.streaming import StreamingEncoder

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from moeasr.decode.endpoint import EndpointConfig, Endpointer
+from moeasr.decode.live.endpoint import EndpointConfig, Endpointer
 from moeasr.errors import InputError
 
 RULES = EndpointConfig(

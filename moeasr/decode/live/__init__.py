@@ -1,0 +1,1 @@
+"""Recognition while the audio still arrives."""
