@@ -16,6 +16,8 @@ from torch import Tensor
 from moeasr import checkpoint, distributed
 from moeasr.atomic import atomic_path
 from moeasr.config import apply_overrides, dump_yaml, from_mapping, load_yaml, to_mapping
+from moeasr.convert.initialise import copy_weights, start_embedding
+from moeasr.convert.upcycle import upcycle_into
 from moeasr.data.batch import Batch
 from moeasr.data.data_type import find_data_type
 from moeasr.data.dataset import AsrDataset
@@ -36,9 +38,7 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.build import load_model
 from moeasr.models.config import ModelConfig
 from moeasr.models.distillation import Distillation, DistillationConfig
-from moeasr.models.init import copy_weights, start_embedding
 from moeasr.models.outputs import LossOutput
-from moeasr.models.upcycle import upcycle_into
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.checkpoint import read_last
 from moeasr.train.config import TrainConfig

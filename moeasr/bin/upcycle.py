@@ -60,12 +60,12 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr import checkpoint
+    from moeasr.convert.output_change import measure_change
+    from moeasr.convert.upcycle import upcycle_into
     from moeasr.decode.recognizer import Recognizer
     from moeasr.experiment import checkpoint_metadata, load_experiment
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model
-    from moeasr.models.output_change import measure_change
-    from moeasr.models.upcycle import upcycle_into
     from moeasr.report.conversion import change_lines, random_inputs, speech_inputs
     from moeasr.seed import seed_all
 

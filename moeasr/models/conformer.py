@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from moeasr.models.past import BlockPast
+from moeasr.models.cache import BlockPast
 from moeasr.nn.attention import RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
 from moeasr.nn.feed_forward import FeedForward

@@ -6,8 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from moeasr.models.cache import BlockPast, EncoderState
 from moeasr.models.outputs import EncoderOutput
-from moeasr.models.past import BlockPast, EncoderState
 from moeasr.nn.mask import make_chunk_mask, make_valid_mask
 from moeasr.nn.position import key_positions, relative_positions
 from moeasr.nn.routing import Routing

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from moeasr.models.past import BlockPast
+from moeasr.models.cache import BlockPast
 from moeasr.nn.attention import RelPositionAttention
 from moeasr.nn.feed_forward import FeedForward
 from moeasr.nn.memory import MemoryBlock

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
+from moeasr.convert.output_change import Change
 from moeasr.decode.recognizer import Recognizer
 from moeasr.models.asr import AsrModel
-from moeasr.models.output_change import Change
 from moeasr.models.teacher_forced import Inputs
 from moeasr.report.expert_usage import inputs_of, read_batches
 

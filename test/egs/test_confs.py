@@ -12,13 +12,13 @@ import torch
 from known_files import known_files
 
 from moeasr.config import from_mapping, load_yaml
+from moeasr.convert.initialise import start_embedding
 from moeasr.experiment import load_experiment
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model, count_params
 from moeasr.models.config import EncoderConfig, FeedForwardConfig, ModelConfig
 from moeasr.models.cost import model_cost
-from moeasr.models.init import start_embedding
 from moeasr.train.schedule import learning_rate_factor
 
 EGS = Path(__file__).resolve().parents[2] / "egs"

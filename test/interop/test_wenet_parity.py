@@ -16,7 +16,7 @@ from moeasr.features.fbank import compute_fbank
 from moeasr.interop.wenet.reader import read_wenet
 from moeasr.interop.wenet.writer import write_wenet
 from moeasr.models.asr import add_sos_eos, reverse_tokens
-from moeasr.models.streaming import StreamingEncoder
+from moeasr.models.stream import StreamingEncoder
 from moeasr.nn.mask import make_valid_mask
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -5,9 +5,9 @@ from itertools import islice
 import torch
 from systems import NUM_MEL_BINS, SYSTEMS, encoder, make_system, moe
 
+from moeasr.convert.output_change import Change
 from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig
-from moeasr.models.output_change import Change
 from moeasr.report.conversion import change_lines, random_inputs
 
 

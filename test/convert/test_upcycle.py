@@ -7,6 +7,9 @@ import re
 import pytest
 import torch
 
+from moeasr.convert.output_change import measure_change
+from moeasr.convert.transfer import feed_forwards
+from moeasr.convert.upcycle import upcycle_into
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
 from moeasr.models.config import (
@@ -16,10 +19,7 @@ from moeasr.models.config import (
     FeedForwardConfig,
     ModelConfig,
 )
-from moeasr.models.output_change import measure_change
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
-from moeasr.models.transfer import feed_forwards
-from moeasr.models.upcycle import upcycle_into
 from moeasr.moe.layer import MoEFeedForward
 
 DENSE = FeedForwardConfig(hidden_units=24)

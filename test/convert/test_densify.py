@@ -5,6 +5,9 @@ import dataclasses
 import pytest
 import torch
 
+from moeasr.convert.densify import dense_config, densify_into, measure_bank_usage
+from moeasr.convert.output_change import measure_change
+from moeasr.convert.upcycle import upcycle_into
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
 from moeasr.models.config import (
@@ -15,11 +18,8 @@ from moeasr.models.config import (
     ModelConfig,
     RoutingLossWeights,
 )
-from moeasr.models.densify import dense_config, densify_into, measure_bank_usage
 from moeasr.models.feed_forwards import FEED_FORWARDS
-from moeasr.models.output_change import measure_change
 from moeasr.models.teacher_forced import Inputs
-from moeasr.models.upcycle import upcycle_into
 from moeasr.moe.upcycle import DENSIFY_METHODS
 
 DENSE = FeedForwardConfig(hidden_units=24)

@@ -7,16 +7,16 @@ router's K best have is left to chance.
 
 import torch
 
-from moeasr.errors import InputError
-from moeasr.logs import get_logger
-from moeasr.models.asr import AsrModel
-from moeasr.models.transfer import (
+from moeasr.convert.transfer import (
     check_same_network,
     config_key,
     feed_forwards,
     hidden_units,
     load_transferred,
 )
+from moeasr.errors import InputError
+from moeasr.logs import get_logger
+from moeasr.models.asr import AsrModel
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.upcycle import (
     FeedForwardWeights,

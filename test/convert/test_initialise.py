@@ -4,9 +4,9 @@ import pytest
 import torch
 from systems import BATCH, CTC_ONLY, encoder, make_system
 
+from moeasr.convert.initialise import copy_weights, start_embedding
 from moeasr.errors import InputError
 from moeasr.models.config import FeedForwardConfig
-from moeasr.models.init import copy_weights, start_embedding
 
 
 def test_a_model_of_the_same_shape_is_copied():

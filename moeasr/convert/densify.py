@@ -11,11 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from moeasr.convert.transfer import load_transferred
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.config import FeedForwardConfig, ModelConfig, RoutingLossWeights
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
-from moeasr.models.transfer import load_transferred
 from moeasr.moe.upcycle import (
     DENSIFY_METHODS,
     FeedForwardWeights,

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
+from moeasr.models.cache import EncoderState
 from moeasr.models.outputs import EncoderOutput
-from moeasr.models.past import EncoderState
 
 
 class StreamState(NamedTuple):

@@ -1,0 +1,1 @@
+"""Models made from other models: initialisation, upcycling, densifying."""
