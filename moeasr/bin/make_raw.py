@@ -30,11 +30,12 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Measure one directory."""
     args = get_parser().parse_args(argv)
-    from moeasr.audio.duration import LengthReader, length_tables
+    from moeasr.audio.duration import LengthReader
     from moeasr.audio.recording import is_seekable
     from moeasr.data.background import in_background
     from moeasr.data.data_type import find_data_type
     from moeasr.data.feature_settings import write_settings
+    from moeasr.data.length_tables import length_tables
     from moeasr.datadir.directory import DataDir
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.kaldi.gather import write_tables

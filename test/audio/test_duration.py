@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from moeasr.audio.duration import AudioLength, LengthReader, length_tables, measure_audio
+from moeasr.audio.duration import AudioLength, LengthReader, measure_audio
 from moeasr.audio.recording import RecordingReader
+from moeasr.data.length_tables import length_tables
 from moeasr.datadir.sources import open_sources
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig

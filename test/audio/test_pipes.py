@@ -10,12 +10,12 @@ import soundfile
 import torch
 
 from moeasr.audio import commands
+from moeasr.audio.perturb import perturb_speed
 from moeasr.audio.pipes import parse_pipe
 from moeasr.audio.probe import probe_audio
 from moeasr.audio.programs import Resample, Speed, Volume
 from moeasr.audio.recording import RecordingReader, read_audio
 from moeasr.errors import InputError
-from moeasr.features.augment import perturb_speed
 
 RATE = 16000
 LEFT = (np.arange(4000) * 37 % 20011 - 10000).astype(np.int16)

@@ -14,10 +14,10 @@ import torch
 
 from moeasr.audio.duration import measure_audio
 from moeasr.audio.file import read_audio_bytes
+from moeasr.audio.perturb import perturb_speed
 from moeasr.audio.probe import probe_audio
 from moeasr.audio.recording import RecordingReader, read_audio
 from moeasr.errors import InputError
-from moeasr.features.augment import perturb_speed
 
 RATE = 16000
 

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 import torch
 
+from moeasr.audio.perturb import perturb_speed
 from moeasr.audio.recording import read_audio
-from moeasr.features.augment import perturb_speed
 
 PIPE = "python3 -m moeasr.bin.perturb_speed"
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from moeasr.audio.duration import AudioLength, length_tables
+from moeasr.audio.duration import AudioLength
 from moeasr.audio.samples import measure_stream
 from moeasr.data.feature_settings import write_settings
+from moeasr.data.length_tables import length_tables
 from moeasr.data.shards.reader import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
 from moeasr.datadir.raw_tables import is_unicode, keys, write_lines
 from moeasr.errors import InputError, naming
