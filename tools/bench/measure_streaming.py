@@ -1,6 +1,6 @@
 """How far streaming in float32 is from the masked pass: differences, and frames of other experts.
 
-    python test/models/measure_streaming.py --checkpoint averaged.pt --data-dir data/test
+    python tools/bench/measure_streaming.py --checkpoint averaged.pt --data-dir data/test
 
 In float64 both are equal (test_streaming.py). In float32 sums are added up in another order, and
 where two experts are nearly as good that may choose another one.

@@ -1,6 +1,6 @@
 """Run WeNet's own command on exported models; compare its text with ours.
 
-    V/bin/python test/interop/run_wenet_cli.py --wenet D
+    V/bin/python tools/oracle/run_wenet_cli.py --wenet D
 
 V and D: see wenet_oracle.py. Small random models, dense and with experts (one and two per frame),
 with units of characters, BPE pieces and words, are exported and given to the main function of

@@ -1,6 +1,6 @@
 """Run public recipes' own data preparation, unchanged, on our utils; print what comes of it.
 
-    test/utils/run_public_recipes.py --kaldi D --espnet E --download-dir C [--only aishell]
+    tools/oracle/run_public_recipes.py --kaldi D --espnet E --download-dir C [--only aishell]
 
 D and E are checkouts of Kaldi and ESPnet, C holds the archives of AN4, speechocean762, AISHELL's
 sample and LibriSpeech. Of a recipe its `local/` is copied into a folder that has our path.sh,

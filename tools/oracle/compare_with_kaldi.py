@@ -1,6 +1,6 @@
 """Run Kaldi's utils and ours on the same made-up directories; print where they differ.
 
-    test/utils/compare_with_kaldi.py --kaldi D [--only subset] [--keep FOLDER]
+    tools/oracle/compare_with_kaldi.py --kaldi D [--only subset] [--keep FOLDER]
 
 D is a Kaldi checkout, of which only egs/wsj/s5/utils is used (perl, awk and python are needed).
 A call counts as equal if both succeed or both fail and leave the same files; whether they print the

@@ -2,8 +2,8 @@
 
 Seconds are the CPU's, on one thread, so that other work does not count; the least of some runs.
 
-python test/decode/benchmark_prefix_beam.py --checkpoint X/averaged.pt --data-dir data/test
-python test/decode/benchmark_prefix_beam.py      # made-up log-probabilities, as peaky as a model's
+python tools/bench/benchmark_prefix_beam.py --checkpoint X/averaged.pt --data-dir data/test
+python tools/bench/benchmark_prefix_beam.py      # made-up log-probabilities, as peaky as a model's
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Speed of layers, by pytest-benchmark: not a test, and not run with them.
 
-    PYTHONPATH=test/moe taskset -c 1 python -m pytest test/moe/bench_layers.py \
+    PYTHONPATH=tools/bench taskset -c 1 python -m pytest tools/bench/bench_layers.py \
         -o python_functions="bench_*" --benchmark-columns min,median,iqr
 
 Each group has its own table, fastest first. Read it by its ratios; times depend on the machine and

@@ -1,6 +1,6 @@
 """How fast recognition and training are, beside WeNet's on models of the same shape.
 
-    V/bin/python test/interop/measure_speed.py --wenet D
+    V/bin/python tools/oracle/measure_speed.py --wenet D
 
 V and D: see wenet_oracle.py. Random speech, untrained weights, one thread, alternating rounds of
 one process; pin it to a core. Encoders: whole utterances, and chunks of 16 frames that see 4 chunks

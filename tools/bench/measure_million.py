@@ -5,7 +5,7 @@ for all. Opening is all that a training does before its first batch, a second ti
 counts of the first. Memory is the proportional set size (PSS) of all processes together, and the
 part of it that is theirs alone (no file behind it); a step is a training step of a tiny model.
 
-    python test/data/measure_million.py --dir /tmp/million --data-type raw --num-workers 0 2
+    python tools/bench/measure_million.py --dir /tmp/million --data-type raw --num-workers 0 2
 """
 
 import argparse

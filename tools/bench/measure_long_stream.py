@@ -1,6 +1,6 @@
 r"""One stream of half an hour: does it cost the same at its end, and say the same as offline?
 
-    python test/decode/measure_long_stream.py --checkpoint exp/u2pp_moe/averaged.pt \
+    python tools/bench/measure_long_stream.py --checkpoint exp/u2pp_moe/averaged.pt \
         --data-dir data/test --minutes 30
 
 The utterances of a data directory one after the other, without a break and without end points.

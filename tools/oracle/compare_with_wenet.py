@@ -1,7 +1,7 @@
 """Run a WeNet directory in WeNet and a checkpoint of ours side by side; print how far they differ.
 
     moeasr import-wenet --model-dir M --out X.pt        (or: moeasr export-wenet, X.pt -> M)
-    V/bin/python test/interop/compare_with_wenet.py --wenet D --model-dir M --checkpoint X.pt
+    V/bin/python tools/oracle/compare_with_wenet.py --wenet D --model-dir M --checkpoint X.pt
 
 V and D: see wenet_oracle.py. Features are drawn from the model's mean and deviation, or made of
 --audio. Beside single utterances two things of WeNet's own are compared: a padded batch with its

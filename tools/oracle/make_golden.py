@@ -1,6 +1,6 @@
 """Make `golden/`: small models that WeNet built and trained, and what WeNet says with them.
 
-    V/bin/python test/interop/make_golden.py --wenet D      # V and D: see wenet_oracle.py
+    V/bin/python tools/oracle/make_golden.py --wenet D      # V and D: see wenet_oracle.py
 
 Five cases, chosen so that each kind of part comes up:
 

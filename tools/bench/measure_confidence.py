@@ -1,6 +1,6 @@
 r"""Does the confidence tell good hypotheses from bad ones?
 
-    python test/decode/measure_confidence.py --data-dir data/test exp/u2pp_moe/decode_test/*
+    python tools/bench/measure_confidence.py --data-dir data/test exp/u2pp_moe/decode_test/*
 
 For each directory of a mode: the word error rate of the less and of the more confident half of the
 utterances; the areas under the ROC curves, that is how often a right utterance (word) is more
