@@ -18,8 +18,8 @@ check() { # check <name> <command>...: run it, remember whether it failed
 }
 
 # What git knows, so that recipes of one's own are left alone.
-mapfile -d '' -t modules < <(python3 test/egs/known_files.py '**/*.py' 'utils/**/*.pl')
-mapfile -d '' -t scripts < <(python3 test/egs/known_files.py '**/*.sh' '.ci/*')
+mapfile -d '' -t modules < <(python3 test/helpers/known_files.py '**/*.py' 'utils/**/*.pl')
+mapfile -d '' -t scripts < <(python3 test/helpers/known_files.py '**/*.sh' '.ci/*')
 check "ruff check of ${#modules[@]} files" python3 -m ruff check --quiet "${modules[@]}"
 check "ruff format" python3 -m ruff format --quiet --check "${modules[@]}"
 check "shellcheck of ${#scripts[@]} scripts" shellcheck "${scripts[@]}"
