@@ -20,7 +20,7 @@ import torch
 import yaml
 from wenet_oracle import build, features, find_wenet, in_float64, outputs
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).resolve().parents[2] / "test/interop/golden"
 LETTERS = list("abcdefgh\u2581")
 SECONDS = (0.7, 0.45)
 TEXTS = ("abcda", "ef")  # of the audio, in name only
