@@ -1,1 +1,1 @@
-"""Data: Kaldi data directories in, batches of feature tensors out. Never sees a model."""
+"""From the utterances of data directories to batches of features. Never sees a model."""

@@ -1,1 +1,4 @@
-"""What the scripts of utils/ do to data directories; standard library only, to start at once."""
+"""The work behind utils/*.sh: validate, fix, split, subset and combine data directories.
+
+Standard library only where possible, so that the scripts start at once.
+"""

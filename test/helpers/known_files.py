@@ -4,7 +4,7 @@ They are those that git knows, so that a recipe of a user's own is left alone. I
 (an archive of the source) they are all files.
 
 Example:
-  python3 test/helpers/known_files.py '**/*.sh' '.ci/*'      # their names, each with a NUL behind it
+  python3 test/helpers/known_files.py '**/*.sh' '.ci/*'     # their names, each with a NUL behind it
 """
 
 import subprocess

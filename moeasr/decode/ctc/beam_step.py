@@ -12,8 +12,8 @@ and the `beam_size` most probable prefixes stay. The textbook loops over frames,
 and merges equal prefixes in a dictionary. Here one frame of all utterances is a handful of
 tensor operations, and equal prefixes are known by their nodes, 64-bit hashes of their units.
 
-With a fusion (`moeasr.decode.fusion.protocol`) the prefixes that stay are those of the highest sum of
-log (p_b + p_n) and fusion score.
+With a fusion (`moeasr.decode.fusion.protocol`) the prefixes that stay are those of the highest sum
+of log (p_b + p_n) and fusion score.
 """
 
 from dataclasses import dataclass, fields

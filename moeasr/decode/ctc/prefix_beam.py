@@ -68,8 +68,8 @@ class PrefixBeam:
             likeliest units of a frame.
         with_frames: Give each token the frame of its stream, from 0, in which it was likeliest
             between its own arrival in the prefix and that of the next one. This needs no look back
-            at the log-probabilities; `moeasr.decode.ctc.forced_alignment`, which sees them all, gives the
-            frames of the best alignment instead.
+            at the log-probabilities; `moeasr.decode.ctc.forced_alignment`, which sees them all,
+            gives the frames of the best alignment instead.
         max_undecided: When a chunk leaves more units of the best prefix undecided, the oldest of
             them are decided as they are there, and prefixes with others are dropped. None for no
             limit.
