@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr.atomic import atomic_path
-    from moeasr.experiment import describe_commit, load_experiment
+    from moeasr.experiment.config import load_experiment
+    from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import setup_logging
     from moeasr.report.benchmark import Subject, Workload, benchmark, benchmark_lines
 

@@ -12,7 +12,7 @@ from moeasr.bin.train import get_parser as get_train_parser
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
-    from moeasr.experiment import ExperimentConfig
+    from moeasr.experiment.config import ExperimentConfig
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr.decode.searches import DecodeConfig, find_searches
-    from moeasr.experiment import load_experiment
+    from moeasr.experiment.config import load_experiment
     from moeasr.models.build import build_model
 
     config = load_experiment(training.config, training.set)

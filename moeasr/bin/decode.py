@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.searches import check_settings, find_searches
     from moeasr.decode.test_set import decode_test_set, describe
-    from moeasr.experiment import describe_commit
+    from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import setup_logging
 
     setup_logging()

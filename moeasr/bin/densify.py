@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.convert.densify import dense_config, densify_into, measure_bank_usage
     from moeasr.convert.output_change import measure_change
     from moeasr.decode.recognizer import Recognizer
-    from moeasr.experiment import describe_commit
+    from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model
     from moeasr.report.conversion import change_lines, speech_inputs

@@ -50,7 +50,8 @@ def main(argv: list[str] | None = None) -> None:
     from pathlib import Path
 
     from moeasr import checkpoint
-    from moeasr.experiment import ExperimentConfig, checkpoint_metadata
+    from moeasr.experiment.config import ExperimentConfig
+    from moeasr.experiment.metadata import checkpoint_metadata
     from moeasr.interop.wenet.reader import read_wenet
     from moeasr.logs import setup_logging
     from moeasr.models.build import count_params

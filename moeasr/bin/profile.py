@@ -48,7 +48,8 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr import checkpoint
     from moeasr.atomic import atomic_path
     from moeasr.decode.recognizer import Recognizer
-    from moeasr.experiment import describe_commit, load_experiment
+    from moeasr.experiment.config import load_experiment
+    from moeasr.experiment.metadata import describe_commit
     from moeasr.models.build import build_model
     from moeasr.models.cost import cost_record, model_cost
     from moeasr.report.cost_table import model_lines, part_lines, uncounted_lines

@@ -159,7 +159,7 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     from moeasr.datadir.languages import language_ids
     from moeasr.decode.live.playback import describe_simulation, simulate_test_set
     from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
-    from moeasr.experiment import describe_commit
+    from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import progress, setup_logging
     from moeasr.score.error_rate import pair_up, word_error_rate
     from moeasr.score.lines import kaldi_rate_line

@@ -82,15 +82,12 @@ def main(argv: list[str] | None = None) -> None:
 def _train(args: argparse.Namespace, device: "torch.device", command: str) -> None:
     """Build the parts, and let the trainer run."""
     from moeasr import distributed
-    from moeasr.experiment import (
-        checkpoint_metadata,
-        load_experiment,
-        make_batches,
-        make_loss,
-        read_features_config,
-        start_model,
-        take_up,
-    )
+    from moeasr.experiment.batches import make_batches, read_features_config
+    from moeasr.experiment.config import load_experiment
+    from moeasr.experiment.loss import make_loss
+    from moeasr.experiment.metadata import checkpoint_metadata
+    from moeasr.experiment.resumption import take_up
+    from moeasr.experiment.start import start_model
     from moeasr.features.cmvn import CmvnStats
     from moeasr.logs import get_logger
     from moeasr.models.build import build_model, count_params

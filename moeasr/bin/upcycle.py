@@ -63,7 +63,8 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.convert.output_change import measure_change
     from moeasr.convert.upcycle import upcycle_into
     from moeasr.decode.recognizer import Recognizer
-    from moeasr.experiment import checkpoint_metadata, load_experiment
+    from moeasr.experiment.config import load_experiment
+    from moeasr.experiment.metadata import checkpoint_metadata
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model
     from moeasr.report.conversion import change_lines, random_inputs, speech_inputs

@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
-    from moeasr.experiment import describe_commit
+    from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import setup_logging
     from moeasr.report.expert_usage import measure_usage, read_batches
     from moeasr.report.heat_map import check_matplotlib

@@ -11,7 +11,7 @@ from moeasr import checkpoint
 from moeasr.bin.profile import main
 from moeasr.config import to_mapping
 from moeasr.errors import InputError
-from moeasr.experiment import load_experiment
+from moeasr.experiment.config import load_experiment
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import ROUTERS, build_model, count_params
 from moeasr.models.cost import PARTS

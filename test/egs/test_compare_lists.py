@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from moeasr.experiment import load_experiment
+from moeasr.experiment.config import load_experiment
 from moeasr.models.build import build_model, count_params
 
 EGS = Path(__file__).resolve().parents[2] / "egs"

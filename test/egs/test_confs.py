@@ -13,7 +13,7 @@ from known_files import known_files
 
 from moeasr.config import from_mapping, load_yaml
 from moeasr.convert.initialise import start_embedding
-from moeasr.experiment import load_experiment
+from moeasr.experiment.config import load_experiment
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model, count_params

@@ -16,7 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-TRAINING = ("moeasr.experiment", "moeasr.train.trainer", "torch._dynamo")
+TRAINING = (
+    "moeasr.experiment.loss",
+    "moeasr.experiment.batches",
+    "moeasr.train.trainer",
+    "torch._dynamo",
+)
 """Modules that a training imports sooner or later; optimizers import the last one."""
 
 

@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from moeasr.errors import InputError
-from moeasr.experiment import load_experiment
+from moeasr.experiment.config import load_experiment
 from moeasr.models.build import FEED_FORWARDS, ROUTERS, build_model, count_params
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 from moeasr.models.cost import ENCODER_PARTS, PARTS, cost_record, model_cost, sum_of

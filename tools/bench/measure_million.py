@@ -22,7 +22,9 @@ import torch
 
 from moeasr.bin import make_raw, make_shards
 from moeasr.config import from_mapping
-from moeasr.experiment import ExperimentConfig, make_batches, make_loss
+from moeasr.experiment.batches import make_batches
+from moeasr.experiment.config import ExperimentConfig
+from moeasr.experiment.loss import make_loss
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig

@@ -19,20 +19,12 @@ from moeasr.data.feature_settings import write_settings
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.data.selection import LengthLimits
 from moeasr.errors import InputError
-from moeasr.experiment import (
-    DataConfig,
-    ExperimentConfig,
-    InitConfig,
-    checkpoint_metadata,
-    is_finished,
-    load_trained,
-    make_batches,
-    make_loss,
-    read_features_config,
-    resume_changes,
-    start_model,
-    take_up,
-)
+from moeasr.experiment.batches import make_batches, read_features_config
+from moeasr.experiment.config import DataConfig, ExperimentConfig, InitConfig
+from moeasr.experiment.loss import make_loss
+from moeasr.experiment.metadata import checkpoint_metadata
+from moeasr.experiment.resumption import is_finished, resume_changes, take_up
+from moeasr.experiment.start import load_trained, start_model
 from moeasr.features.archive import open_archive
 from moeasr.features.augment import SpecAugmentConfig
 from moeasr.features.fbank_config import FbankConfig

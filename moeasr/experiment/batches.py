@@ -1,0 +1,136 @@
+"""Batches of a data directory, as an experiment's config asks for them."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from moeasr import distributed
+from moeasr.data.batch import Batch
+from moeasr.data.data_type import find_data_type
+from moeasr.data.dataset import AsrDataset
+from moeasr.data.feature_settings import SETTINGS, read_settings
+from moeasr.data.loader import batch_stream
+from moeasr.data.sampler import BatchSampler, BucketBatchSampler
+from moeasr.data.selection import load_utterances
+from moeasr.data.shards.reader import shard_numbers
+from moeasr.data.utterances import Utterances
+from moeasr.data.window_sampler import ShardWindowSampler
+from moeasr.datadir.directory import DataDir
+from moeasr.errors import InputError
+from moeasr.experiment.config import ExperimentConfig
+from moeasr.features.fbank_config import FbankConfig
+from moeasr.limits import check_num_processes
+from moeasr.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Batches:
+    """A `moeasr.train.trainer.BatchSource` over a dataset.
+
+    Attributes:
+        utterances: What there is.
+        dataset: Their examples.
+        sampler: What forms a batch.
+        num_workers: Processes that read ahead.
+    """
+
+    utterances: Utterances
+    dataset: AsrDataset
+    sampler: BatchSampler
+    num_workers: int
+
+    def fingerprint(self) -> str:
+        """A digest of which utterances there are, how long they are, and in which languages."""
+        return self.utterances.digest()
+
+    def num_batches(self, epoch: int) -> int:
+        """Batches of this process in an epoch."""
+        return len(self.sampler.batches(epoch))
+
+    def stream(self, epoch: int, start: int) -> Generator[Batch, None, None]:
+        """The batches of an epoch from number `start` on."""
+        return batch_stream(self.dataset, self.sampler, epoch, start, self.num_workers)
+
+
+def make_batches(
+    data_dir: str | Path,
+    config: ExperimentConfig,
+    tokenizer: Tokenizer,
+    output_len: Callable[[int], int],
+    seed: int,
+    fill: Tensor | None,
+    data_type: str = "feats",
+) -> Batches:
+    """The batches of a data directory, this process's share.
+
+    Args:
+        data_dir: With what its type needs and transcripts, and `utt2lang` for a model that has
+            languages.
+        config: The experiment.
+        tokenizer: Makes tokens of transcripts.
+        output_len: Frames after subsampling, to leave out what is too short for CTC.
+        seed: Of shuffling and masks.
+        fill: (F,) value under SpecAugment's masks. None means development data: not masked, not
+            shuffled.
+        data_type: One of `moeasr.data.data_type.DATA_TYPES`.
+
+    Raises:
+        InputError: No utterance of the directory can be used, one is in none of the model's
+            languages, or `train.num_workers` is absurd.
+    """
+    check_num_processes("train.num_workers", config.train.num_workers)
+    kind, is_training = find_data_type(data_type), fill is not None
+    is_windowed = is_training and config.data.batch.window_shards is not None
+    if is_windowed and data_type != "shard":
+        raise InputError("`data.batch.window_shards` needs --data-type shard; else it must be null")
+    utterances, skipped = load_utterances(
+        data_dir, tokenizer, output_len, config.data.limits, config.model.languages, data_type
+    )
+    if not utterances:
+        reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
+        raise InputError(f"{data_dir} has no usable utterance{reason}")
+    reader = kind.open_reader(DataDir(data_dir), whole_files=is_windowed)
+    masks = config.data.spec_augment if is_training else None
+    dataset = AsrDataset(utterances, tokenizer, masks, fill, seed, reader)
+    settings = (config.data.batch, seed, distributed.rank(), distributed.world_size())
+    if is_windowed:
+        sources = utterances.sources
+        shards = shard_numbers(sources.entries(), len(sources))[utterances.rows]
+        sampler = ShardWindowSampler(utterances.num_frames, shards, *settings)
+    else:
+        sampler = BucketBatchSampler(utterances.num_frames, *settings, shuffle=is_training)
+    # stored features of development data are read in no time
+    num_workers = config.train.num_workers if is_training or kind.open_audio is not None else 0
+    return Batches(utterances, dataset, sampler, num_workers)
+
+
+def read_features_config(
+    train_dir: str | Path, dev_dir: str | Path, num_mel_bins: int, data_type: str = "feats"
+) -> FbankConfig:
+    """The settings that both sets' features were made with, or are to be made with.
+
+    Args:
+        train_dir: Training set.
+        dev_dir: Development set.
+        num_mel_bins: Of the mean and variance that the model will apply.
+        data_type: One of `moeasr.data.data_type.DATA_TYPES`.
+
+    Raises:
+        InputError: A set is not ready, or was made so with other settings.
+    """
+    configs = []
+    for directory in map(DataDir, (train_dir, dev_dir)):
+        kind = find_data_type(data_type)
+        for name in (kind.table, SETTINGS):
+            kind.require(directory, str(name))
+        configs.append(read_settings(directory.path))
+    if configs[0] != configs[1]:
+        raise InputError(f"features of {train_dir} and {dev_dir} were made with other settings")
+    if configs[0].num_mel_bins != num_mel_bins:
+        raise InputError(
+            f"features of {train_dir} have {configs[0].num_mel_bins} mel bins, but the mean and "
+            f"variance are of {num_mel_bins}"
+        )
+    return configs[0]

@@ -1,0 +1,39 @@
+"""The loss of a batch: the model's own, and its distance from a teacher."""
+
+from collections.abc import Callable
+
+import torch
+
+from moeasr.data.batch import Batch
+from moeasr.experiment.start import load_trained
+from moeasr.features.fbank_config import FbankConfig
+from moeasr.models.asr import AsrModel
+from moeasr.models.distillation import Distillation, DistillationConfig
+from moeasr.models.outputs import LossOutput
+from moeasr.text.tokenizer import Tokenizer
+
+
+def make_loss(
+    model: AsrModel,
+    config: DistillationConfig,
+    tokenizer: Tokenizer,
+    fbank: FbankConfig,
+    device: torch.device,
+) -> Callable[[Batch], LossOutput]:
+    """What the trainer minimises: the model's own loss, and its distance from its teacher's.
+
+    Raises:
+        InputError: The teacher cannot be read, or cannot teach this model.
+    """
+    loss_of: Callable[..., LossOutput] = model
+    if config.teacher is not None:
+        teacher = load_trained(config.teacher, tokenizer, fbank).to(device)
+        loss_of = Distillation(model, teacher, config).loss
+
+    def loss_of_batch(batch: Batch) -> LossOutput:
+        batch = batch.to(device)
+        return loss_of(
+            batch.feats, batch.feats_lens, batch.tokens, batch.tokens_lens, batch.languages
+        )
+
+    return loss_of_batch
