@@ -18,13 +18,13 @@ FOUNDATIONS = {
     "limits",
     "lock",
 }
-FOUNDATIONS |= {"logs", "open_files", "seed", "strict_json", "yaml_text"}
+FOUNDATIONS |= {"logs", "open_files", "seed", "strict_json", "text_lines", "yaml_text"}
 ALLOWED = {
     "datadir": set(),
     "audio": {"datadir"},
     "corpus": {"datadir", "audio"},
     "features": set(),
-    "text": set(),
+    "text": {"datadir"},
     "kaldi": {"datadir", "audio", "features"},
     "data": {"datadir", "audio", "kaldi", "features", "text"},
     "nn": set(),

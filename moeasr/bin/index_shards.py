@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.fields import SPACES
     from moeasr.logs import progress, setup_logging
-    from moeasr.text.transcript import read_lines
+    from moeasr.text_lines import read_lines
 
     setup_logging()
     with speaking_as("index_shards") as say:

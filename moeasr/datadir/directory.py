@@ -5,8 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from moeasr.datadir.table import read_table
 from moeasr.errors import InputError
-from moeasr.fields import SPACES, split_fields
+from moeasr.fields import split_fields
 
 Value = TypeVar("Value", int, float)
 MAX_OVERSHOOT_SEC = 0.5
@@ -19,58 +20,6 @@ class Segment(NamedTuple):
     recording: str
     start_sec: float
     end_sec: float
-
-
-def read_table(path: str | Path) -> dict[str, str]:
-    """Read a file of `key value...` lines.
-
-    Args:
-        path: A table such as wav.scp or text, UTF-8.
-
-    Returns:
-        key -> rest of the line without spaces at its ends ("" if there is none), in file order.
-
-    Raises:
-        InputError: The file is missing, or a line is empty, repeats a key, holds a carriage
-            return or is not UTF-8. The message names file and line.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    table: dict[str, str] = {}
-    with open(path, "rb") as lines:
-        for number, raw in enumerate(lines, start=1):
-            key, value = parse_line(raw, path, number)
-            if key in table:
-                raise InputError(f"{path}, line {number}: '{key}' occurs a second time")
-            table[key] = value
-    return table
-
-
-def parse_line(raw: bytes, path: Path, number: int) -> tuple[str, str]:
-    """Key and value of one line of a table; the value is "" if there is none.
-
-    Args:
-        raw: The line, with or without its newline.
-        path: The file, and ...
-        number: ... the line from 1, for messages.
-
-    Raises:
-        InputError: It is empty, holds a carriage return, or is not UTF-8.
-    """
-    where = f"{path}, line {number}"
-    try:
-        line = raw.decode("utf-8").strip(SPACES + "\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{where}: not valid UTF-8 ({error.reason})") from None
-    if "\r" in line:
-        raise InputError(f"{where}: has a carriage return (DOS line end); remove it")
-    if line.startswith("\ufeff"):
-        raise InputError(f"{where}: begins with a byte order mark; remove it")
-    fields = split_fields(line, maxsplit=1)
-    if not fields:
-        raise InputError(f"{where}: is empty")
-    return fields[0], fields[1] if len(fields) == 2 else ""
 
 
 class DataDir:

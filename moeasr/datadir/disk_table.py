@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moeasr.datadir.directory import parse_line
+from moeasr.datadir.table import parse_line
 from moeasr.errors import InputError
 from moeasr.fields import SPACES
 from moeasr.open_files import OpenFiles
@@ -42,13 +42,13 @@ class Table(Sequence[tuple[str, str]]):
         keys: (N,) the first fields, in file order, as fixed-width bytes.
 
     Raises:
-        InputError: As `moeasr.datadir.directory.read_table`; or a key is longer than MAX_KEY_BYTES.
+        InputError: As `moeasr.datadir.table.read_table`; or a key is longer than MAX_KEY_BYTES.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise InputError(f"{path}: no such file")
+            raise InputError(f"file {path} does not exist")
         self._files = OpenFiles()
         ends = [np.zeros(1, dtype=np.int64)]
         keys = [np.zeros(0, dtype="S1")]

@@ -8,7 +8,7 @@ from moeasr.errors import InputError
 from moeasr.fields import split_fields
 from moeasr.score.alignment import Counts, Step
 from moeasr.score.error_rate import ErrorRate, UtteranceScore, group_by_speaker
-from moeasr.text.transcript import read_lines
+from moeasr.text_lines import read_lines
 
 NOTHING = "***"  # what stands opposite an inserted or deleted token, as in Kaldi's scoring
 _NAMES = {"C": "correct", "S": "substitution", "I": "insertion", "D": "deletion"}

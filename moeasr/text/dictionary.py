@@ -15,7 +15,7 @@ from pathlib import Path
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
 from moeasr.text.normalize import SPACE_UNIT, find_fault
-from moeasr.text.transcript import read_lines
+from moeasr.text_lines import read_lines
 
 BLANK, UNK, SOS_EOS = "<blank>", "<unk>", "<sos/eos>"
 SPECIAL_UNITS = (BLANK, UNK, SOS_EOS)

@@ -1,11 +1,11 @@
-"""Reading of Kaldi `text` and `utt2spk` files, with every fault named by file and line."""
+"""Transcripts and speakers of a data directory's `text` and `utt2spk`, cleaned and checked."""
 
-import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
+from moeasr.datadir.table import read_table
 from moeasr.errors import InputError
-from moeasr.fields import SPACES, split_fields
+from moeasr.fields import split_fields
 from moeasr.text.normalize import find_fault, normalize
 
 
@@ -15,10 +15,10 @@ def read_transcripts(path: str | Path) -> dict[str, str]:
     An utterance without words is an empty transcript, as a recogniser's output may be.
 
     Raises:
-        InputError: The file is missing, empty or not UTF-8, or a line is blank, repeats an
-            utterance or holds a character that `normalize` refuses.
+        InputError: As `read_table`; or the file is empty, or a line holds a character that
+            `normalize` refuses.
     """
-    return {utt_id: normalize(text) for utt_id, text in _read_keyed_lines(path)}
+    return {utt_id: normalize(text) for _, utt_id, text in _checked_lines(path)}
 
 
 def read_utt2spk(path: str | Path) -> dict[str, str]:
@@ -28,51 +28,20 @@ def read_utt2spk(path: str | Path) -> dict[str, str]:
         InputError: As for `read_transcripts`, or a line has not exactly two fields.
     """
     utt2spk = {}
-    for number, (utt_id, speaker) in enumerate(_read_keyed_lines(path), start=1):
+    for number, utt_id, speaker in _checked_lines(path):
         if len(split_fields(speaker)) != 1:
-            raise InputError(f"{path}:{number}: must be `utterance speaker`, two fields")
-        utt2spk[utt_id] = speaker.strip(SPACES)
+            raise InputError(f"{path}, line {number}: must be `utterance speaker`, two fields")
+        utt2spk[utt_id] = speaker
     return utt2spk
 
 
-def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 file, read strictly.
-
-    Raises:
-        InputError: The file is missing or empty, begins with a byte order mark, or a line is not
-            UTF-8.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"file {path} does not exist")
-    content = path.read_bytes()
-    if not content:
+def _checked_lines(path: str | Path) -> Iterator[tuple[int, str, str]]:
+    """Yield line number, id and rest of each line."""
+    table = read_table(path)
+    if not table:
         raise InputError(f"file {path} is empty")
-    if content.startswith(codecs.BOM_UTF8):
-        raise InputError(f"{path}:1: begins with a byte order mark; remove it")
-    for number, raw in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
-        try:
-            line = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            place = f"byte {error.start + 1} of the line"
-            raise InputError(f"{path}:{number}: not UTF-8 at {place}") from None
-        yield number, line
-
-
-def _read_keyed_lines(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Yield (id, rest) of each line, ids being unique."""
-    first_line: dict[str, int] = {}
-    for number, line in read_lines(path):
-        fault = find_fault(line)
+    for number, (utt_id, rest) in enumerate(table.items(), start=1):
+        fault = find_fault(utt_id) or find_fault(rest)
         if fault is not None:
-            raise InputError(f"{path}:{number}: {fault}")
-        fields = split_fields(line, maxsplit=1)
-        if not fields or line[0] in SPACES:
-            raise InputError(f"{path}:{number}: the line does not begin with an utterance id")
-        utt_id = fields[0]
-        if utt_id in first_line:
-            raise InputError(
-                f"{path}:{number}: utterance '{utt_id}' stands on line {first_line[utt_id]} already"
-            )
-        first_line[utt_id] = number
-        yield utt_id, fields[1] if len(fields) > 1 else ""
+            raise InputError(f"{path}, line {number}: {fault}")
+        yield number, utt_id, rest

@@ -17,7 +17,7 @@ from moeasr.data.dataset import AsrDataset
 from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.data.selection import LengthLimits, load_utterances
-from moeasr.datadir.directory import read_table
+from moeasr.datadir.table import read_table
 from moeasr.errors import InputError
 from moeasr.features.archive import FeatureReader
 from moeasr.features.fbank import compute_fbank

@@ -2,7 +2,8 @@
 
 import pytest
 
-from moeasr.datadir.directory import DataDir, Segment, read_table
+from moeasr.datadir.directory import DataDir, Segment
+from moeasr.datadir.table import read_table
 from moeasr.errors import InputError
 
 
@@ -34,7 +35,7 @@ def test_a_fault_is_named_by_file_and_line(tmp_path, content, fault):
 
 
 def test_what_is_missing_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"text: no such file"):
+    with pytest.raises(InputError, match=r"text does not exist"):
         read_table(tmp_path / "text")
     with pytest.raises(InputError, match=r"none: no such directory"):
         DataDir(tmp_path / "none")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from moeasr.datadir import disk_table as table_module
-from moeasr.datadir.directory import read_table
 from moeasr.datadir.disk_table import Table
+from moeasr.datadir.table import read_table
 from moeasr.errors import InputError
 
 CONTENTS = [
@@ -73,7 +73,7 @@ def test_a_line_without_a_space_does_not_take_memory_for_all(write):
     path = write(b"a x\n" + b"b" * 501 + b"\n")
     with pytest.raises(InputError, match=r"text, line 2: its first field has 501 bytes; is the sp"):
         Table(path)
-    with pytest.raises(InputError, match="nowhere: no such file"):
+    with pytest.raises(InputError, match="nowhere does not exist"):
         Table(path.with_name("nowhere"))
 
 

@@ -101,7 +101,7 @@ FAULTS = {
     ),
     "not UTF-8": (
         lambda root: (root / TRANSCRIPT).write_bytes(b"BAC009S0002W0122 \xff\n"),
-        r"_v0\.8\.txt:1: not UTF-8",
+        r"_v0\.8\.txt, line 1: not valid UTF-8",
     ),
     "a set without audio": (
         lambda root: shutil.rmtree(root / "wav/dev"),

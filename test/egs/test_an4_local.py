@@ -85,11 +85,11 @@ FAULTS = {
     ),
     "a byte order mark": (
         lambda root: edit(root / "etc/an4_test.transcription", "YES", "\ufeffYES"),
-        r"an4_test\.transcription:1: begins with a byte order mark; remove it",
+        r"an4_test\.transcription, line 1: begins with a byte order mark",
     ),
     "another encoding": (
         lambda root: (root / "etc/an4_test.transcription").write_bytes(b"\n\xe9 (an9-menk-b)\n"),
-        r"an4_test\.transcription:2: not UTF-8 at byte 1 of the line",
+        r"an4_test\.transcription, line 2: not valid UTF-8 \(byte 1 of the line\)",
     ),
     "no words": (
         lambda root: edit(root / "etc/an4_train.transcription", "GO  A B", ""),

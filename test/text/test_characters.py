@@ -34,7 +34,7 @@ def test_symbol_file(tmp_path: Path) -> None:
     assert read_non_lang_syms(path) == ["<fid\u00e9lit\u00e9>"]  # composed, as transcripts are
     for content, message in [
         ("<noise> 3\n", "this one symbol only"),
-        ("<noise>\n<noise>\n", "syms:2"),
+        ("<noise>\n<noise>\n", "syms, line 2"),
         ("<blank>\n", "reserved"),
         ("<sos/eos>\n", "reserved"),
     ]:

@@ -30,13 +30,12 @@ def test_other_spaces_than_plain_ones_belong_to_ids(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"", "text is empty"),
-        (b"\xef\xbb\xbfu1 a\n", "text:1: begins with a byte order mark; remove it"),
-        (b"u1 a\r\nu2 b\r\n", "text:1: carriage return"),
-        (b"u1 a\nu2 b\x00\n", "text:2: control character U\\+0000"),
-        (b"u1 a\n\nu2 b\n", "text:2: the line does not begin"),
-        (b"u1 a\n u2 b\n", "text:2: the line does not begin"),
-        (b"u1 a\nu2 b\nu1 c\n", "text:3: utterance 'u1' stands on line 1 already"),
-        (b"u1 a\nu2 \xff\n", "text:2: not UTF-8 at byte 4 of the line"),
+        (b"\xef\xbb\xbfu1 a\n", "text, line 1: begins with a byte order mark"),
+        (b"u1 a\r\nu2 b\r\n", "text, line 1: has a carriage return"),
+        (b"u1 a\nu2 b\x00\n", "text, line 2: control character U\\+0000"),
+        (b"u1 a\n\nu2 b\n", "text, line 2: is empty"),
+        (b"u1 a\nu2 b\nu1 c\n", "text, line 3: 'u1' occurs a second time"),
+        (b"u1 a\nu2 \xff\n", r"text, line 2: not valid UTF-8 \(byte 4 of the line\)"),
     ],
 )
 def test_faults_name_file_and_line(tmp_path: Path, content: bytes, message: str) -> None:
@@ -57,5 +56,5 @@ def test_utt2spk_needs_two_fields(tmp_path: Path) -> None:
     assert read_utt2spk(path) == {"a-1": "a", "b-1": "b"}
     for line in ("b-1\n", "b-1 b c\n"):
         path.write_text("a-1 a\n" + line)
-        with pytest.raises(InputError, match="utt2spk:2: must be"):
+        with pytest.raises(InputError, match="utt2spk, line 2: must be"):
             read_utt2spk(path)

@@ -19,7 +19,7 @@ from moeasr.bin import run
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging
-from moeasr.text.transcript import read_lines
+from moeasr.text_lines import read_lines
 
 SETS = ("train", "dev", "test")
 SUFFIXES = (".wav", ".flac", ".sph")

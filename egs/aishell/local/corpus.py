@@ -5,7 +5,7 @@ from pathlib import Path
 from moeasr.corpus.archive import Corpus, unpack
 from moeasr.corpus.download import openslr
 from moeasr.errors import InputError
-from moeasr.text.transcript import read_lines
+from moeasr.text_lines import read_lines
 
 TRANSCRIPT = "transcript/aishell_transcript_v0.8.txt"
 AISHELL = Corpus(

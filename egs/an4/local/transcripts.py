@@ -5,7 +5,7 @@ from pathlib import Path
 
 from moeasr.datadir.write import Utterance
 from moeasr.errors import InputError
-from moeasr.text.transcript import read_lines
+from moeasr.text_lines import read_lines
 
 # `<s> YES </s> (an251-fash-b)` in the train file, `RUBOUT G M E F (an406-fcaw-b)` in the test file.
 TRANSCRIPT_LINE = re.compile(r"^(?:<s>\s+)?(?P<words>.*?)\s*(?:</s>\s*)?\((?P<name>[^()\s]+)\)$")

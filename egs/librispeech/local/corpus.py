@@ -7,7 +7,7 @@ from moeasr.corpus.archive import Corpus
 from moeasr.corpus.download import openslr
 from moeasr.datadir.write import Utterance
 from moeasr.errors import InputError
-from moeasr.text.transcript import read_lines
+from moeasr.text_lines import read_lines
 
 
 @dataclass(frozen=True)

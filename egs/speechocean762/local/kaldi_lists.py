@@ -4,7 +4,7 @@ from pathlib import Path
 
 from moeasr.datadir.write import Utterance
 from moeasr.errors import InputError
-from moeasr.text.transcript import read_lines
+from moeasr.text_lines import read_lines
 
 
 def read_set(root: Path, name: str) -> list[Utterance]:

@@ -30,7 +30,7 @@ from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.text.normalize import normalize
 from moeasr.text.tokenizer import Tokenizer
-from moeasr.text.transcript import read_lines
+from moeasr.text_lines import read_lines
 
 logger = get_logger(__name__)
 

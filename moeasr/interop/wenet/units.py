@@ -16,7 +16,7 @@ from moeasr.text.cjk_bpe import HAN
 from moeasr.text.dictionary import BLANK, SOS_EOS, SPECIAL_UNITS, UNK
 from moeasr.text.normalize import SPACE_UNIT
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
-from moeasr.text.transcript import read_lines
+from moeasr.text_lines import read_lines
 
 NON_LANG_SYM = re.compile(r"\[[^\[\]]+\]|<[^<>]+>|{[^{}]+}")
 """What WeNet takes for a non-linguistic symbol."""
