@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import soundfile
 
-from moeasr.audio.limits import check_rate
+from moeasr.audio.bounds import check_rate
 from moeasr.audio.pipes import UndecodableError
 from moeasr.audio.wav_repair import is_wav, repair_wav
 from moeasr.errors import InputError

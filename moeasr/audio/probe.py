@@ -4,7 +4,7 @@ import io
 import os
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from moeasr.audio.archive import archive_place, read_record
+from moeasr.audio.ark import archive_place, read_record
 from moeasr.audio.commands import can_run_decoder, run_command
 from moeasr.audio.pipes import UndecodableError, parse_pipe
 from moeasr.errors import InputError

@@ -2,10 +2,10 @@
 
 import torch
 
-from moeasr.audio.archive import archive_place, read_record
+from moeasr.audio.ark import archive_place, read_record
+from moeasr.audio.bounds import check_new_rate
 from moeasr.audio.commands import can_run_decoder, run_command
 from moeasr.audio.file import Audio, read_audio_bytes, read_segment
-from moeasr.audio.limits import check_new_rate
 from moeasr.audio.perturb import perturb_speed, perturb_volume
 from moeasr.audio.pipes import UndecodableError, parse_pipe
 from moeasr.audio.programs import Effect, Resample, Speed

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from moeasr.audio.limits import check_speed
+from moeasr.audio.bounds import check_speed
 
 FILTER_WIDTH = 32
 """Zero crossings of the resampling filter on each side. At torchaudio's default of 6, what lies up

@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
     from moeasr.errors import InputError
-    from moeasr.interop.wenet.writer import write_wenet
+    from moeasr.interop.wenet.export_model import write_wenet
     from moeasr.logs import setup_logging
 
     setup_logging()

@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr import checkpoint
     from moeasr.experiment.config import ExperimentConfig
     from moeasr.experiment.metadata import checkpoint_metadata
-    from moeasr.interop.wenet.reader import read_wenet
+    from moeasr.interop.wenet.import_model import read_wenet
     from moeasr.logs import setup_logging
     from moeasr.models.build import count_params
 

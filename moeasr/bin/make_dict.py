@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
 
     from moeasr.errors import InputError
-    from moeasr.text.build import build_tokenizer, measure_coverage
+    from moeasr.text.build_tokenizer import build_tokenizer, measure_coverage
     from moeasr.text.characters import read_non_lang_syms
     from moeasr.text.transcript import read_transcripts
 

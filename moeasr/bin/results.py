@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.atomic import atomic_path
     from moeasr.logs import setup_logging
-    from moeasr.score.table import gather, results_page
+    from moeasr.score.results_table import gather, results_page
 
     setup_logging()
     exp_dir = Path(args.exp_dir)

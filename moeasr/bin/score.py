@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.errors import InputError
     from moeasr.logs import get_logger, setup_logging
-    from moeasr.score.report import References, ScoreOptions, find_mode_dirs, score_mode_dir
+    from moeasr.score.score_dir import References, ScoreOptions, find_mode_dirs, score_mode_dir
     from moeasr.score.staleness import stale_reason
     from moeasr.text.characters import read_non_lang_syms
 

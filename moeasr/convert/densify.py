@@ -16,7 +16,7 @@ from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.config import FeedForwardConfig, ModelConfig, RoutingLossWeights
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
-from moeasr.moe.upcycle import (
+from moeasr.moe.expert_copies import (
     DENSIFY_METHODS,
     FeedForwardWeights,
     scale_output,

@@ -17,13 +17,13 @@ from moeasr.convert.transfer import (
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
-from moeasr.moe.layer import MoEFeedForward
-from moeasr.moe.upcycle import (
+from moeasr.moe.expert_copies import (
     FeedForwardWeights,
     add_noise,
     copy_to_experts,
     weights_sum_to_one,
 )
+from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.feed_forward import DenseFeedForward
 
 logger = get_logger(__name__)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from moeasr.config import did_you_mean
-from moeasr.decode.attention import DecoderScorer, WeightedScorer, attention_beam_search
+from moeasr.decode.attention_beam import DecoderScorer, WeightedScorer, attention_beam_search
 from moeasr.decode.ctc.forced_alignment import align_best
 from moeasr.decode.ctc.greedy import ctc_greedy_search
 from moeasr.decode.ctc.prefix_beam import ctc_prefix_beam_search

@@ -11,7 +11,7 @@ from moeasr import checkpoint, distributed
 from moeasr.config import from_mapping, to_mapping
 from moeasr.experiment.config import ExperimentConfig, InitConfig, write_config
 from moeasr.logs import get_logger
-from moeasr.train.checkpoint import read_last
+from moeasr.train.checkpoint_keeper import read_last
 from moeasr.train.resume import Change, check_changes, warn_of_changes
 
 logger = get_logger(__name__)

@@ -5,7 +5,7 @@ No sound is touched here: see `moeasr.kaldi.wav_scp`.
 
 from pathlib import Path
 
-from moeasr.audio.limits import check_speed
+from moeasr.audio.bounds import check_speed
 from moeasr.datadir.raw_tables import Lines, read_lines, show, write_lines
 from moeasr.errors import InputError
 from moeasr.kaldi.derive import move_stale, require_source, write_renamed, write_utt2uniq

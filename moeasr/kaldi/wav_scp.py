@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from moeasr.audio.limits import check_new_rate
+from moeasr.audio.bounds import check_new_rate
 from moeasr.audio.pipes import parse_pipe
 from moeasr.audio.programs import Volume
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines

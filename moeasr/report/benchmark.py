@@ -1,4 +1,4 @@
-"""The benchmark of configs: what is run, and its table. How it is timed: `moeasr.report.speed`."""
+"""The benchmark of configs: what is run, and its table. How it is timed: `moeasr.report.timing`."""
 
 import copy
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from moeasr.models.cost import DECODER_PARTS, PARTS, model_cost, sum_of
 from moeasr.models.inference import optimize_for_inference
 from moeasr.nn.packed_linear import PRECISIONS
 from moeasr.report.cost_table import aligned
-from moeasr.report.speed import (
+from moeasr.report.timing import (
     MachineLimit,
     Timings,
     full_pass,

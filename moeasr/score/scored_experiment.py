@@ -11,7 +11,7 @@ from moeasr.errors import InputError
 from moeasr.score.alignment import Counts
 from moeasr.score.details import read_per_utt
 from moeasr.score.record import check_kinds
-from moeasr.score.table import read_json
+from moeasr.score.results_table import read_json
 
 _KEYS = (
     *("set", "mode", "chunk_size", "beam_size", "wer", "cer", "rtf", "audio_sec"),

@@ -17,7 +17,7 @@ from moeasr.errors import InputError
 from moeasr.logs import MetricWriter, get_logger, progress
 from moeasr.models.outputs import LossOutput
 from moeasr.seed import generator_states, restore_generators
-from moeasr.train.checkpoint import CheckpointKeeper, EpochScore
+from moeasr.train.checkpoint_keeper import CheckpointKeeper, EpochScore
 from moeasr.train.config import TrainConfig
 from moeasr.train.meter import Meter, add_loads, sum_loads
 from moeasr.train.optim import build_optimizer

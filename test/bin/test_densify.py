@@ -16,7 +16,7 @@ from moeasr.features.archive import FeatureReader, open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
-from moeasr.moe.upcycle import DENSIFY_METHODS
+from moeasr.moe.expert_copies import DENSIFY_METHODS
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)

@@ -20,7 +20,7 @@ from moeasr.models.config import (
 )
 from moeasr.models.feed_forwards import FEED_FORWARDS
 from moeasr.models.teacher_forced import Inputs
-from moeasr.moe.upcycle import DENSIFY_METHODS
+from moeasr.moe.expert_copies import DENSIFY_METHODS
 
 DENSE = FeedForwardConfig(hidden_units=24)
 MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, experts_per_frame=2)

@@ -417,7 +417,9 @@ def test_lists_are_of_lines_in_utf_8_and_not_empty(tmp_path, sound):
         index(tmp_path, write_shard(tmp_path / "empty.tar", {"readme.md": b"-"}))
     with pytest.raises(SystemExit, match=r"data\.list is empty"):
         index(tmp_path)
-    with pytest.raises(SystemExit, match=r"data\.list, line 1: not valid UTF-8 \(byte 1 of the line\)"):
+    with pytest.raises(
+        SystemExit, match=r"data\.list, line 1: not valid UTF-8 \(byte 1 of the line\)"
+    ):
         index(tmp_path, Path("\udce9.tar"))
 
 

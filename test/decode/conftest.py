@@ -7,7 +7,7 @@ from moeasr.decode.fusion.ngram import NgramWeights, WordNgram
 from moeasr.decode.fusion.phrases import ContextGraph, Phrase
 from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.text.arpa import read_arpa
-from moeasr.text.build import build_tokenizer
+from moeasr.text.build_tokenizer import build_tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import torch
 from moeasr.decode.ctc.forced_alignment import align_best
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.times import Timed, times_of, write_ctm
-from moeasr.text.build import build_tokenizer
+from moeasr.text.build_tokenizer import build_tokenizer
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 
 TEXT = "go on"

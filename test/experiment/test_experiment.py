@@ -39,7 +39,7 @@ from moeasr.models.config import (
 )
 from moeasr.models.distillation import Distillation, DistillationConfig
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
-from moeasr.train.checkpoint import TRAINER_KEYS
+from moeasr.train.checkpoint_keeper import TRAINER_KEYS
 from moeasr.train.config import TrainConfig
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd"]

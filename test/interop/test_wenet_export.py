@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from moeasr.features.fbank_config import FbankConfig
-from moeasr.interop.wenet.reader import read_wenet
-from moeasr.interop.wenet.writer import write_wenet
+from moeasr.interop.wenet.export_model import write_wenet
+from moeasr.interop.wenet.import_model import read_wenet
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
-from moeasr.text.build import build_tokenizer
+from moeasr.text.build_tokenizer import build_tokenizer
 
 FBANK = FbankConfig(num_mel_bins=20, high_freq_hz=0.0, snip_edges=True)
 TEXTS = ["THE CAT SAT ON THE MAT", "A DOG RAN TO THE OTHER DOG"]

@@ -13,10 +13,10 @@ from rounding import FBANK_STEPS, NETWORK_STEPS, assert_close, log_mel_scale
 
 from moeasr.errors import InputError
 from moeasr.features.fbank import compute_fbank
-from moeasr.interop.wenet.reader import read_wenet
-from moeasr.interop.wenet.writer import write_wenet
+from moeasr.interop.wenet.export_model import write_wenet
+from moeasr.interop.wenet.import_model import read_wenet
 from moeasr.models.asr import add_sos_eos, reverse_tokens
-from moeasr.models.stream import StreamingEncoder
+from moeasr.models.streaming_encoder import StreamingEncoder
 from moeasr.nn.mask import make_valid_mask
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -11,8 +11,8 @@ from rounding import assert_close
 
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
-from moeasr.interop.wenet.reader import read_wenet
-from moeasr.interop.wenet.writer import write_wenet
+from moeasr.interop.wenet.export_model import write_wenet
+from moeasr.interop.wenet.import_model import read_wenet
 from moeasr.models.build import build_model
 from moeasr.models.config import (
     DecoderConfig,

@@ -10,7 +10,7 @@ import yaml
 from moeasr.bin.import_wenet import main as import_wenet
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
-from moeasr.interop.wenet.reader import read_wenet
+from moeasr.interop.wenet.import_model import read_wenet
 from moeasr.interop.wenet.settings import read_settings
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 from moeasr.text.bpe import BpeSplitter, train_bpe

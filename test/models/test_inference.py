@@ -7,7 +7,7 @@ from systems import SYSTEMS, make_system
 
 from moeasr.errors import InputError
 from moeasr.models.inference import optimize_for_inference
-from moeasr.models.stream import StreamingEncoder
+from moeasr.models.streaming_encoder import StreamingEncoder
 from moeasr.moe.packed_experts import PackedExperts
 
 FEATS = torch.randn(3, 90, 20, generator=torch.Generator().manual_seed(4))

@@ -11,7 +11,7 @@ from moeasr.models.config import ModelConfig
 from moeasr.models.cost import DECODER_PARTS, PARTS, model_cost, sum_of
 from moeasr.report import benchmark as module
 from moeasr.report.benchmark import NUM_MEL_BINS, Subject, Workload, benchmark, benchmark_lines
-from moeasr.report.speed import MachineLimit, Timings
+from moeasr.report.timing import MachineLimit, Timings
 from moeasr.train.config import OptimConfig
 
 WHOLE = {"causal_conv": False, "dynamic_chunk": False}

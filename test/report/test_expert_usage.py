@@ -17,7 +17,7 @@ from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig
 from moeasr.report.conversion import speech_inputs
 from moeasr.report.expert_usage import measure_usage, read_batches
-from moeasr.text.build import build_tokenizer
+from moeasr.text.build_tokenizer import build_tokenizer
 
 FBANK = FbankConfig(num_mel_bins=NUM_MEL_BINS)
 

@@ -8,7 +8,7 @@ import pytest
 from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.text.bpe import train_bpe
-from moeasr.text.build import build_tokenizer, measure_coverage
+from moeasr.text.build_tokenizer import build_tokenizer, measure_coverage
 from moeasr.text.normalize import SPACE_UNIT as SPACE
 from moeasr.text.normalize import normalize
 from moeasr.text.scripts import split_words

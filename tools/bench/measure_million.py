@@ -30,7 +30,7 @@ from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.distillation import DistillationConfig
-from moeasr.text.build import build_tokenizer
+from moeasr.text.build_tokenizer import build_tokenizer
 from moeasr.text.tokenizer import Tokenizer
 
 NUM_RECORDINGS = 200

@@ -13,7 +13,7 @@ import torch
 from moeasr.audio.waveforms import read_waveforms
 from moeasr.datadir.directory import DataDir
 from moeasr.decode.recognizer import Recognizer
-from moeasr.models.stream import StreamingEncoder
+from moeasr.models.streaming_encoder import StreamingEncoder
 
 
 def main():

@@ -16,7 +16,7 @@ from moeasr.moe.experts import ExpertBank, sorted_kernel
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.packed_experts import PackedExperts
 from moeasr.moe.routers import TopKRouter
-from moeasr.report.speed import full_pass, streaming_pass
+from moeasr.report.timing import full_pass, streaming_pass
 
 
 class PeerFeedForward(nn.Module):

@@ -18,7 +18,7 @@ from wenet_oracle import build, features, find_wenet, in_float64, outputs
 from moeasr.audio.file import read_audio_bytes
 from moeasr.decode.recognizer import Recognizer
 from moeasr.models.asr import add_sos_eos, reverse_tokens
-from moeasr.models.stream import StreamingEncoder
+from moeasr.models.streaming_encoder import StreamingEncoder
 
 
 def our_outputs(model, feats, lens, tokens, tokens_lens, chunks):

@@ -20,7 +20,7 @@ from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 from moeasr.models.inference import optimize_for_inference
 from moeasr.nn.packed_linear import PRECISIONS
-from moeasr.report.speed import full_pass, streaming_pass, time_candidates, training_step
+from moeasr.report.timing import full_pass, streaming_pass, time_candidates, training_step
 from moeasr.train.config import OptimConfig
 from moeasr.train.optim import build_optimizer
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from moeasr.corpus.archive import unpack
+from moeasr.corpus.obtain import unpack
 
 ROOT = Path(__file__).resolve().parents[2]
 BARE_PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"

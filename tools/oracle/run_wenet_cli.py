@@ -23,10 +23,10 @@ from wenet_oracle import find_wenet
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import DecodeConfig
 from moeasr.features.fbank_config import FbankConfig
-from moeasr.interop.wenet.writer import write_wenet
+from moeasr.interop.wenet.export_model import write_wenet
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
-from moeasr.text.build import build_tokenizer
+from moeasr.text.build_tokenizer import build_tokenizer
 
 TEXTS = ["THE CAT SAT ON THE MAT", "A DOG RAN TO THE OTHER DOG", "THE END OF THE DAY"]
 FBANK = FbankConfig(num_mel_bins=40, high_freq_hz=0.0, snip_edges=True)

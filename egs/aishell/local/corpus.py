@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from moeasr.corpus.archive import Corpus, unpack
 from moeasr.corpus.download import openslr
+from moeasr.corpus.obtain import Corpus, unpack
 from moeasr.errors import InputError
 from moeasr.text_lines import read_lines
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from corpus import AISHELL, NUM_UTTS, RESOURCE, audio_files, read_texts
 
 from moeasr.bin import run
-from moeasr.corpus.archive import add_corpus_options, obtain
+from moeasr.corpus.obtain import add_corpus_options, obtain
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging

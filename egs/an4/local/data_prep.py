@@ -15,8 +15,8 @@ from pathlib import Path
 from transcripts import read_set, unlisted_audio
 
 from moeasr.bin import run
-from moeasr.corpus.archive import Corpus, add_corpus_options, obtain
 from moeasr.corpus.download import Published
+from moeasr.corpus.obtain import Corpus, add_corpus_options, obtain
 from moeasr.datadir.write import write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging

@@ -13,8 +13,8 @@ from pathlib import Path
 from recordings import read_recordings
 
 from moeasr.bin import run
-from moeasr.corpus.archive import Corpus, add_corpus_options, obtain
 from moeasr.corpus.download import Published
+from moeasr.corpus.obtain import Corpus, add_corpus_options, obtain
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import setup_logging

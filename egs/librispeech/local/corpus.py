@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeasr.corpus.archive import Corpus
 from moeasr.corpus.download import openslr
+from moeasr.corpus.obtain import Corpus
 from moeasr.datadir.write import Utterance
 from moeasr.errors import InputError
 from moeasr.text_lines import read_lines

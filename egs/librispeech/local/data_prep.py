@@ -13,7 +13,7 @@ from pathlib import Path
 from corpus import PARTS, Part, read_part
 
 from moeasr.bin import run
-from moeasr.corpus.archive import add_corpus_options, obtain
+from moeasr.corpus.obtain import add_corpus_options, obtain
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.logs import get_logger, setup_logging
 

@@ -22,7 +22,7 @@ from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import DecodeConfig, Search, SearchInput, check_settings, find_searches
 from moeasr.errors import InputError
 from moeasr.features.online_fbank import OnlineFbank
-from moeasr.models.stream import StreamingEncoder
+from moeasr.models.streaming_encoder import StreamingEncoder
 
 SETTLE_UNITS = 100  # of a partial result; more are taken in two parts
 

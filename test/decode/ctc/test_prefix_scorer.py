@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from moeasr.decode.attention import WeightedScorer, attention_beam_search
+from moeasr.decode.attention_beam import WeightedScorer, attention_beam_search
 from moeasr.decode.ctc.prefix_scorer import CtcPrefixScorer
 
 SOS_EOS = 2

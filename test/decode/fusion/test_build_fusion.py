@@ -10,7 +10,7 @@ from moeasr.decode.fusion.ngram import UnitNgram, WordNgram
 from moeasr.decode.fusion.phrases import ContextGraph
 from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.errors import InputError
-from moeasr.text.build import build_tokenizer
+from moeasr.text.build_tokenizer import build_tokenizer
 
 LM = "\\data\\\nngram 1=4\n\\1-grams:\n-99 <s>\n-0.5 </s>\n-0.7 AB\n-1.1 A\n\\end\\\n"
 

@@ -9,7 +9,7 @@ import torch
 from moeasr.decode.fusion.ngram import NgramWeights, UnitNgram, WordNgram
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa
-from moeasr.text.build import build_tokenizer
+from moeasr.text.build_tokenizer import build_tokenizer
 from moeasr.text.scripts import split_words
 
 WORDS = ["A", "AB", "ABBA", "BA", "C"]

@@ -10,7 +10,7 @@ from moeasr.decode.fusion.phrases import ContextGraph, Phrase, read_phrases
 from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa
-from moeasr.text.build import build_tokenizer
+from moeasr.text.build_tokenizer import build_tokenizer
 from moeasr.text.scripts import split_words
 
 PHRASES = [

@@ -12,7 +12,7 @@ from typing import Any
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.score.record import check_kinds
-from moeasr.score.report import checksum
+from moeasr.score.score_dir import checksum
 from moeasr.score.staleness import stale_reason
 
 _FROM_DECODE = (

@@ -5,11 +5,7 @@ import torch
 from rounding import assert_close
 
 from moeasr.moe.balanced_router import BalancedRouter
-from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
-from moeasr.moe.fixed_routers import HashRouter
-from moeasr.moe.layer import MoEFeedForward
-from moeasr.moe.routers import LanguageRouter, TopKRouter
-from moeasr.moe.upcycle import (
+from moeasr.moe.expert_copies import (
     FeedForwardWeights,
     add_noise,
     average_experts,
@@ -18,6 +14,10 @@ from moeasr.moe.upcycle import (
     scale_output,
     weights_sum_to_one,
 )
+from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
+from moeasr.moe.fixed_routers import HashRouter
+from moeasr.moe.layer import MoEFeedForward
+from moeasr.moe.routers import LanguageRouter, TopKRouter
 from moeasr.nn.feed_forward import DenseFeedForward
 
 D, M, E = 8, 12, 4

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from moeasr.audio.limits import check_new_rate, check_rate, check_speed
+from moeasr.audio.bounds import check_new_rate, check_rate, check_speed
 from moeasr.errors import InputError
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from moeasr.errors import InputError
 from moeasr.score.bootstrap import bootstrap_interval
-from moeasr.score.report import (
+from moeasr.score.score_dir import (
     References,
     ScoreOptions,
     checksum,

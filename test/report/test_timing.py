@@ -9,8 +9,8 @@ import torch
 from rounding import NETWORK_STEPS, assert_close
 from systems import BATCH, encoder, make_system, vary
 
-from moeasr.report import speed
-from moeasr.report.speed import (
+from moeasr.report import timing as speed
+from moeasr.report.timing import (
     Timings,
     full_pass,
     measure_machine,
@@ -111,7 +111,7 @@ def test_working_memory_is_what_work_adds():
     """In a process of its own: this one has freed pages to spare."""
     code = (
         "import torch\n"
-        "from moeasr.report.speed import working_memory_bytes\n"
+        "from moeasr.report.timing import working_memory_bytes\n"
         "torch.ones(2)\n"
         "print(working_memory_bytes(lambda: torch.ones(2**26)), working_memory_bytes(lambda: None))"
     )

@@ -5,7 +5,7 @@ import torch
 from systems import SYSTEMS, encoder, make_system, moe
 
 from moeasr.errors import InputError
-from moeasr.models.stream import StreamingEncoder
+from moeasr.models.streaming_encoder import StreamingEncoder
 
 TOLERANCE = {"rtol": 0, "atol": 1e-9}
 LENS = torch.tensor([150, 81, 38, 6])

@@ -7,9 +7,9 @@ import tarfile
 
 import pytest
 
-from moeasr.corpus import archive as corpus_archive
-from moeasr.corpus.archive import Corpus, obtain, unpack
+from moeasr.corpus import obtain as corpus_archive
 from moeasr.corpus.download import Published
+from moeasr.corpus.obtain import Corpus, obtain, unpack
 from moeasr.errors import InputError
 
 CORPUS = Corpus(

@@ -7,8 +7,8 @@ import pytest
 import torch
 from textbook import Memory
 
-from moeasr.decode import attention
-from moeasr.decode.attention import DecoderScorer, WeightedScorer, attention_beam_search
+from moeasr.decode import attention_beam as attention
+from moeasr.decode.attention_beam import DecoderScorer, WeightedScorer, attention_beam_search
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from moeasr.models.asr import AsrModel
-from moeasr.models.stream import StreamingEncoder
+from moeasr.models.streaming_encoder import StreamingEncoder
 from moeasr.nn.packed_linear import PackedLinear
 
 CLEAR_REFS = Path("/proc/self/clear_refs")

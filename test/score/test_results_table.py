@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from moeasr.errors import InputError
-from moeasr.score.report import checksum
-from moeasr.score.table import gather, results_page
+from moeasr.score.results_table import gather, results_page
+from moeasr.score.score_dir import checksum
 
 DECODE: dict[str, Any] = {
     "set": "test",
