@@ -1,33 +1,33 @@
-r"""moeasr: Mixture-of-Experts speech recognition, from a corpus to a word error rate.
+"""moeasr: Mixture-of-Experts speech recognition, from a corpus to a word error rate.
 
-Who may import whom (imports point downwards only; test/test_layers.py reads and enforces this):
+The rooms of the package, and the rooms that each of them may import. Imports point upwards in this
+table only; test/test_layers.py enforces it.
 
-    bin                                     entry points: may import everything
-     |
-    report  interop                         tables and pictures; models of other toolkits
-     |
-    experiment                              joins the rooms for training
-     |      \     \
-    train    data  convert   decode  score  batches | models from models | searches | error rates
-     |       |   \     |     /     \  /
-     |       |    \  models /      text     networks | units, tokenizers, n-grams
-     |       |     \   |
-     |       |      \ moe                   routers, experts, dispatch, losses
-     |       |         |
-     |      kaldi      nn                   the work behind utils/*.sh | layers
-     |       |   \
-     |    corpus  features                  downloads of corpora | filter banks, CMVN, masks
-     |       |
-     |     audio                            from an entry of wav.scp to samples
-     |       |
-     |    datadir                           tables of data directories
-     |       |
-    atomic checkpoint config distributed errors fields limits lock logs open_files seed strict_json
-    yaml_text                               foundations: import no room
+    room        holds                                           imports
+    --------    --------------------------------------------    ----------------------------------
+    (modules)   foundations: config, errors, logs, seed ...     nothing else of moeasr
+    datadir     tables of Kaldi data directories                -
+    audio       from an entry of wav.scp to samples             datadir
+    corpus      downloads and archives of corpora               datadir audio
+    features    filter banks, CMVN, SpecAugment                 -
+    text        units, tokenizers, n-grams                      datadir
+    kaldi       the work behind utils/*.sh                      datadir audio features
+    data        from utterances to batches                      datadir audio features text kaldi
+    nn          layers                                          -
+    moe         routers, experts, dispatch, losses              nn
+    models      encoders, decoders, their losses and costs      nn moe
+    convert     models made from other models                   nn moe models
+    decode      searches, recognition, streams                  features text models
+    score       error rates, their files and comparisons        text
+    train       the training loop                               records of models and moe
+    experiment  one YAML file, its data and its checkpoints     all above but audio kaldi decode
+    interop     models of other toolkits                        features text nn models
+    report      tables and pictures                             all but experiment and interop
+    bin         entry points                                    everything
 
 `train` may import `models.outputs` (the records a model returns) and `moe.stats` (what to log of
 them), nothing else of the networks: the trainer is given a model and batches, and knows neither
-speech nor files of features. The exact table is in the test.
+speech nor files of features.
 """
 
 __version__ = "0.1.0"
