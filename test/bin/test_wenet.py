@@ -74,6 +74,13 @@ def test_any_weights_of_the_directory_can_be_imported(tmp_path):
         import_wenet(where)
 
 
+def test_a_bpe_model_is_heard_of(tmp_path):
+    """A model of characters has no use for one; models of pieces are in the tests of interop."""
+    where = ["--model-dir", str(GOLDEN / "u2pp"), "--out", str(tmp_path / "x.pt")]
+    with pytest.raises(InputError, match="leave --bpe-model out"):
+        import_wenet([*where, "--bpe-model", str(tmp_path / "a.model")])
+
+
 def test_other_commands_take_it_as_any_other(imported, data_dir, tmp_path, capsys):
     model = ["--checkpoint", str(imported)]
     out = ["--out-dir", str(tmp_path / "decoded"), "--modes", "ctc_greedy_search"]
