@@ -229,6 +229,22 @@ def test_renamed_and_chosen_utterances_are_found(data):
         assert torch.equal(renamed[f"x-{utt}"], feats)
 
 
+def test_audio_of_whole_blocks_of_a_tar_file_is_found(tmp_path):
+    """Blocks have 512 bytes: no padding follows such a member, and 511 bytes one that is larger."""
+    for name, num_samples in {"whole": 20 * 256 - 22, "more": 20 * 256 - 21}.items():
+        audio_sets.write_audio(tmp_path / f"{name}.wav", num_samples / 16000)
+    assert (tmp_path / "whole.wav").stat().st_size == 20 * 512
+    wav_scp = {name: tmp_path / f"{name}.wav" for name in ("whole", "more")}
+    text = dict.fromkeys(wav_scp, "ab")
+    data_dir = audio_sets.prepare(
+        audio_sets.write_dir(tmp_path / "set", wav_scp=wav_scp, text=text), "shard"
+    )
+    for name, path in wav_scp.items():
+        entry = ShardEntry.parse(entries(data_dir)[name])
+        content = Path(entry.path).read_bytes()[entry.offset :]
+        assert content.startswith(path.read_bytes())
+
+
 def test_a_shard_cut_short_is_named(data):
     entry = ShardEntry.parse(entries(data)["stereo"])
     reader = ShardReader()

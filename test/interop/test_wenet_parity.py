@@ -343,9 +343,10 @@ def test_a_second_decoder_without_blocks_is_left_out(tmp_path):
 
 
 def test_tied_embeddings_are_what_decoders_project_by(tmp_path):
-    directory = copy_of("trained", tmp_path / "m", decoder_conf__tie_word_embedding=True)
-    decoder = read_wenet(directory).model.decoder
-    assert torch.equal(decoder.project.weight, decoder.embedding.weight)
+    directory = copy_of("u2pp", tmp_path / "m", decoder_conf__tie_word_embedding=True)
+    model = read_wenet(directory).model
+    for decoder in (model.decoder, model.reverse_decoder):
+        assert torch.equal(decoder.project.weight, decoder.embedding.weight)
 
 
 def test_no_cmvn_is_none(tmp_path):

@@ -31,3 +31,16 @@ def test_no_frames_are_no_outputs(precision):
     with torch.inference_mode():
         nothing = torch.randn(0, 64)
         assert PackedExperts(bank, precision)(nothing, router(nothing)).shape == (0, 64)
+
+
+def test_a_frame_is_run_by_its_own_experts_whichever_others_are_idle():
+    """Of one frame, all experts but one are idle, those before its own too."""
+    bank = ExpertBank(64, 128, 4, 0.0, loop_kernel)
+    router = TopKRouter(64, 4, 1, "full")
+    packed = PackedExperts(bank, "fp32")
+    frames = torch.randn(20, 1, 64)
+    with torch.inference_mode():
+        used = {int(router(x).expert_ids) for x in frames}
+        for x in frames:
+            assert_close(packed(x, router(x)), bank(x, router(x)), 128)  # sums of 128 products
+    assert used == {0, 1, 2, 3}

@@ -109,6 +109,11 @@ def test_a_segment_within_another_is_parted_from_it_in_the_middle_of_their_overl
     assert extended == ([b"u1 r 0 8", b"u2 r 8 9.1"], 1)
 
 
+def test_times_of_long_recordings_keep_six_digits_behind_the_point():
+    extended = extend_segments([b"u1 r 12345.678901 12350.25"], Padding(), print)
+    assert extended == ([b"u1 r 12345.578901 12350.35"], 0)
+
+
 def test_faults_of_segments(call):
     done = call("data/extend_segment_times.py", stdin=f"{SEGMENTS}u4 r 2\n")
     assert done.returncode == 1 and done.stdout == ""
