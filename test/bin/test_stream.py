@@ -71,12 +71,21 @@ def test_a_pause_ends_an_utterance_unless_end_points_are_off(model_path, data_di
     path, always = data_dir.parent / "u1.wav", ("--rule3-min-utterance-length", "0.2")
     stream(model_path, path, *always)
     assert capsys.readouterr().out.count("\tfinal\t") > 1
-    long = data_dir / "long.wav"  # without a pause, 20 s at most
-    soundfile.write(long, np.tile(soundfile.read(path)[0], 42), 16000)
+    long = data_dir / "long.wav"  # 20 s at most without a pause, and what follows is other sound
+    sound = np.tile(soundfile.read(path)[0], 41)
+    soundfile.write(long, np.concatenate([sound, np.zeros(16000)]), 16000)
     options = (long, "--chunk-size", "40", "--mode", "ctc_greedy_search", "--packet-ms", "1000")
     for endpoint, num_utts in ((), 2), (("--endpoint", "off"), 1):
         stream(model_path, *options, *endpoint)
-        assert capsys.readouterr().out.count("\tfinal\t") == num_utts
+        printed = capsys.readouterr().out
+        assert printed.count("\tfinal\t") == num_utts
+    text = printed.splitlines()[-1].split("\t")[3]
+    # an utterance of a test set is one, however long it is
+    (data_dir / "text").unlink()
+    (data_dir / "wav.scp").write_text(f"long {long}\n")
+    stream(model_path, "--simulate", data_dir, "--out-dir", data_dir / "out", *options[1:])
+    (table,) = (data_dir / "out").glob("*/text")
+    assert table.read_text() == f"long {text}\n"
 
 
 @pytest.mark.parametrize("mode", ["ctc_greedy_search", "attention_rescoring"])
