@@ -1,4 +1,4 @@
-"""How long utterances are, exactly, without decoding audio whose header tells."""
+"""Exact lengths of utterances, without decoding audio whose header tells them."""
 
 import os
 from typing import NamedTuple

@@ -63,13 +63,13 @@ class ExperimentConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     """The network."""
     data: DataConfig = field(default_factory=DataConfig)
-    """What it is fed."""
+    """Utterances, batches and masks."""
     train: TrainConfig = field(default_factory=TrainConfig)
-    """How it is trained."""
+    """Optimizer, schedule and epochs."""
     init: InitConfig = field(default_factory=InitConfig)
-    """What it begins with."""
+    """Trained weights to begin with."""
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
-    """Whom it learns from."""
+    """Teacher, and the weights of its losses."""
 
     def __post_init__(self) -> None:
         """Check combinations."""

@@ -20,7 +20,7 @@ def make_loss(
     fbank: FbankConfig,
     device: torch.device,
 ) -> Callable[[Batch], LossOutput]:
-    """What the trainer minimises: the model's own loss, and its distance from its teacher's.
+    """Return the loss of a batch: the model's own, and its distance from its teacher's.
 
     Raises:
         InputError: The teacher cannot be read, or cannot teach this model.

@@ -1,4 +1,4 @@
-"""What every checkpoint carries beside weights."""
+"""Metadata that every checkpoint carries beside weights."""
 
 import hashlib
 import subprocess
@@ -23,7 +23,7 @@ def checkpoint_metadata(
     seed: int,
     command: str,
 ) -> dict[str, Any]:
-    """What every checkpoint carries beside weights, so that decoding needs nothing else.
+    """Return what every checkpoint carries beside weights, so that decoding needs nothing else.
 
     Args:
         config: The experiment.

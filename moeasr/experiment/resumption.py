@@ -1,4 +1,4 @@
-"""Whether a training goes on from an earlier one, and what may have changed since."""
+"""Resuming: what an earlier run left, and what may have changed since."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -8,7 +8,7 @@ from moeasr.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class FbankConfig:
-    """How filter banks are computed. Stored in checkpoints, so that decoding cannot differ.
+    """Settings of filter banks. Stored in checkpoints, so that decoding cannot differ.
 
     The defaults are those of sherpa-onnx, so that an exported model meets the features it knows.
     """
@@ -76,7 +76,7 @@ class FbankConfig:
 
 
 def num_fbank_frames(num_samples: int, config: FbankConfig) -> int:
-    """How many frames `compute_fbank` makes of `num_samples` samples."""
+    """Return how many frames `compute_fbank` makes of `num_samples` samples."""
     shift = config.frame_shift_samples
     if config.snip_edges:
         if num_samples < config.frame_length_samples:

@@ -1,4 +1,4 @@
-"""How long audio is, told without decoding it."""
+"""Lengths of audio are exact, and told without decoding it."""
 
 from pathlib import Path
 
