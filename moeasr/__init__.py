@@ -20,9 +20,11 @@ table only; test/test_layers.py enforces it.
     decode      searches, recognition, streams                  features text models
     score       error rates, their files and comparisons        text
     train       the training loop                               records of models and moe
-    experiment  one YAML file, its data and its checkpoints     all above but audio kaldi decode
+    experiment  one YAML file, its data and its checkpoints     datadir features text data models
+                                                                convert train
     interop     models of other toolkits                        features text nn models
-    report      tables and pictures                             all but experiment and interop
+    report      tables and pictures                             all above but corpus kaldi
+                                                                experiment interop
     bin         entry points                                    everything
 
 `train` may import `models.outputs` (the records a model returns) and `moe.stats` (what to log of

@@ -19,7 +19,7 @@ def perturb_speed(waveform: torch.Tensor, sample_rate_hz: int, factor: float) ->
     Args:
         waveform: (S,) samples.
         sample_rate_hz: Their rate.
-        factor: Speed within the `limits`; rounded to thousandths or a simpler fraction.
+        factor: Speed within `moeasr.audio.bounds`; rounded to thousandths or a simpler fraction.
 
     Returns:
         (ceil(S / factor),) samples at the same rate.

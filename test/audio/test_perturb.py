@@ -74,5 +74,5 @@ def test_lengths_that_float32_cannot_count_are_torchaudios(num_samples: int) -> 
 
 
 def test_lengths_of_hours_end_where_the_filter_does() -> None:
-    """What `perturb_speed` was seen to give; to see it again takes gigabytes."""
+    """The length is that of an earlier call of `perturb_speed`, which takes gigabytes."""
     assert perturbed_length(251_658_245, 16000, 0.9) == 279_620_280

@@ -122,7 +122,7 @@ def test_longer_corpus_begins_with_the_shorter_one(plan):
 
 
 def test_noise_lies_within_the_range_that_is_asked_for(plan):
-    """Of a hundred draws the least and the largest come near its ends."""
+    """The least and the largest of a hundred draws come near the ends of the range."""
     parts = [part for r in plan.plan_corpus(1, FEW, 3.0, 5.0) for part in r.parts]
     ratios_db = [part.snr_db for part in parts]
     assert len(parts) > 100

@@ -39,7 +39,7 @@ OWN_DEFAULTS = {
     "mini": {"average_num": "3", "beam_size": "10"},
     "mix": {"test_sets": "test_an4 test_speechocean762 test_fsdd test_aishell"},
 }
-"""Where a recipe's options differ from AN4's."""
+"""Defaults of a recipe that differ from those of AN4."""
 OTHERS = {
     **{"download_dir": "my corpora", "corpus_opts": "--one 1 --two 2", "units": "bpe"},
     **{"dict_opts": "--vocab-size 99", "test_sets": "eval1 dev eval2", "average_num": "7"},

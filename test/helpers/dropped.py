@@ -1,4 +1,4 @@
-"""What dropout makes of values that are known."""
+"""Checks of dropout, on values that are known."""
 
 import math
 

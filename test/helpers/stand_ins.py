@@ -25,7 +25,7 @@ class StandIns:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).symlink_to(note)
         self.env = {"CALLS": str(self._calls)}
-        """What the programs need in their environment."""
+        """Environment variables that the stand-ins need."""
 
     def calls(self) -> list[list[str]]:
         """Return the name and the arguments of each call since the last time."""

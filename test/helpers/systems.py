@@ -115,7 +115,7 @@ def vary(module):
 
 
 def normed(norm, x):
-    """What a layer norm of this width gives, from its weights."""
+    """Return the output of a layer norm of this width, from its weights."""
     return F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, eps=1e-5)
 
 

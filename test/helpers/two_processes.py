@@ -30,7 +30,7 @@ class Ended(NamedTuple):
 
     status: int
     error: str
-    """What it wrote to stderr."""
+    """Its standard error."""
 
 
 def run_two_processes(

@@ -63,7 +63,7 @@ def bpe_units(texts):
 
 
 def test_what_the_file_leaves_out_has_wenets_defaults(tmp_path):
-    """Those of its ConformerEncoder, BiTransformerDecoder, ASRModel and compute_fbank."""
+    """Its encoder, its decoder, its ASRModel and its compute_fbank have these defaults."""
     write(tmp_path, {"output_dim": 12})
     settings = read_settings(tmp_path / "train.yaml")
     swish = FeedForwardConfig(hidden_units=2048, activation="silu")

@@ -132,7 +132,7 @@ def test_label_smoothing_mixes_in_the_uniform_distribution():
 
 
 def test_routing_losses_are_added_once_per_utterance_and_summed_over_layers():
-    """Of the encoder's layers and both decoders'; each loss has its own weight."""
+    """Layers of the encoder and of both decoders count; each loss has its own weight."""
     weights = {"sparsity_l1": 0.5, "mean_importance": 0.25, "switch_balance": 0.125, "z": 2.0}
     plain, trained = make_model(), make_model(routing_losses=RoutingLossWeights(**weights))
     trained.load_state_dict(plain.state_dict())

@@ -90,7 +90,7 @@ def test_a_checkpoint_gives_back_the_same_network_in_eval_mode():
 
 
 def test_attention_dropout_of_1_closes_every_attention_in_training():
-    """What is left sees nothing but its own frame, and its own token."""
+    """The remaining layers see only their own frame and their own token."""
     sizes = {"num_heads": 2, "dropout": 0.0, "attention_dropout": 1.0}
     config = ModelConfig(
         encoder=EncoderConfig(num_blocks=1, d_model=16, conv_kernel_size=1, **sizes),

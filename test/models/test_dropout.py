@@ -17,7 +17,7 @@ PARTS = {
     "transformer": {"memory": 1.0, "attention": 1.0, "feed_forward": 1.0},
     "decoder": {"self_attention": 1.0, "cross_attention": 1.0, "feed_forward": 1.0},
 }
-"""What each part of a block is multiplied by before it is added, and dropped before that."""
+"""Factor of each part of a block: its output is dropped, multiplied by this, and added."""
 LAST = {"attention": "output", "convolution": "pointwise2", "memory": "project"}
 """The last linear layer of a part; of a feed-forward it is w2."""
 NUM_FRAMES = 250
