@@ -5,14 +5,14 @@ that names the file, the dotted path of the key, and the nearest key that exists
 """
 
 import dataclasses
-import difflib
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from moeasr.errors import InputError
+from moeasr.families import did_you_mean, is_import_path, look_up
 from moeasr.yaml_text import YamlError, parse_yaml, yaml_of
 
 ConfigT = TypeVar("ConfigT")
@@ -28,6 +28,8 @@ class OneOf:
     """
 
     family: Mapping[str, Any]
+    kind: type | None = None
+    """What members are, see `moeasr.families.look_up`; import paths are known where it is given."""
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
@@ -106,12 +108,6 @@ def read_flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def did_you_mean(name: Any, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` with the known name that is most like `name`, or nothing."""
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
 def _copy(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _copy(item) for key, item in value.items()}
@@ -142,6 +138,12 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
     if origin is Annotated:
         (mark,) = (mark for mark in kind.__metadata__ if isinstance(mark, OneOf))
         if isinstance(value, str) and value in mark.family:
+            return value
+        if isinstance(value, str) and mark.kind is not None and is_import_path(value):
+            try:
+                look_up(mark.family, value, mark.kind)
+            except InputError as error:
+                raise InputError(f"{source}: in '{path}': {error}") from None
             return value
         wrong = _wrong(source, path, f"one of {', '.join(mark.family)}", value)
         raise InputError(f"{wrong}{did_you_mean(value, mark.family)}")

@@ -18,7 +18,7 @@ FOUNDATIONS = {
     "limits",
     "lock",
 }
-FOUNDATIONS |= {"logs", "open_files", "seed", "strict_json", "text_lines", "yaml_text"}
+FOUNDATIONS |= {"families", "logs", "open_files", "seed", "strict_json", "text_lines", "yaml_text"}
 ALLOWED = {
     "datadir": set(),
     "audio": {"datadir"},

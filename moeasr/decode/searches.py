@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from moeasr.config import did_you_mean
 from moeasr.decode.attention_beam import DecoderScorer, WeightedScorer, attention_beam_search
 from moeasr.decode.ctc.forced_alignment import align_best
 from moeasr.decode.ctc.greedy import ctc_greedy_search
@@ -19,6 +18,7 @@ from moeasr.decode.fusion.protocol import Fusion
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.rescoring import attention_rescoring
 from moeasr.errors import InputError
+from moeasr.families import did_you_mean
 from moeasr.models.asr import AsrModel
 
 DEFAULT_REVERSE_WEIGHT = 0.3

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from moeasr.config import did_you_mean, read_flag
+from moeasr.config import read_flag
 from moeasr.errors import InputError
+from moeasr.families import did_you_mean
 
 
 class Section:
