@@ -37,8 +37,8 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.feature_settings import write_settings
     from moeasr.data.length_tables import length_tables
     from moeasr.datadir.directory import DataDir
+    from moeasr.datadir.full_tables import write_tables
     from moeasr.features.fbank_file import load_fbank_config
-    from moeasr.kaldi.gather import write_tables
     from moeasr.logs import progress, setup_logging
 
     setup_logging()

@@ -2,7 +2,7 @@
 
 import os
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +11,11 @@ from moeasr.audio.samples import measure_stream
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.length_tables import length_tables
 from moeasr.data.shards.reader import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
+from moeasr.datadir.full_tables import write_tables
 from moeasr.datadir.raw_tables import is_unicode, keys, write_lines
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.fields import is_one_field
-from moeasr.kaldi.gather import write_tables
-from moeasr.kaldi.speak import Say
 
 
 class ShardedUtterance(NamedTuple):
@@ -28,7 +27,10 @@ class ShardedUtterance(NamedTuple):
 
 
 def write_shard_tables(
-    data_dir: Path, utterances: Iterable[ShardedUtterance], config: FbankConfig, say: Say
+    data_dir: Path,
+    utterances: Iterable[ShardedUtterance],
+    config: FbankConfig,
+    say: Callable[[str], None],
 ) -> None:
     """Write shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml.
 
@@ -51,7 +53,10 @@ def write_shard_tables(
 
 
 def write_data_dir(
-    data_dir: Path, utterances: Sequence[ShardedUtterance], config: FbankConfig, say: Say
+    data_dir: Path,
+    utterances: Sequence[ShardedUtterance],
+    config: FbankConfig,
+    say: Callable[[str], None],
 ) -> None:
     """Write a data directory for shards that came without one; every utterance is a speaker.
 
