@@ -10,7 +10,7 @@ from moeasr.errors import InputError
 from moeasr.limits import seed
 
 if TYPE_CHECKING:
-    from moeasr.datadir.sources import Sources
+    from moeasr.datadir.utterances import Utterances
     from moeasr.features.fbank_config import FbankConfig
 
 EPILOG = """example:
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.audio.command_notice import command_notice
     from moeasr.audio.probe import overshoot_warning
-    from moeasr.datadir.sources import open_sources
+    from moeasr.datadir.utterances import open_utterances
     from moeasr.features.fbank_config import FbankConfig
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import get_logger, setup_logging
@@ -56,22 +56,24 @@ def main(argv: list[str] | None = None) -> None:
     logger = get_logger("make_fbank")
     torch.set_num_threads(1)  # jobs run side by side; threads within one only get in the way
     config = load_fbank_config(args.fbank_config) if args.fbank_config else FbankConfig()
-    sources = open_sources(args.wav_scp, args.segments)
-    notice = command_notice(args.wav_scp, sources.named_entries())
+    utterances = open_utterances(args.wav_scp, args.segments)
+    notice = command_notice(args.wav_scp, utterances.entries.items())
     if notice:
         logger.info(notice)
-    skipped, resampled, num_overshooting = _make(sources, config, args)
+    skipped, resampled, num_overshooting = _make(utterances, config, args)
     if num_overshooting:
         logger.warning(overshoot_warning(num_overshooting, "utterances"))
     for rate_hz, count in sorted(resampled.items()):
         logger.warning("resampled %d utterances from %d Hz", count, rate_hz)
     if skipped:
         logger.warning("skipped %d utterances: %s", len(skipped), " ".join(skipped))
-    logger.info("made features of %d of %d utterances", len(sources) - len(skipped), len(sources))
+    logger.info(
+        "made features of %d of %d utterances", len(utterances) - len(skipped), len(utterances)
+    )
 
 
 def _make(
-    sources: "Sources", config: "FbankConfig", args: argparse.Namespace
+    utterances: "Utterances", config: "FbankConfig", args: argparse.Namespace
 ) -> tuple[list[str], Counter[int], int]:
     """Write all files.
 
@@ -100,12 +102,13 @@ def _make(
         open(frames_path, "w", encoding="utf-8") as frames_file,
         open(durations_path, "w", encoding="utf-8") as durations_file,
     ):
-        for utt_id, source in progress(sources, "fbank", len(sources), "utt"):
+        for utterance in progress(utterances, "fbank", len(utterances), "utt"):
+            utt_id, entry = utterance.utt_id, utterance.entry
             try:
-                samples, rate_hz = reader.read(*source)
+                samples, rate_hz = reader.read(entry, utterance.start_sec, utterance.end_sec)
                 feats = utterance_fbank(samples, rate_hz, config, utt_id, args.seed)
                 if feats.size(0) == 0:
-                    raise InputError(f"{source.entry}: {len(samples)} samples are no whole frame")
+                    raise InputError(f"{entry}: {len(samples)} samples are no whole frame")
             except InputError as error:
                 skipped.append(utt_id)
                 get_logger("make_fbank").warning("skipped utterance %s: %s", utt_id, error)
@@ -116,8 +119,10 @@ def _make(
             archive.write(utt_id, feats)
             frames_file.write(f"{utt_id} {feats.size(0)}\n")
             durations_file.write(f"{utt_id} {round(len(samples) / rate_hz, 4)}\n")
-        if len(skipped) == len(sources):
-            raise InputError(f"none of the {len(sources)} utterances of {args.wav_scp} is usable")
+        if len(skipped) == len(utterances):
+            raise InputError(
+                f"none of the {len(utterances)} utterances of {args.wav_scp} is usable"
+            )
     return skipped, resampled, num_overshooting
 
 

@@ -207,13 +207,12 @@ def write_utt2num_frames(
         say(f"{target} already present!")
         return
     if (data / "feats.scp").is_file():
-        from moeasr.datadir.directory import DataDir
+        from moeasr.datadir.table import Table
         from moeasr.features.archive import FeatureReader  # with torch, which the rest does without
 
         reader = FeatureReader()
-        feats = DataDir(data).feats.items()
-        frames = {utt: reader.shape(entry, utt)[0] for utt, entry in feats}
-        lines = [f"{utt} {count}".encode() for utt, count in frames.items()]
+        feats = Table(data / "feats.scp").items()
+        lines = [f"{utt} {reader.shape(entry, utt)[0]}".encode() for utt, entry in feats]
     else:
         write_utt2dur(data, say, num_threads)
         lines = [

@@ -13,13 +13,15 @@ without a look into the shards, and an utterance is two positioned reads, in wha
 import os
 import tarfile
 from collections.abc import Iterable
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from moeasr.audio.file import read_audio_bytes
-from moeasr.audio.samples import sample_range
+from moeasr.audio.probe import AudioInfo
+from moeasr.audio.samples import measure_stream, sample_range
 from moeasr.errors import InputError
 from moeasr.open_files import OpenFiles
 
@@ -79,6 +81,17 @@ class ShardReader:
         samples, rate_hz, _ = read_audio_bytes(content, f"{place.member} of shard {place.path}")
         start, end = sample_range(samples.numel(), rate_hz, start_sec, end_sec, place.member)
         return samples[start:end], rate_hz
+
+    def measure(self, entry: str) -> AudioInfo:
+        """Return rate and length of an entry of shards.scp, by the header of its audio.
+
+        Raises:
+            InputError: As `read`.
+        """
+        place = ShardEntry.parse(entry)
+        name = f"{place.member} of shard {place.path}"
+        rate_hz, num_samples, overshoots = measure_stream(BytesIO(self._content(place)), name)
+        return AudioInfo(rate_hz, num_samples, overshoots)
 
     def _content(self, place: ShardEntry) -> bytes:
         try:
