@@ -26,9 +26,8 @@ def read_waveforms(
     """
     reader = RecordingReader()
     for utterance in utterances:
-        place = utterance.entry, utterance.start_sec, utterance.end_sec
         try:
-            samples, rate_hz = reader.read(*place)
+            samples, rate_hz = reader.read(*utterance.audio_span)
         except InputError as error:
             raise InputError(f"utterance {utterance.utt_id}: {error}") from None
         yield utterance.utt_id, resample(samples, rate_hz, sample_rate_hz)[0], utterance.language

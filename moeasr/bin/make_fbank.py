@@ -105,7 +105,7 @@ def _make(
         for utterance in progress(utterances, "fbank", len(utterances), "utt"):
             utt_id, entry = utterance.utt_id, utterance.entry
             try:
-                samples, rate_hz = reader.read(entry, utterance.start_sec, utterance.end_sec)
+                samples, rate_hz = reader.read(*utterance.audio_span)
                 feats = utterance_fbank(samples, rate_hz, config, utt_id, args.seed)
                 if feats.size(0) == 0:
                     raise InputError(f"{entry}: {len(samples)} samples are no whole frame")

@@ -17,6 +17,9 @@ from moeasr.errors import InputError
 from moeasr.features.fbank import compute_fbank, num_fbank_frames
 from moeasr.features.fbank_config import FbankConfig
 
+MAX_MEASURED = 1000
+"""Recordings whose lengths are remembered."""
+
 
 class WaveformReader(Protocol):
     """Decodes the audio of an entry."""
@@ -51,7 +54,7 @@ class AudioFeatures:
     def __init__(self, reader: WaveformReader, config: FbankConfig) -> None:
         self._reader = reader
         self._config = config
-        self._measured: tuple[str, AudioInfo] | None = None  # the latest, for its next segment
+        self._measured: dict[str, AudioInfo] = {}  # recordings, for their other segments
 
     def num_frames(self, utterance: Utterance) -> int:
         """Return T of an utterance, by the header of its audio.
@@ -60,9 +63,11 @@ class AudioFeatures:
             InputError: The audio cannot be measured; the utterance is named.
         """
         with _naming_utterance(utterance):
-            if self._measured is None or self._measured[0] != utterance.entry:
-                self._measured = utterance.entry, self._reader.measure(utterance.entry)
-            num_samples, rate_hz = segment_length(self._measured[1], utterance)
+            if utterance.entry not in self._measured:
+                if len(self._measured) >= MAX_MEASURED:
+                    self._measured.clear()
+                self._measured[utterance.entry] = self._reader.measure(utterance.entry)
+            num_samples, rate_hz = segment_length(self._measured[utterance.entry], utterance)
         target = resampled_length(num_samples, rate_hz, self._config.sample_rate_hz)
         return num_fbank_frames(target, self._config)
 
@@ -74,8 +79,7 @@ class AudioFeatures:
         """
         with one_thread():
             with _naming_utterance(utterance):
-                place = utterance.entry, utterance.start_sec, utterance.end_sec
-                samples, rate_hz = self._reader.read(*place)
+                samples, rate_hz = self._reader.read(*utterance.audio_span)
             return utterance_fbank(samples, rate_hz, self._config, utterance.utt_id)
 
 

@@ -53,6 +53,11 @@ class Utterance:
     num_frames: int | None = None
     language: int | None = None
 
+    @property
+    def audio_span(self) -> tuple[str, float | None, float | None]:
+        """The entry, and where in its recording the utterance begins and ends, seconds."""
+        return str(self.entry), self.start_sec, self.end_sec
+
 
 @dataclass(frozen=True)
 class Utterances(Sequence[Utterance]):

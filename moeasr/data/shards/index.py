@@ -122,9 +122,9 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
                     texts[key] = _one_line(content.read(), name)
                 else:
                     rate_hz, num_samples, overshoots = measure_stream(content, name)
-                    place = ShardEntry(member.name, member.offset_data, path)
+                    entry = ShardEntry(member.name, member.offset_data, path)
                     length = AudioLength(key, num_samples, rate_hz, "", overshoots)
-                    audio[key] = length, place
+                    audio[key] = length, entry
         _require_end(path)
     except InputError:
         raise
@@ -137,7 +137,7 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
     for key in sorted(audio.keys() ^ texts.keys()):
         has, lacks = ("audio", "transcript") if key in audio else ("a transcript", "audio")
         raise InputError(f"shard {path}: utterance {key} has {has}, but no {lacks}")
-    return [ShardedUtterance(*place, texts[key]) for key, place in audio.items()]
+    return [ShardedUtterance(*measured, texts[key]) for key, measured in audio.items()]
 
 
 def _one_line(raw: bytes, name: str) -> str:

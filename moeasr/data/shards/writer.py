@@ -108,9 +108,9 @@ class ShardMaker:
         digest = hashlib.sha256(_FORMAT.encode())
         for index in indices:
             utterance = self._utterances[index]
-            place = utterance.utt_id, utterance.entry, utterance.start_sec, utterance.end_sec
             text = self._texts[int(self._text_rows[index])][1]
-            digest.update(repr((*place, _stamp(utterance.entry), text)).encode())
+            facts = utterance.utt_id, *utterance.audio_span, _stamp(utterance.entry), text
+            digest.update(repr(facts).encode())
         return digest.hexdigest()
 
     def _write(self, temporary: Path, path: Path, indices: list[int]) -> list[ShardedUtterance]:
@@ -162,7 +162,7 @@ def _encode(utterance: Utterance, reader: RecordingReader) -> _Encoded:
             samples, rate_hz, overshoots = read_audio_bytes(content, f"audio file {path}")
             if not overshoots:
                 return _Encoded(suffix, content, samples.numel(), rate_hz, False)
-    samples, rate_hz = reader.read(utterance.entry, utterance.start_sec, utterance.end_sec)
+    samples, rate_hz = reader.read(*utterance.audio_span)
     overshoots = reader.last_header_overshoots
     return _Encoded(".wav", _wav(samples, rate_hz), samples.numel(), rate_hz, overshoots)
 
