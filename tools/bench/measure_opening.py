@@ -3,7 +3,7 @@
 The set is made up: a few recordings stand for all utterances. A command that reads utterances one
 after the other is stopped where it would begin with them (at the first call of a network, or when
 its processes would start); the others run to their end. Each runs in a process of its own, whose
-time and peak memory are printed, the imports included.
+time and peak memory are printed, the imports included. On a busy machine, the CPU's seconds count.
 
     python tools/bench/measure_opening.py --dir /tmp/opening --checkpoint averaged.pt
     python tools/bench/measure_opening.py --dir /tmp/opening --checkpoint averaged.pt --only decode
@@ -44,7 +44,7 @@ def main() -> None:
     # This process stays small: a child's peak memory includes what its parent had when it began.
     if not (args.dir / "done").exists():
         subprocess.run([*command(args), "sets"], check=True)
-    print(f"{args.num_utts} utterances\n{'command':24} seconds    peak MB", flush=True)
+    print(f"{args.num_utts} utterances\n{'command':24} seconds  CPU's    peak MB", flush=True)
     for name in args.only or commands(args):
         shutil.rmtree(args.dir / "out", ignore_errors=True)
         start = time.monotonic()
@@ -54,7 +54,8 @@ def main() -> None:
             _, status, usage = os.wait4(child.pid, 0)
         fault = f"  failed: see {log}" * (status != 0)
         seconds = time.monotonic() - start
-        print(f"{name:24} {seconds:7.1f} {usage.ru_maxrss / 1024:10.0f}{fault}", flush=True)
+        cpu_sec, peak_mb = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+        print(f"{name:24} {seconds:7.1f} {cpu_sec:6.1f} {peak_mb:10.0f}{fault}", flush=True)
 
 
 def command(args: argparse.Namespace) -> list[str]:
