@@ -49,6 +49,19 @@ def test_frames_from_durations_as_in_kaldi(call, data):
     assert (path / "utt2num_frames").read_text().startswith("a-1 45\na-2 120\n")
 
 
+def test_frames_from_durations_by_the_settings_of_moeasr(call, data):
+    """As `compute_fbank` counts them: 8001 samples round to 50 shifts of 160, 8080 to 51."""
+    path = data(utt2dur="a-1 0.5001\na-2 0.505\n", **{"utt2spk": "a-1 a\na-2 a\n"})
+    (path / "conf").mkdir()
+    (path / "conf" / "fbank.yaml").write_text("snip_edges: false\n")
+    assert call("data/get_utt2num_frames.sh", "my data").returncode == 0
+    assert (path / "utt2num_frames").read_text() == "a-1 50\na-2 51\n"
+    (path / "utt2num_frames").unlink()
+    (path / "conf" / "fbank.yaml").write_text("snip_edges: true\n")
+    assert call("data/get_utt2num_frames.sh", "my data").returncode == 0
+    assert (path / "utt2num_frames").read_text() == "a-1 48\na-2 49\n"
+
+
 def test_frames_from_features(call, data):
     with open_archive(call.cwd / "f.ark", call.cwd / "f.scp") as archive:
         for utt, num_frames in (("a-1", 7), ("a-2", 30)):
