@@ -128,7 +128,7 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
         metadata=metadata,
         device=device,
         restart_epoch=resumption.restarts_epoch,
-        after_step=model.balance_routers if model.has_balanced_routers else None,
+        after_step=model.react if model.has_reacting_routers else None,
     ).run()
 
 

@@ -17,8 +17,11 @@ from moeasr.experiment.config import load_experiment
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model, count_params
-from moeasr.models.config import EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
 from moeasr.models.cost import model_cost
+from moeasr.models.encoders.encoder import EncoderConfig
+from moeasr.models.encoders.transformer import TransformerConfig
+from moeasr.nn.feed_forward import FeedForwardConfig
 from moeasr.train.schedule import learning_rate_factor
 
 EGS = Path(__file__).resolve().parents[2] / "egs"
@@ -45,14 +48,11 @@ def fewer_weights(config: ModelConfig) -> ModelConfig:
         return replace(feed_forward, hidden_units=64)
 
     def shallow(encoder: EncoderConfig) -> EncoderConfig:
-        return replace(
-            encoder,
-            num_blocks=2 * (encoder.num_groups or 1),
-            attention_every=min(encoder.attention_every, 2),
-            subsampling_channels=32,
-            feed_forward=narrow(encoder.feed_forward),
-            macaron_feed_forward=narrow(encoder.macaron_feed_forward),
-        )
+        parts = {key: narrow(part) for key, part in encoder.feed_forwards.items()}
+        if isinstance(encoder, TransformerConfig):
+            parts["attention_every"] = min(encoder.attention_every, 2)
+        num_blocks = 2 * (encoder.num_groups or 1)
+        return replace(encoder, num_blocks=num_blocks, subsampling_channels=32, **parts)
 
     embedding, decoder = config.embedding, config.decoder
     if embedding is not None:

@@ -2,17 +2,23 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from moeasr.errors import InputError
+from moeasr.models.feed_forwards import AnyFeedForward
 from moeasr.models.outputs import DecoderOutput
 from moeasr.nn.attention import KeysAndValues, MultiHeadAttention
-from moeasr.nn.feed_forward import FeedForward
+from moeasr.nn.feed_forward import DenseConfig, FeedForward, Stack
 from moeasr.nn.mask import make_causal_mask, make_valid_mask
 from moeasr.nn.position import token_positions
 from moeasr.nn.routing import Routing
+from moeasr.ranges import check_fraction, check_size
+
+MAX_BLOCKS = 1000
 
 
 class DecoderBlock(nn.Module):
@@ -148,12 +154,12 @@ class TransformerDecoder(nn.Module):
         self_mask = make_causal_mask(num_tokens, enc.device)[None]
         memory = self.read(enc, enc_lens)
         x = self._embed(tokens_in, first=0)
-        routings: list[Routing] = []
-        for block, block_memory in zip(self.blocks, memory.blocks):
+        routings: dict[str, Routing] = {}
+        for depth, (block, block_memory) in enumerate(zip(self.blocks, memory.blocks)):
             x, _, routing = block(x, None, self_mask, valid_mask, block_memory, memory.mask)
             if routing is not None:
-                routings.append(routing)
-        return DecoderOutput(self.project(self.norm(x)), tuple(routings))
+                routings[f"blocks.{depth}.feed_forward"] = routing
+        return DecoderOutput(self.project(self.norm(x)), routings)
 
     def read(self, enc: Tensor, enc_lens: Tensor) -> DecoderMemory:
         """Project the encoder's output for `step`.
@@ -194,3 +200,56 @@ class TransformerDecoder(nn.Module):
     def _embed(self, tokens: Tensor, first: int) -> Tensor:
         x = self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim)
         return self.dropout(x + token_positions(first, tokens.size(1), x))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """The attention decoders: left to right, and right to left for rescoring."""
+
+    num_blocks: int = 3
+    """Blocks of the left-to-right decoder; 0 for a model of CTC alone."""
+    num_reverse_blocks: int = 3
+    """Blocks of the right-to-left decoder; 0 for none."""
+    num_heads: int = 4
+    """H."""
+    dropout: float = 0.1
+    """After each module, and inside feed-forwards."""
+    attention_dropout: float = 0.0
+    """On the attention weights."""
+    feed_forward: AnyFeedForward = DenseConfig()
+    """The feed-forward of each block."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        check_size("num_blocks", self.num_blocks, 0, MAX_BLOCKS)
+        check_size("num_reverse_blocks", self.num_reverse_blocks, 0, MAX_BLOCKS)
+        if self.num_reverse_blocks > 0 and self.num_blocks == 0:
+            raise InputError(
+                "`num_reverse_blocks` must be 0 when `num_blocks` is 0: the right-to-left decoder "
+                "only rescores with the other"
+            )
+        check_fraction("dropout", self.dropout)
+        check_fraction("attention_dropout", self.attention_dropout)
+
+    def build(self, num_blocks: int, d_model: int, vocab_size: int) -> TransformerDecoder | None:
+        """Build a decoder; None for one without blocks.
+
+        Args:
+            num_blocks: One of the two numbers above.
+            d_model: D, of the encoder too.
+            vocab_size: V.
+        """
+        if num_blocks == 0:
+            return None
+        stack = Stack(d_model, self.dropout)
+        blocks = [
+            DecoderBlock(
+                d_model,
+                MultiHeadAttention(d_model, self.num_heads, self.attention_dropout),
+                MultiHeadAttention(d_model, self.num_heads, self.attention_dropout),
+                self.feed_forward.build(stack),
+                self.dropout,
+            )
+            for _ in range(num_blocks)
+        ]
+        return TransformerDecoder(vocab_size, d_model, blocks, self.dropout)

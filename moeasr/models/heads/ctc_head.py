@@ -1,13 +1,18 @@
 """The CTC head: a projection to the vocabulary, and its loss."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moeasr.models.heads.head import Head, HeadConfig, HeadLoss
+
 BLANK = 0
 
 
-class CtcHead(nn.Module):
+class CtcHead(Head):
     """Linear layer from encoder states to log-probabilities of units and blank (id 0).
 
     Args:
@@ -25,7 +30,12 @@ class CtcHead(nn.Module):
         dtype = torch.promote_types(logits.dtype, torch.float32)
         return logits.log_softmax(dim=-1, dtype=dtype)
 
-    def loss(self, enc: Tensor, enc_lens: Tensor, tokens: Tensor, tokens_lens: Tensor) -> Tensor:
+    def loss(self, enc: Tensor, enc_lens: Tensor, tokens: Tensor, tokens_lens: Tensor) -> HeadLoss:
+        """See `Head`."""
+        loss = self.losses(enc, enc_lens, tokens, tokens_lens).sum()
+        return HeadLoss(loss, {"loss_ctc": loss}, {})
+
+    def losses(self, enc: Tensor, enc_lens: Tensor, tokens: Tensor, tokens_lens: Tensor) -> Tensor:
         """(B,) negative log-likelihood of each utterance's tokens.
 
         An utterance whose tokens do not fit its frames gives infinity; data loading leaves such
@@ -39,3 +49,14 @@ class CtcHead(nn.Module):
             blank=BLANK,
             reduction="none",
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CtcConfig(HeadConfig):
+    """A CTC head; there is nothing to choose."""
+
+    type: Literal["ctc"] = "ctc"
+
+    def build(self, d_model: int, vocab_size: int) -> CtcHead:
+        """See `HeadConfig`."""
+        return CtcHead(d_model, vocab_size)

@@ -22,6 +22,7 @@ def test_a_block_is_the_papers_sum_of_its_parts():
     expected = normed(block.final_norm, y + half / 2)
     found, routings, _ = block(x, positions, mask, valid, context)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
-    assert [len(routing.logits) for routing in routings] == [8, 8]  # padding is not routed
-    for routing, wanted in zip(routings, (first, second), strict=True):
+    assert list(routings) == ["macaron_feed_forward", "feed_forward"]
+    for routing, wanted in zip(routings.values(), (first, second), strict=True):
+        assert len(routing.logits) == 8  # padding is not routed
         torch.testing.assert_close(routing.logits, wanted.logits, rtol=0, atol=1e-12)

@@ -6,7 +6,7 @@ from rounding import assert_close
 from systems import BATCH, TOP_1, encoder, make_system, moe, normed, vary
 
 from moeasr.errors import InputError
-from moeasr.models.config import EncoderConfig
+from moeasr.models.encoders.transformer import TransformerConfig
 from moeasr.nn.mask import make_valid_mask
 from moeasr.nn.position import relative_positions
 
@@ -33,8 +33,8 @@ def test_a_block_is_the_sum_of_its_parts():
     y, routing = block.feed_forward(normed(block.feed_forward_norm, expected), valid, context)
     got, routings, _ = block(x, positions, mask, valid, context)
     torch.testing.assert_close(got, expected + y, rtol=0, atol=1e-12)
-    assert len(routings) == 1
-    torch.testing.assert_close(routings[0].logits, routing.logits, rtol=0, atol=1e-12)
+    assert list(routings) == ["feed_forward"]
+    torch.testing.assert_close(routings["feed_forward"].logits, routing.logits, rtol=0, atol=1e-12)
 
 
 def test_the_stack_ends_in_a_norm():
@@ -47,16 +47,14 @@ def test_the_stack_ends_in_a_norm():
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"type": "transformer", "attention_every": 2}, "neither attention nor memory"),
-        ({"type": "transformer", "memory_kernel_size": 1}, "1 is no memory"),
+        ({"attention_every": 2}, "neither attention nor memory"),
+        ({"memory_kernel_size": 1}, "1 is no memory"),
         (
-            {"type": "transformer", "memory_kernel_size": 3, "attention_every": 13},
+            {"memory_kernel_size": 3, "attention_every": 13},
             "no block would have attention",
         ),
-        ({"memory_kernel_size": 3}, "belong to `type: transformer`"),
         (
             {
-                "type": "transformer",
                 "memory_kernel_size": 4,
                 "causal_conv": False,
                 "dynamic_chunk": False,
@@ -67,4 +65,4 @@ def test_the_stack_ends_in_a_norm():
 )
 def test_parts_that_do_not_fit_are_refused(settings, reason):
     with pytest.raises(InputError, match=reason):
-        EncoderConfig(**settings)
+        TransformerConfig(**settings)

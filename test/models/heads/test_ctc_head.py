@@ -5,7 +5,7 @@ import math
 
 import torch
 
-from moeasr.models.ctc import CtcHead
+from moeasr.models.heads.ctc_head import CtcHead
 
 
 def collapse(path):
@@ -17,7 +17,7 @@ def test_loss_is_minus_log_of_the_summed_alignments():
     enc = torch.randn(2, 4, 4, dtype=torch.float64)
     enc_lens = torch.tensor([4, 3])
     tokens, tokens_lens = torch.tensor([[1, 1], [2, 0]]), torch.tensor([2, 1])
-    losses = head.loss(enc, enc_lens, tokens, tokens_lens)
+    losses = head.losses(enc, enc_lens, tokens, tokens_lens)
     probs = (enc @ head.project.weight.T + head.project.bias).softmax(dim=-1).tolist()
     for b in range(2):
         target = tuple(tokens[b, : tokens_lens[b]].tolist())
@@ -44,10 +44,18 @@ def test_log_probs_are_float32_at_least():
 
 def test_an_utterance_too_short_for_its_tokens_has_infinite_loss_and_others_have_not():
     head = CtcHead(4, 3)
-    losses = head.loss(
+    losses = head.losses(
         torch.randn(2, 3, 4),
         torch.tensor([1, 3]),
         torch.tensor([[1, 2], [1, 2]]),
         torch.tensor([2, 2]),
     )
     assert math.isinf(losses[0]) and math.isfinite(losses[1])
+
+
+def test_the_loss_of_the_head_is_the_sum_over_utterances_and_is_logged():
+    head, enc = CtcHead(4, 3), torch.randn(2, 4, 4)
+    inputs = (enc, torch.tensor([4, 3]), torch.tensor([[1, 1], [2, 0]]), torch.tensor([2, 1]))
+    found = head.loss(*inputs)
+    assert torch.equal(found.loss, head.losses(*inputs).sum())
+    assert found.stats == {"loss_ctc": found.loss} and not found.routings

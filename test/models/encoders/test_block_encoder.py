@@ -44,7 +44,7 @@ def test_expert_counts_of_a_batch_are_the_sum_of_its_utterances(feats):
         model.encode(feats[b : b + 1, :n], LENS[b : b + 1]).routings
         for b, n in enumerate(LENS.tolist())
     ]
-    for layer, routing in enumerate(whole):
+    for layer, routing in whole.items():
         together = torch.cat([utterance[layer].expert_ids for utterance in alone])
         assert torch.equal(routing.expert_ids, together)
 

@@ -1,4 +1,4 @@
-"""The encoder: a front end and a stack of blocks, under U2++'s chunk masks (arXiv 2106.05642)."""
+"""An encoder of blocks: a front end and a stack, under U2++'s chunk masks (arXiv 2106.05642)."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from moeasr.models.cache import BlockPast, EncoderState
+from moeasr.models.encoders.encoder import Encoder
 from moeasr.models.outputs import EncoderOutput
 from moeasr.nn.mask import make_chunk_mask, make_valid_mask
 from moeasr.nn.position import key_positions, relative_positions
@@ -29,7 +30,7 @@ class EncoderBlock(Protocol):
         valid_mask: Tensor,
         context: Tensor | None = None,
         past: BlockPast | None = None,
-    ) -> tuple[Tensor, list[Routing], BlockPast]:
+    ) -> tuple[Tensor, dict[str, Routing], BlockPast]:
         """Transform a batch of frames.
 
         Args:
@@ -41,13 +42,13 @@ class EncoderBlock(Protocol):
             past: Of the P frames before x; None: x is all, and P = 0.
 
         Returns:
-            (B, T, D), the routings of the feed-forwards that have experts, and the past of the
-            frame after x, nothing of it forgotten yet.
+            (B, T, D), the routings of the feed-forwards that have experts, by the names of these
+            in the block, and the past of the frame after x, nothing of it forgotten yet.
         """
         ...
 
 
-class Encoder(nn.Module):
+class BlockEncoder(Encoder):
     """Subsampling, then a stack of blocks.
 
     Args:
@@ -56,7 +57,10 @@ class Encoder(nn.Module):
         dropout: On the front end's output.
         norm: After the stack, for blocks that do not end in a norm; or None.
         knows_distance: The blocks' attention is told distances; False: the positions of keys.
+        sees_future: A block depends on frames after its chunk.
     """
+
+    subsampling_rate = 4
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Encoder(nn.Module):
         dropout: float,
         norm: nn.LayerNorm | None = None,
         knows_distance: bool = True,
+        sees_future: bool = False,
     ) -> None:
         super().__init__()
         self.subsampling = subsampling
@@ -72,6 +77,9 @@ class Encoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.norm = norm
         self.knows_distance = knows_distance
+        self.sees_future = sees_future
+        self.d_model = subsampling.project.out_features
+        self.min_frames = subsampling.min_frames
 
     def forward(
         self,
@@ -81,15 +89,7 @@ class Encoder(nn.Module):
         num_left_chunks: int = -1,
         context: Tensor | None = None,
     ) -> EncoderOutput:
-        """Encode a batch.
-
-        Args:
-            feats: (B, T, F) normalised features.
-            feats_lens: (B,).
-            chunk_size: Frames (after subsampling) that see each other; -1 for full context.
-            num_left_chunks: Chunks of the past a frame sees; -1 for all.
-            context: (B, T' or 1, C) further router input, or None.
-        """
+        """See `Encoder`."""
         x, enc_lens = self.subsampling(feats, feats_lens)
         valid_mask = make_valid_mask(enc_lens, x.size(1))
         attention_mask = valid_mask[:, None, :]
@@ -101,7 +101,7 @@ class Encoder(nn.Module):
         return EncoderOutput(enc, enc_lens, routings)
 
     def start(self, num_streams: int) -> EncoderState:
-        """The state of streams that begin."""
+        """See `Encoder`."""
         blocks = tuple(block.start(num_streams) for block in self.blocks)
         device = self.subsampling.conv1.weight.device
         nothing = torch.zeros(num_streams, dtype=torch.int64, device=device)
@@ -116,18 +116,7 @@ class Encoder(nn.Module):
         context: Tensor | None,
         state: EncoderState,
     ) -> tuple[EncoderOutput, EncoderState]:
-        """Encode the next frames of streams: what `forward` gives at these frames, and no less.
-
-        Args:
-            feats: (B, T, F) normalised features, from the one on that the first new encoder frame
-                sees first.
-            feats_lens: (B,). All but a stream's last ones make whole chunks; 0 for a stream that
-                rests.
-            chunk_size: As in `forward`, at least 1.
-            num_left_chunks: As in `forward`.
-            context: (B, T' or 1, C), see `forward`.
-            state: What the last call returned, or `start` for the first.
-        """
+        """See `Encoder`."""
         x, enc_lens = self.subsampling(feats, feats_lens)
         enc_lens = torch.where(feats_lens < self.subsampling.min_frames, 0, enc_lens)
         num_past, num_frames = state.num_past, x.size(1)
@@ -148,6 +137,10 @@ class Encoder(nn.Module):
         num_encoded = state.num_encoded + enc_lens
         return EncoderOutput(enc, enc_lens, routings), EncoderState(blocks, past_lens, num_encoded)
 
+    def output_len(self, num_frames: int) -> int:
+        """See `Encoder`."""
+        return self.subsampling.output_len(num_frames)
+
     def _run_blocks(
         self,
         x: Tensor,
@@ -156,7 +149,7 @@ class Encoder(nn.Module):
         context: Tensor | None,
         pasts: Sequence[BlockPast] | None,
         first_key: Tensor,
-    ) -> tuple[Tensor, tuple[Routing, ...], list[BlockPast]]:
+    ) -> tuple[Tensor, dict[str, Routing], list[BlockPast]]:
         """Blocks and norm, from the front end's output; see `EncoderBlock` for the arguments.
 
         `first_key` (B or 1,) is where in its utterance the first of the P + T keys lies.
@@ -169,15 +162,15 @@ class Encoder(nn.Module):
         else:
             positions = key_positions(first_key, num_keys, x)
         x = self.dropout(x)
-        routings: list[Routing] = []
+        routings: dict[str, Routing] = {}
         new_pasts = []
         for depth, block in enumerate(self.blocks):
             past = None if pasts is None else pasts[depth]
             x, block_routings, new_past = block(
                 x, positions, attention_mask, valid_mask, context, past
             )
-            routings += block_routings
+            routings |= {f"blocks.{depth}.{name}": r for name, r in block_routings.items()}
             new_pasts.append(new_past)
         if self.norm is not None:
             x = self.norm(x)
-        return x, tuple(routings), new_pasts
+        return x, routings, new_pasts
