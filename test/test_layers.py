@@ -12,6 +12,7 @@ FOUNDATIONS = {
     "atomic",
     "checkpoint",
     "config",
+    "config_bases",
     "distributed",
     "errors",
     "fields",
