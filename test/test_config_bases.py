@@ -26,7 +26,7 @@ def write(tmp_path, monkeypatch):
         ({"s": {"a": 1}}, {"s": {}}, {"s": {"a": 1}}),
         ({"s": {"a": 1}}, {}, {"s": {"a": 1}}),
     ],
-)  # fmt: skip
+)
 def test_sections_merge_and_all_else_is_replaced(base, changes, merged):
     assert merge(base, changes) == merged
 

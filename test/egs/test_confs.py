@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from known_files import known_files
+from recipe_experiments import recipe_experiments
 
 from moeasr.config import from_mapping, load_yaml
+from moeasr.config_bases import load_chain, merge
 from moeasr.convert.initialise import start_embedding
 from moeasr.experiment.config import load_experiment
 from moeasr.features.fbank_config import FbankConfig
@@ -25,7 +27,7 @@ from moeasr.nn.feed_forward import FeedForwardConfig
 from moeasr.train.schedule import learning_rate_factor
 
 EGS = Path(__file__).resolve().parents[2] / "egs"
-EXPERIMENTS = [path for path in known_files("egs/*/conf/*.yaml") if path.name != "fbank.yaml"]
+EXPERIMENTS = recipe_experiments()
 VOCAB_SIZE = 31
 LARGE = 20_000_000  # parameters from which on a step takes too long for a test
 
@@ -70,10 +72,32 @@ def relative(path: Path) -> str:
     return str(path.relative_to(EGS))
 
 
+def repeated(base: dict, changes: dict, prefix: str = "") -> list[str]:
+    """Keys of `changes` that have the value they have in `base`."""
+    found = []
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            found += repeated(base[key], value, f"{prefix}{key}.")
+        elif key in base and base[key] == value:
+            found.append(prefix + key)
+    return found
+
+
 def test_each_recipe_has_its_experiments():
     for recipe in known_files("egs/*/run.sh"):
         names = {path.name for path in EXPERIMENTS if path.parent.parent == recipe.parent}
         assert names >= {"u2pp_moe.yaml", "speechmoe.yaml", "shared_moe.yaml", "dense.yaml"}, recipe
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=relative)
+def test_an_experiment_says_only_what_differs_from_bases_beside_it(path):
+    """A recipe can be copied by itself, and all else being equal can be seen."""
+    *bases, own = load_chain(path)
+    assert bases and {base.path.parent for base in bases} == {path.parent}
+    merged: dict = {}
+    for base in bases:
+        merged = merge(merged, base.keys)
+    assert repeated(merged, own.keys) == []
 
 
 @pytest.mark.parametrize("recipe", ["aishell", "librispeech"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from known_files import known_files
+from recipe_experiments import recipe_experiments
 from systems import decoders
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -27,7 +27,7 @@ from moeasr.nn import subsampling
 from moeasr.nn.feed_forward import DenseConfig
 
 EGS = Path(__file__).resolve().parents[2] / "egs"
-CONFS = [path for path in known_files("egs/*/conf/*.yaml") if path.name != "fbank.yaml"]
+CONFS = recipe_experiments()
 SECONDS, TOKENS_PER_SEC = 3, 5
 PART_OF_MODULE = {
     "subsampling": "subsampling",
