@@ -1,7 +1,8 @@
 """Configuration: YAML -> frozen dataclasses, `--set a.b=value` overrides, and back to YAML.
 
 Order of precedence: defaults of the dataclass < YAML file < `--set`. Every fault is an InputError
-that names the file, the dotted path of the key, and the nearest key that exists.
+that names the file, the dotted path of the key, and the nearest key that exists. The config of an
+experiment may have a base, see `moeasr.config_bases`.
 """
 
 import dataclasses
