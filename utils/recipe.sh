@@ -12,7 +12,6 @@
 # To add an option to all recipes: a line below "# Options" and, if a program takes it, a word in the
 # list of that program's options. To add a stage: its name in stage_names, and a block in each run.sh.
 # shellcheck disable=SC2034,SC2154 # run.sh makes the choices and uses the lists
-set -euo pipefail
 
 # Options: --name value on the command line.
 stage=0                             # first stage to run

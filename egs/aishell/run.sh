@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # AISHELL-1: 178 hours of Mandarin, read news, 400 speakers, 16 kHz; units are characters.
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Choices for this corpus. Each is an option as well: ./run.sh --units word
 download_dir=downloads              # has the corpus or an archive of it, or gets it (15.6 GB)

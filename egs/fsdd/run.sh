@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Free Spoken Digit Dataset: 3000 recordings of single digits by six speakers, 8 kHz.
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Choices for this corpus. Each is an option as well: ./run.sh --units word
 download_dir=downloads              # has the corpus or an archive of it, or gets it

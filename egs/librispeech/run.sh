@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # LibriSpeech: 960 hours of English, read books, 2338 speakers of the training parts, 16 kHz.
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Choices for this corpus. Each is an option as well: ./run.sh --units word
 download_dir=downloads              # has the corpus or archives of its parts, or gets them (61.4 GB)

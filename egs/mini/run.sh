@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # mini: 90 minutes of synthesised speech (what one says to a house), made here from nothing.
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Choices for this corpus. Each is an option as well: ./run.sh --units word
 download_dir=downloads              # where the synthesised audio goes

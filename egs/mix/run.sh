@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # mix: one model over AN4, speechocean762, Free Spoken Digits and AISHELL-1; two languages, 16 kHz.
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Choices for this corpus. Each is an option as well: ./run.sh --units word
 download_dir=downloads              # has the corpora or archives of them, or gets them

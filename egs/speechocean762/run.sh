@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # speechocean762: short English sentences read by Mandarin speakers, half of them children, 16 kHz.
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Choices for this corpus. Each is an option as well: ./run.sh --units word
 download_dir=downloads              # has the corpus or an archive of it, or gets it (521 MB)

@@ -74,6 +74,13 @@ def test_help_answers_without_an_environment_from_anywhere(recipe, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_copy_that_has_no_utils_stops_at_once(tmp_path):
+    (tmp_path / "run.sh").write_bytes((RECIPES[0] / "run.sh").read_bytes())
+    done = subprocess.run(["bash", tmp_path / "run.sh"], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "utils/recipe.sh: No such file" in done.stderr
+
+
 REFUSED = {
     "--stages 1": "invalid option --stages",
     "--stage x": "--stage must be a whole number, but is 'x'",

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # @name@: what it is, how much of it there is.
-cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Choices for this corpus. Each is an option as well: ./run.sh --units word
 download_dir=downloads              # the corpus: a directory with train, dev and test in it
