@@ -10,7 +10,7 @@ fbank_config=conf/fbank.yaml
 fbank_dir=fbank
 shard_dir=shards
 
-utils=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+utils=$(dirname "$0")
 # shellcheck source=utils/parse_options.sh
 . "$utils/parse_options.sh"
 
