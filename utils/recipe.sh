@@ -62,14 +62,14 @@ done
 ((stage > 3 || stop_stage < 3)) || [ -f "$train_config" ] ||
   fail "--train-config $train_config: no such file"
 
-# run_stage <number> <what it does>: is this stage to be run? If so, say so.
+# run_stage <number> <what it does>: succeed, and print the title, if this stage is asked for
 run_stage() {
   ((stage <= $1 && stop_stage >= $1)) || return 1
   if $dry_run; then echo "# stage $1: $2"; else echo "== stage $1: $2"; fi
 }
 
-# run [name=list]... <command> [<argument>...]: run a command, or print it if --dry-run is given.
-# With name=list it is run for each word of the list, which replaces {name} in the arguments.
+# run [name=list]... <command> [<argument>...]: run a command, or only print it with --dry-run. For
+# name=list the command runs once for each word of the list, which replaces {name} in the arguments.
 run() {
   local word line="" rest=("${@:2}")
   if [[ $1 =~ ^([a-z_]+)=(.*)$ ]]; then
@@ -96,13 +96,13 @@ else
 fi
 
 # shellcheck disable=SC2086 # test_sets is a list
-eval_sets=$(printf '%s\n' dev $test_sets | sort -u) # the sets beside train
+eval_sets=$(printf '%s\n' dev $test_sets | sort -u) # all sets but train
 exp_dir=${exp_dir:-exp/$(basename "$train_config" .yaml)}
 device=cpu launch=(python3 -m) # what a training is started with
 [ "$ngpu" -eq 0 ] || { device=cuda nproc=$ngpu; }
 [ "$nproc" -eq 1 ] || launch=(python3 -m moeasr.bin.launch --standalone --nproc_per_node "$nproc" -m)
 
-# The options of each program that are no files.
+# Settings of each program. run.sh itself shows the files that it reads and writes.
 # shellcheck disable=SC2206 # the options *_opts are lists
 {
   corpus_options=(--nj "$nj" $corpus_opts)
@@ -115,7 +115,7 @@ device=cpu launch=(python3 -m) # what a training is started with
     --device "$device" --num-threads "$num_threads")
 }
 
-if ((stage <= 3 && stop_stage >= 3)); then # what stage 3 or 4 would refuse is refused now
+if ((stage <= 3 && stop_stage >= 3)); then # refuse now what stage 3 or 4 would refuse
   decode=(--modes "$decode_modes" --beam-size "$beam_size" --chunk-sizes="$decoding_chunk_size")
   ((stop_stage > 3)) || decode=()
   run python3 -m moeasr.bin.check_experiment "${decode[@]}" -- \
@@ -126,7 +126,8 @@ for set in $test_sets; do
     fail "there is no data/$set; stage 0 makes the sets"
 done
 
-say_results() { # <exit status>: the last line of a run that has got to its end
+# say_results <exit status>: the last line of a run that has scored a model
+say_results() {
   (($1 == 0 && stop_stage >= 5)) && ! $dry_run || return 0
   echo "== done in $SECONDS s: $(readlink -f "$exp_dir")/RESULTS.md, and results.json for programs"
 }
