@@ -4,7 +4,7 @@ Every set has its own voices; sentences are drawn from a small open grammar; thr
 four have white, pink or babble noise. The same options give the same bytes, with any --nj.
 
 Example:
-  python3 local/make_corpus.py --corpus-dir downloads/mini --data-dir data --nj 2
+  python3 local/data_prep.py --download-dir downloads --data-dir data --nj 2
 """
 
 import argparse
@@ -19,9 +19,10 @@ from plan import SET_NAMES, Recording, plan_corpus
 
 from moeasr.audio.threads import in_threads
 from moeasr.bin import run
+from moeasr.corpus.preparation import preparation_parser
 from moeasr.datadir.write import Utterance, write_data_dir
 from moeasr.errors import InputError
-from moeasr.limits import num_processes, seed
+from moeasr.limits import seed
 from moeasr.logs import get_logger, progress, setup_logging
 
 METADATA = "recordings.jsonl"
@@ -94,19 +95,14 @@ def as_utterance(corpus_dir: Path, recording: Recording) -> Utterance:
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--corpus-dir", type=Path, required=True, help="where the audio goes")
-    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
+    """Return the command line."""
+    parser = preparation_parser(__doc__, "where the audio goes, in a directory mini")
     parser.add_argument("--seed", type=seed, default=1, help="another seed, another corpus")
     parser.add_argument("--num-train", type=int, default=1000, help="utterances to train on")
     parser.add_argument("--num-dev", type=int, default=60, help="utterances of the dev set")
     parser.add_argument("--num-test", type=int, default=100, help="utterances of the test set")
     parser.add_argument("--min-snr-db", type=float, default=10.0, help="loudest noise")
     parser.add_argument("--max-snr-db", type=float, default=30.0, help="softest noise")
-    parser.add_argument("--nj", type=num_processes, default=2, help="parallel jobs")
     return parser
 
 
@@ -116,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     setup_logging()
     num_utts = {"train": args.num_train, "dev": args.num_dev, "test": args.num_test}
     recordings = plan_corpus(args.seed, num_utts, args.min_snr_db, args.max_snr_db)
-    corpus_dir = args.corpus_dir.resolve()
+    corpus_dir = args.download_dir.resolve() / "mini"
     synthesise(recordings, corpus_dir, args.nj)
     trained_on = {recording.text for recording in recordings if recording.set_name == "train"}
     for name in SET_NAMES:

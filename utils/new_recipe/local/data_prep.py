@@ -9,13 +9,13 @@ This file is yours to change: what is said of your corpus must come to be a list
 each set.
 
 Example:
-  python3 local/data_prep.py --corpus-dir ~/speech --data-dir data
+  python3 local/data_prep.py --download-dir ~/speech --data-dir data
 """
 
-import argparse
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.corpus.preparation import preparation_parser
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging
@@ -110,23 +110,12 @@ def read_list(path: Path) -> dict[Path, str]:
     return texts
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--corpus-dir", type=Path, required=True, help="has train, dev and test in it"
-    )
-    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
-    return parser
-
-
 def main(argv: list[str] | None = None) -> None:
     """Write the three sets and say what is in them."""
-    args = get_parser().parse_args(argv)
+    parser = preparation_parser(__doc__, "the corpus, with train, dev and test in it")
+    args = parser.parse_args(argv)
     setup_logging()
-    root = args.corpus_dir.resolve()
+    root = args.download_dir.resolve()
     for name in SETS:
         if not (root / name).is_dir():
             raise InputError(f"{root / name}: no such directory; a corpus has {', '.join(SETS)}")
