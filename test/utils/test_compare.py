@@ -425,11 +425,11 @@ def test_the_log_of_an_earlier_call_is_kept(recipe):
 
 def test_help_and_a_directory_that_is_no_recipe(recipe, tmp_path):
     done = compare(recipe, "--help")
-    assert done.returncode == 0 and "conf/compare.list" in done.stderr
-    listed = [line.split()[0][2:] for line in done.stderr.splitlines() if line.startswith("  --")]
+    assert done.returncode == 0 and "conf/compare.list" in done.stdout
+    listed = [line.split()[0][2:] for line in done.stdout.splitlines() if line.startswith("  --")]
     assert listed == [
-        *("seeds", "jobs", "exp_dir", "train_opts", "run_opts", "baseline", "set", "mode"),
-        *("chunk_size", "only", "stage", "stop_stage"),
+        *("seeds", "jobs", "exp-dir", "train-opts", "run-opts", "only", "stage", "stop-stage"),
+        *("exp-root", "exp-dirs", "baseline", "set", "mode", "chunk-size"),
     ]
     (recipe / "run.sh").unlink()
     assert "no run.sh here" in compare(recipe, "conf/compare.list").stderr
