@@ -88,6 +88,21 @@ def test_bad_input_writes_nothing(root: Path, options: list[str], message: str) 
     assert not list(root.glob("*.md")) and not list(root.glob("*.json"))
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["conf/compare.list"], "a list of systems does not go with --exp-root and --exp-dirs"),
+        (["--run-opts", "--nj 2"], "--run-opts goes with a list of systems only"),
+        (["--stop-stage", "4"], "--stop-stage goes with a list of systems only"),
+    ],
+)
+def test_what_belongs_to_a_list_does_not_go_with_finished_experiments(
+    root: Path, options: list[str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        compare.main(["--exp-root", str(root), *options])
+
+
 def test_something_to_compare_is_needed() -> None:
     with pytest.raises(InputError, match="--exp-root or --exp-dirs"):
         compare.main([])
