@@ -11,7 +11,7 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 if [ -f path.sh ]; then . ./path.sh || exit 1; fi
 export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 options=()
-while [[ ${1:-} =~ ^--[a-z_-]+$ && $# -ge 2 ]]; do # joined, since a value may begin with -
+while [[ ${1:-} =~ ^--[a-z_-]+$ && $1 != --help && $# -ge 2 ]]; do # a value may begin with -
   options+=("${1//_/-}=$2")
   shift 2
 done

@@ -1,4 +1,4 @@
-"""The compare command on a folder of small experiments; test/utils/test_compare.py has its lists."""
+"""The compare command on a folder of small experiments; its lists: test/utils/test_compare.py."""
 
 import json
 from pathlib import Path

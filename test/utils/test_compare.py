@@ -128,7 +128,7 @@ def test_bad_options_are_refused_before_anything_runs(recipe, arguments, message
 
 
 def test_help_lists_the_options(recipe):
-    done = compare(recipe, "--help")
+    done = compare(recipe, "--help", "conf/compare.list")
     assert done.returncode == 0 and "conf/compare.list" in done.stdout
     listed = [line.split()[0][2:] for line in done.stdout.splitlines() if line.startswith("  --")]
     assert listed == [
