@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moeasr.nn.unquantized_linear import UnquantizedLinear
+
 BLANK = 0
 
 
@@ -17,7 +19,7 @@ class CtcHead(nn.Module):
 
     def __init__(self, d_model: int, vocab_size: int) -> None:
         super().__init__()
-        self.project = nn.Linear(d_model, vocab_size)
+        self.project = UnquantizedLinear(d_model, vocab_size)
 
     def log_probs(self, enc: Tensor) -> Tensor:
         """(B, T', D) -> (B, T', V) log-probabilities, in float32 at least."""
