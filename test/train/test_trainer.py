@@ -21,7 +21,8 @@ from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig
 from moeasr.models.outputs import LossOutput
 from moeasr.seed import seed_all
 from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
-from moeasr.train.trainer import STOPPED_BY_SIGNAL, Trainer
+from moeasr.train.stopping import STOPPED_BY_SIGNAL
+from moeasr.train.trainer import Trainer
 
 NUM_BATCHES = 5
 
