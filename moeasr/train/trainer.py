@@ -24,6 +24,7 @@ from moeasr.train.optim import build_optimizer
 from moeasr.train.progress import Progress, load_weights, read_progress, trainer_state
 from moeasr.train.schedule import learning_rate_factor
 from moeasr.train.stopping import Stopper
+from moeasr.train.training_time import TrainingTime
 
 logger = get_logger(__name__)
 BatchT = TypeVar("BatchT")
@@ -239,6 +240,7 @@ class Trainer(Generic[BatchT]):
         state = trainer_state(self._progress, self._optimizer)
         if distributed.is_main():
             self._keeper.save_last(self._model.state_dict(), self._info(), state)
+            self._time.save()
 
     def _save_before_stop(self) -> None:
         self._save_last()
@@ -247,6 +249,7 @@ class Trainer(Generic[BatchT]):
     def _resume(self) -> dict[str, Any] | None:
         """Take up `last.pt` if there is one; returns the generator states still to restore."""
         content = self._keeper.load_last()
+        self._time = TrainingTime(self._exp_dir, is_resumed=content is not None)
         if content is None:
             self._save_last()  # from here on every stop, however early, has something to resume
             return None

@@ -312,6 +312,19 @@ def test_a_finished_run_says_so_and_changes_nothing(tmp_path, caplog):
     assert before == {path.name: path.read_bytes() for path in tmp_path.glob("*.pt")}
 
 
+def test_the_time_of_all_sessions_is_kept(tmp_path):
+    def seconds():
+        return json.loads((tmp_path / "training_time.json").read_text())["training_sec"]
+
+    epoch = [[[1.0, 1.0, 1.0]]]
+    train_slope(tmp_path, epoch)
+    first_sec = seconds()
+    assert first_sec > 0
+    (tmp_path / "training_time.json").write_text('{"training_sec": 1000}')
+    train_slope(tmp_path, epoch, epoch)
+    assert 1000 < seconds() < 1000 + 60
+
+
 @pytest.mark.parametrize("best_by", ["loss", "acc"])
 def test_dev_metrics_are_means_over_utterances_of_the_saved_model_in_evaluation(tmp_path, best_by):
     make_trainer(tmp_path, max_epochs=1, best_by=best_by).run()
