@@ -9,7 +9,7 @@ from torch import nn
 from moeasr import distributed
 from moeasr.logs import get_logger
 from moeasr.models.outputs import LossOutput
-from moeasr.train.meter import Meter
+from moeasr.train.meter import ExpertUsage, Meter
 from moeasr.train.stopping import Stopper
 
 logger = get_logger(__name__)
@@ -21,8 +21,8 @@ class Evaluation(NamedTuple):
 
     means: dict[str, float]
     """Means per utterance, by `moeasr.train.meter.Meter.means`."""
-    usage: dict[str, float]
-    """Usage of experts, by `moeasr.train.meter.Meter.usage`."""
+    usage: ExpertUsage
+    """Usage of experts."""
     num_bad: int
     """Batches without a finite loss, which were left out."""
 

@@ -206,8 +206,9 @@ class Trainer(Generic[BatchT]):
         with closing(self._dev.stream(0, 0)) as stream:
             dev = evaluate(self._model, stream, self._loss, self._describe, self._stopper)
         writer.write("dev", self._progress.step, dev.means)
-        if dev.usage:
-            writer.write("experts", self._progress.step, dev.usage)
+        usage = {**dev.usage.summary, **dev.usage.shares}
+        if usage:
+            writer.write("experts", self._progress.step, usage)
         dev_loss, dev_acc = (dev.means.get(name, math.nan) for name in ("loss", "acc"))
         logger.info(
             "epoch %d: train loss %.3f, dev loss %.3f, dev acc %.4f, step %d, lr %.2e, %.0f s%s",
@@ -218,9 +219,7 @@ class Trainer(Generic[BatchT]):
             self._progress.step,
             train_metrics.get("lr", math.nan),
             seconds,
-            "".join(
-                f", {name} {value:.3g}" for name, value in dev.usage.items() if "/" not in name
-            ),
+            "".join(f", {name} {value:.3g}" for name, value in dev.usage.summary.items()),
         )
         cost = dev_loss if self._config.best_by == "loss" else -dev_acc
         if dev.num_bad:  # the others' mean would flatter an epoch that has got worse

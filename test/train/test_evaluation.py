@@ -27,7 +27,7 @@ def evaluate_losses(losses, stopper=None):
 def test_means_are_over_utterances_and_the_model_is_in_evaluation_mode():
     found, modes = evaluate_losses([[1.0, 2.0], [6.0]])
     assert found.means == {"loss": 3.0}
-    assert found.usage["layer_00/expert_0"] == 0.75
+    assert found.usage.shares["layer_00/expert_0"] == 0.75
     assert found.num_bad == 0
     assert modes == [(False, False)] * 2
 
