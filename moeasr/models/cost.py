@@ -77,7 +77,7 @@ def model_cost(
     tokens_per_sec: float = 12.0,
     frames_per_sec: float = 100.0,
 ) -> list[PartCost]:
-    """The cost of each part that the model has, in the order of `PARTS`.
+    """Return the cost of each part that the model has, in the order of `PARTS`.
 
     One utterance is encoded under full context, and each decoder scores one hypothesis of it, as in
     rescoring. The embedding network's own CTC head works in training only.
@@ -113,7 +113,7 @@ def model_cost(
 
 
 def sum_of(costs: Iterable[PartCost], name: str, parts: Sequence[str] = PARTS) -> PartCost:
-    """The sum of some parts, under a name of its own."""
+    """Return the sum of some parts, under a name of its own."""
     chosen = [cost for cost in costs if cost.part in parts]
     return PartCost(
         name,

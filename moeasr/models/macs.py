@@ -17,12 +17,12 @@ from moeasr.nn.subsampling import ConvSubsampling4
 
 
 def products(positions: int, *modules: nn.Linear | nn.Conv1d | nn.Conv2d) -> int:
-    """Multiply-adds of layers that apply each weight once at each of so many positions."""
+    """Count multiply-adds of layers that apply each weight once at each of so many positions."""
     return positions * sum(module.weight.numel() for module in modules)
 
 
 def subsampling_macs(module: ConvSubsampling4, num_feats: int, num_mel_bins: int) -> int:
-    """Multiply-adds of the front end for so many feature frames."""
+    """Count multiply-adds of the front end for so many feature frames."""
     macs, height, width = 0, num_feats, num_mel_bins
     for conv in (module.conv1, module.conv2):
         height = _conv_len(height, conv.kernel_size[0], conv.stride[0])
@@ -34,7 +34,7 @@ def subsampling_macs(module: ConvSubsampling4, num_feats: int, num_mel_bins: int
 def attention_macs(
     module: MultiHeadAttention | KeyPositionAttention, num_queries: int, num_keys: int
 ) -> int:
-    """Multiply-adds of projections, scores and weighted sums, without those of positions."""
+    """Count multiply-adds of projections, scores and weighted sums, but not of positions."""
     projections = products(num_queries, module.query, module.output)
     projections += products(num_keys, module.key, module.value)
     scores_and_sums = 2 * num_queries * num_keys * module.query.out_features
@@ -42,7 +42,7 @@ def attention_macs(
 
 
 def self_attention_macs(module: RelPositionAttention, num_frames: int) -> int:
-    """Multiply-adds of an encoder's self-attention over so many frames, all seeing all."""
+    """Count multiply-adds of an encoder's self-attention in which every frame sees all frames."""
     if isinstance(module, KeyPositionAttention):
         macs = attention_macs(module, num_frames, num_frames)
         # the projected positions, and the biases of keys by content and by position
@@ -56,7 +56,7 @@ def self_attention_macs(module: RelPositionAttention, num_frames: int) -> int:
 
 
 def convolution_macs(module: ConvolutionModule, num_frames: int) -> int:
-    """Multiply-adds of the Conformer's convolution module."""
+    """Count multiply-adds of the Conformer's convolution module."""
     # Edges that are padded before the first pointwise layer are its work, too.
     num_edges = 0 if module.pads_after_gate else sum(module.edges)
     macs = products(num_frames + num_edges, module.pointwise1)
@@ -64,12 +64,12 @@ def convolution_macs(module: ConvolutionModule, num_frames: int) -> int:
 
 
 def active_share(module: MoEFeedForward) -> Fraction:
-    """The share of the experts that work on one frame, K / E."""
+    """Return the share of the experts that work on one frame, K / E."""
     return Fraction(module.router.experts_per_frame, module.experts.num_experts)
 
 
 def experts_macs(module: MoEFeedForward, num_rows: int) -> int:
-    """Multiply-adds of the experts that run, without those of the router."""
+    """Count multiply-adds of the experts that run, without those of the router."""
     experts = module.experts
     macs = int(num_rows * active_share(module) * (experts.w1.numel() + experts.w2.numel()))
     # their weighted sum

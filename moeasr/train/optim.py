@@ -7,13 +7,13 @@ from moeasr.train.config import OptimConfig
 
 
 def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
-    """Adam or AdamW over two groups: weight matrices with decay, everything else without.
+    """Build Adam or AdamW over two groups: weight matrices with decay, all else without.
 
     Parameters that modules share appear once.
 
     Args:
-        model: Whose parameters.
-        config: Settings.
+        model: The model whose parameters are optimized.
+        config: The settings.
     """
     exempt = _exempt_from_decay(model)
     decayed, plain = [], []

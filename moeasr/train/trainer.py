@@ -31,14 +31,14 @@ BatchT = TypeVar("BatchT")
 
 
 class BatchSource(Protocol[BatchT]):
-    """Where batches come from. The same epoch always gives the same batches in the same order."""
+    """A source of batches. The same epoch always gives the same batches in the same order."""
 
     def num_batches(self, epoch: int) -> int:
-        """Batches of this process in an epoch; of training, the same number on every process."""
+        """Return the number of batches of this process; in training all processes have as many."""
         ...
 
     def stream(self, epoch: int, start: int) -> Generator[BatchT, None, None]:
-        """The batches of an epoch from number `start` on, without loading those before."""
+        """Yield the batches of an epoch from number `start` on, without loading those before."""
         ...
 
 
@@ -146,7 +146,7 @@ class Trainer(Generic[BatchT]):
         self._finish_epoch(writer, self._progress.meter.means(), time.monotonic() - start)
 
     def _run_step(self, batches: list[BatchT]) -> None:
-        """One optimizer step over the micro-batches of this process and all others."""
+        """Make one optimizer step over the micro-batches of this process and all others."""
         weight = torch.zeros((), device=self._device)
         bad = []
         loads: dict[str, Tensor] = {}
@@ -172,7 +172,7 @@ class Trainer(Generic[BatchT]):
         self._count_bad(norm is not None, bad)
 
     def _loss(self, batch: BatchT) -> LossOutput:
-        """The loss of a batch, in the precision of the config."""
+        """Return the loss of a batch, computed in the precision of the config."""
         enabled = self._config.precision == "bf16"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
             return self._loss_of(batch)
@@ -246,7 +246,7 @@ class Trainer(Generic[BatchT]):
         logger.info("stopped by SIGTERM at step %d; run again to resume", self._progress.step)
 
     def _resume(self) -> dict[str, Any] | None:
-        """Take up `last.pt` if there is one; returns the generator states still to restore."""
+        """Load `last.pt` if there is one; return the generator states still to restore."""
         content = self._keeper.load_last()
         self._time = TrainingTime(self._exp_dir, is_resumed=content is not None)
         if content is None:
