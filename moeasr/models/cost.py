@@ -227,6 +227,9 @@ def _block_module(name: str, module: nn.Module, num_frames: int) -> Iterator[_Us
             yield from _feed_forward(module, num_frames)
         case nn.LayerNorm() | nn.RMSNorm():
             yield _norm(module)
+        case nn.ModuleList() | nn.ModuleDict() | nn.Sequential():
+            for child in module.children():
+                yield from _block_module(name, child, num_frames)
         case _:
             part = PART_BY_NAME.get(name, "other modules")
             if hasattr(module, "macs_per_frame") or any(True for _ in module.parameters()):

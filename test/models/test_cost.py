@@ -386,11 +386,11 @@ def test_an_unknown_module_of_a_block_has_a_row():
 
 
 class OwnBlock(nn.Module):
-    """A block of a user: an attention of ours, a norm, weights of its own, and an activation."""
+    """A block of a user: attentions of ours, a norm, weights of its own, and an activation."""
 
     def __init__(self, attention):
         super().__init__()
-        self.attention = attention
+        self.attentions = nn.ModuleList([attention])
         self.norm = nn.RMSNorm(16)
         self.activation = nn.GELU()
         self.scale = nn.Parameter(torch.ones(16))
