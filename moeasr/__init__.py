@@ -12,7 +12,7 @@ table only; test/test_layers.py enforces it.
     features    filter banks, CMVN, SpecAugment                 -
     text        units, tokenizers, n-grams                      datadir
     kaldi       the work behind utils/*.sh                      datadir audio features
-    data        from utterances to batches                      datadir audio features text kaldi
+    data        from utterances to batches                      datadir audio features text
     nn          layers                                          -
     moe         routers, experts, dispatch, losses              nn
     models      encoders, decoders, their losses and costs      nn moe

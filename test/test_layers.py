@@ -36,7 +36,7 @@ ALLOWED = {
     "features": set(),
     "text": {"datadir"},
     "kaldi": {"datadir", "audio", "features"},
-    "data": {"datadir", "audio", "kaldi", "features", "text"},
+    "data": {"datadir", "audio", "features", "text"},
     "nn": set(),
     "moe": {"nn"},
     "models": {"nn", "moe"},

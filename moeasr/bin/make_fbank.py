@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.audio.command_notice import command_notice
     from moeasr.data.fbank_job import write_fbank
-    from moeasr.datadir.sources import open_sources
+    from moeasr.datadir.utterances import open_utterances
     from moeasr.features.fbank_config import FbankConfig
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import get_logger, setup_logging
@@ -48,12 +48,12 @@ def main(argv: list[str] | None = None) -> None:
     setup_logging()
     torch.set_num_threads(1)  # jobs run side by side; threads within one only get in the way
     config = load_fbank_config(args.fbank_config) if args.fbank_config else FbankConfig()
-    sources = open_sources(args.wav_scp, args.segments)
-    notice = command_notice(args.wav_scp, sources.named_entries())
+    utterances = open_utterances(args.wav_scp, args.segments)
+    notice = command_notice(args.wav_scp, utterances.entries.items())
     if notice:
         get_logger("make_fbank").info(notice)
     output = (args.ark, args.scp, args.compress)
-    write_fbank(sources, args.wav_scp, config, *output, args.seed).log()
+    write_fbank(utterances, args.wav_scp, config, *output, args.seed).log()
 
 
 if __name__ == "__main__":

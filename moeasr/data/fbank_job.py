@@ -8,7 +8,7 @@ from moeasr.atomic import atomic_path
 from moeasr.audio.probe import overshoot_warning
 from moeasr.audio.recording import RecordingReader
 from moeasr.data.audio_features import utterance_fbank
-from moeasr.datadir.sources import Sources
+from moeasr.datadir.utterances import Utterances
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig
@@ -44,7 +44,7 @@ class FbankReport:
 
 
 def write_fbank(
-    sources: Sources,
+    utterances: Utterances,
     wav_scp: str | Path,
     config: FbankConfig,
     ark: str | Path,
@@ -58,7 +58,7 @@ def write_fbank(
     skipped with a warning.
 
     Args:
-        sources: The utterances.
+        utterances: The utterances.
         wav_scp: Where they are listed, for messages.
         config: Settings of the filter banks.
         ark: The archive to write.
@@ -69,7 +69,7 @@ def write_fbank(
     Raises:
         InputError: No utterance could be read; no file is written.
     """
-    reader, report = RecordingReader(), FbankReport(len(sources))
+    reader, report = RecordingReader(), FbankReport(len(utterances))
     base = scp.removesuffix(".scp")
     with (
         atomic_path(f"{base}.utt2num_frames") as frames_path,
@@ -78,12 +78,13 @@ def write_fbank(
         open(frames_path, "w", encoding="utf-8") as frames_file,
         open(durations_path, "w", encoding="utf-8") as durations_file,
     ):
-        for utt_id, source in progress(sources, "fbank", len(sources), "utt"):
+        for utterance in progress(utterances, "fbank", len(utterances), "utt"):
+            utt_id, entry = utterance.utt_id, utterance.entry
             try:
-                samples, rate_hz = reader.read(*source)
+                samples, rate_hz = reader.read(*utterance.audio_span)
                 feats = utterance_fbank(samples, rate_hz, config, utt_id, seed)
                 if feats.size(0) == 0:
-                    raise InputError(f"{source.entry}: {len(samples)} samples are no whole frame")
+                    raise InputError(f"{entry}: {len(samples)} samples are no whole frame")
             except InputError as error:
                 report.skipped.append(utt_id)
                 logger.warning("skipped utterance %s: %s", utt_id, error)
@@ -94,6 +95,6 @@ def write_fbank(
             archive.write(utt_id, feats)
             frames_file.write(f"{utt_id} {feats.size(0)}\n")
             durations_file.write(f"{utt_id} {round(len(samples) / rate_hz, 4)}\n")
-        if len(report.skipped) == len(sources):
-            raise InputError(f"none of the {len(sources)} utterances of {wav_scp} is usable")
+        if len(report.skipped) == len(utterances):
+            raise InputError(f"none of the {len(utterances)} utterances of {wav_scp} is usable")
     return report

@@ -9,7 +9,6 @@ from moeasr.data.data_type import data_type_of, find_data_type
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.feature_settings import SETTINGS
 from moeasr.data.selection import LengthLimits, load_utterances
-from moeasr.datadir.directory import DataDir
 from moeasr.decode.recognizer import Recognizer, plan_batches
 from moeasr.errors import InputError
 from moeasr.logs import progress
@@ -32,8 +31,7 @@ def read_batches(
     Raises:
         InputError: Nothing can be used, or the features are of another kind than the model knows.
     """
-    directory = DataDir(data_dir)
-    data_type = data_type_of(directory)
+    data_type = data_type_of(data_dir)
     no_limits = LengthLimits(min_frames=0, max_frames=sys.maxsize, max_tokens=sys.maxsize)
     utterances, _ = load_utterances(
         data_dir,
@@ -45,8 +43,8 @@ def read_batches(
     )
     if not utterances:
         raise InputError(f"{data_dir} has no usable utterance")
-    recognizer.check_fbank(directory.path / SETTINGS)
-    reader = find_data_type(data_type).open_reader(directory)
+    recognizer.check_fbank(Path(data_dir) / SETTINGS)
+    reader = find_data_type(data_type).open_reader(data_dir)
     dataset = AsrDataset(utterances, recognizer.tokenizer, None, fill=None, seed=0, reader=reader)
     plan = plan_batches(utterances.num_frames.tolist(), batch_frames)
     batches = (

@@ -5,8 +5,8 @@ import pytest
 import soundfile
 
 from moeasr.data.fbank_job import write_fbank
-from moeasr.datadir.sources import open_sources
-from moeasr.datadir.table import read_table
+from moeasr.datadir.table import Table
+from moeasr.datadir.utterances import open_utterances
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 
@@ -20,7 +20,7 @@ def write(folder, rates):
             soundfile.write(path, np.zeros(rate_hz // 2, dtype=np.int16), rate_hz)
         lines.append(f"{utt_id} {path}\n")
     (folder / "wav.scp").write_text("".join(lines))
-    sources = open_sources(folder / "wav.scp", None)
+    sources = open_utterances(folder / "wav.scp", None)
     output = (folder / "x.ark", str(folder / "x.scp"), False)
     return write_fbank(sources, folder / "wav.scp", FbankConfig(), *output, seed=0)
 
@@ -31,8 +31,8 @@ def test_unusual_utterances_are_counted_and_logged(tmp_path, caplog):
     assert report.skipped == ["b"]
     assert report.resampled == {8000: 2}
     assert report.num_overshooting == 0
-    assert read_table(tmp_path / "x.utt2num_frames") == {"a": "50", "c": "50", "d": "50"}
-    assert read_table(tmp_path / "x.utt2dur") == {"a": "0.5", "c": "0.5", "d": "0.5"}
+    assert list(Table(tmp_path / "x.utt2num_frames")) == [(utt, "50") for utt in "acd"]
+    assert list(Table(tmp_path / "x.utt2dur")) == [(utt, "0.5") for utt in "acd"]
     caplog.clear()
     with caplog.at_level("INFO"):
         report.log()
