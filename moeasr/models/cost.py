@@ -14,11 +14,9 @@ it is not counted, and the module's class is named beside the sum.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from fractions import Fraction
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
-from torch import Tensor, nn
+from torch import nn
 
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
@@ -37,17 +35,13 @@ from moeasr.models.macs import (
     self_attention_macs,
     subsampling_macs,
 )
+from moeasr.models.part_cost import DECODER_PARTS, PartCost, Use, tally
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.attention import RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
 from moeasr.nn.feed_forward import DenseFeedForward
 from moeasr.nn.memory import MemoryBlock
 
-ENCODER_PARTS = (
-    *("subsampling", "attention", "convolution", "feed-forward", "router", "norms"),
-    "other modules",
-)
-"""Parts of the encoder; `convolution` is the Conformer's module or the FSMN memory block."""
 PART_BY_NAME = {
     "attention": "attention",
     "convolution": "convolution",
@@ -56,23 +50,6 @@ PART_BY_NAME = {
     "macaron_feed_forward": "feed-forward",
 }
 """The part that a module of an unknown class belongs to, by its name in the block."""
-DECODER_PARTS = ("decoder", "reverse decoder")
-PARTS = (*ENCODER_PARTS, "CTC head", "embedding network", *DECODER_PARTS, "other heads")
-
-
-class PartCost(NamedTuple):
-    """Cost of one part of a model."""
-
-    part: str
-    """One of `PARTS`, or the name of a sum of them."""
-    total_params: int
-    """All parameters, a shared tensor counted in the first part that uses it."""
-    active_params: int
-    """Those that work on one frame, by the rule of `moeasr.models.build.count_params`."""
-    macs_per_sec: float
-    """Multiply-adds per second of audio."""
-    uncounted: tuple[str, ...] = ()
-    """Classes of the modules whose multiply-adds are not known, and not in `macs_per_sec`."""
 
 
 def model_cost(
@@ -108,92 +85,16 @@ def model_cost(
     if model.embedding is not None:
         embedding = _encoder(model.embedding.encoder, num_feats, model.cmvn.mean.numel())
         uses += [use._replace(part="embedding network") for use in embedding]
-        uses.append(_Use("embedding network", model.embedding.ctc.parameters(), 0))
+        uses.append(Use("embedding network", model.embedding.ctc.parameters(), 0))
     for head in model.all_heads.values():
         uses += _head(head, num_tokens, num_frames)
-    return _tally(uses, utterance_sec)
+    return tally(uses, utterance_sec)
 
 
-def sum_of(costs: Iterable[PartCost], name: str, parts: Sequence[str] = PARTS) -> PartCost:
-    """Return the sum of some parts, under a name of its own."""
-    chosen = [cost for cost in costs if cost.part in parts]
-    return PartCost(
-        name,
-        sum(cost.total_params for cost in chosen),
-        sum(cost.active_params for cost in chosen),
-        sum(cost.macs_per_sec for cost in chosen),
-        tuple(dict.fromkeys(name for cost in chosen for name in cost.uncounted)),
-    )
-
-
-def cost_record(costs: Sequence[PartCost]) -> dict[str, Any]:
-    """Return plain values, for JSON: sums of the whole model, of the encoder, and each part.
-
-    `macs_per_audio_sec` is of everything: encoder, CTC head, embedding network, both decoders.
-    `uncounted` lists the classes of the modules whose multiply-adds are missing in it.
-    """
-    whole, encoder = sum_of(costs, "model"), sum_of(costs, "encoder", ENCODER_PARTS)
-    return {
-        "total_params": whole.total_params,
-        "active_params": whole.active_params,
-        "macs_per_audio_sec": round(whole.macs_per_sec),
-        "encoder_total_params": encoder.total_params,
-        "encoder_active_params": encoder.active_params,
-        "encoder_macs_per_audio_sec": round(encoder.macs_per_sec),
-        "uncounted": list(whole.uncounted),
-        "parts": [
-            {
-                "part": cost.part,
-                "total_params": cost.total_params,
-                "active_params": cost.active_params,
-                "macs_per_audio_sec": round(cost.macs_per_sec),
-                "uncounted": list(cost.uncounted),
-            }
-            for cost in costs
-        ],
-    }
-
-
-class _Use(NamedTuple):
-    """Weights at work once in an utterance."""
-
-    part: str
-    weights: Iterable[Tensor]
-    macs: int
-    active: Fraction = Fraction(1)
-    """Share of the weights that works on one frame."""
-    uncounted: str | None = None
-    """Class of the module if its multiply-adds are not known; they are 0 here then."""
-
-
-def _tally(uses: Iterable[_Use], utterance_sec: float) -> list[PartCost]:
-    """Sum up by part: work each time it is done, a tensor the first time it is met."""
-    total, active, macs = (dict.fromkeys(PARTS, 0) for _ in range(3))
-    uncounted: dict[str, dict[str, None]] = {}  # by part, in the order of the model
-    seen = set()
-    for use in uses:
-        names = uncounted.setdefault(use.part, {})
-        if use.uncounted is not None:
-            names[use.uncounted] = None
-        macs[use.part] += use.macs
-        for weight in use.weights:
-            if id(weight) not in seen:
-                seen.add(id(weight))
-                total[use.part] += weight.numel()
-                active[use.part] += int(weight.numel() * use.active)
-    return [
-        PartCost(
-            part, total[part], active[part], macs[part] / utterance_sec, tuple(uncounted[part])
-        )
-        for part in PARTS
-        if part in uncounted
-    ]
-
-
-def _head(head: Head, num_tokens: int, num_frames: int) -> Iterator[_Use]:
+def _head(head: Head, num_tokens: int, num_frames: int) -> Iterator[Use]:
     match head:
         case CtcHead():
-            yield _Use("CTC head", head.parameters(), products(num_frames, head.project))
+            yield Use("CTC head", head.parameters(), products(num_frames, head.project))
         case AttentionHead():
             for part, decoder in zip(DECODER_PARTS, (head.decoder, head.reverse_decoder)):
                 if decoder is not None:
@@ -203,20 +104,20 @@ def _head(head: Head, num_tokens: int, num_frames: int) -> Iterator[_Use]:
             yield _own_module("other heads", head, num_frames)
 
 
-def _encoder(encoder: Encoder, num_feats: int, num_mel_bins: int) -> Iterator[_Use]:
+def _encoder(encoder: Encoder, num_feats: int, num_mel_bins: int) -> Iterator[Use]:
     if not isinstance(encoder, BlockEncoder):
         yield _own_module("other modules", encoder, encoder.output_len(num_feats))
         return
     num_frames = encoder.subsampling.output_len(num_feats)
     macs = subsampling_macs(encoder.subsampling, num_feats, num_mel_bins)
-    yield _Use("subsampling", encoder.subsampling.parameters(), macs)
+    yield Use("subsampling", encoder.subsampling.parameters(), macs)
     for block in encoder.blocks:
         yield from _block(block, num_frames)
     if encoder.norm is not None:
         yield _norm(encoder.norm)
 
 
-def _block(block: nn.Module, num_frames: int) -> Iterator[_Use]:
+def _block(block: nn.Module, num_frames: int) -> Iterator[Use]:
     """Yield the uses of an encoder block: one that it says itself, or those of its modules."""
     if hasattr(block, "macs_per_frame"):
         yield _own_module("other modules", block, num_frames)
@@ -225,22 +126,22 @@ def _block(block: nn.Module, num_frames: int) -> Iterator[_Use]:
         yield from _block_module(name, module, num_frames)
     own = list(block.parameters(recurse=False))
     if own:
-        yield _Use("other modules", own, 0, uncounted=type(block).__name__)
+        yield Use("other modules", own, 0, uncounted=type(block).__name__)
 
 
-def _block_module(name: str, module: nn.Module, num_frames: int) -> Iterator[_Use]:
+def _block_module(name: str, module: nn.Module, num_frames: int) -> Iterator[Use]:
     """Yield the uses of one module of an encoder block."""
     match module:
         case RelPositionAttention():
-            yield _Use("attention", module.parameters(), self_attention_macs(module, num_frames))
+            yield Use("attention", module.parameters(), self_attention_macs(module, num_frames))
         case ConvolutionModule():
             norm_weights = {id(weight) for weight in module.norm.parameters()}
             weights = [weight for weight in module.parameters() if id(weight) not in norm_weights]
-            yield _Use("convolution", weights, convolution_macs(module, num_frames))
+            yield Use("convolution", weights, convolution_macs(module, num_frames))
             yield _norm(module.norm)
         case MemoryBlock():
             macs = products(num_frames, module.project, module.taps)
-            yield _Use("convolution", module.parameters(), macs)
+            yield Use("convolution", module.parameters(), macs)
         case DenseFeedForward() | MoEFeedForward():
             yield from _feed_forward(module, num_frames)
         case nn.LayerNorm() | nn.RMSNorm():
@@ -254,47 +155,47 @@ def _block_module(name: str, module: nn.Module, num_frames: int) -> Iterator[_Us
                 yield _own_module(part, module, num_frames)
 
 
-def _decoder(decoder: TransformerDecoder, num_tokens: int, num_frames: int) -> Iterator[_Use]:
+def _decoder(decoder: TransformerDecoder, num_tokens: int, num_frames: int) -> Iterator[Use]:
     """A teacher-forced pass: all tokens at once, every attention matrix computed whole."""
-    yield _Use("decoder", decoder.embedding.parameters(), 0)
+    yield Use("decoder", decoder.embedding.parameters(), 0)
     for block in decoder.blocks:
         for attention, num_keys in (
             (block.self_attention, num_tokens),
             (block.cross_attention, num_frames),
         ):
             macs = attention_macs(attention, num_tokens, num_keys)
-            yield _Use("decoder", attention.parameters(), macs)
+            yield Use("decoder", attention.parameters(), macs)
         yield from _feed_forward(block.feed_forward, num_tokens)
         yield from (_norm(child) for child in block.children() if isinstance(child, nn.LayerNorm))
     yield _norm(decoder.norm)
     macs = products(num_tokens, decoder.project)
-    yield _Use("decoder", decoder.project.parameters(), macs)
+    yield Use("decoder", decoder.project.parameters(), macs)
 
 
-def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[_Use]:
+def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[Use]:
     """Yield the uses of a feed-forward: dense, with experts, or of a user's."""
     match module:
         case DenseFeedForward():
             macs = products(num_rows, module.w1, module.w2)
-            yield _Use("feed-forward", module.parameters(), macs)
+            yield Use("feed-forward", module.parameters(), macs)
         case MoEFeedForward():
             yield _own_module("router", module.router, num_rows)
             macs, active = experts_macs(module, num_rows), active_share(module)
-            yield _Use("feed-forward", module.experts.parameters(), macs, active)
+            yield Use("feed-forward", module.experts.parameters(), macs, active)
         case _:
             yield _own_module("feed-forward", module, num_rows)
 
 
-def _own_module(part: str, module: nn.Module, num_rows: int) -> _Use:
+def _own_module(part: str, module: nn.Module, num_rows: int) -> Use:
     """Return the use of a module that says itself what it costs, or that nobody knows."""
     per_frame = getattr(module, "macs_per_frame", None)
     if per_frame is None:
-        return _Use(part, module.parameters(), 0, uncounted=type(module).__name__)
-    return _Use(part, module.parameters(), num_rows * per_frame)
+        return Use(part, module.parameters(), 0, uncounted=type(module).__name__)
+    return Use(part, module.parameters(), num_rows * per_frame)
 
 
-def _norm(module: nn.Module) -> _Use:
-    return _Use("norms", module.parameters(), 0)
+def _norm(module: nn.Module) -> Use:
+    return Use("norms", module.parameters(), 0)
 
 
 def _check_finite(name: str, value: float) -> None:

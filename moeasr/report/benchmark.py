@@ -12,8 +12,9 @@ from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model, count_params
 from moeasr.models.config import ModelConfig
-from moeasr.models.cost import DECODER_PARTS, PARTS, model_cost, sum_of
+from moeasr.models.cost import model_cost
 from moeasr.models.inference import optimize_for_inference
+from moeasr.models.part_cost import DECODER_PARTS, PARTS, sum_of
 from moeasr.nn.packed_linear import PRECISIONS
 from moeasr.report.cost_table import aligned
 from moeasr.report.timing import (

@@ -14,7 +14,7 @@ from moeasr.errors import InputError
 from moeasr.experiment.config import load_experiment
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model, count_params
-from moeasr.models.cost import PARTS
+from moeasr.models.part_cost import PARTS
 from moeasr.moe.routers import ROUTERS
 from moeasr.moe.top_k_routers import TopKRouter
 from moeasr.text.dictionary import SPECIAL_UNITS

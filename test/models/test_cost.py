@@ -17,9 +17,10 @@ from moeasr.errors import InputError
 from moeasr.experiment.config import load_experiment
 from moeasr.models.build import build_model, count_params
 from moeasr.models.config import ModelConfig
-from moeasr.models.cost import ENCODER_PARTS, PARTS, cost_record, model_cost, sum_of
+from moeasr.models.cost import model_cost
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.part_cost import ENCODER_PARTS, PARTS, cost_record, sum_of
 from moeasr.moe.layer import MoeConfig
 from moeasr.moe.router import Router, select_top_k
 from moeasr.moe.routers import ROUTERS
