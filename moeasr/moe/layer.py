@@ -31,6 +31,10 @@ class MoEFeedForward(nn.Module):
         self.router = router
         self.experts = experts
 
+    def no_weight_decay(self) -> list[nn.Parameter]:
+        """Return the router's parameters: decay would pull its scores towards ties."""
+        return list(self.router.parameters())
+
     def forward(
         self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
     ) -> tuple[Tensor, Routing]:

@@ -124,7 +124,7 @@ def test_work_is_what_torch_counts(name):
     wanted |= encoder_macs_counted(model.encoder, feats, lens, -1, -1, context)
     with torch.no_grad():
         output = model.encoder(feats, lens, -1, -1, context)
-    wanted["CTC head"] = macs_counted(model.ctc.project, output.enc)["Linear"]
+    wanted["CTC head"] = macs_counted(model.ctc.project, output.enc)["Global"]
     for name, decoder in decoders(model).items():
         counts = macs_counted(decoder, tokens, tokens_lens, output.enc, output.enc_lens)
         wanted[name.replace("_", " ")] = counts["TransformerDecoder"]
@@ -395,3 +395,41 @@ def test_an_unknown_module_of_a_block_has_a_row():
     assert costs["other modules"].total_params == 4 * 3 + 3
     assert costs["other modules"].uncounted == costs["convolution"].uncounted == ("Linear",)
     assert sum_of(costs.values(), "all").total_params == count_params(model).total
+
+
+class OwnBlock(nn.Module):
+    """A block of a user: attentions of ours, a norm, weights of its own, and an activation."""
+
+    def __init__(self, attention):
+        super().__init__()
+        self.attentions = nn.ModuleList([attention])
+        self.norm = nn.RMSNorm(16)
+        self.activation = nn.GELU()
+        self.scale = nn.Parameter(torch.ones(16))
+
+
+class FrugalBlock(OwnBlock):
+    """A block of a user that says what it costs."""
+
+    macs_per_frame = 7
+
+
+def test_the_known_modules_of_an_unknown_block_are_counted():
+    model = built(tiny())
+    wanted = {c.part: c.macs_per_sec for c in model_cost(model)}
+    model.encoder.blocks[1] = OwnBlock(model.encoder.blocks[1].attention)
+    costs = {c.part: c for c in model_cost(model)}
+    assert costs["attention"].macs_per_sec == wanted["attention"]
+    assert costs["other modules"].uncounted == ("OwnBlock",)
+    assert costs["other modules"].total_params == 16
+    assert [c.part for c in costs.values() if c.uncounted] == ["other modules"]
+    assert sum_of(costs.values(), "all").total_params == count_params(model).total
+
+
+def test_a_block_that_says_its_cost_is_counted_as_a_whole():
+    model = built(tiny())
+    model.encoder.blocks[1] = FrugalBlock(model.encoder.blocks[1].attention)
+    cost = {c.part: c for c in model_cost(model, SECONDS)}["other modules"]
+    assert round(cost.macs_per_sec * SECONDS) == 7 * model.output_len(100 * SECONDS)
+    assert cost.total_params == sum(p.numel() for p in model.encoder.blocks[1].parameters())
+    assert cost.uncounted == ()

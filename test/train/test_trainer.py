@@ -24,7 +24,8 @@ from moeasr.models.outputs import LossOutput
 from moeasr.moe.layer import MoeConfig
 from moeasr.seed import seed_all
 from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
-from moeasr.train.trainer import STOPPED_BY_SIGNAL, Trainer
+from moeasr.train.stopping import STOPPED_BY_SIGNAL
+from moeasr.train.trainer import Trainer
 
 NUM_BATCHES = 5
 
@@ -312,6 +313,19 @@ def test_a_finished_run_says_so_and_changes_nothing(tmp_path, caplog):
     make_trainer(tmp_path).run()
     assert "already finished" in caplog.text
     assert before == {path.name: path.read_bytes() for path in tmp_path.glob("*.pt")}
+
+
+def test_the_time_of_all_sessions_is_kept(tmp_path):
+    def seconds():
+        return json.loads((tmp_path / "training_time.json").read_text())["training_sec"]
+
+    epoch = [[[1.0, 1.0, 1.0]]]
+    train_slope(tmp_path, epoch)
+    first_sec = seconds()
+    assert first_sec > 0
+    (tmp_path / "training_time.json").write_text('{"training_sec": 1000}')
+    train_slope(tmp_path, epoch, epoch)
+    assert 1000 < seconds() < 1000 + 60
 
 
 @pytest.mark.parametrize("best_by", ["loss", "acc"])

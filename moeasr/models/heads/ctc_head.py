@@ -5,9 +5,10 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from moeasr.models.heads.head import Head, HeadConfig, HeadLoss
+from moeasr.nn.unquantized_linear import UnquantizedLinear
 
 BLANK = 0
 
@@ -22,7 +23,7 @@ class CtcHead(Head):
 
     def __init__(self, d_model: int, vocab_size: int) -> None:
         super().__init__()
-        self.project = nn.Linear(d_model, vocab_size)
+        self.project = UnquantizedLinear(d_model, vocab_size)
 
     def log_probs(self, enc: Tensor) -> Tensor:
         """(B, T', D) -> (B, T', V) log-probabilities, in float32 at least."""

@@ -16,6 +16,7 @@ from moeasr.nn.feed_forward import DenseConfig, FeedForward, Stack
 from moeasr.nn.mask import make_causal_mask, make_valid_mask
 from moeasr.nn.position import token_positions
 from moeasr.nn.routing import Routing
+from moeasr.nn.unquantized_linear import UnquantizedLinear
 from moeasr.ranges import check_fraction, check_size
 
 MAX_BLOCKS = 1000
@@ -134,7 +135,7 @@ class TransformerDecoder(nn.Module):
         nn.init.normal_(self.embedding.weight, std=1.0 / math.sqrt(d_model))
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(d_model)
-        self.project = nn.Linear(d_model, vocab_size)
+        self.project = UnquantizedLinear(d_model, vocab_size)
         self.dropout = nn.Dropout(dropout)
 
     def forward(
