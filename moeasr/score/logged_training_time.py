@@ -1,4 +1,4 @@
-"""The time of trainings that were made before the trainer recorded it, from the lines of their log."""
+"""The time of trainings made before the trainer recorded it, from the lines of their log."""
 
 import time
 from pathlib import Path
