@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moeasr.compare.system_list import Experiment
+from moeasr.config_bases import load_chain
+from moeasr.errors import InputError
 
 TRAINING, SCORING = 3, 5
 """The first and the last stage of `run.sh` that an experiment consists of."""
@@ -62,14 +64,16 @@ class RecipeRun:
     def is_done(self) -> bool:
         """Return whether `run.sh` has come to its end with this very call.
 
-        It has not if the config, or a file of another experiment, is newer than the call.
+        It has not if the config, a base of it, or a file of another experiment is newer than the
+        call.
         """
-        sources = [self.experiment.config, *(need.file for need in self.experiment.needs)]
         try:
+            configs = [file.path for file in load_chain(self.experiment.config)]
             begun = self.command_file.stat().st_mtime_ns
             recorded = self.command_file.read_text(encoding="utf-8", errors="replace").rstrip("\n")
-        except OSError:
+        except (OSError, InputError):
             return False
+        sources = [*configs, *(need.file for need in self.experiment.needs)]
         return (
             recorded == typed(self.call())
             and not any(_is_newer(source, begun) for source in sources)

@@ -9,6 +9,7 @@ from typing import Any
 from moeasr.errors import InputError
 from moeasr.score.alignment import Counts
 from moeasr.score.details import read_per_utt
+from moeasr.score.logged_training_time import logged_training_time
 from moeasr.score.record import check_kinds
 from moeasr.score.results_table import read_json
 
@@ -57,8 +58,9 @@ def read_experiment(
     """Read one experiment.
 
     Beside `results.json` and the words' `per_utt` of the mode it looks at three files that may be
-    absent: `training_time.json`, `cost.json` (for the key `macs_per_audio_sec`) and `command`, one
-    line, as `moeasr compare` leaves it; by default the command is the training's.
+    absent: `training_time.json` (by default the time is that of `train.log`), `cost.json` (for the
+    key `macs_per_audio_sec`) and `command`, one line, as `moeasr compare` leaves it (by default the
+    command is the training's).
 
     Args:
         exp_dir: The experiment's directory.
@@ -89,7 +91,7 @@ def read_experiment(
         seed=seed,
         record=record,
         words=words,
-        training_sec=_read_time(exp_dir / "training_time.json"),
+        training_sec=_read_time(exp_dir),
         macs_per_audio_sec=_read_cost(exp_dir / "cost.json"),
         command=(
             command.read_text(encoding="utf-8", errors="replace").strip()
@@ -126,9 +128,10 @@ def _find_record(path: Path, test_set: str, mode: str, chunk_size: int) -> dict[
     raise InputError(f"{path} has no results of set {test_set}, {mode}, chunk {chunk_size}")
 
 
-def _read_time(path: Path) -> float | None:
-    if not path.is_file():
-        return None
+def _read_time(exp_dir: Path) -> float | None:
+    path = exp_dir / "training_time.json"
+    if not path.is_file():  # an experiment made, or begun, before the trainer recorded its time
+        return logged_training_time(exp_dir / "train.log")
     content = read_json(path)
     seconds = content.get("training_sec") if isinstance(content, dict) else None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):

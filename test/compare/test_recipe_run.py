@@ -85,6 +85,17 @@ def test_a_newer_config_or_teacher_makes_it_out_of_date(student, file):
     assert not student.is_done()
 
 
+def test_a_newer_base_of_the_config_makes_it_out_of_date(student):
+    Path("conf/moe.yaml").write_text("base: dense.yaml\n")
+    os.utime("conf/moe.yaml", (1e9, 1e9))
+    finish(student)
+    assert student.is_done()
+    os.utime("conf/dense.yaml", (2e9 + 0.5, 2e9 + 0.5))
+    assert not student.is_done()
+    Path("conf/dense.yaml").unlink()  # what run.sh will refuse
+    assert not student.is_done()
+
+
 def test_results_older_than_the_call_are_not_its_results(student):
     finish(student)
     results = student.directory / "results.json"

@@ -69,6 +69,16 @@ def test_optional_files(exp_dir: Path) -> None:
     assert command == "./run.sh --exp-dir exp/\ufffd"
 
 
+def test_the_log_tells_the_time_of_a_training_that_has_not_recorded_it(exp_dir: Path) -> None:
+    (exp_dir / "train.log").write_text(
+        "2026-01-01 10:00:00 INFO train: parameters: 2 total, 1 active per frame\n"
+        "2026-01-01 10:01:00 INFO moeasr.train.trainer: training finished: 2 epochs, 9 steps\n"
+    )
+    assert read_experiment(exp_dir, "test", "greedy").training_sec == 60.0
+    (exp_dir / "training_time.json").write_text('{"training_sec": 59.5}')
+    assert read_experiment(exp_dir, "test", "greedy").training_sec == 59.5
+
+
 def test_the_cost_of_some_modules_is_not_taken_for_that_of_the_model(exp_dir: Path) -> None:
     record = {"macs_per_audio_sec": 123, "uncounted": ["OwnRouter"]}
     (exp_dir / "cost.json").write_text(json.dumps(record))
