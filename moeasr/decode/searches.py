@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from moeasr.decode.attention_beam import DecoderScorer, WeightedScorer, attention_beam_search
+from moeasr.decode.attention_beam import attention_beam_search
 from moeasr.decode.ctc.forced_alignment import align_best
 from moeasr.decode.ctc.greedy import ctc_greedy_search
 from moeasr.decode.ctc.prefix_beam import ctc_prefix_beam_search
@@ -17,6 +17,7 @@ from moeasr.decode.fusion.build_fusion import FusionConfig
 from moeasr.decode.fusion.protocol import Fusion
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.rescoring import attention_rescoring
+from moeasr.decode.step_scorer import DecoderScorer, WeightedScorer
 from moeasr.errors import InputError
 from moeasr.families import did_you_mean
 from moeasr.models.asr import AsrModel

@@ -40,7 +40,7 @@ class _State(NamedTuple):
 
 
 class CtcPrefixScorer:
-    """The CTC head as a step scorer (`moeasr.decode.attention_beam.StepScorer`), in float64.
+    """The CTC head as a step scorer (`moeasr.decode.step_scorer.StepScorer`), in float64.
 
     Args:
         log_probs: (B, T', V) CTC log-probabilities; what is below -1000 counts as that.

@@ -50,6 +50,30 @@ class Fusion(Protocol):
         ...
 
 
+class NoFusion:
+    """A fusion that adds nothing to any score, for searches that are given none."""
+
+    def start(self) -> Tensor:
+        """See `Fusion.start`; the state has no entries."""
+        return torch.zeros(0, dtype=torch.int64)
+
+    def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Fusion.extend`."""
+        shape = (*states.shape[:-1], units.size(-1))
+        return self._zeros(shape, states.device), states.new_zeros(*shape, 0)
+
+    def finish(self, states: Tensor) -> Tensor:
+        """See `Fusion.finish`."""
+        return self._zeros(states.shape[:-1], states.device)
+
+    def most(self, states: Tensor, num_units: Tensor) -> Tensor:
+        """See `Fusion.most`."""
+        return self._zeros(states.shape[:-1], states.device)
+
+    def _zeros(self, shape: Sequence[int], device: torch.device) -> Tensor:
+        return torch.zeros(shape, dtype=torch.float64, device=device)
+
+
 class FusionSum(nn.Module):
     """Several fusions at once; scores are summed, states stand side by side.
 
