@@ -18,7 +18,16 @@ FOUNDATIONS = {
     "limits",
     "lock",
 }
-FOUNDATIONS |= {"families", "logs", "open_files", "seed", "strict_json", "text_lines", "yaml_text"}
+FOUNDATIONS |= {
+    "families",
+    "logs",
+    "open_files",
+    "options",
+    "seed",
+    "strict_json",
+    "text_lines",
+    "yaml_text",
+}
 ALLOWED = {
     "datadir": set(),
     "audio": {"datadir"},

@@ -39,7 +39,7 @@ def write_mode_dirs(
     out_dir: str | Path,
     results: Sequence[ModeResult],
     to_text: Callable[[Sequence[int]], str],
-    to_times: Callable[[Hypothesis], Times | None] = lambda hypothesis: None,
+    to_times: Callable[[Hypothesis], Times | None],
 ) -> None:
     """Write one directory per mode, replacing older ones whole, their scores included.
 
@@ -51,8 +51,8 @@ def write_mode_dirs(
         out_dir: Where the directories of the modes lie.
         results: What to write.
         to_text: Token ids -> text.
-        to_times: When it was said, for `nbest.jsonl` and `ctm`; a mode of whose best hypotheses
-            none has times gets no `ctm`.
+        to_times: Hypothesis -> when it was said, for `nbest.jsonl` and `ctm`; None if that is not
+            known. A mode of whose best hypotheses none has times gets no `ctm`.
     """
     out_dir = Path(out_dir)
     # Two levels above a `text`: no scorer looks there.

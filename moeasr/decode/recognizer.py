@@ -11,9 +11,11 @@ from torch.nn.utils.rnn import pad_sequence
 
 from moeasr import checkpoint
 from moeasr.config import from_mapping, load_yaml, to_mapping
-from moeasr.decode.fusion.build_fusion import FusionConfig, build_fusion
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.fusion.build_fusion import build_fusion
+from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.decode.searches import DecodeConfig, SearchInput, check_settings, find_searches
+from moeasr.decode.searches import NBest, SearchInput, check_settings, find_searches
 from moeasr.decode.times import Times, times_of
 from moeasr.distributed import find_device
 from moeasr.errors import InputError
@@ -25,8 +27,6 @@ from moeasr.models.inference import optimize_for_inference
 from moeasr.text.tokenizer import Tokenizer
 
 DEFAULT_BATCH_FRAMES = 12000
-
-NBest = list[list[Hypothesis]]
 
 
 class RecognizedBatch(NamedTuple):
@@ -177,7 +177,7 @@ class Recognizer:
 
         Args:
             feats: Features of each utterance, (T, F) raw log-mel.
-            modes: Names of `SEARCHES`.
+            modes: Names of `SEARCHES`, or import paths of other searches.
             config: Settings of encoder and searches.
             batch_frames: Feature frames per batch, padding included.
             languages: Of each utterance, as index in `model.config.languages`; only a model that
@@ -212,7 +212,7 @@ class Recognizer:
         An utterance too short for a single encoder frame gets the empty hypothesis.
         """
         searches = find_searches(modes, self.model)
-        check_settings(modes, config)
+        check_settings(modes, config, given=[])
         config = config.resolve(self.model)
         empty = [Hypothesis(tokens=(), score=0.0, frames=(), spans=(), token_confidence=())]
         found = {mode: [empty for _ in feats] for mode in modes}

@@ -7,14 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from moeasr.decode.config import ENCODER_SETTINGS, DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches
-from moeasr.decode.searches import SEARCHES, DecodeConfig
+from moeasr.decode.searches import find_search
 from moeasr.logs import get_logger, progress
 
 logger = get_logger(__name__)
-
-SEARCH_SETTINGS = ("beam_size", "ctc_weight", "reverse_weight", "length_penalty")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def decode_test_set(
     modes: Sequence[str],
     config: DecodeConfig,
     batch_frames: int,
-    languages: Mapping[str, int] | None = None,
+    languages: Mapping[str, int] | None,
 ) -> DecodingRun:
     """Decode all utterances in all modes. Reading features is not timed.
 
@@ -57,10 +56,10 @@ def decode_test_set(
         recognizer: The model.
         num_frames: Utterance -> feature frames, in the order wanted of the results.
         read_feats: Utterance -> (T, F).
-        modes: Names of `SEARCHES`.
+        modes: Names of `SEARCHES`, or import paths of other searches.
         config: Settings.
         batch_frames: Feature frames per batch, padding included.
-        languages: Utterance -> index in the model's languages, if it routes by them.
+        languages: Utterance -> index in the model's languages; None if it does not route by them.
     """
     utts = list(num_frames)
     short = [utt for utt in utts if recognizer.model.output_len(num_frames[utt]) < 1]
@@ -111,15 +110,11 @@ def describe(
 
 
 def describe_settings(mode: str, config: DecodeConfig) -> dict[str, Any]:
-    """What is set, and takes part in this mode."""
-    settings = SEARCHES[mode].settings
-    return {
-        "mode": mode,
-        "chunk_size": config.chunk_size,
-        "num_left_chunks": config.num_left_chunks,
-        **{name: getattr(config, name) if name in settings else None for name in SEARCH_SETTINGS},
-        "fusion": config.fusion.describe() if "fusion" in settings else None,
-    }
+    """Return all settings by name, those that take no part in this mode as None."""
+    read = {*ENCODER_SETTINGS, *find_search(mode).settings}
+    values = vars(config) | {"fusion": config.fusion.describe()}
+    taken = {name: value if name in read else None for name, value in values.items()}
+    return {"mode": mode, **taken}
 
 
 def describe_model(recognizer: Recognizer) -> dict[str, Any]:

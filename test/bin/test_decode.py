@@ -14,9 +14,9 @@ from checkpoints import FBANK, save_model
 
 from moeasr.bin.decode import main
 from moeasr.config import dump_yaml, to_mapping
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.hypothesis import read_nbest
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank import compute_fbank

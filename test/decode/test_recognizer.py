@@ -9,11 +9,11 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.config import to_mapping
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.ctc.greedy import ctc_greedy_search
-from moeasr.decode.fusion.build_fusion import FusionConfig
+from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches
-from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model

@@ -103,7 +103,7 @@ class Beam:
 
     @classmethod
     def initial(
-        cls, num_utts: int, beam_size: int, device: torch.device, fusion: Fusion | None = None
+        cls, num_utts: int, beam_size: int, device: torch.device, fusion: Fusion | None
     ) -> "Beam":
         """Nothing but the empty prefix."""
         relations = torch.zeros(num_utts, beam_size, 3, dtype=torch.int64, device=device)
@@ -154,9 +154,7 @@ class Beam:
         return cls(*(torch.cat(parts) for parts in zip(*(beam.parts() for beam in beams))))
 
 
-def extend(
-    beam: Beam, frames: Frames, time: int, fusion: Fusion | None = None
-) -> tuple[Beam, Tensor]:
+def extend(beam: Beam, frames: Frames, time: int, fusion: Fusion | None) -> tuple[Beam, Tensor]:
     """One frame of the utterances that are in the beam.
 
     Args:

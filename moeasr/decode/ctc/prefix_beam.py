@@ -17,8 +17,8 @@ def ctc_prefix_beam_search(
     log_probs: Tensor,
     enc_lens: Tensor,
     beam_size: int,
+    fusion: Fusion | None,
     blank: int = 0,
-    fusion: Fusion | None = None,
 ) -> list[list[Hypothesis]]:
     """The most probable unit sequences, each summed over its alignments, by prefix beam search.
 
@@ -29,8 +29,9 @@ def ctc_prefix_beam_search(
         log_probs: (B, T', V) log-probabilities of each frame, on any device.
         enc_lens: (B,) real frames; those after them are not looked at.
         beam_size: Prefixes kept after each frame.
+        fusion: What else scores the prefixes (see `PrefixBeam`), on the same device; None for
+            nothing.
         blank: Id of the blank.
-        fusion: What else scores the prefixes (see `PrefixBeam`), on the same device.
 
     Returns:
         For each utterance up to `beam_size` hypotheses, the best first; score = ctc_score +
@@ -39,9 +40,9 @@ def ctc_prefix_beam_search(
     beam = PrefixBeam(
         log_probs.size(0),
         beam_size,
+        fusion,
         blank,
         log_probs.device,
-        fusion=fusion,
         with_frames=False,
         max_undecided=None,
     )
@@ -61,11 +62,11 @@ class PrefixBeam:
     Args:
         num_streams: B.
         beam_size: K, prefixes kept after each frame.
+        fusion: A language model, boosted phrases or both, None for neither. With one, prefixes are
+            ranked by the sum of CTC and fusion score; every prefix may stay, and be extended by the
+            `NUM_FUSION_UNITS` likeliest units of a frame.
         blank: Id of the blank.
         device: That of the log-probabilities.
-        fusion: A language model, boosted phrases or both. Prefixes are then ranked by the sum of
-            CTC and fusion score; every prefix may stay, and be extended by the `NUM_FUSION_UNITS`
-            likeliest units of a frame.
         with_frames: Give each token the frame of its stream, from 0, in which it was likeliest
             between its own arrival in the prefix and that of the next one. This needs no look back
             at the log-probabilities; `moeasr.decode.ctc.forced_alignment`, which sees them all,
@@ -79,9 +80,9 @@ class PrefixBeam:
         self,
         num_streams: int,
         beam_size: int,
+        fusion: Fusion | None,
         blank: int = 0,
         device: torch.device | str = "cpu",
-        fusion: Fusion | None = None,
         with_frames: bool = True,
         max_undecided: int | None = 2000,
     ) -> None:

@@ -1,36 +1,11 @@
 """When an utterance in a stream is over: Kaldi's end-point rules on the blanks of CTC."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from moeasr.errors import InputError
-
-
-@dataclass(frozen=True, kw_only=True)
-class EndpointConfig:
-    """Kaldi's three rules, of which one is enough; times as in WeNet's `ctc_endpoint.h`."""
-
-    rule1_min_trailing_silence: float = 5.0
-    """Seconds of silence, whether or not somebody has spoken before."""
-    rule2_min_trailing_silence: float = 1.0
-    """Seconds of silence once somebody has spoken."""
-    rule3_min_utterance_length: float = 20.0
-    """Seconds since the last end point, whatever is said."""
-    blank_threshold: float = 0.8
-    """A frame is silent if CTC gives its blank more than this probability."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        if not 0 < self.blank_threshold < 1:
-            raise InputError(
-                f"`blank_threshold` must be between 0 and 1, but is {self.blank_threshold}"
-            )
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise InputError(f"`{name}` must be above 0, but is {value}")
+from moeasr.decode.live.config import EndpointConfig
 
 
 class Endpointer:

@@ -8,39 +8,30 @@ utterance in chunks of this size.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from moeasr.decode.ctc.greedy import GreedySearch
-from moeasr.decode.ctc.prefix_beam import PrefixBeam
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.protocol import Fusion
-from moeasr.decode.hypothesis import Hypothesis, PartialUnits
-from moeasr.decode.live.endpoint import EndpointConfig, Endpointer
+from moeasr.decode.heads import trained_heads
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.live.config import EndpointConfig
+from moeasr.decode.live.endpoint import Endpointer
+from moeasr.decode.live.first_pass import FirstPass
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig, Search, SearchInput, check_settings, find_searches
+from moeasr.decode.searches import (
+    Search,
+    SearchInput,
+    check_settings,
+    find_searches,
+    live_prefix_beam,
+)
 from moeasr.errors import InputError
 from moeasr.features.online_fbank import OnlineFbank
 from moeasr.models.streaming_encoder import StreamingEncoder
 
 SETTLE_UNITS = 100  # of a partial result; more are taken in two parts
-
-
-class FirstPass(Protocol):
-    """A search that goes along with the encoder, of one stream or several."""
-
-    def advance(self, log_probs: Tensor, lens: Tensor) -> None:
-        """Take the frames (B, C, V) that are new, (B,) of them."""
-        ...
-
-    def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """What each stream may say so far, or has said if this is its end, best first."""
-        ...
-
-    def partial(self, first: int = 0) -> list[PartialUnits]:
-        """What each stream says so far, from a stable unit on."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -97,7 +88,7 @@ class StreamingRecognizer:
 
     Args:
         recognizer: The model.
-        mode: Name of a search that uses CTC, whose partial results are shown.
+        mode: Name of one of `SEARCHES`, or the import path of another search.
         config: Settings; `chunk_size` must be at least 1.
         endpoint: Rules that end an utterance; None: only the end of the stream does.
 
@@ -115,12 +106,12 @@ class StreamingRecognizer:
         self.recognizer = recognizer
         self.mode = mode
         self.search: Search = find_searches([mode], recognizer.model)[mode]
-        if recognizer.model.config.ctc_weight == 0:
+        if "ctc" not in trained_heads(recognizer.model):
             raise InputError(
                 "this model cannot be streamed: partial results come from CTC, which it was "
                 "trained without (`ctc_weight: 0`)"
             )
-        check_settings([mode], config)
+        check_settings([mode], config, given=[])
         self.config = config.resolve(recognizer.model)
         self.endpoint = endpoint
         self.fusion: Fusion | None = recognizer.load_fusion(config)
@@ -137,16 +128,14 @@ class StreamingRecognizer:
         return RecognitionStream(self, language)
 
     def first_pass(self) -> FirstPass:
-        """The search of an utterance that begins."""
-        if self.mode == "ctc_greedy_search":
-            return GreedySearch(1)
-        device = self.recognizer.device
-        return PrefixBeam(1, self.config.beam_size, device=device, fusion=self.fusion)
+        """Start the search whose partial results are shown, for an utterance that begins."""
+        start = self.search.live or live_prefix_beam
+        return start(self.config, self.fusion, self.recognizer.device)
 
     @property
     def needs_frames(self) -> bool:
         """Whether a final result needs all frames of its utterance again."""
-        return self.search.needs_decoder
+        return self.search.live is None
 
 
 class RecognitionStream:
@@ -258,11 +247,11 @@ class RecognitionStream:
         nbest = utterance.first_pass.hypotheses(is_final=True)
         if owner.needs_frames and utterance.num_frames:
             inputs = SearchInput(
-                owner.recognizer.model,
-                torch.cat(utterance.enc, dim=1),
-                torch.tensor([utterance.num_frames], device=self._device),
-                torch.cat(utterance.log_probs, dim=1),
-                owner.fusion,
+                model=owner.recognizer.model,
+                enc=torch.cat(utterance.enc, dim=1),
+                enc_lens=torch.tensor([utterance.num_frames], device=self._device),
+                log_probs=torch.cat(utterance.log_probs, dim=1),
+                fusion=owner.fusion,
             )
             if owner.search.second_pass is not None:
                 nbest = owner.search.second_pass(nbest, inputs, owner.config)

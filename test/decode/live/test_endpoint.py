@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from moeasr.decode.live.endpoint import EndpointConfig, Endpointer
+from moeasr.decode.live.config import EndpointConfig
+from moeasr.decode.live.endpoint import Endpointer
 from moeasr.errors import InputError
 
 RULES = EndpointConfig(

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.live.playback import (
     Playback,
@@ -13,7 +14,6 @@ from moeasr.decode.live.playback import (
     simulate_utterance,
 )
 from moeasr.decode.live.stream import StreamResult
-from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import ParamCounts

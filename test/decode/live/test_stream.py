@@ -8,11 +8,11 @@ import torch
 from checkpoints import UNITS, save_model
 from rounding import FBANK_STEPS, NETWORK_STEPS, assert_close
 
-from moeasr.decode.fusion.build_fusion import FusionConfig
-from moeasr.decode.live.endpoint import EndpointConfig
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.fusion.config import FusionConfig
+from moeasr.decode.live.config import EndpointConfig
 from moeasr.decode.live.stream import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.models.config import FeedForwardConfig
 
