@@ -10,12 +10,9 @@ from moeasr.bin import run
 
 
 def entry_names() -> list[str]:
-    """Every module of `moeasr/bin`: a new file there is a new command, with nothing to register.
-
-    What begins with `_` is not one.
-    """
+    """Every module of `moeasr/bin`: a new file there is a new command, with nothing to register."""
     modules = pkgutil.iter_modules([str(Path(__file__).parent / "bin")])
-    return sorted(module.name for module in modules if not module.name.startswith("_"))
+    return sorted(module.name for module in modules)
 
 
 def main() -> None:

@@ -14,19 +14,14 @@ from moeasr.decode.ctc.greedy import ctc_greedy_search
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches
+from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
 from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
 from moeasr.text.tokenizer import Tokenizer
 
-MODES = [
-    "ctc_greedy_search",
-    "ctc_prefix_beam_search",
-    "attention",
-    "attention_rescoring",
-    "joint_decoding",
-]
+MODES = list(SEARCHES)
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 
 
