@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from moeasr.audio.no_commands_option import add_no_commands_option
 from moeasr.bin import run
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
 

@@ -12,14 +12,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from moeasr.audio.no_commands_option import add_no_commands_option
 from moeasr.bin import run
-from moeasr.decode.config import DecodeConfig
-from moeasr.decode.recognition_options import (
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
+from moeasr.bin.option_groups.recognition import (
     add_recognition_options,
     decode_config,
     load_recognizer,
 )
+from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
 
 DEFAULTS = DecodeConfig()

@@ -4,8 +4,8 @@ import argparse
 from itertools import chain
 from pathlib import Path
 
-from moeasr.audio.no_commands_option import add_no_commands_option
 from moeasr.bin import run
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.kaldi.speak import speaking_as
 from moeasr.limits import num_processes, seed

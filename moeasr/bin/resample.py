@@ -2,8 +2,8 @@
 
 import argparse
 
-from moeasr.audio.no_commands_option import add_no_commands_option
 from moeasr.bin import run
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 
 
 def get_parser() -> argparse.ArgumentParser:

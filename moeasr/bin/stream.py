@@ -17,19 +17,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moeasr.audio.no_commands_option import add_no_commands_option
 from moeasr.bin import run
-from moeasr.decode.config import DecodeConfig
-from moeasr.decode.live.endpoint_options import (
+from moeasr.bin.option_groups.endpoints import (
     add_endpoint_options,
     endpoint_config,
     given_endpoint_options,
 )
-from moeasr.decode.recognition_options import (
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
+from moeasr.bin.option_groups.recognition import (
     add_recognition_options,
     decode_config,
     load_recognizer,
 )
+from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:

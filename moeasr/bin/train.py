@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moeasr.audio.no_commands_option import add_no_commands_option
 from moeasr.bin import run
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.limits import num_processes, seed
 
 if TYPE_CHECKING:

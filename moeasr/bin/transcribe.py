@@ -16,12 +16,12 @@ import argparse
 from typing import TYPE_CHECKING
 
 from moeasr.bin import run
-from moeasr.decode.config import DecodeConfig
-from moeasr.decode.recognition_options import (
+from moeasr.bin.option_groups.recognition import (
     add_recognition_options,
     decode_config,
     load_recognizer,
 )
+from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:

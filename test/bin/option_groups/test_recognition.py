@@ -5,9 +5,9 @@ from importlib import import_module
 
 import pytest
 
+from moeasr.bin.option_groups.recognition import decode_config
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.config import FusionConfig
-from moeasr.decode.recognition_options import decode_config
 from moeasr.errors import InputError
 
 NEEDED = {

@@ -4,12 +4,12 @@ import argparse
 
 import pytest
 
-from moeasr.decode.live.config import EndpointConfig
-from moeasr.decode.live.endpoint_options import (
+from moeasr.bin.option_groups.endpoints import (
     add_endpoint_options,
     endpoint_config,
     given_endpoint_options,
 )
+from moeasr.decode.live.config import EndpointConfig
 from moeasr.errors import InputError
 
 
