@@ -120,10 +120,9 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     from moeasr.audio.waveforms import read_waveforms
     from moeasr.datadir.directory import DataDir
     from moeasr.datadir.languages import language_ids
-    from moeasr.decode.live.playback import simulate_test_set
     from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import progress, setup_logging
-    from moeasr.report.simulation import write_simulation
+    from moeasr.report.simulation import simulate_test_set, write_simulation
     from moeasr.score.error_rate import pair_up
     from moeasr.text.transcript import read_transcripts
 
@@ -140,7 +139,8 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     languages = {} if ids is None else dict(zip(utts, ids.tolist()))
     waveforms = read_waveforms(data, recognizer.fbank.sample_rate_hz)
     waveforms = progress(waveforms, "streaming", unit="utterance", total=len(utts))
-    done = simulate_test_set(streaming, waveforms, args.packet_ms * 1e-3, languages)
+    spoken = ((utt, waveform, languages.get(utt)) for utt, waveform in waveforms)
+    done = simulate_test_set(streaming, spoken, args.packet_ms * 1e-3)
     provenance = {
         "packet_ms": args.packet_ms,
         "set": Path(args.simulate).resolve().name,
