@@ -18,17 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moeasr.bin import run
-from moeasr.bin.option_groups.endpoints import (
-    add_endpoint_options,
-    endpoint_config,
-    given_endpoint_options,
-)
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.bin.option_groups.recognition import (
     add_recognition_options,
     decode_config,
     load_recognizer,
 )
+from moeasr.bin.option_groups.streaming import add_streaming_options, endpoint_config
 from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
 
@@ -47,15 +43,11 @@ def get_parser() -> argparse.ArgumentParser:
         "  moeasr stream --checkpoint exp/u2pp_moe/averaged.pt --simulate data/test "
         "--out-dir exp/u2pp_moe/stream_test",
     )
-    add = parser.add_argument
     add_recognition_options(parser, DEFAULTS)
-    add("--mode", help="decoding mode (default: the most accurate that the model can do)")
-    add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
-    add("--packet-ms", type=float, default=100, help="sound comes in packets of (%(default)s)")
-    add_endpoint_options(parser)
-    add("--simulate", metavar="DATA_DIR", help="stream this data directory (wav.scp) instead")
-    add("--out-dir", metavar="OUT", help="of --simulate")
-    add("audio", nargs="*", help="audio files; - is standard input")
+    parser.add_argument(
+        "--mode", help="decoding mode (default: the most accurate that the model can do)"
+    )
+    add_streaming_options(parser)
     add_no_commands_option(parser)
     return parser
 
@@ -63,7 +55,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
-    _check_options(args)
+    endpoint = endpoint_config(args)
 
     from moeasr.decode.best_mode import most_accurate_mode
     from moeasr.decode.live.stream import StreamingRecognizer
@@ -72,7 +64,6 @@ def main(argv: list[str] | None = None) -> None:
     config, given = decode_config(args, DEFAULTS)
     if args.mode is not None:
         check_settings([args.mode], config, given)
-    endpoint = None if args.simulate else endpoint_config(args)
     recognizer = load_recognizer(args)
     mode = args.mode or most_accurate_mode(recognizer.model, config, given)
     streaming = StreamingRecognizer(recognizer, mode, config, endpoint)
@@ -81,20 +72,6 @@ def main(argv: list[str] | None = None) -> None:
         _simulate(streaming, args, command)
     else:
         _play_files(streaming, args)
-
-
-def _check_options(args: argparse.Namespace) -> None:
-    """Refuse options that contradict each other or would change nothing."""
-    if bool(args.audio) == bool(args.simulate):
-        raise InputError("give either audio files or --simulate with a data directory")
-    if bool(args.simulate) != bool(args.out_dir):
-        raise InputError("--simulate and --out-dir belong together")
-    of_files = given_endpoint_options(args) + ["--language"] * (args.language is not None)
-    if args.simulate and of_files:
-        raise InputError(
-            f"`{of_files[0]}` is for files: with --simulate every utterance is a stream without "
-            "end points, in the language that utt2lang says"
-        )
 
 
 def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> None:
