@@ -1,4 +1,4 @@
-"""The searches by name, and what a search of one's own must say."""
+"""The searches by name, and the interface of a search."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -27,15 +27,15 @@ NBest = list[list[Hypothesis]]
 
 
 class SearchInput(NamedTuple):
-    """What one encoder pass offers to all searches of a batch."""
+    """The results of one encoder pass, which all searches of a batch share."""
 
     model: AsrModel
     enc: Tensor
-    """(B, T', D)."""
+    """(B, T', D) encoder output."""
     enc_lens: Tensor
-    """(B,)."""
+    """(B,) encoder frames of each utterance."""
     log_probs: Tensor
-    """(B, T', V), CTC."""
+    """(B, T', V) log-probabilities of CTC."""
     fusion: Fusion | None
     """The fusion of `DecodeConfig.fusion`; None if it asks for none."""
 

@@ -20,7 +20,7 @@ def ctc_prefix_beam_search(
     fusion: Fusion | None,
     blank: int = 0,
 ) -> list[list[Hypothesis]]:
-    """The most probable unit sequences, each summed over its alignments, by prefix beam search.
+    """Find the most probable unit sequences, each summed over its alignments.
 
     Equal to the textbook search over the whole vocabulary: of a frame's units only those are looked
     at that can enter the beam at all (see `Frames.prepare`). Sums run in float64.
@@ -129,7 +129,7 @@ class PrefixBeam:
 
     @torch.inference_mode()
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """The prefixes of each stream as they stand, best first; score = ctc_score + fusion_score.
+        """Return the prefixes of each stream so far, best first; score = ctc_score + fusion_score.
 
         They are whole, from the stream's beginning (or `restart`) on.
 
@@ -156,9 +156,9 @@ class PrefixBeam:
         ]
 
     def partial(self, first: int = 0) -> list[PartialUnits]:
-        """What each stream says so far, from unit `first` on, before which all must be stable.
+        """Return the units of each stream from place `first` on; those before it must be stable.
 
-        This costs what the units after `first` cost, however long the stream.
+        The cost is that of the units after `first`, however long the stream.
         """
         best = (self._beam.log_total + self._beam.fusion_score).argmax(dim=1).tolist()
         return [history.partial(slot, first) for history, slot in zip(self._histories, best)]
@@ -175,7 +175,7 @@ class PrefixBeam:
 def _search(
     beam: Beam, frames: Frames, lengths: list[int], fusion: Fusion | None
 ) -> tuple[Beam, list[Tensor], list[Tensor]]:
-    """Go through the frames with those streams that are not over yet; `lengths` fall, above 0.
+    """Search the frames of the streams that are not over; `lengths` are above 0 and descending.
 
     Returns:
         The last beam of each stream, and frame by frame for the streams that had it (open, K) which

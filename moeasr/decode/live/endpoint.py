@@ -1,4 +1,4 @@
-"""When an utterance in a stream is over: Kaldi's end-point rules on the blanks of CTC."""
+"""Detection of the end of an utterance in a stream: Kaldi's rules on the blanks of CTC."""
 
 import math
 
@@ -9,7 +9,7 @@ from moeasr.decode.live.config import EndpointConfig
 
 
 class Endpointer:
-    """Counts the frames of one utterance after the other.
+    """A counter of the silent frames of one utterance after the other.
 
     Args:
         config: The rules.
@@ -24,12 +24,12 @@ class Endpointer:
         self.restart()
 
     def restart(self) -> None:
-        """Begin an utterance."""
+        """Start a new utterance."""
         self._num_frames = 0
         self._num_silent = 0
 
     def advance(self, log_probs: Tensor) -> None:
-        """Look at the next frames, (C, V) log-probabilities."""
+        """Count the next frames, (C, V) log-probabilities."""
         is_speech = log_probs[:, self._blank] <= math.log(self._config.blank_threshold)
         spoken = torch.nonzero(is_speech)
         num_new = log_probs.size(0)
@@ -40,7 +40,7 @@ class Endpointer:
         self._num_frames += num_new
 
     def is_endpoint(self, has_speech: bool) -> bool:
-        """Whether the utterance is over; `has_speech` says if anything was recognised in it."""
+        """Return whether the utterance is over; `has_speech`: something was recognised in it."""
         config = self._config
         silence_sec = self._num_silent * self._frame_sec
         return (

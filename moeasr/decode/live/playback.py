@@ -1,4 +1,4 @@
-"""Streams as if live: recorded sound comes in at the speed it was spoken, and a clock runs along.
+"""Playback of recorded sound as a live stream, beside which a clock runs.
 
 Nobody waits: a packet of sound is there at the time at which it ends, work on it begins then (or
 when earlier work is done) and takes as long as it takes, so the time of a result is that at which a
@@ -17,15 +17,15 @@ from moeasr.errors import InputError
 
 
 class TimedResult(NamedTuple):
-    """A result, and when it is seen."""
+    """A result, and the time at which a listener sees it."""
 
     shown_sec: float
-    """Since the stream began."""
+    """Seconds since the stream began."""
     result: StreamResult
 
 
 class Playback:
-    """Plays sound into a stream.
+    """A player of sound into a stream.
 
     Args:
         stream: A new one.
@@ -55,7 +55,7 @@ class Playback:
         """Seconds of work so far."""
 
     def run(self, waveform: Tensor) -> Iterator[TimedResult]:
-        """Play (S,) samples to their end, and the end."""
+        """Play (S,) samples and finish the stream."""
         end = waveform.numel()
         for first in range(0, end, self._packet_samples):
             last = min(first + self._packet_samples, end)
@@ -66,7 +66,7 @@ class Playback:
     def _work(
         self, num_heard: int, work: Callable[[], list[StreamResult]]
     ) -> Iterator[TimedResult]:
-        """Do what can be done once this many samples have been heard."""
+        """Do the work that can begin once this many samples have been heard."""
         start_sec = self._clock()
         results = work()
         took_sec = self._clock() - start_sec

@@ -36,32 +36,32 @@ SETTLE_UNITS = 100  # of a partial result; more are taken in two parts
 
 @dataclass(frozen=True)
 class StreamResult:
-    """What is known at one moment."""
+    """The result of a stream at one moment."""
 
     text: str
-    """Said since `start_sec`."""
+    """Text since `start_sec`."""
     stable_text: str
     """The beginning of `text` that will not change in the first pass; all of it if final."""
     is_final: bool
-    """Nothing more will be said about this utterance; the next result is about the next."""
+    """Whether this is the last result of the utterance; the next one is of the next utterance."""
     start_sec: float
-    """Where the utterance begins in the stream: after the last end point."""
+    """Time at which the utterance begins in the stream: that of the last end point."""
     end_sec: float
-    """Where the sound ends that was encoded so far."""
+    """Time at which the sound ends that was encoded so far."""
     nbest: Sequence[Hypothesis] = ()
-    """Of a final result, best first. Their frames count from `start_sec`."""
+    """Hypotheses of a final result, best first. Their frames count from `start_sec`."""
 
 
 @dataclass
 class _Utterance:
-    """What was made of the stream since the last end point."""
+    """The state of a stream since the last end point."""
 
     first_pass: FirstPass
     first_frame: int
     settled_text: str = ""
-    """Text of the first units, which is not made anew with every result."""
+    """Text of the first units, which is not decoded again for every result."""
     num_settled: int = 0
-    """How many units those are."""
+    """Number of units in `settled_text`."""
     shown: str = ""
     """Text of the last partial result."""
     num_frames: int = 0
@@ -69,7 +69,7 @@ class _Utterance:
     log_probs: list[Tensor] = field(default_factory=list)
 
     def settle(self, units: Sequence[int], to_text: Callable[[Sequence[int]], str]) -> None:
-        """Take the text of the first half of `SETTLE_UNITS`, or more, stable units as it is.
+        """Fix the text of the first half of `SETTLE_UNITS` stable units.
 
         So a stream that nobody interrupts costs as much at its end as at its beginning. Where the
         text of the whole is not that of its two parts, with or without a space, nothing is done.
@@ -84,7 +84,7 @@ class _Utterance:
 
 
 class StreamingRecognizer:
-    """Opens streams, which share one model and its settings.
+    """The model and settings that several streams share.
 
     Args:
         recognizer: The model.
@@ -120,11 +120,11 @@ class StreamingRecognizer:
 
     @property
     def frame_sec(self) -> float:
-        """Seconds of an encoder frame."""
+        """Length of an encoder frame in seconds."""
         return self.recognizer.frame_sec
 
     def open(self, language: int | None = None) -> "RecognitionStream":
-        """A new stream; with its language if the model routes by it."""
+        """Open a stream, with its language if the model routes by it."""
         return RecognitionStream(self, language)
 
     def first_pass(self) -> FirstPass:
@@ -139,7 +139,7 @@ class StreamingRecognizer:
 
 
 class RecognitionStream:
-    """One stream: give it sound as it comes, and take the results.
+    """One stream, which takes sound as it comes and returns results.
 
     Args:
         owner: Model and settings.
@@ -172,7 +172,7 @@ class RecognitionStream:
         return self._take(self._fbank.accept(samples))
 
     def finish(self) -> list[StreamResult]:
-        """The stream is over.
+        """End the stream.
 
         Returns:
             As `accept`, the last result being final. If nothing was said since the last end point
@@ -191,7 +191,7 @@ class RecognitionStream:
         return results
 
     def _take(self, feats: Tensor) -> list[StreamResult]:
-        """Encode all chunks that are whole with these features."""
+        """Encode all chunks that these features complete."""
         encoder, results = self._owner.encoder, []
         self._feats = torch.cat([self._feats, feats])
         while self._feats.size(0) >= encoder.window_frames:
@@ -229,7 +229,7 @@ class RecognitionStream:
         return results
 
     def _partial(self) -> list[StreamResult]:
-        """A result if the text has changed."""
+        """Return a partial result if the text has changed."""
         utterance, to_text = self._utterance, self._owner.recognizer.tokenizer.decode
         units = utterance.first_pass.partial(utterance.num_settled)[0]
         text = utterance.settled_text + to_text(units.stable + units.undecided)
@@ -242,7 +242,7 @@ class RecognitionStream:
         return [self._result(text, stable_text, is_final=False)]
 
     def _finalize(self) -> StreamResult:
-        """The second pass over the utterance."""
+        """Run the second pass over the utterance."""
         owner, utterance = self._owner, self._utterance
         nbest = utterance.first_pass.hypotheses(is_final=True)
         if owner.needs_frames and utterance.num_frames:
@@ -275,7 +275,7 @@ class RecognitionStream:
         )
 
     def _begin_utterance(self) -> None:
-        """After an end point the model hears the next utterance as if it were the first.
+        """Start the next utterance after an end point as if it were the first of the stream.
 
         WeNet does so too: the model was trained on utterances one by one.
         """
