@@ -115,10 +115,8 @@ def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[s
     for name in given:
         is_read = any(name in search.settings for search in searches.values())
         if not is_read and name not in ENCODER_SETTINGS:
-            raise InputError(
-                f"`{name}` means nothing to {', '.join(modes)}; it is for "
-                f"{', '.join(_readers(name))}"
-            )
+            readers = ", ".join(_readers(name)) or "searches outside moeasr"
+            raise InputError(f"`{name}` means nothing to {', '.join(modes)}; it is for {readers}")
     for search in searches.values():
         if search.check is not None:
             search.check(config)

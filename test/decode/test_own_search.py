@@ -136,6 +136,6 @@ def test_a_new_setting_is_written_where_it_is_defined_and_where_it_is_read(
     }
     assert about["own_search.warm"]["temperature"] == 2.0
     assert about["ctc_greedy_search"]["temperature"] is None
-    with pytest.raises(InputError, match="`temperature` means nothing to attention"):
+    with pytest.raises(InputError, match="`temperature` means nothing to attention; it is for sea"):
         decode.main([*argv, "--modes", "attention"])
     capsys.readouterr()
