@@ -65,7 +65,7 @@ def write_nbest(
     path: str | Path,
     nbest: Mapping[str, Sequence[Hypothesis]],
     to_text: Callable[[Sequence[int]], str],
-    more: Callable[[Hypothesis], Mapping[str, Any]] = lambda hypothesis: {},
+    more: Callable[[Hypothesis], Mapping[str, Any]],
 ) -> None:
     """Write one JSON line per utterance: `{"utt_id": ..., "nbest": [{"text", "score", ...}]}`.
 
@@ -73,7 +73,7 @@ def write_nbest(
         path: The file, which appears when it is complete.
         nbest: Utterance id -> hypotheses, best first.
         to_text: Token ids -> text (`Tokenizer.decode`).
-        more: What else an entry is to hold.
+        more: Hypothesis -> further keys of its entry, such as times.
     """
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as handle:
         for utt_id, hypotheses in nbest.items():
