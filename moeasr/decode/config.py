@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moeasr.decode.fusion.config import FusionConfig
-from moeasr.decode.heads import require_heads, trained_heads
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ class DecodeConfig:
             InputError: It asks for chunks of a model that cannot decode in them, or for a
                 right-to-left decoder that the model lacks.
         """
+        from moeasr.decode.heads import require_heads, trained_heads  # not to parse a command line
+
         if self.chunk_size != -1:
             model.check_chunks()
         if self.reverse_weight is None:

@@ -50,7 +50,7 @@ class Search(NamedTuple):
     run: Callable[[SearchInput, DecodeConfig], NBest]
     """Returns the n-best list of each utterance; the config is a resolved one."""
     heads: frozenset[str]
-    """The model's heads that it needs, see `moeasr.decode.heads`."""
+    """Heads of the model that it needs, see `moeasr.decode.heads`."""
     settings: frozenset[str]
     """Fields of the config that it reads, beside those of the encoder."""
     check: Callable[[DecodeConfig], None] | None = None
@@ -156,7 +156,7 @@ def _joint(inputs: SearchInput, config: DecodeConfig) -> NBest:
 def _search(inputs: SearchInput, config: DecodeConfig, ctc_weight: float) -> NBest:
     model, scorers = inputs.model, []
     if ctc_weight < 1:
-        decoder = DecoderScorer(model.decoder, inputs.enc, inputs.enc_lens)
+        decoder = DecoderScorer(model.heads["attention"].decoder, inputs.enc, inputs.enc_lens)
         scorers.append(WeightedScorer(decoder, 1 - ctc_weight, "attention"))
     if ctc_weight > 0:
         ctc = CtcPrefixScorer(inputs.log_probs, inputs.enc_lens, model.sos_eos)
@@ -178,12 +178,13 @@ def _rescoring(inputs: SearchInput, config: DecodeConfig) -> NBest:
 
 
 def _rescore(nbest: NBest, inputs: SearchInput, config: DecodeConfig) -> NBest:
+    head = inputs.model.heads["attention"]
     rescored = attention_rescoring(
         nbest,
         inputs.enc,
         inputs.enc_lens,
-        decoder=inputs.model.decoder,
-        reverse_decoder=inputs.model.reverse_decoder,
+        decoder=head.decoder,
+        reverse_decoder=head.reverse_decoder,
         sos_eos=inputs.model.sos_eos,
         ctc_weight=config.ctc_weight,
         reverse_weight=config.reverse_weight,
@@ -211,22 +212,24 @@ def live_prefix_beam(
 
 
 CTC = frozenset({"ctc"})
-DECODER = frozenset({"decoder"})
+ATTENTION = frozenset({"attention"})
 SEARCHES: dict[str, Search] = {
     "ctc_greedy_search": Search(_greedy, CTC, frozenset(), live=_live_greedy),
     "ctc_prefix_beam_search": Search(
         _prefix_beam, CTC, frozenset({"beam_size", "fusion"}), live=live_prefix_beam
     ),
-    "attention": Search(_attention, DECODER, frozenset({"beam_size", "length_penalty", "fusion"})),
+    "attention": Search(
+        _attention, ATTENTION, frozenset({"beam_size", "length_penalty", "fusion"})
+    ),
     "attention_rescoring": Search(
         _rescoring,
-        CTC | DECODER,
+        CTC | ATTENTION,
         frozenset({"beam_size", "ctc_weight", "reverse_weight", "fusion"}),
         second_pass=_rescore,
     ),
     "joint_decoding": Search(
         _joint,
-        CTC | DECODER,
+        CTC | ATTENTION,
         frozenset({"beam_size", "ctc_weight", "length_penalty", "fusion"}),
         check=_check_joint,
     ),

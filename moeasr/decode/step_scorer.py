@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from moeasr.models.decoder import DecoderMemory, DecoderPast, TransformerDecoder
+from moeasr.models.heads.decoder import DecoderMemory, DecoderPast, TransformerDecoder
 
 
 class StepScorer(Protocol):

@@ -93,7 +93,7 @@ def test_it_is_checked_before_a_training(tmp_path):
 @pytest.mark.parametrize(
     ("mode", "sentence"),
     [
-        ("own_search.by_transducer", "needs the head 'transducer', but this model has ctc, dec"),
+        ("own_search.by_transducer", "needs the head 'transducer', but this model has at"),
         ("own_search.from_both_ends", "needs a right-to-left decoder, but this model has none"),
         ("own_search.forwards", "cannot be imported: own_search has no forwards"),
         ("own_searches.x", "cannot be imported: ModuleNotFoundError"),

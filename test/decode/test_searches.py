@@ -41,7 +41,7 @@ def test_modes_that_cannot_be_had_are_refused():
 @pytest.mark.parametrize(
     ("ctc_weight", "head", "message"),
     [
-        (1.0, "decoder", r"needs an attention decoder, .* \(`ctc_weight: 1`\)"),
+        (1.0, "attention", r"needs an attention decoder, .* \(`ctc_weight: 1`\)"),
         (0.0, "ctc", r"needs CTC, .* \(`ctc_weight: 0`\)"),
     ],
 )
@@ -59,7 +59,7 @@ def test_a_search_names_heads_and_settings_that_exist(mode):
     search, every = SEARCHES[mode], trained_heads(tiny_model())
     assert search.heads and search.heads <= every
     assert search.settings <= vars(DecodeConfig()).keys() - set(ENCODER_SETTINGS)
-    assert every == {"ctc", "decoder", "reverse_decoder"}
+    assert every == {"ctc", "attention", "reverse_decoder"}
 
 
 def test_every_field_of_the_input_must_be_given():
@@ -146,7 +146,7 @@ def test_every_mode_gives_ranked_hypotheses_with_its_scores():
             assert scores == sorted(scores, reverse=True)
             for h in hypotheses:
                 assert (h.ctc_score is None) == ("ctc" not in SEARCHES[mode].heads)
-                assert (h.attention_score is None) == ("decoder" not in SEARCHES[mode].heads)
+                assert (h.attention_score is None) == ("attention" not in SEARCHES[mode].heads)
         for (best, *_), log_probs, length in zip(nbest, inputs.log_probs, (9, 6)):
             if align_tokens(log_probs[:length], best.tokens) is None:
                 assert "ctc" not in SEARCHES[mode].heads and best.frames is best.spans is None

@@ -6,7 +6,10 @@ import torch
 from moeasr.decode.attention_beam import attention_beam_search
 from moeasr.decode.step_scorer import DecoderScorer, WeightedScorer
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
 
 SOS_EOS = 2
 
@@ -26,9 +29,9 @@ def search(scorer, enc_lens, beam_size):
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(4)
-    moe = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+    moe = MoeConfig(hidden_units=16, num_experts=4)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2),
+        encoder=ConformerConfig(num_blocks=1, d_model=16, num_heads=2),
         decoder=DecoderConfig(num_blocks=2, num_heads=2, num_reverse_blocks=2, feed_forward=moe),
     )
     model = build_model(config, num_mel_bins=8, vocab_size=7).double().eval()

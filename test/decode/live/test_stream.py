@@ -15,11 +15,11 @@ from moeasr.decode.live.stream import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
-from moeasr.models.config import FeedForwardConfig
+from moeasr.moe.layer import MoeConfig
 
 MODES = list(SEARCHES)
 LIVE = [mode for mode, search in SEARCHES.items() if search.live is not None]
-MOE = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+MOE = MoeConfig(hidden_units=16, num_experts=4)
 
 
 def assert_same_scores(streamed, offline):
@@ -229,7 +229,7 @@ def test_end_points_in_silence_give_no_results(recognizer, monkeypatch):
 
 
 def test_a_stream_is_routed_by_its_language(tmp_path):
-    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
+    routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     one = Recognizer.from_checkpoint(save_model(tmp_path / "x.pt", routed, ("en", "zh")))
     config, waveform = DecodeConfig(chunk_size=4), sound(1.0)
     streaming, feats = StreamingRecognizer(one, MODES[0], config), one.features(waveform)
@@ -285,6 +285,6 @@ def test_a_model_without_ctc_or_with_future_frames_is_refused(tmp_path, recogniz
     with pytest.raises(InputError, match="unknown decoding mode"):
         StreamingRecognizer(recognizer, "guess", DecodeConfig(chunk_size=4))
     mute = Recognizer.from_checkpoint(save_model(tmp_path / "y.pt"))
-    mute.model.config = dataclasses.replace(mute.model.config, ctc_weight=0.0)
+    del mute.model.heads["ctc"]
     with pytest.raises(InputError, match="cannot be streamed: partial results come from CTC"):
         StreamingRecognizer(mute, "attention", DecodeConfig(chunk_size=4))
