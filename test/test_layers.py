@@ -23,6 +23,7 @@ FOUNDATIONS |= {
     "families",
     "logs",
     "open_files",
+    "options",
     "ranges",
     "seed",
     "strict_json",
