@@ -11,6 +11,8 @@ from checkout import TINY, Checkout, Recipe, train_options
 
 from moeasr import checkpoint
 
+pytestmark = pytest.mark.slow  # each test trains or decodes, and they build on one another
+
 MODES = (
     *("ctc_greedy_search", "ctc_prefix_beam_search"),
     *("attention", "attention_rescoring", "joint_decoding"),
