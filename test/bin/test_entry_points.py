@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def call(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=120
     )
 
 

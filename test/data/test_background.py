@@ -240,7 +240,7 @@ def test_no_worker_outlives_its_parent(how):
         if how == "killed":
             process.kill()
         # the workers inherited this pipe: its end is that of the last of them
-        assert process.communicate(timeout=30)[0] == ""
+        assert process.communicate(timeout=120)[0] == ""
     assert process.returncode == {"killed": -9, "unclosed": 4}.get(how, 1)
 
 
