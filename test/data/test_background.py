@@ -117,12 +117,12 @@ def test_an_error_in_a_thread_does_not_wait_for_the_others():
     def call(number: int) -> None:
         if number == 0:
             raise InputError("0 is not liked")
-        others_ended.wait(10)
+        others_ended.wait(120)
 
     before = time.monotonic()
     with pytest.raises(InputError, match="^0 is not liked$"):
         list(in_threads(call, range(4), 2))
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 60
     others_ended.set()
 
 
