@@ -1,6 +1,8 @@
-"""The package's import table: every room imports only the rooms below it."""
+"""The package's structure: imports point downwards, rooms and files are small, names are unique."""
 
 import ast
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,39 @@ ALLOWED["report"] = set(ALLOWED) - {"corpus", "kaldi", "experiment", "interop"}
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}
 
+MAX_LINES, MAX_ENTRY_LINES, MAX_SHARE = 300, 120, 0.15
+"""Of a file, of an entry point, and of a room in the package's lines."""
+# What still breaks a rule. A test fails when an entry is no longer needed: delete it then.
+TOO_LONG = {
+    "bin/_recognition.py",
+    "bin/make_fbank.py",
+    "bin/stream.py",
+    "bin/train.py",
+    "bin/transcribe.py",
+    "models/asr.py",
+    "models/config.py",
+    "models/cost.py",
+    "text/arpa.py",
+    "train/trainer.py",
+}
+CIRCLES = [{"models.config", "models.feed_forwards"}]
+SHARED_NAMES = {"average", "benchmark", "densify", "resample", "stream", "upcycle"}
+PRIVATE_ENTRIES = {"bin/_audio_filter.py", "bin/_commands.py", "bin/_recognition.py"}
+
+
+def module_paths() -> dict[str, Path]:
+    """Return the package's modules without `moeasr.`; a package is the module of its name."""
+    paths = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        paths[".".join(part for part in parts if part != "__init__")] = path
+    return paths
+
+
+def num_lines(path: Path) -> int:
+    """Return the number of lines of a file."""
+    return len(path.read_text(encoding="utf-8").splitlines())
+
 
 def imported_modules(path: Path) -> set[str]:
     """Names below `moeasr.` that a file imports, wherever in the file."""
@@ -69,10 +104,25 @@ def faults(path: Path, room: str) -> list[str]:
     return found
 
 
+def find_circles(imports: Mapping[str, set[str]]) -> list[set[str]]:
+    """Return the largest groups of modules in which each one imports each other one in the end."""
+    reached = {name: set(targets) for name, targets in imports.items()}
+    for middle in reached:
+        for targets in reached.values():
+            if middle in targets:
+                targets |= reached[middle]
+    circles = []
+    for name in reached:
+        circle = {other for other in reached[name] if name in reached[other]} | {name}
+        if name in reached[name] and circle not in circles:
+            circles.append(circle)
+    return circles
+
+
 def test_every_module_imports_downwards_only():
-    """The drawing in moeasr/__init__.py, held to."""
+    """The table in moeasr/__init__.py."""
     found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in module_paths().values():
         parts = path.relative_to(PACKAGE).parts
         found += faults(path, parts[0] if len(parts) > 1 else path.stem)
     assert not found, "\n".join(found)
@@ -100,3 +150,56 @@ def test_the_check_itself_catches_a_fault(tmp_path, room, line, is_fault):
     path = tmp_path / "module.py"
     path.write_text(line)
     assert bool(faults(path, room)) == is_fault
+
+
+def test_no_module_imports_itself_through_others():
+    """Imports for type annotations count: a reader follows them too."""
+    paths = module_paths()
+    imports = {}
+    for module, path in paths.items():
+        targets = set()
+        for name in imported_modules(path):
+            while name not in paths:  # an attribute of a module; "" is the package
+                name = name.rpartition(".")[0]
+            targets.add(name)
+        imports[module] = targets - {module}
+    assert find_circles(imports) == CIRCLES
+
+
+def test_circles_are_found():
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a", "e"}, "e": {"d"}, "f": {"d"}}
+    assert find_circles(imports) == [{"a", "b", "c"}, {"d", "e"}]
+    assert find_circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_files_and_entry_points_are_short():
+    found = {}
+    for path in module_paths().values():
+        name = str(path.relative_to(PACKAGE))
+        limit = MAX_ENTRY_LINES if name.startswith("bin/") else MAX_LINES
+        if num_lines(path) > limit:
+            found[name] = num_lines(path)
+    assert found.keys() == TOO_LONG, found
+
+
+def test_no_room_holds_too_much_of_the_package():
+    sizes = Counter()
+    for path in module_paths().values():
+        parts = path.relative_to(PACKAGE).parts
+        sizes[parts[0] if len(parts) > 1 else "foundations"] += num_lines(path)
+    total = sum(sizes.values())
+    shares = {room: size / total for room, size in sizes.items()}
+    assert max(shares.values()) <= MAX_SHARE, shares
+
+
+def test_a_file_name_says_one_thing():
+    """Only config.py may repeat: it stands beside what it configures."""
+    names = Counter(path.stem for path in module_paths().values())
+    repeated = {name for name, count in names.items() if count > 1}
+    assert repeated - {"__init__", "config"} == SHARED_NAMES
+
+
+def test_every_module_of_bin_is_a_command():
+    files = {path for path in module_paths().values() if path.parent.name == "bin"}
+    names = {str(path.relative_to(PACKAGE)) for path in files if path.stem.startswith("_")}
+    assert names - {"bin/__init__.py"} == PRIVATE_ENTRIES
