@@ -13,6 +13,7 @@ import torch
 from moeasr import checkpoint
 from moeasr.bin.usage import main
 from moeasr.config import dump_yaml, to_mapping
+from moeasr.data.data_type import DATA_TYPES
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig
@@ -284,8 +285,8 @@ def test_audio_is_measured_as_its_features_are(model_path, tmp_path):
     texts = dict.fromkeys(["a", "b", "decoded", "narrow", "pipe", "stereo"], "ab")
     (source / "text").write_text("".join(f"{utt} {text}\n" for utt, text in texts.items()))
     found = []
-    for data_type in ("feats", "raw", "shard"):
+    for data_type in DATA_TYPES:
         out_dir = tmp_path / f"out_{data_type}"
         data_dir = audio_sets.prepare(source, data_type)
         found.append(usage_of(model_path, data_dir, out_dir)["layers"])
-    assert found[0] == found[1] == found[2]
+    assert all(layers == found[0] for layers in found)
