@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import moeasr
 from moeasr.__main__ import entry_names
 from moeasr.limits import MAX_SEED, max_processes, num_processes
 
@@ -61,13 +60,6 @@ def test_an_unknown_flag_is_an_error(entry):
     assert done.returncode != 0 and "Traceback" not in done.stderr
 
 
-def test_the_console_command_knows_every_entry():
-    done = call("moeasr")
-    assert done.returncode == 0
-    assert all(entry in done.stdout for entry in ENTRIES)
-    assert call("moeasr", "--version").stdout.strip() == f"moeasr {moeasr.__version__}"
-
-
 @pytest.fixture
 def other_checkout(tmp_path):
     """A checkout whose entry points say so."""
@@ -109,13 +101,6 @@ def test_no_warning_in_ones_own_checkout_or_outside_of_any(tmp_path):
             text=True,
         )
         assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_the_console_command_takes_dashes_and_refuses_what_is_not_there():
-    done = call("moeasr", "make-dict", "--help")
-    assert done.returncode == 0 and "--text" in done.stdout
-    done = call("moeasr", "fly")
-    assert done.returncode == 1 and "no entry 'fly'" in done.stderr
 
 
 COUNTS = {

@@ -25,8 +25,6 @@ from moeasr.models.config import (
     FeedForwardConfig,
     ModelConfig,
 )
-from moeasr.moe.stats import LayerUsage
-from moeasr.report.heat_map import draw_expert_usage
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)
@@ -162,22 +160,6 @@ def test_the_picture_opens(model_path, data_dir, tmp_path):
     assert height > 300 and width > 600
     assert pixels.std() > 0.05  # something is on it
     assert "(expert_usage.png)" in (tmp_path / "expert_usage.md").read_text()
-
-
-def test_colours_tell_starved_balanced_and_overloaded_apart(tmp_path):
-    image = pytest.importorskip("matplotlib.image")
-
-    def colours(load):
-        """Red and blue pixels, the colour bar at the right edge left out."""
-        path = tmp_path / "map.png"
-        draw_expert_usage([LayerUsage("encoder.blocks.0.feed_forward", load, 1)], "title", path)
-        pixels = image.imread(path)[..., :3]
-        red, _, blue = pixels[:, : pixels.shape[1] * 3 // 4].transpose(2, 0, 1)
-        return (red - blue > 0.3).sum(), (blue - red > 0.3).sum()
-
-    assert colours(torch.tensor([10, 10, 10, 10])) == (0, 0)
-    red, blue = colours(torch.tensor([30, 1, 1, 8]))
-    assert red > 1000 and blue == pytest.approx(2 * red, rel=0.1)
 
 
 def test_without_matplotlib_one_sentence_before_any_work(
