@@ -5,9 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
-from moeasr.kaldi.durations import read_durations
 from moeasr.kaldi.segments import Padding, extend_segments
 
 SEGMENTS = "u1 r 6.3 9.8\nu2 r 0.2 6.2\nu3 q 1 1.5\n"
@@ -62,14 +60,6 @@ def test_frames_from_features(call, data):
     done = call("data/get_utt2num_frames.sh", "my data")
     assert done.returncode == 1 and "features of utterance a-1: archive" in done.stderr
     assert not (path / "utt2num_frames").exists()
-
-
-@pytest.mark.parametrize("value", ["x", "nan", "inf", "-1"])
-def test_a_duration_is_a_number_of_seconds(tmp_path, value):
-    path = tmp_path / "utt2dur"
-    path.write_text(f"a-1 0\na-2 {value}\n")
-    with pytest.raises(InputError, match="utt2dur: holds a duration that is no number of seconds"):
-        read_durations(path)
 
 
 def test_segments_of_whole_recordings(call, data):
