@@ -41,3 +41,13 @@ def test_faults(tmp_path):
         remove_dup_utts(tmp_path, tmp_path / "few", 1, print)
     with pytest.raises(InputError, match="^Invalid input directory "):
         remove_dup_utts(tmp_path, tmp_path / "few", 2, print)
+
+
+def test_repetitions_are_limited_as_in_kaldi():
+    """Of 5, 20 and 3 equal transcriptions Kaldi's script keeps these."""
+    lines = [b"t%d OH" % n for n in range(5)]
+    lines += [b"u%02d UH%s HUH" % (n, b" " * (n % 3)) for n in range(20)] + [
+        b"v%d UH" % n for n in range(3)
+    ]
+    kept = [line.split()[0].decode() for line in limit_repetitions(lines, 5)]
+    assert " ".join(kept) == "t0 t1 t2 t3 t4 u01 u03 u10 u12 u14 v0 v1 v2"

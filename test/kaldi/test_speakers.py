@@ -66,3 +66,24 @@ def test_faults(tmp_path):
         modify_speaker_info(source, tmp_path / "new", SpeakerLimits(), True, print)
     with pytest.raises(InputError, match="utterance b not in utt2dur file"):
         modify_speaker_info(source, tmp_path / "new", SpeakerLimits(max_sec=1.0), True, print)
+
+
+@pytest.mark.parametrize(
+    ("durations_sec", "sizes"), [([1.0] * 5, [2, 2, 1]), ([5.0, 1.0, 1.0, 1.0], [1, 2, 1])]
+)
+def test_each_new_speaker_has_two_seconds_or_one_longer_utterance(durations_sec, sizes):
+    durations_sec = {b"u%d" % n: sec for n, sec in enumerate(durations_sec)}
+    groups = list(group_utts(list(durations_sec), SpeakerLimits(max_sec=2.0), durations_sec))
+    assert [len(group) for group in groups] == sizes
+    assert [utt for group in groups for utt in group] == list(durations_sec)
+
+
+def test_speakers_regardless_of_the_old_ones_go_by_the_order_of_utterances():
+    pairs = [(b"b", b"x"), (b"a", b"y"), (b"d", b"x"), (b"c", b"y")]
+    new = divide_speakers(pairs, SpeakerLimits(max_utts=2), {}, respect=False)
+    assert new == [
+        (b"a", b"speaker-1"),
+        (b"b", b"speaker-1"),
+        (b"c", b"speaker-2"),
+        (b"d", b"speaker-2"),
+    ]
