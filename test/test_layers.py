@@ -10,6 +10,7 @@ import pytest
 import moeasr
 
 PACKAGE = Path(moeasr.__file__).parent
+TESTS = Path(__file__).parent
 FOUNDATIONS = {
     "atomic",
     "checkpoint",
@@ -61,6 +62,54 @@ TOO_LONG = {
 }
 CIRCLES = [{"models.config", "models.feed_forwards"}]
 SHARED_NAMES = {"average", "benchmark", "densify", "resample", "stream", "upcycle"}
+UNTESTED = {
+    "bin/_audio_filter.py",
+    "bin/_commands.py",
+    "bin/_recognition.py",
+    "convert/output_change.py",
+    "convert/transfer.py",
+    "data/audio_features.py",
+    "data/cmvn_job.py",
+    "data/data_type.py",
+    "data/feature_settings.py",
+    "data/length_tables.py",
+    "data/open_features.py",
+    "data/selection.py",
+    "data/shards/index.py",
+    "data/shards/reader.py",
+    "data/shards/writer.py",
+    "data/utterances.py",
+    "datadir/languages.py",
+    "datadir/raw_tables.py",
+    "datadir/table.py",
+    "decode/best_mode.py",
+    "decode/ctc/beam_history.py",
+    "decode/ctc/beam_step.py",
+    "decode/fusion/automaton.py",
+    "decode/fusion/lexicon.py",
+    "decode/fusion/spelling.py",
+    "experiment/batches.py",
+    "experiment/config.py",
+    "experiment/loss.py",
+    "experiment/metadata.py",
+    "experiment/resumption.py",
+    "experiment/start.py",
+    "interop/wenet/data_settings.py",
+    "interop/wenet/export_model.py",
+    "interop/wenet/faults.py",
+    "interop/wenet/import_model.py",
+    "interop/wenet/names.py",
+    "interop/wenet/section.py",
+    "interop/wenet/settings.py",
+    "interop/wenet/train_yaml.py",
+    "interop/wenet/units.py",
+    "interop/wenet/weights.py",
+    "models/cache.py",
+    "models/config.py",
+    "models/embedding.py",
+    "models/feed_forwards.py",
+    "models/outputs.py",
+}
 PRIVATE_ENTRIES = {"bin/_audio_filter.py", "bin/_commands.py", "bin/_recognition.py"}
 
 
@@ -203,3 +252,19 @@ def test_every_module_of_bin_is_a_command():
     files = {path for path in module_paths().values() if path.parent.name == "bin"}
     names = {str(path.relative_to(PACKAGE)) for path in files if path.stem.startswith("_")}
     assert names - {"bin/__init__.py"} == PRIVATE_ENTRIES
+
+
+def has_test_file(path: Path) -> bool:
+    """Return whether a module has a test file of its name in its room.
+
+    An entry point that a script of utils/ calls may have it with the tests of that script.
+    """
+    place = path.relative_to(PACKAGE)
+    rooms = [place.parent, "utils"] if place.parts[0] == "bin" else [place.parent]
+    return any((TESTS / room / f"test_{place.name}").is_file() for room in rooms)
+
+
+def test_every_module_has_a_test_file_of_its_name():
+    modules = [path for path in module_paths().values() if path.name != "__init__.py"]
+    missing = {str(path.relative_to(PACKAGE)) for path in modules if not has_test_file(path)}
+    assert missing == UNTESTED
