@@ -18,14 +18,14 @@ from moeasr.decode.fusion.build_fusion import FusionConfig
 from moeasr.decode.live.stream import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import SEARCHES, DecodeConfig
-from moeasr.models.config import FeedForwardConfig
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank, loop_kernel
+from moeasr.moe.layer import MoeConfig
 from moeasr.moe.routers import TopKRouter
 from moeasr.nn.dropout import Dropout
 from moeasr.seed import generator_states, restore_generators
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
-MOE = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+MOE = MoeConfig(hidden_units=16, num_experts=4)
 CONFIG = {
     "model": {
         "encoder": {

@@ -3,22 +3,29 @@
 import pytest
 from systems import SYSTEMS
 
-from moeasr.models.build import ATTENTIONS, ENCODER_BLOCKS, FEED_FORWARDS, ROUTERS
+from moeasr.models.encoders.block_encoder_config import ATTENTIONS
+from moeasr.models.encoders.encoders import ENCODERS
+from moeasr.models.feed_forwards import FEED_FORWARDS
+from moeasr.moe.layer import MoeConfig
+from moeasr.moe.routers import ROUTERS
 
-ENCODERS = [system["encoder"] for system in SYSTEMS.values()]
-PARTS = [part for e in ENCODERS for part in (e.feed_forward, e.macaron_feed_forward)]
+CONFIGS = [system["encoder"] for system in SYSTEMS.values()]
+PARTS = [part for config in CONFIGS for part in config.feed_forwards.values()]
 BATCH_HAS_NO_LANGUAGES = {"language"}  # test/models/test_languages.py has its own model
 
 
 @pytest.mark.parametrize(
     ("family", "used"),
     [
-        (ENCODER_BLOCKS, {encoder.type for encoder in ENCODERS}),
-        (ATTENTIONS, {encoder.attention for encoder in ENCODERS}),
-        (FEED_FORWARDS, {part.type for part in PARTS}),
-        (ROUTERS.keys() - BATCH_HAS_NO_LANGUAGES, {p.router for p in PARTS if p.type == "moe"}),
+        (ENCODERS.values(), {type(config) for config in CONFIGS}),
+        (ATTENTIONS, {config.attention for config in CONFIGS}),
+        (FEED_FORWARDS.values(), {type(part) for part in PARTS}),
+        (
+            ROUTERS.keys() - BATCH_HAS_NO_LANGUAGES,
+            {part.router for part in PARTS if isinstance(part, MoeConfig)},
+        ),
     ],
-    ids=["encoder blocks", "attentions", "feed-forwards", "routers"],
+    ids=["encoders", "attentions", "feed-forwards", "routers"],
 )
 def test_every_member_of_a_family_is_in_some_system(family, used):
     assert used == set(family)

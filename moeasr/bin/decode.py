@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     sources = find_data_type(data_type).open_sources(data)
     if not sources:
         raise InputError(f"{args.data_dir} holds no utterances")
-    ids = language_ids(data, sources.utt_ids, recognizer.model.config.languages)
+    ids = language_ids(data, sources.utt_ids, recognizer.model.languages)
     if data_type == "feats":
         recognizer.check_fbank(data.path / "conf" / "fbank.yaml")
     num_frames, read_feats = open_features(sources, data_type, recognizer.fbank)

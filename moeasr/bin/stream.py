@@ -174,7 +174,7 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     if refs is not None:
         pair_up(refs, dict.fromkeys(utts, ""))  # what cannot be scored is refused at once
     keys = np.array([utt.encode() for utt in utts])
-    ids = language_ids(data, keys, recognizer.model.config.languages)
+    ids = language_ids(data, keys, recognizer.model.languages)
     languages = {} if ids is None else dict(zip(utts, ids.tolist()))
     waveforms = read_waveforms(data, recognizer.fbank.sample_rate_hz)
     waveforms = progress(waveforms, "streaming", unit="utterance", total=len(utts))

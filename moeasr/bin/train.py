@@ -24,8 +24,12 @@ Run again after a stop: it resumes exactly from exp/u2pp_moe/last.pt. Batches, d
 and keys of train: may change then, with a warning."""
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
+    """Describe the command line.
+
+    Args:
+        needs_data: Whether the data, dictionary and CMVN must be given.
+    """
     parser = argparse.ArgumentParser(
         prog="moeasr train",
         description=__doc__,
@@ -33,8 +37,8 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", required=True, help="YAML of the experiment")
-    parser.add_argument("--train-dir", required=True, help="data directory")
-    parser.add_argument("--dev-dir", required=True, help="data directory")
+    parser.add_argument("--train-dir", required=needs_data, help="data directory")
+    parser.add_argument("--dev-dir", required=needs_data, help="data directory")
     parser.add_argument(
         "--data-type",
         choices=("feats", "raw", "shard"),
@@ -42,8 +46,8 @@ def get_parser() -> argparse.ArgumentParser:
         help="read stored features, or compute them of audio: of wav.scp, or in shards "
         "(default: %(default)s)",
     )
-    parser.add_argument("--dict-dir", required=True, help="what make_dict wrote")
-    parser.add_argument("--cmvn", required=True, help="what compute_cmvn wrote")
+    parser.add_argument("--dict-dir", required=needs_data, help="what make_dict wrote")
+    parser.add_argument("--cmvn", required=needs_data, help="what compute_cmvn wrote")
     parser.add_argument("--exp-dir", required=True, help="where the experiment is written")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument("--seed", type=seed, default=777, help="default: %(default)s")
@@ -128,7 +132,7 @@ def _train(args: argparse.Namespace, device: "torch.device", command: str) -> No
         metadata=metadata,
         device=device,
         restart_epoch=resumption.restarts_epoch,
-        after_step=model.balance_routers if model.has_balanced_routers else None,
+        after_step=model.react if model.has_reacting_routers else None,
     ).run()
 
 

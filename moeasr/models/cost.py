@@ -23,8 +23,12 @@ from torch import Tensor, nn
 
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
-from moeasr.models.decoder import TransformerDecoder
-from moeasr.models.encoder import Encoder
+from moeasr.models.encoders.block_encoder import BlockEncoder
+from moeasr.models.encoders.encoder import Encoder
+from moeasr.models.heads.attention_head import AttentionHead
+from moeasr.models.heads.ctc_head import CtcHead
+from moeasr.models.heads.decoder import TransformerDecoder
+from moeasr.models.heads.head import Head
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
@@ -47,7 +51,7 @@ PART_BY_NAME = {
 }
 """The part that a module of an unknown class belongs to, by its name in the block."""
 DECODER_PARTS = ("decoder", "reverse decoder")
-PARTS = (*ENCODER_PARTS, "CTC head", "embedding network", *DECODER_PARTS)
+PARTS = (*ENCODER_PARTS, "CTC head", "embedding network", *DECODER_PARTS, "other heads")
 
 
 class PartCost(NamedTuple):
@@ -95,14 +99,12 @@ def model_cost(
     num_tokens = round(utterance_sec * tokens_per_sec) + 1  # <sos> before them
 
     uses = list(_encoder(model.encoder, num_feats, model.cmvn.mean.numel()))
-    uses.append(_Use("CTC head", model.ctc.parameters(), _products(num_frames, model.ctc.project)))
     if model.embedding is not None:
         embedding = _encoder(model.embedding.encoder, num_feats, model.cmvn.mean.numel())
         uses += [use._replace(part="embedding network") for use in embedding]
         uses.append(_Use("embedding network", model.embedding.ctc.parameters(), 0))
-    for part, decoder in zip(DECODER_PARTS, (model.decoder, model.reverse_decoder)):
-        if decoder is not None:
-            uses += [use._replace(part=part) for use in _decoder(decoder, num_tokens, num_frames)]
+    for head in model.all_heads.values():
+        uses += _head(head, num_tokens, num_frames)
     return _tally(uses, utterance_sec)
 
 
@@ -182,7 +184,23 @@ def _tally(uses: Iterable[_Use], utterance_sec: float) -> list[PartCost]:
     ]
 
 
+def _head(head: Head, num_tokens: int, num_frames: int) -> Iterator[_Use]:
+    match head:
+        case CtcHead():
+            yield _Use("CTC head", head.parameters(), _products(num_frames, head.project))
+        case AttentionHead():
+            for part, decoder in zip(DECODER_PARTS, (head.decoder, head.reverse_decoder)):
+                if decoder is not None:
+                    uses = _decoder(decoder, num_tokens, num_frames)
+                    yield from (use._replace(part=part) for use in uses)
+        case _:
+            yield _own_module("other heads", head, num_frames)
+
+
 def _encoder(encoder: Encoder, num_feats: int, num_mel_bins: int) -> Iterator[_Use]:
+    if not isinstance(encoder, BlockEncoder):
+        yield _own_module("other modules", encoder, encoder.output_len(num_feats))
+        return
     num_frames = encoder.subsampling.output_len(num_feats)
     yield _subsampling(encoder.subsampling, num_feats, num_mel_bins)
     for block in encoder.blocks:

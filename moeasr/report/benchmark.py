@@ -114,7 +114,7 @@ def _recognition(
         for precision in workload.precisions:
             ready = optimize_for_inference(copy.deepcopy(model).eval(), precision)
             works = {"full": full_pass(ready, feats)}
-            if model.config.encoder.causal_conv:
+            if not model.encoder.sees_future:
                 sizes = (workload.chunk_size, workload.num_left_chunks)
                 works["stream"] = streaming_pass(ready, feats, *sizes)
             for what, work in works.items():

@@ -61,7 +61,7 @@ def read_experiment(
 
     Beside `results.json` and the words' `per_utt` of the mode it looks at three files that may be
     absent: `train.log` (for the time), `cost.json` (for the key `macs_per_audio_sec`) and
-    `command`, one line, as `utils/compare.sh` leaves it; by default the command is the training's.
+    `command`, one line, as `moeasr compare` leaves it; by default the command is the training's.
 
     Args:
         exp_dir: The experiment's directory.

@@ -63,8 +63,8 @@ class Meter:
         if not loads:
             return {}
         shares = {
-            f"layer_{name}/expert_{expert}": float(share)
-            for name, load in sorted(loads.items())
+            f"layer_{layer:02d}/expert_{expert}": float(share)
+            for layer, load in enumerate(loads.values())
             for expert, share in enumerate(load / load.sum().clamp(min=1))
         }
         return {**usage_summary(list(loads.values())), **shares}

@@ -27,10 +27,10 @@ def synth(local_module):
 
 
 def make(local_module, tmp_path, *options, recipe="mini"):
-    """Run make_corpus.py with a few utterances; the directory it wrote to."""
+    """Run data_prep.py with a few utterances; the directory it wrote to."""
     numbers = ["--num-train", "6", "--num-dev", "2", "--num-test", "3"]
-    where = ["--corpus-dir", str(tmp_path / "mini"), "--data-dir", str(tmp_path / "data")]
-    local_module(recipe, "make_corpus").main([*where, *numbers, *options])
+    where = ["--download-dir", str(tmp_path), "--data-dir", str(tmp_path / "data")]
+    local_module(recipe, "data_prep").main([*where, *numbers, *options])
     return tmp_path
 
 

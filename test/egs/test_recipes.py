@@ -34,7 +34,6 @@ TEST_SETS = {
     "librispeech": {"test_clean", "dev"},
     "mix": {f"test_{part}" for part in PARTS["mix"]},
 }
-OWN, COMMON = "# -- of this corpus --", "# -- as in every recipe --"
 
 
 QUICK = (
@@ -126,33 +125,6 @@ def test_all_stages(runs, name):
 def test_lines_of_the_readme_end_with_results(runs):
     recipe, done = runs["mycorpus"]
     assert (recipe.dir / "exp/u2pp_moe/RESULTS.md").read_text() in done.stdout
-    assert common_lines(recipe.dir / "run.sh") == common_lines(ROOT / "egs/an4/run.sh")
-
-
-def common_lines(script: Path) -> list[str]:
-    """run.sh without what is its corpus's own: the comment at its head and the marked places."""
-    lines = script.read_text(encoding="utf-8").splitlines()
-    head = next(number for number, line in enumerate(lines) if line.startswith("set -"))
-    kept, is_common = [], True
-    for line in lines[head:]:
-        if line.strip() in (OWN, COMMON):
-            assert is_common == (line.strip() == OWN), f"{script}: marks do not alternate"
-            is_common = not is_common
-        if is_common:
-            kept.append(line)
-    assert is_common, f"{script}: the last place of its own has no end"
-    return kept
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_scripts_are_alike_but_for_the_marked_places(name):
-    recipe, model = ROOT / "egs" / name, ROOT / "egs" / "an4"
-    assert common_lines(recipe / "run.sh") == common_lines(model / "run.sh")
-    assert (recipe / "cmd.sh").read_text() == (model / "cmd.sh").read_text()
-    path = (recipe / "path.sh").read_text()
-    if name == "mini":  # speaks with voices that no other recipe needs
-        path = re.sub(r"# shellcheck disable=.*\nmoeasr_needs=.*\n", "", path)
-    assert path == (model / "path.sh").read_text()
 
 
 @pytest.mark.slow

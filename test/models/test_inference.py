@@ -3,7 +3,7 @@
 import pytest
 import torch
 from rounding import NETWORK_STEPS, assert_close
-from systems import SYSTEMS, make_system
+from systems import SYSTEMS, decoders, make_system
 
 from moeasr.errors import InputError
 from moeasr.models.inference import optimize_for_inference
@@ -24,11 +24,9 @@ def plain(kind):
 def outputs(model, chunk_size=-1):
     encoded = model.encode(FEATS, LENS, chunk_size)
     found = {"log_probs": model.ctc_log_probs(encoded.enc)}
-    for name in ("decoder", "reverse_decoder"):
-        decoder = getattr(model, name)
-        if decoder is not None:
-            lens = torch.tensor([4, 4, 4])
-            found[name] = decoder(TOKENS, lens, encoded.enc, encoded.enc_lens).logits
+    for name, decoder in decoders(model).items():
+        lens = torch.tensor([4, 4, 4])
+        found[name] = decoder(TOKENS, lens, encoded.enc, encoded.enc_lens).logits
     return found
 
 
@@ -56,7 +54,7 @@ def test_fewer_bits_are_near(kind, precision, limit):
 
 def test_routers_keep_their_bits_and_output_layers_theirs():
     model = optimize_for_inference(plain("u2pp_moe"), "int8")
-    layers = [layer for _, layer in model.moe_layers()]
+    layers = list(model.moe_layers().values())
     assert layers
     assert all(layer.router.weight.dtype == torch.float32 for layer in layers)
     assert all(isinstance(layer.experts, PackedExperts) for layer in layers)
@@ -67,7 +65,7 @@ def test_routers_keep_their_bits_and_output_layers_theirs():
 
 def test_a_router_of_ones_own_keeps_its_bits():
     model = plain("u2pp_moe")
-    layers = [layer for _, layer in model.moe_layers()]
+    layers = list(model.moe_layers().values())
     for layer in layers:
         layer.router.extra = torch.nn.Linear(3, 3)
     optimize_for_inference(model, "int8")

@@ -6,15 +6,18 @@ import pytest
 import torch
 
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
 from moeasr.train.config import OptimConfig
 from moeasr.train.optim import build_optimizer
 
 
 def test_only_weight_matrices_outside_routers_are_decayed():
-    ff = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4)
+    ff = MoeConfig(hidden_units=8, num_experts=4)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, feed_forward=ff),
+        encoder=ConformerConfig(num_blocks=1, d_model=8, num_heads=2, feed_forward=ff),
         decoder=DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2),
     )
     model = build_model(config, 20, 9)

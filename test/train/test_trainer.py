@@ -17,8 +17,11 @@ from two_processes import TRAINING, run_two_processes
 from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.models.outputs import LossOutput
+from moeasr.moe.layer import MoeConfig
 from moeasr.seed import seed_all
 from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
 from moeasr.train.trainer import STOPPED_BY_SIGNAL, Trainer
@@ -58,10 +61,10 @@ class ToySource:
 
 
 def make_model(dropout=0.1):
-    ff = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4)
+    ff = MoeConfig(hidden_units=8, num_experts=4)
     balanced = dataclasses.replace(ff, router="balanced")  # has a state that is no parameter
     config = ModelConfig(
-        encoder=EncoderConfig(
+        encoder=ConformerConfig(
             num_blocks=1,
             d_model=8,
             num_heads=2,
@@ -104,7 +107,7 @@ def make_trainer(
         metadata={"config": {}},
         device=torch.device("cpu"),
         restart_epoch=restart_epoch,
-        after_step=after_step or getattr(model, "balance_routers", None),
+        after_step=after_step or getattr(model, "react", None),
     )
 
 
@@ -500,7 +503,7 @@ def test_routers_are_balanced_after_each_step_by_all_its_micro_batches(tmp_path)
     trainer._run_step(batches)
     torch.manual_seed(0)
     frames = 2 * 2 * (9 + 8)  # K experts for each encoder frame of both batches
-    assert len(seen) == 1 and float(seen[0]["00"].sum()) == frames
+    assert len(seen) == 1 and float(seen[0]["encoder.blocks.0.feed_forward"].sum()) == frames
     spoilt = [batch._replace(feats=batch.feats * float("nan")) for batch in batches]
     trainer._run_step(spoilt)
     assert len(seen) == 1  # no step, no balancing

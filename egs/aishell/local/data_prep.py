@@ -4,7 +4,7 @@ The public archive holds the audio as one archive for each speaker, which are un
 in the transcripts, which separate words, are taken out.
 
 Example:
-  python3 local/data_prep.py --download-dir downloads --unpack-dir downloads --data-dir data
+  python3 local/data_prep.py --download-dir downloads --data-dir data
 """
 
 import argparse
@@ -13,7 +13,8 @@ from pathlib import Path
 from corpus import AISHELL, NUM_UTTS, RESOURCE, audio_files, read_texts
 
 from moeasr.bin import run
-from moeasr.corpus.obtain import add_corpus_options, obtain
+from moeasr.corpus.obtain import obtain
+from moeasr.corpus.preparation import preparation_parser, tree_or_archive
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging
@@ -41,12 +42,8 @@ def warn_of_unmatched(audio: set[str], texts: set[str]) -> None:
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_corpus_options(parser, AISHELL.tree)
-    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
+    """Return the command line."""
+    parser = preparation_parser(__doc__, tree_or_archive(AISHELL.tree))
     parser.add_argument(
         "--resource",
         action="store_true",
