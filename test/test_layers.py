@@ -112,21 +112,7 @@ UNTESTED = {
     "interop/wenet/train_yaml.py",
     "interop/wenet/units.py",
     "interop/wenet/weights.py",
-    "models/cache.py",
-    "models/config.py",
-    "models/embedding.py",
-    "models/encoders/block_encoder_config.py",
-    "models/encoders/encoder.py",
-    "models/encoders/encoders.py",
-    "models/feed_forwards.py",
-    "models/heads/attention_head.py",
-    "models/heads/head.py",
-    "models/heads/heads.py",
-    "models/outputs.py",
-    "moe/language_router.py",
-    "moe/router.py",
     "moe/top_k_routers.py",
-    "ranges.py",
 }
 PRIVATE_ENTRIES = {"bin/_audio_filter.py", "bin/_commands.py", "bin/_recognition.py"}
 
