@@ -146,7 +146,7 @@ run(main)
 def test_a_process_that_is_killed_ends_the_others_with_one_sentence(tmp_path, operation):
     worker = tmp_path / "worker.py"
     worker.write_text(PEER_KILLED)
-    ended = run_two_processes(str(worker), operation, timeout_sec=60)
+    ended = run_two_processes(str(worker), operation, timeout_sec=120)
     assert [process.status for process in ended] == [1, -9]
     [sentence] = ended[0].error.splitlines()
     assert sentence.startswith("worker.py: process 0 lost the other processes of this training")

@@ -44,9 +44,8 @@ def get_parser() -> argparse.ArgumentParser:
         "--out-dir exp/u2pp_moe/stream_test",
     )
     add_recognition_options(parser, DEFAULTS)
-    parser.add_argument(
-        "--mode", help="decoding mode (default: the most accurate that the model can do)"
-    )
+    mode_help = "decoding mode (default: the most accurate that the model can do)"
+    parser.add_argument("--mode", help=mode_help)
     add_streaming_options(parser)
     add_no_commands_option(parser)
     return parser
@@ -94,28 +93,19 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     """Stream a data directory and say how well and how fast."""
     from moeasr.audio.waveforms import read_waveforms
     from moeasr.data.data_type import find_data_type
-    from moeasr.datadir.table import Table
     from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import progress, setup_logging
-    from moeasr.report.simulation import simulate_test_set, write_simulation
-    from moeasr.score.error_rate import check_references
-    from moeasr.text.transcript import each_transcript, read_transcripts
+    from moeasr.report.simulation import read_references, simulate_test_set, write_simulation
 
     setup_logging()
-    recognizer = streaming.recognizer
-    known_languages = recognizer.model.languages
-    utterances = find_data_type("raw").open(args.simulate, known_languages)
+    model, fbank = streaming.recognizer.model, streaming.recognizer.fbank
+    utterances = find_data_type("raw").open(args.simulate, model.languages)
     if not utterances:
         raise InputError(f"{args.simulate} holds no utterances")
-    text = Path(args.simulate) / "text"
-    if text.is_file():  # what cannot be scored is refused at once
-        refs = (ref for _, ref in each_transcript(text))
-        keys = Table(text).keys
-        absent = [key.decode() for key in keys[utterances.indices_of(keys) < 0]]
-        check_references(refs, len(keys), absent)
-    waveforms = read_waveforms(utterances, recognizer.fbank.sample_rate_hz)
-    waveforms = progress(waveforms, "streaming", unit="utterance", total=len(utterances))
-    done = simulate_test_set(streaming, waveforms, args.packet_ms * 1e-3)
+    refs = read_references(Path(args.simulate) / "text", utterances)
+    read = read_waveforms(utterances, fbank.sample_rate_hz)
+    shown = progress(read, "streaming", len(utterances), "utterance")
+    done = simulate_test_set(streaming, shown, args.packet_ms * 1e-3)
     provenance = {
         "packet_ms": args.packet_ms,
         "set": Path(args.simulate).resolve().name,
@@ -123,7 +113,6 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
         "decode_commit": describe_commit(),
         "command": command,
     }
-    refs = read_transcripts(text) if text.is_file() else None
     print(*write_simulation(args.out_dir, streaming, done, refs, provenance), sep="\n")
 
 

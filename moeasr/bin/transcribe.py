@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.audio.input_files import InputFiles
     from moeasr.decode.best_mode import most_accurate_mode
-    from moeasr.decode.heads import require_heads
+    from moeasr.decode.required_heads import require_heads
     from moeasr.decode.searches import check_settings, find_searches
 
     config, given = decode_config(args, DEFAULTS)

@@ -72,7 +72,10 @@ class DecodeConfig:
             InputError: It asks for chunks of a model that cannot decode in them, or for a
                 right-to-left decoder that the model lacks.
         """
-        from moeasr.decode.heads import require_heads, trained_heads  # not to parse a command line
+        from moeasr.decode.required_heads import (  # not to parse a command line
+            require_heads,
+            trained_heads,
+        )
 
         if self.chunk_size != -1:
             model.check_chunks()

@@ -13,9 +13,9 @@ from moeasr.decode.ctc.greedy import GreedySearch, ctc_greedy_search
 from moeasr.decode.ctc.prefix_beam import PrefixBeam, ctc_prefix_beam_search
 from moeasr.decode.ctc.prefix_scorer import CtcPrefixScorer
 from moeasr.decode.fusion.protocol import Fusion
-from moeasr.decode.heads import require_heads, trained_heads
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.live.first_pass import FirstPass
+from moeasr.decode.required_heads import require_heads, trained_heads
 from moeasr.decode.rescoring import attention_rescoring
 from moeasr.decode.step_scorer import DecoderScorer, WeightedScorer
 from moeasr.errors import InputError
@@ -50,7 +50,7 @@ class Search(NamedTuple):
     run: Callable[[SearchInput, DecodeConfig], NBest]
     """Returns the n-best list of each utterance; the config is a resolved one."""
     heads: frozenset[str]
-    """Heads of the model that it needs, see `moeasr.decode.heads`."""
+    """Heads of the model that it needs, see `moeasr.decode.required_heads`."""
     settings: frozenset[str]
     """Fields of the config that it reads, beside those of the encoder."""
     check: Callable[[DecodeConfig], None] | None = None

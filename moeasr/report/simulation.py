@@ -6,17 +6,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
+from moeasr.datadir.utterances import Utterances
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.live.playback import Playback
 from moeasr.decode.live.stream import StreamingRecognizer
 from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
 from moeasr.decode.test_set import describe_model, describe_settings
-from moeasr.score.error_rate import pair_up, word_error_rate
+from moeasr.score.error_rate import check_references, pair_up, word_error_rate
 from moeasr.score.lines import kaldi_rate_line
+from moeasr.text.transcript import read_transcripts
 
 PERCENTILES = (50, 90, 95)
+
+
+def read_references(text: Path, utterances: Utterances) -> dict[str, str] | None:
+    """Read the transcripts that streams are to be scored by; None if there are none.
+
+    Args:
+        text: The `text` of the data directory, which may be missing.
+        utterances: Those of the directory.
+
+    Raises:
+        InputError: The transcripts cannot be scored, or one is of no utterance.
+    """
+    if not text.is_file():
+        return None
+    refs = read_transcripts(text)
+    keys = np.array([utt_id.encode() for utt_id in refs])
+    absent = [key.decode() for key in keys[utterances.indices_of(keys) < 0]]
+    check_references(refs.values(), len(refs), absent)
+    return refs
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,7 @@ def test_bad_input_is_one_sentence_and_no_file(tmp_path, flags, message):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_it_does_not_stand_in_the_way_of_pythons_own_profile():
     """The standard library has a module `profile` too, which `cProfile` imports."""
     code = (

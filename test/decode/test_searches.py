@@ -7,7 +7,7 @@ from tiny_models import tiny_model
 from moeasr.decode.config import ENCODER_SETTINGS, DecodeConfig
 from moeasr.decode.ctc.forced_alignment import align_tokens
 from moeasr.decode.fusion.config import FusionConfig
-from moeasr.decode.heads import trained_heads
+from moeasr.decode.required_heads import trained_heads
 from moeasr.decode.rescoring import token_log_probs
 from moeasr.decode.searches import SEARCHES, SearchInput, check_settings, find_searches
 from moeasr.errors import InputError

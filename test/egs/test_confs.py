@@ -125,6 +125,7 @@ def test_features_load(path):
     assert from_mapping(FbankConfig, load_yaml(path), path).num_mel_bins == 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=relative)
 def test_experiment_learns_a_batch(path):
     """Some steps on one batch, at the config's own learning rate, lower its loss."""

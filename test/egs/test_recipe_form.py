@@ -56,7 +56,7 @@ def test_help_answers_without_an_environment_from_anywhere(recipe, tmp_path):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,20 +81,29 @@ def run_readme(root: Path) -> Run:
     return Run(Recipe(root, "mycorpus"), done)
 
 
+class Runs(dict[str, Run]):
+    """What came of each recipe, and of the one in README.md; each is run when it is asked for."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.root = root
+
+    def __missing__(self, name: str) -> Run:
+        root = self.root / name
+        self[name] = run_readme(root) if name == "mycorpus" else run_recipe(name, root)
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """All recipes and the one of README.md, as many at a time as there are cores."""
-    root = tmp_path_factory.mktemp("recipes")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {name: pool.submit(run_recipe, name, root / name) for name in TREES}
-        jobs["mycorpus"] = pool.submit(run_readme, root / "mycorpus")
-        return {name: job.result() for name, job in jobs.items()}
+    return Runs(tmp_path_factory.mktemp("recipes"))
 
 
 def test_every_recipe_has_a_made_up_corpus():
     assert {*TREES, "mini"} == set(RECIPES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TREES, "mycorpus"])
 def test_all_stages(runs, name):
     recipe, done = runs[name]
@@ -113,11 +121,13 @@ def test_all_stages(runs, name):
     assert len(recipe.ids("data/train_sp/text")) == 3 * len(recipe.ids("data/train/text"))
 
 
+@pytest.mark.slow
 def test_lines_of_the_readme_end_with_results(runs):
     recipe, done = runs["mycorpus"]
     assert (recipe.dir / "exp/u2pp_moe/RESULTS.md").read_text() in done.stdout
 
 
+@pytest.mark.slow
 def test_librispeech_takes_the_parts_that_it_is_told(runs):
     recipe, _ = runs["librispeech"]
     for name, part in LIBRISPEECH.items():
@@ -125,6 +135,7 @@ def test_librispeech_takes_the_parts_that_it_is_told(runs):
         assert {Path(line).parts[-4] for line in lines} == {part}
 
 
+@pytest.mark.slow
 def test_mix_knows_language_and_corpus_of_each_utterance(runs):
     recipe, _ = runs["mix"]
     for table, number in (("utt2lang", 2), ("utt2dom", 4)):

@@ -574,6 +574,7 @@ def two_processes(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does_on_two_accumulated_micro_batches(two_processes, tmp_path):
     # One process cannot repeat a batch to fill the last step as two do: it gets six of them.
     class SixBatches(ToySource):
@@ -593,5 +594,6 @@ def test_two_processes_train_as_one_does_on_two_accumulated_micro_batches(two_pr
     assert checkpoint.load(two_processes / "two" / "epoch_1.pt")["info"]["cost"] == math.inf
 
 
+@pytest.mark.slow
 def test_two_processes_resume_exactly_with_a_dropout_of_their_own_each(two_processes):
     assert_same_run(two_processes / "unbroken", two_processes / "broken")

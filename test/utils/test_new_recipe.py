@@ -28,7 +28,7 @@ def checkout(tmp_path):
 def new_recipe(checkout: Checkout, *arguments: str | Path) -> subprocess.CompletedProcess:
     command = [checkout.root / "utils/new_recipe.sh", *arguments]
     return subprocess.run(
-        command, cwd=checkout.root, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=checkout.root, capture_output=True, text=True, timeout=120, check=False
     )
 
 

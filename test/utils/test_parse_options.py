@@ -24,7 +24,7 @@ def parse(utils, tmp_path):
         script = tmp_path / "my script.sh"
         script.write_text(SCRIPT.format(utils=utils, extra=extra))
         return subprocess.run(
-            ["bash", script, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=20
+            ["bash", script, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=120
         )
 
     return run

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.protocol import Fusion
-from moeasr.decode.heads import trained_heads
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.live.config import EndpointConfig
 from moeasr.decode.live.endpoint import Endpointer
 from moeasr.decode.live.first_pass import FirstPass
 from moeasr.decode.recognizer import Recognizer
+from moeasr.decode.required_heads import trained_heads
 from moeasr.decode.searches import (
     Search,
     SearchInput,

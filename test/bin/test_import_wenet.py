@@ -1,4 +1,4 @@
-"""moeasr import-wenet and export-wenet: a checkpoint that all commands take, and back."""
+"""moeasr import-wenet: a checkpoint that all commands take."""
 
 import shutil
 import subprocess
@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from rounding import assert_close
 
 from moeasr import checkpoint
 from moeasr.bin.decode import main as decode
-from moeasr.bin.export_wenet import main as export_wenet
 from moeasr.bin.import_wenet import main as import_wenet
 from moeasr.bin.profile import main as profile
 from moeasr.bin.transcribe import main as transcribe
@@ -102,17 +100,6 @@ def test_other_commands_take_it_as_any_other(imported, data_dir, tmp_path, capsy
     assert "reverse decoder" in capsys.readouterr().out
 
 
-def test_what_is_exported_is_imported_again_bit_by_bit_the_same_text(imported, data_dir, tmp_path):
-    export_wenet(["--checkpoint", str(imported), "--out-dir", str(tmp_path / "wenet")])
-    names = {path.name for path in (tmp_path / "wenet").iterdir()}
-    assert names == {"train.yaml", "final.pt", "units.txt", "global_cmvn"}
-    import_wenet(["--model-dir", str(tmp_path / "wenet"), "--out", str(tmp_path / "again.pt")])
-    before, after = (checkpoint.load_with_model(p) for p in (imported, tmp_path / "again.pt"))
-    assert before["tokenizer"] == after["tokenizer"] and before["fbank"] == after["fbank"]
-    for name, tensor in before["model"].items():
-        assert_close(after["model"][name], tensor, 2, tensor.abs(), name=name)
-
-
 def test_a_fault_is_one_sentence_and_writes_nothing(tmp_path):
     paths = ["--model-dir", str(tmp_path / "none"), "--out", str(tmp_path / "x.pt")]
     done = subprocess.run(
@@ -121,12 +108,3 @@ def test_a_fault_is_one_sentence_and_writes_nothing(tmp_path):
     assert done.returncode == 1
     assert done.stderr == f"import_wenet.py: WeNet model directory {tmp_path}/none does not exist\n"
     assert not list(tmp_path.iterdir())
-
-
-def test_a_checkpoint_that_wenet_cannot_express_is_named(imported, tmp_path):
-    content = checkpoint.load_with_model(imported)
-    content["fbank"]["snip_edges"] = False
-    checkpoint.save(tmp_path / "other.pt", {k: v for k, v in content.items() if k != "format"})
-    with pytest.raises(InputError, match=r"other\.pt: WeNet cannot express .*`snip_edges`"):
-        export_wenet(["--checkpoint", str(tmp_path / "other.pt"), "--out-dir", str(tmp_path / "w")])
-    assert not (tmp_path / "w").exists()

@@ -3,7 +3,7 @@
 import pytest
 from tiny_models import tiny_model
 
-from moeasr.decode.heads import require_heads, trained_heads
+from moeasr.decode.required_heads import require_heads, trained_heads
 from moeasr.errors import InputError
 
 

@@ -90,6 +90,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.slow
 def test_training_is_the_same_bit_for_bit_whatever_is_read_and_by_whom(source):
     weights = {}
     for data_type in DATA_TYPES:
@@ -175,6 +176,7 @@ def test_a_training_begins_with_a_trained_model_and_learns_of_it(source):
         run(data_dir, "feats", "exp", *longer)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_on_twice_the_batches_each_with_a_dropout_of_its_own(source):
     data_dir = audio_sets.prepare(source.with_name("set"), "feats")
     options = [*NOT_RANDOM, "--set", "data.batch.max_utts=1", "--num-threads", "1"]
@@ -197,6 +199,7 @@ def spoil(data_dir: Path, data_type: str) -> tuple[Path, str]:
     return shard, f"utterance .*: shard {shard} cannot be read: No such file"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data_type", "options"),
     [
