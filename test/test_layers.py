@@ -13,6 +13,7 @@ FOUNDATIONS = {
     "checkpoint",
     "config",
     "config_bases",
+    "config_roles",
     "distributed",
     "errors",
     "fields",
