@@ -24,6 +24,7 @@ FOUNDATIONS |= {
     "families",
     "logs",
     "open_files",
+    "options",
     "ranges",
     "seed",
     "strict_json",

@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> None:
 
     import torch
 
-    from moeasr.decode.searches import DecodeConfig, find_searches
+    from moeasr.decode.config import DecodeConfig
+    from moeasr.decode.searches import find_searches
     from moeasr.experiment.config import load_experiment
     from moeasr.models.build import build_model
 

@@ -3,7 +3,7 @@
 import argparse
 
 from moeasr.bin import run
-from moeasr.bin._commands import add_no_commands_option
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.limits import seed
 
 EPILOG = """example:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.bin._commands import add_no_commands_option
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.limits import num_processes, seed
 
 EPILOG = """example:

@@ -9,8 +9,8 @@ from rounding import assert_close
 from moeasr import checkpoint
 from moeasr.bin.densify import get_parser, main
 from moeasr.config import dump_yaml, to_mapping
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.features.archive import FeatureReader, open_archive
 from moeasr.features.fbank_config import FbankConfig

@@ -9,8 +9,8 @@ import torch
 from moeasr import checkpoint
 from moeasr.bin.upcycle import main
 from moeasr.config import dump_yaml, load_yaml, to_mapping
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig

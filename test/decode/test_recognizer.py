@@ -9,11 +9,12 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.config import to_mapping
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.ctc.greedy import ctc_greedy_search
-from moeasr.decode.fusion.build_fusion import FusionConfig
+from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches
-from moeasr.decode.searches import DecodeConfig
+from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
@@ -23,13 +24,7 @@ from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.text.tokenizer import Tokenizer
 
-MODES = [
-    "ctc_greedy_search",
-    "ctc_prefix_beam_search",
-    "attention",
-    "attention_rescoring",
-    "joint_decoding",
-]
+MODES = list(SEARCHES)
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 
 

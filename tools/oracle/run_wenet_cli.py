@@ -20,8 +20,8 @@ import torch
 import torchaudio
 from wenet_oracle import find_wenet
 
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.export_model import write_wenet
 from moeasr.models.build import build_model

@@ -8,18 +8,25 @@ utterance in chunks of this size.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from moeasr.decode.ctc.greedy import GreedySearch
-from moeasr.decode.ctc.prefix_beam import PrefixBeam
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.protocol import Fusion
-from moeasr.decode.hypothesis import Hypothesis, PartialUnits
-from moeasr.decode.live.endpoint import EndpointConfig, Endpointer
+from moeasr.decode.heads import trained_heads
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.live.config import EndpointConfig
+from moeasr.decode.live.endpoint import Endpointer
+from moeasr.decode.live.first_pass import FirstPass
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig, Search, SearchInput, check_settings, find_searches
+from moeasr.decode.searches import (
+    Search,
+    SearchInput,
+    check_settings,
+    find_searches,
+    live_prefix_beam,
+)
 from moeasr.errors import InputError
 from moeasr.features.online_fbank import OnlineFbank
 from moeasr.models.streaming_encoder import StreamingEncoder
@@ -27,50 +34,34 @@ from moeasr.models.streaming_encoder import StreamingEncoder
 SETTLE_UNITS = 100  # of a partial result; more are taken in two parts
 
 
-class FirstPass(Protocol):
-    """A search that goes along with the encoder, of one stream or several."""
-
-    def advance(self, log_probs: Tensor, lens: Tensor) -> None:
-        """Take the frames (B, C, V) that are new, (B,) of them."""
-        ...
-
-    def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """What each stream may say so far, or has said if this is its end, best first."""
-        ...
-
-    def partial(self, first: int = 0) -> list[PartialUnits]:
-        """What each stream says so far, from a stable unit on."""
-        ...
-
-
 @dataclass(frozen=True)
 class StreamResult:
-    """What is known at one moment."""
+    """The result of a stream at one moment."""
 
     text: str
-    """Said since `start_sec`."""
+    """Text since `start_sec`."""
     stable_text: str
     """The beginning of `text` that will not change in the first pass; all of it if final."""
     is_final: bool
-    """Nothing more will be said about this utterance; the next result is about the next."""
+    """Whether this is the last result of the utterance; the next one is of the next utterance."""
     start_sec: float
-    """Where the utterance begins in the stream: after the last end point."""
+    """Time at which the utterance begins in the stream: that of the last end point."""
     end_sec: float
-    """Where the sound ends that was encoded so far."""
+    """Time at which the sound ends that was encoded so far."""
     nbest: Sequence[Hypothesis] = ()
-    """Of a final result, best first. Their frames count from `start_sec`."""
+    """Hypotheses of a final result, best first. Their frames count from `start_sec`."""
 
 
 @dataclass
 class _Utterance:
-    """What was made of the stream since the last end point."""
+    """The state of a stream since the last end point."""
 
     first_pass: FirstPass
     first_frame: int
     settled_text: str = ""
-    """Text of the first units, which is not made anew with every result."""
+    """Text of the first units, which is not decoded again for every result."""
     num_settled: int = 0
-    """How many units those are."""
+    """Number of units in `settled_text`."""
     shown: str = ""
     """Text of the last partial result."""
     num_frames: int = 0
@@ -78,7 +69,7 @@ class _Utterance:
     log_probs: list[Tensor] = field(default_factory=list)
 
     def settle(self, units: Sequence[int], to_text: Callable[[Sequence[int]], str]) -> None:
-        """Take the text of the first half of `SETTLE_UNITS`, or more, stable units as it is.
+        """Fix the text of the first half of `SETTLE_UNITS` stable units.
 
         So a stream that nobody interrupts costs as much at its end as at its beginning. Where the
         text of the whole is not that of its two parts, with or without a space, nothing is done.
@@ -93,11 +84,11 @@ class _Utterance:
 
 
 class StreamingRecognizer:
-    """Opens streams, which share one model and its settings.
+    """The model and settings that several streams share.
 
     Args:
         recognizer: The model.
-        mode: Name of a search that uses CTC, whose partial results are shown.
+        mode: Name of one of `SEARCHES`, or the import path of another search.
         config: Settings; `chunk_size` must be at least 1.
         endpoint: Rules that end an utterance; None: only the end of the stream does.
 
@@ -115,12 +106,12 @@ class StreamingRecognizer:
         self.recognizer = recognizer
         self.mode = mode
         self.search: Search = find_searches([mode], recognizer.model)[mode]
-        if recognizer.model.config.ctc_weight == 0:
+        if "ctc" not in trained_heads(recognizer.model):
             raise InputError(
                 "this model cannot be streamed: partial results come from CTC, which it was "
                 "trained without (`ctc_weight: 0`)"
             )
-        check_settings([mode], config)
+        check_settings([mode], config, given=[])
         self.config = config.resolve(recognizer.model)
         self.endpoint = endpoint
         self.fusion: Fusion | None = recognizer.load_fusion(config)
@@ -129,28 +120,26 @@ class StreamingRecognizer:
 
     @property
     def frame_sec(self) -> float:
-        """Seconds of an encoder frame."""
+        """Length of an encoder frame in seconds."""
         return self.recognizer.frame_sec
 
     def open(self, language: int | None = None) -> "RecognitionStream":
-        """A new stream; with its language if the model routes by it."""
+        """Open a stream, with its language if the model routes by it."""
         return RecognitionStream(self, language)
 
     def first_pass(self) -> FirstPass:
-        """The search of an utterance that begins."""
-        if self.mode == "ctc_greedy_search":
-            return GreedySearch(1)
-        device = self.recognizer.device
-        return PrefixBeam(1, self.config.beam_size, device=device, fusion=self.fusion)
+        """Start the search whose partial results are shown, for an utterance that begins."""
+        start = self.search.live or live_prefix_beam
+        return start(self.config, self.fusion, self.recognizer.device)
 
     @property
     def needs_frames(self) -> bool:
         """Whether a final result needs all frames of its utterance again."""
-        return self.search.needs_decoder
+        return self.search.live is None
 
 
 class RecognitionStream:
-    """One stream: give it sound as it comes, and take the results.
+    """One stream, which takes sound as it comes and returns results.
 
     Args:
         owner: Model and settings.
@@ -183,7 +172,7 @@ class RecognitionStream:
         return self._take(self._fbank.accept(samples))
 
     def finish(self) -> list[StreamResult]:
-        """The stream is over.
+        """End the stream.
 
         Returns:
             As `accept`, the last result being final. If nothing was said since the last end point
@@ -202,7 +191,7 @@ class RecognitionStream:
         return results
 
     def _take(self, feats: Tensor) -> list[StreamResult]:
-        """Encode all chunks that are whole with these features."""
+        """Encode all chunks that these features complete."""
         encoder, results = self._owner.encoder, []
         self._feats = torch.cat([self._feats, feats])
         while self._feats.size(0) >= encoder.window_frames:
@@ -240,7 +229,7 @@ class RecognitionStream:
         return results
 
     def _partial(self) -> list[StreamResult]:
-        """A result if the text has changed."""
+        """Return a partial result if the text has changed."""
         utterance, to_text = self._utterance, self._owner.recognizer.tokenizer.decode
         units = utterance.first_pass.partial(utterance.num_settled)[0]
         text = utterance.settled_text + to_text(units.stable + units.undecided)
@@ -253,16 +242,16 @@ class RecognitionStream:
         return [self._result(text, stable_text, is_final=False)]
 
     def _finalize(self) -> StreamResult:
-        """The second pass over the utterance."""
+        """Run the second pass over the utterance."""
         owner, utterance = self._owner, self._utterance
         nbest = utterance.first_pass.hypotheses(is_final=True)
         if owner.needs_frames and utterance.num_frames:
             inputs = SearchInput(
-                owner.recognizer.model,
-                torch.cat(utterance.enc, dim=1),
-                torch.tensor([utterance.num_frames], device=self._device),
-                torch.cat(utterance.log_probs, dim=1),
-                owner.fusion,
+                model=owner.recognizer.model,
+                enc=torch.cat(utterance.enc, dim=1),
+                enc_lens=torch.tensor([utterance.num_frames], device=self._device),
+                log_probs=torch.cat(utterance.log_probs, dim=1),
+                fusion=owner.fusion,
             )
             if owner.search.second_pass is not None:
                 nbest = owner.search.second_pass(nbest, inputs, owner.config)
@@ -286,7 +275,7 @@ class RecognitionStream:
         )
 
     def _begin_utterance(self) -> None:
-        """After an end point the model hears the next utterance as if it were the first.
+        """Start the next utterance after an end point as if it were the first of the stream.
 
         WeNet does so too: the model was trained on utterances one by one.
         """

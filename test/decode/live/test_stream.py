@@ -8,15 +8,17 @@ import torch
 from checkpoints import UNITS, save_model
 from rounding import FBANK_STEPS, NETWORK_STEPS, assert_close
 
-from moeasr.decode.fusion.build_fusion import FusionConfig
-from moeasr.decode.live.endpoint import EndpointConfig
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.fusion.config import FusionConfig
+from moeasr.decode.live.config import EndpointConfig
 from moeasr.decode.live.stream import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
+from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 from moeasr.moe.layer import MoeConfig
 
-MODES = ["ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring"]
+MODES = list(SEARCHES)
+LIVE = [mode for mode, search in SEARCHES.items() if search.live is not None]
 MOE = MoeConfig(hidden_units=16, num_experts=4)
 
 
@@ -76,7 +78,7 @@ def test_a_stream_says_what_the_mode_says_offline(recognizer, mode, chunk_size, 
         assert results[-1].text == recognizer.text(offline[0])
 
 
-@pytest.mark.parametrize("mode", ["ctc_prefix_beam_search", "attention_rescoring", "attention"])
+@pytest.mark.parametrize("mode", [m for m in MODES if "fusion" in SEARCHES[m].settings])
 def test_boosted_phrases_are_heard_in_streams_as_offline(recognizer, mode, tmp_path):
     waveform = sound(1.0)
     feats = recognizer.features(waveform).double()
@@ -118,7 +120,7 @@ def test_partial_results_come_with_the_chunks_and_what_is_stable_stays(recognize
     assert any(result.stable_text for result in partials)
 
 
-@pytest.mark.parametrize("mode", MODES[:2])
+@pytest.mark.parametrize("mode", LIVE)
 def test_text_of_a_long_stream_is_not_made_anew_and_reads_the_same(recognizer, mode, monkeypatch):
     streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(beam_size=4, chunk_size=4))
     expected = [(r.text, r.stable_text) for r in stream_all(streaming, sound(6.0))]
@@ -283,6 +285,6 @@ def test_a_model_without_ctc_or_with_future_frames_is_refused(tmp_path, recogniz
     with pytest.raises(InputError, match="unknown decoding mode"):
         StreamingRecognizer(recognizer, "guess", DecodeConfig(chunk_size=4))
     mute = Recognizer.from_checkpoint(save_model(tmp_path / "y.pt"))
-    mute.model.config = dataclasses.replace(mute.model.config, ctc_weight=0.0)
+    del mute.model.heads["ctc"]
     with pytest.raises(InputError, match="cannot be streamed: partial results come from CTC"):
         StreamingRecognizer(mute, "attention", DecodeConfig(chunk_size=4))

@@ -1,4 +1,4 @@
-"""The option of all entry points that read a wav.scp. Not an entry point."""
+"""The option of all entry points that read a wav.scp."""
 
 import argparse
 from collections.abc import Sequence
