@@ -16,6 +16,7 @@ FOUNDATIONS = {
     "checkpoint",
     "config",
     "config_bases",
+    "config_roles",
     "distributed",
     "errors",
     "fields",

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from moeasr.config_roles import role_of
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.config import ModelConfig
@@ -15,12 +16,9 @@ from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.feed_forward import DenseFeedForward, FeedForwardConfig
 
-CHANGEABLE_KEYS = (
-    *("num_groups", "group_layout", "dropout", "attention_dropout"),
-    *("dynamic_chunk", "max_chunk_size", "subsampling_channels"),
-)
-"""Keys of encoder and decoder that two models may have different values of: what blocks share is
-seen in their tensors, the others concern training."""
+SEEN_IN_TENSORS = ("num_groups", "group_layout", "subsampling_channels")
+"""Keys of an encoder that two models may have different values of: the tensors, and which of them
+are shared, are compared themselves."""
 
 
 def feed_forwards(model: AsrModel) -> dict[str, DenseFeedForward | MoEFeedForward]:
@@ -128,7 +126,7 @@ def _keys(name: str, section: EncoderConfig | DecoderConfig) -> dict[str, Any]:
     for key, value in vars(section).items():
         if isinstance(value, FeedForwardConfig):
             keys[f"{name}.{key}.activation"] = getattr(value, "activation", None)
-        elif key not in CHANGEABLE_KEYS:
+        elif key not in SEEN_IN_TENSORS and role_of(section, key) == "identity":
             keys[f"{name}.{key}"] = value
     return keys
 

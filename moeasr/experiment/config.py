@@ -8,6 +8,7 @@ from typing import Any, Literal
 from moeasr.atomic import atomic_path
 from moeasr.config import apply_overrides, dump_yaml, from_mapping, to_mapping
 from moeasr.config_bases import load_chain, merge
+from moeasr.config_roles import PROCEDURE
 from moeasr.data.sampler import BatchConfig
 from moeasr.data.selection import LengthLimits
 from moeasr.errors import InputError
@@ -23,9 +24,11 @@ class DataConfig:
 
     limits: LengthLimits = field(default_factory=LengthLimits)
     """Lengths of utterances to train on."""
-    batch: BatchConfig = field(default_factory=BatchConfig)
+    batch: BatchConfig = field(default_factory=BatchConfig, metadata=PROCEDURE)
     """Size of batches."""
-    spec_augment: SpecAugmentConfig | None = field(default_factory=SpecAugmentConfig)
+    spec_augment: SpecAugmentConfig | None = field(
+        default_factory=SpecAugmentConfig, metadata=PROCEDURE
+    )
     """Masks on the training features; null for none."""
 
 
@@ -65,7 +68,7 @@ class ExperimentConfig:
     """The network."""
     data: DataConfig = field(default_factory=DataConfig)
     """Utterances, batches and masks."""
-    train: TrainConfig = field(default_factory=TrainConfig)
+    train: TrainConfig = field(default_factory=TrainConfig, metadata=PROCEDURE)
     """Optimizer, schedule and epochs."""
     init: InitConfig = field(default_factory=InitConfig)
     """Trained weights to begin with."""

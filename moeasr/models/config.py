@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from moeasr.config_roles import OBJECTIVE
 from moeasr.errors import InputError
 from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.conformer import ConformerConfig
@@ -45,15 +46,15 @@ class ModelConfig:
     """Languages of the corpus as its `utt2lang` names them, for `router: language`."""
     decoder: DecoderConfig = DecoderConfig()
     """The attention decoders."""
-    ctc_weight: float = 0.3
+    ctc_weight: float = field(default=0.3, metadata=OBJECTIVE)
     """lambda in L = lambda CTC + (1 - lambda) attention."""
-    reverse_weight: float = 0.3
+    reverse_weight: float = field(default=0.3, metadata=OBJECTIVE)
     """Share of the right-to-left decoder in the attention loss (without one: 0)."""
-    label_smoothing: float = 0.1
+    label_smoothing: float = field(default=0.1, metadata=OBJECTIVE)
     """Probability mass taken from the right token, in the attention loss."""
     heads: dict[str, AnyHead] = field(default_factory=dict)
     """Further heads by name, beside `ctc` and `attention`, which the four keys above describe."""
-    routing_losses: RoutingLossWeights = RoutingLossWeights()
+    routing_losses: RoutingLossWeights = field(default=RoutingLossWeights(), metadata=OBJECTIVE)
     """Weights of the routing losses."""
 
     def __post_init__(self) -> None:

@@ -1,9 +1,10 @@
 """SpeechMoE's embedding network: a small recogniser whose states tell the routers what is said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from moeasr.config_roles import OBJECTIVE
 from moeasr.errors import InputError
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.encoders.encoder import Encoder
@@ -48,7 +49,7 @@ class EmbeddingConfig:
     encoder: AnyEncoder = ConformerConfig()
     """Its blocks and width C; dense. Its `dynamic_chunk` is not looked at: it runs in the chunks
     of the encoder that it serves."""
-    loss_weight: float = 0.01
+    loss_weight: float = field(default=0.01, metadata=OBJECTIVE)
     """gamma: weight of its own CTC loss. It learns from nothing else; 0 freezes it."""
 
     def __post_init__(self) -> None:

@@ -1,11 +1,12 @@
 """The MoE feed-forward: route the valid frames, run their experts, put the frames back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
 from moeasr.config import OneOf
+from moeasr.config_roles import PROCEDURE
 from moeasr.errors import InputError
 from moeasr.families import look_up
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
@@ -70,7 +71,7 @@ class MoeConfig(FeedForwardConfig):
     gradient."""
     router: Annotated[str, OneOf(ROUTERS, Router)] = "top_k"
     """One of `moeasr.moe.routers.ROUTERS`, or the import path of another `Router`."""
-    kernel: Annotated[str, OneOf(EXPERT_KERNELS)] = "sorted"
+    kernel: Annotated[str, OneOf(EXPERT_KERNELS)] = field(default="sorted", metadata=PROCEDURE)
     """How experts are run, one of `moeasr.moe.experts.EXPERT_KERNELS`; all give equal results."""
     capacity_factor: float | None = None
     """Other toolkits' limit on an expert's frames. Known here only to be refused with the reason:

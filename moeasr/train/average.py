@@ -1,9 +1,9 @@
 """Average the weights of several epochs of one training: usually better than any one of them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from moeasr.train.resume import find_changes
 
 logger = get_logger(__name__)
 
-SHARED_KEYS = ("config", "tokenizer", "fbank")
+SHARED_KEYS = ("tokenizer", "fbank")
 
 
 class EpochFile(NamedTuple):
@@ -68,7 +68,10 @@ def choose_epochs(
     return sorted(ranked[:num])
 
 
-def average_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
+def average_checkpoints(
+    paths: Sequence[str | Path],
+    network_of: Callable[[Mapping[str, Any], str | Path], Mapping[str, Any]],
+) -> dict[str, Any]:
     """Average the model weights of checkpoints, the newest coming last.
 
     Floating-point tensors are summed in float64 and cast back; all others (counters) are the
@@ -76,6 +79,8 @@ def average_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
 
     Args:
         paths: At least one.
+        network_of: Returns the keys of a checkpoint's config that must agree, given its content and
+            path. A resumed training may have changed the others.
 
     Returns:
         The content of a checkpoint; `info["averaged_epochs"]` lists where the weights come from.
@@ -93,6 +98,9 @@ def average_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
         checkpoint.require_weights(content, path)
         checkpoint.require_keys(content, "info", ("epoch",), path)
         if newest:
+            networks = network_of(newest, paths[0]), network_of(content, path)
+            for key, old, new in find_changes(*networks):
+                _refuse(f"`{key}` ({old} and {new})", paths[0], path)
             _check_same_training(newest, content, paths[0], path)
         newest = content
         epochs.append(content["info"]["epoch"])
@@ -116,26 +124,17 @@ def average_checkpoints(paths: Sequence[str | Path]) -> dict[str, Any]:
 def _check_same_training(
     one: Mapping[str, Any], other: Mapping[str, Any], one_path: str | Path, other_path: str | Path
 ) -> None:
-    def refuse(what: str) -> None:
-        raise InputError(f"{one_path} and {other_path} cannot be averaged: they differ in {what}")
-
+    """Compare units, features, and the names and shapes of weights."""
     for key in SHARED_KEYS:
-        parts = [c.get(key) for c in (one, other)]
-        if key != "config":
-            if parts[0] != parts[1]:
-                refuse(f"`{key}`")
-            continue
-        # A resumed training may have changed some keys; the network is what must agree.
-        models = [
-            {"model": p["model"]} if isinstance(p, Mapping) and "model" in p else {} for p in parts
-        ]
-        for change in find_changes(*models):
-            if not change.is_allowed:
-                refuse(f"`{change.key}` ({change.old} and {change.new})")
+        if one.get(key) != other.get(key):
+            _refuse(f"`{key}`", one_path, other_path)
     if one["model"].keys() != other["model"].keys():
-        refuse(
-            f"which weights they have, such as {min(one['model'].keys() ^ other['model'].keys())}"
-        )
+        name = min(one["model"].keys() ^ other["model"].keys())
+        _refuse(f"which weights they have, such as {name}", one_path, other_path)
     for name, tensor in one["model"].items():
         if tensor.shape != other["model"][name].shape:
-            refuse(f"the shape of {name}")
+            _refuse(f"the shape of {name}", one_path, other_path)
+
+
+def _refuse(what: str, one_path: str | Path, other_path: str | Path) -> NoReturn:
+    raise InputError(f"{one_path} and {other_path} cannot be averaged: they differ in {what}")

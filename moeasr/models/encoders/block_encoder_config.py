@@ -1,11 +1,12 @@
 """What the configs of all encoders of blocks have in common."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import nn
 
+from moeasr.config_roles import PROCEDURE
 from moeasr.errors import InputError
 from moeasr.models.encoders.block_encoder import BlockEncoder
 from moeasr.models.encoders.encoder import EncoderConfig
@@ -46,9 +47,9 @@ class BlockEncoderConfig(EncoderConfig):
     """Which blocks form a group: AABB or ABAB. The paper's is not known to us; our choice."""
     causal_conv: bool = True
     """Convolution or memory block sees the past only; chunk-wise streaming needs it."""
-    dropout: float = 0.1
+    dropout: float = field(default=0.1, metadata=PROCEDURE)
     """After each module, and inside feed-forwards."""
-    attention_dropout: float = 0.1
+    attention_dropout: float = field(default=0.1, metadata=PROCEDURE)
     """On the attention weights."""
     feed_forward: AnyFeedForward = DenseConfig()
     """The feed-forward of each block; of a Conformer's the second one (after the convolution)."""

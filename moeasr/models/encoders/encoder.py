@@ -1,10 +1,11 @@
 """The encoder seam: what a model and a stream ask of an encoder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from moeasr.config_roles import PROCEDURE
 from moeasr.models.outputs import EncoderOutput
 from moeasr.nn.feed_forward import FeedForwardConfig
 from moeasr.ranges import check_size
@@ -107,9 +108,9 @@ class EncoderConfig:
     subclass of one's own."""
     d_model: int = 256
     """D: width of the encoder."""
-    dynamic_chunk: bool = True
+    dynamic_chunk: bool = field(default=True, metadata=PROCEDURE)
     """Train each batch at a random chunk size, so that one model streams and does not (U2++)."""
-    max_chunk_size: int = 25
+    max_chunk_size: int = field(default=25, metadata=PROCEDURE)
     """Largest random chunk in frames after subsampling; 25 = 1 s."""
 
     def __post_init__(self) -> None:

@@ -1,12 +1,13 @@
 """The attention head: a left-to-right decoder, and one from right to left that rescores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from moeasr.config_roles import OBJECTIVE
 from moeasr.models.heads.decoder import DecoderConfig, TransformerDecoder
 from moeasr.models.heads.head import Head, HeadConfig, HeadLoss
 from moeasr.nn.feed_forward import FeedForwardConfig
@@ -105,9 +106,9 @@ class AttentionConfig(HeadConfig):
     type: Literal["attention"] = "attention"
     decoder: DecoderConfig = DecoderConfig()
     """Both decoders."""
-    reverse_weight: float = 0.3
+    reverse_weight: float = field(default=0.3, metadata=OBJECTIVE)
     """rho: share of the right-to-left decoder in the loss."""
-    label_smoothing: float = 0.1
+    label_smoothing: float = field(default=0.1, metadata=OBJECTIVE)
     """Probability mass taken from the right token."""
 
     @property

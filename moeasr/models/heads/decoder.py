@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from moeasr.config_roles import PROCEDURE
 from moeasr.errors import InputError
 from moeasr.models.feed_forwards import AnyFeedForward
 from moeasr.models.outputs import DecoderOutput
@@ -213,9 +214,9 @@ class DecoderConfig:
     """Blocks of the right-to-left decoder; 0 for none."""
     num_heads: int = 4
     """H."""
-    dropout: float = 0.1
+    dropout: float = field(default=0.1, metadata=PROCEDURE)
     """After each module, and inside feed-forwards."""
-    attention_dropout: float = 0.0
+    attention_dropout: float = field(default=0.0, metadata=PROCEDURE)
     """On the attention weights."""
     feed_forward: AnyFeedForward = DenseConfig()
     """The feed-forward of each block."""

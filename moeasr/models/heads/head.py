@@ -1,10 +1,11 @@
 """The head seam: what a model asks of a part that reads the encoder's output and has a loss."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from moeasr.config_roles import OBJECTIVE
 from moeasr.nn.feed_forward import FeedForwardConfig
 from moeasr.nn.routing import Routing
 from moeasr.ranges import check_weight
@@ -51,7 +52,7 @@ class HeadConfig:
     type: str
     """Which: a name of `moeasr.models.heads.heads.HEADS`, or the import path of a subclass of one's
     own."""
-    weight: float
+    weight: float = field(metadata=OBJECTIVE)
     """Of its loss in the model's; a head of weight 0 is not trained, and no search uses it."""
 
     def __post_init__(self) -> None:
