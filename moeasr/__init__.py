@@ -12,17 +12,18 @@ table only; test/test_layers.py enforces it.
     features    filter banks, CMVN, SpecAugment                 -
     text        units, tokenizers, n-grams                      datadir
     kaldi       the work behind utils/*.sh                      datadir audio features
-    data        from utterances to batches                      datadir audio features text kaldi
+    data        from utterances to batches                      datadir audio features text
     nn          layers                                          -
     moe         routers, experts, dispatch, losses              nn
     models      encoders, decoders, their losses and costs      nn moe
     convert     models made from other models                   nn moe models
     decode      searches, recognition, streams                  features text models
     score       error rates, their files and comparisons        text
+    compare     systems of a list, trained and compared         score
     train       the training loop                               records of models and moe
     experiment  one YAML file, its data and its checkpoints     datadir features text data models
                                                                 convert train
-    interop     models of other toolkits                        features text nn models
+    interop     models of other toolkits                        features text nn moe models
     report      tables and pictures                             all above but corpus kaldi
                                                                 experiment interop
     bin         entry points                                    everything

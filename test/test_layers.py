@@ -12,13 +12,23 @@ FOUNDATIONS = {
     "atomic",
     "checkpoint",
     "config",
+    "config_bases",
     "distributed",
     "errors",
     "fields",
     "limits",
     "lock",
 }
-FOUNDATIONS |= {"families", "logs", "open_files", "seed", "strict_json", "text_lines", "yaml_text"}
+FOUNDATIONS |= {
+    "families",
+    "logs",
+    "open_files",
+    "ranges",
+    "seed",
+    "strict_json",
+    "text_lines",
+    "yaml_text",
+}
 ALLOWED = {
     "datadir": set(),
     "audio": {"datadir"},
@@ -26,17 +36,18 @@ ALLOWED = {
     "features": set(),
     "text": {"datadir"},
     "kaldi": {"datadir", "audio", "features"},
-    "data": {"datadir", "audio", "kaldi", "features", "text"},
+    "data": {"datadir", "audio", "features", "text"},
     "nn": set(),
     "moe": {"nn"},
     "models": {"nn", "moe"},
     "convert": {"nn", "moe", "models"},
     "decode": {"models", "features", "text"},
     "score": {"text"},
+    "compare": {"score"},
     # records and pure functions of them only: the trainer is given its model
     "train": {"models.outputs", "moe.stats"},
     "experiment": {"datadir", "features", "text", "data", "models", "convert", "train"},
-    "interop": {"features", "text", "nn", "models"},
+    "interop": {"features", "text", "nn", "moe", "models"},
 }
 ALLOWED["report"] = set(ALLOWED) - {"corpus", "kaldi", "experiment", "interop"}
 ALLOWED["bin"] = set(ALLOWED)

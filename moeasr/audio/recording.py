@@ -5,9 +5,11 @@ import torch
 from moeasr.audio.ark import archive_place, read_record
 from moeasr.audio.bounds import check_new_rate
 from moeasr.audio.commands import can_run_decoder, run_command
+from moeasr.audio.duration import measure_audio
 from moeasr.audio.file import Audio, read_audio_bytes, read_segment
 from moeasr.audio.perturb import perturb_speed, perturb_volume
 from moeasr.audio.pipes import UndecodableError, parse_pipe
+from moeasr.audio.probe import AudioInfo
 from moeasr.audio.programs import Effect, Resample, Speed
 from moeasr.audio.resample import resample_waveform
 from moeasr.audio.samples import sample_range
@@ -27,7 +29,7 @@ def read_audio(
             `command |` for the shell, or `file.ark:offset`.
         sample_rate_hz: The rate to resample to, Hz; None keeps the file's own.
         start_sec: Where to begin, seconds; None is the beginning.
-        end_sec: Where to end, seconds; None or below 0 is the end. It may lie up to
+        end_sec: Where to end, seconds; None or -1 is the end. It may lie up to
             half a second after the end of the recording.
 
     Returns:
@@ -72,6 +74,10 @@ class RecordingReader:
             audio = Audio(waveform[start:end], rate_hz, overshoots)
         self.last_header_overshoots = audio.header_overshoots
         return audio.samples, audio.rate_hz
+
+    def measure(self, entry: str) -> AudioInfo:
+        """Return rate and length of a whole recording, as `measure_audio`."""
+        return measure_audio(entry.strip(SPACES))
 
     @staticmethod
     def _read_sought(entry: str, start_sec: float | None, end_sec: float | None) -> Audio | None:

@@ -8,7 +8,7 @@ import soundfile
 
 from moeasr.audio.header import HEAD_BYTES, header_overshoots, open_audio
 from moeasr.audio.probe import AudioInfo
-from moeasr.datadir.directory import MAX_OVERSHOOT_SEC
+from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
 from moeasr.errors import InputError
 
 BLOCK_SAMPLES = 1 << 24

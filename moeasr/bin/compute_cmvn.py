@@ -44,31 +44,30 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.background import in_background
     from moeasr.data.cmvn_job import CmvnJob
     from moeasr.data.data_type import StoredFeatures, find_data_type
-    from moeasr.datadir.directory import DataDir
-    from moeasr.datadir.sources import open_sources
+    from moeasr.datadir.utterances import open_utterances
     from moeasr.logs import get_logger, progress, setup_logging
 
     setup_logging()
     torch.set_num_threads(1)
     if args.scp is not None:
-        sources, reader = open_sources(args.scp), StoredFeatures()
+        utterances, reader = open_utterances(args.scp), StoredFeatures()
     else:
-        kind, directory = find_data_type(args.data_type), DataDir(args.data_dir)
-        sources, reader = kind.open_sources(directory), kind.open_reader(directory)
-    if not sources:
+        kind = find_data_type(args.data_type)
+        utterances, reader = kind.open(args.data_dir), kind.open_reader(args.data_dir)
+    if not utterances:
         raise InputError(f"{args.scp or args.data_dir} lists no features")
-    job = CmvnJob(sources, reader)
-    parts = in_background(job.stats_of, range(len(sources)), 0 if args.nj == 1 else args.nj)
+    job = CmvnJob(utterances, reader)
+    parts = in_background(job.stats_of, range(len(utterances)), 0 if args.nj == 1 else args.nj)
     stats = None
-    for row, part in enumerate(progress(parts, "cmvn", len(sources), "utt")):
+    for index, part in enumerate(progress(parts, "cmvn", len(utterances), "utt")):
         try:
             stats = part if stats is None else stats.merge([part])
         except InputError as error:
-            raise InputError(f"utterance {sources[row][0]}: {error}") from None
+            raise InputError(f"utterance {utterances[index].utt_id}: {error}") from None
     stats.mean_istd()  # an InputError here if all features are empty: write nothing then
     stats.save(args.out)
     get_logger("compute_cmvn").info(
-        "counted %d frames of %d utterances", stats.frame_num, len(sources)
+        "counted %d frames of %d utterances", stats.frame_num, len(utterances)
     )
 
 

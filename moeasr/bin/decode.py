@@ -57,9 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
 
     from moeasr.data.data_type import data_type_of, find_data_type
-    from moeasr.data.open_features import open_features
-    from moeasr.datadir.directory import DataDir
-    from moeasr.datadir.languages import language_ids
+    from moeasr.data.recognition_features import recognition_features
     from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.searches import check_settings, find_searches
     from moeasr.decode.test_set import decode_test_set, describe
@@ -75,18 +73,16 @@ def main(argv: list[str] | None = None) -> None:
     check_settings(modes, config, [name for name in given if name != "beam_size"])
     recognizer.load_fusion(config)
     config = config.resolve(recognizer.model)
-    data = DataDir(args.data_dir)
-    data_type = args.data_type or data_type_of(data)
-    sources = find_data_type(data_type).open_sources(data)
-    if not sources:
+    data_type = args.data_type or data_type_of(args.data_dir)
+    known_languages = recognizer.model.languages
+    utterances = find_data_type(data_type).open(args.data_dir, known_languages)
+    if not utterances:
         raise InputError(f"{args.data_dir} holds no utterances")
-    ids = language_ids(data, sources.utt_ids, recognizer.model.config.languages)
     if data_type == "feats":
-        recognizer.check_fbank(data.path / "conf" / "fbank.yaml")
-    num_frames, read_feats = open_features(sources, data_type, recognizer.fbank)
-    languages = None if ids is None else dict(zip(num_frames, ids.tolist()))
-    work = (num_frames, read_feats, modes, config, args.batch_frames, languages)
-    done = decode_test_set(recognizer, *work)
+        recognizer.check_fbank(Path(args.data_dir) / "conf" / "fbank.yaml")
+    features = recognition_features(args.data_dir, utterances, data_type, recognizer.fbank)
+    work = (modes, config, args.batch_frames, utterances.languages)
+    done = decode_test_set(recognizer, utterances.utt_ids, *features, *work)
     provenance = {
         "set": Path(args.data_dir).resolve().name,
         "checkpoint": args.checkpoint,

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     from moeasr.audio.command_notice import command_notice
     from moeasr.data.feature_settings import write_settings
-    from moeasr.datadir.directory import DataDir
+    from moeasr.datadir.table import Table
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.kaldi.gather import gather_feats
 
@@ -40,7 +40,8 @@ def main(argv: list[str] | None = None) -> None:
         tables = [name for name, is_unwanted in unwanted.items() if not is_unwanted]
         gather_feats(args.data_dir, args.scps, tables, say)
         write_settings(args.data_dir, config)
-        notice = command_notice(args.data_dir / "wav.scp", DataDir(args.data_dir).wav.items())
+        wav_scp = args.data_dir / "wav.scp"
+        notice = command_notice(wav_scp, Table(wav_scp).items())
         if notice:  # the jobs said so to their logs only
             say(notice)
         say(f"Succeeded creating filterbank features for {args.data_dir.name}")

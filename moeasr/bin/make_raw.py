@@ -36,21 +36,21 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.data_type import find_data_type
     from moeasr.data.feature_settings import write_settings
     from moeasr.data.length_tables import length_tables
-    from moeasr.datadir.directory import DataDir
+    from moeasr.datadir.full_tables import write_tables
     from moeasr.features.fbank_file import load_fbank_config
-    from moeasr.kaldi.gather import write_tables
     from moeasr.logs import progress, setup_logging
 
     setup_logging()
     with speaking_as(args.script) as say:
         config = load_fbank_config(args.fbank_config)
-        sources = find_data_type("raw").open_sources(DataDir(args.data_dir))
-        if sources.recordings is not None and not all(map(is_seekable, sources.entries())):
+        utterances = find_data_type("raw").open(args.data_dir)
+        entries = utterances.entries.values()
+        if utterances.segments is not None and not all(map(is_seekable, entries)):
             say(
                 "warning: recordings behind commands are decoded whole for each segment that is "
                 "read; shards (utils/make_shards.sh) are decoded once"
             )
-        reader = LengthReader(sources)
+        reader = LengthReader(utterances)
         parts = in_background(reader.read, range(len(reader)), args.nj if args.nj > 1 else 0)
         lengths = chain.from_iterable(progress(parts, "measuring", len(reader), "part"))
         write_tables(args.data_dir, length_tables(lengths, config, say), say)

@@ -45,8 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.data.data_type import find_data_type
     from moeasr.data.shards.index import write_shard_tables
     from moeasr.data.shards.writer import ShardMaker
-    from moeasr.datadir.directory import DataDir
-    from moeasr.datadir.disk_table import Table
+    from moeasr.datadir.table import Table
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import progress, setup_logging
 
@@ -56,14 +55,14 @@ def main(argv: list[str] | None = None) -> None:
         if args.num_utts_per_shard < 1:
             raise InputError("--num-utts-per-shard must be at least 1")
         config = load_fbank_config(args.fbank_config)
-        sources = find_data_type("raw").open_sources(DataDir(args.data_dir))
+        utterances = find_data_type("raw").open(args.data_dir)
         prefix = args.shard_dir.resolve() / args.data_dir.name  # shards.scp holds absolute paths
         texts = Table(args.data_dir / "text")
-        maker = ShardMaker(sources, texts, str(prefix), args.num_utts_per_shard, args.seed)
+        maker = ShardMaker(utterances, texts, str(prefix), args.num_utts_per_shard, args.seed)
         (args.data_dir / "shards.scp").unlink(missing_ok=True)  # until all of them are there
         shards = in_background(maker.make, range(len(maker)), args.nj if args.nj > 1 else 0)
-        utterances = chain.from_iterable(progress(shards, "shards", len(maker), "shard"))
-        write_shard_tables(args.data_dir, utterances, config, say)
+        made = chain.from_iterable(progress(shards, "shards", len(maker), "shard"))
+        write_shard_tables(args.data_dir, made, config, say)
         maker.finish()
         say(f"Succeeded making {len(maker)} shards of {args.data_dir.name}")
 

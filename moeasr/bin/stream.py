@@ -152,33 +152,32 @@ def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> N
 
 def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, command: str) -> None:
     """Stream a data directory and say how well and how fast."""
-    import numpy as np
-
     from moeasr.audio.waveforms import read_waveforms
-    from moeasr.datadir.directory import DataDir
-    from moeasr.datadir.languages import language_ids
+    from moeasr.data.data_type import find_data_type
+    from moeasr.datadir.table import Table
     from moeasr.decode.live.playback import describe_simulation, simulate_test_set
     from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import progress, setup_logging
-    from moeasr.score.error_rate import pair_up, word_error_rate
+    from moeasr.score.error_rate import check_references, pair_up, word_error_rate
     from moeasr.score.lines import kaldi_rate_line
-    from moeasr.text.transcript import read_transcripts
+    from moeasr.text.transcript import each_transcript, read_transcripts
 
     setup_logging()
-    recognizer, data = streaming.recognizer, DataDir(args.simulate)
-    utts = list(data.segments or data.wav)
-    if not utts:
+    recognizer = streaming.recognizer
+    known_languages = recognizer.model.languages
+    utterances = find_data_type("raw").open(args.simulate, known_languages)
+    if not utterances:
         raise InputError(f"{args.simulate} holds no utterances")
-    refs = read_transcripts(data.path / "text") if data.has("text") else None
-    if refs is not None:
-        pair_up(refs, dict.fromkeys(utts, ""))  # what cannot be scored is refused at once
-    keys = np.array([utt.encode() for utt in utts])
-    ids = language_ids(data, keys, recognizer.model.config.languages)
-    languages = {} if ids is None else dict(zip(utts, ids.tolist()))
-    waveforms = read_waveforms(data, recognizer.fbank.sample_rate_hz)
-    waveforms = progress(waveforms, "streaming", unit="utterance", total=len(utts))
-    done = simulate_test_set(streaming, waveforms, args.packet_ms * 1e-3, languages)
+    text = Path(args.simulate) / "text"
+    if text.is_file():  # what cannot be scored is refused at once
+        refs = (ref for _, ref in each_transcript(text))
+        keys = Table(text).keys
+        absent = [key.decode() for key in keys[utterances.indices_of(keys) < 0]]
+        check_references(refs, len(keys), absent)
+    waveforms = read_waveforms(utterances, recognizer.fbank.sample_rate_hz)
+    waveforms = progress(waveforms, "streaming", unit="utterance", total=len(utterances))
+    done = simulate_test_set(streaming, waveforms, args.packet_ms * 1e-3)
     about = {
         **describe_simulation(streaming, done),
         "packet_ms": args.packet_ms,
@@ -191,7 +190,8 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     to_text = recognizer.tokenizer.decode
     name = mode_dir_name(args.mode, args.chunk_size) + "_stream"
     write_mode_dirs(args.out_dir, [ModeResult(name, nbest, about)], to_text, recognizer.times)
-    if refs is not None:
+    if text.is_file():
+        refs = read_transcripts(text)
         hyps = {utt: to_text(best[0].tokens) for utt, best in nbest.items()}
         print(kaldi_rate_line(word_error_rate(pair_up(refs, hyps)), "WER"))
     print(f"real-time factor {about['rtf']:.4f}, features included")

@@ -14,14 +14,15 @@ from torch import Tensor
 from moeasr.convert.transfer import load_transferred
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
-from moeasr.models.config import FeedForwardConfig, ModelConfig, RoutingLossWeights
+from moeasr.models.config import ModelConfig, RoutingLossWeights
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 from moeasr.moe.expert_copies import (
     DENSIFY_METHODS,
     FeedForwardWeights,
     scale_output,
-    weights_sum_to_one,
 )
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig, FeedForwardConfig
 from moeasr.nn.routing import Routing
 
 
@@ -68,22 +69,19 @@ def measure_bank_usage(model: AsrModel, batches: Iterable[Inputs]) -> dict[str, 
     usage: dict[int, BankUsage] = {}
     for inputs in batches:
         routings = run_teacher_forced(model, inputs).routings
-        for (_, layer), routing in zip(layers, routings, strict=True):
-            bank, seen = id(layer.experts), BankUsage.of(routing)
+        for name, routing in routings.items():
+            bank, seen = id(layers[name].experts), BankUsage.of(routing)
             usage[bank] = usage[bank].merged(seen) if bank in usage else seen
-    return {name: usage[id(layer.experts)] for name, layer in layers}
+    return {name: usage[id(layer.experts)] for name, layer in layers.items()}
 
 
 def dense_config(config: ModelConfig) -> ModelConfig:
     """The model without experts: feed-forwards as wide as one expert, and nothing that routes."""
     encoder, decoder = config.encoder, config.decoder
+    parts = {key: _dense(part) for key, part in encoder.feed_forwards.items()}
     return dataclasses.replace(
         config,
-        encoder=dataclasses.replace(
-            encoder,
-            feed_forward=_dense(encoder.feed_forward),
-            macaron_feed_forward=_dense(encoder.macaron_feed_forward),
-        ),
+        encoder=dataclasses.replace(encoder, **parts),
         decoder=dataclasses.replace(decoder, feed_forward=_dense(decoder.feed_forward)),
         embedding=None,
         languages=(),
@@ -112,7 +110,7 @@ def densify_into(
     Raises:
         InputError: `model` has no experts.
     """
-    layers = dict(model.moe_layers())
+    layers = model.moe_layers()
     if not layers:
         raise InputError("there is nothing to densify: the checkpoint has no experts")
     dropped = (*(f"{name}." for name in layers), "embedding.")
@@ -120,7 +118,7 @@ def densify_into(
     for name, layer in layers.items():
         experts = FeedForwardWeights.of_bank(layer.experts)
         weights = DENSIFY_METHODS[method](experts, usage[name].load)
-        if not weights_sum_to_one(layer.router):
+        if not layer.router.weights_sum_to_one:
             weights = scale_output(weights, usage[name].gain)
         names = ("w1.weight", "w1.bias", "w2.weight", "w2.bias")
         state.update({f"{name}.{key}": weight for key, weight in zip(names, weights)})
@@ -129,8 +127,6 @@ def densify_into(
 
 
 def _dense(config: FeedForwardConfig) -> FeedForwardConfig:
-    if config.type != "moe":
+    if not isinstance(config, MoeConfig):
         return config
-    return FeedForwardConfig(
-        type="dense", hidden_units=config.hidden_units, activation=config.activation
-    )
+    return DenseConfig(hidden_units=config.hidden_units, activation=config.activation)

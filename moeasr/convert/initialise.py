@@ -65,10 +65,8 @@ def _check_same(theirs: dict[str, Any], ours: dict[str, Any], path: str, what: s
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values by dotted key, without those of training, and of unused feed-forwards."""
+    """Values by dotted key, without those of training."""
     flat: dict[str, Any] = {}
-    if config.get("type") == "dense":  # what describes experts says nothing
-        config = {key: config[key] for key in ("type", "hidden_units", "activation")}
     for key, value in config.items():
         if key in OF_TRAINING:
             continue

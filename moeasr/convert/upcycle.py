@@ -21,7 +21,6 @@ from moeasr.moe.expert_copies import (
     FeedForwardWeights,
     add_noise,
     copy_to_experts,
-    weights_sum_to_one,
 )
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.feed_forward import DenseFeedForward
@@ -124,7 +123,7 @@ def _add_noise(layers: list[MoEFeedForward], noise: float, generator: torch.Gene
 
 def _warn_of_weights(layers: list[MoEFeedForward]) -> None:
     """Say where the copy is not exact although the experts are."""
-    inexact = [layer for layer in layers if not weights_sum_to_one(layer.router)]
+    inexact = [layer for layer in layers if not layer.router.weights_sum_to_one]
     if inexact:
         logger.warning(
             "`expert_weights: full` in %d of %d upcycled feed-forwards: the weights of a frame's "

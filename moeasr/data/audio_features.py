@@ -8,11 +8,17 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from moeasr.audio.duration import segment_length
+from moeasr.audio.probe import AudioInfo
 from moeasr.audio.recording import resample
-from moeasr.datadir.sources import Source
+from moeasr.audio.sample_counts import resampled_length
+from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError
-from moeasr.features.fbank import compute_fbank
+from moeasr.features.fbank import compute_fbank, num_fbank_frames
 from moeasr.features.fbank_config import FbankConfig
+
+MAX_MEASURED = 1000
+"""Recordings whose lengths are remembered."""
 
 
 class WaveformReader(Protocol):
@@ -28,9 +34,17 @@ class WaveformReader(Protocol):
         """
         ...
 
+    def measure(self, entry: str) -> AudioInfo:
+        """Return rate and length of all samples of an entry, from its header where that tells.
+
+        Raises:
+            InputError: There is no such audio.
+        """
+        ...
+
 
 class AudioFeatures:
-    """Features by their source.
+    """A reader of utterances that computes the features of their audio.
 
     Args:
         reader: Of the audio: `RecordingReader` for wav.scp, `ShardReader` for shards.scp.
@@ -40,19 +54,42 @@ class AudioFeatures:
     def __init__(self, reader: WaveformReader, config: FbankConfig) -> None:
         self._reader = reader
         self._config = config
+        self._measured: dict[str, AudioInfo] = {}  # recordings, for their other segments
 
-    def read(self, source: Source, utt_id: str) -> Tensor:
+    def num_frames(self, utterance: Utterance) -> int:
+        """Return T of an utterance, by the header of its audio.
+
+        Raises:
+            InputError: The audio cannot be measured; the utterance is named.
+        """
+        with _naming_utterance(utterance):
+            if utterance.entry not in self._measured:
+                if len(self._measured) >= MAX_MEASURED:
+                    self._measured.clear()
+                self._measured[utterance.entry] = self._reader.measure(utterance.entry)
+            num_samples, rate_hz = segment_length(self._measured[utterance.entry], utterance)
+        target = resampled_length(num_samples, rate_hz, self._config.sample_rate_hz)
+        return num_fbank_frames(target, self._config)
+
+    def read(self, utterance: Utterance) -> Tensor:
         """The features of an utterance, (T, F), bit for bit those that `make_fbank` stores.
 
         Raises:
             InputError: Its audio cannot be read; the utterance is named.
         """
         with one_thread():
-            try:
-                samples, rate_hz = self._reader.read(*source)
-            except InputError as error:
-                raise InputError(f"utterance {utt_id}: {error}") from None
-            return utterance_fbank(samples, rate_hz, self._config, utt_id)
+            with _naming_utterance(utterance):
+                samples, rate_hz = self._reader.read(*utterance.audio_span)
+            return utterance_fbank(samples, rate_hz, self._config, utterance.utt_id)
+
+
+@contextmanager
+def _naming_utterance(utterance: Utterance) -> Iterator[None]:
+    """Name the utterance in an `InputError` of the block."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"utterance {utterance.utt_id}: {error}") from None
 
 
 def utterance_fbank(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from moeasr.data.data_type import UtteranceReader
-from moeasr.datadir.sources import Sources
+from moeasr.datadir.utterances import Utterances
 from moeasr.errors import naming
 from moeasr.features.cmvn import CmvnStats
 
@@ -12,16 +12,16 @@ from moeasr.features.cmvn import CmvnStats
 class CmvnJob:
     """Sums over one utterance at a time: added up in order, they are the same for all shares."""
 
-    sources: Sources
+    utterances: Utterances
     reader: UtteranceReader
 
-    def stats_of(self, row: int) -> CmvnStats:
+    def stats_of(self, index: int) -> CmvnStats:
         """The statistics of an utterance.
 
         Raises:
             InputError: Its features cannot be read, or are not finite, or another error came up
                 with this utterance.
         """
-        utt_id, source = self.sources[row]
-        with naming(f"utterance {utt_id}"):
-            return CmvnStats.of(self.reader.read(source, utt_id))
+        utterance = self.utterances[index]
+        with naming(f"utterance {utterance.utt_id}"):
+            return CmvnStats.of(self.reader.read(utterance))

@@ -6,8 +6,10 @@ and computes whenever it reads; `shard` does so from a few thousand large files 
 million small ones.
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -18,18 +20,27 @@ from moeasr.audio.recording import RecordingReader
 from moeasr.data.audio_features import AudioFeatures, WaveformReader
 from moeasr.data.feature_settings import SETTINGS, read_settings
 from moeasr.data.shards.reader import ShardReader
-from moeasr.datadir.directory import DataDir
-from moeasr.datadir.sources import Source, Sources, open_sources
+from moeasr.datadir.languages import language_ids
+from moeasr.datadir.utterances import Utterance, Utterances, open_utterances
 from moeasr.errors import InputError
 from moeasr.features.archive import FeatureReader
+from moeasr.features.fbank_config import FbankConfig
 from moeasr.logs import get_logger
 
 
 class UtteranceReader(Protocol):
     """Gives the features of an utterance."""
 
-    def read(self, source: Source, utt_id: str) -> Tensor:
-        """(T, F) float32.
+    def num_frames(self, utterance: Utterance) -> int:
+        """Return T, by the header of the features or of the audio.
+
+        Raises:
+            InputError: The header cannot be read; the utterance is named.
+        """
+        ...
+
+    def read(self, utterance: Utterance) -> Tensor:
+        """Return the features, (T, F) float32.
 
         Raises:
             InputError: They cannot be read, or made; the utterance is named.
@@ -48,25 +59,26 @@ class StoredFeatures:
         self._archives = FeatureReader()
         self._num_bins = num_bins
 
-    def num_frames(self, source: Source, utt_id: str) -> int:
+    def num_frames(self, utterance: Utterance) -> int:
         """Return T of an utterance, by the header of its features.
 
         Raises:
             InputError: They are missing, damaged, or of another dimension.
         """
-        num_frames, num_bins = self._archives.shape(source.entry, utt_id)
+        utt_id, entry = utterance.utt_id, utterance.entry
+        num_frames, num_bins = self._archives.shape(entry, utt_id)
         if num_frames > 0 and self._num_bins not in (None, num_bins):
             raise InputError(
-                f"features of utterance {utt_id} ({source.entry}) have {num_bins} bins, but "
+                f"features of utterance {utt_id} ({entry}) have {num_bins} bins, but "
                 f"{self._num_bins} are expected; make the features of its set again"
             )
         return num_frames
 
-    def read(self, source: Source, utt_id: str) -> Tensor:
+    def read(self, utterance: Utterance) -> Tensor:
         """As `UtteranceReader`."""
-        if self.num_frames(source, utt_id) == 0 and self._num_bins is not None:
+        if self.num_frames(utterance) == 0 and self._num_bins is not None:
             return torch.zeros(0, self._num_bins)
-        return self._archives.read(source.entry, utt_id)
+        return self._archives.read(utterance.entry, utterance.utt_id)
 
 
 @dataclass(frozen=True)
@@ -74,10 +86,10 @@ class DataType:
     """One form.
 
     Attributes:
-        table: What lists the utterances' places.
+        table: The table of the utterances' entries.
         maker: The script that gets a data directory ready.
-        open_audio: Makes a reader of what is in these places, given whether to fetch whole files
-            (see `ShardReader`); None if features are there.
+        open_audio: Makes a reader of the audio at these entries, given whether to fetch whole files
+            (see `ShardReader`); None if the entries are those of stored features.
     """
 
     table: str
@@ -86,46 +98,58 @@ class DataType:
 
     @property
     def content(self) -> str:
-        """What is in these places, in a word."""
+        """What is at the entries, in a word."""
         return "features" if self.open_audio is None else "audio"
 
-    def open_reader(self, directory: DataDir, whole_files: bool = False) -> UtteranceReader:
-        """What gives the features of a data directory's utterances.
+    def open(self, data_dir: str | Path, languages: Sequence[str] = ()) -> Utterances:
+        """Return the utterances of a data directory; log whether reading them runs commands.
+
+        This is how every command opens a data directory.
+
+        Args:
+            data_dir: With the table of this type, and `segments` if its entries are recordings.
+            languages: Those of a model that routes by language: `utt2lang` must give each utterance
+                one of them.
 
         Raises:
-            InputError: It does not tell how features are made of its audio.
+            InputError: There is no such directory, a table is missing or malformed, or an utterance
+                has none of the `languages`.
         """
-        if self.open_audio is None:
-            has_settings = directory.has(str(SETTINGS))
-            num_bins = read_settings(directory.path).num_mel_bins if has_settings else None
-            return StoredFeatures(num_bins)
-        return AudioFeatures(self.open_audio(whole_files), read_settings(directory.path))
-
-    def open_sources(self, directory: DataDir) -> Sources:
-        """Return the places of a set's features or audio; log whether reading it runs commands.
-
-        Raises:
-            InputError: Their table is missing or malformed.
-        """
-        self.require(directory, self.table)
-        path = directory.path / self.table
-        with_segments = self.table == "wav.scp" and directory.has("segments")
-        segments = directory.path / "segments" if with_segments else None
-        sources = open_sources(path, segments)
+        data_dir = Path(data_dir)
+        if not data_dir.is_dir():
+            raise InputError(f"{data_dir}: no such directory")
+        self.require(data_dir, self.table)
+        segments = data_dir / "segments" if self.table == "wav.scp" else None
+        has_segments = segments is not None and segments.is_file()
+        utterances = open_utterances(data_dir / self.table, segments if has_segments else None)
         if self.table == "wav.scp":
-            notice = command_notice(path, sources.named_entries())
+            notice = command_notice(data_dir / self.table, utterances.entries.items())
             if notice:
                 get_logger(__name__).info(notice)
-        return sources
+        ids = language_ids(data_dir, utterances.utt_ids, languages)
+        return dataclasses.replace(utterances, languages=ids)
 
-    def require(self, directory: DataDir, name: str) -> None:
-        """Hold a directory to having a file that this type needs.
+    def open_reader(self, data_dir: str | Path, whole_files: bool = False) -> UtteranceReader:
+        """Return a reader of features as the settings of a data directory say.
 
         Raises:
-            InputError: It has not; tells what makes it.
+            InputError: The directory does not tell how features are made of its audio.
         """
-        if not directory.has(name):
-            raise InputError(f"{directory.path} has no {name}; make it with {self.maker}")
+        has_settings = (Path(data_dir) / SETTINGS).is_file()
+        if self.open_audio is None and not has_settings:
+            return StoredFeatures()
+        return self.make_reader(read_settings(data_dir), whole_files)
+
+    def make_reader(self, fbank: FbankConfig, whole_files: bool = False) -> UtteranceReader:
+        """Return a reader of features of given settings."""
+        if self.open_audio is None:
+            return StoredFeatures(fbank.num_mel_bins)
+        return AudioFeatures(self.open_audio(whole_files), fbank)
+
+    def require(self, data_dir: Path, name: str) -> None:
+        """Raise `InputError` unless a data directory has a file that this type needs."""
+        if not (data_dir / name).is_file():
+            raise InputError(f"{data_dir} has no {name}; make it with {self.maker}")
 
 
 DATA_TYPES = {
@@ -136,9 +160,12 @@ DATA_TYPES = {
 """The quickest to read first."""
 
 
-def data_type_of(directory: DataDir) -> str:
-    """The quickest data type that a directory has the table of; `feats` if it has none."""
-    return next((name for name, kind in DATA_TYPES.items() if directory.has(kind.table)), "feats")
+def data_type_of(data_dir: str | Path) -> str:
+    """Return the quickest data type that a directory has the table of; `feats` if it has none."""
+    for name, kind in DATA_TYPES.items():
+        if (Path(data_dir) / kind.table).is_file():
+            return name
+    return "feats"
 
 
 def find_data_type(name: str) -> DataType:

@@ -8,7 +8,7 @@ import torch
 from moeasr.data.batch import Example
 from moeasr.data.data_type import StoredFeatures, UtteranceReader
 from moeasr.data.token_counts import TextEncoder
-from moeasr.data.utterances import Utterance
+from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError, naming
 from moeasr.features.augment import SpecAugmentConfig, spec_augment
 
@@ -61,7 +61,7 @@ class AsrDataset(torch.utils.data.Dataset):
             return self._example(utterance, epoch, index)
 
     def _example(self, utterance: Utterance, epoch: int, index: int) -> Example:
-        feats = self._reader.read(utterance.source, utterance.utt_id)
+        feats = self._reader.read(utterance)
         if feats.size(0) != utterance.num_frames:
             raise InputError(
                 f"features of utterance {utterance.utt_id} have {feats.size(0)} frames, but "

@@ -1,18 +1,17 @@
 """Tables of durations and frame counts, for features that are computed when they are read."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from moeasr.audio.duration import AudioLength
 from moeasr.audio.probe import overshoot_warning
 from moeasr.audio.resample import resampled_length
 from moeasr.datadir.raw_tables import Lines
 from moeasr.features.fbank import FbankConfig, num_fbank_frames
-from moeasr.kaldi.speak import Say
 
 
 def length_tables(
-    lengths: Iterable[AudioLength], config: FbankConfig, say: Say
+    lengths: Iterable[AudioLength], config: FbankConfig, say: Callable[[str], None]
 ) -> dict[str, Lines]:
     """The lines of `utt2dur` (seconds) and `utt2num_frames`.
 

@@ -1,5 +1,6 @@
 """Which utterances of a data directory a model can learn from, and why not from the others."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -7,15 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from moeasr.data.data_type import DataType, find_data_type
+from moeasr.data.data_type import DataType, StoredFeatures, find_data_type
 from moeasr.data.token_counts import TextEncoder, count_tokens
-from moeasr.data.utterances import Utterances
-from moeasr.datadir.directory import DataDir
-from moeasr.datadir.disk_table import Table
-from moeasr.datadir.languages import language_ids
-from moeasr.datadir.sources import Sources
+from moeasr.data.utterance_lengths import TABLE, listed_lengths, measure_missing
+from moeasr.datadir.table import Table
+from moeasr.datadir.utterances import Utterances
 from moeasr.errors import InputError
-from moeasr.features.archive import FeatureReader
 from moeasr.logs import get_logger
 
 MAX_LISTED_UNITS = 20
@@ -86,77 +84,63 @@ def load_utterances(
         InputError: The directory lacks a table, or it is malformed; or an utterance has none of the
             `languages`.
     """
-    kind, directory = find_data_type(data_type), DataDir(data_dir)
-    sources = kind.open_sources(directory)
-    num_frames = _read_lengths(directory, sources, kind)
-    numbers = language_ids(directory, sources.utt_ids, languages)
+    kind, data_dir = find_data_type(data_type), Path(data_dir)
+    utterances = kind.open(data_dir, languages)
+    num_frames = _read_lengths(data_dir, utterances, kind)
     lengths, places = np.unique(num_frames, return_inverse=True)
     output_lens = np.array([output_len(length) for length in lengths.tolist()], np.int64)[places]
     faults = _length_faults(num_frames, output_lens, limits)
-    rows = _without(len(sources), faults)
-    unheard, unknown, transcripts = [], Counter(), None
+    indices = _without(len(utterances), faults)
+    unheard, unknown = [], Counter()
+    utterances = dataclasses.replace(utterances, num_frames=num_frames)
     if tokenizer is not None:
-        transcripts = _Transcripts(directory.path / "text", sources.utt_ids, tokenizer)
-        faults |= transcripts.faults(rows, output_lens, limits)
-        rows = _without(len(sources), faults)
-        unknown = transcripts.unknown(rows)
-        unheard = transcripts.table.keys[sources.rows_of(transcripts.table.keys) < 0]
-    skipped = [Skipped(sources.utt_ids[row].decode(), faults[row]) for row in sorted(faults)]
+        transcripts = _Transcripts(data_dir / "text", utterances.utt_ids, tokenizer)
+        faults |= transcripts.faults(indices, output_lens, limits)
+        indices = _without(len(utterances), faults)
+        unknown = transcripts.unknown(indices)
+        texts, text_rows = transcripts.table, transcripts.rows
+        unheard = texts.keys[utterances.indices_of(texts.keys) < 0]
+        utterances = dataclasses.replace(utterances, texts=texts, text_rows=text_rows)
+    utt_ids = utterances.utt_ids
+    skipped = [Skipped(utt_ids[index].decode(), faults[index]) for index in sorted(faults)]
     skipped += [Skipped(key.decode(), f"it has no {kind.content}") for key in unheard]
     _report(data_dir, skipped, unknown)
-    utterances = Utterances(
-        sources,
-        rows,
-        num_frames[rows],
-        None if transcripts is None else transcripts.table,
-        None if transcripts is None else transcripts.rows[rows],
-        None if numbers is None else numbers[rows],
-    )
-    return utterances, skipped
+    return utterances.select(indices), skipped
 
 
 def _without(num_utts: int, faults: Collection[int]) -> np.ndarray:
-    """Numbers of the utterances that have no fault."""
+    """Return the indices of the utterances that have no fault."""
     return np.delete(np.arange(num_utts), list(faults))
 
 
-def _read_lengths(directory: DataDir, sources: Sources, kind: DataType) -> np.ndarray:
+def _read_lengths(data_dir: Path, utterances: Utterances, kind: DataType) -> np.ndarray:
     """(N,) frames by `utt2num_frames`; by the archives for stored features that it lacks."""
-    lengths = np.full(len(sources), -1)
-    path = directory.path / "utt2num_frames"
-    if directory.has(path.name):
-        table = Table(path)
-        numbers = table.numbers()
-        if (numbers < 0).any():
-            key, value = table[int(np.argmax(numbers < 0))]
-            raise InputError(f"{path}: utterance {key} has {value} frames; make it again")
-        lengths = np.append(numbers, -1)[table.rows_of(sources.utt_ids)]
-    elif kind.open_audio is not None:
-        kind.require(directory, path.name)
-    archives = FeatureReader()
-    for row in np.flatnonzero(lengths < 0).tolist():
-        utt_id, source = sources[row]
-        if kind.open_audio is not None:
-            raise InputError(f"{path} lacks utterance {utt_id}; make it again with {kind.maker}")
-        lengths[row] = archives.shape(source.entry, utt_id)[0]
-    return lengths
+    if kind.open_audio is not None:
+        kind.require(data_dir, TABLE)
+    lengths = listed_lengths(data_dir, utterances)
+    if kind.open_audio is not None and (lengths < 0).any():
+        utt_id = utterances.utt_ids[int(np.argmax(lengths < 0))].decode()
+        raise InputError(
+            f"{data_dir / TABLE} lacks utterance {utt_id}; make it again with {kind.maker}"
+        )
+    return measure_missing(lengths, utterances, StoredFeatures())
 
 
 def _length_faults(
     num_frames: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
 ) -> dict[int, str]:
-    """Utterance -> why its length forbids it."""
+    """Return the reason for each utterance, by its index, whose length forbids training on it."""
     short, long = num_frames < limits.min_frames, num_frames > limits.max_frames
     faults = {}
-    for row in np.flatnonzero(short | long | (output_lens < 1)).tolist():
-        if short[row]:
+    for index in np.flatnonzero(short | long | (output_lens < 1)).tolist():
+        if short[index]:
             reason = f", fewer than min_frames = {limits.min_frames}"
-        elif long[row]:
+        elif long[index]:
             reason = f", more than max_frames = {limits.max_frames}"
         else:
-            faults[row] = f"its {num_frames[row]} frames leave none after subsampling"
+            faults[index] = f"its {num_frames[index]} frames leave none after subsampling"
             continue
-        faults[row] = f"it has {num_frames[row]} frames{reason}"
+        faults[index] = f"it has {num_frames[index]} frames{reason}"
     return faults
 
 
@@ -165,22 +149,22 @@ class _Transcripts:
 
     Args:
         path: The `text` of the set.
-        keys: (N,) the utterances, as bytes.
+        utt_ids: (N,) the utterances, as bytes.
         tokenizer: Makes tokens.
 
     Attributes:
         table: All transcripts.
-        rows: (N,) the utterances' places in it; -1 for those that have none.
+        rows: (N,) the utterances' lines in it; -1 for those that have none.
     """
 
-    def __init__(self, path: Path, keys: np.ndarray, tokenizer: TextEncoder) -> None:
+    def __init__(self, path: Path, utt_ids: np.ndarray, tokenizer: TextEncoder) -> None:
         self.table = Table(path)
-        self.rows = self.table.rows_of(keys)
+        self.rows = self.table.rows_of(utt_ids)
         self._tokenizer = tokenizer
         self._counts = count_tokens(self.table, tokenizer)
 
     def faults(
-        self, utts: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
+        self, indices: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
     ) -> dict[int, str]:
         """Return the reason for each utterance whose transcript forbids training on it.
 
@@ -188,7 +172,7 @@ class _Transcripts:
         in `text` is not.
 
         Args:
-            utts: (M,) numbers of the utterances asked about.
+            indices: (M,) the utterances asked about.
             output_lens: (N,) frames of all utterances after subsampling.
             limits: Tokens to allow.
 
@@ -196,17 +180,17 @@ class _Transcripts:
             InputError: The tokenizer refuses a transcript.
         """
         # a last 0 for the row -1
-        num_tokens = np.append(self._counts.num_tokens, 0)[self.rows[utts]]
-        num_repeats = np.append(self._counts.num_repeats, 0)[self.rows[utts]]
-        num_outputs = output_lens[utts]
-        for utt in utts[num_tokens < 0]:
-            utt_id, text = self.table[int(self.rows[utt])]
+        num_tokens = np.append(self._counts.num_tokens, 0)[self.rows[indices]]
+        num_repeats = np.append(self._counts.num_repeats, 0)[self.rows[indices]]
+        num_outputs = output_lens[indices]
+        for index in indices[num_tokens < 0]:
+            utt_id, text = self.table[int(self.rows[index])]
             try:
                 self._tokenizer.encode(text)
             except InputError as error:
                 raise InputError(f"{self.table.path}: {utt_id}: {error}") from None
         faults = {}
-        absent = self.rows[utts] < 0
+        absent = self.rows[indices] < 0
         too_short = num_outputs < num_tokens + num_repeats
         bad = absent | (num_tokens > limits.max_tokens) | too_short
         for place in np.flatnonzero(bad).tolist():
@@ -220,13 +204,13 @@ class _Transcripts:
                     f"it is too short for CTC: {num_outputs[place]} frames after subsampling for "
                     f"{tokens} tokens and {num_repeats[place]} repeats"
                 )
-            faults[int(utts[place])] = reason
+            faults[int(indices[place])] = reason
         return faults
 
-    def unknown(self, utts: np.ndarray) -> Counter[str]:
-        """How often the transcripts of utterances hold which units that become `<unk>`."""
+    def unknown(self, indices: np.ndarray) -> Counter[str]:
+        """Count the units of (M,) utterances' transcripts that become `<unk>`."""
         units: Counter[str] = Counter()
-        rows = self.rows[utts]
+        rows = self.rows[indices]
         for row in rows[self._counts.has_unknown[rows]].tolist():
             units.update(self._tokenizer.unknown(self.table[row][1]))
         return units

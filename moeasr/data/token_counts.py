@@ -20,7 +20,7 @@ import numpy as np
 from moeasr import distributed
 from moeasr.atomic import atomic_path
 from moeasr.data.background import in_background
-from moeasr.datadir.disk_table import Table
+from moeasr.datadir.table import Table
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, progress
 from moeasr.text.dictionary import UNK_ID

@@ -86,12 +86,13 @@ class ShardWindowSampler:
         size = self._config.window_shards or len(shards)
         orders, ends, turns = [], [np.zeros(1, np.int64)], []
         for first in range(0, len(shards), size):
-            rows = np.concatenate([self._rows(s) for s in shards[first : first + size].tolist()])
-            window = shuffled_batches(self._num_frames[rows], self._config, generator)
+            members = [self._indices(shard) for shard in shards[first : first + size].tolist()]
+            indices = np.concatenate(members)
+            window = shuffled_batches(self._num_frames[indices], self._config, generator)
             turns.append(window.turns + sum(map(len, turns)))
             ends.append(window.ends[1:] + sum(map(len, orders)))
-            orders.append(rows[window.order])
+            orders.append(indices[window.order])
         return BatchList(np.concatenate(orders), np.concatenate(ends), np.concatenate(turns))
 
-    def _rows(self, shard: int) -> np.ndarray:
+    def _indices(self, shard: int) -> np.ndarray:
         return self._by_shard[self._starts[shard] : self._starts[shard + 1]]

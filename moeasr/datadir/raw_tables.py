@@ -102,8 +102,8 @@ def read_map(path: str | Path) -> dict[bytes, bytes]:
 
 def write_lines(path: str | Path, lines: Iterable[bytes]) -> None:
     """Write a file that appears only when complete."""
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(b"".join(line + b"\n" for line in lines))
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        file.writelines(line + b"\n" for line in lines)
 
 
 def filter_lines(lines: Iterable[bytes], wanted: Container[bytes]) -> Lines:

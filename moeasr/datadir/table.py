@@ -1,48 +1,181 @@
-"""A table of `key value...` lines, read strictly and kept in memory."""
+"""Tables of `key value...` lines, read strictly; memory holds the keys and where lines begin.
 
-from collections.abc import Iterator
+A set of a million utterances as Python objects takes gigabytes, and worker processes that are
+forked from the one that holds them come to own copies: reading an object changes its reference
+count, and with that its page. Arrays have no such counts inside.
+"""
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from moeasr.errors import InputError
-from moeasr.fields import split_fields
+from moeasr.fields import SPACES, split_fields
+from moeasr.open_files import OpenFiles
 from moeasr.text_lines import decode_line
 
+BLOCK_BYTES = 1 << 22
+MAX_KEY_BYTES = 500
+"""All keys take the memory of the longest. A longer one is a line that lacks its first space."""
 
-def read_table(path: str | Path) -> dict[str, str]:
-    """Read a file of `key value...` lines.
+_KEY = re.compile(rb"[ \t]*([^ \t\n]+)[^\n]*\n?")
+_VALUE = re.compile(rb"[ \t]*[^ \t\n]+[ \t]*([^\n]*)\n?")
+
+
+class Table(Sequence[tuple[str, str]]):
+    """The `key value...` lines of a file, each read when it is asked for.
+
+    By positioned reads rather than a memory map: the pages of a map count as memory of every
+    process that has touched them, and a file cut short under a map kills the process.
 
     Args:
-        path: A table such as wav.scp or text, UTF-8.
+        path: A table such as wav.scp or text, UTF-8. It is opened here, once: that another file
+            takes its name later changes nothing.
 
-    Returns:
-        key -> rest of the line without spaces at its ends ("" if there is none), in file order.
-        Line N holds item N - 1, since no line may be empty.
+    Attributes:
+        path: As given.
+        keys: (N,) the first fields, in file order, as fixed-width bytes.
 
     Raises:
-        InputError: The file is missing, `parse_line` refuses a line, or a key occurs twice. The
-            message names file and line.
+        InputError: The file is missing, `parse_line` refuses a line, or a key occurs twice or is
+            longer than MAX_KEY_BYTES. The message names file and line.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"file {path} does not exist")
-    table: dict[str, str] = {}
-    for number, (key, value) in enumerate(_read_pairs(path), start=1):
-        if key in table:
-            raise InputError(f"{path}, line {number}: '{key}' occurs a second time")
-        table[key] = value
-    return table
 
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError(f"file {path} does not exist")
+        self._files = OpenFiles()
+        ends = [np.zeros(1, dtype=np.int64)]
+        keys = [np.zeros(0, dtype="S1")]
+        num_bytes = num_lines = 0
+        for block in self.blocks():
+            keys.append(np.array(self._keys(block, num_lines), dtype="S"))
+            newlines = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
+            ends.append(num_bytes + 1 + newlines)
+            num_bytes += len(block)
+            num_lines += len(keys[-1])
+        self._ends = np.concatenate(ends)  # of the lines, after a 0
+        if num_lines == len(self._ends):  # no newline after the last one
+            self._ends = np.append(self._ends, num_bytes)
+        self.keys: np.ndarray = np.concatenate(keys)
+        self._refuse_repeats()
 
-def _read_pairs(path: Path) -> Iterator[tuple[str, str]]:
-    with open(path, "rb") as lines:
-        for number, raw in enumerate(lines, start=1):
-            yield parse_line(raw, path, number)
+    def __len__(self) -> int:
+        """Number of lines."""
+        return len(self._ends) - 1
+
+    def __getitem__(self, row: int) -> tuple[str, str]:
+        """Key and value of a line, counted from 0.
+
+        Raises:
+            InputError: The file is no longer what it was.
+        """
+        start, end = int(self._ends[row]), int(self._ends[row + 1])
+        try:
+            raw = os.pread(self._descriptor(), end - start, start)
+            key, value = parse_line(raw, self.path, row + 1)
+        except (OSError, InputError):
+            key, value = "", ""
+        if key.encode() != self.keys[row]:
+            raise InputError(f"{self.path} has been changed while it was in use (line {row + 1})")
+        return key, value
+
+    def values(self) -> Iterator[str]:
+        """The values of all lines in order, read in one go."""
+        for block in self.blocks():
+            for value in _VALUE.findall(block):
+                yield value.decode("utf-8").rstrip(SPACES)
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Yield key and value of all lines in order, read in one go."""
+        for key, value in zip(self.keys, self.values()):
+            yield key.decode(), value
+
+    def numbers(self, kind: Callable[[str], float] = int) -> np.ndarray:
+        """(N,) the values as numbers of a kind, int or float.
+
+        Raises:
+            InputError: A value is no such number, or does not fit into 64 bits.
+        """
+        try:
+            return np.fromiter(map(kind, self.values()), dtype=kind, count=len(self))
+        except (ValueError, OverflowError):
+            raise InputError(self._no_number(kind)) from None
+
+    def rows_of(self, keys: np.ndarray) -> np.ndarray:
+        """(M,) int64: the line of each of (M,) keys; -1 for those that have none."""
+        if np.array_equal(keys, self.keys):
+            return np.arange(len(keys))
+        if not len(self):
+            return np.full(len(keys), -1)
+        places = np.searchsorted(self.keys, keys, sorter=self._order)
+        rows = self._order[np.minimum(places, len(self) - 1)]
+        return np.where(self.keys[rows] == keys, rows, -1)
+
+    def blocks(self) -> Iterator[bytes]:
+        """The file in pieces of whole lines."""
+        offset, rest = 0, b""
+        while piece := os.pread(self._descriptor(), BLOCK_BYTES, offset):
+            offset += len(piece)
+            lines, newline, rest = (rest + piece).rpartition(b"\n")
+            if newline:
+                yield lines + newline
+        if rest:
+            yield rest
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self.keys, kind="stable")
+
+    def _descriptor(self) -> int:
+        return self._files.descriptor(str(self.path))
+
+    def _keys(self, block: bytes, num_lines: int) -> list[bytes]:
+        """The keys of whole lines, of which the first is the one after `num_lines`."""
+        keys = _KEY.findall(block)
+        if _is_plain(block) and len(keys) == block.count(b"\n") + (not block.endswith(b"\n")):
+            longest = max(map(len, keys))
+        else:  # something is unusual: look at each line, and name the one at fault
+            numbered = enumerate(io.BytesIO(block), start=num_lines + 1)
+            keys = [parse_line(line, self.path, number)[0].encode() for number, line in numbered]
+            longest = max(map(len, keys))
+        if longest > MAX_KEY_BYTES:
+            number = num_lines + 1 + next(i for i, key in enumerate(keys) if len(key) == longest)
+            raise InputError(
+                f"{self.path}, line {number}: its first field has {longest} bytes; is the space "
+                "after the key missing?"
+            )
+        return keys
+
+    def _refuse_repeats(self) -> None:
+        if (self.keys[1:] > self.keys[:-1]).all():  # C order, as it should be: no look at all pairs
+            return
+        ordered = self.keys[self._order]
+        repeats = self._order[1:][ordered[1:] == ordered[:-1]]
+        if len(repeats):
+            row = int(repeats.min())
+            raise InputError(
+                f"{self.path}, line {row + 1}: '{self.keys[row].decode()}' occurs a second time"
+            )
+
+    def _no_number(self, kind: Callable[[str], float]) -> str:
+        for key, value in zip(self.keys, self.values()):
+            try:
+                np.fromiter([kind(value)], dtype=kind)
+            except (ValueError, OverflowError):
+                name = key.decode()
+                return f"{self.path}: '{value}' of utterance {name} is not a number, or too large"
+        return f"{self.path} has been changed while it was read"
 
 
 def parse_line(raw: bytes, path: str | Path, number: int) -> tuple[str, str]:
     """Return key and value of one line of a table; the value is "" if there is none.
-
-    Every reader of tables applies these rules.
 
     Args:
         raw: The line, with or without its newline.
@@ -64,3 +197,14 @@ def parse_line(raw: bytes, path: str | Path, number: int) -> tuple[str, str]:
     if not fields:
         raise InputError(f"{where}: is empty")
     return fields[0], fields[1] if len(fields) == 2 else ""
+
+
+def _is_plain(block: bytes) -> bool:
+    """Whether lines hold nothing that `parse_line` could refuse, but for lack of a key."""
+    if b"\r" in block or b"\xef\xbb\xbf" in block:  # carriage return, byte order mark
+        return False
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -2,26 +2,12 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from moeasr.datadir.raw_tables import is_unicode, write_lines
+from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError
 from moeasr.fields import is_one_field
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One recording, as a data preparation knows it."""
-
-    utt_id: str
-    """No spaces; begins with the speaker, so that sorting by utterance also sorts by speaker."""
-    speaker: str
-    """No spaces."""
-    text: str
-    """The transcript; empty for a recording without speech."""
-    audio: str | Path
-    """A file, or a command that ends in `|`."""
 
 
 def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
@@ -48,7 +34,7 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
     old utterances. The new one appears when it is complete.
 
     Args:
-        utterances: In any order.
+        utterances: In any order; each is a whole recording and has a speaker.
         directory: What to make.
 
     Raises:
@@ -65,7 +51,7 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
         seen.add(utterance.utt_id)
         utts_of.setdefault(utterance.speaker, []).append(utterance.utt_id)
     tables = {
-        "wav.scp": [f"{utt.utt_id} {utt.audio}" for utt in utterances],
+        "wav.scp": [f"{utt.utt_id} {utt.entry}" for utt in utterances],
         "text": [f"{utt.utt_id} {utt.text}".rstrip() for utt in utterances],
         "utt2spk": [f"{utt.utt_id} {utt.speaker}" for utt in utterances],
         "spk2utt": [f"{speaker} {' '.join(utts_of[speaker])}" for speaker in sorted(utts_of)],
@@ -86,11 +72,11 @@ def _check(utterance: Utterance, seen: set[str], directory: Path) -> None:
     for what, name in (("utterance", utterance.utt_id), ("speaker", utterance.speaker)):
         if not is_one_field(name):
             raise InputError(
-                f"{directory}: the {what} id '{name}' ({utterance.audio}) must be one word"
+                f"{directory}: the {what} id '{name}' ({utterance.entry}) must be one word"
             )
-    if not is_unicode(f"{utterance.utt_id} {utterance.audio}"):
-        raise InputError(f"{directory}: the name of {ascii(str(utterance.audio))} is not UTF-8")
-    for value in (utterance.text, str(utterance.audio)):
+    if not is_unicode(f"{utterance.utt_id} {utterance.entry}"):
+        raise InputError(f"{directory}: the name of {ascii(str(utterance.entry))} is not UTF-8")
+    for value in (utterance.text, str(utterance.entry)):
         if "\n" in value or "\r" in value:
             raise InputError(
                 f"{directory}: utterance {utterance.utt_id} has a line break: {value!r}"

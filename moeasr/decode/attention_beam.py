@@ -18,7 +18,7 @@ from torch.nn.functional import pad
 
 from moeasr.decode.fusion.protocol import NUM_FUSION_UNITS, Fusion
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.models.decoder import DecoderMemory, DecoderPast, TransformerDecoder
+from moeasr.models.heads.decoder import DecoderMemory, DecoderPast, TransformerDecoder
 
 NEG_INF = float("-inf")
 

@@ -124,7 +124,7 @@ class Recognizer:
         Raises:
             InputError: It routes by language and does not know this one, or the other way round.
         """
-        known = self.model.config.languages
+        known = self.model.languages
         if not known:
             if name is not None:
                 raise InputError(f"`--language {name}`: this model does not route by language")
@@ -180,7 +180,7 @@ class Recognizer:
             modes: Names of `SEARCHES`.
             config: Settings of encoder and searches.
             batch_frames: Feature frames per batch, padding included.
-            languages: Of each utterance, as index in `model.config.languages`; only a model that
+            languages: Of each utterance, as index in `model.languages`; only a model that
                 routes by language needs them.
 
         Returns:

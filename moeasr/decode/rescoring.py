@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.models.asr import add_sos_eos, reverse_tokens
-from moeasr.models.decoder import TransformerDecoder
+from moeasr.models.heads.attention_head import add_sos_eos, reverse_tokens
+from moeasr.models.heads.decoder import TransformerDecoder
 
 
 @torch.inference_mode()

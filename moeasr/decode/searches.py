@@ -20,6 +20,7 @@ from moeasr.decode.rescoring import attention_rescoring
 from moeasr.errors import InputError
 from moeasr.families import did_you_mean
 from moeasr.models.asr import AsrModel
+from moeasr.models.heads.attention_head import AttentionHead
 
 DEFAULT_REVERSE_WEIGHT = 0.3
 
@@ -79,7 +80,8 @@ class DecodeConfig:
         """
         if self.chunk_size != -1:
             model.check_chunks()
-        has_reverse = model.reverse_decoder is not None and model.config.reverse_weight > 0
+        attention = model.heads.get("attention")
+        has_reverse = isinstance(attention, AttentionHead) and attention.can_rescore_in_reverse
         if self.reverse_weight is None:
             weight = DEFAULT_REVERSE_WEIGHT if has_reverse else 0.0
             return dataclasses.replace(self, reverse_weight=weight)
@@ -248,7 +250,7 @@ def _rescore(
         inputs.enc,
         inputs.enc_lens,
         decoder=inputs.model.decoder,
-        reverse_decoder=inputs.model.reverse_decoder,
+        reverse_decoder=inputs.model.all_heads["attention"].reverse_decoder,
         sos_eos=inputs.model.sos_eos,
         ctc_weight=config.ctc_weight,
         reverse_weight=config.reverse_weight,

@@ -1,6 +1,6 @@
 """Decode a whole test set and take the time: what a real-time factor is made of."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +41,13 @@ class DecodingRun:
 
 def decode_test_set(
     recognizer: Recognizer,
-    num_frames: Mapping[str, int],
-    read_feats: Callable[[str], Tensor],
+    utt_ids: Sequence[bytes],
+    num_frames: Sequence[int],
+    read_feats: Callable[[int], Tensor],
     modes: Sequence[str],
     config: DecodeConfig,
     batch_frames: int,
-    languages: Mapping[str, int] | None = None,
+    languages: Sequence[int] | None = None,
 ) -> DecodingRun:
     """Decode all utterances in all modes. Reading features is not timed.
 
@@ -55,38 +56,41 @@ def decode_test_set(
 
     Args:
         recognizer: The model.
-        num_frames: Utterance -> feature frames, in the order wanted of the results.
-        read_feats: Utterance -> (T, F).
+        utt_ids: (N,) ids of the utterances, in the order wanted of the results.
+        num_frames: (N,) feature frames, by which batches are planned.
+        read_feats: Index of an utterance -> (T, F).
         modes: Names of `SEARCHES`.
         config: Settings.
         batch_frames: Feature frames per batch, padding included.
-        languages: Utterance -> index in the model's languages, if it routes by them.
+        languages: (N,) index in the model's languages, if it routes by them.
     """
-    utts = list(num_frames)
-    short = [utt for utt in utts if recognizer.model.output_len(num_frames[utt]) < 1]
-    if short:
-        logger.warning(
-            "%d utterances are too short for the encoder and stay empty: %s",
-            len(short),
-            " ".join(short),
-        )
-    nbest: dict[str, dict[str, list[Hypothesis]]] = {
-        mode: dict.fromkeys(utts, []) for mode in modes
-    }
+    found: dict[str, dict[int, list[Hypothesis]]] = {mode: {} for mode in modes}
     encoder_sec, search_sec = 0.0, dict.fromkeys(modes, 0.0)
-    batches = plan_batches(list(num_frames.values()), batch_frames)
+    num_read, short = 0, []
+    batches = plan_batches([int(length) for length in num_frames], batch_frames)
     for number, batch in enumerate(progress(batches, "decoding", unit="batch")):
-        feats = [read_feats(utts[index]) for index in batch]
-        spoken = [languages[utts[index]] for index in batch] if languages else None
+        feats = [read_feats(index) for index in batch]
+        spoken = None if languages is None else [int(languages[index]) for index in batch]
         if number == 0:
             recognizer.recognize_batch(feats, modes, config, spoken)
         output = recognizer.recognize_batch(feats, modes, config, spoken)
         encoder_sec += output.encoder_sec
         for mode in modes:
             search_sec[mode] += output.search_sec[mode]
-            for index, hypotheses in zip(batch, output.nbest[mode]):
-                nbest[mode][utts[index]] = hypotheses
-    audio_sec = sum(num_frames.values()) * recognizer.fbank.frame_shift_sec
+            found[mode].update(zip(batch, output.nbest[mode]))
+        for index, utt_feats in zip(batch, feats):
+            num_read += utt_feats.size(0)
+            if recognizer.model.output_len(utt_feats.size(0)) < 1:
+                short.append(index)
+    if short:
+        logger.warning(
+            "%d utterances are too short for the encoder and stay empty: %s",
+            len(short),
+            " ".join(utt_ids[index].decode() for index in sorted(short)),
+        )
+    names = [utt_id.decode() for utt_id in utt_ids]
+    nbest = {mode: {utt: found[mode][i] for i, utt in enumerate(names)} for mode in modes}
+    audio_sec = num_read * recognizer.fbank.frame_shift_sec
     return DecodingRun(nbest, audio_sec, encoder_sec, search_sec)
 
 

@@ -15,9 +15,8 @@ from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchSampler, BucketBatchSampler
 from moeasr.data.selection import load_utterances
 from moeasr.data.shards.reader import shard_numbers
-from moeasr.data.utterances import Utterances
 from moeasr.data.window_sampler import ShardWindowSampler
-from moeasr.datadir.directory import DataDir
+from moeasr.datadir.utterances import Utterances
 from moeasr.errors import InputError
 from moeasr.experiment.config import ExperimentConfig
 from moeasr.features.fbank_config import FbankConfig
@@ -91,13 +90,13 @@ def make_batches(
     if not utterances:
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
         raise InputError(f"{data_dir} has no usable utterance{reason}")
-    reader = kind.open_reader(DataDir(data_dir), whole_files=is_windowed)
+    reader = kind.open_reader(data_dir, whole_files=is_windowed)
     masks = config.data.spec_augment if is_training else None
     dataset = AsrDataset(utterances, tokenizer, masks, fill, seed, reader)
     settings = (config.data.batch, seed, distributed.rank(), distributed.world_size())
     if is_windowed:
-        sources = utterances.sources
-        shards = shard_numbers(sources.entries(), len(sources))[utterances.rows]
+        entries = utterances.entries
+        shards = shard_numbers(entries.values(), len(entries))[utterances.rows]
         sampler = ShardWindowSampler(utterances.num_frames, shards, *settings)
     else:
         sampler = BucketBatchSampler(utterances.num_frames, *settings, shuffle=is_training)
@@ -121,11 +120,11 @@ def read_features_config(
         InputError: A set is not ready, or was made so with other settings.
     """
     configs = []
-    for directory in map(DataDir, (train_dir, dev_dir)):
-        kind = find_data_type(data_type)
+    kind = find_data_type(data_type)
+    for data_dir in map(Path, (train_dir, dev_dir)):
         for name in (kind.table, SETTINGS):
-            kind.require(directory, str(name))
-        configs.append(read_settings(directory.path))
+            kind.require(data_dir, str(name))
+        configs.append(read_settings(data_dir))
     if configs[0] != configs[1]:
         raise InputError(f"features of {train_dir} and {dev_dir} were made with other settings")
     if configs[0].num_mel_bins != num_mel_bins:

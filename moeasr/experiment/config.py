@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from moeasr.atomic import atomic_path
-from moeasr.config import apply_overrides, dump_yaml, from_mapping, load_yaml, to_mapping
+from moeasr.config import apply_overrides, dump_yaml, from_mapping, to_mapping
+from moeasr.config_bases import load_chain, merge
 from moeasr.data.sampler import BatchConfig
 from moeasr.data.selection import LengthLimits
 from moeasr.errors import InputError
@@ -81,12 +82,20 @@ class ExperimentConfig:
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
-    """Read a YAML file, apply `a.b=value` overrides, check every key.
+    """Read a YAML file over its bases, apply `a.b=value` overrides, check every key.
+
+    A base is a config of its own and is checked first, so that a fault is reported for the file
+    in which it is.
 
     Raises:
         InputError: Naming the file and the dotted path of the key.
     """
-    mapping = apply_overrides(load_yaml(path), overrides)
+    *bases, own = load_chain(path)
+    mapping: dict[str, Any] = {}
+    for base in bases:
+        mapping = merge(mapping, base.keys)
+        from_mapping(ExperimentConfig, mapping, base.path)
+    mapping = apply_overrides(merge(mapping, own.keys), overrides)
     return from_mapping(ExperimentConfig, mapping, path)
 
 

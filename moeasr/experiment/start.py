@@ -46,8 +46,8 @@ def start_model(
     """
     fixed = [
         name
-        for name, layer in model.moe_layers()
-        if getattr(layer.router, "expert_weights", None) == "one"
+        for name, layer in model.moe_layers().items()
+        if layer.router.learns and not layer.router.has_gradient
     ]
     if fixed:
         logger.warning(

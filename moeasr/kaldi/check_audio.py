@@ -5,10 +5,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from moeasr.audio.command_notice import command_notice
+from moeasr.audio.duration import measure_audio
 from moeasr.audio.probe import AudioInfo, overshoot_warning
 from moeasr.audio.threads import in_threads
-from moeasr.datadir.directory import MAX_OVERSHOOT_SEC, DataDir, Segment
+from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
+from moeasr.datadir.table import Table
+from moeasr.datadir.utterances import Utterance, open_utterances
 from moeasr.errors import InputError, naming
 
 TextUnits = Literal["char", "bpe", "word"]
@@ -42,22 +47,11 @@ def min_ctc_frames(units: Sequence[str]) -> int:
 
 def _measured(entry: str) -> AudioInfo | str:
     """The audio's properties, or what is wrong with it."""
-    from moeasr.audio.duration import measure_audio  # with numpy, which other checks do without
-
     try:
         with naming("its audio"):
             return measure_audio(entry)
     except InputError as error:
         return str(error)
-
-
-def _segment_fault(segment: Segment, duration_sec: float) -> str | None:
-    if segment.start_sec >= duration_sec or segment.end_sec > duration_sec + MAX_OVERSHOOT_SEC:
-        return (
-            f"its segment {segment.start_sec:g}..{segment.end_sec:g} s exceeds recording "
-            f"{segment.recording} of {duration_sec:.2f} s"
-        )
-    return None
 
 
 def _text_fault(text: str, units: TextUnits, num_frames: int) -> str | None:
@@ -69,7 +63,7 @@ def _text_fault(text: str, units: TextUnits, num_frames: int) -> str | None:
 
 
 def audio_faults(
-    data: DataDir, sample_rate_hz: int | None = None, text_units: TextUnits = "char"
+    data: Path, sample_rate_hz: int | None = None, text_units: TextUnits = "char"
 ) -> AudioFaults:
     """Find utterances with missing, empty, truncated or differing audio, or too much text.
 
@@ -78,35 +72,61 @@ def audio_faults(
         sample_rate_hz: The rate that all audio must have; that of most recordings by default.
         text_units: What the texts are written in under CTC.
     """
-    recordings, segments = data.wav, data.segments
-    infos = dict(zip(recordings, in_threads(_measured, recordings.values(), NUM_THREADS)))
-    rates = Counter(info.sample_rate_hz for info in infos.values() if isinstance(info, AudioInfo))
-    if sample_rate_hz is None and rates:
+
+    def opened(name: str) -> Table | None:
+        return Table(data / name) if (data / name).is_file() else None
+
+    segments = data / "segments"
+    utterances = open_utterances(data / "wav.scp", segments if segments.is_file() else None)
+    infos = list(in_threads(_measured, utterances.entries.values(), NUM_THREADS))
+    good = [info for info in infos if isinstance(info, AudioInfo)]
+    if sample_rate_hz is None and good:
+        rates = Counter(info.sample_rate_hz for info in good)
         sample_rate_hz = rates.most_common(1)[0][0]
-    num_frames = data.num_frames if data.has("utt2num_frames") else {}
-    texts = data.text if data.has("text") else {}
-    num_overshooting = sum(
-        info.header_overshoots for info in infos.values() if isinstance(info, AudioInfo)
-    )
-    faults = AudioFaults({}, {}, num_overshooting)
-    for utt in data.utt2spk:
-        segment = segments.get(utt)
-        info = infos.get(segment.recording if segment else utt)
-        if not isinstance(info, AudioInfo):
-            faults.bad[utt] = info or "it has no audio in wav.scp"
+    texts, num_frames = opened("text"), opened("utt2num_frames")
+    frames = [] if num_frames is None else num_frames.numbers()
+    faults = AudioFaults({}, {}, sum(info.header_overshoots for info in good))
+    utt_ids = Table(data / "utt2spk").keys
+    indices = utterances.indices_of(utt_ids).tolist()
+    columns = (_rows(texts, utt_ids), _rows(num_frames, utt_ids))
+    for key, index, text_row, frames_row in zip(utt_ids, indices, *columns):
+        utt = key.decode()
+        if index < 0:
+            faults.bad[utt] = "it has no audio in wav.scp"
             continue
-        duration_sec = segment.end_sec - segment.start_sec if segment else info.duration_sec
-        fault = _segment_fault(segment, info.duration_sec) if segment else None
-        if fault is None and info.sample_rate_hz != sample_rate_hz:
-            fault = f"its rate is {info.sample_rate_hz} Hz, not {sample_rate_hz} Hz"
-        if fault is not None:
-            faults.bad[utt] = fault
-        elif utt in texts:
-            frames = num_frames.get(utt, round(duration_sec / FRAME_SHIFT_SEC))
-            fault = _text_fault(texts[utt], text_units, frames)
+        recording = index if utterances.recordings is None else int(utterances.recordings[index])
+        info = infos[recording]
+        if not isinstance(info, AudioInfo):
+            faults.bad[utt] = info
+            continue
+        start_sec, end_sec = _span(utterances[index], info)
+        if start_sec >= info.duration_sec or end_sec > info.duration_sec + MAX_OVERSHOOT_SEC:
+            faults.bad[utt] = (
+                f"its segment {start_sec:g}..{end_sec:g} s exceeds recording "
+                f"{utterances.entries.keys[recording].decode()} of {info.duration_sec:.2f} s"
+            )
+        elif info.sample_rate_hz != sample_rate_hz:
+            faults.bad[utt] = f"its rate is {info.sample_rate_hz} Hz, not {sample_rate_hz} Hz"
+        elif text_row >= 0:
+            count = round((end_sec - start_sec) / FRAME_SHIFT_SEC)
+            count = int(frames[frames_row]) if frames_row >= 0 else count
+            fault = _text_fault(texts[text_row][1], text_units, count)
             if fault is not None:
                 faults.tight[utt] = fault
     return faults
+
+
+def _rows(table: Table | None, utt_ids: np.ndarray) -> list[int]:
+    """Return the row of each utterance in a table; -1 where there is none."""
+    return [-1] * len(utt_ids) if table is None else table.rows_of(utt_ids).tolist()
+
+
+def _span(utterance: Utterance, recording: AudioInfo) -> tuple[float, float]:
+    """Return where an utterance begins and ends in its recording, seconds."""
+    end_sec = utterance.end_sec
+    if end_sec is None or end_sec < 0:
+        end_sec = recording.duration_sec
+    return utterance.start_sec or 0.0, end_sec
 
 
 def check_audio(
@@ -129,14 +149,13 @@ def check_audio(
     Raises:
         InputError: Audio is not good, or too short for many texts; names each utterance.
     """
-    data = DataDir(path)
-    if not data.has("wav.scp"):
+    if not (path / "wav.scp").is_file():
         raise InputError(f"no such file {path / 'wav.scp'} (--check-audio needs it)")
-    notice = command_notice(path / "wav.scp", data.wav.items())
+    notice = command_notice(path / "wav.scp", Table(path / "wav.scp").items())
     if notice:
         say(notice)
-    faults = audio_faults(data, sample_rate_hz, text_units)
-    num_utts = len(data.utt2spk)
+    faults = audio_faults(path, sample_rate_hz, text_units)
+    num_utts = len(Table(path / "utt2spk"))
     if faults.num_overshooting:
         say(overshoot_warning(faults.num_overshooting, "recordings"))
     if faults.bad:

@@ -1,7 +1,7 @@
 """Write a data directory that is derived from another: the whole, a part, or renamed."""
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,8 +84,8 @@ def write_parts(source: Path, parts: Sequence[Part]) -> list[str]:
     Returns:
         Names of the files written.
     """
-    utts = [{utt for utt, _ in part.pairs} for part in parts]
-    speakers = [{speaker for _, speaker in part.pairs} for part in parts]
+    utts = _numbers_by_id([utt for utt, _ in part.pairs] for part in parts)
+    speakers = _numbers_by_id({speaker for _, speaker in part.pairs} for part in parts)
     recordings = utts
     for part in parts:
         write_lines(part.target / "utt2spk", [utt + b" " + spk for utt, spk in part.pairs])
@@ -93,17 +93,17 @@ def write_parts(source: Path, parts: Sequence[Part]) -> list[str]:
     written = ["utt2spk", "spk2utt"]
     path = source / "segments"
     if path.is_file():
-        divided = _divide(read_lines(path), utts)
-        recordings = [segment_recordings(lines, path) for lines in divided]
+        divided = _divide(read_lines(path), utts, len(parts))
+        recordings = _numbers_by_id(segment_recordings(lines, path) for lines in divided)
     wanted = [(BY_UTTERANCE, utts), (BY_SPEAKER, speakers), (BY_RECORDING, recordings)]
-    for names, ids in [*wanted, (("stm",), recordings)]:
+    for names, numbers in [*wanted, (("stm",), recordings)]:
         for name in names:
             if not (source / name).is_file():
                 continue
             lines = read_lines(source / name)
             # The comments of an stm define the categories that sclite scores by.
             comments = [line for line in lines if line.startswith(b";;")] if name == "stm" else []
-            for part, chosen in zip(parts, _divide(lines, ids)):
+            for part, chosen in zip(parts, _divide(lines, numbers, len(parts))):
                 write_lines(part.target / name, comments + chosen)
             written.append(name)
     for part in parts:
@@ -111,16 +111,26 @@ def write_parts(source: Path, parts: Sequence[Part]) -> list[str]:
     return written + [name for name in OF_FEATURES if (source / name).is_file()]
 
 
-def _divide(lines: Lines, ids: Sequence[set[bytes]]) -> list[Lines]:
-    """The lines whose first field is in each set, found in one pass however many sets there are."""
-    places: dict[bytes, list[int]] = {}
-    for place, names in enumerate(ids):
-        for name in names:
-            places.setdefault(name, []).append(place)
-    divided: list[Lines] = [[] for _ in ids]
+def _numbers_by_id(ids_of_parts: Iterable[Iterable[bytes]]) -> dict[bytes, tuple[int, ...]]:
+    """Return the numbers, from 0, of the parts that hold each id."""
+    numbers: dict[bytes, tuple[int, ...]] = {}
+    for number, ids in enumerate(ids_of_parts):
+        alone = (number,)  # one object, however many ids
+        for name in ids:
+            others = numbers.get(name)
+            if others is None:
+                numbers[name] = alone
+            elif others[-1] != number:
+                numbers[name] = (*others, number)
+    return numbers
+
+
+def _divide(lines: Lines, numbers: Mapping[bytes, tuple[int, ...]], num_parts: int) -> list[Lines]:
+    """Return the lines of each part, by the numbers of the parts that hold their first fields."""
+    divided: list[Lines] = [[] for _ in range(num_parts)]
     for line in lines:
-        for place in places.get(key(line), ()):
-            divided[place].append(line)
+        for number in numbers.get(key(line), ()):
+            divided[number].append(line)
     return divided
 
 

@@ -8,6 +8,7 @@ from moeasr.audio.command_notice import command_notice
 from moeasr.audio.probe import probe_audio
 from moeasr.audio.threads import in_threads
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
+from moeasr.datadir.segment_rule import parse_segment
 from moeasr.errors import InputError, naming
 from moeasr.kaldi.speak import Say
 
@@ -43,10 +44,16 @@ def _from_segments(path: Path) -> Lines:
     lines = []
     for number, line in enumerate(read_lines(path), start=1):
         try:
-            utt, _, start, end = line.split()
-            lines.append(utt + b" " + seconds(_number(end) - _number(start)))
+            utt, *fields = line.split()
+            segment = parse_segment(fields)
         except ValueError:
             raise InputError(f"{path}, line {number}: bad segment '{show(line)}'") from None
+        if segment.end_sec < 0:
+            raise InputError(
+                f"{path}, line {number}: segment '{show(line)}' ends with its recording, so that "
+                "its length is not known; write where it ends"
+            )
+        lines.append(utt + b" " + seconds(segment.end_sec - segment.start_sec))
     return lines
 
 
@@ -207,13 +214,12 @@ def write_utt2num_frames(
         say(f"{target} already present!")
         return
     if (data / "feats.scp").is_file():
-        from moeasr.datadir.directory import DataDir
+        from moeasr.datadir.table import Table
         from moeasr.features.archive import FeatureReader  # with torch, which the rest does without
 
         reader = FeatureReader()
-        feats = DataDir(data).feats.items()
-        frames = {utt: reader.shape(entry, utt)[0] for utt, entry in feats}
-        lines = [f"{utt} {count}".encode() for utt, count in frames.items()]
+        feats = Table(data / "feats.scp").items()
+        lines = [f"{utt} {reader.shape(entry, utt)[0]}".encode() for utt, entry in feats]
     else:
         write_utt2dur(data, say, num_threads)
         lines = [

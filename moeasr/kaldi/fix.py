@@ -1,7 +1,9 @@
 """Sort the files of a data directory and keep what all of them have: fix_data_dir.sh."""
 
+import operator
 import shutil
 from collections.abc import Sequence
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from moeasr.datadir.raw_tables import (
@@ -42,14 +44,14 @@ class DataDirFixer:
 
     def _sorted(self, name: str, lines: Lines) -> Lines:
         """Sort by first field; of lines with the same one, the first stays. Drops empty lines."""
+        if all(map(operator.lt, chain([b""], map(key, lines)), map(key, lines))):
+            return lines
         unique: dict[bytes, bytes] = {}
         for line in lines:
             unique.setdefault(key(line), line)
         unique.pop(b"", None)
-        ordered = [unique[name] for name in sorted(unique)]
-        if ordered != lines:
-            self.say(f"file {self.data / name} is not in sorted order or not unique, sorting it")
-        return ordered
+        self.say(f"file {self.data / name} is not in sorted order or not unique, sorting it")
+        return [unique[name] for name in sorted(unique)]
 
     @property
     def utt2spk(self) -> dict[bytes, bytes]:
@@ -136,7 +138,7 @@ class DataDirFixer:
             lines = self.tables.get(name)
             if lines is not None:
                 good = filter(_is_positive, lines) if name in POSITIVE else lines
-                wanted &= set(keys(good))
+                wanted.intersection_update(map(key, good))
         if not wanted:
             raise InputError(f"no utterances remained: not proceeding further. ({self.data})")
         if len(wanted) == len(before):
@@ -153,13 +155,20 @@ class DataDirFixer:
         backup.mkdir(exist_ok=True)
         for name, lines in self.tables.items():
             path = self.data / name
-            new = b"".join(line + b"\n" for line in lines)
-            old = path.read_bytes() if path.is_file() else None
-            if old is not None:
+            if path.is_file():
                 shutil.copyfile(path, backup / name)
-            if new != old:  # an unchanged file keeps its date, so nothing is split or made anew
+            if not _holds(path, lines):
                 write_lines(path, lines)
         self.say(f"old files are kept in {backup}")
+
+
+def _holds(path: Path, lines: Lines) -> bool:
+    """Whether a file has these lines: left alone, it keeps its date, and nothing is made anew."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        pairs = zip_longest(file, lines)
+        return all(new is not None and old == new + b"\n" for old, new in pairs)
 
 
 def _is_positive(line: bytes) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from moeasr.audio.bounds import check_speed
 from moeasr.datadir.raw_tables import Lines, read_lines, show, write_lines
+from moeasr.datadir.segment_rule import RULE, parse_segment
 from moeasr.errors import InputError
 from moeasr.kaldi.derive import move_stale, require_source, write_renamed, write_utt2uniq
 from moeasr.kaldi.durations import (
@@ -38,12 +39,15 @@ def _perturb_segments(lines: Lines, factor: float, path: Path) -> Lines:
     perturbed = []
     for line in lines:
         try:
-            utt, recording, *times = line.split()
-            start_sec, end_sec = (float(time) / factor for time in times)
+            utt, *fields = line.split()
+            recording, start_sec, end_sec = parse_segment(fields)
         except ValueError:
-            raise InputError(f"{path}: bad line '{show(line)}'") from None
-        if end_sec > start_sec + MIN_SEGMENT_SEC:
-            perturbed.append(utt + b" " + recording + f" {start_sec:.2f} {end_sec:.2f}".encode())
+            raise InputError(f"{path}: bad line '{show(line)}' ({RULE})") from None
+        head = utt + b" " + recording + f" {start_sec / factor:.2f} ".encode()
+        if end_sec < 0:  # the end of the recording, whatever its speed
+            perturbed.append(head + b"-1")
+        elif end_sec / factor > start_sec / factor + MIN_SEGMENT_SEC:
+            perturbed.append(head + f"{end_sec / factor:.2f}".encode())
     return perturbed
 
 

@@ -1,7 +1,6 @@
 """What the transcriptions of a data directory may hold."""
 
 import re
-import unicodedata
 from pathlib import Path
 
 from moeasr.datadir.raw_tables import Lines, key, show
@@ -9,10 +8,10 @@ from moeasr.errors import InputError
 
 FORBIDDEN_SYMBOL = re.compile(rb"(?<!\w)(<s>|</s>|#0)(?!\w)")
 """Words with a meaning of their own in the language models of Kaldi; found as by `grep -w`."""
-PLAIN_SPACES = " \t\x1c\x1d\x1e\x1f"  # Python alone takes the last four for spaces
-# Control characters and halves of surrogate pairs. Not: unassigned code points, which may just be
-# newer than this Python's tables, nor format characters, which Persian and the Indic scripts need.
-NON_PRINTABLE = {"Cc", "Cs"}
+_OTHER_SPACE = re.compile(r"[^\S \t\x1c-\x1f]")  # Python alone takes the last four for spaces
+# Control characters. Not: unassigned code points, which may just be newer than this Python's
+# tables, nor format characters, which Persian and the Indic scripts need.
+_NON_PRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 def check_text(path: Path, lines: Lines, allow_non_printable: bool) -> None:
@@ -43,9 +42,9 @@ def check_text(path: Path, lines: Lines, allow_non_printable: bool) -> None:
             if not allow_non_printable:
                 raise InputError(f"{where} is not valid UTF-8 (--non-print accepts it)") from None
             continue
-        if any(char.isspace() and char not in PLAIN_SPACES for char in line):
+        if _OTHER_SPACE.search(line):
             raise InputError(f"{where} contains disallowed Unicode whitespaces")
-        if any(unicodedata.category(c) in NON_PRINTABLE and c != "\t" for c in set(line)):
+        if _NON_PRINTABLE.search(line):
             bad_lines.append(number)
     if bad_lines and not allow_non_printable:
         raise InputError(

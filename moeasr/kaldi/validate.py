@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moeasr.datadir.raw_tables import Lines, keys, read_lines, segment_recordings, show
+from moeasr.datadir.segment_rule import RULE, parse_segment
 from moeasr.errors import InputError
 from moeasr.kaldi.speak import Say
 from moeasr.kaldi.text import check_text
@@ -205,16 +206,12 @@ class Validator:
         path = self.data / "segments"
         lines = read_sorted(path)
         for number, line in enumerate(lines, start=1):
-            fields = line.split()
             try:
-                good = len(fields) == 4 and float(fields[3]) > float(fields[2]) >= 0
+                parse_segment(line.split()[1:])
             except ValueError:
-                good = False
-            if not good:
                 raise InputError(
-                    f"badly formatted segments file {path}, line {number}: '{show(line)}' "
-                    "(must be: utterance recording start end, in seconds, start before end)"
-                )
+                    f"badly formatted segments file {path}, line {number}: '{show(line)}' ({RULE})"
+                ) from None
         if self.has("text") and keys(lines) != self.utts:
             shown = difference(self.utts, keys(lines), "utt2spk", "segments")
             raise InputError(

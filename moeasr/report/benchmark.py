@@ -12,8 +12,9 @@ from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model, count_params
 from moeasr.models.config import ModelConfig
-from moeasr.models.cost import DECODER_PARTS, PARTS, model_cost, sum_of
+from moeasr.models.cost import model_cost
 from moeasr.models.inference import optimize_for_inference
+from moeasr.models.part_cost import DECODER_PARTS, PARTS, sum_of
 from moeasr.nn.packed_linear import PRECISIONS
 from moeasr.report.cost_table import aligned
 from moeasr.report.timing import (
@@ -114,7 +115,7 @@ def _recognition(
         for precision in workload.precisions:
             ready = optimize_for_inference(copy.deepcopy(model).eval(), precision)
             works = {"full": full_pass(ready, feats)}
-            if model.config.encoder.causal_conv:
+            if not model.encoder.sees_future:
                 sizes = (workload.chunk_size, workload.num_left_chunks)
                 works["stream"] = streaming_pass(ready, feats, *sizes)
             for what, work in works.items():

@@ -9,7 +9,6 @@ from moeasr.data.data_type import data_type_of, find_data_type
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.feature_settings import SETTINGS
 from moeasr.data.selection import LengthLimits, load_utterances
-from moeasr.datadir.directory import DataDir
 from moeasr.decode.recognizer import Recognizer, plan_batches
 from moeasr.errors import InputError
 from moeasr.logs import progress
@@ -32,21 +31,20 @@ def read_batches(
     Raises:
         InputError: Nothing can be used, or the features are of another kind than the model knows.
     """
-    directory = DataDir(data_dir)
-    data_type = data_type_of(directory)
+    data_type = data_type_of(data_dir)
     no_limits = LengthLimits(min_frames=0, max_frames=sys.maxsize, max_tokens=sys.maxsize)
     utterances, _ = load_utterances(
         data_dir,
         recognizer.tokenizer,
         recognizer.model.output_len,
         no_limits,
-        recognizer.model.config.languages,
+        recognizer.model.languages,
         data_type,
     )
     if not utterances:
         raise InputError(f"{data_dir} has no usable utterance")
-    recognizer.check_fbank(directory.path / SETTINGS)
-    reader = find_data_type(data_type).open_reader(directory)
+    recognizer.check_fbank(Path(data_dir) / SETTINGS)
+    reader = find_data_type(data_type).open_reader(data_dir)
     dataset = AsrDataset(utterances, recognizer.tokenizer, None, fill=None, seed=0, reader=reader)
     plan = plan_batches(utterances.num_frames.tolist(), batch_frames)
     batches = (
@@ -67,20 +65,20 @@ def measure_usage(
         chunk_size: Encoder frames; -1 for full context.
 
     Returns:
-        One record for each of `model.moe_layers()`: an expert bank that several blocks share
+        One record for each layer that routes: an expert bank that several blocks share
         has a record for each of them, since each block routes its own frames.
 
     Raises:
         InputError: The model cannot work in chunks, or wants to know languages that the batches
             do not tell.
     """
-    names = [name for name, _ in model.moe_layers()]
-    totals: list[LayerUsage] = []
+    totals: dict[str, LayerUsage] = {}
     for batch in batches:
         routings = run_teacher_forced(model, inputs_of(batch), chunk_size).routings
-        usages = [LayerUsage.of(name, r) for name, r in zip(names, routings, strict=True)]
-        totals = [a.merged(b) for a, b in zip(totals, usages)] if totals else usages
-    return totals
+        for name, routing in routings.items():
+            usage = LayerUsage.of(name, routing)
+            totals[name] = totals[name].merged(usage) if name in totals else usage
+    return list(totals.values())
 
 
 def inputs_of(batch: Batch) -> Inputs:

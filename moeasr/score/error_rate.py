@@ -20,7 +20,7 @@ sclite also ignores letter case unless called with `-s`, which we always heed.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from moeasr.errors import InputError
@@ -95,18 +95,38 @@ def pair_up(
     Raises:
         InputError: `strict` and hypotheses are missing; or nothing remains to score.
     """
-    absent = [utt_id for utt_id in refs if utt_id not in hyps]
-    if absent and missing == "strict":
-        shown = " ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
-        raise InputError(f"{len(absent)} of {len(refs)} utterances have no hypothesis: {shown}")
+    if missing == "strict":
+        absent = [utt_id for utt_id in refs if utt_id not in hyps]
+        check_references(refs.values(), len(refs), absent)
     pairs = [
         Pair(utt_id, ref, hyps.get(utt_id, ""))
         for utt_id, ref in refs.items()
         if utt_id in hyps or missing == "all"
     ]
-    if not any(pair.ref for pair in pairs):
-        raise InputError("the references to score hold no words, so there is no error rate")
+    _require_words(pair.ref for pair in pairs)
     return pairs
+
+
+def check_references(refs: Iterable[str], num_refs: int, absent: Sequence[str]) -> None:
+    """Raise unless all references can be scored.
+
+    Args:
+        refs: The transcripts.
+        num_refs: How many there are.
+        absent: Ids of the utterances without hypothesis.
+
+    Raises:
+        InputError: Hypotheses are missing, or no reference has a word.
+    """
+    if absent:
+        shown = " ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
+        raise InputError(f"{len(absent)} of {num_refs} utterances have no hypothesis: {shown}")
+    _require_words(refs)
+
+
+def _require_words(refs: Iterable[str]) -> None:
+    if not sum(map(bool, refs)):  # all are looked at: reading one may raise an error
+        raise InputError("the references to score hold no words, so there is no error rate")
 
 
 def word_error_rate(pairs: Sequence[Pair]) -> ErrorRate:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from moeasr.datadir.table import read_table
+from moeasr.datadir.table import Table
 from moeasr.errors import InputError
 from moeasr.fields import split_fields
 from moeasr.text.normalize import find_fault, normalize
@@ -15,10 +15,16 @@ def read_transcripts(path: str | Path) -> dict[str, str]:
     An utterance without words is an empty transcript, as a recogniser's output may be.
 
     Raises:
-        InputError: As `read_table`; or the file is empty, or a line holds a character that
-            `normalize` refuses.
+        InputError: As `Table`; or the file is empty, or a line holds a character that `normalize`
+            refuses.
     """
-    return {utt_id: normalize(text) for _, utt_id, text in _checked_lines(path)}
+    return dict(each_transcript(path))
+
+
+def each_transcript(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Yield what `read_transcripts` reads, without holding all of it in memory."""
+    for _, utt_id, text in _checked_lines(path):
+        yield utt_id, normalize(text)
 
 
 def read_utt2spk(path: str | Path) -> dict[str, str]:
@@ -37,7 +43,7 @@ def read_utt2spk(path: str | Path) -> dict[str, str]:
 
 def _checked_lines(path: str | Path) -> Iterator[tuple[int, str, str]]:
     """Yield line number, id and rest of each line."""
-    table = read_table(path)
+    table = Table(path)
     if not table:
         raise InputError(f"file {path} is empty")
     for number, (utt_id, rest) in enumerate(table.items(), start=1):

@@ -13,8 +13,7 @@ from moeasr.audio.probe import probe_audio
 from moeasr.audio.recording import RecordingReader, read_audio
 from moeasr.bin import compute_cmvn, make_fbank, make_raw, make_shards, validate_data_dir
 from moeasr.data.data_type import find_data_type
-from moeasr.data.open_features import open_features
-from moeasr.datadir.directory import DataDir
+from moeasr.data.recognition_features import recognition_features
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 
@@ -71,8 +70,10 @@ def make_features(data: Path) -> None:
 
 
 def decode_raw(data: Path) -> None:
-    sources = find_data_type("raw").open_sources(DataDir(data))
-    open_features(sources, "raw", FbankConfig())
+    utterances = find_data_type("raw").open(data)
+    _, read = recognition_features(data, utterances, "raw", FbankConfig())
+    for index in range(len(utterances)):
+        read(index)
 
 
 READERS = {

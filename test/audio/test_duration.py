@@ -9,7 +9,7 @@ import soundfile
 from moeasr.audio.duration import AudioLength, LengthReader, measure_audio
 from moeasr.audio.recording import RecordingReader
 from moeasr.data.length_tables import length_tables
-from moeasr.datadir.sources import open_sources
+from moeasr.datadir.utterances import open_utterances
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 
@@ -103,7 +103,7 @@ def test_some_lengths_at_a_time_are_the_lengths_of_all(tmp_path: Path) -> None:
         soundfile.write(tmp_path / f"{number}.wav", np.zeros(size), 8000)
     table = tmp_path / "wav.scp"
     table.write_text("".join(f"u{number} {tmp_path}/{number}.wav\n" for number in range(5)))
-    reader = LengthReader(open_sources(table), num_at_once=2)
+    reader = LengthReader(open_utterances(table), num_at_once=2)
     parts = [reader.read(number) for number in range(len(reader))]
     assert parts == [
         [AudioLength(f"u{number}", sizes[number], 8000) for number in numbers]

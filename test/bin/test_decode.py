@@ -20,7 +20,8 @@ from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank import compute_fbank
-from moeasr.models.config import FeedForwardConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 
 MODES = [
     "ctc_greedy_search",
@@ -34,13 +35,13 @@ UTTS = {"u1": 0.5, "u10": 0.9, "u2": 0.31}
 
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory):
-    return save_model(tmp_path_factory.mktemp("model") / "averaged.pt", FeedForwardConfig())
+    return save_model(tmp_path_factory.mktemp("model") / "averaged.pt", DenseConfig())
 
 
 @pytest.fixture(scope="module")
 def language_model_path(tmp_path_factory):
     """A model that routes by language."""
-    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
+    routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     path = tmp_path_factory.mktemp("languages") / "averaged.pt"
     return save_model(path, routed, languages=("en", "zh"))
 

@@ -17,7 +17,7 @@ from moeasr.data.dataset import AsrDataset
 from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.data.selection import LengthLimits, load_utterances
-from moeasr.datadir.table import read_table
+from moeasr.datadir.table import Table
 from moeasr.errors import InputError
 from moeasr.features.archive import FeatureReader
 from moeasr.features.fbank import compute_fbank
@@ -41,7 +41,7 @@ def make(folder: Path, *options: str) -> dict[str, torch.Tensor]:
     out = ["--ark", str(folder / "out.1.ark"), "--scp", str(folder / "out.1.scp")]
     main(["--wav-scp", str(folder / "wav.scp"), *out, *options])
     reader = FeatureReader()
-    table = read_table(folder / "out.1.scp")
+    table = dict(Table(folder / "out.1.scp").items())
     return {utt_id: reader.read(entry, utt_id) for utt_id, entry in table.items()}
 
 
@@ -87,7 +87,7 @@ def test_segments_are_cut_out_of_recordings(tmp_path: Path) -> None:
     for utt_id, start, end in (("u1", 8000, 20000), ("u2", 16000, 32000), ("u4", 24000, 32000)):
         assert torch.equal(feats[utt_id], compute_fbank(whole[start:end], FbankConfig())), utt_id
     assert torch.equal(feats["u3"], feats["u1"])
-    assert read_table(tmp_path / "out.1.utt2dur")["u1"] == "0.75"
+    assert dict(Table(tmp_path / "out.1.utt2dur").items())["u1"] == "0.75"
 
 
 def test_unusable_utterances_are_listed_and_skipped(

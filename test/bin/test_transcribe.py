@@ -16,18 +16,19 @@ from moeasr.decode.fusion.build_fusion import FusionConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
-from moeasr.models.config import FeedForwardConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 
 
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory):
-    return save_model(tmp_path_factory.mktemp("model") / "averaged.pt", FeedForwardConfig())
+    return save_model(tmp_path_factory.mktemp("model") / "averaged.pt", DenseConfig())
 
 
 @pytest.fixture(scope="module")
 def language_model_path(tmp_path_factory):
     """A model that routes by language."""
-    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
+    routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     path = tmp_path_factory.mktemp("languages") / "averaged.pt"
     return save_model(path, routed, languages=("en", "zh"))
 

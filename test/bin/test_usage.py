@@ -17,14 +17,13 @@ from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
-from moeasr.models.config import (
-    DecoderConfig,
-    EmbeddingConfig,
-    EncoderConfig,
-    FeedForwardConfig,
-    ModelConfig,
-)
+from moeasr.models.config import ModelConfig
+from moeasr.models.embedding import EmbeddingConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
 from moeasr.moe.stats import LayerUsage
+from moeasr.nn.feed_forward import DenseConfig
 from moeasr.report.heat_map import draw_expert_usage
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
@@ -40,14 +39,14 @@ NAMES = [
 ]
 
 
-def tiny_config(feed_forward_type="moe", decoder=None, embedding=None, languages=(), **encoder):
-    few = FeedForwardConfig(type=feed_forward_type, hidden_units=8, num_experts=4)
-    many = FeedForwardConfig(type=feed_forward_type, hidden_units=8, num_experts=5)
+def tiny_config(has_experts=True, decoder=None, embedding=None, languages=(), **encoder):
+    few = MoeConfig(hidden_units=8, num_experts=4) if has_experts else DenseConfig(hidden_units=8)
+    many = replace(few, num_experts=5) if has_experts else few
     sizes = {"num_blocks": 2, "d_model": 16, "num_heads": 2}
     feed_forwards = {"macaron_feed_forward": few, "feed_forward": few}
     decoder = decoder or DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2)
     return ModelConfig(
-        encoder=EncoderConfig(**{**sizes, **feed_forwards, **encoder}),
+        encoder=ConformerConfig(**{**sizes, **feed_forwards, **encoder}),
         embedding=embedding,
         languages=languages,
         decoder=replace(decoder, feed_forward=many),
@@ -195,15 +194,15 @@ def test_blocks_that_share_experts_are_measured_one_by_one(save_model, data_dir,
 
 
 def test_an_embedding_network_is_no_layer(save_model, data_dir, tmp_path):
-    routed = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4, router="embedding")
-    small = EncoderConfig(num_blocks=1, d_model=8, num_heads=2)
+    routed = MoeConfig(hidden_units=8, num_experts=4, router="embedding")
+    small = ConformerConfig(num_blocks=1, d_model=8, num_heads=2)
     config = tiny_config(embedding=EmbeddingConfig(encoder=small), feed_forward=routed)
     layers = usage_of(save_model(config), data_dir, tmp_path)["layers"]
     assert [layer["name"] for layer in layers] == NAMES
 
 
 def test_a_model_that_routes_by_language_is_told_it(save_model, data_dir, tmp_path):
-    routed = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4, router="language")
+    routed = MoeConfig(hidden_units=8, num_experts=4, router="language")
     path = save_model(tiny_config(languages=("de", "en"), feed_forward=routed))
     with pytest.raises(InputError, match="utt2lang: no such file"):
         usage_of(path, data_dir, tmp_path)
@@ -271,7 +270,7 @@ def test_a_model_without_chunks_refuses_them(save_model, data_dir, tmp_path):
 
 
 def test_a_dense_model_is_one_sentence_and_exit_1(save_model, data_dir):
-    path = save_model(tiny_config("dense"))
+    path = save_model(tiny_config(has_experts=False))
     command = [sys.executable, "-m", "moeasr.bin.usage", *arguments(path, data_dir)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1

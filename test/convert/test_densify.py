@@ -10,25 +10,23 @@ from moeasr.convert.output_change import measure_change
 from moeasr.convert.upcycle import upcycle_into
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
-from moeasr.models.config import (
-    DecoderConfig,
-    EmbeddingConfig,
-    EncoderConfig,
-    FeedForwardConfig,
-    ModelConfig,
-    RoutingLossWeights,
-)
+from moeasr.models.config import ModelConfig, RoutingLossWeights
+from moeasr.models.embedding import EmbeddingConfig
+from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.feed_forwards import FEED_FORWARDS
+from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.models.teacher_forced import Inputs
 from moeasr.moe.expert_copies import DENSIFY_METHODS
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 
-DENSE = FeedForwardConfig(hidden_units=24)
-MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, experts_per_frame=2)
+DENSE = DenseConfig(hidden_units=24)
+MOE = MoeConfig(hidden_units=24, num_experts=4, experts_per_frame=2)
 
 
 def model_of(ff, macaron=None, decoder=None, embedding=None, **encoder):
     config = ModelConfig(
-        encoder=EncoderConfig(
+        encoder=ConformerConfig(
             **{"num_blocks": 2, "d_model": 16, "num_heads": 2, "conv_kernel_size": 5, **encoder},
             feed_forward=ff,
             macaron_feed_forward=macaron or ff,
@@ -99,7 +97,7 @@ def test_a_model_that_routes_by_language_needs_to_be_told_none_once_it_is_dense(
 def test_usage_counts_valid_frames_and_tokens_over_all_batches(inputs):
     model = model_of(MOE)
     usage = measure_bank_usage(model, [inputs, inputs])
-    assert list(usage) == [name for name, _ in model.moe_layers()]
+    assert list(usage) == [name for name, _ in model.moe_layers().items()]
     frames = model.output_len(70) + model.output_len(50)
     tokens = 4 + 1 + 2 + 1
     for name, bank in usage.items():
@@ -116,7 +114,7 @@ def test_the_most_used_expert_of_each_layer_is_taken(inputs):
     model = model_of(MOE)
     usage = measure_bank_usage(model, [inputs])
     dense, _ = densified(model, usage, "most_used")
-    for name, layer in model.moe_layers():
+    for name, layer in model.moe_layers().items():
         best = int(usage[name].load.argmax())
         got = dense.get_submodule(name)
         assert torch.equal(got.w1.weight, layer.experts.w1[best])
@@ -127,7 +125,7 @@ def test_the_average_is_weighted_by_the_load_of_the_layer(inputs):
     model = model_of(MOE)
     usage = measure_bank_usage(model, [inputs])
     dense, _ = densified(model, usage, "usage_average")
-    for name, layer in model.moe_layers():
+    for name, layer in model.moe_layers().items():
         share = usage[name].load / usage[name].load.sum()
         wanted = (share[:, None, None] * layer.experts.w2).sum(dim=0)
         torch.testing.assert_close(dense.get_submodule(name).w2.weight, wanted)
@@ -154,7 +152,7 @@ def test_full_weights_scale_the_output_by_their_mean_sum(inputs):
 
 
 def test_a_mixed_model_keeps_its_dense_feed_forwards(inputs):
-    model = model_of(MOE, macaron=FeedForwardConfig(hidden_units=10), decoder=DENSE)
+    model = model_of(MOE, macaron=DenseConfig(hidden_units=10), decoder=DENSE)
     back, names = densified(model, measure_bank_usage(model, [inputs]), "most_used")
     assert names == ["encoder.blocks.0.feed_forward", "encoder.blocks.1.feed_forward"]
     assert back.config.encoder.macaron_feed_forward.hidden_units == 10
@@ -169,7 +167,7 @@ def test_a_shared_bank_becomes_one_shared_feed_forward_by_the_load_of_all_its_la
     usage = measure_bank_usage(model, [inputs])
     first, second = "encoder.blocks.0.feed_forward", "encoder.blocks.1.feed_forward"
     loads = dict(
-        zip((name for name, _ in model.moe_layers()), model(*inputs).expert_loads.values())
+        zip((name for name, _ in model.moe_layers().items()), model(*inputs).expert_loads.values())
     )
     assert torch.equal(usage[first].load, (loads[first] + loads[second]).double())
     assert usage[first] is usage[second]
@@ -179,7 +177,7 @@ def test_a_shared_bank_becomes_one_shared_feed_forward_by_the_load_of_all_its_la
 
 def test_what_only_routers_need_is_dropped(inputs):
     embedding = EmbeddingConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, conv_kernel_size=5)
+        encoder=ConformerConfig(num_blocks=1, d_model=8, num_heads=2, conv_kernel_size=5)
     )
     router = dataclasses.replace(MOE, router="embedding")
     model = model_of(router, decoder=DENSE, embedding=embedding)
@@ -196,5 +194,5 @@ def test_a_dense_model_is_refused():
 
 def test_feed_forwards_of_ones_own_stay_as_they_are(monkeypatch):
     monkeypatch.setitem(FEED_FORWARDS, "own", FEED_FORWARDS["dense"])
-    config = ModelConfig(encoder=EncoderConfig(feed_forward=FeedForwardConfig(type="own")))
+    config = ModelConfig(encoder=ConformerConfig(feed_forward=DenseConfig(type="own")))
     assert dense_config(config) == config

@@ -12,23 +12,22 @@ from moeasr.convert.transfer import feed_forwards
 from moeasr.convert.upcycle import upcycle_into
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
-from moeasr.models.config import (
-    DecoderConfig,
-    EmbeddingConfig,
-    EncoderConfig,
-    FeedForwardConfig,
-    ModelConfig,
-)
+from moeasr.models.config import ModelConfig
+from moeasr.models.embedding import EmbeddingConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.encoders.encoders import ENCODERS
+from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
-from moeasr.moe.layer import MoEFeedForward
+from moeasr.moe.layer import MoeConfig, MoEFeedForward
+from moeasr.nn.feed_forward import DenseConfig
 
-DENSE = FeedForwardConfig(hidden_units=24)
-MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, experts_per_frame=2)
+DENSE = DenseConfig(hidden_units=24)
+MOE = MoeConfig(hidden_units=24, num_experts=4, experts_per_frame=2)
 FULL = dataclasses.replace(MOE, expert_weights="full")
 NOISY = dataclasses.replace(MOE, router="noisy_top_k")
 BY_EMBEDDING = dataclasses.replace(MOE, router="embedding")
 EMBEDDING = EmbeddingConfig(
-    encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, conv_kernel_size=5)
+    encoder=ConformerConfig(num_blocks=1, d_model=8, num_heads=2, conv_kernel_size=5)
 )
 LAYERS = [
     "encoder.blocks.0.macaron_feed_forward",
@@ -47,14 +46,14 @@ def config_of(
     embedding=None,
     num_reverse_blocks=1,
     num_decoder_heads=2,
-    **encoder,
+    **settings,
 ):
+    settings = {"num_blocks": 2, "d_model": 16, "num_heads": 2, "feed_forward": ff, **settings}
+    kind = ENCODERS[settings.pop("type", "conformer")]
+    if kind is ConformerConfig:
+        settings = {"conv_kernel_size": 5, "macaron_feed_forward": macaron or ff, **settings}
     return ModelConfig(
-        encoder=EncoderConfig(
-            **{"num_blocks": 2, "d_model": 16, "num_heads": 2, "conv_kernel_size": 5, **encoder},
-            feed_forward=ff,
-            macaron_feed_forward=macaron or ff,
-        ),
+        encoder=kind(**settings),
         decoder=DecoderConfig(
             num_blocks=1,
             num_reverse_blocks=num_reverse_blocks,
@@ -173,7 +172,7 @@ def test_everything_but_the_experts_routers_included_is_where_it_was(inputs):
 
 
 def test_a_mixed_model_keeps_its_dense_feed_forwards(inputs):
-    macaron = FeedForwardConfig(hidden_units=10)
+    macaron = DenseConfig(hidden_units=10)
     dense, model = model_of(DENSE, macaron), model_of(MOE, macaron, decoder=DENSE)
     assert upcycle_into(model, dense, 0.0, generator()) == [LAYERS[1], LAYERS[3]]
     assert largest_change(dense, model, inputs) < 1e-12
@@ -261,7 +260,7 @@ def test_blocks_that_differ_cannot_become_shared():
             r"checkpoint has no encoder\S+router\.noise_weight, which the config's model has$",
         ),
         (
-            lambda: model_of(DENSE, macaron=FeedForwardConfig(hidden_units=8)),
+            lambda: model_of(DENSE, macaron=DenseConfig(hidden_units=8)),
             lambda: model_of(MOE, macaron=DENSE),
             r"`model\.encoder\.macaron_feed_forward\.hidden_units` is 24 but 8 in",
         ),

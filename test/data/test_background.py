@@ -26,11 +26,10 @@ from moeasr.data.data_type import StoredFeatures
 from moeasr.data.shards import index as shard_index
 from moeasr.data.shards import writer as shard_writer
 from moeasr.data.shards.writer import ShardMaker
-from moeasr.datadir.disk_table import Table
-from moeasr.datadir.sources import open_sources
+from moeasr.datadir.table import Table
+from moeasr.datadir.utterances import open_utterances
 from moeasr.errors import InputError
-from moeasr.kaldi import durations
-from moeasr.kaldi.check_audio import check_audio
+from moeasr.kaldi import check_audio, durations
 
 pytestmark = pytest.mark.usefixtures("fails_rather_than_hangs")
 
@@ -253,26 +252,27 @@ def test_every_job_names_what_it_worked_on(tmp_path, monkeypatch):
     (tmp_path / "wav.scp").write_text(f"a1 {tmp_path}/a.wav\n")
     (tmp_path / "utt2spk").write_text("a1 s\n")
     (tmp_path / "text").write_text("a1 HELLO\n")
-    sources = open_sources(tmp_path / "wav.scp")
-    maker = ShardMaker(sources, Table(tmp_path / "text"), str(tmp_path / "shard"), 10, seed=0)
+    utterances = open_utterances(tmp_path / "wav.scp")
+    maker = ShardMaker(utterances, Table(tmp_path / "text"), str(tmp_path / "shard"), 10, seed=0)
     maker.make(0)
     monkeypatch.setattr(audio_length, "measure_audio", fail)
+    monkeypatch.setattr(check_audio, "measure_audio", fail)
     monkeypatch.setattr(durations, "probe_audio", fail)
     monkeypatch.setattr(shard_index, "measure_stream", fail)
     monkeypatch.setattr(shard_writer, "_encode", fail)
     monkeypatch.setattr(StoredFeatures, "read", fail)
     sentence = r"RuntimeError: odd \(test_background.py, line \d+\)"
     with pytest.raises(InputError, match=f"^utterance a1: {sentence}$"):
-        CmvnJob(sources, StoredFeatures()).stats_of(0)
+        CmvnJob(utterances, StoredFeatures()).stats_of(0)
     with pytest.raises(InputError, match=f"^utterance a1: {sentence}$"):
-        audio_length.LengthReader(sources).read(0)
+        audio_length.LengthReader(utterances).read(0)
     with pytest.raises(InputError, match=f"^shard {maker.path(0)}: {sentence}$"):
         shard_index.list_shard(str(maker.path(0)))
     (tmp_path / "text").write_text("a1 OTHER\n")
     with pytest.raises(InputError, match=f"^utterance a1: {sentence}$"):
-        ShardMaker(sources, Table(tmp_path / "text"), str(tmp_path / "shard"), 10, 0).make(0)
+        ShardMaker(utterances, Table(tmp_path / "text"), str(tmp_path / "shard"), 10, 0).make(0)
     with pytest.raises(InputError, match=f"bad audio:\nutterance a1: its audio: {sentence}$"):
-        check_audio(tmp_path, say=print)
+        check_audio.check_audio(tmp_path, say=print)
     said: list[str] = []
     with pytest.raises(InputError, match="less than half of utt2dur"):
         durations.write_utt2dur(tmp_path, said.append)

@@ -9,18 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from moeasr.audio.recording import read_audio
 from moeasr.bin import compute_cmvn
 from moeasr.data.audio_features import utterance_fbank
 from moeasr.data.data_type import DATA_TYPES, data_type_of, find_data_type
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.feature_settings import read_settings, write_settings
-from moeasr.data.open_features import open_features
 from moeasr.data.selection import LengthLimits, load_utterances
-from moeasr.datadir.directory import DataDir
-from moeasr.datadir.sources import Source
+from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError
-from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig
 
 
@@ -65,13 +61,13 @@ def test_processes_change_nothing_of_what_is_written(tmp_path):
 
 
 def test_what_a_directory_is_ready_for(tmp_path):
-    assert data_type_of(DataDir(tmp_path)) == "feats"
+    assert data_type_of(tmp_path) == "feats"
     (tmp_path / "wav.scp").touch()
-    assert data_type_of(DataDir(tmp_path)) == "raw"
+    assert data_type_of(tmp_path) == "raw"
     (tmp_path / "shards.scp").touch()
-    assert data_type_of(DataDir(tmp_path)) == "shard"
+    assert data_type_of(tmp_path) == "shard"
     (tmp_path / "feats.scp").touch()
-    assert data_type_of(DataDir(tmp_path)) == "feats"
+    assert data_type_of(tmp_path) == "feats"
     with pytest.raises(InputError, match="data type 'kaldi' is none of feats, shard, raw"):
         find_data_type("kaldi")
 
@@ -79,7 +75,7 @@ def test_what_a_directory_is_ready_for(tmp_path):
 def load(data_dir: Path, data_type: str) -> AsrDataset:
     limits = LengthLimits(min_frames=1)
     utterances, _ = load_utterances(data_dir, None, lambda n: n // 4, limits, data_type=data_type)
-    reader = find_data_type(data_type).open_reader(DataDir(data_dir))
+    reader = find_data_type(data_type).open_reader(data_dir)
     return AsrDataset(utterances, None, None, None, 0, reader)
 
 
@@ -104,36 +100,12 @@ def test_dither_is_of_the_utterance_and_the_seed_alone():
         assert sum(torch.equal(one, other) for other in first) == 1
 
 
-def test_what_is_recognised_has_no_dither(tmp_path):
-    directory = DataDir(audio_sets.whole_files(tmp_path))
-    config = FbankConfig(num_mel_bins=20, dither=1.0)
-    sources = find_data_type("raw").open_sources(directory)
-    num_frames, features_of = open_features(sources, "raw", config)
-    samples, _ = read_audio(str(tmp_path / "audio files/a.wav"), 16000)
-    assert torch.equal(features_of("a"), compute_fbank(samples, FbankConfig(num_mel_bins=20)))
-    assert num_frames["a"] == 61
-
-
-def test_stored_features_of_other_settings_are_refused(tmp_path):
-    directory = DataDir(audio_sets.prepare(audio_sets.whole_files(tmp_path), "feats"))
-    sources = find_data_type("feats").open_sources(directory)
-    num_frames, features_of = open_features(sources, "feats", FbankConfig(num_mel_bins=20))
-    assert num_frames["a"] == 61 and features_of("a").shape == (61, 20)
-    with pytest.raises(InputError, match="utterance a .* have 20 bins, but 80 are expected"):
-        open_features(sources, "feats", FbankConfig(num_mel_bins=80))
-    # as for those that do not fit what stands beside them
-    write_settings(directory.path, FbankConfig(num_mel_bins=80))
-    reader = find_data_type("feats").open_reader(directory)
-    with pytest.raises(InputError, match="utterance a .* have 20 bins, but 80 are expected"):
-        reader.read(dict(sources)["a"], "a")
-
-
 def test_stored_features_without_frames_have_bins_all_the_same(tmp_path):
     """Kaldi stores them as 0 x 0."""
     kaldiio.save_ark(str(tmp_path / "x.ark"), {"u": np.zeros((0, 0), np.float32)})
     write_settings(tmp_path, FbankConfig(num_mel_bins=20))
-    reader = find_data_type("feats").open_reader(DataDir(tmp_path))
-    assert reader.read(Source(f"{tmp_path}/x.ark:2"), "u").shape == (0, 20)
+    reader = find_data_type("feats").open_reader(tmp_path)
+    assert reader.read(Utterance("u", None, "", f"{tmp_path}/x.ark:2")).shape == (0, 20)
 
 
 def test_settings_are_written_with_kaldis_frame_shift_in_seconds(tmp_path):

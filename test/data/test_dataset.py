@@ -9,8 +9,7 @@ import torch
 from moeasr.data import selection
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.selection import LengthLimits, load_utterances
-from moeasr.data.utterances import Utterance
-from moeasr.datadir.sources import Source
+from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.augment import SpecAugmentConfig
@@ -245,7 +244,8 @@ def test_lengths_come_from_the_archives_where_the_table_lacks_them(tmp_path: Pat
 def test_features_of_another_length_than_the_table_says_are_named(tmp_path: Path) -> None:
     folder = make_dir(tmp_path, {"a": (40, "abc")})
     entry = (folder / "feats.scp").read_text().split()[1]
-    data = AsrDataset([Utterance("a", Source(entry), 41, "abc")], Letters(), None, None, 0)
+    utterance = Utterance("a", None, "abc", entry, num_frames=41)
+    data = AsrDataset([utterance], Letters(), None, None, 0)
     with pytest.raises(InputError, match="utterance a have 40 frames, but utt2num_frames says 41"):
         data[(0, 0)]
 
@@ -333,8 +333,8 @@ def test_an_utterance_without_a_language_of_the_model_is_refused(
 
 def test_an_error_that_nobody_foresaw_names_the_utterance(tmp_path: Path) -> None:
     class Broken:
-        def read(self, source: Source, utt_id: str) -> torch.Tensor:
-            raise MemoryError(f"no room for {source.entry[-3:]}")
+        def read(self, utterance: Utterance) -> torch.Tensor:
+            raise MemoryError(f"no room for {utterance.entry[-3:]}")
 
     examples = dataset(tmp_path, reader=Broken())
     with pytest.raises(InputError, match=r"^utterance b: MemoryError: no room for \S+ \(test_data"):

@@ -15,8 +15,7 @@ from moeasr.data.batch import Batch
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.loader import batch_stream
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
-from moeasr.data.utterances import Utterance
-from moeasr.datadir.sources import Source
+from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.augment import SpecAugmentConfig
@@ -33,7 +32,10 @@ def dataset(tmp_path: Path) -> AsrDataset:
         for number, length in enumerate(LENGTHS):
             archive.write(f"u{number:02d}", torch.randn(length, 5, generator=generator))
     entries = dict(line.split() for line in (tmp_path / "feats.scp").read_text().splitlines())
-    utterances = [Utterance(u, Source(entries[u]), LENGTHS[i], "") for i, u in enumerate(entries)]
+    utterances = [
+        Utterance(utt_id, None, "", entry, num_frames=length)
+        for (utt_id, entry), length in zip(entries.items(), LENGTHS)
+    ]
     masks = SpecAugmentConfig(max_freq_bins=2)
     return AsrDataset(utterances, None, masks, torch.zeros(5), seed=0)
 

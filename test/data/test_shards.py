@@ -17,8 +17,8 @@ from moeasr.bin import index_shards, make_shards
 from moeasr.data.shards.index import list_shard
 from moeasr.data.shards.reader import ShardEntry, ShardReader, shard_numbers
 from moeasr.data.shards.writer import ShardMaker
-from moeasr.datadir.disk_table import Table
-from moeasr.datadir.sources import open_sources
+from moeasr.datadir.table import Table
+from moeasr.datadir.utterances import open_utterances
 from moeasr.errors import InputError
 from moeasr.kaldi.copy_dir import Affixes, copy_data_dir
 
@@ -137,12 +137,12 @@ def test_a_segment_whose_times_changed_is_cut_out_anew(tmp_path):
 def test_a_shard_is_a_random_sample_of_the_set_by_its_seed(tmp_path):
     """Each of 6 utterances is in the first of 2 shards in half of 32 cases (4 sigma: 11.3)."""
     source = audio_sets.whole_files(tmp_path)
-    sources = open_sources(source / "wav.scp")
+    utterances = open_utterances(source / "wav.scp")
 
     def first_shard(seed: int, folder: str) -> set[str]:
         (tmp_path / folder).mkdir(exist_ok=True)
         prefix = str(tmp_path / folder / f"{seed}")
-        maker = ShardMaker(sources, Table(source / "text"), prefix, 3, seed)
+        maker = ShardMaker(utterances, Table(source / "text"), prefix, 3, seed)
         return {utterance.length.utt_id for utterance in maker.make(0)}
 
     found = [first_shard(seed, "one") for seed in range(32)]

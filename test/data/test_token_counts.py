@@ -5,7 +5,7 @@ import pytest
 
 from moeasr.data import token_counts
 from moeasr.data.token_counts import CACHE_NAME, TokenCounts, count_tokens
-from moeasr.datadir.disk_table import Table
+from moeasr.datadir.table import Table
 from moeasr.errors import InputError
 
 

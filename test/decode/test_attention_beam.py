@@ -10,7 +10,10 @@ from textbook import Memory
 from moeasr.decode import attention_beam as attention
 from moeasr.decode.attention_beam import DecoderScorer, WeightedScorer, attention_beam_search
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
 
 SOS_EOS = 2
 NEG_INF = float("-inf")
@@ -325,9 +328,9 @@ def test_token_confidence_is_the_decoders_probability_of_each_token():
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(4)
-    moe = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+    moe = MoeConfig(hidden_units=16, num_experts=4)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2),
+        encoder=ConformerConfig(num_blocks=1, d_model=16, num_heads=2),
         decoder=DecoderConfig(num_blocks=2, num_heads=2, num_reverse_blocks=2, feed_forward=moe),
     )
     model = build_model(config, num_mel_bins=8, vocab_size=7).double().eval()

@@ -17,7 +17,10 @@ from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
 from moeasr.text.tokenizer import Tokenizer
 
 MODES = [
@@ -33,9 +36,9 @@ UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 @pytest.fixture(scope="module")
 def content():
     torch.manual_seed(2)
-    moe = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+    moe = MoeConfig(hidden_units=16, num_experts=4)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=2, d_model=16, num_heads=2, feed_forward=moe),
+        encoder=ConformerConfig(num_blocks=2, d_model=16, num_heads=2, feed_forward=moe),
         decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
     )
     model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
@@ -103,8 +106,8 @@ def test_every_mode_is_timed_alone(recognizer, monkeypatch):
 
 
 def test_every_utterance_keeps_its_language_through_batches(content):
-    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
-    encoder = EncoderConfig(num_blocks=1, d_model=16, num_heads=2, feed_forward=routed)
+    routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
+    encoder = ConformerConfig(num_blocks=1, d_model=16, num_heads=2, feed_forward=routed)
     config = ModelConfig(
         encoder=encoder, decoder=DecoderConfig(num_blocks=1, num_heads=2), languages=("en", "zh")
     )

@@ -18,13 +18,15 @@ from moeasr.decode.searches import (
 )
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
 
 
 def tiny_model(ctc_weight=0.3, reverse_weight=0.3, num_reverse_blocks=1, **encoder):
     torch.manual_seed(1)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, **encoder),
+        encoder=ConformerConfig(num_blocks=1, d_model=8, num_heads=2, **encoder),
         decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=num_reverse_blocks),
         ctc_weight=ctc_weight,
         reverse_weight=reverse_weight,

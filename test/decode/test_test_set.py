@@ -47,11 +47,12 @@ class FakeRecognizer:
 
 
 def run_it(recognizer, modes, languages=None):
-    num_frames = {"b": 100, "a": 300, "c": 200}
+    num_frames = [100, 300, 200]
     return decode_test_set(
         recognizer,
+        [b"b", b"a", b"c"],
         num_frames,
-        lambda utt: torch.zeros(num_frames[utt], 80),
+        lambda index: torch.zeros(num_frames[index], 80),
         modes,
         DecodeConfig(),
         batch_frames=400,
@@ -74,20 +75,36 @@ def test_every_utterance_in_the_order_given_and_times_without_warm_up():
     assert run.real_time_factor("ctc_greedy_search") == (2.0 + 8.0) / 12.0
 
 
+def test_what_is_read_counts_not_what_batches_were_planned_by():
+    recognizer = FakeRecognizer()
+    run = decode_test_set(
+        recognizer,
+        [b"a", b"b"],
+        [100, 40],  # by another toolkit's table
+        lambda index: torch.zeros((150, 6)[index], 80),
+        ["attention"],
+        DecodeConfig(),
+        batch_frames=400,
+    )
+    assert recognizer.batches == [[150, 6], [150, 6]]
+    assert run.audio_sec == 156 * 0.02
+
+
 def test_every_batch_gets_its_utterances_languages():
     recognizer = FakeRecognizer()
-    run_it(recognizer, ["attention"], languages={"a": 2, "b": 0, "c": 1})
+    run_it(recognizer, ["attention"], languages=[0, 2, 1])
     assert recognizer.languages == [[2], [2], [1, 0]]
 
 
 def test_utterances_too_short_for_the_encoder_are_listed(caplog):
     recognizer = FakeRecognizer()
-    num_frames = {"long": 7, "tiny": 6, "none": 0}
+    num_frames = [7, 6, 0]
     with caplog.at_level(logging.WARNING):
         decode_test_set(
             recognizer,
+            [b"long", b"tiny", b"none"],
             num_frames,
-            lambda utt: torch.zeros(num_frames[utt], 80),
+            lambda index: torch.zeros(num_frames[index], 80),
             ["attention"],
             DecodeConfig(),
             batch_frames=400,

@@ -14,7 +14,7 @@ from rounding import NETWORK_STEPS, assert_close
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from moeasr import checkpoint
-from moeasr.config import apply_overrides, from_mapping, load_yaml, to_mapping
+from moeasr.config import OneOf, OneOfTypes, apply_overrides, from_mapping, load_yaml, to_mapping
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.data.selection import LengthLimits
@@ -30,14 +30,12 @@ from moeasr.features.augment import SpecAugmentConfig
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.limits import max_processes
 from moeasr.models.build import build_model
-from moeasr.models.config import (
-    DecoderConfig,
-    EmbeddingConfig,
-    EncoderConfig,
-    FeedForwardConfig,
-    ModelConfig,
-)
+from moeasr.models.config import ModelConfig
 from moeasr.models.distillation import Distillation, DistillationConfig
+from moeasr.models.embedding import EmbeddingConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 from moeasr.train.checkpoint_keeper import TRAINER_KEYS
 from moeasr.train.config import TrainConfig
@@ -46,10 +44,10 @@ UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd"]
 TOKENIZER = Tokenizer.from_state(
     {"type": "char", "non_lang_syms": [], "units": UNITS, "bpe_model": None}
 )
-ROUTED = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4, router="language")
+ROUTED = MoeConfig(hidden_units=8, num_experts=4, router="language")
 CONFIG = ExperimentConfig(
     model=ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, feed_forward=ROUTED),
+        encoder=ConformerConfig(num_blocks=1, d_model=8, num_heads=2, feed_forward=ROUTED),
         decoder=DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2),
         languages=("en", "zh"),
     ),
@@ -83,7 +81,7 @@ def test_languages_come_from_utt2lang_and_reach_the_router(data_dir, fill):
     assert dict(zip(batch.utt_ids, batch.languages.tolist())) == {"a": 1, "b": 0, "c": 1}
     model = build_model(CONFIG.model, 20, len(UNITS)).eval()
     settings = (DistillationConfig(), TOKENIZER, FbankConfig(), torch.device("cpu"))
-    load = make_loss(model, *settings)(batch).expert_loads["00"]
+    load = make_loss(model, *settings)(batch).expert_loads["encoder.blocks.0.feed_forward"]
     frames = dict(zip(batch.utt_ids, map(model.output_len, batch.feats_lens.tolist())))
     assert load[:2].sum() == 2 * frames["b"]
     assert load[2:].sum() == 2 * (frames["a"] + frames["c"])
@@ -203,7 +201,7 @@ def test_languages_that_lack_are_refused_before_any_batch(data_dir):
 
 DENSE = ExperimentConfig(
     model=ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2),
+        encoder=ConformerConfig(num_blocks=1, d_model=8, num_heads=2),
         decoder=DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2),
     )
 )
@@ -257,7 +255,7 @@ def test_each_kind_of_beginning(tmp_path):
     same = build_model(DENSE.model, 20, len(UNITS)).eval()
     start_model(same, InitConfig(model=path), TOKENIZER, FBANK)
     assert torch.equal(same.encode(feats, lens).enc, trained.encode(feats, lens).enc)
-    experts = FeedForwardConfig(type="moe", num_experts=4)
+    experts = MoeConfig(num_experts=4)
     encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=experts)
     moe = build_model(dataclasses.replace(DENSE.model, encoder=encoder), 20, len(UNITS)).eval()
     start_model(moe, InitConfig(dense=path), TOKENIZER, FBANK)
@@ -273,7 +271,7 @@ def test_a_new_embedding_network_begins_with_the_encoder_it_is_given(tmp_path):
     path = str(tmp_path / "dense.pt")
     checkpoint.save(path, content_of(DENSE))
     trained = load_trained(path, TOKENIZER, FBANK)
-    experts = FeedForwardConfig(type="moe", num_experts=4, router="embedding")
+    experts = MoeConfig(num_experts=4, router="embedding")
     encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=experts)
     embedding = EmbeddingConfig(encoder=DENSE.model.encoder)
     config = dataclasses.replace(DENSE.model, encoder=encoder, embedding=embedding)
@@ -299,9 +297,7 @@ def test_the_loss_with_a_teacher_is_that_of_distillation(tmp_path, data_dir):
 
 
 def test_routers_that_cannot_learn_are_warned_of(caplog):
-    experts = FeedForwardConfig(
-        type="moe", num_experts=4, experts_per_frame=1, expert_weights="one"
-    )
+    experts = MoeConfig(num_experts=4, experts_per_frame=1, expert_weights="one")
     encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=experts)
     moe = build_model(dataclasses.replace(DENSE.model, encoder=encoder), 20, len(UNITS))
     start_model(moe, InitConfig(), TOKENIZER, FBANK)
@@ -431,7 +427,7 @@ def test_a_model_that_begins_with_another_has_the_cmvn_asked_for(tmp_path, caplo
     content = content_of(DENSE)
     content["model"]["cmvn.mean"].fill_(5.0)
     checkpoint.save(path, content)
-    experts = FeedForwardConfig(type="moe", num_experts=4)
+    experts = MoeConfig(num_experts=4)
     encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=experts)
     config = dataclasses.replace(DENSE.model, encoder=encoder) if kind == "dense" else DENSE.model
     corpus = (torch.full((20,), 3.0), torch.full((20,), 2.0))
@@ -518,38 +514,51 @@ def test_an_absurd_number_of_workers_is_one_sentence(data_dir):
         make_batches(data_dir, config, TOKENIZER, lambda n: n // 4, 0, None)
 
 
-def named_choices(cls, prefix=""):
-    """Dotted path, and the names it may have, of every enumerated key of a config."""
+def named_choices(cls, prefix="", beside=()):
+    """Dotted path, and the names it may have, of every enumerated key of a config.
+
+    With each go the overrides that make it a key at all: the types of the sections around it.
+    """
     for name, hint in get_type_hints(cls, include_extras=True).items():
         path = prefix + name
         for kind in [hint, *get_args(hint)]:
-            if dataclasses.is_dataclass(kind):
-                yield from named_choices(kind, path + ".")
-            elif get_origin(kind) is Literal:
-                yield path, get_args(kind)
-            elif get_origin(kind) is Annotated:
-                yield path, tuple(kind.__metadata__[0].family)
+            if dataclasses.is_dataclass(kind) and get_origin(kind) is not Annotated:
+                yield from named_choices(kind, path + ".", beside)
+            elif get_origin(kind) is Literal and name != "type":
+                yield path, get_args(kind), beside
+            elif get_origin(kind) is Annotated and isinstance(kind.__metadata__[0], OneOf):
+                yield path, tuple(kind.__metadata__[0].family), beside
+            elif get_origin(kind) is Annotated and isinstance(kind.__metadata__[0], OneOfTypes):
+                family = kind.__metadata__[0].family
+                if hint is not kind:
+                    continue  # sections whose keys are names of one's own
+                yield f"{path}.type", tuple(family), beside
+                for type_name, member in family.items():
+                    given = (*beside, f"{path}.type={type_name}")
+                    yield from named_choices(member, path + ".", given)
 
 
 CHOICES = [
     *((ExperimentConfig, *choice) for choice in named_choices(ExperimentConfig)),
     *((FbankConfig, *choice) for choice in named_choices(FbankConfig)),
-    *((TokenizerConfig, *choice) for choice in named_choices(TokenizerConfig)),
+    (TokenizerConfig, "type", get_args(get_type_hints(TokenizerConfig)["type"]), ()),
 ]
 
 
 def test_the_walk_finds_the_enumerated_keys():
-    paths = {path for _, path, _ in CHOICES}
+    paths = {path for _, path, *_ in CHOICES}
     assert {"train.best_by", "train.optim.name", "model.embedding.encoder.type"} < paths
     assert {"model.decoder.feed_forward.router", "window_type", "type"} < paths
 
 
-@pytest.mark.parametrize(("cls", "path", "names"), CHOICES)
-def test_an_unknown_name_is_refused_with_file_path_and_nearest_name(tmp_path, cls, path, names):
+@pytest.mark.parametrize(("cls", "path", "names", "beside"), CHOICES)
+def test_an_unknown_name_is_refused_with_file_path_and_nearest_name(
+    tmp_path, cls, path, names, beside
+):
     (tmp_path / "a.yaml").write_text("{}\n")
     for name in names:
         for slip in (name + "x", "x" + name):
-            mapping = apply_overrides(load_yaml(tmp_path / "a.yaml"), [f"{path}={slip}"])
+            mapping = apply_overrides(load_yaml(tmp_path / "a.yaml"), [*beside, f"{path}={slip}"])
             with pytest.raises(InputError) as caught:
                 from_mapping(cls, mapping, tmp_path / "a.yaml")
             sentence = str(caught.value)
@@ -557,6 +566,6 @@ def test_an_unknown_name_is_refused_with_file_path_and_nearest_name(tmp_path, cl
             assert f"but is '{slip}'; did you mean '" in sentence
             assert sentence.rpartition("did you mean '")[2][:-2] in names
     for value in ("[]", "{}", "1", "true", "null", "[relative]"):
-        mapping = apply_overrides({}, [f"{path}={value}"])
+        mapping = apply_overrides({}, [*beside, f"{path}={value}"])
         with pytest.raises(InputError, match=f"'{path}' must be"):
             from_mapping(cls, mapping, "a.yaml")

@@ -10,7 +10,6 @@ import torch
 
 from moeasr.bin import gather_fbank, make_fbank, make_raw, make_shards
 from moeasr.data.data_type import find_data_type
-from moeasr.datadir.directory import DataDir
 from moeasr.kaldi.combine import combine_data
 from moeasr.kaldi.speed import perturb_data_dir_speed
 
@@ -107,6 +106,6 @@ def make_shards_of(data_dir: Path, nj: int = 1) -> Path:
 
 def features(data_dir: Path, data_type: str) -> dict[str, torch.Tensor]:
     """What a data directory gives, utterance by utterance."""
-    kind, directory = find_data_type(data_type), DataDir(data_dir)
-    reader = kind.open_reader(directory)
-    return {utt: reader.read(source, utt) for utt, source in kind.open_sources(directory)}
+    kind = find_data_type(data_type)
+    reader = kind.open_reader(data_dir)
+    return {utterance.utt_id: reader.read(utterance) for utterance in kind.open(data_dir)}

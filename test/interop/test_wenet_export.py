@@ -11,7 +11,10 @@ from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.export_model import write_wenet
 from moeasr.interop.wenet.import_model import read_wenet
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.nn.feed_forward import DenseConfig
 from moeasr.text.build_tokenizer import build_tokenizer
 
 FBANK = FbankConfig(num_mel_bins=20, high_freq_hz=0.0, snip_edges=True)
@@ -21,8 +24,8 @@ SIZES = {"char": None, "bpe": 30, "word": None}
 
 def export(directory, kind, texts=TEXTS, non_lang_syms=(), fbank=FBANK):
     tokenizer = build_tokenizer(texts, kind, SIZES[kind], non_lang_syms)
-    feed_forward = FeedForwardConfig(hidden_units=8)
-    encoder = EncoderConfig(
+    feed_forward = DenseConfig(hidden_units=8)
+    encoder = ConformerConfig(
         num_blocks=1,
         d_model=8,
         num_heads=2,

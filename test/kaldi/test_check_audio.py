@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from moeasr.datadir.directory import DataDir
 from moeasr.errors import InputError
 from moeasr.kaldi.check_audio import audio_faults, check_audio, min_ctc_frames
 
@@ -35,7 +34,7 @@ def make(tmp_path):
         }
         for name, lines in tables.items():
             (tmp_path / name).write_text("".join(line + "\n" for line in lines))
-        return DataDir(tmp_path)
+        return tmp_path
 
     write.wave = wave
     return write
@@ -153,8 +152,18 @@ def test_the_rate_of_most_recordings_is_expected(make):
 def test_the_text_of_a_segment_must_fit_into_the_segment(make):
     """0.16 s of a second are 4 frames of CTC."""
     data = make({"u": ("", "ABCD"), "v": ("", "ABCC")}, segments=["u r 0.1 0.26", "v r 0.5 0.66"])
-    (data.path / "wav.scp").write_text(f"r {make.wave('r.wav', 16000)}\n")
-    assert audio_faults(DataDir(data.path))[:2] == (
+    (data / "wav.scp").write_text(f"r {make.wave('r.wav', 16000)}\n")
+    assert audio_faults(data)[:2] == (
+        {},
+        {"v": "its text needs 5 frames under CTC, but its audio gives 4"},
+    )
+
+
+def test_a_segment_may_end_with_its_recording(make):
+    """An end of -1, as in Kaldi: 0.16 s of the recording are left after 0.84 s."""
+    data = make({"u": ("", "ABCD"), "v": ("", "ABCC")}, segments=["u r 0.84 -1", "v r 0.84 -1"])
+    (data / "wav.scp").write_text(f"r {make.wave('r.wav', 16000)}\n")
+    assert audio_faults(data)[:2] == (
         {},
         {"v": "its text needs 5 frames under CTC, but its audio gives 4"},
     )
@@ -164,8 +173,8 @@ def test_segments_must_lie_within_their_recordings(make):
     """Half a second beyond the end is tolerated, as in Kaldi."""
     segments = ["u r 0.1 0.5", "v r 0.9 1.4", "w r 0.9 1.6", "x r 1 1.2"]
     data = make({"u": ("", "A"), "v": ("", "A"), "w": ("", "A"), "x": ("", "A")}, segments=segments)
-    (data.path / "wav.scp").write_text(f"r {make.wave('r.wav', 16000)}\n")
-    faults = audio_faults(DataDir(data.path)).bad
+    (data / "wav.scp").write_text(f"r {make.wave('r.wav', 16000)}\n")
+    faults = audio_faults(data).bad
     assert list(faults) == ["w", "x"]
     assert faults["w"] == "its segment 0.9..1.6 s exceeds recording r of 1.00 s"
 

@@ -40,6 +40,7 @@ def check(path, files, **options):
     [
         {},
         SEGMENTED,
+        {**SEGMENTED, "segments": "a-1 r1 0 1\na-2 r1 1 -1\nb-1 r2 0 1\n"},
         {"utt2dur": table(1, 0.5, "1e-3"), "utt2num_frames": table(1, 2, 3)},
         {"vad.scp": table("x", "y", "z"), "utt2lang": table("en", "en", "en")},
         {

@@ -4,7 +4,7 @@ import pytest
 import torch
 from systems import BATCH, encoder, make_system, normed
 
-from moeasr.models.config import DecoderConfig
+from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
 from moeasr.nn.key_position_attention import KeyPositionAttention

@@ -96,10 +96,10 @@ def test_loads_are_the_choices_for_all_utterances_together(chunk_size):
     for number, (piece, language) in enumerate(zip(pieces(BATCH), torch.tensor([[1], [0]]))):
         batches.append(Batch((f"u{number}",), *piece, language))
         routings = model.encode(*piece[:2], chunk_size, languages=language).routings
-        for layer, routing in enumerate(routings):
+        for layer, routing in enumerate(routings.values()):
             wanted[layer] += torch.bincount(routing.expert_ids.flatten(), minlength=6)
     found = measure_usage(model, batches, chunk_size)
-    assert [layer.name for layer in found] == [name for name, _ in model.moe_layers()]
+    assert [layer.name for layer in found] == list(model.moe_layers())
     assert torch.equal(torch.stack([layer.load for layer in found[:4]]), wanted)
     # in each decoder two experts for each of 4 + 2 tokens and two <sos/eos>
     assert [int(layer.load.sum()) for layer in found[4:]] == [16, 16]

@@ -4,6 +4,7 @@ import random
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from moeasr.score.error_rate import (
     ErrorRate,
     Pair,
     character_error_rate,
+    check_references,
     group_by_speaker,
     pair_up,
     word_error_rate,
@@ -200,3 +202,21 @@ def test_nothing_to_score_is_refused() -> None:
     for refs, mode in [({"u": ""}, "strict"), ({"v": "a"}, "present")]:
         with pytest.raises(InputError, match="no words"):
             pair_up(refs, {"u": "a"}, mode)  # type: ignore[arg-type]
+
+
+def test_references_are_checked_one_after_the_other() -> None:
+    read: list[str] = []
+
+    def refs(*texts: str) -> Iterator[str]:
+        for text in texts:
+            read.append(text)
+            yield text
+
+    check_references(refs("a", "", "b"), 3, [])
+    assert read == ["a", "", "b"]  # reading any of them might have raised an error
+    with pytest.raises(InputError, match="^the references to score hold no words"):
+        check_references(refs("", ""), 2, [])
+    with pytest.raises(
+        InputError, match=r"^6 of 9 utterances have no hypothesis: a b c d e \.{3}$"
+    ):
+        check_references(refs(), 9, list("abcdef"))

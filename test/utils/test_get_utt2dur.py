@@ -114,5 +114,7 @@ def test_errors(call, data):
     assert "Expected my data/wav.scp, my data/segments or" in get(call).stderr
     data(segments="a-1 r x\n", without=["utt2dur"])
     assert "my data/segments, line 1: bad segment 'a-1 r x'" in get(call).stderr
+    data(segments="a-1 r 0.5 -1\n", without=["utt2dur"])
+    assert "segment 'a-1 r 0.5 -1' ends with its recording, so that its len" in get(call).stderr
     done = call("data/get_utt2dur.sh")
     assert done.returncode == 1 and done.stdout.startswith("Usage: ")

@@ -10,6 +10,8 @@ import pytest
 from checkout import ROOT, Checkout
 from made_up import folder, read_table, write_audio, write_lines
 
+CONFIGS = ("u2pp_moe", "dense", "common", "fbank")  # the first one and its bases, and the features
+
 
 @pytest.fixture
 def checkout(tmp_path):
@@ -35,7 +37,7 @@ def require_recipe(recipe: Path, origin: str) -> None:
     made = {path.name for path in recipe.iterdir()}
     assert made == {"run.sh", "path.sh", "cmd.sh", "conf", "local", "README.md", "utils"}
     assert [path.name for path in (recipe / "local").iterdir()] == ["data_prep.py"]
-    for name in ("conf/u2pp_moe.yaml", "conf/fbank.yaml"):
+    for name in (f"conf/{name}.yaml" for name in CONFIGS):
         assert (recipe / name).read_bytes() == (ROOT / "egs" / origin / name).read_bytes()
     for name in ("run.sh", "README.md"):
         text = (recipe / name).read_text()

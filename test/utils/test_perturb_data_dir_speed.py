@@ -60,8 +60,9 @@ def test_speakers_may_stay(call, data):
 
 def test_segments_are_scaled_and_the_shortest_dropped(call, data):
     data(
-        segments="a-1 r 0 1\na-2 r 1 1.01\nb-1 r 2 3.3\nb-2 r 4 5\nb-3 r 5 6\nc-1 r 6 7\n",
+        segments="a-1 r 0 1\na-2 r 1 1.01\nb-1 r 2 3.3\nb-2 r 4 5\nb-3 r 5 6\nc-1 r 6 -1\n",
         wav_DOT_scp="r x.wav\n",
+        utt2dur="a-1 1\na-2 0.01\nb-1 1.3\nb-2 1\nb-3 1\nc-1 5\n",
         reco2dur="r 11\n",
         reco2file_and_channel="r x A\n",
     )
@@ -70,6 +71,7 @@ def test_segments_are_scaled_and_the_shortest_dropped(call, data):
     assert files["segments"].startswith(
         "sp1.1-a-1 sp1.1-r 0.00 0.91\nsp1.1-b-1 sp1.1-r 1.82 3.00\n"
     )
+    assert files["segments"].endswith("\nsp1.1-c-1 sp1.1-r 5.45 -1\n")
     assert files["reco2dur"] == "sp1.1-r 10\n"
     assert files["reco2file_and_channel"] == "sp1.1-r x A\n"
     assert files["wav.scp"] == f"sp1.1-r {PIPE} 1.1 x.wav |\n"

@@ -9,6 +9,7 @@ python tools/bench/benchmark_prefix_beam.py      # made-up log-probabilities, as
 import argparse
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -16,7 +17,7 @@ from textbook import random_log_probs, textbook_prefix_beam_search
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from moeasr.datadir.directory import DataDir
+from moeasr.datadir.table import Table
 from moeasr.decode.ctc.prefix_beam import PrefixBeam, ctc_prefix_beam_search
 from moeasr.decode.recognizer import Recognizer
 from moeasr.features.archive import FeatureReader
@@ -90,7 +91,7 @@ def encode(checkpoint: str, data_dir: str) -> list[Tensor]:
     """CTC log-probabilities of each utterance, (T', V)."""
     recognizer, reader = Recognizer.from_checkpoint(checkpoint), FeatureReader()
     log_probs = []
-    for utt, entry in DataDir(data_dir).feats.items():
+    for utt, entry in Table(Path(data_dir) / "feats.scp"):
         feats = reader.read(entry, utt)
         with torch.inference_mode():
             output = recognizer.model.encode(feats[None], torch.tensor([len(feats)]), -1, -1)

@@ -18,7 +18,7 @@ import time
 import torch
 
 from moeasr.audio.waveforms import read_waveforms
-from moeasr.datadir.directory import DataDir
+from moeasr.data.data_type import find_data_type
 from moeasr.decode.ctc.prefix_beam import ctc_prefix_beam_search
 from moeasr.decode.live.stream import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
@@ -56,7 +56,8 @@ def main():
 
 def long_sound(data_dir, rate_hz, minutes):
     """Utterances over and over until it is long enough."""
-    waveforms = [waveform for _, waveform in read_waveforms(DataDir(data_dir), rate_hz)]
+    utterances = find_data_type("raw").open(data_dir)
+    waveforms = [waveform for _, waveform, _ in read_waveforms(utterances, rate_hz)]
     num_samples, parts, total = int(minutes * MINUTE * rate_hz), [], 0
     for waveform in itertools.cycle(waveforms):
         parts.append(waveform)

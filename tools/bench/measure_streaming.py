@@ -11,7 +11,7 @@ import argparse
 import torch
 
 from moeasr.audio.waveforms import read_waveforms
-from moeasr.datadir.directory import DataDir
+from moeasr.data.data_type import find_data_type
 from moeasr.decode.recognizer import Recognizer
 from moeasr.models.streaming_encoder import StreamingEncoder
 
@@ -24,8 +24,9 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(1)
     recognizer = Recognizer.from_checkpoint(args.checkpoint)
-    data = read_waveforms(DataDir(args.data_dir), recognizer.fbank.sample_rate_hz)
-    feats = [recognizer.features(waveform) for _, waveform in data][: args.num_utts]
+    utterances = find_data_type("raw").open(args.data_dir)
+    data = read_waveforms(utterances, recognizer.fbank.sample_rate_hz)
+    feats = [recognizer.features(waveform) for _, waveform, _ in data][: args.num_utts]
     for dtype in (torch.float32, torch.float64):
         model = recognizer.model.to(dtype)
         for chunk_size, num_left_chunks in [(4, -1), (8, -1), (16, -1), (16, 4)]:

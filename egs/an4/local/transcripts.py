@@ -54,7 +54,7 @@ def read_set(root: Path, name: str) -> list[Utterance]:
 
 def unlisted_audio(root: Path, utterances: list[Utterance]) -> list[Path]:
     """Audio files under `root/wav` that are of no utterance (so nobody knows what they say)."""
-    listed = {utterance.audio for utterance in utterances}
+    listed = {utterance.entry for utterance in utterances}
     files = (path for path in (root / "wav").rglob("*") if path.suffix in AUDIO_SUFFIXES)
     return sorted(path for path in files if path not in listed)
 

@@ -2,7 +2,7 @@
 
 import os
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +11,11 @@ from moeasr.audio.samples import measure_stream
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.length_tables import length_tables
 from moeasr.data.shards.reader import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
+from moeasr.datadir.full_tables import write_tables
 from moeasr.datadir.raw_tables import is_unicode, keys, write_lines
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.fields import is_one_field
-from moeasr.kaldi.gather import write_tables
-from moeasr.kaldi.speak import Say
 
 
 class ShardedUtterance(NamedTuple):
@@ -28,7 +27,10 @@ class ShardedUtterance(NamedTuple):
 
 
 def write_shard_tables(
-    data_dir: Path, utterances: Iterable[ShardedUtterance], config: FbankConfig, say: Say
+    data_dir: Path,
+    utterances: Iterable[ShardedUtterance],
+    config: FbankConfig,
+    say: Callable[[str], None],
 ) -> None:
     """Write shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml.
 
@@ -51,7 +53,10 @@ def write_shard_tables(
 
 
 def write_data_dir(
-    data_dir: Path, utterances: Sequence[ShardedUtterance], config: FbankConfig, say: Say
+    data_dir: Path,
+    utterances: Sequence[ShardedUtterance],
+    config: FbankConfig,
+    say: Callable[[str], None],
 ) -> None:
     """Write a data directory for shards that came without one; every utterance is a speaker.
 
@@ -117,9 +122,9 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
                     texts[key] = _one_line(content.read(), name)
                 else:
                     rate_hz, num_samples, overshoots = measure_stream(content, name)
-                    place = ShardEntry(member.name, member.offset_data, path)
+                    entry = ShardEntry(member.name, member.offset_data, path)
                     length = AudioLength(key, num_samples, rate_hz, "", overshoots)
-                    audio[key] = length, place
+                    audio[key] = length, entry
         _require_end(path)
     except InputError:
         raise
@@ -132,7 +137,7 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
     for key in sorted(audio.keys() ^ texts.keys()):
         has, lacks = ("audio", "transcript") if key in audio else ("a transcript", "audio")
         raise InputError(f"shard {path}: utterance {key} has {has}, but no {lacks}")
-    return [ShardedUtterance(*place, texts[key]) for key, place in audio.items()]
+    return [ShardedUtterance(*measured, texts[key]) for key, measured in audio.items()]
 
 
 def _one_line(raw: bytes, name: str) -> str:

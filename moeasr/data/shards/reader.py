@@ -13,13 +13,15 @@ without a look into the shards, and an utterance is two positioned reads, in wha
 import os
 import tarfile
 from collections.abc import Iterable
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from moeasr.audio.file import read_audio_bytes
-from moeasr.audio.samples import sample_range
+from moeasr.audio.probe import AudioInfo
+from moeasr.audio.samples import measure_stream, sample_range
 from moeasr.errors import InputError
 from moeasr.open_files import OpenFiles
 
@@ -30,7 +32,7 @@ NAME_BYTES = 100
 
 
 class ShardEntry(NamedTuple):
-    """A place in a shard; the value of a line of shards.scp."""
+    """An entry of shards.scp: where in a shard the audio of an utterance begins."""
 
     member: str
     offset: int
@@ -41,10 +43,10 @@ class ShardEntry(NamedTuple):
 
     @classmethod
     def parse(cls, entry: str) -> "ShardEntry":
-        """The place that an entry of shards.scp names.
+        """Return the parts of an entry.
 
         Raises:
-            InputError: It names none.
+            InputError: The entry has other parts.
         """
         fields = entry.split(" ", 2)
         if len(fields) != 3 or not _is_offset(fields[1]):
@@ -74,29 +76,40 @@ class ShardReader:
             InputError: The shard is missing or cut short, has another member at this place, or
                 holds no audio there.
         """
-        place = ShardEntry.parse(entry)
-        content = self._content(place)
-        samples, rate_hz, _ = read_audio_bytes(content, f"{place.member} of shard {place.path}")
-        start, end = sample_range(samples.numel(), rate_hz, start_sec, end_sec, place.member)
+        parts = ShardEntry.parse(entry)
+        content = self._content(parts)
+        samples, rate_hz, _ = read_audio_bytes(content, f"{parts.member} of shard {parts.path}")
+        start, end = sample_range(samples.numel(), rate_hz, start_sec, end_sec, parts.member)
         return samples[start:end], rate_hz
 
-    def _content(self, place: ShardEntry) -> bytes:
+    def measure(self, entry: str) -> AudioInfo:
+        """Return rate and length of an entry of shards.scp, by the header of its audio.
+
+        Raises:
+            InputError: As `read`.
+        """
+        parts = ShardEntry.parse(entry)
+        name = f"{parts.member} of shard {parts.path}"
+        rate_hz, num_samples, overshoots = measure_stream(BytesIO(self._content(parts)), name)
+        return AudioInfo(rate_hz, num_samples, overshoots)
+
+    def _content(self, entry: ShardEntry) -> bytes:
         try:
-            is_new = place.path not in self._files
-            descriptor = self._files.descriptor(place.path)
+            is_new = entry.path not in self._files
+            descriptor = self._files.descriptor(entry.path)
             if is_new and self._read_ahead:
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
-            num_left = os.fstat(descriptor).st_size - place.offset
-            if num_left < 0 or place.offset < tarfile.BLOCKSIZE:
+            num_left = os.fstat(descriptor).st_size - entry.offset
+            if num_left < 0 or entry.offset < tarfile.BLOCKSIZE:
                 header = b""
             else:
-                header = os.pread(descriptor, tarfile.BLOCKSIZE, place.offset - tarfile.BLOCKSIZE)
-            size = _member_size(header, place)
+                header = os.pread(descriptor, tarfile.BLOCKSIZE, entry.offset - tarfile.BLOCKSIZE)
+            size = _member_size(header, entry)
             if not 0 <= size <= num_left:
-                raise InputError(f"shard {place.path} is cut short: it ends amid {place.member}")
-            return os.pread(descriptor, size, place.offset)
+                raise InputError(f"shard {entry.path} is cut short: it ends amid {entry.member}")
+            return os.pread(descriptor, size, entry.offset)
         except OSError as error:
-            raise InputError(f"shard {place.path} cannot be read: {error.strerror}") from None
+            raise InputError(f"shard {entry.path} cannot be read: {error.strerror}") from None
 
 
 def shard_numbers(entries: Iterable[str], num_entries: int) -> np.ndarray:
@@ -106,25 +119,25 @@ def shard_numbers(entries: Iterable[str], num_entries: int) -> np.ndarray:
     return np.fromiter((numbers.setdefault(p, len(numbers)) for p in paths), np.int32, num_entries)
 
 
-def _member_size(header: bytes, place: ShardEntry) -> int:
+def _member_size(header: bytes, entry: ShardEntry) -> int:
     """Bytes of a member, by the header before it.
 
     Raises:
         InputError: There is no header, or that of another member.
     """
     if len(header) < tarfile.BLOCKSIZE:
-        raise InputError(f"shard {place.path} is cut short: it ends before {place.member}")
+        raise InputError(f"shard {entry.path} is cut short: it ends before {entry.member}")
     try:
         member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
     except tarfile.HeaderError:
         member = None
-    name = place.member
+    name = entry.member
     # what a header can hold of a name that is too long, or in Python's own format not in ASCII
     known_as = {part.encode()[:NAME_BYTES] for part in (name, _in_ascii(name))}
     found = None if member is None else member.name.encode("utf-8", "surrogateescape")[:NAME_BYTES]
     if member is None or found not in known_as:
         raise InputError(
-            f"shard {place.path} does not hold {name} where shards.scp says; they do not belong "
+            f"shard {entry.path} does not hold {name} where shards.scp says; they do not belong "
             "together (make one of them again)"
         )
     return member.size

@@ -22,8 +22,8 @@ from moeasr.audio.pipes import parse_pipe
 from moeasr.audio.recording import RecordingReader, is_seekable
 from moeasr.data.shards.index import ShardedUtterance
 from moeasr.data.shards.reader import TEXT_SUFFIX, ShardEntry
-from moeasr.datadir.disk_table import Table
-from moeasr.datadir.sources import Source, Sources
+from moeasr.datadir.table import Table
+from moeasr.datadir.utterances import Utterance, Utterances
 from moeasr.errors import InputError, naming
 from moeasr.fields import SPACES
 from moeasr.strict_json import to_json
@@ -41,7 +41,7 @@ class ShardMaker:
     today's, the shard is not made again.
 
     Args:
-        sources: The utterances' audio.
+        utterances: Utterances whose entries are those of a wav.scp.
         texts: Their transcripts, all of them.
         prefix: Of the shards' names: `<prefix>_000000000.tar`.
         num_utts_per_shard: How many utterances go into one.
@@ -49,17 +49,17 @@ class ShardMaker:
     """
 
     def __init__(
-        self, sources: Sources, texts: Table, prefix: str, num_utts_per_shard: int, seed: int
+        self, utterances: Utterances, texts: Table, prefix: str, num_utts_per_shard: int, seed: int
     ) -> None:
-        self._sources = sources
+        self._utterances = utterances
         self._texts = texts
-        self._text_rows = texts.rows_of(sources.utt_ids)
+        self._text_rows = texts.rows_of(utterances.utt_ids)
         if (self._text_rows < 0).any():
-            utt_id = sources.utt_ids[int(np.argmin(self._text_rows))].decode()
+            utt_id = utterances.utt_ids[int(np.argmin(self._text_rows))].decode()
             raise InputError(f"{texts.path} lacks utterance {utt_id}; utils/fix_data_dir.sh mends")
         self._prefix = prefix
         self._num_utts = num_utts_per_shard
-        self._order = _shuffled(sources, seed)
+        self._order = _shuffled(utterances, seed)
 
     def __len__(self) -> int:
         """Number of shards."""
@@ -76,8 +76,8 @@ class ShardMaker:
             InputError: It cannot be written.
         """
         path = self.path(number)
-        rows = self._order[number * self._num_utts : (number + 1) * self._num_utts].tolist()
-        digest = self._digest(rows)
+        indices = self._order[number * self._num_utts : (number + 1) * self._num_utts].tolist()
+        digest = self._digest(indices)
         made = _load_list(path, digest)
         if made is not None:
             return made
@@ -85,7 +85,7 @@ class ShardMaker:
             # the list goes before, and comes after, the shard that it describes
             _list_path(path).unlink(missing_ok=True)
             with atomic_path(path) as temporary:
-                made = self._write(temporary, path, rows)
+                made = self._write(temporary, path, indices)
             _save_list(path, digest, made)
         except OSError as error:
             raise InputError(f"shard {path} cannot be written: {error.strerror}") from None
@@ -104,27 +104,29 @@ class ShardMaker:
         with atomic_path(f"{prefix}.list") as temporary:
             temporary.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
 
-    def _digest(self, rows: list[int]) -> str:
+    def _digest(self, indices: list[int]) -> str:
         digest = hashlib.sha256(_FORMAT.encode())
-        for row in rows:
-            utt_id, source = self._sources[row]
-            text = self._texts[int(self._text_rows[row])][1]
-            digest.update(repr((utt_id, *source, _stamp(source.entry), text)).encode())
+        for index in indices:
+            utterance = self._utterances[index]
+            text = self._texts[int(self._text_rows[index])][1]
+            facts = utterance.utt_id, *utterance.audio_span, _stamp(utterance.entry), text
+            digest.update(repr(facts).encode())
         return digest.hexdigest()
 
-    def _write(self, temporary: Path, path: Path, rows: list[int]) -> list[ShardedUtterance]:
+    def _write(self, temporary: Path, path: Path, indices: list[int]) -> list[ShardedUtterance]:
         made = []
         reader = RecordingReader()
         with tarfile.open(temporary, "w", format=tarfile.GNU_FORMAT) as tar:
-            for row in rows:
-                utt_id, source = self._sources[row]
+            for index in indices:
+                utterance = self._utterances[index]
+                utt_id = utterance.utt_id
                 with naming(f"utterance {utt_id}"):
                     try:
-                        audio = _encode(source, reader)
+                        audio = _encode(utterance, reader)
                     except InputError as error:
                         made.append(ShardedUtterance(AudioLength(utt_id, fault=str(error))))
                         continue
-                text = self._texts[int(self._text_rows[row])][1]
+                text = self._texts[int(self._text_rows[index])][1]
                 offset = _add(tar, utt_id + audio.suffix, audio.content)
                 _add(tar, utt_id + TEXT_SUFFIX, text.encode())
                 length = AudioLength(
@@ -143,14 +145,14 @@ class _Encoded(NamedTuple):
     header_overshoots: bool
 
 
-def _encode(source: Source, reader: RecordingReader) -> _Encoded:
+def _encode(utterance: Utterance, reader: RecordingReader) -> _Encoded:
     """Audio for a shard: a file as it is, anything else as WAV, no value changed.
 
     Raises:
         InputError: It cannot be read.
     """
-    path = _file_of(source.entry.strip(SPACES))
-    if source.start_sec is None and path is not None and os.path.isfile(path):
+    path = _file_of(utterance.entry.strip(SPACES))
+    if utterance.start_sec is None and path is not None and os.path.isfile(path):
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -160,7 +162,7 @@ def _encode(source: Source, reader: RecordingReader) -> _Encoded:
             samples, rate_hz, overshoots = read_audio_bytes(content, f"audio file {path}")
             if not overshoots:
                 return _Encoded(suffix, content, samples.numel(), rate_hz, False)
-    samples, rate_hz = reader.read(*source)
+    samples, rate_hz = reader.read(*utterance.audio_span)
     overshoots = reader.last_header_overshoots
     return _Encoded(".wav", _wav(samples, rate_hz), samples.numel(), rate_hz, overshoots)
 
@@ -202,12 +204,12 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
     return tar.offset - blocks * tarfile.BLOCKSIZE
 
 
-def _shuffled(sources: Sources, seed: int) -> np.ndarray:
+def _shuffled(utterances: Utterances, seed: int) -> np.ndarray:
     """(N,) utterances by lot; segments together, if each would decode its whole recording."""
     generator = np.random.default_rng(seed)
-    order = generator.permutation(len(sources))
-    recordings = sources.recordings
-    if recordings is not None and not all(map(is_seekable, sources.entries())):
+    order = generator.permutation(len(utterances))
+    recordings = utterances.recordings
+    if recordings is not None and not all(map(is_seekable, utterances.entries.values())):
         lots = generator.permutation(recordings.max() + 1)
         order = order[np.argsort(lots[recordings[order]], kind="stable")]
     return order

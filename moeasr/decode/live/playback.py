@@ -120,14 +120,19 @@ def simulate_utterance(
 
 def simulate_test_set(
     streaming: StreamingRecognizer,
-    waveforms: Iterable[tuple[str, Tensor]],
+    waveforms: Iterable[tuple[str, Tensor, int | None]],
     packet_sec: float,
-    languages: Mapping[str, int],
 ) -> dict[str, SimulatedUtterance]:
-    """Stream utterance after utterance. The first is streamed twice: first calls choose kernels."""
+    """Stream utterance after utterance. The first is streamed twice: first calls choose kernels.
+
+    Args:
+        streaming: The recogniser.
+        waveforms: Id of an utterance, its (S,) samples at the model's rate, and its language.
+        packet_sec: Length of the packets in which the sound comes.
+    """
     done: dict[str, SimulatedUtterance] = {}
-    for utt, waveform in waveforms:
-        work = (streaming, waveform, packet_sec, languages.get(utt))
+    for utt, waveform, language in waveforms:
+        work = (streaming, waveform, packet_sec, language)
         if not done:
             simulate_utterance(*work)
         done[utt] = simulate_utterance(*work)

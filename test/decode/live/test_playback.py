@@ -106,8 +106,9 @@ def test_the_first_utterance_of_a_test_set_is_streamed_twice(monkeypatch):
     """Calls take 10 ms each, those of the warm-up 1 s."""
     durations = [1.0] * 11 + [0.01] * 99
     monkeypatch.setattr(Playback.__init__, "__defaults__", (0.1, Clock(durations)))
-    streaming, waveforms = FakeStreaming(), {"b": torch.zeros(8000), "a": torch.zeros(4000)}
-    done = simulate_test_set(streaming, waveforms.items(), 0.1, {"a": 1, "b": 0})
+    streaming = FakeStreaming()
+    waveforms = [("b", torch.zeros(8000), 0), ("a", torch.zeros(4000), 1)]
+    done = simulate_test_set(streaming, waveforms, 0.1)
     assert streaming.languages == [0, 0, 1]
     assert list(done) == ["b", "a"]
     busy_sec = [utterance.busy_sec for utterance in done.values()]

@@ -14,10 +14,10 @@ from moeasr.decode.live.stream import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
-from moeasr.models.config import FeedForwardConfig
+from moeasr.moe.layer import MoeConfig
 
 MODES = ["ctc_greedy_search", "ctc_prefix_beam_search", "attention", "attention_rescoring"]
-MOE = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+MOE = MoeConfig(hidden_units=16, num_experts=4)
 
 
 def assert_same_scores(streamed, offline):
@@ -227,7 +227,7 @@ def test_end_points_in_silence_give_no_results(recognizer, monkeypatch):
 
 
 def test_a_stream_is_routed_by_its_language(tmp_path):
-    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
+    routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     one = Recognizer.from_checkpoint(save_model(tmp_path / "x.pt", routed, ("en", "zh")))
     config, waveform = DecodeConfig(chunk_size=4), sound(1.0)
     streaming, feats = StreamingRecognizer(one, MODES[0], config), one.features(waveform)

@@ -1,0 +1,187 @@
+"""The utterances of a data directory, a million of them too: on disk until they are asked for.
+
+On its way from a data directory to a batch, the words for an utterance are:
+
+    row         number of its line in a table (`Table`), from 0
+    entry       its value in feats.scp, wav.scp or shards.scp: where its features or audio are
+    utterance   what the tables say of it (`Utterance`)
+    index       its number in a list of utterances (`Utterances`), from 0
+    example     its features and tokens (`moeasr.data.batch.Example`)
+    batch       several examples, padded to one length (`moeasr.data.batch.Batch`)
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from moeasr.datadir.segment_rule import RULE, Segment, parse_segment
+from moeasr.datadir.table import Table
+from moeasr.errors import InputError
+from moeasr.fields import split_fields
+
+ROWS_AT_ONCE = 100_000
+"""Recordings' names that are Python objects at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """An utterance of a data directory, before its features or audio are read.
+
+    Attributes:
+        utt_id: Its id: one word, which begins with the speaker, so that sorting by utterance also
+            sorts by speaker.
+        speaker: The speaker's id, one word; None where utt2spk is not read.
+        text: The transcript; empty where there is no speech, or where `text` is not read.
+        entry: Value of wav.scp (a file, a command that ends in `|`, or a place in an archive), of
+            feats.scp or of shards.scp.
+        start_sec: Where in the recording the utterance begins, seconds; None is the beginning.
+        end_sec: Where it ends, seconds; None or -1 is the end.
+        num_frames: Feature frames; None where they are not known.
+        language: Index in the model's languages; None for a model without languages.
+    """
+
+    utt_id: str
+    speaker: str | None
+    text: str
+    entry: str | Path
+    start_sec: float | None = None
+    end_sec: float | None = None
+    num_frames: int | None = None
+    language: int | None = None
+
+    @property
+    def audio_span(self) -> tuple[str, float | None, float | None]:
+        """The entry, and where in its recording the utterance begins and ends, seconds."""
+        return str(self.entry), self.start_sec, self.end_sec
+
+
+@dataclass(frozen=True)
+class Utterances(Sequence[Utterance]):
+    """N utterances, of which memory holds about 100 N bytes. Made by `open_utterances`.
+
+    Attributes:
+        entries: A feats.scp, wav.scp or shards.scp.
+        segments: The parts of the recordings in `entries`; None if utterances are recordings.
+        rows: (N,) their lines in `segments`, or in `entries` without segments.
+        recordings: (N,) their lines in `entries`; None without segments.
+        num_frames: (N,) their feature frames; None where these are not known.
+        texts: Their transcripts; None where these are not read.
+        text_rows: (N,) their lines in `texts`.
+        languages: (N,) index in the model's languages; None for a model without languages.
+    """
+
+    entries: Table
+    segments: Table | None
+    rows: np.ndarray
+    recordings: np.ndarray | None
+    num_frames: np.ndarray | None = None
+    texts: Table | None = None
+    text_rows: np.ndarray | None = None
+    languages: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """Number of utterances."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Utterance:
+        """Return an utterance.
+
+        Raises:
+            InputError: A table of the data directory is no longer what it was.
+        """
+        row = int(self.rows[index])
+        start_sec = end_sec = None
+        if self.segments is None or self.recordings is None:
+            utt_id, entry = self.entries[row]
+        else:
+            utt_id, line = self.segments[row]
+            _, start_sec, end_sec = _parse(utt_id, line, self.segments.path)
+            _, entry = self.entries[int(self.recordings[index])]
+        text = ""
+        if self.texts is not None and self.text_rows is not None:
+            _, text = self.texts[int(self.text_rows[index])]
+        num_frames = None if self.num_frames is None else int(self.num_frames[index])
+        language = None if self.languages is None else int(self.languages[index])
+        return Utterance(utt_id, None, text, entry, start_sec, end_sec, num_frames, language)
+
+    @property
+    def utt_ids(self) -> np.ndarray:
+        """(N,) their ids, as bytes."""
+        keys = self._table.keys
+        return keys if len(self) == len(keys) else keys[self.rows]
+
+    def indices_of(self, keys: np.ndarray) -> np.ndarray:
+        """(M,) int64: the index of each of (M,) ids, as bytes; -1 for those that are not here."""
+        indices = np.full(len(self._table) + 1, -1)  # the last element is for the row -1
+        indices[self.rows] = np.arange(len(self))
+        return indices[self._table.rows_of(keys)]
+
+    def select(self, indices: np.ndarray) -> "Utterances":
+        """Return some of the utterances: (M,) indices in ascending order."""
+        names = ("rows", "recordings", "num_frames", "text_rows", "languages")
+        columns = {name: getattr(self, name) for name in names}
+        return dataclasses.replace(
+            self, **{name: None if c is None else c[indices] for name, c in columns.items()}
+        )
+
+    def digest(self) -> str:
+        """Return a digest of which utterances these are, their lengths and their languages."""
+        digest = hashlib.sha256()
+        columns = [self.utt_ids, self.num_frames.astype("S")]
+        if self.languages is not None:
+            columns.append(self.languages.astype("S"))
+        for fields in zip(*columns):
+            digest.update(b" ".join(fields) + b"\n")
+        return digest.hexdigest()
+
+    @property
+    def _table(self) -> Table:
+        """The table whose keys are utterances."""
+        return self.entries if self.segments is None else self.segments
+
+
+def open_utterances(entries: str | Path, segments: str | Path | None = None) -> Utterances:
+    """Open the utterances of a table.
+
+    Args:
+        entries: A feats.scp, wav.scp or shards.scp: `id entry` lines. The ids are those of
+            recordings if there are segments, else those of utterances.
+        segments: A table of `utterance recording start end` lines, seconds.
+
+    Raises:
+        InputError: A file is missing or malformed, or a segment's recording is not in `entries`.
+    """
+    table = Table(entries)
+    if segments is None:
+        return Utterances(table, None, np.arange(len(table)), None)
+    parts = Table(segments)
+    return Utterances(table, parts, np.arange(len(parts)), _recordings_of(parts, table))
+
+
+def _recordings_of(segments: Table, entries: Table) -> np.ndarray:
+    """(N,) the row in `entries` of the recording that each segment is a part of."""
+    found, names = [np.zeros(0, np.int64)], []
+    for row, (utt_id, line) in enumerate(segments.items(), start=1):
+        names.append(_parse(utt_id, line, segments.path).recording.encode())
+        if len(names) == ROWS_AT_ONCE or row == len(segments):
+            found.append(entries.rows_of(np.array(names, dtype="S")))
+            if found[-1].min() < 0:
+                missing = int(np.argmin(found[-1]))
+                utt_id = segments.keys[row - len(names) + missing].decode()
+                raise InputError(
+                    f"{segments.path}: recording {names[missing].decode()} of {utt_id} is not in "
+                    f"{entries.path}"
+                )
+            names = []
+    return np.concatenate(found)
+
+
+def _parse(utt_id: str, line: str, path: Path) -> Segment:
+    try:
+        return parse_segment(split_fields(line))
+    except ValueError:
+        raise InputError(f"{path}: bad line '{utt_id} {line}' ({RULE})") from None

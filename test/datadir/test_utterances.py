@@ -1,0 +1,102 @@
+"""Utterances of a data directory: where their audio is, and what columns belong to them."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moeasr.datadir import utterances as utterances_module
+from moeasr.datadir.segment_rule import RULE
+from moeasr.datadir.table import Table
+from moeasr.datadir.utterances import Utterance, open_utterances
+from moeasr.errors import InputError
+
+
+@pytest.fixture
+def wav_scp(tmp_path: Path) -> Path:
+    path = tmp_path / "wav.scp"
+    path.write_text("rec2 cat b.wav |\nrec1 with space.wav\n")
+    return path
+
+
+def test_without_segments_recordings_are_utterances(wav_scp: Path) -> None:
+    assert list(open_utterances(wav_scp)) == [
+        Utterance("rec2", None, "", "cat b.wav |"),
+        Utterance("rec1", None, "", "with space.wav"),
+    ]
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 2, 100])
+def test_segments_name_their_recordings_entry_and_times(
+    wav_scp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    monkeypatch.setattr(utterances_module, "ROWS_AT_ONCE", rows_at_once)
+    segments = tmp_path / "segments"
+    segments.write_text("u1 rec1 0 1.5\nu2 rec2 2.25 -1\nu3 rec1 1.5 3\n")
+    utterances = open_utterances(wav_scp, segments)
+    assert list(utterances) == [
+        Utterance("u1", None, "", "with space.wav", 0.0, 1.5),
+        Utterance("u2", None, "", "cat b.wav |", 2.25, -1.0),
+        Utterance("u3", None, "", "with space.wav", 1.5, 3.0),
+    ]
+    assert utterances.recordings.tolist() == [1, 0, 1]
+    segments.write_text("u1 rec1 0 1.5\nu2 rec2 2.25 -1\nu3 rec3 1.5 3\n")
+    with pytest.raises(InputError, match=r"recording rec3 of u3 is not in .*wav.scp"):
+        open_utterances(wav_scp, segments)
+    segments.write_text("")
+    assert len(open_utterances(wav_scp, segments)) == 0
+
+
+def test_other_spaces_than_plain_ones_belong_to_names(tmp_path: Path) -> None:
+    (tmp_path / "wav.scp").write_text("rec\u00a01 a\u3000.wav\u00a0\n", encoding="utf-8")
+    (tmp_path / "segments").write_text("u1 rec\u00a01 0 1.5\n", encoding="utf-8")
+    (utterance,) = open_utterances(tmp_path / "wav.scp", tmp_path / "segments")
+    assert utterance == Utterance("u1", None, "", "a\u3000.wav\u00a0", 0.0, 1.5)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *("rec1", "rec1 0.5", "rec1 0 1 2", "rec1 x y"),
+        *("rec1 nan 1", "rec1 0 nan", "rec1 -inf 1", "rec1 0 inf", "rec1 inf -1"),
+        *("rec1 2 1", "rec1 1 1", "rec1 -0.5 1", "rec1 0 -0.5", "rec1 -1 -1"),
+    ],
+)
+def test_one_rule_holds_for_segments(wav_scp: Path, tmp_path: Path, fields: str) -> None:
+    segments = tmp_path / "segments"
+    segments.write_text(f"u1 {fields}\n")
+    with pytest.raises(InputError) as error:
+        open_utterances(wav_scp, segments)
+    assert str(error.value) == f"{segments}: bad line 'u1 {fields}' ({RULE})"
+
+
+def test_missing_files_are_named(wav_scp: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        open_utterances(tmp_path / "nowhere", None)
+    with pytest.raises(InputError, match="nowhere"):
+        open_utterances(wav_scp, tmp_path / "nowhere")
+
+
+def test_columns_follow_a_selection(wav_scp: Path, tmp_path: Path) -> None:
+    segments, text = tmp_path / "segments", tmp_path / "text"
+    segments.write_text("u1 rec1 0 1.5\nu2 rec2 2.25 -1\nu3 rec1 1.5 3\n")
+    text.write_text("u3 C\nu1 A\n")
+    utterances = dataclasses.replace(
+        open_utterances(wav_scp, segments),
+        num_frames=np.array([150, 80, 149]),
+        texts=Table(text),
+        text_rows=np.array([1, -1, 0]),
+        languages=np.array([0, 1, 1]),
+    )
+    chosen = utterances.select(np.array([0, 2]))
+    assert list(chosen) == [
+        Utterance("u1", None, "A", "with space.wav", 0.0, 1.5, 150, 0),
+        Utterance("u3", None, "C", "with space.wav", 1.5, 3.0, 149, 1),
+    ]
+    assert chosen.utt_ids.tolist() == [b"u1", b"u3"]
+    keys = np.array([b"u3", b"u2", b"zz"])
+    assert chosen.indices_of(keys).tolist() == [1, -1, -1]
+    assert utterances.indices_of(keys).tolist() == [2, 1, -1]
+    # of the lines "u1 150 0" and "u3 149 1"
+    assert chosen.digest() == "e72860e100c678c54fc030bcb283c03e2a627c4a9d6499d7bbfbb6d8846b16fc"
