@@ -60,5 +60,5 @@ rm -rf "$unfinished/local/__pycache__"
 
 mv "$unfinished" "$parent/$name"
 trap - EXIT
-echo "$dir is made. What is yours to write: local/data_prep.py, or nothing, if it can read your corpus"
-echo "as it is; in run.sh the choices at its top, e.g. the units; README.md."
+echo "$dir is made. Next: local/data_prep.py, unless it can read your corpus as it is; the choices at"
+echo "the top of run.sh, e.g. the units; README.md."

@@ -24,7 +24,7 @@ fi
 if run_stage 1 "features, of the training set at three speeds"; then
   run rm -rf data/train_sp # of an earlier run
   run utils/data/perturb_data_dir_speed_3way.sh data/train data/train_sp
-  run set="train_sp $eval_sets" utils/make_features.sh "${feature_options[@]}" "data/{set}"
+  run set="train_sp $eval_sets" utils/make_features.sh --fbank-config conf/fbank.yaml "${feature_options[@]}" "data/{set}"
   run python3 -m moeasr.bin.compute_cmvn --data-dir data/train_sp --out data/train_sp/global_cmvn "${cmvn_options[@]}"
 fi
 

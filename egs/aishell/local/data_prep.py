@@ -23,7 +23,7 @@ logger = get_logger("aishell")
 
 
 def utterances_of(audio: dict[str, Path], texts: dict[str, str]) -> list[Utterance]:
-    """The recordings that have a transcript; the speaker is the directory of the audio."""
+    """Return the recordings that have a transcript; the speaker is the directory of the audio."""
     return [
         Utterance(utt_id, path.parent.name, texts[utt_id], path)
         for utt_id, path in audio.items()
@@ -32,7 +32,7 @@ def utterances_of(audio: dict[str, Path], texts: dict[str, str]) -> list[Utteran
 
 
 def warn_of_unmatched(audio: set[str], texts: set[str]) -> None:
-    """Say which transcripts have no audio and the reverse; the full corpus has some of both."""
+    """Log transcripts without audio and audio without transcripts; the full corpus has both."""
     for what, names in (
         ("transcripts have no audio", texts - audio),
         ("audio files have no transcript", audio - texts),
@@ -53,7 +53,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the three sets and say what is in them."""
+    """Write the three sets and print their sizes."""
     args = get_parser().parse_args(argv)
     setup_logging()
     root = obtain(AISHELL, args.download_dir, args.unpack_dir).resolve()

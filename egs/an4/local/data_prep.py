@@ -39,12 +39,12 @@ logger = get_logger("an4")
 
 
 def dev_speakers(speakers: Iterable[str]) -> set[str]:
-    """Every eleventh speaker in the order of names, from the sixth on."""
+    """Return every eleventh speaker in the order of names, from the sixth on."""
     return set(sorted(set(speakers))[DEV_FIRST - 1 :: DEV_EVERY])
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the three sets and say what is in them."""
+    """Write the three sets and print their sizes."""
     args = preparation_parser(__doc__, tree_or_archive(AN4.tree)).parse_args(argv)
     setup_logging()
     root = obtain(AN4, args.download_dir, args.unpack_dir).resolve()

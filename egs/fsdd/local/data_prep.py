@@ -31,12 +31,12 @@ FIRST_INDEX = {"test": 0, "dev": 5, "train": 10}
 
 
 def set_of(index: int) -> str:
-    """The set that a recording belongs to."""
+    """Return the set of a recording."""
     return max((first, name) for name, first in FIRST_INDEX.items() if first <= index)[1]
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the three sets and say what is in them."""
+    """Write the three sets and print their sizes."""
     args = preparation_parser(__doc__, tree_or_archive(TREE)).parse_args(argv)
     setup_logging()
     root = obtain(FSDD, args.download_dir, args.unpack_dir).resolve()

@@ -47,7 +47,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the sets and say what is in them."""
+    """Write the sets and print their sizes."""
     args = get_parser().parse_args(argv)
     setup_logging()
 

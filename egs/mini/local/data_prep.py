@@ -75,7 +75,7 @@ def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
 
 
 def _origin(metadata: str) -> str:
-    """What the corpus's bytes depend on, as JSON: the recordings, our code, the voices' release."""
+    """Return, as JSON, what the audio depends on: the recordings, our code, the voices' release."""
     here = Path(__file__).parent
     sources = [(here / name).read_text(encoding="utf-8") for name in ("synth.py", "speak.py")]
     digests = [hashlib.sha256(text.encode()).hexdigest() for text in (metadata, *sources)]
@@ -84,12 +84,12 @@ def _origin(metadata: str) -> str:
 
 
 def audio_path(corpus_dir: Path, recording: Recording) -> Path:
-    """Where a recording's audio lies."""
+    """Return the audio file of a recording."""
     return corpus_dir / recording.set_name / recording.speaker / f"{recording.utt_id}.flac"
 
 
 def as_utterance(corpus_dir: Path, recording: Recording) -> Utterance:
-    """What a data directory holds of a recording."""
+    """Return the utterance of a recording."""
     audio = audio_path(corpus_dir, recording)
     return Utterance(recording.utt_id, recording.speaker, recording.text, audio)
 
@@ -107,7 +107,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Make the corpus and say what is in it."""
+    """Make the corpus and print the sizes of its sets."""
     args = get_parser().parse_args(argv)
     setup_logging()
     num_utts = {"train": args.num_train, "dev": args.num_dev, "test": args.num_test}

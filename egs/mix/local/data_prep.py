@@ -31,7 +31,7 @@ logger = get_logger("mix")
 
 
 def call(*words: str | Path) -> None:
-    """Run a program, which says itself what is wrong.
+    """Run a program, which prints its own messages.
 
     Raises:
         InputError: It failed.
@@ -42,7 +42,7 @@ def call(*words: str | Path) -> None:
 
 
 def label(corpus: str, source: Path, target: Path) -> None:
-    """Copy a set of one corpus: ids with its name in front, upper case, utt2lang and utt2dom."""
+    """Copy a set of one corpus, with the changes and tables that the module's docstring lists."""
     prefixes = ("--spk-prefix", f"{corpus}-", "--utt-prefix", f"{corpus}-")
     shutil.rmtree(target, ignore_errors=True)
     call("utils/copy_data_dir.sh", *prefixes, "--validate-opts", "--no-feats", source, target)

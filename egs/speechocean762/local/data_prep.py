@@ -31,12 +31,12 @@ DEV_FIRST = 6
 
 
 def dev_speakers(speakers: Iterable[str]) -> set[str]:
-    """Every eleventh speaker in the order of names, from the sixth on."""
+    """Return every eleventh speaker in the order of names, from the sixth on."""
     return set(sorted(set(speakers))[DEV_FIRST - 1 :: DEV_EVERY])
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the three sets and say what is in them."""
+    """Write the three sets and print their sizes."""
     args = preparation_parser(__doc__, tree_or_archive(SPEECHOCEAN.tree)).parse_args(argv)
     setup_logging()
     root = obtain(SPEECHOCEAN, args.download_dir, args.unpack_dir).resolve()

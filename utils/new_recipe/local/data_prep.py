@@ -1,12 +1,11 @@
 """Prepare `data/{train,dev,test}` in Kaldi's form from a folder of audio and transcripts.
 
-The folder has `train`, `dev` and `test` in it, and each of these has audio files, in directories by
-speaker or not. What was said stands beside each (`a.wav`, `a.txt`), or in one `transcripts.tsv` of
-the set, with lines `<path of the audio><tab><text>`. An empty `.txt`, or nothing behind the tab, is
-the transcript of a recording without speech.
+The folder holds `train`, `dev` and `test`, each with audio files, which may be in one directory per
+speaker. The transcript of `a.wav` is `a.txt` beside it, or a line `<path of the audio><tab><text>`
+in the set's `transcripts.tsv`. An empty transcript means a recording without speech.
 
-This file is yours to change: what is said of your corpus must come to be a list of `Utterance` for
-each set.
+Change this file as your corpus needs it: it must give `write_sets` a list of `Utterance` for each
+set.
 
 Example:
   python3 local/data_prep.py --download-dir ~/speech --data-dir data
@@ -26,13 +25,13 @@ SUFFIXES = (".wav", ".flac", ".sph")
 
 
 def read_set(root: Path) -> list[Utterance]:
-    """The utterances of one set.
+    """Return the utterances of one set.
 
     Args:
         root: Its directory.
 
     Raises:
-        InputError: There is no audio, or some has no transcript.
+        InputError: The set has no audio, or an audio file has no transcript.
     """
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
@@ -57,10 +56,10 @@ def read_set(root: Path) -> list[Utterance]:
 
 
 def as_utterance(root: Path, path: Path, text: str) -> Utterance:
-    """One recording: utterance id, speaker, transcript, file.
+    """Return the utterance of one audio file.
 
-    The utterance id begins with the speaker, which is the directory the audio lies in; audio that
-    lies in no directory of its own is taken to be of a speaker of its own.
+    The speaker is the directory of the audio file, and the utterance id begins with the speaker.
+    Each audio file directly below `root` has a speaker of its own.
     """
     name = path.relative_to(root)
     utt_id = "-".join(name.with_suffix("").parts)
@@ -69,7 +68,7 @@ def as_utterance(root: Path, path: Path, text: str) -> Utterance:
 
 
 def read_beside(root: Path, files: list[Path]) -> dict[Path, str]:
-    """Audio file -> all words of the `.txt` beside it, on however many lines."""
+    """Return, by audio file, the words of the `.txt` beside it."""
     paths = {path.with_suffix(".txt"): path for path in files}
     found = sorted(root.rglob("*.txt"))
     lost = [path for path in found if path not in paths]
@@ -82,20 +81,20 @@ def read_beside(root: Path, files: list[Path]) -> dict[Path, str]:
 
 
 def read_text(path: Path) -> str:
-    """All words of a file, on however many lines; an empty file is an empty transcript."""
+    """Return the words of all lines of a file; an empty file is an empty transcript."""
     if path.is_file() and not path.stat().st_size:
         return ""
     return " ".join(word for _, line in read_lines(path) for word in line.split())
 
 
 def and_others(paths: list[Path]) -> str:
-    """How many more, and some of them."""
+    """Return how many further paths there are, with up to ten names, as the end of a sentence."""
     names = ", ".join(path.name for path in paths[1:11])
     return f"; nor for {len(paths) - 1} more ({names})" if names else ""
 
 
 def read_list(path: Path) -> dict[Path, str]:
-    """Audio file -> what was said in it."""
+    """Return, by audio file, its transcript in a `transcripts.tsv`."""
     texts: dict[Path, str] = {}
     for number, line in read_lines(path):
         name, tab, text = line.lstrip().partition("\t")
@@ -111,7 +110,7 @@ def read_list(path: Path) -> dict[Path, str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the three sets and say what is in them."""
+    """Write the three sets and print their sizes."""
     parser = preparation_parser(__doc__, "the corpus, with train, dev and test in it")
     args = parser.parse_args(argv)
     setup_logging()
