@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from moeasr.atomic import temporary_directory
 from moeasr.datadir.raw_tables import (
     Lines,
     key,
@@ -126,7 +127,7 @@ def merge(sources: Sequence[Path], name: str, say: Say) -> Lines | None:
 def combine_data(
     target: Path, sources: Sequence[Path], extra_files: Sequence[str], say: Say
 ) -> None:
-    """Merge data directories; whatever the target held is removed.
+    """Merge data directories; whatever the target held is removed once the merged one is complete.
 
     Args:
         target: The merged directory.
@@ -150,16 +151,17 @@ def combine_data(
     if any((source / "shards.scp").is_file() for source in sources):  # Kaldi knows of no shards
         extra_files = [*extra_files, "shards.scp"]
     extra_files = [name for name in extra_files if name not in ("utt2uniq", "segments", *MERGED)]
-    merged = {
-        name: merge(sources, name, say) for name in ("utt2uniq", "segments", *MERGED, *extra_files)
-    }
-    if target.exists():
-        shutil.rmtree(target)
-    for name, lines in merged.items():
-        if lines is not None:
-            write_lines(target / name, lines)
-    write_lines(target / "spk2utt", spk2utt_of(read_utt2spk(target)))
-    if frame_shift:
-        copy_whole(frame_shift, target, ["frame_shift"])
-    if settings:
-        copy_whole(settings, target, [SETTINGS])
+    with temporary_directory(target.parent, "combine") as staging:
+        merged = staging / "merged"
+        for name in ("utt2uniq", "segments", *MERGED, *extra_files):
+            lines = merge(sources, name, say)
+            if lines is not None:
+                write_lines(merged / name, lines)
+        write_lines(merged / "spk2utt", spk2utt_of(read_utt2spk(merged)))
+        if frame_shift:
+            copy_whole(frame_shift, merged, ["frame_shift"])
+        if settings:
+            copy_whole(settings, merged, [SETTINGS])
+        if target.exists():
+            shutil.rmtree(target)
+        merged.rename(target)

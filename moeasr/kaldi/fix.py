@@ -28,8 +28,17 @@ LIMITING = ("feats.scp", "shards.scp", "text", "segments", "utt2lang", "utt2dur"
 POSITIVE = ("utt2dur", "utt2num_frames")
 
 
+WHOLE_LINES = ("utt2spk", "spk2utt", "segments")
+"""Tables whose lines are in memory; of others only the ids are, and their lines are read again."""
+
+
 class DataDirFixer:
-    """Holds all tables of a directory in memory; nothing is written before all is well."""
+    """Holds what stays of each table in memory; nothing is written before all is well.
+
+    Attributes:
+        tables: The lines of `WHOLE_LINES`.
+        ids: First fields of the lines of the other tables.
+    """
 
     def __init__(
         self, data: Path, utt_extra_files: Sequence[str], spk_extra_files: Sequence[str], say: Say
@@ -38,20 +47,27 @@ class DataDirFixer:
         self.by_utt = [*BY_UTTERANCE, *utt_extra_files]
         self.by_spk = [*BY_SPEAKER, *spk_extra_files]
         self.tables: dict[str, Lines] = {}
+        self.ids: dict[str, Lines] = {}
+        self._positive: dict[str, Lines] = {}
+        shared: dict[bytes, bytes] = {}  # one object for an id, however many tables have it
         for name in ["utt2spk", "spk2utt", *self.by_utt, *self.by_spk, *BY_RECORDING]:
-            if (data / name).is_file():
-                self.tables[name] = self._sorted(name, read_lines(data / name))
+            if not (data / name).is_file():
+                continue
+            original = read_lines(data / name)
+            lines = _sorted(original)
+            if lines is not original:
+                say(f"file {data / name} is not in sorted order or not unique, sorting it")
+            if name in WHOLE_LINES:
+                self.tables[name] = lines
+                continue
+            self.ids[name] = [shared.setdefault(k, k) for k in map(key, lines)]
+            if name in POSITIVE:
+                positive = map(key, filter(_is_positive, lines))
+                self._positive[name] = [shared[k] for k in positive]
 
-    def _sorted(self, name: str, lines: Lines) -> Lines:
-        """Sort by first field; of lines with the same one, the first stays. Drops empty lines."""
-        if all(map(operator.lt, chain([b""], map(key, lines)), map(key, lines))):
-            return lines
-        unique: dict[bytes, bytes] = {}
-        for line in lines:
-            unique.setdefault(key(line), line)
-        unique.pop(b"", None)
-        self.say(f"file {self.data / name} is not in sorted order or not unique, sorting it")
-        return [unique[name] for name in sorted(unique)]
+    def has(self, name: str) -> bool:
+        """Whether there is a table of this name."""
+        return name in self.tables or name in self.ids
 
     @property
     def utt2spk(self) -> dict[bytes, bytes]:
@@ -66,13 +82,13 @@ class DataDirFixer:
 
     def _filter(self, name: str, wanted: set[bytes], reason: str) -> None:
         """Keep the lines of a table, if it is there, whose first field is wanted."""
-        lines = self.tables.get(name)
-        if lines is None:
+        if name not in self.ids:
             return
-        self.tables[name] = filter_lines(lines, wanted)
-        if len(self.tables[name]) != len(lines):
+        ids = self.ids[name]
+        self.ids[name] = [one for one in ids if one in wanted]
+        if len(self.ids[name]) != len(ids):
             self.say(
-                f"filtered {self.data / name} from {len(lines)} to {len(self.tables[name])} "
+                f"filtered {self.data / name} from {len(ids)} to {len(self.ids[name])} "
                 f"lines based on filter {reason}."
             )
 
@@ -82,9 +98,9 @@ class DataDirFixer:
         if segments is None:
             return
         path = self.data / "segments"
-        if "wav.scp" not in self.tables:
+        if not self.has("wav.scp"):
             raise InputError(f"{path} exists but not {self.data / 'wav.scp'}")
-        wanted = segment_recordings(segments, path) & set(keys(self.tables["wav.scp"]))
+        wanted = segment_recordings(segments, path) & set(self.ids["wav.scp"])
         if not wanted:
             raise InputError(f"Empty list of recordings (bad file {path})?")
         kept = [line for line in segments if line.split(None, 2)[1] in wanted]
@@ -102,8 +118,8 @@ class DataDirFixer:
         utt2spk = self.utt2spk
         wanted = set(utt2spk.values())
         for name in ("cmvn.scp", "spk2gender"):
-            if name in self.tables:
-                wanted &= set(keys(self.tables[name]))
+            if self.has(name):
+                wanted.intersection_update(self.ids[name])
         kept = [(utt, speaker) for utt, speaker in utt2spk.items() if speaker in wanted]
         if len(kept) != len(utt2spk):
             dropped = len(set(utt2spk.values())) - len(wanted)
@@ -135,10 +151,10 @@ class DataDirFixer:
             by_utt += BY_RECORDING
             limiting.append("wav.scp")
         for name in limiting:
-            lines = self.tables.get(name)
-            if lines is not None:
-                good = filter(_is_positive, lines) if name in POSITIVE else lines
-                wanted.intersection_update(map(key, good))
+            if name in self.tables:
+                wanted.intersection_update(map(key, self.tables[name]))
+            elif name in self.ids:
+                wanted.intersection_update(self._positive.get(name, self.ids[name]))
         if not wanted:
             raise InputError(f"no utterances remained: not proceeding further. ({self.data})")
         if len(wanted) == len(before):
@@ -148,18 +164,37 @@ class DataDirFixer:
         for name in by_utt:
             if name in self.tables:
                 self.tables[name] = filter_lines(self.tables[name], wanted)
+            elif name in self.ids:
+                self.ids[name] = [utt for utt in self.ids[name] if utt in wanted]
 
     def write(self) -> None:
         """Copy the originals to .backup and write what has changed."""
         backup = self.data / ".backup"
         backup.mkdir(exist_ok=True)
-        for name, lines in self.tables.items():
+        for name in (*self.tables, *self.ids):
             path = self.data / name
+            lines = self.tables[name] if name in self.tables else self._kept_lines(name)
             if path.is_file():
                 shutil.copyfile(path, backup / name)
             if not _holds(path, lines):
                 write_lines(path, lines)
         self.say(f"old files are kept in {backup}")
+
+    def _kept_lines(self, name: str) -> Lines:
+        """Return the lines of a table whose ids stay."""
+        lines, ids = _sorted(read_lines(self.data / name)), self.ids[name]
+        return lines if len(lines) == len(ids) else filter_lines(lines, set(ids))
+
+
+def _sorted(lines: Lines) -> Lines:
+    """Sort by first field; of lines with the same one, the first stays. Drops empty lines."""
+    if all(map(operator.lt, chain([b""], map(key, lines)), map(key, lines))):
+        return lines
+    unique: dict[bytes, bytes] = {}
+    for line in lines:
+        unique.setdefault(key(line), line)
+    unique.pop(b"", None)
+    return [unique[name] for name in sorted(unique)]
 
 
 def _holds(path: Path, lines: Lines) -> bool:

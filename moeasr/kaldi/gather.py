@@ -1,10 +1,12 @@
 """Put the features that parallel jobs made into their data directory: the end of make_fbank.sh."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from moeasr.datadir.full_tables import write_tables
-from moeasr.datadir.raw_tables import Lines, read_lines
+from moeasr.datadir.raw_tables import read_lines
+from moeasr.errors import InputError
 from moeasr.kaldi.speak import Say
 
 
@@ -18,12 +20,17 @@ def gather_feats(data: Path, scps: Sequence[Path], tables: Sequence[str], say: S
         say: Receives the utterances without features.
 
     Raises:
-        InputError: As `write_tables`.
+        InputError: A job left no such table; or as `write_tables`. Nothing is written then.
     """
     files = {table: [scp.with_suffix(f".{table}") for scp in scps] for table in tables}
     files["feats.scp"] = list(scps)
+    for path in chain.from_iterable(files.values()):
+        if not path.is_file():
+            raise InputError(f"no such file {path}")
     write_tables(data, {table: _concatenate(paths) for table, paths in files.items()}, say)
 
 
-def _concatenate(paths: Sequence[Path]) -> Lines:
-    return [line for path in paths for line in read_lines(path)]
+def _concatenate(paths: Sequence[Path]) -> Iterator[bytes]:
+    """Yield the lines of all files, of which one at a time is in memory."""
+    for path in paths:
+        yield from read_lines(path)

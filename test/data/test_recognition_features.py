@@ -1,5 +1,7 @@
 """The features of sets to recognise: their lengths before they are read, and what is read."""
 
+import tracemalloc
+
 import audio_sets
 import pytest
 import torch
@@ -73,3 +75,23 @@ def test_stored_features_of_other_settings_are_refused(tmp_path):
     write_settings(data_dir, others)
     with pytest.raises(InputError, match=fault):
         find_data_type("feats").open_reader(data_dir).read(utterances[0])
+
+
+@pytest.mark.parametrize("table", ["feats.scp", "wav.scp"])
+def test_memory_of_an_open_directory_is_about_a_hundred_bytes_an_utterance(tmp_path, table):
+    """Of a dict of utterances and entries it would be 300."""
+    num_utts = 5000
+    ids = [f"speaker{n // 300:05d}-recording{n // 20:07d}-{n:08d}" for n in range(num_utts)]
+    (tmp_path / table).write_text("".join(f"{utt} {tmp_path}/x.ark:5\n" for utt in ids))
+    (tmp_path / "utt2num_frames").write_text("".join(f"{utt} 123\n" for utt in ids))
+    data_type = {"feats.scp": "feats", "wav.scp": "raw"}[table]
+    find_data_type(data_type).open(tmp_path)  # what is imported once does not count
+    tracemalloc.start()
+    try:
+        utterances = find_data_type(data_type).open(tmp_path)
+        features = recognition_features(tmp_path, utterances, data_type, FbankConfig())
+        num_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert features[0].tolist() == [123] * num_utts
+    assert num_bytes < 120 * num_utts

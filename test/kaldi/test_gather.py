@@ -45,3 +45,12 @@ def test_more_is_an_error_and_writes_nothing(jobs):
         gather_feats(data, scps, ["utt2dur"], said.append)
     assert said[0].endswith(": u037 u038 u039")
     assert [path.name for path in data.iterdir()] == ["utt2spk"]
+
+
+def test_a_table_that_a_job_did_not_write_is_named_and_nothing_written(jobs):
+    data, scps = jobs(40, 40)
+    missing = scps[1].with_suffix(".utt2dur")
+    missing.unlink()
+    with pytest.raises(InputError, match=f"^no such file {missing}$"):
+        gather_feats(data, scps, ["utt2dur"], print)
+    assert [path.name for path in data.iterdir()] == ["utt2spk"]

@@ -114,7 +114,7 @@ class ShardMaker:
         return digest.hexdigest()
 
     def _write(self, temporary: Path, path: Path, indices: list[int]) -> list[ShardedUtterance]:
-        made = []
+        made, name = [], str(path)  # one object for all entries of a shard
         reader = RecordingReader()
         with tarfile.open(temporary, "w", format=tarfile.GNU_FORMAT) as tar:
             for index in indices:
@@ -132,7 +132,7 @@ class ShardMaker:
                 length = AudioLength(
                     utt_id, audio.num_samples, audio.rate_hz, "", audio.header_overshoots
                 )
-                entry = ShardEntry(utt_id + audio.suffix, offset, str(path))
+                entry = ShardEntry(utt_id + audio.suffix, offset, name)
                 made.append(ShardedUtterance(length, entry))
         return made
 
@@ -248,9 +248,10 @@ def _load_list(path: Path, digest: str) -> list[ShardedUtterance] | None:
         content = json.loads(_list_path(path).read_text(encoding="utf-8"))
         if (content["digest"], content["size"]) != (digest, path.stat().st_size):
             return None
+        name = str(path)
         return [
             ShardedUtterance(
-                AudioLength(utt_id, num_samples, rate_hz), ShardEntry(member, offset, str(path))
+                AudioLength(utt_id, num_samples, rate_hz), ShardEntry(member, offset, name)
             )
             for utt_id, num_samples, rate_hz, _, member, offset in content["utterances"]
         ]
