@@ -91,16 +91,6 @@ UNTESTED = {
     "datadir/raw_tables.py",
     "datadir/table.py",
     "decode/best_mode.py",
-    "interop/wenet/data_settings.py",
-    "interop/wenet/export_model.py",
-    "interop/wenet/faults.py",
-    "interop/wenet/import_model.py",
-    "interop/wenet/names.py",
-    "interop/wenet/section.py",
-    "interop/wenet/settings.py",
-    "interop/wenet/train_yaml.py",
-    "interop/wenet/units.py",
-    "interop/wenet/weights.py",
     "moe/top_k_routers.py",
 }
 PRIVATE_ENTRIES = {"bin/_audio_filter.py", "bin/_commands.py", "bin/_recognition.py"}
