@@ -73,7 +73,8 @@ class EncoderState(NamedTuple):
     @property
     def num_past(self) -> int:
         """P."""
-        return next(past.attention.keys.size(1) for past in self.blocks if past.attention)
+        sizes = (past.attention.keys.size(1) for past in self.blocks if past.attention)
+        return next(sizes, 0)
 
     @property
     def num_streams(self) -> int:
