@@ -113,8 +113,12 @@ def densify_into(
     layers = model.moe_layers()
     if not layers:
         raise InputError("there is nothing to densify: the checkpoint has no experts")
-    dropped = (*(f"{name}." for name in layers), "embedding.")
-    state = {k: v for k, v in model.state_dict().items() if not k.startswith(dropped)}
+    state = model.state_dict()
+    dropped = [key for name, layer in layers.items() for key in layer.state_dict(prefix=f"{name}.")]
+    if model.embedding is not None:
+        dropped += model.embedding.state_dict(prefix="embedding.")
+    for key in dropped:
+        del state[key]
     for name, layer in layers.items():
         experts = FeedForwardWeights.of_bank(layer.experts)
         weights = DENSIFY_METHODS[method](experts, usage[name].load)

@@ -57,7 +57,6 @@ def upcycle_into(
     _check_feed_forwards(sources, targets)
 
     state = dense.state_dict()
-    own = model.state_dict()
     converted: list[str] = []
     for name, target in targets.items():
         source = sources.get(name)
@@ -67,15 +66,15 @@ def upcycle_into(
             weights = FeedForwardWeights.of_dense(source)
             experts = copy_to_experts(weights, target.experts.num_experts)
             state.update({f"{name}.experts.{k}": v for k, v in experts._asdict().items()})
-            state.update({k: v for k, v in own.items() if k.startswith(f"{name}.router.")})
+            state.update(target.router.state_dict(prefix=f"{name}.router."))
             converted.append(name)
     if not converted:
         raise InputError(
             "there is nothing to upcycle: no feed-forward is dense in the checkpoint and "
             "`type: moe` in the config"
         )
-    if dense.embedding is None:
-        state.update({k: v for k, v in own.items() if k.startswith("embedding.")})
+    if dense.embedding is None and model.embedding is not None:
+        state.update(model.embedding.state_dict(prefix="embedding."))
     load_transferred(model, state)
     layers = [targets[name] for name in converted]
     if noise > 0:
