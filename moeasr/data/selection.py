@@ -94,13 +94,13 @@ def load_utterances(
     unheard, unknown = [], Counter()
     utterances = dataclasses.replace(utterances, num_frames=num_frames)
     if tokenizer is not None:
-        transcripts = _Transcripts(data_dir / "text", utterances.utt_ids, tokenizer)
+        texts = Table(data_dir / "text")
+        utterances = utterances.with_texts(texts)
+        transcripts = _Transcripts(texts, utterances.text_rows, tokenizer)
         faults |= transcripts.faults(indices, output_lens, limits)
         indices = _without(len(utterances), faults)
         unknown = transcripts.unknown(indices)
-        texts, text_rows = transcripts.table, transcripts.rows
         unheard = texts.keys[utterances.indices_of(texts.keys) < 0]
-        utterances = dataclasses.replace(utterances, texts=texts, text_rows=text_rows)
     utt_ids = utterances.utt_ids
     skipped = [Skipped(utt_ids[index].decode(), faults[index]) for index in sorted(faults)]
     skipped += [Skipped(key.decode(), f"it has no {kind.content}") for key in unheard]
@@ -148,20 +148,16 @@ class _Transcripts:
     """The transcripts of utterances, and what forbids to learn them.
 
     Args:
-        path: The `text` of the set.
-        utt_ids: (N,) the utterances, as bytes.
-        tokenizer: Makes tokens.
-
-    Attributes:
-        table: All transcripts.
+        texts: The `text` of the set.
         rows: (N,) the utterances' lines in it; -1 for those that have none.
+        tokenizer: Makes tokens.
     """
 
-    def __init__(self, path: Path, utt_ids: np.ndarray, tokenizer: TextEncoder) -> None:
-        self.table = Table(path)
-        self.rows = self.table.rows_of(utt_ids)
+    def __init__(self, texts: Table, rows: np.ndarray, tokenizer: TextEncoder) -> None:
+        self._texts = texts
+        self._rows = rows
         self._tokenizer = tokenizer
-        self._counts = count_tokens(self.table, tokenizer)
+        self._counts = count_tokens(texts, tokenizer)
 
     def faults(
         self, indices: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
@@ -180,17 +176,17 @@ class _Transcripts:
             InputError: The tokenizer refuses a transcript.
         """
         # a last 0 for the row -1
-        num_tokens = np.append(self._counts.num_tokens, 0)[self.rows[indices]]
-        num_repeats = np.append(self._counts.num_repeats, 0)[self.rows[indices]]
+        num_tokens = np.append(self._counts.num_tokens, 0)[self._rows[indices]]
+        num_repeats = np.append(self._counts.num_repeats, 0)[self._rows[indices]]
         num_outputs = output_lens[indices]
         for index in indices[num_tokens < 0]:
-            utt_id, text = self.table[int(self.rows[index])]
+            utt_id, text = self._texts[int(self._rows[index])]
             try:
                 self._tokenizer.encode(text)
             except InputError as error:
-                raise InputError(f"{self.table.path}: {utt_id}: {error}") from None
+                raise InputError(f"{self._texts.path}: {utt_id}: {error}") from None
         faults = {}
-        absent = self.rows[indices] < 0
+        absent = self._rows[indices] < 0
         too_short = num_outputs < num_tokens + num_repeats
         bad = absent | (num_tokens > limits.max_tokens) | too_short
         for place in np.flatnonzero(bad).tolist():
@@ -210,9 +206,9 @@ class _Transcripts:
     def unknown(self, indices: np.ndarray) -> Counter[str]:
         """Count the units of (M,) utterances' transcripts that become `<unk>`."""
         units: Counter[str] = Counter()
-        rows = self.rows[indices]
+        rows = self._rows[indices]
         for row in rows[self._counts.has_unknown[rows]].tolist():
-            units.update(self._tokenizer.unknown(self.table[row][1]))
+            units.update(self._tokenizer.unknown(self._texts[row][1]))
         return units
 
 

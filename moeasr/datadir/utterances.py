@@ -70,7 +70,7 @@ class Utterances(Sequence[Utterance]):
         recordings: (N,) their lines in `entries`; None without segments.
         num_frames: (N,) their feature frames; None where these are not known.
         texts: Their transcripts; None where these are not read.
-        text_rows: (N,) their lines in `texts`.
+        text_rows: (N,) their lines in `texts`; -1 for utterances without transcript.
         languages: (N,) index in the model's languages; None for a model without languages.
     """
 
@@ -102,7 +102,7 @@ class Utterances(Sequence[Utterance]):
             _, start_sec, end_sec = _parse(utt_id, line, self.segments.path)
             _, entry = self.entries[int(self.recordings[index])]
         text = ""
-        if self.texts is not None and self.text_rows is not None:
+        if self.texts is not None and self.text_rows[index] >= 0:
             _, text = self.texts[int(self.text_rows[index])]
         num_frames = None if self.num_frames is None else int(self.num_frames[index])
         language = None if self.languages is None else int(self.languages[index])
@@ -127,6 +127,10 @@ class Utterances(Sequence[Utterance]):
         return dataclasses.replace(
             self, **{name: None if c is None else c[indices] for name, c in columns.items()}
         )
+
+    def with_texts(self, texts: Table) -> "Utterances":
+        """Return the same utterances with their transcripts."""
+        return dataclasses.replace(self, texts=texts, text_rows=texts.rows_of(self.utt_ids))
 
     def digest(self) -> str:
         """Return a digest of which utterances these are, their lengths and their languages."""

@@ -234,8 +234,8 @@ def test_every_job_names_what_it_worked_on(tmp_path, monkeypatch):
     (tmp_path / "wav.scp").write_text(f"a1 {tmp_path}/a.wav\n")
     (tmp_path / "utt2spk").write_text("a1 s\n")
     (tmp_path / "text").write_text("a1 HELLO\n")
-    utterances = open_utterances(tmp_path / "wav.scp")
-    maker = ShardMaker(utterances, Table(tmp_path / "text"), str(tmp_path / "shard"), 10, seed=0)
+    utterances = open_utterances(tmp_path / "wav.scp").with_texts(Table(tmp_path / "text"))
+    maker = ShardMaker(utterances, str(tmp_path / "shard"), 10, seed=0)
     maker.make(0)
     monkeypatch.setattr(audio_length, "measure_audio", fail)
     monkeypatch.setattr(check_audio, "measure_audio", fail)
@@ -251,8 +251,9 @@ def test_every_job_names_what_it_worked_on(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=f"^shard {maker.path(0)}: {sentence}$"):
         shard_index.list_shard(str(maker.path(0)))
     (tmp_path / "text").write_text("a1 OTHER\n")
+    changed = utterances.with_texts(Table(tmp_path / "text"))
     with pytest.raises(InputError, match=f"^utterance a1: {sentence}$"):
-        ShardMaker(utterances, Table(tmp_path / "text"), str(tmp_path / "shard"), 10, 0).make(0)
+        ShardMaker(changed, str(tmp_path / "shard"), 10, 0).make(0)
     with pytest.raises(InputError, match=f"bad audio:\nutterance a1: its audio: {sentence}$"):
         check_audio.check_audio(tmp_path, say=print)
     said: list[str] = []

@@ -137,12 +137,12 @@ def test_a_segment_whose_times_changed_is_cut_out_anew(tmp_path):
 def test_a_shard_is_a_random_sample_of_the_set_by_its_seed(tmp_path):
     """Each of 6 utterances is in the first of 2 shards in half of 32 cases (4 sigma: 11.3)."""
     source = audio_sets.whole_files(tmp_path)
-    utterances = open_utterances(source / "wav.scp")
+    utterances = open_utterances(source / "wav.scp").with_texts(Table(source / "text"))
 
     def first_shard(seed: int, folder: str) -> set[str]:
         (tmp_path / folder).mkdir(exist_ok=True)
         prefix = str(tmp_path / folder / f"{seed}")
-        maker = ShardMaker(utterances, Table(source / "text"), prefix, 3, seed)
+        maker = ShardMaker(utterances, prefix, 3, seed)
         return {utterance.length.utt_id for utterance in maker.make(0)}
 
     found = [first_shard(seed, "one") for seed in range(32)]
@@ -216,7 +216,7 @@ def test_shards_of_a_larger_set_do_not_stay(data):
 def test_a_transcript_that_lacks_is_refused_before_anything_is_made(tmp_path):
     source = audio_sets.whole_files(tmp_path)
     (source / "text").write_text("a x\n")
-    with pytest.raises(SystemExit, match=r"text lacks utterance b; utils/fix_data_dir\.sh mends"):
+    with pytest.raises(SystemExit, match=r"text lacks utterance b; utils/fix_data_dir\.sh rem"):
         audio_sets.prepare(source, "shard")
     assert not (tmp_path / "shards").exists()
 

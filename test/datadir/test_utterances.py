@@ -85,10 +85,9 @@ def test_columns_follow_a_selection(wav_scp: Path, tmp_path: Path) -> None:
     utterances = dataclasses.replace(
         open_utterances(wav_scp, segments),
         num_frames=np.array([150, 80, 149]),
-        texts=Table(text),
-        text_rows=np.array([1, -1, 0]),
         languages=np.array([0, 1, 1]),
-    )
+    ).with_texts(Table(text))
+    assert [utterance.text for utterance in utterances] == ["A", "", "C"]
     chosen = utterances.select(np.array([0, 2]))
     assert list(chosen) == [
         Utterance("u1", None, "A", "with space.wav", 0.0, 1.5, 150, 0),

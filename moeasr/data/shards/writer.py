@@ -22,7 +22,6 @@ from moeasr.audio.pipes import parse_pipe
 from moeasr.audio.recording import RecordingReader, is_seekable
 from moeasr.data.shards.index import ShardedUtterance
 from moeasr.data.shards.reader import TEXT_SUFFIX, ShardEntry
-from moeasr.datadir.table import Table
 from moeasr.datadir.utterances import Utterance, Utterances
 from moeasr.errors import InputError, naming
 from moeasr.fields import SPACES
@@ -41,22 +40,22 @@ class ShardMaker:
     today's, the shard is not made again.
 
     Args:
-        utterances: Utterances whose entries are those of a wav.scp.
-        texts: Their transcripts, all of them.
+        utterances: Utterances with transcripts, whose entries are those of a wav.scp.
         prefix: Of the shards' names: `<prefix>_000000000.tar`.
         num_utts_per_shard: How many utterances go into one.
         seed: Of the lots.
     """
 
     def __init__(
-        self, utterances: Utterances, texts: Table, prefix: str, num_utts_per_shard: int, seed: int
+        self, utterances: Utterances, prefix: str, num_utts_per_shard: int, seed: int
     ) -> None:
         self._utterances = utterances
-        self._texts = texts
-        self._text_rows = texts.rows_of(utterances.utt_ids)
-        if (self._text_rows < 0).any():
-            utt_id = utterances.utt_ids[int(np.argmin(self._text_rows))].decode()
-            raise InputError(f"{texts.path} lacks utterance {utt_id}; utils/fix_data_dir.sh mends")
+        if (utterances.text_rows < 0).any():
+            utt_id = utterances.utt_ids[int(np.argmin(utterances.text_rows))].decode()
+            raise InputError(
+                f"{utterances.texts.path} lacks utterance {utt_id}; utils/fix_data_dir.sh removes "
+                "it from the other tables"
+            )
         self._prefix = prefix
         self._num_utts = num_utts_per_shard
         self._order = _shuffled(utterances, seed)
@@ -108,8 +107,7 @@ class ShardMaker:
         digest = hashlib.sha256(_FORMAT.encode())
         for index in indices:
             utterance = self._utterances[index]
-            text = self._texts[int(self._text_rows[index])][1]
-            facts = utterance.utt_id, *utterance.audio_span, _stamp(utterance.entry), text
+            facts = utterance.utt_id, *utterance.audio_span, _stamp(utterance.entry), utterance.text
             digest.update(repr(facts).encode())
         return digest.hexdigest()
 
@@ -126,9 +124,8 @@ class ShardMaker:
                     except InputError as error:
                         made.append(ShardedUtterance(AudioLength(utt_id, fault=str(error))))
                         continue
-                text = self._texts[int(self._text_rows[index])][1]
                 offset = _add(tar, utt_id + audio.suffix, audio.content)
-                _add(tar, utt_id + TEXT_SUFFIX, text.encode())
+                _add(tar, utt_id + TEXT_SUFFIX, utterance.text.encode())
                 length = AudioLength(
                     utt_id, audio.num_samples, audio.rate_hz, "", audio.header_overshoots
                 )
