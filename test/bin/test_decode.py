@@ -337,6 +337,7 @@ def test_without_languages_utt2lang_is_not_read(model_path, feats_dir, tmp_path)
     assert (tmp_path / "out" / "ctc_greedy_search" / "text").exists()
 
 
+@pytest.mark.slow
 def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
     command = [sys.executable, "-m", "moeasr.bin.decode"]
     argv = arguments(tmp_path / "no.pt", tmp_path, tmp_path / "out")

@@ -100,6 +100,7 @@ def test_other_commands_take_it_as_any_other(imported, data_dir, tmp_path, capsy
     assert "reverse decoder" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_fault_is_one_sentence_and_writes_nothing(tmp_path):
     paths = ["--model-dir", str(tmp_path / "none"), "--out", str(tmp_path / "x.pt")]
     done = subprocess.run(

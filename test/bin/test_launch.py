@@ -43,6 +43,7 @@ STOPPED = "worker.py: stopped by SIGTERM"
 FIRST = "launch.py: process 1 {}, and the others were stopped; "
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "code", "lines"),
     [

@@ -168,6 +168,7 @@ def test_sigterm_ends_an_entry_point_with_one_sentence_and_leaves_nothing(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["slow.py"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

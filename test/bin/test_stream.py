@@ -210,6 +210,7 @@ def test_bad_options_are_one_sentence(options, message, model_path, data_dir, mo
         stream(model_path, *options)
 
 
+@pytest.mark.slow
 def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
     command = [sys.executable, "-m", "moeasr.bin.stream", "--checkpoint", "none.pt", "a.wav"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)

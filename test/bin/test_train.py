@@ -296,6 +296,7 @@ def test_a_second_training_in_one_directory_is_refused_before_it_writes(source):
     run(data_dir, "raw", "exp")
 
 
+@pytest.mark.slow
 def test_a_training_out_of_memory_goes_on_with_smaller_batches(source):
     data_dir = audio_sets.prepare(source, "raw")
     compute_statistics(data_dir, "raw")
@@ -316,6 +317,7 @@ def test_a_training_out_of_memory_goes_on_with_smaller_batches(source):
         run(data_dir, "raw", "exp", "--set", "model.encoder.d_model=32")
 
 
+@pytest.mark.slow
 def test_a_training_that_stopped_at_once_starts_anew_without_the_utterance(source):
     """Nothing was learnt, so that the data may be other ones."""
     data_dir = audio_sets.prepare(source, "raw")

@@ -228,6 +228,7 @@ def test_a_checkpoint_with_another_number_of_experts_is_refused(dense_path, conf
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
     argv = ["--checkpoint", "no.pt", "--config", "no.yaml", "--out", str(tmp_path / "moe.pt")]
     command = [sys.executable, "-m", "moeasr.bin.upcycle", *argv]

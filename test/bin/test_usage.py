@@ -252,6 +252,7 @@ def test_a_model_without_chunks_refuses_them(save_model, data_dir, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_dense_model_is_one_sentence_and_exit_1(save_model, data_dir):
     path = save_model(tiny_config(has_experts=False))
     command = [sys.executable, "-m", "moeasr.bin.usage", *arguments(path, data_dir)]

@@ -212,6 +212,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ENDS)
 def test_no_worker_outlives_its_parent(how):
     command = [sys.executable, "-c", SCRIPT.format(end=ENDS[how])]

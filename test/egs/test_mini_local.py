@@ -318,6 +318,7 @@ def test_corpus_and_data_directories(local_module, tmp_path, capsys):
     assert num_new > 1 and new in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_same_bytes_with_any_number_of_jobs_and_none_twice(local_module, tmp_path):
     one = make(local_module, tmp_path / "one", "--nj", "1")
     three = make(local_module, tmp_path / "three", "--nj", "3")

@@ -110,6 +110,7 @@ def test_masks_of_training_hold_the_fill_and_differ_by_seed(data_dir):
         assert torch.equal(feats[: LENGTHS[utt]], features(utt))
 
 
+@pytest.mark.slow
 def test_the_order_of_training_is_the_samplers_of_seed_and_epoch(data_dir):
     lengths = list(LENGTHS.values())
     for seed in (3, 4):

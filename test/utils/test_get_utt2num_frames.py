@@ -1,5 +1,6 @@
 """get_utt2num_frames.sh: frames from features or from durations."""
 
+import pytest
 import torch
 
 from moeasr.features.archive import open_archive
@@ -18,6 +19,7 @@ def test_frames_from_durations_as_in_kaldi(call, data):
     assert (path / "utt2num_frames").read_text().startswith("a-1 45\na-2 120\n")
 
 
+@pytest.mark.slow
 def test_frames_from_features(call, data):
     with open_archive(call.cwd / "f.ark", call.cwd / "f.scp") as archive:
         for utt, num_frames in (("a-1", 7), ("a-2", 30)):

@@ -20,6 +20,7 @@ def recipe(call, data):
     return data(wav_DOT_scp=table, utt2dur="", without=["utt2dur"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_lengths_and_settings_are_written_and_the_directory_stays_valid(
     call, data, recipe, script, tmp_path
@@ -44,6 +45,7 @@ def test_lengths_and_settings_are_written_and_the_directory_stays_valid(
     assert data.read(recipe) == files | {"utt2dur": data.read(recipe)["utt2dur"]}
 
 
+@pytest.mark.slow
 def test_an_utterance_that_no_shard_has_is_removed_by_fix(call, data, recipe):
     call("make_shards.sh", "--nj", 1, "my data")
     table = recipe / "shards.scp"
@@ -54,6 +56,7 @@ def test_an_utterance_that_no_shard_has_is_removed_by_fix(call, data, recipe):
     assert call("validate_data_dir.sh", "--no-feats", "my data").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
     ("options", "message"),
@@ -72,6 +75,7 @@ def test_errors_are_one_sentence_and_leave_nothing(call, data, recipe, script, o
     assert data.read(recipe) == before
 
 
+@pytest.mark.slow
 def test_audio_that_is_not_there_is_named(call, data, recipe):
     (call.cwd / "my a-1.wav").unlink()
     for script in SCRIPTS:

@@ -62,6 +62,7 @@ def test_what_they_cannot_do_is_one_sentence(folder, capfdbinary, call, message)
     assert capfdbinary.readouterr().out == b""
 
 
+@pytest.mark.slow
 def test_path_sh_puts_them_behind_what_is_installed(folder):
     """`which flac` and Kaldi's place for sph2pipe answer, and a real flac still comes first."""
     env = {
