@@ -15,7 +15,7 @@ from moeasr import checkpoint
 from moeasr.bin import compute_cmvn, decode, make_dict, train
 from moeasr.config import dump_yaml
 from moeasr.decode.fusion.build_fusion import FusionConfig
-from moeasr.decode.live.stream import StreamingRecognizer
+from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import SEARCHES, DecodeConfig
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank, loop_kernel

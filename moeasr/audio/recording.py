@@ -11,7 +11,7 @@ from moeasr.audio.perturb import perturb_speed, perturb_volume
 from moeasr.audio.pipes import UndecodableError, parse_pipe
 from moeasr.audio.probe import AudioInfo
 from moeasr.audio.programs import Effect, Resample, Speed
-from moeasr.audio.resample import resample_waveform
+from moeasr.audio.resampling import resample_waveform
 from moeasr.audio.samples import sample_range
 from moeasr.fields import SPACES
 

@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr import checkpoint
     from moeasr.experiment.resumption import network_of
     from moeasr.logs import setup_logging
-    from moeasr.train.average import average_checkpoints, choose_epochs, list_epochs
+    from moeasr.train.averaging import average_checkpoints, choose_epochs, list_epochs
 
     setup_logging()
     epochs = choose_epochs(list_epochs(args.exp_dir), args.num, args.mode)

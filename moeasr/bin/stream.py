@@ -29,7 +29,7 @@ from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
-    from moeasr.decode.live.stream import StreamingRecognizer
+    from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 
 DEFAULTS = DecodeConfig(chunk_size=16)
 
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     endpoint = endpoint_config(args)
 
     from moeasr.decode.best_mode import most_accurate_mode
-    from moeasr.decode.live.stream import StreamingRecognizer
+    from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
     from moeasr.decode.searches import check_settings
 
     config, given = decode_config(args, DEFAULTS)

@@ -5,7 +5,7 @@ import torch
 from moeasr import checkpoint
 from moeasr.config import from_mapping
 from moeasr.convert.initialise import copy_weights, start_embedding
-from moeasr.convert.upcycle import upcycle_into
+from moeasr.convert.upcycling import upcycle_into
 from moeasr.errors import InputError
 from moeasr.experiment.config import InitConfig
 from moeasr.features.fbank_config import FbankConfig

@@ -12,7 +12,7 @@ from torch import Tensor
 from moeasr.datadir.utterances import Utterances
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.live.playback import Playback
-from moeasr.decode.live.stream import StreamingRecognizer
+from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
 from moeasr.decode.test_set import describe_model, describe_settings
 from moeasr.score.error_rate import check_references, pair_up, word_error_rate

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from moeasr.audio.perturb import perturb_speed
-from moeasr.audio.resample import resample_waveform
+from moeasr.audio.resampling import resample_waveform
 from moeasr.audio.sample_counts import (
     has_small_bank,
     perturbed_length,

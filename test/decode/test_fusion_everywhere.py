@@ -8,7 +8,7 @@ from textbook import Memory
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.build_fusion import build_fusion
 from moeasr.decode.fusion.config import FusionConfig
-from moeasr.decode.live.stream import StreamingRecognizer
+from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError

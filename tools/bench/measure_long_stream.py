@@ -21,7 +21,7 @@ from moeasr.audio.waveforms import read_waveforms
 from moeasr.data.data_type import find_data_type
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.ctc.prefix_beam import ctc_prefix_beam_search
-from moeasr.decode.live.stream import StreamingRecognizer
+from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
 
 WINDOW_CHUNKS = 200

@@ -10,8 +10,14 @@ from moeasr.models.build import build_model, count_params
 from moeasr.models.config import ModelConfig
 from moeasr.models.cost import model_cost
 from moeasr.models.part_cost import DECODER_PARTS, PARTS, sum_of
-from moeasr.report import benchmark as module
-from moeasr.report.benchmark import NUM_MEL_BINS, Subject, Workload, benchmark, benchmark_lines
+from moeasr.report import speed_benchmark as module
+from moeasr.report.speed_benchmark import (
+    NUM_MEL_BINS,
+    Subject,
+    Workload,
+    benchmark,
+    benchmark_lines,
+)
 from moeasr.report.timing import MachineLimit, Timings
 from moeasr.train.config import OptimConfig
 

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 import torch
 
-from moeasr.convert.densify import dense_config, densify_into, measure_bank_usage
+from moeasr.convert.densifying import dense_config, densify_into, measure_bank_usage
 from moeasr.convert.output_change import measure_change
-from moeasr.convert.upcycle import upcycle_into
+from moeasr.convert.upcycling import upcycle_into
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig, RoutingLossWeights

@@ -9,7 +9,7 @@ import torch
 
 from moeasr.convert.output_change import measure_change
 from moeasr.convert.transfer import feed_forwards
-from moeasr.convert.upcycle import upcycle_into
+from moeasr.convert.upcycling import upcycle_into
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig

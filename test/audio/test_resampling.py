@@ -6,7 +6,7 @@ import pytest
 import torch
 import torchaudio.functional
 
-from moeasr.audio.resample import resample_waveform
+from moeasr.audio.resampling import resample_waveform
 from moeasr.audio.sample_counts import FILTER_WIDTH, resampled_length
 
 COPRIME = [(44101, 16000), (8000, 44101), (16001, 16000), (22255, 16000), (999983, 16000)]

@@ -7,7 +7,7 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
-from moeasr.train.average import average_checkpoints, choose_epochs, list_epochs
+from moeasr.train.averaging import average_checkpoints, choose_epochs, list_epochs
 
 
 def content(epoch, dev_loss, weight, **changes):

@@ -11,7 +11,7 @@ from rounding import FBANK_STEPS, NETWORK_STEPS, assert_close
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.live.config import EndpointConfig
-from moeasr.decode.live.stream import StreamingRecognizer
+from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
@@ -124,7 +124,7 @@ def test_partial_results_come_with_the_chunks_and_what_is_stable_stays(recognize
 def test_text_of_a_long_stream_is_not_made_anew_and_reads_the_same(recognizer, mode, monkeypatch):
     streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(beam_size=4, chunk_size=4))
     expected = [(r.text, r.stable_text) for r in stream_all(streaming, sound(6.0))]
-    monkeypatch.setattr("moeasr.decode.live.stream.SETTLE_UNITS", 4)
+    monkeypatch.setattr("moeasr.decode.live.streaming_recognizer.SETTLE_UNITS", 4)
     stream, found = streaming.open(), []
     for packet in sound(6.0).split(1600):
         found += stream.accept(packet)
