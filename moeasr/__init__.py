@@ -19,10 +19,11 @@ table only; test/test_layers.py enforces it.
     convert     models made from other models                   nn moe models
     decode      searches, recognition, streams                  features text models
     score       error rates, their files and comparisons        text
+    compare     systems of a list, trained and compared         score
     train       the training loop                               records of models and moe
     experiment  one YAML file, its data and its checkpoints     datadir features text data models
                                                                 convert train
-    interop     models of other toolkits                        features text nn models
+    interop     models of other toolkits                        features text nn moe models
     report      tables and pictures                             all above but corpus kaldi
                                                                 experiment interop
     bin         entry points                                    everything

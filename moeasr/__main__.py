@@ -10,12 +10,12 @@ from moeasr.bin import run
 
 
 def entry_names() -> list[str]:
-    """Every module of `moeasr/bin`: a new file there is a new command, with nothing to register.
+    """Return the modules of `moeasr/bin`: a new file there is a new command.
 
-    What begins with `_` is not one.
+    Packages there hold what commands have in common.
     """
     modules = pkgutil.iter_modules([str(Path(__file__).parent / "bin")])
-    return sorted(module.name for module in modules if not module.name.startswith("_"))
+    return sorted(module.name for module in modules if not module.ispkg)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Configuration: YAML -> frozen dataclasses, `--set a.b=value` overrides, and back to YAML.
 
 Order of precedence: defaults of the dataclass < YAML file < `--set`. Every fault is an InputError
-that names the file, the dotted path of the key, and the nearest key that exists.
+that names the file, the dotted path of the key, and the nearest key that exists. The config of an
+experiment may have a base, see `moeasr.config_bases`.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 
 from moeasr.errors import InputError
 from moeasr.families import did_you_mean, is_import_path, look_up
+from moeasr.logs import get_logger
 from moeasr.yaml_text import YamlError, parse_yaml, yaml_of
 
 ConfigT = TypeVar("ConfigT")
@@ -30,6 +32,22 @@ class OneOf:
     family: Mapping[str, Any]
     kind: type | None = None
     """What members are, see `moeasr.families.look_up`; import paths are known where it is given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OneOfTypes:
+    """The mark of a section whose key `type` says which dataclass of a family it describes.
+
+    Keys that belong to another type of the family are left aside where `type` is given, so that
+    one key switches; a warning names those that have another value than by default. Where `type`
+    is not given, such a key is refused: its section was probably meant to be of that type.
+    """
+
+    family: Mapping[str, type]
+    kind: type
+    """What members are subclasses of, see `moeasr.families.look_up`; each has a field `type`."""
+    default: str | None = None
+    """The type of a section that does not say it; None if it must."""
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
@@ -81,7 +99,8 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
 
     Args:
         cls: A frozen dataclass; its fields may be bool, int, float, str, Literal, tuple[X, ...],
-            `X | None`, `Annotated[str, OneOf(family)]` and other dataclasses.
+            dict[str, X], `X | None`, `Annotated[str, OneOf(family)]`, other dataclasses, and
+            `Annotated[X, OneOfTypes(family, X)]` for one of several dataclasses.
         mapping: What the YAML held.
         source: The file's name, for messages.
 
@@ -119,6 +138,8 @@ def _plain(value: Any) -> Any:
         return to_mapping(value)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
     return value
 
 
@@ -136,17 +157,19 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
         wrong = _wrong(source, path, " or ".join(repr(choice) for choice in choices), value)
         raise InputError(f"{wrong}{did_you_mean(value, map(str, choices))}")
     if origin is Annotated:
-        (mark,) = (mark for mark in kind.__metadata__ if isinstance(mark, OneOf))
-        if isinstance(value, str) and value in mark.family:
-            return value
-        if isinstance(value, str) and mark.kind is not None and is_import_path(value):
-            try:
-                look_up(mark.family, value, mark.kind)
-            except InputError as error:
-                raise InputError(f"{source}: in '{path}': {error}") from None
-            return value
-        wrong = _wrong(source, path, f"one of {', '.join(mark.family)}", value)
-        raise InputError(f"{wrong}{did_you_mean(value, mark.family)}")
+        (mark,) = (mark for mark in kind.__metadata__ if isinstance(mark, OneOf | OneOfTypes))
+        if isinstance(mark, OneOfTypes):
+            return _convert_typed(mark, value, source, path)
+        _check_member(mark, value, source, path)
+        return value
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise _wrong(source, path, "a section of keys", value)
+        _, item_kind = typing.get_args(kind)
+        return {
+            str(key): _convert(item_kind, item, source, f"{path}.{key}")
+            for key, item in value.items()
+        }
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise _wrong(source, path, "a list", value)
@@ -155,6 +178,55 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
             _convert(item_kind, item, source, f"{path}[{i}]") for i, item in enumerate(value)
         )
     return _convert_scalar(kind, value, source, path)
+
+
+def _check_member(mark: OneOf | OneOfTypes, value: Any, source: str, path: str) -> None:
+    """Hold a name to being one of a family, or an import path where these are known."""
+    if isinstance(value, str) and value in mark.family:
+        return
+    if isinstance(value, str) and mark.kind is not None and is_import_path(value):
+        try:
+            look_up(mark.family, value, mark.kind)
+        except InputError as error:
+            raise InputError(f"{source}: in '{path}': {error}") from None
+        return
+    wrong = _wrong(source, path, f"one of {', '.join(mark.family)}", value)
+    raise InputError(f"{wrong}{did_you_mean(value, mark.family)}")
+
+
+def _convert_typed(mark: OneOfTypes, value: Any, source: str, path: str) -> Any:
+    """A section as an instance of the dataclass that its `type` stands for."""
+    if not isinstance(value, Mapping):
+        raise _wrong(source, path, "a section of keys", value)
+    name, prefix = value.get("type", mark.default), f"{path}." if path else ""
+    if name is None and "type" not in value:
+        raise InputError(f"{source}: key '{prefix}type' is missing: {', '.join(mark.family)}")
+    _check_member(mark, name, source, f"{prefix}type")
+    cls = look_up(mark.family, name, mark.kind)
+    own = {field.name for field in dataclasses.fields(cls)}
+    kept: dict[str, Any] = {"type": name}
+    for key, item in value.items():
+        others = [
+            (other, field)
+            for other, member in mark.family.items()
+            for field in dataclasses.fields(member)
+            if field.name == key
+        ]
+        if key in own or not others:
+            kept[key] = item
+            continue
+        owner, field = others[0]
+        if "type" not in value:
+            raise InputError(
+                f"{source}: '{prefix}{key}' belongs to `type: {owner}`, but the type of '{path}' "
+                f"is not given, and is {name} by default"
+            )
+        if item != _plain(field.default):
+            get_logger(__name__).warning(
+                "%s: '%s%s' has no effect with `type: %s`: it belongs to `type: %s`",
+                *(source, prefix, key, name, owner),
+            )
+    return _convert_section(cls, kept, source, path)
 
 
 def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:

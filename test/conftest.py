@@ -1,24 +1,42 @@
-"""Settings all tests share."""
+"""Settings and hooks that all tests share."""
 
+import os
 import signal
 from collections.abc import Iterator
 
-import pytest
-import torch
+# Tests run side by side: one thread each, also in the processes that they start. PyTorch reads this
+# when it is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
 
-HANG_SEC = 60
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+HANG_SEC = 120
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip GPU tests where there is no GPU, and start with the files that have slow tests.
+
+    Files are distributed over the cores in this order, so short files fill the gaps at the end.
+    """
+    gpu_items = [item for item in items if item.get_closest_marker("gpu")]
+    if gpu_items and not torch.cuda.is_available():
+        for item in gpu_items:
+            item.add_marker(pytest.mark.skip(reason="PyTorch finds no GPU on this machine"))
+    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow_files)
 
 
 @pytest.fixture(autouse=True)
 def _one_thread_and_a_fixed_seed():
-    """Tests run beside each other: one thread each, and the same numbers every time."""
+    """Give each test one thread and the same random numbers every time."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
 
 
 @pytest.fixture
 def fails_rather_than_hangs() -> Iterator[None]:
-    """End the test with an error if it takes a minute."""
+    """End the test with an error after `HANG_SEC`."""
 
     def give_up(signum: int, frame: object) -> None:
         raise TimeoutError(f"the test was still waiting after {HANG_SEC} s")

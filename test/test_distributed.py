@@ -112,6 +112,7 @@ assert group() is None, "the group is still held"
 """
 
 
+@pytest.mark.slow
 def test_two_processes_share_values_and_nothing_holds_their_group_when_they_have_left(tmp_path):
     """gloo joins its threads when the group goes; one alive as Python ends aborts the process."""
     worker = tmp_path / "worker.py"
@@ -142,11 +143,12 @@ run(main)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["sum_in_place", "gather"])
 def test_a_process_that_is_killed_ends_the_others_with_one_sentence(tmp_path, operation):
     worker = tmp_path / "worker.py"
     worker.write_text(PEER_KILLED)
-    ended = run_two_processes(str(worker), operation, timeout_sec=60)
+    ended = run_two_processes(str(worker), operation, timeout_sec=120)
     assert [process.status for process in ended] == [1, -9]
     [sentence] = ended[0].error.splitlines()
     assert sentence.startswith("worker.py: process 0 lost the other processes of this training")

@@ -51,7 +51,7 @@ def test_metrics_of_a_diverging_training_are_json(tmp_path: Path) -> None:
 
 def test_hypotheses_without_a_finite_score_are_json(tmp_path: Path) -> None:
     hypothesis = Hypothesis(tokens=(), score=-math.inf, ctc_score=math.nan)
-    write_nbest(tmp_path / "nbest.jsonl", {"u": [hypothesis]}, lambda tokens: "")
+    write_nbest(tmp_path / "nbest.jsonl", {"u": [hypothesis]}, lambda tokens: "", lambda h: {})
     json.loads((tmp_path / "nbest.jsonl").read_text(), parse_constant=refuse)
     entry = read_nbest(tmp_path / "nbest.jsonl")["u"][0]
     assert (entry["score"], entry["ctc_score"], entry["confidence"]) == (None, None, None)

@@ -9,11 +9,12 @@
 #   --foo-bar V       sets foo_bar=V if foo_bar is defined, and is an error otherwise
 #   --foo=V           is refused
 #   --help, -h        prints $help_message to stderr and exits 0
-# A variable that is `true` or `false` accepts only these words. Parsing stops at the first
+# A variable that is `true` or `false` accepts only these words; `--flag` at the end or before another
+# option means `--flag true`. Parsing stops at the first
 # argument that is empty or not an option; those that remain stay in "$@".
 #
-# Wanted departures from Kaldi: an option at the very end without its value is an error (there it
-# loops for ever); all errors go to stderr; a config file's path may hold spaces.
+# Wanted departures from Kaldi: `--flag` without a value; any other option at the very end without its
+# value is an error (there it loops for ever); all errors go to stderr; a config file's path may hold spaces.
 
 for ((_po_at = 1; _po_at < $#; _po_at++)); do
   if [ "${!_po_at}" = --config ]; then
@@ -53,6 +54,9 @@ while [ -n "${1:-}" ]; do
       if [[ ! $_po_name =~ ^[A-Za-z_][A-Za-z0-9_]*$ || -z ${!_po_name+defined} ]]; then
         echo "$0: invalid option $1${help_message:+ (--help lists them)}" >&2
         exit 1
+      fi
+      if [[ ${!_po_name} =~ ^(true|false)$ && ${2--} == -* ]]; then
+        set -- "$1" true "${@:2}"
       fi
       if [ $# -lt 2 ]; then
         echo "$0: option $1 needs a value" >&2

@@ -3,6 +3,7 @@
 recipe_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034 # activate.sh reads it: the voices of this recipe's corpus
 moeasr_needs="espeakng-loader"
+moeasr_dir=$(dirname "$(readlink -f "$recipe_dir/utils")") # the checkout that utils belongs to
 # shellcheck source=../../tools/activate.sh
-. "$recipe_dir/../../tools/activate.sh"
+. "$moeasr_dir/tools/activate.sh"
 export PATH="$recipe_dir/utils:$PATH"

@@ -1,13 +1,10 @@
 """Exact lengths of utterances, without decoding audio whose header tells them."""
 
-import os
 from typing import NamedTuple
 
-from moeasr.audio.pipes import UndecodableError, parse_pipe
+from moeasr.audio.header_length import measure_header
 from moeasr.audio.probe import AudioInfo
-from moeasr.audio.programs import Effect, Resample, Speed
-from moeasr.audio.sample_counts import perturbed_length, resampled_length
-from moeasr.audio.samples import measure_stream, sample_range
+from moeasr.audio.samples import sample_range
 from moeasr.datadir.utterances import Utterance, Utterances
 from moeasr.errors import InputError, naming
 from moeasr.fields import SPACES
@@ -84,41 +81,9 @@ def measure_audio(entry: str) -> AudioInfo:
     Raises:
         InputError: It is missing, not audio, or cut short; names the entry.
     """
-    pipe = parse_pipe(entry) if entry.endswith("|") else None
-    source, channel = (entry, None) if pipe is None else (pipe.source, pipe.channel)
-    if source is None or not os.path.isfile(source):
-        return _count(entry)
-    try:
-        info = _measure_file(source, channel)
-    except UndecodableError:  # the program that the pipe names may know the format
-        return _count(entry)
-    for effect in pipe.effects if pipe is not None else ():
-        info = _info_after(effect, info)
-    return info
-
-
-def _measure_file(path: str, channel: int | None) -> AudioInfo:
-    try:
-        with open(path, "rb") as stream:
-            return measure_stream(stream, f"audio file {path}", channel)
-    except OSError as error:
-        raise InputError(f"audio file {path} cannot be read: {error.strerror or error}") from None
-
-
-def _count(entry: str) -> AudioInfo:
+    info = measure_header(entry)
+    if info is not None:
+        return info
     from moeasr.audio.recording import RecordingReader  # with torch, which headers do without
 
-    reader = RecordingReader()
-    samples, rate_hz = reader.read(entry)
-    return AudioInfo(rate_hz, samples.numel(), reader.last_header_overshoots)
-
-
-def _info_after(effect: Effect, info: AudioInfo) -> AudioInfo:
-    """Return exactly what `effect.length` tells to within a sample."""
-    rate_hz, num_samples, overshoots = info
-    if isinstance(effect, Resample):
-        num_samples = resampled_length(num_samples, rate_hz, effect.target_rate_hz)
-        rate_hz = effect.target_rate_hz
-    elif isinstance(effect, Speed):
-        num_samples = perturbed_length(num_samples, rate_hz, effect.factor)
-    return AudioInfo(rate_hz, num_samples, overshoots)
+    return RecordingReader().measure(entry)

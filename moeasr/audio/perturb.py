@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from moeasr.audio.resample import resample_waveform
+from moeasr.audio.resampling import resample_waveform
 from moeasr.audio.sample_counts import speed_ratio
 from moeasr.errors import InputError
 

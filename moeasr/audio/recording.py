@@ -5,13 +5,13 @@ import torch
 from moeasr.audio.ark import archive_place, read_record
 from moeasr.audio.bounds import check_new_rate
 from moeasr.audio.commands import can_run_decoder, run_command
-from moeasr.audio.duration import measure_audio
 from moeasr.audio.file import Audio, read_audio_bytes, read_segment
+from moeasr.audio.header_length import measure_header
 from moeasr.audio.perturb import perturb_speed, perturb_volume
 from moeasr.audio.pipes import UndecodableError, parse_pipe
 from moeasr.audio.probe import AudioInfo
 from moeasr.audio.programs import Effect, Resample, Speed
-from moeasr.audio.resample import resample_waveform
+from moeasr.audio.resampling import resample_waveform
 from moeasr.audio.samples import sample_range
 from moeasr.fields import SPACES
 
@@ -76,8 +76,13 @@ class RecordingReader:
         return audio.samples, audio.rate_hz
 
     def measure(self, entry: str) -> AudioInfo:
-        """Return rate and length of a whole recording, as `measure_audio`."""
-        return measure_audio(entry.strip(SPACES))
+        """Return rate and length of a whole recording, by its header where that tells."""
+        entry = entry.strip(SPACES)
+        info = measure_header(entry)
+        if info is not None:
+            return info
+        samples, rate_hz = self.read(entry)
+        return AudioInfo(rate_hz, samples.numel(), self.last_header_overshoots)
 
     @staticmethod
     def _read_sought(entry: str, start_sec: float | None, end_sec: float | None) -> Audio | None:

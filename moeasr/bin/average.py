@@ -33,13 +33,14 @@ def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
     from moeasr import checkpoint
+    from moeasr.experiment.resumption import network_of
     from moeasr.logs import setup_logging
-    from moeasr.train.average import average_checkpoints, choose_epochs, list_epochs
+    from moeasr.train.averaging import average_checkpoints, choose_epochs, list_epochs
 
     setup_logging()
     epochs = choose_epochs(list_epochs(args.exp_dir), args.num, args.mode)
     out = Path(args.out) if args.out else Path(args.exp_dir) / "averaged.pt"
-    content = average_checkpoints([epoch.path for epoch in epochs])
+    content = average_checkpoints([epoch.path for epoch in epochs], network_of)
     numbers = ", ".join(str(epoch.epoch) for epoch in epochs)
     if out.exists() and checkpoint.load(out).get("info") == content["info"]:
         # left as it is, so that what was decoded with it is not older than it

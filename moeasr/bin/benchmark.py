@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.experiment.config import load_experiment
     from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import setup_logging
-    from moeasr.report.benchmark import Subject, Workload, benchmark, benchmark_lines
+    from moeasr.report.speed_benchmark import Subject, Workload, benchmark, benchmark_lines
 
     setup_logging()
     torch.set_num_threads(args.num_threads)

@@ -21,7 +21,7 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr check-experiment --modes attention_rescoring --chunk-sizes=-1 "
-        "-- \\\n      --config conf/u2pp_moe.yaml ...      (the options of moeasr train)",
+        "-- \\\n      --config conf/u2pp_moe.yaml --exp-dir exp/u2pp_moe   (moeasr train's)",
     )
     add = parser.add_argument
     add("--modes", default="", help="decoding modes, separated by spaces (default: none)")
@@ -49,11 +49,12 @@ def require_models(config: "ExperimentConfig", exp_dir: Path) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the checks."""
     args = get_parser().parse_args(argv)
-    training = get_train_parser().parse_args(args.train_options)
+    training = get_train_parser(needs_data=False).parse_args(args.train_options)
 
     import torch
 
-    from moeasr.decode.searches import DecodeConfig, find_searches
+    from moeasr.decode.config import DecodeConfig
+    from moeasr.decode.searches import find_searches
     from moeasr.experiment.config import load_experiment
     from moeasr.models.build import build_model
 

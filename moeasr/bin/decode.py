@@ -13,18 +13,20 @@ import sys
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.bin._commands import add_no_commands_option
-from moeasr.bin._recognition import (
-    add_model_options,
-    add_search_options,
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
+from moeasr.bin.option_groups.recognition import (
+    add_recognition_options,
+    decode_config,
     load_recognizer,
-    search_config,
 )
+from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
+
+DEFAULTS = DecodeConfig()
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Describe the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -32,7 +34,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--data-dir data/test \\\n      --out-dir exp/u2pp_moe/decode_test",
     )
     add = parser.add_argument
-    add_model_options(parser)
+    add_recognition_options(parser, DEFAULTS)
     add(
         "--data-dir",
         required=True,
@@ -45,8 +47,12 @@ def get_parser() -> argparse.ArgumentParser:
         "feats if there is a feats.scp, shard if there is a shards.scp, else raw)",
     )
     add("--out-dir", required=True, metavar="DIR", help="where the modes' directories are written")
-    add("--modes", default="attention_rescoring", help="separated by spaces (%(default)s)")
-    add_search_options(parser)
+    add(
+        "--modes",
+        default="attention_rescoring",
+        help="decoding modes, separated by spaces; a search outside moeasr by its import path "
+        "(default: %(default)s)",
+    )
     add("--batch-frames", type=int, default=12000, help="feature frames per batch (%(default)s)")
     add_no_commands_option(parser)
     return parser
@@ -66,7 +72,7 @@ def main(argv: list[str] | None = None) -> None:
 
     setup_logging()
     modes = args.modes.split()
-    config, given = search_config(args)
+    config, given = decode_config(args, DEFAULTS)
     recognizer = load_recognizer(args)
     find_searches(modes, recognizer.model)
     # Recipes pass a beam size whatever the modes; to a greedy search alone it means nothing.
@@ -74,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     recognizer.load_fusion(config)
     config = config.resolve(recognizer.model)
     data_type = args.data_type or data_type_of(args.data_dir)
-    known_languages = recognizer.model.config.languages
+    known_languages = recognizer.model.languages
     utterances = find_data_type(data_type).open(args.data_dir, known_languages)
     if not utterances:
         raise InputError(f"{args.data_dir} holds no utterances")

@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr import checkpoint
     from moeasr.config import to_mapping
-    from moeasr.convert.densify import dense_config, densify_into, measure_bank_usage
+    from moeasr.convert.densifying import dense_config, densify_into, measure_bank_usage
     from moeasr.convert.output_change import measure_change
     from moeasr.decode.recognizer import Recognizer
     from moeasr.experiment.metadata import describe_commit

@@ -1,17 +1,10 @@
 """Filter banks of a `wav.scp` (or of its segments) into one archive."""
 
 import argparse
-from collections import Counter
-from typing import TYPE_CHECKING
 
 from moeasr.bin import run
-from moeasr.bin._commands import add_no_commands_option
-from moeasr.errors import InputError
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.limits import seed
-
-if TYPE_CHECKING:
-    from moeasr.datadir.utterances import Utterances
-    from moeasr.features.fbank_config import FbankConfig
 
 EPILOG = """example:
   python3 -m moeasr.bin.make_fbank --wav-scp data/dev/wav.scp \\
@@ -46,84 +39,21 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr.audio.command_notice import command_notice
-    from moeasr.audio.probe import overshoot_warning
+    from moeasr.data.fbank_job import write_fbank
     from moeasr.datadir.utterances import open_utterances
     from moeasr.features.fbank_config import FbankConfig
     from moeasr.features.fbank_file import load_fbank_config
     from moeasr.logs import get_logger, setup_logging
 
     setup_logging()
-    logger = get_logger("make_fbank")
     torch.set_num_threads(1)  # jobs run side by side; threads within one only get in the way
     config = load_fbank_config(args.fbank_config) if args.fbank_config else FbankConfig()
     utterances = open_utterances(args.wav_scp, args.segments)
     notice = command_notice(args.wav_scp, utterances.entries.items())
     if notice:
-        logger.info(notice)
-    skipped, resampled, num_overshooting = _make(utterances, config, args)
-    if num_overshooting:
-        logger.warning(overshoot_warning(num_overshooting, "utterances"))
-    for rate_hz, count in sorted(resampled.items()):
-        logger.warning("resampled %d utterances from %d Hz", count, rate_hz)
-    if skipped:
-        logger.warning("skipped %d utterances: %s", len(skipped), " ".join(skipped))
-    logger.info(
-        "made features of %d of %d utterances", len(utterances) - len(skipped), len(utterances)
-    )
-
-
-def _make(
-    utterances: "Utterances", config: "FbankConfig", args: argparse.Namespace
-) -> tuple[list[str], Counter[int], int]:
-    """Write all files.
-
-    Returns:
-        The utterances that were skipped, how many had which other sample rate, and how many have
-        a header that promises more samples than there are.
-
-    Raises:
-        InputError: No utterance could be read.
-    """
-    from moeasr.atomic import atomic_path
-    from moeasr.audio.recording import RecordingReader
-    from moeasr.data.audio_features import utterance_fbank
-    from moeasr.features.archive import open_archive
-    from moeasr.logs import get_logger, progress
-
-    reader = RecordingReader()
-    skipped: list[str] = []
-    resampled: Counter[int] = Counter()
-    num_overshooting = 0
-    base = args.scp.removesuffix(".scp")
-    with (
-        atomic_path(f"{base}.utt2num_frames") as frames_path,
-        atomic_path(f"{base}.utt2dur") as durations_path,
-        open_archive(args.ark, args.scp, args.compress) as archive,
-        open(frames_path, "w", encoding="utf-8") as frames_file,
-        open(durations_path, "w", encoding="utf-8") as durations_file,
-    ):
-        for utterance in progress(utterances, "fbank", len(utterances), "utt"):
-            utt_id, entry = utterance.utt_id, utterance.entry
-            try:
-                samples, rate_hz = reader.read(*utterance.audio_span)
-                feats = utterance_fbank(samples, rate_hz, config, utt_id, args.seed)
-                if feats.size(0) == 0:
-                    raise InputError(f"{entry}: {len(samples)} samples are no whole frame")
-            except InputError as error:
-                skipped.append(utt_id)
-                get_logger("make_fbank").warning("skipped utterance %s: %s", utt_id, error)
-                continue
-            num_overshooting += reader.last_header_overshoots
-            if rate_hz != config.sample_rate_hz:
-                resampled[rate_hz] += 1
-            archive.write(utt_id, feats)
-            frames_file.write(f"{utt_id} {feats.size(0)}\n")
-            durations_file.write(f"{utt_id} {round(len(samples) / rate_hz, 4)}\n")
-        if len(skipped) == len(utterances):
-            raise InputError(
-                f"none of the {len(utterances)} utterances of {args.wav_scp} is usable"
-            )
-    return skipped, resampled, num_overshooting
+        get_logger("make_fbank").info(notice)
+    output = (args.ark, args.scp, args.compress)
+    write_fbank(utterances, args.wav_scp, config, *output, args.seed).log()
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.experiment.config import load_experiment
     from moeasr.experiment.metadata import describe_commit
     from moeasr.models.build import build_model
-    from moeasr.models.cost import cost_record, model_cost
+    from moeasr.models.cost import model_cost
+    from moeasr.models.part_cost import cost_record
     from moeasr.report.cost_table import model_lines, part_lines, uncounted_lines
 
     workload = {"utterance_sec": args.utterance_sec, "tokens_per_sec": args.tokens_per_sec}

@@ -3,8 +3,7 @@
 import argparse
 
 from moeasr.bin import run
-from moeasr.bin._audio_filter import add_audio_argument, read_entry, write_changed
-from moeasr.bin._commands import add_no_commands_option
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -16,7 +15,7 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("rate", type=int, metavar="hz", help="sample rate, Hz")
-    add_audio_argument(parser)
+    parser.add_argument("audio", help="a file, `command |`, `file.ark:offset`, or - for stdin")
     add_no_commands_option(parser)
     return parser
 
@@ -25,6 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     """Resample one recording."""
     args = get_parser().parse_args(argv)
     from moeasr.audio.programs import Resample
+    from moeasr.audio.standard_streams import read_entry, write_changed
 
     write_changed(*read_entry(args.audio), [Resample(args.rate)])
 

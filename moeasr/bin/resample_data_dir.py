@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.bin._commands import add_no_commands_option
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.kaldi.speak import speaking_as
 
 

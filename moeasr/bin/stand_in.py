@@ -3,7 +3,6 @@
 import argparse
 
 from moeasr.bin import run
-from moeasr.bin._audio_filter import write_changed
 from moeasr.errors import InputError
 
 
@@ -39,6 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         from moeasr.audio.file import read_audio_bytes
         from moeasr.audio.header import HEAD_BYTES, open_audio
+        from moeasr.audio.standard_streams import write_changed
     except ImportError as error:
         raise InputError(f"this python3 has no {error.name}: source path.sh first") from None
 

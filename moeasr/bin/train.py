@@ -5,14 +5,10 @@ import shlex
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from moeasr.bin import run
-from moeasr.bin._commands import add_no_commands_option
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.limits import num_processes, seed
-
-if TYPE_CHECKING:
-    import torch
 
 EPILOG = """example:
   python -m moeasr.bin.train --config conf/u2pp_moe.yaml --train-dir data/train_sp \\
@@ -24,8 +20,12 @@ Run again after a stop: it resumes exactly from exp/u2pp_moe/last.pt. Batches, d
 and keys of train: may change then, with a warning."""
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
+    """Describe the command line.
+
+    Args:
+        needs_data: Whether the data, dictionary and CMVN must be given.
+    """
     parser = argparse.ArgumentParser(
         prog="moeasr train",
         description=__doc__,
@@ -33,8 +33,8 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", required=True, help="YAML of the experiment")
-    parser.add_argument("--train-dir", required=True, help="data directory")
-    parser.add_argument("--dev-dir", required=True, help="data directory")
+    parser.add_argument("--train-dir", required=needs_data, help="data directory")
+    parser.add_argument("--dev-dir", required=needs_data, help="data directory")
     parser.add_argument(
         "--data-type",
         choices=("feats", "raw", "shard"),
@@ -42,8 +42,8 @@ def get_parser() -> argparse.ArgumentParser:
         help="read stored features, or compute them of audio: of wav.scp, or in shards "
         "(default: %(default)s)",
     )
-    parser.add_argument("--dict-dir", required=True, help="what make_dict wrote")
-    parser.add_argument("--cmvn", required=True, help="what compute_cmvn wrote")
+    parser.add_argument("--dict-dir", required=needs_data, help="what make_dict wrote")
+    parser.add_argument("--cmvn", required=needs_data, help="what compute_cmvn wrote")
     parser.add_argument("--exp-dir", required=True, help="where the experiment is written")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument("--seed", type=seed, default=777, help="default: %(default)s")
@@ -63,73 +63,32 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr import distributed
+    from moeasr.experiment.training import TrainingInputs, make_trainer
     from moeasr.lock import lock_directory
     from moeasr.logs import setup_logging
 
     if args.num_threads is not None:
         torch.set_num_threads(args.num_threads)
     device = distributed.find_device(args.device)
-    command = shlex.join(["python3", "-m", "moeasr.bin.train", *(argv or sys.argv[1:])])
+    inputs = TrainingInputs(
+        config=args.config,
+        overrides=args.set,
+        train_dir=args.train_dir,
+        dev_dir=args.dev_dir,
+        data_type=args.data_type,
+        dict_dir=args.dict_dir,
+        cmvn=args.cmvn,
+        exp_dir=args.exp_dir,
+        seed=args.seed,
+        command=shlex.join(["python3", "-m", "moeasr.bin.train", *(argv or sys.argv[1:])]),
+    )
     with ExitStack() as stack:
         stack.enter_context(distributed.process_group(device.type))
         if distributed.is_main():
             stack.enter_context(lock_directory(args.exp_dir, "training"))
         log_file = Path(args.exp_dir) / "train.log" if distributed.is_main() else None
         setup_logging(log_file, quiet=not distributed.is_main())
-        _train(args, device, command)
-
-
-def _train(args: argparse.Namespace, device: "torch.device", command: str) -> None:
-    """Build the parts, and let the trainer run."""
-    from moeasr import distributed
-    from moeasr.experiment.batches import make_batches, read_features_config
-    from moeasr.experiment.config import load_experiment
-    from moeasr.experiment.loss import make_loss
-    from moeasr.experiment.metadata import checkpoint_metadata
-    from moeasr.experiment.resumption import take_up
-    from moeasr.experiment.start import start_model
-    from moeasr.features.cmvn import CmvnStats
-    from moeasr.logs import get_logger
-    from moeasr.models.build import build_model, count_params
-    from moeasr.seed import seed_all
-    from moeasr.text.tokenizer import Tokenizer
-    from moeasr.train.trainer import Trainer
-
-    config = load_experiment(args.config, args.set)
-    tokenizer = Tokenizer.from_dir(args.dict_dir)
-    mean, istd = CmvnStats.load(args.cmvn).mean_istd()
-    sets = (args.train_dir, args.dev_dir)
-    fbank = read_features_config(*sets, mean.numel(), args.data_type)
-    exp_dir = Path(args.exp_dir)
-    resumption = take_up(config, exp_dir, (mean, istd), args.cmvn)
-
-    seed_all(args.seed)
-    model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
-    if not resumption.is_resumed:
-        start_model(model, config.init, tokenizer, fbank)
-    model = model.to(device)
-    get_logger("train").info("parameters: %d total, %d active per frame", *count_params(model))
-    # All processes start from the same weights, then draw their own dropout and chunk sizes.
-    seed_all(args.seed + distributed.rank())
-
-    common = (config, tokenizer, model.output_len, args.seed)
-    train = make_batches(args.train_dir, *common, fill=mean, data_type=args.data_type)
-    metadata = checkpoint_metadata(
-        config, tokenizer, fbank, train.fingerprint(), args.config, args.set, args.seed, command
-    )
-    Trainer(
-        model=model,
-        loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
-        describe=lambda batch: " ".join(batch.utt_ids),
-        train=train,
-        dev=make_batches(args.dev_dir, *common, fill=None, data_type=args.data_type),
-        config=config.train,
-        exp_dir=exp_dir,
-        metadata=metadata,
-        device=device,
-        restart_epoch=resumption.restarts_epoch,
-        after_step=model.balance_routers if model.has_balanced_routers else None,
-    ).run()
+        make_trainer(inputs, device).run()
 
 
 if __name__ == "__main__":

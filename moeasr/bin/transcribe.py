@@ -13,41 +13,38 @@ Memory grows with the square of a file's length, to about 5 GB for 5 minutes wit
 """
 
 import argparse
-import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from moeasr.bin import run
-from moeasr.bin._recognition import (
-    add_audio_argument,
-    add_model_options,
-    add_search_options,
+from moeasr.bin.option_groups.recognition import (
+    add_recognition_options,
+    decode_config,
     load_recognizer,
-    read_waveform,
-    search_config,
 )
+from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
 
 if TYPE_CHECKING:
     from moeasr.decode.hypothesis import Hypothesis
     from moeasr.decode.recognizer import Recognizer
 
+DEFAULTS = DecodeConfig()
+
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Describe the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac",
     )
     add = parser.add_argument
-    add_model_options(parser)
+    add_recognition_options(parser, DEFAULTS)
     add("--mode", help="decoding mode (default: the most accurate one that the model can do)")
-    add_search_options(parser)
     add("--nbest", type=int, metavar="N", help="print the N best hypotheses with their confidence")
     add("--timestamps", action="store_true", help="print words with times and confidence")
     add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
-    add_audio_argument(parser, nargs="+")
+    add("audio", nargs="+", help="audio files; - is standard input")
     return parser
 
 
@@ -55,75 +52,61 @@ def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
 
-    from moeasr.audio.probe import overshoot_warning
+    from moeasr.audio.input_files import InputFiles
     from moeasr.decode.best_mode import most_accurate_mode
+    from moeasr.decode.required_heads import require_heads
     from moeasr.decode.searches import check_settings, find_searches
 
-    config, given = search_config(args)
+    config, given = decode_config(args, DEFAULTS)
     recognizer = load_recognizer(args)
-    args.mode = args.mode or most_accurate_mode(recognizer.model, config, given)
-    find_searches([args.mode], recognizer.model)
-    check_settings([args.mode], config, given)
+    mode = args.mode or most_accurate_mode(recognizer.model, config, given)
+    search = find_searches([mode], recognizer.model)[mode]
+    check_settings([mode], config, given)
     config = config.resolve(recognizer.model)
     recognizer.load_fusion(config)
-    _check_output(args, config.beam_size, recognizer)
+    if args.timestamps:
+        if args.nbest is not None:
+            raise InputError("--timestamps are of the best hypothesis alone; leave out --nbest")
+        require_heads(["ctc"], recognizer.model, "--timestamps need")
+    if args.nbest is not None:
+        _check_nbest(args.nbest, mode, config.beam_size if "beam_size" in search.settings else 1)
     language = recognizer.language_id(args.language)
     languages = None if language is None else [language]
-    num_failed = num_overshooting = 0
-    for path in args.audio:
+    files = InputFiles(args.audio, recognizer.fbank.sample_rate_hz, "transcribe")
+    for path, waveform in files:
         try:
-            waveform, overshoots = read_waveform(path, recognizer.fbank.sample_rate_hz)
-            num_overshooting += overshoots
             feats = [recognizer.features(waveform)]
-            found = recognizer.recognize(feats, [args.mode], config, languages=languages)
-            for line in _lines(path, found[args.mode][0], args, recognizer):
+            nbest = recognizer.recognize(feats, [mode], config, languages=languages)[mode][0]
+            for line in _lines(path, nbest, args, recognizer):
                 print(f"{path}\t{line}", flush=True)
         except InputError as error:
-            print(f"transcribe: {error}", file=sys.stderr)
-            num_failed += 1
-    if num_overshooting:
-        print(f"transcribe: {overshoot_warning(num_overshooting, 'files')}", file=sys.stderr)
-    if num_failed:
-        sys.exit(1)
+            files.fail(error)
+    files.finish()
 
 
-def _check_output(args: argparse.Namespace, beam_size: int, recognizer: "Recognizer") -> None:
-    """Refuse what the mode or the model cannot print."""
-    if args.timestamps and args.nbest is not None:
-        raise InputError("--timestamps are of the best hypothesis alone; leave out --nbest")
-    if args.timestamps and recognizer.model.config.ctc_weight == 0:
-        raise InputError("--timestamps need CTC, but this model was trained without it")
-    if args.nbest is not None:
-        num_kept = 1 if args.mode == "ctc_greedy_search" else beam_size
-        if not 1 <= args.nbest <= num_kept:
-            raise InputError(
-                f"--nbest must be between 1 and {num_kept}, the hypotheses that {args.mode} keeps, "
-                f"but is {args.nbest}"
-            )
+def _check_nbest(num_wanted: int, mode: str, num_kept: int) -> None:
+    """Refuse more hypotheses than the mode keeps."""
+    if not 1 <= num_wanted <= num_kept:
+        raise InputError(
+            f"--nbest must be between 1 and {num_kept}, the hypotheses that {mode} keeps, but is "
+            f"{num_wanted}"
+        )
 
 
 def _lines(
-    path: str, nbest: "Sequence[Hypothesis]", args: argparse.Namespace, recognizer: "Recognizer"
+    path: str, nbest: "list[Hypothesis]", args: argparse.Namespace, recognizer: "Recognizer"
 ) -> list[str]:
-    """What is printed of one file."""
+    """Return what is printed of one file."""
+    from moeasr.report.hypothesis_lines import nbest_lines, word_lines
+
     if args.nbest is not None:
-        return [
-            f"{rank}\t{_digits(hypothesis.confidence)}\t{recognizer.text(hypothesis)}"
-            for rank, hypothesis in enumerate(nbest[: args.nbest], start=1)
-        ]
+        return nbest_lines(nbest[: args.nbest], recognizer)
     if not args.timestamps or not nbest:
         return [recognizer.text(nbest[0]) if nbest else ""]
-    times = recognizer.times(nbest[0])
-    if times is None:
+    lines = word_lines(nbest[0], recognizer)
+    if lines is None:
         raise InputError(f"{path}: no times, since it has more tokens than CTC can align")
-    return [
-        f"{word.start_sec:.2f}\t{word.end_sec:.2f}\t{_digits(word.confidence)}\t{word.text}"
-        for word in times.words
-    ]
-
-
-def _digits(confidence: float | None) -> str:
-    return "-" if confidence is None else f"{confidence:.3f}"
+    return lines
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr import checkpoint
     from moeasr.convert.output_change import measure_change
-    from moeasr.convert.upcycle import upcycle_into
+    from moeasr.convert.upcycling import upcycle_into
     from moeasr.decode.recognizer import Recognizer
     from moeasr.experiment.config import load_experiment
     from moeasr.experiment.metadata import checkpoint_metadata

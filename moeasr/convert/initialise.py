@@ -4,15 +4,9 @@ from typing import Any
 
 from torch import nn
 
-from moeasr.config import to_mapping
+from moeasr.config_roles import values_by_key
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
-
-OF_TRAINING = (
-    *("dropout", "attention_dropout", "dynamic_chunk", "max_chunk_size", "kernel"),
-    *("ctc_weight", "reverse_weight", "label_smoothing", "routing_losses", "loss_weight"),
-)
-"""Keys that change how a network is trained or run, but not what it computes."""
 
 
 def copy_weights(source: AsrModel, target: AsrModel, path: str) -> None:
@@ -26,7 +20,7 @@ def copy_weights(source: AsrModel, target: AsrModel, path: str) -> None:
     Raises:
         InputError: They do not compute the same, whether or not all tensors would fit.
     """
-    _check_same(to_mapping(source.config), to_mapping(target.config), path, "this model")
+    _check_same(source.config, target.config, path, "this model")
     _copy(source, target, path, "this model")
 
 
@@ -47,14 +41,14 @@ def start_embedding(source: AsrModel, target: AsrModel, path: str) -> None:
     if target.embedding is None:
         raise InputError("`init.embedding` needs an `embedding` section in the model")
     configs = [source.config.encoder, target.config.embedding.encoder]
-    _check_same(*map(to_mapping, configs), path, "the embedding network")
+    _check_same(*configs, path, "the embedding network")
     _copy(source.encoder, target.embedding.encoder, path, "the embedding network")
     _copy(source.ctc, target.embedding.ctc, path, "the embedding network's CTC head")
 
 
-def _check_same(theirs: dict[str, Any], ours: dict[str, Any], path: str, what: str) -> None:
+def _check_same(their_config: Any, our_config: Any, path: str, what: str) -> None:
     """Compare what the networks compute: two may differ in it and yet have the same tensors."""
-    theirs, ours = _flat(theirs), _flat(ours)
+    theirs, ours = (values_by_key(config, "identity") for config in (their_config, our_config))
     faults = [
         f"`{key}` is {ours.get(key)} here but {theirs.get(key)} there"
         for key in dict.fromkeys([*ours, *theirs])
@@ -62,21 +56,6 @@ def _check_same(theirs: dict[str, Any], ours: dict[str, Any], path: str, what: s
     ]
     if faults:
         raise InputError(f"{path} does not fit {what}: {'; '.join(faults[:3])}")
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values by dotted key, without those of training, and of unused feed-forwards."""
-    flat: dict[str, Any] = {}
-    if config.get("type") == "dense":  # what describes experts says nothing
-        config = {key: config[key] for key in ("type", "hidden_units", "activation")}
-    for key, value in config.items():
-        if key in OF_TRAINING:
-            continue
-        if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def _copy(source: nn.Module, target: nn.Module, path: str, what: str) -> None:

@@ -6,18 +6,19 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from moeasr.config_roles import role_of
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.block_encoder_config import BlockEncoderConfig
+from moeasr.models.encoders.encoder import EncoderConfig
+from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.layer import MoEFeedForward
-from moeasr.nn.feed_forward import DenseFeedForward
+from moeasr.nn.feed_forward import DenseFeedForward, FeedForwardConfig
 
-ENCODER_KEYS = (
-    *("type", "num_blocks", "d_model", "num_heads", "attention"),
-    *("conv_kernel_size", "conv_norm", "conv_edges", "final_norm"),
-    *("memory_kernel_size", "attention_every", "causal_conv"),
-)
-DECODER_KEYS = ("num_blocks", "num_reverse_blocks", "num_heads")
+SEEN_IN_TENSORS = ("num_groups", "group_layout", "subsampling_channels")
+"""Keys of an encoder that two models may have different values of: the tensors, and which of them
+are shared, are compared themselves."""
 
 
 def feed_forwards(model: AsrModel) -> dict[str, DenseFeedForward | MoEFeedForward]:
@@ -57,10 +58,12 @@ def check_same_network(source: AsrModel, target: AsrModel) -> None:
         InputError: Naming the keys of the config that differ, and a tensor that does not fit.
     """
     theirs, ours = (_structure(model.config) for model in (source, target))
-    differing = [key for key in ours if theirs[key] != ours[key]]
+    differing = [key for key in ours if theirs.get(key) != ours[key]]
     if not differing:
         return
-    reasons = [f"`{key}` is {ours[key]} but {theirs[key]} in the checkpoint" for key in differing]
+    reasons = [
+        f"`{key}` is {ours[key]} but {theirs.get(key)} in the checkpoint" for key in differing
+    ]
     source_state = source.state_dict()
     for name, tensor in target.state_dict().items():
         # A feed-forward's own tensors may well differ: that is what is to be converted.
@@ -110,15 +113,22 @@ def _check_shared(target: nn.Module, state: Mapping[str, Tensor]) -> None:
 
 def _structure(config: ModelConfig) -> dict[str, Any]:
     """What must agree, by dotted key."""
-    encoder, decoder = config.encoder, config.decoder
-    return {
-        **{f"model.encoder.{key}": getattr(encoder, key) for key in ENCODER_KEYS},
-        "model.encoder.subsampling_channels": encoder.subsampling_channels or encoder.d_model,
-        "model.encoder.macaron_feed_forward.activation": encoder.macaron_feed_forward.activation,
-        "model.encoder.feed_forward.activation": encoder.feed_forward.activation,
-        **{f"model.decoder.{key}": getattr(decoder, key) for key in DECODER_KEYS},
-        "model.decoder.feed_forward.activation": decoder.feed_forward.activation,
-    }
+    keys = {**_keys("model.encoder", config.encoder), **_keys("model.decoder", config.decoder)}
+    if isinstance(config.encoder, BlockEncoderConfig):
+        channels = config.encoder.subsampling_channels or config.encoder.d_model
+        keys["model.encoder.subsampling_channels"] = channels
+    return keys
+
+
+def _keys(name: str, section: EncoderConfig | DecoderConfig) -> dict[str, Any]:
+    """The keys of a section that must agree; of a feed-forward it is the activation."""
+    keys = {}
+    for key, value in vars(section).items():
+        if isinstance(value, FeedForwardConfig):
+            keys[f"{name}.{key}.activation"] = getattr(value, "activation", None)
+        elif key not in SEEN_IN_TENSORS and role_of(section, key) == "identity":
+            keys[f"{name}.{key}"] = value
+    return keys
 
 
 def _shapes(name: str, ours: Tensor, theirs: Tensor) -> str:

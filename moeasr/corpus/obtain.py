@@ -1,6 +1,5 @@
 """Get hold of a corpus: unpacked already, in an archive, or from the network."""
 
-import argparse
 import lzma
 import os
 import shutil
@@ -33,27 +32,14 @@ class Corpus:
     """Names of archives that are taken as they are: other packings of the tree, or a part of it."""
 
 
-def add_corpus_options(parser: argparse.ArgumentParser, tree: str) -> None:
-    """Give a data preparation the options by which it is told where its corpus is."""
-    parser.add_argument(
-        "--download-dir",
-        type=Path,
-        required=True,
-        help=f"the tree {tree}, or a directory with it or an archive of it; else it is downloaded "
-        "here",
-    )
-    parser.add_argument(
-        "--unpack-dir", type=Path, required=True, help="where an archive is unpacked"
-    )
-
-
 def obtain(corpus: Corpus, download_dir: Path, unpack_dir: Path) -> Path:
     """Find the tree of a corpus, unpacking or downloading it first if need be.
 
     Args:
         corpus: What is wanted.
         download_dir: May be the tree, or hold the tree or an archive of it; it is only written to
-            when there is neither, and the archive has to be downloaded.
+            when there is neither, and the archive has to be downloaded. It is made if it is
+            `unpack_dir`, too.
         unpack_dir: Where an archive is unpacked to, as `unpack_dir/<corpus.tree>`.
 
     Returns:
@@ -63,6 +49,8 @@ def obtain(corpus: Corpus, download_dir: Path, unpack_dir: Path) -> Path:
         InputError: `download_dir` does not exist, an archive is broken or not the published one, no
             address answers, or of a tree that was unpacked here a file is missing.
     """
+    if download_dir == unpack_dir:
+        download_dir.mkdir(parents=True, exist_ok=True)
     if not download_dir.is_dir():
         raise InputError(f"{download_dir.absolute()}: no such directory (--download-dir)")
     root = _find_tree(corpus, download_dir)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from moeasr.audio.duration import AudioLength
 from moeasr.audio.probe import overshoot_warning
-from moeasr.audio.resample import resampled_length
+from moeasr.audio.resampling import resampled_length
 from moeasr.datadir.raw_tables import Lines
 from moeasr.features.fbank import FbankConfig, num_fbank_frames
 

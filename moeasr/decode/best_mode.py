@@ -2,22 +2,14 @@
 
 from collections.abc import Sequence
 
-from moeasr.decode.searches import DecodeConfig, check_settings, find_searches
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.searches import SEARCHES, check_settings, find_searches
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 
-MOST_ACCURATE_FIRST = (
-    "joint_decoding",
-    "attention_rescoring",
-    "attention",
-    "ctc_prefix_beam_search",
-    "ctc_greedy_search",
-)
-"""All searches, as a rule of thumb: those that look at more of the model make fewer errors."""
 
-
-def most_accurate_mode(model: AsrModel, config: DecodeConfig, given: Sequence[str] = ()) -> str:
-    """Return the first of `MOST_ACCURATE_FIRST` that the model can do with some settings.
+def most_accurate_mode(model: AsrModel, config: DecodeConfig, given: Sequence[str]) -> str:
+    """Return the most accurate of `SEARCHES` that the model can do with some settings.
 
     Args:
         model: The model.
@@ -28,7 +20,7 @@ def most_accurate_mode(model: AsrModel, config: DecodeConfig, given: Sequence[st
         InputError: There is no such mode.
     """
     settings_fault: InputError | None = None
-    for mode in MOST_ACCURATE_FIRST:
+    for mode in reversed(SEARCHES):
         try:
             find_searches([mode], model)
         except InputError as error:

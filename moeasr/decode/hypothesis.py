@@ -1,4 +1,4 @@
-"""What a search returns for one utterance, and the n-best file `nbest.jsonl`."""
+"""The hypotheses that a search returns for an utterance, and the n-best file `nbest.jsonl`."""
 
 import json
 import math
@@ -13,12 +13,12 @@ from moeasr.strict_json import to_json
 
 
 class PartialUnits(NamedTuple):
-    """What a search makes of a stream that goes on."""
+    """The units of a stream that is not over."""
 
     stable: tuple[int, ...]
-    """Units that can never change, whatever comes."""
+    """Units that later frames cannot change."""
     undecided: tuple[int, ...]
-    """Those of the best hypothesis after them."""
+    """Further units of the best hypothesis, which may still change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Hypothesis:
     """Unit ids, without blank and without <sos/eos>."""
 
     score: float
-    """What the n-best list is ordered by (higher is better); which sum it is, the search says."""
+    """Score that orders the n-best list, the highest first; each search defines its sum."""
 
     ctc_score: float | None = None
     """CTC part of the score, before any weight; None if no CTC took part."""
@@ -38,7 +38,7 @@ class Hypothesis:
     """Attention decoder's part, including <sos/eos>; None if no decoder took part."""
 
     fusion_score: float | None = None
-    """What language model and boosted phrases added, their weights included; None without them."""
+    """Weighted score of language model and boosted phrases; None without them."""
 
     frames: tuple[int, ...] | None = None
     """For each token the encoder frame where it stands out most; None if it was not aligned."""
@@ -53,7 +53,7 @@ class Hypothesis:
 
     @property
     def confidence(self) -> float | None:
-        """exp(s / (U + 1)), a mean posterior of the U tokens and the end (as in WeNet).
+        """Mean posterior exp(s / (U + 1)) of the U tokens and the end (as in WeNet).
 
         s is the attention score, or the CTC score if no decoder took part.
         """
@@ -65,7 +65,7 @@ def write_nbest(
     path: str | Path,
     nbest: Mapping[str, Sequence[Hypothesis]],
     to_text: Callable[[Sequence[int]], str],
-    more: Callable[[Hypothesis], Mapping[str, Any]] = lambda hypothesis: {},
+    more: Callable[[Hypothesis], Mapping[str, Any]],
 ) -> None:
     """Write one JSON line per utterance: `{"utt_id": ..., "nbest": [{"text", "score", ...}]}`.
 
@@ -73,7 +73,7 @@ def write_nbest(
         path: The file, which appears when it is complete.
         nbest: Utterance id -> hypotheses, best first.
         to_text: Token ids -> text (`Tokenizer.decode`).
-        more: What else an entry is to hold.
+        more: Hypothesis -> further keys of its entry, such as times.
     """
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as handle:
         for utt_id, hypotheses in nbest.items():

@@ -20,7 +20,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class ModeResult:
-    """What one mode made of a test set."""
+    """The results of one mode on a test set."""
 
     name: str
     """Name of the directory: the mode, and the chunk size if there is one."""
@@ -31,7 +31,7 @@ class ModeResult:
 
 
 def mode_dir_name(mode: str, chunk_size: int) -> str:
-    """`attention`, or `attention_chunk16` if decoded in chunks."""
+    """Return `attention`, or `attention_chunk16` if decoded in chunks."""
     return mode if chunk_size == -1 else f"{mode}_chunk{chunk_size}"
 
 
@@ -39,7 +39,7 @@ def write_mode_dirs(
     out_dir: str | Path,
     results: Sequence[ModeResult],
     to_text: Callable[[Sequence[int]], str],
-    to_times: Callable[[Hypothesis], Times | None] = lambda hypothesis: None,
+    to_times: Callable[[Hypothesis], Times | None],
 ) -> None:
     """Write one directory per mode, replacing older ones whole, their scores included.
 
@@ -51,8 +51,8 @@ def write_mode_dirs(
         out_dir: Where the directories of the modes lie.
         results: What to write.
         to_text: Token ids -> text.
-        to_times: When it was said, for `nbest.jsonl` and `ctm`; a mode of whose best hypotheses
-            none has times gets no `ctm`.
+        to_times: Hypothesis -> when it was said, for `nbest.jsonl` and `ctm`; None if that is not
+            known. A mode of whose best hypotheses none has times gets no `ctm`.
     """
     out_dir = Path(out_dir)
     # Two levels above a `text`: no scorer looks there.
@@ -89,7 +89,7 @@ def _replace(final: Path, new: Path, old: Path) -> None:
 def _timed_entry(
     to_times: Callable[[Hypothesis], Times | None],
 ) -> Callable[[Hypothesis], dict[str, Any]]:
-    """What an entry of `nbest.jsonl` says of times."""
+    """Return the function that gives an entry of `nbest.jsonl` its times."""
 
     def entry(hypothesis: Hypothesis) -> dict[str, Any]:
         times = to_times(hypothesis)
@@ -103,7 +103,7 @@ def _timed_entry(
 def _write_times(
     path: Path, result: ModeResult, to_times: Callable[[Hypothesis], Times | None]
 ) -> None:
-    """The words of the best hypotheses as `ctm`."""
+    """Write the words of the best hypotheses as `ctm`."""
     times = {utt: to_times(nbest[0]) for utt, nbest in result.nbest.items() if nbest}
     missing = [utt for utt, utt_times in times.items() if utt_times is None]
     if len(missing) == len(times):
@@ -123,7 +123,7 @@ def _write_text(
     nbest: Mapping[str, Sequence[Hypothesis]],
     to_text: Callable[[Sequence[int]], str],
 ) -> None:
-    """Kaldi's `text`: one `utterance words` line each, the utterance alone if nothing was heard."""
+    """Write Kaldi's `text`: `utterance words` lines, the utterance alone if nothing was heard."""
     with open(path, "w", encoding="utf-8") as handle:
         for utt_id, hypotheses in nbest.items():
             best = to_text(hypotheses[0].tokens) if hypotheses else ""

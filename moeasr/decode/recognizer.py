@@ -11,9 +11,11 @@ from torch.nn.utils.rnn import pad_sequence
 
 from moeasr import checkpoint
 from moeasr.config import from_mapping, load_yaml, to_mapping
-from moeasr.decode.fusion.build_fusion import FusionConfig, build_fusion
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.fusion.build_fusion import build_fusion
+from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.decode.searches import DecodeConfig, SearchInput, check_settings, find_searches
+from moeasr.decode.searches import NBest, SearchInput, check_settings, find_searches
 from moeasr.decode.times import Times, times_of
 from moeasr.distributed import find_device
 from moeasr.errors import InputError
@@ -26,8 +28,6 @@ from moeasr.text.tokenizer import Tokenizer
 
 DEFAULT_BATCH_FRAMES = 12000
 
-NBest = list[list[Hypothesis]]
-
 
 class RecognizedBatch(NamedTuple):
     """Hypotheses of one batch, and the time that was spent on them."""
@@ -35,9 +35,9 @@ class RecognizedBatch(NamedTuple):
     nbest: dict[str, NBest]
     """Mode -> for each utterance its hypotheses, best first."""
     encoder_sec: float
-    """Encoder and CTC outputs, shared by all modes."""
+    """Time of encoder and CTC outputs, which all modes share."""
     search_sec: dict[str, float]
-    """Mode -> its own search."""
+    """Mode -> time of its own search."""
 
 
 class Recognizer:
@@ -92,7 +92,7 @@ class Recognizer:
             raise InputError(f"checkpoint {path}: {error}") from None
 
     def optimize(self, precision: str) -> None:
-        """Make the model ready for a CPU, see `optimize_for_inference`.
+        """Optimize the model for a CPU, see `optimize_for_inference`.
 
         Raises:
             InputError: It cannot be.
@@ -101,7 +101,7 @@ class Recognizer:
         self.precision = precision
 
     def check_fbank(self, path: str | Path) -> None:
-        """Make sure that stored features are of the kind that the model knows.
+        """Raise `InputError` unless stored features are of the kind that the model knows.
 
         Args:
             path: The `conf/fbank.yaml` that `make_fbank.sh` left beside them.
@@ -119,12 +119,12 @@ class Recognizer:
                 )
 
     def language_id(self, name: str | None) -> int | None:
-        """What the model calls a language, which it knows by number; None if it knows none.
+        """Return the model's number of a language; None if it does not route by language.
 
         Raises:
             InputError: It routes by language and does not know this one, or the other way round.
         """
-        known = self.model.config.languages
+        known = self.model.languages
         if not known:
             if name is not None:
                 raise InputError(f"`--language {name}`: this model does not route by language")
@@ -138,11 +138,11 @@ class Recognizer:
         return known.index(name)
 
     def features(self, waveform: Tensor) -> Tensor:
-        """(S,) samples in [-1, 1], at the rate of `fbank.sample_rate_hz`, to features (T, F)."""
+        """Compute features (T, F) of (S,) samples in [-1, 1] at `fbank.sample_rate_hz`."""
         return compute_fbank(waveform, self.fbank)
 
     def load_fusion(self, config: DecodeConfig) -> nn.Module | None:
-        """Language model and boosted phrases of some settings; read once for the same settings.
+        """Return language model and boosted phrases, which are read once for the same settings.
 
         Raises:
             InputError: A file is missing or wrong, or does not go with the model's units.
@@ -153,7 +153,7 @@ class Recognizer:
         return self._fusion[1]
 
     def text(self, hypothesis: Hypothesis) -> str:
-        """What a hypothesis reads."""
+        """Return the text of a hypothesis."""
         return self.tokenizer.decode(hypothesis.tokens)
 
     @property
@@ -162,7 +162,7 @@ class Recognizer:
         return self.model.subsampling_rate * self.fbank.frame_shift_sec
 
     def times(self, hypothesis: Hypothesis) -> Times | None:
-        """When its tokens and words were said; None if it was not aligned."""
+        """Return times of the tokens and words of a hypothesis; None if it was not aligned."""
         return times_of(hypothesis, self.tokenizer, self.frame_sec)
 
     def recognize(
@@ -177,10 +177,10 @@ class Recognizer:
 
         Args:
             feats: Features of each utterance, (T, F) raw log-mel.
-            modes: Names of `SEARCHES`.
+            modes: Names of `SEARCHES`, or import paths of other searches.
             config: Settings of encoder and searches.
             batch_frames: Feature frames per batch, padding included.
-            languages: Of each utterance, as index in `model.config.languages`; only a model that
+            languages: Of each utterance, as index in `model.languages`; only a model that
                 routes by language needs them.
 
         Returns:
@@ -212,7 +212,7 @@ class Recognizer:
         An utterance too short for a single encoder frame gets the empty hypothesis.
         """
         searches = find_searches(modes, self.model)
-        check_settings(modes, config)
+        check_settings(modes, config, given=[])
         config = config.resolve(self.model)
         empty = [Hypothesis(tokens=(), score=0.0, frames=(), spans=(), token_confidence=())]
         found = {mode: [empty for _ in feats] for mode in modes}
@@ -243,19 +243,19 @@ class Recognizer:
         return SearchInput(self.model, output.enc, output.enc_lens, log_probs, fusion)
 
     def _now(self) -> float:
-        """Seconds on a clock, once the device has done what it was told."""
+        """Return the time in seconds once the device has finished its work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
 
 
 def _pick(languages: Sequence[int] | None, places: Sequence[int]) -> list[int] | None:
-    """The languages of some utterances, if any are given."""
+    """Return the languages of some utterances, if any are given."""
     return None if languages is None else [languages[place] for place in places]
 
 
 def plan_batches(num_frames: Sequence[int], batch_frames: int) -> list[list[int]]:
-    """Batches of utterances of similar lengths, the longest first.
+    """Plan batches of utterances of similar lengths, the longest first.
 
         >>> plan_batches([30, 100, 40, 10], batch_frames=100)
         [[1], [2, 0], [3]]

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.models.asr import add_sos_eos, reverse_tokens
-from moeasr.models.decoder import TransformerDecoder
+from moeasr.models.heads.attention_head import add_sos_eos, reverse_tokens
+from moeasr.models.heads.decoder import TransformerDecoder
 
 
 @torch.inference_mode()
@@ -91,7 +91,7 @@ def token_log_probs(
     enc_lens: Tensor,
     sos_eos: int,
 ) -> Tensor:
-    """Log-probability under a decoder of each token of some sequences, and of their ends.
+    """Return the log-probability of each token of some sequences, and of their ends.
 
     Args:
         decoder: Reads tokens in the order they are given.
@@ -112,7 +112,7 @@ def token_log_probs(
 
 
 def _pad(nbest: Sequence[Sequence[Hypothesis]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """(B * K, U) tokens padded with 0, and their lengths (B * K,); short lists have empty rows."""
+    """Return (B * K, U) tokens padded with 0, and lengths (B * K,); short lists get empty rows."""
     num_rows = max(len(hypotheses) for hypotheses in nbest)
     num_tokens = max(len(hypothesis.tokens) for hypotheses in nbest for hypothesis in hypotheses)
     tokens = torch.zeros(len(nbest), num_rows, num_tokens, dtype=torch.int64)

@@ -7,14 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from moeasr.decode.config import ENCODER_SETTINGS, DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches
-from moeasr.decode.searches import SEARCHES, DecodeConfig
+from moeasr.decode.searches import find_search
 from moeasr.logs import get_logger, progress
 
 logger = get_logger(__name__)
-
-SEARCH_SETTINGS = ("beam_size", "ctc_weight", "reverse_weight", "length_penalty")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def decode_test_set(
     modes: Sequence[str],
     config: DecodeConfig,
     batch_frames: int,
-    languages: Sequence[int] | None = None,
+    languages: Sequence[int] | None,
 ) -> DecodingRun:
     """Decode all utterances in all modes. Reading features is not timed.
 
@@ -59,10 +58,10 @@ def decode_test_set(
         utt_ids: (N,) ids of the utterances, in the order wanted of the results.
         num_frames: (N,) feature frames, by which batches are planned.
         read_feats: Index of an utterance -> (T, F).
-        modes: Names of `SEARCHES`.
+        modes: Names of `SEARCHES`, or import paths of other searches.
         config: Settings.
         batch_frames: Feature frames per batch, padding included.
-        languages: (N,) index in the model's languages, if it routes by them.
+        languages: (N,) index in the model's languages; None if it does not route by them.
     """
     found: dict[str, dict[int, list[Hypothesis]]] = {mode: {} for mode in modes}
     encoder_sec, search_sec = 0.0, dict.fromkeys(modes, 0.0)
@@ -115,15 +114,11 @@ def describe(
 
 
 def describe_settings(mode: str, config: DecodeConfig) -> dict[str, Any]:
-    """What is set, and takes part in this mode."""
-    settings = SEARCHES[mode].settings
-    return {
-        "mode": mode,
-        "chunk_size": config.chunk_size,
-        "num_left_chunks": config.num_left_chunks,
-        **{name: getattr(config, name) if name in settings else None for name in SEARCH_SETTINGS},
-        "fusion": config.fusion.describe() if "fusion" in settings else None,
-    }
+    """Return all settings by name, those that take no part in this mode as None."""
+    read = {*ENCODER_SETTINGS, *find_search(mode).settings}
+    values = vars(config) | {"fusion": config.fusion.describe()}
+    taken = {name: value if name in read else None for name, value in values.items()}
+    return {"mode": mode, **taken}
 
 
 def describe_model(recognizer: Recognizer) -> dict[str, Any]:

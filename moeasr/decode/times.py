@@ -1,4 +1,4 @@
-"""When tokens and words were said, in seconds, how sure the model is of them, and the file `ctm`.
+"""Times and confidence of tokens and words, and the file `ctm`.
 
 Times come from the best CTC alignment. A frame counts as the stretch between it and the next, so
 frame t of 40 ms begins at 0.04 t seconds; a token lasts from the first frame of its run to the
@@ -40,7 +40,7 @@ class Times(NamedTuple):
 
 
 def times_of(hypothesis: Hypothesis, tokenizer: Tokenizer, frame_sec: float) -> Times | None:
-    """Times of a hypothesis; None if it was not aligned.
+    """Return the times of a hypothesis; None if it was not aligned.
 
     Args:
         hypothesis: With `spans` and `token_confidence`, or without.
@@ -95,7 +95,7 @@ def write_ctm(path: str | Path, words: Mapping[str, Iterable[Timed]]) -> None:
 
 
 def as_json(items: Sequence[Timed]) -> list[dict[str, str | float]]:
-    """Plain values for `nbest.jsonl`, rounded to ms and four digits of confidence."""
+    """Return plain values for `nbest.jsonl`, rounded to ms and four digits of confidence."""
     return [
         {
             "text": item.text,

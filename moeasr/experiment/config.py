@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from moeasr.atomic import atomic_path
-from moeasr.config import apply_overrides, dump_yaml, from_mapping, load_yaml, to_mapping
+from moeasr.config import apply_overrides, dump_yaml, from_mapping, to_mapping
+from moeasr.config_bases import load_chain, merge
+from moeasr.config_roles import PROCEDURE
 from moeasr.data.sampler import BatchConfig
 from moeasr.data.selection import LengthLimits
 from moeasr.errors import InputError
@@ -22,9 +24,11 @@ class DataConfig:
 
     limits: LengthLimits = field(default_factory=LengthLimits)
     """Lengths of utterances to train on."""
-    batch: BatchConfig = field(default_factory=BatchConfig)
+    batch: BatchConfig = field(default_factory=BatchConfig, metadata=PROCEDURE)
     """Size of batches."""
-    spec_augment: SpecAugmentConfig | None = field(default_factory=SpecAugmentConfig)
+    spec_augment: SpecAugmentConfig | None = field(
+        default_factory=SpecAugmentConfig, metadata=PROCEDURE
+    )
     """Masks on the training features; null for none."""
 
 
@@ -64,7 +68,7 @@ class ExperimentConfig:
     """The network."""
     data: DataConfig = field(default_factory=DataConfig)
     """Utterances, batches and masks."""
-    train: TrainConfig = field(default_factory=TrainConfig)
+    train: TrainConfig = field(default_factory=TrainConfig, metadata=PROCEDURE)
     """Optimizer, schedule and epochs."""
     init: InitConfig = field(default_factory=InitConfig)
     """Trained weights to begin with."""
@@ -81,12 +85,20 @@ class ExperimentConfig:
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
-    """Read a YAML file, apply `a.b=value` overrides, check every key.
+    """Read a YAML file over its bases, apply `a.b=value` overrides, check every key.
+
+    A base is a config of its own and is checked first, so that a fault is reported for the file
+    in which it is.
 
     Raises:
         InputError: Naming the file and the dotted path of the key.
     """
-    mapping = apply_overrides(load_yaml(path), overrides)
+    *bases, own = load_chain(path)
+    mapping: dict[str, Any] = {}
+    for base in bases:
+        mapping = merge(mapping, base.keys)
+        from_mapping(ExperimentConfig, mapping, base.path)
+    mapping = apply_overrides(merge(mapping, own.keys), overrides)
     return from_mapping(ExperimentConfig, mapping, path)
 
 

@@ -5,7 +5,7 @@ import torch
 from moeasr import checkpoint
 from moeasr.config import from_mapping
 from moeasr.convert.initialise import copy_weights, start_embedding
-from moeasr.convert.upcycle import upcycle_into
+from moeasr.convert.upcycling import upcycle_into
 from moeasr.errors import InputError
 from moeasr.experiment.config import InitConfig
 from moeasr.features.fbank_config import FbankConfig
@@ -46,8 +46,8 @@ def start_model(
     """
     fixed = [
         name
-        for name, layer in model.moe_layers()
-        if getattr(layer.router, "expert_weights", None) == "one"
+        for name, layer in model.moe_layers().items()
+        if layer.router.learns and not layer.router.has_gradient
     ]
     if fixed:
         logger.warning(

@@ -1,27 +1,27 @@
-"""The recogniser: encoder, CTC and two attention decoders, and the loss that trains them."""
+"""The recogniser: an encoder, its heads, and the loss that trains them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.errors import InputError
-from moeasr.models.config import ModelConfig
-from moeasr.models.ctc import CtcHead
-from moeasr.models.decoder import TransformerDecoder
 from moeasr.models.embedding import EmbeddingNetwork
-from moeasr.models.encoder import Encoder
+from moeasr.models.encoders.encoder import Encoder
+from moeasr.models.heads.attention_head import SOS_EOS
+from moeasr.models.heads.ctc_head import CtcHead
+from moeasr.models.heads.head import Head
 from moeasr.models.outputs import EncoderOutput, LossOutput
-from moeasr.moe.balanced_router import BalancedRouter
-from moeasr.moe.fixed_routers import HashRouter
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.losses import ROUTING_LOSSES
 from moeasr.moe.stats import expert_load
 from moeasr.nn.mask import make_valid_mask, sample_chunk_size
 from moeasr.nn.routing import Routing
 
-SOS_EOS = 2  # <blank> 0, <unk> 1, <sos/eos> 2
+if TYPE_CHECKING:
+    from moeasr.models.config import ModelConfig
 
 
 class GlobalCmvn(nn.Module):
@@ -45,46 +45,68 @@ class GlobalCmvn(nn.Module):
 
 
 class AsrModel(nn.Module):
-    """U2++: one encoder, a CTC head, a left-to-right and a right-to-left decoder.
+    """An encoder and the heads that read it; U2++ has a CTC head and an attention head.
 
-    L = lambda CTC + (1 - lambda) [(1 - rho) L2R + rho R2L] + routing losses, with lambda
-    `ctc_weight` and rho `reverse_weight` (U2++, arXiv 2106.05642, section 2.4). With SpeechMoE's
-    embedding network gamma L_e is added, with gamma `embedding.loss_weight`.
+    L = sum of weight times loss over the heads + routing losses. U2++ weighs CTC by lambda and
+    attention by 1 - lambda (arXiv 2106.05642, section 2.4). With SpeechMoE's embedding network
+    gamma L_e is added.
 
     Args:
         cmvn: Feature normalisation.
         encoder: The shared encoder.
-        ctc: The CTC head.
-        decoder: Left to right, or None for a model of CTC alone.
-        reverse_decoder: Right to left, or None.
+        heads: By name; one of them is `ctc`.
+        head_weights: Of their losses. A head of weight 0 is not trained.
         embedding: SpeechMoE's embedding network, or None.
+        routing_losses: Weights of `ROUTING_LOSSES`.
+        languages: Those that its routers know; none if they do not look at languages.
         vocab_size: V.
-        config: Weights of the losses, and whether training draws chunk sizes.
+        max_chunk_size: Training draws chunk sizes up to this one; None: it knows full context only.
+        config: What all this was built from, for whoever makes another model of it. The network
+            does not read it.
+
+    Attributes:
+        all_heads: By name.
+        heads: Those of them that are trained.
     """
 
-    subsampling_rate = 4
     sos_eos = SOS_EOS
+    ctc: CtcHead
 
     def __init__(
         self,
         cmvn: GlobalCmvn,
         encoder: Encoder,
-        ctc: CtcHead,
-        decoder: TransformerDecoder | None,
-        reverse_decoder: TransformerDecoder | None,
+        heads: Mapping[str, Head],
+        head_weights: Mapping[str, float],
         embedding: EmbeddingNetwork | None,
+        routing_losses: Mapping[str, float],
+        languages: tuple[str, ...],
         vocab_size: int,
-        config: ModelConfig,
+        max_chunk_size: int | None,
+        config: "ModelConfig",
     ) -> None:
         super().__init__()
         self.cmvn = cmvn
         self.encoder = encoder
-        self.ctc = ctc
-        self.decoder = decoder
-        self.reverse_decoder = reverse_decoder
+        self._paths = {name: self._add_head(name, head) for name, head in heads.items()}
         self.embedding = embedding
+        self.all_heads = dict(heads)
+        self.heads = {name: head for name, head in heads.items() if head_weights[name] > 0}
+        self.head_weights = dict(head_weights)
+        self.routing_losses = dict(routing_losses)
+        self.languages = languages
         self.vocab_size = vocab_size
+        self.max_chunk_size = max_chunk_size
         self.config = config
+
+    def _add_head(self, name: str, head: Head) -> str:
+        """Make a head, or its children, a part of this module; returns what stands before paths."""
+        parts = dict(head.named_children()) if head.children_are_named_alone else {name: head}
+        for part_name, part in parts.items():
+            if hasattr(self, part_name):
+                raise InputError(f"a model cannot have two parts of the name '{part_name}'")
+            self.add_module(part_name, part)
+        return "" if head.children_are_named_alone else f"{name}."
 
     def encode(
         self,
@@ -117,7 +139,8 @@ class AsrModel(nn.Module):
             embedded = self.embedding(feats, feats_lens, chunk_size, num_left_chunks)
             context = embedded.detach()  # its own loss alone trains the embedding network
         output = self.encoder(feats, feats_lens, chunk_size, num_left_chunks, context)
-        return output._replace(embedding=embedded)
+        routings = {f"encoder.{path}": routing for path, routing in output.routings.items()}
+        return output._replace(routings=routings, embedding=embedded)
 
     def check_chunks(self) -> None:
         """Make sure that a frame's output depends on its own chunk and the past alone.
@@ -128,7 +151,7 @@ class AsrModel(nn.Module):
         Raises:
             InputError: It does not.
         """
-        if not self.config.encoder.causal_conv:
+        if self.encoder.sees_future:
             raise InputError(
                 "this model cannot decode in chunks: it was trained with `causal_conv: false`, so "
                 "its convolutions see future frames"
@@ -140,14 +163,14 @@ class AsrModel(nn.Module):
         Raises:
             InputError: It does, but there are no languages.
         """
-        if not self.config.languages:
+        if not self.languages:
             return None
         if languages is None:
             raise InputError(
                 "this model routes by language: it needs to be told each utterance's, by utt2lang "
-                f"or --language (one of {', '.join(self.config.languages)})"
+                f"or --language (one of {', '.join(self.languages)})"
             )
-        return F.one_hot(languages, len(self.config.languages)).to(feats.dtype)[:, None]
+        return F.one_hot(languages, len(self.languages)).to(feats.dtype)[:, None]
 
     def ctc_log_probs(self, enc: Tensor) -> Tensor:
         """(B, T', D) -> (B, T', V)."""
@@ -176,10 +199,9 @@ class AsrModel(nn.Module):
 
     def draw_chunk_size(self, num_frames: int) -> int:
         """The chunk size of a training batch of `num_frames` features; -1 in evaluation."""
-        config = self.config.encoder
-        if not (self.training and config.dynamic_chunk):
+        if not self.training or self.max_chunk_size is None:
             return -1
-        return sample_chunk_size(num_frames // self.subsampling_rate, config.max_chunk_size)
+        return sample_chunk_size(num_frames // self.subsampling_rate, self.max_chunk_size)
 
     def loss_of_encoded(
         self, encoded: EncoderOutput, tokens: Tensor, tokens_lens: Tensor
@@ -192,151 +214,68 @@ class AsrModel(nn.Module):
             tokens_lens: (B,).
         """
         tokens = tokens.masked_fill(~make_valid_mask(tokens_lens, tokens.size(1)), 0)
-        enc, enc_lens = encoded.enc, encoded.enc_lens
-        ctc = self.ctc.loss(enc, enc_lens, tokens, tokens_lens).sum()
-        attention, stats, decoder_routings = self._attention_losses(
-            enc, enc_lens, tokens, tokens_lens
-        )
-        ctc_weight = self.config.ctc_weight
-        loss = ctc_weight * ctc + (1 - ctc_weight) * attention
-        stats["loss_ctc"] = ctc
-        if encoded.embedding is not None:
-            own = self.embedding.ctc.loss(encoded.embedding, enc_lens, tokens, tokens_lens).sum()
-            loss = loss + self.config.embedding.loss_weight * own
+        inputs = (encoded.enc_lens, tokens, tokens_lens)
+        loss = encoded.enc.new_zeros(())
+        stats: dict[str, Tensor] = {}
+        routings = dict(encoded.routings)
+        for name, head in self.heads.items():
+            of_head = head.loss(encoded.enc, *inputs)
+            loss = loss + self.head_weights[name] * of_head.loss
+            stats |= of_head.stats
+            routings |= {self._paths[name] + path: r for path, r in of_head.routings.items()}
+        if self.embedding is not None and encoded.embedding is not None:
+            own = self.embedding.ctc.losses(encoded.embedding, *inputs).sum()
+            loss = loss + self.embedding.loss_weight * own
             stats["loss_embedding"] = own
 
-        routings = (*encoded.routings, *decoder_routings)
-        weight = torch.tensor(float(enc.size(0)), device=enc.device)
+        weight = torch.tensor(float(encoded.enc.size(0)), device=encoded.enc.device)
         for name, value in self._routing_losses(routings).items():
             # Means over frames; times the weight they are sums over utterances like the rest.
             loss = loss + value * weight
             stats[f"loss_{name}"] = value * weight
         stats["loss"] = loss
-        loads = {f"{i:02d}": expert_load(r).detach() for i, r in enumerate(routings)}
+        loads = {path: expert_load(routing).detach() for path, routing in routings.items()}
         return LossOutput(loss, weight, {k: v.detach() for k, v in stats.items()}, loads)
 
-    def moe_layers(self) -> list[tuple[str, MoEFeedForward]]:
-        """Names and modules of the MoE layers in the order of the routings of a training pass."""
-        stacks = {"encoder": self.encoder, "decoder": self.decoder}
-        stacks["reverse_decoder"] = self.reverse_decoder
-        layers = []
-        for stack_name, stack in stacks.items():
-            for i, block in enumerate(stack.blocks if stack is not None else ()):
-                for name in ("macaron_feed_forward", "feed_forward"):
-                    module = getattr(block, name, None)
-                    if isinstance(module, MoEFeedForward):
-                        layers.append((f"{stack_name}.blocks.{i}.{name}", module))
-        return layers
+    def moe_layers(self) -> dict[str, MoEFeedForward]:
+        """The MoE layers by their paths, in the order of the routings of a training pass."""
+        return {
+            path: module
+            for path, module in self.named_modules(remove_duplicate=False)
+            if isinstance(module, MoEFeedForward)
+        }
 
     @property
-    def has_balanced_routers(self) -> bool:
-        """Whether `balance_routers` is to be called after each step."""
-        return any(isinstance(layer.router, BalancedRouter) for _, layer in self.moe_layers())
+    def has_reacting_routers(self) -> bool:
+        """Whether `react` is to be called after each step."""
+        return any(layer.router.reacts for layer in self.moe_layers().values())
 
-    def balance_routers(self, loads: Mapping[str, Tensor]) -> None:
-        """Move the biases of balanced routers by the expert loads of one training step.
+    def react(self, loads: Mapping[str, Tensor]) -> None:
+        """Tell the routers what the expert loads of one training step were.
 
         Args:
             loads: As in `LossOutput.expert_loads`, over all micro-batches and processes.
         """
-        for i, (_, layer) in enumerate(self.moe_layers()):
-            if isinstance(layer.router, BalancedRouter):
-                layer.router.update(loads[f"{i:02d}"])
+        for path, layer in self.moe_layers().items():
+            if layer.router.reacts:
+                layer.router.react(loads[path])
+
+    @property
+    def subsampling_rate(self) -> int:
+        """Feature frames from one encoder frame to the next."""
+        return self.encoder.subsampling_rate
 
     def output_len(self, num_frames: int) -> int:
         """Frames after subsampling, for an utterance of `num_frames`."""
-        return self.encoder.subsampling.output_len(num_frames)
+        return self.encoder.output_len(num_frames)
 
-    def _attention_losses(
-        self, enc: Tensor, enc_lens: Tensor, tokens: Tensor, tokens_lens: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor], tuple[Routing, ...]]:
-        """Both decoders' loss, what the log shows of it, and their routings."""
-        if self.decoder is None:
-            return enc.new_zeros(()), {}, ()
-        left, accuracy, routings = self._attention_loss(
-            self.decoder, tokens, tokens_lens, enc, enc_lens
-        )
-        stats = {"loss_att": left, "acc": accuracy}
-        if self.reverse_decoder is None:
-            return left, stats, routings
-        reverse = reverse_tokens(tokens, tokens_lens)
-        right, _, right_routings = self._attention_loss(
-            self.reverse_decoder, reverse, tokens_lens, enc, enc_lens
-        )
-        stats["loss_att_reverse"] = right
-        rho = self.config.reverse_weight
-        return (1 - rho) * left + rho * right, stats, (*routings, *right_routings)
-
-    def _attention_loss(
-        self,
-        decoder: TransformerDecoder,
-        tokens: Tensor,
-        tokens_lens: Tensor,
-        enc: Tensor,
-        enc_lens: Tensor,
-    ) -> tuple[Tensor, Tensor, tuple[Routing, ...]]:
-        """Label-smoothed cross-entropy summed over tokens, and the accuracy summed over utterances.
-
-        Smoothing spreads mass evenly over the whole vocabulary (Szegedy et al., 1512.00567).
-        """
-        tokens_in, targets = add_sos_eos(tokens, tokens_lens, self.sos_eos)
-        output = decoder(tokens_in, tokens_lens + 1, enc, enc_lens)
-        valid = make_valid_mask(tokens_lens + 1, tokens_in.size(1))
-        dtype = torch.promote_types(output.logits.dtype, torch.float32)
-        loss = F.cross_entropy(
-            output.logits[valid].to(dtype),
-            targets[valid],
-            label_smoothing=self.config.label_smoothing,
-            reduction="sum",
-        )
-        correct = ((output.logits.argmax(dim=-1) == targets) & valid).sum(dim=1)
-        return loss, (correct / (tokens_lens + 1)).sum(), output.routings
-
-    def _routing_losses(self, routings: Sequence[Routing]) -> dict[str, Tensor]:
+    def _routing_losses(self, routings: Mapping[str, Routing]) -> dict[str, Tensor]:
         """Weighted routing losses, each summed over the MoE layers whose router learns."""
-        weights = self.config.routing_losses
-        layers = [layer for _, layer in self.moe_layers()]
-        routings = [
-            routing
-            for layer, routing in zip(layers, routings, strict=True)
-            if not isinstance(layer.router, HashRouter)
-        ]
+        fixed = {path for path, layer in self.moe_layers().items() if not layer.router.learns}
+        learnt = [routing for path, routing in routings.items() if path not in fixed]
         losses = {}
-        for name, loss_of in ROUTING_LOSSES.items():
-            weight = getattr(weights, name)
-            if weight > 0 and routings:
-                losses[name] = weight * torch.stack([loss_of(r) for r in routings]).sum()
+        for name, weight in self.routing_losses.items():
+            if weight > 0 and learnt:
+                loss_of = ROUTING_LOSSES[name]
+                losses[name] = weight * torch.stack([loss_of(r) for r in learnt]).sum()
         return losses
-
-
-def add_sos_eos(tokens: Tensor, tokens_lens: Tensor, sos_eos: int) -> tuple[Tensor, Tensor]:
-    """Decoder inputs <sos> y1 .. yU and targets y1 .. yU <eos>.
-
-    Args:
-        tokens: (B, U).
-        tokens_lens: (B,).
-        sos_eos: Its id.
-
-    Returns:
-        Two (B, U + 1) tensors; what lies behind an utterance's length + 1 is padding.
-    """
-    edge = tokens.new_full((tokens.size(0), 1), sos_eos)
-    tokens_in = torch.cat((edge, tokens), dim=1)
-    targets = torch.cat((tokens, edge), dim=1).scatter(1, tokens_lens[:, None], sos_eos)
-    return tokens_in, targets
-
-
-def reverse_tokens(tokens: Tensor, tokens_lens: Tensor) -> Tensor:
-    """Each utterance's tokens back to front, padding left at the end.
-
-        >>> reverse_tokens(torch.tensor([[5, 6, 7], [8, 9, 0]]), torch.tensor([3, 2]))
-        tensor([[7, 6, 5],
-                [9, 8, 0]])
-
-    Args:
-        tokens: (B, U).
-        tokens_lens: (B,).
-    """
-    position = torch.arange(tokens.size(1), device=tokens.device)[None]
-    source = tokens_lens[:, None] - 1 - position
-    return tokens.gather(1, torch.where(source >= 0, source, position))

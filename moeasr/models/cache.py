@@ -73,10 +73,17 @@ class EncoderState(NamedTuple):
     @property
     def num_past(self) -> int:
         """P."""
-        return next(past.attention.keys.size(1) for past in self.blocks if past.attention)
+        sizes = (past.attention.keys.size(1) for past in self.blocks if past.attention)
+        return next(sizes, 0)
 
-    def select(self, rows: Tensor) -> "EncoderState":
+    @property
+    def num_streams(self) -> int:
+        """B."""
+        return self.past_lens.numel()
+
+    def select(self, rows: Tensor | Sequence[int]) -> "EncoderState":
         """Of these streams only, in the order of `rows` (B',)."""
+        rows = torch.as_tensor(rows, device=self.past_lens.device)
         blocks = tuple(past.select(rows) for past in self.blocks)
         return EncoderState(blocks, self.past_lens[rows], self.num_encoded[rows])
 

@@ -121,17 +121,17 @@ def check_teacher(student: AsrModel, teacher: AsrModel, config: DistillationConf
         refuse(
             f"it hears {teacher.cmvn.mean.numel()} mel bins, this model {student.cmvn.mean.numel()}"
         )
-    widths = [model.config.encoder.d_model for model in (teacher, student)]
+    widths = [model.encoder.d_model for model in (teacher, student)]
     if config.encoder_weight > 0 and widths[0] != widths[1]:
         refuse(
             f"its encoder states have width {widths[0]}, this model's {widths[1]}; set "
             "`distillation.encoder_weight: 0` to learn from its CTC posteriors alone"
         )
-    if student.config.encoder.dynamic_chunk and not teacher.config.encoder.causal_conv:
+    if student.max_chunk_size is not None and teacher.encoder.sees_future:
         refuse("this model trains in chunks, and its convolutions see the future")
-    if student.config.encoder.dynamic_chunk and not teacher.config.encoder.dynamic_chunk:
+    if student.max_chunk_size is not None and teacher.max_chunk_size is None:
         refuse("this model trains in chunks, and it did not (`dynamic_chunk: false`)")
-    if teacher.config.languages != student.config.languages and teacher.config.languages:
+    if teacher.languages != student.languages and teacher.languages:
         refuse("it routes by other languages")
 
 

@@ -12,10 +12,7 @@ from moeasr.nn.attention import RelPositionAttention
 from moeasr.nn.bf16_convolution import faster_conv
 from moeasr.nn.packed_linear import PackedLinear, check_precision
 from moeasr.nn.subsampling import ConvSubsampling4
-
-KEPT_FP32 = "project"
-"""Name of the linear layers that keep 32 bits: output layers of CTC and decoders, the last one of
-the front end, the first one of a memory block."""
+from moeasr.nn.unquantized_linear import UnquantizedLinear
 
 
 class CachedProjection(nn.Module):
@@ -47,7 +44,7 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
     With `fp32` the results are equal but for rounding. With `bf16` or `int8` linear layers of
     encoder and decoders compute with fewer bits, and the front end's second convolution, which is
     as costly as some blocks, with 16; routers, norms, attention weights, the other convolutions and
-    what is called `KEPT_FP32` keep 32.
+    every `UnquantizedLinear` keep 32.
 
     Args:
         model: In eval mode, float32, on a CPU. It cannot be trained or saved afterwards.
@@ -63,29 +60,37 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
     parameter = next(model.parameters())
     if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
         raise InputError("packed kernels are for float32 models on a CPU")
-    _pack(model, precision, done={})
+    modules = _outside_routers(model)
+    packed = {
+        module: _pack(module, precision) for module in modules if _is_packed(module, precision)
+    }
+    for module in modules:
+        for name, child in module.named_children():
+            if child in packed:
+                setattr(module, name, packed[child])
+        if isinstance(module, RelPositionAttention):
+            module.position = CachedProjection(module.position)
+        if isinstance(module, ConvSubsampling4) and precision != "fp32":
+            module.conv2 = faster_conv(module.conv2)
     return model
 
 
-def _pack(module: nn.Module, precision: str, done: dict[nn.Module, nn.Module]) -> None:
-    """Replace what lies below a module; shared parts stay shared."""
-    for name, child in module.named_children():
-        if isinstance(module, MoEFeedForward) and child is module.router:
-            continue  # a router of one's own may hold linear layers
-        if child in done:
-            setattr(module, name, done[child])
-        elif isinstance(child, nn.Linear):
-            if precision != "fp32" and name == KEPT_FP32:
-                continue  # not even packed: few layers would not repay the trial of kernels
-            packed: nn.Module = PackedLinear(child.weight, child.bias, precision)
-            if isinstance(module, RelPositionAttention) and name == "position":
-                packed = CachedProjection(packed)
-            done[child] = packed
-            setattr(module, name, packed)
-        elif isinstance(child, ExpertBank):
-            done[child] = PackedExperts(child, precision)
-            setattr(module, name, done[child])
-        else:
-            _pack(child, precision, done)
-    if isinstance(module, ConvSubsampling4) and precision != "fp32":
-        module.conv2 = faster_conv(module.conv2)
+def _outside_routers(model: nn.Module) -> list[nn.Module]:
+    """Return the modules of a model, each once, but for the parts of its routers."""
+    layers = [module for module in model.modules() if isinstance(module, MoEFeedForward)]
+    of_routers = {part for layer in layers for part in layer.router.modules()}
+    return [module for module in model.modules() if module not in of_routers]
+
+
+def _is_packed(module: nn.Module, precision: str) -> bool:
+    """Return whether a packed module takes this one's place."""
+    if isinstance(module, UnquantizedLinear):
+        return precision == "fp32"
+    return isinstance(module, (nn.Linear, ExpertBank))
+
+
+def _pack(module: nn.Linear | ExpertBank, precision: str) -> nn.Module:
+    """Return the packed form of a linear layer or of experts."""
+    if isinstance(module, ExpertBank):
+        return PackedExperts(module, precision)
+    return PackedLinear(module.weight, module.bias, precision)

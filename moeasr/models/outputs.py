@@ -14,8 +14,8 @@ class EncoderOutput(NamedTuple):
     """(B, T', D)."""
     enc_lens: Tensor
     """(B,) int64."""
-    routings: tuple[Routing, ...]
-    """One per MoE layer, in the order of the layers."""
+    routings: dict[str, Routing]
+    """Of each MoE layer, by its path in the encoder; in the model, if the model returned it."""
     embedding: Tensor | None = None
     """(B, T', C) states of SpeechMoE's embedding network, not detached."""
 
@@ -25,8 +25,8 @@ class DecoderOutput(NamedTuple):
 
     logits: Tensor
     """(B, U, V)."""
-    routings: tuple[Routing, ...]
-    """One per MoE layer, in the order of the layers."""
+    routings: dict[str, Routing]
+    """Of each MoE layer, by its path in the decoder."""
 
 
 class LossOutput(NamedTuple):
@@ -39,4 +39,4 @@ class LossOutput(NamedTuple):
     stats: dict[str, Tensor]
     """Scalars for the log, detached; each likewise a sum over utterances."""
     expert_loads: dict[str, Tensor]
-    """Assignments to each expert (E,), by name of the MoE layer, detached."""
+    """Assignments to each expert (E,), by the path of the MoE layer in the model, detached."""

@@ -15,22 +15,21 @@ from torch import Tensor
 
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
-from moeasr.models.cache import EncoderState
+from moeasr.models.encoders.encoder import State
 from moeasr.models.outputs import EncoderOutput
 
 
 class StreamState(NamedTuple):
     """What a model remembers of B streams between two chunks."""
 
-    encoder: EncoderState
-    embedding: EncoderState | None
+    encoder: State
+    embedding: State | None
     """Of SpeechMoE's embedding network."""
     made_by: "StreamingEncoder"
     """Whoever made it alone can go on with it."""
 
     def select(self, rows: Tensor | Sequence[int]) -> "StreamState":
         """Of these streams only, in this order: (B',) places."""
-        rows = torch.as_tensor(rows, device=self.encoder.past_lens.device)
         embedding = None if self.embedding is None else self.embedding.select(rows)
         return StreamState(self.encoder.select(rows), embedding, self.made_by)
 
@@ -69,8 +68,7 @@ class StreamingEncoder:
 
         n chunks at once take (n - 1) `hop_frames` + `window_frames`.
         """
-        subsampling = self.model.encoder.subsampling
-        return self.hop_frames - self.model.subsampling_rate + subsampling.min_frames
+        return self.hop_frames - self.model.subsampling_rate + self.model.encoder.min_frames
 
     def start(self, num_streams: int = 1) -> StreamState:
         """The state of streams that begin."""
@@ -87,8 +85,8 @@ class StreamingEncoder:
             self._check(state)
         embeddings = [state.embedding for state in states if state.embedding is not None]
         return StreamState(
-            EncoderState.join([state.encoder for state in states]),
-            EncoderState.join(embeddings) if embeddings else None,
+            states[0].encoder.join([state.encoder for state in states]),
+            embeddings[0].join(embeddings) if embeddings else None,
             self,
         )
 
@@ -118,10 +116,9 @@ class StreamingEncoder:
             InputError: The state is of another model, other chunks or another number of streams.
         """
         self._check(state)
-        if feats.size(0) != state.encoder.past_lens.numel():
+        if feats.size(0) != state.encoder.num_streams:
             raise InputError(
-                f"features of {feats.size(0)} streams, but caches of "
-                f"{state.encoder.past_lens.numel()}"
+                f"features of {feats.size(0)} streams, but caches of {state.encoder.num_streams}"
             )
         model, sizes = self.model, (self.chunk_size, self.num_left_chunks)
         feats = model.cmvn(feats)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from moeasr.models.asr import AsrModel, add_sos_eos, reverse_tokens
+from moeasr.models.asr import AsrModel
+from moeasr.models.heads.attention_head import AttentionHead, add_sos_eos
 from moeasr.nn.mask import make_valid_mask
 from moeasr.nn.routing import Routing
 
@@ -30,8 +31,8 @@ class Outputs(NamedTuple):
 
     scores: dict[str, Tensor]
     """By what they are: CTC log-probabilities (frames, V), logits of each decoder (tokens, V)."""
-    routings: tuple[Routing, ...]
-    """One per MoE layer, in the order of `AsrModel.moe_layers`."""
+    routings: dict[str, Routing]
+    """Of each MoE layer, by its path in the model."""
 
 
 @torch.inference_mode()
@@ -49,14 +50,13 @@ def run_teacher_forced(model: AsrModel, inputs: Inputs, chunk_size: int = -1) ->
     scores = {
         "CTC log-probabilities": model.ctc_log_probs(enc)[make_valid_mask(enc_lens, enc.size(1))]
     }
-    routings = encoded.routings
-    for what, decoder, tokens in (
-        ("decoder logits", model.decoder, inputs.tokens),
-        ("reverse decoder logits", model.reverse_decoder, reverse_tokens(inputs.tokens, lens)),
-    ):
-        if decoder is not None:
+    routings = dict(encoded.routings)
+    attention = model.all_heads.get("attention")
+    if isinstance(attention, AttentionHead):
+        for name, (decoder, tokens) in attention.inputs(inputs.tokens, lens).items():
             tokens_in, _ = add_sos_eos(tokens, lens, model.sos_eos)
             output = decoder(tokens_in, lens + 1, enc, enc_lens)
-            scores[what] = output.logits[make_valid_mask(lens + 1, tokens_in.size(1))]
-            routings += output.routings
+            valid = make_valid_mask(lens + 1, tokens_in.size(1))
+            scores[f"{name.replace('_', ' ')} logits"] = output.logits[valid]
+            routings |= {f"{name}.{path}": routing for path, routing in output.routings.items()}
     return Outputs(scores, routings)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from moeasr.errors import InputError
-from moeasr.moe.routers import ExpertWeights, TopKRouter, linear_scores
+from moeasr.moe.router import ExpertWeights, linear_scores
+from moeasr.moe.top_k_routers import TopKRouter
 from moeasr.nn.routing import Routing
 
 BIAS_STEP = 1e-3  # u of the paper
@@ -16,7 +17,7 @@ BIAS_STEP = 1e-3  # u of the paper
 class BalancedRouter(TopKRouter):
     """s = sigmoid(W_g x); the K experts of highest s + b, weighted by s alone.
 
-    b has no gradient: after every training step `update` raises it for experts with less than the
+    b has no gradient: after every training step `react` raises it for experts with less than the
     mean load and lowers it for the others. With `selected` weights s is divided by its sum over
     the K; with `full` weights it is taken as it is.
 
@@ -30,6 +31,8 @@ class BalancedRouter(TopKRouter):
         InputError: K = 1 with `selected` weights, see `check_selection`; or nothing to balance.
     """
 
+    reacts = True
+
     def __init__(
         self, d_model: int, num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
     ) -> None:
@@ -41,6 +44,11 @@ class BalancedRouter(TopKRouter):
         super().__init__(d_model, num_experts, experts_per_frame, expert_weights)
         # A buffer: stored with the weights, but out of the optimizer's reach.
         self.register_buffer("bias", torch.zeros(num_experts))
+
+    @property
+    def weights_sum_to_one(self) -> bool:
+        """Sigmoids do so only where they are divided by their sum."""
+        return self.expert_weights != "full"
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
         """Route N frames; a context is not looked at."""
@@ -54,10 +62,6 @@ class BalancedRouter(TopKRouter):
         return Routing(ids_NK, weights_NK, logits_NE, probs_NE)
 
     @torch.no_grad()
-    def update(self, load: Tensor) -> None:
-        """Move the bias by one training step's load.
-
-        Args:
-            load: (E,) assignments of the step, over all micro-batches and processes.
-        """
+    def react(self, load: Tensor) -> None:
+        """Move the bias by one training step's load, see `Router`."""
         self.bias += BIAS_STEP * torch.sign(load.mean() - load).to(self.bias)

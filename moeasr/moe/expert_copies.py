@@ -14,9 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from moeasr.moe.balanced_router import BalancedRouter
 from moeasr.moe.experts import ExpertBank
-from moeasr.moe.routers import Router
 from moeasr.nn.feed_forward import DenseFeedForward
 
 
@@ -105,18 +103,3 @@ DENSIFY_METHODS: dict[str, Callable[[FeedForwardWeights, Tensor], FeedForwardWei
 def scale_output(dense: FeedForwardWeights, gain: float) -> FeedForwardWeights:
     """A feed-forward with `gain` times the output."""
     return dense._replace(w2=dense.w2 * gain, b2=dense.b2 * gain)
-
-
-def weights_sum_to_one(router: Router) -> bool:
-    """Whether the weights of each frame's K experts always sum to 1.
-
-    They do where they are normalised over the selected experts, where the router learns nothing
-    (1 / K each), and where a softmax over all experts selects all of them. Else, with
-    `expert_weights: full`, a mixture of equal experts is not the feed-forward that they equal: of a
-    softmax over E experts an untrained router gives K of them a share of about K / E.
-    """
-    if getattr(router, "expert_weights", "selected") != "full":
-        return True
-    num_choices = getattr(router, "num_choices", router.num_experts)
-    selects_all = router.experts_per_frame == num_choices
-    return selects_all and not isinstance(router, BalancedRouter)

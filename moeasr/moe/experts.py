@@ -57,6 +57,10 @@ class ExpertBank(nn.Module):
         """E."""
         return self.w1.size(0)
 
+    def no_weight_decay(self) -> list[nn.Parameter]:
+        """Return the biases: stacked, they have the shape of matrices."""
+        return [self.b1, self.b2]
+
     def forward(self, x_ND: Tensor, routing: Routing) -> Tensor:
         """The weighted sum of each frame's experts, (N, D)."""
         return self.kernel(self, x_ND, routing)

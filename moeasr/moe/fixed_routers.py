@@ -1,16 +1,22 @@
 """Routers that learn nothing: what a learned one must beat to be worth its name."""
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
-from moeasr.moe.routers import check_selection
+import torch
+from torch import Tensor
+
+from moeasr.moe.router import Router, check_selection
 from moeasr.nn.routing import Routing
+
+if TYPE_CHECKING:
+    from moeasr.moe.layer import MoeConfig
+    from moeasr.nn.feed_forward import Stack
 
 NUM_BITS = 16  # signs of random projections that a frame's hash is made of
 MIXER = 2654435761  # Knuth's multiplicative hash: neighbouring codes scatter over the experts
 
 
-class HashRouter(nn.Module):
+class HashRouter(Router):
     """A frame's experts are a fixed random function of the frame; weights are 1 / K.
 
     The counterpart for frames of Hash Layers (Roller et al., 2021, arXiv 2106.04426), which hash
@@ -23,6 +29,8 @@ class HashRouter(nn.Module):
         experts_per_frame: K.
     """
 
+    learns = False
+
     def __init__(self, d_model: int, num_experts: int, experts_per_frame: int) -> None:
         super().__init__()
         check_selection(num_experts, experts_per_frame, "full")
@@ -30,9 +38,19 @@ class HashRouter(nn.Module):
         self.experts_per_frame = experts_per_frame
         self.register_buffer("directions", torch.randn(d_model, NUM_BITS))
 
+    @classmethod
+    def build(cls, config: "MoeConfig", stack: "Stack") -> "HashRouter":
+        """See `Router`."""
+        return cls(stack.d_model, config.num_experts, config.experts_per_frame)
+
+    @property
+    def weights_sum_to_one(self) -> bool:
+        """K times 1 / K."""
+        return True
+
     @property
     def macs_per_frame(self) -> int:
-        """Multiply-adds for one frame in evaluation."""
+        """Those of the projections."""
         return self.directions.numel()
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:

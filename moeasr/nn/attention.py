@@ -86,6 +86,10 @@ class RelPositionAttention(nn.Module):
         nn.init.xavier_uniform_(self.content_bias)
         nn.init.xavier_uniform_(self.position_bias)
 
+    def no_weight_decay(self) -> list[nn.Parameter]:
+        """Return the biases u and v: one vector per head, they have the shape of matrices."""
+        return [self.content_bias, self.position_bias]
+
     def start(self, num_streams: int) -> KeysAndValues:
         """The past of streams that begin: no frames."""
         nothing = self.content_bias.new_zeros(num_streams, 0, self.content_bias.numel())

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moeasr.nn.unquantized_linear import UnquantizedLinear
+
 
 class MemoryBlock(nn.Module):
     """p_t = V h_t;  y_t = p_t + sum_i a_i * p_(t-i) + sum_j c_j * p_(t+j), element by element.
@@ -21,7 +23,7 @@ class MemoryBlock(nn.Module):
         super().__init__()
         past = kernel_size - 1 if causal else (kernel_size - 1) // 2
         self.edges = (past, kernel_size - 1 - past)
-        self.project = nn.Linear(d_model, d_model)
+        self.project = UnquantizedLinear(d_model, d_model)
         self.taps = nn.Conv1d(d_model, d_model, kernel_size, groups=d_model, bias=False)
 
     def start(self, num_streams: int) -> Tensor:

@@ -25,3 +25,12 @@ class Routing(NamedTuple):
     def num_experts(self) -> int:
         """E."""
         return self.probs.size(1)
+
+
+def named_routings(**routings: Routing | None) -> dict[str, Routing]:
+    """Return those that there are: a feed-forward without experts has none.
+
+    Args:
+        routings: By the name of the feed-forward in its block.
+    """
+    return {name: routing for name, routing in routings.items() if routing is not None}

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.nn.mask import make_valid_mask
+from moeasr.nn.unquantized_linear import UnquantizedLinear
 
 MIN_FRAMES = 7  # what two 3-wide convolutions of stride 2 need for one output
 PIECE_FRAMES = 64  # what is read at once where memory of the whole is not needed for a way back
@@ -34,7 +35,7 @@ class ConvSubsampling4(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(1, num_channels, kernel_size=3, stride=2)
         self.conv2 = nn.Conv2d(num_channels, num_channels, kernel_size=3, stride=2)
-        self.project = nn.Linear(num_channels * subsampled_len(num_mel_bins), d_model)
+        self.project = UnquantizedLinear(num_channels * subsampled_len(num_mel_bins), d_model)
 
     def forward(self, feats: Tensor, feats_lens: Tensor) -> tuple[Tensor, Tensor]:
         """Shorten the time axis fourfold.

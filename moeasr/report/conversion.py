@@ -38,7 +38,7 @@ def random_inputs(model: AsrModel, seed: int) -> Iterator[Inputs]:
         seed: The same gives the same utterances.
     """
     generator = torch.Generator().manual_seed(seed)
-    num_languages = len(model.config.languages)
+    num_languages = len(model.languages)
     while True:
         noise = torch.randn(1, NUM_FRAMES, model.cmvn.mean.numel(), generator=generator)
         tokens = torch.randint(1, model.vocab_size, (1, NUM_TOKENS), generator=generator)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from moeasr.models.cost import DECODER_PARTS, ENCODER_PARTS, PARTS, PartCost, sum_of
+from moeasr.models.part_cost import DECODER_PARTS, ENCODER_PARTS, PARTS, PartCost, sum_of
 
 NO_DECODERS = [part for part in PARTS if part not in DECODER_PARTS]
 

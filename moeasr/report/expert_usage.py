@@ -38,7 +38,7 @@ def read_batches(
         recognizer.tokenizer,
         recognizer.model.output_len,
         no_limits,
-        recognizer.model.config.languages,
+        recognizer.model.languages,
         data_type,
     )
     if not utterances:
@@ -65,20 +65,20 @@ def measure_usage(
         chunk_size: Encoder frames; -1 for full context.
 
     Returns:
-        One record for each of `model.moe_layers()`: an expert bank that several blocks share
+        One record for each layer that routes: an expert bank that several blocks share
         has a record for each of them, since each block routes its own frames.
 
     Raises:
         InputError: The model cannot work in chunks, or wants to know languages that the batches
             do not tell.
     """
-    names = [name for name, _ in model.moe_layers()]
-    totals: list[LayerUsage] = []
+    totals: dict[str, LayerUsage] = {}
     for batch in batches:
         routings = run_teacher_forced(model, inputs_of(batch), chunk_size).routings
-        usages = [LayerUsage.of(name, r) for name, r in zip(names, routings, strict=True)]
-        totals = [a.merged(b) for a, b in zip(totals, usages)] if totals else usages
-    return totals
+        for name, routing in routings.items():
+            usage = LayerUsage.of(name, routing)
+            totals[name] = totals[name].merged(usage) if name in totals else usage
+    return list(totals.values())
 
 
 def inputs_of(batch: Batch) -> Inputs:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from moeasr.errors import InputError
 from moeasr.score.alignment import Counts
 from moeasr.score.details import read_per_utt
+from moeasr.score.logged_training_time import logged_training_time
 from moeasr.score.record import check_kinds
 from moeasr.score.results_table import read_json
 
@@ -18,8 +18,6 @@ _KEYS = (
     *("num_utts", "num_words", "total_params", "active_params", "commit", "config"),
     *("seed", "device", "train_command", "command"),
 )
-_SESSION_START = " train: parameters: "  # the first line of every call of moeasr.bin.train
-_STAMP_FORM, _STAMP_LENGTH = "%Y-%m-%d %H:%M:%S", 19
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,7 +33,7 @@ class ScoredExperiment:
     words: Mapping[str, Counts]
     """Word counts of each utterance."""
     training_sec: float | None = None
-    """Time spent on training, all sessions together; None if there is no log of it."""
+    """Time spent on training, all sessions together; None if it is not known."""
     macs_per_audio_sec: int | None = None
     """Multiply-adds per second of audio; None if not measured, or not of all modules."""
     command: str
@@ -60,8 +58,9 @@ def read_experiment(
     """Read one experiment.
 
     Beside `results.json` and the words' `per_utt` of the mode it looks at three files that may be
-    absent: `train.log` (for the time), `cost.json` (for the key `macs_per_audio_sec`) and
-    `command`, one line, as `utils/compare.sh` leaves it; by default the command is the training's.
+    absent: `training_time.json` (by default the time is that of `train.log`), `cost.json` (for the
+    key `macs_per_audio_sec`) and `command`, one line, as `moeasr compare` leaves it (by default the
+    command is the training's).
 
     Args:
         exp_dir: The experiment's directory.
@@ -92,7 +91,7 @@ def read_experiment(
         seed=seed,
         record=record,
         words=words,
-        training_sec=training_seconds(exp_dir / "train.log"),
+        training_sec=_read_time(exp_dir),
         macs_per_audio_sec=_read_cost(exp_dir / "cost.json"),
         command=(
             command.read_text(encoding="utf-8", errors="replace").strip()
@@ -100,31 +99,6 @@ def read_experiment(
             else record["train_command"]
         ),
     )
-
-
-def training_seconds(log: Path) -> float | None:
-    """Seconds between the first and the last line of each training session in a `train.log`.
-
-    The log holds all sessions of a training that was stopped and resumed; the runner's own log,
-    with its `# Accounting` line, is begun anew by each and would only tell of the last.
-
-    Returns:
-        The sum over sessions, or None if there is no log or no session in it.
-    """
-    if not log.is_file():
-        return None
-    total, previous = None, 0.0
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            now = time.mktime(time.strptime(line[:_STAMP_LENGTH], _STAMP_FORM))
-        except ValueError:  # a further line of a message
-            continue
-        if _SESSION_START in line:
-            total = total or 0.0
-        elif total is not None:
-            total += now - previous
-        previous = now
-    return total
 
 
 def _system_and_seed(exp_dir: Path) -> tuple[str, int]:
@@ -152,6 +126,17 @@ def _find_record(path: Path, test_set: str, mode: str, chunk_size: int) -> dict[
                 )
             return record
     raise InputError(f"{path} has no results of set {test_set}, {mode}, chunk {chunk_size}")
+
+
+def _read_time(exp_dir: Path) -> float | None:
+    path = exp_dir / "training_time.json"
+    if not path.is_file():  # an experiment made, or begun, before the trainer recorded its time
+        return logged_training_time(exp_dir / "train.log")
+    content = read_json(path)
+    seconds = content.get("training_sec") if isinstance(content, dict) else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise InputError(f"{path} must hold a number under 'training_sec'")
+    return float(seconds)
 
 
 def _read_cost(path: Path) -> int | None:

@@ -21,21 +21,19 @@ P(w | h) = b(h) P(w | h less its first word) where h w is not listed. Whatever p
 a comment. Fields are separated by plain spaces and tabs.
 """
 
-import codecs
 import gzip
 import math
 import re
 import unicodedata
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
-from moeasr.fields import SPACES, split_fields
+from moeasr.fields import split_fields
 from moeasr.logs import get_logger
+from moeasr.text.gzip_lines import gzip_lines
 from moeasr.text.normalize import normalize
 
 logger = get_logger(__name__)
@@ -43,7 +41,6 @@ logger = get_logger(__name__)
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 _SPECIAL_WORDS = (BEGIN, END, UNKNOWN)
 _LN_10 = math.log(10.0)
-_GZIP = b"\x1f\x8b"
 _COUNT = re.compile(r"ngram[ \t]+([0-9]+)[ \t]*=[ \t]*([0-9]+)")
 _SECTION = re.compile(r"\\([0-9]+)-grams:")
 
@@ -83,7 +80,10 @@ def read_arpa(path: str | Path) -> NgramModel:
         InputError: Naming file and line: the file is missing, cut short, not of this form, without
             `<s>` or `</s>`, or lists a word twice.
     """
-    return _Reader(Path(path)).read()
+    try:
+        return _Reader(Path(path)).read()
+    except OSError as error:
+        raise InputError(f"language model {path}: {error.strerror}") from None
 
 
 def write_arpa(model: NgramModel, path: str | Path) -> None:
@@ -107,7 +107,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lines = _numbered_lines(path)
+        self._lines = gzip_lines(path)
         self._numbers: dict[str, int] = {}
         self._spelled: list[str] = []
         """Words as the file writes them."""
@@ -273,29 +273,3 @@ def _clean(word: str, place: str) -> str:
         return word if "\u2581" in word else normalize(word)
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
-
-
-def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(number, stripped line) of all lines that are not blank."""
-    is_packed = path.suffix == ".gz"
-    number = 0
-    try:
-        with open(path, "rb") as handle:
-            begin = handle.read(len(codecs.BOM_UTF8))
-        if begin.startswith(_GZIP) and not is_packed:
-            raise InputError(f"{path} is a gzip file: rename it to {path.name}.gz")
-        if begin and is_packed and not _GZIP.startswith(begin[: len(_GZIP)]):
-            raise InputError(f"{path} is no gzip file: rename it to {path.stem}")
-        with (gzip.open if is_packed else open)(path, "rb") as handle:
-            for number, raw in enumerate(handle, start=1):
-                if number == 1 and raw.startswith(codecs.BOM_UTF8):
-                    raise InputError(f"{path}:1: begins with a byte order mark; remove it")
-                line = raw.decode("utf-8").strip(SPACES + "\r\n")
-                if line:
-                    yield number, line
-    except UnicodeDecodeError:
-        raise InputError(f"{path}:{number}: not UTF-8") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise InputError(f"{path}:{number + 1}: not a whole gzip file") from None
-    except OSError as error:
-        raise InputError(f"language model {path}: {error.strerror}") from None

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from moeasr.config_roles import OBJECTIVE
 from moeasr.errors import InputError
 
 
@@ -71,7 +72,7 @@ class TrainConfig:
     """Steps between lines in metrics.jsonl and TensorBoard."""
     save_every_steps: int = 500
     """Steps between writes of last.pt, from which a stopped run resumes."""
-    best_by: Literal["loss", "acc"] = "loss"
+    best_by: Literal["loss", "acc"] = field(default="loss", metadata=OBJECTIVE)
     """What makes an epoch good: lowest dev loss, or highest dev accuracy."""
     keep_best: int = 10
     """How many of the best epochs keep their checkpoint."""

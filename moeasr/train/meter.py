@@ -1,7 +1,7 @@
 """Running sums of a training run: what the log shows, and what resuming must not lose."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,6 +24,15 @@ def sum_loads(loads: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for loads_of_rank in distributed.gather(dict(loads)):
         add_loads(sums, loads_of_rank)
     return sums
+
+
+class ExpertUsage(NamedTuple):
+    """How experts were used; both are empty for a model without experts."""
+
+    summary: dict[str, float]
+    """What the loads of all layers say together, see `moeasr.moe.stats.usage_summary`."""
+    shares: dict[str, float]
+    """Each expert's share of its layer's load, as `layer_03/expert_1`."""
 
 
 class Meter:
@@ -57,17 +66,17 @@ class Meter:
                 totals[name] = totals.get(name, 0.0) + value
         return {**{name: totals[name] / weight for name in sorted(totals)}, **self._latest}
 
-    def usage(self) -> dict[str, float]:
-        """Summary of expert usage, and each expert's share by layer; empty without experts."""
+    def usage(self) -> ExpertUsage:
+        """Return the usage of experts over all processes."""
         loads = sum_loads(self._loads)
         if not loads:
-            return {}
+            return ExpertUsage({}, {})
         shares = {
-            f"layer_{name}/expert_{expert}": float(share)
-            for name, load in sorted(loads.items())
+            f"layer_{layer:02d}/expert_{expert}": float(share)
+            for layer, load in enumerate(loads.values())
             for expert, share in enumerate(load / load.sum().clamp(min=1))
         }
-        return {**usage_summary(list(loads.values())), **shares}
+        return ExpertUsage(usage_summary(list(loads.values())), shares)
 
     def state(self) -> dict[str, Any]:
         """All of it, in types that a checkpoint may hold."""

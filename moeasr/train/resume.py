@@ -1,20 +1,15 @@
-"""Keys of a config that may change when a training is resumed, and those that may not."""
+"""What has changed in the config of a training that is resumed, and whether it may."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from moeasr.config import to_mapping
+from moeasr.config_roles import role_of
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 
 logger = get_logger(__name__)
-
-OF_MODEL = ("dropout", "attention_dropout", "dynamic_chunk", "max_chunk_size", "kernel")
-"""Keys of the `model` section, wherever in it, that change neither weights nor dev losses."""
-OF_DATA = ("data.batch", "data.spec_augment")
-"""Sections that change how the same utterances are presented. `data.limits` would change which."""
-RANKING = "train.best_by"
-"""The one key of the `train` section that may not change: epochs are ranked by it."""
 
 
 class Change(NamedTuple):
@@ -24,16 +19,6 @@ class Change(NamedTuple):
     """Dotted path."""
     old: Any
     new: Any
-
-    @property
-    def is_allowed(self) -> bool:
-        """True if a resumed training may have another value here."""
-        section, _, rest = self.key.partition(".")
-        if section == "model":
-            return rest.rpartition(".")[2] in OF_MODEL
-        if section == "data":
-            return self.key.startswith(OF_DATA)
-        return section == "train" and self.key != RANKING
 
 
 def find_changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[Change]:
@@ -48,19 +33,20 @@ def find_changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
     return changes
 
 
-def check_changes(old: Mapping[str, Any], new: Mapping[str, Any], last_path: Path) -> list[Change]:
+def check_changes(old: Any, new: Any, last_path: Path) -> list[Change]:
     """Return the changes of a resumed training.
 
     Args:
-        old: The config that `last.pt` was written with.
-        new: The config of this run.
+        old: The config dataclass that `last.pt` was written with.
+        new: The config dataclass of this run.
         last_path: Name of `last.pt`, for the message.
 
     Raises:
-        InputError: A key changed that must not. The sentence gives both values.
+        InputError: A key changed whose role is not `procedure`, see `moeasr.config_roles`. The
+            sentence gives both values.
     """
-    changes = find_changes(old, new)
-    frozen = [change for change in changes if not change.is_allowed]
+    changes = find_changes(to_mapping(old), to_mapping(new))
+    frozen = [change for change in changes if role_of(new, change.key) != "procedure"]
     if frozen:
         faults = [f"`{key}` is {new}, but was {old} so far" for key, old, new in frozen[:3]]
         more = f", and {len(frozen) - 3} more" if len(frozen) > 3 else ""

@@ -18,6 +18,7 @@ def in_the_repository(monkeypatch, request):
     monkeypatch.chdir(request.config.rootpath)
 
 
+@pytest.mark.slow
 def test_without_training_and_without_streams(tmp_path, capsys):
     encoder = ["causal_conv=false", "dynamic_chunk=false", "conv_kernel_size=7"]
     unable = [word for setting in encoder for word in ("--set", f"model.encoder.{setting}")]

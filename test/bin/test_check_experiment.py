@@ -14,9 +14,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "egs/mini/conf/u2pp_moe.yaml"
 
 def check(exp_dir, options=(), settings=()):
     """Call the command as run.sh does: its own options, and those of the training to come."""
-    training = ["--config", CONFIG, "--exp-dir", exp_dir]
-    for name in ("--train-dir", "--dev-dir", "--dict-dir", "--cmvn"):
-        training += [name, "not there yet"]
+    training = ["--config", CONFIG, "--exp-dir", exp_dir, "--data-type", "raw"]
     training += [word for setting in settings for word in ("--set", setting)]
     main([*options, "--", *map(str, training)])
 
@@ -50,6 +48,11 @@ def test_nothing_is_said_and_written_where_all_is_well(tmp_path, capsys):
 def test_what_is_wrong_is_named(tmp_path, options, settings, message):
     with pytest.raises(InputError, match=re.escape(message)):
         check(tmp_path, options, settings)
+
+
+def test_data_of_the_training_may_be_given_and_need_not_exist(tmp_path):
+    data = [f"--{name}=not there yet" for name in ("train-dir", "dev-dir", "dict-dir", "cmvn")]
+    main(["--", "--config", str(CONFIG), "--exp-dir", str(tmp_path), *data])
 
 
 def test_a_training_that_goes_on_needs_its_teacher_but_not_what_it_began_with(tmp_path):

@@ -14,33 +14,29 @@ from checkpoints import FBANK, save_model
 
 from moeasr.bin.decode import main
 from moeasr.config import dump_yaml, to_mapping
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.hypothesis import read_nbest
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
+from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank import compute_fbank
-from moeasr.models.config import FeedForwardConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 
-MODES = [
-    "ctc_greedy_search",
-    "ctc_prefix_beam_search",
-    "attention",
-    "attention_rescoring",
-    "joint_decoding",
-]
+MODES = list(SEARCHES)
 UTTS = {"u1": 0.5, "u10": 0.9, "u2": 0.31}
 
 
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory):
-    return save_model(tmp_path_factory.mktemp("model") / "averaged.pt", FeedForwardConfig())
+    return save_model(tmp_path_factory.mktemp("model") / "averaged.pt", DenseConfig())
 
 
 @pytest.fixture(scope="module")
 def language_model_path(tmp_path_factory):
     """A model that routes by language."""
-    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
+    routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     path = tmp_path_factory.mktemp("languages") / "averaged.pt"
     return save_model(path, routed, languages=("en", "zh"))
 
@@ -108,7 +104,7 @@ def test_all_modes_from_features(model_path, feats_dir, tmp_path, capsys):
         assert facts["set"] == "stored"
         assert facts["mode"] == mode
         assert facts["chunk_size"] == -1
-        assert facts["beam_size"] == (None if mode == "ctc_greedy_search" else 3)
+        assert facts["beam_size"] == (3 if "beam_size" in SEARCHES[mode].settings else None)
         assert facts["num_utts"] == 3
         assert facts["audio_sec"] == pytest.approx(1.71)
         assert facts["rtf"] == pytest.approx(facts["wall_sec"] / facts["audio_sec"])
@@ -128,7 +124,7 @@ def test_times_and_confidence_beside_the_text(model_path, feats_dir, tmp_path):
     out = tmp_path / "out"
     main(arguments(model_path, feats_dir, out, "--modes", " ".join(MODES), "--beam-size", "3"))
     for mode in MODES:
-        if mode == "attention":  # untrained, it writes more than CTC can align
+        if "ctc" not in SEARCHES[mode].heads:  # untrained, it writes more than CTC can align
             continue
         lines = (out / mode / "text").read_text().splitlines()
         words = dict(line.partition(" ")[::2] for line in lines)
@@ -188,7 +184,7 @@ def test_phrases_and_language_model_reach_the_searches(model_path, feats_dir, tm
     (tmp_path / "x.lm").write_text(
         "\\data\\\nngram 1=3\n\\1-grams:\n-99 <s>\n-0.1 </s>\n-0.1 ca\n\\end\\\n"
     )
-    modes = ["ctc_prefix_beam_search", "attention_rescoring", "attention", "joint_decoding"]
+    modes = [mode for mode in MODES if "fusion" in SEARCHES[mode].settings]
     options = {
         "plain": [],
         "context": ["--context", str(tmp_path / "phrases"), "--context-score", "2"],
@@ -341,6 +337,7 @@ def test_without_languages_utt2lang_is_not_read(model_path, feats_dir, tmp_path)
     assert (tmp_path / "out" / "ctc_greedy_search" / "text").exists()
 
 
+@pytest.mark.slow
 def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
     command = [sys.executable, "-m", "moeasr.bin.decode"]
     argv = arguments(tmp_path / "no.pt", tmp_path, tmp_path / "out")

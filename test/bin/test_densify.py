@@ -9,24 +9,28 @@ from rounding import assert_close
 from moeasr import checkpoint
 from moeasr.bin.densify import get_parser, main
 from moeasr.config import dump_yaml, to_mapping
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.features.archive import FeatureReader, open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.expert_copies import DENSIFY_METHODS
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)
-MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4)
+MOE = MoeConfig(hidden_units=24, num_experts=4)
 
 
 def save_model(path, feed_forward, router="top_k", languages=()):
-    encoder = replace(feed_forward, router=router)
+    encoder = feed_forward if router == "top_k" else replace(feed_forward, router=router)
     config = ModelConfig(
-        encoder=EncoderConfig(
+        encoder=ConformerConfig(
             num_blocks=1,
             d_model=16,
             num_heads=2,
@@ -80,7 +84,7 @@ def test_the_file_is_a_dense_model_that_decodes(moe_path, data_dir, capsys):
     assert f"on 2 utterances of {data_dir}" in out and out.count(" largest ") == 3
     dense = Recognizer.from_checkpoint(moe_path.parent / "dense.pt")
     assert not dense.model.moe_layers()
-    assert dense.model.config.encoder.feed_forward == FeedForwardConfig(hidden_units=24)
+    assert dense.model.config.encoder.feed_forward == DenseConfig(hidden_units=24)
     config = DecodeConfig().resolve(dense.model)
     assert len(dense.recognize([torch.randn(90, 20)], ["attention"], config)["attention"]) == 1
     content = checkpoint.load(moe_path.parent / "dense.pt")
@@ -93,13 +97,14 @@ def test_the_file_is_a_dense_model_that_decodes(moe_path, data_dir, capsys):
 
 def test_experts_are_counted_over_the_whole_directory(moe_path, data_dir):
     recognizer = Recognizer.from_checkpoint(moe_path)
-    name, layer = recognizer.model.moe_layers()[0]
+    name, layer = next(iter(recognizer.model.moe_layers().items()))
     assert name == "encoder.blocks.0.macaron_feed_forward"
     load = torch.zeros(4, dtype=torch.float64)
     for line in (data_dir / "feats.scp").read_text().splitlines():
         utt, entry = line.split(maxsplit=1)
         feats = FeatureReader().read(entry, utt)
-        routing = recognizer.model.encode(feats[None], torch.tensor([len(feats)])).routings[0]
+        routings = recognizer.model.encode(feats[None], torch.tensor([len(feats)])).routings
+        routing = routings[name]
         load += torch.bincount(routing.expert_ids.flatten(), minlength=4)
     experts = layer.experts.w1.detach().double()
     average = sum(share * weight for share, weight in zip(load / load.sum(), experts))
@@ -111,7 +116,7 @@ def test_experts_are_counted_over_the_whole_directory(moe_path, data_dir):
 
 
 def test_one_expert_makes_no_difference(tmp_path, data_dir, capsys):
-    one = FeedForwardConfig(type="moe", hidden_units=24, num_experts=1, experts_per_frame=1)
+    one = MoeConfig(hidden_units=24, num_experts=1, experts_per_frame=1)
     main(arguments(save_model(tmp_path / "one.pt", one), data_dir))
     lines = [line for line in capsys.readouterr().out.splitlines() if " largest " in line]
     assert lines and all(float(line.split()[-3]) < 1e-12 for line in lines)
@@ -153,7 +158,7 @@ def cut(moe_path, data_dir):
 
 
 def no_experts(moe_path, data_dir):
-    save_model(moe_path, FeedForwardConfig(hidden_units=24))
+    save_model(moe_path, DenseConfig(hidden_units=24))
     return ()
 
 

@@ -43,6 +43,7 @@ STOPPED = "worker.py: stopped by SIGTERM"
 FIRST = "launch.py: process 1 {}, and the others were stopped; "
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "code", "lines"),
     [
@@ -65,7 +66,7 @@ def test_every_process_and_the_launcher_say_one_sentence(tmp_path, how, code, li
             if how == "terminated":
                 assert [process.stdout.readline() for _ in "01"] == ["ready\n"] * 2
                 process.send_signal(signal.SIGTERM)
-            error = process.communicate(timeout=60)[1].splitlines()
+            error = process.communicate(timeout=120)[1].splitlines()
         finally:
             process.terminate()  # it ends its processes; killed, it would leave them behind
     assert process.returncode == code

@@ -150,6 +150,7 @@ def test_dither_is_the_same_however_the_jobs_are_split(tmp_path: Path) -> None:
     assert not torch.equal(other_seed["b"], together["b"])
 
 
+@pytest.mark.slow
 def test_nothing_usable_is_one_sentence_and_no_file(tmp_path: Path) -> None:
     write_scp(tmp_path, {"a": tmp_path / "gone.wav"})
     command = [sys.executable, "-m", "moeasr.bin.make_fbank", "--wav-scp", tmp_path / "wav.scp"]

@@ -13,9 +13,10 @@ from moeasr.config import to_mapping
 from moeasr.errors import InputError
 from moeasr.experiment.config import load_experiment
 from moeasr.features.fbank_config import FbankConfig
-from moeasr.models.build import ROUTERS, build_model, count_params
-from moeasr.models.cost import PARTS
-from moeasr.moe.routers import TopKRouter
+from moeasr.models.build import build_model, count_params
+from moeasr.models.part_cost import PARTS
+from moeasr.moe.routers import ROUTERS
+from moeasr.moe.top_k_routers import TopKRouter
 from moeasr.text.dictionary import SPECIAL_UNITS
 
 CONF = Path(__file__).resolve().parents[2] / "egs/mini/conf"
@@ -54,7 +55,7 @@ def test_one_config_gives_a_line_for_each_part_and_a_record(tmp_path, capsys):
     record = json.loads(out.read_text())
     assert [path.name for path in out.parent.iterdir()] == ["cost.json"]
     by_part = {part["part"]: part for part in record["parts"]}
-    absent = ("embedding network", "other modules")
+    absent = ("embedding network", "other modules", "other heads")
     assert list(by_part) == [part for part in PARTS if part not in absent]
     for part, cost in by_part.items():
         (line,) = [line for line in lines if line.startswith(f"{part} ")]
@@ -78,8 +79,7 @@ class OwnRouter(TopKRouter):
 
 
 def test_modules_of_ones_own_are_named_where_they_are_not_counted(tmp_path, capsys, monkeypatch):
-    make = lambda c, s: OwnRouter(s.d_model, c.num_experts, c.experts_per_frame, "selected")  # noqa: E731
-    monkeypatch.setitem(ROUTERS, "top_k", make)
+    monkeypatch.setitem(ROUTERS, "top_k", OwnRouter)
     main(["--config", MOE, "--out", str(tmp_path / "cost.json")])
     lines = capsys.readouterr().out.splitlines()
     for part in ("router", "encoder", "all"):
@@ -178,6 +178,7 @@ def test_bad_input_is_one_sentence_and_no_file(tmp_path, flags, message):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_it_does_not_stand_in_the_way_of_pythons_own_profile():
     """The standard library has a module `profile` too, which `cProfile` imports."""
     code = (

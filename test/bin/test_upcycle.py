@@ -9,13 +9,17 @@ import torch
 from moeasr import checkpoint
 from moeasr.bin.upcycle import main
 from moeasr.config import dump_yaml, load_yaml, to_mapping
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)
@@ -25,7 +29,7 @@ MODES = ["ctc_greedy_search", "attention_rescoring"]
 
 def model_config(feed_forward):
     return ModelConfig(
-        encoder=EncoderConfig(
+        encoder=ConformerConfig(
             num_blocks=1,
             d_model=16,
             num_heads=2,
@@ -40,7 +44,7 @@ def model_config(feed_forward):
 
 @pytest.fixture
 def dense_path(tmp_path):
-    config = model_config(FeedForwardConfig(hidden_units=24))
+    config = model_config(DenseConfig(hidden_units=24))
     model = build_model(config, 20, len(UNITS), (torch.randn(20), torch.rand(20) + 0.5))
     torch.nn.init.normal_(model.ctc.project.weight, std=2.0)
     model.ctc.project.bias.data[[0, 1, 2, -1]] = -50  # letters only: some text is recognised
@@ -59,7 +63,7 @@ def dense_path(tmp_path):
 @pytest.fixture
 def config_path(tmp_path):
     """Experts half as wide as the dense feed-forward, as in the recipes."""
-    experts = FeedForwardConfig(type="moe", hidden_units=12, num_experts=4)
+    experts = MoeConfig(hidden_units=12, num_experts=4)
     path = tmp_path / "moe.yaml"
     path.write_text(dump_yaml({"model": to_mapping(model_config(experts))}))
     return path
@@ -100,7 +104,7 @@ def test_the_file_decodes_to_what_the_dense_model_says(dense_path, config_path, 
 
     dense = Recognizer.from_checkpoint(dense_path)
     moe = Recognizer.from_checkpoint(dense_path.parent / "moe.pt")
-    assert [layer.experts.num_experts for _, layer in moe.model.moe_layers()] == [4] * 4
+    assert [layer.experts.num_experts for _, layer in moe.model.moe_layers().items()] == [4] * 4
     assert torch.equal(moe.model.cmvn.mean, dense.model.cmvn.mean)
     feats = [torch.randn(120, 20), torch.randn(80, 20)]
     texts = []
@@ -224,6 +228,7 @@ def test_a_checkpoint_with_another_number_of_experts_is_refused(dense_path, conf
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
     argv = ["--checkpoint", "no.pt", "--config", "no.yaml", "--out", str(tmp_path / "moe.pt")]
     command = [sys.executable, "-m", "moeasr.bin.upcycle", *argv]

@@ -6,7 +6,7 @@ from systems import BATCH, CTC_ONLY, encoder, make_system
 
 from moeasr.convert.initialise import copy_weights, start_embedding
 from moeasr.errors import InputError
-from moeasr.models.config import FeedForwardConfig
+from moeasr.nn.feed_forward import DenseConfig
 
 
 def test_a_model_of_the_same_shape_is_copied():
@@ -31,7 +31,7 @@ def test_another_shape_is_refused_by_name():
         ({"conv_kernel_size": 7}, {}, "encoder.conv_kernel_size"),
         ({"attention": "key_position"}, {}, "encoder.attention"),
         (
-            {"feed_forward": FeedForwardConfig(hidden_units=24, activation="relu")},
+            {"feed_forward": DenseConfig(hidden_units=24, activation="relu")},
             {},
             "encoder.feed_forward.activation",
         ),
@@ -53,15 +53,6 @@ def test_other_routing_of_the_same_experts_is_refused():
 def test_dropout_and_weights_of_losses_may_differ():
     source, target = make_system("dense"), make_system("dense", ctc_weight=0.5)
     copy_weights(source, target, "a.pt")
-
-
-def test_what_describes_experts_may_differ_in_feed_forwards_without_any():
-    source, target = (
-        make_system("dense", encoder=encoder(FeedForwardConfig(hidden_units=24, num_experts=n)))
-        for n in (4, 8)
-    )
-    copy_weights(source.eval(), target.eval(), "a.pt")
-    assert torch.equal(source(*BATCH).loss, target(*BATCH).loss)
 
 
 def test_the_embedding_network_begins_as_the_recogniser_it_was():

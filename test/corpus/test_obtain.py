@@ -57,6 +57,16 @@ def test_tree_is_found_in_a_directory_or_is_it(tree, tmp_path):
     assert not (tmp_path / "unpacked").exists()
 
 
+def test_its_own_directory_for_downloads_is_made(tmp_path):
+    """The published archive cannot be reached."""
+    with pytest.raises(InputError, match=r"127\.0\.0\.1"):
+        obtain(CORPUS, tmp_path / "downloads", tmp_path / "downloads")
+    assert (tmp_path / "downloads").is_dir()
+    with pytest.raises(InputError, match="nowhere: no such directory"):
+        obtain(CORPUS, tmp_path / "nowhere", tmp_path / "downloads")
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_another_part_is_not_taken_for_the_one(tree, tmp_path):
     with pytest.raises(InputError, match=r"part-2\.tar\.gz could not be downloaded"):
         obtain(PART, tree / "part-3", tmp_path / "unpacked")

@@ -7,7 +7,6 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ import soundfile
 import torch
 
 from moeasr.audio import duration as audio_length
-from moeasr.audio.threads import in_threads
 from moeasr.data import background
 from moeasr.data.background import in_background
 from moeasr.data.cmvn_job import CmvnJob
@@ -107,22 +105,6 @@ def test_a_worker_computes_with_one_thread():
         assert list(in_background(num_threads, range(2), 2)) == [1, 1]
     finally:
         torch.set_num_threads(before)
-
-
-def test_an_error_in_a_thread_does_not_wait_for_the_others():
-    """One of them may wait for a program that never answers."""
-    others_ended = threading.Event()
-
-    def call(number: int) -> None:
-        if number == 0:
-            raise InputError("0 is not liked")
-        others_ended.wait(10)
-
-    before = time.monotonic()
-    with pytest.raises(InputError, match="^0 is not liked$"):
-        list(in_threads(call, range(4), 2))
-    assert time.monotonic() - before < 5
-    others_ended.set()
 
 
 class OddError(Exception):
@@ -230,6 +212,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ENDS)
 def test_no_worker_outlives_its_parent(how):
     command = [sys.executable, "-c", SCRIPT.format(end=ENDS[how])]
@@ -239,7 +222,7 @@ def test_no_worker_outlives_its_parent(how):
         if how == "killed":
             process.kill()
         # the workers inherited this pipe: its end is that of the last of them
-        assert process.communicate(timeout=30)[0] == ""
+        assert process.communicate(timeout=120)[0] == ""
     assert process.returncode == {"killed": -9, "unclosed": 4}.get(how, 1)
 
 

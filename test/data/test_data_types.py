@@ -19,6 +19,8 @@ from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 
+FROM_AUDIO = [name for name in DATA_TYPES if name != "feats"]
+
 
 def compute_statistics(data_dir: Path, data_type: str, nj: int) -> str:
     out = data_dir / "global_cmvn"
@@ -53,11 +55,12 @@ def test_features_lengths_and_statistics_are_those_of_stored_features(tmp_path, 
 def test_processes_change_nothing_of_what_is_written(tmp_path):
     one = audio_sets.whole_files(tmp_path / "one")
     two = audio_sets.whole_files(tmp_path / "two")
-    for data_type in ("raw", "shard"):
+    for data_type in FROM_AUDIO:
         a, b = audio_sets.prepare(one, data_type), audio_sets.prepare(two, data_type, nj=2)
         assert (a / "utt2num_frames").read_text() == (b / "utt2num_frames").read_text()
-    entries = (a / "shards.scp").read_text(), (b / "shards.scp").read_text()
-    assert entries[0].replace(str(tmp_path / "one"), str(tmp_path / "two")) == entries[1]
+        if data_type == "shard":
+            entries = (a / "shards.scp").read_text(), (b / "shards.scp").read_text()
+            assert entries[0].replace(str(tmp_path / "one"), str(tmp_path / "two")) == entries[1]
 
 
 def test_what_a_directory_is_ready_for(tmp_path):
@@ -169,7 +172,7 @@ def test_utterances_that_cannot_be_read_are_left_out_and_named(tmp_path, capsys)
     wav["u07"].unlink()
     cut = wav["u09"].read_bytes()
     wav["u09"].write_bytes(cut[: len(cut) // 2])
-    for data_type in ("raw", "shard"):
+    for data_type in FROM_AUDIO:
         data_dir = audio_sets.prepare(source, data_type)
         said = capsys.readouterr().out
         assert f"skipped utterance u07: audio file {wav['u07']} does not exist" in said

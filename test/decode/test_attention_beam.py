@@ -1,4 +1,4 @@
-"""Batched beam search against enumeration, a one-utterance twin, and itself without caches."""
+"""Batched beam search against enumeration and a twin that searches one utterance."""
 
 import itertools
 import math
@@ -8,12 +8,28 @@ import torch
 from textbook import Memory
 
 from moeasr.decode import attention_beam as attention
-from moeasr.decode.attention_beam import DecoderScorer, WeightedScorer, attention_beam_search
-from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.decode.attention_beam import attention_beam_search
+from moeasr.decode.step_scorer import WeightedScorer
 
 SOS_EOS = 2
 NEG_INF = float("-inf")
+
+
+def search(scorers, max_lens, beam_size, penalty=0.0, fusion=None):
+    """Search without length penalty and fusion unless they are given."""
+    return attention_beam_search(
+        scorers,
+        max_lens,
+        beam_size=beam_size,
+        sos_eos=SOS_EOS,
+        length_penalty=penalty,
+        fusion=fusion,
+    )
+
+
+def only(scorer):
+    """A scorer that stands for the decoder."""
+    return WeightedScorer(scorer, 1.0, "attention")
 
 
 def toy_log_probs(utt, prefix, vocab_size, salt):
@@ -99,7 +115,7 @@ def twin_beam_search(
 
 def test_a_wide_beam_finds_what_enumeration_finds():
     max_lens = torch.tensor([3, 0, 4, 1])
-    results = attention_beam_search([WeightedScorer(ToyScorer(4))], max_lens, 300, SOS_EOS)
+    results = search([only(ToyScorer(4))], max_lens, 300)
     for utt, hypotheses in enumerate(results):
         expected = enumerate_all(utt, 4, int(max_lens[utt]))
         assert {h.tokens: h.score for h in hypotheses} == pytest.approx(expected, abs=1e-12)
@@ -112,9 +128,7 @@ def test_a_wide_beam_finds_what_enumeration_finds():
 def test_a_narrow_beam_that_stops_early_loses_nothing(beam_size, penalty):
     """The twin never stops early, so an end detection that is too eager shows here."""
     max_lens = torch.tensor([9, 4, 7, 9, 1, 8])
-    results = attention_beam_search(
-        [WeightedScorer(ToyScorer(5))], max_lens, beam_size, SOS_EOS, penalty
-    )
+    results = search([only(ToyScorer(5))], max_lens, beam_size, penalty)
     for utt, hypotheses in enumerate(results):
         expected = twin_beam_search(utt, 5, int(max_lens[utt]), beam_size, penalty)
         assert [h.tokens for h in hypotheses] == [tokens for tokens, _ in expected]
@@ -130,9 +144,9 @@ def test_a_fusion_scores_the_likeliest_units(monkeypatch, fusion, beam_size, num
     """What it adds may be positive, so the search must not stop too early."""
     monkeypatch.setattr(attention, "NUM_FUSION_UNITS", num_units)
     max_lens = torch.tensor([9, 0, 7, 9, 1, 8])
-    scorers = [WeightedScorer(ToyScorer(7))]
-    results = attention_beam_search(scorers, max_lens, beam_size, SOS_EOS, penalty, fusion=fusion)
-    plain = attention_beam_search(scorers, max_lens, beam_size, SOS_EOS, penalty)
+    scorers = [only(ToyScorer(7))]
+    results = search(scorers, max_lens, beam_size, penalty, fusion=fusion)
+    plain = search(scorers, max_lens, beam_size, penalty)
     assert any(a[0].tokens != b[0].tokens for a, b in zip(results, plain))
     memory, num_units = Memory(fusion), max(beam_size, num_units)
     for utt, hypotheses in enumerate(results):
@@ -175,8 +189,8 @@ LATE = [{SOS_EOS: 0.6, 3: 0.4}, *[{3: 1.0}] * 4, {SOS_EOS: 1.0}]
 @pytest.mark.parametrize(("bonus", "length"), [(0.08, 0), (0.1, 5)])
 def test_a_length_bonus_that_only_the_last_unit_makes_large_enough_is_waited_for(bonus, length):
     """5 x 0.08 are less than 0.405 and 5 x 0.1 are more, but 4 x 0.1 are not."""
-    scorers, max_lens = [WeightedScorer(Scripted(*LATE))], torch.tensor([5, 0, 4])
-    results = attention_beam_search(scorers, max_lens, 1, SOS_EOS, bonus)
+    scorers, max_lens = [only(Scripted(*LATE))], torch.tensor([5, 0, 4])
+    results = search(scorers, max_lens, 1, bonus)
     assert [hypotheses[0].tokens for hypotheses in results] == [(3,) * length, (), ()]
     expected = math.log(0.4 if length else 0.6) + bonus * length
     assert results[0][0].score == pytest.approx(expected, abs=1e-12)
@@ -207,9 +221,9 @@ class Reward:
 @pytest.mark.parametrize("beam_size", [1, 4])
 def test_what_looks_lost_may_be_rewarded_later(gain, beam_size):
     """The twin never stops early."""
-    scorers, max_lens = [WeightedScorer(ToyScorer(5))], torch.tensor([9, 0, 12, 1, 8])
+    scorers, max_lens = [only(ToyScorer(5))], torch.tensor([9, 0, 12, 1, 8])
     fusion = Reward(gain)
-    fused = attention_beam_search(scorers, max_lens, beam_size, SOS_EOS, fusion=fusion)
+    fused = search(scorers, max_lens, beam_size, fusion=fusion)
     for utt, hypotheses in enumerate(fused):
         max_len = int(max_lens[utt])
         expected = twin_beam_search(utt, 5, max_len, beam_size, fusion=Memory(fusion))
@@ -237,8 +251,8 @@ class Milestone:
 def test_a_reward_that_only_the_last_unit_brings_is_waited_for():
     """It is 0.41, which makes up for 0.405."""
     max_lens = torch.tensor([5, 1, 4, 6])
-    scorers = [WeightedScorer(Scripted(*LATE))]
-    results = attention_beam_search(scorers, max_lens, 1, SOS_EOS, fusion=Milestone())
+    scorers = [only(Scripted(*LATE))]
+    results = search(scorers, max_lens, 1, fusion=Milestone())
     tokens = [(3,) * 5, (), (), (3,) * 5]
     assert [hypotheses[0].tokens for hypotheses in results] == tokens
     assert results[0][0].score == pytest.approx(math.log(0.4) + 0.41, abs=1e-12)
@@ -277,8 +291,8 @@ def test_a_fusion_is_asked_for_twenty_units_or_as_many_as_the_beam_holds(beam_si
             ), prefixes
 
     for unit, wins in [(num_units + 2, True), (num_units + 3, False)]:
-        (hypotheses,) = attention_beam_search(
-            *([WeightedScorer(Falling(43))], torch.tensor([1]), beam_size, SOS_EOS),
+        (hypotheses,) = search(
+            *([only(Falling(43))], torch.tensor([1]), beam_size),
             fusion=Favourite(unit),
         )
         assert (hypotheses[0].tokens == (unit,)) == wins
@@ -286,17 +300,18 @@ def test_a_fusion_is_asked_for_twenty_units_or_as_many_as_the_beam_holds(beam_si
 
 def test_it_stops_when_nothing_can_win_any_more():
     scorer = Scripted({3: 1.0}, {4: 1.0}, {SOS_EOS: 1.0})
-    (hypotheses,) = attention_beam_search(
-        [WeightedScorer(scorer)], torch.tensor([1000]), 4, SOS_EOS
-    )
+    (hypotheses,) = search([only(scorer)], torch.tensor([1000]), 4)
     assert hypotheses[0].tokens == (3, 4)
     assert len(hypotheses) == 4
     assert scorer.num_steps < 10
 
 
 def test_several_scorers_are_summed_with_their_weights():
-    scorers = [WeightedScorer(ToyScorer(4, salt=1), 0.7), WeightedScorer(ToyScorer(4, salt=2), 0.3)]
-    results = attention_beam_search(scorers, torch.tensor([3, 2]), 100, SOS_EOS)
+    scorers = [
+        WeightedScorer(ToyScorer(4, salt=1), 0.7, "attention"),
+        WeightedScorer(ToyScorer(4, salt=2), 0.3, "attention"),
+    ]
+    results = search(scorers, torch.tensor([3, 2]), 100)
     for utt, max_len in enumerate([3, 2]):
         first = enumerate_all(utt, 4, max_len, salt=1)
         second = enumerate_all(utt, 4, max_len, salt=2)
@@ -306,11 +321,11 @@ def test_several_scorers_are_summed_with_their_weights():
 
 def test_token_confidence_is_the_decoders_probability_of_each_token():
     scorers = [
-        WeightedScorer(ToyScorer(4, salt=1), 0.6),
+        WeightedScorer(ToyScorer(4, salt=1), 0.6, "attention"),
         WeightedScorer(ToyScorer(4, salt=2), 0.4, "ctc"),
     ]
     for shown, salt in ((scorers, 1), (scorers[1:], 2)):
-        (hypotheses,) = attention_beam_search(shown, torch.tensor([3]), 6, SOS_EOS)
+        (hypotheses,) = search(shown, torch.tensor([3]), 6)
         assert any(len(h.tokens) == 3 for h in hypotheses)
         for h in hypotheses:
             steps = [
@@ -320,55 +335,3 @@ def test_token_confidence_is_the_decoders_probability_of_each_token():
             assert h.token_confidence == pytest.approx(steps[:-1], abs=1e-12)
             assert h.confidence == pytest.approx(math.prod(steps) ** (1 / len(steps)), abs=1e-12)
             assert h.ctc_score == pytest.approx(total(0, h.tokens, 4, salt=2), abs=1e-12)
-
-
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(4)
-    moe = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
-    config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2),
-        decoder=DecoderConfig(num_blocks=2, num_heads=2, num_reverse_blocks=2, feed_forward=moe),
-    )
-    model = build_model(config, num_mel_bins=8, vocab_size=7).double().eval()
-    torch.nn.init.normal_(model.decoder.project.weight, std=1.5)
-    return model
-
-
-class WithoutCache(DecoderScorer):
-    """Computes every prefix from its beginning."""
-
-    def select(self, state, rows):
-        return None
-
-
-def test_cached_decoder_states_change_nothing(model):
-    enc = torch.randn(3, 12, 16, dtype=torch.float64)
-    enc_lens = torch.tensor([12, 5, 8])
-    cached, uncached = (
-        attention_beam_search(
-            [WeightedScorer(kind(model.decoder, enc, enc_lens))], enc_lens, 4, SOS_EOS
-        )
-        for kind in (DecoderScorer, WithoutCache)
-    )
-    for utt, (ours, theirs) in enumerate(zip(cached, uncached)):
-        assert [h.tokens for h in ours] == [h.tokens for h in theirs]
-        assert [h.score for h in ours] == pytest.approx([h.score for h in theirs], abs=1e-9)
-        assert len(ours) == 4
-        assert max(len(h.tokens) for h in ours) <= enc_lens[utt]
-
-
-def test_an_utterance_alone_is_searched_as_in_a_batch(model):
-    enc = torch.randn(3, 12, 16, dtype=torch.float64)
-    enc_lens = torch.tensor([12, 5, 8])
-
-    def search(enc, enc_lens):
-        scorer = DecoderScorer(model.decoder, enc, enc_lens)
-        return attention_beam_search([WeightedScorer(scorer)], enc_lens, 3, SOS_EOS)
-
-    together = search(enc, enc_lens)
-    for utt, length in enumerate(enc_lens.tolist()):
-        (alone,) = search(enc[utt : utt + 1, :length], enc_lens[utt : utt + 1])
-        assert [h.tokens for h in alone] == [h.tokens for h in together[utt]]
-        scores = [h.score for h in together[utt]]
-        assert [h.score for h in alone] == pytest.approx(scores, abs=1e-9)

@@ -5,10 +5,12 @@ import torch
 from checkpoints import save_model
 from textbook import Memory
 
-from moeasr.decode.fusion.build_fusion import FusionConfig, build_fusion
-from moeasr.decode.live.stream import StreamingRecognizer
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.fusion.build_fusion import build_fusion
+from moeasr.decode.fusion.config import FusionConfig
+from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import SEARCHES, DecodeConfig
+from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 
 WORDS = """\\data\\

@@ -25,8 +25,12 @@ def to_text(tokens):
     return bytes(tokens).decode()
 
 
+def no_times(hypothesis):
+    """No hypothesis is aligned."""
+
+
 def test_the_three_files(tmp_path):
-    write_mode_dirs(tmp_path / "deep" / "out", [result("x", "one two")], to_text)
+    write_mode_dirs(tmp_path / "deep" / "out", [result("x", "one two")], to_text, no_times)
     mode_dir = tmp_path / "deep" / "out" / "x"
     assert (mode_dir / "text").read_text() == "b one two\na\nc\n"
     assert list(read_nbest(mode_dir / "nbest.jsonl")) == ["b", "a", "c"]
@@ -66,10 +70,10 @@ def test_times_of_words(tmp_path, caplog):
 
 
 def test_old_scores_do_not_survive_and_other_modes_do(tmp_path):
-    write_mode_dirs(tmp_path, [result("x", "old"), result("y", "kept")], to_text)
+    write_mode_dirs(tmp_path, [result("x", "old"), result("y", "kept")], to_text, no_times)
     (tmp_path / "x" / "score").mkdir()
     (tmp_path / "x" / "score" / "wer").write_text("stale")
-    write_mode_dirs(tmp_path, [result("x", "new")], to_text)
+    write_mode_dirs(tmp_path, [result("x", "new")], to_text, no_times)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x", "y"]
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == [
         "decode.json",
@@ -81,27 +85,27 @@ def test_old_scores_do_not_survive_and_other_modes_do(tmp_path):
 
 
 def test_a_failure_leaves_everything_as_it_was(tmp_path):
-    write_mode_dirs(tmp_path, [result("x", "old")], to_text)
+    write_mode_dirs(tmp_path, [result("x", "old")], to_text, no_times)
     broken = ModeResult("y", result("y", "q").nbest, {"mode": object()})
     with pytest.raises(TypeError):
-        write_mode_dirs(tmp_path, [result("x", "new"), broken], to_text)
+        write_mode_dirs(tmp_path, [result("x", "new"), broken], to_text, no_times)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x"]
     assert (tmp_path / "x" / "text").read_text().startswith("b old\n")
 
 
 def test_of_two_decoders_that_write_one_mode_the_later_one_stays_whole(tmp_path, monkeypatch):
     """The other one comes between moving the old directory away and putting the new one there."""
-    write_mode_dirs(tmp_path, [result("x", "old")], to_text)
+    write_mode_dirs(tmp_path, [result("x", "old")], to_text, no_times)
     real, others = os.replace, iter(["other", "another"])
 
     def replace(source, target):
         real(source, target)
         if Path(source) == tmp_path / "x":
             for word in islice(others, 1):
-                write_mode_dirs(tmp_path, [result("x", word)], to_text)
+                write_mode_dirs(tmp_path, [result("x", word)], to_text, no_times)
 
     monkeypatch.setattr(os, "replace", replace)
-    write_mode_dirs(tmp_path, [result("x", "new")], to_text)
+    write_mode_dirs(tmp_path, [result("x", "new")], to_text, no_times)
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
     assert (tmp_path / "x" / "text").read_text().startswith("b new\n")
     assert next(others, None) is None

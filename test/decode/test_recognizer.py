@@ -9,33 +9,31 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.config import to_mapping
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.ctc.greedy import ctc_greedy_search
-from moeasr.decode.fusion.build_fusion import FusionConfig
+from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer, plan_batches
-from moeasr.decode.searches import DecodeConfig
+from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
 from moeasr.text.tokenizer import Tokenizer
 
-MODES = [
-    "ctc_greedy_search",
-    "ctc_prefix_beam_search",
-    "attention",
-    "attention_rescoring",
-    "joint_decoding",
-]
+MODES = list(SEARCHES)
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 
 
 @pytest.fixture(scope="module")
 def content():
     torch.manual_seed(2)
-    moe = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+    moe = MoeConfig(hidden_units=16, num_experts=4)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=2, d_model=16, num_heads=2, feed_forward=moe),
+        encoder=ConformerConfig(num_blocks=2, d_model=16, num_heads=2, feed_forward=moe),
         decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
     )
     model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
@@ -103,8 +101,8 @@ def test_every_mode_is_timed_alone(recognizer, monkeypatch):
 
 
 def test_every_utterance_keeps_its_language_through_batches(content):
-    routed = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, router="language")
-    encoder = EncoderConfig(num_blocks=1, d_model=16, num_heads=2, feed_forward=routed)
+    routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
+    encoder = ConformerConfig(num_blocks=1, d_model=16, num_heads=2, feed_forward=routed)
     config = ModelConfig(
         encoder=encoder, decoder=DecoderConfig(num_blocks=1, num_heads=2), languages=("en", "zh")
     )
@@ -221,6 +219,7 @@ def parts_of(value, path=()):
 ODD = [None, [], {}, "x", -1, 0, 10**30, 1.5, float("nan"), True, b"x", torch.ones(2), [1]]
 
 
+@pytest.mark.slow
 def test_a_part_of_any_other_kind_works_or_is_named_with_its_file(content, monkeypatch):
     """Every key, with every value: a tensor for a number, a negative width, text for a section."""
     num_refused = num_parts = 0

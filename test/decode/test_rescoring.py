@@ -8,7 +8,10 @@ import torch
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.rescoring import attention_rescoring
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
 
 SOS_EOS = 2
 NBEST = [[(3, 4, 5), (3, 3), (), (6,) * 9], [], [(5,), (4, 6, 4, 3)]]
@@ -19,9 +22,9 @@ FUSION = [[0.75, -1.5, 2.0, 0.0], [], [None, None]]
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(3)
-    moe = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4)
+    moe = MoeConfig(hidden_units=16, num_experts=4)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=16, num_heads=2),
+        encoder=ConformerConfig(num_blocks=1, d_model=16, num_heads=2),
         decoder=DecoderConfig(num_blocks=2, num_heads=2, num_reverse_blocks=1, feed_forward=moe),
     )
     return build_model(config, num_mel_bins=8, vocab_size=7).double().eval()

@@ -1,35 +1,21 @@
-"""Decoding settings and the choice of searches."""
-
-import math
+"""The choice of searches, and what each makes of its settings."""
 
 import pytest
 import torch
+from tiny_models import tiny_model
 
-from moeasr.decode.best_mode import MOST_ACCURATE_FIRST, most_accurate_mode
+from moeasr.decode.config import ENCODER_SETTINGS, DecodeConfig
 from moeasr.decode.ctc.forced_alignment import align_tokens
-from moeasr.decode.fusion.build_fusion import FusionConfig
+from moeasr.decode.fusion.config import FusionConfig
+from moeasr.decode.required_heads import trained_heads
 from moeasr.decode.rescoring import token_log_probs
-from moeasr.decode.searches import (
-    SEARCHES,
-    DecodeConfig,
-    SearchInput,
-    check_settings,
-    find_searches,
-)
+from moeasr.decode.searches import SEARCHES, SearchInput, check_settings, find_searches
 from moeasr.errors import InputError
-from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, ModelConfig
 
 
-def tiny_model(ctc_weight=0.3, reverse_weight=0.3, num_reverse_blocks=1, **encoder):
-    torch.manual_seed(1)
-    config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, **encoder),
-        decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=num_reverse_blocks),
-        ctc_weight=ctc_weight,
-        reverse_weight=reverse_weight,
-    )
-    return build_model(config, num_mel_bins=8, vocab_size=6).double().eval()
+def inputs_of(model, enc, enc_lens):
+    """What the searches get of an encoder's output."""
+    return SearchInput(model, enc, enc_lens, model.ctc_log_probs(enc), fusion=None)
 
 
 def test_the_modes_exist():
@@ -42,59 +28,6 @@ def test_the_modes_exist():
     ]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"chunk_size": 0},
-        {"chunk_size": -2},
-        {"beam_size": 0},
-        {"num_left_chunks": -2},
-        {"num_left_chunks": 2},  # of no chunks
-        {"ctc_weight": -0.1},
-        {"ctc_weight": math.nan},
-        {"ctc_weight": math.inf},
-        {"length_penalty": math.nan},
-        {"length_penalty": -math.inf},
-        {"reverse_weight": 1.1},
-    ],
-)
-def test_a_value_out_of_range_is_named(fault):
-    (name,) = fault
-    with pytest.raises(InputError, match=f"`{name}`"):
-        DecodeConfig(**fault)
-
-
-def test_the_defaults():
-    assert vars(DecodeConfig()) == {
-        "chunk_size": -1,
-        "num_left_chunks": -1,
-        "beam_size": 10,
-        "ctc_weight": 0.5,
-        "reverse_weight": None,  # 0.3 with a right-to-left decoder, see below
-        "length_penalty": 0.0,
-        "fusion": FusionConfig(),
-    }
-
-
-def test_reverse_weight_follows_the_model():
-    assert DecodeConfig().resolve(tiny_model()).reverse_weight == 0.3
-    assert DecodeConfig(reverse_weight=0.7).resolve(tiny_model()).reverse_weight == 0.7
-    for model in (
-        tiny_model(reverse_weight=0.0, num_reverse_blocks=0),
-        tiny_model(reverse_weight=0.0),
-    ):
-        assert DecodeConfig().resolve(model).reverse_weight == 0.0
-        with pytest.raises(InputError, match="right-to-left"):
-            DecodeConfig(reverse_weight=0.3).resolve(model)
-
-
-def test_chunks_are_refused_where_the_model_cannot_decode_in_them():
-    model = tiny_model(causal_conv=False, dynamic_chunk=False)
-    assert DecodeConfig().resolve(model).chunk_size == -1
-    with pytest.raises(InputError, match="cannot decode in chunks"):
-        DecodeConfig(chunk_size=4).resolve(model)
-
-
 def test_modes_that_cannot_be_had_are_refused():
     with pytest.raises(InputError, match="unknown decoding mode 'beam'.*attention_rescoring"):
         find_searches(["beam"], tiny_model())
@@ -102,14 +35,35 @@ def test_modes_that_cannot_be_had_are_refused():
         find_searches([], tiny_model())
     with pytest.raises(InputError, match="twice"):
         find_searches(["attention", "attention"], tiny_model())
-    for mode in ("attention", "attention_rescoring", "joint_decoding"):
-        with pytest.raises(InputError, match=f"'{mode}' needs an attention decoder"):
-            find_searches([mode], tiny_model(ctc_weight=1.0))
-    ctc = ("ctc_greedy_search", "ctc_prefix_beam_search", "attention_rescoring", "joint_decoding")
-    for mode in ctc:
-        with pytest.raises(InputError, match=f"'{mode}' needs CTC"):
-            find_searches([mode], tiny_model(ctc_weight=0.0))
-    assert list(find_searches(["attention"], tiny_model(ctc_weight=0.0))) == ["attention"]
+
+
+@pytest.mark.parametrize("mode", SEARCHES)
+@pytest.mark.parametrize(
+    ("ctc_weight", "head", "message"),
+    [
+        (1.0, "attention", r"needs an attention decoder, .* \(`ctc_weight: 1`\)"),
+        (0.0, "ctc", r"needs CTC, .* \(`ctc_weight: 0`\)"),
+    ],
+)
+def test_a_search_gets_the_heads_that_it_needs(mode, ctc_weight, head, message):
+    model = tiny_model(ctc_weight=ctc_weight)
+    if head in SEARCHES[mode].heads:
+        with pytest.raises(InputError, match=f"mode '{mode}' {message}"):
+            find_searches([mode], model)
+    else:
+        assert find_searches([mode], model) == {mode: SEARCHES[mode]}
+
+
+@pytest.mark.parametrize("mode", SEARCHES)
+def test_a_search_names_heads_and_settings_that_exist(mode):
+    search, every = SEARCHES[mode], trained_heads(tiny_model())
+    assert search.heads and search.heads <= every
+    assert search.settings <= vars(DecodeConfig()).keys() - set(ENCODER_SETTINGS)
+    assert every == {"ctc", "attention", "reverse_decoder"}
+
+
+def test_every_field_of_the_input_must_be_given():
+    assert SearchInput._field_defaults == {}
 
 
 def test_settings_that_no_mode_reads_are_refused():
@@ -124,9 +78,10 @@ def test_settings_that_no_mode_reads_are_refused():
             check_settings(modes, config, [name])
         check_settings([*modes, "attention_rescoring", "attention"], config, [name])
     with pytest.raises(InputError, match=r"in joint decoding `ctc_weight` .* but is 1\.2"):
-        check_settings(["attention_rescoring", "joint_decoding"], DecodeConfig(ctc_weight=1.2))
-    check_settings(["attention_rescoring"], DecodeConfig(ctc_weight=1.2))
-    check_settings(["joint_decoding"], DecodeConfig(ctc_weight=1.0))
+        check_settings(["attention_rescoring", "joint_decoding"], DecodeConfig(ctc_weight=1.2), [])
+    check_settings(["attention_rescoring"], DecodeConfig(ctc_weight=1.2), [])
+    check_settings(["joint_decoding"], DecodeConfig(ctc_weight=1.0), [])
+    check_settings(["ctc_greedy_search"], config, ["chunk_size", "num_left_chunks"])
 
 
 def test_an_unknown_mode_is_unknown_whatever_else_is_set():
@@ -140,7 +95,7 @@ def test_joint_decoding_lies_between_attention_and_ctc():
     """With a beam that holds everything its score is the weighted sum of both for each sequence."""
     model = tiny_model()
     enc = 3 * torch.randn(2, 4, 8, dtype=torch.float64)
-    inputs = SearchInput(model, enc, torch.tensor([4, 3]), model.ctc_log_probs(enc))
+    inputs = inputs_of(model, enc, torch.tensor([4, 3]))
 
     def run(mode, weight):
         config = DecodeConfig(beam_size=1000, ctc_weight=weight).resolve(model)
@@ -169,7 +124,7 @@ def test_without_ctc_attention_knows_no_times():
     model = tiny_model(ctc_weight=0.0)
     model.decoder.project.bias[model.sos_eos] = 9.0  # at once: nothing is too long to be aligned
     enc = torch.randn(1, 9, 8, dtype=torch.float64)
-    inputs = SearchInput(model, enc, torch.tensor([9]), model.ctc_log_probs(enc))
+    inputs = inputs_of(model, enc, torch.tensor([9]))
     ((best, *_),) = SEARCHES["attention"].run(inputs, DecodeConfig(beam_size=3).resolve(model))
     assert align_tokens(inputs.log_probs[0], best.tokens) is not None
     assert best.frames is best.spans is None
@@ -181,20 +136,20 @@ def test_every_mode_gives_ranked_hypotheses_with_its_scores():
     model = tiny_model()
     config = DecodeConfig(beam_size=3).resolve(model)
     enc = 3 * torch.randn(2, 9, 8, dtype=torch.float64)
-    inputs = SearchInput(model, enc, torch.tensor([9, 6]), model.ctc_log_probs(enc))
+    inputs = inputs_of(model, enc, torch.tensor([9, 6]))
     results = {mode: search.run(inputs, config) for mode, search in SEARCHES.items()}
     for mode, nbest in results.items():
         assert len(nbest) == 2
         for hypotheses in nbest:
-            assert len(hypotheses) == (1 if mode == "ctc_greedy_search" else 3)
+            assert len(hypotheses) == (3 if "beam_size" in SEARCHES[mode].settings else 1)
             scores = [h.score for h in hypotheses]
             assert scores == sorted(scores, reverse=True)
             for h in hypotheses:
-                assert (h.ctc_score is None) == (mode == "attention")
-                assert (h.attention_score is None) == mode.startswith("ctc")
+                assert (h.ctc_score is None) == ("ctc" not in SEARCHES[mode].heads)
+                assert (h.attention_score is None) == ("attention" not in SEARCHES[mode].heads)
         for (best, *_), log_probs, length in zip(nbest, inputs.log_probs, (9, 6)):
             if align_tokens(log_probs[:length], best.tokens) is None:
-                assert mode == "attention" and best.frames is best.spans is None
+                assert "ctc" not in SEARCHES[mode].heads and best.frames is best.spans is None
                 continue
             for aligned in (best.frames, best.spans, best.token_confidence):
                 assert len(aligned) == len(best.tokens)
@@ -212,7 +167,7 @@ def test_every_mode_gives_ranked_hypotheses_with_its_scores():
 def test_settings_reach_the_searches():
     model = tiny_model()
     enc = 3 * torch.randn(1, 9, 8, dtype=torch.float64)
-    inputs = SearchInput(model, enc, torch.tensor([9]), model.ctc_log_probs(enc))
+    inputs = inputs_of(model, enc, torch.tensor([9]))
 
     def run(mode, **settings):
         (nbest,) = SEARCHES[mode].run(inputs, DecodeConfig(**settings).resolve(model))
@@ -240,34 +195,3 @@ def test_settings_reach_the_searches():
         attention = float(0.25 * left.sum() + 0.75 * right.sum())
         assert h.attention_score == pytest.approx(attention, abs=1e-9)
         assert h.score == pytest.approx(attention + 1.25 * h.ctc_score, abs=1e-9)
-
-
-def test_every_search_has_its_place():
-    assert sorted(MOST_ACCURATE_FIRST) == sorted(SEARCHES)
-
-
-@pytest.mark.parametrize(
-    ("ctc_weight", "config", "given", "mode"),
-    [
-        (0.3, {}, [], "joint_decoding"),
-        (1.0, {}, [], "ctc_prefix_beam_search"),
-        (0.3, {"reverse_weight": 0.1}, ["reverse_weight"], "attention_rescoring"),
-        (0.3, {"ctc_weight": 1.5}, ["ctc_weight"], "attention_rescoring"),
-        (0.3, {"fusion": FusionConfig(lm="x")}, [], "joint_decoding"),
-        (1.0, {"beam_size": 4}, ["beam_size"], "ctc_prefix_beam_search"),
-    ],
-)
-def test_the_most_accurate_mode_that_can_do_it(ctc_weight, config, given, mode):
-    model, config = tiny_model(ctc_weight=ctc_weight), DecodeConfig(**config)
-    assert most_accurate_mode(model, config, given) == mode
-
-
-def test_without_ctc():
-    model = tiny_model(ctc_weight=0.0)
-    assert most_accurate_mode(model, DecodeConfig()) == "attention"
-
-
-def test_settings_that_no_mode_of_the_model_reads_are_refused():
-    model, config = tiny_model(ctc_weight=1.0), DecodeConfig(reverse_weight=0.2)
-    with pytest.raises(InputError, match="`reverse_weight` means nothing to ctc_prefix_beam"):
-        most_accurate_mode(model, config, ["reverse_weight"])

@@ -5,10 +5,10 @@ import logging
 
 import torch
 
-from moeasr.decode.fusion.build_fusion import FusionConfig
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import RecognizedBatch
-from moeasr.decode.searches import DecodeConfig
 from moeasr.decode.test_set import decode_test_set, describe
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import ParamCounts
@@ -85,6 +85,7 @@ def test_what_is_read_counts_not_what_batches_were_planned_by():
         ["attention"],
         DecodeConfig(),
         batch_frames=400,
+        languages=None,
     )
     assert recognizer.batches == [[150, 6], [150, 6]]
     assert run.audio_sec == 156 * 0.02
@@ -108,6 +109,7 @@ def test_utterances_too_short_for_the_encoder_are_listed(caplog):
             ["attention"],
             DecodeConfig(),
             batch_frames=400,
+            languages=None,
         )
     assert "2 utterances are too short for the encoder and stay empty: tiny none" in caplog.text
 

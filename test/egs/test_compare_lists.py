@@ -1,12 +1,16 @@
-"""The recipes' lists of systems for utils/compare.sh: every line is a network that can be built."""
+"""The recipes' lists of systems for moeasr compare: every line is a network that can be built."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from moeasr.compare.option_texts import SeriesOptions
+from moeasr.compare.series import plan_series
+from moeasr.errors import InputError
 from moeasr.experiment.config import load_experiment
 from moeasr.models.build import build_model, count_params
+from moeasr.score.comparison_files import TableChoice
 
 EGS = Path(__file__).resolve().parents[2] / "egs"
 
@@ -85,3 +89,21 @@ def test_an4_shared_experts_are_a_third_of_the_encoder(listed, budget):
         encoder = build_model(load(config, budget + overrides).model, 80, 31).encoder
         sizes.append(count_params(encoder).total)
     assert sizes[0] / sizes[1] == pytest.approx(1 / 3, abs=0.04)
+
+
+@pytest.mark.parametrize("recipe", sorted(path.parent.name for path in EGS.glob("*/run.sh")))
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (TableChoice("dense", "none", "attention_rescoring", -1), "--set none is not among the"),
+        (TableChoice("dense", "none", "attention_rescoring", 7), "--chunk-size 7 is not among the"),
+        (TableChoice("dense", "none", "none", 7), "--mode none is not among the --decode-modes"),
+    ],
+)
+def test_defaults_of_each_recipe_are_found(recipe, choice, message, tmp_path, monkeypatch):
+    """What a recipe does not decode is refused before any training."""
+    monkeypatch.chdir(EGS / recipe)
+    listed = tmp_path / "compare.list"
+    listed.write_text("dense conf/dense.yaml\n")
+    with pytest.raises(InputError, match=message):
+        plan_series(SeriesOptions(str(listed), "1", "1", "exp", "", "", "", "3", "5"), choice)

@@ -10,19 +10,24 @@ from pathlib import Path
 import pytest
 import torch
 from known_files import known_files
+from recipe_experiments import recipe_experiments
 
 from moeasr.config import from_mapping, load_yaml
+from moeasr.config_bases import load_chain, merge
 from moeasr.convert.initialise import start_embedding
 from moeasr.experiment.config import load_experiment
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model, count_params
-from moeasr.models.config import EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
 from moeasr.models.cost import model_cost
+from moeasr.models.encoders.encoder import EncoderConfig
+from moeasr.models.encoders.transformer import TransformerConfig
+from moeasr.nn.feed_forward import FeedForwardConfig
 from moeasr.train.schedule import learning_rate_factor
 
 EGS = Path(__file__).resolve().parents[2] / "egs"
-EXPERIMENTS = [path for path in known_files("egs/*/conf/*.yaml") if path.name != "fbank.yaml"]
+EXPERIMENTS = recipe_experiments()
 VOCAB_SIZE = 31
 LARGE = 20_000_000  # parameters from which on a step takes too long for a test
 
@@ -45,14 +50,11 @@ def fewer_weights(config: ModelConfig) -> ModelConfig:
         return replace(feed_forward, hidden_units=64)
 
     def shallow(encoder: EncoderConfig) -> EncoderConfig:
-        return replace(
-            encoder,
-            num_blocks=2 * (encoder.num_groups or 1),
-            attention_every=min(encoder.attention_every, 2),
-            subsampling_channels=32,
-            feed_forward=narrow(encoder.feed_forward),
-            macaron_feed_forward=narrow(encoder.macaron_feed_forward),
-        )
+        parts = {key: narrow(part) for key, part in encoder.feed_forwards.items()}
+        if isinstance(encoder, TransformerConfig):
+            parts["attention_every"] = min(encoder.attention_every, 2)
+        num_blocks = 2 * (encoder.num_groups or 1)
+        return replace(encoder, num_blocks=num_blocks, subsampling_channels=32, **parts)
 
     embedding, decoder = config.embedding, config.decoder
     if embedding is not None:
@@ -70,10 +72,32 @@ def relative(path: Path) -> str:
     return str(path.relative_to(EGS))
 
 
+def repeated(base: dict, changes: dict, prefix: str = "") -> list[str]:
+    """Keys of `changes` that have the value they have in `base`."""
+    found = []
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            found += repeated(base[key], value, f"{prefix}{key}.")
+        elif key in base and base[key] == value:
+            found.append(prefix + key)
+    return found
+
+
 def test_each_recipe_has_its_experiments():
     for recipe in known_files("egs/*/run.sh"):
         names = {path.name for path in EXPERIMENTS if path.parent.parent == recipe.parent}
         assert names >= {"u2pp_moe.yaml", "speechmoe.yaml", "shared_moe.yaml", "dense.yaml"}, recipe
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=relative)
+def test_an_experiment_says_only_what_differs_from_bases_beside_it(path):
+    """A recipe can be copied by itself, and all else being equal can be seen."""
+    *bases, own = load_chain(path)
+    assert bases and {base.path.parent for base in bases} == {path.parent}
+    merged: dict = {}
+    for base in bases:
+        merged = merge(merged, base.keys)
+    assert repeated(merged, own.keys) == []
 
 
 @pytest.mark.parametrize("recipe", ["aishell", "librispeech"])
@@ -101,6 +125,7 @@ def test_features_load(path):
     assert from_mapping(FbankConfig, load_yaml(path), path).num_mel_bins == 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=relative)
 def test_experiment_learns_a_batch(path):
     """Some steps on one batch, at the config's own learning rate, lower its loss."""

@@ -27,10 +27,10 @@ def synth(local_module):
 
 
 def make(local_module, tmp_path, *options, recipe="mini"):
-    """Run make_corpus.py with a few utterances; the directory it wrote to."""
+    """Run data_prep.py with a few utterances; the directory it wrote to."""
     numbers = ["--num-train", "6", "--num-dev", "2", "--num-test", "3"]
-    where = ["--corpus-dir", str(tmp_path / "mini"), "--data-dir", str(tmp_path / "data")]
-    local_module(recipe, "make_corpus").main([*where, *numbers, *options])
+    where = ["--download-dir", str(tmp_path), "--data-dir", str(tmp_path / "data")]
+    local_module(recipe, "data_prep").main([*where, *numbers, *options])
     return tmp_path
 
 
@@ -318,6 +318,7 @@ def test_corpus_and_data_directories(local_module, tmp_path, capsys):
     assert num_new > 1 and new in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_same_bytes_with_any_number_of_jobs_and_none_twice(local_module, tmp_path):
     one = make(local_module, tmp_path / "one", "--nj", "1")
     three = make(local_module, tmp_path / "three", "--nj", "3")

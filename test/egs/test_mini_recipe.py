@@ -10,11 +10,12 @@ import torch
 from checkout import TINY, Checkout, Recipe, train_options
 
 from moeasr import checkpoint
+from moeasr.data.data_type import DATA_TYPES
+from moeasr.decode.searches import SEARCHES
 
-MODES = (
-    *("ctc_greedy_search", "ctc_prefix_beam_search"),
-    *("attention", "attention_rescoring", "joint_decoding"),
-)
+pytestmark = pytest.mark.slow  # each test trains or decodes, and they build on one another
+
+MODES = tuple(SEARCHES)
 FIELDS = {
     *("set", "mode", "chunk_size", "wer", "cer", "wer_ci", "num_utts", "rtf", "audio_sec"),
     *("total_params", "active_params", "commit", "config", "seed", "device", "command"),
@@ -221,7 +222,7 @@ def test_stored_features_audio_and_shards_train_the_same_model(recipe):
         has_features = (recipe.dir / "data" / "train_sp" / "feats.scp").exists()
         assert has_features == (data_type == "feats")
         weights[data_type] = checkpoint.load(recipe.dir / exp_dir / "last.pt")["model"]
-    for data_type in ("raw", "shard"):
+    for data_type in DATA_TYPES:
         for name, weight in weights["feats"].items():
             assert torch.equal(weights[data_type][name], weight), name
     decode = ("--stage", "4", "--average-num", "1", "--decode-modes", "ctc_greedy_search")

@@ -1,15 +1,13 @@
-"""egs/mix/local/data_prep.sh, which prepares several corpora and joins their sets.
+"""egs/mix/local/data_prep.py, which prepares several corpora and joins their sets.
 
-What it calls is replaced by stand-ins.
+The programs that it calls are replaced by notes of their arguments.
 """
 
-import os
 import shlex
-import subprocess
 
 import pytest
-from checkout import ROOT, Checkout
-from stand_ins import StandIns
+
+from moeasr.errors import InputError
 
 SETS = ("train", "dev", "test")
 TEXT = "u1 one Two\nu2  three \u6ca1\u6709\n"
@@ -17,70 +15,78 @@ CORPORA = {"an4": "en", "fsdd": "en", "aishell": "zh"}
 
 
 @pytest.fixture
-def mix(tmp_path):
-    """A function that runs the script, and the stand-ins that it calls."""
-    checkout = Checkout(tmp_path / "root")
-    recipe = checkout.copy("mix").dir
-    (recipe / "utils").unlink()
-    names = ("copy_data_dir.sh", "combine_data.sh", "data/resample_data_dir.sh")
-    stand_ins = StandIns(recipe / "utils", names)
-    (recipe / "utils/parse_options.sh").symlink_to(ROOT / "utils/parse_options.sh")
-    (recipe / "path.sh").write_text("")
-    StandIns(tmp_path / "bin", ["python3"])
-    (tmp_path / "bin/rm").symlink_to("/bin/true")  # what copy_data_dir.sh would write is there
+def mix(local_module, tmp_path, monkeypatch):
+    """Return a function that runs the script, and the calls that it makes."""
+    module = local_module("mix", "data_prep")
+    calls = []
+
+    def call(*words):
+        calls.append([str(word) for word in words])
+        if words[0] == "utils/copy_data_dir.sh":
+            words[-1].mkdir(parents=True)
+            (words[-1] / "text").write_text(TEXT)
+
+    monkeypatch.setattr(module, "call", call)
     for corpus in CORPORA:
-        (recipe.parent / corpus / "local").mkdir(parents=True)
-        (recipe.parent / corpus / "local/data_prep.py").touch()
-        for name in SETS:
-            target = recipe / "my data/corpora" / f"{name}-{corpus}"
-            target.mkdir(parents=True)
-            (target / "text").write_text(TEXT)
-            (target / "utt2spk").write_text("u1 s\nu2 s\n")
+        (tmp_path / corpus / "local").mkdir(parents=True)
+        (tmp_path / corpus / "local/data_prep.py").touch()
+    (tmp_path / "mix").mkdir()
+    monkeypatch.chdir(tmp_path / "mix")
 
-    def run(*options: str) -> subprocess.CompletedProcess:
-        path = f"{tmp_path}/bin:{os.environ['PATH']}"
-        env = os.environ | stand_ins.env | {"PATH": path}
-        command = ["local/data_prep.sh", *options]
-        return subprocess.run(command, cwd=recipe, env=env, capture_output=True, text=True)
+    def run(*options: str) -> list[list[str]]:
+        calls.clear()
+        module.main(list(options))
+        return calls
 
-    run.dir, run.calls = recipe, stand_ins.calls
+    run.dir = tmp_path / "mix"
     return run
 
 
-def test_each_corpus_is_prepared_by_its_own_recipe_and_joins_the_sets(mix):
-    options = ("--download-dir", "d d", "--unpack-dir", "u", "--data-dir", "my data")
-    done = mix(*options, "--corpora", " ".join(CORPORA))
-    assert done.returncode == 0, done.stderr
-    expected = []
+OPTIONS = ("--download-dir", "d d", "--unpack-dir", "u", "--data-dir", "my data", "--nj", "3")
+
+
+@pytest.mark.parametrize("corpora", [[" ".join(CORPORA)], [*CORPORA]])
+def test_each_corpus_is_prepared_by_its_own_recipe_and_joins_the_sets(mix, corpora):
+    stale = mix.dir / "my data/corpora/dev-an4/feats.scp"  # of an earlier run
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    calls = mix(*OPTIONS, "--corpora", *corpora)
+    expected, joins = [], []
     for corpus in CORPORA:
         expected += [
             f"python3 ../{corpus}/local/data_prep.py --download-dir 'd d' --unpack-dir u "
-            f"--data-dir 'my data/corpora/{corpus}'"
+            f"--data-dir 'my data/corpora/{corpus}' --nj 3"
         ]
         for name in SETS:
             target = f"'my data/corpora/{name}-{corpus}'"
             expected += [
-                f"copy_data_dir.sh --spk-prefix {corpus}- --utt-prefix {corpus}- --validate-opts "
-                f"--no-feats 'my data/corpora/{corpus}/{name}' {target}"
+                f"utils/copy_data_dir.sh --spk-prefix {corpus}- --utt-prefix {corpus}- "
+                f"--validate-opts --no-feats 'my data/corpora/{corpus}/{name}' {target}"
             ]
             if corpus == "fsdd":  # 8 kHz
-                expected += [f"resample_data_dir.sh 16000 {target}"]
-        joined = "combine_data.sh --extra-files utt2dom 'my data/{}'"
-        target = f"'my data/corpora/test-{corpus}'"
-        expected += [f"{joined.format(f'test_{corpus}')} {target}"]
-    for name in ("train", "dev"):
+                expected += [f"utils/data/resample_data_dir.sh 16000 {target}"]
+        joins += [(f"test_{corpus}", f"'my data/corpora/test-{corpus}'")]
+    for name in ("dev", "train"):
         parts = " ".join(f"'my data/corpora/{name}-{corpus}'" for corpus in CORPORA)
-        expected += [f"{joined.format(name)} {parts}"]
-    assert mix.calls() == [shlex.split(line) for line in expected]
+        joins.insert(0, (name, parts))
+    for name, parts in joins:
+        expected += [f"utils/combine_data.sh --extra-files utt2dom 'my data/{name}' {parts}"]
+    assert calls == [shlex.split(line) for line in expected]
     for corpus, language in CORPORA.items():
         for name in SETS:
             folder = mix.dir / f"my data/corpora/{name}-{corpus}"
             assert (folder / "utt2lang").read_text() == f"u1 {language}\nu2 {language}\n"
             assert (folder / "utt2dom").read_text() == f"u1 {corpus}\nu2 {corpus}\n"
             assert (folder / "text").read_text() == "u1 ONE TWO\nu2 THREE \u6ca1\u6709\n"
+    assert not stale.exists()
 
 
 def test_a_corpus_without_a_recipe_is_named(mix):
-    done = mix("--corpora", "an4 timit", "--data-dir", "my data")
-    assert done.returncode == 1
-    assert "--corpora: there is no recipe timit with local/data_prep.py" in done.stderr
+    with pytest.raises(InputError, match="--corpora: there is no recipe timit with local/data_p"):
+        mix(*OPTIONS, "--corpora", "an4 timit")
+
+
+def test_a_program_that_fails_ends_the_preparation(local_module):
+    module = local_module("mix", "data_prep")
+    with pytest.raises(InputError, match=r"bash -c failed \(status 3\); its message is above"):
+        module.call("bash", "-c", "exit 3")

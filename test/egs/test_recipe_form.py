@@ -1,8 +1,11 @@
 """What every recipe has in common, and the shell scripts' lint."""
 
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -10,11 +13,8 @@ from known_files import known_files
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = [path.parent for path in known_files("egs/*/run.sh")]
-OPTIONS = (
-    *("stage", "stop_stage", "nj", "ngpu", "download_dir", "train_config", "exp_dir"),
-    *("average_num", "decode_modes", "decoding_chunk_size", "seed", "num_threads"),
-    "data_type",
-)
+SCRIPTS = [*(recipe / "run.sh" for recipe in RECIPES), ROOT / "utils/new_recipe/run.sh"]
+"""Those of the recipes, and of the one that utils/new_recipe.sh copies."""
 BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}  # no environment is active
 
 
@@ -32,7 +32,19 @@ def test_recipe_has_its_parts(recipe):
         assert (recipe / name).exists(), name
     assert os.readlink(recipe / "utils") == "../../utils"
     assert os.access(recipe / "run.sh", os.X_OK)
-    assert len((recipe / "run.sh").read_text().splitlines()) <= 150
+
+
+def test_run_sh_is_short_and_mostly_its_own():
+    lines = {path: path.read_text().splitlines() for path in SCRIPTS}
+    assert max(map(len, lines.values())) <= 80
+    counts = [Counter(filter(None, text)) for text in lines.values()]
+    assert max((one & other).total() for one, other in combinations(counts, 2)) <= 40
+
+
+def described(text: str) -> dict[str, str]:
+    """Return the default of each option that has a description, by its name."""
+    found = re.findall(r"^([a-z_]+)=(.*?) +# \w", text, re.MULTILINE)
+    return dict(found)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=recipe_name)
@@ -44,13 +56,29 @@ def test_help_answers_without_an_environment_from_anywhere(recipe, tmp_path):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    listed = {line.split()[0] for line in done.stderr.splitlines() if line.startswith("  --")}
-    assert {f"--{option}" for option in OPTIONS} <= listed
+    choices = (recipe / "run.sh").read_text().partition("\n. utils/recipe.sh")[0]
+    shared = (ROOT / "utils/recipe.sh").read_text().partition("\n# Options")[2]
+    shared = shared.partition("\n\n")[0]
+    options = described(choices) | described(shared)
+    assert options.keys() == set(re.findall("^([a-z_]+)=", choices + shared, re.MULTILINE))
+    assert {"units", "test_sets", "stage", "dry_run", "train_config", "exp_dir"} <= options.keys()
+    listed = re.findall(r"^  --([a-z_]+) (.*?) +# \w", done.stderr, re.MULTILINE)
+    assert dict(listed) == options and len(listed) == len(options)
+    assert "Stages: 0 data, 1 features, 2 dictionary, 3 training, 4 decoding, 5 scoring\n" in (
+        done.stderr
+    )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_that_has_no_utils_stops_at_once(tmp_path):
+    (tmp_path / "run.sh").write_bytes((RECIPES[0] / "run.sh").read_bytes())
+    done = subprocess.run(["bash", tmp_path / "run.sh"], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "utils/recipe.sh: No such file" in done.stderr
 
 
 REFUSED = {
@@ -65,6 +93,7 @@ REFUSED = {
     "--beam-size 00": "--beam_size must be at least 1, but is 00",
     "--stage 6": "of the stages 0 to 5, none is from --stage 6 to --stop-stage 5",
     "--stage 2 --stop-stage 1": "none is from --stage 2 to --stop-stage 1",
+    "--dry-run yes": 'expected "true" or "false": --dry-run yes',
     "--data-type tar": "--data-type must be feats, raw or shard, but is 'tar'",
     "--units letters": "--units must be char, bpe or word, but is 'letters'",
     "--decoding-chunk-size 8,16": "--decoding-chunk-size must be whole numbers, but is '8,16'",
@@ -100,3 +129,13 @@ def test_path_sh_takes_the_active_environment_and_this_checkout(recipe, tmp_path
     python, facts = done.stdout.splitlines()
     assert python == f"{tmp_path}/bin/python3"
     assert facts == f"{ROOT}/moeasr/__init__.py C"
+
+
+@pytest.mark.parametrize("recipe", [*RECIPES, ROOT / "utils/new_recipe"], ids=recipe_name)
+def test_preparations_take_the_same_options(recipe, local_module, capsys):
+    with pytest.raises(SystemExit) as ended:
+        local_module(recipe, "data_prep").main(["--help"])
+    assert ended.value.code == 0
+    usage = " ".join(capsys.readouterr().out.split())
+    assert "--download-dir DIR --data-dir DIR [--unpack-dir DIR] [--nj N]" in usage
+    assert "python3 local/data_prep.py --download-dir " in usage

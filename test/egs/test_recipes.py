@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +34,6 @@ TEST_SETS = {
     "librispeech": {"test_clean", "dev"},
     "mix": {f"test_{part}" for part in PARTS["mix"]},
 }
-OWN, COMMON = "# -- of this corpus --", "# -- as in every recipe --"
 
 
 QUICK = (
@@ -83,20 +81,29 @@ def run_readme(root: Path) -> Run:
     return Run(Recipe(root, "mycorpus"), done)
 
 
+class Runs(dict[str, Run]):
+    """What came of each recipe, and of the one in README.md; each is run when it is asked for."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.root = root
+
+    def __missing__(self, name: str) -> Run:
+        root = self.root / name
+        self[name] = run_readme(root) if name == "mycorpus" else run_recipe(name, root)
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """All recipes and the one of README.md, as many at a time as there are cores."""
-    root = tmp_path_factory.mktemp("recipes")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {name: pool.submit(run_recipe, name, root / name) for name in TREES}
-        jobs["mycorpus"] = pool.submit(run_readme, root / "mycorpus")
-        return {name: job.result() for name, job in jobs.items()}
+    return Runs(tmp_path_factory.mktemp("recipes"))
 
 
 def test_every_recipe_has_a_made_up_corpus():
     assert {*TREES, "mini"} == set(RECIPES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TREES, "mycorpus"])
 def test_all_stages(runs, name):
     recipe, done = runs[name]
@@ -114,38 +121,13 @@ def test_all_stages(runs, name):
     assert len(recipe.ids("data/train_sp/text")) == 3 * len(recipe.ids("data/train/text"))
 
 
+@pytest.mark.slow
 def test_lines_of_the_readme_end_with_results(runs):
     recipe, done = runs["mycorpus"]
     assert (recipe.dir / "exp/u2pp_moe/RESULTS.md").read_text() in done.stdout
-    assert common_lines(recipe.dir / "run.sh") == common_lines(ROOT / "egs/an4/run.sh")
 
 
-def common_lines(script: Path) -> list[str]:
-    """run.sh without what is its corpus's own: the comment at its head and the marked places."""
-    lines = script.read_text(encoding="utf-8").splitlines()
-    head = next(number for number, line in enumerate(lines) if line.startswith("set -"))
-    kept, is_common = [], True
-    for line in lines[head:]:
-        if line.strip() in (OWN, COMMON):
-            assert is_common == (line.strip() == OWN), f"{script}: marks do not alternate"
-            is_common = not is_common
-        if is_common:
-            kept.append(line)
-    assert is_common, f"{script}: the last place of its own has no end"
-    return kept
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_scripts_are_alike_but_for_the_marked_places(name):
-    recipe, model = ROOT / "egs" / name, ROOT / "egs" / "an4"
-    assert common_lines(recipe / "run.sh") == common_lines(model / "run.sh")
-    assert (recipe / "cmd.sh").read_text() == (model / "cmd.sh").read_text()
-    path = (recipe / "path.sh").read_text()
-    if name == "mini":  # speaks with voices that no other recipe needs
-        path = re.sub(r"# shellcheck disable=.*\nmoeasr_needs=.*\n", "", path)
-    assert path == (model / "path.sh").read_text()
-
-
+@pytest.mark.slow
 def test_librispeech_takes_the_parts_that_it_is_told(runs):
     recipe, _ = runs["librispeech"]
     for name, part in LIBRISPEECH.items():
@@ -153,6 +135,7 @@ def test_librispeech_takes_the_parts_that_it_is_told(runs):
         assert {Path(line).parts[-4] for line in lines} == {part}
 
 
+@pytest.mark.slow
 def test_mix_knows_language_and_corpus_of_each_utterance(runs):
     recipe, _ = runs["mix"]
     for table, number in (("utt2lang", 2), ("utt2dom", 4)):

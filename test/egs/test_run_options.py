@@ -3,6 +3,7 @@
 All that run.sh calls is replaced by stand-ins that note their arguments.
 """
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,11 +15,15 @@ from checkout import ROOT, Checkout
 from known_files import known_files
 from stand_ins import StandIns
 
-RECIPES = [path.parent.name for path in known_files("egs/*/run.sh")]
+NEW = "new_recipe"
+"""The recipe in utils/ that utils/new_recipe.sh copies."""
+RECIPES = [path.parent.name for path in known_files("egs/*/run.sh")] + [NEW]
 UTILS = (
     *("validate_data_dir.sh", "fix_data_dir.sh", "make_fbank.sh", "make_raw.sh"),
     *("make_shards.sh", "run_shown.sh", "data/perturb_data_dir_speed_3way.sh"),
 )
+SHARED = ("parse_options.sh", "recipe.sh", "make_features.sh")
+"""Parts of run.sh itself, which no stand-ins replace."""
 CMD = 'train_cmd="train.pl --mem 1G" decode_cmd="decode.pl -q x" cuda_cmd="cuda.pl -q y"\n'
 ALL_MODES = "ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring joint_decoding"
 DEFAULTS = {
@@ -37,6 +42,7 @@ OWN_DEFAULTS = {
         "train_parts": "train-clean-100 train-clean-360 train-other-500",
     },
     "mini": {"average_num": "3", "beam_size": "10"},
+    NEW: {"beam_size": "10"},
     "mix": {"test_sets": "test_an4 test_speechocean762 test_fsdd test_aishell"},
 }
 """Defaults of a recipe that differ from those of AN4."""
@@ -55,18 +61,13 @@ OWN_OTHERS = {
 
 
 def preparation(recipe: str, given: SimpleNamespace) -> str:
-    """Return the recipe's own line of stage 0."""
-    where, more = shlex.quote(given.download_dir), given.corpus_opts
-    if recipe == "mini":
-        where = shlex.quote(f"{given.download_dir}/mini")
-        corpus = f"python3 local/make_corpus.py --corpus-dir {where} --data-dir data"
-        return f"{corpus} --nj {given.nj} {more}"
-    script = "data_prep.sh" if recipe == "mix" else "python3 local/data_prep.py"
-    line = f"{script} --download-dir {where} --unpack-dir downloads --data-dir data"
+    """Return the first call of stage 0, which is the same but for the parts of LibriSpeech."""
+    line = f"python3 local/data_prep.py --download-dir {shlex.quote(given.download_dir)} "
+    line += "--data-dir data "
     if recipe == "librispeech":
-        line += f" --train-parts {given.train_parts} --dev-parts {given.dev_parts}"
-        line += f" --test-sets {given.test_sets}"
-    return f"{line} {more}"
+        line += f"--train-parts {given.train_parts} --dev-parts {given.dev_parts} "
+        line += f"--test-sets {given.test_sets} "
+    return f"{line}--nj {given.nj} {given.corpus_opts}"
 
 
 MAKERS = {
@@ -84,17 +85,21 @@ def expected_calls(recipe: str, given: SimpleNamespace) -> dict[object, str]:
     kind, tests = given.data_type, given.test_sets.split()
     exp = given.exp_dir or f"exp/{Path(given.train_config).stem}"
     sets = sorted({"dev", *tests})
+    settings = (
+        f"--data-type {kind} --device {device} --seed {given.seed} "
+        f"--num-threads {given.num_threads} {given.train_opts}"
+    )
     train = (
         f"--config {given.train_config} --train-dir data/train_sp --dev-dir data/dev "
-        f"--data-type {kind} --dict-dir data/lang_{given.units} --cmvn data/train_sp/global_cmvn "
-        f"--exp-dir {exp} --device {device} --seed {given.seed} --num-threads {given.num_threads} "
-        f"{given.train_opts}"
+        f"--dict-dir data/lang_{given.units} --cmvn data/train_sp/global_cmvn "
+        f"--exp-dir {exp} {settings}"
     )
+    checked = f"--config {given.train_config} --exp-dir {exp} {settings}"
     modes, beam = f"--modes '{given.decode_modes}'", f"--beam-size {given.beam_size}"
     check = "python3 -m moeasr.bin.check_experiment"
     calls = {
-        "check": f"{check} {modes} {beam} '--chunk-sizes={given.decoding_chunk_size}' -- {train}",
-        "check of training alone": f"{check} -- {train}",
+        "check": f"{check} {modes} {beam} '--chunk-sizes={given.decoding_chunk_size}' -- {checked}",
+        "check of training alone": f"{check} -- {checked}",
         0: preparation(recipe, given),
         1: "perturb_data_dir_speed_3way.sh data/train data/train_sp",
     }
@@ -107,9 +112,9 @@ def expected_calls(recipe: str, given: SimpleNamespace) -> dict[object, str]:
         calls[1] += f"--fbank-config conf/fbank.yaml data/{name} data/{name}/log {place}\n"
         calls[1] += f"fix_data_dir.sh data/{name}"
     calls[1] += "\npython3 -m moeasr.bin.compute_cmvn --data-dir data/train_sp "
-    calls[1] += f"--data-type {kind} --nj {given.nj} --out data/train_sp/global_cmvn"
-    calls[2] = f"python3 -m moeasr.bin.make_dict --text data/train/text --type {given.units} "
-    calls[2] += f"--out-dir data/lang_{given.units} {given.dict_opts}"
+    calls[1] += f"--out data/train_sp/global_cmvn --data-type {kind} --nj {given.nj}"
+    calls[2] = "python3 -m moeasr.bin.make_dict --text data/train/text "
+    calls[2] += f"--out-dir data/lang_{given.units} --type {given.units} {given.dict_opts}"
     calls[3] = f"run_shown.sh 'cuda.pl -q y --gpu {given.ngpu}' {exp}/log/train.log python3 -m "
     if num_processes != "1":
         calls[3] += f"moeasr.bin.launch --standalone --nproc_per_node {num_processes} -m "
@@ -121,9 +126,9 @@ def expected_calls(recipe: str, given: SimpleNamespace) -> dict[object, str]:
             calls[4] += (
                 f"\nrun_shown.sh 'decode.pl -q x --gpu {int(device == 'cuda')}' "
                 f"{exp}/log/decode_{name}_chunk{chunk}.log python3 -m moeasr.bin.decode "
-                f"--checkpoint {exp}/averaged.pt --data-dir data/{name} --data-type {kind} "
-                f"--out-dir {exp}/decode_{name} {modes} --chunk-size {chunk} {beam} "
-                f"--device {device} --num-threads {given.num_threads}"
+                f"--checkpoint {exp}/averaged.pt --data-dir data/{name} "
+                f"--out-dir {exp}/decode_{name} --chunk-size {chunk} --data-type {kind} {modes} "
+                f"{beam} --device {device} --num-threads {given.num_threads}"
             )
     score = "python3 -m moeasr.bin.score --data-dir data/{0} --decode-dir {1}/decode_{0}\n"
     calls[5] = "".join(score.format(name, exp) for name in tests)
@@ -136,26 +141,42 @@ class Recipe:
 
     def __init__(self, root: Path, name: str) -> None:
         checkout = Checkout(root)
+        self.root, self.name = root, name
         (root / "utils").unlink()
         self._stand_ins = StandIns(root / "utils", UTILS)
-        shutil.copy(ROOT / "utils/parse_options.sh", root / "utils")
+        for script in SHARED:
+            shutil.copy(ROOT / "utils" / script, root / "utils")
         StandIns(root / "bin", ["python3"])
-        self.name, self.dir = name, checkout.copy(name).dir
+        if name == NEW:
+            self.dir = root / "egs" / name
+            shutil.copytree(ROOT / "utils" / name, self.dir)
+            shutil.copytree(ROOT / "egs/an4/conf", self.dir / "conf")
+            (self.dir / "utils").symlink_to("../../utils")
+        else:
+            self.dir = checkout.copy(name).dir
         (self.dir / "cmd.sh").write_text(CMD)
-        script = self.dir / "local/data_prep.sh"
-        if script.exists():  # of mix; it is called by its own name
-            script.unlink()
-            script.symlink_to(root / "utils/note")
 
     def run(self, options: dict[str, str]) -> list[list[str]]:
         """Return what run.sh calls."""
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        env = {"PATH": f"{self.dir.parents[1]}/bin:/usr/bin:/bin", **self._stand_ins.env}
-        done = subprocess.run(
-            [self.dir / "run.sh", *words], env=env, capture_output=True, text=True, check=False
-        )
+        self.call(self.dir / "run.sh", *words)
+        return self.calls()
+
+    def call(self, *command: str | Path) -> str:
+        """Return what a command writes, which finds the stand-ins."""
+        env = {"PATH": f"{self.root}/bin:/usr/bin:/bin", **self._stand_ins.env}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def calls(self) -> list[list[str]]:
+        """Return the calls since the last time, but for those that look for an environment."""
         return [call for call in self._stand_ins.calls() if not call[1].endswith("check_env.py")]
+
+    def files(self) -> dict[str, int]:
+        """Return all files and directories, with the times of their last change."""
+        paths = [path for path in self.root.rglob("*") if not path.is_symlink()]
+        return {str(path): path.stat().st_mtime_ns for path in paths}
 
 
 @pytest.fixture(scope="module")
@@ -175,12 +196,16 @@ def lines(*texts: str) -> list[list[str]]:
     return [shlex.split(line) for text in texts for line in text.splitlines()]
 
 
-def require_calls(recipe: Recipe, options: dict[str, str]) -> None:
-    """Run all stages with some options, and compare what each of them calls."""
+def calls_of_a_run(recipe: Recipe, options: dict[str, str]) -> list[list[str]]:
+    """Return what all stages should call with some options."""
     given = SimpleNamespace(**DEFAULTS | OWN_DEFAULTS.get(recipe.name, {}) | options)
     calls = expected_calls(recipe.name, given)
-    expected = lines(*(calls[part] for part in ("check", 0, 1, 2, 3, 4, 5)))
-    assert recipe.run(options) == expected
+    return lines(*(calls[part] for part in ("check", 0, 1, 2, 3, 4, 5)))
+
+
+def require_calls(recipe: Recipe, options: dict[str, str]) -> None:
+    """Run all stages with some options, and compare what each of them calls."""
+    assert recipe.run(options) == calls_of_a_run(recipe, options)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -216,3 +241,66 @@ def test_only_the_stages_asked_for_are_run(recipe, stages):
     expected += [calls[stage] for stage in asked]
     options = {"stage": first, "stop-stage": last}
     assert recipe("an4").run(options) == lines(*expected)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_dry_run_prints_what_a_run_calls_and_does_nothing(recipe, name):
+    """Its output, pasted into a shell elsewhere, calls what run.sh calls."""
+    one = recipe(name)
+    options = OTHERS | OWN_OTHERS.get(name, {}) | {"exp_dir": "exp/it's mine", "nproc": "1"}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    before = one.files()
+    printed = one.call(one.dir / "run.sh", "--dry-run", *words)
+    assert one.files() == before and one.calls() == []
+    headings = [line for line in printed.splitlines() if line.startswith("#")]
+    assert [line.partition(":")[0] for line in headings] == [f"# stage {n}" for n in range(6)]
+    one.call("bash", "-euc", printed)
+    given = options | {"exp_dir": '"exp/it\'s mine"'}  # as a shell reads it
+    assert one.calls() == calls_of_a_run(one, given)
+
+
+@pytest.mark.parametrize("flag", ["--dry-run", "--dry_run", "--dry-run true"])
+def test_dry_run_needs_no_value_and_no_data(recipe, flag):
+    one = recipe("fsdd")
+    shutil.rmtree(one.dir / "data", ignore_errors=True)
+    printed = one.call(one.dir / "run.sh", *flag.split(), "--stage", "5")
+    command = "python3 -m moeasr.bin.score --data-dir data/test --decode-dir "
+    assert printed.splitlines() == [
+        f"cd {one.dir}",
+        ". ./path.sh",
+        "# stage 5: scoring",
+        f"{command}exp/u2pp_moe/decode_test",
+        "python3 -m moeasr.bin.results --exp-dir exp/u2pp_moe",
+    ]
+
+
+EXPORT = "python3 -m moeasr.bin.export --checkpoint exp/u2pp_moe/averaged.pt"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_new_option_changes_recipe_sh_and_a_new_stage_one_line_of_each_recipe(tmp_path, name):
+    one = Recipe(tmp_path / "root", name)
+    shared = one.root / "utils/recipe.sh"
+    text = shared.read_text()
+    text = text.replace("\nseed=777 ", "\nlm=  # an n-gram\nseed=777 ")
+    text = text.replace('"5 scoring")', '"5 scoring" "6 export")')
+    shared.write_text(text.replace('--beam-size "$beam_size"\n', '--lm "$lm"\n'))
+    stage = f'if run_stage 6 "export"; then run {EXPORT}; fi\n'
+    (one.dir / "run.sh").write_text((one.dir / "run.sh").read_text() + stage)
+    (one.dir / "data/test").mkdir(parents=True)
+    options = {"stage": "4", "stop-stage": "6", "lm": "3.arpa", "test-sets": "test"}
+    _, decode, _, _, export = one.run(options)
+    assert decode[decode.index("--lm") + 1] == "3.arpa"
+    assert export == EXPORT.split()
+    assert len(one.run({"stage": "4", "test-sets": "test"})) == 4  # --stop-stage is 5
+
+
+def test_sets_and_chunk_sizes_are_put_in_as_they_are(recipe):
+    one = recipe("an4")
+    options = {"stage": "5", "test-sets": "a&b c", "dry-run": "true", "exp-dir": "exp/{chunk}"}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    printed = one.call(one.dir / "run.sh", *words)
+    assert re.findall("--data-dir (.*?) --decode-dir (.*)", printed) == [
+        ("'data/a&b'", "'exp/{chunk}/decode_a&b'"),
+        ("data/c", "'exp/{chunk}/decode_c'"),
+    ]

@@ -138,7 +138,7 @@ def test_processes_that_share_a_reader_do_not_disturb_each_other(tmp_path: Path)
     for process in processes:
         process.start()
     for process in processes:
-        process.join(timeout=60)
+        process.join(timeout=120)
     assert [process.exitcode for process in processes] == [0, 0]
 
 

@@ -6,7 +6,10 @@ from moeasr import checkpoint
 from moeasr.config import to_mapping
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.nn.feed_forward import DenseConfig
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)
@@ -17,7 +20,7 @@ def save_model(path, feed_forward=None, languages=(), **encoder):
     torch.manual_seed(2)
     settings = {"num_blocks": 1, "d_model": 16, "num_heads": 2, **encoder}
     config = ModelConfig(
-        encoder=EncoderConfig(feed_forward=feed_forward or FeedForwardConfig(), **settings),
+        encoder=ConformerConfig(feed_forward=feed_forward or DenseConfig(), **settings),
         decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
         languages=languages,
     )

@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 
 from moeasr.models.build import build_model
-from moeasr.models.config import (
-    DecoderConfig,
-    EmbeddingConfig,
-    EncoderConfig,
-    FeedForwardConfig,
-    ModelConfig,
-)
+from moeasr.models.config import ModelConfig
+from moeasr.models.embedding import EmbeddingConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.encoders.encoders import ENCODERS
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 
 NUM_MEL_BINS = 20
 BATCH = (
@@ -23,24 +23,25 @@ BATCH = (
 )
 
 
-DENSE = FeedForwardConfig(hidden_units=24)
+DENSE = DenseConfig(hidden_units=24)
 
 
 def moe(**settings):
     settings = {"num_experts": 4, "experts_per_frame": 2, "hidden_units": 16, **settings}
-    return FeedForwardConfig(type="moe", **settings)
+    return MoeConfig(**settings)
 
 
 def encoder(feed_forward=DENSE, macaron=None, **settings):
-    settings = {"num_blocks": 2, "d_model": 16, "conv_kernel_size": 5, **settings}
-    return EncoderConfig(
-        num_heads=2,
-        dropout=0.0,
-        attention_dropout=0.0,
-        feed_forward=feed_forward,
-        macaron_feed_forward=macaron or feed_forward,
-        **settings,
-    )
+    """The config of a small Conformer, or of a Transformer by `type`."""
+    settings = {"num_blocks": 2, "d_model": 16, "feed_forward": feed_forward, **settings}
+    settings = {"num_heads": 2, "dropout": 0.0, "attention_dropout": 0.0, **settings}
+    kind = ENCODERS[settings.pop("type", "conformer")]
+    if kind is ConformerConfig:
+        settings = {
+            "conv_kernel_size": 5,
+            "macaron_feed_forward": macaron or feed_forward,
+        } | settings
+    return kind(**settings)
 
 
 TOP_1 = moe(experts_per_frame=1, expert_weights="full", router="embedding")
@@ -93,6 +94,13 @@ def make_system(name, vocab_size=9, rates=None, **settings):
     if rates is not None:
         config = with_rates(config, **rates)
     return build_model(config, NUM_MEL_BINS, vocab_size).double()
+
+
+def decoders(model):
+    """The decoders of a model by their names in it; none without an attention head."""
+    if "attention" not in model.all_heads:
+        return {}
+    return dict(model.all_heads["attention"].named_children())
 
 
 def with_rates(config, **rates):

@@ -10,12 +10,13 @@ import pytest
 import torch
 import yaml
 from rounding import FBANK_STEPS, NETWORK_STEPS, assert_close, log_mel_scale
+from systems import decoders
 
 from moeasr.errors import InputError
 from moeasr.features.fbank import compute_fbank
 from moeasr.interop.wenet.export_model import write_wenet
 from moeasr.interop.wenet.import_model import read_wenet
-from moeasr.models.asr import add_sos_eos, reverse_tokens
+from moeasr.models.heads.attention_head import add_sos_eos, reverse_tokens
 from moeasr.models.streaming_encoder import StreamingEncoder
 from moeasr.nn.mask import make_valid_mask
 
@@ -65,9 +66,10 @@ def run(imported, case, dtype):
         enc, enc_lens, *_ = model.encode(feats, lens)
         found = {"enc": enc, "log_probs": model.ctc_log_probs(enc)}
         for name, decoder, read in (
-            ("left", model.decoder, tokens),
-            ("right", model.reverse_decoder, reverse_tokens(tokens, tokens_lens)),
+            ("left", "decoder", tokens),
+            ("right", "reverse_decoder", reverse_tokens(tokens, tokens_lens)),
         ):
+            decoder = decoders(model).get(decoder)
             if decoder is not None:
                 tokens_in, _ = add_sos_eos(read, tokens_lens, 2)
                 found[name] = decoder(tokens_in, tokens_lens + 1, enc, enc_lens).logits
@@ -188,7 +190,7 @@ def test_one_expert_a_frame_is_weighed_by_one_with_a_warning(tmp_path, caplog):
     feats, lens = expected("top1", "feats", torch.float32), torch.tensor([68, 43])
     encoded = model.encode(feats[:, : int(lens.max())], lens)
     encoded.enc.square().sum().backward()
-    routers = [layer.router.weight for _, layer in model.moe_layers()]
+    routers = [layer.router.weight for _, layer in model.moe_layers().items()]
     assert all(weight.grad is None or not weight.grad.any() for weight in routers)
     assert model.encoder.blocks[0].feed_forward.experts.w1.grad.any()
     write_wenet(tmp_path / "out", model, imported.tokenizer, imported.fbank)

@@ -14,13 +14,14 @@ from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.export_model import write_wenet
 from moeasr.interop.wenet.import_model import read_wenet
 from moeasr.models.build import build_model
-from moeasr.models.config import (
-    DecoderConfig,
-    EmbeddingConfig,
-    EncoderConfig,
-    FeedForwardConfig,
-    ModelConfig,
-)
+from moeasr.models.config import ModelConfig
+from moeasr.models.embedding import EmbeddingConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.encoders.transformer import TransformerConfig
+from moeasr.models.heads.ctc_head import CtcConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -210,9 +211,9 @@ def test_faults_of_the_units_are_named(model_dir, lines, sentence):
 
 
 def wenets_config(**encoder):
-    feed_forward = FeedForwardConfig(hidden_units=8)
+    feed_forward = DenseConfig(hidden_units=8)
     return ModelConfig(
-        encoder=EncoderConfig(
+        encoder=ConformerConfig(
             **{
                 **{"num_blocks": 1, "d_model": 8, "num_heads": 2, "attention": "key_position"},
                 **{"feed_forward": feed_forward, "macaron_feed_forward": feed_forward},
@@ -225,7 +226,7 @@ def wenets_config(**encoder):
     )
 
 
-MOE = FeedForwardConfig(type="moe", hidden_units=6, num_experts=4, expert_weights="selected")
+MOE = MoeConfig(hidden_units=6, num_experts=4, expert_weights="selected")
 FULL = dataclasses.replace(MOE, expert_weights="full")
 RELU = dataclasses.replace(MOE, router="language", activation="relu")
 
@@ -247,16 +248,15 @@ def export(config, out_dir, fbank=WENETS, non_lang_syms=()):
     [
         ({"attention": "relative"}, r"`model\.encoder\.attention` is relative"),
         ({"final_norm": False}, r"`model\.encoder\.final_norm` is false, but WeNet has true"),
-        ({"type": "transformer"}, r"`model\.encoder\.type` is transformer"),
         ({"num_groups": 1}, r"`model\.encoder\.num_groups` is 1, but WeNet has null"),
         ({"subsampling_channels": 4}, r"`model\.encoder\.subsampling_channels` is 4"),
         (
             {"causal_conv": False, "dynamic_chunk": False},
             r"`model\.encoder\.conv_edges` is before_gate",
         ),
-        ({"feed_forward": FeedForwardConfig(hidden_units=9)}, "`model.encoder.feed_forward` and"),
+        ({"feed_forward": DenseConfig(hidden_units=9)}, "`model.encoder.feed_forward` and"),
         (
-            {"feed_forward": FeedForwardConfig(type="moe", router="omni")},
+            {"feed_forward": MoeConfig(router="omni")},
             r"`model\.encoder\.feed_forward` has `router: omni`",
         ),
     ],
@@ -273,7 +273,7 @@ def test_what_wenet_cannot_express_is_named(encoder, key, tmp_path):
         (
             {
                 "encoder": routed(dataclasses.replace(MOE, router="embedding")),
-                "embedding": EmbeddingConfig(encoder=EncoderConfig(d_model=8, num_heads=2)),
+                "embedding": EmbeddingConfig(encoder=ConformerConfig(d_model=8, num_heads=2)),
             },
             r"`model\.embedding` is there, but WeNet has null alone",
         ),
@@ -282,11 +282,16 @@ def test_what_wenet_cannot_express_is_named(encoder, key, tmp_path):
                 "encoder": routed(RELU),
                 "languages": ("en", "zh"),
             },
-            r"feed_forward\.activation` is relu, .*`model\.languages` is \('en', 'zh'\)",
+            r"`model\.languages` is \('en', 'zh'\).*feed_forward\.activation` is relu, but",
         ),
         (
             {"decoder": DecoderConfig(num_blocks=1, num_heads=2, feed_forward=FULL)},
             r"`model\.decoder\.feed_forward` has .*`expert_weights: full`",
+        ),
+        ({"encoder": TransformerConfig()}, r"`model\.encoder\.type` is transformer, but WeNet has"),
+        (
+            {"heads": {"more": CtcConfig(weight=0.1)}},
+            r"`model\.heads` is there, but WeNet has null alone",
         ),
         ({"encoder": routed(FULL)}, r"`model\.encoder\.feed_forward` has .*`expert_weights: full`"),
         ({"encoder": routed(MOE, dataclasses.replace(MOE, num_experts=3))}, "of one kind and size"),
@@ -333,10 +338,13 @@ def test_a_directory_that_holds_something_is_left_alone(tmp_path):
 @pytest.mark.parametrize("is_moe", [False, True])
 def test_a_model_trained_here_survives_the_way_out_and_in(is_moe, tmp_path):
     """Its settings, none of which is WeNet's default, its units and its weights."""
-    feed_forward = FeedForwardConfig(hidden_units=8)
+    feed_forward = DenseConfig(hidden_units=8)
     if is_moe:
-        feed_forward = FeedForwardConfig(
-            type="moe", hidden_units=6, num_experts=3, experts_per_frame=1, expert_weights="one"
+        feed_forward = MoeConfig(
+            hidden_units=6,
+            num_experts=3,
+            experts_per_frame=1,
+            expert_weights="one",
         )
     encoder = {
         "conv_kernel_size": 7,

@@ -12,7 +12,10 @@ from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.import_model import read_wenet
 from moeasr.interop.wenet.settings import read_settings
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.nn.feed_forward import DenseConfig
 from moeasr.text.bpe import BpeSplitter, train_bpe
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -66,8 +69,8 @@ def test_what_the_file_leaves_out_has_wenets_defaults(tmp_path):
     """Its encoder, its decoder, its ASRModel and its compute_fbank have these defaults."""
     write(tmp_path, {"output_dim": 12})
     settings = read_settings(tmp_path / "train.yaml")
-    swish = FeedForwardConfig(hidden_units=2048, activation="silu")
-    encoder = EncoderConfig(
+    swish = DenseConfig(hidden_units=2048, activation="silu")
+    encoder = ConformerConfig(
         num_blocks=6,
         d_model=256,
         num_heads=4,
@@ -89,7 +92,7 @@ def test_what_the_file_leaves_out_has_wenets_defaults(tmp_path):
         num_heads=4,
         dropout=0.1,
         attention_dropout=0.0,
-        feed_forward=FeedForwardConfig(hidden_units=2048, activation="relu"),
+        feed_forward=DenseConfig(hidden_units=2048, activation="relu"),
     )
     assert settings.model == ModelConfig(
         encoder=encoder, decoder=decoder, ctc_weight=0.5, reverse_weight=0.0, label_smoothing=0.0

@@ -5,24 +5,21 @@ import torch
 from systems import BATCH, SYSTEMS, assert_gradient, encoder, make_system, moe, pieces
 
 from moeasr.errors import InputError
-from moeasr.models.asr import add_sos_eos, reverse_tokens
 from moeasr.models.build import build_model
-from moeasr.models.config import (
-    DecoderConfig,
-    EmbeddingConfig,
-    EncoderConfig,
-    FeedForwardConfig,
-    ModelConfig,
-    RoutingLossWeights,
-)
+from moeasr.models.config import ModelConfig, RoutingLossWeights
+from moeasr.models.embedding import EmbeddingConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.attention_head import add_sos_eos, reverse_tokens
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
 from moeasr.moe.losses import ROUTING_LOSSES, sparsity_l1_loss
 
-MOE = FeedForwardConfig(type="moe", hidden_units=16, num_experts=4, experts_per_frame=2)
+MOE = MoeConfig(hidden_units=16, num_experts=4, experts_per_frame=2)
 
 
 def make_model(**settings):
     config = ModelConfig(
-        encoder=EncoderConfig(
+        encoder=ConformerConfig(
             num_blocks=2,
             d_model=16,
             num_heads=2,
@@ -138,13 +135,14 @@ def test_routing_losses_are_added_once_per_utterance_and_summed_over_layers():
     trained.load_state_dict(plain.state_dict())
     without, found = plain.eval()(*BATCH), trained.eval()(*BATCH)
     encoded, (tokens, lens) = plain.encode(*BATCH[:2]), BATCH[2:]
-    routings = list(encoded.routings)
+    routings = list(encoded.routings.values())
     for decoder, order in (
         (plain.decoder, tokens),
         (plain.reverse_decoder, reverse_tokens(tokens, lens)),
     ):
         tokens_in, _ = add_sos_eos(order, lens, 2)
-        routings += decoder(tokens_in, lens + 1, encoded.enc, encoded.enc_lens).routings
+        output = decoder(tokens_in, lens + 1, encoded.enc, encoded.enc_lens)
+        routings += output.routings.values()
     assert len(routings) == 6
     for load, routing in zip(found.expert_loads.values(), routings, strict=True):
         assert torch.equal(load, routing.expert_ids.flatten().bincount(minlength=4).float())
@@ -194,10 +192,11 @@ def test_only_its_own_loss_trains_the_embedding_network():
 
 def test_the_embeddings_of_a_frame_decide_over_its_expert():
     model = make_system("speechmoe").eval()
-    before = model.encode(*BATCH[:2]).routings[0].logits
+    name = "encoder.blocks.0.feed_forward"
+    before = model.encode(*BATCH[:2]).routings[name].logits
     with torch.no_grad():
         model.embedding.encoder.blocks[-1].final_norm.bias += 5.0
-    assert (model.encode(*BATCH[:2]).routings[0].logits - before).abs().min() > 1e-3
+    assert (model.encode(*BATCH[:2]).routings[name].logits - before).abs().min() > 1e-3
 
 
 def test_an_embedding_network_without_a_loss_is_frozen():
@@ -211,7 +210,7 @@ def test_routing_losses_leave_out_routers_that_learn_nothing():
     weights = RoutingLossWeights(sparsity_l1=1.0)
     mixed = encoder(moe(), moe(router="hash"))
     model = make_system("dense", encoder=mixed, routing_losses=weights).eval().requires_grad_(False)
-    learned = [r for r in model.encode(*BATCH[:2]).routings if r.logits.any()]
+    learned = [r for r in model.encode(*BATCH[:2]).routings.values() if r.logits.any()]
     assert len(learned) == 2  # of four layers
     expected = 2 * sum(sparsity_l1_loss(routing) for routing in learned)  # of two utterances
     torch.testing.assert_close(model(*BATCH).stats["loss_sparsity_l1"], expected)
@@ -219,32 +218,33 @@ def test_routing_losses_leave_out_routers_that_learn_nothing():
 
 def test_a_model_of_ctc_alone_has_no_attention_loss():
     model = make_system("speechmoe_transformer").eval()
-    assert model.decoder is None and model.reverse_decoder is None
+    assert list(model.heads) == ["ctc"]
     assert not {"loss_att", "acc"} & model(*BATCH).stats.keys()
 
 
 def test_routers_balanced_by_bias_move_against_their_layers_load():
     model = make_system("balanced")
     loads = model(*BATCH).expert_loads
-    model.balance_routers(loads)
-    for (_, layer), load in zip(model.moe_layers(), loads.values(), strict=True):
+    model.react(loads)
+    assert loads.keys() == model.moe_layers().keys()
+    for name, layer in model.moe_layers().items():
+        load = loads[name]
         expected = 1e-3 * torch.sign(load.mean() - load).double()
         torch.testing.assert_close(layer.router.bias, expected, rtol=0, atol=1e-9)
-    assert model.has_balanced_routers and not make_system("u2pp_moe").has_balanced_routers
+    assert model.has_reacting_routers and not make_system("u2pp_moe").has_reacting_routers
     mixed = encoder(moe(router="balanced"), moe())
-    assert make_system("dense", encoder=mixed).has_balanced_routers
+    assert make_system("dense", encoder=mixed).has_reacting_routers
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_moe_layers_are_named_in_the_order_of_their_routings(system):
+def test_routings_are_named_by_their_layers_in_the_order_of_the_model(system):
     model = make_system(system).eval()
-    names = [name for name, _ in model.moe_layers()]
-    assert len(names) == len(set(names)) == len(model(*BATCH).expert_loads)
+    assert list(model(*BATCH).expert_loads) == list(model.moe_layers())
 
 
 def test_a_model_without_a_reverse_decoder_trains():
     model = make_model(num_reverse_blocks=0, reverse_weight=0.0)
-    assert model.reverse_decoder is None and torch.isfinite(model(*BATCH).loss)
+    assert not hasattr(model, "reverse_decoder") and torch.isfinite(model(*BATCH).loss)
 
 
 def test_sos_and_eos_frame_each_utterance_at_its_own_length():

@@ -9,29 +9,25 @@ import torch
 
 from moeasr.config import from_mapping, to_mapping
 from moeasr.errors import InputError
-from moeasr.models.build import (
-    ATTENTIONS,
-    ENCODER_BLOCKS,
-    FEED_FORWARDS,
-    ROUTERS,
-    build_model,
-    count_params,
-    load_model,
-)
-from moeasr.models.config import (
-    DecoderConfig,
-    EmbeddingConfig,
-    EncoderConfig,
-    FeedForwardConfig,
-    ModelConfig,
-)
+from moeasr.models.build import build_model, count_params, load_model
+from moeasr.models.config import ModelConfig
+from moeasr.models.embedding import EmbeddingConfig
+from moeasr.models.encoders.block_encoder_config import ATTENTIONS
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.encoders.encoder import EncoderConfig
+from moeasr.models.encoders.encoders import ENCODERS
+from moeasr.models.feed_forwards import FEED_FORWARDS
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.heads.head import HeadConfig
+from moeasr.models.heads.heads import HEADS
 from moeasr.moe.experts import EXPERT_KERNELS
-from moeasr.moe.layer import MoEFeedForward
-from moeasr.moe.routers import TopKRouter
-from moeasr.nn.feed_forward import DenseFeedForward
+from moeasr.moe.layer import MoeConfig, MoEFeedForward
+from moeasr.moe.routers import ROUTERS
+from moeasr.moe.top_k_routers import TopKRouter
+from moeasr.nn.feed_forward import DenseConfig, DenseFeedForward, FeedForwardConfig
 
-DENSE = FeedForwardConfig(hidden_units=24)
-MOE = FeedForwardConfig(type="moe", hidden_units=24, num_experts=4, experts_per_frame=2)
+DENSE = DenseConfig(hidden_units=24)
+MOE = MoeConfig(hidden_units=24, num_experts=4, experts_per_frame=2)
 
 
 def moe_by(router):
@@ -39,9 +35,19 @@ def moe_by(router):
     return {"type": "moe", "router": router}
 
 
+def moe_with(**settings):
+    """A `model:` section with these settings of experts."""
+    return {"encoder": {"feed_forward": {"type": "moe", **settings}}}
+
+
+def transformer_with(**settings):
+    """A `model:` section with these settings of a Transformer encoder."""
+    return {"encoder": {"type": "transformer", **settings}}
+
+
 def config_of(ff):
     return ModelConfig(
-        encoder=EncoderConfig(
+        encoder=ConformerConfig(
             num_blocks=2, d_model=16, num_heads=2, feed_forward=ff, macaron_feed_forward=ff
         ),
         decoder=DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2, feed_forward=ff),
@@ -60,8 +66,10 @@ def test_defaults_are_those_of_u2pp_and_of_its_experts():
     assert (decoder.num_blocks, decoder.num_reverse_blocks, decoder.num_heads) == (3, 3, 4)
     assert (decoder.dropout, decoder.attention_dropout) == (0.1, 0.0)
     assert (feed_forward.hidden_units, feed_forward.activation) == (2048, "silu")
-    assert (feed_forward.num_experts, feed_forward.experts_per_frame) == (8, 2)
-    assert (feed_forward.expert_weights, feed_forward.router) == ("selected", "top_k")
+    moe = MoeConfig()
+    assert (moe.hidden_units, moe.activation) == (2048, "silu")
+    assert (moe.num_experts, moe.experts_per_frame) == (8, 2)
+    assert (moe.expert_weights, moe.router) == ("selected", "top_k")
     assert EmbeddingConfig().loss_weight == 0.01
 
 
@@ -93,7 +101,7 @@ def test_attention_dropout_of_1_closes_every_attention_in_training():
     """The remaining layers see only their own frame and their own token."""
     sizes = {"num_heads": 2, "dropout": 0.0, "attention_dropout": 1.0}
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=16, conv_kernel_size=1, **sizes),
+        encoder=ConformerConfig(num_blocks=1, d_model=16, conv_kernel_size=1, **sizes),
         decoder=DecoderConfig(num_blocks=1, num_reverse_blocks=1, **sizes),
     )
     model = build_model(config, 20, 9).train()
@@ -121,10 +129,19 @@ def test_weights_that_do_not_fit_their_config_are_refused():
         load_model(checkpoint)
 
 
-def test_registries_and_config_know_the_same_names():
-    hints = get_type_hints(EncoderConfig)
-    assert set(ENCODER_BLOCKS) == set(get_args(hints["type"]))
-    assert set(ATTENTIONS) == set(get_args(hints["attention"]))
+def test_attentions_are_those_that_a_config_may_name():
+    assert set(ATTENTIONS) == set(get_args(get_type_hints(ConformerConfig)["attention"]))
+
+
+@pytest.mark.parametrize(
+    ("family", "kind"),
+    [(FEED_FORWARDS, FeedForwardConfig), (ENCODERS, EncoderConfig), (HEADS, HeadConfig)],
+    ids=["feed_forwards", "encoders", "heads"],
+)
+def test_members_of_a_family_are_of_its_kind_and_know_their_name(family, kind):
+    for name, member in family.items():
+        (own,) = get_args(get_type_hints(member)["type"])
+        assert issubclass(member, kind) and own == name
 
 
 @pytest.mark.parametrize("router", ROUTERS)
@@ -147,15 +164,32 @@ class OwnFeedForward(torch.nn.Linear):
         return super().forward(x), None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OwnConfig(FeedForwardConfig):
+    my_option: int = 1
+
+    def build(self, stack, like=None):
+        return OwnFeedForward(stack.d_model, stack.d_model)
+
+
+class OwnRouter(TopKRouter):
+    @classmethod
+    def build(cls, config, stack):
+        return cls(stack.d_model, config.num_experts, 2, "full")
+
+
 def test_feed_forwards_and_routers_of_ones_own_join_by_name(monkeypatch):
-    monkeypatch.setitem(FEED_FORWARDS, "own", lambda c, s, like: OwnFeedForward(s.d_model, 16))
-    monkeypatch.setitem(
-        ROUTERS, "own", lambda c, s: TopKRouter(s.d_model, c.num_experts, 2, "full")
-    )
+    monkeypatch.setitem(FEED_FORWARDS, "own", OwnConfig)
+    monkeypatch.setitem(ROUTERS, "own", OwnRouter)
     sizes = {"d_model": 16, "num_heads": 2, "num_blocks": 1}
-    parts = {"feed_forward": {"type": "own"}, "macaron_feed_forward": moe_by("own")}
+    parts = {
+        "feed_forward": {"type": "own", "my_option": 3},
+        "macaron_feed_forward": moe_by("own"),
+    }
     mapping = {"encoder": {**sizes, **parts}, "decoder": {"num_heads": 2, "num_blocks": 1}}
-    model = build_model(from_mapping(ModelConfig, mapping, "f"), 20, 9)
+    config = from_mapping(ModelConfig, mapping, "f")
+    assert config.encoder.feed_forward.my_option == 3
+    model = build_model(config, 20, 9)
     assert isinstance(model.encoder.blocks[0].feed_forward, OwnFeedForward)
     assert model.encoder.blocks[0].macaron_feed_forward.router.expert_weights == "full"
 
@@ -213,14 +247,26 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ({"label_smoothing": 1.5}, "`label_smoothing` must be between 0 and 1"),
         ({"embedding": {"loss_weight": -1}}, "`loss_weight` must be 0 or more, but is -1"),
         ({"encoder": {"feed_forward": {"hidden_units": 0}}}, "`hidden_units` must be at least 1"),
-        ({"encoder": {"feed_forward": {"experts_per_frame": 0}}}, "_frame` must be at least 1"),
+        (
+            {"encoder": {"feed_forward": moe_by("top_k") | {"experts_per_frame": 0}}},
+            "_frame` must be",
+        ),
         ({"encoder": {"max_chunk_size": 0}}, "`max_chunk_size` must be at least 1"),
         ({"encoder": {"conv_kernel_size": 0}}, "`conv_kernel_size` must be at least 1"),
-        ({"encoder": {"memory_kernel_size": -1}}, "`memory_kernel_size` must be at least 0"),
-        ({"encoder": {"attention_every": 0}}, "`attention_every` must be at least 1"),
+        (
+            {"encoder": {"type": "transformer", "memory_kernel_size": -1}},
+            "`memory_kernel_size` must be at least 0",
+        ),
+        (
+            {"encoder": {"type": "transformer", "attention_every": 0}},
+            "`attention_every` must be at least 1",
+        ),
         ({"encoder": {"num_groups": 0}}, "`num_groups` must be at least 1"),
         ({"decoder": {"num_blocks": -1}}, "`num_blocks` must be at least 0"),
-        ({"encoder": {"feed_forward": {"capacity_factor": 1.25}}}, "can neither stream nor repeat"),
+        (
+            {"encoder": {"feed_forward": {"type": "moe", "capacity_factor": 1.25}}},
+            "can neither stream",
+        ),
         ({"encoder": {"feed_forward": moe_by("embedding")}}, "needs an `embedding` section"),
         ({"embedding": {}}, "no feed-forward of the encoder has `router: embedding`"),
         (
@@ -238,7 +284,10 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ({"encoder": {"subsampling_channels": -3}}, "`subsampling_channels` must be at least 1"),
         ({"encoder": {"num_blocks": 10**9}}, "`num_blocks` must be at most 1000"),
         ({"encoder": {"d_model": 10**9}}, "`d_model` must be at most 1000000"),
-        ({"encoder": {"feed_forward": {"num_experts": 10**9}}}, "`num_experts` must be at most"),
+        (
+            {"encoder": {"feed_forward": {"type": "moe", "num_experts": 10**9}}},
+            "`num_experts` must be at",
+        ),
         ({"decoder": {"num_reverse_blocks": 10**9}}, "`num_reverse_blocks` must be at most 1000"),
         ({"encoder": {"feed_forward": moe_by("language")}}, "needs `languages`"),
         (
@@ -290,6 +339,15 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
             "in 'decoder.feed_forward': .* between 1 and num_experts",
         ),
         ({"routing_losses": {"z": -1}}, "`z` must be 0 or more"),
+        (
+            {"encoder": {"feed_forward": {"num_experts": 4}}},
+            "'encoder.feed_forward.num_experts' belongs to `type: moe`, but the type of "
+            "'encoder.feed_forward' is not given, and is dense by default",
+        ),
+        ({"encoder": {"memory_kernel_size": 4}}, "belongs to `type: transformer`"),
+        ({"heads": {"ctc": {"type": "ctc", "weight": 1.0}}}, "there is a head of this name"),
+        ({"heads": {"mine": {"weight": 1.0}}}, "key 'heads.mine.type' is missing: ctc, attention"),
+        ({"heads": {"mine": {"type": "ctc", "weight": -1.0}}}, "`weight` must be 0 or more"),
     ],
 )
 def test_a_bad_model_section_is_refused(mapping, message):
@@ -298,7 +356,7 @@ def test_a_bad_model_section_is_refused(mapping, message):
 
 
 def test_a_model_with_centred_convolution_cannot_decode_in_chunks():
-    encoder = EncoderConfig(
+    encoder = ConformerConfig(
         num_blocks=1, d_model=16, num_heads=2, causal_conv=False, dynamic_chunk=False
     )
     model = build_model(ModelConfig(encoder=encoder), 20, 9)

@@ -22,8 +22,7 @@ CONFIG = DistillationConfig(teacher="teacher.pt", ctc_weight=0.5, encoder_weight
 def make_pair(student="shared_consecutive", full_context=True, **settings):
     model = make_system(student, **settings)
     if full_context:  # chunk sizes are drawn in training: leave them out of comparisons
-        config = dataclasses.replace(model.config.encoder, dynamic_chunk=False)
-        model.config = dataclasses.replace(model.config, encoder=config)
+        model.max_chunk_size = None
     return model, make_system("dense")
 
 
@@ -142,7 +141,7 @@ def test_a_teacher_that_cannot_teach_is_refused(teacher, student, reason):
 
 def test_another_subsampling_is_refused():
     model, teacher = make_system("dense"), make_system("dense")
-    teacher.subsampling_rate = 6
+    teacher.encoder.subsampling_rate = 6
     with pytest.raises(InputError, match="one frame of 6, this model of 4"):
         Distillation(model, teacher, CONFIG)
 

@@ -3,9 +3,11 @@
 import pytest
 import torch
 from dropped import RATES, assert_dropped
-from systems import BATCH, SYSTEMS, encoder, make_system
+from systems import BATCH, SYSTEMS, decoders, encoder, make_system
 
-from moeasr.models.build import ATTENTIONS, ENCODER_BLOCKS, FEED_FORWARDS
+from moeasr.models.encoders.block_encoder_config import ATTENTIONS
+from moeasr.models.encoders.encoders import ENCODERS
+from moeasr.models.feed_forwards import FEED_FORWARDS
 
 PARTS = {
     "conformer": {
@@ -29,7 +31,7 @@ def make_block(kind, rate):
     if kind == "decoder":
         block = make_system("dense", rates=rates).decoder.blocks[0]
     else:
-        settings = {"type": kind, "memory_kernel_size": 3 if kind == "transformer" else 0}
+        settings = {"type": kind, **({"memory_kernel_size": 3} if kind == "transformer" else {})}
         block = make_system("dense", rates=rates, encoder=encoder(**settings)).encoder.blocks[0]
     with torch.no_grad():
         for place, name in enumerate(PARTS[kind]):
@@ -55,7 +57,7 @@ def run_block(kind, block, x):
 
 
 @pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("kind", [*ENCODER_BLOCKS, "decoder"])
+@pytest.mark.parametrize("kind", [*ENCODERS, "decoder"])
 def test_each_part_of_a_block_is_dropped_at_the_rate_and_added_once(kind, rate):
     block = make_block(kind, rate)
     x = torch.randn(1, NUM_FRAMES, 16, dtype=torch.float64)
@@ -78,11 +80,10 @@ def test_with_a_rate_of_1_nothing_is_left_of_an_utterance(system):
     encoded = model.encode(*BATCH[:2])
     assert not encoded.enc.any()
     assert encoded.embedding is None or not encoded.embedding.any()
-    for decoder in (model.decoder, model.reverse_decoder):
-        if decoder is not None:
-            enc = torch.randn(2, 6, 16, dtype=torch.float64)
-            logits = decoder(BATCH[2], BATCH[3], enc, torch.tensor([6, 4])).logits
-            assert torch.equal(logits, decoder.project.bias.expand_as(logits))
+    for decoder in decoders(model).values():
+        enc = torch.randn(2, 6, 16, dtype=torch.float64)
+        logits = decoder(BATCH[2], BATCH[3], enc, torch.tensor([6, 4])).logits
+        assert torch.equal(logits, decoder.project.bias.expand_as(logits))
 
 
 @pytest.mark.parametrize("kind", FEED_FORWARDS)
@@ -90,7 +91,7 @@ def test_with_a_rate_of_1_nothing_is_left_of_a_hidden_layer(kind):
     """A feed-forward then gives its last bias, which is 3 for all experts."""
     model = make_system({"dense": "dense", "moe": "u2pp_moe"}[kind], rates={"dropout": 1.0})
     x, valid = torch.randn(1, 5, 16, dtype=torch.float64), torch.ones(1, 5, dtype=torch.bool)
-    for stack in (model.encoder, model.decoder, model.reverse_decoder):
+    for stack in (model.encoder, *decoders(model).values()):
         for name in ("macaron_feed_forward", "feed_forward"):
             for module in [getattr(block, name, None) for block in stack.blocks]:
                 if module is not None:
@@ -101,10 +102,11 @@ def test_with_a_rate_of_1_nothing_is_left_of_a_hidden_layer(kind):
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize("kind", ENCODER_BLOCKS)
+@pytest.mark.parametrize("kind", ENCODERS)
 def test_a_frame_without_attention_weights_is_alone(kind, attention):
     """Without a memory, and with a convolution of one frame, nothing else mixes frames."""
-    config = encoder(type=kind, attention=attention, conv_kernel_size=1)
+    settings = {"conv_kernel_size": 1} if kind == "conformer" else {}
+    config = encoder(type=kind, attention=attention, **settings)
     model = make_system("dense", rates={"attention_dropout": 1.0}, encoder=config)
     feats, lens = BATCH[0][:1], BATCH[1][:1]
     found = model.encode(feats, lens).enc[0]

@@ -3,12 +3,14 @@
 import pytest
 import torch
 from rounding import NETWORK_STEPS, assert_close
-from systems import SYSTEMS, make_system
+from systems import SYSTEMS, decoders, make_system
 
 from moeasr.errors import InputError
 from moeasr.models.inference import optimize_for_inference
 from moeasr.models.streaming_encoder import StreamingEncoder
 from moeasr.moe.packed_experts import PackedExperts
+from moeasr.nn.packed_linear import PackedLinear
+from moeasr.nn.unquantized_linear import UnquantizedLinear
 
 FEATS = torch.randn(3, 90, 20, generator=torch.Generator().manual_seed(4))
 LENS = torch.tensor([90, 61, 30])
@@ -24,11 +26,9 @@ def plain(kind):
 def outputs(model, chunk_size=-1):
     encoded = model.encode(FEATS, LENS, chunk_size)
     found = {"log_probs": model.ctc_log_probs(encoded.enc)}
-    for name in ("decoder", "reverse_decoder"):
-        decoder = getattr(model, name)
-        if decoder is not None:
-            lens = torch.tensor([4, 4, 4])
-            found[name] = decoder(TOKENS, lens, encoded.enc, encoded.enc_lens).logits
+    for name, decoder in decoders(model).items():
+        lens = torch.tensor([4, 4, 4])
+        found[name] = decoder(TOKENS, lens, encoded.enc, encoded.enc_lens).logits
     return found
 
 
@@ -56,7 +56,7 @@ def test_fewer_bits_are_near(kind, precision, limit):
 
 def test_routers_keep_their_bits_and_output_layers_theirs():
     model = optimize_for_inference(plain("u2pp_moe"), "int8")
-    layers = [layer for _, layer in model.moe_layers()]
+    layers = list(model.moe_layers().values())
     assert layers
     assert all(layer.router.weight.dtype == torch.float32 for layer in layers)
     assert all(isinstance(layer.experts, PackedExperts) for layer in layers)
@@ -65,9 +65,39 @@ def test_routers_keep_their_bits_and_output_layers_theirs():
         assert_close(model.ctc.project(enc), project(enc), 16)  # sums of 16 products
 
 
+UNQUANTIZED = {
+    "u2pp_moe": {"encoder.subsampling", "ctc", "decoder", "reverse_decoder"},
+    "speechmoe_transformer": {
+        *("encoder.subsampling", "encoder.blocks.0.memory", "encoder.blocks.1.memory", "ctc"),
+        *("embedding.encoder.subsampling", "embedding.encoder.blocks.0.memory"),
+        *("embedding.encoder.blocks.1.memory", "embedding.ctc"),
+    },
+}
+
+
+@pytest.mark.parametrize("kind", UNQUANTIZED)
+def test_output_layers_front_ends_and_memory_blocks_are_not_quantized(kind):
+    model = optimize_for_inference(plain(kind), "bf16")
+    left = {name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    assert left == {f"{name}.project" for name in UNQUANTIZED[kind]}
+
+
+def test_a_layer_is_quantized_by_its_class_and_not_by_its_name():
+    model = plain("dense")
+    model.own = torch.nn.ModuleDict(
+        {"project": torch.nn.Linear(3, 3), "up": UnquantizedLinear(3, 3)}
+    )
+    optimize_for_inference(model, "bf16")
+    assert type(model.own["project"]) is PackedLinear
+    assert type(model.own["up"]) is UnquantizedLinear
+    model = plain("dense")
+    model.own = UnquantizedLinear(3, 3)
+    assert type(optimize_for_inference(model, "fp32").own) is PackedLinear
+
+
 def test_a_router_of_ones_own_keeps_its_bits():
     model = plain("u2pp_moe")
-    layers = [layer for _, layer in model.moe_layers()]
+    layers = list(model.moe_layers().values())
     for layer in layers:
         layer.router.extra = torch.nn.Linear(3, 3)
     optimize_for_inference(model, "int8")

@@ -5,7 +5,8 @@ import torch
 from systems import BATCH, encoder, make_system, moe, pieces
 
 from moeasr.errors import InputError
-from moeasr.models.config import DecoderConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.heads.decoder import DecoderConfig
 
 LANGUAGES = torch.tensor([1, 0])
 ROUTED = moe(router="language", num_experts=6)  # three for each language, of which two are chosen
@@ -21,8 +22,10 @@ def test_frames_meet_the_experts_of_their_language_only(chunk_size):
     language = LANGUAGES.repeat_interleave(encoded.enc_lens)  # of each frame
     assert len(encoded.routings) == 4
     # all of them are met, and each frame meets two of its language's three
-    assert len(torch.cat([routing.expert_ids for routing in encoded.routings]).unique()) == 6
-    for routing in encoded.routings:
+    assert (
+        len(torch.cat([routing.expert_ids for routing in encoded.routings.values()]).unique()) == 6
+    )
+    for routing in encoded.routings.values():
         assert torch.equal(routing.expert_ids // 3, language[:, None].expand(-1, 2))
 
 
@@ -48,7 +51,7 @@ def test_the_loss_of_a_mixed_batch_is_the_sum_over_its_utterances():
 def test_an_utterance_trains_the_experts_of_its_language_only():
     model = make_model()
     model(*next(pieces(BATCH)), LANGUAGES[:1]).loss.backward()
-    layers = [layer for name, layer in model.moe_layers() if name.startswith("encoder")]
+    layers = [layer for name, layer in model.moe_layers().items() if name.startswith("encoder")]
     for layer in layers:
         for parameter in (layer.router.weight, *layer.experts.parameters()):
             trained = parameter.grad.flatten(1).any(dim=1)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from systems import BATCH, encoder, make_system, normed
 
-from moeasr.models.config import DecoderConfig
+from moeasr.models.encoders.encoders import ENCODERS
+from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
 from moeasr.nn.key_position_attention import KeyPositionAttention
@@ -56,7 +57,7 @@ def test_memories(settings, expected):
     assert_same(first_block(**settings).memory, expected, X, VALID)
 
 
-@pytest.mark.parametrize("kind", ["conformer", "transformer"])
+@pytest.mark.parametrize("kind", ENCODERS)
 def test_attentions_of_encoders(kind):
     mask = VALID[:, None]
     relative, first = relative_positions(9, 9, X), torch.zeros(1, dtype=torch.int64)

@@ -7,7 +7,7 @@ from systems import encoder, make_system, moe
 from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.models.build import count_params
-from moeasr.models.config import EncoderConfig
+from moeasr.models.encoders.conformer import ConformerConfig
 
 FEATS, LENS = torch.randn(1, 60, 20, dtype=torch.float64), torch.tensor([60])
 
@@ -81,14 +81,16 @@ def test_blocks_without_groups_share_nothing():
 
 def test_groups_that_do_not_divide_the_blocks_are_refused():
     with pytest.raises(InputError, match="`num_blocks` must be a multiple of `num_groups`"):
-        EncoderConfig(num_blocks=4, num_groups=3)
+        ConformerConfig(num_blocks=4, num_groups=3)
 
 
 def test_one_router_serves_all_layers_of_an_omni_router_model():
     model = make_system("omni")
-    routers = {id(layer.router) for name, layer in model.moe_layers() if name.startswith("enc")}
+    routers = {
+        id(layer.router) for name, layer in model.moe_layers().items() if name.startswith("enc")
+    }
     assert len(routers) == 1
-    others = {id(layer.router) for name, layer in model.moe_layers() if "decoder" in name}
+    others = {id(layer.router) for name, layer in model.moe_layers().items() if "decoder" in name}
     assert len(others) == 2 and not routers & others  # left to right, and right to left
 
 

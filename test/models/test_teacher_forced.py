@@ -18,7 +18,7 @@ def test_scores_and_routings_are_those_of_each_utterance_by_itself_in_these_chun
         for one_feats, feats_lens, tokens, _ in pieces((feats.double(), *BATCH[1:])):
             encoded = model.encode(one_feats, feats_lens, chunk_size)
             expected["CTC log-probabilities"] += model.ctc_log_probs(encoded.enc)
-            routings = encoded.routings
+            routings = list(encoded.routings.values())
             for what, decoder, order in (
                 ("decoder logits", model.decoder, tokens[0].tolist()),
                 ("reverse decoder logits", model.reverse_decoder, tokens[0].tolist()[::-1]),
@@ -27,11 +27,11 @@ def test_scores_and_routings_are_those_of_each_utterance_by_itself_in_these_chun
                 lens = torch.tensor([len(order) + 1])
                 output = decoder(prefix, lens, encoded.enc, encoded.enc_lens)
                 expected[what] += output.logits
-                routings += output.routings
+                routings += output.routings.values()
             expert_ids.append([routing.expert_ids for routing in routings])
     assert found.scores.keys() == expected.keys()
     for what, scores in expected.items():
         torch.testing.assert_close(found.scores[what], torch.cat(scores), rtol=0, atol=1e-11)
-    assert len(found.routings) == len(model.moe_layers())
-    for routing, ids in zip(found.routings, zip(*expert_ids), strict=True):
+    assert list(found.routings) == list(model.moe_layers())
+    for routing, ids in zip(found.routings.values(), zip(*expert_ids), strict=True):
         assert torch.equal(routing.expert_ids, torch.cat(ids))

@@ -34,18 +34,18 @@ def test_full_weights_are_the_scores(x):
     torch.testing.assert_close(routing.expert_weights, expected, rtol=0, atol=1e-12)
 
 
-def test_update_raises_the_idle_and_lowers_the_busy():
+def test_reacting_raises_the_idle_and_lowers_the_busy():
     router = BalancedRouter(6, 4, 2, "selected")
-    router.update(torch.tensor([10.0, 0.0, 4.0, 2.0], dtype=torch.float64))  # 4 on average
+    router.react(torch.tensor([10.0, 0.0, 4.0, 2.0], dtype=torch.float64))  # 4 on average
     assert torch.equal(router.bias, torch.tensor([-0.001, 0.001, 0.0, 0.001]))
 
 
-def test_updates_bring_a_skewed_load_into_balance(x):
+def test_reactions_bring_a_skewed_load_into_balance(x):
     router = BalancedRouter(6, 4, 1, "full").double()
     x = x + 1.0  # a common direction: one expert is everyone's favourite
     before = expert_load(router(x)).max()
     for _ in range(1500):
-        router.update(expert_load(router(x)))
+        router.react(expert_load(router(x)))
     after = expert_load(router(x))
     assert before > 90 and after.max() <= 60 and after.min() >= 40
 

@@ -12,12 +12,13 @@ from moeasr.moe.expert_copies import (
     copy_to_experts,
     most_used_expert,
     scale_output,
-    weights_sum_to_one,
 )
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.fixed_routers import HashRouter
+from moeasr.moe.language_router import LanguageRouter
 from moeasr.moe.layer import MoEFeedForward
-from moeasr.moe.routers import LanguageRouter, TopKRouter
+from moeasr.moe.router import Router
+from moeasr.moe.top_k_routers import TopKRouter
 from moeasr.nn.feed_forward import DenseFeedForward
 
 D, M, E = 8, 12, 4
@@ -86,26 +87,20 @@ ROUTERS = [
 def test_which_routers_preserve_the_function_is_what_is_said_of_them(router, exact, dense, x):
     moe = mixture(copy_to_experts(FeedForwardWeights.of_dense(dense), E), router)
     difference = (moe(x, MASK)[0] - dense(x, MASK)[0]).abs().max()
-    assert weights_sum_to_one(router) == exact == bool(difference < 1e-12)
+    assert router.weights_sum_to_one == exact == bool(difference < 1e-12)
 
 
 def test_experts_of_a_language_may_all_be_selected():
-    assert weights_sum_to_one(LanguageRouter(D, 2, E, E // 2, "full"))
-    assert not weights_sum_to_one(LanguageRouter(D, 2, E, 1, "full"))
+    assert LanguageRouter(D, 2, E, E // 2, "full").weights_sum_to_one
+    assert not LanguageRouter(D, 2, E, 1, "full").weights_sum_to_one
 
 
-class OwnRouter(torch.nn.Module):
-    """A router of a user: it has what `Router` asks for, and weights over all experts."""
-
-    num_experts, expert_weights = E, "full"
-
-    def __init__(self, experts_per_frame):
-        super().__init__()
-        self.experts_per_frame = experts_per_frame
+class OwnRouter(Router):
+    """A router of a user that says no more than it must."""
 
 
-def test_a_router_of_ones_own_need_not_say_how_many_experts_a_frame_may_go_to():
-    assert weights_sum_to_one(OwnRouter(E)) and not weights_sum_to_one(OwnRouter(1))
+def test_of_a_router_that_does_not_say_it_nothing_is_taken_for_granted():
+    assert not OwnRouter().weights_sum_to_one
 
 
 def test_noise_is_in_units_of_each_tensors_deviation_and_seeded():

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from moeasr.moe.dispatch import sort_by_expert
 from moeasr.moe.expert_rows import ExpertRows
 from moeasr.moe.experts import ExpertBank, loop_kernel, sorted_kernel
-from moeasr.moe.routers import TopKRouter
+from moeasr.moe.top_k_routers import TopKRouter
 
 
 def make(kernel, dropout=0.0, d_model=6, hidden_units=8, activation=F.silu):

@@ -11,7 +11,7 @@ from rounding import NETWORK_STEPS, assert_close
 from moeasr.moe import experts
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank, loop_kernel
 from moeasr.moe.packed_experts import PackedExperts
-from moeasr.moe.routers import TopKRouter
+from moeasr.moe.top_k_routers import TopKRouter
 
 
 def make_bank(kernel, num_experts=5, dropout=0.0):

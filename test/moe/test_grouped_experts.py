@@ -8,7 +8,7 @@ from rounding import NETWORK_STEPS, assert_close
 from moeasr.moe import experts
 from moeasr.moe.experts import ExpertBank, grouped_kernel, loop_kernel, sorted_kernel
 from moeasr.moe.grouped_experts import groups_products, run_grouped
-from moeasr.moe.routers import TopKRouter
+from moeasr.moe.top_k_routers import TopKRouter
 
 
 def make(kernel):

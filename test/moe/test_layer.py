@@ -5,7 +5,7 @@ import torch
 
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.layer import MoEFeedForward
-from moeasr.moe.routers import EmbeddingRouter, TopKRouter
+from moeasr.moe.top_k_routers import EmbeddingRouter, TopKRouter
 from moeasr.nn.feed_forward import ACTIVATIONS, DenseFeedForward
 from moeasr.nn.mask import make_valid_mask
 

@@ -6,7 +6,7 @@ from rounding import assert_close
 
 from moeasr.moe.experts import ExpertBank, loop_kernel
 from moeasr.moe.packed_experts import PackedExperts
-from moeasr.moe.routers import TopKRouter
+from moeasr.moe.top_k_routers import TopKRouter
 from moeasr.nn.feed_forward import ACTIVATIONS
 from moeasr.nn.packed_linear import PRECISIONS, PackedLinear
 

@@ -8,13 +8,9 @@ from torch.func import functional_call
 
 from moeasr.errors import InputError
 from moeasr.moe.balanced_router import BalancedRouter
-from moeasr.moe.routers import (
-    EmbeddingRouter,
-    LanguageRouter,
-    NoisyTopKRouter,
-    TopKRouter,
-    select_top_k,
-)
+from moeasr.moe.language_router import LanguageRouter
+from moeasr.moe.router import select_top_k
+from moeasr.moe.top_k_routers import EmbeddingRouter, NoisyTopKRouter, TopKRouter
 
 
 @pytest.fixture

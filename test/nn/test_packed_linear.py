@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from moeasr.errors import InputError
 from moeasr.nn import packed_linear
 from moeasr.nn.packed_linear import (
+    PRECISIONS,
     PackedLinear,
     aten_kernel,
     make_kernel,
@@ -26,7 +27,7 @@ def relative_error(found, wanted):
 
 @pytest.mark.parametrize("with_silu", [False, True])
 @pytest.mark.parametrize("shape", [(1,), (5,), (2, 9), (3, 1, 4)])
-@pytest.mark.parametrize("precision", ERROR)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_it_is_the_linear_layer(precision, shape, with_silu):
     weight, bias, x = torch.randn(24, 40), torch.randn(24), torch.randn(*shape, 40)
     wanted = F.linear(x, weight, bias)
@@ -39,7 +40,7 @@ def test_it_is_the_linear_layer(precision, shape, with_silu):
         assert relative_error(found, wanted) > 1e-5  # fewer bits are at work
 
 
-@pytest.mark.parametrize("precision", ERROR)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_without_bias_and_without_rows(precision):
     weight, x = torch.randn(24, 40), torch.randn(7, 40)
     packed = PackedLinear(weight, None, precision)
@@ -48,7 +49,7 @@ def test_without_bias_and_without_rows(precision):
     assert packed(torch.randn(2, 0, 40)).shape == (2, 0, 24)
 
 
-@pytest.mark.parametrize("precision", ERROR)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_rows_do_not_depend_on_each_other(precision):
     """A frame's output is its own. int8 scales inputs by the whole call: not to the last bit."""
     packed = PackedLinear(torch.randn(24, 40), torch.randn(24), precision)

@@ -1,6 +1,6 @@
 """Tables of costs, from costs made up by hand."""
 
-from moeasr.models.cost import PartCost
+from moeasr.models.part_cost import PartCost
 from moeasr.report.cost_table import model_lines, part_lines, uncounted_lines
 
 COSTS = [

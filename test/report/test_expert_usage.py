@@ -1,6 +1,7 @@
 """Which utterances the measurement of experts takes, and what it counts."""
 
 import dataclasses
+import itertools
 
 import audio_sets
 import pytest
@@ -9,6 +10,7 @@ from systems import BATCH, NUM_MEL_BINS, SYSTEMS, encoder, make_system, moe, pie
 
 from moeasr.config import dump_yaml, to_mapping
 from moeasr.data.batch import Batch
+from moeasr.data.data_type import DATA_TYPES
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
@@ -66,13 +68,13 @@ def test_utterances_that_training_leaves_out_are_measured_too(tmp_path, recogniz
 def test_audio_is_measured_as_its_stored_features_are(tmp_path, recognizer):
     source = audio_sets.whole_files(tmp_path)
     found = {}
-    for data_type in ("feats", "raw"):
+    for data_type in DATA_TYPES:
         data_dir = audio_sets.prepare(source, data_type)
         num_utts, batches = read_batches(recognizer, data_dir, batch_frames=1)
         found[data_type] = {batch.utt_ids: batch.feats for batch in batches}
         assert num_utts == len(found[data_type]) == 6
-    for utt, feats in found["feats"].items():
-        assert torch.equal(found["raw"][utt], feats)
+    for data_type, utt in itertools.product(DATA_TYPES, found["feats"]):
+        assert torch.equal(found[data_type][utt], found["feats"][utt])
 
 
 def test_sets_of_other_features_or_of_nothing_are_refused(tmp_path, recognizer):
@@ -96,10 +98,10 @@ def test_loads_are_the_choices_for_all_utterances_together(chunk_size):
     for number, (piece, language) in enumerate(zip(pieces(BATCH), torch.tensor([[1], [0]]))):
         batches.append(Batch((f"u{number}",), *piece, language))
         routings = model.encode(*piece[:2], chunk_size, languages=language).routings
-        for layer, routing in enumerate(routings):
+        for layer, routing in enumerate(routings.values()):
             wanted[layer] += torch.bincount(routing.expert_ids.flatten(), minlength=6)
     found = measure_usage(model, batches, chunk_size)
-    assert [layer.name for layer in found] == [name for name, _ in model.moe_layers()]
+    assert [layer.name for layer in found] == list(model.moe_layers())
     assert torch.equal(torch.stack([layer.load for layer in found[:4]]), wanted)
     # in each decoder two experts for each of 4 + 2 tokens and two <sos/eos>
     assert [int(layer.load.sum()) for layer in found[4:]] == [16, 16]

@@ -107,6 +107,7 @@ def test_a_training_step_is_loss_gradient_clipping_and_update(in_bf16):
             assert_close(found, wanted, NETWORK_STEPS, dtype=dtype)
 
 
+@pytest.mark.slow
 def test_working_memory_is_what_work_adds():
     """In a process of its own: this one has freed pages to spare."""
     code = (

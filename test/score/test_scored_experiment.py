@@ -7,7 +7,7 @@ import pytest
 
 from moeasr.errors import InputError
 from moeasr.score.alignment import Counts
-from moeasr.score.scored_experiment import find_experiments, read_experiment, training_seconds
+from moeasr.score.scored_experiment import find_experiments, read_experiment
 
 RECORD = {
     "set": "test",
@@ -29,16 +29,6 @@ RECORD = {
     "train_command": "python3 -m moeasr.bin.train",
     "command": "python3 -m moeasr.bin.decode",
 }
-LOG = """\
-2026-01-01 10:00:00 INFO train: parameters: 2 total, 1 active per frame
-2026-01-01 10:00:40 INFO moeasr.train.trainer: epoch 1: train loss 5.0, 40 s
-Traceback of something
-2026-01-01 10:01:00 INFO moeasr.train.trainer: stopped by SIGTERM at step 9
-2026-01-03 08:00:00 INFO train: parameters: 2 total, 1 active per frame
-2026-01-03 08:00:30 INFO moeasr.train.trainer: training finished: 2 epochs, 12 steps
-2026-01-04 08:00:00 INFO train: parameters: 2 total, 1 active per frame
-2026-01-04 08:00:00 INFO moeasr.train.trainer: training is already finished: 2 epochs
-"""
 
 
 @pytest.fixture
@@ -66,11 +56,11 @@ def test_without_optional_files(exp_dir: Path) -> None:
 
 
 def test_optional_files(exp_dir: Path) -> None:
-    (exp_dir / "train.log").write_text(LOG)
+    (exp_dir / "training_time.json").write_text('{"training_sec": 90.5}')
     (exp_dir / "cost.json").write_text('{"macs_per_audio_sec": 123, "other": 1}')
     (exp_dir / "command").write_text("./run.sh --seed 1\n")
     experiment = read_experiment(exp_dir, "test", "greedy")
-    assert (experiment.training_sec, experiment.macs_per_audio_sec) == (90.0, 123)
+    assert (experiment.training_sec, experiment.macs_per_audio_sec) == (90.5, 123)
     assert experiment.command == "./run.sh --seed 1"
     (exp_dir / "command").write_bytes(
         b"./run.sh --exp-dir exp/\xff\n"
@@ -79,19 +69,20 @@ def test_optional_files(exp_dir: Path) -> None:
     assert command == "./run.sh --exp-dir exp/\ufffd"
 
 
+def test_the_log_tells_the_time_of_a_training_that_has_not_recorded_it(exp_dir: Path) -> None:
+    (exp_dir / "train.log").write_text(
+        "2026-01-01 10:00:00 INFO train: parameters: 2 total, 1 active per frame\n"
+        "2026-01-01 10:01:00 INFO moeasr.train.trainer: training finished: 2 epochs, 9 steps\n"
+    )
+    assert read_experiment(exp_dir, "test", "greedy").training_sec == 60.0
+    (exp_dir / "training_time.json").write_text('{"training_sec": 59.5}')
+    assert read_experiment(exp_dir, "test", "greedy").training_sec == 59.5
+
+
 def test_the_cost_of_some_modules_is_not_taken_for_that_of_the_model(exp_dir: Path) -> None:
     record = {"macs_per_audio_sec": 123, "uncounted": ["OwnRouter"]}
     (exp_dir / "cost.json").write_text(json.dumps(record))
     assert read_experiment(exp_dir, "test", "greedy").macs_per_audio_sec is None
-
-
-def test_training_time_is_that_of_all_sessions_and_not_of_the_pauses(tmp_path: Path) -> None:
-    log = tmp_path / "train.log"
-    assert training_seconds(log) is None
-    log.write_text("2026-01-01 10:00:00 INFO something else\n")
-    assert training_seconds(log) is None
-    log.write_text(LOG)
-    assert training_seconds(log) == 60 + 30
 
 
 @pytest.mark.parametrize(
@@ -120,6 +111,8 @@ def test_training_time_is_that_of_all_sessions_and_not_of_the_pauses(tmp_path: P
         ("results.json", json.dumps([RECORD | {"wer": 49.9}]), "run stage 5 again"),
         ("decode_test/greedy/score/per_utt", "u1 #csid 1\n", "per_utt:1: must be"),
         ("cost.json", '{"macs_per_audio_sec": "many"}', "cost.json must hold a whole number"),
+        ("training_time.json", "[]", "training_time.json must hold a number"),
+        ("training_time.json", '{"training_sec": true}', "training_time.json must hold a number"),
         ("cost.json", "[]", "cost.json must hold a whole number"),
     ],
 )

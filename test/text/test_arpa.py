@@ -73,20 +73,6 @@ def test_a_gzipped_file_is_the_same(tmp_path):
     path = tmp_path / "x.lm.gz"
     path.write_bytes(gzip.compress(GOOD.encode()))
     assert read_arpa(path) == read_arpa(write(tmp_path, GOOD))
-    whole = gzip.compress(GOOD.encode())
-    path.write_bytes(whole[:-20])
-    with pytest.raises(InputError, match=r"x\.lm\.gz:\d+: not a whole gzip file"):
-        read_arpa(path)
-    path.write_bytes(whole[:20] + bytes([whole[20] ^ 255]) + whole[21:])
-    with pytest.raises(InputError, match=r"x\.lm\.gz:\d+: not a whole gzip file"):
-        read_arpa(path)
-    path.write_text(GOOD)
-    with pytest.raises(InputError, match=r"x\.lm\.gz is no gzip file: rename it to x\.lm$"):
-        read_arpa(path)
-    plain = write(tmp_path, "")
-    plain.write_bytes(whole)
-    with pytest.raises(InputError, match=r"x\.lm is a gzip file: rename it to x\.lm\.gz$"):
-        read_arpa(plain)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa, write_arpa
 from moeasr.text.kneser_ney import estimate
-from moeasr.text.perplexity import log_prob_after, predict
+from moeasr.text.perplexity import log_prob_after
 
 TEXT = [line.split() for line in ("A B", "A B C", "A C", "B A B", "C", "A B", "D A A", "<unk> B")]
 
@@ -108,29 +108,6 @@ def test_what_is_written_is_read_again(tmp_path):
             for key, values in section.items():
                 assert values == pytest.approx(original[key], rel=1e-6, abs=1e-6)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.arpa", "x.arpa.gz"]
-
-
-def test_longer_histories_foretell_more():
-    """A text of a fixed order of words, and another one of the same kind."""
-    cycle = [["ONE", "TWO", "THREE", "FOUR", "FIVE"][i % 5 :] for i in range(40)]
-    perplexities = [predict(estimate(cycle, n), cycle[:5]).perplexity for n in (1, 2)]
-    assert perplexities[1] < 0.5 * perplexities[0]
-
-
-def test_unknown_words_are_counted_and_left_out():
-    model = estimate(TEXT, 2)
-    predicted = predict(model, [["A", "Q"], []])
-    assert (predicted.num_predicted, predicted.num_unknown) == (3, 1)
-    expected = prob(model, "<s>", "A") * prob(model, "<unk>", "</s>") * prob(model, "<s>", "</s>")
-    assert predicted.log_prob == pytest.approx(math.log(expected))
-    assert predict(model, []).perplexity == math.inf
-
-
-def test_words_are_foretold_from_as_many_words_as_the_model_knows():
-    model = estimate(TEXT, 3)
-    histories = [("<s>", "A"), ("<s> A", "B"), ("A B", "C"), ("B C", "</s>")]
-    expected = math.prod(prob(model, *pair) for pair in histories)
-    assert predict(model, [["A", "B", "C"]]).log_prob == pytest.approx(math.log(expected))
 
 
 def test_the_unknown_word_in_capitals_is_the_same():

@@ -8,7 +8,7 @@ import pytest
 from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.text.bpe import train_bpe
-from moeasr.text.build_tokenizer import build_tokenizer, measure_coverage
+from moeasr.text.build_tokenizer import build_tokenizer
 from moeasr.text.normalize import SPACE_UNIT as SPACE
 from moeasr.text.normalize import normalize
 from moeasr.text.scripts import split_words
@@ -164,62 +164,6 @@ def test_state_and_directory_rebuild_the_same(
     for other in (from_state, from_dir):
         assert other.state() == tokenizer.state()
         assert other.encode("the cat <noise> sat") == tokenizer.encode("the cat <noise> sat")
-
-
-def test_bpe_vocabulary_is_exact_deterministic_and_bounded() -> None:
-    assert make("bpe", 45).vocab_size == 45
-    assert make("bpe", 45).state() == make("bpe", 45).state()
-    with pytest.raises(InputError, match=r"too small.* need (\d+)") as small:
-        make("bpe", 6)
-    least = int(str(small.value).split()[-1])
-    assert make("bpe", least).vocab_size == least
-    with pytest.raises(InputError, match="too small"):
-        make("bpe", least - 1)
-    with pytest.raises(InputError, match=r"too large: the text gives at most (\d+)") as large:
-        make("bpe", 5000)
-    most = int(str(large.value).split()[-2])
-    assert make("bpe", most).vocab_size == most
-    with pytest.raises(InputError, match="need a vocabulary size"):
-        make("bpe", None)
-
-
-def test_symbols_of_several_letters_are_one_bpe_unit() -> None:
-    tokenizer = make("bpe", 45)
-    assert tokenizer.encode("<noise>")[-1:] == [tokenizer.units.index("<noise>")]
-    assert tokenizer.units.index("<noise>") in tokenizer.encode("a<noise>b")
-
-
-def test_long_transcripts_take_part_in_bpe_training() -> None:
-    long_text = "zebra " * 2000  # above sentencepiece's default limit of 4192 bytes
-    tokenizer = build_tokenizer(["a cat", normalize(long_text)], "bpe", 14)
-    assert tokenizer.unknown("zebra") == []
-
-
-def test_a_letter_that_occurs_once_in_a_long_text_has_a_bpe_unit() -> None:
-    """sentencepiece's default leaves out the rarest 0.05 % of the running characters."""
-    tokenizer = build_tokenizer(["ab ba " * 1000, "a z"], "bpe", 9)
-    assert tokenizer.unknown("ab z") == []
-
-
-def test_vocab_size_keeps_the_most_frequent_and_coverage_tells() -> None:
-    texts = ["z z z c c a a d", "<unk> <unk> <unk> <unk>"]
-    tokenizer = build_tokenizer(texts, "word", 5)
-    assert tokenizer.units[3:] == ["a", "z"]  # a and c tie: C order
-    coverage = measure_coverage(tokenizer, texts)
-    assert (coverage.num_utts, coverage.num_units) == (2, 12)
-    assert coverage.unknown == {"c": 2, "d": 1}
-    assert coverage.percent == 75.0
-    nothing = measure_coverage(tokenizer, [""])
-    assert (nothing.num_utts, nothing.percent) == (1, 100.0)  # nothing is unknown
-
-
-@pytest.mark.parametrize(
-    ("texts", "size", "message"),
-    [(["", ""], None, "no text"), (["a"], 3, "more than 3, the number of special units, but is 3")],
-)
-def test_impossible_dictionaries(texts: list[str], size: int | None, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        build_tokenizer(texts, "char", size)
 
 
 def test_directory_faults_are_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
-from moeasr.train.average import choose_epochs, list_epochs
+from moeasr.train.averaging import choose_epochs, list_epochs
 from moeasr.train.checkpoint_keeper import CheckpointKeeper, EpochScore, read_last
 
 STATE = {"epoch": 1, "batch": 1, "step": 10, "bad_in_a_row": 0, "optimizer": {}, "per_rank": []}

@@ -3,7 +3,7 @@
 import torch
 
 from moeasr.models.outputs import LossOutput
-from moeasr.train.meter import Meter
+from moeasr.train.meter import ExpertUsage, Meter
 
 
 def output(loss, weight, load):
@@ -18,7 +18,9 @@ def test_means_are_per_utterance_and_loads_add_up():
     meter.note(lr=0.5)
     assert meter.means() == {"loss": 3.0, "lr": 0.5}
     usage = meter.usage()
-    assert usage["layer_00/expert_0"] == 2 / 6 and usage["load_max_share"] == 4 / 6 * 2
+    assert usage.shares == {"layer_00/expert_0": 2 / 6, "layer_00/expert_1": 4 / 6}
+    assert usage.summary["load_max_share"] == 4 / 6 * 2
+    assert usage.summary.keys() == {"load_entropy", "load_max_share", "num_dead_experts"}
 
 
 def test_state_brings_back_the_same_meter():
@@ -30,10 +32,10 @@ def test_state_brings_back_the_same_meter():
         each.add(output(3.0, 1, torch.tensor([2.0, 0.0])))
     for each in (meter, again):
         assert each.means() == {"loss": 3.0, "lr": 0.5}
-        assert each.usage()["layer_00/expert_0"] == 3 / 6
+        assert each.usage().shares["layer_00/expert_0"] == 3 / 6
 
 
 def test_a_model_without_experts_has_no_usage():
     meter = Meter()
     meter.add(LossOutput(torch.tensor(1.0), torch.tensor(1.0), {"loss": torch.tensor(1.0)}, {}))
-    assert meter.usage() == {}
+    assert meter.usage() == ExpertUsage({}, {})

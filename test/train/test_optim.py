@@ -4,17 +4,22 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.experts import ExpertBank, loop_kernel
+from moeasr.moe.layer import MoeConfig, MoEFeedForward
 from moeasr.train.config import OptimConfig
 from moeasr.train.optim import build_optimizer
 
 
 def test_only_weight_matrices_outside_routers_are_decayed():
-    ff = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4)
+    ff = MoeConfig(hidden_units=8, num_experts=4)
     config = ModelConfig(
-        encoder=EncoderConfig(num_blocks=1, d_model=8, num_heads=2, feed_forward=ff),
+        encoder=ConformerConfig(num_blocks=1, d_model=8, num_heads=2, feed_forward=ff),
         decoder=DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2),
     )
     model = build_model(config, 20, 9)
@@ -30,10 +35,49 @@ def test_only_weight_matrices_outside_routers_are_decayed():
         "encoder.blocks.0.feed_forward.router.weight",
         "encoder.blocks.0.feed_forward.experts.b1",
         "encoder.blocks.0.feed_forward.experts.b2",
+        "encoder.blocks.0.attention.content_bias",
+        "encoder.blocks.0.attention.position_bias",
         "encoder.blocks.0.final_norm.weight",
         "ctc.project.bias",
     ):
         assert name in plain_names
+
+
+def decayed_names(model):
+    """Names of the parameters with weight decay, in the order of the optimizer."""
+    names = {id(p): name for name, p in model.named_parameters()}
+    decayed, _ = build_optimizer(model, OptimConfig(weight_decay=0.1)).param_groups
+    return [names[id(p)] for p in decayed["params"]]
+
+
+def test_a_router_is_not_decayed_whatever_class_it_has_and_a_name_means_nothing():
+    model = nn.Module()
+    router = nn.Sequential(nn.Linear(8, 5), nn.Linear(5, 4))
+    model.mixture = MoEFeedForward(router, ExpertBank(8, 6, 4, 0.0, loop_kernel))
+    model.router = nn.Linear(8, 8)
+    model.matrix_bias = nn.Parameter(torch.zeros(3, 2))
+    assert decayed_names(model) == [
+        "matrix_bias",
+        "mixture.experts.w1",
+        "mixture.experts.w2",
+        "router.weight",
+    ]
+
+
+def test_a_module_says_which_of_its_matrices_are_not_decayed():
+    class Gate(nn.Linear):
+        def no_weight_decay(self):
+            return [self.weight]
+
+    assert decayed_names(nn.Sequential(Gate(2, 2), nn.Linear(2, 2))) == ["1.weight"]
+
+
+def test_a_shared_parameter_is_in_one_group_once():
+    first, second, gate = nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2)
+    second.weight = first.weight
+    model = nn.ModuleDict({"first": first, "second": second, "gate": gate})
+    model["layer"] = MoEFeedForward(gate, ExpertBank(2, 3, 2, 0.0, loop_kernel))
+    assert decayed_names(model) == ["first.weight", "layer.experts.w1", "layer.experts.w2"]
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw"])

@@ -17,11 +17,15 @@ from two_processes import TRAINING, run_two_processes
 from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.models.outputs import LossOutput
+from moeasr.moe.layer import MoeConfig
 from moeasr.seed import seed_all
 from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
-from moeasr.train.trainer import STOPPED_BY_SIGNAL, Trainer
+from moeasr.train.stopping import STOPPED_BY_SIGNAL
+from moeasr.train.trainer import Trainer
 
 NUM_BATCHES = 5
 
@@ -58,10 +62,10 @@ class ToySource:
 
 
 def make_model(dropout=0.1):
-    ff = FeedForwardConfig(type="moe", hidden_units=8, num_experts=4)
+    ff = MoeConfig(hidden_units=8, num_experts=4)
     balanced = dataclasses.replace(ff, router="balanced")  # has a state that is no parameter
     config = ModelConfig(
-        encoder=EncoderConfig(
+        encoder=ConformerConfig(
             num_blocks=1,
             d_model=8,
             num_heads=2,
@@ -104,7 +108,7 @@ def make_trainer(
         metadata={"config": {}},
         device=torch.device("cpu"),
         restart_epoch=restart_epoch,
-        after_step=after_step or getattr(model, "balance_routers", None),
+        after_step=after_step or getattr(model, "react", None),
     )
 
 
@@ -311,6 +315,19 @@ def test_a_finished_run_says_so_and_changes_nothing(tmp_path, caplog):
     assert before == {path.name: path.read_bytes() for path in tmp_path.glob("*.pt")}
 
 
+def test_the_time_of_all_sessions_is_kept(tmp_path):
+    def seconds():
+        return json.loads((tmp_path / "training_time.json").read_text())["training_sec"]
+
+    epoch = [[[1.0, 1.0, 1.0]]]
+    train_slope(tmp_path, epoch)
+    first_sec = seconds()
+    assert first_sec > 0
+    (tmp_path / "training_time.json").write_text('{"training_sec": 1000}')
+    train_slope(tmp_path, epoch, epoch)
+    assert 1000 < seconds() < 1000 + 60
+
+
 @pytest.mark.parametrize("best_by", ["loss", "acc"])
 def test_dev_metrics_are_means_over_utterances_of_the_saved_model_in_evaluation(tmp_path, best_by):
     make_trainer(tmp_path, max_epochs=1, best_by=best_by).run()
@@ -500,7 +517,7 @@ def test_routers_are_balanced_after_each_step_by_all_its_micro_batches(tmp_path)
     trainer._run_step(batches)
     torch.manual_seed(0)
     frames = 2 * 2 * (9 + 8)  # K experts for each encoder frame of both batches
-    assert len(seen) == 1 and float(seen[0]["00"].sum()) == frames
+    assert len(seen) == 1 and float(seen[0]["encoder.blocks.0.feed_forward"].sum()) == frames
     spoilt = [batch._replace(feats=batch.feats * float("nan")) for batch in batches]
     trainer._run_step(spoilt)
     assert len(seen) == 1  # no step, no balancing
@@ -557,6 +574,7 @@ def two_processes(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does_on_two_accumulated_micro_batches(two_processes, tmp_path):
     # One process cannot repeat a batch to fill the last step as two do: it gets six of them.
     class SixBatches(ToySource):
@@ -576,5 +594,6 @@ def test_two_processes_train_as_one_does_on_two_accumulated_micro_batches(two_pr
     assert checkpoint.load(two_processes / "two" / "epoch_1.pt")["info"]["cost"] == math.inf
 
 
+@pytest.mark.slow
 def test_two_processes_resume_exactly_with_a_dropout_of_their_own_each(two_processes):
     assert_same_run(two_processes / "unbroken", two_processes / "broken")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tables import read_tables, write_tables
 
 UTILS = Path(__file__).resolve().parents[2] / "utils"
 BASIC = {
@@ -16,19 +17,6 @@ BASIC = {
     "b-3 /x/b-3.wav\nc-1 /x/c-1.wav\n",
     "utt2dur": "a-1 1\na-2 2.5\nb-1 0.9\nb-2 1.8\nb-3 0.5\nc-1 4\n",
 }
-
-
-def write_dir(path: Path, files: dict[str, str]) -> Path:
-    """Write files given as name -> text, bytes kept as they are."""
-    path.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (path / name).write_bytes(text.encode())
-    return path
-
-
-def read_dir(path: Path) -> dict[str, str]:
-    """The files of a directory, hidden ones and directories left out."""
-    return {p.name: p.read_text() for p in path.iterdir() if p.is_file() and p.name[0] != "."}
 
 
 @pytest.fixture
@@ -70,7 +58,7 @@ def data(call):
         merged = {**BASIC, **{key.replace("_DOT_", "."): text for key, text in files.items()}}
         for missing in without:
             merged.pop(missing)
-        return write_dir(call.cwd / name, merged)
+        return write_tables(call.cwd / name, merged)
 
-    make.read = read_dir
+    make.read = read_tables
     return make

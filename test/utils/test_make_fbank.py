@@ -20,6 +20,7 @@ def recipe(call, data):
     return data(wav_DOT_scp=table, utt2dur="", without=["utt2dur"])
 
 
+@pytest.mark.slow
 def test_features_tables_and_config(call, data, recipe):
     """Two jobs, paths with spaces; the features of an earlier run go out of the way."""
     (recipe / "feats.scp").write_text("old\n")

@@ -1,54 +1,47 @@
 """utils/new_recipe.sh: a recipe for a corpus of one's own, and its data preparation."""
 
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from checkout import ROOT, Checkout
 from made_up import folder, read_table, write_audio, write_lines
 
+CONFIGS = ("u2pp_moe", "dense", "common", "fbank")  # the first one and its bases, and the features
+
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout with two recipes, one of which has made something."""
+    """A checkout with two recipes, one of which has made something; its utils are no link."""
     checkout = Checkout(tmp_path / "root")
+    (checkout.root / "utils").unlink()
+    shutil.copytree(ROOT / "utils", checkout.root / "utils", symlinks=True)
     checkout.copy("fsdd")
     an4 = checkout.copy("an4")
     write_lines(an4.dir / "data/train/text", ["a-1 A"])
     return checkout
 
 
-def new_recipe(checkout: Checkout, *arguments: str) -> subprocess.CompletedProcess:
+def new_recipe(checkout: Checkout, *arguments: str | Path) -> subprocess.CompletedProcess:
     command = [checkout.root / "utils/new_recipe.sh", *arguments]
     return subprocess.run(
-        command, cwd=checkout.root, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=checkout.root, capture_output=True, text=True, timeout=120, check=False
     )
 
 
-@pytest.mark.parametrize(
-    ("arguments", "origin"),
-    [(["egs/a.b-1"], "an4"), (["--from", "fsdd", "egs/a.b-1"], "fsdd")],
-)
-def test_recipe_is_made_of_another(checkout, arguments, origin):
-    done = new_recipe(checkout, *arguments)
-    assert done.returncode == 0, done.stderr
-    recipe = checkout.root / "egs/a.b-1"
+def require_recipe(recipe: Path, origin: str) -> None:
+    """Require that a directory is a recipe with the configs of another one."""
     made = {path.name for path in recipe.iterdir()}
     assert made == {"run.sh", "path.sh", "cmd.sh", "conf", "local", "README.md", "utils"}
-    assert os.readlink(recipe / "utils") == "../../utils"
     assert [path.name for path in (recipe / "local").iterdir()] == ["data_prep.py"]
-    for name in ("path.sh", "cmd.sh", "conf/u2pp_moe.yaml", "conf/fbank.yaml"):
+    for name in (f"conf/{name}.yaml" for name in CONFIGS):
         assert (recipe / name).read_bytes() == (ROOT / "egs" / origin / name).read_bytes()
     for name in ("run.sh", "README.md"):
         text = (recipe / name).read_text()
-        assert "a.b-1" in text and "@" not in text.replace("[@]", "")
-    assert "AN4" not in (recipe / "run.sh").read_text()
-    assert sorted(path.name for path in (checkout.root / "egs").iterdir()) == [
-        "a.b-1",
-        "an4",
-        "fsdd",
-    ]
+        assert recipe.name in text and "@" not in text.replace("[@]", "")
     help_shown = subprocess.run([recipe / "run.sh", "--help"], capture_output=True, check=False)
     assert help_shown.returncode == 0 and b"--download_dir" in help_shown.stderr
     lint = ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", recipe / "run.sh"]
@@ -56,13 +49,43 @@ def test_recipe_is_made_of_another(checkout, arguments, origin):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "origin"),
+    [(["egs/a.b-1"], "an4"), (["--from", "fsdd", "egs/a.b-1"], "fsdd")],
+)
+def test_recipe_is_made_in_the_checkout(checkout, arguments, origin):
+    done = new_recipe(checkout, *arguments)
+    assert done.returncode == 0, done.stderr
+    require_recipe(checkout.root / "egs/a.b-1", origin)
+    assert os.readlink(checkout.root / "egs/a.b-1/utils") == "../../utils"
+    recipes = sorted(path.name for path in (checkout.root / "egs").iterdir())
+    assert recipes == ["a.b-1", "an4", "fsdd"]
+
+
+def test_recipe_outside_the_checkout_finds_it(checkout, tmp_path):
+    """Also if the directory is called egs, as in another checkout, or has a space."""
+    for place in ("egs", "my work"):
+        recipe = tmp_path / place / "new"
+        recipe.parent.mkdir()
+        done = new_recipe(checkout, recipe)
+        assert done.returncode == 0, done.stderr
+        require_recipe(recipe, "an4")
+        assert os.readlink(recipe / "utils") == str(checkout.root / "utils")
+        report = f'. "{recipe}/path.sh" && echo "$PYTHONPATH" && command -v run.pl'
+        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+        shown = subprocess.run(
+            ["bash", "-euc", report], env={"PATH": path}, capture_output=True, text=True, check=True
+        )
+        assert shown.stdout.split("\n")[:2] == [str(checkout.root), f"{recipe}/utils/run.pl"]
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["egs/an4"], "egs/an4 is there already"),
         (["egs/new", "--from", "nope"], "--from nope: there is no recipe egs/nope"),
-        (["new"], "new: a recipe is a directory egs/<name> of this checkout"),
-        (["utils/new"], "utils/new: a recipe is a directory egs/<name>"),
-        (["nowhere/new"], "nowhere/new: a recipe is a directory egs/<name> of this checkout"),
+        (["new"], "new: in this checkout a recipe is a directory "),
+        (["utils/new"], "utils/new: in this checkout a recipe is a directory "),
+        (["nowhere/new"], "nowhere/new: there is no directory nowhere"),
         (["egs/a b"], "a b: letters, digits and _ . - make the name"),
         (["egs/.hidden"], ".hidden: letters, digits"),
         (["egs/a", "egs/b"], "Usage: utils/new_recipe.sh"),
@@ -76,18 +99,13 @@ def test_refusals_make_nothing(checkout, arguments, message):
     assert sorted(checkout.root.rglob("*")) == before
 
 
-def test_directory_of_another_checkout_is_refused(checkout, tmp_path):
-    (tmp_path / "egs").mkdir()
-    done = new_recipe(checkout, str(tmp_path / "egs/new"))
-    assert done.returncode == 1 and "of this checkout" in done.stderr
-
-
 @pytest.fixture
 def prepare(tmp_path):
     """Run the data preparation on a corpus; what came of it."""
 
     def run(corpus: Path) -> subprocess.CompletedProcess:
-        command = ["python3", ROOT / "utils/new_recipe/data_prep.py", "--corpus-dir", corpus]
+        script = ROOT / "utils/new_recipe/local/data_prep.py"
+        command = [sys.executable, script, "--download-dir", corpus]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         return subprocess.run(
             [*command, "--data-dir", tmp_path / "data"],

@@ -26,6 +26,7 @@ def everything_said(call, done):
     return done.stdout + done.stderr + "".join(logs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["make_fbank.sh", "make_raw.sh", "data/get_utt2dur.sh"])
 def test_commands_run_and_are_announced_once_where_the_user_looks(call, recipe, script):
     done = call(script, "--nj", 2, "my data")
@@ -34,6 +35,7 @@ def test_commands_run_and_are_announced_once_where_the_user_looks(call, recipe, 
     assert len((call.cwd / "ran").read_text().splitlines()) >= 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["make_raw.sh", "data/get_reco2dur.sh"])
 def test_the_environment_forbids_commands(call, recipe, script):
     done = call(script, "--nj", 2, "my data", env={"MOEASR_NO_COMMANDS": "1"})
@@ -42,6 +44,7 @@ def test_the_environment_forbids_commands(call, recipe, script):
     assert not (call.cwd / "ran").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", FEATURES)
 def test_an_option_forbids_commands(call, recipe, script):
     done = call(script, "--nj", 2, "--no-commands", "true", "my data")
@@ -50,6 +53,7 @@ def test_an_option_forbids_commands(call, recipe, script):
     assert not (call.cwd / "ran").exists()
 
 
+@pytest.mark.slow
 def test_checks_of_audio_forbid_commands(call, recipe):
     done = call("validate_data_dir.sh", "--no-feats", "--check-audio", "--no-commands", "my data")
     assert done.returncode == 1

@@ -24,7 +24,7 @@ def parse(utils, tmp_path):
         script = tmp_path / "my script.sh"
         script.write_text(SCRIPT.format(utils=utils, extra=extra))
         return subprocess.run(
-            ["bash", script, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=20
+            ["bash", script, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=120
         )
 
     return run
@@ -39,6 +39,9 @@ def parse(utils, tmp_path):
         (["--some_name", '$HOME `id` "q"'], 'nj=4 some_name=$HOME `id` "q" flag=false opts= rest='),
         (["--opts", "--non-print"], "nj=4 some_name=old flag=false opts=--non-print rest="),
         (["--flag", "true", "--nj", ""], "nj= some_name=old flag=true opts= rest="),
+        (["--flag"], "nj=4 some_name=old flag=true opts= rest="),
+        (["--flag", "--nj", "2", "a"], "nj=2 some_name=old flag=true opts= rest=a"),
+        (["--flag", "false", "--flag", "-x"], "nj=4 some_name=old flag=true opts= rest=-x"),
         (["--nj", "1", "", "--nj", "2"], "nj=1 some_name=old flag=false opts= rest= --nj 2"),
         (["a", "--nj", "2"], "nj=4 some_name=old flag=false opts= rest=a --nj 2"),
         (["-x"], "nj=4 some_name=old flag=false opts= rest=-x"),
@@ -55,6 +58,7 @@ def test_options_set_their_variables(parse, arguments, expected):
         (["--no-such", "x"], "invalid option --no-such (--help lists them)"),
         (["--a;id", "x"], "invalid option --a;id (--help lists them)"),
         (["--nj=8"], "options to scripts must be of the form --name value, got '--nj=8'"),
+        (["--flag", ""], 'expected "true" or "false": --flag '),
         (["--flag", "yes"], 'expected "true" or "false": --flag yes'),
         (["--nj"], "option --nj needs a value"),
         (["--config", "no such.conf"], "missing config 'no such.conf'"),

@@ -155,6 +155,7 @@ def test_an_order_that_perturbing_breaks_is_explained(call, data):
     assert {p.name for p in call.cwd.iterdir() if "_speed" in p.name} == set()
 
 
+@pytest.mark.slow
 def test_the_pipe_and_the_reader_yield_the_same_samples(call):
     """`python3 -m moeasr.bin.perturb_speed` writes what read_audio computes in-process."""
     write_waves(call.cwd / "audio")

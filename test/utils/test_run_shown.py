@@ -12,7 +12,7 @@ RUN_SHOWN = UTILS / "run_shown.sh"
 
 def run_shown(*arguments: str | Path) -> subprocess.CompletedProcess:
     command = [RUN_SHOWN, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_log_is_shown_and_kept(tmp_path):
@@ -54,7 +54,7 @@ def test_lines_come_while_the_job_runs(tmp_path):
 
 def test_interrupt_ends_job_and_follower(tmp_path):
     log, pid_file = tmp_path / "job.log", tmp_path / "pid"
-    script = f'echo $$ >"{pid_file}"; exec sleep 60'
+    script = f'echo $$ >"{pid_file}"; exec sleep 600'
     command = [RUN_SHOWN, f"{UTILS}/run.pl", log, "bash", "-c", script]
     job = subprocess.Popen(
         command,
@@ -68,7 +68,7 @@ def test_interrupt_ends_job_and_follower(tmp_path):
             time.sleep(0.05)
         os.killpg(job.pid, signal.SIGINT)  # as Ctrl-C does
         job.stdout.read()  # ends only when the follower is gone as well
-        assert job.wait(timeout=20) != 0
+        assert job.wait(timeout=120) != 0
     assert has_ended(pid_file.read_text().strip())
 
 
@@ -79,7 +79,7 @@ def test_nothing_follows_the_log_after_it_was_killed(tmp_path):
         assert any(line == "begun\n" for line in job.stdout)
         job.kill()
         job.wait()  # until then its number is in use
-        job.communicate(timeout=30)  # the pipe ends when nobody writes to it any more
+        job.communicate(timeout=120)  # the pipe ends when nobody writes to it any more
 
 
 def has_ended(pid: str) -> bool:

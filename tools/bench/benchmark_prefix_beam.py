@@ -45,7 +45,7 @@ def main() -> None:
 
     def one_by_one(num_frames: int) -> None:
         for utt in utts:
-            beam = PrefixBeam(1, args.beam_size)
+            beam = PrefixBeam(1, args.beam_size, None)
             for chunk in utt[None].split(num_frames, dim=1):
                 beam.advance(chunk, torch.tensor([chunk.size(1)]))
                 beam.hypotheses()
@@ -54,7 +54,9 @@ def main() -> None:
     textbook_sec, expected = least_sec(
         lambda: [textbook_prefix_beam_search(utt, args.beam_size) for utt in utts], num_runs=2
     )
-    batched_sec, found = least_sec(lambda: ctc_prefix_beam_search(padded, lens, args.beam_size))
+    batched_sec, found = least_sec(
+        lambda: ctc_prefix_beam_search(padded, lens, args.beam_size, None)
+    )
     single_sec, _ = least_sec(lambda: one_by_one(len(padded[0])))
     chunked_sec, _ = least_sec(lambda: one_by_one(16))
 

@@ -19,10 +19,10 @@ import torch
 
 from moeasr.audio.waveforms import read_waveforms
 from moeasr.data.data_type import find_data_type
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.ctc.prefix_beam import ctc_prefix_beam_search
-from moeasr.decode.live.stream import StreamingRecognizer
+from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
 
 WINDOW_CHUNKS = 200
 MINUTE = 60
@@ -49,7 +49,7 @@ def main():
     tokens = run_stream(streaming, sound)
     log_probs = offline_log_probs(recognizer, config, sound)
     lens = torch.tensor([log_probs.size(1)])
-    offline = ctc_prefix_beam_search(log_probs, lens, config.beam_size)[0][0].tokens
+    offline = ctc_prefix_beam_search(log_probs, lens, config.beam_size, None)[0][0].tokens
     verdict = "identical" if tokens == offline else "DIFFERENT"
     print(f"{len(tokens)} units streamed, {len(offline)} offline: {verdict}")
 

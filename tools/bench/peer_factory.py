@@ -10,12 +10,15 @@ import torch
 from torch import nn
 
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.models.inference import optimize_for_inference
 from moeasr.moe.experts import ExpertBank, sorted_kernel
-from moeasr.moe.layer import MoEFeedForward
+from moeasr.moe.layer import MoeConfig, MoEFeedForward
 from moeasr.moe.packed_experts import PackedExperts
-from moeasr.moe.routers import TopKRouter
+from moeasr.moe.top_k_routers import TopKRouter
+from moeasr.nn.feed_forward import DenseConfig
 from moeasr.report.timing import full_pass, streaming_pass
 
 
@@ -64,12 +67,12 @@ def make(d_model, hidden_units, num_experts, experts_per_frame, precision="fp32"
 
 
 def make_encoder(d_model, heads, d_ff, layers, n_expert, n_active, precision="fp32"):
-    feed_forward = FeedForwardConfig(hidden_units=d_ff)
+    feed_forward = DenseConfig(hidden_units=d_ff)
     if n_expert:
-        feed_forward = FeedForwardConfig(
-            type="moe", hidden_units=d_ff, num_experts=n_expert, experts_per_frame=n_active
+        feed_forward = MoeConfig(
+            hidden_units=d_ff, num_experts=n_expert, experts_per_frame=n_active
         )
-    encoder = EncoderConfig(
+    encoder = ConformerConfig(
         num_blocks=layers,
         d_model=d_model,
         num_heads=heads,

@@ -17,7 +17,7 @@ from wenet_oracle import build, features, find_wenet, in_float64, outputs
 
 from moeasr.audio.file import read_audio_bytes
 from moeasr.decode.recognizer import Recognizer
-from moeasr.models.asr import add_sos_eos, reverse_tokens
+from moeasr.models.heads.attention_head import add_sos_eos, reverse_tokens
 from moeasr.models.streaming_encoder import StreamingEncoder
 
 
@@ -29,7 +29,7 @@ def our_outputs(model, feats, lens, tokens, tokens_lens, chunks):
         reverse = reverse_tokens(tokens, tokens_lens)
         for name, decoder, read in (
             ("left", model.decoder, tokens),
-            ("right", model.reverse_decoder, reverse),
+            ("right", getattr(model, "reverse_decoder", None), reverse),
         ):
             if decoder is not None:
                 tokens_in, _ = add_sos_eos(read, tokens_lens, model.sos_eos)

@@ -17,8 +17,11 @@ from torch import nn
 from wenet_oracle import build, find_wenet
 
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.models.inference import optimize_for_inference
+from moeasr.moe.layer import MoeConfig
 from moeasr.nn.packed_linear import PRECISIONS
 from moeasr.report.timing import full_pass, streaming_pass, time_candidates, training_step
 from moeasr.train.config import OptimConfig
@@ -50,10 +53,8 @@ def their_model(num_blocks, hidden_units, is_moe=True):
 
 
 def our_model(num_blocks, hidden_units):
-    experts = FeedForwardConfig(
-        type="moe", hidden_units=hidden_units, num_experts=NUM_EXPERTS, experts_per_frame=K
-    )
-    encoder = EncoderConfig(
+    experts = MoeConfig(hidden_units=hidden_units, num_experts=NUM_EXPERTS, experts_per_frame=K)
+    encoder = ConformerConfig(
         num_blocks=num_blocks,
         d_model=D_MODEL,
         num_heads=HEADS,

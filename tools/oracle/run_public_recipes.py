@@ -256,6 +256,8 @@ def same_as_with_kaldi(run: Run, work: Path, checkout: Path, kaldi: Path) -> set
     """Prepare once more, with Kaldi's utils; the sets whose files are the same."""
     other = work.with_name(f"{work.name}_kaldi")
     make_recipe(run, checkout, other, kaldi / "egs/wsj/s5/utils")
+    activate = f'. "{ROOT}/tools/activate.sh"\n'  # our path.sh looks for it beside our utils
+    (other / "path.sh").write_text(f'{activate}export PATH="$PWD/utils:$PATH"\n')
     for name in ("downloads", "db"):
         if (work / name).is_dir():
             (other / name).symlink_to(work / name)

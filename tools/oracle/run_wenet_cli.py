@@ -20,21 +20,28 @@ import torch
 import torchaudio
 from wenet_oracle import find_wenet
 
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.searches import DecodeConfig
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.export_model import write_wenet
 from moeasr.models.build import build_model
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 from moeasr.text.build_tokenizer import build_tokenizer
 
 TEXTS = ["THE CAT SAT ON THE MAT", "A DOG RAN TO THE OTHER DOG", "THE END OF THE DAY"]
 FBANK = FbankConfig(num_mel_bins=40, high_freq_hz=0.0, snip_edges=True)
 FEED_FORWARDS = {
-    "dense": FeedForwardConfig(hidden_units=32),
-    "moe": FeedForwardConfig(type="moe", hidden_units=16, num_experts=4),
-    "moe, k = 1": FeedForwardConfig(
-        type="moe", hidden_units=16, num_experts=4, experts_per_frame=1, expert_weights="one"
+    "dense": DenseConfig(hidden_units=32),
+    "moe": MoeConfig(hidden_units=16, num_experts=4),
+    "moe, k = 1": MoeConfig(
+        hidden_units=16,
+        num_experts=4,
+        experts_per_frame=1,
+        expert_weights="one",
     ),
 }
 UNITS = {"char": None, "bpe": 30, "word": None}
@@ -48,7 +55,7 @@ def load_with_soundfile(path):
 
 def make_model(feed_forward, vocab_size):
     """Return a random model whose frames differ enough to be recognised as different units."""
-    encoder = EncoderConfig(
+    encoder = ConformerConfig(
         num_blocks=2,
         d_model=32,
         num_heads=2,

@@ -4,7 +4,7 @@ The public archive holds the audio as one archive for each speaker, which are un
 in the transcripts, which separate words, are taken out.
 
 Example:
-  python3 local/data_prep.py --download-dir downloads --unpack-dir downloads --data-dir data
+  python3 local/data_prep.py --download-dir downloads --data-dir data
 """
 
 import argparse
@@ -13,7 +13,8 @@ from pathlib import Path
 from corpus import AISHELL, NUM_UTTS, RESOURCE, audio_files, read_texts
 
 from moeasr.bin import run
-from moeasr.corpus.obtain import add_corpus_options, obtain
+from moeasr.corpus.obtain import obtain
+from moeasr.corpus.preparation import preparation_parser, tree_or_archive
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging
@@ -22,7 +23,7 @@ logger = get_logger("aishell")
 
 
 def utterances_of(audio: dict[str, Path], texts: dict[str, str]) -> list[Utterance]:
-    """The recordings that have a transcript; the speaker is the directory of the audio."""
+    """Return the recordings that have a transcript; the speaker is the directory of the audio."""
     return [
         Utterance(utt_id, path.parent.name, texts[utt_id], path)
         for utt_id, path in audio.items()
@@ -31,7 +32,7 @@ def utterances_of(audio: dict[str, Path], texts: dict[str, str]) -> list[Utteran
 
 
 def warn_of_unmatched(audio: set[str], texts: set[str]) -> None:
-    """Say which transcripts have no audio and the reverse; the full corpus has some of both."""
+    """Log transcripts without audio and audio without transcripts; the full corpus has both."""
     for what, names in (
         ("transcripts have no audio", texts - audio),
         ("audio files have no transcript", audio - texts),
@@ -41,12 +42,8 @@ def warn_of_unmatched(audio: set[str], texts: set[str]) -> None:
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_corpus_options(parser, AISHELL.tree)
-    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
+    """Return the command line."""
+    parser = preparation_parser(__doc__, tree_or_archive(AISHELL.tree))
     parser.add_argument(
         "--resource",
         action="store_true",
@@ -56,7 +53,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the three sets and say what is in them."""
+    """Write the three sets and print their sizes."""
     args = get_parser().parse_args(argv)
     setup_logging()
     root = obtain(AISHELL, args.download_dir, args.unpack_dir).resolve()

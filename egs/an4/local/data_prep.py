@@ -5,18 +5,17 @@ eleventh speaker, in the order of names, goes to dev whole (women come first in 
 genders are in it), the others are train.
 
 Example:
-  python3 local/data_prep.py --download-dir downloads --unpack-dir downloads --data-dir data
+  python3 local/data_prep.py --download-dir downloads --data-dir data
 """
 
-import argparse
 from collections.abc import Iterable
-from pathlib import Path
 
 from transcripts import read_set, unlisted_audio
 
 from moeasr.bin import run
 from moeasr.corpus.download import Published
-from moeasr.corpus.obtain import Corpus, add_corpus_options, obtain
+from moeasr.corpus.obtain import Corpus, obtain
+from moeasr.corpus.preparation import preparation_parser, tree_or_archive
 from moeasr.datadir.write import write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging
@@ -40,23 +39,13 @@ logger = get_logger("an4")
 
 
 def dev_speakers(speakers: Iterable[str]) -> set[str]:
-    """Every eleventh speaker in the order of names, from the sixth on."""
+    """Return every eleventh speaker in the order of names, from the sixth on."""
     return set(sorted(set(speakers))[DEV_FIRST - 1 :: DEV_EVERY])
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_corpus_options(parser, AN4.tree)
-    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
-    return parser
-
-
 def main(argv: list[str] | None = None) -> None:
-    """Write the three sets and say what is in them."""
-    args = get_parser().parse_args(argv)
+    """Write the three sets and print their sizes."""
+    args = preparation_parser(__doc__, tree_or_archive(AN4.tree)).parse_args(argv)
     setup_logging()
     root = obtain(AN4, args.download_dir, args.unpack_dir).resolve()
     official_train, test = read_set(root, "train"), read_set(root, "test")

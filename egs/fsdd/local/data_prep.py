@@ -4,17 +4,15 @@ The official test set is index 0 to 4 of every digit and speaker. Of the officia
 5 to 9 is dev and the rest train; all speakers are in all three sets.
 
 Example:
-  python3 local/data_prep.py --download-dir downloads --unpack-dir downloads --data-dir data
+  python3 local/data_prep.py --download-dir downloads --data-dir data
 """
-
-import argparse
-from pathlib import Path
 
 from recordings import read_recordings
 
 from moeasr.bin import run
 from moeasr.corpus.download import Published
-from moeasr.corpus.obtain import Corpus, add_corpus_options, obtain
+from moeasr.corpus.obtain import Corpus, obtain
+from moeasr.corpus.preparation import preparation_parser, tree_or_archive
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import setup_logging
@@ -33,23 +31,13 @@ FIRST_INDEX = {"test": 0, "dev": 5, "train": 10}
 
 
 def set_of(index: int) -> str:
-    """The set that a recording belongs to."""
+    """Return the set of a recording."""
     return max((first, name) for name, first in FIRST_INDEX.items() if first <= index)[1]
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_corpus_options(parser, TREE)
-    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
-    return parser
-
-
 def main(argv: list[str] | None = None) -> None:
-    """Write the three sets and say what is in them."""
-    args = get_parser().parse_args(argv)
+    """Write the three sets and print their sizes."""
+    args = preparation_parser(__doc__, tree_or_archive(TREE)).parse_args(argv)
     setup_logging()
     root = obtain(FSDD, args.download_dir, args.unpack_dir).resolve()
     sets: dict[str, list[Utterance]] = {"train": [], "dev": [], "test": []}

@@ -4,16 +4,16 @@ Training and dev set may be made of several parts of the corpus; each test set i
 name has `_` for `-`. Only the parts that are named are looked for, or downloaded.
 
 Example:
-  python3 local/data_prep.py --download-dir downloads --unpack-dir downloads --data-dir data
+  python3 local/data_prep.py --download-dir downloads --data-dir data
 """
 
 import argparse
-from pathlib import Path
 
 from corpus import PARTS, Part, read_part
 
 from moeasr.bin import run
-from moeasr.corpus.obtain import add_corpus_options, obtain
+from moeasr.corpus.obtain import obtain
+from moeasr.corpus.preparation import preparation_parser, tree_or_archive
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.logs import get_logger, setup_logging
 
@@ -21,12 +21,8 @@ logger = get_logger("librispeech")
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_corpus_options(parser, "LibriSpeech")
-    parser.add_argument("--data-dir", type=Path, required=True, help="where the sets are written")
+    """Return the command line."""
+    parser = preparation_parser(__doc__, tree_or_archive("LibriSpeech"))
     for option, default, what in (
         ("--train-parts", "train-clean-100 train-clean-360 train-other-500", "to train on"),
         ("--dev-parts", "dev-clean dev-other", "of the dev set"),
@@ -51,7 +47,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the sets and say what is in them."""
+    """Write the sets and print their sizes."""
     args = get_parser().parse_args(argv)
     setup_logging()
 

@@ -1,4 +1,4 @@
-"""How the prefixes of a beam came about: their units and frames, kept from chunk to chunk."""
+"""The history of the prefixes of a beam: their units and frames, kept from chunk to chunk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 
 
 class Run(NamedTuple):
-    """What a chunk did to one prefix."""
+    """The growth of one prefix during a chunk."""
 
     origin: int
-    """Its slot before the chunk."""
+    """Slot of the prefix before the chunk."""
     tokens: list[int]
     """Units that came in the chunk."""
     frames: list[int]
@@ -81,12 +81,12 @@ def trace_back(
 
 
 def _rows(table: Tensor) -> Tensor:
-    """(C, B, K) to (B * K, C)."""
+    """Rearrange (C, B, K) to (B * K, C)."""
     return table.permute(1, 2, 0).flatten(0, 1)
 
 
 def _peaks(values: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the segments of each row are highest, and how high.
+    """Return where the segments of each row are highest, and how high.
 
     Args:
         values: (N, C).
@@ -125,11 +125,11 @@ class History:
 
     @classmethod
     def initial(cls, beam_size: int, with_frames: bool) -> "History":
-        """Of a stream that begins."""
+        """Return the history of a stream before its first frame."""
         return cls([_Path()] * beam_size, with_frames)
 
     def append(self, runs: Sequence[Run]) -> None:
-        """What the next chunk did to the prefixes that live after it, best first."""
+        """Add the growth of the prefixes that live after the next chunk, best first."""
         paths = [self._continue(self.paths[run.origin], run) for run in runs]
         # The last unit of a prefix stays: its frame may move. Frames may differ where the tokens
         # do not, if a prefix left the beam and came back.
@@ -138,7 +138,7 @@ class History:
         self._set_aside(tokens[: len(frames)] if self.with_frames else tokens, frames, paths)
 
     def decide(self, max_undecided: int) -> list[int]:
-        """Take the oldest units of the best prefix for sure if more than so many are undecided.
+        """Decide the oldest units of the best prefix if more than `max_undecided` are undecided.
 
         Returns:
             Slots of the prefixes that agree, which are all that is left.
@@ -155,7 +155,7 @@ class History:
     def _set_aside(
         self, tokens: Sequence[int], frames: Sequence[int], paths: Sequence[_Path]
     ) -> None:
-        """Take the units in which all `paths` begin out of them."""
+        """Move the units in which all `paths` begin from the paths to the decided units."""
         self.tokens += tokens
         self.frames += frames
         num_tokens = len(tokens)
@@ -174,7 +174,7 @@ class History:
     def hypothesis(
         self, slot: int, score: float, ctc_score: float, fusion_score: float | None
     ) -> Hypothesis:
-        """The prefix in a slot."""
+        """Return the prefix in a slot as a hypothesis."""
         path = self.paths[slot]
         return Hypothesis(
             tokens=(*self.tokens, *path.tokens),
@@ -193,7 +193,7 @@ class History:
 
 
 def _shared(sequences: Sequence[Sequence]) -> Sequence:
-    """The longest beginning that all sequences have in common."""
+    """Return the longest beginning that all sequences have in common."""
     if not sequences:  # every prefix has become impossible
         return ()
     low, high = min(sequences), max(sequences)  # what these two share, those between do as well

@@ -31,7 +31,7 @@ HASH_MULTIPLIER = -7046029254386353131  # 2^64 / golden ratio, odd
 
 @dataclass(frozen=True)
 class Frames:
-    """What the search reads of each frame; P extensions of the beam are tried in each."""
+    """The inputs of the search for each frame; P extensions of the beam are tried in each."""
 
     log_probs: Tensor  # (B * T' * V,) as given: a large vocabulary is not copied
     starts: Tensor  # (T', B, 1) where each frame begins in it
@@ -103,9 +103,9 @@ class Beam:
 
     @classmethod
     def initial(
-        cls, num_utts: int, beam_size: int, device: torch.device, fusion: Fusion | None = None
+        cls, num_utts: int, beam_size: int, device: torch.device, fusion: Fusion | None
     ) -> "Beam":
-        """Nothing but the empty prefix."""
+        """Return the beam of the empty prefix."""
         relations = torch.zeros(num_utts, beam_size, 3, dtype=torch.int64, device=device)
         relations[..., :2] = NO_NODE
         relations[:, 0, 0] = EMPTY_NODE
@@ -123,20 +123,20 @@ class Beam:
         )
 
     def parts(self) -> list[Tensor]:
-        """All tensors, utterances first."""
+        """Return all tensors, utterances first."""
         return [getattr(self, field.name) for field in fields(self)]
 
     def select(self, utts: Tensor | slice) -> "Beam":
-        """The beam of some utterances."""
+        """Return the beam of some utterances."""
         return Beam(*(part[utts] for part in self.parts()))
 
     def replace(self, utts: Tensor, beam: "Beam") -> "Beam":
-        """The same, but for some utterances (B',) the prefixes of another beam."""
+        """Return the beam with the prefixes of another one for some utterances (B',)."""
         pairs = zip(self.parts(), beam.parts())
         return Beam(*(part.index_copy(0, utts, new) for part, new in pairs))
 
     def keep(self, utt: int, slots: list[int]) -> "Beam":
-        """The same with no other prefixes of one utterance than those in `slots` (ascending)."""
+        """Return the beam with only the prefixes in `slots` (ascending) of one utterance."""
         num_slots = self.log_total.size(1)
         dropped = [slot for slot in range(num_slots) if slot not in slots]
         moved = torch.tensor([*slots, *dropped], device=self.log_total.device)
@@ -148,16 +148,14 @@ class Beam:
 
     @classmethod
     def join(cls, beams: list["Beam"]) -> "Beam":
-        """The utterances of several beams, one after the other."""
+        """Return the utterances of several beams, one after the other."""
         if len(beams) == 1:
             return beams[0]
         return cls(*(torch.cat(parts) for parts in zip(*(beam.parts() for beam in beams))))
 
 
-def extend(
-    beam: Beam, frames: Frames, time: int, fusion: Fusion | None = None
-) -> tuple[Beam, Tensor]:
-    """One frame of the utterances that are in the beam.
+def extend(beam: Beam, frames: Frames, time: int, fusion: Fusion | None) -> tuple[Beam, Tensor]:
+    """Advance the utterances that are in the beam by one frame.
 
     Args:
         beam: The prefixes.
@@ -225,7 +223,7 @@ def extend(
 
 
 def _child_node(node: Tensor, unit: Tensor) -> Tensor:
-    """Node of a prefix that is `unit` longer: a 64-bit hash of the whole unit sequence.
+    """Return the node of a prefix that is `unit` longer: a 64-bit hash of all its units.
 
     Multiplying spreads a difference upwards and the shift brings it down again, so that two
     sequences share a node about once in 2^64 / V pairs. An hour of speech compares 10^8 or fewer.

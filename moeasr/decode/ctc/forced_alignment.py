@@ -1,4 +1,4 @@
-"""When each token of a hypothesis was said: its place on the best CTC alignment."""
+"""Forced alignment: the place of each token of a hypothesis on the best CTC alignment."""
 
 import dataclasses
 import math
@@ -14,18 +14,18 @@ from moeasr.decode.hypothesis import Hypothesis
 
 
 class Alignment(NamedTuple):
-    """Where each token has its run on an alignment."""
+    """The runs of the tokens on an alignment."""
 
     frames: tuple[int, ...]
-    """The likeliest frame of its run, the first such one."""
+    """For each token the likeliest frame of its run, the first one of several."""
     spans: tuple[tuple[int, int], ...]
-    """The first frame of its run, and the one after the last."""
+    """For each token the first frame of its run, and the one after the last."""
     confidence: tuple[float, ...]
-    """Its posterior at the likeliest frame."""
+    """For each token its posterior at the likeliest frame."""
 
 
 def align_tokens(log_probs: Tensor, tokens: Sequence[int], blank: int = 0) -> Alignment | None:
-    """The best (Viterbi) CTC alignment of some tokens.
+    """Return the best (Viterbi) CTC alignment of some tokens.
 
     Args:
         log_probs: (T', V) log-probabilities of one utterance, without padding.
@@ -60,7 +60,7 @@ def align_tokens(log_probs: Tensor, tokens: Sequence[int], blank: int = 0) -> Al
 def align_best(
     nbest: Sequence[list[Hypothesis]], log_probs: Tensor, enc_lens: Tensor, blank: int = 0
 ) -> list[list[Hypothesis]]:
-    """Give the first hypothesis of each list its times, and token confidence if it has none.
+    """Add times to the first hypothesis of each list, and token confidence if it has none.
 
     Args:
         nbest: B lists, best first.

@@ -10,7 +10,7 @@ from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 
 
 def ctc_greedy_search(log_probs: Tensor, enc_lens: Tensor, blank: int = 0) -> list[Hypothesis]:
-    """The best label of every frame, repeats merged and blanks dropped.
+    """Return the best label of every frame, repeats merged and blanks dropped.
 
     Args:
         log_probs: (B, T', V) log-probabilities of each frame.
@@ -50,11 +50,11 @@ class GreedySearch:
             path.extend(ids[:length], values[:length], self._blank)
 
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """The one hypothesis of each stream, which its end does not change."""
+        """Return the one hypothesis of each stream, which its end does not change."""
         return [[path.hypothesis()] for path in self._paths]
 
     def partial(self, first: int = 0) -> list[PartialUnits]:
-        """For each stream its units from place `first` on: none of them ever changes."""
+        """Return the units of each stream from place `first` on, which never change."""
         return [PartialUnits(tuple(path.tokens[first:]), ()) for path in self._paths]
 
 
@@ -73,7 +73,7 @@ class _Path:
     """The best log-probability of each unit."""
 
     def extend(self, ids: list[int], values: list[float], blank: int) -> None:
-        """Go on with the best label of each frame and its log-probability."""
+        """Continue with the best label of each frame and its log-probability."""
         for token, run in groupby(range(len(ids)), key=ids.__getitem__):
             run = list(run)
             best = max(run, key=values.__getitem__)

@@ -17,10 +17,10 @@ def ctc_prefix_beam_search(
     log_probs: Tensor,
     enc_lens: Tensor,
     beam_size: int,
+    fusion: Fusion | None,
     blank: int = 0,
-    fusion: Fusion | None = None,
 ) -> list[list[Hypothesis]]:
-    """The most probable unit sequences, each summed over its alignments, by prefix beam search.
+    """Find the most probable unit sequences, each summed over its alignments.
 
     Equal to the textbook search over the whole vocabulary: of a frame's units only those are looked
     at that can enter the beam at all (see `Frames.prepare`). Sums run in float64.
@@ -29,8 +29,9 @@ def ctc_prefix_beam_search(
         log_probs: (B, T', V) log-probabilities of each frame, on any device.
         enc_lens: (B,) real frames; those after them are not looked at.
         beam_size: Prefixes kept after each frame.
+        fusion: What else scores the prefixes (see `PrefixBeam`), on the same device; None for
+            nothing.
         blank: Id of the blank.
-        fusion: What else scores the prefixes (see `PrefixBeam`), on the same device.
 
     Returns:
         For each utterance up to `beam_size` hypotheses, the best first; score = ctc_score +
@@ -39,9 +40,9 @@ def ctc_prefix_beam_search(
     beam = PrefixBeam(
         log_probs.size(0),
         beam_size,
+        fusion,
         blank,
         log_probs.device,
-        fusion=fusion,
         with_frames=False,
         max_undecided=None,
     )
@@ -61,11 +62,11 @@ class PrefixBeam:
     Args:
         num_streams: B.
         beam_size: K, prefixes kept after each frame.
+        fusion: A language model, boosted phrases or both, None for neither. With one, prefixes are
+            ranked by the sum of CTC and fusion score; every prefix may stay, and be extended by the
+            `NUM_FUSION_UNITS` likeliest units of a frame.
         blank: Id of the blank.
         device: That of the log-probabilities.
-        fusion: A language model, boosted phrases or both. Prefixes are then ranked by the sum of
-            CTC and fusion score; every prefix may stay, and be extended by the `NUM_FUSION_UNITS`
-            likeliest units of a frame.
         with_frames: Give each token the frame of its stream, from 0, in which it was likeliest
             between its own arrival in the prefix and that of the next one. This needs no look back
             at the log-probabilities; `moeasr.decode.ctc.forced_alignment`, which sees them all,
@@ -79,9 +80,9 @@ class PrefixBeam:
         self,
         num_streams: int,
         beam_size: int,
+        fusion: Fusion | None,
         blank: int = 0,
         device: torch.device | str = "cpu",
-        fusion: Fusion | None = None,
         with_frames: bool = True,
         max_undecided: int | None = 2000,
     ) -> None:
@@ -128,7 +129,7 @@ class PrefixBeam:
 
     @torch.inference_mode()
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """The prefixes of each stream as they stand, best first; score = ctc_score + fusion_score.
+        """Return the prefixes of each stream so far, best first; score = ctc_score + fusion_score.
 
         They are whole, from the stream's beginning (or `restart`) on.
 
@@ -155,9 +156,9 @@ class PrefixBeam:
         ]
 
     def partial(self, first: int = 0) -> list[PartialUnits]:
-        """What each stream says so far, from unit `first` on, before which all must be stable.
+        """Return the units of each stream from place `first` on; those before it must be stable.
 
-        This costs what the units after `first` cost, however long the stream.
+        The cost is that of the units after `first`, however long the stream.
         """
         best = (self._beam.log_total + self._beam.fusion_score).argmax(dim=1).tolist()
         return [history.partial(slot, first) for history, slot in zip(self._histories, best)]
@@ -174,7 +175,7 @@ class PrefixBeam:
 def _search(
     beam: Beam, frames: Frames, lengths: list[int], fusion: Fusion | None
 ) -> tuple[Beam, list[Tensor], list[Tensor]]:
-    """Go through the frames with those streams that are not over yet; `lengths` fall, above 0.
+    """Search the frames of the streams that are not over; `lengths` are above 0 and descending.
 
     Returns:
         The last beam of each stream, and frame by frame for the streams that had it (open, K) which

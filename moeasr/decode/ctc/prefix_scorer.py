@@ -1,4 +1,4 @@
-"""CTC as a scorer of next tokens: how probable is it that the transcript begins with a prefix?
+"""CTC as a scorer of next tokens: the probability that the transcript begins with a prefix.
 
 Watanabe et al., "Hybrid CTC/Attention Architecture for End-to-End Speech Recognition" (IEEE JSTSP
 11(8), 2017), algorithm 2. Each prefix h carries, for every frame t, the probabilities of all
@@ -30,7 +30,7 @@ NO_TOKEN = -1
 
 
 class _State(NamedTuple):
-    """What the next step needs of each row's prefix."""
+    """The forward probabilities of each row's prefix, for the next step."""
 
     log_unit: Tensor  # (N, T' + 1) log gamma_n before the first frame and after each
     log_blank: Tensor  # (N, T' + 1) log gamma_b
@@ -40,7 +40,7 @@ class _State(NamedTuple):
 
 
 class CtcPrefixScorer:
-    """The CTC head as a step scorer (`moeasr.decode.attention_beam.StepScorer`), in float64.
+    """The CTC head as a step scorer (`moeasr.decode.step_scorer.StepScorer`), in float64.
 
     Args:
         log_probs: (B, T', V) CTC log-probabilities; what is below -1000 counts as that.
@@ -84,7 +84,7 @@ class CtcPrefixScorer:
         )
 
     def _begin(self, utts: Tensor) -> _State:
-        """The empty prefix, which only blanks align to."""
+        """Return the state of the empty prefix, which only blanks align to."""
         log_blank = pad(self._log_probs[utts, :, self._blank].cumsum(dim=1), (1, 0))
         return _State(
             log_unit=torch.full_like(log_blank, NEG_INF),
@@ -95,7 +95,7 @@ class CtcPrefixScorer:
         )
 
     def _extend(self, state: _State, tokens: Tensor, utts: Tensor) -> tuple[_State, Tensor]:
-        """The prefixes one token longer, tokens (N,), and their log psi (N,)."""
+        """Extend the prefixes by tokens (N,): the new state, and log psi (N,) of each prefix."""
         label = self._log_probs[utts, :, tokens]  # (N, T')
         either = torch.logaddexp(state.log_blank, state.log_unit)
         arrival = torch.where((tokens == state.last)[:, None], state.log_blank, either)[:, :-1]
@@ -105,7 +105,7 @@ class CtcPrefixScorer:
         return state._replace(log_unit=log_unit, log_blank=log_blank, last=tokens), log_psi
 
     def _score_all(self, state: _State, prefix_log_psi: Tensor, utts: Tensor) -> Tensor:
-        """(N, V) log psi of each prefix and one token more, less log psi of the prefix (N,)."""
+        """Return (N, V) log psi of each prefix and one more token, minus log psi of the prefix."""
         either = torch.logaddexp(state.log_blank, state.log_unit)  # (N, T' + 1)
         peak = either.amax(dim=1, keepdim=True).clamp_min(torch.finfo(either.dtype).min)
         arrival = (either - peak)[:, :-1].exp()  # (N, T'), products with it do not underflow

@@ -1,4 +1,4 @@
-"""What else may score the prefixes of a search: language models, boosted phrases, or several.
+"""The interface of fusions, which score the prefixes of a search: n-grams, phrases, or both.
 
 A fusion gives every unit sequence a score, and a state with which it goes on. Both depend on the
 sequence alone, not on how the search came to it, so equal prefixes may be merged.
@@ -11,18 +11,18 @@ import torch
 from torch import Tensor, nn
 
 NUM_FUSION_UNITS = 20
-"""A search asks for the scores of so many units only: the likeliest ones of each step."""
+"""Number of the likeliest units of each step whose scores a search asks for."""
 
 
 class Fusion(Protocol):
-    """Scores unit sequences, many at a time. States are rows of S integers."""
+    """A scorer of unit sequences, many at a time. States are rows of S integers."""
 
     def start(self) -> Tensor:
-        """(S,) int64: the state of the empty sequence, whose score is 0."""
+        """Return the state (S,) int64 of the empty sequence, whose score is 0."""
         ...
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
-        """Grow each of K sequences by each of M units.
+        """Extend each of K sequences by each of M units.
 
         Args:
             states: (..., K, S) states of sequences.
@@ -34,20 +34,45 @@ class Fusion(Protocol):
         ...
 
     def finish(self, states: Tensor) -> Tensor:
-        """(..., K) float64: what the utterance's end adds to the scores of states (..., K, S)."""
+        """Return (..., K) what the end adds to the scores of states (..., K, S)."""
         ...
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
-        """A bound of what is still to come, so that a search knows when to stop.
+        """Return an upper bound of what may still be added, so that a search knows when to stop.
 
         Args:
             states: (..., K, S) states of sequences.
-            num_units: (..., 1) how many units more they may grow by.
+            num_units: (..., 1) most further units of each sequence.
 
         Returns:
-            (..., K) float64: no units, up to so many, and the end add more to the score.
+            (..., K) float64 upper bound on what up to `num_units` further units and the end of
+            the utterance can add to the score.
         """
         ...
+
+
+class NoFusion:
+    """A fusion that adds nothing to any score, for searches that are given none."""
+
+    def start(self) -> Tensor:
+        """See `Fusion.start`; the state has no entries."""
+        return torch.zeros(0, dtype=torch.int64)
+
+    def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Fusion.extend`."""
+        shape = (*states.shape[:-1], units.size(-1))
+        return self._zeros(shape, states.device), states.new_zeros(*shape, 0)
+
+    def finish(self, states: Tensor) -> Tensor:
+        """See `Fusion.finish`."""
+        return self._zeros(states.shape[:-1], states.device)
+
+    def most(self, states: Tensor, num_units: Tensor) -> Tensor:
+        """See `Fusion.most`."""
+        return self._zeros(states.shape[:-1], states.device)
+
+    def _zeros(self, shape: Sequence[int], device: torch.device) -> Tensor:
+        return torch.zeros(shape, dtype=torch.float64, device=device)
 
 
 class FusionSum(nn.Module):

@@ -3,15 +3,19 @@
 from typing import Any
 
 from moeasr.features.fbank_config import FbankConfig
-from moeasr.models.config import FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig, FeedForwardConfig
 
 
 def model_faults(config: ModelConfig) -> list[str]:
     """What WeNet cannot express, with the key of the config that says so."""
     encoder, decoder = config.encoder, config.decoder
+    if not isinstance(encoder, ConformerConfig):
+        return [f"`model.encoder.type` is {encoder.type}, but WeNet has conformer alone"]
     edges = "before_gate" if encoder.causal_conv else "after_gate"
     wanted = [
-        ("encoder.type", encoder.type, "conformer"),
         ("encoder.attention", encoder.attention, "key_position"),
         ("encoder.final_norm", encoder.final_norm, True),
         ("encoder.num_groups", encoder.num_groups, None),
@@ -21,9 +25,9 @@ def model_faults(config: ModelConfig) -> list[str]:
             encoder.subsampling_channels or encoder.d_model,
             encoder.d_model,
         ),
-        ("encoder.feed_forward.activation", encoder.feed_forward.activation, "silu"),
         ("embedding", None if config.embedding is None else "there", None),
         ("languages", config.languages, ()),
+        ("heads", "there" if config.heads else None, None),
     ]
     faults = [
         f"`model.{key}` is {_shown(value)}, but WeNet has {_shown(theirs)} alone"
@@ -32,22 +36,31 @@ def model_faults(config: ModelConfig) -> list[str]:
     ]
     if decoder.num_blocks == 0:
         faults.append("`model.decoder.num_blocks` is 0, but WeNet does not load without a decoder")
-    if _shape(encoder.feed_forward) != _shape(encoder.macaron_feed_forward):
+    if encoder.feed_forward != encoder.macaron_feed_forward:
         faults.append(
             "`model.encoder.feed_forward` and `model.encoder.macaron_feed_forward` differ, but in "
             "WeNet they are of one kind and size"
         )
-    for key, part in (
-        ("encoder.feed_forward", encoder.feed_forward),
-        ("decoder.feed_forward", decoder.feed_forward),
-    ):
-        is_wenets = part.router == "top_k" and part.expert_weights in ("selected", "one")
-        if part.type == "moe" and not is_wenets:
-            faults.append(
-                f"`model.{key}` has `router: {part.router}` and `expert_weights: "
-                f"{part.expert_weights}`, but WeNet has top_k with `selected` or `one` alone"
-            )
-    return faults
+    faults += _feed_forward_faults("encoder.feed_forward", encoder.feed_forward)
+    if getattr(encoder.feed_forward, "activation", "silu") != "silu":
+        activation = encoder.feed_forward.activation
+        faults.append(
+            f"`model.encoder.feed_forward.activation` is {activation}, but WeNet has silu alone"
+        )
+    return faults + _feed_forward_faults("decoder.feed_forward", decoder.feed_forward)
+
+
+def _feed_forward_faults(key: str, part: FeedForwardConfig) -> list[str]:
+    if isinstance(part, DenseConfig):
+        return []
+    if not isinstance(part, MoeConfig):
+        return [f"`model.{key}.type` is {part.type}, but WeNet has dense and moe alone"]
+    if part.router == "top_k" and part.expert_weights in ("selected", "one"):
+        return []
+    return [
+        f"`model.{key}` has `router: {part.router}` and `expert_weights: {part.expert_weights}`, "
+        "but WeNet has top_k with `selected` or `one` alone"
+    ]
 
 
 def fbank_faults(fbank: FbankConfig) -> list[str]:
@@ -64,12 +77,6 @@ def fbank_faults(fbank: FbankConfig) -> list[str]:
             f"({half_rate_hz:g}) alone"
         )
     return faults
-
-
-def _shape(config: FeedForwardConfig) -> tuple[Any, ...]:
-    size = (config.type, config.hidden_units, config.activation)
-    experts = (config.num_experts, config.experts_per_frame, config.router, config.expert_weights)
-    return size if config.type == "dense" else (*size, *experts)
 
 
 def _shown(value: Any) -> str:

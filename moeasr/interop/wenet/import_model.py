@@ -57,7 +57,7 @@ def read_wenet(
         model = build_model(settings.model, settings.fbank.num_mel_bins, settings.units.vocab_size)
     except InputError as error:
         raise InputError(f"{model_dir}/train.yaml: {error}") from None
-    hard = [name for name, layer in model.moe_layers() if layer.router.expert_weights == "one"]
+    hard = [name for name, layer in model.moe_layers().items() if not layer.router.has_gradient]
     if hard:
         get_logger(__name__).warning(
             "%s: `n_expert_activated: 1` weighs each chosen expert by 1, which gives %d routers no "

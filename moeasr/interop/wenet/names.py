@@ -7,7 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from moeasr.models.config import FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 
 NORMS = {  # of a Conformer block
     "macaron_norm": "norm_ff_macaron",
@@ -133,8 +135,8 @@ def _attention(ours: str, theirs: str) -> Iterator[Pair]:
         yield from _layer(f"{ours}.{name}", f"{theirs}.{their_name}")
 
 
-def _feed_forward(ours: str, theirs: str, config: FeedForwardConfig) -> Iterator[Pair]:
-    if config.type == "dense":
+def _feed_forward(ours: str, theirs: str, config: DenseConfig | MoeConfig) -> Iterator[Pair]:
+    if isinstance(config, DenseConfig):
         yield from _layer(f"{ours}.w1", f"{theirs}.w_1")
         yield from _layer(f"{ours}.w2", f"{theirs}.w_2")
         return

@@ -19,11 +19,15 @@ from moeasr.interop.wenet.data_settings import (
     read_unit_settings,
 )
 from moeasr.interop.wenet.section import Section
-from moeasr.models.config import DecoderConfig, EncoderConfig, FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig, FeedForwardConfig
 
 NORM_EPS = 1e-5  # of every norm here
 ACTIVATIONS = {"swish": "silu", "relu": "relu"}
-MLP_TYPES = {"position_wise_feed_forward": "dense", "moe": "moe"}
+MLP_TYPES = {"position_wise_feed_forward": False, "moe": True}
 TRAINING_KEYS = (
     *("accum_grad", "batch_conf", "dataset", "ds_config", "dtype", "grad_clip"),
     *("init_infos", "lfmmi_dir", "log_interval", "max_epoch", "model_dir", "optim", "optim_conf"),
@@ -85,7 +89,7 @@ def read_settings(path: Path) -> WenetSettings:
     top.finish()
     try:
         config = ModelConfig(
-            encoder=EncoderConfig(**encoder), decoder=DecoderConfig(**decoder), **model
+            encoder=ConformerConfig(**encoder), decoder=DecoderConfig(**decoder), **model
         )
     except InputError as error:
         raise InputError(f"{path}: as a model of this toolkit: {error}") from None
@@ -191,19 +195,22 @@ def _common(conf: Section) -> None:
 
 def _feed_forward(conf: Section, default: str, activations: dict[str, str]) -> FeedForwardConfig:
     source = conf.name("n_expert_activated")
-    settings = {
+    size = {
         "activation": conf.choice("activation_type", default, activations),
         "hidden_units": conf.number("linear_units", 2048, 1),
-        "type": conf.choice("mlp_type", "position_wise_feed_forward", MLP_TYPES),
-        "num_experts": conf.number("n_expert", 8, 1),
-        "experts_per_frame": conf.number("n_expert_activated", 2, 1),
     }
-    if settings["type"] == "dense":  # sizes that nothing uses must not matter
-        del settings["num_experts"], settings["experts_per_frame"]
-    elif settings["experts_per_frame"] == 1 < settings["num_experts"]:
-        settings["expert_weights"] = "one"
+    has_experts = conf.choice("mlp_type", "position_wise_feed_forward", MLP_TYPES)
+    num_experts = conf.number("n_expert", 8, 1)
+    experts_per_frame = conf.number("n_expert_activated", 2, 1)
     try:
-        return FeedForwardConfig(**settings)
+        if not has_experts:  # numbers of experts that nothing uses must not matter
+            return DenseConfig(**size)
+        return MoeConfig(
+            num_experts=num_experts,
+            experts_per_frame=experts_per_frame,
+            expert_weights="one" if experts_per_frame == 1 < num_experts else "selected",
+            **size,
+        )
     except InputError as error:
         raise InputError(f"{conf.source}: '{source}': {error}") from None
 

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from moeasr.features.fbank_config import FbankConfig
-from moeasr.models.config import FeedForwardConfig, ModelConfig
+from moeasr.models.config import ModelConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
 from moeasr.text.dictionary import BLANK, BLANK_ID, SOS_EOS_ID, UNK, UNK_ID
 from moeasr.text.tokenizer import Tokenizer
 
@@ -134,12 +136,12 @@ def train_yaml(
     }
 
 
-def _mlp(config: FeedForwardConfig) -> dict[str, Any]:
+def _mlp(config: DenseConfig | MoeConfig) -> dict[str, Any]:
     conf: dict[str, Any] = {
         "linear_units": config.hidden_units,
         "activation_type": "swish" if config.activation == "silu" else config.activation,
     }
-    if config.type == "moe":
+    if isinstance(config, MoeConfig):
         conf |= {
             "mlp_type": "moe",
             "n_expert": config.num_experts,

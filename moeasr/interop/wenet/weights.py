@@ -59,7 +59,7 @@ def to_theirs(model: AsrModel) -> dict[str, Tensor]:
         model: One that WeNet can express.
     """
     state = model.state_dict()
-    is_bidirectional = model.reverse_decoder is not None
+    is_bidirectional = model.config.decoder.num_reverse_blocks > 0
     theirs = {}
     for pair in [*_cmvn_pairs(), *pairs(model.config, is_bidirectional)]:
         theirs.update(zip(pair.theirs, pair.form.to_theirs(state[pair.ours])))

@@ -20,7 +20,7 @@ def assert_same(hypotheses, expected):
 def test_an_unlimited_beam_gives_the_sum_over_all_alignments(num_frames, vocab_size):
     log_probs = random_log_probs(3, num_frames, vocab_size, seed=num_frames)
     enc_lens = torch.full((3,), num_frames)
-    results = ctc_prefix_beam_search(log_probs, enc_lens, beam_size=500)
+    results = ctc_prefix_beam_search(log_probs, enc_lens, beam_size=500, fusion=None)
     for utt, hypotheses in enumerate(results):
         totals = enumerate_prefixes(log_probs[utt])
         ranked = sorted(totals.items(), key=lambda item: item[1], reverse=True)
@@ -34,7 +34,7 @@ def test_an_unlimited_beam_gives_the_sum_over_all_alignments(num_frames, vocab_s
 def test_a_pruned_beam_equals_the_textbook_search(beam_size, peaky, vocab_size):
     log_probs = random_log_probs(4, 25, vocab_size, seed=vocab_size, peaky=peaky)
     enc_lens = torch.tensor([25, 1, 0, 17])
-    results = ctc_prefix_beam_search(log_probs, enc_lens, beam_size)
+    results = ctc_prefix_beam_search(log_probs, enc_lens, beam_size, fusion=None)
     for utt, hypotheses in enumerate(results):
         valid = log_probs[utt, : enc_lens[utt]]
         assert_same(hypotheses, textbook_prefix_beam_search(valid, beam_size))
@@ -43,7 +43,7 @@ def test_a_pruned_beam_equals_the_textbook_search(beam_size, peaky, vocab_size):
 def test_many_small_problems_equal_the_textbook_search():
     """Few units and a narrow beam: prefixes leave the beam and come back all the time."""
     log_probs = random_log_probs(300, 14, 4, seed=5, peaky=0.5)
-    results = ctc_prefix_beam_search(log_probs, torch.full((300,), 14), beam_size=4)
+    results = ctc_prefix_beam_search(log_probs, torch.full((300,), 14), beam_size=4, fusion=None)
     for utt, hypotheses in enumerate(results):
         assert_same(hypotheses, textbook_prefix_beam_search(log_probs[utt], 4))
 
@@ -53,7 +53,9 @@ def test_impossible_units_and_another_blank():
     log_probs[:, ::2, 1] = NEG_INF
     log_probs[:, 3, 2:4] = NEG_INF
     log_probs = log_probs.log_softmax(-1)
-    results = ctc_prefix_beam_search(log_probs, torch.full((20,), 8), beam_size=6, blank=4)
+    results = ctc_prefix_beam_search(
+        log_probs, torch.full((20,), 8), beam_size=6, fusion=None, blank=4
+    )
     for utt, hypotheses in enumerate(results):
         assert_same(hypotheses, textbook_prefix_beam_search(log_probs[utt], 6, blank=4))
 
@@ -64,7 +66,9 @@ def test_one_certain_path_leaves_no_twins_in_a_wide_beam():
     for time, token in enumerate([1, 1, 0, 1, 2, 2, 0, 0, 3, 1, 1, 0]):
         log_probs[0, time, token] = math.log(0.75)
         log_probs[0, time, 0] = math.log(0.25) if token else 0.0
-    (hypotheses,) = ctc_prefix_beam_search(log_probs, torch.tensor([12]), beam_size=200)
+    (hypotheses,) = ctc_prefix_beam_search(
+        log_probs, torch.tensor([12]), beam_size=200, fusion=None
+    )
     tokens = [hypothesis.tokens for hypothesis in hypotheses]
     assert len(set(tokens)) == len(tokens)
     expected = dict(textbook_prefix_beam_search(log_probs[0], 200))  # a dict: some scores tie
@@ -75,17 +79,17 @@ def test_one_certain_path_leaves_no_twins_in_a_wide_beam():
 def test_padding_and_company_do_not_matter():
     log_probs = random_log_probs(3, 30, 12, seed=8)
     enc_lens = torch.tensor([30, 11, 23])
-    together = ctc_prefix_beam_search(log_probs, enc_lens, beam_size=5)
+    together = ctc_prefix_beam_search(log_probs, enc_lens, beam_size=5, fusion=None)
     for utt, length in enumerate(enc_lens.tolist()):
         alone = ctc_prefix_beam_search(
-            log_probs[utt : utt + 1, :length], enc_lens[utt : utt + 1], beam_size=5
+            log_probs[utt : utt + 1, :length], enc_lens[utt : utt + 1], beam_size=5, fusion=None
         )
         assert_same(together[utt], [(h.tokens, h.score) for h in alone[0]])
 
 
 def test_no_utterances_and_no_frames():
-    assert ctc_prefix_beam_search(torch.zeros(0, 3, 4), torch.zeros(0).long(), 2) == []
-    results = ctc_prefix_beam_search(torch.zeros(2, 3, 4), torch.tensor([0, 0]), 2)
+    assert ctc_prefix_beam_search(torch.zeros(0, 3, 4), torch.zeros(0).long(), 2, None) == []
+    results = ctc_prefix_beam_search(torch.zeros(2, 3, 4), torch.tensor([0, 0]), 2, None)
     assert [[(h.tokens, h.score) for h in hypotheses] for hypotheses in results] == [
         [((), 0.0)]
     ] * 2
@@ -94,7 +98,7 @@ def test_no_utterances_and_no_frames():
 def test_a_unit_twice_needs_a_blank_between():
     """P(aa) over 3 frames is the one alignment a-a: worked by hand."""
     log_probs = torch.tensor([[[0.4, 0.6], [0.7, 0.3], [0.2, 0.8]]], dtype=torch.float64).log()
-    (hypotheses,) = ctc_prefix_beam_search(log_probs, torch.tensor([3]), beam_size=4)
+    (hypotheses,) = ctc_prefix_beam_search(log_probs, torch.tensor([3]), beam_size=4, fusion=None)
     scores = {hypothesis.tokens: math.exp(hypothesis.score) for hypothesis in hypotheses}
     assert scores[(1, 1)] == pytest.approx(0.6 * 0.7 * 0.8)
     assert scores[()] == pytest.approx(0.4 * 0.7 * 0.2)
@@ -118,15 +122,15 @@ def test_any_cut_into_chunks_gives_the_same(seed):
     generator = torch.Generator().manual_seed(seed)
     log_probs = random_log_probs(4, 60, 6, seed=seed, peaky=[0.5, 1.5, 4.0][seed % 3])
     enc_lens = torch.tensor([60, 0, 33, 60])
-    whole = PrefixBeam(4, beam_size=5)
+    whole = PrefixBeam(4, beam_size=5, fusion=None)
     whole.advance(log_probs, enc_lens)
-    cut = PrefixBeam(4, beam_size=5)
+    cut = PrefixBeam(4, beam_size=5, fusion=None)
     fed = torch.zeros(4, dtype=torch.int64)
     before = [()] * 4
     for chunk, lens in random_chunks(log_probs, enc_lens, generator):
         cut.advance(chunk, lens)
         fed += lens
-        so_far = ctc_prefix_beam_search(log_probs, fed, beam_size=5)
+        so_far = ctc_prefix_beam_search(log_probs, fed, beam_size=5, fusion=None)
         stable = [units.stable for units in cut.partial()]
         for best, units in zip(cut.hypotheses(), cut.partial()):
             assert units.stable + units.undecided == best[0].tokens
@@ -163,7 +167,7 @@ def test_frames_are_where_the_units_are_likeliest(num_frames, beam_size):
             values[0, peak - 1, unit] += 0.6
     values[..., 0] = 1 - values[..., 1:].sum(dim=-1).clamp(max=0.96)
     log_probs = values.log()
-    beam = PrefixBeam(1, beam_size)
+    beam = PrefixBeam(1, beam_size, fusion=None)
     for chunk in log_probs.split(num_frames, dim=1):
         beam.advance(chunk, torch.tensor([chunk.size(1)]))
     best = beam.hypotheses()[0][0]
@@ -177,7 +181,7 @@ def test_undecided_ends_stay_short(seed):
     log_probs = random_log_probs(2, 1200, 30, seed=seed, peaky=5.0)
     lengths = {}
     for limit in (None, 40):
-        beam = PrefixBeam(2, 10, max_undecided=limit)
+        beam = PrefixBeam(2, 10, fusion=None, max_undecided=limit)
         lengths[limit] = []
         for chunk in log_probs.split(16, dim=1):
             beam.advance(chunk, torch.tensor([16, 16]))
@@ -201,7 +205,7 @@ def test_prefixes_that_disagree_are_dropped():
     log_probs[0, 1, 1:3] = torch.tensor([0.6, 0.4])
     log_probs[0, 1, 3] = 1e-9
     for limit, num_ends in [(None, 2), (10, 1)]:
-        beam = PrefixBeam(1, 2, max_undecided=limit)
+        beam = PrefixBeam(1, 2, fusion=None, max_undecided=limit)
         for chunk in log_probs.log().split(6, dim=1):
             beam.advance(chunk, torch.tensor([6]))
         hypotheses = beam.hypotheses()[0]
@@ -213,14 +217,14 @@ def test_prefixes_that_disagree_are_dropped():
 def test_streams_begin_anew_by_themselves():
     log_probs = random_log_probs(3, 20, 5, seed=6)
     lens = torch.tensor([20, 12, 0])
-    beam = PrefixBeam(3, beam_size=4)
+    beam = PrefixBeam(3, beam_size=4, fusion=None)
     beam.advance(log_probs, lens)
     before = beam.hypotheses()
     beam.restart([1])
     assert [h.tokens for h in beam.hypotheses()[1]] == [()]
     assert beam.hypotheses()[0] == before[0]
     beam.advance(log_probs, torch.tensor([0, 20, 0]))
-    fresh = PrefixBeam(1, beam_size=4)
+    fresh = PrefixBeam(1, beam_size=4, fusion=None)
     fresh.advance(log_probs[1:2], torch.tensor([20]))
     after = beam.hypotheses()
     assert [(h.tokens, h.frames) for h in after[1]] == [
@@ -231,7 +235,7 @@ def test_streams_begin_anew_by_themselves():
 
 
 def test_a_stream_in_which_nothing_is_possible_ends_without_hypotheses():
-    beam = PrefixBeam(1, beam_size=3)
+    beam = PrefixBeam(1, beam_size=3, fusion=None)
     impossible = torch.full((1, 2, 4), NEG_INF)
     beam.advance(impossible, torch.tensor([2]))
     assert beam.hypotheses() == [[]]

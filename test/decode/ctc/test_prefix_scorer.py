@@ -6,8 +6,9 @@ import math
 import pytest
 import torch
 
-from moeasr.decode.attention_beam import WeightedScorer, attention_beam_search
+from moeasr.decode.attention_beam import attention_beam_search
 from moeasr.decode.ctc.prefix_scorer import CtcPrefixScorer
+from moeasr.decode.step_scorer import WeightedScorer
 
 SOS_EOS = 2
 NEG_INF = float("-inf")
@@ -111,11 +112,23 @@ def test_long_prefixes_step_by_step_equal_the_textbook(peaky):
     assert utts.tolist() == [0, 0, 2, 2]
 
 
+def search(log_probs, enc_lens, beam_size):
+    """Search with CTC alone."""
+    scorer = CtcPrefixScorer(log_probs, enc_lens, SOS_EOS)
+    return attention_beam_search(
+        [WeightedScorer(scorer, 1.0, "ctc")],
+        enc_lens,
+        beam_size=beam_size,
+        sos_eos=SOS_EOS,
+        length_penalty=0.0,
+        fusion=None,
+    )
+
+
 def test_the_beam_search_on_ctc_alone_finds_the_most_probable_transcripts():
     log_probs = random_log_probs(3, 6, 4, seed=5, peaky=1.0)
     enc_lens = torch.tensor([6, 3, 5])
-    scorer = CtcPrefixScorer(log_probs, enc_lens, SOS_EOS)
-    results = attention_beam_search([WeightedScorer(scorer, 1.0, "ctc")], enc_lens, 200, SOS_EOS)
+    results = search(log_probs, enc_lens, 200)
     for utt, hypotheses in enumerate(results):
         expected = enumerate_transcripts(log_probs[utt, : enc_lens[utt]])
         expected = {tokens: math.log(p) for tokens, p in expected.items() if p > 0}
@@ -159,9 +172,7 @@ def test_an_utterance_alone_is_scored_as_in_a_batch():
     log_probs = random_log_probs(3, 30, 9, seed=8)
     enc_lens = torch.tensor([30, 11, 23])
     results = [
-        attention_beam_search(
-            [WeightedScorer(CtcPrefixScorer(x, lens, SOS_EOS), 1.0, "ctc")], lens, 4, SOS_EOS
-        )
+        search(x, lens, 4)
         for x, lens in [
             (log_probs, enc_lens),
             *((log_probs[i : i + 1, :n], torch.tensor([n])) for i, n in enumerate([30, 11, 23])),

@@ -11,7 +11,7 @@ from textbook import ARPA
 from moeasr.decode.fusion.automaton import Arc, FailureAutomaton
 from moeasr.decode.fusion.ngram import NgramWeights, UnitNgram, WordNgram
 from moeasr.decode.fusion.phrases import ContextGraph, Phrase
-from moeasr.decode.fusion.protocol import FusionSum
+from moeasr.decode.fusion.protocol import FusionSum, NoFusion
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build_tokenizer import build_tokenizer
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
@@ -176,3 +176,13 @@ def test_the_largest_weight_of_an_automaton_counts_those_of_failing():
         assert automaton.max_weight >= float(weights.max()) - 1e-12
     steep = {(0, 0): Arc(1, -1.0), (1, 1): Arc(1, -2.0)}
     assert FailureAutomaton(steep, [Arc(0, 0.0), Arc(0, 0.5)], 2).max_weight == 0.5
+
+
+def test_no_fusion_adds_nothing():
+    fusion = NoFusion()
+    states = fusion.start().expand(2, 3, 1, -1)
+    gains, grown = fusion.extend(states, torch.zeros(2, 3, 5, dtype=torch.int64))
+    assert (gains.shape, grown.shape) == ((2, 3, 1, 5), (2, 3, 1, 5, 0))
+    added = torch.cat([gains.flatten(), fusion.finish(states).flatten()])
+    assert added.dtype == torch.float64 and not added.any()
+    assert not fusion.most(states, torch.tensor([[9]])).any()

@@ -1,0 +1,129 @@
+"""Synthesise the mini corpus, and prepare `data/{train,dev,test}` in Kaldi's form.
+
+Every set has its own voices; sentences are drawn from a small open grammar; three recordings of
+four have white, pink or babble noise. The same options give the same bytes, with any --nj.
+
+Example:
+  python3 local/data_prep.py --download-dir downloads --data-dir data --nj 2
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from plan import SET_NAMES, Recording, plan_corpus
+
+from moeasr.audio.threads import in_threads
+from moeasr.bin import run
+from moeasr.corpus.preparation import preparation_parser
+from moeasr.datadir.write import Utterance, write_data_dir
+from moeasr.errors import InputError
+from moeasr.limits import seed
+from moeasr.logs import get_logger, progress, setup_logging
+
+METADATA = "recordings.jsonl"
+ORIGIN = "made_by.json"  # written last: with it, the corpus is whole
+
+logger = get_logger("mini")
+
+
+def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
+    """Write every recording as `<set>/<speaker>/<utt>.flac`, then the list of them.
+
+    A corpus that is there already, of the very same recordings made by the same code and voices, is
+    left alone; any other one is replaced when the new one is whole.
+
+    Args:
+        recordings: What to write.
+        corpus_dir: Where to.
+        nj: How many to make at the same time.
+    """
+    metadata = "".join(json.dumps(asdict(recording)) + "\n" for recording in recordings)
+    origin = _origin(metadata)
+    marker = corpus_dir / ORIGIN
+    if marker.is_file() and marker.read_text(encoding="utf-8") == origin:
+        logger.info("%s is there already", corpus_dir)
+        return
+    if corpus_dir.exists() and not marker.is_file():
+        raise InputError(f"{corpus_dir} is there but is no mini corpus: it would be overwritten")
+    # torch takes seconds to load, which --help and a corpus that is there need not wait for
+    import soundfile
+    import torch
+    from synth import SAMPLE_RATE_HZ, record
+
+    torch.set_num_threads(1)  # the parallel jobs are ours
+    unfinished = corpus_dir.with_name(f".{corpus_dir.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+
+    def make(recording: Recording) -> None:
+        path = audio_path(unfinished, recording)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, record(recording), SAMPLE_RATE_HZ, subtype="PCM_16")
+
+    # threads suffice: the voices speak in processes of their own (see speak.py)
+    done = in_threads(make, recordings, nj)
+    for _ in progress(done, "synthesising", total=len(recordings), unit="utterances"):
+        pass
+    (unfinished / METADATA).write_text(metadata, encoding="utf-8")
+    (unfinished / ORIGIN).write_text(origin, encoding="utf-8")
+    shutil.rmtree(corpus_dir, ignore_errors=True)
+    unfinished.rename(corpus_dir)
+
+
+def _origin(metadata: str) -> str:
+    """Return, as JSON, what the audio depends on: the recordings, our code, the voices' release."""
+    here = Path(__file__).parent
+    sources = [(here / name).read_text(encoding="utf-8") for name in ("synth.py", "speak.py")]
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in (metadata, *sources)]
+    names = ("recordings", "synth.py", "speak.py")
+    return json.dumps({**dict(zip(names, digests)), "espeakng-loader": version("espeakng-loader")})
+
+
+def audio_path(corpus_dir: Path, recording: Recording) -> Path:
+    """Return the audio file of a recording."""
+    return corpus_dir / recording.set_name / recording.speaker / f"{recording.utt_id}.flac"
+
+
+def as_utterance(corpus_dir: Path, recording: Recording) -> Utterance:
+    """Return the utterance of a recording."""
+    audio = audio_path(corpus_dir, recording)
+    return Utterance(recording.utt_id, recording.speaker, recording.text, audio)
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    parser = preparation_parser(__doc__, "where the audio goes, in a directory mini")
+    parser.add_argument("--seed", type=seed, default=1, help="another seed, another corpus")
+    parser.add_argument("--num-train", type=int, default=1000, help="utterances to train on")
+    parser.add_argument("--num-dev", type=int, default=60, help="utterances of the dev set")
+    parser.add_argument("--num-test", type=int, default=100, help="utterances of the test set")
+    parser.add_argument("--min-snr-db", type=float, default=10.0, help="loudest noise")
+    parser.add_argument("--max-snr-db", type=float, default=30.0, help="softest noise")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make the corpus and print the sizes of its sets."""
+    args = get_parser().parse_args(argv)
+    setup_logging()
+    num_utts = {"train": args.num_train, "dev": args.num_dev, "test": args.num_test}
+    recordings = plan_corpus(args.seed, num_utts, args.min_snr_db, args.max_snr_db)
+    corpus_dir = args.download_dir.resolve() / "mini"
+    synthesise(recordings, corpus_dir, args.nj)
+    trained_on = {recording.text for recording in recordings if recording.set_name == "train"}
+    for name in SET_NAMES:
+        chosen = [recording for recording in recordings if recording.set_name == name]
+        utterances = [as_utterance(corpus_dir, recording) for recording in chosen]
+        write_data_dir(utterances, args.data_dir / name)
+        num_speakers = len({recording.speaker for recording in chosen})
+        num_new = sum(recording.text not in trained_on for recording in chosen)
+        new = "" if name == "train" else f", {num_new} sentences that training has not"
+        print(f"{name}: {len(chosen)} utterances, {num_speakers} voices{new}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,48 @@
+"""Exact length of an entry of wav.scp by its header, without decoding."""
+
+import os
+
+from moeasr.audio.pipes import UndecodableError, parse_pipe
+from moeasr.audio.probe import AudioInfo
+from moeasr.audio.programs import Effect, Resample, Speed
+from moeasr.audio.sample_counts import perturbed_length, resampled_length
+from moeasr.audio.samples import measure_stream
+from moeasr.errors import InputError
+
+
+def measure_header(entry: str) -> AudioInfo | None:
+    """Return rate and samples of an entry of wav.scp; None where only decoding would tell.
+
+    Raises:
+        InputError: It is missing, not audio, or cut short; names the entry.
+    """
+    pipe = parse_pipe(entry) if entry.endswith("|") else None
+    source, channel = (entry, None) if pipe is None else (pipe.source, pipe.channel)
+    if source is None or not os.path.isfile(source):
+        return None
+    try:
+        info = _measure_file(source, channel)
+    except UndecodableError:  # the program that the pipe names may know the format
+        return None
+    for effect in pipe.effects if pipe is not None else ():
+        info = _info_after(effect, info)
+    return info
+
+
+def _measure_file(path: str, channel: int | None) -> AudioInfo:
+    try:
+        with open(path, "rb") as stream:
+            return measure_stream(stream, f"audio file {path}", channel)
+    except OSError as error:
+        raise InputError(f"audio file {path} cannot be read: {error.strerror or error}") from None
+
+
+def _info_after(effect: Effect, info: AudioInfo) -> AudioInfo:
+    """Return exactly what `effect.length` tells to within a sample."""
+    rate_hz, num_samples, overshoots = info
+    if isinstance(effect, Resample):
+        num_samples = resampled_length(num_samples, rate_hz, effect.target_rate_hz)
+        rate_hz = effect.target_rate_hz
+    elif isinstance(effect, Speed):
+        num_samples = perturbed_length(num_samples, rate_hz, effect.factor)
+    return AudioInfo(rate_hz, num_samples, overshoots)

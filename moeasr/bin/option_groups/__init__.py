@@ -1,0 +1,1 @@
+"""Options that several entry points have in common."""

@@ -1,0 +1,32 @@
+"""The option of all entry points that read a wav.scp."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from moeasr.audio.commands import forbid_commands
+
+
+def add_no_commands_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--no-commands`, which takes effect as soon as it is parsed."""
+    parser.add_argument(
+        "--no-commands",
+        action=_ForbidCommands,
+        nargs=0,
+        help="refuse entries of wav.scp that are commands for the shell (as does the environment "
+        "variable MOEASR_NO_COMMANDS=1)",
+    )
+
+
+class _ForbidCommands(argparse.Action):
+    """An option that forbids commands in this process and in those that it starts."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Handle the option; the signature is argparse's."""
+        forbid_commands()

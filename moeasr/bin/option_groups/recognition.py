@@ -1,0 +1,69 @@
+"""Options that the entry points which recognise speech have in common."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.fusion.config import FusionConfig
+from moeasr.limits import num_processes
+from moeasr.options import add_options, given_options, with_given
+
+if TYPE_CHECKING:
+    from moeasr.decode.recognizer import Recognizer
+
+
+def add_recognition_options(parser: argparse.ArgumentParser, defaults: DecodeConfig) -> None:
+    """Add the options that choose a model, and one for each field of `DecodeConfig`.
+
+    Args:
+        parser: Where they are added.
+        defaults: Settings where no option is given.
+    """
+    add = parser.add_argument
+    add(
+        "--checkpoint",
+        required=True,
+        metavar="FILE",
+        help="the trained model; of a directory, its averaged.pt",
+    )
+    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    add(
+        "--num-threads",
+        type=num_processes,
+        metavar="N",
+        help="CPU threads (default: torch decides)",
+    )
+    add("--quantize", choices=("int8", "bf16"), help="linear layers and experts in fewer bits")
+    add_options(parser, defaults)
+
+
+def load_recognizer(args: argparse.Namespace) -> "Recognizer":
+    """Return the model that the options choose, ready to recognise.
+
+    `args.checkpoint` becomes the file that was read where it was a directory.
+    """
+    import torch
+
+    from moeasr import checkpoint
+    from moeasr.decode.recognizer import Recognizer
+
+    if args.num_threads is not None:
+        torch.set_num_threads(args.num_threads)
+    args.checkpoint = str(checkpoint.find_file(args.checkpoint))
+    recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
+    if args.device == "cpu" or args.quantize:
+        recognizer.optimize(args.quantize or "fp32")
+    return recognizer
+
+
+def decode_config(
+    args: argparse.Namespace, defaults: DecodeConfig
+) -> tuple[DecodeConfig, list[str]]:
+    """Return the settings of the options, and the names of the fields that were given.
+
+    Raises:
+        InputError: A value is out of range, or means nothing without a file that is not given.
+    """
+    given = given_options(args, type(defaults))
+    FusionConfig.check_given(given.get("fusion", {}))
+    return with_given(defaults, given), list(given)

@@ -1,0 +1,39 @@
+"""Print the complete config of an experiment: its file over its bases, every default filled in.
+
+This is what a training stores as `config.yaml` in its experiment directory.
+"""
+
+import argparse
+import sys
+
+from moeasr.bin import run
+
+EPILOG = """example:
+  moeasr show-config conf/u2pp_moe.yaml
+  diff <(moeasr show-config conf/dense.yaml) <(moeasr show-config conf/u2pp_moe.yaml)"""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", metavar="YAML", help="the experiment's config")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="A.B=V", help="override a key of the config"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print the config."""
+    args = get_parser().parse_args(argv)
+
+    from moeasr.config import dump_yaml, to_mapping
+    from moeasr.experiment.config import load_experiment
+
+    sys.stdout.write(dump_yaml(to_mapping(load_experiment(args.config, args.set))))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,66 @@
+"""The end of a comparison: costs of the trained models, the table, and what went wrong."""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from moeasr.compare.recipe_run import SCORING, RecipeRun
+from moeasr.compare.series import Series
+from moeasr.errors import InputError
+from moeasr.score.comparison_files import TableChoice, write_comparison
+
+
+def conclude(series: Series, failures: Mapping[str, str], choice: TableChoice) -> list[str]:
+    """Measure the costs of the models, and print and write the table if it can be made.
+
+    Args:
+        series: The experiments. Those with results are in the table, also those of earlier calls.
+        failures: Name of an experiment -> what went wrong. Such an experiment is not in the table.
+        choice: What the table shows.
+
+    Returns:
+        A sentence for everything that went wrong.
+    """
+    if series.stop_stage < SCORING:
+        print("== no table: it needs stage 5")
+        return _sentences(series, failures)
+    scored = [
+        run
+        for run in series.planned
+        if run.name not in failures and (run.directory / "results.json").is_file()
+    ]
+    faults = {**failures, **measure_costs(scored)}
+    if choice.baseline not in [run.experiment.system for run in scored]:
+        print(f"== no table: the baseline {choice.baseline} has no results yet")
+        return _sentences(series, faults)
+    try:
+        exp_dirs = [run.directory for run in scored]
+        print(write_comparison(series.exp_dir, exp_dirs, choice))
+    except InputError as error:
+        return [str(error), *_sentences(series, faults)]
+    return _sentences(series, faults)
+
+
+def measure_costs(runs: Sequence[RecipeRun]) -> dict[str, str]:
+    """Write `cost.json` beside each averaged model that does not have one, or has an older one.
+
+    Returns:
+        Name of an experiment -> what went wrong.
+    """
+    failures = {}
+    for run in runs:
+        model, costs = run.directory / "averaged.pt", run.directory / "cost.json"
+        if not model.is_file() or (
+            costs.is_file() and costs.stat().st_mtime_ns > model.stat().st_mtime_ns
+        ):
+            continue
+        profile = [sys.executable, "-m", "moeasr.bin.profile"]
+        profile += ["--checkpoint", str(model), "--out", str(costs)]
+        if subprocess.run(profile, stdout=subprocess.DEVNULL, check=False).returncode:
+            failures[run.name] = "has no costs in the table"
+    return failures
+
+
+def _sentences(series: Series, failures: Mapping[str, str]) -> list[str]:
+    """Return the failures in the order of the list."""
+    return [f"{run.name} {failures[run.name]}" for run in series.planned if run.name in failures]

@@ -1,0 +1,128 @@
+"""Programs that run side by side, each with its log, and that end when this program ends."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from moeasr.compare.recipe_run import typed
+
+GRACE_SEC = 90.0
+"""The time for programs to end after SIGTERM. The `run.pl` of a recipe must not be killed while it
+waits for its own jobs to end, which takes up to 30 seconds."""
+
+
+class Interrupted(Exception):
+    """A signal asked this program to end."""
+
+
+class ProcessGroups:
+    """Runs programs, each in a session of its own, so that all that they start can be ended.
+
+    The methods may be called from several threads.
+    """
+
+    def __init__(self, grace_sec: float = GRACE_SEC) -> None:
+        self._grace_sec = grace_sec
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self.is_stopped = False
+        """True once `stop` was called."""
+
+    def run(self, command: Sequence[str], log: Path) -> int:
+        """Run a program to its end, with its output in a log of the form that `run.pl` writes.
+
+        Returns:
+            The exit code, or minus the number of the signal that ended the program.
+        """
+        start = time.monotonic()
+        with open(log, "w", encoding="utf-8", errors="surrogateescape") as out:
+            out.write(f"# {typed(command)}\n# Started at {_date()}\n#\n")
+            out.flush()
+            code = self._wait(command, out.fileno())
+            seconds = int(time.monotonic() - start)
+            ended = f"code {code}" if code >= 0 else f"code 0; signal {-code}"
+            out.seek(0, os.SEEK_END)
+            out.write(f"# Accounting: time={seconds} threads=1\n")
+            out.write(f"# Ended ({ended}) at {_date()}, elapsed time {seconds} seconds\n")
+        return code
+
+    def stop(self) -> None:
+        """End all programs that run, with all that they have started, and start no more."""
+        with self._lock:
+            self.is_stopped = True
+            running = list(self._running)
+        for last_resort in (signal.SIGTERM, signal.SIGKILL):
+            for process in running:
+                with suppress(ProcessLookupError, PermissionError):  # the group has just ended
+                    os.killpg(process.pid, last_resort)
+            deadline = time.monotonic() + self._grace_sec
+            while any(_group_runs(process.pid) for process in running):
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
+
+    def _wait(self, command: Sequence[str], out: int) -> int:
+        with self._lock:
+            if self.is_stopped:
+                return -signal.SIGTERM
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+            self._running.add(process)
+        code = process.wait()
+        with self._lock:
+            self._running.discard(process)
+        return code
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise `Interrupted` in the block on SIGINT, SIGTERM and SIGHUP.
+
+    Further signals are ignored once the first one has come. A signal that is ignored from the start
+    (SIGHUP under `nohup`) remains ignored.
+    """
+    signals = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    ]
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
+        raise Interrupted(signum)
+
+    before = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _group_runs(group: int) -> bool:
+    """Return whether any process of a group has not ended yet."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, member_of = path.read_text().rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):  # the process has just ended
+            continue
+        if int(member_of) == group and state != "Z":
+            return True
+    return False
+
+
+def _date() -> str:
+    """Return the time in the form of date(1), as `run.pl` does."""
+    return time.strftime("%a %b %e %H:%M:%S %Z %Y")

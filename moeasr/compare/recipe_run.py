@@ -1,0 +1,126 @@
+"""One experiment as a call of `run.sh`: its arguments, its log, and whether it is done.
+
+The directory of the experiment holds a file `command` with the call as it can be typed. The file is
+written when the call begins, and `run.sh` writes `results.json` last. From these two files follows
+what is up to date when the same comparison is started again.
+"""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from moeasr.compare.system_list import Experiment
+from moeasr.config_bases import load_chain
+from moeasr.errors import InputError
+
+TRAINING, SCORING = 3, 5
+"""The first and the last stage of `run.sh` that an experiment consists of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeRun:
+    """An experiment with the options that it is called with."""
+
+    experiment: Experiment
+    exp_dir: str
+    """The directory of all experiments."""
+    train_words: tuple[str, ...]
+    """Words of `--train-opts` that are common to all experiments."""
+    run_words: tuple[str, ...]
+    """Further words for `run.sh`."""
+
+    @property
+    def name(self) -> str:
+        """The name of the experiment."""
+        return self.experiment.name
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the experiment."""
+        return Path(self.exp_dir, self.name)
+
+    @property
+    def log(self) -> Path:
+        """What `run.sh` writes to its output."""
+        return self.directory / "log" / "run.log"
+
+    @property
+    def command_file(self) -> Path:
+        """The file that holds the call."""
+        return self.directory / "command"
+
+    def call(self, stage: int = TRAINING, stop_stage: int = SCORING) -> list[str]:
+        """Return the words of the call for a range of stages."""
+        sets = [word for text in self.experiment.overrides for word in ("--set", text)]
+        return [
+            *("./run.sh", "--stage", str(stage), "--stop-stage", str(stop_stage)),
+            *("--train-config", self.experiment.config, "--seed", str(self.experiment.seed)),
+            *("--exp-dir", f"{self.exp_dir}/{self.name}"),
+            *("--train-opts", " ".join([*self.train_words, *sets]), *self.run_words),
+        ]
+
+    def is_done(self) -> bool:
+        """Return whether `run.sh` has come to its end with this very call.
+
+        It has not if the config, a base of it, or a file of another experiment is newer than the
+        call.
+        """
+        try:
+            configs = [file.path for file in load_chain(self.experiment.config)]
+            begun = self.command_file.stat().st_mtime_ns
+            recorded = self.command_file.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+        except (OSError, InputError):
+            return False
+        sources = [*configs, *(need.file for need in self.experiment.needs)]
+        return (
+            recorded == typed(self.call())
+            and not any(_is_newer(source, begun) for source in sources)
+            and _is_newer(self.directory / "results.json", begun)
+        )
+
+    def missing_file(self) -> str | None:
+        """Return the first file of another experiment that this one needs and that is not there."""
+        files = (need.file for need in self.experiment.needs)
+        return next((file for file in files if not Path(file).exists()), None)
+
+    def begin(self) -> None:
+        """Record the call, and move the log of an earlier call out of the way."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        _keep(self.log)
+        self.command_file.write_text(typed(self.call()) + "\n", encoding="utf-8")
+
+
+def typed(words: Sequence[str]) -> str:
+    """Return a command as it can be typed.
+
+    >>> typed(["./run.sh", "--decode-modes", "attention joint_decoding"])
+    './run.sh --decode-modes "attention joint_decoding"'
+    """
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for a shell, in double quotes where that is enough."""
+    if re.search(r'["$`\\!]', word):
+        return shlex.quote(word)
+    return word if shlex.quote(word) == word else f'"{word}"'
+
+
+def _is_newer(file: str | Path, time_ns: int) -> bool:
+    """Return whether a file exists and was written after a time."""
+    try:
+        return Path(file).stat().st_mtime_ns > time_ns
+    except OSError:
+        return False
+
+
+def _keep(log: Path) -> None:
+    """Rename a log that is not empty: `run.log` becomes `run.1.log`, the next one `run.2.log`."""
+    if not log.is_file() or log.stat().st_size == 0:
+        return
+    number = 1
+    while (kept := log.with_name(f"{log.stem}.{number}{log.suffix}")).exists():
+        number += 1
+    log.rename(kept)

@@ -1,0 +1,156 @@
+"""The experiments of a comparison: planned from its options, then run."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from moeasr.compare.option_texts import (
+    SeriesOptions,
+    experiments_directory,
+    option_value,
+    seed_list,
+    whole_number,
+    words_for_run_sh,
+)
+from moeasr.compare.process_groups import ProcessGroups, interruptible
+from moeasr.compare.recipe_run import SCORING, TRAINING, RecipeRun
+from moeasr.compare.side_by_side import run_side_by_side
+from moeasr.compare.system_list import plan_experiments, read_systems
+from moeasr.errors import InputError
+from moeasr.score.comparison_files import TableChoice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """The experiments of a comparison, and how to run them."""
+
+    planned: tuple[RecipeRun, ...]
+    """All experiments of the list, in its order."""
+    chosen: tuple[RecipeRun, ...]
+    """The experiments to run."""
+    exp_dir: str
+    """The directory of all experiments."""
+    num_jobs: int
+    """The maximal number of experiments that run at a time."""
+    stage: int
+    """The first stage of `run.sh`. Beyond training, experiments that are done run again."""
+    stop_stage: int
+    """The last stage of `run.sh`."""
+
+
+def plan_series(options: SeriesOptions, choice: TableChoice) -> Series:
+    """Read the options and the list of systems, and check them before anything runs.
+
+    Args:
+        options: The command line.
+        choice: What the table will show.
+
+    Raises:
+        InputError: The working directory is no recipe, an option or a line of the list is faulty,
+            or `run.sh` will not decode what the table shows.
+    """
+    if not Path(options.list_file).is_file():
+        raise InputError(f"no such file {options.list_file}")
+    if not os.access("run.sh", os.X_OK):
+        raise InputError("no run.sh here; call this in a recipe's directory")
+    num_jobs = whole_number("--jobs", options.jobs, least=1)
+    stage = whole_number("--stage", options.stage)
+    stop_stage = whole_number("--stop-stage", options.stop_stage)
+    exp_dir = experiments_directory(options.exp_dir)
+    seeds = seed_list(options.seeds)
+    run_words = tuple(words_for_run_sh(options.run_opts))
+    if stop_stage >= SCORING:
+        _require_decoding(run_words, choice)
+    systems = read_systems(options.list_file)
+    only = options.only.split()
+    for name in (choice.baseline, *only):
+        if name not in [system.name for system in systems]:
+            raise InputError(f"{options.list_file} has no system {name}")
+    planned = tuple(
+        RecipeRun(
+            experiment=experiment,
+            exp_dir=exp_dir,
+            train_words=tuple(options.train_opts.split()),
+            run_words=run_words,
+        )
+        for experiment in plan_experiments(systems, seeds, exp_dir)
+    )
+    return Series(
+        planned=planned,
+        chosen=tuple(run for run in planned if not only or run.experiment.system in only),
+        exp_dir=exp_dir,
+        num_jobs=num_jobs,
+        stage=stage,
+        stop_stage=stop_stage,
+    )
+
+
+def run_series(series: Series) -> dict[str, str]:
+    """Run the chosen experiments, and report progress on standard output.
+
+    Returns:
+        Name of an experiment -> what went wrong.
+
+    Raises:
+        Interrupted: A signal came. All experiments have ended.
+    """
+    groups = ProcessGroups()
+
+    def call(run: RecipeRun) -> str | None:
+        start = time.monotonic()
+        try:
+            run.begin()
+            code = groups.run(run.call(series.stage, series.stop_stage), run.log)
+        except OSError as error:
+            return f"failed: {error.filename or run.log}: {error.strerror or error}"
+        verb = "was stopped" if groups.is_stopped else "failed" if code else "ended"
+        _say(f"{run.name} {verb} after {duration(time.monotonic() - start)}")
+        return f"failed, log is in {run.log}" if code else None
+
+    with interruptible():
+        return run_side_by_side(
+            series.chosen,
+            series.num_jobs,
+            call,
+            groups.stop,
+            _say,
+            skip_done=series.stage <= TRAINING,
+        )
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its two largest units.
+
+    >>> [duration(seconds) for seconds in (4.2, 200, 7500)]
+    ['4 s', '3 min 20 s', '2 h 05 min']
+    """
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {left:02d} s" if minutes else f"{left} s"
+
+
+def _require_decoding(run_words: tuple[str, ...], choice: TableChoice) -> None:
+    """Raise `InputError` unless `run.sh` will decode what the table shows."""
+    scripts = [
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in (Path("run.sh"), Path("utils/recipe.sh"))
+        if path.is_file()
+    ]
+    for list_option, option, value in (
+        ("--decode-modes", "--mode", choice.mode),
+        ("--decoding-chunk-size", "--chunk-size", str(choice.chunk_size)),
+        ("--test-sets", "--set", choice.test_set),
+    ):
+        made = option_value(list_option, scripts, run_words)
+        if made and value not in made.split():
+            raise InputError(
+                f"{option} {value} is not among the {list_option} of run.sh ({made}); add it: "
+                f"--run-opts \"{list_option} '{made} {value}'\""
+            )
+
+
+def _say(text: str) -> None:
+    print(f"== {text}", flush=True)

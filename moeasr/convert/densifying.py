@@ -1,0 +1,136 @@
+"""A model with experts into a dense one: each bank of experts becomes one feed-forward.
+
+The inverse of upcycling, and cheap to run; what the experts had learnt apart is lost in part. The
+report of `moeasr densify` says how much the outputs move, and training may go on from there.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from moeasr.convert.transfer import load_transferred
+from moeasr.errors import InputError
+from moeasr.models.asr import AsrModel
+from moeasr.models.config import ModelConfig, RoutingLossWeights
+from moeasr.models.teacher_forced import Inputs, run_teacher_forced
+from moeasr.moe.expert_copies import (
+    DENSIFY_METHODS,
+    FeedForwardWeights,
+    scale_output,
+)
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig, FeedForwardConfig
+from moeasr.nn.routing import Routing
+
+
+class BankUsage(NamedTuple):
+    """What routers did with a bank of experts."""
+
+    load: Tensor
+    """(E,) float64: assignments to each expert."""
+    total_weight: float
+    """Sum of the experts' weights over all assignments."""
+    num_frames: int
+    """N: in a decoder, tokens. Frames of all layers that share the bank."""
+
+    @classmethod
+    def of(cls, routing: Routing) -> "BankUsage":
+        """That of one layer on one batch."""
+        load = torch.bincount(routing.expert_ids.flatten(), minlength=routing.num_experts)
+        total_weight = float(routing.expert_weights.double().sum())
+        return cls(load.double(), total_weight, routing.expert_ids.size(0))
+
+    def merged(self, other: "BankUsage") -> "BankUsage":
+        """This and what happened in another batch or layer."""
+        return BankUsage(*(a + b for a, b in zip(self, other)))
+
+    @property
+    def gain(self) -> float:
+        """Mean over frames of the sum of their experts' weights."""
+        return self.total_weight / self.num_frames
+
+
+def measure_bank_usage(model: AsrModel, batches: Iterable[Inputs]) -> dict[str, BankUsage]:
+    """Run the model with full context, the decoders on the transcripts, and count.
+
+    Layers that share a bank share one count: one feed-forward is to replace it in all of them.
+
+    Args:
+        model: In eval mode.
+        batches: At least one utterance.
+
+    Returns:
+        By the name of each MoE layer.
+    """
+    layers = model.moe_layers()
+    usage: dict[int, BankUsage] = {}
+    for inputs in batches:
+        routings = run_teacher_forced(model, inputs).routings
+        for name, routing in routings.items():
+            bank, seen = id(layers[name].experts), BankUsage.of(routing)
+            usage[bank] = usage[bank].merged(seen) if bank in usage else seen
+    return {name: usage[id(layer.experts)] for name, layer in layers.items()}
+
+
+def dense_config(config: ModelConfig) -> ModelConfig:
+    """The model without experts: feed-forwards as wide as one expert, and nothing that routes."""
+    encoder, decoder = config.encoder, config.decoder
+    parts = {key: _dense(part) for key, part in encoder.feed_forwards.items()}
+    return dataclasses.replace(
+        config,
+        encoder=dataclasses.replace(encoder, **parts),
+        decoder=dataclasses.replace(decoder, feed_forward=_dense(decoder.feed_forward)),
+        embedding=None,
+        languages=(),
+        routing_losses=RoutingLossWeights(),
+    )
+
+
+def densify_into(
+    dense: AsrModel, model: AsrModel, usage: Mapping[str, BankUsage], method: str
+) -> list[str]:
+    """Give `dense` the weights of `model`, each bank of experts made into one feed-forward.
+
+    That stands for the weighted sum of a frame's K experts. Where the weights sum to 1 it takes the
+    sum's place as it is; where they do not (`expert_weights: full`) its output is scaled by their
+    mean sum over the frames counted.
+
+    Args:
+        dense: Built from `dense_config`, on the CPU.
+        model: The trained one, on the CPU.
+        usage: Of every MoE layer, see `measure_bank_usage`.
+        method: One of `DENSIFY_METHODS`.
+
+    Returns:
+        Names of the feed-forwards that were banks of experts.
+
+    Raises:
+        InputError: `model` has no experts.
+    """
+    layers = model.moe_layers()
+    if not layers:
+        raise InputError("there is nothing to densify: the checkpoint has no experts")
+    state = model.state_dict()
+    dropped = [key for name, layer in layers.items() for key in layer.state_dict(prefix=f"{name}.")]
+    if model.embedding is not None:
+        dropped += model.embedding.state_dict(prefix="embedding.")
+    for key in dropped:
+        del state[key]
+    for name, layer in layers.items():
+        experts = FeedForwardWeights.of_bank(layer.experts)
+        weights = DENSIFY_METHODS[method](experts, usage[name].load)
+        if not layer.router.weights_sum_to_one:
+            weights = scale_output(weights, usage[name].gain)
+        names = ("w1.weight", "w1.bias", "w2.weight", "w2.bias")
+        state.update({f"{name}.{key}": weight for key, weight in zip(names, weights)})
+    load_transferred(dense, state)
+    return list(layers)
+
+
+def _dense(config: FeedForwardConfig) -> FeedForwardConfig:
+    if not isinstance(config, MoeConfig):
+        return config
+    return DenseConfig(hidden_units=config.hidden_units, activation=config.activation)

@@ -1,0 +1,100 @@
+"""Filter banks of a list of utterances, written to one archive."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from moeasr.atomic import atomic_path
+from moeasr.audio.probe import overshoot_warning
+from moeasr.audio.recording import RecordingReader
+from moeasr.data.audio_features import utterance_fbank
+from moeasr.datadir.utterances import Utterances
+from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
+from moeasr.features.fbank_config import FbankConfig
+from moeasr.logs import get_logger, progress
+
+logger = get_logger(__name__)
+
+
+@dataclass
+class FbankReport:
+    """What is unusual about the utterances of a job."""
+
+    num_utts: int = 0
+    """Utterances of the job."""
+    skipped: list[str] = field(default_factory=list)
+    """Utterances that could not be read."""
+    resampled: Counter[int] = field(default_factory=Counter)
+    """How many utterances had which other sample rate, in Hz."""
+    num_overshooting: int = 0
+    """Utterances whose header promises more samples than there are."""
+
+    def log(self) -> None:
+        """Log all of it."""
+        if self.num_overshooting:
+            logger.warning(overshoot_warning(self.num_overshooting, "utterances"))
+        for rate_hz, count in sorted(self.resampled.items()):
+            logger.warning("resampled %d utterances from %d Hz", count, rate_hz)
+        if self.skipped:
+            names = " ".join(self.skipped)
+            logger.warning("skipped %d utterances: %s", len(self.skipped), names)
+        num_made = self.num_utts - len(self.skipped)
+        logger.info("made features of %d of %d utterances", num_made, self.num_utts)
+
+
+def write_fbank(
+    utterances: Utterances,
+    wav_scp: str | Path,
+    config: FbankConfig,
+    ark: str | Path,
+    scp: str,
+    compress: bool,
+    seed: int,
+) -> FbankReport:
+    """Write the features of utterances, and tables of their frames and seconds.
+
+    Beside x.scp it writes x.utt2num_frames and x.utt2dur. An utterance that cannot be read is
+    skipped with a warning.
+
+    Args:
+        utterances: The utterances.
+        wav_scp: Where they are listed, for messages.
+        config: Settings of the filter banks.
+        ark: The archive to write.
+        scp: Its index.
+        compress: Store one byte per value, as Kaldi does.
+        seed: Of the dither.
+
+    Raises:
+        InputError: No utterance could be read; no file is written.
+    """
+    reader, report = RecordingReader(), FbankReport(len(utterances))
+    base = scp.removesuffix(".scp")
+    with (
+        atomic_path(f"{base}.utt2num_frames") as frames_path,
+        atomic_path(f"{base}.utt2dur") as durations_path,
+        open_archive(ark, scp, compress) as archive,
+        open(frames_path, "w", encoding="utf-8") as frames_file,
+        open(durations_path, "w", encoding="utf-8") as durations_file,
+    ):
+        for utterance in progress(utterances, "fbank", len(utterances), "utt"):
+            utt_id, entry = utterance.utt_id, utterance.entry
+            try:
+                samples, rate_hz = reader.read(*utterance.audio_span)
+                feats = utterance_fbank(samples, rate_hz, config, utt_id, seed)
+                if feats.size(0) == 0:
+                    raise InputError(f"{entry}: {len(samples)} samples are no whole frame")
+            except InputError as error:
+                report.skipped.append(utt_id)
+                logger.warning("skipped utterance %s: %s", utt_id, error)
+                continue
+            report.num_overshooting += reader.last_header_overshoots
+            if rate_hz != config.sample_rate_hz:
+                report.resampled[rate_hz] += 1
+            archive.write(utt_id, feats)
+            frames_file.write(f"{utt_id} {feats.size(0)}\n")
+            durations_file.write(f"{utt_id} {round(len(samples) / rate_hz, 4)}\n")
+        if len(report.skipped) == len(utterances):
+            raise InputError(f"none of the {len(utterances)} utterances of {wav_scp} is usable")
+    return report

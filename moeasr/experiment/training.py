@@ -1,0 +1,96 @@
+"""From a YAML file and data directories to a trainer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from moeasr import distributed
+from moeasr.experiment.batches import make_batches, read_features_config
+from moeasr.experiment.config import load_experiment
+from moeasr.experiment.loss import make_loss
+from moeasr.experiment.metadata import checkpoint_metadata
+from moeasr.experiment.resumption import take_up
+from moeasr.experiment.start import start_model
+from moeasr.features.cmvn import CmvnStats
+from moeasr.logs import get_logger
+from moeasr.models.build import build_model, count_params
+from moeasr.seed import seed_all
+from moeasr.text.tokenizer import Tokenizer
+from moeasr.train.trainer import Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingInputs:
+    """What a training is made of, by the options of `moeasr train`."""
+
+    config: str
+    """YAML of the experiment."""
+    overrides: Sequence[str]
+    """Keys that differ from it, `a.b=value`."""
+    train_dir: str
+    """Data directory of the training set."""
+    dev_dir: str
+    """Data directory of the development set."""
+    data_type: str
+    """One of `moeasr.data.data_type.DATA_TYPES`."""
+    dict_dir: str
+    """Directory that `make_dict` wrote."""
+    cmvn: str
+    """File that `compute_cmvn` wrote."""
+    exp_dir: str
+    """Directory of the experiment."""
+    seed: int
+    """Of everything random."""
+    command: str
+    """The command line, for the record."""
+
+
+def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
+    """Build all parts of a training; every process calls this.
+
+    Args:
+        inputs: What it is made of.
+        device: Where this process computes.
+
+    Raises:
+        InputError: A file is missing or malformed, parts do not fit each other, or an earlier run
+            in `exp_dir` cannot be resumed with them.
+    """
+    config = load_experiment(inputs.config, inputs.overrides)
+    tokenizer = Tokenizer.from_dir(inputs.dict_dir)
+    mean, istd = CmvnStats.load(inputs.cmvn).mean_istd()
+    sets = (inputs.train_dir, inputs.dev_dir)
+    fbank = read_features_config(*sets, mean.numel(), inputs.data_type)
+    exp_dir = Path(inputs.exp_dir)
+    resumption = take_up(config, exp_dir, (mean, istd), inputs.cmvn)
+
+    seed_all(inputs.seed)
+    model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
+    if not resumption.is_resumed:
+        start_model(model, config.init, tokenizer, fbank)
+    model = model.to(device)
+    get_logger("train").info("parameters: %d total, %d active per frame", *count_params(model))
+    # All processes start from the same weights, then draw their own dropout and chunk sizes.
+    seed_all(inputs.seed + distributed.rank())
+
+    common = (config, tokenizer, model.output_len, inputs.seed)
+    train = make_batches(inputs.train_dir, *common, fill=mean, data_type=inputs.data_type)
+    metadata = checkpoint_metadata(
+        *(config, tokenizer, fbank, train.fingerprint()),
+        *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
+    )
+    return Trainer(
+        model=model,
+        loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
+        describe=lambda batch: " ".join(batch.utt_ids),
+        train=train,
+        dev=make_batches(inputs.dev_dir, *common, fill=None, data_type=inputs.data_type),
+        config=config.train,
+        exp_dir=exp_dir,
+        metadata=metadata,
+        device=device,
+        restart_epoch=resumption.restarts_epoch,
+        after_step=model.react if model.has_reacting_routers else None,
+    )

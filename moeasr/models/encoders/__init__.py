@@ -1,0 +1,1 @@
+"""Encoders: the seam, and the Conformer and Transformer blocks that make one."""

@@ -1,0 +1,176 @@
+"""An encoder of blocks: a front end and a stack, under U2++'s chunk masks (arXiv 2106.05642)."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from moeasr.models.cache import BlockPast, EncoderState
+from moeasr.models.encoders.encoder import Encoder
+from moeasr.models.outputs import EncoderOutput
+from moeasr.nn.mask import make_chunk_mask, make_valid_mask
+from moeasr.nn.position import key_positions, relative_positions
+from moeasr.nn.routing import Routing
+from moeasr.nn.subsampling import ConvSubsampling4
+
+
+class EncoderBlock(Protocol):
+    """What the stack asks of a block, Conformer's or Transformer's."""
+
+    def start(self, num_streams: int) -> BlockPast:
+        """The past of streams that begin: no frames."""
+        ...
+
+    def __call__(
+        self,
+        x: Tensor,
+        positions: Tensor,
+        attention_mask: Tensor,
+        valid_mask: Tensor,
+        context: Tensor | None = None,
+        past: BlockPast | None = None,
+    ) -> tuple[Tensor, dict[str, Routing], BlockPast]:
+        """Transform a batch of frames.
+
+        Args:
+            x: (B, T, D).
+            positions: (P + 2T - 1, D) relative positions, or (B or 1, P + T, D) those of keys.
+            attention_mask: (B, T or 1, P + T) bool.
+            valid_mask: (B, T) bool.
+            context: (B, T, C) further router input, or None.
+            past: Of the P frames before x; None: x is all, and P = 0.
+
+        Returns:
+            (B, T, D), the routings of the feed-forwards that have experts, by the names of these
+            in the block, and the past of the frame after x, nothing of it forgotten yet.
+        """
+        ...
+
+
+class BlockEncoder(Encoder):
+    """Subsampling, then a stack of blocks.
+
+    Args:
+        subsampling: The front end, (B, T, F) -> (B, T', D).
+        blocks: The stack, modules that are an `EncoderBlock`.
+        dropout: On the front end's output.
+        norm: After the stack, for blocks that do not end in a norm; or None.
+        knows_distance: The blocks' attention is told distances; False: the positions of keys.
+        sees_future: A block depends on frames after its chunk.
+    """
+
+    subsampling_rate = 4
+
+    def __init__(
+        self,
+        subsampling: ConvSubsampling4,
+        blocks: Sequence[nn.Module],
+        dropout: float,
+        norm: nn.LayerNorm | None = None,
+        knows_distance: bool = True,
+        sees_future: bool = False,
+    ) -> None:
+        super().__init__()
+        self.subsampling = subsampling
+        self.blocks = nn.ModuleList(blocks)
+        self.dropout = nn.Dropout(dropout)
+        self.norm = norm
+        self.knows_distance = knows_distance
+        self.sees_future = sees_future
+        self.d_model = subsampling.project.out_features
+        self.min_frames = subsampling.min_frames
+
+    def forward(
+        self,
+        feats: Tensor,
+        feats_lens: Tensor,
+        chunk_size: int = -1,
+        num_left_chunks: int = -1,
+        context: Tensor | None = None,
+    ) -> EncoderOutput:
+        """See `Encoder`."""
+        x, enc_lens = self.subsampling(feats, feats_lens)
+        valid_mask = make_valid_mask(enc_lens, x.size(1))
+        attention_mask = valid_mask[:, None, :]
+        if chunk_size > 0:
+            chunk_mask = make_chunk_mask(x.size(1), chunk_size, num_left_chunks, x.device)
+            attention_mask = attention_mask & chunk_mask
+        first = x.new_zeros(1, dtype=torch.int64)
+        enc, routings, _ = self._run_blocks(x, attention_mask, valid_mask, context, None, first)
+        return EncoderOutput(enc, enc_lens, routings)
+
+    def start(self, num_streams: int) -> EncoderState:
+        """See `Encoder`."""
+        blocks = tuple(block.start(num_streams) for block in self.blocks)
+        device = self.subsampling.conv1.weight.device
+        nothing = torch.zeros(num_streams, dtype=torch.int64, device=device)
+        return EncoderState(blocks, past_lens=nothing, num_encoded=nothing)
+
+    def extend(
+        self,
+        feats: Tensor,
+        feats_lens: Tensor,
+        chunk_size: int,
+        num_left_chunks: int,
+        context: Tensor | None,
+        state: EncoderState,
+    ) -> tuple[EncoderOutput, EncoderState]:
+        """See `Encoder`."""
+        x, enc_lens = self.subsampling(feats, feats_lens)
+        enc_lens = torch.where(feats_lens < self.subsampling.min_frames, 0, enc_lens)
+        num_past, num_frames = state.num_past, x.size(1)
+        valid_mask = make_valid_mask(enc_lens, num_frames)
+        is_past = ~make_valid_mask(num_past - state.past_lens, num_past)
+        attention_mask = torch.cat((is_past, valid_mask), dim=1)[:, None, :]
+        attention_mask = attention_mask & make_chunk_mask(
+            num_frames, chunk_size, num_left_chunks, x.device, num_past
+        )
+        enc, routings, pasts = self._run_blocks(
+            x, attention_mask, valid_mask, context, state.blocks, state.num_encoded - num_past
+        )
+        past_lens = state.past_lens + enc_lens
+        if num_left_chunks >= 0:
+            past_lens = past_lens.clamp(max=num_left_chunks * chunk_size)
+        num_kept = int(past_lens.max())
+        blocks = tuple(past.forget(num_frames, enc_lens, num_kept) for past in pasts)
+        num_encoded = state.num_encoded + enc_lens
+        return EncoderOutput(enc, enc_lens, routings), EncoderState(blocks, past_lens, num_encoded)
+
+    def output_len(self, num_frames: int) -> int:
+        """See `Encoder`."""
+        return self.subsampling.output_len(num_frames)
+
+    def _run_blocks(
+        self,
+        x: Tensor,
+        attention_mask: Tensor,
+        valid_mask: Tensor,
+        context: Tensor | None,
+        pasts: Sequence[BlockPast] | None,
+        first_key: Tensor,
+    ) -> tuple[Tensor, dict[str, Routing], list[BlockPast]]:
+        """Blocks and norm, from the front end's output; see `EncoderBlock` for the arguments.
+
+        `first_key` (B or 1,) is where in its utterance the first of the P + T keys lies.
+        """
+        if context is not None:
+            context = context.expand(-1, x.size(1), -1)
+        num_keys = attention_mask.size(2)
+        if self.knows_distance:
+            positions = relative_positions(x.size(1), num_keys, x)
+        else:
+            positions = key_positions(first_key, num_keys, x)
+        x = self.dropout(x)
+        routings: dict[str, Routing] = {}
+        new_pasts = []
+        for depth, block in enumerate(self.blocks):
+            past = None if pasts is None else pasts[depth]
+            x, block_routings, new_past = block(
+                x, positions, attention_mask, valid_mask, context, past
+            )
+            routings |= {f"blocks.{depth}.{name}": r for name, r in block_routings.items()}
+            new_pasts.append(new_past)
+        if self.norm is not None:
+            x = self.norm(x)
+        return x, routings, new_pasts

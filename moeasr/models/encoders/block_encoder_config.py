@@ -1,0 +1,147 @@
+"""What the configs of all encoders of blocks have in common."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import nn
+
+from moeasr.config_roles import PROCEDURE
+from moeasr.errors import InputError
+from moeasr.models.encoders.block_encoder import BlockEncoder
+from moeasr.models.encoders.encoder import EncoderConfig
+from moeasr.models.feed_forwards import AnyFeedForward
+from moeasr.nn.attention import RelPositionAttention
+from moeasr.nn.feed_forward import DenseConfig, FeedForwardConfig, Stack
+from moeasr.nn.key_position_attention import KeyPositionAttention
+from moeasr.nn.subsampling import ConvSubsampling4
+from moeasr.ranges import check_fraction, check_heads, check_size
+
+MAX_BLOCKS = 1000
+ATTENTIONS: dict[str, type[RelPositionAttention]] = {
+    "relative": RelPositionAttention,
+    "key_position": KeyPositionAttention,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockEncoderConfig(EncoderConfig):
+    """What encoders of blocks have in common; `build_block` is each kind's own.
+
+    Blocks of one's own are a subclass with `build_block`.
+    """
+
+    num_blocks: int = 12
+    """L."""
+    num_heads: int = 4
+    """H."""
+    attention: Literal["relative", "key_position"] = "relative"
+    """What scores know beside content: the distance from query to key (Transformer-XL), or where in
+    the utterance the key is (WeNet's `rel_selfattn`, which has no relative shift)."""
+    subsampling_channels: int | None = None
+    """Channels of the two front-end convolutions; null means `d_model`."""
+    num_groups: int | None = None
+    """G: blocks of a group share attention, convolution and experts; routers and norms stay each
+    block's own (arXiv 2209.08326). Null: no sharing."""
+    group_layout: Literal["consecutive", "interleaved"] = "consecutive"
+    """Which blocks form a group: AABB or ABAB. The paper's is not known to us; our choice."""
+    causal_conv: bool = True
+    """Convolution or memory block sees the past only; chunk-wise streaming needs it."""
+    dropout: float = field(default=0.1, metadata=PROCEDURE)
+    """After each module, and inside feed-forwards."""
+    attention_dropout: float = field(default=0.1, metadata=PROCEDURE)
+    """On the attention weights."""
+    feed_forward: AnyFeedForward = DenseConfig()
+    """The feed-forward of each block; of a Conformer's the second one (after the convolution)."""
+
+    def __post_init__(self) -> None:
+        """Check ranges and combinations."""
+        super().__post_init__()
+        check_size("num_blocks", self.num_blocks, 1, MAX_BLOCKS)
+        check_heads("d_model", self.d_model, self.num_heads)
+        if self.subsampling_channels is not None:
+            check_size("subsampling_channels", self.subsampling_channels)
+        check_fraction("dropout", self.dropout)
+        check_fraction("attention_dropout", self.attention_dropout)
+        if self.d_model % 2:
+            raise InputError(f"`d_model` must be even, but is {self.d_model}")
+        if self.dynamic_chunk and not self.causal_conv:
+            raise InputError(
+                "`dynamic_chunk: true` needs `causal_conv: true`: a convolution that sees future "
+                "frames cannot stream"
+            )
+        self._check_groups()
+
+    def _check_groups(self) -> None:
+        if self.num_groups is None:
+            return
+        check_size("num_groups", self.num_groups)
+        if self.num_blocks % self.num_groups:
+            raise InputError(
+                f"`num_blocks` must be a multiple of `num_groups` ({self.num_groups}), "
+                f"but is {self.num_blocks}"
+            )
+
+    def check_odd(self, name: str, size: int) -> None:
+        """Refuse an even number of frames that is to be centred.
+
+        Raises:
+            InputError: It is even.
+        """
+        if not self.causal_conv and size > 0 and size % 2 == 0:
+            raise InputError(f"`{name}` must be odd unless `causal_conv` is true, but is {size}")
+
+    @property
+    def sees_future(self) -> bool:
+        """See `Encoder`."""
+        return not self.causal_conv
+
+    @property
+    def feed_forwards(self) -> dict[str, FeedForwardConfig]:
+        """See `EncoderConfig`."""
+        return {"feed_forward": self.feed_forward}
+
+    @property
+    def ends_in_norm(self) -> bool:
+        """Whether a norm follows the stack."""
+        return True
+
+    def build_block(self, stack: Stack, index: int, group: Sequence[nn.Module]) -> nn.Module:
+        """Build an `EncoderBlock`.
+
+        Args:
+            stack: For its feed-forwards.
+            index: Its place, from 0 on.
+            group: The blocks before it whose parts it shares; norms and routers are new.
+        """
+        raise NotImplementedError
+
+    def build_attention(self) -> RelPositionAttention:
+        """Build the self-attention of a block."""
+        return ATTENTIONS[self.attention](self.d_model, self.num_heads, self.attention_dropout)
+
+    def build(self, num_mel_bins: int, context_size: int) -> BlockEncoder:
+        """See `EncoderConfig`."""
+        channels = self.subsampling_channels or self.d_model
+        subsampling = ConvSubsampling4(num_mel_bins, self.d_model, channels)
+        stack = Stack(self.d_model, self.dropout, context_size)
+        groups: dict[int, list[nn.Module]] = {}
+        blocks = []
+        for index in range(self.num_blocks):
+            group = groups.setdefault(self._group_of(index), [])
+            block = self.build_block(stack, index, group)
+            group.append(block)
+            blocks.append(block)
+        norm = nn.LayerNorm(self.d_model) if self.ends_in_norm else None
+        knows_distance = self.attention == "relative"
+        return BlockEncoder(
+            subsampling, blocks, self.dropout, norm, knows_distance, self.sees_future
+        )
+
+    def _group_of(self, index: int) -> int:
+        """The group whose parts block `index` uses; each block is its own without sharing."""
+        if self.num_groups is None:
+            return index
+        if self.group_layout == "interleaved":
+            return index % self.num_groups
+        return index * self.num_groups // self.num_blocks

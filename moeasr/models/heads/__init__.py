@@ -1,0 +1,1 @@
+"""Heads: what reads an encoder's output, and has a loss of its own."""

@@ -1,0 +1,16 @@
+"""The family of heads: what `type` of a section of `heads:` may be.
+
+It may also be the import path of a subclass of `moeasr.models.heads.head.HeadConfig` of one's own.
+"""
+
+from typing import Annotated
+
+from moeasr.config import OneOfTypes
+from moeasr.models.heads.attention_head import AttentionConfig
+from moeasr.models.heads.ctc_head import CtcConfig
+from moeasr.models.heads.head import HeadConfig
+
+HEADS: dict[str, type[HeadConfig]] = {"ctc": CtcConfig, "attention": AttentionConfig}
+
+AnyHead = Annotated[HeadConfig, OneOfTypes(HEADS, HeadConfig)]
+"""The type of a section that describes a head."""

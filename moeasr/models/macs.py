@@ -1,0 +1,80 @@
+"""Multiply-adds of the modules that models are built of, for so many frames or tokens.
+
+In a matrix product or a convolution each weight does one multiply-add per position (frame, token)
+that it is applied to; attention adds the products of frames with frames. Norms, activations,
+softmax, biases and residual sums cost little beside these and are left out.
+"""
+
+from fractions import Fraction
+
+from torch import nn
+
+from moeasr.moe.layer import MoEFeedForward
+from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
+from moeasr.nn.convolution import ConvolutionModule
+from moeasr.nn.key_position_attention import KeyPositionAttention
+from moeasr.nn.subsampling import ConvSubsampling4
+
+
+def products(positions: int, *modules: nn.Linear | nn.Conv1d | nn.Conv2d) -> int:
+    """Count multiply-adds of layers that apply each weight once at each of so many positions."""
+    return positions * sum(module.weight.numel() for module in modules)
+
+
+def subsampling_macs(module: ConvSubsampling4, num_feats: int, num_mel_bins: int) -> int:
+    """Count multiply-adds of the front end for so many feature frames."""
+    macs, height, width = 0, num_feats, num_mel_bins
+    for conv in (module.conv1, module.conv2):
+        height = _conv_len(height, conv.kernel_size[0], conv.stride[0])
+        width = _conv_len(width, conv.kernel_size[1], conv.stride[1])
+        macs += products(height * width, conv)
+    return macs + products(height, module.project)
+
+
+def attention_macs(
+    module: MultiHeadAttention | KeyPositionAttention, num_queries: int, num_keys: int
+) -> int:
+    """Count multiply-adds of projections, scores and weighted sums, but not of positions."""
+    projections = products(num_queries, module.query, module.output)
+    projections += products(num_keys, module.key, module.value)
+    scores_and_sums = 2 * num_queries * num_keys * module.query.out_features
+    return projections + scores_and_sums
+
+
+def self_attention_macs(module: RelPositionAttention, num_frames: int) -> int:
+    """Count multiply-adds of an encoder's self-attention in which every frame sees all frames."""
+    if isinstance(module, KeyPositionAttention):
+        macs = attention_macs(module, num_frames, num_frames)
+        # the projected positions, and the biases of keys by content and by position
+        biases = 2 * num_frames * module.key.out_features
+        return macs + products(num_frames, module.position) + biases
+    num_distances = 2 * num_frames - 1
+    macs = products(num_frames, module.query, module.key, module.value, module.output)
+    macs += products(num_distances, module.position)
+    # content scores, weighted sums, and scores of every distance for every query
+    return macs + num_frames * (2 * num_frames + num_distances) * module.query.out_features
+
+
+def convolution_macs(module: ConvolutionModule, num_frames: int) -> int:
+    """Count multiply-adds of the Conformer's convolution module."""
+    # Edges that are padded before the first pointwise layer are its work, too.
+    num_edges = 0 if module.pads_after_gate else sum(module.edges)
+    macs = products(num_frames + num_edges, module.pointwise1)
+    return macs + products(num_frames, module.depthwise, module.pointwise2)
+
+
+def active_share(module: MoEFeedForward) -> Fraction:
+    """Return the share of the experts that work on one frame, K / E."""
+    return Fraction(module.router.experts_per_frame, module.experts.num_experts)
+
+
+def experts_macs(module: MoEFeedForward, num_rows: int) -> int:
+    """Count multiply-adds of the experts that run, without those of the router."""
+    experts = module.experts
+    macs = int(num_rows * active_share(module) * (experts.w1.numel() + experts.w2.numel()))
+    # their weighted sum
+    return macs + num_rows * module.router.experts_per_frame * experts.w1.size(2)
+
+
+def _conv_len(length: int, kernel_size: int, stride: int) -> int:
+    return (length - kernel_size) // stride + 1

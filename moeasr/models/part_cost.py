@@ -1,0 +1,109 @@
+"""Costs of the parts of a model, and their sums."""
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+ENCODER_PARTS = (
+    *("subsampling", "attention", "convolution", "feed-forward", "router", "norms"),
+    "other modules",
+)
+"""Parts of the encoder; `convolution` is the Conformer's module or the FSMN memory block."""
+DECODER_PARTS = ("decoder", "reverse decoder")
+PARTS = (*ENCODER_PARTS, "CTC head", "embedding network", *DECODER_PARTS, "other heads")
+
+
+class Use(NamedTuple):
+    """Weights at work once in an utterance."""
+
+    part: str
+    """One of `PARTS`."""
+    weights: Iterable[Tensor]
+    """The tensors."""
+    macs: int
+    """Multiply-adds of this work."""
+    active: Fraction = Fraction(1)
+    """Share of the weights that works on one frame."""
+    uncounted: str | None = None
+    """Class of the module if its multiply-adds are not known; they are 0 here then."""
+
+
+class PartCost(NamedTuple):
+    """Cost of one part of a model."""
+
+    part: str
+    """One of `PARTS`, or the name of a sum of them."""
+    total_params: int
+    """All parameters, a shared tensor counted in the first part that uses it."""
+    active_params: int
+    """Those that work on one frame, by the rule of `moeasr.models.build.count_params`."""
+    macs_per_sec: float
+    """Multiply-adds per second of audio."""
+    uncounted: tuple[str, ...] = ()
+    """Classes of the modules whose multiply-adds are not known, and not in `macs_per_sec`."""
+
+
+def tally(uses: Iterable[Use], utterance_sec: float) -> list[PartCost]:
+    """Sum up by part: work each time it is done, a tensor the first time it is met."""
+    total, active, macs = (dict.fromkeys(PARTS, 0) for _ in range(3))
+    uncounted: dict[str, dict[str, None]] = {}  # by part, in the order of the model
+    seen = set()
+    for use in uses:
+        names = uncounted.setdefault(use.part, {})
+        if use.uncounted is not None:
+            names[use.uncounted] = None
+        macs[use.part] += use.macs
+        for weight in use.weights:
+            if id(weight) not in seen:
+                seen.add(id(weight))
+                total[use.part] += weight.numel()
+                active[use.part] += int(weight.numel() * use.active)
+    return [
+        PartCost(
+            part, total[part], active[part], macs[part] / utterance_sec, tuple(uncounted[part])
+        )
+        for part in PARTS
+        if part in uncounted
+    ]
+
+
+def sum_of(costs: Iterable[PartCost], name: str, parts: Sequence[str] = PARTS) -> PartCost:
+    """Return the sum of some parts, under a name of its own."""
+    chosen = [cost for cost in costs if cost.part in parts]
+    return PartCost(
+        name,
+        sum(cost.total_params for cost in chosen),
+        sum(cost.active_params for cost in chosen),
+        sum(cost.macs_per_sec for cost in chosen),
+        tuple(dict.fromkeys(name for cost in chosen for name in cost.uncounted)),
+    )
+
+
+def cost_record(costs: Sequence[PartCost]) -> dict[str, Any]:
+    """Return plain values, for JSON: sums of the whole model, of the encoder, and each part.
+
+    `macs_per_audio_sec` is of everything: encoder, CTC head, embedding network, both decoders.
+    `uncounted` lists the classes of the modules whose multiply-adds are missing in it.
+    """
+    whole, encoder = sum_of(costs, "model"), sum_of(costs, "encoder", ENCODER_PARTS)
+    return {
+        "total_params": whole.total_params,
+        "active_params": whole.active_params,
+        "macs_per_audio_sec": round(whole.macs_per_sec),
+        "encoder_total_params": encoder.total_params,
+        "encoder_active_params": encoder.active_params,
+        "encoder_macs_per_audio_sec": round(encoder.macs_per_sec),
+        "uncounted": list(whole.uncounted),
+        "parts": [
+            {
+                "part": cost.part,
+                "total_params": cost.total_params,
+                "active_params": cost.active_params,
+                "macs_per_audio_sec": round(cost.macs_per_sec),
+                "uncounted": list(cost.uncounted),
+            }
+            for cost in costs
+        ],
+    }

@@ -1,0 +1,73 @@
+"""A router that is told the language: every language has experts of its own."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from moeasr.errors import InputError
+from moeasr.moe.router import ExpertWeights, check_selection, linear_scores, select_top_k
+from moeasr.moe.top_k_routers import TopKRouter, selection
+from moeasr.nn.routing import Routing
+
+if TYPE_CHECKING:
+    from moeasr.moe.layer import MoeConfig
+    from moeasr.nn.feed_forward import Stack
+
+
+class LanguageRouter(TopKRouter):
+    """Every language has E / L experts of its own, and a frame the best K of its language's.
+
+    Language-routed experts with the language known rather than guessed (LR-MoE, arXiv 2307.05956;
+    DLG-MoE, arXiv 2407.18581, groups of experts by language). Expert ids l E/L to (l+1) E/L - 1
+    are those of language l.
+
+    Args:
+        d_model: D.
+        num_languages: L.
+        num_experts: E, a multiple of L.
+        experts_per_frame: K, at most E / L.
+        expert_weights: See `select_top_k`; `full` means over all experts of the language.
+
+    Raises:
+        InputError: Experts cannot be divided evenly, or are fewer than K.
+    """
+
+    context = "language"
+
+    def __init__(
+        self,
+        d_model: int,
+        num_languages: int,
+        num_experts: int,
+        experts_per_frame: int,
+        expert_weights: ExpertWeights,
+    ) -> None:
+        if num_experts % num_languages:
+            raise InputError(
+                f"`num_experts` must be a multiple of the {num_languages} languages for "
+                f"`router: language`, but is {num_experts}"
+            )
+        check_selection(num_experts // num_languages, experts_per_frame, expert_weights)
+        super().__init__(d_model, num_experts, experts_per_frame, expert_weights)
+        self.num_languages = num_languages
+
+    @classmethod
+    def build(cls, config: "MoeConfig", stack: "Stack") -> "LanguageRouter":
+        """See `Router`."""
+        return cls(stack.d_model, stack.context_size, *selection(config))
+
+    @property
+    def num_choices(self) -> int:
+        """Experts that a frame may go to."""
+        return self.num_experts // self.num_languages
+
+    def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
+        """Route N frames; context_NC is (N, L), 1 at each frame's language and 0 elsewhere."""
+        if context_NC is None or context_NC.size(1) != self.num_languages:
+            raise ValueError("the language router needs the language of each frame")
+        own_NE = context_NC.repeat_interleave(self.num_experts // self.num_languages, dim=1) > 0.5
+        logits_NE = linear_scores(x_ND, self.weight)
+        # Far below every logit, yet finite: the losses multiply it by a probability of zero.
+        logits_NE = torch.where(own_NE, logits_NE, logits_NE.new_tensor(-1e4))
+        return select_top_k(logits_NE, self.experts_per_frame, self.expert_weights)

@@ -1,0 +1,161 @@
+"""A test set streamed as if live: hypotheses, error rate, speed and latencies."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from moeasr.datadir.utterances import Utterances
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.live.playback import Playback
+from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
+from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
+from moeasr.decode.test_set import describe_model, describe_settings
+from moeasr.score.error_rate import check_references, pair_up, word_error_rate
+from moeasr.score.lines import kaldi_rate_line
+from moeasr.text.transcript import read_transcripts
+
+PERCENTILES = (50, 90, 95)
+
+
+def read_references(text: Path, utterances: Utterances) -> dict[str, str] | None:
+    """Read the transcripts that streams are to be scored by; None if there are none.
+
+    Args:
+        text: The `text` of the data directory, which may be missing.
+        utterances: Those of the directory.
+
+    Raises:
+        InputError: The transcripts cannot be scored, or one is of no utterance.
+    """
+    if not text.is_file():
+        return None
+    refs = read_transcripts(text)
+    keys = np.array([utt_id.encode() for utt_id in refs])
+    absent = [key.decode() for key in keys[utterances.indices_of(keys) < 0]]
+    check_references(refs.values(), len(refs), absent)
+    return refs
+
+
+@dataclass(frozen=True)
+class SimulatedUtterance:
+    """One utterance streamed as if live."""
+
+    hypotheses: Sequence[Hypothesis]
+    """Best first."""
+    audio_sec: float
+    busy_sec: float
+    first_partial_latency_sec: float | None
+    """From the end of the frame of the first unit to the first result that shows one; None if
+    nothing was recognised."""
+    final_latency_sec: float
+    """From the end of the sound to the last result."""
+
+
+def simulate_utterance(
+    streaming: StreamingRecognizer, waveform: Tensor, packet_sec: float, language: int | None
+) -> SimulatedUtterance:
+    """Stream one utterance, (S,) samples at the model's rate, without end points."""
+    rate_hz = streaming.recognizer.fbank.sample_rate_hz
+    playback = Playback(streaming.open(language), rate_hz, packet_sec)
+    timed = list(playback.run(waveform))
+    final = timed[-1]
+    first_shown = next((item.shown_sec for item in timed if item.result.text), None)
+    latency, best = None, final.result.nbest[0]
+    if first_shown is not None and best.frames:
+        latency = first_shown - (best.frames[0] + 1) * streaming.frame_sec
+    audio_sec = waveform.numel() / rate_hz
+    return SimulatedUtterance(
+        hypotheses=final.result.nbest,
+        audio_sec=audio_sec,
+        busy_sec=playback.busy_sec,
+        first_partial_latency_sec=latency,
+        final_latency_sec=final.shown_sec - audio_sec,
+    )
+
+
+def simulate_test_set(
+    streaming: StreamingRecognizer,
+    waveforms: Iterable[tuple[str, Tensor, int | None]],
+    packet_sec: float,
+) -> dict[str, SimulatedUtterance]:
+    """Stream utterance after utterance. The first is streamed twice: first calls choose kernels.
+
+    Args:
+        streaming: The recogniser.
+        waveforms: Id of an utterance, its (S,) samples at the model's rate, and its language.
+        packet_sec: Length of the packets in which the sound comes.
+    """
+    done: dict[str, SimulatedUtterance] = {}
+    for utt, waveform, language in waveforms:
+        work = (streaming, waveform, packet_sec, language)
+        if not done:
+            simulate_utterance(*work)
+        done[utt] = simulate_utterance(*work)
+    return done
+
+
+def describe_simulation(
+    streaming: StreamingRecognizer, utterances: Mapping[str, SimulatedUtterance]
+) -> dict[str, Any]:
+    """Return what `decode.json` says: settings, speed, latencies (seconds), and the model."""
+    done = list(utterances.values())
+    audio_sec = sum(utterance.audio_sec for utterance in done)
+    busy_sec = sum(utterance.busy_sec for utterance in done)
+    firsts = [utterance.first_partial_latency_sec for utterance in done]
+    return {
+        **describe_settings(streaming.mode, streaming.config),
+        "rtf": busy_sec / audio_sec if audio_sec else 0.0,
+        "rtf_includes_features": True,
+        "audio_sec": audio_sec,
+        "wall_sec": busy_sec,
+        "num_utts": len(done),
+        "first_partial_latency_sec": _spread([sec for sec in firsts if sec is not None]),
+        "final_latency_sec": _spread([utterance.final_latency_sec for utterance in done]),
+        **describe_model(streaming.recognizer),
+    }
+
+
+def write_simulation(
+    out_dir: str | Path,
+    streaming: StreamingRecognizer,
+    done: Mapping[str, SimulatedUtterance],
+    refs: Mapping[str, str] | None,
+    provenance: Mapping[str, Any],
+) -> list[str]:
+    """Write the directory of a mode, and return the lines that sum it up.
+
+    Args:
+        out_dir: Where the directory `MODE_chunkC_stream` is written.
+        streaming: The recogniser.
+        done: Utterance -> what was made of it.
+        refs: Utterance -> transcript; None leaves the error rate out.
+        provenance: What `decode.json` is to say beside settings, speed and model.
+    """
+    about = {**describe_simulation(streaming, done), **provenance}
+    nbest = {utt: utterance.hypotheses for utt, utterance in done.items()}
+    name = mode_dir_name(streaming.mode, streaming.config.chunk_size) + "_stream"
+    to_text, to_times = streaming.recognizer.tokenizer.decode, streaming.recognizer.times
+    write_mode_dirs(out_dir, [ModeResult(name, nbest, about)], to_text, to_times)
+    lines = []
+    if refs is not None:
+        hyps = {utt: to_text(best[0].tokens) for utt, best in nbest.items()}
+        lines.append(kaldi_rate_line(word_error_rate(pair_up(refs, hyps)), "WER"))
+    lines.append(f"real-time factor {about['rtf']:.4f}, features included")
+    for what in ("first_partial_latency_sec", "final_latency_sec"):
+        spread = ", ".join(f"{name} {sec:.3f}" for name, sec in about[what].items())
+        lines.append(f"{what.removesuffix('_sec').replace('_', ' ')}, s: {spread}")
+    return lines
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    """Return mean, percentiles (nearest rank) and maximum; nothing of no values."""
+    if not values:
+        return {}
+    ordered = sorted(values)
+    ranks = {f"p{p}": ordered[math.ceil(p / 100 * len(ordered)) - 1] for p in PERCENTILES}
+    return {"mean": sum(ordered) / len(ordered), **ranks, "max": ordered[-1]}

@@ -1,0 +1,223 @@
+"""The benchmark of configs: what is run, and its table. How it is timed: `moeasr.report.timing`."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from moeasr.errors import InputError
+from moeasr.models.asr import AsrModel
+from moeasr.models.build import build_model, count_params
+from moeasr.models.config import ModelConfig
+from moeasr.models.cost import model_cost
+from moeasr.models.inference import optimize_for_inference
+from moeasr.models.part_cost import DECODER_PARTS, PARTS, sum_of
+from moeasr.nn.packed_linear import PRECISIONS
+from moeasr.report.cost_table import aligned
+from moeasr.report.timing import (
+    MachineLimit,
+    Timings,
+    full_pass,
+    measure_machine,
+    streaming_pass,
+    time_candidates,
+    training_step,
+    working_memory_bytes,
+)
+from moeasr.train.config import OptimConfig
+from moeasr.train.optim import build_optimizer
+
+FRAMES_PER_SEC = 100
+NUM_MEL_BINS = 80
+TOKENS_PER_SEC = 4
+BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
+ENCODING_PARTS = tuple(part for part in PARTS if part not in DECODER_PARTS)
+
+
+class Subject(NamedTuple):
+    """What is timed: the parts of an experiment's config that matter."""
+
+    model: ModelConfig
+    optim: OptimConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What is run."""
+
+    precisions: tuple[str, ...] = ("fp32", "bf16", "int8")
+    """Of recognition; training runs in fp32 and in bf16."""
+    utterance_sec: float = 10.0
+    chunk_size: int = 16
+    num_left_chunks: int = 4
+    vocab_size: int = 1000
+    train_utts: int = 4
+    """Utterances of a training step; 0 leaves training out."""
+    num_rounds: int = 7
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        unknown = [name for name in self.precisions if name not in PRECISIONS]
+        if unknown or not self.precisions:
+            raise InputError(
+                f"--precisions must be some of {', '.join(PRECISIONS)}, but is "
+                f"'{' '.join(self.precisions)}'"
+            )
+        if not 0.2 <= self.utterance_sec <= 3600:
+            raise InputError("--utterance-sec must be between 0.2 and 3600")
+        for name in ("chunk_size", "num_left_chunks", "vocab_size", "train_utts", "num_rounds"):
+            least = {"num_left_chunks": -1, "train_utts": 0, "vocab_size": 2}.get(name, 1)
+            if getattr(self, name) < least:
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(f"{option} must be at least {least}, but is {getattr(self, name)}")
+
+
+def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, Any]:
+    """Time all configs, alternating.
+
+    Args:
+        configs: By name; the first is what the others are compared with, see below.
+        workload: What is run.
+
+    Returns:
+        `machine` (rates per second), `workload`, and `rows`: records of config, what (`full`,
+        `stream`, `train`), precision, rtf or frames_per_sec, speed (median, least, largest ratio
+        to the baseline), of_limit, memory_bytes, and parameters. The baseline is the first config
+        in fp32 or, without fp32, in the first precision. For `stream` it is the first config that
+        can be streamed.
+    """
+    torch.manual_seed(0)
+    models = {
+        name: build_model(config.model, NUM_MEL_BINS, workload.vocab_size)
+        for name, config in configs.items()
+    }
+    num_frames = round(workload.utterance_sec * FRAMES_PER_SEC)
+    feats = torch.randn(1, num_frames, NUM_MEL_BINS)
+    machine = measure_machine()
+    rows = _recognition(models, feats, machine, workload)
+    if workload.train_utts:
+        rows += _training(models, configs, feats, workload)
+    return {"machine": machine._asdict(), "workload": asdict(workload), "rows": rows}
+
+
+def _recognition(
+    models: Mapping[str, AsrModel], feats: Tensor, machine: MachineLimit, workload: Workload
+) -> list[dict[str, Any]]:
+    """Rows of full and streaming passes."""
+    candidates, facts = {}, {}
+    for name, model in models.items():
+        costs = model_cost(model, workload.utterance_sec, TOKENS_PER_SEC, FRAMES_PER_SEC)
+        encoding = sum_of(costs, "encoding", ENCODING_PARTS)
+        params = count_params(model)
+        for precision in workload.precisions:
+            ready = optimize_for_inference(copy.deepcopy(model).eval(), precision)
+            works = {"full": full_pass(ready, feats)}
+            if not model.encoder.sees_future:
+                sizes = (workload.chunk_size, workload.num_left_chunks)
+                works["stream"] = streaming_pass(ready, feats, *sizes)
+            for what, work in works.items():
+                key = f"{name} {what} {precision}"
+                candidates[key] = work
+                reads = 1.0
+                if what == "stream":
+                    chunk_sec = workload.chunk_size * model.subsampling_rate / FRAMES_PER_SEC
+                    reads = workload.utterance_sec / chunk_sec
+                flops = machine.fp32_flops if precision == "fp32" else machine.bf16_flops
+                floor_sec = max(
+                    2 * encoding.macs_per_sec * workload.utterance_sec / flops,
+                    reads * encoding.total_params * BYTES[precision] / machine.bytes_per_sec,
+                )
+                facts[key] = (name, what, precision, floor_sec, params)
+    timings = time_candidates(candidates, workload.num_rounds)
+    base_precision = "fp32" if "fp32" in workload.precisions else workload.precisions[0]
+    rows = []
+    for key, (name, what, precision, floor_sec, params) in facts.items():
+        first = next(other for other, work, *_ in facts.values() if work == what)
+        baseline = f"{first} {what} {base_precision}"
+        took_sec = timings.median_sec(key)
+        rows.append(
+            {
+                "config": name,
+                "what": what,
+                "precision": precision,
+                "rtf": took_sec / workload.utterance_sec,
+                "speed": _ratio(timings, key, baseline),
+                "of_limit": floor_sec / took_sec,
+                "memory_bytes": working_memory_bytes(candidates[key]),
+                "total_params": params.total,
+                "active_params": params.active,
+            }
+        )
+    return rows
+
+
+def _training(
+    models: Mapping[str, AsrModel],
+    configs: Mapping[str, Subject],
+    feats: Tensor,
+    workload: Workload,
+) -> list[dict[str, Any]]:
+    """Rows of training steps."""
+    num_utts, num_tokens = workload.train_utts, round(workload.utterance_sec * TOKENS_PER_SEC)
+    batch = (
+        feats.expand(num_utts, -1, -1).contiguous(),
+        torch.full((num_utts,), feats.size(1)),
+        torch.randint(3, workload.vocab_size, (num_utts, num_tokens)),
+        torch.full((num_utts,), num_tokens),
+    )
+    candidates = {}
+    for name, model in models.items():
+        optimizer = build_optimizer(model, configs[name].optim)
+        for precision in ("fp32", "bf16"):
+            step = training_step(model, optimizer, batch, precision == "bf16")
+            candidates[f"{name} {precision}"] = (name, precision, step)
+    timings = time_candidates({k: v[2] for k, v in candidates.items()}, workload.num_rounds)
+    rows = []
+    for key, (name, precision, step) in candidates.items():
+        params = count_params(models[name])
+        rows.append(
+            {
+                "config": name,
+                "what": "train",
+                "precision": precision,
+                "frames_per_sec": num_utts * feats.size(1) / timings.median_sec(key),
+                "speed": _ratio(timings, key, f"{next(iter(models))} fp32"),
+                "memory_bytes": working_memory_bytes(step),
+                "total_params": params.total,
+                "active_params": params.active,
+            }
+        )
+    return rows
+
+
+def _ratio(timings: Timings, name: str, baseline: str) -> dict[str, float]:
+    return timings.ratio(name, baseline)._asdict()
+
+
+def benchmark_lines(result: Mapping[str, Any]) -> list[str]:
+    """The machine, and a table."""
+    machine = result["machine"]
+    lines = [
+        f"machine: fp32 {machine['fp32_flops'] / 1e9:.0f} GFLOP/s, "
+        f"bf16 {machine['bf16_flops'] / 1e9:.0f} GFLOP/s, "
+        f"memory {machine['bytes_per_sec'] / 1e9:.1f} GB/s",
+        "",
+    ]
+    header = ("config", "what", "bits", "RTF or frames/s", "speed [least, largest]", "of limit")
+    table = [(*header, "MiB", "params M")]
+    for row in result["rows"]:
+        speed = row["speed"]
+        rate = f"{row['rtf']:.4f}" if "rtf" in row else f"{row['frames_per_sec']:.0f}"
+        limit = f"{row['of_limit']:.2f}" if "of_limit" in row else ""
+        spread = f"{speed['median']:.2f} [{speed['least']:.2f}, {speed['largest']:.2f}]"
+        table.append(
+            (
+                *(row["config"], row["what"], row["precision"], rate, spread, limit),
+                f"{row['memory_bytes'] / 2**20:.0f}",
+                f"{row['total_params'] / 1e6:.1f}",
+            )
+        )
+    return lines + aligned(table)

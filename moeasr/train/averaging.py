@@ -1,0 +1,140 @@
+"""Average the weights of several epochs of one training: usually better than any one of them."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, NoReturn
+
+import torch
+from torch import Tensor
+
+from moeasr import checkpoint
+from moeasr.errors import InputError
+from moeasr.logs import get_logger
+from moeasr.train.resume import find_changes
+
+logger = get_logger(__name__)
+
+SHARED_KEYS = ("tokenizer", "fbank")
+
+
+class EpochFile(NamedTuple):
+    """The checkpoint of one finished epoch."""
+
+    epoch: int
+    cost: float
+    """What the training wanted low: the dev loss, or minus the dev accuracy."""
+    path: Path
+
+
+def list_epochs(exp_dir: str | Path) -> list[EpochFile]:
+    """The epoch checkpoints of an experiment, in the order of the epochs.
+
+    Raises:
+        InputError: There are none, or one of them cannot be read.
+    """
+    exp_dir = Path(exp_dir)
+    epochs = []
+    for path in exp_dir.glob("epoch_*.pt"):
+        content = checkpoint.load(path)
+        checkpoint.require_keys(content, "info", ("epoch", "dev_loss"), path)
+        info = content["info"]
+        cost = info.get("cost", info["dev_loss"])
+        try:
+            epochs.append(EpochFile(int(info["epoch"]), float(cost), path))
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"checkpoint {path}: its epoch and dev loss must be numbers") from None
+    if not epochs:
+        raise InputError(f"{exp_dir} holds no epoch_N.pt: no epoch of a training is finished there")
+    return sorted(epochs)
+
+
+def choose_epochs(
+    epochs: Sequence[EpochFile], num: int, mode: Literal["best", "last"]
+) -> list[EpochFile]:
+    """The `num` best or latest epochs, in order; if there are fewer, all of them and a warning.
+
+    Raises:
+        InputError: `num` is below 1.
+    """
+    if num < 1:
+        raise InputError(f"the number of checkpoints to average must be at least 1, but is {num}")
+    if len(epochs) < num:
+        logger.warning("only %d epoch checkpoints to average, not %d", len(epochs), num)
+    if mode == "last":
+        return sorted(epochs)[-num:]
+    # Of equal costs the later epoch; a cost that is not a number is the worst.
+    ranked = sorted(epochs, key=lambda e: (math.inf if e.cost != e.cost else e.cost, -e.epoch))
+    return sorted(ranked[:num])
+
+
+def average_checkpoints(
+    paths: Sequence[str | Path],
+    network_of: Callable[[Mapping[str, Any], str | Path], Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Average the model weights of checkpoints, the newest coming last.
+
+    Floating-point tensors are summed in float64 and cast back; all others (counters) are the
+    newest's. So is everything else in the checkpoint, less the trainer's state.
+
+    Args:
+        paths: At least one.
+        network_of: Returns the keys of a checkpoint's config that must agree, given its content and
+            path. A resumed training may have changed the others.
+
+    Returns:
+        The content of a checkpoint; `info["averaged_epochs"]` lists where the weights come from.
+
+    Raises:
+        InputError: A file cannot be read, or they are not of one training.
+    """
+    if not paths:
+        raise InputError("no checkpoints to average")
+    sums: dict[str, Tensor] = {}
+    epochs = []
+    newest: dict[str, Any] = {}
+    for path in paths:  # one at a time: a large model fits in memory twice, but not ten times
+        content = checkpoint.load(path)
+        checkpoint.require_weights(content, path)
+        checkpoint.require_keys(content, "info", ("epoch",), path)
+        if newest:
+            networks = network_of(newest, paths[0]), network_of(content, path)
+            for key, old, new in find_changes(*networks):
+                _refuse(f"`{key}` ({old} and {new})", paths[0], path)
+            _check_same_training(newest, content, paths[0], path)
+        newest = content
+        epochs.append(content["info"]["epoch"])
+        for name, tensor in content["model"].items():
+            if tensor.is_floating_point():
+                sums[name] = tensor.double() + sums.get(name, 0.0)
+    # Blocks that share weights name one tensor several times: it stays one in the average's file.
+    averaged: dict[tuple[int, torch.Size, tuple[int, ...]], Tensor] = {}
+    for name, tensor in newest["model"].items():
+        if tensor.is_floating_point():
+            mean = sums[name] / len(paths)
+            if not torch.isfinite(mean).all():
+                raise InputError(f"weights {name} of epochs {epochs} are not all finite")
+            identity = (tensor.data_ptr(), tensor.shape, tensor.stride())
+            newest["model"][name] = averaged.setdefault(identity, mean.to(tensor.dtype))
+    newest.pop("trainer", None)
+    newest["info"] = {**newest["info"], "averaged_epochs": epochs}
+    return newest
+
+
+def _check_same_training(
+    one: Mapping[str, Any], other: Mapping[str, Any], one_path: str | Path, other_path: str | Path
+) -> None:
+    """Compare units, features, and the names and shapes of weights."""
+    for key in SHARED_KEYS:
+        if one.get(key) != other.get(key):
+            _refuse(f"`{key}`", one_path, other_path)
+    if one["model"].keys() != other["model"].keys():
+        name = min(one["model"].keys() ^ other["model"].keys())
+        _refuse(f"which weights they have, such as {name}", one_path, other_path)
+    for name, tensor in one["model"].items():
+        if tensor.shape != other["model"][name].shape:
+            _refuse(f"the shape of {name}", one_path, other_path)
+
+
+def _refuse(what: str, one_path: str | Path, other_path: str | Path) -> NoReturn:
+    raise InputError(f"{one_path} and {other_path} cannot be averaged: they differ in {what}")

@@ -1,0 +1,68 @@
+"""Stopping a training by SIGTERM, between two steps."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, NoReturn, TypeVar
+
+from moeasr import distributed
+
+BatchT = TypeVar("BatchT")
+STOPPED_BY_SIGNAL = 128 + signal.SIGTERM  # what a shell reports for a process ended by SIGTERM
+
+
+class _StopWaiting(BaseException):
+    """A SIGTERM came while the trainer waited for a batch. No `Exception`: no reader catches it."""
+
+
+class Stopper:
+    """Ends the program with status 143 after a SIGTERM, once the state of the training is saved.
+
+    Args:
+        save: Saves what a later run resumes from.
+    """
+
+    def __init__(self, save: Callable[[], None]) -> None:
+        self._save = save
+        self._is_waiting = False
+        self.is_requested = False
+        """Whether this process has received a SIGTERM."""
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Let a SIGTERM end the program between two steps instead of at once."""
+
+        def request_stop(signum: int, frame: Any) -> None:
+            self.is_requested = True
+            if self._is_waiting:
+                raise _StopWaiting
+
+        previous = signal.signal(signal.SIGTERM, request_stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+
+    def take(self, stream: Iterator[BatchT], count: int) -> list[BatchT]:
+        """Take up to `count` batches from a stream.
+
+        A SIGTERM ends the program here, even if the next batch never comes. Several processes have
+        to stop together, in `stop_if_requested`.
+        """
+        try:
+            self._is_waiting = distributed.world_size() == 1
+            return list(islice(stream, count))
+        except _StopWaiting:
+            self._stop()
+        finally:
+            self._is_waiting = False
+
+    def stop_if_requested(self) -> None:
+        """Stop if any process was asked to; all processes call this at the same point."""
+        if distributed.any_rank(self.is_requested):
+            self._stop()
+
+    def _stop(self) -> NoReturn:
+        self._save()
+        raise SystemExit(STOPPED_BY_SIGNAL)

@@ -1,0 +1,68 @@
+"""Audio files of a command line, with faults and without."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from moeasr.audio.input_files import InputFiles
+from moeasr.errors import InputError
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """A file of 16 kHz, one of 8 kHz, and one that is no audio."""
+    soundfile.write(tmp_path / "a.wav", np.full(160, 0.5), 16000)
+    soundfile.write(tmp_path / "b.wav", np.zeros(80), 8000)
+    (tmp_path / "c.wav").write_text("no audio")
+    return [str(tmp_path / name) for name in ("a.wav", "c.wav", "missing.wav", "b.wav")]
+
+
+def test_files_with_faults_are_named_and_the_others_read(paths, capsys):
+    files = InputFiles(paths, 16000, "listen")
+    read = dict(files)
+    assert list(read) == [paths[0], paths[3]]
+    assert [len(waveform) for waveform in read.values()] == [160, 160]
+    assert float(read[paths[0]].mean()) == 0.5
+    with pytest.raises(SystemExit) as exited:
+        files.finish()
+    assert exited.value.code == 1
+    faults = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in faults] == ["listen", "listen"]
+    assert "c.wav cannot be decoded" in faults[0] and "missing.wav: No such" in faults[1]
+
+
+def test_a_fault_that_shows_later_counts(paths, capsys):
+    files = InputFiles(paths[:1], 16000, "listen")
+    for _ in files:
+        files.fail(InputError("too quiet"))
+    with pytest.raises(SystemExit):
+        files.finish()
+    assert capsys.readouterr().err == "listen: too quiet\n"
+
+
+def test_without_faults_nothing_is_said(paths, capsys):
+    files = InputFiles([paths[0], paths[3]], 8000, "listen")
+    assert [len(waveform) for _, waveform in files] == [80, 80]
+    files.finish()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_header_that_promises_too_much_is_a_warning(paths, capsys):
+    with open(paths[0], "r+b") as handle:
+        handle.seek(40)
+        handle.write((320 + 44).to_bytes(4, "little"))  # of 320
+    files = InputFiles(paths[:1], 16000, "listen")
+    ((_, waveform),) = files
+    files.finish()
+    assert len(waveform) == 160
+    assert capsys.readouterr().err.startswith("listen: warning: 1 files promise more samples")
+
+
+def test_a_dash_is_standard_input(paths, monkeypatch):
+    with open(paths[0], "rb") as handle:
+        content = io.BytesIO(handle.read())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(content))
+    ((path, waveform),) = InputFiles(["-"], 16000, "listen")
+    assert (path, len(waveform)) == ("-", 160)

@@ -1,0 +1,47 @@
+"""Audio from standard input and to standard output."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from moeasr.audio.programs import Volume
+from moeasr.audio.standard_streams import read_entry, read_file, write_changed
+from moeasr.errors import InputError
+
+
+@pytest.fixture
+def path(tmp_path):
+    """100 samples of 16 bits at 8 kHz, all of them a quarter."""
+    soundfile.write(tmp_path / "a.wav", np.full(100, 0.25), 8000, subtype="PCM_16")
+    return tmp_path / "a.wav"
+
+
+def feed(monkeypatch, content):
+    """Make some bytes the standard input."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+def test_a_dash_is_standard_input_and_anything_else_a_file(path, monkeypatch):
+    for read in (read_entry, read_file):
+        feed(monkeypatch, path.read_bytes())
+        for name in ("-", str(path)):
+            samples, rate_hz = read(name)[:2]
+            assert (rate_hz, samples.tolist()) == (8000, [0.25] * 100)
+        with pytest.raises(InputError, match="standard input is empty"):
+            read("-")
+
+
+def test_a_command_is_an_entry_but_no_file(path):
+    assert read_entry(f"cat {path} |")[1] == 8000
+    with pytest.raises(InputError, match=r"cat .* \|: No such file"):
+        read_file(f"cat {path} |")
+
+
+def test_what_is_written_has_16_bits_and_all_effects(capfdbinary):
+    write_changed(torch.tensor([0.25, -0.5, 1.0]), 8000, [Volume(0.5), Volume(2.0), Volume(2.0)])
+    written = soundfile.SoundFile(io.BytesIO(capfdbinary.readouterr().out))
+    assert (written.format, written.subtype, written.samplerate) == ("WAV", "PCM_16", 8000)
+    assert written.read(dtype="int16").tolist() == [16384, -32768, 32767]

@@ -1,0 +1,17 @@
+"""The option that forbids commands."""
+
+import argparse
+
+import pytest
+
+from moeasr.audio.commands import NO_COMMANDS, are_commands_forbidden
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
+
+
+@pytest.mark.parametrize(("words", "is_forbidden"), [([], False), (["--no-commands"], True)])
+def test_commands_are_forbidden_as_soon_as_the_option_is_parsed(monkeypatch, words, is_forbidden):
+    monkeypatch.setenv(NO_COMMANDS, "0")
+    parser = argparse.ArgumentParser()
+    add_no_commands_option(parser)
+    parser.parse_args(words)
+    assert are_commands_forbidden() == is_forbidden

@@ -1,0 +1,55 @@
+"""Options of streams: which go together, and that every rule of end points is one."""
+
+import argparse
+
+import pytest
+
+from moeasr.bin.option_groups.streaming import add_streaming_options, endpoint_config
+from moeasr.decode.live.config import EndpointConfig
+from moeasr.errors import InputError
+
+SIMULATE = ("--simulate", "data", "--out-dir", "out")
+
+
+def config_of(*words):
+    parser = argparse.ArgumentParser()
+    add_streaming_options(parser)
+    return endpoint_config(parser.parse_args(words))
+
+
+def test_every_rule_is_an_option():
+    values = {name: value / 2 for name, value in vars(EndpointConfig()).items()}
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
+    assert config_of("a.wav", *options) == EndpointConfig(**values)
+    for option in options:
+        name = option.partition("=")[0]
+        with pytest.raises(InputError, match=f"^`{name}` means nothing with `--endpoint off`$"):
+            config_of("a.wav", "--endpoint", "off", option)
+        with pytest.raises(InputError, match=f"^`{name}` is for files: with --simulate"):
+            config_of(*SIMULATE, option)
+
+
+def test_end_points_are_on_for_files_unless_they_are_off():
+    assert config_of("a.wav") == config_of("a.wav", "--endpoint", "on") == EndpointConfig()
+    assert config_of("a.wav", "--endpoint", "off") is None
+    assert config_of(*SIMULATE) is None
+
+
+@pytest.mark.parametrize("option", ["--language", "--endpoint"])
+def test_options_of_files_are_refused_in_a_simulation(option):
+    with pytest.raises(InputError, match=f"`{option}` is for files"):
+        config_of(*SIMULATE, option, "on")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "give either audio files or --simulate"),
+        (("a.wav", *SIMULATE), "give either audio files or --simulate"),
+        (SIMULATE[:2], "belong together"),
+        (("a.wav", *SIMULATE[2:]), "belong together"),
+    ],
+)
+def test_either_files_or_a_data_directory(words, sentence):
+    with pytest.raises(InputError, match=sentence):
+        config_of(*words)

@@ -1,0 +1,111 @@
+"""moeasr import-wenet: a checkpoint that all commands take."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from moeasr import checkpoint
+from moeasr.bin.decode import main as decode
+from moeasr.bin.import_wenet import main as import_wenet
+from moeasr.bin.profile import main as profile
+from moeasr.bin.transcribe import main as transcribe
+from moeasr.bin.usage import main as usage
+from moeasr.config import dump_yaml, to_mapping
+from moeasr.decode.recognizer import Recognizer
+from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
+
+GOLDEN = Path(__file__).parents[1] / "interop" / "golden"
+UTTS = {"u1": 0.9, "u2": 0.6}
+
+
+@pytest.fixture
+def imported(tmp_path):
+    path = tmp_path / "x.pt"
+    import_wenet(["--model-dir", str(GOLDEN / "trained"), "--out", str(path)])
+    return path
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    directory = tmp_path / "data"
+    directory.mkdir()
+    generator = torch.Generator().manual_seed(0)
+    for utt, seconds in UTTS.items():
+        samples = 0.1 * torch.randn(int(16000 * seconds), generator=generator)
+        soundfile.write(directory / f"{utt}.wav", samples.numpy(), 16000)
+    files = {
+        "wav.scp": [f"{utt} {directory}/{utt}.wav" for utt in UTTS],
+        "text": ["u1 abcda", "u2 ef"],
+        "utt2spk": [f"{utt} {utt}" for utt in UTTS],
+        "spk2utt": [f"{utt} {utt}" for utt in UTTS],
+    }
+    for name, lines in files.items():
+        (directory / name).write_text("".join(f"{line}\n" for line in lines))
+    return directory
+
+
+def test_the_checkpoint_says_where_it_came_from(imported):
+    content = checkpoint.load_with_model(imported)
+    assert content["info"]["imported_from"] == {
+        "toolkit": "WeNet",
+        "model_dir": str(GOLDEN / "trained"),
+        "checkpoint": "final.pt",
+    }
+    assert content["fbank"]["high_freq_hz"] == 0.0 and content["fbank"]["snip_edges"] is True
+    assert content["fbank"]["dither"] == 0.0
+
+
+def test_any_weights_of_the_directory_can_be_imported(tmp_path):
+    shutil.copytree(GOLDEN / "trained", tmp_path / "theirs")
+    (tmp_path / "theirs/final.pt").rename(tmp_path / "theirs/avg_30.pt")
+    where = ["--model-dir", str(tmp_path / "theirs"), "--out", str(tmp_path / "x.pt")]
+    import_wenet([*where, "--checkpoint", "avg_30.pt"])
+    info = checkpoint.load_with_model(tmp_path / "x.pt")["info"]
+    assert info["imported_from"]["checkpoint"] == "avg_30.pt"
+    with pytest.raises(InputError, match=r"final\.pt"):
+        import_wenet(where)
+
+
+def test_a_bpe_model_is_heard_of(tmp_path):
+    """A model of characters has no use for one; models of pieces are in the tests of interop."""
+    where = ["--model-dir", str(GOLDEN / "u2pp"), "--out", str(tmp_path / "x.pt")]
+    with pytest.raises(InputError, match="leave --bpe-model out"):
+        import_wenet([*where, "--bpe-model", str(tmp_path / "a.model")])
+
+
+def test_other_commands_take_it_as_any_other(imported, data_dir, tmp_path, capsys):
+    model = ["--checkpoint", str(imported)]
+    out = ["--out-dir", str(tmp_path / "decoded"), "--modes", "ctc_greedy_search"]
+    decode([*model, "--data-dir", str(data_dir), *out])
+    lines = next((tmp_path / "decoded").rglob("text")).read_text().splitlines()
+    assert [line.split()[0] for line in lines] == list(UTTS)
+    capsys.readouterr()
+    transcribe([*model, str(data_dir / "u1.wav"), str(data_dir / "u2.wav")])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    recognizer = Recognizer.from_checkpoint(imported)
+    (data_dir / "conf").mkdir()
+    (data_dir / "conf" / "fbank.yaml").write_text(dump_yaml(to_mapping(recognizer.fbank)))
+    with open_archive(data_dir / "feats.ark", data_dir / "feats.scp") as archive:
+        for utt, seconds in UTTS.items():
+            archive.write(utt, recognizer.features(torch.randn(int(16000 * seconds))))
+    usage([*model, "--data-dir", str(data_dir)])
+    assert "encoder.blocks.1.macaron_feed_forward" in capsys.readouterr().out
+    profile(model)
+    assert "reverse decoder" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_fault_is_one_sentence_and_writes_nothing(tmp_path):
+    paths = ["--model-dir", str(tmp_path / "none"), "--out", str(tmp_path / "x.pt")]
+    done = subprocess.run(
+        [sys.executable, "-m", "moeasr.bin.import_wenet", *paths], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"import_wenet.py: WeNet model directory {tmp_path}/none does not exist\n"
+    assert not list(tmp_path.iterdir())

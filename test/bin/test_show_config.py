@@ -1,0 +1,19 @@
+"""moeasr show-config: the config that a training would store."""
+
+from pathlib import Path
+
+from moeasr.bin.show_config import main
+from moeasr.experiment.config import load_experiment, write_config
+
+CONFIG = Path(__file__).resolve().parents[2] / "egs/mini/conf/u2pp_moe.yaml"
+
+
+def test_it_prints_what_a_training_stores(tmp_path, capsys):
+    main([str(CONFIG), "--set", "train.max_epochs=2"])
+    shown = capsys.readouterr().out
+    write_config(load_experiment(CONFIG, ["train.max_epochs=2"]), tmp_path)
+    assert shown == (tmp_path / "config.yaml").read_text(encoding="utf-8")
+    assert "max_epochs: 2" in shown and "num_experts: 8" in shown and "base" not in shown
+    (tmp_path / "again.yaml").write_text(shown, encoding="utf-8")
+    main([str(tmp_path / "again.yaml")])
+    assert capsys.readouterr().out == shown

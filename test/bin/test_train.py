@@ -1,0 +1,338 @@
+"""The same training from stored features, audio files and shards, by two processes, resumed."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import audio_sets
+import pytest
+import soundfile
+import torch
+from two_processes import TRAINING, run_two_processes
+
+from moeasr import checkpoint
+from moeasr.bin import compute_cmvn, make_dict, train
+from moeasr.config import dump_yaml
+from moeasr.data.data_type import DATA_TYPES
+from moeasr.errors import InputError
+from moeasr.features.archive import open_archive
+from moeasr.features.cmvn import CmvnStats
+
+NUM_UTTS = 10
+CONFIG = {
+    "model": {
+        "encoder": {
+            "num_blocks": 1,
+            "d_model": 16,
+            "num_heads": 2,
+            "feed_forward": {"type": "moe", "hidden_units": 16, "num_experts": 4},
+        },
+        "decoder": {"num_blocks": 1, "num_heads": 2},
+        "reverse_weight": 0.0,
+    },
+    "data": {"batch": {"max_frames": 300}, "spec_augment": {"max_freq_bins": 4}},
+    "train": {
+        "max_epochs": 1,
+        "save_every_steps": 2,
+        "num_workers": 0,
+        "optim": {"lr": 1e-2},
+        "schedule": {"warmup_steps": 1},
+    },
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A few utterances of differing lengths, two of them without speech, at three speeds."""
+    wav = {
+        f"u{n:02d}": audio_sets.write_audio(tmp_path / f"{n}.wav", 0.5 + 0.07 * n)
+        for n in range(NUM_UTTS)
+    }
+    text = {utt: "abba"[: number % 5] for number, utt in enumerate(wav)}
+    folder = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text=text)
+    (tmp_path / "train.yaml").write_text(dump_yaml(CONFIG))
+    make_dict.main(["--text", str(folder / "text"), "--out-dir", str(tmp_path / "lang")])
+    return audio_sets.at_three_speeds(folder)
+
+
+def compute_statistics(data_dir: Path, data_type: str) -> str:
+    out = str(data_dir / "global_cmvn")
+    compute_cmvn.main(["--data-dir", str(data_dir), "--data-type", data_type, "--out", out])
+    return out
+
+
+def arguments(data_dir: Path, data_type: str, exp_name: str, *options: str) -> list[str]:
+    """The command line of a training whose development set is its training set."""
+    root = data_dir.parent
+    cmvn = data_dir / "global_cmvn"
+    if not cmvn.exists():
+        compute_statistics(data_dir, data_type)
+    sets = ["--train-dir", str(data_dir), "--dev-dir", str(data_dir), "--data-type", data_type]
+    rest = ["--config", str(root / "train.yaml"), "--dict-dir", str(root / "lang")]
+    return [*sets, *rest, "--cmvn", str(cmvn), "--exp-dir", str(root / exp_name), *options]
+
+
+def run(data_dir: Path, data_type: str, exp_name: str, *options: str) -> dict[str, torch.Tensor]:
+    """Train; the weights at the end."""
+    train.main(arguments(data_dir, data_type, exp_name, *options))
+    return checkpoint.load(data_dir.with_name(exp_name) / "last.pt")["model"]
+
+
+def metrics(exp_dir: Path, kind: str) -> list[dict]:
+    """The lines of one kind in metrics.jsonl."""
+    lines = (exp_dir / "metrics.jsonl").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if line["kind"] == kind]
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.slow
+def test_training_is_the_same_bit_for_bit_whatever_is_read_and_by_whom(source):
+    weights = {}
+    for data_type in DATA_TYPES:
+        data_dir = audio_sets.prepare(source, data_type)
+        weights[data_type] = run(data_dir, data_type, f"exp_{data_type}")
+    assert same(weights["feats"], weights["raw"])
+    assert same(weights["feats"], weights["shard"])
+    data_dir = source.with_name(f"{source.name}_shard")
+    workers = run(data_dir, "shard", "exp_workers", "--set", "train.num_workers=2")
+    assert same(weights["feats"], workers)
+    other_seed = run(data_dir, "shard", "exp_seed", "--seed", "1")
+    assert not same(weights["feats"], other_seed)
+
+
+def changed_options(changes):
+    return [option for change in changes for option in ("--set", change)]
+
+
+NOT_RANDOM = changed_options(
+    (
+        *(
+            "model.encoder.dropout=0",
+            "model.encoder.attention_dropout=0",
+            "model.decoder.dropout=0",
+        ),
+        *("model.encoder.dynamic_chunk=false", "data.spec_augment=null", "train.log_every_steps=1"),
+        "model.encoder.feed_forward.router=balanced",
+    )
+)
+
+
+def test_masked_cells_hold_the_corpus_mean_and_a_development_set_has_no_masks(source):
+    """Features that are masked everywhere train as features that are the mean everywhere."""
+    data_dir = audio_sets.prepare(source.with_name("set"), "feats")
+    mean, _ = CmvnStats.load(compute_statistics(data_dir, "feats")).mean_istd()
+    flat = data_dir.with_name("flat")
+    shutil.copytree(data_dir, flat)
+    with open_archive(flat / "flat.ark", flat / "feats.scp") as archive:
+        for utt, feats in audio_sets.features(data_dir, "feats").items():
+            archive.write(utt, mean.expand_as(feats))
+    # the chance that one of these leaves a bin of an utterance uncovered is below 1e-16
+    masks = ("data.spec_augment.num_freq_masks=200", "data.spec_augment.max_freq_bins=20")
+    masked = run(data_dir, "feats", "masked", *changed_options(masks))
+    unmasked = changed_options(["data.spec_augment=null"])
+    assert same(masked, run(flat, "feats", "flat", "--dev-dir", str(data_dir), *unmasked))
+    dev = [metrics(data_dir.with_name(name), "dev") for name in ("masked", "flat")]
+    assert dev[0] == dev[1] and len(dev[0]) == 1
+
+
+def test_a_training_begins_with_a_trained_model_and_learns_of_it(source):
+    """A teacher's twin has nothing to learn of it, and only its routers' biases move."""
+    data_dir = audio_sets.prepare(source.with_name("set"), "feats")
+    one_step = [*NOT_RANDOM, "--set", "data.batch.max_frames=100000"]
+    trained = run(data_dir, "feats", "trained", *one_step)
+    mean, _ = CmvnStats.load(data_dir / "global_cmvn").mean_istd()
+    assert torch.equal(trained["cmvn.mean"], mean)
+    start, teacher = data_dir.with_name("start.pt"), data_dir.with_name("teacher.pt")
+    for path in (start, teacher):
+        shutil.copy(data_dir.with_name("trained") / "epoch_1.pt", path)
+    changes = (f"init.model={start}", f"distillation.teacher={teacher}", "train.optim.lr=1e-30")
+    options = [*one_step, *changed_options(changes)]
+    weights = run(data_dir, "feats", "exp", *options)
+    bias = "encoder.blocks.0.feed_forward.router.bias"
+    # the development set is the training set, so that it tells what the next step routes
+    (usage,) = metrics(data_dir.with_name("trained"), "experts")
+    shares = torch.tensor([usage[f"layer_00/expert_{expert}"] for expert in range(4)])
+    moved = trained.pop(bias) + 1e-3 * (0.25 - shares).sign()
+    torch.testing.assert_close(weights.pop(bias), moved, rtol=0, atol=1e-9)
+    assert same(weights, trained)
+    (line,) = metrics(data_dir.with_name("exp"), "train")
+    assert line["loss_distill_ctc"] == pytest.approx(0.0, abs=1e-4)  # rounding
+
+    start.unlink()  # a resumed training has its weights
+    run(data_dir, "feats", "exp", *options, "--set", "train.max_epochs=2")
+    longer = [*options, "--set", "train.max_epochs=3"]
+    shutil.copy(data_dir.with_name("exp") / "epoch_2.pt", teacher)
+    with pytest.raises(InputError, match=r"last\.pt was trained with another teacher"):
+        run(data_dir, "feats", "exp", *longer)
+    shutil.copy(data_dir.with_name("trained") / "epoch_1.pt", teacher)
+    text = data_dir / "text"
+    text.write_text("".join(text.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(InputError, match=r"last\.pt was trained with another training set"):
+        run(data_dir, "feats", "exp", *longer)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_on_twice_the_batches_each_with_a_dropout_of_its_own(source):
+    data_dir = audio_sets.prepare(source.with_name("set"), "feats")
+    options = [*NOT_RANDOM, "--set", "data.batch.max_utts=1", "--num-threads", "1"]
+    command = ("-m", "moeasr.bin.train", *arguments(data_dir, "feats", "two", *options))
+    for ended in run_two_processes(*command, imports=TRAINING):
+        assert ended.status == 0, ended.error[-2000:]
+    one = run(data_dir, "feats", "one", *options, "--set", "train.accum_steps=2")
+    two = checkpoint.load(data_dir.with_name("two") / "last.pt")
+    assert same(two["model"], one)  # bit for bit: sums of two addends
+    assert two["info"]["step"] == NUM_UTTS / 2
+    generators = [rank["generators"]["torch"] for rank in two["trainer"]["per_rank"]]
+    assert len(generators) == 2 and not torch.equal(*generators)
+
+
+def spoil(data_dir: Path, data_type: str) -> tuple[Path, str]:
+    """A file to hide, and what is said of it."""
+    if data_type == "raw":  # the audio of an utterance that is in the eighth of 11 batches
+        return data_dir.parent / "9.wav", r"utterance .*u09: audio file .*9\.wav does not exist"
+    shard = sorted((data_dir.parent / "shards").glob("*.tar"))[4]  # first read amid the epoch
+    return shard, f"utterance .*: shard {shard} cannot be read: No such file"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data_type", "options"),
+    [
+        ("raw", ("--set", "train.num_workers=2")),
+        ("shard", ()),
+        ("shard", ("--set", "data.batch.window_shards=3", "--set", "train.num_workers=2")),
+    ],
+)
+def test_a_training_that_lost_its_data_is_resumed_exactly_when_they_are_back(
+    source, data_type, options
+):
+    data_dir = audio_sets.prepare(source, data_type)
+    unbroken = run(data_dir, data_type, "unbroken", *options)
+    path, message = spoil(data_dir, data_type)
+    hidden = path.rename(path.with_suffix(".hidden"))
+    with pytest.raises(InputError, match=f"^{message}"):
+        run(data_dir, data_type, "broken", *options)
+    state = checkpoint.load(data_dir.with_name("broken") / "last.pt")["trainer"]
+    assert (state["epoch"], state["step"] > 0) == (1, True)
+    hidden.rename(path)
+    assert same(run(data_dir, data_type, "broken", *options), unbroken)
+
+
+@pytest.mark.parametrize(
+    ("feats", "fault"),
+    [
+        (torch.ones(57, 13), "have 13 bins, but 20 are expected; make the features of its set"),
+        (torch.full((57, 20), float("nan")), "are not finite"),
+    ],
+)
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_stored_features_that_do_not_fit_are_named_by_utterance(source, feats, fault, num_workers):
+    data_dir = audio_sets.prepare(source, "feats")
+    compute_statistics(data_dir, "feats")
+    with open_archive(data_dir / "x.ark", data_dir / "x.scp") as archive:
+        archive.write("u01", feats)
+    table = (data_dir / "feats.scp").read_text().splitlines()
+    bad = (data_dir / "x.scp").read_text().strip()
+    lines = [bad if line.startswith("u01 ") else line for line in table]
+    (data_dir / "feats.scp").write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(InputError, match=rf"^features of utterance u01 \(.*x.ark:4\) {fault}"):
+        run(data_dir, "feats", "exp", "--set", f"train.num_workers={num_workers}")
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_audio_that_is_not_finite_is_named_by_utterance(source, num_workers):
+    data_dir = audio_sets.prepare(source, "raw")
+    compute_statistics(data_dir, "raw")
+    path = data_dir.parent / "3.wav"
+    samples, rate_hz = soundfile.read(path, dtype="float32")
+    samples[100] = float("nan")
+    soundfile.write(path, samples, rate_hz, subtype="FLOAT")
+    message = r"^utterance (sp0.9-|sp1.1-)?u03: audio file .*3\.wav holds NaN, infinity"
+    with pytest.raises(InputError, match=message):
+        run(data_dir, "raw", "exp", "--set", f"train.num_workers={num_workers}")
+
+
+def test_a_window_of_shards_wants_shards(source):
+    data_dir = audio_sets.prepare(source, "raw")
+    with pytest.raises(InputError, match="`data.batch.window_shards` needs --data-type shard"):
+        run(data_dir, "raw", "exp", "--set", "data.batch.window_shards=3")
+
+
+def test_a_set_that_is_not_ready_is_refused(source):
+    raw = audio_sets.prepare(source, "raw")
+    compute_statistics(raw, "raw")
+    with pytest.raises(InputError, match=r"set_sp_raw has no shards\.scp; make it with utils/make"):
+        run(raw, "shard", "exp")
+    (raw / "conf" / "fbank.yaml").unlink()
+    with pytest.raises(InputError, match=r"has no conf/fbank\.yaml; make it with utils/make_raw"):
+        run(raw, "raw", "exp")
+
+
+HOLDER = """
+import sys
+from moeasr.lock import lock_directory
+with lock_directory(sys.argv[1], "training"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_training_in_one_directory_is_refused_before_it_writes(source):
+    data_dir = audio_sets.prepare(source, "raw")
+    exp_dir = data_dir.with_name("exp")
+    command = [sys.executable, "-c", HOLDER, str(exp_dir)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=rf"exp: training .* \(process {holder.pid} on .*\)"):
+            run(data_dir, "raw", "exp")
+        assert [path.name for path in exp_dir.iterdir()] == [".lock"]
+        holder.stdin.close()
+    run(data_dir, "raw", "exp")
+
+
+@pytest.mark.slow
+def test_a_training_out_of_memory_goes_on_with_smaller_batches(source):
+    data_dir = audio_sets.prepare(source, "raw")
+    compute_statistics(data_dir, "raw")
+    path, message = spoil(data_dir, "raw")
+    hidden = path.rename(path.with_suffix(".hidden"))
+    with pytest.raises(InputError, match=f"^{message}"):
+        run(data_dir, "raw", "exp")
+    hidden.rename(path)
+    changes = ("data.batch.max_frames=150", "model.encoder.dropout=0.2", "data.spec_augment=null")
+    run(data_dir, "raw", "exp", *changed_options(changes))
+    for sentence in (
+        "going on with another data.batch.max_frames: 150, it was 300",
+        "going on with another model.encoder.dropout: 0.2, it was 0.1",
+        "epoch 1 begins again from its first batch, because its batches have changed",
+    ):
+        assert sentence in (data_dir.with_name("exp") / "train.log").read_text()
+    with pytest.raises(InputError, match=r"`model\.encoder\.d_model` is 32, but was 16 so far"):
+        run(data_dir, "raw", "exp", "--set", "model.encoder.d_model=32")
+
+
+@pytest.mark.slow
+def test_a_training_that_stopped_at_once_starts_anew_without_the_utterance(source):
+    """Nothing was learnt, so that the data may be other ones."""
+    data_dir = audio_sets.prepare(source, "raw")
+    wavs = sorted(source.parent.glob("*.wav"))
+    compute_statistics(data_dir, "raw")
+    hidden = [path.rename(path.with_suffix(".hidden")) for path in wavs]
+    with pytest.raises(InputError, match=r"utterance .* does not exist"):
+        run(data_dir, "raw", "exp")
+    for path in hidden:
+        path.rename(path.with_suffix(".wav"))
+    for name in ("text", "wav.scp", "utt2spk", "utt2dur", "utt2num_frames"):
+        table = data_dir / name
+        if table.exists():
+            table.write_text("".join(table.read_text().splitlines(keepends=True)[1:]))
+    weights = run(data_dir, "raw", "exp")
+    assert same(weights, run(data_dir, "raw", "fresh"))
+    log = (data_dir.with_name("exp") / "train.log").read_text()
+    assert log.count("training starts anew") == 1

@@ -1,0 +1,49 @@
+"""Archives of filter banks: what is written, and what is said of unusual utterances."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from moeasr.data.fbank_job import write_fbank
+from moeasr.datadir.table import Table
+from moeasr.datadir.utterances import open_utterances
+from moeasr.errors import InputError
+from moeasr.features.fbank_config import FbankConfig
+
+
+def write(folder, rates):
+    """Features of recordings of half a second, by their sample rates; None is a missing file."""
+    lines = []
+    for utt_id, rate_hz in rates.items():
+        path = folder / f"{utt_id}.wav"
+        if rate_hz is not None:
+            soundfile.write(path, np.zeros(rate_hz // 2, dtype=np.int16), rate_hz)
+        lines.append(f"{utt_id} {path}\n")
+    (folder / "wav.scp").write_text("".join(lines))
+    sources = open_utterances(folder / "wav.scp", None)
+    output = (folder / "x.ark", str(folder / "x.scp"), False)
+    return write_fbank(sources, folder / "wav.scp", FbankConfig(), *output, seed=0)
+
+
+def test_unusual_utterances_are_counted_and_logged(tmp_path, caplog):
+    report = write(tmp_path, {"a": 16000, "b": None, "c": 8000, "d": 8000})
+    assert report.num_utts == 4
+    assert report.skipped == ["b"]
+    assert report.resampled == {8000: 2}
+    assert report.num_overshooting == 0
+    assert list(Table(tmp_path / "x.utt2num_frames")) == [(utt, "50") for utt in "acd"]
+    assert list(Table(tmp_path / "x.utt2dur")) == [(utt, "0.5") for utt in "acd"]
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        report.log()
+    assert [record.getMessage() for record in caplog.records] == [
+        "resampled 2 utterances from 8000 Hz",
+        "skipped 1 utterances: b",
+        "made features of 3 of 4 utterances",
+    ]
+
+
+def test_no_file_is_written_if_no_utterance_can_be_read(tmp_path):
+    with pytest.raises(InputError, match=r"none of the 1 utterances of .*wav\.scp is usable"):
+        write(tmp_path, {"a": None})
+    assert [path.name for path in tmp_path.iterdir()] == ["wav.scp"]

@@ -1,0 +1,85 @@
+"""The config of an experiment."""
+
+import dataclasses
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+
+from moeasr.config import OneOf, OneOfTypes, apply_overrides, from_mapping, load_yaml
+from moeasr.errors import InputError
+from moeasr.experiment.config import ExperimentConfig, InitConfig
+from moeasr.features.fbank_config import FbankConfig
+from moeasr.models.config import ModelConfig
+from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.text.tokenizer import TokenizerConfig
+from moeasr.train.config import TrainConfig
+
+
+def test_the_corpus_cmvn_is_kept_only_from_something():
+    with pytest.raises(InputError, match="`init.cmvn: corpus` goes with"):
+        InitConfig(cmvn="corpus", embedding="a.pt")
+
+
+def test_epochs_without_an_accuracy_are_not_ranked_by_it():
+    ctc_only = ModelConfig(
+        decoder=DecoderConfig(num_blocks=0, num_reverse_blocks=0), ctc_weight=1, reverse_weight=0
+    )
+    with pytest.raises(InputError, match="`train.best_by: acc` needs a decoder"):
+        ExperimentConfig(model=ctc_only, train=TrainConfig(best_by="acc"))
+
+
+def named_choices(cls, prefix="", beside=()):
+    """Dotted path, and the names it may have, of every enumerated key of a config.
+
+    With each go the overrides that make it a key at all: the types of the sections around it.
+    """
+    for name, hint in get_type_hints(cls, include_extras=True).items():
+        path = prefix + name
+        for kind in [hint, *get_args(hint)]:
+            if dataclasses.is_dataclass(kind) and get_origin(kind) is not Annotated:
+                yield from named_choices(kind, path + ".", beside)
+            elif get_origin(kind) is Literal and name != "type":
+                yield path, get_args(kind), beside
+            elif get_origin(kind) is Annotated and isinstance(kind.__metadata__[0], OneOf):
+                yield path, tuple(kind.__metadata__[0].family), beside
+            elif get_origin(kind) is Annotated and isinstance(kind.__metadata__[0], OneOfTypes):
+                family = kind.__metadata__[0].family
+                if hint is not kind:
+                    continue  # sections whose keys are names of one's own
+                yield f"{path}.type", tuple(family), beside
+                for type_name, member in family.items():
+                    given = (*beside, f"{path}.type={type_name}")
+                    yield from named_choices(member, path + ".", given)
+
+
+CHOICES = [
+    *((ExperimentConfig, *choice) for choice in named_choices(ExperimentConfig)),
+    *((FbankConfig, *choice) for choice in named_choices(FbankConfig)),
+    (TokenizerConfig, "type", get_args(get_type_hints(TokenizerConfig)["type"]), ()),
+]
+
+
+def test_the_walk_finds_the_enumerated_keys():
+    paths = {path for _, path, *_ in CHOICES}
+    assert {"train.best_by", "train.optim.name", "model.embedding.encoder.type"} < paths
+    assert {"model.decoder.feed_forward.router", "window_type", "type"} < paths
+
+
+@pytest.mark.parametrize(("cls", "path", "names", "beside"), CHOICES)
+def test_an_unknown_name_is_refused_with_file_path_and_nearest_name(
+    tmp_path, cls, path, names, beside
+):
+    (tmp_path / "a.yaml").write_text("{}\n")
+    for name in names:
+        for slip in (name + "x", "x" + name):
+            mapping = apply_overrides(load_yaml(tmp_path / "a.yaml"), [*beside, f"{path}={slip}"])
+            with pytest.raises(InputError) as caught:
+                from_mapping(cls, mapping, tmp_path / "a.yaml")
+            sentence = str(caught.value)
+            assert sentence.startswith(f"{tmp_path}/a.yaml: '{path}' must be ")
+            assert f"but is '{slip}'; did you mean '" in sentence
+            assert sentence.rpartition("did you mean '")[2][:-2] in names
+    for value in ("[]", "{}", "1", "true", "null", "[relative]"):
+        mapping = apply_overrides({}, [*beside, f"{path}={value}"])
+        with pytest.raises(InputError, match=f"'{path}' must be"):
+            from_mapping(cls, mapping, "a.yaml")

@@ -1,0 +1,231 @@
+"""Training that goes on: what may change, and what may not."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from experiments import DENSE
+
+from moeasr import checkpoint
+from moeasr.config import apply_overrides, from_mapping, load_yaml, to_mapping
+from moeasr.config_roles import role_of, values_by_key
+from moeasr.data.sampler import BatchConfig
+from moeasr.data.selection import LengthLimits
+from moeasr.errors import InputError
+from moeasr.experiment.config import DataConfig, ExperimentConfig, InitConfig
+from moeasr.experiment.resumption import is_finished, network_of, resume_changes, take_up
+from moeasr.models.distillation import DistillationConfig
+from moeasr.models.encoders.encoders import ENCODERS
+from moeasr.models.feed_forwards import FEED_FORWARDS
+from moeasr.train.checkpoint_keeper import TRAINER_KEYS
+from moeasr.train.config import TrainConfig
+
+MOE = {"model": {"encoder": {"feed_forward": {"type": "moe"}}}}
+OLD = from_mapping(ExperimentConfig, MOE, "test")
+
+
+def changed(key, value):
+    mapping = apply_overrides(to_mapping(OLD), [f"{key}={value}"])
+    return from_mapping(ExperimentConfig, mapping, "test")
+
+
+def last(config=OLD):
+    return {"config": to_mapping(config), "trainer": {"epoch": 1}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model.encoder.dropout", 0.2),
+        ("model.encoder.attention_dropout", 0.2),
+        ("model.encoder.dynamic_chunk", "false"),
+        ("model.encoder.max_chunk_size", 12),
+        ("model.encoder.feed_forward.kernel", "loop"),
+        ("model.decoder.dropout", 0.2),
+        ("model.decoder.attention_dropout", 0.2),
+        ("data.batch.max_frames", 100),
+        ("data.batch.max_utts", 4),
+        ("data.spec_augment", "null"),
+        ("data.spec_augment.max_freq_bins", 4),
+        ("train.optim.lr", 0.01),
+        ("train.num_workers", 0),
+        ("train.precision", "bf16"),
+    ],
+)
+def test_how_training_goes_about_it_may_change(key, value, tmp_path):
+    (change,) = resume_changes(changed(key, value), last(), tmp_path / "last.pt")
+    assert change.key == key
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model.encoder.d_model", 128),
+        ("model.encoder.feed_forward.num_experts", 4),
+        ("model.encoder.feed_forward.expert_weights", "full"),
+        ("model.encoder.conv_norm", "none"),
+        ("model.ctc_weight", 0.5),  # dev losses of the epochs could not be compared
+        ("model.label_smoothing", 0.0),
+        ("model.routing_losses.z", 0.1),
+        ("data.limits.max_frames", 1000),
+        ("train.best_by", "acc"),
+        ("init.model", "a.pt"),
+        ("distillation.teacher", "a.pt"),
+        ("distillation.temperature", 2.0),
+    ],
+)
+def test_what_is_trained_and_what_for_may_not_change(key, value, tmp_path):
+    new = changed(key, value)
+    with pytest.raises(InputError, match=f"`{key}` is .*, but was .* so far"):
+        resume_changes(new, last(), tmp_path / "last.pt")
+
+
+def test_averages_are_of_one_network_whatever_changed_on_the_way():
+    assert network_of(last(changed("model.encoder.dropout", 0.2)), "a.pt") == network_of(
+        last(), "a.pt"
+    )
+    network = network_of(last(changed("model.encoder.d_model", 128)), "a.pt")
+    assert network["model.encoder.d_model"] == 128
+    assert "model.ctc_weight" in network
+
+
+def test_a_checkpoint_without_a_config_is_named():
+    with pytest.raises(InputError, match=r"a\.pt"):
+        network_of({"config": 3}, "a.pt")
+
+
+@pytest.mark.parametrize("cls", [*ENCODERS.values(), *FEED_FORWARDS.values()])
+def test_every_rate_of_dropout_is_procedure_and_every_size_is_not(cls):
+    config = cls()
+    for name in [f.name for f in dataclasses.fields(cls)]:
+        if "dropout" in name:
+            assert role_of(config, name) == "procedure", name
+        if name.startswith(("num_", "d_", "hidden_")) or name == "type":
+            assert name in values_by_key(config, "identity"), name
+
+
+CMVN = (torch.zeros(3), torch.ones(3))
+
+
+def last_pt(config, epoch=1):
+    """The content of a `last.pt`, as far as it is looked at before training."""
+    state = dict.fromkeys(TRAINER_KEYS)
+    return {
+        "config": to_mapping(config),
+        "trainer": {**state, "epoch": epoch, "step": 5},
+        "model": dict(zip(("cmvn.mean", "cmvn.istd"), CMVN)),
+    }
+
+
+def with_data(**changes):
+    """`DENSE` with another `data:` section."""
+    return dataclasses.replace(DENSE, data=DataConfig(**changes))
+
+
+def config_yaml(exp_dir):
+    return from_mapping(ExperimentConfig, load_yaml(exp_dir / "config.yaml"), "config.yaml")
+
+
+def test_a_new_experiment_is_not_resumed_and_keeps_its_config(tmp_path, caplog):
+    config = with_data(batch=BatchConfig(max_frames=300))
+    assert take_up(config, tmp_path, CMVN, "a/cmvn") == (False, False)
+    assert config_yaml(tmp_path) == config and not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "warnings", "restarts_epoch"),
+    [
+        (DENSE, [], False),
+        (with_data(batch=BatchConfig(max_utts=7)), ["data.batch.max_utts: 7, it was None"], True),
+        (with_data(batch=BatchConfig(num_buckets=2)), ["batch.num_buckets: 2, it was 20"], True),
+        (with_data(spec_augment=None), ["another data.spec_augment: None, it was {"], False),
+        (
+            dataclasses.replace(DENSE, train=TrainConfig(accum_steps=2, grad_clip=1.0)),
+            ["train.accum_steps: 2, it was 1", "train.grad_clip: 1.0, it was 5.0"],
+            False,
+        ),
+    ],
+)
+def test_a_resumed_training_may_have_other_batches_and_masks_and_says_so(
+    tmp_path, caplog, changed, warnings, restarts_epoch
+):
+    """Other batches let the epoch begin again: the number of the next one would mean another."""
+    take_up(DENSE, tmp_path, CMVN, "a/cmvn")
+    checkpoint.save(tmp_path / "last.pt", last_pt(DENSE))
+    assert take_up(changed, tmp_path, CMVN, "a/cmvn") == (True, restarts_epoch)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == len(warnings)
+    assert all(part in message for part, message in zip(warnings, messages))
+    assert config_yaml(tmp_path) == changed
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        (with_data(limits=LengthLimits(max_frames=900)), "data.limits.max_frames` is 900, but"),
+        (
+            dataclasses.replace(DENSE, distillation=DistillationConfig(teacher="a.pt")),
+            "distillation.teacher` is a.pt, but was None",
+        ),
+        (
+            dataclasses.replace(DENSE, distillation=DistillationConfig(ctc_weight=0.9)),
+            "distillation.ctc_weight` is 0.9, but was 0.5",
+        ),
+    ],
+)
+def test_other_utterances_or_another_teacher_do_not_go_on_with_a_training(tmp_path, changed, fault):
+    take_up(DENSE, tmp_path, CMVN, "a/cmvn")
+    checkpoint.save(tmp_path / "last.pt", last_pt(DENSE))
+    with pytest.raises(InputError, match=f"`{fault}"):
+        take_up(changed, tmp_path, CMVN, "a/cmvn")
+    assert config_yaml(tmp_path) == DENSE
+
+
+@pytest.mark.parametrize(
+    ("key", "changed"),
+    [
+        ("init.model", {"init": InitConfig(model="a.pt")}),
+        ("distillation.teacher", {"distillation": DistillationConfig(teacher="a.pt")}),
+    ],
+)
+def test_an_experiment_does_not_go_on_with_other_beginnings_or_another_teacher(key, changed):
+    assert resume_changes(DENSE, last_pt(DENSE), Path("last.pt")) == []
+    with pytest.raises(InputError, match=f"`{key}` is a.pt, but was None so far"):
+        resume_changes(dataclasses.replace(DENSE, **changed), last_pt(DENSE), Path("last.pt"))
+
+
+def test_the_config_of_a_finished_training_stays(tmp_path):
+    """It tells how the checkpoints came about; to train longer is no contradiction to it."""
+    done = last_pt(DENSE, epoch=DENSE.train.max_epochs + 1)
+    train = dataclasses.replace(DENSE.train, grad_clip=0.5)
+    other = dataclasses.replace(DENSE, train=train)
+    assert is_finished(other, done) and resume_changes(other, done, Path("last.pt")) == []
+    take_up(DENSE, tmp_path, CMVN, "a/cmvn")
+    checkpoint.save(tmp_path / "last.pt", done)
+    assert take_up(other, tmp_path, CMVN, "a/cmvn") == (True, False)
+    assert config_yaml(tmp_path) == DENSE
+    longer = dataclasses.replace(train, max_epochs=DENSE.train.max_epochs + 1)
+    other = dataclasses.replace(DENSE, train=longer)
+    keys = [change.key for change in resume_changes(other, done, Path("last.pt"))]
+    assert not is_finished(other, done) and keys == ["train.max_epochs", "train.grad_clip"]
+
+
+def test_a_config_written_before_a_key_existed_is_the_same_config():
+    old = last_pt(DENSE)
+    del old["config"]["init"], old["config"]["distillation"], old["config"]["model"]["embedding"]
+    assert resume_changes(DENSE, old, Path("last.pt")) == []
+
+
+@pytest.mark.parametrize("init", [InitConfig(), InitConfig(model="a.pt")])
+def test_a_resumed_training_warns_of_another_cmvn(tmp_path, caplog, init):
+    config = dataclasses.replace(DENSE, init=init)
+    checkpoint.save(tmp_path / "last.pt", last_pt(config))
+    take_up(config, tmp_path, CMVN, "a/cmvn")
+    assert not caplog.text
+    for number in (0, 1):
+        other = [value + (index == number) for index, value in enumerate(CMVN)]
+        take_up(config, tmp_path, other, "a/cmvn")
+        # that a trained model brings its own was said when training began
+        assert ("a/cmvn is not used" in caplog.text) == (init.model is None)
+        caplog.clear()

@@ -1,0 +1,60 @@
+"""What of a model WeNet cannot express."""
+
+import dataclasses
+
+import pytest
+
+from moeasr.features.fbank_config import FbankConfig
+from moeasr.interop.wenet.faults import fbank_faults, model_faults
+from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.models.encoders.transformer import TransformerConfig
+from moeasr.moe.layer import MoeConfig
+from moeasr.nn.feed_forward import DenseConfig
+
+WENETS = ConformerConfig(
+    attention="key_position",
+    final_norm=True,
+    feed_forward=DenseConfig(hidden_units=64),
+    macaron_feed_forward=DenseConfig(hidden_units=64),
+)
+
+
+def faults_of(**encoder):
+    return model_faults(ModelConfig(encoder=dataclasses.replace(WENETS, **encoder)))
+
+
+def test_a_model_of_wenets_parts_has_no_fault():
+    assert faults_of() == []
+    experts = MoeConfig(num_experts=4, experts_per_frame=2)
+    assert faults_of(feed_forward=experts, macaron_feed_forward=experts) == []
+
+
+@pytest.mark.parametrize(
+    ("encoder", "fault"),
+    [
+        ({"attention": "relative"}, "`model.encoder.attention` is relative, but WeNet has key_pos"),
+        ({"final_norm": False}, "`model.encoder.final_norm` is false, but WeNet has true alone"),
+        ({"num_groups": 2}, "`model.encoder.num_groups` is 2, but WeNet has null alone"),
+        ({"subsampling_channels": 64}, "`model.encoder.subsampling_channels` is 64"),
+        ({"feed_forward": DenseConfig(hidden_units=32)}, "differ, but in WeNet they are of one"),
+    ],
+)
+def test_another_part_is_named_with_its_key(encoder, fault):
+    (found,) = faults_of(**encoder)
+    assert fault in found
+
+
+def test_other_encoders_and_routers_are_named():
+    (found,) = model_faults(ModelConfig(encoder=TransformerConfig()))
+    assert found == "`model.encoder.type` is transformer, but WeNet has conformer alone"
+    omni = MoeConfig(num_experts=4, router="omni")
+    found = faults_of(feed_forward=omni, macaron_feed_forward=omni)
+    assert found[0].startswith("`model.encoder.feed_forward` has `router: omni`")
+
+
+def test_filter_banks():
+    good = FbankConfig(high_freq_hz=0.0, snip_edges=True)
+    assert fbank_faults(good) == fbank_faults(dataclasses.replace(good, high_freq_hz=8000.0)) == []
+    found = fbank_faults(FbankConfig(low_freq_hz=30.0))
+    assert [fault.split("`")[1] for fault in found] == ["snip_edges", "low_freq_hz", "high_freq_hz"]

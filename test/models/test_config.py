@@ -1,0 +1,70 @@
+"""The `model:` section: its heads, its contexts, and what does not go together."""
+
+import pytest
+from systems import DENSE, TOP_1, encoder, moe
+
+from moeasr.errors import InputError
+from moeasr.models.config import ModelConfig, RoutingLossWeights
+from moeasr.models.embedding import EmbeddingConfig
+from moeasr.models.heads.ctc_head import CtcConfig
+from moeasr.models.heads.decoder import DecoderConfig
+
+BY_LANGUAGE = encoder(moe(router="language", experts_per_frame=1, expert_weights="full"))
+EMBEDDING = EmbeddingConfig(encoder=encoder(d_model=8))
+DECODERS = DecoderConfig(num_blocks=1, num_reverse_blocks=1, num_heads=2)
+
+
+def model(**settings):
+    return ModelConfig(**{"encoder": encoder(), "decoder": DECODERS, **settings})
+
+
+def test_heads_share_the_loss():
+    heads = model(ctc_weight=0.25, reverse_weight=0.5, label_smoothing=0.2).all_heads
+    assert list(heads) == ["ctc", "attention"]
+    assert (heads["ctc"].weight, heads["attention"].weight) == (0.25, 0.75)
+    assert heads["attention"].reverse_weight == 0.5 and heads["attention"].decoder == DECODERS
+    assert heads["attention"].label_smoothing == 0.2
+
+
+def test_further_heads_stand_beside_them_and_a_decoder_of_no_blocks_is_none():
+    heads = model(
+        decoder=DecoderConfig(num_blocks=0, num_reverse_blocks=0, num_heads=2),
+        ctc_weight=1.0,
+        reverse_weight=0.0,
+        heads={"phones": CtcConfig(weight=0.5)},
+    ).all_heads
+    assert {name: head.weight for name, head in heads.items()} == {"ctc": 1.0, "phones": 0.5}
+
+
+def test_contexts_are_what_the_routers_read():
+    assert model().contexts == set()
+    assert model(encoder=encoder(TOP_1, DENSE), embedding=EMBEDDING).contexts == {"embedding"}
+    assert model(encoder=BY_LANGUAGE, languages=("en", "zh")).contexts == {"language"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ctc_weight": 1.1}, "`ctc_weight` must be between 0 and 1"),
+        ({"label_smoothing": -0.1}, "`label_smoothing` must be between 0 and 1"),
+        ({"heads": {"ctc": CtcConfig(weight=1.0)}}, "`heads.ctc`: there is a head of this name"),
+        ({"embedding": EMBEDDING}, "there is an `embedding` section, but no feed-forward"),
+        ({"encoder": encoder(TOP_1, DENSE)}, "`router: embedding` needs an `embedding` section"),
+        ({"languages": ("en", "zh")}, "there are `languages`, but no feed-forward"),
+        ({"encoder": BY_LANGUAGE, "languages": ("en",)}, "needs `languages`, two or more"),
+        ({"encoder": BY_LANGUAGE, "languages": ("en", "en")}, "`languages` names one twice: en"),
+        ({"encoder": BY_LANGUAGE, "languages": ("en", "")}, "`languages` has an empty name"),
+        (
+            {"routing_losses": RoutingLossWeights(z=0.1)},
+            "`routing_losses.z` has nothing to train",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        model(**settings)
+
+
+def test_weights_of_routing_losses_are_not_negative():
+    with pytest.raises(InputError, match="`sparsity_l1` must be 0 or more, but is -1"):
+        RoutingLossWeights(sparsity_l1=-1)

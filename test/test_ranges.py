@@ -1,0 +1,25 @@
+"""Ranges of config values."""
+
+import math
+
+import pytest
+
+from moeasr.errors import InputError
+from moeasr.ranges import MAX_SIZE, check_fraction, check_heads, check_size, check_weight
+
+
+@pytest.mark.parametrize(
+    ("check", "allowed", "refused"),
+    [
+        (check_size, [(1,), (MAX_SIZE,), (0, 0), (7, 1, 7)], [(0,), (MAX_SIZE + 1,), (8, 1, 7)]),
+        (check_fraction, [(0.0,), (1.0,)], [(-0.01,), (1.01,), (math.nan,)]),
+        (check_weight, [(0.0,), (1e9,)], [(-0.01,), (math.inf,), (math.nan,)]),
+        (check_heads, [(8, 4), (8, 8)], [(8, 3), (8, 0), (0, 4)]),
+    ],
+)
+def test_bounds_are_allowed_and_what_lies_beyond_is_named(check, allowed, refused):
+    for values in allowed:
+        check("key", *values)
+    for values in refused:
+        with pytest.raises(InputError, match=f"^`key` must be .*, but is {values[0]}$"):
+            check("key", *values)

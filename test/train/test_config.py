@@ -1,0 +1,38 @@
+"""The `train:` section."""
+
+import pytest
+
+from moeasr.config import from_mapping
+from moeasr.errors import InputError
+from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
+
+
+def test_an_empty_section_has_the_defaults_and_sections_are_nested():
+    assert from_mapping(TrainConfig, {}, "x.yaml") == TrainConfig()
+    assert TrainConfig().optim == OptimConfig(name="adamw", lr=1e-3, betas=(0.9, 0.98))
+    assert TrainConfig().schedule == ScheduleConfig(name="warmup_inverse_sqrt", warmup_steps=25000)
+    mapping = {"max_epochs": 3, "optim": {"lr": 0.5, "betas": [0.8, 0.9]}}
+    config = from_mapping(TrainConfig, mapping, "x.yaml")
+    assert (config.max_epochs, config.optim.lr, config.optim.betas) == (3, 0.5, (0.8, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"schedule": {"name": "linear"}}, "'schedule.name' must be 'warmup_inverse_sqrt' or"),
+        ({"schedule": {"final_ratio": -1}}, "`final_ratio` must be between 0 and 1"),
+        ({"optim": {"lr": float("nan")}}, "`lr` must be above 0"),
+        ({"schedule": {"warmup_steps": 0}}, "`warmup_steps` must be at least 1"),
+        ({"optim": {"lr": 0}}, "`lr` must be above 0"),
+        ({"optim": {"betas": [0.9, 1]}}, "`betas` must be two numbers from 0 to below 1"),
+        ({"optim": {"betas": [0.9]}}, "`betas` must be two numbers from 0 to below 1"),
+        ({"grad_clip": 0}, "`grad_clip` must be above 0"),
+        ({"optim": {"weight_decay": -1}}, "`weight_decay` must be 0 or more"),
+        ({"num_workers": -1}, "`num_workers` must be at least 0"),
+        ({"max_bad_steps": 0}, "`max_bad_steps` must be at least 1"),
+        ({"keep_best": 0, "keep_last": 0}, "cannot both be 0"),
+    ],
+)
+def test_a_bad_train_section_is_refused(mapping, message):
+    with pytest.raises(InputError, match=message):
+        from_mapping(TrainConfig, mapping, "x.yaml")

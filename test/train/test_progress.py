@@ -1,0 +1,68 @@
+"""The trainer's part of `last.pt`: what is stored, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from moeasr.errors import InputError
+from moeasr.train.config import OptimConfig
+from moeasr.train.meter import Meter
+from moeasr.train.optim import build_optimizer
+from moeasr.train.progress import Progress, load_weights, read_progress, trainer_state
+
+LAST = Path("exp/last.pt")
+
+
+def model_and_optimizer(width=2, **settings):
+    model = nn.Linear(width, width)
+    return model, build_optimizer(model, OptimConfig(**settings))
+
+
+def test_progress_is_read_as_it_was_stored():
+    meter = Meter()
+    meter.note(lr=0.25)
+    progress = Progress(epoch=3, batch=4, step=17, bad_in_a_row=1, meter=meter)
+    state = trainer_state(progress, model_and_optimizer()[1])
+    found = read_progress(state, LAST)
+    assert found.meter.means() == {"lr": 0.25}
+    assert (found.epoch, found.batch, found.step, found.bad_in_a_row) == (3, 4, 17, 1)
+
+
+def test_an_epoch_starts_at_its_first_batch_and_with_empty_sums():
+    meter = Meter()
+    meter.note(lr=0.25)
+    progress = Progress(epoch=3, batch=4, step=17, meter=meter)
+    progress.start_epoch(4)
+    assert (progress.epoch, progress.batch, progress.step) == (4, 0, 17)
+    assert progress.meter.means() == {}
+
+
+def test_another_number_of_processes_is_refused():
+    state = trainer_state(Progress(), model_and_optimizer()[1])
+    state["per_rank"] *= 2
+    with pytest.raises(InputError, match="exp/last.pt was written by 2 processes and cannot be"):
+        read_progress(state, LAST)
+
+
+def content_of(model, optimizer):
+    return {"model": model.state_dict(), "trainer": trainer_state(Progress(), optimizer)}
+
+
+def test_weights_come_from_the_checkpoint_and_settings_of_the_optimizer_from_the_config():
+    old, old_optimizer = model_and_optimizer(weight_decay=0.5)
+    old.weight.grad, old.bias.grad = torch.ones(2, 2), torch.ones(2)
+    old_optimizer.step()
+    model, optimizer = model_and_optimizer(weight_decay=0.25, betas=(0.5, 0.75))
+    load_weights(content_of(old, old_optimizer), model, optimizer, LAST)
+    assert torch.equal(model.weight, old.weight)
+    assert optimizer.state[model.weight]["step"] == 1
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.25, 0.0]
+    assert [group["betas"] for group in optimizer.param_groups] == [(0.5, 0.75)] * 2
+
+
+def test_another_model_is_refused():
+    content = content_of(*model_and_optimizer(width=2))
+    with pytest.raises(InputError, match="exp/last.pt does not fit this model: .*--exp-dir"):
+        load_weights(content, *model_and_optimizer(width=3), LAST)

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Make what a training reads of a data directory, by data type: stored features (make_fbank.sh), audio
+# files (make_raw.sh) or shards (make_shards.sh). What an earlier call made, of whatever type, goes
+# first; utterances that cannot be read are left out of all tables.
+
+data_type=feats
+nj=4
+cmd=run.pl
+fbank_config=conf/fbank.yaml
+fbank_dir=fbank
+shard_dir=shards
+
+utils=$(dirname "$0")
+# shellcheck source=utils/parse_options.sh
+. "$utils/parse_options.sh"
+
+if [ $# -ne 1 ] || [[ ! $data_type =~ ^(feats|raw|shard)$ ]]; then
+  cat >&2 << EOM
+Usage: $0 [options] <data-dir>
+ e.g.: $0 --data-type raw data/train
+Options:
+  --data-type <feats|raw|shard>        # what is made (default: feats).
+  --nj <nj>                            # number of parallel jobs (default: 4).
+  --cmd <run.pl|queue.pl <queue opts>> # how to run jobs (default: run.pl).
+  --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
+  --fbank-dir <dir>                    # where stored features go (default: fbank).
+  --shard-dir <dir>                    # where shards go (default: shards).
+Logs are written to <data-dir>/log.
+EOM
+  exit 1
+fi
+
+data=${1%/}
+rm -f "$data"/{feats,shards}.scp "$fbank_dir/raw_fbank_$(basename "$data")".*
+make=(--nj "$nj" --cmd "$cmd" --fbank-config "$fbank_config" "$data" "$data/log")
+case $data_type in
+  feats) "$utils/make_fbank.sh" "${make[@]}" "$fbank_dir" ;;
+  raw) "$utils/make_raw.sh" "${make[@]}" ;;
+  shard) "$utils/make_shards.sh" "${make[@]}" "$shard_dir" ;;
+esac || exit 1
+exec "$utils/fix_data_dir.sh" "$data"

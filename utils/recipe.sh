@@ -1,0 +1,134 @@
+# shellcheck shell=bash
+# The part of run.sh that all recipes share: options, --help, checks, environment, and the functions
+# and lists that stages are written with. run.sh sources this file in its own directory, after the
+# choices for its corpus (download_dir units dict_opts test_sets average_num beam_size):
+#
+#   units=char                          # char, bpe or word
+#   . utils/recipe.sh
+#   if run_stage 2 "dictionary, units: $units"; then
+#     run python3 -m moeasr.bin.make_dict --text data/train/text --type "$units" ...
+#   fi
+#
+# To add an option to all recipes: a line below "# Options" and, if a program takes it, a word in the
+# list of that program's options. To add a stage: its name in stage_names, and a block in each run.sh.
+# shellcheck disable=SC2034,SC2154 # run.sh makes the choices and uses the lists
+
+# Options: --name value on the command line.
+stage=0                             # first stage to run
+stop_stage=5                        # last stage to run
+dry_run=false                       # true: print the commands of these stages, run none
+nj=2                                # parallel jobs on the CPU
+ngpu=0                              # GPUs to train on; 0 trains on the CPU
+nproc=1                             # processes to train with on the CPU
+num_threads=2                       # CPU threads of each training or decoding process
+data_type=feats                     # feats (stored features), raw (audio files) or shard (tar files)
+corpus_opts=                        # more for local/data_prep.py, whose --help lists them
+train_config=conf/u2pp_moe.yaml     # the experiment: model, data, training
+train_opts=                         # more for moeasr.bin.train: "--set train.max_epochs=20"
+exp_dir=                            # where it goes; by default exp/<name of the train config>
+seed=777                            # of initialisation, batches and augmentation
+decode_modes="ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring joint_decoding" # searches
+decoding_chunk_size="-1"            # frames after subsampling, a list; -1 sees the whole utterance
+
+stage_names=("0 data" "1 features" "2 dictionary" "3 training" "4 decoding" "5 scoring")
+last_stage=$((${#stage_names[@]} - 1))
+help_message="Usage: ./run.sh [--option value]...         (- and _ are the same in an option's name)
+Stages: $(printf '%s, ' "${stage_names[@]}" | sed 's/, $//')
+Options and their defaults (paths start from the directory of run.sh):
+$(sed -n '1,/^ *\. utils\/recipe.sh/s/^\([a-z_]*\)=\(.*#\)/  --\1 \2/p' run.sh)
+$(sed -n '/^# Options/,/^$/s/^\([a-z_]*\)=\(.*#\)/  --\1 \2/p' utils/recipe.sh)"
+. utils/parse_options.sh
+
+fail() {
+  echo "$0: $1" >&2
+  exit 1
+}
+
+[ $# -eq 0 ] || fail "unexpected argument '$1' (options have the form --name value)"
+for number in stage stop_stage nj ngpu nproc num_threads seed average_num beam_size; do
+  [[ ${!number} =~ ^-?[0-9]+$ ]] || fail "--$number must be a whole number, but is '${!number}'"
+done
+for number in nj nproc num_threads average_num beam_size; do
+  [[ ${!number} =~ ^0*[1-9] ]] || fail "--$number must be at least 1, but is ${!number}"
+done
+[[ $ngpu$seed != *-* ]] || fail "--ngpu and --seed must not be negative, but are $ngpu and $seed"
+[[ $data_type =~ ^(feats|raw|shard)$ ]] ||
+  fail "--data-type must be feats, raw or shard, but is '$data_type'"
+[[ $units =~ ^(char|bpe|word)$ ]] || fail "--units must be char, bpe or word, but is '$units'"
+[[ " $decoding_chunk_size" =~ ^(\ +-?[0-9]+)+\ *$ ]] ||
+  fail "--decoding-chunk-size must be whole numbers, but is '$decoding_chunk_size'"
+((stage <= stop_stage && stage <= last_stage && stop_stage >= 0)) ||
+  fail "of the stages 0 to $last_stage, none is from --stage $stage to --stop-stage $stop_stage"
+((stage > 3 || stop_stage < 3)) || [ -f "$train_config" ] ||
+  fail "--train-config $train_config: no such file"
+
+# run_stage <number> <what it does>: succeed, and print the title, if this stage is asked for
+run_stage() {
+  ((stage <= $1 && stop_stage >= $1)) || return 1
+  if $dry_run; then echo "# stage $1: $2"; else echo "== stage $1: $2"; fi
+}
+
+# run [name=list]... <command> [<argument>...]: run a command, or only print it with --dry-run. For
+# name=list the command runs once for each word of the list, which replaces {name} in the arguments.
+run() {
+  local word line="" rest=("${@:2}")
+  if [[ $1 =~ ^([a-z_]+)=(.*)$ ]]; then
+    local name=${BASH_REMATCH[1]} list=${BASH_REMATCH[2]}
+    for word in $list; do run "${rest[@]//"{$name}"/"$word"}"; done
+  elif $dry_run; then
+    for word; do
+      [[ $word =~ ^[A-Za-z0-9_./:,=+@%-]+$ ]] || word=${word@Q}
+      line+=" $word"
+    done
+    echo "${line# }"
+  else
+    "$@"
+  fi
+}
+
+# shellcheck disable=SC1091 # the recipe's
+. ./cmd.sh
+if $dry_run; then
+  run cd "$PWD" && run . ./path.sh
+else
+  # shellcheck disable=SC1091 # the recipe's
+  . ./path.sh
+fi
+
+# shellcheck disable=SC2086 # test_sets is a list
+eval_sets=$(printf '%s\n' dev $test_sets | sort -u) # all sets but train
+exp_dir=${exp_dir:-exp/$(basename "$train_config" .yaml)}
+device=cpu launch=(python3 -m) # what a training is started with
+[ "$ngpu" -eq 0 ] || { device=cuda nproc=$ngpu; }
+[ "$nproc" -eq 1 ] || launch=(python3 -m moeasr.bin.launch --standalone --nproc_per_node "$nproc" -m)
+
+# Settings of each program. run.sh itself shows the files that it reads and writes.
+# shellcheck disable=SC2206 # the options *_opts are lists
+{
+  corpus_options=(--nj "$nj" $corpus_opts)
+  feature_options=(--data-type "$data_type" --nj "$nj" --cmd "$train_cmd")
+  cmvn_options=(--data-type "$data_type" --nj "$nj")
+  dict_options=(--type "$units" $dict_opts)
+  train_options=(--data-type "$data_type" --device "$device" --seed "$seed"
+    --num-threads "$num_threads" $train_opts)
+  decode_options=(--data-type "$data_type" --modes "$decode_modes" --beam-size "$beam_size"
+    --device "$device" --num-threads "$num_threads")
+}
+
+if ((stage <= 3 && stop_stage >= 3)); then # refuse now what stage 3 or 4 would refuse
+  decode=(--modes "$decode_modes" --beam-size "$beam_size" --chunk-sizes="$decoding_chunk_size")
+  ((stop_stage > 3)) || decode=()
+  run python3 -m moeasr.bin.check_experiment "${decode[@]}" -- \
+    --config "$train_config" --exp-dir "$exp_dir" "${train_options[@]}"
+fi
+for set in $test_sets; do
+  $dry_run || ((stage <= 0)) || [ -d "data/$set" ] ||
+    fail "there is no data/$set; stage 0 makes the sets"
+done
+
+# say_results <exit status>: the last line of a run that has scored a model
+say_results() {
+  (($1 == 0 && stop_stage >= 5)) && ! $dry_run || return 0
+  echo "== done in $SECONDS s: $(readlink -f "$exp_dir")/RESULTS.md, and results.json for programs"
+}
+trap 'say_results $?' EXIT
