@@ -62,14 +62,6 @@ MAX_LINES, MAX_ENTRY_LINES, MAX_SHARE = 300, 120, 0.15
 """Of a file, of an entry point, and of a room in the package's lines."""
 # What still breaks a rule. A test fails when an entry is no longer needed: delete it then.
 SHARED_NAMES = {"average", "benchmark", "densify", "resample", "stream", "upcycle"}
-UNTESTED = {
-    "data/data_type.py",
-    "data/selection.py",
-    "data/shards/index.py",
-    "data/shards/reader.py",
-    "data/shards/writer.py",
-    "moe/top_k_routers.py",
-}
 
 
 def module_paths() -> dict[str, Path]:
@@ -251,4 +243,4 @@ def has_test_file(path: Path) -> bool:
 def test_every_module_has_a_test_file_of_its_name():
     modules = [path for path in module_paths().values() if path.name != "__init__.py"]
     missing = {str(path.relative_to(PACKAGE)) for path in modules if not has_test_file(path)}
-    assert missing == UNTESTED
+    assert not missing
