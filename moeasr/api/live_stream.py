@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import soxr
 import torch
 from torch import Tensor
 
 from moeasr.api.transcription import Transcription, alternatives_of, words_of
 from moeasr.audio.arrays import Samples, check_sample_rate, to_waveform
+from moeasr.audio.stream_resampling import make_stream_resampler
 from moeasr.decode.live.streaming_recognizer import (
     RecognitionStream,
     StreamingRecognizer,
     StreamResult,
 )
+from moeasr.errors import InputError
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,12 +53,9 @@ class LiveStream:
     ) -> None:
         self._recognizer = streaming.recognizer
         self._stream: RecognitionStream = streaming.open(language)
-        rate_hz, model_hz = check_sample_rate(sample_rate_hz), self._recognizer.fbank.sample_rate_hz
-        self._resampler = (
-            None
-            if rate_hz == model_hz
-            else soxr.ResampleStream(rate_hz, model_hz, 1, quality="VHQ")
-        )
+        self._is_over = False
+        rate_hz = check_sample_rate(sample_rate_hz)
+        self._resampler = make_stream_resampler(rate_hz, self._recognizer.fbank.sample_rate_hz)
 
     def push(self, samples: Samples) -> list[LiveTranscription]:
         """Continue the stream.
@@ -74,8 +71,9 @@ class LiveStream:
         Raises:
             InputError: The stream has ended, or the samples are not audio.
         """
-        waveform = to_waveform(samples, "the packet")
-        return self._results(self._stream.accept(self._resampled(waveform, is_last=False)))
+        if self._is_over:
+            raise InputError("this stream has ended: it takes no more audio")
+        return self._accept(to_waveform(samples, "the packet"), is_last=False)
 
     def finish(self) -> list[LiveTranscription]:
         """End the stream.
@@ -87,21 +85,15 @@ class LiveStream:
         Raises:
             InputError: The stream has ended already.
         """
-        results: list[StreamResult] = []
-        if self._resampler is not None:
-            results = self._stream.accept(self._resampled(torch.zeros(0), is_last=True))
-            self._resampler = None
-        return self._results(results + self._stream.finish())
+        if self._is_over:
+            raise InputError("this stream has ended already")
+        self._is_over = True
+        rest = self._accept(torch.zeros(0), is_last=True)
+        return rest + [self._result(result) for result in self._stream.finish()]
 
-    def _resampled(self, waveform: Tensor, is_last: bool) -> Tensor:
-        """Return the samples at the model's rate that are complete."""
-        if self._resampler is None:
-            return waveform
-        samples = np.ascontiguousarray(waveform.numpy(), dtype=np.float32)
-        return torch.from_numpy(self._resampler.resample_chunk(samples, last=is_last))
-
-    def _results(self, results: list[StreamResult]) -> list[LiveTranscription]:
-        return [self._result(result) for result in results]
+    def _accept(self, waveform: Tensor, is_last: bool) -> list[LiveTranscription]:
+        resampled = self._resampler.resample(waveform, is_last)
+        return [self._result(result) for result in self._stream.accept(resampled)]
 
     def _result(self, result: StreamResult) -> LiveTranscription:
         best = result.nbest[0] if result.nbest else None

@@ -50,18 +50,17 @@ def test_a_final_result_has_words_and_hypotheses_in_the_time_of_the_stream(asr, 
     assert repr(partial).startswith(f"<partial 0.00-{partial.end:.2f} s '")
 
 
-def test_what_is_not_resampled_is_what_the_same_chunks_give_offline(asr, sound):
-    samples = sound(16000, 1.0)
-    final = results_of(asr.stream(sample_rate=16000, chunk_size=4), samples, 700)[-1]
-    assert final.text == asr.transcribe(samples, sample_rate=16000, chunk_size=4).text
-
-
-@pytest.mark.parametrize("rate_hz", [8000, 44100, 48000])
-def test_other_rates_are_resampled_whatever_the_packets(asr, sound, rate_hz):
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 44100, 48000])
+def test_a_final_result_is_what_the_same_chunks_give_offline(asr, sound, rate_hz):
     samples = sound(rate_hz, 1.0)
-    settings = {"sample_rate": rate_hz, "chunk_size": 4}
+    final = results_of(asr.stream(sample_rate=rate_hz, chunk_size=4), samples, 700)[-1]
+    assert final.text == asr.transcribe(samples, sample_rate=rate_hz, chunk_size=4).text != ""
+
+
+def test_types_and_packets_do_not_matter(asr, sound):
+    samples = sound(44100, 1.0)
     texts = {
-        results_of(asr.stream(**settings), part, packet)[-1].text
+        results_of(asr.stream(sample_rate=44100, chunk_size=4), part, packet)[-1].text
         for part, packet in [
             (samples, 100),
             (samples / 2**15, 5000),
