@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, cast, overload
 
 from torch import Tensor
 
@@ -151,12 +151,13 @@ class SpeechRecognizer:
         check_names(settings, [defaults], ["sample_rate", "language", "mode"])
         config, given = _apply(settings, defaults)
         transcriber = Transcriber(self._recognizer, mode, config, given, language)
-        if not _is_several(audio, sample_rate):
-            return transcriber.run([self._waveform(audio, sample_rate, "the recording")])[0]
-        names = [f"recording {number} of {len(audio)}" for number in range(1, len(audio) + 1)]
-        return transcriber.run(
-            [self._waveform(item, sample_rate, name) for item, name in zip(audio, names)]
-        )
+        recordings, is_list = _recordings(audio, sample_rate)
+        waveforms = []
+        for number, recording in enumerate(recordings, start=1):
+            name = f"recording {number} of {len(recordings)}" if is_list else "the recording"
+            waveforms.append(self._waveform(recording, sample_rate, name))
+        results = transcriber.run(waveforms)
+        return results if is_list else results[0]
 
     def stream(
         self,
@@ -216,15 +217,17 @@ def _apply(settings: dict[str, Any], defaults: DecodeConfig) -> tuple[DecodeConf
     return config, list(given)
 
 
-def _is_several(audio: Recording | Sequence[Recording], sample_rate: int | None) -> bool:
-    """Return whether a list is one of recordings, and not of numbers."""
+def _recordings(
+    audio: Recording | Sequence[Recording], sample_rate: int | None
+) -> tuple[Sequence[Recording], bool]:
+    """Return the recordings, and whether they were given as a list."""
     if not isinstance(audio, (list, tuple)):
-        return False
-    if not audio:
-        return sample_rate is None
-    if isinstance(audio[0], (list, tuple)):
+        return [cast("Recording", audio)], False
+    if audio and isinstance(audio[0], (list, tuple)):
         raise InputError(
             "a list of lists may be one recording of several channels or several recordings; give "
             "arrays of NumPy instead"
         )
-    return not is_number(audio[0])
+    # an empty list with a rate is a recording without samples
+    is_samples = is_number(audio[0]) if audio else sample_rate is not None
+    return ([audio], False) if is_samples else (audio, True)

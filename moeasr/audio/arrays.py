@@ -1,11 +1,11 @@
 """Samples in arrays, tensors and lists, converted to what audio files are read as."""
 
 import numbers
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 
 from moeasr.audio.bounds import check_new_rate
 from moeasr.audio.file import mix_down
@@ -13,7 +13,7 @@ from moeasr.audio.recording import resample
 from moeasr.audio.samples import check_amplitudes
 from moeasr.errors import InputError
 
-Samples: TypeAlias = ArrayLike | torch.Tensor
+Samples: TypeAlias = np.ndarray | torch.Tensor | Sequence[float]
 """(S,) or (S, C) samples: an array of NumPy, a tensor of torch, or a list of numbers."""
 ZERO_AND_FULL_SCALE = {"uint8": (128, 2**7), "int16": (0, 2**15), "int32": (0, 2**31)}
 """The integer types of audio: the value of silence, and the distance from it that becomes 1."""
