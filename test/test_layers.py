@@ -26,6 +26,7 @@ FOUNDATIONS = {
 FOUNDATIONS |= {
     "families",
     "logs",
+    "metrics_file",
     "open_files",
     "options",
     "ranges",

@@ -70,10 +70,15 @@ class TrainConfig:
     """The learning rate."""
     log_every_steps: int = 50
     """Steps between lines in metrics.jsonl and TensorBoard."""
+    writers: tuple[str, ...] = ("jsonl", "tensorboard")
+    """Where metrics go: names of `moeasr.train.writers.WRITERS`, or import paths of subclasses of
+    `moeasr.train.writers.Writer`. A list replaces the default. Pictures and the learning curve in
+    RESULTS.md need `jsonl`."""
     save_every_steps: int = 500
     """Steps between writes of last.pt, from which a stopped run resumes."""
-    best_by: Literal["loss", "acc"] = field(default="loss", metadata=OBJECTIVE)
-    """What makes an epoch good: lowest dev loss, or highest dev accuracy."""
+    best_by: Literal["loss", "acc", "wer"] = field(default="loss", metadata=OBJECTIVE)
+    """Criterion of the best epochs on dev: lowest loss (`loss`), highest accuracy of the decoder
+    (`acc`), or lowest word error rate of CTC greedy search (`wer`)."""
     keep_best: int = 10
     """How many of the best epochs keep their checkpoint."""
     keep_last: int = 10

@@ -310,7 +310,7 @@ def test_a_training_out_of_memory_goes_on_with_smaller_batches(source):
     for sentence in (
         "going on with another data.batch.max_frames: 150, it was 300",
         "going on with another model.encoder.dropout: 0.2, it was 0.1",
-        "epoch 1 begins again from its first batch, because its batches have changed",
+        "epoch 1 restarts from its first batch, because its batches have changed",
     ):
         assert sentence in (data_dir.with_name("exp") / "train.log").read_text()
     with pytest.raises(InputError, match=r"`model\.encoder\.d_model` is 32, but was 16 so far"):

@@ -229,8 +229,8 @@ def test_an_epoch_whose_batches_have_changed_begins_again_and_says_so(tmp_path, 
     source = ToySource(lambda epoch, number: seen.append((epoch, number)))
     make_trainer(tmp_path, source, max_epochs=2, accum_steps=2, restart_epoch=True).run()
     assert seen == [(2, number) for number in range(NUM_BATCHES)]
-    assert "epoch 2 begins again from its first batch" in caplog.text
-    assert "utterances of 3 old batches are seen twice" in caplog.text
+    assert "epoch 2 restarts from its first batch" in caplog.text
+    assert "utterances of 3 earlier batches are used twice" in caplog.text
     train = [record["step"] for record in metrics(tmp_path, "train")]
     assert train == list(range(1, 8 + 3 + 1))  # three steps of up to two batches
 
@@ -240,7 +240,7 @@ def test_a_finished_epoch_does_not_begin_again(tmp_path, caplog):
     make_trainer(tmp_path / "broken", max_epochs=1).run()
     make_trainer(tmp_path / "broken", max_epochs=2, restart_epoch=True).run()
     assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
-    assert "begins again" not in caplog.text
+    assert "restarts" not in caplog.text
 
 
 def test_each_batch_is_seen_once_though_accumulation_changes_in_an_epoch(tmp_path, caplog):
@@ -398,8 +398,8 @@ def test_steps_without_a_finite_gradient_are_left_out_and_leave_no_trace(tmp_pat
     )
     rates = [1e-2 * factor for factor in (1 / 3, 1.0, math.sqrt(3 / 5))]
     assert model.weights() == pytest.approx([1.0 - sum(rates)] * 3, rel=1e-7)
-    assert "step 2: gradient not finite, step left out" in caplog.text
-    assert "step 4: loss not finite, left out: utt1-6" in caplog.text
+    assert "step 2: gradient is not finite, step left out" in caplog.text
+    assert "step 4: loss is not finite, batch left out: utt1-6" in caplog.text
     assert len(after) == 3
 
 
@@ -441,7 +441,7 @@ def test_a_dev_set_that_is_not_finite_makes_its_epoch_the_worst(tmp_path, caplog
     spoil = {(0, number) for number in range(NUM_BATCHES)}
     make_trainer(tmp_path, dev=ToySource(spoil=spoil), max_epochs=1).run()
     assert checkpoint.load(tmp_path / "epoch_1.pt")["info"]["cost"] == float("inf")
-    assert "dev loss not finite, left out: utt0-2" in caplog.text
+    assert "dev loss is not finite, batch left out: utt0-2" in caplog.text
 
 
 def test_as_many_best_and_latest_epochs_are_kept_as_the_config_says(tmp_path):
