@@ -9,6 +9,7 @@ import torch
 from moeasr import distributed
 from moeasr.experiment.batches import make_batches, read_features_config
 from moeasr.experiment.config import load_experiment
+from moeasr.experiment.evaluation_batch import make_evaluation
 from moeasr.experiment.loss import make_loss
 from moeasr.experiment.metadata import checkpoint_metadata
 from moeasr.experiment.resumption import take_up
@@ -81,16 +82,18 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         *(config, tokenizer, fbank, train.fingerprint()),
         *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
     )
+    dev = make_batches(inputs.dev_dir, *common, fill=None, data_type=inputs.data_type)
     return Trainer(
         model=model,
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
         describe=lambda batch: " ".join(batch.utt_ids),
         train=train,
-        dev=make_batches(inputs.dev_dir, *common, fill=None, data_type=inputs.data_type),
+        dev=dev,
         config=config.train,
         exp_dir=exp_dir,
         metadata=metadata,
         device=device,
         restart_epoch=resumption.restarts_epoch,
         after_step=model.react if model.has_reacting_routers else None,
+        evaluate_batch=make_evaluation(model, tokenizer, dev.utterances, device),
     )

@@ -24,6 +24,7 @@ from moeasr.models.outputs import LossOutput
 from moeasr.moe.layer import MoeConfig
 from moeasr.seed import seed_all
 from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
+from moeasr.train.evaluation import EvaluatedBatch
 from moeasr.train.stopping import STOPPED_BY_SIGNAL
 from moeasr.train.trainer import Trainer
 
@@ -86,7 +87,15 @@ def make_model(dropout=0.1):
 
 
 def make_trainer(
-    exp_dir, source=None, model=None, dev=None, restart_epoch=False, after_step=None, **settings
+    exp_dir,
+    source=None,
+    model=None,
+    dev=None,
+    restart_epoch=False,
+    after_step=None,
+    evaluate_batch=None,
+    after_epoch=None,
+    **settings,
 ):
     model = model or make_model()
     settings = {
@@ -109,6 +118,8 @@ def make_trainer(
         device=torch.device("cpu"),
         restart_epoch=restart_epoch,
         after_step=after_step or getattr(model, "react", None),
+        evaluate_batch=evaluate_batch,
+        after_epoch=after_epoch,
     )
 
 
@@ -341,6 +352,27 @@ def test_dev_metrics_are_means_over_utterances_of_the_saved_model_in_evaluation(
         mean = sum(float(output.stats[name]) for output in outputs) / (2 * NUM_BATCHES)
         assert dev[name] == pytest.approx(mean, rel=1e-6), name  # float32
     assert saved["info"]["cost"] == {"loss": dev["loss"], "acc": -dev["acc"]}[best_by]
+
+
+def test_epochs_are_ranked_by_their_word_error_rate_and_pictures_are_drawn_after_each(tmp_path):
+    """Of 2 words per utterance 3, 1 and 2 are wrong in the epochs: the second one is the best."""
+    model, errors, ends = Slope(), iter([3, 1, 2]), []
+    epoch, dev = [[[1.0, 1.0, 1.0]]], [[[1.0, 0.0, 0.0]] * 2]
+
+    def evaluate_batch(batch):
+        return EvaluatedBatch(model(*batch[:4]), next(errors), 2 * len(batch.feats))
+
+    def after_epoch(end):
+        saved = checkpoint.load(tmp_path / f"epoch_{end.epoch}.pt")["info"]
+        ends.append((end.epoch, end.step, end.dev.means["wer"], saved["dev_wer"], saved["cost"]))
+
+    calls = {"evaluate_batch": evaluate_batch, "after_epoch": after_epoch}
+    settings = {"best_by": "wer", "keep_best": 1, "keep_last": 1, **calls}
+    train_slope(tmp_path, epoch, epoch, epoch, dev=dev, model=model, **settings)
+    rates = [75.0, 25.0, 50.0]
+    assert [line["wer"] for line in metrics(tmp_path, "dev")] == rates
+    assert ends == [(n, n, rate, rate, rate) for n, rate in enumerate(rates, start=1)]
+    assert sorted(path.name for path in tmp_path.glob("epoch_*")) == ["epoch_2.pt", "epoch_3.pt"]
 
 
 def test_a_model_trains_in_training_mode_and_is_evaluated_in_evaluation_mode(tmp_path):
