@@ -17,6 +17,7 @@ from moeasr.experiment.start import start_model
 from moeasr.features.cmvn import CmvnStats
 from moeasr.logs import get_logger
 from moeasr.models.build import build_model, count_params
+from moeasr.report.training_pictures import TrainingPictures
 from moeasr.seed import seed_all
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.trainer import Trainer
@@ -96,4 +97,5 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         restart_epoch=resumption.restarts_epoch,
         after_step=model.react if model.has_reacting_routers else None,
         evaluate_batch=make_evaluation(model, tokenizer, dev.utterances, device),
+        after_epoch=TrainingPictures(exp_dir, model, tokenizer, dev.dataset).draw,
     )
