@@ -9,6 +9,7 @@ import torch
 from moeasr import distributed
 from moeasr.experiment.batches import make_batches, read_features_config
 from moeasr.experiment.config import load_experiment
+from moeasr.experiment.data_sets import write_data_sets
 from moeasr.experiment.evaluation_batch import make_evaluation
 from moeasr.experiment.loss import make_loss
 from moeasr.experiment.metadata import checkpoint_metadata
@@ -84,6 +85,9 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
     )
     dev = make_batches(inputs.dev_dir, *common, fill=None, data_type=inputs.data_type)
+    if distributed.is_main():
+        sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)
+        write_data_sets(exp_dir, *sets, fbank)
     return Trainer(
         model=model,
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
