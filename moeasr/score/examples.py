@@ -49,8 +49,11 @@ def has_unspaced_words(alignments: dict[str, list[Step]]) -> bool:
 
 
 def example_lines(alignments: dict[str, list[Step]]) -> list[str]:
-    """Return up to `NUM_EXAMPLES` alignments, chosen evenly over the test set, as lines of text."""
-    utt_ids = list(alignments)
+    """Return up to `NUM_EXAMPLES` alignments as lines of text.
+
+    They are chosen evenly over the test set. Utterances without speech are left out.
+    """
+    utt_ids = [utt_id for utt_id, steps in alignments.items() if any(step.ref for step in steps)]
     num = min(NUM_EXAMPLES, len(utt_ids))
     chosen = [utt_ids[(2 * place + 1) * len(utt_ids) // (2 * num)] for place in range(num)]
     lines = []
@@ -73,7 +76,7 @@ def alignment_lines(steps: Sequence[Step], width: int = LINE_WIDTH) -> list[str]
             for row, cell in zip(rows, cells):
                 row.append(cell + " " * (_cell_width(step) - _width(cell)))
         texts = [" ".join(row).rstrip() for row in rows]
-        lines += [f"ref  {texts[0]}", f"hyp  {texts[1]}"]
+        lines += [f"ref  {texts[0]}", f"hyp  {texts[1]}".rstrip()]
         if texts[2]:
             lines.append(f"     {texts[2]}")
     return lines
