@@ -24,7 +24,6 @@ def loss_figure(exp_dir: Path) -> "Figure | None":
         axes.plot(*zip(*train), label="train (mean since the start of the epoch)", linewidth=1)
     if dev:
         axes.plot(*zip(*dev), label="dev", marker="o", markersize=3)
-    axes.set_yscale("log" if all(value > 0 for _, value in [*train, *dev]) else "linear")
     axes.legend()
     return figure
 
@@ -41,7 +40,7 @@ def wer_figure(exp_dir: Path) -> "Figure | None":
     best_epoch, best = min(points, key=lambda point: point[1])
     axes.axhline(best, color="0.6", linewidth=0.8, linestyle="--")
     axes.set_title(f"lowest: {best:.2f} % in epoch {best_epoch}", fontsize=10)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.05 * max(max(rate for _, rate in points), 1.0))
     axes.xaxis.get_major_locator().set_params(integer=True)
     return figure
 

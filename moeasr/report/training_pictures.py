@@ -1,5 +1,6 @@
 """Pictures of a training, drawn after each epoch: learning curves, experts and attention."""
 
+import warnings
 from pathlib import Path
 
 from moeasr.atomic import atomic_path
@@ -54,8 +55,11 @@ class TrainingPictures:
         if not self._is_possible:
             return
         try:
-            self._draw_images(end)
-            self._draw_utterances(end)
+            with warnings.catch_warnings():
+                # Fonts without Chinese and other characters draw boxes in their place.
+                warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+                self._draw_images(end)
+                self._draw_utterances(end)
         except Exception as error:  # of any kind: fonts, a full disk, an image format
             reason = f"{type(error).__name__}: {error}"
             logger.warning("pictures of epoch %d cannot be drawn: %s", end.epoch, reason)

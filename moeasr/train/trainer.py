@@ -112,8 +112,8 @@ class Trainer(Generic[BatchT]):
         """Train, or resume, to the end.
 
         Raises:
-            InputError: Too many steps in a row were not finite, or `last.pt` does not fit.
-            SystemExit: With status 143 after SIGTERM, once `last.pt` is written.
+            InputError: Too many successive steps were not finite, or `last.pt` does not fit.
+            SystemExit: A SIGTERM came; the status is 143, and `last.pt` is written before.
         """
         states = self._resume()
         if self._progress.epoch > self._config.max_epochs:
@@ -135,7 +135,7 @@ class Trainer(Generic[BatchT]):
         """Train for the rest of an epoch, evaluate, and save."""
         accum = self._config.accum_steps
         num_batches = self._train.num_batches(self._progress.epoch)
-        # Counted from the batch that is next: a resumed epoch may have another `accum_steps`.
+        # Counted from the next batch, because a resumed epoch may have another `accum_steps`.
         steps_left = -(-(num_batches - self._progress.batch) // accum)
         steps_done = self._progress.batch // accum
         if states is not None:
@@ -146,7 +146,7 @@ class Trainer(Generic[BatchT]):
         desc = f"epoch {self._progress.epoch}/{self._config.max_epochs}"
         if distributed.is_main():
             steps = progress(steps, desc, steps_done + steps_left, "step", initial=steps_done)
-        # closing: loader processes end here, not whenever the last reference to them goes
+        # `closing` ends the loader processes here, not when their last reference disappears.
         with closing(self._train.stream(self._progress.epoch, self._progress.batch)) as stream:
             for _ in steps:
                 self._run_step(self._stopper.take(stream, accum))
@@ -158,7 +158,11 @@ class Trainer(Generic[BatchT]):
         self._finish_epoch(writers, self._progress.meter.means(), time.monotonic() - start)
 
     def _run_step(self, batches: list[BatchT]) -> None:
-        """Make one optimizer step over the micro-batches of this process and all others."""
+        """Make one optimizer step over the micro-batches of all processes.
+
+        Args:
+            batches: The micro-batches of this process.
+        """
         weight = torch.zeros((), device=self._device)
         bad = []
         loads: dict[str, Tensor] = {}
@@ -196,7 +200,7 @@ class Trainer(Generic[BatchT]):
         return self._config.optim.lr * factor
 
     def _count_bad(self, finite: bool, bad: list[str]) -> None:
-        """Report what was left out of this step, and give up after too many."""
+        """Warn of batches that were left out, and end the run after too many bad steps in a row."""
         for utterances in bad:
             logger.warning(
                 "step %d: loss is not finite, batch left out: %s", self._progress.step, utterances
@@ -270,16 +274,16 @@ class Trainer(Generic[BatchT]):
         logger.info("stopped by SIGTERM at step %d; run again to resume", self._progress.step)
 
     def _resume(self) -> dict[str, Any] | None:
-        """Load `last.pt` if there is one; return the generator states still to restore."""
+        """Load `last.pt` if it exists, and return the generator states that are to be restored."""
         content = self._keeper.load_last()
         self._time = TrainingTime(self._exp_dir, is_resumed=content is not None)
         if content is None:
-            self._save_last()  # from here on every stop, however early, has something to resume
+            self._save_last()  # so that a run that is stopped before its first save can resume
             return None
         last_path, state = self._keeper.last_path, content["trainer"]
         self._progress = read_progress(state, last_path)
         if self._progress.epoch > self._config.max_epochs:
-            return None  # nothing is left to train: an optimizer of an older version will do
+            return None  # a finished training does not need its optimizer, which may be outdated
         load_weights(content, self._model, self._optimizer, last_path)
         if self._restart_epoch and self._progress.batch > 0:
             logger.warning(

@@ -308,12 +308,12 @@ def test_a_training_out_of_memory_goes_on_with_smaller_batches(source):
     changes = ("data.batch.max_frames=150", "model.encoder.dropout=0.2", "data.spec_augment=null")
     run(data_dir, "raw", "exp", *changed_options(changes))
     for sentence in (
-        "going on with another data.batch.max_frames: 150, it was 300",
-        "going on with another model.encoder.dropout: 0.2, it was 0.1",
+        "resuming with `data.batch.max_frames: 150`, which was 300 before",
+        "resuming with `model.encoder.dropout: 0.2`, which was 0.1 before",
         "epoch 1 restarts from its first batch, because its batches have changed",
     ):
         assert sentence in (data_dir.with_name("exp") / "train.log").read_text()
-    with pytest.raises(InputError, match=r"`model\.encoder\.d_model` is 32, but was 16 so far"):
+    with pytest.raises(InputError, match=r"`model\.encoder\.d_model` is 32, but was 16"):
         run(data_dir, "raw", "exp", "--set", "model.encoder.d_model=32")
 
 
@@ -335,4 +335,4 @@ def test_a_training_that_stopped_at_once_starts_anew_without_the_utterance(sourc
     weights = run(data_dir, "raw", "exp")
     assert same(weights, run(data_dir, "raw", "fresh"))
     log = (data_dir.with_name("exp") / "train.log").read_text()
-    assert log.count("training starts anew") == 1
+    assert log.count("training starts from the beginning") == 1

@@ -38,7 +38,7 @@ class Drawn:
         self.names.append(name)
 
 
-def draw(tmp_path):
+def draw(tmp_path, tokenizer=TOKENIZER):
     """Draw an epoch of a model with experts; return the names that writers got, and the model."""
     ff = MoeConfig(hidden_units=8, num_experts=4)
     encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=ff)
@@ -46,7 +46,7 @@ def draw(tmp_path):
     loads = {"encoder.blocks.0.feed_forward": torch.tensor([3.0, 1.0, 2.0, 2.0])}
     dev, writers = Evaluation({}, ExpertUsage({}, {}, loads), 0), Drawn()
     (tmp_path / "metrics.jsonl").write_text('{"kind": "dev", "step": 8, "loss": 7, "wer": 60}\n')
-    pictures = TrainingPictures(tmp_path, model, TOKENIZER, Dev())
+    pictures = TrainingPictures(tmp_path, model, tokenizer, Dev())
     pictures.draw(EpochEnd(2, 8, dev, writers))
     return writers.names, model
 
