@@ -9,10 +9,9 @@ from torch import Tensor
 from moeasr.models.asr import AsrModel
 from moeasr.models.heads.attention_head import AttentionHead
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
-from moeasr.moe.stats import expert_load
 from moeasr.nn.attention import MultiHeadAttention, split
 from moeasr.nn.routing import Routing
-from moeasr.report.heat_map import expert_load_figure, layer_label
+from moeasr.report.heat_map import layer_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +25,6 @@ def utterance_figures(
     - `attention`: weights of the cross-attention in the last block of the left-to-right decoder,
       averaged over heads. The decoder reads the transcript. Needs an attention head.
     - `experts`: the first expert of each encoder frame, layer by layer. Needs experts.
-    - `expert_load`: the load of each expert. Needs experts.
 
     Args:
         model: The model, in evaluation mode.
@@ -38,9 +36,6 @@ def utterance_figures(
     figures = {}
     if weights is not None:
         figures["attention"] = _attention_figure(weights, [*units, "<eos>"], name)
-    if routings:
-        loads = {path: expert_load(routing) for path, routing in routings.items()}
-        figures["expert_load"] = expert_load_figure(loads, name)
     frames = {path: r for path, r in routings.items() if path.startswith("encoder.")}
     if frames:
         figures["experts"] = _expert_figure(frames, name)

@@ -122,6 +122,25 @@ NOT_RANDOM = changed_options(
 )
 
 
+@pytest.mark.slow
+def test_a_training_leaves_metrics_pictures_and_its_data_sets(source):
+    """Each dev transcript is a word or none; a model that has learnt nothing makes errors."""
+    pytest.importorskip("matplotlib")
+    data_dir = audio_sets.prepare(source, "feats")
+    run(data_dir, "feats", "exp", "--set", "train.best_by=wer")
+    exp_dir = data_dir.with_name("exp")
+    (dev,) = metrics(exp_dir, "dev")
+    info = checkpoint.load(exp_dir / "epoch_1.pt")["info"]
+    assert info["dev_wer"] == info["cost"] == dev["wer"] > 0
+    images = {path.name for path in (exp_dir / "images").iterdir()}
+    assert images == {"loss.png", "wer.png", "expert_load.png"}
+    sets = json.loads((exp_dir / "data_sets.json").read_text())
+    assert sets["train"]["dir"] == str(data_dir) and sets["dev"]["num_utts"] > 0
+    log = (exp_dir / "train.log").read_text()
+    assert f"dev WER {dev['wer']:.2f} %" in log
+    assert f"utterances of {data_dir}" in log and "WARNING" not in log
+
+
 def test_masked_cells_hold_the_corpus_mean_and_a_development_set_has_no_masks(source):
     """Features that are masked everywhere train as features that are the mean everywhere."""
     data_dir = audio_sets.prepare(source.with_name("set"), "feats")

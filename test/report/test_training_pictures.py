@@ -59,7 +59,7 @@ def test_images_are_written_and_utterances_evenly_over_dev_are_plotted(tmp_path,
     images = sorted(path.name for path in (tmp_path / "images").iterdir())
     assert images == ["expert_load.png", "loss.png", "wer.png"]
     assert all(path.read_bytes()[1:4] == b"PNG" for path in (tmp_path / "images").iterdir())
-    kinds = ("attention", "expert_load", "experts")
+    kinds = ("attention", "experts")
     plots = [f"{kind}/u{index}" for index in (1, 3, 5) for kind in kinds]
     assert names == ["expert_load/dev", *plots]
     assert not caplog.records

@@ -49,7 +49,7 @@ def test_kinds_of_plots_follow_the_model():
     pytest.importorskip("matplotlib")
     assert set(utterance_figures(make_model(), INPUTS, "aba", "u1")) == {"attention"}
     figures = utterance_figures(moe_model(), INPUTS, "aba", "u1")
-    assert set(figures) == {"attention", "expert_load", "experts"}
+    assert set(figures) == {"attention", "experts"}
     labels = [label.get_text() for label in figures["attention"].axes[0].get_yticklabels()]
     assert labels == ["a", "b", "a", "<eos>"]
     decoder = {"num_blocks": 0, "num_reverse_blocks": 0}

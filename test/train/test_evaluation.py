@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from moeasr.models.outputs import LossOutput
+from moeasr.train import evaluation
 from moeasr.train.evaluation import EvaluatedBatch, Evaluation, evaluate
 from moeasr.train.meter import ExpertUsage
 from moeasr.train.stopping import Stopper
@@ -46,6 +47,18 @@ def test_a_batch_that_is_not_finite_is_named_counted_and_left_out(caplog):
     assert found.means == {"loss": 2.0, "wer": 100 * 4 / 8}
     assert found.num_bad == 1
     assert "dev loss is not finite, batch left out: utts [nan]" in caplog.text
+
+
+def test_errors_of_all_processes_are_summed(monkeypatch):
+    """The other process has one bad batch, and 10 errors in 20 words."""
+
+    def gather(value):
+        return [value, (1, 10, 20)] if isinstance(value, tuple) else [value]
+
+    monkeypatch.setattr(evaluation.distributed, "gather", gather)
+    found, _ = evaluate_losses([[1.0, 2.0]])
+    assert found.num_bad == 1
+    assert found.means["wer"] == 100 * (3 + 10) / (8 + 20)
 
 
 def test_without_reference_words_there_is_no_word_error_rate():
