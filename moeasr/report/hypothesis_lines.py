@@ -1,4 +1,4 @@
-"""Hypotheses as lines of text: the n best, or the words of the best with their times."""
+"""Lines of text for hypotheses: the n best, or the words of the best with their times."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from moeasr.decode.recognizer import Recognizer
 
 
 def nbest_lines(nbest: Sequence[Hypothesis], recognizer: Recognizer) -> list[str]:
-    """Return `rank<TAB>confidence<TAB>text` of each hypothesis."""
+    """Return `rank<TAB>confidence<TAB>text` for each hypothesis."""
     return [
         f"{rank}\t{_digits(hypothesis.confidence)}\t{recognizer.text(hypothesis)}"
         for rank, hypothesis in enumerate(nbest, start=1)
@@ -15,7 +15,7 @@ def nbest_lines(nbest: Sequence[Hypothesis], recognizer: Recognizer) -> list[str
 
 
 def word_lines(hypothesis: Hypothesis, recognizer: Recognizer) -> list[str] | None:
-    """Return `start<TAB>end<TAB>confidence<TAB>word` of each word; None if it was not aligned."""
+    """Return `start<TAB>end<TAB>confidence<TAB>word` for each word; None without time stamps."""
     times = recognizer.times(hypothesis)
     if times is None:
         return None
