@@ -40,6 +40,20 @@ class Evaluation(NamedTuple):
     num_bad: int
     """Number of batches without a finite loss, which were left out."""
 
+    def named_metrics(self) -> dict[str, float]:
+        """Return the metrics that an epoch checkpoint carries: `dev_loss`, `dev_acc`, `dev_wer`.
+
+        A loss or accuracy that the model does not have is NaN; a word error rate is left out.
+        """
+        names = ["loss", "acc", *(["wer"] if "wer" in self.means else [])]
+        return {f"dev_{name}": self.means.get(name, math.nan) for name in names}
+
+    def describe(self) -> str:
+        """Return the metrics for the log of an epoch."""
+        metrics = self.named_metrics()
+        wer = f", dev WER {metrics['dev_wer']:.2f} %" if "dev_wer" in metrics else ""
+        return f"dev loss {metrics['dev_loss']:.3f}, dev acc {metrics['dev_acc']:.4f}{wer}"
+
     def cost(self, best_by: str) -> float:
         """Return the value by which epochs are ranked; the lowest is the best.
 

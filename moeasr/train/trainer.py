@@ -189,9 +189,12 @@ class Trainer(Generic[BatchT]):
 
     def _loss(self, batch: BatchT) -> LossOutput:
         """Return the loss of a batch, computed in the precision of the config."""
-        enabled = self._config.precision == "bf16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
+        with self._precision():
             return self._loss_of(batch)
+
+    def _precision(self) -> torch.autocast:
+        enabled = self._config.precision == "bf16"
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
 
     def _set_learning_rate(self) -> float:
         factor = learning_rate_factor(self._progress.step, self._total_steps, self._config.schedule)
@@ -219,8 +222,7 @@ class Trainer(Generic[BatchT]):
         """Return the loss and errors of a dev batch, computed in the precision of the config."""
         if self._evaluate_batch is None:
             return EvaluatedBatch(self._loss(batch))
-        enabled = self._config.precision == "bf16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
+        with self._precision():
             return self._evaluate_batch(batch)
 
     def _finish_epoch(
@@ -234,26 +236,21 @@ class Trainer(Generic[BatchT]):
         usage = {**dev.usage.summary, **dev.usage.shares}
         if usage:
             writers.write("experts", end.step, usage)
-        dev_loss, dev_acc = (dev.means.get(name, math.nan) for name in ("loss", "acc"))
         logger.info(
-            "epoch %d: train loss %.3f, dev loss %.3f, dev acc %.4f%s, step %d, lr %.2e, %.0f s%s",
+            "epoch %d: train loss %.3f, %s, step %d, lr %.2e, %.0f s%s",
             end.epoch,
             train_metrics.get("loss", math.nan),
-            dev_loss,
-            dev_acc,
-            f", dev WER {dev.means['wer']:.2f} %" if "wer" in dev.means else "",
+            dev.describe(),
             end.step,
             train_metrics.get("lr", math.nan),
             seconds,
             "".join(f", {name} {value:.3g}" for name, value in dev.usage.summary.items()),
         )
         cost = dev.cost(self._config.best_by)
-        info = {"dev_loss": dev_loss, "dev_acc": dev_acc, "cost": cost}
-        if "wer" in dev.means:
-            info["dev_wer"] = dev.means["wer"]
+        info = {**self._info(), **dev.named_metrics(), "cost": cost}
         if distributed.is_main():
             score = EpochScore(end.epoch, cost)
-            self._keeper.save_epoch(self._model.state_dict(), score, {**self._info(), **info})
+            self._keeper.save_epoch(self._model.state_dict(), score, info)
         self._progress.start_epoch(end.epoch + 1)
         self._save_last()
         if distributed.is_main() and self._after_epoch is not None:
