@@ -132,7 +132,7 @@ def training_step(
         model: The model.
         optimizer: Its optimizer.
         batch: feats, feats_lens, tokens and tokens_lens.
-        in_bf16: Whether matrix products run in bfloat16.
+        in_bf16: True if matrix products run in bfloat16.
     """
     model.train()
 

@@ -30,7 +30,7 @@ def write_usage(
         layers: The usage of each layer.
         facts: The origin of the numbers: `checkpoint`, `set`, and any other facts.
         out_dir: The directory, which is created if absent.
-        plot: Whether to draw the heat map, which needs matplotlib.
+        plot: True to draw the heat map, which needs matplotlib.
     """
     out_dir = Path(out_dir)
     record = {**facts, **summarize(layers), "layers": [usage_record(layer) for layer in layers]}

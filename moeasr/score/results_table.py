@@ -37,12 +37,12 @@ _FROM_SCORE = ("wer", "wer_ci", "cer", "cer_ci", "num_utts", "num_words")
 
 
 def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
-    """One record for each decoded and scored mode of an experiment, by set, then mode, then chunk.
+    """Return a record for each decoded and scored mode of an experiment.
 
-    Looks at `decode_*/<mode>/` with both `decode.json` and `score/score.json`; a directory with
-    only one of them is unfinished and is left out with a warning. Decodings that are older than
-    their model or features are kept, with a warning and the reason under the key `stale`, which is
-    None for all others. `dir` is the directory below `exp_dir`.
+    They are sorted by set, mode and chunk size. A directory `decode_*/<mode>/` needs `decode.json`
+    and `score/score.json`; with only one of them it is left out with a warning. A decoding that is
+    older than its model or features is kept with a warning. Its record has the reason under the
+    key `stale`, which is None in all other records. `dir` is the directory below `exp_dir`.
 
     Raises:
         InputError: Nothing is scored, a file cannot be read, or hypotheses changed after scoring.
@@ -75,7 +75,7 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file.
+    """Return the content of a JSON file.
 
     Raises:
         InputError: It is missing or not JSON.

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from moeasr.errors import InputError
 from moeasr.metrics_file import read_metrics
 from moeasr.score.results_table import read_json
 from moeasr.score.scored_experiment import read_training_time
@@ -51,10 +52,12 @@ def _speech(exp_dir: Path) -> list[str]:
     path = exp_dir / DATA_SETS
     if not path.is_file():
         return []
-    train = read_json(path)["train"]
-    return [
-        f"- speech: {train['hours']:.2f} h in {train['num_utts']} utterances of `{train['dir']}`"
-    ]
+    content = read_json(path)
+    try:
+        name, num_utts, hours = (content["train"][key] for key in ("dir", "num_utts", "hours"))
+        return [f"- speech: {hours:.2f} h in {num_utts} utterances of `{name}`"]
+    except (LookupError, TypeError, ValueError):
+        raise InputError(f"{path} must hold `dir`, `num_utts` and `hours` of `train`") from None
 
 
 def _time(exp_dir: Path, num_epochs: int) -> list[str]:

@@ -71,7 +71,7 @@ class TrainConfig:
     log_every_steps: int = 50
     """Number of steps between two records of training metrics."""
     writers: tuple[str, ...] = ("jsonl", "tensorboard")
-    """Where metrics go: names of `moeasr.train.writers.WRITERS`, or import paths of subclasses of
+    """Writers of metrics: names of `moeasr.train.writers.WRITERS`, or import paths of subclasses of
     `moeasr.train.writers.Writer`. A list replaces the default. Pictures and the learning curve in
     RESULTS.md need `jsonl`."""
     save_every_steps: int = 500

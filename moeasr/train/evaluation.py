@@ -79,7 +79,7 @@ class EpochEnd(NamedTuple):
     dev: Evaluation
     """Results on the development set."""
     writers: Writers
-    """Where pictures go."""
+    """Writers of metrics and pictures."""
 
 
 @torch.no_grad()

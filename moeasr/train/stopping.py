@@ -27,7 +27,7 @@ class Stopper:
         self._save = save
         self._is_waiting = False
         self.is_requested = False
-        """Whether this process has received a SIGTERM."""
+        """True after this process has received a SIGTERM."""
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ class TrainingTime:
 
     Args:
         exp_dir: The directory of the experiment.
-        is_resumed: Whether the time of earlier sessions is added.
+        is_resumed: True if the time of earlier sessions is added.
     """
 
     def __init__(self, exp_dir: Path, is_resumed: bool) -> None:

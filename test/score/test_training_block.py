@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from moeasr.errors import InputError
 from moeasr.score.training_block import duration_text, training_block
 
 METRICS = """\
@@ -40,6 +41,13 @@ def test_hours_time_and_learning_curve(tmp_path):
     (tmp_path / "images" / "loss.png").write_bytes(b"")
     picture = "![loss on the training set and on dev](images/loss.png)"
     assert training_block(tmp_path).split("\n") == ["## Training", "", *facts, "", picture]
+
+
+@pytest.mark.parametrize("content", ["[]", '{"train": {"dir": "d", "num_utts": 1}}', "{"])
+def test_a_malformed_file_of_data_sets_is_named(tmp_path, content):
+    (tmp_path / "data_sets.json").write_text(content)
+    with pytest.raises(InputError, match=r"data_sets\.json (must hold|is not JSON)"):
+        training_block(tmp_path)
 
 
 def test_an_older_experiment_has_its_losses(tmp_path):
