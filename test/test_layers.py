@@ -26,6 +26,7 @@ FOUNDATIONS = {
 FOUNDATIONS |= {
     "families",
     "logs",
+    "metrics_file",
     "open_files",
     "options",
     "ranges",
@@ -51,7 +52,10 @@ ALLOWED = {
     "compare": {"score"},
     # records and pure functions of them only: the trainer is given its model
     "train": {"models.outputs", "moe.stats"},
-    "experiment": {"datadir", "features", "text", "data", "models", "convert", "train"},
+    "experiment": {
+        *("datadir", "features", "text", "data", "models", "convert", "decode", "score", "train"),
+        "report",
+    },
     "interop": {"features", "text", "nn", "moe", "models"},
 }
 ALLOWED["api"] = {"audio", "decode"}

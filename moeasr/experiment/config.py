@@ -82,6 +82,11 @@ class ExperimentConfig:
                 "`train.best_by: acc` needs a decoder, whose accuracy it is; "
                 "with `model.decoder.num_blocks: 0` use `loss`"
             )
+        if self.train.best_by == "wer" and self.model.ctc_weight == 0:
+            raise InputError(
+                "`train.best_by: wer` needs a trained CTC head, whose greedy search gives the word "
+                "error rate; with `model.ctc_weight: 0` use `loss` or `acc`"
+            )
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
