@@ -1,4 +1,4 @@
-"""What people read while a run goes on: log lines, progress bars, metric files."""
+"""Output that people read during a run: log lines, progress bars and metric files."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ def setup_logging(log_file: str | Path | None = None, quiet: bool = False) -> No
 
 
 def get_logger(name: str) -> logging.Logger:
-    """The logger of one module; pass `__name__`."""
+    """Return the logger of a module, whose `__name__` is passed."""
     return logging.getLogger(name)
 
 
@@ -74,12 +74,12 @@ def progress(
 
 
 class MetricWriter:
-    """Numbers over steps, to `metrics.jsonl` for programs and TensorBoard for people.
+    """Writer of metrics to `metrics.jsonl` for programs and to TensorBoard for people.
 
     Args:
         directory: The experiment's directory; None writes nothing (ranks other than the first).
-        resume_step: The step a run takes up again: what an earlier run wrote about later steps
-            is dropped, because it is about to be written again.
+        resume_step: The step from which a run resumes. Metrics of later steps that an earlier run
+            wrote are dropped, because they will be written again.
     """
 
     def __init__(self, directory: str | Path | None, resume_step: int = 0) -> None:
@@ -116,9 +116,9 @@ class MetricWriter:
 
 
 def _drop_after(metrics: Path, step: int) -> None:
-    """Keep only the complete lines of a metrics file that are about steps up to `step`.
+    """Keep only the complete lines of a metrics file that describe steps up to `step`.
 
-    A crash may leave a line cut short, or any bytes; such lines are dropped with a warning.
+    A crash may leave a truncated line or arbitrary bytes. Such lines are dropped with a warning.
     """
     if not metrics.exists():
         return
@@ -136,7 +136,7 @@ def _drop_after(metrics: Path, step: int) -> None:
 
 
 def _step_of(line: bytes) -> int | None:
-    """Return the step that a line of a metrics file is about; None for a damaged line."""
+    """Return the step of a line in a metrics file; None for a damaged line."""
     try:
         step = json.loads(line)["step"]
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -145,10 +145,10 @@ def _step_of(line: bytes) -> int | None:
 
 
 class _ProgressSafeHandler(logging.Handler):
-    """Writes above a running progress bar instead of through it."""
+    """A handler that writes log lines above a running progress bar instead of through it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             tqdm.write(self.format(record), file=sys.stderr)
-        except Exception:  # the logging module's own rule: a log line never stops the program
+        except Exception:  # by the convention of logging, a log line never stops the program
             self.handleError(record)

@@ -81,7 +81,6 @@ UNREAD = {
     "decode",
     "experiment",
     "features",
-    "foundations",
     "interop",
     "kaldi",
     "models",
@@ -118,7 +117,7 @@ def noun_fault(text: str) -> str | None:
         return f"starts with '{bare}', which does not name the thing"
     if not second:
         return f"is one word, '{word}'"
-    if not re.match(r"[A-Z0-9`]", word):
+    if not re.match(r"[A-Z0-9`]|moeasr\b", word):
         return f"starts with '{word}', not with a capital letter, a digit or a `name`"
     if bare in VERBS - NOT_ONLY_VERBS:
         return f"starts with the verb '{bare}', not with a noun"

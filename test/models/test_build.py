@@ -341,12 +341,15 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ({"routing_losses": {"z": -1}}, "`z` must be 0 or more"),
         (
             {"encoder": {"feed_forward": {"num_experts": 4}}},
-            "'encoder.feed_forward.num_experts' belongs to `type: moe`, but the type of "
-            "'encoder.feed_forward' is not given, and is dense by default",
+            "'encoder.feed_forward.num_experts' belongs to `type: moe`, but "
+            "'encoder.feed_forward' has no `type` and is therefore of the default type, dense",
         ),
         ({"encoder": {"memory_kernel_size": 4}}, "belongs to `type: transformer`"),
         ({"heads": {"ctc": {"type": "ctc", "weight": 1.0}}}, "there is a head of this name"),
-        ({"heads": {"mine": {"weight": 1.0}}}, "key 'heads.mine.type' is missing: ctc, attention"),
+        (
+            {"heads": {"mine": {"weight": 1.0}}},
+            "key 'heads.mine.type' is missing; choose one of ctc, attention",
+        ),
         ({"heads": {"mine": {"type": "ctc", "weight": -1.0}}}, "`weight` must be 0 or more"),
     ],
 )
