@@ -85,7 +85,6 @@ UNREAD = {
     "kaldi",
     "models",
     "moe",
-    "nn",
     "report",
     "score",
     "text",
