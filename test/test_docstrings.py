@@ -84,7 +84,6 @@ UNREAD = {
     "interop",
     "kaldi",
     "models",
-    "moe",
     "report",
     "score",
     "text",

@@ -109,7 +109,7 @@ def test_parts_without_counterpart_are_named(model_dir, key, value):
         ("encoder_conf.num_blocks", True, "must be an integer of at least 1, but is True"),
         ("encoder_conf.causal", "maybe", "must be true or false, but is 'maybe'"),
         ("encoder_conf.causal", False, "`dynamic_chunk: true` needs `causal_conv: true`"),
-        ("encoder_conf.n_expert_activated", 9, "must be between 1 and num_experts"),
+        ("encoder_conf.n_expert_activated", 9, "must be between 1 and the number of experts"),
         ("model_conf.ctc_weight", 2.0, "`ctc_weight` must be between 0 and 1"),
         ("tokenizer_conf.special_tokens", {"<sos>": 1, "<eos>": 2}, "both are one unit"),
         ("tokenizer_conf.special_tokens", {"<sos>": 1, "<eos>": 1}, "must be three of 0 to 11"),

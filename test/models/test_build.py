@@ -265,7 +265,7 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ({"decoder": {"num_blocks": -1}}, "`num_blocks` must be at least 0"),
         (
             {"encoder": {"feed_forward": {"type": "moe", "capacity_factor": 1.25}}},
-            "can neither stream",
+            "could not stream or reproduce",
         ),
         ({"encoder": {"feed_forward": moe_by("embedding")}}, "needs an `embedding` section"),
         ({"embedding": {}}, "no feed-forward of the encoder has `router: embedding`"),
@@ -336,7 +336,7 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ),
         (
             {"decoder": {"feed_forward": {"type": "moe", "experts_per_frame": 9}}},
-            "in 'decoder.feed_forward': .* between 1 and num_experts",
+            "in 'decoder.feed_forward': .* between 1 and the number of experts",
         ),
         ({"routing_losses": {"z": -1}}, "`z` must be 0 or more"),
         (

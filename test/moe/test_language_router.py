@@ -33,7 +33,7 @@ def test_the_language_must_be_told():
     ("num_experts", "k", "message"),
     [
         (5, 1, "must be a multiple of the 2 languages for `router: language`, but is 5"),
-        (6, 4, r"must be between 1 and num_experts \(3\), but is 4"),
+        (6, 4, r"must be between 1 and the number of experts \(3\), but is 4"),
     ],
 )
 def test_experts_that_cannot_be_divided_are_refused(num_experts, k, message):
