@@ -83,7 +83,6 @@ UNREAD = {
     "features",
     "interop",
     "kaldi",
-    "models",
     "report",
     "score",
     "text",

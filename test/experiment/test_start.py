@@ -28,7 +28,7 @@ from moeasr.moe.layer import MoeConfig
         ({"fbank": {}}, "lacks 'fbank.num_mel_bins'"),
         ({"model": {"w": 3}}, "'w' of its model is not a tensor"),
         ({"fbank": {"num_mel_bins": 40}}, "trained with other filter banks"),
-        ({"model": {}}, "weights do not fit its config"),
+        ({"model": {}}, "weights do not match its config"),
     ],
 )
 def test_a_trained_model_that_is_none_is_refused_by_its_name(tmp_path, changes, reason):
