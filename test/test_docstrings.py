@@ -21,35 +21,35 @@ VERBS = set(
         """
     Abort Accept Accumulate Acquire Adapt Add Adjust Advance Align Allocate Allow Append Apply
     Approximate Archive Ask Assemble Assert Assign Attach Attend Augment Average Backtrack Balance
-    Batch Begin Bind Block Boost Bound Break Broadcast Build Cache Calculate Call Cancel Cast Change
-    Check Choose Clamp Clean Clear Clip Clone Close Collapse Collect Combine Compare Compile
-    Complete Compose Compress Compute Concatenate Configure Confirm Connect Construct Consume
-    Continue Convert Convolve Copy Correct Count Cover Create Cut Debug Decide Decode Decompress
-    Define Delay Delete Deliver Densify Derive Describe Detach Detect Determine Disable Discard
-    Dispatch Display Distribute Divide Do Download Draw Drop Dump Duplicate Embed Emit Enable Encode
-    End Enforce Ensure Enter Escape Estimate Evaluate Evict Exchange Exclude Execute Exit Expand
-    Export Extend Extract Fail Feed Fetch Fill Filter Find Finish Fit Fix Flag Flatten Flush Fold
-    Follow Forbid Force Format Forward Free Freeze Gather Generate Get Give Go Group Guess Guard
-    Handle Hash Have Hide Hold Ignore Import Include Increase Increment Index Infer Inform
-    Initialise Initialize Insert Inspect Install Instantiate Integrate Interleave Interpolate
-    Interpret Interrupt Invert Iterate Join Keep Kill Label Launch Lay Leave Let Limit Link List
-    Listen Load Locate Lock Log Look Lower Make Map Mark Mask Match Measure Merge Mix Modify
-    Monitor Move Multiply Name Normalise Normalize Note Notify Number Obtain Offer Omit Open
-    Optimise Optimize Order Overwrite Pack Pad Parse Partition Pass Patch Pause Perform Permit
-    Permute Perturb Pick Place Plan Play Plot Pool Prepare Prepend Preserve Prevent Print Probe
-    Process Produce Profile Project Protect Provide Prune Publish Pull Push Put Quantise Quantize
-    Query Quote Raise Rank Read Rearrange Rebuild Recognise Recognize Recompute Record Recover
-    Reduce Refuse Register Reject Release Relocate Remember Remove Rename Render Repair Repeat
-    Replace Replay Report Request Require Resample Rescore Reserve Reset Reshape Resize Resolve
-    Restart Restore Restrict Resume Retry Return Reuse Reverse Rewind Rewrite Rotate Round Route Run
-    Sample Save Scale Scan Schedule Score Search See Seed Segment Select Send Separate Serialise
-    Serialize Serve Set Share Shift Shorten Show Shuffle Shut Silence Simulate Skip Slice Solve Sort
-    Speak Split Stack Start State Step Stop Store Stream Strip Submit Subsample Subtract Suggest Sum
-    Summarise Summarize Supply Suppress Switch Synchronise Synchronize Synthesize Take Tell
-    Terminate Test Tie Tokenize Trace Track Train Transcribe Transform Translate Transpose Trim
-    Truncate Try Turn Undo Unfold Unlock Unpack Update Upcycle Upload Use Validate Verify Visit Wait
-    Walk Warm Warn Weigh Weight Widen Wrap Write Yield Zip
-        """,
+    Batch Begin Bind Block Boost Bound Break Broadcast Build Cache Calculate Call Cancel Cast
+    Change Check Choose Clamp Clean Clear Clip Clone Close Collapse Collect Combine Compare
+    Compile Complete Compose Compress Compute Concatenate Configure Confirm Connect Construct
+    Consume Continue Convert Convolve Copy Correct Count Cover Create Cut Debug Decide Decode
+    Decompress Define Delay Delete Deliver Densify Derive Describe Detach Detect Determine Disable
+    Discard Dispatch Display Distribute Divide Do Download Draw Drop Dump Duplicate Embed Emit
+    Enable Encode End Enforce Ensure Enter Escape Estimate Evaluate Evict Exchange Exclude Execute
+    Exit Expand Export Extend Extract Fail Feed Fetch Fill Filter Find Finish Fit Fix Flag Flatten
+    Flush Fold Follow Forbid Force Format Forward Free Freeze Gather Generate Get Give Go Group
+    Guard Guess Handle Hash Have Hide Hold Ignore Import Include Increase Increment Index Infer
+    Inform Initialise Initialize Insert Inspect Install Instantiate Integrate Interleave
+    Interpolate Interpret Interrupt Invert Iterate Join Keep Kill Label Launch Lay Leave Let Limit
+    Link List Listen Load Locate Lock Log Look Lower Make Map Mark Mask Match Measure Merge Mix
+    Modify Monitor Move Multiply Name Normalise Normalize Note Notify Number Obtain Offer Omit
+    Open Optimise Optimize Order Overwrite Pack Pad Parse Partition Pass Patch Pause Perform
+    Permit Permute Perturb Pick Place Plan Play Plot Pool Prepare Prepend Preserve Prevent Print
+    Probe Process Produce Profile Project Protect Provide Prune Publish Pull Push Put Quantise
+    Quantize Query Quote Raise Rank Read Rearrange Rebuild Recognise Recognize Recompute Record
+    Recover Reduce Refuse Register Reject Release Relocate Remember Remove Rename Render Reorder
+    Repair Repeat Replace Replay Report Request Require Resample Rescore Reserve Reset Reshape
+    Resize Resolve Restart Restore Restrict Resume Retry Return Reuse Reverse Rewind Rewrite
+    Rotate Round Route Run Sample Save Scale Scan Schedule Score Search See Seed Segment Select
+    Send Separate Serialise Serialize Serve Set Share Shift Shorten Show Shuffle Shut Silence
+    Simulate Skip Slice Solve Sort Speak Split Stack Start State Step Stop Store Stream Strip
+    Submit Subsample Subtract Suggest Sum Summarise Summarize Supply Suppress Switch Synchronise
+    Synchronize Synthesize Take Tell Terminate Test Tie Tokenize Trace Track Train Transcribe
+    Transform Translate Transpose Trim Truncate Try Turn Undo Unfold Unlock Unpack Upcycle Update
+    Upload Use Validate Verify Visit Wait Walk Warm Warn Weigh Weight Widen Wrap Write Yield Zip
+    """,
     )
 )
 """The verbs that start the docstrings of functions, as in "Return"; a new one is added here."""
@@ -79,7 +79,6 @@ UNREAD = {
     "datadir",
     "decode",
     "features",
-    "interop",
     "kaldi",
     "report",
     "score",
