@@ -34,7 +34,7 @@ def setup_logging(log_file: str | Path | None = None, quiet: bool = False) -> No
 
 
 def get_logger(name: str) -> logging.Logger:
-    """The logger of one module; pass `__name__`."""
+    """Return the logger of a module, whose `__name__` is passed."""
     return logging.getLogger(name)
 
 
@@ -70,10 +70,10 @@ def progress(
 
 
 class _ProgressSafeHandler(logging.Handler):
-    """Writes above a running progress bar instead of through it."""
+    """A handler that writes log lines above a running progress bar instead of through it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             tqdm.write(self.format(record), file=sys.stderr)
-        except Exception:  # the logging module's own rule: a log line never stops the program
+        except Exception:  # by the convention of logging, a log line never stops the program
             self.handleError(record)

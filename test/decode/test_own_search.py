@@ -98,7 +98,7 @@ def test_it_is_checked_before_a_training(tmp_path):
         ("own_search.from_both_ends", "needs a right-to-left decoder, but this model has none"),
         ("own_search.forwards", "cannot be imported: own_search has no forwards"),
         ("own_searches.x", "cannot be imported: ModuleNotFoundError"),
-        ("own_search.no_search", r"is no moeasr\.decode\.searches\.Search, but must be one"),
+        ("own_search.no_search", r"must be a moeasr\.decode\.searches\.Search, but is not"),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_reason(mode, sentence):

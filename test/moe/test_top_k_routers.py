@@ -93,7 +93,7 @@ def test_a_single_expert_is_allowed_with_either_weighting(x):
 
 @pytest.mark.parametrize("experts_per_frame", [0, 6])
 def test_k_outside_its_range_is_refused(experts_per_frame):
-    with pytest.raises(InputError, match="between 1 and num_experts"):
+    with pytest.raises(InputError, match="between 1 and the number of experts"):
         TopKRouter(6, 5, experts_per_frame, "full")
 
 
