@@ -55,4 +55,4 @@ def test_bad_features_are_named_and_nothing_is_written(tmp_path: Path) -> None:
     write(tmp_path, {"a": torch.ones(2, 3), "b": torch.ones(2, 3)})
     ark = tmp_path / "f.ark"
     ark.write_bytes(ark.read_bytes()[:-1])
-    refused(tmp_path, "utterance b: archive .*f.ark is cut short")
+    refused(tmp_path, "utterance b: archive .*f.ark is truncated")

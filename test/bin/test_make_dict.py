@@ -54,5 +54,5 @@ def test_fault_is_one_sentence_and_status_1(tmp_path: Path) -> None:
         [*command, "--out-dir", str(tmp_path / "lang")], capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert "text, line 1: has a carriage return" in done.stderr and "Traceback" not in done.stderr
+    assert "text, line 1: contains a carriage return" in done.stderr and "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1

@@ -252,7 +252,7 @@ def test_audio_that_is_not_finite_is_named_by_utterance(source, num_workers):
     samples, rate_hz = soundfile.read(path, dtype="float32")
     samples[100] = float("nan")
     soundfile.write(path, samples, rate_hz, subtype="FLOAT")
-    message = r"^utterance (sp0.9-|sp1.1-)?u03: audio file .*3\.wav holds NaN, infinity"
+    message = r"^utterance (sp0.9-|sp1.1-)?u03: audio file .*3\.wav contains NaN, infinity"
     with pytest.raises(InputError, match=message):
         run(data_dir, "raw", "exp", "--set", f"train.num_workers={num_workers}")
 

@@ -176,12 +176,12 @@ def test_utterances_that_cannot_be_read_are_left_out_and_named(tmp_path, capsys)
         data_dir = audio_sets.prepare(source, data_type)
         said = capsys.readouterr().out
         assert f"skipped utterance u07: audio file {wav['u07']} does not exist" in said
-        assert "skipped utterance u09: " in said and "is cut short" in said
+        assert "skipped utterance u09: " in said and "is truncated" in said
         assert "skipped 2 of 40 utterances" in said
         found = audio_sets.features(data_dir, data_type) if data_type == "shard" else {}
         lengths = (data_dir / "utt2num_frames").read_text()
         assert len(lengths.splitlines()) == 38 and "u07" not in {*found, *lengths.split()}
     for number in (1, 2):
         wav[f"u{number:02d}"].unlink()
-    with pytest.raises(SystemExit, match="Less than 95%"):
+    with pytest.raises(SystemExit, match="at least 95 % must"):
         audio_sets.prepare(source.rename(tmp_path / "again"), "raw")

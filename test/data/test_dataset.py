@@ -313,11 +313,11 @@ def test_without_languages_utt2lang_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "fault"),
     [
-        (None, ": no such file; a model that routes by language needs it"),
+        (None, " does not exist, but a model that routes by language requires it"),
         ("a en\n", ": utterance b has no language"),
         ("a en\nb\n", ": utterance b has no language"),
-        ("a en\nb de\n", ": language 'de' of utterance b is not among the model's"),
-        ("a en\nb en zh\n", ": language 'en zh' of utterance b is not among the model's"),
+        ("a en\nb de\n", ": language 'de' of utterance b is unknown to the model"),
+        ("a en\nb en zh\n", ": language 'en zh' of utterance b is unknown to the model"),
     ],
 )
 def test_an_utterance_without_a_language_of_the_model_is_refused(
