@@ -1,1 +1,1 @@
-"""From the utterances of data directories to batches of features. Never sees a model."""
+"""Turn the utterances of data directories into batches of features, independently of any model."""

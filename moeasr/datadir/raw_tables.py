@@ -73,7 +73,7 @@ def read_lines(path: str | Path) -> Lines:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"file {path} does not exist")
+        raise InputError(f"no such file {path}")
     lines = path.read_bytes().split(b"\n")
     if not lines[-1]:
         lines.pop()

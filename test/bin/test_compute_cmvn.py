@@ -47,7 +47,7 @@ def test_bad_features_are_named_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "feats.scp").write_text("")
     refused(tmp_path, "feats.scp lists no features")
     write(tmp_path, {"a": torch.zeros(0, 0), "b": torch.zeros(0, 0)})
-    refused(tmp_path, "CMVN statistics hold no frames")
+    refused(tmp_path, "CMVN statistics contain no frames")
     write(tmp_path, {"a": torch.ones(2, 3), "b": torch.full((2, 3), float("inf"))})
     refused(tmp_path, "features of utterance b .* are not finite")
     write(tmp_path, {"a": torch.ones(2, 3), "b": torch.ones(2, 4)})

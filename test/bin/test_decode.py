@@ -158,7 +158,7 @@ def test_all_data_types_give_the_same_hypotheses(model_path, tmp_path):
         main(arguments(model_path, data_dir, out, *options))
         found.append((out / "ctc_prefix_beam_search" / "nbest.jsonl").read_text())
     assert found[0] == found[1] == found[2]
-    with pytest.raises(InputError, match=r"has no feats\.scp; make it with utils/make_fbank\.sh"):
+    with pytest.raises(InputError, match=r"has no feats\.scp; create it with utils/make_fbank\.sh"):
         main(arguments(model_path, data_dir, out, "--data-type", "feats"))
 
 

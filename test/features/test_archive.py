@@ -170,9 +170,9 @@ def test_missing_and_foreign_archives_are_named_with_their_utterance(tmp_path: P
     with pytest.raises(InputError, match="utterance u: archive .* cannot be read: Is a directory"):
         reader.read(f"{tmp_path}:3", "u")
     entries = write(tmp_path)
-    with pytest.raises(InputError, match="utterance u: archive .*x.ark holds no Kaldi matrix"):
+    with pytest.raises(InputError, match="u: archive .*x.ark contains no binary Kaldi matrix"):
         reader.read(entries["a"] + "1", "u")
-    with pytest.raises(InputError, match="holds no Kaldi matrix"):
+    with pytest.raises(InputError, match="contains no binary Kaldi matrix"):
         reader.shape(f"{tmp_path}/x.scp:0", "u")
 
 
@@ -189,10 +189,13 @@ def header(kind: bytes, num_frames: int, num_bins: int) -> bytes:
 @pytest.mark.parametrize(
     ("sizes", "fault"),
     [
-        ((-1, 5), "is damaged: a matrix of -1 frames by 5 bins cannot be"),
-        ((5, -(2**31)), "is damaged: a matrix of 5 frames by -2147483648 bins cannot be"),
+        ((-1, 5), "is damaged: its header has an impossible shape of -1 frames by 5 bins"),
+        (
+            (5, -(2**31)),
+            "is damaged: its header has an impossible shape of 5 frames by -2147",
+        ),
         ((-3, -3), "is damaged"),
-        ((2**31 - 1, 0), "is damaged: a matrix of 2147483647 frames by 0 bins cannot be"),
+        ((2**31 - 1, 0), "is damaged: its header has an impossible shape of 2147483647 frames by"),
         ((2**31 - 1, 2**31 - 1), "is truncated"),
     ],
 )
@@ -249,6 +252,6 @@ def test_an_archive_of_features_holds_matrices_and_nothing_else(
     content = {"pickle": Trap(), "numpy": np.ones((9, 5)), "soundfile": (16000, np.ones(100))}
     options = {"write_function": write_function}
     kaldiio.save_ark("x.ark", {"u": content[write_function]}, **options)
-    with pytest.raises(InputError, match="utterance u: archive x.ark holds no Kaldi matrix"):
+    with pytest.raises(InputError, match="u: archive x.ark contains no binary Kaldi matrix"):
         FeatureReader().read("x.ark:2", "u")
     assert not (tmp_path / "sprung").exists()
