@@ -51,7 +51,7 @@ def test_bad_features_are_named_and_nothing_is_written(tmp_path: Path) -> None:
     write(tmp_path, {"a": torch.ones(2, 3), "b": torch.full((2, 3), float("inf"))})
     refused(tmp_path, "features of utterance b .* are not finite")
     write(tmp_path, {"a": torch.ones(2, 3), "b": torch.ones(2, 4)})
-    refused(tmp_path, "utterance b: features of 4 bins cannot join CMVN statistics of 3")
+    refused(tmp_path, "utterance b: features with 4 bins cannot be added to CMVN")
     write(tmp_path, {"a": torch.ones(2, 3), "b": torch.ones(2, 3)})
     ark = tmp_path / "f.ark"
     ark.write_bytes(ark.read_bytes()[:-1])
