@@ -42,7 +42,7 @@ def test_faults(path, tmp_path):
     back = IntegersToSymbols(path, ALL)
     with pytest.raises(InputError, match=r"^x is not an integer \(in position 1\)$"):
         back.convert(b"x 1")
-    with pytest.raises(InputError, match="^integer 9 not in symbol table "):
+    with pytest.raises(InputError, match="^integer 9 is not in the symbol table "):
         back.convert(b"9")
     (tmp_path / "bad").write_text("a 1\nb x\n")
     with pytest.raises(InputError, match="bad, line 2: 'x' is not an integer"):
