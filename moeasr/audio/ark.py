@@ -1,4 +1,4 @@
-"""Read audio records from an archive, recognized by their magic bytes.
+"""Audio records in an archive, recognized by their magic bytes.
 
 An archive may contain arbitrary records, even pickles, which execute code when they are loaded. For
 safety only audio files are read from archives, and only libsndfile decodes them.

@@ -1,4 +1,4 @@
-"""Notify the user, once per wav.scp, that reading it runs shell commands."""
+"""A notice to the user, once per wav.scp, that reading it runs shell commands."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Run or refuse the shell commands of a wav.scp; no other module runs them."""
+"""The shell commands of a wav.scp, which only this module runs or refuses."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Decode a whole audio file or a segment of it into mono float samples."""
+"""Audio files, decoded as a whole or in part into mono float samples."""
 
 import io
 import os
@@ -18,11 +18,11 @@ class Audio(NamedTuple):
     """Decoded audio."""
 
     samples: torch.Tensor
-    """(S,) float32 mono samples, S > 0."""
+    """Mono samples, (S,) float32, S > 0."""
     rate_hz: int
     """The sample rate, Hz."""
     header_overshoots: bool = False
-    """Whether the header announces more samples than there are, because of a known writer bug."""
+    """True if the header announces more samples than there are, because of a known writer bug."""
 
 
 def read_audio_bytes(content: bytes, name: str, channel: int | None = None) -> Audio:

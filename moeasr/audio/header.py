@@ -1,4 +1,4 @@
-"""Open audio files with libsndfile and compare their headers with the data that follows."""
+"""Headers of audio files, compared with the data that follows them."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Measure the exact length of a wav.scp entry from its header, without decoding."""
+"""The exact length of a wav.scp entry, from its header and without decoding."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Read the audio files of a command line, continuing after a file that cannot be read."""
+"""The audio files of a command line, which are read even if some of them are unreadable."""
 
 import sys
 from collections.abc import Iterator, Sequence

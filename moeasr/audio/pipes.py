@@ -1,4 +1,4 @@
-"""Parse the commands of a wav.scp, so that moeasr can emulate them without running programs.
+"""Parser of the commands in a wav.scp, so that moeasr can emulate them without running programs.
 
     cat a.wav | sox -t wav - -t wav - speed 0.9 |
 

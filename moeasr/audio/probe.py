@@ -1,4 +1,4 @@
-"""Probe the sample rate and length of a wav.scp entry, from its header where possible."""
+"""The sample rate and length of a wav.scp entry, from its header where possible."""
 
 import io
 import os
@@ -20,7 +20,7 @@ class AudioInfo(NamedTuple):
     sample_rate_hz: int
     num_samples: int
     header_overshoots: bool = False
-    """Whether the header announces more samples than there are, because of a known writer bug."""
+    """True if the header announces more samples than there are, because of a known writer bug."""
 
     @property
     def duration_sec(self) -> float:

@@ -1,4 +1,4 @@
-"""Describe the effect of calls of programs that write audio to a pipe.
+"""The effects of programs that write audio to a pipe, derived from their arguments.
 
     flac -c -d -s a.flac                        the file
     sph2pipe -f wav -p -c 1 a.sph               its first channel

@@ -1,4 +1,4 @@
-"""Read a wav.scp entry (a file, a pipe or a position in an archive) as mono float samples."""
+"""The audio of a wav.scp entry (a file, a pipe or an archive position) as mono float samples."""
 
 import torch
 
@@ -55,7 +55,7 @@ class RecordingReader:
         self._entry: str | None = None
         self._recording: Audio | None = None
         self.last_header_overshoots = False
-        """Whether the header of the last recording announced more samples than there are."""
+        """True if the header of the last recording announced more samples than there are."""
 
     def read(
         self, entry: str, start_sec: float | None = None, end_sec: float | None = None

@@ -1,4 +1,4 @@
-"""Resample signals, at a cost that depends on the length of the signal but not on the two rates."""
+"""Resampling, at a cost that depends on the length of the signal but not on the two rates."""
 
 import torch
 import torchaudio.functional

@@ -1,4 +1,4 @@
-"""Compute the number of samples after resampling or a change of speed, without importing torch."""
+"""The number of samples after resampling or a change of speed, computed without torch."""
 
 import math
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Read the samples of an audio file in blocks, and measure its length, without importing torch."""
+"""The samples and the length of an audio file, read block by block and without torch."""
 
 from collections.abc import Iterator
 from typing import BinaryIO

@@ -1,4 +1,4 @@
-"""Read audio from standard input and write it to standard output, for commands in a pipe."""
+"""Audio on standard input and standard output, for commands in a pipe."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""Compute results in threads and yield them in order, for work that waits for files or programs."""
+"""Ordered results of calls in threads, for work that waits for files or programs."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable

@@ -1,4 +1,4 @@
-"""Repair WAV files whose chunk layout libsndfile cannot read.
+"""A repair of WAV files whose chunk layout libsndfile cannot read.
 
 Two kinds of programs write such files. One kind cannot seek back to fill in the length of the
 samples, and leaves it at 0. The other adds no padding byte after a chunk of odd length.

@@ -1,4 +1,4 @@
-"""Read the audio of utterances, one after the other."""
+"""The audio of utterances, read one after the other."""
 
 from collections.abc import Iterator
 

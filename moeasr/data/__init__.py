@@ -1,1 +1,1 @@
-"""Turn the utterances of data directories into batches of features, independently of any model."""
+"""The way from data directories to batches of features, independent of any model."""

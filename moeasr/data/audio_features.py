@@ -1,4 +1,4 @@
-"""Compute filter banks when an utterance is read, with the same values as stored features."""
+"""Filter banks that are computed when an utterance is read, with the values of stored features."""
 
 import zlib
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ class AudioFeatures:
 
 @contextmanager
 def _naming_utterance(utterance: Utterance) -> Iterator[None]:
-    """Prefix the message of any `InputError` in the `with` block with the utterance id."""
+    """Add the utterance id to the message of any `InputError` in the `with` block."""
     try:
         yield
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Compute results ahead of time in other processes, and yield them in order.
+"""Ordered results that other processes compute ahead of time.
 
 Each of n workers is a fork of this process. It computes every n-th item and writes the results to
 its own pipe. A worker waits while its pipe is full, so few results are in memory at a time. The

@@ -1,4 +1,4 @@
-"""Compute CMVN statistics utterance by utterance, for processes that share a set."""
+"""CMVN statistics of single utterances, for processes that share a set."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Compute the filter banks of a list of utterances and write them to one archive."""
+"""A job that computes the filter banks of a list of utterances and writes them to one archive."""
 
 from collections import Counter
 from dataclasses import dataclass, field

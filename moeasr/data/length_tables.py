@@ -1,4 +1,4 @@
-"""Make tables of durations and frame counts, for features that are computed when they are read."""
+"""Tables of durations and frame counts, for features that are computed when they are read."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

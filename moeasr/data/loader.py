@@ -1,4 +1,4 @@
-"""Load batches in order, in background processes."""
+"""Loader of batches in order, in background processes."""
 
 from collections.abc import Generator, Sequence
 from functools import partial

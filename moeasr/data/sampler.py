@@ -1,4 +1,4 @@
-"""Group utterances of similar length into batches, in a reproducible order."""
+"""Samplers, which group utterances of similar length into batches in a reproducible order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Select the utterances of a data directory on which a model can be trained."""
+"""The utterances of a data directory on which a model can be trained."""
 
 import dataclasses
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Count the tokens of each transcript of a set, for which CTC needs frames.
+"""The number of tokens in each transcript of a set, for which CTC needs frames.
 
 Tokenizing a million transcripts takes as long as reading thousands of batches, and would be
 repeated whenever a training starts or resumes. The counts of large sets are therefore cached in a

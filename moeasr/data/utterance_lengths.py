@@ -1,4 +1,4 @@
-"""Look up the lengths of utterances in feature frames, in `utt2num_frames` and in headers."""
+"""The lengths of utterances in feature frames, from `utt2num_frames` and headers."""
 
 from pathlib import Path
 
@@ -38,7 +38,10 @@ def measure_missing(
     Raises:
         InputError: The length of an utterance cannot be read. The message names the utterance.
     """
-    lengths, missing = lengths.copy(), np.flatnonzero(lengths < 0).tolist()
+    missing = np.flatnonzero(lengths < 0).tolist()
+    if not missing:  # no progress bar of nothing
+        return lengths
+    lengths = lengths.copy()
     for index in progress(missing, "measuring", unit="utterance"):
         lengths[index] = reader.num_frames(utterances[index])
     return lengths

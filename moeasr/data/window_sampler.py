@@ -1,4 +1,4 @@
-"""Draw batches from a few shards at a time, so that shards are read sequentially."""
+"""Sampler of batches from a few shards at a time, so that shards are read sequentially."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Write tables about the utterances of a data directory if they cover nearly all utterances."""
+"""Tables about the utterances of a data directory, written if they cover nearly all utterances."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Read and write the tables of a data directory as raw bytes, in any encoding and in C order.
+"""The tables of a data directory as raw bytes, in any encoding and in C order.
 
 Python compares bytes in the same order as `LC_ALL=C sort`, and `bytes.split` splits at ASCII spaces
 only. The scripts in utils/ therefore behave the same in every locale and for every writing system.
@@ -27,7 +27,9 @@ BY_UTTERANCE = (
 BY_SPEAKER = ("cmvn.scp", "spk2gender", "spk2warp")
 BY_RECORDING = ("wav.scp", "reco2file_and_channel", "reco2dur")
 """Tables whose keys are recordings. Without a `segments` file, every utterance is a recording."""
-OF_FEATURES = ("frame_shift", "conf/fbank.yaml")
+SETTINGS = "conf/fbank.yaml"
+"""Settings of features that moeasr computes."""
+OF_FEATURES = ("frame_shift", SETTINGS)
 """Files that describe how the features, or the lengths in utt2num_frames, were computed."""
 WHOLE = (*OF_FEATURES, "stm", "glm", "ctm")
 """Files of a data directory that are not tables, so they are copied as a whole."""

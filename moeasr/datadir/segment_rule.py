@@ -18,13 +18,13 @@ extract-segments)."""
 class Segment(NamedTuple):
     """A part of a recording."""
 
-    recording: str
+    recording: str | bytes
     start_sec: float
     end_sec: float
     """End of the segment; -1 is the end of the recording (as in Kaldi's extract-segments)."""
 
 
-def parse_segment(fields: Sequence[str]) -> Segment:
+def parse_segment(fields: Sequence[str] | Sequence[bytes]) -> Segment:
     """Return the segment described by the fields of a line that follow the utterance.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Read tables of `key value...` lines, keeping only keys and line positions in memory.
+"""Tables of `key value...` lines, of which only keys and line positions are kept in memory.
 
 A set of a million utterances as Python objects takes gigabytes. Forked worker processes would each
 end up with a copy: reading an object changes its reference count, so its memory page is copied.

@@ -1,4 +1,4 @@
-"""Write the data directories of a recipe: `wav.scp text utt2spk spk2utt`."""
+"""Writer of a recipe's data directories: `wav.scp text utt2spk spk2utt`."""
 
 import shutil
 from collections.abc import Iterable, Mapping

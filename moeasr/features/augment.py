@@ -1,4 +1,4 @@
-"""SpecAugment: mask features over time and frequency."""
+"""SpecAugment: masks over the time and frequency of features."""
 
 from dataclasses import dataclass
 

@@ -47,7 +47,7 @@ def check_finite(samples: torch.Tensor) -> None:
 
 
 def mirrored(positions: torch.Tensor, num_samples: int) -> torch.Tensor:
-    """Mirror positions outside 0..S-1 into the signal: ... 1 0 | 0 1 ... S-1 | S-1 S-2 ...
+    """Map positions outside 0..S-1 into the signal by mirroring: ... 1 0 | 0 1 ... S-1 | S-1 ...
 
     torchaudio's `snip_edges=False` fails for signals shorter than a window, and doubles the length
     of all others. This function mirrors as often as necessary, as Kaldi does.

@@ -28,8 +28,8 @@ class FbankConfig:
     """Upper edge of the highest filter, Hz; a value of 0 or less is added to half the sample
     rate."""
     snip_edges: bool = False
-    """Whether to use only whole windows. False gives one frame per shift, and mirrors the signal at
-    its ends."""
+    """True to use only whole windows; false to compute one frame per shift, with the signal
+    mirrored at its ends."""
     dither: float = 0.0
     """Standard deviation of the noise added to the samples, on the 16-bit scale; 0 is none."""
     window_type: Literal["povey", "hamming", "hanning", "blackman", "rectangular"] = "povey"

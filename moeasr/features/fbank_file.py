@@ -1,4 +1,4 @@
-"""Read filter bank settings from a file: moeasr's YAML, or Kaldi's conf/fbank.conf."""
+"""Filter bank settings in a file: moeasr's YAML, or Kaldi's conf/fbank.conf."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Compute filter banks of a stream of audio, each frame as soon as its window is complete."""
+"""Filter banks of a stream of audio, each frame as soon as its window is complete."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Check the audio of a data directory and report every utterance that training cannot use."""
+"""A check of the audio of a data directory, which reports utterances that training cannot use."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

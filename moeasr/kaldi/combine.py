@@ -1,4 +1,4 @@
-"""Merge data directories into one (combine_data.sh)."""
+"""The merge of data directories into one (combine_data.sh)."""
 
 import shutil
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from moeasr.atomic import temporary_directory
 from moeasr.datadir.raw_tables import (
+    SETTINGS,
     Lines,
     key,
     read_lines,
@@ -35,9 +36,8 @@ MERGED = (
 """Tables that are merged if every source has them; list and order are the same as in Kaldi."""
 
 
-SETTINGS = "conf/fbank.yaml"
 MADE_BY_THEM = ("feats.scp", "utt2num_frames", "shards.scp")
-"""Tables that depend on these settings."""
+"""Tables that depend on the settings in `SETTINGS`."""
 
 
 def common_frame_shift(sources: Sequence[Path]) -> Path | None:

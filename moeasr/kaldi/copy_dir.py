@@ -1,4 +1,4 @@
-"""Copy a data directory, optionally with a prefix or suffix on its ids (copy_data_dir.sh)."""
+"""Copies of a data directory, optionally with a prefix or suffix on its ids (copy_data_dir.sh)."""
 
 from dataclasses import dataclass
 from pathlib import Path

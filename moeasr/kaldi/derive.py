@@ -1,4 +1,4 @@
-"""Derive a data directory from another one: copy it, select parts of it, or rename its ids."""
+"""Data directories derived from another one: copies, parts, and copies with other ids."""
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Remove utterances with over-represented transcripts (remove_dup_utts.sh)."""
+"""Removal of utterances with over-represented transcripts (remove_dup_utts.sh)."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Sort the files of a data directory and keep the utterances that all have (fix_data_dir.sh)."""
+"""A repair of data directories: all files are sorted and have the same ids (fix_data_dir.sh)."""
 
 import operator
 import shutil

@@ -1,4 +1,4 @@
-"""Gather the features of parallel jobs in their data directory (the last step of make_fbank.sh)."""
+"""The last step of make_fbank.sh, which gathers the features of parallel jobs."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain

@@ -1,4 +1,4 @@
-"""Summarize the logs of parallel jobs: warnings, errors and time (summarize_{warnings,logs}.pl)."""
+"""Summaries of parallel jobs' logs: warnings, errors and time (summarize_{warnings,logs}.pl)."""
 
 import re
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Extend segments by silence at both ends (extend_segment_times.py)."""
+"""Segments extended by silence at both ends (extend_segment_times.py)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Padding:
     last_end_sec: float = 0.1
     """Assumed length of the recording after the end of its last segment."""
     fix_overlaps: bool = True
-    """Whether to separate segments that overlap after padding, in the middle of the overlap."""
+    """True to separate segments that overlap after padding, in the middle of the overlap."""
 
 
 @dataclass

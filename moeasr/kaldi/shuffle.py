@@ -1,4 +1,4 @@
-"""Shuffle lists exactly as Kaldi's shuffle_list.pl does, so that subsets are the same."""
+"""The shuffle of Kaldi's shuffle_list.pl, reproduced exactly so that subsets are the same."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Print messages in the name of the shell script that started an entry point."""
+"""Messages in the name of the shell script that started an entry point."""
 
 import sys
 from collections.abc import Callable, Iterator

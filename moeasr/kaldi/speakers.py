@@ -1,4 +1,4 @@
-"""Divide speakers into new speakers with a few utterances each (modify_speaker_info.sh)."""
+"""Division of speakers into new speakers with a few utterances each (modify_speaker_info.sh)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

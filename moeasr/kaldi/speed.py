@@ -1,4 +1,4 @@
-"""Change the speed of a data directory's audio (perturb_data_dir_speed.sh).
+"""Speed perturbation of a data directory (perturb_data_dir_speed.sh).
 
 Only the tables change. The audio is changed when it is read; see `moeasr.kaldi.wav_scp`.
 """

@@ -1,4 +1,4 @@
-"""Select a subset of the utterances of a data directory (subset_data_dir.sh)."""
+"""Subsets of the utterances of a data directory (subset_data_dir.sh)."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Map symbols to integers and back with a table like words.txt (sym2int.pl, int2sym.pl)."""
+"""Conversion of symbols to integers and back by a table (sym2int.pl, int2sym.pl)."""
 
 import sys
 

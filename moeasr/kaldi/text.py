@@ -1,4 +1,4 @@
-"""Check the transcripts of a data directory for characters and words that Kaldi rejects."""
+"""A check of transcripts for characters and words that Kaldi rejects."""
 
 import re
 from pathlib import Path

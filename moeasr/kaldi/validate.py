@@ -1,4 +1,4 @@
-"""Check that a data directory is sorted, complete and consistent (validate_data_dir.sh)."""
+"""A check that a data directory is sorted, complete and consistent (validate_data_dir.sh)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ class ValidateOptions:
     """Options that relax the checks."""
 
     no_feats: bool = False
-    """Whether feats.scp may be missing; an existing one is checked."""
+    """True if feats.scp may be missing; an existing one is checked."""
     no_text: bool = False
-    """Whether text may be missing; an existing one is not checked."""
+    """True if text may be missing; an existing one is not checked."""
     no_wav: bool = False
-    """Whether wav.scp may be missing; an existing one is checked."""
+    """True if wav.scp may be missing; an existing one is checked."""
     no_spk_sort: bool = False
-    """Whether utt2spk may be unsorted by speaker."""
+    """True if utt2spk may be unsorted by speaker."""
     non_print: bool = False
-    """Whether text may contain non-printable characters."""
+    """True if text may contain non-printable characters."""
 
 
 def read_sorted(path: Path) -> Lines:

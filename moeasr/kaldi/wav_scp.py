@@ -1,4 +1,4 @@
-"""Change the audio of a data directory (resample_data_dir.sh, perturb_data_dir_volume.sh).
+"""Changes of a data directory's audio (resample_data_dir.sh, perturb_data_dir_volume.sh).
 
 Only wav.scp changes, and audio is changed when it is read. An entry becomes a pipe through one of
 moeasr's commands. `moeasr.audio.pipes` recognizes them, so that a reader of the entry applies the

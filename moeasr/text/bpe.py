@@ -1,4 +1,4 @@
-"""Split text into the byte-pair-encoding (BPE) pieces of a sentencepiece model.
+"""Units that are the byte-pair-encoding (BPE) pieces of a sentencepiece model.
 
 The model is trained without sentencepiece's normalization, which would replace full-width letters
 and compatibility characters. Joining the pieces thus gives the same text again. A piece that begins

@@ -1,4 +1,4 @@
-"""Build a tokenizer from transcripts, and measure how much of a text its units cover."""
+"""Tokenizers built from transcripts, and the share of a text that their units cover."""
 
 import dataclasses
 from collections import Counter

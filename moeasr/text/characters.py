@@ -1,4 +1,4 @@
-"""Split text into characters, but keep non-linguistic symbols such as `<noise>` whole."""
+"""Units that are characters, or whole non-linguistic symbols such as `<noise>`."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Split text into WeNet's units of type BPE: single Chinese characters, and BPE pieces of the rest.
+"""WeNet's units of type BPE: single Chinese characters, and BPE pieces of the other text.
 
 WeNet converts text to upper case first. Its units are the pieces that appear in the training text.
 The BPE model may contain further pieces, which are unknown symbols.

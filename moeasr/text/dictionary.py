@@ -1,4 +1,4 @@
-"""Read and write units files, whose lines `symbol id` define the id of each unit.
+"""Units files, whose lines `symbol id` define the id of each unit.
 
 `<blank> 0`, `<unk> 1` and `<sos/eos> 2` come first, then the other units in C order, as in WeNet 3:
 

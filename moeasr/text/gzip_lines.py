@@ -1,4 +1,4 @@
-"""Read the lines of a text file that may be compressed by gzip."""
+"""The lines of a text file that may be compressed by gzip."""
 
 import codecs
 import gzip

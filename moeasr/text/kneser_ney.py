@@ -1,4 +1,4 @@
-"""Estimate n-gram language models with interpolated Kneser-Ney smoothing.
+"""Estimation of n-gram language models with interpolated Kneser-Ney smoothing.
 
 With a history h, the history h' without its first word, and counts c,
 

@@ -1,4 +1,4 @@
-"""Clean up transcripts for the dictionary, the tokenizer and the scorer.
+"""Normalization of transcripts for the dictionary, the tokenizer and the scorer.
 
 All three use the same rules, so that models are trained and scored on the same text:
 

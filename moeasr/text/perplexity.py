@@ -1,4 +1,4 @@
-"""Measure the perplexity of a text under an n-gram language model."""
+"""The perplexity of a text under an n-gram language model."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Split text into words in any writing system.
+"""Words of a text in any writing system.
 
 Chinese, Japanese, Thai and related writing systems have no spaces between words. Each character of
 such a script, together with its combining marks, counts as a word. Any other word extends to the

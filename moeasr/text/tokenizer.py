@@ -1,4 +1,4 @@
-"""Convert text to unit ids and back, in the same way in training, decoding and export.
+"""Conversion of text to unit ids and back, which is the same in training, decoding and export.
 
 A tokenizer is a list of units and a way to split text into them: characters, BPE pieces or words.
 Models imported from WeNet may use Chinese characters and BPE pieces of the rest (`cjk_bpe`). A

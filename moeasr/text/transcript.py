@@ -1,4 +1,4 @@
-"""Read and check the transcripts (`text`) and speakers (`utt2spk`) of a data directory."""
+"""The transcripts (`text`) and speakers (`utt2spk`) of a data directory, read and checked."""
 
 from collections.abc import Iterator
 from pathlib import Path

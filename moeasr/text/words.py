@@ -1,4 +1,4 @@
-"""Split text into words separated by white space."""
+"""Units that are words, separated by white space."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""List the content of shards, and write the tables of a data directory that describe it."""
+"""The content of shards, and the tables of a data directory that describe it."""
 
 import os
 import tarfile

@@ -1,4 +1,4 @@
-"""Read shards: uncompressed tar files of audio and transcripts in WeNet's format.
+"""Reader of shards, which are uncompressed tar files of audio and transcripts (WeNet's format).
 
 An utterance consists of two members, `<key>.wav` (or another audio format) and `<key>.txt`. A
 thousand utterances are read from one file sequentially. A thousand small files would take a

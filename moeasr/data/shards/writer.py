@@ -1,4 +1,4 @@
-"""Write the shards of a data directory one by one; existing up-to-date shards are kept."""
+"""Writer of the shards of a data directory, which keeps shards that are up to date."""
 
 import glob
 import hashlib
