@@ -245,7 +245,7 @@ def test_a_training_that_lost_its_data_is_resumed_exactly_when_they_are_back(
 @pytest.mark.parametrize(
     ("feats", "fault"),
     [
-        (torch.ones(57, 13), "have 13 bins, but 20 are expected; make the features of its set"),
+        (torch.ones(57, 13), "have 13 bins, but 20 are expected; compute the features of this set"),
         (torch.full((57, 20), float("nan")), "are not finite"),
     ],
 )
@@ -271,7 +271,7 @@ def test_audio_that_is_not_finite_is_named_by_utterance(source, num_workers):
     samples, rate_hz = soundfile.read(path, dtype="float32")
     samples[100] = float("nan")
     soundfile.write(path, samples, rate_hz, subtype="FLOAT")
-    message = r"^utterance (sp0.9-|sp1.1-)?u03: audio file .*3\.wav holds NaN, infinity"
+    message = r"^utterance (sp0.9-|sp1.1-)?u03: audio file .*3\.wav contains NaN, infinity"
     with pytest.raises(InputError, match=message):
         run(data_dir, "raw", "exp", "--set", f"train.num_workers={num_workers}")
 
@@ -285,10 +285,12 @@ def test_a_window_of_shards_wants_shards(source):
 def test_a_set_that_is_not_ready_is_refused(source):
     raw = audio_sets.prepare(source, "raw")
     compute_statistics(raw, "raw")
-    with pytest.raises(InputError, match=r"set_sp_raw has no shards\.scp; make it with utils/make"):
+    with pytest.raises(
+        InputError, match=r"set_sp_raw has no shards\.scp; create it with utils/make"
+    ):
         run(raw, "shard", "exp")
     (raw / "conf" / "fbank.yaml").unlink()
-    with pytest.raises(InputError, match=r"has no conf/fbank\.yaml; make it with utils/make_raw"):
+    with pytest.raises(InputError, match=r"has no conf/fbank\.yaml; create it with utils/make_raw"):
         run(raw, "raw", "exp")
 
 
