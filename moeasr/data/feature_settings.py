@@ -4,9 +4,10 @@ from pathlib import Path
 
 from moeasr.atomic import atomic_path
 from moeasr.config import dump_yaml, from_mapping, load_yaml, to_mapping
+from moeasr.datadir import raw_tables
 from moeasr.features.fbank_config import FbankConfig
 
-SETTINGS = Path("conf", "fbank.yaml")
+SETTINGS = Path(raw_tables.SETTINGS)
 
 
 def write_settings(data_dir: Path, config: FbankConfig) -> None:

@@ -38,7 +38,10 @@ def measure_missing(
     Raises:
         InputError: An utterance cannot be measured; the message names it.
     """
-    lengths, missing = lengths.copy(), np.flatnonzero(lengths < 0).tolist()
+    missing = np.flatnonzero(lengths < 0).tolist()
+    if not missing:  # no progress bar of nothing
+        return lengths
+    lengths = lengths.copy()
     for index in progress(missing, "measuring", unit="utterance"):
         lengths[index] = reader.num_frames(utterances[index])
     return lengths

@@ -27,7 +27,9 @@ BY_UTTERANCE = (
 BY_SPEAKER = ("cmvn.scp", "spk2gender", "spk2warp")
 BY_RECORDING = ("wav.scp", "reco2file_and_channel", "reco2dur")
 """Keyed by recording; without a `segments` file every utterance is its own recording."""
-OF_FEATURES = ("frame_shift", "conf/fbank.yaml")
+SETTINGS = "conf/fbank.yaml"
+"""Settings of the features that moeasr makes."""
+OF_FEATURES = ("frame_shift", SETTINGS)
 """Files that say how the features, or the lengths in utt2num_frames, were made."""
 WHOLE = (*OF_FEATURES, "stm", "glm", "ctm")
 """Files of a data directory that are no tables."""

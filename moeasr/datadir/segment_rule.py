@@ -17,14 +17,14 @@ MAX_OVERSHOOT_SEC = 0.5
 class Segment(NamedTuple):
     """A part of a recording."""
 
-    recording: str
+    recording: str | bytes
     start_sec: float
     end_sec: float
     """-1 is the end of the recording, as in Kaldi's extract-segments."""
 
 
-def parse_segment(fields: Sequence[str]) -> Segment:
-    """Return the segment that the fields of a line give, which follow the utterance.
+def parse_segment(fields: Sequence[str] | Sequence[bytes]) -> Segment:
+    """Return the segment that a line of `segments` gives by its fields after the utterance.
 
     Raises:
         ValueError: The fields break `RULE`.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from moeasr.atomic import temporary_directory
 from moeasr.datadir.raw_tables import (
+    SETTINGS,
     Lines,
     key,
     read_lines,
@@ -35,9 +36,8 @@ MERGED = (
 """Merged if every source has them; the list, and its order in the messages, are Kaldi's."""
 
 
-SETTINGS = "conf/fbank.yaml"
 MADE_BY_THEM = ("feats.scp", "utt2num_frames", "shards.scp")
-"""Tables that these settings made."""
+"""Tables that the settings in `SETTINGS` made."""
 
 
 def common_frame_shift(sources: Sequence[Path]) -> Path | None:

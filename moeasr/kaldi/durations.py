@@ -7,13 +7,23 @@ from pathlib import Path
 from moeasr.audio.command_notice import command_notice
 from moeasr.audio.probe import probe_audio
 from moeasr.audio.threads import in_threads
-from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
+from moeasr.datadir.raw_tables import (
+    SETTINGS,
+    Lines,
+    key,
+    read_lines,
+    read_map,
+    rest,
+    show,
+    write_lines,
+)
 from moeasr.datadir.segment_rule import parse_segment
 from moeasr.errors import InputError, naming
+from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
 from moeasr.kaldi.speak import Say
 
 WINDOW_FRAMES = 1.5
-"""What the last window adds to the frame shifts: (25 ms - 10 ms) / 10 ms."""
+"""Kaldi's features: what the last window adds to the frame shifts, (25 ms - 10 ms) / 10 ms."""
 
 
 def seconds(value: float) -> bytes:
@@ -57,13 +67,32 @@ def _from_segments(path: Path) -> Lines:
     return lines
 
 
+def _read_settings(data: Path) -> FbankConfig | None:
+    path = data / SETTINGS
+    if not path.is_file():
+        return None
+    from moeasr.features.fbank_file import load_fbank_config  # YAML takes a moment
+
+    return load_fbank_config(path)
+
+
+def _window_frames(settings: FbankConfig | None) -> float:
+    """Return what the last window adds to the frame shifts, in frames."""
+    if settings is None:
+        return WINDOW_FRAMES
+    if not settings.snip_edges:  # windows reach beyond both ends
+        return 0.0
+    return settings.frame_length_ms / settings.frame_shift_ms - 1
+
+
 def _from_frames(data: Path, frame_shift_sec: float) -> Lines:
+    window_frames = _window_frames(_read_settings(data))
     try:
         if (data / "frame_shift").is_file():
             frame_shift_sec = float((data / "frame_shift").read_text())
         frames = read_map(data / "utt2num_frames")
         return [
-            utt + b" " + seconds((_number(count) + WINDOW_FRAMES) * frame_shift_sec)
+            utt + b" " + seconds((_number(count) + window_frames) * frame_shift_sec)
             for utt, count in frames.items()
         ]
     except ValueError:
@@ -203,8 +232,8 @@ def write_utt2num_frames(
         data: The directory.
         say: Receives what is done.
         num_threads: As in `write_utt2dur`.
-        frame_shift_sec: Between frames; used without features.
-        frame_overlap_sec: What the last window reaches beyond its shift; used without features.
+        frame_shift_sec: Between frames; used without features and without `SETTINGS`.
+        frame_overlap_sec: What the last window reaches beyond its shift; likewise.
 
     Raises:
         InputError: An archive cannot be read, or as `write_utt2dur`.
@@ -222,10 +251,15 @@ def write_utt2num_frames(
         lines = [f"{utt} {reader.shape(entry, utt)[0]}".encode() for utt, entry in feats]
     else:
         write_utt2dur(data, say, num_threads)
-        lines = [
-            utt + b" %d" % int((duration_sec - frame_overlap_sec) / frame_shift_sec)
-            for utt, duration_sec in read_durations(data / "utt2dur").items()
-        ]
+        settings = _read_settings(data)
+
+        def count(duration_sec: float) -> int:
+            if settings is None:
+                return int((duration_sec - frame_overlap_sec) / frame_shift_sec)
+            return num_fbank_frames(round(duration_sec * settings.sample_rate_hz), settings)
+
+        durations = read_durations(data / "utt2dur").items()
+        lines = [utt + b" %d" % count(duration_sec) for utt, duration_sec in durations]
     write_lines(target, lines)
     say(f"Computed and wrote {target}")
 

@@ -157,13 +157,12 @@ def _warn_of_missing(data: Path, num_utts: int, say: Say) -> None:
 
 def _split_pairs(data: Path, pairs: Pairs, num_parts: int, per_utt: bool) -> list[Pairs]:
     source = str(data / "utt2spk")
-    lines = [utt + b" " + speaker for utt, speaker in pairs]
+    utts, speakers = [utt for utt, _ in pairs], dict(pairs)
     if per_utt:
-        parts = split_evenly(lines, num_parts, source)
+        parts = split_evenly(utts, num_parts, source)
     else:
-        parts = split_by_speaker(lines, dict(pairs), num_parts, source)
-    speakers = dict(pairs)
-    return [[(key(line), speakers[key(line)]) for line in part] for part in parts]
+        parts = split_by_speaker(utts, speakers, num_parts, source)
+    return [[(utt, speakers[utt]) for utt in part] for part in parts]
 
 
 def split_data(data: Path, num_parts: int, per_utt: bool, say: Say) -> None:

@@ -91,6 +91,17 @@ def test_frames_from_durations(tmp_path):
     assert (data / "utt2num_frames").read_text() == "a 98\nb 48\n"
 
 
+def test_frames_from_durations_by_the_settings_of_moeasr(tmp_path):
+    """As `compute_fbank` counts them: 8002 samples round to 50 shifts of 160, 8080 to 51."""
+    data = write_tables(tmp_path / "d", UTTS | {"utt2dur": "a 0.5001\nb 0.505\n"})
+    (data / "conf").mkdir()
+    for snip_edges, frames in (("false", "a 50\nb 51\n"), ("true", "a 48\nb 49\n")):
+        (data / "conf" / "fbank.yaml").write_text(f"snip_edges: {snip_edges}\n")
+        (data / "utt2num_frames").unlink(missing_ok=True)
+        write_utt2num_frames(data, print)
+        assert (data / "utt2num_frames").read_text() == frames
+
+
 def test_whole_recordings_as_segments(tmp_path):
     data = write_tables(tmp_path / "d", {"utt2dur": "a 1.25\nb 3\n"})
     assert whole_segments(data, print) == [b"a a 0 1.25", b"b b 0 3"]

@@ -68,6 +68,19 @@ def test_from_frames(call, data):
     assert durations(call).startswith("a-1 4.06\n")
 
 
+def test_from_frames_of_moeasr_by_their_settings(call, data):
+    """Without snip_edges, windows reach beyond both ends: frames times shift is the length."""
+    frames = {"utt2num_frames": "a-1 100\na-2 1\nb-1 50\n"}
+    path = data(frame_shift="0.02\n", without=["utt2dur", "wav.scp"], **frames, **THREE)
+    (path / "conf").mkdir()
+    for snip_edges, expected in (("false", "a-1 2\na-2 0.02\nb-1 1\n"), ("true", "a-1 2.01\n")):
+        settings = f"frame_shift_ms: 20\nframe_length_ms: 30\nsnip_edges: {snip_edges}\n"
+        (path / "conf" / "fbank.yaml").write_text(settings)
+        (path / "utt2dur").unlink(missing_ok=True)
+        assert get(call).returncode == 0
+        assert durations(call).startswith(expected)
+
+
 def test_headers_are_trusted_unless_all_is_to_be_read(call, data, tmp_path):
     """Of a file cut in half the header tells the whole; what a command writes is always read."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)

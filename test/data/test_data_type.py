@@ -10,10 +10,9 @@ import pytest
 import torch
 
 from moeasr.bin import compute_cmvn
-from moeasr.data.audio_features import utterance_fbank
 from moeasr.data.data_type import DATA_TYPES, data_type_of, find_data_type
 from moeasr.data.dataset import AsrDataset
-from moeasr.data.feature_settings import read_settings, write_settings
+from moeasr.data.feature_settings import write_settings
 from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError
@@ -90,32 +89,12 @@ def test_a_dataset_can_travel_to_a_process_that_is_not_forked(tmp_path, data_typ
     assert torch.equal(copy[0, 2].feats, before.feats)
 
 
-def test_dither_is_of_the_utterance_and_the_seed_alone():
-    config = FbankConfig(dither=1.0)
-
-    def dithered(utt_id: str, seed: int) -> torch.Tensor:
-        return utterance_fbank(torch.zeros(1600), 16000, config, utt_id, seed)
-
-    keys = [("a", 0), ("b", 0), ("a", 1)]
-    first = [dithered(*key) for key in keys]
-    for one, key in zip(first, keys):
-        assert torch.equal(dithered(*key), one)
-        assert sum(torch.equal(one, other) for other in first) == 1
-
-
 def test_stored_features_without_frames_have_bins_all_the_same(tmp_path):
     """Kaldi stores them as 0 x 0."""
     kaldiio.save_ark(str(tmp_path / "x.ark"), {"u": np.zeros((0, 0), np.float32)})
     write_settings(tmp_path, FbankConfig(num_mel_bins=20))
     reader = find_data_type("feats").open_reader(tmp_path)
     assert reader.read(Utterance("u", None, "", f"{tmp_path}/x.ark:2")).shape == (0, 20)
-
-
-def test_settings_are_written_with_kaldis_frame_shift_in_seconds(tmp_path):
-    config = FbankConfig(frame_shift_ms=12.5, num_mel_bins=40)
-    write_settings(tmp_path, config)
-    assert (tmp_path / "frame_shift").read_text() == "0.0125\n"
-    assert read_settings(tmp_path) == config
 
 
 def test_segments_behind_commands_are_warned_of(tmp_path, capsys):
