@@ -32,7 +32,7 @@ setup(
         "tensorboard>=2.15.0",
     ],
     extras_require={
-        "plot": ["matplotlib>=3.8.0"],  # `moeasr usage --plot`
+        "plot": ["matplotlib>=3.8.0"],  # pictures of a training, `moeasr usage --plot`
         "dev": [
             "matplotlib>=3.8.0",
             "pytest~=9.0",

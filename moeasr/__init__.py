@@ -25,12 +25,11 @@ table only; test/test_layers.py enforces it.
     score       error rates, their files and comparisons        text
     compare     systems of a list, trained and compared         score
     train       the training loop                               records of models and moe
-    experiment  one YAML file, its data and its checkpoints     datadir features text data models
-                                                                convert train
     interop     models of other toolkits                        features text nn moe models
     api         `moeasr.load` and what it returns               audio decode
-    report      tables and pictures                             all above but corpus kaldi
-                                                                experiment interop
+    report      tables and pictures                             all above but corpus kaldi interop
+    experiment  one YAML file, its data and its checkpoints     datadir features text data models
+                                                                convert decode score train report
     bin         entry points                                    everything
 
 `train` may import `models.outputs` (the records a model returns) and `moe.stats` (what to log of

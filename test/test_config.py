@@ -105,11 +105,11 @@ def test_a_malformed_override_is_refused_by_its_text(override):
     ("content", "message"),
     [
         ("a: [1", "not valid YAML"),
-        ("- 1\n- 2\n", "must hold `key: value` lines"),
-        ("a: 1\nb: 2\na: 3\n", "line 3: key 'a' is repeated, it is in line 1 already"),
+        ("- 1\n- 2\n", "must contain `key: value` lines"),
+        ("a: 1\nb: 2\na: 3\n", "line 3: key 'a' is repeated; it is first defined in line 1"),
         ("a: {b: 1, c: 2,\n    b: 3}\n", "line 2: key 'b' is repeated"),
         ("a: 1\n[b]: 2\n", "line 2: a key must be text, not a list"),
-        ("a: " + 5000 * "1", "line 1: 1+... is no integer"),
+        ("a: " + 5000 * "1", "line 1: 1+... is not an integer"),
         ("a: " + 5000 * "[", "not valid YAML"),
     ],
 )

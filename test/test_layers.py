@@ -26,6 +26,7 @@ FOUNDATIONS = {
 FOUNDATIONS |= {
     "families",
     "logs",
+    "metrics_file",
     "open_files",
     "options",
     "ranges",
@@ -51,7 +52,10 @@ ALLOWED = {
     "compare": {"score"},
     # records and pure functions of them only: the trainer is given its model
     "train": {"models.outputs", "moe.stats"},
-    "experiment": {"datadir", "features", "text", "data", "models", "convert", "train"},
+    "experiment": {
+        *("datadir", "features", "text", "data", "models", "convert", "decode", "score", "train"),
+        "report",
+    },
     "interop": {"features", "text", "nn", "moe", "models"},
 }
 ALLOWED["api"] = {"audio", "decode"}
@@ -62,25 +66,6 @@ ALLOWED["__main__"] = {"bin"}
 
 MAX_LINES, MAX_ENTRY_LINES, MAX_SHARE = 300, 120, 0.15
 """Of a file, of an entry point, and of a room in the package's lines."""
-# What still breaks a rule. A test fails when an entry is no longer needed: delete it then.
-UNTESTED = {
-    "convert/output_change.py",
-    "convert/transfer.py",
-    "data/audio_features.py",
-    "data/cmvn_job.py",
-    "data/data_type.py",
-    "data/feature_settings.py",
-    "data/length_tables.py",
-    "data/selection.py",
-    "data/shards/index.py",
-    "data/shards/reader.py",
-    "data/shards/writer.py",
-    "datadir/languages.py",
-    "datadir/raw_tables.py",
-    "decode/live/first_pass.py",
-    "moe/top_k_routers.py",
-    "nn/unquantized_linear.py",
-}
 
 
 def module_paths() -> dict[str, Path]:
@@ -262,4 +247,4 @@ def has_test_file(path: Path) -> bool:
 def test_every_module_has_a_test_file_of_its_name():
     modules = [path for path in module_paths().values() if path.name != "__init__.py"]
     missing = {str(path.relative_to(PACKAGE)) for path in modules if not has_test_file(path)}
-    assert missing == UNTESTED
+    assert not missing

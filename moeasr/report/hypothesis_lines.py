@@ -1,4 +1,4 @@
-"""Transcriptions as lines of text: the n best hypotheses, or the words of the best in time."""
+"""Lines of text for hypotheses: the n best, or the words of the best with their times."""
 
 from moeasr.api.transcription import Transcription
 

@@ -175,8 +175,8 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
     printed = capsys.readouterr()
     assert printed.out.count(f"{high}\t") == printed.out.count("high.wav") >= 2
     fault, warning = printed.err.splitlines()
-    assert "nan.wav holds NaN, infinity or a value far beyond audio: sample 4000 is nan" in fault
-    assert warning.startswith("stream: warning: 2 files promise more samples")
+    assert "nan.wav contains NaN, infinity or an absurdly large value: sample 4000 is nan" in fault
+    assert warning.startswith("stream: warning: the headers of 2 files announce more samples")
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,8 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
     printed = capsys.readouterr()
     assert [line.partition("\t")[0] for line in printed.out.splitlines()] == [str(high)] * 2
     fault, warning = printed.err.splitlines()
-    assert "nan.wav holds NaN, infinity or a value far beyond audio: sample 4000 is nan" in fault
-    assert warning.startswith("transcribe: warning: 2 files promise more samples")
+    assert "nan.wav contains NaN, infinity or an absurdly large value: sample 4000 is nan" in fault
+    assert warning.startswith("transcribe: warning: the headers of 2 files announce more samples")
 
 
 def test_ten_milliseconds_and_silence_give_a_line_each(model_path, tmp_path, capsys):

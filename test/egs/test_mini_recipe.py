@@ -264,9 +264,6 @@ def test_failed_training_shows_why(recipe):
     [
         (("--train-opts", "--set train.max_epoch=3"), "did you mean"),
         (("--train-opts", "--sets train.max_epochs=3"), "--sets"),
-        (("--train-opts", "--set model.encoder.d_model=30"), "d_model"),
-        (("--train-opts", "--set distillation.teacher=no.pt"), "there is no checkpoint no.pt"),
-        (("--decode-modes", "ctc_greedy"), "unknown decoding mode 'ctc_greedy'"),
         (("--decoding-chunk-size", "-1 0"), "`chunk_size` must be -1"),
         (
             ("--train-config", "conf/speechmoe_transformer.yaml", "--decode-modes", "attention"),
@@ -276,6 +273,7 @@ def test_failed_training_shows_why(recipe):
     ],
 )
 def test_what_a_later_stage_would_refuse_is_refused_before_the_first(recipe, options, message):
+    """One of each way to check-experiment, whose own tests have the faults."""
     done = recipe.run("--train-opts", "", *options)
     assert done.returncode != 0
     shown = done.stdout + done.stderr
