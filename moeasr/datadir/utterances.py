@@ -42,6 +42,8 @@ class Utterance:
         end_sec: Where it ends, seconds; None or -1 is the end.
         num_frames: Feature frames; None where they are not known.
         language: Index in the model's languages; None for a model without languages.
+        recording: Id of the recording, one word; None if it is the utterance's own id, or if it
+            does not matter.
     """
 
     utt_id: str
@@ -52,6 +54,7 @@ class Utterance:
     end_sec: float | None = None
     num_frames: int | None = None
     language: int | None = None
+    recording: str | None = None
 
     @property
     def audio_span(self) -> tuple[str, float | None, float | None]:

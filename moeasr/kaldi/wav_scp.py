@@ -6,34 +6,19 @@ No sound is touched here. An entry of wav.scp becomes a pipe through one of our 
 
 import math
 import random
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 from moeasr.audio.bounds import check_new_rate
-from moeasr.audio.pipes import parse_pipe
+from moeasr.audio.pipes import parse_pipe, piped_entry
 from moeasr.audio.programs import Volume
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.errors import InputError
-from moeasr.fields import SPACES
 from moeasr.kaldi.durations import write_utt2dur
 from moeasr.kaldi.speak import Say
 
 NUM_LOOKED_AT = 100
 """Entries that are searched for an earlier perturbation, as in Kaldi."""
-
-
-def piped_entry(entry: str, command: str) -> str:
-    """The entry of wav.scp that yields the audio of another, changed.
-
-    Args:
-        entry: `path`, `command |` or `file.ark:offset`.
-        command: An entry point that reads audio, with its arguments: `perturb_speed 0.9`.
-    """
-    entry = entry.strip(SPACES)
-    if entry.endswith("|"):
-        return f"{entry} python3 -m moeasr.bin.{command} - |"
-    return f"python3 -m moeasr.bin.{command} {shlex.quote(entry)} |"
 
 
 def pipe_wav_scp(path: Path, command_of: Callable[[bytes], str]) -> None:
