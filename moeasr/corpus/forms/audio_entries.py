@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from moeasr.audio.duration import measure_audio
@@ -42,10 +42,10 @@ logger = get_logger(__name__)
 
 
 def with_entries(items: Iterable[Item]) -> list[Item]:
-    """Return utterances whose `audio` is an entry of wav.scp, after all audio has been opened.
+    """Return utterances with an entry of wav.scp, their times and the length of the recording.
 
-    Recordings at another sample rate than most are resampled when they are read. An utterance that
-    is a whole recording has no times.
+    All audio is opened. Recordings at another sample rate than most are resampled when they are
+    read.
 
     Args:
         items: The utterances of all sets.
@@ -112,7 +112,7 @@ def _measure(entry: str) -> AudioInfo | str:
 
 
 def _with_span(item: Item, info: AudioInfo) -> Item | str:
-    """Return an utterance without times if it is a whole recording, or why it has no audio."""
+    """Return an utterance with its times, or why it has no audio."""
     start_sec, end_sec, duration_sec = item.start_sec or 0.0, item.end_sec, info.duration_sec
     if end_sec is None or end_sec < 0:
         end_sec = duration_sec
@@ -122,8 +122,20 @@ def _with_span(item: Item, info: AudioInfo) -> Item | str:
             f"its audio is {duration_sec:.2f} s long: {item.audio}"
         )
     if end_sec > duration_sec - TOLERANCE_SEC:
-        end_sec = None
-    return dataclasses.replace(item, start_sec=start_sec or None, end_sec=end_sec)
+        end_sec = duration_sec
+    return dataclasses.replace(
+        item, start_sec=start_sec, end_sec=end_sec, recording_sec=duration_sec
+    )
+
+
+def without_needless_times(items: Sequence[Item]) -> list[Item]:
+    """Return the utterances of a set, without times if all of them are whole recordings.
+
+    Otherwise the set has `segments`, in which each utterance needs its times.
+    """
+    if any(item.start_sec or item.end_sec != item.recording_sec for item in items):
+        return list(items)
+    return [dataclasses.replace(item, start_sec=None, end_sec=None) for item in items]
 
 
 def _at_one_rate(infos: Mapping[str, AudioInfo]) -> dict[str, str]:

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeasr.corpus.forms.audio_entries import with_entries
+from moeasr.corpus.forms.audio_entries import with_entries, without_needless_times
 from moeasr.corpus.forms.ids import with_ids
 from moeasr.corpus.forms.partition import PartitionOptions, complete_sets, set_size
 from moeasr.corpus.forms.registry import AUTO, FORMS, find_form
@@ -100,4 +100,6 @@ def read_sets(root: Path, options: CorpusOptions) -> dict[str, list[Utterance]]:
         logger.info("%s", hint)
     measured = iter(with_entries(item for items in sets.values() for item in items))
     sets = {name: [next(measured) for _ in items] for name, items in sets.items()}
-    return with_ids(complete_sets(sets, options.partition), keep=form.keeps_ids)
+    sets = complete_sets(sets, options.partition)
+    sets = {name: without_needless_times(items) for name, items in sets.items()}
+    return with_ids(sets, keep=form.keeps_ids)

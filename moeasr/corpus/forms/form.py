@@ -25,6 +25,8 @@ class Item:
     """Start of the utterance in the recording; None is the start of the recording."""
     end_sec: float | None = None
     """End of the utterance in the recording; None is the end of the recording."""
+    recording_sec: float | None = None
+    """Length of the recording; None until its audio has been opened."""
 
 
 class Form(ABC):

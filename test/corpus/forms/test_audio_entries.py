@@ -9,7 +9,7 @@ import pytest
 from corpus_forms import write_clip
 
 from moeasr.audio.duration import measure_audio
-from moeasr.corpus.forms.audio_entries import READ_HERE, with_entries
+from moeasr.corpus.forms.audio_entries import READ_HERE, with_entries, without_needless_times
 from moeasr.corpus.forms.form import Item
 from moeasr.errors import InputError
 
@@ -44,19 +44,24 @@ def test_other_rates_become_that_of_most(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("times", "expected"),
     [
-        ((None, None), (None, None)),
-        ((0.0, 2.0), (None, None)),
-        ((0.0, 1.99), (None, None)),  # rounded
-        ((0.0, 2.3), (None, None)),  # as far as readers allow
-        ((0.0, 1.5), (None, 1.5)),
-        ((0.5, 2.0), (0.5, None)),
-        ((0.5, -1), (0.5, None)),
-        ((0.5, 1.0), (0.5, 1.0)),
+        ((None, None), (0, 2)),
+        ((0.0, 1.99), (0, 2)),  # rounded
+        ((0.0, 2.3), (0, 2)),  # as far as readers allow
+        ((0.0, 1.5), (0, 1.5)),
+        ((0.5, -1), (0.5, 2)),
+        ((0.5, 1.0), (0.5, 1)),
     ],
 )
-def test_a_whole_recording_has_no_times(tmp_path, times, expected):
+def test_times_are_made_explicit(tmp_path, times, expected):
     (read,) = with_entries([item(write_clip(tmp_path / "a.wav", 2.0), *times)])
-    assert (read.start_sec, read.end_sec) == expected
+    assert (read.start_sec, read.end_sec) == expected and read.recording_sec == 2
+
+
+def test_whole_recordings_have_no_times_unless_others_have(tmp_path):
+    path = write_clip(tmp_path / "a.wav", 2.0)
+    whole, part = with_entries([item(path), item(path, 0.5, 1.0)])
+    assert [(i.start_sec, i.end_sec) for i in without_needless_times([whole])] == [(None, None)]
+    assert without_needless_times([whole, part]) == [whole, part]
 
 
 @pytest.mark.parametrize("times", [(0.0, 2.6), (2.0, 2.2), (1.0, 1.0), (3.0, None)])
