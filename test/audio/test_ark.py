@@ -18,7 +18,7 @@ from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 
 RATE = 16000
-REFUSED = "is not audio: only a WAV file, a FLAC file or an AUDIO record of kaldiio is read"
+REFUSED = "is not audio: expected a WAV file, a FLAC file or an AUDIO record of kaldiio"
 
 
 class Trap:
@@ -147,7 +147,7 @@ def test_lengths_that_outrun_the_archive_read_nothing(tmp_path: Path) -> None:
         b"AUDIO\xff" + b"\xff" * 255,
     ):
         ark.write_bytes(content + bytes(100))
-        with pytest.raises(InputError, match=f"archive entry {ark}:0 is cut short"):
+        with pytest.raises(InputError, match=f"archive entry {ark}:0 is truncated"):
             read_audio(f"{ark}:0", None)
     for offset in (10**30, 10**6):
         with pytest.raises(InputError, match="lies beyond the end of the archive"):

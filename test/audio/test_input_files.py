@@ -57,7 +57,9 @@ def test_a_header_that_promises_too_much_is_a_warning(paths, capsys):
     ((_, waveform),) = files
     files.finish()
     assert len(waveform) == 160
-    assert capsys.readouterr().err.startswith("listen: warning: 1 files promise more samples")
+    assert capsys.readouterr().err.startswith(
+        "listen: warning: the headers of 1 files announce more samples"
+    )
 
 
 def test_a_dash_is_standard_input(paths, monkeypatch):

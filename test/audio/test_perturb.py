@@ -38,7 +38,7 @@ def test_what_would_rise_above_half_the_rate_is_filtered_out() -> None:
     "factor", [0.0, -1.0, 1e-9, 0.001, 999.999, 1e9, float("nan"), float("inf")]
 )
 def test_a_speed_out_of_range_is_refused(factor: float) -> None:
-    with pytest.raises(InputError, match="speed factor must be 0.1 to 10, but is"):
+    with pytest.raises(InputError, match="speed factor must be between 0.1 and 10, but is"):
         perturb_speed(sine(440.0), 16000, factor)
 
 

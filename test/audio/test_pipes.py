@@ -190,7 +190,7 @@ def test_segments_of_a_decoders_pipe_are_sought_in_the_file(in_folder, monkeypat
         ("flac -c -d -s none.flac |", "audio file none.flac does not exist"),
         ("sph2pipe -f wav -c 3 both.sph |", "audio file both.sph has no channel 3, only 2"),
         ("flac -c -d -s notes.txt |", "audio file notes.txt cannot be decoded"),
-        ("sph2pipe -f wav a.wv1 |", "a.wv1 is SPHERE compressed with Shorten"),
+        ("sph2pipe -f wav a.wv1 |", "a.wv1 is a SPHERE file compressed with Shorten"),
     ],
 )
 def test_faults_name_the_file(in_folder, entry, message):

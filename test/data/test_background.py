@@ -258,6 +258,6 @@ def test_every_job_names_what_it_worked_on(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=f"bad audio:\nutterance a1: its audio: {sentence}$"):
         check_audio.check_audio(tmp_path, say=print)
     said: list[str] = []
-    with pytest.raises(InputError, match="less than half of utt2dur"):
+    with pytest.raises(InputError, match="less than half of the durations"):
         durations.write_utt2dur(tmp_path, said.append)
     assert re.search(f"no duration for a1: its audio: {sentence}$", said[1])

@@ -39,11 +39,11 @@ def test_unusual_utterances_are_counted_and_logged(tmp_path, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "resampled 2 utterances from 8000 Hz",
         "skipped 1 utterances: b",
-        "made features of 3 of 4 utterances",
+        "computed features of 3 of 4 utterances",
     ]
 
 
 def test_no_file_is_written_if_no_utterance_can_be_read(tmp_path):
-    with pytest.raises(InputError, match=r"none of the 1 utterances of .*wav\.scp is usable"):
+    with pytest.raises(InputError, match=r"none of the 1 utterances of .*wav\.scp could be read"):
         write(tmp_path, {"a": None})
     assert [path.name for path in tmp_path.iterdir()] == ["wav.scp"]

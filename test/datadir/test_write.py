@@ -59,11 +59,11 @@ def test_nothing_of_the_old_directory_stays(tmp_path):
     ("utterances", "message"),
     [
         ([], "train: there are no utterances"),
-        ([UTTERANCES[0]] * 2, "utterance b-2 occurs twice"),
+        ([UTTERANCES[0]] * 2, "utterance b-2 appears twice"),
         ([Utterance("a 1", "a", "x", "a.wav")], r"utterance id 'a 1' \(a\.wav\) must be one word"),
         ([Utterance("a-1", "", "x", "a.wav")], "speaker id '' .* must be one word"),
-        ([Utterance("a-1", "a", "x", "\udce9.wav")], r"name of '\\udce9\.wav' is not UTF-8"),
-        ([Utterance("a-1", "a", "x\ny", "a.wav")], r"utterance a-1 has a line break: 'x\\ny'"),
+        ([Utterance("a-1", "a", "x", "\udce9.wav")], r"name '\\udce9\.wav' is not valid UTF-8"),
+        ([Utterance("a-1", "a", "x\ny", "a.wav")], r"utterance a-1 contains a line break: 'x\\ny'"),
     ],
 )
 def test_faults_are_named_and_the_old_directory_stays(tmp_path, utterances, message):

@@ -109,10 +109,10 @@ def test_a_malformed_file_is_named(tmp_path: Path, content: str, message: str) -
 def test_a_missing_file_and_missing_frames_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere does not exist"):
         CmvnStats.load(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="hold no frames"):
+    with pytest.raises(InputError, match="contain no frames"):
         CmvnStats.empty(3).mean_istd()
 
 
 def test_statistics_of_other_widths_do_not_merge() -> None:
-    with pytest.raises(InputError, match="5 bins cannot join CMVN statistics of 4"):
+    with pytest.raises(InputError, match="5 bins cannot be added to CMVN statistics with 4 bins"):
         CmvnStats.empty(4).accumulate(torch.zeros(2, 5))

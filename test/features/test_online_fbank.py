@@ -56,5 +56,5 @@ def test_nothing_comes_after_the_end():
     online.finish()
     with pytest.raises(InputError, match="has ended"):
         online.accept(speech(10))
-    with pytest.raises(InputError, match="has ended"):
+    with pytest.raises(InputError, match="already ended"):
         online.finish()

@@ -174,4 +174,4 @@ def test_a_difference_shows_both_ends_and_the_lengths(tmp_path):
 def test_warnings(tmp_path):
     one = {"utt2spk": "a-1 a\n", "spk2utt": "a a-1\n", "text": "a-1 X\n", "wav.scp": "a-1 x\n"}
     said = check(tmp_path, {**one, "reco2file_and_channel": "a-1 x 1\n"}, no_feats=True)
-    assert "only one speaker" in said[0] and "should be marked as A or B, not 1" in said[1]
+    assert "same speaker" in said[0] and "should be marked as A or B, not 1" in said[1]

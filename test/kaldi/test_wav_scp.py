@@ -36,7 +36,7 @@ def test_a_resampled_directory_has_no_features(tmp_path):
         "utt2dur": "a 1\n",
     }
     assert read_tables(data / ".backup") == {"feats.scp": "x", "cmvn.scp": "y"}
-    with pytest.raises(InputError, match="the sample rate must be 1000 to 1000000 Hz, but is 10"):
+    with pytest.raises(InputError, match="must be between 1000 and 1000000 Hz, but is 10"):
         resample_data_dir(data, 10, print)
 
 
