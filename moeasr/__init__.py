@@ -37,10 +37,11 @@ them), nothing else of the networks: the trainer is given a model and batches, a
 speech nor files of features.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Literal
 
     from moeasr.api.speech_recognizer import SpeechRecognizer
 
@@ -49,7 +50,7 @@ __all__ = ["__version__", "load"]
 
 
 def load(
-    path: "str | Path", *, device: str = "cpu", quantize: Literal["int8", "bf16"] | None = None
+    path: "str | Path", *, device: str = "cpu", quantize: "Literal['int8', 'bf16'] | None" = None
 ) -> "SpeechRecognizer":
     """Load a trained model to recognise speech with.
 

@@ -4,6 +4,7 @@ import inspect
 import pydoc
 import subprocess
 import sys
+from pathlib import Path
 
 import moeasr
 from moeasr.errors import InputError
@@ -28,6 +29,4 @@ def test_help_shows_how_a_model_is_loaded():
 
 
 def test_the_package_has_types():
-    from pathlib import Path
-
     assert Path(moeasr.__file__).with_name("py.typed").is_file()

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 from moeasr.config import from_mapping, to_mapping
 from moeasr.config_bases import merge
 from moeasr.errors import InputError
@@ -43,10 +45,14 @@ def apply_settings(
     Raises:
         InputError: A value has the wrong type or is out of range.
     """
-    values = {
-        name: os.fspath(value) if isinstance(value, os.PathLike) else value
-        for name, value in settings.items()
-    }
+    values = {name: _plain(value) for name, value in settings.items()}
     given = given_fields(values, type(defaults))
     mapping = merge(to_mapping(defaults), given)
     return from_mapping(type(defaults), mapping, "settings"), given
+
+
+def _plain(value: Any) -> Any:
+    """Return paths as text and the numbers of NumPy as Python's, as a YAML file would hold them."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if isinstance(value, np.generic) else value

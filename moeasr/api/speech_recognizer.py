@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast, overload
+from typing import Any, Literal, TypeAlias, cast, get_args, overload
 
 from torch import Tensor
 
@@ -46,6 +46,8 @@ def open_recognizer(
         InputError: The checkpoint is missing or damaged, there is no such device, or the model
             cannot be quantized.
     """
+    if quantize not in (None, *get_args(Quantization)):
+        raise InputError(f"`quantize` must be int8 or bf16, but is {quantize!r}")
     recognizer = Recognizer.from_checkpoint(checkpoint.find_file(path), device)
     if device == "cpu" or quantize:
         recognizer.optimize(quantize or "fp32")
@@ -149,6 +151,7 @@ class SpeechRecognizer:
         """
         defaults = DecodeConfig()
         check_names(settings, [defaults], ["sample_rate", "language", "mode"])
+        _check_mode(mode)
         config, given = _apply(settings, defaults)
         transcriber = Transcriber(self._recognizer, mode, config, given, language)
         recordings, is_list = _recordings(audio, sample_rate)
@@ -190,6 +193,7 @@ class SpeechRecognizer:
         """
         defaults, rules = DecodeConfig(chunk_size=STREAM_CHUNK_SIZE), EndpointConfig()
         check_names(settings, [defaults, rules], ["sample_rate", "language", "mode", "endpoint"])
+        _check_mode(mode)
         config, given = _apply(settings, defaults)
         rules, given_rules = apply_settings(settings, rules)
         if given_rules and not endpoint:
@@ -215,6 +219,12 @@ def _apply(settings: dict[str, Any], defaults: DecodeConfig) -> tuple[DecodeConf
     config, given = apply_settings(settings, defaults)
     FusionConfig.check_given(given.get("fusion", {}))
     return config, list(given)
+
+
+def _check_mode(mode: str | None) -> None:
+    """Raise `InputError` unless a mode is a text or None."""
+    if not isinstance(mode, str | None):
+        raise InputError(f"`mode` must be the name of a decoding mode, but is {mode!r}")
 
 
 def _recordings(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from moeasr.api.keyword_settings import apply_settings, check_names
@@ -13,7 +14,12 @@ from moeasr.options import field_names
 
 
 def test_settings_take_the_place_of_defaults_wherever_their_field_is():
-    settings = {"beam_size": 4, "lm": Path("words.arpa"), "lm_weight": 1, "ctc_weight": None}
+    settings = {
+        "beam_size": np.int64(4),
+        "lm": Path("words.arpa"),
+        "lm_weight": 1,
+        "ctc_weight": None,
+    }
     config, given = apply_settings(settings, DecodeConfig(chunk_size=8))
     fusion = FusionConfig(lm="words.arpa", lm_weight=1.0)
     assert config == DecodeConfig(chunk_size=8, beam_size=4, fusion=fusion)

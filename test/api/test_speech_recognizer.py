@@ -90,7 +90,7 @@ def test_a_list_gives_the_result_of_each(asr, sound, tmp_path):
         (np.zeros(100), {}, "samples need their sample rate in Hz, such as `sample_rate=16000`"),
         ([], {"sample_rate": 16000}, "the recording holds no samples"),
         (torch.zeros(0), {"sample_rate": 16000}, "the recording holds no samples"),
-        ([float("nan")], {"sample_rate": 16000}, "the recording holds NaN"),
+        ([float("nan")], {"sample_rate": 16000}, "the recording contains NaN"),
         ([np.zeros(9), np.full(9, 99.0)], {"sample_rate": 16000}, "recording 2 of 2 has samples"),
         ([[0.0, 0.1]], {"sample_rate": 16000}, "a list of lists may be one recording of several"),
         ("missing.wav", {}, "audio file missing.wav: No such file"),
@@ -100,6 +100,7 @@ def test_a_list_gives_the_result_of_each(asr, sound, tmp_path):
         ("a.wav", {"beam_size": "4"}, "'beam_size' must be an integer"),
         ("a.wav", {"lm_weight": 0.4}, "`lm_weight` means nothing without `lm`"),
         ("a.wav", {"mode": "joint"}, "unknown decoding mode 'joint'"),
+        ("a.wav", {"mode": ["attention"]}, "`mode` must be the name of a decoding mode, but is"),
         ("a.wav", {"mode": "ctc_greedy_search", "beam_size": 4}, "`beam_size` means nothing"),
         ("a.wav", {"language": "en"}, "language 'en': this model does not route by language"),
     ],
@@ -132,7 +133,10 @@ def test_the_model_says_what_it_is(asr, exp_dir):
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
-    [({"device": "tpu"}, "tpu"), ({"quantize": "int3"}, "int3")],
+    [
+        ({"device": "tpu"}, "must be cpu or cuda, but is 'tpu'"),
+        ({"quantize": "int3"}, "`quantize` must be int8 or bf16, but is 'int3'"),
+    ],
 )
 def test_devices_and_precisions_that_there_are_not(exp_dir, options, sentence):
     with pytest.raises(InputError, match=sentence):
