@@ -65,11 +65,11 @@ def parse_pipe(entry: str, run_decoder: bool = False) -> Pipe:
 
 
 def piped_entry(entry: str, command: str) -> str:
-    """Return the entry of wav.scp that yields the audio of another entry, changed.
+    """Return a wav.scp entry that passes the audio of another entry through a command.
 
     Args:
-        entry: `path`, `command |` or `file.ark:offset`.
-        command: An entry point that reads audio, with its arguments: `perturb_speed 0.9`.
+        entry: The other entry: `path`, `command |` or `file.ark:offset`.
+        command: An entry point that reads audio, with its arguments, such as `perturb_speed 0.9`.
     """
     entry = entry.strip(SPACES)
     if entry.endswith("|"):

@@ -44,7 +44,7 @@ class Utterance:
             recording.
         num_frames: Number of feature frames; None if it is not known.
         language: Index into the model's languages; None for a model without languages.
-        recording: The recording id, one word; None if it is the utterance id or does not matter.
+        recording: The recording id, one word; None if it equals the utterance id, or is not needed.
     """
 
     utt_id: str

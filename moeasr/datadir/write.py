@@ -35,7 +35,7 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
 
     Args:
         utterances: The utterances, in any order; each has a speaker. If one of them is a part of
-            its recording, the directory gets `segments`.
+            its recording, the directory has `segments`.
         directory: The data directory to write.
 
     Raises:

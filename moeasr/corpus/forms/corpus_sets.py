@@ -1,4 +1,4 @@
-"""From a corpus in any form to `data/{train,dev,test}`: the work of `local/data_prep.py`."""
+"""Preparation of `data/{train,dev,test}` from a corpus in any form, for `local/data_prep.py`."""
 
 import argparse
 from dataclasses import dataclass
