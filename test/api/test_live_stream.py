@@ -97,7 +97,7 @@ def test_packets_are_checked_and_may_be_empty(asr):
     stream = asr.stream(sample_rate=48000)
     assert stream.push([]) == []
     assert stream.push(np.zeros((1, 2))) == []  # one sample of stereo
-    with pytest.raises(InputError, match="the packet holds NaN"):
+    with pytest.raises(InputError, match="the packet contains NaN"):
         stream.push([float("nan")])
     (final,) = stream.finish()
     assert (final.text, final.is_final) == ("", True)
