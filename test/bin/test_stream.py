@@ -123,7 +123,7 @@ def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
     assert finals[0][0] == finals[1][0] == "final"
     assert finals[0][1] != finals[1][1]
     simulate = ("--simulate", data_dir, "--out-dir", tmp_path / "out")
-    with pytest.raises(InputError, match="utt2lang: no such file"):
+    with pytest.raises(InputError, match="utt2lang does not exist"):
         stream(model_path, *simulate)
     for language, (_, text) in zip(("en", "zh"), finals):
         (data_dir / "utt2lang").write_text(f"u1 {language}\nu2 zh\n")

@@ -91,7 +91,7 @@ def test_a_writer_from_outside_is_named_by_its_import_path_and_dropped_when_it_f
 def test_unusable_writers_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"`train.writers`: 'json' .* did you mean 'jsonl'"):
         find_writers(["json"])
-    with pytest.raises(InputError, match=r"`train.writers`: 'json.dumps' is no .*Writer"):
+    with pytest.raises(InputError, match=r"`train.writers`: 'json.dumps' must be a .*Writer"):
         find_writers(["json.dumps"])
     with pytest.raises(InputError, match=r"Failing' cannot start: ConnectionError: no server"):
         Writers(find_writers([f"{__name__}.Failing"]), tmp_path, 0)
