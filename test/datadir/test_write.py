@@ -1,4 +1,4 @@
-"""Data directories as recipes write them."""
+"""The data directories that recipes write."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Audio of a data directory changed on paper."""
+"""Changes of the audio of a data directory."""
 
 import pytest
 from tables import read_tables, write_tables
