@@ -74,7 +74,6 @@ UNREAD = {
     "bin",
     "compare",
     "corpus",
-    "decode",
     "report",
     "score",
     "train",
