@@ -72,7 +72,6 @@ NOT_ONLY_VERBS = set(
 """Verbs that are nouns or adjectives as well: a field may be the "Number of experts"."""
 UNREAD = {
     "bin",
-    "compare",
     "corpus",
     "report",
     "train",
