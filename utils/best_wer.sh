@@ -3,7 +3,7 @@
 #
 #   grep WER exp/tri1/decode/wer_* | utils/best_wer.sh
 #
-# Reads `file:%WER ...` lines, or sclite's `file:| Sum/Avg ... |`. Wanted departure from Kaldi: a
+# Reads `file:%WER ...` lines, or sclite's `file:| Sum/Avg ... |`. Intended difference from Kaldi: a
 # line with %SER is treated like one with %WER.
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Merge data directories into one, the destination first: Kaldi's script of this name.
 #
-# Wanted departure from Kaldi: the destination is emptied only when all sources have been read.
+# Intended difference from Kaldi: the destination is emptied only when all sources have been read.
 
 extra_files= # more files to merge, e.g. "file1 file2"
 skip_fix=false # skip the fix_data_dir.sh at the end

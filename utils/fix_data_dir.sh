@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Sort the files of a data directory and keep what all of them have: Kaldi's script of this name.
+# Sort the files of a data directory and keep the utterances that all files have: Kaldi's script of
+# this name.
 #
-# Wanted departures from Kaldi: if it fails, no file has been changed; .backup holds the files as
-# they were before, untouched; empty lines are dropped; spk2warp and utt2warp are looked after, too.
+# Intended differences from Kaldi: if it fails, no file has been changed; .backup holds the files as
+# they were before; empty lines are dropped; spk2warp and utt2warp are sorted and filtered, too.
 
 utt_extra_files=
 spk_extra_files=
@@ -21,6 +22,6 @@ if [ $# != 1 ]; then
 fi
 
 export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
-# Kaldi's messages of this script begin with its bare name, whoever calls it.
+# As in Kaldi, the messages of this script begin with its name without a directory.
 exec python3 -m moeasr.bin.fix_data_dir --script fix_data_dir.sh \
   --utt-extra-files="$utt_extra_files" --spk-extra-files="$spk_extra_files" -- "$1"

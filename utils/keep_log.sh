@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Move a log out of the way before a job writes it anew: a run that fails must not cost the log of
-# the good one before it. train.log becomes train.1.log, the next one train.2.log.
+# Rename an existing log before a job writes a new one, so that a failed run does not overwrite the
+# log of an earlier run. train.log becomes train.1.log, the next one train.2.log.
 #
 # Usage: utils/keep_log.sh <log-file>
 set -euo pipefail

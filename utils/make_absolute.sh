@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Print a path as an absolute one without links: Kaldi's script of this name.
 #
-# Wanted departures from Kaldi: paths with spaces work; a directory that does not exist is an error.
+# Intended differences from Kaldi: paths with spaces work; a directory that does not exist is an error.
 
 if [ $# != 1 ] || [ -z "$1" ]; then
   echo "Usage: $0 <path>" >&2

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Make log mel filter banks of a data directory in parallel jobs; the place of Kaldi's
+# Compute log mel filter banks of a data directory in parallel jobs; replaces Kaldi's
 # steps/make_fbank.sh.
 #
 # Writes feats.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml (all settings, with the
-# defaults filled in) to <data-dir>. Utterances that cannot be read are listed and left out; it
-# fails if they are more than 5 %.
-# Wanted departures from Kaldi: the config is YAML (Kaldi's own is taken if its name ends in .conf);
+# defaults filled in) to <data-dir>. Utterances that cannot be read are listed and left out; the
+# script fails if they are more than 5 %.
+# Intended differences from Kaldi: the config is YAML (Kaldi's own is taken if its name ends in .conf);
 # archives are not compressed unless asked; on failure no feats.scp is left.
 
 nj=4
@@ -21,7 +21,7 @@ echo "$0 $*" # Print the command line for logging.
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 utils=$root/utils
 if [ -f path.sh ]; then
-  # shellcheck disable=SC1091  # the recipe's
+  # shellcheck disable=SC1091  # the recipe has this file
   . ./path.sh || exit 1
 fi
 # shellcheck source=utils/parse_options.sh
@@ -78,7 +78,7 @@ fi
 
 options=(--fbank-config "$fbank_config")
 if $compress; then options+=(--compress); fi
-# an option, since a job runner need not pass the environment on
+# passed as an option, because a job runner may not pass on the environment
 if $no_commands || [[ ! ${MOEASR_NO_COMMANDS:-0} = 0 ]]; then options+=(--no-commands); fi
 
 if [ -f "$data/segments" ]; then
@@ -99,7 +99,7 @@ for ((n = 1; n <= nj; n++)); do
 done
 "$utils/split_scp.pl" "$table" "${lists[@]}" || exit 1
 
-# shellcheck disable=SC2086  # cmd holds the runner's options, too
+# shellcheck disable=SC2086  # cmd contains the runner and its options
 $cmd JOB=1:"$nj" "$logdir/make_fbank_$name.JOB.log" \
   python3 -m moeasr.bin.make_fbank "${options[@]}" \
   --ark "$fbankdir/raw_fbank_$name.JOB.ark" --scp "$fbankdir/raw_fbank_$name.JOB.scp" || exit 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Make what a training reads of a data directory, by data type: stored features (make_fbank.sh), audio
-# files (make_raw.sh) or shards (make_shards.sh). What an earlier call made, of whatever type, goes
-# first; utterances that cannot be read are left out of all tables.
+# Prepare a data directory for training with a data type: stored features (make_fbank.sh), audio files
+# (make_raw.sh) or shards (make_shards.sh). The results of earlier calls, of any type, are removed
+# first. Utterances that cannot be read are removed from all tables.
 
 data_type=feats
 nj=4
@@ -19,12 +19,12 @@ if [ $# -ne 1 ] || [[ ! $data_type =~ ^(feats|raw|shard)$ ]]; then
 Usage: $0 [options] <data-dir>
  e.g.: $0 --data-type raw data/train
 Options:
-  --data-type <feats|raw|shard>        # what is made (default: feats).
+  --data-type <feats|raw|shard>        # data type to prepare (default: feats).
   --nj <nj>                            # number of parallel jobs (default: 4).
   --cmd <run.pl|queue.pl <queue opts>> # how to run jobs (default: run.pl).
   --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
-  --fbank-dir <dir>                    # where stored features go (default: fbank).
-  --shard-dir <dir>                    # where shards go (default: shards).
+  --fbank-dir <dir>                    # directory of stored features (default: fbank).
+  --shard-dir <dir>                    # directory of shards (default: shards).
 Logs are written to <data-dir>/log.
 EOM
   exit 1

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Get a data directory ready for training on its audio (--data-type raw): no features are stored,
-# they are computed whenever an utterance is read.
+# Prepare a data directory for training on its audio (--data-type raw): features are not stored but
+# computed whenever an utterance is read.
 #
 # Writes utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml (all settings, with the defaults
-# filled in) to <data-dir>. Headers tell the lengths; pipes are run and counted. Utterances that
-# cannot be read are listed and left out; it fails if they are more than 5 %.
+# filled in) to <data-dir>. Durations come from the headers of audio files and from the output of
+# commands. Utterances that cannot be read are listed and left out; the script fails if they are more
+# than 5 %.
 
 nj=4
 cmd=run.pl
@@ -47,7 +48,7 @@ if [[ ! $nj =~ ^[1-9][0-9]*$ ]]; then
   exit 1
 fi
 options=()
-# an option, since a job runner need not pass the environment on
+# passed as an option, because a job runner may not pass on the environment
 if $no_commands || [[ ! ${MOEASR_NO_COMMANDS:-0} = 0 ]]; then options+=(--no-commands); fi
 "$utils/validate_data_dir.sh" --no-text --no-feats "$data" || exit 1
 exec "$utils/run_shown.sh" "$cmd" "$logdir/make_raw_$(basename "$data").log" \

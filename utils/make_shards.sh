@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Put the audio and transcripts of a data directory into shards (--data-type shard): uncompressed
-# tar files of many utterances each, in WeNet's form. Features are computed when they are read.
+# Write the audio and transcripts of a data directory to shards (--data-type shard): uncompressed tar
+# files of many utterances each, in WeNet's format. Features are computed when shards are read.
 #
 # Writes <shard-dir>/<name>_000000000.tar ..., a list of them in <shard-dir>/<name>.list, and
 # shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml to <data-dir>. Audio files
-# are copied as they are; segments, pipes and changed speeds become WAV, in 16 bits where that is
-# exact and else in float. Called again after a stop, it makes only the shards that are missing.
-# Utterances that cannot be read are listed and left out; it fails if they are more than 5 %.
+# are copied unchanged. Segments, commands and changed speeds become WAV, in 16 bits where that is
+# exact and otherwise in float. A repeated call after an interruption makes only the missing shards.
+# Utterances that cannot be read are listed and left out; the script fails if they are more than 5 %.
 
 nj=4
 cmd=run.pl
@@ -34,7 +34,7 @@ Note: <log-dir> defaults to <data-dir>/log, and
       <shard-dir> defaults to <data-dir>/data
 Options:
   --num-utts-per-shard <number>        # utterances in a shard (default: 1000).
-  --seed <number>                      # of the lots by which shards are filled (default: 0).
+  --seed <number>                      # seed of the random order of utterances (default: 0).
   --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
   --nj <nj>                            # number of processes.
   --cmd <run.pl|queue.pl <queue opts>> # how to run the job.
@@ -56,7 +56,7 @@ for number in nj num_utts_per_shard; do
   fi
 done
 options=()
-# an option, since a job runner need not pass the environment on
+# passed as an option, because a job runner may not pass on the environment
 if $no_commands || [[ ! ${MOEASR_NO_COMMANDS:-0} = 0 ]]; then options+=(--no-commands); fi
 "$utils/validate_data_dir.sh" --no-feats "$data" || exit 1
 exec "$utils/run_shown.sh" "$cmd" "$logdir/make_shards_$(basename "$data").log" \

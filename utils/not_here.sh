@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# What moeasr has no part for, under the names by which Kaldi's recipes call it: the links to this
-# script. Each says in one sentence what to do instead.
+# Kaldi scripts without a counterpart in moeasr. Their names are links to this script, which prints
+# in one sentence what to do instead.
 
 case $(basename "$0") in
   make_mfcc.sh)
-    instead="moeasr works on filter banks: call steps/make_fbank.sh instead"
+    instead="moeasr uses filter banks; call steps/make_fbank.sh instead"
     ;;
   compute_cmvn_stats.sh)
-    instead="mean and variance are of the whole training set, made in stage 1 of run.sh"
-    instead="$instead: leave this call out"
+    instead="moeasr computes mean and variance of the whole training set in stage 1 of run.sh;"
+    instead="$instead remove this call"
     ;;
   *)
-    instead="moeasr needs no lexicon, lang directory or grammar; its units are made from text in"
-    instead="$instead stage 2 of run.sh: leave this call out"
+    instead="moeasr needs no lexicon, lang directory or grammar, and makes its units from text in"
+    instead="$instead stage 2 of run.sh; remove this call"
     ;;
 esac
 echo "$0: $instead" >&2

@@ -13,7 +13,7 @@
 # option means `--flag true`. Parsing stops at the first
 # argument that is empty or not an option; those that remain stay in "$@".
 #
-# Wanted departures from Kaldi: `--flag` without a value; any other option at the very end without its
+# Intended differences from Kaldi: `--flag` without a value; any other option at the very end without its
 # value is an error (there it loops for ever); all errors go to stderr; a config file's path may hold spaces.
 
 for ((_po_at = 1; _po_at < $#; _po_at++)); do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Write a data directory with the audio of another at another speed: Kaldi's script of this name.
+# Copy a data directory with its audio at another speed: Kaldi's script of this name.
 #
-# Wanted departures from Kaldi: no sox. The entries of wav.scp become
+# Intended differences from Kaldi: no sox. The entries of wav.scp become
 #   python3 -m moeasr.bin.perturb_speed <factor> '<path>' |
 #   <old command> | python3 -m moeasr.bin.perturb_speed <factor> - |
 # which moeasr computes in the process that reads them; durations need no Kaldi binary; paths with

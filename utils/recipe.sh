@@ -22,13 +22,13 @@ ngpu=0                              # GPUs to train on; 0 trains on the CPU
 nproc=1                             # processes to train with on the CPU
 num_threads=2                       # CPU threads of each training or decoding process
 data_type=feats                     # feats (stored features), raw (audio files) or shard (tar files)
-corpus_opts=                        # more for local/data_prep.py, whose --help lists them
+corpus_opts=                        # further options of local/data_prep.py (see its --help)
 train_config=conf/u2pp_moe.yaml     # the experiment: model, data, training
-train_opts=                         # more for moeasr.bin.train: "--set train.max_epochs=20"
-exp_dir=                            # where it goes; by default exp/<name of the train config>
-seed=777                            # of initialisation, batches and augmentation
+train_opts=                         # further options of moeasr.bin.train: "--set train.max_epochs=20"
+exp_dir=                            # directory of the experiment; default: exp/<train config>
+seed=777                            # seed of initialisation, batches and augmentation
 decode_modes="ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring joint_decoding" # searches
-decoding_chunk_size="-1"            # frames after subsampling, a list; -1 sees the whole utterance
+decoding_chunk_size="-1"            # list of chunk sizes in encoder frames; -1: whole utterance
 
 stage_names=("0 data" "1 features" "2 dictionary" "3 training" "4 decoding" "5 scoring")
 last_stage=$((${#stage_names[@]} - 1))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run one job under a job runner, and show its log while the job writes it: a training is watched
-# and its log kept, whichever machine it runs on. The log of an earlier run gets a number.
+# Run a job with a job runner, and print its log while the job writes it, so that a training can be
+# followed on any machine. The log of an earlier run is renamed with a number.
 #
 # Usage: utils/run_shown.sh <runner with options> <log-file> <command> [<argument>...]
 # e.g.:  utils/run_shown.sh "$cuda_cmd --gpu 1" exp/a/log/train.log python3 -m moeasr.bin.train ...

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Divide a data directory for parallel jobs: Kaldi's script of this name, with the same division.
+# Split a data directory for parallel jobs: Kaldi's script of this name, which makes the same split.
 #
-# Wanted departures from Kaldi: each file appears only when it is complete; utt2uniq, utt2warp,
+# Intended differences from Kaldi: each file appears only when it is complete; utt2uniq, utt2warp,
 # reco2dur and frame_shift are divided or copied, too; no .split_lock file is left behind.
 
 option=()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Write a part of a data directory: Kaldi's script of this name, which chooses the same utterances.
+# Write a subset of a data directory: Kaldi's script of this name, which chooses the same utterances.
 #
-# Wanted departures from Kaldi: --shortest goes by utt2num_frames or, failing that, by utt2dur;
+# Intended differences from Kaldi: --shortest goes by utt2num_frames or, failing that, by utt2dur;
 # files of an earlier run that do not belong to the subset move to <destdir>/.backup.
 
 option=()

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Divide a data directory by speaker into a training and a held-out set: Kaldi's script of this
-# name, which draws the same speakers.
+# Split a data directory by speaker into a training and a held-out set: Kaldi's script of this name,
+# which samples the same speakers.
 
 cv_spk_percent=10
-cv_spk_list= # a file of held-out speakers, instead of drawn ones
+cv_spk_list= # a file of held-out speakers, instead of random ones
 seed=777
 # shellcheck disable=SC2034  # accepted for the sake of old calls
 cv_utt_percent=

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Check that a data directory is sorted, complete and consistent: Kaldi's script of this name.
 #
-# Wanted departures from Kaldi: a malformed utt2spk exits 1 (there 0); text in any script validates
+# Intended differences from Kaldi: a malformed utt2spk exits 1 (there 0); text in any script validates
 # whatever locales are installed, and must be UTF-8 unless --non-print; every error goes to stderr
 # and names file and line; --no-spk-sort does what it says; --check-audio opens the audio, too.
 

@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # Choices for this corpus. Each is an option as well: ./run.sh --units word
 download_dir=downloads              # has the corpus or an archive of it, or gets it
 units=word                          # char, bpe or word
-dict_opts=                          # more for moeasr.bin.make_dict: "--vocab-size 500"
+dict_opts=                          # further options of moeasr.bin.make_dict: "--vocab-size 500"
 test_sets="test"                    # sets to decode and score
 average_num=5                       # how many of the best checkpoints are averaged
 beam_size=20                        # hypotheses kept by the beam searches

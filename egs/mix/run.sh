@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # Choices for this corpus. Each is an option as well: ./run.sh --units word
 download_dir=downloads              # has the corpora or archives of them, or gets them
 units=char                          # char, bpe or word
-dict_opts=                          # more for moeasr.bin.make_dict
+dict_opts=                          # further options of moeasr.bin.make_dict
 test_sets="test_an4 test_speechocean762 test_fsdd test_aishell" # sets to decode and score
 average_num=5                       # how many of the best checkpoints are averaged
 beam_size=20                        # hypotheses kept by the beam searches

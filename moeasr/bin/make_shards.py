@@ -28,7 +28,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--nj", type=num_processes, default=4, help="processes (%(default)s)")
     add("--fbank-config", required=True, help="YAML of the filter banks, whose frames are counted")
     add("--num-utts-per-shard", type=int, default=1000, metavar="N", help="%(default)s")
-    add("--seed", type=seed, default=0, help="of the lots by which shards are filled (%(default)s)")
+    add("--seed", type=seed, default=0, help="seed of the random order of utterances (%(default)s)")
     add("--script", default="make_shards", help="name to speak under")
     add("data_dir", type=Path, help="with wav.scp, perhaps segments, text and utt2spk")
     add("shard_dir", type=Path, help="where the shards are written")

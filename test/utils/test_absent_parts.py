@@ -7,8 +7,8 @@ import pytest
     ("script", "message"),
     [
         ("prepare_lang.sh", "moeasr needs no lexicon, lang directory or grammar"),
-        ("steps/make_mfcc.sh", "moeasr works on filter banks: call steps/make_fbank.sh instead"),
-        ("steps/compute_cmvn_stats.sh", "made in stage 1 of run.sh: leave this call out"),
+        ("steps/make_mfcc.sh", "moeasr uses filter banks; call steps/make_fbank.sh instead"),
+        ("steps/compute_cmvn_stats.sh", "in stage 1 of run.sh; remove this call"),
     ],
 )
 def test_what_moeasr_has_no_part_for_says_so(call, script, message):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Pad the times of a segments table, read from standard input: Kaldi's script of this name.
 
-Wanted departure from Kaldi: a segment that ends before it begins is left out without an error.
+Intended difference from Kaldi: a segment that ends before it begins is left out without an error.
 """
 
 import argparse

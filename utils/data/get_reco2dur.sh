@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Write reco2dur, the seconds of each recording: Kaldi's script of this name.
 #
-# From utt2dur where utterances are recordings, else from the headers of the audio.
-# Wanted departures from Kaldi: as in get_utt2dur.sh.
+# Durations come from utt2dur if utterances are recordings, otherwise from the headers of the audio.
+# Intended differences from Kaldi: as in get_utt2dur.sh.
 
 # shellcheck disable=SC2034  # accepted for the sake of old calls; of no use here
 frame_shift=0.01

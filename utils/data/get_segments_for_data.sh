@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Print segments in which every utterance is its whole recording: Kaldi's script of this name.
 #
-# From utt2dur, which is written first if it is missing.
+# The times come from utt2dur, which is written first if it is missing.
 
 root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
 

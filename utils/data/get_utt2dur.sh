@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Write utt2dur, the seconds of each utterance: Kaldi's script of this name.
 #
-# From segments, else from frame_shift and utt2num_frames, else from the headers of the audio.
-# Wanted departures from Kaldi: no Kaldi binary; the headers are read here, $nj files at a time, and
+# Durations come from segments, otherwise from frame_shift and utt2num_frames, otherwise from the
+# headers of the audio.
+# Intended differences from Kaldi: no Kaldi binary; the headers are read here, $nj files at a time, and
 # pipes are run and counted; so --cmd is accepted for the sake of old calls, and starts nothing.
 
 frame_shift=0.01

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Write utt2num_frames, the feature frames of each utterance: Kaldi's script of this name.
 #
-# From the headers of the features, or without features from utt2dur.
-# Wanted departures from Kaldi: as in get_utt2dur.sh.
+# The numbers come from the headers of the features, or from utt2dur if there are no features.
+# Intended differences from Kaldi: as in get_utt2dur.sh.
 
 # shellcheck disable=SC2034  # accepted for the sake of old calls; starts nothing
 cmd=run.pl

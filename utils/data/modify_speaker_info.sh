@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Copy a data directory with its utterances under new, smaller speakers: Kaldi's script of this
-# name, which makes the same ones.
+# Copy a data directory and divide its speakers into smaller ones: Kaldi's script of this name, which
+# makes the same division.
 #
-# Wanted departures from Kaldi: without a limit nothing is copied; utt2dur, utt2lang, utt2num_frames,
+# Intended differences from Kaldi: without a limit nothing is copied; utt2dur, utt2lang, utt2num_frames,
 # utt2uniq, reco2dur and frame_shift are copied, too.
 
 utts_per_spk_max=-1

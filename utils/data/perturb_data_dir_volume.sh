@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Let a data directory yield its recordings louder and softer: Kaldi's script of this name, which
-# draws the same factors.
+# Change the volume of the recordings in a data directory: Kaldi's script of this name, which samples
+# the same factors.
 #
-# Wanted departures from Kaldi: no sox. The entries of wav.scp become
+# Intended differences from Kaldi: no sox. The entries of wav.scp become
 #   python3 -m moeasr.bin.perturb_volume <factor> '<path>' |
 #   <old command> | python3 -m moeasr.bin.perturb_volume <factor> - |
 # which moeasr computes in the process that reads them.
 
-reco2vol=       # a file of `recording factor` lines, instead of drawn factors
+reco2vol=       # a file of `recording factor` lines, instead of random factors
 write_reco2vol= # where to write such a file
 scale_low=0.125
 scale_high=2

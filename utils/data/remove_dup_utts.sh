@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Copy a data directory without the excess of frequent transcriptions: Kaldi's script of this name,
-# which keeps the same utterances.
+# Copy a data directory with a maximum number of utterances per transcript: Kaldi's script of this
+# name, which keeps the same utterances.
 #
-# Wanted departures from Kaldi: only the known files of a data directory are copied; the .backup of
+# Intended differences from Kaldi: only the known files of a data directory are copied; the .backup of
 # fix_data_dir.sh stays.
 
 root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Let a data directory yield its audio at another sample rate: Kaldi's script of this name.
+# Change the sample rate of the audio in a data directory: Kaldi's script of this name.
 #
-# Wanted departures from Kaldi: no sox. The entries of wav.scp become
+# Intended differences from Kaldi: no sox. The entries of wav.scp become
 #   python3 -m moeasr.bin.resample <frequency> '<path>' |
 #   <old command> | python3 -m moeasr.bin.resample <frequency> - |
 # which moeasr computes in the process that reads them; channels are mixed there.
