@@ -1,4 +1,4 @@
-"""AISHELL-1 as OpenSLR 33 has it: its archives, its transcripts, its audio."""
+"""Archives, transcripts and audio of AISHELL-1 (OpenSLR 33)."""
 
 from pathlib import Path
 
@@ -20,16 +20,16 @@ RESOURCE = Corpus(
     published=openslr(33, "resource_aishell.tgz", 1246920, "957d480a0fcac85fc18e550756f624e5"),
 )
 NUM_UTTS = {"train": 120098, "dev": 14326, "test": 7176}
-"""Utterances of each set that have a transcript."""
+"""Number of utterances with a transcript in each set."""
 
 
 def read_texts(root: Path) -> dict[str, str]:
-    """What was said in each utterance, without spaces.
+    """Read the transcript of each utterance, without spaces.
 
-    An utterance whose line has no text is left out: it has no transcript.
+    Utterances whose line has no text are left out.
 
     Raises:
-        InputError: A line is not UTF-8, or an utterance has a second one.
+        InputError: A line is not UTF-8, or an utterance has two lines.
     """
     path = root / TRANSCRIPT
     texts: dict[str, str] = {}
@@ -43,15 +43,15 @@ def read_texts(root: Path) -> dict[str, str]:
 
 
 def audio_files(root: Path, speakers_dir: Path) -> dict[str, dict[str, Path]]:
-    """The .wav files of each set by utterance.
+    """Find the .wav file of each utterance in each set.
 
     Args:
-        root: The `data_aishell` directory. Its audio is `wav/<set>/<speaker>/<utt>.wav`, or still
-            in `wav/<speaker>.tar.gz`, which holds `<set>/<speaker>/<utt>.wav`.
-        speakers_dir: Where the speakers' archives are unpacked, each to a directory of its own.
+        root: The `data_aishell` directory. Its audio is `wav/<set>/<speaker>/<utt>.wav`, or is
+            packed in `wav/<speaker>.tar.gz` as `<set>/<speaker>/<utt>.wav`.
+        speakers_dir: Directory into which the archives of speakers are unpacked.
 
     Raises:
-        InputError: An archive is broken, or two files are of one utterance.
+        InputError: An archive is broken, or an utterance has two files.
     """
     unpacked = {path.name for path in root.glob("wav/*/*/")}
     trees = [root / "wav"]

@@ -1,7 +1,7 @@
-"""Prepare AISHELL-1: `data/{train,dev,test}` in Kaldi's form, the text as characters.
+"""Prepare AISHELL-1: `data/{train,dev,test}` in Kaldi's format, with transcripts as characters.
 
-The public archive holds the audio as one archive for each speaker, which are unpacked too. Spaces
-in the transcripts, which separate words, are taken out.
+The public archive contains one archive of audio per speaker; these are unpacked, too. The spaces
+between words in the transcripts are removed.
 
 Example:
   python3 local/data_prep.py --download-dir downloads --data-dir data
@@ -47,7 +47,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resource",
         action="store_true",
-        help="get resource_aishell too (lexicon.txt, speaker.info), which no stage needs",
+        help="also download resource_aishell (lexicon.txt, speaker.info), which no stage needs",
     )
     return parser
 

@@ -1,8 +1,8 @@
-"""Prepare AN4: `data/{train,dev,test}` in Kaldi's form from the corpus's own lists.
+"""Prepare AN4: `data/{train,dev,test}` in Kaldi's format from the lists of the corpus.
 
-The official test set is kept as it is. The official train set is divided by speaker: every
-eleventh speaker, in the order of names, goes to dev whole (women come first in that order, so both
-genders are in it), the others are train.
+The official test set is unchanged. The official training set is divided by speaker: every eleventh
+speaker in the order of names belongs to dev, all others to train. In this order women come first,
+so dev has both genders.
 
 Example:
   python3 local/data_prep.py --download-dir downloads --data-dir data
@@ -23,7 +23,7 @@ from moeasr.logs import get_logger, setup_logging
 AN4 = Corpus(
     tree="an4",
     sample="etc/an4_train.fileids",
-    # The first is the corpus's home, which is sometimes unreachable; neither gives a checksum.
+    # The first is the original source, which is sometimes unreachable. Neither gives a checksum.
     published=Published(
         (
             "http://www.speech.cs.cmu.edu/databases/an4/an4_sphere.tar.gz",

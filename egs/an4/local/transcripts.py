@@ -1,4 +1,4 @@
-"""Read AN4's own lists: which utterances a set has, what was said, where the audio lies."""
+"""Reader of the lists of AN4: utterances of each set, transcripts and audio files."""
 
 import re
 from pathlib import Path
@@ -9,22 +9,22 @@ from moeasr.text_lines import read_lines
 
 # `<s> YES </s> (an251-fash-b)` in the train file, `RUBOUT G M E F (an406-fcaw-b)` in the test file.
 TRANSCRIPT_LINE = re.compile(r"^(?:<s>\s+)?(?P<words>.*?)\s*(?:</s>\s*)?\((?P<name>[^()\s]+)\)$")
-AUDIO_SUFFIXES = (".wav", ".sph")  # the git tree has the one, the classic archive the other
+AUDIO_SUFFIXES = (".wav", ".sph")  # the git tree has .wav, the original archive .sph
 
 
 def read_set(root: Path, name: str) -> list[Utterance]:
     """Read one official set, in the order of utterance ids.
 
-    Exactly `etc/an4_<name>.fileids` and `etc/an4_<name>.transcription` are read: the public tree
-    has leftovers beside them (`an4_test.transcription253239`) which belong to other recordings.
+    Only `etc/an4_<name>.fileids` and `etc/an4_<name>.transcription` are read. The public tree also
+    has files such as `an4_test.transcription253239`, which belong to other recordings.
 
     Args:
-        root: The `an4` directory with `etc` and `wav` in it.
+        root: The `an4` directory, which contains `etc` and `wav`.
         name: "train" or "test".
 
     Returns:
-        The set's utterances; every one has a transcript (upper-case words, spelled letters are
-        words) and an audio file. The speaker is the directory the audio lies in, e.g. `fash`.
+        The utterances of the set, each with a transcript and an audio file. Words are upper case,
+        and spelled letters are words. The speaker is the directory of the audio, such as `fash`.
 
     Raises:
         InputError: A list is missing or malformed, the two lists name different utterances,
@@ -53,14 +53,14 @@ def read_set(root: Path, name: str) -> list[Utterance]:
 
 
 def unlisted_audio(root: Path, utterances: list[Utterance]) -> list[Path]:
-    """Audio files under `root/wav` that are of no utterance (so nobody knows what they say)."""
+    """Return the audio files below `root/wav` without an utterance and thus without transcript."""
     listed = {utterance.entry for utterance in utterances}
     files = (path for path in (root / "wav").rglob("*") if path.suffix in AUDIO_SUFFIXES)
     return sorted(path for path in files if path not in listed)
 
 
 def _read_transcripts(path: Path) -> dict[str, str]:
-    """The words of every utterance name in one `.transcription` file."""
+    """Read the words of each utterance name in a `.transcription` file."""
     words_of: dict[str, str] = {}
     for number, line in _read_lines(path):
         match = TRANSCRIPT_LINE.match(line)
@@ -76,14 +76,14 @@ def _read_transcripts(path: Path) -> dict[str, str]:
 
 
 def _read_lines(path: Path) -> list[tuple[int, str]]:
-    """Number and text of the lines of a list that are not empty, line ends of either kind gone."""
+    """Return number and text of the non-empty lines of a list, with LF or CRLF removed."""
     if not path.is_file():
         raise InputError(f"{path} does not exist: is {path.parent.parent} really the AN4 corpus?")
     return [(number, line.strip()) for number, line in read_lines(path) if line.strip()]
 
 
 def _find_audio(stem: Path, listed_at: str) -> Path:
-    """The audio file of `stem` (a path without suffix), whichever format the tree has."""
+    """Return the audio file of `stem` (a path without suffix) in either format."""
     for suffix in AUDIO_SUFFIXES:
         path = stem.with_name(stem.name + suffix)
         if path.is_file():

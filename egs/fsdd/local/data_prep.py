@@ -1,7 +1,7 @@
-"""Prepare the Free Spoken Digit Dataset: `data/{train,dev,test}` in Kaldi's form.
+"""Prepare the Free Spoken Digit Dataset: `data/{train,dev,test}` in Kaldi's format.
 
-The official test set is index 0 to 4 of every digit and speaker. Of the official train set, index
-5 to 9 is dev and the rest train; all speakers are in all three sets.
+The official test set consists of the indices 0 to 4 of every digit and speaker. In the official
+training set, the indices 5 to 9 are dev and all others train. All speakers are in all three sets.
 
 Example:
   python3 local/data_prep.py --download-dir downloads --data-dir data
@@ -21,7 +21,7 @@ TREE = "free-spoken-digit-dataset-1.0.10"
 FSDD = Corpus(
     tree=TREE,
     sample="recordings/*.wav",
-    # GitHub packs a tag's archive when it is asked for: it has no checksum that stays.
+    # GitHub creates the archive of a tag on request, so its checksum may change.
     published=Published(
         ("https://github.com/Jakobovski/free-spoken-digit-dataset/archive/v1.0.10.tar.gz",)
     ),
@@ -31,7 +31,7 @@ FIRST_INDEX = {"test": 0, "dev": 5, "train": 10}
 
 
 def set_of(index: int) -> str:
-    """Return the set of a recording."""
+    """Return the set that a recording belongs to."""
     return max((first, name) for name, first in FIRST_INDEX.items() if first <= index)[1]
 
 

@@ -1,4 +1,4 @@
-"""Read the Free Spoken Digit Dataset: the names of its files say who speaks which digit."""
+"""Reader of the Free Spoken Digit Dataset, whose file names give digit and speaker."""
 
 import re
 from itertools import product
@@ -13,23 +13,23 @@ NAME = re.compile(r"(?P<digit>[0-9])_(?P<speaker>[^_\s]+)_(?P<index>[0-9]+)")
 
 
 class Recording(NamedTuple):
-    """One digit, said once."""
+    """A recording of one digit."""
 
     index: int
-    """Which of the speaker's recordings of this digit; the official sets go by it."""
+    """Index among the speaker's recordings of this digit, which determines the official set."""
     utterance: Utterance
-    """Its id is `<speaker>-<digit>-<index>`, its text the digit as a word."""
+    """Utterance with the id `<speaker>-<digit>-<index>` and the digit as a word."""
 
 
 def read_recordings(root: Path) -> list[Recording]:
-    """All recordings of a tree, in the order of file names.
+    """Return all recordings of a directory tree, in the order of file names.
 
     Args:
-        root: The directory with `recordings` in it.
+        root: The directory that contains `recordings`.
 
     Raises:
-        InputError: There are none, one is not named `<digit>_<speaker>_<index>.wav`, or one is
-            missing: all speakers have recorded all digits equally often.
+        InputError: There are no recordings, a name is not `<digit>_<speaker>_<index>.wav`, or a
+            recording is missing. All speakers have the same number of recordings of each digit.
     """
     recordings = []
     found: dict[tuple[str, int], set[int]] = {}

@@ -1,4 +1,4 @@
-"""LibriSpeech as OpenSLR 12 has it: its parts, their transcripts and audio."""
+"""Parts, transcripts and audio of LibriSpeech (OpenSLR 12)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +12,20 @@ from moeasr.text_lines import read_lines
 
 @dataclass(frozen=True)
 class Part:
-    """One of the corpus's archives."""
+    """A part of the corpus, which has its own archive."""
 
     name: str
-    """E.g. `train-clean-100`."""
+    """Name of the part, such as `train-clean-100`."""
     num_bytes: int
-    """Size of its archive."""
+    """Size of the archive."""
     md5: str
-    """Checksum of its archive, from OpenSLR's md5sum.txt."""
+    """Checksum of the archive, from OpenSLR's md5sum.txt."""
     num_utts: int
-    """Its utterances."""
+    """Number of utterances."""
 
     @property
     def corpus(self) -> Corpus:
-        """Where it is to be had."""
+        """Return the sources of the archive."""
         return Corpus(
             tree=f"LibriSpeech/{self.name}",
             sample="*/*/*.trans.txt",
@@ -49,17 +49,17 @@ PARTS = {
 
 
 def read_part(root: Path) -> list[Utterance]:
-    """The utterances of one part, in the order of their ids.
+    """Read the utterances of one part, in the order of their ids.
 
     Args:
-        root: Its directory, with `<reader>/<chapter>/<reader>-<chapter>.trans.txt` and `.flac`
-            files beside it; each line of the former is `<utt> <WORDS>`.
+        root: Directory of the part, with `<reader>/<chapter>/<reader>-<chapter>.trans.txt` and
+            `.flac` files beside it. A line of the `.trans.txt` file is `<utt> <WORDS>`.
 
     Returns:
-        The speaker is the reader; upper-case words.
+        The utterances, with the reader as speaker and words in upper case.
 
     Raises:
-        InputError: A chapter has no .trans.txt; a line is malformed or has no audio; or an audio
+        InputError: A chapter has no .trans.txt, a line is malformed or has no audio, or an audio
             file has no line.
     """
     utterances = []

@@ -1,7 +1,7 @@
-"""Prepare LibriSpeech: `data/train`, `data/dev` and the test sets in Kaldi's form.
+"""Prepare LibriSpeech: `data/train`, `data/dev` and the test sets in Kaldi's format.
 
-Training and dev set may be made of several parts of the corpus; each test set is one part, and its
-name has `_` for `-`. Only the parts that are named are looked for, or downloaded.
+The training set and dev may consist of several parts of the corpus. Each test set is one part, with
+`_` instead of `-` in its name. Only the requested parts are searched for or downloaded.
 
 Example:
   python3 local/data_prep.py --download-dir downloads --data-dir data
@@ -41,7 +41,7 @@ def get_parser() -> argparse.ArgumentParser:
         default=["test_clean", "test_other"],
         choices=["dev", *(name.replace("-", "_") for name in PARTS)],
         metavar="SET",
-        help="parts to test on, with _ for - (default: test_clean test_other); dev is made anyway",
+        help="test sets, with _ for - (default: test_clean test_other); dev is always prepared",
     )
     return parser
 

@@ -1,7 +1,7 @@
-"""Synthesise the mini corpus, and prepare `data/{train,dev,test}` in Kaldi's form.
+"""Synthesise the mini corpus, and prepare `data/{train,dev,test}` in Kaldi's format.
 
-Every set has its own voices; sentences are drawn from a small open grammar; three recordings of
-four have white, pink or babble noise. The same options give the same bytes, with any --nj.
+Every set has its own voices. Sentences are sampled from a small open grammar. Three quarters of the
+recordings have white, pink or babble noise. The same options give the same bytes for any --nj.
 
 Example:
   python3 local/data_prep.py --download-dir downloads --data-dir data --nj 2
@@ -26,21 +26,21 @@ from moeasr.limits import seed
 from moeasr.logs import get_logger, progress, setup_logging
 
 METADATA = "recordings.jsonl"
-ORIGIN = "made_by.json"  # written last: with it, the corpus is whole
+ORIGIN = "made_by.json"  # written last; its presence means that the corpus is complete
 
 logger = get_logger("mini")
 
 
 def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
-    """Write every recording as `<set>/<speaker>/<utt>.flac`, then the list of them.
+    """Write every recording as `<set>/<speaker>/<utt>.flac`, then their list.
 
-    A corpus that is there already, of the very same recordings made by the same code and voices, is
-    left alone; any other one is replaced when the new one is whole.
+    An existing corpus of the same recordings from the same code and voices is kept. Any other
+    corpus is replaced once the new one is complete.
 
     Args:
-        recordings: What to write.
-        corpus_dir: Where to.
-        nj: How many to make at the same time.
+        recordings: The recordings to write.
+        corpus_dir: The directory of the corpus.
+        nj: Number of recordings that are synthesised at the same time.
     """
     metadata = "".join(json.dumps(asdict(recording)) + "\n" for recording in recordings)
     origin = _origin(metadata)
@@ -50,12 +50,12 @@ def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
         return
     if corpus_dir.exists() and not marker.is_file():
         raise InputError(f"{corpus_dir} is there but is no mini corpus: it would be overwritten")
-    # torch takes seconds to load, which --help and a corpus that is there need not wait for
+    # Imported late: torch takes seconds to load, and --help or an existing corpus do not need it.
     import soundfile
     import torch
     from synth import SAMPLE_RATE_HZ, record
 
-    torch.set_num_threads(1)  # the parallel jobs are ours
+    torch.set_num_threads(1)  # the jobs below run in parallel already
     unfinished = corpus_dir.with_name(f".{corpus_dir.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -64,7 +64,7 @@ def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, record(recording), SAMPLE_RATE_HZ, subtype="PCM_16")
 
-    # threads suffice: the voices speak in processes of their own (see speak.py)
+    # Threads are sufficient, because espeak-ng runs in separate processes (see speak.py).
     done = in_threads(make, recordings, nj)
     for _ in progress(done, "synthesising", total=len(recordings), unit="utterances"):
         pass
@@ -75,7 +75,7 @@ def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
 
 
 def _origin(metadata: str) -> str:
-    """Return, as JSON, what the audio depends on: the recordings, our code, the voices' release."""
+    """Return all inputs of the audio as JSON: recordings, source code and release of espeak-ng."""
     here = Path(__file__).parent
     sources = [(here / name).read_text(encoding="utf-8") for name in ("synth.py", "speak.py")]
     digests = [hashlib.sha256(text.encode()).hexdigest() for text in (metadata, *sources)]
@@ -96,18 +96,22 @@ def as_utterance(corpus_dir: Path, recording: Recording) -> Utterance:
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    parser = preparation_parser(__doc__, "where the audio goes, in a directory mini")
-    parser.add_argument("--seed", type=seed, default=1, help="another seed, another corpus")
-    parser.add_argument("--num-train", type=int, default=1000, help="utterances to train on")
-    parser.add_argument("--num-dev", type=int, default=60, help="utterances of the dev set")
-    parser.add_argument("--num-test", type=int, default=100, help="utterances of the test set")
-    parser.add_argument("--min-snr-db", type=float, default=10.0, help="loudest noise")
-    parser.add_argument("--max-snr-db", type=float, default=30.0, help="softest noise")
+    parser = preparation_parser(__doc__, "directory in which mini/ is made for the audio")
+    parser.add_argument("--seed", type=seed, default=1, help="seed of the corpus (default: 1)")
+    parser.add_argument("--num-train", type=int, default=1000, help="number of training utterances")
+    parser.add_argument("--num-dev", type=int, default=60, help="number of dev utterances")
+    parser.add_argument("--num-test", type=int, default=100, help="number of test utterances")
+    parser.add_argument(
+        "--min-snr-db", type=float, default=10.0, help="lowest SNR, dB (default: 10)"
+    )
+    parser.add_argument(
+        "--max-snr-db", type=float, default=30.0, help="highest SNR, dB (default: 30)"
+    )
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Make the corpus and print the sizes of its sets."""
+    """Synthesise the corpus and print the sizes of its sets."""
     args = get_parser().parse_args(argv)
     setup_logging()
     num_utts = {"train": args.num_train, "dev": args.num_dev, "test": args.num_test}
@@ -121,7 +125,7 @@ def main(argv: list[str] | None = None) -> None:
         write_data_dir(utterances, args.data_dir / name)
         num_speakers = len({recording.speaker for recording in chosen})
         num_new = sum(recording.text not in trained_on for recording in chosen)
-        new = "" if name == "train" else f", {num_new} sentences that training has not"
+        new = "" if name == "train" else f", {num_new} sentences that are not in train"
         print(f"{name}: {len(chosen)} utterances, {num_speakers} voices{new}")
 
 

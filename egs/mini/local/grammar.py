@@ -1,7 +1,7 @@
-"""The language of the mini corpus: what one says to a house, with some ninety words.
+"""The grammar of the mini corpus: commands to a smart home, with about ninety words.
 
-The grammar is small but open: numbers, times, codes and spelled words can be put together in far
-more ways than the corpus has sentences, so that most test sentences were never seen in training.
+The grammar is small but open. Numbers, times, codes and spelled words have far more combinations
+than the corpus has sentences, so most test sentences do not appear in training.
 """
 
 import numpy as np
@@ -15,18 +15,18 @@ DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT"
 HOURS = (*DIGITS[1:], "TEN", "ELEVEN", "TWELVE")
 MINUTES = ("TEN", "FIFTEEN", "TWENTY", "THIRTY", "FORTY", "FIFTY")
 TENS = ("TWENTY", "THIRTY", "FORTY", "FIFTY")
-# Letters that tell themselves apart by ear; B, C, D, E, G, P, T and V hardly do in noise.
+# Letters that are easy to distinguish; B, C, D, E, G, P, T and V are confused in noise.
 LETTERS = ("A", "F", "H", "J", "K", "L", "M", "N", "O", "Q", "R", "S", "U", "W", "X", "Y")
 
 
 def sentence(rng: np.random.Generator) -> str:
-    """Draw one sentence: upper-case words with one space between."""
+    """Sample one sentence: upper-case words separated by single spaces."""
     make = RULES[rng.integers(len(RULES))]
     return make(rng)
 
 
 def spoken_form(text: str) -> str:
-    """What espeak-ng has to be given so that it says `text`: a lone A is the letter's name."""
+    """Return the input with which espeak-ng says `text`; a single A is the name of the letter."""
     words = ("[[eI]]" if word == "A" else word.lower() for word in text.split())
     return " ".join(words)
 
@@ -36,12 +36,12 @@ def _pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
 
 
 def _some(rng: np.random.Generator, words: tuple[str, ...], low: int, high: int) -> str:
-    """Between `low` and `high` of `words`, with repetition."""
+    """Sample `low` to `high` of `words` with repetition."""
     return " ".join(_pick(rng, words) for _ in range(rng.integers(low, high + 1)))
 
 
 def _maybe(rng: np.random.Generator, words: str) -> str:
-    """` words` (with a space before) every other time, else nothing."""
+    """Return ` words` (with a leading space) with probability 1/2, else an empty text."""
     return f" {words}" if rng.random() < 0.5 else ""
 
 

@@ -1,7 +1,7 @@
-"""Make harder test sets of the test recordings: late starts, joined utterances, no speech.
+"""Make harder test sets from the test recordings: late starts, joined utterances, no speech.
 
-They show whether a model has learnt when speech usually begins instead of what speech is:
-  <out-dir>/test_late       every recording behind two seconds of quiet noise
+They show whether a model has learnt the usual start of speech instead of speech itself:
+  <out-dir>/test_late       every recording after two seconds of quiet noise
   <out-dir>/test_joined     two recordings of different voices, one after the other
   <out-dir>/test_long       all recordings in one, about five minutes
   <out-dir>/test_no_speech  five seconds of silence, and of white, pink, brown and humming noise
@@ -25,7 +25,7 @@ from moeasr.logs import setup_logging
 from moeasr.text.transcript import read_transcripts
 
 SAMPLE_RATE_HZ = 16000
-QUIET_DB = (-65.0, -45.0)  # of the noise in front of speech, dB under full scale
+QUIET_DB = (-65.0, -45.0)  # level of the noise before speech, dB relative to full scale
 NOISE_DB = (-60.0, -45.0, -30.0)
 LATE_SEC = 2.0
 NO_SPEECH_SEC = 5.0
@@ -74,7 +74,7 @@ def at_level(wave: np.ndarray, level_db: float) -> np.ndarray:
 def late(
     recordings: Sequence[tuple[str, str, np.ndarray]], rng: np.random.Generator
 ) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Put quiet white noise in front of every recording."""
+    """Add quiet white noise before every recording."""
     for utt_id, text, samples in recordings:
         noise = rng.standard_normal(int(LATE_SEC * SAMPLE_RATE_HZ))
         quiet = at_level(noise, rng.uniform(*QUIET_DB))

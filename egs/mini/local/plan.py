@@ -1,4 +1,4 @@
-"""Who says what, and how it was recorded: the whole corpus as a list, before a sound is made."""
+"""Plan of the mini corpus: speakers, sentences and noise of all recordings, before synthesis."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -27,12 +27,12 @@ WORDS_PER_MINUTE = range(130, 191, 4)
 PITCHES = range(30, 71, 4)
 BABBLE_VOICES = 4
 
-# Speech begins, pauses and ends at any time, so that a network cannot learn the clock instead.
+# Start, pauses and end of speech vary, so that a network cannot learn fixed times instead.
 MAX_PAUSE_SEC = 1.5
 SHORT_PAUSE_SEC, SHORT_PAUSE_SHARE = 0.3, 0.6
 NO_SPEECH_SEC = (0.5, 3.0)
-NO_SPEECH_SHARE = 0.08  # parts of nothing but silence or noise
-INNER_PAUSE_SHARE = 0.3  # sentences with a pause between two of their words
+NO_SPEECH_SHARE = 0.08  # share of parts with only silence or noise
+INNER_PAUSE_SHARE = 0.3  # share of sentences with a pause between two words
 # Shares of recordings with one, two, ... parts. In training some last 15 seconds and more, which a
 # stream without a long pause does, too.
 NUM_PARTS_SHARES = {
@@ -40,21 +40,21 @@ NUM_PARTS_SHARES = {
     "dev": (0.8, 0.2),
     "test": (0.8, 0.2),
 }
-OTHER_VOICE_SHARE = 0.5  # later parts that another voice speaks
+OTHER_VOICE_SHARE = 0.5  # share of later parts with another voice
 
 
 @dataclass(frozen=True)
 class Saying:
-    """One sentence as espeak-ng is asked for it."""
+    """A sentence with the settings of espeak-ng."""
 
     voice: str
-    """Language and variant, e.g. `en-us+f3`."""
+    """Language and variant, such as `en-us+f3`."""
     words_per_minute: int
-    """Speed."""
+    """Speed in words per minute."""
     pitch: int
-    """0 to 100; 50 is the variant's own."""
+    """Pitch from 0 to 100; 50 is the default of the variant."""
     text: str
-    """What to say, see `grammar.spoken_form`."""
+    """Input of espeak-ng, see `grammar.spoken_form`."""
 
 
 @dataclass(frozen=True)
@@ -64,27 +64,27 @@ class Part:
     phrases: tuple[Saying, ...]
     """Phrases of one voice, one after the other; none in a part without speech."""
     pauses_sec: tuple[float, ...]
-    """Pauses before, between and after the phrases, seconds: one more than there are phrases."""
+    """Pauses before, between and after the phrases in seconds, one more than phrases."""
     level_db: float
-    """Level of the speech under full scale (negative)."""
+    """Level of the speech relative to full scale (negative)."""
     noise: str
-    """"none", "white", "pink" or "babble"."""
+    """Kind of noise: "none", "white", "pink" or "babble"."""
     snr_db: float
     """Level of the speech over that of the noise."""
     babble: tuple[Saying, ...]
-    """Sentences of the voices in the background; only for noise of that kind."""
+    """Sentences of the voices in the background; empty unless the noise is "babble"."""
     seed: int
-    """Seed of the noise's samples."""
+    """Seed of the noise samples."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One utterance of the corpus, down to its noise."""
+    """An utterance of the corpus, including its noise."""
 
     utt_id: str
-    """`<speaker>-<number>`."""
+    """Utterance id `<speaker>-<number>`."""
     set_name: str
-    """"train", "dev" or "test"."""
+    """Name of the set: "train", "dev" or "test"."""
     speaker: str
     """Name of the first voice variant in lower case."""
     text: str
@@ -96,22 +96,22 @@ class Recording:
 def plan_corpus(
     seed: int, num_utts: dict[str, int], min_snr_db: float, max_snr_db: float
 ) -> list[Recording]:
-    """Draw the corpus.
+    """Sample the recordings of the corpus.
 
-    Every utterance is drawn from its own generator, so that a longer corpus begins with the
-    utterances of a shorter one.
+    Every utterance has its own random generator, so that a larger corpus begins with the utterances
+    of a smaller one.
 
     Args:
-        seed: Another seed, another corpus.
-        num_utts: Utterances in each of "train", "dev" and "test".
-        min_snr_db: Loudest noise.
-        max_snr_db: Softest noise.
+        seed: Seed of the corpus.
+        num_utts: Number of utterances in each of "train", "dev" and "test".
+        min_snr_db: Lowest signal-to-noise ratio.
+        max_snr_db: Highest signal-to-noise ratio.
 
     Returns:
         All recordings, set by set.
 
     Raises:
-        InputError: A set would be empty, or the SNR range is.
+        InputError: A set or the SNR range would be empty.
     """
     for name in SET_NAMES:
         if num_utts[name] < 1:
@@ -148,13 +148,13 @@ def plan_corpus(
 
 @dataclass(frozen=True)
 class PartDrawer:
-    """Draws the parts of one recording.
+    """A sampler of the parts of one recording.
 
     Attributes:
-        rng: The recording's own generator.
+        rng: Random generator of the recording.
         set_name: Set whose voices speak, also in the background.
         manners: Accent, speed and pitch of each variant.
-        snr_range_db: Loudest and softest noise.
+        snr_range_db: Lowest and highest signal-to-noise ratio.
     """
 
     rng: np.random.Generator
@@ -163,7 +163,7 @@ class PartDrawer:
     snr_range_db: tuple[float, float]
 
     def part(self, variant: str) -> tuple[Part, str]:
-        """Draw a part that a voice speaks, and its transcript, which is empty without speech."""
+        """Sample a part of a voice and its transcript, which is empty without speech."""
         rng = self.rng
         noise = ("none", "white", "pink", "babble")[rng.integers(4)]
         phrases = self._phrases()
@@ -181,12 +181,12 @@ class PartDrawer:
         return part, " ".join(phrases)
 
     def variant(self) -> str:
-        """Draw a voice of the set."""
+        """Sample a voice of the set."""
         variants = VARIANTS[self.set_name]
         return variants[self.rng.integers(len(variants))]
 
     def _phrases(self) -> list[str]:
-        """Draw a sentence, in one phrase or two; or no phrase at all."""
+        """Sample a sentence in one or two phrases, or no phrase at all."""
         if self.rng.random() < NO_SPEECH_SHARE:
             return []
         words = sentence(self.rng).split()
@@ -196,7 +196,7 @@ class PartDrawer:
         return [" ".join(words[:cut]), " ".join(words[cut:])]
 
     def _pauses_sec(self, num_phrases: int) -> tuple[float, ...]:
-        """Draw the pauses around phrases, seconds."""
+        """Sample the pauses around phrases in seconds."""
         if num_phrases == 0:
             return (self.rng.uniform(*NO_SPEECH_SEC),)
         are_short = self.rng.random(num_phrases + 1) < SHORT_PAUSE_SHARE
@@ -204,7 +204,7 @@ class PartDrawer:
         return tuple(self.rng.uniform(0.0, longest).tolist())
 
     def _babble(self) -> Saying:
-        """Draw two sentences of a voice of the same set, so that no voice is in two sets."""
+        """Sample two sentences of a voice of the same set, so that no voice is in two sets."""
         variant = self.variant()
         return self._say(variant, " ".join(sentence(self.rng) for _ in range(2)))
 
@@ -214,7 +214,7 @@ class PartDrawer:
 
 
 def _draw_manners(seed: int) -> dict[str, tuple[str, int, int]]:
-    """Accent, speed and pitch of each variant; no two variants share speed and pitch."""
+    """Return accent, speed and pitch of each variant; no two variants share speed and pitch."""
     rng = np.random.default_rng([seed, 0])
     pairs = rng.permutation(list(product(WORDS_PER_MINUTE, PITCHES)))
     variants = [variant for name in SET_NAMES for variant in VARIANTS[name]]

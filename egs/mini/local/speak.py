@@ -1,9 +1,9 @@
-"""Let espeak-ng say sentences: JSON lines on stdin, samples on stdout.
+"""Synthesise sentences with espeak-ng: JSON lines on stdin, samples on stdout.
 
-A program of its own, because espeak-ng carries its oscillators' phase from one sentence to the next
-even when it is initialised anew: only a fresh process says a sentence with the same samples each
-time, whatever was said before and by how many jobs. It imports next to nothing, so that hundreds of
-starts cost little.
+espeak-ng keeps the phase of its oscillators from one sentence to the next, even when initialised
+again. Only a new process gives the same samples for a sentence independent of earlier sentences and
+of the number of jobs. This program therefore runs in its own process, and has few imports so that
+hundreds of starts are fast.
 
 Input lines:  {"voice": "en-us+f3", "words_per_minute": 160, "pitch": 50, "text": "hello"}
 Output:       for each line, the number of samples (32 bits) and the samples (16 bits, 22.05 kHz),
@@ -40,22 +40,24 @@ class Speaker:
     def __init__(self, library: str, data: str) -> None:
         self._library = ctypes.CDLL(library)
         self._blocks: list[bytes] = []
-        self._callback = CALLBACK(self._receive)  # kept: the library does not own it
+        self._callback = CALLBACK(
+            self._receive
+        )  # a reference is kept, because the library does not own the callback
         rate_hz = self._library.espeak_Initialize(OUTPUT_SYNCHRONOUS, 0, data.encode(), 0)
         if rate_hz != SAMPLE_RATE_HZ:
             sys.exit(f"espeak-ng does not start with the voices in {data} (it returns {rate_hz})")
         self._library.espeak_SetSynthCallback(self._callback)
-        # Breath is drawn from a generator that espeak_Initialize seeds with the time of day.
+        # Breath noise comes from a generator that espeak_Initialize seeds with the time of day.
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
 
     def say(self, voice: str, words_per_minute: int, pitch: int, text: str) -> bytes:
-        """The samples of `text`, 16 bits each.
+        """Return the 16-bit samples of `text`.
 
         Args:
-            voice: Language and variant, e.g. `en-us+f3`.
-            words_per_minute: Speed; 175 is usual.
-            pitch: 0 to 100; 50 is the variant's own.
-            text: Words; `[[...]]` holds phonemes.
+            voice: Language and variant, such as `en-us+f3`.
+            words_per_minute: Speed; 175 is the default of espeak-ng.
+            pitch: Pitch from 0 to 100; 50 is the default of the variant.
+            text: Words; `[[...]]` contains phonemes.
         """
         if self._library.espeak_SetVoiceByName(voice.encode()) != OK:
             sys.exit(f"espeak-ng has no voice '{voice}'")
@@ -71,11 +73,11 @@ class Speaker:
     def _receive(self, samples: "ctypes._Pointer[ctypes.c_short]", count: int, _: int) -> int:
         if samples and count > 0:
             self._blocks.append(ctypes.string_at(samples, 2 * count))
-        return 0  # go on
+        return 0  # 0 tells espeak-ng to continue
 
 
 def main() -> None:
-    """Say every line of stdin."""
+    """Synthesise every line of stdin."""
     if len(sys.argv) != 3:
         sys.exit(f"Usage: {sys.argv[0]} <libespeak-ng.so> <espeak-ng-data>")
     speaker = Speaker(sys.argv[1], sys.argv[2])

@@ -1,4 +1,4 @@
-"""From a planned recording to its samples: espeak-ng, then level, pauses and noise."""
+"""Synthesis of a planned recording: espeak-ng, then level, pauses and noise."""
 
 import json
 import struct
@@ -23,7 +23,7 @@ PEAK = 0.98  # of full scale, so that nothing clips
 
 
 def record(recording: Recording) -> np.ndarray:
-    """The samples of one recording, a pure function of it.
+    """Return the samples of a recording, which depend on nothing else.
 
     Returns:
         16-bit samples (S,) at 16 kHz.
@@ -39,7 +39,7 @@ def record(recording: Recording) -> np.ndarray:
 
 
 def render(part: Part, phrases: list[np.ndarray], babble: list[np.ndarray]) -> np.ndarray:
-    """Join phrases, bring them to the part's level, and add its pauses and its noise.
+    """Join phrases, scale them to the level of the part, and add its pauses and noise.
 
     Args:
         part: Levels, pauses and noise.
@@ -62,10 +62,10 @@ def render(part: Part, phrases: list[np.ndarray], babble: list[np.ndarray]) -> n
 
 
 def say(sayings: list[Saying]) -> list[np.ndarray]:
-    """Let a fresh espeak-ng say sentences one after the other.
+    """Synthesise sentences one after the other in a new espeak-ng process.
 
     Returns:
-        For each, samples in [-1, 1] at 16 kHz.
+        Samples of each sentence in [-1, 1] at 16 kHz.
 
     Raises:
         InputError: espeak-ng does not know a voice, or fails.
@@ -73,7 +73,7 @@ def say(sayings: list[Saying]) -> list[np.ndarray]:
     data = espeakng_loader.get_data_path()
     for saying in sayings:
         variant = saying.voice.partition("+")[2]
-        # the library itself would silently take its default voice
+        # The library would silently use its default voice.
         if not Path(data, "voices", "!v", variant).is_file():
             raise InputError(f"this espeak-ng ({data}) has no voice variant '{variant}'")
     command = [sys.executable, "-I", "-S", str(SPEAK), espeakng_loader.get_library_path(), data]
@@ -92,11 +92,11 @@ def say(sayings: list[Saying]) -> list[np.ndarray]:
 def with_pauses(
     phrases: list[np.ndarray], pauses_sec: tuple[float, ...], level_db: float
 ) -> np.ndarray:
-    """Join phrases, brought to a common level, with digital silence around them.
+    """Scale phrases to a common level and join them with digital silence around them.
 
     Args:
         phrases: Samples at 16 kHz.
-        pauses_sec: Silence before, between and after them, seconds.
+        pauses_sec: Seconds of silence before, between and after the phrases.
         level_db: Root mean square of the speech, dB relative to 1.
     """
     pauses = [np.zeros(int(sec * SAMPLE_RATE_HZ)) for sec in pauses_sec]
@@ -109,14 +109,14 @@ def with_pauses(
 
 
 def pink_noise(num_samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise whose power falls by 3 dB per octave, of any level."""
+    """Return noise whose power decreases by 3 dB per octave, at any level."""
     spectrum = np.fft.rfft(rng.standard_normal(num_samples))
-    frequencies = np.maximum(np.arange(len(spectrum)), 1)  # the mean has no octave
+    frequencies = np.maximum(np.arange(len(spectrum)), 1)  # frequency 0 is treated like 1
     return np.fft.irfft(spectrum / np.sqrt(frequencies), num_samples)
 
 
 def mix(waves: list[np.ndarray], num_samples: int) -> np.ndarray:
-    """The sum of several voices, each brought to the same level and said over and over."""
+    """Return the sum of several voices, each scaled to the same level and repeated."""
     return sum(np.resize(_to_level(wave, 0.0), num_samples) for wave in waves)
 
 

@@ -1,8 +1,8 @@
-"""Prepare `data/{train,dev,test_<corpus>...}` of several corpora, each as its own recipe does.
+"""Prepare `data/{train,dev,test_<corpus>...}` from several corpora with their own recipes.
 
-Utterances and speakers get the corpus's name in front (an4-fash-...), transcripts are put in upper
-case, audio is read at 16 kHz, utt2lang says the language of each utterance and utt2dom its corpus.
-train and dev hold all corpora, each test set one.
+Utterance and speaker ids get the name of the corpus as a prefix (an4-fash-...). Transcripts are
+converted to upper case, and audio to 16 kHz. utt2lang contains the language of each utterance,
+utt2dom its corpus. train and dev contain all corpora, each test set contains one.
 
 Example:
   python3 local/data_prep.py --download-dir downloads --data-dir data
@@ -22,9 +22,9 @@ from moeasr.text_lines import read_lines
 CORPORA = ("an4", "speechocean762", "fsdd", "aishell")
 SETS = ("train", "dev", "test")
 LANGUAGES = {"aishell": "zh"}
-"""Corpora that are not English."""
+"""Languages of the corpora that are not English."""
 RATES_HZ = {"fsdd": 8000}
-"""Corpora that are not at `RATE_HZ`."""
+"""Corpora whose sample rate is not `RATE_HZ`."""
 RATE_HZ = 16000
 
 logger = get_logger("mix")
@@ -34,7 +34,7 @@ def call(*words: str | Path) -> None:
     """Run a program, which prints its own messages.
 
     Raises:
-        InputError: It failed.
+        InputError: The program failed.
     """
     status = subprocess.run(words, check=False).returncode
     if status:
@@ -62,7 +62,7 @@ def write_rows(path: Path, rows: list[list[str]]) -> None:
 def get_parser() -> argparse.ArgumentParser:
     """Return the command line."""
     parser = preparation_parser(
-        __doc__, "has the corpora or archives of them; else they are downloaded"
+        __doc__, "directory of the corpora or their archives; missing ones are downloaded"
     )
     parser.add_argument(
         "--corpora",

@@ -1,8 +1,8 @@
-"""Prepare speechocean762: `data/{train,dev,test}` in Kaldi's form from the corpus's own lists.
+"""Prepare speechocean762: `data/{train,dev,test}` in Kaldi's format from the lists of the corpus.
 
-The official test set is kept as it is. The official train set is divided by speaker: every
-eleventh speaker, in the order of names, goes to dev whole, the others are train. No speaker is in
-two sets. A part of the corpus will do, if its lists name what is there.
+The official test set is unchanged. The official training set is divided by speaker: every eleventh
+speaker in the order of names belongs to dev, all others to train. No speaker is in two sets. A
+subset of the corpus is sufficient if its lists contain only the utterances of the subset.
 
 Example:
   python3 local/data_prep.py --download-dir downloads --data-dir data

@@ -1,4 +1,4 @@
-"""Read the Kaldi-style lists of speechocean762: `text`, `wav.scp` and `utt2spk` of one set."""
+"""Reader of the lists of speechocean762 in Kaldi's format: `text`, `wav.scp` and `utt2spk`."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from moeasr.text_lines import read_lines
 def read_set(root: Path, name: str) -> list[Utterance]:
     """Read one official set.
 
-    The corpus' own ids are nine digits that do not begin with the speaker (speaker 0003 says
-    000030012), so an utterance becomes `<speaker>-<id>`.
+    The ids of the corpus have nine digits and do not begin with the speaker (speaker 0003 has the
+    utterance 000030012), so the utterance id becomes `<speaker>-<id>`.
 
     Args:
-        root: The directory with `train`, `test` and `WAVE` in it.
+        root: The directory that contains `train`, `test` and `WAVE`.
         name: "train" or "test".
 
     Returns:
-        The set's utterances in the order of its `wav.scp`; every one has text, speaker and audio.
+        The utterances in the order of `wav.scp`, each with text, speaker and audio.
 
     Raises:
         InputError: A list is missing or malformed, the lists name different utterances, or an
@@ -46,7 +46,7 @@ def read_set(root: Path, name: str) -> list[Utterance]:
 
 
 def _read_list(path: Path) -> dict[str, tuple[str, str]]:
-    """Utterance -> (file and line, what stands behind it); tabs and spaces part the two."""
+    """Read a list: utterance -> (file and line, value), separated by spaces or tabs."""
     entries: dict[str, tuple[str, str]] = {}
     for number, line in read_lines(path):
         place = f"{path}:{number}"
