@@ -1,10 +1,10 @@
-"""Speed of layers, by pytest-benchmark: not a test, and not run with them.
+"""Benchmark of layers with pytest-benchmark, which the test suite does not run.
 
     PYTHONPATH=tools/bench taskset -c 1 python -m pytest tools/bench/bench_layers.py \
         -o python_functions="bench_*" --benchmark-columns min,median,iqr
 
-Each group has its own table, fastest first. Read it by its ratios; times depend on the machine and
-on what else it does. For whole models: `moeasr benchmark`.
+Each group has its own table, fastest first. Compare the ratios, because times depend on the machine
+and its load. `moeasr benchmark` measures whole models.
 """
 
 import pytest
@@ -27,7 +27,7 @@ def one_thread():
 @pytest.mark.parametrize("precision", ["plain", "fp32", "bf16", "int8"])
 @pytest.mark.parametrize("num_frames", SIZES.values(), ids=SIZES)
 def bench_precision(benchmark, num_frames, precision):
-    """8 experts of 2048 hidden units, 2 for each of so many frames; plain is not packed."""
+    """Benchmark 8 experts of 2048 hidden units, 2 per frame, with packed and plain weights."""
     benchmark.group = f"MoE layer, {num_frames} frames"
     layer = make(256, 2048, 8, 2, "fp32" if precision == "plain" else precision).eval()
     if precision != "plain":
@@ -39,7 +39,7 @@ def bench_precision(benchmark, num_frames, precision):
 @pytest.mark.parametrize("num_experts", [4, 8, 16, 32])
 @pytest.mark.parametrize("num_frames", [1024, 4096])
 def bench_number_of_experts(benchmark, num_frames, num_experts):
-    """Work for a frame is the same: time should not grow."""
+    """Benchmark numbers of experts at equal work per frame, whose times should be equal."""
     benchmark.group = f"experts, {num_frames} frames"
     layer = make(256, 1024, num_experts, 2).eval()
     layer.optimize_for_inference()
@@ -50,7 +50,7 @@ def bench_number_of_experts(benchmark, num_frames, num_experts):
 @pytest.mark.parametrize("kernel", ["loop", "sorted"])
 @pytest.mark.parametrize("num_frames", [128, 1024])
 def bench_training(benchmark, num_frames, kernel):
-    """Forward and backward."""
+    """Benchmark a forward and backward pass."""
     benchmark.group = f"forward and backward, {num_frames} frames"
     layer = make(256, 2048, 8, 2).train()
     layer.layer.experts.kernel = EXPERT_KERNELS[kernel]

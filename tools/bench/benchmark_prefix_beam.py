@@ -1,6 +1,6 @@
-"""Time prefix beam search beside the textbook's on a test set: they give the same, how much faster?
+"""Compare the speed of CTC prefix beam search with the textbook algorithm, which gives the same.
 
-Seconds are the CPU's, on one thread, so that other work does not count; the least of some runs.
+Times are the least CPU seconds of several runs on one thread, so that other programs do not count.
 
 python tools/bench/benchmark_prefix_beam.py --checkpoint X/averaged.pt --data-dir data/test
 python tools/bench/benchmark_prefix_beam.py      # made-up log-probabilities, as peaky as a model's
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 def main() -> None:
-    """Print seconds of both searches, their ratio, and whether they agree."""
+    """Print the seconds of both searches, their ratio, and whether the results agree."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint")
     parser.add_argument("--data-dir")
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def least_sec(work: Callable[[], Result], num_runs: int = 5) -> tuple[float, Result]:
-    """The least CPU seconds of some runs, and the result."""
+    """Return the least CPU seconds of several runs, and the result."""
     least = float("inf")
     for _ in range(num_runs):
         start = time.process_time()
@@ -90,7 +90,7 @@ def least_sec(work: Callable[[], Result], num_runs: int = 5) -> tuple[float, Res
 
 
 def encode(checkpoint: str, data_dir: str) -> list[Tensor]:
-    """CTC log-probabilities of each utterance, (T', V)."""
+    """Return the CTC log-probabilities (T', V) of each utterance."""
     recognizer, reader = Recognizer.from_checkpoint(checkpoint), FeatureReader()
     log_probs = []
     for utt, entry in Table(Path(data_dir) / "feats.scp"):

@@ -1,11 +1,12 @@
-r"""Does the confidence tell good hypotheses from bad ones?
+r"""Measure how well the confidence separates correct from wrong hypotheses.
 
     python tools/bench/measure_confidence.py --data-dir data/test exp/u2pp_moe/decode_test/*
 
-For each directory of a mode: the word error rate of the less and of the more confident half of the
-utterances; the areas under the ROC curves, that is how often a right utterance (word) is more
-confident than a wrong one; and the mean confidence beside the share that is right. Words are told
-by `nbest.jsonl`; one that is not in the reference at its place is wrong.
+For each directory of a mode, the script prints the word error rates of the less and the more
+confident half of the utterances, the areas under the ROC curves (the probability that a correct
+utterance or word is more confident than a wrong one), and the mean confidence beside the fraction
+of correct words. Words come from `nbest.jsonl`; a word is wrong unless the alignment with the
+reference matches it.
 """
 
 import argparse
@@ -18,7 +19,10 @@ from moeasr.text.transcript import read_transcripts
 
 
 def area_under_curve(confidence: list[float], is_right: list[bool]) -> float:
-    """Probability that a right one is more confident than a wrong one; ties count half."""
+    """Return the probability that a correct item is more confident than a wrong one.
+
+    Ties count half.
+    """
     right = [c for c, ok in zip(confidence, is_right) if ok]
     wrong = [c for c, ok in zip(confidence, is_right) if not ok]
     wins = sum((r > w) + 0.5 * (r == w) for r in right for w in wrong)
@@ -26,7 +30,7 @@ def area_under_curve(confidence: list[float], is_right: list[bool]) -> float:
 
 
 def main() -> None:
-    """Print one line per directory."""
+    """Print one line for each directory."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -56,7 +60,7 @@ def main() -> None:
         for utterance in utts:
             said = [step for step in utterance.steps if step.hyp is not None]
             words = best[utterance.utt_id].get("words", [])
-            if len(words) == len(said):  # else it was not aligned
+            if len(words) == len(said):  # otherwise the hypothesis was not aligned
                 confidence += [word["confidence"] for word in words]
                 is_right += [step.ref == step.hyp for step in said]
         print(

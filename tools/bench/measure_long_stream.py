@@ -1,13 +1,13 @@
-r"""One stream of half an hour: does it cost the same at its end, and say the same as offline?
+r"""Measure whether a stream of half an hour has constant cost and the same text as offline.
 
     python tools/bench/measure_long_stream.py --checkpoint exp/u2pp_moe/averaged.pt \
         --data-dir data/test --minutes 30
 
-The utterances of a data directory one after the other, without a break and without end points.
-Prints for every minute the CPU time of a chunk (median, ms), the process's memory and the
-tensors that the stream holds. The text is compared with offline chunked decoding: since a pass over
-half an hour would need a mask of 45000 x 45000, the offline encoder runs over windows that overlap
-by more than all blocks together can look back, which is the same thing.
+The stream consists of the utterances of a data directory without breaks and end points. The script
+prints for every minute the CPU time of a chunk (median, ms), the memory of the process, and the
+tensors that the stream keeps. The text is compared with offline chunked decoding. A pass over half
+an hour would need a mask of 45000 x 45000, so the offline encoder runs over windows. They overlap
+by more than the left context of all blocks together, so the result is the same.
 """
 
 import argparse
@@ -35,7 +35,11 @@ def main():
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--chunk-size", type=int, default=16)
     parser.add_argument("--num-left-chunks", type=int, default=4)
-    parser.add_argument("--float64", action="store_true", help="no near-tied expert is exchanged")
+    parser.add_argument(
+        "--float64",
+        action="store_true",
+        help="compute in float64, in which experts with nearly equal scores do not change",
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     one = Recognizer.from_checkpoint(args.checkpoint)
@@ -55,7 +59,7 @@ def main():
 
 
 def long_sound(data_dir, rate_hz, minutes):
-    """Utterances over and over until it is long enough."""
+    """Repeat the utterances until the stream is long enough."""
     utterances = find_data_type("raw").open(data_dir)
     waveforms = [waveform for _, waveform, _ in read_waveforms(utterances, rate_hz)]
     num_samples, parts, total = int(minutes * MINUTE * rate_hz), [], 0
@@ -67,7 +71,7 @@ def long_sound(data_dir, rate_hz, minutes):
 
 
 def run_stream(streaming, sound):
-    """Stream it chunk by chunk, and report every minute."""
+    """Process the stream chunk by chunk, and report every minute."""
     rate_hz = streaming.recognizer.fbank.sample_rate_hz
     hop = round(streaming.config.chunk_size * streaming.frame_sec * rate_hz)
     stream, took_ms, next_report = streaming.open(), [], MINUTE
@@ -88,7 +92,7 @@ def run_stream(streaming, sound):
 
 
 def held_kib(stream):
-    """The tensors that a stream keeps between chunks."""
+    """Return the tensors that a stream keeps between chunks."""
     tensors = [stream._feats, stream._fbank._samples]
     for past in stream._state.encoder.blocks:
         tensors += [*past.attention, past.convolution]
@@ -103,7 +107,7 @@ def resident_mib():
 
 @torch.inference_mode()
 def offline_log_probs(recognizer, config, sound):
-    """(1, T', V) of the masked pass over the whole."""
+    """Return the log-probabilities (1, T', V) of the masked pass over the whole stream."""
     feats = recognizer.features(sound).to(recognizer.dtype)
     hop, last = 4 * config.chunk_size, feats.size(0)
     num_blocks = len(recognizer.model.encoder.blocks)

@@ -1,9 +1,10 @@
-"""Measure a set of a million utterances: how long it takes to open, what memory it takes to use.
+"""Measure the opening time and the memory of a data set of a million utterances.
 
-The set is made up: transcripts are random words of a made-up vocabulary, and a few recordings stand
-for all. Opening is all that a training does before its first batch, a second time with the token
-counts of the first. Memory is the proportional set size (PSS) of all processes together, and the
-part of it that is theirs alone (no file behind it); a step is a training step of a tiny model.
+The set is synthetic: transcripts are random words of a synthetic vocabulary, and a few recordings
+are used for all utterances. Opening is everything that a training does before its first batch; the
+second measurement reuses the token counts of the first. Memory is the proportional set size (PSS)
+of all processes together, and its anonymous part, which no file backs. A step is a training step of
+a tiny model.
 
     python tools/bench/measure_million.py --dir /tmp/million --data-type raw --num-workers 0 2
 """
@@ -44,17 +45,21 @@ CONFIG = {
     "data": {"batch": {"max_frames": 2000}},
 }
 SETTINGS = "num_mel_bins: 80\n"
-"""Of the filter banks."""
+"""Settings of the filter banks."""
 
 
 def main() -> None:
-    """Make the set if it is not there, then measure."""
+    """Make the set if it does not exist, then measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dir", type=Path, required=True, help="where the set is made, or is")
+    parser.add_argument(
+        "--dir", type=Path, required=True, help="directory of the set, made if missing"
+    )
     parser.add_argument("--num-utts", type=int, default=1_000_000)
     parser.add_argument("--data-type", choices=("feats", "raw", "shard"), default="feats")
     parser.add_argument("--units", choices=("char", "bpe"), default="bpe")
-    parser.add_argument("--segments", action="store_true", help="raw: cut out of long recordings")
+    parser.add_argument(
+        "--segments", action="store_true", help="raw: take utterances from long recordings"
+    )
     parser.add_argument("--num-workers", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--num-batches", type=int, default=1000)
     args = parser.parse_args()
@@ -75,7 +80,7 @@ def main() -> None:
 
 
 class Clock:
-    """Time since it was made."""
+    """A clock that starts when it is created."""
 
     def __init__(self) -> None:
         self._start = time.monotonic(), time.process_time()
@@ -86,7 +91,7 @@ class Clock:
 
 
 def open_set(data_dir: Path, config: ExperimentConfig, tokenizer: Tokenizer, data_type: str):
-    """What a training does with a set before its first batch."""
+    """Do everything that a training does with a set before its first batch."""
     batches = make_batches(
         data_dir, config, tokenizer, lambda n: n // 4, 0, torch.zeros(80), data_type
     )
@@ -101,7 +106,7 @@ def measure(
     args: argparse.Namespace,
     num_workers: int,
 ) -> None:
-    """Train, and look at the memory now and then."""
+    """Train, and measure the memory at intervals."""
     train = from_mapping(
         ExperimentConfig, {**CONFIG, "train": {"num_workers": num_workers}}, "here"
     )
@@ -130,7 +135,7 @@ def measure(
 
 
 def memory_mb() -> str:
-    """PSS of this process and its children, and what of it has no file behind it."""
+    """Return the PSS of this process and its children, and its anonymous part."""
     ctypes.CDLL(None).malloc_trim(0)  # the pages that earlier steps freed are not in use
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     total = own = 0
@@ -148,7 +153,7 @@ def memory_mb() -> str:
 
 
 def make_set(args: argparse.Namespace) -> Path:
-    """A data directory, its lines by the million."""
+    """Write a data directory with millions of lines."""
     name = f"{args.data_type}{'_segments' * args.segments}_{args.num_utts}"
     data_dir = args.dir / name
     if (data_dir / "text").exists():
@@ -177,7 +182,7 @@ def make_set(args: argparse.Namespace) -> Path:
 
 
 def names(args: argparse.Namespace):
-    """Names as long as those of real corpora."""
+    """Yield utterance ids as long as those of real corpora."""
     return (f"speaker{n // 300:05d}-recording{n // 20:07d}-{n:08d}" for n in range(args.num_utts))
 
 
@@ -188,7 +193,7 @@ def write(path: Path, lines) -> None:
 
 
 def make_words() -> list[str]:
-    """20000 made-up words, frequent letters first."""
+    """Return 20000 synthetic words, frequent letters first."""
     rng = np.random.default_rng(1)
     weights = 1 / np.arange(1, 27)
     letters = rng.choice(list("ETAOINSHRDLUCMFWYPVBGKJQXZ"), (20000, 10), p=weights / weights.sum())
@@ -196,7 +201,7 @@ def make_words() -> list[str]:
 
 
 def make_tokenizer(folder: Path, units: str) -> Tokenizer:
-    """Made of the words alone."""
+    """Make a tokenizer from the words alone."""
     path = folder / f"lang_{units}"
     if not path.exists():
         size = 2000 if units == "bpe" else None
@@ -205,7 +210,7 @@ def make_tokenizer(folder: Path, units: str) -> Tokenizer:
 
 
 def make_recordings(folder: Path) -> Path:
-    """A small set of noise, 2 to 16 s each, ready for all data types."""
+    """Make a small set of noise recordings of 2 to 16 s for all data types."""
     if (folder / "done").exists():
         return folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -230,7 +235,7 @@ def make_recordings(folder: Path) -> Path:
 
 
 def read_entries(folder: Path, data_type: str) -> tuple[list[str], list[int]]:
-    """Where the recordings are, and how long, frames."""
+    """Return the places of the recordings and their lengths in frames."""
     table = {"feats": "feats.scp", "raw": "wav.scp", "shard": "shards.scp"}[data_type]
     entries = [line.split(" ", 1)[1] for line in (folder / table).read_text().splitlines()]
     lengths = (folder / "utt2num_frames").read_text().split()[1::2]

@@ -1,14 +1,14 @@
 """Measure how long every command takes to open a data directory of a million utterances.
 
-The set is made up: a few recordings stand for all utterances. A command that reads utterances one
-after the other is stopped where it would begin with them (at the first call of a network, or when
-its processes would start); the others run to their end. Each runs in a process of its own, whose
-time and peak memory are printed, the imports included. On a busy machine, the CPU's seconds count.
+The set is synthetic: a few recordings are used for all utterances. A command that reads utterances
+one after the other is stopped before the first utterance (at the first call of a network, or at the
+start of its processes). All other commands run to their end. Each command has its own process,
+whose time and peak memory are printed, including imports. On a busy machine, use the CPU seconds.
 
     python tools/bench/measure_opening.py --dir /tmp/opening --checkpoint averaged.pt
     python tools/bench/measure_opening.py --dir /tmp/opening --checkpoint averaged.pt --only decode
 
-The checkpoint is of a model with experts and 80 mel bins; memory is that of the main process.
+The checkpoint must have experts and 80 mel bins. Memory is that of the main process.
 """
 
 import argparse
@@ -30,9 +30,11 @@ class OpenedError(BaseException):
 
 
 def main() -> None:
-    """Make the sets if they are not there, then measure each command in a process of its own."""
+    """Make the sets if they do not exist, then measure each command in its own process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dir", type=Path, required=True, help="where the sets are made, or are")
+    parser.add_argument(
+        "--dir", type=Path, required=True, help="directory of the sets, made if missing"
+    )
     parser.add_argument("--checkpoint", required=True, help="a model with experts")
     parser.add_argument("--num-utts", type=int, default=1_000_000)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="commands to measure")
@@ -41,7 +43,7 @@ def main() -> None:
     if args.child:
         run_child(args)
         return
-    # This process stays small: a child's peak memory includes what its parent had when it began.
+    # This process stays small, because the peak memory of a child includes that of its parent.
     if not (args.dir / "done").exists():
         subprocess.run([*command(args), "sets"], check=True)
     print(f"{args.num_utts} utterances\n{'command':24} seconds  CPU's    peak MB", flush=True)
@@ -59,13 +61,13 @@ def main() -> None:
 
 
 def command(args: argparse.Namespace) -> list[str]:
-    """Return the command line of a child, but for its task."""
+    """Return the command line of a child without its task."""
     options = ["--checkpoint", args.checkpoint, "--num-utts", str(args.num_utts), "--child"]
     return [sys.executable, __file__, "--dir", str(args.dir), *options]
 
 
 def commands(args: argparse.Namespace) -> dict[str, list[str]]:
-    """Name of a measurement -> entry point and its arguments."""
+    """Return the measurements: name -> entry point and its arguments."""
     base = args.dir.resolve()
     feats, raw, cut, out = (str(base / name) for name in ("feats", "raw", "segments", "out"))
     model = ["--checkpoint", args.checkpoint]
@@ -104,7 +106,7 @@ def commands(args: argparse.Namespace) -> dict[str, list[str]]:
 
 
 def run_child(args: argparse.Namespace) -> None:
-    """Run one command, up to the end of its opening; or make the sets."""
+    """Run one command to the end of its opening, or make the sets."""
     if args.child == "sets":
         make_sets(args.dir, args.num_utts)
         return
@@ -122,7 +124,7 @@ def run_child(args: argparse.Namespace) -> None:
 
 
 def prepare(module: str, args: argparse.Namespace, out: Path) -> None:
-    """Let a command stop where it would begin with the utterances, and give it what it needs."""
+    """Prepare a command so that it stops before the first utterance."""
     if module in ("decode", "stream", "usage", "densify"):
         import torch
 
@@ -144,7 +146,7 @@ def prepare(module: str, args: argparse.Namespace, out: Path) -> None:
 
 
 def stop(*args: object, **kwargs: object) -> None:
-    """Stand for a function that works on utterances."""
+    """Replace a function that processes utterances."""
     raise OpenedError
 
 
@@ -213,7 +215,7 @@ def make_sets(folder: Path, num_utts: int) -> None:
 
 
 def utterances(num_utts: int, recordings: list[tuple[str, str, int]]) -> Iterator[dict]:
-    """Facts of each utterance; names are as long as those of real corpora."""
+    """Yield the data of each utterance, with ids as long as those of real corpora."""
     for n in range(num_utts):
         number = n * 7919 % NUM_RECORDINGS
         feats, wav, length = recordings[number]
@@ -231,7 +233,7 @@ def utterances(num_utts: int, recordings: list[tuple[str, str, int]]) -> Iterato
 
 
 def part(lines: Iterator[str], data: str, num_utts: int) -> Iterator[str]:
-    """Take the lines of one half, or all."""
+    """Select the lines of one half, or all."""
     for n, line in enumerate(lines):
         half = "half1" if n < num_utts // 600 * 300 else "half2"  # whole speakers
         if data in (half, "feats", "raw", "segments", "jobs", "hyps"):

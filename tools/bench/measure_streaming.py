@@ -1,9 +1,9 @@
-"""How far streaming in float32 is from the masked pass: differences, and frames of other experts.
+"""Measure the difference of streaming in float32 from the masked pass, in outputs and experts.
 
     python tools/bench/measure_streaming.py --checkpoint averaged.pt --data-dir data/test
 
-In float64 both are equal (test_streaming.py). In float32 sums are added up in another order, and
-where two experts are nearly as good that may choose another one.
+In float64 both are equal (test_streaming.py). In float32 the order of summation differs, which may
+select another expert where two experts have nearly equal scores.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main():
 
 @torch.inference_mode()
 def compare(model, feats, chunk_size, num_left_chunks):
-    """Largest difference; routed frames whose set of experts differs; routed frames."""
+    """Return largest difference, routed frames with other experts, and all routed frames."""
     feats, lens = feats[None], torch.tensor([feats.size(0)])
     whole = model.encode(feats, lens, chunk_size, num_left_chunks)
     streaming = StreamingEncoder(model, chunk_size, num_left_chunks)

@@ -1,4 +1,4 @@
-"""Our layers and encoders in the form that a side-by-side benchmark with another toolkit asks for.
+"""Layers and encoders of moeasr in the form that a comparison with another toolkit requires.
 
 `make` is an MoE feed-forward, `make_encoder` a U2++ Conformer of given sizes, dense or with experts
 in both of its feed-forwards; `make_int8` and `make_encoder_int8` are the same with 8-bit experts.
@@ -23,7 +23,7 @@ from moeasr.report.timing import full_pass, streaming_pass
 
 
 class PeerFeedForward(nn.Module):
-    """(B, L, D) -> (B, L, D), with the weights of the other toolkit."""
+    """An MoE layer from (B, L, D) to (B, L, D) with the weights of the other toolkit."""
 
     def __init__(self, d_model, hidden_units, num_experts, experts_per_frame, precision):
         super().__init__()

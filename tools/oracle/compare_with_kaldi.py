@@ -1,11 +1,11 @@
-"""Run Kaldi's utils and ours on the same made-up directories; print where they differ.
+"""Run the utils of Kaldi and of moeasr on the same synthetic directories, and print differences.
 
     tools/oracle/compare_with_kaldi.py --kaldi D [--only subset] [--keep FOLDER]
 
 D is a Kaldi checkout, of which only egs/wsj/s5/utils is used (perl, awk and python are needed).
-A call counts as equal if both succeed or both fail and leave the same files; whether they print the
-same is told, too. Differences that are wanted are marked so, with the reason. Exit status: 1 if any
-other was found. Nothing is compared that needs Kaldi's binaries.
+A call counts as equal if both succeed or both fail, and both leave the same files. The script also
+reports whether they print the same. Intended differences are marked with their reason. The exit
+status is 1 if there are other differences. Calls that need Kaldi's binaries are not compared.
 """
 
 import argparse
@@ -25,9 +25,9 @@ class Case(NamedTuple):
     """One call of a script."""
 
     command: str
-    """Run by bash in a folder with `utils` and the directories of `make_data`."""
+    """Command that bash runs in a folder with `utils` and the directories of `make_data`."""
     wanted: str = ""
-    """Why files or success differ, and should."""
+    """Reason for an intended difference in files or success."""
 
 
 SPACES = "ours keeps spaces inside a line as they are"
@@ -159,7 +159,7 @@ def write(folder: Path, name: str, lines: list[str]) -> None:
 
 
 def make_data(folder: Path) -> None:
-    """The directories and lists that the calls work on."""
+    """Write the directories and lists for the calls."""
     utts = [
         f"{speaker}-{n}" for speaker, count in (("a", 2), ("b", 5), ("c", 3)) for n in range(count)
     ]
@@ -230,7 +230,7 @@ def make_data(folder: Path) -> None:
 
 
 def harmonised(text: str) -> str:
-    """Text in which the ways to change audio look alike, sox's and ours."""
+    """Replace the commands of sox and of moeasr by the same text."""
     text = re.sub(r"python3 -m moeasr\.bin\.perturb_volume (\S+) (\S+) \|", r"VOLUME \1 \2", text)
     text = re.sub(r"python3 -m moeasr\.bin\.perturb_speed (\S+) (\S+) \|", r"SPEED \1 \2", text)
     text = re.sub(r"python3 -m moeasr\.bin\.resample (\S+) (\S+) \|", r"RATE \1 \2", text)
@@ -245,7 +245,7 @@ def harmonised(text: str) -> str:
 
 
 def left_behind(folder: Path) -> dict[str, str]:
-    """Files below a folder; what is only kept in case of need is not compared."""
+    """Return the files below a folder to compare, without backups."""
     files = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
@@ -255,7 +255,7 @@ def left_behind(folder: Path) -> dict[str, str]:
 
 
 def outcome(case: Case, utils: Path, folder: Path) -> tuple[bool, str, dict[str, str], str]:
-    """Whether a call succeeds, what it prints, what it leaves, and its errors."""
+    """Return whether a call succeeds, its output, the files that it leaves, and its errors."""
     folder.mkdir(parents=True)
     make_data(folder)
     (folder / "utils").symlink_to(utils)
@@ -276,14 +276,14 @@ def outcome(case: Case, utils: Path, folder: Path) -> tuple[bool, str, dict[str,
 
 
 def differing(theirs: dict[str, str], ours: dict[str, str]) -> list[str]:
-    """Names of files that differ; what ours keeps beyond Kaldi's is no difference."""
+    """Return the names of files that differ, except files that only moeasr keeps."""
     names = [name for name in theirs if theirs[name] != ours.get(name)]
     more = [name for name in ours if name not in theirs and Path(name).name not in EXTRA_OF_OURS]
     return names + more
 
 
 def main() -> None:
-    """Compare call by call."""
+    """Compare all calls."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--kaldi", type=Path, required=True, help="a Kaldi checkout")
     parser.add_argument("--only", default="", help="calls that contain this")

@@ -1,11 +1,11 @@
-"""Run a WeNet directory in WeNet and a checkpoint of ours side by side; print how far they differ.
+"""Compare the outputs of a model directory in WeNet with those of a checkpoint in moeasr.
 
     moeasr import-wenet --model-dir M --out X.pt        (or: moeasr export-wenet, X.pt -> M)
     V/bin/python tools/oracle/compare_with_wenet.py --wenet D --model-dir M --checkpoint X.pt
 
-V and D: see wenet_oracle.py. Features are drawn from the model's mean and deviation, or made of
---audio. Beside single utterances two things of WeNet's own are compared: a padded batch with its
-utterances alone, and chunk by chunk with the masked pass.
+For V and D see wenet_oracle.py. Features are random with the model's mean and deviation, or are
+computed from --audio. Apart from single utterances, the script compares two passes within WeNet: a
+padded batch with its single utterances, and chunk-by-chunk processing with the masked pass.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from moeasr.models.streaming_encoder import StreamingEncoder
 
 
 def our_outputs(model, feats, lens, tokens, tokens_lens, chunks):
-    """As `wenet_oracle.outputs`, in one padded batch."""
+    """Return the outputs of one padded batch, like `wenet_oracle.outputs`."""
     with torch.inference_mode():
         enc, enc_lens, *_ = model.encode(feats, lens)
         found = {"enc": enc, "log_probs": model.ctc_log_probs(enc)}
@@ -53,7 +53,7 @@ def our_outputs(model, feats, lens, tokens, tokens_lens, chunks):
 
 
 def difference(ours, theirs, lens):
-    """The largest over what is real."""
+    """Return the largest difference outside padding."""
     return max(
         float((ours[b, :n] - theirs[b, :n]).abs().max())
         for b, n in enumerate(lens.tolist()[: len(ours)])
@@ -61,7 +61,7 @@ def difference(ours, theirs, lens):
 
 
 def main():
-    """Run it."""
+    """Compare and print the differences."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--wenet", required=True, help="checkout of WeNet")

@@ -1,8 +1,8 @@
-"""Make `golden/`: small models that WeNet built and trained, and what WeNet says with them.
+"""Make `golden/`: small models that WeNet built and trained, and WeNet's outputs with them.
 
     V/bin/python tools/oracle/make_golden.py --wenet D      # V and D: see wenet_oracle.py
 
-Five cases, chosen so that each kind of part comes up:
+The five cases cover every kind of module:
 
     u2pp       dense U2++: causal, layer norm, two relu decoders; random weights
     u2pp_moe   the same with experts everywhere; random weights, WeNet 3's order of units
@@ -55,7 +55,7 @@ CASES = {
 
 
 def configs_of(width=8, encoder=None, decoder=None, num_steps=0, sos_eos_is_last=True):
-    """A train.yaml."""
+    """Return the content of a train.yaml."""
     is_bidirectional = "r_num_blocks" in decoder
     vocab_size = len(LETTERS) + 3
     sos_eos = vocab_size - 1 if sos_eos_is_last else 2
@@ -109,14 +109,14 @@ def configs_of(width=8, encoder=None, decoder=None, num_steps=0, sos_eos_is_last
 
 
 def units_of(configs):
-    """The symbols in the order of their ids."""
+    """Return the symbols in the order of their ids."""
     last = configs["tokenizer_conf"]["special_tokens"]["<sos>"] != 2
     specials = ["<blank>", "<unk>"]
     return [*specials, *LETTERS, "<sos/eos>"] if last else [*specials, "<sos/eos>", *LETTERS]
 
 
 def make_audio(generator):
-    """Two utterances of gliding tones in noise, as 16-bit samples."""
+    """Return two utterances of gliding tones in noise, as 16-bit samples."""
     waves = []
     for seconds, pitch in zip(SECONDS, (180.0, 320.0)):
         time = torch.arange(int(16000 * seconds), dtype=torch.float64) / 16000
@@ -128,14 +128,14 @@ def make_audio(generator):
 
 
 def tokens_of(units):
-    """The texts' ids, padded with -1 as WeNet does, and their numbers."""
+    """Return the token ids of the texts, padded with -1 as in WeNet, and their lengths."""
     rows = [torch.tensor([units.index(letter) for letter in text]) for text in TEXTS]
     padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
     return padded, torch.tensor([len(row) for row in rows])
 
 
 def train(model, feats, tokens, tokens_lens, num_steps):
-    """Some steps of WeNet's own loss on noisy copies of the features."""
+    """Train for some steps with WeNet's loss on noisy copies of the features."""
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     model.train()
     for _ in range(num_steps):
@@ -156,7 +156,7 @@ def train(model, feats, tokens, tokens_lens, num_steps):
 
 
 def make_case(name, settings, waves):
-    """One directory of `golden/`."""
+    """Write one directory of `golden/`."""
     directory = GOLDEN / name
     directory.mkdir(parents=True, exist_ok=True)
     configs = configs_of(**settings)
@@ -195,7 +195,7 @@ def make_case(name, settings, waves):
 
 
 def main():
-    """Run it."""
+    """Make all requested cases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wenet", required=True, help="checkout of WeNet")
     parser.add_argument("--cases", nargs="+", default=list(CASES), help="(default: all)")

@@ -1,11 +1,12 @@
-"""How fast recognition and training are, beside WeNet's on models of the same shape.
+"""Compare the speed of recognition and training with WeNet on models of the same shape.
 
     V/bin/python tools/oracle/measure_speed.py --wenet D
 
-V and D: see wenet_oracle.py. Random speech, untrained weights, one thread, alternating rounds of
-one process; pin it to a core. Encoders: whole utterances, and chunks of 16 frames that see 4 chunks
-before, WeNet's mixture of experts and its dense model, ours in every precision. Training: forward,
-losses, backward, clipping and Adam, float32 and under bfloat16 autocast. 12 GB at the usual size.
+For V and D see wenet_oracle.py. The script uses random speech, untrained weights, one thread, and
+alternating rounds in one process; pin it to a core. Encoders process whole utterances, and chunks
+of 16 frames with 4 left chunks: WeNet's MoE and dense models, and those of moeasr in every
+precision. A training step consists of forward, losses, backward, clipping and Adam, in float32 and
+with bfloat16 autocast. The default sizes need 12 GB of memory.
 """
 
 import argparse
@@ -99,14 +100,14 @@ def shown(ratio):
 
 
 class Theirs(nn.Module):
-    """WeNet's model, called like ours."""
+    """A model of WeNet with the interface of moeasr's models."""
 
     def __init__(self, model):
         super().__init__()
         self.model = model
 
     def forward(self, feats, lens, tokens, tokens_lens):
-        """Its losses."""
+        """Return the losses of WeNet's model."""
         batch = {"feats": feats, "feats_lengths": lens}
         batch |= {"target": tokens, "target_lengths": tokens_lens, "langs": None, "tasks": None}
         return SimpleNamespace(**self.model(batch, feats.device))
@@ -132,16 +133,16 @@ def compare_training(size, batch, num_rounds):
 
 
 def main():
-    """Run it."""
+    """Measure and print the speeds."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--wenet", required=True, help="checkout of WeNet")
     add("--num-blocks", type=int, default=12)
     add("--hidden-units", type=int, default=2048)
-    add("--seconds", type=float, default=10.0, help="of the utterance to encode")
-    add("--train-utts", type=int, default=4, help="utterances in a training step")
-    add("--train-seconds", type=float, default=7.5, help="of each of them")
-    add("--num-tokens", type=int, default=30, help="of each of them")
+    add("--seconds", type=float, default=10.0, help="duration of the utterance to encode")
+    add("--train-utts", type=int, default=4, help="number of utterances in a training step")
+    add("--train-seconds", type=float, default=7.5, help="duration of a training utterance")
+    add("--num-tokens", type=int, default=30, help="number of tokens in a training utterance")
     add("--num-rounds", type=int, default=7)
     args = parser.parse_args()
     torch.set_num_threads(1)

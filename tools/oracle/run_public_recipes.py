@@ -1,13 +1,13 @@
-"""Run public recipes' own data preparation, unchanged, on our utils; print what comes of it.
+"""Run the unchanged data preparation of public recipes with the utils of moeasr.
 
     tools/oracle/run_public_recipes.py --kaldi D --espnet E --download-dir C [--only aishell]
 
-D and E are checkouts of Kaldi and ESPnet, C holds the archives of AN4, speechocean762, AISHELL's
-sample and LibriSpeech. Of a recipe its `local/` is copied into a folder that has our path.sh,
-cmd.sh, utils and steps, and the corpus in its public layout (made up where C does not have it, or
-has only a part). Then every set is validated, its audio opened, and filter banks are made of it;
-and the same is prepared with Kaldi's own utils, and compared file by file. No flac, sph2pipe, sox,
-ffmpeg or compiled Kaldi is needed. Exit status: 1 if anything failed or differs.
+D and E are checkouts of Kaldi and ESPnet. C contains the archives of AN4, speechocean762, a sample
+of AISHELL, and LibriSpeech. The `local/` of a recipe is copied into a folder with the path.sh,
+cmd.sh, utils and steps of moeasr, and with the corpus in its public layout. The corpus is synthetic
+if C does not contain it or has only a part. The script validates every set, opens its audio, and
+computes filter banks. It also prepares the set with Kaldi's utils and compares all files. It needs
+no flac, sph2pipe, sox, ffmpeg or compiled Kaldi. The exit status is 1 after a failure or difference.
 """
 
 import argparse
@@ -31,7 +31,7 @@ TEXT = "\u6211\u4eec \u90fd \u662f \u5b66\u751f"
 
 
 def speech(path: Path, samples: int, rate_hz: int, **form: str) -> None:
-    """Noise in the place of speech: `samples` at `rate_hz`."""
+    """Write noise instead of speech: `samples` at `rate_hz`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(len(str(path))).uniform(-0.3, 0.3, samples)
     soundfile.write(path, noise, rate_hz, **form)
@@ -271,7 +271,7 @@ def same_as_with_kaldi(run: Run, work: Path, checkout: Path, kaldi: Path) -> set
 
 
 def main() -> None:
-    """Run all preparations."""
+    """Run all requested preparations."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--kaldi", type=Path, required=True, help="a Kaldi checkout")
     parser.add_argument("--espnet", type=Path, help="an ESPnet checkout")

@@ -1,11 +1,11 @@
-"""Run WeNet's own command on exported models; compare its text with ours.
+"""Run the command line of WeNet on exported models, and compare its text with that of moeasr.
 
     V/bin/python tools/oracle/run_wenet_cli.py --wenet D
 
-V and D: see wenet_oracle.py. Small random models, dense and with experts (one and two per frame),
-with units of characters, BPE pieces and words, are exported and given to the main function of
-`wenet.cli.transcribe` with a recording. WeNet writes the space between characters as U+2581. The
-exit status is 1 if a text differs.
+For V and D see wenet_oracle.py. The script exports small random models, dense and with experts (one
+and two per frame), with characters, BPE pieces and words as units. It passes each model with a
+recording to the main function of `wenet.cli.transcribe`. WeNet writes the space between characters
+as U+2581. The exit status is 1 if a text differs.
 """
 
 import argparse
@@ -85,7 +85,7 @@ def theirs(transcribe, model_dir, wav):
 
 
 def main():
-    """Run it."""
+    """Compare all models."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wenet", required=True, help="checkout of WeNet")
     find_wenet(parser.parse_args().wenet)

@@ -1,6 +1,6 @@
-"""WeNet itself, from a checkout of it: for the scripts beside this file, not for tests.
+"""Access to WeNet in a checkout, for the scripts beside this file but not for tests.
 
-Needs WeNet's own requirements; an environment of its own that also sees ours will do:
+The scripts need WeNet's requirements, in a separate environment that also sees moeasr's packages:
 
     git clone https://github.com/wenet-e2e/wenet D
     python3 -m venv V && V/bin/pip install librosa openai-whisper langid jieba
@@ -20,14 +20,14 @@ from torch import Tensor, nn
 
 
 def find_wenet(checkout: str) -> None:
-    """Make `import wenet` find it."""
+    """Make `import wenet` find the checkout."""
     sys.path.insert(0, checkout)
-    for name in ("Union", "Optional", "List", "Tuple"):  # torch 2.11 does not hand them on
+    for name in ("Union", "Optional", "List", "Tuple"):  # torch 2.11 no longer exports them
         setattr(torch.nn.modules.conv, name, getattr(typing, name))
 
 
 def build(configs: dict, weights: str | Path | None = None) -> nn.Module:
-    """WeNet's model of a train.yaml, in eval mode, its weights loaded strictly."""
+    """Build WeNet's model from a train.yaml, in evaluation mode, and load all weights."""
     from wenet.utils.init_model import init_model
 
     model, _ = init_model(SimpleNamespace(), configs)
@@ -40,7 +40,7 @@ def build(configs: dict, weights: str | Path | None = None) -> nn.Module:
 
 
 def features(samples: Tensor, fbank_conf: dict) -> Tensor:
-    """(S,) in [-1, 1] -> (T, F), without dither."""
+    """Compute features (T, F) of samples (S,) in [-1, 1], without dither."""
     from wenet.dataset.processor import compute_fbank
 
     sample = {"key": "x", "wav": samples[None], "sample_rate": 16000}
@@ -49,7 +49,7 @@ def features(samples: Tensor, fbank_conf: dict) -> Tensor:
 
 @contextlib.contextmanager
 def in_float64(model: nn.Module) -> Iterator[nn.Module]:
-    """The model in float64 throughout: WeNet's softmaxes go back to float32 by name."""
+    """Let a model compute in float64 in the block, also where WeNet converts to float32."""
     to_float, name = torch.Tensor.float, torch.float
     torch.Tensor.float, torch.float = torch.Tensor.double, torch.float64
     try:
@@ -68,7 +68,7 @@ def outputs(
     tokens_lens: Tensor,
     chunks: tuple[tuple[int, int], ...] = (),
 ) -> dict[str, Tensor]:
-    """All that a model says of a batch, each utterance by itself; padding is zeros.
+    """Return all outputs of a model for single utterances, padded with zeros.
 
     Args:
         model: WeNet's.
