@@ -35,7 +35,7 @@ class ScoredExperiment:
     training_sec: float | None = None
     """Seconds of training, summed over all sessions; None if unknown."""
     macs_per_audio_sec: int | None = None
-    """Multiply-adds per second of audio; None if not measured, or not of all modules."""
+    """Multiply-adds per second of audio; None unless measured for all modules."""
     command: str
     """The command line that reproduces the experiment."""
 

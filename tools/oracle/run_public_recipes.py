@@ -7,7 +7,8 @@ of AISHELL, and LibriSpeech. The `local/` of a recipe is copied into a folder wi
 cmd.sh, utils and steps of moeasr, and with the corpus in its public layout. The corpus is synthetic
 if C does not contain it or has only a part. The script validates every set, opens its audio, and
 computes filter banks. It also prepares the set with Kaldi's utils and compares all files. It needs
-no flac, sph2pipe, sox, ffmpeg or compiled Kaldi. The exit status is 1 after a failure or difference.
+no flac, sph2pipe, sox, ffmpeg or compiled Kaldi. The exit status is 1 if anything failed or
+differs.
 """
 
 import argparse
