@@ -15,6 +15,7 @@ import yaml
 from known_files import ROOT, known_files
 
 from moeasr.__main__ import entry_names
+from moeasr.config import to_mapping
 from moeasr.config_bases import merge
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.searches import SearchInput, find_search
@@ -181,6 +182,31 @@ def test_options_that_are_named_alone_exist():
         if line.startswith("--")
         for option in OPTION.findall(line.partition("=")[0])
         if option.replace("_", "-") not in known
+    }
+    assert not found
+
+
+def config_keys(section: object, name: str = "") -> Iterator[str]:
+    """Yield the dotted names of all keys of a nested mapping."""
+    if isinstance(section, dict):
+        for key, value in section.items():
+            yield f"{name}{key}"
+            yield from config_keys(value, f"{name}{key}.")
+
+
+def test_keys_of_configs_that_documents_name_exist():
+    section = "(?:model|data|train|init|distillation)"
+    named = re.compile(rf"(?<![\w/.-]){section}(?:\.[a-z_0-9]+)+(?![\w./-])")
+    systems = ("u2pp_moe", "speechmoe", "speechmoe_transformer")
+    configs = [load_experiment(ROOT / f"egs/an4/conf/{system}.yaml") for system in systems]
+    known = {key for config in configs for key in config_keys(to_mapping(config))}
+    known |= {"train.yaml"}  # a file of WeNet's
+    found = {
+        f"{document.relative_to(ROOT)}: {key}"
+        for document in DOCUMENTS
+        for line in code_lines(document.read_text(encoding="utf-8"))
+        for key in named.findall(line)
+        if key not in known
     }
     assert not found
 
