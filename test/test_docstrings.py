@@ -71,7 +71,6 @@ NOT_ONLY_VERBS = set(
 )
 """Verbs that are nouns or adjectives as well: a field may be the "Number of experts"."""
 UNREAD = {
-    "audio",
     "bin",
     "compare",
     "corpus",

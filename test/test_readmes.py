@@ -171,7 +171,8 @@ def test_the_check_itself_finds_faults(line, fault):
 def test_options_that_are_named_alone_exist():
     """Tutorials name options of other toolkits too, and the tests' document those of pytest."""
     known = {option for entry in entry_names() for option in parser_options(entry)}
-    for script in known_files("egs/*/run.sh", "utils/**/*.sh", "egs/*/local/*.py", "test/run.sh"):
+    scripts = ("egs/*/run.sh", "utils/**/*.sh", "egs/*/local/*.py", "moeasr/corpus/**/*.py")
+    for script in known_files(*scripts, "test/run.sh"):
         known |= script_options(script)
     known |= script_options(ROOT / "tools/install.sh")
     found = {

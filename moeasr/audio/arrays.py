@@ -14,7 +14,7 @@ from moeasr.audio.samples import check_amplitudes
 from moeasr.errors import InputError
 
 Samples: TypeAlias = np.ndarray | torch.Tensor | Sequence[float]
-"""(S,) or (S, C) samples: an array of NumPy, a tensor of torch, or a list of numbers."""
+"""Samples of shape (S,) or (S, C): an array of NumPy, a tensor of torch, or a list of numbers."""
 ZERO_AND_FULL_SCALE = {"uint8": (128, 2**7), "int16": (0, 2**15), "int32": (0, 2**31)}
 """The integer types of audio: the value of silence, and the distance from it that becomes 1."""
 MAX_PEAK = 8.0
@@ -72,7 +72,7 @@ def read_samples(
     """
     waveform = to_waveform(samples, name)
     if waveform.numel() == 0:
-        raise InputError(f"{name} holds no samples")
+        raise InputError(f"{name} contains no samples")
     return resample(waveform, check_sample_rate(rate_hz), new_rate_hz)[0]
 
 

@@ -48,7 +48,7 @@ class _BlockResampler:
         self._num_done = 0  # periods at the beginning of `_samples` that were returned
 
     def resample(self, samples: Tensor, is_last: bool) -> Tensor:
-        """Implement `StreamResampler.resample`."""
+        """Resample a packet, see `StreamResampler`."""
         if self._orig == self._new:
             return samples
         self._samples = torch.cat([self._samples, samples])
@@ -71,6 +71,6 @@ class _SoxrResampler:
         self._stream = soxr.ResampleStream(orig_freq, new_freq, num_channels=1, quality="VHQ")
 
     def resample(self, samples: Tensor, is_last: bool) -> Tensor:
-        """Implement `StreamResampler.resample`."""
+        """Resample a packet, see `StreamResampler`."""
         packet = samples.to(torch.float32).contiguous().numpy()
         return torch.from_numpy(self._stream.resample_chunk(packet, last=is_last))

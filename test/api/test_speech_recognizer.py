@@ -88,8 +88,8 @@ def test_a_list_gives_the_result_of_each(asr, sound, tmp_path):
     ("audio", "settings", "sentence"),
     [
         (np.zeros(100), {}, "samples need their sample rate in Hz, such as `sample_rate=16000`"),
-        ([], {"sample_rate": 16000}, "the recording holds no samples"),
-        (torch.zeros(0), {"sample_rate": 16000}, "the recording holds no samples"),
+        ([], {"sample_rate": 16000}, "the recording contains no samples"),
+        (torch.zeros(0), {"sample_rate": 16000}, "the recording contains no samples"),
         ([float("nan")], {"sample_rate": 16000}, "the recording contains NaN"),
         ([np.zeros(9), np.full(9, 99.0)], {"sample_rate": 16000}, "recording 2 of 2 has samples"),
         ([[0.0, 0.1]], {"sample_rate": 16000}, "a list of lists may be one recording of several"),

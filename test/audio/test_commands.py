@@ -1,4 +1,4 @@
-"""Commands in a wav.scp: run as in Kaldi, announced once per set, and refused if forbidden."""
+"""Commands in a wav.scp: run as in Kaldi, announced once per set, and rejected if forbidden."""
 
 from importlib import import_module
 from pathlib import Path
@@ -31,7 +31,7 @@ REFUSAL = "was not run: commands in wav.scp are forbidden by --no-commands or MO
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A set of a file, two commands for the shell and one that moeasr does itself."""
+    """Write a set of a file, two shell commands and a command that moeasr emulates."""
     monkeypatch.delenv(NO_COMMANDS, raising=False)
     monkeypatch.setenv(NO_COMMANDS, "0")  # an option of an entry point is undone after the test
     wav = tmp_path / "a.wav"
@@ -80,7 +80,7 @@ NAMES = (
 
 
 def run(entry_point: ModuleType, arguments: list[str], capfd: pytest.CaptureFixture) -> str:
-    """Return what an entry point and its worker processes say, with its exit status."""
+    """Return the output of an entry point and its workers, with its exit status."""
     try:
         entry_point.main(arguments)
         status: object = 0
@@ -142,7 +142,7 @@ def test_what_moeasr_does_itself_is_not_forbidden(
 def test_a_decoder_that_would_have_to_run_is_forbidden(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """sph2pipe is only started for what libsndfile does not know."""
+    """sph2pipe is started only for formats that libsndfile cannot decode."""
     program, audio = data / "sph2pipe", data / "a.sph"
     program.write_text(f"#!/bin/sh\ntouch {data}/ran\ncat {data.parent}/a.wav\n")
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Headers that say more, less or other than what follows them; values that are no audio."""
+"""Headers that do not match the data after them, and samples that are not audio."""
 
 import struct
 from pathlib import Path
@@ -20,7 +20,7 @@ NUM_SAMPLES = 4000
 
 
 def ramp(num_samples: int = NUM_SAMPLES) -> np.ndarray:
-    """int16 samples, all different from their neighbours."""
+    """Return int16 samples, each different from its neighbours."""
     return (np.arange(num_samples) * 37 % 20011 - 10000).astype(np.int16)
 
 
@@ -29,7 +29,7 @@ def as_float(samples: np.ndarray) -> torch.Tensor:
 
 
 def chunk(name: bytes, content: bytes, size: int | None = None, pad: bool = True) -> bytes:
-    """A chunk that says to be of another size, or lacks its padding."""
+    """Return a chunk, optionally with a wrong size or without padding."""
     size = len(content) if size is None else size
     return name + struct.pack("<I", size) + content + b"\0" * (pad and len(content) % 2)
 
@@ -39,12 +39,12 @@ SAMPLES = ramp().tobytes()
 
 
 def wav(*chunks: bytes, size: int | None = None) -> bytes:
-    """A WAV file of some chunks."""
+    """Return a WAV file with some chunks."""
     return chunk(b"RIFF", b"WAVE" + b"".join(chunks), size)
 
 
 def data(size: int) -> bytes:
-    """A WAV file whose samples are said to take so many bytes."""
+    """Return a WAV file whose header gives a length of its samples in bytes."""
     return wav(FORMAT, chunk(b"data", SAMPLES, size))
 
 
@@ -106,7 +106,7 @@ def test_a_header_that_promises_more_than_its_own_size_is_that_of_a_cut_file(ext
 
 
 def test_a_repaired_file_is_as_short_as_it_was() -> None:
-    """Half of the samples that are promised, and the byte of padding of the chunk before them."""
+    """The file has half of the announced samples, and a padding byte before them."""
     odd = chunk(b"LIST", b"abcde", pad=False)
     with pytest.raises(
         InputError, match="is truncated: its header announces 8000 bytes, but only 4002"
@@ -201,7 +201,7 @@ def test_a_length_that_no_memory_holds_is_no_reason_to_ask_for_it(tmp_path: Path
 
 
 def test_the_header_of_shorten_tells_durations(tmp_path: Path) -> None:
-    """Samples in it cannot be decoded; how many they are is written in it."""
+    """Its samples cannot be decoded, but its header contains their number."""
     header = (
         b"NIST_1A\n   1024\nsample_count -i 24000\nsample_rate -i 16000\n"
         b"sample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n"
@@ -250,7 +250,7 @@ def test_rates_to_resample_to_are_bounded(tmp_path: Path, rate_hz: int) -> None:
 
 @pytest.fixture(params=[np.nan, np.inf, -np.inf, 1e30])
 def bad(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A data directory of one good recording and one with a bad sample in the middle."""
+    """Write a data directory of a good recording and one with a bad sample in the middle."""
     samples = as_float(ramp(16000)).numpy()
     soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
     samples[8000] = request.param
@@ -305,7 +305,7 @@ def test_they_are_counted_with_other_bad_audio(bad: Path, capsys: pytest.Capture
 
 @pytest.fixture
 def overshooting(tmp_path: Path) -> Path:
-    """A data directory of three recordings, two of which have a header that is too high."""
+    """Write a data directory of three recordings, two with too large a length in the header."""
     folder = tmp_path / "data"
     (folder / "conf").mkdir(parents=True)
     (folder / "conf" / "fbank.yaml").write_text("num_mel_bins: 20\n")

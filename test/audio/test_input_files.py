@@ -1,4 +1,4 @@
-"""Audio files of a command line, with faults and without."""
+"""Audio files of a command line, readable and unreadable."""
 
 import io
 
@@ -12,7 +12,7 @@ from moeasr.errors import InputError
 
 @pytest.fixture
 def paths(tmp_path):
-    """A file of 16 kHz, one of 8 kHz, and one that is no audio."""
+    """Write a file of 16 kHz, a file of 8 kHz, and a file that is not audio."""
     soundfile.write(tmp_path / "a.wav", np.full(160, 0.5), 16000)
     soundfile.write(tmp_path / "b.wav", np.zeros(80), 8000)
     (tmp_path / "c.wav").write_text("no audio")

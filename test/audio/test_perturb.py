@@ -30,7 +30,7 @@ def test_speed_one_is_the_waveform_itself() -> None:
 
 
 def test_what_would_rise_above_half_the_rate_is_filtered_out() -> None:
-    """7.8 kHz at speed 1.1 would be 8.6 kHz, and fold back to 7.4 kHz without a filter."""
+    """At speed 1.1, 7.8 kHz becomes 8.6 kHz, which aliases to 7.4 kHz without a filter."""
     assert perturb_speed(sine(7800.0), 16000, 1.1)[200:-200].abs().max() < 0.02
 
 
@@ -74,5 +74,5 @@ def test_lengths_that_float32_cannot_count_are_torchaudios(num_samples: int) -> 
 
 
 def test_lengths_of_hours_end_where_the_filter_does() -> None:
-    """The length is that of an earlier call of `perturb_speed`, which takes gigabytes."""
+    """The expected length is from a call of `perturb_speed`, which takes gigabytes."""
     assert perturbed_length(251_658_245, 16000, 0.9) == 279_620_280

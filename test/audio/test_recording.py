@@ -1,4 +1,4 @@
-"""Audio of every kind that a wav.scp may name, good and bad."""
+"""All kinds of audio that a wav.scp may contain, valid and invalid."""
 
 import math
 import os
@@ -23,7 +23,7 @@ RATE = 16000
 
 
 def ramp(num_samples: int = 3200) -> np.ndarray:
-    """int16 samples, all different from their neighbours."""
+    """Return int16 samples, each different from its neighbours."""
     return (np.arange(num_samples) * 37 % 20011 - 10000).astype(np.int16)
 
 
@@ -124,7 +124,7 @@ def test_a_segment_may_overshoot_a_little_but_no_more(wav: Path) -> None:
 
 
 def test_times_are_rounded_to_the_next_sample(wav: Path) -> None:
-    """0.0625625 s are sample 1001; their product in floating point lies just below."""
+    """0.0625625 s is sample 1001, but the floating-point product is slightly less."""
     assert int(0.0625625 * RATE) == 1000
     assert torch.equal(read_audio(str(wav), None, 0.0625625)[0], as_float(ramp())[1001:])
     assert torch.equal(read_audio(str(wav), None, None, 0.0625625)[0], as_float(ramp())[:1001])
@@ -159,7 +159,7 @@ def test_names_of_any_kind(tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_subprocess(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any command that is started fails the test."""
+    """Let the test fail if any command is started."""
 
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError(f"started {args}")
@@ -265,7 +265,7 @@ def test_a_wav_cut_short_is_refused(tmp_path: Path, suffix: str, subtype: str, k
 
 
 def test_an_mp3_cut_short_is_refused(tmp_path: Path) -> None:
-    """Its header tells 8000 samples, and libsndfile ends quietly where the file does."""
+    """The header has 8000 samples, and libsndfile stops silently at the end of the file."""
     path = tmp_path / "cut.mp3"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 8000), RATE)
     content = path.read_bytes()
@@ -299,7 +299,7 @@ def test_a_sphere_cut_short_or_compressed_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_wav_written_into_a_pipe_has_no_true_length_and_is_taken(wav: Path) -> None:
-    """The sizes 0xFFFFFFFF and 0x7FFFF000 are what ffmpeg and sox put when they cannot seek."""
+    """ffmpeg and sox write the sizes 0xFFFFFFFF and 0x7FFFF000 when they cannot seek."""
     content = bytearray(wav.read_bytes())
     at = content.index(b"data") + 4
     for size in (0xFFFFFFFF, 0x7FFFF000):
@@ -360,7 +360,7 @@ def test_bad_places_in_archives_are_named(tmp_path: Path) -> None:
 
 
 def test_a_named_pipe_is_no_file(tmp_path: Path) -> None:
-    """To open it would wait for a writer."""
+    """Opening the pipe would block until a writer opens it."""
     os.mkfifo(tmp_path / "a.wav")
     refused(f"{tmp_path}/a.wav", "a.wav does not exist")
     for probe in (probe_audio, measure_audio):

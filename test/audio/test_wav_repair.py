@@ -1,4 +1,4 @@
-"""WAV files whose chunks libsndfile cannot follow."""
+"""WAV files whose chunk layout libsndfile cannot read."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""The sound of a data directory, whole recordings and segments."""
+"""The audio of a data directory, with and without segments."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def data_dir(tmp_path):
 
 
 def waveforms(data_dir, rate_hz):
-    """Utterance -> samples."""
+    """Return a mapping from utterance to samples."""
     utterances = find_data_type("raw").open(data_dir)
     return {utt: samples for utt, samples, _ in read_waveforms(utterances, rate_hz)}
 

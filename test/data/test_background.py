@@ -1,4 +1,4 @@
-"""Work for other processes."""
+"""Results computed in background processes."""
 
 import multiprocessing
 import os
@@ -98,7 +98,7 @@ def num_threads(_: int) -> int:
 
 
 def test_a_worker_computes_with_one_thread():
-    """Whatever this process has: N workers of M threads each would only get in each other's way."""
+    """The number of threads here does not matter: N workers of M threads would compete."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

@@ -31,7 +31,7 @@ def compute_statistics(data_dir: Path, data_type: str, nj: int) -> str:
 @pytest.mark.parametrize("make_set", [audio_sets.whole_files, audio_sets.segments])
 @pytest.mark.parametrize("dither", [0.0, 1.0])
 def test_features_lengths_and_statistics_are_those_of_stored_features(tmp_path, make_set, dither):
-    """At three speeds; whatever is resampled, mixed, cut, piped."""
+    """The test covers three speeds, resampling, mixing, segments and pipes."""
     source = audio_sets.at_three_speeds(make_set(tmp_path))
     (tmp_path / "fbank.yaml").write_text(f"num_mel_bins: 20\ndither: {dither}\n")
     dirs = {data_type: audio_sets.prepare(source, data_type) for data_type in DATA_TYPES}
@@ -92,7 +92,7 @@ def test_a_dataset_can_travel_to_a_process_that_is_not_forked(tmp_path, data_typ
 
 
 def test_stored_features_without_frames_have_bins_all_the_same(tmp_path):
-    """Kaldi stores them as 0 x 0."""
+    """Kaldi stores empty features as 0 x 0."""
     kaldiio.save_ark(str(tmp_path / "x.ark"), {"u": np.zeros((0, 0), np.float32)})
     write_settings(tmp_path, FbankConfig(num_mel_bins=20))
     reader = find_data_type("feats").open_reader(tmp_path)

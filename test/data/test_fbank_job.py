@@ -1,4 +1,4 @@
-"""Archives of filter banks: what is written, and what is said of unusual utterances."""
+"""Archives of filter banks: their content, and messages about unusual utterances."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from moeasr.features.fbank_config import FbankConfig
 
 
 def write(folder, rates):
-    """Features of recordings of half a second, by their sample rates; None is a missing file."""
+    """Write features of recordings of half a second by sample rate; None is a missing file."""
     lines = []
     for utt_id, rate_hz in rates.items():
         path = folder / f"{utt_id}.wav"

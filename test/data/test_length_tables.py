@@ -6,7 +6,7 @@ from moeasr.features.fbank_config import FbankConfig
 
 
 def test_tables_have_seconds_and_frames_of_all_that_have_a_frame() -> None:
-    """Frames of 10 ms at 16 kHz, at whatever rate the samples are."""
+    """Frames have 10 ms at 16 kHz, independently of the rate of the samples."""
     lengths = [
         *(AudioLength("a", 16000, 16000), AudioLength("b", 11025, 11025)),
         *(AudioLength("c", 12345, 16000), AudioLength("d", 22050, 11025)),
@@ -24,7 +24,7 @@ def test_tables_have_seconds_and_frames_of_all_that_have_a_frame() -> None:
 
 
 def test_utterances_of_no_whole_frame_are_left_out() -> None:
-    """Half a shift of 10 ms is a frame: 80 samples at 16 kHz, and 40 at 8 kHz."""
+    """Half a shift of 10 ms suffices for a frame: 80 samples at 16 kHz, or 40 at 8 kHz."""
     said: list[str] = []
     lengths = [AudioLength(f"u{n}", n, 8000 if n < 50 else 16000) for n in (39, 40, 79, 80)]
     tables = length_tables([*lengths, AudioLength("x", fault="gone")], FbankConfig(), said.append)

@@ -1,4 +1,4 @@
-"""Utterances that a model can learn from, and why not from the others."""
+"""Utterances on which a model can be trained, and the reasons for leaving out others."""
 
 import logging
 from pathlib import Path
@@ -12,7 +12,7 @@ from moeasr.errors import InputError
 
 
 def reason(folder: Path, num_frames: int, text: str) -> str | None:
-    """Why one utterance is left out; None if it is not."""
+    """Return the reason why one utterance is left out; None if it is kept."""
     folder = make_dir(folder, {"u": (num_frames, text)})
     utterances, skipped = load_utterances(folder, Letters(), quarter, LIMITS)
     assert len(utterances) + len(skipped) == 1

@@ -1,4 +1,4 @@
-"""Lengths of utterances: those listed, and those that only headers tell."""
+"""Lengths of utterances, from the table and from headers."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def utterances(tmp_path):
 
 
 class Reader:
-    """Notes which utterances are measured: 7 frames each."""
+    """A reader that records the measured utterances, and returns 7 frames for each."""
 
     def __init__(self):
         self.measured = []

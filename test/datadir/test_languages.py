@@ -1,4 +1,4 @@
-"""Languages of utterances, by number."""
+"""Language indices of utterances."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Strict reading of tables: their lines, and how each fault is named."""
+"""Strict reading of tables: their lines, and the message about each fault."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""Utterances of a data directory: where their audio is, and what columns belong to them."""
+"""Utterances of a data directory: their audio, segments and columns."""
 
 import dataclasses
 from pathlib import Path

@@ -24,7 +24,7 @@ def features(num_frames: int = 7) -> torch.Tensor:
 
 
 def write(folder: Path, compress: bool = False) -> dict[str, str]:
-    """Three utterances; their scp as a mapping."""
+    """Write three utterances, and return their scp as a mapping."""
     with open_archive(folder / "x.ark", folder / "x.scp", compress) as archive:
         for utt_id, num_frames in (("a", 7), ("b\u00e4", 1), ("c", 100)):
             archive.write(utt_id, features(num_frames))
@@ -84,7 +84,7 @@ def test_nothing_appears_when_writing_fails(tmp_path: Path) -> None:
 
 @contextmanager
 def small_disk() -> Iterator[None]:
-    """No file may grow above 5000 bytes: the nearest thing to a full disk without being root.
+    """Limit files to 5000 bytes, the closest emulation of a full disk without being root.
 
     Not a fixture: pytest reports a test before it takes its fixtures down, and its own output may
     go to a longer file.
@@ -177,7 +177,7 @@ def test_missing_and_foreign_archives_are_named_with_their_utterance(tmp_path: P
 
 
 def header(kind: bytes, num_frames: int, num_bins: int) -> bytes:
-    """The header of a matrix, and a few values."""
+    """Return the header of a matrix followed by a few values."""
     if kind in (b"FM", b"DM"):
         sizes = b"\4" + struct.pack("<i", num_frames) + b"\4" + struct.pack("<i", num_bins)
     else:
@@ -231,14 +231,14 @@ def test_features_that_are_not_finite_are_named(tmp_path: Path, value: float, dt
 
 
 def test_a_named_pipe_is_no_archive(tmp_path: Path) -> None:
-    """To open it would wait for a writer."""
+    """Opening the pipe would block until a writer opens it."""
     os.mkfifo(tmp_path / "x.ark")
     with pytest.raises(InputError, match="utterance u: archive .*x.ark is truncated"):
         FeatureReader().read(f"{tmp_path}/x.ark:0", "u")
 
 
 class Trap:
-    """Unpickling this would make a directory."""
+    """An object that creates a directory when it is unpickled."""
 
     def __reduce__(self):
         return (os.mkdir, ("sprung",))

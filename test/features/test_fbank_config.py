@@ -24,7 +24,7 @@ def test_a_frame_lasts_whole_samples(settings: dict, frame_shift_sec: float) -> 
 
 
 def test_defaults_are_those_of_sherpa_onnx() -> None:
-    """Its `high_freq` of -400 Hz counts down from 8 kHz."""
+    """Its `high_freq` of -400 Hz is added to 8 kHz."""
     assert FbankConfig() == FbankConfig(
         sample_rate_hz=16000,
         num_mel_bins=80,

@@ -1,4 +1,4 @@
-"""Features piece by piece equal features of the whole signal."""
+"""Features computed piece by piece equal the features of the whole signal."""
 
 import pytest
 import torch

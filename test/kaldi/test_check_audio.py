@@ -1,4 +1,4 @@
-"""--check-audio: every unusable utterance is named, with its reason."""
+"""--check-audio: every unusable utterance is listed with its reason."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from moeasr.kaldi.check_audio import audio_faults, check_audio, min_ctc_frames
     ("text", "frames"), [("", 0), ("A", 1), ("ABA", 3), ("AA", 3), ("ALL  SEE", 8 + 3)]
 )
 def test_frames_that_ctc_needs(text, frames):
-    """One per character and one blank between two equal neighbours."""
+    """CTC needs one frame per character and one blank between two equal neighbours."""
     assert min_ctc_frames(text) == frames
 
 
@@ -41,7 +41,7 @@ def make(tmp_path):
 
 
 def test_decoders_pipes_are_files(make, tmp_path, monkeypatch):
-    """A header and the last samples tell all: nothing is decoded whole, nothing started."""
+    """The header and the last samples suffice: no file is decoded whole, no program started."""
     make.wave("good.flac", 16000)
     cut = make.wave("cut.flac", 32000)
     cut.write_bytes(cut.read_bytes()[:20000])
@@ -101,7 +101,7 @@ def test_each_fault_is_named(make, tmp_path):
 
 @pytest.mark.parametrize("num_tight", (0, 3, 4))
 def test_few_may_be_too_short_for_their_text(make, tmp_path, num_tight):
-    """Training leaves them out by name; of 30, up to 3 are a warning."""
+    """Training leaves them out; up to 3 of 30 such utterances give only a warning."""
     audio = make.wave("a.wav", 2240)  # 3 frames of CTC
     make({f"u{n:02d}": (audio, "FOUR" if n < num_tight else "ONE") for n in range(30)})
     said = []

@@ -1,4 +1,4 @@
-"""Features of parallel jobs put together, or refused when too many utterances lack."""
+"""Features of parallel jobs, gathered or rejected if too many utterances are missing."""
 
 import pytest
 

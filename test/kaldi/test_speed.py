@@ -1,4 +1,4 @@
-"""Data directories with their audio at another speed."""
+"""Speed perturbation of data directories."""
 
 import pytest
 from tables import read_tables, write_tables

@@ -1,4 +1,4 @@
-"""Symbols to integers and back."""
+"""Conversion of symbols to integers and back."""
 
 import pytest
 

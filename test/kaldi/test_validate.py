@@ -1,4 +1,4 @@
-"""Every rule of validate_data_dir.sh, broken once."""
+"""Every rule of validate_data_dir.sh, violated once."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def table(*values, names=UTTS):
 
 
 def check(path, files, **options):
-    """Write files (None: absent) and validate; returns what was said."""
+    """Write files (None: absent) and validate; return the messages."""
     for name, text in files.items():
         if text is not None:
             (path / name).write_bytes(text.encode("utf-8", "surrogateescape"))

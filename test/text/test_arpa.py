@@ -1,4 +1,4 @@
-"""ARPA files: what is read, and what is refused."""
+"""ARPA files, valid and invalid."""
 
 import gzip
 import itertools
@@ -156,7 +156,7 @@ ngram 4=2
 
 
 def test_ngrams_without_their_history_keep_all_probabilities(tmp_path, caplog):
-    """Against the format's recursion over nothing but the lines of the file."""
+    """The reference is the format's recursion over the lines of the file."""
     model = read_arpa(write(tmp_path, ORPHANS))
     assert "not listed (4 histories, e.g." in caplog.text
     assert [len(section) for section in model.ngrams] == [4, 3, 2, 2]
@@ -189,7 +189,7 @@ def test_only_plain_spaces_separate_fields(tmp_path):
 
 
 def test_models_over_units_have_the_space_unit(tmp_path):
-    """Transcripts refuse it; the units of a dictionary may begin with it."""
+    """Transcripts reject this character, but units of a dictionary may begin with it."""
     text = GOOD.replace("ONE", "\u2581O").replace("caf\u00e9", "\u2581")
     model = read_arpa(write(tmp_path, text))
     assert model.words == ("<s>", "</s>", "\u2581O", "\u2581", "<unk>")

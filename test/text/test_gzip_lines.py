@@ -1,4 +1,4 @@
-"""Lines of files that may be packed by gzip."""
+"""Lines of files that may be compressed by gzip."""
 
 import gzip
 

@@ -44,7 +44,7 @@ def test_bigrams_by_hand():
 
 
 def by_definition(sentences: list[list[str]], order: int, history: tuple, word: str) -> float:
-    """The module's formula, counted anew for every probability."""
+    """Return a probability by the module's formula, counting anew for each call."""
     padded = [("<s>", *sentence, "</s>") for sentence in sentences]
 
     def occurrences(length):

@@ -1,4 +1,4 @@
-"""What is in shards that others made, and the data directory made for them."""
+"""The content of shards from other programs, and the data directory written for them."""
 
 import io
 import os
@@ -15,7 +15,7 @@ from moeasr.errors import InputError
 
 
 def write_shard(path: Path, files: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> Path:
-    """As WeNet writes them: Python's own format, a member's name as it is."""
+    """Write a shard as WeNet does: in Python's default tar format, with unchanged names."""
     with tarfile.open(path, "w", format=form) as shard:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
@@ -40,7 +40,7 @@ def index(folder: Path, *shards: Path) -> Path:
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
 @pytest.mark.parametrize("size", [-512, -1024, 8**11 - 1, 2**40, 2**62])
 def test_an_absurd_size_in_a_foreign_shard_is_one_sentence(tmp_path, kind, size):
-    """A size of -1024 leads back to the same header, for ever."""
+    """A size of -1024 would lead to the same header in an endless loop."""
     member = tarfile.TarInfo("a.wav")
     member.type, member.size = kind, size
     (tmp_path / "1.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(2000))

@@ -1,4 +1,4 @@
-"""Audio read by its place in a shard."""
+"""Audio that is read by its position in a shard."""
 
 import os
 import tarfile
@@ -28,7 +28,7 @@ def entries(data_dir: Path) -> dict[str, str]:
 
 
 def test_audio_of_whole_blocks_of_a_tar_file_is_found(tmp_path):
-    """Blocks have 512 bytes: no padding follows such a member, and 511 bytes one that is larger."""
+    """Tar blocks have 512 bytes, so such members have no padding or 511 bytes of it."""
     for name, num_samples in {"whole": 20 * 256 - 22, "more": 20 * 256 - 21}.items():
         audio_sets.write_audio(tmp_path / f"{name}.wav", num_samples / 16000)
     assert (tmp_path / "whole.wav").stat().st_size == 20 * 512

@@ -1,4 +1,4 @@
-"""Shards: what is written, and when it is written again."""
+"""Shards: their content, and the conditions under which they are written again."""
 
 import errno
 import io
@@ -32,7 +32,7 @@ def shards_of(data_dir: Path) -> list[Path]:
 
 
 def members(data_dir: Path) -> dict[str, bytes]:
-    """Names and contents of all shards, as anybody reads a tar file."""
+    """Return the names and contents of all shards, read by Python's tarfile."""
     found = {}
     for path in shards_of(data_dir):
         with tarfile.open(path, "r:") as shard:
