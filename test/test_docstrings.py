@@ -74,7 +74,6 @@ UNREAD = {
     "audio",
     "bin",
     "compare",
-    "corpus",
     "decode",
     "report",
     "score",

@@ -17,7 +17,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class PartitionOptions:
-    """How much goes into the sets that the corpus does not define."""
+    """The sizes of the sets that the corpus does not define."""
 
     dev_size: float | None = None
     """Share of the utterances (below 1) or their number; None is a tenth, at most 1000."""

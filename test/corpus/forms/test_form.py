@@ -40,7 +40,7 @@ def test_a_form_in_a_file_of_the_recipe_is_split_like_others(tmp_path, monkeypat
 
 
 def test_a_form_must_be_one(tmp_path):
-    with pytest.raises(InputError, match="'pathlib.Path' is not a .*Form"):
+    with pytest.raises(InputError, match="'pathlib.Path' must be a .*Form, but is not"):
         read_sets(tmp_path, CorpusOptions(form="pathlib.Path"))
 
 
