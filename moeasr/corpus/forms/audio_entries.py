@@ -34,9 +34,9 @@ READ_HERE = (
 READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
 SUFFIXES = READ_HERE + READ_BY_FFMPEG
 NUM_THREADS = 8
-TOLERANCE_SEC = 0.02
-"""An utterance that ends so close to the end of its recording ends with it: durations in manifests
-are rounded."""
+TOLERANCE_SEC = 0.1
+"""An utterance that starts with its recording, and ends so close to its end, is all of it: durations
+in manifests are rounded, and programs measure MP3 differently."""
 
 logger = get_logger(__name__)
 
@@ -121,7 +121,7 @@ def _with_span(item: Item, info: AudioInfo) -> Item | str:
             f"{item.where}: the utterance is from {start_sec:g} s to {end_sec:g} s, but "
             f"its audio is {duration_sec:.2f} s long: {item.audio}"
         )
-    if end_sec > duration_sec - TOLERANCE_SEC:
+    if end_sec > duration_sec or (start_sec == 0 and end_sec > duration_sec - TOLERANCE_SEC):
         end_sec = duration_sec
     return dataclasses.replace(
         item, start_sec=start_sec, end_sec=end_sec, recording_sec=duration_sec

@@ -45,7 +45,8 @@ def test_other_rates_become_that_of_most(tmp_path, caplog):
     ("times", "expected"),
     [
         ((None, None), (0, 2)),
-        ((0.0, 1.99), (0, 2)),  # rounded
+        ((0.0, 1.95), (0, 2)),  # rounded
+        ((0.5, 1.95), (0.5, 1.95)),
         ((0.0, 2.3), (0, 2)),  # as far as readers allow
         ((0.0, 1.5), (0, 1.5)),
         ((0.5, -1), (0.5, 2)),
