@@ -20,7 +20,7 @@ class CommonVoiceForm(Form):
         """Return the table, if its first line names the columns."""
         for path in _tables(root).values():
             if set(COLUMNS) & set(first_line(path).split("\t")):
-                return f"{path.name} beside clips/"
+                return f"{path.name} with the columns of Common Voice"
         return None
 
     def read(self, root: Path) -> dict[str, list[Item]]:

@@ -93,9 +93,7 @@ def _groups(items: Sequence[Item], num_sets: int) -> tuple[list[list[Item]], str
     for key, item in zip(keys, items):
         groups.setdefault(key, []).append(item)
     if len(groups) < num_sets:
-        raise InputError(
-            f"the corpus has {len(groups)} recordings, too few for {num_sets} sets of them"
-        )
+        raise InputError(f"the corpus has {len(groups)} recordings, too few for {num_sets} sets")
     return [groups[key] for key in sorted(groups)], by
 
 

@@ -51,7 +51,7 @@ def find_form(name: str, root: Path) -> tuple[Form, Path]:
         for place in places:
             evidence = kind().find(place)
             if evidence:
-                logger.info("%s: read as --form %s (%s)", place, known, evidence)
+                logger.info("%s is read as --form %s: it contains %s", place, known, evidence)
                 return kind(), place
     raise InputError(
         f"{root}: the form of the corpus is not recognised; name it with --form "

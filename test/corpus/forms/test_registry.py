@@ -19,7 +19,7 @@ def test_each_form_is_recognised_and_said(tmp_path, caplog, name):
     FORM_TREES[name](tmp_path)
     form, place = find_form("auto", tmp_path)
     assert type(form) is FORMS[name]
-    assert f"{place}: read as --form {name} (" in caplog.text
+    assert f"{place} is read as --form {name}: it contains " in caplog.text
     assert find_form(name, tmp_path)[1] == place
 
 
