@@ -73,7 +73,6 @@ NOT_ONLY_VERBS = set(
 UNREAD = {
     "bin",
     "compare",
-    "corpus",
     "decode",
     "report",
     "score",
