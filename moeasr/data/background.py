@@ -168,7 +168,10 @@ def _work(
     for reader in readers:  # if they stayed open here, workers would not notice the parent's end
         reader.close()
     # One outcome is written while the next one is computed.
-    with suppress(OSError), ThreadPoolExecutor(1) as writer:  # nobody reads the outcomes any more
+    with (
+        suppress(OSError),
+        ThreadPoolExecutor(1) as writer,
+    ):  # the process that reads outcomes is gone
         written = writer.submit(bytes)
         for item in items:
             outcome = _outcome(function, item)
@@ -205,7 +208,7 @@ def _pickled(value: object) -> bytes:
 
 
 class _Pickler(pickle.Pickler):
-    """A pickler that stores tensors as NumPy arrays, which is many times faster than PyTorch's."""
+    """A pickler that stores tensors as NumPy arrays, many times faster than PyTorch's pickling."""
 
     def reducer_override(self, value: object) -> Any:
         if isinstance(value, torch.Tensor):
