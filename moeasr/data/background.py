@@ -167,11 +167,9 @@ def _work(
     torch.set_num_threads(1)  # a fork has none of its parent's threads
     for reader in readers:  # if they stayed open here, workers would not notice the parent's end
         reader.close()
-    # One outcome is written while the next one is computed.
-    with (
-        suppress(OSError),
-        ThreadPoolExecutor(1) as writer,
-    ):  # the process that reads outcomes is gone
+    # One outcome is written while the next one is computed. Writing raises OSError when the reader
+    # is gone.
+    with suppress(OSError), ThreadPoolExecutor(1) as writer:
         written = writer.submit(bytes)
         for item in items:
             outcome = _outcome(function, item)
