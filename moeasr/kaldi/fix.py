@@ -139,9 +139,8 @@ class DataDirFixer:
         for last, pair in zip(pairs, pairs[1:]):
             if pair[1] < last[1]:
                 raise InputError(
-                    "utt2spk is not in sorted order when sorted first on speaker-id "
-                    "(fix this by making speaker-ids prefixes of utt-ids) "
-                    f"({self.data / 'utt2spk'}: '{show(last[0] + b' ' + last[1])}' comes before "
+                    f"{self.data / 'utt2spk'}: not sorted by speaker; make each speaker id a "
+                    f"prefix of its utterance ids ('{show(last[0] + b' ' + last[1])}' comes before "
                     f"'{show(pair[0] + b' ' + pair[1])}')"
                 )
 

@@ -138,7 +138,7 @@ def test_a_control_character_is_named_with_its_utterance(tmp_path: Path) -> None
         load_utterances(tmp_path, Strict(), quarter, LIMITS)
 
 
-def test_the_digest_of_a_set_tells_names_lengths_and_languages(tmp_path: Path) -> None:
+def test_the_digest_of_a_set_depends_on_ids_lengths_and_languages(tmp_path: Path) -> None:
     def digest(utterances: dict[str, int], languages: str, model: tuple[str, ...]) -> str:
         folder = make_dir(tmp_path, {utt: (num, "abc") for utt, num in utterances.items()})
         (folder / "utt2lang").write_text(languages)
@@ -198,7 +198,7 @@ def test_absurd_lengths_are_named(tmp_path: Path, value: str, fault: str) -> Non
         load_utterances(folder, Letters(), quarter, LIMITS)
 
 
-def test_an_utterance_that_is_said_to_be_endless_is_left_out(tmp_path: Path) -> None:
+def test_an_utterance_with_an_absurd_length_is_left_out(tmp_path: Path) -> None:
     folder = make_dir(tmp_path, {"a": (40, "abc"), "b": (60, "hello")})
     (folder / "utt2num_frames").write_text(f"a 40\nb {2**63 - 1}\n")
     utterances, skipped = load_utterances(folder, Letters(), quarter, LIMITS)

@@ -19,12 +19,12 @@ def write(data, num_utts, num_made):
     return said
 
 
-def test_all_utterances_need_no_word(tmp_path):
+def test_complete_tables_give_no_message(tmp_path):
     assert write(tmp_path, 40, 40) == []
     assert (tmp_path / "feats.scp").read_bytes() == (tmp_path / "utt2spk").read_bytes()
 
 
-def test_up_to_one_in_twenty_may_lack(tmp_path):
+def test_up_to_one_in_twenty_may_be_missing(tmp_path):
     said = write(tmp_path, 40, 38)
     assert said[0] == "skipped 2 of 40 utterances (the logs say why): u0038 u0039"
     assert (tmp_path / "feats.scp").read_text().split()[-2:] == ["u0037", "s"]

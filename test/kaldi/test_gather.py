@@ -25,7 +25,7 @@ def jobs(tmp_path):
 
 
 @pytest.mark.parametrize("num_made", [40, 38])
-def test_up_to_one_in_twenty_may_lack(jobs, num_made):
+def test_up_to_one_in_twenty_may_be_missing(jobs, num_made):
     data, scps = jobs(40, num_made)
     said = []
     gather_feats(data, scps, ["utt2dur"], said.append)

@@ -151,7 +151,7 @@ def test_an_order_that_perturbing_breaks_is_explained(call, data):
     )
     done = call("data/perturb_data_dir_speed_3way.sh", "my data", "new")
     assert done.returncode == 1
-    assert "fix this by making speaker-ids prefixes of utt-ids" in done.stderr
+    assert "make each speaker id a prefix of its utterance ids" in done.stderr
     assert {p.name for p in call.cwd.iterdir() if "_speed" in p.name} == set()
 
 
