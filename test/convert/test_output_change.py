@@ -1,4 +1,4 @@
-"""How far apart two models are."""
+"""The difference between the outputs of two models."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What cannot be imported or exported is named, and nothing is written."""
+"""Components that cannot be imported or exported are named, and nothing is written."""
 
 import dataclasses
 import shutil

@@ -47,7 +47,7 @@ def make_block(kind, rate):
 
 
 def run_block(kind, block, x):
-    """What the block adds to x (1, T, D)."""
+    """Return what the block adds to x (1, T, D)."""
     valid = torch.ones(1, NUM_FRAMES, dtype=torch.bool)
     if kind == "decoder":
         memory = block.cross_attention.read(x)

@@ -35,7 +35,7 @@ def test_a_group_shares_its_parts_and_nothing_else(system, groups):
 
 @pytest.mark.parametrize(("layout", "num_attentions"), [("consecutive", 2), ("interleaved", 1)])
 def test_blocks_without_attention_do_not_hide_their_groups(layout, num_attentions):
-    """Of eight blocks every second has attention; with ABAB all of those are of one group."""
+    """Every second one of eight blocks has attention; with ABAB, they all belong to one group."""
     config = encoder(
         type="transformer",
         num_blocks=8,

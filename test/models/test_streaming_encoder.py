@@ -13,7 +13,7 @@ FEATS = torch.randn(4, 150, 20, dtype=torch.float64, generator=torch.Generator()
 
 
 def window(streaming, feats, lens, chunk, num_chunks):
-    """What each stream sees in chunks `chunk` .. `chunk + num_chunks - 1`: (B, W, F), (B,)."""
+    """Return features (B, W, F) and lengths (B,) of `num_chunks` chunks from `chunk` on."""
     first = chunk * streaming.hop_frames
     size = (num_chunks - 1) * streaming.hop_frames + streaming.window_frames
     return feats[:, first : first + size], (lens - first).clamp(0, size)

@@ -74,7 +74,7 @@ def test_frames_and_routers_learn_by_weights_probabilities_and_logits(kind):
 
 
 def test_logits_of_a_fresh_router_are_as_large_as_its_inputs():
-    """Of 4096 weights the mean square is off by 5 deviations of sqrt(2 / 4096) at most."""
+    """The mean square of 4096 weights is off by 5 deviations of sqrt(2 / 4096) at most."""
     for router in (TopKRouter(64, 64, 2, "full"), EmbeddingRouter(48, 16, 64, 1, "full")):
         size = float(router.weight.detach().square().mean()) * 64
         assert abs(size - 1) < 5 * math.sqrt(2 / 4096)

@@ -15,7 +15,7 @@ D, H = 8, 2
 
 
 def linear(layer, x):
-    """Of every layer but the one for positions, which has no bias."""
+    """Apply a layer with a bias, as all layers except the one for positions are."""
     return x @ layer.weight.T + layer.bias
 
 

@@ -14,7 +14,7 @@ D, H = 8, 2
 
 
 def encoding(position):
-    """Of one position, by the formula of Attention Is All You Need in float32."""
+    """Encode one position by the formula of Attention Is All You Need in float32."""
     angles = torch.tensor([position / 10000 ** (2 * i / D) for i in range(D // 2)])
     return torch.stack((angles.sin(), angles.cos()), dim=1).flatten().double()
 

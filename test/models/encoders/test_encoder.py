@@ -1,4 +1,4 @@
-"""What the configs of all encoders have in common."""
+"""The common behaviour of the configs of all encoders."""
 
 import pytest
 

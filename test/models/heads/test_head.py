@@ -1,4 +1,4 @@
-"""What all heads and their configs have in common."""
+"""The common behaviour of all heads and their configs."""
 
 import pytest
 import torch
