@@ -43,7 +43,7 @@ def test_streams_are_selected_and_joined():
     assert chosen.past_lens.tolist() == [3, 2]
 
 
-def test_blocks_without_a_module_remember_nothing_of_it():
+def test_blocks_without_a_module_have_no_cache_of_it():
     joined = BlockPast.join([BlockPast(None, frames([1])), BlockPast(None, frames([2]))])
     assert joined.attention is None and numbers(joined.convolution) == [[1], [2]]
     assert joined.select(torch.tensor([1])).attention is None

@@ -97,7 +97,7 @@ def test_one_router_serves_all_layers_of_an_omni_router_model():
 @pytest.mark.parametrize(
     "changed", [{"num_experts": 5}, {"experts_per_frame": 3}, {"expert_weights": "full"}]
 )
-def test_layers_of_one_router_must_select_alike(changed):
+def test_layers_that_share_a_router_must_have_equal_settings(changed):
     sections = [moe(router="omni", **settings) for settings in ({}, changed)]
     with pytest.raises(
         InputError, match="`router: omni` is shared by all layers, so .* be the same"

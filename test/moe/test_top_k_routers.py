@@ -157,7 +157,7 @@ def test_noise_begins_equally_large_for_all_experts_and_frames(x):
     )
 
 
-def test_a_weight_of_one_is_for_a_single_expert_and_teaches_nothing():
+def test_a_weight_of_one_needs_a_single_expert_and_has_no_gradient():
     """Models of other toolkits; `selected` with K = 1 is refused, since nobody means it."""
     router, x = TopKRouter(6, 4, 1, "one"), torch.randn(9, 6)
     routing = router(x)

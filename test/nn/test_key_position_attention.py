@@ -55,7 +55,7 @@ def test_equals_its_slow_twin(chunk_size):
     assert_close(fast[valid], slow[valid], 8)
 
 
-def test_with_a_past_it_goes_on_where_it_was():
+def test_a_cache_continues_the_stream():
     """Two streams at once, one of them nine frames further."""
     module = KeyPositionAttention(D, H, dropout=0.0).double()
     x = torch.randn(2, 7, D, dtype=torch.float64)
