@@ -159,7 +159,10 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
         wrong = _wrong(source, path, " or ".join(repr(choice) for choice in choices), value)
         raise InputError(f"{wrong}{did_you_mean(value, map(str, choices))}")
     if origin is Annotated:
-        (mark,) = (mark for mark in kind.__metadata__ if isinstance(mark, OneOf | OneOfTypes))
+        marks = [mark for mark in kind.__metadata__ if isinstance(mark, OneOf | OneOfTypes)]
+        if not marks:  # a note for others, such as the metavar of an option
+            return _convert(kind.__origin__, value, source, path)
+        (mark,) = marks
         if isinstance(mark, OneOfTypes):
             return _convert_typed(mark, value, source, path)
         _check_member(mark, value, source, path)

@@ -80,11 +80,11 @@ def find_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(f"`--device` must be cpu or cuda, but is '{name}'") from None
+        raise InputError(f"`device` must be cpu or cuda, but is '{name}'") from None
     if device.type != "cuda":
         return device
     if not torch.cuda.is_available():
-        raise InputError("`--device cuda`: PyTorch sees no GPU on this machine; use `--device cpu`")
+        raise InputError("device 'cuda': PyTorch sees no GPU on this machine; use 'cpu'")
     if device.index is None:
         is_alone = _env_int("WORLD_SIZE", "1") <= 1
         number, count = _env_int("LOCAL_RANK", "0" if is_alone else ""), torch.cuda.device_count()

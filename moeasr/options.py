@@ -61,13 +61,28 @@ def given_options(args: argparse.Namespace, config: type) -> dict[str, Any]:
         config: The dataclass. A field that is itself a dataclass becomes a dictionary if any of its
             options were given.
     """
+    return given_fields(vars(args), config)
+
+
+def given_fields(values: Mapping[str, Any], config: type) -> dict[str, Any]:
+    """Return the fields that have a value other than None, nested as in `given_options`.
+
+    Args:
+        values: Values by the name of the field, also those of a dataclass inside `config`.
+        config: The dataclass.
+    """
     given: dict[str, Any] = {}
     for name, kind in _fields(config):
         is_section = dataclasses.is_dataclass(kind)
-        value = given_options(args, kind) if is_section else getattr(args, name)
-        if value not in (None, {}):
+        value = given_fields(values, kind) if is_section else values.get(name)
+        if value is not None and not (is_section and value == {}):
             given[name] = value
     return given
+
+
+def field_names(defaults: Any) -> list[str]:
+    """Return the names of the fields of a dataclass instance, each of which is an option."""
+    return [name for _, name, _, _ in _leaves(defaults)]
 
 
 def with_given(defaults: ConfigT, given: Mapping[str, Any]) -> ConfigT:

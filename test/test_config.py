@@ -1,7 +1,7 @@
 """Configuration: every fault is one sentence with file, dotted path and nearest key."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 
@@ -34,6 +34,16 @@ def test_yaml_becomes_nested_dataclasses_and_back():
     config = from_mapping(Outer, mapping, "f.yaml")
     assert config == Outer(name="x", limit=4, sizes=(5,), inner=Inner(rate=1.0, kind="b"))
     assert from_mapping(Outer, to_mapping(config), "again") == config
+
+
+def test_an_annotation_for_others_changes_nothing():
+    @dataclass(frozen=True, kw_only=True)
+    class Noted:
+        path: Annotated[str, "FILE"] | None = None
+
+    assert from_mapping(Noted, {"path": "x"}, "f.yaml") == Noted(path="x")
+    with pytest.raises(InputError, match="f.yaml: 'path' must be text, but is 5"):
+        from_mapping(Noted, {"path": 5}, "f.yaml")
 
 
 def test_yes_and_no_are_flags_where_a_flag_is_wanted_and_words_elsewhere():

@@ -13,12 +13,12 @@ from moeasr.features.fbank import FbankConfig, num_fbank_frames
 def length_tables(
     lengths: Iterable[AudioLength], config: FbankConfig, say: Callable[[str], None]
 ) -> dict[str, Lines]:
-    """The lines of `utt2dur` (seconds) and `utt2num_frames`.
+    """Return the lines of `utt2dur` (seconds) and `utt2num_frames`.
 
     Args:
-        lengths: Of utterances, in order.
-        config: The filter banks whose frames are counted.
-        say: Receives which utterances cannot be used, and how many have another sample rate.
+        lengths: Lengths of the utterances, in order.
+        config: Settings of the filter banks whose frames are counted.
+        say: Receives messages about unusable utterances, and about those that are resampled.
     """
     tables: dict[str, Lines] = {"utt2dur": [], "utt2num_frames": []}
     other_rates: Counter[int] = Counter()
@@ -30,7 +30,7 @@ def length_tables(
             target = resampled_length(num_samples, rate_hz, config.sample_rate_hz)
             num_frames = num_fbank_frames(target, config)
         if num_frames == 0:
-            fault = fault or f"{num_samples} samples are no whole frame"
+            fault = fault or f"{num_samples} samples are too few for one frame"
             say(f"skipped utterance {utt_id}: {fault}")
             continue
         if rate_hz != config.sample_rate_hz:
@@ -38,7 +38,7 @@ def length_tables(
         tables["utt2dur"].append(f"{utt_id} {round(num_samples / rate_hz, 4)}".encode())
         tables["utt2num_frames"].append(f"{utt_id} {num_frames}".encode())
     for rate_hz, count in sorted(other_rates.items()):
-        say(f"warning: {count} utterances have {rate_hz} Hz and are resampled when they are read")
+        say(f"warning: {count} utterances of {rate_hz} Hz are resampled whenever they are read")
     if num_overshooting:
         say(overshoot_warning(num_overshooting, "utterances"))
     return tables

@@ -85,6 +85,11 @@ class ExperimentConfig:
                 "`train.best_by: acc` is the accuracy of the decoder, but "
                 "`model.decoder.num_blocks` is 0; use `train.best_by: loss`"
             )
+        if self.train.best_by == "wer" and self.model.ctc_weight == 0:
+            raise InputError(
+                "`train.best_by: wer` needs a trained CTC head, whose greedy search gives the word "
+                "error rate; with `model.ctc_weight: 0` use `loss` or `acc`"
+            )
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:

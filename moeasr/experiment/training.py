@@ -9,6 +9,8 @@ import torch
 from moeasr import distributed
 from moeasr.experiment.batches import make_batches, read_features_config
 from moeasr.experiment.config import load_experiment
+from moeasr.experiment.data_sets import write_data_sets
+from moeasr.experiment.evaluation_batch import make_evaluation
 from moeasr.experiment.loss import make_loss
 from moeasr.experiment.metadata import checkpoint_metadata
 from moeasr.experiment.resumption import take_up
@@ -16,6 +18,7 @@ from moeasr.experiment.start import start_model
 from moeasr.features.cmvn import CmvnStats
 from moeasr.logs import get_logger
 from moeasr.models.build import build_model, count_params
+from moeasr.report.training_pictures import TrainingPictures
 from moeasr.seed import seed_all
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.trainer import Trainer
@@ -81,16 +84,22 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         *(config, tokenizer, fbank, train.fingerprint()),
         *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
     )
+    dev = make_batches(inputs.dev_dir, *common, fill=None, data_type=inputs.data_type)
+    if distributed.is_main():
+        sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)
+        write_data_sets(exp_dir, *sets, fbank)
     return Trainer(
         model=model,
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
         describe=lambda batch: " ".join(batch.utt_ids),
         train=train,
-        dev=make_batches(inputs.dev_dir, *common, fill=None, data_type=inputs.data_type),
+        dev=dev,
         config=config.train,
         exp_dir=exp_dir,
         metadata=metadata,
         device=device,
         restart_epoch=resumption.restarts_epoch,
         after_step=model.react if model.has_reacting_routers else None,
+        evaluate_batch=make_evaluation(model, tokenizer, dev.utterances, device),
+        after_epoch=TrainingPictures(exp_dir, model, tokenizer, dev.dataset).draw,
     )

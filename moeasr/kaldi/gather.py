@@ -1,4 +1,4 @@
-"""Put the features that parallel jobs made into their data directory: the end of make_fbank.sh."""
+"""The last step of make_fbank.sh, which gathers the features of parallel jobs."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -11,16 +11,17 @@ from moeasr.kaldi.speak import Say
 
 
 def gather_feats(data: Path, scps: Sequence[Path], tables: Sequence[str], say: Say) -> None:
-    """Concatenate the jobs' feats.scp, and tables that lie beside them.
+    """Concatenate the indices of parallel jobs into feats.scp, and further tables likewise.
 
     Args:
         data: The data directory.
         scps: One index per job, in order.
-        tables: Suffixes of further files: `utt2dur` of `x.1.scp` is `x.1.utt2dur`.
-        say: Receives the utterances without features.
+        tables: Suffixes of the further tables: `utt2dur` of `x.1.scp` is `x.1.utt2dur`.
+        say: Receives a message that lists the utterances without features.
 
     Raises:
-        InputError: A job left no such table; or as `write_tables`. Nothing is written then.
+        InputError: A table of a job is missing, or `write_tables` fails. Nothing is written in this
+            case.
     """
     files = {table: [scp.with_suffix(f".{table}") for scp in scps] for table in tables}
     files["feats.scp"] = list(scps)
@@ -31,6 +32,6 @@ def gather_feats(data: Path, scps: Sequence[Path], tables: Sequence[str], say: S
 
 
 def _concatenate(paths: Sequence[Path]) -> Iterator[bytes]:
-    """Yield the lines of all files, of which one at a time is in memory."""
+    """Yield the lines of all files, with one file at a time in memory."""
     for path in paths:
         yield from read_lines(path)

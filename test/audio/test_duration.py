@@ -1,4 +1,4 @@
-"""Lengths of audio are exact, and told without decoding it."""
+"""Lengths of audio are exact, and measured without decoding."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_a_file_cut_short_is_named(audio: Path) -> None:
 
 
 def test_a_channel_that_a_file_has_not_is_named(audio: Path) -> None:
-    """As when it is read: the length alone would let it through to training."""
+    """Reading would fail as well; with its length alone, the entry would reach training."""
     with pytest.raises(InputError, match="two channels.flac has no channel 3, only 2"):
         measure_audio(f"sph2pipe -f wav -p -c 3 '{audio}' |")
 

@@ -15,7 +15,7 @@ FBANK = FbankConfig(num_mel_bins=20)
 
 
 class Noise:
-    """A reader of one second of noise at 8 kHz under any entry but `gone`."""
+    """A reader that returns one second of noise at 8 kHz for any entry but `gone`."""
 
     def __init__(self):
         self.measured = []

@@ -6,7 +6,7 @@ from moeasr.features.fbank_config import FbankConfig
 
 
 def test_tables_have_seconds_and_frames_of_all_that_have_a_frame() -> None:
-    """Frames of 10 ms at 16 kHz, at whatever rate the samples are."""
+    """Frames have 10 ms at 16 kHz, independently of the rate of the samples."""
     lengths = [
         *(AudioLength("a", 16000, 16000), AudioLength("b", 11025, 11025)),
         *(AudioLength("c", 12345, 16000), AudioLength("d", 22050, 11025)),
@@ -17,14 +17,14 @@ def test_tables_have_seconds_and_frames_of_all_that_have_a_frame() -> None:
     assert tables["utt2dur"] == [b"a 1.0", b"b 1.0", b"c 0.7716", b"d 2.0"]
     assert tables["utt2num_frames"] == [b"a 100", b"b 100", b"c 77", b"d 200"]
     assert said == [
-        "skipped utterance short: 10 samples are no whole frame",
+        "skipped utterance short: 10 samples are too few for one frame",
         "skipped utterance gone: it is gone",
-        "warning: 2 utterances have 11025 Hz and are resampled when they are read",
+        "warning: 2 utterances of 11025 Hz are resampled whenever they are read",
     ]
 
 
 def test_utterances_of_no_whole_frame_are_left_out() -> None:
-    """Half a shift of 10 ms is a frame: 80 samples at 16 kHz, and 40 at 8 kHz."""
+    """Half a shift of 10 ms suffices for a frame: 80 samples at 16 kHz, or 40 at 8 kHz."""
     said: list[str] = []
     lengths = [AudioLength(f"u{n}", n, 8000 if n < 50 else 16000) for n in (39, 40, 79, 80)]
     tables = length_tables([*lengths, AudioLength("x", fault="gone")], FbankConfig(), said.append)
@@ -33,10 +33,10 @@ def test_utterances_of_no_whole_frame_are_left_out() -> None:
         "utt2num_frames": [b"u40 1", b"u80 1"],
     }
     assert said == [
-        "skipped utterance u39: 39 samples are no whole frame",
-        "skipped utterance u79: 79 samples are no whole frame",
+        "skipped utterance u39: 39 samples are too few for one frame",
+        "skipped utterance u79: 79 samples are too few for one frame",
         "skipped utterance x: gone",
-        "warning: 1 utterances have 8000 Hz and are resampled when they are read",
+        "warning: 1 utterances of 8000 Hz are resampled whenever they are read",
     ]
 
 
@@ -44,4 +44,4 @@ def test_headers_that_overshoot_are_counted() -> None:
     said: list[str] = []
     lengths = [AudioLength("a", 16000, 16000, "", True), AudioLength("b", 16000, 16000)]
     assert length_tables(lengths, FbankConfig(), said.append)["utt2dur"] == [b"a 1.0", b"b 1.0"]
-    assert said[0].startswith("warning: 1 utterances promise more samples in their headers")
+    assert said[0].startswith("warning: the headers of 1 utterances announce more samples")

@@ -1,4 +1,4 @@
-"""Utterances that a model can learn from, and why not from the others."""
+"""Utterances on which a model can be trained, and the reasons for leaving out others."""
 
 import logging
 from pathlib import Path
@@ -12,7 +12,7 @@ from moeasr.errors import InputError
 
 
 def reason(folder: Path, num_frames: int, text: str) -> str | None:
-    """Why one utterance is left out; None if it is not."""
+    """Return the reason why one utterance is left out; None if it is kept."""
     folder = make_dir(folder, {"u": (num_frames, text)})
     utterances, skipped = load_utterances(folder, Letters(), quarter, LIMITS)
     assert len(utterances) + len(skipped) == 1
@@ -48,7 +48,7 @@ def test_nothing_left_after_subsampling_is_a_reason_of_its_own(tmp_path: Path) -
     make_dir(tmp_path, {"u": (3, "")})
     limits = LengthLimits(min_frames=0)
     _, skipped = load_utterances(tmp_path, None, quarter, limits)
-    assert skipped[0].reason == "its 3 frames leave none after subsampling"
+    assert skipped[0].reason == "its 3 frames leave no frame after subsampling"
 
 
 def test_text_without_features_and_features_without_text_are_listed(
@@ -101,7 +101,7 @@ def test_of_long_lists_the_first_are_named_and_the_others_counted(
         "  s0: it has 4 frames, fewer than min_frames = 8",
         "  s1: it has 4 frames, fewer than min_frames = 8",
         "  ... and 3 others",
-        f"{tmp_path}: 7 units are not in the dictionary, kept as <unk>:",
+        f"{tmp_path}: 7 units are not in the dictionary and become <unk>:",
         *("  'X': 3 times", "  'Y': 2 times"),
         "  ... and 2 other units",
     ]
@@ -122,7 +122,7 @@ def test_lengths_come_from_the_archives_where_the_table_lacks_them(tmp_path: Pat
 
 
 def test_limits_out_of_range_are_refused() -> None:
-    with pytest.raises(InputError, match="`min_frames` 20 .*`max_frames` 10 not below"):
+    with pytest.raises(InputError, match=r"`max_frames` \(10\) must not be less than"):
         LengthLimits(min_frames=20, max_frames=10)
     with pytest.raises(InputError, match="`max_tokens` must be 1 or more"):
         LengthLimits(max_tokens=0)
@@ -166,11 +166,11 @@ def test_without_languages_utt2lang_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "fault"),
     [
-        (None, ": no such file; a model that routes by language needs it"),
+        (None, " does not exist, but a model that routes by language requires it"),
         ("a en\n", ": utterance b has no language"),
         ("a en\nb\n", ": utterance b has no language"),
-        ("a en\nb de\n", ": language 'de' of utterance b is not among the model's"),
-        ("a en\nb en zh\n", ": language 'en zh' of utterance b is not among the model's"),
+        ("a en\nb de\n", ": language 'de' of utterance b is unknown to the model"),
+        ("a en\nb en zh\n", ": language 'en zh' of utterance b is unknown to the model"),
     ],
 )
 def test_an_utterance_without_a_language_of_the_model_is_refused(
@@ -187,8 +187,8 @@ def test_an_utterance_without_a_language_of_the_model_is_refused(
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
-        ("-1", "utt2num_frames: utterance b has -1 frames; make it again"),
-        ("1" + "0" * 20, "utt2num_frames: '10+' of utterance b is not a number, or too large"),
+        ("-1", "utt2num_frames: utterance b has -1 frames; make this table again"),
+        ("1" + "0" * 20, "utt2num_frames: '10+' of utterance b is not a number or is too large"),
     ],
 )
 def test_absurd_lengths_are_named(tmp_path: Path, value: str, fault: str) -> None:

@@ -1,4 +1,4 @@
-"""Languages of utterances, by number."""
+"""Language indices of utterances."""
 
 import numpy as np
 import pytest
@@ -25,11 +25,11 @@ def test_a_model_without_languages_needs_no_table(tmp_path):
     [
         ("a en\n", f"utt2lang: utterance b has no language {KNOWN}"),
         ("a en\nb\n", f"utt2lang: utterance b has no language {KNOWN}"),
-        ("a en\nb ja\n", f"utt2lang: language 'ja' of utterance b is not among .* {KNOWN}"),
+        ("a en\nb ja\n", f"utt2lang: language 'ja' of utterance b is unknown to the model {KNOWN}"),
     ],
 )
 def test_what_the_model_does_not_know_is_named(tmp_path, table, fault):
-    with pytest.raises(InputError, match=f"utt2lang: no such file; .* {KNOWN}"):
+    with pytest.raises(InputError, match=f"utt2lang does not exist, but .* {KNOWN}"):
         language_ids(tmp_path, UTTS, ("en", "zh"))
     (tmp_path / "utt2lang").write_text(table)
     with pytest.raises(InputError, match=fault):

@@ -71,7 +71,7 @@ def test_lines_are_chosen_and_renamed():
 
 def test_recordings_of_segments(tmp_path):
     assert segment_recordings([b"u1 r 0 1", b"u2 s 0 1", b"u3 r 1 2"], tmp_path) == {b"r", b"s"}
-    with pytest.raises(InputError, match="line 2: names no recording: 'u2'"):
+    with pytest.raises(InputError, match="line 2: the recording is missing: 'u2'"):
         segment_recordings([b"u1 r 0 1", b"u2"], tmp_path)
 
 

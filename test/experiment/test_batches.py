@@ -183,7 +183,7 @@ def test_the_fingerprint_of_a_set_tells_utterances_lengths_and_languages(data_di
 
 
 def test_languages_that_lack_are_refused_before_any_batch(data_dir):
-    with pytest.raises(InputError, match=r"utt2lang: no such file; .*\(the model knows en, zh\)"):
+    with pytest.raises(InputError, match=r"utt2lang does not exist, .*\(the model knows en, zh\)"):
         make_batches(data_dir, CONFIG, TOKENIZER, lambda n: n // 4, 0, None)
 
 

@@ -28,6 +28,13 @@ def test_epochs_without_an_accuracy_are_not_ranked_by_it():
         ExperimentConfig(model=ctc_only, train=TrainConfig(best_by="acc"))
 
 
+def test_epochs_without_a_ctc_head_are_not_ranked_by_word_errors():
+    attention_only = ModelConfig(ctc_weight=0)
+    with pytest.raises(InputError, match="`train.best_by: wer` needs a trained CTC head"):
+        ExperimentConfig(model=attention_only, train=TrainConfig(best_by="wer"))
+    ExperimentConfig(train=TrainConfig(best_by="wer"))
+
+
 def named_choices(cls, prefix="", beside=()):
     """Dotted path, and the names it may have, of every enumerated key of a config.
 

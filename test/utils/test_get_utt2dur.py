@@ -117,7 +117,7 @@ def test_unreadable_audio_is_named_and_tolerated_up_to_a_half(call, data, audio)
     table = "a-1 gone.wav\na-2 false |\nb-1 my.ark:17\n"
     data(wav_DOT_scp=table, without=["utt2dur"], **THREE)
     done = get(call)
-    assert done.returncode == 1 and "less than half of utt2dur could be found" in done.stderr
+    assert done.returncode == 1 and "utt2dur: less than half of the durations" in done.stderr
     assert "command `false` failed with status 1" in done.stdout
     assert not (call.cwd / "my data/utt2dur").exists()
 
@@ -128,6 +128,6 @@ def test_errors(call, data):
     data(segments="a-1 r x\n", without=["utt2dur"])
     assert "my data/segments, line 1: bad segment 'a-1 r x'" in get(call).stderr
     data(segments="a-1 r 0.5 -1\n", without=["utt2dur"])
-    assert "segment 'a-1 r 0.5 -1' ends with its recording, so that its len" in get(call).stderr
+    assert "the length of segment 'a-1 r 0.5 -1' is unknown" in get(call).stderr
     done = call("data/get_utt2dur.sh")
     assert done.returncode == 1 and done.stdout.startswith("Usage: ")

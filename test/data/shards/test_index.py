@@ -1,4 +1,4 @@
-"""What is in shards that others made, and the data directory made for them."""
+"""The content of shards from other programs, and the data directory written for them."""
 
 import io
 import os
@@ -15,7 +15,7 @@ from moeasr.errors import InputError
 
 
 def write_shard(path: Path, files: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> Path:
-    """As WeNet writes them: Python's own format, a member's name as it is."""
+    """Write a shard as WeNet does: in Python's default tar format, with unchanged names."""
     with tarfile.open(path, "w", format=form) as shard:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
@@ -40,11 +40,11 @@ def index(folder: Path, *shards: Path) -> Path:
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
 @pytest.mark.parametrize("size", [-512, -1024, 8**11 - 1, 2**40, 2**62])
 def test_an_absurd_size_in_a_foreign_shard_is_one_sentence(tmp_path, kind, size):
-    """A size of -1024 leads back to the same header, for ever."""
+    """A size of -1024 would lead to the same header in an endless loop."""
     member = tarfile.TarInfo("a.wav")
     member.type, member.size = kind, size
     (tmp_path / "1.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(2000))
-    with pytest.raises(InputError, match=r"shard .*1\.tar is (no tar file|cut short)"):
+    with pytest.raises(InputError, match=r"shard .*1\.tar is (not a tar file|truncated)"):
         list_shard(str(tmp_path / "1.tar"))
 
 
@@ -89,10 +89,10 @@ def test_audio_has_whatever_suffix_wenet_knows(tmp_path, sound):
         ({"a.wav": b"", "b.txt": b""}, "1.tar: a.wav is empty"),
         ({"a.txt": b"x"}, "1.tar: utterance a has a transcript, but no audio"),
         ({"a.txt": b"\xe9"}, "1.tar: a.txt is not valid UTF-8"),
-        ({"a b.txt": b"x"}, "1.tar: a b.txt: the name of a member must not have spaces"),
+        ({"a b.txt": b"x"}, "1.tar: a b.txt: the name of a member must not contain spaces"),
         ({"\udce9.txt": b"x"}, r"1.tar: '\\udce9.txt': the name is not UTF-8"),
         ({"a.wav": None}, "1.tar: utterance a has audio, but no transcript"),
-        ({"a.wav": None, "a.flac": None}, "1.tar: a.flac: utterance a occurs a second time"),
+        ({"a.wav": None, "a.flac": None}, "1.tar: a.flac: utterance a appears a second time"),
     ],
 )
 def test_what_is_wrong_with_a_shard_is_named_with_its_member(tmp_path, sound, files, fault):
@@ -116,7 +116,7 @@ def test_a_member_with_holes_is_refused(tmp_path):
 def test_audio_that_was_cut_short_before_it_got_there_is_named(tmp_path, suffix):
     content = audio_sets.write_audio(tmp_path / f"s.{suffix}", 2.0).read_bytes()
     files = {f"a.{suffix}": content[: len(content) // 2], "a.txt": b"x"}
-    with pytest.raises(SystemExit, match=rf"1\.tar: a\.{suffix} (is cut short|cannot be decoded)"):
+    with pytest.raises(SystemExit, match=rf"1\.tar: a\.{suffix} (is truncated|cannot be decoded)"):
         index(tmp_path, write_shard(tmp_path / "1.tar", files))
     assert not (tmp_path / "indexed").exists()
 
@@ -126,7 +126,7 @@ def test_lists_are_of_lines_in_utf_8_and_not_empty(tmp_path, sound):
     folder.mkdir()
     shard = write_shard(folder / "1.tar", {"a.wav": sound, "a.txt": b"x"})
     assert index(tmp_path, shard).is_dir()
-    with pytest.raises(SystemExit, match="indexed: the shards hold no utterances for it"):
+    with pytest.raises(SystemExit, match="indexed: the shards contain no utterances"):
         index(tmp_path, write_shard(tmp_path / "empty.tar", {"readme.md": b"-"}))
     with pytest.raises(SystemExit, match=r"data\.list is empty"):
         index(tmp_path)
@@ -141,7 +141,7 @@ def test_a_shard_cut_short_gets_no_directory(tmp_path, sound, keep):
     path = write_shard(tmp_path / "1.tar", {"a.wav": sound, "a.txt": b"x"})
     content = path.read_bytes()
     path.write_bytes(content[:keep])  # 17920 is where the members end and the end mark begins
-    with pytest.raises(SystemExit, match=r"shard .*1\.tar is cut short, or no tar file"):
+    with pytest.raises(SystemExit, match=r"shard .*1\.tar is truncated or not a tar file"):
         index(tmp_path, path)
     path.write_bytes(content[:19000])  # only padding lacks
     index(tmp_path, path)
@@ -158,7 +158,7 @@ def test_a_directory_with_audio_of_its_own_is_not_overwritten(tmp_path, sound):
     (tmp_path / "indexed").mkdir()
     (tmp_path / "indexed" / "wav.scp").write_text("a a.wav\n")
     shard = write_shard(tmp_path / "1.tar", {"a.wav": sound, "a.txt": b"x"})
-    with pytest.raises(SystemExit, match=r"indexed has a wav\.scp: it is no directory for foreign"):
+    with pytest.raises(SystemExit, match=r"indexed already contains a wav\.scp; choose an"):
         index(tmp_path, shard)
     with pytest.raises(SystemExit, match="nowhere.tar cannot be read: No such file"):
         index(tmp_path / "indexed", tmp_path / "nowhere.tar")

@@ -1,4 +1,4 @@
-"""Audio read by its place in a shard."""
+"""Audio that is read by its position in a shard."""
 
 import os
 import tarfile
@@ -28,7 +28,7 @@ def entries(data_dir: Path) -> dict[str, str]:
 
 
 def test_audio_of_whole_blocks_of_a_tar_file_is_found(tmp_path):
-    """Blocks have 512 bytes: no padding follows such a member, and 511 bytes one that is larger."""
+    """Tar blocks have 512 bytes, so such members have no padding or 511 bytes of it."""
     for name, num_samples in {"whole": 20 * 256 - 22, "more": 20 * 256 - 21}.items():
         audio_sets.write_audio(tmp_path / f"{name}.wav", num_samples / 16000)
     assert (tmp_path / "whole.wav").stat().st_size == 20 * 512
@@ -48,15 +48,15 @@ def test_a_shard_cut_short_is_named(data):
     reader = ShardReader()
     reader.read(str(entry))
     for size, fault in (
-        (entry.offset + 100, "it ends amid stereo.wav"),
-        (entry.offset, "it ends amid stereo.wav"),
+        (entry.offset + 100, "it ends within stereo.wav"),
+        (entry.offset, "it ends within stereo.wav"),
         (entry.offset - 100, "it ends before stereo.wav"),
         (0, "it ends before stereo.wav"),
     ):
         os.truncate(entry.path, size)
         with pytest.raises(InputError) as error:
             reader.read(str(entry))
-        assert str(error.value) == f"shard {entry.path} is cut short: {fault}"
+        assert str(error.value) == f"shard {entry.path} is truncated: {fault}"
     Path(entry.path).unlink()
     with pytest.raises(InputError, match=f"^shard {entry.path} cannot be read: No such file"):
         ShardReader().read(str(entry))
@@ -65,18 +65,18 @@ def test_a_shard_cut_short_is_named(data):
 def test_a_shard_of_another_index_is_named(data):
     places = {utt: ShardEntry.parse(entry) for utt, entry in entries(data).items()}
     wrong = places["a"]._replace(offset=places["a"].offset + 512)
-    with pytest.raises(InputError, match=r"does not hold a\.wav where shards\.scp says; they do"):
+    with pytest.raises(InputError, match=r"does not contain a\.wav at the offset in shards\.scp"):
         ShardReader().read(str(wrong))
     swapped = places["a"]._replace(offset=places["b"].offset, path=places["b"].path)
-    with pytest.raises(InputError, match=r"does not hold a\.wav where shards\.scp says; they do"):
+    with pytest.raises(InputError, match=r"does not contain a\.wav at the offset in shards\.scp"):
         ShardReader().read(str(swapped))
     one, other = shards_of(data)
     one.rename(one.with_name("x"))
     other.rename(one)
     one.with_name("x").rename(other)
-    with pytest.raises(InputError, match="they do not belong together|cut short"):
+    with pytest.raises(InputError, match="so that they belong together|truncated"):
         audio_sets.features(data, "shard")
-    with pytest.raises(InputError, match="must have `member offset shard`, but has `a.wav x y`"):
+    with pytest.raises(InputError, match="must be `member offset shard`, but is `a.wav x y`"):
         ShardReader().read("a.wav x y")
 
 
@@ -86,7 +86,7 @@ def test_a_member_of_absurd_size_asks_for_no_memory(tmp_path, size):
     member.size = size
     path = tmp_path / "1.tar"
     path.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1000))
-    with pytest.raises(InputError, match=r"1\.tar is cut short: it ends amid a\.wav"):
+    with pytest.raises(InputError, match=r"1\.tar is truncated: it ends within a\.wav"):
         ShardReader().read(f"a.wav 512 {path}")
 
 
@@ -94,9 +94,9 @@ def test_a_member_of_absurd_size_asks_for_no_memory(tmp_path, size):
 def test_a_place_that_no_shard_has_is_one_sentence(tmp_path, offset):
     path = tmp_path / "1.tar"
     path.write_bytes(bytes(2000))
-    with pytest.raises(InputError, match=r"1\.tar is cut short: it ends before a\.wav"):
+    with pytest.raises(InputError, match=r"1\.tar is truncated: it ends before a\.wav"):
         ShardReader().read(f"a.wav {offset} {path}")
-    with pytest.raises(InputError, match="must have `member offset shard`"):
+    with pytest.raises(InputError, match="must be `member offset shard`"):
         ShardReader().read(f"a.wav \u00b2 {path}")
 
 

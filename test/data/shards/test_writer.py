@@ -1,4 +1,4 @@
-"""Shards: what is written, and when it is written again."""
+"""Shards: their content, and the conditions under which they are written again."""
 
 import errno
 import io
@@ -32,7 +32,7 @@ def shards_of(data_dir: Path) -> list[Path]:
 
 
 def members(data_dir: Path) -> dict[str, bytes]:
-    """Names and contents of all shards, as anybody reads a tar file."""
+    """Return the names and contents of all shards, read by Python's tarfile."""
     found = {}
     for path in shards_of(data_dir):
         with tarfile.open(path, "r:") as shard:
@@ -195,7 +195,7 @@ def test_a_disk_error_of_an_audio_file_is_not_laid_to_the_shard(data, monkeypatc
     monkeypatch.setattr(Path, "read_bytes", fail)
     shards_of(data)[0].unlink()
     shards_of(data)[0].unlink()
-    with pytest.raises(SystemExit, match="Less than 95%"):
+    with pytest.raises(SystemExit, match="at least 95 % must"):
         audio_sets.make_shards_of(data)
 
 
@@ -214,7 +214,7 @@ def test_shards_of_a_larger_set_do_not_stay(data):
 def test_a_transcript_that_lacks_is_refused_before_anything_is_made(tmp_path):
     source = audio_sets.whole_files(tmp_path)
     (source / "text").write_text("a x\n")
-    with pytest.raises(SystemExit, match=r"text lacks utterance b; utils/fix_data_dir\.sh rem"):
+    with pytest.raises(SystemExit, match=r"text has no line for utterance b; to remove the utt"):
         audio_sets.prepare(source, "shard")
     assert not (tmp_path / "shards").exists()
 
