@@ -65,7 +65,7 @@ ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}
 
 MAX_LINES, MAX_ENTRY_LINES, MAX_SHARE = 300, 120, 0.15
-"""Of a file, of an entry point, and of a room in the package's lines."""
+"""Limits on the lines of a file and of an entry point, and on the share of a room."""
 
 
 def module_paths() -> dict[str, Path]:
