@@ -28,10 +28,12 @@ FOUNDATIONS |= {
     "logs",
     "open_files",
     "options",
+    "parser",
     "ranges",
     "seed",
     "strict_json",
     "text_lines",
+    "version",
     "yaml_text",
 }
 ALLOWED = {

@@ -1,4 +1,7 @@
-"""Global mean and variance of a set's features, in WeNet's JSON form."""
+"""Compute the global mean and variance of the features of a data set.
+
+The file has WeNet's JSON form.
+"""
 
 import argparse
 from pathlib import Path
@@ -7,6 +10,7 @@ from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 
 EPILOG = """example:
   python3 -m moeasr.bin.compute_cmvn --data-dir data/train --out data/train/global_cmvn
@@ -16,7 +20,7 @@ The result is the same for all data types and any number of processes."""
 
 def get_parser() -> argparse.ArgumentParser:
     """The options of this entry point."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     source = parser.add_mutually_exclusive_group(required=True)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Write feats.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml of "
         "a data directory from what jobs of make_fbank left. Fails below 95 % of its utterances.",
         epilog="example:\n  moeasr gather-fbank --fbank-config conf/fbank.yaml data/dev "

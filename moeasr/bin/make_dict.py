@@ -1,13 +1,17 @@
-"""Make a dictionary directory: units.txt, tokenizer.yaml and, for BPE, bpe.model."""
+"""Make a dictionary of characters, BPE pieces or words.
+
+It holds units.txt, tokenizer.yaml and, for BPE, bpe.model.
+"""
 
 import argparse
 
 from moeasr.bin import run
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  python -m moeasr.bin.make_dict --text data/train/text --type bpe "

@@ -8,11 +8,12 @@ from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.kaldi.speak import speaking_as
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Write utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml of a data "
         "directory from the headers of its audio; no features are stored. Fails below 95 % of its "
         "utterances.",

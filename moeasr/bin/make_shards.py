@@ -9,6 +9,7 @@ from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.kaldi.speak import speaking_as
 from moeasr.limits import num_processes, seed
+from moeasr.parser import Parser
 
 EPILOG = """example:
   moeasr make-shards --nj 8 --fbank-config conf/fbank.yaml data/train shards
@@ -21,7 +22,7 @@ audio files or transcripts have changed."""
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument

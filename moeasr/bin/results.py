@@ -1,14 +1,15 @@
-"""Gather all scores of an experiment into RESULTS.md (to read) and results.json (for programs)."""
+"""Gather all scores of an experiment in RESULTS.md and results.json."""
 
 import argparse
 
 from moeasr.bin import run
+from moeasr.parser import Parser
 from moeasr.strict_json import to_json
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  python -m moeasr.bin.results --exp-dir exp/u2pp_moe",

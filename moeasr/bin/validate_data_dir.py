@@ -6,11 +6,12 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Check that a data directory is sorted, complete and consistent. Exits with 1 "
         "at the first fault and names its file and line.",
         epilog="example:\n  moeasr validate-data-dir --no-feats --check-audio data/train",
