@@ -73,9 +73,8 @@ def main() -> None:
     name = arguments[0].replace("-", "_")
     if name not in names:
         nearest = suggestion(_spoken(name), map(_spoken, names))
-        sys.exit(
-            f"moeasr: there is no command '{arguments[0]}'{nearest} (moeasr --help lists the commands)"
-        )
+        error = f"there is no command '{arguments[0]}'{nearest}"
+        sys.exit(f"moeasr: {error} (moeasr --help lists the commands)")
     sys.argv = [f"moeasr {_spoken(name)}", *arguments[1:]]
     run(importlib.import_module(f"moeasr.bin.{name}").main)
 

@@ -13,6 +13,7 @@ PACKAGE = Path(moeasr.__file__).parent
 TESTS = Path(__file__).parent
 FOUNDATIONS = {
     "atomic",
+    "bars",
     "checkpoint",
     "config",
     "config_bases",
@@ -20,6 +21,7 @@ FOUNDATIONS = {
     "distributed",
     "errors",
     "fields",
+    "job_display",
     "limits",
     "lock",
 }

@@ -63,7 +63,9 @@ def main(argv: list[str] | None = None) -> None:
     job = CmvnJob(utterances, reader)
     parts = in_background(job.stats_of, range(len(utterances)), 0 if args.nj == 1 else args.nj)
     stats = None
-    for index, part in enumerate(progress(parts, "cmvn", len(utterances), "utt")):
+    for index, part in enumerate(
+        progress(parts, "mean and variance", len(utterances), "utterances")
+    ):
         try:
             stats = part if stats is None else stats.merge([part])
         except InputError as error:

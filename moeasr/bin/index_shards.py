@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         config = load_fbank_config(args.fbank_config)
         shards = [path for _, line in read_lines(args.list) if (path := line.strip(SPACES))]
         parts = in_background(list_shard, shards, args.nj if args.nj > 1 else 0)
-        utterances = chain.from_iterable(progress(parts, "reading", len(shards), "shard"))
+        utterances = chain.from_iterable(progress(parts, "reading shards", len(shards), "shards"))
         write_data_dir(args.data_dir, list(utterances), config, say)
 
 

@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
     training = [sentence for path in args.text for sentence in read_sentences(path)]
     checks = {path: read_sentences(path) for path in args.check_text}
     try:
-        model = estimate(progress(training, "counting", unit="sentences"), args.order)
+        model = estimate(progress(training, "counting n-grams", unit="sentences"), args.order)
     except InputError as error:
         raise InputError(f"{' '.join(args.text)}: {error}") from None
     write_arpa(model, args.out)

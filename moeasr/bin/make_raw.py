@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
             )
         reader = LengthReader(utterances)
         parts = in_background(reader.read, range(len(reader)), args.nj if args.nj > 1 else 0)
-        lengths = chain.from_iterable(progress(parts, "measuring", len(reader), "part"))
+        lengths = chain.from_iterable(progress(parts, "measuring audio", len(reader), "parts"))
         write_tables(args.data_dir, length_tables(lengths, config, say), say)
         write_settings(args.data_dir, config)
         say(f"Succeeded measuring the audio of {args.data_dir.name}")

@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
         maker = ShardMaker(utterances, str(prefix), args.num_utts_per_shard, args.seed)
         (args.data_dir / "shards.scp").unlink(missing_ok=True)  # until all of them are there
         shards = in_background(maker.make, range(len(maker)), args.nj if args.nj > 1 else 0)
-        made = chain.from_iterable(progress(shards, "shards", len(maker), "shard"))
+        made = chain.from_iterable(progress(shards, "making shards", len(maker), "shards"))
         write_shard_tables(args.data_dir, made, config, say)
         maker.finish()
         say(f"Succeeded making {len(maker)} shards of {args.data_dir.name}")

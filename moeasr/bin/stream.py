@@ -104,7 +104,7 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
         raise InputError(f"{args.simulate} holds no utterances")
     refs = read_references(Path(args.simulate) / "text", utterances)
     read = read_waveforms(utterances, fbank.sample_rate_hz)
-    shown = progress(read, "streaming", len(utterances), "utterance")
+    shown = progress(read, "streaming", len(utterances), "utterances")
     done = simulate_test_set(streaming, shown, args.packet_ms * 1e-3)
     provenance = {
         "packet_ms": args.packet_ms,

@@ -78,7 +78,7 @@ def write_fbank(
         open(frames_path, "w", encoding="utf-8") as frames_file,
         open(durations_path, "w", encoding="utf-8") as durations_file,
     ):
-        for utterance in progress(utterances, "fbank", len(utterances), "utt"):
+        for utterance in progress(utterances, "filter banks", len(utterances), "utterances"):
             utt_id, entry = utterance.utt_id, utterance.entry
             try:
                 samples, rate_hz = reader.read(*utterance.audio_span)

@@ -39,6 +39,6 @@ def measure_missing(
         InputError: An utterance cannot be measured; the message names it.
     """
     lengths, missing = lengths.copy(), np.flatnonzero(lengths < 0).tolist()
-    for index in progress(missing, "measuring", unit="utterance"):
+    for index in progress(missing, "measuring features", unit="utterances"):
         lengths[index] = reader.num_frames(utterances[index])
     return lengths

@@ -67,7 +67,7 @@ def decode_test_set(
     encoder_sec, search_sec = 0.0, dict.fromkeys(modes, 0.0)
     num_read, short = 0, []
     batches = plan_batches([int(length) for length in num_frames], batch_frames)
-    for number, batch in enumerate(progress(batches, "decoding", unit="batch")):
+    for number, batch in enumerate(progress(batches, "decoding", unit="batches")):
         feats = [read_feats(index) for index in batch]
         spoken = None if languages is None else [int(languages[index]) for index in batch]
         if number == 0:
