@@ -6,7 +6,8 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
-from moeasr.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import detail, speaking_as
+from moeasr.kaldi.summary import describe_set
 from moeasr.limits import num_processes
 from moeasr.parser import Parser
 
@@ -54,9 +55,11 @@ def main(argv: list[str] | None = None) -> None:
         reader = LengthReader(utterances)
         parts = in_background(reader.read, range(len(reader)), args.nj if args.nj > 1 else 0)
         lengths = chain.from_iterable(progress(parts, "measuring audio", len(reader), "parts"))
-        write_tables(args.data_dir, length_tables(lengths, config, say), say)
+        tables, reasons = length_tables(lengths, config, say)
+        write_tables(args.data_dir, tables, say, reasons)
         write_settings(args.data_dir, config)
-        say(f"Succeeded measuring the audio of {args.data_dir.name}")
+        detail(say, f"Succeeded measuring the audio of {args.data_dir.name}")
+        print(describe_set(args.data_dir), flush=True)
 
 
 if __name__ == "__main__":

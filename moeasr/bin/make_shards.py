@@ -7,7 +7,8 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
-from moeasr.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import detail, speaking_as
+from moeasr.kaldi.summary import describe_set
 from moeasr.limits import num_processes, seed
 from moeasr.parser import Parser
 
@@ -65,7 +66,8 @@ def main(argv: list[str] | None = None) -> None:
         made = chain.from_iterable(progress(shards, "making shards", len(maker), "shards"))
         write_shard_tables(args.data_dir, made, config, say)
         maker.finish()
-        say(f"Succeeded making {len(maker)} shards of {args.data_dir.name}")
+        detail(say, f"Succeeded making {len(maker)} shards of {args.data_dir.name}")
+        print(describe_set(args.data_dir), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Filter banks of a list of utterances, written to one archive."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +24,17 @@ class FbankReport:
 
     num_utts: int = 0
     """Utterances of the job."""
-    skipped: list[str] = field(default_factory=list)
-    """Utterances that could not be read."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Utterances that could not be read, with the reasons."""
     resampled: Counter[int] = field(default_factory=Counter)
     """How many utterances had which other sample rate, in Hz."""
     num_overshooting: int = 0
     """Utterances whose header promises more samples than there are."""
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, for the program that puts the features of all jobs together."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(vars(self)), encoding="utf-8")
 
     def log(self) -> None:
         """Log all of it."""
@@ -37,8 +43,7 @@ class FbankReport:
         for rate_hz, count in sorted(self.resampled.items()):
             logger.warning("resampled %d utterances from %d Hz", count, rate_hz)
         if self.skipped:
-            names = " ".join(self.skipped)
-            logger.warning("skipped %d utterances: %s", len(self.skipped), names)
+            logger.warning("skipped %d utterances", len(self.skipped))
         num_made = self.num_utts - len(self.skipped)
         logger.info("made features of %d of %d utterances", num_made, self.num_utts)
 
@@ -54,8 +59,8 @@ def write_fbank(
 ) -> FbankReport:
     """Write the features of utterances, and tables of their frames and seconds.
 
-    Beside x.scp it writes x.utt2num_frames and x.utt2dur. An utterance that cannot be read is
-    skipped with a warning.
+    Beside x.scp it writes x.utt2num_frames, x.utt2dur and x.report.json. An utterance that cannot
+    be read is skipped with a warning.
 
     Args:
         utterances: The utterances.
@@ -86,7 +91,7 @@ def write_fbank(
                 if feats.size(0) == 0:
                     raise InputError(f"{entry}: {len(samples)} samples are no whole frame")
             except InputError as error:
-                report.skipped.append(utt_id)
+                report.skipped[utt_id] = str(error)
                 logger.warning("skipped utterance %s: %s", utt_id, error)
                 continue
             report.num_overshooting += reader.last_header_overshoots
@@ -97,4 +102,5 @@ def write_fbank(
             durations_file.write(f"{utt_id} {round(len(samples) / rate_hz, 4)}\n")
         if len(report.skipped) == len(utterances):
             raise InputError(f"none of the {len(utterances)} utterances of {wav_scp} is usable")
+    report.save(Path(f"{base}.report.json"))
     return report

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from moeasr.atomic import atomic_path
 from moeasr.audio.command_notice import command_notice
 from moeasr.audio.duration import measure_audio
 from moeasr.audio.probe import AudioInfo, overshoot_warning
@@ -27,6 +28,8 @@ MAX_TIGHT_SHARE = 0.1
 """Every larger corpus has some that are said faster than CTC can write. Of more than these, text
 and audio are hardly of the same utterances."""
 MAX_LISTED = 20
+TOO_SHORT = "too_short.txt"
+"""File of a data directory: utterances that are too short for their text, with the reasons."""
 
 
 class AudioFaults(NamedTuple):
@@ -38,6 +41,10 @@ class AudioFaults(NamedTuple):
     """With good audio, too short for the text under CTC: training leaves them out."""
     num_overshooting: int = 0
     """Recordings whose headers promise more samples than they hold."""
+    audio_sec: float = 0.0
+    """Duration of the utterances with good audio."""
+    sample_rate_hz: int | None = None
+    """Sample rate that all audio must have; None if nothing could be read."""
 
 
 def min_ctc_frames(units: Sequence[str]) -> int:
@@ -86,6 +93,7 @@ def audio_faults(
     texts, num_frames = opened("text"), opened("utt2num_frames")
     frames = [] if num_frames is None else num_frames.numbers()
     faults = AudioFaults({}, {}, sum(info.header_overshoots for info in good))
+    audio_sec = 0.0
     utt_ids = Table(data / "utt2spk").keys
     indices = utterances.indices_of(utt_ids).tolist()
     columns = (_rows(texts, utt_ids), _rows(num_frames, utt_ids))
@@ -100,6 +108,7 @@ def audio_faults(
             faults.bad[utt] = info
             continue
         start_sec, end_sec = _span(utterances[index], info)
+        audio_sec += end_sec - start_sec
         if start_sec >= info.duration_sec or end_sec > info.duration_sec + MAX_OVERSHOOT_SEC:
             faults.bad[utt] = (
                 f"its segment {start_sec:g}..{end_sec:g} s exceeds recording "
@@ -113,7 +122,7 @@ def audio_faults(
             fault = _text_fault(texts[text_row][1], text_units, count)
             if fault is not None:
                 faults.tight[utt] = fault
-    return faults
+    return faults._replace(audio_sec=audio_sec, sample_rate_hz=sample_rate_hz)
 
 
 def _rows(table: Table | None, utt_ids: np.ndarray) -> list[int]:
@@ -134,7 +143,7 @@ def check_audio(
     say: Callable[[str], None],
     sample_rate_hz: int | None = None,
     text_units: TextUnits = "char",
-) -> int:
+) -> AudioFaults:
     """Check the audio of a data directory.
 
     Args:
@@ -144,7 +153,7 @@ def check_audio(
         text_units: What the texts are written in under CTC.
 
     Returns:
-        The number of utterances, all of them good.
+        What is known of the audio, all of which is good.
 
     Raises:
         InputError: Audio is not good, or too short for many texts; names each utterance.
@@ -160,20 +169,32 @@ def check_audio(
         say(overshoot_warning(faults.num_overshooting, "recordings"))
     if faults.bad:
         raise InputError(
-            f"{len(faults.bad)} of {num_utts} utterances have bad audio:\n{_listed(faults.bad)}"
+            f"{len(faults.bad)} of {num_utts} utterances have bad audio:\n"
+            f"{_listed(faults.bad, path / 'bad_audio.txt')}"
         )
     tight = f"{len(faults.tight)} of {num_utts} utterances are too short for their text under CTC"
     if len(faults.tight) > MAX_TIGHT_SHARE * num_utts:
         raise InputError(
             f"{tight} (is the text theirs? pieces or words want fewer frames than characters):\n"
-            f"{_listed(faults.tight)}"
+            f"{_listed(faults.tight, path / TOO_SHORT)}"
         )
     if faults.tight:
-        some = dict(list(faults.tight.items())[:MAX_LISTED])
-        more = f"\n... and {len(faults.tight) - len(some)} others" * (len(faults.tight) > len(some))
-        say(f"WARNING: {tight}; training leaves them out:\n{_listed(some)}{more}")
-    return num_utts
+        _write_list(faults.tight, path / TOO_SHORT)
+        say(f"WARNING: {tight}; training leaves them out; {path / TOO_SHORT} lists them")
+    return faults
 
 
-def _listed(faults: dict[str, str]) -> str:
-    return "\n".join(f"utterance {utt}: {fault}" for utt, fault in faults.items())
+def _listed(faults: dict[str, str], path: Path) -> str:
+    """Return the first faults, a line each, and write all of them to a file if there are more."""
+    lines = [f"utterance {utt}: {fault}" for utt, fault in faults.items()]
+    if len(lines) <= MAX_LISTED:
+        return "\n".join(lines)
+    _write_list(faults, path)
+    return "\n".join([*lines[:MAX_LISTED], f"... {path} lists all {len(lines)}"])
+
+
+def _write_list(faults: dict[str, str], path: Path) -> None:
+    """Write utterances with their faults, a line each."""
+    with atomic_path(path) as temporary:
+        text = "".join(f"{utt} {fault}\n" for utt, fault in faults.items())
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")

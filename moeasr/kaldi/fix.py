@@ -21,7 +21,7 @@ from moeasr.datadir.raw_tables import (
     write_lines,
 )
 from moeasr.errors import InputError
-from moeasr.kaldi.speak import Say
+from moeasr.kaldi.speak import Say, detail
 
 LIMITING = ("feats.scp", "shards.scp", "text", "segments", "utt2lang", "utt2dur", "utt2num_frames")
 """Tables whose lack of an utterance removes it; the others just follow."""
@@ -158,7 +158,7 @@ class DataDirFixer:
         if not wanted:
             raise InputError(f"no utterances remained: not proceeding further. ({self.data})")
         if len(wanted) == len(before):
-            self.say(f"kept all {len(before)} utterances.")
+            detail(self.say, f"kept all {len(before)} utterances.")
         else:
             self.say(f"kept {len(wanted)} utterances out of {len(before)}")
         for name in by_utt:
@@ -178,7 +178,7 @@ class DataDirFixer:
                 shutil.copyfile(path, backup / name)
             if not _holds(path, lines):
                 write_lines(path, lines)
-        self.say(f"old files are kept in {backup}")
+        detail(self.say, f"old files are kept in {backup}")
 
     def _kept_lines(self, name: str) -> Lines:
         """Return the lines of a table whose ids stay."""

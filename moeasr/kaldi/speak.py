@@ -1,5 +1,6 @@
 """How an entry point speaks in the name of the shell script that started it."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,12 @@ from moeasr.errors import InputError
 
 Say = Callable[[str], None]
 """Prints one message behind the script's name."""
+
+
+def detail(say: Say, message: str) -> None:
+    """Say what went as expected, which recipes leave out unless `--verbose` is given."""
+    if os.environ.get("MOEASR_QUIET") != "1":
+        say(message)
 
 
 def _say(script: str, message: str, stream: TextIO) -> None:

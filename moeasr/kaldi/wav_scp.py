@@ -17,7 +17,7 @@ from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, sh
 from moeasr.errors import InputError
 from moeasr.fields import SPACES
 from moeasr.kaldi.durations import write_utt2dur
-from moeasr.kaldi.speak import Say
+from moeasr.kaldi.speak import Say, detail
 
 NUM_LOOKED_AT = 100
 """Entries that are searched for an earlier perturbation, as in Kaldi."""
@@ -133,7 +133,7 @@ def perturb_data_dir_volume(
             f"{data / 'feats.scp'} exists; moving it to {data / '.backup'}/ as it wouldn't be "
             "valid any more."
         )
-    say(f"added volume perturbation to the data in {data}")
+    detail(say, f"added volume perturbation to the data in {data}")
 
 
 def _is_volume_perturbed(line: bytes) -> bool:
