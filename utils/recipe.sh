@@ -112,7 +112,7 @@ device=cpu launch=(python3 -m) # what a training is started with
   corpus_options=(--nj "$nj" $corpus_opts)
   feature_options=(--data-type "$data_type" --nj "$nj" --cmd "$train_cmd")
   cmvn_options=(--data-type "$data_type" --nj "$nj")
-  dict_options=(--type "$units" $dict_opts)
+  dict_options=(--type "$units" --check-text data/dev/text $dict_opts)
   train_options=(--data-type "$data_type" --device "$device" --seed "$seed"
     --num-threads "$num_threads" $train_opts)
   decode_options=(--data-type "$data_type" --modes "$decode_modes" --beam-size "$beam_size"

@@ -73,7 +73,10 @@ def main(argv: list[str] | None = None) -> None:
     stats.mean_istd()  # an InputError here if all features are empty: write nothing then
     stats.save(args.out)
     get_logger("compute_cmvn").info(
-        "counted %d frames of %d utterances", stats.frame_num, len(utterances)
+        "%s: mean and variance of %d frames of %d utterances",
+        args.out,
+        stats.frame_num,
+        len(utterances),
     )
 
 

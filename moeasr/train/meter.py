@@ -34,6 +34,16 @@ class ExpertUsage(NamedTuple):
     shares: dict[str, float]
     """Each expert's share of its layer's load, as `layer_03/expert_1`."""
 
+    def describe(self) -> str:
+        """Return the usage for the log of an epoch, or nothing for a model without experts."""
+        if not self.shares:
+            return ""
+        num_idle = int(self.summary["num_dead_experts"])
+        return (
+            f", {num_idle} of {len(self.shares)} experts idle (below 1/4 of their fair share), "
+            f"the busiest at {self.summary['load_max_share']:.1f} times its share"
+        )
+
 
 class Meter:
     """Adds up losses, accuracies and expert loads, kept in float64 on the CPU."""

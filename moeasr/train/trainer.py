@@ -223,7 +223,7 @@ class Trainer(Generic[BatchT]):
             self._progress.step,
             train_metrics.get("lr", math.nan),
             seconds,
-            "".join(f", {name} {value:.3g}" for name, value in dev.usage.summary.items()),
+            dev.usage.describe(),
         )
         cost = dev_loss if self._config.best_by == "loss" else -dev_acc
         if dev.num_bad:  # the others' mean would flatter an epoch that has got worse

@@ -114,7 +114,8 @@ def expected_calls(recipe: str, given: SimpleNamespace) -> dict[object, str]:
     calls[1] += "\npython3 -m moeasr.bin.compute_cmvn --data-dir data/train_sp "
     calls[1] += f"--out data/train_sp/global_cmvn --data-type {kind} --nj {given.nj}"
     calls[2] = "python3 -m moeasr.bin.make_dict --text data/train/text "
-    calls[2] += f"--out-dir data/lang_{given.units} --type {given.units} {given.dict_opts}"
+    calls[2] += f"--out-dir data/lang_{given.units} --type {given.units} "
+    calls[2] += f"--check-text data/dev/text {given.dict_opts}"
     calls[3] = f"run_shown.sh 'cuda.pl -q y --gpu {given.ngpu}' {exp}/log/train.log python3 -m "
     if num_processes != "1":
         calls[3] += f"moeasr.bin.launch --standalone --nproc_per_node {num_processes} -m "
