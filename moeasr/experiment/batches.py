@@ -61,6 +61,7 @@ def make_batches(
     seed: int,
     fill: Tensor | None,
     data_type: str = "feats",
+    list_path: Path | None = None,
 ) -> Batches:
     """The batches of a data directory, this process's share.
 
@@ -74,6 +75,7 @@ def make_batches(
         fill: (F,) value under SpecAugment's masks. None means development data: not masked, not
             shuffled.
         data_type: One of `moeasr.data.data_type.DATA_TYPES`.
+        list_path: File for the utterances that are left out, each with the reason.
 
     Raises:
         InputError: No utterance of the directory can be used, one is in none of the model's
@@ -84,8 +86,9 @@ def make_batches(
     is_windowed = is_training and config.data.batch.window_shards is not None
     if is_windowed and data_type != "shard":
         raise InputError("`data.batch.window_shards` needs --data-type shard; else it must be null")
+    languages, limits = config.model.languages, config.data.limits
     utterances, skipped = load_utterances(
-        data_dir, tokenizer, output_len, config.data.limits, config.model.languages, data_type
+        data_dir, tokenizer, output_len, limits, languages, data_type, list_path
     )
     if not utterances:
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
@@ -115,6 +118,7 @@ def read_features_config(
         dev_dir: Development set.
         num_mel_bins: Of the mean and variance that the model will apply.
         data_type: One of `moeasr.data.data_type.DATA_TYPES`.
+        list_path: File for the utterances that are left out, each with the reason.
 
     Raises:
         InputError: A set is not ready, or was made so with other settings.

@@ -76,7 +76,8 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
     seed_all(inputs.seed + distributed.rank())
 
     common = (config, tokenizer, model.output_len, inputs.seed)
-    train = make_batches(inputs.train_dir, *common, fill=mean, data_type=inputs.data_type)
+    lists = [_left_out_list(exp_dir, data_dir) for data_dir in sets]
+    train = make_batches(inputs.train_dir, *common, mean, inputs.data_type, lists[0])
     metadata = checkpoint_metadata(
         *(config, tokenizer, fbank, train.fingerprint()),
         *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
@@ -86,7 +87,7 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
         describe=lambda batch: " ".join(batch.utt_ids),
         train=train,
-        dev=make_batches(inputs.dev_dir, *common, fill=None, data_type=inputs.data_type),
+        dev=make_batches(inputs.dev_dir, *common, None, inputs.data_type, lists[1]),
         config=config.train,
         exp_dir=exp_dir,
         metadata=metadata,
@@ -94,3 +95,9 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         restart_epoch=resumption.restarts_epoch,
         after_step=model.react if model.has_reacting_routers else None,
     )
+
+
+def _left_out_list(exp_dir: Path, data_dir: str | Path) -> Path | None:
+    """Return the file that lists what is left out of a set; None for all but one process."""
+    name = Path(data_dir).resolve().name
+    return exp_dir / "log" / f"left_out_{name}.txt" if distributed.is_main() else None

@@ -16,6 +16,7 @@ from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
 from moeasr.datadir.table import Table
 from moeasr.datadir.utterances import Utterance, open_utterances
 from moeasr.errors import InputError, naming
+from moeasr.logs import progress
 
 TextUnits = Literal["char", "bpe", "word"]
 """What CTC writes: characters, or whole words, which need fewer frames. Pieces are at least
@@ -85,7 +86,8 @@ def audio_faults(
 
     segments = data / "segments"
     utterances = open_utterances(data / "wav.scp", segments if segments.is_file() else None)
-    infos = list(in_threads(_measured, utterances.entries.values(), NUM_THREADS))
+    measured = in_threads(_measured, utterances.entries.values(), NUM_THREADS)
+    infos = list(progress(measured, f"audio of {data}", len(utterances.entries), "recordings"))
     good = [info for info in infos if isinstance(info, AudioInfo)]
     if sample_rate_hz is None and good:
         rates = Counter(info.sample_rate_hz for info in good)
