@@ -81,12 +81,16 @@ class TerminalDisplay:
     def show(self, state: BarState) -> None:
         """Draw the bar."""
         if self._bar is None:
-            # given, because a terminal that does not know its size would get no bar
-            self._bar = tqdm(file=sys.stderr, leave=False, ncols=DEFAULT_COLUMNS, nrows=20)
+            # A size, because a terminal that does not know its own would get no bar. The delay
+            # keeps tqdm from drawing a bar that it knows nothing of.
+            size = {"ncols": DEFAULT_COLUMNS, "nrows": 20}
+            self._bar = tqdm(file=sys.stderr, leave=False, delay=1.0, **size)
+            self._bar.delay = 0
         bar = self._bar
         bar.ncols = _num_columns()
         bar.n, bar.total, bar.initial, bar.unit = state.done, state.total, state.initial, state.unit
-        bar.start_t = time.time() - state.elapsed_sec
+        bar.last_print_t = time.time()
+        bar.start_t = bar.last_print_t - state.elapsed_sec
         bar.bar_format = OPEN_FORMAT if state.total is None else BAR_FORMAT
         bar.set_description_str(state.desc)
 
@@ -173,7 +177,7 @@ class Bar:
         say: Callable[[str], None] = print,
         is_shown: bool = True,
     ) -> None:
-        self._display = find_display(say) if is_shown else NoDisplay()
+        self._display = find_display(say) if is_shown and total != 0 else NoDisplay()
         self._start = self._last = time.monotonic()
         self._state = BarState(desc, initial, total, unit, initial, 0.0)
         self._display.show(self._state)

@@ -82,9 +82,10 @@ def run_shown(
             status = _wait(process)
             for line in reader.read(is_last=status is not None) if reader else ():
                 _say(line)
-            state = read_bars(bars, total) or state
-            if state is not None and time.monotonic() - shown >= display.every_sec:
-                shown = time.monotonic()
+            latest = read_bars(bars, total)
+            is_due = time.monotonic() - shown >= display.every_sec
+            if latest is not None and latest != state and is_due:
+                state, shown = latest, time.monotonic()
                 display.show(state)
     except BaseException:
         process.terminate()
