@@ -305,3 +305,12 @@ def test_sets_and_chunk_sizes_are_put_in_as_they_are(recipe):
         ("'data/a&b'", "'exp/{chunk}/decode_a&b'"),
         ("data/c", "'exp/{chunk}/decode_c'"),
     ]
+
+
+@pytest.mark.parametrize(("flags", "quiet"), [([], "1"), (["--verbose"], "0")])
+def test_scripts_are_quiet_unless_the_run_is_verbose(recipe, flags, quiet):
+    one = recipe("fsdd")
+    (one.dir / "cmd.sh").unlink()
+    (one.dir / "cmd.sh").write_text(CMD + 'echo "quiet=${MOEASR_QUIET:-0}"\n')
+    printed = one.call(one.dir / "run.sh", "--dry-run", *flags, "--stage", "5")
+    assert f"quiet={quiet}" in printed.splitlines()
