@@ -14,6 +14,8 @@ from moeasr.decode.searches import find_search
 from moeasr.logs import get_logger, progress
 
 logger = get_logger(__name__)
+MAX_LISTED = 10
+"""Utterances that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,10 @@ def decode_test_set(
                 short.append(index)
     if short:
         logger.warning(
-            "%d utterances are too short for the encoder and stay empty: %s",
+            "%d utterances are too short for the encoder and stay empty: %s%s",
             len(short),
-            " ".join(utt_ids[index].decode() for index in sorted(short)),
+            " ".join(utt_ids[index].decode() for index in sorted(short)[:MAX_LISTED]),
+            " ..." if len(short) > MAX_LISTED else "",
         )
     names = [utt_id.decode() for utt_id in utt_ids]
     nbest = {mode: {utt: found[mode][i] for i, utt in enumerate(names)} for mode in modes}

@@ -14,6 +14,8 @@ from moeasr.kaldi.speak import Say, detail
 
 WINDOW_FRAMES = 1.5
 """What the last window adds to the frame shifts: (25 ms - 10 ms) / 10 ms."""
+MAX_FAULTS = 5
+"""Recordings without a duration that are named."""
 
 
 def seconds(value: float) -> bytes:
@@ -88,12 +90,16 @@ def _from_audio(path: Path, num_threads: int, read_all: bool, say: Say) -> Lines
     notice = command_notice(path, map(named, entries))
     if notice:
         say(notice)
-    lines = []
+    lines, faults = [], []
     for line, duration in zip(entries, in_threads(measure, entries, num_threads)):
         if isinstance(duration, str):
-            say(f"warning: no duration for {show(key(line))}: {duration}")
+            faults.append(f"warning: no duration for {show(key(line))}: {duration}")
         else:
             lines.append(key(line) + b" " + seconds(duration))
+    for fault in faults[:MAX_FAULTS]:
+        say(fault)
+    if len(faults) > MAX_FAULTS:
+        say(f"warning: no duration for {len(faults) - MAX_FAULTS} other recordings")
     return lines
 
 
