@@ -30,10 +30,10 @@ DEFAULT_COLUMNS = 80
 
 
 class BarState(NamedTuple):
-    """How far a piece of work is."""
+    """The progress of a piece of work."""
 
     desc: str
-    """What is being done."""
+    """The work, e.g. `decoding`."""
     done: int
     """Items that are finished."""
     total: int | None
@@ -114,12 +114,12 @@ class LineDisplay:
         self._say = say
 
     def show(self, state: BarState) -> None:
-        """Say how far the work is, unless it has just begun."""
+        """Print how far the work is, unless it has just begun."""
         if state.elapsed_sec > 0:
             self._say(state.line())
 
     def close(self, state: BarState) -> None:
-        """Say nothing: the work itself tells what came of it."""
+        """Print nothing, because the work itself reports its end."""
 
 
 class FileDisplay:
@@ -146,7 +146,7 @@ class FileDisplay:
 
 
 class NoDisplay:
-    """Shows nothing, for processes other than the first."""
+    """A display that shows nothing, for processes other than the first."""
 
     every_sec = float("inf")
 
@@ -157,10 +157,10 @@ class NoDisplay:
 
 
 class Bar:
-    """How far a loop is, shown wherever people can see it.
+    """A progress bar, shown wherever people can see it.
 
     Args:
-        desc: What is being done.
+        desc: Name of the work, e.g. `decoding`.
         total: Number of items, if it is known.
         unit: Name of the items, plural.
         initial: Items that are done already.
@@ -191,7 +191,7 @@ class Bar:
             self._display.show(self._state)
 
     def describe(self, desc: str) -> None:
-        """Change what is being done."""
+        """Change the name of the work."""
         self._state = self._state._replace(desc=desc)
 
     def __enter__(self) -> "Bar":

@@ -15,7 +15,7 @@ LOOK_EVERY_SEC = 0.2
 
 
 class LogReader:
-    """Reads the new lines of a log that a job writes.
+    """A reader of the new lines of a log that a job writes.
 
     Args:
         path: The log. It need not exist yet, and a job runner may begin it anew.

@@ -1,4 +1,4 @@
-"""Which moeasr runs: its version, its commit and its checkout."""
+"""The version, the commit and the checkout of the moeasr that runs."""
 
 import subprocess
 from pathlib import Path

@@ -28,6 +28,7 @@ FOUNDATIONS = {
 FOUNDATIONS |= {
     "families",
     "logs",
+    "metrics_file",
     "open_files",
     "options",
     "parser",
@@ -55,34 +56,20 @@ ALLOWED = {
     "compare": {"score"},
     # records and pure functions of them only: the trainer is given its model
     "train": {"models.outputs", "moe.stats"},
-    "experiment": {"datadir", "features", "text", "data", "models", "convert", "train"},
+    "experiment": {
+        *("datadir", "features", "text", "data", "models", "convert", "decode", "score", "train"),
+        "report",
+    },
     "interop": {"features", "text", "nn", "moe", "models"},
 }
-ALLOWED["report"] = set(ALLOWED) - {"corpus", "kaldi", "experiment", "interop"}
+ALLOWED["api"] = {"audio", "decode"}
+ALLOWED["__init__"] = {"api"}
+ALLOWED["report"] = set(ALLOWED) - {"corpus", "kaldi", "experiment", "interop", "__init__"}
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}
 
 MAX_LINES, MAX_ENTRY_LINES, MAX_SHARE = 300, 120, 0.15
 """Of a file, of an entry point, and of a room in the package's lines."""
-# What still breaks a rule. A test fails when an entry is no longer needed: delete it then.
-UNTESTED = {
-    "convert/output_change.py",
-    "convert/transfer.py",
-    "data/audio_features.py",
-    "data/cmvn_job.py",
-    "data/data_type.py",
-    "data/feature_settings.py",
-    "data/length_tables.py",
-    "data/selection.py",
-    "data/shards/index.py",
-    "data/shards/reader.py",
-    "data/shards/writer.py",
-    "datadir/languages.py",
-    "datadir/raw_tables.py",
-    "decode/live/first_pass.py",
-    "moe/top_k_routers.py",
-    "nn/unquantized_linear.py",
-}
 
 
 def module_paths() -> dict[str, Path]:
@@ -165,7 +152,7 @@ def test_every_module_imports_downwards_only():
 def test_every_room_is_in_the_table():
     """A new room or top-level module must be given its place."""
     rooms = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
-    modules = {p.stem for p in PACKAGE.glob("*.py")} - {"__init__"}
+    modules = {p.stem for p in PACKAGE.glob("*.py")}
     assert rooms | modules == set(ALLOWED) | FOUNDATIONS
 
 
@@ -264,4 +251,4 @@ def has_test_file(path: Path) -> bool:
 def test_every_module_has_a_test_file_of_its_name():
     modules = [path for path in module_paths().values() if path.name != "__init__.py"]
     missing = {str(path.relative_to(PACKAGE)) for path in modules if not has_test_file(path)}
-    assert missing == UNTESTED
+    assert not missing

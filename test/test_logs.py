@@ -1,89 +1,11 @@
-"""Metric files and progress."""
+"""Log files and progress."""
 
-import json
 import logging
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from moeasr import bars
-from moeasr.logs import MetricWriter, progress, setup_logging
-
-
-def read(tmp_path):
-    return [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-
-
-def test_metrics_go_to_jsonl_and_tensorboard(tmp_path):
-    writer = MetricWriter(tmp_path)
-    writer.write("train", 5, {"loss": 1.5})
-    writer.close()
-    assert read(tmp_path) == [{"kind": "train", "step": 5, "loss": 1.5}]
-    assert list((tmp_path / "tensorboard").glob("events*"))
-
-
-def test_a_resumed_run_drops_what_it_is_about_to_write_again(tmp_path):
-    writer = MetricWriter(tmp_path)
-    for step in (1, 2, 3):
-        writer.write("train", step, {"loss": step})
-    writer.close()
-    with open(tmp_path / "metrics.jsonl", "a") as handle:
-        handle.write('{"kind": "train", "st')  # killed while writing
-    MetricWriter(tmp_path, resume_step=2).close()
-    assert [record["step"] for record in read(tmp_path)] == [1, 2]
-
-
-def test_tensorboard_shows_the_steps_of_a_resumed_run_once(tmp_path):
-    writer = MetricWriter(tmp_path)
-    for step in (1, 2, 3):
-        writer.write("train", step, {"loss": step})
-    writer.close()
-    (events,) = (tmp_path / "tensorboard").iterdir()
-    events.rename(events.with_name("events.out.tfevents.0"))  # files are read in order of names
-    writer = MetricWriter(tmp_path, resume_step=2)
-    writer.write("train", 3, {"loss": 30})
-    writer.close()
-    board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    shown = [(event.step, event.value) for event in board.Scalars("train/loss")]
-    assert shown == [(1, 1.0), (2, 2.0), (3, 30.0)]
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        b"\x00\x01\xff\xfe binary \x80\n",
-        b"\x00" * 4096,
-        b"[1, 2]\n7\nnull\n",
-        b'{"kind": "train", "step": "two"}\n',
-        b'{"kind": "train", "step": null}\n{"kind": "train"}\n',
-        b'{"step": ' + b"1" * 5000 + b"}\n",
-        b"[" * 100_000 + b"\n",
-        b"\n\n",
-        b'{"kind": "train", "step": 2}',  # the end of the line was lost, and maybe more
-    ],
-)
-def test_a_damaged_file_keeps_its_good_lines(tmp_path, damage, caplog):
-    good = b'{"kind": "train", "step": 1, "loss": 2.0}\n'
-    (tmp_path / "metrics.jsonl").write_bytes(good + damage)
-    writer = MetricWriter(tmp_path, resume_step=2)
-    writer.write("train", 3, {"loss": 1.0})
-    writer.close()
-    assert [record["step"] for record in read(tmp_path)] == [1, 3]
-    assert "metrics.jsonl: damaged lines dropped" in caplog.text
-
-
-def test_a_file_without_damage_gives_no_warning(tmp_path, caplog):
-    (tmp_path / "metrics.jsonl").write_bytes(b'{"kind": "train", "step": 5}\n')
-    MetricWriter(tmp_path, resume_step=2).close()
-    assert read(tmp_path) == [] and not caplog.records
-
-
-def test_other_ranks_write_nothing(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    writer = MetricWriter(None)
-    writer.write("train", 1, {"loss": 1.0})
-    writer.close()
-    assert not list(tmp_path.iterdir())
+from moeasr.logs import progress, setup_logging
 
 
 def test_progress_gives_every_item_and_logs_the_time_left_every_half_minute(monkeypatch, caplog):

@@ -7,7 +7,16 @@ from typing import Literal
 import pytest
 
 from moeasr.errors import InputError
-from moeasr.options import FilePath, Seconds, add_options, field_docs, given_options, with_given
+from moeasr.options import (
+    FilePath,
+    Seconds,
+    add_options,
+    field_docs,
+    field_names,
+    given_fields,
+    given_options,
+    with_given,
+)
 
 
 @dataclass(frozen=True)
@@ -128,3 +137,9 @@ def test_a_derived_class_has_the_docstrings_of_its_base():
         "wait": "Pause between two attempts.",
         "width": "Its width.",
     }
+
+
+def test_fields_of_an_inner_dataclass_are_found_by_their_name():
+    values = {"num_items": 2, "wait": 1.5, "kind": None, "other": 7}
+    assert given_fields(values, Outer) == {"num_items": 2, "inner": {"wait": 1.5}}
+    assert field_names(Outer()) == ["num_items", "kind", "share", "name", "path", "wait"]

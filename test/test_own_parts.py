@@ -16,13 +16,17 @@ from moeasr import checkpoint
 from moeasr.bin import compute_cmvn, decode, make_dict, profile, stream, train, usage
 from moeasr.config import dump_yaml, from_mapping
 from moeasr.decode.hypothesis import read_nbest
+from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 from moeasr.models.build import build_model, load_model
 from moeasr.models.config import ModelConfig
 from moeasr.models.streaming_encoder import StreamingEncoder
 
+pytestmark = pytest.mark.slow
+
 EXPERTS = {"type": "moe", "hidden_units": 12, "num_experts": 4, "router": "own_parts.SigmoidRouter"}
 MIXER = {"type": "own_parts.MixerConfig", "num_blocks": 2, "d_model": 16, "num_heads": 2}
+STACK = {"type": "own_parts.StackConfig", "d_model": 16}
 GATED = {"type": "own_parts.GatedConfig", "hidden_units": 10, "gate": "tanh"}
 MODEL = {
     "encoder": {**MIXER, "kernel_size": 3, "feed_forward": EXPERTS},
@@ -139,6 +143,27 @@ def test_they_stream(exp_dir, data_dir, tmp_path, capsys):
     assert "real-time factor" in capsys.readouterr().out
 
 
+def test_an_encoder_of_another_frame_rate_trains_decodes_and_streams(data_dir, tmp_path):
+    """It is no stack of blocks: the rest asks only for what the seam says."""
+    config = {**CONFIG, "model": {**MODEL, "encoder": STACK, "routing_losses": {}}}
+    (tmp_path / "train.yaml").write_text(dump_yaml(config))
+    exp = train_in(data_dir, "stack", "--config", str(tmp_path / "train.yaml"))
+    model = ["--checkpoint", str(exp / "last.pt")]
+    whole, chunks, live = (tmp_path / name for name in ("whole", "chunks", "live"))
+    modes = ["--data-dir", str(data_dir), "--modes", " ".join([*SEARCHES, OWN_MODE])]
+    decode.main([*model, *modes, "--out-dir", str(whole)])
+    decode.main([*model, *modes, "--out-dir", str(chunks), "--chunk-size", "2"])
+    for mode in (*SEARCHES, OWN_MODE):  # no frame sees more than its own features
+        text = (whole / mode / "text").read_text()
+        assert text == (chunks / f"{mode}_chunk2" / "text").read_text()
+    simulate = ["--simulate", str(data_dir), "--out-dir", str(live), "--chunk-size", "2"]
+    stream.main([*model, "--mode", "ctc_greedy_search", *simulate])
+    (text,) = live.glob("*/text")
+    assert text.read_text() == (whole / "ctc_greedy_search/text").read_text()
+    profile.main(["--config", str(tmp_path / "train.yaml"), "--out", str(tmp_path / "cost.json")])
+    assert json.loads((tmp_path / "cost.json").read_text())["uncounted"] == ["StackEncoder"]
+
+
 def test_blocks_that_see_the_future_do_not_stream_and_say_why(data_dir):
     centred = {**MODEL["encoder"], "causal_conv": False, "dynamic_chunk": False}
     model = build_model(from_mapping(ModelConfig, {**MODEL, "encoder": centred}, "test"), 20, 6)
@@ -173,11 +198,15 @@ def test_usage_shows_the_layers_they_route(exp_dir, data_dir, tmp_path):
         (
             "encoder.type",
             "own_parts.SigmoidRouter",
-            "no moeasr.models.encoders.encoder.Encoder",
+            "must be a moeasr.models.encoders.encoder.Encoder",
         ),
         ("encoder.type", "own_parts.Missing", "own_parts has no Missing"),
-        ("encoder.feed_forward.router", "own_parts.by_count", "no moeasr.moe.router.Router"),
-        ("heads.count.type", "own_parts.GatedConfig", "no moeasr.models.heads.head.HeadConfig"),
+        ("encoder.feed_forward.router", "own_parts.by_count", "must be a moeasr.moe.router.Router"),
+        (
+            "heads.count.type",
+            "own_parts.GatedConfig",
+            "must be a moeasr.models.heads.head.HeadConfig",
+        ),
     ],
 )
 def test_what_is_no_such_part_is_refused(data_dir, tmp_path, key, path, message):

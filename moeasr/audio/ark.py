@@ -1,7 +1,7 @@
-"""Records of audio in an archive, told by their magic bytes.
+"""Audio records in an archive, recognized by their magic bytes.
 
-A place in an archive holds whatever its writer put there, perhaps a pickle, which runs code when it
-is read. So only audio files are taken out of archives, and libsndfile alone decodes them.
+An archive may contain arbitrary records, even pickles, which execute code when they are loaded. For
+safety only audio files are read from archives, and only libsndfile decodes them.
 """
 
 import os
@@ -13,7 +13,7 @@ _ACCEPTED = "a WAV file, a FLAC file or an AUDIO record of kaldiio"
 
 
 def archive_place(entry: str) -> tuple[str, int] | None:
-    """Return archive and offset of `file.ark:offset`; None for the name of a file."""
+    """Return the archive and offset of `file.ark:offset`; None for the name of a file."""
     archive, colon, offset = entry.rpartition(":")
     if not colon or not (offset.isascii() and offset.isdigit()) or os.path.isfile(entry):
         return None
@@ -23,14 +23,15 @@ def archive_place(entry: str) -> tuple[str, int] | None:
 def read_record(archive: str, offset: int) -> bytes:
     """Read the audio file that is stored at an offset of an archive.
 
-    Accepted are RIFF/WAV, FLAC (which reaches to the end of the archive) and kaldiio's `AUDIO`
-    record, which is an audio file behind its length.
+    Accepted records are RIFF/WAV, FLAC (read to the end of the archive) and kaldiio's `AUDIO`
+    record, which is an audio file preceded by its length.
 
     Returns:
         The bytes of the audio file.
 
     Raises:
-        InputError: The archive cannot be read, is cut short, or holds anything else at the offset.
+        InputError: The archive cannot be read, is truncated, or holds another type of record at
+            the offset.
     """
     name = f"archive entry {archive}:{offset}"
     if not os.path.isfile(archive):
@@ -46,7 +47,7 @@ def read_record(archive: str, offset: int) -> bytes:
 
 
 def _read_file(stream: BinaryIO, name: str) -> bytes:
-    """Read the audio file that begins at the place of a stream."""
+    """Read the audio file that begins at the current position of a stream."""
     magic = stream.read(4)
     if magic == b"RIFF":
         size = stream.read(4)
@@ -56,11 +57,13 @@ def _read_file(stream: BinaryIO, name: str) -> bytes:
     if magic == b"AUDI" and stream.read(1) == b"O":
         num_digits = int.from_bytes(stream.read(1), "little")
         return _read_exactly(stream, int.from_bytes(stream.read(num_digits), "little"), name)
-    raise InputError(f"{name} is not audio: only {_ACCEPTED} is read")
+    raise InputError(f"{name} is not audio: expected {_ACCEPTED}")
 
 
 def _read_exactly(stream: BinaryIO, num_bytes: int, name: str) -> bytes:
     left = os.fstat(stream.fileno()).st_size - stream.tell()
     if num_bytes > left:
-        raise InputError(f"{name} is cut short: it has {num_bytes} bytes, but {left} are there")
+        raise InputError(
+            f"{name} is truncated: it should have {num_bytes} bytes, but only {left} are present"
+        )
     return stream.read(num_bytes)

@@ -3,12 +3,12 @@
 from moeasr.errors import InputError
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1000, 1_000_000
-"""Lowest and highest sample rate, Hz. Recorders of speech use 8 kHz to 768 kHz, so a header outside
-this range is damaged. Resampling from such a rate could need any amount of memory."""
+"""Lowest and highest sample rate, Hz. Speech is recorded at 8 kHz to 768 kHz, so a header with a
+rate outside this range is damaged. Resampling from such a rate could need unlimited memory."""
 
 MIN_SPEED, MAX_SPEED = 0.1, 10.0
-"""Lowest and highest speed factor. Outside this range the result is no longer speech, and a very
-small factor turns a minute into hours."""
+"""Lowest and highest speed factor. Outside this range the result no longer sounds like speech, and
+a very small factor turns a minute into hours."""
 
 
 def check_rate(rate_hz: int, name: str) -> None:
@@ -16,24 +16,26 @@ def check_rate(rate_hz: int, name: str) -> None:
 
     Args:
         rate_hz: The rate, Hz.
-        name: The recording or command that has it, for the message.
+        name: The recording or command, for the message.
     """
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise InputError(
-            f"{name} has a sample rate of {rate_hz} Hz, but audio has between {MIN_RATE_HZ} and "
-            f"{MAX_RATE_HZ} Hz (is its header damaged?)"
+            f"{name} has a sample rate of {rate_hz} Hz, which is not between {MIN_RATE_HZ} and "
+            f"{MAX_RATE_HZ} Hz (is the header damaged?)"
         )
 
 
 def check_new_rate(rate_hz: int) -> None:
-    """Raise `InputError` unless a sample rate to resample to, Hz, lies within the range."""
+    """Raise `InputError` unless the target rate of resampling, in Hz, lies within the range."""
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise InputError(
-            f"the sample rate must be {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, but is {rate_hz}"
+            f"the sample rate must be between {MIN_RATE_HZ} and {MAX_RATE_HZ} Hz, but is {rate_hz}"
         )
 
 
 def check_speed(factor: float) -> None:
-    """Raise `InputError` unless a change of speed lies within the range."""
+    """Raise `InputError` unless a speed factor lies within the range."""
     if not MIN_SPEED <= factor <= MAX_SPEED:
-        raise InputError(f"speed factor must be {MIN_SPEED:g} to {MAX_SPEED:g}, but is {factor:g}")
+        raise InputError(
+            f"the speed factor must be between {MIN_SPEED:g} and {MAX_SPEED:g}, but is {factor:g}"
+        )

@@ -1,4 +1,4 @@
-"""Notice, once per wav.scp, that reading it runs commands."""
+"""A notice to the user, once per wav.scp, that reading it runs shell commands."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,18 +10,19 @@ from moeasr.errors import InputError
 
 
 def command_notice(table: str | Path, entries: Iterable[tuple[str, str]]) -> str | None:
-    """Return a sentence if reading the entries of a wav.scp runs commands in the shell.
+    """Return a message if reading the entries of a wav.scp runs shell commands.
 
-    It is for the process that opens a table, before workers read it: each of them would say so
-    anew. Commands that moeasr does itself run nothing, unless they name a file that libsndfile does
-    not know; of each program one file is looked at.
+    The process that opens a table calls this function before workers read the table, so that the
+    message appears once rather than once per worker. Commands that moeasr emulates do not run in a
+    shell, unless they read a file that libsndfile cannot decode. To find out, one file per program
+    is probed.
 
     Args:
         table: The wav.scp.
         entries: Its keys and values.
 
     Returns:
-        The sentence, which names the first command; None if there is none, or if commands are
+        The message, which names the first command; None if no command is run, or if commands are
         forbidden.
     """
     if are_commands_forbidden():
@@ -31,14 +32,14 @@ def command_notice(table: str | Path, entries: Iterable[tuple[str, str]]) -> str
         entry = entry.strip()
         if entry.endswith("|") and _runs_shell(entry, programs):
             return (
-                f"{table}: reading it runs commands in the shell, the first one for {key}: "
-                f"`{entry.removesuffix('|').strip()}` (--no-commands refuses them)"
+                f"{table}: reading this table runs shell commands, the first one for {key}: "
+                f"`{entry.removesuffix('|').strip()}` (--no-commands forbids them)"
             )
     return None
 
 
 def _runs_shell(entry: str, programs: set[str]) -> bool:
-    """Return whether the shell is needed; adds to the `programs` whose files have been tried."""
+    """Return whether an entry needs the shell; `programs` collects the programs already probed."""
     pipe = parse_pipe(entry)
     if pipe.source is None:
         return True
@@ -46,9 +47,9 @@ def _runs_shell(entry: str, programs: set[str]) -> bool:
         return False
     programs.add(pipe.decoder)
     try:
-        probe_audio(pipe.source, read_all=True)  # a header of Shorten tells what none decodes
+        probe_audio(pipe.source, read_all=True)  # libsndfile opens Shorten, but cannot decode it
     except UndecodableError:
         return True
-    except InputError:  # it is missing, which is for its reader to say
+    except InputError:  # the file is missing; its reader will report that
         pass
     return False

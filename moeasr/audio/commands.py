@@ -1,4 +1,4 @@
-"""Commands of a wav.scp that the shell runs: the one place where they run, or are refused."""
+"""The shell commands of a wav.scp, which only this module runs or refuses."""
 
 import os
 import re
@@ -10,21 +10,21 @@ from moeasr.audio.programs import PROGRAMS
 from moeasr.errors import InputError
 
 NO_COMMANDS = "MOEASR_NO_COMMANDS"
-"""Environment variable that forbids commands, in this process and in all that it starts."""
+"""Environment variable that forbids commands, in this process and in all processes it starts."""
 
 
 def forbid_commands() -> None:
-    """Forbid commands from now on, in this process and in all that it starts."""
+    """Forbid commands from now on, in this process and in all processes it starts."""
     os.environ[NO_COMMANDS] = "1"
 
 
 def are_commands_forbidden() -> bool:
-    """Return whether the environment forbids commands: any value but 0 and the empty one does."""
+    """Return whether `MOEASR_NO_COMMANDS` has a value other than 0 or the empty string."""
     return os.environ.get(NO_COMMANDS, "") not in ("", "0")
 
 
 def can_run_decoder(pipe: Pipe) -> bool:
-    """Return whether a program may be run, and is installed, that reads what libsndfile cannot."""
+    """Return whether the program that decodes a pipe's file is allowed to run and is installed."""
     if pipe.source is None or are_commands_forbidden():
         return False
     return shutil.which(pipe.decoder) is not None
@@ -34,15 +34,15 @@ def run_command(command: str) -> bytes:
     """Return what a shell command writes to standard output.
 
     Raises:
-        InputError: Commands are forbidden; or it fails, or any part of its pipeline does.
+        InputError: Commands are forbidden, or any part of the command's pipeline fails.
     """
     if are_commands_forbidden():
         raise InputError(
-            f"command `{command}` is not run: commands in wav.scp are forbidden (--no-commands or "
-            f"{NO_COMMANDS}=1)"
+            f"command `{command}` was not run: commands in wav.scp are forbidden by --no-commands "
+            f"or {NO_COMMANDS}=1"
         )
-    # pipefail: the exit status of the last command alone would hide a failing first one
-    # and no standard input: a command that reads it would wait for somebody to type
+    # pipefail: the exit status of the last command alone would hide that an earlier one failed.
+    # No standard input: a command that reads it would wait for the user to type.
     finished = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         stdin=subprocess.DEVNULL,
@@ -59,7 +59,7 @@ def run_command(command: str) -> bytes:
 
 
 def _advice(complaint: str) -> str:
-    """Return what to do about a program that is missing, though other calls of it need none."""
+    """Return advice on a missing program that moeasr can emulate for other calls only."""
     missing = re.search(r"(\S+): command not found$", complaint)
     if missing is None or missing[1] not in PROGRAMS:
         return ""

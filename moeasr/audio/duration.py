@@ -1,4 +1,4 @@
-"""Exact lengths of utterances, without decoding audio whose header tells them."""
+"""Exact lengths of utterances, measured from the headers of audio files where possible."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from moeasr.fields import SPACES
 
 
 class AudioLength(NamedTuple):
-    """Length of an utterance; or why there is none."""
+    """The length of an utterance, or the reason why its audio cannot be read (`fault`)."""
 
     utt_id: str
     num_samples: int = 0
@@ -21,11 +21,11 @@ class AudioLength(NamedTuple):
 
 
 class LengthReader:
-    """Tells the lengths of the samples that `RecordingReader` reads.
+    """A reader of utterance lengths, equal to the lengths that `RecordingReader` would read.
 
     Args:
         utterances: Utterances whose entries are those of a wav.scp.
-        num_at_once: How many lengths to tell at a time.
+        num_at_once: Number of lengths that one call of `read` returns.
     """
 
     def __init__(self, utterances: Utterances, num_at_once: int = 500) -> None:
@@ -33,16 +33,16 @@ class LengthReader:
         self._num_at_once = num_at_once
 
     def __len__(self) -> int:
-        """How many times there is something to tell."""
+        """Return the number of chunks of utterances, each of which is one call of `read`."""
         return (len(self._utterances) + self._num_at_once - 1) // self._num_at_once
 
     def read(self, number: int) -> list[AudioLength]:
-        """The lengths of some utterances: of the first ones for 0, and so on.
+        """Return the lengths of the utterances in chunk `number`, counted from 0.
 
-        Damage amid a file is not seen.
+        Damage in the middle of a file is not detected.
         """
         first = number * self._num_at_once
-        known: dict[str, AudioInfo] = {}  # recordings have several segments
+        known: dict[str, AudioInfo] = {}  # several segments may share a recording
         lengths = []
         for index in range(first, min(first + self._num_at_once, len(self._utterances))):
             utterance = self._utterances[index]
@@ -60,7 +60,7 @@ class LengthReader:
 
 
 def segment_length(recording: AudioInfo, utterance: Utterance) -> tuple[int, int]:
-    """Return the number of samples of an utterance, and their rate in Hz.
+    """Return the number of samples of an utterance and their rate in Hz.
 
     Args:
         recording: The recording that the utterance is a part of.
@@ -76,14 +76,14 @@ def segment_length(recording: AudioInfo, utterance: Utterance) -> tuple[int, int
 
 
 def measure_audio(entry: str) -> AudioInfo:
-    """Rate and samples of an entry of wav.scp: exactly those that `RecordingReader` reads.
+    """Return the sample rate and length of a wav.scp entry, equal to those `RecordingReader` reads.
 
     Raises:
-        InputError: It is missing, not audio, or cut short; names the entry.
+        InputError: The audio is missing, truncated or not audio. The message names the entry.
     """
     info = measure_header(entry)
     if info is not None:
         return info
-    from moeasr.audio.recording import RecordingReader  # with torch, which headers do without
+    from moeasr.audio.recording import RecordingReader  # imports torch, which headers do not need
 
     return RecordingReader().measure(entry)

@@ -1,4 +1,4 @@
-"""An audio file, decoded as mono float samples: all of it, or a segment."""
+"""Audio files, decoded as a whole or in part into mono float samples."""
 
 import io
 import os
@@ -18,11 +18,11 @@ class Audio(NamedTuple):
     """Decoded audio."""
 
     samples: torch.Tensor
-    """(S,) float32 mono samples, S > 0."""
+    """Mono samples, (S,) float32, S > 0."""
     rate_hz: int
-    """Their rate."""
+    """The sample rate, Hz."""
     header_overshoots: bool = False
-    """The header promised more samples than there are, by a known fault of writers."""
+    """True if the header announces more samples than there are, because of a known writer bug."""
 
 
 def read_audio_bytes(content: bytes, name: str, channel: int | None = None) -> Audio:
@@ -30,20 +30,20 @@ def read_audio_bytes(content: bytes, name: str, channel: int | None = None) -> A
 
     Args:
         content: The file's bytes.
-        name: What to call it in messages.
-        channel: The channel to take, counted from 1; None is their mean.
+        name: The file's name in messages.
+        channel: The channel to read, counted from 1; None is the mean of all channels.
 
     Raises:
-        InputError: It is empty, cut short, not audio, or holds NaN or infinity.
+        InputError: The file is empty, truncated, not audio, or contains NaN or infinity.
     """
     return _decode(io.BytesIO(content), content[:HEAD_BYTES], name, channel=channel)
 
 
 def read_audio_file(path: str) -> Audio:
-    """Read a file, whatever its name: not the command that `x |` is in a wav.scp.
+    """Read an audio file. Its name is never taken for a command, even if it ends in `|`.
 
     Raises:
-        InputError: It is missing, empty, cut short, not audio, or holds NaN or infinity.
+        InputError: The file is missing, empty, truncated, not audio, or contains NaN or infinity.
     """
     try:
         content = Path(path).read_bytes()
@@ -58,20 +58,20 @@ def read_segment(
     end_sec: float | None = None,
     channel: int | None = None,
 ) -> Audio:
-    """Read a file, or a segment of it, and nothing else of it.
+    """Read an audio file or a segment of it, without reading the rest of the file.
 
     Args:
-        path: WAV, FLAC, NIST SPHERE in PCM, whatever else libsndfile knows.
-        start_sec: Where to begin, seconds; None is the beginning.
-        end_sec: Where to end, seconds; None or below 0 is the end. It may lie up to
-            MAX_OVERSHOOT_SEC after the end of the recording.
+        path: A file in WAV, FLAC, NIST SPHERE (PCM) or any other format that libsndfile reads.
+        start_sec: Start of the segment, seconds; None is the start of the recording.
+        end_sec: End of the segment, seconds; None or a negative value is the end of the recording.
+            It may lie up to MAX_OVERSHOOT_SEC after the end of the recording.
         channel: As in `mix_down`.
 
     Raises:
-        InputError: It is missing, empty, cut short, not audio, or holds NaN or infinity; or the
-            segment lies outside.
+        InputError: The file is missing, empty, truncated, not audio, or contains NaN or infinity,
+            or the segment lies outside of the recording.
     """
-    if not os.path.isfile(path):  # of a name that cannot be one, too
+    if not os.path.isfile(path):  # also false for a name that no file can have
         raise InputError(f"audio file {path} does not exist")
     try:
         with open(path, "rb") as handle:
@@ -89,12 +89,12 @@ def _decode(
     end_sec: float | None = None,
     channel: int | None = None,
 ) -> Audio:
-    """Decode what libsndfile can; only the segment is read, if the format can be sought in.
+    """Decode audio with libsndfile; if its format is seekable, only the segment is read.
 
     Args:
         source: A path or a seekable stream.
-        head: Its first HEAD_BYTES.
-        name: Its name in messages.
+        head: The first HEAD_BYTES of the source.
+        name: The source's name in messages.
         start_sec: As in `read_segment`.
         end_sec: As in `read_segment`.
         channel: As in `mix_down`.
@@ -110,13 +110,22 @@ def _decode(
     samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     if len(samples) < end - first:
         raise InputError(
-            f"{name} is cut short: samples end after {first + len(samples)} of {audio.frames}"
+            f"{name} is truncated: it ends after {first + len(samples)} of {audio.frames} samples"
         )
     return Audio(mix_down(samples[start - first :], name, channel), rate_hz, overshoots)
 
 
 def mix_down(samples: np.ndarray, name: str, channel: int | None) -> torch.Tensor:
-    """One channel of (S, C) float32 samples, counted from 1, or the (S,) mean: None, MIXED."""
+    """Return one channel of (S, C) float32 samples, or the mean of all channels, as (S,).
+
+    Args:
+        samples: (S, C) float32 samples.
+        name: The recording's name in messages.
+        channel: The channel, counted from 1; None or MIXED is the mean.
+
+    Raises:
+        InputError: The recording does not have this channel.
+    """
     num_channels = samples.shape[1]
     if channel in (None, MIXED):
         if num_channels > 1:

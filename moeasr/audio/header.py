@@ -1,4 +1,4 @@
-"""The header of an audio file: opened with libsndfile, and compared with what follows it."""
+"""Headers of audio files, compared with the data that follows them."""
 
 import io
 import os
@@ -16,38 +16,38 @@ from moeasr.audio.pipes import UndecodableError
 from moeasr.audio.wav_repair import is_wav, repair_wav
 from moeasr.errors import InputError
 
-HEAD_BYTES = 1024  # a SPHERE header
+HEAD_BYTES = 1024  # the length of a SPHERE header
 
 UNKNOWN_FRAMES = 2**62
-"""libsndfile reports at least so many frames for a FLAC stream that was written into a pipe."""
+"""Smallest number of frames that libsndfile reports for a FLAC stream written into a pipe."""
 
 STREAM_BYTES = 0x7FFF0000
-"""A WAV header that promises this much or more was written by a program that could not seek back
-to fill in the length (sox and ffmpeg into a pipe): the promise is no promise."""
+"""Length in a WAV header from which on it is a placeholder: the program that wrote the file (sox or
+ffmpeg into a pipe) could not seek back to fill in the true length."""
 
 PLACEHOLDER_BYTES = 2_000_000_000
-"""Other programs put 2 000 000 000, which hardly any recording reaches."""
+"""Placeholder length of other programs, which hardly any recording reaches."""
 
 HEADER_BYTES = 44
-"""Programs that take the size of the whole file for that of its samples promise so many too many;
-those that do not understand blocks of a codec, up to a block."""
+"""Excess in the header if a program writes the size of the whole file in place of the size of the
+samples. Programs that do not understand the blocks of a codec exceed it by up to one block."""
 
 _OUTRUN = re.compile(
     r"^ *(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
 )
-"""libsndfile's log of a length that outruns the file: of the samples in WAV, AIFF and AU, of the
-whole in W64 and RF64."""
+"""Pattern of libsndfile's log line about a length beyond the end of the file. The length is that of
+the samples in WAV, AIFF and AU, and that of the whole file in W64 and RF64."""
 _BLOCK = re.compile(r"^ *Block Align *: (\d+)", re.MULTILINE)
 
 
 def sphere_info(head: bytes, name: str) -> tuple[int, int] | None:
-    """Return rate and samples of SPHERE compressed with Shorten (old discs of the LDC).
+    """Return the sample rate and length of a SPHERE file compressed with Shorten (old LDC discs).
 
     Returns:
-        What its header tells; None if it does not, or for any other file.
+        The values in the header; None if they are missing, or if the file has another format.
 
     Raises:
-        InputError: The rate is not one of audio.
+        InputError: The sample rate is out of range.
     """
     rate_hz, num_samples = (_sphere_number(head, f) for f in (b"sample_rate", b"sample_count"))
     if not _is_shorten(head) or rate_hz == 0 or num_samples == 0:
@@ -72,38 +72,38 @@ def open_audio(source: str | BinaryIO, head: bytes, name: str) -> Iterator[sound
 
     Args:
         source: A path or a seekable stream.
-        head: Its first HEAD_BYTES.
-        name: Its name in messages.
+        head: The first HEAD_BYTES of the source.
+        name: The source's name in messages.
 
     Raises:
-        UndecodableError: libsndfile cannot open it, or cannot decode it in the block, or it does
-            not tell its length, without which libsndfile cannot read it.
-        InputError: It is empty, or its sample rate is not one of audio.
+        UndecodableError: libsndfile cannot open the file, fails to decode it in the `with` block,
+            or cannot read it because its length is unknown.
+        InputError: The file is empty, or its sample rate is out of range.
     """
     if not head:
-        raise InputError(f"{name} is empty (0 bytes), not audio")
-    if _is_shorten(head):  # libsndfile would call it merely malformed
+        raise InputError(f"{name} is empty (0 bytes)")
+    if _is_shorten(head):  # libsndfile would only report a malformed file
         raise UndecodableError(
-            f"{name} is SPHERE compressed with Shorten, which cannot be read here: "
-            "turn it into WAV with NIST's sph2pipe"
+            f"{name} is a SPHERE file compressed with Shorten, which moeasr cannot read: "
+            "convert it to WAV with NIST's sph2pipe"
         )
     try:
         with _open(source, head) as audio:
             check_rate(audio.samplerate, name)
             if audio.frames >= UNKNOWN_FRAMES:
                 raise UndecodableError(
-                    f"{name} does not say how long it is: encode it into a file, not a pipe"
+                    f"{name} does not contain its length: encode it into a file, not into a pipe"
                 )
             yield audio
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".").removeprefix("Error : ")
         raise UndecodableError(
-            f"{name} cannot be decoded: damaged, or not audio ({reason or 'unknown coding'})"
+            f"{name} cannot be decoded: it is damaged or not audio ({reason or 'unknown coding'})"
         ) from None
 
 
 def _open(source: str | BinaryIO, head: bytes) -> soundfile.SoundFile:
-    """Open a file as it is, or else as `repair_wav` makes it."""
+    """Open a file; if that fails and it is a WAV file, open the result of `repair_wav`."""
     try:
         audio = _open_by_content(source)
         if audio.frames > 0 or not is_wav(head):
@@ -121,7 +121,7 @@ def _open(source: str | BinaryIO, head: bytes) -> soundfile.SoundFile:
 
 
 def _open_by_content(source: str | BinaryIO) -> soundfile.SoundFile:
-    """Open a file without its name: of one that ends in `.raw`, soundfile asks for the rate."""
+    """Open a file without passing its name: for `.raw`, soundfile would ask for the rate."""
     if isinstance(source, str):
         return soundfile.SoundFile(os.open(source, os.O_RDONLY))
     nameless = SimpleNamespace(read=source.read, seek=source.seek, tell=source.tell)
@@ -136,13 +136,13 @@ def _content(source: str | BinaryIO) -> bytes:
 
 
 def header_overshoots(audio: soundfile.SoundFile, head: bytes, name: str) -> bool:
-    """Return whether a header promises a little more than there is, by a known fault of writers.
+    """Return whether a header announces slightly too many samples because of a known writer bug.
 
-    libsndfile silently reads what is left of a cut WAV or SPHERE file, and training would then
-    learn a whole transcript on half of its audio.
+    libsndfile reads a truncated WAV or SPHERE file without an error. Training would then learn the
+    whole transcript from a part of the audio.
 
     Raises:
-        InputError: The file is cut short.
+        InputError: The file is truncated.
     """
     if audio.format == "NIST":
         promised, there, unit = _sphere_number(head, b"sample_count"), audio.frames, "samples"
@@ -157,6 +157,7 @@ def header_overshoots(audio: soundfile.SoundFile, head: bytes, name: str) -> boo
         return False
     if promised - there > slack and promised < PLACEHOLDER_BYTES:
         raise InputError(
-            f"{name} is cut short: its header promises {promised} {unit}, but {there} are there"
+            f"{name} is truncated: its header announces {promised} {unit}, but only {there} are "
+            "present"
         )
     return True

@@ -1,4 +1,4 @@
-"""Exact length of an entry of wav.scp by its header, without decoding."""
+"""The exact length of a wav.scp entry, from its header and without decoding."""
 
 import os
 
@@ -11,10 +11,10 @@ from moeasr.errors import InputError
 
 
 def measure_header(entry: str) -> AudioInfo | None:
-    """Return rate and samples of an entry of wav.scp; None where only decoding would tell.
+    """Return the sample rate and length of a wav.scp entry; None if it has to be decoded for that.
 
     Raises:
-        InputError: It is missing, not audio, or cut short; names the entry.
+        InputError: The audio is missing, truncated or not audio. The message names the entry.
     """
     pipe = parse_pipe(entry) if entry.endswith("|") else None
     source, channel = (entry, None) if pipe is None else (pipe.source, pipe.channel)
@@ -22,7 +22,7 @@ def measure_header(entry: str) -> AudioInfo | None:
         return None
     try:
         info = _measure_file(source, channel)
-    except UndecodableError:  # the program that the pipe names may know the format
+    except UndecodableError:  # the program that the pipe names may be able to read the format
         return None
     for effect in pipe.effects if pipe is not None else ():
         info = _info_after(effect, info)
@@ -38,7 +38,7 @@ def _measure_file(path: str, channel: int | None) -> AudioInfo:
 
 
 def _info_after(effect: Effect, info: AudioInfo) -> AudioInfo:
-    """Return exactly what `effect.length` tells to within a sample."""
+    """Return the exact length after an effect; `effect.length` may be off by one sample."""
     rate_hz, num_samples, overshoots = info
     if isinstance(effect, Resample):
         num_samples = resampled_length(num_samples, rate_hz, effect.target_rate_hz)

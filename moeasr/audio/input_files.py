@@ -1,4 +1,4 @@
-"""The audio files of a command line: one that cannot be read does not hide the others."""
+"""The audio files of a command line, which are read even if some of them are unreadable."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ from moeasr.errors import InputError
 
 
 class InputFiles:
-    """Reads files one after the other, and names those with faults on standard error.
+    """An iterable over audio files, which reports unreadable files on standard error.
 
     Args:
         paths: Audio files; `-` is standard input.
-        sample_rate_hz: Rate to which they are resampled.
+        sample_rate_hz: Sample rate to which the audio is resampled.
         program: Name of the command in messages.
     """
 
@@ -28,7 +28,7 @@ class InputFiles:
         self._num_failed = 0
 
     def __iter__(self) -> Iterator[tuple[str, Tensor]]:
-        """Read each file that can be read: its path and (S,) samples."""
+        """Yield the path and (S,) samples of each file that can be read."""
         for path in self._paths:
             try:
                 audio = read_file(path)
@@ -40,12 +40,12 @@ class InputFiles:
             yield path, waveform
 
     def fail(self, error: InputError) -> None:
-        """Say what is wrong with a file."""
+        """Report an error with a file, so that `finish` ends the program with status 1."""
         self._print(str(error))
         self._num_failed += 1
 
     def finish(self) -> None:
-        """Warn of headers that promise too much; exit with status 1 if a file had a fault."""
+        """Warn about headers with too large a length; exit with status 1 if a file failed."""
         if self._num_overshooting:
             self._print(overshoot_warning(self._num_overshooting, "files"))
         if self._num_failed:

@@ -10,16 +10,17 @@ from moeasr.errors import InputError
 
 
 def perturb_speed(waveform: torch.Tensor, sample_rate_hz: int, factor: float) -> torch.Tensor:
-    """Play `waveform` `factor` times as fast: shorter and higher for factors above 1.
+    """Change the speed of a waveform: factors above 1 make it shorter and higher in pitch.
 
-    Like sox's `speed`: the samples are taken for those of a signal at `factor` times their rate,
-    and resampled to the rate. torchaudio cancels that ratio down to small integers (9:10, 11:10),
-    which makes the filter short and the result exact.
+    As in sox's `speed`, the samples are treated as a signal at `factor` times their rate, and
+    resampled to their rate. torchaudio reduces that ratio to small integers (9:10, 11:10), which
+    makes the filter short and the result exact.
 
     Args:
         waveform: (S,) samples.
-        sample_rate_hz: Their rate.
-        factor: Speed within `moeasr.audio.bounds`; rounded to thousandths or a simpler fraction.
+        sample_rate_hz: The sample rate of `waveform`.
+        factor: Speed factor within `moeasr.audio.bounds`, approximated by a fraction with a
+            denominator of at most 1000.
 
     Returns:
         (ceil(S / factor),) samples at the same rate.
@@ -31,15 +32,15 @@ def perturb_speed(waveform: torch.Tensor, sample_rate_hz: int, factor: float) ->
 
 
 def perturb_volume(waveform: torch.Tensor, factor: float) -> torch.Tensor:
-    """Multiply samples, and cut off what then exceeds the range of 16 bits, as sox's `--vol` does.
+    """Multiply samples by a factor and clip them to the 16-bit range, as sox's `--vol` does.
 
     Args:
         waveform: (S,) samples in [-1, 1].
-        factor: Any finite number; below 0 turns the wave upside down.
+        factor: Any finite number; a negative one inverts the waveform.
 
     Raises:
         InputError: `factor` is not finite.
     """
     if not math.isfinite(factor):
-        raise InputError(f"volume factor must be a finite number, but is {factor}")
+        raise InputError(f"the volume factor must be a finite number, but is {factor}")
     return (waveform * factor).clamp(-1.0, 1.0 - 2.0**-15)

@@ -1,10 +1,10 @@
-"""Commands of a wav.scp, taken apart so far that what they do need not be left to programs.
+"""Parser of the commands in a wav.scp, so that moeasr can emulate them without running programs.
 
     cat a.wav | sox -t wav - -t wav - speed 0.9 |
 
-names a file and what is done to it, which is all that a reader has to know: no program need be
-installed, none is started, and a header tells the length. What is not understood to the last option
-is run by the shell.
+names a file and an effect, which is all that a reader has to know. No program has to be installed
+or started, and the length follows from the file's header. A command with any option that moeasr
+does not know is run by the shell.
 """
 
 import re
@@ -13,34 +13,35 @@ from dataclasses import dataclass
 
 from moeasr.audio.programs import MIXED, Effect, Stage, parse_command
 from moeasr.errors import InputError
+from moeasr.fields import SPACES
 
 
 class UndecodableError(InputError):
-    """Audio in a format that is not known here; the program that was named may know it."""
+    """Audio in a format that libsndfile cannot decode; the command's program may support it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pipe:
-    """What a `command |` yields."""
+    """A parsed `command |` of a wav.scp."""
 
     source: str | None
-    """The entry to read; None if a command has to be run for it."""
+    """The entry to read; None if `command` has to be run instead."""
     command: str
-    """That command."""
+    """The part of the command that has to be run by the shell; empty if there is a `source`."""
     channel: int | None
-    """The channel to take of what was read, counted from 1; None or MIXED is their mean."""
+    """The channel to select, counted from 1; None or MIXED is the mean of all channels."""
     effects: tuple[Effect, ...]
-    """What is done to the samples, in order."""
+    """The effects to apply to the samples, in order."""
     decoder: str
     """The program that would read `source`."""
 
 
 def parse_pipe(entry: str, run_decoder: bool = False) -> Pipe:
-    """Take a `command |` of a wav.scp apart, from its end as far as it is understood.
+    """Parse a `command |` of a wav.scp from its end, as far as moeasr can emulate its programs.
 
     Args:
         entry: The command, with its last `|`.
-        run_decoder: Leave the program that reads the file to the shell, even if it is understood.
+        run_decoder: Run the program that reads the file in the shell, even if it can be emulated.
     """
     command = entry.strip().removesuffix("|").strip()
     source: str | None = None
@@ -56,30 +57,44 @@ def parse_pipe(entry: str, run_decoder: bool = False) -> Pipe:
         if stage.source is not None and run_decoder:
             break
         if stage.channel is not None and channel not in (None, MIXED, 1):
-            break  # the channel of a channel: an error that is the program's to report
+            break  # a channel of a single channel: an error for the program to report
         channel = channel if stage.channel is None else stage.channel
         effects = stage.effects + effects
         source, command, decoder = stage.source, head.strip(), words[0]
     return Pipe(source=source, command=command, channel=channel, effects=effects, decoder=decoder)
 
 
-def _is_first_or_fed(stage: Stage, head: str, bar: str) -> bool:
-    """Whether a program reads a file and nothing precedes it, or reads what precedes it.
+def piped_entry(entry: str, command: str) -> str:
+    """Return a wav.scp entry that passes the audio of another entry through a command.
 
-    The latter has to be a command by itself: `a; b | c` is not `(a; b) | c`, nor `a || b` a pipe.
+    Args:
+        entry: The other entry: `path`, `command |` or `file.ark:offset`.
+        command: An entry point that reads audio, with its arguments, such as `perturb_speed 0.9`.
+    """
+    entry = entry.strip(SPACES)
+    if entry.endswith("|"):
+        return f"{entry} python3 -m moeasr.bin.{command} - |"
+    return f"python3 -m moeasr.bin.{command} {shlex.quote(entry)} |"
+
+
+def _is_first_or_fed(stage: Stage, head: str, bar: str) -> bool:
+    """Return whether a program is the first and reads a file, or reads the preceding command.
+
+    The preceding part must be one command: `a; b | c` is not `(a; b) | c`, and `a || b` is not a
+    pipe.
     """
     if stage.source is not None:
         return not bar
     return bool(bar and head.strip()) and not re.search(r"[;&()\n]|\|\s*$", head)
 
 
-# What the shell passes on as it is, quotes and backslashes aside: nothing to expand in it.
+# Text that the shell passes on unchanged, apart from quotes and backslashes.
 _PIECE = r"""'[^']*'|"[^"$`\\!]*"|\\[^\n\r]|[^\s'"\\|&;<>()$`*?\[\]{}#!~]"""
 _WORD = re.compile(rf"[ \t]*((?:{_PIECE})+)(?=[ \t]|$)")
 
 
 def _words(command: str) -> list[str] | None:
-    """The words of a simple command; None if only the shell can tell."""
+    """Return the words of a simple command; None if only the shell can split it."""
     command = command.strip(" \t")
     words: list[str] = []
     at = 0

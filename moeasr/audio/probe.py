@@ -1,4 +1,4 @@
-"""Rate and length of one wav.scp entry, from its header where that is enough."""
+"""The sample rate and length of a wav.scp entry, from its header where possible."""
 
 import io
 import os
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class AudioInfo(NamedTuple):
-    """Rate and length of an entry of wav.scp."""
+    """The sample rate and length of a wav.scp entry."""
 
     sample_rate_hz: int
     num_samples: int
     header_overshoots: bool = False
-    """The header promised more samples than there are, by a known fault of writers."""
+    """True if the header announces more samples than there are, because of a known writer bug."""
 
     @property
     def duration_sec(self) -> float:
@@ -29,10 +29,10 @@ class AudioInfo(NamedTuple):
 
 
 def overshoot_warning(count: int, what: str) -> str:
-    """Return a sentence about so many "utterances" or "files" whose headers promise too much."""
+    """Return a warning that some "utterances" or "files" have headers with too large a length."""
     return (
-        f"warning: {count} {what} promise more samples in their headers than they hold, by a known "
-        "fault of programs that write WAV; all that is there is read"
+        f"warning: the headers of {count} {what} announce more samples than are present, because "
+        "of a known bug of programs that write WAV; all samples that are present are read"
     )
 
 
@@ -42,17 +42,18 @@ def resampling_notice(count: int, rate_hz: int, target_hz: int) -> str:
 
 
 def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
-    """Open an entry of wav.scp and tell its rate and length.
+    """Open a wav.scp entry and return its sample rate and length.
 
-    A file's header is trusted, also if a decoder's pipe names it. What another command writes is
-    counted, since a program that writes to a pipe cannot know the length when it writes the header.
+    The header of a file is trusted, even if the entry is a command that only decodes this file. The
+    output of other commands is decoded and counted, because a program that writes to a pipe does
+    not know the length when it writes the header.
 
     Args:
         entry: `path`, `command |` or `file.ark:offset`.
-        read_all: Decode and count all samples, whatever the header says.
+        read_all: Decode and count all samples, regardless of the header.
 
     Raises:
-        InputError: It is missing, unreadable or empty; names the entry.
+        InputError: The audio is missing, unreadable or empty. The message names the entry.
     """
     entry = entry.strip(SPACES)
     if entry.endswith("|"):
@@ -60,7 +61,7 @@ def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
     place = archive_place(entry)
     if place is not None:
         return probe_stream(io.BytesIO(read_record(*place)), f"archive entry {entry}", read_all)
-    if os.path.exists(entry) and not os.path.isfile(entry):  # a named pipe waits for a writer
+    if os.path.exists(entry) and not os.path.isfile(entry):  # opening a named pipe would block
         raise InputError(f"{entry}: cannot be opened (it is not a file)")
     try:
         with open(entry, "rb") as stream:
@@ -88,15 +89,17 @@ def _probe_pipe(entry: str, read_all: bool, run_decoder: bool = False) -> AudioI
 
 
 def probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:
-    """As `probe_audio`, of a file that is open; `entry` is its name in messages."""
+    """Return the sample rate and length of an open file; `entry` is its name in messages."""
     try:
         from moeasr.audio.header import HEAD_BYTES, open_audio, sphere_info
     except ImportError:
-        raise InputError("this python3 has no soundfile: source path.sh first") from None
+        raise InputError(
+            "this python3 does not have the package soundfile; run `. ./path.sh` first"
+        ) from None
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
     told = None if read_all else sphere_info(head, entry)
-    if told is not None:  # of samples that libsndfile may be unable to decode
+    if told is not None:  # libsndfile may be unable to decode the samples
         rate_hz, num_samples = told
     else:
         with open_audio(stream, head, entry) as audio:
@@ -104,12 +107,12 @@ def probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:
             if read_all:
                 num_samples = _count_samples(audio)
     if num_samples <= 0:
-        raise InputError(f"{entry}: holds no samples")
+        raise InputError(f"{entry}: contains no samples")
     return AudioInfo(rate_hz, num_samples)
 
 
 def _count_samples(audio: "SoundFile") -> int:
-    """Decode all samples; block by block, and without seeking, which some formats cannot."""
+    """Count all samples by decoding them in blocks, without seeking: some formats cannot seek."""
     num_samples = 0
     while num_read := len(audio.read(1 << 16, dtype="int16")):
         num_samples += num_read

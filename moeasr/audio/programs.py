@@ -1,10 +1,10 @@
-"""What programs that write audio to a pipe do, told from how they are called.
+"""The effects of programs that write audio to a pipe, derived from their arguments.
 
     flac -c -d -s a.flac                        the file
     sph2pipe -f wav -p -c 1 a.sph               its first channel
     sox a.wav -t wav -r 8000 - speed 0.9        the file at another speed and rate
 
-A call with an option that is not known here is not understood at all.
+A call with an unknown option cannot be described, and is left to the shell.
 """
 
 import math
@@ -20,49 +20,49 @@ class Speed(NamedTuple):
     factor: float
 
     def length(self, num_samples: int, sample_rate_hz: int) -> tuple[int, int]:
-        """Samples and rate that come out, to within a sample."""
+        """Return the number of output samples, to within one sample, and their rate."""
         return math.ceil(num_samples / self.factor), sample_rate_hz
 
 
 class Volume(NamedTuple):
-    """Amplitude multiplied by a factor; what becomes too loud for 16 bits is cut off."""
+    """Amplitude multiplied by a factor and clipped to the 16-bit range."""
 
     factor: float
 
     def length(self, num_samples: int, sample_rate_hz: int) -> tuple[int, int]:
-        """Samples and rate that come out."""
+        """Return the number of output samples and their rate."""
         return num_samples, sample_rate_hz
 
 
 class Resample(NamedTuple):
-    """Brought to another sample rate."""
+    """Conversion to another sample rate."""
 
     target_rate_hz: int
 
     def length(self, num_samples: int, sample_rate_hz: int) -> tuple[int, int]:
-        """Samples and rate that come out."""
+        """Return the number of output samples, to within one sample, and their rate."""
         return math.ceil(num_samples * self.target_rate_hz / sample_rate_hz), self.target_rate_hz
 
 
 Effect = Speed | Volume | Resample
 
 MIXED = 0
-"""As a channel: the mean of all of them."""
+"""Channel number that stands for the mean of all channels."""
 
 
 class Stage(NamedTuple):
-    """What one program does."""
+    """The input and effect of one program in a pipe."""
 
     source: str | None
-    """The entry of a wav.scp that it reads; None is standard input."""
+    """The wav.scp entry that the program reads; None is standard input."""
     channel: int | None = None
-    """The channel that it passes on, counted from 1, or MIXED; None is all of them."""
+    """The channel that the program outputs, counted from 1, or MIXED; None is all channels."""
     effects: tuple[Effect, ...] = ()
-    """In their order."""
+    """The effects that the program applies, in order."""
 
 
 def parse_command(words: list[str]) -> Stage | None:
-    """What a program called in a certain way does to audio; None if that is not known.
+    """Return the effect of a program call on audio; None if it is unknown.
 
     Args:
         words: Program and arguments, as the shell would pass them on.
@@ -71,7 +71,7 @@ def parse_command(words: list[str]) -> Stage | None:
     parse = PROGRAMS.get(PurePath(program).name)
     try:
         return parse(arguments) if parse else None
-    except ValueError:  # a number that is none
+    except ValueError:  # an invalid number
         return None
 
 
@@ -138,7 +138,7 @@ def _sox(arguments: list[str]) -> Stage | None:
 
 
 def _sox_effects(rest: list[str], channel: int | None) -> tuple[int | None, list[Effect]] | None:
-    """Channel and effects from what stands behind the output's name."""
+    """Return the channel and effects given by the arguments after the output's name."""
     effects: list[Effect] = []
     while rest:
         name, values = rest.pop(0), []
@@ -175,7 +175,7 @@ def _ffmpeg(arguments: list[str]) -> Stage | None:
         return None
     names = list(options)
     if set(names[: names.index("-i")]) - {*FFMPEG_SILENT, *FFMPEG_SWITCHES}:
-        return None  # options of the input say how to take it
+        return None  # options before `-i` change how the input is read
     if any(options.get(name, "pcm_s16le") != "pcm_s16le" for name in FFMPEG_CODEC):
         return None
     if options.get("-ac", "1") != "1":
@@ -185,7 +185,7 @@ def _ffmpeg(arguments: list[str]) -> Stage | None:
 
 
 def _python(arguments: list[str]) -> Stage | None:
-    """Our own commands: `python3 -m moeasr.bin.perturb_speed 0.9 a.wav` and its like."""
+    """Parse moeasr's own commands, such as `python3 -m moeasr.bin.perturb_speed 0.9 a.wav`."""
     if len(arguments) != 4 or arguments[0] != "-m":
         return None
     _, module, value, source = arguments
@@ -213,7 +213,7 @@ PROGRAMS: dict[str, Callable[[list[str]], Stage | None]] = {
 def _options(
     rest: list[str], valued: Collection[str], switches: Collection[str] = ()
 ) -> dict[str, str] | None:
-    """Remove the options that stand in front; None if one is not known or lacks its value."""
+    """Remove and return the leading options; None if one is unknown or lacks its value."""
     options: dict[str, str] = {}
     while rest and rest[0].startswith("-") and rest[0] != "-":
         name = rest.pop(0)
@@ -252,7 +252,7 @@ def _channel(text: str) -> int:
 
 
 def _rate(text: str) -> int:
-    """`16000` or `16k`, Hz."""
+    """Parse a sample rate such as `16000` or `16k`, and return it in Hz."""
     value = _positive(text.removesuffix("k")) * (1000 if text.endswith("k") else 1)
     if value != int(value):
         raise ValueError(text)

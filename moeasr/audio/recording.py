@@ -1,4 +1,4 @@
-"""Audio of one `wav.scp` entry: a file, a pipe, or a place in an archive, as mono float samples."""
+"""The audio of a wav.scp entry (a file, a pipe or an archive position) as mono float samples."""
 
 import torch
 
@@ -22,50 +22,50 @@ def read_audio(
     start_sec: float | None = None,
     end_sec: float | None = None,
 ) -> tuple[torch.Tensor, int]:
-    """Read audio, mix its channels down to their mean, and bring it to a sample rate.
+    """Read audio, average its channels, and resample it.
 
     Args:
-        entry: A path (WAV, FLAC, NIST SPHERE in PCM, whatever else libsndfile knows), a
-            `command |` for the shell, or `file.ark:offset`.
-        sample_rate_hz: The rate to resample to, Hz; None keeps the file's own.
-        start_sec: Where to begin, seconds; None is the beginning.
-        end_sec: Where to end, seconds; None or -1 is the end. It may lie up to
-            half a second after the end of the recording.
+        entry: A path (WAV, FLAC, NIST SPHERE in PCM, or any other format that libsndfile reads), a
+            shell `command |`, or `file.ark:offset`.
+        sample_rate_hz: The rate to resample to, Hz; None keeps the rate of the recording.
+        start_sec: Start of the segment, seconds; None is the start of the recording.
+        end_sec: End of the segment, seconds; None or -1 is the end of the recording. It may lie up
+            to half a second after the end of the recording.
 
     Returns:
         (S,) float32 samples in [-1, 1], S > 0, and their rate in Hz.
 
     Raises:
-        InputError: Naming the entry, if it is missing, empty, cut short or not audio, if its
-            command fails, or if the segment lies outside of it.
+        InputError: The audio is missing, empty, truncated or not audio, its command fails, or the
+            segment lies outside of the recording. The message names the entry.
     """
     waveform, rate_hz = RecordingReader().read(entry, start_sec, end_sec)
     return resample(waveform, rate_hz, sample_rate_hz)
 
 
 class RecordingReader:
-    """Reads one segment after the other, at the rate of its recording.
+    """A reader of segments, at the sample rate of their recording.
 
-    Files are sought in, also those that a decoder's pipe names; whatever else comes from a pipe or
-    an archive must be decoded whole, and the last one is kept, so that the next segment of the same
-    recording costs nothing.
+    The reader seeks in files, including a file that a pipe only decodes. Any other pipe, or an
+    archive entry, has to be decoded as a whole. The last such recording is kept in memory, so that
+    further segments of the same recording are not decoded again.
     """
 
     def __init__(self) -> None:
         self._entry: str | None = None
         self._recording: Audio | None = None
         self.last_header_overshoots = False
-        """The header of the recording read last promised more samples than there are."""
+        """True if the header of the last recording announced more samples than there are."""
 
     def read(
         self, entry: str, start_sec: float | None = None, end_sec: float | None = None
     ) -> tuple[torch.Tensor, int]:
-        """As `read_audio` without resampling."""
+        """Read a segment like `read_audio`, but without resampling."""
         entry = entry.strip(SPACES)
         audio = self._read_sought(entry, start_sec, end_sec)
         if audio is None:
             if self._recording is None or entry != self._entry:
-                self._recording = None  # let go of the old one before the new one is decoded
+                self._recording = None  # free the old recording before the new one is decoded
                 is_pipe = entry.endswith("|")
                 self._recording = _read_pipe(entry) if is_pipe else _read_stored(entry, None)
                 self._entry = entry
@@ -76,7 +76,7 @@ class RecordingReader:
         return audio.samples, audio.rate_hz
 
     def measure(self, entry: str) -> AudioInfo:
-        """Return rate and length of a whole recording, by its header where that tells."""
+        """Return the sample rate and length of a recording, from its header where possible."""
         entry = entry.strip(SPACES)
         info = measure_header(entry)
         if info is not None:
@@ -86,7 +86,7 @@ class RecordingReader:
 
     @staticmethod
     def _read_sought(entry: str, start_sec: float | None, end_sec: float | None) -> Audio | None:
-        """Read a segment and nothing else; None if that cannot be."""
+        """Read only a segment; None if the recording has to be decoded as a whole."""
         file = _seekable(entry)
         if file is None:
             return None
@@ -100,7 +100,7 @@ class RecordingReader:
 
 
 def apply_effect(effect: Effect, waveform: torch.Tensor, rate_hz: int) -> tuple[torch.Tensor, int]:
-    """Do to (S,) samples what a command of a wav.scp does; returns (S',) samples and their rate."""
+    """Apply an effect of a wav.scp command to (S,) samples; return (S',) samples and their rate."""
     if isinstance(effect, Resample):
         return resample(waveform, rate_hz, effect.target_rate_hz)
     if isinstance(effect, Speed):
@@ -111,7 +111,7 @@ def apply_effect(effect: Effect, waveform: torch.Tensor, rate_hz: int) -> tuple[
 def resample(
     waveform: torch.Tensor, rate_hz: int, sample_rate_hz: int | None
 ) -> tuple[torch.Tensor, int]:
-    """(S,) samples at `rate_hz` brought to `sample_rate_hz` (None: left as they are)."""
+    """Resample (S,) samples from `rate_hz` to `sample_rate_hz`; None leaves them unchanged."""
     if sample_rate_hz is None or rate_hz == sample_rate_hz:
         return waveform, rate_hz
     check_new_rate(sample_rate_hz)
@@ -119,12 +119,15 @@ def resample(
 
 
 def is_seekable(entry: str) -> bool:
-    """Whether a segment can be read without decoding the whole recording."""
+    """Return whether a segment can be read without decoding the whole recording."""
     return _seekable(entry.strip(SPACES)) is not None
 
 
 def _seekable(entry: str) -> tuple[str, int | None] | None:
-    """Path and channel of an entry that is a file, or a pipe that does nothing but decode one."""
+    """Return the path and channel of an entry that is a file, or a pipe that only decodes a file.
+
+    Any other entry gives None.
+    """
     channel = None
     if entry.endswith("|"):
         pipe = parse_pipe(entry)
@@ -135,7 +138,7 @@ def _seekable(entry: str) -> tuple[str, int | None] | None:
 
 
 def _read_stored(entry: str, channel: int | None) -> Audio:
-    """Read a file, or a place in an archive, from beginning to end."""
+    """Read a whole file, or a whole audio record of an archive."""
     place = archive_place(entry)
     if place is None:
         return read_segment(entry, channel=channel)
@@ -143,7 +146,7 @@ def _read_stored(entry: str, channel: int | None) -> Audio:
 
 
 def _read_pipe(entry: str, run_decoder: bool = False) -> Audio:
-    """Do in this process what a command would, as far as it is understood."""
+    """Read the output of a command, emulating its programs as far as possible."""
     pipe = parse_pipe(entry, run_decoder)
     try:
         if pipe.source is None:

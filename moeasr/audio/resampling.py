@@ -1,4 +1,4 @@
-"""Change of the sample rate, at a cost that grows with the signal and not with the two rates."""
+"""Resampling, at a cost that depends on the length of the signal but not on the two rates."""
 
 import torch
 import torchaudio.functional
@@ -7,16 +7,16 @@ from moeasr.audio.sample_counts import FILTER_WIDTH, has_small_bank, resampled_l
 
 
 def resample_waveform(waveform: torch.Tensor, orig_freq: int, new_freq: int) -> torch.Tensor:
-    """Bring a signal from one sample rate to another.
+    """Resample a signal from one sample rate to another.
 
-    Rates whose ratio cancels down to small integers (all rates in common use, and changes of speed)
-    go through torchaudio's bank of filters; all other rates go through soxr, which interpolates
-    between filters and therefore needs neither the time nor the memory of a bank.
+    torchaudio's filter bank resamples between rates whose ratio reduces to small integers: all
+    common rates, and changes of speed. soxr resamples between all other rates. It interpolates
+    between filters, so it needs neither the time nor the memory of a large filter bank.
 
     Args:
         waveform: (S,) float32 samples.
-        orig_freq: Their rate, Hz.
-        new_freq: The rate to bring them to, Hz.
+        orig_freq: The sample rate of `waveform`, Hz.
+        new_freq: The sample rate of the result, Hz.
 
     Returns:
         (S',) float32 samples, S' = `resampled_length(S, orig_freq, new_freq)`.
@@ -27,8 +27,8 @@ def resample_waveform(waveform: torch.Tensor, orig_freq: int, new_freq: int) -> 
         return torchaudio.functional.resample(
             waveform, orig_freq, new_freq, lowpass_filter_width=FILTER_WIDTH
         )
-    import soxr  # few recordings need it
+    import soxr  # imported here because few recordings need it
 
     resampled = torch.from_numpy(soxr.resample(waveform.numpy(), orig_freq, new_freq, "VHQ"))
     missing = resampled_length(waveform.numel(), orig_freq, new_freq) - resampled.numel()
-    return torch.nn.functional.pad(resampled, (0, missing))  # soxr rounds; here lengths round up
+    return torch.nn.functional.pad(resampled, (0, missing))  # soxr rounds lengths, we round them up

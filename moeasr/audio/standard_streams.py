@@ -1,4 +1,4 @@
-"""Audio from standard input, and to standard output: for commands in a pipe."""
+"""Audio on standard input and standard output, for commands in a pipe."""
 
 import io
 import sys
@@ -13,38 +13,38 @@ from moeasr.audio.programs import Effect
 from moeasr.audio.recording import apply_effect, read_audio
 
 STANDARD_INPUT = "-"
-"""The name of standard input among audio files."""
+"""File name that stands for standard input."""
 
 
 def read_entry(entry: str) -> tuple[Tensor, int]:
-    """Return (S,) samples and rate of an entry of a wav.scp, or of standard input for `-`."""
+    """Return the (S,) samples and rate of a wav.scp entry, or of standard input for `-`."""
     return read_standard_input()[:2] if entry == STANDARD_INPUT else read_audio(entry, None)
 
 
 def read_file(path: str) -> Audio:
-    """Return an audio file, whatever its name, or that on standard input for `-`.
+    """Decode an audio file, or the file on standard input for `-`.
 
     Raises:
-        InputError: It is missing, empty, damaged, or not audio.
+        InputError: The file is missing, empty, damaged, or not audio.
     """
     return read_standard_input() if path == STANDARD_INPUT else read_audio_file(path)
 
 
 def read_standard_input() -> Audio:
-    """Return the audio file on standard input, decoded.
+    """Decode the audio file on standard input.
 
     Raises:
-        InputError: It is empty, damaged, or not audio.
+        InputError: The file is empty, damaged, or not audio.
     """
     return read_audio_bytes(sys.stdin.buffer.read(), "standard input")
 
 
 def write_changed(waveform: Tensor, rate_hz: int, effects: Sequence[Effect]) -> None:
-    """Apply effects to (S,) samples, and write 16-bit WAV to standard output."""
+    """Apply effects to (S,) samples, and write the result as 16-bit WAV to standard output."""
     for effect in effects:
         waveform, rate_hz = apply_effect(effect, waveform, rate_hz)
-    # not left to soundfile, which takes 32767 for 1.0 and so changes what nobody wanted changed
+    # soundfile would scale 1.0 to 32767, and so change samples to which no effect is applied
     samples = (waveform * 2**15).round().clamp(-(2**15), 2**15 - 1).to(torch.int16)
-    buffer = io.BytesIO()  # a WAV header is written last, and a pipe cannot go back
+    buffer = io.BytesIO()  # the WAV header is written last, and a pipe is not seekable
     soundfile.write(buffer, samples.numpy(), rate_hz, format="WAV", subtype="PCM_16")
     sys.stdout.buffer.write(buffer.getvalue())

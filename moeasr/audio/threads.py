@@ -1,4 +1,4 @@
-"""Results that threads compute, in order: for work that waits for files and programs."""
+"""Ordered results of calls in threads, for work that waits for files or programs."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -9,17 +9,17 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 NUM_AHEAD = 64
-"""Calls per thread that are waiting or done before their results are asked for. A million calls
-that wait are a gigabyte."""
+"""Maximum number of calls per thread that are queued, or done but not yet yielded. A million queued
+calls would take a gigabyte."""
 
 
 def in_threads(
     function: Callable[[ItemT], ResultT], items: Iterable[ItemT], num_threads: int
 ) -> Generator[ResultT, None, None]:
-    """Yield the results of a function for all items, in their order.
+    """Yield the results of a function for all items, in order.
 
-    An error, also one that a signal raises here, does not wait for calls that have begun: a program
-    that never answers would take the signal's effect away.
+    An error, including one raised by a signal, does not wait for running calls. Otherwise a program
+    that never returns would make the signal ineffective.
 
     Args:
         function: Function to call.

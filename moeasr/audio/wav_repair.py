@@ -1,29 +1,30 @@
-"""WAV files whose chunks libsndfile cannot follow, rewritten so that it can.
+"""A repair of WAV files whose chunk layout libsndfile cannot read.
 
-Two kinds of writers make them: one that could not seek back to fill in the length of the samples,
-and left it at 0; and one that adds no byte of padding after a chunk of odd length.
+Two kinds of programs write such files. One kind cannot seek back to fill in the length of the
+samples, and leaves it at 0. The other adds no padding byte after a chunk of odd length.
 """
 
 from collections.abc import Iterator
 
-_HEADER = 8  # of a chunk: its name and its length
+_HEADER = 8  # bytes of a chunk's header: its name and its length
 _MAX_CHUNKS = 1000
 
 
 def is_wav(head: bytes) -> bool:
-    """Return whether a file begins as a RIFF/WAV file does."""
+    """Return whether a file begins like a RIFF/WAV file."""
     return head[:4] == b"RIFF" and head[8:12] == b"WAVE"
 
 
 def repair_wav(content: bytes) -> bytes | None:
-    """Return a WAV file with the same samples, whose chunks are laid out as they should be.
+    """Return a WAV file with the same samples and a valid chunk layout.
 
     Args:
-        content: A file that `is_wav`.
+        content: A file that `is_wav` accepts.
 
     Returns:
-        The chunks `fmt ` and `data`, the latter as long as it says, or to the end of the file if it
-        says 0 and samples follow; None if there are no such chunks, or no samples.
+        A file with the chunks `fmt ` and `data`. If the length of `data` is 0 and samples follow,
+        the chunk extends to the end of the file. None if a chunk is missing or there are no
+        samples.
     """
     chunks = dict(reversed([(name, (start, size)) for name, start, size in _chunks(content)]))
     if not {b"fmt ", b"data"} <= chunks.keys():
@@ -40,7 +41,7 @@ def repair_wav(content: bytes) -> bytes | None:
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, first byte and length of each chunk as far as they make sense."""
+    """Yield the name, first byte and length of each chunk, until a name is invalid."""
     at = 12  # after RIFF, the length and WAVE
     for _ in range(_MAX_CHUNKS):
         if not _is_name(content, at):
@@ -49,7 +50,7 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
         yield content[at : at + 4], at + _HEADER, size
         at += _HEADER + size
         if size % 2 and (not content[at : at + 1].strip(b"\0") or not _is_name(content, at)):
-            at += 1  # the byte of padding
+            at += 1  # the padding byte
 
 
 def _is_name(content: bytes, at: int) -> bool:
@@ -58,7 +59,7 @@ def _is_name(content: bytes, at: int) -> bool:
 
 
 def _is_chain(content: bytes, at: int) -> bool:
-    """Return whether whole chunks, or nothing, fill a file from a place to its end."""
+    """Return whether a file consists of whole chunks (or nothing) from a position to its end."""
     while at < len(content):
         if not _is_name(content, at):
             return False
@@ -68,6 +69,6 @@ def _is_chain(content: bytes, at: int) -> bool:
 
 
 def _chunk(name: bytes, content: bytes, size: int | None = None) -> bytes:
-    """Return a chunk, padded to an even length; `size` is what it says of its own length."""
+    """Return a chunk, padded to an even length; `size` is the length in its header."""
     size = len(content) if size is None else size
     return name + min(size, 0xFFFFFFFF).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)

@@ -1,4 +1,4 @@
-"""The sound of utterances, one after the other."""
+"""The audio of utterances, read one after the other."""
 
 from collections.abc import Iterator
 
@@ -12,14 +12,14 @@ from moeasr.errors import InputError
 def read_waveforms(
     utterances: Utterances, sample_rate_hz: int
 ) -> Iterator[tuple[str, Tensor, int | None]]:
-    """Read the audio of utterances in their order.
+    """Read the audio of utterances in order.
 
     Args:
         utterances: Utterances whose entries are those of a wav.scp.
-        sample_rate_hz: The rate they are brought to, Hz.
+        sample_rate_hz: The rate to which the audio is resampled, Hz.
 
     Yields:
-        The id of an utterance, its (S,) samples in [-1, 1], and its language.
+        The id of an utterance, its (S,) samples in [-1, 1], and its language index.
 
     Raises:
         InputError: A recording cannot be read; the message names the utterance.

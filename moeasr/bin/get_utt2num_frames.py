@@ -20,14 +20,18 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--nj", type=num_processes, default=4, help="files opened at the same time")
     parser.add_argument(
-        "--frame-shift", type=float, default=0.01, metavar="SEC", help="used without features"
+        "--frame-shift",
+        type=float,
+        default=0.01,
+        metavar="SEC",
+        help="seconds between frames, without features and conf/fbank.yaml (default: %(default)s)",
     )
     parser.add_argument(
         "--frame-overlap",
         type=float,
         default=0.015,
         metavar="SEC",
-        help="what a window reaches beyond its shift; used without features",
+        help="seconds that a window reaches beyond its shift, likewise (default: %(default)s)",
     )
     parser.add_argument("--script", default="get_utt2num_frames", help="name to speak under")
     parser.add_argument("data_dir", type=Path)

@@ -31,12 +31,13 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.atomic import atomic_path
     from moeasr.logs import setup_logging
-    from moeasr.score.results_table import gather, results_page
+    from moeasr.score.results_page import results_page
+    from moeasr.score.results_table import gather
 
     setup_logging()
     exp_dir = Path(args.exp_dir)
     records = gather(exp_dir)
-    page = results_page(records, exp_dir.resolve().name)
+    page = results_page(records, exp_dir)
     with atomic_path(exp_dir / "results.json") as temporary:
         temporary.write_text(to_json(records, indent=1) + "\n", encoding="utf-8")
     with atomic_path(exp_dir / "RESULTS.md") as temporary:

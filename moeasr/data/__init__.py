@@ -1,1 +1,1 @@
-"""From the utterances of data directories to batches of features. Never sees a model."""
+"""The way from data directories to batches of features, independent of any model."""

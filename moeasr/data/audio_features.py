@@ -1,4 +1,4 @@
-"""Filter banks computed when an utterance is read: the values that archives would hold."""
+"""Filter banks that are computed when an utterance is read, with the values of stored features."""
 
 import zlib
 from collections.abc import Iterator
@@ -18,49 +18,49 @@ from moeasr.features.fbank import compute_fbank, num_fbank_frames
 from moeasr.features.fbank_config import FbankConfig
 
 MAX_MEASURED = 1000
-"""Recordings whose lengths are remembered."""
+"""Maximum number of recordings whose lengths are cached."""
 
 
 class WaveformReader(Protocol):
-    """Decodes the audio of an entry."""
+    """A reader that decodes the audio of an entry."""
 
     def read(
         self, entry: str, start_sec: float | None = None, end_sec: float | None = None
     ) -> tuple[Tensor, int]:
-        """(S,) samples and their rate in Hz.
+        """Return (S,) samples and their rate in Hz.
 
         Raises:
-            InputError: There is no such audio.
+            InputError: The audio cannot be read.
         """
         ...
 
     def measure(self, entry: str) -> AudioInfo:
-        """Return rate and length of all samples of an entry, from its header where that tells.
+        """Return the sample rate and length of an entry, from its header where possible.
 
         Raises:
-            InputError: There is no such audio.
+            InputError: The audio cannot be read.
         """
         ...
 
 
 class AudioFeatures:
-    """A reader of utterances that computes the features of their audio.
+    """A reader of utterances that computes features from their audio.
 
     Args:
-        reader: Of the audio: `RecordingReader` for wav.scp, `ShardReader` for shards.scp.
-        config: The filter banks.
+        reader: The audio reader: `RecordingReader` for wav.scp, `ShardReader` for shards.scp.
+        config: Settings of the filter banks.
     """
 
     def __init__(self, reader: WaveformReader, config: FbankConfig) -> None:
         self._reader = reader
         self._config = config
-        self._measured: dict[str, AudioInfo] = {}  # recordings, for their other segments
+        self._measured: dict[str, AudioInfo] = {}  # several segments may share a recording
 
     def num_frames(self, utterance: Utterance) -> int:
-        """Return T of an utterance, by the header of its audio.
+        """Return the number of frames T of an utterance, from the header of its audio.
 
         Raises:
-            InputError: The audio cannot be measured; the utterance is named.
+            InputError: The length of the audio cannot be read. The message names the utterance.
         """
         with _naming_utterance(utterance):
             if utterance.entry not in self._measured:
@@ -72,10 +72,10 @@ class AudioFeatures:
         return num_fbank_frames(target, self._config)
 
     def read(self, utterance: Utterance) -> Tensor:
-        """The features of an utterance, (T, F), bit for bit those that `make_fbank` stores.
+        """Return the (T, F) features of an utterance, bit-identical to those `make_fbank` stores.
 
         Raises:
-            InputError: Its audio cannot be read; the utterance is named.
+            InputError: The audio cannot be read. The message names the utterance.
         """
         with one_thread():
             with _naming_utterance(utterance):
@@ -85,7 +85,7 @@ class AudioFeatures:
 
 @contextmanager
 def _naming_utterance(utterance: Utterance) -> Iterator[None]:
-    """Name the utterance in an `InputError` of the block."""
+    """Add the utterance id to the message of any `InputError` in the `with` block."""
     try:
         yield
     except InputError as error:
@@ -95,18 +95,18 @@ def _naming_utterance(utterance: Utterance) -> Iterator[None]:
 def utterance_fbank(
     samples: Tensor, rate_hz: int, config: FbankConfig, utt_id: str, seed: int = 0
 ) -> Tensor:
-    """Filter banks of one utterance of a corpus.
+    """Compute the filter banks of one utterance of a corpus.
 
     Args:
-        samples: (S,) in [-1, 1].
-        rate_hz: Their rate, from which they are brought to that of `config`.
-        config: The settings.
-        utt_id: The dither, if there is any, depends on this alone: not on how jobs are split, nor
-            on when the features are computed.
-        seed: Of the dither.
+        samples: (S,) samples in [-1, 1].
+        rate_hz: Sample rate of `samples`; they are resampled to the rate in `config`.
+        config: Settings of the filter banks.
+        utt_id: The utterance id. It seeds the dither (if there is any) together with `seed`, so
+            that features do not depend on how jobs are split or on when they are computed.
+        seed: Seed of the dither.
 
     Returns:
-        (T, F) float32; T may be 0.
+        (T, F) float32 features; T may be 0.
     """
     waveform, _ = resample(samples, rate_hz, config.sample_rate_hz)
     generator = torch.Generator().manual_seed(zlib.crc32(f"{seed} {utt_id}".encode()))
@@ -115,10 +115,10 @@ def utterance_fbank(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute with one thread, as feature jobs and loader processes do.
+    """Compute with one thread in the `with` block, as feature jobs and loader processes do.
 
-    Convolutions (of a changed speed) and matrix products that are split over threads round
-    differently: the features of an utterance would depend on who computed them.
+    Convolutions (in changes of speed) and matrix products round differently when they are split
+    over threads. Features would then depend on the process that computes them.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,16 +1,16 @@
-"""Results that other processes compute ahead of time, in order.
+"""Ordered results that other processes compute ahead of time.
 
-Every worker is a fork of this process that owns every n-th item and writes its results to a pipe of
-its own. A full pipe makes a worker wait, so that few results are in memory. There is no lock and no
-shared memory between processes: whatever happens to a worker, this process reads an error from its
-pipe or finds the end of the pipe, and a worker whose reader is gone ends by itself.
+Each of n workers is a fork of this process. It computes every n-th item and writes the results to
+its own pipe. A worker waits while its pipe is full, so few results are in memory at a time. The
+processes share no locks and no memory. If a worker fails, this process reads an error or the end of
+file from its pipe. A worker ends by itself when the process that reads its pipe is gone.
 """
 
 import atexit
 import fcntl
 import io
 import multiprocessing
-import multiprocessing.util  # it registers the exit function that waits for children: before ours
+import multiprocessing.util  # registers its exit function, which waits for children, before ours
 import os
 import pickle
 import signal
@@ -29,12 +29,13 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 GRACE_SEC = 5.0
-"""Time that workers have for their current item when no more results are wanted."""
+"""Time that workers have to finish their current item when no more results are needed."""
 
 PIPE_BYTES = 1 << 20
-"""Small results are computed this far ahead; of larger ones, every worker holds two."""
+"""Size of a worker's pipe, which limits how far ahead it computes small results. Of results larger
+than its pipe, a worker holds two."""
 
-ADVICE = "fewer processes (`train.num_workers`, `--nj`) need less"
+ADVICE = "fewer processes (`train.num_workers`, `--nj`) need less memory"
 
 
 def in_background(
@@ -43,14 +44,15 @@ def in_background(
     """Yield the results of a function for all items, in their order.
 
     Args:
-        function: Function to call. Its results can be pickled; their tensors are on the CPU.
+        function: Function to call. Its results can be pickled, and their tensors are on the CPU.
         items: Arguments of the calls.
-        num_workers: Number of processes that compute ahead; 0 computes in this one.
+        num_workers: Number of processes that compute ahead; 0 computes in this process.
 
     Raises:
-        InputError: The function raised one; raised at its result's turn. Workers turn any other
-            error into an `InputError` that gives its type and text. A worker was killed.
-        OSError: The function raised one about a file; likewise.
+        InputError: The function raised an error, or a worker was killed. The error is raised when
+            it is the turn of the failed result. A worker converts any error except `InputError`
+            and `OSError` into an `InputError` with the type and text of the error.
+        OSError: The function raised an `OSError` about a file.
     """
     if num_workers == 0:
         yield from map(function, items)
@@ -72,7 +74,7 @@ class _Worker(NamedTuple):
 def _started(
     function: Callable[[ItemT], ResultT], items: Sequence[ItemT], num_workers: int
 ) -> Iterator[list[_Worker]]:
-    """Start workers, the n-th for every n-th item, and end them when the block is left."""
+    """Start workers, each for every `num_workers`-th item, and end them after the `with` block."""
     workers: list[_Worker] = []
     stop = partial(_stop, workers)
     # Python waits for its children when it ends, even if a generator was never closed.
@@ -99,7 +101,7 @@ def _start(
     read_end, write_end = os.pipe()
     outcomes = open(read_end, "rb")  # noqa: SIM115
     with open(write_end, "wb", buffering=0) as sink:  # only the worker keeps it open
-        with suppress(OSError):  # the user's pipes may take no more memory: a small one will do
+        with suppress(OSError):  # the user's limit for pipes may be reached: a small pipe suffices
             fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         readers = [*(worker.outcomes for worker in workers), outcomes]
         process = multiprocessing.get_context("fork").Process(
@@ -118,7 +120,7 @@ def _start(
 
 
 def _stop(workers: list[_Worker]) -> None:
-    """End workers: after their current items, or by force if that takes long."""
+    """End workers after their current items, or kill them after GRACE_SEC."""
     for worker in workers:
         worker.outcomes.close()
     deadline = time.monotonic() + GRACE_SEC
@@ -140,7 +142,7 @@ def _receive(worker: _Worker) -> tuple[bool, Any]:
     """
     try:
         return pickle.load(worker.outcomes)
-    except (EOFError, pickle.UnpicklingError):  # the latter in the middle of an outcome
+    except (EOFError, pickle.UnpicklingError):  # the latter if the pipe ends within an outcome
         worker.process.join(GRACE_SEC)
         code = worker.process.exitcode
         if code is not None and code < 0:
@@ -157,13 +159,13 @@ def _work(
     sink: BinaryIO,
     readers: Sequence[BinaryIO],
 ) -> None:
-    """Write the outcome of every item, in a worker."""
-    # Batch systems and terminals signal the whole process group; the parent decides what follows.
+    """Compute and write the outcome of every item; this is the main function of a worker."""
+    # Batch systems and terminals send signals to the whole process group; the parent handles them.
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     torch.set_num_threads(1)  # a fork has none of its parent's threads
-    for reader in readers:  # the parent's: open here, they would hide the parent's end
+    for reader in readers:  # if they stayed open here, workers would not notice the parent's end
         reader.close()
     # One outcome is written while the next one is computed.
     with suppress(OSError), ThreadPoolExecutor(1) as writer:  # nobody reads the outcomes any more
@@ -176,7 +178,7 @@ def _work(
 
 
 def _write(sink: BinaryIO, outcome: bytes) -> None:
-    """Write all of an outcome, waiting for the reader as often as its pipe is full."""
+    """Write a whole outcome, waiting for the reader whenever the pipe is full."""
     rest = memoryview(outcome)
     while rest:
         rest = rest[sink.write(rest) :]
@@ -203,7 +205,7 @@ def _pickled(value: object) -> bytes:
 
 
 class _Pickler(pickle.Pickler):
-    """A pickler that stores tensors as NumPy arrays, many times faster than PyTorch's way."""
+    """A pickler that stores tensors as NumPy arrays, which is many times faster than PyTorch's."""
 
     def reducer_override(self, value: object) -> Any:
         if isinstance(value, torch.Tensor):

@@ -7,7 +7,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 PADDING = 0
-"""Fills feats and tokens behind their end. Nothing may depend on it: lengths say what is real."""
+"""Value of the padding in feats and tokens. No result may depend on it: use the lengths."""
 
 
 @dataclass(frozen=True)
@@ -15,10 +15,10 @@ class Example:
     """One utterance.
 
     Attributes:
-        utt_id: Its name.
+        utt_id: The utterance id.
         feats: (T, F) float32 log mel filter banks, before CMVN.
-        tokens: (U,) int64 transcript; U = 0 where there is none.
-        language: Its index in the model's languages; None where it has none.
+        tokens: (U,) int64 transcript; U = 0 if there is none.
+        language: Index into the model's languages; None if the model has none.
     """
 
     utt_id: str
@@ -29,15 +29,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """B utterances.
+    """A batch of B utterances.
 
     Attributes:
-        utt_ids: Their names.
-        feats: (B, T, F) float32, padded.
-        feats_lens: (B,) int64 frames.
-        tokens: (B, U) int64, padded.
-        tokens_lens: (B,) int64.
-        languages: (B,) int64, or None where the model has none.
+        utt_ids: The utterance ids.
+        feats: (B, T, F) float32 features, padded.
+        feats_lens: (B,) int64 numbers of frames.
+        tokens: (B, U) int64 tokens, padded.
+        tokens_lens: (B,) int64 numbers of tokens.
+        languages: (B,) int64 indices into the model's languages; None if the model has none.
     """
 
     utt_ids: tuple[str, ...]
@@ -48,7 +48,7 @@ class Batch:
     languages: torch.Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same batch with its tensors on `device`."""
+        """Return the same batch with its tensors on `device`."""
         return Batch(
             self.utt_ids,
             self.feats.to(device),
@@ -60,7 +60,7 @@ class Batch:
 
 
 def collate(examples: Sequence[Example]) -> Batch:
-    """Pad `examples`, which are at least one, into a batch in the same order."""
+    """Pad at least one example into a batch, in the same order."""
     feats = [example.feats for example in examples]
     tokens = [example.tokens for example in examples]
     languages = [example.language for example in examples if example.language is not None]

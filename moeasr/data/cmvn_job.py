@@ -1,4 +1,4 @@
-"""CMVN statistics utterance by utterance, for processes that share a set."""
+"""CMVN statistics of single utterances, for processes that share a set."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ from moeasr.features.cmvn import CmvnStats
 
 @dataclass(frozen=True)
 class CmvnJob:
-    """Sums over one utterance at a time: added up in order, they are the same for all shares."""
+    """Statistics of single utterances, whose sum in order is the same for any number of jobs."""
 
     utterances: Utterances
     reader: UtteranceReader
 
     def stats_of(self, index: int) -> CmvnStats:
-        """The statistics of an utterance.
+        """Return the statistics of an utterance.
 
         Raises:
-            InputError: Its features cannot be read, or are not finite, or another error came up
-                with this utterance.
+            InputError: The features cannot be read or are not finite, or another error occurred
+                for this utterance.
         """
         utterance = self.utterances[index]
         with naming(f"utterance {utterance.utt_id}"):

@@ -1,9 +1,9 @@
-"""The forms that a set's features come in: stored, or made of audio in single files or in shards.
+"""The data types of a set: stored features, single audio files, or shards of audio.
 
-All give the same features, bit for bit, and with the same seed the same training. They differ in
-disk and time: `feats` computes once and reads 32 kB for a second of speech; `raw` reads the audio
-and computes whenever it reads; `shard` does so from a few thousand large files instead of a
-million small ones.
+All data types give bit-identical features, and the same training for the same seed. They differ in
+disk space and time. `feats` computes the features once and reads 32 kB per second of speech. `raw`
+reads audio files and computes the features whenever they are read. `shard` does the same, but reads
+a few thousand large files instead of a million small ones.
 """
 
 import dataclasses
@@ -29,13 +29,13 @@ from moeasr.logs import get_logger
 
 
 class UtteranceReader(Protocol):
-    """Gives the features of an utterance."""
+    """A reader of the features of utterances."""
 
     def num_frames(self, utterance: Utterance) -> int:
-        """Return T, by the header of the features or of the audio.
+        """Return the number of frames T, from the header of the features or of the audio.
 
         Raises:
-            InputError: The header cannot be read; the utterance is named.
+            InputError: The header cannot be read. The message names the utterance.
         """
         ...
 
@@ -43,7 +43,7 @@ class UtteranceReader(Protocol):
         """Return the features, (T, F) float32.
 
         Raises:
-            InputError: They cannot be read, or made; the utterance is named.
+            InputError: They cannot be read or computed. The message names the utterance.
         """
         ...
 
@@ -52,7 +52,7 @@ class StoredFeatures:
     """A reader of the features that a feats.scp points to.
 
     Args:
-        num_bins: F, which they must have; None takes any.
+        num_bins: Feature dimension F that is required; None accepts any.
     """
 
     def __init__(self, num_bins: int | None = None) -> None:
@@ -60,22 +60,22 @@ class StoredFeatures:
         self._num_bins = num_bins
 
     def num_frames(self, utterance: Utterance) -> int:
-        """Return T of an utterance, by the header of its features.
+        """Return the number of frames T of an utterance, from the header of its features.
 
         Raises:
-            InputError: They are missing, damaged, or of another dimension.
+            InputError: The features are missing, damaged, or of another dimension.
         """
         utt_id, entry = utterance.utt_id, utterance.entry
         num_frames, num_bins = self._archives.shape(entry, utt_id)
         if num_frames > 0 and self._num_bins not in (None, num_bins):
             raise InputError(
                 f"features of utterance {utt_id} ({entry}) have {num_bins} bins, but "
-                f"{self._num_bins} are expected; make the features of its set again"
+                f"{self._num_bins} are expected; compute the features of this set again"
             )
         return num_frames
 
     def read(self, utterance: Utterance) -> Tensor:
-        """As `UtteranceReader`."""
+        """Return the features, (T, F) float32."""
         if self.num_frames(utterance) == 0 and self._num_bins is not None:
             return torch.zeros(0, self._num_bins)
         return self._archives.read(utterance.entry, utterance.utt_id)
@@ -83,13 +83,13 @@ class StoredFeatures:
 
 @dataclass(frozen=True)
 class DataType:
-    """One form.
+    """A data type of a set.
 
     Attributes:
-        table: The table of the utterances' entries.
-        maker: The script that gets a data directory ready.
-        open_audio: Makes a reader of the audio at these entries, given whether to fetch whole files
-            (see `ShardReader`); None if the entries are those of stored features.
+        table: Name of the table that contains the entries of the utterances.
+        maker: The script that prepares a data directory of this type.
+        open_audio: A function that creates a reader of the audio at these entries. Its argument
+            says whether to fetch whole files (see `ShardReader`). None for stored features.
     """
 
     table: str
@@ -98,22 +98,23 @@ class DataType:
 
     @property
     def content(self) -> str:
-        """What is at the entries, in a word."""
+        """The content of an entry in one word: "features" or "audio"."""
         return "features" if self.open_audio is None else "audio"
 
     def open(self, data_dir: str | Path, languages: Sequence[str] = ()) -> Utterances:
-        """Return the utterances of a data directory; log whether reading them runs commands.
+        """Open the utterances of a data directory, and log a notice if reading them runs commands.
 
-        This is how every command opens a data directory.
+        Every command opens data directories by this function.
 
         Args:
-            data_dir: With the table of this type, and `segments` if its entries are recordings.
-            languages: Those of a model that routes by language: `utt2lang` must give each utterance
-                one of them.
+            data_dir: A data directory with the table of this type. If it contains `segments`, the
+                entries of a wav.scp are recordings.
+            languages: The languages of a model that routes by language. `utt2lang` must assign one
+                of them to each utterance.
 
         Raises:
-            InputError: There is no such directory, a table is missing or malformed, or an utterance
-                has none of the `languages`.
+            InputError: The directory does not exist, a table is missing or malformed, or an
+                utterance has none of the `languages`.
         """
         data_dir = Path(data_dir)
         if not data_dir.is_dir():
@@ -130,10 +131,10 @@ class DataType:
         return dataclasses.replace(utterances, languages=ids)
 
     def open_reader(self, data_dir: str | Path, whole_files: bool = False) -> UtteranceReader:
-        """Return a reader of features as the settings of a data directory say.
+        """Return a reader of features with the settings stored in a data directory.
 
         Raises:
-            InputError: The directory does not tell how features are made of its audio.
+            InputError: The directory holds audio, but no feature settings.
         """
         has_settings = (Path(data_dir) / SETTINGS).is_file()
         if self.open_audio is None and not has_settings:
@@ -141,15 +142,15 @@ class DataType:
         return self.make_reader(read_settings(data_dir), whole_files)
 
     def make_reader(self, fbank: FbankConfig, whole_files: bool = False) -> UtteranceReader:
-        """Return a reader of features of given settings."""
+        """Return a reader of features with the given settings."""
         if self.open_audio is None:
             return StoredFeatures(fbank.num_mel_bins)
         return AudioFeatures(self.open_audio(whole_files), fbank)
 
     def require(self, data_dir: Path, name: str) -> None:
-        """Raise `InputError` unless a data directory has a file that this type needs."""
+        """Raise `InputError` unless a data directory contains a file that this type needs."""
         if not (data_dir / name).is_file():
-            raise InputError(f"{data_dir} has no {name}; make it with {self.maker}")
+            raise InputError(f"{data_dir} has no {name}; create it with {self.maker}")
 
 
 DATA_TYPES = {
@@ -157,11 +158,11 @@ DATA_TYPES = {
     "shard": DataType("shards.scp", "utils/make_shards.sh", ShardReader),
     "raw": DataType("wav.scp", "utils/make_raw.sh", lambda _: RecordingReader()),
 }
-"""The quickest to read first."""
+"""The data types by name, the fastest to read first."""
 
 
 def data_type_of(data_dir: str | Path) -> str:
-    """Return the quickest data type that a directory has the table of; `feats` if it has none."""
+    """Return the fastest data type whose table a directory contains; `feats` if it has none."""
     for name, kind in DATA_TYPES.items():
         if (Path(data_dir) / kind.table).is_file():
             return name
@@ -169,11 +170,11 @@ def data_type_of(data_dir: str | Path) -> str:
 
 
 def find_data_type(name: str) -> DataType:
-    """The data type of a name.
+    """Return the data type with a name.
 
     Raises:
-        InputError: There is none of that name.
+        InputError: No data type has this name.
     """
     if name not in DATA_TYPES:
-        raise InputError(f"data type '{name}' is none of {', '.join(DATA_TYPES)}")
+        raise InputError(f"the data type must be one of {', '.join(DATA_TYPES)}, but is '{name}'")
     return DATA_TYPES[name]

@@ -1,4 +1,4 @@
-"""Examples of a set of utterances, one at a time."""
+"""A dataset that returns the examples of a set of utterances."""
 
 from collections.abc import Sequence
 
@@ -14,18 +14,18 @@ from moeasr.features.augment import SpecAugmentConfig, spec_augment
 
 
 class AsrDataset(torch.utils.data.Dataset):
-    """Examples by (epoch, index): a pure function of (seed, epoch, index).
+    """Examples indexed by (epoch, index), each a pure function of (seed, epoch, index).
 
-    Neither the order of access, nor the number of workers, nor how often a run was stopped changes
-    an example, and so a resumed run sees what an unbroken one would have seen.
+    An example does not depend on the order of access, the number of workers, or interruptions. A
+    resumed training therefore reads the same examples as an uninterrupted one.
 
     Args:
-        utterances: What there is.
-        tokenizer: Makes tokens of transcripts; None leaves them empty (decoding).
-        spec_augment: Masks to put on the features; None for none.
-        fill: (F,) value under the masks: the corpus mean. None takes the utterance's own mean.
-        seed: Of the masks.
-        reader: Gives the features; None reads stored ones.
+        utterances: The utterances.
+        tokenizer: Converts transcripts to tokens; None leaves the tokens empty (for decoding).
+        spec_augment: Settings of the masks on the features; None applies no masks.
+        fill: (F,) value under the masks, the mean of the corpus. None is the utterance's own mean.
+        seed: Seed of the masks.
+        reader: Reader of the features; None reads stored features.
     """
 
     def __init__(
@@ -45,15 +45,15 @@ class AsrDataset(torch.utils.data.Dataset):
         self._reader = reader or StoredFeatures()
 
     def __len__(self) -> int:
-        """Number of utterances."""
+        """Return the number of utterances."""
         return len(self._utterances)
 
     def __getitem__(self, key: tuple[int, int]) -> Example:
-        """The example of utterance `index` in `epoch`.
+        """Return the example of utterance `index` in `epoch`.
 
         Raises:
-            InputError: Its features cannot be read, or are not as long as the data directory says,
-                or another error came up with this utterance.
+            InputError: The features cannot be read, their length differs from the data directory's,
+                or another error occurred for this utterance.
         """
         epoch, index = key
         utterance = self._utterances[index]
@@ -75,6 +75,6 @@ class AsrDataset(torch.utils.data.Dataset):
         return Example(utterance.utt_id, feats, tokens, utterance.language)
 
     def _generator(self, epoch: int, index: int) -> torch.Generator:
-        # a SeedSequence mixes its numbers: neighbouring epochs and indices are not alike
+        # a SeedSequence mixes its numbers, so that neighbouring epochs and indices differ
         sequence = np.random.SeedSequence([self._seed, epoch, index])
         return torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))

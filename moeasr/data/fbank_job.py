@@ -1,4 +1,4 @@
-"""Filter banks of a list of utterances, written to one archive."""
+"""A job that computes the filter banks of a list of utterances and writes them to one archive."""
 
 import json
 from collections import Counter
@@ -20,16 +20,16 @@ logger = get_logger(__name__)
 
 @dataclass
 class FbankReport:
-    """What is unusual about the utterances of a job."""
+    """A summary of the unusual utterances of a feature job."""
 
     num_utts: int = 0
-    """Utterances of the job."""
+    """Number of utterances of the job."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Utterances that could not be read, with the reasons."""
     resampled: Counter[int] = field(default_factory=Counter)
-    """How many utterances had which other sample rate, in Hz."""
+    """Number of resampled utterances by their original sample rate, Hz."""
     num_overshooting: int = 0
-    """Utterances whose header promises more samples than there are."""
+    """Number of utterances whose header announces more samples than there are."""
 
     def save(self, path: Path) -> None:
         """Write it as JSON, for the program that puts the features of all jobs together."""
@@ -37,7 +37,7 @@ class FbankReport:
             temporary.write_text(json.dumps(vars(self)), encoding="utf-8")
 
     def log(self) -> None:
-        """Log all of it."""
+        """Log the summary."""
         if self.num_overshooting:
             logger.warning(overshoot_warning(self.num_overshooting, "utterances"))
         for rate_hz, count in sorted(self.resampled.items()):
@@ -45,7 +45,7 @@ class FbankReport:
         if self.skipped:
             logger.warning("skipped %d utterances", len(self.skipped))
         num_made = self.num_utts - len(self.skipped)
-        logger.info("made features of %d of %d utterances", num_made, self.num_utts)
+        logger.info("computed features of %d of %d utterances", num_made, self.num_utts)
 
 
 def write_fbank(
@@ -57,22 +57,22 @@ def write_fbank(
     compress: bool,
     seed: int,
 ) -> FbankReport:
-    """Write the features of utterances, and tables of their frames and seconds.
+    """Write the features of utterances, and tables of their numbers of frames and durations.
 
-    Beside x.scp it writes x.utt2num_frames, x.utt2dur and x.report.json. An utterance that cannot
-    be read is skipped with a warning.
+    The tables of x.scp are x.utt2num_frames and x.utt2dur. What is unusual is in x.report.json. An
+    utterance that cannot be read is skipped with a warning.
 
     Args:
         utterances: The utterances.
-        wav_scp: Where they are listed, for messages.
+        wav_scp: Table in which the utterances are listed, for messages.
         config: Settings of the filter banks.
         ark: The archive to write.
-        scp: Its index.
+        scp: The index of the archive to write.
         compress: Store one byte per value, as Kaldi does.
-        seed: Of the dither.
+        seed: Seed of the dither.
 
     Raises:
-        InputError: No utterance could be read; no file is written.
+        InputError: No utterance could be read. No file is written in this case.
     """
     reader, report = RecordingReader(), FbankReport(len(utterances))
     base = scp.removesuffix(".scp")
@@ -89,7 +89,7 @@ def write_fbank(
                 samples, rate_hz = reader.read(*utterance.audio_span)
                 feats = utterance_fbank(samples, rate_hz, config, utt_id, seed)
                 if feats.size(0) == 0:
-                    raise InputError(f"{entry}: {len(samples)} samples are no whole frame")
+                    raise InputError(f"{entry}: {len(samples)} samples are too few for one frame")
             except InputError as error:
                 report.skipped[utt_id] = str(error)
                 logger.warning("skipped utterance %s: %s", utt_id, error)
@@ -101,6 +101,9 @@ def write_fbank(
             frames_file.write(f"{utt_id} {feats.size(0)}\n")
             durations_file.write(f"{utt_id} {round(len(samples) / rate_hz, 4)}\n")
         if len(report.skipped) == len(utterances):
-            raise InputError(f"none of the {len(utterances)} utterances of {wav_scp} is usable")
+            raise InputError(
+                f"none of the {len(utterances)} utterances of {wav_scp} could be read "
+                "(see the warnings above)"
+            )
     report.save(Path(f"{base}.report.json"))
     return report

@@ -1,16 +1,17 @@
-"""The filter bank settings that belong to a data directory: its `conf/fbank.yaml`."""
+"""The filter bank settings of a data directory, `conf/fbank.yaml`."""
 
 from pathlib import Path
 
 from moeasr.atomic import atomic_path
 from moeasr.config import dump_yaml, from_mapping, load_yaml, to_mapping
+from moeasr.datadir import raw_tables
 from moeasr.features.fbank_config import FbankConfig
 
-SETTINGS = Path("conf", "fbank.yaml")
+SETTINGS = Path(raw_tables.SETTINGS)
 
 
 def write_settings(data_dir: Path, config: FbankConfig) -> None:
-    """Write the settings, all of them, and Kaldi's `frame_shift` (seconds)."""
+    """Write all settings to `conf/fbank.yaml`, and the frame shift (seconds) to `frame_shift`."""
     with atomic_path(data_dir / "frame_shift") as path:
         path.write_text(f"{config.frame_shift_ms / 1000:g}\n")
     with atomic_path(data_dir / SETTINGS) as path:
@@ -18,10 +19,10 @@ def write_settings(data_dir: Path, config: FbankConfig) -> None:
 
 
 def read_settings(data_dir: str | Path) -> FbankConfig:
-    """The settings that a data directory was made ready with.
+    """Return the settings with which a data directory was prepared.
 
     Raises:
-        InputError: There are none, or they are malformed.
+        InputError: The settings are missing or malformed.
     """
     path = Path(data_dir) / SETTINGS
     return from_mapping(FbankConfig, load_yaml(path), path)

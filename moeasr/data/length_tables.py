@@ -16,9 +16,9 @@ def length_tables(
     """Return the lines of `utt2dur` (seconds) and `utt2num_frames`, and the unusable utterances.
 
     Args:
-        lengths: Of utterances, in order.
-        config: The filter banks whose frames are counted.
-        say: Receives how many utterances have another sample rate.
+        lengths: Lengths of the utterances, in order.
+        config: Settings of the filter banks whose frames are counted.
+        say: Receives messages about utterances that are resampled.
 
     Returns:
         Name of a table -> lines; utterance -> reason why it cannot be used.
@@ -34,7 +34,7 @@ def length_tables(
             target = resampled_length(num_samples, rate_hz, config.sample_rate_hz)
             num_frames = num_fbank_frames(target, config)
         if num_frames == 0:
-            fault = fault or f"{num_samples} samples are no whole frame"
+            fault = fault or f"{num_samples} samples are too few for one frame"
             reasons[utt_id] = fault
             continue
         if rate_hz != config.sample_rate_hz:

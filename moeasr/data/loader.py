@@ -1,4 +1,4 @@
-"""Batches in order, read in the background."""
+"""Loader of batches in order, in background processes."""
 
 from collections.abc import Generator, Sequence
 from functools import partial
@@ -16,17 +16,17 @@ def batch_stream(
     start_batch: int,
     num_workers: int,
 ) -> Generator[Batch, None, None]:
-    """The batches of one epoch, in the sampler's order whatever the number of workers.
+    """Yield the batches of one epoch, in the sampler's order for any number of workers.
 
     Args:
-        dataset: Where examples come from.
-        sampler: Which examples form a batch.
-        epoch: The epoch.
-        start_batch: How many batches were seen before an interruption: they are not loaded again.
-        num_workers: Processes that read ahead; 0 reads in this one.
+        dataset: The dataset of examples.
+        sampler: The sampler that groups examples into batches.
+        epoch: Number of the epoch.
+        start_batch: Number of batches processed before an interruption, which are not loaded again.
+        num_workers: Number of processes that read ahead; 0 reads in this process.
 
     Raises:
-        InputError: An example cannot be read; raised when its batch's turn has come.
+        InputError: An example cannot be read. The error is raised when it is the batch's turn.
     """
     batches = sampler.batches(epoch)
     make = partial(_make_batch, dataset, batches, epoch)

@@ -1,4 +1,4 @@
-"""The features of a data directory that is to be recognised: stored, or made of its audio."""
+"""The features of a data directory to decode, stored or computed from its audio."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,23 +16,24 @@ from moeasr.features.fbank_config import FbankConfig
 def recognition_features(
     data_dir: str | Path, utterances: Utterances, data_type: str, fbank: FbankConfig
 ) -> tuple[np.ndarray, Callable[[int], Tensor]]:
-    """Return how long the features of each utterance should be, and a function that reads them.
+    """Return the expected length of each utterance's features, and a function that reads them.
 
     Args:
-        data_dir: The data directory. Its `utt2num_frames` tells lengths, if there is one; headers
-            of features or audio tell those that it lacks.
+        data_dir: The data directory. Lengths are taken from its `utt2num_frames`. Lengths that are
+            missing there are taken from the headers of features or audio.
         utterances: The utterances of the directory.
         data_type: One of `moeasr.data.data_type.DATA_TYPES`.
-        fbank: How features are made of audio. There is no dither, so that recognition gives the
-            same answer twice. Stored features must have as many bins.
+        fbank: Settings of features that are computed from audio. Dither is disabled, so that
+            decoding is deterministic. Stored features must have the same number of bins.
 
     Returns:
-        (N,) int64 frames, to plan batches by: a directory of another toolkit may list other
-        lengths than its features have. And a function: index of an utterance -> (T, F).
+        (N,) int64 numbers of frames, and a function from the index of an utterance to its (T, F)
+        features. Use the numbers only to plan batches: a directory written by another toolkit may
+        list lengths that differ from T.
 
     Raises:
-        InputError: A length is neither listed nor can it be measured; the message names the
-            utterance. The function raises it if features cannot be read, or have other bins.
+        InputError: A length is neither listed nor can be measured. The message names the utterance.
+            The function raises it if features cannot be read or have another number of bins.
     """
     reader = find_data_type(data_type).make_reader(dataclasses.replace(fbank, dither=0.0))
     lengths = measure_missing(listed_lengths(Path(data_dir), utterances), utterances, reader)

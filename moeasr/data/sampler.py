@@ -1,4 +1,4 @@
-"""Which utterances form a batch, and in what order: similar lengths together, repeatably."""
+"""Samplers, which group utterances of similar length into batches in a reproducible order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,25 +11,26 @@ from moeasr.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class BatchConfig:
-    """Size of batches."""
+    """The size of batches."""
 
     max_frames: int = 16000
-    """Frames in a batch, padding counted: utterances times the longest of them."""
+    """Maximum number of frames in a batch, including padding: the number of utterances times the
+    length of the longest one."""
     max_utts: int | None = None
-    """Utterances in a batch; null is no limit but `max_frames`."""
+    """Maximum number of utterances in a batch; null means that only `max_frames` limits it."""
     num_buckets: int = 20
-    """Classes of length that utterances are drawn from: more of them means less padding, fewer
-    means batches that mix more."""
+    """Number of length classes (buckets) from which batches are drawn. More buckets mean less
+    padding; fewer buckets mean batches with more varied lengths."""
     window_shards: int | None = None
-    """Shards that batches are drawn from at a time (`--data-type shard` only), so that these are
-    read from end to end: for disks and networks that are slow to search. null draws from the whole
-    set, as for stored features."""
+    """Number of shards from which batches are drawn at a time (`--data-type shard` only), so that
+    shards are read sequentially, for disks and networks with slow random access. null draws from
+    the whole set, as for stored features."""
 
     def __post_init__(self) -> None:
-        """Check ranges.
+        """Check the ranges of the fields.
 
         Raises:
-            InputError: A value outside its range.
+            InputError: A value is out of range.
         """
         for name in ("max_frames", "max_utts", "num_buckets", "window_shards"):
             value = getattr(self, name)
@@ -39,14 +40,15 @@ class BatchConfig:
 
 @dataclass(frozen=True)
 class BatchList(Sequence[list[int]]):
-    """Batches as lists of utterance indices, in three arrays.
+    """A sequence of batches, each a list of utterance indices, stored in three arrays.
 
-    As Python lists, those of a million utterances would be 50 MB in each process that reads them.
+    As Python lists, the batches of a million utterances would take 50 MB in each loader process.
 
     Attributes:
-        order: (N,) utterances, those of a batch next to each other.
-        ends: (M + 1,) where in `order` each of M batches ends, after a 0.
-        turns: (L,) the batches, in the order of their turns; a batch may have several or none.
+        order: (N,) indices of utterances, with those of a batch next to each other.
+        ends: (M + 1,) positions in `order` at which the M batches end, preceded by a 0.
+        turns: (L,) numbers of batches in the order in which they are processed. A batch may appear
+            several times or not at all.
     """
 
     order: np.ndarray
@@ -54,11 +56,11 @@ class BatchList(Sequence[list[int]]):
     turns: np.ndarray
 
     def __len__(self) -> int:
-        """Number of turns."""
+        """Return the number of turns L."""
         return len(self.turns)
 
     def __getitem__(self, turn: int | slice) -> "list[int] | BatchList":
-        """The batch whose turn it is; or the list of some turns."""
+        """Return the batch of a turn, or the `BatchList` of a slice of turns."""
         if isinstance(turn, slice):
             return BatchList(self.order, self.ends, self.turns[turn])
         batch = self.turns[turn]
@@ -66,31 +68,31 @@ class BatchList(Sequence[list[int]]):
 
 
 class BatchSampler(Protocol):
-    """Decides which utterances form a batch, and in what order."""
+    """An object that groups utterances into batches and orders the batches."""
 
     def batches(self, epoch: int) -> BatchList:
-        """The batches of this rank in an epoch; the same list whenever it is asked for."""
+        """Return the batches of this rank in an epoch; every call returns the same list."""
         ...
 
 
 class BucketBatchSampler:
-    """Batches of one rank, epoch by epoch.
+    """A sampler that draws the batches of one rank from the whole set.
 
-    The list of all ranks' batches is a pure function of (seed, epoch) and of the lengths; rank r
-    takes every `world_size`-th of it from the r-th on. Ranks get equally many, so that none waits
-    for another at the end of an epoch: the list is filled up with batches from its start.
+    The list of all ranks' batches is a pure function of (seed, epoch) and the lengths. Rank r takes
+    every `world_size`-th batch, starting with the r-th. The list is extended with batches from its
+    start, so that all ranks have equally many batches and none waits at the end of an epoch.
 
-    Neighbouring batches have utterances from all over the set, which solid-state disks and what is
-    in memory do not mind; `ShardWindowSampler` is for storage that does.
+    Successive batches contain utterances from the whole set. This suits solid-state disks and data
+    in memory. For storage with slow random access, use `ShardWindowSampler`.
 
     Args:
         num_frames: Length of each utterance, frames.
         config: Size of batches.
-        seed: Of the shuffling.
-        rank: This process.
-        world_size: How many processes there are.
-        shuffle: False gives the longest utterances first, the same every epoch: for development
-            and test sets, where too little memory should show at once.
+        seed: Seed of the shuffling.
+        rank: Rank of this process.
+        world_size: Number of processes.
+        shuffle: Whether to shuffle. False gives the longest utterances first in every epoch, for
+            development and test sets: if memory is too small, the first batch fails.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class BucketBatchSampler:
         self._latest: tuple[int, BatchList] | None = None
 
     def batches(self, epoch: int) -> BatchList:
-        """The batches of this rank in `epoch`."""
+        """Return the batches of this rank in `epoch`."""
         if self._latest is None or self._latest[0] != epoch:
             self._latest = epoch, self._make_batches(epoch)
         return self._latest[1]
@@ -126,7 +128,7 @@ class BucketBatchSampler:
         return BatchList(everything.order, everything.ends, turns[places])
 
     def _global_batches(self, epoch: int) -> BatchList:
-        """The batches of all ranks; each utterance is in exactly one."""
+        """Return the batches of all ranks; each utterance is in exactly one batch."""
         if self._shuffle:
             generator = np.random.default_rng(np.random.SeedSequence([self._seed, epoch]))
             return shuffled_batches(self._num_frames, self._config, generator)
@@ -138,30 +140,30 @@ class BucketBatchSampler:
 def shuffled_batches(
     num_frames: np.ndarray, config: BatchConfig, generator: np.random.Generator
 ) -> BatchList:
-    """Each of N utterances in one batch, with others of similar length, in an order by lot.
+    """Group N utterances into batches of similar lengths, in random order.
 
     Args:
-        num_frames: (N,) their lengths.
+        num_frames: (N,) lengths of the utterances, frames.
         config: Size of batches.
-        generator: Of the lots.
+        generator: Random number generator.
     """
     by_length = np.argsort(num_frames, kind="stable")
     buckets = np.array_split(by_length, config.num_buckets)
-    # one run over all buckets: a batch that a bucket leaves half full goes on in the next
+    # cut all buckets as one sequence: a batch may continue in the next bucket
     order = np.concatenate([generator.permutation(bucket) for bucket in buckets])
     ends = _cut(num_frames[order], config)
     return BatchList(order, ends, generator.permutation(len(ends) - 1))
 
 
 def _cut(num_frames: np.ndarray, config: BatchConfig) -> np.ndarray:
-    """Where to cut utterances into runs within the limits; one utterance always may stand.
+    """Cut a sequence of utterances into batches within the limits, each of at least one utterance.
 
     Args:
-        num_frames: (N,) their lengths, in order.
-        config: The limits.
+        num_frames: (N,) lengths of the utterances in order, frames.
+        config: Size of batches.
 
     Returns:
-        As `BatchList.ends`.
+        The ends of the batches, as in `BatchList.ends`.
     """
     max_utts = config.max_utts or len(num_frames)
     ends = [0]

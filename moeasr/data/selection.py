@@ -1,4 +1,4 @@
-"""Which utterances of a data directory a model can learn from, and why not from the others."""
+"""The utterances of a data directory on which a model can be trained."""
 
 import dataclasses
 from collections import Counter
@@ -22,25 +22,25 @@ MAX_LISTED_UNITS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class LengthLimits:
-    """Utterances outside of these are left out of training."""
+    """Limits of utterance lengths; training leaves out utterances beyond them."""
 
     min_frames: int = 10
-    """Shortest utterance, frames."""
+    """Minimum length of an utterance, frames."""
     max_frames: int = 3000
-    """Longest utterance, frames."""
+    """Maximum length of an utterance, frames."""
     max_tokens: int = 400
-    """Longest transcript, tokens."""
+    """Maximum length of a transcript, tokens."""
 
     def __post_init__(self) -> None:
-        """Check ranges.
+        """Check the ranges of the fields.
 
         Raises:
-            InputError: A value outside its range.
+            InputError: A value is out of range.
         """
         if not 0 <= self.min_frames <= self.max_frames:
             raise InputError(
-                f"`min_frames` {self.min_frames} must be 0 or more, and `max_frames` "
-                f"{self.max_frames} not below it"
+                f"`min_frames` ({self.min_frames}) must be 0 or more, and `max_frames` "
+                f"({self.max_frames}) must not be less than `min_frames`"
             )
         if self.max_tokens < 1:
             raise InputError(f"`max_tokens` must be 1 or more, but is {self.max_tokens}")
@@ -48,7 +48,7 @@ class LengthLimits:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An utterance that is left out, and why."""
+    """An utterance that is left out, and the reason."""
 
     utt_id: str
     reason: str
@@ -63,19 +63,19 @@ def load_utterances(
     data_type: str = "feats",
     list_path: Path | None = None,
 ) -> tuple[Utterances, list[Skipped]]:
-    """The utterances of a data directory that a model can learn from, and the others with reasons.
+    """Load the utterances of a data directory, without those that a model cannot be trained on.
 
-    Units that the tokenizer does not know are kept as `<unk>`, and a warning counts them.
+    Units that the tokenizer does not know become `<unk>`, and a warning counts them.
 
     Args:
-        data_dir: Kaldi data directory with what the data type needs; `text` is needed if
+        data_dir: Kaldi data directory with the tables of the data type; `text` is needed if
             `tokenizer` is given.
-        tokenizer: Makes tokens of transcripts; None wants no transcripts (decoding).
-        output_len: Frames after subsampling, of frames before: CTC needs one for each token, and
-            one more between two that are equal.
-        limits: Lengths to keep.
-        languages: Those of a model that routes by language: every utterance with features must then
-            have one of them in `utt2lang`.
+        tokenizer: Converts transcripts to tokens; None loads no transcripts (for decoding).
+        output_len: Function from the number of frames before subsampling to the number after it.
+            CTC needs one frame for each token, and one more between two equal tokens.
+        limits: Limits of the lengths.
+        languages: The languages of a model that routes by language. `utt2lang` must then assign one
+            of them to every utterance.
         data_type: One of `DATA_TYPES`.
         list_path: File for the utterances that are left out, each with the reason.
 
@@ -83,8 +83,8 @@ def load_utterances(
         The usable utterances in the order of the data type's table, and those left out.
 
     Raises:
-        InputError: The directory lacks a table, or it is malformed; or an utterance has none of the
-            `languages`.
+        InputError: A table of the directory is missing or malformed, or an utterance has none of
+            the `languages`.
     """
     kind, data_dir = find_data_type(data_type), Path(data_dir)
     utterances = kind.open(data_dir, languages)
@@ -111,19 +111,22 @@ def load_utterances(
 
 
 def _without(num_utts: int, faults: Collection[int]) -> np.ndarray:
-    """Return the indices of the utterances that have no fault."""
+    """Return the indices of the utterances without a fault."""
     return np.delete(np.arange(num_utts), list(faults))
 
 
 def _read_lengths(data_dir: Path, utterances: Utterances, kind: DataType) -> np.ndarray:
-    """(N,) frames by `utt2num_frames`; by the archives for stored features that it lacks."""
+    """Return the (N,) frame counts in `utt2num_frames`.
+
+    Counts of stored features that are missing there are read from the archives.
+    """
     if kind.open_audio is not None:
         kind.require(data_dir, TABLE)
     lengths = listed_lengths(data_dir, utterances)
     if kind.open_audio is not None and (lengths < 0).any():
         utt_id = utterances.utt_ids[int(np.argmax(lengths < 0))].decode()
         raise InputError(
-            f"{data_dir / TABLE} lacks utterance {utt_id}; make it again with {kind.maker}"
+            f"{data_dir / TABLE} has no line for utterance {utt_id}; run {kind.maker} again"
         )
     return measure_missing(lengths, utterances, StoredFeatures())
 
@@ -131,7 +134,7 @@ def _read_lengths(data_dir: Path, utterances: Utterances, kind: DataType) -> np.
 def _length_faults(
     num_frames: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
 ) -> dict[int, str]:
-    """Return the reason for each utterance, by its index, whose length forbids training on it."""
+    """Return why utterances cannot be trained on because of their length, by index."""
     short, long = num_frames < limits.min_frames, num_frames > limits.max_frames
     faults = {}
     for index in np.flatnonzero(short | long | (output_lens < 1)).tolist():
@@ -140,19 +143,19 @@ def _length_faults(
         elif long[index]:
             reason = f", more than max_frames = {limits.max_frames}"
         else:
-            faults[index] = f"its {num_frames[index]} frames leave none after subsampling"
+            faults[index] = f"its {num_frames[index]} frames leave no frame after subsampling"
             continue
         faults[index] = f"it has {num_frames[index]} frames{reason}"
     return faults
 
 
 class _Transcripts:
-    """The transcripts of utterances, and what forbids to learn them.
+    """The transcripts of N utterances, which are checked for training.
 
     Args:
-        texts: The `text` of the set.
-        rows: (N,) the utterances' lines in it; -1 for those that have none.
-        tokenizer: Makes tokens.
+        texts: The `text` table of the set.
+        rows: (N,) line of each utterance in `texts`; -1 for an utterance without a line.
+        tokenizer: Converts transcripts to tokens.
     """
 
     def __init__(self, texts: Table, rows: np.ndarray, tokenizer: TextEncoder) -> None:
@@ -164,20 +167,20 @@ class _Transcripts:
     def faults(
         self, indices: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
     ) -> dict[int, str]:
-        """Return the reason for each utterance whose transcript forbids training on it.
+        """Return why utterances cannot be trained on because of their transcript, by index.
 
-        An empty transcript is allowed: the recording holds no speech. An utterance without a line
-        in `text` is not.
+        An empty transcript is allowed: the recording contains no speech. An utterance without a
+        line in `text` is left out.
 
         Args:
-            indices: (M,) the utterances asked about.
+            indices: (M,) indices of the utterances to check.
             output_lens: (N,) frames of all utterances after subsampling.
-            limits: Tokens to allow.
+            limits: Limits of the lengths.
 
         Raises:
-            InputError: The tokenizer refuses a transcript.
+            InputError: The tokenizer rejects a transcript.
         """
-        # a last 0 for the row -1
+        # the appended 0 is for the row -1
         num_tokens = np.append(self._counts.num_tokens, 0)[self._rows[indices]]
         num_repeats = np.append(self._counts.num_repeats, 0)[self._rows[indices]]
         num_outputs = output_lens[indices]
@@ -206,7 +209,7 @@ class _Transcripts:
         return faults
 
     def unknown(self, indices: np.ndarray) -> Counter[str]:
-        """Count the units of (M,) utterances' transcripts that become `<unk>`."""
+        """Count the units that become `<unk>` in the transcripts of (M,) utterances."""
         units: Counter[str] = Counter()
         rows = self._rows[indices]
         for row in rows[self._counts.has_unknown[rows]].tolist():

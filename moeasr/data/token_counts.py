@@ -1,9 +1,9 @@
-"""How many tokens each transcript of a set has: what CTC needs frames for.
+"""The number of tokens in each transcript of a set, for which CTC needs frames.
 
-Tokenising a million transcripts takes as long as reading thousands of batches, and every start and
-resumption of a training would pay it again. So the counts of large sets are kept in a file beside
-`text`, under a digest of all that they depend on: the transcripts and the tokenizer. A file whose
-digest is another is written anew.
+Tokenizing a million transcripts takes as long as reading thousands of batches, and would be
+repeated whenever a training starts or resumes. The counts of large sets are therefore cached in a
+file next to `text`, with a digest of the transcripts and the tokenizer. If the digest differs, the
+file is written again.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from moeasr.text.dictionary import UNK_ID
 
 CACHE_NAME = ".token_counts.npz"
 CACHED_FROM_UTTS = 50_000
-"""Smaller sets are counted in a second."""
+"""Size of the smallest set whose counts are cached. Smaller sets are counted in a second."""
 
 UTTS_AT_ONCE = 10_000
 
@@ -35,29 +35,30 @@ _FORMAT = "moeasr-token-counts-1"
 
 
 class TextEncoder(Protocol):
-    """What the data side needs of a tokenizer."""
+    """The part of a tokenizer's interface that this room uses."""
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of `text`; units it does not know become `<unk>`."""
+        """Return the token ids of `text`; unknown units become `<unk>`."""
         ...
 
     def unknown(self, text: str) -> list[str]:
-        """The units of `text` that become `<unk>`."""
+        """Return the units of `text` that become `<unk>`."""
         ...
 
     def state(self) -> Mapping[str, Any]:
-        """All that the ids depend on."""
+        """Return everything on which the token ids depend."""
         ...
 
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """Facts about (N,) transcripts.
+    """Token counts of N transcripts.
 
     Attributes:
-        num_tokens: int32; -1 for a transcript that the tokenizer refuses.
-        num_repeats: int32 tokens that equal the one before: CTC parts them by a blank.
-        has_unknown: bool, whether `<unk>` is among the tokens.
+        num_tokens: (N,) int32 numbers of tokens; -1 for a transcript that the tokenizer rejects.
+        num_repeats: (N,) int32 numbers of tokens that equal the previous token. CTC needs a blank
+            between two equal tokens.
+        has_unknown: (N,) bool, whether `<unk>` is among the tokens.
     """
 
     num_tokens: np.ndarray
@@ -66,7 +67,7 @@ class TokenCounts:
 
 
 def count_tokens(texts: Table, tokenizer: TextEncoder) -> TokenCounts:
-    """The counts of all transcripts, in the order of the table, perhaps from a file beside it."""
+    """Return the counts of all transcripts, in the order of the table; large sets are cached."""
     if len(texts) < CACHED_FROM_UTTS:
         return _Counter(texts, tokenizer).count(range(len(texts)))
     path, digest = texts.path.with_name(CACHE_NAME), _digest(texts, tokenizer)
@@ -78,7 +79,7 @@ def count_tokens(texts: Table, tokenizer: TextEncoder) -> TokenCounts:
 
 
 def _count_in_parallel(texts: Table, tokenizer: TextEncoder) -> TokenCounts:
-    """By all processors that this process may use, and that its siblings leave to it."""
+    """Count tokens on this process's share of the available processors."""
     num_workers = len(os.sched_getaffinity(0)) // distributed.world_size()
     starts = range(0, len(texts), UTTS_AT_ONCE)
     pieces = [range(start, min(start + UTTS_AT_ONCE, len(texts))) for start in starts]
@@ -91,7 +92,7 @@ def _count_in_parallel(texts: Table, tokenizer: TextEncoder) -> TokenCounts:
 
 @dataclass(frozen=True)
 class _Counter:
-    """Counts tokens of some transcripts."""
+    """A counter of the tokens of some transcripts, which background processes can run."""
 
     texts: Table
     tokenizer: TextEncoder
@@ -124,7 +125,7 @@ def _load(path: Path, digest: str) -> TokenCounts | None:
             if str(content["digest"]) == digest:
                 return TokenCounts(**{name: content[name] for name in TokenCounts.__annotations__})
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
-        pass  # absent or damaged (a bit may say that it is encrypted): it can be made again
+        pass  # missing or damaged (zip reports a flipped bit as encryption): it is written again
     return None
 
 
@@ -132,5 +133,5 @@ def _save(path: Path, digest: str, counts: TokenCounts) -> None:
     try:
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, digest=np.array(digest), **asdict(counts))
-    except OSError as error:  # a corpus that belongs to somebody else
-        get_logger(__name__).info("token counts are not kept: %s: %s", path, error.strerror)
+    except OSError as error:  # the corpus may be read-only for this user
+        get_logger(__name__).info("cannot cache token counts in %s: %s", path, error.strerror)

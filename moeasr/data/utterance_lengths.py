@@ -1,4 +1,4 @@
-"""The lengths of utterances in feature frames, from `utt2num_frames` and from headers."""
+"""The lengths of utterances in feature frames, from `utt2num_frames` and headers."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ TABLE = "utt2num_frames"
 
 
 def listed_lengths(data_dir: Path, utterances: Utterances) -> np.ndarray:
-    """(N,) int64: the frames of each utterance by `utt2num_frames`; -1 where it has no line.
+    """Return the (N,) int64 frame counts in `utt2num_frames`; -1 for an utterance without a line.
 
     Raises:
         InputError: The table is malformed.
@@ -26,19 +26,20 @@ def listed_lengths(data_dir: Path, utterances: Utterances) -> np.ndarray:
     numbers = table.numbers()
     if (numbers < 0).any():
         utt_id, value = table[int(np.argmax(numbers < 0))]
-        raise InputError(f"{path}: utterance {utt_id} has {value} frames; make it again")
+        raise InputError(f"{path}: utterance {utt_id} has {value} frames; make this table again")
     return np.append(numbers, -1)[table.rows_of(utterances.utt_ids)]
 
 
 def measure_missing(
     lengths: np.ndarray, utterances: Utterances, reader: UtteranceReader
 ) -> np.ndarray:
-    """(N,) int64: the lengths, with those that are -1 read from headers.
+    """Return (N,) int64 lengths, in which each -1 is replaced by the length in a header.
 
     Raises:
-        InputError: An utterance cannot be measured; the message names it.
+        InputError: The length of an utterance cannot be read. The message names the utterance.
     """
-    lengths, missing = lengths.copy(), np.flatnonzero(lengths < 0).tolist()
+    missing = np.flatnonzero(lengths < 0).tolist()
+    lengths = lengths.copy()
     for index in progress(missing, "measuring features", unit="utterances"):
         lengths[index] = reader.num_frames(utterances[index])
     return lengths

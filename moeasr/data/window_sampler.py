@@ -1,4 +1,4 @@
-"""Batches for shards that should be read from end to end: a few shards at a time."""
+"""Sampler of batches from a few shards at a time, so that shards are read sequentially."""
 
 import numpy as np
 
@@ -7,28 +7,26 @@ from moeasr.errors import InputError
 
 
 class ShardWindowSampler:
-    """Batches of one rank, epoch by epoch, drawn from a window of `window_shards` shards at a time.
+    """A sampler that draws the batches of one rank from windows of `window_shards` shards.
 
-    A disk or a network file system gives whole files many times as fast as pieces from all over
-    the corpus. So each epoch shuffles the shards and deals them out to the ranks: each shard is
-    read once, by one process (and its workers), one window after the other, and batches by length
-    are formed within a window. Shards are fair samples of the set (`make_shards` fills them by
-    lot), so a window of a few is diverse, and a few thousand utterances are enough to find some of
-    equal length.
+    A disk or a network file system reads whole files many times faster than pieces from all over
+    the corpus. Each epoch therefore shuffles the shards and distributes them over the ranks. One
+    process (and its workers) reads each shard once, one window after the other, and batches of
+    similar lengths are formed within a window. `make_shards` fills shards with random utterances,
+    so that a window of a few shards is diverse, and contains enough utterances of similar length.
 
-    What is usual instead, a stream through shuffle and sort buffers, knows neither how many batches
-    there will be nor how to go on amid an epoch. Here lengths are known beforehand: the list of
-    batches is a pure function of seed, epoch, lengths and shards, a resumed run goes on anywhere in
-    it, and ranks have equally many batches, as with `BucketBatchSampler`: who has fewer repeats
-    some from the start.
+    The usual alternative, a stream through shuffle and sort buffers, can neither tell the number of
+    batches nor resume within an epoch. Here the lengths are known in advance, and the list of
+    batches is a pure function of seed, epoch, lengths and shards. A training can resume at any
+    batch. All ranks have equally many batches: a rank with fewer repeats its first batches.
 
     Args:
         num_frames: (N,) length of each utterance, frames.
-        shards: (N,) the number of the shard it is in.
-        config: Size of batches and window.
-        seed: Of the shuffling.
-        rank: This process.
-        world_size: How many processes there are.
+        shards: (N,) number of the shard that contains each utterance.
+        config: Size of batches and of the window.
+        seed: Seed of the shuffling.
+        rank: Rank of this process.
+        world_size: Number of processes.
 
     Raises:
         InputError: There are fewer shards than processes.
@@ -55,11 +53,11 @@ class ShardWindowSampler:
         if self._num_shards < world_size:
             raise InputError(
                 f"`data.batch.window_shards`: {self._num_shards} shards are too few for "
-                f"{world_size} processes; make smaller ones, or set it to null"
+                f"{world_size} processes; make smaller shards, or set this key to null"
             )
 
     def batches(self, epoch: int) -> BatchList:
-        """The batches of this rank in `epoch`."""
+        """Return the batches of this rank in `epoch`."""
         if self._latest is None or self._latest[0] != epoch:
             self._latest = epoch, self._make_batches(epoch)
         return self._latest[1]
@@ -82,7 +80,7 @@ class ShardWindowSampler:
         return np.random.default_rng(np.random.SeedSequence([self._seed, *numbers]))
 
     def _share(self, shards: np.ndarray, generator: np.random.Generator) -> BatchList:
-        """The batches of the shards of one rank, window after window."""
+        """Return the batches of the shards of one rank, window after window."""
         size = self._config.window_shards or len(shards)
         orders, ends, turns = [], [np.zeros(1, np.int64)], []
         for first in range(0, len(shards), size):

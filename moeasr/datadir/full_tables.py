@@ -1,4 +1,4 @@
-"""Tables made for the utterances of a data directory, written if they cover nearly all of them."""
+"""Tables about the utterances of a data directory, written if they cover nearly all utterances."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -19,20 +19,20 @@ def write_tables(
     say: Callable[[str], None],
     reasons: Mapping[str, str],
 ) -> None:
-    """Write tables about the utterances of a data directory, if they cover nearly all of them.
+    """Write tables about the utterances of a data directory if they cover nearly all utterances.
 
     Utterances that are left out are listed in the file `LEFT_OUT` of the directory.
 
     Args:
         data: The data directory.
-        tables: Name -> lines. The last table is read first and written last: it tells other
-            programs that there are features.
-        say: Receives how many utterances the last table lacks.
+        tables: Name -> lines. The last table is read first and written last, because its presence
+            tells other programs that the features exist.
+        say: Receives the number of utterances missing from the last table.
         reasons: Utterance -> reason why the last table lacks it.
 
     Raises:
-        InputError: The last table has fewer than 95 % of the utterances (Kaldi's rule). No table is
-            written then.
+        InputError: The last table covers less than 95 % of the utterances (Kaldi's rule). No table
+            is written in this case.
     """
     *others, last = tables
     lines = list(tables[last])
@@ -43,9 +43,9 @@ def write_tables(
     _write_list(data / LEFT_OUT, listed)
     if len(skipped) > len(utts) // 20:
         raise InputError(
-            "Less than 95% the features were successfully generated. Probably a serious error. "
-            f"({len(utts) - len(skipped)} of {len(utts)} utterances of {data}; {data / LEFT_OUT} "
-            "lists the others with the reasons):\n" + "\n".join(listed[:MAX_SHOWN])
+            f"{data}: only {len(utts) - len(skipped)} of {len(utts)} utterances have features, but "
+            f"at least 95 % must have them; {data / LEFT_OUT} lists the others with the reasons:\n"
+            + "\n".join(listed[:MAX_SHOWN])
         )
     if skipped:
         say(

@@ -1,4 +1,4 @@
-"""Which of a model's languages each utterance is in, by utt2lang."""
+"""Look up the language of each utterance in utt2lang."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,25 +12,28 @@ from moeasr.errors import InputError
 def language_ids(
     data_dir: Path, utt_ids: np.ndarray, languages: Sequence[str]
 ) -> np.ndarray | None:
-    """The languages of utterances, by number.
+    """Return the language index of each utterance.
 
     Args:
-        data_dir: With utt2lang.
-        utt_ids: (N,) the utterances, as bytes.
-        languages: The model's, in its order; if it has none, utt2lang is not read.
+        data_dir: A data directory that contains utt2lang.
+        utt_ids: (N,) utterance ids, as bytes.
+        languages: The model's languages, in the model's order. If it is empty, utt2lang is not
+            read.
 
     Returns:
-        (N,) indices in `languages`; None if there are none.
+        (N,) indices into `languages`; None if `languages` is empty.
 
     Raises:
-        InputError: utt2lang is missing or malformed, lacks an utterance, or gives it a language
-            that the model does not know.
+        InputError: utt2lang is missing or malformed, has no line for an utterance, or names a
+            language that the model does not know.
     """
     if not languages:
         return None
     path, known = data_dir / "utt2lang", f"(the model knows {', '.join(languages)})"
     if not path.is_file():
-        raise InputError(f"{path}: no such file; a model that routes by language needs it {known}")
+        raise InputError(
+            f"{path} does not exist, but a model that routes by language requires it {known}"
+        )
     table = Table(path)
     numbers = {language: number for number, language in enumerate(languages)}
     ids = np.fromiter((numbers.get(name, -1) for name in table.values()), np.int32, len(table))
@@ -42,6 +45,6 @@ def language_ids(
         if not name:
             raise InputError(f"{path}: utterance {utt_id} has no language {known}")
         raise InputError(
-            f"{path}: language '{name}' of utterance {utt_id} is not among the model's {known}"
+            f"{path}: language '{name}' of utterance {utt_id} is unknown to the model {known}"
         )
     return found

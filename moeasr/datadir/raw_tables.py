@@ -1,7 +1,7 @@
-"""Tables of a data directory as raw bytes: any encoding passes through, and order is C order.
+"""The tables of a data directory as raw bytes, in any encoding and in C order.
 
-Python compares bytes as `LC_ALL=C sort` does and `bytes.split` splits at ASCII spaces only, so the
-scripts of utils/ behave the same under every locale and for text in every script.
+Python compares bytes in the same order as `LC_ALL=C sort`, and `bytes.split` splits at ASCII spaces
+only. The scripts in utils/ therefore behave the same in every locale and for every writing system.
 """
 
 from collections.abc import Callable, Container, Iterable
@@ -10,7 +10,7 @@ from pathlib import Path
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
 
-Lines = list[bytes]  # without their newlines
+Lines = list[bytes]  # without newlines
 
 BY_UTTERANCE = (
     "feats.scp",
@@ -26,20 +26,25 @@ BY_UTTERANCE = (
 )
 BY_SPEAKER = ("cmvn.scp", "spk2gender", "spk2warp")
 BY_RECORDING = ("wav.scp", "reco2file_and_channel", "reco2dur")
-"""Keyed by recording; without a `segments` file every utterance is its own recording."""
-OF_FEATURES = ("frame_shift", "conf/fbank.yaml")
-"""Files that say how the features, or the lengths in utt2num_frames, were made."""
+"""Tables whose keys are recordings. Without a `segments` file, every utterance is a recording."""
+SETTINGS = "conf/fbank.yaml"
+"""Settings of features that moeasr computes."""
+OF_FEATURES = ("frame_shift", SETTINGS)
+"""Files that describe how the features, or the lengths in utt2num_frames, were computed."""
 WHOLE = (*OF_FEATURES, "stm", "glm", "ctm")
-"""Files of a data directory that are no tables."""
+"""Files of a data directory that are not tables, so they are copied as a whole."""
 
 
 def show(raw: bytes) -> str:
-    """Text for a message; bytes that are no UTF-8 are shown as escapes."""
+    """Return bytes as text for a message, with escapes for bytes that are not valid UTF-8."""
     return raw.decode("utf-8", "backslashreplace")
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a table can hold it: of a name in another encoding Python makes surrogates."""
+    """Return whether text can be encoded as UTF-8.
+
+    Python represents a file name in another encoding by surrogates, which UTF-8 cannot encode.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -48,17 +53,17 @@ def is_unicode(text: str) -> bool:
 
 
 def key(line: bytes) -> bytes:
-    """First field of a line, b"" for an empty line."""
+    """Return the first field of a line; b"" for an empty line."""
     return (line.split(None, 1) or [b""])[0]
 
 
 def rest(line: bytes) -> bytes:
-    """The line after its first field and the spaces that follow, inner spaces untouched."""
+    """Return a line without its first field and the spaces after it; inner spaces are kept."""
     return [*line.split(None, 1), b"", b""][1].rstrip()
 
 
 def keys(lines: Iterable[bytes]) -> Lines:
-    """First field of every line."""
+    """Return the first field of every line."""
     return [key(line) for line in lines]
 
 
@@ -66,7 +71,7 @@ def read_lines(path: str | Path) -> Lines:
     """Read a file's lines.
 
     Raises:
-        InputError: There is no such file.
+        InputError: The file does not exist.
     """
     path = Path(path)
     if not path.is_file():
@@ -81,7 +86,7 @@ def read_fields(path: str | Path, num_fields: int) -> list[list[bytes]]:
     """Read a table whose lines have a fixed number of fields.
 
     Raises:
-        InputError: The file is missing, or a line has another number of fields.
+        InputError: The file is missing, or a line has a different number of fields.
     """
     table = []
     for number, line in enumerate(read_lines(path), start=1):
@@ -101,20 +106,20 @@ def read_map(path: str | Path) -> dict[bytes, bytes]:
 
 
 def write_lines(path: str | Path, lines: Iterable[bytes]) -> None:
-    """Write a file that appears only when complete."""
+    """Write a file atomically: it appears only when it is complete."""
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.writelines(line + b"\n" for line in lines)
 
 
 def filter_lines(lines: Iterable[bytes], wanted: Container[bytes]) -> Lines:
-    """The lines whose first field is wanted, in their order."""
+    """Return the lines whose first field is in `wanted`, in their order."""
     return [line for line in lines if key(line) in wanted]
 
 
 def rename(
     lines: Iterable[bytes], new_name: Callable[[bytes], bytes], separator: bytes = b" "
 ) -> Lines:
-    """Give every line a new first field, keep the rest to the letter, and sort."""
+    """Replace the first field of every line, keep the rest unchanged, and sort the lines."""
     return sorted(
         (new_name(key(line)) + (separator + rest(line) if rest(line) else b"") for line in lines),
         key=key,
@@ -122,7 +127,7 @@ def rename(
 
 
 def spk2utt_of(utt2spk: Iterable[tuple[bytes, bytes]]) -> Lines:
-    """Lines of spk2utt from (utterance, speaker) pairs, in the order of first occurrence."""
+    """Return the lines of spk2utt for (utterance, speaker) pairs, in order of first occurrence."""
     speakers: dict[bytes, Lines] = {}
     for utt, speaker in utt2spk:
         speakers.setdefault(speaker, []).append(utt)
@@ -130,10 +135,10 @@ def spk2utt_of(utt2spk: Iterable[tuple[bytes, bytes]]) -> Lines:
 
 
 def read_utt2spk(data: Path) -> list[tuple[bytes, bytes]]:
-    """(utterance, speaker) pairs of a data directory, in file order.
+    """Return the (utterance, speaker) pairs of a data directory, in file order.
 
     Raises:
-        InputError: There is no utt2spk, or a line has not two fields.
+        InputError: utt2spk is missing, or a line does not have two fields.
     """
     return [(utt, speaker) for utt, speaker in read_fields(data / "utt2spk", 2)]
 
@@ -146,7 +151,7 @@ def write_utt2spk(data: Path, pairs: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 def segment_recordings(lines: Iterable[bytes], path: Path) -> set[bytes]:
-    """Recordings that the lines of a segments file name.
+    """Return the recordings named in the lines of a segments file.
 
     Raises:
         InputError: A line has no second field.
@@ -155,6 +160,6 @@ def segment_recordings(lines: Iterable[bytes], path: Path) -> set[bytes]:
     for number, line in enumerate(lines, start=1):
         fields = line.split(None, 2)
         if len(fields) < 2:
-            raise InputError(f"{path}, line {number}: names no recording: '{show(line)}'")
+            raise InputError(f"{path}, line {number}: the recording is missing: '{show(line)}'")
         recordings.add(fields[1])
     return recordings

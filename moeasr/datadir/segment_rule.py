@@ -1,33 +1,34 @@
-"""The rule for a line of `segments`: which part of a recording an utterance is."""
+"""The format of a line of `segments`, which maps an utterance to a part of a recording."""
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 RULE = (
-    "must be: utterance recording start end, in seconds, with 0 <= start < end, or an end of -1 "
-    "for the end of the recording"
+    "expected `utterance recording start end` with times in seconds and 0 <= start < end; an end "
+    "of -1 is the end of the recording"
 )
-"""The rule in words, for messages."""
+"""The format of a line in words, for messages."""
 
 MAX_OVERSHOOT_SEC = 0.5
-"""A segment may end this much after its recording, as in Kaldi's extract-segments."""
+"""The largest time by which a segment may end after its recording (as in Kaldi's
+extract-segments)."""
 
 
 class Segment(NamedTuple):
     """A part of a recording."""
 
-    recording: str
+    recording: str | bytes
     start_sec: float
     end_sec: float
-    """-1 is the end of the recording, as in Kaldi's extract-segments."""
+    """End of the segment; -1 is the end of the recording (as in Kaldi's extract-segments)."""
 
 
-def parse_segment(fields: Sequence[str]) -> Segment:
-    """Return the segment that the fields of a line give, which follow the utterance.
+def parse_segment(fields: Sequence[str] | Sequence[bytes]) -> Segment:
+    """Return the segment described by the fields of a line that follow the utterance.
 
     Raises:
-        ValueError: The fields break `RULE`.
+        ValueError: The fields do not follow `RULE`.
     """
     recording, *times = fields
     start_sec, end_sec = map(float, times)

@@ -1,8 +1,8 @@
-"""Tables of `key value...` lines, read strictly; memory holds the keys and where lines begin.
+"""Tables of `key value...` lines, of which only keys and line positions are kept in memory.
 
-A set of a million utterances as Python objects takes gigabytes, and worker processes that are
-forked from the one that holds them come to own copies: reading an object changes its reference
-count, and with that its page. Arrays have no such counts inside.
+A set of a million utterances as Python objects takes gigabytes. Forked worker processes would each
+end up with a copy: reading an object changes its reference count, so its memory page is copied.
+NumPy arrays contain no reference counts.
 """
 
 import io
@@ -21,29 +21,30 @@ from moeasr.text_lines import decode_line
 
 BLOCK_BYTES = 1 << 22
 MAX_KEY_BYTES = 500
-"""All keys take the memory of the longest. A longer one is a line that lacks its first space."""
+"""Maximum length of a key. Every key takes the memory of the longest one, and a longer first field
+usually means that the space after the key is missing."""
 
 _KEY = re.compile(rb"[ \t]*([^ \t\n]+)[^\n]*\n?")
 _VALUE = re.compile(rb"[ \t]*[^ \t\n]+[ \t]*([^\n]*)\n?")
 
 
 class Table(Sequence[tuple[str, str]]):
-    """The `key value...` lines of a file, each read when it is asked for.
+    """The `key value...` lines of a file, each read from disk on access.
 
-    By positioned reads rather than a memory map: the pages of a map count as memory of every
-    process that has touched them, and a file cut short under a map kills the process.
+    The table uses positioned reads rather than a memory map. The pages of a memory map count as
+    memory of every process that has touched them, and truncating a mapped file kills the process.
 
     Args:
-        path: A table such as wav.scp or text, UTF-8. It is opened here, once: that another file
-            takes its name later changes nothing.
+        path: A table such as wav.scp or text, in UTF-8. The file is opened once, here. Replacing
+            it by another file later does not affect this table.
 
     Attributes:
-        path: As given.
+        path: The path of the file, as given.
         keys: (N,) the first fields, in file order, as fixed-width bytes.
 
     Raises:
-        InputError: The file is missing, `parse_line` refuses a line, or a key occurs twice or is
-            longer than MAX_KEY_BYTES. The message names file and line.
+        InputError: The file is missing, `parse_line` rejects a line, or a key appears twice or is
+            longer than MAX_KEY_BYTES. The message names the file and the line.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -60,21 +61,21 @@ class Table(Sequence[tuple[str, str]]):
             ends.append(num_bytes + 1 + newlines)
             num_bytes += len(block)
             num_lines += len(keys[-1])
-        self._ends = np.concatenate(ends)  # of the lines, after a 0
-        if num_lines == len(self._ends):  # no newline after the last one
+        self._ends = np.concatenate(ends)  # ends of the lines, preceded by a 0
+        if num_lines == len(self._ends):  # the last line does not end with a newline
             self._ends = np.append(self._ends, num_bytes)
         self.keys: np.ndarray = np.concatenate(keys)
         self._refuse_repeats()
 
     def __len__(self) -> int:
-        """Number of lines."""
+        """Return the number of lines."""
         return len(self._ends) - 1
 
     def __getitem__(self, row: int) -> tuple[str, str]:
-        """Key and value of a line, counted from 0.
+        """Return the key and value of a line, counted from 0.
 
         Raises:
-            InputError: The file is no longer what it was.
+            InputError: The file has changed since it was opened.
         """
         start, end = int(self._ends[row]), int(self._ends[row + 1])
         try:
@@ -83,25 +84,28 @@ class Table(Sequence[tuple[str, str]]):
         except (OSError, InputError):
             key, value = "", ""
         if key.encode() != self.keys[row]:
-            raise InputError(f"{self.path} has been changed while it was in use (line {row + 1})")
+            raise InputError(f"{self.path} was changed while it was in use (line {row + 1})")
         return key, value
 
     def values(self) -> Iterator[str]:
-        """The values of all lines in order, read in one go."""
+        """Yield the values of all lines in order, in one pass through the file."""
         for block in self.blocks():
             for value in _VALUE.findall(block):
                 yield value.decode("utf-8").rstrip(SPACES)
 
     def items(self) -> Iterator[tuple[str, str]]:
-        """Yield key and value of all lines in order, read in one go."""
+        """Yield the key and value of all lines in order, in one pass through the file."""
         for key, value in zip(self.keys, self.values()):
             yield key.decode(), value
 
     def numbers(self, kind: Callable[[str], float] = int) -> np.ndarray:
-        """(N,) the values as numbers of a kind, int or float.
+        """Return the (N,) values as numbers.
+
+        Args:
+            kind: Type of the numbers, int or float.
 
         Raises:
-            InputError: A value is no such number, or does not fit into 64 bits.
+            InputError: A value is not such a number, or does not fit into 64 bits.
         """
         try:
             return np.fromiter(map(kind, self.values()), dtype=kind, count=len(self))
@@ -109,7 +113,7 @@ class Table(Sequence[tuple[str, str]]):
             raise InputError(self._no_number(kind)) from None
 
     def rows_of(self, keys: np.ndarray) -> np.ndarray:
-        """(M,) int64: the line of each of (M,) keys; -1 for those that have none."""
+        """Return the line of each of (M,) keys as (M,) int64; -1 for a key without a line."""
         if np.array_equal(keys, self.keys):
             return np.arange(len(keys))
         if not len(self):
@@ -119,7 +123,7 @@ class Table(Sequence[tuple[str, str]]):
         return np.where(self.keys[rows] == keys, rows, -1)
 
     def blocks(self) -> Iterator[bytes]:
-        """The file in pieces of whole lines."""
+        """Yield the file in blocks of whole lines."""
         offset, rest = 0, b""
         while piece := os.pread(self._descriptor(), BLOCK_BYTES, offset):
             offset += len(piece)
@@ -137,11 +141,11 @@ class Table(Sequence[tuple[str, str]]):
         return self._files.descriptor(str(self.path))
 
     def _keys(self, block: bytes, num_lines: int) -> list[bytes]:
-        """The keys of whole lines, of which the first is the one after `num_lines`."""
+        """Return the keys of a block of whole lines that follows the first `num_lines` lines."""
         keys = _KEY.findall(block)
         if _is_plain(block) and len(keys) == block.count(b"\n") + (not block.endswith(b"\n")):
             longest = max(map(len, keys))
-        else:  # something is unusual: look at each line, and name the one at fault
+        else:  # the block may be malformed: check each line, so that a message can name it
             numbered = enumerate(io.BytesIO(block), start=num_lines + 1)
             keys = [parse_line(line, self.path, number)[0].encode() for number, line in numbered]
             longest = max(map(len, keys))
@@ -154,14 +158,14 @@ class Table(Sequence[tuple[str, str]]):
         return keys
 
     def _refuse_repeats(self) -> None:
-        if (self.keys[1:] > self.keys[:-1]).all():  # C order, as it should be: no look at all pairs
+        if (self.keys[1:] > self.keys[:-1]).all():  # sorted in C order, so no key can repeat
             return
         ordered = self.keys[self._order]
         repeats = self._order[1:][ordered[1:] == ordered[:-1]]
         if len(repeats):
             row = int(repeats.min())
             raise InputError(
-                f"{self.path}, line {row + 1}: '{self.keys[row].decode()}' occurs a second time"
+                f"{self.path}, line {row + 1}: '{self.keys[row].decode()}' appears a second time"
             )
 
     def _no_number(self, kind: Callable[[str], float]) -> str:
@@ -170,12 +174,12 @@ class Table(Sequence[tuple[str, str]]):
                 np.fromiter([kind(value)], dtype=kind)
             except (ValueError, OverflowError):
                 name = key.decode()
-                return f"{self.path}: '{value}' of utterance {name} is not a number, or too large"
-        return f"{self.path} has been changed while it was read"
+                return f"{self.path}: '{value}' of utterance {name} is not a number or is too large"
+        return f"{self.path} was changed while it was being read"
 
 
 def parse_line(raw: bytes, path: str | Path, number: int) -> tuple[str, str]:
-    """Return key and value of one line of a table; the value is "" if there is none.
+    """Return the key and value of one line of a table; a missing value is "".
 
     Args:
         raw: The line, with or without its newline.
@@ -183,24 +187,24 @@ def parse_line(raw: bytes, path: str | Path, number: int) -> tuple[str, str]:
         number: The line's number from 1, for messages.
 
     Raises:
-        InputError: The line is empty, begins with a byte order mark, holds a carriage return, or is
-            not UTF-8.
+        InputError: The line is empty, begins with a byte order mark, contains a carriage return, or
+            is not UTF-8.
     """
     where = f"{path}, line {number}"
     line = decode_line(raw, path, number)
     if "\r" in line:
         raise InputError(
-            f"{where}: has a carriage return (a Windows line end); remove it with "
-            f"`sed -i 's/\\r$//' {path}`"
+            f"{where}: contains a carriage return (a Windows line ending); to remove all of them, "
+            f"run: sed -i 's/\\r$//' {path}"
         )
-    fields = split_fields(line, maxsplit=1)  # spaces at both ends do not matter
+    fields = split_fields(line, maxsplit=1)
     if not fields:
         raise InputError(f"{where}: is empty")
     return fields[0], fields[1] if len(fields) == 2 else ""
 
 
 def _is_plain(block: bytes) -> bool:
-    """Whether lines hold nothing that `parse_line` could refuse, but for lack of a key."""
+    """Return whether `parse_line` would accept all lines, apart from lines without a key."""
     if b"\r" in block or b"\xef\xbb\xbf" in block:  # carriage return, byte order mark
         return False
     try:

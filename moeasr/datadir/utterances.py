@@ -1,10 +1,10 @@
-"""The utterances of a data directory, a million of them too: on disk until they are asked for.
+"""The utterances of a data directory, which stay on disk until they are accessed.
 
-On its way from a data directory to a batch, the words for an utterance are:
+These terms describe an utterance on its way from a data directory to a batch:
 
     row         number of its line in a table (`Table`), from 0
     entry       its value in feats.scp, wav.scp or shards.scp: where its features or audio are
-    utterance   what the tables say of it (`Utterance`)
+    utterance   the information about it in the tables (`Utterance`)
     index       its number in a list of utterances (`Utterances`), from 0
     example     its features and tokens (`moeasr.data.batch.Example`)
     batch       several examples, padded to one length (`moeasr.data.batch.Batch`)
@@ -24,7 +24,7 @@ from moeasr.errors import InputError
 from moeasr.fields import split_fields
 
 ROWS_AT_ONCE = 100_000
-"""Recordings' names that are Python objects at the same time."""
+"""Maximum number of recording names that exist as Python objects at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,19 @@ class Utterance:
     """An utterance of a data directory, before its features or audio are read.
 
     Attributes:
-        utt_id: Its id: one word, which begins with the speaker, so that sorting by utterance also
-            sorts by speaker.
-        speaker: The speaker's id, one word; None where utt2spk is not read.
-        text: The transcript; empty where there is no speech, or where `text` is not read.
-        entry: Value of wav.scp (a file, a command that ends in `|`, or a place in an archive), of
-            feats.scp or of shards.scp.
-        start_sec: Where in the recording the utterance begins, seconds; None is the beginning.
-        end_sec: Where it ends, seconds; None or -1 is the end.
-        num_frames: Feature frames; None where they are not known.
-        language: Index in the model's languages; None for a model without languages.
+        utt_id: The utterance id: one word that begins with the speaker id, so that sorting by
+            utterance also sorts by speaker.
+        speaker: The speaker id, one word; None if utt2spk was not read.
+        text: The transcript; empty if there is no speech, or if `text` was not read.
+        entry: The value in wav.scp (a file, a command that ends in `|`, or a position in an
+            archive), in feats.scp or in shards.scp.
+        start_sec: Start of the utterance in the recording, seconds; None is the start of the
+            recording.
+        end_sec: End of the utterance in the recording, seconds; None or -1 is the end of the
+            recording.
+        num_frames: Number of feature frames; None if it is not known.
+        language: Index into the model's languages; None for a model without languages.
+        recording: The recording id, one word; None if it equals the utterance id, or is not needed.
     """
 
     utt_id: str
@@ -52,26 +55,28 @@ class Utterance:
     end_sec: float | None = None
     num_frames: int | None = None
     language: int | None = None
+    recording: str | None = None
 
     @property
     def audio_span(self) -> tuple[str, float | None, float | None]:
-        """The entry, and where in its recording the utterance begins and ends, seconds."""
+        """The entry, and the start and end of the utterance in its recording, seconds."""
         return str(self.entry), self.start_sec, self.end_sec
 
 
 @dataclass(frozen=True)
 class Utterances(Sequence[Utterance]):
-    """N utterances, of which memory holds about 100 N bytes. Made by `open_utterances`.
+    """A sequence of N utterances that takes about 100 N bytes of memory; see `open_utterances`.
 
     Attributes:
         entries: A feats.scp, wav.scp or shards.scp.
-        segments: The parts of the recordings in `entries`; None if utterances are recordings.
-        rows: (N,) their lines in `segments`, or in `entries` without segments.
-        recordings: (N,) their lines in `entries`; None without segments.
-        num_frames: (N,) their feature frames; None where these are not known.
-        texts: Their transcripts; None where these are not read.
-        text_rows: (N,) their lines in `texts`; -1 for utterances without transcript.
-        languages: (N,) index in the model's languages; None for a model without languages.
+        segments: The `segments` table, which cuts the recordings in `entries` into utterances;
+            None if each utterance is a whole recording.
+        rows: (N,) line of each utterance in `segments`, or in `entries` without segments.
+        recordings: (N,) line of each utterance's recording in `entries`; None without segments.
+        num_frames: (N,) numbers of feature frames; None if they are not known.
+        texts: The transcripts; None if they were not read.
+        text_rows: (N,) line of each utterance in `texts`; -1 for utterances without transcript.
+        languages: (N,) indices into the model's languages; None for a model without languages.
     """
 
     entries: Table
@@ -84,14 +89,14 @@ class Utterances(Sequence[Utterance]):
     languages: np.ndarray | None = None
 
     def __len__(self) -> int:
-        """Number of utterances."""
+        """Return the number of utterances."""
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Utterance:
         """Return an utterance.
 
         Raises:
-            InputError: A table of the data directory is no longer what it was.
+            InputError: A table of the data directory has changed since it was opened.
         """
         row = int(self.rows[index])
         start_sec = end_sec = None
@@ -110,18 +115,18 @@ class Utterances(Sequence[Utterance]):
 
     @property
     def utt_ids(self) -> np.ndarray:
-        """(N,) their ids, as bytes."""
+        """The (N,) utterance ids, as bytes."""
         keys = self._table.keys
         return keys if len(self) == len(keys) else keys[self.rows]
 
     def indices_of(self, keys: np.ndarray) -> np.ndarray:
-        """(M,) int64: the index of each of (M,) ids, as bytes; -1 for those that are not here."""
+        """Return the index of each of (M,) ids in bytes as (M,) int64; -1 for an unknown id."""
         indices = np.full(len(self._table) + 1, -1)  # the last element is for the row -1
         indices[self.rows] = np.arange(len(self))
         return indices[self._table.rows_of(keys)]
 
     def select(self, indices: np.ndarray) -> "Utterances":
-        """Return some of the utterances: (M,) indices in ascending order."""
+        """Return the utterances at (M,) indices, which are in ascending order."""
         names = ("rows", "recordings", "num_frames", "text_rows", "languages")
         columns = {name: getattr(self, name) for name in names}
         return dataclasses.replace(
@@ -133,7 +138,7 @@ class Utterances(Sequence[Utterance]):
         return dataclasses.replace(self, texts=texts, text_rows=texts.rows_of(self.utt_ids))
 
     def digest(self) -> str:
-        """Return a digest of which utterances these are, their lengths and their languages."""
+        """Return a digest of the ids, lengths and languages of the utterances."""
         digest = hashlib.sha256()
         columns = [self.utt_ids, self.num_frames.astype("S")]
         if self.languages is not None:
@@ -152,9 +157,9 @@ def open_utterances(entries: str | Path, segments: str | Path | None = None) -> 
     """Open the utterances of a table.
 
     Args:
-        entries: A feats.scp, wav.scp or shards.scp: `id entry` lines. The ids are those of
-            recordings if there are segments, else those of utterances.
-        segments: A table of `utterance recording start end` lines, seconds.
+        entries: A feats.scp, wav.scp or shards.scp with `id entry` lines. An id names a recording
+            if `segments` is given, and an utterance otherwise.
+        segments: A table of `utterance recording start end` lines, with times in seconds.
 
     Raises:
         InputError: A file is missing or malformed, or a segment's recording is not in `entries`.
@@ -167,7 +172,7 @@ def open_utterances(entries: str | Path, segments: str | Path | None = None) -> 
 
 
 def _recordings_of(segments: Table, entries: Table) -> np.ndarray:
-    """(N,) the row in `entries` of the recording that each segment is a part of."""
+    """Return the row in `entries` of each segment's recording, (N,)."""
     found, names = [np.zeros(0, np.int64)], []
     for row, (utt_id, line) in enumerate(segments.items(), start=1):
         names.append(_parse(utt_id, line, segments.path).recording.encode())
@@ -177,8 +182,8 @@ def _recordings_of(segments: Table, entries: Table) -> np.ndarray:
                 missing = int(np.argmin(found[-1]))
                 utt_id = segments.keys[row - len(names) + missing].decode()
                 raise InputError(
-                    f"{segments.path}: recording {names[missing].decode()} of {utt_id} is not in "
-                    f"{entries.path}"
+                    f"{segments.path}: recording {names[missing].decode()} of utterance {utt_id} "
+                    f"is not in {entries.path}"
                 )
             names = []
     return np.concatenate(found)
@@ -188,4 +193,4 @@ def _parse(utt_id: str, line: str, path: Path) -> Segment:
     try:
         return parse_segment(split_fields(line))
     except ValueError:
-        raise InputError(f"{path}: bad line '{utt_id} {line}' ({RULE})") from None
+        raise InputError(f"{path}: malformed line '{utt_id} {line}': {RULE}") from None

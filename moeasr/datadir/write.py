@@ -1,7 +1,7 @@
-"""Write the data directories of a recipe: `wav.scp text utt2spk spk2utt`."""
+"""Writer of a recipe's data directories: `wav.scp text utt2spk spk2utt`, perhaps `segments`."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from moeasr.datadir.raw_tables import is_unicode, write_lines
@@ -11,10 +11,10 @@ from moeasr.fields import is_one_field
 
 
 def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
-    """Write `data_dir/<name>` for each set, and say what is in it.
+    """Write `data_dir/<name>` for each set, and print the size of each set.
 
     Raises:
-        InputError: As `write_data_dir`; the sets before it are written by then.
+        InputError: `write_data_dir` fails for a set. The sets before it have been written.
     """
     for name, utterances in sets.items():
         utterances = list(utterances)
@@ -28,22 +28,23 @@ def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
 
 
 def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
-    """Write `wav.scp text utt2spk spk2utt`, in place of whatever was in `directory`.
+    """Write the tables of a data directory, replacing its previous content.
 
-    The old directory goes as a whole: features and lists that later stages left in it belong to the
-    old utterances. The new one appears when it is complete.
+    The old directory is removed as a whole, because the features and lists that later stages wrote
+    into it belong to the old utterances. The new directory appears only when it is complete.
 
     Args:
-        utterances: In any order; each is a whole recording and has a speaker.
-        directory: What to make.
+        utterances: The utterances, in any order; each has a speaker. If one of them is a part of
+            its recording, the directory has `segments`.
+        directory: The data directory to write.
 
     Raises:
-        InputError: There is no utterance, an id occurs twice or is no single word, a text has more
-            than one line, or the name of a file is not UTF-8.
+        InputError: There is no utterance, an id appears twice or is not a single word, a transcript
+            has more than one line, or a file name is not UTF-8.
     """
     utterances = sorted(utterances, key=lambda utterance: utterance.utt_id)
     if not utterances:
-        raise InputError(f"{directory}: there are no utterances for it")
+        raise InputError(f"{directory}: there are no utterances to write")
     utts_of: dict[str, list[str]] = {}
     seen: set[str] = set()
     for utterance in utterances:
@@ -51,7 +52,7 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
         seen.add(utterance.utt_id)
         utts_of.setdefault(utterance.speaker, []).append(utterance.utt_id)
     tables = {
-        "wav.scp": [f"{utt.utt_id} {utt.entry}" for utt in utterances],
+        **_audio_tables(utterances),
         "text": [f"{utt.utt_id} {utt.text}".rstrip() for utt in utterances],
         "utt2spk": [f"{utt.utt_id} {utt.speaker}" for utt in utterances],
         "spk2utt": [f"{speaker} {' '.join(utts_of[speaker])}" for speaker in sorted(utts_of)],
@@ -65,19 +66,40 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
     unfinished.rename(directory)
 
 
+def _audio_tables(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
+    """Return the lines of `wav.scp`, and of `segments` unless all utterances are recordings."""
+    if all(utt.start_sec is None and utt.end_sec is None for utt in utterances):
+        return {"wav.scp": [f"{utt.utt_id} {utt.entry}" for utt in utterances]}
+    entries: dict[str, str | Path] = {}
+    segments = []
+    for utt in utterances:
+        recording = utt.recording or utt.utt_id
+        entries[recording] = utt.entry
+        end_sec = -1.0 if utt.end_sec is None else utt.end_sec  # -1 is the end of the recording
+        times = f"{_seconds(utt.start_sec or 0.0)} {_seconds(end_sec)}"
+        segments.append(f"{utt.utt_id} {recording} {times}")
+    wav_scp = [f"{recording} {entries[recording]}" for recording in sorted(entries)]
+    return {"wav.scp": wav_scp, "segments": segments}
+
+
+def _seconds(value: float) -> str:
+    """Return a time to the microsecond, without zeros behind it."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
 def _check(utterance: Utterance, seen: set[str], directory: Path) -> None:
-    """Refuse what would make a malformed table."""
+    """Raise `InputError` if an utterance would make a table malformed."""
     if utterance.utt_id in seen:
-        raise InputError(f"{directory}: utterance {utterance.utt_id} occurs twice")
+        raise InputError(f"{directory}: utterance {utterance.utt_id} appears twice")
     for what, name in (("utterance", utterance.utt_id), ("speaker", utterance.speaker)):
         if not is_one_field(name):
             raise InputError(
                 f"{directory}: the {what} id '{name}' ({utterance.entry}) must be one word"
             )
     if not is_unicode(f"{utterance.utt_id} {utterance.entry}"):
-        raise InputError(f"{directory}: the name of {ascii(str(utterance.entry))} is not UTF-8")
+        raise InputError(f"{directory}: file name {ascii(str(utterance.entry))} is not valid UTF-8")
     for value in (utterance.text, str(utterance.entry)):
         if "\n" in value or "\r" in value:
             raise InputError(
-                f"{directory}: utterance {utterance.utt_id} has a line break: {value!r}"
+                f"{directory}: utterance {utterance.utt_id} contains a line break: {value!r}"
             )

@@ -1,1 +1,1 @@
-"""Signals: waveform to filter banks, their statistics and augmentation. Arrays in, arrays out."""
+"""Features: filter banks of waveforms, their statistics, augmentation and archives."""

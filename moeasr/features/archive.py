@@ -1,4 +1,4 @@
-"""Feature archives in Kaldi's ark/scp form: written whole, read by offset."""
+"""Feature archives in Kaldi's ark/scp format, written as a whole and read by offset."""
 
 import io
 import os
@@ -17,14 +17,15 @@ from moeasr.errors import InputError
 from moeasr.open_files import OpenFiles
 
 COMPRESSION_METHOD = 2
-"""Kaldi's kSpeechFeature: one byte per value, about a quarter of the size, errors below 0.1."""
+"""Kaldi's method kSpeechFeature: one byte per value (about a quarter of the size of float32), with
+errors below 0.1."""
 
 _PLAIN_HEADER = 15  # "\0B" "FM " "\4" rows "\4" cols
 _COMPRESSED_HEADER = 21  # "\0B" "CM " min range rows cols; CM2 and CM3 are a byte longer
 
 
 class ArchiveWriter:
-    """Writes matrices into an archive and notes where each begins. Made by `open_archive`."""
+    """A writer of matrices to an archive and of their offsets to an index; see `open_archive`."""
 
     def __init__(self, ark: BinaryIO, scp: BinaryIO, ark_name: str, compress: bool) -> None:
         self._ark = ark
@@ -33,7 +34,7 @@ class ArchiveWriter:
         self._compression_method = COMPRESSION_METHOD if compress else None
 
     def write(self, utt_id: str, feats: torch.Tensor) -> None:
-        """Append `feats` (T, F) as float32 under `utt_id`."""
+        """Append the (T, F) features of an utterance as float32."""
         offset = self._ark.tell() + len(utt_id.encode()) + 1
         matrix = {utt_id: feats.to(torch.float32).numpy()}
         kaldiio.save_ark(self._ark, matrix, compression_method=self._compression_method)
@@ -44,55 +45,55 @@ class ArchiveWriter:
 def open_archive(
     ark: str | Path, scp: str | Path, compress: bool = False
 ) -> Iterator[ArchiveWriter]:
-    """Open `ark` and `scp` for writing; both appear only if the block succeeds.
+    """Open `ark` and `scp` for writing; both files appear only if the `with` block succeeds.
 
     Args:
-        ark: The archive. Its name stands in `scp` as it is given here.
-        scp: The index, one `utterance ark:offset` per line.
-        compress: Kaldi's compression method 2 instead of float32.
+        ark: The archive. Its name is written to `scp` as given here.
+        scp: The index, with a line `utterance ark:offset` per matrix.
+        compress: Whether to use Kaldi's compression method 2 instead of float32.
 
     Raises:
         InputError: The disk is full, or the directory cannot be written.
     """
     try:
         with ExitStack() as stack:
-            # left in reverse: the archive is renamed before the index that points into it
+            # contexts exit in reverse: the archive is renamed before the index that refers to it
             scp_path = stack.enter_context(atomic_path(scp))
             ark_path = stack.enter_context(atomic_path(ark))
             scp_file = stack.enter_context(open(scp_path, "wb"))
             ark_file = stack.enter_context(open(ark_path, "wb"))
             yield ArchiveWriter(ark_file, scp_file, str(ark), compress)
-    except OSError as error:  # a full disk gives no file name of its own
+    except OSError as error:  # the error of a full disk names no file
         raise InputError(f"cannot write archive {ark}: {error.strerror or error}") from error
 
 
 class FeatureReader:
-    """Reads matrices by their `archive:offset`, keeping archives open."""
+    """A reader of matrices by their `archive:offset`, which keeps archives open."""
 
     def __init__(self) -> None:
         self._files = OpenFiles()
 
     def read(self, entry: str, utt_id: str) -> torch.Tensor:
-        """The features at `entry`.
+        """Read the features at `entry`.
 
         Args:
             entry: `archive:offset`, or the name of a file that holds one matrix.
-            utt_id: Whose they are, for messages.
+            utt_id: The utterance id, for messages.
 
         Returns:
-            (T, F) float32.
+            (T, F) float32 features.
 
         Raises:
-            InputError: It is missing, damaged, no matrix, or holds values that are not finite;
-                names utterance and archive.
+            InputError: The matrix is missing, damaged, of another type, or contains non-finite
+                values. The message names the utterance and the archive.
         """
         place = self._find(entry, utt_id)
         content = os.pread(place.descriptor, place.num_bytes, place.offset)
         if len(content) != place.num_bytes:
-            raise InputError(f"{place.name} is cut short")
+            raise InputError(f"{place.name} is truncated")
         if place.kind in ("FM", "DM"):
             dtype = np.dtype("<f4" if place.kind == "FM" else "<f8")
-            # a copy, in any case: torch may not share memory that Python calls constant
+            # always copy: torch must not share the memory of an immutable bytes object
             matrix = np.frombuffer(content, dtype, offset=_PLAIN_HEADER).astype(np.float32)
             feats = torch.from_numpy(matrix.reshape(place.num_frames, place.num_bins))
         else:
@@ -103,10 +104,10 @@ class FeatureReader:
         return feats
 
     def shape(self, entry: str, utt_id: str) -> tuple[int, int]:
-        """Return how many frames and bins (T, F) the features at `entry` have, by their header.
+        """Return the shape (T, F) of the features at `entry`, from their header.
 
         Raises:
-            InputError: As `read`, but for values that are not finite.
+            InputError: As in `read`, but non-finite values are not detected.
         """
         place = self._find(entry, utt_id)
         return place.num_frames, place.num_bins
@@ -130,27 +131,28 @@ class FeatureReader:
         except OSError as error:
             raise InputError(f"{name} cannot be read: {error.strerror}") from None
         if len(header) < _PLAIN_HEADER:
-            raise InputError(f"{name} is cut short")
+            raise InputError(f"{name} is truncated")
         kind, num_frames, num_bins = _shape(header, name)
         if min(num_frames, num_bins) < 0 or (num_frames == 0) != (num_bins == 0):
             raise InputError(
-                f"{name} is damaged: a matrix of {num_frames} frames by {num_bins} bins cannot be"
+                f"{name} is damaged: its header has an impossible shape of {num_frames} frames by "
+                f"{num_bins} bins"
             )
         num_bytes = _num_bytes(kind, num_frames, num_bins)
         if num_bytes > num_left:
-            raise InputError(f"{name} is cut short")
+            raise InputError(f"{name} is truncated")
         return _Place(name, descriptor, offset, num_bytes, kind, num_frames, num_bins)
 
 
 class _Place(NamedTuple):
-    """A matrix in an archive that is open."""
+    """The position, type and shape of a matrix in an open archive."""
 
     name: str
-    """Its name in messages."""
+    """Name of the matrix in messages."""
     descriptor: int
     offset: int
     num_bytes: int
-    """Header and values."""
+    """Size of header and values."""
     kind: str
     num_frames: int
     num_bins: int
@@ -163,9 +165,9 @@ def _split(entry: str) -> tuple[str, int]:
 
 
 def _shape(header: bytes, name: str) -> tuple[str, int, int]:
-    """Return kind of matrix ("FM", "DM", "CM", "CM2", "CM3"), rows and columns.
+    """Return the type of a matrix ("FM", "DM", "CM", "CM2", "CM3") and its rows and columns.
 
-    Nothing else is read: an archive may hold what runs code when it is read, such as a pickle.
+    Other records are rejected: an archive may contain a pickle, which executes code when loaded.
     """
     code, space, _ = header[2:].partition(b" ")
     kind = code.decode("ascii", errors="replace")
@@ -176,13 +178,13 @@ def _shape(header: bytes, name: str) -> tuple[str, int, int]:
         if kind in ("CM", "CM2", "CM3") and len(header) >= rows_at + 8:
             return kind, *struct.unpack("<ii", header[rows_at : rows_at + 8])
     raise InputError(
-        f"{name} holds no Kaldi matrix at the place that feats.scp names (changed since, or not "
-        "binary)"
+        f"{name} contains no binary Kaldi matrix at the offset in feats.scp (has the archive "
+        "changed, or is it in text format?)"
     )
 
 
 def _num_bytes(kind: str, num_frames: int, num_bins: int) -> int:
-    """Return the bytes of a matrix, its header included."""
+    """Return the size of a matrix in bytes, including its header."""
     num_values = num_frames * num_bins
     if kind in ("FM", "DM"):
         return _PLAIN_HEADER + num_values * (4 if kind == "FM" else 8)

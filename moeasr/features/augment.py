@@ -1,4 +1,4 @@
-"""SpecAugment: masks over time and frequency of features."""
+"""SpecAugment: masks over the time and frequency of features."""
 
 from dataclasses import dataclass
 
@@ -9,27 +9,27 @@ from moeasr.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class SpecAugmentConfig:
-    """Masks of SpecAugment (arXiv 1904.08779, section 2); no time warping."""
+    """Settings of SpecAugment (arXiv 1904.08779, section 2), without time warping."""
 
     num_time_masks: int = 2
-    """Masks over time per utterance (m_T in the paper)."""
+    """Number of time masks per utterance (m_T in the paper)."""
     max_time_frames: int = 40
-    """Widest time mask, frames (T in the paper)."""
+    """Maximum width of a time mask, frames (T in the paper)."""
     max_time_fraction: float = 0.2
-    """Widest time mask as a part of the utterance, 0 to 1 (p in the paper)."""
+    """Maximum width of a time mask as a fraction of the utterance, 0 to 1 (p in the paper)."""
     num_freq_masks: int = 2
-    """Masks over frequency per utterance (m_F in the paper)."""
+    """Number of frequency masks per utterance (m_F in the paper)."""
     max_freq_bins: int = 20
-    """Widest frequency mask, bins (F in the paper)."""
+    """Maximum width of a frequency mask, bins (F in the paper)."""
     first_epoch: int = 0
-    """Epoch from which on masks are put; training counts from 1. On an hour of speech CTC leaves
-    its all-blank plateau sooner if it first sees whole utterances."""
+    """First epoch with masks; training counts epochs from 1. On small corpora (an hour of speech),
+    CTC leaves its all-blank plateau sooner if it first sees unmasked utterances."""
 
     def __post_init__(self) -> None:
-        """Check ranges.
+        """Check the ranges of the fields.
 
         Raises:
-            InputError: A value outside its range.
+            InputError: A value is out of range.
         """
         for name in ("num_time_masks", "max_time_frames", "num_freq_masks", "max_freq_bins"):
             value = getattr(self, name)
@@ -37,26 +37,27 @@ class SpecAugmentConfig:
                 raise InputError(f"`{name}` must be 0 or more, but is {value}")
         if not 0 <= self.max_time_fraction <= 1:
             raise InputError(
-                f"`max_time_fraction` must be within 0 and 1, but is {self.max_time_fraction}"
+                f"`max_time_fraction` must be between 0 and 1, but is {self.max_time_fraction}"
             )
 
 
 def spec_augment(
     feats: torch.Tensor, config: SpecAugmentConfig, generator: torch.Generator, fill: torch.Tensor
 ) -> torch.Tensor:
-    """Cover random stretches of time and bands of frequency (section 2 of arXiv 1904.08779).
+    """Mask random intervals of time and frequency (section 2 of arXiv 1904.08779).
 
-    A time mask is t frames wide, t uniform on 0..min(T, floor(p tau)), and begins uniformly on
-    0..tau - t, for an utterance of tau frames; frequency masks likewise, without the bound p.
+    In an utterance of tau frames, the width t of a time mask is uniform on
+    0..min(T, floor(p tau)), and its start is uniform on 0..tau - t. Frequency masks are drawn in
+    the same way, without the bound p.
 
     Args:
-        feats: (T, F).
-        config: Numbers and widths of masks.
-        generator: Source of randomness.
-        fill: (F,) value that a masked cell takes: the corpus mean, so that it is 0 after CMVN.
+        feats: (T, F) features.
+        config: Numbers and widths of the masks.
+        generator: Random number generator.
+        fill: (F,) value of a masked cell. The corpus mean becomes 0 after CMVN.
 
     Returns:
-        (T, F), a new tensor.
+        (T, F) masked features, a new tensor.
     """
     num_frames, num_bins = feats.shape
     masked = torch.zeros(num_frames, num_bins, dtype=torch.bool)
@@ -71,7 +72,7 @@ def spec_augment(
 
 
 def _random_span(length: int, max_width: int, generator: torch.Generator) -> tuple[int, int]:
-    """A span of 0..max_width cells placed anywhere in `length` cells."""
+    """Return start and end of a random span of 0..max_width cells within `length` cells."""
     width = int(torch.randint(max_width + 1, (1,), generator=generator))
     start = int(torch.randint(length - width + 1, (1,), generator=generator))
     return start, start + width

@@ -1,4 +1,4 @@
-"""Global mean and variance of the features of a training set."""
+"""Cepstral mean and variance normalization (CMVN): global statistics of a training set."""
 
 import json
 from collections.abc import Sequence
@@ -12,16 +12,17 @@ from moeasr.errors import InputError
 from moeasr.strict_json import to_json
 
 VARIANCE_FLOOR = 1e-4
-"""A bin that (nearly) never changes is not blown up by more than 1/sqrt of this."""
+"""Smallest variance of a bin, so that a nearly constant bin is not scaled by more than 1/sqrt of
+this value."""
 
 
 @dataclass(frozen=True)
 class CmvnStats:
-    """Sums over frames, in WeNet's file format: they merge by addition.
+    """Sums of features over frames, which are merged by addition and stored in WeNet's format.
 
     Attributes:
         mean_stat: (F,) float64 sums of the features.
-        var_stat: (F,) float64 sums of their squares.
+        var_stat: (F,) float64 sums of the squared features.
         frame_num: Number of frames summed.
     """
 
@@ -31,27 +32,27 @@ class CmvnStats:
 
     @classmethod
     def empty(cls, num_mel_bins: int) -> "CmvnStats":
-        """Statistics of no frames."""
+        """Return the statistics of no frames."""
         zeros = torch.zeros(num_mel_bins, dtype=torch.float64)
         return cls(zeros, zeros.clone(), 0)
 
     @classmethod
     def of(cls, feats: torch.Tensor) -> "CmvnStats":
-        """Statistics of one utterance.
+        """Return the statistics of one utterance.
 
         Args:
-            feats: (T, F).
+            feats: (T, F) features.
         """
-        # float64: the sum of squares of 1e8 frames leaves float32 no digits for the variance
+        # float64: float32 sums of squares of 1e8 frames would leave no digits for the variance
         feats = feats.to(torch.float64)
         return cls(feats.sum(0), feats.square().sum(0), feats.size(0))
 
     def accumulate(self, feats: torch.Tensor) -> "CmvnStats":
-        """These statistics and those of one more utterance `feats` (T, F)."""
+        """Return the sum of these statistics and those of another utterance, (T, F) features."""
         return self.merge([CmvnStats.of(feats)])
 
     def merge(self, others: Sequence["CmvnStats"]) -> "CmvnStats":
-        """The statistics of these frames and of `others` together.
+        """Return the sum of these statistics and `others`.
 
         Raises:
             InputError: The numbers of bins differ.
@@ -60,8 +61,8 @@ class CmvnStats:
         for other in others:
             if other.mean_stat.shape != mean_stat.shape:
                 raise InputError(
-                    f"features of {other.mean_stat.numel()} bins cannot join CMVN statistics "
-                    f"of {mean_stat.numel()}"
+                    f"features with {other.mean_stat.numel()} bins cannot be added to CMVN "
+                    f"statistics with {mean_stat.numel()} bins"
                 )
             mean_stat = mean_stat + other.mean_stat
             var_stat = var_stat + other.var_stat
@@ -69,22 +70,22 @@ class CmvnStats:
         return CmvnStats(mean_stat, var_stat, frame_num)
 
     def mean_istd(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean and the inverse standard deviation of each bin.
+        """Return the mean and the inverse standard deviation of each bin.
 
         Returns:
-            mean (F,) and istd (F,), float32; features are normalised as (x - mean) * istd.
+            mean (F,) and istd (F,), float32; features are normalized as (x - mean) * istd.
 
         Raises:
-            InputError: No frames were counted.
+            InputError: The statistics contain no frames.
         """
         if self.frame_num < 1:
-            raise InputError("CMVN statistics hold no frames")
+            raise InputError("the CMVN statistics contain no frames")
         mean = self.mean_stat / self.frame_num
         variance = (self.var_stat / self.frame_num - mean.square()).clamp(min=VARIANCE_FLOOR)
         return mean.float(), variance.rsqrt().float()
 
     def save(self, path: str | Path) -> None:
-        """Write WeNet's `global_cmvn` JSON."""
+        """Write the statistics in the JSON format of WeNet's `global_cmvn`."""
         content = {
             "mean_stat": self.mean_stat.tolist(),
             "var_stat": self.var_stat.tolist(),
@@ -95,10 +96,10 @@ class CmvnStats:
 
     @classmethod
     def load(cls, path: str | Path) -> "CmvnStats":
-        """Read WeNet's `global_cmvn` JSON.
+        """Read statistics in the JSON format of WeNet's `global_cmvn`.
 
         Raises:
-            InputError: The file is missing, or is not such a file.
+            InputError: The file is missing or has another format.
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -114,5 +115,5 @@ class CmvnStats:
         if mean_stat.ndim != 1 or mean_stat.shape != var_stat.shape or mean_stat.numel() == 0:
             raise InputError(f"CMVN file {path}: mean_stat and var_stat differ in length")
         if not bool(torch.isfinite(mean_stat).all() and torch.isfinite(var_stat).all()):
-            raise InputError(f"CMVN file {path} holds values that are not finite")
+            raise InputError(f"CMVN file {path} contains values that are not finite")
         return cls(mean_stat, var_stat, frame_num)

@@ -6,24 +6,24 @@ import torchaudio.compliance.kaldi as kaldi
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig, num_fbank_frames, window_range
 
-SAMPLE_SCALE = 32768.0  # Kaldi's filter banks see 16-bit integers, not [-1, 1]
+SAMPLE_SCALE = 32768.0  # Kaldi computes filter banks of 16-bit integers, not of [-1, 1]
 
 
 def compute_fbank(
     waveform: torch.Tensor, config: FbankConfig, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Log mel filter banks of one utterance.
+    """Compute the log mel filter banks of one utterance.
 
-    Digital silence gives log(float epsilon) = -15.94 in every bin, never infinity.
+    Digital silence gives log(float epsilon) = -15.94 in every bin, never minus infinity.
 
     Args:
         waveform: (S,) float samples in [-1, 1] at `config.sample_rate_hz`.
-        config: The settings.
-        generator: Source of the dither. Without one there is none, whatever `config.dither` says,
-            so that recognition gives the same answer twice.
+        config: Settings of the filter banks.
+        generator: Random number generator of the dither. None disables dither regardless of
+            `config.dither`, so that decoding is deterministic.
 
     Returns:
-        (T, F) float32, T = `num_fbank_frames(S, config)`; T may be 0.
+        (T, F) float32 features, T = `num_fbank_frames(S, config)`; T may be 0.
 
     Raises:
         InputError: A sample is NaN or infinite.
@@ -41,23 +41,26 @@ def compute_fbank(
 
 
 def check_finite(samples: torch.Tensor) -> None:
-    """Raise `InputError` if a sample is NaN or infinite: a network makes an empty text of it."""
+    """Raise `InputError` if a sample is NaN or infinite, which would give an empty hypothesis."""
     if not bool(torch.isfinite(samples).all()):
-        raise InputError("the audio holds NaN or infinity")
+        raise InputError("the audio contains NaN or infinity")
 
 
 def mirrored(positions: torch.Tensor, num_samples: int) -> torch.Tensor:
-    """Positions outside 0..S-1 folded back: ... 1 0 | 0 1 ... S-1 | S-1 S-2 ...
+    """Map positions outside 0..S-1 into the signal by mirroring: ... 1 0 | 0 1 ... S-1 | S-1 ...
 
-    torchaudio's own `snip_edges=False` fails on signals shorter than a window and doubles the
-    length of all others; Kaldi mirrors as often as needed, and so does this.
+    torchaudio's `snip_edges=False` fails for signals shorter than a window, and doubles the length
+    of all others. This function mirrors as often as necessary, as Kaldi does.
     """
     folded = positions.remainder(2 * num_samples)
     return torch.minimum(folded, 2 * num_samples - 1 - folded)
 
 
 def log_mel(samples: torch.Tensor, config: FbankConfig) -> torch.Tensor:
-    """Features of the whole windows in (S,) samples in [-1, 1], the first at sample 0: (T, F)."""
+    """Compute the (T, F) features of all whole windows in (S,) samples in [-1, 1].
+
+    The first window begins at sample 0.
+    """
     return kaldi.fbank(
         samples.to(torch.float32).unsqueeze(0) * SAMPLE_SCALE,
         sample_frequency=float(config.sample_rate_hz),

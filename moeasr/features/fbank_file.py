@@ -1,4 +1,4 @@
-"""Filter-bank settings from a file: our YAML, or Kaldi's conf/fbank.conf."""
+"""Filter bank settings in a file: moeasr's YAML, or Kaldi's conf/fbank.conf."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ KALDI_DEFAULTS = {
     "dither": "1.0",
     "window-type": "povey",
 }
-"""Of compute-fbank-feats, for what a .conf does not say: option -> value."""
+"""Defaults of Kaldi's compute-fbank-feats for options that a .conf file omits: option -> value."""
 OUR_NAMES = {
     "sample-frequency": "sample_rate_hz",
     "frame-length": "frame_length_ms",
@@ -25,7 +25,7 @@ OUR_NAMES = {
     "low-freq": "low_freq_hz",
     "high-freq": "high_freq_hz",
 }
-"""Where they are not the option's with `_` for `-`."""
+"""Fields of `FbankConfig` that are not named like Kaldi's option (with `_` for `-`)."""
 ONLY = {
     "use-energy": "false",
     "use-log-fbank": "true",
@@ -34,21 +34,22 @@ ONLY = {
     "preemphasis-coefficient": "0.97",
     "round-to-power-of-two": "true",
 }
-"""Options with the one value that is possible here, which is also their default."""
+"""Options with the only value that moeasr supports, which is also their default in Kaldi."""
 WITHOUT_EFFECT = ("htk-compat", "raw-energy", "energy-floor", "allow-downsample", "allow-upsample")
-"""Options about energies, which are not used, and rates, which are converted anyway."""
+"""Options that are ignored: those about energy, which is not a feature here, and those about
+resampling, which is always done."""
 
 
 def load_fbank_config(path: str | Path) -> FbankConfig:
     """Read the settings of filter banks.
 
     Args:
-        path: A YAML file of `FbankConfig`; or, if its name ends in `.conf`, `--option=value` lines
-            as Kaldi's compute-fbank-feats takes them, with its defaults for the rest.
+        path: A YAML file of `FbankConfig`. If its name ends in `.conf`, a file of `--option=value`
+            lines for Kaldi's compute-fbank-feats, whose defaults apply to other options.
 
     Raises:
-        InputError: The file is missing or malformed, or asks for what is not done here; names file
-            and line or key.
+        InputError: The file is missing or malformed, or has an option that moeasr does not support.
+            The message names the file and the line or key.
     """
     if Path(path).suffix != ".conf":
         return from_mapping(FbankConfig, load_yaml(path), str(path))
@@ -70,12 +71,12 @@ def load_fbank_config(path: str | Path) -> FbankConfig:
         if name in KALDI_DEFAULTS:
             options[name] = value
         elif name in ONLY and value != ONLY[name]:
-            raise InputError(f"{where} is not possible here, only --{name}={ONLY[name]}")
+            raise InputError(f"{where} is not supported; use --{name}={ONLY[name]}")
         elif name not in ONLY and name not in WITHOUT_EFFECT:
-            raise InputError(f"{where} is not known here")
+            raise InputError(f"{where} is an unknown option")
     try:
         settings = {OUR_NAMES.get(k, k.replace("-", "_")): _value(k, v) for k, v in options.items()}
-    except (ValueError, OverflowError) as error:  # int() of nan, and of inf
+    except (ValueError, OverflowError) as error:  # also raised by int(nan) and int(inf)
         raise InputError(f"{path}: {error}") from None
     return from_mapping(FbankConfig, settings, str(path))
 

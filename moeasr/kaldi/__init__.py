@@ -1,4 +1,4 @@
-"""The work behind utils/*.sh: validate, fix, split, subset and combine data directories.
+"""The implementation of utils/*.sh: validate, fix, split, subset and combine data directories.
 
-Standard library only where possible, so that the scripts start at once.
+These modules import only the standard library where possible, so that the scripts start quickly.
 """

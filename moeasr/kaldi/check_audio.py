@@ -1,4 +1,4 @@
-"""Open the audio of a data directory and name every utterance that training could not use."""
+"""A check of the audio of a data directory, which reports utterances that training cannot use."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,29 +19,29 @@ from moeasr.errors import InputError, naming
 from moeasr.logs import progress
 
 TextUnits = Literal["char", "bpe", "word"]
-"""What CTC writes: characters, or whole words, which need fewer frames. Pieces are at least
-one for each word."""
+"""Units of CTC that are assumed: characters, or words, which need fewer frames. BPE pieces are
+counted as words, the smallest possible number of pieces."""
 FRAME_SHIFT_SEC = 0.01
 SUBSAMPLING = 4
-"""Frames of features per frame of CTC."""
+"""Number of feature frames per CTC frame."""
 NUM_THREADS = 8
 MAX_TIGHT_SHARE = 0.1
-"""Every larger corpus has some that are said faster than CTC can write. Of more than these, text
-and audio are hardly of the same utterances."""
+"""Largest accepted share of utterances that are too short for their text under CTC. Large corpora
+contain some very fast speech. A larger share indicates that text and audio do not match."""
 MAX_LISTED = 20
 TOO_SHORT = "too_short.txt"
 """File of a data directory: utterances that are too short for their text, with the reasons."""
 
 
 class AudioFaults(NamedTuple):
-    """Utterances that training could not use, and why."""
+    """Utterances that training cannot use, and the reasons."""
 
     bad: dict[str, str]
-    """By their audio."""
+    """Utterances with unusable audio -> reason."""
     tight: dict[str, str]
-    """With good audio, too short for the text under CTC: training leaves them out."""
+    """Utterances too short for their text under CTC -> reason; training leaves them out."""
     num_overshooting: int = 0
-    """Recordings whose headers promise more samples than they hold."""
+    """Number of recordings whose headers announce more samples than there are."""
     audio_sec: float = 0.0
     """Duration of the utterances with good audio."""
     sample_rate_hz: int | None = None
@@ -49,12 +49,12 @@ class AudioFaults(NamedTuple):
 
 
 def min_ctc_frames(units: Sequence[str]) -> int:
-    """Frames that CTC needs for some units: a blank parts every two equal neighbours."""
+    """Return the number of frames CTC needs for units, with a blank between equal neighbours."""
     return len(units) + sum(left == right for left, right in zip(units, units[1:]))
 
 
 def _measured(entry: str) -> AudioInfo | str:
-    """The audio's properties, or what is wrong with it."""
+    """Return the sample rate and length of audio, or a message about its fault."""
     try:
         with naming("its audio"):
             return measure_audio(entry)
@@ -66,19 +66,20 @@ def _text_fault(text: str, units: TextUnits, num_frames: int) -> str | None:
     needed = min_ctc_frames(text if units == "char" else text.split())
     given = num_frames // SUBSAMPLING
     if needed > given:
-        return f"its text needs {needed} frames under CTC, but its audio gives {given}"
+        return f"CTC needs {needed} frames for its text, but its audio gives only {given}"
     return None
 
 
 def audio_faults(
     data: Path, sample_rate_hz: int | None = None, text_units: TextUnits = "char"
 ) -> AudioFaults:
-    """Find utterances with missing, empty, truncated or differing audio, or too much text.
+    """Find utterances with missing or damaged audio, another sample rate, or too much text.
 
     Args:
-        data: A data directory that is valid otherwise.
-        sample_rate_hz: The rate that all audio must have; that of most recordings by default.
-        text_units: What the texts are written in under CTC.
+        data: A data directory that is otherwise valid.
+        sample_rate_hz: The sample rate that all audio must have. None is the rate of most
+            recordings.
+        text_units: The units of CTC.
     """
 
     def opened(name: str) -> Table | None:
@@ -117,7 +118,9 @@ def audio_faults(
                 f"{utterances.entries.keys[recording].decode()} of {info.duration_sec:.2f} s"
             )
         elif info.sample_rate_hz != sample_rate_hz:
-            faults.bad[utt] = f"its rate is {info.sample_rate_hz} Hz, not {sample_rate_hz} Hz"
+            faults.bad[utt] = (
+                f"its sample rate is {info.sample_rate_hz} Hz, not {sample_rate_hz} Hz"
+            )
         elif text_row >= 0:
             count = round((end_sec - start_sec) / FRAME_SHIFT_SEC)
             count = int(frames[frames_row]) if frames_row >= 0 else count
@@ -128,12 +131,12 @@ def audio_faults(
 
 
 def _rows(table: Table | None, utt_ids: np.ndarray) -> list[int]:
-    """Return the row of each utterance in a table; -1 where there is none."""
+    """Return the row of each utterance in a table; -1 for an utterance without a row."""
     return [-1] * len(utt_ids) if table is None else table.rows_of(utt_ids).tolist()
 
 
 def _span(utterance: Utterance, recording: AudioInfo) -> tuple[float, float]:
-    """Return where an utterance begins and ends in its recording, seconds."""
+    """Return the start and end of an utterance in its recording, seconds."""
     end_sec = utterance.end_sec
     if end_sec is None or end_sec < 0:
         end_sec = recording.duration_sec
@@ -149,16 +152,18 @@ def check_audio(
     """Check the audio of a data directory.
 
     Args:
-        path: The directory.
-        say: Told of utterances that training will leave out, if they are few.
-        sample_rate_hz: The rate that all audio must have; that of most recordings by default.
-        text_units: What the texts are written in under CTC.
+        path: The data directory.
+        say: Receives a warning about utterances that training will leave out, if they are few.
+        sample_rate_hz: The sample rate that all audio must have. None is the rate of most
+            recordings.
+        text_units: The units of CTC.
 
     Returns:
         What is known of the audio, all of which is good.
 
     Raises:
-        InputError: Audio is not good, or too short for many texts; names each utterance.
+        InputError: Audio is unusable, or too short for many texts. The message lists the
+            utterances.
     """
     if not (path / "wav.scp").is_file():
         raise InputError(f"no such file {path / 'wav.scp'} (--check-audio needs it)")
@@ -177,7 +182,8 @@ def check_audio(
     tight = f"{len(faults.tight)} of {num_utts} utterances are too short for their text under CTC"
     if len(faults.tight) > MAX_TIGHT_SHARE * num_utts:
         raise InputError(
-            f"{tight} (is the text theirs? pieces or words want fewer frames than characters):\n"
+            f"{tight} (do text and audio match? BPE pieces or words need fewer frames than "
+            "characters):\n"
             f"{_listed(faults.tight, path / TOO_SHORT)}"
         )
     if faults.tight:

@@ -1,4 +1,4 @@
-"""Merge data directories into one: combine_data.sh."""
+"""The merge of data directories into one (combine_data.sh)."""
 
 import shutil
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from moeasr.atomic import temporary_directory
 from moeasr.datadir.raw_tables import (
+    SETTINGS,
     Lines,
     key,
     read_lines,
@@ -32,19 +33,18 @@ MERGED = (
     "wav.scp",
     "spk2gender",
 )
-"""Merged if every source has them; the list, and its order in the messages, are Kaldi's."""
+"""Tables that are merged if every source has them; list and order are the same as in Kaldi."""
 
 
-SETTINGS = "conf/fbank.yaml"
 MADE_BY_THEM = ("feats.scp", "utt2num_frames", "shards.scp")
-"""Tables that these settings made."""
+"""Tables that depend on the settings in `SETTINGS`."""
 
 
 def common_frame_shift(sources: Sequence[Path]) -> Path | None:
-    """The first source that has a frame_shift with features; they must all agree.
+    """Return the first source with features and a frame_shift; None if there is none.
 
     Raises:
-        InputError: Two sources differ.
+        InputError: Two sources have different frame shifts.
     """
     first = None
     for source in sources:
@@ -59,13 +59,13 @@ def common_frame_shift(sources: Sequence[Path]) -> Path | None:
 
 
 def common_settings(sources: Sequence[Path], say: Say) -> Path | None:
-    """Return a source whose `conf/fbank.yaml` is true of all features, or None if there is none.
+    """Return a source whose `conf/fbank.yaml` applies to all features; None if there is none.
 
-    The settings matter where a table that they made is combined, which is one that all sources
-    have. They are not combined, which is said, if one of the sources lacks the file.
+    The settings matter if a table that depends on them is combined because all sources have it. If
+    a source lacks the settings, they are not combined, and a message says so.
 
     Raises:
-        InputError: Two sources differ in a setting.
+        InputError: Two sources have different settings.
     """
     if not any(all((source / name).is_file() for source in sources) for name in MADE_BY_THEM):
         return None
@@ -79,10 +79,10 @@ def common_settings(sources: Sequence[Path], say: Say) -> Path | None:
 
 
 def _require_equal(first: Path, second: Path) -> None:
-    """Raise `InputError` unless two files of settings hold the same keys and values."""
+    """Raise `InputError` unless two files of settings contain the same keys and values."""
     if first.read_bytes() == second.read_bytes():
         return
-    from moeasr.config import load_yaml  # reading YAML takes a moment that others need not wait
+    from moeasr.config import load_yaml  # imported here because it is slow and rarely needed
 
     settings, others = load_yaml(first), load_yaml(second)
     for name in sorted(settings.keys() | others.keys()):
@@ -95,14 +95,14 @@ def _require_equal(first: Path, second: Path) -> None:
 
 
 def make_utt2uniq(source: Path) -> Lines:
-    """utt2uniq of a source that has none: every utterance stands for itself."""
+    """Return the lines of utt2uniq for a source without it, which map each utterance to itself."""
     return [utt + b" " + utt for utt, _ in read_utt2spk(source)]
 
 
 def merge(sources: Sequence[Path], name: str, say: Say) -> Lines | None:
-    """Lines of one table in all sources, sorted; None, after saying why, if it is not everywhere.
+    """Return the sorted lines of one table in all sources; None, with a message, if one lacks it.
 
-    utt2uniq and segments are made up where only some sources have them.
+    utt2uniq and segments are generated for sources that lack them if any source has them.
     """
     present = [(source / name).is_file() for source in sources]
     if not any(present):
@@ -127,28 +127,28 @@ def merge(sources: Sequence[Path], name: str, say: Say) -> Lines | None:
 def combine_data(
     target: Path, sources: Sequence[Path], extra_files: Sequence[str], say: Say
 ) -> None:
-    """Merge data directories; whatever the target held is removed once the merged one is complete.
+    """Merge data directories; an existing target is replaced when the merged one is complete.
 
     Args:
         target: The merged directory.
         sources: Data directories.
-        extra_files: Names of more tables to merge.
-        say: Receives what is merged and what is not.
+        extra_files: Names of additional tables to merge.
+        say: Receives messages about the tables that are merged or not.
 
     Raises:
-        InputError: A source has no utt2spk, is the target itself or lies in it; or frame shifts or
-            other settings of the features differ.
+        InputError: A source has no utt2spk, is the target itself or lies within it, or the frame
+            shifts or other settings of the features differ.
     """
     for source in sources:
         if not (source / "utt2spk").is_file():
             raise InputError(f"no such file {source / 'utt2spk'}")
         if target.resolve() == source.resolve():
             raise InputError(f"the destination is one of the sources: {target}")
-        if target.resolve() in source.resolve().parents:  # it would be removed
+        if target.resolve() in source.resolve().parents:  # the source would be removed
             raise InputError(f"the destination {target} contains the source {source}")
     frame_shift = common_frame_shift(sources)
     settings = common_settings(sources, say)
-    if any((source / "shards.scp").is_file() for source in sources):  # Kaldi knows of no shards
+    if any((source / "shards.scp").is_file() for source in sources):  # not one of Kaldi's tables
         extra_files = [*extra_files, "shards.scp"]
     extra_files = [name for name in extra_files if name not in ("utt2uniq", "segments", *MERGED)]
     with temporary_directory(target.parent, "combine") as staging:

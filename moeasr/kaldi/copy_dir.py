@@ -1,4 +1,4 @@
-"""Copy a data directory, perhaps with a prefix or suffix on its ids: copy_data_dir.sh."""
+"""Copies of a data directory, optionally with a prefix or suffix on its ids (copy_data_dir.sh)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from moeasr.kaldi.speak import Say, detail
 
 @dataclass(frozen=True, kw_only=True)
 class Affixes:
-    """What is put around the ids."""
+    """Prefixes and suffixes of ids."""
 
     spk_prefix: str = ""
     utt_prefix: str = ""
@@ -25,16 +25,16 @@ class Affixes:
 
 
 def copy_data_dir(source: Path, target: Path, affixes: Affixes, say: Say) -> None:
-    """Copy a data directory under new utterance and speaker ids; recording ids stay.
+    """Copy a data directory with new utterance and speaker ids; recording ids do not change.
 
-    Without segments the recordings are the utterances, so their ids change, too. Where the ids of
-    utterances change, utt2uniq tells the old ones.
+    Without segments, utterances are recordings, so recording ids change as well. If utterance ids
+    change, utt2uniq maps the new ids to the old ones.
 
     Args:
         source: A data directory.
-        target: The copy; known files in it that the source lacks move to its .backup.
-        affixes: What is put around the ids.
-        say: Receives what is done.
+        target: The copy. Known files in it that the source lacks are moved to its .backup.
+        affixes: Prefixes and suffixes of the new ids.
+        say: Receives messages about the progress.
 
     Raises:
         InputError: The source has no utt2spk, or both directories are the same.

@@ -1,4 +1,4 @@
-"""Write a data directory that is derived from another: the whole, a part, or renamed."""
+"""Data directories derived from another one: copies, parts, and copies with other ids."""
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,15 +26,11 @@ from moeasr.kaldi.speak import Say
 
 KNOWN = ("utt2spk", "spk2utt", *BY_UTTERANCE, *BY_SPEAKER, *BY_RECORDING, *WHOLE)
 Pairs = list[tuple[bytes, bytes]]
-"""(utterance, speaker), in order."""
+"""Pairs (utterance, speaker), in order."""
 
 
 def require_source(source: Path, target: Path) -> None:
-    """Hold source and target of a derivation to existing and differing.
-
-    Raises:
-        InputError: They do not.
-    """
+    """Raise `InputError` unless the source exists and differs from the target."""
     if not (source / "utt2spk").is_file():
         raise InputError(f"no such file {source / 'utt2spk'}")
     if target.resolve() == source.resolve():
@@ -44,7 +40,7 @@ def require_source(source: Path, target: Path) -> None:
 def move_stale(source: Path, target: Path, written: Iterable[str], say: Say) -> None:
     """Move known files of the target that this derivation did not write to its .backup.
 
-    They would be left from an earlier run with other data, and contradict the new files.
+    Such files come from an earlier run with other data, and would contradict the new files.
     """
     written = set(written)
     for name in KNOWN:
@@ -59,7 +55,7 @@ def move_stale(source: Path, target: Path, written: Iterable[str], say: Say) -> 
 
 
 def copy_whole(source: Path, target: Path, names: Iterable[str]) -> list[str]:
-    """Copy those of the named files that exist; return their names."""
+    """Copy the named files that exist, and return their names."""
     present = [name for name in names if (source / name).is_file()]
     for name in present:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -68,21 +64,21 @@ def copy_whole(source: Path, target: Path, names: Iterable[str]) -> list[str]:
 
 
 class Part(NamedTuple):
-    """Some utterances of a data directory and where they go."""
+    """Some utterances of a data directory, and the directory to which they are written."""
 
     target: Path
     pairs: Pairs
 
 
 def write_parts(source: Path, parts: Sequence[Part]) -> list[str]:
-    """Write parts of a data directory, each with what belongs to its utterances.
+    """Write parts of a data directory, each with the table lines of its utterances.
 
     Args:
         source: A data directory.
         parts: The parts; a speaker or recording may be in several of them.
 
     Returns:
-        Names of the files written.
+        Names of the written files.
     """
     utts = _numbers_by_id([utt for utt, _ in part.pairs] for part in parts)
     speakers = _numbers_by_id({speaker for _, speaker in part.pairs} for part in parts)
@@ -101,7 +97,7 @@ def write_parts(source: Path, parts: Sequence[Part]) -> list[str]:
             if not (source / name).is_file():
                 continue
             lines = read_lines(source / name)
-            # The comments of an stm define the categories that sclite scores by.
+            # The comments of an stm define the categories that sclite reports.
             comments = [line for line in lines if line.startswith(b";;")] if name == "stm" else []
             for part, chosen in zip(parts, _divide(lines, numbers, len(parts))):
                 write_lines(part.target / name, comments + chosen)
@@ -112,10 +108,10 @@ def write_parts(source: Path, parts: Sequence[Part]) -> list[str]:
 
 
 def _numbers_by_id(ids_of_parts: Iterable[Iterable[bytes]]) -> dict[bytes, tuple[int, ...]]:
-    """Return the numbers, from 0, of the parts that hold each id."""
+    """Return the numbers, from 0, of the parts that contain each id."""
     numbers: dict[bytes, tuple[int, ...]] = {}
     for number, ids in enumerate(ids_of_parts):
-        alone = (number,)  # one object, however many ids
+        alone = (number,)  # all ids of a part share this object, which saves memory
         for name in ids:
             others = numbers.get(name)
             if others is None:
@@ -126,7 +122,7 @@ def _numbers_by_id(ids_of_parts: Iterable[Iterable[bytes]]) -> dict[bytes, tuple
 
 
 def _divide(lines: Lines, numbers: Mapping[bytes, tuple[int, ...]], num_parts: int) -> list[Lines]:
-    """Return the lines of each part, by the numbers of the parts that hold their first fields."""
+    """Return the lines of each part, given the numbers of the parts that contain each id."""
     divided: list[Lines] = [[] for _ in range(num_parts)]
     for line in lines:
         for number in numbers.get(key(line), ()):
@@ -142,24 +138,27 @@ def write_renamed(
     new_spk: Callable[[bytes], bytes],
     new_reco: Callable[[bytes], bytes],
 ) -> list[str]:
-    """Copy tables of a data directory under new ids, sorted.
+    """Copy tables of a data directory with new ids, and sort them.
 
     Args:
         source: A data directory.
-        target: Where the tables go.
-        names: Which tables to copy, of those that exist, besides utt2spk and spk2utt.
-        new_utt: Utterance -> its new name.
-        new_spk: Speaker -> its new name.
-        new_reco: Recording -> its new name; not used where utterances are recordings.
+        target: The directory to which the tables are written.
+        names: Names of the tables to copy if they exist, in addition to utt2spk and spk2utt.
+        new_utt: Utterance -> its new id.
+        new_spk: Speaker -> its new id.
+        new_reco: Recording -> its new id; not used if utterances are recordings.
 
     Returns:
-        Names of the files written.
+        Names of the written files.
+
+    Raises:
+        InputError: utt2spk is missing or malformed.
     """
     has_segments = (source / "segments").is_file()
     pairs = []
     for number, line in enumerate(read_lines(source / "utt2spk"), start=1):
         if len(line.split()) != 2:
-            raise InputError(f"{source / 'utt2spk'}, line {number}: bad line '{show(line)}'")
+            raise InputError(f"{source / 'utt2spk'}, line {number}: malformed line '{show(line)}'")
         pairs.append((new_utt(key(line)), new_spk(rest(line))))
     pairs.sort()
     write_lines(target / "utt2spk", [utt + b" " + speaker for utt, speaker in pairs])
@@ -187,7 +186,7 @@ def _rename_recording(line: bytes, new_reco: Callable[[bytes], bytes]) -> bytes:
 
 
 def write_utt2uniq(source: Path, target: Path, new_utt: Callable[[bytes], bytes]) -> None:
-    """Write which original utterance each renamed one comes from."""
+    """Write utt2uniq, which maps each renamed utterance to its original."""
     if (source / "utt2uniq").is_file():
         write_lines(target / "utt2uniq", rename(read_lines(source / "utt2uniq"), new_utt))
         return

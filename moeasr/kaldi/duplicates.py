@@ -1,4 +1,4 @@
-"""Fewer utterances of the transcriptions that occur most: remove_dup_utts.sh."""
+"""Removal of utterances with over-represented transcripts (remove_dup_utts.sh)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,15 +10,16 @@ from moeasr.kaldi.derive import Part, move_stale, require_source, write_parts
 from moeasr.kaldi.speak import Say
 
 STEP, MODULUS = 103349, 71147
-"""Of the sequence that decides which repetitions stay: Kaldi's, so that the same ones do."""
+"""Parameters of Kaldi's pseudo-random sequence, so that the same repetitions are kept."""
 
 
 def limit_repetitions(lines: Sequence[bytes], max_count: int) -> Lines:
-    """Keep about `max_count` of the lines of `text` with one transcription, spread over the file.
+    """Keep about `max_count` lines of `text` per transcript, spread over the file.
 
     Args:
-        lines: `utterance word ...`.
-        max_count: How often a transcription may occur; what occurs less often stays as it is.
+        lines: Lines `utterance word ...`.
+        max_count: Approximate maximum number of lines with the same transcript. Transcripts with
+            fewer lines are not changed.
     """
     transcriptions = [b" ".join(rest(line).split()) for line in lines]
     counts = Counter(transcriptions)
@@ -34,19 +35,19 @@ def limit_repetitions(lines: Sequence[bytes], max_count: int) -> Lines:
 
 
 def remove_dup_utts(source: Path, target: Path, max_count: int, say: Say) -> tuple[int, int]:
-    """Write a data directory without the excess of over-represented transcriptions.
+    """Write a data directory without surplus utterances of over-represented transcripts.
 
     Args:
         source: A data directory with text.
-        target: Where the rest of it goes.
-        max_count: About how often a transcription may occur.
-        say: Receives what is done.
+        target: The directory to write.
+        max_count: Approximate maximum number of utterances with the same transcript.
+        say: Receives messages about the progress.
 
     Returns:
-        Utterances of the source's text, and those that stay.
+        The numbers of utterances in the text of the source and of the target.
 
     Raises:
-        InputError: `max_count` is below 2, or there is no text.
+        InputError: `max_count` is below 2, or the source has no text.
     """
     if max_count < 2:
         raise InputError(f"invalid max-count '{max_count}'")

@@ -1,4 +1,4 @@
-"""Lengths of every utterance and recording, without a Kaldi binary: get_utt2dur.sh and its kin."""
+"""The lengths of utterances and recordings (get_utt2dur.sh, get_reco2dur.sh, ...)."""
 
 import math
 from collections.abc import Iterable
@@ -7,32 +7,43 @@ from pathlib import Path
 from moeasr.audio.command_notice import command_notice
 from moeasr.audio.probe import probe_audio
 from moeasr.audio.threads import in_threads
-from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
+from moeasr.datadir.raw_tables import (
+    SETTINGS,
+    Lines,
+    key,
+    read_lines,
+    read_map,
+    rest,
+    show,
+    write_lines,
+)
 from moeasr.datadir.segment_rule import parse_segment
 from moeasr.errors import InputError, naming
+from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
 from moeasr.kaldi.speak import Say, detail
 
 WINDOW_FRAMES = 1.5
-"""What the last window adds to the frame shifts: (25 ms - 10 ms) / 10 ms."""
+"""Length of an utterance with Kaldi's features beyond the sum of its frame shifts, in frames:
+(25 ms - 10 ms) / 10 ms."""
 MAX_FAULTS = 5
-"""Recordings without a duration that are named."""
+"""Maximum number of recordings without a duration that are named."""
 
 
 def seconds(value: float) -> bytes:
-    """A duration as Kaldi's scripts print it, six digits."""
+    """Format a duration as Kaldi's scripts do, with six significant digits."""
     return f"{value:.6g}".encode()
 
 
 def read_durations(path: Path) -> dict[bytes, float]:
-    """Read a table of seconds.
+    """Read a table of durations in seconds.
 
     Raises:
-        InputError: It is missing, or a line is not `id seconds`.
+        InputError: The table is missing, or a line is not `id seconds`.
     """
     try:
         return {name: _number(value) for name, value in read_map(path).items()}
     except ValueError:
-        raise InputError(f"{path}: holds a duration that is no number of seconds") from None
+        raise InputError(f"{path}: a duration is not a number of seconds") from None
 
 
 def _number(text: bytes) -> float:
@@ -52,28 +63,47 @@ def _from_segments(path: Path) -> Lines:
             raise InputError(f"{path}, line {number}: bad segment '{show(line)}'") from None
         if segment.end_sec < 0:
             raise InputError(
-                f"{path}, line {number}: segment '{show(line)}' ends with its recording, so that "
-                "its length is not known; write where it ends"
+                f"{path}, line {number}: the length of segment '{show(line)}' is unknown, because "
+                "it ends with its recording; replace -1 by its end in seconds"
             )
         lines.append(utt + b" " + seconds(segment.end_sec - segment.start_sec))
     return lines
 
 
+def _read_settings(data: Path) -> FbankConfig | None:
+    path = data / SETTINGS
+    if not path.is_file():
+        return None
+    from moeasr.features.fbank_file import load_fbank_config  # imported here: reading YAML is slow
+
+    return load_fbank_config(path)
+
+
+def _window_frames(settings: FbankConfig | None) -> float:
+    """Return the length of an utterance beyond the sum of its frame shifts, in frames."""
+    if settings is None:
+        return WINDOW_FRAMES
+    if not settings.snip_edges:  # windows extend beyond both ends of the signal
+        return 0.0
+    return settings.frame_length_ms / settings.frame_shift_ms - 1
+
+
 def _from_frames(data: Path, frame_shift_sec: float) -> Lines:
+    window_frames = _window_frames(_read_settings(data))
     try:
         if (data / "frame_shift").is_file():
             frame_shift_sec = float((data / "frame_shift").read_text())
         frames = read_map(data / "utt2num_frames")
         return [
-            utt + b" " + seconds((_number(count) + WINDOW_FRAMES) * frame_shift_sec)
+            utt + b" " + seconds((_number(count) + window_frames) * frame_shift_sec)
             for utt, count in frames.items()
         ]
     except ValueError:
-        raise InputError(f"frame_shift or utt2num_frames of {data} holds no number") from None
+        raise InputError(f"frame_shift or utt2num_frames of {data} is not a number") from None
 
 
 def _from_audio(path: Path, num_threads: int, read_all: bool, say: Say) -> Lines:
-    """Durations of the entries of a wav.scp; those that cannot be read are named and left out."""
+    """Measure the entries of a wav.scp; warn about entries that cannot be read, and omit them."""
 
     def measure(line: bytes) -> float | str:
         entry = rest(line).decode("utf-8", "surrogateescape")
@@ -104,19 +134,19 @@ def _from_audio(path: Path, num_threads: int, read_all: bool, say: Say) -> Lines
 
 
 def has_as_many_lines(path: Path, other: Path) -> bool:
-    """Whether a file exists, is not empty and has as many lines as another."""
+    """Return whether a file exists, is not empty, and has as many lines as another file."""
     if not path.is_file() or not path.stat().st_size:
         return False
     return len(read_lines(path)) == len(read_lines(other))
 
 
 def _write(path: Path, lines: Lines, expected: Iterable[bytes], say: Say) -> None:
-    """Write durations if at least half of what is expected is there."""
+    """Write durations, unless more than half of the expected ones are missing."""
     num_expected = len(list(expected))
     if len(lines) != num_expected:
-        say(f"warning: {path} has not as many lines as it should: {len(lines)} != {num_expected}")
+        say(f"warning: {path} has {len(lines)} lines instead of {num_expected}")
         if num_expected > 2 * len(lines):
-            raise InputError(f"less than half of {path.name} could be found: failing. ({path})")
+            raise InputError(f"{path}: less than half of the durations could be measured")
     write_lines(path, lines)
     detail(say, f"computed {path}")
 
@@ -128,20 +158,20 @@ def write_utt2dur(
     read_all: bool = False,
     frame_shift_sec: float = 0.01,
 ) -> None:
-    """Write `utt2dur` of a data directory, unless it is there with the expected length.
+    """Write `utt2dur` of a data directory, unless it exists with the expected length.
 
-    From segments, else frame_shift and utt2num_frames, else the headers of the audio, else
-    utt2num_frames alone.
+    The durations are taken from the first of these sources that exists: segments, frame_shift with
+    utt2num_frames, the headers of the audio, and utt2num_frames alone.
 
     Args:
-        data: The directory.
-        say: Receives what is done.
-        num_threads: Files opened at the same time.
+        data: The data directory.
+        say: Receives messages about the progress.
+        num_threads: Number of files opened at the same time.
         read_all: Count the samples of the audio instead of trusting its headers.
-        frame_shift_sec: For utt2num_frames where there is no `frame_shift`.
+        frame_shift_sec: Frame shift for utt2num_frames if the directory has no `frame_shift`.
 
     Raises:
-        InputError: There is nothing to tell durations from, or it fails for more than half.
+        InputError: The directory has no source of durations, or more than half cannot be read.
     """
     target = data / "utt2dur"
     utts = read_lines(data / "utt2spk")
@@ -168,18 +198,19 @@ def write_utt2dur(
 
 
 def write_reco2dur(data: Path, say: Say, num_threads: int = 4, read_all: bool = False) -> None:
-    """Write `reco2dur` of a data directory, unless it is there with the expected length.
+    """Write `reco2dur` of a data directory, unless it exists with the expected length.
 
-    From utt2dur where utterances are recordings, else from the headers of the audio.
+    The durations are taken from utt2dur if utterances are recordings, and otherwise from the
+    headers of the audio.
 
     Args:
-        data: The directory.
-        say: Receives what is done.
-        num_threads: Files opened at the same time.
+        data: The data directory.
+        say: Receives messages about the progress.
+        num_threads: Number of files opened at the same time.
         read_all: Count the samples of the audio instead of trusting its headers.
 
     Raises:
-        InputError: There is no wav.scp, or more than half of it cannot be read.
+        InputError: There is no wav.scp, or more than half of its entries cannot be read.
     """
     target = data / "reco2dur"
     recordings = read_lines(data / "wav.scp")
@@ -201,19 +232,20 @@ def write_utt2num_frames(
     frame_shift_sec: float = 0.01,
     frame_overlap_sec: float = 0.015,
 ) -> None:
-    """Write `utt2num_frames` of a data directory, unless it is there.
+    """Write `utt2num_frames` of a data directory, unless it exists.
 
-    From the headers of the features, else from utt2dur, which is added if missing.
+    The lengths are taken from the headers of the features, or else computed from utt2dur, which is
+    written if it is missing.
 
     Args:
-        data: The directory.
-        say: Receives what is done.
+        data: The data directory.
+        say: Receives messages about the progress.
         num_threads: As in `write_utt2dur`.
-        frame_shift_sec: Between frames; used without features.
-        frame_overlap_sec: What the last window reaches beyond its shift; used without features.
+        frame_shift_sec: Frame shift; used if there are neither features nor `SETTINGS`.
+        frame_overlap_sec: Length of a window minus the frame shift; used in the same case.
 
     Raises:
-        InputError: An archive cannot be read, or as `write_utt2dur`.
+        InputError: An archive cannot be read, or `write_utt2dur` fails.
     """
     target = data / "utt2num_frames"
     if target.is_file() and target.stat().st_size:
@@ -221,26 +253,31 @@ def write_utt2num_frames(
         return
     if (data / "feats.scp").is_file():
         from moeasr.datadir.table import Table
-        from moeasr.features.archive import FeatureReader  # with torch, which the rest does without
+        from moeasr.features.archive import FeatureReader  # imports torch, not needed elsewhere
 
         reader = FeatureReader()
         feats = Table(data / "feats.scp").items()
         lines = [f"{utt} {reader.shape(entry, utt)[0]}".encode() for utt, entry in feats]
     else:
         write_utt2dur(data, say, num_threads)
-        lines = [
-            utt + b" %d" % int((duration_sec - frame_overlap_sec) / frame_shift_sec)
-            for utt, duration_sec in read_durations(data / "utt2dur").items()
-        ]
+        settings = _read_settings(data)
+
+        def count(duration_sec: float) -> int:
+            if settings is None:
+                return int((duration_sec - frame_overlap_sec) / frame_shift_sec)
+            return num_fbank_frames(round(duration_sec * settings.sample_rate_hz), settings)
+
+        durations = read_durations(data / "utt2dur").items()
+        lines = [utt + b" %d" % count(duration_sec) for utt, duration_sec in durations]
     write_lines(target, lines)
     detail(say, f"Computed and wrote {target}")
 
 
 def whole_segments(data: Path, say: Say) -> Lines:
-    """Lines of segments in which every utterance is its whole recording, by utt2dur.
+    """Return lines of segments in which every utterance is a whole recording, using utt2dur.
 
     Raises:
-        InputError: As `write_utt2dur`, if there is no utt2dur yet.
+        InputError: utt2dur is missing, and `write_utt2dur` fails.
     """
     if not (data / "utt2dur").is_file():
         write_utt2dur(data, say)

@@ -1,4 +1,4 @@
-"""What the line filters of utils/*.pl have in common: their input, and ranges of fields."""
+"""Common parts of the line filters in utils/*.pl: reading input, and parsing ranges of fields."""
 
 import re
 import sys
@@ -8,14 +8,14 @@ from moeasr.errors import InputError
 
 
 def filter_lines_of(names: Sequence[str], convert: Callable[[bytes], bytes]) -> None:
-    """Print every line of some files as `convert` makes it.
+    """Convert every line of some files, and print the results.
 
     Args:
-        names: Files; `-`, or none at all, is standard input.
-        convert: Line without its newline -> the same.
+        names: Names of files; `-` or an empty list is standard input.
+        convert: A function from a line to a line, both without newline.
 
     Raises:
-        InputError: `convert` did; file and line are added.
+        InputError: `convert` raised it; the file and line are added to the message.
     """
     for name in names or ["-"]:
         with sys.stdin.buffer if name == "-" else open(name, "rb") as lines:
@@ -31,7 +31,7 @@ def parse_range(spec: str) -> slice:
     """Turn `2`, `4-5`, `4-` or `-5` (or with a colon), counted from 1, into a slice.
 
     Raises:
-        InputError: It is none of these.
+        InputError: The range has none of these forms.
     """
     match = re.fullmatch(r"(\d*)([-:]?)(\d*)", spec)
     if not match or not (match[1] or match[3]) or "0" in (match[1], match[3]):

@@ -1,4 +1,4 @@
-"""Sort the files of a data directory and keep what all of them have: fix_data_dir.sh."""
+"""A repair of data directories: all files are sorted and have the same ids (fix_data_dir.sh)."""
 
 import operator
 import shutil
@@ -24,20 +24,21 @@ from moeasr.errors import InputError
 from moeasr.kaldi.speak import Say, detail
 
 LIMITING = ("feats.scp", "shards.scp", "text", "segments", "utt2lang", "utt2dur", "utt2num_frames")
-"""Tables whose lack of an utterance removes it; the others just follow."""
+"""Tables that must contain an utterance for it to be kept; other tables are only filtered."""
 POSITIVE = ("utt2dur", "utt2num_frames")
 
 
 WHOLE_LINES = ("utt2spk", "spk2utt", "segments")
-"""Tables whose lines are in memory; of others only the ids are, and their lines are read again."""
+"""Tables whose lines are kept in memory. Only the ids of other tables are, and their lines are read
+again when they are written."""
 
 
 class DataDirFixer:
-    """Holds what stays of each table in memory; nothing is written before all is well.
+    """The filtered tables of a data directory, which are written only if no error occurs.
 
     Attributes:
-        tables: The lines of `WHOLE_LINES`.
-        ids: First fields of the lines of the other tables.
+        tables: The lines of the tables in `WHOLE_LINES`.
+        ids: The ids (first fields) in the other tables.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class DataDirFixer:
         self.tables: dict[str, Lines] = {}
         self.ids: dict[str, Lines] = {}
         self._positive: dict[str, Lines] = {}
-        shared: dict[bytes, bytes] = {}  # one object for an id, however many tables have it
+        shared: dict[bytes, bytes] = {}  # all tables share one object per id
         for name in ["utt2spk", "spk2utt", *self.by_utt, *self.by_spk, *BY_RECORDING]:
             if not (data / name).is_file():
                 continue
@@ -66,22 +67,22 @@ class DataDirFixer:
                 self._positive[name] = [shared[k] for k in positive]
 
     def has(self, name: str) -> bool:
-        """Whether there is a table of this name."""
+        """Return whether the directory has a table of this name."""
         return name in self.tables or name in self.ids
 
     @property
     def utt2spk(self) -> dict[bytes, bytes]:
-        """Utterance -> speaker, in the order of the file."""
+        """The mapping from utterance to speaker, in the order of the file."""
         pairs = {}
         for line in self.tables["utt2spk"]:
             fields = line.split()
             if len(fields) != 2:
-                raise InputError(f"{self.data / 'utt2spk'}: has a bad line '{show(line)}'")
+                raise InputError(f"{self.data / 'utt2spk'}: has a malformed line '{show(line)}'")
             pairs[fields[0]] = fields[1]
         return pairs
 
     def _filter(self, name: str, wanted: set[bytes], reason: str) -> None:
-        """Keep the lines of a table, if it is there, whose first field is wanted."""
+        """Keep the lines of a table whose id is in `wanted`, if the table exists."""
         if name not in self.ids:
             return
         ids = self.ids[name]
@@ -93,7 +94,7 @@ class DataDirFixer:
             )
 
     def filter_recordings(self) -> None:
-        """With segments: keep the recordings that both it and wav.scp have."""
+        """Keep the recordings that both segments and wav.scp contain, if there are segments."""
         segments = self.tables.get("segments")
         if segments is None:
             return
@@ -114,7 +115,7 @@ class DataDirFixer:
             self._filter(name, wanted, str(path))
 
     def filter_speakers(self) -> None:
-        """Keep the speakers that utt2spk, cmvn.scp and spk2gender have."""
+        """Keep the speakers that utt2spk, cmvn.scp and spk2gender all contain."""
         utt2spk = self.utt2spk
         wanted = set(utt2spk.values())
         for name in ("cmvn.scp", "spk2gender"):
@@ -130,7 +131,10 @@ class DataDirFixer:
             self._filter(name, wanted, "speakers")
 
     def check_order(self) -> None:
-        """Hold utt2spk to one order for utterances and speakers; only its author can mend it."""
+        """Raise `InputError` unless utt2spk is sorted by utterance and speaker at the same time.
+
+        This script cannot repair the order, because the ids would have to change.
+        """
         pairs = list(self.utt2spk.items())
         for last, pair in zip(pairs, pairs[1:]):
             if pair[1] < last[1]:
@@ -142,7 +146,7 @@ class DataDirFixer:
                 )
 
     def filter_utterances(self) -> None:
-        """Keep the utterances that all limiting tables have."""
+        """Keep the utterances that all limiting tables contain."""
         before = keys(self.tables["utt2spk"])
         wanted = set(before)
         by_utt = ["utt2spk", *self.by_utt]
@@ -168,7 +172,7 @@ class DataDirFixer:
                 self.ids[name] = [utt for utt in self.ids[name] if utt in wanted]
 
     def write(self) -> None:
-        """Copy the originals to .backup and write what has changed."""
+        """Copy the original files to .backup, and write the files that have changed."""
         backup = self.data / ".backup"
         backup.mkdir(exist_ok=True)
         for name in (*self.tables, *self.ids):
@@ -181,13 +185,13 @@ class DataDirFixer:
         detail(self.say, f"old files are kept in {backup}")
 
     def _kept_lines(self, name: str) -> Lines:
-        """Return the lines of a table whose ids stay."""
+        """Return the lines of a table whose ids are kept."""
         lines, ids = _sorted(read_lines(self.data / name)), self.ids[name]
         return lines if len(lines) == len(ids) else filter_lines(lines, set(ids))
 
 
 def _sorted(lines: Lines) -> Lines:
-    """Sort by first field; of lines with the same one, the first stays. Drops empty lines."""
+    """Sort lines by id, keep the first line of each id, and remove empty lines."""
     if all(map(operator.lt, chain([b""], map(key, lines)), map(key, lines))):
         return lines
     unique: dict[bytes, bytes] = {}
@@ -198,7 +202,10 @@ def _sorted(lines: Lines) -> Lines:
 
 
 def _holds(path: Path, lines: Lines) -> bool:
-    """Whether a file has these lines: left alone, it keeps its date, and nothing is made anew."""
+    """Return whether a file has exactly these lines.
+
+    Such a file is not rewritten, so that its date does not trigger later stages.
+    """
     if not path.is_file():
         return False
     with open(path, "rb") as file:
@@ -217,19 +224,19 @@ def _is_positive(line: bytes) -> bool:
 def fix_data_dir(
     data: Path, say: Say, utt_extra_files: Sequence[str] = (), spk_extra_files: Sequence[str] = ()
 ) -> None:
-    """Sort and filter the files of a data directory so that all agree.
+    """Sort and filter the files of a data directory so that they are consistent.
 
-    utt2spk is what counts, spk2utt is derived from it. The originals are copied to `.backup`.
+    spk2utt is derived from utt2spk. The original files are copied to `.backup`.
 
     Args:
-        data: The directory.
-        say: Receives what is done.
-        utt_extra_files: More files whose first field is an utterance.
-        spk_extra_files: More files whose first field is a speaker.
+        data: The data directory.
+        say: Receives messages about the progress.
+        utt_extra_files: Additional files whose first field is an utterance.
+        spk_extra_files: Additional files whose first field is a speaker.
 
     Raises:
-        InputError: No utterance remains, utt2spk is missing or malformed, or it cannot be sorted
-            by utterance and speaker at once. No file is changed then.
+        InputError: No utterance remains, or utt2spk is missing, malformed, or impossible to sort by
+            utterance and speaker at the same time. No file is changed in this case.
     """
     if not data.is_dir():
         raise InputError(f"no such directory {data}")

@@ -1,4 +1,4 @@
-"""Put the features that parallel jobs made into their data directory: the end of make_fbank.sh."""
+"""The last step of make_fbank.sh, which gathers the features of parallel jobs."""
 
 import json
 from collections import Counter
@@ -17,17 +17,18 @@ from moeasr.kaldi.speak import Say
 def gather_feats(
     data: Path, scps: Sequence[Path], tables: Sequence[str], sample_rate_hz: int, say: Say
 ) -> None:
-    """Concatenate the jobs' feats.scp, and tables that lie beside them.
+    """Concatenate the indices of parallel jobs into feats.scp, and further tables likewise.
 
     Args:
         data: The data directory.
         scps: One index per job, in order.
-        tables: Suffixes of further files: `utt2dur` of `x.1.scp` is `x.1.utt2dur`.
+        tables: Suffixes of the further tables: `utt2dur` of `x.1.scp` is `x.1.utt2dur`.
         sample_rate_hz: Sample rate of the features.
-        say: Receives what is unusual about the audio, and how many utterances have no features.
+        say: Receives what is unusual about the audio, and how many utterances lack features.
 
     Raises:
-        InputError: A job left no such table; or as `write_tables`. Nothing is written then.
+        InputError: A table of a job is missing, or `write_tables` fails. Nothing is written in this
+            case.
     """
     files = {table: [scp.with_suffix(f".{table}") for scp in scps] for table in tables}
     files["feats.scp"] = list(scps)
@@ -54,6 +55,6 @@ def _read_report(scp: Path) -> dict[str, Any]:
 
 
 def _concatenate(paths: Sequence[Path]) -> Iterator[bytes]:
-    """Yield the lines of all files, of which one at a time is in memory."""
+    """Yield the lines of all files, with one file at a time in memory."""
     for path in paths:
         yield from read_lines(path)

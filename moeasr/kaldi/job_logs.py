@@ -1,4 +1,4 @@
-"""What the logs of parallel jobs say: warnings, errors, time; summarize_{warnings,logs}.pl."""
+"""Summaries of parallel jobs' logs: warnings, errors and time (summarize_{warnings,logs}.pl)."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -10,28 +10,28 @@ from moeasr.errors import InputError
 
 
 class JobLogs(NamedTuple):
-    """What a group of logs holds."""
+    """The summary of a group of logs."""
 
     num_warnings: int
     num_errors: int
     cpu_time_sec: int
-    """Time times threads, of all jobs."""
+    """Sum of time times number of threads over all jobs."""
     clock_time_sec: int
-    """The longest job."""
+    """Time of the longest job."""
     num_threads: int
 
 
 def group_logs(
     directories: Iterable[Path], category: Callable[[str], str]
 ) -> dict[str, list[Path]]:
-    """The `*.log` files of some directories by category, sorted.
+    """Group the `*.log` files of some directories by category, in sorted order.
 
     Args:
-        directories: Where to look, not below them.
+        directories: The directories to search, without their subdirectories.
         category: Path of a log -> name of its group.
 
     Raises:
-        InputError: There is no such directory.
+        InputError: A directory does not exist.
     """
     groups: dict[str, list[Path]] = {}
     for directory in directories:
@@ -43,10 +43,10 @@ def group_logs(
 
 
 def read_logs(paths: Iterable[Path]) -> JobLogs:
-    """Count in some logs.
+    """Summarize some logs.
 
     Raises:
-        InputError: A line of accounting has no `time=` and `threads=`.
+        InputError: A line with `# Accounting:` does not have `time=` and `threads=`.
     """
     words = {b"WARNING": 0, b"ERROR": 0}
     cpu_time = clock_time = num_threads = 0
@@ -59,7 +59,7 @@ def read_logs(paths: Iterable[Path]) -> JobLogs:
                 continue
             times = re.fullmatch(rb"\s*time=(\d+)\s+threads=(\d+)\s*", accounting)
             if times is None:
-                raise InputError(f"{path}, line {number}: bad accounting '{show(line)}'")
+                raise InputError(f"{path}, line {number}: malformed accounting '{show(line)}'")
             cpu_time += int(times[1]) * int(times[2])
             clock_time = max(clock_time, int(times[1]))
             num_threads += int(times[2])

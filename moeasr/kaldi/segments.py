@@ -1,4 +1,4 @@
-"""Segments with more silence at their ends: extend_segment_times.py."""
+"""Segments extended by silence at both ends (extend_segment_times.py)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from moeasr.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Padding:
-    """What is added to segments, seconds."""
+    """The padding of segments, in seconds."""
 
     start_sec: float = 0.1
-    """Before each segment, not beyond the beginning of the recording."""
+    """Padding before each segment, limited by the start of the recording."""
     end_sec: float = 0.1
-    """Behind each segment."""
+    """Padding after each segment."""
     last_end_sec: float = 0.1
-    """How far a recording is taken to go on behind the end of its last segment."""
+    """Assumed length of the recording after the end of its last segment."""
     fix_overlaps: bool = True
-    """Part segments that would then overlap in the middle of the overlap."""
+    """True to separate segments that overlap after padding, in the middle of the overlap."""
 
 
 @dataclass
@@ -35,15 +35,15 @@ def extend_segments(
     """Pad the times of a segments table.
 
     Args:
-        lines: `utterance recording start end`, seconds.
-        padding: What to add.
-        warn: Receives what is wrong with segments that are left out.
+        lines: Lines `utterance recording start end`, with times in seconds.
+        padding: The padding to add.
+        warn: Receives a message about each segment that is left out.
 
     Returns:
-        The lines, in their order, and how many overlaps were parted.
+        The lines, in their order, and the number of overlaps that were removed.
 
     Raises:
-        InputError: A line has another form.
+        InputError: A line has another format.
     """
     segments = [_parse(line, number) for number, line in enumerate(lines, start=1)]
     recordings: dict[bytes, list[_Segment]] = {}
@@ -69,7 +69,7 @@ def _parse(line: bytes, number: int) -> _Segment:
 
 
 def _pad(segments: list[_Segment], padding: Padding) -> int:
-    """Pad the segments of one recording; returns how many overlaps were parted."""
+    """Pad the segments of one recording, and return the number of overlaps that were removed."""
     end_sec = max(segment.end_sec for segment in segments) + padding.last_end_sec
     segments = sorted(segments, key=lambda segment: segment.start_sec + segment.end_sec)
     for segment in segments:
@@ -84,5 +84,5 @@ def _pad(segments: list[_Segment], padding: Padding) -> int:
 
 
 def _shown(seconds: float) -> str:
-    """Up to six digits behind the point."""
+    """Format a time with up to six decimal places."""
     return f"{seconds:.{6 + (len(str(int(seconds))) if seconds > 1 else 0)}g}"

@@ -1,4 +1,4 @@
-"""The shuffle of Kaldi's shuffle_list.pl, number for number, so that splits come out the same."""
+"""The shuffle of Kaldi's shuffle_list.pl, reproduced exactly so that subsets are the same."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
@@ -7,10 +7,10 @@ Item = TypeVar("Item")
 
 
 def drand48(seed: int) -> Iterator[float]:
-    """Numbers in [0, 1) of the POSIX generator drand48, which Perl's rand is.
+    """Yield the numbers in [0, 1) of the POSIX generator drand48, which Perl's rand uses.
 
     Args:
-        seed: As for srand48; its lowest 32 bits count.
+        seed: The seed, as for srand48; only its lowest 32 bits are used.
     """
     state = ((seed & 0xFFFFFFFF) << 16) + 0x330E
     while True:
@@ -19,9 +19,9 @@ def drand48(seed: int) -> Iterator[float]:
 
 
 def shuffled(items: Sequence[Item], seed: int = 0) -> list[Item]:
-    """Put items into the order of their random numbers.
+    """Sort items by random numbers.
 
-    The numbers are compared as text of 15 digits, as Perl's `cmp` does.
+    The numbers are compared as strings with 15 digits, as by Perl's `cmp`.
     """
     numbers = [f"{number:.15g}" for number, _ in zip(drand48(seed), items)]
     return [items[index] for index in sorted(range(len(items)), key=numbers.__getitem__)]

@@ -1,4 +1,4 @@
-"""How an entry point speaks in the name of the shell script that started it."""
+"""Messages in the name of the shell script that started an entry point."""
 
 import os
 import sys
@@ -9,28 +9,28 @@ from typing import TextIO
 from moeasr.errors import InputError
 
 Say = Callable[[str], None]
-"""Prints one message behind the script's name."""
+"""A function that prints a message after the script's name."""
 
 
 def detail(say: Say, message: str) -> None:
-    """Say what went as expected, which recipes leave out unless `--verbose` is given."""
+    """Print a message about work as expected; recipes leave it out without `--verbose`."""
     if os.environ.get("MOEASR_QUIET") != "1":
         say(message)
 
 
 def _say(script: str, message: str, stream: TextIO) -> None:
-    colon = "" if message.startswith("[info]") else ":"  # Kaldi's form
-    # Flushed, since the scripts that follow in a chain write to the same terminal or log.
+    colon = "" if message.startswith("[info]") else ":"  # as in Kaldi
+    # Flush, because other scripts write to the same terminal or log.
     print(f"{script}{colon} {message}", file=stream, flush=True)
 
 
 @contextmanager
 def speaking_as(script: str, to_stderr: bool = False) -> Iterator[Say]:
-    """Yield a `Say`; an InputError of the block ends the program with status 1 and its sentence.
+    """Yield a `Say`; an `InputError` in the block ends the program with its message and status 1.
 
     Args:
-        script: `$0` of the calling script, as Kaldi's messages begin with it.
-        to_stderr: Speak there, because standard output is for data.
+        script: `$0` of the calling script, which precedes each message, as in Kaldi.
+        to_stderr: Print to standard error, for scripts that write data to standard output.
     """
     stream = sys.stderr if to_stderr else sys.stdout
     try:

@@ -1,4 +1,4 @@
-"""Speakers divided into new ones of a few utterances each: modify_speaker_info.sh."""
+"""Division of speakers into new speakers with a few utterances each (modify_speaker_info.sh)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,23 +21,24 @@ from moeasr.kaldi.speak import Say
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakerLimits:
-    """What a new speaker may have."""
+    """The maximum size of a new speaker."""
 
     max_utts: int = -1
-    """Utterances; below 1: any number."""
+    """Maximum number of utterances; a value below 1 means no limit."""
     max_sec: float = -1.0
-    """Seconds, unless one utterance alone is longer; 0 and below: any time."""
+    """Maximum total duration in seconds, unless a single utterance is longer; 0 or less means no
+    limit."""
 
 
 def group_utts(
     utts: Sequence[bytes], limits: SpeakerLimits, durations_sec: Mapping[bytes, float]
 ) -> Iterator[list[bytes]]:
-    """Divide utterances, in their order, into groups within the limits; the last may be small.
+    """Divide utterances, in their order, into groups within the limits; the last may be smaller.
 
     Args:
-        utts: What to divide.
-        limits: Of each group.
-        durations_sec: Utterance -> seconds; not looked at without a limit of time.
+        utts: The utterances.
+        limits: The limits of each group.
+        durations_sec: Utterance -> seconds; used only if the duration is limited.
     """
     group: list[bytes] = []
     length_sec = 0.0
@@ -56,16 +57,17 @@ def group_utts(
 def divide_speakers(
     pairs: Pairs, limits: SpeakerLimits, durations_sec: Mapping[bytes, float], respect: bool
 ) -> Pairs:
-    """Give utterances new speakers: `<speaker>-1`, `-2` ..., or `speaker-1` ... regardless of old.
+    """Assign new speakers to utterances.
 
     Args:
-        pairs: (utterance, speaker).
-        limits: Of each new speaker.
+        pairs: Pairs (utterance, speaker).
+        limits: The limits of each new speaker.
         durations_sec: As in `group_utts`.
-        respect: Only divide the speakers that there are.
+        respect: Divide each existing speaker into `<speaker>-1`, `<speaker>-2` and so on. False
+            ignores the existing speakers and names the new ones `speaker-1`, `speaker-2` and so on.
 
     Returns:
-        (utterance, new speaker), by old speaker, or by utterance.
+        Pairs (utterance, new speaker), sorted by old speaker if `respect`, else by utterance.
     """
     old: dict[bytes, list[bytes]] = {}
     for utt, speaker in pairs if respect else [(utt, b"speaker") for utt, _ in sorted(pairs)]:
@@ -73,7 +75,7 @@ def divide_speakers(
     new: Pairs = []
     for speaker in sorted(old):
         groups = list(group_utts(old[speaker], limits, durations_sec))
-        num_digits = len(str(len(groups)))  # so that the names sort like the numbers
+        num_digits = len(str(len(groups)))  # leading zeros make names sort like numbers
         for number, group in enumerate(groups, start=1):
             name = speaker + f"-{number:0{num_digits}d}".encode()
             new += [(utt, name) for utt in group]
@@ -83,22 +85,21 @@ def divide_speakers(
 def modify_speaker_info(
     source: Path, target: Path, limits: SpeakerLimits, respect: bool, say: Say
 ) -> None:
-    """Copy a data directory with its utterances under new speakers.
+    """Copy a data directory and assign new speakers to its utterances.
 
     Args:
-        source: A data directory; utt2dur is added to it if it is needed and missing.
-        target: The copy; what belonged to the old speakers is not in it.
-        limits: Of each new speaker; at least one of them.
-        respect: Only divide the speakers that there are.
-        say: Receives what is done.
+        source: A data directory; utt2dur is written to it if it is needed and missing.
+        target: The copy, without the tables of the old speakers.
+        limits: The limits of each new speaker; at least one must be set.
+        respect: As in `divide_speakers`.
+        say: Receives messages about the progress.
 
     Raises:
         InputError: There is no limit, the source is incomplete, or both directories are the same.
     """
     if limits.max_utts < 1 and limits.max_sec <= 0:
         raise InputError(
-            "one or both of the --utts-per-spk-max or --seconds-per-spk-max options must be "
-            "provided."
+            "at least one of the options --utts-per-spk-max and --seconds-per-spk-max must be given"
         )
     require_source(source, target)
     pairs = read_utt2spk(source)
@@ -122,5 +123,5 @@ def _durations(source: Path, pairs: Pairs, say: Say) -> dict[bytes, float]:
     durations_sec = read_durations(path)
     for utt, _ in pairs:
         if utt not in durations_sec:
-            raise InputError(f"utterance {show(utt)} not in utt2dur file {path}")
+            raise InputError(f"utterance {show(utt)} is not in {path}")
     return durations_sec

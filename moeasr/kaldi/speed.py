@@ -1,6 +1,6 @@
-"""Change the speed of a data directory's audio on paper: perturb_data_dir_speed.sh.
+"""Speed perturbation of a data directory (perturb_data_dir_speed.sh).
 
-No sound is touched here: see `moeasr.kaldi.wav_scp`.
+Only the tables change. The audio is changed when it is read; see `moeasr.kaldi.wav_scp`.
 """
 
 from pathlib import Path
@@ -31,20 +31,20 @@ RENAMED = (
     "utt2dur",
     "reco2dur",
 )
-"""What survives a change of speed; features, for one, do not."""
+"""Tables that are kept when the speed changes. Features, for example, become invalid."""
 
 
 def _perturb_segments(lines: Lines, factor: float, path: Path) -> Lines:
-    """Divide the times, and drop what becomes too short to be a segment."""
+    """Divide the times of segments by the speed, and remove segments that become too short."""
     perturbed = []
     for line in lines:
         try:
             utt, *fields = line.split()
             recording, start_sec, end_sec = parse_segment(fields)
         except ValueError:
-            raise InputError(f"{path}: bad line '{show(line)}' ({RULE})") from None
+            raise InputError(f"{path}: malformed line '{show(line)}': {RULE}") from None
         head = utt + b" " + recording + f" {start_sec / factor:.2f} ".encode()
-        if end_sec < 0:  # the end of the recording, whatever its speed
+        if end_sec < 0:  # -1 is the end of the recording at any speed
             perturbed.append(head + b"-1")
         elif end_sec / factor > start_sec / factor + MIN_SEGMENT_SEC:
             perturbed.append(head + f"{end_sec / factor:.2f}".encode())
@@ -54,18 +54,18 @@ def _perturb_segments(lines: Lines, factor: float, path: Path) -> Lines:
 def perturb_data_dir_speed(
     source: Path, target: Path, factor: str, include_spk_prefix: bool, say: Say
 ) -> None:
-    """Write a data directory with the audio of another at another speed.
+    """Write a data directory with the audio of another directory at a different speed.
 
     Args:
-        source: A data directory; utt2dur and reco2dur are added to it if missing.
+        source: A data directory; utt2dur and reco2dur are written to it if they are missing.
         target: The new directory.
-        factor: Speed, a positive number, as the user wrote it (it becomes part of the ids).
-        include_spk_prefix: Ids of utterances, speakers and recordings become `spF-<id>`; if false,
-            those of utterances and recordings become `<id>-spF`, and speakers stay the same.
-        say: Receives what is done.
+        factor: Speed factor F, a positive number, as the user wrote it: it becomes part of the ids.
+        include_spk_prefix: Rename utterances, speakers and recordings to `spF-<id>`. False renames
+            utterances and recordings to `<id>-spF` and keeps the speakers.
+        say: Receives messages about the progress.
 
     Raises:
-        InputError: The factor is no number, or out of range, or the source is incomplete.
+        InputError: The factor is not a number or is out of range, or the source is incomplete.
     """
     try:
         speed = float(factor)
@@ -77,7 +77,7 @@ def perturb_data_dir_speed(
     require_source(source, target)
     if not (source / "wav.scp").is_file():
         raise InputError(f"no such file {source / 'wav.scp'}")
-    # Now, since it would be slow once the audio is a pipe.
+    # Measure the durations of the source, because measuring the pipes of the target would be slow.
     if not has_as_many_lines(source / "utt2dur", source / "utt2spk"):
         write_utt2dur(source, say)
     if not has_as_many_lines(source / "reco2dur", source / "wav.scp"):
@@ -98,7 +98,7 @@ def perturb_data_dir_speed(
 
 
 def _perturb_tables(target: Path, factor: str, speed: float) -> None:
-    """Adapt the copied tables that speak of audio or time."""
+    """Adapt the copied tables that contain audio or times."""
     pipe_wav_scp(target / "wav.scp", lambda recording: f"perturb_speed {factor}")
     for name in ("utt2dur", "reco2dur"):
         path = target / name

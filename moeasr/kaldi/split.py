@@ -1,4 +1,4 @@
-"""Divide tables, by line or by speaker, and whole data directories: split_scp.pl, split_data.sh."""
+"""Parts of tables (by line or by speaker) and of data directories (split_scp.pl, split_data.sh)."""
 
 import fcntl
 import os
@@ -16,9 +16,9 @@ def split_evenly(lines: Lines, num_parts: int, source: str) -> list[Lines]:
     """Divide lines into consecutive parts whose sizes differ by at most one, larger ones first.
 
     Args:
-        lines: What to divide.
-        num_parts: Into how many parts.
-        source: Where the lines come from, for messages.
+        lines: The lines.
+        num_parts: Number of parts.
+        source: Origin of the lines, for messages.
 
     Raises:
         InputError: There are fewer lines than parts.
@@ -40,15 +40,15 @@ def split_evenly(lines: Lines, num_parts: int, source: str) -> list[Lines]:
 def balance(counts: Sequence[int], num_parts: int) -> list[int]:
     """Divide speakers into consecutive parts with about equally many utterances.
 
-    Starts with equally many speakers per part, then moves speakers over one boundary after the
-    other while that brings the two parts beside it closer together.
+    The algorithm starts with equally many speakers per part. It then moves speakers over each
+    boundary as long as this makes the numbers of utterances on its two sides more equal.
 
     Args:
         counts: Number of utterances of each speaker.
-        num_parts: At most the number of speakers.
+        num_parts: Number of parts, at most the number of speakers.
 
     Returns:
-        Index of each part's first speaker, and as a last element the number of speakers.
+        The index of each part's first speaker, followed by the number of speakers.
     """
     num_speakers = len(counts)
     # Part p takes the speakers i with floor(i * num_parts / num_speakers) = p.
@@ -56,7 +56,7 @@ def balance(counts: Sequence[int], num_parts: int) -> list[int]:
     sums = [sum(counts[a:b]) for a, b in zip(starts, starts[1:])]
 
     def move(boundary: int, step: int) -> bool:
-        """Shift the start of part `boundary` by one speaker if that evens out its two sides."""
+        """Move the start of part `boundary` by one speaker if this makes its sides more equal."""
         left, right = boundary - 1, boundary
         speaker = starts[boundary] if step > 0 else starts[boundary] - 1
         if not starts[left] <= speaker < starts[right + 1]:
@@ -83,13 +83,13 @@ def balance(counts: Sequence[int], num_parts: int) -> list[int]:
 def split_by_speaker(
     lines: Lines, utt2spk: dict[bytes, bytes], num_parts: int, source: str
 ) -> list[Lines]:
-    """Divide lines into parts such that no speaker is in two of them.
+    """Divide lines into parts such that no speaker is in two parts.
 
     Args:
         lines: Lines that begin with an utterance.
         utt2spk: The speaker of each utterance.
-        num_parts: Into how many parts.
-        source: Where the lines come from, for messages.
+        num_parts: Number of parts.
+        source: Origin of the lines, for messages.
 
     Raises:
         InputError: There are fewer speakers than parts, or a line's utterance has no speaker.
@@ -120,10 +120,12 @@ def split_by_speaker(
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Let only one process at a time split a directory; no file is left behind."""
+    """Lock a directory so that one process at a time splits it, without creating a lock file."""
     handle = os.open(directory, os.O_RDONLY)
     try:
-        with suppress(OSError):  # a file system without locks: each file is still written whole
+        with suppress(
+            OSError
+        ):  # if the file system has no locks, files are still written atomically
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -131,7 +133,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _is_current(data: Path, parts: Sequence[Path]) -> bool:
-    """Whether the parts hold the same files as the directory, none of them older."""
+    """Return whether the parts have the same files as the directory, and none is older."""
     for name in KNOWN:
         if name in ("glm", "ctm"):
             continue
@@ -157,25 +159,24 @@ def _warn_of_missing(data: Path, num_utts: int, say: Say) -> None:
 
 def _split_pairs(data: Path, pairs: Pairs, num_parts: int, per_utt: bool) -> list[Pairs]:
     source = str(data / "utt2spk")
-    lines = [utt + b" " + speaker for utt, speaker in pairs]
+    utts, speakers = [utt for utt, _ in pairs], dict(pairs)
     if per_utt:
-        parts = split_evenly(lines, num_parts, source)
+        parts = split_evenly(utts, num_parts, source)
     else:
-        parts = split_by_speaker(lines, dict(pairs), num_parts, source)
-    speakers = dict(pairs)
-    return [[(key(line), speakers[key(line)]) for line in part] for part in parts]
+        parts = split_by_speaker(utts, speakers, num_parts, source)
+    return [[(utt, speakers[utt]) for utt in part] for part in parts]
 
 
 def split_data(data: Path, num_parts: int, per_utt: bool, say: Say) -> None:
-    """Divide a data directory into `data/splitN/1` ... `N` (`data/splitNutt/...` by utterance).
+    """Split a data directory into `data/splitN/1` ... `N`, or by utterance `data/splitNutt/...`.
 
-    Does nothing if the parts are there and not older than the directory.
+    Nothing is done if the parts exist and are not older than the directory.
 
     Args:
-        data: The directory.
-        num_parts: Into how many parts.
-        per_utt: Divide by utterance rather than by speaker.
-        say: Receives warnings about tables of another length.
+        data: The data directory.
+        num_parts: Number of parts N.
+        per_utt: Divide by utterance instead of by speaker.
+        say: Receives warnings about tables with another number of lines.
 
     Raises:
         InputError: There are fewer speakers (or utterances) than parts.
@@ -194,5 +195,5 @@ def split_data(data: Path, num_parts: int, per_utt: bool, say: Say) -> None:
         chosen = _split_pairs(data, pairs, num_parts, per_utt)
         written = write_parts(data, [Part(*part) for part in zip(targets, chosen)])
         for target in targets:
-            for name in set(KNOWN) - set(written):  # left from before the source lost it
+            for name in set(KNOWN) - set(written):  # left from a run when the source had this file
                 (target / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Choose utterances of a data directory: subset_data_dir.sh."""
+"""Subsets of the utterances of a data directory (subset_data_dir.sh)."""
 
 import math
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ HOW = ("spread", "first", "last", "shortest", "per-spk", "speakers")
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:
-    """Choose items evenly: half of them from the first half, and so on within each half.
+    """Choose items evenly: half of them from each half of the list, recursively.
 
-    The halves are rounded as in Kaldi, so that the choice is the same.
+    The halves are rounded as in Kaldi, so that the same items are chosen.
     """
     if count == 0:
         return []
@@ -29,13 +29,13 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
 
 
 def shortest(source: Path, pairs: Pairs, count: int) -> Pairs:
-    """Choose the shortest utterances by utt2num_frames, else by utt2dur; their order stays."""
+    """Choose the shortest utterances by utt2num_frames, or else by utt2dur, in their order."""
     for name in ("utt2num_frames", "utt2dur"):
         if (source / name).is_file():
             break
     else:
         raise InputError(
-            f"you selected --shortest but neither utt2num_frames nor utt2dur exists in {source}."
+            f"--shortest needs utt2num_frames or utt2dur, but neither exists in {source}"
         )
     lengths = {}
     for utt, value in read_map(source / name).items():
@@ -44,10 +44,10 @@ def shortest(source: Path, pairs: Pairs, count: int) -> Pairs:
         except ValueError:
             lengths[utt] = math.nan
         if not lengths[utt] >= 0:
-            raise InputError(f"{source / name}: bad length '{show(value)}' of {show(utt)}")
+            raise InputError(f"{source / name}: invalid length '{show(value)}' of {show(utt)}")
     known = [pair for pair in pairs if pair[0] in lengths]
     if len(known) < count:
-        raise InputError(f"{source / name}: has only {len(known)} of {len(pairs)} utterances")
+        raise InputError(f"{source / name}: contains only {len(known)} of {len(pairs)} utterances")
     wanted = set(sorted(known, key=lambda pair: (lengths[pair[0]], pair[0]))[:count])
     return [pair for pair in pairs if pair in wanted]
 
@@ -64,9 +64,10 @@ def choose(source: Path, pairs: Pairs, count: int, how: str) -> Pairs:
     """Choose utterances.
 
     Args:
-        source: The data directory, asked for lengths.
-        pairs: All its utterances.
-        count: How many are wanted; per speaker with `per-spk`; at least so many with `speakers`.
+        source: The data directory, from which lengths are read.
+        pairs: All utterances of the directory.
+        count: Number of utterances to choose: per speaker with `per-spk`, and at least this number
+            with `speakers`.
         how: One of `HOW`.
     """
     if how == "first":
@@ -92,14 +93,14 @@ def choose(source: Path, pairs: Pairs, count: int, how: str) -> Pairs:
 
 
 def write_subset(source: Path, target: Path, pairs: Pairs, total: int, say: Say) -> None:
-    """Write the chosen part, and say how much was left out."""
+    """Write the chosen part, and report the reduction."""
     written = write_parts(source, [Part(target, pairs)])
     move_stale(source, target, written, say)
     say(f"reducing #utt from {total} to {len(pairs)}")
 
 
 def subset_by_count(source: Path, target: Path, count: int, how: str, say: Say) -> None:
-    """Write a data directory of some utterances of another.
+    """Write a data directory with a number of utterances of another directory.
 
     Raises:
         InputError: The source has fewer utterances, or no lengths for `shortest`.
@@ -121,13 +122,13 @@ def subset_by_list(source: Path, target: Path, wanted: Path, key_field: int, say
 
     Args:
         source: A data directory.
-        target: Where the part goes.
+        target: The directory to write.
         wanted: A file whose first fields are ids.
-        key_field: 0 = they are utterances, 1 = speakers.
-        say: Receives what is done.
+        key_field: 0 if the ids are utterances, 1 if they are speakers.
+        say: Receives messages about the progress.
 
     Raises:
-        InputError: The list is missing, has an empty line, or none of the ids is there.
+        InputError: The list is missing, has an empty line, or names no id of the source.
     """
     require_source(source, target)
     ids = keys(read_lines(wanted))
@@ -137,5 +138,5 @@ def subset_by_list(source: Path, target: Path, wanted: Path, key_field: int, say
     id_set = set(ids)
     kept = [pair for pair in pairs if pair[key_field] in id_set]
     if not kept:
-        raise InputError(f"{source / 'utt2spk'} has none of the ids listed in {wanted}")
+        raise InputError(f"{source / 'utt2spk'} contains none of the ids listed in {wanted}")
     write_subset(source, target, kept, len(pairs), say)

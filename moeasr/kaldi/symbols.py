@@ -1,4 +1,4 @@
-"""Symbols to integers and back by a table like words.txt: sym2int.pl and int2sym.pl."""
+"""Conversion of symbols to integers and back by a table (sym2int.pl, int2sym.pl)."""
 
 import sys
 
@@ -6,14 +6,14 @@ from moeasr.datadir.raw_tables import read_fields, show
 from moeasr.errors import InputError
 
 MAX_WARNINGS = 20
-"""Unknown symbols that are named before the rest are only counted."""
+"""Maximum number of unknown symbols that are named; the others are only counted."""
 
 
 def read_symbols(path: str) -> dict[bytes, int]:
-    """Read `symbol integer` lines.
+    """Read a table of `symbol integer` lines.
 
     Raises:
-        InputError: The file is missing, or a line has not two fields, the second an integer.
+        InputError: The file is missing, or a line is not a symbol and an integer.
     """
     table = {}
     for number, (symbol, integer) in enumerate(read_fields(path, 2), start=1):
@@ -24,29 +24,30 @@ def read_symbols(path: str) -> dict[bytes, int]:
 
 
 class SymbolsToIntegers:
-    """Maps fields of lines to integers, and counts what it could not find.
+    """A converter of fields of lines to integers, which counts unknown symbols.
 
     Args:
-        table: As `read_symbols` gives it.
-        fields: Which fields are mapped.
-        oov: What unknown symbols become: a symbol of the table, or an integer; None: an error.
+        table: The table that `read_symbols` returns.
+        fields: The fields to convert.
+        oov: Replacement of unknown symbols: a symbol of the table, or an integer. None makes them
+            an error.
 
     Raises:
-        InputError: `oov` is neither.
+        InputError: `oov` is neither a symbol of the table nor an integer.
     """
 
     def __init__(self, table: dict[bytes, int], fields: slice, oov: str | None) -> None:
         self._table, self._fields = table, fields
         self.oov = int(oov) if oov and oov.isdigit() else table.get((oov or "").encode())
         if oov is not None and self.oov is None:
-            raise InputError(f"OOV symbol {oov} not defined.")
+            raise InputError(f"the OOV symbol {oov} is not in the symbol table")
         self.num_replaced = 0
 
     def convert(self, line: bytes) -> bytes:
-        """One line, its fields joined by single spaces.
+        """Convert a line, and join its fields by single spaces.
 
         Raises:
-            InputError: A symbol is unknown and there is nothing to put in its place.
+            InputError: A symbol is unknown and there is no replacement.
         """
         words = line.split()
         for place in range(len(words))[self._fields]:
@@ -62,19 +63,19 @@ class SymbolsToIntegers:
         if self.num_replaced <= MAX_WARNINGS:
             print(f"sym2int.pl: replacing {show(symbol)} with {self.oov}", file=sys.stderr)
         if self.num_replaced == MAX_WARNINGS:
-            print("sym2int.pl: not warning for OOVs any more times", file=sys.stderr)
+            print("sym2int.pl: no further warnings about unknown symbols", file=sys.stderr)
         return self.oov
 
 
 class IntegersToSymbols:
-    """Maps fields of lines to symbols.
+    """A converter of fields of lines to symbols.
 
     Args:
         path: The table.
-        fields: Which fields are mapped.
+        fields: The fields to convert.
 
     Raises:
-        InputError: As `read_symbols`.
+        InputError: As in `read_symbols`.
     """
 
     def __init__(self, path: str, fields: slice) -> None:
@@ -82,17 +83,17 @@ class IntegersToSymbols:
         self._table = {integer: symbol for symbol, integer in read_symbols(path).items()}
 
     def convert(self, line: bytes) -> bytes:
-        """One line; a space follows every field, as in Kaldi.
+        """Convert a line; a space follows every field, as in Kaldi.
 
         Raises:
-            InputError: A field is no integer, or none of the table.
+            InputError: A field is not an integer, or not in the table.
         """
         words = line.split()
         for place in range(len(words))[self._fields]:
             word = words[place]
             if not word.isdigit():
-                raise InputError(f"found noninteger token {show(word)} [in position {place + 1}]")
+                raise InputError(f"{show(word)} is not an integer (in position {place + 1})")
             if int(word) not in self._table:
-                raise InputError(f"integer {show(word)} not in symbol table {self._path}.")
+                raise InputError(f"integer {show(word)} is not in the symbol table {self._path}")
             words[place] = self._table[int(word)]
         return b"".join(word + b" " for word in words)

@@ -1,4 +1,4 @@
-"""What the transcriptions of a data directory may hold."""
+"""A check of transcripts for characters and words that Kaldi rejects."""
 
 import re
 from pathlib import Path
@@ -7,24 +7,24 @@ from moeasr.datadir.raw_tables import Lines, key, show
 from moeasr.errors import InputError
 
 FORBIDDEN_SYMBOL = re.compile(rb"(?<!\w)(<s>|</s>|#0)(?!\w)")
-"""Words with a meaning of their own in the language models of Kaldi; found as by `grep -w`."""
-_OTHER_SPACE = re.compile(r"[^\S \t\x1c-\x1f]")  # Python alone takes the last four for spaces
-# Control characters. Not: unassigned code points, which may just be newer than this Python's
-# tables, nor format characters, which Persian and the Indic scripts need.
+"""Words with a special meaning in Kaldi's language models, matched as by `grep -w`."""
+_OTHER_SPACE = re.compile(r"[^\S \t\x1c-\x1f]")  # only Python regards \x1c to \x1f as spaces
+# Control characters. Unassigned code points are accepted, because they may be newer than Python's
+# tables, and so are format characters, which Persian and Indic scripts need.
 _NON_PRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 def check_text(path: Path, lines: Lines, allow_non_printable: bool) -> None:
-    """Check the lines of `text`, whatever its script and whatever locales are installed.
+    """Check the lines of `text` in any writing system, independently of installed locales.
 
     Args:
         path: The file, for messages.
-        lines: Its lines.
+        lines: The lines of the file.
         allow_non_printable: Accept control characters and lines that are not UTF-8.
 
     Raises:
-        InputError: It is empty, or a line holds a carriage return, a Unicode space other than
-            space and tab, a non-printable character or a forbidden token.
+        InputError: The file is empty, or a line contains a carriage return, a Unicode space other
+            than space and tab, a non-printable character or a forbidden word.
     """
     if not lines:
         raise InputError(f"ERROR: file '{path}' is empty or does not exist")

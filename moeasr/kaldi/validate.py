@@ -1,4 +1,4 @@
-"""Whether a data directory is what Kaldi's tools expect: sorted, complete, consistent."""
+"""A check that a data directory is sorted, complete and consistent (validate_data_dir.sh)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,30 +11,31 @@ from moeasr.kaldi.speak import Say
 from moeasr.kaldi.text import check_text
 
 NUM_SHOWN = 6
-"""Lines at each end of a difference that a message shows."""
+"""Number of lines at each end of a difference that a message shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ValidateOptions:
-    """What may be missing or unusual."""
+    """Options that relax the checks."""
 
     no_feats: bool = False
-    """feats.scp need not exist (it is checked if it does)."""
+    """True if feats.scp may be missing; an existing one is checked."""
     no_text: bool = False
-    """text need not exist, and is not looked at."""
+    """True if text may be missing; an existing one is not checked."""
     no_wav: bool = False
-    """wav.scp need not exist (it is checked if it does)."""
+    """True if wav.scp may be missing; an existing one is checked."""
     no_spk_sort: bool = False
-    """utt2spk need not be sorted by speaker."""
+    """True if utt2spk may be unsorted by speaker."""
     non_print: bool = False
-    """text may hold non-printable characters."""
+    """True if text may contain non-printable characters."""
 
 
 def read_sorted(path: Path) -> Lines:
     """Read a table whose first column must strictly increase in C order.
 
     Raises:
-        InputError: It does not, or the last line has no newline.
+        InputError: The table is missing, not sorted, has duplicates, or its last line has no
+            newline.
     """
     lines = read_lines(path)
     if lines and not path.read_bytes().endswith(b"\n"):
@@ -48,7 +49,7 @@ def read_sorted(path: Path) -> Lines:
 
 
 def difference(first: Lines, second: Lines, first_name: str, second_name: str) -> str:
-    """Ids that only one of two sorted lists has, as the last lines of a message."""
+    """Return the ids that only one of two sorted lists has, as the last lines of a message."""
     only_first, only_second = set(first) - set(second), set(second) - set(first)
     lines = [
         ("-" if name in only_first else "+") + show(name)
@@ -61,27 +62,27 @@ def difference(first: Lines, second: Lines, first_name: str, second_name: str) -
 
 
 def each_line(path: Path, lines: Lines, valid: Callable[[list[bytes]], bool], rule: str) -> None:
-    """Hold the fields of every line to a rule.
+    """Check that the fields of every line are valid.
 
     Raises:
-        InputError: Naming file, line and rule.
+        InputError: A line is not valid. The message names the file, the line and the rule.
     """
     for number, line in enumerate(lines, start=1):
         try:
             good = valid(line.split())
-        except ValueError:  # a field that should be a number
+        except ValueError:  # a field is not a number
             good = False
         if not good:
             raise InputError(f"Bad line {path.name}:{number}:{show(line)} ({path}: {rule})")
 
 
 def is_number(fields: list[bytes], low: float, high: float = float("inf")) -> bool:
-    """Whether a line is `id x` with low < x < high."""
+    """Return whether a line is `id x` with low < x < high."""
     return len(fields) == 2 and low < float(fields[1]) < high
 
 
 class Validator:
-    """Checks one data directory, file by file, and stops at the first fault."""
+    """A validator of one data directory, which checks file by file and stops at the first fault."""
 
     def __init__(self, data: Path, options: ValidateOptions, say: Say) -> None:
         self.data, self.options, self.say = data, options, say
@@ -91,14 +92,14 @@ class Validator:
         self.recordings_from = "wav.scp"
 
     def has(self, name: str) -> bool:
-        """Whether the directory has this file."""
+        """Return whether the directory contains a file."""
         return (self.data / name).is_file()
 
     def check(self) -> None:
         """Run all checks, in Kaldi's order.
 
         Raises:
-            InputError: The first fault found, with its file and, where there is one, line.
+            InputError: A check fails. The message names the file and, if possible, the line.
         """
         if not self.data.is_dir():
             raise InputError(f"no such directory {self.data}")
@@ -111,12 +112,12 @@ class Validator:
         self.check_optional()
 
     def absent(self, name: str, option: str) -> str:
-        """Message about a required file."""
+        """Return the message that a required file is missing."""
         path = self.data / name
         return f"no such file {path} (if this is by design, specify {option})"
 
     def check_speakers(self) -> None:
-        """utt2spk and spk2utt: format, order, agreement."""
+        """Check the format, order and consistency of utt2spk and spk2utt."""
         for name in ("spk2utt", "utt2spk"):
             path = self.data / name
             if not path.is_file():
@@ -129,7 +130,7 @@ class Validator:
             if len(line.split()) != 2:
                 raise InputError(f"{path} has wrong format. (line {number}: '{show(line)}')")
         if len(read_lines(self.data / "spk2utt")) == 1:
-            self.say("WARNING: you have only one speaker.  This probably a bad idea.")
+            self.say("WARNING: all utterances have the same speaker (is utt2spk complete?)")
         read_sorted(path)
         pairs = [tuple(line.split()) for line in lines]
         if not self.options.no_spk_sort:
@@ -143,7 +144,7 @@ class Validator:
         spk2utt = [line.split() for line in read_sorted(self.data / "spk2utt")]
         expanded = [(utt, spk) for spk, *utts in spk2utt for utt in utts]
         if self.options.no_spk_sort:
-            expanded.sort()  # Kaldi does not, and so never accepts what this option is for
+            expanded.sort()  # Kaldi does not sort, so there this option never helps
         if expanded != pairs:
             differing = set(expanded) ^ set(pairs)
             example = f" (e.g. utterance {show(min(differing)[0])})" if differing else " (in order)"
@@ -152,7 +153,7 @@ class Validator:
         self.speakers = [fields[0] for fields in spk2utt]
 
     def check_transcriptions(self) -> None:
-        """text: present, clean, sorted, of the same utterances."""
+        """Check that text exists, is clean and sorted, and has the same utterances as utt2spk."""
         path = self.data / "text"
         if self.options.no_text:
             return
@@ -162,7 +163,7 @@ class Validator:
         self.check_keys("text", self.utts, "utterance lists extracted from utt2spk and text")
 
     def check_keys(self, name: str, expected: Lines, what: str, expected_name: str = "") -> Lines:
-        """Hold an optional sorted table to exactly the expected ids; returns its lines."""
+        """Check that an optional sorted table has exactly the expected ids; return its lines."""
         if not self.has(name):
             return []
         lines = read_sorted(self.data / name)
@@ -175,7 +176,7 @@ class Validator:
         return lines
 
     def check_audio_tables(self) -> None:
-        """wav.scp, segments and reco2file_and_channel."""
+        """Check wav.scp, segments and reco2file_and_channel."""
         if not self.has("wav.scp"):
             if self.has("segments"):
                 raise InputError(f"in directory {self.data}, segments file exists but no wav.scp")
@@ -202,7 +203,7 @@ class Validator:
         self.check_channels()
 
     def check_segments(self) -> None:
-        """segments: format, the utterances of utt2spk, the recordings of wav.scp."""
+        """Check the format of segments, and its utterances and recordings against other tables."""
         path = self.data / "segments"
         lines = read_sorted(path)
         for number, line in enumerate(lines, start=1):
@@ -227,7 +228,7 @@ class Validator:
         )
 
     def check_channels(self) -> None:
-        """reco2file_and_channel, which only ctm scoring needs."""
+        """Check reco2file_and_channel, which only the scoring of ctm files needs."""
         name = "reco2file_and_channel"
         what = f"recording-ids extracted from {self.recordings_from} and {name}"
         lines = self.check_keys(name, self.recordings, what, self.recordings_from)
@@ -239,7 +240,7 @@ class Validator:
             self.say(f"{name}: The channel should be marked as A or B, not 1! ({self.data / name})")
 
     def check_optional(self) -> None:
-        """All files that need not exist."""
+        """Check all optional files."""
         for name in ("cmvn.scp", "spk2gender", "spk2warp"):
             what = f"speaker lists extracted from spk2utt and {name}"
             lines = self.check_keys(name, self.speakers, what, "spk2utt")
@@ -270,7 +271,7 @@ class Validator:
         each_line(self.data / "reco2dur", lines, lambda f: is_number(f, 0), rule)
 
     def check_warps(self, name: str, lines: Iterable[bytes]) -> None:
-        """Vocal tract length factors."""
+        """Check the warping factors of a spk2warp or utt2warp."""
         rule = f"Mal-formed {name} file, must be: id 0.5 < factor < 1.5"
         each_line(self.data / name, list(lines), lambda f: is_number(f, 0.5, 1.5), rule)
 
@@ -279,12 +280,12 @@ def validate_data_dir(data: Path, options: ValidateOptions, say: Say) -> None:
     """Check a data directory.
 
     Args:
-        data: The directory.
-        options: What may be missing.
+        data: The data directory.
+        options: Options that relax the checks.
         say: Receives warnings.
 
     Raises:
-        InputError: Something is wrong; the message names the file and, where there is one, the
-            line or utterance.
+        InputError: A check fails. The message names the file and, if possible, the line or
+            utterance.
     """
     Validator(data, options, say).check()

@@ -1,50 +1,36 @@
-"""Change the audio of a data directory on paper: resample_data_dir.sh, perturb_data_dir_volume.sh.
+"""Changes of a data directory's audio (resample_data_dir.sh, perturb_data_dir_volume.sh).
 
-No sound is touched here. An entry of wav.scp becomes a pipe through one of our commands, which
-`moeasr.audio.pipes` recognises, so that whoever reads the entry does the work in the same process.
+Only wav.scp changes, and audio is changed when it is read. An entry becomes a pipe through one of
+moeasr's commands. `moeasr.audio.pipes` recognizes them, so that a reader of the entry applies the
+change in its own process.
 """
 
 import math
 import random
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 from moeasr.audio.bounds import check_new_rate
-from moeasr.audio.pipes import parse_pipe
+from moeasr.audio.pipes import parse_pipe, piped_entry
 from moeasr.audio.programs import Volume
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.errors import InputError
-from moeasr.fields import SPACES
 from moeasr.kaldi.durations import write_utt2dur
 from moeasr.kaldi.speak import Say, detail
 
 NUM_LOOKED_AT = 100
-"""Entries that are searched for an earlier perturbation, as in Kaldi."""
-
-
-def piped_entry(entry: str, command: str) -> str:
-    """The entry of wav.scp that yields the audio of another, changed.
-
-    Args:
-        entry: `path`, `command |` or `file.ark:offset`.
-        command: An entry point that reads audio, with its arguments: `perturb_speed 0.9`.
-    """
-    entry = entry.strip(SPACES)
-    if entry.endswith("|"):
-        return f"{entry} python3 -m moeasr.bin.{command} - |"
-    return f"python3 -m moeasr.bin.{command} {shlex.quote(entry)} |"
+"""Number of entries that are searched for an earlier perturbation, as in Kaldi."""
 
 
 def pipe_wav_scp(path: Path, command_of: Callable[[bytes], str]) -> None:
-    """Send every entry of a wav.scp through a command.
+    """Pass every entry of a wav.scp through a command.
 
     Args:
         path: The table, which is replaced.
-        command_of: Id -> command, as for `piped_entry`.
+        command_of: Function from an id to the command, as in `piped_entry`.
 
     Raises:
-        InputError: A line names no audio; nothing is changed then.
+        InputError: A line has no entry. The table is not changed in this case.
     """
     lines: Lines = []
     for number, line in enumerate(read_lines(path), start=1):
@@ -57,7 +43,7 @@ def pipe_wav_scp(path: Path, command_of: Callable[[bytes], str]) -> None:
 
 
 def _retire(data: Path, name: str) -> bool:
-    """Move a file that is no longer true to .backup; whether there was one."""
+    """Move an outdated file to .backup, and return whether it existed."""
     if not (data / name).is_file():
         return False
     (data / ".backup").mkdir(exist_ok=True)
@@ -66,12 +52,13 @@ def _retire(data: Path, name: str) -> bool:
 
 
 def resample_data_dir(data: Path, rate_hz: int, say: Say) -> None:
-    """Let a data directory yield its audio at another sample rate.
+    """Change the sample rate of a data directory's audio.
 
     Args:
-        data: The directory; utt2dur is added to it if missing, features move to its .backup.
-        rate_hz: The new rate.
-        say: Receives what is done.
+        data: The data directory. utt2dur is written to it if it is missing, and features are moved
+            to its .backup.
+        rate_hz: The new sample rate, Hz.
+        say: Receives messages about the progress.
 
     Raises:
         InputError: The rate is out of range, there is no wav.scp, or a line of it is malformed.
@@ -79,7 +66,7 @@ def resample_data_dir(data: Path, rate_hz: int, say: Say) -> None:
     check_new_rate(rate_hz)
     if not (data / "wav.scp").is_file():
         raise InputError(f"no such file {data / 'wav.scp'}")
-    if not (data / "utt2dur").is_file():  # it would be slow once the audio is a pipe
+    if not (data / "utt2dur").is_file():  # measuring would be slow after the audio is a pipe
         write_utt2dur(data, say)
     pipe_wav_scp(data / "wav.scp", lambda recording: f"resample {rate_hz}")
     if _retire(data, "feats.scp"):
@@ -95,19 +82,19 @@ def perturb_data_dir_volume(
     reco2vol: Path | None = None,
     write_reco2vol: Path | None = None,
 ) -> None:
-    """Let a data directory yield each recording louder or softer, unless it does so already.
+    """Change the volume of each recording of a data directory, unless this was done before.
 
     Args:
-        data: The directory; features move to its .backup.
-        say: Receives what is done.
+        data: The data directory; features are moved to its .backup.
+        say: Receives messages about the progress.
         scale_low: Smallest factor.
-        scale_high: Largest factor; they are drawn evenly in between, always the same ones.
-        reco2vol: `recording factor` lines to use instead.
-        write_reco2vol: Where to write the factors in that form.
+        scale_high: Largest factor. Factors are drawn uniformly from the range, with a fixed seed.
+        reco2vol: File with `recording factor` lines to use instead of random factors.
+        write_reco2vol: File to which the factors are written in the same format.
 
     Raises:
         InputError: There is no wav.scp, a line of it is malformed, a recording is not in
-            `reco2vol`, or a factor is no number.
+            `reco2vol`, or a factor is not a number.
     """
     path = data / "wav.scp"
     if not path.is_file():
@@ -130,8 +117,8 @@ def perturb_data_dir_volume(
         write_lines(write_reco2vol, [reco + f" {vol!r}".encode() for reco, vol in volumes.items()])
     if _retire(data, "feats.scp"):
         say(
-            f"{data / 'feats.scp'} exists; moving it to {data / '.backup'}/ as it wouldn't be "
-            "valid any more."
+            f"moving {data / 'feats.scp'} to {data / '.backup'}, because it does not match the new "
+            "audio"
         )
     detail(say, f"added volume perturbation to the data in {data}")
 

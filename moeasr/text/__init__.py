@@ -1,1 +1,1 @@
-"""Symbols: transcripts, units files and the tokenizer between them."""
+"""Text: transcripts, units, tokenizers and n-gram language models."""

@@ -16,9 +16,9 @@ r"""N-gram language models in ARPA files.
 
     \end\
 
-Each line is log10 P(w | h), the n-gram h w, and log10 of its back-off weight b (0 if absent), and
-P(w | h) = b(h) P(w | h less its first word) where h w is not listed. Whatever precedes `\data\` is
-a comment. Fields are separated by plain spaces and tabs.
+Each line contains log10 P(w | h), the n-gram h w, and log10 of its back-off weight b (0 if absent).
+For an n-gram h w that is not listed, P(w | h) = b(h) P(w | h'), where h' is h without its first
+word. Everything before `\data\` is a comment. Fields are separated by plain spaces and tabs.
 """
 
 import gzip
@@ -48,7 +48,7 @@ Key = tuple[int, ...]
 
 
 class Ngram(NamedTuple):
-    """Natural logarithms of an n-gram's probability and back-off weight."""
+    """The natural logarithms of an n-gram's probability and back-off weight."""
 
     log_prob: float
     log_backoff: float
@@ -56,29 +56,30 @@ class Ngram(NamedTuple):
 
 @dataclass(frozen=True)
 class NgramModel:
-    """A back-off model. Words are numbered in the order of the file."""
+    """A back-off n-gram model, whose words are numbered in the order of the file."""
 
     words: tuple[str, ...]
-    """`<s>`, `</s>` and `<unk>` in small letters, however the file writes them."""
+    """The words; `<s>`, `</s>` and `<unk>` are in lower case even if the file writes upper case."""
     ngrams: tuple[dict[Key, Ngram], ...]
-    """N-grams of length 1, 2, ...: word numbers -> logarithms; every history is among them."""
+    """N-grams of length 1, 2, ...: word numbers -> logarithms. The history of every n-gram is
+    included."""
 
     @property
     def order(self) -> int:
-        """Length of the longest n-grams."""
+        """The length of the longest n-grams."""
         return len(self.ngrams)
 
 
 def read_arpa(path: str | Path) -> NgramModel:
-    """Read an ARPA file, unpacked on the way if its name ends in `.gz`.
+    """Read an ARPA file, which is decompressed if its name ends in `.gz`.
 
-    A length without n-grams (`ngram 3=0`) and n-grams whose history is not listed, as pruning may
-    leave them, are read with a warning. The missing history gets the probability that backing off
-    gives it, so all probabilities are those of the file.
+    Pruning may leave a length without n-grams (`ngram 3=0`), or n-grams whose history is not
+    listed. Both are accepted with a warning. A missing history is added with its back-off
+    probability, so that the model's probabilities do not change.
 
     Raises:
-        InputError: Naming file and line: the file is missing, cut short, not of this form, without
-            `<s>` or `</s>`, or lists a word twice.
+        InputError: The file is missing, truncated or malformed, does not list `<s>` and `</s>`, or
+            lists a word twice. The message names the file and line.
     """
     try:
         return _Reader(Path(path)).read()
@@ -87,7 +88,7 @@ def read_arpa(path: str | Path) -> NgramModel:
 
 
 def write_arpa(model: NgramModel, path: str | Path) -> None:
-    """Write an ARPA file, packed if its name ends in `.gz`."""
+    """Write an ARPA file, which is compressed if its name ends in `.gz`."""
     opener = gzip.open if Path(path).suffix == ".gz" else open
     with atomic_path(path) as temporary, opener(temporary, "wt", encoding="utf-8") as sink:
         sink.write("\\data\\\n")
@@ -103,14 +104,14 @@ def write_arpa(model: NgramModel, path: str | Path) -> None:
 
 
 class _Reader:
-    """The state of reading one file."""
+    """A reader of one ARPA file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lines = gzip_lines(path)
         self._numbers: dict[str, int] = {}
         self._spelled: list[str] = []
-        """Words as the file writes them."""
+        """The words as spelled in the file."""
         self._sections: list[dict[Key, Ngram]] = []
 
     def read(self) -> NgramModel:
@@ -127,15 +128,15 @@ class _Reader:
                 self._sections.append({})
             else:
                 raise InputError(
-                    f"{self._place(heading[0])}: expected `\\{order}-grams:` after the "
-                    f"{order - 1}-grams that `\\data\\` counts, but here is '{heading[1]}'"
+                    f"{self._place(heading[0])}: expected `\\{order}-grams:` after the number of "
+                    f"{order - 1}-grams given in `\\data\\`, but found '{heading[1]}'"
                 )
         if heading[1] != "\\end\\":
             place = self._place(heading[0])
             raise InputError(f"{place}: `\\end\\` must follow the {len(counts)}-grams")
         for word in (BEGIN, END):
             if word not in self._numbers:
-                raise InputError(f"language model {self._path} has no `{word}` among its 1-grams")
+                raise InputError(f"language model {self._path}: the 1-grams lack `{word}`")
         while not self._sections[-1]:
             self._sections.pop()
         self._add_histories()
@@ -145,9 +146,11 @@ class _Reader:
         return str(self._path) if number is None else f"{self._path}:{number}"
 
     def _read_counts(self) -> tuple[list[int], tuple[int | None, str]]:
-        """The counts of the header, and the first line behind them."""
+        """Read the counts in the header; return them and the first line after them."""
         if not any(line == "\\data\\" for _, line in self._lines):
-            raise InputError(f"{self._path} is no ARPA language model: it has no line `\\data\\`")
+            raise InputError(
+                f"{self._path} is not an ARPA language model: it has no line `\\data\\`"
+            )
         counts: list[int] = []
         for number, line in self._lines:
             found = _COUNT.fullmatch(line)
@@ -158,12 +161,12 @@ class _Reader:
             else:
                 raise InputError(
                     f"{self._path}:{number}: expected `ngram {len(counts) + 1}=COUNT` or "
-                    f"`\\1-grams:`, but here is '{line}'"
+                    f"`\\1-grams:`, but found '{line}'"
                 )
         raise InputError(f"{self._path}: the file ends before `\\1-grams:`")
 
     def _read_section(self, order: int, count: int, has_backoff: bool) -> dict[Key, Ngram]:
-        """The n-grams of one length; 1-grams number their words on the way."""
+        """Read the n-grams of one length; the 1-grams also define the numbers of the words."""
         ngrams: dict[Key, Ngram] = {}
         for _ in range(count):
             number, line = next(self._lines, (None, ""))
@@ -174,13 +177,14 @@ class _Reader:
             place = f"{self._path}:{number}"
             if _SECTION.fullmatch(line) or line == "\\end\\":
                 raise InputError(
-                    f"{place}: `\\data\\` counts {count} {order}-grams, but there are {len(ngrams)}"
+                    f"{place}: `\\data\\` announces {count} {order}-grams, but there are only "
+                    f"{len(ngrams)}"
                 )
             fields = split_fields(line)
             if len(fields) not in (order + 1, order + 2):
                 raise InputError(
-                    f"{place}: a {order}-gram is a logarithm, {order} words and perhaps a back-off "
-                    f"weight, but here are {len(fields)} fields"
+                    f"{place}: a {order}-gram must be a logarithm, {order} words and an optional "
+                    f"back-off weight, but this line has {len(fields)} fields"
                 )
             key = self._read_words(fields[1 : order + 1], place)
             if key in ngrams:
@@ -189,7 +193,7 @@ class _Reader:
         return ngrams
 
     def _read_words(self, spelled: list[str], place: str) -> Key:
-        """The numbers of an n-gram's words."""
+        """Return the numbers of an n-gram's words."""
         words = [_clean(word, place) for word in spelled]
         if not self._sections:  # these are the 1-grams
             word, number = words[0], len(self._numbers)
@@ -203,23 +207,23 @@ class _Reader:
         return tuple(self._numbers[word] for word in words)
 
     def _repeated(self, spelled: str, word: str, place: str) -> str:
-        """Say why a 1-gram is one that was there before."""
+        """Return a message that explains why a 1-gram repeats an earlier one."""
         before = self._spelled[self._numbers[word]]
         if before == spelled:
             return f"{place}: this 1-gram appears twice"
         if word in _SPECIAL_WORDS:
             return (
-                f"{place}: `{before}` and `{spelled}` are the same word, in whatever letters: "
-                "remove one of them, with all its n-grams"
+                f"{place}: `{before}` and `{spelled}` are the same word, because its case is "
+                "ignored; remove one of them and all its n-grams"
             )
         return (
-            f"{place}: '{spelled}' appears twice, with its letters written as composed and as "
-            "decomposed characters (Unicode NFC and NFD); transcripts are NFC, so bring the text "
-            "into this form and estimate the language model again"
+            f"{place}: '{spelled}' appears twice, once in composed and once in decomposed "
+            "characters (Unicode NFC and NFD); transcripts use NFC, so convert the training text "
+            "to NFC and estimate the language model again"
         )
 
     def _add_histories(self) -> None:
-        """List the histories that longer n-grams lack."""
+        """Add the histories of longer n-grams that the file does not list."""
         missing: list[Key] = []
         for longer, shorter in zip(self._sections[:0:-1], self._sections[-2::-1]):
             lacking = dict.fromkeys(key[:-1] for key in longer if key[:-1] not in shorter)
@@ -229,13 +233,13 @@ class _Reader:
         if missing:
             example = " ".join(self._spelled[number] for number in missing[0])
             logger.warning(
-                "%s: %d n-grams are the history of longer ones, but are not listed themselves, "
-                "e.g. '%s'; they get the probability of backing off",
+                "%s: the histories of some n-grams are not listed (%d histories, e.g. '%s'); they "
+                "get their back-off probability",
                 *(self._path, len(missing), example),
             )
 
     def _log_prob(self, ngram: Key) -> float:
-        """The logarithm of an n-gram's probability, listed or not."""
+        """Return the log-probability of an n-gram, whether it is listed or not."""
         found = self._sections[len(ngram) - 1].get(ngram)
         if found is not None:
             return found.log_prob
@@ -244,20 +248,20 @@ class _Reader:
 
 
 def _logarithms(numbers: list[str], line: str, place: str, has_backoff: bool) -> Ngram:
-    """The values of an n-gram; the second number is the back-off weight, if there is one."""
+    """Parse the logarithms of an n-gram: its probability and its optional back-off weight."""
     try:
         values = [float(number) for number in numbers]
     except ValueError:
         raise InputError(f"{place}: the logarithms in '{line}' are not all numbers") from None
     if any(math.isnan(value) or value == math.inf for value in values) or values[0] > 0:
-        raise InputError(f"{place}: log10 of a probability must be 0 or less, not {numbers[0]}")
+        raise InputError(f"{place}: log10 of a probability must be 0 or less, but is {numbers[0]}")
     backoff = values[1] if has_backoff and len(values) > 1 else 0.0
-    # -inf would make differences of scores undefined; 10^-99 is what ARPA files mean by never
+    # -inf would make differences of scores undefined; ARPA files write 10^-99 for probability 0
     return Ngram(*(max(value, -99.0) * _LN_10 for value in (values[0], backoff)))
 
 
 def _clean(word: str, place: str) -> str:
-    """The word as transcripts have it."""
+    """Return a word in the form in which it appears in transcripts."""
     if word.lower() in _SPECIAL_WORDS:
         return word.lower()
     for character in word:
@@ -265,11 +269,11 @@ def _clean(word: str, place: str) -> str:
             name = unicodedata.name(character, "control character").lower()
             raise InputError(
                 f"{place}: word '{word}' contains the space U+{ord(character):04X} ({name}), which "
-                "transcripts never have; replace it in the text and estimate the language model "
-                "again"
+                "transcripts never contain; replace it in the training text and estimate the "
+                "language model again"
             )
     try:
-        # a space unit is no text, but language models over units have it
+        # a space unit never appears in text, but it does in language models over units
         return word if "\u2581" in word else normalize(word)
     except InputError as error:
         raise InputError(f"{place}: {error}") from None

@@ -1,8 +1,8 @@
-"""Text as byte-pair-encoding pieces of a sentencepiece model.
+"""Units that are the byte-pair-encoding (BPE) pieces of a sentencepiece model.
 
-The model is trained without sentencepiece's own rewriting (it would fold full-width letters and
-compatibility characters), so that pieces joined are the text again. A piece that begins with
-U+2581 begins a word.
+The model is trained without sentencepiece's normalization, which would replace full-width letters
+and compatibility characters. Joining the pieces thus gives the same text again. A piece that begins
+with U+2581 begins a word.
 """
 
 import io
@@ -16,22 +16,22 @@ from moeasr.text.byte_units import merge_bytes
 from moeasr.text.dictionary import SPECIAL_UNITS, UNK
 from moeasr.text.normalize import SPACE_UNIT
 
-# sentencepiece insists on an unknown piece of its own. It gets this name so that `<unk>` can be an
-# ordinary symbol that is found in transcripts; neither becomes a further unit.
+# sentencepiece requires an unknown piece. It gets this name so that `<unk>` can be an ordinary
+# symbol of transcripts. Neither of the two becomes an additional unit.
 _MODEL_UNK = "<spm_unk>"
-# Pieces of the model that are no unit beyond the special ones: `<spm_unk>` and `<unk>`.
+# Number of pieces of the model that are not additional units: `<spm_unk>` and `<unk>`.
 _NUM_NON_UNITS = 2
-_MAX_SENTENCE_BYTES = 1 << 24  # the default, 4192, drops longer transcripts without a word
+_MAX_SENTENCE_BYTES = 1 << 24  # the default, 4192, silently drops longer transcripts
 
 
 class BpeSplitter:
-    """Splits text into pieces and joins them again.
+    """A splitter of text into BPE pieces, which can also join pieces into text.
 
     Args:
-        model: The bytes of a sentencepiece model made by `train_bpe`.
+        model: The bytes of a sentencepiece model trained by `train_bpe`.
 
     Raises:
-        InputError: The bytes are no such model.
+        InputError: The bytes are not a sentencepiece model.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -42,16 +42,16 @@ class BpeSplitter:
             raise InputError(f"not a sentencepiece model: {_first_line(error)}") from None
 
     def split(self, text: str) -> list[str]:
-        """The pieces of a clean text; letters unknown to the model come back as themselves."""
+        """Split a clean text into pieces; characters unknown to the model become pieces."""
         return self._processor.encode(text, out_type=str)
 
     def join(self, units: Sequence[str]) -> str:
-        """Return the text of some pieces, spaces cleaned and bytes merged into characters."""
+        """Join pieces into text: merge bytes into characters and clean up spaces."""
         text = "".join(piece for piece, _ in merge_bytes(units))
         return " ".join(text.replace(SPACE_UNIT, " ").split())
 
     def symbols(self) -> list[str]:
-        """The pieces that are units."""
+        """Return the pieces that are units."""
         pieces = (self._processor.id_to_piece(i) for i in range(self._processor.vocab_size()))
         return [piece for piece in pieces if piece not in (_MODEL_UNK, UNK)]
 
@@ -61,14 +61,14 @@ def train_bpe(texts: Iterable[str], vocab_size: int, non_lang_syms: Sequence[str
 
     Args:
         texts: Clean transcripts.
-        vocab_size: The wished number of lines in units.txt, `<blank> <unk> <sos/eos>` included.
-        non_lang_syms: Symbols that are one piece each.
+        vocab_size: Number of lines in units.txt, including `<blank> <unk> <sos/eos>`.
+        non_lang_syms: Symbols that become one piece each.
 
     Returns:
-        The model file's bytes.
+        The bytes of the model file.
 
     Raises:
-        InputError: There is no text, or no such vocabulary can be made of it.
+        InputError: There is no text, or a vocabulary of this size cannot be learned from it.
     """
     model = io.BytesIO()
     try:
@@ -95,22 +95,22 @@ def train_bpe(texts: Iterable[str], vocab_size: int, non_lang_syms: Sequence[str
 
 
 def _training_fault(message: str, vocab_size: int) -> str:
-    """sentencepiece's complaint in our counting of units."""
+    """Translate an error of sentencepiece, with sizes that include the special units."""
     offset = len(SPECIAL_UNITS) - _NUM_NON_UNITS
     too_small = re.search(r"smaller than required_chars\. \d+ vs (\d+)", message)
     if too_small:
         least = int(too_small.group(1)) + offset
         return (
-            f"vocabulary size {vocab_size} is too small: the characters of the text and "
-            f"{' '.join(SPECIAL_UNITS)} alone need {least}"
+            f"the vocabulary size {vocab_size} is too small: it must be at least {least}, the "
+            f"number of characters of the text plus {' '.join(SPECIAL_UNITS)}"
         )
     too_large = re.search(r"set it to a value <= (\d+)", message)
     if too_large:
         most = int(too_large.group(1)) + offset
-        return f"vocabulary size {vocab_size} is too large: the text gives at most {most} units"
+        return f"the vocabulary size {vocab_size} is too large: the text gives at most {most} units"
     if "sentences_.empty()" in message:
         return "there is no text to train BPE units on"
-    return f"sentencepiece cannot make {vocab_size} units of the text: {message}"
+    return f"sentencepiece cannot learn {vocab_size} units from the text: {message}"
 
 
 def _first_line(error: Exception) -> str:

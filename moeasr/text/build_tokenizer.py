@@ -1,4 +1,4 @@
-"""From transcripts to a tokenizer: which units a corpus gets."""
+"""Tokenizers built from transcripts, and the share of a text that their units cover."""
 
 import dataclasses
 from collections import Counter
@@ -14,18 +14,18 @@ from moeasr.text.words import WordSplitter
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:
-    """How much of some text a tokenizer has units for."""
+    """The share of a text for which a tokenizer has units."""
 
     num_utts: int
-    """Transcripts, empty ones too."""
+    """Number of transcripts, including empty ones."""
     num_units: int
-    """Running units, unknown ones too."""
+    """Number of running units, including unknown ones."""
     unknown: Counter[str]
     """Symbols without a unit, with their counts."""
 
     @property
     def percent(self) -> float:
-        """Share of the running units that are known, in percent; 100 for no text."""
+        """The percentage of running units that are known; 100 for an empty text."""
         known = self.num_units - self.unknown.total()
         return 100.0 * known / self.num_units if self.num_units else 100.0
 
@@ -36,34 +36,36 @@ def build_tokenizer(
     vocab_size: int | None = None,
     non_lang_syms: Sequence[str] = (),
 ) -> Tokenizer:
-    """Choose the units of a corpus.
+    """Build a tokenizer with the units of a corpus.
 
     Args:
         texts: Clean transcripts of the training set.
         unit_type: `char`, `bpe` or `word`.
-        vocab_size: Number of units with the three special ones. BPE needs it and makes exactly so
-            many; for characters and words it is an upper bound, the most frequent being kept.
-        non_lang_syms: Symbols that are one unit each. BPE has them all, else those that occur.
+        vocab_size: Number of units, including the three special ones. BPE requires it and gives
+            exactly this number. For characters and words it is an upper bound: the most frequent
+            units are kept. None keeps all of them.
+        non_lang_syms: Symbols that are one unit each. BPE includes all of them, and other types
+            include those that appear in the texts.
 
     Raises:
-        InputError: There is no text, or the size is missing or impossible.
+        InputError: There is no text, or the vocabulary size is missing or impossible.
     """
     config = TokenizerConfig(type=unit_type, non_lang_syms=tuple(non_lang_syms))
     if not any(texts):
-        raise InputError("there is no text to make units of")
+        raise InputError("there is no text from which to build units")
     if vocab_size is not None and vocab_size <= len(SPECIAL_UNITS):
         raise InputError(
-            f"vocabulary size must be more than {len(SPECIAL_UNITS)}, the number of special units, "
-            f"but is {vocab_size}"
+            f"the vocabulary size must be more than {len(SPECIAL_UNITS)}, the number of special "
+            f"units, but is {vocab_size}"
         )
     if unit_type == "bpe":
         if vocab_size is None:
-            raise InputError("units of type 'bpe' need a vocabulary size")
+            raise InputError("units of type 'bpe' require a vocabulary size")
         model = train_bpe(texts, vocab_size, non_lang_syms)
         return Tokenizer(config, build_units(BpeSplitter(model).symbols()), model)
     splitter = CharSplitter(non_lang_syms) if unit_type == "char" else WordSplitter()
     counts = Counter(symbol for text in texts for symbol in splitter.split(text))
-    del counts[UNK]  # a special unit already, so it takes no place of the vocabulary
+    del counts[UNK]  # already one of the special units
     kept = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
     if vocab_size is not None:
         kept = kept[: vocab_size - len(SPECIAL_UNITS)]
@@ -71,7 +73,7 @@ def build_tokenizer(
 
 
 def measure_coverage(tokenizer: Tokenizer, texts: Iterable[str]) -> Coverage:
-    """Count the running units of `texts` and those that are unknown."""
+    """Count the running units of `texts` and the unknown ones among them."""
     num_utts = num_units = 0
     unknown: Counter[str] = Counter()
     for text in texts:

@@ -1,4 +1,4 @@
-"""Units `<0xE6>` that stand for one byte of a character: sentencepiece's byte fallback."""
+"""Byte units such as `<0xE6>`, which represent one byte of a character (byte fallback)."""
 
 import codecs
 import re
@@ -8,13 +8,13 @@ _BYTE_UNIT = re.compile("<0x([0-9A-F]{2})>")
 
 
 def byte_of(unit: str) -> int | None:
-    """Return the byte that a unit stands for, or None."""
+    """Return the byte that a unit represents; None for other units."""
     found = _BYTE_UNIT.fullmatch(unit)
     return None if found is None else int(found.group(1), 16)
 
 
 def merge_bytes(units: Sequence[str]) -> list[tuple[str, list[int]]]:
-    """Read the characters that bytes make up.
+    """Merge byte units into the characters that they encode.
 
         >>> merge_bytes(["a", "<0xE6>", "<0x89>", "<0x8B>"])
         [('a', [0]), ('手', [1, 2, 3])]
@@ -23,8 +23,7 @@ def merge_bytes(units: Sequence[str]) -> list[tuple[str, list[int]]]:
         units: Pieces of a sentencepiece model.
 
     Returns:
-        Texts with the places in `units` that they come from; bytes that are no UTF-8 become
-        U+FFFD.
+        Texts with the positions of their units in `units`. Bytes that are not UTF-8 become U+FFFD.
     """
     merged: list[tuple[str, list[int]]] = []
     decoder, pending = codecs.getincrementaldecoder("utf-8")("replace"), []

@@ -1,4 +1,4 @@
-"""Text as characters, with non-linguistic symbols such as `<noise>` kept whole."""
+"""Units that are characters, or whole non-linguistic symbols such as `<noise>`."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,23 +11,23 @@ from moeasr.text.transcript import read_transcripts
 
 
 class CharSplitter:
-    """Splits text into characters and joins them again; the space is U+2581.
+    """A splitter of text into characters, which can also join them; U+2581 represents the space.
 
     Args:
-        non_lang_syms: Symbols of several characters that are one unit each. `<unk>` always is.
+        non_lang_syms: Symbols of several characters that are one unit each, as `<unk>` always is.
     """
 
     def __init__(self, non_lang_syms: Sequence[str] = ()) -> None:
         self._pattern = symbol_pattern([UNK, *non_lang_syms])
 
     def split(self, text: str) -> list[str]:
-        """The units of a clean text.
+        """Split a clean text into units.
 
         >>> CharSplitter(["<noise>"]).split("a <noise>b")
         ['a', '\u2581', '<noise>', 'b']
         """
         units: list[str] = []
-        # a capturing pattern: odd items of the split are the symbols themselves
+        # the pattern captures, so the odd items of the split are the symbols themselves
         for index, part in enumerate(self._pattern.split(text)):
             if index % 2:
                 units.append(part)
@@ -36,26 +36,27 @@ class CharSplitter:
         return units
 
     def join(self, units: Sequence[str]) -> str:
-        """The text of some units, spaces cleaned."""
+        """Join units into text and clean up spaces."""
         return " ".join("".join(units).replace(SPACE_UNIT, " ").split())
 
 
 def symbol_pattern(symbols: Iterable[str]) -> re.Pattern[str]:
-    """A capturing pattern that finds each of `symbols`, the longest that fits first."""
+    """Return a capturing pattern that matches any of `symbols`, trying longer ones first."""
     longest_first = sorted(set(symbols), key=lambda symbol: (-len(symbol), symbol))
     return re.compile("(" + "|".join(re.escape(symbol) for symbol in longest_first) + ")")
 
 
 def read_non_lang_syms(path: str | Path) -> list[str]:
-    """Read a list of non-linguistic symbols, one a line (the file form of ESPnet and WeNet).
+    """Read a list of non-linguistic symbols, one per line, in the format of ESPnet and WeNet.
 
     Raises:
-        InputError: Naming file and line: two symbols in a line, a repeated or a reserved symbol.
+        InputError: A line has two symbols, or a symbol is repeated or reserved. The message names
+            the file and the line or symbol.
     """
     symbols = []
     for symbol, rest in read_transcripts(path).items():
         if rest:
-            raise InputError(f"{path}: the line of '{symbol}' must hold this one symbol only")
+            raise InputError(f"{path}: the line of '{symbol}' must contain only this symbol")
         if symbol in (BLANK, SOS_EOS):
             raise InputError(f"{path}: symbol '{symbol}' is reserved")
         symbols.append(normalize(symbol))

@@ -1,7 +1,7 @@
-"""WeNet's units of type BPE: Chinese characters one by one, BPE pieces of all that lies between.
+"""WeNet's units of type BPE: single Chinese characters, and BPE pieces of the other text.
 
-WeNet writes every text in capitals first. Its units are the pieces that occurred in the training
-text, so that the model may know further ones; these are unknown symbols.
+WeNet converts text to upper case first. Its units are the pieces that appear in the training text.
+The BPE model may contain further pieces, which are unknown symbols.
 """
 
 import re
@@ -12,18 +12,18 @@ from moeasr.text.characters import symbol_pattern
 from moeasr.text.dictionary import UNK
 
 HAN = re.compile("([\u4e00-\u9fff])")
-"""A character that is a unit by itself."""
+"""Pattern of a Chinese character, which is a unit by itself."""
 
 
 class CjkBpeSplitter:
-    """Splits text into characters and pieces, and joins them again.
+    """A splitter of text into characters and BPE pieces, which can also join them.
 
     Args:
         model: The bytes of a sentencepiece model.
-        non_lang_syms: Symbols that are one unit each, in capitals. `<unk>` always is.
+        non_lang_syms: Symbols in upper case that are one unit each, as `<unk>` always is.
 
     Raises:
-        InputError: The bytes are no such model.
+        InputError: The bytes are not a sentencepiece model.
     """
 
     def __init__(self, model: bytes, non_lang_syms: Sequence[str] = ()) -> None:
@@ -31,9 +31,9 @@ class CjkBpeSplitter:
         self._pattern = symbol_pattern([UNK, *non_lang_syms])
 
     def split(self, text: str) -> list[str]:
-        """The units of a clean text."""
+        """Split a clean text into units."""
         units: list[str] = []
-        # capturing patterns: odd parts of a split are what was looked for
+        # the patterns capture, so the odd parts of a split are the matches
         for index, part in enumerate(self._pattern.split(text)):
             if index % 2:
                 units.append(part)
@@ -43,5 +43,5 @@ class CjkBpeSplitter:
         return units
 
     def join(self, units: Sequence[str]) -> str:
-        """The text of some units, spaces cleaned."""
+        """Join units into text and clean up spaces."""
         return self._pieces.join(units)

@@ -1,6 +1,6 @@
-"""Units files: `symbol id` lines that fix which number stands for which unit.
+"""Units files, whose lines `symbol id` define the id of each unit.
 
-`<blank> 0`, `<unk> 1` and `<sos/eos> 2` come first, then the units in C order, as in WeNet 3:
+`<blank> 0`, `<unk> 1` and `<sos/eos> 2` come first, then the other units in C order, as in WeNet 3:
 
     <blank> 0
     <unk> 1
@@ -23,9 +23,9 @@ BLANK_ID, UNK_ID, SOS_EOS_ID = range(3)
 
 
 def build_units(symbols: Iterable[str]) -> list[str]:
-    """The list of units: the three special ones, then the distinct `symbols` in C order.
+    """Return the list of units: the three special ones, then the distinct `symbols` in C order.
 
-    A symbol `<unk>` is the special unit itself: transcripts may mark unknown words so.
+    A symbol `<unk>` is the special unit itself, with which transcripts may mark unknown words.
 
     Raises:
         InputError: `<blank>` or `<sos/eos>` is among the symbols.
@@ -34,23 +34,24 @@ def build_units(symbols: Iterable[str]) -> list[str]:
     for reserved in (BLANK, SOS_EOS):
         if reserved in distinct:
             raise InputError(f"'{reserved}' is reserved and cannot be a unit of the text")
-    # Python compares code points, which for UTF-8 is the byte order that LC_ALL=C sorts by.
+    # Python compares code points, which gives the same order as the UTF-8 bytes in LC_ALL=C.
     return [*SPECIAL_UNITS, *sorted(distinct)]
 
 
 def write_units(path: str | Path, units: Sequence[str]) -> None:
-    """Write a units file; it appears only when complete."""
+    """Write a units file atomically: it appears only when it is complete."""
     with atomic_path(path) as temporary:
         lines = (f"{unit} {number}\n" for number, unit in enumerate(units))
         temporary.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
 def read_units(path: str | Path) -> list[str]:
-    """Read a units file; the position in the list is the id.
+    """Read a units file into a list, in which the position of a unit is its id.
 
     Raises:
-        InputError: Naming file and line: not `symbol id`, an id out of order, a repeated symbol,
-            or other symbols than `<blank> <unk> <sos/eos>` as the first three.
+        InputError: A line is not `symbol id`, an id is out of order, a symbol is repeated, or the
+            first three units are not `<blank> <unk> <sos/eos>`. The message names the file and
+            line.
     """
     line_of: dict[str, int] = {}
     for number, line in read_lines(path):
@@ -65,12 +66,12 @@ def read_units(path: str | Path) -> list[str]:
             )
         if symbol in line_of:
             raise InputError(
-                f"{path}:{number}: symbol '{symbol}' stands on line {line_of[symbol]} already"
+                f"{path}:{number}: symbol '{symbol}' already appears on line {line_of[symbol]}"
             )
         if expected < len(SPECIAL_UNITS) and symbol != SPECIAL_UNITS[expected]:
             raise InputError(
                 f"{path}:{number}: the first units must be {' '.join(SPECIAL_UNITS)}, "
-                f"but here is '{symbol}'"
+                f"but this line has '{symbol}'"
             )
         line_of[symbol] = number
     if len(line_of) < len(SPECIAL_UNITS):

@@ -1,4 +1,4 @@
-"""Lines of a text file that may be packed by gzip."""
+"""The lines of a text file that may be compressed by gzip."""
 
 import codecs
 import gzip
@@ -16,11 +16,11 @@ def gzip_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, stripped line) of all lines that are not blank.
 
     Args:
-        path: A file packed by gzip if and only if its name ends in `.gz`.
+        path: A file that is compressed by gzip if and only if its name ends in `.gz`.
 
     Raises:
-        InputError: Naming file and line: the name does not agree with the content, the file is cut
-            short, not UTF-8 or begins with a byte order mark.
+        InputError: The suffix does not match the content, or the file is truncated, is not UTF-8 or
+            begins with a byte order mark. The message names the file and line.
         OSError: The file cannot be opened.
     """
     is_packed = path.suffix == ".gz"
@@ -30,7 +30,7 @@ def gzip_lines(path: Path) -> Iterator[tuple[int, str]]:
     if begin.startswith(_GZIP) and not is_packed:
         raise InputError(f"{path} is a gzip file: rename it to {path.name}.gz")
     if begin and is_packed and not _GZIP.startswith(begin[: len(_GZIP)]):
-        raise InputError(f"{path} is no gzip file: rename it to {path.stem}")
+        raise InputError(f"{path} is not a gzip file: rename it to {path.stem}")
     try:
         with (gzip.open if is_packed else open)(path, "rb") as handle:
             for number, raw in enumerate(handle, start=1):
@@ -42,4 +42,4 @@ def gzip_lines(path: Path) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError:
         raise InputError(f"{path}:{number}: not UTF-8") from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise InputError(f"{path}:{number + 1}: not a whole gzip file") from None
+        raise InputError(f"{path}:{number + 1}: the gzip file is damaged or truncated") from None

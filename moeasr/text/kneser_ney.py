@@ -1,17 +1,17 @@
-"""Estimation of n-gram language models: interpolated Kneser-Ney smoothing.
+"""Estimation of n-gram language models with interpolated Kneser-Ney smoothing.
 
-With h a history, h' the same less its first word, and c the counts,
+With a history h, the history h' without its first word, and counts c,
 
     P(w | h) = (c(h w) - D) / c(h .) + D N(h .) / c(h .) * P(w | h')
 
-where N(h .) is the number of different words seen after h. For the longest n-grams c counts
-occurrences; for shorter ones it counts the different words seen before them (a sentence's first
-n-grams have none before them, and keep their occurrences). Below the words alone stands the uniform
-distribution over all of them, `</s>` and `<unk>`. Each length has one discount D = n1 / (n1 + 2 n2)
-from the numbers n1 and n2 of n-grams with count 1 and 2; a text too small or too regular to have
-both gets D = 0.5 (our choice).
+where N(h .) is the number of distinct words seen after h. For the longest n-grams, c is the number
+of occurrences. For shorter n-grams, c is the number of distinct words seen before them, except that
+n-grams at the start of a sentence, which have no preceding word, keep their number of occurrences.
+Unigrams are interpolated with the uniform distribution over all words, `</s>` and `<unk>`. Each
+length has one discount D = n1 / (n1 + 2 n2), where n1 and n2 are the numbers of n-grams with counts
+1 and 2. If n1 or n2 is 0, as in very small or regular texts, D = 0.5 (our choice).
 
-Kneser and Ney, ICASSP 1995; in this interpolated form Chen and Goodman, Computer Speech and
+Kneser and Ney, ICASSP 1995. The interpolated form is that of Chen and Goodman, Computer Speech and
 Language 13 (1999), section 3.
 """
 
@@ -24,7 +24,7 @@ from moeasr.text.arpa import BEGIN, END, UNKNOWN, Ngram, NgramModel
 
 DEFAULT_DISCOUNT = 0.5
 NEVER = 1e-99
-"""P(<s>), which nobody asks for, as ARPA files write it."""
+"""P(<s>) as ARPA files write it; `<s>` is never predicted."""
 
 Words = tuple[str, ...]
 
@@ -33,24 +33,24 @@ def estimate(sentences: Iterable[Sequence[str]], order: int) -> NgramModel:
     """Estimate a language model.
 
     Args:
-        sentences: Each the words of one, without `<s>` and `</s>`. `<unk>` is the unknown word,
-            in capitals too.
+        sentences: The words of each sentence, without `<s>` and `</s>`. `<unk>`, in lower or upper
+            case, is the unknown word.
         order: Length of the longest n-grams.
 
     Returns:
-        The model. After every history its probabilities sum to 1 over the words, `</s>` and
+        The model. After every history, its probabilities sum to 1 over the words, `</s>` and
         `<unk>`.
 
     Raises:
-        InputError: `order` is below 1, there is no word, or a sentence holds `<s>` or `</s>`.
+        InputError: `order` is below 1, there is no word, or a sentence contains `<s>` or `</s>`.
     """
     if order < 1:
         raise InputError(f"the order of a language model must be at least 1, but is {order}")
     sections = _left_diversity(_occurrences(sentences, order))
-    del sections[0][BEGIN,]  # nobody says it
+    del sections[0][BEGIN,]  # `<s>` is never predicted
     sections[0].setdefault((UNKNOWN,), 0)
     if sections[0].keys() <= {(END,), (UNKNOWN,)}:
-        raise InputError("there is no word to make a language model of")
+        raise InputError("there are no words from which to estimate a language model")
     probs: dict[Words, float] = {(): 1.0 / len(sections[0])}
     backoffs: dict[Words, float] = {}
     for section in sections:
@@ -66,13 +66,13 @@ def estimate(sentences: Iterable[Sequence[str]], order: int) -> NgramModel:
 
 
 def _occurrences(sentences: Iterable[Sequence[str]], order: int) -> list[Counter[Words]]:
-    """How often the n-grams of each length occur, between `<s>` and `</s>`."""
+    """Count the occurrences of n-grams of each length, with sentences in `<s>` and `</s>`."""
     counts: list[Counter[Words]] = [Counter() for _ in range(order)]
     for sentence in sentences:
         words = [UNKNOWN if word.lower() == UNKNOWN else word for word in sentence]
         for word in words:
             if word.lower() in (BEGIN, END):
-                raise InputError(f"a sentence holds `{word}`: '{' '.join(sentence)}'")
+                raise InputError(f"a sentence contains `{word}`: '{' '.join(sentence)}'")
         padded = (BEGIN, *words, END)
         for length in range(1, order + 1):
             counts[length - 1].update(
@@ -83,7 +83,7 @@ def _occurrences(sentences: Iterable[Sequence[str]], order: int) -> list[Counter
 
 
 def _left_diversity(occurrences: list[Counter[Words]]) -> list[Counter[Words]]:
-    """In place of occurrences, how many words precede an n-gram; not for the longest ones."""
+    """Replace occurrences by counts of distinct preceding words, except for the longest n-grams."""
     sections = []
     for shorter, longer in zip(occurrences, occurrences[1:]):
         section = Counter(ngram[1:] for ngram in longer)
@@ -99,8 +99,8 @@ def _smooth(
 
     Args:
         section: Counts of the n-grams.
-        probs: Has those of the n-grams that are shorter by a word.
-        backoffs: Share of P(w | h') in P(w | h), by h.
+        probs: Probabilities, which already include those of the n-grams shorter by one word.
+        backoffs: Weight of P(w | h') in P(w | h), by history h.
     """
     numbers_of = Counter(section.values())
     discount = DEFAULT_DISCOUNT

@@ -1,15 +1,15 @@
-"""Transcript clean-up shared by the dictionary, the tokenizer and the scorer.
+"""Normalization of transcripts for the dictionary, the tokenizer and the scorer.
 
-One rule set, so that what is learnt and what is scored are the same text:
+All three use the same rules, so that models are trained and scored on the same text:
 
-- any run of white space (tabs, no-break and ideographic spaces too) becomes one plain space, and
-  none is left at either end;
-- characters take their composed Unicode form (NFC): the two ways to write an accented letter look
-  alike and must be one unit;
-- letter case is never changed, nothing is deleted and no punctuation is touched: what a recipe
-  wants changed it changes in its own data preparation, where a reader can see it;
-- control characters (a carriage return above all), the byte order mark and U+2581, which stands
-  for the space in units files, are refused.
+- Any sequence of white space (including tabs, no-break and ideographic spaces) becomes one plain
+  space. Leading and trailing spaces are removed.
+- Characters are converted to the composed Unicode form (NFC), because the two ways to write an
+  accented letter look alike and must be one unit.
+- Letter case and punctuation are never changed, and nothing is deleted. A recipe makes such changes
+  in its own data preparation, where a reader can see them.
+- Control characters (such as a carriage return), the byte order mark and U+2581, which represents
+  the space in units files, are rejected.
 """
 
 import unicodedata
@@ -20,10 +20,11 @@ SPACE_UNIT = "\u2581"
 
 
 def normalize(text: str) -> str:
-    """The clean form of one transcript.
+    """Return the clean form of a transcript.
 
     Raises:
-        InputError: The text holds a character that is refused; the caller adds where.
+        InputError: The text contains a rejected character. The caller adds the place to the
+            message.
     """
     fault = find_fault(text)
     if fault is not None:
@@ -32,16 +33,19 @@ def normalize(text: str) -> str:
 
 
 def find_fault(text: str) -> str | None:
-    """What is wrong with the characters of `text`, in words, or None."""
+    """Return a message about the first rejected character of `text`, or None."""
     if text.isascii() and text.isprintable():
         return None
     for character in text:
         if character == "\r":
-            return "carriage return U+000D (a Windows line end?); convert with `sed -i 's/\\r$//'`"
+            return (
+                "contains a carriage return U+000D (a Windows line ending?); remove it with "
+                "`sed -i 's/\\r$//'`"
+            )
         if character == "\ufeff":
-            return "byte order mark U+FEFF; save the text as UTF-8 without it"
+            return "contains a byte order mark U+FEFF; save the text as UTF-8 without it"
         if character == SPACE_UNIT:
-            return "U+2581 stands for the space in units files and cannot be in a transcript"
+            return "contains U+2581, which is reserved for the space in units files"
         if character != "\t" and unicodedata.category(character) in ("Cc", "Cs"):
-            return f"control character U+{ord(character):04X}"
+            return f"contains the control character U+{ord(character):04X}"
     return None

@@ -1,4 +1,4 @@
-"""How well an n-gram language model foretells a text."""
+"""The perplexity of a text under an n-gram language model."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,25 +8,26 @@ from moeasr.text.arpa import BEGIN, END, UNKNOWN, Ngram, NgramModel
 
 
 class Prediction(NamedTuple):
-    """What a model says of a text."""
+    """The log-probability of a text under a language model."""
 
     log_prob: float
-    """Natural logarithm of the probability of all known words and the sentences' ends."""
+    """Natural logarithm of the probability of all known words and sentence ends."""
     num_predicted: int
-    """Known words and ends."""
+    """Number of known words and sentence ends."""
     num_unknown: int
-    """Words that the model lacks; they count as history alone."""
+    """Number of words that the model does not know. They are not scored, but are part of the
+    history of the following words."""
 
     @property
     def perplexity(self) -> float:
-        """exp of the mean negative logarithm; infinite for an empty text."""
+        """The exponential of the mean negative log-probability; infinite for an empty text."""
         if self.num_predicted == 0:
             return math.inf
         return math.exp(-self.log_prob / self.num_predicted)
 
 
 def predict(model: NgramModel, sentences: Iterable[Sequence[str]]) -> Prediction:
-    """Score sentences, each the words of one without `<s>` and `</s>`."""
+    """Score sentences, each given by its words without `<s>` and `</s>`."""
     numbers = {word: number for number, word in enumerate(model.words)}
     unknown = numbers.get(UNKNOWN, -1)
     log_prob, num_predicted, num_unknown = 0.0, 0, 0
@@ -44,12 +45,12 @@ def predict(model: NgramModel, sentences: Iterable[Sequence[str]]) -> Prediction
 
 
 def log_prob_after(model: NgramModel, history: Sequence[int], word: int) -> float:
-    """Natural logarithm of P(word | history), by the numbers of `model.words`.
+    """Return the natural logarithm of P(word | history).
 
     Args:
-        model: The language model; `word` is one of its words.
-        history: Any number of words, the latest last.
-        word: The next one.
+        model: The language model.
+        history: Numbers of any number of preceding words, the latest last.
+        word: Number of the next word in `model.words`.
     """
     history = tuple(history)[max(0, len(history) - model.order + 1) :]
     backed_off = 0.0

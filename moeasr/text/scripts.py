@@ -1,14 +1,14 @@
-"""Words in any script: characters of scripts without spaces between words are words themselves.
+"""Words of a text in any writing system.
 
-In Chinese, Japanese, Thai and their kin no space says where a word ends, so each character counts
-as one, with the marks that belong to it. Everything else is a word from space to space, or to the
-next such character:
+Chinese, Japanese, Thai and related writing systems have no spaces between words. Each character of
+such a script, together with its combining marks, counts as a word. Any other word extends to the
+next space, or to the next character of such a script:
 
     >>> split_words("go on 打开WENET网站")
     ['go', 'on', '打', '开', 'WENET', '网', '站']
 
-Korean separates words by spaces. A dictionary would find longer words in Chinese or Thai; boosted
-phrases and the words of a language model bring their own.
+Korean separates words by spaces. Finding longer words in Chinese or Thai would need a dictionary.
+Boosted phrases and language models bring their own words.
 """
 
 import unicodedata
@@ -43,8 +43,9 @@ _UNSPACED = (
 )
 """First and last code points of scripts that are written without spaces between words."""
 _FIRSTS = [first for first, _ in _UNSPACED]
-# Letters by Unicode's categories, but never a character of their own (Grapheme_Cluster_Break): the
-# vowels AM of Thai and Lao, half-width voicing marks of Katakana, joiners and the zero-width space.
+# Unicode classifies these as letters or format characters, but they extend the character before
+# them (Grapheme_Cluster_Break): vowels AM of Thai and Lao, half-width voicing marks of Katakana,
+# joiners and the zero-width space.
 _EXTENDING = frozenset("\u0e33\u0eb3\uff9e\uff9f\u200b\u200c\u200d")
 
 
@@ -57,17 +58,17 @@ def is_unspaced(character: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def extends(character: str) -> bool:
-    """Return whether a character is a mark, which belongs to the character before it."""
+    """Return whether a character is a mark that belongs to the character before it."""
     return character in _EXTENDING or unicodedata.category(character).startswith("M")
 
 
 def joins(left: str, right: str) -> bool:
-    """Return whether two characters, side by side, belong to the same word."""
+    """Return whether two adjacent characters belong to the same word."""
     return extends(right) or not (is_unspaced(left) or is_unspaced(right))
 
 
 def split_words(text: str) -> list[str]:
-    """Split clean text into words: at spaces, and around characters of unspaced scripts."""
+    """Split clean text into words, at spaces and around characters of unspaced scripts."""
     words: list[str] = []
     for run in text.split(" "):
         start = 0

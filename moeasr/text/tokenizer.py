@@ -1,9 +1,9 @@
-"""Text <-> unit ids, the same in training, decoding and export.
+"""Conversion of text to unit ids and back, which is the same in training, decoding and export.
 
-A tokenizer is a list of units and a way to split text into them: characters, BPE pieces or words;
-or, in models that come from WeNet, Chinese characters and BPE pieces of the rest (`cjk_bpe`).
-It lives in a dictionary directory (`units.txt`, `tokenizer.yaml` and, for BPE, `bpe.model`), and
-travels inside every checkpoint as its `state()`, so that decoding needs no file beside it.
+A tokenizer is a list of units and a way to split text into them: characters, BPE pieces or words.
+Models imported from WeNet may use Chinese characters and BPE pieces of the rest (`cjk_bpe`). A
+tokenizer is stored in a dictionary directory (`units.txt`, `tokenizer.yaml` and, for BPE,
+`bpe.model`). Every checkpoint contains its `state()`, so that decoding needs no other file.
 """
 
 import dataclasses
@@ -37,40 +37,40 @@ UNIT_TYPES: tuple[str, ...] = get_args(UnitType)
 
 
 class Splitter(Protocol):
-    """A reversible way to cut clean text into symbols."""
+    """A reversible way to split clean text into symbols."""
 
     def split(self, text: str) -> list[str]:
-        """The symbols of a text."""
+        """Split a text into symbols."""
         ...
 
     def join(self, units: Sequence[str]) -> str:
-        """The text of some symbols."""
+        """Join symbols into text."""
         ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TokenizerConfig:
-    """What `tokenizer.yaml` holds."""
+    """The content of `tokenizer.yaml`."""
 
     type: UnitType
-    """Kind of unit."""
+    """Type of the units."""
     non_lang_syms: tuple[str, ...] = ()
-    """Symbols such as `<noise>` that are one unit each (char and bpe; words are whole anyway)."""
+    """Symbols such as `<noise>` that are one unit each. Units of type `word` do not need them."""
 
 
 class Tokenizer:
-    """Encodes clean text as unit ids and decodes ids as text.
+    """A tokenizer, which encodes text as unit ids and decodes ids to text.
 
-    `decode(encode(text)) == normalize(text)` for every text without unknown symbols; an unknown
-    symbol comes back as `<unk>`.
+    `decode(encode(text)) == normalize(text)` for every text without unknown symbols. An unknown
+    symbol is decoded as `<unk>`.
 
     Args:
-        config: Kind of unit.
-        units: All units; the position is the id.
-        bpe_model: The sentencepiece model, for BPE only.
+        config: Type of the units.
+        units: All units; the position of a unit is its id.
+        bpe_model: The bytes of the sentencepiece model, for types `bpe` and `cjk_bpe` only.
 
     Raises:
-        InputError: The parts do not fit each other.
+        InputError: The units and the BPE model do not match the type or each other.
     """
 
     def __init__(
@@ -79,12 +79,13 @@ class Tokenizer:
         if tuple(units[: len(SPECIAL_UNITS)]) != SPECIAL_UNITS:
             raise InputError(f"the first units must be {' '.join(SPECIAL_UNITS)}")
         if (bpe_model is not None) != (config.type in ("bpe", "cjk_bpe")):
-            raise InputError(f"units of type '{config.type}' and a BPE model do not go together")
+            verb = "require" if bpe_model is None else "do not use"
+            raise InputError(f"units of type '{config.type}' {verb} a BPE model")
         self.config = config
         self.units = list(units)
         self._bpe_model = bpe_model
         self._splitter = _build_splitter(config, bpe_model, self.units)
-        # Text that happens to read `<blank>` must not become the blank: it is unknown.
+        # The text `<blank>` must not be encoded as the blank: it is an unknown symbol.
         self._ids = {
             unit: number
             for number, unit in enumerate(self.units)
@@ -93,19 +94,19 @@ class Tokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """Number of units, the special ones included."""
+        """The number of units, including the special ones."""
         return len(self.units)
 
     def encode(self, text: str) -> list[int]:
-        """The unit ids of `text`, cleaned first; an unknown symbol gives the id of `<unk>`.
+        """Return the unit ids of the normalized text; an unknown symbol gives the id of `<unk>`.
 
         Raises:
-            InputError: The text holds a control character.
+            InputError: The text contains a character that `normalize` rejects.
         """
         return [self._ids.get(symbol, UNK_ID) for symbol in self._splitter.split(normalize(text))]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of some unit ids; `<blank>` and `<sos/eos>` are no text and leave no trace.
+        """Return the text of unit ids; `<blank>` and `<sos/eos>` are skipped.
 
         Raises:
             IndexError: An id is negative or not below `vocab_size`.
@@ -116,11 +117,11 @@ class Tokenizer:
         return self._splitter.join([unit for unit in units if unit not in (BLANK, SOS_EOS)])
 
     def words(self, ids: Sequence[int]) -> list[tuple[str, list[int]]]:
-        """Return the words of `decode(ids)`, each with the places in `ids` of its units.
+        """Return the words of `decode(ids)`, each with the positions of its units in `ids`.
 
-        A word is one of `moeasr.text.scripts`: what spaces separate, and each character of a script
-        without spaces. A unit of several such characters has a place in several words. A space
-        belongs to none.
+        Words are defined in `moeasr.text.scripts`: they are separated by spaces, and each character
+        of a script without spaces is a word. A unit of several such characters belongs to several
+        words. A space belongs to no word.
         """
         words: list[tuple[str, list[int]]] = []
         before = SPACE_UNIT
@@ -143,7 +144,7 @@ class Tokenizer:
         return words
 
     def _pieces(self, ids: Sequence[int]) -> list[tuple[str, list[int]]]:
-        """The texts of units, bytes merged, with their places in `ids`."""
+        """Return the texts of units, with bytes merged, and their positions in `ids`."""
         places = [n for n, number in enumerate(ids) if self.units[number] not in (BLANK, SOS_EOS)]
         units = [self.units[ids[place]] for place in places]
         if self._bpe_model is None:
@@ -151,15 +152,15 @@ class Tokenizer:
         return [(text, [places[n] for n in own]) for text, own in merge_bytes(units)]
 
     def unknown(self, text: str) -> list[str]:
-        """The symbols of `text` that no unit stands for, in order, repeats kept.
+        """Return the symbols of `text` without a unit, in order and with repetitions.
 
-        A literal `<unk>` is not among them: the transcript says so itself.
+        A literal `<unk>` is not included, because it is a unit.
         """
         symbols = self._splitter.split(normalize(text))
         return [symbol for symbol in symbols if symbol not in self._ids]
 
     def state(self) -> dict[str, Any]:
-        """All there is to it, as plain types and bytes: what a checkpoint stores."""
+        """Return the complete state as plain types and bytes, for a checkpoint."""
         return {
             "type": self.config.type,
             "non_lang_syms": list(self.config.non_lang_syms),
@@ -169,16 +170,16 @@ class Tokenizer:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Tokenizer":
-        """The tokenizer whose `state()` this is.
+        """Restore a tokenizer from its `state()`.
 
         Raises:
-            InputError: It is no such state.
+            InputError: The state is malformed.
         """
         expected = {"type", "non_lang_syms", "units", "bpe_model"}
         if set(state) != expected:
             raise InputError(
-                f"a tokenizer's state must hold {', '.join(sorted(expected))}, "
-                f"but holds {', '.join(sorted(state))}"
+                f"a tokenizer's state must have the keys {', '.join(sorted(expected))}, "
+                f"but has {', '.join(sorted(state))}"
             )
         settings = {"type": state["type"], "non_lang_syms": state["non_lang_syms"]}
         config = from_mapping(TokenizerConfig, settings, "tokenizer state")
@@ -186,21 +187,21 @@ class Tokenizer:
 
     @classmethod
     def from_dir(cls, dict_dir: str | Path) -> "Tokenizer":
-        """The tokenizer of a dictionary directory.
+        """Load the tokenizer of a dictionary directory.
 
         Raises:
-            InputError: A file is missing or wrong; the sentence names it.
+            InputError: A file is missing or malformed. The message names the file.
         """
         dict_dir = Path(dict_dir)
         config_path, model_path = dict_dir / "tokenizer.yaml", dict_dir / "bpe.model"
         if not config_path.is_file():
-            raise InputError(f"{config_path} does not exist; make_dict writes it")
+            raise InputError(f"{config_path} does not exist; make_dict writes it (stage 2)")
         config = from_mapping(TokenizerConfig, load_yaml(config_path), config_path)
         units = read_units(dict_dir / "units.txt")
         model = None
         if config.type in ("bpe", "cjk_bpe"):
             if not model_path.is_file():
-                raise InputError(f"{model_path} does not exist; make_dict writes it")
+                raise InputError(f"{model_path} does not exist; make_dict writes it (stage 2)")
             model = model_path.read_bytes()
         try:
             return cls(config, units, model)
@@ -208,7 +209,7 @@ class Tokenizer:
             raise InputError(f"dictionary directory {dict_dir}: {error}") from None
 
     def save(self, dict_dir: str | Path) -> None:
-        """Write the dictionary directory; `tokenizer.yaml` comes last and marks it complete."""
+        """Write the dictionary directory; `tokenizer.yaml` is written last and marks completion."""
         dict_dir = Path(dict_dir)
         dict_dir.mkdir(parents=True, exist_ok=True)
         (dict_dir / "tokenizer.yaml").unlink(missing_ok=True)
@@ -235,7 +236,7 @@ def _build_splitter(
     difference = set(splitter.symbols()) ^ set(units[len(SPECIAL_UNITS) :])
     if difference:
         raise InputError(
-            f"units.txt and bpe.model do not belong together: only one of them has "
+            f"units.txt and bpe.model do not belong together: only one of them contains "
             f"'{min(difference)}'"
         )
     return splitter

@@ -1,4 +1,4 @@
-"""Transcripts and speakers of a data directory's `text` and `utt2spk`, cleaned and checked."""
+"""The transcripts (`text`) and speakers (`utt2spk`) of a data directory, read and checked."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,19 +10,19 @@ from moeasr.text.normalize import find_fault, normalize
 
 
 def read_transcripts(path: str | Path) -> dict[str, str]:
-    """Read a `text` file: utterance id -> clean transcript, in the file's order.
+    """Read a `text` file: utterance id -> clean transcript, in the order of the file.
 
-    An utterance without words is an empty transcript, as a recogniser's output may be.
+    A transcript may be empty, as a hypothesis may be.
 
     Raises:
-        InputError: As `Table`; or the file is empty, or a line holds a character that `normalize`
-            refuses.
+        InputError: `Table` rejects the file, the file is empty, or a line contains a character that
+            `normalize` rejects.
     """
     return dict(each_transcript(path))
 
 
 def each_transcript(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Yield what `read_transcripts` reads, without holding all of it in memory."""
+    """Yield the utterance ids and clean transcripts of a `text` file one by one."""
     for _, utt_id, text in _checked_lines(path):
         yield utt_id, normalize(text)
 
@@ -31,18 +31,18 @@ def read_utt2spk(path: str | Path) -> dict[str, str]:
     """Read a `utt2spk` file: utterance id -> speaker id.
 
     Raises:
-        InputError: As for `read_transcripts`, or a line has not exactly two fields.
+        InputError: As in `read_transcripts`, or a line does not have exactly two fields.
     """
     utt2spk = {}
     for number, utt_id, speaker in _checked_lines(path):
         if len(split_fields(speaker)) != 1:
-            raise InputError(f"{path}, line {number}: must be `utterance speaker`, two fields")
+            raise InputError(f"{path}, line {number}: must have two fields, `utterance speaker`")
         utt2spk[utt_id] = speaker
     return utt2spk
 
 
 def _checked_lines(path: str | Path) -> Iterator[tuple[int, str, str]]:
-    """Yield line number, id and rest of each line."""
+    """Yield the number, id and rest of each line."""
     table = Table(path)
     if not table:
         raise InputError(f"file {path} is empty")

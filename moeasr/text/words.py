@@ -1,15 +1,15 @@
-"""Text as words between white space."""
+"""Units that are words, separated by white space."""
 
 from collections.abc import Sequence
 
 
 class WordSplitter:
-    """Splits text into words and joins them again."""
+    """A splitter of text into words, which can also join them."""
 
     def split(self, text: str) -> list[str]:
-        """The words of a clean text."""
+        """Split a clean text into words."""
         return text.split()
 
     def join(self, units: Sequence[str]) -> str:
-        """The text of some words."""
+        """Join words into text."""
         return " ".join(units)

@@ -1,4 +1,4 @@
-"""Places in archives that a wav.scp names: audio is read, and nothing else, by whoever reads it."""
+"""Archive entries of a wav.scp: every reader accepts audio and nothing else."""
 
 import os
 from pathlib import Path
@@ -18,11 +18,11 @@ from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 
 RATE = 16000
-REFUSED = "is not audio: only a WAV file, a FLAC file or an AUDIO record of kaldiio is read"
+REFUSED = "is not audio: expected a WAV file, a FLAC file or an AUDIO record of kaldiio"
 
 
 class Trap:
-    """Unpickling this makes a directory."""
+    """An object that creates a directory when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
@@ -32,13 +32,13 @@ class Trap:
 
 
 def ramp(num_samples: int = 12000) -> np.ndarray:
-    """int16 samples, all different from their neighbours."""
+    """Return int16 samples, each different from its neighbours."""
     return (np.arange(num_samples) * 37 % 20011 - 10000).astype(np.int16)
 
 
 @pytest.fixture
 def trapped(tmp_path: Path) -> Path:
-    """A data directory of good audio in archives, and one record that is a pickle."""
+    """Write a data directory of audio in archives, with one record that is a pickle."""
     kaldiio.save_ark(str(tmp_path / "good.ark"), {"a": (RATE, ramp()), "b": (RATE, ramp())})
     trap = {"c": Trap(tmp_path / "sprung")}
     kaldiio.save_ark(str(tmp_path / "trap.ark"), trap, write_function="pickle")
@@ -102,7 +102,7 @@ def test_a_pickle_in_an_archive_is_never_unpickled(
 
 
 def records(folder: Path) -> dict[str, dict[str, object]]:
-    """Records that kaldiio can write, by its options."""
+    """Records that kaldiio can write, by their options."""
     return {
         "pickle": {"value": Trap(folder / "sprung"), "write_function": "pickle"},
         "numpy": {"value": np.ones(9), "write_function": "numpy"},
@@ -147,7 +147,7 @@ def test_lengths_that_outrun_the_archive_read_nothing(tmp_path: Path) -> None:
         b"AUDIO\xff" + b"\xff" * 255,
     ):
         ark.write_bytes(content + bytes(100))
-        with pytest.raises(InputError, match=f"archive entry {ark}:0 is cut short"):
+        with pytest.raises(InputError, match=f"archive entry {ark}:0 is truncated"):
             read_audio(f"{ark}:0", None)
     for offset in (10**30, 10**6):
         with pytest.raises(InputError, match="lies beyond the end of the archive"):
@@ -155,7 +155,7 @@ def test_lengths_that_outrun_the_archive_read_nothing(tmp_path: Path) -> None:
 
 
 def test_a_pipe_with_a_name_is_no_archive(tmp_path: Path) -> None:
-    """To open it would wait for a writer."""
+    """Opening the pipe would block until a writer opens it."""
     os.mkfifo(tmp_path / "x.ark")
     with pytest.raises(InputError, match=r"archive .*x.ark: cannot be opened \(no such file\)"):
         read_audio(f"{tmp_path}/x.ark:0", None)

@@ -19,8 +19,8 @@ def wav(tmp_path: Path) -> str:
 def test_the_first_command_is_named(wav: str) -> None:
     entries = [("a", wav), ("b", " tr x y <b.wav | "), ("c", "head c.wav |")]
     assert command_notice("data/wav.scp", entries) == (
-        "data/wav.scp: reading it runs commands in the shell, the first one for b: "
-        "`tr x y <b.wav` (--no-commands refuses them)"
+        "data/wav.scp: reading this table runs shell commands, the first one for b: "
+        "`tr x y <b.wav` (--no-commands forbids them)"
     )
 
 

@@ -1,4 +1,4 @@
-"""Commands in a wav.scp: run as in Kaldi, announced once per set, and refused if forbidden."""
+"""Commands in a wav.scp: run as in Kaldi, announced once per set, and rejected if forbidden."""
 
 from importlib import import_module
 from pathlib import Path
@@ -25,13 +25,13 @@ from moeasr.bin import (
 )
 from moeasr.errors import InputError
 
-NOTICE = "wav.scp: reading it runs commands in the shell, the first one for b: `head -c 99999"
-REFUSAL = "is not run: commands in wav.scp are forbidden (--no-commands or MOEASR_NO_COMMANDS=1)"
+NOTICE = "wav.scp: reading this table runs shell commands, the first one for b: `head -c 99999"
+REFUSAL = "was not run: commands in wav.scp are forbidden by --no-commands or MOEASR_NO_COMMANDS=1"
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A set of a file, two commands for the shell and one that moeasr does itself."""
+    """Write a set of a file, two shell commands and a command that moeasr emulates."""
     monkeypatch.delenv(NO_COMMANDS, raising=False)
     monkeypatch.setenv(NO_COMMANDS, "0")  # an option of an entry point is undone after the test
     wav = tmp_path / "a.wav"
@@ -80,7 +80,7 @@ NAMES = (
 
 
 def run(entry_point: ModuleType, arguments: list[str], capfd: pytest.CaptureFixture) -> str:
-    """Return what an entry point and its worker processes say, with its exit status."""
+    """Return the output of an entry point and its workers, with its exit status."""
     try:
         entry_point.main(arguments)
         status: object = 0
@@ -142,7 +142,7 @@ def test_what_moeasr_does_itself_is_not_forbidden(
 def test_a_decoder_that_would_have_to_run_is_forbidden(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """sph2pipe is only started for what libsndfile does not know."""
+    """sph2pipe is started only for formats that libsndfile cannot decode."""
     program, audio = data / "sph2pipe", data / "a.sph"
     program.write_text(f"#!/bin/sh\ntouch {data}/ran\ncat {data.parent}/a.wav\n")
     program.chmod(0o755)
@@ -150,7 +150,7 @@ def test_a_decoder_that_would_have_to_run_is_forbidden(
     audio.write_bytes(b"NIST_1A\n" + sizes + b"sample_coding -s26 pcm,embedded-shorten-v2.00\n")
     monkeypatch.setenv("PATH", str(data), prepend=":")
     entry = f"sph2pipe -f wav {audio} |"
-    assert "runs commands in the shell, the first one for u: `sph2pipe" in str(
+    assert "runs shell commands, the first one for u: `sph2pipe" in str(
         command_notice("wav.scp", [("u", entry)])
     )
     gone = f"sph2pipe -f wav {data}/gone.sph |"  # for its reader to say
@@ -158,7 +158,7 @@ def test_a_decoder_that_would_have_to_run_is_forbidden(
     monkeypatch.setenv(NO_COMMANDS, "1")
     assert command_notice("wav.scp", [("u", entry), ("v", "head -c 9 a.wav |")]) is None
     for read in (RecordingReader().read, measure_audio):
-        with pytest.raises(InputError, match="a.sph is SPHERE compressed with Shorten"):
+        with pytest.raises(InputError, match="a.sph is a SPHERE file compressed with Shorten"):
             read(entry)
     assert not (data / "ran").exists()
     monkeypatch.setenv(NO_COMMANDS, "")
@@ -173,5 +173,5 @@ def test_commands_that_moeasr_does_itself_are_not_announced(data: Path) -> None:
 
 
 def test_the_filters_of_a_pipe_take_the_option(data: Path) -> None:
-    with pytest.raises(InputError, match="is not run: commands in wav.scp are forbidden"):
+    with pytest.raises(InputError, match="was not run: commands in wav.scp are forbidden"):
         perturb_speed.main(["--no-commands", "0.9", f"tail -c +1 {data.parent}/a.wav |"])

@@ -1,4 +1,4 @@
-"""Lengths of audio are exact, and told without decoding it."""
+"""Lengths of audio are exact, and measured without decoding."""
 
 from pathlib import Path
 
@@ -8,10 +8,8 @@ import soundfile
 
 from moeasr.audio.duration import AudioLength, LengthReader, measure_audio
 from moeasr.audio.recording import RecordingReader
-from moeasr.data.length_tables import length_tables
 from moeasr.datadir.utterances import open_utterances
 from moeasr.errors import InputError
-from moeasr.features.fbank_config import FbankConfig
 
 
 @pytest.fixture
@@ -57,42 +55,9 @@ def test_a_file_cut_short_is_named(audio: Path) -> None:
 
 
 def test_a_channel_that_a_file_has_not_is_named(audio: Path) -> None:
-    """As when it is read: the length alone would let it through to training."""
+    """Reading would fail as well; with its length alone, the entry would reach training."""
     with pytest.raises(InputError, match="two channels.flac has no channel 3, only 2"):
         measure_audio(f"sph2pipe -f wav -p -c 3 '{audio}' |")
-
-
-def test_tables_have_seconds_and_frames_of_all_that_have_a_frame() -> None:
-    """Frames of 10 ms at 16 kHz, at whatever rate the samples are."""
-    lengths = [
-        *(AudioLength("a", 16000, 16000), AudioLength("b", 11025, 11025)),
-        *(AudioLength("c", 12345, 16000), AudioLength("d", 22050, 11025)),
-        *(AudioLength("short", 10, 16000), AudioLength("gone", fault="it is gone")),
-    ]
-    said: list[str] = []
-    tables, reasons = length_tables(lengths, FbankConfig(), said.append)
-    assert tables["utt2dur"] == [b"a 1.0", b"b 1.0", b"c 0.7716", b"d 2.0"]
-    assert tables["utt2num_frames"] == [b"a 100", b"b 100", b"c 77", b"d 200"]
-    assert reasons == {"short": "10 samples are no whole frame", "gone": "it is gone"}
-    assert said == ["2 utterances have a rate of 11025 Hz and are resampled to 16000 Hz"]
-
-
-def test_utterances_of_no_whole_frame_are_left_out() -> None:
-    """Half a shift of 10 ms is a frame: 80 samples at 16 kHz, and 40 at 8 kHz."""
-    said: list[str] = []
-    lengths = [AudioLength(f"u{n}", n, 8000 if n < 50 else 16000) for n in (39, 40, 79, 80)]
-    lengths.append(AudioLength("x", fault="gone"))
-    tables, reasons = length_tables(lengths, FbankConfig(), said.append)
-    assert tables == {
-        "utt2dur": [b"u40 0.005", b"u80 0.005"],
-        "utt2num_frames": [b"u40 1", b"u80 1"],
-    }
-    assert reasons == {
-        "u39": "39 samples are no whole frame",
-        "u79": "79 samples are no whole frame",
-        "x": "gone",
-    }
-    assert said == ["1 utterances have a rate of 8000 Hz and are resampled to 16000 Hz"]
 
 
 def test_some_lengths_at_a_time_are_the_lengths_of_all(tmp_path: Path) -> None:

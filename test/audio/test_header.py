@@ -1,4 +1,4 @@
-"""Headers that say more, less or other than what follows them; values that are no audio."""
+"""Headers that do not match the data after them, and samples that are not audio."""
 
 import struct
 from pathlib import Path
@@ -20,7 +20,7 @@ NUM_SAMPLES = 4000
 
 
 def ramp(num_samples: int = NUM_SAMPLES) -> np.ndarray:
-    """int16 samples, all different from their neighbours."""
+    """Return int16 samples, each different from its neighbours."""
     return (np.arange(num_samples) * 37 % 20011 - 10000).astype(np.int16)
 
 
@@ -29,7 +29,7 @@ def as_float(samples: np.ndarray) -> torch.Tensor:
 
 
 def chunk(name: bytes, content: bytes, size: int | None = None, pad: bool = True) -> bytes:
-    """A chunk that says to be of another size, or lacks its padding."""
+    """Return a chunk, optionally with a wrong size or without padding."""
     size = len(content) if size is None else size
     return name + struct.pack("<I", size) + content + b"\0" * (pad and len(content) % 2)
 
@@ -39,12 +39,12 @@ SAMPLES = ramp().tobytes()
 
 
 def wav(*chunks: bytes, size: int | None = None) -> bytes:
-    """A WAV file of some chunks."""
+    """Return a WAV file with some chunks."""
     return chunk(b"RIFF", b"WAVE" + b"".join(chunks), size)
 
 
 def data(size: int) -> bytes:
-    """A WAV file whose samples are said to take so many bytes."""
+    """Return a WAV file whose header gives a length of its samples in bytes."""
     return wav(FORMAT, chunk(b"data", SAMPLES, size))
 
 
@@ -99,14 +99,18 @@ def test_whatever_a_faulty_header_says_all_samples_are_read(tmp_path: Path, name
 
 @pytest.mark.parametrize("extra", [46, 100, 10_000_000])
 def test_a_header_that_promises_more_than_its_own_size_is_that_of_a_cut_file(extra: int) -> None:
-    with pytest.raises(InputError, match=f"is cut short: its header promises {8000 + extra} bytes"):
+    with pytest.raises(
+        InputError, match=f"is truncated: its header announces {8000 + extra} bytes"
+    ):
         read_audio_bytes(long(extra), "x")
 
 
 def test_a_repaired_file_is_as_short_as_it_was() -> None:
-    """Half of the samples that are promised, and the byte of padding of the chunk before them."""
+    """The file has half of the announced samples, and a padding byte before them."""
     odd = chunk(b"LIST", b"abcde", pad=False)
-    with pytest.raises(InputError, match="is cut short: its header promises 8000 bytes, but 4002"):
+    with pytest.raises(
+        InputError, match="is truncated: its header announces 8000 bytes, but only 4002"
+    ):
         read_audio_bytes(wav(FORMAT, odd, chunk(b"data", SAMPLES[:4000], 8000)), "x")
 
 
@@ -123,7 +127,7 @@ def test_a_header_may_be_a_block_of_its_codec_too_high(tmp_path: Path) -> None:
     assert torch.equal(found.samples, expected.samples)
     assert (expected.header_overshoots, found.header_overshoots) == (False, True)
     content[at : at + 4] = struct.pack("<I", size + block + 1)
-    with pytest.raises(InputError, match="x is cut short"):
+    with pytest.raises(InputError, match="x is truncated"):
         read_audio_bytes(bytes(content), "x")
 
 
@@ -133,14 +137,14 @@ def test_a_header_may_be_a_block_of_its_codec_too_high(tmp_path: Path) -> None:
     ids=["end", "chunk"],
 )
 def test_chunks_behind_no_samples_are_no_samples(chunks: tuple[bytes, ...]) -> None:
-    with pytest.raises(InputError, match="x holds no samples"):
+    with pytest.raises(InputError, match="x contains no samples"):
         read_audio_bytes(wav(FORMAT, *chunks), "x")
 
 
 def test_one_that_only_looks_like_a_wav_is_not_audio() -> None:
     for content in (wav(), wav(b"\0" * 40), wav(chunk(b"data", SAMPLES)), wav(FORMAT[:12])):
         with pytest.raises(
-            InputError, match=r"^x (cannot be decoded: damaged, or not audio|holds no)"
+            InputError, match=r"^x (cannot be decoded: it is damaged or not audio|contains no)"
         ):
             read_audio_bytes(content, "x")
 
@@ -181,7 +185,7 @@ def test_and_refused_if_they_are_cut_short(tmp_path: Path, form: str, subtype: s
     soundfile.write(path, ramp(), 8000, format=form, subtype=subtype)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     for read in (measure_audio, lambda entry: read_audio(entry, None)):
-        with pytest.raises(InputError, match="a is cut short"):
+        with pytest.raises(InputError, match="a is truncated"):
             read(str(path))
 
 
@@ -192,12 +196,12 @@ def test_a_length_that_no_memory_holds_is_no_reason_to_ask_for_it(tmp_path: Path
     content[21] |= 0x0F  # STREAMINFO's 36 bits of total samples
     content[22:26] = b"\xff" * 4
     path.write_bytes(content)
-    with pytest.raises(InputError, match="a.flac (is cut short|cannot be decoded)"):
+    with pytest.raises(InputError, match="a.flac (is truncated|cannot be decoded)"):
         read_audio(str(path), None)
 
 
 def test_the_header_of_shorten_tells_durations(tmp_path: Path) -> None:
-    """Samples in it cannot be decoded; how many they are is written in it."""
+    """Its samples cannot be decoded, but its header contains their number."""
     header = (
         b"NIST_1A\n   1024\nsample_count -i 24000\nsample_rate -i 16000\n"
         b"sample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n"
@@ -206,7 +210,7 @@ def test_the_header_of_shorten_tells_durations(tmp_path: Path) -> None:
     path.write_bytes(header.ljust(1024) + b"ajkg")
     for entry in (str(path), f"sph2pipe -f wav -p {path} |"):
         assert probe_audio(entry).duration_sec == 1.5
-        refusal = "a.wv1 is SPHERE compressed with Shorten.* turn it into WAV with NIST's sph2pipe"
+        refusal = "a.wv1 is a SPHERE file compressed with Shorten.* convert it to WAV with NIST's"
         with pytest.raises(InputError, match=refusal):
             measure_audio(entry)
         with pytest.raises(InputError, match=refusal):
@@ -225,7 +229,7 @@ def test_rates_that_are_none_of_audio_are_refused(tmp_path: Path, rate_hz: int) 
     content = bytearray(data(len(SAMPLES)))
     content[24:28] = struct.pack("<I", rate_hz)
     path.write_bytes(content)
-    fault = f"a.wav has a sample rate of {rate_hz} Hz, but audio has between 1000 and 1000000 Hz"
+    fault = f"a.wav has a sample rate of {rate_hz} Hz, which is not between 1000 and 1000000 Hz"
     for read in (measure_audio, probe_audio, lambda entry: read_audio(entry, None)):
         for entry in (str(path), f"tail -c +1 {path} |"):
             with pytest.raises(
@@ -237,7 +241,7 @@ def test_rates_that_are_none_of_audio_are_refused(tmp_path: Path, rate_hz: int) 
 @pytest.mark.parametrize("rate_hz", [0, 10, 10**9])
 def test_rates_to_resample_to_are_bounded(tmp_path: Path, rate_hz: int) -> None:
     (tmp_path / "a.wav").write_bytes(data(len(SAMPLES)))
-    with pytest.raises(InputError, match=f"must be 1000 to 1000000 Hz, but is {rate_hz}"):
+    with pytest.raises(InputError, match=f"must be between 1000 and 1000000 Hz, but is {rate_hz}"):
         read_audio(str(tmp_path / "a.wav"), rate_hz)
 
 
@@ -246,7 +250,7 @@ def test_rates_to_resample_to_are_bounded(tmp_path: Path, rate_hz: int) -> None:
 
 @pytest.fixture(params=[np.nan, np.inf, -np.inf, 1e30])
 def bad(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A data directory of one good recording and one with a bad sample in the middle."""
+    """Write a data directory of a good recording and one with a bad sample in the middle."""
     samples = as_float(ramp(16000)).numpy()
     soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
     samples[8000] = request.param
@@ -260,7 +264,9 @@ def bad(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return folder
 
 
-FAULT = r"b.wav holds NaN, infinity or a value far beyond audio: sample 8000 is (nan|-?inf|1e\+30)"
+FAULT = (
+    r"b.wav contains NaN, infinity or an absurdly large value: sample 8000 is (nan|-?inf|1e\+30)"
+)
 
 
 def test_values_that_are_no_audio_are_named_by_every_reader(bad: Path) -> None:
@@ -269,7 +275,7 @@ def test_values_that_are_no_audio_are_named_by_every_reader(bad: Path) -> None:
         with pytest.raises(InputError, match=FAULT):
             read(str(path))
         assert read(str(bad.parent / "a.wav"))
-    with pytest.raises(InputError, match="x holds NaN, infinity or a value far beyond audio"):
+    with pytest.raises(InputError, match="x contains NaN, infinity or an absurdly large value"):
         read_audio_bytes(path.read_bytes(), "x")
     assert isinstance(read_audio_bytes((bad.parent / "a.wav").read_bytes(), "x"), Audio)
     with pytest.raises(InputError, match=FAULT):  # the number counts from the beginning of the file
@@ -289,7 +295,7 @@ def test_they_are_counted_with_other_bad_audio(bad: Path, capsys: pytest.Capture
         lambda: make_raw.main([*config, "--nj", "1", str(bad)]),
         lambda: make_shards.main([*config, "--nj", "1", str(bad), str(bad / "shards")]),
     ):
-        with pytest.raises(SystemExit, match="Less than 95%"):
+        with pytest.raises(SystemExit, match="at least 95 % must"):
             make()
         assert (bad / "left_out.txt").read_text().startswith("b ")
 
@@ -299,7 +305,7 @@ def test_they_are_counted_with_other_bad_audio(bad: Path, capsys: pytest.Capture
 
 @pytest.fixture
 def overshooting(tmp_path: Path) -> Path:
-    """A data directory of three recordings, two of which have a header that is too high."""
+    """Write a data directory of three recordings, two with too large a length in the header."""
     folder = tmp_path / "data"
     (folder / "conf").mkdir(parents=True)
     (folder / "conf" / "fbank.yaml").write_text("num_mel_bins: 20\n")
@@ -326,5 +332,5 @@ def test_headers_that_overshoot_are_counted_once_per_set(
     ):
         main(arguments)
         captured = capfd.readouterr()
-        assert (captured.out + captured.err).count("promise more samples in their headers") == 1
-        assert "warning: 2 " in captured.out + captured.err
+        assert (captured.out + captured.err).count("announce more samples than are present") == 1
+        assert "warning: the headers of 2 " in captured.out + captured.err

@@ -1,4 +1,4 @@
-"""Lengths by the header are those of what is read, or are not told."""
+"""Lengths from headers equal the lengths read, or are not given."""
 
 from pathlib import Path
 

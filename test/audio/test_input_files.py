@@ -1,4 +1,4 @@
-"""Audio files of a command line, with faults and without."""
+"""Audio files of a command line, readable and unreadable."""
 
 import io
 
@@ -12,7 +12,7 @@ from moeasr.errors import InputError
 
 @pytest.fixture
 def paths(tmp_path):
-    """A file of 16 kHz, one of 8 kHz, and one that is no audio."""
+    """Write a file of 16 kHz, a file of 8 kHz, and a file that is not audio."""
     soundfile.write(tmp_path / "a.wav", np.full(160, 0.5), 16000)
     soundfile.write(tmp_path / "b.wav", np.zeros(80), 8000)
     (tmp_path / "c.wav").write_text("no audio")
@@ -57,7 +57,9 @@ def test_a_header_that_promises_too_much_is_a_warning(paths, capsys):
     ((_, waveform),) = files
     files.finish()
     assert len(waveform) == 160
-    assert capsys.readouterr().err.startswith("listen: warning: 1 files promise more samples")
+    assert capsys.readouterr().err.startswith(
+        "listen: warning: the headers of 1 files announce more samples"
+    )
 
 
 def test_a_dash_is_standard_input(paths, monkeypatch):

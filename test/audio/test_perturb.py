@@ -30,7 +30,7 @@ def test_speed_one_is_the_waveform_itself() -> None:
 
 
 def test_what_would_rise_above_half_the_rate_is_filtered_out() -> None:
-    """7.8 kHz at speed 1.1 would be 8.6 kHz, and fold back to 7.4 kHz without a filter."""
+    """At speed 1.1, 7.8 kHz becomes 8.6 kHz, which aliases to 7.4 kHz without a filter."""
     assert perturb_speed(sine(7800.0), 16000, 1.1)[200:-200].abs().max() < 0.02
 
 
@@ -38,7 +38,7 @@ def test_what_would_rise_above_half_the_rate_is_filtered_out() -> None:
     "factor", [0.0, -1.0, 1e-9, 0.001, 999.999, 1e9, float("nan"), float("inf")]
 )
 def test_a_speed_out_of_range_is_refused(factor: float) -> None:
-    with pytest.raises(InputError, match="speed factor must be 0.1 to 10, but is"):
+    with pytest.raises(InputError, match="speed factor must be between 0.1 and 10, but is"):
         perturb_speed(sine(440.0), 16000, factor)
 
 
@@ -74,5 +74,5 @@ def test_lengths_that_float32_cannot_count_are_torchaudios(num_samples: int) -> 
 
 
 def test_lengths_of_hours_end_where_the_filter_does() -> None:
-    """The length is that of an earlier call of `perturb_speed`, which takes gigabytes."""
+    """The expected length is from a call of `perturb_speed`, which takes gigabytes."""
     assert perturbed_length(251_658_245, 16000, 0.9) == 279_620_280

@@ -1,4 +1,4 @@
-"""Commands of a wav.scp: what is taken apart, what is left to the shell, and what comes out."""
+"""Commands of a wav.scp: which ones are emulated or run in the shell, and their output."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import torch
 
 from moeasr.audio import commands
 from moeasr.audio.perturb import perturb_speed
-from moeasr.audio.pipes import parse_pipe
+from moeasr.audio.pipes import parse_pipe, piped_entry
 from moeasr.audio.probe import probe_audio
 from moeasr.audio.programs import Resample, Speed, Volume
 from moeasr.audio.recording import RecordingReader, read_audio
@@ -28,7 +28,7 @@ def as_float(samples: np.ndarray) -> torch.Tensor:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The same two channels as FLAC, SPHERE and WAV, and the left one alone."""
+    """Write two channels as FLAC, SPHERE and WAV, and the left channel alone."""
     folder = tmp_path / "it's audio"
     folder.mkdir()
     both = np.stack([LEFT, RIGHT], axis=1)
@@ -47,7 +47,7 @@ def in_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is installed, and whatever is started fails the test."""
+    """Make all programs missing, and let the test fail if one is started."""
 
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError(f"started {args}")
@@ -174,7 +174,7 @@ def test_the_shell_feeds_what_is_understood():
 
 @pytest.mark.usefixtures("no_programs")
 def test_segments_of_a_decoders_pipe_are_sought_in_the_file(in_folder, monkeypatch):
-    """Recordings of half an hour, with hundreds of segments, need not be decoded whole."""
+    """Long recordings with hundreds of segments are not decoded as a whole."""
     reader = RecordingReader()
     for start in (0.1, 0.0, 0.2):
         segment, _ = reader.read("sph2pipe -f wav -p -c 1 both.sph |", start, start + 0.05)
@@ -190,7 +190,7 @@ def test_segments_of_a_decoders_pipe_are_sought_in_the_file(in_folder, monkeypat
         ("flac -c -d -s none.flac |", "audio file none.flac does not exist"),
         ("sph2pipe -f wav -c 3 both.sph |", "audio file both.sph has no channel 3, only 2"),
         ("flac -c -d -s notes.txt |", "audio file notes.txt cannot be decoded"),
-        ("sph2pipe -f wav a.wv1 |", "a.wv1 is SPHERE compressed with Shorten"),
+        ("sph2pipe -f wav a.wv1 |", "a.wv1 is a SPHERE file compressed with Shorten"),
     ],
 )
 def test_faults_name_the_file(in_folder, entry, message):
@@ -205,7 +205,7 @@ def test_faults_name_the_file(in_folder, entry, message):
 
 
 def test_a_format_that_is_not_known_here_is_left_to_its_program(in_folder, monkeypatch):
-    """Shorten, for one, which only NIST's own sph2pipe knows."""
+    """An example is Shorten, which only NIST's sph2pipe can decode."""
     (in_folder / "a.wv1").write_bytes(b"NIST_1A\nsample_coding -s26 pcm,embedded-shorten-v2.00\n")
     program = in_folder / "bin" / "sph2pipe"
     program.parent.mkdir()
@@ -232,3 +232,16 @@ def test_a_call_that_needs_its_program_says_so(monkeypatch: pytest.MonkeyPatch) 
         read_audio("no-such-sox a.wav -t wav - gain -3 |", RATE)
     with pytest.raises(InputError, match=r"not found\)$"):
         read_audio("no-such-program a.wav |", RATE)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (" a.wav ", "python3 -m moeasr.bin.resample 8000 a.wav |"),
+        ("it's.wav", "python3 -m moeasr.bin.resample 8000 'it'\"'\"'s.wav' |"),
+        ("x.ark:5", "python3 -m moeasr.bin.resample 8000 x.ark:5 |"),
+        ("cat a.wav |", "cat a.wav | python3 -m moeasr.bin.resample 8000 - |"),
+    ],
+)
+def test_entries_become_pipes(entry, expected):
+    assert piped_entry(entry, "resample 8000") == expected

@@ -47,7 +47,7 @@ def test_faults_are_named(wav: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "none.wav", np.zeros(0, np.int16), 8000)
     for name, fault in {
         "pipe.wav": r"pipe.wav: cannot be opened \(it is not a file\)",
-        "none.wav": "none.wav: holds no samples",
+        "none.wav": "none.wav: contains no samples",
         "x.wav": r"x.wav: cannot be opened \(No such file or directory\)",
     }.items():
         with pytest.raises(InputError, match=f"^{tmp_path}/{fault}$"):
@@ -56,4 +56,4 @@ def test_faults_are_named(wav: Path, tmp_path: Path) -> None:
 
 def test_the_warning_counts() -> None:
     warning = overshoot_warning(3, "utterances")
-    assert warning.startswith("warning: 3 utterances promise more samples in their headers")
+    assert warning.startswith("warning: the headers of 3 utterances announce more samples")

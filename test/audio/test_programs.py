@@ -1,4 +1,4 @@
-"""What is made of the ways in which decoding programs are called."""
+"""Calls of decoding programs, and the effects parsed from them."""
 
 import pytest
 
@@ -109,7 +109,7 @@ def test_what_is_left_to_the_program(command):
 
 @pytest.mark.parametrize("effect", [Speed(0.9), Speed(1.1), Volume(3.0), Resample(8000)])
 def test_lengths_are_those_of_the_samples(effect):
-    """A header's length and the effects' arithmetic say how long the result is."""
+    """The length follows from the header and the arithmetic of the effects."""
     import torch
 
     from moeasr.audio.recording import apply_effect

@@ -1,4 +1,4 @@
-"""Audio of every kind that a wav.scp may name, good and bad."""
+"""All kinds of audio that a wav.scp may contain, valid and invalid."""
 
 import math
 import os
@@ -23,7 +23,7 @@ RATE = 16000
 
 
 def ramp(num_samples: int = 3200) -> np.ndarray:
-    """int16 samples, all different from their neighbours."""
+    """Return int16 samples, each different from its neighbours."""
     return (np.arange(num_samples) * 37 % 20011 - 10000).astype(np.int16)
 
 
@@ -117,12 +117,14 @@ def test_a_segment_may_overshoot_a_little_but_no_more(wav: Path) -> None:
     with pytest.raises(InputError, match=r"ends at 0.9 s, but .*a.wav is only 0.20 s long"):
         read_audio(str(wav), None, 0.1, 0.9)
     for start_sec, end_sec in [(0.3, 0.4), (0.1, 0.1), (0.25, None), (-0.1, 0.1)]:
-        with pytest.raises(InputError, match="no audio between .*/a.wav, which is 0.20 s long"):
+        with pytest.raises(
+            InputError, match="there is no audio between .*/a.wav, which is 0.20 s long"
+        ):
             read_audio(str(wav), None, start_sec, end_sec)
 
 
 def test_times_are_rounded_to_the_next_sample(wav: Path) -> None:
-    """0.0625625 s are sample 1001; their product in floating point lies just below."""
+    """0.0625625 s is sample 1001, but the floating-point product is slightly less."""
     assert int(0.0625625 * RATE) == 1000
     assert torch.equal(read_audio(str(wav), None, 0.0625625)[0], as_float(ramp())[1001:])
     assert torch.equal(read_audio(str(wav), None, None, 0.0625625)[0], as_float(ramp())[:1001])
@@ -157,7 +159,7 @@ def test_names_of_any_kind(tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_subprocess(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any command that is started fails the test."""
+    """Let the test fail if any command is started."""
 
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError(f"started {args}")
@@ -220,12 +222,12 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path: Path) -> None:
     refused(str(empty), r"empty.wav is empty \(0 bytes\)")
     text = tmp_path / "text.wav"
     text.write_text("this is no audio\n" * 100)
-    refused(str(text), "text.wav cannot be decoded: damaged, or not audio")
+    refused(str(text), "text.wav cannot be decoded: it is damaged or not audio")
     silent = tmp_path / "none.wav"
     soundfile.write(silent, np.zeros(0, np.int16), RATE)
-    refused(str(silent), "none.wav holds no samples")
+    refused(str(silent), "none.wav contains no samples")
     for read in (measure_audio, probe_audio):
-        with pytest.raises(InputError, match="none.wav:? holds no samples"):
+        with pytest.raises(InputError, match="none.wav:? contains no samples"):
             read(str(silent))
 
 
@@ -236,7 +238,7 @@ def test_a_value_that_is_no_audio_is_named_by_its_place_in_the_file(
     samples = np.zeros(3000, np.float32)
     samples[2500] = math.nan
     soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
-    refused(str(tmp_path / "a.wav"), "a.wav holds NaN, .*: sample 2500 is nan")
+    refused(str(tmp_path / "a.wav"), "a.wav contains NaN, .*: sample 2500 is nan")
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.99])
@@ -257,18 +259,21 @@ def test_a_wav_cut_short_is_refused(tmp_path: Path, suffix: str, subtype: str, k
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content))])
     refused(
-        str(path), rf"cut.{suffix} is cut short: its header promises \d+ bytes, but \d+ are there"
+        str(path),
+        rf"cut.{suffix} is truncated: its header announces \d+ bytes, but only \d+ are present",
     )
 
 
 def test_an_mp3_cut_short_is_refused(tmp_path: Path) -> None:
-    """Its header tells 8000 samples, and libsndfile ends quietly where the file does."""
+    """The header has 8000 samples, and libsndfile stops silently at the end of the file."""
     path = tmp_path / "cut.mp3"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 8000), RATE)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    refused(str(path), r"cut.mp3 is cut short: samples end after \d+ of 8000")
-    with pytest.raises(InputError, match=r"cut.mp3 is cut short: samples end after \d+ of 8000"):
+    refused(str(path), r"cut.mp3 is truncated: it ends after \d+ of 8000 samples")
+    with pytest.raises(
+        InputError, match=r"cut.mp3 is truncated: it ends after \d+ of 8000 samples"
+    ):
         measure_audio(str(path))
 
 
@@ -279,19 +284,22 @@ def test_a_flac_cut_short_is_refused(tmp_path: Path, keep: float) -> None:
     soundfile.write(path, noise, RATE)
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content))])
-    refused(str(path), "cut.flac (cannot be decoded: damaged|is cut short)")
+    refused(str(path), "cut.flac (cannot be decoded: it is damaged|is truncated)")
 
 
 def test_a_sphere_cut_short_or_compressed_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.sph"
     path.write_bytes(sphere("pcm", 3200, ramp(3199), "01"))
-    refused(str(path), "a.sph is cut short: its header promises 3200 samples, but 3199 are there")
+    refused(
+        str(path),
+        "a.sph is truncated: its header announces 3200 samples, but only 3199 are present",
+    )
     path.write_bytes(sphere("pcm,embedded-shorten-v2.00", 3200, ramp(), "01"))
     refused(str(path), "compressed with Shorten.* sph2pipe")
 
 
 def test_a_wav_written_into_a_pipe_has_no_true_length_and_is_taken(wav: Path) -> None:
-    """The sizes 0xFFFFFFFF and 0x7FFFF000 are what ffmpeg and sox put when they cannot seek."""
+    """ffmpeg and sox write the sizes 0xFFFFFFFF and 0x7FFFF000 when they cannot seek."""
     content = bytearray(wav.read_bytes())
     at = content.index(b"data") + 4
     for size in (0xFFFFFFFF, 0x7FFFF000):
@@ -307,7 +315,7 @@ def test_a_flac_of_unknown_length_is_refused(tmp_path: Path) -> None:
     content[21] &= 0xF0  # STREAMINFO's 36 bits of total samples
     content[22:26] = bytes(4)
     path.write_bytes(content)
-    refused(str(path), "stream.flac does not say how long it is")
+    refused(str(path), "stream.flac does not contain its length")
 
 
 def test_failing_and_silent_pipes_are_named(wav: Path, tmp_path: Path) -> None:
@@ -318,7 +326,7 @@ def test_failing_and_silent_pipes_are_named(wav: Path, tmp_path: Path) -> None:
     refused(f"tail {missing} | head |", f"failed with status 1 .*{missing}")
     refused("true |", r"output of `true` is empty")
     refused("echo hello |", "output of `echo hello` cannot be decoded")
-    refused(f"head -c 1000 {wav} |", "output of `head .*` is cut short")
+    refused(f"head -c 1000 {wav} |", "output of `head .*` is truncated")
     speed = "python3 -m moeasr.bin.perturb_speed 0.9"
     refused(f"{speed} {missing} |", "nowhere.wav does not exist")
     refused(f"tail {missing} | {speed} - |", f"command `tail {missing}` failed")
@@ -342,17 +350,17 @@ def test_bad_places_in_archives_are_named(tmp_path: Path) -> None:
     refused(f"{tmp_path}/nowhere.ark:7", "archive .*nowhere.ark: cannot be opened")
     ark = tmp_path / "wav.ark"
     kaldiio.save_ark(str(ark), {"utt": (RATE, ramp())})
-    refused(f"{ark}:7", r"archive entry .*wav.ark:7 is not audio: only a WAV file")
+    refused(f"{ark}:7", r"archive entry .*wav.ark:7 is not audio: expected a WAV file")
     refused(f"{ark}:999999", r"archive entry .*wav.ark:999999 lies beyond the end")
     ark.write_bytes(ark.read_bytes()[:1000])
-    refused(f"{ark}:4", "archive entry .*wav.ark:4 is cut short")
+    refused(f"{ark}:4", "archive entry .*wav.ark:4 is truncated")
     feats = tmp_path / "feats.ark"
     kaldiio.save_ark(str(feats), {"utt": np.ones((3, 2), np.float32)})
     refused(f"{feats}:4", "feats.ark:4 is not audio")
 
 
 def test_a_named_pipe_is_no_file(tmp_path: Path) -> None:
-    """To open it would wait for a writer."""
+    """Opening the pipe would block until a writer opens it."""
     os.mkfifo(tmp_path / "a.wav")
     refused(f"{tmp_path}/a.wav", "a.wav does not exist")
     for probe in (probe_audio, measure_audio):

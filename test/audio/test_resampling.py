@@ -1,4 +1,4 @@
-"""Sample rates of every kind: those that share a factor, and those that do not."""
+"""Resampling between rates with and without a common factor."""
 
 import math
 
@@ -13,7 +13,7 @@ COPRIME = [(44101, 16000), (8000, 44101), (16001, 16000), (22255, 16000), (99998
 
 
 def sine(rate_hz: int, num_samples: int) -> torch.Tensor:
-    """440 Hz at half amplitude."""
+    """Return a sine of 440 Hz at half amplitude."""
     seconds = torch.arange(num_samples, dtype=torch.float64) / rate_hz
     return (0.5 * torch.sin(2 * math.pi * 440 * seconds)).float()
 
@@ -22,7 +22,7 @@ def sine(rate_hz: int, num_samples: int) -> torch.Tensor:
 def test_rates_without_a_common_factor_need_no_bank_of_filters(
     orig_freq: int, new_freq: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """torchaudio would compute `orig_freq` filters: minutes and gigabytes for a second."""
+    """torchaudio would compute `orig_freq` filters, which takes minutes and gigabytes."""
 
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError(args)
@@ -39,7 +39,7 @@ def test_rates_without_a_common_factor_need_no_bank_of_filters(
 
 @pytest.mark.parametrize("rate_hz", [44101, 44100, 48000, 22050])
 def test_what_lies_above_half_the_new_rate_is_filtered_out(rate_hz: int) -> None:
-    """600 Hz above it a tone is damped by 54 dB, 600 Hz below it by no more than a per cent."""
+    """A tone 600 Hz above it loses 54 dB, and a tone 600 Hz below it at most one percent."""
     seconds = torch.arange(rate_hz // 4, dtype=torch.float64) / rate_hz
     for tone_hz, low, high in ((8600, 0.0, 10 ** (-54 / 20)), (7400, 0.99, 1.01)):
         tone = torch.sin(2 * math.pi * tone_hz * seconds).float()
@@ -57,7 +57,7 @@ def test_lengths_are_known_without_computing(orig_freq: int, new_freq: int) -> N
 
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 12000, 22050, 24000, 32000, 44100, 48000, 96000])
 def test_rates_in_common_use_give_what_torchaudio_gives(rate_hz: int) -> None:
-    """Bit for bit: features stored by earlier versions stay valid."""
+    """Results are bit-identical, so that features of earlier versions stay valid."""
     waveform = torch.randn(4000, generator=torch.Generator().manual_seed(0))
     expected = torchaudio.functional.resample(
         waveform, rate_hz, 16000, lowpass_filter_width=FILTER_WIDTH

@@ -32,7 +32,7 @@ def test_lengths_are_those_of_the_resampled_signal(num_samples, orig_freq, new_f
 def test_a_speed_is_a_ratio_of_rates():
     assert speed_ratio(0.9, 16000) == (9 * 16000, 10 * 16000)
     assert speed_ratio(1.1, 8000) == (11 * 8000, 10 * 8000)
-    with pytest.raises(InputError, match="speed factor must be 0.1 to 10, but is 11"):
+    with pytest.raises(InputError, match="speed factor must be between 0.1 and 10, but is 11"):
         speed_ratio(11.0, 16000)
 
 

@@ -36,11 +36,26 @@ def test_ranges_of_segments(start_sec, end_sec, expected):
 @pytest.mark.parametrize(
     ("num_samples", "start_sec", "end_sec", "message"),
     [
-        (0, None, None, "a.wav holds no samples"),
+        (0, None, None, "a.wav contains no samples"),
         (8000, 0.5, 2.5, "the segment ends at 2.5 s, but a.wav is only 1.00 s long"),
-        (8000, 1.5, None, "no audio between 1.5 s and the end of a.wav, which is 1.00 s long"),
-        (8000, 0.5, 0.25, "no audio between 0.5 s and 0.25 s of a.wav, which is 1.00 s long"),
-        (8000, -0.1, 0.25, "no audio between -0.1 s and 0.25 s of a.wav, which is 1.00 s long"),
+        (
+            8000,
+            1.5,
+            None,
+            "there is no audio between 1.5 s and the end of a.wav, which is 1.00 s long",
+        ),
+        (
+            8000,
+            0.5,
+            0.25,
+            "there is no audio between 0.5 s and 0.25 s of a.wav, which is 1.00 s long",
+        ),
+        (
+            8000,
+            -0.1,
+            0.25,
+            "there is no audio between -0.1 s and 0.25 s of a.wav, which is 1.00 s long",
+        ),
     ],
 )
 def test_a_segment_outside_the_recording_is_refused(num_samples, start_sec, end_sec, message):
@@ -62,7 +77,7 @@ def test_a_value_that_is_no_audio_is_named_by_its_place():
     samples[13] = np.inf
     with soundfile.SoundFile(audio_file(samples, "FLOAT")) as audio:
         audio.seek(10)
-        with pytest.raises(InputError, match="a.wav holds NaN, .*: sample 13 is inf"):
+        with pytest.raises(InputError, match="a.wav contains NaN, .*: sample 13 is inf"):
             list(read_blocks(audio, 10, 20, "a.wav"))
 
 
@@ -72,7 +87,7 @@ def test_a_stream_is_measured_from_its_beginning():
     assert measure_stream(stream, "a.wav", channel=2) == AudioInfo(8000, 500, False)
     with pytest.raises(InputError, match="^a.wav has no channel 3, only 2$"):
         measure_stream(stream, "a.wav", channel=3)
-    with pytest.raises(InputError, match="^a.wav holds no samples$"):
+    with pytest.raises(InputError, match="^a.wav contains no samples$"):
         measure_stream(audio_file(np.zeros(0, np.int16)), "a.wav")
 
 

@@ -14,13 +14,13 @@ from moeasr.errors import InputError
 
 @pytest.fixture
 def path(tmp_path):
-    """100 samples of 16 bits at 8 kHz, all of them a quarter."""
+    """Return a WAV file of 100 16-bit samples at 8 kHz, all equal to 0.25."""
     soundfile.write(tmp_path / "a.wav", np.full(100, 0.25), 8000, subtype="PCM_16")
     return tmp_path / "a.wav"
 
 
 def feed(monkeypatch, content):
-    """Make some bytes the standard input."""
+    """Replace standard input by some bytes."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 

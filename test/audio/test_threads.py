@@ -1,4 +1,4 @@
-"""Results of threads: their order, and how far ahead items are taken."""
+"""Results of threads: their order, and the number of items taken ahead."""
 
 import threading
 import time
@@ -37,7 +37,7 @@ def test_no_more_calls_run_at_a_time_than_there_are_threads():
 
 
 def test_an_error_in_a_thread_does_not_wait_for_the_others():
-    """One of them may wait for a program that never answers."""
+    """A thread may wait for a program that never returns."""
     others_ended = threading.Event()
 
     def call(number: int) -> None:
@@ -53,7 +53,7 @@ def test_an_error_in_a_thread_does_not_wait_for_the_others():
 
 
 def test_few_items_are_taken_ahead_of_the_results(monkeypatch):
-    """A million calls that wait would be a gigabyte."""
+    """A million queued calls would take a gigabyte."""
     monkeypatch.setattr(threads, "NUM_AHEAD", 3)
     taken = []
 

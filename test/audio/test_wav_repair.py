@@ -1,4 +1,4 @@
-"""WAV files whose chunks libsndfile cannot follow."""
+"""WAV files whose chunk layout libsndfile cannot read."""
 
 import struct
 
@@ -40,7 +40,7 @@ def test_a_good_file_keeps_format_and_samples_alone():
 
 
 def test_a_length_beyond_the_end_stays():
-    """The reader says that the file is cut short."""
+    """The reader says that the file is truncated."""
     assert (
         repair_wav(wav(FORMAT, data(50)))
         == b"RIFF" + struct.pack("<I", 46) + wav(FORMAT, data(50))[8:]

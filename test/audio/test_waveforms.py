@@ -1,4 +1,4 @@
-"""The sound of a data directory, whole recordings and segments."""
+"""The audio of a data directory, with and without segments."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def data_dir(tmp_path):
 
 
 def waveforms(data_dir, rate_hz):
-    """Utterance -> samples."""
+    """Return a mapping from utterance to samples."""
     utterances = find_data_type("raw").open(data_dir)
     return {utt: samples for utt, samples, _ in read_waveforms(utterances, rate_hz)}
 
@@ -50,7 +50,7 @@ def test_utterances_come_with_their_languages(data_dir):
 
 def test_a_missing_recording_is_named_with_its_utterance(data_dir):
     (data_dir / "segments").write_text("a r3 0.5 0.75\n")
-    with pytest.raises(InputError, match="recording r3 of a is not in .*wav.scp"):
+    with pytest.raises(InputError, match="recording r3 of utterance a is not in .*wav.scp"):
         waveforms(data_dir, 8000)
     (data_dir / "segments").write_text("a r1 3.0 4.0\n")
     with pytest.raises(InputError, match="utterance a: .*segment ends at 4 s"):
@@ -63,4 +63,6 @@ def test_commands_for_the_shell_are_announced(data_dir, caplog):
     with caplog.at_level("INFO"):
         assert len(waveforms(data_dir, 8000)) == 2
     (message,) = caplog.messages
-    assert f"reading it runs commands in the shell, the first one for r1: `{entry[:-2]}`" in message
+    assert (
+        f"reading this table runs shell commands, the first one for r1: `{entry[:-2]}`" in message
+    )

@@ -35,6 +35,7 @@ def test_nothing_is_said_and_written_where_all_is_well(tmp_path, capsys):
         (["--modes", "ctc_greedy_search attenton"], [], "'attenton'"),
         (["--modes", "ctc_greedy_search"], ["model.ctc_weight=0"], "'ctc_greedy_search' needs CTC"),
         ([], ["model.encoder.d_model=97"], "`d_model` must be a multiple"),
+        ([], ["train.max_epoch=3"], "did you mean 'train.max_epochs'?"),
         ([], ["init.model=no.pt"], "`init.model`: there is no checkpoint no.pt"),
         ([], ["init.dense=no.pt"], "`init.dense`: there is no checkpoint no.pt"),
         ([], ["init.embedding=no.pt"], "`init.embedding`: there is no checkpoint no.pt"),

@@ -135,7 +135,7 @@ def test_loads_need_speech(moe_path, capsys):
 
 def test_a_model_that_routes_by_language_is_told_it(tmp_path, data_dir, capsys):
     path = save_model(tmp_path / "moe.pt", MOE, "language", ("de", "en"))
-    with pytest.raises(InputError, match="utt2lang: no such file"):
+    with pytest.raises(InputError, match="utt2lang does not exist"):
         main(arguments(path, data_dir))
     (data_dir / "utt2lang").write_text("u1 en\nu2 de\nu3 en\n")
     main(arguments(path, data_dir))

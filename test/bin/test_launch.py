@@ -69,7 +69,7 @@ def test_every_process_and_the_launcher_say_one_sentence(tmp_path, how, code, li
             error = process.communicate(timeout=120)[1].splitlines()
         finally:
             process.terminate()  # it ends its processes; killed, it would leave them behind
-    assert process.returncode == code
+    assert process.returncode == code, error
     # a process whose neighbour failed may hear SIGTERM while Python ends, too late to say so
     assert [line for line in error if line != STOPPED] == lines
     assert error.count(STOPPED) <= {"good": 0, "terminated": 2}.get(how, 1)

@@ -54,7 +54,7 @@ def test_changing_the_type_leaves_nothing_stale(tmp_path: Path) -> None:
 def test_impossible_size_names_the_text(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("u1 AB\n")
-    with pytest.raises(InputError, match=f"{text}: vocabulary size 900 is too large"):
+    with pytest.raises(InputError, match=f"{text}: the vocabulary size 900 is too large"):
         main(f"--text {text} --type bpe --vocab-size 900 --out-dir {tmp_path}/lang".split())
     assert not (tmp_path / "lang").exists()
 
@@ -66,5 +66,6 @@ def test_fault_is_one_sentence_and_status_1(tmp_path: Path) -> None:
         [*command, "--out-dir", str(tmp_path / "lang")], capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert "text, line 1: has a carriage return" in done.stderr and "Traceback" not in done.stderr
+    assert "text, line 1: contains a carriage return" in done.stderr
+    assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1

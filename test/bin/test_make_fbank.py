@@ -108,9 +108,9 @@ def test_unusable_utterances_are_listed_and_skipped(
         feats = make(tmp_path)
     assert list(feats) == ["good"]
     assert "skipped utterance cut: audio file" in caplog.text
-    assert "20 samples are no whole frame" in caplog.text
+    assert "20 samples are too few for one frame" in caplog.text
     assert "skipped 3 utterances" in caplog.text
-    assert "made features of 1 of 4 utterances" in caplog.text
+    assert "computed features of 1 of 4 utterances" in caplog.text
 
 
 def test_other_rates_are_resampled_and_said_so(
@@ -160,7 +160,8 @@ def test_nothing_usable_is_one_sentence_and_no_file(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     last = done.stderr.strip().splitlines()[-1]
-    assert last == f"make_fbank.py: none of the 1 utterances of {tmp_path}/wav.scp is usable"
+    assert last.startswith("make_fbank.py: none of the 1 utterances of ")
+    assert last.endswith("wav.scp could be read (see the warnings above)")
     assert [path.name for path in tmp_path.iterdir()] == ["wav.scp"]
 
 

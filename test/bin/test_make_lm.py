@@ -56,7 +56,7 @@ def test_text_without_spaces_is_warned_of(text, tmp_path, capsys):
 
 def test_faults_name_the_text_and_leave_no_file(text, tmp_path):
     text.write_text("u1 A </s>\n")
-    with pytest.raises(InputError, match=f"{text}: a sentence holds"):
+    with pytest.raises(InputError, match=f"{text}: a sentence contains"):
         main(f"--text {text} --out {tmp_path}/x.arpa".split())
     with pytest.raises(InputError, match=f"{tmp_path}/none does not exist"):
         main(f"--text {tmp_path}/none --out {tmp_path}/x.arpa".split())

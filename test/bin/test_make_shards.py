@@ -8,6 +8,6 @@ def test_a_making_that_fails_leaves_no_index_of_shards_that_are_no_longer_there(
     data_dir = audio_sets.prepare(audio_sets.whole_files(tmp_path), "shard")
     assert (data_dir / "shards.scp").is_file()
     (tmp_path / "audio files" / "a.wav").unlink()
-    with pytest.raises(SystemExit, match="Less than 95%"):
+    with pytest.raises(SystemExit, match="at least 95 % must"):
         audio_sets.make_shards_of(data_dir)
     assert not (data_dir / "shards.scp").exists()

@@ -21,5 +21,5 @@ def test_another_speed_is_that_of_the_library(tmp_path, capfdbinary):
 
 
 def test_a_speed_out_of_range_is_refused(tmp_path, capfdbinary):
-    with pytest.raises(InputError, match="speed factor must be 0.1 to 10, but is 0.01"):
+    with pytest.raises(InputError, match="speed factor must be between 0.1 and 10, but is 0.01"):
         pcm_of(main, "0.01", tmp_path, capfdbinary)

@@ -114,7 +114,7 @@ def test_a_simulated_test_set_reads_as_when_decoded_in_chunks(mode, model_path, 
 def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
     routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     model_path = save_model(tmp_path / "x.pt", routed, languages=("en", "zh"))
-    with pytest.raises(InputError, match="`--language` must be one of en, zh, but is not given"):
+    with pytest.raises(InputError, match="`language` must be one of en, zh, but is not given"):
         stream(model_path, data_dir.parent / "u1.wav")
     finals = []
     for language in ("en", "zh"):
@@ -123,7 +123,7 @@ def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
     assert finals[0][0] == finals[1][0] == "final"
     assert finals[0][1] != finals[1][1]
     simulate = ("--simulate", data_dir, "--out-dir", tmp_path / "out")
-    with pytest.raises(InputError, match="utt2lang: no such file"):
+    with pytest.raises(InputError, match="utt2lang does not exist"):
         stream(model_path, *simulate)
     for language, (_, text) in zip(("en", "zh"), finals):
         (data_dir / "utt2lang").write_text(f"u1 {language}\nu2 zh\n")
@@ -175,8 +175,8 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
     printed = capsys.readouterr()
     assert printed.out.count(f"{high}\t") == printed.out.count("high.wav") >= 2
     fault, warning = printed.err.splitlines()
-    assert "nan.wav holds NaN, infinity or a value far beyond audio: sample 4000 is nan" in fault
-    assert warning.startswith("stream: warning: 2 files promise more samples")
+    assert "nan.wav contains NaN, infinity or an absurdly large value: sample 4000 is nan" in fault
+    assert warning.startswith("stream: warning: the headers of 2 files announce more samples")
 
 
 @pytest.mark.parametrize(

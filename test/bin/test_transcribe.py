@@ -133,8 +133,8 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
     printed = capsys.readouterr()
     assert [line.partition("\t")[0] for line in printed.out.splitlines()] == [str(high)] * 2
     fault, warning = printed.err.splitlines()
-    assert "nan.wav holds NaN, infinity or a value far beyond audio: sample 4000 is nan" in fault
-    assert warning.startswith("transcribe: warning: 2 files promise more samples")
+    assert "nan.wav contains NaN, infinity or an absurdly large value: sample 4000 is nan" in fault
+    assert warning.startswith("transcribe: warning: the headers of 2 files announce more samples")
 
 
 def test_ten_milliseconds_and_silence_give_a_line_each(model_path, tmp_path, capsys):
@@ -238,10 +238,10 @@ def test_the_language_that_is_told_is_the_one_that_is_heard(language_model_path,
     ("more", "given"), [([], "is not given"), (["--language", "de"], "is 'de'")]
 )
 def test_a_language_that_lacks_is_refused_at_start(language_model_path, more, given):
-    with pytest.raises(InputError, match=f"`--language` must be one of en, zh, but {given}"):
+    with pytest.raises(InputError, match=f"`language` must be one of en, zh, but {given}"):
         main(["--checkpoint", str(language_model_path), *more, "missing.wav"])
 
 
 def test_a_language_is_refused_where_none_is_routed_by(model_path):
-    with pytest.raises(InputError, match="`--language en`: this model does not route by language"):
+    with pytest.raises(InputError, match="language 'en': this model does not route by language"):
         main(["--checkpoint", str(model_path), "--language", "en", "missing.wav"])

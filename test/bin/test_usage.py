@@ -187,7 +187,7 @@ def test_an_embedding_network_is_no_layer(save_model, data_dir, tmp_path):
 def test_a_model_that_routes_by_language_is_told_it(save_model, data_dir, tmp_path):
     routed = MoeConfig(hidden_units=8, num_experts=4, router="language")
     path = save_model(tiny_config(languages=("de", "en"), feed_forward=routed))
-    with pytest.raises(InputError, match="utt2lang: no such file"):
+    with pytest.raises(InputError, match="utt2lang does not exist"):
         usage_of(path, data_dir, tmp_path)
     spoken = tmp_path / "data"
     shutil.copytree(data_dir, spoken)

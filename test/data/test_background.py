@@ -1,4 +1,4 @@
-"""Work for other processes."""
+"""Results computed in background processes."""
 
 import multiprocessing
 import os
@@ -98,7 +98,7 @@ def num_threads(_: int) -> int:
 
 
 def test_a_worker_computes_with_one_thread():
-    """Whatever this process has: N workers of M threads each would only get in each other's way."""
+    """The number of threads here does not matter: N workers of M threads would compete."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -258,6 +258,6 @@ def test_every_job_names_what_it_worked_on(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=f"bad audio:\nutterance a1: its audio: {sentence}$"):
         check_audio.check_audio(tmp_path, say=print)
     said: list[str] = []
-    with pytest.raises(InputError, match="less than half of utt2dur"):
+    with pytest.raises(InputError, match="less than half of the durations"):
         durations.write_utt2dur(tmp_path, said.append)
     assert re.search(f"no duration for a1: its audio: {sentence}$", said[1])

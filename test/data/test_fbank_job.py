@@ -1,4 +1,4 @@
-"""Archives of filter banks: what is written, and what is said of unusual utterances."""
+"""Archives of filter banks: their content, and messages about unusual utterances."""
 
 import json
 
@@ -14,7 +14,7 @@ from moeasr.features.fbank_config import FbankConfig
 
 
 def write(folder, rates):
-    """Features of recordings of half a second, by their sample rates; None is a missing file."""
+    """Write features of recordings of half a second by sample rate; None is a missing file."""
     lines = []
     for utt_id, rate_hz in rates.items():
         path = folder / f"{utt_id}.wav"
@@ -43,11 +43,11 @@ def test_unusual_utterances_are_counted_and_logged(tmp_path, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "resampled 2 utterances from 8000 Hz",
         "skipped 1 utterances",
-        "made features of 3 of 4 utterances",
+        "computed features of 3 of 4 utterances",
     ]
 
 
 def test_no_file_is_written_if_no_utterance_can_be_read(tmp_path):
-    with pytest.raises(InputError, match=r"none of the 1 utterances of .*wav\.scp is usable"):
+    with pytest.raises(InputError, match=r"none of the 1 utterances of .*wav\.scp could be read"):
         write(tmp_path, {"a": None})
     assert [path.name for path in tmp_path.iterdir()] == ["wav.scp"]

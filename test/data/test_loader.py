@@ -104,7 +104,7 @@ def test_a_broken_utterance_is_one_sentence_at_its_turn(
         next(stream)
     with pytest.raises(InputError) as caught:
         next(stream)
-    assert str(caught.value) == f"features of utterance u39: archive {ark} is cut short"
+    assert str(caught.value) == f"features of utterance u39: archive {ark} is truncated"
     assert not multiprocessing.active_children()  # though the error, with its traceback, lives on
 
 
@@ -135,7 +135,7 @@ def test_a_disk_that_fails_is_told_as_python_tells_it(num_workers: int) -> None:
 
 
 def test_a_list_of_batches_is_small(dataset: AsrDataset) -> None:
-    """Python's own lists of a million utterances would be 50 MB, and workers copy them."""
+    """Python lists for a million utterances would take 50 MB, which every worker copies."""
     lengths = [100 + number % 50 for number in range(100_000)]
     sampler = BucketBatchSampler(lengths, BatchConfig(max_frames=500), seed=0)
     assert len(pickle.dumps(sampler.batches(1))) < 25 * len(lengths)
@@ -144,7 +144,7 @@ def test_a_list_of_batches_is_small(dataset: AsrDataset) -> None:
 def test_sigterm_to_the_whole_group_does_not_take_the_batches_away(
     dataset: AsrDataset, sampler: BucketBatchSampler
 ) -> None:
-    """Batch systems and `timeout` signal every process; the trainer stops by its own rules."""
+    """Batch systems and `timeout` signal every process; the trainer decides when to stop."""
     expected = [batch.utt_ids for batch in batch_stream(dataset, sampler, 1, 0, num_workers=0)]
     stream = batch_stream(dataset, sampler, 1, 0, num_workers=2)
     got = [next(stream).utt_ids]

@@ -1,4 +1,4 @@
-"""The features of sets to recognise: their lengths before they are read, and what is read."""
+"""The features of sets to decode: their expected lengths, and their values."""
 
 import tracemalloc
 
@@ -79,7 +79,7 @@ def test_stored_features_of_other_settings_are_refused(tmp_path):
 
 @pytest.mark.parametrize("table", ["feats.scp", "wav.scp"])
 def test_memory_of_an_open_directory_is_about_a_hundred_bytes_an_utterance(tmp_path, table):
-    """Of a dict of utterances and entries it would be 300."""
+    """A dict of utterances and entries would take 300 bytes."""
     num_utts = 5000
     ids = [f"speaker{n // 300:05d}-recording{n // 20:07d}-{n:08d}" for n in range(num_utts)]
     (tmp_path / table).write_text("".join(f"{utt} {tmp_path}/x.ark:5\n" for utt in ids))

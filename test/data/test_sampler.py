@@ -1,4 +1,4 @@
-"""Properties of the batch lists that training and resuming lean on."""
+"""Properties of batch lists that training and resuming rely on."""
 
 from collections import Counter
 
@@ -37,7 +37,7 @@ def test_padded_frames_and_utterances_stay_within_the_limits(
 
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_batches_are_full(shuffle: bool) -> None:
-    """No more batches than the frames and the padding call for, but for a few per cent."""
+    """The number of batches exceeds the minimum by a few percent at most."""
     result = batches(shuffle=shuffle)
     padded = sum(len(batch) * LENGTHS[batch].max() for batch in result)
     assert len(result) <= 1.15 * padded / 6000

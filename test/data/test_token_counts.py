@@ -1,4 +1,4 @@
-"""Counts of tokens, made once and kept for as long as they are true."""
+"""Token counts, which are cached until the text or the tokenizer changes."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from moeasr.errors import InputError
 
 
 class Letters:
-    """Lower-case letters are tokens, others unknown, and ! is refused; counts its calls."""
+    """A tokenizer of lower-case letters that rejects `!` and counts its calls."""
 
     def __init__(self, name="letters"):
         self.name = name
@@ -75,7 +75,7 @@ def test_other_texts_or_units_are_counted_anew(path):
 
 
 def encrypt(content):
-    """Set the flag that says so, in the first file's directory entry."""
+    """Set the encryption flag in the directory entry of the first file."""
     at = content.index(b"PK\x01\x02") + 8
     return content[:at] + b"\x01" + content[at + 1 :]
 

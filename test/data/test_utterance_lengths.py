@@ -1,4 +1,4 @@
-"""Lengths of utterances: those listed, and those that only headers tell."""
+"""Lengths of utterances, from the table and from headers."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def utterances(tmp_path):
 
 
 class Reader:
-    """Notes which utterances are measured: 7 frames each."""
+    """A reader that records the measured utterances, and returns 7 frames for each."""
 
     def __init__(self):
         self.measured = []
@@ -39,5 +39,5 @@ def test_only_what_is_not_listed_is_measured(tmp_path, utterances):
 
 def test_a_length_below_zero_is_named(tmp_path, utterances):
     (tmp_path / "utt2num_frames").write_text("a 3\nb -1\n")
-    with pytest.raises(InputError, match=r"utt2num_frames: utterance b has -1 frames; make it aga"):
+    with pytest.raises(InputError, match=r"utt2num_frames: utterance b has -1 frames; make this"):
         listed_lengths(tmp_path, utterances)

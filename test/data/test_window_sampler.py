@@ -1,4 +1,4 @@
-"""Batches from a few shards at a time: what training, resuming and disks lean on."""
+"""Batches from a few shards at a time: properties that training and resuming rely on."""
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def test_ranks_read_shards_of_their_own_and_have_equally_many_batches(world_size
 
 
 def test_each_epoch_and_each_rank_shuffles_on_its_own():
-    """200 epochs over two shards of 8: which utterance comes first is drawn evenly (4 sigma)."""
+    """In 200 epochs over two shards of 8, the first utterance is uniform (4 sigma)."""
     config = BatchConfig(max_frames=10, window_shards=1)  # an utterance a batch
     samplers = [
         ShardWindowSampler(np.full(16, 10), np.arange(16) // 8, config, 0, rank, 2)

@@ -1,4 +1,4 @@
-"""Which lines of `segments` are good."""
+"""Valid and invalid lines of `segments`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Strict reading of tables: their lines, and how each fault is named."""
+"""Strict reading of tables: their lines, and the message about each fault."""
 
 import os
 import pickle
@@ -27,13 +27,13 @@ CONTENTS = {
     },
 }
 FAULTS = [
-    (b"a x\r\n", "line 1: has a carriage return"),
+    (b"a x\r\n", "line 1: contains a carriage return"),
     (b"a x\nb \xe9\n", "line 2: not valid UTF-8"),
     (b"a x\n\nb y\n", "line 2: is empty"),
     (b"a x\n \t \nb y\n", "line 2: is empty"),
-    (b"a x\nb y\na z\n", "line 3: 'a' occurs a second time"),
-    (b"a x\nb y\nb z\nc\n", "line 3: 'b' occurs a second time"),
-    (b"b x\na y\nb z\na z\n", "line 3: 'b' occurs a second time"),
+    (b"a x\nb y\na z\n", "line 3: 'a' appears a second time"),
+    (b"a x\nb y\nb z\nc\n", "line 3: 'b' appears a second time"),
+    (b"b x\na y\nb z\na z\n", "line 3: 'b' appears a second time"),
     (b"\xef\xbb\xbfa x\n", "line 1: begins with a byte order mark"),
     (b"a x\n\xef\xbb\xbfb x\n", "line 2: begins with a byte order mark"),
 ]
@@ -114,10 +114,10 @@ def test_a_file_that_is_replaced_is_read_on_and_one_that_is_overwritten_is_notic
     assert list(table) == [("a", "x"), ("b", "y")]
     table = Table(path)
     path.write_bytes(b"d z\n")
-    with pytest.raises(InputError, match=r"text has been changed while it was in use \(line 1\)"):
+    with pytest.raises(InputError, match=r"text was changed while it was in use \(line 1\)"):
         table[0]
     path.write_bytes(b"")
-    with pytest.raises(InputError, match="has been changed"):
+    with pytest.raises(InputError, match="was changed"):
         table[0]
 
 

@@ -1,4 +1,4 @@
-"""Utterances of a data directory: where their audio is, and what columns belong to them."""
+"""Utterances of a data directory: their audio, segments and columns."""
 
 import dataclasses
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_segments_name_their_recordings_entry_and_times(
     ]
     assert utterances.recordings.tolist() == [1, 0, 1]
     segments.write_text("u1 rec1 0 1.5\nu2 rec2 2.25 -1\nu3 rec3 1.5 3\n")
-    with pytest.raises(InputError, match=r"recording rec3 of u3 is not in .*wav.scp"):
+    with pytest.raises(InputError, match=r"recording rec3 of utterance u3 is not in .*wav.scp"):
         open_utterances(wav_scp, segments)
     segments.write_text("")
     assert len(open_utterances(wav_scp, segments)) == 0
@@ -68,7 +68,7 @@ def test_one_rule_holds_for_segments(wav_scp: Path, tmp_path: Path, fields: str)
     segments.write_text(f"u1 {fields}\n")
     with pytest.raises(InputError) as error:
         open_utterances(wav_scp, segments)
-    assert str(error.value) == f"{segments}: bad line 'u1 {fields}' ({RULE})"
+    assert str(error.value) == f"{segments}: malformed line 'u1 {fields}': {RULE}"
 
 
 def test_missing_files_are_named(wav_scp: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Data directories as recipes write them."""
+"""The data directories that recipes write."""
 
 import pytest
 
@@ -34,6 +34,19 @@ def test_an_empty_transcript_is_a_line_of_the_id_alone(tmp_path):
     assert (tmp_path / "train" / "text").read_text() == "a-1\n"
 
 
+def test_parts_of_recordings_are_segments(tmp_path):
+    utterances = [
+        Utterance("a-2", "a", "x", "/tape.wav", 1.25, 2.0, recording="tape"),
+        Utterance("a-1", "a", "x", "/tape.wav", None, 1.25, recording="tape"),
+        Utterance("a-3", "a", "x", "/single.wav"),
+    ]
+    write_data_dir(utterances, tmp_path / "train")
+    assert (tmp_path / "train/wav.scp").read_text() == "a-3 /single.wav\ntape /tape.wav\n"
+    assert (tmp_path / "train/segments").read_text() == (
+        "a-1 tape 0 1.25\na-2 tape 1.25 2\na-3 a-3 0 -1\n"
+    )
+
+
 def test_nothing_of_the_old_directory_stays(tmp_path):
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "feats.scp").write_text("stale\n")
@@ -46,11 +59,11 @@ def test_nothing_of_the_old_directory_stays(tmp_path):
     ("utterances", "message"),
     [
         ([], "train: there are no utterances"),
-        ([UTTERANCES[0]] * 2, "utterance b-2 occurs twice"),
+        ([UTTERANCES[0]] * 2, "utterance b-2 appears twice"),
         ([Utterance("a 1", "a", "x", "a.wav")], r"utterance id 'a 1' \(a\.wav\) must be one word"),
         ([Utterance("a-1", "", "x", "a.wav")], "speaker id '' .* must be one word"),
-        ([Utterance("a-1", "a", "x", "\udce9.wav")], r"name of '\\udce9\.wav' is not UTF-8"),
-        ([Utterance("a-1", "a", "x\ny", "a.wav")], r"utterance a-1 has a line break: 'x\\ny'"),
+        ([Utterance("a-1", "a", "x", "\udce9.wav")], r"name '\\udce9\.wav' is not valid UTF-8"),
+        ([Utterance("a-1", "a", "x\ny", "a.wav")], r"utterance a-1 contains a line break: 'x\\ny'"),
     ],
 )
 def test_faults_are_named_and_the_old_directory_stays(tmp_path, utterances, message):

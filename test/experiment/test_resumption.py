@@ -77,7 +77,7 @@ def test_how_training_goes_about_it_may_change(key, value, tmp_path):
 )
 def test_what_is_trained_and_what_for_may_not_change(key, value, tmp_path):
     new = changed(key, value)
-    with pytest.raises(InputError, match=f"`{key}` is .*, but was .* so far"):
+    with pytest.raises(InputError, match=f"`{key}` is .*, but was .*"):
         resume_changes(new, last(), tmp_path / "last.pt")
 
 
@@ -137,12 +137,20 @@ def test_a_new_experiment_is_not_resumed_and_keeps_its_config(tmp_path, caplog):
     ("changed", "warnings", "restarts_epoch"),
     [
         (DENSE, [], False),
-        (with_data(batch=BatchConfig(max_utts=7)), ["data.batch.max_utts: 7, it was None"], True),
-        (with_data(batch=BatchConfig(num_buckets=2)), ["batch.num_buckets: 2, it was 20"], True),
-        (with_data(spec_augment=None), ["another data.spec_augment: None, it was {"], False),
+        (
+            with_data(batch=BatchConfig(max_utts=7)),
+            ["data.batch.max_utts: 7`, which was None"],
+            True,
+        ),
+        (
+            with_data(batch=BatchConfig(num_buckets=2)),
+            ["batch.num_buckets: 2`, which was 20"],
+            True,
+        ),
+        (with_data(spec_augment=None), ["`data.spec_augment: None`, which was {"], False),
         (
             dataclasses.replace(DENSE, train=TrainConfig(accum_steps=2, grad_clip=1.0)),
-            ["train.accum_steps: 2, it was 1", "train.grad_clip: 1.0, it was 5.0"],
+            ["train.accum_steps: 2`, which was 1", "train.grad_clip: 1.0`, which was 5.0"],
             False,
         ),
     ],
@@ -191,7 +199,7 @@ def test_other_utterances_or_another_teacher_do_not_go_on_with_a_training(tmp_pa
 )
 def test_an_experiment_does_not_go_on_with_other_beginnings_or_another_teacher(key, changed):
     assert resume_changes(DENSE, last_pt(DENSE), Path("last.pt")) == []
-    with pytest.raises(InputError, match=f"`{key}` is a.pt, but was None so far"):
+    with pytest.raises(InputError, match=f"`{key}` is a.pt, but was None"):
         resume_changes(dataclasses.replace(DENSE, **changed), last_pt(DENSE), Path("last.pt"))
 
 

@@ -24,7 +24,7 @@ def features(num_frames: int = 7) -> torch.Tensor:
 
 
 def write(folder: Path, compress: bool = False) -> dict[str, str]:
-    """Three utterances; their scp as a mapping."""
+    """Write three utterances, and return their scp as a mapping."""
     with open_archive(folder / "x.ark", folder / "x.scp", compress) as archive:
         for utt_id, num_frames in (("a", 7), ("b\u00e4", 1), ("c", 100)):
             archive.write(utt_id, features(num_frames))
@@ -84,7 +84,7 @@ def test_nothing_appears_when_writing_fails(tmp_path: Path) -> None:
 
 @contextmanager
 def small_disk() -> Iterator[None]:
-    """No file may grow above 5000 bytes: the nearest thing to a full disk without being root.
+    """Limit files to 5000 bytes, the closest emulation of a full disk without being root.
 
     Not a fixture: pytest reports a test before it takes its fixtures down, and its own output may
     go to a longer file.
@@ -159,7 +159,7 @@ def test_an_archive_cut_short_is_named_with_its_utterance(
     entry = write(tmp_path, compress)["c"]
     ark = tmp_path / "x.ark"
     ark.write_bytes(ark.read_bytes()[: max(0, ark.stat().st_size - missing)])
-    with pytest.raises(InputError, match=r"utterance c: archive .*x.ark is cut short"):
+    with pytest.raises(InputError, match=r"utterance c: archive .*x.ark is truncated"):
         FeatureReader().read(entry, "c")
 
 
@@ -170,14 +170,14 @@ def test_missing_and_foreign_archives_are_named_with_their_utterance(tmp_path: P
     with pytest.raises(InputError, match="utterance u: archive .* cannot be read: Is a directory"):
         reader.read(f"{tmp_path}:3", "u")
     entries = write(tmp_path)
-    with pytest.raises(InputError, match="utterance u: archive .*x.ark holds no Kaldi matrix"):
+    with pytest.raises(InputError, match="u: archive .*x.ark contains no binary Kaldi matrix"):
         reader.read(entries["a"] + "1", "u")
-    with pytest.raises(InputError, match="holds no Kaldi matrix"):
+    with pytest.raises(InputError, match="contains no binary Kaldi matrix"):
         reader.shape(f"{tmp_path}/x.scp:0", "u")
 
 
 def header(kind: bytes, num_frames: int, num_bins: int) -> bytes:
-    """The header of a matrix, and a few values."""
+    """Return the header of a matrix followed by a few values."""
     if kind in (b"FM", b"DM"):
         sizes = b"\4" + struct.pack("<i", num_frames) + b"\4" + struct.pack("<i", num_bins)
     else:
@@ -189,11 +189,14 @@ def header(kind: bytes, num_frames: int, num_bins: int) -> bytes:
 @pytest.mark.parametrize(
     ("sizes", "fault"),
     [
-        ((-1, 5), "is damaged: a matrix of -1 frames by 5 bins cannot be"),
-        ((5, -(2**31)), "is damaged: a matrix of 5 frames by -2147483648 bins cannot be"),
+        ((-1, 5), "is damaged: its header has an impossible shape of -1 frames by 5 bins"),
+        (
+            (5, -(2**31)),
+            "is damaged: its header has an impossible shape of 5 frames by -2147",
+        ),
         ((-3, -3), "is damaged"),
-        ((2**31 - 1, 0), "is damaged: a matrix of 2147483647 frames by 0 bins cannot be"),
-        ((2**31 - 1, 2**31 - 1), "is cut short"),
+        ((2**31 - 1, 0), "is damaged: its header has an impossible shape of 2147483647 frames by"),
+        ((2**31 - 1, 2**31 - 1), "is truncated"),
     ],
 )
 def test_absurd_sizes_in_a_header_are_one_sentence(
@@ -210,7 +213,7 @@ def test_absurd_sizes_in_a_header_are_one_sentence(
 def test_places_that_no_file_has_are_one_sentence(tmp_path: Path) -> None:
     ark = tmp_path / "x.ark"
     ark.write_bytes(header(b"FM", 4, 5))
-    faults = {f"{ark}:{10**30}": "is cut short", "a\0b:1": "no file has such a name"}
+    faults = {f"{ark}:{10**30}": "is truncated", "a\0b:1": "no file has such a name"}
     faults[f"{ark}:\u00b2"] = "cannot be opened"  # which Python takes for a digit
     for entry, fault in faults.items():
         with pytest.raises(InputError, match=f"utterance u: .*{fault}"):
@@ -228,14 +231,14 @@ def test_features_that_are_not_finite_are_named(tmp_path: Path, value: float, dt
 
 
 def test_a_named_pipe_is_no_archive(tmp_path: Path) -> None:
-    """To open it would wait for a writer."""
+    """Opening the pipe would block until a writer opens it."""
     os.mkfifo(tmp_path / "x.ark")
-    with pytest.raises(InputError, match="utterance u: archive .*x.ark is cut short"):
+    with pytest.raises(InputError, match="utterance u: archive .*x.ark is truncated"):
         FeatureReader().read(f"{tmp_path}/x.ark:0", "u")
 
 
 class Trap:
-    """Unpickling this would make a directory."""
+    """An object that creates a directory when it is unpickled."""
 
     def __reduce__(self):
         return (os.mkdir, ("sprung",))
@@ -249,6 +252,6 @@ def test_an_archive_of_features_holds_matrices_and_nothing_else(
     content = {"pickle": Trap(), "numpy": np.ones((9, 5)), "soundfile": (16000, np.ones(100))}
     options = {"write_function": write_function}
     kaldiio.save_ark("x.ark", {"u": content[write_function]}, **options)
-    with pytest.raises(InputError, match="utterance u: archive x.ark holds no Kaldi matrix"):
+    with pytest.raises(InputError, match="u: archive x.ark contains no binary Kaldi matrix"):
         FeatureReader().read("x.ark:2", "u")
     assert not (tmp_path / "sprung").exists()

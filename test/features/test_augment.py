@@ -11,7 +11,7 @@ NO_MASKS = {"num_time_masks": 0, "num_freq_masks": 0}
 
 
 def augmented(num_frames: int, seed: int, **settings: float) -> torch.Tensor:
-    """Which cells of (T, 80) features were replaced by FILL."""
+    """Return which cells of (T, 80) features were replaced by FILL."""
     feats = torch.full((num_frames, 80), -7.0)
     config = SpecAugmentConfig(**{**NO_MASKS, **settings})
     result = spec_augment(feats, config, torch.Generator().manual_seed(seed), FILL)
@@ -22,7 +22,7 @@ def augmented(num_frames: int, seed: int, **settings: float) -> torch.Tensor:
 
 
 def spans(masked: torch.Tensor) -> list[int]:
-    """Widths of the runs of True."""
+    """Return the widths of the runs of True."""
     text = "".join("x" if cell else " " for cell in masked.tolist())
     return [len(run) for run in text.split()]
 

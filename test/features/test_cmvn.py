@@ -39,7 +39,7 @@ def test_merging_in_any_grouping_gives_the_same() -> None:
 
 
 def test_a_small_variance_far_from_zero_survives_many_frames() -> None:
-    """In float32 sums of 1e6 frames around 1000 the variance would be lost altogether."""
+    """With float32 sums over 1e6 frames around 1000, the variance would be lost."""
     feats = torch.tensor([[999.5], [1000.5]]).repeat(500_000, 1)
     mean, istd = CmvnStats.of(feats).mean_istd()
     assert_close(mean, torch.tensor([1000.0]), 1)
@@ -47,7 +47,7 @@ def test_a_small_variance_far_from_zero_survives_many_frames() -> None:
 
 
 def test_a_bin_that_hardly_changes_is_not_blown_up() -> None:
-    """A deviation below 0.01 counts as 0.01; one above it counts as it is."""
+    """A standard deviation below 0.01 is raised to 0.01; a larger one is not changed."""
     signs = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
     feats = -15.0 + signs * torch.tensor([0.0, 0.005, 0.02], dtype=torch.float64)
     mean, istd = CmvnStats.of(feats).mean_istd()
@@ -109,10 +109,10 @@ def test_a_malformed_file_is_named(tmp_path: Path, content: str, message: str) -
 def test_a_missing_file_and_missing_frames_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere does not exist"):
         CmvnStats.load(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="hold no frames"):
+    with pytest.raises(InputError, match="contain no frames"):
         CmvnStats.empty(3).mean_istd()
 
 
 def test_statistics_of_other_widths_do_not_merge() -> None:
-    with pytest.raises(InputError, match="5 bins cannot join CMVN statistics of 4"):
+    with pytest.raises(InputError, match="5 bins cannot be added to CMVN statistics with 4 bins"):
         CmvnStats.empty(4).accumulate(torch.zeros(2, 5))

@@ -102,7 +102,7 @@ def test_dither_comes_from_the_generator_and_from_nowhere_else() -> None:
 def test_samples_that_are_not_finite_are_refused(value: float) -> None:
     waveform = torch.zeros(1000)
     waveform[500] = value
-    with pytest.raises(InputError, match="the audio holds NaN or infinity"):
+    with pytest.raises(InputError, match="the audio contains NaN or infinity"):
         compute_fbank(waveform, FbankConfig())
-    with pytest.raises(InputError, match="the audio holds NaN or infinity"):
+    with pytest.raises(InputError, match="the audio contains NaN or infinity"):
         OnlineFbank(FbankConfig()).accept(waveform)

@@ -1,4 +1,4 @@
-"""Features piece by piece equal features of the whole signal."""
+"""Features computed piece by piece equal the features of the whole signal."""
 
 import pytest
 import torch
@@ -56,5 +56,5 @@ def test_nothing_comes_after_the_end():
     online.finish()
     with pytest.raises(InputError, match="has ended"):
         online.accept(speech(10))
-    with pytest.raises(InputError, match="has ended"):
+    with pytest.raises(InputError, match="already ended"):
         online.finish()

@@ -1,4 +1,4 @@
-"""--check-audio: every unusable utterance is named, with its reason."""
+"""--check-audio: every unusable utterance is listed with its reason."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from moeasr.kaldi.check_audio import audio_faults, check_audio, min_ctc_frames
     ("text", "frames"), [("", 0), ("A", 1), ("ABA", 3), ("AA", 3), ("ALL  SEE", 8 + 3)]
 )
 def test_frames_that_ctc_needs(text, frames):
-    """One per character and one blank between two equal neighbours."""
+    """CTC needs one frame per character and one blank between two equal neighbours."""
     assert min_ctc_frames(text) == frames
 
 
@@ -41,7 +41,7 @@ def make(tmp_path):
 
 
 def test_decoders_pipes_are_files(make, tmp_path, monkeypatch):
-    """A header and the last samples tell all: nothing is decoded whole, nothing started."""
+    """The header and the last samples suffice: no file is decoded whole, no program started."""
     make.wave("good.flac", 16000)
     cut = make.wave("cut.flac", 32000)
     cut.write_bytes(cut.read_bytes()[:20000])
@@ -90,8 +90,8 @@ def test_each_fault_is_named(make, tmp_path):
     }
     bad, tight, *_ = audio_faults(make(utts))
     assert list(bad) == [u for u in utts if u not in ("a-good", "b-fits", "c-long", "k-pipe")]
-    assert tight == {"c-long": "its text needs 5 frames under CTC, but its audio gives 4"}
-    assert bad["h-rate"] == "its rate is 8000 Hz, not 16000 Hz"
+    assert tight == {"c-long": "CTC needs 5 frames for its text, but its audio gives only 4"}
+    assert bad["h-rate"] == "its sample rate is 8000 Hz, not 16000 Hz"
     for utt, name in (("d-gone", "gone"), ("e-empty", "empty"), ("f-cut", "cut"), ("g-cut", "cut")):
         assert name in bad[utt]
     with pytest.raises(InputError) as error:
@@ -101,7 +101,7 @@ def test_each_fault_is_named(make, tmp_path):
 
 @pytest.mark.parametrize("num_tight", (0, 3, 4))
 def test_few_may_be_too_short_for_their_text(make, tmp_path, num_tight):
-    """Training leaves them out by name; of 30, up to 3 are a warning."""
+    """Training leaves them out; up to 3 of 30 such utterances give only a warning."""
     audio = make.wave("a.wav", 2240)  # 3 frames of CTC
     make({f"u{n:02d}": (audio, "FOUR" if n < num_tight else "ONE") for n in range(30)})
     said = []
@@ -133,10 +133,10 @@ def test_the_rate_may_be_demanded_and_frames_given(make, tmp_path):
     make({"a": (audio, "ABCD")})
     check_audio(tmp_path, print)
     check_audio(tmp_path, print, 16000)
-    with pytest.raises(InputError, match="its rate is 16000 Hz, not 8000 Hz"):
+    with pytest.raises(InputError, match="its sample rate is 16000 Hz, not 8000 Hz"):
         check_audio(tmp_path, print, 8000)
     make({"a": (audio, "ABCD")}, utt2num_frames=["a 15"])
-    with pytest.raises(InputError, match="needs 4 frames under CTC, but its audio gives 3"):
+    with pytest.raises(InputError, match="needs 4 frames for its text, but its audio gives only 3"):
         check_audio(tmp_path, print)
 
 
@@ -146,12 +146,12 @@ def test_words_need_fewer_frames_than_characters(make, tmp_path):
     for text, num_missing in (("SIX", 0), ("SIX TWO TEN", 0), ("SIX SIX", 0), ("TWO TWO SIX", 1)):
         data = make({"a": (audio, text)})
         assert len(audio_faults(data, text_units="word").tight) == num_missing, text
-    with pytest.raises(InputError, match="needs 4 frames under CTC, but its audio gives 3"):
+    with pytest.raises(InputError, match="needs 4 frames for its text, but its audio gives only 3"):
         check_audio(tmp_path, print, text_units="word")
     make({"a": (audio, "THREE")})
     check_audio(tmp_path, print, text_units="word")
     check_audio(tmp_path, print, text_units="bpe")
-    with pytest.raises(InputError, match="its text needs 6 frames"):
+    with pytest.raises(InputError, match="CTC needs 6 frames"):
         check_audio(tmp_path, print)
 
 
@@ -167,7 +167,7 @@ def test_the_text_of_a_segment_must_fit_into_the_segment(make):
     (data / "wav.scp").write_text(f"r {make.wave('r.wav', 16000)}\n")
     assert audio_faults(data)[:2] == (
         {},
-        {"v": "its text needs 5 frames under CTC, but its audio gives 4"},
+        {"v": "CTC needs 5 frames for its text, but its audio gives only 4"},
     )
 
 
@@ -177,7 +177,7 @@ def test_a_segment_may_end_with_its_recording(make):
     (data / "wav.scp").write_text(f"r {make.wave('r.wav', 16000)}\n")
     assert audio_faults(data)[:2] == (
         {},
-        {"v": "its text needs 5 frames under CTC, but its audio gives 4"},
+        {"v": "CTC needs 5 frames for its text, but its audio gives only 4"},
     )
 
 

@@ -1,4 +1,4 @@
-"""Fewer repetitions of the same transcription."""
+"""Removal of repetitions of the same transcript."""
 
 import pytest
 from tables import read_tables, write_tables
@@ -44,7 +44,7 @@ def test_faults(tmp_path):
 
 
 def test_repetitions_are_limited_as_in_kaldi():
-    """Of 5, 20 and 3 equal transcriptions Kaldi's script keeps these."""
+    """Kaldi's script keeps these of 5, 20 and 3 equal transcripts."""
     lines = [b"t%d OH" % n for n in range(5)]
     lines += [b"u%02d UH%s HUH" % (n, b" " * (n % 3)) for n in range(20)] + [
         b"v%d UH" % n for n in range(3)

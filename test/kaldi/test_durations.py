@@ -69,7 +69,7 @@ def test_less_than_half_is_a_failure(audio, tmp_path):
     assert text == "a 0.5\nb 1.25\n"
     assert any(message.startswith("warning: no duration for c: ") for message in said)
     write_tables(data, {"utt2spk": "a a\nb b\nc c\nd d\ne e\n"})
-    with pytest.raises(InputError, match="less than half of utt2dur could be found"):
+    with pytest.raises(InputError, match="utt2dur: less than half of the durations"):
         utt2dur(data)
     with pytest.raises(InputError, match="Expected .*/wav.scp, .*segments or .*utt2num_frames to"):
         utt2dur(write_tables(tmp_path / "none", UTTS))
@@ -91,6 +91,17 @@ def test_frames_from_durations(tmp_path):
     assert (data / "utt2num_frames").read_text() == "a 98\nb 48\n"
 
 
+def test_frames_from_durations_by_the_settings_of_moeasr(tmp_path):
+    """As `compute_fbank` counts them: 8002 samples round to 50 shifts of 160, 8080 to 51."""
+    data = write_tables(tmp_path / "d", UTTS | {"utt2dur": "a 0.5001\nb 0.505\n"})
+    (data / "conf").mkdir()
+    for snip_edges, frames in (("false", "a 50\nb 51\n"), ("true", "a 48\nb 49\n")):
+        (data / "conf" / "fbank.yaml").write_text(f"snip_edges: {snip_edges}\n")
+        (data / "utt2num_frames").unlink(missing_ok=True)
+        write_utt2num_frames(data, print)
+        assert (data / "utt2num_frames").read_text() == frames
+
+
 def test_whole_recordings_as_segments(tmp_path):
     data = write_tables(tmp_path / "d", {"utt2dur": "a 1.25\nb 3\n"})
     assert whole_segments(data, print) == [b"a a 0 1.25", b"b b 0 3"]
@@ -109,7 +120,7 @@ def test_lines_are_compared(tmp_path):
 def test_a_duration_is_a_number_of_seconds(tmp_path, value):
     path = tmp_path / "utt2dur"
     path.write_text(f"a-1 0\na-2 {value}\n")
-    with pytest.raises(InputError, match="utt2dur: holds a duration that is no number of seconds"):
+    with pytest.raises(InputError, match="utt2dur: a duration is not a number of seconds"):
         read_durations(path)
     path.write_text("a-1 0\na-2 1e1\n")
     assert read_durations(path) == {b"a-1": 0.0, b"a-2": 10.0}

@@ -77,7 +77,7 @@ def test_tables_of_ones_own_follow(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"utt2spk": "a-1\n"}, "utt2spk: has a bad line 'a-1'"),
+        ({"utt2spk": "a-1\n"}, "utt2spk: has a malformed line 'a-1'"),
         ({"text": "c-1 X\n"}, "no utterances remained: not proceeding further"),
         ({"utt2spk": "a-1 b\nb-1 a\n"}, r"utt2spk is not in sorted order .* 'a-1 b' comes before"),
         ({"segments": "a-1 x 0 1\n"}, "Empty list of recordings"),

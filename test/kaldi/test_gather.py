@@ -1,4 +1,4 @@
-"""Features of parallel jobs put together, or refused when too many utterances lack."""
+"""Features of parallel jobs, gathered or rejected if too many utterances are missing."""
 
 import json
 
@@ -43,7 +43,7 @@ def test_up_to_one_in_twenty_may_lack(jobs, num_made):
 def test_more_is_an_error_and_writes_nothing(jobs):
     data, scps = jobs(40, 37)
     said = []
-    with pytest.raises(InputError, match="Less than 95% the features were successfully generated"):
+    with pytest.raises(InputError, match="at least 95 % must have them"):
         gather_feats(data, scps, ["utt2dur"], 16000, said.append)
     assert said == []
     assert sorted(path.name for path in data.iterdir()) == ["left_out.txt", "utt2spk"]

@@ -26,5 +26,7 @@ def test_faults_are_named(tmp_path):
     with pytest.raises(InputError, match="no such directory .*none"):
         group_logs([tmp_path / "none"], str)
     (tmp_path / "x.log").write_text("\n# Accounting: time=x threads=2\n")
-    with pytest.raises(InputError, match="x.log, line 2: bad accounting '# Accounting: time=x"):
+    with pytest.raises(
+        InputError, match="x.log, line 2: malformed accounting '# Accounting: time=x"
+    ):
         read_logs([tmp_path / "x.log"])

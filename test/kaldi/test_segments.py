@@ -1,4 +1,4 @@
-"""Segments with more silence at their ends."""
+"""Segments extended by silence."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_a_line_of_another_form_is_named(line):
 
 
 def test_a_segment_within_another_is_parted_from_it_in_the_middle_of_their_overlap():
-    """With their padding they overlap from 5.9 to 10.1 s; the one with the earlier middle ends."""
+    """The padded segments overlap from 5.9 to 10.1 s; the one with the earlier middle is cut."""
     extended = extend_segments([b"u1 r 0 10", b"u2 r 6 9"], Padding(), print)
     assert extended == ([b"u1 r 0 8", b"u2 r 8 9.1"], 1)
 

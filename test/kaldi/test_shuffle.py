@@ -1,4 +1,4 @@
-"""Kaldi's shuffle."""
+"""The shuffle of Kaldi's shuffle_list.pl."""
 
 from itertools import islice
 
@@ -8,7 +8,7 @@ from moeasr.kaldi.shuffle import drand48, shuffled
 
 
 def test_numbers_are_those_of_posix():
-    """Of `srand48(0)` and `srand48(1)` in glibc."""
+    """The numbers are those of `srand48(0)` and `srand48(1)` in glibc."""
     assert list(islice(drand48(0), 3)) == pytest.approx(
         [0.17082803610628972, 0.7499019804849638, 0.09637165562356742], abs=0
     )

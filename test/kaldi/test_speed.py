@@ -1,4 +1,4 @@
-"""Data directories with their audio at another speed."""
+"""Speed perturbation of data directories."""
 
 import pytest
 from tables import read_tables, write_tables
@@ -44,7 +44,7 @@ def test_without_a_prefix_speakers_stay(tmp_path):
         ("fast", "the speed factor must be a positive number, but is 'fast'"),
         ("-1", "the speed factor must be a positive number, but is '-1'"),
         ("nan", "the speed factor must be a positive number, but is 'nan'"),
-        ("50", "speed factor must be 0.1 to 10, but is 50"),
+        ("50", "the speed factor must be between 0.1 and 10, but is 50"),
     ],
 )
 def test_a_factor_out_of_range_is_refused(tmp_path, factor, message):

@@ -1,4 +1,4 @@
-"""Division by line and by speaker, against a slow reading of what it promises."""
+"""Division by line and by speaker, compared with a slow reference."""
 
 import random
 
@@ -32,7 +32,7 @@ def test_balance_of_known_cases(counts, num_parts, starts):
 
 
 def test_no_move_over_a_boundary_would_even_the_parts_out():
-    """What the iteration promises at its end, for random speakers."""
+    """The property that holds at the end of the iteration, for random speakers."""
     generator = random.Random(0)
     for _ in range(200):
         counts = [generator.randint(1, 30) for _ in range(generator.randint(1, 30))]

@@ -1,4 +1,4 @@
-"""What transcriptions may hold."""
+"""Transcripts that Kaldi accepts and rejects."""
 
 from pathlib import Path
 

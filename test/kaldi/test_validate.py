@@ -1,4 +1,4 @@
-"""Every rule of validate_data_dir.sh, broken once."""
+"""Every rule of validate_data_dir.sh, violated once."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def table(*values, names=UTTS):
 
 
 def check(path, files, **options):
-    """Write files (None: absent) and validate; returns what was said."""
+    """Write files (None: absent) and validate; return the messages."""
     for name, text in files.items():
         if text is not None:
             (path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -174,4 +174,4 @@ def test_a_difference_shows_both_ends_and_the_lengths(tmp_path):
 def test_warnings(tmp_path):
     one = {"utt2spk": "a-1 a\n", "spk2utt": "a a-1\n", "text": "a-1 X\n", "wav.scp": "a-1 x\n"}
     said = check(tmp_path, {**one, "reco2file_and_channel": "a-1 x 1\n"}, no_feats=True)
-    assert "only one speaker" in said[0] and "should be marked as A or B, not 1" in said[1]
+    assert "same speaker" in said[0] and "should be marked as A or B, not 1" in said[1]

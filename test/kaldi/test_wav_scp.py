@@ -1,4 +1,4 @@
-"""Audio of a data directory changed on paper."""
+"""Changes of the audio of a data directory."""
 
 import pytest
 from tables import read_tables, write_tables
@@ -7,22 +7,8 @@ from moeasr.errors import InputError
 from moeasr.kaldi.wav_scp import (
     perturb_data_dir_volume,
     pipe_wav_scp,
-    piped_entry,
     resample_data_dir,
 )
-
-
-@pytest.mark.parametrize(
-    ("entry", "expected"),
-    [
-        (" a.wav ", "python3 -m moeasr.bin.resample 8000 a.wav |"),
-        ("it's.wav", "python3 -m moeasr.bin.resample 8000 'it'\"'\"'s.wav' |"),
-        ("x.ark:5", "python3 -m moeasr.bin.resample 8000 x.ark:5 |"),
-        ("cat a.wav |", "cat a.wav | python3 -m moeasr.bin.resample 8000 - |"),
-    ],
-)
-def test_entries_become_pipes(entry, expected):
-    assert piped_entry(entry, "resample 8000") == expected
 
 
 def test_each_entry_has_its_own_command(tmp_path):
@@ -50,7 +36,7 @@ def test_a_resampled_directory_has_no_features(tmp_path):
         "utt2dur": "a 1\n",
     }
     assert read_tables(data / ".backup") == {"feats.scp": "x", "cmvn.scp": "y"}
-    with pytest.raises(InputError, match="the sample rate must be 1000 to 1000000 Hz, but is 10"):
+    with pytest.raises(InputError, match="must be between 1000 and 1000000 Hz, but is 10"):
         resample_data_dir(data, 10, print)
 
 

@@ -138,7 +138,7 @@ def test_positions_are_projected_anew_when_they_change():
 
 
 def test_other_models_are_refused():
-    with pytest.raises(InputError, match="for float32 models on a CPU"):
+    with pytest.raises(InputError, match="need a float32 model on a CPU"):
         optimize_for_inference(plain("dense").double())
     with pytest.raises(InputError, match="`precision` must be one of fp32, bf16, int8"):
         optimize_for_inference(plain("dense"), "int4")

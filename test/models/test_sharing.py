@@ -99,5 +99,7 @@ def test_one_router_serves_all_layers_of_an_omni_router_model():
 )
 def test_layers_of_one_router_must_select_alike(changed):
     sections = [moe(router="omni", **settings) for settings in ({}, changed)]
-    with pytest.raises(InputError, match="`router: omni` serves all layers: .* be the same"):
+    with pytest.raises(
+        InputError, match="`router: omni` is shared by all layers, so .* be the same"
+    ):
         make_system("omni", encoder=encoder(*sections))

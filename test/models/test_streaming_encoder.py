@@ -128,9 +128,9 @@ def test_what_cannot_stream_is_refused():
 def test_caches_of_another_model_are_refused():
     streaming, other = (StreamingEncoder(make_system("dense").eval(), 4) for _ in range(2))
     feats, lens = window(streaming, FEATS, LENS, 0, 1)
-    with pytest.raises(InputError, match="caches belong to another model"):
+    with pytest.raises(InputError, match="state belongs to another model"):
         streaming.step(feats, lens, other.start(4))
-    with pytest.raises(InputError, match="features of 4 streams, but caches of 3"):
+    with pytest.raises(InputError, match="the features are of 4 streams, but the state is of 3"):
         streaming.step(feats, lens, streaming.start(3))
-    with pytest.raises(InputError, match="caches belong to another model"):
+    with pytest.raises(InputError, match="state belongs to another model"):
         streaming.join([streaming.start(), other.start()])

@@ -66,5 +66,5 @@ def test_what_is_hashed_is_part_of_the_checkpoint():
 
 
 def test_k_outside_its_range_is_refused():
-    with pytest.raises(InputError, match="between 1 and num_experts"):
+    with pytest.raises(InputError, match="between 1 and the number of experts"):
         RandomRouter(16, 6, 7)

@@ -7,21 +7,6 @@ from moeasr.errors import InputError
 from moeasr.moe.language_router import LanguageRouter
 
 
-def test_each_language_has_experts_of_its_own():
-    router = LanguageRouter(
-        6, num_languages=2, num_experts=6, experts_per_frame=2, expert_weights="full"
-    )
-    assert router.num_choices == 3
-    x = torch.randn(20, 6)
-    languages = torch.arange(20) % 2
-    routing = router(x, torch.nn.functional.one_hot(languages, 2).float())
-    assert torch.equal(routing.expert_ids // 3, languages[:, None].expand(-1, 2))
-    for n in range(20):
-        own = (router.weight[3 * languages[n] :][:3] @ x[n]).softmax(dim=0)
-        torch.testing.assert_close(routing.expert_weights[n], own.topk(2).values)
-    assert (routing.probs > 0).sum(dim=1).tolist() == [3] * 20
-
-
 def test_the_language_must_be_told():
     router = LanguageRouter(6, 2, 6, 2, "full")
     for context in (None, torch.ones(4, 3)):
@@ -29,13 +14,36 @@ def test_the_language_must_be_told():
             router(torch.randn(4, 6), context)
 
 
+@pytest.fixture
+def x():
+    return torch.randn(20, 6, dtype=torch.float64)
+
+
+def test_a_frame_meets_only_the_experts_of_its_language(x):
+    router = LanguageRouter(6, 2, 6, 2, "full").double()
+    language = torch.tensor([0, 1] * 10)
+    context = torch.nn.functional.one_hot(language, 2).double()
+    routing = router(x, context)
+    assert torch.equal(routing.expert_ids // 3, language[:, None].expand(20, 2))
+    for n in range(20):
+        own = slice(3 * language[n], 3 * language[n] + 3)
+        weights, ids = (router.weight[own] @ x[n]).softmax(dim=0).topk(2)
+        assert torch.equal(routing.expert_ids[n], ids + 3 * language[n])
+        torch.testing.assert_close(routing.expert_weights[n], weights, rtol=0, atol=1e-12)
+    routing.probs.square().sum().backward()
+    assert torch.isfinite(router.weight.grad).all()
+
+
 @pytest.mark.parametrize(
-    ("num_experts", "k", "message"),
+    ("languages", "experts", "k", "weights", "reason"),
     [
-        (5, 1, "must be a multiple of the 2 languages for `router: language`, but is 5"),
-        (6, 4, r"must be between 1 and num_experts \(3\), but is 4"),
+        (3, 8, 1, "full", "multiple of the 3 languages"),
+        (4, 8, 3, "full", r"between 1 and the number of experts \(2\)"),
+        (2, 4, 1, "selected", "zero gradient"),
     ],
 )
-def test_experts_that_cannot_be_divided_are_refused(num_experts, k, message):
-    with pytest.raises(InputError, match=message):
-        LanguageRouter(6, 2, num_experts, k, "full")
+def test_languages_that_do_not_share_out_the_experts_are_refused(
+    languages, experts, k, weights, reason
+):
+    with pytest.raises(InputError, match=reason):
+        LanguageRouter(6, languages, experts, k, weights)

@@ -34,8 +34,8 @@ def test_weights_of_the_chosen_experts_by_hand(k, weighing, expected):
 @pytest.mark.parametrize(
     ("num_experts", "k", "weighing", "message"),
     [
-        (4, 0, "full", r"must be between 1 and num_experts \(4\), but is 0"),
-        (4, 5, "full", r"must be between 1 and num_experts \(4\), but is 5"),
+        (4, 0, "full", r"must be between 1 and the number of experts \(4\), but is 0"),
+        (4, 5, "full", r"must be between 1 and the number of experts \(4\), but is 5"),
         (4, 1, "selected", "gives the router a zero gradient"),
         (4, 2, "one", "`expert_weights: one` needs `experts_per_frame: 1`, but it is 2"),
     ],

@@ -1,4 +1,4 @@
-"""ARPA files: what is read, and what is refused."""
+"""ARPA files, valid and invalid."""
 
 import gzip
 import itertools
@@ -78,12 +78,12 @@ def test_a_gzipped_file_is_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("\\data\\", "data", r"x\.lm is no ARPA language model"),
+        ("\\data\\", "data", r"x\.lm is not an ARPA language model"),
         ("ngram  2 = 3", "ngram 3=3", r"x\.lm:7: expected `ngram 2=COUNT`"),
         ("ngram 1=5\nngram  2 = 3\nngram 3=1\n\n\\1-grams:", "", r"x\.lm:7: expected `ngram 1="),
-        ("-0.5 ONE -0.2", "-0.5 ONE -0.2 3", r"x\.lm:13: a 1-gram is a logarithm"),
+        ("-0.5 ONE -0.2", "-0.5 ONE -0.2 3", r"x\.lm:13: a 1-gram must be a logarithm"),
         ("-0.5 ONE -0.2", "-0.5 ONE x", r"x\.lm:13: the logarithms in '-0.5 ONE x'"),
-        ("-0.5 ONE", "0.5 ONE", r"x\.lm:13: log10 of a probability must be 0 or less, not 0.5"),
+        ("-0.5 ONE", "0.5 ONE", r"x\.lm:13: log10 of a probability must be 0 or less, but is 0.5"),
         ("-0.5 ONE", "nan ONE", r"x\.lm:13: log10 of a probability"),
         ("-0.7 caf\u00e9", "-0.7 ONE", r"x\.lm:14: this 1-gram appears twice"),
         ("<s> ONE </s>", "<s> TWO </s>", r"x\.lm:23: word 'TWO' is not among the 1-grams"),
@@ -102,11 +102,15 @@ def test_a_gzipped_file_is_the_same(tmp_path):
             r"x\.lm:13: word 'O\u00a0N' contains the space U\+00A0 \(no-b",
         ),
         ("-0.5 ONE", "-0.5 O\u0085N", r"x\.lm:13: .*U\+0085"),
-        ("-0.4 ONE </s>\n", "", r"x\.lm:21: `\\data\\` counts 3 2-grams, but there are 2"),
-        ("-inf", "-1 ONE <unk>\n-inf", r"x\.lm:21: expected `\\3-grams:` after the 2-grams"),
+        ("-0.4 ONE </s>\n", "", r"x\.lm:21: `\\data\\` announces 3 2-grams, but there are only 2"),
+        (
+            "-inf",
+            "-1 ONE <unk>\n-inf",
+            r"x\.lm:21: expected `\\3-grams:` after the number of 2-grams",
+        ),
         ("\\end\\\nanything", "", r"x\.lm: `\\end\\` must follow the 3-grams"),
         ("<S>", "S", r"x\.lm:18: word '<s>' is not among"),
-        ("</s>", "E", r"x\.lm has no `</s>` among its 1-grams"),
+        ("</s>", "E", r"x\.lm: the 1-grams lack `</s>`"),
         ("ONE -0.2", "ON\u2028\ufeffE -0.2", r"x\.lm:13: "),
     ],
 )
@@ -152,9 +156,9 @@ ngram 4=2
 
 
 def test_ngrams_without_their_history_keep_all_probabilities(tmp_path, caplog):
-    """Against the format's recursion over nothing but the lines of the file."""
+    """The reference is the format's recursion over the lines of the file."""
     model = read_arpa(write(tmp_path, ORPHANS))
-    assert "4 n-grams are the history of longer ones" in caplog.text
+    assert "not listed (4 histories, e.g." in caplog.text
     assert [len(section) for section in model.ngrams] == [4, 3, 2, 2]
     rows = [line.split() for line in ORPHANS.splitlines() if line.startswith("-")]
     table = {}
@@ -185,7 +189,7 @@ def test_only_plain_spaces_separate_fields(tmp_path):
 
 
 def test_models_over_units_have_the_space_unit(tmp_path):
-    """Transcripts refuse it; the units of a dictionary may begin with it."""
+    """Transcripts reject this character, but units of a dictionary may begin with it."""
     text = GOOD.replace("ONE", "\u2581O").replace("caf\u00e9", "\u2581")
     model = read_arpa(write(tmp_path, text))
     assert model.words == ("<s>", "</s>", "\u2581O", "\u2581", "<unk>")

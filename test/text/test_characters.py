@@ -33,7 +33,7 @@ def test_symbol_file(tmp_path: Path) -> None:
     path.write_text("<fide\u0301lite\u0301>\n", encoding="utf-8")
     assert read_non_lang_syms(path) == ["<fid\u00e9lit\u00e9>"]  # composed, as transcripts are
     for content, message in [
-        ("<noise> 3\n", "this one symbol only"),
+        ("<noise> 3\n", "must contain only this symbol"),
         ("<noise>\n<noise>\n", "syms, line 2"),
         ("<blank>\n", "reserved"),
         ("<sos/eos>\n", "reserved"),

@@ -52,7 +52,7 @@ def test_it_lives_in_a_dictionary_directory_too(tmp_path):
 
 def test_it_needs_a_model():
     units = ["<blank>", "<unk>", "<sos/eos>"]
-    with pytest.raises(InputError, match="do not go together"):
+    with pytest.raises(InputError, match="require a BPE model"):
         Tokenizer(TokenizerConfig(type="cjk_bpe"), units)
     with pytest.raises(InputError, match="not a sentencepiece model"):
         CjkBpeSplitter(b"no model")

@@ -32,14 +32,14 @@ SPECIAL = "<blank> 0\n<unk> 1\n<sos/eos> 2\n"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (SPECIAL + "a 3\na 4\n", "units.txt:5: symbol 'a' stands on line 4 already"),
+        (SPECIAL + "a 3\na 4\n", "units.txt:5: symbol 'a' already appears on line 4"),
         (SPECIAL + "a 3\nb 5\n", "units.txt:5: the id of 'b' must be 4, but is 5"),
         (SPECIAL + "a 3\nb 3\n", "units.txt:5: the id of 'b' must be 4, but is 3"),
         (SPECIAL + "a\n", "units.txt:4: must be `symbol id`"),
         (SPECIAL + "a 3 x\n", "units.txt:4: must be `symbol id`"),
         (SPECIAL + "a -3\n", "units.txt:4: must be `symbol id`"),
         (SPECIAL + "\n", "units.txt:4: must be `symbol id`"),
-        (SPECIAL + "a 3\r\n", "units.txt:4: carriage return"),
+        (SPECIAL + "a 3\r\n", "units.txt:4: contains a carriage return"),
         ("<blank> 0\n<unk> 1\na 2\n<sos/eos> 3\n", "units.txt:3: the first units must be"),
         ("<blank> 0\n<unk> 1\n", "ends before the unit '<sos/eos>'"),
         ("", "is empty"),

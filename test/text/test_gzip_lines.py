@@ -1,4 +1,4 @@
-"""Lines of files that may be packed by gzip."""
+"""Lines of files that may be compressed by gzip."""
 
 import gzip
 
@@ -23,9 +23,9 @@ def test_lines_keep_their_numbers_and_blank_ones_are_left_out(tmp_path, name, co
     ("name", "content", "message"),
     [
         ("x", PACKED, r"x is a gzip file: rename it to x\.gz$"),
-        ("x.gz", CONTENT, r"x\.gz is no gzip file: rename it to x$"),
-        ("x.gz", PACKED[:-9], r"x\.gz:\d+: not a whole gzip file"),
-        ("x.gz", BROKEN, r"x\.gz:\d+: not a whole gzip file"),
+        ("x.gz", CONTENT, r"x\.gz is not a gzip file: rename it to x$"),
+        ("x.gz", PACKED[:-9], r"x\.gz:\d+: the gzip file is damaged or truncated"),
+        ("x.gz", BROKEN, r"x\.gz:\d+: the gzip file is damaged or truncated"),
         ("x", b"\xef\xbb\xbfone\n", "x:1: begins with a byte order mark; remove it"),
         ("x", b"one\n\xff\n", "x:2: not UTF-8"),
     ],

@@ -44,7 +44,7 @@ def test_bigrams_by_hand():
 
 
 def by_definition(sentences: list[list[str]], order: int, history: tuple, word: str) -> float:
-    """The module's formula, counted anew for every probability."""
+    """Return a probability by the module's formula, counting anew for each call."""
     padded = [("<s>", *sentence, "</s>") for sentence in sentences]
 
     def occurrences(length):
@@ -120,8 +120,8 @@ def test_the_unknown_word_in_capitals_is_the_same():
         ([["A"]], 0, "order .* at least 1, but is 0"),
         ([], 2, "no word"),
         ([[], ["<unk>"]], 2, "no word"),
-        ([["A", "<S>"]], 2, "holds `<S>`: 'A <S>'"),
-        ([["</s>", "A"]], 2, "holds `</s>`"),
+        ([["A", "<S>"]], 2, "contains `<S>`: 'A <S>'"),
+        ([["</s>", "A"]], 2, "contains `</s>`"),
     ],
 )
 def test_bad_input(sentences, order, message):

@@ -1,4 +1,4 @@
-"""Clean-up rules: what is changed, what is refused, what is left alone."""
+"""Normalization rules: characters that are changed, rejected and kept."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How well an n-gram model foretells a text."""
+"""The perplexity of a text under an n-gram model."""
 
 import math
 

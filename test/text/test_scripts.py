@@ -38,7 +38,7 @@ def test_words_by_hand(text, words):
 
 
 def test_every_script_is_on_its_side():
-    """Names in the Unicode database say what a letter is."""
+    """The reference is the names in the Unicode database."""
     unspaced = ("CJK UNIFIED", "HIRAGANA LETTER", "KATAKANA LETTER", "THAI CHARACTER", "LAO LETTER")
     unspaced += ("KHMER LETTER", "MYANMAR LETTER", "TIBETAN LETTER", "BOPOMOFO LETTER")
     unspaced += ("CJK RADICAL", "KANGXI RADICAL", "YI SYLLABLE", "PRESENTATION FORM FOR VERTICAL")

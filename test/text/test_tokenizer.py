@@ -188,7 +188,7 @@ def test_directory_faults_are_named(tmp_path: Path) -> None:
 def test_wrong_parts_are_refused() -> None:
     with pytest.raises(InputError, match="first units"):
         Tokenizer(TokenizerConfig(type="char"), ["a", "b"])
-    with pytest.raises(InputError, match="do not go together"):
+    with pytest.raises(InputError, match="do not use a BPE model"):
         Tokenizer(TokenizerConfig(type="char"), ["<blank>", "<unk>", "<sos/eos>"], b"x")
-    with pytest.raises(InputError, match="state must hold"):
+    with pytest.raises(InputError, match="state must have the keys"):
         Tokenizer.from_state({"units": []})

@@ -31,10 +31,10 @@ def test_other_spaces_than_plain_ones_belong_to_ids(tmp_path: Path) -> None:
     [
         (b"", "text is empty"),
         (b"\xef\xbb\xbfu1 a\n", "text, line 1: begins with a byte order mark"),
-        (b"u1 a\r\nu2 b\r\n", "text, line 1: has a carriage return"),
-        (b"u1 a\nu2 b\x00\n", "text, line 2: control character U\\+0000"),
+        (b"u1 a\r\nu2 b\r\n", "text, line 1: contains a carriage return"),
+        (b"u1 a\nu2 b\x00\n", "text, line 2: contains the control character U\\+0000"),
         (b"u1 a\n\nu2 b\n", "text, line 2: is empty"),
-        (b"u1 a\nu2 b\nu1 c\n", "text, line 3: 'u1' occurs a second time"),
+        (b"u1 a\nu2 b\nu1 c\n", "text, line 3: 'u1' appears a second time"),
         (b"u1 a\nu2 \xff\n", r"text, line 2: not valid UTF-8 \(byte 4 of the line\)"),
     ],
 )
@@ -56,5 +56,5 @@ def test_utt2spk_needs_two_fields(tmp_path: Path) -> None:
     assert read_utt2spk(path) == {"a-1": "a", "b-1": "b"}
     for line in ("b-1\n", "b-1 b c\n"):
         path.write_text("a-1 a\n" + line)
-        with pytest.raises(InputError, match="utt2spk, line 2: must be"):
+        with pytest.raises(InputError, match="utt2spk, line 2: must have two fields"):
             read_utt2spk(path)

@@ -41,5 +41,5 @@ def test_state_brings_back_the_same_meter():
 def test_a_model_without_experts_has_no_usage():
     meter = Meter()
     meter.add(LossOutput(torch.tensor(1.0), torch.tensor(1.0), {"loss": torch.tensor(1.0)}, {}))
-    assert meter.usage() == ExpertUsage({}, {})
+    assert meter.usage() == ExpertUsage({}, {}, {})
     assert meter.usage().describe() == ""

@@ -90,9 +90,9 @@ def test_with_segments_recordings_are_filtered_too(call, data):
     ("files", "message"),
     [
         ({"text": "zz X\n"}, "no utterances remained: not proceeding further."),
-        ({"utt2spk": "a-1 a\na-2 a x\n"}, "my data/utt2spk: has a bad line 'a-2 a x'"),
+        ({"utt2spk": "a-1 a\na-2 a x\n"}, "my data/utt2spk: has a malformed line 'a-2 a x'"),
         ({"utt2spk": "a-1 b\na-2 a\n"}, "fix this by making speaker-ids prefixes of utt-ids"),
-        ({"segments": "a-1\n"}, "my data/segments, line 1: names no recording"),
+        ({"segments": "a-1\n"}, "my data/segments, line 1: the recording is missing"),
     ],
 )
 def test_on_failure_no_file_has_changed(call, data, files, message):

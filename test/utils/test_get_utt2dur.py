@@ -68,6 +68,19 @@ def test_from_frames(call, data):
     assert durations(call).startswith("a-1 4.06\n")
 
 
+def test_from_frames_of_moeasr_by_their_settings(call, data):
+    """Without snip_edges, windows reach beyond both ends: frames times shift is the length."""
+    frames = {"utt2num_frames": "a-1 100\na-2 1\nb-1 50\n"}
+    path = data(frame_shift="0.02\n", without=["utt2dur", "wav.scp"], **frames, **THREE)
+    (path / "conf").mkdir()
+    for snip_edges, expected in (("false", "a-1 2\na-2 0.02\nb-1 1\n"), ("true", "a-1 2.01\n")):
+        settings = f"frame_shift_ms: 20\nframe_length_ms: 30\nsnip_edges: {snip_edges}\n"
+        (path / "conf" / "fbank.yaml").write_text(settings)
+        (path / "utt2dur").unlink(missing_ok=True)
+        assert get(call).returncode == 0
+        assert durations(call).startswith(expected)
+
+
 def test_headers_are_trusted_unless_all_is_to_be_read(call, data, tmp_path):
     """Of a file cut in half the header tells the whole; what a command writes is always read."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
@@ -104,7 +117,7 @@ def test_unreadable_audio_is_named_and_tolerated_up_to_a_half(call, data, audio)
     table = "a-1 gone.wav\na-2 false |\nb-1 my.ark:17\n"
     data(wav_DOT_scp=table, without=["utt2dur"], **THREE)
     done = get(call)
-    assert done.returncode == 1 and "less than half of utt2dur could be found" in done.stderr
+    assert done.returncode == 1 and "utt2dur: less than half of the durations" in done.stderr
     assert "command `false` failed with status 1" in done.stdout
     assert not (call.cwd / "my data/utt2dur").exists()
 
@@ -115,6 +128,6 @@ def test_errors(call, data):
     data(segments="a-1 r x\n", without=["utt2dur"])
     assert "my data/segments, line 1: bad segment 'a-1 r x'" in get(call).stderr
     data(segments="a-1 r 0.5 -1\n", without=["utt2dur"])
-    assert "segment 'a-1 r 0.5 -1' ends with its recording, so that its len" in get(call).stderr
+    assert "the length of segment 'a-1 r 0.5 -1' is unknown" in get(call).stderr
     done = call("data/get_utt2dur.sh")
     assert done.returncode == 1 and done.stdout.startswith("Usage: ")

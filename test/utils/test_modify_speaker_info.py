@@ -40,10 +40,10 @@ def test_speakers_regardless_of_the_old_ones(call, data):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["my data", "new"], "one or both of the --utts-per-spk-max or --seconds-per-spk-max"),
+        (["my data", "new"], "options --utts-per-spk-max and --seconds-per-spk-max"),
         (["--utts-per-spk-max", "2", "my data", "my data"], "to be different"),
         (["--utts-per-spk-max", "2", "none", "new"], "no such file none/utt2spk"),
-        (["--seconds-per-spk-max", "2", "short", "new"], "utterance a-2 not in utt2dur file"),
+        (["--seconds-per-spk-max", "2", "short", "new"], "utterance a-2 is not in short/utt2dur"),
     ],
 )
 def test_errors_make_nothing(call, data, arguments, message):

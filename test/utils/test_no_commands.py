@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-NOTICE = "wav.scp: reading it runs commands in the shell, the first one for a-1:"
-REFUSAL = "is not run: commands in wav.scp are forbidden"
+NOTICE = "wav.scp: reading this table runs shell commands, the first one for a-1:"
+REFUSAL = "was not run: commands in wav.scp are forbidden"
 FEATURES = ("make_fbank.sh", "make_raw.sh", "make_shards.sh")
 
 

@@ -83,7 +83,7 @@ def test_segments_are_scaled_and_the_shortest_dropped(call, data):
     [
         (["x", "my data", "new"], "the speed factor must be a positive number, but is 'x'"),
         (["0", "my data", "new"], "the speed factor must be a positive number, but is '0'"),
-        (["0.001", "my data", "new"], "speed factor must be 0.1 to 10, but is 0.001"),
+        (["0.001", "my data", "new"], "speed factor must be between 0.1 and 10, but is 0.001"),
         (["0.9", "my data", "my data"], "to be different"),
         (["0.9", "none", "new"], "no such file none/utt2spk"),
     ],

@@ -95,7 +95,7 @@ def test_shortest_prefers_frames_to_durations(call, data):
         (["my data", "2", "my data"], "to be different"),
         (["--utt-list", "blank", "my data", "sub"], "blank, line 2: is empty"),
         (["--utt-list", "none", "my data", "sub"], "no such file none"),
-        (["--utt-list", "other", "my data", "sub"], "has none of the ids listed in other"),
+        (["--utt-list", "other", "my data", "sub"], "contains none of the ids listed in other"),
     ],
 )
 def test_errors_leave_nothing(call, data, arguments, message):
@@ -111,18 +111,18 @@ def test_shortest_without_lengths(call, data):
     data(without=["utt2dur"])
     done = call("subset_data_dir.sh", "--shortest", "my data", 2, "sub")
     assert done.returncode == 1
-    assert "neither utt2num_frames nor utt2dur exists in my data" in done.stderr
+    assert "but neither exists in my data" in done.stderr
     data(utt2dur="a-1 1\nb-1 1\nx-1 1\n")
     done = call("subset_data_dir.sh", "--shortest", "my data", 3, "sub")
     assert done.returncode == 1
-    assert "my data/utt2dur: has only 2 of 6 utterances" in done.stderr
+    assert "my data/utt2dur: contains only 2 of 6 utterances" in done.stderr
     assert not (call.cwd / "sub").exists()
 
 
 @pytest.mark.parametrize("length", ["x", "nan", "-1"])
 def test_a_length_is_a_number(tmp_path, length):
     (tmp_path / "utt2dur").write_text(f"a-1 1\na-2 {length}\n")
-    with pytest.raises(InputError, match=f"utt2dur: bad length '{length}' of a-2"):
+    with pytest.raises(InputError, match=f"utt2dur: invalid length '{length}' of a-2"):
         choose(tmp_path, [(b"a-1", b"a")], 1, "shortest")
 
 

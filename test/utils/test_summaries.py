@@ -39,7 +39,9 @@ def test_summaries_are_kaldis(call):
 
 def test_faults_of_logs(call, logs):
     (logs / "d.log").write_text("fine\n# Accounting: begin=3\n")
-    message = "summarize_logs.pl: my logs/d.log, line 2: bad accounting '# Accounting: begin=3'\n"
+    message = (
+        "summarize_logs.pl: my logs/d.log, line 2: malformed accounting '# Accounting: begin=3'\n"
+    )
     assert call("summarize_logs.pl", "my logs").stderr == message
     for script in ("summarize_logs.pl", "summarize_warnings.pl"):
         done = call(script, "nowhere")

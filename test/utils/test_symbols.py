@@ -36,7 +36,7 @@ def test_unknown_symbols_are_named_twenty_times_and_counted(call):
     lines = done.stderr.splitlines()
     assert lines[:20] == ["sym2int.pl: replacing SIX with 4"] * 20
     assert lines[20:] == [
-        "sym2int.pl: not warning for OOVs any more times",
+        "sym2int.pl: no further warnings about unknown symbols",
         "** Replaced 25 instances of OOVs with 4",
     ]
 
@@ -46,7 +46,7 @@ def test_unknown_symbols_are_named_twenty_times_and_counted(call):
     ("arguments", "message"),
     [
         (["words.txt", "text"], "undefined symbol SIX (in position 2) (text, line 2)"),
-        (["--map-oov", "SIX", "words.txt"], "OOV symbol SIX not defined."),
+        (["--map-oov", "SIX", "words.txt"], "the OOV symbol SIX is not in the symbol table"),
         (["--map-oov", "words.txt", "text"], "the --map-oov option requires an argument"),
         (["--map-oov", "-f", "2-"], "the --map-oov option requires an argument"),
         (["-f", "0", "words.txt"], "Bad argument to -f option: 0"),
@@ -75,8 +75,8 @@ def test_integers_become_symbols_again(call):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("1 x", "int2sym.pl: found noninteger token x [in position 2] (-, line 1)"),
-        ("7", "int2sym.pl: integer 7 not in symbol table words.txt. (-, line 1)"),
+        ("1 x", "int2sym.pl: x is not an integer (in position 2) (-, line 1)"),
+        ("7", "int2sym.pl: integer 7 is not in the symbol table words.txt (-, line 1)"),
     ],
 )
 def test_errors_of_int2sym(call, line, message):

@@ -73,7 +73,7 @@ def test_one_speaker_is_only_worth_a_warning(call, data):
     data(utt2spk="a-1 a\n", spk2utt="a a-1\n", text="a-1 X\n", without=["utt2dur"])
     (call.cwd / "my data/wav.scp").write_text("a-1 x.wav\n")
     done = validate(call, "--no-feats", "my data")
-    assert done.returncode == 0 and "WARNING: you have only one speaker" in done.stdout
+    assert done.returncode == 0 and "WARNING: all utterances have the same speaker" in done.stdout
 
 
 def test_units_and_sample_rate_of_audio_may_be_named(call, data, tmp_path):
@@ -85,8 +85,8 @@ def test_units_and_sample_rate_of_audio_may_be_named(call, data, tmp_path):
         text="".join(f"{utt} SEVEN\n" for utt in utts),
     )
     check = ["--no-feats", "--check-audio", str(call.cwd / "my data")]
-    with pytest.raises(SystemExit, match="needs 5 frames under CTC"):
+    with pytest.raises(SystemExit, match="CTC needs 5 frames"):
         main(check)
     main([*check, "--text-units", "word"])
-    with pytest.raises(SystemExit, match="its rate is 16000 Hz, not 8000 Hz"):
+    with pytest.raises(SystemExit, match="its sample rate is 16000 Hz, not 8000 Hz"):
         main([*check, "--text-units", "word", "--sample-rate", "8000"])

@@ -19,6 +19,7 @@ if [ $# != 1 ]; then
   echo "number of frames in each utterance as measured based on the "
   echo "duration of the utterances (in utt2dur) and the specified "
   echo "frame_shift and frame_overlap, or on the features if there are any."
+  echo "Where moeasr's conf/fbank.yaml is there, its settings count instead."
   echo "Usage: $0 [--nj 4] [--frame-shift 0.01] [--frame-overlap 0.015] <data>"
   exit 1
 fi

@@ -1,1 +1,1 @@
-"""Shards: uncompressed tar files of audio and transcripts, in WeNet's form."""
+"""Shards: uncompressed tar files of audio and transcripts in WeNet's format."""

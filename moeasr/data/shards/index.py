@@ -1,4 +1,4 @@
-"""What is in shards, and the tables of a data directory that say so."""
+"""The content of shards, and the tables of a data directory that describe it."""
 
 import os
 import tarfile
@@ -19,7 +19,7 @@ from moeasr.fields import is_one_field
 
 
 class ShardedUtterance(NamedTuple):
-    """An utterance in a shard; or one that should be there but could not be read."""
+    """An utterance in a shard, or one that is missing there because it could not be read."""
 
     length: AudioLength
     entry: ShardEntry | None = None
@@ -35,10 +35,10 @@ def write_shard_tables(
     """Write shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml.
 
     Args:
-        data_dir: Of the utterances; has utt2spk.
-        utterances: In any order.
-        config: The filter banks whose frames are counted.
-        say: Receives what is unusual.
+        data_dir: The data directory of the utterances, which contains utt2spk.
+        utterances: The utterances, in any order.
+        config: Settings of the filter banks whose frames are counted.
+        say: Receives messages about unusual utterances.
 
     Raises:
         InputError: Fewer than 95 % of the data directory's utterances can be used.
@@ -58,16 +58,18 @@ def write_data_dir(
     config: FbankConfig,
     say: Callable[[str], None],
 ) -> None:
-    """Write a data directory for shards that came without one; every utterance is a speaker.
+    """Write a data directory for shards that have none; every utterance is its own speaker.
 
     Raises:
-        InputError: There are no utterances, one is in two shards, or the directory has audio of its
-            own.
+        InputError: There are no utterances, one is in two shards, or the directory already has a
+            wav.scp.
     """
     if not utterances:
-        raise InputError(f"{data_dir}: the shards hold no utterances for it")
+        raise InputError(f"{data_dir}: the shards contain no utterances")
     if (data_dir / "wav.scp").exists():
-        raise InputError(f"{data_dir} has a wav.scp: it is no directory for foreign shards")
+        raise InputError(
+            f"{data_dir} already contains a wav.scp; choose an empty directory for existing shards"
+        )
     ordered = sorted(utterances, key=lambda utterance: utterance.length.utt_id.encode())
     for one, other in zip(ordered, ordered[1:]):
         if one.length.utt_id == other.length.utt_id and one.entry and other.entry:
@@ -84,11 +86,11 @@ def write_data_dir(
 
 
 def list_shard(path: str) -> list[ShardedUtterance]:
-    """Return the utterances of a shard; of their audio only headers and ends are read.
+    """Return the utterances of a shard, reading only the headers and ends of their audio.
 
     Raises:
-        InputError: It is no tar file, is cut short, has audio that cannot be read, or audio without
-            a transcript, or the other way round. The sentence names shard and member.
+        InputError: The shard is not a tar file or is truncated, or an utterance has unreadable
+            audio, no audio or no transcript. The message names the shard and the member.
     """
     with naming(f"shard {path}"):
         return _utterances_of(path)
@@ -101,22 +103,22 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
         num_bytes = os.path.getsize(path)
         with tarfile.open(path, "r:", encoding="utf-8") as shard:
             for member in shard:
-                if member.size < 0:  # the next one would be this one again
-                    raise tarfile.ReadError(f"{member.name} has a size below 0")
+                if member.size < 0:  # the next member would be this member again
+                    raise tarfile.ReadError(f"{member.name} has a negative size")
                 key, suffix = os.path.splitext(member.name.removeprefix("./"))
                 if not member.isfile() or suffix not in (TEXT_SUFFIX, *AUDIO_SUFFIXES):
                     continue
                 name = f"shard {path}: {member.name}"
                 if not is_one_field(member.name):
-                    raise InputError(f"{name}: the name of a member must not have spaces")
+                    raise InputError(f"{name}: the name of a member must not contain spaces")
                 if not is_unicode(member.name):
                     raise InputError(f"shard {path}: {ascii(member.name)}: the name is not UTF-8")
                 if member.issparse():
                     raise InputError(f"{name}: was packed with tar's --sparse; pack it without")
                 if key in (texts if suffix == TEXT_SUFFIX else audio):
-                    raise InputError(f"{name}: utterance {key} occurs a second time")
+                    raise InputError(f"{name}: utterance {key} appears a second time")
                 if member.offset_data + member.size > num_bytes:
-                    raise tarfile.ReadError(f"it ends amid {member.name}")
+                    raise tarfile.ReadError(f"it ends within {member.name}")
                 content = shard.extractfile(member)
                 if suffix == TEXT_SUFFIX:
                     texts[key] = _one_line(content.read(), name)
@@ -129,9 +131,9 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
     except InputError:
         raise
     except (MemoryError, OverflowError, RecursionError, ValueError):
-        raise InputError(f"shard {path} is no tar file: a header has an absurd size") from None
+        raise InputError(f"shard {path} is not a tar file: a header has an absurd size") from None
     except tarfile.TarError as error:
-        raise InputError(f"shard {path} is cut short, or no tar file ({error})") from None
+        raise InputError(f"shard {path} is truncated or not a tar file ({error})") from None
     except OSError as error:
         raise InputError(f"shard {path} cannot be read: {error.strerror}") from None
     for key in sorted(audio.keys() ^ texts.keys()):
@@ -148,9 +150,12 @@ def _one_line(raw: bytes, name: str) -> str:
 
 
 def _require_end(path: str) -> None:
-    """Hold a tar file to its end mark; without it, it may be cut between two members."""
+    """Raise `tarfile.ReadError` unless a tar file has its end mark.
+
+    A file without end mark may be truncated between two members.
+    """
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 2 * tarfile.BLOCKSIZE))
         if file.read() != bytes(2 * tarfile.BLOCKSIZE):
-            raise tarfile.ReadError("no end mark")
+            raise tarfile.ReadError("the end mark is missing")

@@ -1,13 +1,13 @@
-"""Shards: uncompressed tar files of audio and transcripts, in WeNet's form.
+"""Reader of shards, which are uncompressed tar files of audio and transcripts (WeNet's format).
 
-An utterance is two members, `<key>.wav` (or another format of audio) and `<key>.txt`. Reading a
-thousand of them is reading one file from end to end, where a thousand small files cost a thousand
-searches of a disk or a thousand requests over a network.
+An utterance consists of two members, `<key>.wav` (or another audio format) and `<key>.txt`. A
+thousand utterances are read from one file sequentially. A thousand small files would take a
+thousand disk seeks, or a thousand requests over a network.
 
-`shards.scp` of a data directory tells where each utterance is, `utterance member offset shard`:
-the audio's name in the tar file, and the byte at which its content begins. Lengths stand in
-utt2num_frames as for every other set. So batches by length are formed, and a training is resumed,
-without a look into the shards, and an utterance is two positioned reads, in whatever order.
+`shards.scp` of a data directory locates each utterance by a line `utterance member offset shard`:
+the audio's name in the tar file, and the byte at which its content begins. Lengths are listed in
+utt2num_frames, as for every other set. Batches by length can thus be formed, and a training
+resumed, without opening the shards. Two positioned reads load an utterance, in any order.
 """
 
 import os
@@ -28,11 +28,11 @@ from moeasr.open_files import OpenFiles
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 TEXT_SUFFIX = ".txt"
 NAME_BYTES = 100
-"""Longer names of members do not fit into their own header, but stand in one before it."""
+"""Maximum length of a member's name in its own header; longer names have a header of their own."""
 
 
 class ShardEntry(NamedTuple):
-    """An entry of shards.scp: where in a shard the audio of an utterance begins."""
+    """An entry of shards.scp, which gives the position of an utterance's audio in a shard."""
 
     member: str
     offset: int
@@ -46,21 +46,23 @@ class ShardEntry(NamedTuple):
         """Return the parts of an entry.
 
         Raises:
-            InputError: The entry has other parts.
+            InputError: The entry is malformed.
         """
         fields = entry.split(" ", 2)
         if len(fields) != 3 or not _is_offset(fields[1]):
-            raise InputError(f"shards.scp must have `member offset shard`, but has `{entry}`")
+            raise InputError(
+                f"an entry of shards.scp must be `member offset shard`, but is `{entry}`"
+            )
         return cls(fields[0], int(fields[1]), fields[2])
 
 
 class ShardReader:
-    """Reads audio by its entry in shards.scp, keeping shards open.
+    """A reader of audio by its entry in shards.scp, which keeps shards open.
 
     Args:
-        read_ahead: Ask the system to fetch a whole shard when its first utterance is read: one pass
-            over a disk or network, whose outcome all loader processes share. For batches that are
-            drawn from a few shards at a time.
+        read_ahead: Ask the system to fetch a whole shard when its first utterance is read. This
+            takes one sequential read for all loader processes. Use it for batches that are drawn
+            from a few shards at a time.
     """
 
     def __init__(self, read_ahead: bool = False) -> None:
@@ -70,11 +72,11 @@ class ShardReader:
     def read(
         self, entry: str, start_sec: float | None = None, end_sec: float | None = None
     ) -> tuple[Tensor, int]:
-        """As `moeasr.audio.recording.RecordingReader.read`.
+        """Read a segment of an entry, as `moeasr.audio.recording.RecordingReader.read` does.
 
         Raises:
-            InputError: The shard is missing or cut short, has another member at this place, or
-                holds no audio there.
+            InputError: The shard is missing or truncated, or contains another member or no audio at
+                this position.
         """
         parts = ShardEntry.parse(entry)
         content = self._content(parts)
@@ -83,10 +85,10 @@ class ShardReader:
         return samples[start:end], rate_hz
 
     def measure(self, entry: str) -> AudioInfo:
-        """Return rate and length of an entry of shards.scp, by the header of its audio.
+        """Return the sample rate and length of an entry, from the header of its audio.
 
         Raises:
-            InputError: As `read`.
+            InputError: As in `read`.
         """
         parts = ShardEntry.parse(entry)
         name = f"{parts.member} of shard {parts.path}"
@@ -106,39 +108,39 @@ class ShardReader:
                 header = os.pread(descriptor, tarfile.BLOCKSIZE, entry.offset - tarfile.BLOCKSIZE)
             size = _member_size(header, entry)
             if not 0 <= size <= num_left:
-                raise InputError(f"shard {entry.path} is cut short: it ends amid {entry.member}")
+                raise InputError(f"shard {entry.path} is truncated: it ends within {entry.member}")
             return os.pread(descriptor, size, entry.offset)
         except OSError as error:
             raise InputError(f"shard {entry.path} cannot be read: {error.strerror}") from None
 
 
 def shard_numbers(entries: Iterable[str], num_entries: int) -> np.ndarray:
-    """(N,) int32 of N entries of shards.scp: which shard each is in, from 0 in order."""
+    """Return the (N,) int32 number of the shard of each of N entries, numbered from 0 in order."""
     numbers: dict[str, int] = {}
     paths = (ShardEntry.parse(entry).path for entry in entries)
     return np.fromiter((numbers.setdefault(p, len(numbers)) for p in paths), np.int32, num_entries)
 
 
 def _member_size(header: bytes, entry: ShardEntry) -> int:
-    """Bytes of a member, by the header before it.
+    """Return the size of a member in bytes, from the header that precedes it.
 
     Raises:
-        InputError: There is no header, or that of another member.
+        InputError: The header is missing, or belongs to another member.
     """
     if len(header) < tarfile.BLOCKSIZE:
-        raise InputError(f"shard {entry.path} is cut short: it ends before {entry.member}")
+        raise InputError(f"shard {entry.path} is truncated: it ends before {entry.member}")
     try:
         member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
     except tarfile.HeaderError:
         member = None
     name = entry.member
-    # what a header can hold of a name that is too long, or in Python's own format not in ASCII
+    # a header holds the start of a long name, and in Python's own format only ASCII characters
     known_as = {part.encode()[:NAME_BYTES] for part in (name, _in_ascii(name))}
     found = None if member is None else member.name.encode("utf-8", "surrogateescape")[:NAME_BYTES]
     if member is None or found not in known_as:
         raise InputError(
-            f"shard {entry.path} does not hold {name} where shards.scp says; they do not belong "
-            "together (make one of them again)"
+            f"shard {entry.path} does not contain {name} at the offset in shards.scp; make the "
+            "shards or shards.scp again, so that they belong together"
         )
     return member.size
 

@@ -1,4 +1,4 @@
-"""Shards of a data directory, made one by one: what is there already is not made again."""
+"""Writer of the shards of a data directory, which keeps shards that are up to date."""
 
 import glob
 import hashlib
@@ -27,23 +27,23 @@ from moeasr.errors import InputError, naming
 from moeasr.fields import SPACES
 from moeasr.strict_json import to_json
 
-FULL_SCALE = 32768.0  # of 16-bit samples
+FULL_SCALE = 32768.0  # amplitude of 16-bit samples that corresponds to 1.0
 _FORMAT = "moeasr-shard-1"
 
 
 class ShardMaker:
-    """Makes the shards of a set, each of which appears only when it is complete.
+    """A writer of the shards of a set, each of which appears only when it is complete.
 
-    Which utterances go into which shard is drawn by lot, so that a few shards are a fair sample of
-    the set. Beside each shard lies a list of what is in it, under a digest of what it was to hold:
-    names, entries of wav.scp, dates and sizes of their files, transcripts. If that digest is
-    today's, the shard is not made again.
+    Utterances are assigned to shards at random, so that a few shards are a representative sample of
+    the set. Next to each shard is a list of its content with a digest of its inputs: utterance ids,
+    entries of wav.scp, dates and sizes of their files, and transcripts. A shard whose digest is
+    unchanged is not written again.
 
     Args:
         utterances: Utterances with transcripts, whose entries are those of a wav.scp.
-        prefix: Of the shards' names: `<prefix>_000000000.tar`.
-        num_utts_per_shard: How many utterances go into one.
-        seed: Of the lots.
+        prefix: Prefix of the shard names: `<prefix>_000000000.tar`.
+        num_utts_per_shard: Number of utterances in a shard.
+        seed: Seed of the assignment to shards.
     """
 
     def __init__(
@@ -53,26 +53,26 @@ class ShardMaker:
         if (utterances.text_rows < 0).any():
             utt_id = utterances.utt_ids[int(np.argmin(utterances.text_rows))].decode()
             raise InputError(
-                f"{utterances.texts.path} lacks utterance {utt_id}; utils/fix_data_dir.sh removes "
-                "it from the other tables"
+                f"{utterances.texts.path} has no line for utterance {utt_id}; to remove the "
+                "utterance from the other tables, run utils/fix_data_dir.sh"
             )
         self._prefix = prefix
         self._num_utts = num_utts_per_shard
         self._order = _shuffled(utterances, seed)
 
     def __len__(self) -> int:
-        """Number of shards."""
+        """Return the number of shards."""
         return (len(self._order) + self._num_utts - 1) // self._num_utts
 
     def path(self, number: int) -> Path:
-        """Name of a shard."""
+        """Return the path of a shard."""
         return Path(f"{self._prefix}_{number:09d}.tar")
 
     def make(self, number: int) -> list[ShardedUtterance]:
-        """Make a shard, or find it made; tells what is in it, and what could not be read.
+        """Make a shard unless it is up to date; return its utterances and those that failed.
 
         Raises:
-            InputError: It cannot be written.
+            InputError: The shard cannot be written.
         """
         path = self.path(number)
         indices = self._order[number * self._num_utts : (number + 1) * self._num_utts].tolist()
@@ -81,7 +81,7 @@ class ShardMaker:
         if made is not None:
             return made
         try:
-            # the list goes before, and comes after, the shard that it describes
+            # remove the list before the shard is replaced, so that it never describes another shard
             _list_path(path).unlink(missing_ok=True)
             with atomic_path(path) as temporary:
                 made = self._write(temporary, path, indices)
@@ -91,9 +91,9 @@ class ShardMaker:
         return made
 
     def finish(self) -> None:
-        """Write `<prefix>.list`, one shard a line, and remove shards that are too many now.
+        """Write `<prefix>.list` with one shard per line, and remove superfluous old shards.
 
-        They are left from an earlier run with more utterances.
+        Such shards are left by an earlier run with more utterances.
         """
         prefix, paths = Path(self._prefix), [self.path(number) for number in range(len(self))]
         for old in set(prefix.parent.glob(f"{glob.escape(prefix.name)}_*.tar")).difference(paths):
@@ -112,7 +112,7 @@ class ShardMaker:
         return digest.hexdigest()
 
     def _write(self, temporary: Path, path: Path, indices: list[int]) -> list[ShardedUtterance]:
-        made, name = [], str(path)  # one object for all entries of a shard
+        made, name = [], str(path)  # all entries of a shard share this object
         reader = RecordingReader()
         with tarfile.open(temporary, "w", format=tarfile.GNU_FORMAT) as tar:
             for index in indices:
@@ -143,10 +143,12 @@ class _Encoded(NamedTuple):
 
 
 def _encode(utterance: Utterance, reader: RecordingReader) -> _Encoded:
-    """Audio for a shard: a file as it is, anything else as WAV, no value changed.
+    """Encode the audio of an utterance for a shard without changing any sample.
+
+    A whole audio file is copied unchanged; any other audio is encoded as WAV.
 
     Raises:
-        InputError: It cannot be read.
+        InputError: The audio cannot be read.
     """
     path = _file_of(utterance.entry.strip(SPACES))
     if utterance.start_sec is None and path is not None and os.path.isfile(path):
@@ -165,7 +167,7 @@ def _encode(utterance: Utterance, reader: RecordingReader) -> _Encoded:
 
 
 def _file_of(entry: str) -> Path | None:
-    """The file that holds just what an entry yields; None if something is done to it."""
+    """Return the file whose content equals the audio of an entry; None if an effect changes it."""
     if not entry.endswith("|"):
         return Path(entry)
     pipe = parse_pipe(entry)
@@ -174,7 +176,7 @@ def _file_of(entry: str) -> Path | None:
 
 
 def _suffix(path: Path, content: bytes) -> str | None:
-    """Under which suffix other programs will read a file; None if they might not."""
+    """Return the suffix under which other programs can read a file; None if they might not."""
     for suffix, magic in ((".wav", b"RIFF"), (".flac", b"fLaC"), (".ogg", b"OggS")):
         if content.startswith(magic):
             return suffix
@@ -182,7 +184,10 @@ def _suffix(path: Path, content: bytes) -> str | None:
 
 
 def _wav(samples: Tensor, rate_hz: int) -> bytes:
-    """(S,) samples in 16 bits if that is exact, else (a changed speed, mixed channels) in float."""
+    """Encode (S,) samples as 16-bit WAV if that is exact, and otherwise as floating-point WAV.
+
+    Samples are not exact in 16 bits after a change of speed or a mix of channels.
+    """
     scaled = samples.numpy() * FULL_SCALE
     is_exact = (scaled == np.rint(scaled)).all() and (abs(scaled + 0.5) < FULL_SCALE).all()
     values = scaled.astype(np.int16) if is_exact else samples.numpy()
@@ -193,7 +198,7 @@ def _wav(samples: Tensor, rate_hz: int) -> bytes:
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
-    """Append a member; where its content begins."""
+    """Append a member to a tar file, and return the offset of its content."""
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
@@ -202,7 +207,10 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
 
 
 def _shuffled(utterances: Utterances, seed: int) -> np.ndarray:
-    """(N,) utterances by lot; segments together, if each would decode its whole recording."""
+    """Return the (N,) indices of the utterances in random order.
+
+    Segments of a recording stay together if each of them would decode the whole recording.
+    """
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(utterances))
     recordings = utterances.recordings
@@ -213,11 +221,11 @@ def _shuffled(utterances: Utterances, seed: int) -> np.ndarray:
 
 
 def _stamp(entry: str) -> tuple[int, int] | None:
-    """Date and size of the file that an entry is made of; None if there is no telling."""
+    """Return the date and size of the file from which an entry is read; None if unknown."""
     source = parse_pipe(entry).source if entry.endswith("|") else entry
     try:
         status = os.stat(source or "")
-    except (OSError, ValueError):  # there is none, or there cannot be one of that name
+    except (OSError, ValueError):  # the file does not exist, or no file can have such a name
         return None
     return status.st_mtime_ns, status.st_size
 
@@ -237,9 +245,9 @@ def _save_list(path: Path, digest: str, utterances: Sequence[ShardedUtterance]) 
 
 
 def _load_list(path: Path, digest: str) -> list[ShardedUtterance] | None:
-    """What is in a shard; None if it is not there, or is not what it should be, or lacks something.
+    """Return the content of a shard; None if the shard is missing, out of date or incomplete.
 
-    What could not be read when it was made may have come back.
+    An utterance that could not be read when the shard was made may be readable now.
     """
     try:
         content = json.loads(_list_path(path).read_text(encoding="utf-8"))
@@ -253,4 +261,4 @@ def _load_list(path: Path, digest: str) -> list[ShardedUtterance] | None:
             for utt_id, num_samples, rate_hz, _, member, offset in content["utterances"]
         ]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None  # a list of less than six tells a fault
+        return None  # an utterance with fewer than six fields could not be read

@@ -238,7 +238,7 @@ def test_a_list_of_phrases_is_read(tmp_path):
         ("A\nB\nA\n", r"p\.txt:3: phrase 'A' stands there twice"),
         ("\n \n", r"p\.txt holds no phrase"),
         ("", r"p\.txt is empty"),
-        ("A\r\n", r"p\.txt:1: carriage return"),
+        ("A\r\n", r"p\.txt:1: contains a carriage return"),
     ],
 )
 def test_a_bad_list_is_named_by_file_and_line(tmp_path, content, message):

@@ -1,4 +1,4 @@
-"""A package of a user: router, feed-forward, encoder block, head and search of one's own.
+"""A package of a user: router, feed-forward, blocks, encoder, head and search of one's own.
 
 It knows the seams of moeasr, and moeasr does not know it: configs and command lines name its parts
 by import path, such as `own_parts.Router`.
@@ -6,6 +6,7 @@ by import path, such as `own_parts.Router`.
 
 from own_parts.block import GatedConfig, MixerConfig
 from own_parts.counting import CountConfig, by_count
+from own_parts.encoder import StackConfig
 from own_parts.router import SigmoidRouter
 
-__all__ = ["CountConfig", "GatedConfig", "MixerConfig", "SigmoidRouter", "by_count"]
+__all__ = ["CountConfig", "GatedConfig", "MixerConfig", "SigmoidRouter", "StackConfig", "by_count"]

@@ -48,7 +48,7 @@ def test_the_stack_ends_in_a_norm():
     ("settings", "reason"),
     [
         ({"attention_every": 2}, "neither attention nor memory"),
-        ({"memory_kernel_size": 1}, "1 is no memory"),
+        ({"memory_kernel_size": 1}, "must be 0 or at least 2, but is 1"),
         (
             {"memory_kernel_size": 3, "attention_every": 13},
             "no block would have attention",

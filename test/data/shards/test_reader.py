@@ -1,0 +1,112 @@
+"""Audio that is read by its position in a shard."""
+
+import os
+import tarfile
+from pathlib import Path
+
+import audio_sets
+import pytest
+import torch
+
+from moeasr.data.shards.reader import ShardEntry, ShardReader, shard_numbers
+from moeasr.datadir.table import Table
+from moeasr.errors import InputError
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Six utterances in two shards."""
+    return audio_sets.prepare(audio_sets.whole_files(tmp_path), "shard")
+
+
+def shards_of(data_dir: Path) -> list[Path]:
+    return sorted(data_dir.with_name("shards").glob("*.tar"))
+
+
+def entries(data_dir: Path) -> dict[str, str]:
+    return dict(iter(Table(data_dir / "shards.scp")))
+
+
+def test_audio_of_whole_blocks_of_a_tar_file_is_found(tmp_path):
+    """Tar blocks have 512 bytes, so such members have no padding or 511 bytes of it."""
+    for name, num_samples in {"whole": 20 * 256 - 22, "more": 20 * 256 - 21}.items():
+        audio_sets.write_audio(tmp_path / f"{name}.wav", num_samples / 16000)
+    assert (tmp_path / "whole.wav").stat().st_size == 20 * 512
+    wav_scp = {name: tmp_path / f"{name}.wav" for name in ("whole", "more")}
+    text = dict.fromkeys(wav_scp, "ab")
+    data_dir = audio_sets.prepare(
+        audio_sets.write_dir(tmp_path / "set", wav_scp=wav_scp, text=text), "shard"
+    )
+    for name, path in wav_scp.items():
+        entry = ShardEntry.parse(entries(data_dir)[name])
+        content = Path(entry.path).read_bytes()[entry.offset :]
+        assert content.startswith(path.read_bytes())
+
+
+def test_a_shard_cut_short_is_named(data):
+    entry = ShardEntry.parse(entries(data)["stereo"])
+    reader = ShardReader()
+    reader.read(str(entry))
+    for size, fault in (
+        (entry.offset + 100, "it ends within stereo.wav"),
+        (entry.offset, "it ends within stereo.wav"),
+        (entry.offset - 100, "it ends before stereo.wav"),
+        (0, "it ends before stereo.wav"),
+    ):
+        os.truncate(entry.path, size)
+        with pytest.raises(InputError) as error:
+            reader.read(str(entry))
+        assert str(error.value) == f"shard {entry.path} is truncated: {fault}"
+    Path(entry.path).unlink()
+    with pytest.raises(InputError, match=f"^shard {entry.path} cannot be read: No such file"):
+        ShardReader().read(str(entry))
+
+
+def test_a_shard_of_another_index_is_named(data):
+    places = {utt: ShardEntry.parse(entry) for utt, entry in entries(data).items()}
+    wrong = places["a"]._replace(offset=places["a"].offset + 512)
+    with pytest.raises(InputError, match=r"does not contain a\.wav at the offset in shards\.scp"):
+        ShardReader().read(str(wrong))
+    swapped = places["a"]._replace(offset=places["b"].offset, path=places["b"].path)
+    with pytest.raises(InputError, match=r"does not contain a\.wav at the offset in shards\.scp"):
+        ShardReader().read(str(swapped))
+    one, other = shards_of(data)
+    one.rename(one.with_name("x"))
+    other.rename(one)
+    one.with_name("x").rename(other)
+    with pytest.raises(InputError, match="so that they belong together|truncated"):
+        audio_sets.features(data, "shard")
+    with pytest.raises(InputError, match="must be `member offset shard`, but is `a.wav x y`"):
+        ShardReader().read("a.wav x y")
+
+
+@pytest.mark.parametrize("size", [10**6, 8**11 - 1, 2**62])
+def test_a_member_of_absurd_size_asks_for_no_memory(tmp_path, size):
+    member = tarfile.TarInfo("a.wav")
+    member.size = size
+    path = tmp_path / "1.tar"
+    path.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1000))
+    with pytest.raises(InputError, match=r"1\.tar is truncated: it ends within a\.wav"):
+        ShardReader().read(f"a.wav 512 {path}")
+
+
+@pytest.mark.parametrize("offset", [0, 100, 10**30])
+def test_a_place_that_no_shard_has_is_one_sentence(tmp_path, offset):
+    path = tmp_path / "1.tar"
+    path.write_bytes(bytes(2000))
+    with pytest.raises(InputError, match=r"1\.tar is truncated: it ends before a\.wav"):
+        ShardReader().read(f"a.wav {offset} {path}")
+    with pytest.raises(InputError, match="must be `member offset shard`"):
+        ShardReader().read(f"a.wav \u00b2 {path}")
+
+
+def test_reading_ahead_changes_nothing(data):
+    for entry in entries(data).values():
+        assert torch.equal(
+            ShardReader().read(entry)[0], ShardReader(read_ahead=True).read(entry)[0]
+        )
+
+
+def test_shards_are_numbered(data):
+    numbers = shard_numbers(entries(data).values(), 6)
+    assert sorted(numbers.tolist()) == [0, 0, 0, 1, 1, 1]
