@@ -13,6 +13,7 @@ PACKAGE = Path(moeasr.__file__).parent
 TESTS = Path(__file__).parent
 FOUNDATIONS = {
     "atomic",
+    "bars",
     "checkpoint",
     "config",
     "config_bases",
@@ -20,6 +21,7 @@ FOUNDATIONS = {
     "distributed",
     "errors",
     "fields",
+    "job_display",
     "limits",
     "lock",
 }
@@ -29,10 +31,12 @@ FOUNDATIONS |= {
     "metrics_file",
     "open_files",
     "options",
+    "parser",
     "ranges",
     "seed",
     "strict_json",
     "text_lines",
+    "version",
     "yaml_text",
 }
 ALLOWED = {

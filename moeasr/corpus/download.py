@@ -153,7 +153,9 @@ def _fetch(url: str, part: Path, num_bytes: int | None) -> None:
         with part.open("ab" if have else "wb") as sink:
             total = None if size is None else -(-size // BLOCK_BYTES)
             done = have // BLOCK_BYTES
-            blocks = progress(_blocks(response), part.stem, total, unit="MiB", initial=done)
+            blocks = progress(
+                _blocks(response), f"downloading {part.stem}", total, unit="MiB", initial=done
+            )
             for block in blocks:
                 sink.write(block)
     received = part.stat().st_size
