@@ -46,7 +46,7 @@ VERBS = set(
     Send Separate Serialise Serialize Serve Set Share Shift Shorten Show Shuffle Shut Silence
     Simulate Skip Slice Solve Sort Speak Split Stack Start State Step Stop Store Stream Strip
     Submit Subsample Subtract Suggest Sum Summarise Summarize Supply Suppress Switch Synchronise
-    Synchronize Synthesize Take Tell Terminate Test Tie Tokenize Trace Track Train Transcribe
+    Synchronize Synthesize Take Tell Terminate Test Tie Time Tokenize Trace Track Train Transcribe
     Transform Translate Transpose Trim Truncate Try Turn Undo Unfold Unlock Unpack Upcycle Update
     Upload Use Validate Verify Visit Wait Walk Warm Warn Weigh Weight Widen Wrap Write Yield Zip
     """,
@@ -64,7 +64,7 @@ NOT_ONLY_VERBS = set(
     Permit Place Plan Play Plot Pool Probe Process Profile Project Push Query Quote Range Rank
     Record Release Repeat Report Request Reserve Reset Reverse Round Route Run Sample Scale Schedule
     Score Search Seed Segment Separate Set Share Shift Slice Sort Split Stack Start State Step Stop
-    Store Stream Sum Supply Switch Test Tie Trace Track Train Try Turn Update Use Visit Wait Walk
+    Store Stream Sum Supply Switch Test Tie Time Trace Track Train Try Turn Update Use Visit Wait
     Warm Weight Wrap
         """,
     )
@@ -74,28 +74,14 @@ UNREAD = {
     "bin",
     "compare",
     "decode",
-    "report",
     "score",
-    "train",
 }
 """Rooms with docstrings that break the rule. The test fails when one no longer does: delete it."""
 UNREAD_TESTS = {
-    "audio",
     "bin",
-    "corpus",
-    "data",
-    "datadir",
     "decode",
     "egs",
-    "features",
-    "helpers",
-    "kaldi",
-    "report",
     "score",
-    "text",
-    "tools",
-    "train",
-    "utils",
 }
 """Directories of tests with docstrings that start with one of `NEVER`; to be emptied likewise."""
 

@@ -56,7 +56,7 @@ class EpochScore(NamedTuple):
 
 
 class CheckpointKeeper:
-    """Writes `epoch_N.pt` and `last.pt`, and deletes epochs that are neither best nor latest.
+    """The writer of `epoch_N.pt` and `last.pt`, which deletes epochs neither best nor latest.
 
     Args:
         exp_dir: The directory of the experiment.

@@ -69,7 +69,7 @@ class Writer:
 
 
 class JsonLinesWriter(Writer):
-    """Writes `metrics.jsonl`, the source of `images/` and of the learning curve in `RESULTS.md`."""
+    """The writer of `metrics.jsonl`, the source of `images/` and of the curve in `RESULTS.md`."""
 
     def __init__(self, exp_dir: Path, resume_step: int) -> None:
         exp_dir.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ class JsonLinesWriter(Writer):
 
 
 class TensorBoardWriter(Writer):
-    """Writes event files for TensorBoard to `tensorboard/`."""
+    """The writer of event files for TensorBoard in `tensorboard/`."""
 
     def __init__(self, exp_dir: Path, resume_step: int) -> None:
         # Imported here because it takes a second, which `--help` and other processes do not need.

@@ -33,7 +33,7 @@ def tree(tmp_path):
 
 @pytest.fixture
 def dirs(tmp_path):
-    """Where it is downloaded, where it is unpacked."""
+    """Return a directory for downloads, and one for unpacked archives."""
     (tmp_path / "downloads").mkdir()
     return tmp_path / "downloads", tmp_path / "unpacked"
 

@@ -1,4 +1,4 @@
-"""How the form of a corpus is recognised."""
+"""The recognition of the form of a corpus."""
 
 import logging
 
