@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 from tqdm import tqdm
 
 from moeasr.atomic import atomic_path
+from moeasr.strict_json import to_json
 
 DIRECTORY = "MOEASR_BARS"
 """Environment variable: the directory for the files of bars."""
@@ -138,7 +139,7 @@ class FileDisplay:
         """Replace the file."""
         try:
             with atomic_path(self._path) as temporary:
-                temporary.write_text(json.dumps(state), encoding="utf-8")
+                temporary.write_text(to_json(state), encoding="utf-8")
         except OSError:  # the program that reads it is gone: the work goes on
             pass
 

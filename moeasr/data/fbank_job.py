@@ -1,6 +1,5 @@
 """A job that computes the filter banks of a list of utterances and writes them to one archive."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.logs import get_logger, progress
+from moeasr.strict_json import to_json
 
 logger = get_logger(__name__)
 
@@ -34,7 +34,7 @@ class FbankReport:
     def save(self, path: Path) -> None:
         """Write it as JSON, for the program that puts the features of all jobs together."""
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(vars(self)), encoding="utf-8")
+            temporary.write_text(to_json(vars(self)), encoding="utf-8")
 
     def log(self) -> None:
         """Log the summary."""
