@@ -14,6 +14,7 @@ setup(
     description="Recipes and networks for Mixture-of-Experts speech recognition",
     license="Apache-2.0",
     packages=find_packages(include=["moeasr", "moeasr.*"]),
+    package_data={"moeasr": ["py.typed"]},
     python_requires=">=3.10",
     install_requires=[
         # The last torchaudio is 2.11, and it works only beside the torch of the same number.
@@ -31,7 +32,7 @@ setup(
         "tensorboard>=2.15.0",
     ],
     extras_require={
-        "plot": ["matplotlib>=3.8.0"],  # `moeasr usage --plot`
+        "plot": ["matplotlib>=3.8.0"],  # pictures of a training, `moeasr usage --plot`
         "dev": [
             "matplotlib>=3.8.0",
             "pytest~=9.0",

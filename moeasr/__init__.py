@@ -1,5 +1,9 @@
 """moeasr: Mixture-of-Experts speech recognition, from a corpus to a word error rate.
 
+    >>> import moeasr
+    >>> asr = moeasr.load("exp/u2pp_moe")
+    >>> print(asr.transcribe("a.wav"))
+
 The rooms of the package, and the rooms that each of them may import. Imports point upwards in this
 table only; test/test_layers.py enforces it.
 
@@ -8,7 +12,7 @@ table only; test/test_layers.py enforces it.
     (modules)   foundations: config, errors, logs, seed ...     nothing else of moeasr
     datadir     tables of Kaldi data directories                -
     audio       from an entry of wav.scp to samples             datadir
-    corpus      downloads and archives of corpora               datadir audio
+    corpus      downloads, archives and forms of corpora        datadir audio
     features    filter banks, CMVN, SpecAugment                 -
     text        units, tokenizers, n-grams                      datadir
     kaldi       the work behind utils/*.sh                      datadir audio features
@@ -21,11 +25,11 @@ table only; test/test_layers.py enforces it.
     score       error rates, their files and comparisons        text
     compare     systems of a list, trained and compared         score
     train       the training loop                               records of models and moe
-    experiment  one YAML file, its data and its checkpoints     datadir features text data models
-                                                                convert train
     interop     models of other toolkits                        features text nn moe models
-    report      tables and pictures                             all above but corpus kaldi
-                                                                experiment interop
+    api         `moeasr.load` and what it returns               audio decode
+    report      tables and pictures                             all above but corpus kaldi interop
+    experiment  one YAML file, its data and its checkpoints     datadir features text data models
+                                                                convert decode score train report
     bin         entry points                                    everything
 
 `train` may import `models.outputs` (the records a model returns) and `moe.stats` (what to log of
@@ -33,4 +37,40 @@ them), nothing else of the networks: the trainer is given a model and batches, a
 speech nor files of features.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
+
+    from moeasr.api.speech_recognizer import SpeechRecognizer
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "load"]
+
+
+def load(
+    path: "str | Path", *, device: str = "cpu", quantize: "Literal['int8', 'bf16'] | None" = None
+) -> "SpeechRecognizer":
+    """Load a trained model to recognise speech with.
+
+        >>> asr = moeasr.load("exp/u2pp_moe")
+        >>> result = asr.transcribe("a.wav")
+        >>> result.text, result.words, result.nbest
+
+    Args:
+        path: An experiment directory, whose `averaged.pt` is loaded, or a checkpoint.
+        device: The device of the model, `cpu` or `cuda`.
+        quantize: The precision of linear layers and experts, `int8` or `bf16`, which is faster on a
+            CPU; None for float32.
+
+    Returns:
+        An object with the methods `transcribe` and `stream`.
+
+    Raises:
+        moeasr.errors.InputError: The checkpoint is missing or damaged, there is no such device, or
+            the model cannot be quantized. It is a `ValueError`.
+    """
+    from moeasr.api.speech_recognizer import SpeechRecognizer, open_recognizer
+
+    return SpeechRecognizer(open_recognizer(path, device, quantize))

@@ -1,8 +1,9 @@
 """Files that appear under their final name only when they are complete.
 
-What is not complete yet has a temporary name beside the final one, and its writer holds a lock on
-it (`flock`), which the kernel releases when the writer dies. The next writer of the same name
-removes what dead writers of this host have left. A living writer's file is locked, and stays.
+An incomplete file has a temporary name beside the final one, and its writer holds a lock on it
+(`flock`). The kernel releases the lock when the writer dies. The next writer of the same final name
+removes the temporary files that dead writers of this host have left. The file of a living writer is
+locked and therefore kept.
 """
 
 import os
@@ -24,10 +25,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds.
 
     The temporary file is flushed to disk before the rename, so that a full disk or a crash leaves
-    either the old file or the new one, never half of one. On an exception it is removed.
+    either the old file or the new one, never a partial file. After an exception, the temporary file
+    is removed.
 
     Args:
-        path: Final name. Its directory is made if absent.
+        path: Final name. Its directory is created if it does not exist.
     """
     path = Path(path)
     temporary = None
@@ -39,7 +41,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
                 os.fsync(handle.fileno())
             os.replace(temporary, path)
     except OSError as error:
-        # A failed write knows its handle only, and nobody knows the temporary name.
+        # A failed write does not know the name, and the temporary name means nothing to the user.
         if error.filename is None or (temporary and str(error.filename) == str(temporary)):
             error.filename = str(path)
         raise
@@ -47,11 +49,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_directory(parent: str | Path, name: str) -> Iterator[Path]:
-    """Yield a new hidden directory, and remove it in the end unless it was renamed.
+    """Yield a new hidden directory, and remove it at the end unless it was renamed.
 
     Args:
-        parent: The directory to create it in, made if absent.
-        name: What it is for; leftovers of dead processes with the same name are removed.
+        parent: The directory to create it in, which is created if it does not exist.
+        name: Name of its purpose. Directories that dead processes left under it are removed.
     """
     with _locked(Path(parent), name, is_directory=True) as temporary:
         yield temporary
@@ -76,7 +78,7 @@ def _locked(parent: Path, name: str, is_directory: bool) -> Iterator[Path]:
 
 
 def _create(temporary: Path, is_directory: bool) -> int | None:
-    """Return the locked handle, -1 if there are no locks, or None if the name got lost."""
+    """Return the locked handle, -1 if the system has no locks, or None if the file has gone."""
     if is_directory:
         temporary.mkdir()
     else:
@@ -88,12 +90,12 @@ def _lock(path: Path, wait: bool) -> int | None:
     """Lock a file or directory.
 
     Args:
-        path: Its name.
-        wait: Wait for another holder: whoever removes leftovers holds the lock for a moment.
+        path: The file or directory.
+        wait: Wait for another holder. A process that removes leftovers holds the lock briefly.
 
     Returns:
-        A handle that holds the lock; -1 where there are no locks or another process has this one;
-        None if the name is gone.
+        A handle that holds the lock; -1 if the system has no locks or another process holds this
+        one; None if the file no longer exists.
     """
     if fcntl is None:
         return -1

@@ -1,7 +1,7 @@
-"""Configuration: YAML -> frozen dataclasses, `--set a.b=value` overrides, and back to YAML.
+"""Configuration: YAML files and `--set a.b=value` overrides as frozen dataclasses, and back.
 
-Order of precedence: defaults of the dataclass < YAML file < `--set`. Every fault is an InputError
-that names the file, the dotted path of the key, and the nearest key that exists. The config of an
+Order of precedence: defaults of the dataclass < YAML file < `--set`. Every error is an `InputError`
+that names the file, the dotted path of the key, and the nearest existing key. The config of an
 experiment may have a base, see `moeasr.config_bases`.
 """
 
@@ -19,35 +19,35 @@ from moeasr.yaml_text import YamlError, parse_yaml, yaml_of
 
 ConfigT = TypeVar("ConfigT")
 FLAGS = {"yes": True, "on": True, "no": False, "off": False}
-"""Words for true and false in YAML 1.1."""
+"""Words that mean true or false in YAML 1.1."""
 
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
-    """The mark of a field whose value names a member of a family: `Annotated[str, OneOf(ROUTERS)]`.
+    """Annotation of a field that names a member of a family: `Annotated[str, OneOf(ROUTERS)]`.
 
-    Members that join the family later are known, too.
+    Members that are added to the family later are accepted as well.
     """
 
     family: Mapping[str, Any]
     kind: type | None = None
-    """What members are, see `moeasr.families.look_up`; import paths are known where it is given."""
+    """Class of the members, see `moeasr.families.look_up`. With it, import paths are accepted."""
 
 
 @dataclasses.dataclass(frozen=True)
 class OneOfTypes:
-    """The mark of a section whose key `type` says which dataclass of a family it describes.
+    """Annotation of a section whose key `type` selects one dataclass of a family.
 
-    Keys that belong to another type of the family are left aside where `type` is given, so that
-    one key switches; a warning names those that have another value than by default. Where `type`
-    is not given, such a key is refused: its section was probably meant to be of that type.
+    If `type` is given, keys of the other types are ignored, so that changing `type` alone switches
+    between them. A warning names the ignored keys whose value is not the default. If `type` is not
+    given, such a key is refused, because the section was probably meant to be of its type.
     """
 
     family: Mapping[str, type]
     kind: type
-    """What members are subclasses of, see `moeasr.families.look_up`; each has a field `type`."""
+    """Base class of the members, see `moeasr.families.look_up`. Each member has a field `type`."""
     default: str | None = None
-    """The type of a section that does not say it; None if it must."""
+    """The type of a section without the key `type`; None if the key is required."""
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
@@ -66,15 +66,15 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise InputError(f"config file {path} must hold `key: value` lines")
+        raise InputError(f"config file {path} must contain `key: value` lines")
     return content
 
 
 def apply_overrides(mapping: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """A copy of `mapping` with each `a.b=value` of `overrides` put in its place.
+    """Return a copy of `mapping` in which each `a.b=value` of `overrides` is set.
 
-    Values are read as YAML, so `train.max_epochs=2` is an integer and `x=null` is None. A key
-    that no dataclass knows is caught later, by `from_mapping`.
+    Values are read as YAML, so `train.max_epochs=2` is an integer and `x=null` is None. Unknown
+    keys are detected later, by `from_mapping`.
     """
     result = _copy(mapping)
     for override in overrides:
@@ -86,7 +86,8 @@ def apply_overrides(mapping: Mapping[str, Any], overrides: Sequence[str]) -> dic
         for depth, key in enumerate(keys[:-1]):
             node = node.setdefault(key, {})
             if not isinstance(node, dict):
-                raise InputError(f"`--set {override}`: {'.'.join(keys[: depth + 1])} is no section")
+                section = ".".join(keys[: depth + 1])
+                raise InputError(f"`--set {override}`: `{section}` is not a section of keys")
         try:
             node[keys[-1]] = parse_yaml(text)
         except YamlError as error:
@@ -101,27 +102,28 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
         cls: A frozen dataclass; its fields may be bool, int, float, str, Literal, tuple[X, ...],
             dict[str, X], `X | None`, `Annotated[str, OneOf(family)]`, other dataclasses, and
             `Annotated[X, OneOfTypes(family, X)]` for one of several dataclasses.
-        mapping: What the YAML held.
+        mapping: The content of the YAML file.
         source: The file's name, for messages.
 
     Raises:
-        InputError: Naming `source`, the dotted path and, for an unknown key, the nearest one.
+        InputError: A key or value is wrong. The message names `source`, the dotted path and, for
+            an unknown key, the nearest known key.
     """
     return _convert(cls, mapping, str(source), "")
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
-    """The plain nested mapping of a dataclass: what YAML and checkpoints store."""
+    """Return a dataclass as a nested mapping of plain values, as YAML and checkpoints store it."""
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
 def dump_yaml(mapping: Mapping[str, Any]) -> str:
-    """Return the YAML text of a mapping, keys in their own order; `load_yaml` reads it back."""
+    """Return the YAML text of a mapping in the order of its keys, for `load_yaml` to read back."""
     return yaml_of(mapping)
 
 
 def read_flag(value: Any) -> bool | None:
-    """Return true or false for a boolean or for yes, no, on and off, and None for anything else."""
+    """Return the truth value of a boolean or of yes, no, on and off; None for anything else."""
     if isinstance(value, str):
         return FLAGS.get(value.lower())
     return value if isinstance(value, bool) else None
@@ -144,7 +146,7 @@ def _plain(value: Any) -> Any:
 
 
 def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
-    """`value` as an instance of `kind`, or an InputError at `source: path`."""
+    """Return `value` as an instance of `kind`, or raise an `InputError` at `source: path`."""
     origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):
         return _convert_section(kind, value, source, path)
@@ -157,7 +159,10 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
         wrong = _wrong(source, path, " or ".join(repr(choice) for choice in choices), value)
         raise InputError(f"{wrong}{did_you_mean(value, map(str, choices))}")
     if origin is Annotated:
-        (mark,) = (mark for mark in kind.__metadata__ if isinstance(mark, OneOf | OneOfTypes))
+        marks = [mark for mark in kind.__metadata__ if isinstance(mark, OneOf | OneOfTypes)]
+        if not marks:  # a note for others, such as the metavar of an option
+            return _convert(kind.__origin__, value, source, path)
+        (mark,) = marks
         if isinstance(mark, OneOfTypes):
             return _convert_typed(mark, value, source, path)
         _check_member(mark, value, source, path)
@@ -181,7 +186,7 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
 
 
 def _check_member(mark: OneOf | OneOfTypes, value: Any, source: str, path: str) -> None:
-    """Hold a name to being one of a family, or an import path where these are known."""
+    """Raise `InputError` unless a name is a member of the family or an accepted import path."""
     if isinstance(value, str) and value in mark.family:
         return
     if isinstance(value, str) and mark.kind is not None and is_import_path(value):
@@ -195,12 +200,14 @@ def _check_member(mark: OneOf | OneOfTypes, value: Any, source: str, path: str) 
 
 
 def _convert_typed(mark: OneOfTypes, value: Any, source: str, path: str) -> Any:
-    """A section as an instance of the dataclass that its `type` stands for."""
+    """Return a section as an instance of the dataclass that its `type` selects."""
     if not isinstance(value, Mapping):
         raise _wrong(source, path, "a section of keys", value)
     name, prefix = value.get("type", mark.default), f"{path}." if path else ""
     if name is None and "type" not in value:
-        raise InputError(f"{source}: key '{prefix}type' is missing: {', '.join(mark.family)}")
+        raise InputError(
+            f"{source}: key '{prefix}type' is missing; choose one of {', '.join(mark.family)}"
+        )
     _check_member(mark, name, source, f"{prefix}type")
     cls = look_up(mark.family, name, mark.kind)
     own = {field.name for field in dataclasses.fields(cls)}
@@ -218,8 +225,8 @@ def _convert_typed(mark: OneOfTypes, value: Any, source: str, path: str) -> Any:
         owner, field = others[0]
         if "type" not in value:
             raise InputError(
-                f"{source}: '{prefix}{key}' belongs to `type: {owner}`, but the type of '{path}' "
-                f"is not given, and is {name} by default"
+                f"{source}: '{prefix}{key}' belongs to `type: {owner}`, but '{path}' has no `type` "
+                f"and is therefore of the default type, {name}"
             )
         if item != _plain(field.default):
             get_logger(__name__).warning(
@@ -253,7 +260,7 @@ def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:
     }
     try:
         return cls(**arguments)
-    except InputError as error:  # a range check of the dataclass itself
+    except InputError as error:  # raised by a range check of the dataclass
         raise InputError(
             f"{source}: in '{path}': {error}" if path else f"{source}: {error}"
         ) from None

@@ -1,7 +1,7 @@
-"""Config files with a base: `base: dense.yaml`, and below it only the keys that differ.
+"""Config files with a base: `base: dense.yaml`, followed by the keys that differ from it.
 
 The base is a path relative to the file that names it, and may have a base of its own. Sections are
-merged key by key; a number, a text, a list or null replaces what the base has.
+merged key by key; a number, a text, a list or null replaces the value in the base.
 """
 
 import os
@@ -20,21 +20,21 @@ class ConfigFile(NamedTuple):
     """One file of a chain of bases."""
 
     path: Path
-    """Its path, as it is named in messages."""
+    """Path of the file, as messages show it."""
     keys: dict[str, Any]
-    """Its own keys without `base`, not merged with those of its base."""
+    """The keys of the file itself without `base`, not merged with the keys of its base."""
 
 
 def load_chain(path: str | Path) -> list[ConfigFile]:
     """Read a config file and its bases.
 
     Returns:
-        The files in the order in which they are merged: a base stands before the file that names
-        it, and the file at `path` is the last one.
+        The files in the order in which they are merged: a base comes before the file that names
+        it, and the file at `path` comes last.
 
     Raises:
-        InputError: A file is missing or no config, or a file is a base of itself. The message names
-            the files from `path` to the base at fault.
+        InputError: A file is missing or not a config, or a file is a base of itself. The message
+            names the files from `path` to the base at fault.
     """
     chain: list[ConfigFile] = []
     names: list[str] = []
@@ -48,7 +48,7 @@ def load_chain(path: str | Path) -> list[ConfigFile]:
             seen.add(os.path.realpath(following))
             keys = load_yaml(following)
             base = _pop_base(keys, following)
-        except (OSError, ValueError) as error:  # a ValueError: not even the name of a file
+        except (OSError, ValueError) as error:  # ValueError: the text cannot be a file name
             if len(names) == 1:
                 raise
             raise InputError(f"{error} (chain of bases: {' -> '.join(names)})") from None
@@ -58,7 +58,7 @@ def load_chain(path: str | Path) -> list[ConfigFile]:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of `base` with those of `changes` put over them, section by section."""
+    """Return the keys of `base`, overridden by the keys of `changes` section by section."""
     merged = dict(base)
     for key, value in changes.items():
         below = base.get(key)
@@ -68,7 +68,7 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _pop_base(keys: dict[str, Any], path: Path) -> Path | None:
-    """Take `base` out of the keys of a file and return the path that it means, if it is there."""
+    """Remove `base` from the keys of a file and return the path of the base, or None."""
     if BASE not in keys:
         return None
     name = keys.pop(BASE)

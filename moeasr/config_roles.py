@@ -1,16 +1,16 @@
-"""The role of a config key: what another value of it changes.
+"""Roles of config keys: what changes when the value of a key changes.
 
-A config dataclass gives a field its role by metadata. A section passes its role on to all fields in
-it that have none of their own:
+The metadata of a dataclass field gives its role. The fields of a section inherit the role of the
+section unless they have a role of their own:
 
     dropout: float = field(default=0.1, metadata=PROCEDURE)
 
-- `identity`, the default: the network, or what it is trained on. Weights of one value are of no use
-  with another.
-- `objective`: what training optimizes or judges epochs by. The network computes the same, but
-  losses of two values cannot be compared.
-- `procedure`: how training goes about it, such as dropout or the size of batches. A resumed
-  training may have another value.
+- `identity`, the default: the network or its training data. Weights that were trained with one
+  value are useless with another.
+- `objective`: the loss, or the criterion that selects epochs. The network computes the same, but
+  the losses of two values cannot be compared.
+- `procedure`: the course of training, such as dropout or the batch size. A resumed training may
+  use another value.
 """
 
 import dataclasses
@@ -27,7 +27,8 @@ def role_of(config: Any, key: str) -> Role:
 
     Args:
         config: A config dataclass.
-        key: Its dotted path. Of a path that leaves the config the part within it decides.
+        key: Dotted path of the key. If the path leads beyond the config, its last part within the
+            config decides.
     """
     role: Role = "identity"
     for name in key.split("."):
@@ -39,12 +40,7 @@ def role_of(config: Any, key: str) -> Role:
 
 
 def values_by_key(config: Any, *roles: Role) -> dict[str, Any]:
-    """Return the values of all keys that have one of these roles, by dotted path.
-
-    Args:
-        config: A config dataclass.
-        roles: The roles.
-    """
+    """Return the values of all keys that have one of the given roles, by dotted path."""
     return dict(_values(config, "identity", "", roles))
 
 
@@ -59,7 +55,7 @@ def _values(
 
 
 def _parts(config: Any, role: Role) -> Iterator[tuple[str, Any, Role]]:
-    """Yield name, value and role of what a section consists of; a plain value has no parts."""
+    """Yield the name, value and role of each key in a section; nothing for a plain value."""
     if dataclasses.is_dataclass(config):
         for field in dataclasses.fields(config):
             yield field.name, getattr(config, field.name), field.metadata.get("role", role)

@@ -1,4 +1,4 @@
-"""Several training processes, or one: rank, world size, and sums over ranks."""
+"""Distributed training: rank, world size and sums over ranks, for one or more processes."""
 
 import os
 import signal
@@ -9,9 +9,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-# Its functions take the group that is alive when it is imported as a default argument. PyTorch
-# imports it with the first optimizer: in the middle of training, the group would then outlive
-# `process_group`, and a thread of gloo's that wakes while Python ends aborts the process.
+# The functions of this module bind the process group that exists at import as a default argument.
+# PyTorch would import it together with the first optimizer, during training. The group would then
+# outlive `process_group`, and a gloo thread that wakes while Python exits would abort the process.
 import torch.distributed.nn.functional  # noqa: F401
 
 from moeasr.errors import InputError
@@ -23,32 +23,32 @@ HOW_TO_LAUNCH = (
 
 
 def rank() -> int:
-    """This process's number; 0 when there is only one."""
+    """Return the rank of this process; 0 if it is the only one."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world_size() -> int:
-    """How many processes train together; 1 when there is only one."""
+    """Return the number of processes that train together; 1 without a process group."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def is_main() -> bool:
-    """True in the one process that writes files and logs."""
+    """Return True in the one process that writes files and logs."""
     return rank() == 0
 
 
 @contextmanager
 def process_group(device_type: str) -> Iterator[None]:
-    """Join the process group that `torchrun` announces in the environment, and leave it after.
+    """Join the process group that `torchrun` announces in the environment, and leave it at the end.
 
-    Started without torchrun (no WORLD_SIZE, or 1) it does nothing.
+    Without torchrun (WORLD_SIZE unset or 1), the context does nothing.
 
     Args:
-        device_type: "cuda" uses NCCL, anything else gloo.
+        device_type: "cuda" selects NCCL, anything else selects gloo.
 
     Raises:
         InputError: The environment lacks a variable that a launcher sets, or the other processes do
-            not come.
+            not appear.
     """
     if _env_int("WORLD_SIZE", "1") <= 1:
         yield
@@ -57,7 +57,7 @@ def process_group(device_type: str) -> Iterator[None]:
         _env_int(name)
     if not os.environ.get("MASTER_ADDR"):
         raise InputError(f"the environment variable MASTER_ADDR must be set; {HOW_TO_LAUNCH}")
-    # Python calls its handlers of signals after the wait for the others only, which may be long.
+    # Python would run its signal handler only after the wait for the others, which may be long.
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         with _one_sentence():
@@ -71,32 +71,35 @@ def process_group(device_type: str) -> Iterator[None]:
 
 
 def find_device(name: str) -> torch.device:
-    """The device of this process: the CPU, or with "cuda" the GPU of its number on its machine.
+    """Return the device of this process: the CPU, or for "cuda" the GPU with its local rank.
 
     Raises:
-        InputError: No such device, not as many GPUs as processes, or no LOCAL_RANK to tell them
-            apart.
+        InputError: There is no such device, there are fewer GPUs than processes, or LOCAL_RANK is
+            not set.
     """
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(f"`--device` must be cpu or cuda, but is '{name}'") from None
+        raise InputError(f"`device` must be cpu or cuda, but is '{name}'") from None
     if device.type != "cuda":
         return device
     if not torch.cuda.is_available():
-        raise InputError("`--device cuda`: no GPU is visible here")
+        raise InputError("device 'cuda': PyTorch sees no GPU on this machine; use 'cpu'")
     if device.index is None:
         is_alone = _env_int("WORLD_SIZE", "1") <= 1
         number, count = _env_int("LOCAL_RANK", "0" if is_alone else ""), torch.cuda.device_count()
         if number >= count:
-            raise InputError(f"process {number} has no GPU of its own: {count} are visible here")
+            raise InputError(
+                f"process {number} has no GPU of its own: this machine shows {count}; start at "
+                "most one process per GPU"
+            )
         device = torch.device("cuda", number)
     torch.cuda.set_device(device)
     return device
 
 
 def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
-    """The element-wise sum of `values` over all ranks (a new tensor)."""
+    """Return the element-wise sum of `values` over all ranks, as a new tensor."""
     values = values.clone()
     sum_in_place(values)
     return values
@@ -106,7 +109,7 @@ def sum_in_place(values: torch.Tensor) -> None:
     """Replace `values` by their element-wise sum over all ranks.
 
     Raises:
-        InputError: Another process has ended; likewise for all functions below.
+        InputError: Another process has ended. All functions below raise it, too.
     """
     if dist.is_initialized():
         with _one_sentence():
@@ -114,7 +117,7 @@ def sum_in_place(values: torch.Tensor) -> None:
 
 
 def gather(value: Any) -> list[Any]:
-    """`value` of every rank, in the order of ranks, on every rank."""
+    """Return the `value` of every rank in the order of ranks, on every rank."""
     values = [value]
     if dist.is_initialized():
         values = [None] * dist.get_world_size()
@@ -124,7 +127,7 @@ def gather(value: Any) -> list[Any]:
 
 
 def any_rank(flag: bool) -> bool:
-    """True everywhere if `flag` is true on any rank."""
+    """Return True on every rank if `flag` is true on any rank."""
     if not dist.is_initialized():
         return flag
     total = torch.tensor(float(flag))
@@ -134,10 +137,10 @@ def any_rank(flag: bool) -> bool:
 
 
 def _env_int(name: str, default: str = "") -> int:
-    """Return a number that a launcher of processes sets.
+    """Return the value of an environment variable that a process launcher sets.
 
     Raises:
-        InputError: It is absent, and there is no default; or it is no number.
+        InputError: The variable is not a number, or is not set and has no default.
     """
     value = os.environ.get(name, default)
     if not value.isdecimal():
@@ -150,12 +153,12 @@ def _env_int(name: str, default: str = "") -> int:
 
 @contextmanager
 def _one_sentence() -> Iterator[None]:
-    """Turn the error of an operation of all processes into an `InputError`."""
+    """Turn the error of a collective operation into an `InputError`."""
     try:
         yield
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"process {os.environ.get('RANK', '?')} lost the other processes of this training, one "
-            f"of which may have failed or been killed: {reason}"
+            f"process {os.environ.get('RANK', '?')} lost contact with the other processes of this "
+            f"training; one of them may have failed or been killed: {reason}"
         ) from None

@@ -1,4 +1,4 @@
-"""The exception that reports bad input in one sentence, and sentences about unforeseen errors."""
+"""The exception that reports bad input in one sentence, and descriptions of unforeseen errors."""
 
 import traceback
 from collections.abc import Iterator
@@ -7,15 +7,16 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """A fault in what the user gave us: a file, a line, an utterance, a config key, a flag.
+    """An error in the user's input: a file, a line, an utterance, a config key or an option.
 
-    The message is one clear sentence that names the culprit. Entry points print it without a
-    traceback and exit with status 1; anything else that escapes is a bug of ours and shows one.
+    The message is one clear sentence that names the faulty input. Entry points print it without a
+    traceback and exit with status 1. Any other exception that escapes is a bug of moeasr and shows
+    a traceback.
     """
 
 
 def describe(error: BaseException) -> str:
-    """Return the type and the text of an error, and the place where it was raised."""
+    """Return the type and text of an error, and the place where it was raised."""
     text = " ".join(traceback.format_exception_only(error)[-1].split())
     frames = traceback.extract_tb(error.__traceback__)
     return (
@@ -25,14 +26,14 @@ def describe(error: BaseException) -> str:
 
 @contextmanager
 def naming(subject: str) -> Iterator[None]:
-    """Name the subject of the block in errors that nobody foresaw, a MemoryError for instance.
+    """Name the subject of the block in the messages of unforeseen errors, such as a MemoryError.
 
     Args:
-        subject: What the block works on, such as "utterance a1".
+        subject: The object that the block works on, such as "utterance a1".
 
     Raises:
-        InputError: The block raised anything but an `InputError` or an `OSError`, which name their
-            own culprit.
+        InputError: The block raised an error other than an `InputError` or an `OSError`. Those two
+            already name the faulty input.
     """
     try:
         yield

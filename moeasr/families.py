@@ -1,8 +1,8 @@
-"""Families of parts that a config chooses by name, and parts from outside the package.
+"""Families of components that a config selects by name, and components from outside the package.
 
-A family is one dict from names to members, beside what it is made of: `ROUTERS`, `SEARCHES` and
-their like. Where a config names a member, it may also give an import path, `my_package.MyRouter`
-or `my_package.routers.MyRouter`: a part of one's own then needs no change of this package.
+A family is a dict from names to members, such as `ROUTERS` or `SEARCHES`. Instead of a name, a
+config may give an import path such as `my_package.MyRouter` or `my_package.routers.MyRouter`, so
+that a user's own component needs no change of this package.
 """
 
 import difflib
@@ -16,29 +16,29 @@ MemberT = TypeVar("MemberT")
 
 
 def look_up(family: Mapping[str, MemberT], name: str, kind: type) -> MemberT:
-    """Return the member of a family that a name or an import path stands for.
+    """Return the member of a family that a name or an import path selects.
 
-    What an import path leads to is checked before it is used: a config may name modules that are
-    installed, but only parts that are meant to be such members.
+    An imported object is checked before it is used: a config may import from any installed module,
+    but only objects of the right kind.
 
     Args:
         family: Members by name.
-        name: One of its names, or an import path.
-        kind: What members are: subclasses of this class, or instances of it.
+        name: A name in the family, or an import path.
+        kind: Class of which members are subclasses or instances.
 
     Raises:
-        InputError: There is no such name, nothing can be imported from the path, or it leads to
-            something of another kind.
+        InputError: The name is unknown, the path cannot be imported, or the imported object is not
+            of the required kind.
     """
     if name in family:
         return family[name]
     if not is_import_path(name):
         nearest = did_you_mean(name, family) or ";"
-        raise InputError(f"'{name}' is unknown{nearest} there are: {', '.join(family)}")
+        raise InputError(f"'{name}' is unknown{nearest} known names: {', '.join(family)}")
     member = _import(name)
     is_subclass = isinstance(member, type) and issubclass(member, kind)
     if not (is_subclass or isinstance(member, kind)):
-        raise InputError(f"'{name}' is no {kind.__module__}.{kind.__qualname__}, but must be one")
+        raise InputError(f"'{name}' must be a {kind.__module__}.{kind.__qualname__}, but is not")
     return member
 
 
@@ -49,7 +49,7 @@ def is_import_path(name: str) -> bool:
 
 
 def did_you_mean(name: Any, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` with the known name that is most like `name`, or nothing."""
+    """Return `; did you mean 'x'?` with the known name closest to `name`, or an empty text."""
     close = difflib.get_close_matches(str(name), list(known), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
@@ -58,7 +58,7 @@ def _import(path: str) -> Any:
     module_name, _, name = path.rpartition(".")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever goes wrong in a module of someone else
+    except Exception as error:  # a module of the user's may raise anything
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"'{path}' cannot be imported: {reason}") from error
     try:

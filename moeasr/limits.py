@@ -1,4 +1,4 @@
-"""Ranges of the numbers that people give: processes, threads, seeds."""
+"""Ranges of the numbers that users give: processes, threads and seeds."""
 
 import argparse
 import os
@@ -6,30 +6,30 @@ import os
 from moeasr.errors import InputError
 
 MAX_SEED = 2**63 - 1
-"""PyTorch's generators take this much, and some room above it for the ranks of a training."""
+"""Largest seed. PyTorch's generators accept it plus the rank of a training process."""
 
 
 def max_processes() -> int:
-    """Return the largest number of processes or threads that can be meant on this machine.
+    """Return the largest plausible number of processes or threads on this machine.
 
-    Some more than processors do no harm: lists of options are written for larger machines.
+    It exceeds the number of processors, because options may have been written for a larger machine.
     """
     return max(128, 8 * (os.cpu_count() or 1))
 
 
 def check_num_processes(name: str, value: int) -> None:
-    """Raise `InputError` unless the value of a config's key is a number of processes, or 0."""
+    """Raise `InputError` unless the value of a config key is 0 or a plausible process count."""
     if not 0 <= value <= max_processes():
         raise InputError(f"`{name}` must be between 0 and {max_processes()}, but is {value}")
 
 
 def num_processes(text: str) -> int:
-    """Return the number of processes or threads that an option gives; a type for argparse."""
+    """Return the number of processes or threads in an option, as a `type` for argparse."""
     return _whole_number(text, 1, max_processes())
 
 
 def seed(text: str) -> int:
-    """Return the seed that an option gives; a type for argparse."""
+    """Return the seed in an option, as a `type` for argparse."""
     return _whole_number(text, 0, MAX_SEED)
 
 

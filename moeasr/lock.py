@@ -1,4 +1,4 @@
-"""A lock on a directory, which ends with the process that holds it, whatever ends the process."""
+"""A lock on a directory, which is released whenever and however the process that holds it ends."""
 
 import errno
 import os
@@ -25,16 +25,16 @@ def lock_directory(directory: str | Path, work: str) -> Iterator[None]:
     """Hold the lock of a directory, so that no other process does the same work in it.
 
     The kernel keeps the lock (POSIX `fcntl`) and releases it when the process dies, so that no
-    stale lock can block a later run. The file `.lock` in the directory stays; it only names the
-    holder. Child processes do not inherit the lock. Where the file system has no locks, a warning
-    says so and the work goes on.
+    stale lock can block a later run. The file `.lock` remains in the directory and only names the
+    holder. Child processes do not inherit the lock. If the file system has no locks, a warning is
+    logged and the work proceeds.
 
     Args:
         directory: Created if it does not exist.
         work: The work that only one process may do, for the message ("training").
 
     Raises:
-        InputError: Another process holds the lock. The sentence names the directory, and the
+        InputError: Another process holds the lock. The message names the directory and the
             holder's process id and host.
     """
     directory = Path(directory)
@@ -49,8 +49,8 @@ def lock_directory(directory: str | Path, work: str) -> Iterator[None]:
                 handle.seek(0)
                 holder = handle.read(200).strip() or "a process that is not named yet"
                 raise InputError(
-                    f"{directory}: {work} runs here already ({holder}); wait until it ends, or "
-                    "choose another directory"
+                    f"{directory}: {work} is already running here ({holder}); wait until it ends, "
+                    "or choose another directory"
                 ) from None
             logger.warning(
                 "%s cannot be locked (%s): make sure that only one %s runs there",

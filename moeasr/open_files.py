@@ -6,30 +6,30 @@ MAX_OPEN_FILES = 128
 
 
 class OpenFiles:
-    """Descriptors of files by their name, opened when first asked for.
+    """File descriptors by file name, each opened at its first use.
 
-    Meant for `os.pread`, so that worker processes which inherit the open files do not move each
-    other's place in them.
+    They are meant for `os.pread`, so that worker processes that inherit them do not move each
+    other's file position.
     """
 
     def __init__(self) -> None:
         self._descriptors: dict[str, int] = {}
 
     def __len__(self) -> int:
-        """How many are open."""
+        """Return the number of open files."""
         return len(self._descriptors)
 
     def __contains__(self, path: str) -> bool:
-        """Whether a file is open."""
+        """Return whether a file is open."""
         return path in self._descriptors
 
     def descriptor(self, path: str) -> int:
-        """The descriptor of a file, open for reading.
+        """Return the descriptor of a file that is open for reading.
 
         Raises:
-            OSError: It cannot be opened.
+            OSError: The file cannot be opened.
         """
-        # O_NONBLOCK: a named pipe would wait for a writer; it matters to no file
+        # O_NONBLOCK keeps a named pipe from waiting for a writer; files ignore it
         descriptor = self._descriptors.get(path)
         if descriptor is None:
             if len(self._descriptors) >= MAX_OPEN_FILES:
@@ -38,7 +38,7 @@ class OpenFiles:
         return descriptor
 
     def close(self) -> None:
-        """Close all files; they are opened again if need be."""
+        """Close all files. They are opened again when they are needed."""
         for descriptor in self._descriptors.values():
             os.close(descriptor)
         self._descriptors.clear()
@@ -47,5 +47,5 @@ class OpenFiles:
         self.close()
 
     def __getstate__(self) -> dict[str, object]:
-        # open files cannot travel to a spawned worker: it opens its own
+        # file descriptors cannot be sent to a spawned worker, which opens its own
         return {"_descriptors": {}}

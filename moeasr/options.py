@@ -1,7 +1,8 @@
-"""Command-line options made from the fields of a dataclass, so that a setting is written once.
+"""Command-line options generated from a dataclass, so that each setting is defined only once.
 
-Every field becomes an option: its name with dashes, its type, and as help the docstring under it.
-An option that is not given is None in the namespace, whatever the field's default.
+Every field becomes an option. Its name has dashes, its type is that of the field, and its help is
+the docstring under the field. An option that is not given is None in the namespace, whatever the
+default of the field is.
 
     add_options(parser, DecodeConfig())
     given = given_options(parser.parse_args(["--beam-size", "4"]), DecodeConfig)
@@ -23,19 +24,20 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 ConfigT = TypeVar("ConfigT")
 
 FilePath = Annotated[str, "FILE"]
-"""The path of a file. An option of the type `Annotated[..., "X"]` is shown as `--name X`."""
+"""Type of a file path. The help shows an option of type `Annotated[..., "X"]` as `--name X`."""
 Seconds = Annotated[float, "SEC"]
 
 
 def add_options(parser: argparse.ArgumentParser, defaults: Any) -> None:
     """Add an option for each field of a dataclass.
 
-    Fields may be int, float, str, one of these `Annotated` with a metavar, Literal, any of them or
-    None, and other dataclasses, whose options form a group with the class's docstring as heading.
+    A field may be int, float, str, one of these `Annotated` with a metavar, a Literal, or the union
+    of one of them with None. It may also be another dataclass, whose options form a group with the
+    docstring of the class as heading.
 
     Args:
-        parser: Where they are added.
-        defaults: An instance, whose values the help shows as defaults.
+        parser: The parser that receives the options.
+        defaults: An instance of the dataclass. The help shows its values as defaults.
     """
     groups: dict[type, argparse._ActionsContainer] = {type(defaults): parser}
     for owner, name, kind, value in _leaves(defaults):
@@ -52,24 +54,39 @@ def add_options(parser: argparse.ArgumentParser, defaults: Any) -> None:
 
 
 def given_options(args: argparse.Namespace, config: type) -> dict[str, Any]:
-    """Return the fields whose options were given, with their values.
+    """Return the values of the fields whose options were given, by field name.
 
     Args:
-        args: Of a parser with the options of `config`.
-        config: The dataclass. A field that is a dataclass itself is there as a dictionary, if any
-            of its options were given.
+        args: The result of a parser with the options of `config`.
+        config: The dataclass. A field that is itself a dataclass becomes a dictionary if any of its
+            options were given.
+    """
+    return given_fields(vars(args), config)
+
+
+def given_fields(values: Mapping[str, Any], config: type) -> dict[str, Any]:
+    """Return the fields that have a value other than None, nested as in `given_options`.
+
+    Args:
+        values: Values by the name of the field, also those of a dataclass inside `config`.
+        config: The dataclass.
     """
     given: dict[str, Any] = {}
     for name, kind in _fields(config):
         is_section = dataclasses.is_dataclass(kind)
-        value = given_options(args, kind) if is_section else getattr(args, name)
-        if value not in (None, {}):
+        value = given_fields(values, kind) if is_section else values.get(name)
+        if value is not None and not (is_section and value == {}):
             given[name] = value
     return given
 
 
+def field_names(defaults: Any) -> list[str]:
+    """Return the names of the fields of a dataclass instance, each of which is an option."""
+    return [name for _, name, _, _ in _leaves(defaults)]
+
+
 def with_given(defaults: ConfigT, given: Mapping[str, Any]) -> ConfigT:
-    """Return the dataclass with the values of `given_options` in the place of its own."""
+    """Return a copy of the dataclass in which the values of `given_options` replace its own."""
     values = {
         name: with_given(getattr(defaults, name), value) if isinstance(value, dict) else value
         for name, value in given.items()
@@ -78,7 +95,7 @@ def with_given(defaults: ConfigT, given: Mapping[str, Any]) -> ConfigT:
 
 
 def option_name(field: str) -> str:
-    """Return the option of a field: `--beam-size` of `beam_size`."""
+    """Return the option name of a field: `--beam-size` for `beam_size`."""
     return "--" + field.replace("_", "-")
 
 
@@ -94,7 +111,7 @@ def field_docs(config: type) -> dict[str, str]:
 
 
 def _fields(config: type) -> Iterator[tuple[str, Any]]:
-    """Names of the fields, and their types without None."""
+    """Yield the name of each field and its type without None."""
     hints = typing.get_type_hints(config, include_extras=True)
     for field in dataclasses.fields(config):
         kind = hints[field.name]
@@ -104,7 +121,7 @@ def _fields(config: type) -> Iterator[tuple[str, Any]]:
 
 
 def _leaves(defaults: Any) -> Iterator[tuple[type, str, Any, Any]]:
-    """Class, name, type and value of each field that is no dataclass itself."""
+    """Yield the class, name, type and value of each field that is not itself a dataclass."""
     for name, kind in _fields(type(defaults)):
         value = getattr(defaults, name)
         if dataclasses.is_dataclass(kind):
@@ -114,7 +131,7 @@ def _leaves(defaults: Any) -> Iterator[tuple[type, str, Any, Any]]:
 
 
 def _typed(name: str, kind: Any) -> dict[str, Any]:
-    """Return the arguments of `add_argument` that say what an option takes."""
+    """Return the arguments of `add_argument` that describe the value of an option."""
     if typing.get_origin(kind) is Literal:
         return {"choices": typing.get_args(kind)}
     if typing.get_origin(kind) is Annotated:
@@ -126,7 +143,7 @@ def _typed(name: str, kind: Any) -> dict[str, Any]:
 
 
 def _phrase(sentence: str) -> str:
-    """Return a sentence as a help text: without its full stop and its first capital letter."""
+    """Return a sentence as a help text, without its full stop and its first capital letter."""
     sentence = sentence.removesuffix(".")
     first = sentence.partition(" ")[0]
     is_acronym = len(first) > 1 and first.isupper()

@@ -1,4 +1,4 @@
-"""Random generators: seed all of them, save and restore their state."""
+"""Random number generators of Python, NumPy and PyTorch: seeding, saving and restoring them."""
 
 import random
 from typing import Any
@@ -8,14 +8,14 @@ import torch
 
 
 def seed_all(seed: int) -> None:
-    """Seed Python, NumPy and torch (CPU and every GPU)."""
+    """Seed the generators of Python, NumPy and PyTorch (CPU and every GPU)."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
 def generator_states() -> dict[str, Any]:
-    """The state of every generator, in types that a checkpoint may hold."""
+    """Return the state of every generator, in types that a checkpoint can store."""
     numpy_state = np.random.get_state(legacy=False)
     version, internal, gauss = random.getstate()
     return {
@@ -32,7 +32,7 @@ def generator_states() -> dict[str, Any]:
 
 
 def restore_generators(states: dict[str, Any]) -> None:
-    """Put every generator back to what `generator_states` saw."""
+    """Restore every generator to the state that `generator_states` returned."""
     version, internal, gauss = states["python"]
     random.setstate((version, tuple(internal), gauss))
     saved = states["numpy"]

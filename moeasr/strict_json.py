@@ -1,4 +1,4 @@
-"""JSON as its standard has it: no NaN and no infinity, which other programs refuse to read."""
+"""Standard JSON, without NaN and infinity, which other programs refuse to read."""
 
 import json
 import math
@@ -7,16 +7,16 @@ from typing import Any
 
 
 def to_json(value: Any, indent: int | None = None, ensure_ascii: bool = True) -> str:
-    """Return a value as JSON, in which numbers that are NaN or infinite are null.
+    """Return a value as JSON text in which NaN and infinite numbers are null.
 
     Args:
         value: Mappings, sequences, strings, numbers, truth values and None.
         indent: Spaces per level; None puts everything on one line.
-        ensure_ascii: Escape letters outside ASCII; false keeps transcripts readable.
+        ensure_ascii: Escape letters outside ASCII. False keeps transcripts readable.
     """
     try:
         return json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
-    except ValueError:  # of a number that is not finite: rare, and so not looked for before
+    except ValueError:  # a number is not finite, which is too rare to check beforehand
         value = _with_nulls(value)
         return json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
 

@@ -1,4 +1,4 @@
-"""Lines of text files, read strictly, so that a fault is named by file and line."""
+"""Lines of text files, read strictly, so that error messages name the file and line."""
 
 import codecs
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from moeasr.errors import InputError
 
 
 def decode_line(raw: bytes, path: str | Path, number: int) -> str:
-    """Return one line of a file as text, without its newline.
+    """Return one line of a file as text without its newline.
 
     Args:
         raw: The line, with or without its newline.
@@ -28,10 +28,10 @@ def decode_line(raw: bytes, path: str | Path, number: int) -> str:
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its newline) of a file.
+    """Yield the number, counted from 1, and the text of each line of a file, without newlines.
 
     Raises:
-        InputError: The file is missing or empty, or `decode_line` refuses a line.
+        InputError: The file is missing or empty, or a line is not valid (see `decode_line`).
     """
     path = Path(path)
     if not path.is_file():

@@ -1,8 +1,8 @@
-"""YAML text to plain values and back, by the rules of YAML 1.2 wherever YAML 1.1 surprises.
+"""Conversion of YAML text to plain values and back, by YAML 1.2 wherever YAML 1.1 surprises.
 
-`010` is 10 and not 8, `1e-3` is a number, `1:30` and `2024-01-01` are text, and so are `yes`, `no`,
-`on` and `off`: a field that must be true or false understands them, any other keeps the word.
-`0x10` is 16, `0o10` is 8 and `1_000` is 1000. A repeated key is refused.
+`010` is 10 and not 8, `1e-3` is a number, and `1:30` and `2024-01-01` are text. `yes`, `no`, `on`
+and `off` are text, too: a field that must be true or false accepts them, and any other field keeps
+the word. `0x10` is 16, `0o10` is 8 and `1_000` is 1000. A repeated key is refused.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import yaml
 
 STANDARD = "tag:yaml.org,2002:"
-"""The beginning of the tags of plain data, `!!` for short."""
+"""Prefix of the tags of plain data, abbreviated as `!!`."""
 BOOL, INT, FLOAT, MERGE = (f"{STANDARD}{name}" for name in ("bool", "int", "float", "merge"))
 SCALARS = (
     (BOOL, r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -26,13 +26,13 @@ SCALARS = (
     (f"{STANDARD}null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     (MERGE, r"<<", "<"),
 )
-"""Tag, pattern and possible first characters of each scalar that is no text."""
+"""Tag, pattern and possible first characters of each kind of scalar that is not text."""
 MAX_VALUES = 1_000_000
-"""The most values of a document, with each use of an alias counted."""
+"""Largest number of values in a document, with every use of an alias counted."""
 
 
 class YamlError(ValueError):
-    """A fault in YAML text, in one line."""
+    """An error in YAML text, whose message is one line."""
 
 
 def parse_yaml(text: str | TextIO) -> Any:
@@ -42,8 +42,8 @@ def parse_yaml(text: str | TextIO) -> Any:
         text: The document, or a file that is open for reading.
 
     Raises:
-        YamlError: It is not YAML, repeats a key, has a tag that is not plain data, or has aliases
-            or sections without end.
+        YamlError: The text is not YAML, repeats a key, has a tag other than those of plain data, or
+            nests sections or aliases too deeply.
     """
     try:
         loader = _Loader(text)
@@ -58,27 +58,27 @@ def parse_yaml(text: str | TextIO) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise YamlError(" ".join(str(error).split())) from None
     except RecursionError:
-        raise YamlError("it nests too deep") from None
+        raise YamlError("it is nested too deeply") from None
 
 
 def yaml_of(mapping: Mapping[str, Any]) -> str:
-    """Return the YAML text of a mapping, keys in their own order.
+    """Return the YAML text of a mapping in the order of its keys.
 
-    Readers of YAML 1.1 and of YAML 1.2 find the same values in it: text that either of them would
-    take for something else is quoted.
+    Text that a reader of YAML 1.1 or of YAML 1.2 would take for another type is quoted, so that
+    both read the same values.
     """
     return yaml.dump(dict(mapping), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader with the scalars of `SCALARS`, and no repeated keys."""
+    """PyYAML's safe loader with the scalars of `SCALARS`, which refuses repeated keys."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- PyYAML's own form
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- the form that PyYAML expects
     yaml_constructors: dict[str, Any] = {}  # noqa: RUF012
 
     def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Any, Any]:
         if not isinstance(node, yaml.MappingNode):
-            raise _fault(node, "a section of keys must be here")
+            raise _fault(node, "expected a section of keys")
         lines: dict[Any, int] = {}
         for key_node, _ in node.value:
             if key_node.tag == MERGE:
@@ -88,19 +88,19 @@ class _Loader(yaml.SafeLoader):
                 raise _fault(key_node, "a key must be text, not a list or a section")
             if key in lines:
                 raise _fault(
-                    key_node, f"key '{key}' is repeated, it is in line {lines[key]} already"
+                    key_node, f"key '{key}' is repeated; it is first defined in line {lines[key]}"
                 )
             lines[key] = line
         return super().construct_mapping(node, deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """Read an integer in decimal, unless it says otherwise."""
+        """Read an integer: hexadecimal after 0x, octal after 0o, and decimal otherwise."""
         text = self.construct_scalar(node)
         base = {"0x": 16, "0o": 8}.get(text[:2], 10)
         try:
             return int(text, base)
         except ValueError:  # more digits than Python converts
-            raise _fault(node, f"{text[:20]}... is no integer") from None
+            raise _fault(node, f"{text[:20]}... is not an integer") from None
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
         """Read a floating-point number."""
@@ -108,7 +108,7 @@ class _Loader(yaml.SafeLoader):
         try:
             return float(re.sub(r"\.(?=inf$|nan$)", "", text.lower()))
         except ValueError:
-            raise _fault(node, f"{text[:20]} is no number") from None
+            raise _fault(node, f"{text[:20]} is not a number") from None
 
     def construct_yaml_bool(self, node: yaml.ScalarNode) -> bool:
         """Read true or false."""
@@ -118,7 +118,7 @@ class _Loader(yaml.SafeLoader):
         return text == "true"
 
     def construct_yaml_str(self, node: yaml.ScalarNode) -> str:
-        """Read text that can be written again."""
+        """Read text, and refuse surrogates because they cannot be written again."""
         text = self.construct_scalar(node)
         if any("\ud800" <= char <= "\udfff" for char in text):
             raise _fault(node, "text holds a surrogate, which is half a character")
@@ -134,9 +134,9 @@ def _fault(node: yaml.Node, reason: str) -> yaml.YAMLError:
 
 
 def _count_values(node: yaml.Node, counts: dict[yaml.Node, int | None]) -> int:
-    """Return how many values a node stands for; refuse one that is too many or contains itself."""
+    """Return the number of values in a node; refuse too many, and a node that contains itself."""
     if node not in counts:
-        counts[node] = None  # until all of its children are counted
+        counts[node] = None  # marks a node whose children are still being counted
         children = node.value if isinstance(node, yaml.CollectionNode) else []
         if isinstance(node, yaml.MappingNode):
             children = [child for pair in children for child in pair]
@@ -145,12 +145,12 @@ def _count_values(node: yaml.Node, counts: dict[yaml.Node, int | None]) -> int:
     if count is None:
         raise _fault(node, "a section or list contains itself")
     if count > MAX_VALUES:
-        raise _fault(node, f"its aliases stand for more than {MAX_VALUES} values")
+        raise _fault(node, f"its aliases expand to more than {MAX_VALUES} values")
     return count
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's safe dumper, which quotes what a reader of YAML 1.2 would not take for text."""
+    """PyYAML's safe dumper, which also quotes text that YAML 1.2 would read as another type."""
 
     def resolve(self, kind: type, value: Any, implicit: Any) -> str:
         tag = super().resolve(kind, value, implicit)

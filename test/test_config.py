@@ -1,7 +1,7 @@
 """Configuration: every fault is one sentence with file, dotted path and nearest key."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 
@@ -34,6 +34,16 @@ def test_yaml_becomes_nested_dataclasses_and_back():
     config = from_mapping(Outer, mapping, "f.yaml")
     assert config == Outer(name="x", limit=4, sizes=(5,), inner=Inner(rate=1.0, kind="b"))
     assert from_mapping(Outer, to_mapping(config), "again") == config
+
+
+def test_an_annotation_for_others_changes_nothing():
+    @dataclass(frozen=True, kw_only=True)
+    class Noted:
+        path: Annotated[str, "FILE"] | None = None
+
+    assert from_mapping(Noted, {"path": "x"}, "f.yaml") == Noted(path="x")
+    with pytest.raises(InputError, match="f.yaml: 'path' must be text, but is 5"):
+        from_mapping(Noted, {"path": 5}, "f.yaml")
 
 
 def test_yes_and_no_are_flags_where_a_flag_is_wanted_and_words_elsewhere():
@@ -95,11 +105,11 @@ def test_a_malformed_override_is_refused_by_its_text(override):
     ("content", "message"),
     [
         ("a: [1", "not valid YAML"),
-        ("- 1\n- 2\n", "must hold `key: value` lines"),
-        ("a: 1\nb: 2\na: 3\n", "line 3: key 'a' is repeated, it is in line 1 already"),
+        ("- 1\n- 2\n", "must contain `key: value` lines"),
+        ("a: 1\nb: 2\na: 3\n", "line 3: key 'a' is repeated; it is first defined in line 1"),
         ("a: {b: 1, c: 2,\n    b: 3}\n", "line 2: key 'b' is repeated"),
         ("a: 1\n[b]: 2\n", "line 2: a key must be text, not a list"),
-        ("a: " + 5000 * "1", "line 1: 1+... is no integer"),
+        ("a: " + 5000 * "1", "line 1: 1+... is not an integer"),
         ("a: " + 5000 * "[", "not valid YAML"),
     ],
 )

@@ -83,7 +83,7 @@ def test_an_experiment_is_its_bases_then_itself_then_the_overrides(write):
         ),
         (
             {"a": "base: b.yaml", "b": "- 1"},
-            "config file conf/b.yaml must hold `key: value` lines "
+            "config file conf/b.yaml must contain `key: value` lines "
             "(chain of bases: conf/a.yaml -> conf/b.yaml)",
         ),
         (

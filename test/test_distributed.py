@@ -35,7 +35,7 @@ def test_a_handler_of_sigterm_is_back_after_the_wait_for_other_processes(monkeyp
         monkeypatch.setenv(name, value)
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        sentence = "^process 1 lost the other processes .*: timed out after 1800 s$"
+        sentence = "^process 1 lost contact with the other processes .*: timed out after 1800 s$"
         with pytest.raises(InputError, match=sentence), distributed.process_group("cpu"):
             raise AssertionError("there is no group")
         assert seen == [("gloo", signal.SIG_DFL)]
@@ -70,7 +70,7 @@ def test_a_device_that_is_not_there_is_one_sentence(monkeypatch):
     with pytest.raises(InputError, match="must be cpu or cuda, but is 'gpu'"):
         distributed.find_device("gpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="no GPU is visible here"):
+    with pytest.raises(InputError, match="PyTorch sees no GPU on this machine"):
         distributed.find_device("cuda")
 
 
@@ -81,7 +81,7 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert distributed.find_device("cuda") == torch.device("cuda", 1)
     monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(InputError, match="process 2 has no GPU of its own: 2 are visible"):
+    with pytest.raises(InputError, match="process 2 has no GPU of its own: this machine shows 2"):
         distributed.find_device("cuda")
     monkeypatch.delenv("LOCAL_RANK")
     assert distributed.find_device("cuda") == torch.device("cuda", 0)
@@ -151,4 +151,4 @@ def test_a_process_that_is_killed_ends_the_others_with_one_sentence(tmp_path, op
     ended = run_two_processes(str(worker), operation, timeout_sec=120)
     assert [process.status for process in ended] == [1, -9]
     [sentence] = ended[0].error.splitlines()
-    assert sentence.startswith("worker.py: process 0 lost the other processes of this training")
+    assert sentence.startswith("worker.py: process 0 lost contact with the other processes")

@@ -43,10 +43,10 @@ def test_members_outside_are_found_by_import_path(zoo):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("dgo", "'dgo' is unknown; did you mean 'dog'? there are: dog"),
+        ("dgo", "'dgo' is unknown; did you mean 'dog'? known names: dog"),
         ("zoo.Dog", "'zoo.Dog' cannot be imported: zoo has no Dog"),
-        ("zoo.stone", "'zoo.stone' is no zoo.Animal, but must be one"),
-        ("os.system", "'os.system' is no zoo.Animal, but must be one"),
+        ("zoo.stone", "'zoo.stone' must be a zoo.Animal, but is not"),
+        ("os.system", "'os.system' must be a zoo.Animal, but is not"),
         ("zoo.broken.Cat", "No module named 'no_such_module'"),
         ("nowhere.Cat", "'nowhere.Cat' cannot be imported: ModuleNotFoundError"),
     ],

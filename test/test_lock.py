@@ -38,7 +38,7 @@ def holder(tmp_path):
 
 def test_a_second_holder_is_refused_with_the_name_of_the_first(tmp_path, holder):
     sentence = (
-        f"{tmp_path}/exp: training runs here already "
+        f"{tmp_path}/exp: training is already running here "
         rf"\(process {holder.pid} on {platform.node()}\)"
     )
     with (

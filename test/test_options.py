@@ -7,12 +7,21 @@ from typing import Literal
 import pytest
 
 from moeasr.errors import InputError
-from moeasr.options import FilePath, Seconds, add_options, field_docs, given_options, with_given
+from moeasr.options import (
+    FilePath,
+    Seconds,
+    add_options,
+    field_docs,
+    field_names,
+    given_fields,
+    given_options,
+    with_given,
+)
 
 
 @dataclass(frozen=True)
 class Inner:
-    """What lies within.
+    """A nested section.
 
     More about it.
     """
@@ -90,7 +99,7 @@ def test_the_help_is_the_docstring_of_the_field():
         "--num-items N items of each kind, 100 % of them (default: 3)",
         "--kind {soft,hard} CTC or whatever (default: soft)",
         "--share X share of it --name TEXT name (default: z)",
-        "what lies within: --path FILE a file --wait SEC pause between two attempts (default: 1.5)",
+        "a nested section: --path FILE a file --wait SEC pause between two attempts (default: 1.5)",
     ):
         assert part in text
 
@@ -128,3 +137,9 @@ def test_a_derived_class_has_the_docstrings_of_its_base():
         "wait": "Pause between two attempts.",
         "width": "Its width.",
     }
+
+
+def test_fields_of_an_inner_dataclass_are_found_by_their_name():
+    values = {"num_items": 2, "wait": 1.5, "kind": None, "other": 7}
+    assert given_fields(values, Outer) == {"num_items": 2, "inner": {"wait": 1.5}}
+    assert field_names(Outer()) == ["num_items", "kind", "share", "name", "path", "wait"]

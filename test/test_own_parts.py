@@ -198,11 +198,15 @@ def test_usage_shows_the_layers_they_route(exp_dir, data_dir, tmp_path):
         (
             "encoder.type",
             "own_parts.SigmoidRouter",
-            "no moeasr.models.encoders.encoder.Encoder",
+            "must be a moeasr.models.encoders.encoder.Encoder",
         ),
         ("encoder.type", "own_parts.Missing", "own_parts has no Missing"),
-        ("encoder.feed_forward.router", "own_parts.by_count", "no moeasr.moe.router.Router"),
-        ("heads.count.type", "own_parts.GatedConfig", "no moeasr.models.heads.head.HeadConfig"),
+        ("encoder.feed_forward.router", "own_parts.by_count", "must be a moeasr.moe.router.Router"),
+        (
+            "heads.count.type",
+            "own_parts.GatedConfig",
+            "must be a moeasr.models.heads.head.HeadConfig",
+        ),
     ],
 )
 def test_what_is_no_such_part_is_refused(data_dir, tmp_path, key, path, message):

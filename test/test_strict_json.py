@@ -10,8 +10,8 @@ import pytest
 import moeasr
 from moeasr.decode.hypothesis import Hypothesis, read_nbest, write_nbest
 from moeasr.errors import InputError
-from moeasr.logs import MetricWriter
 from moeasr.strict_json import to_json
+from moeasr.train.writers import JsonLinesWriter
 
 
 def refuse(constant: str) -> None:
@@ -39,13 +39,13 @@ def test_other_values_are_as_json_has_them() -> None:
 
 
 def test_metrics_of_a_diverging_training_are_json(tmp_path: Path) -> None:
-    writer = MetricWriter(tmp_path)
+    writer = JsonLinesWriter(tmp_path, 0)
     writer.write("train", 1, {"loss": math.nan, "grad_norm": math.inf, "lr": 0.5})
     writer.close()
     line = (tmp_path / "metrics.jsonl").read_text()
     expected = {"kind": "train", "step": 1, "loss": None, "grad_norm": None, "lr": 0.5}
     assert json.loads(line, parse_constant=refuse) == expected
-    MetricWriter(tmp_path, resume_step=1).close()
+    JsonLinesWriter(tmp_path, 1).close()
     assert (tmp_path / "metrics.jsonl").read_text() == line
 
 

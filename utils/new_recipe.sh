@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make a recipe for a corpus of your own, in this checkout or anywhere else: the recipe in new_recipe/,
-# whose data preparation reads a folder of audio and transcripts, with the configs of another recipe.
+# whose data preparation reads the common forms of corpora, with the configs of another recipe.
 set -euo pipefail
 
 from=an4 # whose conf/ is copied: its networks have the size for your corpus
@@ -60,5 +60,5 @@ rm -rf "$unfinished/local/__pycache__"
 
 mv "$unfinished" "$parent/$name"
 trap - EXIT
-echo "$dir is made. Next: local/data_prep.py, unless it can read your corpus as it is; the choices at"
-echo "the top of run.sh, e.g. the units; README.md."
+echo "$dir is made. Next: ./run.sh --download-dir DIR --stop-stage 0 reads your corpus (its README.md"
+echo "lists the forms); the choices at the top of run.sh, for example the units."

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from moeasr.audio.programs import MIXED, Effect, Stage, parse_command
 from moeasr.errors import InputError
+from moeasr.fields import SPACES
 
 
 class UndecodableError(InputError):
@@ -61,6 +62,19 @@ def parse_pipe(entry: str, run_decoder: bool = False) -> Pipe:
         effects = stage.effects + effects
         source, command, decoder = stage.source, head.strip(), words[0]
     return Pipe(source=source, command=command, channel=channel, effects=effects, decoder=decoder)
+
+
+def piped_entry(entry: str, command: str) -> str:
+    """Return a wav.scp entry that passes the audio of another entry through a command.
+
+    Args:
+        entry: The other entry: `path`, `command |` or `file.ark:offset`.
+        command: An entry point that reads audio, with its arguments, such as `perturb_speed 0.9`.
+    """
+    entry = entry.strip(SPACES)
+    if entry.endswith("|"):
+        return f"{entry} python3 -m moeasr.bin.{command} - |"
+    return f"python3 -m moeasr.bin.{command} {shlex.quote(entry)} |"
 
 
 def _is_first_or_fed(stage: Stage, head: str, bar: str) -> bool:

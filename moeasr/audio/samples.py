@@ -36,14 +36,21 @@ def read_blocks(
     while True:
         num_samples = min(end - start, BLOCK_SAMPLES)
         block = audio.read(num_samples, dtype="float32", always_2d=True)
-        _check_finite(block, name, start)
+        check_amplitudes(block, name, start)
         yield block
         start += len(block)
         if len(block) < num_samples or start >= end:
             return
 
 
-def _check_finite(samples: np.ndarray, name: str, first: int) -> None:
+def check_amplitudes(samples: np.ndarray, name: str, first: int) -> None:
+    """Raise `InputError` if one of (S, C) samples is NaN, infinite or beyond `MAX_AMPLITUDE`.
+
+    Args:
+        samples: The samples.
+        name: The name of the recording in messages.
+        first: Position of the first sample in the recording.
+    """
     # valid samples need one pass only: the maximum of values is NaN if one of them is
     if not samples.size or np.abs(samples).max() <= MAX_AMPLITUDE:
         return

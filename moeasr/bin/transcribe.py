@@ -1,4 +1,4 @@
-"""Print what is said in audio files, one `path<TAB>text` line each.
+"""Print the text of audio files, one `path<TAB>text` line each.
 
 --nbest N: up to N lines each, `path<TAB>rank<TAB>confidence<TAB>text`. --timestamps: a line
 for each word, `path<TAB>start<TAB>end<TAB>confidence<TAB>word`, times in seconds.
@@ -23,17 +23,17 @@ from moeasr.bin.option_groups.recognition import (
 )
 from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
+from moeasr.parser import Parser
 
 if TYPE_CHECKING:
-    from moeasr.decode.hypothesis import Hypothesis
-    from moeasr.decode.recognizer import Recognizer
+    from moeasr.api.transcription import Transcription
 
 DEFAULTS = DecodeConfig()
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac",
@@ -52,32 +52,24 @@ def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
 
+    from moeasr.api.transcriber import Transcriber
     from moeasr.audio.input_files import InputFiles
-    from moeasr.decode.best_mode import most_accurate_mode
     from moeasr.decode.required_heads import require_heads
-    from moeasr.decode.searches import check_settings, find_searches
 
     config, given = decode_config(args, DEFAULTS)
     recognizer = load_recognizer(args)
-    mode = args.mode or most_accurate_mode(recognizer.model, config, given)
-    search = find_searches([mode], recognizer.model)[mode]
-    check_settings([mode], config, given)
-    config = config.resolve(recognizer.model)
-    recognizer.load_fusion(config)
+    transcriber = Transcriber(recognizer, args.mode, config, given, args.language)
     if args.timestamps:
         if args.nbest is not None:
             raise InputError("--timestamps are of the best hypothesis alone; leave out --nbest")
         require_heads(["ctc"], recognizer.model, "--timestamps need")
     if args.nbest is not None:
-        _check_nbest(args.nbest, mode, config.beam_size if "beam_size" in search.settings else 1)
-    language = recognizer.language_id(args.language)
-    languages = None if language is None else [language]
+        _check_nbest(args.nbest, transcriber.mode, transcriber.num_kept)
     files = InputFiles(args.audio, recognizer.fbank.sample_rate_hz, "transcribe")
     for path, waveform in files:
         try:
-            feats = [recognizer.features(waveform)]
-            nbest = recognizer.recognize(feats, [mode], config, languages=languages)[mode][0]
-            for line in _lines(path, nbest, args, recognizer):
+            (result,) = transcriber.run([waveform])
+            for line in _lines(path, result, args):
                 print(f"{path}\t{line}", flush=True)
         except InputError as error:
             files.fail(error)
@@ -93,20 +85,17 @@ def _check_nbest(num_wanted: int, mode: str, num_kept: int) -> None:
         )
 
 
-def _lines(
-    path: str, nbest: "list[Hypothesis]", args: argparse.Namespace, recognizer: "Recognizer"
-) -> list[str]:
-    """Return what is printed of one file."""
+def _lines(path: str, result: "Transcription", args: argparse.Namespace) -> list[str]:
+    """Return the lines to print for one file."""
     from moeasr.report.hypothesis_lines import nbest_lines, word_lines
 
     if args.nbest is not None:
-        return nbest_lines(nbest[: args.nbest], recognizer)
-    if not args.timestamps or not nbest:
-        return [recognizer.text(nbest[0]) if nbest else ""]
-    lines = word_lines(nbest[0], recognizer)
-    if lines is None:
+        return nbest_lines(result, args.nbest)
+    if not args.timestamps:
+        return [result.text]
+    if result.text.strip() and not result.words:
         raise InputError(f"{path}: no times, since it has more tokens than CTC can align")
-    return lines
+    return word_lines(result)
 
 
 if __name__ == "__main__":

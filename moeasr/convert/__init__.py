@@ -1,1 +1,1 @@
-"""Models made from other models: initialisation, upcycling, densifying."""
+"""Conversion of one model into another: initialisation, upcycling and densifying."""

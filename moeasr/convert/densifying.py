@@ -1,7 +1,8 @@
-"""A model with experts into a dense one: each bank of experts becomes one feed-forward.
+"""Densifying: conversion of a model with experts into a dense one, with one feed-forward per bank.
 
-The inverse of upcycling, and cheap to run; what the experts had learnt apart is lost in part. The
-report of `moeasr densify` says how much the outputs move, and training may go on from there.
+This is the inverse of upcycling, and makes the model cheaper to run. Part of what distinguishes the
+experts is lost. The report of `moeasr densify` shows how much the outputs change, and training can
+continue from the dense model.
 """
 
 import dataclasses
@@ -27,43 +28,44 @@ from moeasr.nn.routing import Routing
 
 
 class BankUsage(NamedTuple):
-    """What routers did with a bank of experts."""
+    """The usage of a bank of experts."""
 
     load: Tensor
-    """(E,) float64: assignments to each expert."""
+    """Number of assignments to each expert, (E,) float64."""
     total_weight: float
     """Sum of the experts' weights over all assignments."""
     num_frames: int
-    """N: in a decoder, tokens. Frames of all layers that share the bank."""
+    """Number N of frames (tokens in a decoder), summed over all layers that share the bank."""
 
     @classmethod
     def of(cls, routing: Routing) -> "BankUsage":
-        """That of one layer on one batch."""
+        """Return the usage by one layer for one batch."""
         load = torch.bincount(routing.expert_ids.flatten(), minlength=routing.num_experts)
         total_weight = float(routing.expert_weights.double().sum())
         return cls(load.double(), total_weight, routing.expert_ids.size(0))
 
     def merged(self, other: "BankUsage") -> "BankUsage":
-        """This and what happened in another batch or layer."""
+        """Return the sum of this usage and that of another batch or layer."""
         return BankUsage(*(a + b for a, b in zip(self, other)))
 
     @property
     def gain(self) -> float:
-        """Mean over frames of the sum of their experts' weights."""
+        """Mean over frames of the sum of the weights of their experts."""
         return self.total_weight / self.num_frames
 
 
 def measure_bank_usage(model: AsrModel, batches: Iterable[Inputs]) -> dict[str, BankUsage]:
-    """Run the model with full context, the decoders on the transcripts, and count.
+    """Count the usage of experts in a pass with full context and transcripts as decoder input.
 
-    Layers that share a bank share one count: one feed-forward is to replace it in all of them.
+    Layers that share a bank share one count, because one feed-forward replaces the bank in all of
+    them.
 
     Args:
-        model: In eval mode.
-        batches: At least one utterance.
+        model: A model in eval mode.
+        batches: Batches with at least one utterance.
 
     Returns:
-        By the name of each MoE layer.
+        The usage by the name of each MoE layer.
     """
     layers = model.moe_layers()
     usage: dict[int, BankUsage] = {}
@@ -76,7 +78,7 @@ def measure_bank_usage(model: AsrModel, batches: Iterable[Inputs]) -> dict[str, 
 
 
 def dense_config(config: ModelConfig) -> ModelConfig:
-    """The model without experts: feed-forwards as wide as one expert, and nothing that routes."""
+    """Return the config without routing, in which feed-forwards are as wide as one expert."""
     encoder, decoder = config.encoder, config.decoder
     parts = {key: _dense(part) for key, part in encoder.feed_forwards.items()}
     return dataclasses.replace(
@@ -92,20 +94,20 @@ def dense_config(config: ModelConfig) -> ModelConfig:
 def densify_into(
     dense: AsrModel, model: AsrModel, usage: Mapping[str, BankUsage], method: str
 ) -> list[str]:
-    """Give `dense` the weights of `model`, each bank of experts made into one feed-forward.
+    """Copy the weights of `model` to `dense`, replacing each bank of experts by one feed-forward.
 
-    That stands for the weighted sum of a frame's K experts. Where the weights sum to 1 it takes the
-    sum's place as it is; where they do not (`expert_weights: full`) its output is scaled by their
-    mean sum over the frames counted.
+    The feed-forward replaces the weighted sum of the K experts of a frame. If these weights do not
+    sum to 1 (`expert_weights: full`), its output is scaled by the mean of their sum over the
+    counted frames.
 
     Args:
-        dense: Built from `dense_config`, on the CPU.
-        model: The trained one, on the CPU.
-        usage: Of every MoE layer, see `measure_bank_usage`.
+        dense: A model built from `dense_config`, on the CPU.
+        model: The trained model, on the CPU.
+        usage: Usage of every MoE layer, see `measure_bank_usage`.
         method: One of `DENSIFY_METHODS`.
 
     Returns:
-        Names of the feed-forwards that were banks of experts.
+        The names of the feed-forwards that were banks of experts.
 
     Raises:
         InputError: `model` has no experts.

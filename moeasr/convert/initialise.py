@@ -1,4 +1,4 @@
-"""Trained weights to begin with: of a whole model, or of SpeechMoE's embedding network."""
+"""Initialisation of a model or of SpeechMoE's embedding network with trained weights."""
 
 from typing import Any
 
@@ -10,33 +10,34 @@ from moeasr.models.asr import AsrModel
 
 
 def copy_weights(source: AsrModel, target: AsrModel, path: str) -> None:
-    """Give `target` all weights of `source`, a model of the same configuration.
+    """Copy all weights of `source` to `target`, a model with the same configuration.
 
     Args:
         source: The trained model.
-        target: The new one.
-        path: Where `source` came from, for messages.
+        target: The new model.
+        path: Path of `source`, for messages.
 
     Raises:
-        InputError: They do not compute the same, whether or not all tensors would fit.
+        InputError: The models compute different functions, even if all tensors match.
     """
     _check_same(source.config, target.config, path, "this model")
     _copy(source, target, path, "this model")
 
 
 def start_embedding(source: AsrModel, target: AsrModel, path: str) -> None:
-    """Give the embedding network of `target` the encoder and the CTC head of `source`.
+    """Copy the encoder and the CTC head of `source` to the embedding network of `target`.
 
-    SpeechMoE's network is first trained as a recogniser of its own and stripped of its decoders
-    (arXiv 2105.03036, section 3.2; the authors' recipe does so). It learns on with weight gamma.
+    SpeechMoE's embedding network is first trained as a separate recogniser, whose decoders are then
+    removed (arXiv 2105.03036, section 3.2, and the authors' recipe). Its training continues with
+    weight gamma.
 
     Args:
         source: The trained model.
-        target: The SpeechMoE.
-        path: Where `source` came from, for messages.
+        target: The SpeechMoE model.
+        path: Path of `source`, for messages.
 
     Raises:
-        InputError: `target` has no embedding network, or one of another shape.
+        InputError: `target` has no embedding network, or its configuration differs.
     """
     if target.embedding is None:
         raise InputError("`init.embedding` needs an `embedding` section in the model")
@@ -47,7 +48,7 @@ def start_embedding(source: AsrModel, target: AsrModel, path: str) -> None:
 
 
 def _check_same(their_config: Any, our_config: Any, path: str, what: str) -> None:
-    """Compare what the networks compute: two may differ in it and yet have the same tensors."""
+    """Compare the configs, because networks with equal tensors may compute different functions."""
     theirs, ours = (values_by_key(config, "identity") for config in (their_config, our_config))
     faults = [
         f"`{key}` is {ours.get(key)} here but {theirs.get(key)} there"

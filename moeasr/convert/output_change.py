@@ -1,4 +1,4 @@
-"""How far apart two models are in what they say about the same utterances."""
+"""The difference between the outputs of two models for the same utterances."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,23 +8,23 @@ from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 
 
 class Change(NamedTuple):
-    """How far one kind of output has moved."""
+    """The difference of one kind of output."""
 
     largest: float
-    """Absolute difference."""
+    """Largest absolute difference."""
     mean: float
-    """Absolute difference."""
+    """Mean absolute difference."""
 
 
 def measure_change(
     before: AsrModel, after: AsrModel, batches: Iterable[Inputs]
 ) -> dict[str, Change]:
-    """Largest and mean absolute difference of each kind of output.
+    """Measure the largest and mean absolute difference of each kind of output.
 
     Args:
-        before: In eval mode, like `after`.
-        after: A model of the same units and decoders.
-        batches: At least one.
+        before: A model in eval mode.
+        after: A model in eval mode with the same units and decoders.
+        batches: At least one batch.
     """
     largest: dict[str, float] = {}
     total: dict[str, float] = {}

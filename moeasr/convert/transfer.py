@@ -1,4 +1,4 @@
-"""Weights from one whole model to another that differs from it in its feed-forwards only."""
+"""Transfer of weights between models that differ only in their feed-forwards."""
 
 import re
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.feed_forward import DenseFeedForward, FeedForwardConfig
 
 SEEN_IN_TENSORS = ("num_groups", "group_layout", "subsampling_channels")
-"""Keys of an encoder that two models may have different values of: the tensors, and which of them
-are shared, are compared themselves."""
+"""Encoder keys whose values may differ between two models, because the shapes and the sharing of
+tensors are compared directly."""
 
 
 def feed_forwards(model: AsrModel) -> dict[str, DenseFeedForward | MoEFeedForward]:
-    """Every feed-forward of a model by its name; one that blocks share, by each of its names."""
+    """Return the feed-forwards of a model by name; a shared one appears under each of its names."""
     return {
         name: module
         for name, module in model.named_modules(remove_duplicate=False)
@@ -31,31 +31,29 @@ def feed_forwards(model: AsrModel) -> dict[str, DenseFeedForward | MoEFeedForwar
 
 
 def config_key(name: str) -> str:
-    """The config section of a feed-forward.
+    """Return the config section of a feed-forward.
 
         >>> config_key("reverse_decoder.blocks.0.feed_forward")
         'model.decoder.feed_forward'
 
     Args:
-        name: Of the module.
+        name: Name of the module.
     """
     return "model." + re.sub(r"\.blocks\.\d+", "", name).replace("reverse_decoder", "decoder")
 
 
 def hidden_units(module: DenseFeedForward | MoEFeedForward) -> int:
-    """M of a feed-forward, or of each of its experts."""
+    """Return the hidden width M of a feed-forward, or of each of its experts."""
     if isinstance(module, MoEFeedForward):
         return module.experts.w1.size(1)
     return module.w1.out_features
 
 
 def check_same_network(source: AsrModel, target: AsrModel) -> None:
-    """Make sure that two models are one but for their feed-forwards.
+    """Raise `InputError` unless two models differ only in their feed-forwards.
 
-    Some keys change no shape, yet what the network computes.
-
-    Raises:
-        InputError: Naming the keys of the config that differ, and a tensor that does not fit.
+    Config keys are compared as well as tensors, because some keys change the function of the
+    network but no shape. The message names the config keys and a tensor that differ.
     """
     theirs, ours = (_structure(model.config) for model in (source, target))
     differing = [key for key in ours if theirs.get(key) != ours[key]]
@@ -66,53 +64,54 @@ def check_same_network(source: AsrModel, target: AsrModel) -> None:
     ]
     source_state = source.state_dict()
     for name, tensor in target.state_dict().items():
-        # A feed-forward's own tensors may well differ: that is what is to be converted.
+        # Tensors of a feed-forward may differ, because feed-forwards are converted.
         if name in source_state and source_state[name].shape != tensor.shape:
             reasons.append(_shapes(name, tensor, source_state[name]))
             break
-    raise InputError(
-        "all but the feed-forwards must be as in the checkpoint: " + "; ".join(reasons)
-    )
+    raise InputError("only feed-forwards may differ from the checkpoint: " + "; ".join(reasons))
 
 
 def load_transferred(target: AsrModel, state: Mapping[str, Tensor]) -> None:
-    """Put a complete state into `target`.
+    """Load a complete state into `target`.
 
     Args:
         target: A model.
         state: A tensor for each name of its `state_dict()`.
 
     Raises:
-        InputError: A tensor is missing, left over or of another shape, or blocks are to share a
-            tensor that differs between them. `target` is then as it was.
+        InputError: A tensor is missing, unexpected or of another shape, or a tensor that blocks
+            share has different values. `target` is then unchanged.
     """
     wanted = target.state_dict()
     for name in wanted:
         if name not in state:
-            raise InputError(f"the checkpoint has no {name}, which the config's model has")
+            raise InputError(f"the checkpoint has no {name}, but the model of the config has")
         if state[name].shape != wanted[name].shape:
-            raise InputError(f"the models do not fit: {_shapes(name, wanted[name], state[name])}")
+            raise InputError(
+                f"the checkpoint does not match the config: "
+                f"{_shapes(name, wanted[name], state[name])}"
+            )
     left_over = [name for name in state if name not in wanted]
     if left_over:
-        raise InputError(f"the checkpoint has {left_over[0]}, which the config's model has not")
+        raise InputError(f"the checkpoint has {left_over[0]}, but the model of the config does not")
     _check_shared(target, state)
     target.load_state_dict(state)
 
 
 def _check_shared(target: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Names of one tensor must all be given one value."""
+    """Raise `InputError` unless all names of a shared tensor have the same value."""
     first_name: dict[int, str] = {}
     for name, tensor in target.state_dict(keep_vars=True).items():
         first = first_name.setdefault(id(tensor), name)
         if first != name and not state[first].equal(state[name]):
             raise InputError(
-                f"{first} and {name} are one tensor in the config's model (see "
-                "`model.encoder.num_groups`), but two different ones in the checkpoint"
+                f"{first} and {name} are the same tensor in the model of the config (see "
+                "`model.encoder.num_groups`), but two different tensors in the checkpoint"
             )
 
 
 def _structure(config: ModelConfig) -> dict[str, Any]:
-    """What must agree, by dotted key."""
+    """Return the values that must be equal in both models, by dotted key."""
     keys = {**_keys("model.encoder", config.encoder), **_keys("model.decoder", config.decoder)}
     if isinstance(config.encoder, BlockEncoderConfig):
         channels = config.encoder.subsampling_channels or config.encoder.d_model
@@ -121,7 +120,7 @@ def _structure(config: ModelConfig) -> dict[str, Any]:
 
 
 def _keys(name: str, section: EncoderConfig | DecoderConfig) -> dict[str, Any]:
-    """The keys of a section that must agree; of a feed-forward it is the activation."""
+    """Return the values of a section that must be equal; of a feed-forward, only the activation."""
     keys = {}
     for key, value in vars(section).items():
         if isinstance(value, FeedForwardConfig):

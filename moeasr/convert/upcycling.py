@@ -1,8 +1,8 @@
-"""A trained dense model into one with experts (sparse upcycling, arXiv 2212.05055).
+"""Sparse upcycling: conversion of a dense model into one with experts (arXiv 2212.05055).
 
-Experts must be as wide as the feed-forward they come from. Of narrower ones, say K of width M / K
-each with its slice of the hidden units, a frame would need K with different slices; which slices a
-router's K best have is left to chance.
+Experts must be as wide as the feed-forward that they copy. Narrower experts of width M / K would
+each hold one slice of the hidden units, and a frame would need K experts with different slices. The
+K best experts of an untrained router do not have different slices in general.
 """
 
 import torch
@@ -31,24 +31,25 @@ logger = get_logger(__name__)
 def upcycle_into(
     model: AsrModel, dense: AsrModel, noise: float, generator: torch.Generator
 ) -> list[str]:
-    """Give `model` the weights of `dense`, each dense feed-forward copied to all experts there.
+    """Copy the weights of `dense` to `model`, and each dense feed-forward to all experts in a bank.
 
-    Modules are matched by name. Feed-forwards that are of one type in both models are copied as
-    they are. Routers of new experts, and SpeechMoE's embedding network that feeds them, keep what
-    `model` has. With noise 0 `model` then computes what `dense` does wherever experts' weights sum
-    to 1; where they do not, a warning says so.
+    Modules are matched by name. Feed-forwards of the same type in both models are copied unchanged.
+    The routers of new experts, and SpeechMoE's embedding network, keep the weights of `model`.
+    Without noise, `model` then computes the same as `dense` if the weights of a frame's experts sum
+    to 1. Otherwise a warning is logged.
 
     Args:
         model: The new model, on the CPU.
-        dense: The trained one, on the CPU. It may have experts too, if not everywhere.
-        noise: Standard deviation of Gaussian noise on the experts, see `add_noise`.
-        generator: Of that noise.
+        dense: The trained model, on the CPU. Some of its feed-forwards may have experts already.
+        noise: Relative standard deviation of Gaussian noise on the experts, see `add_noise`.
+        generator: Random number generator of the noise.
 
     Returns:
-        Names of the feed-forwards that became experts.
+        The names of the feed-forwards that became experts.
 
     Raises:
-        InputError: The models do not fit, or there is nothing to convert. `model` is as it was.
+        InputError: The models do not match, or there is nothing to convert. `model` is then
+            unchanged.
     """
     if not noise >= 0:
         raise InputError(f"the noise must be 0 or more, but is {noise}")
@@ -70,7 +71,7 @@ def upcycle_into(
             converted.append(name)
     if not converted:
         raise InputError(
-            "there is nothing to upcycle: no feed-forward is dense in the checkpoint and "
+            "there is nothing to upcycle: no feed-forward that is dense in the checkpoint has "
             "`type: moe` in the config"
         )
     if dense.embedding is None and model.embedding is not None:
@@ -84,17 +85,17 @@ def upcycle_into(
 
 
 def _check_feed_forwards(sources: dict, targets: dict) -> None:
-    """Refuse feed-forwards that cannot be copied, all at once, with what to set instead."""
+    """Raise `InputError` for all feed-forwards that cannot be copied, with the values to set."""
     wrong: dict[str, tuple[int, int]] = {}
     for name, target in targets.items():
         source = sources.get(name)
         if source is None:
-            continue  # of the embedding network; any other is missed when weights are loaded
+            continue  # in the embedding network; loading detects any other missing module
         key = config_key(name)
         if isinstance(source, MoEFeedForward) and isinstance(target, DenseFeedForward):
             raise InputError(
                 f"`{key}` is `type: dense`, but {name} has experts in the checkpoint; "
-                "`moeasr densify` makes a dense checkpoint of it"
+                "convert the checkpoint with `moeasr densify` first"
             )
         if hidden_units(source) != hidden_units(target):
             wrong[f"{key}.hidden_units"] = hidden_units(target), hidden_units(source)
@@ -106,14 +107,13 @@ def _check_feed_forwards(sources: dict, targets: dict) -> None:
         faults = [f"`{k}` is {ours} but {theirs}" for k, (ours, theirs) in wrong.items()]
         remedy = " ".join(f"--set {k}={theirs}" for k, (_, theirs) in wrong.items())
         raise InputError(
-            f"{', '.join(faults)} in the checkpoint. An expert is a copy of a whole feed-forward "
-            "(a narrower one would drop hidden units), and experts already there stay as many as "
-            f"they are: {remedy}"
+            f"{', '.join(faults)} in the checkpoint. An expert copies a whole feed-forward, and "
+            f"the number of existing experts cannot change: use {remedy}"
         )
 
 
 def _add_noise(layers: list[MoEFeedForward], noise: float, generator: torch.Generator) -> None:
-    """Noise on every bank once, though blocks may share it."""
+    """Add noise to every bank once, even if blocks share it."""
     banks = {id(layer.experts): layer.experts for layer in layers}
     for bank in banks.values():
         noisy = add_noise(FeedForwardWeights.of_bank(bank), noise, generator)
@@ -121,13 +121,13 @@ def _add_noise(layers: list[MoEFeedForward], noise: float, generator: torch.Gene
 
 
 def _warn_of_weights(layers: list[MoEFeedForward]) -> None:
-    """Say where the copy is not exact although the experts are."""
+    """Warn if the new model computes something else than the dense one despite equal experts."""
     inexact = [layer for layer in layers if not layer.router.weights_sum_to_one]
     if inexact:
         logger.warning(
             "`expert_weights: full` in %d of %d upcycled feed-forwards: the weights of a frame's "
-            "experts do not sum to 1, so these give another output than the dense one, and "
-            "training must make up for it; `expert_weights: selected` would be exact",
+            "experts do not sum to 1, so the outputs differ from the dense model until training "
+            "corrects this; `expert_weights: selected` would be exact",
             len(inexact),
             len(layers),
         )

@@ -44,6 +44,7 @@ class Utterance:
             recording.
         num_frames: Number of feature frames; None if it is not known.
         language: Index into the model's languages; None for a model without languages.
+        recording: The recording id, one word; None if it equals the utterance id, or is not needed.
     """
 
     utt_id: str
@@ -54,6 +55,7 @@ class Utterance:
     end_sec: float | None = None
     num_frames: int | None = None
     language: int | None = None
+    recording: str | None = None
 
     @property
     def audio_span(self) -> tuple[str, float | None, float | None]:

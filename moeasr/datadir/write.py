@@ -1,7 +1,7 @@
-"""Writer of a recipe's data directories: `wav.scp text utt2spk spk2utt`."""
+"""Writer of a recipe's data directories: `wav.scp text utt2spk spk2utt`, perhaps `segments`."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from moeasr.datadir.raw_tables import is_unicode, write_lines
@@ -28,13 +28,14 @@ def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
 
 
 def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
-    """Write `wav.scp text utt2spk spk2utt` into a directory, replacing its previous content.
+    """Write the tables of a data directory, replacing its previous content.
 
     The old directory is removed as a whole, because the features and lists that later stages wrote
     into it belong to the old utterances. The new directory appears only when it is complete.
 
     Args:
-        utterances: The utterances, in any order; each is a whole recording and has a speaker.
+        utterances: The utterances, in any order; each has a speaker. If one of them is a part of
+            its recording, the directory has `segments`.
         directory: The data directory to write.
 
     Raises:
@@ -51,7 +52,7 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
         seen.add(utterance.utt_id)
         utts_of.setdefault(utterance.speaker, []).append(utterance.utt_id)
     tables = {
-        "wav.scp": [f"{utt.utt_id} {utt.entry}" for utt in utterances],
+        **_audio_tables(utterances),
         "text": [f"{utt.utt_id} {utt.text}".rstrip() for utt in utterances],
         "utt2spk": [f"{utt.utt_id} {utt.speaker}" for utt in utterances],
         "spk2utt": [f"{speaker} {' '.join(utts_of[speaker])}" for speaker in sorted(utts_of)],
@@ -63,6 +64,27 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
         write_lines(unfinished / name, [line.encode() for line in lines])
     shutil.rmtree(directory, ignore_errors=True)
     unfinished.rename(directory)
+
+
+def _audio_tables(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
+    """Return the lines of `wav.scp`, and of `segments` unless all utterances are recordings."""
+    if all(utt.start_sec is None and utt.end_sec is None for utt in utterances):
+        return {"wav.scp": [f"{utt.utt_id} {utt.entry}" for utt in utterances]}
+    entries: dict[str, str | Path] = {}
+    segments = []
+    for utt in utterances:
+        recording = utt.recording or utt.utt_id
+        entries[recording] = utt.entry
+        end_sec = -1.0 if utt.end_sec is None else utt.end_sec  # -1 is the end of the recording
+        times = f"{_seconds(utt.start_sec or 0.0)} {_seconds(end_sec)}"
+        segments.append(f"{utt.utt_id} {recording} {times}")
+    wav_scp = [f"{recording} {entries[recording]}" for recording in sorted(entries)]
+    return {"wav.scp": wav_scp, "segments": segments}
+
+
+def _seconds(value: float) -> str:
+    """Return a time to the microsecond, without zeros behind it."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def _check(utterance: Utterance, seen: set[str], directory: Path) -> None:

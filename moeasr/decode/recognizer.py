@@ -127,13 +127,13 @@ class Recognizer:
         known = self.model.languages
         if not known:
             if name is not None:
-                raise InputError(f"`--language {name}`: this model does not route by language")
+                raise InputError(f"language '{name}': this model does not route by language")
             return None
         if name not in known:
             given = "is not given" if name is None else f"is '{name}'"
             raise InputError(
-                f"this model routes by language: `--language` must be one of {', '.join(known)}, "
-                f"but {given}"
+                f"this model routes by language: `language` must be one of {', '.join(known)}, but "
+                f"{given}"
             )
         return known.index(name)
 

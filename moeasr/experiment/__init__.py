@@ -1,4 +1,4 @@
-"""One experiment: the YAML that describes it, the data it is given, what its checkpoints carry.
+"""One experiment: its YAML file, its data, and the metadata in its checkpoints.
 
-This is where the rooms meet on the way to training; only entry points import it.
+This package combines the others for training. Only entry points import it.
 """

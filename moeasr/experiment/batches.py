@@ -1,4 +1,4 @@
-"""Batches of a data directory, as an experiment's config asks for them."""
+"""Batches of a data directory, as configured by an experiment."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ class Batches:
     """A `moeasr.train.trainer.BatchSource` over a dataset.
 
     Attributes:
-        utterances: What there is.
-        dataset: Their examples.
-        sampler: What forms a batch.
-        num_workers: Processes that read ahead.
+        utterances: The utterances.
+        dataset: The training examples of the utterances.
+        sampler: The sampler that groups utterances into batches.
+        num_workers: Number of processes that load data in advance.
     """
 
     utterances: Utterances
@@ -41,15 +41,15 @@ class Batches:
     num_workers: int
 
     def fingerprint(self) -> str:
-        """A digest of which utterances there are, how long they are, and in which languages."""
+        """Return a digest of the utterances' ids, lengths and languages."""
         return self.utterances.digest()
 
     def num_batches(self, epoch: int) -> int:
-        """Batches of this process in an epoch."""
+        """Return the number of batches of this process in an epoch."""
         return len(self.sampler.batches(epoch))
 
     def stream(self, epoch: int, start: int) -> Generator[Batch, None, None]:
-        """The batches of an epoch from number `start` on."""
+        """Yield the batches of an epoch from index `start` on."""
         return batch_stream(self.dataset, self.sampler, epoch, start, self.num_workers)
 
 
@@ -61,35 +61,41 @@ def make_batches(
     seed: int,
     fill: Tensor | None,
     data_type: str = "feats",
+    list_path: Path | None = None,
 ) -> Batches:
-    """The batches of a data directory, this process's share.
+    """Return the batches of a data directory for this process.
 
     Args:
-        data_dir: With what its type needs and transcripts, and `utt2lang` for a model that has
-            languages.
+        data_dir: A data directory with transcripts and the files of `data_type`, and with
+            `utt2lang` if the model has languages.
         config: The experiment.
-        tokenizer: Makes tokens of transcripts.
-        output_len: Frames after subsampling, to leave out what is too short for CTC.
-        seed: Of shuffling and masks.
-        fill: (F,) value under SpecAugment's masks. None means development data: not masked, not
-            shuffled.
+        tokenizer: The tokenizer of the transcripts.
+        output_len: Function from the number of feature frames to the number of encoder frames, by
+            which utterances that are too short for CTC are omitted.
+        seed: Seed of shuffling and SpecAugment.
+        fill: Value (F,) under SpecAugment's masks. None means development data, which are neither
+            masked nor shuffled.
         data_type: One of `moeasr.data.data_type.DATA_TYPES`.
+        list_path: File for the utterances that are left out, each with the reason.
 
     Raises:
-        InputError: No utterance of the directory can be used, one is in none of the model's
-            languages, or `train.num_workers` is absurd.
+        InputError: No utterance of the directory can be used, an utterance has a language that the
+            model does not know, or `train.num_workers` is out of range.
     """
     check_num_processes("train.num_workers", config.train.num_workers)
     kind, is_training = find_data_type(data_type), fill is not None
     is_windowed = is_training and config.data.batch.window_shards is not None
     if is_windowed and data_type != "shard":
-        raise InputError("`data.batch.window_shards` needs --data-type shard; else it must be null")
+        raise InputError(
+            "`data.batch.window_shards` needs --data-type shard and must otherwise be null"
+        )
+    languages, limits = config.model.languages, config.data.limits
     utterances, skipped = load_utterances(
-        data_dir, tokenizer, output_len, config.data.limits, config.model.languages, data_type
+        data_dir, tokenizer, output_len, limits, languages, data_type, list_path
     )
     if not utterances:
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
-        raise InputError(f"{data_dir} has no usable utterance{reason}")
+        raise InputError(f"{data_dir} contains no usable utterance{reason}")
     reader = kind.open_reader(data_dir, whole_files=is_windowed)
     masks = config.data.spec_augment if is_training else None
     dataset = AsrDataset(utterances, tokenizer, masks, fill, seed, reader)
@@ -100,7 +106,7 @@ def make_batches(
         sampler = ShardWindowSampler(utterances.num_frames, shards, *settings)
     else:
         sampler = BucketBatchSampler(utterances.num_frames, *settings, shuffle=is_training)
-    # stored features of development data are read in no time
+    # reading stored features of development data needs no worker processes
     num_workers = config.train.num_workers if is_training or kind.open_audio is not None else 0
     return Batches(utterances, dataset, sampler, num_workers)
 
@@ -108,16 +114,16 @@ def make_batches(
 def read_features_config(
     train_dir: str | Path, dev_dir: str | Path, num_mel_bins: int, data_type: str = "feats"
 ) -> FbankConfig:
-    """The settings that both sets' features were made with, or are to be made with.
+    """Return the feature settings of the training and development sets, which must be equal.
 
     Args:
         train_dir: Training set.
         dev_dir: Development set.
-        num_mel_bins: Of the mean and variance that the model will apply.
+        num_mel_bins: Number of mel bins in the mean and variance that the model will apply.
         data_type: One of `moeasr.data.data_type.DATA_TYPES`.
 
     Raises:
-        InputError: A set is not ready, or was made so with other settings.
+        InputError: A set lacks a file that `data_type` needs, or the settings differ.
     """
     configs = []
     kind = find_data_type(data_type)
@@ -126,10 +132,13 @@ def read_features_config(
             kind.require(data_dir, str(name))
         configs.append(read_settings(data_dir))
     if configs[0] != configs[1]:
-        raise InputError(f"features of {train_dir} and {dev_dir} were made with other settings")
+        raise InputError(
+            f"the features of {train_dir} and {dev_dir} have different settings; compute both "
+            "again (stage 1)"
+        )
     if configs[0].num_mel_bins != num_mel_bins:
         raise InputError(
-            f"features of {train_dir} have {configs[0].num_mel_bins} mel bins, but the mean and "
-            f"variance are of {num_mel_bins}"
+            f"the features of {train_dir} have {configs[0].num_mel_bins} mel bins, but the mean "
+            f"and variance of --cmvn have {num_mel_bins}"
         )
     return configs[0]

@@ -1,4 +1,4 @@
-"""The YAML file of an experiment: its sections, read and written."""
+"""The YAML file of an experiment: its sections, and functions to read and write it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ from moeasr.train.config import TrainConfig
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """The `data:` section: which utterances are used, how they are batched and masked."""
+    """The `data:` section: selection of utterances, batches and masks."""
 
     limits: LengthLimits = field(default_factory=LengthLimits)
-    """Lengths of utterances to train on."""
+    """Limits on the lengths of training utterances."""
     batch: BatchConfig = field(default_factory=BatchConfig, metadata=PROCEDURE)
     """Size of batches."""
     spec_augment: SpecAugmentConfig | None = field(
@@ -34,35 +34,38 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class InitConfig:
-    """The `init:` section: trained weights to begin with. A resumed training does not read it."""
+    """The `init:` section: trained weights for a new model. A resumed training ignores it."""
 
     model: str | None = None
     """Checkpoint of a model with the same `model:` section, such as `moeasr upcycle` writes."""
     dense: str | None = None
-    """Checkpoint of a dense model: each of its feed-forwards is copied into all experts in its
-    place (sparse upcycling, arXiv 2212.05055; the authors of SpeechMoE begin so)."""
+    """Checkpoint of a dense model, whose feed-forwards are each copied to all experts of a bank
+    (sparse upcycling, arXiv 2212.05055, as the authors of SpeechMoE do)."""
     embedding: str | None = None
     """Checkpoint of a model whose encoder and CTC head become SpeechMoE's embedding network."""
     cmvn: Literal["checkpoint", "corpus"] = "checkpoint"
-    """Feature normalisation of a model that begins with `model` or `dense`: the checkpoint's, which
-    its weights know, or that of the corpus (`--cmvn`)."""
+    """Feature normalisation of a model that is initialised by `model` or `dense`: the values in the
+    checkpoint, with which its weights were trained, or those of the corpus (`--cmvn`)."""
 
     def __post_init__(self) -> None:
-        """Check combinations."""
+        """Check that the settings are compatible."""
         if self.model is not None and (self.dense, self.embedding) != (None, None):
-            raise InputError("`init.model` is a whole model: no other `init` goes with it")
+            raise InputError(
+                "`init.model` is a whole model and cannot be combined with `init.dense` or "
+                "`init.embedding`"
+            )
         if self.cmvn == "corpus" and (self.model, self.dense) == (None, None):
-            raise InputError("`init.cmvn: corpus` goes with `init.model` or `init.dense`")
+            raise InputError("`init.cmvn: corpus` needs `init.model` or `init.dense`")
 
     @property
     def brings_cmvn(self) -> bool:
-        """True if CMVN is not the corpus's, but that of a trained model."""
+        """True if CMVN comes from a trained model instead of the corpus."""
         return self.cmvn == "checkpoint" and (self.model, self.dense) != (None, None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentConfig:
-    """A whole YAML file of `conf/`."""
+    """The content of a YAML file in `conf/`."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     """The network."""
@@ -71,27 +74,32 @@ class ExperimentConfig:
     train: TrainConfig = field(default_factory=TrainConfig, metadata=PROCEDURE)
     """Optimizer, schedule and epochs."""
     init: InitConfig = field(default_factory=InitConfig)
-    """Trained weights to begin with."""
+    """Trained weights for a new model."""
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
-    """Teacher, and the weights of its losses."""
+    """Teacher and the weights of its losses."""
 
     def __post_init__(self) -> None:
-        """Check combinations."""
+        """Check that the settings are compatible."""
         if self.train.best_by == "acc" and self.model.decoder.num_blocks == 0:
             raise InputError(
-                "`train.best_by: acc` needs a decoder, whose accuracy it is; "
-                "with `model.decoder.num_blocks: 0` use `loss`"
+                "`train.best_by: acc` is the accuracy of the decoder, but "
+                "`model.decoder.num_blocks` is 0; use `train.best_by: loss`"
+            )
+        if self.train.best_by == "wer" and self.model.ctc_weight == 0:
+            raise InputError(
+                "`train.best_by: wer` needs a trained CTC head, whose greedy search gives the word "
+                "error rate; with `model.ctc_weight: 0` use `loss` or `acc`"
             )
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
-    """Read a YAML file over its bases, apply `a.b=value` overrides, check every key.
+    """Read a YAML file and its bases, apply `a.b=value` overrides, and check every key.
 
-    A base is a config of its own and is checked first, so that a fault is reported for the file
-    in which it is.
+    Bases are checked first, so that an error is reported for the file that contains it.
 
     Raises:
-        InputError: Naming the file and the dotted path of the key.
+        InputError: A key or value is wrong. The message names the file and the dotted path of the
+            key.
     """
     *bases, own = load_chain(path)
     mapping: dict[str, Any] = {}
@@ -103,6 +111,6 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
 
 
 def write_config(config: ExperimentConfig, exp_dir: Path) -> None:
-    """Write the resolved config to `config.yaml`."""
+    """Write the resolved config to `config.yaml` in the experiment directory."""
     with atomic_path(exp_dir / "config.yaml") as temporary:
         temporary.write_text(dump_yaml(to_mapping(config)), encoding="utf-8")

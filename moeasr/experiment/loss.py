@@ -1,4 +1,4 @@
-"""The loss of a batch: the model's own, and its distance from a teacher."""
+"""The training loss of a batch: the model's own loss, plus the distance from a teacher if any."""
 
 from collections.abc import Callable
 
@@ -20,10 +20,12 @@ def make_loss(
     fbank: FbankConfig,
     device: torch.device,
 ) -> Callable[[Batch], LossOutput]:
-    """Return the loss of a batch: the model's own, and its distance from its teacher's.
+    """Return the function that computes the loss of a batch.
+
+    It is the model's own loss, plus its distance from the teacher if `config` names one.
 
     Raises:
-        InputError: The teacher cannot be read, or cannot teach this model.
+        InputError: The teacher cannot be read, or its outputs are not comparable.
     """
     loss_of: Callable[..., LossOutput] = model
     if config.teacher is not None:

@@ -1,7 +1,6 @@
-"""Metadata that every checkpoint carries beside weights."""
+"""Metadata that every checkpoint contains beside the weights."""
 
 import hashlib
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from moeasr.config import to_mapping
 from moeasr.experiment.config import ExperimentConfig
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.text.tokenizer import Tokenizer
+from moeasr.version import describe_commit
 
 
 def checkpoint_metadata(
@@ -23,16 +23,17 @@ def checkpoint_metadata(
     seed: int,
     command: str,
 ) -> dict[str, Any]:
-    """Return what every checkpoint carries beside weights, so that decoding needs nothing else.
+    """Return the metadata of a checkpoint, so that decoding needs no other file.
 
     Args:
         config: The experiment.
-        tokenizer: Its units.
-        fbank: Settings of its features.
-        training_set: `Batches.fingerprint` of it: a resumed run must go on with the same.
-        config_path: The YAML file, and ...
-        overrides: ... what was changed in it; both together name the config in result tables.
-        seed: Of everything random.
+        tokenizer: The tokenizer with the units.
+        fbank: Settings of the features.
+        training_set: `Batches.fingerprint` of the training set, which a resumed run must match.
+        config_path: The YAML file. Its name and `overrides` form the name of the config in result
+            tables.
+        overrides: Overrides of keys in the YAML file, `a.b=value`.
+        seed: Seed of all random numbers.
         command: The command line of the training.
     """
     config_name = " ".join([Path(config_path).stem, *overrides])
@@ -53,22 +54,7 @@ def checkpoint_metadata(
 
 
 def _digest(path: str | None) -> str | None:
-    """SHA-256 of a file: a teacher's name may come to stand for another."""
+    """Return the SHA-256 of a teacher's file, because the file of that name may be replaced."""
     if path is None:
         return None
     return hashlib.sha256(checkpoint.find_file(path).read_bytes()).hexdigest()
-
-
-def describe_commit() -> str:
-    """`git describe` of the checkout this package runs from, or "unknown"."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()

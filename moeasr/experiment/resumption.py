@@ -1,4 +1,4 @@
-"""Resuming: what an earlier run left, and what may have changed since."""
+"""Resuming a training: the state that an earlier run left, and changes of the config since."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,30 +20,30 @@ logger = get_logger(__name__)
 
 
 class Resumption(NamedTuple):
-    """The way a training begins."""
+    """The way in which a training starts."""
 
     is_resumed: bool
-    """True if it goes on from `last.pt`; a new model is to be given its first weights."""
+    """True if training continues from `last.pt`; False if a new model must be initialised."""
     restarts_epoch: bool
-    """True if batches have changed, so that an epoch stopped in the middle begins again."""
+    """True if batches have changed, so that an interrupted epoch must start again."""
 
 
 def take_up(
     config: ExperimentConfig, exp_dir: Path, cmvn: tuple[Tensor, Tensor], cmvn_path: str
 ) -> Resumption:
-    """Check what an experiment directory holds against the config, and write `config.yaml`.
+    """Check the content of an experiment directory against the config, and write `config.yaml`.
 
-    Every process calls it; the first one writes and warns. The config of a training that is
-    finished stays as it is.
+    Every process must call it. Only the main process writes and warns. The `config.yaml` of a
+    finished training is not changed.
 
     Args:
         config: The config of this run.
         exp_dir: The experiment directory.
-        cmvn: Mean and inverse standard deviation, each (F,), of the corpus.
-        cmvn_path: Where `cmvn` came from, for a warning.
+        cmvn: Mean and inverse standard deviation of the corpus, each (F,).
+        cmvn_path: Path of `cmvn`, for a warning.
 
     Raises:
-        InputError: `last.pt` cannot be resumed, or a key changed that may not.
+        InputError: `last.pt` cannot be resumed, or a key has changed that must not change.
     """
     last, changes = read_last(exp_dir), []
     if last is not None:
@@ -61,32 +61,32 @@ def take_up(
 def resume_changes(
     config: ExperimentConfig, last: Mapping[str, Any], last_path: Path
 ) -> list[Change]:
-    """Return the keys that have changed since `last.pt` was written; none once training is done.
+    """Return the keys that have changed since `last.pt` was written; none if training is finished.
 
     Args:
         config: The config of this run.
         last: The content of `last.pt`.
-        last_path: Its name, for messages.
+        last_path: Path of `last.pt`, for messages.
 
     Raises:
-        InputError: A key changed that may not, see `moeasr.train.resume`.
+        InputError: A key has changed that must not change, see `moeasr.train.resume`.
     """
     checkpoint.require_keys(last, "config", (), last_path)
-    # Through the dataclasses: keys that did not exist when it was written have their defaults.
+    # The dataclasses fill in defaults for keys that did not exist when the file was written.
     before = from_mapping(ExperimentConfig, last["config"], last_path)
     changes = check_changes(before, config, last_path)
     return [] if is_finished(config, last) else changes
 
 
 def network_of(content: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
-    """Return the keys of a checkpoint's config that a resumed training cannot have changed.
+    """Return the keys of a checkpoint's config that cannot change when a training is resumed.
 
     Args:
         content: The content of the checkpoint.
-        path: Its name, for messages.
+        path: Path of the checkpoint, for messages.
 
     Raises:
-        InputError: It has no config of a model.
+        InputError: The checkpoint contains no config of a model.
     """
     checkpoint.require_keys(content, "config", ("model",), path)
     config = from_mapping(ModelConfig, content["config"]["model"], path)
@@ -95,23 +95,23 @@ def network_of(content: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
 
 
 def is_finished(config: ExperimentConfig, last: Mapping[str, Any] | None) -> bool:
-    """Return True if `last.pt` is the end of the training that the config asks for."""
+    """Return whether `last.pt` completes the training that the config describes."""
     return last is not None and last["trainer"]["epoch"] > config.train.max_epochs
 
 
 def check_cmvn(
     last: Mapping[str, Any], cmvn: tuple[Tensor, Tensor], config: InitConfig, path: str
 ) -> None:
-    """Warn if a resumed training does not use the CMVN that it is given.
+    """Warn if a resumed training does not use the given CMVN.
 
     Args:
         last: The content of `last.pt`, whose CMVN is used.
-        cmvn: Mean and inverse standard deviation, each (F,), of the corpus.
+        cmvn: Mean and inverse standard deviation of the corpus, each (F,).
         config: The `init:` section.
-        path: Where `cmvn` came from.
+        path: Path of `cmvn`.
     """
     names = ("cmvn.mean", "cmvn.istd")
     if config.brings_cmvn or any(name not in last["model"] for name in names):
         return
     if not all(torch.equal(last["model"][name], mine) for name, mine in zip(names, cmvn)):
-        logger.warning("%s is not used: the resumed training keeps the CMVN that it had", path)
+        logger.warning("%s is not used: the resumed training keeps its previous CMVN", path)

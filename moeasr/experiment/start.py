@@ -1,4 +1,4 @@
-"""Trained weights that a new model begins with, or learns from."""
+"""Trained models from which a new model is initialised, or from which it learns."""
 
 import torch
 
@@ -18,19 +18,19 @@ logger = get_logger(__name__)
 
 
 def load_trained(path: str, tokenizer: Tokenizer, fbank: FbankConfig) -> AsrModel:
-    """The network of a checkpoint that this experiment builds on: a teacher, or weights to start.
+    """Load the network of a checkpoint, as a teacher or for initialisation.
 
     Raises:
-        InputError: It cannot be read, or was trained on other units or features.
+        InputError: The checkpoint cannot be read, or was trained with other units or features.
     """
     content = checkpoint.load_with_model(path)
     try:
         theirs = Tokenizer.from_state(content["tokenizer"]).state()
         their_fbank = from_mapping(FbankConfig, content["fbank"], "its feature settings")
         if theirs != tokenizer.state():
-            raise InputError("it was trained with other units than this experiment's")
+            raise InputError("it was trained with other units than this experiment")
         if their_fbank != fbank:
-            raise InputError("it was trained with other filter banks than this experiment's")
+            raise InputError("it was trained with other filter banks than this experiment")
         return load_model(content)
     except InputError as error:
         raise InputError(f"checkpoint {path}: {error}") from None
@@ -39,10 +39,10 @@ def load_trained(path: str, tokenizer: Tokenizer, fbank: FbankConfig) -> AsrMode
 def start_model(
     model: AsrModel, config: InitConfig, tokenizer: Tokenizer, fbank: FbankConfig
 ) -> None:
-    """Give a new model the trained weights that the `init:` section names.
+    """Initialise a new model with the trained weights that the `init:` section names.
 
     Raises:
-        InputError: A checkpoint does not fit.
+        InputError: A checkpoint does not match the model.
     """
     fixed = [
         name
@@ -51,15 +51,15 @@ def start_model(
     ]
     if fixed:
         logger.warning(
-            "`expert_weights: one` gives %d routers no gradient from the model's output, such as "
-            "that of %s: they stay as they are",
+            "`expert_weights: one` gives %d routers no gradient from the model's output, so "
+            "training does not change them; the first is that of %s",
             len(fixed),
             fixed[0],
         )
     corpus_cmvn = {name: value.clone() for name, value in model.cmvn.state_dict().items()}
     if config.model is not None:
         copy_weights(load_trained(config.model, tokenizer, fbank), model, config.model)
-        logger.info("beginning with all weights of %s", config.model)
+        logger.info("initialised all weights from %s", config.model)
     if config.dense is not None:
         dense = load_trained(config.dense, tokenizer, fbank)
         try:
@@ -67,17 +67,17 @@ def start_model(
         except InputError as error:
             raise InputError(f"{config.dense}: {error}") from None
         logger.info(
-            "beginning with the weights of %s: %d feed-forwards became experts",
+            "initialised the weights from %s: %d feed-forwards became experts",
             config.dense,
             len(converted),
         )
     if config.embedding is not None:
         trained = load_trained(config.embedding, tokenizer, fbank)
         start_embedding(trained, model, config.embedding)
-        logger.info("the embedding network begins with the encoder of %s", config.embedding)
+        logger.info("initialised the embedding network from the encoder of %s", config.embedding)
     if config.cmvn == "corpus":
         model.cmvn.load_state_dict(corpus_cmvn)
     if config.brings_cmvn:
-        logger.info("CMVN: the checkpoint's, and not --cmvn (`init.cmvn: checkpoint`)")
+        logger.info("CMVN comes from the checkpoint, not from --cmvn (`init.cmvn: checkpoint`)")
     elif (config.model, config.dense) != (None, None):
-        logger.info("CMVN: --cmvn, and not the checkpoint's (`init.cmvn: corpus`)")
+        logger.info("CMVN comes from --cmvn, not from the checkpoint (`init.cmvn: corpus`)")

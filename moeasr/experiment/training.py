@@ -1,4 +1,4 @@
-"""From a YAML file and data directories to a trainer."""
+"""Construction of a trainer from a YAML file and data directories."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ import torch
 from moeasr import distributed
 from moeasr.experiment.batches import make_batches, read_features_config
 from moeasr.experiment.config import load_experiment
+from moeasr.experiment.data_sets import write_data_sets
+from moeasr.experiment.evaluation_batch import make_evaluation
 from moeasr.experiment.loss import make_loss
 from moeasr.experiment.metadata import checkpoint_metadata
 from moeasr.experiment.resumption import take_up
@@ -16,6 +18,7 @@ from moeasr.experiment.start import start_model
 from moeasr.features.cmvn import CmvnStats
 from moeasr.logs import get_logger
 from moeasr.models.build import build_model, count_params
+from moeasr.report.training_pictures import TrainingPictures
 from moeasr.seed import seed_all
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.trainer import Trainer
@@ -23,12 +26,12 @@ from moeasr.train.trainer import Trainer
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingInputs:
-    """What a training is made of, by the options of `moeasr train`."""
+    """The inputs of a training, as the options of `moeasr train` give them."""
 
     config: str
-    """YAML of the experiment."""
+    """YAML file of the experiment."""
     overrides: Sequence[str]
-    """Keys that differ from it, `a.b=value`."""
+    """Overrides of keys in the YAML file, `a.b=value`."""
     train_dir: str
     """Data directory of the training set."""
     dev_dir: str
@@ -36,27 +39,27 @@ class TrainingInputs:
     data_type: str
     """One of `moeasr.data.data_type.DATA_TYPES`."""
     dict_dir: str
-    """Directory that `make_dict` wrote."""
+    """Directory with the units, written by `make_dict`."""
     cmvn: str
-    """File that `compute_cmvn` wrote."""
+    """File with the mean and variance of the features, written by `compute_cmvn`."""
     exp_dir: str
     """Directory of the experiment."""
     seed: int
-    """Of everything random."""
+    """Seed of all random numbers."""
     command: str
-    """The command line, for the record."""
+    """Command line, which checkpoints record."""
 
 
 def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
-    """Build all parts of a training; every process calls this.
+    """Build all parts of a training. Every process must call it.
 
     Args:
-        inputs: What it is made of.
-        device: Where this process computes.
+        inputs: The inputs of the training.
+        device: Device of this process.
 
     Raises:
-        InputError: A file is missing or malformed, parts do not fit each other, or an earlier run
-            in `exp_dir` cannot be resumed with them.
+        InputError: A file is missing or malformed, the inputs do not match each other, or an
+            earlier run in `exp_dir` cannot be resumed with them.
     """
     config = load_experiment(inputs.config, inputs.overrides)
     tokenizer = Tokenizer.from_dir(inputs.dict_dir)
@@ -72,25 +75,38 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         start_model(model, config.init, tokenizer, fbank)
     model = model.to(device)
     get_logger("train").info("parameters: %d total, %d active per frame", *count_params(model))
-    # All processes start from the same weights, then draw their own dropout and chunk sizes.
+    # All processes start from the same weights, but draw their own dropout and chunk sizes.
     seed_all(inputs.seed + distributed.rank())
 
     common = (config, tokenizer, model.output_len, inputs.seed)
-    train = make_batches(inputs.train_dir, *common, fill=mean, data_type=inputs.data_type)
+    lists = [_left_out_list(exp_dir, data_dir) for data_dir in sets]
+    train = make_batches(inputs.train_dir, *common, mean, inputs.data_type, lists[0])
     metadata = checkpoint_metadata(
         *(config, tokenizer, fbank, train.fingerprint()),
         *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
     )
+    dev = make_batches(inputs.dev_dir, *common, None, inputs.data_type, lists[1])
+    if distributed.is_main():
+        sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)
+        write_data_sets(exp_dir, *sets, fbank)
     return Trainer(
         model=model,
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
         describe=lambda batch: " ".join(batch.utt_ids),
         train=train,
-        dev=make_batches(inputs.dev_dir, *common, fill=None, data_type=inputs.data_type),
+        dev=dev,
         config=config.train,
         exp_dir=exp_dir,
         metadata=metadata,
         device=device,
         restart_epoch=resumption.restarts_epoch,
         after_step=model.react if model.has_reacting_routers else None,
+        evaluate_batch=make_evaluation(model, tokenizer, dev.utterances, device),
+        after_epoch=TrainingPictures(exp_dir, model, tokenizer, dev.dataset).draw,
     )
+
+
+def _left_out_list(exp_dir: Path, data_dir: str | Path) -> Path | None:
+    """Return the file that lists what is left out of a set; None for all but one process."""
+    name = Path(data_dir).resolve().name
+    return exp_dir / "log" / f"left_out_{name}.txt" if distributed.is_main() else None

@@ -1,1 +1,1 @@
-"""Models of other toolkits, in and out."""
+"""Import and export of models of other toolkits."""

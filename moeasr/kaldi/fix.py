@@ -21,7 +21,7 @@ from moeasr.datadir.raw_tables import (
     write_lines,
 )
 from moeasr.errors import InputError
-from moeasr.kaldi.speak import Say
+from moeasr.kaldi.speak import Say, detail
 
 LIMITING = ("feats.scp", "shards.scp", "text", "segments", "utt2lang", "utt2dur", "utt2num_frames")
 """Tables that must contain an utterance for it to be kept; other tables are only filtered."""
@@ -161,7 +161,7 @@ class DataDirFixer:
         if not wanted:
             raise InputError(f"no utterances remained: not proceeding further. ({self.data})")
         if len(wanted) == len(before):
-            self.say(f"kept all {len(before)} utterances.")
+            detail(self.say, f"kept all {len(before)} utterances.")
         else:
             self.say(f"kept {len(wanted)} utterances out of {len(before)}")
         for name in by_utt:
@@ -181,7 +181,7 @@ class DataDirFixer:
                 shutil.copyfile(path, backup / name)
             if not _holds(path, lines):
                 write_lines(path, lines)
-        self.say(f"old files are kept in {backup}")
+        detail(self.say, f"old files are kept in {backup}")
 
     def _kept_lines(self, name: str) -> Lines:
         """Return the lines of a table whose ids are kept."""

@@ -7,34 +7,19 @@ change in its own process.
 
 import math
 import random
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 from moeasr.audio.bounds import check_new_rate
-from moeasr.audio.pipes import parse_pipe
+from moeasr.audio.pipes import parse_pipe, piped_entry
 from moeasr.audio.programs import Volume
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.errors import InputError
-from moeasr.fields import SPACES
 from moeasr.kaldi.durations import write_utt2dur
-from moeasr.kaldi.speak import Say
+from moeasr.kaldi.speak import Say, detail
 
 NUM_LOOKED_AT = 100
 """Number of entries that are searched for an earlier perturbation, as in Kaldi."""
-
-
-def piped_entry(entry: str, command: str) -> str:
-    """Return a wav.scp entry that passes the audio of another entry through a command.
-
-    Args:
-        entry: The other entry: `path`, `command |` or `file.ark:offset`.
-        command: An entry point that reads audio, with its arguments, such as `perturb_speed 0.9`.
-    """
-    entry = entry.strip(SPACES)
-    if entry.endswith("|"):
-        return f"{entry} python3 -m moeasr.bin.{command} - |"
-    return f"python3 -m moeasr.bin.{command} {shlex.quote(entry)} |"
 
 
 def pipe_wav_scp(path: Path, command_of: Callable[[bytes], str]) -> None:
@@ -135,7 +120,7 @@ def perturb_data_dir_volume(
             f"moving {data / 'feats.scp'} to {data / '.backup'}, because it does not match the new "
             "audio"
         )
-    say(f"added volume perturbation to the data in {data}")
+    detail(say, f"added volume perturbation to the data in {data}")
 
 
 def _is_volume_perturbed(line: bytes) -> bool:

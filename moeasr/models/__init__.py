@@ -1,1 +1,1 @@
-"""Networks assembled from `nn` and `moe`. Never see a file."""
+"""Networks assembled from `nn` and `moe`. They never read or write a file."""

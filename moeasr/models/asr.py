@@ -1,4 +1,4 @@
-"""The recogniser: an encoder, its heads, and the loss that trains them."""
+"""The recogniser: an encoder, its heads, and the training loss."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class GlobalCmvn(nn.Module):
-    """Normalise each mel bin by the training set's mean and standard deviation.
+    """Normalisation of each mel bin by the mean and standard deviation of the training set.
 
-    It is part of the network, so that a streaming or exported model cannot forget it.
+    It is part of the network, so that streaming and exported models always include it.
 
     Args:
-        mean: (F,).
-        istd: (F,) one over the standard deviation.
+        mean: Mean, (F,).
+        istd: Inverse of the standard deviation, (F,).
     """
 
     def __init__(self, mean: Tensor, istd: Tensor) -> None:
@@ -40,33 +40,33 @@ class GlobalCmvn(nn.Module):
         self.register_buffer("istd", istd.clone())
 
     def forward(self, feats: Tensor) -> Tensor:
-        """(B, T, F) log-mel features -> (B, T, F) normalised."""
+        """Normalise log-mel features (B, T, F)."""
         return (feats - self.mean) * self.istd
 
 
 class AsrModel(nn.Module):
-    """An encoder and the heads that read it; U2++ has a CTC head and an attention head.
+    """An encoder with heads; U2++ has a CTC head and an attention head.
 
-    L = sum of weight times loss over the heads + routing losses. U2++ weighs CTC by lambda and
-    attention by 1 - lambda (arXiv 2106.05642, section 2.4). With SpeechMoE's embedding network
-    gamma L_e is added.
+    The training loss is the weighted sum of the losses of the heads plus the routing losses. U2++
+    weights CTC by lambda and attention by 1 - lambda (arXiv 2106.05642, section 2.4). SpeechMoE's
+    embedding network adds gamma L_e.
 
     Args:
         cmvn: Feature normalisation.
-        encoder: The shared encoder.
-        heads: By name; one of them is `ctc`.
-        head_weights: Of their losses. A head of weight 0 is not trained.
+        encoder: The encoder that all heads share.
+        heads: Heads by name; one of them is `ctc`.
+        head_weights: Weights of the heads' losses by name. A head of weight 0 is not trained.
         embedding: SpeechMoE's embedding network, or None.
         routing_losses: Weights of `ROUTING_LOSSES`.
-        languages: Those that its routers know; none if they do not look at languages.
-        vocab_size: V.
-        max_chunk_size: Training draws chunk sizes up to this one; None: it knows full context only.
-        config: What all this was built from, for whoever makes another model of it. The network
-            does not read it.
+        languages: Languages that the routers know; empty if no router uses the language.
+        vocab_size: Vocabulary size V.
+        max_chunk_size: Largest chunk size that training draws; None for full context only.
+        config: The config from which the model was built, for code that derives another model from
+            it. The network does not read it.
 
     Attributes:
-        all_heads: By name.
-        heads: Those of them that are trained.
+        all_heads: All heads by name.
+        heads: The heads that are trained, by name.
     """
 
     sos_eos = SOS_EOS
@@ -100,11 +100,11 @@ class AsrModel(nn.Module):
         self.config = config
 
     def _add_head(self, name: str, head: Head) -> str:
-        """Make a head, or its children, a part of this module; returns what stands before paths."""
+        """Register a head or its children as submodules, and return the prefix of their paths."""
         parts = dict(head.named_children()) if head.children_are_named_alone else {name: head}
         for part_name, part in parts.items():
             if hasattr(self, part_name):
-                raise InputError(f"a model cannot have two parts of the name '{part_name}'")
+                raise InputError(f"a model cannot have two parts with the name '{part_name}'")
             self.add_module(part_name, part)
         return "" if head.children_are_named_alone else f"{name}."
 
@@ -119,15 +119,16 @@ class AsrModel(nn.Module):
         """Encode raw log-mel features.
 
         Args:
-            feats: (B, T, F).
-            feats_lens: (B,).
-            chunk_size: Frames after subsampling per chunk; -1 for full context.
-            num_left_chunks: Chunks of the past that a frame sees; -1 for all.
-            languages: (B,) index in the config's `languages`; only language routers need it.
+            feats: Features, (B, T, F).
+            feats_lens: Number of feature frames of each utterance, (B,).
+            chunk_size: Number of encoder frames per chunk; -1 for full context.
+            num_left_chunks: Number of past chunks that a frame sees; -1 for all.
+            languages: Index of each utterance's language in the config's `languages`, (B,). Only
+                language routers need it.
 
         Raises:
-            InputError: A chunk size other than -1 for a model whose convolutions see the future;
-                no languages for a model that routes by them.
+            InputError: The chunk size is not -1 although the convolutions see future frames, or the
+                model routes by language and `languages` is None.
         """
         if chunk_size != -1:
             self.check_chunks()
@@ -137,19 +138,16 @@ class AsrModel(nn.Module):
         context, embedded = self.language_context(languages, feats), None
         if self.embedding is not None:
             embedded = self.embedding(feats, feats_lens, chunk_size, num_left_chunks)
-            context = embedded.detach()  # its own loss alone trains the embedding network
+            context = embedded.detach()  # only its own loss trains the embedding network
         output = self.encoder(feats, feats_lens, chunk_size, num_left_chunks, context)
         routings = {f"encoder.{path}": routing for path, routing in output.routings.items()}
         return output._replace(routings=routings, embedding=embedded)
 
     def check_chunks(self) -> None:
-        """Make sure that a frame's output depends on its own chunk and the past alone.
+        """Raise `InputError` unless the output of a frame depends only on its chunk and the past.
 
-        Routers choose frame by frame, without capacity, and without noise in evaluation; so only a
-        convolution can see the future.
-
-        Raises:
-            InputError: It does not.
+        Routers decide frame by frame, without a capacity limit and without noise in evaluation, so
+        only convolutions can see the future.
         """
         if self.encoder.sees_future:
             raise InputError(
@@ -158,22 +156,22 @@ class AsrModel(nn.Module):
             )
 
     def language_context(self, languages: Tensor | None, feats: Tensor) -> Tensor | None:
-        """(B, 1, L), 1 at each utterance's language; None if the model does not route by it.
+        """Return one-hot languages (B, 1, L); None if the model does not route by language.
 
         Raises:
-            InputError: It does, but there are no languages.
+            InputError: The model routes by language, but `languages` is None.
         """
         if not self.languages:
             return None
         if languages is None:
             raise InputError(
-                "this model routes by language: it needs to be told each utterance's, by utt2lang "
-                f"or --language (one of {', '.join(self.languages)})"
+                "this model routes by language and needs the language of each utterance, from "
+                f"utt2lang or --language (one of {', '.join(self.languages)})"
             )
         return F.one_hot(languages, len(self.languages)).to(feats.dtype)[:, None]
 
     def ctc_log_probs(self, enc: Tensor) -> Tensor:
-        """(B, T', D) -> (B, T', V)."""
+        """Return the CTC log-probabilities of encoder output, (B, T', D) -> (B, T', V)."""
         return self.ctc.log_probs(enc)
 
     def forward(
@@ -184,21 +182,21 @@ class AsrModel(nn.Module):
         tokens_lens: Tensor,
         languages: Tensor | None = None,
     ) -> LossOutput:
-        """The training loss of a micro-batch.
+        """Compute the training loss of a micro-batch.
 
         Args:
-            feats: (B, T, F) raw log-mel features.
-            feats_lens: (B,).
-            tokens: (B, U), padded with anything.
-            tokens_lens: (B,).
-            languages: (B,), see `encode`.
+            feats: Raw log-mel features, (B, T, F).
+            feats_lens: Number of feature frames of each utterance, (B,).
+            tokens: Tokens (B, U) with any padding.
+            tokens_lens: Number of tokens of each utterance, (B,).
+            languages: Languages (B,), see `encode`.
         """
         chunk_size = self.draw_chunk_size(feats.size(1))
         encoded = self.encode(feats, feats_lens, chunk_size, languages=languages)
         return self.loss_of_encoded(encoded, tokens, tokens_lens)
 
     def draw_chunk_size(self, num_frames: int) -> int:
-        """The chunk size of a training batch of `num_frames` features; -1 in evaluation."""
+        """Draw the chunk size of a training batch of `num_frames` features; -1 in evaluation."""
         if not self.training or self.max_chunk_size is None:
             return -1
         return sample_chunk_size(num_frames // self.subsampling_rate, self.max_chunk_size)
@@ -206,12 +204,12 @@ class AsrModel(nn.Module):
     def loss_of_encoded(
         self, encoded: EncoderOutput, tokens: Tensor, tokens_lens: Tensor
     ) -> LossOutput:
-        """The training loss of what `encode` returned.
+        """Compute the training loss from the output of `encode`.
 
         Args:
-            encoded: B utterances.
-            tokens: (B, U), padded with anything.
-            tokens_lens: (B,).
+            encoded: Encoder output of B utterances.
+            tokens: Tokens (B, U) with any padding.
+            tokens_lens: Number of tokens of each utterance, (B,).
         """
         tokens = tokens.masked_fill(~make_valid_mask(tokens_lens, tokens.size(1)), 0)
         inputs = (encoded.enc_lens, tokens, tokens_lens)
@@ -230,7 +228,8 @@ class AsrModel(nn.Module):
 
         weight = torch.tensor(float(encoded.enc.size(0)), device=encoded.enc.device)
         for name, value in self._routing_losses(routings).items():
-            # Means over frames; times the weight they are sums over utterances like the rest.
+            # A routing loss is a mean over frames. Multiplied by the number of utterances, it is a
+            # sum over utterances like the other losses.
             loss = loss + value * weight
             stats[f"loss_{name}"] = value * weight
         stats["loss"] = loss
@@ -238,7 +237,7 @@ class AsrModel(nn.Module):
         return LossOutput(loss, weight, {k: v.detach() for k, v in stats.items()}, loads)
 
     def moe_layers(self) -> dict[str, MoEFeedForward]:
-        """The MoE layers by their paths, in the order of the routings of a training pass."""
+        """Return the MoE layers by path, in the order of the routings of a training pass."""
         return {
             path: module
             for path, module in self.named_modules(remove_duplicate=False)
@@ -247,14 +246,15 @@ class AsrModel(nn.Module):
 
     @property
     def has_reacting_routers(self) -> bool:
-        """Whether `react` is to be called after each step."""
+        """True if `react` must be called after each training step."""
         return any(layer.router.reacts for layer in self.moe_layers().values())
 
     def react(self, loads: Mapping[str, Tensor]) -> None:
-        """Tell the routers what the expert loads of one training step were.
+        """Pass the expert loads of one training step to the routers that react to them.
 
         Args:
-            loads: As in `LossOutput.expert_loads`, over all micro-batches and processes.
+            loads: Loads as in `LossOutput.expert_loads`, summed over all micro-batches and
+                processes.
         """
         for path, layer in self.moe_layers().items():
             if layer.router.reacts:
@@ -262,15 +262,15 @@ class AsrModel(nn.Module):
 
     @property
     def subsampling_rate(self) -> int:
-        """Feature frames from one encoder frame to the next."""
+        """Number of feature frames from one encoder frame to the next."""
         return self.encoder.subsampling_rate
 
     def output_len(self, num_frames: int) -> int:
-        """Frames after subsampling, for an utterance of `num_frames`."""
+        """Return the number of encoder frames of an utterance of `num_frames` feature frames."""
         return self.encoder.output_len(num_frames)
 
     def _routing_losses(self, routings: Mapping[str, Routing]) -> dict[str, Tensor]:
-        """Weighted routing losses, each summed over the MoE layers whose router learns."""
+        """Compute weighted routing losses, each summed over the MoE layers whose router learns."""
         fixed = {path for path, layer in self.moe_layers().items() if not layer.router.learns}
         learnt = [routing for path, routing in routings.items() if path not in fixed]
         losses = {}

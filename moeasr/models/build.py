@@ -1,4 +1,4 @@
-"""From config to network."""
+"""Construction of networks from configs and checkpoints."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,12 +14,12 @@ from moeasr.moe.layer import MoEFeedForward
 
 
 class ParamCounts(NamedTuple):
-    """Sizes of a model, each shared tensor counted once."""
+    """The parameter counts of a model; each shared tensor is counted once."""
 
     total: int
-    """All parameters."""
+    """Number of all parameters."""
     active: int
-    """Those that work on one frame: of each expert bank K experts out of E."""
+    """Number of parameters that work on one frame: K of the E experts in each bank."""
 
 
 def build_model(
@@ -32,13 +32,13 @@ def build_model(
 
     Args:
         config: The `model:` section.
-        num_mel_bins: F.
-        vocab_size: V, units and specials.
-        cmvn: Mean and inverse standard deviation, each (F,); None leaves features as they are
-            (a checkpoint's own are then loaded over it).
+        num_mel_bins: Number F of mel bins.
+        vocab_size: Vocabulary size V, including special units.
+        cmvn: Mean and inverse standard deviation, each (F,). None leaves features unchanged until
+            the values of a checkpoint are loaded.
 
     Raises:
-        InputError: A combination of settings that cannot work.
+        InputError: The settings are incompatible.
     """
     mean, istd = cmvn if cmvn is not None else (torch.zeros(num_mel_bins), torch.ones(num_mel_bins))
     embedding, context_size = None, len(config.languages)
@@ -62,7 +62,7 @@ def build_model(
 
 
 def load_model(checkpoint: Mapping[str, Any]) -> AsrModel:
-    """The network of a checkpoint, with its weights, in eval mode.
+    """Build the network of a checkpoint with its weights, in eval mode.
 
     Raises:
         InputError: The weights do not fit the configuration.
@@ -77,12 +77,12 @@ def load_model(checkpoint: Mapping[str, Any]) -> AsrModel:
         model.load_state_dict(checkpoint["model"])
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]  # torch lists every tensor, a line each
-        raise InputError(f"the checkpoint's weights do not fit its config: {reason}") from None
+        raise InputError(f"the checkpoint's weights do not match its config: {reason}") from None
     return model.eval()
 
 
 def count_params(model: nn.Module) -> ParamCounts:
-    """Total and active parameters; `parameters()` already counts shared tensors once."""
+    """Count total and active parameters; `parameters()` already counts shared tensors once."""
     total = sum(p.numel() for p in model.parameters())
     idle, seen = 0, set()
     for module in model.modules():

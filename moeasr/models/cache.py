@@ -1,4 +1,4 @@
-"""What an encoder remembers of streams between two chunks: plain records of tensors."""
+"""The cache that an encoder keeps for streams between two chunks, as records of tensors."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,20 +12,20 @@ from moeasr.nn.mask import last_frames
 
 
 class BlockPast(NamedTuple):
-    """What one block remembers; a part is None where the block has no such module."""
+    """The cache of one block. A field is None if the block has no such module."""
 
     attention: KeysAndValues | None
-    """Of the P frames before, (B, P, D) each."""
+    """Keys and values of the past P frames, (B, P, D) each."""
     convolution: Tensor | None
-    """(B, kernel - 1, D) inputs of the convolution or memory block."""
+    """Past inputs of the convolution or memory block, (B, kernel - 1, D)."""
 
     def forget(self, num_frames: int, new_lens: Tensor, num_kept: int) -> "BlockPast":
-        """Keep only what later frames look at.
+        """Return a cache with only those past frames that later frames need.
 
         Args:
-            num_frames: T, padded length of what the block saw last.
-            new_lens: (B,) how many of those frames are real.
-            num_kept: Frames that attention keeps; a convolution keeps all but T.
+            num_frames: Padded length T of the last input of the block.
+            new_lens: Number of valid frames in that input, (B,).
+            num_kept: Number of frames that attention keeps. A convolution keeps all but T frames.
         """
         attention, convolution = self
         if attention is not None:
@@ -37,7 +37,7 @@ class BlockPast(NamedTuple):
         return BlockPast(attention, convolution)
 
     def select(self, rows: Tensor) -> "BlockPast":
-        """Of these streams only."""
+        """Return the cache of the given streams."""
         attention, convolution = self
         if attention is not None:
             attention = KeysAndValues(*(part[rows] for part in attention))
@@ -45,7 +45,7 @@ class BlockPast(NamedTuple):
 
     @classmethod
     def join(cls, pasts: Sequence["BlockPast"]) -> "BlockPast":
-        """Of all streams of several, the attention's padded in front to the longest."""
+        """Join the streams of several caches, padding attention at the front to the longest."""
         attention, convolution = pasts[0]
         if attention is not None:
             num_past = max(past.attention.keys.size(1) for past in pasts)
@@ -61,35 +61,35 @@ class BlockPast(NamedTuple):
 
 
 class EncoderState(NamedTuple):
-    """What an encoder remembers of B streams."""
+    """The state of an encoder for B streams between two chunks."""
 
     blocks: tuple[BlockPast, ...]
-    """Of each block."""
+    """Cache of each block."""
     past_lens: Tensor
-    """(B,) how many of the P frames in `blocks` are real: the last ones."""
+    """Number of valid frames among the P frames in `blocks`, which are the last ones, (B,)."""
     num_encoded: Tensor
-    """(B,) frames since each stream began."""
+    """Number of frames since the beginning of each stream, (B,)."""
 
     @property
     def num_past(self) -> int:
-        """P."""
+        """Number P of past frames in the attention caches."""
         sizes = (past.attention.keys.size(1) for past in self.blocks if past.attention)
         return next(sizes, 0)
 
     @property
     def num_streams(self) -> int:
-        """B."""
+        """Number B of streams."""
         return self.past_lens.numel()
 
     def select(self, rows: Tensor | Sequence[int]) -> "EncoderState":
-        """Of these streams only, in the order of `rows` (B',)."""
+        """Return the state of the given streams in the order of `rows` (B',)."""
         rows = torch.as_tensor(rows, device=self.past_lens.device)
         blocks = tuple(past.select(rows) for past in self.blocks)
         return EncoderState(blocks, self.past_lens[rows], self.num_encoded[rows])
 
     @classmethod
     def join(cls, states: Sequence["EncoderState"]) -> "EncoderState":
-        """Of all streams of several, in this order."""
+        """Join the streams of several states, in this order."""
         depths = zip(*(state.blocks for state in states))
         blocks = tuple(BlockPast.join(pasts) for pasts in depths)
         return EncoderState(

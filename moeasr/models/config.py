@@ -1,4 +1,4 @@
-"""The `model:` section of an experiment's YAML; its parts stand beside the modules they build."""
+"""The `model:` section of an experiment's YAML; its subsections are defined with their modules."""
 
 from dataclasses import dataclass, field
 
@@ -17,19 +17,19 @@ from moeasr.ranges import check_fraction, check_heads, check_weight
 
 @dataclass(frozen=True, kw_only=True)
 class RoutingLossWeights:
-    """Weights of the routing losses, each summed over MoE layers; 0 leaves a loss out."""
+    """Weights of the routing losses, each summed over MoE layers. A weight of 0 omits the loss."""
 
     sparsity_l1: float = 0.0
-    """SpeechMoE's alpha."""
+    """Weight of SpeechMoE's sparsity L1 loss (alpha in the paper)."""
     mean_importance: float = 0.0
-    """SpeechMoE's beta."""
+    """Weight of SpeechMoE's mean importance loss (beta in the paper)."""
     switch_balance: float = 0.0
-    """Switch Transformer's load balance."""
+    """Weight of the load-balancing loss of Switch Transformers."""
     z: float = 0.0
-    """ST-MoE's router z-loss."""
+    """Weight of ST-MoE's router z-loss."""
 
     def __post_init__(self) -> None:
-        """Check ranges."""
+        """Check that all values are in range."""
         for name, weight in vars(self).items():
             check_weight(name, weight)
 
@@ -43,22 +43,22 @@ class ModelConfig:
     embedding: EmbeddingConfig | None = None
     """SpeechMoE's embedding network; null for none."""
     languages: tuple[str, ...] = ()
-    """Languages of the corpus as its `utt2lang` names them, for `router: language`."""
+    """Languages of the corpus, with the names in its `utt2lang`, for `router: language`."""
     decoder: DecoderConfig = DecoderConfig()
     """The attention decoders."""
     ctc_weight: float = field(default=0.3, metadata=OBJECTIVE)
-    """lambda in L = lambda CTC + (1 - lambda) attention."""
+    """Weight lambda in the loss L = lambda CTC + (1 - lambda) attention."""
     reverse_weight: float = field(default=0.3, metadata=OBJECTIVE)
-    """Share of the right-to-left decoder in the attention loss (without one: 0)."""
+    """Share of the right-to-left decoder in the attention loss; 0 without this decoder."""
     label_smoothing: float = field(default=0.1, metadata=OBJECTIVE)
-    """Probability mass taken from the right token, in the attention loss."""
+    """Probability mass that the attention loss moves from the correct token to all tokens."""
     heads: dict[str, AnyHead] = field(default_factory=dict)
-    """Further heads by name, beside `ctc` and `attention`, which the four keys above describe."""
+    """Additional heads by name. The keys above describe the heads `ctc` and `attention`."""
     routing_losses: RoutingLossWeights = field(default=RoutingLossWeights(), metadata=OBJECTIVE)
     """Weights of the routing losses."""
 
     def __post_init__(self) -> None:
-        """Check ranges and combinations."""
+        """Check that all values are in range and compatible."""
         check_fraction("ctc_weight", self.ctc_weight)
         check_fraction("reverse_weight", self.reverse_weight)
         check_fraction("label_smoothing", self.label_smoothing)
@@ -72,7 +72,7 @@ class ModelConfig:
         for name in ("ctc", "attention"):
             if name in self.heads:
                 raise InputError(
-                    f"`heads.{name}`: there is a head of this name already, see `ctc_weight`"
+                    f"`heads.{name}`: a head of this name already exists, see `ctc_weight`"
                 )
         self._check_embedding()
         self._check_languages()
@@ -80,7 +80,7 @@ class ModelConfig:
 
     @property
     def all_heads(self) -> dict[str, HeadConfig]:
-        """Every head by its name, those of weight 0 too."""
+        """Sections of all heads by name, including heads of weight 0."""
         heads: dict[str, HeadConfig] = {"ctc": CtcConfig(weight=self.ctc_weight)}
         if self.decoder.num_blocks > 0:
             heads["attention"] = AttentionConfig(
@@ -93,50 +93,50 @@ class ModelConfig:
 
     @property
     def contexts(self) -> set[str]:
-        """What the encoder's routers read beside the frames."""
+        """Kinds of router context that the encoder's routers need."""
         return {part.context for part in self.encoder.feed_forwards.values() if part.context}
 
     def _check_embedding(self) -> None:
         wanted = "embedding" in self.contexts
         if wanted and self.embedding is None:
             raise InputError(
-                "`router: embedding` needs an `embedding` section: SpeechMoE's network"
+                "`router: embedding` needs an `embedding` section for SpeechMoE's embedding network"
             )
         if self.embedding is None:
             return
         if not wanted:
             raise InputError(
-                "there is an `embedding` section, but no feed-forward of the encoder has "
-                "`router: embedding` to look at it"
+                "there is an `embedding` section, but no feed-forward of the encoder uses it by "
+                "`router: embedding`"
             )
         if self.embedding.encoder.sees_future and not self.encoder.sees_future:
             raise InputError(
-                "`embedding.encoder.causal_conv` must be true where `encoder.causal_conv` is: "
-                "through its embeddings the encoder would see future frames"
+                "`embedding.encoder.causal_conv` must be true if `encoder.causal_conv` is true: "
+                "otherwise the encoder would see future frames through the embeddings"
             )
 
     def _check_languages(self) -> None:
         wanted = "language" in self.contexts
         if wanted and len(self.languages) < 2:
             raise InputError(
-                "`router: language` needs `languages`, two or more, as utt2lang names them"
+                "`router: language` needs two or more `languages`, with the names in utt2lang"
             )
         if self.languages and not wanted:
             raise InputError(
                 "there are `languages`, but no feed-forward of the encoder has `router: language`"
             )
         if "" in self.languages:
-            raise InputError("`languages` has an empty name")
+            raise InputError("`languages` contains an empty name")
         if len(set(self.languages)) < len(self.languages):
-            raise InputError(f"`languages` names one twice: {', '.join(self.languages)}")
+            raise InputError(f"`languages` contains a name twice: {', '.join(self.languages)}")
         if wanted and self.embedding is not None:
-            raise InputError("`router: language` and `router: embedding` do not go together")
+            raise InputError("`router: language` and `router: embedding` cannot be combined")
         for head in self.all_heads.values():
             for key, part in head.feed_forwards.items():
                 if part.context:
                     raise InputError(
-                        f"`{key}.router` cannot be {part.context}: that router is for frames, and "
-                        "a decoder sees tokens"
+                        f"`{key}.router` cannot be {part.context}: this router needs frames, but "
+                        "a decoder processes tokens"
                     )
 
     def _check_losses(self) -> None:
@@ -146,6 +146,6 @@ class ModelConfig:
         used = [name for name, weight in vars(self.routing_losses).items() if weight > 0]
         if used and not any(part.learns_routing for part in parts):
             raise InputError(
-                f"`routing_losses.{used[0]}` has nothing to train: no feed-forward has a router "
-                "that learns"
+                f"`routing_losses.{used[0]}` must be 0, because no feed-forward has a router that "
+                "learns"
             )

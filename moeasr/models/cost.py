@@ -1,16 +1,16 @@
-"""What a model costs: parameters, and multiply-adds per second of audio, part by part.
+"""The cost of a model: parameters, and multiply-adds per second of audio, of each part.
 
-All is read off the built modules; how their multiply-adds are counted is described in
-`moeasr.models.macs`. Left out is what costs little: norms, activations, softmax, biases, residual
-sums, look-up, CMVN and any module without parameters; and whatever lies outside the network, such
-as filter banks and the searches.
+The costs are derived from the built modules; `moeasr.models.macs` describes how multiply-adds are
+counted. Cheap operations are omitted: norms, activations, softmax, biases, residual sums, token
+embeddings, CMVN and modules without parameters. Everything outside the network, such as filter
+banks and searches, is omitted as well.
 
-Of a mixture of experts only what runs counts: the router, and K experts per frame. Blocks that
-share weights have them counted once, but each does its work.
+For a mixture of experts, the router and K experts per frame count. Weights that blocks share are
+counted once, but the work of every block counts.
 
-A router says what it costs, and a block, feed-forward or other module of one's own may say so, too:
-`macs_per_frame` is its multiply-adds for one frame or token. The work of a module that does not say
-it is not counted, and the module's class is named beside the sum.
+A router defines its own cost, and so may a user's block, feed-forward or other module: the
+attribute `macs_per_frame` is its number of multiply-adds for one frame or token. The work of a
+module without this attribute is not counted, and the class of the module is named beside the sum.
 """
 
 import math
@@ -49,7 +49,7 @@ PART_BY_NAME = {
     "feed_forward": "feed-forward",
     "macaron_feed_forward": "feed-forward",
 }
-"""The part that a module of an unknown class belongs to, by its name in the block."""
+"""Part to which a module of an unknown class is assigned, by its name in the block."""
 
 
 def model_cost(
@@ -58,20 +58,23 @@ def model_cost(
     tokens_per_sec: float = 12.0,
     frames_per_sec: float = 100.0,
 ) -> list[PartCost]:
-    """Return the cost of each part that the model has, in the order of `PARTS`.
+    """Return the cost of each part of the model, in the order of `PARTS`.
 
-    One utterance is encoded under full context, and each decoder scores one hypothesis of it, as in
-    rescoring. The embedding network's own CTC head works in training only.
+    The cost is that of one utterance that is encoded with full context and of one hypothesis that
+    each decoder scores, as in rescoring. The CTC head of the embedding network is used in training
+    only and has no multiply-adds here.
 
     Args:
-        model: Built on any device, the meta device too.
-        utterance_sec: Length of the utterance: self-attention costs more per second in a long one.
-        tokens_per_sec: How many tokens the decoders read; about 12 characters are spoken.
-        frames_per_sec: Feature frames, before subsampling.
+        model: A model on any device, including the meta device.
+        utterance_sec: Length of the utterance. Self-attention costs more per second in a longer
+            one.
+        tokens_per_sec: Number of tokens per second that the decoders score. Speech has about 12
+            characters per second.
+        frames_per_sec: Number of feature frames per second, before subsampling.
 
     Raises:
-        InputError: The utterance is too short for one encoder frame, or an argument is no sensible
-            number.
+        InputError: The utterance is too short for one encoder frame, or an argument is negative or
+            not finite.
     """
     _check_finite("utterance_sec", utterance_sec)
     _check_finite("tokens_per_sec", tokens_per_sec)
@@ -118,7 +121,7 @@ def _encoder(encoder: Encoder, num_feats: int, num_mel_bins: int) -> Iterator[Us
 
 
 def _block(block: nn.Module, num_frames: int) -> Iterator[Use]:
-    """Yield the uses of an encoder block: one that it says itself, or those of its modules."""
+    """Yield the use of an encoder block that defines its cost, or the uses of its modules."""
     if hasattr(block, "macs_per_frame"):
         yield _own_module("other modules", block, num_frames)
         return
@@ -156,7 +159,7 @@ def _block_module(name: str, module: nn.Module, num_frames: int) -> Iterator[Use
 
 
 def _decoder(decoder: TransformerDecoder, num_tokens: int, num_frames: int) -> Iterator[Use]:
-    """A teacher-forced pass: all tokens at once, every attention matrix computed whole."""
+    """Yield the uses of a decoder in a teacher-forced pass over all tokens at once."""
     yield Use("decoder", decoder.embedding.parameters(), 0)
     for block in decoder.blocks:
         for attention, num_keys in (
@@ -173,7 +176,7 @@ def _decoder(decoder: TransformerDecoder, num_tokens: int, num_frames: int) -> I
 
 
 def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[Use]:
-    """Yield the uses of a feed-forward: dense, with experts, or of a user's."""
+    """Yield the uses of a feed-forward: dense, with experts, or of a user's class."""
     match module:
         case DenseFeedForward():
             macs = products(num_rows, module.w1, module.w2)
@@ -187,7 +190,7 @@ def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[Use]:
 
 
 def _own_module(part: str, module: nn.Module, num_rows: int) -> Use:
-    """Return the use of a module that says itself what it costs, or that nobody knows."""
+    """Return the use of a module that defines its own cost, or whose cost is unknown."""
     per_frame = getattr(module, "macs_per_frame", None)
     if per_frame is None:
         return Use(part, module.parameters(), 0, uncounted=type(module).__name__)
@@ -200,4 +203,4 @@ def _norm(module: nn.Module) -> Use:
 
 def _check_finite(name: str, value: float) -> None:
     if not (math.isfinite(value) and value >= 0):
-        raise InputError(f"`{name}` must be a number of 0 or more, but is {value}")
+        raise InputError(f"`{name}` must be a finite number of at least 0, but is {value}")

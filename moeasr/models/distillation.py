@@ -1,4 +1,4 @@
-"""Distillation: a small model learns from a trained one as well as from the transcripts."""
+"""Distillation: a student model learns from a trained teacher as well as from the transcripts."""
 
 import math
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from moeasr.nn.mask import make_valid_mask
 
 @dataclass(frozen=True, kw_only=True)
 class DistillationConfig:
-    """The `distillation:` section: which teacher, and how much it is listened to.
+    """The `distillation:` section: the teacher and the weights of its losses.
 
-    Distillation in the shared-expert Conformer (arXiv 2209.08326) is on the whole encoder; the
-    forms of the losses and their weights are our choice.
+    The shared-expert Conformer (arXiv 2209.08326) distils the whole encoder. The form of the losses
+    and their weights are our choice.
     """
 
     teacher: str | None = None
@@ -26,12 +26,12 @@ class DistillationConfig:
     ctc_weight: float = 0.5
     """Weight of the divergence from the teacher's CTC posteriors, summed over frames."""
     encoder_weight: float = 0.1
-    """Weight of the squared distance from the teacher's encoder states, summed over frames."""
+    """Weight of the squared distance from the teacher's encoder output, summed over frames."""
     temperature: float = 1.0
-    """Softens both models' CTC posteriors."""
+    """Temperature that divides the CTC logits of both models."""
 
     def __post_init__(self) -> None:
-        """Check ranges."""
+        """Check that all values are in range."""
         for name in ("ctc_weight", "encoder_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"`{name}` must be 0 or more, but is {getattr(self, name)}")
@@ -39,16 +39,17 @@ class DistillationConfig:
             raise InputError(f"`temperature` must be above 0, but is {self.temperature}")
         if self.teacher is not None and self.ctc_weight == self.encoder_weight == 0:
             raise InputError(
-                "there is a `teacher`, but both weights are 0: nothing is learnt of it"
+                "`ctc_weight` and `encoder_weight` are both 0, so nothing is learned from the "
+                "`teacher`"
             )
 
 
 class Distillation:
-    """The training loss of a student: its own, and its distance from a teacher.
+    """The training loss of a student: its own loss plus its distance from a teacher.
 
-    The teacher hears the same augmented features in the same chunks, in eval mode, without
-    gradients. It is no part of the student: neither its weights nor its mode are touched by the
-    student's training or checkpoints.
+    The teacher receives the same augmented features and chunks, in eval mode and without gradients.
+    It is not a submodule of the student, so training and checkpoints of the student do not affect
+    its weights or mode.
 
     Args:
         student: The model being trained.
@@ -56,7 +57,7 @@ class Distillation:
         config: Weights of the losses.
 
     Raises:
-        InputError: The teacher's outputs cannot be compared with the student's.
+        InputError: The outputs of teacher and student are not comparable.
     """
 
     def __init__(self, student: AsrModel, teacher: AsrModel, config: DistillationConfig) -> None:
@@ -73,10 +74,10 @@ class Distillation:
         tokens_lens: Tensor,
         languages: Tensor | None = None,
     ) -> LossOutput:
-        """As `AsrModel.forward`, with the losses `distill_ctc` and `distill_encoder` added.
+        """Compute the loss of `AsrModel.forward` plus `distill_ctc` and `distill_encoder`.
 
-        On development data, where the student is in eval mode, the transcripts alone count: dev
-        losses stay comparable with those of models without a teacher.
+        In eval mode, on development data, only the loss from the transcripts counts. Dev losses
+        therefore stay comparable with those of models without a teacher.
         """
         student = self._student
         if not student.training:
@@ -95,7 +96,7 @@ class Distillation:
         )
         loss = output.loss + self._config.ctc_weight * ctc
         extra = {"loss_distill_ctc": ctc}
-        if self._config.encoder_weight > 0:  # else their widths may differ
+        if self._config.encoder_weight > 0:  # otherwise the widths may differ
             encoder = state_distance(encoded.enc, teacher_enc, valid_mask)
             loss = loss + self._config.encoder_weight * encoder
             extra["loss_distill_encoder"] = encoder
@@ -105,32 +106,36 @@ class Distillation:
 
 
 def check_teacher(student: AsrModel, teacher: AsrModel, config: DistillationConfig) -> None:
-    """Refuse a teacher whose outputs cannot be compared frame by frame and unit by unit."""
+    """Raise `InputError` unless the outputs are comparable frame by frame and unit by unit."""
 
     def refuse(reason: str) -> None:
         raise InputError(f"the teacher {config.teacher} cannot teach this model: {reason}")
 
     if teacher.vocab_size != student.vocab_size:
-        refuse(f"it has {teacher.vocab_size} units, this model {student.vocab_size}")
+        refuse(f"it has {teacher.vocab_size} units, but this model has {student.vocab_size}")
     if teacher.subsampling_rate != student.subsampling_rate:
         refuse(
-            f"it makes one frame of {teacher.subsampling_rate}, this model of "
+            f"its subsampling rate is {teacher.subsampling_rate}, but this model's is "
             f"{student.subsampling_rate}"
         )
     if teacher.cmvn.mean.numel() != student.cmvn.mean.numel():
         refuse(
-            f"it hears {teacher.cmvn.mean.numel()} mel bins, this model {student.cmvn.mean.numel()}"
+            f"it uses {teacher.cmvn.mean.numel()} mel bins, but this model uses "
+            f"{student.cmvn.mean.numel()}"
         )
     widths = [model.encoder.d_model for model in (teacher, student)]
     if config.encoder_weight > 0 and widths[0] != widths[1]:
         refuse(
-            f"its encoder states have width {widths[0]}, this model's {widths[1]}; set "
-            "`distillation.encoder_weight: 0` to learn from its CTC posteriors alone"
+            f"its encoder has width {widths[0]}, but this model's has width {widths[1]}; set "
+            "`distillation.encoder_weight: 0` to learn only from its CTC posteriors"
         )
     if student.max_chunk_size is not None and teacher.encoder.sees_future:
-        refuse("this model trains in chunks, and its convolutions see the future")
+        refuse("this model trains in chunks, but the teacher's convolutions see future frames")
     if student.max_chunk_size is not None and teacher.max_chunk_size is None:
-        refuse("this model trains in chunks, and it did not (`dynamic_chunk: false`)")
+        refuse(
+            "this model trains in chunks, but the teacher was trained without (`dynamic_chunk: "
+            "false`)"
+        )
     if teacher.languages != student.languages and teacher.languages:
         refuse("it routes by other languages")
 
@@ -138,15 +143,16 @@ def check_teacher(student: AsrModel, teacher: AsrModel, config: DistillationConf
 def posterior_divergence(
     logits: Tensor, teacher_logits: Tensor, valid_mask: Tensor, temperature: float
 ) -> Tensor:
-    """tau^2 sum over valid frames of KL(softmax(teacher / tau) || softmax(student / tau)).
+    """Compute the divergence of the student's CTC posteriors from those of the teacher.
 
-    Hinton et al., 2015 (arXiv 1503.02531), on CTC's posteriors of each frame.
+    It is tau^2 times the sum over valid frames of KL(softmax(teacher / tau) || softmax(student /
+    tau)) (Hinton et al., 2015, arXiv 1503.02531).
 
     Args:
-        logits: (B, T', V).
-        teacher_logits: (B, T', V).
-        valid_mask: (B, T') bool.
-        temperature: tau.
+        logits: CTC logits of the student, (B, T', V).
+        teacher_logits: CTC logits of the teacher, (B, T', V).
+        valid_mask: (B, T') bool, False for padding.
+        temperature: Temperature tau.
     """
     student, teacher = (
         (x[valid_mask].to(torch.promote_types(x.dtype, torch.float32)) / temperature).log_softmax(
@@ -159,7 +165,7 @@ def posterior_divergence(
 
 
 def state_distance(enc: Tensor, teacher_enc: Tensor, valid_mask: Tensor) -> Tensor:
-    """Sum over valid frames of the mean squared difference of (B, T', D) encoder states."""
-    dtype = torch.promote_types(enc.dtype, torch.float32)  # sums in bfloat16 lose the differences
+    """Sum the mean squared difference of encoder output (B, T', D) over valid frames."""
+    dtype = torch.promote_types(enc.dtype, torch.float32)  # bfloat16 is too coarse for the sum
     difference = enc[valid_mask].to(dtype) - teacher_enc[valid_mask].to(dtype)
     return difference.square().mean(dim=-1).sum()

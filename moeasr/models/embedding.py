@@ -1,4 +1,4 @@
-"""SpeechMoE's embedding network: a small recogniser whose states tell the routers what is said."""
+"""SpeechMoE's embedding network: a small recogniser whose output is an input of all routers."""
 
 from dataclasses import dataclass, field
 
@@ -15,16 +15,16 @@ from moeasr.ranges import check_weight
 
 
 class EmbeddingNetwork(nn.Module):
-    """An encoder with a CTC head of its own (SpeechMoE, arXiv 2105.03036, section 3.2).
+    """An encoder with its own CTC head (SpeechMoE, arXiv 2105.03036, section 3.2).
 
-    Its states are joined to the input of every router, detached, so that only its own CTC loss
-    L_e trains it (as the authors' later code does). It runs under the encoder's chunk mask: it must
-    not see a future that the encoder does not.
+    Its output is detached and concatenated to the input of every router. Only its own CTC loss L_e
+    trains it, as in the authors' later code. It uses the chunk mask of the main encoder, so that it
+    sees no future frames that the main encoder does not see.
 
     Args:
-        encoder: Its own subsampling and blocks; states are (B, T', C).
-        ctc: From its states to the units.
-        loss_weight: gamma: of L_e in the model's loss; 0 freezes the network.
+        encoder: Encoder with output (B, T', C), including its own subsampling.
+        ctc: CTC head on this encoder.
+        loss_weight: Weight gamma of L_e in the model's loss; 0 freezes the network.
     """
 
     def __init__(self, encoder: Encoder, ctc: CtcHead, loss_weight: float) -> None:
@@ -38,22 +38,22 @@ class EmbeddingNetwork(nn.Module):
     def forward(
         self, feats: Tensor, feats_lens: Tensor, chunk_size: int, num_left_chunks: int
     ) -> Tensor:
-        """The states of normalised features, (B, T, F) -> (B, T', C)."""
+        """Encode normalised features, (B, T, F) -> (B, T', C)."""
         return self.encoder(feats, feats_lens, chunk_size, num_left_chunks).enc
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingConfig:
-    """SpeechMoE's embedding network, whose states every `router: embedding` sees."""
+    """SpeechMoE's embedding network, whose output is an input of every `router: embedding`."""
 
     encoder: AnyEncoder = ConformerConfig()
-    """Its blocks and width C; dense. Its `dynamic_chunk` is not looked at: it runs in the chunks
-    of the encoder that it serves."""
+    """Encoder of the network, without experts; its `d_model` is C. Its `dynamic_chunk` is ignored,
+    because it uses the chunks of the main encoder."""
     loss_weight: float = field(default=0.01, metadata=OBJECTIVE)
-    """gamma: weight of its own CTC loss. It learns from nothing else; 0 freezes it."""
+    """Weight gamma of the network's own CTC loss, the only loss that trains it; 0 freezes it."""
 
     def __post_init__(self) -> None:
-        """Check ranges and combinations."""
+        """Check that all values are in range and compatible."""
         check_weight("loss_weight", self.loss_weight)
         if any(not isinstance(part, DenseConfig) for part in self.encoder.feed_forwards.values()):
             raise InputError("the embedding network's feed-forwards must be `type: dense`")
@@ -62,8 +62,8 @@ class EmbeddingConfig:
         """Build the network.
 
         Args:
-            num_mel_bins: F.
-            vocab_size: V.
+            num_mel_bins: Number F of mel bins.
+            vocab_size: Vocabulary size V.
         """
         encoder = self.encoder.build(num_mel_bins, context_size=0)
         return EmbeddingNetwork(encoder, CtcHead(encoder.d_model, vocab_size), self.loss_weight)

@@ -1,7 +1,8 @@
-"""The family of feed-forwards: what `type` of a `feed_forward:` section may be.
+"""The family of feed-forwards: values of the key `type` in a `feed_forward:` section.
 
-It may also be the import path of a subclass of `moeasr.nn.feed_forward.FeedForwardConfig` of one's
-own, as in `feed_forward: {type: my_package.MyConfig, my_option: 3}`.
+The value may also be the import path of another subclass of
+`moeasr.nn.feed_forward.FeedForwardConfig`, as in
+`feed_forward: {type: my_package.MyConfig, my_option: 3}`.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A loaded model made ready to recognise on a CPU: fast kernels, fewer bits."""
+"""Optimisation of a loaded model for inference on a CPU, by packed kernels and quantisation."""
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +16,10 @@ from moeasr.nn.unquantized_linear import UnquantizedLinear
 
 
 class CachedProjection(nn.Module):
-    """The projection of positions, which are mostly those of the last call.
+    """The projection of positions, cached because they are mostly the same as in the last call.
 
     Args:
-        project: (..., D) -> (..., D).
+        project: The projection, (..., D) -> (..., D).
     """
 
     def __init__(self, project: nn.Module) -> None:
@@ -28,7 +28,7 @@ class CachedProjection(nn.Module):
         self._last: tuple[Tensor, Tensor] | None = None
 
     def forward(self, positions: Tensor) -> Tensor:
-        """As `project`."""
+        """Project positions, or return the last result if the positions are the same."""
         if self._last is None or not _is_same(self._last[0], positions):
             self._last = (positions, self._project(positions))
         return self._last[1]
@@ -39,27 +39,27 @@ def _is_same(left: Tensor, right: Tensor) -> bool:
 
 
 def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel:
-    """Replace linear layers and experts of a model by packed ones, in place.
+    """Replace the linear layers and experts of a model by packed ones, in place.
 
-    With `fp32` the results are equal but for rounding. With `bf16` or `int8` linear layers of
-    encoder and decoders compute with fewer bits, and the front end's second convolution, which is
-    as costly as some blocks, with 16; routers, norms, attention weights, the other convolutions and
-    every `UnquantizedLinear` keep 32.
+    With `fp32`, results differ only by rounding. With `bf16` or `int8`, the linear layers of the
+    encoder and the decoders compute in this precision. The front end's second convolution, which
+    costs as much as several blocks, computes in bfloat16. Routers, norms, attention weights, the
+    other convolutions and every `UnquantizedLinear` stay in float32.
 
     Args:
-        model: In eval mode, float32, on a CPU. It cannot be trained or saved afterwards.
+        model: A float32 model in eval mode on a CPU. It cannot be trained or saved afterwards.
         precision: One of `moeasr.nn.packed_linear.PRECISIONS`.
 
     Returns:
-        The model.
+        The same model.
 
     Raises:
-        InputError: Another precision, or a model elsewhere than on a CPU.
+        InputError: The precision is unknown, or the model is not a float32 model on a CPU.
     """
     check_precision(precision)
     parameter = next(model.parameters())
     if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
-        raise InputError("packed kernels are for float32 models on a CPU")
+        raise InputError("packed kernels need a float32 model on a CPU")
     modules = _outside_routers(model)
     packed = {
         module: _pack(module, precision) for module in modules if _is_packed(module, precision)
@@ -76,14 +76,14 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
 
 
 def _outside_routers(model: nn.Module) -> list[nn.Module]:
-    """Return the modules of a model, each once, but for the parts of its routers."""
+    """Return the modules of a model, each once, except those inside its routers."""
     layers = [module for module in model.modules() if isinstance(module, MoEFeedForward)]
     of_routers = {part for layer in layers for part in layer.router.modules()}
     return [module for module in model.modules() if module not in of_routers]
 
 
 def _is_packed(module: nn.Module, precision: str) -> bool:
-    """Return whether a packed module takes this one's place."""
+    """Return whether a packed module replaces this module."""
     if isinstance(module, UnquantizedLinear):
         return precision == "fp32"
     return isinstance(module, (nn.Linear, ExpertBank))

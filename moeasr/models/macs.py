@@ -1,8 +1,8 @@
-"""Multiply-adds of the modules that models are built of, for so many frames or tokens.
+"""Multiply-adds of the modules of a model, for a given number of frames or tokens.
 
-In a matrix product or a convolution each weight does one multiply-add per position (frame, token)
-that it is applied to; attention adds the products of frames with frames. Norms, activations,
-softmax, biases and residual sums cost little beside these and are left out.
+In a matrix product or a convolution, each weight performs one multiply-add per position (frame or
+token) to which it is applied. Attention adds the products of frames with frames. Norms,
+activations, softmax, biases and residual sums are cheap in comparison and omitted.
 """
 
 from fractions import Fraction
@@ -17,12 +17,12 @@ from moeasr.nn.subsampling import ConvSubsampling4
 
 
 def products(positions: int, *modules: nn.Linear | nn.Conv1d | nn.Conv2d) -> int:
-    """Count multiply-adds of layers that apply each weight once at each of so many positions."""
+    """Count multiply-adds of layers that apply each weight once per position."""
     return positions * sum(module.weight.numel() for module in modules)
 
 
 def subsampling_macs(module: ConvSubsampling4, num_feats: int, num_mel_bins: int) -> int:
-    """Count multiply-adds of the front end for so many feature frames."""
+    """Count multiply-adds of the front end."""
     macs, height, width = 0, num_feats, num_mel_bins
     for conv in (module.conv1, module.conv2):
         height = _conv_len(height, conv.kernel_size[0], conv.stride[0])
@@ -34,7 +34,7 @@ def subsampling_macs(module: ConvSubsampling4, num_feats: int, num_mel_bins: int
 def attention_macs(
     module: MultiHeadAttention | KeyPositionAttention, num_queries: int, num_keys: int
 ) -> int:
-    """Count multiply-adds of projections, scores and weighted sums, but not of positions."""
+    """Count multiply-adds of projections, scores and weighted sums, without positions."""
     projections = products(num_queries, module.query, module.output)
     projections += products(num_keys, module.key, module.value)
     scores_and_sums = 2 * num_queries * num_keys * module.query.out_features
@@ -42,7 +42,7 @@ def attention_macs(
 
 
 def self_attention_macs(module: RelPositionAttention, num_frames: int) -> int:
-    """Count multiply-adds of an encoder's self-attention in which every frame sees all frames."""
+    """Count multiply-adds of an encoder's self-attention with full context."""
     if isinstance(module, KeyPositionAttention):
         macs = attention_macs(module, num_frames, num_frames)
         # the projected positions, and the biases of keys by content and by position
@@ -57,7 +57,7 @@ def self_attention_macs(module: RelPositionAttention, num_frames: int) -> int:
 
 def convolution_macs(module: ConvolutionModule, num_frames: int) -> int:
     """Count multiply-adds of the Conformer's convolution module."""
-    # Edges that are padded before the first pointwise layer are its work, too.
+    # The first pointwise layer also processes edges that are padded before it.
     num_edges = 0 if module.pads_after_gate else sum(module.edges)
     macs = products(num_frames + num_edges, module.pointwise1)
     return macs + products(num_frames, module.depthwise, module.pointwise2)
@@ -69,10 +69,10 @@ def active_share(module: MoEFeedForward) -> Fraction:
 
 
 def experts_macs(module: MoEFeedForward, num_rows: int) -> int:
-    """Count multiply-adds of the experts that run, without those of the router."""
+    """Count multiply-adds of the selected experts, without the router."""
     experts = module.experts
     macs = int(num_rows * active_share(module) * (experts.w1.numel() + experts.w2.numel()))
-    # their weighted sum
+    # the weighted sum of the experts' outputs
     return macs + num_rows * module.router.experts_per_frame * experts.w1.size(2)
 
 

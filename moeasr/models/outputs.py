@@ -1,4 +1,4 @@
-"""What networks return: plain records of tensors."""
+"""Outputs of networks, as plain records of tensors."""
 
 from typing import NamedTuple
 
@@ -8,35 +8,37 @@ from moeasr.nn.routing import Routing
 
 
 class EncoderOutput(NamedTuple):
-    """Encoder states of a batch."""
+    """The encoder output of a batch."""
 
     enc: Tensor
-    """(B, T', D)."""
+    """Encoder frames, (B, T', D)."""
     enc_lens: Tensor
-    """(B,) int64."""
+    """Number of valid encoder frames of each utterance, (B,) int64."""
     routings: dict[str, Routing]
-    """Of each MoE layer, by its path in the encoder; in the model, if the model returned it."""
+    """Routing of each MoE layer, by its path in the encoder, or in the model if the model returned
+    this record."""
     embedding: Tensor | None = None
-    """(B, T', C) states of SpeechMoE's embedding network, not detached."""
+    """Output of SpeechMoE's embedding network, not detached, (B, T', C)."""
 
 
 class DecoderOutput(NamedTuple):
-    """Decoder scores of a batch."""
+    """The decoder output of a batch."""
 
     logits: Tensor
-    """(B, U, V)."""
+    """Scores of the next tokens before the softmax, (B, U, V)."""
     routings: dict[str, Routing]
-    """Of each MoE layer, by its path in the decoder."""
+    """Routing of each MoE layer, by its path in the decoder."""
 
 
 class LossOutput(NamedTuple):
-    """The loss of one micro-batch, as sums: whoever holds all parts divides once."""
+    """The loss of one micro-batch as sums, which the trainer divides by the total weight."""
 
     loss: Tensor
-    """Scalar: the sum over utterances."""
+    """Sum of the loss over utterances, a scalar."""
     weight: Tensor
-    """Scalar: the number of utterances."""
+    """Number of utterances, a scalar."""
     stats: dict[str, Tensor]
-    """Scalars for the log, detached; each likewise a sum over utterances."""
+    """Detached scalars for the log, each a sum over utterances."""
     expert_loads: dict[str, Tensor]
-    """Assignments to each expert (E,), by the path of the MoE layer in the model, detached."""
+    """Detached number of assignments to each expert (E,), by the path of the MoE layer in the
+    model."""

@@ -10,43 +10,43 @@ ENCODER_PARTS = (
     *("subsampling", "attention", "convolution", "feed-forward", "router", "norms"),
     "other modules",
 )
-"""Parts of the encoder; `convolution` is the Conformer's module or the FSMN memory block."""
+"""Parts of the encoder; `convolution` is the Conformer's convolution or the FSMN memory block."""
 DECODER_PARTS = ("decoder", "reverse decoder")
 PARTS = (*ENCODER_PARTS, "CTC head", "embedding network", *DECODER_PARTS, "other heads")
 
 
 class Use(NamedTuple):
-    """Weights at work once in an utterance."""
+    """One use of a module's weights in an utterance."""
 
     part: str
-    """One of `PARTS`."""
+    """Name of the part, one of `PARTS`."""
     weights: Iterable[Tensor]
-    """The tensors."""
+    """Weights of the module."""
     macs: int
-    """Multiply-adds of this work."""
+    """Multiply-adds of this use."""
     active: Fraction = Fraction(1)
     """Share of the weights that works on one frame."""
     uncounted: str | None = None
-    """Class of the module if its multiply-adds are not known; they are 0 here then."""
+    """Class of the module if its multiply-adds are unknown; `macs` is then 0."""
 
 
 class PartCost(NamedTuple):
-    """Cost of one part of a model."""
+    """The cost of one part of a model."""
 
     part: str
-    """One of `PARTS`, or the name of a sum of them."""
+    """Name of the part, one of `PARTS`, or the name of a sum of parts."""
     total_params: int
-    """All parameters, a shared tensor counted in the first part that uses it."""
+    """Number of all parameters. A shared tensor is counted in the first part that uses it."""
     active_params: int
-    """Those that work on one frame, by the rule of `moeasr.models.build.count_params`."""
+    """Number of parameters that work on one frame, as in `moeasr.models.build.count_params`."""
     macs_per_sec: float
     """Multiply-adds per second of audio."""
     uncounted: tuple[str, ...] = ()
-    """Classes of the modules whose multiply-adds are not known, and not in `macs_per_sec`."""
+    """Classes of the modules whose multiply-adds are unknown and not in `macs_per_sec`."""
 
 
 def tally(uses: Iterable[Use], utterance_sec: float) -> list[PartCost]:
-    """Sum up by part: work each time it is done, a tensor the first time it is met."""
+    """Sum the uses by part, counting the work of every use but each tensor only once."""
     total, active, macs = (dict.fromkeys(PARTS, 0) for _ in range(3))
     uncounted: dict[str, dict[str, None]] = {}  # by part, in the order of the model
     seen = set()
@@ -70,7 +70,7 @@ def tally(uses: Iterable[Use], utterance_sec: float) -> list[PartCost]:
 
 
 def sum_of(costs: Iterable[PartCost], name: str, parts: Sequence[str] = PARTS) -> PartCost:
-    """Return the sum of some parts, under a name of its own."""
+    """Return the sum of some parts under a new name."""
     chosen = [cost for cost in costs if cost.part in parts]
     return PartCost(
         name,
@@ -82,10 +82,10 @@ def sum_of(costs: Iterable[PartCost], name: str, parts: Sequence[str] = PARTS) -
 
 
 def cost_record(costs: Sequence[PartCost]) -> dict[str, Any]:
-    """Return plain values, for JSON: sums of the whole model, of the encoder, and each part.
+    """Return plain values for JSON: the sums of the whole model and of the encoder, and each part.
 
-    `macs_per_audio_sec` is of everything: encoder, CTC head, embedding network, both decoders.
-    `uncounted` lists the classes of the modules whose multiply-adds are missing in it.
+    `macs_per_audio_sec` includes encoder, heads, embedding network and both decoders. `uncounted`
+    lists the classes of the modules whose multiply-adds are missing in it.
     """
     whole, encoder = sum_of(costs, "model"), sum_of(costs, "encoder", ENCODER_PARTS)
     return {

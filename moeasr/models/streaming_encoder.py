@@ -1,10 +1,10 @@
-"""One model, chunk by chunk: the encoder of `AsrModel` with caches instead of the whole utterance.
+"""Streaming: the encoder of an `AsrModel`, run chunk by chunk with caches.
 
-With chunks of C encoder frames and L chunks of left context the outputs are those of
-`AsrModel.encode(..., chunk_size=C, num_left_chunks=L)` over the whole utterance (U2++, arXiv
-2106.05642; proved equal in float64 by the tests). Positions are relative within the window, so
-nothing grows with the length of a stream but, where L = -1, the window itself. Those of `attention:
-key_position` (WeNet's) are counted from a stream's beginning.
+With chunks of C encoder frames and L left chunks, the outputs equal those of
+`AsrModel.encode(..., chunk_size=C, num_left_chunks=L)` for the whole utterance (U2++, arXiv
+2106.05642; the tests show equality in float64). Relative positions depend only on the window of
+cached frames, so the cost does not grow with the length of a stream unless L = -1. The positions of
+`attention: key_position`, as in WeNet, are counted from the beginning of the stream.
 """
 
 from collections.abc import Sequence
@@ -20,28 +20,29 @@ from moeasr.models.outputs import EncoderOutput
 
 
 class StreamState(NamedTuple):
-    """What a model remembers of B streams between two chunks."""
+    """The state of a model for B streams between two chunks."""
 
     encoder: State
+    """State of the encoder."""
     embedding: State | None
-    """Of SpeechMoE's embedding network."""
+    """State of SpeechMoE's embedding network, or None."""
     made_by: "StreamingEncoder"
-    """Whoever made it alone can go on with it."""
+    """The encoder that created this state. Only this encoder may continue it."""
 
     def select(self, rows: Tensor | Sequence[int]) -> "StreamState":
-        """Of these streams only, in this order: (B',) places."""
+        """Return the state of the given streams (B',), in this order."""
         embedding = None if self.embedding is None else self.embedding.select(rows)
         return StreamState(self.encoder.select(rows), embedding, self.made_by)
 
 
 class StreamingEncoder:
-    """An encoder that is given the features of B independent streams a few chunks at a time.
+    """An encoder that processes B independent streams a few chunks at a time.
 
     Args:
-        model: In eval mode.
-        chunk_size: C, encoder frames that see each other, at least 1.
-        num_left_chunks: L, chunks of the past a frame sees; -1 for all: then a stream's memory
-            grows with it.
+        model: A model in eval mode.
+        chunk_size: Number C of encoder frames per chunk, at least 1.
+        num_left_chunks: Number L of past chunks that a frame sees; -1 for all, with caches that
+            grow with the stream.
 
     Raises:
         InputError: The model cannot stream, or a size is out of range.
@@ -59,19 +60,19 @@ class StreamingEncoder:
 
     @property
     def hop_frames(self) -> int:
-        """Feature frames from one chunk to the next: 4 C."""
+        """Number of feature frames from one chunk to the next: 4 C."""
         return self.model.subsampling_rate * self.chunk_size
 
     @property
     def window_frames(self) -> int:
-        """Feature frames that one chunk is made of: 4 C + 3, the last ones seen again by the next.
+        """Number of feature frames in one chunk: 4 C + 3, of which the next chunk reuses the last.
 
-        n chunks at once take (n - 1) `hop_frames` + `window_frames`.
+        n chunks at once need (n - 1) `hop_frames` + `window_frames` feature frames.
         """
         return self.hop_frames - self.model.subsampling_rate + self.model.encoder.min_frames
 
     def start(self, num_streams: int = 1) -> StreamState:
-        """The state of streams that begin."""
+        """Return the state of streams before their first frame."""
         embedding = self.model.embedding
         return StreamState(
             self.model.encoder.start(num_streams),
@@ -80,7 +81,7 @@ class StreamingEncoder:
         )
 
     def join(self, states: Sequence[StreamState]) -> StreamState:
-        """One batch of all the streams of `states`, in this order."""
+        """Join the streams of several states into one batch, in this order."""
         for state in states:
             self._check(state)
         embeddings = [state.embedding for state in states if state.embedding is not None]
@@ -101,24 +102,25 @@ class StreamingEncoder:
         """Encode the next chunks of each stream.
 
         Args:
-            feats: (B, W, F) raw log-mel features, each stream's window: it begins `hop_frames`
-                times the chunks it has had.
-            feats_lens: (B,). Windows of whole chunks, see `window_frames`; only the last one of a
-                stream may be shorter (if by so much that there is nothing to encode, it gives no
-                frames). 0 for a stream that rests.
-            state: What the last step returned, or `start`.
-            languages: (B,), see `AsrModel.encode`.
+            feats: Raw log-mel features (B, W, F), the window of each stream. The window begins at
+                `hop_frames` times the number of chunks already encoded.
+            feats_lens: Number of feature frames of each stream, (B,). They must form whole chunks,
+                see `window_frames`. Only the last window of a stream may be shorter, and gives no
+                frames if it is too short. 0 for a stream without new frames.
+            state: The state from the last step, or from `start` in the first step.
+            languages: Languages (B,), see `AsrModel.encode`.
 
         Returns:
-            The frames that are new, (B, T', D) with their numbers (B,), and the next state.
+            The new encoder frames (B, T', D) with their numbers (B,), and the next state.
 
         Raises:
-            InputError: The state is of another model, other chunks or another number of streams.
+            InputError: The state belongs to another streaming encoder or another number of streams.
         """
         self._check(state)
         if feats.size(0) != state.encoder.num_streams:
             raise InputError(
-                f"features of {feats.size(0)} streams, but caches of {state.encoder.num_streams}"
+                f"the features are of {feats.size(0)} streams, but the state is of "
+                f"{state.encoder.num_streams}"
             )
         model, sizes = self.model, (self.chunk_size, self.num_left_chunks)
         feats = model.cmvn(feats)
@@ -134,4 +136,4 @@ class StreamingEncoder:
 
     def _check(self, state: StreamState) -> None:
         if state.made_by is not self:
-            raise InputError("these caches belong to another model, or to chunks of another size")
+            raise InputError("this state belongs to another model or to another chunk size")

@@ -1,4 +1,4 @@
-"""One pass over utterances whose transcripts are known: all that a model says about them."""
+"""A teacher-forced pass over utterances with known transcripts, which returns all outputs."""
 
 from typing import NamedTuple
 
@@ -15,34 +15,35 @@ class Inputs(NamedTuple):
     """The arguments of a training pass."""
 
     feats: Tensor
-    """(B, T, F) raw log-mel features."""
+    """Raw log-mel features, (B, T, F)."""
     feats_lens: Tensor
-    """(B,)."""
+    """Number of feature frames of each utterance, (B,)."""
     tokens: Tensor
-    """(B, U)."""
+    """Tokens of the transcripts, (B, U)."""
     tokens_lens: Tensor
-    """(B,)."""
+    """Number of tokens of each utterance, (B,)."""
     languages: Tensor | None = None
-    """(B,), for language routers."""
+    """Languages for language routers, (B,)."""
 
 
 class Outputs(NamedTuple):
-    """What a model says of the valid frames and tokens of a batch."""
+    """The outputs of a model for the valid frames and tokens of a batch."""
 
     scores: dict[str, Tensor]
-    """By what they are: CTC log-probabilities (frames, V), logits of each decoder (tokens, V)."""
+    """Scores by description: CTC log-probabilities (frames, V) and logits of each decoder
+    (tokens, V)."""
     routings: dict[str, Routing]
-    """Of each MoE layer, by its path in the model."""
+    """Routing of each MoE layer, by its path in the model."""
 
 
 @torch.inference_mode()
 def run_teacher_forced(model: AsrModel, inputs: Inputs, chunk_size: int = -1) -> Outputs:
-    """Encoder, CTC head and decoders, these given the transcripts.
+    """Run the encoder, the CTC head, and the decoders with the transcripts as input.
 
     Args:
-        model: In eval mode.
-        inputs: One batch; features are cast to the model's type.
-        chunk_size: Encoder frames; -1 for full context.
+        model: A model in eval mode.
+        inputs: One batch, whose features are cast to the model's type.
+        chunk_size: Number of encoder frames per chunk; -1 for full context.
     """
     feats = inputs.feats.to(model.ctc.project.weight.dtype)
     encoded = model.encode(feats, inputs.feats_lens, chunk_size, languages=inputs.languages)

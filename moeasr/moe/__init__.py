@@ -1,5 +1,5 @@
-"""Mixture of experts: router -> dispatch -> experts -> combine, its losses and its statistics.
+"""Mixture of experts: router -> dispatch -> experts -> combine, with losses and statistics.
 
-Inside this room (B, T) is folded to N valid frames, and names carry their shapes: `x_ND`,
+Inside this package, (B, T) is flattened to N valid frames, and names carry their shapes: `x_ND`,
 `probs_NE`.
 """

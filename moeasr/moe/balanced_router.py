@@ -1,4 +1,4 @@
-"""Load balance without a loss: a bias on each expert's score, moved against its load.
+"""Load balancing without a loss, by a bias on the score of each expert that counteracts its load.
 
 Wang et al., 2024 (arXiv 2408.15664), as in DeepSeek-V3.
 """
@@ -11,24 +11,26 @@ from moeasr.moe.router import ExpertWeights, linear_scores
 from moeasr.moe.top_k_routers import TopKRouter
 from moeasr.nn.routing import Routing
 
-BIAS_STEP = 1e-3  # u of the paper
+BIAS_STEP = 1e-3  # u in the paper
 
 
 class BalancedRouter(TopKRouter):
-    """s = sigmoid(W_g x); the K experts of highest s + b, weighted by s alone.
+    """A router with s = sigmoid(W_g x) that selects the K experts with the highest s + b.
 
-    b has no gradient: after every training step `react` raises it for experts with less than the
-    mean load and lowers it for the others. With `selected` weights s is divided by its sum over
-    the K; with `full` weights it is taken as it is.
+    The experts are weighted by s alone. The bias b has no gradient: after every training step,
+    `react` raises it for experts with less than the mean load and lowers it for the others. With
+    `selected` weights, s is divided by its sum over the K experts. With `full` weights, s is used
+    unchanged.
 
     Args:
-        d_model: D.
-        num_experts: E.
-        experts_per_frame: K.
-        expert_weights: See above.
+        d_model: Model width D.
+        num_experts: Number E of experts.
+        experts_per_frame: Number K of experts per frame.
+        expert_weights: `selected` or `full`, see above.
 
     Raises:
-        InputError: K = 1 with `selected` weights, see `check_selection`; or nothing to balance.
+        InputError: K = 1 with `selected` weights (see `check_selection`), or a single expert with
+            `full` weights.
     """
 
     reacts = True
@@ -38,20 +40,20 @@ class BalancedRouter(TopKRouter):
     ) -> None:
         if num_experts == 1 and expert_weights == "full":
             raise InputError(
-                "`router: balanced` with one expert needs `expert_weights: selected`: a sigmoid "
-                "would weigh it with less than 1"
+                "`router: balanced` with one expert needs `expert_weights: selected`, because a "
+                "sigmoid would give the expert a weight below 1"
             )
         super().__init__(d_model, num_experts, experts_per_frame, expert_weights)
-        # A buffer: stored with the weights, but out of the optimizer's reach.
+        # A buffer is stored with the weights, but not changed by the optimizer.
         self.register_buffer("bias", torch.zeros(num_experts))
 
     @property
     def weights_sum_to_one(self) -> bool:
-        """Sigmoids do so only where they are divided by their sum."""
+        """True if the sigmoids are divided by their sum."""
         return self.expert_weights != "full"
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
-        """Route N frames; a context is not looked at."""
+        """Route N frames; the router context is ignored."""
         logits_NE = linear_scores(x_ND, self.weight)
         scores_NE = logits_NE.sigmoid()
         ids_NK = (scores_NE.detach() + self.bias).topk(self.experts_per_frame, dim=-1).indices
@@ -63,5 +65,5 @@ class BalancedRouter(TopKRouter):
 
     @torch.no_grad()
     def react(self, load: Tensor) -> None:
-        """Move the bias by one training step's load, see `Router`."""
+        """Update the bias by the load of one training step, see `Router`."""
         self.bias += BIAS_STEP * torch.sign(load.mean() - load).to(self.bias)

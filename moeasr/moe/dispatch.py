@@ -1,4 +1,4 @@
-"""Bringing frames to their experts and back."""
+"""Sorting of frames by expert, and combination of the experts' outputs."""
 
 from typing import NamedTuple
 
@@ -7,18 +7,18 @@ from torch import Tensor
 
 
 class Dispatch(NamedTuple):
-    """The N*K assignments of frames to experts, put in order of experts."""
+    """The N*K assignments of frames to experts, sorted by expert."""
 
     frame_of_row: Tensor
-    """(N*K,) int64: which frame each sorted row is."""
+    """Index of the frame of each sorted row, (N*K,) int64."""
     assignment_of_row: Tensor
-    """(N*K,) int64: which entry of the flattened (N, K) routing each sorted row is."""
+    """Index of each sorted row in the flattened (N, K) routing, (N*K,) int64."""
     rows_per_expert: list[int]
-    """E numbers that sum to N*K."""
+    """Number of rows of each of the E experts; they sum to N*K."""
 
 
 def sort_by_expert(expert_ids_NK: Tensor, num_experts: int) -> Dispatch:
-    """Sort all assignments so that each expert's rows lie together, frames in order within it."""
+    """Sort all assignments by expert; the rows of one expert stay in the order of their frames."""
     flat = expert_ids_NK.flatten()
     order = flat.argsort(stable=True)
     counts = torch.bincount(flat, minlength=num_experts)
@@ -26,15 +26,15 @@ def sort_by_expert(expert_ids_NK: Tensor, num_experts: int) -> Dispatch:
 
 
 def combine(rows_RD: Tensor, expert_weights_NK: Tensor, assignment_of_row: Tensor) -> Tensor:
-    """Weight each expert's rows and add them up at their frames.
+    """Compute the weighted sum of the expert outputs of each frame.
 
     Args:
-        rows_RD: (N*K, D) expert outputs in sorted order.
-        expert_weights_NK: The router's weights.
-        assignment_of_row: How the rows were sorted, see `Dispatch`.
+        rows_RD: Expert outputs in sorted order, (N*K, D).
+        expert_weights_NK: Weights from the router.
+        assignment_of_row: Order of the rows, see `Dispatch`.
 
     Returns:
-        (N, D).
+        The sums, (N, D).
     """
     rows_NKD = rows_of_frames(rows_RD, *expert_weights_NK.shape, assignment_of_row)
     return (expert_weights_NK.to(rows_RD.dtype)[:, None] @ rows_NKD).squeeze(1)
@@ -43,10 +43,10 @@ def combine(rows_RD: Tensor, expert_weights_NK: Tensor, assignment_of_row: Tenso
 def rows_of_frames(
     rows_RD: Tensor, num_frames: int, num_choices: int, assignment_of_row: Tensor
 ) -> Tensor:
-    """Bring sorted rows back to their frames: (N*K, D) -> (N, K, D).
+    """Return sorted rows to the order of their frames, (N*K, D) -> (N, K, D).
 
-    Undoing the sort and summing over K, as the callers do, gives the same sums each time; adding
-    rows up where they belong need not do so on a GPU.
+    The callers then sum over K. On a GPU, this gives the same result in every run, whereas adding
+    rows directly to their frames may not.
     """
     rows_RD = rows_RD.index_select(0, assignment_of_row.argsort())
     return rows_RD.view(num_frames, num_choices, rows_RD.size(1))

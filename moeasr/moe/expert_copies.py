@@ -1,11 +1,13 @@
-"""One dense feed-forward into experts, and a bank of experts back into one.
+"""Conversion of a dense feed-forward into a bank of experts, and of a bank into a feed-forward.
 
-Into experts: sparse upcycling (Komatsuzaki et al., arXiv 2212.05055); the authors of SpeechMoE and
-of 3M start their experts so as well. As every expert is the dense feed-forward, the mixture gives
-what that gave wherever the experts' weights sum to 1, whatever the router says.
+Into experts: sparse upcycling (Komatsuzaki et al., arXiv 2212.05055), which is also how the authors
+of SpeechMoE and 3M initialise their experts. Every expert is a copy of the dense feed-forward.
+Wherever the weights of the experts sum to 1, the mixture therefore computes the same output, for
+any choice of the router.
 
-Back: experts that grew from one feed-forward have their hidden units in one order, so that their
-average means something; of experts trained from scratch the most used one is the better guess.
+Back: experts that were copied from one feed-forward have their hidden units in the same order, so
+their average is meaningful. For experts that were trained from scratch, the most used expert is the
+better choice.
 """
 
 from collections.abc import Callable
@@ -19,31 +21,31 @@ from moeasr.nn.feed_forward import DenseFeedForward
 
 
 class FeedForwardWeights(NamedTuple):
-    """The weights of y = W2 silu(W1 x + b1) + b2, or of E such, stacked along a first axis."""
+    """The weights of y = W2 silu(W1 x + b1) + b2, or of E experts stacked along a first axis."""
 
     w1: Tensor
-    """(M, D), stacked (E, M, D)."""
+    """Matrix W1, (M, D) or stacked (E, M, D)."""
     b1: Tensor
-    """(M,), stacked (E, M)."""
+    """Bias b1, (M,) or stacked (E, M)."""
     w2: Tensor
-    """(D, M), stacked (E, D, M)."""
+    """Matrix W2, (D, M) or stacked (E, D, M)."""
     b2: Tensor
-    """(D,), stacked (E, D)."""
+    """Bias b2, (D,) or stacked (E, D)."""
 
     @classmethod
     def of_dense(cls, module: DenseFeedForward) -> "FeedForwardWeights":
-        """Those of a dense feed-forward, detached."""
+        """Return the detached weights of a dense feed-forward."""
         parameters = (module.w1.weight, module.w1.bias, module.w2.weight, module.w2.bias)
         return cls(*(parameter.detach() for parameter in parameters))
 
     @classmethod
     def of_bank(cls, bank: ExpertBank) -> "FeedForwardWeights":
-        """Those of all experts, stacked and detached."""
+        """Return the detached, stacked weights of all experts in a bank."""
         return cls(*(parameter.detach() for parameter in (bank.w1, bank.b1, bank.w2, bank.b2)))
 
 
 def copy_to_experts(dense: FeedForwardWeights, num_experts: int) -> FeedForwardWeights:
-    """E copies of a feed-forward, stacked."""
+    """Return E stacked copies of a feed-forward."""
     return FeedForwardWeights(
         *(weight.expand(num_experts, *weight.shape).clone() for weight in dense)
     )
@@ -52,15 +54,15 @@ def copy_to_experts(dense: FeedForwardWeights, num_experts: int) -> FeedForwardW
 def add_noise(
     weights: FeedForwardWeights, noise: float, generator: torch.Generator
 ) -> FeedForwardWeights:
-    """The weights, with Gaussian noise of `noise` times each tensor's standard deviation.
+    """Add Gaussian noise of `noise` times the standard deviation of each tensor to the weights.
 
-    Equal experts all get the same gradient but for the routing; noise tells them apart at once, and
-    costs exactness.
+    The gradients of identical experts differ only because of the routing. Noise makes the experts
+    different from the start, but the converted model is then no longer exactly the dense one.
 
     Args:
-        weights: Of any number of experts, on the CPU.
-        noise: 0 leaves the weights as they are.
-        generator: Where the noise comes from.
+        weights: Weights of any number of experts, on the CPU.
+        noise: Relative standard deviation; 0 leaves the weights unchanged.
+        generator: Random number generator of the noise.
     """
     return FeedForwardWeights(
         *(
@@ -74,13 +76,14 @@ def add_noise(
 
 
 def average_experts(experts: FeedForwardWeights, load: Tensor) -> FeedForwardWeights:
-    """The mean of the experts' weights, each expert counting by its share of the load.
+    """Return the mean of the experts' weights, weighted by each expert's share of the load.
 
-    Summed in float64: of equal float32 experts the average is that expert, bit for bit.
+    The sum is computed in float64, so that the average of equal float32 experts is bit-identical to
+    each of them.
 
     Args:
-        experts: Stacked.
-        load: (E,) assignments to each expert, not all 0.
+        experts: Stacked weights.
+        load: Number of assignments to each expert, (E,), not all 0.
     """
     share = load.double() / load.sum()
     return FeedForwardWeights(
@@ -89,7 +92,7 @@ def average_experts(experts: FeedForwardWeights, load: Tensor) -> FeedForwardWei
 
 
 def most_used_expert(experts: FeedForwardWeights, load: Tensor) -> FeedForwardWeights:
-    """The weights of the expert with the largest load (E,); of equals, the first."""
+    """Return the weights of the expert with the largest load (E,), the first one in a tie."""
     best = int(load.argmax())
     return FeedForwardWeights(*(weight[best] for weight in experts))
 
@@ -101,5 +104,5 @@ DENSIFY_METHODS: dict[str, Callable[[FeedForwardWeights, Tensor], FeedForwardWei
 
 
 def scale_output(dense: FeedForwardWeights, gain: float) -> FeedForwardWeights:
-    """A feed-forward with `gain` times the output."""
+    """Return a feed-forward whose output is multiplied by `gain`."""
     return dense._replace(w2=dense.w2 * gain, b2=dense.b2 * gain)

@@ -1,9 +1,9 @@
-"""All experts on their sorted rows as one step of automatic differentiation.
+"""All experts on their sorted rows as one autograd function, which saves memory in training.
 
-Left to itself, autograd keeps for each expert its gathered inputs and the hidden layer before and
-after activation and dropout, and stacks the weights' gradients from pieces. Here only the frames
-and the hidden layer before its activation are kept; the rest is computed again on the way back,
-which costs no matrix product, and gradients are written in their place.
+By default, autograd stores for each expert its gathered inputs and the hidden layer before and
+after activation and dropout. It also concatenates the gradients of the stacked weights from pieces.
+This function stores only the frames and the hidden layer before its activation. It recomputes the
+rest in the backward pass without a matrix product, and writes gradients directly into their place.
 """
 
 import torch
@@ -16,7 +16,10 @@ from moeasr.nn.dropout import draw_kept
 
 
 class ExpertRows(torch.autograd.Function):
-    """y_r = W2_e dropout(silu(W1_e x_n + b1_e)) + b2_e for the row r of frame n at expert e."""
+    """An autograd function that runs all experts on their rows.
+
+    y_r = W2_e dropout(silu(W1_e x_n + b1_e)) + b2_e for row r, which is frame n at expert e.
+    """
 
     @staticmethod
     def forward(
@@ -33,18 +36,18 @@ class ExpertRows(torch.autograd.Function):
         """Run the experts.
 
         Args:
-            ctx: What the way back needs.
-            x_ND: The frames.
-            w1: (E, M, D); then b1 (E, M), w2 (E, D, M), b2 (E, D).
-            b1: See w1.
-            w2: See w1.
-            b2: See w1.
-            dispatch: Which frame each row is, and how many rows each expert has.
-            kept_RM: uint8, 0 for the hidden units that dropout takes away, or None.
-            gain: What dropout multiplies the others by.
+            ctx: Storage for the backward pass.
+            x_ND: Frames.
+            w1: (E, M, D).
+            b1: (E, M).
+            w2: (E, D, M).
+            b2: (E, D).
+            dispatch: The frame of each row and the number of rows of each expert.
+            kept_RM: Dropout mask of the hidden units, uint8 with 0 for dropped ones, or None.
+            gain: Factor by which dropout multiplies the kept hidden units.
 
         Returns:
-            (R, D) rows in the order of the dispatch.
+            The output rows (R, D) in the order of the dispatch.
         """
         x_RD = x_ND.index_select(0, dispatch.frame_of_row)
         hidden_RM = x_ND.new_empty(x_RD.size(0), w1.size(1))
@@ -61,7 +64,7 @@ class ExpertRows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, grad_RD: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of x_ND, w1, b1, w2 and b2."""
+        """Compute the gradients of x_ND, w1, b1, w2 and b2."""
         x_ND, w1, w2, hidden_RM, kept_RM = ctx.saved_tensors
         dispatch, gain = ctx.dispatch, ctx.gain
         x_RD = x_ND.index_select(0, dispatch.frame_of_row)
@@ -95,16 +98,16 @@ class ExpertRows(torch.autograd.Function):
 def run_expert_rows(
     x_ND: Tensor, weights: tuple[Tensor, Tensor, Tensor, Tensor], dispatch: Dispatch, dropout: float
 ) -> Tensor:
-    """`ExpertRows` in the precision that autocast asks for.
+    """Run `ExpertRows` in the precision that autocast selects.
 
     Args:
-        x_ND: The frames.
-        weights: w1, b1, w2, b2 of all experts, stacked.
+        x_ND: Frames.
+        weights: Stacked weights w1, b1, w2, b2 of all experts.
         dispatch: See `ExpertRows`.
-        dropout: On the hidden layer; 0 for none.
+        dropout: Dropout rate of the hidden layer.
 
     Returns:
-        (R, D).
+        The output rows (R, D) in the order of the dispatch.
     """
     dtype = x_ND.dtype
     if torch.is_autocast_enabled(x_ND.device.type):
@@ -120,13 +123,13 @@ def run_expert_rows(
 
 
 def _product(left: Tensor, right: Tensor, gain: float) -> Tensor:
-    """gain * left @ right, the factor at no cost."""
+    """Compute gain * left @ right in one operation."""
     out = left.new_empty(left.size(0), right.size(1))
     return torch.addmm(out, left, right, beta=0, alpha=gain, out=out)
 
 
 def _slices(dispatch: Dispatch) -> list[tuple[int, slice]]:
-    """Each expert that has rows, and where they are."""
+    """Return each expert that has rows, with the slice of its rows."""
     found, first = [], 0
     for expert, count in enumerate(dispatch.rows_per_expert):
         if count:

@@ -1,4 +1,4 @@
-"""Banks of experts: E feed-forwards of one shape, and the kernels that run them."""
+"""Banks of experts (E feed-forwards of the same shape) and the kernels that run them."""
 
 import math
 from collections.abc import Callable
@@ -15,14 +15,15 @@ from moeasr.nn.routing import Routing
 
 
 class ExpertBank(nn.Module):
-    """E feed-forwards y = W2 dropout(activation(W1 x + b1)) + b2, their weights stacked.
+    """A bank of E experts y = W2 dropout(activation(W1 x + b1)) + b2 with stacked weights.
 
     Args:
-        d_model: D.
-        hidden_units: M of each expert.
-        num_experts: E.
-        dropout: On the hidden layer.
-        kernel: How the bank is run, one of `EXPERT_KERNELS`; all give equal values and gradients.
+        d_model: Model width D.
+        hidden_units: Width M of the hidden layer of each expert.
+        num_experts: Number E of experts.
+        dropout: Dropout rate of the hidden layer.
+        kernel: Function that runs the bank, one of `EXPERT_KERNELS`. All of them compute equal
+            values and gradients.
         activation: One of `moeasr.nn.feed_forward.ACTIVATIONS`.
     """
 
@@ -43,7 +44,7 @@ class ExpertBank(nn.Module):
         self.b1 = nn.Parameter(torch.empty(num_experts, hidden_units))
         self.w2 = nn.Parameter(torch.empty(num_experts, d_model, hidden_units))
         self.b2 = nn.Parameter(torch.empty(num_experts, d_model))
-        # Each expert starts as nn.Linear would: uniform within 1 / sqrt(inputs).
+        # Each expert is initialised like nn.Linear: uniform within 1 / sqrt(inputs).
         for parameter, num_inputs in (
             (self.w1, d_model),
             (self.b1, d_model),
@@ -54,22 +55,22 @@ class ExpertBank(nn.Module):
 
     @property
     def num_experts(self) -> int:
-        """E."""
+        """Number E of experts."""
         return self.w1.size(0)
 
     def no_weight_decay(self) -> list[nn.Parameter]:
-        """Return the biases: stacked, they have the shape of matrices."""
+        """Return the biases, which have the shape of matrices because they are stacked."""
         return [self.b1, self.b2]
 
     def forward(self, x_ND: Tensor, routing: Routing) -> Tensor:
-        """The weighted sum of each frame's experts, (N, D)."""
+        """Compute the weighted sum of the experts of each frame, (N, D)."""
         return self.kernel(self, x_ND, routing)
 
     def weights(self) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """(w1, b1, w2, b2) of each expert.
+        """Return the weights (w1, b1, w2, b2) of each expert.
 
-        Unbound once: indexing a stacked parameter in a loop would give every expert a gradient
-        as large as the whole stack.
+        Each parameter is unbound once. If it were indexed in a loop, autograd would allocate a
+        gradient of the size of the whole stack for every expert.
         """
         return list(
             zip(
@@ -82,14 +83,14 @@ class ExpertBank(nn.Module):
         )
 
     def run_expert(self, weights: tuple[Tensor, Tensor, Tensor, Tensor], x: Tensor) -> Tensor:
-        """One expert on its rows (R, D) -> (R, D)."""
+        """Run one expert on its rows, (R, D) -> (R, D)."""
         w1, b1, w2, b2 = weights
         hidden = F.dropout(self.activation(F.linear(x, w1, b1)), self.dropout, self.training)
         return F.linear(hidden, w2, b2)
 
 
 def loop_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
-    """The reference: for each expert, find its frames, run it, add its weighted output."""
+    """Run the experts one by one; this is the reference for the other kernels."""
     y_ND = torch.zeros_like(x_ND)
     for expert, weights in enumerate(bank.weights()):
         frame, choice = torch.where(routing.expert_ids == expert)
@@ -100,11 +101,11 @@ def loop_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
 
 
 def sorted_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
-    """Sort the assignments once, run each expert on its slice, undo the sort.
+    """Sort the assignments by expert, run each expert on its slice, and restore the order.
 
-    While gradients are wanted, all experts are one step of automatic differentiation
-    (`moeasr.moe.expert_rows`), which keeps less for the way back. An expert without frames has a
-    gradient of zeros, on every process.
+    If gradients are needed, all experts form one autograd function (`moeasr.moe.expert_rows`),
+    which stores less for the backward pass. An expert without frames gets a gradient of zeros, on
+    every process.
     """
     dispatch = sort_by_expert(routing.expert_ids, bank.num_experts)
     if torch.is_grad_enabled() and bank.activation is F.silu:
@@ -118,9 +119,10 @@ def sorted_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
 
 
 def grouped_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
-    """Two grouped products for all experts in bfloat16, where a GPU has them; else `sorted_kernel`.
+    """Run all experts by two grouped matrix products, or by `sorted_kernel` if unavailable.
 
-    For training under autocast on GPUs of compute capability 9.0 and up.
+    The grouped products need training under bfloat16 autocast on a GPU of compute capability 9.0 or
+    higher.
     """
     if not groups_products(x_ND, bank.w1):
         return sorted_kernel(bank, x_ND, routing)

@@ -1,4 +1,4 @@
-"""Routers that learn nothing: what a learned one must beat to be worth its name."""
+"""Routers without learned parameters, as baselines that a learned router must beat."""
 
 from typing import TYPE_CHECKING
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from moeasr.moe.layer import MoeConfig
     from moeasr.nn.feed_forward import Stack
 
-NUM_BITS = 16  # signs of random projections that a frame's hash is made of
-MIXER = 2654435761  # Knuth's multiplicative hash: neighbouring codes scatter over the experts
+NUM_BITS = 16  # number of random projections whose signs form the hash of a frame
+MIXER = 2654435761  # Knuth's multiplicative hash, which scatters similar codes over the experts
 
 
 class HashRouter(Router):
-    """A frame's experts are a fixed random function of the frame; weights are 1 / K.
+    """A router whose choice is a fixed random function of the frame; all weights are 1 / K.
 
-    The counterpart for frames of Hash Layers (Roller et al., 2021, arXiv 2106.04426), which hash
-    token ids: the signs of the frame's projections on random directions are its code
-    (locality-sensitive hashing, so similar frames mostly meet the same expert).
+    It adapts Hash Layers (Roller et al., 2021, arXiv 2106.04426), which hash token ids, to frames.
+    The hash code of a frame consists of the signs of its projections on random directions. This is
+    locality-sensitive hashing, so similar frames are mostly routed to the same expert.
 
     Args:
-        d_model: D.
-        num_experts: E.
-        experts_per_frame: K.
+        d_model: Model width D.
+        num_experts: Number E of experts.
+        experts_per_frame: Number K of experts per frame.
     """
 
     learns = False
@@ -45,12 +45,12 @@ class HashRouter(Router):
 
     @property
     def weights_sum_to_one(self) -> bool:
-        """K times 1 / K."""
+        """True, because the K weights are 1 / K each."""
         return True
 
     @property
     def macs_per_frame(self) -> int:
-        """Those of the projections."""
+        """Multiply-adds of the projections."""
         return self.directions.numel()
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
@@ -63,16 +63,16 @@ class HashRouter(Router):
         return _evenly_weighted(self._neighbours(first_N1), self.num_experts, x_ND)
 
     def _neighbours(self, first_N1: Tensor) -> Tensor:
-        """(N, K): the hashed expert and those after it in the circle of experts."""
+        """Return the hashed expert and the K - 1 experts after it, modulo E: (N, K)."""
         offsets = torch.arange(self.experts_per_frame, device=first_N1.device)
         return (first_N1 + offsets) % self.num_experts
 
 
 class RandomRouter(HashRouter):
-    """In training every frame draws K experts anew; weights are 1 / K.
+    """A router that draws K random experts for every frame in training; all weights are 1 / K.
 
-    So no expert can specialise (THOR, Zuo et al., 2022, arXiv 2110.04260). Evaluation must not
-    draw: there a frame's experts are hashed, any of them being as good as another.
+    No expert can specialise (THOR, Zuo et al., 2022, arXiv 2110.04260). Evaluation must be
+    deterministic, so there the experts are hashed as in `HashRouter`. All experts are equally good.
     """
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
@@ -85,7 +85,7 @@ class RandomRouter(HashRouter):
 
 
 def _evenly_weighted(expert_ids_NK: Tensor, num_experts: int, x_ND: Tensor) -> Routing:
-    """A routing by these ids: there are no scores, so all logits are 0."""
+    """Return a routing to the given experts with equal weights; all logits are 0."""
     dtype = torch.float64 if x_ND.dtype == torch.float64 else torch.float32
     weights_NK = torch.full(expert_ids_NK.shape, 1.0 / expert_ids_NK.size(1), dtype=dtype)
     logits_NE = torch.zeros(expert_ids_NK.size(0), num_experts, dtype=dtype)

@@ -1,8 +1,8 @@
-"""All experts by two grouped matrix products, without the host waiting for the GPU.
+"""All experts by two grouped matrix products, without making the host wait for the GPU.
 
-`torch.nn.functional.grouped_mm` multiplies consecutive rows by the matrix of their group; where the
-groups end, it reads on the device. It is a kernel of its own for bfloat16 on GPUs of compute
-capability 9.0 and up, and a loop elsewhere.
+`torch.nn.functional.grouped_mm` multiplies consecutive rows by the matrix of their group, and reads
+the ends of the groups on the device. For bfloat16 on GPUs of compute capability 9.0 or higher it is
+a single kernel, and a loop elsewhere.
 """
 
 import torch
@@ -14,11 +14,11 @@ from moeasr.nn.feed_forward import Activation
 from moeasr.nn.routing import Routing
 
 MIN_CAPABILITY = (9, 0)
-ALIGNED_WIDTH = 8  # bfloat16 numbers in the 16 bytes that rows must be multiples of
+ALIGNED_WIDTH = 8  # bfloat16 numbers in 16 bytes, of which the size of a row must be a multiple
 
 
 def groups_products(x_ND: Tensor, w1_EMD: Tensor) -> bool:
-    """Whether the fast kernel is there for these frames and experts, under this autocast."""
+    """Return whether the fast kernel supports these frames and experts under this autocast."""
     return (
         x_ND.is_cuda
         and torch.is_autocast_enabled("cuda")
@@ -36,17 +36,17 @@ def run_grouped(
     activation: Activation,
     dropout: float,
 ) -> Tensor:
-    """The weighted sum of each frame's experts.
+    """Compute the weighted sum of the experts of each frame.
 
     Args:
-        x_ND: The frames, at least one.
+        x_ND: Frames, at least one.
         weights: w1 (E, M, D), b1 (E, M), w2 (E, D, M), b2 (E, D).
-        routing: Of the frames.
-        activation: Between the two products.
-        dropout: On the hidden layer; 0 for none.
+        routing: The routing of the frames.
+        activation: Activation function between the two products.
+        dropout: Dropout rate of the hidden layer.
 
     Returns:
-        (N, D), of autocast's precision or, without autocast, of the frames'.
+        The sums (N, D) in the precision of autocast or, without autocast, of the frames.
     """
     device = x_ND.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_ND.dtype
@@ -54,7 +54,7 @@ def run_grouped(
     ids_R = routing.expert_ids.flatten()
     order_R = ids_R.argsort(stable=True)
     expert_R = ids_R.index_select(0, order_R)
-    # no bincount: it would wait for the largest id
+    # not bincount, which would wait for the GPU to learn the largest id
     ends_E = torch.searchsorted(expert_R, torch.arange(len(w1), device=ids_R.device), right=True)
     ends_E = ends_E.to(torch.int32)
     with torch.autocast(device, enabled=False):

@@ -1,4 +1,4 @@
-"""A router that is told the language: every language has experts of its own."""
+"""A router that knows the language of an utterance; every language owns some of the experts."""
 
 from typing import TYPE_CHECKING
 
@@ -16,21 +16,22 @@ if TYPE_CHECKING:
 
 
 class LanguageRouter(TopKRouter):
-    """Every language has E / L experts of its own, and a frame the best K of its language's.
+    """A router that sends every frame to the best K of the E / L experts of its language.
 
-    Language-routed experts with the language known rather than guessed (LR-MoE, arXiv 2307.05956;
-    DLG-MoE, arXiv 2407.18581, groups of experts by language). Expert ids l E/L to (l+1) E/L - 1
-    are those of language l.
+    It follows language-routed experts (LR-MoE, arXiv 2307.05956) and groups of experts by language
+    (DLG-MoE, arXiv 2407.18581), but is given the language instead of predicting it. Language l owns
+    the experts l E/L to (l+1) E/L - 1.
 
     Args:
-        d_model: D.
-        num_languages: L.
-        num_experts: E, a multiple of L.
-        experts_per_frame: K, at most E / L.
-        expert_weights: See `select_top_k`; `full` means over all experts of the language.
+        d_model: Model width D.
+        num_languages: Number L of languages.
+        num_experts: Number E of experts, a multiple of L.
+        experts_per_frame: Number K of experts per frame, at most E / L.
+        expert_weights: See `select_top_k`. `full` normalises over all experts of the language.
 
     Raises:
-        InputError: Experts cannot be divided evenly, or are fewer than K.
+        InputError: The experts cannot be divided evenly among the languages, or a language has
+            fewer than K experts.
     """
 
     context = "language"
@@ -59,15 +60,15 @@ class LanguageRouter(TopKRouter):
 
     @property
     def num_choices(self) -> int:
-        """Experts that a frame may go to."""
+        """Number of experts to which a frame may be routed."""
         return self.num_experts // self.num_languages
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
-        """Route N frames; context_NC is (N, L), 1 at each frame's language and 0 elsewhere."""
+        """Route N frames; `context_NC` (N, L) is the one-hot language of each frame."""
         if context_NC is None or context_NC.size(1) != self.num_languages:
             raise ValueError("the language router needs the language of each frame")
         own_NE = context_NC.repeat_interleave(self.num_experts // self.num_languages, dim=1) > 0.5
         logits_NE = linear_scores(x_ND, self.weight)
-        # Far below every logit, yet finite: the losses multiply it by a probability of zero.
+        # Far below every logit, but finite, because the losses multiply it by a probability of 0.
         logits_NE = torch.where(own_NE, logits_NE, logits_NE.new_tensor(-1e4))
         return select_top_k(logits_NE, self.experts_per_frame, self.expert_weights)

@@ -1,4 +1,4 @@
-"""The MoE feed-forward: route the valid frames, run their experts, put the frames back."""
+"""The MoE feed-forward, which routes the valid frames and runs their experts."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -20,11 +20,13 @@ RouterClass = type[Router]
 
 
 class MoEFeedForward(nn.Module):
-    """y = sum over the frame's K experts of w_i E_i(x); padding is neither routed nor counted.
+    """An MoE layer: y = sum of w_i E_i(x) over the K experts i of a frame.
+
+    Padding is neither routed nor counted.
 
     Args:
-        router: Chooses experts and weights for each valid frame.
-        experts: The bank that runs them.
+        router: The router that selects experts and weights for each valid frame.
+        experts: The bank of experts.
     """
 
     def __init__(self, router: Router, experts: ExpertBank) -> None:
@@ -33,14 +35,14 @@ class MoEFeedForward(nn.Module):
         self.experts = experts
 
     def no_weight_decay(self) -> list[nn.Parameter]:
-        """Return the router's parameters: decay would pull its scores towards ties."""
+        """Return the router's parameters, because weight decay would pull its scores to ties."""
         return list(self.router.parameters())
 
     def forward(
         self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
     ) -> tuple[Tensor, Routing]:
-        """See `moeasr.nn.feed_forward.FeedForward`; padding frames come out as zeros."""
-        if valid_mask.all():  # a batch without padding need not be taken apart
+        """See `moeasr.nn.feed_forward.FeedForward`; the output of padding frames is zero."""
+        if valid_mask.all():  # a batch without padding needs no copy of its frames
             x_ND = x.flatten(0, 1)
             routing = self.router(x_ND, None if context is None else context.flatten(0, 1))
             return self.experts(x_ND, routing).view(x.shape), routing
@@ -54,58 +56,59 @@ class MoEFeedForward(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class MoeConfig(FeedForwardConfig):
-    """A mixture of expert feed-forwards under a router."""
+    """A mixture of experts: feed-forwards among which a router selects."""
 
     type: Literal["moe"] = "moe"
     hidden_units: int = 2048
-    """M: width of the hidden layer of each expert."""
+    """Width M of the hidden layer of each expert."""
     activation: Annotated[str, OneOf(ACTIVATIONS)] = "silu"
-    """Between the two layers of an expert; silu is also called swish."""
+    """Activation function between the two layers of an expert; silu is also called swish."""
     num_experts: int = 8
-    """E."""
+    """Number E of experts."""
     experts_per_frame: int = 2
-    """K: how many experts each frame is sent to."""
+    """Number K of experts to which each frame is sent."""
     expert_weights: ExpertWeights = "selected"
-    """Softmax over the K selected logits (U2++ MoE), or over all E (SpeechMoE, Switch). `one`
-    weighs the single chosen expert by 1: for imported models, since it gives the router no
-    gradient."""
+    """Normalisation of the weights: `selected` is a softmax over the K selected logits (U2++ MoE),
+    `full` over all E (SpeechMoE, Switch). `one` gives the single selected expert the weight 1. It
+    is meant for imported models, because it gives the router no gradient."""
     router: Annotated[str, OneOf(ROUTERS, Router)] = "top_k"
     """One of `moeasr.moe.routers.ROUTERS`, or the import path of another `Router`."""
     kernel: Annotated[str, OneOf(EXPERT_KERNELS)] = field(default="sorted", metadata=PROCEDURE)
-    """How experts are run, one of `moeasr.moe.experts.EXPERT_KERNELS`; all give equal results."""
+    """Implementation that runs the experts, one of `moeasr.moe.experts.EXPERT_KERNELS`. All of them
+    give equal results."""
     capacity_factor: float | None = None
-    """Other toolkits' limit on an expert's frames. Known here only to be refused with the reason:
-    it must stay null."""
+    """Limit on the frames of an expert in other toolkits. It must stay null and exists only so that
+    the error message can give the reason."""
 
     def __post_init__(self) -> None:
-        """Check ranges."""
+        """Check that all values are in range."""
         check_size("hidden_units", self.hidden_units)
         check_size("num_experts", self.num_experts)
         check_size("experts_per_frame", self.experts_per_frame)
         if self.capacity_factor is not None:
             raise InputError(
-                "`capacity_factor` must be null: which frames a full expert drops depends on the "
-                "rest of the batch, so such a model can neither stream nor repeat its results"
+                "`capacity_factor` must be null: the frames that a full expert drops depend on the "
+                "rest of the batch, so such a model could not stream or reproduce its results"
             )
         self.router_class.check(self)
 
     @property
     def router_class(self) -> RouterClass:
-        """What `router` stands for."""
+        """The class that `router` selects."""
         return look_up(ROUTERS, self.router, Router)
 
     @property
     def learns_routing(self) -> bool:
-        """See `FeedForwardConfig`."""
+        """True if the router learns."""
         return self.router_class.learns
 
     @property
     def context(self) -> str | None:
-        """See `FeedForwardConfig`."""
+        """The router context that the router needs, or None."""
         return self.router_class.context
 
     def build(self, stack: Stack, like: FeedForward | None = None) -> MoEFeedForward:
-        """See `FeedForwardConfig`; the router is always a new one."""
+        """See `FeedForwardConfig`. The router is never shared."""
         router = self.router_class.build(self, stack)
         if isinstance(like, MoEFeedForward):
             return MoEFeedForward(router, like.experts)

@@ -1,7 +1,7 @@
-"""Routing losses: pure functions of a Routing, each a mean over its valid frames.
+"""Routing losses: pure functions of a `Routing`, each a mean over its valid frames.
 
-All of them are blind to padding, because a Routing has no row for it. With several processes or
-accumulated micro-batches each is computed per micro-batch: balance is asked of every micro-batch.
+Padding does not affect them, because a `Routing` has no row for it. With several processes or
+gradient accumulation, each loss is computed per micro-batch, so every micro-batch must be balanced.
 """
 
 from collections.abc import Callable
@@ -13,26 +13,29 @@ from moeasr.nn.routing import Routing
 
 
 def sparsity_l1_loss(routing: Routing) -> Tensor:
-    """L_s = (1/N) sum_n || p_n / ||p_n||_2 ||_1 (SpeechMoE, arXiv 2105.03036, section 3.3).
+    """Compute SpeechMoE's sparsity L1 loss (arXiv 2105.03036, section 3.3).
 
-    From 1 (each frame sure of one expert) to sqrt(E) (undecided).
+    L_s = (1/N) sum_n || p_n / ||p_n||_2 ||_1. It ranges from 1 (each frame has one expert with
+    probability 1) to sqrt(E) (uniform probabilities).
     """
     probs = routing.probs
     return (probs / probs.norm(dim=-1, keepdim=True)).sum(dim=-1).mean()
 
 
 def mean_importance_loss(routing: Routing) -> Tensor:
-    """L_m = E sum_j ((1/N) sum_n p_nj)^2 (SpeechMoE, arXiv 2105.03036, section 3.3).
+    """Compute SpeechMoE's mean importance loss (arXiv 2105.03036, section 3.3).
 
-    From 1 (experts equally important on average) to E (all weight on one).
+    L_m = E sum_j ((1/N) sum_n p_nj)^2. It ranges from 1 (equal mean probability of all experts) to
+    E (all probability on one expert).
     """
     return routing.num_experts * routing.probs.mean(dim=0).square().sum()
 
 
 def switch_balance_loss(routing: Routing) -> Tensor:
-    """E sum_j f_j P_j: share of assignments times mean probability (Switch, 2101.03961, eq. 4).
+    """Compute the load-balancing loss of Switch Transformers (arXiv 2101.03961, equation 4).
 
-    1 when balanced; the gradient flows through the probabilities only.
+    The loss is E sum_j f_j P_j, where f_j is the share of assignments to expert j and P_j its mean
+    probability. It is 1 if the load is balanced. Only the probabilities have a gradient.
     """
     counts = torch.bincount(routing.expert_ids.flatten(), minlength=routing.num_experts)
     share = counts / routing.expert_ids.numel()
@@ -40,7 +43,10 @@ def switch_balance_loss(routing: Routing) -> Tensor:
 
 
 def z_loss(routing: Routing) -> Tensor:
-    """(1/N) sum_n logsumexp(r_n)^2: keeps router logits small (ST-MoE, 2202.08906, eq. 5)."""
+    """Compute the z-loss, which keeps router logits small (ST-MoE, arXiv 2202.08906, equation 5).
+
+    The loss is (1/N) sum_n logsumexp(r_n)^2.
+    """
     return routing.logits.logsumexp(dim=-1).square().mean()
 
 

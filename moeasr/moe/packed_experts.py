@@ -1,4 +1,4 @@
-"""A bank of experts for inference on a CPU: each expert two packed layers."""
+"""A bank of experts for inference on a CPU, in which each expert consists of two packed layers."""
 
 from typing import NamedTuple
 
@@ -14,13 +14,13 @@ from moeasr.nn.routing import Routing
 
 
 class PackedExperts(nn.Module):
-    """What an `ExpertBank` computes in evaluation, with packed or quantised weights.
+    """An `ExpertBank` for evaluation with packed or quantised weights.
 
-    Routing and the sum over a frame's experts stay in float32: which experts a frame meets does not
-    change with the precision of this layer.
+    Routing and the sum over the experts of a frame are computed in float32. The precision of this
+    layer therefore does not change the experts of a frame.
 
     Args:
-        bank: Whose weights are packed.
+        bank: The bank whose weights are packed.
         precision: One of `moeasr.nn.packed_linear.PRECISIONS`.
     """
 
@@ -38,7 +38,7 @@ class PackedExperts(nn.Module):
         ]
 
     def forward(self, x_ND: Tensor, routing: Routing) -> Tensor:
-        """The weighted sum of each frame's experts, (N, D)."""
+        """Compute the weighted sum of the experts of each frame, (N, D)."""
         dispatch = sort_by_expert(routing.expert_ids, self.num_experts)
         slices = x_ND.index_select(0, dispatch.frame_of_row).split(dispatch.rows_per_expert)
         rows = [expert(x) for expert, x in zip(self._experts, slices) if x.size(0)]
@@ -47,11 +47,11 @@ class PackedExperts(nn.Module):
 
 
 class _Expert(NamedTuple):
-    """Kernels, not modules: a call of a module costs as much as a small product."""
+    """One expert; calling modules instead of kernels would cost as much as a small product."""
 
     up: Kernel
     activation: Activation | None
-    """What follows, unless it is part of the kernel."""
+    """Activation function after `up`; None if the kernel includes it."""
     down: Kernel
 
     def __call__(self, x_RD: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""The router seam: what an MoE layer, its losses and its reports ask of a router.
+"""The interface of routers, which MoE layers, losses and reports use.
 
-A frame's experts depend on that frame (and its context) alone, whatever else is in the batch: this
-is what lets a model with experts stream.
+The experts of a frame depend only on that frame and its router context, never on the rest of the
+batch. This property allows a model with experts to stream.
 """
 
 import math
@@ -21,32 +21,28 @@ ExpertWeights = Literal["selected", "full", "one"]
 
 
 class Router(nn.Module):
-    """A module `(x_ND, context_NC | None) -> Routing` that says everything about itself.
+    """The base class of routers: modules `(x_ND, context_NC | None) -> Routing`.
 
-    A router of one's own is a subclass. It needs `num_experts`, `experts_per_frame`, `build` and
-    `forward`; the rest says what is true of most routers. Its parameters are not decayed by the
-    optimizer, and keep 32 bits in a packed model.
+    To add a router, write a subclass with `num_experts`, `experts_per_frame`, `build` and
+    `forward`. The other members have defaults that suit most routers. The optimizer applies no
+    weight decay to a router's parameters, and they stay in float32 in a packed model.
     """
 
     learns: ClassVar[bool] = True
-    """Whether training is to change its choices: the routing losses are for routers that learn."""
+    """True if training changes the choices of the router. Routing losses apply only to these."""
     context: ClassVar[str | None] = None
-    """What it reads beside the frames: one of `moeasr.nn.feed_forward.CONTEXTS`."""
+    """Router context that the router needs: one of `moeasr.nn.feed_forward.CONTEXTS`, or None."""
     reacts: ClassVar[bool] = False
-    """Whether `react` does something."""
+    """True if `react` must be called after each training step."""
 
     num_experts: int
-    """E."""
+    """Number E of experts."""
     experts_per_frame: int
-    """K."""
+    """Number K of experts per frame."""
 
     @classmethod
     def check(cls, config: "MoeConfig") -> None:
-        """Refuse settings that such a router cannot work with, before anything is built.
-
-        Raises:
-            InputError: It cannot.
-        """
+        """Raise `InputError` unless the router supports the settings; nothing is built yet."""
         weights = config.expert_weights if cls.learns else "full"
         check_selection(config.num_experts, config.experts_per_frame, weights)
 
@@ -55,56 +51,56 @@ class Router(nn.Module):
         """Build the router of a layer.
 
         Args:
-            config: Of the layer.
-            stack: Of the encoder or decoder that the layer belongs to.
+            config: Settings of the layer.
+            stack: Shared settings of the encoder or decoder that contains the layer.
 
         Raises:
-            InputError: The settings do not go together.
+            InputError: The settings are incompatible.
         """
         raise NotImplementedError
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
-        """Choose experts for N valid frames; see `Routing`."""
+        """Select experts for N valid frames; see `Routing`."""
         raise NotImplementedError
 
     @property
     def weights_sum_to_one(self) -> bool:
-        """Whether the weights of each frame's K experts always sum to 1.
+        """True if the weights of the K experts of a frame always sum to 1; False if unknown.
 
-        Only then is a mixture of equal experts the feed-forward that they equal. False where it is
-        not known.
+        Only then does a mixture of identical experts compute the same as one of them.
         """
         return False
 
     @property
     def has_gradient(self) -> bool:
-        """Whether the model's output depends on it in a way that gradients can follow."""
+        """True if the model's output has a gradient with respect to the router's parameters."""
         return self.learns
 
     @property
     def macs_per_frame(self) -> int | None:
-        """Multiply-adds for one frame in evaluation; None if it does not know them."""
+        """Multiply-adds for one frame in evaluation; None if they are unknown."""
         return None
 
     def react(self, load: Tensor) -> None:
-        """Take note of the load of a training step.
+        """Adapt to the load of a training step; does nothing by default.
 
         Args:
-            load: (E,) assignments of the step, over all micro-batches and processes.
+            load: Number of assignments to each expert (E,) in the step, summed over all
+                micro-batches and processes.
         """
 
 
 def check_selection(
     num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
 ) -> None:
-    """Refuse what cannot work: K out of range, or K = 1 with `selected` weights.
+    """Raise `InputError` if K is out of range, or if the weights would give no gradient.
 
-    The softmax of a single logit is 1 whatever the router says, so its gradient would be zero.
-    `one` says so openly: it is for models of other toolkits that were trained that way.
+    With K = 1, `selected` weights are the softmax of a single logit, which is always 1 and has no
+    gradient. `one` states this openly, for models of other toolkits that were trained that way.
     """
     if not 1 <= experts_per_frame <= num_experts:
         raise InputError(
-            f"`experts_per_frame` must be between 1 and num_experts ({num_experts}), "
+            f"`experts_per_frame` must be between 1 and the number of experts ({num_experts}), "
             f"but is {experts_per_frame}"
         )
     if experts_per_frame == 1 and num_experts > 1 and expert_weights == "selected":
@@ -121,31 +117,38 @@ def check_selection(
 def select_top_k(
     logits_NE: Tensor, experts_per_frame: int, expert_weights: ExpertWeights
 ) -> Routing:
-    """Each frame's K highest logits, and what their experts' outputs are multiplied by.
+    """Route each frame to the K experts with the highest logits, and compute their weights w.
 
-    With `selected` weights w = softmax over the K chosen logits, so they sum to 1 (U2++ MoE, arXiv
-    2404.16407; Mixtral). With `full` weights w = the chosen experts' share of the softmax over all
-    E (SpeechMoE, arXiv 2105.03036, section 3.1; Switch). With `one`, K = 1 and w = 1, which no
-    router learns by. All choose the same experts.
+    All kinds of weights select the same experts:
+    - `selected`: w is the softmax over the K selected logits and sums to 1 (U2++ MoE, arXiv
+      2404.16407; Mixtral).
+    - `full`: w is taken from the softmax over all E logits (SpeechMoE, arXiv 2105.03036, section
+      3.1; Switch).
+    - `one`: K = 1 and w = 1, which gives the router no gradient.
     """
     probs_NE = logits_NE.softmax(dim=-1)
     top_logits_NK, expert_ids_NK = logits_NE.topk(experts_per_frame, dim=-1)
     if expert_weights == "full":
         weights_NK = probs_NE.gather(1, expert_ids_NK)
     else:
-        weights_NK = top_logits_NK.softmax(dim=-1)  # 1 for a single one
+        weights_NK = top_logits_NK.softmax(dim=-1)  # 1 for K = 1
     return Routing(expert_ids_NK, weights_NK, logits_NE, probs_NE)
 
 
 def new_router_weight(num_experts: int, num_inputs: int) -> nn.Parameter:
-    """(E, num_inputs), small and random: equal logits would fill the lowest expert ids only."""
+    """Return small random weights (E, num_inputs).
+
+    Equal weights would give equal logits, and all frames would go to the experts with the lowest
+    ids.
+    """
     return nn.Parameter(torch.randn(num_experts, num_inputs) / math.sqrt(num_inputs))
 
 
 def linear_scores(x: Tensor, weight: Tensor) -> Tensor:
-    """r = W x without bias, (N, inputs) -> (N, E).
+    """Compute r = W x without bias, (N, inputs) -> (N, E).
 
-    Computed in float32 (or float64) even under autocast: in bfloat16 near-ties flip experts.
+    The product is computed in float32 or float64 even under autocast, because rounding to bfloat16
+    would change the experts of frames whose best scores are close.
     """
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     with torch.autocast(x.device.type, enabled=False):

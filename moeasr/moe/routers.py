@@ -1,6 +1,6 @@
-"""The family of routers: what `router` of an MoE layer may be.
+"""The family of routers: values of the key `router` of an MoE layer.
 
-It may also be the import path of a subclass of `moeasr.moe.router.Router` of one's own, as in
+The value may also be the import path of another subclass of `moeasr.moe.router.Router`, as in
 `router: my_package.MyRouter`.
 """
 

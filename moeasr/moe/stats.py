@@ -1,4 +1,4 @@
-"""How experts are used: pure functions of routings, for logs and reports."""
+"""Statistics of expert usage for logs and reports, as pure functions of routings."""
 
 import math
 from collections.abc import Sequence
@@ -11,86 +11,86 @@ from moeasr.nn.routing import Routing
 
 
 def expert_load(routing: Routing) -> Tensor:
-    """(E,) float32: how many assignments each expert got."""
+    """Return the number of assignments to each expert, (E,) float32."""
     counts = torch.bincount(routing.expert_ids.flatten(), minlength=routing.num_experts)
     return counts.to(torch.float32)
 
 
 def load_cv(load: Tensor) -> float:
-    """Coefficient of variation of a load (E,): its population standard deviation over its mean.
+    """Return the coefficient of variation of a load (E,): population standard deviation over mean.
 
-    From 0 (balanced, or no load at all) to sqrt(E - 1) (all of it on one expert).
+    It ranges from 0 (balanced, or no load) to sqrt(E - 1) (all load on one expert).
     """
     return float(_shares(load).std(correction=0)) * load.numel()
 
 
 def load_entropy(load: Tensor) -> float:
-    """Entropy of a load (E,) over log E: from 0 (all of it on one expert) to 1 (balanced)."""
+    """Return the entropy of a load (E,) divided by log E: 0 (one expert) to 1 (balanced)."""
     if load.numel() == 1:
-        return 1.0  # a single expert cannot be unbalanced
+        return 1.0  # a single expert is always balanced
     share = _shares(load)
     return float(torch.special.entr(share).sum()) / math.log(load.numel())
 
 
 def load_max_share(load: Tensor) -> float:
-    """The largest share of a load (E,), times E: from 1 (balanced) to E (all on one expert)."""
+    """Return E times the largest share of a load (E,): 1 (balanced) to E (all on one expert)."""
     return float(_shares(load).max()) * load.numel()
 
 
 def dead_experts(load: Tensor) -> list[int]:
-    """The experts with less than 1 / (4 E) of a load (E,): a quarter of their fair part.
+    """Return the experts with less than 1 / (4 E) of a load (E,), a quarter of the balanced share.
 
-    Of K experts per frame the share is that of the assignments, K for each frame. With no load at
-    all every expert is dead.
+    The share refers to assignments, of which each frame has K. Without any load, all experts are
+    dead.
     """
     return (_shares(load) < 1 / (4 * load.numel())).nonzero().flatten().tolist()
 
 
 class LayerUsage(NamedTuple):
-    """How one MoE layer used its experts, over as many batches as one likes."""
+    """The expert usage of one MoE layer, summed over any number of batches."""
 
     name: str
-    """Of the layer."""
+    """Name of the layer."""
     load: Tensor
-    """(E,) int64: assignments to each expert."""
+    """Number of assignments to each expert, (E,) int64."""
     experts_per_frame: int
-    """K."""
+    """Number K of experts per frame."""
 
     @classmethod
     def of(cls, name: str, routing: Routing) -> "LayerUsage":
-        """What one batch did."""
+        """Return the usage of one batch."""
         return cls(name, expert_load(routing).to(torch.int64), routing.expert_ids.size(1))
 
     def merged(self, other: "LayerUsage") -> "LayerUsage":
-        """This and what another batch did in the same layer."""
+        """Return the sum of this usage and that of another batch in the same layer."""
         return self._replace(load=self.load + other.load)
 
     @property
     def num_experts(self) -> int:
-        """E."""
+        """Number E of experts."""
         return self.load.numel()
 
     @property
     def num_frames(self) -> int:
-        """Valid frames that were routed; in a decoder, tokens."""
+        """Number of routed valid frames; in a decoder, number of tokens."""
         return int(self.load.sum()) // self.experts_per_frame
 
     @property
     def relative_load(self) -> list[float]:
-        """Each expert's share of the load, times E: 1 is its fair part."""
+        """Share of the load of each expert times E; 1 is the balanced share."""
         return (_shares(self.load) * self.num_experts).tolist()
 
 
 def usage_summary(loads: Sequence[Tensor]) -> dict[str, float]:
-    """What the loads of all MoE layers say about the health of routing.
+    """Summarise the loads of all MoE layers in three numbers.
 
     Args:
-        loads: One (E,) count per layer, summed over as many batches as one likes.
+        loads: One load (E,) per layer, summed over any number of batches.
 
     Returns:
-        `load_entropy`: mean over layers of `load_entropy`, 1 = balanced;
-        `load_max_share`: the largest `load_max_share` of any layer, 1 = balanced;
-        `num_dead_experts`: the `dead_experts` of all layers.
+        - `load_entropy`: mean of `load_entropy` over the layers; 1 means balanced.
+        - `load_max_share`: maximum of `load_max_share` over the layers; 1 means balanced.
+        - `num_dead_experts`: number of `dead_experts` in all layers.
     """
     return {
         "load_entropy": sum(map(load_entropy, loads)) / len(loads),
@@ -100,6 +100,6 @@ def usage_summary(loads: Sequence[Tensor]) -> dict[str, float]:
 
 
 def _shares(load: Tensor) -> Tensor:
-    """(E,) float64 shares that sum to 1, or zeros where there is no load."""
+    """Return float64 shares (E,) that sum to 1, or zeros if there is no load."""
     load = load.to(torch.float64)
     return load / load.sum().clamp(min=1)

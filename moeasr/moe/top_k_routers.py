@@ -1,4 +1,4 @@
-"""Routers that learn: a linear layer scores the experts, and each frame takes the best K."""
+"""Learned routers, in which a linear layer scores the experts and each frame uses the best K."""
 
 from typing import TYPE_CHECKING
 
@@ -23,18 +23,21 @@ if TYPE_CHECKING:
 
 
 def selection(config: "MoeConfig") -> tuple[int, int, ExpertWeights]:
-    """Return E, K and how the experts are weighed."""
+    """Return `num_experts`, `experts_per_frame` and `expert_weights` of a config."""
     return config.num_experts, config.experts_per_frame, config.expert_weights
 
 
 class TopKRouter(Router):
-    """r = W_g x and the best K; U2++ MoE's router, and with K = 1 and `full` weights Switch's.
+    """A router that selects the K experts with the highest scores r = W_g x.
+
+    This is the router of U2++ MoE. With K = 1 and `full` weights, it is the router of Switch
+    Transformers.
 
     Args:
-        d_model: D.
-        num_experts: E.
-        experts_per_frame: K.
-        expert_weights: Over which experts the weights are normalised, see `select_top_k`.
+        d_model: Model width D.
+        num_experts: Number E of experts.
+        experts_per_frame: Number K of experts per frame.
+        expert_weights: Normalisation of the weights, see `select_top_k`.
 
     Raises:
         InputError: The router could not learn, see `check_selection`.
@@ -57,44 +60,44 @@ class TopKRouter(Router):
 
     @property
     def num_choices(self) -> int:
-        """Experts that a frame may go to."""
+        """Number of experts to which a frame may be routed."""
         return self.num_experts
 
     @property
     def weights_sum_to_one(self) -> bool:
-        """They do unless they are shares of a softmax over more experts than are selected.
+        """False if the weights come from a softmax over more experts than are selected.
 
-        Of a softmax over E experts an untrained router gives K of them a share of about K / E.
+        The K weights of an untrained router then sum to about K / E.
         """
         return self.expert_weights != "full" or self.experts_per_frame == self.num_choices
 
     @property
     def has_gradient(self) -> bool:
-        """It has none by a weight that is always 1."""
+        """False if the weight of an expert is always 1."""
         return self.expert_weights != "one"
 
     @property
     def macs_per_frame(self) -> int:
-        """Those of r = W x."""
+        """Multiply-adds of r = W x."""
         return self.weight.numel()
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
-        """Route N frames by themselves; a context is not looked at."""
+        """Route N frames; the router context is ignored."""
         logits_NE = linear_scores(x_ND, self.weight)
         return select_top_k(logits_NE, self.experts_per_frame, self.expert_weights)
 
 
 class EmbeddingRouter(TopKRouter):
-    """SpeechMoE's router: r = W_r [e ; x], e the shared embedding network's output.
+    """SpeechMoE's router r = W_r [e ; x], where e is the output of the shared embedding network.
 
-    arXiv 2105.03036, section 3.2; every layer has a W_r of its own and sees the same e.
+    Every layer has its own W_r and sees the same e (arXiv 2105.03036, section 3.2).
 
     Args:
-        d_model: D.
-        context_size: C, width of e.
-        num_experts: E.
-        experts_per_frame: K, 1 in the paper.
-        expert_weights: `full` in the paper.
+        d_model: Model width D.
+        context_size: Width C of e.
+        num_experts: Number E of experts.
+        experts_per_frame: Number K of experts per frame, 1 in the paper.
+        expert_weights: Normalisation of the weights, `full` in the paper.
     """
 
     context = "embedding"
@@ -115,34 +118,34 @@ class EmbeddingRouter(TopKRouter):
         return cls(stack.d_model, stack.context_size, *selection(config))
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
-        """Route N frames by their embeddings, context_NC, and themselves."""
+        """Route N frames by their embeddings `context_NC` and the frames themselves."""
         if context_NC is None:
             raise ValueError("SpeechMoE's router needs the embedding network's output")
         return super().forward(torch.cat((context_NC.to(x_ND.dtype), x_ND), dim=1))
 
 
 class NoisyTopKRouter(TopKRouter):
-    """r = W_g x + noise * softplus(W_n x) in training, r = W_g x in evaluation.
+    """A router with r = W_g x + noise * softplus(W_n x) in training and r = W_g x in evaluation.
 
-    Shazeer et al., 2017 (arXiv 1701.06538), section 2.1. The noise ends with training: an
-    utterance decoded twice must give the same text, streamed or not.
+    Shazeer et al., 2017 (arXiv 1701.06538), section 2.1. There is no noise in evaluation, because
+    decoding an utterance twice must give the same text, with or without streaming.
 
     Args:
-        d_model: D.
-        num_experts: E.
-        experts_per_frame: K.
-        expert_weights: See `select_top_k`.
+        d_model: Model width D.
+        num_experts: Number E of experts.
+        experts_per_frame: Number K of experts per frame.
+        expert_weights: Normalisation of the weights, see `select_top_k`.
     """
 
     def __init__(
         self, d_model: int, num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
     ) -> None:
         super().__init__(d_model, num_experts, experts_per_frame, expert_weights)
-        # Zero: the same noise for all experts, until it learns better.
+        # Zeros give all experts noise of the same size until training changes it.
         self.noise_weight = nn.Parameter(torch.zeros(num_experts, d_model))
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
-        """Route N frames by themselves; a context is not looked at."""
+        """Route N frames; the router context is ignored."""
         logits_NE = linear_scores(x_ND, self.weight)
         if self.training:
             scale_NE = F.softplus(linear_scores(x_ND, self.noise_weight))
@@ -151,18 +154,18 @@ class NoisyTopKRouter(TopKRouter):
 
 
 class OmniRouter(TopKRouter):
-    """One router for all layers of an encoder or decoder (Omni-Router, arXiv 2507.05724)."""
+    """A router that all layers of an encoder or decoder share (Omni-Router, arXiv 2507.05724)."""
 
     @classmethod
     def build(cls, config: "MoeConfig", stack: "Stack") -> "TopKRouter":
-        """Return the router of the layers before, or the first one."""
+        """Return the router that the previous layers use, or create it for the first layer."""
         router = stack.shared.get(cls)
         if not isinstance(router, cls):
             router = stack.shared[cls] = cls(stack.d_model, *selection(config))
         mine = (router.num_experts, router.experts_per_frame, router.expert_weights)
         if selection(config) != mine:
             raise InputError(
-                "`router: omni` serves all layers: `num_experts`, `experts_per_frame` and "
+                "`router: omni` is shared by all layers, so `num_experts`, `experts_per_frame` and "
                 "`expert_weights` must be the same in all of them"
             )
         return router

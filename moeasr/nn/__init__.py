@@ -7,6 +7,6 @@ Shape letters, used throughout the package:
     U target tokens     V vocabulary        N valid frames, flattened      E experts
     K experts per frame L layers            C context width
 
-A mask is called `valid_mask` and is True where a frame is real; an attention mask is True where a
-query may look. Lengths are absolute int64 tensors of shape (B,), never fractions.
+`valid_mask` is True for frames that are not padding. An attention mask is True where a query may
+attend to a key. Lengths are absolute int64 tensors of shape (B,), never fractions.
 """

@@ -1,4 +1,4 @@
-"""Multi-head attention: plain for tokens, with relative positions for frames."""
+"""Multi-head attention: without positions for tokens, with relative positions for frames."""
 
 import math
 from typing import NamedTuple
@@ -9,21 +9,21 @@ from torch import Tensor, nn
 
 
 class KeysAndValues(NamedTuple):
-    """What attention keeps of the frames it has seen, for those still to come."""
+    """The projected keys and values of the frames that attention has seen."""
 
     keys: Tensor
-    """(B, P, D)."""
+    """Keys, (B, P, D)."""
     values: Tensor
-    """(B, P, D)."""
+    """Values, (B, P, D)."""
 
 
 class MultiHeadAttention(nn.Module):
     """Scaled dot-product attention over H heads.
 
     Args:
-        d_model: D, divisible by `num_heads`.
-        num_heads: H.
-        dropout: On the attention weights.
+        d_model: Model width D, divisible by `num_heads`.
+        num_heads: Number of heads H.
+        dropout: Dropout rate of the attention weights.
     """
 
     def __init__(self, d_model: int, num_heads: int, dropout: float) -> None:
@@ -36,15 +36,15 @@ class MultiHeadAttention(nn.Module):
         self.output = nn.Linear(d_model, d_model)
 
     def forward(self, x: Tensor, memory: KeysAndValues, mask: Tensor) -> Tensor:
-        """Let each frame of `x` look at a memory.
+        """Attend from each frame of `x` to the frames of a memory.
 
         Args:
-            x: (B, Tq, D) queries.
-            memory: What `read` made of Tk frames.
-            mask: (B, Tq or 1, Tk) bool, True where a query may look.
+            x: Queries, (B, Tq, D).
+            memory: Keys and values of Tk frames, as `read` returns them.
+            mask: (B, Tq or 1, Tk) bool, True where a query may attend.
 
         Returns:
-            (B, Tq, D).
+            The attention outputs, (B, Tq, D).
         """
         heads = F.scaled_dot_product_attention(
             split(self.query(x), self.num_heads),
@@ -56,20 +56,20 @@ class MultiHeadAttention(nn.Module):
         return self.output(join(heads))
 
     def read(self, memory: Tensor) -> KeysAndValues:
-        """The keys and values of frames (B, Tk, D)."""
+        """Project frames (B, Tk, D) to keys and values."""
         return KeysAndValues(self.key(memory), self.value(memory))
 
 
 class RelPositionAttention(nn.Module):
-    """Attention whose scores know the distance between query and key (Transformer-XL, 3.3).
+    """Attention with scores that depend on the distance from query to key (Transformer-XL, 3.3).
 
-    score_ij = ((q_i + u) . k_j + (q_i + v) . W_p r_{i-j}) / sqrt(D / H), with r the sinusoidal
-    encoding of the distance, u and v learned per head.
+    score_ij = ((q_i + u) . k_j + (q_i + v) . W_p r_{i-j}) / sqrt(D / H), where r is the sinusoidal
+    encoding of the distance, and u and v are learned per head.
 
     Args:
-        d_model: D, divisible by `num_heads`.
-        num_heads: H.
-        dropout: On the attention weights.
+        d_model: Model width D, divisible by `num_heads`.
+        num_heads: Number of heads H.
+        dropout: Dropout rate of the attention weights.
     """
 
     def __init__(self, d_model: int, num_heads: int, dropout: float) -> None:
@@ -87,11 +87,11 @@ class RelPositionAttention(nn.Module):
         nn.init.xavier_uniform_(self.position_bias)
 
     def no_weight_decay(self) -> list[nn.Parameter]:
-        """Return the biases u and v: one vector per head, they have the shape of matrices."""
+        """Return the biases u and v, which have the shape of matrices (one vector per head)."""
         return [self.content_bias, self.position_bias]
 
     def start(self, num_streams: int) -> KeysAndValues:
-        """The past of streams that begin: no frames."""
+        """Return the empty cache of streams before their first frame."""
         nothing = self.content_bias.new_zeros(num_streams, 0, self.content_bias.numel())
         return KeysAndValues(nothing, nothing)
 
@@ -102,16 +102,16 @@ class RelPositionAttention(nn.Module):
         mask: Tensor,
         past: KeysAndValues | None = None,
     ) -> tuple[Tensor, KeysAndValues]:
-        """Let each frame look at the frames that `mask` allows.
+        """Attend from each frame to the frames that `mask` allows.
 
         Args:
-            x: (B, T, D).
-            positions: (P + 2T - 1, D), from `relative_positions(T, P + T, x)`.
-            mask: (B, T or 1, P + T) bool.
-            past: Of the P frames before x, in streaming; None for P = 0.
+            x: Frames, (B, T, D).
+            positions: Position encodings (P + 2T - 1, D) from `relative_positions(T, P + T, x)`.
+            mask: (B, T or 1, P + T) bool, True where a query may attend.
+            past: In streaming, keys and values of the P frames before x; None for P = 0.
 
         Returns:
-            (B, T, D), and the keys and values of all P + T frames.
+            The attention outputs (B, T, D), and the keys and values of all P + T frames.
         """
         keys, values = seen = self._read(x, past)
         query = split(self.query(x), self.num_heads)  # (B, H, T, D/H)
@@ -129,7 +129,7 @@ class RelPositionAttention(nn.Module):
         return self.output(join(heads)), seen
 
     def _read(self, x: Tensor, past: KeysAndValues | None) -> KeysAndValues:
-        """The keys and values of the frames before x, if there are any, and of x."""
+        """Return the keys and values of the frames in `past`, if any, followed by those of x."""
         keys, values = self.key(x), self.value(x)
         if past is not None:
             keys = torch.cat((past.keys, keys), dim=1)
@@ -138,20 +138,20 @@ class RelPositionAttention(nn.Module):
 
 
 def masked_bias(bias: Tensor, mask: Tensor) -> Tensor:
-    """`bias` where `mask` allows, else the lowest finite number.
+    """Return `bias` where `mask` is True, and the lowest finite number elsewhere.
 
-    Not -inf: a padding frame that may look nowhere would turn into NaN and spoil the gradients
-    of its whole batch.
+    The number is not -inf: the softmax of a padding frame that may attend to nothing would be NaN
+    and spoil the gradients of the whole batch.
     """
     return torch.where(mask, bias, torch.finfo(bias.dtype).min)
 
 
 def _distance_to_key(by_distance: Tensor, num_keys: int) -> Tensor:
-    """Turn scores by distance (B, H, Tq, Tk + Tq - 1) into scores by key (B, H, Tq, Tk).
+    """Convert scores by distance (B, H, Tq, Tk + Tq - 1) into scores by key (B, H, Tq, Tk).
 
-    Row i needs the distances to keys 0 .. Tk-1; in the order of `relative_positions` they lie side
-    by side, beginning one column earlier with each row. Reading the padded rows as rows one column
-    narrower makes that shift (Transformer-XL, appendix B).
+    Row i needs the distances to keys 0 .. Tk-1. In the order of `relative_positions` these are
+    adjacent columns, which start one column earlier in each row. Reading the padded rows as rows
+    that are one column narrower performs this shift (Transformer-XL, appendix B).
     """
     batch, heads, queries, distances = by_distance.shape
     padded = F.pad(by_distance, (1, 0)).view(batch, heads, distances + 1, queries)
@@ -159,10 +159,10 @@ def _distance_to_key(by_distance: Tensor, num_keys: int) -> Tensor:
 
 
 def split(x: Tensor, num_heads: int) -> Tensor:
-    """(B, T, D) -> (B, H, T, D/H)."""
+    """Split frames into heads, (B, T, D) -> (B, H, T, D/H)."""
     return x.unflatten(2, (num_heads, -1)).transpose(1, 2)
 
 
 def join(heads: Tensor) -> Tensor:
-    """(B, H, T, D/H) -> (B, T, D)."""
+    """Join heads into frames, (B, H, T, D/H) -> (B, T, D)."""
     return heads.transpose(1, 2).flatten(2)

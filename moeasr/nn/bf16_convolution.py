@@ -1,4 +1,4 @@
-"""The front end's large convolution for inference on a CPU with fewer bits."""
+"""The front end's large convolution in bfloat16, for inference on a CPU."""
 
 import time
 
@@ -7,16 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 TRIAL_ROUNDS = 3
-TRIAL_SIZE = (33, 39)  # what a streaming chunk of 16 frames brings: frames, mel bins, both halved
+TRIAL_SIZE = (33, 39)  # halved frames and mel bins of a streaming chunk of 16 encoder frames
 
 
 class Bf16Conv2d(nn.Module):
-    """A convolution of bfloat16 products with float32 in and out, channels last in memory.
+    """A convolution with float32 inputs and outputs that computes in bfloat16, channels last.
 
-    Like `moeasr.nn.packed_linear.PackedLinear` it has no parameters.
+    Like `moeasr.nn.packed_linear.PackedLinear`, it has no parameters.
 
     Args:
-        conv: Float32, without padding.
+        conv: The float32 convolution to copy, without padding.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
@@ -27,15 +27,15 @@ class Bf16Conv2d(nn.Module):
         self._bias = None if conv.bias is None else conv.bias.detach().to(torch.bfloat16)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, height, width) of inputs to the same of outputs."""
+        """Convolve (B, channels, height, width) without padding."""
         x = x.to(torch.bfloat16, memory_format=torch.channels_last)
         return F.conv2d(x, self._weight, self._bias, self._stride).float()
 
 
 def faster_conv(conv: nn.Conv2d) -> nn.Module:
-    """The convolution itself or a `Bf16Conv2d` of it: what a trial of milliseconds finds faster.
+    """Return the convolution or its `Bf16Conv2d`, whichever is faster in a trial of milliseconds.
 
-    A processor without bfloat16 instructions takes longer with them than without.
+    On a processor without bfloat16 instructions, bfloat16 is slower than float32.
     """
     low = Bf16Conv2d(conv)
     x = torch.zeros(1, conv.in_channels, *TRIAL_SIZE)

@@ -6,20 +6,20 @@ from torch import Tensor, nn
 
 
 class ConvolutionModule(nn.Module):
-    """Pointwise -> GLU -> depthwise -> norm -> SiLU -> pointwise.
+    """The convolution module: pointwise -> GLU -> depthwise -> norm -> SiLU -> pointwise.
 
-    Padding frames are zeroed and the edges are padded with zeros *before* the first pointwise
-    layer, so that an utterance sees the same thing at its end whether padding follows or nothing,
-    and a streaming cache holds plain inputs. The norm is a layer norm: unlike a batch norm it
-    does not depend on the other utterances.
+    Padding frames are set to zero and the edges are padded with zeros *before* the first pointwise
+    layer. An utterance therefore has the same output with and without padding behind it, and a
+    streaming cache holds the module's inputs. The norm is a layer norm because a batch norm would
+    depend on the other utterances.
 
     Args:
-        d_model: D.
-        kernel_size: Frames the depthwise convolution spans; odd unless causal.
-        causal: See past frames only, as streaming needs.
-        has_norm: False leaves the norm out: a trained batch norm can be folded into the depthwise
+        d_model: Model width D.
+        kernel_size: Number of frames that the depthwise convolution spans; odd unless causal.
+        causal: Use past frames only, as streaming requires.
+        has_norm: False omits the norm, for a trained batch norm that is folded into the depthwise
             convolution.
-        pads_after_gate: Pad behind the first pointwise layer and its gate instead; not if causal.
+        pads_after_gate: Pad after the first pointwise layer and its gate; not for causal modules.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ConvolutionModule(nn.Module):
         self.pointwise2 = nn.Linear(d_model, d_model)
 
     def with_own_norm(self) -> "ConvolutionModule":
-        """A module with these very weights but a norm of its own, for another depth."""
+        """Return a module that shares the weights of this one but has its own norm."""
         other = ConvolutionModule(
             self.depthwise.in_channels,
             self.depthwise.kernel_size[0],
@@ -56,23 +56,23 @@ class ConvolutionModule(nn.Module):
         return other
 
     def start(self, num_streams: int) -> Tensor:
-        """The past of streams that begin: (B, kernel - 1, D) zeros."""
+        """Return the cache of streams before their first frame: (B, kernel - 1, D) zeros."""
         num_channels = self.depthwise.in_channels
         return self.depthwise.weight.new_zeros(num_streams, self.edges[0], num_channels)
 
     def forward(
         self, x: Tensor, valid_mask: Tensor, past: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Mix neighbouring frames.
+        """Apply the convolution module.
 
         Args:
-            x: (B, T, D).
-            valid_mask: (B, T) bool.
-            past: (B, kernel - 1, D) inputs before x, zeros before the first; None: x is all.
-                Causal modules only.
+            x: Frames, (B, T, D).
+            valid_mask: (B, T) bool, False for padding.
+            past: Cache of the (B, kernel - 1, D) inputs before x, zeros before the first frame. It
+                requires a causal module. None if x is the whole utterance.
 
         Returns:
-            (B, T, D), and the inputs that were seen: past (or the edge's zeros), then x.
+            The outputs (B, T, D), and the padded inputs: `past` or zeros, followed by x.
         """
         x = x.masked_fill(~valid_mask[:, :, None], 0.0)
         if self.pads_after_gate:
@@ -86,10 +86,11 @@ class ConvolutionModule(nn.Module):
         return self.pointwise2(F.silu(self.norm(y))), seen
 
     def _mix(self, x: Tensor) -> Tensor:
-        """The depthwise convolution of (B, T, D), without a copy.
+        """Apply the depthwise convolution to (B, T, D) without a copy.
 
-        Seen as an image of one row, frames are already in the order of channels that the
-        two-dimensional kernel likes: on a CPU it takes a third of the time of the other.
+        Viewed as an image of one row, the frames already have the memory layout (channels last) of
+        the two-dimensional kernel. On a CPU it takes a third of the time of the one-dimensional
+        kernel.
         """
         conv = self.depthwise
         image, weight = x.transpose(1, 2).unsqueeze(2), conv.weight.unsqueeze(2)

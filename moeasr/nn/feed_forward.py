@@ -1,4 +1,4 @@
-"""The feed-forward seam, and the dense one. An MoE is just another feed-forward."""
+"""The feed-forward interface and the dense feed-forward; `moeasr.moe.layer` has the MoE one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,25 +13,26 @@ from moeasr.nn.routing import Routing
 from moeasr.ranges import check_size
 
 CONTEXTS = ("embedding", "language")
-"""What an encoder may be told about each frame beside its features: the state of an embedding
-network, or the language that is spoken."""
+"""Kinds of router context, an additional input of routers for each frame: the output of an
+embedding network, or the language of the utterance."""
 
 
 class FeedForward(Protocol):
-    """What blocks and decoders ask of a feed-forward; they do not know whether it has experts."""
+    """The interface of feed-forwards, with or without experts, for blocks and decoders."""
 
     def __call__(
         self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
     ) -> tuple[Tensor, Routing | None]:
-        """Transform each frame on its own.
+        """Transform each frame independently of the others.
 
         Args:
-            x: (B, T, D).
-            valid_mask: (B, T) bool. What comes out at padding frames is undefined but finite.
-            context: (B, T, C) further input of a router, such as an embedding network's output.
+            x: Frames, (B, T, D).
+            valid_mask: (B, T) bool, False for padding. Outputs of padding frames are undefined but
+                finite.
+            context: Router context (B, T, C), such as the output of an embedding network.
 
         Returns:
-            (B, T, D), and the routing if there are experts.
+            The outputs (B, T, D), and the routing if the feed-forward has experts.
         """
         ...
 
@@ -41,58 +42,58 @@ class Stack:
     """The settings and parts that the feed-forwards of one encoder or decoder share."""
 
     d_model: int
-    """D."""
+    """Model width D."""
     dropout: float
-    """Inside feed-forwards."""
+    """Dropout rate inside feed-forwards."""
     context_size: int = 0
-    """C: width of the context; 0 without one."""
+    """Width C of the router context; 0 without one."""
     shared: dict[Any, nn.Module] = field(default_factory=dict)
-    """Parts of which one serves all layers, by what made them."""
+    """Modules that serve all layers, by the class that created them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeedForwardConfig:
-    """A `feed_forward:` section; what builds a feed-forward is a subclass for each `type`."""
+    """A `feed_forward:` section. The subclass for each `type` builds the feed-forward."""
 
     type: str
-    """Which: a name of `moeasr.models.feed_forwards.FEED_FORWARDS`, or the import path of a
-    subclass of one's own."""
+    """A name in `moeasr.models.feed_forwards.FEED_FORWARDS`, or the import path of a subclass of
+    this class."""
 
     @property
     def learns_routing(self) -> bool:
-        """Whether it has a router that learns."""
+        """True if the feed-forward has a router that learns."""
         return False
 
     @property
     def context(self) -> str | None:
-        """Which of `CONTEXTS` it needs."""
+        """The router context of `CONTEXTS` that the feed-forward needs, or None."""
         return None
 
     def build(self, stack: Stack, like: FeedForward | None = None) -> FeedForward:
         """Build the feed-forward of a layer.
 
         Args:
-            stack: Of its encoder or decoder.
-            like: A feed-forward whose weights, or experts, it is to share; or None.
+            stack: Shared settings of the encoder or decoder.
+            like: A feed-forward whose weights or experts the new one shares, or None.
 
         Raises:
-            InputError: The settings do not go together.
+            InputError: The settings are incompatible.
         """
         raise NotImplementedError
 
 
 Activation = Callable[[Tensor], Tensor]
 ACTIVATIONS: dict[str, Activation] = {"silu": F.silu, "relu": F.relu}
-"""What stands between the two layers; silu is also called swish."""
+"""Activation functions of feed-forwards by name; silu is also called swish."""
 
 
 class DenseFeedForward(nn.Module):
-    """y = W2 dropout(activation(W1 x + b1)) + b2.
+    """A feed-forward without experts: y = W2 dropout(activation(W1 x + b1)) + b2.
 
     Args:
-        d_model: D.
-        hidden_units: M.
-        dropout: On the hidden layer.
+        d_model: Model width D.
+        hidden_units: Width M of the hidden layer.
+        dropout: Dropout rate of the hidden layer.
         activation: One of `ACTIVATIONS`.
     """
 
@@ -108,7 +109,7 @@ class DenseFeedForward(nn.Module):
     def forward(
         self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
     ) -> tuple[Tensor, None]:
-        """See `FeedForward`; mask and context are not needed."""
+        """See `FeedForward`; the mask and the context are not used."""
         return self.w2(self.dropout(self.activation(self.w1(x)))), None
 
 
@@ -118,16 +119,16 @@ class DenseConfig(FeedForwardConfig):
 
     type: Literal["dense"] = "dense"
     hidden_units: int = 2048
-    """M: width of the hidden layer."""
+    """Width M of the hidden layer."""
     activation: Annotated[str, OneOf(ACTIVATIONS)] = "silu"
-    """Between the two layers; silu is also called swish."""
+    """Activation function between the two layers; silu is also called swish."""
 
     def __post_init__(self) -> None:
-        """Check ranges."""
+        """Check that all values are in range."""
         check_size("hidden_units", self.hidden_units)
 
     def build(self, stack: Stack, like: FeedForward | None = None) -> FeedForward:
-        """See `FeedForwardConfig`; a shared one is the same module."""
+        """See `FeedForwardConfig`. A shared feed-forward is the same module."""
         if like is not None:
             return like
         activation = ACTIVATIONS[self.activation]

@@ -1,4 +1,4 @@
-"""Attention whose scores know where in the utterance a key is."""
+"""Attention with scores that depend on the absolute position of the key in its utterance."""
 
 import math
 
@@ -9,15 +9,18 @@ from moeasr.nn.attention import KeysAndValues, RelPositionAttention, join, maske
 
 
 class KeyPositionAttention(RelPositionAttention):
-    """score_ij = ((q_i + u) . k_j + (q_i + v) . W_p e_j) / sqrt(D / H), e_j the key's position.
+    """Self-attention as in WeNet's Conformers (`selfattention_layer_type: rel_selfattn`).
 
-    This is Transformer-XL's attention (section 3.3) without its relative shift, so that the
-    encoding is not of the distance i - j but of j itself, counted from the utterance's beginning.
-    WeNet trains its Conformers so (`selfattention_layer_type: rel_selfattn`). The weights are those
-    of `RelPositionAttention`, but what they compute is another thing.
+    score_ij = ((q_i + u) . k_j + (q_i + v) . W_p e_j) / sqrt(D / H), where e_j encodes the position
+    j of the key in its utterance.
 
-    As both terms with q_i share it, score_ij = (q_i . (k_j + W_p e_j) + b_j) / sqrt(D / H) with
-    b_j = u . k_j + v . W_p e_j: a plain dot product, and a bias for each key.
+    This is Transformer-XL's attention (section 3.3) without its relative shift: the encoding
+    represents j itself instead of the distance i - j. The weights have the names and shapes of
+    `RelPositionAttention`, but compute a different function.
+
+    The implementation collects the terms with q_i. Then
+    score_ij = (q_i . (k_j + W_p e_j) + b_j) / sqrt(D / H) with b_j = u . k_j + v . W_p e_j,
+    which is a plain dot product plus a bias per key.
     """
 
     def forward(
@@ -27,16 +30,18 @@ class KeyPositionAttention(RelPositionAttention):
         mask: Tensor,
         past: KeysAndValues | None = None,
     ) -> tuple[Tensor, KeysAndValues]:
-        """Let each frame look at the frames that `mask` allows.
+        """Attend from each frame to the frames that `mask` allows.
 
         Args:
-            x: (B, T, D).
-            positions: (B or 1, P + T, D) of the keys, from `moeasr.nn.position.key_positions`.
-            mask: (B, T or 1, P + T) bool.
-            past: Of the P frames before x, in streaming; None for P = 0.
+            x: Frames, (B, T, D).
+            positions: Position encodings of the keys (B or 1, P + T, D), from
+                `moeasr.nn.position.key_positions`.
+            mask: (B, T or 1, P + T) bool, True where a query may attend.
+            past: In streaming, keys and values of the P frames before x; None for P = 0.
 
         Returns:
-            (B, T, D), and the keys and values of all P + T frames, without their positions.
+            The attention outputs (B, T, D), and the keys and values of all P + T frames without
+            their positions.
         """
         keys, values = seen = self._read(x, past)
         position = self.position(positions)  # (B or 1, P + T, D)

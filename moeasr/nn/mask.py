@@ -1,18 +1,18 @@
-"""Masks: which frames are real, and which frames a query may look at. True always means yes."""
+"""Padding masks and attention masks. True marks a valid frame, or a key that a query may use."""
 
 import torch
 from torch import Tensor
 
 
 def make_valid_mask(lens: Tensor, max_len: int) -> Tensor:
-    """True where a padded batch holds a real frame.
+    """Return a mask that is True for the frames of a padded batch that are not padding.
 
         >>> make_valid_mask(torch.tensor([3, 1]), 4).int()
         tensor([[1, 1, 1, 0],
                 [1, 0, 0, 0]], dtype=torch.int32)
 
     Args:
-        lens: (B,) int64, number of real frames of each utterance.
+        lens: (B,) int64, number of valid frames of each utterance.
         max_len: Padded length T.
 
     Returns:
@@ -28,9 +28,9 @@ def make_chunk_mask(
     device: torch.device | None = None,
     num_past: int = 0,
 ) -> Tensor:
-    """True where frame i (row) may look at frame j (column) in chunk-wise streaming.
+    """Return a mask that is True where frame i (row) may attend to frame j (column) in streaming.
 
-    A frame sees its whole chunk and the chunks before it (U2, arXiv 2012.05481, section 3.2).
+    A frame attends to its whole chunk and the chunks before it (U2, arXiv 2012.05481, section 3.2).
 
         >>> make_chunk_mask(4, 2).int()
         tensor([[1, 1, 0, 0],
@@ -39,11 +39,11 @@ def make_chunk_mask(
                 [1, 1, 1, 1]], dtype=torch.int32)
 
     Args:
-        num_frames: T', frames after subsampling.
-        chunk_size: Frames in a chunk, at least 1.
-        num_left_chunks: How many chunks before its own a frame may see; -1 for all.
-        device: Where the mask is made.
-        num_past: P, frames before these that may be looked at too; a chunk begins after them.
+        num_frames: Number T' of frames after subsampling.
+        chunk_size: Number of frames in a chunk, at least 1.
+        num_left_chunks: Number of chunks before its own that a frame may attend to; -1 for all.
+        device: Device of the mask.
+        num_past: Number P of cached frames before these T' frames. A new chunk begins after them.
 
     Returns:
         (T', P + T') bool.
@@ -57,40 +57,41 @@ def make_chunk_mask(
 
 
 def last_frames(x: Tensor, ends: Tensor, count: int) -> Tensor:
-    """The `count` frames before an end that is each utterance's own.
+    """Return the `count` frames before the end of each utterance.
 
         >>> last_frames(torch.arange(10).view(2, 5, 1), torch.tensor([5, 3]), 2).squeeze(2)
         tensor([[3, 4],
                 [6, 7]])
 
     Args:
-        x: (B, T, D).
-        ends: (B,) frame after the last one wanted.
-        count: How many; where there are fewer, the first frame stands in their place.
+        x: Frames, (B, T, D).
+        ends: (B,) index of the frame after the last wanted one.
+        count: Number of frames. If an utterance has fewer, its first frame is repeated.
 
     Returns:
         (B, count, D).
     """
-    if count <= x.size(1) and (ends == x.size(1)).all():  # whole chunks: nothing to look up
+    if count <= x.size(1) and (ends == x.size(1)).all():  # whole chunks need no indices
         return x[:, x.size(1) - count :]
     index = ends[:, None] - count + torch.arange(count, device=x.device)  # (B, count)
     return x.gather(1, index.clamp(min=0)[..., None].expand(-1, -1, x.size(2)))
 
 
 def make_causal_mask(num_tokens: int, device: torch.device | None = None) -> Tensor:
-    """(U, U) bool: token i may look at tokens 0..i."""
+    """Return a (U, U) mask by which token i may attend to tokens 0..i."""
     return torch.ones(num_tokens, num_tokens, dtype=torch.bool, device=device).tril()
 
 
 def sample_chunk_size(num_frames: int, max_chunk_size: int) -> int:
-    """Draw the chunk size of one training batch: about half of the batches see full context.
+    """Draw the chunk size of one training batch; about half of the batches have full context.
 
-    s is uniform over 1..T'-1; s > T'/2 means full context (-1), else chunks of s mod M + 1 frames
-    (dynamic chunk training, U2++, arXiv 2106.05642, as WeNet does it).
+    s is drawn uniformly from 1..T'-1. If s > T'/2, the batch has full context (-1), otherwise
+    chunks of s mod M + 1 frames. This is dynamic chunk training (U2++, arXiv 2106.05642) as
+    implemented in WeNet.
 
     Args:
-        num_frames: T' of the longest utterance in the batch.
-        max_chunk_size: M, 25 frames = 1 s after fourfold subsampling.
+        num_frames: Number T' of encoder frames of the longest utterance in the batch.
+        max_chunk_size: Largest chunk size M; 25 frames are 1 s after fourfold subsampling.
     """
     if num_frames < 2:
         return -1

@@ -1,4 +1,4 @@
-"""The FSMN memory block: a learned weighted sum over neighbouring frames instead of recurrence."""
+"""The FSMN memory block, which replaces recurrence by a learned sum over neighbouring frames."""
 
 import torch
 import torch.nn.functional as F
@@ -8,15 +8,15 @@ from moeasr.nn.unquantized_linear import UnquantizedLinear
 
 
 class MemoryBlock(nn.Module):
-    """p_t = V h_t;  y_t = p_t + sum_i a_i * p_(t-i) + sum_j c_j * p_(t+j), element by element.
+    """A block of the compact feed-forward sequential memory network, used in SpeechMoE's encoder.
 
-    The compact feed-forward sequential memory network (Zhang et al., Interspeech 2016; deep form
-    arXiv 1803.05030, equation 3), which SpeechMoE's encoder is made of.
+    p_t = V h_t;  y_t = p_t + sum_i a_i * p_(t-i) + sum_j c_j * p_(t+j), element by element
+    (Zhang et al., Interspeech 2016; deep form: arXiv 1803.05030, equation 3).
 
     Args:
-        d_model: D.
-        kernel_size: Frames that are summed; odd unless causal.
-        causal: See past frames only, as streaming needs.
+        d_model: Model width D.
+        kernel_size: Number of frames in the sum; odd unless causal.
+        causal: Use past frames only, as streaming requires.
     """
 
     def __init__(self, d_model: int, kernel_size: int, causal: bool) -> None:
@@ -27,22 +27,22 @@ class MemoryBlock(nn.Module):
         self.taps = nn.Conv1d(d_model, d_model, kernel_size, groups=d_model, bias=False)
 
     def start(self, num_streams: int) -> Tensor:
-        """The past of streams that begin: (B, kernel - 1, D) zeros."""
+        """Return the cache of streams before their first frame: (B, kernel - 1, D) zeros."""
         return self.taps.weight.new_zeros(num_streams, self.edges[0], self.taps.out_channels)
 
     def forward(
         self, x: Tensor, valid_mask: Tensor, past: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Mix neighbouring frames; padding is to them what lies beyond the edges, zeros.
+        """Apply the memory block. Padding frames count as zeros, like frames beyond the edges.
 
         Args:
-            x: (B, T, D).
-            valid_mask: (B, T) bool.
-            past: (B, kernel - 1, D) projections p before x's, zeros before the first; None: x is
-                all.
+            x: Frames, (B, T, D).
+            valid_mask: (B, T) bool, False for padding.
+            past: Cache of the (B, kernel - 1, D) projections p before those of x, zeros before the
+                first frame. None if x is the whole utterance.
 
         Returns:
-            (B, T, D), and the projections that were seen: past (or the edge's zeros), then x's.
+            The outputs (B, T, D), and the padded projections: `past` or zeros, followed by p of x.
         """
         p = self.project(x).masked_fill(~valid_mask[:, :, None], 0.0)
         seen = F.pad(p, (0, 0, *self.edges)) if past is None else torch.cat((past, p), dim=1)

@@ -1,10 +1,10 @@
-"""Linear layers for inference on a CPU: weights laid out once for a fast kernel, or quantised.
+"""Linear layers for inference on a CPU, with weights packed for a fast kernel or quantised.
 
-A packed layer has no parameters: it cannot be trained, saved or counted. It is made from a loaded
-model (`moeasr.models.inference`) and goes with the process.
+A packed layer has no parameters: it cannot be trained, saved or counted. It is created from a
+loaded model (`moeasr.models.inference`) and exists only in that process.
 
-The oneDNN operators are private to PyTorch (its compiler emits them) and have been the same since
-2.11; they are tried once against `F.linear`, which is what is used where they fail.
+The oneDNN operators are private to PyTorch, whose compiler emits them, and have not changed since
+version 2.11. They are tried once against `F.linear`, which is used if they fail.
 """
 
 import functools
@@ -18,20 +18,21 @@ from torch import Tensor, nn
 from moeasr.errors import InputError
 
 Kernel = Callable[[Tensor], Tensor]
-"""(..., inputs) -> (..., outputs), float32 in and out."""
+"""Function (..., inputs) -> (..., outputs) with float32 inputs and outputs."""
 Maker = Callable[[Tensor, Tensor, bool], Kernel]
-"""From weight, bias, and whether silu follows."""
+"""Function that builds a kernel from the weight, the bias, and whether silu follows."""
 
 TRIAL_ROUNDS = 5
 TRIAL_SHAPES = ((4, 256, 2048), (64, 256, 1024), (64, 1024, 256))
-"""Rows, inputs, outputs: an expert's share of a streaming chunk, and of some seconds."""
-TRIAL_BYTES = 2**24  # of weights: more than caches hold, as in a model of many layers
-TRIAL_GAIN = 1.05  # a private operator has to be worth it
-PACKED_ROWS = 64  # what the packed layout is chosen for
+"""Rows, inputs and outputs in the trial: the frames of one expert in a streaming chunk, and in
+several seconds of speech."""
+TRIAL_BYTES = 2**24  # size of the weights, larger than caches, as in a model of many layers
+TRIAL_GAIN = 1.05  # speed-up that justifies a private operator
+PACKED_ROWS = 64  # number of input rows for which the packed layout is optimised
 
 
 class PackedLinear(nn.Module):
-    """y = W x + b by one kernel.
+    """A linear layer y = W x + b that runs one kernel.
 
     Args:
         weight: (outputs, inputs) float32.
@@ -45,7 +46,7 @@ class PackedLinear(nn.Module):
         self._kernel = make_kernel(weight, bias, precision)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs)."""
+        """Apply the layer, (..., inputs) -> (..., outputs)."""
         if x.numel() == 0:
             return x.new_zeros(*x.shape[:-1], self.out_features)
         return self._kernel(x)
@@ -54,7 +55,7 @@ class PackedLinear(nn.Module):
 def make_kernel(
     weight: Tensor, bias: Tensor | None, precision: str, with_silu: bool = False
 ) -> Kernel:
-    """A kernel for y = W x + b, or silu of it.
+    """Build a kernel for y = W x + b, optionally followed by silu.
 
     Args:
         weight: (outputs, inputs) float32.
@@ -63,7 +64,7 @@ def make_kernel(
         with_silu: Apply silu to the outputs.
 
     Raises:
-        InputError: There is no such precision.
+        InputError: The precision is unknown.
     """
     check_precision(precision)
     bias = weight.new_zeros(weight.size(0)) if bias is None else bias
@@ -72,7 +73,7 @@ def make_kernel(
 
 
 def aten_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """The reference: PyTorch's own, on contiguous weights."""
+    """Build the reference kernel, `F.linear` with contiguous weights."""
     weight = weight.contiguous()
     if with_silu:
         return lambda x: F.silu(F.linear(x, weight, bias), inplace=True)
@@ -80,7 +81,7 @@ def aten_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
 
 
 def onednn_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """oneDNN on packed weights, silu in the same pass; equal but for rounding."""
+    """Build a oneDNN kernel with packed weights and fused silu; only rounding differs."""
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_ROWS)
     post = "swish" if with_silu else "none"
     product = torch.ops.mkldnn._linear_pointwise.default
@@ -88,15 +89,15 @@ def onednn_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
 
 
 def fp32_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """The faster one on this machine."""
+    """Build the float32 kernel that is faster on this machine."""
     make = onednn_kernel if onednn_is_faster(torch.get_num_threads()) else aten_kernel
     return make(weight, bias, with_silu)
 
 
 def bf16_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """bfloat16 products, summed in float32 and rounded to bfloat16 once.
+    """Build a bfloat16 kernel, which sums products in float32 and rounds each sum to bfloat16.
 
-    Packed, a few rows take half the time: the plain kernel lays its weights out in every call.
+    Packed weights halve the time for a few rows, because the plain kernel packs them in every call.
     """
     weight, bias = weight.to(torch.bfloat16), bias.to(torch.bfloat16)
     make = onednn_kernel if packs_bf16() else aten_kernel
@@ -107,7 +108,7 @@ def bf16_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
 
 
 def int8_kernel(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """8-bit weights with a scale for each output; inputs get theirs anew in each call."""
+    """Build an 8-bit kernel with one weight scale per output; each call scales its inputs."""
     scales = (weight.abs().amax(dim=1) / 127).clamp(min=1e-12).double()
     zero_points = torch.zeros(weight.size(0), dtype=torch.int64)
     quantised = torch.quantize_per_channel(weight, scales, zero_points, 0, torch.qint8)
@@ -126,11 +127,7 @@ PRECISIONS: dict[str, Maker] = {
 
 
 def check_precision(precision: str) -> None:
-    """Make sure that there is such a precision.
-
-    Raises:
-        InputError: There is none.
-    """
+    """Raise `InputError` unless the precision is one of `PRECISIONS`."""
     if precision not in PRECISIONS:
         raise InputError(
             f"`precision` must be one of {', '.join(PRECISIONS)}, but is '{precision}'"
@@ -139,13 +136,14 @@ def check_precision(precision: str) -> None:
 
 @functools.cache
 def onednn_is_faster(num_threads: int) -> bool:
-    """Whether oneDNN is there, right, and faster than `F.linear`; tried once, for 0.3 s.
+    """Return whether oneDNN is available, correct and faster than `F.linear`.
 
-    On AMD processors PyTorch's own products may run at half of what oneDNN reaches, elsewhere they
-    may be as good: it depends on how PyTorch was built, so the maker's name says nothing.
+    The trial takes 0.3 s and its result is cached. On AMD processors, PyTorch's own products may
+    reach only half the speed of oneDNN; elsewhere they may be as fast. This depends on how PyTorch
+    was built, not on the vendor of the processor, so it must be measured.
 
     Args:
-        num_threads: What is true of one thread need not be of several.
+        num_threads: Number of threads, for which the result is cached separately.
     """
     generator = torch.Generator().manual_seed(0)
     best_sec = dict.fromkeys((aten_kernel, onednn_kernel), 0.0)
@@ -162,27 +160,27 @@ def onednn_is_faster(num_threads: int) -> bool:
                     return False
                 for make, seconds in _alternate(kernels, x).items():
                     best_sec[make] += seconds
-    except (RuntimeError, AttributeError):  # another build of PyTorch, another processor
+    except (RuntimeError, AttributeError):  # the operator is missing in this build of PyTorch
         return False
     return best_sec[aten_kernel] > TRIAL_GAIN * best_sec[onednn_kernel]
 
 
 @functools.cache
 def packs_bf16() -> bool:
-    """Whether oneDNN takes packed bfloat16 weights here, and what comes out is right."""
+    """Return whether oneDNN accepts packed bfloat16 weights here and computes correct results."""
     generator = torch.Generator().manual_seed(0)
     x, weight, bias = (torch.randn(shape, generator=generator) for shape in ((3, 64), (32, 64), 32))
     x, weight, bias = (tensor.to(torch.bfloat16) for tensor in (x, weight, bias))
     try:
         with torch.inference_mode():
             found = onednn_kernel(weight, bias, False)(x)
-    except (RuntimeError, AttributeError):  # another build of PyTorch, another processor
+    except (RuntimeError, AttributeError):  # the operator is missing in this build of PyTorch
         return False
     return torch.allclose(found, F.linear(x, weight, bias), rtol=2e-2, atol=2e-2)
 
 
 def _alternate(kernels: Mapping[Maker, Sequence[Kernel]], x: Tensor) -> dict[Maker, float]:
-    """Seconds of all kernels of each kind, the best of some rounds in which they take turns."""
+    """Return the seconds of all kernels of each kind, the best of several alternating rounds."""
     best_sec = dict.fromkeys(kernels, float("inf"))
     for _ in range(TRIAL_ROUNDS):
         for make, ready in kernels.items():

@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 def sinusoidal_encoding(positions: Tensor, d_model: int) -> Tensor:
-    """Sines and cosines of `positions` (Attention Is All You Need, section 3.5).
+    """Compute the sinusoidal encoding of positions (Attention Is All You Need, section 3.5).
 
     PE(p, 2i) = sin(p / 10000^(2i/D)), PE(p, 2i+1) = cos(p / 10000^(2i/D)).
 
     Args:
-        positions: (T,) float, any values, negative ones too.
-        d_model: D, even.
+        positions: (T,) float positions, which may be negative.
+        d_model: Width D of the encoding, even.
 
     Returns:
         (T, D).
@@ -28,19 +28,19 @@ def sinusoidal_encoding(positions: Tensor, d_model: int) -> Tensor:
 
 
 def token_positions(first: int, num_tokens: int, like: Tensor) -> Tensor:
-    """Encodings (U, D) of tokens `first` .. `first + num_tokens - 1`, in `like`'s type."""
+    """Return encodings (U, D) of `num_tokens` tokens from `first` on, in the type of `like`."""
     positions = torch.arange(first, first + num_tokens, device=like.device, dtype=torch.float64)
     return sinusoidal_encoding(positions, like.size(-1)).to(like.dtype)
 
 
 def relative_positions(num_queries: int, num_keys: int, like: Tensor) -> Tensor:
-    """Encodings of every distance between a query and a key, the farthest past first.
+    """Return encodings of all distances between a query and a key, starting with the farthest past.
 
-    Queries are the last `num_queries` of the `num_keys` frames, so distance i - j runs from
+    Queries are the last `num_queries` of the `num_keys` frames, so the distance i - j runs from
     num_keys - 1 (last query, first key) down to -(num_queries - 1).
 
     Returns:
-        (num_keys + num_queries - 1, D) in `like`'s type.
+        (num_keys + num_queries - 1, D) in the type of `like`.
     """
     return _distances(
         num_queries,
@@ -59,23 +59,23 @@ def _distances(
     d_model: int,
     dtype: torch.dtype,
     device: torch.device,
-    is_inference: bool,  # a tensor made in inference mode is of no use to autograd
+    is_inference: bool,  # autograd cannot use a tensor that was created in inference mode
 ) -> Tensor:
-    """`relative_positions`, which a stream asks for again and again."""
+    """Return `relative_positions` from a cache, because a stream needs the same ones repeatedly."""
     distances = torch.arange(num_keys - 1, -num_queries, -1, device=device, dtype=torch.float64)
     return sinusoidal_encoding(distances, d_model).to(dtype)
 
 
 def key_positions(first: Tensor, num_keys: int, like: Tensor) -> Tensor:
-    """Encodings of keys by where they are in their utterance.
+    """Return encodings of the absolute positions of keys in their utterances.
 
-    Computed in float32 whatever `like` is, as WeNet does: far from the beginning its encodings
-    are off by some 1e-7 of the position, and trained weights know them so.
+    As in WeNet, they are always computed in float32. At large positions, the relative error of
+    about 1e-7 changes the encodings, and weights that were trained with WeNet depend on it.
 
     Args:
-        first: (B,) int64 position of each utterance's first key.
-        num_keys: K.
-        like: Gives width D and type.
+        first: (B,) int64 position of the first key of each utterance.
+        num_keys: Number K of keys.
+        like: A tensor with the width D and the type of the result.
 
     Returns:
         (B, K, D).

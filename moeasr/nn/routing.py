@@ -1,4 +1,4 @@
-"""What a router decided: the record that experts, losses and statistics share."""
+"""The record of a router's decisions, which experts, losses and statistics share."""
 
 from typing import NamedTuple
 
@@ -6,31 +6,30 @@ from torch import Tensor
 
 
 class Routing(NamedTuple):
-    """The routing of one MoE layer over the N valid frames of a batch (padding has no row).
+    """The routing of one MoE layer for the N valid frames of a batch; padding has no row.
 
-    It travels by return value from the layer to the losses and statistics, which are pure
-    functions of it.
+    The layer returns it, and losses and statistics are pure functions of it.
     """
 
     expert_ids: Tensor
-    """(N, K) int64: the experts of each frame, best first."""
+    """Indices of the experts of each frame, best first: (N, K) int64."""
     expert_weights: Tensor
-    """(N, K): what their outputs are multiplied by."""
+    """Weights by which the outputs of these experts are multiplied: (N, K)."""
     logits: Tensor
-    """(N, E) float32 router outputs."""
+    """Router outputs: (N, E) float32."""
     probs: Tensor
-    """(N, E) float32: softmax of the logits over all experts."""
+    """Softmax of the logits over all experts: (N, E) float32."""
 
     @property
     def num_experts(self) -> int:
-        """E."""
+        """Number E of experts."""
         return self.probs.size(1)
 
 
 def named_routings(**routings: Routing | None) -> dict[str, Routing]:
-    """Return those that there are: a feed-forward without experts has none.
+    """Return the routings that are not None; a feed-forward without experts has none.
 
     Args:
-        routings: By the name of the feed-forward in its block.
+        routings: Routings by the name of the feed-forward in its block.
     """
     return {name: routing for name, routing in routings.items() if routing is not None}

@@ -1,11 +1,12 @@
-"""A linear layer whose precision matters more than its speed."""
+"""A linear layer that keeps full precision when a model is quantised."""
 
 from torch import nn
 
 
 class UnquantizedLinear(nn.Linear):
-    """A linear layer that `moeasr.models.inference` leaves in 32 bits when others get fewer.
+    """A linear layer that `moeasr.models.inference` keeps in float32 when it quantises others.
 
-    It is for layers whose rounding errors reach the scores directly or every block after them, such
-    as output layers and the last layer of a front end. In training it is a plain linear layer.
+    It is used for layers whose rounding errors directly reach the scores or all blocks after them,
+    such as output layers and the last layer of a front end. In training, it is a plain linear
+    layer.
     """

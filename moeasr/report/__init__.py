@@ -1,1 +1,1 @@
-"""What a trained model does inside, as tables and pictures."""
+"""Tables and pictures of models: costs, speed, usage of experts, and the course of a training."""

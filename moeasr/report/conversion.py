@@ -1,4 +1,4 @@
-"""How much a conversion moved a model's outputs: on what it is measured, and how it is shown."""
+"""Report of the change that a conversion makes to the outputs of a model."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,19 +11,19 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.teacher_forced import Inputs
 from moeasr.report.expert_usage import inputs_of, read_batches
 
-NUM_FRAMES = 200  # of a random utterance: 2 s
-NUM_TOKENS = 12
+NUM_FRAMES = 200  # length of a random utterance: 2 s
+NUM_TOKENS = 12  # length of its random transcript
 
 
 def speech_inputs(data_dir: str | Path, recognizer: Recognizer) -> Iterator[Inputs]:
-    """The utterances of a data directory, one at a time, the longest first.
+    """Yield the utterances of a data directory, one at a time, in descending order of length.
 
     Args:
-        data_dir: With feats.scp and text.
-        recognizer: Whose units and features they are to be in.
+        data_dir: A data directory with feats.scp and text.
+        recognizer: The model, whose units and features the data must fit.
 
     Raises:
-        InputError: The directory cannot be used by this model.
+        InputError: The directory does not fit the model.
     """
     _, batches = read_batches(recognizer, data_dir, batch_frames=1)
     for batch in batches:
@@ -31,11 +31,11 @@ def speech_inputs(data_dir: str | Path, recognizer: Recognizer) -> Iterator[Inpu
 
 
 def random_inputs(model: AsrModel, seed: int) -> Iterator[Inputs]:
-    """Endless utterances of noise, with the training set's mean and deviation in each mel bin.
+    """Yield random utterances without end, with the mean and deviation of the training set per bin.
 
     Args:
-        model: On the CPU; its CMVN and units are used.
-        seed: The same gives the same utterances.
+        model: The model, on the CPU. Its CMVN and units are used.
+        seed: Seed of the random numbers.
     """
     generator = torch.Generator().manual_seed(seed)
     num_languages = len(model.languages)
@@ -55,13 +55,13 @@ def random_inputs(model: AsrModel, seed: int) -> Iterator[Inputs]:
 
 
 def change_lines(change: Mapping[str, Change], where: str) -> list[str]:
-    """The change of each kind of output, a line each.
+    """Return one line for the change of each kind of output.
 
     Args:
-        change: As measured.
-        where: On what.
+        change: The measured change by kind of output.
+        where: The utterances, for the headline.
     """
-    lines = [f"change of outputs on {where}, computed in float64 (absolute differences):"]
+    lines = [f"change of outputs on {where} (absolute difference in float64):"]
     for what, values in change.items():
         lines.append(f"  {what:<22} largest {values.largest:.2e}  mean {values.mean:.2e}")
     return lines

@@ -1,4 +1,4 @@
-"""Costs of models as tables for the terminal."""
+"""Tables of the costs of models, for the terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,7 +8,7 @@ NO_DECODERS = [part for part in PARTS if part not in DECODER_PARTS]
 
 
 def part_lines(costs: Sequence[PartCost]) -> list[str]:
-    """One model: a header, a line for each part, then sums; rules between them."""
+    """Return the table of one model: a header, a line for each part, and sums."""
     sums = [
         sum_of(costs, "encoder", ENCODER_PARTS),
         sum_of(costs, "without decoders", NO_DECODERS),
@@ -25,10 +25,10 @@ def part_lines(costs: Sequence[PartCost]) -> list[str]:
 
 
 def model_lines(costs: Mapping[str, Sequence[PartCost]]) -> list[str]:
-    """Several models: a header, and a line each.
+    """Return the table of several models: a header, and a line for each model.
 
     Args:
-        costs: By the model's name.
+        costs: The costs of each model by its name.
     """
     sizes = ("parameters M", "active M", "encoder M")
     header = ("model", *sizes, "MMAC/s encoder", "+ CTC, embedding", "+ decoders")
@@ -42,13 +42,13 @@ def model_lines(costs: Mapping[str, Sequence[PartCost]]) -> list[str]:
 
 
 def uncounted_lines(costs: Iterable[PartCost]) -> list[str]:
-    """Return a sentence on the modules whose multiply-adds are not counted, if there are any."""
+    """Return a note on the modules whose multiply-adds are unknown, if there are any."""
     names = dict.fromkeys(name for cost in costs for name in cost.uncounted)
     if not names:
         return []
     return [
-        f"> Without the multiply-adds of {', '.join(names)}, which are not known: give the class\n"
-        "`macs_per_frame`, its multiply-adds for one frame or token."
+        f"> The multiply-adds of {', '.join(names)} are unknown and not counted. Give the class\n"
+        "the attribute `macs_per_frame`: its multiply-adds for one frame or token."
     ]
 
 
@@ -57,7 +57,7 @@ def _millions(cost: PartCost) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns two spaces apart, the first to the left, numbers to the right."""
+    """Return rows as lines: the first column aligned to the left, all others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
         "  ".join(

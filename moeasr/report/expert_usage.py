@@ -1,4 +1,4 @@
-"""How a trained model uses its experts on a data set, measured layer by layer."""
+"""Measurement of how a trained model uses its experts on a data set, layer by layer."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -20,16 +20,15 @@ from moeasr.moe.stats import LayerUsage
 def read_batches(
     recognizer: Recognizer, data_dir: str | Path, batch_frames: int
 ) -> tuple[int, Iterator[Batch]]:
-    """The number of utterances with features and transcript, and all of them in batches.
+    """Return the number of usable utterances of a data directory, and their batches.
 
     Args:
-        recognizer: What the features and units must fit, and the device that batches go to.
-        data_dir: With `text`, and ready for a data type; `utt2lang`, too, if the model routes by
-            language.
-        batch_frames: Feature frames per batch, padding included.
+        recognizer: The model, whose features and units the data must fit. Batches go to its device.
+        data_dir: A data directory with `text`, and with `utt2lang` if the model routes by language.
+        batch_frames: Number of feature frames per batch, padding included.
 
     Raises:
-        InputError: Nothing can be used, or the features are of another kind than the model knows.
+        InputError: No utterance can be used, or the features do not fit the model.
     """
     data_type = data_type_of(data_dir)
     no_limits = LengthLimits(min_frames=0, max_frames=sys.maxsize, max_tokens=sys.maxsize)
@@ -49,7 +48,7 @@ def read_batches(
     plan = plan_batches(utterances.num_frames.tolist(), batch_frames)
     batches = (
         collate([dataset[0, index] for index in batch]).to(recognizer.device)
-        for batch in progress(plan, "measuring", unit="batch")
+        for batch in progress(plan, "measuring the use of experts", unit="batches")
     )
     return len(utterances), batches
 
@@ -57,20 +56,19 @@ def read_batches(
 def measure_usage(
     model: AsrModel, batches: Iterable[Batch], chunk_size: int = -1
 ) -> list[LayerUsage]:
-    """Run encoder and decoders, the decoders given the transcripts, and count who got what.
+    """Run the encoder and the decoders over the transcripts, and count the loads of all experts.
 
     Args:
-        model: In eval mode.
-        batches: At least one, on the model's device.
-        chunk_size: Encoder frames; -1 for full context.
+        model: The model, in evaluation mode.
+        batches: At least one batch, on the device of the model.
+        chunk_size: Number of encoder frames per chunk; -1 for full context.
 
     Returns:
-        One record for each layer that routes: an expert bank that several blocks share
-        has a record for each of them, since each block routes its own frames.
+        One record for each layer that routes. Experts that several blocks share have a record for
+        each block, because each block routes its own frames.
 
     Raises:
-        InputError: The model cannot work in chunks, or wants to know languages that the batches
-            do not tell.
+        InputError: The model cannot work in chunks, or needs languages that the batches lack.
     """
     totals: dict[str, LayerUsage] = {}
     for batch in batches:
@@ -82,5 +80,5 @@ def measure_usage(
 
 
 def inputs_of(batch: Batch) -> Inputs:
-    """A batch as the arguments of a pass."""
+    """Return a batch as the arguments of a training pass."""
     return Inputs(batch.feats, batch.feats_lens, batch.tokens, batch.tokens_lens, batch.languages)

@@ -1,27 +1,21 @@
-"""Hypotheses as lines of text: the n best, or the words of the best with their times."""
+"""Lines of text for hypotheses: the n best, or the words of the best with their times."""
 
-from collections.abc import Sequence
-
-from moeasr.decode.hypothesis import Hypothesis
-from moeasr.decode.recognizer import Recognizer
+from moeasr.api.transcription import Transcription
 
 
-def nbest_lines(nbest: Sequence[Hypothesis], recognizer: Recognizer) -> list[str]:
-    """Return `rank<TAB>confidence<TAB>text` of each hypothesis."""
+def nbest_lines(result: Transcription, num_wanted: int) -> list[str]:
+    """Return `rank<TAB>confidence<TAB>text` of the best hypotheses."""
     return [
-        f"{rank}\t{_digits(hypothesis.confidence)}\t{recognizer.text(hypothesis)}"
-        for rank, hypothesis in enumerate(nbest, start=1)
+        f"{rank}\t{_digits(entry.confidence)}\t{entry.text}"
+        for rank, entry in enumerate(result.nbest[:num_wanted], start=1)
     ]
 
 
-def word_lines(hypothesis: Hypothesis, recognizer: Recognizer) -> list[str] | None:
-    """Return `start<TAB>end<TAB>confidence<TAB>word` of each word; None if it was not aligned."""
-    times = recognizer.times(hypothesis)
-    if times is None:
-        return None
+def word_lines(result: Transcription) -> list[str]:
+    """Return `start<TAB>end<TAB>confidence<TAB>word` of each word."""
     return [
-        f"{word.start_sec:.2f}\t{word.end_sec:.2f}\t{_digits(word.confidence)}\t{word.text}"
-        for word in times.words
+        f"{word.start:.2f}\t{word.end:.2f}\t{_digits(word.confidence)}\t{word.text}"
+        for word in result.words
     ]
 
 

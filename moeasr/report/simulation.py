@@ -1,4 +1,4 @@
-"""A test set streamed as if live: hypotheses, error rate, speed and latencies."""
+"""Simulation of live streams over a test set: hypotheses, error rate, speed and latencies."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,14 +23,14 @@ PERCENTILES = (50, 90, 95)
 
 
 def read_references(text: Path, utterances: Utterances) -> dict[str, str] | None:
-    """Read the transcripts that streams are to be scored by; None if there are none.
+    """Read the transcripts of a test set; None if there are none.
 
     Args:
-        text: The `text` of the data directory, which may be missing.
-        utterances: Those of the directory.
+        text: The file `text` of the data directory, which may be missing.
+        utterances: The utterances of the data directory.
 
     Raises:
-        InputError: The transcripts cannot be scored, or one is of no utterance.
+        InputError: The transcripts cannot be scored, or a transcript has no utterance.
     """
     if not text.is_file():
         return None
@@ -43,23 +43,32 @@ def read_references(text: Path, utterances: Utterances) -> dict[str, str] | None
 
 @dataclass(frozen=True)
 class SimulatedUtterance:
-    """One utterance streamed as if live."""
+    """The results of one utterance that was streamed as if live."""
 
     hypotheses: Sequence[Hypothesis]
-    """Best first."""
+    """Hypotheses, best first."""
     audio_sec: float
+    """Length of the audio."""
     busy_sec: float
+    """Time of computation."""
     first_partial_latency_sec: float | None
-    """From the end of the frame of the first unit to the first result that shows one; None if
+    """Time from the end of the frame of the first unit to the first result with text; None if
     nothing was recognised."""
     final_latency_sec: float
-    """From the end of the sound to the last result."""
+    """Time from the end of the audio to the final result."""
 
 
 def simulate_utterance(
     streaming: StreamingRecognizer, waveform: Tensor, packet_sec: float, language: int | None
 ) -> SimulatedUtterance:
-    """Stream one utterance, (S,) samples at the model's rate, without end points."""
+    """Stream one utterance without endpoint detection.
+
+    Args:
+        streaming: The recogniser.
+        waveform: (S,) samples at the rate of the model.
+        packet_sec: Length of the packets in which the audio arrives.
+        language: Index of the language; None for a model without languages.
+    """
     rate_hz = streaming.recognizer.fbank.sample_rate_hz
     playback = Playback(streaming.open(language), rate_hz, packet_sec)
     timed = list(playback.run(waveform))
@@ -83,12 +92,14 @@ def simulate_test_set(
     waveforms: Iterable[tuple[str, Tensor, int | None]],
     packet_sec: float,
 ) -> dict[str, SimulatedUtterance]:
-    """Stream utterance after utterance. The first is streamed twice: first calls choose kernels.
+    """Stream the utterances of a test set, one after the other.
+
+    The first utterance is streamed twice, because the first calls are slower than all others.
 
     Args:
         streaming: The recogniser.
-        waveforms: Id of an utterance, its (S,) samples at the model's rate, and its language.
-        packet_sec: Length of the packets in which the sound comes.
+        waveforms: Id, (S,) samples at the rate of the model, and language of each utterance.
+        packet_sec: Length of the packets in which the audio arrives.
     """
     done: dict[str, SimulatedUtterance] = {}
     for utt, waveform, language in waveforms:
@@ -102,7 +113,7 @@ def simulate_test_set(
 def describe_simulation(
     streaming: StreamingRecognizer, utterances: Mapping[str, SimulatedUtterance]
 ) -> dict[str, Any]:
-    """Return what `decode.json` says: settings, speed, latencies (seconds), and the model."""
+    """Return settings, speed, latencies and the model, as `decode.json` holds them."""
     done = list(utterances.values())
     audio_sec = sum(utterance.audio_sec for utterance in done)
     busy_sec = sum(utterance.busy_sec for utterance in done)
@@ -127,14 +138,14 @@ def write_simulation(
     refs: Mapping[str, str] | None,
     provenance: Mapping[str, Any],
 ) -> list[str]:
-    """Write the directory of a mode, and return the lines that sum it up.
+    """Write the directory of a mode, and return the lines of a summary.
 
     Args:
-        out_dir: Where the directory `MODE_chunkC_stream` is written.
+        out_dir: The directory in which `MODE_chunkC_stream` is created.
         streaming: The recogniser.
-        done: Utterance -> what was made of it.
-        refs: Utterance -> transcript; None leaves the error rate out.
-        provenance: What `decode.json` is to say beside settings, speed and model.
+        done: The results of each utterance.
+        refs: The transcript of each utterance; None leaves the error rate out.
+        provenance: Further content of `decode.json`, beside settings, speed and model.
     """
     about = {**describe_simulation(streaming, done), **provenance}
     nbest = {utt: utterance.hypotheses for utt, utterance in done.items()}
@@ -153,7 +164,7 @@ def write_simulation(
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
-    """Return mean, percentiles (nearest rank) and maximum; nothing of no values."""
+    """Return mean, percentiles (nearest rank) and maximum; an empty dict without values."""
     if not values:
         return {}
     ordered = sorted(values)

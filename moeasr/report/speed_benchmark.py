@@ -1,4 +1,4 @@
-"""The benchmark of configs: what is run, and its table. How it is timed: `moeasr.report.timing`."""
+"""Benchmark of configs: its workload and its table. `moeasr.report.timing` measures the times."""
 
 import copy
 from collections.abc import Mapping
@@ -38,25 +38,32 @@ ENCODING_PARTS = tuple(part for part in PARTS if part not in DECODER_PARTS)
 
 
 class Subject(NamedTuple):
-    """What is timed: the parts of an experiment's config that matter."""
+    """The sections of an experiment's config that a benchmark needs."""
 
     model: ModelConfig
+    """The network."""
     optim: OptimConfig
+    """The optimizer of the training steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """What is run."""
+    """The work of a benchmark."""
 
     precisions: tuple[str, ...] = ("fp32", "bf16", "int8")
-    """Of recognition; training runs in fp32 and in bf16."""
+    """Precisions of recognition; training runs in fp32 and in bf16."""
     utterance_sec: float = 10.0
+    """Length of an utterance."""
     chunk_size: int = 16
+    """Number of encoder frames per chunk of a stream."""
     num_left_chunks: int = 4
+    """Number of earlier chunks that a frame of a stream sees."""
     vocab_size: int = 1000
+    """Number of units."""
     train_utts: int = 4
-    """Utterances of a training step; 0 leaves training out."""
+    """Number of utterances of a training step; 0 leaves training out."""
     num_rounds: int = 7
+    """Number of rounds in which all candidates run."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -76,18 +83,19 @@ class Workload:
 
 
 def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, Any]:
-    """Time all configs, alternating.
+    """Time all configs in alternation.
 
     Args:
-        configs: By name; the first is what the others are compared with, see below.
-        workload: What is run.
+        configs: The configs by name; the first one is the baseline, see below.
+        workload: The work that is timed.
 
     Returns:
-        `machine` (rates per second), `workload`, and `rows`: records of config, what (`full`,
-        `stream`, `train`), precision, rtf or frames_per_sec, speed (median, least, largest ratio
-        to the baseline), of_limit, memory_bytes, and parameters. The baseline is the first config
-        in fp32 or, without fp32, in the first precision. For `stream` it is the first config that
-        can be streamed.
+        `machine` (rates per second), `workload`, and `rows`. A row has the keys `config`, `what`
+        (`full`, `stream` or `train`), `precision`, `rtf` or `frames_per_sec`, `speed` (median,
+        least and largest ratio to the baseline), `of_limit`, `memory_bytes`, `total_params` and
+        `active_params`.
+        The baseline is the first config in fp32 or, without fp32, in the first precision. The
+        baseline of `stream` is the first config that can be streamed.
     """
     torch.manual_seed(0)
     models = {
@@ -106,7 +114,7 @@ def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, A
 def _recognition(
     models: Mapping[str, AsrModel], feats: Tensor, machine: MachineLimit, workload: Workload
 ) -> list[dict[str, Any]]:
-    """Rows of full and streaming passes."""
+    """Return the rows of full and streaming passes."""
     candidates, facts = {}, {}
     for name, model in models.items():
         costs = model_cost(model, workload.utterance_sec, TOKENS_PER_SEC, FRAMES_PER_SEC)
@@ -160,7 +168,7 @@ def _training(
     feats: Tensor,
     workload: Workload,
 ) -> list[dict[str, Any]]:
-    """Rows of training steps."""
+    """Return the rows of training steps."""
     num_utts, num_tokens = workload.train_utts, round(workload.utterance_sec * TOKENS_PER_SEC)
     batch = (
         feats.expand(num_utts, -1, -1).contiguous(),
@@ -198,7 +206,7 @@ def _ratio(timings: Timings, name: str, baseline: str) -> dict[str, float]:
 
 
 def benchmark_lines(result: Mapping[str, Any]) -> list[str]:
-    """The machine, and a table."""
+    """Return the rates of the machine and the table of a benchmark, as lines."""
     machine = result["machine"]
     lines = [
         f"machine: fp32 {machine['fp32_flops'] / 1e9:.0f} GFLOP/s, "

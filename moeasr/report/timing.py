@@ -1,8 +1,8 @@
-"""How fast models are on this machine: ratios of alternating runs, and how far its limit is.
+"""Timing of models on this machine: ratios of alternating runs, and the limit of the machine.
 
-Times of one moment mean little on a machine that does other things. So all candidates run in every
-round, forth and back (A B C C B A), and what is reported is the median over rounds of the ratio of
-two candidates in the same round, with the least and the largest.
+Other programs disturb single measurements. Therefore all candidates run in every round, forth and
+back (A B C C B A). The result is the ratio of two candidates in the same round: its median, least
+and largest value over all rounds.
 """
 
 import ctypes
@@ -28,36 +28,41 @@ COPY_BYTES = 256 * 2**20
 
 
 class Ratio(NamedTuple):
-    """Time of a baseline over that of a candidate in the same rounds: above 1 is faster."""
+    """The time of a baseline over the time of a candidate in the same round: above 1 is faster."""
 
     median: float
+    """Median over rounds."""
     least: float
+    """Smallest ratio of a round."""
     largest: float
+    """Largest ratio of a round."""
 
 
 class Timings(NamedTuple):
-    """Seconds of each candidate, round by round."""
+    """The times of all candidates."""
 
     seconds: dict[str, list[float]]
+    """Seconds of each candidate by its name, one number per round."""
 
     def median_sec(self, name: str) -> float:
-        """Of all rounds."""
+        """Return the median time of a candidate over all rounds."""
         return statistics.median(self.seconds[name])
 
     def ratio(self, name: str, baseline: str) -> Ratio:
-        """How many times as fast a candidate is as another."""
+        """Return how many times as fast as the baseline a candidate is."""
         ratios = [b / a for a, b in zip(self.seconds[name], self.seconds[baseline])]
         return Ratio(statistics.median(ratios), min(ratios), max(ratios))
 
 
 class MachineLimit(NamedTuple):
-    """What the processor reaches in the simplest work, with as many threads as are set."""
+    """The rates that the processor reaches in simple work, with the current number of threads."""
 
     fp32_flops: float
-    """Of the fastest matrix product found, per second."""
+    """Floating-point operations per second of the fastest matrix product in float32."""
     bf16_flops: float
+    """Floating-point operations per second of the fastest matrix product in bfloat16."""
     bytes_per_sec: float
-    """Read from memory."""
+    """Bytes per second that are read from memory."""
 
 
 def time_candidates(
@@ -65,14 +70,14 @@ def time_candidates(
     num_rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timings:
-    """Run all candidates in each round, forth and back; a round's time is the smaller of its two.
+    """Run all candidates in each round, forth and back, and keep the smaller of both times.
 
-    Each runs once before the clock starts.
+    Every candidate runs once before the clock starts.
 
     Args:
-        candidates: What to run, by name.
-        num_rounds: Rounds, at least 1.
-        clock: Seconds that only go forward.
+        candidates: The functions to run, by name.
+        num_rounds: Number of rounds, at least 1.
+        clock: Returns seconds that never decrease.
     """
     for work in candidates.values():
         work()
@@ -90,7 +95,7 @@ def time_candidates(
 
 
 def full_pass(model: AsrModel, feats: Tensor) -> Callable[[], object]:
-    """Encoder and CTC of (1, T, F) features in one piece."""
+    """Return a function that runs the encoder and the CTC head on whole (1, T, F) features."""
     lens = torch.tensor([feats.size(1)])
 
     @torch.inference_mode()
@@ -103,7 +108,7 @@ def full_pass(model: AsrModel, feats: Tensor) -> Callable[[], object]:
 def streaming_pass(
     model: AsrModel, feats: Tensor, chunk_size: int, num_left_chunks: int
 ) -> Callable[[], object]:
-    """The same chunk by chunk, as a stream."""
+    """Return a function that runs the encoder and the CTC head chunk by chunk, as in a stream."""
     streaming = StreamingEncoder(model, chunk_size, num_left_chunks)
 
     @torch.inference_mode()
@@ -121,7 +126,14 @@ def streaming_pass(
 def training_step(
     model: AsrModel, optimizer: torch.optim.Optimizer, batch: Sequence[Tensor], in_bf16: bool
 ) -> Callable[[], object]:
-    """Loss, gradients, clipping and update on a batch (feats, feats_lens, tokens, tokens_lens)."""
+    """Return a function that makes a training step: loss, gradients, clipping and update.
+
+    Args:
+        model: The model.
+        optimizer: Its optimizer.
+        batch: feats, feats_lens, tokens and tokens_lens.
+        in_bf16: True if matrix products run in bfloat16.
+    """
     model.train()
 
     def work() -> None:
@@ -137,7 +149,7 @@ def training_step(
 
 @torch.inference_mode()
 def measure_machine(num_rounds: int = 5) -> MachineLimit:
-    """The best of several matrix products, and of a pass over memory."""
+    """Measure the fastest of several matrix products, and a pass over memory."""
     rates = {torch.float32: 0.0, torch.bfloat16: 0.0}
     for rows, inputs, outputs in GEMM_SHAPES:
         x, weight = torch.randn(rows, inputs), torch.randn(outputs, inputs)
@@ -157,15 +169,15 @@ def measure_machine(num_rounds: int = 5) -> MachineLimit:
 
 
 def working_memory_bytes(work: Callable[[], object]) -> int:
-    """How much the resident memory of this process grows, at most, while `work` runs.
+    """Return the largest growth of the resident memory of this process while `work` runs.
 
     Raises:
-        OSError: This system does not tell (it takes Linux's /proc).
-        AttributeError: Its C library is not glibc.
+        OSError: The system has no /proc, as Linux has.
+        AttributeError: The C library of the system is not glibc.
     """
-    ctypes.CDLL(None).malloc_trim(0)  # pages of earlier work would be used again, unseen
+    ctypes.CDLL(None).malloc_trim(0)  # reused pages of earlier work would hide the growth
     before = _resident_bytes("VmRSS")
-    CLEAR_REFS.write_text("5")  # forget the peak so far
+    CLEAR_REFS.write_text("5")  # resets the peak
     work()
     return max(_resident_bytes("VmHWM") - before, 0)
 

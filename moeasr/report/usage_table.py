@@ -1,4 +1,4 @@
-"""Expert usage in words and numbers: for the terminal, as a page, and as plain values."""
+"""Expert usage as a table for the terminal, as a Markdown page, and as JSON."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,25 +12,25 @@ from moeasr.strict_json import to_json
 COLUMNS = ("layer", "frames", "E", "K", "CV", "max x E", "dead", "entropy", "load %")
 
 LEGEND = """\
-- frames: valid encoder frames that the layer routed; in the decoders, tokens
-- E, K: experts of the layer, and experts per frame
+- frames: number of valid encoder frames that the layer routed (tokens in the decoders)
+- E, K: number of experts of the layer, and of experts per frame
 - CV: standard deviation of the load over its mean, from 0 (balanced) to sqrt(E - 1) (one expert)
-- max x E: largest share of any expert times E, from 1 to E
-- dead: experts with less than 1 / (4 E) of the load
-- entropy: of the load, over log E, from 0 (one expert) to 1 (balanced)
-- load %: share of the layer's assignments that each expert got"""
+- max x E: largest share of an expert times E, from 1 (balanced) to E (one expert)
+- dead: number of experts with less than 1 / (4 E) of the load
+- entropy: entropy of the load over log E, from 0 (one expert) to 1 (balanced)
+- load %: share of each expert in the assignments of the layer"""
 
 
 def write_usage(
     layers: Sequence[LayerUsage], facts: dict[str, Any], out_dir: str | Path, plot: bool
 ) -> None:
-    """Write expert_usage.json, expert_usage.md and, if wanted, expert_usage.png, each whole.
+    """Write expert_usage.json, expert_usage.md and, if `plot` is set, expert_usage.png.
 
     Args:
-        layers: As measured.
-        facts: How: `checkpoint`, `set`, and whatever else made the numbers.
-        out_dir: Made if absent.
-        plot: Draw the picture, which needs matplotlib.
+        layers: The usage of each layer.
+        facts: The origin of the numbers: `checkpoint`, `set`, and any other facts.
+        out_dir: The directory, which is created if absent.
+        plot: True to draw the heat map, which needs matplotlib.
     """
     out_dir = Path(out_dir)
     record = {**facts, **summarize(layers), "layers": [usage_record(layer) for layer in layers]}
@@ -47,7 +47,7 @@ def write_usage(
 
 
 def summarize(layers: Sequence[LayerUsage]) -> dict[str, Any]:
-    """Mean CV over layers, and the dead experts of all of them."""
+    """Return the mean CV over layers, and the number of dead experts in all layers."""
     return {
         "mean_cv": sum(load_cv(layer.load) for layer in layers) / len(layers),
         "num_dead_experts": sum(len(dead_experts(layer.load)) for layer in layers),
@@ -57,7 +57,7 @@ def summarize(layers: Sequence[LayerUsage]) -> dict[str, Any]:
 
 
 def usage_record(layer: LayerUsage) -> dict[str, Any]:
-    """All that is known of a layer, in plain values."""
+    """Return all statistics of a layer as plain values."""
     return {
         "name": layer.name,
         "num_frames": layer.num_frames,
@@ -72,7 +72,7 @@ def usage_record(layer: LayerUsage) -> dict[str, Any]:
 
 
 def usage_lines(layers: Sequence[LayerUsage]) -> list[str]:
-    """A table for the terminal: a header, a line for each layer, a summary."""
+    """Return a table for the terminal: a header, a line for each layer, and a summary."""
     rows = [COLUMNS, *map(_row, layers)]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = []
@@ -83,12 +83,12 @@ def usage_lines(layers: Sequence[LayerUsage]) -> list[str]:
 
 
 def usage_page(layers: Sequence[LayerUsage], facts: dict[str, Any], picture: str | None) -> str:
-    """The same as Markdown, with what the columns mean and how the numbers were made.
+    """Return the table as a Markdown page, with a legend and the origin of the numbers.
 
     Args:
-        layers: As measured.
-        facts: How: checkpoint, data, command, ...
-        picture: File name of the heat map beside the page, or None.
+        layers: The usage of each layer.
+        facts: The origin of the numbers: checkpoint, data, command, ...
+        picture: File name of the heat map in the directory of the page, or None.
     """
     rows = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 2), "---"], *map(_row, layers)]
     blocks = ["# Expert usage", summary_line(layers)]
@@ -101,7 +101,7 @@ def usage_page(layers: Sequence[LayerUsage], facts: dict[str, Any], picture: str
 
 
 def summary_line(layers: Sequence[LayerUsage]) -> str:
-    """The whole model in one line."""
+    """Return a summary of all layers in one line."""
     total = summarize(layers)
     return (
         f"all {total['num_layers']} layers: mean CV {total['mean_cv']:.3f}, "
@@ -110,7 +110,7 @@ def summary_line(layers: Sequence[LayerUsage]) -> str:
 
 
 def _row(layer: LayerUsage) -> list[str]:
-    """The cells of a layer, by `COLUMNS`."""
+    """Return the cells of a layer in the order of `COLUMNS`."""
     load = layer.load
     percents = [100 * share / layer.num_experts for share in layer.relative_load]
     return [
@@ -122,6 +122,6 @@ def _row(layer: LayerUsage) -> list[str]:
         f"{load_max_share(load):.2f}",
         str(len(dead_experts(load))),
         f"{load_entropy(load):.3f}",
-        # two digits are enough, and with many experts the decimal is one of them
+        # Two digits are enough. With many experts, one of them is the decimal.
         " ".join(f"{p:.0f}" if p >= 9.95 else f"{p:.1f}" for p in percents),
     ]

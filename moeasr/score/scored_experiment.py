@@ -91,7 +91,7 @@ def read_experiment(
         seed=seed,
         record=record,
         words=words,
-        training_sec=_read_time(exp_dir),
+        training_sec=read_training_time(exp_dir),
         macs_per_audio_sec=_read_cost(exp_dir / "cost.json"),
         command=(
             command.read_text(encoding="utf-8", errors="replace").strip()
@@ -128,9 +128,14 @@ def _find_record(path: Path, test_set: str, mode: str, chunk_size: int) -> dict[
     raise InputError(f"{path} has no results of set {test_set}, {mode}, chunk {chunk_size}")
 
 
-def _read_time(exp_dir: Path) -> float | None:
+def read_training_time(exp_dir: Path) -> float | None:
+    """Return the seconds that a training took, all its sessions together; None if not known.
+
+    Raises:
+        InputError: `training_time.json` is malformed.
+    """
     path = exp_dir / "training_time.json"
-    if not path.is_file():  # an experiment made, or begun, before the trainer recorded its time
+    if not path.is_file():  # the training began before trainers recorded their time
         return logged_training_time(exp_dir / "train.log")
     content = read_json(path)
     seconds = content.get("training_sec") if isinstance(content, dict) else None

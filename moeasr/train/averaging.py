@@ -1,4 +1,4 @@
-"""Average the weights of several epochs of one training: usually better than any one of them."""
+"""Averaging of weights over several epochs of one training, which usually beats every epoch."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -23,15 +23,15 @@ class EpochFile(NamedTuple):
 
     epoch: int
     cost: float
-    """What the training wanted low: the dev loss, or minus the dev accuracy."""
+    """The value by which epochs are ranked, see `moeasr.train.evaluation.Evaluation.cost`."""
     path: Path
 
 
 def list_epochs(exp_dir: str | Path) -> list[EpochFile]:
-    """The epoch checkpoints of an experiment, in the order of the epochs.
+    """Return the epoch checkpoints of an experiment, in the order of the epochs.
 
     Raises:
-        InputError: There are none, or one of them cannot be read.
+        InputError: There is no epoch checkpoint, or one of them cannot be read.
     """
     exp_dir = Path(exp_dir)
     epochs = []
@@ -43,16 +43,18 @@ def list_epochs(exp_dir: str | Path) -> list[EpochFile]:
         try:
             epochs.append(EpochFile(int(info["epoch"]), float(cost), path))
         except (TypeError, ValueError, OverflowError):
-            raise InputError(f"checkpoint {path}: its epoch and dev loss must be numbers") from None
+            raise InputError(f"checkpoint {path}: its epoch and dev loss are not numbers") from None
     if not epochs:
-        raise InputError(f"{exp_dir} holds no epoch_N.pt: no epoch of a training is finished there")
+        raise InputError(f"{exp_dir} has no epoch_N.pt: its training has not finished an epoch")
     return sorted(epochs)
 
 
 def choose_epochs(
     epochs: Sequence[EpochFile], num: int, mode: Literal["best", "last"]
 ) -> list[EpochFile]:
-    """The `num` best or latest epochs, in order; if there are fewer, all of them and a warning.
+    """Return the `num` best or latest epochs in order, or all of them if there are fewer.
+
+    A smaller number than `num` is a warning.
 
     Raises:
         InputError: `num` is below 1.
@@ -60,10 +62,10 @@ def choose_epochs(
     if num < 1:
         raise InputError(f"the number of checkpoints to average must be at least 1, but is {num}")
     if len(epochs) < num:
-        logger.warning("only %d epoch checkpoints to average, not %d", len(epochs), num)
+        logger.warning("averaging %d epoch checkpoints instead of %d", len(epochs), num)
     if mode == "last":
         return sorted(epochs)[-num:]
-    # Of equal costs the later epoch; a cost that is not a number is the worst.
+    # The later of two epochs with equal costs is better. A cost that is not a number is the worst.
     ranked = sorted(epochs, key=lambda e: (math.inf if e.cost != e.cost else e.cost, -e.epoch))
     return sorted(ranked[:num])
 
@@ -72,28 +74,28 @@ def average_checkpoints(
     paths: Sequence[str | Path],
     network_of: Callable[[Mapping[str, Any], str | Path], Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Average the model weights of checkpoints, the newest coming last.
+    """Average the model weights of checkpoints.
 
-    Floating-point tensors are summed in float64 and cast back; all others (counters) are the
-    newest's. So is everything else in the checkpoint, less the trainer's state.
+    Floating-point tensors are summed in float64 and cast back. All other tensors (counters) and the
+    rest of the content are taken from the newest checkpoint, without the state of the trainer.
 
     Args:
-        paths: At least one.
-        network_of: Returns the keys of a checkpoint's config that must agree, given its content and
-            path. A resumed training may have changed the others.
+        paths: At least one checkpoint; the newest is the last one.
+        network_of: Returns the keys of a config that must agree, given the content and the path of
+            a checkpoint. A resumed training may have changed the other keys.
 
     Returns:
-        The content of a checkpoint; `info["averaged_epochs"]` lists where the weights come from.
+        The content of a checkpoint. `info["averaged_epochs"]` lists the averaged epochs.
 
     Raises:
-        InputError: A file cannot be read, or they are not of one training.
+        InputError: A file cannot be read, or the checkpoints are not of one training.
     """
     if not paths:
-        raise InputError("no checkpoints to average")
+        raise InputError("there are no checkpoints to average")
     sums: dict[str, Tensor] = {}
     epochs = []
     newest: dict[str, Any] = {}
-    for path in paths:  # one at a time: a large model fits in memory twice, but not ten times
+    for path in paths:  # one at a time: memory may hold a large model twice, but not ten times
         content = checkpoint.load(path)
         checkpoint.require_weights(content, path)
         checkpoint.require_keys(content, "info", ("epoch",), path)
@@ -107,13 +109,15 @@ def average_checkpoints(
         for name, tensor in content["model"].items():
             if tensor.is_floating_point():
                 sums[name] = tensor.double() + sums.get(name, 0.0)
-    # Blocks that share weights name one tensor several times: it stays one in the average's file.
+    # Shared weights have several names. They stay one tensor, so that the file stays small.
     averaged: dict[tuple[int, torch.Size, tuple[int, ...]], Tensor] = {}
     for name, tensor in newest["model"].items():
         if tensor.is_floating_point():
             mean = sums[name] / len(paths)
             if not torch.isfinite(mean).all():
-                raise InputError(f"weights {name} of epochs {epochs} are not all finite")
+                raise InputError(
+                    f"weights {name} of epochs {epochs} have values that are not finite"
+                )
             identity = (tensor.data_ptr(), tensor.shape, tensor.stride())
             newest["model"][name] = averaged.setdefault(identity, mean.to(tensor.dtype))
     newest.pop("trainer", None)
@@ -124,13 +128,13 @@ def average_checkpoints(
 def _check_same_training(
     one: Mapping[str, Any], other: Mapping[str, Any], one_path: str | Path, other_path: str | Path
 ) -> None:
-    """Compare units, features, and the names and shapes of weights."""
+    """Raise `InputError` unless units, features, and names and shapes of weights agree."""
     for key in SHARED_KEYS:
         if one.get(key) != other.get(key):
             _refuse(f"`{key}`", one_path, other_path)
     if one["model"].keys() != other["model"].keys():
         name = min(one["model"].keys() ^ other["model"].keys())
-        _refuse(f"which weights they have, such as {name}", one_path, other_path)
+        _refuse(f"the names of their weights, such as {name}", one_path, other_path)
     for name, tensor in one["model"].items():
         if tensor.shape != other["model"][name].shape:
             _refuse(f"the shape of {name}", one_path, other_path)

@@ -1,4 +1,4 @@
-"""Which checkpoints an experiment keeps: the best epochs, the latest ones, and `last.pt`."""
+"""Checkpoints that an experiment keeps: the best epochs, the latest epochs, and `last.pt`."""
 
 import math
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ TRAINER_KEYS = ("epoch", "batch", "step", "bad_in_a_row", "optimizer", "per_rank
 def read_last(exp_dir: Path) -> dict[str, Any] | None:
     """Return the content of `last.pt`, or None if there is nothing to resume.
 
-    A `last.pt` that was written before the first step holds nothing that was learnt, so that
-    training starts anew, perhaps with other data.
+    A `last.pt` from before the first step holds nothing that was learnt. Training then starts from
+    the beginning, perhaps with other data.
 
     Raises:
-        InputError: It cannot be read or is no state of a training; or epochs lie there without it.
+        InputError: It cannot be read or is no state of a training, or there are epochs without it.
     """
     path = exp_dir / "last.pt"
     if path.exists():
         content = checkpoint.load(path)
         if "trainer" not in content:
             raise InputError(
-                f"{path} is no state of a training, but the checkpoint of an epoch or an average; "
-                "remove it, or start another experiment from it with `init.model`"
+                f"{path} is the checkpoint of an epoch or an average, from which a training cannot "
+                "resume; remove it, or use it as `init.model` of another experiment"
             )
         checkpoint.require_keys(content, "trainer", TRAINER_KEYS, path)
         checkpoint.require_weights(content, path)
@@ -40,29 +40,29 @@ def read_last(exp_dir: Path) -> dict[str, Any] | None:
             return content
     if any(exp_dir.glob("epoch_*.pt")):
         raise InputError(
-            f"{exp_dir} holds epochs of an earlier training but no last.pt to go on "
-            "from; use another --exp-dir, or remove them"
+            f"{exp_dir} has epochs of an earlier training, but no last.pt to resume from; use "
+            "another --exp-dir, or remove them"
         )
     return None
 
 
 class EpochScore(NamedTuple):
-    """One finished epoch."""
+    """The rank of a finished epoch."""
 
     epoch: int
-    """From 1."""
+    """Number of the epoch, from 1."""
     cost: float
-    """What is to be low: the dev loss, or minus the dev accuracy."""
+    """The value by which epochs are ranked, see `moeasr.train.evaluation.Evaluation.cost`."""
 
 
 class CheckpointKeeper:
-    """Writes `epoch_N.pt` and `last.pt`, and deletes epochs that are neither good nor recent.
+    """The writer of `epoch_N.pt` and `last.pt`, which deletes epochs neither best nor latest.
 
     Args:
-        exp_dir: The experiment's directory.
-        metadata: What every checkpoint holds beside weights (config, tokenizer, features, info).
-        keep_best: How many of the best epochs to keep.
-        keep_last: How many of the latest epochs to keep.
+        exp_dir: The directory of the experiment.
+        metadata: Content of every checkpoint beside the weights: config, tokenizer, features, info.
+        keep_best: Number of best epochs to keep.
+        keep_last: Number of latest epochs to keep.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class CheckpointKeeper:
 
     @property
     def last_path(self) -> Path:
-        """Where a stopped run resumes from."""
+        """The file from which a stopped run resumes."""
         return self._exp_dir / "last.pt"
 
     def save_epoch(
         self, weights: Mapping[str, Any], score: EpochScore, info: Mapping[str, Any]
     ) -> None:
-        """Write the checkpoint of a finished epoch, then delete those no longer wanted."""
+        """Write the checkpoint of a finished epoch, then delete epochs that are not kept."""
         self.scores.append(score)
         checkpoint.save(self._epoch_path(score.epoch), self._content(weights, info))
         wanted = self._wanted()
@@ -96,29 +96,30 @@ class CheckpointKeeper:
         info: Mapping[str, Any],
         trainer_state: Mapping[str, Any],
     ) -> None:
-        """Write all that an exact resume needs."""
+        """Write `last.pt`, which holds everything for an exact resume."""
         state = {**trainer_state, "scores": [list(score) for score in self.scores]}
         checkpoint.save(self.last_path, {**self._content(weights, info), "trainer": state})
 
     def load_last(self) -> dict[str, Any] | None:
-        """Return what `read_last` does, if it belongs to this training.
+        """Return the content of `last.pt` if it belongs to this training, see `read_last`.
 
-        Epoch checkpoints written after `last.pt` (the run was killed in between) are written
-        again, identically, when the resumed run gets there.
+        A run that is killed between two writes leaves epoch checkpoints newer than `last.pt`. The
+        resumed run writes them again, identically.
 
         Raises:
             InputError: It cannot be read, or its dictionary, features, seed, training set or
-                teacher are not this run's.
+                teacher differ from those of this run.
         """
         content = read_last(self._exp_dir)
         if content is None:
             if self.last_path.exists():
                 logger.info(
-                    "%s was written before the first step: training starts anew", self.last_path
+                    "%s is from before the first step: training starts from the beginning",
+                    self.last_path,
                 )
             return None
         for name in IDENTITY:
-            # By which code and how long is history; what it is a training of must not change.
+            # The code version and the number of epochs may change, but not what is trained.
             old, new = content.get(name), self._metadata.get(name)
             if old != new:
                 values = f" ({old}, not {new})" if isinstance(new, int) else ""
@@ -133,8 +134,8 @@ class CheckpointKeeper:
         return content
 
     def _wanted(self) -> set[int]:
-        # A cost that is not a number is the worst. Of equal costs the later epoch is kept, because
-        # averaging (`choose_epochs`) prefers it.
+        # A cost that is not a number is the worst. The later of two epochs with equal costs is
+        # better, as in averaging (`choose_epochs`).
         best = sorted(
             self.scores, key=lambda s: (math.inf if s.cost != s.cost else s.cost, -s.epoch)
         )

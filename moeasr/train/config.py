@@ -10,21 +10,21 @@ from moeasr.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """The optimizer."""
+    """Settings of the optimizer."""
 
     name: Literal["adamw", "adam"] = "adamw"
     """`adam` adds weight decay to the gradient, `adamw` applies it to the weights."""
     lr: float = 1e-3
     """Peak learning rate."""
     weight_decay: float = 0.0
-    """Not applied to biases, norms and routers."""
+    """Weight decay of matrices; biases, norms and routers have none."""
     betas: tuple[float, ...] = (0.9, 0.98)
-    """Decay of the first and second moment."""
+    """Decay rates of the first and second moment."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         if not 0 < self.lr < math.inf:
-            raise InputError(f"`lr` must be above 0, but is {self.lr}")
+            raise InputError(f"`lr` must be positive, but is {self.lr}")
         if not 0 <= self.weight_decay < math.inf:
             raise InputError(f"`weight_decay` must be 0 or more, but is {self.weight_decay}")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
@@ -35,14 +35,14 @@ class OptimConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleConfig:
-    """How the learning rate moves over optimizer steps."""
+    """Schedule of the learning rate over optimizer steps."""
 
     name: Literal["warmup_inverse_sqrt", "warmup_cosine"] = "warmup_inverse_sqrt"
-    """Which of `moeasr.train.schedule.SCHEDULES`."""
+    """Name of the schedule, see `moeasr.train.schedule.SCHEDULES`."""
     warmup_steps: int = 25000
-    """Steps of linear rise to the peak."""
+    """Number of steps in which the learning rate rises linearly to its peak."""
     final_ratio: float = 0.01
-    """Last learning rate over the peak (warmup_cosine only)."""
+    """Ratio of the last learning rate to the peak (only for `warmup_cosine`)."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -54,34 +54,39 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """The training loop."""
+    """Settings of the training loop."""
 
     max_epochs: int = 100
-    """Passes over the training set."""
+    """Number of passes over the training set."""
     accum_steps: int = 1
-    """Micro-batches per optimizer step, on each process."""
+    """Number of micro-batches per optimizer step in each process."""
     grad_clip: float = 5.0
-    """Largest norm of the gradient."""
+    """Largest norm of the gradient; a larger gradient is scaled down."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """`bf16` runs matrix products in bfloat16 (autocast); weights stay float32."""
+    """Precision of matrix products; `bf16` uses autocast, and weights stay float32."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """The optimizer."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     """The learning rate."""
     log_every_steps: int = 50
-    """Steps between lines in metrics.jsonl and TensorBoard."""
+    """Number of steps between two records of training metrics."""
+    writers: tuple[str, ...] = ("jsonl", "tensorboard")
+    """Writers of metrics: names of `moeasr.train.writers.WRITERS`, or import paths of subclasses of
+    `moeasr.train.writers.Writer`. A list replaces the default. Pictures and the learning curve in
+    RESULTS.md need `jsonl`."""
     save_every_steps: int = 500
-    """Steps between writes of last.pt, from which a stopped run resumes."""
-    best_by: Literal["loss", "acc"] = field(default="loss", metadata=OBJECTIVE)
-    """What makes an epoch good: lowest dev loss, or highest dev accuracy."""
+    """Number of steps between two writes of last.pt, from which a stopped run resumes."""
+    best_by: Literal["loss", "acc", "wer"] = field(default="loss", metadata=OBJECTIVE)
+    """Criterion of the best epochs on dev: lowest loss (`loss`), highest accuracy of the decoder
+    (`acc`), or lowest word error rate of CTC greedy search (`wer`)."""
     keep_best: int = 10
-    """How many of the best epochs keep their checkpoint."""
+    """Number of best epochs whose checkpoints are kept."""
     keep_last: int = 10
-    """How many of the latest epochs keep theirs."""
+    """Number of latest epochs whose checkpoints are kept."""
     max_bad_steps: int = 20
-    """End the run after this many steps in a row whose loss or gradient is not finite."""
+    """Number of successive steps without a finite loss or gradient that ends the run."""
     num_workers: int = 1
-    """Processes that load batches; 0 loads them in the training process."""
+    """Number of processes that load batches; 0 loads them in the training process."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -1,4 +1,4 @@
-"""From the gradients of micro-batches to the gradient of a step."""
+"""The gradient of a step, from the gradients of its micro-batches in all processes."""
 
 import torch
 from torch import Tensor, nn
@@ -9,18 +9,17 @@ from moeasr import distributed
 def finish_gradients(model: nn.Module, weight: Tensor, max_norm: float) -> float | None:
     """Turn summed gradients into their mean over the utterances of all processes, and clip it.
 
-    Gradients are summed by one explicit all-reduce rather than by DistributedDataParallel: a
-    process may then skip a bad micro-batch, or have experts nobody was sent to, without the others
-    waiting for it forever.
+    One explicit all-reduce sums the gradients, instead of DistributedDataParallel. A process may
+    then skip a bad micro-batch, or have experts without frames, and the others do not wait for it.
 
     Args:
-        model: Its gradients are sums over the utterances of this process.
-        weight: () the number of these utterances.
-        max_norm: Gradients of a larger norm are scaled down to it.
+        model: The model. Its gradients are sums over the utterances of this process.
+        weight: () number of utterances of this process.
+        max_norm: Largest norm of the gradient; a larger one is scaled down.
 
     Returns:
-        The norm of the mean before it was clipped; None if it is not finite, or if no process had
-        an utterance.
+        The norm of the mean gradient before clipping; None if it is not finite, or if no process
+        had an utterance.
     """
     weight = _sum_over_processes(model, weight)
     parameters = [p for p in model.parameters() if p.grad is not None]
@@ -32,7 +31,7 @@ def finish_gradients(model: nn.Module, weight: Tensor, max_norm: float) -> float
 
 
 def _sum_over_processes(model: nn.Module, weight: Tensor) -> Tensor:
-    """Sum gradients, in place, and weight; a missing gradient counts as zero."""
+    """Sum gradients in place and return the summed weight; a missing gradient counts as 0."""
     if distributed.world_size() == 1:
         return weight
     parameters = [p for p in model.parameters() if p.requires_grad]

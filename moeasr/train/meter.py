@@ -1,4 +1,4 @@
-"""Running sums of a training run: what the log shows, and what resuming must not lose."""
+"""Running sums of a training: the metrics of the log, which a resumed run continues."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ def add_loads(sums: dict[str, Tensor], loads: Mapping[str, Tensor]) -> None:
 
 
 def sum_loads(loads: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The loads of each layer over all processes, some of which may have counted nothing."""
+    """Return the loads of each layer over all processes; a process may have counted nothing."""
     sums: dict[str, Tensor] = {}
     for loads_of_rank in distributed.gather(dict(loads)):
         add_loads(sums, loads_of_rank)
@@ -27,16 +27,28 @@ def sum_loads(loads: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 class ExpertUsage(NamedTuple):
-    """How experts were used; both are empty for a model without experts."""
+    """Usage of the experts; everything is empty for a model without experts."""
 
     summary: dict[str, float]
-    """What the loads of all layers say together, see `moeasr.moe.stats.usage_summary`."""
+    """Statistics over all layers, see `moeasr.moe.stats.usage_summary`."""
     shares: dict[str, float]
-    """Each expert's share of its layer's load, as `layer_03/expert_1`."""
+    """Share of each expert in the load of its layer, by names such as `layer_03/expert_1`."""
+    loads: dict[str, Tensor]
+    """Number of assignments to each expert, (E,), by the path of the layer."""
+
+    def describe(self) -> str:
+        """Return the usage for the log of an epoch, or nothing for a model without experts."""
+        if not self.shares:
+            return ""
+        num_idle = int(self.summary["num_dead_experts"])
+        return (
+            f", {num_idle} of {len(self.shares)} experts idle (below 1/4 of their fair share), "
+            f"the busiest at {self.summary['load_max_share']:.1f} times its share"
+        )
 
 
 class Meter:
-    """Adds up losses, accuracies and expert loads, kept in float64 on the CPU."""
+    """Sums of losses, accuracies and expert loads, in float64 on the CPU."""
 
     def __init__(self) -> None:
         self._weight = 0.0
@@ -45,19 +57,19 @@ class Meter:
         self._loads: dict[str, Tensor] = {}
 
     def add(self, output: LossOutput) -> None:
-        """Count one micro-batch."""
+        """Add one micro-batch."""
         self._weight += float(output.weight)
         for name, value in output.stats.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)
         add_loads(self._loads, output.expert_loads)
 
     def note(self, **values: float) -> None:
-        """Remember the latest value of something that is not averaged."""
+        """Keep the latest value of metrics that are not averaged."""
         self._latest.update(values)
 
     def means(self) -> dict[str, float]:
-        """Means per utterance over all processes, and the latest notes."""
-        # Gathered whole: a process that has counted nothing yet has no names to sum under.
+        """Return means per utterance over all processes, and the latest notes."""
+        # All names are gathered: a process that has counted nothing yet does not know them.
         meters = distributed.gather({"weight": self._weight, "sums": self._sums})
         weight = max(sum(meter["weight"] for meter in meters), 1.0)
         totals: dict[str, float] = {}
@@ -70,16 +82,16 @@ class Meter:
         """Return the usage of experts over all processes."""
         loads = sum_loads(self._loads)
         if not loads:
-            return ExpertUsage({}, {})
+            return ExpertUsage({}, {}, {})
         shares = {
             f"layer_{layer:02d}/expert_{expert}": float(share)
             for layer, load in enumerate(loads.values())
             for expert, share in enumerate(load / load.sum().clamp(min=1))
         }
-        return ExpertUsage(usage_summary(list(loads.values())), shares)
+        return ExpertUsage(usage_summary(list(loads.values())), shares, loads)
 
     def state(self) -> dict[str, Any]:
-        """All of it, in types that a checkpoint may hold."""
+        """Return the sums in types that a checkpoint may hold."""
         return {
             "weight": self._weight,
             "sums": dict(self._sums),
@@ -89,7 +101,7 @@ class Meter:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Meter":
-        """The meter that `state` was taken from."""
+        """Return the meter that `state` was taken from."""
         meter = cls()
         meter._weight = state["weight"]
         meter._sums = dict(state["sums"])

@@ -7,9 +7,9 @@ from moeasr.train.config import OptimConfig
 
 
 def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
-    """Build Adam or AdamW over two groups: weight matrices with decay, all else without.
+    """Build Adam or AdamW with two groups: weight matrices with decay, and all other parameters.
 
-    Parameters that modules share appear once.
+    Parameters that several modules share appear once.
 
     Args:
         model: The model whose parameters are optimized.

@@ -1,4 +1,4 @@
-"""How far a training is: the part of `last.pt` that belongs to the trainer."""
+"""The progress of a training: the part of `last.pt` that belongs to the trainer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,16 +16,16 @@ from moeasr.train.meter import Meter
 
 @dataclass
 class Progress:
-    """How far a training is."""
+    """The progress of a training."""
 
     epoch: int = 1
-    """The epoch in progress, from 1."""
+    """Number of the current epoch, from 1."""
     batch: int = 0
-    """Micro-batches of this epoch that this process has finished."""
+    """Number of micro-batches of this epoch that this process has finished."""
     step: int = 0
-    """Optimizer steps that are done."""
+    """Number of optimizer steps so far."""
     bad_in_a_row: int = 0
-    """Latest steps without a finite gradient."""
+    """Number of successive latest steps without a finite gradient."""
     meter: Meter = field(default_factory=Meter)
     """Running sums over this epoch."""
 
@@ -35,9 +35,9 @@ class Progress:
 
 
 def trainer_state(progress: Progress, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return all that an exact resume needs beside weights; every process calls this.
+    """Return everything that an exact resume needs beside the weights.
 
-    Each process contributes its generators and running sums.
+    Every process calls this function and contributes its random generators and running sums.
     """
     mine = {"generators": generator_states(), "meter": progress.meter.state()}
     return {
@@ -54,12 +54,12 @@ def read_progress(state: Mapping[str, Any], last_path: Path) -> Progress:
     """Return the progress that `trainer_state` stored.
 
     Raises:
-        InputError: It was stored by another number of processes.
+        InputError: The number of processes has changed.
     """
     if len(state["per_rank"]) != distributed.world_size():
         raise InputError(
-            f"{last_path} was written by {len(state['per_rank'])} processes and "
-            f"cannot be resumed exactly by {distributed.world_size()}"
+            f"{last_path} was written by {len(state['per_rank'])} processes and cannot be resumed "
+            f"exactly by {distributed.world_size()}; use the same number of processes"
         )
     meter = Meter.from_state(state["per_rank"][distributed.rank()]["meter"])
     return Progress(state["epoch"], state["batch"], state["step"], state["bad_in_a_row"], meter)
@@ -71,12 +71,12 @@ def load_weights(
     optimizer: torch.optim.Optimizer,
     last_path: Path,
 ) -> None:
-    """Load model and optimizer from the content of `last.pt`.
+    """Load the model and the optimizer from the content of `last.pt`.
 
-    The optimizer keeps the weight decay and betas of the config, which may have changed meanwhile.
+    The optimizer keeps the weight decay and betas of the config, which may have changed.
 
     Raises:
-        InputError: They are of another model.
+        InputError: The content belongs to another model.
     """
     configured = [
         {name: group[name] for name in ("weight_decay", "betas")}
@@ -90,5 +90,5 @@ def load_weights(
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{last_path} does not fit this model: {str(error).splitlines()[0]}; "
-            "was the config changed? use another --exp-dir"
+            "restore the config, or use another --exp-dir"
         ) from None

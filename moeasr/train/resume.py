@@ -1,4 +1,4 @@
-"""What has changed in the config of a training that is resumed, and whether it may."""
+"""Changes in the config of a resumed training, and a check that they are allowed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ class Change(NamedTuple):
     """A key whose value differs between two configs."""
 
     key: str
-    """Dotted path."""
+    """Dotted path of the key."""
     old: Any
     new: Any
 
@@ -39,16 +39,16 @@ def check_changes(old: Any, new: Any, last_path: Path) -> list[Change]:
     Args:
         old: The config dataclass that `last.pt` was written with.
         new: The config dataclass of this run.
-        last_path: Name of `last.pt`, for the message.
+        last_path: The path of `last.pt`, for the message.
 
     Raises:
         InputError: A key changed whose role is not `procedure`, see `moeasr.config_roles`. The
-            sentence gives both values.
+            message gives both values.
     """
     changes = find_changes(to_mapping(old), to_mapping(new))
     frozen = [change for change in changes if role_of(new, change.key) != "procedure"]
     if frozen:
-        faults = [f"`{key}` is {new}, but was {old} so far" for key, old, new in frozen[:3]]
+        faults = [f"`{key}` is {new}, but was {old}" for key, old, new in frozen[:3]]
         more = f", and {len(frozen) - 3} more" if len(frozen) > 3 else ""
         raise InputError(
             f"{last_path} cannot be resumed with another config: {'; '.join(faults)}{more}. "
@@ -60,4 +60,4 @@ def check_changes(old: Any, new: Any, last_path: Path) -> list[Change]:
 def warn_of_changes(changes: list[Change]) -> None:
     """Log each change of a resumed training as a warning."""
     for key, old, new in changes:
-        logger.warning("going on with another %s: %s, it was %s", key, new, old)
+        logger.warning("resuming with `%s: %s`, which was %s before", key, new, old)

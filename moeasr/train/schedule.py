@@ -1,4 +1,4 @@
-"""Learning-rate schedules: pure functions of the step, so that resuming needs no state."""
+"""Learning-rate schedules. They are pure functions of the step, so that they have no state."""
 
 import math
 from collections.abc import Callable
@@ -7,16 +7,16 @@ from moeasr.train.config import ScheduleConfig
 
 
 def warmup_inverse_sqrt(step: int, total_steps: int, config: ScheduleConfig) -> float:
-    """min(s / w, sqrt(w / s)) with w warm-up steps: the Noam shape with peak 1.
+    """Return min(s / w, sqrt(w / s)) at step s with w warm-up steps, whose peak is 1.
 
-    Attention Is All You Need, section 5.3, scaled as in WeNet's `warmuplr`.
+    It is the schedule of "Attention Is All You Need", section 5.3, scaled like WeNet's `warmuplr`.
     """
     step = max(step, 1)
     return min(step / config.warmup_steps, math.sqrt(config.warmup_steps / step))
 
 
 def warmup_cosine(step: int, total_steps: int, config: ScheduleConfig) -> float:
-    """Linear rise to 1 over the warm-up, then half a cosine down to `final_ratio` at the end."""
+    """Return a linear rise to 1 in the warm-up, then half a cosine down to `final_ratio`."""
     if step <= config.warmup_steps:
         return max(step, 1) / config.warmup_steps
     done = (step - config.warmup_steps) / max(1, total_steps - config.warmup_steps)
@@ -31,5 +31,5 @@ SCHEDULES: dict[str, Callable[[int, int, ScheduleConfig], float]] = {
 
 
 def learning_rate_factor(step: int, total_steps: int, config: ScheduleConfig) -> float:
-    """The factor on the peak learning rate at optimizer step `step` (the first is 1)."""
+    """Return the factor on the peak learning rate at optimizer step `step`, from 1."""
     return SCHEDULES[config.name](step, total_steps, config)

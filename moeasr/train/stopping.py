@@ -1,4 +1,4 @@
-"""Stopping a training by SIGTERM, between two steps."""
+"""The end of a training by SIGTERM, between two steps."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -9,25 +9,25 @@ from typing import Any, NoReturn, TypeVar
 from moeasr import distributed
 
 BatchT = TypeVar("BatchT")
-STOPPED_BY_SIGNAL = 128 + signal.SIGTERM  # what a shell reports for a process ended by SIGTERM
+STOPPED_BY_SIGNAL = 128 + signal.SIGTERM  # as a shell reports a process ended by SIGTERM
 
 
 class _StopWaiting(BaseException):
-    """A SIGTERM came while the trainer waited for a batch. No `Exception`: no reader catches it."""
+    """A SIGTERM while the trainer waits for a batch. Readers catch `Exception`, but not this."""
 
 
 class Stopper:
     """Ends the program with status 143 after a SIGTERM, once the state of the training is saved.
 
     Args:
-        save: Saves what a later run resumes from.
+        save: Saves the state from which a later run resumes.
     """
 
     def __init__(self, save: Callable[[], None]) -> None:
         self._save = save
         self._is_waiting = False
         self.is_requested = False
-        """Whether this process has received a SIGTERM."""
+        """True after this process has received a SIGTERM."""
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -47,8 +47,8 @@ class Stopper:
     def take(self, stream: Iterator[BatchT], count: int) -> list[BatchT]:
         """Take up to `count` batches from a stream.
 
-        A SIGTERM ends the program here, even if the next batch never comes. Several processes have
-        to stop together, in `stop_if_requested`.
+        A SIGTERM ends a single process here, even if the next batch never comes. Several processes
+        stop together in `stop_if_requested`.
         """
         try:
             self._is_waiting = distributed.world_size() == 1
@@ -59,7 +59,7 @@ class Stopper:
             self._is_waiting = False
 
     def stop_if_requested(self) -> None:
-        """Stop if any process was asked to; all processes call this at the same point."""
+        """Stop if any process has received a SIGTERM; all processes call this at the same point."""
         if distributed.any_rank(self.is_requested):
             self._stop()
 

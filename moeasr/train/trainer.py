@@ -1,8 +1,8 @@
-"""The training loop. It knows batches and losses, but neither speech nor files of features."""
+"""The training loop. It depends on batches and losses, but not on speech or feature files."""
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from moeasr import distributed
+from moeasr.bars import Bar
 from moeasr.errors import InputError
-from moeasr.logs import MetricWriter, get_logger, progress
+from moeasr.logs import get_logger
 from moeasr.models.outputs import LossOutput
 from moeasr.seed import restore_generators
 from moeasr.train.checkpoint_keeper import CheckpointKeeper, EpochScore
 from moeasr.train.config import TrainConfig
-from moeasr.train.evaluation import evaluate
+from moeasr.train.evaluation import EpochEnd, EvaluatedBatch, evaluate
 from moeasr.train.gradients import finish_gradients
 from moeasr.train.meter import add_loads, sum_loads
 from moeasr.train.optim import build_optimizer
@@ -25,44 +26,51 @@ from moeasr.train.progress import Progress, load_weights, read_progress, trainer
 from moeasr.train.schedule import learning_rate_factor
 from moeasr.train.stopping import Stopper
 from moeasr.train.training_time import TrainingTime
+from moeasr.train.writers import Writers, find_writers
 
 logger = get_logger(__name__)
 BatchT = TypeVar("BatchT")
 
 
 class BatchSource(Protocol[BatchT]):
-    """A source of batches. The same epoch always gives the same batches in the same order."""
+    """A source of batches. An epoch always gives the same batches in the same order."""
 
     def num_batches(self, epoch: int) -> int:
-        """Return the number of batches of this process; in training all processes have as many."""
+        """Return the number of batches of this process; in training it is equal in all of them."""
         ...
 
     def stream(self, epoch: int, start: int) -> Generator[BatchT, None, None]:
-        """Yield the batches of an epoch from number `start` on, without loading those before."""
+        """Yield the batches of an epoch from number `start` on, without loading earlier ones."""
         ...
 
 
 class Trainer(Generic[BatchT]):
     """Trains a model to the end of its last epoch, from wherever an earlier run stopped.
 
-    Gradients are summed over micro-batches and processes as they are, and divided once by the
-    summed weight, so that two processes and two accumulated micro-batches are the same step.
+    Gradients are summed over micro-batches and processes, and divided once by the summed weight.
+    A step of two processes is therefore the same as a step of two accumulated micro-batches.
 
     Args:
-        model: Already on `device`.
-        loss_of: The loss of one micro-batch.
-        describe: Names the utterances of a batch, for messages.
+        model: The model, already on `device`.
+        loss_of: Returns the loss of a micro-batch.
+        describe: Returns the names of the utterances of a batch, for messages.
         train: Training batches.
-        dev: Development batches (every process goes through its share).
+        dev: Development batches; every process evaluates its share.
         config: The `train:` section.
-        exp_dir: Where everything is written, by the first process.
-        metadata: What every checkpoint holds beside weights.
-        device: Where the model is.
-        restart_epoch: Begin an epoch that was stopped in the middle again from its first batch:
-            its batches are other ones now.
+        exp_dir: The directory of the experiment, to which the first process writes.
+        metadata: Content of every checkpoint beside the weights.
+        device: The device of the model.
+        restart_epoch: Restart an epoch that was stopped in the middle, because its batches are no
+            longer the same.
         after_step: Called after each step that changed the weights, with the expert loads of all
-            its micro-batches and processes: balances routers without a loss. None for models that
-            have no use for it.
+            its micro-batches and processes. It balances routers that have no balance loss. None
+            for models without such routers.
+        evaluate_batch: Returns the loss and the word errors of a development batch. None evaluates
+            the loss alone.
+        after_epoch: Called by the first process after each epoch, to draw pictures.
+
+    Raises:
+        InputError: `train.writers` names an unknown writer.
     """
 
     def __init__(
@@ -78,11 +86,15 @@ class Trainer(Generic[BatchT]):
         device: torch.device,
         restart_epoch: bool = False,
         after_step: Callable[[Mapping[str, Tensor]], None] | None = None,
+        evaluate_batch: Callable[[BatchT], EvaluatedBatch] | None = None,
+        after_epoch: Callable[[EpochEnd], None] | None = None,
     ) -> None:
         self._restart_epoch = restart_epoch
         self._after_step = after_step
         self._model = model
         self._loss_of = loss_of
+        self._evaluate_batch = evaluate_batch
+        self._after_epoch = after_epoch
         self._describe = describe
         self._train = train
         self._dev = dev
@@ -90,63 +102,71 @@ class Trainer(Generic[BatchT]):
         self._exp_dir = exp_dir
         self._device = device
         self._optimizer = build_optimizer(model, config.optim)
-        # Of the first epoch, times all: later ones may have a batch more or less.
+        # The first epoch stands for all: later epochs may have a batch more or less.
         self._total_steps = -(-train.num_batches(1) // config.accum_steps) * config.max_epochs
         self._keeper = CheckpointKeeper(exp_dir, metadata, config.keep_best, config.keep_last)
         self._stopper = Stopper(self._save_before_stop)
         self._progress = Progress()
+        self._writer_kinds = find_writers(config.writers) if distributed.is_main() else {}
 
     def run(self) -> None:
         """Train, or resume, to the end.
 
         Raises:
-            InputError: Too many steps in a row were not finite, or `last.pt` does not fit.
-            SystemExit: With status 143 after SIGTERM, once `last.pt` is written.
+            InputError: Too many successive steps were not finite, or `last.pt` does not fit.
+            SystemExit: A SIGTERM came; the status is 143, and `last.pt` is written before.
         """
         states = self._resume()
         if self._progress.epoch > self._config.max_epochs:
             logger.info("training is already finished: %d epochs", self._progress.epoch - 1)
             return
-        writer = MetricWriter(self._exp_dir if distributed.is_main() else None, self._progress.step)
+        writers = Writers(self._writer_kinds, self._exp_dir, self._progress.step)
         try:
-            with self._stopper.listening():
+            with self._stopper.listening(), self._bar() as bar:
                 while self._progress.epoch <= self._config.max_epochs:
-                    self._run_epoch(writer, states)
+                    self._run_epoch(writers, states, bar)
                     states = None
         finally:
-            writer.close()
+            writers.close()
         logger.info(
             "training finished: %d epochs, %d steps", self._progress.epoch - 1, self._progress.step
         )
 
-    def _run_epoch(self, writer: MetricWriter, states: dict[str, Any] | None) -> None:
+    def _bar(self) -> Bar:
+        """Return the progress bar of the whole training."""
+        total, done = self._total_steps, self._progress.step
+        say, is_main = logger.info, distributed.is_main()
+        return Bar("training", max(total, done), "steps", done, say, is_shown=is_main)
+
+    def _run_epoch(self, writers: Writers, states: dict[str, Any] | None, bar: Bar) -> None:
         """Train for the rest of an epoch, evaluate, and save."""
         accum = self._config.accum_steps
         num_batches = self._train.num_batches(self._progress.epoch)
-        # Counted from the batch that is next: a resumed epoch may have another `accum_steps`.
+        # Counted from the next batch, because a resumed epoch may have another `accum_steps`.
         steps_left = -(-(num_batches - self._progress.batch) // accum)
-        steps_done = self._progress.batch // accum
         if states is not None:
             restore_generators(states)
         start = time.monotonic()
         self._model.train()
-        steps: Iterable[int] = range(steps_left)
-        desc = f"epoch {self._progress.epoch}/{self._config.max_epochs}"
-        if distributed.is_main():
-            steps = progress(steps, desc, steps_done + steps_left, "step", initial=steps_done)
-        # closing: loader processes end here, not whenever the last reference to them goes
+        bar.describe(f"training, epoch {self._progress.epoch} of {self._config.max_epochs}")
+        # `closing` ends the loader processes here, not when their last reference disappears.
         with closing(self._train.stream(self._progress.epoch, self._progress.batch)) as stream:
-            for _ in steps:
+            for _ in range(steps_left):
                 self._run_step(self._stopper.take(stream, accum))
+                bar.advance()
                 if self._progress.step % self._config.log_every_steps == 0:
-                    writer.write("train", self._progress.step, self._progress.meter.means())
+                    writers.write("train", self._progress.step, self._progress.meter.means())
                 self._stopper.stop_if_requested()
                 if self._progress.step % self._config.save_every_steps == 0:
                     self._save_last()
-        self._finish_epoch(writer, self._progress.meter.means(), time.monotonic() - start)
+        self._finish_epoch(writers, self._progress.meter.means(), time.monotonic() - start)
 
     def _run_step(self, batches: list[BatchT]) -> None:
-        """Make one optimizer step over the micro-batches of this process and all others."""
+        """Make one optimizer step over the micro-batches of all processes.
+
+        Args:
+            batches: The micro-batches of this process.
+        """
         weight = torch.zeros((), device=self._device)
         bad = []
         loads: dict[str, Tensor] = {}
@@ -173,9 +193,12 @@ class Trainer(Generic[BatchT]):
 
     def _loss(self, batch: BatchT) -> LossOutput:
         """Return the loss of a batch, computed in the precision of the config."""
-        enabled = self._config.precision == "bf16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
+        with self._precision():
             return self._loss_of(batch)
+
+    def _precision(self) -> torch.autocast:
+        enabled = self._config.precision == "bf16"
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
 
     def _set_learning_rate(self) -> float:
         factor = learning_rate_factor(self._progress.step, self._total_steps, self._config.schedule)
@@ -184,52 +207,58 @@ class Trainer(Generic[BatchT]):
         return self._config.optim.lr * factor
 
     def _count_bad(self, finite: bool, bad: list[str]) -> None:
-        """Report what was left out of this step, and give up after too many."""
+        """Warn of batches that were left out, and end the run after too many bad steps in a row."""
         for utterances in bad:
             logger.warning(
-                "step %d: loss not finite, left out: %s", self._progress.step, utterances
+                "step %d: loss is not finite, batch left out: %s", self._progress.step, utterances
             )
         if not finite and not bad:
-            logger.warning("step %d: gradient not finite, step left out", self._progress.step)
+            logger.warning("step %d: gradient is not finite, step left out", self._progress.step)
         in_a_row = 0 if finite else self._progress.bad_in_a_row + 1
         self._progress.bad_in_a_row = in_a_row
         if in_a_row >= self._config.max_bad_steps:
             raise InputError(
                 f"{in_a_row} steps in a row (up to step {self._progress.step}) had no finite loss "
-                "or gradient; try a lower `train.optim.lr` or a longer warm-up"
+                "or gradient; try a lower `train.optim.lr` or more `train.schedule.warmup_steps`"
             )
 
+    def _evaluate(self, batch: BatchT) -> EvaluatedBatch:
+        """Return the loss and errors of a dev batch, computed in the precision of the config."""
+        if self._evaluate_batch is None:
+            return EvaluatedBatch(self._loss(batch))
+        with self._precision():
+            return self._evaluate_batch(batch)
+
     def _finish_epoch(
-        self, writer: MetricWriter, train_metrics: dict[str, float], seconds: float
+        self, writers: Writers, train_metrics: dict[str, float], seconds: float
     ) -> None:
         """Evaluate, log, and write the checkpoints of an epoch."""
         with closing(self._dev.stream(0, 0)) as stream:
-            dev = evaluate(self._model, stream, self._loss, self._describe, self._stopper)
-        writer.write("dev", self._progress.step, dev.means)
+            dev = evaluate(self._model, stream, self._evaluate, self._describe, self._stopper)
+        end = EpochEnd(self._progress.epoch, self._progress.step, dev, writers)
+        writers.write("dev", end.step, dev.means)
         usage = {**dev.usage.summary, **dev.usage.shares}
         if usage:
-            writer.write("experts", self._progress.step, usage)
-        dev_loss, dev_acc = (dev.means.get(name, math.nan) for name in ("loss", "acc"))
+            writers.write("experts", end.step, usage)
         logger.info(
-            "epoch %d: train loss %.3f, dev loss %.3f, dev acc %.4f, step %d, lr %.2e, %.0f s%s",
-            self._progress.epoch,
+            "epoch %d: train loss %.3f, %s, step %d, lr %.2e, %.0f s%s",
+            end.epoch,
             train_metrics.get("loss", math.nan),
-            dev_loss,
-            dev_acc,
-            self._progress.step,
+            dev.describe(),
+            end.step,
             train_metrics.get("lr", math.nan),
             seconds,
-            "".join(f", {name} {value:.3g}" for name, value in dev.usage.summary.items()),
+            dev.usage.describe(),
         )
-        cost = dev_loss if self._config.best_by == "loss" else -dev_acc
-        if dev.num_bad:  # the others' mean would flatter an epoch that has got worse
-            cost = math.inf
-        info = {"dev_loss": dev_loss, "dev_acc": dev_acc, "cost": cost}
+        cost = dev.cost(self._config.best_by)
+        info = {**self._info(), **dev.named_metrics(), "cost": cost}
         if distributed.is_main():
-            score = EpochScore(self._progress.epoch, cost)
-            self._keeper.save_epoch(self._model.state_dict(), score, {**self._info(), **info})
-        self._progress.start_epoch(self._progress.epoch + 1)
+            score = EpochScore(end.epoch, cost)
+            self._keeper.save_epoch(self._model.state_dict(), score, info)
+        self._progress.start_epoch(end.epoch + 1)
         self._save_last()
+        if distributed.is_main() and self._after_epoch is not None:
+            self._after_epoch(end)
 
     def _info(self) -> dict[str, Any]:
         return {"epoch": self._progress.epoch, "step": self._progress.step}
@@ -246,21 +275,21 @@ class Trainer(Generic[BatchT]):
         logger.info("stopped by SIGTERM at step %d; run again to resume", self._progress.step)
 
     def _resume(self) -> dict[str, Any] | None:
-        """Load `last.pt` if there is one; return the generator states still to restore."""
+        """Load `last.pt` if it exists, and return the generator states that are to be restored."""
         content = self._keeper.load_last()
         self._time = TrainingTime(self._exp_dir, is_resumed=content is not None)
         if content is None:
-            self._save_last()  # from here on every stop, however early, has something to resume
+            self._save_last()  # so that a run that is stopped before its first save can resume
             return None
         last_path, state = self._keeper.last_path, content["trainer"]
         self._progress = read_progress(state, last_path)
         if self._progress.epoch > self._config.max_epochs:
-            return None  # nothing is left to train: an optimizer of an older version will do
+            return None  # a finished training does not need its optimizer, which may be outdated
         load_weights(content, self._model, self._optimizer, last_path)
         if self._restart_epoch and self._progress.batch > 0:
             logger.warning(
-                "epoch %d begins again from its first batch, because its batches have changed: "
-                "the utterances of %d old batches are seen twice",
+                "epoch %d restarts from its first batch, because its batches have changed: the "
+                "utterances of %d earlier batches are used twice",
                 self._progress.epoch,
                 self._progress.batch,
             )

@@ -1,4 +1,4 @@
-"""The time that a training has taken, over all the sessions in which it was stopped and resumed."""
+"""The time that a training takes, summed over the sessions of a training that was resumed."""
 
 import json
 import time
@@ -11,15 +11,15 @@ NAME, KEY = "training_time.json", "training_sec"
 
 
 class TrainingTime:
-    """Seconds spent on a training, kept in `training_time.json` of the experiment.
+    """Number of seconds of a training, stored in `training_time.json` of the experiment.
 
-    The time of a session counts up to the last call of `save`, which is made whenever `last.pt` is
-    written: what a later session has to do again is not counted twice. A resumed training whose
-    earlier sessions have left no such file gets none, because a part would look like the whole.
+    `save` is called whenever `last.pt` is written. The time after the last call does not count,
+    because a resumed session repeats that work. If earlier sessions left no file, none is written:
+    the time of a part would look like the time of the whole training.
 
     Args:
-        exp_dir: The experiment's directory.
-        is_resumed: Whether earlier sessions count.
+        exp_dir: The directory of the experiment.
+        is_resumed: True if the time of earlier sessions is added.
     """
 
     def __init__(self, exp_dir: Path, is_resumed: bool) -> None:
@@ -28,7 +28,7 @@ class TrainingTime:
         self._start_sec = time.monotonic()
 
     def save(self) -> None:
-        """Write the time until now."""
+        """Write the time so far."""
         if self._earlier_sec is None:
             return
         seconds = self._earlier_sec + time.monotonic() - self._start_sec
@@ -37,7 +37,7 @@ class TrainingTime:
 
 
 def _read(path: Path) -> float | None:
-    """Return the seconds of earlier sessions; None if they are not known."""
+    """Return the seconds of earlier sessions; None if not known."""
     try:
         return float(json.loads(path.read_bytes())[KEY])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):

@@ -11,7 +11,7 @@ import torch
 
 from moeasr.audio import commands
 from moeasr.audio.perturb import perturb_speed
-from moeasr.audio.pipes import parse_pipe
+from moeasr.audio.pipes import parse_pipe, piped_entry
 from moeasr.audio.probe import probe_audio
 from moeasr.audio.programs import Resample, Speed, Volume
 from moeasr.audio.recording import RecordingReader, read_audio
@@ -232,3 +232,16 @@ def test_advice_names_a_program_that_must_be_installed(monkeypatch: pytest.Monke
         read_audio("no-such-sox a.wav -t wav - gain -3 |", RATE)
     with pytest.raises(InputError, match=r"not found\)$"):
         read_audio("no-such-program a.wav |", RATE)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (" a.wav ", "python3 -m moeasr.bin.resample 8000 a.wav |"),
+        ("it's.wav", "python3 -m moeasr.bin.resample 8000 'it'\"'\"'s.wav' |"),
+        ("x.ark:5", "python3 -m moeasr.bin.resample 8000 x.ark:5 |"),
+        ("cat a.wav |", "cat a.wav | python3 -m moeasr.bin.resample 8000 - |"),
+    ],
+)
+def test_entries_become_pipes(entry, expected):
+    assert piped_entry(entry, "resample 8000") == expected

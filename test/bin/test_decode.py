@@ -238,7 +238,7 @@ def test_chunks_have_their_own_directory(model_path, feats_dir, tmp_path):
             ["--modes", "joint_decoding ctc_greedy_search", "--lm", "x"],
             "mode 'ctc_greedy_search' cannot use a language model or boosted phrases",
         ),
-        (["--device", "toaster"], "`--device` must be cpu or cuda, but is 'toaster'"),
+        (["--device", "toaster"], "`device` must be cpu or cuda, but is 'toaster'"),
         (["--checkpoint", "nowhere.pt"], "nowhere.pt does not exist"),
         (["--data-dir", "nowhere"], "nowhere"),
     ],

@@ -75,7 +75,7 @@ def test_any_weights_of_the_directory_can_be_imported(tmp_path):
 def test_a_bpe_model_is_heard_of(tmp_path):
     """A model of characters has no use for one; models of pieces are in the tests of interop."""
     where = ["--model-dir", str(GOLDEN / "u2pp"), "--out", str(tmp_path / "x.pt")]
-    with pytest.raises(InputError, match="leave --bpe-model out"):
+    with pytest.raises(InputError, match="omit --bpe-model"):
         import_wenet([*where, "--bpe-model", str(tmp_path / "a.model")])
 
 

@@ -85,7 +85,7 @@ def test_modules_of_ones_own_are_named_where_they_are_not_counted(tmp_path, caps
     for part in ("router", "encoder", "all"):
         (line,) = [line for line in lines if line.startswith(f"{part} ")]
         assert line.split()[-2] == ">"
-    assert "Without the multiply-adds of OwnRouter" in lines[-2]
+    assert "The multiply-adds of OwnRouter" in lines[-2]
     assert json.loads((tmp_path / "cost.json").read_text())["uncounted"] == ["OwnRouter"]
     main(["--config", MOE, DENSE])
     _, moe, dense, *_ = capsys.readouterr().out.splitlines()

@@ -114,7 +114,7 @@ def test_a_simulated_test_set_reads_as_when_decoded_in_chunks(mode, model_path, 
 def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
     routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     model_path = save_model(tmp_path / "x.pt", routed, languages=("en", "zh"))
-    with pytest.raises(InputError, match="`--language` must be one of en, zh, but is not given"):
+    with pytest.raises(InputError, match="`language` must be one of en, zh, but is not given"):
         stream(model_path, data_dir.parent / "u1.wav")
     finals = []
     for language in ("en", "zh"):

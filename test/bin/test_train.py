@@ -122,6 +122,25 @@ NOT_RANDOM = changed_options(
 )
 
 
+@pytest.mark.slow
+def test_a_training_leaves_metrics_pictures_and_its_data_sets(source):
+    """Each dev transcript is a word or none; a model that has learnt nothing makes errors."""
+    pytest.importorskip("matplotlib")
+    data_dir = audio_sets.prepare(source, "feats")
+    run(data_dir, "feats", "exp", "--set", "train.best_by=wer")
+    exp_dir = data_dir.with_name("exp")
+    (dev,) = metrics(exp_dir, "dev")
+    info = checkpoint.load(exp_dir / "epoch_1.pt")["info"]
+    assert info["dev_wer"] == info["cost"] == dev["wer"] > 0
+    images = {path.name for path in (exp_dir / "images").iterdir()}
+    assert images == {"loss.png", "wer.png", "expert_load.png"}
+    sets = json.loads((exp_dir / "data_sets.json").read_text())
+    assert sets["train"]["dir"] == str(data_dir) and sets["dev"]["num_utts"] > 0
+    log = (exp_dir / "train.log").read_text()
+    assert f"dev WER {dev['wer']:.2f} %" in log
+    assert f"utterances of {data_dir}" in log and "WARNING" not in log
+
+
 def test_masked_cells_hold_the_corpus_mean_and_a_development_set_has_no_masks(source):
     """Features that are masked everywhere train as features that are the mean everywhere."""
     data_dir = audio_sets.prepare(source.with_name("set"), "feats")
@@ -310,12 +329,12 @@ def test_a_training_out_of_memory_goes_on_with_smaller_batches(source):
     changes = ("data.batch.max_frames=150", "model.encoder.dropout=0.2", "data.spec_augment=null")
     run(data_dir, "raw", "exp", *changed_options(changes))
     for sentence in (
-        "going on with another data.batch.max_frames: 150, it was 300",
-        "going on with another model.encoder.dropout: 0.2, it was 0.1",
-        "epoch 1 begins again from its first batch, because its batches have changed",
+        "resuming with `data.batch.max_frames: 150`, which was 300 before",
+        "resuming with `model.encoder.dropout: 0.2`, which was 0.1 before",
+        "epoch 1 restarts from its first batch, because its batches have changed",
     ):
         assert sentence in (data_dir.with_name("exp") / "train.log").read_text()
-    with pytest.raises(InputError, match=r"`model\.encoder\.d_model` is 32, but was 16 so far"):
+    with pytest.raises(InputError, match=r"`model\.encoder\.d_model` is 32, but was 16"):
         run(data_dir, "raw", "exp", "--set", "model.encoder.d_model=32")
 
 
@@ -337,4 +356,4 @@ def test_a_training_that_stopped_at_once_starts_anew_without_the_utterance(sourc
     weights = run(data_dir, "raw", "exp")
     assert same(weights, run(data_dir, "raw", "fresh"))
     log = (data_dir.with_name("exp") / "train.log").read_text()
-    assert log.count("training starts anew") == 1
+    assert log.count("training starts from the beginning") == 1

@@ -238,10 +238,10 @@ def test_the_language_that_is_told_is_the_one_that_is_heard(language_model_path,
     ("more", "given"), [([], "is not given"), (["--language", "de"], "is 'de'")]
 )
 def test_a_language_that_lacks_is_refused_at_start(language_model_path, more, given):
-    with pytest.raises(InputError, match=f"`--language` must be one of en, zh, but {given}"):
+    with pytest.raises(InputError, match=f"`language` must be one of en, zh, but {given}"):
         main(["--checkpoint", str(language_model_path), *more, "missing.wav"])
 
 
 def test_a_language_is_refused_where_none_is_routed_by(model_path):
-    with pytest.raises(InputError, match="`--language en`: this model does not route by language"):
+    with pytest.raises(InputError, match="language 'en': this model does not route by language"):
         main(["--checkpoint", str(model_path), "--language", "en", "missing.wav"])

@@ -189,7 +189,7 @@ def plain_config(dense_path):
 @pytest.mark.parametrize(
     ("prepare", "sentence"),
     [
-        (damage, r"dense\.pt cannot be read \(cut short"),
+        (damage, r"dense\.pt cannot be read \(truncated"),
         (without_config, r"dense\.pt lacks 'config'"),
         (plain_config, "nothing to upcycle"),
         (lambda path: ("--checkpoint", path.parent / "no.pt"), r"no\.pt does not exist"),

@@ -105,7 +105,7 @@ def test_segments_of_commands_give_a_warning(tmp_path, capsys):
     audio_sets.prepare(audio_sets.whole_files(tmp_path / "whole"), "raw")
     said = capsys.readouterr().out
     assert "behind commands" not in said
-    assert "warning: 1 utterances of 8000 Hz are resampled whenever they are read" in said
+    assert "1 utterances have a rate of 8000 Hz and are resampled to 16000 Hz" in said
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,10 @@ def test_utterances_that_cannot_be_read_are_left_out_and_named(tmp_path, capsys)
     for data_type in FROM_AUDIO:
         data_dir = audio_sets.prepare(source, data_type)
         said = capsys.readouterr().out
-        assert f"skipped utterance u07: audio file {wav['u07']} does not exist" in said
-        assert "skipped utterance u09: " in said and "is truncated" in said
-        assert "skipped 2 of 40 utterances" in said
+        assert "left out 2 of 40 utterances" in said
+        listed = (data_dir / "left_out.txt").read_text().splitlines()
+        assert listed[0] == f"u07 audio file {wav['u07']} does not exist"
+        assert listed[1].startswith("u09 ") and "is truncated" in listed[1]
         found = audio_sets.features(data_dir, data_type) if data_type == "shard" else {}
         lengths = (data_dir / "utt2num_frames").read_text()
         assert len(lengths.splitlines()) == 38 and "u07" not in {*found, *lengths.split()}

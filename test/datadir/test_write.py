@@ -34,6 +34,19 @@ def test_an_empty_transcript_is_a_line_of_the_id_alone(tmp_path):
     assert (tmp_path / "train" / "text").read_text() == "a-1\n"
 
 
+def test_parts_of_recordings_are_segments(tmp_path):
+    utterances = [
+        Utterance("a-2", "a", "x", "/tape.wav", 1.25, 2.0, recording="tape"),
+        Utterance("a-1", "a", "x", "/tape.wav", None, 1.25, recording="tape"),
+        Utterance("a-3", "a", "x", "/single.wav"),
+    ]
+    write_data_dir(utterances, tmp_path / "train")
+    assert (tmp_path / "train/wav.scp").read_text() == "a-3 /single.wav\ntape /tape.wav\n"
+    assert (tmp_path / "train/segments").read_text() == (
+        "a-1 tape 0 1.25\na-2 tape 1.25 2\na-3 a-3 0 -1\n"
+    )
+
+
 def test_nothing_of_the_old_directory_stays(tmp_path):
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "feats.scp").write_text("stale\n")

@@ -117,7 +117,7 @@ def test_every_utterance_keeps_its_language_through_batches(content):
         alone = one.recognize([feats[index]], *settings, [languages[index]])[MODES[0]][0]
         assert_same(together[index], alone)
         assert abs(together[index][0].score - swapped[index][0].score) > 1e-3
-    with pytest.raises(InputError, match="needs to be told each utterance's"):
+    with pytest.raises(InputError, match="needs the language of each utterance"):
         one.recognize(feats, *settings)
 
 

@@ -6,10 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 from checkout import TINY, Checkout, Recipe, train_options
 
+import moeasr
 from moeasr import checkpoint
+from moeasr.bin import transcribe
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.decode.searches import SEARCHES
 
@@ -61,8 +64,22 @@ def test_whole_run_makes_results(recipe):
         folder = recipe.dir / "exp" / "u2pp_moe" / "decode_test" / mode
         assert recipe.ids(folder / "text") <= recipe.ids("data/test/text")
         assert (folder / "nbest.jsonl").exists() and (folder / "score" / "wer").exists()
-    table = (recipe.dir / "exp" / "u2pp_moe" / "RESULTS.md").read_text()
-    assert table in recipe.output and "exp/u2pp_moe/RESULTS.md" in recipe.output
+    page = (recipe.dir / "exp" / "u2pp_moe" / "RESULTS.md").read_text()
+    tables = page.partition("## How these numbers were made")[0].rstrip()
+    assert tables in recipe.output and "exp/u2pp_moe/RESULTS.md" in recipe.output
+
+
+def test_the_experiment_is_loaded_in_python_and_says_what_the_command_says(recipe, capsys):
+    exp_dir = recipe.dir / "exp" / "u2pp_moe"
+    entries = (recipe.dir / "data/test/wav.scp").read_text().splitlines()
+    paths = [recipe.dir / entry.split(maxsplit=1)[1] for entry in entries]
+    transcribe.main(["--checkpoint", str(exp_dir), *map(str, paths)])
+    told = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
+    asr = moeasr.load(exp_dir)
+    assert [result.text for result in asr.transcribe(paths)] == told and len(told) == 5
+    for path, text in zip(paths, told):
+        samples, rate_hz = soundfile.read(path, dtype="int16")
+        assert asr.transcribe(samples, sample_rate=rate_hz).text == text
 
 
 def test_features_are_of_three_speeds(recipe):

@@ -158,9 +158,11 @@ def test_sets_of_other_feature_settings_than_each_other_or_cmvn_are_refused(tmp_
         (path / "feats.scp").write_text("")
         write_settings(path, FbankConfig(num_mel_bins=bins))
     assert read_features_config(*sets[:2], 20) == FBANK
-    with pytest.raises(InputError, match="train and .*other were made with other settings"):
+    with pytest.raises(InputError, match="train and .*other have different settings"):
         read_features_config(sets[0], sets[2], 20)
-    with pytest.raises(InputError, match="have 20 mel bins, but the mean and variance are of 40"):
+    with pytest.raises(
+        InputError, match="have 20 mel bins, but the mean and variance of --cmvn have 40"
+    ):
         read_features_config(*sets[:2], 40)
 
 

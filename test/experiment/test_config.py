@@ -16,7 +16,7 @@ from moeasr.train.config import TrainConfig
 
 
 def test_the_corpus_cmvn_is_kept_only_from_something():
-    with pytest.raises(InputError, match="`init.cmvn: corpus` goes with"):
+    with pytest.raises(InputError, match="`init.cmvn: corpus` needs"):
         InitConfig(cmvn="corpus", embedding="a.pt")
 
 
@@ -24,8 +24,15 @@ def test_epochs_without_an_accuracy_are_not_ranked_by_it():
     ctc_only = ModelConfig(
         decoder=DecoderConfig(num_blocks=0, num_reverse_blocks=0), ctc_weight=1, reverse_weight=0
     )
-    with pytest.raises(InputError, match="`train.best_by: acc` needs a decoder"):
+    with pytest.raises(InputError, match="`train.best_by: acc` is the accuracy of the decoder"):
         ExperimentConfig(model=ctc_only, train=TrainConfig(best_by="acc"))
+
+
+def test_epochs_without_a_ctc_head_are_not_ranked_by_word_errors():
+    attention_only = ModelConfig(ctc_weight=0)
+    with pytest.raises(InputError, match="`train.best_by: wer` needs a trained CTC head"):
+        ExperimentConfig(model=attention_only, train=TrainConfig(best_by="wer"))
+    ExperimentConfig(train=TrainConfig(best_by="wer"))
 
 
 def named_choices(cls, prefix="", beside=()):

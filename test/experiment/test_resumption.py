@@ -53,7 +53,7 @@ def last(config=OLD):
         ("train.precision", "bf16"),
     ],
 )
-def test_how_training_goes_about_it_may_change(key, value, tmp_path):
+def test_keys_of_the_training_procedure_may_change(key, value, tmp_path):
     (change,) = resume_changes(changed(key, value), last(), tmp_path / "last.pt")
     assert change.key == key
 
@@ -75,13 +75,13 @@ def test_how_training_goes_about_it_may_change(key, value, tmp_path):
         ("distillation.temperature", 2.0),
     ],
 )
-def test_what_is_trained_and_what_for_may_not_change(key, value, tmp_path):
+def test_keys_of_the_network_and_of_the_objective_may_not_change(key, value, tmp_path):
     new = changed(key, value)
-    with pytest.raises(InputError, match=f"`{key}` is .*, but was .* so far"):
+    with pytest.raises(InputError, match=f"`{key}` is .*, but was .*"):
         resume_changes(new, last(), tmp_path / "last.pt")
 
 
-def test_averages_are_of_one_network_whatever_changed_on_the_way():
+def test_averages_need_checkpoints_of_one_network_but_not_of_one_procedure():
     assert network_of(last(changed("model.encoder.dropout", 0.2)), "a.pt") == network_of(
         last(), "a.pt"
     )
@@ -137,12 +137,20 @@ def test_a_new_experiment_is_not_resumed_and_keeps_its_config(tmp_path, caplog):
     ("changed", "warnings", "restarts_epoch"),
     [
         (DENSE, [], False),
-        (with_data(batch=BatchConfig(max_utts=7)), ["data.batch.max_utts: 7, it was None"], True),
-        (with_data(batch=BatchConfig(num_buckets=2)), ["batch.num_buckets: 2, it was 20"], True),
-        (with_data(spec_augment=None), ["another data.spec_augment: None, it was {"], False),
+        (
+            with_data(batch=BatchConfig(max_utts=7)),
+            ["data.batch.max_utts: 7`, which was None"],
+            True,
+        ),
+        (
+            with_data(batch=BatchConfig(num_buckets=2)),
+            ["batch.num_buckets: 2`, which was 20"],
+            True,
+        ),
+        (with_data(spec_augment=None), ["`data.spec_augment: None`, which was {"], False),
         (
             dataclasses.replace(DENSE, train=TrainConfig(accum_steps=2, grad_clip=1.0)),
-            ["train.accum_steps: 2, it was 1", "train.grad_clip: 1.0, it was 5.0"],
+            ["train.accum_steps: 2`, which was 1", "train.grad_clip: 1.0`, which was 5.0"],
             False,
         ),
     ],
@@ -189,9 +197,9 @@ def test_other_utterances_or_another_teacher_do_not_go_on_with_a_training(tmp_pa
         ("distillation.teacher", {"distillation": DistillationConfig(teacher="a.pt")}),
     ],
 )
-def test_an_experiment_does_not_go_on_with_other_beginnings_or_another_teacher(key, changed):
+def test_a_resumed_experiment_keeps_its_initialisation_and_teacher(key, changed):
     assert resume_changes(DENSE, last_pt(DENSE), Path("last.pt")) == []
-    with pytest.raises(InputError, match=f"`{key}` is a.pt, but was None so far"):
+    with pytest.raises(InputError, match=f"`{key}` is a.pt, but was None"):
         resume_changes(dataclasses.replace(DENSE, **changed), last_pt(DENSE), Path("last.pt"))
 
 

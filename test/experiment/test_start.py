@@ -23,21 +23,21 @@ from moeasr.moe.layer import MoeConfig
         ({"model": None}, "lacks 'model'"),
         ({"config": {"model": {"depth": 3}}}, "unknown key 'depth'"),
         ({"tokenizer": {**TOKENIZER.state(), "units": UNITS[:-1]}}, "trained with other units"),
-        ({"tokenizer": {"units": "x"}}, "'tokenizer.units' is no list"),
+        ({"tokenizer": {"units": "x"}}, "'tokenizer.units' is not a list"),
         ({"tokenizer": 3}, "'tokenizer' is not a section"),
         ({"fbank": {}}, "lacks 'fbank.num_mel_bins'"),
-        ({"model": {"w": 3}}, "'w' of its model is no tensor"),
+        ({"model": {"w": 3}}, "'w' of its model is not a tensor"),
         ({"fbank": {"num_mel_bins": 40}}, "trained with other filter banks"),
-        ({"model": {}}, "weights do not fit its config"),
+        ({"model": {}}, "weights do not match its config"),
     ],
 )
-def test_a_trained_model_that_is_none_is_refused_by_its_name(tmp_path, changes, reason):
+def test_an_invalid_trained_model_is_refused_with_its_name(tmp_path, changes, reason):
     checkpoint.save(tmp_path / "bad.pt", content_of(DENSE, **changes))
     with pytest.raises(InputError, match=f"bad.pt.*{reason}"):
         load_trained(str(tmp_path / "bad.pt"), TOKENIZER, FBANK)
 
 
-def test_each_kind_of_beginning(tmp_path):
+def test_each_kind_of_initialisation(tmp_path):
     """Weights of the same network; a dense one into experts; which of the files is at fault."""
     path = str(tmp_path / "dense.pt")
     checkpoint.save(path, content_of(DENSE))
@@ -57,7 +57,7 @@ def test_each_kind_of_beginning(tmp_path):
     with pytest.raises(InputError, match=r"dense\.pt: there is nothing to upcycle"):
         start_model(same, InitConfig(dense=path), TOKENIZER, FBANK)
     for other in ("dense", "embedding"):
-        with pytest.raises(InputError, match="no other `init` goes with it"):
+        with pytest.raises(InputError, match="cannot be combined with `init.dense`"):
             InitConfig(model=path, **{other: path})
 
 
@@ -103,5 +103,5 @@ def test_a_model_that_begins_with_another_has_the_cmvn_asked_for(tmp_path, caplo
     own = cmvn == "corpus"
     assert model.cmvn.mean.unique().tolist() == [3.0 if own else 5.0]
     assert model.cmvn.istd.unique().tolist() == [2.0 if own else 1.0]
-    assert f"of {path}" in caplog.text
-    assert ("CMVN: --cmvn, and not" if own else "CMVN: the checkpoint's, and not") in caplog.text
+    assert f"from {path}" in caplog.text
+    assert ("CMVN comes from --cmvn" if own else "CMVN comes from the checkpoint") in caplog.text

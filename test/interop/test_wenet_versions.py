@@ -125,7 +125,7 @@ def test_what_the_file_leaves_out_has_wenets_defaults(tmp_path):
         ({"fbank_conf": {"resample": 8000}, "resample_conf": {"resample_rate": 24000}}, 24000),
     ],
 )
-def test_the_sample_rate_is_read_where_it_stands(tmp_path, dataset, rate_hz):
+def test_the_sample_rate_is_read_from_either_place(tmp_path, dataset, rate_hz):
     write(tmp_path, {"output_dim": 12, "dataset_conf": dataset})
     assert read_settings(tmp_path / "train.yaml").fbank.sample_rate_hz == rate_hz
 
@@ -136,7 +136,7 @@ def test_the_sample_rate_is_read_where_it_stands(tmp_path, dataset, rate_hz):
         ({"encoder_conf": {"static_chunk_size": 16}}, "'encoder_conf.static_chunk_size' is 16,"),
         (
             {"decoder": "transformer", "decoder_conf": {"r_num_blocks": 2}},
-            "'decoder_conf.r_num_blocks' is not known",
+            "'decoder_conf.r_num_blocks' is unknown",
         ),
     ],
 )
@@ -179,13 +179,15 @@ def test_wenet_3_does_not_read_wenet_2s_key(tmp_path):
 
 
 @pytest.mark.parametrize("version", [2, 3])
-def test_what_does_not_look_like_characters_is_not_taken_for_them(model_dir, version):
+def test_units_longer_than_a_character_are_refused_as_characters(model_dir, version):
     write_units(model_dir, WORDS)
     section = "dataset_conf"
     if version == 3:
         changed(model_dir, tokenizer="char")
         section = "tokenizer_conf"
-    sentence = rf"units\.txt: 'one' and 8 further units are not characters.*{section}\.split_with"
+    sentence = (
+        rf"units\.txt: 'one' and 8 other units are longer than a character.*{section}\.split_with"
+    )
     with pytest.raises(InputError, match=sentence):
         read_wenet(model_dir)
 
@@ -242,7 +244,7 @@ def test_pieces_of_another_model_are_refused(model_dir):
     other, _ = bpe_units(["XY XYXY YX XYX", "ZXY ZX YXZ"])
     write_units(model_dir, pieces)
     (model_dir / "a.model").write_bytes(other)
-    with pytest.raises(InputError, match=r"further units are no pieces of .*a\.model"):
+    with pytest.raises(InputError, match=r"other units are not in .*a\.model"):
         read_wenet(model_dir)
     (model_dir / "a.model").write_bytes(b"no model")
     with pytest.raises(InputError, match=r"a\.model: not a sentencepiece model"):
@@ -250,7 +252,7 @@ def test_pieces_of_another_model_are_refused(model_dir):
 
 
 def test_characters_of_wenet_3_have_no_bpe_model(tmp_path):
-    with pytest.raises(InputError, match=r"`tokenizer: char`.*leave --bpe-model out"):
+    with pytest.raises(InputError, match=r"`tokenizer: char`.*omit --bpe-model"):
         read_wenet(GOLDEN / "u2pp", bpe_model=tmp_path / "a.model")
 
 
@@ -290,8 +292,8 @@ def test_the_space_of_wenet_1_is_a_space(model_dir):
     [
         ({"feature_type": "mfcc"}, {}, r"'collate_conf\.feature_extraction_conf\.feature_type' is"),
         ({"using_pitch": True}, {}, r"\.using_pitch' is True"),
-        ({"preemphasis": 0.9}, {}, r"\.preemphasis' is not known"),
-        ({}, {"raw_wav": False}, r"'raw_wav' is False, which has no counterpart"),
+        ({"preemphasis": 0.9}, {}, r"\.preemphasis' is unknown"),
+        ({}, {"raw_wav": False}, r"'raw_wav' is False, but moeasr supports only"),
     ],
 )
 def test_other_features_of_wenet_1_are_named(model_dir, features, top, sentence):

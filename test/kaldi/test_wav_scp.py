@@ -7,22 +7,8 @@ from moeasr.errors import InputError
 from moeasr.kaldi.wav_scp import (
     perturb_data_dir_volume,
     pipe_wav_scp,
-    piped_entry,
     resample_data_dir,
 )
-
-
-@pytest.mark.parametrize(
-    ("entry", "expected"),
-    [
-        (" a.wav ", "python3 -m moeasr.bin.resample 8000 a.wav |"),
-        ("it's.wav", "python3 -m moeasr.bin.resample 8000 'it'\"'\"'s.wav' |"),
-        ("x.ark:5", "python3 -m moeasr.bin.resample 8000 x.ark:5 |"),
-        ("cat a.wav |", "cat a.wav | python3 -m moeasr.bin.resample 8000 - |"),
-    ],
-)
-def test_entries_become_pipes(entry, expected):
-    assert piped_entry(entry, "resample 8000") == expected
 
 
 def test_each_entry_has_its_own_command(tmp_path):

@@ -125,7 +125,7 @@ def test_weights_that_do_not_fit_their_config_are_refused():
         "tokenizer": {"units": ["u"] * 9},
         "model": build_model(config_of(DENSE), 20, 9).state_dict(),
     }
-    with pytest.raises(InputError, match="do not fit its config"):
+    with pytest.raises(InputError, match="do not match its config"):
         load_model(checkpoint)
 
 
@@ -178,7 +178,7 @@ class OwnRouter(TopKRouter):
         return cls(stack.d_model, config.num_experts, 2, "full")
 
 
-def test_feed_forwards_and_routers_of_ones_own_join_by_name(monkeypatch):
+def test_added_feed_forwards_and_routers_are_known_by_name(monkeypatch):
     monkeypatch.setitem(FEED_FORWARDS, "own", OwnConfig)
     monkeypatch.setitem(ROUTERS, "own", OwnRouter)
     sizes = {"d_model": 16, "num_heads": 2, "num_blocks": 1}
@@ -265,16 +265,16 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ({"decoder": {"num_blocks": -1}}, "`num_blocks` must be at least 0"),
         (
             {"encoder": {"feed_forward": {"type": "moe", "capacity_factor": 1.25}}},
-            "can neither stream",
+            "could not stream or reproduce",
         ),
         ({"encoder": {"feed_forward": moe_by("embedding")}}, "needs an `embedding` section"),
-        ({"embedding": {}}, "no feed-forward of the encoder has `router: embedding`"),
+        ({"embedding": {}}, "no feed-forward of the encoder uses it by `router: embedding`"),
         (
             {
                 "encoder": {"feed_forward": moe_by("embedding")},
                 "embedding": {"encoder": {"causal_conv": False, "dynamic_chunk": False}},
             },
-            "through its embeddings the encoder would see future frames",
+            "the encoder would see future frames through the embeddings",
         ),
         (
             {"embedding": {"encoder": {"feed_forward": moe_by("top_k")}}},
@@ -289,7 +289,7 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
             "`num_experts` must be at",
         ),
         ({"decoder": {"num_reverse_blocks": 10**9}}, "`num_reverse_blocks` must be at most 1000"),
-        ({"encoder": {"feed_forward": moe_by("language")}}, "needs `languages`"),
+        ({"encoder": {"feed_forward": moe_by("language")}}, "needs two or more `languages`"),
         (
             {"encoder": {"feed_forward": moe_by("language")}, "languages": ["en"]},
             "two or more",
@@ -297,11 +297,11 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ({"languages": ["en", "zh"]}, "no feed-forward of the encoder has `router: language`"),
         (
             {"encoder": {"feed_forward": moe_by("language")}, "languages": ["en", "en"]},
-            "names one twice",
+            "contains a name twice",
         ),
         (
             {"encoder": {"feed_forward": moe_by("language")}, "languages": ["en", ""]},
-            "`languages` has an empty name",
+            "`languages` contains an empty name",
         ),
         (
             {
@@ -312,16 +312,16 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
                 "languages": ["en", "zh"],
                 "embedding": {},
             },
-            "do not go together",
+            "cannot be combined",
         ),
-        ({"decoder": {"feed_forward": moe_by("embedding")}}, "a decoder sees tokens"),
-        ({"decoder": {"feed_forward": moe_by("language")}}, "a decoder sees tokens"),
+        ({"decoder": {"feed_forward": moe_by("embedding")}}, "a decoder processes tokens"),
+        ({"decoder": {"feed_forward": moe_by("language")}}, "a decoder processes tokens"),
         (
             {
                 "encoder": {"feed_forward": moe_by("random")},
                 "routing_losses": {"switch_balance": 0.01},
             },
-            "has nothing to train",
+            "must be 0, because no feed-forward has a router",
         ),
         (
             {"decoder": {"num_blocks": 0, "num_reverse_blocks": 0}, "reverse_weight": 0.0},
@@ -336,17 +336,20 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ),
         (
             {"decoder": {"feed_forward": {"type": "moe", "experts_per_frame": 9}}},
-            "in 'decoder.feed_forward': .* between 1 and num_experts",
+            "in 'decoder.feed_forward': .* between 1 and the number of experts",
         ),
         ({"routing_losses": {"z": -1}}, "`z` must be 0 or more"),
         (
             {"encoder": {"feed_forward": {"num_experts": 4}}},
-            "'encoder.feed_forward.num_experts' belongs to `type: moe`, but the type of "
-            "'encoder.feed_forward' is not given, and is dense by default",
+            "'encoder.feed_forward.num_experts' belongs to `type: moe`, but "
+            "'encoder.feed_forward' has no `type` and is therefore of the default type, dense",
         ),
         ({"encoder": {"memory_kernel_size": 4}}, "belongs to `type: transformer`"),
-        ({"heads": {"ctc": {"type": "ctc", "weight": 1.0}}}, "there is a head of this name"),
-        ({"heads": {"mine": {"weight": 1.0}}}, "key 'heads.mine.type' is missing: ctc, attention"),
+        ({"heads": {"ctc": {"type": "ctc", "weight": 1.0}}}, "a head of this name already exists"),
+        (
+            {"heads": {"mine": {"weight": 1.0}}},
+            "key 'heads.mine.type' is missing; choose one of ctc, attention",
+        ),
         ({"heads": {"mine": {"type": "ctc", "weight": -1.0}}}, "`weight` must be 0 or more"),
     ],
 )

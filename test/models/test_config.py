@@ -26,7 +26,7 @@ def test_heads_share_the_loss():
     assert heads["attention"].label_smoothing == 0.2
 
 
-def test_further_heads_stand_beside_them_and_a_decoder_of_no_blocks_is_none():
+def test_additional_heads_are_added_and_a_decoder_without_blocks_is_none():
     heads = model(
         decoder=DecoderConfig(num_blocks=0, num_reverse_blocks=0, num_heads=2),
         ctc_weight=1.0,
@@ -47,16 +47,22 @@ def test_contexts_are_what_the_routers_read():
     [
         ({"ctc_weight": 1.1}, "`ctc_weight` must be between 0 and 1"),
         ({"label_smoothing": -0.1}, "`label_smoothing` must be between 0 and 1"),
-        ({"heads": {"ctc": CtcConfig(weight=1.0)}}, "`heads.ctc`: there is a head of this name"),
+        (
+            {"heads": {"ctc": CtcConfig(weight=1.0)}},
+            "`heads.ctc`: a head of this name already exists",
+        ),
         ({"embedding": EMBEDDING}, "there is an `embedding` section, but no feed-forward"),
         ({"encoder": encoder(TOP_1, DENSE)}, "`router: embedding` needs an `embedding` section"),
         ({"languages": ("en", "zh")}, "there are `languages`, but no feed-forward"),
-        ({"encoder": BY_LANGUAGE, "languages": ("en",)}, "needs `languages`, two or more"),
-        ({"encoder": BY_LANGUAGE, "languages": ("en", "en")}, "`languages` names one twice: en"),
-        ({"encoder": BY_LANGUAGE, "languages": ("en", "")}, "`languages` has an empty name"),
+        ({"encoder": BY_LANGUAGE, "languages": ("en",)}, "needs two or more `languages`"),
+        (
+            {"encoder": BY_LANGUAGE, "languages": ("en", "en")},
+            "`languages` contains a name twice: en",
+        ),
+        ({"encoder": BY_LANGUAGE, "languages": ("en", "")}, "`languages` contains an empty name"),
         (
             {"routing_losses": RoutingLossWeights(z=0.1)},
-            "`routing_losses.z` has nothing to train",
+            "`routing_losses.z` must be 0, because no feed-forward has a router",
         ),
     ],
 )

@@ -123,14 +123,18 @@ def test_development_loss_is_of_the_transcripts_alone():
 @pytest.mark.parametrize(
     ("teacher", "student", "reason"),
     [
-        ({"vocab_size": 11}, {}, "it has 11 units, this model 9"),
-        ({"encoder": encoder(d_model=24)}, {}, "width 24, this model's 16"),
+        ({"vocab_size": 11}, {}, "it has 11 units, but this model has 9"),
+        ({"encoder": encoder(d_model=24)}, {}, "width 24, but this model's has width 16"),
         (
             {"encoder": encoder(causal_conv=False, dynamic_chunk=False)},
             {},
-            "convolutions see the future",
+            "convolutions see future frames",
         ),
-        ({"encoder": encoder(dynamic_chunk=False)}, {}, "trains in chunks, and it did not"),
+        (
+            {"encoder": encoder(dynamic_chunk=False)},
+            {},
+            "trains in chunks, but the teacher was trained without",
+        ),
     ],
 )
 def test_a_teacher_that_cannot_teach_is_refused(teacher, student, reason):
@@ -142,7 +146,7 @@ def test_a_teacher_that_cannot_teach_is_refused(teacher, student, reason):
 def test_another_subsampling_is_refused():
     model, teacher = make_system("dense"), make_system("dense")
     teacher.encoder.subsampling_rate = 6
-    with pytest.raises(InputError, match="one frame of 6, this model of 4"):
+    with pytest.raises(InputError, match="subsampling rate is 6, but this model's is 4"):
         Distillation(model, teacher, CONFIG)
 
 

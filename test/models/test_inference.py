@@ -95,7 +95,7 @@ def test_a_layer_is_quantized_by_its_class_and_not_by_its_name():
     assert type(optimize_for_inference(model, "fp32").own) is PackedLinear
 
 
-def test_a_router_of_ones_own_keeps_its_bits():
+def test_a_new_router_stays_in_float32():
     model = plain("u2pp_moe")
     layers = list(model.moe_layers().values())
     for layer in layers:
@@ -138,7 +138,7 @@ def test_positions_are_projected_anew_when_they_change():
 
 
 def test_other_models_are_refused():
-    with pytest.raises(InputError, match="for float32 models on a CPU"):
+    with pytest.raises(InputError, match="need a float32 model on a CPU"):
         optimize_for_inference(plain("dense").double())
     with pytest.raises(InputError, match="`precision` must be one of fp32, bf16, int8"):
         optimize_for_inference(plain("dense"), "int4")

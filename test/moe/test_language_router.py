@@ -7,7 +7,7 @@ from moeasr.errors import InputError
 from moeasr.moe.language_router import LanguageRouter
 
 
-def test_the_language_must_be_told():
+def test_a_language_router_needs_the_language():
     router = LanguageRouter(6, 2, 6, 2, "full")
     for context in (None, torch.ones(4, 3)):
         with pytest.raises(ValueError, match="needs the language of each frame"):
@@ -38,7 +38,7 @@ def test_a_frame_meets_only_the_experts_of_its_language(x):
     ("languages", "experts", "k", "weights", "reason"),
     [
         (3, 8, 1, "full", "multiple of the 3 languages"),
-        (4, 8, 3, "full", r"between 1 and num_experts \(2\)"),
+        (4, 8, 3, "full", r"between 1 and the number of experts \(2\)"),
         (2, 4, 1, "selected", "zero gradient"),
     ],
 )

@@ -34,8 +34,8 @@ def test_weights_of_the_chosen_experts_by_hand(k, weighing, expected):
 @pytest.mark.parametrize(
     ("num_experts", "k", "weighing", "message"),
     [
-        (4, 0, "full", r"must be between 1 and num_experts \(4\), but is 0"),
-        (4, 5, "full", r"must be between 1 and num_experts \(4\), but is 5"),
+        (4, 0, "full", r"must be between 1 and the number of experts \(4\), but is 0"),
+        (4, 5, "full", r"must be between 1 and the number of experts \(4\), but is 5"),
         (4, 1, "selected", "gives the router a zero gradient"),
         (4, 2, "one", "`expert_weights: one` needs `experts_per_frame: 1`, but it is 2"),
     ],
@@ -55,7 +55,7 @@ def test_scores_keep_32_bits_in_autocast():
     assert linear_scores(x.double(), weight).dtype == torch.float64
 
 
-def test_what_is_true_of_most_routers():
+def test_the_defaults_of_the_base_class():
     router = Router()
     assert router.learns and router.has_gradient and not router.reacts
     assert router.context is None and router.macs_per_frame is None

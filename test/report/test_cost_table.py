@@ -49,5 +49,5 @@ def test_what_is_not_counted_is_named_once_and_marks_every_sum_with_it():
     marks = [line.rstrip().rsplit("  ", 1)[1].strip() for line in lines if "000" in line]
     assert marks == ["> 70.00", "1.00", "> 9.00", "> 70.00", "> 71.00", "> 80.00"]
     (sentence,) = uncounted_lines(parts)
-    assert sentence.startswith("> Without the multiply-adds of OwnRouter, Gate, which are not")
+    assert sentence.startswith("> The multiply-adds of OwnRouter, Gate are unknown and not")
     assert uncounted_lines(parts[1:2]) == []

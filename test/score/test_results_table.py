@@ -1,4 +1,4 @@
-"""Records and page of an experiment: contents, order, and refusal of stale or halved results."""
+"""Records of an experiment: contents, order, and refusal of stale or incomplete results."""
 
 import json
 import logging
@@ -7,53 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scored_modes import DECODE, make_mode
 
 from moeasr.errors import InputError
-from moeasr.score.results_table import gather, results_page
-from moeasr.score.score_dir import checksum
-
-DECODE: dict[str, Any] = {
-    "set": "test",
-    "mode": "ctc_greedy_search",
-    "chunk_size": -1,
-    "beam_size": 10,
-    "rtf": 0.01234,
-    "audio_sec": 353.5,
-    "wall_sec": 4.4,
-    "num_threads": 2,
-    "num_utts": 130,
-    "total_params": 12_340_000,
-    "active_params": 4_560_000,
-    "commit": "abc1234",
-    "config": "conf/u2pp_moe.yaml",
-    "seed": 7,
-    "device": "cpu",
-    "checkpoint": "exp/x/averaged.pt",
-    "train_command": "python -m moeasr.bin.train --set a.b=1",
-    "command": "python -m moeasr.bin.decode --checkpoint exp/x/averaged.pt",
-}
-
-
-def make_mode(exp_dir: Path, folder: str, wer: float = 4.5, **decode: Any) -> Path:
-    """A decoded and scored mode directory."""
-    mode_dir = exp_dir / folder
-    (mode_dir / "score").mkdir(parents=True)
-    (mode_dir / "text").write_text("u1 A\n")
-    (mode_dir / "decode.json").write_text(json.dumps(DECODE | decode))
-    score = {
-        "set": "test",
-        "wer": wer,
-        "wer_ci": [wer - 1, wer + 1],
-        "cer": 2.25,
-        "cer_ci": [2.0, 2.5],
-        "num_utts": 130,
-        "num_words": 773,
-        "words": {"hits": 740, "subs": 20, "dels": 13, "ins": 2, "errors": 35},
-        "hyp_sha256": checksum(mode_dir / "text"),
-        "command": "python -m moeasr.bin.score --data-dir data/test",
-    }
-    (mode_dir / "score" / "score.json").write_text(json.dumps(score))
-    return mode_dir
+from moeasr.score.results_table import gather
 
 
 def test_record_joins_both_files(tmp_path: Path) -> None:
@@ -105,13 +62,6 @@ def test_decodings_older_than_model_or_features_are_named(
         f"exp/decode_test_lm/a is stale: {source} is newer than the hypotheses; decode and score "
         "it again, or remove it"
     ]
-    page = results_page(records, "exp")
-    assert "| ctc_greedy_search | full | 4.50 " in page
-    assert "| ctc_greedy_search, decode_test_lm (stale) | full | 7.50 " in page
-    assert f"(stale): {source} is newer than the hypotheses; decode and score again." in page
-    # the set is described as it is now, whatever stands first
-    page = results_page([{**records[1], "num_utts": 99}, records[0]], "exp")
-    assert "130 utterances, 773 words" in page and "99 utterances" not in page
 
 
 def test_a_model_that_is_a_moment_newer_makes_stale_and_so_does_the_data_directory_named(
@@ -192,33 +142,3 @@ def test_a_value_of_another_kind_is_named_with_its_file(tmp_path: Path, value: A
                 gather(tmp_path)
         path.write_text(json.dumps(good))
     assert len(gather(tmp_path)) == 1
-
-
-def test_page_has_tables_and_what_made_them(tmp_path: Path) -> None:
-    make_mode(tmp_path, "decode_test/ctc_greedy_search")
-    make_mode(tmp_path, "decode_test/attention", mode="attention")
-    make_mode(
-        tmp_path, "decode_test/attention_chunk16", mode="attention", chunk_size=16, command="B"
-    )
-    lines = results_page(gather(tmp_path), "u2pp_moe").splitlines()
-    assert lines[0] == "# Results of u2pp_moe"
-    assert "## test" in lines
-    assert "130 utterances, 773 words, 353.5 s of audio." in lines
-    row = "4.50 [3.50, 5.50] | 2.25 | 2 / 13 / 20 | 0.0123 | 12.34 M / 4.56 M |"
-    rows = [line for line in lines if line.endswith(row)]
-    assert rows == [
-        f"| attention | full | {row}",
-        f"| attention | 16 | {row}",
-        f"| ctc_greedy_search | full | {row}",
-    ]
-    header = next(line for line in lines if line.startswith("| mode"))
-    assert {line.count("|") for line in [header, *rows]} == {8}
-    # modes that one command made share an entry, another command has its own
-    assert "test attention, test ctc_greedy_search:" in lines
-    assert "test attention chunk 16:" in lines
-    for fact in ("- commit: abc1234", "- config: conf/u2pp_moe.yaml", "- seed: 7", "- device: cpu"):
-        assert lines.count(fact) == 2
-    for fact in ("- num_threads: 2", "- checkpoint: exp/x/averaged.pt", DECODE["train_command"]):
-        assert lines.count(fact) == 2
-    assert lines.count(DECODE["command"]) == 1 and lines.count("B") == 1
-    assert lines.count("python -m moeasr.bin.score --data-dir data/test") == 2

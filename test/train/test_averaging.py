@@ -55,7 +55,7 @@ def test_fewer_than_asked_for_are_used_with_a_warning(exp_dir, caplog):
     with caplog.at_level(logging.WARNING):
         chosen = choose_epochs(list_epochs(exp_dir), 8, "best")
     assert epochs_of(chosen) == [1, 2, 3, 10, 11]
-    assert "only 5 epoch checkpoints to average, not 8" in caplog.text
+    assert "averaging 5 epoch checkpoints instead of 8" in caplog.text
 
 
 def test_the_training_says_what_is_best(tmp_path):
@@ -108,7 +108,7 @@ def test_one_checkpoint_averages_to_itself(exp_dir):
         ({"config": {"model": {"d_model": 8}}}, r"`model\.d_model` \(4 and 8\)"),
         ({"tokenizer": {"units": ["b"], "bpe_model": b"x"}}, "tokenizer"),
         ({"fbank": {"num_mel_bins": 40}}, "fbank"),
-        ({"model": {"other": torch.zeros(2)}}, "which weights"),
+        ({"model": {"other": torch.zeros(2)}}, "names of their weights"),
         (
             {"model": {"weight": torch.zeros(3), "half": torch.zeros(2), "count": torch.ones(())}},
             "the shape of weight",
@@ -139,7 +139,7 @@ def test_weights_that_are_not_finite_are_refused(exp_dir):
 
 
 def test_nothing_to_average(tmp_path):
-    with pytest.raises(InputError, match=r"holds no epoch_N\.pt"):
+    with pytest.raises(InputError, match=r"has no epoch_N\.pt"):
         list_epochs(tmp_path)
     with pytest.raises(InputError, match="at least 1"):
         choose_epochs([], 0, "best")

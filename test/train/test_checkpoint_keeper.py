@@ -1,4 +1,4 @@
-"""Which checkpoints are kept."""
+"""The checkpoints that are kept."""
 
 import pytest
 import torch
@@ -77,7 +77,7 @@ def test_a_run_is_not_resumed_as_a_training_of_another_thing(tmp_path, name, old
 def test_epochs_of_another_training_are_not_mixed_in(tmp_path):
     keeper = CheckpointKeeper(tmp_path, {}, 1, 1)
     keeper.save_epoch({}, EpochScore(1, 0.5), {"epoch": 1})
-    with pytest.raises(InputError, match=r"epochs of an earlier training but no last\.pt"):
+    with pytest.raises(InputError, match=r"epochs of an earlier training, but no last\.pt"):
         CheckpointKeeper(tmp_path, {}, 1, 1).load_last()
 
 
@@ -86,7 +86,9 @@ def test_a_run_that_has_learnt_nothing_starts_anew_with_other_data(tmp_path, cap
     start = {**STATE, "step": 0, "batch": 0}
     CheckpointKeeper(tmp_path, {"training_set": "1"}, 1, 1).save_last({}, {}, start)
     assert CheckpointKeeper(tmp_path, {"training_set": "2"}, 1, 1).load_last() is None
-    assert "last.pt was written before the first step: training starts anew" in caplog.text
+    assert (
+        "last.pt is from before the first step: training starts from the beginning" in caplog.text
+    )
     CheckpointKeeper(tmp_path, {"training_set": "1"}, 1, 1).save_last({}, {}, STATE)
     with pytest.raises(InputError, match="another training set"):
         CheckpointKeeper(tmp_path, {"training_set": "2"}, 1, 1).load_last()
@@ -94,7 +96,9 @@ def test_a_run_that_has_learnt_nothing_starts_anew_with_other_data(tmp_path, cap
 
 def test_an_epoch_in_the_place_of_last_pt_is_refused(tmp_path):
     checkpoint.save(tmp_path / "last.pt", {"model": {"w": torch.ones(2)}, "info": {"epoch": 3}})
-    with pytest.raises(InputError, match=r"last\.pt is no state of a training, .* `init\.model`"):
+    with pytest.raises(
+        InputError, match=r"last\.pt is the checkpoint of an epoch .* `init\.model`"
+    ):
         read_last(tmp_path)
 
 

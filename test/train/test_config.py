@@ -21,9 +21,9 @@ def test_an_empty_section_has_the_defaults_and_sections_are_nested():
     [
         ({"schedule": {"name": "linear"}}, "'schedule.name' must be 'warmup_inverse_sqrt' or"),
         ({"schedule": {"final_ratio": -1}}, "`final_ratio` must be between 0 and 1"),
-        ({"optim": {"lr": float("nan")}}, "`lr` must be above 0"),
+        ({"optim": {"lr": float("nan")}}, "`lr` must be positive"),
         ({"schedule": {"warmup_steps": 0}}, "`warmup_steps` must be at least 1"),
-        ({"optim": {"lr": 0}}, "`lr` must be above 0"),
+        ({"optim": {"lr": 0}}, "`lr` must be positive"),
         ({"optim": {"betas": [0.9, 1]}}, "`betas` must be two numbers from 0 to below 1"),
         ({"optim": {"betas": [0.9]}}, "`betas` must be two numbers from 0 to below 1"),
         ({"grad_clip": 0}, "`grad_clip` must be above 0"),

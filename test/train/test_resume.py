@@ -43,7 +43,7 @@ def test_a_change_of_procedure_is_allowed_with_a_warning(new, change, caplog):
     assert changes == [change]
     warn_of_changes(changes)
     key, old, value = change
-    assert f"going on with another {key}: {value}, it was {old}" in caplog.text
+    assert f"resuming with `{key}: {value}`, which was {old} before" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_change_of_procedure_is_allowed_with_a_warning(new, change, caplog):
 def test_what_changes_more_is_refused_with_both_values(model, change):
     with pytest.raises(InputError) as caught:
         check_changes(OLD, replace(OLD, model=model), Path("exp/last.pt"))
-    sentence = f"`{change.key}` is {change.new}, but was {change.old} so far"
+    sentence = f"`{change.key}` is {change.new}, but was {change.old}"
     assert sentence in str(caught.value)
     assert str(caught.value).startswith("exp/last.pt cannot be resumed")
 

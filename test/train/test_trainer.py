@@ -24,6 +24,7 @@ from moeasr.models.outputs import LossOutput
 from moeasr.moe.layer import MoeConfig
 from moeasr.seed import seed_all
 from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
+from moeasr.train.evaluation import EvaluatedBatch
 from moeasr.train.stopping import STOPPED_BY_SIGNAL
 from moeasr.train.trainer import Trainer
 
@@ -86,7 +87,15 @@ def make_model(dropout=0.1):
 
 
 def make_trainer(
-    exp_dir, source=None, model=None, dev=None, restart_epoch=False, after_step=None, **settings
+    exp_dir,
+    source=None,
+    model=None,
+    dev=None,
+    restart_epoch=False,
+    after_step=None,
+    evaluate_batch=None,
+    after_epoch=None,
+    **settings,
 ):
     model = model or make_model()
     settings = {
@@ -109,6 +118,8 @@ def make_trainer(
         device=torch.device("cpu"),
         restart_epoch=restart_epoch,
         after_step=after_step or getattr(model, "react", None),
+        evaluate_batch=evaluate_batch,
+        after_epoch=after_epoch,
     )
 
 
@@ -229,8 +240,8 @@ def test_an_epoch_whose_batches_have_changed_begins_again_and_says_so(tmp_path, 
     source = ToySource(lambda epoch, number: seen.append((epoch, number)))
     make_trainer(tmp_path, source, max_epochs=2, accum_steps=2, restart_epoch=True).run()
     assert seen == [(2, number) for number in range(NUM_BATCHES)]
-    assert "epoch 2 begins again from its first batch" in caplog.text
-    assert "utterances of 3 old batches are seen twice" in caplog.text
+    assert "epoch 2 restarts from its first batch" in caplog.text
+    assert "utterances of 3 earlier batches are used twice" in caplog.text
     train = [record["step"] for record in metrics(tmp_path, "train")]
     assert train == list(range(1, 8 + 3 + 1))  # three steps of up to two batches
 
@@ -240,7 +251,7 @@ def test_a_finished_epoch_does_not_begin_again(tmp_path, caplog):
     make_trainer(tmp_path / "broken", max_epochs=1).run()
     make_trainer(tmp_path / "broken", max_epochs=2, restart_epoch=True).run()
     assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
-    assert "begins again" not in caplog.text
+    assert "restarts" not in caplog.text
 
 
 def test_each_batch_is_seen_once_though_accumulation_changes_in_an_epoch(tmp_path, caplog):
@@ -343,6 +354,27 @@ def test_dev_metrics_are_means_over_utterances_of_the_saved_model_in_evaluation(
     assert saved["info"]["cost"] == {"loss": dev["loss"], "acc": -dev["acc"]}[best_by]
 
 
+def test_epochs_are_ranked_by_their_word_error_rate_and_pictures_are_drawn_after_each(tmp_path):
+    """The epochs have 3, 1 and 2 wrong words, so the second one is the best."""
+    model, errors, ends = Slope(), iter([3, 1, 2]), []
+    epoch, dev = [[[1.0, 1.0, 1.0]]], [[[1.0, 0.0, 0.0]] * 2]
+
+    def evaluate_batch(batch):
+        return EvaluatedBatch(model(*batch[:4]), next(errors), 2 * len(batch.feats))
+
+    def after_epoch(end):
+        saved = checkpoint.load(tmp_path / f"epoch_{end.epoch}.pt")["info"]
+        ends.append((end.epoch, end.step, end.dev.means["wer"], saved["dev_wer"], saved["cost"]))
+
+    calls = {"evaluate_batch": evaluate_batch, "after_epoch": after_epoch}
+    settings = {"best_by": "wer", "keep_best": 1, "keep_last": 1, **calls}
+    train_slope(tmp_path, epoch, epoch, epoch, dev=dev, model=model, **settings)
+    rates = [75.0, 25.0, 50.0]
+    assert [line["wer"] for line in metrics(tmp_path, "dev")] == rates
+    assert ends == [(n, n, rate, rate, rate) for n, rate in enumerate(rates, start=1)]
+    assert sorted(path.name for path in tmp_path.glob("epoch_*")) == ["epoch_2.pt", "epoch_3.pt"]
+
+
 def test_a_model_trains_in_training_mode_and_is_evaluated_in_evaluation_mode(tmp_path):
     """In each epoch, though it came in evaluation mode; evaluation keeps no graph."""
     train_slope(
@@ -398,8 +430,8 @@ def test_steps_without_a_finite_gradient_are_left_out_and_leave_no_trace(tmp_pat
     )
     rates = [1e-2 * factor for factor in (1 / 3, 1.0, math.sqrt(3 / 5))]
     assert model.weights() == pytest.approx([1.0 - sum(rates)] * 3, rel=1e-7)
-    assert "step 2: gradient not finite, step left out" in caplog.text
-    assert "step 4: loss not finite, left out: utt1-6" in caplog.text
+    assert "step 2: gradient is not finite, step left out" in caplog.text
+    assert "step 4: loss is not finite, batch left out: utt1-6" in caplog.text
     assert len(after) == 3
 
 
@@ -441,7 +473,7 @@ def test_a_dev_set_that_is_not_finite_makes_its_epoch_the_worst(tmp_path, caplog
     spoil = {(0, number) for number in range(NUM_BATCHES)}
     make_trainer(tmp_path, dev=ToySource(spoil=spoil), max_epochs=1).run()
     assert checkpoint.load(tmp_path / "epoch_1.pt")["info"]["cost"] == float("inf")
-    assert "dev loss not finite, left out: utt0-2" in caplog.text
+    assert "dev loss is not finite, batch left out: utt0-2" in caplog.text
 
 
 def test_as_many_best_and_latest_epochs_are_kept_as_the_config_says(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from checkout import ROOT, Checkout
+from corpus_forms import FORM_TREES
 from made_up import folder, read_table, write_audio, write_lines
 
 CONFIGS = ("u2pp_moe", "dense", "common", "fbank")  # the first one and its bases, and the features
@@ -142,58 +143,39 @@ def test_an_empty_transcript_is_a_recording_without_speech(prepare, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "data/dev/text").read_text().splitlines()[:2] == ["a", "b"]
     assert (tmp_path / "data/test/text").read_text().splitlines()[-1] == "d"
-    assert "dev/a.wav: its transcript is empty: a recording without speech" in done.stderr
+    assert "dev/a.txt: the transcript is empty: a recording without speech (and 1 more)" in (
+        done.stderr
+    )
 
 
-FAULTS = {
-    "no transcript": (
-        lambda root: (root / "dev/a.txt").unlink(),
-        "dev/a.wav: there is no transcript of it in ",
-    ),
-    "not in the list": (
-        lambda root: write_audio(root / "test/d.wav"),
-        "test/d.wav: there is no transcript of it in ",
-    ),
-    "no audio of a line": (
-        lambda root: (root / "test/b.wav").unlink(),
-        "test/transcripts.tsv:2: there is no audio ",
-    ),
-    "twice in the list": (
-        lambda root: write_lines(root / "test/transcripts.tsv", ["a.wav\tgo"] * 2),
-        "test/transcripts.tsv:2: a.wav is listed twice",
-    ),
-    "several without": (
-        lambda root: [(root / f"dev/{name}.txt").unlink() for name in "bc"],
-        "a .txt beside it; nor for 1 more (c.wav)",
-    ),
-    "no tab": (
-        lambda root: write_lines(root / "test/transcripts.tsv", ["a.wav go home"]),
-        "test/transcripts.tsv:1: not `<audio><tab><text>`: 'a.wav go home'",
-    ),
-    "no set": (
-        lambda root: (root / "dev").rename(root / "valid"),
-        "dev: no such directory; a corpus has train, dev, test",
-    ),
-    "no audio": (
-        lambda root: [path.unlink() for path in (root / "dev").iterdir()],
-        "dev: there is no audio (.wav .flac .sph) in it",
-    ),
-}
-
-
-def test_transcripts_without_audio_are_named(prepare, tmp_path):
+def test_a_fault_is_one_sentence_and_writes_nothing(prepare, tmp_path):
     corpus = folder(tmp_path)
-    (corpus / "dev/b.wav").rename(corpus / "dev/b.mp3")
+    (corpus / "dev/a.txt").unlink()
     done = prepare(corpus)
-    assert done.returncode == 0 and "dev: 2 utterances" in done.stdout
-    assert "dev/b.txt: there is no audio (.wav .flac .sph) beside it" in done.stderr
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "dev/a.wav has no transcript: add a .txt file beside it" in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_named(prepare, tmp_path, fault):
-    spoil, message = FAULTS[fault]
-    corpus = folder(tmp_path)
-    spoil(corpus)
-    done = prepare(corpus)
-    assert done.returncode == 1 and message in done.stderr
-    assert "Traceback" not in done.stderr and not (tmp_path / "data").exists()
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORM_TREES)
+def test_data_and_features_of_each_form(tmp_path, form):
+    """Stages 0 and 1 of the recipe as it is made, without a change."""
+    corpus = FORM_TREES[form](tmp_path / "corpus")
+    recipe = tmp_path / "new"
+    made = subprocess.run([ROOT / "utils/new_recipe.sh", recipe], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    done = subprocess.run(
+        [recipe / "run.sh", "--download-dir", corpus, "--stop-stage", "1", "--nj", "1"],
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"is read as --form {form}: it contains " in done.stderr
+    for name in ("train_sp", "dev", "test"):
+        data = recipe / "data" / name
+        assert read_table(data / "feats.scp").keys() == read_table(data / "text").keys()
+    assert (recipe / "data/train_sp/global_cmvn").is_file()

@@ -185,3 +185,11 @@ def test_bad_audio_is_one_sentence(tmp_path, capsys):
 
 
 UTTS = ["a-1", "a-2", "b-1", "b-2", "b-3", "c-1"]
+
+
+@pytest.mark.slow
+def test_three_ways_say_nothing_in_a_quiet_recipe(call, data):
+    data(wav_DOT_scp=write_waves(call.cwd / "audio"), without=["utt2dur"])
+    script = "data/perturb_data_dir_speed_3way.sh"
+    done = call(script, "my data", "new", env={"MOEASR_QUIET": "1"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Choices for this corpus. Each is an option as well: ./run.sh --units word
-download_dir=downloads              # the corpus: a directory with train, dev and test in it
+download_dir=downloads              # the corpus, in a form that local/data_prep.py --help lists
 units=char                          # char, bpe or word
 dict_opts=                          # more for moeasr.bin.make_dict: "--vocab-size 500"
 test_sets="test"                    # sets to decode and score

@@ -45,15 +45,12 @@ def load_recognizer(args: argparse.Namespace) -> "Recognizer":
     import torch
 
     from moeasr import checkpoint
-    from moeasr.decode.recognizer import Recognizer
+    from moeasr.api.speech_recognizer import open_recognizer
 
     if args.num_threads is not None:
         torch.set_num_threads(args.num_threads)
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
-    recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
-    if args.device == "cpu" or args.quantize:
-        recognizer.optimize(args.quantize or "fp32")
-    return recognizer
+    return open_recognizer(args.checkpoint, args.device, args.quantize)
 
 
 def decode_config(

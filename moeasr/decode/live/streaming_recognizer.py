@@ -175,8 +175,8 @@ class RecognitionStream:
         """End the stream.
 
         Returns:
-            As `accept`, the last result being final. If nothing was said since the last end point
-            there is none; but a stream has one final result at least.
+            As `accept`. If there was a partial result since the last end point, the last result is
+            final. A stream has at least one final result, perhaps with an empty text.
 
         Raises:
             InputError: It was over already.
@@ -186,7 +186,7 @@ class RecognitionStream:
             results += self._advance(self._feats)
             self._feats = self._feats[:0]
         final = self._finalize()
-        if final.text or not self._has_final:
+        if final.text or self._utterance.shown or not self._has_final:
             results.append(final)
         return results
 
@@ -222,7 +222,7 @@ class RecognitionStream:
             self._endpointer.advance(log_probs[0])
             if self._endpointer.is_endpoint(has_speech=bool(utterance.shown)):
                 final = self._finalize()
-                if final.text:
+                if final.text or utterance.shown:
                     results.append(final)
                     self._has_final = True
                 self._begin_utterance()

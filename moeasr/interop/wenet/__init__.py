@@ -1,24 +1,27 @@
-"""WeNet's model directories: train.yaml, final.pt, units.txt, global_cmvn.
+"""WeNet model directories: train.yaml, final.pt, units.txt and global_cmvn.
 
-What is said of WeNet was read off its code at commit 0154699 (2025-12-19), whose outputs the tests
-hold ours to; WeNet 2 computes the same, and writes train.yaml in another form (`data_settings`).
-WeNet 1 does too, except that the epsilon of its norms was 1e-12 until January 2022. Here it is
-1e-5, the value with which WeNet 2 and 3 decode such a model. Where WeNet's model differs from ours:
+Statements about WeNet refer to its code at commit 0154699 (2025-12-19). The tests compare our
+outputs with those of this version. WeNet 2 computes the same, but writes train.yaml in another form
+(`data_settings`). WeNet 1 also computes the same, except that the epsilon of its norms was 1e-12
+until January 2022. Here it is 1e-5, the value with which WeNet 2 and 3 decode such a model. The
+differences between WeNet's model and ours are:
 
-    part             WeNet's                                  here
-    attention        by the position of keys, not of          `encoder.attention: key_position`
-                     distances: no relative shift
-    positions        a table in float32, of 5000 frames       the same float32 values, without end
-    front end        its output times sqrt(D)                 sqrt(D) goes into the projection
-    after the stack  a further norm, `after_norm`             `encoder.final_norm: true`
-    convolution      batch norm, if not layer norm            folded into the depthwise convolution
-                     edges of a centred one: zeros behind     `encoder.conv_edges: after_gate`; an
-                     the gate, but padding frames within a    utterance's output is as alone
-                     batch are not zero there
+    component        WeNet                                    moeasr
+    attention        depends on the position of keys, not     `encoder.attention: key_position`
+                     on distances (no relative shift)
+    positions        a float32 table of 5000 frames           the same values, for any length
+    front end        output multiplied by sqrt(D)             sqrt(D) is part of the projection
+    after the stack  an additional norm, `after_norm`         `encoder.final_norm: true`
+    convolution      batch norm or layer norm                 a batch norm is folded into the
+                                                              depthwise convolution
+                     a centred convolution pads the edges     `encoder.conv_edges: after_gate`;
+                     with zeros after the gate, but padding   the output of an utterance does not
+                     frames in a batch are not zero there     depend on padding
     decoders         relu by default                          `decoder.feed_forward.activation`
-    biases           each kind may be left out                zeros
-    units            <sos/eos> last in older models           moved to third place, with the weights
-    CMVN             variance at least 1e-20                  mean and istd as they are
-    experts          run on padding frames too                not; those frames reach no others
+    biases           each kind is optional                    zeros if missing
+    units            <sos/eos> is last in older models        moved to index 2, with its weights
+    CMVN             variance of at least 1e-20               mean and istd unchanged
+    experts          also process padding frames              process valid frames only, with the
+                                                              same output for these
     filter banks     20 Hz to half the rate, whole windows    `fbank`, stored in the checkpoint
 """

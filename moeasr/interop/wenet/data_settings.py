@@ -1,6 +1,6 @@
-"""WeNet's train.yaml -> what surrounds the network: CMVN, units and filter banks.
+"""The settings of CMVN, units and filter banks in WeNet's train.yaml.
 
-Keys have moved between WeNet's versions. Each is read wherever a version has it:
+Keys have moved between WeNet's versions. Each key is read from every place where a version has it:
 
     what            WeNet 1 (to 2021)                      WeNet 2 (to 2023)        WeNet 3
     CMVN            cmvn_file                              cmvn_file                cmvn_conf
@@ -33,14 +33,15 @@ class CmvnSettings(NamedTuple):
     file: str
     """Name of the file."""
     is_json: bool
-    """False for the text form of Kaldi."""
+    """True for the JSON format, False for Kaldi's text format."""
 
 
 class UnitSettings(NamedTuple):
     """The settings of units in a train.yaml."""
 
     kind: str | None
-    """`char`, `bpe` or `word`; None for characters or BPE, which WeNet 1 and 2 do not say."""
+    """`char`, `bpe` or `word`; None if the file does not distinguish characters from BPE, as in
+    WeNet 1 and 2."""
     symbol_table: str
     """Name of the units file."""
     bpe_model: str | None
@@ -51,7 +52,7 @@ class UnitSettings(NamedTuple):
 
 
 def read_cmvn(top: Section) -> CmvnSettings | None:
-    """Read what the file says of CMVN; None if the model has none."""
+    """Read the settings of CMVN; None if the model has no CMVN."""
     conf = top.section("cmvn_conf")
     file, is_json = (
         conf.value(key, top.value(key, default))
@@ -65,12 +66,13 @@ def read_cmvn(top: Section) -> CmvnSettings | None:
 
 
 def read_unit_settings(top: Section, dataset: Section) -> UnitSettings:
-    """Read what the file and its section `dataset_conf` say of units."""
+    """Read the settings of units from the file and its section `dataset_conf`."""
     names_tokenizer = top.has("tokenizer") or top.has("tokenizer_conf")
     conf = top.section("tokenizer_conf")
     kind = top.choice("tokenizer", "char", {"char": "char", "bpe": "bpe"})
     by_space = conf.flag("split_with_space", False)
-    # WeNet 2 has the key in `dataset_conf`, its last weeks at the top; WeNet 3 reads neither
+    # WeNet 2 has the key in `dataset_conf`, or at the top level shortly before version 3, which
+    # reads neither.
     older = [section.flag("split_with_space", False) for section in (dataset, top)]
     if not names_tokenizer:
         kind, by_space = None, any(older)
@@ -93,8 +95,8 @@ def read_unit_settings(top: Section, dataset: Section) -> UnitSettings:
     sos, eos = (special.get(name, vocab_size - 1) for name in ("<sos>", "<eos>"))
     if sos != eos:
         raise InputError(
-            f"{top.source}: 'tokenizer_conf.special_tokens' has <sos> {sos} and <eos> {eos}; here "
-            "both are one unit"
+            f"{top.source}: 'tokenizer_conf.special_tokens' must give <sos> and <eos> the same id, "
+            f"but they are {sos} and {eos}"
         )
     table, bpe_model, non_lang_syms = (
         None if name is None else Path(str(name)).name for name in names.values()
@@ -111,7 +113,7 @@ def read_unit_settings(top: Section, dataset: Section) -> UnitSettings:
 
 
 def read_fbank(top: Section, dataset: Section) -> FbankConfig:
-    """Read the filter banks; dither is for training, and recognition here has none."""
+    """Read the settings of filter banks, without dither, which recognition does not use."""
     dataset.require("feats_type", "fbank", "fbank")
     has_fbank_conf = dataset.has("fbank_conf")
     fbank, resample = dataset.section("fbank_conf"), dataset.section("resample_conf")
@@ -145,8 +147,8 @@ def read_fbank(top: Section, dataset: Section) -> FbankConfig:
 
 
 def _wenet1_fbank(top: Section) -> Section:
-    """Return the section of WeNet 1 that holds the filter banks, all else in it checked."""
-    top.require("raw_wav", False, True)  # else Kaldi computed the features, by settings of its own
+    """Return the section of WeNet 1 with the filter banks, and check the rest of that section."""
+    top.require("raw_wav", False, True)  # otherwise Kaldi computed the features
     collate = top.section("collate_conf")
     fbank = collate.section("feature_extraction_conf")
     fbank.require("feature_type", "fbank", "fbank")

@@ -1,4 +1,4 @@
-"""A model of ours -> a directory that WeNet loads, if WeNet can express it."""
+"""Export of a model to a directory that WeNet can load, if WeNet supports all its components."""
 
 from pathlib import Path
 from typing import Any
@@ -20,25 +20,25 @@ from moeasr.strict_json import to_json
 from moeasr.text.dictionary import write_units
 from moeasr.text.tokenizer import Tokenizer
 
-WENET_CLI_RATE_HZ = 16000  # of `wenet.cli`, whatever train.yaml says
+WENET_CLI_RATE_HZ = 16000  # fixed sample rate of `wenet.cli`, which ignores that of train.yaml
 
 
 def write_wenet(
     out_dir: str | Path, model: AsrModel, tokenizer: Tokenizer, fbank: FbankConfig
 ) -> None:
-    """Write train.yaml, final.pt, units.txt, global_cmvn and what else the units need.
+    """Write train.yaml, final.pt, units.txt, global_cmvn and the other files of the tokenizer.
 
-    The directory appears once it is complete.
+    The directory appears only once it is complete.
 
     Args:
-        out_dir: To be made, or empty.
+        out_dir: Directory to create; if it exists, it must be empty.
         model: The trained model.
-        tokenizer: Its units.
-        fbank: Its features.
+        tokenizer: Tokenizer of the model.
+        fbank: Feature settings of the model.
 
     Raises:
-        InputError: WeNet has nothing for a part of the model, each such part is named; or the
-            directory holds something, or cannot be written.
+        InputError: WeNet does not support a component of the model (the message names all of them),
+            or the directory is not empty or cannot be written.
     """
     faults = [*model_faults(model.config), *fbank_faults(fbank)]
     if faults:
@@ -48,7 +48,7 @@ def write_wenet(
         get_logger(__name__).warning("%s", warning)
     out_dir = Path(out_dir)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
-        raise InputError(f"{out_dir} is there already, and not empty")
+        raise InputError(f"{out_dir} already exists and is not empty; choose another directory")
     try:
         with temporary_directory(out_dir.parent, out_dir.name) as temporary:
             _write_units(temporary, tokenizer)
@@ -59,31 +59,31 @@ def write_wenet(
             settings = train_yaml(out_dir, model.config, tokenizer, fbank)
             (temporary / "train.yaml").write_text(dump_yaml(settings), encoding="utf-8")
             temporary.replace(out_dir)
-    except (OSError, RuntimeError) as error:  # torch's writer hides why a write failed
+    except (OSError, RuntimeError) as error:  # RuntimeError comes from torch's writer
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         raise InputError(f"cannot write {out_dir}: {reason}") from error
 
 
 def _warnings(tokenizer: Tokenizer, fbank: FbankConfig) -> list[str]:
-    """Return what WeNet expresses, but some of its programs do not respect."""
+    """Return warnings about settings that some of WeNet's programs ignore."""
     warnings = []
     lost = units_wenet_never_makes(tokenizer)
     if lost:
         warnings.append(
-            f"WeNet never splits text into {len(lost)} of the units, such as '{lost[0]}': it turns "
-            "text into capitals and takes Chinese characters one by one. It decodes this model as "
-            "moeasr does, but cannot train, align or boost phrases with these units"
+            f"WeNet never splits text into {len(lost)} of the units, such as '{lost[0]}', because "
+            "it converts text to capitals and separates Chinese characters. It decodes this model "
+            "like moeasr, but cannot train, align or boost phrases with these units"
         )
     if fbank.sample_rate_hz != WENET_CLI_RATE_HZ:
         warnings.append(
-            f"the model hears {fbank.sample_rate_hz} Hz, but WeNet's command `wenet` brings all "
-            f"audio to {WENET_CLI_RATE_HZ} Hz; decode with its wenet/bin/recognize.py, which "
-            "respects the rate in train.yaml"
+            f"the model expects {fbank.sample_rate_hz} Hz, but WeNet's command `wenet` resamples "
+            f"all audio to {WENET_CLI_RATE_HZ} Hz; decode with WeNet's wenet/bin/recognize.py, "
+            "which uses the rate in train.yaml"
         )
     if fbank.dither > 0:
         warnings.append(
-            f"`dither` is {fbank.dither:g}, and WeNet's command `wenet` adds that noise when it "
-            "decodes, too; set `dataset_conf.fbank_conf.dither` to 0 in train.yaml to prevent it"
+            f"`dither` is {fbank.dither:g}, and WeNet's command `wenet` also adds this noise when "
+            "it decodes; set `dataset_conf.fbank_conf.dither` to 0 in train.yaml to prevent this"
         )
     return warnings
 
@@ -99,7 +99,10 @@ def _write_units(directory: Path, tokenizer: Tokenizer) -> None:
 
 
 def _cmvn_stats(mean: Tensor, istd: Tensor) -> dict[str, Any]:
-    """Sums over one frame that give this mean and deviation; final.pt has them to the last bit."""
+    """Return CMVN statistics of one frame that give this mean and deviation, except for rounding.
+
+    final.pt contains the exact values.
+    """
     mean, istd = mean.double(), istd.double()
     return {
         "mean_stat": mean.tolist(),

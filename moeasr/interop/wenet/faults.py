@@ -1,4 +1,4 @@
-"""What of a model WeNet cannot express."""
+"""Components of a model that WeNet does not support."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from moeasr.nn.feed_forward import DenseConfig, FeedForwardConfig
 
 
 def model_faults(config: ModelConfig) -> list[str]:
-    """What WeNet cannot express, with the key of the config that says so."""
+    """Return a sentence with the config key for each component that WeNet does not support."""
     encoder, decoder = config.encoder, config.decoder
     if not isinstance(encoder, ConformerConfig):
-        return [f"`model.encoder.type` is {encoder.type}, but WeNet has conformer alone"]
+        return [f"`model.encoder.type` is {encoder.type}, but WeNet supports only conformer"]
     edges = "before_gate" if encoder.causal_conv else "after_gate"
     wanted = [
         ("encoder.attention", encoder.attention, "key_position"),
@@ -30,22 +30,22 @@ def model_faults(config: ModelConfig) -> list[str]:
         ("heads", "there" if config.heads else None, None),
     ]
     faults = [
-        f"`model.{key}` is {_shown(value)}, but WeNet has {_shown(theirs)} alone"
+        f"`model.{key}` is {_shown(value)}, but WeNet supports only {_shown(theirs)}"
         for key, value, theirs in wanted
         if value != theirs
     ]
     if decoder.num_blocks == 0:
-        faults.append("`model.decoder.num_blocks` is 0, but WeNet does not load without a decoder")
+        faults.append("`model.decoder.num_blocks` is 0, but WeNet requires a decoder")
     if encoder.feed_forward != encoder.macaron_feed_forward:
         faults.append(
             "`model.encoder.feed_forward` and `model.encoder.macaron_feed_forward` differ, but in "
-            "WeNet they are of one kind and size"
+            "WeNet they must have the same type and size"
         )
     faults += _feed_forward_faults("encoder.feed_forward", encoder.feed_forward)
     if getattr(encoder.feed_forward, "activation", "silu") != "silu":
         activation = encoder.feed_forward.activation
         faults.append(
-            f"`model.encoder.feed_forward.activation` is {activation}, but WeNet has silu alone"
+            f"`model.encoder.feed_forward.activation` is {activation}, but WeNet supports only silu"
         )
     return faults + _feed_forward_faults("decoder.feed_forward", decoder.feed_forward)
 
@@ -54,27 +54,27 @@ def _feed_forward_faults(key: str, part: FeedForwardConfig) -> list[str]:
     if isinstance(part, DenseConfig):
         return []
     if not isinstance(part, MoeConfig):
-        return [f"`model.{key}.type` is {part.type}, but WeNet has dense and moe alone"]
+        return [f"`model.{key}.type` is {part.type}, but WeNet supports only dense and moe"]
     if part.router == "top_k" and part.expert_weights in ("selected", "one"):
         return []
     return [
         f"`model.{key}` has `router: {part.router}` and `expert_weights: {part.expert_weights}`, "
-        "but WeNet has top_k with `selected` or `one` alone"
+        "but WeNet supports only top_k with `selected` or `one`"
     ]
 
 
 def fbank_faults(fbank: FbankConfig) -> list[str]:
-    """The same for its features."""
+    """Return a sentence for each feature setting that WeNet does not support."""
     half_rate_hz = fbank.sample_rate_hz / 2
     faults = []
     if not fbank.snip_edges:
-        faults.append("`snip_edges` of its filter banks is false, but WeNet has true alone")
+        faults.append("`snip_edges` of the filter banks is false, but WeNet supports only true")
     if fbank.low_freq_hz != 20:
-        faults.append(f"`low_freq_hz` is {fbank.low_freq_hz}, but WeNet has 20 alone")
+        faults.append(f"`low_freq_hz` is {fbank.low_freq_hz}, but WeNet supports only 20")
     if fbank.high_freq_hz not in (0, half_rate_hz):
         faults.append(
-            f"`high_freq_hz` is {fbank.high_freq_hz}, but WeNet has half the sample rate "
-            f"({half_rate_hz:g}) alone"
+            f"`high_freq_hz` is {fbank.high_freq_hz}, but WeNet supports only half the sample rate "
+            f"({half_rate_hz:g})"
         )
     return faults
 

@@ -1,4 +1,4 @@
-"""A WeNet model directory -> a model, its units and its features."""
+"""Import of a WeNet model directory: the model, its tokenizer and its feature settings."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -17,31 +17,35 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model
 from moeasr.text.tokenizer import Tokenizer
 
-MIN_VARIANCE = 1e-20  # below it WeNet does not divide by a deviation
+MIN_VARIANCE = 1e-20  # lower bound of WeNet's variances
 
 
 class Imported(NamedTuple):
-    """What a checkpoint of ours is made of."""
+    """The parts of an imported model, from which a checkpoint is written."""
 
     model: AsrModel
-    """In eval mode."""
+    """Model in eval mode."""
     tokenizer: Tokenizer
+    """Tokenizer with the model's units."""
     fbank: FbankConfig
+    """Feature settings."""
 
 
 def read_wenet(
     model_dir: str | Path, checkpoint: str = "final.pt", bpe_model: str | Path | None = None
 ) -> Imported:
-    """Read a directory that WeNet has trained a model in.
+    """Read the directory of a model that WeNet has trained.
 
     Args:
-        model_dir: With train.yaml, units.txt and the weights; global_cmvn too, unless they hold it.
-        checkpoint: Name of the weights within it: final.pt, avg_5.pt, epoch_12.pt.
-        bpe_model: Path of the sentencepiece model, which WeNet 2 keeps elsewhere; see `read_units`.
+        model_dir: A directory with train.yaml, units.txt and the weights, and with global_cmvn
+            unless the weights include it.
+        checkpoint: Name of the file with the weights: final.pt, avg_5.pt, epoch_12.pt.
+        bpe_model: Path of the sentencepiece model, which WeNet 2 stores elsewhere; see
+            `read_units`.
 
     Raises:
-        InputError: A file is missing or cannot be read; a part of the model has no counterpart
-            here; weights are missing or unknown.
+        InputError: A file is missing or cannot be read, a component of the model is not supported,
+            or weights are missing or unknown.
     """
     model_dir = Path(model_dir)
     if not model_dir.is_dir():
@@ -60,8 +64,8 @@ def read_wenet(
     hard = [name for name, layer in model.moe_layers().items() if not layer.router.has_gradient]
     if hard:
         get_logger(__name__).warning(
-            "%s: `n_expert_activated: 1` weighs each chosen expert by 1, which gives %d routers no "
-            "gradient: the model decodes as in WeNet, but training cannot improve its routers",
+            "%s: `n_expert_activated: 1` gives each selected expert the weight 1 and %d routers no "
+            "gradient. The model decodes as in WeNet, but training cannot improve its routers",
             model_dir,
             len(hard),
         )
@@ -71,39 +75,40 @@ def read_wenet(
 
 
 def _dangling(path: Path) -> str:
-    """WeNet links final.pt to a name that training may not have written."""
+    """Return an explanation if `path` is a broken link, as WeNet may leave for final.pt."""
     if not path.is_symlink():
         return ""
     found = ", ".join(sorted(other.name for other in path.parent.glob("*.pt") if other.is_file()))
-    return f": it is a link to {path.readlink()}; there are: {found or 'no weights'} (--checkpoint)"
+    choices = f"use --checkpoint with {found}" if found else "the directory contains no weights"
+    return f": it is a link to {path.readlink()}; {choices}"
 
 
 def _load_state(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle and EOF errors differ by where the file was cut
+    except Exception as error:  # the type of error depends on where the file was cut
         raise InputError(
-            f"{path} cannot be read as WeNet's weights (cut short, or not tensors alone that "
-            "torch.save wrote)"
+            f"{path} cannot be read as WeNet weights: it is truncated, was not written by "
+            "torch.save, or contains more than tensors"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise InputError(f"{path} is not a state_dict of WeNet's: it must hold tensors by name")
+        raise InputError(f"{path} is not a WeNet state_dict, which must map names to tensors")
     return state
 
 
 def _with_cmvn(
     state: dict[str, Tensor], settings: WenetSettings, model_dir: Path
 ) -> dict[str, Tensor]:
-    """The weights with CMVN, which they normally hold; else it is read from its file."""
+    """Return the weights with CMVN, read from its own file if the weights do not include it."""
     names = list(CMVN.values())
     if settings.cmvn is None or all(name in state for name in names):
         return state
     path = model_dir / settings.cmvn.file
     if not settings.cmvn.is_json:
-        raise InputError(f"{path}: only the JSON form of CMVN can be read, not Kaldi's")
+        raise InputError(f"{path}: only CMVN in JSON format can be read, not in Kaldi's format")
     stats = CmvnStats.load(path)
     if stats.frame_num < 1:
-        raise InputError(f"{path} counts no frames")
+        raise InputError(f"{path} contains statistics of 0 frames")
     mean = stats.mean_stat / stats.frame_num
     variance = (stats.var_stat / stats.frame_num - mean.square()).clamp(min=MIN_VARIANCE)
     return {**state, names[0]: mean.float(), names[1]: variance.rsqrt().float()}

@@ -1,4 +1,4 @@
-"""Which tensor of WeNet's is which of ours, and how each is turned into the other."""
+"""The correspondence between WeNet's tensors and ours, and conversions in both directions."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -32,29 +32,37 @@ ATTENTION = {
 
 
 class Form(NamedTuple):
-    """How tensors differ that mean the same."""
+    """The conversion between corresponding tensors."""
 
     to_ours: Callable[[list[Tensor]], Tensor]
+    """Function from WeNet's tensors to ours."""
     to_theirs: Callable[[Tensor], list[Tensor]]
+    """Function from our tensor to WeNet's."""
 
 
 class Pair(NamedTuple):
-    """One tensor of ours and those of WeNet's that it is made of."""
+    """One of our tensors and the corresponding tensors of WeNet."""
 
     ours: str
+    """Name of our tensor."""
     theirs: tuple[str, ...]
+    """Names of WeNet's tensors."""
     form: Form
+    """Conversion between them."""
 
 
 SAME = Form(lambda theirs: theirs[0], lambda ours: [ours])
 POINTWISE = Form(lambda theirs: theirs[0].squeeze(2), lambda ours: [ours.unsqueeze(2)])
-"""A convolution over one frame is a linear layer."""
+"""Form of a pointwise convolution, which is a linear layer here."""
 STACKED = Form(torch.stack, lambda ours: list(ours.unbind(0)))
-"""WeNet keeps experts as modules."""
+"""Form of experts, which are separate modules in WeNet and stacked tensors here."""
 
 
 def scaled(factor: float) -> Form:
-    """Times a factor, computed in float64: WeNet multiplies the layer's output by it."""
+    """Return the form of a layer whose output WeNet multiplies by `factor`.
+
+    Here the factor is part of the weights. It is applied in float64.
+    """
     return Form(
         lambda theirs: (theirs[0].double() * factor).to(theirs[0].dtype),
         lambda ours: [(ours.double() / factor).to(ours.dtype)],
@@ -62,11 +70,12 @@ def scaled(factor: float) -> Form:
 
 
 def pairs(config: ModelConfig, is_bidirectional: bool) -> list[Pair]:
-    """All tensors of a model but CMVN's, which a model need not have.
+    """Return the pairs of all tensors of a model except CMVN, which is optional in WeNet.
 
     Args:
-        config: The model's.
-        is_bidirectional: Whether WeNet's is a `bitransformer`, whose decoders are named apart.
+        config: Config of the model.
+        is_bidirectional: True if WeNet's decoder is a `bitransformer`, whose two decoders have
+            different names.
     """
     found = [*_encoder(config), *_layer("ctc.project", "ctc.ctc_lo")]
     left = "decoder.left_decoder" if is_bidirectional else "decoder"
@@ -149,6 +158,6 @@ def _feed_forward(ours: str, theirs: str, config: DenseConfig | MoeConfig) -> It
 
 
 def _layer(ours: str, theirs: str, form: Form = SAME) -> Iterator[Pair]:
-    """Weight and bias of a layer or norm."""
+    """Yield the pairs of the weight and the bias of a layer or norm."""
     for kind in ("weight", "bias"):
         yield Pair(f"{ours}.{kind}", (f"{theirs}.{kind}",), form)

@@ -1,4 +1,4 @@
-"""One section of a train.yaml: what is read of it, what must be so, what is not known."""
+"""One section of a train.yaml, with checks of required values and unknown keys."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,15 +9,15 @@ from moeasr.families import did_you_mean
 
 
 class Section:
-    """Keys and values of a section; every key is asked for once, or is unknown.
+    """The keys and values of a section, from which every known key is read exactly once.
 
     Args:
         source: The file's name, for messages.
         prefix: Dotted path of the section, "" for the whole file.
-        values: What the file says, or None for a section that is not there.
+        values: Content of the section, or None if it is missing.
 
     Raises:
-        InputError: It is not a section.
+        InputError: `values` is not a section.
     """
 
     def __init__(self, source: str, prefix: str, values: Any) -> None:
@@ -28,19 +28,22 @@ class Section:
         self._rest = dict(values or {})
 
     def name(self, key: str) -> str:
-        """The dotted path of a key."""
+        """Return the dotted path of a key."""
         return f"{self.prefix}.{key}" if self.prefix else key
 
     def has(self, key: str) -> bool:
-        """Return whether the section holds a key that nothing has asked for yet."""
+        """Return whether the section has a key that has not been read yet."""
         return key in self._rest
 
     def section(self, key: str) -> "Section":
-        """A section within."""
+        """Read a subsection."""
         return Section(self.source, self.name(key), self._rest.pop(key, None))
 
     def number(self, key: str, default: float | None, at_least: float = 0) -> Any:
-        """An integer if the default is one, or None for a key that must be there; else a float."""
+        """Read a number: a float if the default is a float, otherwise an integer.
+
+        The default None means that the key is required.
+        """
         value = self.value(key, default)
         wanted = "a number" if isinstance(default, float) else "an integer"
         kinds = (int, float) if isinstance(default, float) else (int,)
@@ -52,7 +55,7 @@ class Section:
         return float(value) if isinstance(default, float) else value
 
     def flag(self, key: str, default: bool) -> bool:
-        """True or false."""
+        """Read a truth value."""
         value = self.value(key, default)
         flag = read_flag(value)
         if flag is None:
@@ -62,14 +65,14 @@ class Section:
         return flag
 
     def value(self, key: str, default: Any) -> Any:
-        """Any value."""
+        """Read a value of any type."""
         return self._rest.pop(key, default)
 
     def choice(self, key: str, default: Any, allowed: Mapping[Any, Any]) -> Any:
-        """What `allowed` holds for the value.
+        """Read a value and return its entry in `allowed`.
 
         Raises:
-            InputError: It holds nothing for it: a part of WeNet that has no counterpart here.
+            InputError: The value has no entry, so it selects a component that is not supported.
         """
         value = self.value(key, default)
         try:
@@ -77,33 +80,29 @@ class Section:
         except (KeyError, TypeError):
             known = " or ".join(repr(name) for name in allowed)
             raise InputError(
-                f"{self.source}: '{self.name(key)}' is {value!r}, which has no counterpart here; "
-                f"only {known} has{did_you_mean(value, map(str, allowed))}"
+                f"{self.source}: '{self.name(key)}' is {value!r}, but moeasr supports only {known}"
+                f"{did_you_mean(value, map(str, allowed))}"
             ) from None
 
     def require(self, key: str, default: Any, allowed: Any) -> None:
-        """Make sure of the one value that can be expressed."""
+        """Raise `InputError` unless the value is `allowed`, the only supported one."""
         self.choice(key, default, {allowed: None})
 
     def require_number(self, key: str, default: float, allowed: float) -> None:
-        """Raise `InputError` unless the number is the only one that can be expressed."""
+        """Raise `InputError` unless the number is `allowed`, the only supported one."""
         value = self.number(key, default)
         self._rest[key] = value
         self.require(key, default, allowed)
 
     def ignore(self, *keys: str) -> None:
-        """Keys that concern training only, or nothing."""
+        """Skip keys that affect only training or nothing."""
         for key in keys:
             self._rest.pop(key, None)
 
     def finish(self) -> None:
-        """Make sure that nothing is left.
-
-        Raises:
-            InputError: Naming an unknown key.
-        """
+        """Raise `InputError` with the name of the first key that has not been read, if any."""
         if self._rest:
             key = next(iter(self._rest))
             raise InputError(
-                f"{self.source}: '{self.name(key)}' is not known: whatever it changes would be lost"
+                f"{self.source}: key '{self.name(key)}' is unknown, so its effect would be lost"
             )

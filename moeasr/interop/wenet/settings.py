@@ -1,7 +1,7 @@
-"""WeNet's train.yaml -> the `model:` section and filter-bank settings of a checkpoint.
+"""Conversion of WeNet's train.yaml into the `model:` section and the feature settings.
 
-Each key is one of these: it has a counterpart, it must have the one value that has, it concerns
-training alone, or it is unknown and the file is refused.
+Each key of train.yaml is handled in one of four ways: it is converted, it must have the only
+supported value, it affects only training and is ignored, or it is unknown and the file is refused.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig, FeedForwardConfig
 
-NORM_EPS = 1e-5  # of every norm here
+NORM_EPS = 1e-5  # epsilon of every norm in moeasr
 ACTIVATIONS = {"swish": "silu", "relu": "relu"}
 MLP_TYPES = {"position_wise_feed_forward": False, "moe": True}
 TRAINING_KEYS = (
@@ -38,28 +38,31 @@ TRAINING_KEYS = (
 
 @dataclass(frozen=True)
 class WenetSettings:
-    """A train.yaml, as far as it says what the network computes."""
+    """The settings in a train.yaml that determine what the network computes."""
 
     model: ModelConfig
+    """Config of the model."""
     fbank: FbankConfig
+    """Feature settings."""
     units: UnitSettings
+    """Settings of units."""
     cmvn: CmvnSettings | None
-    """None for a model without CMVN."""
+    """Settings of CMVN; None for a model without CMVN."""
     without_bias: tuple[str, ...]
-    """Linear layers without bias: ends of their names in encoder and decoders."""
+    """Regular expressions of the names of linear layers without bias."""
     batch_norm_eps: float | None
-    """Of the convolutions' batch norms; None if they are layer norms."""
+    """Epsilon of the batch norms in convolutions; None if they are layer norms."""
     is_bidirectional: bool
-    """Whether the decoder's weights are named as two decoders'."""
+    """True if the names of the decoder's weights are those of a `bitransformer`."""
     ties_embedding: bool
-    """Whether decoders project by the embedding's weights."""
+    """True if the decoders' output layers share the weights of the token embeddings."""
 
 
 def read_settings(path: Path) -> WenetSettings:
     """Read a train.yaml.
 
     Raises:
-        InputError: Naming the key: it is unknown, or says what cannot be expressed here.
+        InputError: A key is unknown, or its value is not supported. The message names the key.
     """
     top = Section(str(path), "", load_yaml(path))
     top.require("model", "asr_model", "asr_model")
@@ -92,7 +95,7 @@ def read_settings(path: Path) -> WenetSettings:
             encoder=ConformerConfig(**encoder), decoder=DecoderConfig(**decoder), **model
         )
     except InputError as error:
-        raise InputError(f"{path}: as a model of this toolkit: {error}") from None
+        raise InputError(f"{path}: cannot be converted to a moeasr model: {error}") from None
     return WenetSettings(
         model=config,
         fbank=fbank,
@@ -106,7 +109,7 @@ def read_settings(path: Path) -> WenetSettings:
 
 
 def _encoder(conf: Section) -> tuple[dict[str, Any], list[str], float | None]:
-    """Our keys, the layers without bias, and the epsilon of batch norms."""
+    """Return the keys of our encoder, its layers without bias, and the epsilon of batch norms."""
     conf.require("input_layer", "conv2d", "conv2d")
     conf.require("pos_enc_layer_type", "rel_pos", "rel_pos")
     conf.require("selfattention_layer_type", "rel_selfattn", "rel_selfattn")
@@ -116,13 +119,13 @@ def _encoder(conf: Section) -> tuple[dict[str, Any], list[str], float | None]:
     conf.require("conv_inner_factor", 2, 2)
     _common(conf)
     dynamic_chunk = conf.flag("use_dynamic_chunk", False)
-    if not dynamic_chunk:  # else WeNet does not look at it
+    if not dynamic_chunk:  # otherwise WeNet ignores the key
         conf.require("static_chunk_size", 0, 0)
     conf.ignore(
         *("static_chunk_size", "positionwise_conv_kernel_size", "positional_dropout_rate"),
         *("use_dynamic_left_chunk", "gradient_checkpointing", "use_sdpa"),
     )
-    # the convolution module has the same activation, and ours is silu
+    # in WeNet, the convolution module has the same activation; in moeasr, it is always silu
     feed_forward = _feed_forward(conf, "swish", {"swish": "silu"})
     causal = conf.flag("causal", False)
     has_batch_norm = conf.choice(
@@ -158,7 +161,7 @@ def _encoder(conf: Section) -> tuple[dict[str, Any], list[str], float | None]:
 
 
 def _decoder(conf: Section, is_bidirectional: bool) -> tuple[dict[str, Any], list[str], bool]:
-    """Our keys, the layers without bias, and whether embeddings are tied."""
+    """Return the keys of our decoder, its layers without bias, and whether embeddings are tied."""
     conf.require("input_layer", "embed", "embed")
     conf.require("use_output_layer", True, True)
     conf.require("normalize_before", True, True)
@@ -185,7 +188,7 @@ def _decoder(conf: Section, is_bidirectional: bool) -> tuple[dict[str, Any], lis
 
 
 def _common(conf: Section) -> None:
-    """What encoder and decoder cannot vary here."""
+    """Check the keys of encoder and decoder for which only one value is supported."""
     conf.require("layer_norm_type", "layer_norm", "layer_norm")
     conf.require_number("norm_eps", NORM_EPS, NORM_EPS)
     conf.require("concat_after", False, False)
@@ -203,7 +206,7 @@ def _feed_forward(conf: Section, default: str, activations: dict[str, str]) -> F
     num_experts = conf.number("n_expert", 8, 1)
     experts_per_frame = conf.number("n_expert_activated", 2, 1)
     try:
-        if not has_experts:  # numbers of experts that nothing uses must not matter
+        if not has_experts:  # the numbers of experts are unused and need no check
             return DenseConfig(**size)
         return MoeConfig(
             num_experts=num_experts,
@@ -216,7 +219,7 @@ def _feed_forward(conf: Section, default: str, activations: dict[str, str]) -> F
 
 
 def _without_bias(conf: Section, prefix: str, module: str) -> list[str]:
-    """Layers of an attention; its output's bias goes with the query's, as WeNet has it."""
+    """Return the layers of an attention without bias; `query_bias` also covers the output layer."""
     layers = {"query": ("linear_q", "linear_out"), "key": ("linear_k",), "value": ("linear_v",)}
     return [
         rf"{module}\.{layer}"

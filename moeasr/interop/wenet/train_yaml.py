@@ -1,4 +1,4 @@
-"""The train.yaml of a model that WeNet can express."""
+"""The WeNet train.yaml of a model whose components WeNet supports."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ TRAINING: dict[str, Any] = {
     "scheduler": "warmuplr",
     "scheduler_conf": {"warmup_steps": 25000},
 }
-"""What WeNet must find to train on; values of its own U2++ recipe."""
+"""Settings that WeNet needs to continue training, with the values of its own U2++ recipe."""
 DATASET: dict[str, Any] = {
     "filter_conf": {
         "max_length": 40960,
@@ -43,13 +43,13 @@ DATASET: dict[str, Any] = {
 def train_yaml(
     out_dir: Path, config: ModelConfig, tokenizer: Tokenizer, fbank: FbankConfig
 ) -> dict[str, Any]:
-    """Its content.
+    """Return the content of train.yaml.
 
     Args:
-        out_dir: Where it and the files it names will lie.
-        config: The model's.
-        tokenizer: Its units.
-        fbank: Its features.
+        out_dir: Directory of train.yaml and of the files that it names.
+        config: Config of the model.
+        tokenizer: Tokenizer of the model.
+        fbank: Feature settings of the model.
     """
     encoder, decoder = config.encoder, config.decoder
     is_bidirectional = decoder.num_reverse_blocks > 0
@@ -111,7 +111,7 @@ def train_yaml(
         "tokenizer_conf": {
             "symbol_table_path": str(out_dir / "units.txt"),
             "split_with_space": kind == "word",
-            # WeNet's command line takes every text here for a path, an empty one for the directory
+            # WeNet's command line treats every text here as a path, so an empty text is left out
             **({"connect_symbol": " "} if kind == "word" else {}),
             "bpe_path": str(out_dir / "bpe.model") if has_bpe else None,
             "non_lang_syms_path": (

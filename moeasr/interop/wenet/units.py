@@ -1,4 +1,7 @@
-"""WeNet's units and ours: ours begin with <blank> <unk> <sos/eos>, WeNet's may lie anywhere."""
+"""Conversion of WeNet's units to ours, which begin with the special units <blank> <unk> <sos/eos>.
+
+WeNet's special units may have any id.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,9 +22,9 @@ from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 from moeasr.text_lines import read_lines
 
 NON_LANG_SYM = re.compile(r"\[[^\[\]]+\]|<[^<>]+>|{[^{}]+}")
-"""What WeNet takes for a non-linguistic symbol."""
+"""Pattern of WeNet's non-linguistic symbols."""
 BY_UNIT = re.compile(r"ctc\.project\.\w+|(reverse_)?decoder\.(embedding|project)\.\w+")
-"""Weights of ours that have a row for each unit."""
+"""Pattern of our weights that have one row per unit."""
 OLD_SPACE = "<space>"  # WeNet 1's unit for the space, from ESPnet
 
 
@@ -29,37 +32,37 @@ class Units(NamedTuple):
     """The units of a WeNet directory."""
 
     tokenizer: Tokenizer
-    """Ours."""
+    """Our tokenizer."""
     order: list[int]
     """WeNet's id of each of our units."""
 
 
 def read_units(model_dir: Path, settings: UnitSettings, bpe_model: Path | None = None) -> Units:
-    """Read the units file, and what it takes to split text into them.
+    """Read the units file, and build the tokenizer that splits text into these units.
 
     Args:
         model_dir: The model directory.
-        settings: What its train.yaml says.
-        bpe_model: The sentencepiece model of BPE units; by default the one that train.yaml names,
-            else the only `.model` file of the directory.
+        settings: Settings of units in train.yaml.
+        bpe_model: The sentencepiece model of BPE units. By default, the file that train.yaml names,
+            or else the only `.model` file in the directory.
 
     Raises:
-        InputError: A file is missing; ids are not 0 to V - 1, or V is not the model's; there is no
-            unit for unknown symbols; units are not of the kind that train.yaml says, or that kind
-            cannot be told.
+        InputError: A file is missing; the ids are not 0 to V - 1, or V is not that of the model;
+            the unit for unknown symbols is missing; or the kind of the units contradicts train.yaml
+            or cannot be determined.
     """
     path = model_dir / settings.symbol_table
     if not path.is_file():
         path = model_dir / "units.txt"
     if not path.is_file():
         raise InputError(
-            f"{path} does not exist; copy the units file there that the model was trained with "
-            "(WeNet's --symbol_table, often data/dict/lang_char.txt)"
+            f"{path} does not exist; copy the units file of the training to this path (WeNet's "
+            "--symbol_table, often data/dict/lang_char.txt)"
         )
     symbols = _read_symbols(path)
     if len(symbols) != settings.vocab_size:
         raise InputError(
-            f"{path} has {len(symbols)} units, but the train.yaml's 'output_dim' is "
+            f"{path} has {len(symbols)} units, but 'output_dim' in train.yaml is "
             f"{settings.vocab_size}"
         )
     if UNK not in symbols:
@@ -67,16 +70,16 @@ def read_units(model_dir: Path, settings: UnitSettings, bpe_model: Path | None =
     special = [settings.blank_id, symbols.index(UNK), settings.sos_eos_id]
     if len(set(special)) < 3 or max(special) >= len(symbols):
         raise InputError(
-            f"{path}: the ids of blank, '{UNK}' and <sos/eos>, {special}, must be three of 0 to "
-            f"{len(symbols) - 1}"
+            f"{path}: the ids of blank, '{UNK}' and <sos/eos> must be different and between 0 and "
+            f"{len(symbols) - 1}, but are {special}"
         )
     order = special + [i for i in range(len(symbols)) if i not in special]
     units = [BLANK, UNK, SOS_EOS, *(symbols[i] for i in order[3:])]
     for reserved in (BLANK, SOS_EOS):
         if units.count(reserved) > 1:
             raise InputError(
-                f"{path}: '{reserved}' has id {symbols.index(reserved)}, but in the train.yaml "
-                "another id is its"
+                f"{path}: '{reserved}' has id {symbols.index(reserved)}, but train.yaml gives it "
+                "another id"
             )
     non_lang_syms = []
     if settings.non_lang_syms is not None:
@@ -105,17 +108,17 @@ def _kind(
     """Return the kind of the units.
 
     Args:
-        units: All but the special ones.
-        settings: What train.yaml says. WeNet 1 and 2 leave open whether units are characters or
-            BPE pieces: that was an option of their command.
-        has_bpe_model: Whether the user gave a BPE model.
+        units: All units except the special ones.
+        settings: Settings of units in train.yaml. In WeNet 1 and 2, they do not tell whether units
+            are characters or BPE pieces, which was an option of the training command.
+        has_bpe_model: True if the user gave a BPE model.
         path: The units file, for messages.
     """
     known = settings.kind
     if has_bpe_model and known == "char":
         raise InputError(
-            f"{path.parent}/train.yaml says that units are characters (`tokenizer: char`): they "
-            "have no BPE model; leave --bpe-model out"
+            f"according to {path.parent}/train.yaml, units are characters (`tokenizer: char`) and "
+            "have no BPE model; omit --bpe-model"
         )
     if has_bpe_model or known == "bpe":
         return "bpe"
@@ -128,15 +131,15 @@ def _kind(
         section = "tokenizer_conf" if known == "char" else "dataset_conf"
         bpe = "`tokenizer: bpe`" if known == "char" else "--bpe-model"
         raise InputError(
-            f"{path}: '{longer[0]}' and {len(longer) - 1} further units are not characters: if "
-            f"they are words, set `{section}.split_with_space: true` in train.yaml; if they are "
+            f"{path}: '{longer[0]}' and {len(longer) - 1} other units are longer than a character. "
+            f"If they are words, set `{section}.split_with_space: true` in train.yaml. If they are "
             f"BPE pieces, use {bpe}"
         )
     return "char"
 
 
 def _is_word_piece(unit: str) -> bool:
-    """Return whether only BPE has this unit: a piece with which a word begins."""
+    """Return whether a unit is a BPE piece at the beginning of a word."""
     return len(unit) > 1 and unit.startswith(SPACE_UNIT)
 
 
@@ -151,14 +154,14 @@ def _bpe_model(model_dir: Path, settings: UnitSettings, given: Path | None) -> P
         names = ", ".join(path.name for path in found) or "none"
         wanted = f" named {settings.bpe_model}" if settings.bpe_model is not None else ""
         raise InputError(
-            f"{model_dir}: the units are BPE pieces, which need their sentencepiece model{wanted}; "
-            f"give it with --bpe-model (`.model` files in the directory: {names})"
+            f"{model_dir}: the units are BPE pieces and need the sentencepiece model{wanted}; "
+            f"give its path by --bpe-model (`.model` files in the directory: {names})"
         )
     return found[0]
 
 
 def _check_pieces(units: Sequence[str], model: bytes, model_path: Path, path: Path) -> None:
-    """Raise `InputError` unless the units can come from the BPE model."""
+    """Raise `InputError` unless the BPE model contains the units."""
     try:
         pieces = set(BpeSplitter(model).symbols())
     except InputError as error:
@@ -166,13 +169,13 @@ def _check_pieces(units: Sequence[str], model: bytes, model_path: Path, path: Pa
     strangers = [unit for unit in units if _is_word_piece(unit) and unit not in pieces]
     if strangers:
         raise InputError(
-            f"{path}: '{strangers[0]}' and {len(strangers) - 1} further units are no pieces of "
-            f"{model_path}: it belongs to another model"
+            f"{path}: '{strangers[0]}' and {len(strangers) - 1} other units are not in "
+            f"{model_path}, which must belong to another model"
         )
 
 
 def reorder(state: Mapping[str, Tensor], order: Sequence[int]) -> dict[str, Tensor]:
-    """Weights of ours whose rows are in WeNet's order of units, put into ours."""
+    """Reorder the rows of our weights from WeNet's order of units to ours."""
     index = torch.tensor(order)
     return {
         name: tensor[index] if BY_UNIT.fullmatch(name) else tensor for name, tensor in state.items()
@@ -180,23 +183,20 @@ def reorder(state: Mapping[str, Tensor], order: Sequence[int]) -> dict[str, Tens
 
 
 def check_non_lang_syms(tokenizer: Tokenizer) -> None:
-    """Make sure that WeNet would know each as one unit.
-
-    Raises:
-        InputError: It would split one.
-    """
+    """Raise `InputError` if WeNet would split a non-linguistic symbol."""
     for symbol in tokenizer.config.non_lang_syms:
         if not NON_LANG_SYM.fullmatch(symbol):
             raise InputError(
-                f"WeNet cannot express the non-linguistic symbol '{symbol}': only [x], <x> or {{x}}"
+                f"WeNet does not support the non-linguistic symbol '{symbol}', which must have the "
+                "form [x], <x> or {x}"
             )
 
 
 def units_wenet_never_makes(tokenizer: Tokenizer) -> list[str]:
-    """Return the units that no text gives in WeNet, in the order of their ids.
+    """Return the units into which WeNet never splits a text, in the order of their ids.
 
-    WeNet turns text into capitals before BPE, and for every kind of unit if there are
-    non-linguistic symbols; before BPE it also cuts Chinese characters out one by one.
+    WeNet converts text to capitals before BPE, and for every kind of unit if there are
+    non-linguistic symbols. Before BPE it also separates Chinese characters.
     """
     has_bpe = tokenizer.config.type in ("bpe", "cjk_bpe")
     lost = []
@@ -210,14 +210,14 @@ def units_wenet_never_makes(tokenizer: Tokenizer) -> list[str]:
 
 
 def _read_symbols(path: Path) -> list[str]:
-    """The symbols in the order of their ids."""
+    """Read the symbols in the order of their ids."""
     symbol_of: dict[int, str] = {}
     for number, line in read_lines(_existing(path)):
         fields = split_fields(line)
         if len(fields) != 2 or not fields[1].isdecimal():
             raise InputError(f"{path}:{number}: must be `symbol id`")
         if int(fields[1]) in symbol_of or fields[0] in symbol_of.values():
-            raise InputError(f"{path}:{number}: '{fields[0]}' or its id is there already")
+            raise InputError(f"{path}:{number}: '{fields[0]}' or its id appears twice")
         symbol_of[int(fields[1])] = fields[0]
     if sorted(symbol_of) != list(range(len(symbol_of))):
         raise InputError(f"{path}: the ids must be 0 to {len(symbol_of) - 1}, each once")

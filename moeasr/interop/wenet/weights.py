@@ -1,4 +1,4 @@
-"""WeNet's state_dict -> a model of ours, and back."""
+"""Conversion of WeNet's state_dict to that of our model, and back."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from moeasr.interop.wenet.settings import NORM_EPS, WenetSettings
 from moeasr.models.asr import AsrModel
 from moeasr.nn.position import key_positions
 
-MAX_POSITIONS = 5000  # of WeNet's tables
+MAX_POSITIONS = 5000  # number of positions in WeNet's tables
 CMVN = {"cmvn.mean": "encoder.global_cmvn.mean", "cmvn.istd": "encoder.global_cmvn.istd"}
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
@@ -20,16 +20,17 @@ BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_trac
 def to_ours(
     state: Mapping[str, Tensor], settings: WenetSettings, target: Mapping[str, Tensor], source: str
 ) -> dict[str, Tensor]:
-    """The weights of our model.
+    """Convert WeNet's weights to the weights of our model.
 
     Args:
-        state: WeNet's, with CMVN if the settings say so.
-        settings: Of the train.yaml beside it.
-        target: Our model's state, for names and shapes.
+        state: WeNet's state_dict, including CMVN if the settings have it.
+        settings: Settings of the train.yaml in the same directory.
+        target: State of our model, for names and shapes.
         source: The file's name, for messages.
 
     Raises:
-        InputError: Weights are missing, unknown or of another shape; each is named as in WeNet.
+        InputError: Weights are missing, unknown or of another shape. The message gives their names
+            in WeNet.
     """
     wanted = pairs(settings.model, settings.is_bidirectional)
     if settings.cmvn is not None:
@@ -53,10 +54,10 @@ def to_ours(
 
 
 def to_theirs(model: AsrModel) -> dict[str, Tensor]:
-    """The state_dict that WeNet's model of the same settings has, strictly.
+    """Return the complete state_dict of the corresponding WeNet model.
 
     Args:
-        model: One that WeNet can express.
+        model: A model whose components WeNet supports.
     """
     state = model.state_dict()
     is_bidirectional = model.config.decoder.num_reverse_blocks > 0
@@ -80,7 +81,7 @@ def _cmvn_pairs() -> list[Pair]:
 
 
 def _says_nothing(name: str, settings: WenetSettings) -> bool:
-    """Tables that are computed, and layers that WeNet's model has but does not use."""
+    """Return whether a tensor is a computed table, or belongs to a layer that WeNet never uses."""
     if name.endswith((".pos_enc.pe", ".embed.1.pe")) or ".concat_linear" in name:
         return True
     if not settings.model.encoder.final_norm and name.startswith("encoder.after_norm."):
@@ -93,7 +94,7 @@ def _says_nothing(name: str, settings: WenetSettings) -> bool:
 def _add_biases(
     state: dict[str, Tensor], wanted: Sequence[Pair], settings: WenetSettings, source: str
 ) -> None:
-    """Zeros for the layers that the settings say have no bias."""
+    """Add biases of zero for the layers that have no bias according to the settings."""
     if not settings.without_bias:
         return
     absent = re.compile("(" + "|".join(settings.without_bias) + r")\.bias")
@@ -101,12 +102,15 @@ def _add_biases(
     _refuse(source, "has unknown", [name for name in names if name in state])
     for name in names:
         weight = state.get(name.removesuffix("bias") + "weight")
-        if weight is not None:  # else it is missed by its own name
+        if weight is not None:  # a missing weight is reported later, by its own name
             state[name] = weight.new_zeros(weight.size(0))
 
 
 def _fold_batch_norms(state: dict[str, Tensor], settings: WenetSettings, source: str) -> None:
-    """y = (w * x + b - mean) g / sqrt(var + eps) + beta: again a convolution, with a bias."""
+    """Fold batch norms into the depthwise convolutions before them.
+
+    y = (w * x + b - mean) g / sqrt(var + eps) + beta is again a convolution with a bias.
+    """
     if settings.batch_norm_eps is None:
         return
     for i in range(settings.model.encoder.num_blocks):
@@ -123,14 +127,14 @@ def _fold_batch_norms(state: dict[str, Tensor], settings: WenetSettings, source:
 
 
 def _idle_batch_norm(conv: str, width: int) -> dict[str, Tensor]:
-    """One that leaves its input as it is."""
+    """Return the tensors of a batch norm that does not change its input."""
     ones, zeros = torch.ones(width), torch.zeros(width)
     values = (ones, zeros, zeros, ones - NORM_EPS, torch.tensor(0))
     return {f"{conv}.norm.{name}": value for name, value in zip(BATCH_NORM, values)}
 
 
 def _tie(state: dict[str, Tensor]) -> None:
-    """Let decoders project by their embedding's weights, as WeNet does after loading."""
+    """Copy the weights of token embeddings to output layers, as WeNet does after loading."""
     for name in [name for name in state if name.endswith("embed.0.weight")]:
         state[name.replace("embed.0", "output_layer")] = state[name]
 
@@ -144,14 +148,14 @@ def _converted(pair: Pair, state: Mapping[str, Tensor], shape: torch.Size, sourc
     if tensor is None or tensor.shape != shape:
         shapes = " ".join(str(tuple(theirs.shape)) for theirs in tensors)
         raise InputError(
-            f"{source}: '{pair.theirs[0]}' is {shapes}, which does not fit the train.yaml: as "
-            f"'{pair.ours}' it would have to be {tuple(shape)}"
+            f"{source}: '{pair.theirs[0]}' has shape {shapes}, but according to train.yaml, "
+            f"'{pair.ours}' must have shape {tuple(shape)}"
         )
     return tensor
 
 
 def _refuse(source: str, what: str, names: Sequence[str]) -> None:
-    """Name weights that are missing or left over."""
+    """Raise `InputError` with the names of missing or unknown weights, if there are any."""
     if names:
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         raise InputError(f"{source} {what} weights: {', '.join(names[:5])}{more}")

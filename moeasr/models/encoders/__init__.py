@@ -1,1 +1,1 @@
-"""Encoders: the seam, and the Conformer and Transformer blocks that make one."""
+"""Encoders: their interface, and encoders of Conformer and Transformer blocks."""

@@ -1,4 +1,4 @@
-"""An encoder of blocks: a front end and a stack, under U2++'s chunk masks (arXiv 2106.05642)."""
+"""An encoder with a front end and a stack of blocks, with U2++'s chunk masks (arXiv 2106.05642)."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -16,10 +16,10 @@ from moeasr.nn.subsampling import ConvSubsampling4
 
 
 class EncoderBlock(Protocol):
-    """What the stack asks of a block, Conformer's or Transformer's."""
+    """The interface of blocks, such as Conformer or Transformer blocks."""
 
     def start(self, num_streams: int) -> BlockPast:
-        """The past of streams that begin: no frames."""
+        """Return the empty cache of streams before their first frame."""
         ...
 
     def __call__(
@@ -34,30 +34,31 @@ class EncoderBlock(Protocol):
         """Transform a batch of frames.
 
         Args:
-            x: (B, T, D).
-            positions: (P + 2T - 1, D) relative positions, or (B or 1, P + T, D) those of keys.
-            attention_mask: (B, T or 1, P + T) bool.
-            valid_mask: (B, T) bool.
-            context: (B, T, C) further router input, or None.
-            past: Of the P frames before x; None: x is all, and P = 0.
+            x: Frames, (B, T, D).
+            positions: Encodings of relative positions (P + 2T - 1, D), or of the positions of keys
+                (B or 1, P + T, D).
+            attention_mask: (B, T or 1, P + T) bool, True where a query may attend.
+            valid_mask: (B, T) bool, False for padding.
+            context: Router context (B, T, C), or None.
+            past: Cache of the P frames before x; None if x is the whole utterance (P = 0).
 
         Returns:
-            (B, T, D), the routings of the feed-forwards that have experts, by the names of these
-            in the block, and the past of the frame after x, nothing of it forgotten yet.
+            The outputs (B, T, D); the routings of the feed-forwards with experts, by their names in
+            the block; and the cache including x, from which nothing has been dropped yet.
         """
         ...
 
 
 class BlockEncoder(Encoder):
-    """Subsampling, then a stack of blocks.
+    """An encoder that consists of subsampling and a stack of blocks.
 
     Args:
         subsampling: The front end, (B, T, F) -> (B, T', D).
-        blocks: The stack, modules that are an `EncoderBlock`.
-        dropout: On the front end's output.
-        norm: After the stack, for blocks that do not end in a norm; or None.
-        knows_distance: The blocks' attention is told distances; False: the positions of keys.
-        sees_future: A block depends on frames after its chunk.
+        blocks: The stack of modules with the interface `EncoderBlock`.
+        dropout: Dropout rate of the front end's output.
+        norm: Norm after the stack, for blocks that do not end in a norm; or None.
+        knows_distance: True if attention uses distances, False if it uses the positions of keys.
+        sees_future: True if a block depends on frames after its chunk.
     """
 
     subsampling_rate = 4
@@ -150,9 +151,9 @@ class BlockEncoder(Encoder):
         pasts: Sequence[BlockPast] | None,
         first_key: Tensor,
     ) -> tuple[Tensor, dict[str, Routing], list[BlockPast]]:
-        """Blocks and norm, from the front end's output; see `EncoderBlock` for the arguments.
+        """Run the blocks and the norm on the front end's output; see `EncoderBlock`.
 
-        `first_key` (B or 1,) is where in its utterance the first of the P + T keys lies.
+        `first_key` (B or 1,) is the position of the first of the P + T keys in its utterance.
         """
         if context is not None:
             context = context.expand(-1, x.size(1), -1)

@@ -1,4 +1,4 @@
-"""What the configs of all encoders of blocks have in common."""
+"""The common config of all encoders that consist of blocks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,36 +26,37 @@ ATTENTIONS: dict[str, type[RelPositionAttention]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class BlockEncoderConfig(EncoderConfig):
-    """What encoders of blocks have in common; `build_block` is each kind's own.
+    """The common settings of encoders that consist of blocks.
 
-    Blocks of one's own are a subclass with `build_block`.
+    To add an encoder with blocks of your own, write a subclass with `build_block`.
     """
 
     num_blocks: int = 12
-    """L."""
+    """Number L of blocks."""
     num_heads: int = 4
-    """H."""
+    """Number H of attention heads."""
     attention: Literal["relative", "key_position"] = "relative"
-    """What scores know beside content: the distance from query to key (Transformer-XL), or where in
-    the utterance the key is (WeNet's `rel_selfattn`, which has no relative shift)."""
+    """Position on which attention scores depend: `relative` is the distance from query to key
+    (Transformer-XL), `key_position` the absolute position of the key (WeNet's `rel_selfattn`)."""
     subsampling_channels: int | None = None
-    """Channels of the two front-end convolutions; null means `d_model`."""
+    """Number of channels of the two front-end convolutions; null means `d_model`."""
     num_groups: int | None = None
-    """G: blocks of a group share attention, convolution and experts; routers and norms stay each
-    block's own (arXiv 2209.08326). Null: no sharing."""
+    """Number G of groups of blocks. The blocks of a group share attention, convolution and experts,
+    but not routers and norms (arXiv 2209.08326). Null means no sharing."""
     group_layout: Literal["consecutive", "interleaved"] = "consecutive"
-    """Which blocks form a group: AABB or ABAB. The paper's is not known to us; our choice."""
+    """Layout of the groups: AABB (`consecutive`) or ABAB (`interleaved`). The layout in the paper
+    is not known to us, so the default is our choice."""
     causal_conv: bool = True
-    """Convolution or memory block sees the past only; chunk-wise streaming needs it."""
+    """True if the convolution or memory block uses past frames only, as streaming requires."""
     dropout: float = field(default=0.1, metadata=PROCEDURE)
-    """After each module, and inside feed-forwards."""
+    """Dropout rate after each module and inside feed-forwards."""
     attention_dropout: float = field(default=0.1, metadata=PROCEDURE)
-    """On the attention weights."""
+    """Dropout rate of the attention weights."""
     feed_forward: AnyFeedForward = DenseConfig()
-    """The feed-forward of each block; of a Conformer's the second one (after the convolution)."""
+    """The feed-forward of each block; in a Conformer, the second one, after the convolution."""
 
     def __post_init__(self) -> None:
-        """Check ranges and combinations."""
+        """Check that all values are in range and compatible."""
         super().__post_init__()
         check_size("num_blocks", self.num_blocks, 1, MAX_BLOCKS)
         check_heads("d_model", self.d_model, self.num_heads)
@@ -67,8 +68,8 @@ class BlockEncoderConfig(EncoderConfig):
             raise InputError(f"`d_model` must be even, but is {self.d_model}")
         if self.dynamic_chunk and not self.causal_conv:
             raise InputError(
-                "`dynamic_chunk: true` needs `causal_conv: true`: a convolution that sees future "
-                "frames cannot stream"
+                "`dynamic_chunk: true` needs `causal_conv: true`, because a convolution that sees "
+                "future frames cannot stream"
             )
         self._check_groups()
 
@@ -83,36 +84,33 @@ class BlockEncoderConfig(EncoderConfig):
             )
 
     def check_odd(self, name: str, size: int) -> None:
-        """Refuse an even number of frames that is to be centred.
-
-        Raises:
-            InputError: It is even.
-        """
+        """Raise `InputError` if the kernel size of a centred convolution is even."""
         if not self.causal_conv and size > 0 and size % 2 == 0:
             raise InputError(f"`{name}` must be odd unless `causal_conv` is true, but is {size}")
 
     @property
     def sees_future(self) -> bool:
-        """See `Encoder`."""
+        """True if a frame depends on frames after its chunk."""
         return not self.causal_conv
 
     @property
     def feed_forwards(self) -> dict[str, FeedForwardConfig]:
-        """See `EncoderConfig`."""
+        """Feed-forward sections by key."""
         return {"feed_forward": self.feed_forward}
 
     @property
     def ends_in_norm(self) -> bool:
-        """Whether a norm follows the stack."""
+        """True if a norm follows the stack of blocks."""
         return True
 
     def build_block(self, stack: Stack, index: int, group: Sequence[nn.Module]) -> nn.Module:
         """Build an `EncoderBlock`.
 
         Args:
-            stack: For its feed-forwards.
-            index: Its place, from 0 on.
-            group: The blocks before it whose parts it shares; norms and routers are new.
+            stack: Shared settings of the feed-forwards.
+            index: Index of the block, from 0.
+            group: Previous blocks with which the new block shares modules. Norms and routers are
+                never shared.
         """
         raise NotImplementedError
 
@@ -139,7 +137,7 @@ class BlockEncoderConfig(EncoderConfig):
         )
 
     def _group_of(self, index: int) -> int:
-        """The group whose parts block `index` uses; each block is its own without sharing."""
+        """Return the group of block `index`; without sharing, every block is its own group."""
         if self.num_groups is None:
             return index
         if self.group_layout == "interleaved":

@@ -1,4 +1,4 @@
-"""The Conformer block (arXiv 2005.08100), and the encoder of such blocks."""
+"""The Conformer block (arXiv 2005.08100), and the encoder that consists of such blocks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from moeasr.ranges import check_size
 
 
 class ConformerBlock(nn.Module):
-    """Half feed-forward, attention, convolution, half feed-forward, norm (all pre-norm).
+    """A Conformer block: half feed-forward, attention, convolution, half feed-forward, norm.
 
-    The parts come built, so that a dense or an MoE feed-forward fits alike and several blocks may
-    share parts; the norms are each block's own (arXiv 2209.08326).
+    Every module has a norm before it. The modules are passed in, so that feed-forwards may be dense
+    or MoE and several blocks may share modules. Norms are never shared (arXiv 2209.08326).
 
     Args:
-        d_model: D.
+        d_model: Model width D.
         macaron_feed_forward: The first half-step feed-forward.
         attention: Self-attention with relative positions.
         convolution: The convolution module.
         feed_forward: The second half-step feed-forward.
-        dropout: After each part.
+        dropout: Dropout rate after each module.
     """
 
     def __init__(
@@ -91,32 +91,31 @@ class ConformerConfig(BlockEncoderConfig):
 
     type: Literal["conformer"] = "conformer"
     conv_kernel_size: int = 15
-    """Frames (after subsampling) of the depthwise convolution."""
+    """Number of encoder frames that the depthwise convolution spans."""
     conv_norm: Literal["layer_norm", "none"] = "layer_norm"
-    """After the depthwise convolution; `none` for one with a batch norm folded in."""
+    """Norm after the depthwise convolution; `none` if a batch norm is folded into it."""
     conv_edges: Literal["before_gate", "after_gate"] = "before_gate"
-    """Where zeros stand for the frames beyond an utterance's edges: before the first pointwise
+    """Place where the edges of an utterance are padded with zeros: before the first pointwise
     layer, as in a causal convolution, or after its gate."""
     final_norm: bool = False
-    """A norm after all blocks. A block ends in a norm of its own, so ours has none, but WeNet's
-    has."""
+    """True to add a norm after all blocks, as WeNet does. Each block already ends in a norm."""
     macaron_feed_forward: AnyFeedForward = DenseConfig()
-    """The first feed-forward of each block (before the attention)."""
+    """The first feed-forward of each block, before the attention."""
 
     def __post_init__(self) -> None:
-        """Check ranges and combinations."""
+        """Check that all values are in range and compatible."""
         check_size("conv_kernel_size", self.conv_kernel_size)
         super().__post_init__()
         self.check_odd("conv_kernel_size", self.conv_kernel_size)
         if self.causal_conv and self.conv_edges == "after_gate":
             raise InputError(
-                "`conv_edges: after_gate` needs `causal_conv: false`: a stream remembers what "
-                "comes before the gate"
+                "`conv_edges: after_gate` needs `causal_conv: false`, because the cache of a "
+                "stream holds the inputs before the gate"
             )
 
     @property
     def feed_forwards(self) -> dict[str, FeedForwardConfig]:
-        """See `EncoderConfig`."""
+        """Feed-forward sections by key."""
         return {
             "macaron_feed_forward": self.macaron_feed_forward,
             "feed_forward": self.feed_forward,
@@ -124,11 +123,11 @@ class ConformerConfig(BlockEncoderConfig):
 
     @property
     def ends_in_norm(self) -> bool:
-        """See `BlockEncoderConfig`."""
+        """True if a norm follows the stack of blocks."""
         return self.final_norm
 
     def build_block(self, stack: Stack, index: int, group: Sequence[nn.Module]) -> ConformerBlock:
-        """See `BlockEncoderConfig`."""
+        """Build a Conformer block, see `BlockEncoderConfig`."""
         like = group[0] if group else None
         return ConformerBlock(
             self.d_model,

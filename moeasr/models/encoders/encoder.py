@@ -1,4 +1,4 @@
-"""The encoder seam: what a model and a stream ask of an encoder."""
+"""The interface of encoders, which models and streams use."""
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,38 +12,38 @@ from moeasr.ranges import check_size
 
 
 class State(Protocol):
-    """What an encoder remembers of B streams between two chunks."""
+    """The state of an encoder for B streams between two chunks."""
 
     @property
     def num_streams(self) -> int:
-        """B."""
+        """Number B of streams."""
         ...
 
     def select(self, rows: Any) -> "State":
-        """Of these streams only, in this order: (B',) places."""
+        """Return the state of the given streams (B',), in this order."""
         ...
 
     @classmethod
     def join(cls, states: Any) -> "State":
-        """Of all streams of several, in this order."""
+        """Join the streams of several states, in this order."""
         ...
 
 
 class Encoder(nn.Module):
-    """A network from features to encoder frames, whole or chunk by chunk.
+    """The base class of encoders, which map features to encoder frames at once or in chunks.
 
-    An encoder of one's own is a subclass. What it gives at a frame must not depend on the other
-    utterances of a batch, nor on padding.
+    To add an encoder, write a subclass. Its output for a frame must not depend on the other
+    utterances in a batch or on padding.
     """
 
     d_model: int
-    """D: width of what comes out."""
+    """Width D of the output."""
     subsampling_rate: int
-    """Feature frames from one encoder frame to the next."""
+    """Number of feature frames from one encoder frame to the next."""
     min_frames: int
-    """Feature frames that one encoder frame is made of."""
+    """Number of feature frames from which one encoder frame is computed."""
     sees_future: bool
-    """Whether a frame depends on frames after its chunk; such an encoder cannot run in chunks."""
+    """True if a frame depends on frames after its chunk. Such an encoder cannot run in chunks."""
 
     def forward(
         self,
@@ -56,19 +56,20 @@ class Encoder(nn.Module):
         """Encode a batch.
 
         Args:
-            feats: (B, T, F) normalised features.
-            feats_lens: (B,).
-            chunk_size: Frames (after subsampling) that see each other; -1 for full context.
-            num_left_chunks: Chunks of the past a frame sees; -1 for all.
-            context: (B, T' or 1, C) further router input, or None.
+            feats: Normalised features, (B, T, F).
+            feats_lens: Number of feature frames of each utterance, (B,).
+            chunk_size: Number of encoder frames per chunk; -1 for full context.
+            num_left_chunks: Number of past chunks that a frame sees; -1 for all.
+            context: Router context (B, T' or 1, C), or None.
 
         Returns:
-            Its routings are named by the paths of their layers in this module.
+            The encoder output, in which routings are named by the paths of their layers in this
+            module.
         """
         raise NotImplementedError
 
     def start(self, num_streams: int) -> State:
-        """The state of streams that begin."""
+        """Return the state of streams before their first frame."""
         raise NotImplementedError
 
     def extend(
@@ -80,62 +81,63 @@ class Encoder(nn.Module):
         context: Tensor | None,
         state: Any,
     ) -> tuple[EncoderOutput, State]:
-        """Encode the next frames of streams: what `forward` gives at these frames, and no less.
+        """Encode the next frames of streams, with the same output as `forward` for these frames.
 
         Args:
-            feats: (B, T, F) normalised features, from the one on that the first new encoder frame
-                sees first.
-            feats_lens: (B,). All but a stream's last ones make whole chunks; 0 for a stream that
-                rests.
-            chunk_size: As in `forward`, at least 1.
-            num_left_chunks: As in `forward`.
-            context: (B, T' or 1, C), see `forward`.
-            state: What the last call returned, or `start` for the first.
+            feats: Normalised features (B, T, F), beginning with the first feature frame on which
+                the first new encoder frame depends.
+            feats_lens: Number of feature frames of each stream, (B,). They must form whole chunks,
+                except at the end of a stream. 0 for a stream without new frames.
+            chunk_size: Number of encoder frames per chunk, at least 1.
+            num_left_chunks: Number of past chunks that a frame sees; -1 for all.
+            context: Router context (B, T' or 1, C), or None.
+            state: The state from the last call, or from `start` in the first call.
         """
         raise NotImplementedError
 
     def output_len(self, num_frames: int) -> int:
-        """Encoder frames for an utterance of `num_frames`; 0 if it is too short."""
+        """Return the number of encoder frames of an utterance; 0 if it is too short."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """An `encoder:` section; what builds an encoder is a subclass for each `type`."""
+    """An `encoder:` section. The subclass for each `type` builds the encoder."""
 
     type: str
-    """Which: a name of `moeasr.models.encoders.encoders.ENCODERS`, or the import path of a
-    subclass of one's own."""
+    """A name in `moeasr.models.encoders.encoders.ENCODERS`, or the import path of a subclass of
+    this class."""
     d_model: int = 256
-    """D: width of the encoder."""
+    """Width D of the encoder."""
     dynamic_chunk: bool = field(default=True, metadata=PROCEDURE)
-    """Train each batch at a random chunk size, so that one model streams and does not (U2++)."""
+    """True to train each batch with a random chunk size, so that one model can decode with and
+    without streaming (U2++)."""
     max_chunk_size: int = field(default=25, metadata=PROCEDURE)
-    """Largest random chunk in frames after subsampling; 25 = 1 s."""
+    """Largest random chunk size in frames after subsampling; 25 frames are 1 s."""
 
     def __post_init__(self) -> None:
-        """Check ranges."""
+        """Check that all values are in range."""
         check_size("max_chunk_size", self.max_chunk_size)
         check_size("d_model", self.d_model)
 
     @property
     def sees_future(self) -> bool:
-        """See `Encoder`."""
+        """True if a frame depends on frames after its chunk."""
         return False
 
     @property
     def feed_forwards(self) -> dict[str, FeedForwardConfig]:
-        """The sections of its feed-forwards, by key."""
+        """Feed-forward sections by key."""
         return {}
 
     def build(self, num_mel_bins: int, context_size: int) -> Encoder:
         """Build the encoder.
 
         Args:
-            num_mel_bins: F.
-            context_size: C: width of the context that routers may read; 0 without one.
+            num_mel_bins: Number F of mel bins.
+            context_size: Width C of the router context; 0 without one.
 
         Raises:
-            InputError: The settings do not go together.
+            InputError: The settings are incompatible.
         """
         raise NotImplementedError

@@ -1,7 +1,7 @@
-"""The family of encoders: what `type` of an `encoder:` section may be.
+"""The family of encoders: values of the key `type` in an `encoder:` section.
 
-It may also be the import path of a subclass of `encoder.EncoderConfig` of one's own; for blocks of
-one's own, of `block_encoder_config.BlockEncoderConfig`.
+The value may also be the import path of another subclass of `encoder.EncoderConfig`, or, for an
+encoder with your own blocks, of `block_encoder_config.BlockEncoderConfig`.
 """
 
 from typing import Annotated

@@ -1,4 +1,7 @@
-"""The blocks of SpeechMoE's own encoder (arXiv 2105.03036): no convolution module, no macaron."""
+"""The Transformer block of SpeechMoE's encoder (arXiv 2105.03036), and the encoder of such blocks.
+
+The block has no convolution module and only one feed-forward.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +20,16 @@ from moeasr.ranges import check_size
 
 
 class TransformerBlock(nn.Module):
-    """Memory block, self-attention, feed-forward (all pre-norm); memory or attention may lack.
+    """A Transformer block: optional memory block, optional self-attention, feed-forward.
+
+    Every module has a norm before it.
 
     Args:
-        d_model: D.
+        d_model: Model width D.
         memory: An FSMN memory block, or None.
         attention: Self-attention with relative positions, or None.
-        feed_forward: Dense or MoE.
-        dropout: After each part.
+        feed_forward: A dense or MoE feed-forward.
+        dropout: Dropout rate after each module.
     """
 
     def __init__(
@@ -77,35 +82,36 @@ class TransformerBlock(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerConfig(BlockEncoderConfig):
-    """An encoder of Transformer blocks, as SpeechMoE's: one feed-forward each, no convolution."""
+    """An encoder of Transformer blocks without convolution modules, as in SpeechMoE."""
 
     type: Literal["transformer"] = "transformer"
     memory_kernel_size: int = 0
-    """Frames of the FSMN memory block at the start of each block; 0 for none."""
+    """Number of frames in the FSMN memory block at the start of each block; 0 for none."""
     attention_every: int = 1
-    """Every how many blocks one has self-attention, the last of them."""
+    """Distance between blocks with self-attention: 1 for every block, 2 for every second, and so
+    on."""
 
     def __post_init__(self) -> None:
-        """Check ranges and combinations."""
+        """Check that all values are in range and compatible."""
         super().__post_init__()
         check_size("memory_kernel_size", self.memory_kernel_size, 0)
         check_size("attention_every", self.attention_every)
         self.check_odd("memory_kernel_size", self.memory_kernel_size)
         if self.memory_kernel_size == 1:
-            raise InputError("`memory_kernel_size` must be 0, or 2 or more: 1 is no memory")
+            raise InputError("`memory_kernel_size` must be 0 or at least 2, but is 1")
         if self.attention_every > self.num_blocks:
             raise InputError(
                 f"`attention_every` must be at most `num_blocks` ({self.num_blocks}), but is "
-                f"{self.attention_every}: no block would have attention"
+                f"{self.attention_every}, so no block would have attention"
             )
         if self.attention_every > 1 and not self.memory_kernel_size:
             raise InputError(
-                "`attention_every` above 1 needs a `memory_kernel_size`: a block with neither "
-                "attention nor memory would see one frame only"
+                "`attention_every` above 1 needs a `memory_kernel_size` above 0, because a block "
+                "with neither attention nor memory would see only one frame"
             )
 
     def build_block(self, stack: Stack, index: int, group: Sequence[nn.Module]) -> TransformerBlock:
-        """See `BlockEncoderConfig`."""
+        """Build a Transformer block, see `BlockEncoderConfig`."""
         like = group[0] if group else None
         memory = attention = None
         if self.memory_kernel_size:

@@ -1,1 +1,1 @@
-"""Heads: what reads an encoder's output, and has a loss of its own."""
+"""Heads: networks on the encoder output, each with its own loss."""

@@ -1,4 +1,4 @@
-"""The attention head: a left-to-right decoder, and one from right to left that rescores."""
+"""The attention head: a left-to-right decoder, and a right-to-left decoder for rescoring."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,17 +14,19 @@ from moeasr.nn.feed_forward import FeedForwardConfig
 from moeasr.nn.mask import make_valid_mask
 from moeasr.nn.routing import Routing
 
-SOS_EOS = 2  # <blank> 0, <unk> 1, <sos/eos> 2
+SOS_EOS = 2  # special units: <blank> is 0, <unk> is 1, <sos/eos> is 2
 
 
 class AttentionHead(Head):
-    """Both decoders: loss = (1 - rho) L2R + rho R2L (U2++, arXiv 2106.05642, section 2.4).
+    """An attention head with a left-to-right (L2R) and an optional right-to-left (R2L) decoder.
+
+    Its loss is (1 - rho) L2R + rho R2L (U2++, arXiv 2106.05642, section 2.4).
 
     Args:
-        decoder: Left to right.
-        reverse_decoder: Right to left, or None.
-        reverse_weight: rho; not looked at without a reverse decoder.
-        label_smoothing: Probability mass taken from the right token.
+        decoder: The left-to-right decoder.
+        reverse_decoder: The right-to-left decoder, or None.
+        reverse_weight: Weight rho, which is ignored without a right-to-left decoder.
+        label_smoothing: Probability mass moved from the correct token to all tokens.
     """
 
     children_are_named_alone = True
@@ -44,13 +46,13 @@ class AttentionHead(Head):
 
     @property
     def can_rescore_in_reverse(self) -> bool:
-        """Whether there is a reverse decoder that was trained."""
+        """True if there is a right-to-left decoder and it was trained."""
         return self.reverse_decoder is not None and self.reverse_weight > 0
 
     def inputs(
         self, tokens: Tensor, tokens_lens: Tensor
     ) -> dict[str, tuple[TransformerDecoder, Tensor]]:
-        """Each decoder by its name, with the (B, U) tokens in the order in which it reads them."""
+        """Return each decoder by name, with the tokens (B, U) in its own order."""
         inputs = {"decoder": (self.decoder, tokens)}
         if self.reverse_decoder is not None:
             inputs["reverse_decoder"] = self.reverse_decoder, reverse_tokens(tokens, tokens_lens)
@@ -81,9 +83,13 @@ class AttentionHead(Head):
         enc: Tensor,
         enc_lens: Tensor,
     ) -> tuple[Tensor, Tensor, dict[str, Routing]]:
-        """Label-smoothed cross-entropy summed over tokens, and the accuracy summed over utterances.
+        """Compute the label-smoothed cross-entropy, summed over tokens, of one decoder.
 
-        Smoothing spreads mass evenly over the whole vocabulary (Szegedy et al., 1512.00567).
+        Smoothing spreads probability evenly over the whole vocabulary (Szegedy et al., arXiv
+        1512.00567).
+
+        Returns:
+            The loss, the accuracy summed over utterances, and the routings of the decoder.
         """
         tokens_in, targets = add_sos_eos(tokens, tokens_lens, SOS_EOS)
         output = decoder(tokens_in, tokens_lens + 1, enc, enc_lens)
@@ -101,19 +107,19 @@ class AttentionHead(Head):
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionConfig(HeadConfig):
-    """An attention head."""
+    """The settings of an attention head."""
 
     type: Literal["attention"] = "attention"
     decoder: DecoderConfig = DecoderConfig()
-    """Both decoders."""
+    """Settings of both decoders."""
     reverse_weight: float = field(default=0.3, metadata=OBJECTIVE)
-    """rho: share of the right-to-left decoder in the loss."""
+    """Weight rho of the right-to-left decoder in the loss."""
     label_smoothing: float = field(default=0.1, metadata=OBJECTIVE)
-    """Probability mass taken from the right token."""
+    """Probability mass moved from the correct token to all tokens."""
 
     @property
     def feed_forwards(self) -> dict[str, FeedForwardConfig]:
-        """See `HeadConfig`."""
+        """Feed-forward sections by key."""
         return {"decoder.feed_forward": self.decoder.feed_forward}
 
     def build(self, d_model: int, vocab_size: int) -> AttentionHead:
@@ -126,15 +132,15 @@ class AttentionConfig(HeadConfig):
 
 
 def add_sos_eos(tokens: Tensor, tokens_lens: Tensor, sos_eos: int) -> tuple[Tensor, Tensor]:
-    """Decoder inputs <sos> y1 .. yU and targets y1 .. yU <eos>.
+    """Return decoder inputs <sos> y1 .. yU and targets y1 .. yU <eos>.
 
     Args:
-        tokens: (B, U).
-        tokens_lens: (B,).
-        sos_eos: Its id.
+        tokens: Tokens, (B, U).
+        tokens_lens: Number of tokens of each utterance, (B,).
+        sos_eos: Id of <sos/eos>.
 
     Returns:
-        Two (B, U + 1) tensors; what lies behind an utterance's length + 1 is padding.
+        Two tensors (B, U + 1), in which tokens after position U of an utterance are padding.
     """
     edge = tokens.new_full((tokens.size(0), 1), sos_eos)
     tokens_in = torch.cat((edge, tokens), dim=1)
@@ -143,15 +149,15 @@ def add_sos_eos(tokens: Tensor, tokens_lens: Tensor, sos_eos: int) -> tuple[Tens
 
 
 def reverse_tokens(tokens: Tensor, tokens_lens: Tensor) -> Tensor:
-    """Each utterance's tokens back to front, padding left at the end.
+    """Return the tokens of each utterance in reverse order, with padding still at the end.
 
         >>> reverse_tokens(torch.tensor([[5, 6, 7], [8, 9, 0]]), torch.tensor([3, 2]))
         tensor([[7, 6, 5],
                 [9, 8, 0]])
 
     Args:
-        tokens: (B, U).
-        tokens_lens: (B,).
+        tokens: Tokens, (B, U).
+        tokens_lens: Number of tokens of each utterance, (B,).
     """
     position = torch.arange(tokens.size(1), device=tokens.device)[None]
     source = tokens_lens[:, None] - 1 - position

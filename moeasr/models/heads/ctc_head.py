@@ -1,4 +1,4 @@
-"""The CTC head: a projection to the vocabulary, and its loss."""
+"""The CTC head: a projection to the vocabulary, and the CTC loss."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,11 +14,11 @@ BLANK = 0
 
 
 class CtcHead(Head):
-    """Linear layer from encoder states to log-probabilities of units and blank (id 0).
+    """A linear layer from encoder output to log-probabilities of units and blank (id 0).
 
     Args:
-        d_model: D.
-        vocab_size: V.
+        d_model: Model width D.
+        vocab_size: Vocabulary size V.
     """
 
     def __init__(self, d_model: int, vocab_size: int) -> None:
@@ -26,7 +26,7 @@ class CtcHead(Head):
         self.project = UnquantizedLinear(d_model, vocab_size)
 
     def log_probs(self, enc: Tensor) -> Tensor:
-        """(B, T', D) -> (B, T', V) log-probabilities, in float32 at least."""
+        """Compute log-probabilities in float32 or float64, (B, T', D) -> (B, T', V)."""
         logits = self.project(enc)
         dtype = torch.promote_types(logits.dtype, torch.float32)
         return logits.log_softmax(dim=-1, dtype=dtype)
@@ -37,10 +37,10 @@ class CtcHead(Head):
         return HeadLoss(loss, {"loss_ctc": loss}, {})
 
     def losses(self, enc: Tensor, enc_lens: Tensor, tokens: Tensor, tokens_lens: Tensor) -> Tensor:
-        """(B,) negative log-likelihood of each utterance's tokens.
+        """Compute the negative log-likelihood (B,) of the tokens of each utterance.
 
-        An utterance whose tokens do not fit its frames gives infinity; data loading leaves such
-        utterances out, and the trainer reports and skips what is not finite.
+        The loss is infinite if an utterance has too few frames for its tokens. Data loading omits
+        such utterances, and the trainer reports and skips batches whose loss is not finite.
         """
         return F.ctc_loss(
             self.log_probs(enc).transpose(0, 1),
@@ -54,7 +54,7 @@ class CtcHead(Head):
 
 @dataclass(frozen=True, kw_only=True)
 class CtcConfig(HeadConfig):
-    """A CTC head; there is nothing to choose."""
+    """The settings of a CTC head, which has no options of its own."""
 
     type: Literal["ctc"] = "ctc"
 

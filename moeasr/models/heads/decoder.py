@@ -1,4 +1,4 @@
-"""The attention decoder: a Transformer over tokens that looks at the encoder's frames."""
+"""The attention decoder: a Transformer over tokens that attends to the encoder output."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -24,14 +24,16 @@ MAX_BLOCKS = 1000
 
 
 class DecoderBlock(nn.Module):
-    """Causal self-attention, attention to the encoder, feed-forward (all pre-norm).
+    """A decoder block: causal self-attention, cross-attention and feed-forward.
+
+    Every module has a norm before it.
 
     Args:
-        d_model: D.
-        self_attention: Over the tokens so far.
-        cross_attention: Over the encoder's frames.
-        feed_forward: Dense or MoE.
-        dropout: After each part.
+        d_model: Model width D.
+        self_attention: Attention to the tokens so far.
+        cross_attention: Attention to the encoder output.
+        feed_forward: A dense or MoE feed-forward.
+        dropout: Dropout rate after each module.
     """
 
     def __init__(
@@ -60,26 +62,26 @@ class DecoderBlock(nn.Module):
         memory: KeysAndValues,
         memory_mask: Tensor,
     ) -> tuple[Tensor, KeysAndValues, Routing | None]:
-        """Transform tokens, which may look at themselves, at tokens before them and at the encoder.
+        """Transform tokens, which attend to previous tokens and to the encoder output.
 
         Args:
-            x: (N, U, D) this block's inputs; every N / B rows are of one utterance.
-            past: Keys and values of the P tokens before these, or None for P = 0.
-            self_mask: (N or 1, U, P + U) bool.
-            valid_mask: (N, U) bool.
-            memory: Keys and values of the encoder's frames, (B, T', D) each.
-            memory_mask: (B, 1, T') bool.
+            x: Inputs of the block (N, U, D); each group of N / B rows belongs to one utterance.
+            past: Keys and values of the P previous tokens, or None for P = 0.
+            self_mask: (N or 1, U, P + U) bool, True where a token may attend.
+            valid_mask: (N, U) bool, False for padding.
+            memory: Keys and values of the encoder output, (B, T', D) each.
+            memory_mask: (B, 1, T') bool, False for padding.
 
         Returns:
-            (N, U, D), keys and values of all P + U tokens, and the routing if the feed-forward has
-            experts.
+            The outputs (N, U, D), keys and values of all P + U tokens, and the routing if the
+            feed-forward has experts.
         """
         normed = self.self_attention_norm(x)
         seen = self.self_attention.read(normed)
         if past is not None:
             seen = KeysAndValues(*(torch.cat(pair, dim=1) for pair in zip(past, seen)))
         x = x + self.dropout(self.self_attention(normed, seen, self_mask))
-        # To the encoder's frames all tokens of an utterance are alike, whatever their hypothesis.
+        # Cross-attention treats the tokens of all hypotheses of an utterance as one sequence.
         queries = self.cross_attention_norm(x).reshape(memory.keys.size(0), -1, x.size(2))
         y = self.cross_attention(queries, memory, memory_mask).reshape(x.shape)
         x = x + self.dropout(y)
@@ -88,26 +90,26 @@ class DecoderBlock(nn.Module):
 
 
 class DecoderMemory(NamedTuple):
-    """What a decoder reads of the encoder's output, once for all hypotheses of an utterance."""
+    """The encoder output as keys and values, which all hypotheses of an utterance share."""
 
     blocks: tuple[KeysAndValues, ...]
-    """Of each block's cross-attention, (B, T', D) each."""
+    """Keys and values of the cross-attention in each block, (B, T', D) each."""
     mask: Tensor
-    """(B, 1, T') bool, True for real frames."""
+    """Mask of the valid frames, (B, 1, T') bool."""
 
     def select(self, utts: Tensor) -> "DecoderMemory":
-        """That of some utterances (B',), in that order."""
+        """Return the encoder output of the given utterances (B',), in this order."""
         return DecoderMemory(_select(self.blocks, utts), self.mask[utts])
 
 
 class DecoderPast(NamedTuple):
-    """What a decoder keeps of the tokens so far."""
+    """The cache of a decoder: keys and values of the tokens so far."""
 
     blocks: tuple[KeysAndValues, ...]
-    """Of each block's self-attention, (N, L, D) each."""
+    """Keys and values of the self-attention in each block, (N, L, D) each."""
 
     def select(self, rows: Tensor) -> "DecoderPast":
-        """That of hypotheses which continue the rows (N',), in that order."""
+        """Return the cache of the hypotheses that continue the given rows (N',)."""
         return DecoderPast(_select(self.blocks, rows))
 
 
@@ -116,15 +118,15 @@ def _select(blocks: Iterable[KeysAndValues], rows: Tensor) -> tuple[KeysAndValue
 
 
 class TransformerDecoder(nn.Module):
-    """Token embedding, decoder blocks, norm, projection to the vocabulary.
+    """A decoder: token embedding, decoder blocks, norm, projection to the vocabulary.
 
-    A right-to-left decoder is this same module, given reversed tokens.
+    A right-to-left decoder is the same module with reversed tokens as input.
 
     Args:
-        vocab_size: V.
-        d_model: D.
-        blocks: The stack.
-        dropout: On the embeddings.
+        vocab_size: Vocabulary size V.
+        d_model: Model width D.
+        blocks: The stack of blocks.
+        dropout: Dropout rate of the embeddings.
     """
 
     def __init__(
@@ -132,7 +134,7 @@ class TransformerDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, d_model)
-        # Scaled by sqrt(D) below, so that embeddings start about as large as the positions.
+        # `_embed` multiplies by sqrt(D), so embeddings start about as large as the positions.
         nn.init.normal_(self.embedding.weight, std=1.0 / math.sqrt(d_model))
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(d_model)
@@ -142,14 +144,14 @@ class TransformerDecoder(nn.Module):
     def forward(
         self, tokens_in: Tensor, tokens_in_lens: Tensor, enc: Tensor, enc_lens: Tensor
     ) -> DecoderOutput:
-        """Scores of each next token, given the right ones before it.
+        """Compute the scores of each next token, given the correct previous tokens.
 
         Args:
-            tokens_in: (N, U) beginning with <sos/eos>, padded with any ids. N is a multiple of B:
-                every N / B rows in turn are of one utterance.
-            tokens_in_lens: (N,).
-            enc: (B, T', D).
-            enc_lens: (B,).
+            tokens_in: Tokens (N, U) that begin with <sos/eos>, with any padding. N is a multiple of
+                B, and each group of N / B rows belongs to one utterance.
+            tokens_in_lens: Number of input tokens, (N,).
+            enc: Encoder output, (B, T', D).
+            enc_lens: Number of encoder frames, (B,).
         """
         num_tokens = tokens_in.size(1)
         valid_mask = make_valid_mask(tokens_in_lens, num_tokens)
@@ -164,11 +166,11 @@ class TransformerDecoder(nn.Module):
         return DecoderOutput(self.project(self.norm(x)), routings)
 
     def read(self, enc: Tensor, enc_lens: Tensor) -> DecoderMemory:
-        """Project the encoder's output for `step`.
+        """Project the encoder output to keys and values for `step`.
 
         Args:
-            enc: (B, T', D).
-            enc_lens: (B,).
+            enc: Encoder output, (B, T', D).
+            enc_lens: Number of encoder frames, (B,).
         """
         blocks = tuple(block.cross_attention.read(enc) for block in self.blocks)
         return DecoderMemory(blocks, make_valid_mask(enc_lens, enc.size(1))[:, None])
@@ -176,16 +178,17 @@ class TransformerDecoder(nn.Module):
     def step(
         self, prefix: Tensor, memory: DecoderMemory, past: DecoderPast | None
     ) -> tuple[Tensor, DecoderPast]:
-        """Log-probabilities of the token after each prefix, reusing what was computed before.
+        """Compute the log-probabilities of the token after each prefix, using the cache.
 
         Args:
-            prefix: (N, L) tokens so far, beginning with <sos/eos>. N is a multiple of B: every
-                N / B rows in turn are of one utterance.
-            memory: What `read` made of the B utterances.
-            past: What the previous step returned for these prefixes (one token shorter), or None.
+            prefix: Tokens so far (N, L), beginning with <sos/eos>. N is a multiple of B, and each
+                group of N / B rows belongs to one utterance.
+            memory: Output of `read` for the B utterances.
+            past: The cache that the previous step returned for these prefixes without their last
+                token, or None.
 
         Returns:
-            (N, V) log-probabilities, and the new past.
+            The log-probabilities (N, V), and the new cache.
         """
         num_tokens = prefix.size(1)
         num_new = num_tokens if past is None else num_tokens - past.blocks[0].keys.size(1)
@@ -206,40 +209,40 @@ class TransformerDecoder(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderConfig:
-    """The attention decoders: left to right, and right to left for rescoring."""
+    """The settings of the left-to-right and right-to-left attention decoders."""
 
     num_blocks: int = 3
-    """Blocks of the left-to-right decoder; 0 for a model of CTC alone."""
+    """Number of blocks of the left-to-right decoder; 0 for a model with CTC only."""
     num_reverse_blocks: int = 3
-    """Blocks of the right-to-left decoder; 0 for none."""
+    """Number of blocks of the right-to-left decoder; 0 for none."""
     num_heads: int = 4
-    """H."""
+    """Number H of attention heads."""
     dropout: float = field(default=0.1, metadata=PROCEDURE)
-    """After each module, and inside feed-forwards."""
+    """Dropout rate after each module and inside feed-forwards."""
     attention_dropout: float = field(default=0.0, metadata=PROCEDURE)
-    """On the attention weights."""
+    """Dropout rate of the attention weights."""
     feed_forward: AnyFeedForward = DenseConfig()
     """The feed-forward of each block."""
 
     def __post_init__(self) -> None:
-        """Check ranges."""
+        """Check that all values are in range and compatible."""
         check_size("num_blocks", self.num_blocks, 0, MAX_BLOCKS)
         check_size("num_reverse_blocks", self.num_reverse_blocks, 0, MAX_BLOCKS)
         if self.num_reverse_blocks > 0 and self.num_blocks == 0:
             raise InputError(
                 "`num_reverse_blocks` must be 0 when `num_blocks` is 0: the right-to-left decoder "
-                "only rescores with the other"
+                "rescores only together with the left-to-right decoder"
             )
         check_fraction("dropout", self.dropout)
         check_fraction("attention_dropout", self.attention_dropout)
 
     def build(self, num_blocks: int, d_model: int, vocab_size: int) -> TransformerDecoder | None:
-        """Build a decoder; None for one without blocks.
+        """Build a decoder; return None for 0 blocks.
 
         Args:
-            num_blocks: One of the two numbers above.
-            d_model: D, of the encoder too.
-            vocab_size: V.
+            num_blocks: Either `self.num_blocks` or `self.num_reverse_blocks`.
+            d_model: Width D of the encoder and the decoder.
+            vocab_size: Vocabulary size V.
         """
         if num_blocks == 0:
             return None

@@ -1,4 +1,4 @@
-"""The head seam: what a model asks of a part that reads the encoder's output and has a loss."""
+"""The interface of heads, which compute a loss from the encoder output."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,66 +12,66 @@ from moeasr.ranges import check_weight
 
 
 class HeadLoss(NamedTuple):
-    """The loss of one head on a micro-batch, as sums over utterances."""
+    """The loss of one head for a micro-batch, as sums over utterances."""
 
     loss: Tensor
-    """Scalar."""
+    """The loss, a scalar."""
     stats: dict[str, Tensor]
-    """Scalars for the log."""
+    """Scalars for the log, by name."""
     routings: dict[str, Routing]
-    """Of its MoE layers, by their paths in the head."""
+    """Routings of the MoE layers, by their paths in the head."""
 
 
 class Head(nn.Module):
-    """A part of a model that is trained by a loss of its own.
+    """The base class of heads, networks on the encoder output that have their own loss.
 
-    The model's loss is the weighted sum of its heads' losses. A search says which heads it needs.
-    A head of one's own is a subclass.
+    The model's loss is the weighted sum of the losses of its heads. Every search states which heads
+    it needs. To add a head, write a subclass.
     """
 
     children_are_named_alone: bool = False
-    """Whether the model's weights name the head's children as if they were the model's own, without
-    the name of the head before them."""
+    """True if the weights of the head's children are named as if they were children of the model,
+    without the name of the head as a prefix."""
 
     def loss(self, enc: Tensor, enc_lens: Tensor, tokens: Tensor, tokens_lens: Tensor) -> HeadLoss:
-        """The training loss of encoded utterances.
+        """Compute the training loss of encoded utterances.
 
         Args:
-            enc: (B, T', D).
-            enc_lens: (B,).
-            tokens: (B, U), 0 behind an utterance's length.
-            tokens_lens: (B,).
+            enc: Encoder output, (B, T', D).
+            enc_lens: Number of encoder frames of each utterance, (B,).
+            tokens: Tokens (B, U), padded with 0.
+            tokens_lens: Number of tokens of each utterance, (B,).
         """
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadConfig:
-    """A section of `heads:`; what builds a head is a subclass for each `type`."""
+    """A section of `heads:`. The subclass for each `type` builds the head."""
 
     type: str
-    """Which: a name of `moeasr.models.heads.heads.HEADS`, or the import path of a subclass of one's
-    own."""
+    """A name in `moeasr.models.heads.heads.HEADS`, or the import path of a subclass of this
+    class."""
     weight: float = field(metadata=OBJECTIVE)
-    """Of its loss in the model's; a head of weight 0 is not trained, and no search uses it."""
+    """Weight of the head's loss. A head of weight 0 is not trained, and no search uses it."""
 
     def __post_init__(self) -> None:
-        """Check ranges."""
+        """Check that all values are in range."""
         check_weight("weight", self.weight)
 
     @property
     def feed_forwards(self) -> dict[str, FeedForwardConfig]:
-        """The sections of its feed-forwards, by key."""
+        """Feed-forward sections by key."""
         return {}
 
     def build(self, d_model: int, vocab_size: int) -> Head:
         """Build the head.
 
         Args:
-            d_model: D: width of the encoder's output.
-            vocab_size: V.
+            d_model: Width D of the encoder output.
+            vocab_size: Vocabulary size V.
 
         Raises:
-            InputError: The settings do not go together.
+            InputError: The settings are incompatible.
         """
         raise NotImplementedError

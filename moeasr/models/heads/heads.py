@@ -1,6 +1,6 @@
-"""The family of heads: what `type` of a section of `heads:` may be.
+"""The family of heads: values of the key `type` in a section of `heads:`.
 
-It may also be the import path of a subclass of `moeasr.models.heads.head.HeadConfig` of one's own.
+The value may also be the import path of another subclass of `moeasr.models.heads.head.HeadConfig`.
 """
 
 from typing import Annotated

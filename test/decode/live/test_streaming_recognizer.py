@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from rounding import FBANK_STEPS, NETWORK_STEPS, assert_close
 
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.config import FusionConfig
+from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.live.config import EndpointConfig
 from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
@@ -253,6 +255,19 @@ def test_what_an_utterance_needs_is_let_go_at_its_end(recognizer):
         held.add((len(stream._utterance.enc), stream._state.encoder.num_past))
     assert max(chunks for chunks, _ in held) <= 4
     assert max(past for _, past in held) == 8
+
+
+def test_a_partial_result_is_followed_by_a_final_one_even_if_that_is_empty(recognizer):
+    rules = EndpointConfig(rule3_min_utterance_length=0.4)
+    config = DecodeConfig(beam_size=4, chunk_size=4)
+    streaming = StreamingRecognizer(recognizer, "attention_rescoring", config, rules)
+    empty = Hypothesis(tokens=(), score=0.0)
+    streaming.search = streaming.search._replace(second_pass=lambda *_: [[empty]])
+    results = stream_all(streaming, sound(1.3))
+    finals = [result.is_final for result in results]
+    assert finals.count(True) == 3 and finals[-1]  # also at end points
+    assert all(not first or not second for first, second in pairwise(finals))
+    assert {result.text for result in results if result.is_final} == {""}
 
 
 @pytest.mark.parametrize("mode", MODES)

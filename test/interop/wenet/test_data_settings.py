@@ -28,7 +28,7 @@ def sections(top, **dataset):
         ),
     ],
 )
-def test_cmvn_stands_at_the_top_or_in_a_section(top, expected):
+def test_cmvn_is_read_from_the_top_level_or_a_section(top, expected):
     assert read_cmvn(Section("t.yaml", "", top)) == expected
 
 
@@ -78,7 +78,7 @@ def test_filter_banks_of_both_places():
         (
             read_unit_settings,
             {"output_dim": 9, "tokenizer_conf": {"special_tokens": {"<sos>": 1, "<eos>": 2}}},
-            "has <sos> 1 and <eos> 2; here both are one unit",
+            "must give <sos> and <eos> the same id, but they are 1 and 2",
         ),
         (read_fbank, {"input_dim": 40}, "'input_dim' is 40, but the filter banks have 23"),
     ],

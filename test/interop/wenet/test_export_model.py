@@ -94,8 +94,8 @@ def test_other_units_are_not(kind, texts, tmp_path, caplog):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"sample_rate_hz": 8000}, "the model hears 8000 Hz, but WeNet's command `wenet` brings"),
-        ({"dither": 1.0}, "`dither` is 1, and WeNet's command `wenet` adds that noise"),
+        ({"sample_rate_hz": 8000}, "the model expects 8000 Hz, but WeNet's command `wenet`"),
+        ({"dither": 1.0}, "`dither` is 1, and WeNet's command `wenet` also adds this noise"),
     ],
 )
 def test_settings_that_wenets_command_ignores_are_warned_of(settings, sentence, tmp_path, caplog):

@@ -1,4 +1,4 @@
-"""What of a model WeNet cannot express."""
+"""Components of a model that WeNet does not support."""
 
 import dataclasses
 
@@ -33,11 +33,20 @@ def test_a_model_of_wenets_parts_has_no_fault():
 @pytest.mark.parametrize(
     ("encoder", "fault"),
     [
-        ({"attention": "relative"}, "`model.encoder.attention` is relative, but WeNet has key_pos"),
-        ({"final_norm": False}, "`model.encoder.final_norm` is false, but WeNet has true alone"),
-        ({"num_groups": 2}, "`model.encoder.num_groups` is 2, but WeNet has null alone"),
+        (
+            {"attention": "relative"},
+            "`model.encoder.attention` is relative, but WeNet supports only key_pos",
+        ),
+        (
+            {"final_norm": False},
+            "`model.encoder.final_norm` is false, but WeNet supports only true",
+        ),
+        ({"num_groups": 2}, "`model.encoder.num_groups` is 2, but WeNet supports only null"),
         ({"subsampling_channels": 64}, "`model.encoder.subsampling_channels` is 64"),
-        ({"feed_forward": DenseConfig(hidden_units=32)}, "differ, but in WeNet they are of one"),
+        (
+            {"feed_forward": DenseConfig(hidden_units=32)},
+            "differ, but in WeNet they must have the same type",
+        ),
     ],
 )
 def test_another_part_is_named_with_its_key(encoder, fault):
@@ -47,7 +56,7 @@ def test_another_part_is_named_with_its_key(encoder, fault):
 
 def test_other_encoders_and_routers_are_named():
     (found,) = model_faults(ModelConfig(encoder=TransformerConfig()))
-    assert found == "`model.encoder.type` is transformer, but WeNet has conformer alone"
+    assert found == "`model.encoder.type` is transformer, but WeNet supports only conformer"
     omni = MoeConfig(num_experts=4, router="omni")
     found = faults_of(feed_forward=omni, macaron_feed_forward=omni)
     assert found[0].startswith("`model.encoder.feed_forward` has `router: omni`")

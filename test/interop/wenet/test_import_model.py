@@ -32,16 +32,18 @@ def test_weights_are_named_by_their_file(model_dir):
     for name, tensor in read_wenet(GOLDEN).model.state_dict().items():
         assert torch.equal(found[name], tensor)
     (model_dir / "final.pt").symlink_to("epoch_9.pt")
-    with pytest.raises(InputError, match="it is a link to epoch_9.pt; there are: avg_5.pt"):
+    with pytest.raises(
+        InputError, match="it is a link to epoch_9.pt; use --checkpoint with avg_5.pt"
+    ):
         read_wenet(model_dir)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "final.pt cannot be read as WeNet's weights"),
-        ([1, 2], "final.pt is not a state_dict of WeNet's"),
-        ({"a": 1}, "final.pt is not a state_dict of WeNet's"),
+        (b"", "final.pt cannot be read as WeNet weights"),
+        ([1, 2], "final.pt is not a WeNet state_dict"),
+        ({"a": 1}, "final.pt is not a WeNet state_dict"),
     ],
 )
 def test_files_that_hold_no_weights_are_refused(model_dir, content, message):

@@ -49,11 +49,17 @@ def test_layers_without_bias_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"encoder": "branchformer"}, "'encoder' is 'branchformer', which has no counterpart here"),
-        ({"encoder_conf": {"n_kv_head": 2}}, "'encoder_conf.n_kv_head' is 2, which has no"),
-        ({"encoder_conf": {"depth": 2}}, "'encoder_conf.depth' is not known"),
-        ({"model_conf": {"ctc_weight": 7.0}}, "as a model of this toolkit: `ctc_weight` must be"),
-        ({"lora": True}, "'lora' is not known"),
+        ({"encoder": "branchformer"}, "'encoder' is 'branchformer', but moeasr supports only"),
+        (
+            {"encoder_conf": {"n_kv_head": 2}},
+            "'encoder_conf.n_kv_head' is 2, but moeasr supports only",
+        ),
+        ({"encoder_conf": {"depth": 2}}, "key 'encoder_conf.depth' is unknown"),
+        (
+            {"model_conf": {"ctc_weight": 7.0}},
+            "cannot be converted to a moeasr model: `ctc_weight` must be",
+        ),
+        ({"lora": True}, "key 'lora' is unknown"),
     ],
 )
 def test_what_has_no_counterpart_is_named(tmp_path, sections, message):

@@ -42,7 +42,7 @@ def test_weights_survive_the_way_out_and_in(model, settings):
         (lambda s: s.update(x=torch.zeros(1)), "final.pt has unknown weights: x$"),
         (
             lambda s: s.update({"ctc.ctc_lo.bias": torch.zeros(3)}),
-            r"'ctc.ctc_lo.bias' is \(3,\), which does not fit the train.yaml: as 'ctc",
+            r"'ctc.ctc_lo.bias' has shape \(3,\), but according to train.yaml, 'ctc",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""What the configs of encoders of blocks have in common."""
+"""The common behaviour of the configs of encoders that consist of blocks."""
 
 import pytest
 from systems import NUM_MEL_BINS, encoder
@@ -9,7 +9,7 @@ from moeasr.nn.subsampling import ConvSubsampling4
 
 
 def groups(**settings):
-    """Which blocks have the same weights of attention, by the number of the first of them."""
+    """Return, for each block, the index of the first block with the same attention weights."""
     blocks = encoder(**settings).build(NUM_MEL_BINS, 0).blocks
     weights = [next(block.attention.parameters()) for block in blocks]
     return [next(i for i, other in enumerate(weights) if other is one) for one in weights]
@@ -36,7 +36,7 @@ def test_attention_and_front_end_are_those_of_the_config(name):
     [
         ({"num_blocks": 0}, "`num_blocks` must be at least 1, but is 0"),
         ({"num_blocks": 1001}, "`num_blocks` must be at most 1000, but is 1001"),
-        ({"num_heads": 3}, "`d_model` must be a multiple of the number of heads, but is 16"),
+        ({"num_heads": 3}, "`d_model` must be a multiple of the number of heads .3., but is 16"),
         ({"d_model": 15, "num_heads": 3}, "`d_model` must be even, but is 15"),
         ({"dropout": 1.5}, "`dropout` must be between 0 and 1"),
         ({"subsampling_channels": 0}, "`subsampling_channels` must be at least 1"),

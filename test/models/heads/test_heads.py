@@ -27,5 +27,7 @@ def test_a_type_builds_a_head_that_has_a_loss_and_statistics(name):
 def test_a_section_of_heads_needs_its_type():
     read = from_mapping(ModelConfig, {"heads": {"more": {"type": "ctc", "weight": 0.5}}}, "f")
     assert read.heads == {"more": HEADS["ctc"](weight=0.5)}
-    with pytest.raises(InputError, match="f: key 'heads.more.type' is missing: ctc, attention"):
+    with pytest.raises(
+        InputError, match="f: key 'heads.more.type' is missing; choose one of ctc, attention"
+    ):
         from_mapping(ModelConfig, {"heads": {"more": {"weight": 0.5}}}, "f")

@@ -1,0 +1,1 @@
+"""The Python interface: `moeasr.load` and what it returns."""

@@ -1,0 +1,58 @@
+"""Settings given as keyword arguments, with the names of the command-line options."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from moeasr.config import from_mapping, to_mapping
+from moeasr.config_bases import merge
+from moeasr.errors import InputError
+from moeasr.families import did_you_mean
+from moeasr.options import field_names, given_fields
+
+ConfigT = TypeVar("ConfigT")
+
+
+def check_names(settings: Iterable[str], defaults: Iterable[Any], others: Iterable[str]) -> None:
+    """Raise `InputError` unless every setting is a field of one of some dataclasses.
+
+    Args:
+        settings: The names of the settings.
+        defaults: Instances of the dataclasses.
+        others: Further keyword arguments, which the message may suggest.
+    """
+    known = [name for config in defaults for name in field_names(config)]
+    for name in settings:
+        if name not in known:
+            nearest = did_you_mean(name, [*others, *known]) or ";"
+            raise InputError(f"unknown setting '{name}'{nearest} there are: {', '.join(known)}")
+
+
+def apply_settings(
+    settings: Mapping[str, Any], defaults: ConfigT
+) -> tuple[ConfigT, dict[str, Any]]:
+    """Return a dataclass with the settings that are its fields in place of its defaults.
+
+    Args:
+        settings: Values by name. None keeps the default.
+        defaults: An instance of the dataclass.
+
+    Returns:
+        The new instance, and the settings that were given, nested as the dataclass is.
+
+    Raises:
+        InputError: A value has the wrong type or is out of range.
+    """
+    values = {name: _plain(value) for name, value in settings.items()}
+    given = given_fields(values, type(defaults))
+    mapping = merge(to_mapping(defaults), given)
+    return from_mapping(type(defaults), mapping, "settings"), given
+
+
+def _plain(value: Any) -> Any:
+    """Return paths as text and the numbers of NumPy as Python's, as a YAML file would hold them."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,243 @@
+"""The speech recogniser that `moeasr.load` returns: files and samples in, text out."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast, get_args, overload
+
+from torch import Tensor
+
+from moeasr import checkpoint
+from moeasr.api.keyword_settings import apply_settings, check_names
+from moeasr.api.live_stream import LiveStream
+from moeasr.api.transcriber import Transcriber
+from moeasr.api.transcription import Transcription
+from moeasr.audio.arrays import Samples, is_number, read_samples
+from moeasr.audio.file import read_audio_file
+from moeasr.audio.recording import resample
+from moeasr.decode.best_mode import most_accurate_mode
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.fusion.config import FusionConfig
+from moeasr.decode.live.config import EndpointConfig
+from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
+from moeasr.decode.recognizer import Recognizer
+from moeasr.decode.required_heads import trained_heads
+from moeasr.decode.searches import SEARCHES, check_settings
+from moeasr.errors import InputError
+
+Quantization: TypeAlias = Literal["int8", "bf16"]
+Recording: TypeAlias = str | os.PathLike[str] | Samples
+"""The path of an audio file, or samples."""
+STREAM_CHUNK_SIZE = 16
+"""Encoder frames per chunk of a stream, unless the user says otherwise."""
+
+
+def open_recognizer(
+    path: str | Path, device: str = "cpu", quantize: Quantization | None = None
+) -> Recognizer:
+    """Load a model, and optimize it for inference where that is possible.
+
+    Args:
+        path: A checkpoint, or an experiment directory, whose `averaged.pt` is loaded.
+        device: The device of the model, `cpu` or `cuda`.
+        quantize: The precision of linear layers and experts; None for float32.
+
+    Raises:
+        InputError: The checkpoint is missing or damaged, there is no such device, or the model
+            cannot be quantized.
+    """
+    if quantize not in (None, *get_args(Quantization)):
+        raise InputError(f"`quantize` must be int8 or bf16, but is {quantize!r}")
+    recognizer = Recognizer.from_checkpoint(checkpoint.find_file(path), device)
+    if device == "cpu" or quantize:
+        recognizer.optimize(quantize or "fp32")
+    return recognizer
+
+
+class SpeechRecognizer:
+    """A trained model that turns speech into text.
+
+    `moeasr.load` makes one:
+
+        >>> asr = moeasr.load("exp/u2pp_moe")
+        >>> print(asr.transcribe("a.wav"))
+
+    Args:
+        recognizer: The model with its units and features.
+    """
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
+
+    @property
+    def sample_rate(self) -> int:
+        """The sample rate of the model, Hz. Other rates are resampled to it."""
+        return self._recognizer.fbank.sample_rate_hz
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The decoding modes that the model can do, from the fastest to the most accurate."""
+        heads = trained_heads(self._recognizer.model)
+        return tuple(mode for mode, search in SEARCHES.items() if search.heads <= heads)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of a model that routes by language; otherwise empty."""
+        return tuple(self._recognizer.model.languages)
+
+    def __repr__(self) -> str:
+        """Return the name of the model's config, its size, its device and its precision."""
+        recognizer = self._recognizer
+        name, total = recognizer.info.get("config_name", "unknown"), recognizer.params.total
+        place = f"{recognizer.device}, {recognizer.precision}"
+        return f"<SpeechRecognizer {name}, {total / 1e6:.1f} M parameters, {place}>"
+
+    @overload
+    def transcribe(
+        self,
+        audio: str | os.PathLike[str] | Samples,
+        *,
+        sample_rate: int | None = None,
+        language: str | None = None,
+        mode: str | None = None,
+        **settings: Any,
+    ) -> Transcription: ...
+
+    @overload
+    def transcribe(
+        self,
+        audio: Sequence[Recording],
+        *,
+        sample_rate: int | None = None,
+        language: str | None = None,
+        mode: str | None = None,
+        **settings: Any,
+    ) -> list[Transcription]: ...
+
+    def transcribe(
+        self,
+        audio: Recording | Sequence[Recording],
+        *,
+        sample_rate: int | None = None,
+        language: str | None = None,
+        mode: str | None = None,
+        **settings: Any,
+    ) -> Transcription | list[Transcription]:
+        """Recognise one recording or several.
+
+            >>> asr.transcribe("a.wav").text
+            >>> asr.transcribe(["a.wav", "b.flac"])
+            >>> asr.transcribe(samples, sample_rate=44100, beam_size=20)
+
+        Args:
+            audio: The path of an audio file; or samples, (S,) or (S, C), as an array of NumPy, a
+                tensor of torch or a list of numbers; or a list of these. Floating-point samples lie
+                in [-1, 1]; uint8, int16 and int32 are scaled. Channels are mixed down to their
+                mean.
+            sample_rate: The rate of samples, Hz. A file has its own rate.
+            language: The language of the recordings; only a model that routes by language needs it.
+            mode: The decoding mode, one of `modes`, or the import path of another search. None
+                chooses the most accurate mode that the model can do with the settings.
+            **settings: Fields of `moeasr.decode.config.DecodeConfig` and its `FusionConfig`, such
+                as `beam_size`, `chunk_size`, `lm` and `context`. They are the options of `moeasr
+                transcribe`.
+
+        Returns:
+            A result, or a list with the result of each recording.
+
+        Raises:
+            InputError: A file cannot be read, samples are not audio, or a setting is unknown or
+                wrong. The message is one sentence.
+        """
+        defaults = DecodeConfig()
+        check_names(settings, [defaults], ["sample_rate", "language", "mode"])
+        _check_mode(mode)
+        config, given = _apply(settings, defaults)
+        transcriber = Transcriber(self._recognizer, mode, config, given, language)
+        recordings, is_list = _recordings(audio, sample_rate)
+        waveforms = []
+        for number, recording in enumerate(recordings, start=1):
+            name = f"recording {number} of {len(recordings)}" if is_list else "the recording"
+            waveforms.append(self._waveform(recording, sample_rate, name))
+        results = transcriber.run(waveforms)
+        return results if is_list else results[0]
+
+    def stream(
+        self,
+        *,
+        sample_rate: int,
+        language: str | None = None,
+        mode: str | None = None,
+        endpoint: bool = True,
+        **settings: Any,
+    ) -> LiveStream:
+        """Open a live stream, which takes samples as they come.
+
+            >>> stream = asr.stream(sample_rate=16000)
+            >>> for packet in packets:
+            ...     for result in stream.push(packet):
+            ...         print(result.text, result.is_final)
+            >>> print(stream.finish())
+
+        Args:
+            sample_rate: The rate of the samples that will be pushed, Hz.
+            language: The language of the stream; only a model that routes by language needs it.
+            mode: The decoding mode of final results, as in `transcribe`.
+            endpoint: Whether pauses end utterances.
+            **settings: As in `transcribe`, and the fields of
+                `moeasr.decode.live.config.EndpointConfig`, such as `rule2_min_trailing_silence`.
+                `chunk_size` is 16 unless it is given.
+
+        Raises:
+            InputError: The model cannot be streamed, or a setting is unknown or wrong.
+        """
+        defaults, rules = DecodeConfig(chunk_size=STREAM_CHUNK_SIZE), EndpointConfig()
+        check_names(settings, [defaults, rules], ["sample_rate", "language", "mode", "endpoint"])
+        _check_mode(mode)
+        config, given = _apply(settings, defaults)
+        rules, given_rules = apply_settings(settings, rules)
+        if given_rules and not endpoint:
+            raise InputError(f"`{next(iter(given_rules))}` means nothing with `endpoint=False`")
+        mode = mode or most_accurate_mode(self._recognizer.model, config, given)
+        check_settings([mode], config, given)
+        streaming = StreamingRecognizer(self._recognizer, mode, config, rules if endpoint else None)
+        return LiveStream(streaming, self._recognizer.language_id(language), sample_rate)
+
+    def _waveform(self, audio: Recording, sample_rate: int | None, name: str) -> Tensor:
+        """Return (S,) samples at the model's rate."""
+        if not isinstance(audio, (str, os.PathLike)):
+            return read_samples(audio, sample_rate, self.sample_rate, name)
+        path = os.fspath(audio)
+        if sample_rate is not None:
+            raise InputError(f"`sample_rate` is for samples, but the audio file {path} has its own")
+        samples, rate_hz, _ = read_audio_file(path)
+        return resample(samples, rate_hz, self.sample_rate)[0]
+
+
+def _apply(settings: dict[str, Any], defaults: DecodeConfig) -> tuple[DecodeConfig, list[str]]:
+    """Return the settings of a decoding, and the names of the fields that were given."""
+    config, given = apply_settings(settings, defaults)
+    FusionConfig.check_given(given.get("fusion", {}))
+    return config, list(given)
+
+
+def _check_mode(mode: str | None) -> None:
+    """Raise `InputError` unless a mode is a text or None."""
+    if not isinstance(mode, str | None):
+        raise InputError(f"`mode` must be the name of a decoding mode, but is {mode!r}")
+
+
+def _recordings(
+    audio: Recording | Sequence[Recording], sample_rate: int | None
+) -> tuple[Sequence[Recording], bool]:
+    """Return the recordings, and whether they were given as a list."""
+    if not isinstance(audio, (list, tuple)):
+        return [cast("Recording", audio)], False
+    if audio and isinstance(audio[0], (list, tuple)):
+        raise InputError(
+            "a list of lists may be one recording of several channels or several recordings; give "
+            "arrays of NumPy instead"
+        )
+    # an empty list with a rate is a recording without samples
+    is_samples = is_number(audio[0]) if audio else sample_rate is not None
+    return ([audio], False) if is_samples else (audio, True)

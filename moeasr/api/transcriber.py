@@ -1,0 +1,64 @@
+"""Recognition of whole recordings with settled settings; the core of `moeasr transcribe`."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from moeasr.api.transcription import Transcription, transcription_of
+from moeasr.decode.best_mode import most_accurate_mode
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.recognizer import Recognizer
+from moeasr.decode.searches import check_settings, find_searches
+
+
+class Transcriber:
+    """A model with the mode, the settings and the language of some recordings.
+
+    Args:
+        recognizer: The model.
+        mode: Name of a decoding mode, or the import path of another search; None for the most
+            accurate mode that the model can do with these settings.
+        config: The settings.
+        given: Names of the settings that the user chose; the mode must read them.
+        language: The language of all recordings, for a model that routes by language.
+
+    Raises:
+        InputError: The model cannot do the mode, or the mode does not read a given setting, or the
+            model does not know the language.
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        mode: str | None,
+        config: DecodeConfig,
+        given: Sequence[str],
+        language: str | None,
+    ) -> None:
+        self.mode = mode or most_accurate_mode(recognizer.model, config, given)
+        search = find_searches([self.mode], recognizer.model)[self.mode]
+        check_settings([self.mode], config, given)
+        self._recognizer = recognizer
+        self._config = config.resolve(recognizer.model)
+        recognizer.load_fusion(self._config)
+        self._language = recognizer.language_id(language)
+        self.num_kept = config.beam_size if "beam_size" in search.settings else 1
+        """Most hypotheses that the mode returns."""
+
+    def run(self, waveforms: Sequence[Tensor]) -> list[Transcription]:
+        """Recognise recordings, in batches of similar lengths.
+
+        Args:
+            waveforms: Recordings, each (S,) samples in [-1, 1] at the model's sample rate.
+
+        Returns:
+            The result of each recording, in their order.
+
+        Raises:
+            InputError: A sample is NaN or infinite.
+        """
+        recognizer = self._recognizer
+        feats = [recognizer.features(waveform) for waveform in waveforms]
+        languages = None if self._language is None else [self._language] * len(feats)
+        found = recognizer.recognize(feats, [self.mode], self._config, languages=languages)
+        return [transcription_of(nbest, recognizer) for nbest in found[self.mode]]

@@ -1,0 +1,105 @@
+"""The result of recognising one recording: text, words in time, and further hypotheses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from moeasr.decode.hypothesis import Hypothesis
+from moeasr.decode.recognizer import Recognizer
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a transcription. Its times come from the best CTC alignment."""
+
+    text: str
+    """The word; in Chinese, Japanese or Thai a character."""
+    start: float
+    """Start of the word, seconds from the start of the recording."""
+    end: float
+    """End of the word, seconds from the start of the recording."""
+    confidence: float
+    """Posterior of the word's least certain token, 0 to 1."""
+
+    def __repr__(self) -> str:
+        """Return the word with its times to a hundredth of a second."""
+        return f"<{self.text} {self.start:.2f}-{self.end:.2f} s, {self.confidence:.3f}>"
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One entry of an n-best list."""
+
+    text: str
+    """The text of the hypothesis."""
+    score: float
+    """The score that orders the list, the highest first; each decoding mode defines its sum."""
+    confidence: float | None
+    """Mean posterior of the tokens, 0 to 1; None if the mode does not compute it."""
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """The text of one recording. `print` shows the text alone."""
+
+    text: str
+    """The text of the best hypothesis."""
+    words: tuple[Word, ...] = ()
+    """The words of `text` in time; empty if the hypothesis has no CTC alignment, as with a model
+    without CTC."""
+    nbest: tuple[Alternative, ...] = ()
+    """The hypotheses that the search kept, best first."""
+
+    @property
+    def confidence(self) -> float | None:
+        """Confidence of the best hypothesis, 0 to 1; None if the mode does not compute it."""
+        return self.nbest[0].confidence if self.nbest else None
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+    def __repr__(self) -> str:
+        """Return the text and a summary of the rest in one line."""
+        confidence = "None" if self.confidence is None else f"{self.confidence:.3f}"
+        counts = f"{len(self.words)} words in time, {len(self.nbest)} hypotheses"
+        return f"<{type(self).__name__} {self.text!r}, confidence {confidence}, {counts}>"
+
+
+def transcription_of(nbest: Sequence[Hypothesis], recognizer: Recognizer) -> Transcription:
+    """Return the result of one recording.
+
+    Args:
+        nbest: Its hypotheses, best first.
+        recognizer: The model that made them.
+    """
+    if not nbest:
+        return Transcription("")
+    return Transcription(
+        text=recognizer.text(nbest[0]),
+        words=words_of(nbest[0], recognizer),
+        nbest=alternatives_of(nbest, recognizer),
+    )
+
+
+def words_of(
+    hypothesis: Hypothesis, recognizer: Recognizer, offset_sec: float = 0.0
+) -> tuple[Word, ...]:
+    """Return the words of a hypothesis in time; none if it was not aligned.
+
+    Args:
+        hypothesis: The hypothesis.
+        recognizer: The model that made it.
+        offset_sec: Seconds that are added to all times.
+    """
+    times = recognizer.times(hypothesis)
+    if times is None:
+        return ()
+    return tuple(
+        Word(w.text, w.start_sec + offset_sec, w.end_sec + offset_sec, w.confidence)
+        for w in times.words
+    )
+
+
+def alternatives_of(nbest: Sequence[Hypothesis], recognizer: Recognizer) -> tuple[Alternative, ...]:
+    """Return the entries of an n-best list."""
+    return tuple(Alternative(recognizer.text(h), h.score, h.confidence) for h in nbest)

@@ -1,0 +1,136 @@
+"""Samples in arrays, tensors and lists, converted to what audio files are read as."""
+
+import numbers
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+from moeasr.audio.bounds import check_new_rate
+from moeasr.audio.file import mix_down
+from moeasr.audio.recording import resample
+from moeasr.audio.samples import check_amplitudes
+from moeasr.errors import InputError
+
+Samples: TypeAlias = np.ndarray | torch.Tensor | Sequence[float]
+"""Samples of shape (S,) or (S, C): an array of NumPy, a tensor of torch, or a list of numbers."""
+ZERO_AND_FULL_SCALE = {"uint8": (128, 2**7), "int16": (0, 2**15), "int32": (0, 2**31)}
+"""The integer types of audio: the value of silence, and the distance from it that becomes 1."""
+MAX_PEAK = 8.0
+"""Highest magnitude of floating-point samples. Sound that was amplified or resampled may exceed 1
+a little; integers that were converted without scaling exceed it a thousandfold."""
+MANY_CHANNELS = 32
+"""More channels than this, and more than samples, are samples in the wrong dimension."""
+
+
+def to_waveform(samples: Samples, name: str = "the recording") -> torch.Tensor:
+    """Return samples as mono float32 in [-1, 1].
+
+    Args:
+        samples: (S,) or (S, C), of a floating-point type in [-1, 1], or uint8, int16 or int32,
+            which are scaled. Channels are mixed down to their mean.
+        name: The name of the recording in messages.
+
+    Returns:
+        (S,) samples, perhaps none.
+
+    Raises:
+        InputError: The samples have another type or shape, or hold NaN, infinity or values far
+            outside [-1, 1].
+    """
+    array = _as_array(samples, name)
+    if array.ndim not in (1, 2):
+        found = f"has the shape {array.shape}" if array.ndim else f"is a {type(samples).__name__}"
+        raise InputError(
+            f"{name} must be the path of an audio file, or samples of shape (S,) or (S, C), but it "
+            f"{found}"
+        )
+    if array.size == 0:
+        return torch.zeros(0)
+    if array.ndim == 2 and array.shape[1] > max(array.shape[0], MANY_CHANNELS):
+        raise InputError(
+            f"{name} has the shape {array.shape}, which looks like (channels, samples); transpose "
+            "it to (samples, channels)"
+        )
+    return mix_down(_as_float(array, name).reshape(len(array), -1), name, channel=None)
+
+
+def read_samples(
+    samples: Samples, rate_hz: Any, new_rate_hz: int, name: str = "the recording"
+) -> torch.Tensor:
+    """Return samples as `to_waveform` does, resampled.
+
+    Args:
+        samples: As in `to_waveform`.
+        rate_hz: Their sample rate, Hz.
+        new_rate_hz: The sample rate of the result, Hz.
+        name: The name of the recording in messages.
+
+    Raises:
+        InputError: As `to_waveform`, or there are no samples, or the rate is not one of audio.
+    """
+    waveform = to_waveform(samples, name)
+    if waveform.numel() == 0:
+        raise InputError(f"{name} contains no samples")
+    return resample(waveform, check_sample_rate(rate_hz), new_rate_hz)[0]
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is one sample: a number, or an array without dimensions."""
+    return isinstance(value, numbers.Real) or getattr(value, "ndim", None) == 0
+
+
+def check_sample_rate(rate_hz: Any) -> int:
+    """Return a sample rate as an integer.
+
+    Raises:
+        InputError: It is missing, not an integer, or not a rate of audio.
+    """
+    if rate_hz is None:
+        raise InputError("samples need their sample rate in Hz, such as `sample_rate=16000`")
+    try:
+        whole = int(rate_hz)
+    except (TypeError, ValueError, OverflowError):
+        whole = None
+    if whole is None or whole != rate_hz:
+        raise InputError(f"`sample_rate` must be a whole number of Hz, but is {rate_hz!r}")
+    check_new_rate(whole)
+    return whole
+
+
+def _as_array(samples: Samples, name: str) -> np.ndarray:
+    if isinstance(samples, torch.Tensor):
+        samples = samples.detach().cpu()
+        if samples.dtype == torch.bfloat16:  # NumPy has no such type
+            samples = samples.float()
+    try:
+        return np.asarray(samples)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(
+            f"{name} must be samples, but is of type {type(samples).__name__}, which NumPy cannot "
+            "read as an array of numbers"
+        ) from None
+
+
+def _as_float(array: np.ndarray, name: str) -> np.ndarray:
+    """Return samples as finite float32 values in about [-1, 1]."""
+    kind = array.dtype.name
+    if kind in ZERO_AND_FULL_SCALE:
+        zero, full_scale = ZERO_AND_FULL_SCALE[kind]
+        return ((array.astype(np.float64) - zero) / full_scale).astype(np.float32)
+    if array.dtype.kind != "f":
+        raise InputError(
+            f"{name} has samples of type {kind}, but samples must be floating-point numbers in "
+            f"[-1, 1], or {', '.join(ZERO_AND_FULL_SCALE)}"
+        )
+    with np.errstate(over="ignore"):  # infinity is refused below
+        values = array.astype(np.float32)
+    check_amplitudes(values.reshape(len(values), -1), name, first=0)
+    peak = float(np.abs(values).max())
+    if peak > MAX_PEAK:
+        raise InputError(
+            f"{name} has samples of up to {peak:g}, but floating-point samples lie in [-1, 1]; "
+            "16-bit samples must be given as int16, or divided by 32768"
+        )
+    return values

@@ -1,0 +1,1 @@
+"""Common forms of speech corpora, from a folder of audio to manifests of other toolkits."""

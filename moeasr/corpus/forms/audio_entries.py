@@ -1,0 +1,167 @@
+"""The audio of a corpus: which files are audio, and what wav.scp says of them."""
+
+import dataclasses
+import shlex
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from moeasr.audio.duration import measure_audio
+from moeasr.audio.pipes import UndecodableError, piped_entry
+from moeasr.audio.probe import AudioInfo
+from moeasr.audio.threads import in_threads
+from moeasr.corpus.forms.form import Item
+from moeasr.datadir.raw_tables import is_unicode
+from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
+from moeasr.errors import InputError, naming
+from moeasr.logs import get_logger, progress
+
+READ_HERE = (
+    ".wav",
+    ".flac",
+    ".mp3",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".sph",
+    ".aif",
+    ".aiff",
+    ".au",
+    ".caf",
+)
+"""Files that libsndfile reads."""
+READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
+SUFFIXES = READ_HERE + READ_BY_FFMPEG
+NUM_THREADS = 8
+TOLERANCE_SEC = 0.1
+"""An utterance from the start of its recording to so close to its end is the whole recording:
+durations in manifests are rounded, and programs measure MP3 differently."""
+
+logger = get_logger(__name__)
+
+
+def with_entries(items: Iterable[Item]) -> list[Item]:
+    """Return utterances with an entry of wav.scp, their times and the length of the recording.
+
+    All audio is opened. Recordings at another sample rate than most are resampled when they are
+    read.
+
+    Args:
+        items: The utterances of all sets.
+
+    Raises:
+        InputError: An audio file does not exist, cannot be read, or ends before its utterance.
+    """
+    items = list(items)
+    _raise_first([f"{item.where}: {fault}" for item in items if (fault := _path_fault(item.audio))])
+    items = [dataclasses.replace(item, audio=_entry(item.audio)) for item in items]
+    places = {str(item.audio): item.where for item in reversed(items)}
+    entries = sorted(places)
+    measured = in_threads(_measure, entries, NUM_THREADS)
+    infos: dict[str, AudioInfo] = {}
+    faults = []
+    for entry, info in zip(entries, progress(measured, "opening audio files", len(entries))):
+        if isinstance(info, AudioInfo):
+            infos[entry] = info
+        else:
+            faults.append(f"{places[entry]}: {info}")
+    _raise_first(faults)
+    items = [_with_times(item, infos[str(item.audio)].duration_sec) for item in items]
+    _raise_first([fault for item in items if (fault := _times_fault(item))])
+    renamed = _at_one_rate(infos)
+    return [dataclasses.replace(item, audio=renamed[str(item.audio)]) for item in items]
+
+
+def _path_fault(audio: Path | str) -> str | None:
+    """Return why a path cannot be in wav.scp; None if it can, or is another entry."""
+    if isinstance(audio, str):
+        return None
+    if not audio.is_file():
+        return f"audio file {audio} does not exist"
+    name = str(audio)
+    if not is_unicode(name):
+        return f"the name of {ascii(name)} is not UTF-8; please rename the file"
+    if name.endswith("|") or {"\n", "\r"} & set(name):
+        return f"wav.scp cannot contain the file name {name!r}; please rename the file"
+    return None
+
+
+def _entry(audio: Path | str) -> str:
+    if isinstance(audio, str):
+        return audio
+    path = str(audio.absolute())
+    if audio.suffix.lower() in READ_BY_FFMPEG:
+        # libsndfile tries first: some such files are WAV by content
+        return f"ffmpeg -nostdin -v error -i {shlex.quote(path)} -ac 1 -f wav - |"
+    return path
+
+
+def _measure(entry: str) -> AudioInfo | str:
+    """Return rate and length of an entry of wav.scp, or why it cannot be read."""
+    try:
+        with naming("its audio"):
+            return measure_audio(entry)
+    except UndecodableError as error:
+        advice = ""
+        if entry.startswith("ffmpeg ") and shutil.which("ffmpeg") is None:
+            advice = "; please install ffmpeg, or convert the file to WAV or FLAC"
+        return f"{error}{advice}"
+    except InputError as error:
+        return str(error)
+
+
+def _with_times(item: Item, recording_sec: float) -> Item:
+    """Return an utterance with explicit times, which may be outside of its recording."""
+    start_sec, end_sec = item.start_sec or 0.0, item.end_sec
+    earliest = recording_sec - (TOLERANCE_SEC if start_sec == 0 else 0)
+    latest = recording_sec + MAX_OVERSHOOT_SEC
+    if end_sec is None or end_sec < 0 or earliest < end_sec <= latest:
+        end_sec = recording_sec
+    return dataclasses.replace(
+        item, start_sec=start_sec, end_sec=end_sec, recording_sec=recording_sec
+    )
+
+
+def _times_fault(item: Item) -> str | None:
+    """Return why an utterance is not a part of its recording; None if it is."""
+    start_sec, end_sec, recording_sec = item.start_sec, item.end_sec, item.recording_sec
+    if start_sec < end_sec <= recording_sec:
+        return None
+    return (
+        f"{item.where}: the utterance is from {start_sec:g} s to {end_sec:g} s, but its audio is "
+        f"{recording_sec:.2f} s long: {item.audio}"
+    )
+
+
+def without_needless_times(items: Sequence[Item]) -> list[Item]:
+    """Return the utterances of a set, without times if all of them are whole recordings.
+
+    Otherwise the set has `segments`, in which each utterance needs its times.
+    """
+    if any(item.start_sec or item.end_sec != item.recording_sec for item in items):
+        return list(items)
+    return [dataclasses.replace(item, start_sec=None, end_sec=None) for item in items]
+
+
+def _at_one_rate(infos: Mapping[str, AudioInfo]) -> dict[str, str]:
+    """Return the entry that yields each entry's audio at the most frequent sample rate."""
+    rates = Counter(info.sample_rate_hz for info in infos.values())
+    most = max(rates.values(), default=0)
+    rate_hz = max((rate for rate, count in rates.items() if count == most), default=0)
+    if len(rates) > 1:
+        others = ", ".join(f"{rates[rate]} at {rate} Hz" for rate in sorted(set(rates) - {rate_hz}))
+        logger.info("%d recordings have %d Hz; resampled: %s", rates[rate_hz], rate_hz, others)
+    return {
+        entry: entry
+        if info.sample_rate_hz == rate_hz
+        else piped_entry(entry, f"resample {rate_hz}")
+        for entry, info in infos.items()
+    }
+
+
+def _raise_first(faults: list[str]) -> None:
+    """Raise `InputError` with the first fault and the number of others, if there are any."""
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise InputError(f"{faults[0]}{more}")

@@ -1,0 +1,118 @@
+"""The form `folder`: audio files, each with a `.txt` beside it or a line in `transcripts.tsv`."""
+
+from pathlib import Path
+
+from moeasr.corpus.forms.audio_entries import SUFFIXES
+from moeasr.corpus.forms.form import Form, Item
+from moeasr.corpus.forms.source_files import (
+    UNSPLIT,
+    group_by_set,
+    locate,
+    numbered_lines,
+    only_directory,
+    set_of,
+    visible,
+)
+from moeasr.errors import InputError
+from moeasr.logs import get_logger
+
+LIST = "transcripts.tsv"
+
+logger = get_logger(__name__)
+
+
+class FolderForm(Form):
+    """A folder of audio, with or without the directories `train`, `dev` and `test`.
+
+    The transcript of `a.wav` is `a.txt` beside it, or a line `<path of the audio><tab><text>` in
+    the `transcripts.tsv` of the set. Audio may be in one directory per speaker.
+    """
+
+    allows_empty_text = True
+
+    def find(self, root: Path) -> str | None:
+        """Return an audio file, unless all is in a directory inside this one."""
+        if only_directory(root) is not None:
+            return None
+        audio = next((path for path in root.rglob("*") if _is_audio(path)), None)
+        return audio and f"audio files such as {audio.relative_to(root)}"
+
+    def read(self, root: Path) -> dict[str, list[Item]]:
+        """Return the utterances of each directory that is named after a set, or of all."""
+        directories = [path for path in visible(root.iterdir()) if path.is_dir()]
+        # otherwise the directories are speakers, one of whom may be called Val
+        has_sets = any(set_of(path.name) == "train" for path in directories)
+        sets = group_by_set(root, directories) if has_sets else {UNSPLIT: [root]}
+        return {
+            name: [item for path in paths for item in _read_set(path)]
+            for name, paths in sets.items()
+        }
+
+
+def _is_audio(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _read_set(root: Path) -> list[Item]:
+    """Return the utterances of one set."""
+    files = sorted(path for path in root.rglob("*") if _is_audio(path))
+    if not files:
+        raise InputError(f"{root} contains no audio ({' '.join(SUFFIXES)})")
+    listed = root / LIST
+    if listed.is_file():
+        texts, expected = _read_list(listed), f"a line in {listed}"
+    else:
+        texts, expected = _read_beside(root, files), "a .txt file beside it"
+    untold = [path for path in files if path not in texts]
+    if untold:
+        raise InputError(f"{untold[0]} has no transcript: add {expected}{_others(untold)}")
+    return [_item(root, path, *texts[path]) for path in files]
+
+
+def _item(root: Path, path: Path, where: str, text: str) -> Item:
+    """Return the utterance of one audio file; its directory in the set, if any, is the speaker."""
+    folders = path.relative_to(root).parent.parts
+    return Item(
+        name=path.stem,
+        text=text,
+        audio=path,
+        where=where,
+        speaker="-".join(folders) or None,
+    )
+
+
+def _read_beside(root: Path, files: list[Path]) -> dict[Path, tuple[str, str]]:
+    """Return file and text of each transcript that is beside an audio file."""
+    audio: dict[Path, Path] = {}
+    for path in files:
+        first = audio.setdefault(path.with_suffix(".txt"), path)
+        if first != path:
+            raise InputError(f"{first} and {path.name} have one transcript; remove one of them")
+    found = visible(root.rglob("*.txt"))
+    lost = [path for path in found if path not in audio]
+    if lost:
+        logger.warning("%s is not read: there is no audio beside it%s", lost[0], _others(lost))
+    texts = {path: " ".join(line for _, line in numbered_lines(path)) for path in found}
+    return {audio[path]: (str(path), texts[path]) for path in found if path in audio}
+
+
+def _read_list(path: Path) -> dict[Path, tuple[str, str]]:
+    """Return place and text of each line of a `transcripts.tsv`, by audio file."""
+    texts: dict[Path, tuple[str, str]] = {}
+    for where, line in numbered_lines(path):
+        name, tab, text = line.lstrip().partition("\t")
+        if not tab:
+            raise InputError(f"{where}: must be `<audio><tab><text>`, but is '{line}'")
+        audio = locate(name, path.parent)
+        if not audio.is_file():
+            raise InputError(f"{where}: audio file {audio} does not exist")
+        if audio in texts:
+            raise InputError(f"{where}: {name} appears twice (before: {texts[audio][0]})")
+        texts[audio] = where, text
+    return texts
+
+
+def _others(paths: list[Path]) -> str:
+    """Return how many further paths there are, with up to ten names, as the end of a sentence."""
+    names = ", ".join(path.name for path in paths[1:11])
+    return f"; the same holds for {len(paths) - 1} more ({names})" if names else ""

@@ -1,0 +1,94 @@
+"""Ids of utterances, speakers and recordings, made from the names that a corpus uses."""
+
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+
+from moeasr.corpus.forms.form import Item
+from moeasr.datadir.utterances import Utterance
+from moeasr.errors import InputError
+
+MAX_SPEAKER = 40
+"""Number of characters of a speaker's name that ids contain."""
+_NOT_IN_IDS = re.compile(r"[\s/\x00-\x1f\x7f]+")
+_NOT_IN_SPEAKERS = re.compile(r"[\s/\x00-\x2d\x7f]+")
+"""Up to `-`, which separates a speaker from the rest of an utterance's id: with lower characters,
+sorting by utterance would not sort by speaker, as it must."""
+
+
+def with_ids(sets: Mapping[str, Iterable[Item]], keep: bool = False) -> dict[str, list[Utterance]]:
+    """Return the utterances of each set with their ids, each of which begins with the speaker.
+
+    Spaces in names become `_`. Where the corpus names no speaker, each utterance has its own.
+
+    Args:
+        sets: Utterances whose audio is an entry of wav.scp.
+        keep: The names are ids already.
+
+    Raises:
+        InputError: Two utterances, two speakers or two recordings get the same id.
+    """
+    sets = {name: list(items) for name, items in sets.items()}
+    has_speakers = any(item.speaker is not None for items in sets.values() for item in items)
+    made: dict[str, list[Utterance]] = {}
+    for name, items in sets.items():
+        made[name] = []
+        utterances, speakers = _Names("utterance"), _Names("speaker")
+        recordings = _Names("recording")
+        for item in items:
+            utt_id, speaker = _ids(item, has_speakers, keep)
+            utterances.add(utt_id, None, item.where)
+            speakers.add(speaker, item.speaker or item.name, item.where)
+            recording = None
+            if item.recording is not None:
+                recording = item.recording if keep else _NOT_IN_IDS.sub("_", item.recording)
+                recordings.add(recording, str(item.audio), item.where)
+            made[name].append(
+                Utterance(
+                    utt_id,
+                    speaker,
+                    item.text,
+                    item.audio,
+                    item.start_sec,
+                    item.end_sec,
+                    recording=recording,
+                )
+            )
+    return made
+
+
+def _ids(item: Item, has_speakers: bool, keep: bool) -> tuple[str, str]:
+    """Return the ids of utterance and speaker."""
+    if keep and item.speaker is not None:
+        return item.name, item.speaker
+    name = _NOT_IN_IDS.sub("_", item.name.strip())
+    if item.speaker is None:
+        speaker = _NOT_IN_SPEAKERS.sub("_", name) if has_speakers else name
+        return speaker, speaker
+    speaker = _NOT_IN_SPEAKERS.sub("_", _shortened(item.speaker.strip()))
+    return name if name.startswith(f"{speaker}-") else f"{speaker}-{name}", speaker
+
+
+def _shortened(speaker: str) -> str:
+    """Return the name of a speaker; a long one, such as a hash of 128 digits, is cut.
+
+    The ids of all utterances contain it. A checksum keeps apart names that begin alike.
+    """
+    if len(speaker) <= MAX_SPEAKER:
+        return speaker
+    return f"{speaker[:16]}_{zlib.crc32(speaker.encode()):08x}"
+
+
+class _Names:
+    """The names that have become ids of one kind."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._known: dict[str, tuple[str | None, str]] = {}
+
+    def add(self, id_: str, name: str | None, where: str) -> None:
+        """Raise `InputError` if another name has the id; None is another name each time."""
+        known_name, known_where = self._known.get(id_, (name, None))
+        if known_where is not None and (name is None or known_name != name):
+            raise InputError(f"{where}: {self._kind} '{id_}' appears twice (before: {known_where})")
+        self._known.setdefault(id_, (name, where))

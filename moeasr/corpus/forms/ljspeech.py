@@ -1,0 +1,56 @@
+"""The form `ljspeech`: `metadata.csv` with lines `name|text|normalized text`, audio in `wavs/`."""
+
+from pathlib import Path
+
+from moeasr.corpus.forms.audio_entries import SUFFIXES
+from moeasr.corpus.forms.form import Form, Item
+from moeasr.corpus.forms.source_files import first_line, group_by_set, locate, numbered_lines
+from moeasr.errors import InputError
+
+
+class LJSpeechForm(Form):
+    """The layout of the LJ Speech Dataset, which many corpora of one speaker share.
+
+    The normalized text is taken where there is one. Sets may have files of their own
+    (`metadata_train.csv`, `metadata_val.csv`).
+    """
+
+    def find(self, root: Path) -> str | None:
+        """Return the metadata file, if its first line has columns separated by `|`."""
+        found = next((path for path in _metadata(root) if "|" in first_line(path)), None)
+        return found and f"{found.name} with lines `name|text`"
+
+    def read(self, root: Path) -> dict[str, list[Item]]:
+        """Return the utterances of each metadata file."""
+        paths = _metadata(root)
+        if not paths:
+            raise InputError(f"{root} contains no metadata.csv")
+        return {
+            name: [
+                _item(root, where, line) for path in files for where, line in numbered_lines(path)
+            ]
+            for name, files in group_by_set(root, paths).items()
+        }
+
+
+def _metadata(root: Path) -> list[Path]:
+    return sorted(root.glob("metadata*.csv"))
+
+
+def _item(root: Path, where: str, line: str) -> Item:
+    name, *texts = (column.strip() for column in line.split("|"))
+    if not name or not 1 <= len(texts) <= 2:
+        raise InputError(f"{where}: must be `name|text` or `name|text|normalized text`: '{line}'")
+    return Item(
+        name=Path(name).stem, text=texts[-1] or texts[0], audio=_audio(root, name), where=where
+    )
+
+
+def _audio(root: Path, name: str) -> Path:
+    """Return the audio file of a name, which may lack its suffix."""
+    directories = root / "wavs", root
+    for suffix in ("", *SUFFIXES):
+        path = locate(name + suffix, *directories)
+        if path.is_file():
+            return path
+    return locate(f"{name}.wav", *directories)

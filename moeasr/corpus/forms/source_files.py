@@ -1,0 +1,143 @@
+"""The text files of a corpus: which set each one describes, and their lines."""
+
+import codecs
+import gzip
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from moeasr.errors import InputError
+from moeasr.logs import get_logger
+from moeasr.text_lines import decode_line
+
+SETS = ("train", "dev", "test")
+UNSPLIT = "all"
+"""The one set of a corpus that has not been split into training, development and test set."""
+SET_OF_WORD = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("dev", "devel", "valid", "validation", "val"), "dev"),
+    **dict.fromkeys(("test", "testing", "eval"), "test"),
+}
+"""Set -> a word in the name of its file or directory."""
+
+logger = get_logger(__name__)
+
+
+def set_of(name: str) -> str | None:
+    """Return the set that a name like `train_clean_100.json` contains; None if there is none."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return next((SET_OF_WORD[word] for word in words if word in SET_OF_WORD), None)
+
+
+def group_by_set(root: Path, paths: Iterable[Path]) -> dict[str, list[Path]]:
+    """Return the files or directories of each set; all are `UNSPLIT` if no name contains a set.
+
+    Args:
+        root: The directory of the corpus.
+        paths: Paths in it, whose last part that contains a set counts: `train/metadata.jsonl`.
+    """
+    groups: dict[str, list[Path]] = {}
+    for path in sorted(paths):
+        parts = reversed(path.relative_to(root).parts)
+        name = next(filter(None, map(set_of, parts)), UNSPLIT)
+        groups.setdefault(name, []).append(path)
+    if len(groups) > 1:
+        for path in groups.pop(UNSPLIT, []):
+            logger.warning("%s is not read: its name contains no set (train, dev, test)", path)
+    return groups
+
+
+def visible(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths, sorted, without hidden files such as those that macOS adds."""
+    return sorted(path for path in paths if not path.name.startswith("."))
+
+
+def only_directory(directory: Path) -> Path | None:
+    """Return the directory that is all that another one contains; None if it is not so."""
+    content = visible(directory.iterdir())
+    return content[0] if len(content) == 1 and content[0].is_dir() else None
+
+
+def locate(name: str, *directories: Path) -> Path:
+    """Return the path of an audio file that a corpus names.
+
+    Args:
+        name: An absolute path, or one relative to one of the directories.
+        directories: Directories to try in this order.
+
+    Returns:
+        The first path that exists, otherwise the path in the first directory.
+    """
+    path = Path(name).expanduser()
+    candidates = [directory / path for directory in directories]
+    return next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield (file and number, text) of the lines of a file that are not blank.
+
+    A byte order mark and Windows line ends are removed. Files that end in `.gz` are uncompressed.
+
+    Raises:
+        InputError: The file is not UTF-8, or its compressed data is damaged.
+    """
+    open_file = gzip.open if path.suffix == ".gz" else open
+    with open_file(path, "rb") as lines:
+        try:
+            for number, raw in enumerate(lines, start=1):
+                raw = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+                line = decode_line(raw, path, number).removesuffix("\r")
+                if line.strip():
+                    yield f"{path}, line {number}", line
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(f"{path} cannot be uncompressed: {error}") from None
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a file that is not blank; empty if the file cannot be read."""
+    try:
+        return next((line for _, line in numbered_lines(path)), "")
+    except (InputError, OSError):
+        return ""
+
+
+def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (file and number, object) of the lines of a JSON lines file.
+
+    Raises:
+        InputError: A line is not a JSON object.
+    """
+    for where, line in numbered_lines(path):
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where}: is not valid JSON ({error})") from None
+        if not isinstance(value, dict):
+            raise InputError(f"{where}: must be a JSON object, like {{...}}")
+        yield where, value
+
+
+def seconds(record: Mapping[str, Any], key: str, where: str) -> float | None:
+    """Return a time in a JSON object, seconds; None if it has none.
+
+    Raises:
+        InputError: The value is not a number, or is negative.
+    """
+    value = record.get(key)
+    if value is None:
+        return None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < 0:
+        raise InputError(f"{where}: `{key}` must be a number of seconds, but is {value!r}")
+    return float(value)
+
+
+def string(record: Mapping[str, Any], keys: Iterable[str]) -> str | None:
+    """Return the first value of some keys that is text or a whole number; None if there is none."""
+    values = (record.get(key) for key in keys)
+    usable = (v for v in values if isinstance(v, (str, int)) and not isinstance(v, bool))
+    return next(map(str, usable), None)

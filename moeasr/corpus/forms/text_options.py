@@ -1,0 +1,126 @@
+"""Case and punctuation of transcripts."""
+
+import dataclasses
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from moeasr.corpus.forms.form import Item
+from moeasr.errors import InputError
+from moeasr.logs import get_logger
+
+Case = Literal["keep", "lower", "upper"]
+Punctuation = Literal["keep", "remove"]
+CASES: tuple[Case, ...] = get_args(Case)
+PUNCTUATIONS: tuple[Punctuation, ...] = get_args(Punctuation)
+APOSTROPHES = {"'": "'", "\u2019": "'", "\u02bc": "'"}
+"""Apostrophe -> how it is written where punctuation is removed."""
+IN_WORDS = {**APOSTROPHES, "\u00b7": "\u00b7"}
+"""Signs that belong to a word between two letters; Catalan has the middle dot."""
+MAX_SHOWN = 12
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """The changes of transcripts, besides that white space becomes single spaces."""
+
+    case: Case = "keep"
+    """`lower` or `upper` changes all letters."""
+    punctuation: Punctuation = "keep"
+    """`remove` deletes the punctuation of every script, but keeps apostrophes inside words."""
+
+
+def change_text(text: str, options: TextOptions) -> str:
+    """Return a transcript in one line, with the case and the punctuation asked for."""
+    if options.punctuation == "remove":
+        text = _without_punctuation(text)
+    if options.case != "keep":
+        text = text.lower() if options.case == "lower" else text.upper()
+    return " ".join(text.split())
+
+
+def _without_punctuation(text: str) -> str:
+    """Return a text with a space for each punctuation mark that is not inside a word."""
+    padded = f" {text} "
+    kept = []
+    for before, sign, after in zip(padded, text, padded[2:]):
+        if sign in IN_WORDS and before.isalnum() and after.isalnum():
+            kept.append(IN_WORDS[sign])
+        elif sign in IN_WORDS or is_punctuation(sign):
+            kept.append(" ")
+        else:
+            kept.append(sign)
+    return "".join(kept)
+
+
+def is_punctuation(sign: str) -> bool:
+    """Return whether Unicode calls a character punctuation; symbols such as + and $ are not."""
+    return unicodedata.category(sign).startswith("P")
+
+
+def with_texts(items: Iterable[Item], options: TextOptions, allow_empty: bool) -> list[Item]:
+    """Return the utterances with their texts changed; those left without words are dropped.
+
+    Args:
+        items: The utterances.
+        options: What is changed.
+        allow_empty: A text that is empty in the corpus means a recording without speech.
+
+    Raises:
+        InputError: A text is empty, or contains a control character.
+    """
+    kept, silent, dropped = [], [], []
+    for item in items:
+        control = next((c for c in item.text if _is_control(c)), None)
+        if control is not None:
+            raise InputError(f"{item.where}: the text has a control character, {ascii(control)}")
+        text = change_text(item.text, options)
+        if not item.text.strip():
+            if not allow_empty:
+                raise InputError(f"{item.where}: the text is empty")
+            silent.append(item)
+        elif not text:
+            dropped.append(item)
+            continue
+        kept.append(dataclasses.replace(item, text=text))
+    _warn("%s: the transcript is empty: a recording without speech%s", silent)
+    _warn("%s: left out, because without punctuation its text is empty%s", dropped)
+    return kept
+
+
+def _is_control(character: str) -> bool:
+    return not character.isspace() and unicodedata.category(character) == "Cc"
+
+
+def _warn(message: str, items: Sequence[Item]) -> None:
+    if items:
+        more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
+        logger.warning(message, items[0].where, more)
+
+
+def describe_texts(items: Iterable[Item]) -> str | None:
+    """Return a sentence about case and punctuation that the texts have; None if there is neither.
+
+    Capital letters count only beside small ones: a text in capitals alone has one case.
+    """
+    signs = {sign for item in items for sign in item.text}
+    options = []
+    found = []
+    capitals = {sign for sign in signs if sign.islower()} and any(map(str.isupper, signs))
+    if capitals:
+        found.append("capital and small letters")
+        options.append("--case lower")
+    marks = sorted(sign for sign in signs if is_punctuation(sign) and sign not in IN_WORDS)
+    if marks:
+        shown = " ".join(marks[:MAX_SHOWN]) + " ..." * (len(marks) > MAX_SHOWN)
+        found.append(f"punctuation ({shown})")
+        options.append("--punctuation remove")
+    if not found:
+        return None
+    return (
+        f"the texts have {' and '.join(found)}, which the model learns to write and which count as "
+        f'errors; to change that: ./run.sh --corpus-opts "{" ".join(options)}"'
+    )

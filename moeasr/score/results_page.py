@@ -1,0 +1,123 @@
+"""The page of results of an experiment, `RESULTS.md`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from moeasr.score.alignment import Step
+from moeasr.score.examples import example_lines, has_unspaced_words, read_alignments
+from moeasr.score.training_block import training_block
+
+_PROVENANCE = ("commit", "config", "seed", "device", "num_threads", "checkpoint")
+_COMMANDS = ("train_command", "command", "score_command")
+_HEADER = (
+    "mode",
+    "chunk",
+    "WER % [95 % interval]",
+    "CER %",
+    "ins / del / sub",
+    "RTF",
+    "parameters total / active",
+)
+
+
+def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
+    """Return the records as Markdown.
+
+    Each test set has a table, the best mode first, and some aligned hypotheses of the best mode.
+    The training and the origin of each number follow. The best mode has the lowest word error
+    rate, or character error rate where the script has no spaces between words.
+
+    Args:
+        records: As `gather` returns them.
+        exp_dir: The directory of the experiment.
+
+    Raises:
+        InputError: A file of the experiment is malformed.
+    """
+    blocks = [f"# Results of {exp_dir.resolve().name}"]
+    for test_set in dict.fromkeys(record["set"] for record in records):
+        chosen = [record for record in records if record["set"] == test_set]
+        blocks.append(_set_block(test_set, chosen, exp_dir))
+    training = training_block(exp_dir)
+    if training is not None:
+        blocks.append(training)
+    blocks.append(_provenance_block(records))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
+    first = min(records, key=lambda record: record["stale"] is not None)  # the set as it is now
+    words = _read_details(exp_dir / first["dir"], "per_utt")
+    rate = "cer" if has_unspaced_words(words) else "wer"
+    ranked = sorted(records, key=lambda record: (record["stale"] is not None, record[rate]))
+    best = ranked[0] if ranked[0]["stale"] is None else None
+    intro = (
+        f"## {test_set}\n\n{first['num_utts']} utterances, {first['num_words']} words, "
+        f"{first['audio_sec']:.1f} s of audio."
+    )
+    if best is not None:
+        intro += f" Best: {_mode_label(best)}, {best[rate]:.2f} % {rate.upper()}."
+    rows = [_HEADER, ["---"] * len(_HEADER), *(_row(r, is_best=r is best) for r in ranked)]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    reasons = dict.fromkeys(record["stale"] for record in records if record["stale"])
+    notes = [f"(stale): {reason}; decode and score again." for reason in reasons]
+    return "\n\n".join([intro, table, *notes, *_examples(best, rate, exp_dir)])
+
+
+def _examples(best: Mapping[str, Any] | None, rate: str, exp_dir: Path) -> list[str]:
+    """Return some aligned hypotheses of the best mode, if its details are there."""
+    if best is None:
+        return []
+    name = "per_utt" if rate == "wer" else "cer_per_utt"
+    lines = example_lines(_read_details(exp_dir / best["dir"], name))
+    if not lines:
+        return []
+    intro = (
+        f"Examples of {_mode_label(best)}, evenly over the test set (S substituted, I inserted, D "
+        f"deleted; all utterances are in `{best['dir']}/score/{name}`):"
+    )
+    return [intro, "\n".join(["```text", *lines, "```"])]
+
+
+def _read_details(mode_dir: Path, name: str) -> dict[str, list[Step]]:
+    path = mode_dir / "score" / name
+    return read_alignments(path) if path.is_file() else {}
+
+
+def _row(record: Mapping[str, Any], is_best: bool) -> list[str]:
+    low, high = record["wer_ci"]
+    chunk = record["chunk_size"]
+    label = _mode_label(record) + (" (stale)" if record["stale"] else "")
+    return [
+        f"**{label}** (best)" if is_best else label,
+        str(chunk) if chunk > 0 else "full",
+        f"{record['wer']:.2f} [{low:.2f}, {high:.2f}]",
+        f"{record['cer']:.2f}",
+        f"{record['ins']} / {record['dels']} / {record['subs']}",
+        f"{record['rtf']:.4f}",
+        f"{record['total_params'] / 1e6:.2f} M / {record['active_params'] / 1e6:.2f} M",
+    ]
+
+
+def _mode_label(record: Mapping[str, Any]) -> str:
+    """Return the mode, with the directory of decodings that run.sh did not make."""
+    folder = record["dir"].partition("/")[0]
+    return record["mode"] + ("" if folder == f"decode_{record['set']}" else f", {folder}")
+
+
+def _provenance_block(records: Sequence[Mapping[str, Any]]) -> str:
+    """Return the origin of the numbers; modes that one command made share an entry."""
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    for record in records:
+        key = tuple(record[field] for field in (*_PROVENANCE, *_COMMANDS))
+        chunk = f" chunk {record['chunk_size']}" if record["chunk_size"] > 0 else ""
+        groups.setdefault(key, []).append(f"{record['set']} {_mode_label(record)}{chunk}")
+    entries = ["## How these numbers were made"]
+    for key, labels in groups.items():
+        facts, commands = key[: len(_PROVENANCE)], key[len(_PROVENANCE) :]
+        lines = [f"{', '.join(labels)}:", ""]
+        lines += [f"- {field}: {fact}" for field, fact in zip(_PROVENANCE, facts)]
+        lines += ["", "```", *commands, "```"]
+        entries.append("\n".join(lines))
+    return "\n\n".join(entries)
