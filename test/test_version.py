@@ -1,4 +1,4 @@
-"""Which moeasr runs."""
+"""The version that moeasr prints."""
 
 import subprocess
 

@@ -32,7 +32,7 @@ class FbankReport:
     """Number of utterances whose header announces more samples than there are."""
 
     def save(self, path: Path) -> None:
-        """Write it as JSON, for the program that puts the features of all jobs together."""
+        """Write the summary as JSON, for the program that gathers the features of all jobs."""
         with atomic_path(path) as temporary:
             temporary.write_text(to_json(vars(self)), encoding="utf-8")
 

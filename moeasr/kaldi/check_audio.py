@@ -193,7 +193,7 @@ def check_audio(
 
 
 def _listed(faults: dict[str, str], path: Path) -> str:
-    """Return the first faults, a line each, and write all of them to a file if there are more."""
+    """Return the first faults, one per line, and write all faults to a file if there are more."""
     lines = [f"utterance {utt}: {fault}" for utt, fault in faults.items()]
     if len(lines) <= MAX_LISTED:
         return "\n".join(lines)
@@ -202,7 +202,7 @@ def _listed(faults: dict[str, str], path: Path) -> str:
 
 
 def _write_list(faults: dict[str, str], path: Path) -> None:
-    """Write utterances with their faults, a line each."""
+    """Write utterances with their faults, one per line."""
     with atomic_path(path) as temporary:
         text = "".join(f"{utt} {fault}\n" for utt, fault in faults.items())
         temporary.write_text(text, encoding="utf-8", errors="surrogateescape")

@@ -13,7 +13,7 @@ Say = Callable[[str], None]
 
 
 def detail(say: Say, message: str) -> None:
-    """Print a message about work as expected; recipes leave it out without `--verbose`."""
+    """Print a message about routine work, which recipes suppress unless `--verbose` is given."""
     if os.environ.get("MOEASR_QUIET") != "1":
         say(message)
 

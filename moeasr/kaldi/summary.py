@@ -1,4 +1,4 @@
-"""One line about a data directory: how much speech it holds."""
+"""Summary of a data directory in one line: its utterances, speakers and hours of speech."""
 
 from pathlib import Path
 
