@@ -197,7 +197,7 @@ class SpeechRecognizer:
         config, given = _apply(settings, defaults)
         rules, given_rules = apply_settings(settings, rules)
         if given_rules and not endpoint:
-            raise InputError(f"`{next(iter(given_rules))}` means nothing with `endpoint=False`")
+            raise InputError(f"`{next(iter(given_rules))}` has no effect with `endpoint=False`")
         mode = mode or most_accurate_mode(self._recognizer.model, config, given)
         check_settings([mode], config, given)
         streaming = StreamingRecognizer(self._recognizer, mode, config, rules if endpoint else None)

@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     config, given = decode_config(args, DEFAULTS)
     recognizer = load_recognizer(args)
     find_searches(modes, recognizer.model)
-    # Recipes pass a beam size whatever the modes; to a greedy search alone it means nothing.
+    # Recipes pass a beam size whatever the modes; it has no effect in greedy search.
     check_settings(modes, config, [name for name in given if name != "beam_size"])
     recognizer.load_fusion(config)
     config = config.resolve(recognizer.model)

@@ -27,7 +27,7 @@ def whole_number(option: str, text: str, least: int = 0) -> int:
     """Return the value of an option that is a whole number.
 
     Raises:
-        InputError: It is not, or it is below `least`.
+        InputError: The value is not a whole number, or it is below `least`.
     """
     if not re.fullmatch("[0-9]+", text):
         raise InputError(f"{option} must be a whole number, but is '{text}'")
@@ -40,7 +40,7 @@ def seed_list(text: str) -> list[int]:
     """Return the seeds of `--seeds`.
 
     Raises:
-        InputError: There are none, one is no whole number, or one appears twice.
+        InputError: There are no seeds, a seed is not a whole number, or a seed appears twice.
     """
     seeds: list[int] = []
     for word in text.split():
@@ -58,7 +58,7 @@ def experiments_directory(text: str) -> str:
     """Return the directory of `--exp-dir` without a slash at its end.
 
     Raises:
-        InputError: It has characters that `run.sh` would not leave alone.
+        InputError: The name has characters that `run.sh` would split or expand.
     """
     if not is_plain(text):
         raise InputError(
@@ -80,15 +80,15 @@ def words_for_run_sh(text: str) -> list[str]:
 
 
 def option_value(option: str, scripts: Iterable[str], run_words: Sequence[str]) -> str:
-    """Return the value of an option of `run.sh`: that of `--run-opts`, or else its default.
+    """Return the value of an option of `run.sh` from `--run-opts`, or else its default.
 
     Args:
-        option: Its name, such as `--decode-modes`.
+        option: The name of the option, such as `--decode-modes`.
         scripts: The texts of scripts with lines such as `decode_modes="attention" # comment`.
         run_words: Words of `--run-opts`, where `-` and `_` are the same in a name.
 
     Returns:
-        The words of the value, with one space between them; empty if it is not known.
+        The words of the value, with one space between them; empty if the value is unknown.
     """
     values = [
         value

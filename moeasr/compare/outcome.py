@@ -1,4 +1,4 @@
-"""The end of a comparison: costs of the trained models, the table, and what went wrong."""
+"""The outcome of a comparison: costs of the trained models, the table, and failures."""
 
 import subprocess
 import sys
@@ -15,11 +15,11 @@ def conclude(series: Series, failures: Mapping[str, str], choice: TableChoice) -
 
     Args:
         series: The experiments. Those with results are in the table, also those of earlier calls.
-        failures: Name of an experiment -> what went wrong. Such an experiment is not in the table.
-        choice: What the table shows.
+        failures: Name of an experiment -> its failure. Such an experiment is not in the table.
+        choice: The selection of results that the table shows.
 
     Returns:
-        A sentence for everything that went wrong.
+        One sentence for each failure.
     """
     if series.stop_stage < SCORING:
         print("== no table: it needs stage 5")
@@ -45,7 +45,7 @@ def measure_costs(runs: Sequence[RecipeRun]) -> dict[str, str]:
     """Write `cost.json` beside each averaged model that does not have one, or has an older one.
 
     Returns:
-        Name of an experiment -> what went wrong.
+        Name of an experiment -> its failure.
     """
     failures = {}
     for run in runs:

@@ -1,4 +1,4 @@
-"""Programs that run side by side, each with its log, and that end when this program ends."""
+"""Programs that run in parallel, each with its log, and that end when this program ends."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ class Interrupted(Exception):
 
 
 class ProcessGroups:
-    """Runs programs, each in a session of its own, so that all that they start can be ended.
+    """A runner of programs, each in its own session, so that it can end all their processes.
 
     The methods may be called from several threads.
     """
@@ -53,7 +53,7 @@ class ProcessGroups:
         return code
 
     def stop(self) -> None:
-        """End all programs that run, with all that they have started, and start no more."""
+        """End all running programs with all their processes, and refuse to start others."""
         with self._lock:
             self.is_stopped = True
             running = list(self._running)

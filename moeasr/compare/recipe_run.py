@@ -1,8 +1,8 @@
 """One experiment as a call of `run.sh`: its arguments, its log, and whether it is done.
 
 The directory of the experiment holds a file `command` with the call as it can be typed. The file is
-written when the call begins, and `run.sh` writes `results.json` last. From these two files follows
-what is up to date when the same comparison is started again.
+written when the call begins, and `run.sh` writes `results.json` last. These two files show whether
+the experiment is up to date when the same comparison is started again.
 """
 
 import re
@@ -16,12 +16,12 @@ from moeasr.config_bases import load_chain
 from moeasr.errors import InputError
 
 TRAINING, SCORING = 3, 5
-"""The first and the last stage of `run.sh` that an experiment consists of."""
+"""The first and the last stage of `run.sh` in an experiment."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeRun:
-    """An experiment with the options that it is called with."""
+    """An experiment with the options of its call of `run.sh`."""
 
     experiment: Experiment
     exp_dir: str
@@ -43,7 +43,7 @@ class RecipeRun:
 
     @property
     def log(self) -> Path:
-        """What `run.sh` writes to its output."""
+        """The file that receives the output of `run.sh`."""
         return self.directory / "log" / "run.log"
 
     @property
@@ -62,10 +62,10 @@ class RecipeRun:
         ]
 
     def is_done(self) -> bool:
-        """Return whether `run.sh` has come to its end with this very call.
+        """Return whether `run.sh` has finished with exactly this call.
 
-        It has not if the config, a base of it, or a file of another experiment is newer than the
-        call.
+        The experiment is not done if the config, one of its bases, or a file of another experiment
+        is newer than the call.
         """
         try:
             configs = [file.path for file in load_chain(self.experiment.config)]
@@ -81,19 +81,19 @@ class RecipeRun:
         )
 
     def missing_file(self) -> str | None:
-        """Return the first file of another experiment that this one needs and that is not there."""
+        """Return the first missing file that this experiment needs of another experiment."""
         files = (need.file for need in self.experiment.needs)
         return next((file for file in files if not Path(file).exists()), None)
 
     def begin(self) -> None:
-        """Record the call, and move the log of an earlier call out of the way."""
+        """Record the call, and rename the log of an earlier call."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         _keep(self.log)
         self.command_file.write_text(typed(self.call()) + "\n", encoding="utf-8")
 
 
 def typed(words: Sequence[str]) -> str:
-    """Return a command as it can be typed.
+    """Return a command in the form in which a user types it.
 
     >>> typed(["./run.sh", "--decode-modes", "attention joint_decoding"])
     './run.sh --decode-modes "attention joint_decoding"'

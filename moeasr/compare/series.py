@@ -33,9 +33,9 @@ class Series:
     exp_dir: str
     """The directory of all experiments."""
     num_jobs: int
-    """The maximal number of experiments that run at a time."""
+    """Maximum number of experiments that run at a time."""
     stage: int
-    """The first stage of `run.sh`. Beyond training, experiments that are done run again."""
+    """The first stage of `run.sh`. After training, experiments that are done run again."""
     stop_stage: int
     """The last stage of `run.sh`."""
 
@@ -45,11 +45,11 @@ def plan_series(options: SeriesOptions, choice: TableChoice) -> Series:
 
     Args:
         options: The command line.
-        choice: What the table will show.
+        choice: The selection of results that the table will show.
 
     Raises:
-        InputError: The working directory is no recipe, an option or a line of the list is faulty,
-            or `run.sh` will not decode what the table shows.
+        InputError: The working directory is not a recipe, an option or a line of the list is
+            invalid, or `run.sh` will not produce the results that the table shows.
     """
     if not Path(options.list_file).is_file():
         raise InputError(f"no such file {options.list_file}")
@@ -91,10 +91,10 @@ def run_series(series: Series) -> dict[str, str]:
     """Run the chosen experiments, and report progress on standard output.
 
     Returns:
-        Name of an experiment -> what went wrong.
+        Name of an experiment -> its failure.
 
     Raises:
-        Interrupted: A signal came. All experiments have ended.
+        Interrupted: A signal arrived. All experiments have ended.
     """
     groups = ProcessGroups()
 
@@ -121,7 +121,7 @@ def run_series(series: Series) -> dict[str, str]:
 
 
 def _require_decoding(run_words: tuple[str, ...], choice: TableChoice) -> None:
-    """Raise `InputError` unless `run.sh` will decode what the table shows."""
+    """Raise `InputError` unless `run.sh` will produce the results that the table shows."""
     scripts = [
         path.read_text(encoding="utf-8", errors="replace")
         for path in (Path("run.sh"), Path("utils/recipe.sh"))

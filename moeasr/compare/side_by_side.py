@@ -22,16 +22,15 @@ def run_side_by_side(
 
     Args:
         runs: The experiments. Each comes after those that it needs.
-        num_jobs: The maximal number of experiments that run at a time.
-        call: Runs one experiment to its end, in a thread of its own. Returns what went wrong, or
-            None.
-        stop: Ends everything that `call` has started. Called if this function is left by an
-            exception.
-        say: Reports progress.
-        skip_done: Leave out what is done already.
+        num_jobs: Maximum number of experiments that run at a time.
+        call: Function that runs one experiment to its end, in its own thread, and returns its
+            failure or None.
+        stop: Function that ends everything started by `call`; called when an exception occurs.
+        say: Function that reports progress.
+        skip_done: Skip experiments that are done already.
 
     Returns:
-        Name of an experiment -> what went wrong.
+        Name of an experiment -> its failure.
     """
     failures: dict[str, str] = {}
     started: dict[str, Future[str | None]] = {}

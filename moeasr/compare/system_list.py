@@ -66,7 +66,7 @@ def read_systems(path: str | Path) -> list[System]:
     """Read the list of systems.
 
     Raises:
-        InputError: The list does not exist, names no systems, or has a faulty line. The sentence
+        InputError: The list does not exist, names no systems, or has an invalid line. The message
             names file and line.
     """
     path = Path(path)
@@ -82,7 +82,8 @@ def read_systems(path: str | Path) -> list[System]:
         system = _parse(fields, f"{path}:{number}")
         if system.name in lines:
             raise InputError(
-                f"{system.place}: system {system.name} stands on line {lines[system.name]} already"
+                f"{system.place}: system {system.name} is already defined on line "
+                f"{lines[system.name]}"
             )
         lines[system.name] = number
         systems.append(system)
@@ -102,7 +103,7 @@ def plan_experiments(
         exp_dir: The directory of the experiments, in place of `{exp}`.
 
     Raises:
-        InputError: An experiment needs one that no line above makes.
+        InputError: An experiment needs one that no line above defines.
     """
     planned: dict[str, Experiment] = {}
     for system in systems:
@@ -117,7 +118,7 @@ def plan_experiments(
                 if need.experiment not in planned:
                     raise InputError(
                         f"{system.place}: {name} needs {need.experiment}, but no line above "
-                        "makes it"
+                        "defines it"
                     )
             planned[name] = Experiment(
                 name=name,

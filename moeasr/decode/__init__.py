@@ -1,1 +1,1 @@
-"""From encoder outputs to hypotheses: the searches, and the recognizer that ties them together."""
+"""Searches that turn encoder output into hypotheses, and the recognizer that runs them."""

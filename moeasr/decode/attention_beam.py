@@ -1,15 +1,16 @@
-"""Beam search over whatever scores the next token: an attention decoder, and others beside it.
+"""Beam search with one or more scorers of the next token, such as an attention decoder and CTC.
 
 All utterances of a batch advance together, one token at a time, in four steps: the scorers score
 the continuations of all hypotheses, some hypotheses end, the best continuations are chosen, and
-utterances that are done leave the beam. The scorers keep their own states, so that a decoder
+utterances that are done leave the beam. The search keeps the states of the scorers, so a decoder
 computes only the newest token.
 
-Scorers that must be asked unit by unit, such as language models, score only the likeliest units of
+Scorers that need one call per unit, such as language models, score only the likeliest units of
 each hypothesis (a fusion, see `moeasr.decode.fusion.protocol`).
 
-Letters: B utterances of the batch, A of them not done yet, K hypotheses of each, L tokens of a
-prefix with <sos/eos>, V tokens, P of them tried as continuations, S scorers with the fusion.
+Symbols in shapes: B utterances in the batch, A of them not done yet, K hypotheses per utterance,
+L tokens per prefix including <sos/eos>, V tokens in the vocabulary, P of them tried as
+continuations, S scorers including the fusion.
 """
 
 from collections.abc import Sequence
@@ -35,28 +36,29 @@ def attention_beam_search(
     length_penalty: float,
     fusion: Fusion | None,
 ) -> list[list[Hypothesis]]:
-    """Find the token sequences of the highest summed log-probability, their end included.
+    """Find the token sequences with the highest sum of log-probabilities, including that of <eos>.
 
-    A hypothesis ends when its end ranks among the `beam_size` best continuations of the beam (so
-    a poor early end does not outlive better beginnings), or at its utterance's length limit. An
-    utterance is done when `beam_size` hypotheses have ended and no open one can still beat the
-    worst of them: the scorers' sum never rises, and fusion and length penalty say what they can
-    still add, so no length heuristics are needed.
+    A hypothesis ends when its end ranks among the `beam_size` best continuations of the beam, or
+    when it reaches the length limit of its utterance. The first rule prevents that an early end
+    with a low score displaces better unfinished hypotheses. An utterance is done when `beam_size`
+    hypotheses have ended and no open one can still beat the worst of them. The sum of the scorers
+    never rises, and fusion and length penalty bound what they can still add, so the search needs
+    no length heuristics.
 
     Args:
-        scorers: Their weighted log-probabilities are summed.
+        scorers: The scorers, whose weighted log-probabilities are summed.
         max_lens: (B,) largest number of tokens; 0 allows the empty hypothesis only.
-        beam_size: K, open hypotheses per utterance, and most hypotheses returned.
+        beam_size: K, number of open hypotheses per utterance and of hypotheses returned at most.
         sos_eos: Id of <sos/eos>.
         length_penalty: Added to the score for each token; above 0 it favours long hypotheses.
         fusion: A language model, boosted phrases or both, on the same device; None for neither. It
             scores the `NUM_FUSION_UNITS` likeliest units of each hypothesis, or K if that is more.
 
     Returns:
-        For each utterance up to K hypotheses, the best first. `score` is the weighted sum, the
-        length penalty and `fusion_score`; `attention_score` and `ctc_score` are the sums of the
-        scorers of that part, `token_confidence` the probabilities that make up the former, or else
-        the latter.
+        Up to K hypotheses for each utterance, the best first. `score` is the weighted sum plus
+        length penalty and `fusion_score`. `attention_score` and `ctc_score` are the unweighted
+        sums of the scorers of that part. `token_confidence` holds the token probabilities of the
+        attention scorers, or of the CTC scorers if there are no attention scorers.
     """
     if not scorers:
         raise ValueError("a beam search needs at least one scorer")
@@ -95,12 +97,12 @@ class _Beam:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens of each open hypothesis."""
+        """Number of tokens in each open hypothesis."""
         return self.prefixes.size(1) - 1
 
     @property
     def is_last(self) -> Tensor:
-        """(A, 1) True for utterances whose hypotheses may not grow."""
+        """Mask (A, 1), True for utterances whose hypotheses have reached the length limit."""
         return (self.max_lens <= self.num_tokens)[:, None]
 
 
@@ -131,20 +133,20 @@ class _Growth:
 
 @dataclass(frozen=True, kw_only=True)
 class _Search:
-    """The four steps, and the settings that they read."""
+    """The four steps of the search and their settings."""
 
     scorers: Sequence[WeightedScorer]
     beam_size: int
     num_units: int
-    """Continuations that are tried of each hypothesis."""
+    """Number of continuations tried for each hypothesis."""
     sos_eos: int
     length_penalty: float
     fusion: Fusion
     parts: Sequence[str]
-    """The scores of a hypothesis that the scorers belong to."""
+    """Name of the hypothesis score that each scorer contributes to."""
 
     def start(self, max_lens: Tensor) -> _Beam:
-        """Return the beam of the empty hypothesis."""
+        """Return the initial beam, which holds the empty hypothesis of each utterance."""
         num_utts, device = max_lens.numel(), max_lens.device
         scores = torch.full((num_utts, self.beam_size), NEG_INF, dtype=torch.float64, device=device)
         num_scorers = len(self.scorers) + 1
@@ -162,7 +164,7 @@ class _Search:
         )
 
     def score(self, beam: _Beam) -> _Step:
-        """Score the likeliest units behind each hypothesis, and its end."""
+        """Score the likeliest next units of each hypothesis, and its end."""
         rows = beam.utts.repeat_interleave(self.beam_size)
         steps = [
             scorer.step(beam.prefixes, rows, state)
@@ -189,7 +191,7 @@ class _Search:
         )
 
     def end(self, beam: _Beam, step: _Step) -> EndedHypotheses:
-        """End the hypotheses whose end is among the best continuations, or that may not grow."""
+        """End hypotheses whose end is among the best continuations or that are at the limit."""
         everything = torch.cat([step.scores.flatten(1), step.end_scores], dim=1)
         worst = everything.topk(self.beam_size, dim=1).values[:, -1:]
         ends_now = beam.is_last | (step.end_scores >= worst)
@@ -218,10 +220,10 @@ class _Search:
     def prune(
         self, beam: _Beam, step: _Step, growth: _Growth, ended: EndedHypotheses
     ) -> tuple[_Beam, dict[int, list[Hypothesis]]]:
-        """Return the next beam, of the utterances that are not done, and the others' results.
+        """Return the next beam, and the results of the utterances that are done.
 
-        No open hypothesis will score more than now, plus the most that fusion and length penalty
-        can still add.
+        The final score of an open hypothesis is at most its current score plus the upper bound on
+        what fusion and length penalty can still add.
         """
         room = (beam.max_lens - beam.num_tokens - 1)[:, None]
         bound = growth.scores + self.fusion.most(growth.fusion_states, room)

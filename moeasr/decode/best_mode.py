@@ -1,4 +1,4 @@
-"""The decoding mode for users who choose none."""
+"""The default decoding mode: the most accurate one that a model supports."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from moeasr.models.asr import AsrModel
 
 
 def most_accurate_mode(model: AsrModel, config: DecodeConfig, given: Sequence[str]) -> str:
-    """Return the most accurate of `SEARCHES` that the model can do with some settings.
+    """Return the most accurate mode of `SEARCHES` that the model supports with the settings.
 
     Args:
         model: The model.
         config: Settings.
-        given: Names of the settings that the user chose; the mode must read them.
+        given: Names of the settings that the user chose; the mode must use them.
 
     Raises:
         InputError: There is no such mode.

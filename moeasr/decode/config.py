@@ -1,6 +1,6 @@
-"""Settings of a decoding: those of the encoder pass, which all searches share, and of searches.
+"""Decoding settings: those of the encoder pass, which all searches share, and those of searches.
 
-`moeasr.options` makes the command-line options of `decode`, `transcribe` and `stream` from them.
+`moeasr.options` derives the command-line options of `decode`, `transcribe` and `stream` from them.
 """
 
 import dataclasses
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
 
 DEFAULT_REVERSE_WEIGHT = 0.3
 ENCODER_SETTINGS = ("chunk_size", "num_left_chunks")
-"""The settings that concern the encoder, and so every search."""
+"""The settings of the encoder, which affect every search."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeConfig:
-    """Settings of encoder and searches; each search reads those that concern it."""
+    """Settings of the encoder and of the searches; each search reads only its own settings."""
 
     chunk_size: int = -1
     """Encoder frames per chunk, as if streaming; -1 for full context."""
     num_left_chunks: int = -1
-    """Chunks of the past that a frame sees; -1 for all."""
+    """Number of left chunks that a frame attends to; -1 for all."""
     beam_size: int = 10
-    """Hypotheses kept, and length of the n-best list."""
+    """Number of hypotheses in the beam and in the n-best list."""
     ctc_weight: float = 0.5
-    """Weight w of the CTC score: in rescoring attention + w CTC (as in WeNet), in joint decoding
+    """Weight w of the CTC score. Rescoring uses attention + w CTC (as in WeNet), joint decoding
     (1 - w) attention + w CTC (as in ESPnet)."""
     reverse_weight: float | None = None
-    """Share of the right-to-left decoder in attention rescoring, 0 to 1 (default: 0.3 if the model
-    has one, else 0)."""
+    """Weight of the right-to-left decoder in attention rescoring, from 0 to 1 (default: 0.3 if the
+    model has one, else 0)."""
     length_penalty: float = 0.0
     """Number added to the score for each token in attention search and joint decoding."""
 
     fusion: FusionConfig = FusionConfig()
-    """Language model and boosted phrases, in every beam search (attention rescoring gets them with
-    its n-best lists)."""
+    """Language model and boosted phrases, used by every beam search. Attention rescoring receives
+    their scores with the n-best lists of the first pass."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -53,7 +53,7 @@ class DecodeConfig:
                 f"`num_left_chunks` must be -1 (all) or at least 0, but is {self.num_left_chunks}"
             )
         if self.num_left_chunks != -1 and self.chunk_size == -1:
-            raise InputError("`num_left_chunks` means nothing without `chunk_size`")
+            raise InputError("`num_left_chunks` has no effect without `chunk_size`")
         if self.beam_size < 1:
             raise InputError(f"`beam_size` must be at least 1, but is {self.beam_size}")
         if not 0 <= self.ctc_weight < math.inf:
@@ -69,10 +69,10 @@ class DecodeConfig:
         """Return the same settings with the defaults that depend on the model filled in.
 
         Raises:
-            InputError: It asks for chunks of a model that cannot decode in them, or for a
+            InputError: The settings ask for chunks, but the model cannot decode in chunks, or for a
                 right-to-left decoder that the model lacks.
         """
-        from moeasr.decode.required_heads import (  # not to parse a command line
+        from moeasr.decode.required_heads import (  # imported late: command lines load this module
             require_heads,
             trained_heads,
         )

@@ -17,7 +17,7 @@ NEG_INF = float("-inf")
 class EndedHypotheses:
     """The K best hypotheses of each of A utterances, best first; a score of -inf is an empty slot.
 
-    S scorers made up their scores, U is the number of tokens of the longest.
+    S is the number of scorers, U the number of tokens in the longest hypothesis.
     """
 
     scores: Tensor  # (A, K) float64
@@ -27,7 +27,7 @@ class EndedHypotheses:
 
     @classmethod
     def none(cls, scores: Tensor, num_scorers: int) -> "EndedHypotheses":
-        """Return the record of a search that begins; `scores` (A, K) gives device and type."""
+        """Return the empty record; `scores` (A, K) determines its device and data type."""
         return cls(
             scores=torch.full_like(scores, NEG_INF),
             lengths=torch.zeros_like(scores, dtype=torch.int64),
@@ -36,12 +36,12 @@ class EndedHypotheses:
         )
 
     def add(self, scores: Tensor, tokens: Tensor, history: Tensor) -> "EndedHypotheses":
-        """Return the K best of these hypotheses and of others, which all have the same length.
+        """Return the K best among these hypotheses and others that all have the same length.
 
         Args:
-            scores: (A, K) of the others; -inf for none.
-            tokens: (A * K, L) their tokens.
-            history: (A * K, L + 1, S) log-probabilities of their tokens and of their ends.
+            scores: (A, K) scores of the other hypotheses; -inf for an empty slot.
+            tokens: (A * K, L) tokens of the other hypotheses.
+            history: (A * K, L + 1, S) log-probabilities of these tokens and of the ends.
         """
         num_slots, num_tokens = scores.size(1), tokens.size(1)
         tokens, history = (x.unflatten(0, scores.shape) for x in (tokens, history))
@@ -65,8 +65,8 @@ class EndedHypotheses:
 
         Args:
             utt: Its index, below A.
-            parts: For each of the S scorers the score that it belongs to: `attention`, `ctc`,
-                `fusion`. Scorers beyond these are not shown.
+            parts: For each of the S scorers the score that it contributes to: `attention`, `ctc`
+                or `fusion`. The scores of further scorers are not returned.
         """
         columns = (self.scores, self.lengths, self.tokens, self.history)
         return [
@@ -77,7 +77,7 @@ class EndedHypotheses:
 
 
 def take(x: Tensor, places: Tensor) -> Tensor:
-    """Return the entries of `x` (A, C, ...) at the places (A, K) of its second dimension."""
+    """Return the entries of `x` (A, C, ...) at the indices (A, K) of its second dimension."""
     return x.take_along_dim(places.view(*places.shape, *(1 for _ in range(x.dim() - 2))), dim=1)
 
 

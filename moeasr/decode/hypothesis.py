@@ -13,7 +13,7 @@ from moeasr.strict_json import to_json
 
 
 class PartialUnits(NamedTuple):
-    """The units of a stream that is not over."""
+    """The units recognised so far in a stream that has not ended."""
 
     stable: tuple[int, ...]
     """Units that later frames cannot change."""
@@ -29,33 +29,33 @@ class Hypothesis:
     """Unit ids, without blank and without <sos/eos>."""
 
     score: float
-    """Score that orders the n-best list, the highest first; each search defines its sum."""
+    """Score by which the n-best list is sorted in descending order; each search defines it."""
 
     ctc_score: float | None = None
-    """CTC part of the score, before any weight; None if no CTC took part."""
+    """CTC score before weighting; None if the search did not use CTC."""
 
     attention_score: float | None = None
-    """Attention decoder's part, including <sos/eos>; None if no decoder took part."""
+    """Score of the attention decoder, including <sos/eos>; None if the search used no decoder."""
 
     fusion_score: float | None = None
     """Weighted score of language model and boosted phrases; None without them."""
 
     frames: tuple[int, ...] | None = None
-    """For each token the encoder frame where it stands out most; None if it was not aligned."""
+    """Encoder frame in which each token is most probable; None without an alignment."""
 
     spans: tuple[tuple[int, int], ...] | None = None
-    """For each token the first frame of its run on the CTC alignment, and the one after the last;
-    None if it was not aligned."""
+    """First frame of each token's run on the CTC alignment, and the frame after its last; None
+    without an alignment."""
 
     token_confidence: tuple[float, ...] | None = None
-    """For each token its posterior: of the decoders that took part, the mean of both directions (as
-    in WeNet); if none did, of CTC at `frames`. None if nobody asked."""
+    """Posterior of each token. It comes from the attention decoders, as the mean of both directions
+    (as in WeNet), or from CTC at `frames` if the search used no decoder. None if not computed."""
 
     @property
     def confidence(self) -> float | None:
         """Mean posterior exp(s / (U + 1)) of the U tokens and the end (as in WeNet).
 
-        s is the attention score, or the CTC score if no decoder took part.
+        s is the attention score, or the CTC score if the search used no decoder.
         """
         log_prob = self.ctc_score if self.attention_score is None else self.attention_score
         return None if log_prob is None else math.exp(log_prob / (len(self.tokens) + 1))
@@ -94,10 +94,10 @@ def write_nbest(
 
 
 def read_nbest(path: str | Path) -> dict[str, list[dict[str, Any]]]:
-    """Read what `write_nbest` wrote: utterance id -> its entries, best first.
+    """Read a file written by `write_nbest`: utterance id -> its entries, best first.
 
     Raises:
-        InputError: The file is missing, or a line is not such an entry.
+        InputError: The file is missing, or a line is not a valid entry.
     """
     try:
         with open(path, encoding="utf-8") as handle:

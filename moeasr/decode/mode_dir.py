@@ -1,4 +1,4 @@
-"""The directory of one decoding mode: `text`, `nbest.jsonl`, `ctm`, `decode.json` of one run."""
+"""The output directory of one decoding mode, with `text`, `nbest.jsonl`, `ctm`, `decode.json`."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ class ModeResult:
     """The results of one mode on a test set."""
 
     name: str
-    """Name of the directory: the mode, and the chunk size if there is one."""
+    """Name of the directory: the mode, followed by the chunk size if there is one."""
     nbest: Mapping[str, Sequence[Hypothesis]]
     """Utterance id -> hypotheses, best first; in the order of the file `text`."""
     description: Mapping[str, Any]
@@ -31,7 +31,7 @@ class ModeResult:
 
 
 def mode_dir_name(mode: str, chunk_size: int) -> str:
-    """Return `attention`, or `attention_chunk16` if decoded in chunks."""
+    """Return the directory name of a mode: `attention`, or `attention_chunk16` with chunks."""
     return mode if chunk_size == -1 else f"{mode}_chunk{chunk_size}"
 
 
@@ -41,21 +41,21 @@ def write_mode_dirs(
     to_text: Callable[[Sequence[int]], str],
     to_times: Callable[[Hypothesis], Times | None],
 ) -> None:
-    """Write one directory per mode, replacing older ones whole, their scores included.
+    """Write one directory per mode, replacing older directories together with their scores.
 
-    All are complete under temporary names before the first of them is replaced. Several processes
-    may write into one `out_dir`; of two that write the same mode, the results of the later one
-    stay, whole.
+    All directories are complete under temporary names before the first one is replaced. Several
+    processes may write into one `out_dir`. If two of them write the same mode, the complete
+    results of the later process remain.
 
     Args:
-        out_dir: Where the directories of the modes lie.
-        results: What to write.
+        out_dir: The parent of the directories.
+        results: The results to write.
         to_text: Token ids -> text.
-        to_times: Hypothesis -> when it was said, for `nbest.jsonl` and `ctm`; None if that is not
-            known. A mode of whose best hypotheses none has times gets no `ctm`.
+        to_times: Hypothesis -> its time stamps for `nbest.jsonl` and `ctm`, None if unknown. A mode
+            gets no `ctm` if none of its best hypotheses has time stamps.
     """
     out_dir = Path(out_dir)
-    # Two levels above a `text`: no scorer looks there.
+    # Scoring looks for `text` directly below `out_dir`, so it never finds the temporary files.
     with temporary_directory(out_dir, "decode") as staging:
         for result in results:
             mode_dir = staging / "new" / result.name
@@ -71,9 +71,9 @@ def write_mode_dirs(
 
 
 def _replace(final: Path, new: Path, old: Path) -> None:
-    """Put the directory `new` in the place of `final`, which is moved into the directory `old`.
+    """Move the directory `final` into the directory `old`, and rename `new` to `final`.
 
-    Another process may put its own there between the two steps: it is then replaced as well.
+    If another process creates `final` between the two steps, that directory is replaced as well.
     """
     for attempt in count():
         with suppress(FileNotFoundError):
@@ -89,7 +89,7 @@ def _replace(final: Path, new: Path, old: Path) -> None:
 def _timed_entry(
     to_times: Callable[[Hypothesis], Times | None],
 ) -> Callable[[Hypothesis], dict[str, Any]]:
-    """Return the function that gives an entry of `nbest.jsonl` its times."""
+    """Return a function that computes the time stamps in an entry of `nbest.jsonl`."""
 
     def entry(hypothesis: Hypothesis) -> dict[str, Any]:
         times = to_times(hypothesis)
@@ -123,7 +123,7 @@ def _write_text(
     nbest: Mapping[str, Sequence[Hypothesis]],
     to_text: Callable[[Sequence[int]], str],
 ) -> None:
-    """Write Kaldi's `text`: `utterance words` lines, the utterance alone if nothing was heard."""
+    """Write Kaldi's `text`: lines `utterance words`, only the id if the hypothesis is empty."""
     with open(path, "w", encoding="utf-8") as handle:
         for utt_id, hypotheses in nbest.items():
             best = to_text(hypotheses[0].tokens) if hypotheses else ""

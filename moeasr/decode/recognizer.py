@@ -1,4 +1,4 @@
-"""From features or waveforms to hypotheses and text, with nothing but a checkpoint."""
+"""The recognizer, which turns features or waveforms into hypotheses and needs only a checkpoint."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -30,25 +30,25 @@ DEFAULT_BATCH_FRAMES = 12000
 
 
 class RecognizedBatch(NamedTuple):
-    """Hypotheses of one batch, and the time that was spent on them."""
+    """The hypotheses of one batch, and the time spent on them."""
 
     nbest: dict[str, NBest]
-    """Mode -> for each utterance its hypotheses, best first."""
+    """Mode -> hypotheses of each utterance, best first."""
     encoder_sec: float
-    """Time of encoder and CTC outputs, which all modes share."""
+    """Seconds for the encoder and the CTC outputs, which all modes share."""
     search_sec: dict[str, float]
-    """Mode -> time of its own search."""
+    """Mode -> seconds for its search."""
 
 
 class Recognizer:
-    """A model, its units and its features: the one class that holds all three.
+    """A model together with its tokenizer and feature settings.
 
     Args:
         model: In eval mode.
-        tokenizer: Its units.
-        fbank: Its features.
+        tokenizer: The tokenizer of the model.
+        fbank: The feature settings of the model.
         info: The checkpoint's `info`: commit, seed, name of the config, ...
-        device: Where the model runs.
+        device: The device that runs the model.
     """
 
     def __init__(
@@ -65,18 +65,18 @@ class Recognizer:
         self.info = info
         self.device = device
         self.dtype = next(model.parameters()).dtype
-        """Of the model's weights, and so of the features it is given."""
+        """Data type of the model's weights and of the features passed to it."""
         self.params = count_params(model)
-        """Of the model as it was trained: packed weights cannot be counted."""
+        """Parameter counts of the trained model; packed weights cannot be counted later."""
         self.precision = str(self.dtype).removeprefix("torch.")
         self._fusion: tuple[FusionConfig, nn.Module | None] = (FusionConfig(), None)
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, device: str = "cpu") -> "Recognizer":
-        """Load everything from a checkpoint.
+        """Load model, tokenizer and feature settings from a checkpoint.
 
         Raises:
-            InputError: The file is missing, damaged or incomplete, or there is no such device.
+            InputError: The file is missing, damaged or incomplete, or the device does not exist.
         """
         torch_device = find_device(device)
         content = checkpoint.load_with_model(path)
@@ -95,19 +95,19 @@ class Recognizer:
         """Optimize the model for a CPU, see `optimize_for_inference`.
 
         Raises:
-            InputError: It cannot be.
+            InputError: The model or the device does not support this precision.
         """
         optimize_for_inference(self.model, precision)
         self.precision = precision
 
     def check_fbank(self, path: str | Path) -> None:
-        """Raise `InputError` unless stored features are of the kind that the model knows.
+        """Raise `InputError` unless stored features match the feature settings of the model.
 
         Args:
-            path: The `conf/fbank.yaml` that `make_fbank.sh` left beside them.
+            path: The `conf/fbank.yaml` that `make_fbank.sh` wrote beside the features.
 
         Raises:
-            InputError: It is missing, or a setting differs.
+            InputError: The file is missing, or a setting differs.
         """
         if not Path(path).is_file():
             raise InputError(f"{path} does not exist; make_fbank.sh writes it beside feats.scp")
@@ -119,10 +119,11 @@ class Recognizer:
                 )
 
     def language_id(self, name: str | None) -> int | None:
-        """Return the model's number of a language; None if it does not route by language.
+        """Return the index of a language in the model; None if it does not route by language.
 
         Raises:
-            InputError: It routes by language and does not know this one, or the other way round.
+            InputError: The model routes by language, but the language is unknown or missing. Or a
+                language is given, but the model does not route by language.
         """
         known = self.model.languages
         if not known:
@@ -142,10 +143,10 @@ class Recognizer:
         return compute_fbank(waveform, self.fbank)
 
     def load_fusion(self, config: DecodeConfig) -> nn.Module | None:
-        """Return language model and boosted phrases, which are read once for the same settings.
+        """Return the language model and boosted phrases, read once while the settings are the same.
 
         Raises:
-            InputError: A file is missing or wrong, or does not go with the model's units.
+            InputError: A file is missing or invalid, or does not match the model's units.
         """
         if self._fusion[0] != config.fusion:
             fusion = build_fusion(config.fusion, self.tokenizer)
@@ -162,7 +163,7 @@ class Recognizer:
         return self.model.subsampling_rate * self.fbank.frame_shift_sec
 
     def times(self, hypothesis: Hypothesis) -> Times | None:
-        """Return times of the tokens and words of a hypothesis; None if it was not aligned."""
+        """Return the times of tokens and words in a hypothesis; None without an alignment."""
         return times_of(hypothesis, self.tokenizer, self.frame_sec)
 
     def recognize(
@@ -176,18 +177,18 @@ class Recognizer:
         """Recognise any number of utterances, in batches of similar lengths.
 
         Args:
-            feats: Features of each utterance, (T, F) raw log-mel.
+            feats: (T, F) log-mel features of each utterance, not normalised.
             modes: Names of `SEARCHES`, or import paths of other searches.
             config: Settings of encoder and searches.
             batch_frames: Feature frames per batch, padding included.
-            languages: Of each utterance, as index in `model.languages`; only a model that
-                routes by language needs them.
+            languages: Index in `model.languages` of each utterance's language; required only by a
+                model that routes by language.
 
         Returns:
             Mode -> n-best list of each utterance, in the order of `feats`.
 
         Raises:
-            InputError: The model cannot do a mode, or decode in chunks; or it needs `languages`.
+            InputError: The model does not support a mode or chunks, or needs `languages`.
         """
         results: dict[str, NBest] = {mode: [[]] * len(feats) for mode in modes}
         for batch in plan_batches([utt.size(0) for utt in feats], batch_frames):
@@ -207,9 +208,10 @@ class Recognizer:
         config: DecodeConfig,
         languages: Sequence[int] | None = None,
     ) -> RecognizedBatch:
-        """Recognise one batch; all modes share its encoder pass. Arguments as in `recognize`.
+        """Recognise one batch, with one encoder pass for all modes.
 
-        An utterance too short for a single encoder frame gets the empty hypothesis.
+        The arguments are those of `recognize`. An utterance that is too short for one encoder
+        frame gets the empty hypothesis.
         """
         searches = find_searches(modes, self.model)
         check_settings(modes, config, given=[])
@@ -262,11 +264,11 @@ def plan_batches(num_frames: Sequence[int], batch_frames: int) -> list[list[int]
 
     Args:
         num_frames: Length of each utterance.
-        batch_frames: Most frames of a batch, padding included; an utterance that is longer by
-            itself gets its own batch.
+        batch_frames: Maximum number of frames in a batch, padding included. A longer utterance
+            gets its own batch.
 
     Returns:
-        Positions in `num_frames`, each once.
+        Batches of indices into `num_frames`; each index appears once.
 
     Raises:
         InputError: `batch_frames` is below 1.

@@ -1,7 +1,7 @@
-"""The heads of a model that a search may need.
+"""Check of the heads of a model that a search needs.
 
-Their names are those of the model's heads (`ctc`, `attention`, and whatever else its config lists),
-and `reverse_decoder` for an attention head with a right-to-left decoder.
+The names are those of the model's heads: `ctc`, `attention` and any others in its config. The name
+`reverse_decoder` stands for an attention head with a right-to-left decoder.
 """
 
 from collections.abc import Iterable
@@ -30,9 +30,9 @@ def require_heads(needed: Iterable[str], model: AsrModel, who: str) -> None:
     """Raise `InputError` unless the model was trained with some heads.
 
     Args:
-        needed: Their names.
+        needed: Names of the heads.
         model: The model.
-        who: The part of the message that says who needs them: "mode 'attention' needs".
+        who: The beginning of the message, such as "mode 'attention' needs".
     """
     trained = trained_heads(model)
     for name in sorted(set(needed) - trained):

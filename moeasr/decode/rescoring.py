@@ -1,13 +1,13 @@
-"""Second pass: attention decoders judge the n-best lists of the CTC prefix search.
+"""The second pass: attention decoders rescore the n-best lists of CTC prefix beam search.
 
-With l2r and r2l the log-probabilities of a hypothesis under both decoders, the end included, and
-rho the reverse weight (U2++, arXiv 2106.05642, section 2.4; WeNet's arithmetic):
+Let l2r and r2l be the log-probabilities of a hypothesis, including its end, under the left-to-right
+and the right-to-left decoder, and rho the reverse weight. As in U2++ (arXiv 2106.05642, section
+2.4) and WeNet:
 
     attention = (1 - rho) l2r + rho r2l
     score = attention + ctc_weight * ctc + fusion
 
-fusion being what a language model or boosted phrases added in the first pass, their own weights
-included.
+Here, fusion is the weighted score of language model and boosted phrases from the first pass.
 """
 
 import dataclasses
@@ -33,21 +33,21 @@ def attention_rescoring(
     ctc_weight: float,
     reverse_weight: float,
 ) -> list[list[Hypothesis]]:
-    """Rescore and re-sort n-best lists, all of a batch in one pass of each decoder.
+    """Rescore and sort the n-best lists of a batch in one pass of each decoder.
 
     Args:
         nbest: B lists of hypotheses with `ctc_score`.
         enc: (B, T', D).
         enc_lens: (B,).
-        decoder: Left to right.
-        reverse_decoder: Right to left; needed if `reverse_weight` is above 0.
+        decoder: The left-to-right decoder.
+        reverse_decoder: The right-to-left decoder; required if `reverse_weight` is above 0.
         sos_eos: Id of <sos/eos>.
         ctc_weight: Weight of the CTC score.
         reverse_weight: rho, between 0 and 1.
 
     Returns:
         B lists, best first, with `score` and `attention_score` as above. `token_confidence` is the
-        plain mean of both decoders' probabilities, whatever rho (as in WeNet).
+        unweighted mean of both decoders' probabilities, independent of rho (as in WeNet).
     """
     if not any(nbest):
         return [[] for _ in nbest]
@@ -94,15 +94,15 @@ def token_log_probs(
     """Return the log-probability of each token of some sequences, and of their ends.
 
     Args:
-        decoder: Reads tokens in the order they are given.
-        tokens: (N, U), padded with anything; every N / B rows in turn are of one utterance.
-        tokens_lens: (N,), may be 0.
+        decoder: The decoder, which reads tokens in the given order.
+        tokens: (N, U) tokens with any padding; each utterance has N / B consecutive rows.
+        tokens_lens: (N,) lengths, which may be 0.
         enc: (B, T', D).
         enc_lens: (B,).
         sos_eos: Id of <sos/eos>.
 
     Returns:
-        (N, U + 1) float64: the tokens, the end behind the last of them, zeros.
+        (N, U + 1) float64 log-probabilities of the tokens, then of the end, then zeros.
     """
     tokens_in, targets = add_sos_eos(tokens, tokens_lens, sos_eos)  # (N, U + 1)
     logits = decoder(tokens_in, tokens_lens + 1, enc, enc_lens).logits

@@ -1,4 +1,4 @@
-"""The searches by name, and the interface of a search."""
+"""The table of searches by name, and the interface of a search."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -31,43 +31,43 @@ class SearchInput(NamedTuple):
 
     model: AsrModel
     enc: Tensor
-    """(B, T', D) encoder output."""
+    """Encoder output (B, T', D)."""
     enc_lens: Tensor
-    """(B,) encoder frames of each utterance."""
+    """Number of encoder frames (B,) of each utterance."""
     log_probs: Tensor
-    """(B, T', V) log-probabilities of CTC."""
+    """CTC log-probabilities (B, T', V)."""
     fusion: Fusion | None
-    """The fusion of `DecodeConfig.fusion`; None if it asks for none."""
+    """The fusion configured by `DecodeConfig.fusion`; None if there is none."""
 
 
 class Search(NamedTuple):
     """A decoding mode.
 
-    A search outside this package is one of these in a module that can be imported; its mode is the
-    import path: `--modes my_package.my_search`.
+    A search outside this package is an object of this class in an importable module. Its mode is
+    the import path: `--modes my_package.my_search`.
     """
 
     run: Callable[[SearchInput, DecodeConfig], NBest]
-    """Returns the n-best list of each utterance; the config is a resolved one."""
+    """Function that returns the n-best list of each utterance, given a resolved config."""
     heads: frozenset[str]
-    """Heads of the model that it needs, see `moeasr.decode.required_heads`."""
+    """Heads of the model that the search needs, see `moeasr.decode.required_heads`."""
     settings: frozenset[str]
-    """Fields of the config that it reads, beside those of the encoder."""
+    """Fields of the config that the search reads, apart from those of the encoder."""
     check: Callable[[DecodeConfig], None] | None = None
-    """Raises `InputError` if the search cannot work with the value of a setting."""
+    """Function that raises `InputError` if the search does not support the value of a setting."""
     live: Callable[[DecodeConfig, Fusion | None, torch.device], FirstPass] | None = None
-    """Starts the search as one that goes along with a stream. None if it needs the utterance to be
-    complete: a stream then shows CTC prefix beam search until then."""
+    """Function that starts the search on a stream. None if the search needs the complete utterance;
+    the partial results of a stream then come from CTC prefix beam search."""
     second_pass: Callable[[NBest, SearchInput, DecodeConfig], NBest] | None = None
-    """Makes the result of a complete utterance out of the n-best lists of CTC prefix beam search.
+    """Function that rescores the n-best lists of CTC prefix beam search for a complete utterance.
     None if the search runs on the utterance itself."""
 
 
 def find_search(mode: str) -> Search:
-    """Return the search of a mode: a name of `SEARCHES`, or an import path.
+    """Return the search of a mode, which is a name of `SEARCHES` or an import path.
 
     Raises:
-        InputError: The mode is unknown, or its path leads to no search.
+        InputError: The mode is unknown, or the import path does not name a search.
     """
     if mode in SEARCHES or is_import_path(mode):
         return look_up(SEARCHES, mode, Search)
@@ -79,7 +79,7 @@ def find_searches(modes: Sequence[str], model: AsrModel) -> dict[str, Search]:
     """Return the searches of some modes.
 
     Raises:
-        InputError: A mode is unknown or given twice, or the model has no trained part for it.
+        InputError: A mode is unknown or given twice, or needs a head that the model lacks.
     """
     if not modes:
         raise InputError(f"no decoding mode given; there are: {', '.join(SEARCHES)}")
@@ -93,16 +93,16 @@ def find_searches(modes: Sequence[str], model: AsrModel) -> dict[str, Search]:
 
 
 def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[str]) -> None:
-    """Raise `InputError` unless the modes can do what they are told.
+    """Raise `InputError` unless the modes support the settings.
 
     Args:
         modes: Names of `SEARCHES`, or import paths.
         config: Settings.
-        given: Those of its fields that the user set.
+        given: Names of the settings that the user chose.
 
     Raises:
-        InputError: A mode is unknown, none reads a given setting, or one cannot work with its
-            value.
+        InputError: A mode is unknown, no mode reads a given setting, or a mode does not support
+            its value.
     """
     searches = {mode: find_search(mode) for mode in modes}
     if config.fusion.describe() is not None:
@@ -116,7 +116,7 @@ def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[s
         is_read = any(name in search.settings for search in searches.values())
         if not is_read and name not in ENCODER_SETTINGS:
             readers = ", ".join(_readers(name)) or "searches outside moeasr"
-            raise InputError(f"`{name}` means nothing to {', '.join(modes)}; it is for {readers}")
+            raise InputError(f"`{name}` has no effect in {', '.join(modes)}; it is for {readers}")
     for search in searches.values():
         if search.check is not None:
             search.check(config)
@@ -144,7 +144,7 @@ def _first_pass(inputs: SearchInput, config: DecodeConfig) -> NBest:
 
 def _attention(inputs: SearchInput, config: DecodeConfig) -> NBest:
     nbest = _search(inputs, config, ctc_weight=0.0)
-    if "ctc" not in trained_heads(inputs.model):  # its CTC outputs know nothing of times
+    if "ctc" not in trained_heads(inputs.model):  # untrained CTC outputs give no times
         return nbest
     return align_best(nbest, inputs.log_probs, inputs.enc_lens)
 
@@ -163,7 +163,7 @@ def _search(inputs: SearchInput, config: DecodeConfig, ctc_weight: float) -> NBe
         scorers.append(WeightedScorer(ctc, ctc_weight, "ctc"))
     return attention_beam_search(
         scorers,
-        max_lens=inputs.enc_lens,  # one token per encoder frame: the most that CTC can write
+        max_lens=inputs.enc_lens,  # CTC emits at most one token per encoder frame
         beam_size=config.beam_size,
         sos_eos=model.sos_eos,
         length_penalty=config.length_penalty,
@@ -172,7 +172,7 @@ def _search(inputs: SearchInput, config: DecodeConfig, ctc_weight: float) -> NBe
 
 
 def _rescoring(inputs: SearchInput, config: DecodeConfig) -> NBest:
-    # The first pass is run here again even if another mode did so too: each mode's time is whole.
+    # The first pass runs again even if another mode ran it, so the time of each mode is complete.
     nbest = _first_pass(inputs, config)
     return _rescore(nbest, inputs, config)
 
@@ -234,5 +234,5 @@ SEARCHES: dict[str, Search] = {
         check=_check_joint,
     ),
 }
-"""From the fastest to the most accurate, as a rule of thumb: those that look at more of the model
-make fewer errors."""
+"""The searches, roughly from the fastest to the most accurate: searches that use more heads of the
+model usually make fewer errors."""

@@ -1,4 +1,4 @@
-"""Scorers of the next token: what a beam search asks for, and the attention decoder as one."""
+"""The interface of scorers of the next token, and its implementation by an attention decoder."""
 
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -9,19 +9,19 @@ from moeasr.models.heads.decoder import DecoderMemory, DecoderPast, TransformerD
 
 
 class StepScorer(Protocol):
-    """Scores the next token of partial hypotheses. Scores must not be positive."""
+    """A scorer of the next token of partial hypotheses. Scores must not be positive."""
 
     def step(self, prefixes: Tensor, utts: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Score one more token.
 
         Args:
             prefixes: (N, L) tokens so far, the first one <sos/eos>.
-            utts: (N,) the utterance of the batch that each row belongs to: equally many rows for
-                each utterance, side by side.
-            state: None for the first token, then what `select` made of the last step's state.
+            utts: (N,) index of each row's utterance in the batch. All utterances have the same
+                number of rows, which are consecutive.
+            state: None for the first token, afterwards the result of `select` for the last step.
 
         Returns:
-            (N, V) log-probabilities, that of <sos/eos> being the end; and the new state.
+            (N, V) log-probabilities, where <sos/eos> stands for the end, and the new state.
         """
         ...
 
@@ -31,17 +31,17 @@ class StepScorer(Protocol):
 
 
 class WeightedScorer(NamedTuple):
-    """A scorer, and what becomes of its log-probabilities."""
+    """A scorer with its weight in the search."""
 
     scorer: StepScorer
     weight: float
     """Weight in the sum that the search maximises; above 0."""
     part: Literal["attention", "ctc"]
-    """The score of the hypotheses that its log-probabilities make up, unweighted."""
+    """Name of the hypothesis score that sums its unweighted log-probabilities."""
 
 
 class _DecoderState(NamedTuple):
-    """What a decoder needs between two steps."""
+    """The state of a decoder between two steps."""
 
     past: DecoderPast  # of the rows
     utts: Tensor  # (A,)
@@ -49,12 +49,12 @@ class _DecoderState(NamedTuple):
 
 
 class DecoderScorer:
-    """The left-to-right decoder as a step scorer, its inner states cached.
+    """The left-to-right decoder as a step scorer, with a cache of its hidden states.
 
     Args:
         decoder: The decoder.
         enc: (B, T', D) encoder output.
-        enc_lens: (B,).
+        enc_lens: (B,) encoder frames of each utterance.
     """
 
     def __init__(self, decoder: TransformerDecoder, enc: Tensor, enc_lens: Tensor) -> None:
@@ -68,7 +68,7 @@ class DecoderScorer:
         open_utts = utts.unique_consecutive()
         if state is not None and torch.equal(state.utts, open_utts):
             memory = state.memory
-        else:  # copied only when utterances leave, not when hypotheses change places
+        else:  # copied only when utterances leave, not when hypotheses are reordered
             memory = self._memory.select(open_utts)
         past = None if state is None else state.past
         log_probs, past = self._decoder.step(prefixes, memory, past)

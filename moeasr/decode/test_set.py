@@ -1,4 +1,4 @@
-"""Decode a whole test set and take the time: what a real-time factor is made of."""
+"""Decoding of a whole test set, and measurement of its real-time factor."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,23 +20,23 @@ MAX_LISTED = 10
 
 @dataclass(frozen=True)
 class DecodingRun:
-    """Hypotheses of a test set, and the seconds that they took."""
+    """The hypotheses of a test set, and the seconds that decoding took."""
 
     nbest: dict[str, dict[str, list[Hypothesis]]]
     """Mode -> utterance -> hypotheses, best first."""
     audio_sec: float
-    """Length of the test set, frames times frame shift."""
+    """Duration of the test set: number of frames times frame shift."""
     encoder_sec: float
-    """Encoder and CTC outputs, which all modes share."""
+    """Seconds for the encoder and the CTC outputs, which all modes share."""
     search_sec: dict[str, float]
-    """Mode -> its search."""
+    """Mode -> seconds for its search."""
 
     def wall_sec(self, mode: str) -> float:
-        """What this mode would have taken alone: the encoder and its own search."""
+        """Return the seconds that this mode takes alone: encoder plus its own search."""
         return self.encoder_sec + self.search_sec[mode]
 
     def real_time_factor(self, mode: str) -> float:
-        """Seconds of work per second of audio."""
+        """Return the seconds of computation per second of audio."""
         return self.wall_sec(mode) / self.audio_sec if self.audio_sec > 0 else 0.0
 
 
@@ -50,20 +50,20 @@ def decode_test_set(
     batch_frames: int,
     languages: Sequence[int] | None,
 ) -> DecodingRun:
-    """Decode all utterances in all modes. Reading features is not timed.
+    """Decode all utterances in all modes. The measured time excludes reading features.
 
-    The first batch is decoded once before the clock starts, since first calls allocate memory and
-    choose kernels.
+    The first batch is decoded once before measurement starts, because the first calls allocate
+    memory and choose kernels.
 
     Args:
         recognizer: The model.
-        utt_ids: (N,) ids of the utterances, in the order wanted of the results.
-        num_frames: (N,) feature frames, by which batches are planned.
+        utt_ids: (N,) ids of the utterances, in the order of the results.
+        num_frames: (N,) number of feature frames of each utterance, used to plan batches.
         read_feats: Index of an utterance -> (T, F).
         modes: Names of `SEARCHES`, or import paths of other searches.
         config: Settings.
         batch_frames: Feature frames per batch, padding included.
-        languages: (N,) index in the model's languages; None if it does not route by them.
+        languages: (N,) index in the model's languages; None if it does not route by language.
     """
     found: dict[str, dict[int, list[Hypothesis]]] = {mode: {} for mode in modes}
     encoder_sec, search_sec = 0.0, dict.fromkeys(modes, 0.0)
@@ -99,9 +99,9 @@ def decode_test_set(
 def describe(
     run: DecodingRun, mode: str, config: DecodeConfig, recognizer: Recognizer
 ) -> dict[str, Any]:
-    """What `decode.json` says of one mode: settings that took part, speed, and the model.
+    """Return the content of `decode.json` for one mode: settings in use, speed, and the model.
 
-    `commit` is that of the code which trained the model.
+    `commit` is the commit of the code that trained the model.
     """
     return {
         **describe_settings(mode, config),
@@ -117,7 +117,7 @@ def describe(
 
 
 def describe_settings(mode: str, config: DecodeConfig) -> dict[str, Any]:
-    """Return all settings by name, those that take no part in this mode as None."""
+    """Return all settings by name; settings that this mode does not use are None."""
     read = {*ENCODER_SETTINGS, *find_search(mode).settings}
     values = vars(config) | {"fusion": config.fusion.describe()}
     taken = {name: value if name in read else None for name, value in values.items()}
@@ -125,7 +125,7 @@ def describe_settings(mode: str, config: DecodeConfig) -> dict[str, Any]:
 
 
 def describe_model(recognizer: Recognizer) -> dict[str, Any]:
-    """Where the model runs, how large it is, and how it was made."""
+    """Return the device, the size and the training of the model."""
     info, device = recognizer.info, recognizer.device
     params = recognizer.params
     is_cuda = device.type == "cuda"

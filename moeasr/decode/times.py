@@ -1,14 +1,14 @@
 """Times and confidence of tokens and words, and the file `ctm`.
 
-Times come from the best CTC alignment. A frame counts as the stretch between it and the next, so
-frame t of 40 ms begins at 0.04 t seconds; a token lasts from the first frame of its run to the
-end of the last, a word from its first token to its last one. Words are those of
-`moeasr.text.scripts`: in Chinese, Japanese or Thai each character has its own times. Words that one
-token holds share its time evenly.
+Times come from the best CTC alignment. A frame covers the time until the next frame, so frame t of
+40 ms begins at 0.04 t seconds. A token lasts from the first frame of its run to the end of the last
+frame, a word from the start of its first token to the end of its last token. Words are those of
+`moeasr.text.scripts`: in Chinese, Japanese or Thai each character has its own times. Several words
+in one token divide its time evenly.
 
-CTC models say a token in a spike of one frame or two somewhere inside the sound: tokens seem
-shorter than they are, and words begin a little late and end a little early, all the more if a word
-is a single token.
+CTC models emit a token as a peak of one or two frames within the sound. Tokens therefore seem
+shorter than they are, and words seem to begin a little late and end a little early, especially
+words of a single token.
 """
 
 from collections import Counter
@@ -21,30 +21,30 @@ from moeasr.text.tokenizer import Tokenizer
 
 
 class Timed(NamedTuple):
-    """A token or a word in time."""
+    """A token or a word with its time stamps."""
 
     text: str
     start_sec: float
     end_sec: float
     confidence: float
-    """0 to 1."""
+    """Confidence from 0 to 1."""
 
 
 class Times(NamedTuple):
-    """A hypothesis in time."""
+    """The time stamps of a hypothesis."""
 
     tokens: list[Timed]
-    """One per token; the text is the unit as it stands in `units.txt`."""
+    """The tokens of the hypothesis; the text of a token is its unit in `units.txt`."""
     words: list[Timed]
-    """The words of the text. The confidence of a word is that of its least sure token."""
+    """The words of the text. The confidence of a word is the lowest confidence of its tokens."""
 
 
 def times_of(hypothesis: Hypothesis, tokenizer: Tokenizer, frame_sec: float) -> Times | None:
-    """Return the times of a hypothesis; None if it was not aligned.
+    """Return the times of a hypothesis; None if it has no alignment.
 
     Args:
-        hypothesis: With `spans` and `token_confidence`, or without.
-        tokenizer: Of its tokens.
+        hypothesis: A hypothesis with or without `spans` and `token_confidence`.
+        tokenizer: The tokenizer that made its tokens.
         frame_sec: Seconds from one encoder frame to the next.
     """
     if hypothesis.spans is None or hypothesis.token_confidence is None:
@@ -69,7 +69,7 @@ def times_of(hypothesis: Hypothesis, tokenizer: Tokenizer, frame_sec: float) -> 
 
 
 def _at(token: Timed, share: float) -> float:
-    """Return the time at which a share of a token is over, from 0 to 1."""
+    """Return the time at which a fraction (0 to 1) of a token has passed."""
     if share in (0.0, 1.0):
         return token.end_sec if share else token.start_sec
     return token.start_sec + share * (token.end_sec - token.start_sec)
@@ -78,11 +78,11 @@ def _at(token: Timed, share: float) -> float:
 def write_ctm(path: str | Path, words: Mapping[str, Iterable[Timed]]) -> None:
     """Write NIST's time-marked conversation file: `utterance 1 start duration word confidence`.
 
-    As from Kaldi without segments: the times are those of the utterance, seconds from its start.
+    Times are seconds from the start of the utterance, as Kaldi writes them without segments.
 
     Args:
-        path: The file.
-        words: Utterance -> its words.
+        path: The file to write.
+        words: Utterance id -> its words.
     """
     with open(path, "w", encoding="utf-8") as handle:
         for utt_id, utt_words in words.items():
@@ -95,7 +95,7 @@ def write_ctm(path: str | Path, words: Mapping[str, Iterable[Timed]]) -> None:
 
 
 def as_json(items: Sequence[Timed]) -> list[dict[str, str | float]]:
-    """Return plain values for `nbest.jsonl`, rounded to ms and four digits of confidence."""
+    """Return JSON values for `nbest.jsonl`, with times in ms and four digits of confidence."""
     return [
         {
             "text": item.text,

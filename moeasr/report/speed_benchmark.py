@@ -57,7 +57,7 @@ class Workload:
     chunk_size: int = 16
     """Number of encoder frames per chunk of a stream."""
     num_left_chunks: int = 4
-    """Number of earlier chunks that a frame of a stream sees."""
+    """Number of left chunks that a frame of a stream attends to."""
     vocab_size: int = 1000
     """Number of units."""
     train_utts: int = 4
@@ -83,7 +83,7 @@ class Workload:
 
 
 def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, Any]:
-    """Time all configs in alternation.
+    """Measure the times of all configs in alternation.
 
     Args:
         configs: The configs by name; the first one is the baseline, see below.

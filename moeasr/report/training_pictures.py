@@ -23,7 +23,7 @@ NUM_UTTERANCES = 3
 
 
 class TrainingPictures:
-    """The drawing of `images/{loss,wer,expert_load}.png`, and of some utterances for the writers.
+    """The pictures `images/{loss,wer,expert_load}.png`, and plots of some dev utterances.
 
     The same development utterances are plotted after each epoch, so that a slider in TensorBoard
     shows how attention and routing develop. Without matplotlib one log line says how to get it.

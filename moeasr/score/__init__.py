@@ -1,1 +1,1 @@
-"""From hypotheses to error rates, their confidence intervals, and results tables."""
+"""Scoring: error rates of hypotheses, their confidence intervals, and tables of results."""

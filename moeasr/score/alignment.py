@@ -13,7 +13,7 @@ class Step(NamedTuple):
     """One column of an alignment."""
 
     operation: Operation
-    """Correct, substituted, inserted or deleted."""
+    """C for correct, S for substituted, I for inserted, D for deleted."""
     ref: str | None
     """Token of the reference; None for an insertion."""
     hyp: str | None
@@ -22,25 +22,25 @@ class Step(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Counts:
-    """How many tokens were right and wrong in one utterance, or in many."""
+    """The numbers of correct and wrong tokens in one or more utterances."""
 
     hits: int = 0
-    """Correct tokens."""
+    """Number of correct tokens."""
     subs: int = 0
-    """Substitutions."""
+    """Number of substitutions."""
     dels: int = 0
-    """Deletions."""
+    """Number of deletions."""
     ins: int = 0
-    """Insertions."""
+    """Number of insertions."""
 
     @property
     def num_ref(self) -> int:
-        """Tokens of the reference."""
+        """Number of tokens in the reference."""
         return self.hits + self.subs + self.dels
 
     @property
     def num_errors(self) -> int:
-        """Substitutions, deletions and insertions."""
+        """Number of substitutions, deletions and insertions."""
         return self.subs + self.dels + self.ins
 
     @property
@@ -48,7 +48,7 @@ class Counts:
         """Error rate in percent of the reference's tokens.
 
         Raises:
-            ZeroDivisionError: The reference is empty: there is no rate.
+            ZeroDivisionError: The reference is empty, so there is no error rate.
         """
         return 100.0 * self.num_errors / self.num_ref
 
@@ -62,18 +62,18 @@ class Counts:
 
 
 def align(refs: Sequence[Sequence[str]], hyps: Sequence[Sequence[str]]) -> list[list[Step]]:
-    """Align each hypothesis with its reference at the least number of errors.
+    """Align each hypothesis with its reference with the minimum number of errors.
 
     Args:
-        refs: Token lists; either side may be empty.
-        hyps: Token lists, as many.
+        refs: Token lists of the references, which may be empty.
+        hyps: Token lists of the hypotheses, in the same order.
 
     Returns:
         The steps of each pair, in order.
     """
     if not refs and not hyps:
         return []
-    # jiwer would split sentences itself; ours are tokens already, hence the bare copies
+    # jiwer splits sentences into words by default; these are tokens already
     output = jiwer.process_words(
         [list(ref) for ref in refs],
         [list(hyp) for hyp in hyps],
@@ -97,7 +97,7 @@ def count(steps: Sequence[Step]) -> Counts:
 def _steps(
     chunks: Sequence[jiwer.AlignmentChunk], ref: Sequence[str], hyp: Sequence[str]
 ) -> list[Step]:
-    """jiwer's runs of equal operations, one step per token."""
+    """Convert jiwer's runs of equal operations into one step per token."""
     steps: list[Step] = []
     for chunk in chunks:
         ref_part = ref[chunk.ref_start_idx : chunk.ref_end_idx]

@@ -1,4 +1,4 @@
-"""The lowest of many error rates, from lines that `grep` found in scoring results."""
+"""Selection of the lowest error rate among lines that `grep` finds in scoring results."""
 
 import math
 import re
@@ -7,16 +7,16 @@ from collections.abc import Iterable
 KALDI = re.compile(r"(.*?)(%[WS]ER (\S+).*)")
 SCLITE = re.compile(r"(.*?)\|?\s*(?:Sum/Avg|Mean)\s*(\|[^|]*\|([^|]*)\|.*)")
 SCLITE_ERROR = 4
-"""Place of the error rate among sclite's correct, substituted, deleted, inserted, wrong."""
+"""Index of the error rate in sclite's columns: correct, substituted, deleted, inserted, wrong."""
 
 
 def best_line(lines: Iterable[str]) -> str | None:
-    """The first line with the lowest error rate, its file moved to the end; None: there is none.
+    """Return the first line with the lowest error rate, with its file at the end, or None.
 
     Args:
-        lines: `file:%WER 7.4 [ 1 / 2, ... ]` as Kaldi's compute-wer writes it, `%SER` likewise,
-            or `file:| Sum/Avg | 10 20 | 95.0 3.0 1.0 1.0 5.0 50.0 |` of sclite. Others are passed
-            over.
+        lines: Lines `file:%WER 7.4 [ 1 / 2, ... ]` or `file:%SER ...` of Kaldi's compute-wer, or
+            `file:| Sum/Avg | 10 20 | 95.0 3.0 1.0 1.0 5.0 50.0 |` of sclite. Other lines are
+            ignored.
     """
     best, lowest = None, math.inf
     for line in lines:
@@ -34,7 +34,7 @@ def _parse(line: str) -> tuple[float, str] | None:
         if sclite is not None:
             rate = sclite[3].split()[SCLITE_ERROR]
             return float(rate), _tidy(f"%WER {rate} {sclite[2]} {sclite[1]}")
-    except (ValueError, IndexError):  # no number where the rate should be
+    except (ValueError, IndexError):  # the error rate is not a number
         return None
     return None
 

@@ -1,9 +1,9 @@
 """Confidence interval of an error rate by resampling utterances.
 
-Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation",
-ICASSP 2004: draw as many utterances as there are, with replacement, many times; the middle 95 % of
-the error rates so found is the interval. Words of one utterance are not independent, so utterances
-are drawn, not words.
+The method is that of Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR
+performance evaluation", ICASSP 2004. Each of many draws samples N of the N utterances with
+replacement and gives an error rate. The interval covers the middle 95 % of these error rates.
+Utterances are sampled instead of words, because words of one utterance are not independent.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 
 from moeasr.errors import InputError
 
-# Draws held at a time: 10 million 32-bit indices are 40 MB, whatever the size of the test set.
+# Indices in memory at a time: 10 million 32-bit indices are 40 MB, for test sets of any size.
 _DRAWS_AT_ONCE = 10_000_000
 
 
@@ -23,20 +23,20 @@ def bootstrap_interval(
     num_resamples: int = 10_000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Interval of the error rate, in percent.
+    """Compute the confidence interval of the error rate, in percent.
 
     Args:
-        num_errors: Errors of each utterance, (N,).
-        num_ref: Reference tokens of each utterance, (N,), not all zero.
-        level: Share of the resampled rates that the interval holds.
-        num_resamples: How often to draw.
-        seed: The same seed gives the same interval.
+        num_errors: (N,) number of errors in each utterance.
+        num_ref: (N,) number of reference tokens in each utterance, not all zero.
+        level: Fraction of the resampled error rates inside the interval.
+        num_resamples: Number of draws.
+        seed: Seed of the random generator.
 
     Returns:
         Lower and upper end.
 
     Raises:
-        InputError: Every draw took utterances with empty references only.
+        InputError: Every draw consists of utterances with empty references.
     """
     errors, words = resampled_rates(np.array([num_errors, num_ref]), num_resamples, seed)
     tail = 50.0 * (1.0 - level)
@@ -45,12 +45,12 @@ def bootstrap_interval(
 
 
 def resampled_rates(values: np.ndarray, num_resamples: int, seed: int) -> np.ndarray:
-    """Compute `resampled_sums` and drop the draws that have no error rate.
+    """Compute `resampled_sums` and drop the draws without an error rate.
 
     Args:
         values: (2, N) errors and reference tokens of N utterances.
         num_resamples: Number of draws R of N utterances each.
-        seed: Of the generator.
+        seed: Seed of the random generator.
 
     Returns:
         (2, r) sums of the draws with at least one reference token.
@@ -68,12 +68,12 @@ def resampled_rates(values: np.ndarray, num_resamples: int, seed: int) -> np.nda
 
 
 def resampled_sums(values: np.ndarray, num_resamples: int, seed: int) -> np.ndarray:
-    """Sums over utterances drawn with replacement.
+    """Compute sums over utterances sampled with replacement.
 
     Args:
-        values: (K, N) K quantities of N utterances; all K see the same draws.
+        values: (K, N) K quantities of N utterances, which share the draws.
         num_resamples: Number of draws R of N utterances each.
-        seed: Of the generator.
+        seed: Seed of the random generator.
 
     Returns:
         (K, R) sums.
@@ -83,7 +83,7 @@ def resampled_sums(values: np.ndarray, num_resamples: int, seed: int) -> np.ndar
 
 
 def _draws(num_utts: int, num_resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield (r, N) utterance indices, `num_resamples` rows in all."""
+    """Yield arrays (r, N) of utterance indices with `num_resamples` rows in total."""
     generator = np.random.default_rng(seed)
     rows = max(1, _DRAWS_AT_ONCE // num_utts)
     for start in range(0, num_resamples, rows):

@@ -1,15 +1,15 @@
-"""Several systems on one test set, each trained with several seeds: who is better, and how surely?
+"""Comparison of several systems, each trained with several seeds, on one test set.
 
-Two kinds of chance are at work, and they are kept apart.
+Two sources of randomness are reported separately.
 
-- Which seed a training had. It is shown by the spread: the sample standard deviation (N - 1) of the
-  seeds' error rates. No interval or test here contains it: a p-value below 0.05 says that the very
-  models at hand differ on speech like this test set's, not that other seeds would.
-- Which utterances are in the test set. Utterances are resampled with replacement, and only they:
-  each draw takes an utterance with the errors of all seeds of all systems. An utterance's errors
-  are thus averaged over a system's seeds, and the difference of two systems is resampled in pairs
-  (Bisani and Ney, see `bootstrap.py` and `significance.py`), however many seeds each has.
-  The matched-pairs test looks at the same averages.
+- The seed of the training. Its effect is the spread: the sample standard deviation (N - 1) of the
+  error rates over seeds. The intervals and tests do not include it. A p-value below 0.05 says that
+  these models differ on speech like that of the test set, but not that other seeds would differ.
+- The utterances in the test set. Only utterances are resampled with replacement: each draw takes an
+  utterance with the errors of all seeds of all systems. The errors of an utterance are averaged
+  over the seeds of a system, and the difference of two systems is resampled in pairs (Bisani and
+  Ney, see `bootstrap.py` and `significance.py`) for any numbers of seeds. The matched-pairs test
+  uses the same averages.
 """
 
 import dataclasses
@@ -49,21 +49,21 @@ else the machine did; the time of a teacher or of other weights to begin with is
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A system against the baseline, in WER; negative if the system is better."""
+    """The WER of a system minus that of the baseline; negative if the system is better."""
 
     points: float
-    """Percentage points."""
+    """Difference in percentage points."""
     interval: tuple[float, float]
     """The 95 % interval of `points`."""
     relative: float | None
-    """In percent of the baseline's WER; None if that is 0."""
+    """Difference in percent of the baseline's WER; None if that WER is 0."""
     p_bootstrap: float
     p_matched_pairs: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SystemResult:
-    """One system over its seeds; rates in percent."""
+    """The results of one system over its seeds; error rates are in percent."""
 
     system: str
     seeds: tuple[int, ...]
@@ -75,13 +75,13 @@ class SystemResult:
     cer: float
     cer_spread: float | None
     difference: Difference | None
-    """None for the baseline itself."""
+    """Difference to the baseline; None for the baseline itself."""
     total_params: int
     active_params: int
     macs_per_audio_sec: int | None
     rtf: float
     training_sec: float | None
-    """Mean over the seeds; None unless all have one."""
+    """Mean training time over the seeds; None unless it is known for all seeds."""
     commits: tuple[str, ...]
     devices: tuple[str, ...]
 
@@ -89,17 +89,17 @@ class SystemResult:
 def compare(
     experiments: Sequence[ScoredExperiment], baseline: str, num_resamples: int = 10_000
 ) -> list[SystemResult]:
-    """One result for each system, in the order in which the experiments name them.
+    """Compute the result of each system, in the order of their first experiments.
 
     Args:
         experiments: All seeds of all systems, scored on one test set. Systems may have different
             numbers of seeds.
         baseline: The system that the others are compared with.
-        num_resamples: Draws of each bootstrap.
+        num_resamples: Number of draws of each bootstrap.
 
     Raises:
-        InputError: The baseline is absent; experiments were scored on different references or
-            searched with different beams; or the seeds of a system are not the same network.
+        InputError: The baseline is missing, experiments were scored on different references or
+            decoded with different beam sizes, or the seeds of a system have different networks.
     """
     systems: dict[str, list[ScoredExperiment]] = {}
     for experiment in experiments:
@@ -119,19 +119,19 @@ def compare(
 
 
 def pooled(seeds: Sequence[Mapping[str, Counts]]) -> dict[str, Counts]:
-    """The counts of each utterance, summed over seeds."""
+    """Sum the counts of each utterance over seeds."""
     return {utt_id: sum((seed[utt_id] for seed in seeds), Counts()) for utt_id in seeds[0]}
 
 
 def comparison_page(
     results: Sequence[SystemResult], experiments: Sequence[ScoredExperiment], baseline: str
 ) -> str:
-    """Markdown: the table, and below it how each experiment is made again.
+    """Format the comparison as Markdown: the table, and the command of each experiment.
 
     Args:
-        results: As `compare` returns them.
-        experiments: What it was given.
-        baseline: What it was given.
+        results: The results of `compare`.
+        experiments: The experiments given to `compare`.
+        baseline: The baseline given to `compare`.
     """
     record = experiments[0].record
     chunk = record["chunk_size"]
@@ -154,11 +154,11 @@ def comparison_page(
 
 
 def _check_seeds(seeds: Sequence[ScoredExperiment]) -> None:
-    """Refuse a seed that is there twice, and networks that differ in size."""
+    """Raise `InputError` if a seed appears twice or networks differ in size."""
     first = seeds[0]
     for number, experiment in enumerate(seeds):
         if experiment.seed in [other.seed for other in seeds[:number]]:
-            raise InputError(f"experiment {experiment.name} is there twice")
+            raise InputError(f"experiment {experiment.name} appears twice")
         for key in ("total_params", "active_params"):
             if experiment.record[key] != first.record[key]:
                 raise InputError(
@@ -168,7 +168,7 @@ def _check_seeds(seeds: Sequence[ScoredExperiment]) -> None:
 
 
 def _check_same_task(a: ScoredExperiment, b: ScoredExperiment) -> None:
-    """Refuse what differs in more than the system."""
+    """Raise `InputError` if two experiments differ in test set or beam size."""
     try:
         paired_errors(a.words, b.words)
         if a.record["beam_size"] != b.record["beam_size"]:
@@ -212,9 +212,10 @@ def _system_result(
 def _difference(
     baseline: Sequence[ScoredExperiment], system: Sequence[ScoredExperiment], draws: int
 ) -> Difference:
-    """Each side's seeds count as often as the other side has seeds.
+    """Compute the difference of a system to the baseline.
 
-    So sums stand for means over seeds, in whole numbers: ties in a draw stay ties.
+    The counts of each side are multiplied by the number of seeds of the other side. The sums are
+    then proportional to means over seeds but remain integers, so ties in a draw remain ties.
     """
     a = pooled([seed.words for seed in baseline] * len(system))
     b = pooled([seed.words for seed in system] * len(baseline))

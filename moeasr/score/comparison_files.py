@@ -1,4 +1,4 @@
-"""COMPARISON.md and comparison.json: the comparison of finished experiments on disk."""
+"""The files COMPARISON.md and comparison.json, which compare finished experiments."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from moeasr.strict_json import to_json
 
 
 class TableChoice(NamedTuple):
-    """What a comparison shows."""
+    """The selection of results that a comparison shows."""
 
     baseline: str
     """The system with which the others are compared."""

@@ -1,4 +1,4 @@
-"""Detail files of a scoring in Kaldi's forms: `per_utt`, `per_spk` and `ops`."""
+"""The detail files of scoring in Kaldi's formats: `per_utt`, `per_spk` and `ops`."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ from moeasr.score.alignment import Counts, Step
 from moeasr.score.error_rate import ErrorRate, UtteranceScore, group_by_speaker
 from moeasr.text_lines import read_lines
 
-NOTHING = "***"  # what stands opposite an inserted or deleted token, as in Kaldi's scoring
+NOTHING = "***"  # placeholder opposite an inserted or deleted token, as in Kaldi's scoring
 _NAMES = {"C": "correct", "S": "substitution", "I": "insertion", "D": "deletion"}
 _COLUMNS = ("#SENT", "#WORD", "Corr", "Sub", "Ins", "Del", "Err", "S.Err")
 _MAX_OPS_WIDTH = 16
 
 
 def per_utt_text(rate: ErrorRate) -> str:
-    """Four lines an utterance: reference, hypothesis, operations, and their counts.
+    """Format four lines per utterance: reference, hypothesis, operations, and their counts.
 
     UTT-A ref  word-A   ***   word-B  word-C
     UTT-A hyp  word-A  word-A word-B   ***
@@ -28,10 +28,10 @@ def per_utt_text(rate: ErrorRate) -> str:
 
 
 def read_per_utt(path: str | Path) -> dict[str, Counts]:
-    """The counts of each utterance in a `per_utt` file.
+    """Read the counts of each utterance in a `per_utt` file.
 
     Raises:
-        InputError: A `#csid` line has not four numbers, or there is none.
+        InputError: A `#csid` line does not have four numbers, or there is no such line.
     """
     counts: dict[str, Counts] = {}
     for number, line in read_lines(path):
@@ -48,7 +48,7 @@ def read_per_utt(path: str | Path) -> dict[str, Counts]:
 
 
 def per_spk_text(rate: ErrorRate, utt2spk: Mapping[str, str]) -> str:
-    """A table of counts (raw) and percentages (sys) for each speaker and their sum.
+    """Format a table of counts (raw) and percentages (sys) for each speaker and their sum.
 
     Raises:
         InputError: An utterance has no speaker.
@@ -62,9 +62,9 @@ def per_spk_text(rate: ErrorRate, utt2spk: Mapping[str, str]) -> str:
 
 
 def ops_text(rate: ErrorRate) -> str:
-    """How often each token was right, lost, put in, or taken for which other.
+    """Format the number of times that each token was correct, substituted, deleted or inserted.
 
-    Grouped by operation, the most frequent first.
+    Lines are grouped by operation, with the most frequent first.
     """
     counts: Counter[Step] = Counter(
         step for utterance in rate.utterances for step in utterance.steps
@@ -101,7 +101,7 @@ def _utterance_lines(utterance: UtteranceScore) -> str:
 
 
 def _centred(token: str, width: int) -> str:
-    """`token` in the middle; of an odd number of spaces the greater half is on the left."""
+    """Place a token in the middle; if the number of spaces is odd, the left has one more."""
     right = (width - len(token)) // 2
     return " " * (width - len(token) - right) + token + " " * right
 

@@ -1,22 +1,22 @@
 """Word and character error rates of a test set.
 
-WER: words are what stands between white space; nothing is done for text without spaces, whose CER
-is the rate to look at.
+WER: words are separated by white space. For text without spaces, use the CER instead.
 
 CER: characters of the whole transcript. The space between two words counts as a character, as in
-ESPnet (its AN4 figures are of this kind) and in jiwer's default; `count_spaces=False` leaves
-spaces out. `<unk>` and non-linguistic symbols such as `<noise>` count as one character each.
+ESPnet (including its AN4 results) and in jiwer's default; `count_spaces=False` leaves spaces out.
+`<unk>` and non-linguistic symbols such as `<noise>` count as one character each.
 
-Alignments have the least number of errors, each counted 1, as in Kaldi, WeNet and jiwer. NIST
-sclite instead weighs a substitution 4, an insertion 3 and a deletion 3. Hence it
+Alignments have the minimum number of errors, each with cost 1, as in Kaldi, WeNet and jiwer. NIST
+sclite instead uses cost 4 for a substitution, 3 for an insertion and 3 for a deletion. Therefore it
 
-- splits the same number of errors differently where it can: for the reference `a b` and the
-  hypothesis `b c` two substitutions cost it 8, a deletion and an insertion around the `b` cost 6;
-- now and then counts more errors than the least: five substitutions (20) cost it more than three
-  deletions and three insertions (18), which are six errors.
+- sometimes divides the same number of errors differently: for the reference `a b` and the
+  hypothesis `b c`, two substitutions cost 8, a deletion and an insertion around the `b` cost 6;
+- sometimes counts more than the minimum number of errors: five substitutions (20) cost more than
+  three deletions and three insertions (18), which are six errors.
 
-So totals agree with sclite's but for one in many utterances, and splits need not.
-sclite also ignores letter case unless called with `-s`, which we always heed.
+Totals therefore agree with sclite's except in rare utterances, but the division into substitutions,
+deletions and insertions may differ. sclite also ignores letter case unless called with `-s`; moeasr
+always distinguishes upper and lower case.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ class Pair:
 
 @dataclasses.dataclass(frozen=True)
 class UtteranceScore:
-    """The alignment of one utterance and what it counts up to."""
+    """The alignment of one utterance and its counts."""
 
     utt_id: str
     steps: tuple[Step, ...]
@@ -59,7 +59,7 @@ class ErrorRate:
 
     @property
     def total(self) -> Counts:
-        """Counts of all utterances together."""
+        """Sum of the counts of all utterances."""
         return sum((utterance.counts for utterance in self.utterances), Counts())
 
     @property
@@ -69,11 +69,11 @@ class ErrorRate:
 
     @property
     def num_wrong_utts(self) -> int:
-        """Utterances with at least one error."""
+        """Number of utterances with at least one error."""
         return sum(utterance.counts.num_errors > 0 for utterance in self.utterances)
 
     def interval(self, num_resamples: int = 10_000, seed: int = 0) -> tuple[float, float]:
-        """The 95 % bootstrap interval over utterances, in percent."""
+        """Compute the 95 % bootstrap interval over utterances, in percent."""
         errors = [utterance.counts.num_errors for utterance in self.utterances]
         lengths = [utterance.counts.num_ref for utterance in self.utterances]
         return bootstrap_interval(errors, lengths, num_resamples=num_resamples, seed=seed)
@@ -82,18 +82,18 @@ class ErrorRate:
 def pair_up(
     refs: Mapping[str, str], hyps: Mapping[str, str], missing: MissingMode = "strict"
 ) -> list[Pair]:
-    """Put each reference with its hypothesis, in the references' order.
+    """Match each reference with its hypothesis, in the order of the references.
 
-    Hypotheses without a reference are left out, as in Kaldi.
+    Hypotheses without a reference are ignored, as in Kaldi.
 
     Args:
         refs: Utterance id -> clean transcript.
         hyps: Utterance id -> clean recogniser output.
-        missing: What a reference without hypothesis is, in Kaldi's words: an error (`strict`),
-            left out (`present`), or an empty hypothesis (`all`).
+        missing: Treatment of a reference without hypothesis, in Kaldi's terms: raise an error
+            (`strict`), ignore it (`present`), or use an empty hypothesis (`all`).
 
     Raises:
-        InputError: `strict` and hypotheses are missing; or nothing remains to score.
+        InputError: A hypothesis is missing with `strict`, or no utterance remains.
     """
     if missing == "strict":
         absent = [utt_id for utt_id in refs if utt_id not in hyps]
@@ -108,15 +108,15 @@ def pair_up(
 
 
 def check_references(refs: Iterable[str], num_refs: int, absent: Sequence[str]) -> None:
-    """Raise unless all references can be scored.
+    """Raise `InputError` unless all references can be scored.
 
     Args:
         refs: The transcripts.
-        num_refs: How many there are.
+        num_refs: Number of transcripts.
         absent: Ids of the utterances without hypothesis.
 
     Raises:
-        InputError: Hypotheses are missing, or no reference has a word.
+        InputError: Hypotheses are missing, or all references are empty.
     """
     if absent:
         shown = " ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
@@ -125,24 +125,24 @@ def check_references(refs: Iterable[str], num_refs: int, absent: Sequence[str]) 
 
 
 def _require_words(refs: Iterable[str]) -> None:
-    if not sum(map(bool, refs)):  # all are looked at: reading one may raise an error
+    if not sum(map(bool, refs)):  # reads all references, because reading one may raise an error
         raise InputError("the references to score hold no words, so there is no error rate")
 
 
 def word_error_rate(pairs: Sequence[Pair]) -> ErrorRate:
-    """Align words."""
+    """Align the words of each pair."""
     return _error_rate(pairs, str.split)
 
 
 def character_error_rate(
     pairs: Sequence[Pair], count_spaces: bool = True, non_lang_syms: Sequence[str] = ()
 ) -> ErrorRate:
-    """Align characters.
+    """Align the characters of each pair.
 
     Args:
         pairs: References with hypotheses.
-        count_spaces: A space is a character, shown as `<space>`; otherwise it is left out.
-        non_lang_syms: Symbols of several characters that count as one.
+        count_spaces: Count a space as a character, shown as `<space>`; otherwise ignore it.
+        non_lang_syms: Symbols that count as one character each.
     """
     splitter = CharSplitter(non_lang_syms)
 
@@ -158,7 +158,7 @@ def character_error_rate(
 def group_by_speaker(
     rate: ErrorRate, utt2spk: Mapping[str, str]
 ) -> dict[str, tuple[UtteranceScore, ...]]:
-    """The utterances of each speaker, speakers in C order.
+    """Group utterances by speaker, with speakers in C order.
 
     Raises:
         InputError: An utterance has no speaker.

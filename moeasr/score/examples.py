@@ -19,7 +19,7 @@ def read_alignments(path: str | Path) -> dict[str, list[Step]]:
     """Read the alignment of each utterance in a `per_utt` file.
 
     Raises:
-        InputError: The file is missing, or the lines of an utterance do not have as many tokens.
+        InputError: The file is missing, or the lines of an utterance differ in length.
     """
     rows: dict[str, dict[str, list[str]]] = {}
     for _, line in read_lines(path):
@@ -42,7 +42,7 @@ def read_alignments(path: str | Path) -> dict[str, list[Step]]:
 def has_unspaced_words(alignments: dict[str, list[Step]]) -> bool:
     """Return whether the references are mostly in scripts without spaces between words.
 
-    The character error rate is then the rate to look at.
+    Such references are judged by their character error rate.
     """
     words = [step.ref for steps in alignments.values() for step in steps if step.ref]
     return sum(map(is_unspaced, (word[0] for word in words))) > len(words) / 2

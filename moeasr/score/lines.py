@@ -1,4 +1,4 @@
-"""The one-line summaries that users of Kaldi and WeNet look for."""
+"""One-line summaries of error rates in the formats of Kaldi and WeNet."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from moeasr.score.error_rate import ErrorRate
 
 
 def kaldi_rate_line(rate: ErrorRate, name: Literal["WER", "CER"], num_absent: int = 0) -> str:
-    """Kaldi's line, ` [PARTIAL]` added when hypotheses were missing.
+    """Format Kaldi's line, followed by ` [PARTIAL]` if hypotheses are missing.
 
     `%WER 13.45 [ 2708 / 20138, 358 ins, 330 del, 2020 sub ]`
     """
@@ -19,7 +19,7 @@ def kaldi_rate_line(rate: ErrorRate, name: Literal["WER", "CER"], num_absent: in
 
 
 def kaldi_sentence_lines(rate: ErrorRate, num_absent: int = 0) -> list[str]:
-    """Kaldi's sentence error rate and closing line.
+    """Format Kaldi's sentence error rate and last line.
 
     `%SER 50.00 [ 1 / 2 ]` and `Scored 2 sentences, 0 not present in hyp.`
     """
@@ -31,7 +31,7 @@ def kaldi_sentence_lines(rate: ErrorRate, num_absent: int = 0) -> list[str]:
 
 
 def wenet_line(rate: ErrorRate) -> str:
-    """WeNet's line: `Overall -> 4.63 % N=104765 C=100008 S=4626 D=131 I=89`."""
+    """Format WeNet's line: `Overall -> 4.63 % N=104765 C=100008 S=4626 D=131 I=89`."""
     total = rate.total
     return (
         f"Overall -> {total.percent:4.2f} % N={total.num_ref} C={total.hits} "

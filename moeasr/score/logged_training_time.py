@@ -1,4 +1,4 @@
-"""The time of trainings made before the trainer recorded it, from the lines of their log."""
+"""The duration of trainings from before the trainer recorded it, computed from their logs."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The kinds of values in `decode.json`, `score.json` and `results.json`."""
+"""The types of values in `decode.json`, `score.json` and `results.json`."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -49,10 +49,10 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_kinds(record: Mapping[str, Any], path: Path) -> None:
-    """Raise `InputError` if a value of a record is of another kind than its key has.
+    """Raise `InputError` if a value of a record does not have the type of its key.
 
     Args:
-        record: From a JSON file; keys that are not in `KINDS` are not looked at.
+        record: The content of a JSON file; keys that are not in `KINDS` are not checked.
         path: The file, for the message.
     """
     for key, value in record.items():

@@ -47,7 +47,9 @@ def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
 
 
 def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
-    first = min(records, key=lambda record: record["stale"] is not None)  # the set as it is now
+    first = min(
+        records, key=lambda record: record["stale"] is not None
+    )  # prefer the current state of the set
     words = _read_details(exp_dir / first["dir"], "per_utt")
     rate = "cer" if has_unspaced_words(words) else "wer"
     ranked = sorted(records, key=lambda record: (record["stale"] is not None, record[rate]))

@@ -1,7 +1,7 @@
 """The results of an experiment as records, one for each decoded and scored mode.
 
 A record joins `decode.json` (model, mode, speed, command) with `score.json` (error rates), so that
-every number carries its origin.
+every number has its origin beside it.
 """
 
 import json
@@ -69,7 +69,7 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
                 )
     if not records:
         raise InputError(f"{exp_dir} has no decode_*/<mode>/ that is both decoded and scored")
-    # Full context (-1) is the longest chunk there is: it comes first, then 32, 16, 8.
+    # Sorted by chunk size in descending order: full context (-1) first, then 32, 16, 8.
     records.sort(key=lambda r: (r["set"], r["mode"], r["chunk_size"] > 0, -r["chunk_size"]))
     return records
 
@@ -78,13 +78,16 @@ def read_json(path: Path) -> Any:
     """Return the content of a JSON file.
 
     Raises:
-        InputError: It is missing or not JSON.
+        InputError: The file is missing or not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"file {path} does not exist") from None
-    except (ValueError, RecursionError) as error:  # also of bytes, and of numbers without end
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError covers invalid UTF-8 and numbers with too many digits
         raise InputError(f"{path} is not JSON: {error}") from None
 
 

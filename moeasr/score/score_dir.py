@@ -1,4 +1,4 @@
-"""Scoring of decoded test sets: from a data directory and hypotheses to the files of `score/`."""
+"""Scoring of decoded test sets: a data directory and hypotheses give the files of `score/`."""
 
 import dataclasses
 import hashlib
@@ -27,16 +27,16 @@ from moeasr.text.transcript import read_transcripts, read_utt2spk
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """How to score."""
+    """The options of scoring."""
 
     missing: MissingMode = "strict"
-    """What a reference without hypothesis is; see `pair_up`."""
+    """Treatment of references without hypothesis; see `pair_up`."""
     cer_spaces: bool = True
-    """A space counts as a character."""
+    """True if a space counts as a character."""
     non_lang_syms: tuple[str, ...] = ()
-    """Symbols that are one character each."""
+    """Symbols that count as one character each."""
     num_resamples: int = 10_000
-    """Draws of the bootstrap."""
+    """Number of bootstrap draws."""
     seed: int = 0
     """Seed of the bootstrap."""
 
@@ -46,7 +46,7 @@ class References:
     """The references of a data directory."""
 
     name: str
-    """The directory's name."""
+    """Name of the directory."""
     texts: Mapping[str, str]
     utt2spk: Mapping[str, str]
 
@@ -55,7 +55,7 @@ class References:
         """Read `text` and `utt2spk`.
 
         Raises:
-            InputError: One of them is missing or wrong, or an utterance has no speaker.
+            InputError: A file is missing or invalid, or an utterance has no speaker.
         """
         data_dir = Path(data_dir)
         texts = read_transcripts(data_dir / "text")
@@ -67,10 +67,10 @@ class References:
 
 
 def find_mode_dirs(decode_dir: str | Path) -> list[Path]:
-    """The directories of hypotheses (a file `text`) directly below `decode_dir`, or itself.
+    """Return `decode_dir` or the directories directly below it that contain hypotheses (`text`).
 
     Raises:
-        InputError: There is none.
+        InputError: There is no such directory.
     """
     decode_dir = Path(decode_dir)
     if (decode_dir / "text").is_file():
@@ -87,20 +87,20 @@ def score_mode_dir(
     """Score `mode_dir/text` and write `mode_dir/score/`.
 
     `score.json` is written last and marks the directory complete. It holds rates and intervals in
-    percent, counts, the command, and the checksum of the hypotheses, by which `gather` in
-    `table.py` sees whether they were decoded anew since.
+    percent, counts, the command, and the checksum of the hypotheses. By the checksum,
+    `results_table.gather` detects hypotheses that changed after scoring.
 
     Args:
-        mode_dir: Holds the hypotheses.
+        mode_dir: The directory with the hypotheses.
         references: The references.
-        options: How to score.
-        command: The command line that makes this score again.
+        options: The options of scoring.
+        command: The command line that reproduces the score.
 
     Returns:
-        What `score.json` holds, and under `wer_line` Kaldi's line.
+        The content of `score.json`, and Kaldi's line under the key `wer_line`.
 
     Raises:
-        InputError: Hypotheses are missing or unreadable; the sentence names them.
+        InputError: Hypotheses are missing or unreadable; the message names them.
     """
     hyp_path = mode_dir / "text"
     hyps = read_transcripts(hyp_path)
@@ -130,7 +130,7 @@ def score_mode_dir(
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Compute the SHA-256 checksum of a file, in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -178,7 +178,7 @@ def _detail_files(
     utt2spk: Mapping[str, str],
     summary: Mapping[str, Any],
 ) -> dict[str, str]:
-    """File name -> content."""
+    """Return the detail files of a score: file name -> content."""
     num_absent = summary["num_absent"]
     tail = "95 % interval [ {:.2f}, {:.2f} ] by bootstrap over utterances"
     return {

@@ -1,4 +1,4 @@
-"""A trained and scored experiment as a comparison sees it: one system, one seed, one test set."""
+"""A trained and scored experiment in a comparison: one system, one seed, one test set."""
 
 import dataclasses
 import re
@@ -25,26 +25,26 @@ class ScoredExperiment:
     """One training, decoded in one mode and scored on one test set."""
 
     name: str
-    """Its directory's name, `<system>_seed<seed>`."""
+    """Name of the directory, `<system>_seed<seed>`."""
     system: str
     seed: int
     record: Mapping[str, Any]
-    """Its entry of `results.json` for the set, mode and chunk size; see `table.gather`."""
+    """Entry of `results.json` for the set, mode and chunk size; see `results_table.gather`."""
     words: Mapping[str, Counts]
     """Word counts of each utterance."""
     training_sec: float | None = None
-    """Time spent on training, all sessions together; None if it is not known."""
+    """Seconds of training, summed over all sessions; None if unknown."""
     macs_per_audio_sec: int | None = None
     """Multiply-adds per second of audio; None if not measured, or not of all modules."""
     command: str
-    """The command line that makes it again."""
+    """The command line that reproduces the experiment."""
 
 
 def find_experiments(root: str | Path) -> list[Path]:
-    """The directories `<system>_seed<seed>` below `root` that have results, by name, then seed.
+    """Find directories `<system>_seed<seed>` with results below `root`, sorted by name and seed.
 
     Raises:
-        InputError: There is none.
+        InputError: There are no such directories.
     """
     found = [path.parent for path in Path(root).glob("*_seed*/results.json")]
     if not found:
@@ -57,20 +57,21 @@ def read_experiment(
 ) -> ScoredExperiment:
     """Read one experiment.
 
-    Beside `results.json` and the words' `per_utt` of the mode it looks at three files that may be
-    absent: `training_time.json` (by default the time is that of `train.log`), `cost.json` (for the
-    key `macs_per_audio_sec`) and `command`, one line, as `moeasr compare` leaves it (by default the
-    command is the training's).
+    The function reads `results.json`, the `per_utt` file of words of the mode, and three optional
+    files: `training_time.json` (default: the time from `train.log`), `cost.json` (for the key
+    `macs_per_audio_sec`), and the line `command` written by `moeasr compare` (default: the command
+    of the training).
 
     Args:
-        exp_dir: The experiment's directory.
-        test_set: Which set ...
-        mode: ... and decoding mode ...
-        chunk_size: ... and decoding chunk, -1 for the whole utterance.
+        exp_dir: The directory of the experiment.
+        test_set: Name of the test set.
+        mode: Decoding mode.
+        chunk_size: Decoding chunk size in frames, -1 for the whole utterance.
 
     Raises:
-        InputError: The directory's name is not of the form, or is of another seed than the results;
-            results are missing, stale or malformed, or do not agree with their details.
+        InputError: The name of the directory is not `<system>_seed<seed>`, or its seed differs from
+            that of the results. Or results are missing, stale or malformed, or do not agree with
+            their details.
     """
     exp_dir = Path(exp_dir)
     system, seed = _system_and_seed(exp_dir)
@@ -129,7 +130,7 @@ def _find_record(path: Path, test_set: str, mode: str, chunk_size: int) -> dict[
 
 
 def read_training_time(exp_dir: Path) -> float | None:
-    """Return the seconds that a training took, all its sessions together; None if not known.
+    """Return the seconds of training, summed over all sessions; None if unknown.
 
     Raises:
         InputError: `training_time.json` is malformed.
@@ -151,4 +152,4 @@ def _read_cost(path: Path) -> int | None:
     macs = content.get("macs_per_audio_sec") if isinstance(content, dict) else None
     if not isinstance(macs, int):
         raise InputError(f"{path} must hold a whole number under 'macs_per_audio_sec'")
-    return None if content.get("uncounted") else macs  # a part of the work is no measure of it
+    return None if content.get("uncounted") else macs  # a partial count would be misleading

@@ -1,13 +1,13 @@
-"""Is one system better than another on the same test set?
+"""Significance tests of the difference of two systems on the same test set.
 
-Two tests that look at both systems utterance by utterance, because what is hard for one is mostly
-hard for the other; comparing two separate confidence intervals would throw that away.
+Both tests compare the systems utterance by utterance, because utterances that are hard for one
+system are usually hard for the other. Two separate confidence intervals would ignore this.
 
-- Paired bootstrap: Bisani and Ney, ICASSP 2004. Both systems see the same draws of utterances, and
+- Paired bootstrap: Bisani and Ney, ICASSP 2004. Both systems share the draws of utterances, and
   the difference of their error rates is resampled.
 - Matched pairs: Gillick and Cox, "Some statistical issues in the comparison of speech recognition
   algorithms", ICASSP 1989, with utterances as the segments:
-  Z = mean(d) / (std(d) / sqrt(N)), d the difference of the errors of each utterance.
+  Z = mean(d) / (std(d) / sqrt(N)), where d is the difference of the errors in each utterance.
 """
 
 import dataclasses
@@ -23,38 +23,38 @@ from moeasr.score.bootstrap import resampled_rates
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PairedBootstrap:
-    """What a paired bootstrap found."""
+    """The result of a paired bootstrap."""
 
     difference: float
     """Error rate of B minus that of A, in percentage points; negative if B is better."""
     interval: tuple[float, float]
     """The 95 % interval of `difference`."""
     prob_b_better: float
-    """Share of the draws in which B has fewer errors; a tie counts half."""
+    """Fraction of the draws in which B has fewer errors; a tie counts half."""
     p_value: float
-    """Two-sided: how probable so great a difference is between equal systems."""
+    """Two-sided probability of a difference this large between equal systems."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MatchedPairs:
-    """What a matched-pairs test found."""
+    """The result of a matched-pairs test."""
 
     mean_difference: float
-    """Errors of B minus errors of A in an average utterance."""
+    """Mean over utterances of the errors of B minus the errors of A."""
     z: float
     """`mean_difference` in standard errors; 0 if the systems never differ."""
     p_value: float
-    """Two-sided, by the normal approximation, which wants some 50 utterances."""
+    """Two-sided p-value by the normal approximation, which needs about 50 utterances."""
 
 
 def paired_errors(
     a: Mapping[str, Counts], b: Mapping[str, Counts]
 ) -> tuple[list[int], list[int], list[int]]:
-    """Errors of A, errors of B and reference tokens, utterance by utterance.
+    """Return the errors of A, the errors of B and the reference tokens of each utterance.
 
     Args:
         a: Counts of each utterance by system A, as `details.read_per_utt` reads them.
-        b: The same for system B.
+        b: Counts of each utterance by system B.
 
     Raises:
         InputError: The systems were not scored on the same references.
@@ -82,17 +82,17 @@ def paired_bootstrap(
     """Resample the difference of two error rates.
 
     Args:
-        errors_a: Errors of system A in each utterance, (N,).
-        errors_b: Errors of system B in the same utterances, (N,).
-        num_ref: Reference tokens of each utterance, (N,), not all zero.
-        num_resamples: How often to draw.
-        seed: The same seed gives the same result.
+        errors_a: (N,) number of errors of system A in each utterance.
+        errors_b: (N,) number of errors of system B in the same utterances.
+        num_ref: (N,) number of reference tokens in each utterance, not all zero.
+        num_resamples: Number of draws.
+        seed: Seed of the random generator.
     """
     values = np.array([np.subtract(errors_b, errors_a), num_ref])  # (2, N)
     differences, words = resampled_rates(values, num_resamples, seed)
     low, high = np.percentile(100.0 * differences / words, [2.5, 97.5])
     ties = np.mean(differences == 0)
-    # One more draw, the one at hand, keeps the p-value of a finite number of draws above 0.
+    # Counting the observed difference as one more draw keeps the p-value above 0.
     one_sided = min(np.sum(differences <= 0), np.sum(differences >= 0))
     return PairedBootstrap(
         difference=100.0 * float(values[0].sum() / values[1].sum()),
@@ -106,8 +106,8 @@ def matched_pairs(errors_a: Sequence[int], errors_b: Sequence[int]) -> MatchedPa
     """Test whether the mean difference of the errors of an utterance is zero.
 
     Args:
-        errors_a: Errors of system A in each utterance, (N,), N at least 2.
-        errors_b: Errors of system B in the same utterances, (N,).
+        errors_a: (N,) number of errors of system A in each utterance, with N at least 2.
+        errors_b: (N,) number of errors of system B in the same utterances.
     """
     differences = np.subtract(errors_b, errors_a).astype(np.float64)
     if len(differences) < 2:
@@ -116,6 +116,6 @@ def matched_pairs(errors_a: Sequence[int], errors_b: Sequence[int]) -> MatchedPa
     standard_error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
     if standard_error > 0.0:
         z = mean / standard_error
-    else:  # the same difference everywhere: none, or as sure as can be
+    else:  # all differences are equal: z is 0 or infinite
         z = math.copysign(math.inf, mean) if mean else 0.0
     return MatchedPairs(mean_difference=mean, z=z, p_value=math.erfc(abs(z) / math.sqrt(2.0)))

@@ -1,1 +1,1 @@
-"""The training procedure: optimizer, schedule, checkpoints, loop. Knows no speech."""
+"""The training procedure: optimizer, schedule, checkpoints and loop, independent of speech."""

@@ -95,7 +95,9 @@ def average_checkpoints(
     sums: dict[str, Tensor] = {}
     epochs = []
     newest: dict[str, Any] = {}
-    for path in paths:  # one at a time: memory may hold a large model twice, but not ten times
+    for (
+        path
+    ) in paths:  # one at a time, because memory may not hold all checkpoints of a large model
         content = checkpoint.load(path)
         checkpoint.require_weights(content, path)
         checkpoint.require_keys(content, "info", ("epoch",), path)

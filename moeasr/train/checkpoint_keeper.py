@@ -20,11 +20,12 @@ TRAINER_KEYS = ("epoch", "batch", "step", "bad_in_a_row", "optimizer", "per_rank
 def read_last(exp_dir: Path) -> dict[str, Any] | None:
     """Return the content of `last.pt`, or None if there is nothing to resume.
 
-    A `last.pt` from before the first step holds nothing that was learnt. Training then starts from
-    the beginning, perhaps with other data.
+    A `last.pt` from before the first step contains no training progress. Training then starts from
+    the beginning, even if the data have changed.
 
     Raises:
-        InputError: It cannot be read or is no state of a training, or there are epochs without it.
+        InputError: `last.pt` cannot be read or is not the state of a training, or there are epoch
+            checkpoints without `last.pt`.
     """
     path = exp_dir / "last.pt"
     if path.exists():
@@ -56,7 +57,9 @@ class EpochScore(NamedTuple):
 
 
 class CheckpointKeeper:
-    """The writer of `epoch_N.pt` and `last.pt`, which deletes epochs neither best nor latest.
+    """The checkpoints `epoch_N.pt` and `last.pt` of an experiment.
+
+    Epochs that are neither among the best nor among the latest are deleted.
 
     Args:
         exp_dir: The directory of the experiment.
@@ -107,7 +110,7 @@ class CheckpointKeeper:
         resumed run writes them again, identically.
 
         Raises:
-            InputError: It cannot be read, or its dictionary, features, seed, training set or
+            InputError: `last.pt` cannot be read, or its dictionary, features, seed, training set or
                 teacher differ from those of this run.
         """
         content = read_last(self._exp_dir)

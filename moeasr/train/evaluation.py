@@ -57,8 +57,8 @@ class Evaluation(NamedTuple):
     def cost(self, best_by: str) -> float:
         """Return the value by which epochs are ranked; the lowest is the best.
 
-        The mean over the remaining batches would flatter an epoch with bad ones: its cost is
-        infinite.
+        The cost of an epoch with bad batches is infinite, because the mean over the remaining
+        batches would be too low.
 
         Args:
             best_by: "loss", "wer", or "acc", whose cost is negative.

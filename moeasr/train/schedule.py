@@ -9,7 +9,7 @@ from moeasr.train.config import ScheduleConfig
 def warmup_inverse_sqrt(step: int, total_steps: int, config: ScheduleConfig) -> float:
     """Return min(s / w, sqrt(w / s)) at step s with w warm-up steps, whose peak is 1.
 
-    It is the schedule of "Attention Is All You Need", section 5.3, scaled like WeNet's `warmuplr`.
+    This is the schedule of "Attention Is All You Need", section 5.3, scaled as in WeNet.
     """
     step = max(step, 1)
     return min(step / config.warmup_steps, math.sqrt(config.warmup_steps / step))

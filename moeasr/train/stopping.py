@@ -17,10 +17,10 @@ class _StopWaiting(BaseException):
 
 
 class Stopper:
-    """Ends the program with status 143 after a SIGTERM, once the state of the training is saved.
+    """A handler of SIGTERM, which saves the state of the training and exits with status 143.
 
     Args:
-        save: Saves the state from which a later run resumes.
+        save: Function that saves the state from which a later run resumes.
     """
 
     def __init__(self, save: Callable[[], None]) -> None:

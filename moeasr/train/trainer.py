@@ -33,7 +33,7 @@ BatchT = TypeVar("BatchT")
 
 
 class BatchSource(Protocol[BatchT]):
-    """A source of batches. An epoch always gives the same batches in the same order."""
+    """A source of batches, whose batches and order depend only on the epoch."""
 
     def num_batches(self, epoch: int) -> int:
         """Return the number of batches of this process; in training it is equal in all of them."""
@@ -45,7 +45,7 @@ class BatchSource(Protocol[BatchT]):
 
 
 class Trainer(Generic[BatchT]):
-    """Trains a model to the end of its last epoch, from wherever an earlier run stopped.
+    """A training of a model to the end of its last epoch, which resumes where a run stopped.
 
     Gradients are summed over micro-batches and processes, and divided once by the summed weight.
     A step of two processes is therefore the same as a step of two accumulated micro-batches.
@@ -102,7 +102,7 @@ class Trainer(Generic[BatchT]):
         self._exp_dir = exp_dir
         self._device = device
         self._optimizer = build_optimizer(model, config.optim)
-        # The first epoch stands for all: later epochs may have a batch more or less.
+        # The first epoch gives the estimate for all; later epochs may have a batch more or less.
         self._total_steps = -(-train.num_batches(1) // config.accum_steps) * config.max_epochs
         self._keeper = CheckpointKeeper(exp_dir, metadata, config.keep_best, config.keep_last)
         self._stopper = Stopper(self._save_before_stop)
@@ -114,7 +114,7 @@ class Trainer(Generic[BatchT]):
 
         Raises:
             InputError: Too many successive steps were not finite, or `last.pt` does not fit.
-            SystemExit: A SIGTERM came; the status is 143, and `last.pt` is written before.
+            SystemExit: A SIGTERM arrived. The status is 143, after `last.pt` has been written.
         """
         states = self._resume()
         if self._progress.epoch > self._config.max_epochs:

@@ -1,4 +1,4 @@
-"""Writers of metrics and pictures: where the numbers of a training go while it runs.
+"""Writers, which record the metrics and pictures of a training while it runs.
 
 `train.writers` of the config lists writers by name (`WRITERS`) or by the import path of a subclass
 of `Writer`. A writer for Weights & Biases takes ten lines:
@@ -69,7 +69,7 @@ class Writer:
 
 
 class JsonLinesWriter(Writer):
-    """The writer of `metrics.jsonl`, the source of `images/` and of the curve in `RESULTS.md`."""
+    """A writer of `metrics.jsonl`, from which `images/` and the curve in `RESULTS.md` are made."""
 
     def __init__(self, exp_dir: Path, resume_step: int) -> None:
         exp_dir.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ class JsonLinesWriter(Writer):
 
 
 class TensorBoardWriter(Writer):
-    """The writer of event files for TensorBoard in `tensorboard/`."""
+    """A writer of event files for TensorBoard in `tensorboard/`."""
 
     def __init__(self, exp_dir: Path, resume_step: int) -> None:
         # Imported here because it takes a second, which `--help` and other processes do not need.

@@ -82,7 +82,7 @@ def test_a_resampled_stream_is_as_long_as_its_sound(asr, sound):
         ({"sample_rate": None}, "samples need their sample rate"),
         ({"chunk_size": -1}, "chunk"),
         ({"chunk_sice": 8}, "unknown setting 'chunk_sice'; did you mean 'chunk_size'"),
-        ({"endpoint": False, "blank_threshold": 0.5}, "`blank_threshold` means nothing with `endp"),
+        ({"endpoint": False, "blank_threshold": 0.5}, "`blank_threshold` has no effect with `endp"),
         ({"blank_threshold": 2.0}, "`blank_threshold` must be between 0 and 1"),
         ({"mode": "x"}, "unknown decoding mode 'x'"),
         ({"language": "en"}, "does not route by language"),

@@ -98,10 +98,10 @@ def test_a_list_gives_the_result_of_each(asr, sound, tmp_path):
         (None, {}, "must be the path of an audio file, or samples of shape"),
         ("a.wav", {"beam_sise": 4}, "unknown setting 'beam_sise'; did you mean 'beam_size'"),
         ("a.wav", {"beam_size": "4"}, "'beam_size' must be an integer"),
-        ("a.wav", {"lm_weight": 0.4}, "`lm_weight` means nothing without `lm`"),
+        ("a.wav", {"lm_weight": 0.4}, "`lm_weight` has no effect without `lm`"),
         ("a.wav", {"mode": "joint"}, "unknown decoding mode 'joint'"),
         ("a.wav", {"mode": ["attention"]}, "`mode` must be the name of a decoding mode, but is"),
-        ("a.wav", {"mode": "ctc_greedy_search", "beam_size": 4}, "`beam_size` means nothing"),
+        ("a.wav", {"mode": "ctc_greedy_search", "beam_size": 4}, "`beam_size` has no effect"),
         ("a.wav", {"language": "en"}, "language 'en': this model does not route by language"),
     ],
 )

@@ -46,5 +46,5 @@ def test_hypotheses_that_a_mode_keeps(recognizer):
 def test_faults_are_found_before_anything_is_recognised(recognizer):
     with pytest.raises(InputError, match="does not route by language"):
         Transcriber(recognizer, None, DecodeConfig(), [], "en")
-    with pytest.raises(InputError, match="`beam_size` means nothing to ctc_greedy_search"):
+    with pytest.raises(InputError, match="`beam_size` has no effect in ctc_greedy_search"):
         Transcriber(recognizer, "ctc_greedy_search", DecodeConfig(), ["beam_size"], None)

@@ -191,7 +191,7 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
         (("--simulate", ".", "--out-dir", "o", "--packet-ms", "0.05"), "but are of 5e-05 s"),
         (
             ("a.wav", "--mode", "ctc_greedy_search", "--beam-size", "4"),
-            "`beam_size` means nothing to ctc_greedy_search",
+            "`beam_size` has no effect in ctc_greedy_search",
         ),
         (("a.wav", "--packet-ms", "0"), "packets must last .*, but are of 0 s"),
         (("a.wav", "--packet-ms", "nan"), "packets must last .*, but are of nan s"),
@@ -199,7 +199,7 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
         (("--simulate", ".", "--out-dir", "o", "--language", "en"), "`--language` is for files"),
         (("--simulate", ".", "--out-dir", "o", "--endpoint", "on"), "`--endpoint` is for files"),
         (("--simulate", ".", "--out-dir", "o", f"--{RULE1}", "3"), f"`--{RULE1}` is for files"),
-        (("a.wav", "--endpoint", "off", f"--{RULE1}", "3"), f"`--{RULE1}` means nothing"),
+        (("a.wav", "--endpoint", "off", f"--{RULE1}", "3"), f"`--{RULE1}` has no effect"),
         (("a.wav", "--rule2-min-trailing-silence", "0"), "must be above 0, but is 0"),
     ],
 )

@@ -178,10 +178,10 @@ def test_the_best_hypotheses(model_path, audio, capsys):
         (["--nbest", "0"], "--nbest must be between 1 and 10"),
         (["--nbest", "2", "--mode", "ctc_greedy_search"], "--nbest must be between 1 and 1,"),
         (["--nbest", "2", "--timestamps"], "leave out --nbest"),
-        (["--ctc-weight", "0.3", "--mode", "attention"], "`ctc_weight` means nothing to attention"),
-        (["--beam-size", "5", "--mode", "ctc_greedy_search"], "`beam_size` means nothing"),
+        (["--ctc-weight", "0.3", "--mode", "attention"], "`ctc_weight` has no effect in attention"),
+        (["--beam-size", "5", "--mode", "ctc_greedy_search"], "`beam_size` has no effect"),
         (["--lm", "x", "--mode", "ctc_greedy_search"], "'ctc_greedy_search' cannot use a language"),
-        (["--context-score", "2"], "`context_score` means nothing without `context`"),
+        (["--context-score", "2"], "`context_score` has no effect without `context`"),
         (["--context", "nowhere.txt"], "nowhere.txt does not exist"),
     ],
 )

@@ -51,7 +51,7 @@ def test_experiments_are_ordered_by_system_then_seed(recipe):
     [
         ("moe", ":2: system moe has no config"),
         ("moe conf/none.yaml", ":2: config conf/none.yaml of moe does not exist"),
-        ("dense conf/moe.yaml", ":2: system dense stands on line 1 already"),
+        ("dense conf/moe.yaml", ":2: system dense is already defined on line 1"),
         ("m/oe conf/moe.yaml", ":2: a system's name has letters, digits and _.- only"),
         ("moe conf/moe.yaml a.b", ":2: 'a.b' is neither seeds=N nor a.b=value"),
         ("moe conf/moe.yaml a.b=", ":2: 'a.b=' is neither"),
@@ -63,15 +63,15 @@ def test_experiments_are_ordered_by_system_then_seed(recipe):
         ("moe conf/moe.yaml seeds=x", ":2: 'seeds=x' is neither"),
         (
             "moe conf/moe.yaml a.b={exp}/big_seed{seed}/averaged.pt",
-            ":2: moe_seed1 needs big_seed1, but no line above makes it",
+            ":2: moe_seed1 needs big_seed1, but no line above defines it",
         ),
         (  # the teacher has seed 1 only
             "moe conf/moe.yaml a.b={exp}/dense_seed{seed}/averaged.pt",
-            ":2: moe_seed2 needs dense_seed2, but no line above makes it",
+            ":2: moe_seed2 needs dense_seed2, but no line above defines it",
         ),
         (
             "moe conf/moe.yaml a.b={exp}/moe_seed{seed}/averaged.pt",
-            ":2: moe_seed1 needs moe_seed1, but no line above makes it",
+            ":2: moe_seed1 needs moe_seed1, but no line above defines it",
         ),
     ],
 )

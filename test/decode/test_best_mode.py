@@ -32,5 +32,5 @@ def test_without_ctc():
 
 def test_settings_that_no_mode_of_the_model_reads_are_refused():
     model, config = tiny_model(ctc_weight=1.0), DecodeConfig(reverse_weight=0.2)
-    with pytest.raises(InputError, match="`reverse_weight` means nothing to ctc_prefix_beam"):
+    with pytest.raises(InputError, match="`reverse_weight` has no effect in ctc_prefix_beam"):
         most_accurate_mode(model, config, ["reverse_weight"])

@@ -108,7 +108,7 @@ def test_what_cannot_work_is_refused_with_the_reason(mode, sentence):
 
 
 def test_a_setting_that_it_does_not_read_is_refused():
-    with pytest.raises(InputError, match=f"`ctc_weight` means nothing to {MODE}; it is for att"):
+    with pytest.raises(InputError, match=f"`ctc_weight` has no effect in {MODE}; it is for att"):
         check_settings([MODE], DecodeConfig(), ["ctc_weight"])
     with pytest.raises(InputError, match=f"mode '{MODE}' cannot use a language model"):
         check_settings([MODE], DecodeConfig(fusion=FusionConfig(lm="x")), [])
@@ -137,6 +137,6 @@ def test_a_new_setting_is_written_where_it_is_defined_and_where_it_is_read(
     }
     assert about["own_search.warm"]["temperature"] == 2.0
     assert about["ctc_greedy_search"]["temperature"] is None
-    with pytest.raises(InputError, match="`temperature` means nothing to attention; it is for sea"):
+    with pytest.raises(InputError, match="`temperature` has no effect in attention; it is for sea"):
         decode.main([*argv, "--modes", "attention"])
     capsys.readouterr()

@@ -74,7 +74,7 @@ def test_settings_that_no_mode_reads_are_refused():
         (["attention_rescoring"], "length_penalty"),
         (["ctc_greedy_search"], "beam_size"),
     ):
-        with pytest.raises(InputError, match=f"`{name}` means nothing to {', '.join(modes)}; it"):
+        with pytest.raises(InputError, match=f"`{name}` has no effect in {', '.join(modes)}; it"):
             check_settings(modes, config, [name])
         check_settings([*modes, "attention_rescoring", "attention"], config, [name])
     with pytest.raises(InputError, match=r"in joint decoding `ctc_weight` .* but is 1\.2"):

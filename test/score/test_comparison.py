@@ -166,7 +166,7 @@ def test_baseline_without_errors_has_no_relative_difference() -> None:
             "dense_seed1 and moe_seed7 cannot be compared: only one of .* utterance 'u039'",
         ),
         (experiment("moe", 7, [1] * 40, beam_size=5), "moe_seed7 .*: beams are 20 and 5"),
-        (experiment("dense", 1, [1] * 40), "dense_seed1 is there twice"),
+        (experiment("dense", 1, [1] * 40), "dense_seed1 appears twice"),
         (
             experiment("dense", 2, [1] * 40, total_params=6),
             "dense_seed1 and dense_seed2 are not one system: total_params is 5210000 and 6",

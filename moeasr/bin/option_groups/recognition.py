@@ -59,7 +59,7 @@ def decode_config(
     """Return the settings of the options, and the names of the fields that were given.
 
     Raises:
-        InputError: A value is out of range, or means nothing without a file that is not given.
+        InputError: A value is out of range, or has no effect without a file that is not given.
     """
     given = given_options(args, type(defaults))
     FusionConfig.check_given(given.get("fusion", {}))

@@ -39,7 +39,7 @@ def endpoint_config(args: argparse.Namespace) -> EndpointConfig | None:
             "language that utt2lang says",
         )
     elif args.endpoint == "off":
-        _refuse(list(rules), "means nothing with `--endpoint off`")
+        _refuse(list(rules), "has no effect with `--endpoint off`")
     else:
         return with_given(EndpointConfig(), rules)
     return None

@@ -1,1 +1,1 @@
-"""Searches and scores over the output of CTC."""
+"""Searches, alignments and scores based on CTC outputs."""

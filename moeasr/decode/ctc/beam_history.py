@@ -1,4 +1,4 @@
-"""The history of the prefixes of a beam: their units and frames, kept from chunk to chunk."""
+"""The history of the prefixes of a beam: their units and frames across chunks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,12 +20,13 @@ class Run(NamedTuple):
     origin: int
     """Slot of the prefix before the chunk."""
     tokens: list[int]
-    """Units that came in the chunk."""
+    """New units of the chunk."""
     frames: list[int]
-    """Frames of the chunk where its units were likeliest: first the last unit from before the
-    chunk, which went on until the first of the chunk's came, then these. Empty if not wanted."""
+    """Frame of the chunk in which each unit was most probable. The first entry is for the last unit
+    before the chunk, which lasts until the first new unit; the new units follow. Empty if frames
+    are not requested."""
     peaks: list[float]
-    """Log-probability of each in its frame."""
+    """Log-probability of each of these units in its frame."""
 
 
 def trace_back(
@@ -35,20 +36,20 @@ def trace_back(
     lens: Tensor,
     first_frames: list[int] | None,
 ) -> list[list[Run]]:
-    """Follow each slot of the last beams back to the first frame: B times K runs.
+    """Trace each slot of the last beams back to the first frame, and return B times K runs.
 
     Args:
-        winners: Frame by frame, for the streams that have it (open, K), which candidates the slots
-            were (see `moeasr.decode.ctc.beam_step.extend`).
-        lasts: Likewise the last units of the slots.
-        frames: The chunk.
-        lens: (B,) its length for each stream; they fall.
-        first_frames: B numbers of the chunk's first frame; None if no frames are wanted.
+        winners: For each frame, (open, K) indices of the slots among the candidates of the streams
+            that have this frame (see `moeasr.decode.ctc.beam_step.extend`).
+        lasts: For each frame, (open, K) last units of the slots.
+        frames: The frames of the chunk.
+        lens: (B,) number of frames of each stream, in descending order.
+        first_frames: B indices of the chunk's first frame; None if frames are not requested.
     """
     num_streams, num_slots = winners[0].shape
     chosen = pad_sequence(winners, batch_first=True)  # (C, B, K)
     origins = frames.ranks[chosen]
-    visited = torch.empty_like(chosen)  # slots by which the paths go
+    visited = torch.empty_like(chosen)  # slots on the paths
     slots = torch.arange(num_slots, device=chosen.device).repeat(num_streams, 1)
     for time in reversed(range(chosen.size(0))):
         visited[time] = slots
@@ -86,14 +87,14 @@ def _rows(table: Tensor) -> Tensor:
 
 
 def _peaks(values: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where the segments of each row are highest, and how high.
+    """Return position and value of the maximum of each segment in each row.
 
     Args:
-        values: (N, C).
-        segments: (N, C) number of the segment that each value belongs to, from 0 to C.
+        values: (N, C) values.
+        segments: (N, C) index of the segment that each value belongs to, from 0 to C.
 
     Returns:
-        (N, C + 1) index of the first highest value of each segment, and (N, C + 1) the value.
+        (N, C + 1) index of the first maximum of each segment, and (N, C + 1) the maximum.
     """
     num_frames = values.size(1)
     most = torch.full_like(pad(values, (0, 1)), NEG_INF)
@@ -105,7 +106,7 @@ def _peaks(values: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Path(NamedTuple):
-    """The undecided end of a prefix. The frame of its last unit may still move."""
+    """The undecided end of a prefix. The frame of its last unit may still change."""
 
     tokens: tuple[int, ...] = ()
     frames: tuple[int, ...] = ()
@@ -115,7 +116,7 @@ class _Path(NamedTuple):
 
 @dataclass
 class History:
-    """The prefixes of one stream: what they have in common, and the end of each."""
+    """The prefixes of one stream: the units they share, and the undecided end of each."""
 
     paths: list[_Path]
     with_frames: bool
@@ -129,10 +130,10 @@ class History:
         return cls([_Path()] * beam_size, with_frames)
 
     def append(self, runs: Sequence[Run]) -> None:
-        """Add the growth of the prefixes that live after the next chunk, best first."""
+        """Append the growth of the prefixes that remain after the next chunk, best first."""
         paths = [self._continue(self.paths[run.origin], run) for run in runs]
-        # The last unit of a prefix stays: its frame may move. Frames may differ where the tokens
-        # do not, if a prefix left the beam and came back.
+        # The last unit of a prefix stays undecided, because its frame may change. Frames may differ
+        # between equal tokens if a prefix left the beam and returned.
         tokens = _shared([path.tokens[:-1] for path in paths])
         frames = _shared([path.frames[: len(tokens)] for path in paths])
         self._set_aside(tokens[: len(frames)] if self.with_frames else tokens, frames, paths)
@@ -141,7 +142,7 @@ class History:
         """Decide the oldest units of the best prefix if more than `max_undecided` are undecided.
 
         Returns:
-            Slots of the prefixes that agree, which are all that is left.
+            Slots of the prefixes that agree with these units; all others are dropped.
         """
         best = self.paths[0] if self.paths else _Path()
         num_decided = len(best.tokens) - max_undecided
@@ -155,7 +156,7 @@ class History:
     def _set_aside(
         self, tokens: Sequence[int], frames: Sequence[int], paths: Sequence[_Path]
     ) -> None:
-        """Move the units in which all `paths` begin from the paths to the decided units."""
+        """Move the units that all `paths` begin with to the decided units."""
         self.tokens += tokens
         self.frames += frames
         num_tokens = len(tokens)
@@ -185,7 +186,7 @@ class History:
         )
 
     def partial(self, slot: int, first: int) -> PartialUnits:
-        """See `moeasr.decode.ctc.prefix_beam.PrefixBeam.partial`; the best prefix is in `slot`."""
+        """Return the units from `first` on as `PrefixBeam.partial`; `slot` has the best prefix."""
         shared = _shared([path.tokens for path in self.paths])
         stable = (*self.tokens[first:], *shared[max(first - len(self.tokens), 0) :])
         undecided = self.paths[slot].tokens[len(shared) :] if self.paths else ()
@@ -193,9 +194,9 @@ class History:
 
 
 def _shared(sequences: Sequence[Sequence]) -> Sequence:
-    """Return the longest beginning that all sequences have in common."""
+    """Return the longest common prefix of all sequences."""
     if not sequences:  # every prefix has become impossible
         return ()
-    low, high = min(sequences), max(sequences)  # what these two share, those between do as well
+    low, high = min(sequences), max(sequences)  # the common prefix of these two is that of all
     length = next((n for n, (a, b) in enumerate(zip(low, high)) if a != b), len(low))
     return low[:length]

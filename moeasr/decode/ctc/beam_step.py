@@ -2,17 +2,18 @@
 
 The search follows Hannun et al., "First-Pass Large Vocabulary Continuous Speech Recognition using
 Bi-Directional Recurrent DNNs" (arXiv 1408.2873), algorithm 1 without its word model. Each prefix l
-carries two probabilities, of all alignments that end in a blank, p_b(l), and in its last unit,
-p_n(l). A frame with output probabilities y changes them to
+has two probabilities: p_b(l) of all alignments that end in a blank, and p_n(l) of all alignments
+that end in its last unit. A frame with output probabilities y changes them to
 
     p_b'(l) = y(blank) (p_b(l) + p_n(l))
     p_n'(l) = y(last(l)) (p_n(l) + p_b(l-) + [last(l-) != last(l)] p_n(l-))      l- = l less its end
 
-and the `beam_size` most probable prefixes stay. The textbook loops over frames, prefixes and units
-and merges equal prefixes in a dictionary. Here one frame of all utterances is a handful of
-tensor operations, and equal prefixes are known by their nodes, 64-bit hashes of their units.
+and the search keeps the `beam_size` most probable prefixes. The textbook algorithm loops over
+frames, prefixes and units and merges equal prefixes in a dictionary. Here a few tensor operations
+advance all utterances by one frame. Equal prefixes are found by their nodes, which are 64-bit
+hashes of their units.
 
-With a fusion (`moeasr.decode.fusion.protocol`) the prefixes that stay are those of the highest sum
+With a fusion (`moeasr.decode.fusion.protocol`) the search keeps the prefixes with the highest sum
 of log (p_b + p_n) and fusion score.
 """
 
@@ -24,17 +25,17 @@ from torch import Tensor
 from moeasr.decode.fusion.protocol import Fusion
 
 NEG_INF = float("-inf")
-EMPTY_NODE = 1  # of the empty prefix; not 0, which times anything is 0 again
+EMPTY_NODE = 1  # node of the empty prefix; must not be 0, because nodes are multiplied
 NO_NODE = torch.iinfo(torch.int64).min
 HASH_MULTIPLIER = -7046029254386353131  # 2^64 / golden ratio, odd
 
 
 @dataclass(frozen=True)
 class Frames:
-    """The inputs of the search for each frame; P extensions of the beam are tried in each."""
+    """The inputs of the search for each frame, with the P extensions of the beam to try."""
 
-    log_probs: Tensor  # (B * T' * V,) as given: a large vocabulary is not copied
-    starts: Tensor  # (T', B, 1) where each frame begins in it
+    log_probs: Tensor  # (B * T' * V,) not copied, because the vocabulary may be large
+    starts: Tensor  # (T', B, 1) offset of each frame in `log_probs`
     blank: Tensor  # (T', B, 1) float64
     ranks: Tensor  # (K + P,) rank that a candidate has now: K that stay, then extensions, ...
     values: Tensor  # (T', B, P) float64, ... each with the unit of this log-probability ...
@@ -44,24 +45,25 @@ class Frames:
     def prepare(
         cls, log_probs: Tensor, order: Tensor, beam_size: int, blank: int, num_units: int | None
     ) -> "Frames":
-        """Choose the extensions that are tried.
+        """Choose the extensions to try in each frame.
 
-        With `num_units`, these are the likeliest units after every prefix. Without, all units are
-        searched: no more extensions are tried than can enter the beam at all.
+        With `num_units`, these are the likeliest units after every prefix. Without it, the search
+        is exact over all units and tries only those extensions that can enter the beam.
 
-        Take the m-th likeliest unit after the k-th best prefix (both from 0). At least as good are
-        the likelier units after that prefix and the first m+1 units after every better prefix,
-        less one of each prefix: its last unit, which, repeated, scores lower than its place. These
-        are (k+1) m - 1 different prefixes, whether or not they are in the beam already. If that
-        is `beam_size` or more, nobody needs to try this one.
+        Consider the m-th likeliest unit after the k-th best prefix (both counted from 0). The
+        likelier units after that prefix, and the first m+1 units after every better prefix, give
+        extensions that are at least as good. One unit per prefix is excluded: its last unit, whose
+        repetition scores lower than its rank suggests. This leaves (k+1) m - 1 different prefixes,
+        whether or not they are in the beam already. If these are `beam_size` or more, the extension
+        need not be tried.
 
         Args:
-            log_probs: (N, T', V) of all utterances.
-            order: (B,) the utterances that are searched, in the order of the beam.
+            log_probs: (N, T', V) log-probabilities of all utterances.
+            order: (B,) indices of the utterances to search, in the order of the beam.
             beam_size: K.
             blank: Id of the blank.
-            num_units: How many units of each frame may extend a prefix; None for all, which is
-                right only if nothing but CTC scores the prefixes.
+            num_units: Number of units in each frame that may extend a prefix. None for all, which
+                is correct only if CTC alone scores the prefixes.
         """
         device = log_probs.device
         _, num_frames, vocab_size = log_probs.shape
@@ -73,7 +75,7 @@ class Frames:
             if num_units is not None or (rank + 1) * place <= beam_size
         ]
         ranks, places = torch.tensor(pairs, device=device).unbind(1)
-        # One more than needed, since the blank may be among them; it goes to -inf, so to the end.
+        # One unit more than needed, because the blank may be among them; it is sorted to the end.
         values, units = log_probs.topk(num_top + 1, dim=-1)  # (N, T', M)
         values = values.masked_fill(units == blank, NEG_INF)
         best = values.sort(dim=-1, descending=True, stable=True).indices[..., places]
@@ -90,13 +92,14 @@ class Frames:
 
 @dataclass(frozen=True)
 class Beam:
-    """The K prefixes of every utterance, best first; slots without a prefix are dead: -inf."""
+    """The K prefixes of every utterance, best first; a score of -inf is an empty (dead) slot."""
 
     log_total: Tensor  # (B, K) float64, log (p_b + p_n)
     log_blank: Tensor  # (B, K) float64, log p_b
     log_unit: Tensor  # (B, K) float64, log p_n
-    # (B, K, 3) int64: the prefix's node, the node of the prefix less its last unit (NO_NODE for
-    # the empty prefix and the dead), the last unit. One table: moving it is one operation.
+    # (B, K, 3) int64: node of the prefix, node of its parent (the prefix without its last unit;
+    # NO_NODE for the empty prefix and for dead slots), last unit. In one table, one operation moves
+    # all three.
     relations: Tensor
     fusion_score: Tensor  # (B, K) float64, 0 without a fusion
     fusion_state: Tensor  # (B, K, S) int64
@@ -105,7 +108,7 @@ class Beam:
     def initial(
         cls, num_utts: int, beam_size: int, device: torch.device, fusion: Fusion | None
     ) -> "Beam":
-        """Return the beam of the empty prefix."""
+        """Return the initial beam, which holds the empty prefix."""
         relations = torch.zeros(num_utts, beam_size, 3, dtype=torch.int64, device=device)
         relations[..., :2] = NO_NODE
         relations[:, 0, 0] = EMPTY_NODE
@@ -123,7 +126,7 @@ class Beam:
         )
 
     def parts(self) -> list[Tensor]:
-        """Return all tensors, utterances first."""
+        """Return all tensors; their first dimension is the utterance."""
         return [getattr(self, field.name) for field in fields(self)]
 
     def select(self, utts: Tensor | slice) -> "Beam":
@@ -148,7 +151,7 @@ class Beam:
 
     @classmethod
     def join(cls, beams: list["Beam"]) -> "Beam":
-        """Return the utterances of several beams, one after the other."""
+        """Concatenate the utterances of several beams."""
         if len(beams) == 1:
             return beams[0]
         return cls(*(torch.cat(parts) for parts in zip(*(beam.parts() for beam in beams))))
@@ -158,19 +161,19 @@ def extend(beam: Beam, frames: Frames, time: int, fusion: Fusion | None) -> tupl
     """Advance the utterances that are in the beam by one frame.
 
     Args:
-        beam: The prefixes.
-        frames: All frames; with a fusion they must have been prepared for some `num_units`.
-        time: Which frame it is.
-        fusion: What else scores prefixes.
+        beam: The prefixes before the frame.
+        frames: All frames; with a fusion, `prepare` must have been given `num_units`.
+        time: Index of the frame.
+        fusion: The additional scorer of prefixes, or None.
 
     Returns:
-        The next beam, and (B, K) which of the K + P candidates its prefixes were.
+        The next beam, and (B, K) the index of each of its prefixes among the K + P candidates.
     """
     num_utts, num_slots = beam.log_total.shape
     node, parent, last = beam.relations.unbind(2)  # (B, K) each
 
-    # Prefixes that stay: through a blank, through their last unit again, or because a prefix one
-    # unit shorter grows into them. no_child[b, i, j]: prefix j is not prefix i and one unit more.
+    # A prefix stays through a blank, through a repetition of its last unit, or because its parent
+    # grows into it. no_child[b, i, j] is True unless prefix j is prefix i with one more unit.
     no_child = node[:, :, None] != parent[:, None, :]  # (B, K, K)
     repeats = last[:, :, None] == last[:, None, :]
     growth = torch.where(repeats, beam.log_blank[:, :, None], beam.log_total[:, :, None])
@@ -179,7 +182,7 @@ def extend(beam: Beam, frames: Frames, time: int, fusion: Fusion | None) -> tupl
     stay_blank = beam.log_total + frames.blank[time, :num_utts]
     stay_unit = torch.logaddexp(beam.log_unit, inflow) + last_value
 
-    # Prefixes that grow, save those that are in the beam already.
+    # Prefixes that grow, except those that are in the beam already.
     units, ranks = frames.units[time, :num_utts], frames.ranks[num_slots:]  # (B, P), (P,)
     grown_from = beam.relations.index_select(1, ranks)  # (B, P, 3)
     grow_total = beam.log_total.index_select(1, ranks)
@@ -206,8 +209,8 @@ def extend(beam: Beam, frames: Frames, time: int, fusion: Fusion | None) -> tupl
     grown = torch.stack([children, grown_from[..., 0], units], dim=2)
     relations = torch.cat([beam.relations, grown], dim=1)
     relations = relations.gather(1, winners[..., None].expand(-1, -1, 3))
-    # Where live candidates are too few, a dead one may be the twin of a live prefix, and would
-    # come alive with it, or hide it, if it kept its node and parent.
+    # If there are fewer than K live candidates, a dead slot may have the node of a live prefix. It
+    # must lose node and parent, or the next frame would take the two for the same prefix.
     relations[..., :2].masked_fill_((log_total == NEG_INF)[..., None], NO_NODE)
     ends_in_blank = torch.cat([stay_blank, torch.full_like(grow, NEG_INF)], dim=1)
     ends_in_unit = torch.cat([stay_unit, grow], dim=1)
@@ -223,10 +226,10 @@ def extend(beam: Beam, frames: Frames, time: int, fusion: Fusion | None) -> tupl
 
 
 def _child_node(node: Tensor, unit: Tensor) -> Tensor:
-    """Return the node of a prefix that is `unit` longer: a 64-bit hash of all its units.
+    """Return the node of a prefix extended by `unit`: a 64-bit hash of all its units.
 
-    Multiplying spreads a difference upwards and the shift brings it down again, so that two
-    sequences share a node about once in 2^64 / V pairs. An hour of speech compares 10^8 or fewer.
+    The multiplication spreads differences to higher bits and the shift back to lower bits. Two
+    sequences share a node about once in 2^64 / V pairs. An hour of speech compares at most 10^8.
     """
-    child = (node + unit).mul_(HASH_MULTIPLIER)  # wraps around, as it should
+    child = (node + unit).mul_(HASH_MULTIPLIER)  # integer overflow is intended
     return child ^ (child >> 32)

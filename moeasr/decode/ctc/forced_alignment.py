@@ -1,4 +1,4 @@
-"""Forced alignment: the place of each token of a hypothesis on the best CTC alignment."""
+"""Forced alignment: the frames of each token of a hypothesis on the best CTC alignment."""
 
 import dataclasses
 import math
@@ -14,14 +14,14 @@ from moeasr.decode.hypothesis import Hypothesis
 
 
 class Alignment(NamedTuple):
-    """The runs of the tokens on an alignment."""
+    """The frames of the tokens on an alignment."""
 
     frames: tuple[int, ...]
-    """For each token the likeliest frame of its run, the first one of several."""
+    """Frame within each token's run in which the token is most probable, the first of several."""
     spans: tuple[tuple[int, int], ...]
-    """For each token the first frame of its run, and the one after the last."""
+    """First frame of each token's run, and the frame after its last."""
     confidence: tuple[float, ...]
-    """For each token its posterior at the likeliest frame."""
+    """Posterior of each token in its frame."""
 
 
 def align_tokens(log_probs: Tensor, tokens: Sequence[int], blank: int = 0) -> Alignment | None:
@@ -33,8 +33,8 @@ def align_tokens(log_probs: Tensor, tokens: Sequence[int], blank: int = 0) -> Al
         blank: Id of the blank.
 
     Returns:
-        None if the frames are too few for the tokens, or a blank is among them (a decoder may
-        write more than CTC can).
+        The alignment. None if there are too few frames for the tokens, or if a blank is among the
+        tokens. An attention decoder may produce such hypotheses.
     """
     if not tokens:
         return Alignment((), (), ())
@@ -60,7 +60,7 @@ def align_tokens(log_probs: Tensor, tokens: Sequence[int], blank: int = 0) -> Al
 def align_best(
     nbest: Sequence[list[Hypothesis]], log_probs: Tensor, enc_lens: Tensor, blank: int = 0
 ) -> list[list[Hypothesis]]:
-    """Add times to the first hypothesis of each list, and token confidence if it has none.
+    """Add the alignment to the first hypothesis of each list, and token confidence if missing.
 
     Args:
         nbest: B lists, best first.

@@ -10,11 +10,11 @@ from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 
 
 def ctc_greedy_search(log_probs: Tensor, enc_lens: Tensor, blank: int = 0) -> list[Hypothesis]:
-    """Return the best label of every frame, repeats merged and blanks dropped.
+    """Return the best label of every frame, with repeats merged and blanks removed.
 
     Args:
         log_probs: (B, T', V) log-probabilities of each frame.
-        enc_lens: (B,) real frames.
+        enc_lens: (B,) number of frames without padding.
         blank: Id of the blank.
 
     Returns:
@@ -29,7 +29,7 @@ class GreedySearch:
     """The state of greedy search in independent streams.
 
     Args:
-        num_streams: B.
+        num_streams: B, number of streams.
         blank: Id of the blank.
     """
 
@@ -38,11 +38,11 @@ class GreedySearch:
         self._paths = [_Path(last=blank) for _ in range(num_streams)]
 
     def advance(self, log_probs: Tensor, lens: Tensor) -> None:
-        """Search some frames more of each stream.
+        """Search the next frames of each stream.
 
         Args:
-            log_probs: (B, C, V) log-probabilities of the frames that are new.
-            lens: (B,) how many of them are real, from 0 to C.
+            log_probs: (B, C, V) log-probabilities of the new frames.
+            lens: (B,) number of new frames without padding, from 0 to C.
         """
         best_values, best_ids = log_probs.max(dim=-1)  # (B, C)
         rows = zip(self._paths, best_values.tolist(), best_ids.tolist(), lens.tolist())
@@ -50,17 +50,17 @@ class GreedySearch:
             path.extend(ids[:length], values[:length], self._blank)
 
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """Return the one hypothesis of each stream, which its end does not change."""
+        """Return the single hypothesis of each stream; `is_final` does not change it."""
         return [[path.hypothesis()] for path in self._paths]
 
     def partial(self, first: int = 0) -> list[PartialUnits]:
-        """Return the units of each stream from place `first` on, which never change."""
+        """Return the units of each stream from index `first`; all of them are stable."""
         return [PartialUnits(tuple(path.tokens[first:]), ()) for path in self._paths]
 
 
 @dataclass
 class _Path:
-    """The best labels of one stream."""
+    """The best path of one stream."""
 
     last: int
     """Label of the last frame."""
@@ -70,10 +70,10 @@ class _Path:
     frames: list[int] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
-    """The best log-probability of each unit."""
+    """The highest log-probability of each unit within its run."""
 
     def extend(self, ids: list[int], values: list[float], blank: int) -> None:
-        """Continue with the best label of each frame and its log-probability."""
+        """Extend the path by the best label of each frame and its log-probability."""
         for token, run in groupby(range(len(ids)), key=ids.__getitem__):
             run = list(run)
             best = max(run, key=values.__getitem__)

@@ -1,4 +1,4 @@
-"""CTC prefix beam search over streams that are fed chunk by chunk, or over whole utterances."""
+"""CTC prefix beam search on streams, which arrive chunk by chunk, or on whole utterances."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -22,20 +22,20 @@ def ctc_prefix_beam_search(
 ) -> list[list[Hypothesis]]:
     """Find the most probable unit sequences, each summed over its alignments.
 
-    Equal to the textbook search over the whole vocabulary: of a frame's units only those are looked
-    at that can enter the beam at all (see `Frames.prepare`). Sums run in float64.
+    The result equals that of the textbook search over the whole vocabulary, although the search
+    visits only those units of a frame that can enter the beam (see `Frames.prepare`). Sums are
+    computed in float64.
 
     Args:
         log_probs: (B, T', V) log-probabilities of each frame, on any device.
-        enc_lens: (B,) real frames; those after them are not looked at.
-        beam_size: Prefixes kept after each frame.
-        fusion: What else scores the prefixes (see `PrefixBeam`), on the same device; None for
-            nothing.
+        enc_lens: (B,) number of frames without padding; padding frames are ignored.
+        beam_size: Number of prefixes kept after each frame.
+        fusion: An additional scorer of prefixes (see `PrefixBeam`) on the same device, or None.
         blank: Id of the blank.
 
     Returns:
-        For each utterance up to `beam_size` hypotheses, the best first; score = ctc_score +
-        fusion_score. They are not aligned (see `moeasr.decode.ctc.forced_alignment`).
+        Up to `beam_size` hypotheses for each utterance, the best first, with score = ctc_score +
+        fusion_score. They have no alignment (see `moeasr.decode.ctc.forced_alignment`).
     """
     beam = PrefixBeam(
         log_probs.size(0),
@@ -53,27 +53,27 @@ def ctc_prefix_beam_search(
 class PrefixBeam:
     """The state of the search in independent streams, each of which may last for hours.
 
-    However the frames are cut into chunks, the hypotheses are the same. What all prefixes of a
-    stream have in common is set aside as it becomes so: a chunk costs what its frames and the
-    undecided ends of the prefixes cost, not what was said before. Two prefixes that are nearly
-    equally probable may live on side by side for ever, though, differing in one unit; a limit for
-    the length of undecided ends keeps memory and time constant then, too.
+    The hypotheses do not depend on the division of the frames into chunks. Units that all prefixes
+    of a stream share are stored once and not processed again, so the cost of a chunk depends on its
+    frames and on the undecided ends of the prefixes, but not on earlier speech. However, two
+    prefixes of nearly equal probability that differ in one unit may remain in the beam for ever.
+    `max_undecided` limits the length of undecided ends and keeps memory and time constant then.
 
     Args:
-        num_streams: B.
-        beam_size: K, prefixes kept after each frame.
-        fusion: A language model, boosted phrases or both, None for neither. With one, prefixes are
-            ranked by the sum of CTC and fusion score; every prefix may stay, and be extended by the
-            `NUM_FUSION_UNITS` likeliest units of a frame.
+        num_streams: B, number of streams.
+        beam_size: K, number of prefixes kept after each frame.
+        fusion: A language model, boosted phrases or both; None for neither. With a fusion, prefixes
+            are ranked by the sum of CTC and fusion score. Every prefix may stay or be extended by
+            the `NUM_FUSION_UNITS` likeliest units of a frame.
         blank: Id of the blank.
-        device: That of the log-probabilities.
-        with_frames: Give each token the frame of its stream, from 0, in which it was likeliest
-            between its own arrival in the prefix and that of the next one. This needs no look back
-            at the log-probabilities; `moeasr.decode.ctc.forced_alignment`, which sees them all,
+        device: Device of the log-probabilities.
+        with_frames: Give each token the frame of its stream (from 0) in which it was most probable,
+            from its own arrival in the prefix to that of the next token. This does not need past
+            log-probabilities. `moeasr.decode.ctc.forced_alignment` uses all log-probabilities and
             gives the frames of the best alignment instead.
-        max_undecided: When a chunk leaves more units of the best prefix undecided, the oldest of
-            them are decided as they are there, and prefixes with others are dropped. None for no
-            limit.
+        max_undecided: Maximum number of undecided units in the best prefix after a chunk. The
+            oldest units beyond it are decided, and prefixes with different units are dropped. None
+            for no limit.
     """
 
     def __init__(
@@ -97,13 +97,13 @@ class PrefixBeam:
 
     @torch.inference_mode()
     def advance(self, log_probs: Tensor, lens: Tensor) -> None:
-        """Search some frames more of each stream.
+        """Search the next frames of each stream.
 
         Args:
-            log_probs: (B, C, V) log-probabilities of the frames that are new.
-            lens: (B,) how many of them are real, from 0 to C.
+            log_probs: (B, C, V) log-probabilities of the new frames.
+            lens: (B,) number of new frames without padding, from 0 to C.
         """
-        # Longest first: the streams that are not over yet are then always the first ones.
+        # Sorted by length in descending order, so that the streams with frames left come first.
         lens, order = lens.to(self._device).sort(descending=True, stable=True)
         lengths = [length for length in lens.tolist() if length > 0]
         if not lengths:
@@ -131,11 +131,12 @@ class PrefixBeam:
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
         """Return the prefixes of each stream so far, best first; score = ctc_score + fusion_score.
 
-        They are whole, from the stream's beginning (or `restart`) on.
+        They contain all units since the beginning of the stream or since `restart`.
 
         Args:
-            is_final: The streams end here, for the fusion: the last word is over, </s> is scored,
-                and a phrase that has only begun is not boosted. Changes nothing in the search.
+            is_final: Let the fusion score the end of the streams: it ends the last word, scores
+                </s>, and removes the boost of incomplete phrases. The state of the search does not
+                change.
         """
         fusion_score = self._beam.fusion_score
         if self._fusion is not None and is_final:
@@ -156,16 +157,16 @@ class PrefixBeam:
         ]
 
     def partial(self, first: int = 0) -> list[PartialUnits]:
-        """Return the units of each stream from place `first` on; those before it must be stable.
+        """Return the units of each stream from index `first`; those before it must be stable.
 
-        The cost is that of the units after `first`, however long the stream.
+        The cost depends on the number of units after `first`, not on the length of the stream.
         """
         best = (self._beam.log_total + self._beam.fusion_score).argmax(dim=1).tolist()
         return [history.partial(slot, first) for history, slot in zip(self._histories, best)]
 
     @torch.inference_mode()
     def restart(self, streams: Sequence[int]) -> None:
-        """Begin some streams anew, as after an end point: no units, frames from 0 again."""
+        """Restart some streams after an end point, without units and with frames from 0."""
         fresh = Beam.initial(len(streams), self._beam_size, self._device, self._fusion)
         self._beam = self._beam.replace(torch.tensor(streams, device=self._device), fresh)
         for stream in streams:
@@ -175,11 +176,11 @@ class PrefixBeam:
 def _search(
     beam: Beam, frames: Frames, lengths: list[int], fusion: Fusion | None
 ) -> tuple[Beam, list[Tensor], list[Tensor]]:
-    """Search the frames of the streams that are not over; `lengths` are above 0 and descending.
+    """Search the frames of all streams; `lengths` are above 0 and in descending order.
 
     Returns:
-        The last beam of each stream, and frame by frame for the streams that had it (open, K) which
-        candidates the slots were, and their last units.
+        The last beam of each stream. Then, for each frame and the streams that have it, (open, K)
+        the indices of the slots among the candidates, and (open, K) their last units.
     """
     winners, lasts, ended = [], [], []
     num_open = len(lengths)

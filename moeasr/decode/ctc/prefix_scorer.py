@@ -1,18 +1,18 @@
 """CTC as a scorer of next tokens: the probability that the transcript begins with a prefix.
 
 Watanabe et al., "Hybrid CTC/Attention Architecture for End-to-End Speech Recognition" (IEEE JSTSP
-11(8), 2017), algorithm 2. Each prefix h carries, for every frame t, the probabilities of all
+11(8), 2017), algorithm 2. Each prefix h has, for every frame t, the probabilities of all
 alignments of frames 1..t to h that end in its last unit, gamma_n(t), and in a blank, gamma_b(t).
-With g = h less its last unit c, and y_t the output probabilities,
+Let g be h without its last unit c, and y_t the output probabilities. Then
 
     phi(t)       = gamma_b^g(t-1) + [last(g) != c] gamma_n^g(t-1)
     gamma_n^h(t) = (gamma_n^h(t-1) + phi(t)) y_t(c)
     gamma_b^h(t) = (gamma_b^h(t-1) + gamma_n^h(t-1)) y_t(blank)
     psi(h)       = sum_t phi(t) y_t(c)
 
-and psi(h) is the probability of all transcripts that begin with h; that of h itself is
-gamma_n^h(T') + gamma_b^h(T'). A step's score is log psi(h) - log psi(g), so that the sum over a
-whole hypothesis and its end is its CTC log-probability.
+where psi(h) is the probability of all transcripts that begin with h. The probability of h itself is
+gamma_n^h(T') + gamma_b^h(T'). The score of a step is log psi(h) - log psi(g), so the scores of a
+whole hypothesis and its end sum to its CTC log-probability.
 
 The paper loops over frames and tokens. Here psi of all V tokens is one matrix product, without
 choosing candidates first, and the recursion over frames is solved in closed form.
@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 NEG_INF = float("-inf")
-IMPOSSIBLE = -1000.0  # log-probability so low that its exponential is 0, and yet a number
+IMPOSSIBLE = -1000.0  # finite log-probability whose exponential is 0
 NO_TOKEN = -1
 
 
@@ -43,14 +43,14 @@ class CtcPrefixScorer:
     """The CTC head as a step scorer (`moeasr.decode.step_scorer.StepScorer`), in float64.
 
     Args:
-        log_probs: (B, T', V) CTC log-probabilities; what is below -1000 counts as that.
-        enc_lens: (B,) real frames.
-        sos_eos: Id of <sos/eos>; its score is that of the end.
-        blank: Id of the blank, which is no token: its score is -inf.
+        log_probs: (B, T', V) CTC log-probabilities, clamped to at least -1000.
+        enc_lens: (B,) number of frames without padding.
+        sos_eos: Id of <sos/eos>, whose score is that of the end.
+        blank: Id of the blank, whose score is -inf because it is not a token.
     """
 
     def __init__(self, log_probs: Tensor, enc_lens: Tensor, sos_eos: int, blank: int = 0) -> None:
-        # A padding frame is surely blank, which changes no probability.
+        # A padding frame is blank with probability 1, which changes no other probability.
         is_padding = torch.arange(log_probs.size(1), device=log_probs.device) >= enc_lens[:, None]
         log_probs = log_probs.double().clamp_min(IMPOSSIBLE)
         log_probs = log_probs.masked_fill(is_padding[..., None], IMPOSSIBLE)
@@ -67,11 +67,13 @@ class CtcPrefixScorer:
             new_tokens = prefixes[:, 1:]
         else:
             new_tokens = prefixes[:, -1:]
-        log_psi = torch.zeros_like(state.log_blank[:, 0])  # every transcript begins with nothing
+        log_psi = torch.zeros_like(
+            state.log_blank[:, 0]
+        )  # every transcript begins with the empty prefix
         for tokens in new_tokens.unbind(1):
             state, log_psi = self._extend(state, tokens, utts)
         open_utts = utts.unique_consecutive()
-        if not torch.equal(state.utts, open_utts):  # some have left
+        if not torch.equal(state.utts, open_utts):  # some utterances are done
             state = state._replace(utts=open_utts, probs=self._probs[open_utts])
         return self._score_all(state, log_psi, utts), state
 
@@ -95,7 +97,7 @@ class CtcPrefixScorer:
         )
 
     def _extend(self, state: _State, tokens: Tensor, utts: Tensor) -> tuple[_State, Tensor]:
-        """Extend the prefixes by tokens (N,): the new state, and log psi (N,) of each prefix."""
+        """Extend the prefixes by tokens (N,); return the new state, and log psi (N,) of each."""
         label = self._log_probs[utts, :, tokens]  # (N, T')
         either = torch.logaddexp(state.log_blank, state.log_unit)
         arrival = torch.where((tokens == state.last)[:, None], state.log_blank, either)[:, :-1]
@@ -113,7 +115,7 @@ class CtcPrefixScorer:
         mass = arrival.view(num_utts, -1, num_frames) @ state.probs  # (A, N / A, V)
         log_psi = mass.view(-1, vocab_size).log() + peak
 
-        # The last unit once more needs a blank in between.
+        # A repetition of the last unit needs a blank in between.
         last = state.last.clamp_min(0)[:, None]
         label = self._log_probs[utts, :, last[:, 0]]
         again = (state.log_blank[:, :-1] + label).logsumexp(dim=1, keepdim=True)
@@ -122,7 +124,7 @@ class CtcPrefixScorer:
 
         log_psi[:, self._blank] = NEG_INF
         log_psi[:, self._sos_eos] = either[:, -1]
-        # finite, so that a prefix that cannot be does not make NaN of continuations that cannot
+        # Finite, because -inf minus -inf would be NaN for continuations of an impossible prefix.
         whole = prefix_log_psi.clamp_min(torch.finfo(log_psi.dtype).min)[:, None]
         return (log_psi - whole).clamp_max(0.0)
 
@@ -130,15 +132,15 @@ class CtcPrefixScorer:
 def _accumulate(inflow: Tensor, label: Tensor) -> Tensor:
     """Solve x(t) = (x(t-1) + inflow(t)) label(t), x(0) = 0, in logarithms.
 
-    With S(t) the sum of the log labels up to t, x(t) / exp S(t) is the running sum of
+    Let S(t) be the sum of the log labels up to t. Then x(t) / exp S(t) is the cumulative sum of
     inflow(t) / exp S(t-1).
 
     Args:
-        inflow: (N, T'), may be -inf.
-        label: (N, T'), finite.
+        inflow: (N, T') logarithms, which may be -inf.
+        label: (N, T') logarithms, which are finite.
 
     Returns:
-        (N, T' + 1), from x(0) on.
+        (N, T' + 1) logarithms of x, beginning with x(0).
     """
     sums = label.cumsum(dim=1)
     return pad((inflow - sums + label).logcumsumexp(dim=1) + sums, (1, 0), value=NEG_INF)

@@ -1,4 +1,4 @@
-"""Weighted automata that fail over: one walk serves n-gram back-off and phrase matching alike."""
+"""Weighted automata with failure arcs, used for n-gram back-off and for phrase matching."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -9,22 +9,23 @@ from torch import Tensor, nn
 
 
 class Arc(NamedTuple):
-    """Where a symbol leads, and what it adds."""
+    """The target state of a symbol, and the weight that it adds."""
 
     target: int
     weight: float
 
 
 class FailureAutomaton(nn.Module):
-    """States with arcs by symbol; where there is none, a state fails over to another, to try again.
+    """States with arcs labelled by symbols, and one failure arc per state.
 
-    State 0 is the last to fail: a symbol that it has no arc for leads back to it and adds nothing.
-    All tensors are buffers, so `to(device)` moves them.
+    A state without an arc for a symbol follows its failure arc, and the target state tries again. A
+    symbol without an arc in state 0 leads back to state 0 and adds nothing. All tensors are
+    buffers, so `to(device)` moves them.
 
     Args:
         arcs: (state, symbol) -> arc. Symbols are 0 to `num_symbols` - 1.
-        failures: For each state where it fails to, and what that adds; that of state 0 is unused.
-        num_symbols: How many symbols there are.
+        failures: Failure arc of each state; that of state 0 is not used.
+        num_symbols: Number of symbols.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class FailureAutomaton(nn.Module):
         self._num_symbols = num_symbols
         found = sorted((state * num_symbols + symbol, arc) for (state, symbol), arc in arcs.items())
         keys = [key for key, _ in found]
-        # The last key is larger than any other: a search never ends behind the table.
+        # The last key is larger than any other, so a search never ends after the table.
         self._add("keys", [*keys, torch.iinfo(torch.int64).max], torch.int64)
         self._add("targets", [*(arc.target for _, arc in found), 0], torch.int64)
         self._add("weights", [*(arc.weight for _, arc in found), 0.0], torch.float64)
@@ -47,12 +48,12 @@ class FailureAutomaton(nn.Module):
 
     @cached_property
     def max_weight(self) -> float:
-        """No symbol adds more, from whatever state."""
+        """Maximum weight that a symbol can add in any state."""
         best = torch.full_like(self.fail_weights, float("-inf"))
         states = self.keys[:-1].div(self._num_symbols, rounding_mode="floor")
         best = best.scatter_reduce(0, states, self.weights[:-1], "amax")
-        best[0] = max(0.0, float(best[0]))  # of a symbol without an arc
-        while True:  # as often as a state can fail, one state after the other
+        best[0] = max(0.0, float(best[0]))  # weight of a symbol without an arc
+        while True:  # once for each failure arc in the longest chain
             better = torch.maximum(best, self.fail_weights + best[self.fail_targets])
             if torch.equal(better, best):
                 return float(best.max())
@@ -62,11 +63,11 @@ class FailureAutomaton(nn.Module):
         """Follow one symbol from each state.
 
         Args:
-            states: int64 of any shape.
-            symbols: int64, of a shape that fits it.
+            states: int64 states of any shape.
+            symbols: int64 symbols whose shape broadcasts with that of `states`.
 
         Returns:
-            Target states and summed weights (float64), of the common shape.
+            Target states and summed weights (float64) in the common shape.
         """
         states, symbols = torch.broadcast_tensors(states, symbols)
         shape = states.shape

@@ -1,4 +1,4 @@
-"""The fusion that the settings of language model and boosted phrases ask for."""
+"""Construction of the fusion from the settings of language model and boosted phrases."""
 
 from torch import nn
 
@@ -12,14 +12,14 @@ from moeasr.text.tokenizer import Tokenizer
 
 
 def build_fusion(config: FusionConfig, tokenizer: Tokenizer) -> nn.Module | None:
-    """Read the files and build what scores prefixes; None if there are none.
+    """Read the files and build the fusion; None if the settings name no files.
 
     Args:
         config: Settings.
         tokenizer: The model's units.
 
     Raises:
-        InputError: A file is missing or wrong, or has nothing to do with the units.
+        InputError: A file is missing or invalid, or does not match the units.
     """
     parts: list[nn.Module] = []
     if config.lm is not None:

@@ -14,23 +14,23 @@ Level = Literal["word", "unit"]
 
 @dataclass(frozen=True, kw_only=True)
 class FusionConfig:
-    """Language model and boosted phrases, in every beam search and the first pass of rescoring."""
+    """Settings of language model and boosted phrases in beam searches and the first pass."""
 
-    # Each file is followed by its own settings, which mean nothing without it.
+    # Each file is followed by its own settings, which have no effect without it.
     lm: FilePath | None = None
-    """ARPA file of an n-gram language model, perhaps gzipped."""
+    """ARPA file of an n-gram language model, optionally compressed with gzip."""
     lm_weight: float = 0.5
     """Weight of the language model's log-probabilities (natural logarithms)."""
     lm_level: Level = "word"
-    """Words of the language model: those of the text, or the units of the model."""
+    """Tokens of the language model: words of the text, or units of the model."""
     word_bonus: float = 0.0
-    """Number added to the score for each word, or for each unit at that level."""
+    """Number added to the score for each token of the language model."""
     lm_unk_penalty: float = -10.0
-    """Number added to the log-probability of each word that the language model does not know,
-    beside its P(<unk>)."""
+    """Number added to the log-probability of each word that is unknown to the language model, in
+    addition to log P(<unk>)."""
 
     context: FilePath | None = None
-    """Phrases to boost, one per line, perhaps followed by a tab and a score for each unit."""
+    """File of phrases to boost, one per line, optionally followed by a tab and a score per unit."""
     context_score: float = 1.0
     """Number added to the score for each unit of a phrase (natural logarithm)."""
 
@@ -49,7 +49,7 @@ class FusionConfig:
             raise InputError(f"`lm_unk_penalty` must be at most 0, but is {self.lm_unk_penalty}")
 
     def describe(self) -> dict[str, Any] | None:
-        """Return the settings that take part, as plain types; None if there is neither file."""
+        """Return the settings in use as plain types; None if there is neither file."""
         names = [name for name, file in _files().items() if getattr(self, file) is not None]
         return {name: getattr(self, name) for name in names} or None
 
@@ -59,11 +59,11 @@ class FusionConfig:
         given = set(given)
         for name, file in _files().items():
             if name in given and file not in given:
-                raise InputError(f"`{name}` means nothing without `{file}`")
+                raise InputError(f"`{name}` has no effect without `{file}`")
 
 
 def _files() -> dict[str, str]:
-    """Return the file that each field belongs to, itself included."""
+    """Return the file field of each field; a file field belongs to itself."""
     files: dict[str, str] = {}
     for field in dataclasses.fields(FusionConfig):
         is_file = field.type == FilePath | None

@@ -1,18 +1,20 @@
 """Segmentation of unit sequences into the words of a language model, as an automaton.
 
-Text is cut into words of `moeasr.text.scripts`: at spaces, and around each character of a script
-without spaces. Between two spaces the words of the language model are then found from left to
-right: each time the longest word of the language model that goes on from there and ends between two
-words of the text (longest match); where none does, one word of the text is unknown. In English a
-word between spaces is known or not, as a whole; Chinese words are found by longest match.
+Text is split into the words of `moeasr.text.scripts`: at spaces, and around each character of a
+script without spaces. The words of the language model are then found between two spaces from left
+to right by longest match: the next word is the longest word of the language model that begins at
+the current position and ends between two words of the text. If there is none, one word of the text
+is unknown. An English word between spaces is therefore known or unknown as a whole, whereas Chinese
+words are found by longest match.
 
     lexicon  北京 北京大学 大学 学生
     北京大学生  ->  北京大学 <unk>     (not 北京 大学生: the longest word wins)
     北京学生    ->  北京 学生
 
-A state holds the letters since the last word that is certain. They are a beginning of a word of the
-lexicon, perhaps a long one. Where the letters go another way, the longest word within them is
-certain, and the state fails over to what is left. Each unit takes all its letters at once.
+A state holds the letters since the last certain word. They begin one or more words of the lexicon.
+When the next letter continues none of these words, the longest word within the letters becomes
+certain, and the failure arc leads to the state of the remaining letters. Each unit takes all its
+letters in one step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,37 +36,37 @@ UNKNOWN = 0
 """Number of the unknown word; the others follow in the order of the lexicon."""
 
 Emit = Callable[[Tensor, Tensor], None]
-"""Takes rows and the numbers of words that are certain in them."""
+"""A function that receives rows and the numbers of the words that became certain in them."""
 
 
 @dataclass
 class _State:
-    """Letters since the last word that is certain."""
+    """The letters since the last certain word."""
 
     letter: str = ""
-    """The last one."""
+    """The last letter."""
     children: dict[str, int] = field(default_factory=dict)
     num_words: int = 1
-    """Words of the text that have begun in the letters."""
+    """Number of words of the text that begin in the letters."""
     best: float | None = None
-    """Largest log-probability of the words that go on from here; None if there are none."""
+    """Largest log-probability of the words that continue from this state; None without any."""
     word: int | None = None
-    """The letters are this word of the lexicon."""
+    """Number of the word that the letters spell; None if they spell no word."""
     emitted: int | None = None
-    """The first word if the letters go another way; None if that is not certain yet."""
+    """Word that the failure arc makes certain; None if no word is certain yet."""
     rest: int = EMPTY
-    """The state behind that word."""
+    """Target of the failure arc: the state of the letters after that word."""
 
 
 class Lexicon(nn.Module):
     """The words of a language model, see the module. States are int64 numbers.
 
     Args:
-        log_probs: Word -> its log-probability. All can be written with the units.
+        log_probs: Word -> its log-probability. The units must be able to spell all words.
         tokenizer: The units.
 
     Raises:
-        InputError: A unit goes on behind a space.
+        InputError: A unit continues after a space.
     """
 
     def __init__(self, log_probs: Mapping[str, float], tokenizer: Tokenizer) -> None:
@@ -93,11 +95,11 @@ class Lexicon(nn.Module):
         after_unknown = [self._chain(*self._run(NO_WORD, letters)) for letters in spellings.letters]
         found = sorted(arcs.items())
         keys = [key for key, _ in found]
-        # The last key is larger than any other: a search never ends behind the table.
+        # The last key is larger than any other, so a search never ends after the table.
         self._add_buffer("keys", [*keys, torch.iinfo(torch.int64).max])
         self._add_buffer("targets", [*(target for _, target in found), EMPTY])
         self._add_buffer("boundary", boundary)
-        # Of the boundary, too: there the word that was unknown so far is certain.
+        # The boundary has arcs, too, because it makes an unknown word certain.
         self._add_buffer("after_unknown", [*after_unknown, EMPTY])
         states = self._states
         self._add_buffer("is_chain", [number >= num_trie for number in range(len(states))])
@@ -110,18 +112,18 @@ class Lexicon(nn.Module):
         self._add_buffer("flush_words", [word for word, _ in flushed])
         self._add_buffer("flush_targets", [target for _, target in flushed])
         self._add_buffer("num_words", [state.num_words for state in states])
-        """Most words that the letters of each state can become."""
+        """Maximum number of words in the letters of each state."""
         self.max_words_per_unit: int = max(x.count(BOUNDARY) + 1 for x in spellings.letters)
         self.best: list[float | None] = [state.best for state in states]
-        """Largest log-probability of the words that go on from each state; None for none."""
+        """Largest log-probability of the words that continue from each state, or None."""
 
     def take(self, states: Tensor, symbols: Tensor, emit: Emit) -> Tensor:
-        """Take one unit, or the boundary that a script puts between two words.
+        """Take one unit, or the boundary between two words in a script without spaces.
 
         Args:
             states: (N,) states.
             symbols: (N,) ids of units with letters, or `boundary`.
-            emit: Called with all words that become certain, row by row in their order.
+            emit: Function that receives all words that become certain, in the order of each row.
 
         Returns:
             (N,) the new states.
@@ -133,7 +135,7 @@ class Lexicon(nn.Module):
             keys = now * self._num_symbols + symbols[rows]
             places = torch.searchsorted(self.keys, keys)
             is_found = self.keys[places] == keys
-            # Letters of an unknown word go on; a boundary makes it certain.
+            # Letters continue an unknown word, which a boundary makes certain.
             goes_on = ~is_found & self.is_open[now]
             ends = goes_on & (symbols[rows] == self.boundary)
             fails = ~is_found & ~goes_on
@@ -146,7 +148,7 @@ class Lexicon(nn.Module):
         return self._settle(states, emit)
 
     def flush(self, states: Tensor, emit: Emit) -> None:
-        """End the text of each state, as a space does: all its words become certain."""
+        """End the text of each state as a space does, which makes all its words certain."""
         rows = (states != EMPTY).nonzero().squeeze(1)
         states = states.clone()
         while rows.numel() > 0:
@@ -156,7 +158,7 @@ class Lexicon(nn.Module):
             rows = rows[states[rows] != EMPTY]
 
     def _settle(self, states: Tensor, emit: Emit) -> Tensor:
-        """Emit the words of chains."""
+        """Emit the words of chain states until no state is in a chain."""
         rows = self.is_chain[states].nonzero().squeeze(1)
         while rows.numel() > 0:
             emit(rows, self.fail_words[states[rows]])
@@ -168,7 +170,7 @@ class Lexicon(nn.Module):
         self.register_buffer(name, torch.tensor(values))
 
     def _add(self, letters: Sequence[str], number: int, log_prob: float) -> None:
-        """Put a word into the trie, and the boundary behind it."""
+        """Add a word and the boundary after it to the trie."""
         place = EMPTY
         for letter in [*letters, BOUNDARY]:
             state = self._states[place]
@@ -182,7 +184,7 @@ class Lexicon(nn.Module):
                 before = place
             place = state.children[letter]
         last = self._states[place]
-        if last.word is None:  # of two words that the units write alike, the first
+        if last.word is None:  # the first of two words with the same spelling
             last.word = self._states[before].word = number
         last.best = log_prob if last.best is None else max(last.best, log_prob)
 
@@ -209,7 +211,7 @@ class Lexicon(nn.Module):
                     pending[child] = (emitted, more + words, target)
 
     def _run(self, place: int, letters: Sequence[str]) -> tuple[list[int], int]:
-        """Take letters: the words that become certain, and the state behind them."""
+        """Take letters; return the words that become certain, and the state after them."""
         words: list[int] = []
         for letter in letters:
             while letter not in self._states[place].children:
@@ -229,7 +231,7 @@ class Lexicon(nn.Module):
         return words, place
 
     def _chain(self, words: Sequence[int], target: int) -> int:
-        """Return a state from which nothing but these words lead to the target."""
+        """Return a state that emits exactly these words and then leads to the target."""
         for word in reversed(words):
             key = (word, target)
             if key not in self._chains:
@@ -239,10 +241,10 @@ class Lexicon(nn.Module):
         return target
 
     def _arcs(self, spellings: Sequence[Sequence[str]], places: Sequence[int]) -> dict[int, int]:
-        """The targets of units: the number of a state times that of symbols, and the unit.
+        """Return the target of each key, which is state times number of symbols plus unit.
 
-        A state needs one where failing over first would be wrong: if all letters of the unit go on
-        in a word of the lexicon, or a word ends within them.
+        A state needs its own arc for a unit only if the failure arc would give another result. This
+        is so if all letters of the unit continue a word of the lexicon, or a word ends within them.
         """
         units = UnitTrie(spellings)
         arcs: dict[int, int] = {}

@@ -1,14 +1,14 @@
 """N-gram language models as fusions, over whole words or over the model's units.
 
-Words are what stands between spaces. Where a script has no spaces they are found in the text by
-longest match, see `moeasr.decode.fusion.lexicon`.
+Words are separated by spaces. In scripts without spaces they are found by longest match, see
+`moeasr.decode.fusion.lexicon`.
 
-A finished sequence of words w has the score
+A complete sequence of words w has the score
 
     weight * (log P(w, </s>) + unk_penalty * number of unknown words) + bonus * number of words
 
-in natural logarithms. A word that the language model lacks counts as its `<unk>`; if it lacks that
-too, P(<unk>) is 1 before back-off, and the penalty alone speaks.
+in natural logarithms. A word that is unknown to the language model is scored as `<unk>`. If the
+language model lacks `<unk>` too, P(<unk>) is 1 before back-off, so only the penalty applies.
 """
 
 from typing import NamedTuple
@@ -31,7 +31,7 @@ NUM_SHOWN = 5  # words named in a warning
 
 
 class NgramWeights(NamedTuple):
-    """How much a language model has to say; see the module."""
+    """The weights of a language model in the score; see the module."""
 
     weight: float
     bonus: float = 0.0
@@ -39,7 +39,7 @@ class NgramWeights(NamedTuple):
 
 
 class _Network(NamedTuple):
-    """A back-off model as an automaton: its states are the histories that the model lists."""
+    """A back-off model as an automaton whose states are the histories of the model."""
 
     automaton: FailureAutomaton
     begin: int
@@ -78,11 +78,11 @@ def _build_network(model: NgramModel) -> _Network:
 
 
 class UnitNgram(nn.Module):
-    """A language model whose words are the units themselves.
+    """A language model over the units of the recogniser.
 
     Args:
         model: The language model.
-        weights: Its weights; every unit is a word for them.
+        weights: Its weights, where every unit counts as a word.
         tokenizer: The units.
 
     Raises:
@@ -139,12 +139,12 @@ class UnitNgram(nn.Module):
 
 
 class WordNgram(nn.Module):
-    """A language model of words over units that spell them.
+    """A language model over words, which the units of the recogniser spell.
 
-    A word is scored when it is certain: at a space, at the end, or where the lexicon of the
-    language model finds the next word. Until then a prefix carries, for the word that it has begun,
-    the unigram score of the best word that begins so (look-ahead), which is taken back as the word
-    is scored.
+    A word is scored once it is certain: at a space, at the end of the utterance, or where the
+    lexicon of the language model finds the next word. Until then, the score of a prefix includes
+    the highest unigram score of all words that begin with the letters of the incomplete word
+    (look-ahead). The look-ahead score is subtracted when the word is scored.
 
     Args:
         model: The language model.
@@ -188,7 +188,7 @@ class WordNgram(nn.Module):
         self.register_buffer("_ahead", ahead)
 
     def start(self) -> Tensor:
-        """See `Fusion.start`. The state: history, state of the lexicon, script of the last unit."""
+        """See `Fusion.start`; a state is history, lexicon state, and script of the last unit."""
         return torch.tensor([self._network.begin, EMPTY, 0], device=self._ahead.device)
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
@@ -198,7 +198,7 @@ class WordNgram(nn.Module):
         units = units[..., None, :]
         begins = spellings.begins_word[units]
         is_new = spellings.begins_here(after.bool(), units)
-        # Before a unit the old word is over, or a boundary lies, or neither.
+        # Before a unit there is a space that ends the word, a boundary of the script, or neither.
         ended, bounded = self._end_words(history, node), self._bound(history, node)
         plain = (history, node, torch.zeros_like(self._ahead[node]))
         history, begun, scores = (
@@ -227,8 +227,8 @@ class WordNgram(nn.Module):
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
         """See `Fusion.most`.
 
-        The look-ahead of the open word will be taken back. Every word to come begins with a word of
-        the text, either in the letters of the open word or in a unit to come.
+        The look-ahead score of the incomplete word will be subtracted. Every further word begins
+        with a word of the text, either in the letters of the incomplete word or in a further unit.
         """
         best = self._weights.weight * self._automaton.max_weight
         word = max(0.0, best + self._weights.bonus)
@@ -237,7 +237,7 @@ class WordNgram(nn.Module):
         return best + word * num_words.double() - self._ahead[node]
 
     def score_words(self, history: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the history after each word of the lexicon, and the word's weighted score."""
+        """Return the history after each word of the lexicon, and its weighted score."""
         numbers = self._numbers[words]
         history, log_probs = self._automaton.step(history, numbers)
         is_unknown = (numbers == self._network.unknown).double()
@@ -245,7 +245,7 @@ class WordNgram(nn.Module):
         return history, self._weights.weight * log_probs + self._weights.bonus
 
     def _end_words(self, history: Tensor, node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Histories, states of the lexicon and scores behind a space."""
+        """Return histories, lexicon states and scores after a space."""
         words = _Words(self, history.flatten())
         self._lexicon.flush(node.flatten(), words.add)
         return (
@@ -255,7 +255,7 @@ class WordNgram(nn.Module):
         )
 
     def _bound(self, history: Tensor, node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Histories, states of the lexicon and scores behind a boundary that the script puts."""
+        """Return histories, lexicon states and scores after a word boundary without a space."""
         words = _Words(self, history.flatten())
         boundary = self._lexicon.boundary.expand(node.numel())
         target = self._lexicon.take(node.flatten(), boundary, words.add)
@@ -263,10 +263,10 @@ class WordNgram(nn.Module):
 
 
 class _Words:
-    """The scores of the words that become certain, row by row.
+    """The sum of the scores of the words that have become certain in each row.
 
     Args:
-        scorer: Knows them.
+        scorer: The language model.
         history: (N,) histories.
     """
 
@@ -276,13 +276,13 @@ class _Words:
         self.scores = torch.zeros(history.shape, dtype=torch.float64, device=history.device)
 
     def add(self, rows: Tensor, words: Tensor) -> None:
-        """Score one word more in some rows."""
+        """Score one further word in some rows."""
         self.history[rows], scores = self._scorer.score_words(self.history[rows], words)
         self.scores[rows] += scores
 
 
 def _name_in(words: dict[str, int], unit: str) -> str:
-    """What the language model calls a unit."""
+    """Return the name of a unit in the language model."""
     names = [unit, "<space>"] if unit == SPACE_UNIT else [unit]
     return next((name for name in names if name in words), UNKNOWN)
 

@@ -1,18 +1,18 @@
 """Boosted phrases (a context graph) as a fusion.
 
-Wherever a hypothesis contains the words of a phrase, its score rises by the phrase's boost for each
-unit that the tokenizer makes of the phrase; spaces do not count. Words are those of
-`moeasr.text.scripts`: each character of Chinese, Japanese or Thai is one, so a phrase in such a
-script is found anywhere, with and without spaces, and `WENET` is found in `打开WENET网站`. It does
-not matter which units spell the words of the hypothesis.
+Each occurrence of a phrase in a hypothesis adds the boost of the phrase times the number of units
+that the tokenizer makes of the phrase, where spaces do not count. Words are those of
+`moeasr.text.scripts`: each character of Chinese, Japanese or Thai is a word, so a phrase in such a
+script is found anywhere, with and without spaces, and `WENET` is found in `打开WENET网站`. The
+match does not depend on the units that spell the words of the hypothesis.
 
-Each letter of a phrase that has begun raises the score at once by its share, so that the beam keeps
-the phrase. This is taken back when the words go another way or the utterance ends. Phrases that
-overlap, or lie in one another, each count.
+Each letter of an incomplete phrase adds its share of the boost immediately, so that the beam keeps
+the phrase. This provisional score is subtracted when the hypothesis departs from the phrase or the
+utterance ends. Overlapping and nested phrases each count.
 
-The phrases are a trie of letters whose nodes fail over to the longest beginning of a phrase that is
-still possible (Aho and Corasick, "Efficient string matching", 1975). A unit takes all its letters
-at once.
+The phrases form a trie of letters. The failure arc of a node leads to the longest suffix of its
+letters that begins a phrase (Aho and Corasick, "Efficient string matching", 1975). A unit takes all
+its letters in one step.
 """
 
 from collections import deque
@@ -40,15 +40,16 @@ class Phrase(NamedTuple):
 
     text: str
     boost: float
-    """Added to the score for each unit, as a natural logarithm."""
+    """Number added to the score for each unit (natural logarithm)."""
 
 
 def read_phrases(path: str | Path, boost: float) -> list[Phrase]:
-    """Read a list of phrases: one a line, behind a tab its own boost if it has one.
+    """Read a list of phrases, one per line, optionally followed by a tab and its own boost.
 
     Raises:
-        InputError: Naming file and line: the file is missing or holds no phrase, a boost is no
-            number above 0, a phrase stands there twice or has characters that no text may have.
+        InputError: The file is missing or contains no phrases, a boost is not a positive number,
+            or a phrase appears twice or has characters that are not allowed in texts. The message
+            names file and line.
     """
     found: dict[str, Phrase] = {}
     for number, line in read_lines(path):
@@ -66,7 +67,7 @@ def read_phrases(path: str | Path, boost: float) -> list[Phrase]:
         if not 0 < own_boost < float("inf"):
             raise InputError(f"{path}:{number}: a boost must be above 0, but is {own_boost:g}")
         if text in found:
-            raise InputError(f"{path}:{number}: phrase '{text}' stands there twice")
+            raise InputError(f"{path}:{number}: phrase '{text}' appears twice")
         found[text] = Phrase(text, own_boost)
     if not found:
         raise InputError(f"{path} holds no phrase")
@@ -75,23 +76,23 @@ def read_phrases(path: str | Path, boost: float) -> list[Phrase]:
 
 @dataclass
 class _Node:
-    """A beginning of phrases."""
+    """A node of the trie: the first letters of one or more phrases."""
 
     depth: int
-    """Letters in it, boundaries not counted."""
+    """Number of letters, without boundaries."""
     letter: str = ""
-    """The last one."""
+    """The last letter."""
     children: dict[str, int] = field(default_factory=dict)
     ahead: float = 0.0
-    """Largest boost for a letter of the phrases that go on from here."""
+    """Largest boost per letter among the phrases that continue from this node."""
     complete: float = 0.0
-    """Score of the phrase that ends here, and of those that end in it."""
+    """Score of the phrase that ends at this node, and of the phrases that are its suffixes."""
     ends_phrase: bool = False
-    """The node is a whole phrase itself."""
+    """True if the letters of the node are a complete phrase."""
 
 
 class ContextGraph(nn.Module):
-    """Boosts phrases; see the module.
+    """A fusion that boosts phrases; see the module.
 
     Args:
         phrases: The phrases.
@@ -159,7 +160,7 @@ class ContextGraph(nn.Module):
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
         """See `Fusion.most`."""
-        num_symbols = num_units * 2 + 1  # a unit may come with the boundary before it
+        num_symbols = num_units * 2 + 1  # a unit may have a boundary before it
         return (self._automaton.max_weight * num_symbols.double()).expand(states.shape[:-1])
 
 
@@ -169,10 +170,9 @@ class _Trie:
     def __init__(self) -> None:
         self.nodes = [_Node(0)]
         self.failures = [0]
-        """The node that each node fails to: the longest other beginning of a phrase that it ends
-        in."""
+        """Target of each node's failure arc: the longest proper suffix that begins a phrase."""
         self.provisional = [0.0]
-        """Score of the phrases that have begun at each node, of which nothing is certain yet."""
+        """Provisional score of the incomplete phrases at each node."""
 
     def add(self, letters: Sequence[str], score: float) -> None:
         """Put a phrase into the trie."""
@@ -190,9 +190,9 @@ class _Trie:
         self.nodes[place].ends_phrase = True
 
     def link(self) -> None:
-        """Find failures and provisional scores once all phrases are in the trie.
+        """Compute failure arcs and provisional scores after all phrases have been added.
 
-        `complete` gets the phrases that end in a node's phrase, too.
+        The scores of phrases that are suffixes of a node are added to its `complete`.
         """
         nodes = self.nodes
         self.failures = failures = [0] * len(nodes)
@@ -211,13 +211,13 @@ class _Trie:
         self.provisional = []
         for place in range(len(nodes)):
             while not nodes[place].children and place != 0:
-                place = failures[place]  # a phrase that is over: another may have begun in it
+                place = failures[place]  # the phrase is complete, but another may have begun in it
             self.provisional.append(nodes[place].depth * nodes[place].ahead)
 
     def step(self, place: int, letter: str) -> tuple[int, float]:
-        """Follow one letter, failing over where there is no child: the target, and the score."""
+        """Follow one letter, with failure arcs, and return the target and the score."""
         if letter == BOUNDARY == self.nodes[place].letter:
-            return place, 0.0  # two boundaries are one
+            return place, 0.0  # two adjacent boundaries count as one
         target = place
         while letter not in self.nodes[target].children and target != 0:
             target = self.failures[target]
@@ -235,10 +235,10 @@ class _Trie:
 
 
 def _unit_arcs(trie: _Trie, spellings: Sequence[Sequence[str]]) -> dict[tuple[int, int], Arc]:
-    """The arcs of units, which take all their letters at once.
+    """Return the arcs of units, each of which takes all letters of the unit in one step.
 
-    A node needs an arc for a unit only if failing over first would lead elsewhere or score less:
-    if all letters of the unit go on in the node's phrase, or a phrase ends within them.
+    A node needs its own arc for a unit only if the failure arc would give another target or score.
+    This is so if all letters of the unit continue the node's phrase, or a phrase ends within them.
     """
     units = UnitTrie(spellings)
     arcs = {}

@@ -1,7 +1,7 @@
 """The interface of fusions, which score the prefixes of a search: n-grams, phrases, or both.
 
-A fusion gives every unit sequence a score, and a state with which it goes on. Both depend on the
-sequence alone, not on how the search came to it, so equal prefixes may be merged.
+A fusion gives every unit sequence a score, and a state from which the sequence can be extended.
+Both depend only on the sequence, so a search may merge equal prefixes.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 NUM_FUSION_UNITS = 20
-"""Number of the likeliest units of each step whose scores a search asks for."""
+"""Number of likeliest units per step that a search scores with the fusion."""
 
 
 class Fusion(Protocol):
-    """A scorer of unit sequences, many at a time. States are rows of S integers."""
+    """A batched scorer of unit sequences. A state is a row of S integers."""
 
     def start(self) -> Tensor:
         """Return the state (S,) int64 of the empty sequence, whose score is 0."""
@@ -29,20 +29,20 @@ class Fusion(Protocol):
             units: (..., M) unit ids.
 
         Returns:
-            (..., K, M) float64, what each unit adds to the score; and (..., K, M, S) the states.
+            (..., K, M) float64 increase of the score by each unit, and (..., K, M, S) new states.
         """
         ...
 
     def finish(self, states: Tensor) -> Tensor:
-        """Return (..., K) what the end adds to the scores of states (..., K, S)."""
+        """Return the increase (..., K) of the score by the end, for states (..., K, S)."""
         ...
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
-        """Return an upper bound of what may still be added, so that a search knows when to stop.
+        """Return an upper bound on the further score, which tells a search when to stop.
 
         Args:
             states: (..., K, S) states of sequences.
-            num_units: (..., 1) most further units of each sequence.
+            num_units: (..., 1) maximum number of further units of each sequence.
 
         Returns:
             (..., K) float64 upper bound on what up to `num_units` further units and the end of
@@ -52,7 +52,7 @@ class Fusion(Protocol):
 
 
 class NoFusion:
-    """A fusion that adds nothing to any score, for searches that are given none."""
+    """A fusion that adds nothing to any score, for searches without a fusion."""
 
     def start(self) -> Tensor:
         """See `Fusion.start`; the state has no entries."""
@@ -76,10 +76,10 @@ class NoFusion:
 
 
 class FusionSum(nn.Module):
-    """Several fusions at once; scores are summed, states stand side by side.
+    """A sum of several fusions, whose states are concatenated.
 
     Args:
-        parts: At least one, each a module.
+        parts: One or more fusions, each a module.
     """
 
     def __init__(self, parts: Sequence[nn.Module]) -> None:

@@ -1,7 +1,7 @@
 """Letters of the units, and the word boundaries in them and between them.
 
 Words are those of `moeasr.text.scripts`. Phrases and the words of a language model are compared
-with a hypothesis letter by letter, so it does not matter how units cut a word.
+with a hypothesis letter by letter, so the division of a word into units does not matter.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,14 +17,14 @@ from moeasr.text.scripts import extends, is_unspaced, joins
 from moeasr.text.tokenizer import Tokenizer
 
 BOUNDARY = " "
-"""A letter of its own: here one word ends and another begins."""
+"""A special letter that separates two words."""
 
 
 class UnitSpellings(nn.Module):
-    """Letters of all units.
+    """The letters of all units.
 
-    A letter is a character, or a byte unit (`<0xE6>`). The first byte of three or four counts as a
-    character of a script without spaces.
+    A letter is a character or a byte unit (`<0xE6>`). The first byte of a sequence of three or four
+    bytes counts as a character of a script without spaces.
 
     Args:
         tokenizer: The units.
@@ -34,8 +34,8 @@ class UnitSpellings(nn.Module):
         super().__init__()
         is_word = tokenizer.config.type == "word"
         self.letters: list[tuple[str, ...]] = []
-        """For each unit, with `BOUNDARY` between its words and none at its beginning; it ends in
-        one if the unit ends in a space."""
+        """Letters of each unit, with `BOUNDARY` between its words but not at its beginning. They
+        end in `BOUNDARY` if the unit ends in a space."""
         self._junctions: list[_Junction] = []
         for unit in tokenizer.units:
             letters = tuple(_letters(unit))
@@ -51,21 +51,21 @@ class UnitSpellings(nn.Module):
             self.register_buffer(f"_{name}", column)
 
     def begins_here(self, after_unspaced: Tensor, units: Tensor) -> Tensor:
-        """Return whether the script puts a word boundary before each unit, space or not.
+        """Return whether the script requires a word boundary before each unit, even without space.
 
         Args:
-            after_unspaced: bool, whether the letter before is of a script without spaces.
-            units: int64, of a shape that fits it.
+            after_unspaced: bool, True if the previous letter is of a script without spaces.
+            units: int64 unit ids whose shape broadcasts with that of `after_unspaced`.
         """
         is_new = (self._first_unspaced[units] | after_unspaced) & ~self._first_extends[units]
         return is_new & self.has_letters[units] & ~self.begins_word[units]
 
     def after(self, after_unspaced: Tensor, units: Tensor) -> Tensor:
-        """Return `after_unspaced` behind the units."""
+        """Return the value of `after_unspaced` after the units."""
         return torch.where(self._keeps_last[units], after_unspaced, self._last_unspaced[units])
 
     def spell(self, units: Sequence[int]) -> list[str]:
-        """Return the letters of a text, with one `BOUNDARY` between two words, none at the ends."""
+        """Return the letters of a text, with `BOUNDARY` between words but not at its ends."""
         spelled, after = [BOUNDARY], False
         for unit in units:
             letters, junction = self.letters[unit], self._junctions[unit]
@@ -78,14 +78,14 @@ class UnitSpellings(nn.Module):
 
 
 class _Junction(NamedTuple):
-    """The ends of a unit, which say if a word boundary lies between it and its neighbours."""
+    """The ends of a unit, which determine the word boundaries to its neighbours."""
 
     begins_word: bool
     first_extends: bool
     first_unspaced: bool
     last_unspaced: bool
     keeps_last: bool
-    """The unit is a mark, or no text: the letter before it counts for what comes behind."""
+    """True if the unit is a mark or no text: the next unit then looks at the letter before it."""
 
     @classmethod
     def of(cls, letters: Sequence[str], begins_word: bool) -> "_Junction":
@@ -109,7 +109,7 @@ class UnitTrie:
 
     def __init__(self, spellings: Sequence[Sequence[str]] = ()) -> None:
         self.units: list[int] = []
-        """Units that end here."""
+        """Units that end at this node."""
         self.children: dict[str, UnitTrie] = {}
         for unit, letters in enumerate(spellings):
             node = self
@@ -119,7 +119,7 @@ class UnitTrie:
                 node.units.append(unit)
 
     def common(self, others: Mapping[str, int]) -> Iterator[tuple["UnitTrie", int]]:
-        """Yield the children that another trie's node has as well, and the children there."""
+        """Yield the children that a node of another trie also has, with the children there."""
         for letter in min(self.children, others, key=len):
             if letter in self.children and letter in others:
                 yield self.children[letter], others[letter]

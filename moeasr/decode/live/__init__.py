@@ -1,1 +1,1 @@
-"""Recognition while the audio still arrives."""
+"""Streaming recognition: results while the audio is still arriving."""

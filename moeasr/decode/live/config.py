@@ -8,17 +8,17 @@ from moeasr.options import Seconds
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointConfig:
-    """Rules that end an utterance (Kaldi's), of which one is enough.
+    """Kaldi's rules for the end of an utterance, of which one is sufficient.
 
     The default times are those of WeNet's `ctc_endpoint.h`.
     """
 
     rule1_min_trailing_silence: Seconds = 5.0
-    """Silence that ends an utterance, whether or not something was said."""
+    """Duration of silence that ends an utterance, with or without speech before it."""
     rule2_min_trailing_silence: Seconds = 1.0
-    """Silence that ends an utterance once something was said."""
+    """Duration of silence that ends an utterance after some speech."""
     rule3_min_utterance_length: Seconds = 20.0
-    """Time that ends an utterance, whatever is said."""
+    """Duration after which an utterance ends even without silence."""
     blank_threshold: float = 0.8
     """Probability of the CTC blank above which a frame is silent."""
 

@@ -9,11 +9,11 @@ from moeasr.decode.live.config import EndpointConfig
 
 
 class Endpointer:
-    """A counter of the silent frames of one utterance after the other.
+    """A counter of the silent frames in successive utterances.
 
     Args:
         config: The rules.
-        frame_sec: Seconds of an encoder frame.
+        frame_sec: Duration of an encoder frame in seconds.
         blank: Id of the blank.
     """
 
@@ -40,7 +40,7 @@ class Endpointer:
         self._num_frames += num_new
 
     def is_endpoint(self, has_speech: bool) -> bool:
-        """Return whether the utterance is over; `has_speech`: something was recognised in it."""
+        """Return whether the utterance has ended; `has_speech` is True if it has any units."""
         config = self._config
         silence_sec = self._num_silent * self._frame_sec
         return (

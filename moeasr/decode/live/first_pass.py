@@ -1,4 +1,4 @@
-"""The searches that go along with a stream and say what it says so far."""
+"""The interface of searches that run along with a stream and give partial results."""
 
 from typing import Protocol
 
@@ -8,16 +8,16 @@ from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 
 
 class FirstPass(Protocol):
-    """A search that goes along with the encoder, of one stream or several."""
+    """A search that processes the encoder output of one or more streams as it arrives."""
 
     def advance(self, log_probs: Tensor, lens: Tensor) -> None:
-        """Take the frames (B, C, V) that are new, (B,) of them."""
+        """Search new frames (B, C, V), of which each stream has the number in (B,) `lens`."""
         ...
 
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """Return what each stream may say so far, or has said at its end, best first."""
+        """Return the hypotheses of each stream so far, or at its end, best first."""
         ...
 
     def partial(self, first: int = 0) -> list[PartialUnits]:
-        """Return what each stream says so far, from a stable unit on."""
+        """Return the units recognised in each stream so far, starting at index `first`."""
         ...

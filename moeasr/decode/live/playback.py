@@ -1,8 +1,8 @@
-"""Playback of recorded sound as a live stream, beside which a clock runs.
+"""Playback of a recording as a live stream with a simulated clock.
 
-Nobody waits: a packet of sound is there at the time at which it ends, work on it begins then (or
-when earlier work is done) and takes as long as it takes, so the time of a result is that at which a
-listener would have seen it on this machine.
+The playback never sleeps. A packet of audio becomes available at the time of its end. Its
+processing starts then, or when earlier processing is done, and takes the measured time. The time of
+a result is therefore the time at which a live user of this machine would see it.
 """
 
 import math
@@ -17,7 +17,7 @@ from moeasr.errors import InputError
 
 
 class TimedResult(NamedTuple):
-    """A result, and the time at which a listener sees it."""
+    """A result, and the time at which a user sees it."""
 
     shown_sec: float
     """Seconds since the stream began."""
@@ -25,13 +25,13 @@ class TimedResult(NamedTuple):
 
 
 class Playback:
-    """A player of sound into a stream.
+    """A player of a recording into a recognition stream.
 
     Args:
-        stream: A new one.
-        sample_rate_hz: Of the sound, which is the model's.
-        packet_sec: Length of the packets in which it comes.
-        clock: Seconds that only go forward.
+        stream: A new stream.
+        sample_rate_hz: Sample rate of the recording, equal to the model's.
+        packet_sec: Duration of a packet in seconds.
+        clock: Function that returns monotonic seconds.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class Playback:
         self._rate_hz = sample_rate_hz
         self._packet_samples = int(packet_sec * sample_rate_hz)
         self._clock = clock
-        self._free_sec = 0.0  # when all work so far is done
+        self._free_sec = 0.0  # time at which all processing so far is done
         self.busy_sec = 0.0
-        """Seconds of work so far."""
+        """Seconds of processing so far."""
 
     def run(self, waveform: Tensor) -> Iterator[TimedResult]:
         """Play (S,) samples and finish the stream."""
@@ -66,7 +66,7 @@ class Playback:
     def _work(
         self, num_heard: int, work: Callable[[], list[StreamResult]]
     ) -> Iterator[TimedResult]:
-        """Do the work that can begin once this many samples have been heard."""
+        """Do the processing that can begin once this many samples have arrived."""
         start_sec = self._clock()
         results = work()
         took_sec = self._clock() - start_sec

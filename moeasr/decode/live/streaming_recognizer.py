@@ -1,9 +1,9 @@
-"""Two-pass recognition of a stream (U2, arXiv 2012.05481, section 3): sound in, results out.
+"""Two-pass recognition of a stream (U2, arXiv 2012.05481, section 3).
 
-The first pass, CTC, goes along with the encoder and says what it makes of the words so far; at an
-end point the second pass, if the mode has one, rescores what was said since the last. What comes
-out at the end is, for a stream without end points, what the same mode makes offline of the whole
-utterance in chunks of this size.
+The first pass, CTC, processes the encoder output as it arrives and gives partial results. At an end
+point the second pass, if the mode has one, rescores the hypotheses since the last end point. For a
+stream without end points, the final result equals that of the same mode offline on the whole
+utterance with the same chunk size.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,23 +31,23 @@ from moeasr.errors import InputError
 from moeasr.features.online_fbank import OnlineFbank
 from moeasr.models.streaming_encoder import StreamingEncoder
 
-SETTLE_UNITS = 100  # of a partial result; more are taken in two parts
+SETTLE_UNITS = 100  # a longer partial result is converted to text in two parts
 
 
 @dataclass(frozen=True)
 class StreamResult:
-    """The result of a stream at one moment."""
+    """The result of a stream at one point in time."""
 
     text: str
     """Text since `start_sec`."""
     stable_text: str
-    """The beginning of `text` that will not change in the first pass; all of it if final."""
+    """The beginning of `text` that the first pass will not change; all of it if final."""
     is_final: bool
-    """Whether this is the last result of the utterance; the next one is of the next utterance."""
+    """True for the last result of an utterance; later results belong to the next utterance."""
     start_sec: float
-    """Time at which the utterance begins in the stream: that of the last end point."""
+    """Time in the stream at which the utterance begins, which is the last end point."""
     end_sec: float
-    """Time at which the sound ends that was encoded so far."""
+    """Time in the stream at which the audio encoded so far ends."""
     nbest: Sequence[Hypothesis] = ()
     """Hypotheses of a final result, best first. Their frames count from `start_sec`."""
 
@@ -59,7 +59,7 @@ class _Utterance:
     first_pass: FirstPass
     first_frame: int
     settled_text: str = ""
-    """Text of the first units, which is not decoded again for every result."""
+    """Text of the first units, which is not computed again for every result."""
     num_settled: int = 0
     """Number of units in `settled_text`."""
     shown: str = ""
@@ -69,10 +69,11 @@ class _Utterance:
     log_probs: list[Tensor] = field(default_factory=list)
 
     def settle(self, units: Sequence[int], to_text: Callable[[Sequence[int]], str]) -> None:
-        """Fix the text of the first half of `SETTLE_UNITS` stable units.
+        """Store the text of the first half of `SETTLE_UNITS` stable units.
 
-        So a stream that nobody interrupts costs as much at its end as at its beginning. Where the
-        text of the whole is not that of its two parts, with or without a space, nothing is done.
+        This keeps the cost per result constant in a long stream without end points. Nothing is
+        stored if the text of the whole differs from the joined texts of its two halves, both with
+        and without a space between them.
         """
         num_head = SETTLE_UNITS // 2
         first, second = to_text(units[:num_head]), to_text(units[num_head:])
@@ -90,10 +91,10 @@ class StreamingRecognizer:
         recognizer: The model.
         mode: Name of one of `SEARCHES`, or the import path of another search.
         config: Settings; `chunk_size` must be at least 1.
-        endpoint: Rules that end an utterance; None: only the end of the stream does.
+        endpoint: Rules that end an utterance; None if only the end of the stream ends it.
 
     Raises:
-        InputError: The model cannot stream, or cannot do this mode.
+        InputError: The model does not support streaming or this mode.
     """
 
     def __init__(
@@ -124,25 +125,25 @@ class StreamingRecognizer:
         return self.recognizer.frame_sec
 
     def open(self, language: int | None = None) -> "RecognitionStream":
-        """Open a stream, with its language if the model routes by it."""
+        """Open a stream, with its language if the model routes by language."""
         return RecognitionStream(self, language)
 
     def first_pass(self) -> FirstPass:
-        """Start the search whose partial results are shown, for an utterance that begins."""
+        """Start the search for the partial results of a new utterance."""
         start = self.search.live or live_prefix_beam
         return start(self.config, self.fusion, self.recognizer.device)
 
     @property
     def needs_frames(self) -> bool:
-        """Whether a final result needs all frames of its utterance again."""
+        """True if a final result needs all frames of its utterance again."""
         return self.search.live is None
 
 
 class RecognitionStream:
-    """One stream, which takes sound as it comes and returns results.
+    """A stream, which accepts audio as it arrives and returns results.
 
     Args:
-        owner: Model and settings.
+        owner: The recognizer with model and settings.
         language: Index in the model's languages.
     """
 
@@ -163,11 +164,11 @@ class RecognitionStream:
         self._has_final = False
 
     def accept(self, samples: Tensor) -> list[StreamResult]:
-        """Take (S,) samples in [-1, 1] at the model's rate, any number of them.
+        """Process any number of samples (S,) in [-1, 1] at the model's sample rate.
 
         Returns:
-            What there is to say now: a partial result for every chunk that changes it, a final one
-            for every end point; usually nothing.
+            The new results: a partial result for every chunk that changes the text, and a final
+            result for every end point. The list is often empty.
         """
         return self._take(self._fbank.accept(samples))
 
@@ -175,11 +176,12 @@ class RecognitionStream:
         """End the stream.
 
         Returns:
-            As `accept`. If there was a partial result since the last end point, the last result is
-            final. A stream has at least one final result, perhaps with an empty text.
+            The new results, as from `accept`. The last result is final if there was a partial
+            result since the last end point. A stream has at least one final result, whose text may
+            be empty.
 
         Raises:
-            InputError: It was over already.
+            InputError: The stream has already ended.
         """
         results = self._take(self._fbank.finish())
         if self._feats.size(0) > 0:  # less than a chunk
@@ -191,7 +193,7 @@ class RecognitionStream:
         return results
 
     def _take(self, feats: Tensor) -> list[StreamResult]:
-        """Encode all chunks that these features complete."""
+        """Encode and search all chunks that are complete with these features."""
         encoder, results = self._owner.encoder, []
         self._feats = torch.cat([self._feats, feats])
         while self._feats.size(0) >= encoder.window_frames:
@@ -201,7 +203,7 @@ class RecognitionStream:
 
     @torch.inference_mode()
     def _advance(self, feats: Tensor) -> list[StreamResult]:
-        """Encode one chunk, (W, F) features, and search it."""
+        """Encode and search one chunk of features (W, F)."""
         owner, utterance = self._owner, self._utterance
         window = feats[None].to(self._device, owner.recognizer.dtype)
         lens = torch.tensor([feats.size(0)], device=self._device)
@@ -277,7 +279,7 @@ class RecognitionStream:
     def _begin_utterance(self) -> None:
         """Start the next utterance after an end point as if it were the first of the stream.
 
-        WeNet does so too: the model was trained on utterances one by one.
+        The model was trained on single utterances. WeNet does the same.
         """
         owner = self._owner
         self._utterance = _Utterance(owner.first_pass(), self._num_frames)

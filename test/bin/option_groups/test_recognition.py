@@ -64,7 +64,7 @@ def test_a_value_that_is_the_default_was_given_all_the_same():
 
 
 def test_what_belongs_to_a_file_that_is_not_given_is_refused():
-    with pytest.raises(InputError, match="`lm_weight` means nothing without `lm`"):
+    with pytest.raises(InputError, match="`lm_weight` has no effect without `lm`"):
         parse("decode", ["--lm-weight", "0.5"])
 
 

@@ -23,7 +23,7 @@ def test_every_rule_is_an_option():
     assert config_of("a.wav", *options) == EndpointConfig(**values)
     for option in options:
         name = option.partition("=")[0]
-        with pytest.raises(InputError, match=f"^`{name}` means nothing with `--endpoint off`$"):
+        with pytest.raises(InputError, match=f"^`{name}` has no effect with `--endpoint off`$"):
             config_of("a.wav", "--endpoint", "off", option)
         with pytest.raises(InputError, match=f"^`{name}` is for files: with --simulate"):
             config_of(*SIMULATE, option)

@@ -23,9 +23,9 @@ def test_only_what_takes_part_is_described():
         ({"lm": "x", "lm_level": "letter"}, "`lm_level` must be word or unit, but is 'letter'"),
         ({"lm": "x", "word_bonus": float("nan")}, "`word_bonus` must be a finite number"),
         ({"context": "x", "context_score": 0.0}, "`context_score` must be above 0, but is 0.0"),
-        ({"context": "x", "lm_weight": 0.1}, "`lm_weight` means nothing without `lm`"),
-        ({"lm": "x", "context_score": 0.1}, "`context_score` means nothing without `context`"),
-        ({"word_bonus": 1.0}, "`word_bonus` means nothing without `lm`"),
+        ({"context": "x", "lm_weight": 0.1}, "`lm_weight` has no effect without `lm`"),
+        ({"lm": "x", "context_score": 0.1}, "`context_score` has no effect without `context`"),
+        ({"word_bonus": 1.0}, "`word_bonus` has no effect without `lm`"),
     ],
 )
 def test_what_cannot_be_is_refused(given, sentence):

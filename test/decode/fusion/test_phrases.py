@@ -235,7 +235,7 @@ def test_a_list_of_phrases_is_read(tmp_path):
         ("A\nB\t-1\n", r"p\.txt:2: a boost must be above 0, but is -1"),
         ("A\t1\t2\n", r"p\.txt:1: must be `phrase` or `phrase TAB boost`"),
         ("\t2\n", r"p\.txt:1: must be"),
-        ("A\nB\nA\n", r"p\.txt:3: phrase 'A' stands there twice"),
+        ("A\nB\nA\n", r"p\.txt:3: phrase 'A' appears twice"),
         ("\n \n", r"p\.txt holds no phrase"),
         ("", r"p\.txt is empty"),
         ("A\r\n", r"p\.txt:1: contains a carriage return"),
