@@ -12,7 +12,7 @@ table only; test/test_layers.py enforces it.
     (modules)   foundations: config, errors, logs, seed ...     nothing else of moeasr
     datadir     tables of Kaldi data directories                -
     audio       from an entry of wav.scp to samples             datadir
-    corpus      downloads and archives of corpora               datadir audio
+    corpus      downloads, archives and forms of corpora        datadir audio
     features    filter banks, CMVN, SpecAugment                 -
     text        units, tokenizers, n-grams                      datadir
     kaldi       the work behind utils/*.sh                      datadir audio features

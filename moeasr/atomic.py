@@ -25,7 +25,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds.
 
     The temporary file is flushed to disk before the rename, so that a full disk or a crash leaves
-    either the old file or the new one, never half of one. On an exception it is removed.
+    either the old file or the new one, never a partial file. After an exception, the temporary file
+    is removed.
 
     Args:
         path: Final name. Its directory is created if it does not exist.

@@ -2,15 +2,15 @@
 
 import logging
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
 
+from moeasr.bars import Bar
+
 ItemT = TypeVar("ItemT")
-LINE_EVERY_SEC = 30.0
 
 
 def setup_logging(log_file: str | Path | None = None, quiet: bool = False) -> None:
@@ -39,34 +39,27 @@ def get_logger(name: str) -> logging.Logger:
 
 
 def progress(
-    items: Iterable[ItemT], desc: str, total: int | None = None, unit: str = "it", initial: int = 0
+    items: Iterable[ItemT],
+    desc: str,
+    total: int | None = None,
+    unit: str = "items",
+    initial: int = 0,
 ) -> Iterator[ItemT]:
-    """Yield `items` with a bar on a terminal, or with a line every half minute in a log.
+    """Yield `items` with a progress bar on a terminal, or with a line every half minute in a log.
 
     Args:
-        items: What to go through.
+        items: Items to go through.
         desc: What is being done.
-        total: How many there are, for the time left; by default `len(items)`.
-        unit: What one item is called.
-        initial: How many of `total` are done already (a resumed epoch).
+        total: Number of items, for the time left; by default `len(items)`.
+        unit: Name of the items, plural.
+        initial: How many of `total` are done already.
     """
-    if sys.stderr.isatty():
-        yield from tqdm(
-            items, desc=desc, total=total, unit=unit, initial=initial, dynamic_ncols=True
-        )
-        return
     if total is None and hasattr(items, "__len__"):
         total = len(items)
-    logger = get_logger(__name__)
-    start = last = time.monotonic()
-    for count, item in enumerate(items, start=1):
-        yield item
-        now = time.monotonic()
-        if now - last >= LINE_EVERY_SEC:
-            last = now
-            done = initial + count
-            left = f", {(total - done) * (now - start) / count:.0f} s left" if total else ""
-            logger.info("%s: %d%s %s%s", desc, done, f"/{total}" if total else "", unit, left)
+    with Bar(desc, total, unit, initial, get_logger(__name__).info) as bar:
+        for item in items:
+            yield item
+            bar.advance()
 
 
 class _ProgressSafeHandler(logging.Handler):

@@ -18,6 +18,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip GPU tests where there is no GPU, and start with the files that have slow tests.
 
     Files are distributed over the cores in this order, so short files fill the gaps at the end.
+    Every process collects the tests for itself and must find the same ones: parameters of tests
+    hold no sets, random numbers or times of day.
     """
     gpu_items = [item for item in items if item.get_closest_marker("gpu")]
     if gpu_items and not torch.cuda.is_available():

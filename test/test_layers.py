@@ -13,6 +13,7 @@ PACKAGE = Path(moeasr.__file__).parent
 TESTS = Path(__file__).parent
 FOUNDATIONS = {
     "atomic",
+    "bars",
     "checkpoint",
     "config",
     "config_bases",
@@ -20,6 +21,7 @@ FOUNDATIONS = {
     "distributed",
     "errors",
     "fields",
+    "job_display",
     "limits",
     "lock",
 }
@@ -29,10 +31,12 @@ FOUNDATIONS |= {
     "metrics_file",
     "open_files",
     "options",
+    "parser",
     "ranges",
     "seed",
     "strict_json",
     "text_lines",
+    "version",
     "yaml_text",
 }
 ALLOWED = {
@@ -65,7 +69,7 @@ ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}
 
 MAX_LINES, MAX_ENTRY_LINES, MAX_SHARE = 300, 120, 0.15
-"""Of a file, of an entry point, and of a room in the package's lines."""
+"""Limits on the lines of a file and of an entry point, and on the share of a room."""
 
 
 def module_paths() -> dict[str, Path]:

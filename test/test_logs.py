@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from moeasr import logs
+from moeasr import bars
 from moeasr.logs import progress, setup_logging
 
 
@@ -12,25 +12,25 @@ def test_progress_gives_every_item_and_logs_the_time_left_every_half_minute(monk
     """An item takes 20 s; what an earlier run has done took no time of this one."""
     caplog.set_level(logging.INFO)
     clock = [0.0]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(bars.time, "monotonic", lambda: clock[0])
     seen = []
-    for item in progress(iter("abcdef"), "work", total=8, unit="utt", initial=2):
+    for item in progress(iter("abcdef"), "work", total=8, unit="files", initial=2):
         seen.append(item)
         clock[0] += 20.0
     assert seen == [*"abcdef"]
     assert caplog.messages == [
-        "work: 4/8 utt, 80 s left",
-        "work: 6/8 utt, 40 s left",
-        "work: 8/8 utt, 0 s left",
+        "work: 4 of 8 files, 1 min 20 s left",
+        "work: 6 of 8 files, 40 s left",
+        "work: 8 of 8 files, 0 s left",
     ]
 
 
 def test_progress_counts_the_items_itself_if_it_can(monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     clock = iter(range(0, 100, 30))
-    monkeypatch.setattr(logs.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(bars.time, "monotonic", lambda: float(next(clock)))
     assert [*progress(["a", "b"], "work")] == ["a", "b"]
-    assert caplog.messages == ["work: 1/2 it, 30 s left", "work: 2/2 it, 0 s left"]
+    assert caplog.messages == ["work: 1 of 2 items, 30 s left", "work: 2 of 2 items, 0 s left"]
 
 
 @pytest.mark.parametrize(

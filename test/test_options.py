@@ -21,7 +21,7 @@ from moeasr.options import (
 
 @dataclass(frozen=True)
 class Inner:
-    """What lies within.
+    """A nested section.
 
     More about it.
     """
@@ -99,7 +99,7 @@ def test_the_help_is_the_docstring_of_the_field():
         "--num-items N items of each kind, 100 % of them (default: 3)",
         "--kind {soft,hard} CTC or whatever (default: soft)",
         "--share X share of it --name TEXT name (default: z)",
-        "what lies within: --path FILE a file --wait SEC pause between two attempts (default: 1.5)",
+        "a nested section: --path FILE a file --wait SEC pause between two attempts (default: 1.5)",
     ):
         assert part in text
 

@@ -12,10 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from corpus_forms import write_clip
 from known_files import ROOT, known_files
+from made_up import write_lines
 
 from moeasr.__main__ import entry_names
+from moeasr.config import to_mapping
 from moeasr.config_bases import merge
+from moeasr.corpus.forms.corpus_sets import forms_parser, options_of, read_sets
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.searches import SearchInput, find_search
 from moeasr.experiment.config import load_experiment
@@ -79,6 +83,8 @@ def script_options(path: Path) -> set[str]:
         found |= script_options(ROOT / "utils/recipe.sh")
     if "import preparation_parser" in text:
         found |= script_options(ROOT / "moeasr/corpus/preparation.py")
+    if "forms_parser" in text and path.name == "data_prep.py":
+        found |= script_options(ROOT / "moeasr/corpus/forms/corpus_sets.py")
     return found | {"--help"}
 
 
@@ -186,6 +192,30 @@ def test_options_that_are_named_alone_exist():
     assert not found
 
 
+def config_keys(section: object, name: str = "") -> Iterator[str]:
+    """Yield the dotted names of all keys of a nested mapping."""
+    if isinstance(section, dict):
+        for key, value in section.items():
+            yield f"{name}{key}"
+            yield from config_keys(value, f"{name}{key}.")
+
+
+def test_keys_of_configs_that_documents_name_exist():
+    section = "(?:model|data|train|init|distillation)"
+    named = re.compile(rf"(?<![\w/.-]){section}(?:\.[a-z_0-9]+)+(?![\w./-])")
+    systems = ("u2pp_moe", "speechmoe", "speechmoe_transformer")
+    configs = [load_experiment(ROOT / f"egs/an4/conf/{system}.yaml") for system in systems]
+    known = {key for config in configs for key in config_keys(to_mapping(config))}
+    found = {
+        f"{document.relative_to(ROOT)}: {key}"
+        for document in DOCUMENTS
+        for line in code_lines(document.read_text(encoding="utf-8"))
+        for key in named.findall(line)
+        if key not in known and not key.endswith((".yaml", ".tsv"))  # a file
+    }
+    assert not found
+
+
 def test_the_scripts_that_the_readme_of_utils_names_are_there():
     text = (ROOT / "utils/README.md").read_text(encoding="utf-8")
     names = {word.split()[0] for word in re.findall(r"`([^`\n]+)`", text)}
@@ -264,3 +294,21 @@ def test_settings_that_wenet_needs_are_as_shown():
     theirs = yaml.safe_load((ROOT / "egs/an4/conf/fbank.yaml").read_text())
     assert fbank_faults(FbankConfig(**merge(theirs, fbank))) == []
     assert fbank_faults(FbankConfig(**theirs)) != []
+
+
+def test_form_of_ones_own_as_shown_is_read(tmp_path, monkeypatch):
+    """The class in egs/README.md reads a made-up corpus; dev comes from train."""
+    (code,) = blocks("egs/README.md", "### A form of your own", "python")
+    (tmp_path / "my_form.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    corpus = tmp_path / "corpus"
+    for name, speakers in {"train": ("ann", "bo", "cy"), "test": ("di",)}.items():
+        lines = [f"{speaker}-{number} {speaker} go home" for speaker in speakers for number in "12"]
+        for line in lines:
+            write_clip(corpus / name / f"{line.split()[0]}.wav")
+        write_lines(corpus / name / "prompts", lines)
+    options = ["--form", "my_form.MyForm", "--download-dir", str(corpus), "--data-dir", "data"]
+    sets = read_sets(corpus, options_of(forms_parser("").parse_args(options)))
+    assert {name: len(utts) for name, utts in sets.items()} == {"train": 4, "dev": 2, "test": 2}
+    assert {utt.speaker for utt in sets["test"]} == {"di"}
+    assert {utt.text for utts in sets.values() for utt in utts} == {"go home"}

@@ -6,7 +6,7 @@
 extra_files= # more files to merge, e.g. "file1 file2"
 skip_fix=false # skip the fix_data_dir.sh at the end
 
-echo "$0 $*" # Print the command line for logging
+[ "${MOEASR_QUIET:-0}" = 1 ] || echo "$0 $*" # Print the command line for logging.
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 # shellcheck source=utils/parse_options.sh

@@ -16,7 +16,7 @@ write_utt2num_frames=true
 write_utt2dur=true
 no_commands=false
 
-echo "$0 $*" # Print the command line for logging.
+[ "${MOEASR_QUIET:-0}" = 1 ] || echo "$0 $*" # Print the command line for logging.
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 utils=$root/utils
@@ -47,6 +47,8 @@ EOM
   exit 1
 fi
 
+quiet=false
+[ "${MOEASR_QUIET:-0}" = 1 ] && quiet=true
 data=${1%/}
 logdir=${2:-$data/log}
 fbankdir=${3:-$data/data}
@@ -69,7 +71,7 @@ mkdir -p "$logdir" "$fbankdir" || exit 1
 fbankdir=$(cd "$fbankdir" && pwd) || exit 1 # feats.scp holds absolute paths
 
 if [ -f "$data/feats.scp" ]; then
-  echo "$0: moving $data/feats.scp to $data/.backup"
+  $quiet || echo "$0: moving $data/feats.scp to $data/.backup"
   mkdir -p "$data/.backup"
   mv "$data/feats.scp" "$data/.backup" || exit 1
 fi
@@ -82,15 +84,15 @@ if $compress; then options+=(--compress); fi
 if $no_commands || [[ ! ${MOEASR_NO_COMMANDS:-0} = 0 ]]; then options+=(--no-commands); fi
 
 if [ -f "$data/segments" ]; then
-  echo "$0 [info]: segments file exists: using that."
+  $quiet || echo "$0 [info]: segments file exists: using that."
   table=$data/segments
   options+=(--wav-scp "$data/wav.scp" --segments "$logdir/fbank_$name.JOB.list")
 else
-  echo "$0 [info]: no segments file exists: assuming wav.scp indexed by utterance."
+  $quiet || echo "$0 [info]: no segments file exists: assuming wav.scp indexed by utterance."
   table=$data/wav.scp
   options+=(--wav-scp "$logdir/fbank_$name.JOB.list")
 fi
-echo "$0: the jobs write their logs to $logdir/make_fbank_$name.*.log"
+$quiet || echo "$0: the jobs write their logs to $logdir/make_fbank_$name.*.log"
 lists=()
 scps=()
 for ((n = 1; n <= nj; n++)); do
@@ -100,7 +102,8 @@ done
 "$utils/split_scp.pl" "$table" "${lists[@]}" || exit 1
 
 # shellcheck disable=SC2086  # cmd contains the runner and its options
-$cmd JOB=1:"$nj" "$logdir/make_fbank_$name.JOB.log" \
+python3 -m moeasr.bin.watch --dir "$logdir" --total "$(wc -l <"$table")" -- \
+  $cmd JOB=1:"$nj" "$logdir/make_fbank_$name.JOB.log" \
   python3 -m moeasr.bin.make_fbank "${options[@]}" \
   --ark "$fbankdir/raw_fbank_$name.JOB.ark" --scp "$fbankdir/raw_fbank_$name.JOB.scp" || exit 1
 

@@ -12,7 +12,7 @@ cmd=run.pl
 fbank_config=conf/fbank.yaml
 no_commands=false
 
-echo "$0 $*" # Print the command line for logging.
+[ "${MOEASR_QUIET:-0}" = 1 ] || echo "$0 $*" # Print the command line for logging.
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 utils=$root/utils

@@ -15,7 +15,7 @@ no_commands=false
 num_utts_per_shard=1000
 seed=0
 
-echo "$0 $*" # Print the command line for logging.
+[ "${MOEASR_QUIET:-0}" = 1 ] || echo "$0 $*" # Print the command line for logging.
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 utils=$root/utils

@@ -17,6 +17,7 @@
 stage=0                             # first stage to run
 stop_stage=5                        # last stage to run
 dry_run=false                       # true: print the commands of these stages, run none
+verbose=false                       # true: also print what each script of a stage does
 nj=2                                # parallel jobs on the CPU
 ngpu=0                              # GPUs to train on; 0 trains on the CPU
 nproc=1                             # processes to train with on the CPU
@@ -61,6 +62,9 @@ done
   fail "of the stages 0 to $last_stage, none is from --stage $stage to --stop-stage $stop_stage"
 ((stage > 3 || stop_stage < 3)) || [ -f "$train_config" ] ||
   fail "--train-config $train_config: no such file"
+
+$verbose || export MOEASR_QUIET=1 # read by utils/*.sh and their Python
+! $verbose || unset MOEASR_QUIET
 
 # run_stage <number> <what it does>: succeed, and print the title, if this stage is asked for
 run_stage() {
@@ -108,7 +112,7 @@ device=cpu launch=(python3 -m) # what a training is started with
   corpus_options=(--nj "$nj" $corpus_opts)
   feature_options=(--data-type "$data_type" --nj "$nj" --cmd "$train_cmd")
   cmvn_options=(--data-type "$data_type" --nj "$nj")
-  dict_options=(--type "$units" $dict_opts)
+  dict_options=(--type "$units" --check-text data/dev/text $dict_opts)
   train_options=(--data-type "$data_type" --device "$device" --seed "$seed"
     --num-threads "$num_threads" $train_opts)
   decode_options=(--data-type "$data_type" --modes "$decode_modes" --beam-size "$beam_size"

@@ -1,4 +1,4 @@
-"""Samples in arrays, tensors and lists, converted to what audio files are read as."""
+"""Samples in arrays, tensors and lists, converted to mono float32 like those of audio files."""
 
 import numbers
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ ZERO_AND_FULL_SCALE = {"uint8": (128, 2**7), "int16": (0, 2**15), "int32": (0, 2
 """The integer types of audio: the value of silence, and the distance from it that becomes 1."""
 MAX_PEAK = 8.0
 """Highest magnitude of floating-point samples. Sound that was amplified or resampled may exceed 1
-a little; integers that were converted without scaling exceed it a thousandfold."""
+a little; integers that were converted without scaling exceed it by a factor of thousands."""
 MANY_CHANNELS = 32
 """More channels than this, and more than samples, are samples in the wrong dimension."""
 

@@ -36,6 +36,11 @@ def overshoot_warning(count: int, what: str) -> str:
     )
 
 
+def resampling_notice(count: int, rate_hz: int, target_hz: int) -> str:
+    """Return a sentence about utterances that have another sample rate than the features."""
+    return f"{count} utterances have a rate of {rate_hz} Hz and are resampled to {target_hz} Hz"
+
+
 def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
     """Open a wav.scp entry and return its sample rate and length.
 

@@ -47,7 +47,7 @@ class Resample(NamedTuple):
 Effect = Speed | Volume | Resample
 
 MIXED = 0
-"""Channel number that stands for the mean of all channels."""
+"""Channel number that represents the mean of all channels."""
 
 
 class Stage(NamedTuple):

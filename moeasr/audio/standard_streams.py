@@ -13,7 +13,7 @@ from moeasr.audio.programs import Effect
 from moeasr.audio.recording import apply_effect, read_audio
 
 STANDARD_INPUT = "-"
-"""File name that stands for standard input."""
+"""File name that represents standard input."""
 
 
 def read_entry(entry: str) -> tuple[Tensor, int]:

@@ -1,4 +1,4 @@
-"""Change of the sample rate of a signal that is still coming in."""
+"""Resampling of a stream of audio, packet by packet."""
 
 import math
 from typing import Protocol
@@ -20,7 +20,7 @@ class StreamResampler(Protocol):
 
 
 def make_stream_resampler(orig_freq: int, new_freq: int) -> StreamResampler:
-    """Return a resampler whose packets together are what `resample_waveform` gives of the whole.
+    """Return a resampler whose packets together equal `resample_waveform` of the whole signal.
 
     They are equal but for rounding where `resample_waveform` uses torchaudio. Where it uses soxr,
     the stream is resampled by soxr, too, whose streams differ slightly.

@@ -1,14 +1,15 @@
-"""Average the weights of the best or latest epochs of an experiment into one checkpoint."""
+"""Average the weights of several epochs into one checkpoint."""
 
 import argparse
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  python -m moeasr.bin.average --exp-dir exp/u2pp_moe --num 10",

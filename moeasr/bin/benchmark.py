@@ -1,4 +1,6 @@
-"""Time models on this machine: real-time factors, training, and the distance to its limit.
+"""Measure the speed of models on this machine.
+
+Measured are real-time factors, training, and the distance to the machine's limit.
 
 Untrained models of the configs encode the same made-up features: whole (`full`) and in chunks
 (`stream`), in float32, bfloat16 and int8. All take turns in every round; a ratio is the median over
@@ -15,6 +17,7 @@ import argparse
 
 from moeasr.bin import run
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 from moeasr.strict_json import to_json
 
 EPILOG = """example:
@@ -23,7 +26,7 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
@@ -54,9 +57,9 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.atomic import atomic_path
     from moeasr.experiment.config import load_experiment
-    from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import setup_logging
     from moeasr.report.speed_benchmark import Subject, Workload, benchmark, benchmark_lines
+    from moeasr.version import describe_commit
 
     setup_logging()
     torch.set_num_threads(args.num_threads)

@@ -4,11 +4,12 @@ import argparse
 import sys
 
 from moeasr.bin import run
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    return argparse.ArgumentParser(
+    return Parser(
         description="Read error rates from standard input, `file:%%WER 7.4 [ ... ]` or sclite's "
         "`file:| Sum/Avg | ... |`, and print the lowest, its file last.",
         epilog="example:\n  grep -H WER exp/*/decode_*/*/score/wer | moeasr best-wer",

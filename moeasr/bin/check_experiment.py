@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from moeasr.bin import run
 from moeasr.bin.train import get_parser as get_train_parser
 from moeasr.errors import InputError
+from moeasr.parser import Parser
 
 if TYPE_CHECKING:
     from moeasr.experiment.config import ExperimentConfig
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr check-experiment --modes attention_rescoring --chunk-sizes=-1 "

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Merge data directories into one, which is emptied first. A file is merged "
         "if all sources have it; utt2uniq and segments are made up where some lack them.",
         epilog="example:\n  moeasr combine-data data/train_all data/train_a data/train_b",

@@ -1,4 +1,4 @@
-"""Train, decode and score the systems of a list, and compare them with a baseline in one table.
+"""Train, decode and score several systems, and compare them with a baseline.
 
 With a list, called in a recipe's directory after stages 0 to 2: every system and seed is one call
 of ./run.sh with a directory of its own, EXP/<system>_seed<seed>, and its log in log/run.log there.
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from moeasr.bin import run
 from moeasr.compare.option_texts import SeriesOptions
 from moeasr.errors import InputError
+from moeasr.parser import Parser
 
 if TYPE_CHECKING:
     from moeasr.score.comparison_files import TableChoice
@@ -33,7 +34,7 @@ LIST_OPTIONS = SeriesOptions._fields[1:]
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="moeasr compare",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,4 +1,7 @@
-"""Global mean and variance of a set's features, in WeNet's JSON form."""
+"""Compute the global mean and variance of the features of a data set.
+
+The file has WeNet's JSON form.
+"""
 
 import argparse
 from pathlib import Path
@@ -7,6 +10,7 @@ from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 
 EPILOG = """example:
   python3 -m moeasr.bin.compute_cmvn --data-dir data/train --out data/train/global_cmvn
@@ -16,7 +20,7 @@ The result is the same for all data types and any number of processes."""
 
 def get_parser() -> argparse.ArgumentParser:
     """The options of this entry point."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     source = parser.add_mutually_exclusive_group(required=True)
@@ -59,7 +63,9 @@ def main(argv: list[str] | None = None) -> None:
     job = CmvnJob(utterances, reader)
     parts = in_background(job.stats_of, range(len(utterances)), 0 if args.nj == 1 else args.nj)
     stats = None
-    for index, part in enumerate(progress(parts, "cmvn", len(utterances), "utt")):
+    for index, part in enumerate(
+        progress(parts, "mean and variance", len(utterances), "utterances")
+    ):
         try:
             stats = part if stats is None else stats.merge([part])
         except InputError as error:
@@ -67,7 +73,10 @@ def main(argv: list[str] | None = None) -> None:
     stats.mean_istd()  # an InputError here if all features are empty: write nothing then
     stats.save(args.out)
     get_logger("compute_cmvn").info(
-        "counted %d frames of %d utterances", stats.frame_num, len(utterances)
+        "%s: mean and variance of %d frames of %d utterances",
+        args.out,
+        stats.frame_num,
+        len(utterances),
     )
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Copy a data directory, perhaps with a prefix or suffix on its ids.",
         epilog="example:\n  moeasr copy-data-dir --utt-prefix=1- --spk-prefix=1- data/a data/b",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,4 +1,6 @@
-"""Recognise a test set in one or more modes, which share one pass of the encoder.
+"""Recognise a test set in one or more decoding modes.
+
+All modes share one pass of the encoder.
 
 Writes OUT/MODE/ (OUT/MODE_chunkC/ when decoding in chunks of C encoder frames), each of them whole:
   text          best hypotheses
@@ -21,13 +23,14 @@ from moeasr.bin.option_groups.recognition import (
 )
 from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
+from moeasr.parser import Parser
 
 DEFAULTS = DecodeConfig()
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  python -m moeasr.bin.decode --checkpoint exp/u2pp_moe/averaged.pt "
@@ -67,8 +70,8 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.searches import check_settings, find_searches
     from moeasr.decode.test_set import decode_test_set, describe
-    from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import setup_logging
+    from moeasr.version import describe_commit
 
     setup_logging()
     modes = args.modes.split()
@@ -102,7 +105,7 @@ def main(argv: list[str] | None = None) -> None:
         about = {**describe(done, mode, config, recognizer), **provenance}
         name = mode_dir_name(mode, config.chunk_size)
         results.append(ModeResult(name, done.nbest[mode], about))
-        print(f"{mode}: real-time factor {about['rtf']:.4f}")
+        print(f"{mode}: real-time factor {about['rtf']:.4f} (computing time per time of audio)")
     write_mode_dirs(args.out_dir, results, recognizer.tokenizer.decode, recognizer.times)
 
 

@@ -1,5 +1,6 @@
-"""Turn a model with experts into a dense one: each bank of experts into one feed-forward.
+"""Turn a model with experts into a dense model.
 
+Each layer of experts becomes one feed-forward:
   usage_average   mean of the experts' weights, each by its share of the frames
   most_used       the expert that got most frames
 
@@ -14,6 +15,7 @@ import sys
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+from moeasr.parser import Parser
 
 EPILOG = """example:
   python -m moeasr.bin.densify --checkpoint exp/u2pp_moe/averaged.pt --data-dir data/dev \\
@@ -22,7 +24,7 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -51,10 +53,10 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.convert.densifying import dense_config, densify_into, measure_bank_usage
     from moeasr.convert.output_change import measure_change
     from moeasr.decode.recognizer import Recognizer
-    from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model
     from moeasr.report.conversion import change_lines, speech_inputs
+    from moeasr.version import describe_commit
 
     setup_logging()
     if args.num_utts < 1:

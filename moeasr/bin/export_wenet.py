@@ -1,4 +1,4 @@
-"""Write a checkpoint as a model directory that WeNet loads.
+"""Write a checkpoint as a WeNet model directory.
 
 WeNet can express Conformers whose config is, beside the sizes,
 
@@ -14,6 +14,7 @@ named, and nothing is written.
 import argparse
 
 from moeasr.bin import run
+from moeasr.parser import Parser
 
 EPILOG = """example:
   moeasr export-wenet --checkpoint exp/u2pp_moe/averaged.pt --out-dir exp/u2pp_moe/wenet"""
@@ -21,7 +22,7 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Sort the files of a data directory, keep the utterances that all of them "
         "have, and derive spk2utt from utt2spk. The old files go to its .backup.",
         epilog="example:\n  moeasr fix-data-dir data/train",

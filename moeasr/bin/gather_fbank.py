@@ -4,12 +4,14 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import detail, speaking_as
+from moeasr.kaldi.summary import describe_set
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Write feats.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml of "
         "a data directory from what jobs of make_fbank left. Fails below 95 % of its utterances.",
         epilog="example:\n  moeasr gather-fbank --fbank-config conf/fbank.yaml data/dev "
@@ -38,13 +40,14 @@ def main(argv: list[str] | None = None) -> None:
     with speaking_as(args.script) as say:
         config = load_fbank_config(args.fbank_config)
         tables = [name for name, is_unwanted in unwanted.items() if not is_unwanted]
-        gather_feats(args.data_dir, args.scps, tables, say)
+        gather_feats(args.data_dir, args.scps, tables, config.sample_rate_hz, say)
         write_settings(args.data_dir, config)
         wav_scp = args.data_dir / "wav.scp"
         notice = command_notice(wav_scp, Table(wav_scp).items())
         if notice:  # the jobs said so to their logs only
             say(notice)
-        say(f"Succeeded creating filterbank features for {args.data_dir.name}")
+        detail(say, f"Succeeded creating filterbank features for {args.data_dir.name}")
+        print(describe_set(args.data_dir), flush=True)
 
 
 if __name__ == "__main__":

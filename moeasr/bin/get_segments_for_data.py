@@ -7,11 +7,12 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Print a segments table in which every utterance is its whole recording, from "
         "utt2dur, which is written first if it is missing.",
         epilog="example:\n  moeasr get-segments-for-data data/train > data/train/segments",

@@ -7,11 +7,12 @@ from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.kaldi.speak import speaking_as
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Write utt2dur (seconds of each utterance) from segments, utt2num_frames or "
         "the headers of the audio, unless it is there with the expected length.",
         epilog="example:\n  moeasr get-utt2dur data/train",

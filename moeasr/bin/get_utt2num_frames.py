@@ -7,11 +7,12 @@ from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.kaldi.speak import speaking_as
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Write utt2num_frames (feature frames of each utterance) from the headers of "
         "the features, or without features from durations, unless it is there.",
         epilog="example:\n  moeasr get-utt2num-frames data/train",

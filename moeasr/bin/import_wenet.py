@@ -1,4 +1,4 @@
-"""Turn a model directory of WeNet's into a checkpoint that every command here takes.
+"""Turn a WeNet model directory into a moeasr checkpoint.
 
 Read are train.yaml, the weights, units.txt and, unless the weights hold it, global_cmvn; the BPE
 model and non-linguistic symbols, if train.yaml names them, by their names within the directory.
@@ -13,6 +13,7 @@ import shlex
 import sys
 
 from moeasr.bin import run
+from moeasr.parser import Parser
 
 EPILOG = """example:
   moeasr import-wenet --model-dir exp/u2pp_conformer --checkpoint avg_30.pt --out u2pp.pt
@@ -21,7 +22,7 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

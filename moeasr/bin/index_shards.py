@@ -1,4 +1,4 @@
-"""Make a data directory for shards that were made elsewhere, by WeNet for instance."""
+"""Make a data directory for shards of another toolkit, such as WeNet."""
 
 import argparse
 from itertools import chain
@@ -7,6 +7,7 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 
 EPILOG = """example:
   moeasr index-shards --fbank-config conf/fbank.yaml data/train data.list
@@ -18,7 +19,7 @@ beside UTT.wav (.flac .mp3 .ogg .opus); of the audio only headers and ends are r
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         config = load_fbank_config(args.fbank_config)
         shards = [path for _, line in read_lines(args.list) if (path := line.strip(SPACES))]
         parts = in_background(list_shard, shards, args.nj if args.nj > 1 else 0)
-        utterances = chain.from_iterable(progress(parts, "reading", len(shards), "shard"))
+        utterances = chain.from_iterable(progress(parts, "reading shards", len(shards), "shards"))
         write_data_dir(args.data_dir, list(utterances), config, say)
 
 

@@ -1,5 +1,6 @@
-"""Start the processes of a training, as `torchrun` does, with one sentence when one of them fails.
+"""Start the processes of a training, as `torchrun` does.
 
+If one of them fails, one sentence says which and why.
 Takes the options of `torchrun`; `python3 -m torch.distributed.run --help` lists them all.
 """
 
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
@@ -21,7 +23,7 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line; torchrun parses it."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument

@@ -1,13 +1,25 @@
-"""Make a dictionary directory: units.txt, tokenizer.yaml and, for BPE, bpe.model."""
+"""Make a dictionary of characters, BPE pieces or words.
+
+It holds units.txt, tokenizer.yaml and, for BPE, bpe.model.
+"""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from moeasr.bin import run
+from moeasr.parser import Parser
+
+if TYPE_CHECKING:
+    from moeasr.text.build_tokenizer import Coverage
+
+NOUNS = {"char": "characters", "bpe": "BPE pieces", "word": "words"}
+MAX_SHOWN, MAX_UNKNOWN = 40, 10
+"""Units of the dictionary, and units that it lacks, that are printed."""
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  python -m moeasr.bin.make_dict --text data/train/text --type bpe "
@@ -56,15 +68,24 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"{' '.join(args.text)}: {error}") from None
     tokenizer.save(args.out_dir)
 
-    print(f"{args.out_dir}/units.txt: {tokenizer.vocab_size} units ({args.type})")
+    shown = " ".join(tokenizer.units[:MAX_SHOWN])
+    more = " ..." if tokenizer.vocab_size > MAX_SHOWN else ""
+    print(f"{args.out_dir}/units.txt: {tokenizer.vocab_size} {NOUNS[args.type]}: {shown}{more}")
     for path, texts in (texts_of | check_of).items():
-        coverage = measure_coverage(tokenizer, texts)
-        print(
-            f"{path}: {coverage.num_utts} utterances, {coverage.num_units} running units, "
-            f"{coverage.unknown.total()} unknown, coverage {coverage.percent:.2f} %"
-        )
-        for symbol, count in coverage.unknown.most_common(10):
-            print(f"  unknown: {symbol} {count}")
+        print(f"{path}: {_describe(measure_coverage(tokenizer, texts))}")
+
+
+def _describe(coverage: "Coverage") -> str:
+    """Return how many units of some texts are in the dictionary, and which are not."""
+    sizes = f"{coverage.num_utts} utterances, {coverage.num_units} units"
+    num_unknown = coverage.unknown.total()
+    if num_unknown == 0:
+        return f"{sizes}, all in the dictionary"
+    common = coverage.unknown.most_common(MAX_UNKNOWN)
+    listed = ", ".join(f"{unit} ({count} times)" for unit, count in common)
+    more = ", ..." if len(coverage.unknown) > len(common) else ""
+    share = 100 - coverage.percent
+    return f"{sizes}, of which {num_unknown} ({share:.2f} %) become <unk>: {listed}{more}"
 
 
 if __name__ == "__main__":

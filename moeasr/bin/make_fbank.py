@@ -5,6 +5,7 @@ import argparse
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.limits import seed
+from moeasr.parser import Parser
 
 EPILOG = """example:
   python3 -m moeasr.bin.make_fbank --wav-scp data/dev/wav.scp \\
@@ -17,7 +18,7 @@ listed and skipped; the exit status is 1 if none is left.
 
 def get_parser() -> argparse.ArgumentParser:
     """The options of this entry point."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(

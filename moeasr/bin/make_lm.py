@@ -1,9 +1,13 @@
-"""Estimate an n-gram language model (interpolated Kneser-Ney) and write it as an ARPA file."""
+"""Estimate an n-gram language model and write it as an ARPA file.
+
+Probabilities are smoothed by interpolated Kneser-Ney.
+"""
 
 import argparse
 from collections.abc import Iterable
 
 from moeasr.bin import run
+from moeasr.parser import Parser
 
 MAX_WORD_CHARS = 4
 """A text of more characters than this, in a script without spaces, is hardly a single word."""
@@ -11,7 +15,7 @@ MAX_WORD_CHARS = 4
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  python -m moeasr.bin.make_lm --text data/train/text --order 3 "
@@ -65,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
     training = [sentence for path in args.text for sentence in read_sentences(path)]
     checks = {path: read_sentences(path) for path in args.check_text}
     try:
-        model = estimate(progress(training, "counting", unit="sentences"), args.order)
+        model = estimate(progress(training, "counting n-grams", unit="sentences"), args.order)
     except InputError as error:
         raise InputError(f"{' '.join(args.text)}: {error}") from None
     write_arpa(model, args.out)

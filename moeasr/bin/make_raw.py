@@ -6,13 +6,15 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
-from moeasr.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import detail, speaking_as
+from moeasr.kaldi.summary import describe_set
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Write utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml of a data "
         "directory from the headers of its audio; no features are stored. Fails below 95 % of its "
         "utterances.",
@@ -52,10 +54,12 @@ def main(argv: list[str] | None = None) -> None:
             )
         reader = LengthReader(utterances)
         parts = in_background(reader.read, range(len(reader)), args.nj if args.nj > 1 else 0)
-        lengths = chain.from_iterable(progress(parts, "measuring", len(reader), "part"))
-        write_tables(args.data_dir, length_tables(lengths, config, say), say)
+        lengths = chain.from_iterable(progress(parts, "measuring audio", len(reader), "parts"))
+        tables, reasons = length_tables(lengths, config, say)
+        write_tables(args.data_dir, tables, say, reasons)
         write_settings(args.data_dir, config)
-        say(f"Succeeded measuring the audio of {args.data_dir.name}")
+        detail(say, f"Succeeded measuring the audio of {args.data_dir.name}")
+        print(describe_set(args.data_dir), flush=True)
 
 
 if __name__ == "__main__":

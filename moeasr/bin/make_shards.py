@@ -7,8 +7,10 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
-from moeasr.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import detail, speaking_as
+from moeasr.kaldi.summary import describe_set
 from moeasr.limits import num_processes, seed
+from moeasr.parser import Parser
 
 EPILOG = """example:
   moeasr make-shards --nj 8 --fbank-config conf/fbank.yaml data/train shards
@@ -21,7 +23,7 @@ audio files or transcripts have changed."""
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
@@ -61,10 +63,11 @@ def main(argv: list[str] | None = None) -> None:
         maker = ShardMaker(utterances, str(prefix), args.num_utts_per_shard, args.seed)
         (args.data_dir / "shards.scp").unlink(missing_ok=True)  # until all of them are there
         shards = in_background(maker.make, range(len(maker)), args.nj if args.nj > 1 else 0)
-        made = chain.from_iterable(progress(shards, "shards", len(maker), "shard"))
+        made = chain.from_iterable(progress(shards, "making shards", len(maker), "shards"))
         write_shard_tables(args.data_dir, made, config, say)
         maker.finish()
-        say(f"Succeeded making {len(maker)} shards of {args.data_dir.name}")
+        detail(say, f"Succeeded making {len(maker)} shards of {args.data_dir.name}")
+        print(describe_set(args.data_dir), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Copy a data directory with its utterances under new speakers of a few "
         "utterances or seconds each.",
         epilog="example:\n  moeasr modify-speaker-info --utts-per-spk-max 2 data/train "

@@ -6,11 +6,12 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Write a data directory whose wav.scp yields the audio of another at another "
         "speed, under ids that tell so.",
         epilog="example:\n  moeasr perturb-data-dir-speed 0.9 data/train data/train_speed0.9",

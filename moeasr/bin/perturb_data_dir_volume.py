@@ -5,11 +5,12 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Change wav.scp of a data directory so that it yields each recording louder or "
         "softer, by factors that are always the same.",
         epilog="example:\n  moeasr perturb-data-dir-volume data/train",

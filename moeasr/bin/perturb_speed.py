@@ -4,11 +4,12 @@ import argparse
 
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Read audio, change tempo and pitch together by a factor, and write 16-bit "
         "WAV to standard output.",
         epilog="example:\n  moeasr perturb-speed 1.1 a.flac > a_fast.wav",

@@ -1,4 +1,4 @@
-"""Show what a model costs: parameters, and multiply-adds per second of audio, by part.
+"""Show the parameters and the multiply-adds of a model, by part.
 
 One config, or a checkpoint, gives a table of its parts; several configs give a line each. The
 encoder reads one utterance under full context, and each decoder scores one hypothesis of it. Matrix
@@ -12,6 +12,7 @@ import sys
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+from moeasr.parser import Parser
 from moeasr.strict_json import to_json
 
 MAX_SIZE = 100_000_000
@@ -22,7 +23,7 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     what = parser.add_mutually_exclusive_group(required=True)
@@ -49,11 +50,11 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.atomic import atomic_path
     from moeasr.decode.recognizer import Recognizer
     from moeasr.experiment.config import load_experiment
-    from moeasr.experiment.metadata import describe_commit
     from moeasr.models.build import build_model
     from moeasr.models.cost import model_cost
     from moeasr.models.part_cost import cost_record
     from moeasr.report.cost_table import model_lines, part_lines, uncounted_lines
+    from moeasr.version import describe_commit
 
     workload = {"utterance_sec": args.utterance_sec, "tokens_per_sec": args.tokens_per_sec}
     if args.checkpoint:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Copy a data directory without most of the utterances whose transcription is "
         "over-represented.",
         epilog="example:\n  moeasr remove-dup-utts 10 data/train data/train_nodup",

@@ -6,11 +6,12 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Change wav.scp of a data directory so that it yields the audio at another "
         "sample rate.",
         epilog="example:\n  moeasr resample-data-dir 8000 data/train",

@@ -1,14 +1,18 @@
-"""Gather all scores of an experiment into RESULTS.md (to read) and results.json (for programs)."""
+"""Gather all scores of an experiment in RESULTS.md and results.json."""
 
 import argparse
 
 from moeasr.bin import run
+from moeasr.parser import Parser
 from moeasr.strict_json import to_json
+
+PROVENANCE = "## How these numbers were made"
+"""The section with commits and commands, which is only in the file."""
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  python -m moeasr.bin.results --exp-dir exp/u2pp_moe",
@@ -38,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
         temporary.write_text(to_json(records, indent=1) + "\n", encoding="utf-8")
     with atomic_path(exp_dir / "RESULTS.md") as temporary:
         temporary.write_text(page, encoding="utf-8")
-    print(page)
+    print(page.partition(PROVENANCE)[0].rstrip())
 
 
 if __name__ == "__main__":

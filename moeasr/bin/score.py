@@ -1,4 +1,4 @@
-"""Score every decoding mode of a test set: error rates, details, sclite files.
+"""Compute the error rates of every decoding mode of a test set.
 
 For each MODE with hypotheses in DIR/MODE/text, writes DIR/MODE/score/:
   wer cer                       Kaldi's %WER and %SER lines, WeNet's line, the 95 % interval
@@ -13,11 +13,12 @@ import sys
 
 from moeasr.bin import run
 from moeasr.limits import seed
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  python -m moeasr.bin.score --data-dir data/test "

@@ -1,5 +1,6 @@
-"""Print the complete config of an experiment: its file over its bases, every default filled in.
+"""Print the complete config of an experiment, with every default.
 
+The file is merged with its bases.
 This is what a training stores as `config.yaml` in its experiment directory.
 """
 
@@ -7,6 +8,7 @@ import argparse
 import sys
 
 from moeasr.bin import run
+from moeasr.parser import Parser
 
 EPILOG = """example:
   moeasr show-config conf/u2pp_moe.yaml
@@ -15,7 +17,7 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("config", metavar="YAML", help="the experiment's config")

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Divide a data directory into N parts, data/splitN/1 ... N, none of which "
         "shares a speaker with another. Does nothing if they are there and not older.",
         epilog="example:\n  moeasr split-data data/train 8",

@@ -4,11 +4,12 @@ import argparse
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Do what a decoding program does when called like this: read one audio file "
         "(or standard input) and write 16-bit WAV to standard output. For preparation scripts that "
         "look for a program which the machine lacks. Calls that do more than that are refused.",

@@ -1,10 +1,9 @@
-"""Recognise audio as if it were live: partial results while it is spoken, final ones at its end.
+"""Recognise audio as a live stream, with partial and final results.
 
 For files prints `path<TAB>seconds<TAB>partial|final<TAB>text`, the seconds being when a listener
 would have seen it, this machine's work included. A pause ends an utterance (see --rule...). Its
 final text comes from --mode: joint_decoding searches again when the utterance is over, while
-attention_rescoring only rescores the partial results, which is faster and less accurate. `-` is an
-audio file on standard input, read to its end before it is played.
+attention_rescoring only rescores the partial results: faster but less accurate. `-` reads stdin.
 
 With --simulate streams every utterance of a data directory and writes OUT/MODE_chunkC_stream/ as
 `moeasr decode` does (text, nbest.jsonl, decode.json); prints the word error rate, the real-time
@@ -27,6 +26,7 @@ from moeasr.bin.option_groups.recognition import (
 from moeasr.bin.option_groups.streaming import add_streaming_options, endpoint_config
 from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
+from moeasr.parser import Parser
 
 if TYPE_CHECKING:
     from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
@@ -36,7 +36,7 @@ DEFAULTS = DecodeConfig(chunk_size=16)
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n  moeasr stream --checkpoint exp/u2pp_moe/averaged.pt a.wav\n"
@@ -93,9 +93,9 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     """Stream a data directory and say how well and how fast."""
     from moeasr.audio.waveforms import read_waveforms
     from moeasr.data.data_type import find_data_type
-    from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import progress, setup_logging
     from moeasr.report.simulation import read_references, simulate_test_set, write_simulation
+    from moeasr.version import describe_commit
 
     setup_logging()
     model, fbank = streaming.recognizer.model, streaming.recognizer.fbank
@@ -104,7 +104,7 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
         raise InputError(f"{args.simulate} holds no utterances")
     refs = read_references(Path(args.simulate) / "text", utterances)
     read = read_waveforms(utterances, fbank.sample_rate_hz)
-    shown = progress(read, "streaming", len(utterances), "utterance")
+    shown = progress(read, "streaming", len(utterances), "utterances")
     done = simulate_test_set(streaming, shown, args.packet_ms * 1e-3)
     provenance = {
         "packet_ms": args.packet_ms,

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
+from moeasr.parser import Parser
 
 HOW = ("first", "last", "shortest", "per-spk", "speakers")
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Write a data directory with some of the utterances of another, by default "
         "evenly spread over it.",
         epilog="example:\n  moeasr subset-data-dir --first data/train 100 data/train_100",

@@ -1,4 +1,4 @@
-"""Train a recogniser, or take up a stopped training where it was."""
+"""Train a recogniser, or resume a training that was stopped."""
 
 import argparse
 import shlex
@@ -9,6 +9,7 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.limits import num_processes, seed
+from moeasr.parser import Parser
 
 EPILOG = """example:
   python -m moeasr.bin.train --config conf/u2pp_moe.yaml --train-dir data/train_sp \\
@@ -26,7 +27,7 @@ def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
     Args:
         needs_data: Whether the data, dictionary and CMVN must be given.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="moeasr train",
         description=__doc__,
         epilog=EPILOG,

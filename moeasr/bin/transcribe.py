@@ -1,4 +1,4 @@
-"""Print what is said in audio files, one `path<TAB>text` line each.
+"""Print the text of audio files, one `path<TAB>text` line each.
 
 --nbest N: up to N lines each, `path<TAB>rank<TAB>confidence<TAB>text`. --timestamps: a line
 for each word, `path<TAB>start<TAB>end<TAB>confidence<TAB>word`, times in seconds.
@@ -23,6 +23,7 @@ from moeasr.bin.option_groups.recognition import (
 )
 from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
+from moeasr.parser import Parser
 
 if TYPE_CHECKING:
     from moeasr.api.transcription import Transcription
@@ -32,7 +33,7 @@ DEFAULTS = DecodeConfig()
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac",

@@ -1,4 +1,6 @@
-"""Turn a trained dense model into one with experts, each a copy of the feed-forward it replaces.
+"""Turn a trained dense model into one with experts.
+
+Each expert starts as a copy of the feed-forward that it replaces.
 
 Where the experts' weights sum to 1 (`expert_weights: selected`) the new model computes what the
 dense one did, until it is trained; how far the outputs moved is printed. Routers start at random.
@@ -11,6 +13,7 @@ import sys
 from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.limits import seed
+from moeasr.parser import Parser
 
 EPILOG = """example (experts as wide as the dense feed-forward):
   python -m moeasr.bin.upcycle --checkpoint exp/dense/averaged.pt --config conf/u2pp_moe.yaml \\
@@ -24,7 +27,7 @@ Train on with the same --set and `--set init.model=exp/dense/upcycled.pt` in moe
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

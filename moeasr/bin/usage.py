@@ -1,4 +1,4 @@
-"""Show how evenly each MoE layer of a trained model spreads a data set over its experts.
+"""Show how evenly each MoE layer of a model uses its experts.
 
 Runs the encoder, and the decoders on the reference transcripts as in training, and prints for each
 layer its load by expert, the coefficient of variation and the dead experts. With --out-dir writes
@@ -16,11 +16,12 @@ from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  python -m moeasr.bin.usage --checkpoint exp/u2pp_moe/averaged.pt "
@@ -51,11 +52,11 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
-    from moeasr.experiment.metadata import describe_commit
     from moeasr.logs import setup_logging
     from moeasr.report.expert_usage import measure_usage, read_batches
     from moeasr.report.heat_map import check_matplotlib
     from moeasr.report.usage_table import usage_lines, write_usage
+    from moeasr.version import describe_commit
 
     setup_logging()
     if args.num_threads is not None:

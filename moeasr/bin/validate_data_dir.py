@@ -5,12 +5,13 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
-from moeasr.kaldi.speak import speaking_as
+from moeasr.kaldi.speak import detail, speaking_as
+from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Check that a data directory is sorted, complete and consistent. Exits with 1 "
         "at the first fault and names its file and line.",
         epilog="example:\n  moeasr validate-data-dir --no-feats --check-audio data/train",
@@ -65,10 +66,11 @@ def main(argv: list[str] | None = None) -> None:
         validate_data_dir(args.data_dir, options, say)
         if args.check_audio:
             from moeasr.kaldi.check_audio import check_audio
+            from moeasr.kaldi.summary import describe_audio
 
-            num_utts = check_audio(args.data_dir, say, args.sample_rate, args.text_units)
-            say(f"the audio of all {num_utts} utterances is good")
-        say(f"Successfully validated data-directory {args.data_dir}")
+            audio = check_audio(args.data_dir, say, args.sample_rate, args.text_units)
+            print(describe_audio(args.data_dir, audio.audio_sec, audio.sample_rate_hz), flush=True)
+        detail(say, f"Successfully validated data-directory {args.data_dir}")
 
 
 if __name__ == "__main__":

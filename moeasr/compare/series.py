@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from moeasr.bars import duration
 from moeasr.compare.option_texts import (
     SeriesOptions,
     experiments_directory,
@@ -117,19 +118,6 @@ def run_series(series: Series) -> dict[str, str]:
             _say,
             skip_done=series.stage <= TRAINING,
         )
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in its two largest units.
-
-    >>> [duration(seconds) for seconds in (4.2, 200, 7500)]
-    ['4 s', '3 min 20 s', '2 h 05 min']
-    """
-    minutes, left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {left:02d} s" if minutes else f"{left} s"
 
 
 def _require_decoding(run_words: tuple[str, ...], choice: TableChoice) -> None:

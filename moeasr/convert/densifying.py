@@ -1,4 +1,4 @@
-"""Densifying: converts a model with experts into a dense one, with one feed-forward per bank.
+"""Densifying: conversion of a model with experts into a dense one, with one feed-forward per bank.
 
 This is the inverse of upcycling, and makes the model cheaper to run. Part of what distinguishes the
 experts is lost. The report of `moeasr densify` shows how much the outputs change, and training can
@@ -55,7 +55,7 @@ class BankUsage(NamedTuple):
 
 
 def measure_bank_usage(model: AsrModel, batches: Iterable[Inputs]) -> dict[str, BankUsage]:
-    """Count the usage of experts in a pass with full context, with the transcripts as targets.
+    """Count the usage of experts in a pass with full context and transcripts as decoder input.
 
     Layers that share a bank share one count, because one feed-forward replaces the bank in all of
     them.

@@ -1,4 +1,4 @@
-"""Sparse upcycling: converts a trained dense model into one with experts (arXiv 2212.05055).
+"""Sparse upcycling: conversion of a dense model into one with experts (arXiv 2212.05055).
 
 Experts must be as wide as the feed-forward that they copy. Narrower experts of width M / K would
 each hold one slice of the hidden units, and a frame would need K experts with different slices. The

@@ -1,4 +1,4 @@
-"""Files from the network: taken up where they broke off, and checked against what was published."""
+"""Resumable downloads, which are checked against published sizes and checksums."""
 
 import hashlib
 import http.client
@@ -17,7 +17,7 @@ from moeasr.logs import get_logger, progress
 BLOCK_BYTES = 1 << 20
 TIMEOUT_SEC = 60.0
 OPENSLR_HOSTS = ("www.openslr.org", "openslr.elda.org", "openslr.magicdatatech.com")
-# What the next address may mend; a full disk is none of them.
+# Errors after which another address may succeed; a full disk is not one of them.
 NETWORK_ERRORS = (
     *(urllib.error.URLError, ConnectionError, TimeoutError, ssl.SSLError),
     http.client.HTTPException,
@@ -28,23 +28,23 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Published:
-    """A file as its publisher gives it."""
+    """A file that a publisher offers for download."""
 
     urls: tuple[str, ...]
-    """Addresses of the same file, tried in this order; their last part is its name."""
+    """The addresses of the file, tried in this order; the last part of each is the file name."""
     num_bytes: int | None = None
-    """Its size, where it is known."""
+    """The size of the file, bytes; None if it is not known."""
     checksum: str | None = None
-    """`sha256:<hex digits>` or `md5:<hex digits>`, where the publisher gives one."""
+    """`sha256:<hex digits>` or `md5:<hex digits>`; None if the publisher offers none."""
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """The file name."""
         return self.urls[0].rsplit("/", 1)[-1]
 
 
 def openslr(resource: int, name: str, num_bytes: int, md5: str | None = None) -> Published:
-    """A file of an OpenSLR resource, from OpenSLR's home or else from its mirrors."""
+    """Return a file of an OpenSLR resource, with the addresses of OpenSLR and its mirrors."""
     urls = tuple(f"https://{host}/resources/{resource}/{name}" for host in OPENSLR_HOSTS)
     return Published(urls, num_bytes, f"md5:{md5}" if md5 else None)
 
@@ -52,18 +52,19 @@ def openslr(resource: int, name: str, num_bytes: int, md5: str | None = None) ->
 def download(published: Published, directory: Path) -> Path:
     """Download a file from the first address that has it whole.
 
-    A broken-off download is kept as `<name>.part` and taken up again by the next call; one that is
-    whole and wrong is removed.
+    An interrupted download is kept as `<name>.part`, and the next call resumes it. A complete file
+    with a wrong size or checksum is removed.
 
     Args:
-        published: What to get.
-        directory: Where to.
+        published: The file to download.
+        directory: The directory to write the file to.
 
     Returns:
-        The file, `directory/<name>`; it has this name only when size and checksum are right.
+        The path `directory/<name>`. It exists only after size and checksum have been checked.
 
     Raises:
-        InputError: No address has it (the sentence says of each why not), or there is no room.
+        InputError: All addresses fail (the message gives the reason for each one), or the disk has
+            too little space.
     """
     path = directory / published.name
     part = path.with_name(path.name + ".part")
@@ -74,12 +75,12 @@ def download(published: Published, directory: Path) -> Path:
         try:
             _fetch(url, part, published.num_bytes)
             check(part, published)
-        except InputError as error:  # all of it came, and it is another file
+        except InputError as error:  # the complete file is not the published one
             failures.append(f"{url}: {error}")
             part.unlink()
         except NETWORK_ERRORS as error:
             failures.append(f"{url}: {error}")
-        except OSError as error:  # a failed write knows its handle only
+        except OSError as error:  # an error of a write lacks the file name
             error.filename = error.filename or str(part)
             raise
         else:
@@ -87,21 +88,23 @@ def download(published: Published, directory: Path) -> Path:
             return path
         logger.warning("%s", failures[-1])
     raise InputError(
-        f"{path.name} could not be downloaded ({'; '.join(failures)}). Run again to take the "
-        f"download up where it stopped, or get {path.name} by other means and name its directory "
-        "with --download-dir"
+        f"{path.name} could not be downloaded ({'; '.join(failures)}). Run the command again to "
+        f"resume the download, or obtain {path.name} in another way and give its directory with "
+        "--download-dir"
     )
 
 
 def check(path: Path, published: Published) -> None:
-    """Compare a file's size and checksum with the published ones, as far as there are any.
+    """Compare the size and the checksum of a file with the published ones, if there are any.
 
     Raises:
-        InputError: One of them differs; the sentence names the file and both values.
+        InputError: One of them differs; the message names the file and both values.
     """
     num_bytes = path.stat().st_size
     if published.num_bytes is not None and num_bytes != published.num_bytes:
-        raise InputError(f"{path} has {num_bytes} bytes, the published file {published.num_bytes}")
+        raise InputError(
+            f"{path} has {num_bytes} bytes, but the published file has {published.num_bytes}"
+        )
     if published.checksum is None:
         return
     algorithm, _, wanted = published.checksum.partition(":")
@@ -112,25 +115,26 @@ def check(path: Path, published: Published) -> None:
             digest.update(block)
     if digest.hexdigest() != wanted:
         raise InputError(
-            f"{path} has the {algorithm} checksum {digest.hexdigest()}, the published file {wanted}"
+            f"{path} has the {algorithm} checksum {digest.hexdigest()}, but the published file has "
+            f"{wanted}"
         )
 
 
 def _check_space(part: Path, published: Published) -> None:
-    """Refuse a download that the disk cannot hold."""
+    """Raise `InputError` if the disk has too little space for the rest of a download."""
     if published.num_bytes is None:
         return
     have = part.stat().st_size if part.is_file() else 0
     wanted, free = published.num_bytes - have, shutil.disk_usage(part.parent).free
     if wanted > free:
         raise InputError(
-            f"{part.parent}: {published.name} needs {wanted / 1e9:.1f} GB more, and "
+            f"{part.parent}: {published.name} needs {wanted / 1e9:.1f} GB more, but only "
             f"{free / 1e9:.1f} GB are free"
         )
 
 
 def _fetch(url: str, part: Path, num_bytes: int | None) -> None:
-    """Bring `part` to the length of the file at `url`, from where it stopped."""
+    """Download the rest of the file at `url` to the end of `part`."""
     have = part.stat().st_size if part.is_file() else 0
     if have and have == num_bytes:
         return
@@ -138,7 +142,7 @@ def _fetch(url: str, part: Path, num_bytes: int | None) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT_SEC)
     except urllib.error.HTTPError as error:
-        if error.code != 416:  # the part is not shorter than the file: begin again
+        if error.code != 416:  # the part is not shorter than the file: start again
             raise
         response = urllib.request.urlopen(url, timeout=TIMEOUT_SEC)
     with response:
@@ -149,7 +153,9 @@ def _fetch(url: str, part: Path, num_bytes: int | None) -> None:
         with part.open("ab" if have else "wb") as sink:
             total = None if size is None else -(-size // BLOCK_BYTES)
             done = have // BLOCK_BYTES
-            blocks = progress(_blocks(response), part.stem, total, unit="MiB", initial=done)
+            blocks = progress(
+                _blocks(response), f"downloading {part.stem}", total, unit="MiB", initial=done
+            )
             for block in blocks:
                 sink.write(block)
     received = part.stat().st_size
@@ -158,5 +164,5 @@ def _fetch(url: str, part: Path, num_bytes: int | None) -> None:
 
 
 def _blocks(source: BinaryIO | http.client.HTTPResponse) -> Iterator[bytes]:
-    """The rest of a file or of an answer, a mebibyte at a time."""
-    return iter(lambda: source.read(BLOCK_BYTES), b"")
+    """Yield the rest of a file or of a response in blocks of one mebibyte."""
+    yield from iter(lambda: source.read(BLOCK_BYTES), b"")

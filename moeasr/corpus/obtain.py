@@ -1,4 +1,4 @@
-"""Get hold of a corpus: unpacked already, in an archive, or from the network."""
+"""Access to a published corpus: unpacked already, in an archive, or from the network."""
 
 import lzma
 import os
@@ -13,41 +13,41 @@ from moeasr.errors import InputError
 from moeasr.logs import get_logger, progress
 
 ORIGIN = ".unpacked_from"
-"""In a tree that was unpacked here: its archive, then every file. It is written last."""
+"""A file that lists the archive and all files of an unpacked tree. It is written last."""
 
 logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A directory tree and the archives it comes in."""
+    """A directory tree and the archives that contain it."""
 
     tree: str
-    """Where it lies in its archives, e.g. `an4` or `LibriSpeech/dev-clean`."""
+    """The path of the tree in its archives, such as `an4` or `LibriSpeech/dev-clean`."""
     sample: str
-    """A pattern below the tree that matches at least one file, by which the tree is recognised."""
+    """A file pattern in the tree that matches at least one file. It identifies the tree."""
     published: Published
     """The public archive."""
     other_archives: tuple[str, ...] = ()
-    """Names of archives that are taken as they are: other packings of the tree, or a part of it."""
+    """Names of other archives of the tree, or of a part of it, which are not checked."""
 
 
 def obtain(corpus: Corpus, download_dir: Path, unpack_dir: Path) -> Path:
-    """Find the tree of a corpus, unpacking or downloading it first if need be.
+    """Return the directory of a corpus, after unpacking or downloading it if necessary.
 
     Args:
-        corpus: What is wanted.
-        download_dir: May be the tree, or hold the tree or an archive of it; it is only written to
-            when there is neither, and the archive has to be downloaded. It is made if it is
-            `unpack_dir`, too.
-        unpack_dir: Where an archive is unpacked to, as `unpack_dir/<corpus.tree>`.
+        corpus: The corpus.
+        download_dir: The tree, or a directory that contains the tree or an archive of it.
+            Otherwise the archive is downloaded to this directory. It is created if it is the same
+            as `unpack_dir`.
+        unpack_dir: The directory to unpack an archive to, as `unpack_dir/<corpus.tree>`.
 
     Returns:
-        The tree's directory.
+        The directory of the tree.
 
     Raises:
-        InputError: `download_dir` does not exist, an archive is broken or not the published one, no
-            address answers, or of a tree that was unpacked here a file is missing.
+        InputError: `download_dir` does not exist, an archive is damaged or not the published one,
+            the download fails, or a file of an unpacked tree is missing.
     """
     if download_dir == unpack_dir:
         download_dir.mkdir(parents=True, exist_ok=True)
@@ -58,8 +58,8 @@ def obtain(corpus: Corpus, download_dir: Path, unpack_dir: Path) -> Path:
         missing = _missing(root)
         if missing:
             raise InputError(
-                f"{root / missing} is missing, which was unpacked here; remove {root} and run "
-                "again to unpack it anew"
+                f"{root / missing}, which was unpacked here, is missing; remove {root} and run the "
+                "command again to unpack the archive again"
             )
         return root
     archive = download_dir / corpus.published.name
@@ -75,22 +75,22 @@ def obtain(corpus: Corpus, download_dir: Path, unpack_dir: Path) -> Path:
 
 
 def unpack(archive: Path, unpack_dir: Path, tree: str, sample: str) -> Path:
-    """Unpack the `tree` of a tar archive to `unpack_dir/tree`, unless it was and is still whole.
+    """Unpack the `tree` of a tar archive to `unpack_dir/tree`, unless it is already complete there.
 
-    Only regular files below `tree` are taken out, so that no archive can write elsewhere, and the
-    directory appears under its name when it is whole.
+    Only regular files below `tree` are extracted, so that no archive can write elsewhere. The
+    directory appears only when it is complete.
 
     Args:
         archive: A tar file, compressed or not.
-        unpack_dir: Where to.
-        tree: A directory in the archive; "" takes the whole archive, to `unpack_dir` itself.
-        sample: A pattern below it that must match a file.
+        unpack_dir: The directory to unpack to.
+        tree: A directory in the archive; "" unpacks the whole archive to `unpack_dir` itself.
+        sample: A file pattern in the tree that must match a file.
 
     Returns:
         `unpack_dir/tree`.
 
     Raises:
-        InputError: The archive cannot be read to its end, or has no such tree; or the disk is full.
+        InputError: The archive is damaged or does not contain the tree, or the disk is full.
     """
     root = unpack_dir / tree
     if is_unpacked(archive, root):
@@ -103,37 +103,39 @@ def unpack(archive: Path, unpack_dir: Path, tree: str, sample: str) -> Path:
     try:
         with tarfile.open(archive) as tar:
             for member in progress(tar, f"unpacking {archive.name}", unit="files"):
-                if member.size < 0:  # the next one would be this one again
+                if member.size < 0:  # tarfile would return the same member for ever
                     raise tarfile.ReadError(f"{member.name} has a size below 0")
                 name = _name_below(member, PurePosixPath(tree))
                 if name is not None:
                     _extract(tar, member, unfinished / name)
                     files.append(str(name))
-            # two blocks of zeros end an archive; tarfile takes a damaged header, too, for its end
+            # an archive ends with two blocks of zeros; tarfile also stops at a damaged header
             if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise tarfile.ReadError("damaged, or cut short")
             while tar.fileobj.read(BLOCK_BYTES):
-                pass  # gzip's checksum stands behind the last byte
+                pass  # gzip checks its checksum at the last byte
     except (MemoryError, OverflowError, RecursionError, ValueError) as error:
-        raise InputError(f"{archive}: cannot be unpacked: a header has an absurd size") from error
+        raise InputError(
+            f"{archive}: cannot be unpacked: a header has an impossible size"
+        ) from error
     except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # of the disk
+        if isinstance(error, OSError) and error.errno is not None:  # an error of the disk
             raise InputError(
                 f"{archive}: cannot be unpacked to {root} ({error.strerror})"
             ) from error
-        reason = str(error).partition(":\n")[0]  # without what each kind of compression says
+        reason = str(error).partition(":\n")[0]  # without the error of each compression
         raise InputError(f"{archive}: cannot be unpacked ({reason}); is it complete?") from error
     if next(unfinished.glob(sample), None) is None:
-        raise InputError(f"{archive}: there is no {tree}/{sample} in it")
+        raise InputError(f"{archive} does not contain {tree}/{sample}")
     origin = "\n".join([_origin(archive), *files]) + "\n"
-    (unfinished / ORIGIN).write_bytes(os.fsencode(origin))  # names may be in whatever encoding
+    (unfinished / ORIGIN).write_bytes(os.fsencode(origin))  # file names may have any encoding
     shutil.rmtree(root, ignore_errors=True)
     unfinished.rename(root)
     return root
 
 
 def is_unpacked(archive: Path, root: Path) -> bool:
-    """Whether `root` was unpacked from this very archive and no file of it is gone since."""
+    """Return whether `root` was unpacked from this archive and still has all its files."""
     marker = root / ORIGIN
     if not marker.is_file():
         return False
@@ -141,10 +143,10 @@ def is_unpacked(archive: Path, root: Path) -> bool:
 
 
 def _find_tree(corpus: Corpus, download_dir: Path) -> Path | None:
-    """The unpacked tree in `download_dir`, which may begin anywhere on the tree's path."""
+    """Return the tree in `download_dir`, which may be any directory on the path of the tree."""
     parts = PurePosixPath(corpus.tree).parts
     candidates = [download_dir.joinpath(*parts[start:]) for start in range(len(parts))]
-    if len(parts) == 1:  # else the directory could be a tree beside the one that is wanted
+    if len(parts) == 1:  # otherwise it could be another tree of the same corpus
         candidates.insert(0, download_dir)
     return next(
         (path for path in candidates if next(path.glob(corpus.sample), None) is not None), None
@@ -152,7 +154,7 @@ def _find_tree(corpus: Corpus, download_dir: Path) -> Path | None:
 
 
 def _origin(archive: Path) -> str:
-    """An archive's identity: it changes when the archive is written anew."""
+    """Return a text that identifies an archive and changes when the archive is replaced."""
     stat = archive.stat()
     return f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}"
 
@@ -162,7 +164,7 @@ def _read_origin(marker: Path) -> list[str]:
 
 
 def _missing(root: Path) -> str | None:
-    """The first file that was unpacked to `root` and is gone; None too if it was not unpacked."""
+    """Return the first missing file of an unpacked tree; None if there is none."""
     marker = root / ORIGIN
     if not marker.is_file():
         return None
@@ -172,7 +174,7 @@ def _missing(root: Path) -> str | None:
 
 
 def _name_below(member: tarfile.TarInfo, tree: PurePosixPath) -> PurePosixPath | None:
-    """The path of a regular file relative to `tree`; None for whatever else an archive may hold."""
+    """Return the path of a regular file relative to `tree`; None for any other member."""
     parts = [part for part in PurePosixPath(member.name).parts if part != "."]
     is_outside = ".." in parts or member.name.startswith("/")
     if not member.isfile() or is_outside or len(parts) <= len(tree.parts):

@@ -1,50 +1,52 @@
-"""The command line of a data preparation, `local/data_prep.py`, which is the same in every recipe.
+"""The command line that `local/data_prep.py` has in every recipe.
 
-So run.sh calls them all alike, and a preparation can take the place of another one.
+Because run.sh calls all of them with the same options, one preparation can replace another.
 """
 
 import argparse
 from pathlib import Path
 
 from moeasr.limits import num_processes
+from moeasr.parser import Parser
 
 
 def preparation_parser(description: str | None, download_dir: str) -> argparse.ArgumentParser:
-    """Return a parser with the options of every preparation; a corpus may add some of its own.
+    """Return a parser with the options of every preparation; a recipe may add more options.
 
     Args:
-        description: What is prepared, shown by `--help`.
-        download_dir: What `--download-dir` means for this corpus; see `tree_or_archive`.
+        description: Description of the corpus, which `--help` prints.
+        download_dir: Help text of `--download-dir`; see `tree_or_archive`.
     """
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--download-dir", type=Path, required=True, metavar="DIR", help=download_dir)
-    add("--data-dir", type=Path, required=True, metavar="DIR", help="where the sets are written")
+    add(
+        "--data-dir", type=Path, required=True, metavar="DIR", help="directory to write the sets to"
+    )
     add(
         "--unpack-dir",
         type=Path,
         default=Path("downloads"),
         metavar="DIR",
-        help="where archives are unpacked (default: %(default)s)",
+        help="directory to unpack archives to (default: %(default)s)",
     )
     add(
         "--nj",
         type=num_processes,
         default=2,
         metavar="N",
-        help="parallel jobs of a preparation that computes much (default: %(default)s)",
+        help="number of parallel jobs, if the preparation uses them (default: %(default)s)",
     )
     return parser
 
 
 def tree_or_archive(tree: str) -> str:
-    """Return what `--download-dir` means for a published corpus.
+    """Return the help text of `--download-dir` for a published corpus.
 
     Args:
-        tree: The directory that the corpus's archive holds, e.g. `an4`.
+        tree: The directory in the archive of the corpus, such as `an4`.
     """
     return (
-        f"the tree {tree}, or a directory with it or an archive of it; else it is downloaded here"
+        f"the directory {tree}, or a directory that contains it or its archive; otherwise the "
+        "archive is downloaded to this directory"
     )

@@ -72,7 +72,7 @@ class AudioFeatures:
         return num_fbank_frames(target, self._config)
 
     def read(self, utterance: Utterance) -> Tensor:
-        """Return the (T, F) features of an utterance, bit-identical to those `make_fbank` stores.
+        """Return the (T, F) features of an utterance, bit-identical to what `make_fbank` writes.
 
         Raises:
             InputError: The audio cannot be read. The message names the utterance.
@@ -101,8 +101,8 @@ def utterance_fbank(
         samples: (S,) samples in [-1, 1].
         rate_hz: Sample rate of `samples`; they are resampled to the rate in `config`.
         config: Settings of the filter banks.
-        utt_id: The utterance id. It seeds the dither (if there is any) together with `seed`, so
-            that features do not depend on how jobs are split or on when they are computed.
+        utt_id: The utterance id, which seeds the dither together with `seed`. Features therefore
+            do not depend on how the work is divided among jobs.
         seed: Seed of the dither.
 
     Returns:

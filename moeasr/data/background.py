@@ -167,8 +167,9 @@ def _work(
     torch.set_num_threads(1)  # a fork has none of its parent's threads
     for reader in readers:  # if they stayed open here, workers would not notice the parent's end
         reader.close()
-    # One outcome is written while the next one is computed.
-    with suppress(OSError), ThreadPoolExecutor(1) as writer:  # nobody reads the outcomes any more
+    # One outcome is written while the next one is computed. Writing raises OSError when the reader
+    # is gone.
+    with suppress(OSError), ThreadPoolExecutor(1) as writer:
         written = writer.submit(bytes)
         for item in items:
             outcome = _outcome(function, item)
@@ -205,7 +206,7 @@ def _pickled(value: object) -> bytes:
 
 
 class _Pickler(pickle.Pickler):
-    """A pickler that stores tensors as NumPy arrays, which is many times faster than PyTorch's."""
+    """A pickler that stores tensors as NumPy arrays, many times faster than PyTorch's pickling."""
 
     def reducer_override(self, value: object) -> Any:
         if isinstance(value, torch.Tensor):

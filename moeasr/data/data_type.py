@@ -63,7 +63,7 @@ class StoredFeatures:
         """Return the number of frames T of an utterance, from the header of its features.
 
         Raises:
-            InputError: The features are missing, damaged, or of another dimension.
+            InputError: The features are missing or damaged, or have another number of mel bins.
         """
         utt_id, entry = utterance.utt_id, utterance.entry
         num_frames, num_bins = self._archives.shape(entry, utt_id)

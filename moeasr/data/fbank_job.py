@@ -13,6 +13,7 @@ from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.logs import get_logger, progress
+from moeasr.strict_json import to_json
 
 logger = get_logger(__name__)
 
@@ -23,12 +24,17 @@ class FbankReport:
 
     num_utts: int = 0
     """Number of utterances of the job."""
-    skipped: list[str] = field(default_factory=list)
-    """Ids of utterances that could not be read."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Utterances that could not be read, with the reasons."""
     resampled: Counter[int] = field(default_factory=Counter)
     """Number of resampled utterances by their original sample rate, Hz."""
     num_overshooting: int = 0
     """Number of utterances whose header announces more samples than there are."""
+
+    def save(self, path: Path) -> None:
+        """Write the summary as JSON, for the program that gathers the features of all jobs."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(to_json(vars(self)), encoding="utf-8")
 
     def log(self) -> None:
         """Log the summary."""
@@ -37,8 +43,7 @@ class FbankReport:
         for rate_hz, count in sorted(self.resampled.items()):
             logger.warning("resampled %d utterances from %d Hz", count, rate_hz)
         if self.skipped:
-            names = " ".join(self.skipped)
-            logger.warning("skipped %d utterances: %s", len(self.skipped), names)
+            logger.warning("skipped %d utterances", len(self.skipped))
         num_made = self.num_utts - len(self.skipped)
         logger.info("computed features of %d of %d utterances", num_made, self.num_utts)
 
@@ -54,8 +59,8 @@ def write_fbank(
 ) -> FbankReport:
     """Write the features of utterances, and tables of their numbers of frames and durations.
 
-    The tables of x.scp are x.utt2num_frames and x.utt2dur. An utterance that cannot be read is
-    skipped with a warning.
+    The tables of x.scp are x.utt2num_frames and x.utt2dur. What is unusual is in x.report.json. An
+    utterance that cannot be read is skipped with a warning.
 
     Args:
         utterances: The utterances.
@@ -78,7 +83,7 @@ def write_fbank(
         open(frames_path, "w", encoding="utf-8") as frames_file,
         open(durations_path, "w", encoding="utf-8") as durations_file,
     ):
-        for utterance in progress(utterances, "fbank", len(utterances), "utt"):
+        for utterance in progress(utterances, "filter banks", len(utterances), "utterances"):
             utt_id, entry = utterance.utt_id, utterance.entry
             try:
                 samples, rate_hz = reader.read(*utterance.audio_span)
@@ -86,7 +91,7 @@ def write_fbank(
                 if feats.size(0) == 0:
                     raise InputError(f"{entry}: {len(samples)} samples are too few for one frame")
             except InputError as error:
-                report.skipped.append(utt_id)
+                report.skipped[utt_id] = str(error)
                 logger.warning("skipped utterance %s: %s", utt_id, error)
                 continue
             report.num_overshooting += reader.last_header_overshoots
@@ -100,4 +105,5 @@ def write_fbank(
                 f"none of the {len(utterances)} utterances of {wav_scp} could be read "
                 "(see the warnings above)"
             )
+    report.save(Path(f"{base}.report.json"))
     return report

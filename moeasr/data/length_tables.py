@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from moeasr.audio.duration import AudioLength
-from moeasr.audio.probe import overshoot_warning
+from moeasr.audio.probe import overshoot_warning, resampling_notice
 from moeasr.audio.resampling import resampled_length
 from moeasr.datadir.raw_tables import Lines
 from moeasr.features.fbank import FbankConfig, num_fbank_frames
@@ -12,15 +12,19 @@ from moeasr.features.fbank import FbankConfig, num_fbank_frames
 
 def length_tables(
     lengths: Iterable[AudioLength], config: FbankConfig, say: Callable[[str], None]
-) -> dict[str, Lines]:
-    """Return the lines of `utt2dur` (seconds) and `utt2num_frames`.
+) -> tuple[dict[str, Lines], dict[str, str]]:
+    """Return the lines of `utt2dur` (seconds) and `utt2num_frames`, and the unusable utterances.
 
     Args:
         lengths: Lengths of the utterances, in order.
         config: Settings of the filter banks whose frames are counted.
-        say: Receives messages about unusable utterances, and about those that are resampled.
+        say: Receives messages about utterances that are resampled.
+
+    Returns:
+        Name of a table -> lines; utterance -> reason why it cannot be used.
     """
     tables: dict[str, Lines] = {"utt2dur": [], "utt2num_frames": []}
+    reasons: dict[str, str] = {}
     other_rates: Counter[int] = Counter()
     num_overshooting = 0
     for utt_id, num_samples, rate_hz, fault, overshoots in lengths:
@@ -31,14 +35,14 @@ def length_tables(
             num_frames = num_fbank_frames(target, config)
         if num_frames == 0:
             fault = fault or f"{num_samples} samples are too few for one frame"
-            say(f"skipped utterance {utt_id}: {fault}")
+            reasons[utt_id] = fault
             continue
         if rate_hz != config.sample_rate_hz:
             other_rates[rate_hz] += 1
         tables["utt2dur"].append(f"{utt_id} {round(num_samples / rate_hz, 4)}".encode())
         tables["utt2num_frames"].append(f"{utt_id} {num_frames}".encode())
     for rate_hz, count in sorted(other_rates.items()):
-        say(f"warning: {count} utterances of {rate_hz} Hz are resampled whenever they are read")
+        say(resampling_notice(count, rate_hz, config.sample_rate_hz))
     if num_overshooting:
         say(overshoot_warning(num_overshooting, "utterances"))
-    return tables
+    return tables, reasons

@@ -11,7 +11,7 @@ from moeasr.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class BatchConfig:
-    """The size of batches."""
+    """Limits of the size of a batch, in frames and in utterances."""
 
     max_frames: int = 16000
     """Maximum number of frames in a batch, including padding: the number of utterances times the

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from moeasr.atomic import atomic_path
 from moeasr.data.data_type import DataType, StoredFeatures, find_data_type
 from moeasr.data.token_counts import TextEncoder, count_tokens
 from moeasr.data.utterance_lengths import TABLE, listed_lengths, measure_missing
@@ -17,7 +18,6 @@ from moeasr.errors import InputError
 from moeasr.logs import get_logger
 
 MAX_LISTED_UNITS = 20
-MAX_LISTED_UTTS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,7 @@ def load_utterances(
     limits: LengthLimits,
     languages: Sequence[str] = (),
     data_type: str = "feats",
+    list_path: Path | None = None,
 ) -> tuple[Utterances, list[Skipped]]:
     """Load the utterances of a data directory, without those that a model cannot be trained on.
 
@@ -76,6 +77,7 @@ def load_utterances(
         languages: The languages of a model that routes by language. `utt2lang` must then assign one
             of them to every utterance.
         data_type: One of `DATA_TYPES`.
+        list_path: File for the utterances that are left out, each with the reason.
 
     Returns:
         The usable utterances in the order of the data type's table, and those left out.
@@ -104,7 +106,7 @@ def load_utterances(
     utt_ids = utterances.utt_ids
     skipped = [Skipped(utt_ids[index].decode(), faults[index]) for index in sorted(faults)]
     skipped += [Skipped(key.decode(), f"it has no {kind.content}") for key in unheard]
-    _report(data_dir, skipped, unknown)
+    _report(data_dir, skipped, unknown, list_path)
     return utterances.select(indices), skipped
 
 
@@ -215,19 +217,35 @@ class _Transcripts:
         return units
 
 
-def _report(data_dir: str | Path, skipped: list[Skipped], unknown: Counter[str]) -> None:
+def _report(
+    data_dir: str | Path, skipped: list[Skipped], unknown: Counter[str], list_path: Path | None
+) -> None:
+    """Log one line about utterances that are left out, and one about unknown units."""
     logger = get_logger(__name__)
+    if list_path is not None:
+        _write_list(list_path, skipped)
     if skipped:
-        logger.warning("%s: left out %d utterances:", data_dir, len(skipped))
-    for item in skipped[:MAX_LISTED_UTTS]:
-        logger.warning("  %s: %s", item.utt_id, item.reason)
-    if len(skipped) > MAX_LISTED_UTTS:
-        logger.warning("  ... and %d others", len(skipped) - MAX_LISTED_UTTS)
+        logger.warning(
+            "%s: left out %d utterances, e.g. %s: %s%s",
+            *(data_dir, len(skipped), skipped[0].utt_id, skipped[0].reason),
+            "" if list_path is None else f" ({list_path} lists all)",
+        )
     if unknown:
-        total = unknown.total()
-        logger.warning("%s: %d units are not in the dictionary and become <unk>:", data_dir, total)
-    common = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))
-    for unit, count in common[:MAX_LISTED_UNITS]:
-        logger.warning("  '%s': %d times", unit, count)
-    if len(common) > MAX_LISTED_UNITS:
-        logger.warning("  ... and %d other units", len(common) - MAX_LISTED_UNITS)
+        common = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))[:MAX_LISTED_UNITS]
+        listed = ", ".join(f"{unit} ({count} times)" for unit, count in common)
+        more = ", ..." if len(unknown) > len(common) else ""
+        logger.warning(
+            "%s: %d units are not in the dictionary and become <unk>: %s%s",
+            *(data_dir, unknown.total(), listed, more),
+        )
+
+
+def _write_list(path: Path, skipped: list[Skipped]) -> None:
+    """Write the utterances that are left out, or remove an old list if there are none."""
+    if not skipped:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        text = "".join(f"{item.utt_id} {item.reason}\n" for item in skipped)
+        temporary.write_text(text, encoding="utf-8")

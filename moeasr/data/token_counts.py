@@ -85,7 +85,7 @@ def _count_in_parallel(texts: Table, tokenizer: TextEncoder) -> TokenCounts:
     pieces = [range(start, min(start + UTTS_AT_ONCE, len(texts))) for start in starts]
     count = _Counter(texts, tokenizer).count
     parts = in_background(count, pieces, num_workers if num_workers > 1 else 0)
-    found = list(progress(parts, "counting tokens", len(pieces), "part"))
+    found = list(progress(parts, "counting tokens", len(pieces), "parts"))
     columns = ([getattr(part, name) for part in found] for name in TokenCounts.__annotations__)
     return TokenCounts(*map(np.concatenate, columns))
 

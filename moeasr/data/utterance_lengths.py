@@ -39,9 +39,7 @@ def measure_missing(
         InputError: The length of an utterance cannot be read. The message names the utterance.
     """
     missing = np.flatnonzero(lengths < 0).tolist()
-    if not missing:  # no progress bar of nothing
-        return lengths
     lengths = lengths.copy()
-    for index in progress(missing, "measuring", unit="utterance"):
+    for index in progress(missing, "measuring features", unit="utterances"):
         lengths[index] = reader.num_frames(utterances[index])
     return lengths

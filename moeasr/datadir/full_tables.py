@@ -6,20 +6,29 @@ from pathlib import Path
 from moeasr.datadir.raw_tables import key, read_lines, show, write_lines
 from moeasr.errors import InputError
 
-MAX_LISTED = 50
-"""Maximum number of skipped utterances that a message lists by name."""
+LEFT_OUT = "left_out.txt"
+"""File of a data directory: utterances that are left out, each with the reason."""
+MAX_SHOWN = 3
+"""Utterances with reasons in an error message."""
+NO_REASON = "the logs of the jobs say why"
 
 
 def write_tables(
-    data: Path, tables: Mapping[str, Iterable[bytes]], say: Callable[[str], None]
+    data: Path,
+    tables: Mapping[str, Iterable[bytes]],
+    say: Callable[[str], None],
+    reasons: Mapping[str, str],
 ) -> None:
     """Write tables about the utterances of a data directory if they cover nearly all utterances.
+
+    Utterances that are left out are listed in the file `LEFT_OUT` of the directory.
 
     Args:
         data: The data directory.
         tables: Name -> lines. The last table is read first and written last, because its presence
             tells other programs that the features exist.
-        say: Receives a message that lists the utterances missing from the last table.
+        say: Receives the number of utterances missing from the last table.
+        reasons: Utterance -> reason why the last table lacks it.
 
     Raises:
         InputError: The last table covers less than 95 % of the utterances (Kaldi's rule). No table
@@ -29,17 +38,28 @@ def write_tables(
     lines = list(tables[last])
     utts = read_lines(data / "utt2spk")
     made = set(map(key, lines))
-    skipped = [utt for utt in map(key, utts) if utt not in made]
-    if skipped:
-        listed = " ".join(map(show, skipped[:MAX_LISTED]))
-        more = f" and {len(skipped) - MAX_LISTED} more" if len(skipped) > MAX_LISTED else ""
-        say(f"skipped {len(skipped)} of {len(utts)} utterances (the logs say why): {listed}{more}")
-        say(f"to remove them from all tables, run: utils/fix_data_dir.sh {data}")
-    if len(utts) - len(skipped) < len(utts) - len(utts) // 20:
+    skipped = [show(utt) for utt in map(key, utts) if utt not in made]
+    listed = [f"{utt} {reasons.get(utt, NO_REASON)}" for utt in skipped]
+    _write_list(data / LEFT_OUT, listed)
+    if len(skipped) > len(utts) // 20:
         raise InputError(
             f"{data}: only {len(utts) - len(skipped)} of {len(utts)} utterances have features, but "
-            "at least 95 % must have them"
+            f"at least 95 % must have them; {data / LEFT_OUT} lists the others with the reasons:\n"
+            + "\n".join(listed[:MAX_SHOWN])
+        )
+    if skipped:
+        say(
+            f"left out {len(skipped)} of {len(utts)} utterances; {data / LEFT_OUT} lists them with "
+            f"the reasons, and utils/fix_data_dir.sh {data} removes them from all tables"
         )
     for name in others:
         write_lines(data / name, tables[name])
     write_lines(data / last, lines)
+
+
+def _write_list(path: Path, listed: list[str]) -> None:
+    """Write the utterances that are left out, or remove an older list if there are none."""
+    if listed:
+        write_lines(path, [line.encode("utf-8", "surrogateescape") for line in listed])
+    else:
+        path.unlink(missing_ok=True)

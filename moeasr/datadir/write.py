@@ -83,7 +83,7 @@ def _audio_tables(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
 
 
 def _seconds(value: float) -> str:
-    """Return a time to the microsecond, without zeros behind it."""
+    """Format a time with microseconds, without trailing zeros."""
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 

@@ -14,6 +14,8 @@ from moeasr.decode.searches import find_search
 from moeasr.logs import get_logger, progress
 
 logger = get_logger(__name__)
+MAX_LISTED = 10
+"""Utterances that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def decode_test_set(
     encoder_sec, search_sec = 0.0, dict.fromkeys(modes, 0.0)
     num_read, short = 0, []
     batches = plan_batches([int(length) for length in num_frames], batch_frames)
-    for number, batch in enumerate(progress(batches, "decoding", unit="batch")):
+    for number, batch in enumerate(progress(batches, "decoding", unit="batches")):
         feats = [read_feats(index) for index in batch]
         spoken = None if languages is None else [int(languages[index]) for index in batch]
         if number == 0:
@@ -83,9 +85,10 @@ def decode_test_set(
                 short.append(index)
     if short:
         logger.warning(
-            "%d utterances are too short for the encoder and stay empty: %s",
+            "%d utterances are too short for the encoder and stay empty: %s%s",
             len(short),
-            " ".join(utt_ids[index].decode() for index in sorted(short)),
+            " ".join(utt_ids[index].decode() for index in sorted(short)[:MAX_LISTED]),
+            " ..." if len(short) > MAX_LISTED else "",
         )
     names = [utt_id.decode() for utt_id in utt_ids]
     nbest = {mode: {utt: found[mode][i] for i, utt in enumerate(names)} for mode in modes}

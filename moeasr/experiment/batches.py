@@ -61,6 +61,7 @@ def make_batches(
     seed: int,
     fill: Tensor | None,
     data_type: str = "feats",
+    list_path: Path | None = None,
 ) -> Batches:
     """Return the batches of a data directory for this process.
 
@@ -75,6 +76,7 @@ def make_batches(
         fill: Value (F,) under SpecAugment's masks. None means development data, which are neither
             masked nor shuffled.
         data_type: One of `moeasr.data.data_type.DATA_TYPES`.
+        list_path: File for the utterances that are left out, each with the reason.
 
     Raises:
         InputError: No utterance of the directory can be used, an utterance has a language that the
@@ -87,8 +89,9 @@ def make_batches(
         raise InputError(
             "`data.batch.window_shards` needs --data-type shard and must otherwise be null"
         )
+    languages, limits = config.model.languages, config.data.limits
     utterances, skipped = load_utterances(
-        data_dir, tokenizer, output_len, config.data.limits, config.model.languages, data_type
+        data_dir, tokenizer, output_len, limits, languages, data_type, list_path
     )
     if not utterances:
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""

@@ -1,7 +1,6 @@
 """Metadata that every checkpoint contains beside the weights."""
 
 import hashlib
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from moeasr.config import to_mapping
 from moeasr.experiment.config import ExperimentConfig
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.text.tokenizer import Tokenizer
+from moeasr.version import describe_commit
 
 
 def checkpoint_metadata(
@@ -58,18 +58,3 @@ def _digest(path: str | None) -> str | None:
     if path is None:
         return None
     return hashlib.sha256(checkpoint.find_file(path).read_bytes()).hexdigest()
-
-
-def describe_commit() -> str:
-    """Return `git describe` of the checkout from which this package runs, or "unknown"."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()

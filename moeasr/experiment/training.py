@@ -79,12 +79,13 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
     seed_all(inputs.seed + distributed.rank())
 
     common = (config, tokenizer, model.output_len, inputs.seed)
-    train = make_batches(inputs.train_dir, *common, fill=mean, data_type=inputs.data_type)
+    lists = [_left_out_list(exp_dir, data_dir) for data_dir in sets]
+    train = make_batches(inputs.train_dir, *common, mean, inputs.data_type, lists[0])
     metadata = checkpoint_metadata(
         *(config, tokenizer, fbank, train.fingerprint()),
         *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
     )
-    dev = make_batches(inputs.dev_dir, *common, fill=None, data_type=inputs.data_type)
+    dev = make_batches(inputs.dev_dir, *common, None, inputs.data_type, lists[1])
     if distributed.is_main():
         sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)
         write_data_sets(exp_dir, *sets, fbank)
@@ -103,3 +104,9 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         evaluate_batch=make_evaluation(model, tokenizer, dev.utterances, device),
         after_epoch=TrainingPictures(exp_dir, model, tokenizer, dev.dataset).draw,
     )
+
+
+def _left_out_list(exp_dir: Path, data_dir: str | Path) -> Path | None:
+    """Return the file that lists what is left out of a set; None for all but one process."""
+    name = Path(data_dir).resolve().name
+    return exp_dir / "log" / f"left_out_{name}.txt" if distributed.is_main() else None

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from moeasr.atomic import atomic_path
 from moeasr.audio.command_notice import command_notice
 from moeasr.audio.duration import measure_audio
 from moeasr.audio.probe import AudioInfo, overshoot_warning
@@ -15,6 +16,7 @@ from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
 from moeasr.datadir.table import Table
 from moeasr.datadir.utterances import Utterance, open_utterances
 from moeasr.errors import InputError, naming
+from moeasr.logs import progress
 
 TextUnits = Literal["char", "bpe", "word"]
 """Units of CTC that are assumed: characters, or words, which need fewer frames. BPE pieces are
@@ -27,6 +29,8 @@ MAX_TIGHT_SHARE = 0.1
 """Largest accepted share of utterances that are too short for their text under CTC. Large corpora
 contain some very fast speech. A larger share indicates that text and audio do not match."""
 MAX_LISTED = 20
+TOO_SHORT = "too_short.txt"
+"""File of a data directory: utterances that are too short for their text, with the reasons."""
 
 
 class AudioFaults(NamedTuple):
@@ -38,6 +42,10 @@ class AudioFaults(NamedTuple):
     """Utterances too short for their text under CTC -> reason; training leaves them out."""
     num_overshooting: int = 0
     """Number of recordings whose headers announce more samples than there are."""
+    audio_sec: float = 0.0
+    """Duration of the utterances with good audio."""
+    sample_rate_hz: int | None = None
+    """Sample rate that all audio must have; None if nothing could be read."""
 
 
 def min_ctc_frames(units: Sequence[str]) -> int:
@@ -79,7 +87,8 @@ def audio_faults(
 
     segments = data / "segments"
     utterances = open_utterances(data / "wav.scp", segments if segments.is_file() else None)
-    infos = list(in_threads(_measured, utterances.entries.values(), NUM_THREADS))
+    measured = in_threads(_measured, utterances.entries.values(), NUM_THREADS)
+    infos = list(progress(measured, f"audio of {data}", len(utterances.entries), "recordings"))
     good = [info for info in infos if isinstance(info, AudioInfo)]
     if sample_rate_hz is None and good:
         rates = Counter(info.sample_rate_hz for info in good)
@@ -87,6 +96,7 @@ def audio_faults(
     texts, num_frames = opened("text"), opened("utt2num_frames")
     frames = [] if num_frames is None else num_frames.numbers()
     faults = AudioFaults({}, {}, sum(info.header_overshoots for info in good))
+    audio_sec = 0.0
     utt_ids = Table(data / "utt2spk").keys
     indices = utterances.indices_of(utt_ids).tolist()
     columns = (_rows(texts, utt_ids), _rows(num_frames, utt_ids))
@@ -101,6 +111,7 @@ def audio_faults(
             faults.bad[utt] = info
             continue
         start_sec, end_sec = _span(utterances[index], info)
+        audio_sec += end_sec - start_sec
         if start_sec >= info.duration_sec or end_sec > info.duration_sec + MAX_OVERSHOOT_SEC:
             faults.bad[utt] = (
                 f"its segment {start_sec:g}..{end_sec:g} s exceeds recording "
@@ -116,7 +127,7 @@ def audio_faults(
             fault = _text_fault(texts[text_row][1], text_units, count)
             if fault is not None:
                 faults.tight[utt] = fault
-    return faults
+    return faults._replace(audio_sec=audio_sec, sample_rate_hz=sample_rate_hz)
 
 
 def _rows(table: Table | None, utt_ids: np.ndarray) -> list[int]:
@@ -137,7 +148,7 @@ def check_audio(
     say: Callable[[str], None],
     sample_rate_hz: int | None = None,
     text_units: TextUnits = "char",
-) -> int:
+) -> AudioFaults:
     """Check the audio of a data directory.
 
     Args:
@@ -148,7 +159,7 @@ def check_audio(
         text_units: The units of CTC.
 
     Returns:
-        The number of utterances, all of which are usable.
+        What is known of the audio, all of which is good.
 
     Raises:
         InputError: Audio is unusable, or too short for many texts. The message lists the
@@ -165,21 +176,33 @@ def check_audio(
         say(overshoot_warning(faults.num_overshooting, "recordings"))
     if faults.bad:
         raise InputError(
-            f"{len(faults.bad)} of {num_utts} utterances have bad audio:\n{_listed(faults.bad)}"
+            f"{len(faults.bad)} of {num_utts} utterances have bad audio:\n"
+            f"{_listed(faults.bad, path / 'bad_audio.txt')}"
         )
     tight = f"{len(faults.tight)} of {num_utts} utterances are too short for their text under CTC"
     if len(faults.tight) > MAX_TIGHT_SHARE * num_utts:
         raise InputError(
             f"{tight} (do text and audio match? BPE pieces or words need fewer frames than "
             "characters):\n"
-            f"{_listed(faults.tight)}"
+            f"{_listed(faults.tight, path / TOO_SHORT)}"
         )
     if faults.tight:
-        some = dict(list(faults.tight.items())[:MAX_LISTED])
-        more = f"\n... and {len(faults.tight) - len(some)} others" * (len(faults.tight) > len(some))
-        say(f"WARNING: {tight}; training leaves them out:\n{_listed(some)}{more}")
-    return num_utts
+        _write_list(faults.tight, path / TOO_SHORT)
+        say(f"WARNING: {tight}; training leaves them out; {path / TOO_SHORT} lists them")
+    return faults
 
 
-def _listed(faults: dict[str, str]) -> str:
-    return "\n".join(f"utterance {utt}: {fault}" for utt, fault in faults.items())
+def _listed(faults: dict[str, str], path: Path) -> str:
+    """Return the first faults, one per line, and write all faults to a file if there are more."""
+    lines = [f"utterance {utt}: {fault}" for utt, fault in faults.items()]
+    if len(lines) <= MAX_LISTED:
+        return "\n".join(lines)
+    _write_list(faults, path)
+    return "\n".join([*lines[:MAX_LISTED], f"... {path} lists all {len(lines)}"])
+
+
+def _write_list(faults: dict[str, str], path: Path) -> None:
+    """Write utterances with their faults, one per line."""
+    with atomic_path(path) as temporary:
+        text = "".join(f"{utt} {fault}\n" for utt, fault in faults.items())
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")

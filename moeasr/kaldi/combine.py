@@ -17,7 +17,7 @@ from moeasr.datadir.raw_tables import (
 from moeasr.errors import InputError
 from moeasr.kaldi.derive import copy_whole
 from moeasr.kaldi.durations import whole_segments
-from moeasr.kaldi.speak import Say
+from moeasr.kaldi.speak import Say, detail
 
 MERGED = (
     "utt2spk",
@@ -106,21 +106,21 @@ def merge(sources: Sequence[Path], name: str, say: Say) -> Lines | None:
     """
     present = [(source / name).is_file() for source in sources]
     if not any(present):
-        say(f"[info]: not combining {name} as it does not exist")
+        detail(say, f"[info]: not combining {name} as it does not exist")
         return None
     if not all(present) and name not in ("utt2uniq", "segments"):
-        say(f"[info]: **not combining {name} as it does not exist everywhere**")
+        detail(say, f"[info]: **not combining {name} as it does not exist everywhere**")
         return None
     lines = []
     for source, exists in zip(sources, present):
         if exists:
             lines += read_lines(source / name)
         elif name == "segments":
-            say(f"[info]: will generate missing segments for {source}")
+            detail(say, f"[info]: will generate missing segments for {source}")
             lines += whole_segments(source, say)
         else:
             lines += make_utt2uniq(source)
-    say(f"combined {name}")
+    detail(say, f"combined {name}")
     return sorted(lines, key=lambda line: (key(line), line))
 
 

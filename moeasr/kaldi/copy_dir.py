@@ -11,7 +11,7 @@ from moeasr.kaldi.derive import (
     write_renamed,
     write_utt2uniq,
 )
-from moeasr.kaldi.speak import Say
+from moeasr.kaldi.speak import Say, detail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,5 +55,5 @@ def copy_data_dir(source: Path, target: Path, affixes: Affixes, say: Say) -> Non
         write_utt2uniq(source, target, new_utt)
         written.append("utt2uniq")
     written += copy_whole(source, target, WHOLE)
-    say(f"copied data from {source} to {target}")
+    detail(say, f"copied data from {source} to {target}")
     move_stale(source, target, written, say)

@@ -20,11 +20,13 @@ from moeasr.datadir.raw_tables import (
 from moeasr.datadir.segment_rule import parse_segment
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
-from moeasr.kaldi.speak import Say
+from moeasr.kaldi.speak import Say, detail
 
 WINDOW_FRAMES = 1.5
 """Length of an utterance with Kaldi's features beyond the sum of its frame shifts, in frames:
 (25 ms - 10 ms) / 10 ms."""
+MAX_FAULTS = 5
+"""Maximum number of recordings without a duration that are named."""
 
 
 def seconds(value: float) -> bytes:
@@ -118,12 +120,16 @@ def _from_audio(path: Path, num_threads: int, read_all: bool, say: Say) -> Lines
     notice = command_notice(path, map(named, entries))
     if notice:
         say(notice)
-    lines = []
+    lines, faults = [], []
     for line, duration in zip(entries, in_threads(measure, entries, num_threads)):
         if isinstance(duration, str):
-            say(f"warning: no duration for {show(key(line))}: {duration}")
+            faults.append(f"warning: no duration for {show(key(line))}: {duration}")
         else:
             lines.append(key(line) + b" " + seconds(duration))
+    for fault in faults[:MAX_FAULTS]:
+        say(fault)
+    if len(faults) > MAX_FAULTS:
+        say(f"warning: no duration for {len(faults) - MAX_FAULTS} other recordings")
     return lines
 
 
@@ -142,7 +148,7 @@ def _write(path: Path, lines: Lines, expected: Iterable[bytes], say: Say) -> Non
         if num_expected > 2 * len(lines):
             raise InputError(f"{path}: less than half of the durations could be measured")
     write_lines(path, lines)
-    say(f"computed {path}")
+    detail(say, f"computed {path}")
 
 
 def write_utt2dur(
@@ -170,19 +176,19 @@ def write_utt2dur(
     target = data / "utt2dur"
     utts = read_lines(data / "utt2spk")
     if has_as_many_lines(target, data / "utt2spk"):
-        say(f"{target} already exists with the expected length.  We won't recompute it.")
+        detail(say, f"{target} already exists with the expected length.  We won't recompute it.")
         return
     if (data / "segments").is_file():
-        say(f"working out {target} from {data / 'segments'}")
+        detail(say, f"working out {target} from {data / 'segments'}")
         lines = _from_segments(data / "segments")
     elif (data / "frame_shift").is_file() and (data / "utt2num_frames").is_file():
-        say(f"computing {target} from {data}/{{frame_shift,utt2num_frames}}.")
+        detail(say, f"computing {target} from {data}/{{frame_shift,utt2num_frames}}.")
         lines = _from_frames(data, frame_shift_sec)
     elif (data / "wav.scp").is_file():
-        say("segments file does not exist so getting durations from wave files")
+        detail(say, "segments file does not exist so getting durations from wave files")
         lines = _from_audio(data / "wav.scp", num_threads, read_all, say)
     elif (data / "utt2num_frames").is_file():
-        say("wave file does not exist so getting durations from utt2num_frames")
+        detail(say, "wave file does not exist so getting durations from utt2num_frames")
         lines = _from_frames(data, frame_shift_sec)
     else:
         raise InputError(
@@ -209,13 +215,13 @@ def write_reco2dur(data: Path, say: Say, num_threads: int = 4, read_all: bool = 
     target = data / "reco2dur"
     recordings = read_lines(data / "wav.scp")
     if has_as_many_lines(target, data / "wav.scp"):
-        say(f"{target} already exists with the expected length.  We won't recompute it.")
+        detail(say, f"{target} already exists with the expected length.  We won't recompute it.")
         return
     if not (data / "segments").is_file() and has_as_many_lines(data / "utt2dur", data / "utt2spk"):
-        say(f"{data / 'wav.scp'} indexed by utt-id; copying utt2dur to reco2dur")
+        detail(say, f"{data / 'wav.scp'} indexed by utt-id; copying utt2dur to reco2dur")
         write_lines(target, read_lines(data / "utt2dur"))
         return
-    say("obtaining durations from recordings")
+    detail(say, "obtaining durations from recordings")
     _write(target, _from_audio(data / "wav.scp", num_threads, read_all, say), recordings, say)
 
 
@@ -243,7 +249,7 @@ def write_utt2num_frames(
     """
     target = data / "utt2num_frames"
     if target.is_file() and target.stat().st_size:
-        say(f"{target} already present!")
+        detail(say, f"{target} already present!")
         return
     if (data / "feats.scp").is_file():
         from moeasr.datadir.table import Table
@@ -264,7 +270,7 @@ def write_utt2num_frames(
         durations = read_durations(data / "utt2dur").items()
         lines = [utt + b" %d" % count(duration_sec) for utt, duration_sec in durations]
     write_lines(target, lines)
-    say(f"Computed and wrote {target}")
+    detail(say, f"Computed and wrote {target}")
 
 
 def whole_segments(data: Path, say: Say) -> Lines:

@@ -21,7 +21,7 @@ from moeasr.datadir.raw_tables import (
     write_lines,
 )
 from moeasr.errors import InputError
-from moeasr.kaldi.speak import Say
+from moeasr.kaldi.speak import Say, detail
 
 LIMITING = ("feats.scp", "shards.scp", "text", "segments", "utt2lang", "utt2dur", "utt2num_frames")
 """Tables that must contain an utterance for it to be kept; other tables are only filtered."""
@@ -139,9 +139,8 @@ class DataDirFixer:
         for last, pair in zip(pairs, pairs[1:]):
             if pair[1] < last[1]:
                 raise InputError(
-                    "utt2spk is not in sorted order when sorted first on speaker-id "
-                    "(fix this by making speaker-ids prefixes of utt-ids) "
-                    f"({self.data / 'utt2spk'}: '{show(last[0] + b' ' + last[1])}' comes before "
+                    f"{self.data / 'utt2spk'}: not sorted by speaker; make each speaker id a "
+                    f"prefix of its utterance ids ('{show(last[0] + b' ' + last[1])}' comes before "
                     f"'{show(pair[0] + b' ' + pair[1])}')"
                 )
 
@@ -162,7 +161,7 @@ class DataDirFixer:
         if not wanted:
             raise InputError(f"no utterances remained: not proceeding further. ({self.data})")
         if len(wanted) == len(before):
-            self.say(f"kept all {len(before)} utterances.")
+            detail(self.say, f"kept all {len(before)} utterances.")
         else:
             self.say(f"kept {len(wanted)} utterances out of {len(before)}")
         for name in by_utt:
@@ -182,7 +181,7 @@ class DataDirFixer:
                 shutil.copyfile(path, backup / name)
             if not _holds(path, lines):
                 write_lines(path, lines)
-        self.say(f"old files are kept in {backup}")
+        detail(self.say, f"old files are kept in {backup}")
 
     def _kept_lines(self, name: str) -> Lines:
         """Return the lines of a table whose ids are kept."""

@@ -65,7 +65,9 @@ def _parse(line: bytes, number: int) -> _Segment:
         utt, recording, start, end = line.split()
         return _Segment(utt, recording, float(start), float(end))
     except ValueError:
-        raise InputError(f"line {number}: could not interpret line: {show(line)}") from None
+        raise InputError(
+            f"line {number}: must be `utterance recording start end`, but is '{show(line)}'"
+        ) from None
 
 
 def _pad(segments: list[_Segment], padding: Padding) -> int:

@@ -1,5 +1,6 @@
 """Messages in the name of the shell script that started an entry point."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,12 @@ from moeasr.errors import InputError
 
 Say = Callable[[str], None]
 """A function that prints a message after the script's name."""
+
+
+def detail(say: Say, message: str) -> None:
+    """Print a message about routine work, which recipes suppress unless `--verbose` is given."""
+    if os.environ.get("MOEASR_QUIET") != "1":
+        say(message)
 
 
 def _say(script: str, message: str, stream: TextIO) -> None:

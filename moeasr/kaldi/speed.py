@@ -17,7 +17,7 @@ from moeasr.kaldi.durations import (
     write_reco2dur,
     write_utt2dur,
 )
-from moeasr.kaldi.speak import Say
+from moeasr.kaldi.speak import Say, detail
 from moeasr.kaldi.wav_scp import pipe_wav_scp
 
 MIN_SEGMENT_SEC = 0.01
@@ -93,7 +93,7 @@ def perturb_data_dir_speed(
     )
     write_utt2uniq(source, target, new_id)
     _perturb_tables(target, factor, speed)
-    say(f"generated speed-perturbed version of data in {source}, in {target}")
+    detail(say, f"generated speed-perturbed version of data in {source}, in {target}")
     move_stale(source, target, [*written, "utt2uniq"], say)
 
 

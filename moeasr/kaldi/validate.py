@@ -137,9 +137,8 @@ class Validator:
             for number, (last, pair) in enumerate(zip(pairs, pairs[1:]), start=2):
                 if pair[1] < last[1]:
                     raise InputError(
-                        "utt2spk is not in sorted order when sorted first on speaker-id "
-                        "(fix this by making speaker-ids prefixes of utt-ids) "
-                        f"({path}, line {number}: '{show(lines[number - 1])}')"
+                        f"{path}, line {number}: not sorted by speaker; make each speaker id a "
+                        f"prefix of its utterance ids: '{show(lines[number - 1])}'"
                     )
         spk2utt = [line.split() for line in read_sorted(self.data / "spk2utt")]
         expanded = [(utt, spk) for spk, *utts in spk2utt for utt in utts]

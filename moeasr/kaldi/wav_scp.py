@@ -16,7 +16,7 @@ from moeasr.audio.programs import Volume
 from moeasr.datadir.raw_tables import Lines, key, read_lines, read_map, rest, show, write_lines
 from moeasr.errors import InputError
 from moeasr.kaldi.durations import write_utt2dur
-from moeasr.kaldi.speak import Say
+from moeasr.kaldi.speak import Say, detail
 
 NUM_LOOKED_AT = 100
 """Number of entries that are searched for an earlier perturbation, as in Kaldi."""
@@ -120,7 +120,7 @@ def perturb_data_dir_volume(
             f"moving {data / 'feats.scp'} to {data / '.backup'}, because it does not match the new "
             "audio"
         )
-    say(f"added volume perturbation to the data in {data}")
+    detail(say, f"added volume perturbation to the data in {data}")
 
 
 def _is_volume_perturbed(line: bytes) -> bool:

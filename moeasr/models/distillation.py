@@ -17,8 +17,8 @@ from moeasr.nn.mask import make_valid_mask
 class DistillationConfig:
     """The `distillation:` section: the teacher and the weights of its losses.
 
-    The shared-expert Conformer (arXiv 2209.08326) distils the whole encoder. The paper does not
-    give the losses and their weights, so those here are our choice.
+    The shared-expert Conformer (arXiv 2209.08326) distils the whole encoder. The form of the losses
+    and their weights are our choice.
     """
 
     teacher: str | None = None

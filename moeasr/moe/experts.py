@@ -104,8 +104,8 @@ def sorted_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
     """Sort the assignments by expert, run each expert on its slice, and restore the order.
 
     If gradients are needed, all experts form one autograd function (`moeasr.moe.expert_rows`),
-    which stores less for the backward pass. An expert without frames gets a gradient of zeros, so
-    that all processes have the same gradients to sum.
+    which stores less for the backward pass. An expert without frames gets a gradient of zeros, on
+    every process.
     """
     dispatch = sort_by_expert(routing.expert_ids, bank.num_experts)
     if torch.is_grad_enabled() and bank.activation is F.silu:

@@ -48,7 +48,7 @@ def read_batches(
     plan = plan_batches(utterances.num_frames.tolist(), batch_frames)
     batches = (
         collate([dataset[0, index] for index in batch]).to(recognizer.device)
-        for batch in progress(plan, "measuring", unit="batch")
+        for batch in progress(plan, "measuring the use of experts", unit="batches")
     )
     return len(utterances), batches
 

@@ -261,7 +261,7 @@ def _logarithms(numbers: list[str], line: str, place: str, has_backoff: bool) ->
 
 
 def _clean(word: str, place: str) -> str:
-    """Return a word in the form in which it appears in transcripts."""
+    """Normalise a word of an ARPA file as transcripts are normalised; `<S>` becomes `<s>`."""
     if word.lower() in _SPECIAL_WORDS:
         return word.lower()
     for character in word:

@@ -36,6 +36,16 @@ class ExpertUsage(NamedTuple):
     loads: dict[str, Tensor]
     """Number of assignments to each expert, (E,), by the path of the layer."""
 
+    def describe(self) -> str:
+        """Return the usage for the log of an epoch, or nothing for a model without experts."""
+        if not self.shares:
+            return ""
+        num_idle = int(self.summary["num_dead_experts"])
+        return (
+            f", {num_idle} of {len(self.shares)} experts idle (below 1/4 of their fair share), "
+            f"the busiest at {self.summary['load_max_share']:.1f} times its share"
+        )
+
 
 class Meter:
     """Sums of losses, accuracies and expert loads, in float64 on the CPU."""

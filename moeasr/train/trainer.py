@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from moeasr import distributed
+from moeasr.bars import Bar
 from moeasr.errors import InputError
-from moeasr.logs import get_logger, progress
+from moeasr.logs import get_logger
 from moeasr.models.outputs import LossOutput
 from moeasr.seed import restore_generators
 from moeasr.train.checkpoint_keeper import CheckpointKeeper, EpochScore
@@ -121,9 +122,9 @@ class Trainer(Generic[BatchT]):
             return
         writers = Writers(self._writer_kinds, self._exp_dir, self._progress.step)
         try:
-            with self._stopper.listening():
+            with self._stopper.listening(), self._bar() as bar:
                 while self._progress.epoch <= self._config.max_epochs:
-                    self._run_epoch(writers, states)
+                    self._run_epoch(writers, states, bar)
                     states = None
         finally:
             writers.close()
@@ -131,25 +132,28 @@ class Trainer(Generic[BatchT]):
             "training finished: %d epochs, %d steps", self._progress.epoch - 1, self._progress.step
         )
 
-    def _run_epoch(self, writers: Writers, states: dict[str, Any] | None) -> None:
+    def _bar(self) -> Bar:
+        """Return the progress bar of the whole training."""
+        total, done = self._total_steps, self._progress.step
+        say, is_main = logger.info, distributed.is_main()
+        return Bar("training", max(total, done), "steps", done, say, is_shown=is_main)
+
+    def _run_epoch(self, writers: Writers, states: dict[str, Any] | None, bar: Bar) -> None:
         """Train for the rest of an epoch, evaluate, and save."""
         accum = self._config.accum_steps
         num_batches = self._train.num_batches(self._progress.epoch)
         # Counted from the next batch, because a resumed epoch may have another `accum_steps`.
         steps_left = -(-(num_batches - self._progress.batch) // accum)
-        steps_done = self._progress.batch // accum
         if states is not None:
             restore_generators(states)
         start = time.monotonic()
         self._model.train()
-        steps: Iterable[int] = range(steps_left)
-        desc = f"epoch {self._progress.epoch}/{self._config.max_epochs}"
-        if distributed.is_main():
-            steps = progress(steps, desc, steps_done + steps_left, "step", initial=steps_done)
+        bar.describe(f"training, epoch {self._progress.epoch} of {self._config.max_epochs}")
         # `closing` ends the loader processes here, not when their last reference disappears.
         with closing(self._train.stream(self._progress.epoch, self._progress.batch)) as stream:
-            for _ in steps:
+            for _ in range(steps_left):
                 self._run_step(self._stopper.take(stream, accum))
+                bar.advance()
                 if self._progress.step % self._config.log_every_steps == 0:
                     writers.write("train", self._progress.step, self._progress.meter.means())
                 self._stopper.stop_if_requested()
@@ -244,7 +248,7 @@ class Trainer(Generic[BatchT]):
             end.step,
             train_metrics.get("lr", math.nan),
             seconds,
-            "".join(f", {name} {value:.3g}" for name, value in dev.usage.summary.items()),
+            dev.usage.describe(),
         )
         cost = dev.cost(self._config.best_by)
         info = {**self._info(), **dev.named_metrics(), "cost": cost}

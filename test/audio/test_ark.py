@@ -112,7 +112,7 @@ def records(folder: Path) -> dict[str, dict[str, object]]:
 
 
 @pytest.mark.parametrize("kind", ["pickle", "numpy", "matrix", "text"])
-def test_what_is_no_audio_is_refused_by_every_reader(tmp_path: Path, kind: str) -> None:
+def test_every_reader_rejects_records_that_are_not_audio(tmp_path: Path, kind: str) -> None:
     record = records(tmp_path)[kind]
     kaldiio.save_ark(str(tmp_path / "x.ark"), {"u": record.pop("value")}, **record)
     entry = f"{tmp_path}/x.ark:2"

@@ -130,9 +130,7 @@ def test_other_readers_of_a_wav_scp_take_the_option(name: str, data: Path) -> No
     assert are_commands_forbidden()
 
 
-def test_what_moeasr_does_itself_is_not_forbidden(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_emulated_commands_are_not_forbidden(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NO_COMMANDS, "1")
     entry = f"flac -c -d -s {data.parent}/a.wav | python3 -m moeasr.bin.perturb_speed 0.9 - |"
     assert len(RecordingReader().read(entry)[0]) == 10000

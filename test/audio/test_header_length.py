@@ -20,7 +20,7 @@ from moeasr.audio.recording import RecordingReader
         "sox -t flac '{}' -t wav - speed 0.9 | sox -t wav - -r 11025 -t wav - |",
     ],
 )
-def test_a_header_tells_what_is_read(tmp_path: Path, entry: str) -> None:
+def test_a_header_gives_the_length_that_is_read(tmp_path: Path, entry: str) -> None:
     path = tmp_path / "two channels.flac"
     soundfile.write(path, np.linspace(-0.9, 0.9, 16002).reshape(8001, 2), 8000)
     waveform, rate_hz = RecordingReader().read(entry.format(path))
@@ -32,7 +32,7 @@ def test_a_header_tells_what_is_read(tmp_path: Path, entry: str) -> None:
     )
 
 
-def test_what_no_header_tells_is_left_to_the_reader(tmp_path: Path) -> None:
+def test_lengths_without_a_header_are_left_to_the_reader(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros(800), 8000)
     entry = f"tail -c +1 '{path}' |"

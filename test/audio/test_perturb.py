@@ -29,7 +29,7 @@ def test_speed_one_is_the_waveform_itself() -> None:
     assert torch.equal(perturb_speed(waveform, 16000, 1.0), waveform)
 
 
-def test_what_would_rise_above_half_the_rate_is_filtered_out() -> None:
+def test_frequencies_that_would_exceed_half_the_rate_are_removed() -> None:
     """At speed 1.1, 7.8 kHz becomes 8.6 kHz, which aliases to 7.4 kHz without a filter."""
     assert perturb_speed(sine(7800.0), 16000, 1.1)[200:-200].abs().max() < 0.02
 
@@ -42,7 +42,7 @@ def test_a_speed_out_of_range_is_refused(factor: float) -> None:
         perturb_speed(sine(440.0), 16000, factor)
 
 
-def test_what_is_too_loud_is_cut_to_the_range_of_16_bits() -> None:
+def test_samples_that_become_too_loud_are_clipped_to_16_bits() -> None:
     samples = torch.tensor([-32768, -20000, -16384, -1, 0, 1, 16383, 16384, 32767]) / 32768
     louder = perturb_volume(samples, 2.0) * 32768
     assert louder.tolist() == [-32768, -32768, -32768, -2, 0, 2, 32766, 32767, 32767]

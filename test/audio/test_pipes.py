@@ -122,7 +122,7 @@ def test_the_rest_is_left_to_the_shell(entry, command, effects):
     assert (pipe.source, pipe.command, pipe.effects) == (None, command, effects)
 
 
-def test_a_channel_of_a_channel_is_the_programs_to_refuse():
+def test_a_channel_of_a_channel_is_left_to_the_program():
     pipe = parse_pipe("sph2pipe -f wav -c 2 a | sox - -t wav - remix 2 |")
     assert (pipe.source, pipe.command, pipe.channel) == (None, "sph2pipe -f wav -c 2 a", 2)
 
@@ -141,7 +141,7 @@ def test_a_channel_of_a_channel_is_the_programs_to_refuse():
         ("sph2pipe -f wav -c 2 both.sph | sox - -t wav -c 1 - |", RIGHT),
     ],
 )
-def test_samples_are_those_of_the_program_which_is_not_needed(entry, samples):
+def test_samples_equal_the_programs_output_without_running_it(entry, samples):
     expected = as_float(samples)
     torch.testing.assert_close(read_audio(entry, None)[0], expected, rtol=0, atol=0)
     part, rate_hz = read_audio(entry, None, start_sec=0.05, end_sec=0.1)
@@ -163,7 +163,7 @@ def test_effects_follow_each_other():
 
 
 @pytest.mark.usefixtures("in_folder")
-def test_the_shell_feeds_what_is_understood():
+def test_the_output_of_the_shell_is_passed_to_emulated_programs():
     entry = "tail -c +1 left.wav | sox --vol 0.5 -t wav - -t wav - |"
     assert torch.equal(read_audio(entry, None)[0], as_float(LEFT) / 2)
     assert probe_audio(entry)[:2] == (RATE, 4000)
@@ -223,7 +223,7 @@ def test_a_format_that_is_not_known_here_is_left_to_its_program(in_folder, monke
     assert len(read_audio(faster, None)[0]) == 3200
 
 
-def test_a_call_that_needs_its_program_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_advice_names_a_program_that_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "PROGRAMS", {"no-such-sox": None})
     with pytest.raises(
         InputError,

@@ -45,7 +45,7 @@ from moeasr.audio.programs import MIXED, Resample, Speed, Stage, Volume, parse_c
         ("python3 -m moeasr.bin.resample 8000 a", Stage("a", None, (Resample(8000),))),
     ],
 )
-def test_what_is_understood(command, expected):
+def test_calls_that_are_emulated(command, expected):
     assert parse_command(command.split(" ")) == expected
 
 
@@ -103,7 +103,7 @@ def test_what_is_understood(command, expected):
         "python3 script.py",
     ],
 )
-def test_what_is_left_to_the_program(command):
+def test_calls_that_are_left_to_the_program(command):
     assert parse_command(command.split(" ")) is None
 
 

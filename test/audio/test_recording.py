@@ -198,7 +198,7 @@ def test_speed_perturbation_of_a_pipe_runs_only_the_pipe(
 
 @pytest.mark.usefixtures("no_subprocess")
 @pytest.mark.parametrize("source", ["$WAV", "`ls`", "*.wav", "a.wav b.wav", '"$X"', "-"])
-def test_what_only_the_shell_can_expand_is_left_to_it(source: str) -> None:
+def test_words_that_the_shell_expands_are_left_to_the_shell(source: str) -> None:
     with pytest.raises(AssertionError, match="started"):
         read_audio(f"python3 -m moeasr.bin.perturb_speed 0.9 {source} |", None)
 
@@ -368,7 +368,7 @@ def test_a_named_pipe_is_no_file(tmp_path: Path) -> None:
             probe(f"{tmp_path}/a.wav")
 
 
-def test_the_next_segment_of_a_pipe_decodes_nothing(wav: Path, tmp_path: Path) -> None:
+def test_the_next_segment_of_a_pipe_is_not_decoded_again(wav: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     entry = f"echo x >> {log}; cat {wav} |"
     reader = RecordingReader()

@@ -38,7 +38,7 @@ def test_rates_without_a_common_factor_need_no_bank_of_filters(
 
 
 @pytest.mark.parametrize("rate_hz", [44101, 44100, 48000, 22050])
-def test_what_lies_above_half_the_new_rate_is_filtered_out(rate_hz: int) -> None:
+def test_frequencies_above_half_the_new_rate_are_removed(rate_hz: int) -> None:
     """A tone 600 Hz above it loses 54 dB, and a tone 600 Hz below it at most one percent."""
     seconds = torch.arange(rate_hz // 4, dtype=torch.float64) / rate_hz
     for tone_hz, low, high in ((8600, 0.0, 10 ** (-54 / 20)), (7400, 0.99, 1.01)):

@@ -63,7 +63,7 @@ def test_a_segment_outside_the_recording_is_refused(num_samples, start_sec, end_
         sample_range(num_samples, 8000, start_sec, end_sec, "a.wav")
 
 
-def test_blocks_begin_and_end_where_they_are_asked_to(monkeypatch):
+def test_blocks_begin_and_end_at_the_requested_samples(monkeypatch):
     monkeypatch.setattr("moeasr.audio.samples.BLOCK_SAMPLES", 4)
     with soundfile.SoundFile(audio_file(np.arange(20, dtype=np.int16))) as audio:
         audio.seek(3)

@@ -27,7 +27,7 @@ def test_packets_together_are_the_whole(rate_hz, packet):
 
 
 def test_packets_come_out_soon_and_the_past_is_let_go():
-    """Of 44.1 kHz a period lasts 10 ms, and the filter reaches 2 ms."""
+    """A period of 44.1 kHz lasts 10 ms, and the filter reaches 2 ms."""
     resampler = make_stream_resampler(44100, 16000)
     num_out = 0
     for number in range(1, 101):

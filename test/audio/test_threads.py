@@ -68,7 +68,7 @@ def test_few_items_are_taken_ahead_of_the_results(monkeypatch):
     assert list(results) == [n * n for n in range(10, 100)]
 
 
-def test_an_error_comes_at_its_results_turn():
+def test_an_error_is_raised_at_the_turn_of_its_result():
     def half(number):
         return 10 // number
 

@@ -20,7 +20,7 @@ def data(size: int) -> bytes:
 GOOD = wav(FORMAT, data(10))
 
 
-def test_a_wav_is_told_by_its_beginning():
+def test_a_wav_is_recognized_by_its_first_bytes():
     assert is_wav(GOOD) and is_wav(b"RIFF....WAVE")
     assert not is_wav(b"RIFF....AVI ") and not is_wav(b"RIFX....WAVE") and not is_wav(b"")
 

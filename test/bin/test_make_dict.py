@@ -22,11 +22,23 @@ def test_writes_units_and_prints_coverage(tmp_path: Path, capsys: pytest.Capture
     assert (out / "units.txt").read_text(encoding="utf-8") == (
         "<blank> 0\n<unk> 1\n<sos/eos> 2\n<noise> 3\nA 4\nB 5\n\u2581 6\n"
     )
-    printed = capsys.readouterr().out
-    assert f"{out}/units.txt: 7 units (char)" in printed
-    assert f"{text}: 2 utterances, 7 running units, 0 unknown, coverage 100.00 %" in printed
-    assert f"{dev}: 1 utterances, 3 running units, 1 unknown, coverage 66.67 %" in printed
-    assert "unknown: Q 1" in printed
+    assert capsys.readouterr().out.splitlines() == [
+        f"{out}/units.txt: 7 characters: <blank> <unk> <sos/eos> <noise> A B \u2581",
+        f"{text}: 2 utterances, 7 units, all in the dictionary",
+        f"{dev}: 1 utterances, 3 units, of which 1 (33.33 %) become <unk>: Q (1 times)",
+    ]
+
+
+def test_of_many_units_the_first_are_shown(tmp_path, capsys):
+    (tmp_path / "text").write_text("u1 " + " ".join(f"w{n:03d}" for n in range(100)) + "\n")
+    (tmp_path / "dev").write_text("u1 " + " ".join(f"x{n:03d}" for n in range(12)) + "\n")
+    where = f"--text {tmp_path}/text --check-text {tmp_path}/dev --out-dir {tmp_path}/lang"
+    main([*where.split(), "--type", "word"])
+    units, _, dev = capsys.readouterr().out.splitlines()
+    assert units.endswith(
+        "103 words: <blank> <unk> <sos/eos> " + " ".join(f"w{n:03d}" for n in range(37)) + " ..."
+    )
+    assert dev.endswith("x009 (1 times), ...")
 
 
 def test_changing_the_type_leaves_nothing_stale(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def test_features_lengths_and_durations_are_written(tmp_path: Path) -> None:
     assert (tmp_path / "out.1.utt2num_frames").read_text() == "a 100\nb 50\n"
     assert (tmp_path / "out.1.utt2dur").read_text() == "a 1.0\nb 0.5035\n"
     written = {path.name for path in tmp_path.iterdir()} - {"a.wav", "b b.wav", "wav.scp"}
-    assert written == {"out.1.ark", "out.1.scp", "out.1.utt2num_frames", "out.1.utt2dur"}
+    suffixes = ("ark", "scp", "utt2num_frames", "utt2dur", "report.json")
+    assert written == {f"out.1.{suffix}" for suffix in suffixes}
 
 
 def test_a_config_file_governs_the_features(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_unusable_utterances_are_listed_and_skipped(
     assert list(feats) == ["good"]
     assert "skipped utterance cut: audio file" in caplog.text
     assert "20 samples are too few for one frame" in caplog.text
-    assert "skipped 3 utterances: cut gone short" in caplog.text
+    assert "skipped 3 utterances" in caplog.text
     assert "computed features of 1 of 4 utterances" in caplog.text
 
 

@@ -80,7 +80,7 @@ def test_equal_experts_densify_to_what_they_were(method, inputs):
     assert max(values.largest for values in change.values()) < 1e-12
 
 
-def test_a_model_that_routes_by_language_needs_to_be_told_none_once_it_is_dense(inputs):
+def test_a_densified_model_needs_no_language(inputs):
     dense = model_of(DENSE)
     encoder = dataclasses.replace(
         dense.config.encoder, feed_forward=dataclasses.replace(MOE, router="language")
@@ -192,7 +192,7 @@ def test_a_dense_model_is_refused():
         densified(model, {}, "most_used")
 
 
-def test_feed_forwards_of_ones_own_stay_as_they_are(monkeypatch):
+def test_feed_forwards_of_other_classes_are_unchanged(monkeypatch):
     monkeypatch.setitem(FEED_FORWARDS, "own", FEED_FORWARDS["dense"])
     config = ModelConfig(encoder=ConformerConfig(feed_forward=DenseConfig(type="own")))
     assert dense_config(config) == config

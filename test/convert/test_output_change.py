@@ -1,4 +1,4 @@
-"""How far apart two models are."""
+"""The difference between the outputs of two models."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def test_equal_models_are_not_apart(models):
     assert set(found.values()) == {Change(0.0, 0.0)}
 
 
-def test_the_change_of_one_bias_is_that_of_its_outputs(models):
+def test_a_changed_bias_changes_its_outputs_by_the_same_amount(models):
     one, other = models
     with torch.no_grad():
         decoders(other)["decoder"].project.bias[3] += 0.5

@@ -179,13 +179,13 @@ def test_a_mixed_model_keeps_its_dense_feed_forwards(inputs):
     assert largest_change(dense, model, inputs) < 1e-12
 
 
-def test_what_has_experts_already_is_copied_with_its_router(inputs):
+def test_existing_experts_are_copied_with_their_router(inputs):
     half, model = model_of(MOE, macaron=DENSE, decoder=DENSE), model_of(MOE)
     assert upcycle_into(model, half, 0.0, generator()) == [LAYERS[i] for i in (0, 2, 4, 5)]
     assert largest_change(half, model, inputs) < 1e-12
 
 
-def test_an_embedding_network_that_is_there_already_is_copied(inputs):
+def test_an_existing_embedding_network_is_copied(inputs):
     half = model_of(BY_EMBEDDING, macaron=DENSE, decoder=DENSE, embedding=EMBEDDING)
     model = model_of(BY_EMBEDDING, decoder=DENSE, embedding=EMBEDDING)
     assert upcycle_into(model, half, 0.0, generator()) == [LAYERS[0], LAYERS[2]]

@@ -95,8 +95,8 @@ def test_short_download_has_no_name_and_is_kept(server, tmp_path, monkeypatch, n
 @pytest.mark.parametrize(
     ("published", "message"),
     [
-        ((5, None), r"corpus\.tar\.gz\.part has 1280000 bytes, the published file 5"),
-        ((None, "md5:00"), r"has the md5 checksum [0-9a-f]{32}, the published file 00"),
+        ((5, None), r"corpus\.tar\.gz\.part has 1280000 bytes, but the published file has 5"),
+        ((None, "md5:00"), r"has the md5 checksum [0-9a-f]{32}, but the published file has 00"),
         ((len(CONTENT), "sha256:00"), r"has the sha256 checksum [0-9a-f]{64}"),
     ],
 )
@@ -145,7 +145,7 @@ def test_files_of_openslr_are_checked_and_come_from_its_home_first():
 
 def test_a_disk_that_is_too_small_is_told_at_once(server, tmp_path):
     published = Published((server.url,), 10**18)
-    with pytest.raises(InputError, match=r"corpus\.tar\.gz needs 1000000000\.0 GB more, and "):
+    with pytest.raises(InputError, match=r"corpus\.tar\.gz needs 1000000000\.0 GB more, but "):
         download(published, tmp_path)
     assert server.ranges == []
 
@@ -155,5 +155,5 @@ def test_check_of_a_file_that_was_there(tmp_path):
     path.write_bytes(CONTENT)
     check(path, Published(("http://x/corpus.tar.gz",), len(CONTENT), MD5))
     check(path, Published(("http://x/corpus.tar.gz",)))
-    with pytest.raises(InputError, match="1280000 bytes, the published file 1280001"):
+    with pytest.raises(InputError, match="1280000 bytes, but the published file has 1280001"):
         check(path, Published(("http://x/corpus.tar.gz",), len(CONTENT) + 1, MD5))

@@ -30,4 +30,4 @@ def test_places_must_be_given(missing, capsys):
 def test_help_says_what_is_looked_for_and_keeps_the_lines_of_the_description():
     text = preparation_parser("Prepare\n  it.", tree_or_archive("an4")).format_help()
     assert "Prepare\n  it." in text
-    assert "the tree an4, or a directory with it" in " ".join(text.split())
+    assert "the directory an4, or a directory that contains it" in " ".join(text.split())

@@ -141,7 +141,7 @@ def test_any_error_of_a_worker_is_one_sentence_with_its_type_and_text(text, monk
         next(results)
 
 
-def test_a_result_that_cannot_travel_is_one_sentence():
+def test_a_result_that_cannot_be_pickled_is_one_sentence():
     with pytest.raises(InputError, match="pickle"):
         list(in_background(lambda number: lambda: number, range(3), 1))
 

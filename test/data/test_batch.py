@@ -16,7 +16,7 @@ def batch(languages: tuple[int | None, ...] = (None, None, None)) -> Batch:
     )
 
 
-def test_padding_stands_behind_each_utterance() -> None:
+def test_padding_follows_each_utterance() -> None:
     result = batch()
     assert result.utt_ids == ("a", "b", "c")
     assert result.feats_lens.tolist() == [2, 4, 1]

@@ -51,7 +51,7 @@ def test_features_lengths_and_statistics_are_those_of_stored_features(tmp_path, 
     assert len(statistics) == 1
 
 
-def test_processes_change_nothing_of_what_is_written(tmp_path):
+def test_the_number_of_processes_does_not_change_the_files(tmp_path):
     one = audio_sets.whole_files(tmp_path / "one")
     two = audio_sets.whole_files(tmp_path / "two")
     for data_type in FROM_AUDIO:
@@ -84,7 +84,7 @@ def load(data_dir: Path, data_type: str) -> AsrDataset:
 
 
 @pytest.mark.parametrize("data_type", DATA_TYPES)
-def test_a_dataset_can_travel_to_a_process_that_is_not_forked(tmp_path, data_type):
+def test_a_dataset_can_be_pickled_for_a_spawned_process(tmp_path, data_type):
     dataset = load(audio_sets.prepare(audio_sets.whole_files(tmp_path), data_type), data_type)
     before = dataset[0, 2]
     copy = pickle.loads(pickle.dumps(dataset))
@@ -99,13 +99,13 @@ def test_stored_features_without_frames_have_bins_all_the_same(tmp_path):
     assert reader.read(Utterance("u", None, "", f"{tmp_path}/x.ark:2")).shape == (0, 20)
 
 
-def test_segments_behind_commands_are_warned_of(tmp_path, capsys):
+def test_segments_of_commands_give_a_warning(tmp_path, capsys):
     audio_sets.prepare(audio_sets.segments(tmp_path), "raw")
     assert "make_raw: warning: recordings behind commands" in capsys.readouterr().out
     audio_sets.prepare(audio_sets.whole_files(tmp_path / "whole"), "raw")
     said = capsys.readouterr().out
     assert "behind commands" not in said
-    assert "warning: 1 utterances of 8000 Hz are resampled whenever they are read" in said
+    assert "1 utterances have a rate of 8000 Hz and are resampled to 16000 Hz" in said
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,10 @@ def test_utterances_that_cannot_be_read_are_left_out_and_named(tmp_path, capsys)
     for data_type in FROM_AUDIO:
         data_dir = audio_sets.prepare(source, data_type)
         said = capsys.readouterr().out
-        assert f"skipped utterance u07: audio file {wav['u07']} does not exist" in said
-        assert "skipped utterance u09: " in said and "is truncated" in said
-        assert "skipped 2 of 40 utterances" in said
+        assert "left out 2 of 40 utterances" in said
+        listed = (data_dir / "left_out.txt").read_text().splitlines()
+        assert listed[0] == f"u07 audio file {wav['u07']} does not exist"
+        assert listed[1].startswith("u09 ") and "is truncated" in listed[1]
         found = audio_sets.features(data_dir, data_type) if data_type == "shard" else {}
         lengths = (data_dir / "utt2num_frames").read_text()
         assert len(lengths.splitlines()) == 38 and "u07" not in {*found, *lengths.split()}

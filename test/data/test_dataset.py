@@ -22,7 +22,7 @@ def dataset(folder: Path, **settings) -> AsrDataset:
     return AsrDataset(utterances, Letters(), **arguments)
 
 
-def test_without_augmentation_an_example_is_what_the_files_hold(tmp_path: Path) -> None:
+def test_without_augmentation_an_example_equals_the_files(tmp_path: Path) -> None:
     data = dataset(tmp_path, spec_augment=None)
     example = data[(5, 1)]
     assert len(data) == 3
@@ -69,7 +69,7 @@ def test_drawing_examples_leaves_the_global_generator_alone(tmp_path: Path) -> N
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_without_a_fill_the_utterances_mean_stands_under_the_masks(tmp_path: Path) -> None:
+def test_without_a_fill_masks_have_the_mean_of_the_utterance(tmp_path: Path) -> None:
     feats = dataset(tmp_path, fill=None)[(0, 1)].feats
     changed = feats != features(60)
     assert changed.any()
@@ -121,7 +121,7 @@ def test_examples_carry_the_index_of_their_language(tmp_path: Path) -> None:
     assert [utterance.language for utterance in utterances] == [0, 2]
 
 
-def test_an_error_that_nobody_foresaw_names_the_utterance(tmp_path: Path) -> None:
+def test_an_unexpected_error_names_the_utterance(tmp_path: Path) -> None:
     class Broken:
         def read(self, utterance: Utterance) -> torch.Tensor:
             raise MemoryError(f"no room for {utterance.entry[-3:]}")

@@ -1,5 +1,7 @@
 """Archives of filter banks: their content, and messages about unusual utterances."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -28,17 +30,19 @@ def write(folder, rates):
 def test_unusual_utterances_are_counted_and_logged(tmp_path, caplog):
     report = write(tmp_path, {"a": 16000, "b": None, "c": 8000, "d": 8000})
     assert report.num_utts == 4
-    assert report.skipped == ["b"]
+    assert report.skipped == {"b": f"audio file {tmp_path}/b.wav does not exist"}
     assert report.resampled == {8000: 2}
     assert report.num_overshooting == 0
     assert list(Table(tmp_path / "x.utt2num_frames")) == [(utt, "50") for utt in "acd"]
     assert list(Table(tmp_path / "x.utt2dur")) == [(utt, "0.5") for utt in "acd"]
+    saved = json.loads((tmp_path / "x.report.json").read_text())
+    assert saved["skipped"] == report.skipped and saved["resampled"] == {"8000": 2}
     caplog.clear()
     with caplog.at_level("INFO"):
         report.log()
     assert [record.getMessage() for record in caplog.records] == [
         "resampled 2 utterances from 8000 Hz",
-        "skipped 1 utterances: b",
+        "skipped 1 utterances",
         "computed features of 3 of 4 utterances",
     ]
 

@@ -127,7 +127,7 @@ def spoilt(number: int) -> int:
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_a_disk_that_fails_is_told_as_python_tells_it(num_workers: int) -> None:
+def test_a_disk_error_is_reported_with_pythons_text(num_workers: int) -> None:
     results = in_background(spoilt, range(4), num_workers)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(OSError, match="Input/output error: 'some file'"):

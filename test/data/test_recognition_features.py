@@ -15,7 +15,7 @@ from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig
 
 
-def test_what_is_recognised_has_no_dither(tmp_path):
+def test_features_for_decoding_have_no_dither(tmp_path):
     data_dir = audio_sets.whole_files(tmp_path)
     config = FbankConfig(num_mel_bins=20, dither=1.0)
     utterances = find_data_type("raw").open(data_dir)

@@ -51,7 +51,7 @@ def test_padding_is_little_and_buckets_govern_it() -> None:
     assert padding(20) < 0.1 < 0.25 < padding(1)
 
 
-def test_an_utterance_above_the_budget_stands_alone() -> None:
+def test_an_utterance_above_the_limit_is_a_batch_of_its_own() -> None:
     sampler = BucketBatchSampler([50, 900, 60, 70], BatchConfig(max_frames=200), seed=0)
     result = list(sampler.batches(0))
     assert [1] in result

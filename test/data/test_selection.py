@@ -63,8 +63,7 @@ def test_text_without_features_and_features_without_text_are_listed(
         "b": "it has no transcript",
         "z": "it has no features",
     }
-    assert "left out 2 utterances" in caplog.text
-    assert "  b: it has no transcript" in caplog.text
+    assert f"{folder}: left out 2 utterances, e.g. b: it has no transcript" in caplog.text
 
 
 def test_transcripts_go_by_the_names_of_utterances_not_by_lines(tmp_path: Path) -> None:
@@ -85,26 +84,31 @@ def test_unknown_units_are_kept_and_counted_in_a_warning(
     assert len(utterances) == 2
     assert skipped == []
     assert "3 units are not in the dictionary" in caplog.text
-    assert caplog.text.index("'Q': 2 times") < caplog.text.index("'R': 1 times")
+    assert "Q (2 times), R (1 times)" in caplog.text
 
 
-def test_of_long_lists_the_first_are_named_and_the_others_counted(
+def test_however_many_utterances_and_units_there_are_a_line_tells_of_them(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "MAX_LISTED_UTTS", 2)
     monkeypatch.setattr(selection, "MAX_LISTED_UNITS", 2)
     make_dir(tmp_path, {**{f"s{n}": (4, "a") for n in range(5)}, "u": (80, "ZYXWXYX")})
+    listed = tmp_path / "exp" / "left_out.txt"
     with caplog.at_level(logging.WARNING):
-        load_utterances(tmp_path, Letters(), quarter, LIMITS)
+        load_utterances(tmp_path, Letters(), quarter, LIMITS, list_path=listed)
+    fault = "it has 4 frames, fewer than min_frames = 8"
     assert caplog.messages == [
-        f"{tmp_path}: left out 5 utterances:",
-        "  s0: it has 4 frames, fewer than min_frames = 8",
-        "  s1: it has 4 frames, fewer than min_frames = 8",
-        "  ... and 3 others",
-        f"{tmp_path}: 7 units are not in the dictionary and become <unk>:",
-        *("  'X': 3 times", "  'Y': 2 times"),
-        "  ... and 2 other units",
+        f"{tmp_path}: left out 5 utterances, e.g. s0: {fault} ({listed} lists all)",
+        f"{tmp_path}: 7 units are not in the dictionary and become <unk>: "
+        "X (3 times), Y (2 times), ...",
     ]
+    assert listed.read_text() == "".join(f"s{n} {fault}\n" for n in range(5))
+
+
+def test_an_old_list_is_removed_when_nothing_is_left_out(tmp_path: Path) -> None:
+    make_dir(tmp_path, {"a": (40, "abc")})
+    (tmp_path / "left_out.txt").touch()
+    load_utterances(tmp_path, Letters(), quarter, LIMITS, list_path=tmp_path / "left_out.txt")
+    assert not (tmp_path / "left_out.txt").exists()
 
 
 def test_nothing_is_reported_when_all_is_well(
@@ -138,7 +142,7 @@ def test_a_control_character_is_named_with_its_utterance(tmp_path: Path) -> None
         load_utterances(tmp_path, Strict(), quarter, LIMITS)
 
 
-def test_the_digest_of_a_set_tells_names_lengths_and_languages(tmp_path: Path) -> None:
+def test_the_digest_of_a_set_depends_on_ids_lengths_and_languages(tmp_path: Path) -> None:
     def digest(utterances: dict[str, int], languages: str, model: tuple[str, ...]) -> str:
         folder = make_dir(tmp_path, {utt: (num, "abc") for utt, num in utterances.items()})
         (folder / "utt2lang").write_text(languages)
@@ -198,7 +202,7 @@ def test_absurd_lengths_are_named(tmp_path: Path, value: str, fault: str) -> Non
         load_utterances(folder, Letters(), quarter, LIMITS)
 
 
-def test_an_utterance_that_is_said_to_be_endless_is_left_out(tmp_path: Path) -> None:
+def test_an_utterance_with_an_absurd_length_is_left_out(tmp_path: Path) -> None:
     folder = make_dir(tmp_path, {"a": (40, "abc"), "b": (60, "hello")})
     (folder / "utt2num_frames").write_text(f"a 40\nb {2**63 - 1}\n")
     utterances, skipped = load_utterances(folder, Letters(), quarter, LIMITS)

@@ -65,7 +65,7 @@ def test_small_sets_leave_no_file(path):
     assert [item.name for item in path.parent.iterdir()] == ["text"]
 
 
-def test_other_texts_or_units_are_counted_anew(path):
+def test_other_texts_or_units_are_counted_again(path):
     count_tokens(Table(path), Letters())
     for text, name in (("a abb\nb\nc aXYc\nd a!\n", "letters"), ("a abb\nb\nc aXYc\nd a!\n", "x")):
         path.write_text(text)

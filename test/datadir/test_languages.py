@@ -28,7 +28,7 @@ def test_a_model_without_languages_needs_no_table(tmp_path):
         ("a en\nb ja\n", f"utt2lang: language 'ja' of utterance b is unknown to the model {KNOWN}"),
     ],
 )
-def test_what_the_model_does_not_know_is_named(tmp_path, table, fault):
+def test_unknown_and_missing_languages_are_named(tmp_path, table, fault):
     with pytest.raises(InputError, match=f"utt2lang does not exist, but .* {KNOWN}"):
         language_ids(tmp_path, UTTS, ("en", "zh"))
     (tmp_path / "utt2lang").write_text(table)

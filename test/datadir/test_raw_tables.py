@@ -75,6 +75,6 @@ def test_recordings_of_segments(tmp_path):
         segment_recordings([b"u1 r 0 1", b"u2"], tmp_path)
 
 
-def test_what_is_no_unicode_is_shown_as_escapes():
+def test_bytes_that_are_not_utf_8_are_shown_as_escapes():
     assert show(b"caf\xc3\xa9 \xe9") == "caf\u00e9 \\xe9"
     assert is_unicode("caf\u00e9") and not is_unicode("caf\udce9")

@@ -64,8 +64,9 @@ def test_whole_run_makes_results(recipe):
         folder = recipe.dir / "exp" / "u2pp_moe" / "decode_test" / mode
         assert recipe.ids(folder / "text") <= recipe.ids("data/test/text")
         assert (folder / "nbest.jsonl").exists() and (folder / "score" / "wer").exists()
-    table = (recipe.dir / "exp" / "u2pp_moe" / "RESULTS.md").read_text()
-    assert table in recipe.output and "exp/u2pp_moe/RESULTS.md" in recipe.output
+    page = (recipe.dir / "exp" / "u2pp_moe" / "RESULTS.md").read_text()
+    tables = page.partition("## How these numbers were made")[0].rstrip()
+    assert tables in recipe.output and "exp/u2pp_moe/RESULTS.md" in recipe.output
 
 
 def test_the_experiment_is_loaded_in_python_and_says_what_the_command_says(recipe, capsys):

@@ -124,7 +124,8 @@ def test_all_stages(runs, name):
 @pytest.mark.slow
 def test_lines_of_the_readme_end_with_results(runs):
     recipe, done = runs["mycorpus"]
-    assert (recipe.dir / "exp/u2pp_moe/RESULTS.md").read_text() in done.stdout
+    page = (recipe.dir / "exp/u2pp_moe/RESULTS.md").read_text()
+    assert page.partition("## How these numbers were made")[0].rstrip() in done.stdout
 
 
 @pytest.mark.slow

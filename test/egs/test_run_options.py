@@ -114,7 +114,8 @@ def expected_calls(recipe: str, given: SimpleNamespace) -> dict[object, str]:
     calls[1] += "\npython3 -m moeasr.bin.compute_cmvn --data-dir data/train_sp "
     calls[1] += f"--out data/train_sp/global_cmvn --data-type {kind} --nj {given.nj}"
     calls[2] = "python3 -m moeasr.bin.make_dict --text data/train/text "
-    calls[2] += f"--out-dir data/lang_{given.units} --type {given.units} {given.dict_opts}"
+    calls[2] += f"--out-dir data/lang_{given.units} --type {given.units} "
+    calls[2] += f"--check-text data/dev/text {given.dict_opts}"
     calls[3] = f"run_shown.sh 'cuda.pl -q y --gpu {given.ngpu}' {exp}/log/train.log python3 -m "
     if num_processes != "1":
         calls[3] += f"moeasr.bin.launch --standalone --nproc_per_node {num_processes} -m "
@@ -304,3 +305,12 @@ def test_sets_and_chunk_sizes_are_put_in_as_they_are(recipe):
         ("'data/a&b'", "'exp/{chunk}/decode_a&b'"),
         ("data/c", "'exp/{chunk}/decode_c'"),
     ]
+
+
+@pytest.mark.parametrize(("flags", "quiet"), [([], "1"), (["--verbose"], "0")])
+def test_scripts_are_quiet_unless_the_run_is_verbose(recipe, flags, quiet):
+    one = recipe("fsdd")
+    (one.dir / "cmd.sh").unlink()
+    (one.dir / "cmd.sh").write_text(CMD + 'echo "quiet=${MOEASR_QUIET:-0}"\n')
+    printed = one.call(one.dir / "run.sh", "--dry-run", *flags, "--stage", "5")
+    assert f"quiet={quiet}" in printed.splitlines()

@@ -1,4 +1,4 @@
-"""What a checkpoint carries beside weights."""
+"""The metadata of a checkpoint."""
 
 import dataclasses
 import subprocess

@@ -53,7 +53,7 @@ def last(config=OLD):
         ("train.precision", "bf16"),
     ],
 )
-def test_how_training_goes_about_it_may_change(key, value, tmp_path):
+def test_keys_of_the_training_procedure_may_change(key, value, tmp_path):
     (change,) = resume_changes(changed(key, value), last(), tmp_path / "last.pt")
     assert change.key == key
 
@@ -75,13 +75,13 @@ def test_how_training_goes_about_it_may_change(key, value, tmp_path):
         ("distillation.temperature", 2.0),
     ],
 )
-def test_what_is_trained_and_what_for_may_not_change(key, value, tmp_path):
+def test_keys_of_the_network_and_of_the_objective_may_not_change(key, value, tmp_path):
     new = changed(key, value)
     with pytest.raises(InputError, match=f"`{key}` is .*, but was .*"):
         resume_changes(new, last(), tmp_path / "last.pt")
 
 
-def test_averages_are_of_one_network_whatever_changed_on_the_way():
+def test_averages_need_checkpoints_of_one_network_but_not_of_one_procedure():
     assert network_of(last(changed("model.encoder.dropout", 0.2)), "a.pt") == network_of(
         last(), "a.pt"
     )
@@ -197,7 +197,7 @@ def test_other_utterances_or_another_teacher_do_not_go_on_with_a_training(tmp_pa
         ("distillation.teacher", {"distillation": DistillationConfig(teacher="a.pt")}),
     ],
 )
-def test_an_experiment_does_not_go_on_with_other_beginnings_or_another_teacher(key, changed):
+def test_a_resumed_experiment_keeps_its_initialisation_and_teacher(key, changed):
     assert resume_changes(DENSE, last_pt(DENSE), Path("last.pt")) == []
     with pytest.raises(InputError, match=f"`{key}` is a.pt, but was None"):
         resume_changes(dataclasses.replace(DENSE, **changed), last_pt(DENSE), Path("last.pt"))

@@ -31,13 +31,13 @@ from moeasr.moe.layer import MoeConfig
         ({"model": {}}, "weights do not match its config"),
     ],
 )
-def test_a_trained_model_that_is_none_is_refused_by_its_name(tmp_path, changes, reason):
+def test_an_invalid_trained_model_is_refused_with_its_name(tmp_path, changes, reason):
     checkpoint.save(tmp_path / "bad.pt", content_of(DENSE, **changes))
     with pytest.raises(InputError, match=f"bad.pt.*{reason}"):
         load_trained(str(tmp_path / "bad.pt"), TOKENIZER, FBANK)
 
 
-def test_each_kind_of_beginning(tmp_path):
+def test_each_kind_of_initialisation(tmp_path):
     """Weights of the same network; a dense one into experts; which of the files is at fault."""
     path = str(tmp_path / "dense.pt")
     checkpoint.save(path, content_of(DENSE))

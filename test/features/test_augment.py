@@ -71,7 +71,7 @@ def test_the_same_generator_gives_the_same_masks() -> None:
     assert not torch.equal(augmented(200, 3, **settings), augmented(200, 4, **settings))
 
 
-def test_one_frame_or_masks_wider_than_the_bins_are_no_trouble() -> None:
+def test_one_frame_or_masks_wider_than_the_bins_are_allowed() -> None:
     assert not augmented(1, 0, num_time_masks=2).any()
     augmented(5, 0, num_freq_masks=2, max_freq_bins=500, num_time_masks=1, max_time_fraction=1.0)
 

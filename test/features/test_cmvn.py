@@ -46,7 +46,7 @@ def test_a_small_variance_far_from_zero_survives_many_frames() -> None:
     assert_close(istd, torch.tensor([2.0]), 1)
 
 
-def test_a_bin_that_hardly_changes_is_not_blown_up() -> None:
+def test_a_nearly_constant_bin_is_not_scaled_up() -> None:
     """A standard deviation below 0.01 is raised to 0.01; a larger one is not changed."""
     signs = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
     feats = -15.0 + signs * torch.tensor([0.0, 0.005, 0.02], dtype=torch.float64)

@@ -76,7 +76,7 @@ def test_conf_of_a_recipe(tmp_path):
         ("round-to-power-of-two", "true", "false"),
     ],
 )
-def test_what_cannot_be_changed_may_be_given_as_it_is(tmp_path, option, value, other):
+def test_unsupported_options_are_accepted_with_their_default(tmp_path, option, value, other):
     """The values are the defaults of compute-fbank-feats."""
     path = tmp_path / "fbank.conf"
     path.write_text("")

@@ -105,7 +105,7 @@ def make_shards_of(data_dir: Path, nj: int = 1) -> Path:
 
 
 def features(data_dir: Path, data_type: str) -> dict[str, torch.Tensor]:
-    """What a data directory gives, utterance by utterance."""
+    """Return the features of a data directory by utterance."""
     kind = find_data_type(data_type)
     reader = kind.open_reader(data_dir)
     return {utterance.utt_id: reader.read(utterance) for utterance in kind.open(data_dir)}

@@ -28,7 +28,7 @@ TINY = {
 
 
 def train_options(settings: Mapping[str, object]) -> str:
-    """What --train-opts takes."""
+    """Return a value of --train-opts."""
     return " ".join(f"--set {key}={value}" for key, value in settings.items())
 
 

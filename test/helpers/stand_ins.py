@@ -1,10 +1,20 @@
-"""Stand-ins for programs that a script calls: each notes how it was called, and does nothing."""
+"""Stand-ins for programs that a script calls: each notes how it was called, and does nothing.
+
+`python3 -m moeasr.bin.watch ... -- command` is not noted, but runs the command, as it really does.
+"""
 
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-NOTE = '#!/bin/bash\nprintf "%q " "${0##*/}" "$@" >>"$CALLS"\necho >>"$CALLS"\n'
+NOTE = """#!/bin/bash
+if [ "$1 $2" = "-m moeasr.bin.watch" ]; then
+  until [ "$1" = -- ]; do shift; done
+  exec "${@:2}"
+fi
+printf "%q " "${0##*/}" "$@" >>"$CALLS"
+echo >>"$CALLS"
+"""
 
 
 class StandIns:

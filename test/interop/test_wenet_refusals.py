@@ -1,4 +1,4 @@
-"""What cannot be imported or exported is named, and nothing is written."""
+"""Components that cannot be imported or exported are named, and nothing is written."""
 
 import dataclasses
 import shutil
@@ -140,7 +140,7 @@ def test_missing_files_are_named(model_dir, name):
         read_wenet(model_dir)
 
 
-def test_a_link_to_nowhere_says_what_there_is(model_dir):
+def test_a_broken_link_lists_the_existing_checkpoints(model_dir):
     """WeNet's training leaves such a final.pt."""
     (model_dir / "final.pt").rename(model_dir / "epoch_3.pt")
     (model_dir / "final.pt").symlink_to("3.pt")

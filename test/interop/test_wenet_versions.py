@@ -125,7 +125,7 @@ def test_what_the_file_leaves_out_has_wenets_defaults(tmp_path):
         ({"fbank_conf": {"resample": 8000}, "resample_conf": {"resample_rate": 24000}}, 24000),
     ],
 )
-def test_the_sample_rate_is_read_where_it_stands(tmp_path, dataset, rate_hz):
+def test_the_sample_rate_is_read_from_either_place(tmp_path, dataset, rate_hz):
     write(tmp_path, {"output_dim": 12, "dataset_conf": dataset})
     assert read_settings(tmp_path / "train.yaml").fbank.sample_rate_hz == rate_hz
 
@@ -179,7 +179,7 @@ def test_wenet_3_does_not_read_wenet_2s_key(tmp_path):
 
 
 @pytest.mark.parametrize("version", [2, 3])
-def test_what_does_not_look_like_characters_is_not_taken_for_them(model_dir, version):
+def test_units_longer_than_a_character_are_refused_as_characters(model_dir, version):
     write_units(model_dir, WORDS)
     section = "dataset_conf"
     if version == 3:

@@ -88,7 +88,7 @@ def test_each_fault_is_named(make, tmp_path):
         "k-pipe": (f"cat '{good}' |", "PIPE"),
         "l-pipe": ("false |", "PIPE"),
     }
-    bad, tight, _ = audio_faults(make(utts))
+    bad, tight, *_ = audio_faults(make(utts))
     assert list(bad) == [u for u in utts if u not in ("a-good", "b-fits", "c-long", "k-pipe")]
     assert tight == {"c-long": "CTC needs 5 frames for its text, but its audio gives only 4"}
     assert bad["h-rate"] == "its sample rate is 8000 Hz, not 16000 Hz"
@@ -109,18 +109,30 @@ def test_few_may_be_too_short_for_their_text(make, tmp_path, num_tight):
         with pytest.raises(InputError, match="^4 of 30 utterances are too short .*\nutterance u00"):
             check_audio(tmp_path, said.append)
     else:
-        assert check_audio(tmp_path, said.append) == 30
-        assert sum("training leaves them out:\nutterance u00: " in line for line in said) == (
-            num_tight > 0
+        audio = check_audio(tmp_path, said.append)
+        assert (audio.sample_rate_hz, round(audio.audio_sec, 2)) == (16000, 30 * 0.14)
+        listed = tmp_path / "too_short.txt"
+        assert [f"training leaves them out; {listed} lists them" in line for line in said] == (
+            [True] * (num_tight > 0)
         )
+        assert num_tight == 0 or len(listed.read_text().splitlines()) == num_tight
+
+
+def test_of_many_bad_utterances_some_are_shown_and_all_are_in_a_file(make, tmp_path):
+    make({f"u{n:02d}": (tmp_path / "gone.wav", "X") for n in range(30)})
+    with pytest.raises(InputError) as error:
+        check_audio(tmp_path, print)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 22 and lines[-1] == f"... {tmp_path}/bad_audio.txt lists all 30"
+    assert len((tmp_path / "bad_audio.txt").read_text().splitlines()) == 30
 
 
 def test_the_rate_may_be_demanded_and_frames_given(make, tmp_path):
     """Features with a longer shift leave fewer frames than the audio suggests."""
     audio = make.wave("a.wav", 16000)
     make({"a": (audio, "ABCD")})
-    assert check_audio(tmp_path, print) == 1
-    assert check_audio(tmp_path, print, 16000) == 1
+    check_audio(tmp_path, print)
+    check_audio(tmp_path, print, 16000)
     with pytest.raises(InputError, match="its sample rate is 16000 Hz, not 8000 Hz"):
         check_audio(tmp_path, print, 8000)
     make({"a": (audio, "ABCD")}, utt2num_frames=["a 15"])
@@ -137,8 +149,8 @@ def test_words_need_fewer_frames_than_characters(make, tmp_path):
     with pytest.raises(InputError, match="needs 4 frames for its text, but its audio gives only 3"):
         check_audio(tmp_path, print, text_units="word")
     make({"a": (audio, "THREE")})
-    assert check_audio(tmp_path, print, text_units="word") == 1
-    assert check_audio(tmp_path, print, text_units="bpe") == 1
+    check_audio(tmp_path, print, text_units="word")
+    check_audio(tmp_path, print, text_units="bpe")
     with pytest.raises(InputError, match="CTC needs 6 frames"):
         check_audio(tmp_path, print)
 

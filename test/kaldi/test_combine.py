@@ -16,7 +16,7 @@ def sources(tmp_path):
     return [write_tables(tmp_path / "one", ONE), write_tables(tmp_path / "two", TWO)]
 
 
-def test_tables_are_merged_and_sorted_and_segments_made_up(sources, tmp_path):
+def test_tables_are_merged_and_sorted_and_missing_segments_generated(sources, tmp_path):
     said = []
     write_tables(tmp_path / "all", {"text": "old OLD\n", "stm": ""})
     combine_data(tmp_path / "all", sources, (), said.append)

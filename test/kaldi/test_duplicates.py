@@ -23,7 +23,7 @@ def test_words_count_and_not_the_spaces_between_them():
     assert len(limit_repetitions(lines, 2)) < 3
 
 
-def test_a_directory_keeps_what_belongs_to_the_utterances_that_stay(tmp_path):
+def test_a_directory_keeps_the_lines_of_the_remaining_utterances(tmp_path):
     utts = [f"u{number}" for number in range(8)]
     source = {"utt2spk": "".join(f"{utt} {utt}\n" for utt in utts)}
     source["text"] = "".join(f"{utt} YES\n" for utt in utts)

@@ -54,7 +54,7 @@ def test_durations_come_from_the_best_source_there_is(audio, tmp_path):
         assert utt2dur(data)[0] == expected
 
 
-def test_what_is_there_is_not_computed_again(tmp_path):
+def test_existing_durations_are_not_computed_again(tmp_path):
     data = write_tables(tmp_path / "d", UTTS | {"utt2dur": "a 7\nb 8\n"})
     text, said = utt2dur(data)
     assert text == "a 7\nb 8\n" and said[0].endswith("We won't recompute it.")

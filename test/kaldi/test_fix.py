@@ -38,7 +38,7 @@ def test_tables_are_sorted_and_repetitions_dropped(tmp_path):
     assert (data / ".backup/text").read_text() == mixed["text"]
 
 
-def test_what_one_table_lacks_is_dropped_from_all(tmp_path):
+def test_utterances_missing_from_one_table_are_removed_from_all(tmp_path):
     more = {"text": "a-1 ONE\nc-1 X\n", "utt2lang": "a-1 en\nb-1 en\n", "spk2gender": "a f\nb m\n"}
     files, said = fix(write_tables(tmp_path / "d", GOOD | more))
     assert files == {
@@ -79,7 +79,7 @@ def test_tables_of_ones_own_follow(tmp_path):
     [
         ({"utt2spk": "a-1\n"}, "utt2spk: has a malformed line 'a-1'"),
         ({"text": "c-1 X\n"}, "no utterances remained: not proceeding further"),
-        ({"utt2spk": "a-1 b\nb-1 a\n"}, r"utt2spk is not in sorted order .* 'a-1 b' comes before"),
+        ({"utt2spk": "a-1 b\nb-1 a\n"}, r"utt2spk: not sorted by speaker; .*'a-1 b' comes before"),
         ({"segments": "a-1 x 0 1\n"}, "Empty list of recordings"),
     ],
 )

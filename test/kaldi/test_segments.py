@@ -34,16 +34,16 @@ def test_a_segment_that_ends_before_it_begins_is_left_out():
 
 @pytest.mark.parametrize("line", [b"a r 1", b"a r 1 x", b"a r 1 2 3"])
 def test_a_line_of_another_form_is_named(line):
-    with pytest.raises(InputError, match=f"^line 2: could not interpret line: {line.decode()}$"):
+    with pytest.raises(InputError, match=f"^line 2: must be .*, but is '{line.decode()}'$"):
         extend([LINES[0], line])
 
 
-def test_a_segment_within_another_is_parted_from_it_in_the_middle_of_their_overlap():
+def test_a_segment_within_another_is_separated_in_the_middle_of_the_overlap():
     """The padded segments overlap from 5.9 to 10.1 s; the one with the earlier middle is cut."""
     extended = extend_segments([b"u1 r 0 10", b"u2 r 6 9"], Padding(), print)
     assert extended == ([b"u1 r 0 8", b"u2 r 8 9.1"], 1)
 
 
-def test_times_of_long_recordings_keep_six_digits_behind_the_point():
+def test_times_of_long_recordings_keep_six_decimal_places():
     extended = extend_segments([b"u1 r 12345.678901 12350.25"], Padding(), print)
     assert extended == ([b"u1 r 12345.578901 12350.35"], 0)

@@ -31,7 +31,7 @@ def test_balance_of_known_cases(counts, num_parts, starts):
     assert balance(counts, num_parts) == starts
 
 
-def test_no_move_over_a_boundary_would_even_the_parts_out():
+def test_no_move_over_a_boundary_makes_the_parts_more_equal():
     """The property that holds at the end of the iteration, for random speakers."""
     generator = random.Random(0)
     for _ in range(200):

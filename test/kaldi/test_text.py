@@ -10,7 +10,7 @@ from moeasr.kaldi.text import check_text
 PATH = Path("data/text")
 
 
-def test_text_of_any_script_is_good():
+def test_text_in_any_writing_system_is_valid():
     lines = ["a ONE\tTWO", "b \u4f60\u597d", "c \u0646\u0645\u06cc\u200c\u062f\u0627\u0646\u0645"]
     check_text(PATH, [line.encode() for line in lines], False)  # the last has a joiner
 
@@ -31,7 +31,7 @@ def test_a_bad_line_is_named(raw, message):
         check_text(PATH, [b"a A", raw], False)
 
 
-def test_words_that_only_hold_a_symbol_are_good():
+def test_words_that_only_contain_a_symbol_are_valid():
     check_text(PATH, [b"u x<s>", b"v a#0b"], False)
 
 

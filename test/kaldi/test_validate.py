@@ -69,7 +69,7 @@ def test_good_directories(tmp_path, files):
         ({"utt2spk": "a-1 a\na-2 a\nb-1 b"}, "utt2spk has invalid newline"),
         (
             {"utt2spk": "a-1 b\na-2 b\nb-1 a\n"},
-            "(fix this by making speaker-ids prefixes of utt-ids)",
+            "make each speaker id a prefix of its utterance ids",
         ),
         ({"spk2utt": "a a-1 a-2\n"}, "spk2utt and utt2spk do not seem to match"),
         ({"spk2utt": "a a-2 a-1\nb b-1\n"}, "spk2utt and utt2spk do not seem to match"),

@@ -206,7 +206,7 @@ def test_an_embedding_network_without_a_loss_is_frozen():
     assert all(p.grad is None for p in model.embedding.parameters())
 
 
-def test_routing_losses_leave_out_routers_that_learn_nothing():
+def test_routing_losses_omit_routers_that_do_not_learn():
     weights = RoutingLossWeights(sparsity_l1=1.0)
     mixed = encoder(moe(), moe(router="hash"))
     model = make_system("dense", encoder=mixed, routing_losses=weights).eval().requires_grad_(False)
@@ -260,7 +260,7 @@ def test_reversing_twice_is_identity():
 
 
 @pytest.mark.parametrize("chunk_size", [0, -2])
-def test_a_chunk_size_that_means_nothing_is_refused(chunk_size):
+def test_an_invalid_chunk_size_is_refused(chunk_size):
     with pytest.raises(InputError, match="chunk_size"):
         make_model().encode(*BATCH[:2], chunk_size=chunk_size)
 

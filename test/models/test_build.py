@@ -178,7 +178,7 @@ class OwnRouter(TopKRouter):
         return cls(stack.d_model, config.num_experts, 2, "full")
 
 
-def test_feed_forwards_and_routers_of_ones_own_join_by_name(monkeypatch):
+def test_added_feed_forwards_and_routers_are_known_by_name(monkeypatch):
     monkeypatch.setitem(FEED_FORWARDS, "own", OwnConfig)
     monkeypatch.setitem(ROUTERS, "own", OwnRouter)
     sizes = {"d_model": 16, "num_heads": 2, "num_blocks": 1}

@@ -1,4 +1,4 @@
-"""What an encoder remembers of streams."""
+"""The cache of an encoder for streams."""
 
 import torch
 
@@ -30,7 +30,7 @@ def test_frames_that_no_later_one_looks_at_are_forgotten():
 
 
 def test_streams_are_selected_and_joined():
-    """Of two pasts the shorter one is padded in front."""
+    """The shorter one of two caches is padded at the front."""
     one = EncoderState((past([[1, 2], [3, 4]], [[5], [6]]),), torch.tensor([2, 1]), torch.ones(2))
     other = EncoderState((past([[7, 8, 9]], [[5]]),), torch.tensor([3]), torch.tensor([4.0]))
     joined = EncoderState.join([one, other])
@@ -43,7 +43,7 @@ def test_streams_are_selected_and_joined():
     assert chosen.past_lens.tolist() == [3, 2]
 
 
-def test_blocks_without_a_module_remember_nothing_of_it():
+def test_blocks_without_a_module_have_no_cache_of_it():
     joined = BlockPast.join([BlockPast(None, frames([1])), BlockPast(None, frames([2]))])
     assert joined.attention is None and numbers(joined.convolution) == [[1], [2]]
     assert joined.select(torch.tensor([1])).attention is None

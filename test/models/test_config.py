@@ -26,7 +26,7 @@ def test_heads_share_the_loss():
     assert heads["attention"].label_smoothing == 0.2
 
 
-def test_further_heads_stand_beside_them_and_a_decoder_of_no_blocks_is_none():
+def test_additional_heads_are_added_and_a_decoder_without_blocks_is_none():
     heads = model(
         decoder=DecoderConfig(num_blocks=0, num_reverse_blocks=0, num_heads=2),
         ctc_weight=1.0,

@@ -286,7 +286,7 @@ def test_the_record_of_a_model_adds_up():
         (10, -3, "`tokens_per_sec` must be"),
     ],
 )
-def test_a_length_that_is_none_is_refused(seconds, tokens, message):
+def test_an_invalid_length_is_refused(seconds, tokens, message):
     with pytest.raises(InputError, match=message):
         model_cost(built(tiny()), seconds, tokens)
 
@@ -424,7 +424,7 @@ def test_the_known_modules_of_an_unknown_block_are_counted():
     assert sum_of(costs.values(), "all").total_params == count_params(model).total
 
 
-def test_a_block_that_says_its_cost_is_counted_as_a_whole():
+def test_a_block_that_defines_its_cost_is_counted_as_a_whole():
     model = built(tiny())
     model.encoder.blocks[1] = FrugalBlock(model.encoder.blocks[1].attention)
     cost = {c.part: c for c in model_cost(model, SECONDS)}["other modules"]

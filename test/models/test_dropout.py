@@ -47,7 +47,7 @@ def make_block(kind, rate):
 
 
 def run_block(kind, block, x):
-    """What the block adds to x (1, T, D)."""
+    """Return what the block adds to x (1, T, D)."""
     valid = torch.ones(1, NUM_FRAMES, dtype=torch.bool)
     if kind == "decoder":
         memory = block.cross_attention.read(x)
@@ -74,7 +74,7 @@ def test_each_part_of_a_block_is_dropped_at_the_rate_and_added_once(kind, rate):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_with_a_rate_of_1_nothing_is_left_of_an_utterance(system):
+def test_a_rate_of_1_drops_the_whole_utterance(system):
     """The front end, the tokens and all parts of all blocks are dropped; a norm of 0 is 0."""
     model = make_system(system, rates={"dropout": 1.0})
     encoded = model.encode(*BATCH[:2])
@@ -87,7 +87,7 @@ def test_with_a_rate_of_1_nothing_is_left_of_an_utterance(system):
 
 
 @pytest.mark.parametrize("kind", FEED_FORWARDS)
-def test_with_a_rate_of_1_nothing_is_left_of_a_hidden_layer(kind):
+def test_a_rate_of_1_drops_the_whole_hidden_layer(kind):
     """A feed-forward then gives its last bias, which is 3 for all experts."""
     model = make_system({"dense": "dense", "moe": "u2pp_moe"}[kind], rates={"dropout": 1.0})
     x, valid = torch.randn(1, 5, 16, dtype=torch.float64), torch.ones(1, 5, dtype=torch.bool)

@@ -13,7 +13,7 @@ from moeasr.nn.feed_forward import FeedForwardConfig, Stack
 
 
 @pytest.mark.parametrize("name", FEED_FORWARDS)
-def test_a_type_builds_a_feed_forward_that_says_whether_it_routes(name):
+def test_each_type_builds_a_feed_forward_and_declares_its_routing(name):
     (own,) = get_args(get_type_hints(FEED_FORWARDS[name])["type"])
     config = FEED_FORWARDS[name](hidden_units=12)
     assert isinstance(config, FeedForwardConfig) and own == name

@@ -95,7 +95,7 @@ def test_a_layer_is_quantized_by_its_class_and_not_by_its_name():
     assert type(optimize_for_inference(model, "fp32").own) is PackedLinear
 
 
-def test_a_router_of_ones_own_keeps_its_bits():
+def test_a_new_router_stays_in_float32():
     model = plain("u2pp_moe")
     layers = list(model.moe_layers().values())
     for layer in layers:

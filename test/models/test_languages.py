@@ -58,7 +58,7 @@ def test_an_utterance_trains_the_experts_of_its_language_only():
             assert trained[3:].any() and not trained[:3].any()
 
 
-def test_the_languages_have_to_be_told():
+def test_a_model_that_routes_by_language_needs_languages():
     for run in (make_model(), lambda *inputs: make_model().encode(*inputs[:2])):
         with pytest.raises(InputError, match=r"from utt2lang or --language \(one of en, zh\)"):
             run(*BATCH)

@@ -35,7 +35,7 @@ def test_a_group_shares_its_parts_and_nothing_else(system, groups):
 
 @pytest.mark.parametrize(("layout", "num_attentions"), [("consecutive", 2), ("interleaved", 1)])
 def test_blocks_without_attention_do_not_hide_their_groups(layout, num_attentions):
-    """Of eight blocks every second has attention; with ABAB all of those are of one group."""
+    """Every second one of eight blocks has attention; with ABAB, they all belong to one group."""
     config = encoder(
         type="transformer",
         num_blocks=8,
@@ -97,7 +97,7 @@ def test_one_router_serves_all_layers_of_an_omni_router_model():
 @pytest.mark.parametrize(
     "changed", [{"num_experts": 5}, {"experts_per_frame": 3}, {"expert_weights": "full"}]
 )
-def test_layers_of_one_router_must_select_alike(changed):
+def test_layers_that_share_a_router_must_have_equal_settings(changed):
     sections = [moe(router="omni", **settings) for settings in ({}, changed)]
     with pytest.raises(
         InputError, match="`router: omni` is shared by all layers, so .* be the same"

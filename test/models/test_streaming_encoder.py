@@ -13,7 +13,7 @@ FEATS = torch.randn(4, 150, 20, dtype=torch.float64, generator=torch.Generator()
 
 
 def window(streaming, feats, lens, chunk, num_chunks):
-    """What each stream sees in chunks `chunk` .. `chunk + num_chunks - 1`: (B, W, F), (B,)."""
+    """Return features (B, W, F) and lengths (B,) of `num_chunks` chunks from `chunk` on."""
     first = chunk * streaming.hop_frames
     size = (num_chunks - 1) * streaming.hop_frames + streaming.window_frames
     return feats[:, first : first + size], (lens - first).clamp(0, size)
@@ -80,7 +80,7 @@ def test_streams_may_join_and_leave_a_batch(kind, num_left_chunks, age):
 
 
 @pytest.mark.parametrize("kind", ["u2pp_moe", "key_position"])
-def test_a_stream_that_rests_goes_on_where_it_was(kind):
+def test_a_stream_without_new_frames_continues_later(kind):
     streaming = StreamingEncoder(make_system(kind).eval(), 4, 1)
     expected = stream_all(streaming, FEATS[:1], LENS[:1])[0]
     state, frames = streaming.start(2), []
@@ -102,7 +102,7 @@ def test_caches_do_not_grow_with_the_stream():
     assert set(sizes[1:]) == {(8, 8)}
 
 
-def test_a_model_that_routes_by_language_streams_when_it_is_told():
+def test_a_model_that_routes_by_language_streams_with_a_given_language():
     routed = encoder(moe(router="language"))
     model = make_system("u2pp_moe", encoder=routed, languages=("en", "zh")).eval()
     languages = torch.tensor([0, 1, 1, 0])

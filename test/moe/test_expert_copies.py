@@ -84,7 +84,7 @@ ROUTERS = [
 
 
 @pytest.mark.parametrize(("router", "exact"), ROUTERS)
-def test_which_routers_preserve_the_function_is_what_is_said_of_them(router, exact, dense, x):
+def test_routers_declare_whether_upcycling_preserves_the_function(router, exact, dense, x):
     moe = mixture(copy_to_experts(FeedForwardWeights.of_dense(dense), E), router)
     difference = (moe(x, MASK)[0] - dense(x, MASK)[0]).abs().max()
     assert router.weights_sum_to_one == exact == bool(difference < 1e-12)
@@ -99,7 +99,7 @@ class OwnRouter(Router):
     """A router of a user that says no more than it must."""
 
 
-def test_of_a_router_that_does_not_say_it_nothing_is_taken_for_granted():
+def test_a_router_makes_no_promises_by_default():
     assert not OwnRouter().weights_sum_to_one
 
 

@@ -81,7 +81,7 @@ def test_autocast_computes_in_bfloat16_and_leaves_gradients_in_float32():
 
 
 def kept_bytes(bank, x, routing):
-    """What autograd keeps between forward and backward, each storage once, weights left out."""
+    """Return the bytes that autograd keeps for the backward pass, without weights."""
     storages = {}
     weights = {parameter.untyped_storage().data_ptr() for parameter in bank.parameters()}
 

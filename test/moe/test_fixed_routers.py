@@ -60,7 +60,7 @@ def test_random_experts_are_drawn_anew_in_training_only(x):
     assert torch.equal(router(x).expert_ids, router(x).expert_ids)
 
 
-def test_what_is_hashed_is_part_of_the_checkpoint():
+def test_the_hash_directions_are_part_of_the_checkpoint():
     router = HashRouter(16, 6, 2)
     assert not list(router.parameters()) and "directions" in router.state_dict()
 

@@ -65,7 +65,7 @@ def test_where_it_is_known_it_is_taken(monkeypatch):
 
 
 def _names(node):
-    """Of all steps back from here."""
+    """Return the names of all autograd functions that lead to a tensor."""
     if node is None:
         return ""
     return node.name() + " ".join(_names(before) for before, _ in node.next_functions)

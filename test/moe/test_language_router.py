@@ -7,7 +7,7 @@ from moeasr.errors import InputError
 from moeasr.moe.language_router import LanguageRouter
 
 
-def test_the_language_must_be_told():
+def test_a_language_router_needs_the_language():
     router = LanguageRouter(6, 2, 6, 2, "full")
     for context in (None, torch.ones(4, 3)):
         with pytest.raises(ValueError, match="needs the language of each frame"):

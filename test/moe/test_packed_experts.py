@@ -34,7 +34,7 @@ def test_no_frames_are_no_outputs(precision):
 
 
 def test_a_frame_is_run_by_its_own_experts_whichever_others_are_idle():
-    """Of one frame, all experts but one are idle, those before its own too."""
+    """For one frame, all experts except one are idle, including those before it."""
     bank = ExpertBank(64, 128, 4, 0.0, loop_kernel)
     router = TopKRouter(64, 4, 1, "full")
     packed = PackedExperts(bank, "fp32")

@@ -55,7 +55,7 @@ def test_scores_keep_32_bits_in_autocast():
     assert linear_scores(x.double(), weight).dtype == torch.float64
 
 
-def test_what_is_true_of_most_routers():
+def test_the_defaults_of_the_base_class():
     router = Router()
     assert router.learns and router.has_gradient and not router.reacts
     assert router.context is None and router.macs_per_frame is None

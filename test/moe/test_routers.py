@@ -31,7 +31,7 @@ def test_it_says_what_it_is(router):
     assert not router.has_gradient or router.learns
 
 
-def test_a_frame_has_two_experts_whose_weights_are_as_it_says(router):
+def test_a_frame_has_two_experts_with_the_declared_sum_of_weights(router):
     routing = route(router, torch.randn(50, 6))
     assert routing.expert_ids.shape == routing.expert_weights.shape == (50, 2)
     assert (routing.expert_ids[:, 0] != routing.expert_ids[:, 1]).all()

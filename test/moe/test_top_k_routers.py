@@ -74,7 +74,7 @@ def test_frames_and_routers_learn_by_weights_probabilities_and_logits(kind):
 
 
 def test_logits_of_a_fresh_router_are_as_large_as_its_inputs():
-    """Of 4096 weights the mean square is off by 5 deviations of sqrt(2 / 4096) at most."""
+    """The mean square of 4096 weights is off by 5 deviations of sqrt(2 / 4096) at most."""
     for router in (TopKRouter(64, 64, 2, "full"), EmbeddingRouter(48, 16, 64, 1, "full")):
         size = float(router.weight.detach().square().mean()) * 64
         assert abs(size - 1) < 5 * math.sqrt(2 / 4096)
@@ -157,7 +157,7 @@ def test_noise_begins_equally_large_for_all_experts_and_frames(x):
     )
 
 
-def test_a_weight_of_one_is_for_a_single_expert_and_teaches_nothing():
+def test_a_weight_of_one_needs_a_single_expert_and_has_no_gradient():
     """Models of other toolkits; `selected` with K = 1 is refused, since nobody means it."""
     router, x = TopKRouter(6, 4, 1, "one"), torch.randn(9, 6)
     routing = router(x)

@@ -15,7 +15,7 @@ D, H = 8, 2
 
 
 def linear(layer, x):
-    """Of every layer but the one for positions, which has no bias."""
+    """Apply a layer with a bias, as all layers except the one for positions are."""
     return x @ layer.weight.T + layer.bias
 
 
@@ -71,7 +71,7 @@ def test_the_learned_biases_start_uniform_within_xaviers_bound():
         assert abs(float(bias.square().mean()) * 72 / 2 - 1) < 0.2
 
 
-def test_a_frame_that_may_look_nowhere_is_finite_and_so_are_gradients():
+def test_a_frame_without_allowed_keys_has_finite_outputs_and_gradients():
     module = RelPositionAttention(D, H, dropout=0.0)
     x = torch.randn(1, 4, D, requires_grad=True)
     mask = torch.zeros(1, 4, 4, dtype=torch.bool)

@@ -14,7 +14,7 @@ D, H = 8, 2
 
 
 def encoding(position):
-    """Of one position, by the formula of Attention Is All You Need in float32."""
+    """Encode one position by the formula of Attention Is All You Need in float32."""
     angles = torch.tensor([position / 10000 ** (2 * i / D) for i in range(D // 2)])
     return torch.stack((angles.sin(), angles.cos()), dim=1).flatten().double()
 
@@ -55,7 +55,7 @@ def test_equals_its_slow_twin(chunk_size):
     assert_close(fast[valid], slow[valid], 8)
 
 
-def test_with_a_past_it_goes_on_where_it_was():
+def test_a_cache_continues_the_stream():
     """Two streams at once, one of them nine frames further."""
     module = KeyPositionAttention(D, H, dropout=0.0).double()
     x = torch.randn(2, 7, D, dtype=torch.float64)

@@ -57,7 +57,7 @@ def test_causal_mask_is_the_lower_triangle():
 
 
 def test_half_of_the_sampled_chunks_are_full_context_and_the_others_of_any_size_alike():
-    """Of 1 .. 99, those above 50 mean full context, the others each of 25 sizes twice."""
+    """Draws of 51 .. 99 mean full context, and draws of 1 .. 50 give each of 25 sizes twice."""
     drawn = [sample_chunk_size(100, 25) for _ in range(5000)]
     counts = {size: drawn.count(size) / len(drawn) for size in set(drawn)}
     assert set(counts) == {-1, *range(1, 26)}

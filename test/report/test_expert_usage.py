@@ -1,4 +1,4 @@
-"""Which utterances the measurement of experts takes, and what it counts."""
+"""The utterances that the measurement of experts uses, and its counts."""
 
 import dataclasses
 import itertools

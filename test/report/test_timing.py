@@ -1,4 +1,4 @@
-"""What is timed, and alternating rounds on a clock that stands still but for the work."""
+"""Alternating rounds of timed work, on a clock that only the work advances."""
 
 import copy
 import subprocess

@@ -195,7 +195,7 @@ def test_models_over_units_have_the_space_unit(tmp_path):
     assert model.words == ("<s>", "</s>", "\u2581O", "\u2581", "<unk>")
 
 
-def test_a_file_cut_short_or_missing_or_of_other_letters(tmp_path):
+def test_a_truncated_missing_or_non_utf_8_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"x\.lm: the file ends after 3 of 5 1-grams"):
         read_arpa(write(tmp_path, GOOD[: GOOD.index("-0.7 ")]))
     with pytest.raises(InputError, match=r"nowhere\.lm: No such file"):

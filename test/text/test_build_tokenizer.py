@@ -6,7 +6,7 @@ from moeasr.errors import InputError
 from moeasr.text.build_tokenizer import build_tokenizer, measure_coverage
 
 
-def test_vocab_size_keeps_the_most_frequent_and_coverage_tells() -> None:
+def test_vocab_size_keeps_the_most_frequent_units() -> None:
     texts = ["z z z c c a a d", "<unk> <unk> <unk> <unk>"]
     tokenizer = build_tokenizer(texts, "word", 5)
     assert tokenizer.units[3:] == ["a", "z"]  # a and c tie: C order

@@ -11,7 +11,7 @@ HAND = ["<0xE6>", "<0x89>", "<0x8B>"]
     ("unit", "byte"),
     [("<0x00>", 0), ("<0xE6>", 0xE6), ("<0xe6>", None), ("<0xE6", None), ("a", None), ("", None)],
 )
-def test_which_units_stand_for_bytes(unit, byte):
+def test_units_that_represent_bytes(unit, byte):
     assert byte_of(unit) == byte
 
 

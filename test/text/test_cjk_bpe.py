@@ -31,7 +31,7 @@ def test_the_unknown_symbol_is_a_unit_beside_other_symbols():
     assert CjkBpeSplitter(MODEL, ("<NOISE>",)).split("<unk><NOISE>") == ["<unk>", "<NOISE>"]
 
 
-def test_pieces_that_no_unit_stands_for_are_unknown():
+def test_pieces_without_a_unit_are_unknown():
     pieces = CjkBpeSplitter(MODEL).split("HELLO")
     units = ["<blank>", "<unk>", "<sos/eos>", *dict.fromkeys(pieces), "\u4f60"]
     tokenizer = Tokenizer(TokenizerConfig(type="cjk_bpe"), units, MODEL)
@@ -42,7 +42,7 @@ def test_pieces_that_no_unit_stands_for_are_unknown():
     assert state.encode("hello \u4f60") == tokenizer.encode("hello \u4f60")
 
 
-def test_it_lives_in_a_dictionary_directory_too(tmp_path):
+def test_it_is_saved_and_loaded_in_a_dictionary_directory(tmp_path):
     tokenizer = Tokenizer(
         TokenizerConfig(type="cjk_bpe"), ["<blank>", "<unk>", "<sos/eos>", "\u4f60"], MODEL
     )

@@ -8,7 +8,7 @@ from moeasr.errors import InputError
 from moeasr.text.gzip_lines import gzip_lines
 
 CONTENT = "one \r\n\n\t\n  two\u00a0\n".encode()
-PACKED = gzip.compress(CONTENT)
+PACKED = gzip.compress(CONTENT, mtime=0)
 BROKEN = PACKED[:20] + bytes([PACKED[20] ^ 255]) + PACKED[21:]
 LINES = [(1, "one"), (4, "two\u00a0")]  # only plain spaces and tabs are stripped
 

@@ -46,7 +46,7 @@ def test_backing_off_by_hand(tmp_path):
     assert predicted.perplexity == pytest.approx(10 ** (-log_10 / 5))
 
 
-def test_longer_histories_foretell_more():
+def test_longer_histories_lower_the_perplexity():
     """A text of a fixed order of words, and another one of the same kind."""
     cycle = [["ONE", "TWO", "THREE", "FOUR", "FIVE"][i % 5 :] for i in range(40)]
     perplexities = [predict(estimate(cycle, n), cycle[:5]).perplexity for n in (1, 2)]
@@ -62,7 +62,7 @@ def test_unknown_words_are_counted_and_left_out():
     assert predict(model, []).perplexity == math.inf
 
 
-def test_words_are_foretold_from_as_many_words_as_the_model_knows():
+def test_words_are_predicted_from_as_many_words_as_the_order_allows():
     model = estimate(TEXT, 3)
     histories = [("<s>", "A"), ("<s> A", "B"), ("A B", "C"), ("B C", "</s>")]
     expected = math.prod(prob(model, *pair) for pair in histories)

@@ -37,7 +37,7 @@ def test_words_by_hand(text, words):
     assert split_words(text) == words
 
 
-def test_every_script_is_on_its_side():
+def test_every_writing_system_is_classified():
     """The reference is the names in the Unicode database."""
     unspaced = ("CJK UNIFIED", "HIRAGANA LETTER", "KATAKANA LETTER", "THAI CHARACTER", "LAO LETTER")
     unspaced += ("KHMER LETTER", "MYANMAR LETTER", "TIBETAN LETTER", "BOPOMOFO LETTER")

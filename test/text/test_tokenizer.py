@@ -144,7 +144,7 @@ def test_bytes_are_merged_into_characters() -> None:
     assert tokenizer.words([6, 0, 7, 8, 3, 2, 4, 5]) == [("café", [0, 2, 3]), ("手", [4, 6, 7])]
 
 
-def test_a_space_in_bytes_parts_words() -> None:
+def test_a_space_in_byte_units_separates_words() -> None:
     units = ["<blank>", "<unk>", "<sos/eos>", "a", "b", "<0x20>"]
     tokenizer = Tokenizer(TokenizerConfig(type="cjk_bpe"), units, train_bpe(["AB"], 6))
     assert tokenizer.decode([3, 5, 4, 4]) == "a bb"

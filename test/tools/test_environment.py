@@ -137,7 +137,7 @@ esac
 
 
 def trace(tmp_path: Path) -> list[str]:
-    """What was made since the last call."""
+    """Return the names of environments created since the last call."""
     path = tmp_path / "trace"
     lines = path.read_text().split() if path.exists() else []
     path.unlink(missing_ok=True)

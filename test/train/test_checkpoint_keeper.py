@@ -1,4 +1,4 @@
-"""Which checkpoints are kept."""
+"""The checkpoints that are kept."""
 
 import pytest
 import torch

@@ -21,6 +21,9 @@ def test_means_are_per_utterance_and_loads_add_up():
     assert usage.shares == {"layer_00/expert_0": 2 / 6, "layer_00/expert_1": 4 / 6}
     assert usage.summary["load_max_share"] == 4 / 6 * 2
     assert usage.summary.keys() == {"load_entropy", "load_max_share", "num_dead_experts"}
+    assert usage.describe() == (
+        ", 0 of 2 experts idle (below 1/4 of their fair share), the busiest at 1.3 times its share"
+    )
 
 
 def test_state_brings_back_the_same_meter():
@@ -39,3 +42,4 @@ def test_a_model_without_experts_has_no_usage():
     meter = Meter()
     meter.add(LossOutput(torch.tensor(1.0), torch.tensor(1.0), {"loss": torch.tensor(1.0)}, {}))
     assert meter.usage() == ExpertUsage({}, {}, {})
+    assert meter.usage().describe() == ""

@@ -355,7 +355,7 @@ def test_dev_metrics_are_means_over_utterances_of_the_saved_model_in_evaluation(
 
 
 def test_epochs_are_ranked_by_their_word_error_rate_and_pictures_are_drawn_after_each(tmp_path):
-    """Of 2 words per utterance 3, 1 and 2 are wrong in the epochs: the second one is the best."""
+    """The epochs have 3, 1 and 2 wrong words, so the second one is the best."""
     model, errors, ends = Slope(), iter([3, 1, 2]), []
     epoch, dev = [[[1.0, 1.0, 1.0]]], [[[1.0, 0.0, 0.0]] * 2]
 

@@ -28,7 +28,8 @@ def test_segments_are_extended_as_in_kaldi(call, options, expected):
 def test_faults_of_segments(call):
     done = call("data/extend_segment_times.py", stdin=f"{SEGMENTS}u4 r 2\n")
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr == "extend_segment_times.py: line 4: could not interpret line: u4 r 2\n"
+    rule = "must be `utterance recording start end`, but is 'u4 r 2'"
+    assert done.stderr == f"extend_segment_times.py: line 4: {rule}\n"
     done = call("data/extend_segment_times.py", stdin="u1 r 3 2\nu2 r 5 6\n")
     assert done.stdout == "u2 r 4.9 6.1\n"
     assert "bad segment u1: it ends before it begins (ignoring)" in done.stderr

@@ -91,7 +91,7 @@ def test_with_segments_recordings_are_filtered_too(call, data):
     [
         ({"text": "zz X\n"}, "no utterances remained: not proceeding further."),
         ({"utt2spk": "a-1 a\na-2 a x\n"}, "my data/utt2spk: has a malformed line 'a-2 a x'"),
-        ({"utt2spk": "a-1 b\na-2 a\n"}, "fix this by making speaker-ids prefixes of utt-ids"),
+        ({"utt2spk": "a-1 b\na-2 a\n"}, "make each speaker id a prefix of its utterance ids"),
         ({"segments": "a-1\n"}, "my data/segments, line 1: the recording is missing"),
     ],
 )

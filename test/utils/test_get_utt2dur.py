@@ -82,7 +82,7 @@ def test_from_frames_of_moeasr_by_their_settings(call, data):
 
 
 def test_headers_are_trusted_unless_all_is_to_be_read(call, data, tmp_path):
-    """Of a file cut in half the header tells the whole; what a command writes is always read."""
+    """The header of a truncated file gives the full length; output of a command is always read."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
     soundfile.write(tmp_path / "whole.flac", noise, 8000)
     cut = tmp_path / "cut.flac"

@@ -174,7 +174,7 @@ def test_data_and_features_of_each_form(tmp_path, form):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert f"read as --form {form} (" in done.stderr
+    assert f"is read as --form {form}: it contains " in done.stderr
     for name in ("train_sp", "dev", "test"):
         data = recipe / "data" / name
         assert read_table(data / "feats.scp").keys() == read_table(data / "text").keys()

@@ -151,7 +151,7 @@ def test_an_order_that_perturbing_breaks_is_explained(call, data):
     )
     done = call("data/perturb_data_dir_speed_3way.sh", "my data", "new")
     assert done.returncode == 1
-    assert "fix this by making speaker-ids prefixes of utt-ids" in done.stderr
+    assert "make each speaker id a prefix of its utterance ids" in done.stderr
     assert {p.name for p in call.cwd.iterdir() if "_speed" in p.name} == set()
 
 
@@ -185,3 +185,11 @@ def test_bad_audio_is_one_sentence(tmp_path, capsys):
 
 
 UTTS = ["a-1", "a-2", "b-1", "b-2", "b-3", "c-1"]
+
+
+@pytest.mark.slow
+def test_three_ways_say_nothing_in_a_quiet_recipe(call, data):
+    data(wav_DOT_scp=write_waves(call.cwd / "audio"), without=["utt2dur"])
+    script = "data/perturb_data_dir_speed_3way.sh"
+    done = call(script, "my data", "new", env={"MOEASR_QUIET": "1"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

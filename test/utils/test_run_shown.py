@@ -83,7 +83,7 @@ def test_nothing_follows_the_log_after_it_was_killed(tmp_path):
 
 
 def has_ended(pid: str) -> bool:
-    """Whether a process is gone, or only waits for its new parent to take note of its end."""
+    """Return whether a process has ended, even if its new parent has not noticed yet."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:

@@ -22,6 +22,7 @@ from moeasr.bin import run
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import setup_logging
+from moeasr.parser import Parser
 from moeasr.text.transcript import read_transcripts
 
 SAMPLE_RATE_HZ = 16000
@@ -93,9 +94,7 @@ def joined(
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--test-dir", type=Path, required=True, help="the test set of stage 0")
     parser.add_argument("--audio-dir", type=Path, required=True, help="where the audio goes")
     parser.add_argument("--out-dir", type=Path, required=True, help="where the sets go")

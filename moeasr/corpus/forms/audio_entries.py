@@ -34,9 +34,9 @@ READ_HERE = (
 READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
 SUFFIXES = READ_HERE + READ_BY_FFMPEG
 NUM_THREADS = 8
-TOLERANCE_SEC = 0.02
-"""An utterance that ends so close to the end of its recording ends with it: durations in manifests
-are rounded."""
+TOLERANCE_SEC = 0.1
+"""An utterance from the start of its recording to so close to its end is the whole recording:
+durations in manifests are rounded, and programs measure MP3 differently."""
 
 logger = get_logger(__name__)
 
@@ -67,8 +67,8 @@ def with_entries(items: Iterable[Item]) -> list[Item]:
         else:
             faults.append(f"{places[entry]}: {info}")
     _raise_first(faults)
-    items = [_with_span(item, infos[str(item.audio)]) for item in items]
-    _raise_first([item for item in items if isinstance(item, str)])
+    items = [_with_times(item, infos[str(item.audio)].duration_sec) for item in items]
+    _raise_first([fault for item in items if (fault := _times_fault(item))])
     renamed = _at_one_rate(infos)
     return [dataclasses.replace(item, audio=renamed[str(item.audio)]) for item in items]
 
@@ -111,20 +111,26 @@ def _measure(entry: str) -> AudioInfo | str:
         return str(error)
 
 
-def _with_span(item: Item, info: AudioInfo) -> Item | str:
-    """Return an utterance with its times, or why it has no audio."""
-    start_sec, end_sec, duration_sec = item.start_sec or 0.0, item.end_sec, info.duration_sec
-    if end_sec is None or end_sec < 0:
-        end_sec = duration_sec
-    if end_sec > duration_sec + MAX_OVERSHOOT_SEC or not start_sec < min(end_sec, duration_sec):
-        return (
-            f"{item.where}: the utterance is from {start_sec:g} s to {end_sec:g} s, but "
-            f"its audio is {duration_sec:.2f} s long: {item.audio}"
-        )
-    if end_sec > duration_sec - TOLERANCE_SEC:
-        end_sec = duration_sec
+def _with_times(item: Item, recording_sec: float) -> Item:
+    """Return an utterance with explicit times, which may be outside of its recording."""
+    start_sec, end_sec = item.start_sec or 0.0, item.end_sec
+    earliest = recording_sec - (TOLERANCE_SEC if start_sec == 0 else 0)
+    latest = recording_sec + MAX_OVERSHOOT_SEC
+    if end_sec is None or end_sec < 0 or earliest < end_sec <= latest:
+        end_sec = recording_sec
     return dataclasses.replace(
-        item, start_sec=start_sec, end_sec=end_sec, recording_sec=duration_sec
+        item, start_sec=start_sec, end_sec=end_sec, recording_sec=recording_sec
+    )
+
+
+def _times_fault(item: Item) -> str | None:
+    """Return why an utterance is not a part of its recording; None if it is."""
+    start_sec, end_sec, recording_sec = item.start_sec, item.end_sec, item.recording_sec
+    if start_sec < end_sec <= recording_sec:
+        return None
+    return (
+        f"{item.where}: the utterance is from {start_sec:g} s to {end_sec:g} s, but its audio is "
+        f"{recording_sec:.2f} s long: {item.audio}"
     )
 
 

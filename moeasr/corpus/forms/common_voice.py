@@ -7,9 +7,7 @@ from moeasr.corpus.forms.source_files import SETS, UNSPLIT, first_line, locate, 
 from moeasr.errors import InputError
 
 COLUMNS = ("path", "sentence")
-"""Columns that must be there; `client_id`, the speaker, may be."""
-SPEAKER_DIGITS = 16
-"""Digits of a speaker's hash, of 128, that ids contain."""
+"""The required columns. `client_id`, the speaker, is optional."""
 
 
 class CommonVoiceForm(Form):
@@ -22,7 +20,7 @@ class CommonVoiceForm(Form):
         """Return the table, if its first line names the columns."""
         for path in _tables(root).values():
             if set(COLUMNS) & set(first_line(path).split("\t")):
-                return f"{path.name} beside clips/"
+                return f"{path.name} with the columns of Common Voice"
         return None
 
     def read(self, root: Path) -> dict[str, list[Item]]:
@@ -68,5 +66,5 @@ def _item(table: Path, where: str, row: dict[str, str]) -> Item:
         text=row["sentence"],
         audio=locate(name, table.parent / "clips", table.parent),
         where=where,
-        speaker=row.get("client_id", "")[:SPEAKER_DIGITS] or None,
+        speaker=row.get("client_id") or None,
     )

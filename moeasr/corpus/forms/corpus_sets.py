@@ -25,7 +25,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """How a corpus is read."""
+    """The form of a corpus, and the changes that are made to it."""
 
     form: str = AUTO
     """A name in `FORMS`, or the import path of a form of your own."""
@@ -85,7 +85,7 @@ def read_sets(root: Path, options: CorpusOptions) -> dict[str, list[Utterance]]:
 
     Args:
         root: The corpus.
-        options: How it is read.
+        options: The form and the changes.
 
     Raises:
         InputError: The corpus is faulty; the message names the file and the line.

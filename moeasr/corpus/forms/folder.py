@@ -10,6 +10,7 @@ from moeasr.corpus.forms.source_files import (
     locate,
     numbered_lines,
     only_directory,
+    set_of,
     visible,
 )
 from moeasr.errors import InputError
@@ -34,14 +35,14 @@ class FolderForm(Form):
         if only_directory(root) is not None:
             return None
         audio = next((path for path in root.rglob("*") if _is_audio(path)), None)
-        return audio and f"the audio file {audio.relative_to(root)}"
+        return audio and f"audio files such as {audio.relative_to(root)}"
 
     def read(self, root: Path) -> dict[str, list[Item]]:
         """Return the utterances of each directory that is named after a set, or of all."""
         directories = [path for path in visible(root.iterdir()) if path.is_dir()]
-        sets = group_by_set(root, directories)
-        if set(sets) <= {UNSPLIT}:
-            sets = {UNSPLIT: [root]}
+        # otherwise the directories are speakers, one of whom may be called Val
+        has_sets = any(set_of(path.name) == "train" for path in directories)
+        sets = group_by_set(root, directories) if has_sets else {UNSPLIT: [root]}
         return {
             name: [item for path in paths for item in _read_set(path)]
             for name, paths in sets.items()

@@ -43,7 +43,7 @@ class Form(ABC):
 
     @abstractmethod
     def find(self, root: Path) -> str | None:
-        """Return what shows that the corpus in `root` has this form; None if it has another."""
+        """Return the content of `root` that shows this form, as words, or None for another form."""
 
     @abstractmethod
     def read(self, root: Path) -> dict[str, list[Item]]:

@@ -1,12 +1,15 @@
 """Ids of utterances, speakers and recordings, made from the names that a corpus uses."""
 
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 
 from moeasr.corpus.forms.form import Item
 from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError
 
+MAX_SPEAKER = 40
+"""Number of characters of a speaker's name that ids contain."""
 _NOT_IN_IDS = re.compile(r"[\s/\x00-\x1f\x7f]+")
 _NOT_IN_SPEAKERS = re.compile(r"[\s/\x00-\x2d\x7f]+")
 """Up to `-`, which separates a speaker from the rest of an utterance's id: with lower characters,
@@ -62,8 +65,18 @@ def _ids(item: Item, has_speakers: bool, keep: bool) -> tuple[str, str]:
     if item.speaker is None:
         speaker = _NOT_IN_SPEAKERS.sub("_", name) if has_speakers else name
         return speaker, speaker
-    speaker = _NOT_IN_SPEAKERS.sub("_", item.speaker.strip())
+    speaker = _NOT_IN_SPEAKERS.sub("_", _shortened(item.speaker.strip()))
     return name if name.startswith(f"{speaker}-") else f"{speaker}-{name}", speaker
+
+
+def _shortened(speaker: str) -> str:
+    """Return the name of a speaker; a long one, such as a hash of 128 digits, is cut.
+
+    The ids of all utterances contain it. A checksum keeps apart names that begin alike.
+    """
+    if len(speaker) <= MAX_SPEAKER:
+        return speaker
+    return f"{speaker[:16]}_{zlib.crc32(speaker.encode()):08x}"
 
 
 class _Names:

@@ -1,4 +1,4 @@
-"""The form `json_manifest`: JSON lines as NeMo and Hugging Face write them."""
+"""The form `json`: JSON lines as NeMo and Hugging Face write them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class JsonManifestForm(Form):
     def find(self, root: Path) -> str | None:
         """Return the first manifest, if its first line names an audio file."""
         found = next(iter(_manifests(root)), None)
-        return found and f"{found.relative_to(root)} has JSON lines with audio files"
+        return found and f"{found.relative_to(root)} with JSON lines that name audio files"
 
     def read(self, root: Path) -> dict[str, list[Item]]:
         """Return the utterances of each manifest."""

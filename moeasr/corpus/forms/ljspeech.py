@@ -18,7 +18,7 @@ class LJSpeechForm(Form):
     def find(self, root: Path) -> str | None:
         """Return the metadata file, if its first line has columns separated by `|`."""
         found = next((path for path in _metadata(root) if "|" in first_line(path)), None)
-        return found and f"{found.name} has lines `name|text`"
+        return found and f"{found.name} with lines `name|text`"
 
     def read(self, root: Path) -> dict[str, list[Item]]:
         """Return the utterances of each metadata file."""

@@ -17,7 +17,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class PartitionOptions:
-    """How much goes into the sets that the corpus does not define."""
+    """The sizes of the sets that the corpus does not define."""
 
     dev_size: float | None = None
     """Share of the utterances (below 1) or their number; None is a tenth, at most 1000."""
@@ -93,9 +93,7 @@ def _groups(items: Sequence[Item], num_sets: int) -> tuple[list[list[Item]], str
     for key, item in zip(keys, items):
         groups.setdefault(key, []).append(item)
     if len(groups) < num_sets:
-        raise InputError(
-            f"the corpus has {len(groups)} recordings, too few for {num_sets} sets of them"
-        )
+        raise InputError(f"the corpus has {len(groups)} recordings, too few for {num_sets} sets")
     return [groups[key] for key in sorted(groups)], by
 
 

@@ -39,16 +39,19 @@ def find_form(name: str, root: Path) -> tuple[Form, Path]:
         InputError: There is no such form, or no form is recognised.
     """
     if not root.is_dir():
-        raise InputError(f"--download-dir {root}: there is no such directory")
+        raise InputError(f"--download-dir {root} is not a directory")
     places = _places(root)
     if name != AUTO:
-        form = look_up(FORMS, name, Form)()
+        try:
+            form = look_up(FORMS, name, Form)()
+        except InputError as error:
+            raise InputError(f"--form: {error}") from None
         return form, next((place for place in places if form.find(place)), root)
     for known, kind in FORMS.items():
         for place in places:
             evidence = kind().find(place)
             if evidence:
-                logger.info("%s: read as --form %s (%s)", place, known, evidence)
+                logger.info("%s is read as --form %s: it contains %s", place, known, evidence)
                 return kind(), place
     raise InputError(
         f"{root}: the form of the corpus is not recognised; name it with --form "

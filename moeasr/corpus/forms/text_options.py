@@ -25,7 +25,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class TextOptions:
-    """What happens to transcripts besides that white space becomes single spaces."""
+    """The changes of transcripts, besides that white space becomes single spaces."""
 
     case: Case = "keep"
     """`lower` or `upper` changes all letters."""

@@ -44,11 +44,11 @@ def write_shard_tables(
         InputError: Fewer than 95 % of the data directory's utterances can be used.
     """
     ordered = sorted(utterances, key=lambda utterance: utterance.length.utt_id.encode())
-    tables = length_tables([utterance.length for utterance in ordered], config, say)
+    tables, reasons = length_tables([utterance.length for utterance in ordered], config, say)
     usable = set(keys(tables["utt2num_frames"]))
     lines = [f"{utterance.length.utt_id} {utterance.entry}".encode() for utterance in ordered]
     tables["shards.scp"] = [line for line in lines if line.split(None, 1)[0] in usable]
-    write_tables(data_dir, tables, say)
+    write_tables(data_dir, tables, say, reasons)
     write_settings(data_dir, config)
 
 

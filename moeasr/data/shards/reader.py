@@ -134,7 +134,7 @@ def _member_size(header: bytes, entry: ShardEntry) -> int:
     except tarfile.HeaderError:
         member = None
     name = entry.member
-    # a header holds the start of a long name, and in Python's own format only ASCII characters
+    # a header contains only the start of a long name, and in Python's format only ASCII
     known_as = {part.encode()[:NAME_BYTES] for part in (name, _in_ascii(name))}
     found = None if member is None else member.name.encode("utf-8", "surrogateescape")[:NAME_BYTES]
     if member is None or found not in known_as:

@@ -32,11 +32,11 @@ _FORMAT = "moeasr-shard-1"
 
 
 class ShardMaker:
-    """A writer of the shards of a set, each of which appears only when it is complete.
+    """A writer of a data set as shards. A shard appears only when it is complete.
 
     Utterances are assigned to shards at random, so that a few shards are a representative sample of
     the set. Next to each shard is a list of its content with a digest of its inputs: utterance ids,
-    entries of wav.scp, dates and sizes of their files, and transcripts. A shard whose digest is
+    entries of wav.scp, dates and sizes of the audio files, and transcripts. A shard whose digest is
     unchanged is not written again.
 
     Args:

@@ -99,7 +99,10 @@ def _write_units(directory: Path, tokenizer: Tokenizer) -> None:
 
 
 def _cmvn_stats(mean: Tensor, istd: Tensor) -> dict[str, Any]:
-    """Return sums over one frame with the given mean and deviation, rounded unlike in final.pt."""
+    """Return CMVN statistics of one frame that give this mean and deviation, except for rounding.
+
+    final.pt contains the exact values.
+    """
     mean, istd = mean.double(), istd.double()
     return {
         "mean_stat": mean.tolist(),

@@ -59,7 +59,10 @@ STACKED = Form(torch.stack, lambda ours: list(ours.unbind(0)))
 
 
 def scaled(factor: float) -> Form:
-    """Return the form of a layer whose output WeNet multiplies by a factor, applied in float64."""
+    """Return the form of a layer whose output WeNet multiplies by `factor`.
+
+    Here the factor is part of the weights. It is applied in float64.
+    """
     return Form(
         lambda theirs: (theirs[0].double() * factor).to(theirs[0].dtype),
         lambda ours: [(ours.double() / factor).to(ours.dtype)],

@@ -38,7 +38,7 @@ TRAINING_KEYS = (
 
 @dataclass(frozen=True)
 class WenetSettings:
-    """The settings in a train.yaml that determine the function of the network."""
+    """The settings in a train.yaml that determine what the network computes."""
 
     model: ModelConfig
     """Config of the model."""
@@ -219,7 +219,7 @@ def _feed_forward(conf: Section, default: str, activations: dict[str, str]) -> F
 
 
 def _without_bias(conf: Section, prefix: str, module: str) -> list[str]:
-    """Return the layers of an attention without bias; WeNet's query key includes the output."""
+    """Return the layers of an attention without bias; `query_bias` also covers the output layer."""
     layers = {"query": ("linear_q", "linear_out"), "key": ("linear_k",), "value": ("linear_v",)}
     return [
         rf"{module}\.{layer}"

@@ -44,8 +44,8 @@ class BlockEncoderConfig(EncoderConfig):
     """Number G of groups of blocks. The blocks of a group share attention, convolution and experts,
     but not routers and norms (arXiv 2209.08326). Null means no sharing."""
     group_layout: Literal["consecutive", "interleaved"] = "consecutive"
-    """Layout of the groups: AABB (`consecutive`) or ABAB (`interleaved`). The paper does not name
-    its layout, so the default is our choice."""
+    """Layout of the groups: AABB (`consecutive`) or ABAB (`interleaved`). The layout in the paper
+    is not known to us, so the default is our choice."""
     causal_conv: bool = True
     """True if the convolution or memory block uses past frames only, as streaming requires."""
     dropout: float = field(default=0.1, metadata=PROCEDURE)

@@ -127,7 +127,7 @@ class ConformerConfig(BlockEncoderConfig):
         return self.final_norm
 
     def build_block(self, stack: Stack, index: int, group: Sequence[nn.Module]) -> ConformerBlock:
-        """See `BlockEncoderConfig`."""
+        """Build a Conformer block, see `BlockEncoderConfig`."""
         like = group[0] if group else None
         return ConformerBlock(
             self.d_model,

@@ -111,7 +111,7 @@ class TransformerConfig(BlockEncoderConfig):
             )
 
     def build_block(self, stack: Stack, index: int, group: Sequence[nn.Module]) -> TransformerBlock:
-        """See `BlockEncoderConfig`."""
+        """Build a Transformer block, see `BlockEncoderConfig`."""
         like = group[0] if group else None
         memory = attention = None
         if self.memory_kernel_size:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def test_other_rates_become_that_of_most(tmp_path, caplog):
     ("times", "expected"),
     [
         ((None, None), (0, 2)),
-        ((0.0, 1.99), (0, 2)),  # rounded
+        ((0.0, 1.95), (0, 2)),  # rounded
+        ((0.5, 1.95), (0.5, 1.95)),
         ((0.0, 2.3), (0, 2)),  # as far as readers allow
         ((0.0, 1.5), (0, 1.5)),
         ((0.5, -1), (0.5, 2)),
@@ -91,6 +93,17 @@ def test_files_for_ffmpeg(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(InputError, match="a b.m4a cannot be decoded.*please install ffmpeg"):
         with_entries([item(wav)])
+
+
+def test_an_installed_ffmpeg_is_run(tmp_path, monkeypatch):
+    wav, program = write_clip(tmp_path / "a.wav"), tmp_path / "bin/ffmpeg"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ncat '{wav}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    (read,) = with_entries([item(tmp_path / "a.m4a")])
+    assert read.recording_sec == 1
 
 
 def test_a_name_that_wav_scp_would_take_for_a_command_is_refused(tmp_path):

@@ -31,6 +31,13 @@ def test_a_folder_without_sets_is_one(tmp_path):
     assert FolderForm().find(root) and FolderForm().find(tmp_path) is None
 
 
+def test_a_speaker_may_have_the_name_of_a_set(tmp_path):
+    for name in ("ann", "val"):
+        write_lines(write_path(tmp_path / name / "a.wav").with_suffix(".txt"), ["go"])
+    (items,) = FolderForm().read(tmp_path).values()
+    assert [item.speaker for item in items] == ["ann", "val"]
+
+
 def test_directories_may_have_other_names_of_sets_and_nested_speakers(tmp_path):
     for name in ("train-clean/19/198", "train-other/20", "valid"):
         write_lines(write_path(tmp_path / name / "a.wav").with_suffix(".txt"), ["go"])

@@ -27,6 +27,7 @@ def named(name: str, speaker: str | None) -> Item:
         ("say  it", "zoë b", ("zoë_b-say_it", "zoë_b")),
         ("p1-7", "p1", ("p1-7", "p1")),
         ("x/y", "a-1", ("a_1-x_y", "a_1")),
+        ("u", "0" * 128, (f"{'0' * 16}_4d0298e6-u", f"{'0' * 16}_4d0298e6")),
     ],
 )
 def test_ids_are_one_word_and_begin_with_the_speaker(name, speaker, expected):

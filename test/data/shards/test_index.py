@@ -49,7 +49,7 @@ def test_an_absurd_size_in_a_foreign_shard_is_one_sentence(tmp_path, kind, size)
 
 
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
-def test_shards_of_others_get_a_data_directory(tmp_path, sound, form):
+def test_shards_from_other_programs_get_a_data_directory(tmp_path, sound, form):
     long = "x" * (110 if form != tarfile.USTAR_FORMAT else 90)
     name = "\u4f60" if form == tarfile.PAX_FORMAT else "c"
     shards = [
@@ -75,7 +75,7 @@ def test_shards_of_others_get_a_data_directory(tmp_path, sound, form):
         assert feats.shape == (50, 20)
 
 
-def test_audio_has_whatever_suffix_wenet_knows(tmp_path, sound):
+def test_audio_may_have_any_suffix_that_wenet_supports(tmp_path, sound):
     suffixes = ["wav", "flac", "mp3", "ogg", "opus"]
     files = {f"{suffix}.{suffix}": sound for suffix in suffixes}
     files |= {f"{suffix}.txt": suffix.encode() for suffix in suffixes}

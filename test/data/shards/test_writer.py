@@ -59,7 +59,7 @@ def test_members_are_audio_and_transcripts_in_wenets_form(data):
     assert {path.name for path in shards_of(data)} == {f"set_shard_00000000{n}.tar" for n in (0, 1)}
 
 
-def test_what_is_no_whole_file_is_stored_in_16_bits_if_that_is_exact(tmp_path):
+def test_other_audio_is_stored_in_16_bits_if_that_is_exact(tmp_path):
     source = audio_sets.segments(tmp_path)
     data_dir = audio_sets.prepare(source, "shard")
     whole, _ = read_audio(str(tmp_path / "long.flac"), None)
@@ -122,7 +122,7 @@ def test_only_what_is_missing_or_has_changed_is_made_again(data):
     assert members(data)["a.wav"] == audio.read_bytes()
 
 
-def test_a_segment_whose_times_changed_is_cut_out_anew(tmp_path):
+def test_a_segment_with_new_times_is_written_again(tmp_path):
     data_dir = audio_sets.prepare(audio_sets.segments(tmp_path), "shard")
     table = data_dir / "segments"
     table.write_text(table.read_text().replace("u1 r1 0.1 0.7\n", "u1 r1 0.2 0.8\n"))
@@ -161,7 +161,7 @@ def test_a_recording_behind_a_command_is_decoded_once(tmp_path):
     assert sorted(log.read_text().split()) == ["0", "1", "2"]
 
 
-def test_of_a_pipe_that_takes_a_channel_only_that_is_stored(tmp_path):
+def test_a_pipe_that_selects_a_channel_stores_only_that_channel(tmp_path):
     stereo = audio_sets.write_audio(tmp_path / "a.wav", 0.5, channels=2)
     wav = {"left": f"sox {stereo} -t wav - remix 1 |", "right": f"sph2pipe -f wav -c 2 {stereo} |"}
     source = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text=dict.fromkeys(wav, "a"))
@@ -172,7 +172,7 @@ def test_of_a_pipe_that_takes_a_channel_only_that_is_stored(tmp_path):
         assert np.array_equal(stored, samples[:, channel])
 
 
-def test_what_could_not_be_read_is_tried_again(tmp_path, capsys):
+def test_unreadable_audio_is_tried_again(tmp_path, capsys):
     wav = {f"u{n:02d}": audio_sets.write_audio(tmp_path / f"{n}.wav", 0.3) for n in range(20)}
     source = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text=dict.fromkeys(wav, "a"))
     away = wav["u07"].rename(tmp_path / "away")
@@ -183,7 +183,7 @@ def test_what_could_not_be_read_is_tried_again(tmp_path, capsys):
     assert len(entries(data_dir)) == 20
 
 
-def test_a_disk_error_of_an_audio_file_is_not_laid_to_the_shard(data, monkeypatch):
+def test_a_disk_error_names_the_audio_file_and_not_the_shard(data, monkeypatch):
     audio = data.with_name("audio files") / "a.wav"
     read_bytes = Path.read_bytes
 
@@ -211,7 +211,7 @@ def test_shards_of_a_larger_set_do_not_stay(data):
     assert list(entries(data)) == ["a", "b"]
 
 
-def test_a_transcript_that_lacks_is_refused_before_anything_is_made(tmp_path):
+def test_a_missing_transcript_is_rejected_before_any_shard_is_written(tmp_path):
     source = audio_sets.whole_files(tmp_path)
     (source / "text").write_text("a x\n")
     with pytest.raises(SystemExit, match=r"text has no line for utterance b; to remove the utt"):

@@ -28,7 +28,7 @@ def sections(top, **dataset):
         ),
     ],
 )
-def test_cmvn_stands_at_the_top_or_in_a_section(top, expected):
+def test_cmvn_is_read_from_the_top_level_or_a_section(top, expected):
     assert read_cmvn(Section("t.yaml", "", top)) == expected
 
 

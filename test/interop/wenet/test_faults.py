@@ -1,4 +1,4 @@
-"""What of a model WeNet cannot express."""
+"""Components of a model that WeNet does not support."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Which tensor of WeNet's is which of ours."""
+"""The correspondence between WeNet's tensors and ours."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What the configs of encoders of blocks have in common."""
+"""The common behaviour of the configs of encoders that consist of blocks."""
 
 import pytest
 from systems import NUM_MEL_BINS, encoder
@@ -9,7 +9,7 @@ from moeasr.nn.subsampling import ConvSubsampling4
 
 
 def groups(**settings):
-    """Which blocks have the same weights of attention, by the number of the first of them."""
+    """Return, for each block, the index of the first block with the same attention weights."""
     blocks = encoder(**settings).build(NUM_MEL_BINS, 0).blocks
     weights = [next(block.attention.parameters()) for block in blocks]
     return [next(i for i, other in enumerate(weights) if other is one) for one in weights]

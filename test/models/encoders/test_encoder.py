@@ -1,4 +1,4 @@
-"""What the configs of all encoders have in common."""
+"""The common behaviour of the configs of all encoders."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from moeasr.errors import InputError
 from moeasr.models.encoders.encoder import EncoderConfig
 
 
-def test_an_encoder_of_ones_own_sees_no_future_and_has_no_feed_forwards_unless_it_says_so():
+def test_an_encoder_sees_no_future_and_has_no_feed_forwards_by_default():
     config = EncoderConfig(type="my.Config")
     assert config.feed_forwards == {} and not config.sees_future
     assert (config.d_model, config.dynamic_chunk, config.max_chunk_size) == (256, True, 25)

@@ -11,7 +11,7 @@ from moeasr.nn.mask import make_valid_mask
 from moeasr.nn.position import relative_positions
 
 
-def test_attention_stands_in_every_nth_block_and_memory_in_all():
+def test_every_nth_block_has_attention_and_all_have_memory():
     config = encoder(
         moe(), type="transformer", num_blocks=6, memory_kernel_size=3, attention_every=3
     )

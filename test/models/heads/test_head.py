@@ -1,4 +1,4 @@
-"""What all heads and their configs have in common."""
+"""The common behaviour of all heads and their configs."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from moeasr.errors import InputError
 from moeasr.models.heads.head import Head, HeadConfig
 
 
-def test_a_head_of_ones_own_must_say_its_loss():
+def test_a_new_head_must_define_its_loss():
     assert not Head.children_are_named_alone
     with pytest.raises(NotImplementedError):
         Head().loss(torch.zeros(1, 1, 1), torch.ones(1), torch.zeros(1, 0), torch.zeros(1))

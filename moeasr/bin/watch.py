@@ -1,0 +1,52 @@
+"""Run a command, and show its log and the progress of its processes.
+
+The exit status is that of the command. Lines that a job runner adds to the log are left out if the
+environment variable MOEASR_QUIET is 1, as recipes set it.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.parser import Parser
+
+EPILOG = """example:
+  python3 -m moeasr.bin.watch --log log/train.log -- run.pl log/train.log python3 train.py"""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = Parser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--log", type=Path, help="log to show (default: none, only the progress is shown)")
+    add("--dir", type=Path, help="existing directory for small files (default: that of the log)")
+    add("--total", type=int, metavar="N", help="items of all jobs (default: of those that started)")
+    add("command", nargs="*", help="command with its arguments, after --")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command that the command line names."""
+    arguments = sys.argv[1:] if argv is None else argv
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    command = arguments[place + 1 :]
+    parser = get_parser()
+    args = parser.parse_args(arguments[:place])
+    if args.command or not command:
+        parser.error("the command must follow --")
+    from moeasr.job_display import run_shown
+
+    is_quiet = os.environ.get("MOEASR_QUIET") == "1"
+    near = args.dir or (args.log.parent if args.log else Path())
+    with tempfile.TemporaryDirectory(prefix=".bars.", dir=near) as bars:
+        status = run_shown(command, args.log, Path(bars).resolve(), args.total, is_quiet)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    run(main)

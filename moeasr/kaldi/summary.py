@@ -1,0 +1,39 @@
+"""Summary of a data directory in one line: its utterances, speakers and hours of speech."""
+
+from pathlib import Path
+
+from moeasr.bars import duration
+from moeasr.datadir.raw_tables import read_lines
+
+
+def describe_set(data: Path) -> str:
+    """Return the numbers of utterances and speakers of a data directory, and the time of its audio.
+
+    The time comes from `utt2dur`, and is left out if there is none.
+    """
+    num_utts, num_speakers = _sizes(data)
+    if not (data / "utt2dur").is_file():
+        return f"{data}: {_count(num_utts, 'utterance')} of {_count(num_speakers, 'speaker')}"
+    durations = [float(line.split()[1]) for line in read_lines(data / "utt2dur")]
+    speech = f"{_count(len(durations), 'utterance')} of {_count(num_speakers, 'speaker')}"
+    return f"{data}: {speech}, {duration(sum(durations))} of audio"
+
+
+def describe_audio(data: Path, audio_sec: float, sample_rate_hz: int | None) -> str:
+    """Return the same line for audio that has been checked, with its sample rate."""
+    num_utts, num_speakers = _sizes(data)
+    return (
+        f"{data}: {_count(num_utts, 'utterance')} of {_count(num_speakers, 'speaker')}, "
+        f"{duration(audio_sec)} of audio at {sample_rate_hz} Hz, all of it good"
+    )
+
+
+def _sizes(data: Path) -> tuple[int, int]:
+    """Return the numbers of utterances and of speakers by `utt2spk`."""
+    pairs = [line.split() for line in read_lines(data / "utt2spk")]
+    return len(pairs), len({pair[-1] for pair in pairs})
+
+
+def _count(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 speaker", "2 speakers"."""
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,45 @@
+"""The command-line parser of all entry points, which suggests the option that was meant."""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` whose errors are one line, with a suggestion for a misspelt option."""
+
+    _given: Sequence[str] = ()
+
+    def parse_known_args(
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Parse the options that are known; the signature is argparse's."""
+        self._given = sys.argv[1:] if args is None else args
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line to standard error and exit with status 2."""
+        unknown = self._unknown_option()
+        if unknown is not None:
+            nearest = suggestion(unknown, self._option_string_actions)
+            message = f"unknown option {unknown}{nearest} (--help lists all options)"
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+    def _unknown_option(self) -> str | None:
+        """Return the first given option that is neither a known option nor short for one."""
+        for argument in self._given:
+            name = argument.partition("=")[0]
+            if name == "--":
+                break
+            is_known = any(known.startswith(name) for known in self._option_string_actions)
+            if name.startswith("--") and not is_known:
+                return name
+        return None
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean X?" with the known name that is most like `name`, or nothing."""
+    nearest = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
