@@ -81,7 +81,7 @@ def test_broken_archive_of_a_speaker_is_named(prepare, tree, tmp_path):
 def test_public_archive_must_be_whole(prepare, tree, tmp_path):
     with tarfile.open(tmp_path / "data_aishell.tgz", "w:gz") as tar:
         tar.add(tree, "data_aishell")
-    with pytest.raises(InputError, match=r"data_aishell\.tgz has \d+ bytes, the pub"):
+    with pytest.raises(InputError, match=r"data_aishell\.tgz has \d+ bytes, but the pub"):
         prepare("aishell", tmp_path)
 
 

@@ -57,14 +57,14 @@ def test_parts_may_come_as_archives_of_their_own_or_together(prepare, tree, tmp_
     assert wav.parts[-5:-3] == ("LibriSpeech", "test-clean") and wav.is_file()
     with tarfile.open(tmp_path / "dev-other.tar.gz", "w:gz") as tar:
         tar.add(tree / "dev-other", "LibriSpeech/dev-other")
-    with pytest.raises(InputError, match=r"dev-other\.tar\.gz has \d+ bytes, the pub"):
+    with pytest.raises(InputError, match=r"dev-other\.tar\.gz has \d+ bytes, but the pub"):
         prepare("librispeech", tmp_path, *OPTIONS)
 
 
 def test_all_of_it_by_default(prepare, tree, tmp_path):
     with tarfile.open(tmp_path / "LibriSpeech-excerpts.tar.gz", "w:gz") as tar:
         tar.add(tree, "LibriSpeech")
-    with pytest.raises(InputError, match=r"there is no LibriSpeech/train-clean-360/.* in it"):
+    with pytest.raises(InputError, match=r"does not contain LibriSpeech/train-clean-360/"):
         prepare("librispeech", tmp_path)
     assert (tmp_path / "unpacked/LibriSpeech/train-clean-100").is_dir()
 

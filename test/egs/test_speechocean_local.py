@@ -43,7 +43,9 @@ def test_archive_of_a_part(prepare, tree, tmp_path):
 def test_public_archive_must_be_whole(prepare, tree, tmp_path):
     with tarfile.open(tmp_path / "speechocean762.tar.gz", "w:gz") as tar:
         tar.add(tree, "speechocean762")
-    with pytest.raises(InputError, match=r"speechocean762\.tar\.gz has \d+ bytes, the published"):
+    with pytest.raises(
+        InputError, match=r"speechocean762\.tar\.gz has \d+ bytes, but the published"
+    ):
         prepare("speechocean762", tmp_path)
 
 
