@@ -1,4 +1,4 @@
-"""The table of a comparison, and what it says went wrong."""
+"""The table of a comparison, and its list of failures."""
 
 import json
 import os

@@ -141,7 +141,7 @@ def test_a_narrow_beam_that_stops_early_loses_nothing(beam_size, penalty):
 @pytest.mark.parametrize("num_units", [2, 20])
 @pytest.mark.parametrize("penalty", [0.0, 0.7, -0.7])
 def test_a_fusion_scores_the_likeliest_units(monkeypatch, fusion, beam_size, num_units, penalty):
-    """What it adds may be positive, so the search must not stop too early."""
+    """A fusion may add positive scores, so the search must not stop too early."""
     monkeypatch.setattr(attention, "NUM_FUSION_UNITS", num_units)
     max_lens = torch.tensor([9, 0, 7, 9, 1, 8])
     scorers = [only(ToyScorer(7))]

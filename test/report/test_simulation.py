@@ -1,4 +1,4 @@
-"""A simulated test set: latencies of each utterance, and what is said of all."""
+"""A simulated test set: latencies of each utterance, and the summary of all."""
 
 import pytest
 import torch

@@ -21,7 +21,7 @@ from moeasr.report.timing import (
 
 
 class Machine:
-    """Work takes what it is told to, and longer in every round."""
+    """A workload of a given duration, which grows in every round."""
 
     def __init__(self):
         self.now, self.calls = 0.0, []

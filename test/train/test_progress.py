@@ -1,4 +1,4 @@
-"""The trainer's part of `last.pt`: what is stored, and what is refused."""
+"""The part of `last.pt` that belongs to the trainer: its content, and the errors of a resume."""
 
 from pathlib import Path
 

@@ -19,20 +19,26 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--start-padding", type=float, default=0.1, metavar="SEC", help="before each segment")
-    add("--end-padding", type=float, default=0.1, metavar="SEC", help="behind each segment")
+    add(
+        "--start-padding",
+        type=float,
+        default=0.1,
+        metavar="SEC",
+        help="padding before each segment",
+    )
+    add("--end-padding", type=float, default=0.1, metavar="SEC", help="padding after each segment")
     add(
         "--last-segment-end-padding",
         type=float,
         default=0.1,
         metavar="SEC",
-        help="the most behind the last segment of a recording",
+        help="maximum padding after the last segment of a recording",
     )
     add(
         "--fix-overlapping-segments",
         default="true",
         choices=("true", "false"),
-        help="part segments that would overlap in the middle of the overlap (%(default)s)",
+        help="separate segments that would overlap in the middle of the overlap (%(default)s)",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""The clock of a simulated stream: sound comes at its own speed, work takes what it takes."""
+"""The simulated clock of a stream: audio arrives in real time, and processing takes its time."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A stream says what is said offline in the same chunks, and forgets what it does not need."""
+"""A stream gives the results of offline decoding in chunks, and drops tensors it does not need."""
 
 import dataclasses
 import math
