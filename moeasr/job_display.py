@@ -12,6 +12,8 @@ from tqdm import tqdm
 from moeasr.bars import DIRECTORY, find_display, read_bars
 
 LOOK_EVERY_SEC = 0.2
+GRACE_SEC = 90.0
+"""Time that a command has to end by itself; `run.pl` gives its own jobs 30 s."""
 
 
 class LogReader:
@@ -88,14 +90,23 @@ def run_shown(
                 state, shown = latest, time.monotonic()
                 display.show(state)
     except BaseException:
-        process.terminate()
-        process.wait()
+        _end(process)
         raise
     finally:
         signal.signal(signal.SIGINT, before)
         if state is not None:
             display.close(state)
     return status if status >= 0 else 128 - status
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process, which first gets time to save its work."""
+    process.terminate()
+    try:
+        process.wait(GRACE_SEC)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _say(line: str) -> None:

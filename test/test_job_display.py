@@ -1,7 +1,11 @@
 """Jobs whose output goes to a log: what is shown while they run."""
 
+import os
+import time
+
 import pytest
 
+from moeasr import job_display
 from moeasr.job_display import LogReader, run_shown
 
 HEADER = "# python3 train.py\n# Started at Thu Nov 26\n#\n"
@@ -39,3 +43,23 @@ def test_the_lines_of_the_job_runner_can_be_left_out(log):
 @pytest.mark.parametrize(("command", "status"), [("exit 3", 3), ("kill -9 $$", 137)])
 def test_the_status_is_that_of_the_command(tmp_path, command, status):
     assert run_shown(["bash", "-c", command], None, tmp_path, None, True) == status
+
+
+@pytest.mark.usefixtures("fails_rather_than_hangs")
+def test_a_command_that_does_not_end_is_killed(tmp_path, log, monkeypatch):
+    """After an error here, for instance when nobody reads the output any more."""
+    log.write_text("a line\n")
+    ready = tmp_path / "ready"
+    command = f"trap '' TERM; echo $$ > '{ready}'; while :; do sleep 0.1; done"
+
+    def fail(line: str) -> None:
+        while not (ready.exists() and ready.read_text()):
+            time.sleep(0.01)
+        raise BrokenPipeError(line)
+
+    monkeypatch.setattr(job_display, "_say", fail)
+    monkeypatch.setattr(job_display, "GRACE_SEC", 0.3)
+    with pytest.raises(BrokenPipeError):
+        run_shown(["bash", "-c", command], log, tmp_path, None, True)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(ready.read_text()), 0)

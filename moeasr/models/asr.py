@@ -271,11 +271,13 @@ class AsrModel(nn.Module):
 
     def _routing_losses(self, routings: Mapping[str, Routing]) -> dict[str, Tensor]:
         """Compute weighted routing losses, each summed over the MoE layers whose router learns."""
+        weights = {name: weight for name, weight in self.routing_losses.items() if weight > 0}
+        if not weights:  # as in U2++ MoE: the layers need not be searched at every step
+            return {}
         fixed = {path for path, layer in self.moe_layers().items() if not layer.router.learns}
         learnt = [routing for path, routing in routings.items() if path not in fixed]
         losses = {}
-        for name, weight in self.routing_losses.items():
-            if weight > 0 and learnt:
-                loss_of = ROUTING_LOSSES[name]
-                losses[name] = weight * torch.stack([loss_of(r) for r in learnt]).sum()
+        for name, weight in weights.items() if learnt else ():
+            loss_of = ROUTING_LOSSES[name]
+            losses[name] = weight * torch.stack([loss_of(r) for r in learnt]).sum()
         return losses

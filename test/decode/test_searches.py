@@ -14,7 +14,7 @@ from moeasr.errors import InputError
 
 
 def inputs_of(model, enc, enc_lens):
-    """What the searches get of an encoder's output."""
+    """The input of the searches, made from an encoder's output."""
     return SearchInput(model, enc, enc_lens, model.ctc_log_probs(enc), fusion=None)
 
 

@@ -101,7 +101,7 @@ def test_an4_shared_experts_are_a_third_of_the_encoder(listed, budget):
     ],
 )
 def test_defaults_of_each_recipe_are_found(recipe, choice, message, tmp_path, monkeypatch):
-    """What a recipe does not decode is refused before any training."""
+    """A comparison by a mode that the recipe does not decode is refused before any training."""
     monkeypatch.chdir(EGS / recipe)
     listed = tmp_path / "compare.list"
     listed.write_text("dense conf/dense.yaml\n")

@@ -14,7 +14,7 @@ from known_files import known_files
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = [path.parent for path in known_files("egs/*/run.sh")]
 SCRIPTS = [*(recipe / "run.sh" for recipe in RECIPES), ROOT / "utils/new_recipe/run.sh"]
-"""Those of the recipes, and of the one that utils/new_recipe.sh copies."""
+"""The scripts of the recipes, and the one that utils/new_recipe.sh copies."""
 BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}  # no environment is active
 
 

@@ -82,7 +82,7 @@ def run_readme(root: Path) -> Run:
 
 
 class Runs(dict[str, Run]):
-    """What came of each recipe, and of the one in README.md; each is run when it is asked for."""
+    """The output of each recipe, and of the one in README.md; each runs when a test asks for it."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()

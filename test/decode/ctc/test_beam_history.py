@@ -1,4 +1,4 @@
-"""How prefixes of a beam grow from chunk to chunk."""
+"""Growth of the prefixes of a beam from chunk to chunk."""
 
 import pytest
 
