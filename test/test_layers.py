@@ -34,6 +34,7 @@ FOUNDATIONS |= {
     "parser",
     "ranges",
     "seed",
+    "signals",
     "strict_json",
     "text_lines",
     "version",

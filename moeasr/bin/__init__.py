@@ -11,6 +11,7 @@ from typing import Any
 
 import moeasr
 from moeasr.errors import InputError
+from moeasr.signals import waits_end_at_signals
 
 
 class _Terminated(SystemExit):
@@ -28,7 +29,8 @@ def run(main: Callable[[], None]) -> None:
     warn_of_other_checkout(program)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        main()
+        with waits_end_at_signals():
+            main()
     except InputError as error:
         sys.exit(f"{program}: {error}")
     except BrokenPipeError:  # `moeasr ... | head`

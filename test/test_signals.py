@@ -1,0 +1,53 @@
+"""Signals that the system call for which the main thread waits does not notice."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from moeasr.signals import waits_end_at_signals
+
+WAITS = {
+    "lock": "lock = threading.Lock(); lock.acquire(); lock.acquire()",
+    "future": "from concurrent.futures import Future; Future().result()",
+    "pipe": "os.read(os.pipe()[0], 1)",
+}
+PROGRAM = """
+import os, signal, threading, time
+from moeasr.bin import run
+
+def terminate():
+    time.sleep(0.2)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)  # this thread takes the signal
+    time.sleep(60)
+
+def main():
+    threading.Thread(target=terminate, daemon=True).start()
+    {wait}
+
+run(main)
+"""
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_signal_that_another_thread_took_ends_every_wait(wait):
+    """The same happens if the signal arrives just before the main thread begins to wait."""
+    program = PROGRAM.format(wait=WAITS[wait])
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (143, b"-c: stopped by SIGTERM\n")
+
+
+def test_everything_is_afterwards_as_before():
+    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    wake_up_file = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(wake_up_file)
+    with waits_end_at_signals():
+        assert any(thread.daemon for thread in threading.enumerate())
+    for thread in threading.enumerate():
+        if thread.name.endswith("(_nudge_after_signals)"):
+            thread.join(60)
+            assert not thread.is_alive()
+    assert signal.set_wakeup_fd(wake_up_file) == wake_up_file
+    assert {number: signal.getsignal(number) for number in handlers} == handlers
