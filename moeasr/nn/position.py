@@ -42,6 +42,8 @@ def relative_positions(num_queries: int, num_keys: int, like: Tensor) -> Tensor:
     Returns:
         (num_keys + num_queries - 1, D) in the type of `like`.
     """
+    if torch.compiler.is_exporting():  # the sizes are symbols, which a cache cannot look up
+        return _encode_distances(num_queries, num_keys, like.size(-1), like.dtype, like.device)
     return _distances(
         num_queries,
         num_keys,
@@ -62,6 +64,13 @@ def _distances(
     is_inference: bool,  # autograd cannot use a tensor that was created in inference mode
 ) -> Tensor:
     """Return `relative_positions` from a cache, because a stream needs the same ones repeatedly."""
+    return _encode_distances(num_queries, num_keys, d_model, dtype, device)
+
+
+def _encode_distances(
+    num_queries: int, num_keys: int, d_model: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Compute `relative_positions`."""
     distances = torch.arange(num_keys - 1, -num_queries, -1, device=device, dtype=torch.float64)
     return sinusoidal_encoding(distances, d_model).to(dtype)
 
