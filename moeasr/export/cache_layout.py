@@ -77,7 +77,9 @@ class CacheLayout:
             pasts: Caches of all blocks including the frames of this chunk.
             num_frames: Number of frames of this chunk, which is the number that attention forgets.
         """
-        frames = [part[:, num_frames:] for past in pasts if past.attention for part in past.attention]
+        frames = [
+            part[:, num_frames:] for past in pasts if past.attention for part in past.attention
+        ]
         edges = [
             past.convolution[:, past.convolution.size(1) - empty.convolution.size(1) :].flatten(1)
             for past, empty in zip(pasts, self.blocks)

@@ -34,7 +34,9 @@ class DecoderGraph(nn.Module):
         """Names of the outputs."""
         return ("log_probs", "reverse_log_probs")[: 1 if self.reverse_decoder is None else 2]
 
-    def forward(self, encoder_out: Tensor, tokens: Tensor, tokens_lens: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self, encoder_out: Tensor, tokens: Tensor, tokens_lens: Tensor
+    ) -> tuple[Tensor, ...]:
         """Score hypotheses.
 
         Args:

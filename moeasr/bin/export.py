@@ -1,0 +1,107 @@
+"""Export a checkpoint to ONNX for sherpa-onnx and onnxruntime, without PyTorch."""
+
+import argparse
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
+from moeasr.errors import InputError
+from moeasr.parser import Parser
+
+DESCRIPTION = """\
+Export a checkpoint to a model folder for sherpa-onnx and onnxruntime. The folder holds
+  model.onnx, model.int8.onnx            whole recordings (sherpa-onnx: wenet_ctc)
+  model.streaming.onnx, ...int8.onnx     live streams, any chunk size (online wenet_ctc)
+  model.nemo.onnx, ...int8.onnx          live streams in batches, on phones, in browsers (nemo_ctc)
+  decoder.onnx                           attention decoders, for rescoring in moeasr
+  tokens.txt config.yaml README.md       units, settings, model card; test.wav with test.txt
+Every file is compared with the checkpoint on a dev set. A folder with a file that differs is not
+left behind."""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = Parser(
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  moeasr export --checkpoint exp/u2pp_moe --data-dir data/dev "
+        "--out exp/u2pp_moe/export",
+    )
+    add = parser.add_argument
+    add(
+        "--checkpoint",
+        required=True,
+        metavar="FILE",
+        help="checkpoint, or an experiment directory with averaged.pt",
+    )
+    add("--data-dir", required=True, metavar="DIR", help="dev set on which the files are compared")
+    add("--out", required=True, metavar="DIR", help="model folder, which is replaced if it exists")
+    add(
+        "--chunk-size", type=int, default=16, help="encoder frames per chunk (default: %(default)s)"
+    )
+    add("--num-left-chunks", type=int, default=4, help="left chunks (default: %(default)s)")
+    add("--offline-only", action="store_true", help="leave out the streaming files")
+    add(
+        "--max-utts",
+        type=int,
+        default=200,
+        help="number of utterances compared, from the first (default: %(default)s)",
+    )
+    add(
+        "--max-int8-loss",
+        type=float,
+        default=0.5,
+        metavar="POINTS",
+        help="percentage points that int8 may add to the WER (default: %(default)s)",
+    )
+    add(
+        "--licence",
+        default="unknown",
+        help="licence named in the model card (default: %(default)s)",
+    )
+    add_no_commands_option(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the entry point."""
+    args = get_parser().parse_args(argv)
+    _require_packages()
+
+    from moeasr import checkpoint
+    from moeasr.decode.recognizer import Recognizer
+    from moeasr.export.dev_set import read_dev_set
+    from moeasr.export.export_model import export_model
+    from moeasr.export.folder import StreamingSizes
+    from moeasr.logs import setup_logging
+
+    setup_logging()
+    if args.max_utts < 1:
+        raise InputError(f"--max-utts must be at least 1, but is {args.max_utts}")
+    sizes = None
+    if not args.offline_only:
+        sizes = StreamingSizes(args.chunk_size, args.num_left_chunks)
+    recognizer = Recognizer.from_checkpoint(checkpoint.find_file(args.checkpoint))
+    dev_set = read_dev_set(args.data_dir, recognizer, args.max_utts)
+    reports = export_model(
+        recognizer, Path(args.out), sizes, dev_set, args.max_int8_loss, args.licence
+    )
+    for report in reports:
+        print(report.line())
+    print(f"{args.out}: {args.out}/README.md says how to run the model")
+
+
+def _require_packages() -> None:
+    """Raise `InputError` unless the packages of the extra `deploy` are installed."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"export needs the package {error.name}; install it with pip install 'moeasr[deploy]'"
+        ) from None
+
+
+if __name__ == "__main__":
+    run(main)
