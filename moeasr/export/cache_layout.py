@@ -2,8 +2,9 @@
 
 sherpa-onnx stores one tensor for attention and one for convolutions. It reads their sizes from the
 metadata of the file and does not look into them. So all caches of a model are written into them one
-after the other, whatever the shapes of its layers are. For a U2++ encoder, the L rows are its L
-blocks; SpeechMoE's embedding network adds rows.
+after the other, whatever the shapes of its layers are. For a U2++ encoder of n blocks, the first n
+rows are those of its blocks; SpeechMoE's embedding network adds rows. The last row holds encoder
+output, which rescoring needs: sherpa-onnx would take a further output of the file for a state.
 """
 
 from collections.abc import Sequence
@@ -42,7 +43,8 @@ class CacheLayout:
         """Number L of rows of both tensors."""
         attention = 2 * sum(past.attention.keys.size(2) for past in self.blocks if past.attention)
         convolution = sum(edge[0].numel() for edge in self._edges)
-        return max(1, _rows(attention, 2 * self.d_model), _rows(convolution, self._edge_size))
+        rows = max(_rows(attention, 2 * self.d_model), _rows(convolution, self._edge_size))
+        return rows + 1  # the encoder output
 
     def unpack(self, attention: Tensor, convolution: Tensor) -> list[BlockPast]:
         """Return the caches of all blocks.
@@ -70,13 +72,17 @@ class CacheLayout:
             pasts.append(BlockPast(keys_and_values, edge))
         return pasts
 
-    def pack(self, pasts: Sequence[BlockPast], num_frames: int) -> tuple[Tensor, Tensor]:
+    def pack(
+        self, pasts: Sequence[BlockPast], attention: Tensor, enc: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return the two tensors, see `unpack`.
 
         Args:
-            pasts: Caches of all blocks including the frames of this chunk.
-            num_frames: Number of frames of this chunk, which is the number that attention forgets.
+            pasts: Caches of all blocks including the S frames of this chunk.
+            attention: The tensor of attention before this chunk.
+            enc: Encoder output of this chunk, (B, S, D).
         """
+        num_frames = enc.size(1)
         frames = [
             part[:, num_frames:] for past in pasts if past.attention for part in past.attention
         ]
@@ -87,7 +93,10 @@ class CacheLayout:
         ]
         frames_BCX = torch.cat(frames, dim=2)
         edges_BX = torch.cat(edges, dim=1) if edges else frames_BCX.new_zeros(frames_BCX.size(0), 0)
-        frames_BCX = F.pad(frames_BCX, (0, self.num_rows * 2 * self.d_model - frames_BCX.size(2)))
+        num_missing = (self.num_rows - 1) * 2 * self.d_model - frames_BCX.size(2)
+        enc_BCD = torch.cat((attention[:, -1, :, : self.d_model], enc), dim=1)[:, num_frames:]
+        frames_BCX = F.pad(frames_BCX, (0, num_missing))
+        frames_BCX = F.pad(torch.cat((frames_BCX, enc_BCD), dim=2), (0, self.d_model))
         edges_BX = F.pad(edges_BX, (0, self.num_rows * self._edge_size - edges_BX.size(1)))
         return (
             frames_BCX.unflatten(2, (self.num_rows, 2 * self.d_model)).transpose(1, 2),

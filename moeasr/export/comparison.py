@@ -16,8 +16,8 @@ from moeasr.models.heads.attention_head import SOS_EOS
 TOLERANCE = 0.01
 """Largest difference of log-probabilities that counts as equal. Rounding makes far less."""
 MAX_FRAMES = 0.01
-"""Largest share of frames that may differ by more. Two runtimes round differently, so a router whose
-best experts tie may choose another one; this changes the frames around it a little."""
+"""Largest share of frames that may differ by more. Two runtimes round differently, so a router with
+two nearly equal scores may choose another expert, which changes the frames around it a little."""
 
 
 @dataclass

@@ -63,10 +63,12 @@ def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) ->
 def _example(
     data_dir: Path, recognizer: Recognizer, texts: dict[str, str]
 ) -> tuple[str, np.ndarray] | None:
-    """Return the first recording of the directory with its transcript, if there is audio."""
+    """Return the first recording with a transcript, and this transcript, if there is audio."""
     if not (data_dir / "wav.scp").is_file():
         return None
     segments = data_dir / "segments"
     utterances = open_utterances(data_dir / "wav.scp", segments if segments.is_file() else None)
-    utt, samples, _ = next(read_waveforms(utterances, recognizer.fbank.sample_rate_hz))
-    return texts.get(utt, ""), samples.numpy()
+    for utt, samples, _ in read_waveforms(utterances, recognizer.fbank.sample_rate_hz):
+        if texts.get(utt):
+            return texts[utt], samples.numpy()
+    return None

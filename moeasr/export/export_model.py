@@ -1,4 +1,4 @@
-"""The export of a checkpoint: write all files, compare each with the checkpoint, keep what is equal."""
+"""The export of a checkpoint: files that are kept only if they equal it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

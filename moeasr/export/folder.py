@@ -19,7 +19,7 @@ from moeasr.export.dev_set import DevSet
 from moeasr.export.int8 import quantize_file, unquantized_paths
 from moeasr.export.nemo_streaming_graph import NemoStreamingGraph
 from moeasr.export.offline_graph import OfflineGraph
-from moeasr.export.onnx_file import write_onnx
+from moeasr.export.onnx_file import strip_notes, write_onnx
 from moeasr.export.sliced_experts import slice_experts
 from moeasr.export.streaming_graph import StreamingGraph
 from moeasr.export.wenet_streaming_graph import WenetStreamingGraph
@@ -94,6 +94,8 @@ def write_graphs(recognizer: Recognizer, out: Path, sizes: StreamingSizes | None
         if name != "decoder.onnx":
             int8 = out / name.replace(".onnx", ".int8.onnx")
             quantize_file(out / name, int8, unquantized_paths(graph))
+            strip_notes(int8)
+        strip_notes(out / name)
     return list(graphs)
 
 
@@ -134,12 +136,12 @@ def check_target(target: Path) -> None:
     """Raise `InputError` if a directory exists that is no model folder, which would be replaced."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
-    if target.is_dir() and (target / CONFIG).is_file():
-        if load_yaml(target / CONFIG).get("format") == FORMAT:
-            return
-    raise InputError(
-        f"{target} exists and is not a model folder that `moeasr export` wrote; choose another --out"
-    )
+    config = target / CONFIG
+    if not config.is_file() or load_yaml(config).get("format") != FORMAT:
+        raise InputError(
+            f"{target} exists and is not a model folder that `moeasr export` wrote; choose another "
+            "--out"
+        )
 
 
 def publish(finished: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Quantisation of an ONNX file: matrix products in 8-bit integers, everything delicate in float32."""
+"""Quantisation of the matrix products in an ONNX file to 8-bit integers."""
 
 import ast
 import logging

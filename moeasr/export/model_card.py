@@ -68,8 +68,8 @@ or on the command line:
 sherpa-onnx-offline --tokens=tokens.txt --wenet-ctc-model=model.int8.onnx test.wav
 ```
 {streaming}
-The model expects 80 mel bins from 20 to 7600 Hz, which sherpa-onnx computes by default. CMVN is part
-of the files.
+The model expects 80 mel bins from 20 to 7600 Hz, which sherpa-onnx computes by default. CMVN is
+part of the files.
 """
 STREAMING = """
 A live stream in chunks of {chunk} encoder frames ({chunk_ms:.0f} ms) with {left} left chunks:
@@ -81,8 +81,8 @@ sherpa-onnx --tokens=tokens.txt --wenet-ctc-model=model.streaming.int8.onnx \\
 
 On Android, iOS, in a browser, or from C, C#, Go, Java, JavaScript, Kotlin, Swift: use
 `model.nemo.int8.onnx` as an online NeMo CTC model (`nemo_ctc`) with the example of that language
-from <https://k2-fsa.github.io/sherpa/onnx/>. Its chunk size is fixed. Add {tail:.1f} s of silence to
-the end of a recording, so that its last chunk is decoded.
+from <https://k2-fsa.github.io/sherpa/onnx/>. Its chunk size is fixed. Add {tail:.1f} s of silence
+to the end of a recording, so that its last chunk is decoded.
 """
 
 

@@ -9,8 +9,8 @@ from moeasr.export.streaming_graph import SCALE, StreamingGraph
 class NemoStreamingGraph(nn.Module):
     """A streaming graph for a batch of streams, with a fixed chunk size and left context.
 
-    sherpa-onnx offers this kind of model in its C interface, so also on Android and iOS, in browsers
-    and in the languages that build on C. It computes features of samples in [-1, 1].
+    sherpa-onnx offers this kind of model in its C interface, which Android, iOS, browsers and many
+    languages use. It computes features of samples in [-1, 1].
 
     Args:
         graph: The graph of a chunk.

@@ -61,7 +61,7 @@ class OnnxFile:
             mask = np.ones((1, 1, num_past + chunk_size), bool)
             mask[..., : max(0, num_past - num_seen)] = False
             place = np.array([num_past + num_seen]), np.array([num_past])
-            log_probs, attention, convolution, _ = self.run(
+            log_probs, attention, convolution = self.run(
                 window[None], *place, attention, convolution, mask
             )
             found.append(log_probs[0])

@@ -1,9 +1,9 @@
 """The streaming graph: one chunk of features and the caches in, log-probabilities and caches out.
 
-`StreamingGraph` computes a chunk. Two modules dress it for sherpa-onnx: `WenetStreamingGraph` for
-`OnlineRecognizer.from_wenet_ctc`, with any chunk size and any number of left chunks in one file, and
-`NemoStreamingGraph` for `from_nemo_ctc`, which runs several streams as one batch and which
-sherpa-onnx also offers on phones and in browsers.
+`StreamingGraph` computes a chunk. Two modules give it the interfaces of sherpa-onnx:
+`WenetStreamingGraph` for `OnlineRecognizer.from_wenet_ctc`, with any chunk size and any number of
+left chunks in one file; `NemoStreamingGraph` for `from_nemo_ctc`, which runs several streams as one
+batch and is also available on phones and in browsers.
 """
 
 import math
@@ -27,8 +27,6 @@ class Chunk(NamedTuple):
 
     log_probs: Tensor
     """CTC log-probabilities, (B, S, V)."""
-    enc: Tensor
-    """Encoder output, (B, S, D)."""
     attention: Tensor
     """Next attention cache, see `CacheLayout`."""
     convolution: Tensor
@@ -95,5 +93,5 @@ class StreamingGraph(nn.Module):
             context = enc
             new_pasts += seen
         assert enc is not None
-        caches = self.layout.pack(new_pasts, enc.size(1))
-        return Chunk(ctc_log_probs(model, enc), enc, *caches)
+        caches = self.layout.pack(new_pasts, attention, enc)
+        return Chunk(ctc_log_probs(model, enc), *caches)

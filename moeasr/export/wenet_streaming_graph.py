@@ -23,7 +23,7 @@ class WenetStreamingGraph(nn.Module):
         *("x", "offset", "required_cache_size"),
         *("attn_cache", "conv_cache", "attn_mask"),
     )
-    output_names = ("log_probs", "next_att_cache", "next_conv_cache", "encoder_out")
+    output_names = ("log_probs", "next_att_cache", "next_conv_cache")
 
     def __init__(self, graph: StreamingGraph, num_heads: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class WenetStreamingGraph(nn.Module):
         attn_cache: Tensor,
         conv_cache: Tensor,
         attn_mask: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Encode a chunk of S frames after C past frames.
 
         Args:
@@ -61,7 +61,6 @@ class WenetStreamingGraph(nn.Module):
             chunk.log_probs,
             chunk.attention.reshape(self.attention_shape(num_past)),
             chunk.convolution.reshape(self.convolution_shape),
-            chunk.enc,
         )
 
     def attention_shape(self, num_past: int) -> tuple[int, int, int, int]:
