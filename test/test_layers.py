@@ -63,9 +63,13 @@ ALLOWED = {
     },
     "interop": {"features", "text", "nn", "moe", "models"},
 }
+ALLOWED["export"] = {"datadir", "audio", "features", "text", "data", "nn", "moe", "models"}
+ALLOWED["export"] |= {"decode", "score"}
 ALLOWED["api"] = {"audio", "decode"}
 ALLOWED["__init__"] = {"api"}
-ALLOWED["report"] = set(ALLOWED) - {"corpus", "kaldi", "experiment", "interop", "__init__"}
+ALLOWED["report"] = set(ALLOWED) - {
+    *("corpus", "kaldi", "experiment", "interop", "export", "__init__")
+}
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}
 

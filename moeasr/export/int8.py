@@ -40,11 +40,15 @@ def quantize_file(source: Path, target: Path, unquantized: Collection[str]) -> N
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    graph = onnx.load(source).graph
+    matrices = {tensor.name for tensor in graph.initializer if len(tensor.dims) == 2}
     excluded = []
-    for node in onnx.load(source).graph.node:
+    for node in graph.node:
         scopes = {entry.key: entry.value for entry in node.metadata_props}.get(SCOPES, "[]")
-        if node.op_type in ("MatMul", "Gemm") and set(ast.literal_eval(scopes)) & set(unquantized):
-            # the quantiser renames a Gemm before it looks at this list
+        is_delicate = bool(set(ast.literal_eval(scopes)) & set(unquantized))
+        # Encodings of positions may be constants too, of four dimensions, but they are no weights.
+        if node.op_type in ("MatMul", "Gemm") and (is_delicate or node.input[1] not in matrices):
+            # The quantiser renames a Gemm before it looks at this list.
             excluded += [node.name, f"{node.name}_MatMul"]
     level = logging.root.level
     logging.root.setLevel(logging.ERROR)  # advice about preparing a model, which is not needed here
