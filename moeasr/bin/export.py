@@ -12,7 +12,7 @@ DESCRIPTION = """\
 Export a checkpoint to a model folder for sherpa-onnx and onnxruntime. The folder holds
   model.onnx, model.int8.onnx            whole recordings (sherpa-onnx: wenet_ctc)
   model.streaming.onnx, ...int8.onnx     live streams, any chunk size (online wenet_ctc)
-  model.nemo.onnx, ...int8.onnx          live streams in batches, on phones, in browsers (nemo_ctc)
+  model.zipformer.onnx, ...int8.onnx     live streams in batches, on phones (zipformer2_ctc)
   decoder.onnx                           attention decoders, for rescoring in moeasr
   tokens.txt config.yaml README.md       units, settings, model card; test.wav with test.txt
 Every file is compared with the checkpoint on a dev set. A folder with a file that differs is not

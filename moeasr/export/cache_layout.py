@@ -43,7 +43,7 @@ class CacheLayout:
         """Number L of rows of both tensors."""
         attention = 2 * sum(past.attention.keys.size(2) for past in self.blocks if past.attention)
         convolution = sum(edge[0].numel() for edge in self._edges)
-        rows = max(_rows(attention, 2 * self.d_model), _rows(convolution, self._edge_size))
+        rows = max(_rows(attention, 2 * self.d_model), _rows(convolution, self.edge_size))
         return rows + 1  # the encoder output
 
     def unpack(self, attention: Tensor, convolution: Tensor) -> list[BlockPast]:
@@ -97,10 +97,10 @@ class CacheLayout:
         enc_BCD = torch.cat((attention[:, -1, :, : self.d_model], enc), dim=1)[:, num_frames:]
         frames_BCX = F.pad(frames_BCX, (0, num_missing))
         frames_BCX = F.pad(torch.cat((frames_BCX, enc_BCD), dim=2), (0, self.d_model))
-        edges_BX = F.pad(edges_BX, (0, self.num_rows * self._edge_size - edges_BX.size(1)))
+        edges_BX = F.pad(edges_BX, (0, self.num_rows * self.edge_size - edges_BX.size(1)))
         return (
             frames_BCX.unflatten(2, (self.num_rows, 2 * self.d_model)).transpose(1, 2),
-            edges_BX.unflatten(1, (self.num_rows, self._edge_size)),
+            edges_BX.unflatten(1, (self.num_rows, self.edge_size)),
         )
 
     @property
@@ -108,7 +108,7 @@ class CacheLayout:
         return [past.convolution for past in self.blocks if past.convolution is not None]
 
     @property
-    def _edge_size(self) -> int:
+    def edge_size(self) -> int:
         """Number of values D (K - 1) of a row of convolutions."""
         return self.d_model * (self.kernel_size - 1)
 

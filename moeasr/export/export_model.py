@@ -138,6 +138,6 @@ def _streaming(
     file: OnnxFile, name: str, chunk_size: int, num_left_chunks: int
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that runs a streaming file on the features of an utterance."""
-    if name.startswith("model.nemo"):
-        return lambda feats: file.nemo_streaming(feats, SCALE)
+    if name.startswith("model.zipformer"):
+        return lambda feats: file.zipformer_streaming(feats, SCALE)
     return lambda feats: file.wenet_streaming(feats, chunk_size, num_left_chunks)

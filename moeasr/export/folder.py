@@ -17,12 +17,12 @@ from moeasr.errors import InputError
 from moeasr.export.decoder_graph import DecoderGraph
 from moeasr.export.dev_set import DevSet
 from moeasr.export.int8 import quantize_file, unquantized_paths
-from moeasr.export.nemo_streaming_graph import NemoStreamingGraph
 from moeasr.export.offline_graph import OfflineGraph
 from moeasr.export.onnx_file import strip_notes, write_onnx
 from moeasr.export.sliced_experts import slice_experts
 from moeasr.export.streaming_graph import StreamingGraph
 from moeasr.export.wenet_streaming_graph import WenetStreamingGraph
+from moeasr.export.zipformer_streaming_graph import ZipformerStreamingGraph
 from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
 from moeasr.models.heads.attention_head import AttentionHead
@@ -79,10 +79,10 @@ def write_graphs(recognizer: Recognizer, out: Path, sizes: StreamingSizes | None
     if sizes is not None:
         chunk = StreamingGraph(model)
         wenet = WenetStreamingGraph(chunk, _num_heads(recognizer))
-        nemo = NemoStreamingGraph(chunk, sizes.chunk_size, sizes.num_left_chunks)
+        zipformer = ZipformerStreamingGraph(chunk, sizes.chunk_size, sizes.num_left_chunks)
         defaults = {"chunk_size": sizes.chunk_size, "left_chunks": sizes.num_left_chunks}
         graphs["model.streaming.onnx"] = wenet, {**wenet.metadata(), **defaults}
-        graphs["model.nemo.onnx"] = nemo, nemo.metadata()
+        graphs["model.zipformer.onnx"] = zipformer, zipformer.metadata()
     attention = recognizer.model.heads.get("attention")
     if isinstance(attention, AttentionHead):
         head = model.all_heads["attention"]

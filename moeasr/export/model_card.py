@@ -80,9 +80,9 @@ sherpa-onnx --tokens=tokens.txt --wenet-ctc-model=model.streaming.int8.onnx \\
 ```
 
 On Android, iOS, in a browser, or from C, C#, Go, Java, JavaScript, Kotlin, Swift: use
-`model.nemo.int8.onnx` as an online NeMo CTC model (`nemo_ctc`) with the example of that language
-from <https://k2-fsa.github.io/sherpa/onnx/>. Its chunk size is fixed. Add {tail:.1f} s of silence
-to the end of a recording, so that its last chunk is decoded.
+`model.zipformer.int8.onnx` as an online Zipformer CTC model (`zipformer2_ctc`) with the example of
+that language from <https://k2-fsa.github.io/sherpa/onnx/>. Its chunk size is fixed. Add {tail:.1f} s
+of silence to the end of a recording, so that its last chunk is decoded.
 """
 
 

@@ -67,23 +67,24 @@ class OnnxFile:
             found.append(log_probs[0])
         return np.concatenate(found)
 
-    def nemo_streaming(self, feats: np.ndarray, scale: float) -> np.ndarray:
-        """Return the log-probabilities of a stream, as sherpa-onnx runs a NeMo file.
+    def zipformer_streaming(self, feats: np.ndarray, scale: float) -> np.ndarray:
+        """Return the log-probabilities of a stream, as sherpa-onnx runs a Zipformer file.
 
         Args:
             feats: Features (T, F) of whole chunks.
             scale: Number that the file adds to features, which is subtracted here.
         """
-        sizes = {key: int(value) for key, value in self.metadata.items() if value.isdecimal()}
-        shapes = [
-            (1, *(sizes[f"{name}_dim{axis}"] for axis in (1, 2, 3)))
-            for name in ("cache_last_channel", "cache_last_time")
+        states = [
+            np.zeros(
+                [axis if isinstance(axis, int) else 1 for axis in node.shape],
+                np.int64 if "int64" in node.type else np.float32,
+            )
+            for node in self._session.get_inputs()[1:]
         ]
-        caches = [*(np.zeros(shape, np.float32) for shape in shapes), np.zeros(1, np.int64)]
         found = []
-        chunk_size = sizes["chunk_shift"] // sizes["subsampling_factor"]
+        chunk_size = int(self.metadata["decode_chunk_len"]) // 4
         for window in windows(feats - np.float32(scale), chunk_size):
-            log_probs, _, *caches = self.run(window.T[None], np.array([len(window)]), *caches)
+            log_probs, *states = self.run(window[None], *states)
             found.append(log_probs[0])
         return np.concatenate(found)
 

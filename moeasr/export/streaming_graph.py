@@ -2,8 +2,8 @@
 
 `StreamingGraph` computes a chunk. Two modules give it the interfaces of sherpa-onnx:
 `WenetStreamingGraph` for `OnlineRecognizer.from_wenet_ctc`, with any chunk size and any number of
-left chunks in one file; `NemoStreamingGraph` for `from_nemo_ctc`, which runs several streams as one
-batch and is also available on phones and in browsers.
+left chunks in one file; `ZipformerStreamingGraph` for `from_zipformer2_ctc`, which runs several
+streams as one batch and is also available on phones and in browsers.
 """
 
 import math

@@ -14,7 +14,7 @@ from moeasr.export.folder import StreamingSizes
 
 pytestmark = pytest.mark.slow
 SIZES = StreamingSizes(4, 2)
-MODELS = ("model", "model.streaming", "model.nemo")
+MODELS = ("model", "model.streaming", "model.zipformer")
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +85,10 @@ def test_sherpa_onnx_runs_all_three_files(exported, recognizer, dev_dir):
     wenet = sherpa.OnlineRecognizer.from_wenet_ctc(
         tokens=tokens, model=str(out / "model.streaming.onnx"), **streaming
     )
-    nemo = sherpa.OnlineRecognizer.from_nemo_ctc(tokens=tokens, model=str(out / "model.nemo.onnx"))
-    texts = [stream.result.text, *(_streamed(online, samples) for online in (wenet, nemo))]
+    zipformer = sherpa.OnlineRecognizer.from_zipformer2_ctc(
+        tokens=tokens, model=str(out / "model.zipformer.onnx")
+    )
+    texts = [stream.result.text, *(_streamed(online, samples) for online in (wenet, zipformer))]
     assert all(set(text) <= set("abcd ") for text in texts)
     assert texts[1] == texts[2] == _chunked_text(recognizer, samples) != ""
 

@@ -22,4 +22,4 @@ def test_results_and_commands_are_filled_in(recognizer):
 
 def test_a_model_without_streaming_files_does_not_mention_them(recognizer):
     card = model_card(recognizer, None, DEV, [REPORT], "unknown")
-    assert "streaming" not in card and "nemo" not in card
+    assert "streaming" not in card and "zipformer" not in card
