@@ -36,7 +36,7 @@ Note: <log-dir> defaults to <data-dir>/log, and
 Options:
   --fbank-config <config-file>         # YAML of the filter banks, or Kaldi's fbank.conf
                                        # (default: conf/fbank.yaml).
-  --nj <nj>                            # number of parallel jobs.
+  --nj <nj>                            # number of parallel jobs, at most one per utterance.
   --cmd <run.pl|queue.pl <queue opts>> # how to run jobs.
   --compress <true|false>              # If true, archives take one byte per value.
   --write-utt2num-frames <true|false>  # If true, write utt2num_frames file.
@@ -92,6 +92,11 @@ else
   table=$data/wav.scp
   options+=(--wav-scp "$logdir/fbank_$name.JOB.list")
 fi
+num_lines=$(wc -l <"$table")
+if ((nj > num_lines)); then
+  $quiet || echo "$0 [info]: $num_lines jobs instead of $nj, because $table has no more lines"
+  nj=$num_lines
+fi
 $quiet || echo "$0: the jobs write their logs to $logdir/make_fbank_$name.*.log"
 lists=()
 scps=()
@@ -102,7 +107,7 @@ done
 "$utils/split_scp.pl" "$table" "${lists[@]}" || exit 1
 
 # shellcheck disable=SC2086  # cmd contains the runner and its options
-python3 -m moeasr.bin.watch --dir "$logdir" --total "$(wc -l <"$table")" -- \
+python3 -m moeasr.bin.watch --dir "$logdir" --total "$num_lines" -- \
   $cmd JOB=1:"$nj" "$logdir/make_fbank_$name.JOB.log" \
   python3 -m moeasr.bin.make_fbank "${options[@]}" \
   --ark "$fbankdir/raw_fbank_$name.JOB.ark" --scp "$fbankdir/raw_fbank_$name.JOB.scp" || exit 1
