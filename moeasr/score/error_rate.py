@@ -1,6 +1,9 @@
 """Word and character error rates of a test set.
 
-WER: words are separated by white space. For text without spaces, use the CER instead.
+WER: words are separated by spaces, but each character of a script without spaces between words is a
+word, as in `moeasr.text.scripts.split_words`. The WER of a Chinese text is therefore its character
+error rate without spaces, and that of code-switching text is the mixed error rate, as in WeNet's
+`compute-wer.py --char=1`. The evaluation after each epoch of a training counts the same words.
 
 CER: characters of the whole transcript. The space between two words counts as a character, as in
 ESPnet (including its AN4 results) and in jiwer's default; `count_spaces=False` leaves spaces out.
@@ -28,6 +31,7 @@ from moeasr.score.alignment import Counts, Step, align, count
 from moeasr.score.bootstrap import bootstrap_interval
 from moeasr.text.characters import CharSplitter
 from moeasr.text.normalize import SPACE_UNIT
+from moeasr.text.scripts import split_words
 
 MissingMode = Literal["strict", "present", "all"]
 SPACE_TOKEN = "<space>"
@@ -130,8 +134,8 @@ def _require_words(refs: Iterable[str]) -> None:
 
 
 def word_error_rate(pairs: Sequence[Pair]) -> ErrorRate:
-    """Align the words of each pair."""
-    return _error_rate(pairs, str.split)
+    """Align the words of each pair, see `split_words`."""
+    return _error_rate(pairs, split_words)
 
 
 def character_error_rate(

@@ -220,3 +220,19 @@ def test_references_are_checked_one_after_the_other() -> None:
         InputError, match=r"^6 of 9 utterances have no hypothesis: a b c d e \.{3}$"
     ):
         check_references(refs(), 9, list("abcdef"))
+
+
+@pytest.mark.parametrize(
+    ("ref", "hyp", "num_errors", "num_words"),
+    [
+        ("the cat sat", "the hat", 2, 3),
+        ("the cat", "the  cat", 0, 2),
+        ("", "so", 1, 0),
+        ("你好世界", "你号世界", 1, 4),
+        ("你好 世界", "你好世界", 0, 4),  # spaces are no characters
+        ("打开WENET网站", "打开wenet网站", 1, 5),
+    ],
+)
+def test_a_word_is_a_character_where_the_script_has_no_spaces(ref, hyp, num_errors, num_words):
+    found = word_error_rate([Pair("u1", ref, hyp)]).total
+    assert (found.num_errors, found.num_ref) == (num_errors, num_words)
