@@ -5,10 +5,15 @@ Takes the options of `torchrun`; `python3 -m torch.distributed.run --help` lists
 """
 
 import argparse
+import difflib
 import logging
+import pkgutil
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moeasr import bin as entry_points
 from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
@@ -45,6 +50,8 @@ def main(argv: list[str] | None = None) -> None:
 
     options = torchrun.parse_args(arguments)
     _check_num_processes(options.nproc_per_node)
+    if not options.no_python:
+        _check_program(options.training_script, options.module)
     logging.disable(logging.ERROR)  # the sentence below says the same, and the processes say why
     try:
         torchrun.run(options)
@@ -64,6 +71,21 @@ def _check_num_processes(text: str) -> None:
         num_processes(text)
     except argparse.ArgumentTypeError as error:
         raise InputError(f"--nproc_per_node {error}") from None
+
+
+def _check_program(name: str, is_module: bool) -> None:
+    """Raise `InputError` if no process could find the program.
+
+    Modules of other packages are not checked, because processes may find them elsewhere.
+    """
+    if is_module and (not name.startswith("moeasr.") or find_spec(name) is not None):
+        return
+    if not is_module and Path(name).is_file():
+        return
+    names = [info.name for info in pkgutil.iter_modules(entry_points.__path__)]
+    nearest = difflib.get_close_matches(name.rpartition(".")[2], names, n=1)
+    meant = f"; did you mean -m moeasr.bin.{nearest[0]}?" if nearest else ""
+    raise InputError(f"there is no {'module' if is_module else 'file'} '{name}'{meant}")
 
 
 def _sentence(rank: int, failure: "ProcessFailure") -> str:

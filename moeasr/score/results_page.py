@@ -17,8 +17,8 @@ _PROVENANCE = ("commit", "config", "seed", "device", "num_threads", "checkpoint"
 _COMMANDS = ("train_command", "command", "score_command")
 _CHARACTER_WORDS = (
     "Each character of a script without spaces between words, such as Chinese, counts as a word. "
-    "The WER of such text is its character error rate, and that of code-switching text is the mixed "
-    "error rate."
+    "The WER of such text is its character error rate, and that of code-switching text is its "
+    "mixed error rate."
 )
 _HEADER = (
     "mode",

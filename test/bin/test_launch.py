@@ -79,3 +79,18 @@ def test_every_process_and_the_launcher_say_one_sentence(tmp_path, how, code, li
 def test_an_absurd_number_of_processes_is_refused_before_any_is_started(count, tmp_path):
     with pytest.raises(InputError, match="^--nproc_per_node must be .*, but is '?" + count):
         main(["--standalone", "--nproc_per_node", count, str(tmp_path / "none.py")])
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (["-m", "moeasr.bin.trian"], "module 'moeasr.bin.trian'; did you mean -m moeasr.bin.train?"),
+        (["-m", "moeasr.no.such"], "module 'moeasr.no.such'"),
+        (["train"], "file 'train'; did you mean -m moeasr.bin.train?"),
+        (["/none/x.py"], "file '/none/x.py'"),
+    ],
+)
+def test_a_program_that_does_not_exist_is_refused_before_any_process_starts(program, message):
+    with pytest.raises(InputError) as caught:
+        main(["--standalone", *program])
+    assert str(caught.value) == f"there is no {message}"
