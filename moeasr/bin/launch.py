@@ -9,6 +9,7 @@ import difflib
 import logging
 import pkgutil
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,8 +79,10 @@ def _check_program(name: str, is_module: bool) -> None:
 
     Modules of other packages are not checked, because processes may find them elsewhere.
     """
-    if is_module and (not name.startswith("moeasr.") or find_spec(name) is not None):
-        return
+    if is_module:
+        with suppress(ModuleNotFoundError):  # of a package above the module
+            if not name.startswith("moeasr.") or find_spec(name) is not None:
+                return
     if not is_module and Path(name).is_file():
         return
     names = [info.name for info in pkgutil.iter_modules(entry_points.__path__)]

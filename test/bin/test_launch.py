@@ -84,8 +84,11 @@ def test_an_absurd_number_of_processes_is_refused_before_any_is_started(count, t
 @pytest.mark.parametrize(
     ("program", "message"),
     [
-        (["-m", "moeasr.bin.trian"], "module 'moeasr.bin.trian'; did you mean -m moeasr.bin.train?"),
-        (["-m", "moeasr.no.such"], "module 'moeasr.no.such'"),
+        (
+            ["-m", "moeasr.bin.trian"],
+            "module 'moeasr.bin.trian'; did you mean -m moeasr.bin.train?",
+        ),
+        (["-m", "moeasr.none.q"], "module 'moeasr.none.q'"),
         (["train"], "file 'train'; did you mean -m moeasr.bin.train?"),
         (["/none/x.py"], "file '/none/x.py'"),
     ],
