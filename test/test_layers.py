@@ -23,6 +23,7 @@ FOUNDATIONS = {
     "errors",
     "fields",
     "job_display",
+    "job_log",
     "limits",
     "lock",
 }

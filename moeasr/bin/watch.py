@@ -1,13 +1,15 @@
 """Run a command, and show its log and the progress of its processes.
 
 The exit status is that of the command. Lines that a job runner adds to the log are left out if the
-environment variable MOEASR_QUIET is 1, as recipes set it.
+environment variable MOEASR_QUIET is 1, as recipes set it. The log of an earlier run is renamed with
+a number; a log that another run still writes is refused.
 """
 
 import argparse
 import os
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from moeasr.bin import run
@@ -40,10 +42,14 @@ def main(argv: list[str] | None = None) -> None:
     if args.command or not command:
         parser.error("the command must follow --")
     from moeasr.job_display import run_shown
+    from moeasr.job_log import hold_log
 
     is_quiet = os.environ.get("MOEASR_QUIET") == "1"
     near = args.dir or (args.log.parent if args.log else Path())
-    with tempfile.TemporaryDirectory(prefix=".bars.", dir=near) as bars:
+    with (
+        hold_log(args.log) if args.log else nullcontext(),
+        tempfile.TemporaryDirectory(prefix=".bars.", dir=near) as bars,
+    ):
         status = run_shown(command, args.log, Path(bars).resolve(), args.total, is_quiet)
     sys.exit(status)
 
