@@ -59,14 +59,16 @@ def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Pat
     first = min(
         records, key=lambda record: record["stale"] is not None
     )  # prefer the current state of the set
-    ranked = sorted(records, key=lambda record: (record["stale"] is not None, record["wer"]))
+    ranked = sorted(records, key=lambda r: (r["stale"] is not None, r["wer"], r["ins"]))
     best = ranked[0] if ranked[0]["stale"] is None else None
     intro = (
         f"## {test_set}\n\n{first['num_utts']} utterances, {first['num_words']} words, "
         f"{first['audio_sec']:.1f} s of audio."
     )
     if best is not None:
-        intro += f" Best: {_mode_label(best)}, {best['wer']:.2f} % WER."
+        has_words = best["num_words"] > 0
+        rate = f"{best['wer']:.2f} % WER" if has_words else f"{best['ins']} inserted words"
+        intro += f" Best: {_mode_label(best)}, {rate}."
     rows = [_HEADER, ["---"] * len(_HEADER), *(_row(r, is_best=r is best) for r in ranked)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     reasons = dict.fromkeys(record["stale"] for record in records if record["stale"])

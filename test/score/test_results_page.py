@@ -74,6 +74,18 @@ def test_characters_that_count_as_words_are_explained(tmp_path: Path) -> None:
     assert "ref  \u4f60 \u597d\n" in page
 
 
+def test_without_words_the_mode_with_the_fewest_insertions_is_the_best(tmp_path: Path) -> None:
+    make_mode(tmp_path, "decode_test/attention", mode="attention", wer=0.0)
+    make_mode(tmp_path, "decode_test/greedy", mode="greedy", wer=0.0)
+    records = [
+        {**record, "num_words": 0, "ins": {"attention": 9, "greedy": 3}[record["mode"]]}
+        for record in gather(tmp_path)
+    ]
+    page = results_page(records, tmp_path)
+    assert mode_labels(page) == ["**greedy** (best)", "attention"]
+    assert "Best: greedy, 3 inserted words." in page
+
+
 def test_stale_results_are_last_and_never_the_best(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
