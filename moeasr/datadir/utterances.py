@@ -45,6 +45,7 @@ class Utterance:
         num_frames: Number of feature frames; None if it is not known.
         language: Index into the model's languages; None for a model without languages.
         recording: The recording id, one word; None if it equals the utterance id, or is not needed.
+        language_name: The language in utt2lang, one word; None if it is unknown, or not needed.
     """
 
     utt_id: str
@@ -56,6 +57,7 @@ class Utterance:
     num_frames: int | None = None
     language: int | None = None
     recording: str | None = None
+    language_name: str | None = None
 
     @property
     def audio_span(self) -> tuple[str, float | None, float | None]:
