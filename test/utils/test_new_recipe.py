@@ -166,7 +166,7 @@ def test_data_and_features_of_each_form(tmp_path, form):
     made = subprocess.run([ROOT / "utils/new_recipe.sh", recipe], capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     done = subprocess.run(
-        [recipe / "run.sh", "--download-dir", corpus, "--stop-stage", "1", "--nj", "1"],
+        [recipe / "run.sh", "--download-dir", corpus, "--stop-stage", "1", "--nj", "3"],
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
