@@ -76,8 +76,8 @@ def choose_examples(alignments: Mapping[str, Sequence[Step]]) -> Examples:
         )[: NUM_EXAMPLES - 1]
         if typical:
             choices.append(
-                f"{len(typical)} nearest to the median error rate, {median:.1f} %, of the "
-                f"{len(wrong)} utterances with errors"
+                f"{len(typical)} near the median error rate ({median:.1f} %) of the {len(wrong)} "
+                "utterances with errors"
             )
         choices.append("the worst one")
         chosen = [*typical, worst]

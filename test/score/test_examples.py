@@ -69,7 +69,7 @@ def test_examples_are_near_the_median_of_the_utterances_with_errors_and_the_wors
     assert utt_ids[0] == "u5" and utt_ids[-1] == "u9" and len(utt_ids) == NUM_EXAMPLES
     assert {"u4", "u6"} < set(utt_ids) and len({"u3", "u7"} & set(utt_ids)) == 1
     assert choice == (
-        "4 nearest to the median error rate, 50.0 %, of the 9 utterances with errors, the worst one"
+        "4 near the median error rate (50.0 %) of the 9 utterances with errors, the worst one"
     )
 
 
@@ -79,8 +79,8 @@ def test_examples_are_near_the_median_of_the_utterances_with_errors_and_the_wors
         (
             {"u1": 0, "u2": 3, "u3": 1},
             ["u3", "u2", "u1"],
-            "1 nearest to the median error rate, 20.0 %, of the 2 utterances with errors, "
-            "the worst one, 1 without errors",
+            "1 near the median error rate (20.0 %) of the 2 utterances with errors, the worst one, "
+            "1 without errors",
         ),
         ({"u1": 0, "u2": 3}, ["u2", "u1"], "the worst one, 1 without errors"),
         ({"u1": 0}, ["u1"], "1 without errors"),

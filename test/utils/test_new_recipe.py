@@ -178,4 +178,6 @@ def test_data_and_features_of_each_form(tmp_path, form):
     for name in ("train_sp", "dev", "test"):
         data = recipe / "data" / name
         assert read_table(data / "feats.scp").keys() == read_table(data / "text").keys()
+        has_languages = form in ("lhotse", "common_voice", "audio_folder")
+        assert (data / "utt2lang").is_file() == has_languages
     assert (recipe / "data/train_sp/global_cmvn").is_file()
