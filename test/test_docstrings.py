@@ -77,7 +77,6 @@ UNREAD = {
 UNREAD_TESTS = {
     "bin",
     "egs",
-    "score",
 }
 """Directories of tests with docstrings that start with one of `NEVER`; to be emptied likewise."""
 
