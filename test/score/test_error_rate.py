@@ -171,7 +171,7 @@ def test_non_linguistic_symbols_are_one_character() -> None:
 
 
 def test_intervals_of_words_and_characters_sample_utterances() -> None:
-    """Of 16 utterances, 8 are wrong in all five words or letters, see `test_bootstrap.py`."""
+    """8 of 16 utterances are wrong in all five words or letters, as in `test_bootstrap.py`."""
     pairs = [Pair(f"u{n}", "a b c d e", "v w x y z" if n % 2 else "a b c d e") for n in range(16)]
     assert word_error_rate(pairs).interval() == (25.0, 75.0)
     assert character_error_rate(pairs, count_spaces=False).interval() == (25.0, 75.0)
