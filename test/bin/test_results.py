@@ -1,4 +1,4 @@
-"""The results command, fed by the score command itself."""
+"""The `results` command on hypotheses scored by the `score` command."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ DECODE = {
 }
 
 
-def test_from_hypotheses_to_results(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_scored_hypotheses_become_results(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     data, exp = tmp_path / "test", tmp_path / "exp" / "dense"
     data.mkdir()
     (data / "text").write_text("a-1 ONE TWO\n")
