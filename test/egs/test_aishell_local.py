@@ -113,7 +113,7 @@ FAULTS = {
     ),
     "an utterance twice": (
         lambda root: shutil.copytree(root / "wav/dev/S0724", root / "wav/dev/S0725"),
-        r"S0725/BAC009S0724W0121\.wav and .*S0724/BAC009S0724W0121\.wav are of one utterance",
+        r"S0725/BAC009S0724W0121\.wav and .*S0724/BAC009S0724W0121\.wav have the same utterance",
     ),
 }
 

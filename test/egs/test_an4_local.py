@@ -65,7 +65,7 @@ FAULTS = {
     ),
     "audio is missing": (
         lambda root: (root / "wav/an4test_clstk/menk/an9-menk-b.sph").unlink(),
-        r"an4_test\.fileids:1: there is no audio .*an9-menk-b\.wav or \.sph",
+        r"an4_test\.fileids:1: neither .*/an9-menk-b\.wav nor an9-menk-b\.sph exists",
     ),
     "no transcript": (
         lambda root: edit(root / "etc/an4_test.transcription", "E X (cen9-menk-b)\n", ""),
@@ -97,7 +97,7 @@ FAULTS = {
     ),
     "no name": (
         lambda root: edit(root / "etc/an4_test.transcription", "YES (an9-menk-b)", "YES"),
-        r"an4_test\.transcription:1: not `words \(utterance\)`: 'YES'",
+        r"an4_test\.transcription:1: must be `words \(utterance\)`, but is 'YES'",
     ),
     "too few speakers": (
         lambda root: [
@@ -108,7 +108,7 @@ FAULTS = {
     ),
     "bad path": (
         lambda root: edit(root / "etc/an4_test.fileids", "an4test_clstk/", ""),
-        r"an4_test\.fileids:1: not <set>/<speaker>/<utterance>",
+        r"an4_test\.fileids:1: must be <set>/<speaker>/<utterance>",
     ),
 }
 

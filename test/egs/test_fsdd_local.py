@@ -44,7 +44,7 @@ def test_an_archive_is_unpacked(prepare, tree, tmp_path, name):
 @pytest.mark.parametrize("name", ["x_theo_1", "0_theo", "10_theo_1", "0_the o_1", "0_theo_x"])
 def test_a_malformed_file_name_is_named(prepare, tree, tmp_path, name):
     (tree / "recordings" / f"{name}.wav").write_bytes(b"")
-    with pytest.raises(InputError, match=f"recordings/{name}.wav: the name is not <digit>_"):
+    with pytest.raises(InputError, match=f"recordings/{name}.wav: the name must be <digit>_"):
         prepare("fsdd", tree)
     assert not (tmp_path / "data").exists()
 
@@ -70,7 +70,7 @@ def test_a_corpus_without_recordings_for_a_set_is_refused(prepare, tree, tmp_pat
     for index in indices:
         for audio in (tree / "recordings").glob(f"*_{index}.wav"):
             audio.unlink()
-    with pytest.raises(InputError, match=f"no recording belongs to the {name} set"):
+    with pytest.raises(InputError, match=f"the {name} set has no recordings"):
         prepare("fsdd", tree)
     assert not (tmp_path / "data").exists()
 

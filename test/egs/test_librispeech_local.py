@@ -105,11 +105,11 @@ FAULTS = {
     ),
     "no words": (
         lambda root: edit(root / TRANS, " HOPED HOPED", ""),
-        r"84-121123\.trans\.txt:2: not `<utterance> <words>`: '84-121123-0001'",
+        r"84-121123\.trans\.txt:2: must be `<utterance> <words>`, but is '84-121123-0001'",
     ),
     "an empty line": (
         lambda root: edit(root / TRANS, "\n", "\n\n"),
-        r"84-121123\.trans\.txt:2: not `<utterance> <words>`: ''",
+        r"84-121123\.trans\.txt:2: must be `<utterance> <words>`, but is ''",
     ),
 }
 

@@ -367,7 +367,7 @@ def test_an_unfinished_corpus_is_replaced(local_module, tmp_path):
 def test_a_directory_with_other_content_is_not_overwritten(local_module, tmp_path):
     (tmp_path / "mini").mkdir()
     (tmp_path / "mini" / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match="is no mini corpus"):
+    with pytest.raises(InputError, match="mini exists but is not a mini corpus"):
         make(local_module, tmp_path)
     assert (tmp_path / "mini" / "thesis.txt").exists()
     shutil.rmtree(tmp_path / "mini")

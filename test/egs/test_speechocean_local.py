@@ -56,31 +56,31 @@ FAULTS = {
     ),
     "audio is missing": (
         lambda root: (root / "WAVE/SPEAKER0003/000030012.WAV").unlink(),
-        r"test/wav\.scp:1: there is no audio .*SPEAKER0003/000030012\.WAV",
+        r"test/wav\.scp:1: audio file .*SPEAKER0003/000030012\.WAV",
     ),
     "audio of another case": (
         lambda root: edit(root / "test/wav.scp", "000030024.WAV", "000030024.wav"),
-        r"test/wav\.scp:2: there is no audio .*000030024\.wav",
+        r"test/wav\.scp:2: audio file .*000030024\.wav",
     ),
     "no text": (
         lambda root: edit(root / "train/text", "000070012\tI'M  A TRAIN\n", ""),
-        r"train/text: there is no 000070012, which wav\.scp lists",
+        r"train/text: utterance 000070012 is missing, but wav\.scp has it",
     ),
     "no speaker": (
         lambda root: edit(root / "train/utt2spk", "000070024 0007\n", ""),
-        r"train/utt2spk: there is no 000070024, which wav\.scp lists",
+        r"train/utt2spk: utterance 000070024 is missing, but wav\.scp has it",
     ),
     "text without audio": (
         lambda root: edit(root / "test/wav.scp", "000030012\tWAVE/SPEAKER0003/000030012.WAV\n", ""),
-        r"test/wav\.scp: there is no 000030012, which text lists",
+        r"test/wav\.scp: utterance 000030012 is missing, but text has it",
     ),
     "empty text": (
         lambda root: edit(root / "test/text", "I'M  A TEST", ""),
-        r"test/text:1: not an utterance and what belongs to it: '000030012'",
+        r"test/text:1: must be `utterance value`, but is '000030012'",
     ),
     "blank line": (
         lambda root: edit(root / "test/text", "\n", "\n\n"),
-        r"test/text:2: not an utterance",
+        r"test/text:2: must be `utterance value`, but is",
     ),
     "listed twice": (
         lambda root: edit(root / "test/text", "000030024", "000030012"),
