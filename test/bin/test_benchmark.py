@@ -44,7 +44,7 @@ def test_training_and_streaming_are_optional(tmp_path, capsys):
     ("options", "message"),
     [
         (["--num-rounds", "0"], "--num-rounds must be at least 1"),
-        (["--precisions", "fp32 int4"], "--precisions must be some of fp32, bf16, int8"),
+        (["--precisions", "fp32 int4"], "--precisions must be one or more of fp32, bf16, int8"),
         (["--utterance-sec", "0"], "--utterance-sec must be between"),
         (["--chunk-size", "0"], "--chunk-size must be at least 1, but is 0"),
         (["--num-left-chunks", "-2"], "--num-left-chunks must be at least -1, but is -2"),

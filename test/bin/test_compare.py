@@ -34,9 +34,12 @@ def test_experiments_and_baseline_can_be_chosen(root: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--baseline", "giant"], "no experiment of the baseline 'giant'"),
-        (["--mode", "attention"], "has no results of set test, attention, chunk -1"),
-        (["--chunk-size", "16"], "has no results of set test, attention_rescoring, chunk 16"),
+        (["--baseline", "giant"], "the baseline 'giant' has no experiment"),
+        (["--mode", "attention"], "has no results of set test, mode attention, chunk size -1"),
+        (
+            ["--chunk-size", "16"],
+            "has no results of set test, mode attention_rescoring, chunk size 16",
+        ),
         (["--set", "dev"], "has no results of set dev"),
         (["conf/compare.list"], "a list of systems does not go with --exp-root and --exp-dirs"),
         (["--run-opts", "--nj 2"], "--run-opts goes with a list of systems only"),

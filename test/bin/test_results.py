@@ -37,7 +37,7 @@ def test_scored_hypotheses_become_results(tmp_path: Path, capsys: pytest.Capture
     mode_dir.mkdir(parents=True)
     (mode_dir / "text").write_text("a-1 ONE\n")
     (mode_dir / "decode.json").write_text(json.dumps(DECODE))
-    with pytest.raises(InputError, match="both decoded and scored"):
+    with pytest.raises(InputError, match="with hypotheses and scores"):
         results.main(["--exp-dir", str(exp)])
     assert not (exp / "RESULTS.md").exists()
 

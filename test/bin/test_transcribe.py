@@ -253,5 +253,7 @@ def test_a_missing_or_unknown_language_is_refused_before_any_file_is_read(
 
 
 def test_a_language_is_refused_for_a_model_that_does_not_route_by_language(model_path):
-    with pytest.raises(InputError, match="language 'en': this model does not route by language"):
+    with pytest.raises(
+        InputError, match="`language` is 'en', but this model does not route by language"
+    ):
         main(["--checkpoint", str(model_path), "--language", "en", "missing.wav"])

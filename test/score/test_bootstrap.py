@@ -46,7 +46,7 @@ def test_it_is_an_error_if_no_sample_has_reference_words() -> None:
     seed = next(
         seed for seed in range(99) if not resampled_sums(np.array([lengths]), 1, seed).any()
     )
-    with pytest.raises(InputError, match="none of 1 bootstrap draws holds a reference word"):
+    with pytest.raises(InputError, match="none of 1 bootstrap samples contains a reference word"):
         bootstrap_interval([0] * 10, lengths, num_resamples=1, seed=seed)
 
 

@@ -165,15 +165,18 @@ def test_without_errors_of_the_baseline_there_is_no_relative_difference() -> Non
             experiment("moe", 7, [1] * 39),
             "dense_seed1 and moe_seed7 cannot be compared: only one of .* utterance 'u039'",
         ),
-        (experiment("moe", 7, [1] * 40, beam_size=5), "moe_seed7 .*: beams are 20 and 5"),
+        (
+            experiment("moe", 7, [1] * 40, beam_size=5),
+            "moe_seed7 .*: their beam sizes are 20 and 5",
+        ),
         (experiment("dense", 1, [1] * 40), "dense_seed1 appears twice"),
         (
             experiment("dense", 2, [1] * 40, total_params=6),
-            "dense_seed1 and dense_seed2 are not one system: total_params is 5210000 and 6",
+            "dense_seed1 and dense_seed2 must be one system .* total_params are 5210000 and 6",
         ),
         (
             experiment("dense", 2, [1] * 40, active_params=6),
-            "dense_seed1 and dense_seed2 are not one system: active_params is 5210000 and 6",
+            "dense_seed1 and dense_seed2 must be one system .* active_params are 5210000 and 6",
         ),
     ],
 )
@@ -193,7 +196,7 @@ def test_different_references_and_a_missing_baseline_are_refused() -> None:
             ],
             "dense",
         )
-    with pytest.raises(InputError, match="no experiment of the baseline 'dense' among moe"):
+    with pytest.raises(InputError, match="the baseline 'dense' has no experiment; .*: moe"):
         compare([other], "dense")
 
 

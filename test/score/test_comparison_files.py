@@ -45,9 +45,9 @@ def test_experiments_are_compared_in_the_given_order(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"baseline": "giant"}, "no experiment of the baseline 'giant'"),
-        ({"mode": "attention"}, "has no results of set test, attention, chunk -1"),
-        ({"chunk_size": 16}, "has no results of set test, attention_rescoring, chunk 16"),
+        ({"baseline": "giant"}, "the baseline 'giant' has no experiment"),
+        ({"mode": "attention"}, "has no results of set test, mode attention, chunk size -1"),
+        ({"chunk_size": 16}, "has no results of set test, mode attention_rescoring, chunk size 16"),
         ({"test_set": "dev"}, "has no results of set dev"),
     ],
 )

@@ -106,14 +106,14 @@ def test_incomplete_results_are_left_out_with_a_warning(
     (undecoded / "decode.json").unlink()
     with caplog.at_level(logging.WARNING):
         assert len(gather(tmp_path)) == 1
-    assert f"{unscored} left out: it has no score/score.json" in caplog.text
-    assert f"{undecoded} left out: it has no decode.json" in caplog.text
+    assert f"{unscored} is left out, because it has no score/score.json" in caplog.text
+    assert f"{undecoded} is left out, because it has no decode.json" in caplog.text
 
 
 def test_faults_in_the_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere does not exist"):
         gather(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="both decoded and scored"):
+    with pytest.raises(InputError, match="with hypotheses and scores"):
         gather(tmp_path)
     mode_dir = make_mode(tmp_path, "decode_test/a")
     (mode_dir / "text").write_text("u1 B\n")

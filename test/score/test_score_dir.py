@@ -161,7 +161,7 @@ def test_the_character_error_rate_uses_the_options_for_spaces_and_symbols(
 
 
 def test_mode_directories_are_found(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no hypotheses"):
+    with pytest.raises(InputError, match="contains no hypotheses"):
         find_mode_dirs(tmp_path)
     b, a = write_hyps(tmp_path / "b", ""), write_hyps(tmp_path / "a_chunk16", "")
     (tmp_path / "log").mkdir()

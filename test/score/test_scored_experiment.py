@@ -101,12 +101,16 @@ def test_a_cost_with_uncounted_modules_is_ignored(exp_dir: Path) -> None:
             for key in RECORD
             for value in ([], {}, "x" if key in ("wer", "cer", "rtf", "chunk_size") else [None])
         ),
-        ("results.json", "[]", "has no results of set test, greedy, chunk -1"),
-        ("results.json", json.dumps([RECORD | {"seed": 2}]), "is of seed 2, not 1"),
+        ("results.json", "[]", "has no results of set test, mode greedy, chunk size -1"),
+        (
+            "results.json",
+            json.dumps([RECORD | {"seed": 2}]),
+            "has seed 2, but the directory name has 1",
+        ),
         (
             "results.json",
             json.dumps([RECORD | {"stale": "averaged.pt is newer"}]),
-            r"test, greedy, chunk -1 are stale \(averaged\.pt is newer\): run stages 4 and 5 again",
+            r"mode greedy, chunk size -1 are stale \(averaged\.pt is newer\); run stages 4 and 5",
         ),
         ("results.json", json.dumps([RECORD | {"wer": 49.9}]), "run stage 5 again"),
         ("decode_test/greedy/score/per_utt", "u1 #csid 1\n", "per_utt:1: must be"),
@@ -132,7 +136,7 @@ def test_a_directory_without_results_or_seed_is_refused(tmp_path: Path) -> None:
 
 
 def test_experiments_are_sorted_by_name_and_then_by_seed(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no <system>_seed<seed>"):
+    with pytest.raises(InputError, match="contains no <system>_seed<seed>"):
         find_experiments(tmp_path)
     names = ["dense_seed2", "dense_seed10", "moe_seed1"]
     for name in [*names, "other"]:

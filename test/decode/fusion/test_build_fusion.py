@@ -72,7 +72,7 @@ def test_scores_depend_on_the_settings(files):
 
 def test_a_file_that_does_not_match_the_units_is_named(files):
     lower = build_tokenizer(["ab a"], "char")
-    with pytest.raises(InputError, match=r"x\.lm: the model's units can spell no word"):
+    with pytest.raises(InputError, match=r"x\.lm: no word of the language model can be spelled"):
         build_fusion(FusionConfig(lm=files["lm"]), lower)
-    with pytest.raises(InputError, match=r"x\.txt: all of them are phrases that"):
+    with pytest.raises(InputError, match=r"x\.txt: none of the phrases can be written"):
         build_fusion(FusionConfig(context=files["context"]), lower)

@@ -68,5 +68,5 @@ def test_each_state_has_the_best_word_that_continues_from_it():
 
 def test_units_that_contain_a_space_are_refused():
     units = ["<blank>", "<unk>", "<sos/eos>", "a", "a\u2581b"]
-    with pytest.raises(InputError, match="unit 'a\u2581b' is more than one word"):
+    with pytest.raises(InputError, match="unit 'a\u2581b' contains more than one word"):
         Lexicon({"a": -1.0}, Tokenizer(TokenizerConfig(type="char"), units))

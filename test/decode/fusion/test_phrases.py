@@ -236,7 +236,7 @@ def test_a_list_of_phrases_is_read(tmp_path):
         ("A\t1\t2\n", r"p\.txt:1: must be `phrase` or `phrase TAB boost`"),
         ("\t2\n", r"p\.txt:1: must be"),
         ("A\nB\nA\n", r"p\.txt:3: phrase 'A' appears twice"),
-        ("\n \n", r"p\.txt holds no phrase"),
+        ("\n \n", r"p\.txt contains no phrases"),
         ("", r"p\.txt is empty"),
         ("A\r\n", r"p\.txt:1: contains a carriage return"),
     ],
@@ -251,6 +251,8 @@ def test_faults_in_a_list_of_phrases_name_file_and_line(tmp_path, content, messa
 def test_phrases_that_the_units_cannot_write_are_named(caplog):
     tokenizer = build_tokenizer(["AB BA C"], "char")
     ContextGraph([Phrase("AB", 1.0), Phrase("xy", 1.0)], tokenizer)
-    assert "left out 1 phrases that the model's units cannot write: xy" in caplog.text
-    with pytest.raises(InputError, match=r"all of them are phrases.*cannot write: ab, xy"):
+    assert (
+        "1 of 2 phrases cannot be written with the model's units and are ignored: xy" in caplog.text
+    )
+    with pytest.raises(InputError, match="none of the phrases can be written .*: ab, xy; check"):
         ContextGraph([Phrase("ab", 1.0), Phrase("xy", 1.0)], tokenizer)

@@ -22,5 +22,5 @@ def test_processing_waits_for_the_audio_and_for_earlier_processing():
 
 
 def test_packets_without_a_sample_are_refused():
-    with pytest.raises(InputError, match="packets must last at least one sample at 16000 Hz"):
+    with pytest.raises(InputError, match="a packet must have at least one sample at 16000 Hz"):
         Playback(FakeStream(), 16000, packet_sec=0.0)
