@@ -72,7 +72,7 @@ def test_end_points_end_an_utterance_unless_they_are_off(model_path, data_dir, c
     path, always = data_dir.parent / "u1.wav", ("--rule3-min-utterance-length", "0.2")
     stream(model_path, path, *always)
     assert capsys.readouterr().out.count("\tfinal\t") > 1
-    # The first 20 s have no pause; an utterance ends there, and silence follows.
+    # The first 20.5 s have no pause, so an utterance ends after 20 s.
     long = data_dir / "long.wav"
     sound = np.tile(soundfile.read(path)[0], 41)
     soundfile.write(long, np.concatenate([sound, np.zeros(16000)]), 16000)

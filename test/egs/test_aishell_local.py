@@ -85,7 +85,9 @@ def test_an_incomplete_public_archive_is_refused(prepare, tree, tmp_path):
         prepare("aishell", tmp_path)
 
 
-def test_the_resource_archive_is_used_only_with_its_option(prepare, tree, tmp_path):
+def test_with_its_option_the_resource_archive_is_checked_unless_it_is_unpacked(
+    prepare, tree, tmp_path
+):
     (tree.parent / "resource_aishell").mkdir()
     with pytest.raises(InputError, match="resource_aishell.tgz has 3 bytes"):
         (tree.parent / "resource_aishell.tgz").write_bytes(b"tgz")

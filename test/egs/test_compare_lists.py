@@ -101,7 +101,7 @@ def test_the_encoder_of_shared_moe_of_an4_has_a_third_of_the_parameters(listed, 
         (TableChoice("dense", "none", "none", 7), "--mode none is not among the --decode-modes"),
     ],
 )
-def test_a_comparison_by_a_mode_that_the_recipe_does_not_decode_is_refused(
+def test_a_comparison_of_results_that_the_recipe_does_not_decode_is_refused(
     recipe, choice, message, tmp_path, monkeypatch
 ):
     """This happens before any training, by the defaults of the recipe's run.sh."""

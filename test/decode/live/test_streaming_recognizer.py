@@ -136,7 +136,7 @@ def test_settled_text_of_a_long_stream_is_not_decoded_again(recognizer, mode, mo
     assert stream._utterance.num_settled >= 10
 
 
-def test_after_an_end_point_a_new_utterance_starts(recognizer):
+def test_an_utterance_after_an_end_point_is_recognised_like_the_first(recognizer):
     """Use rule 3 alone, which ends an utterance every 0.48 s, in chunks of 0.16 s."""
     config = DecodeConfig(beam_size=4, chunk_size=4)
     rules = EndpointConfig(
