@@ -8,7 +8,7 @@ from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.errors import InputError
 
 
-def test_batches_hold_every_utterance_once_within_the_budget():
+def test_batches_contain_every_utterance_once_and_respect_batch_frames():
     num_frames = [30, 100, 40, 10, 0, 250, 40, 41]
     batches = plan_batches(num_frames, batch_frames=120)
     assert sorted(sum(batches, [])) == list(range(8))
