@@ -63,9 +63,9 @@ def find_form(name: str, root: Path) -> tuple[Form, Path]:
     for known, kind in FORMS.items():
         logger.info("--form %s needs %s", known, kind.needs)
     raise InputError(
-        f"{root}: the form of the corpus is not recognised, since {_content(root)}; give the "
-        "files as one of the forms above needs them, name the form with --form FORM, or write one "
-        "in local/my_form.py"
+        f"{root}: the form of the corpus is not recognised, since {_content(root)}; arrange the "
+        "files as one of the forms above needs them, or write a form of your own in "
+        'local/my_form.py, and name the form: ./run.sh --corpus-opts "--form FORM"'
     )
 
 

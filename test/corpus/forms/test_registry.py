@@ -41,8 +41,8 @@ def test_an_unknown_table_beside_audio_is_shown_with_what_each_form_needs(tmp_pa
         find_form("auto", tmp_path)
     expected = (
         "since it contains audio files such as clips/a 1.wav and words.csv with the first line "
-        "'wav,words'; give the files as one of the forms above needs them, name the form with "
-        "--form FORM, or write one"
+        "'wav,words'; arrange the files as one of the forms above needs them, or write a form of "
+        'your own in local/my_form.py, and name the form: ./run.sh --corpus-opts "--form FORM"'
     )
     assert expected in str(caught.value)
     for name in FORMS:
