@@ -36,9 +36,9 @@ def test_experiments_and_baseline_may_be_chosen(root: Path) -> None:
         (["--mode", "attention"], "has no results of set test, attention, chunk -1"),
         (["--chunk-size", "16"], "has no results of set test, attention_rescoring, chunk 16"),
         (["--set", "dev"], "has no results of set dev"),
-        (["conf/compare.list"], "a list of systems does not go with --exp-root and --exp-dirs"),
-        (["--run-opts", "--nj 2"], "--run-opts goes with a list of systems only"),
-        (["--stop-stage", "4"], "--stop-stage goes with a list of systems only"),
+        (["conf/compare.list"], "give either a list of systems or --exp-root or --exp-dirs"),
+        (["--run-opts", "--nj 2"], "--run-opts requires a list of systems"),
+        (["--stop-stage", "4"], "--stop-stage requires a list of systems"),
     ],
 )
 def test_bad_options_are_refused(root: Path, options: list[str], message: str) -> None:
@@ -48,6 +48,6 @@ def test_bad_options_are_refused(root: Path, options: list[str], message: str) -
 
 @pytest.mark.parametrize("arguments", [[], ["a.list", "b.list"]])
 def test_something_to_compare_is_needed(arguments: list[str]) -> None:
-    message = f"expected one argument, .*, but got {len(arguments)}; --exp-root or --exp-dirs"
+    message = f"expected one argument, .*, but got {len(arguments)}; to compare"
     with pytest.raises(InputError, match=message):
         compare.main(arguments)

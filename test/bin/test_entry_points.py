@@ -79,7 +79,7 @@ def test_a_user_who_stands_in_another_checkout_is_told_which_one_runs(entry, oth
     installed = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=installed, **where)
     assert done.returncode == 0
-    assert f"this runs the moeasr of {ROOT}, but" in done.stderr
+    assert f"this runs moeasr from {ROOT}, but" in done.stderr
     assert f"export PYTHONPATH={other_checkout}\n" in done.stderr
     theirs = os.environ | {"PYTHONPATH": str(other_checkout)}  # what it advises
     command = [sys.executable, "-m", "moeasr.bin.best_wer"]

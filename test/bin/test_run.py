@@ -57,7 +57,7 @@ def test_memory_that_runs_out_is_one_sentence_that_says_what_to_do(main, message
         run(main)
     sentence = caught.value.code
     assert "out of memory (" in sentence and message in sentence and "\n" not in sentence
-    assert "take smaller batches" in sentence
+    assert "use smaller batches" in sentence
 
 
 def test_a_bug_of_ours_keeps_its_traceback():

@@ -135,7 +135,7 @@ def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("wav.scp", "", "holds no utterances"),
+        ("wav.scp", "", "contains no utterances"),
         ("text", "u1 a b\nu3 c\n", "1 of 2 utterances have no hypothesis: u3"),
         ("text", "", "text is empty"),
     ],
@@ -184,7 +184,7 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
     [
         ((), "give either audio files or --simulate"),
         (("a.wav", "--simulate", "data"), "give either audio files or --simulate"),
-        (("--simulate", "data"), "--simulate and --out-dir belong together"),
+        (("--simulate", "data"), "--simulate and --out-dir require each other"),
         (("a.wav", "--chunk-size", "0"), "`chunk_size` must be -1"),
         (("a.wav", "--chunk-size", "-1"), "`chunk_size` must be at least 1 to stream, but is -1"),
         (("a.wav", "--packet-ms", "0.05"), "packets must last .*, but are of 5e-05 s"),
@@ -196,9 +196,18 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
         (("a.wav", "--packet-ms", "0"), "packets must last .*, but are of 0 s"),
         (("a.wav", "--packet-ms", "nan"), "packets must last .*, but are of nan s"),
         (("a.wav", "--packet-ms", "inf"), "packets must last .*, but are of inf s"),
-        (("--simulate", ".", "--out-dir", "o", "--language", "en"), "`--language` is for files"),
-        (("--simulate", ".", "--out-dir", "o", "--endpoint", "on"), "`--endpoint` is for files"),
-        (("--simulate", ".", "--out-dir", "o", f"--{RULE1}", "3"), f"`--{RULE1}` is for files"),
+        (
+            ("--simulate", ".", "--out-dir", "o", "--language", "en"),
+            "`--language` has no effect with",
+        ),
+        (
+            ("--simulate", ".", "--out-dir", "o", "--endpoint", "on"),
+            "`--endpoint` has no effect with",
+        ),
+        (
+            ("--simulate", ".", "--out-dir", "o", f"--{RULE1}", "3"),
+            f"`--{RULE1}` has no effect with",
+        ),
         (("a.wav", "--endpoint", "off", f"--{RULE1}", "3"), f"`--{RULE1}` has no effect"),
         (("a.wav", "--rule2-min-trailing-silence", "0"), "must be above 0, but is 0"),
     ],

@@ -206,7 +206,7 @@ def test_a_model_without_decoders_has_its_encoder_only(save_model, data_dir, tmp
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["--plot"], "`--plot` needs `--out-dir`"),
+        (["--plot"], "--plot requires --out-dir"),
         (["--chunk-size", "0"], "`chunk_size`"),
         (["--batch-frames", "0"], "`batch_frames`"),
         (["--checkpoint", "nowhere.pt"], "nowhere.pt does not exist"),

@@ -1,4 +1,4 @@
-"""Options that the entry points which recognise speech have in common."""
+"""Options of all entry points that recognise speech."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -13,34 +13,35 @@ if TYPE_CHECKING:
 
 
 def add_recognition_options(parser: argparse.ArgumentParser, defaults: DecodeConfig) -> None:
-    """Add the options that choose a model, and one for each field of `DecodeConfig`.
+    """Add the options of the model, and one option for each field of `DecodeConfig`.
 
     Args:
-        parser: Where they are added.
-        defaults: Settings where no option is given.
+        parser: The parser that receives the options.
+        defaults: Settings whose options are not given.
     """
     add = parser.add_argument
     add(
         "--checkpoint",
         required=True,
         metavar="FILE",
-        help="the trained model; of a directory, its averaged.pt",
+        help="trained model, or an experiment directory with averaged.pt",
     )
-    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    add("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     add(
         "--num-threads",
         type=num_processes,
         metavar="N",
-        help="CPU threads (default: torch decides)",
+        help="number of CPU threads (default: chosen by PyTorch)",
     )
-    add("--quantize", choices=("int8", "bf16"), help="linear layers and experts in fewer bits")
+    text = "precision of linear layers and experts (default: float32)"
+    add("--quantize", choices=("int8", "bf16"), help=text)
     add_options(parser, defaults)
 
 
 def load_recognizer(args: argparse.Namespace) -> "Recognizer":
-    """Return the model that the options choose, ready to recognise.
+    """Load the model of the options.
 
-    `args.checkpoint` becomes the file that was read where it was a directory.
+    If `args.checkpoint` is a directory, it is replaced by the file that was read.
     """
     import torch
 
@@ -56,10 +57,10 @@ def load_recognizer(args: argparse.Namespace) -> "Recognizer":
 def decode_config(
     args: argparse.Namespace, defaults: DecodeConfig
 ) -> tuple[DecodeConfig, list[str]]:
-    """Return the settings of the options, and the names of the fields that were given.
+    """Return the decoding settings, and the names of the fields whose options were given.
 
     Raises:
-        InputError: A value is out of range, or has no effect without a file that is not given.
+        InputError: A value is out of range, or an option has no effect without another one.
     """
     given = given_options(args, type(defaults))
     FusionConfig.check_given(given.get("fusion", {}))
