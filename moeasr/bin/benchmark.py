@@ -38,11 +38,18 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="YAML",
         help="configs of experiments; the first is the reference of ratios",
     )
-    add("--set", action="append", default=[], metavar="A.B=V", help="value of a key of all configs")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="A.B=V",
+        help="value of a key of all configs (repeatable)",
+    )
     add(
         "--precisions",
         default="fp32 bf16 int8",
-        help="precisions of the encoder (default: %(default)s)",
+        metavar="LIST",
+        help="precisions of the encoder, separated by spaces (default: %(default)s)",
     )
     text = "duration of the utterance (default: %(default)s)"
     add("--utterance-sec", type=float, default=10.0, metavar="SEC", help=text)

@@ -28,10 +28,16 @@ def get_parser() -> argparse.ArgumentParser:
         "\\\n      -- --config conf/u2pp_moe.yaml --exp-dir exp/u2pp_moe",
     )
     add = parser.add_argument
-    add("--modes", default="", help="decoding modes, separated by spaces (default: none)")
+    add(
+        "--modes",
+        default="",
+        metavar="LIST",
+        help="decoding modes, separated by spaces (default: none)",
+    )
     add(
         "--chunk-sizes",
         default="-1",
+        metavar="LIST",
         help="chunk sizes in encoder frames, separated by spaces (default: %(default)s)",
     )
     add(

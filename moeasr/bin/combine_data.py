@@ -1,4 +1,4 @@
-"""Merge data directories into one; its old content is removed.
+"""Merge data directories into one, whose old content is removed.
 
 A table is written if all sources have it. The tables utt2uniq and segments are written if any
 source has them, with the missing lines generated.

@@ -16,6 +16,7 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.bin.option_groups.recognition import (
+    MODES,
     add_recognition_options,
     decode_config,
     load_recognizer,
@@ -54,8 +55,9 @@ def get_parser() -> argparse.ArgumentParser:
     add(
         "--modes",
         default="attention_rescoring",
-        help="decoding modes, separated by spaces; a search of your own is given by its import "
-        "path (default: %(default)s)",
+        metavar="LIST",
+        help=f"decoding modes, separated by spaces: {', '.join(MODES)}, or the import path of a "
+        "search of your own (default: %(default)s)",
     )
     text = "feature frames per batch (default: %(default)s)"
     add("--batch-frames", type=int, default=12000, metavar="N", help=text)

@@ -39,7 +39,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="method, see above (default: %(default)s)",
     )
     add("--data-dir", required=True, metavar="DIR", help="data directory with text, such as dev")
-    text = "number of its longest utterances, on which outputs are compared (default: %(default)s)"
+    text = "number of the longest utterances on which outputs are compared (default: %(default)s)"
     add("--num-utts", type=int, default=8, metavar="N", help=text)
     return parser
 

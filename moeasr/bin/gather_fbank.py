@@ -19,8 +19,8 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        epilog="example:\n  moeasr gather-fbank --fbank-config conf/fbank.yaml data/dev "
-        "fbank/raw_fbank_dev.1.scp fbank/raw_fbank_dev.2.scp",
+        epilog="example:\n  moeasr gather-fbank --fbank-config conf/fbank.yaml data/dev \\\n"
+        "      fbank/raw_fbank_dev.1.scp fbank/raw_fbank_dev.2.scp",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -29,8 +29,8 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="filter-bank settings that the jobs used",
     )
-    parser.add_argument("--no-num-frames", action="store_true", help="omission of utt2num_frames")
-    parser.add_argument("--no-dur", action="store_true", help="omission of utt2dur")
+    parser.add_argument("--no-num-frames", action="store_true", help="no output of utt2num_frames")
+    parser.add_argument("--no-dur", action="store_true", help="no output of utt2dur")
     parser.add_argument(
         "--script", default="gather_fbank", help="program name in messages (default: %(default)s)"
     )

@@ -1,7 +1,7 @@
 """Write reco2dur, the duration of each recording in seconds.
 
-Durations come from utt2dur if utterances are recordings, otherwise from the headers of the audio. A
-complete reco2dur is kept.
+Durations come from utt2dur if utterances are recordings, otherwise from the headers of the audio.
+An existing complete reco2dur is kept.
 
 Called by utils/data/get_reco2dur.sh.
 """
@@ -27,12 +27,13 @@ def get_parser() -> argparse.ArgumentParser:
         "--nj",
         type=num_processes,
         default=4,
+        metavar="N",
         help="audio files read at a time (default: %(default)s)",
     )
     parser.add_argument(
         "--read-entire-file",
         action="store_true",
-        help="durations from counted samples instead of audio headers",
+        help="durations from counting samples instead of from audio headers",
     )
     parser.add_argument(
         "--script", default="get_reco2dur", help="program name in messages (default: %(default)s)"

@@ -1,7 +1,7 @@
 """Write utt2dur, the duration of each utterance in seconds.
 
 Durations come from segments, otherwise from utt2num_frames, otherwise from the headers of the
-audio. A complete utt2dur is kept.
+audio. An existing complete utt2dur is kept.
 
 Called by utils/data/get_utt2dur.sh.
 """
@@ -27,12 +27,13 @@ def get_parser() -> argparse.ArgumentParser:
         "--nj",
         type=num_processes,
         default=4,
+        metavar="N",
         help="audio files read at a time (default: %(default)s)",
     )
     parser.add_argument(
         "--read-entire-file",
         action="store_true",
-        help="durations from counted samples instead of audio headers",
+        help="durations from counting samples instead of from audio headers",
     )
     parser.add_argument(
         "--frame-shift",

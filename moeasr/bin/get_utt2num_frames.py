@@ -1,7 +1,7 @@
 """Write utt2num_frames, the number of feature frames of each utterance.
 
-The numbers come from the headers of the features, or from utt2dur if there are no features. A
-complete utt2num_frames is kept.
+The numbers come from the headers of the features, or from utt2dur if there are no features. An
+existing complete utt2num_frames is kept.
 
 Called by utils/data/get_utt2num_frames.sh.
 """
@@ -27,6 +27,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--nj",
         type=num_processes,
         default=4,
+        metavar="N",
         help="audio files read at a time (default: %(default)s)",
     )
     parser.add_argument(
@@ -42,7 +43,7 @@ def get_parser() -> argparse.ArgumentParser:
         type=float,
         default=0.015,
         metavar="SEC",
-        help="window length minus frame shift, used likewise (default: %(default)s)",
+        help="window length minus frame shift, used in the same case (default: %(default)s)",
     )
     parser.add_argument(
         "--script",

@@ -1,4 +1,10 @@
-"""Write a data directory for existing shards, such as those of WeNet."""
+"""Write a data directory for existing shards, such as those of WeNet.
+
+Reads shards, which are uncompressed tar files with a transcript UTT.txt and an audio file UTT.wav
+(or .flac, .mp3, .ogg, .opus) for each utterance. The example writes text, utt2spk, spk2utt,
+shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml to data/train. Each utterance
+becomes its own speaker. The audio is not decoded: durations come from the headers of files.
+"""
 
 import argparse
 from itertools import chain
@@ -10,12 +16,7 @@ from moeasr.limits import num_processes
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  moeasr index-shards --fbank-config conf/fbank.yaml data/train data.list
-
-Reads shards, which are uncompressed tar files with a transcript UTT.txt and an audio file UTT.wav
-(or .flac, .mp3, .ogg, .opus) for each utterance. The example writes text, utt2spk, spk2utt,
-shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml to data/train. Each utterance
-becomes its own speaker. The audio is not decoded: durations come from the headers of files."""
+  moeasr index-shards --fbank-config conf/fbank.yaml data/train data.list"""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -24,7 +25,13 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--nj", type=num_processes, default=4, help="parallel processes (default: %(default)s)")
+    add(
+        "--nj",
+        type=num_processes,
+        default=4,
+        metavar="N",
+        help="parallel processes (default: %(default)s)",
+    )
     text = "filter-bank settings as YAML, from which frames are counted"
     add("--fbank-config", required=True, metavar="FILE", help=text)
     add("data_dir", type=Path, help="data directory to write")

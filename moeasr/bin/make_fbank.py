@@ -1,4 +1,11 @@
-"""Compute the log mel filter banks of the recordings in a wav.scp, or of their segments."""
+"""Compute the log mel filter banks of the recordings in a wav.scp, or of their segments.
+
+Writes a Kaldi archive x.ark and its index x.scp, and next to the index x.utt2num_frames and
+x.utt2dur (seconds). Utterances that cannot be read are listed and skipped. The exit status is 1 if
+no utterance is left.
+
+Called by utils/make_fbank.sh.
+"""
 
 import argparse
 
@@ -8,13 +15,8 @@ from moeasr.limits import seed
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  python3 -m moeasr.bin.make_fbank --wav-scp data/dev/wav.scp \\
-    --ark fbank/raw_fbank_dev.1.ark --scp fbank/raw_fbank_dev.1.scp
-
-Writes a Kaldi archive x.ark and its index x.scp, and beside the index x.utt2num_frames and
-x.utt2dur (seconds). Utterances that cannot be read are listed and skipped. The exit status is 1 if
-no utterance is left.
-"""
+  moeasr make-fbank --wav-scp data/dev/wav.scp \\
+      --ark fbank/raw_fbank_dev.1.ark --scp fbank/raw_fbank_dev.1.scp"""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -46,7 +48,11 @@ def get_parser() -> argparse.ArgumentParser:
         "--compress", action="store_true", help="Kaldi's compression to one byte per value"
     )
     parser.add_argument(
-        "--seed", type=seed, default=0, help="seed of the dither (default: %(default)s)"
+        "--seed",
+        type=seed,
+        default=0,
+        metavar="N",
+        help="seed of the dither (default: %(default)s)",
     )
     add_no_commands_option(parser)
     return parser

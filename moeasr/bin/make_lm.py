@@ -18,8 +18,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  moeasr make-lm --text data/train/text --order 3 "
-        "--check-text data/dev/text --out data/lm/3gram.arpa",
+        epilog="example:\n  moeasr make-lm --text data/train/text --order 3 \\\n"
+        "      --check-text data/dev/text --out data/lm/3gram.arpa",
     )
     parser.add_argument(
         "--text",

@@ -26,7 +26,11 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--nj", type=num_processes, default=4, help="parallel processes (default: %(default)s)"
+        "--nj",
+        type=num_processes,
+        default=4,
+        metavar="N",
+        help="parallel processes (default: %(default)s)",
     )
     parser.add_argument(
         "--fbank-config", required=True, metavar="FILE", help="filter-bank settings as YAML"

@@ -1,4 +1,13 @@
-"""Write the audio and transcripts of a data directory to shards; called by utils/make_shards.sh."""
+"""Write the audio and the transcripts of a data directory to shards.
+
+A shard is a tar file with the audio (UTT.wav or UTT.flac) and the transcript (UTT.txt) of many
+utterances, as in WeNet. The example writes shards/train_000000000.tar and so on, their names to
+shards/train.list, and shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml to
+data/train. A repeated call writes only the shards that are missing or whose utterances, audio files
+or transcripts have changed.
+
+Called by utils/make_shards.sh.
+"""
 
 import argparse
 from itertools import chain
@@ -13,13 +22,7 @@ from moeasr.limits import num_processes, seed
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  moeasr make-shards --nj 8 --fbank-config conf/fbank.yaml data/train shards
-
-A shard is a tar file with the audio and the transcript of each of its utterances (UTT.wav or
-UTT.flac, and UTT.txt), as in WeNet. The example writes shards/train_000000000.tar and so on, their
-names to shards/train.list, and shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml
-to data/train. A repeated call writes only the shards that are missing or whose utterances, audio
-files or transcripts have changed."""
+  moeasr make-shards --nj 8 --fbank-config conf/fbank.yaml data/train shards"""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -28,14 +31,22 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--nj", type=num_processes, default=4, help="parallel processes (default: %(default)s)")
+    add(
+        "--nj",
+        type=num_processes,
+        default=4,
+        metavar="N",
+        help="parallel processes (default: %(default)s)",
+    )
     text = "filter-bank settings as YAML, from which frames are counted"
     add("--fbank-config", required=True, metavar="FILE", help=text)
-    add("--num-utts-per-shard", type=int, default=1000, metavar="N", help="default: %(default)s")
+    text = "utterances per shard (default: %(default)s)"
+    add("--num-utts-per-shard", type=int, default=1000, metavar="N", help=text)
     add(
         "--seed",
         type=seed,
         default=0,
+        metavar="N",
         help="seed of the order of utterances (default: %(default)s)",
     )
     add("--script", default="make_shards", help="program name in messages (default: %(default)s)")

@@ -39,7 +39,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ignore-speakers",
         action="store_true",
-        help="new speakers that may combine utterances of several old speakers",
+        help="new speakers that may have utterances of several old speakers",
     )
     parser.add_argument(
         "--script",

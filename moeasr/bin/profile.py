@@ -30,7 +30,8 @@ def get_parser() -> argparse.ArgumentParser:
     what.add_argument("--config", nargs="+", metavar="YAML", help="configs of experiments")
     what.add_argument("--checkpoint", metavar="FILE", help="trained model, instead of --config")
     add = parser.add_argument
-    add("--set", action="append", default=[], metavar="A.B=V", help="value of a key of all configs")
+    text = "value of a key of all configs (repeatable)"
+    add("--set", action="append", default=[], metavar="A.B=V", help=text)
     add("--vocab-size", type=int, metavar="V", help="units with --config (default: 31)")
     add("--num-mel-bins", type=int, metavar="F", help="filter banks with --config (default: 80)")
     text = "duration of the utterance (default: %(default)s)"

@@ -26,7 +26,7 @@ def get_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="A.B=V",
-        help="value that replaces a key of the config, such as train.max_epochs=20 (repeatable)",
+        help="value of a key of the config, such as train.max_epochs=20 (repeatable)",
     )
     return parser
 

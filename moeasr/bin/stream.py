@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.bin.option_groups.recognition import (
+    add_mode_option,
     add_recognition_options,
     decode_config,
     load_recognizer,
@@ -44,8 +45,7 @@ def get_parser() -> argparse.ArgumentParser:
         "      --out-dir exp/u2pp_moe/stream_test",
     )
     add_recognition_options(parser, DEFAULTS)
-    mode_help = "decoding mode (default: the most accurate one of the model)"
-    parser.add_argument("--mode", help=mode_help)
+    add_mode_option(parser)
     add_streaming_options(parser)
     add_no_commands_option(parser)
     return parser

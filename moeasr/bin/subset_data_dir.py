@@ -13,11 +13,11 @@ from moeasr.kaldi.speak import speaking_as
 from moeasr.parser import Parser
 
 CHOICES = {
-    "first": "first utterances",
-    "last": "last utterances",
-    "shortest": "shortest utterances",
-    "per-spk": "number of utterances per speaker, instead of in total",
-    "speakers": "all utterances of random speakers, up to the number of utterances",
+    "first": "choice of the first utterances",
+    "last": "choice of the last utterances",
+    "shortest": "choice of the shortest utterances",
+    "per-spk": "choice of num_utts utterances of each speaker",
+    "speakers": "choice of random speakers with about num_utts utterances in total",
 }
 """Options that choose utterances, each with its help."""
 

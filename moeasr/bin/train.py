@@ -1,9 +1,9 @@
 """Train a model, or resume a training that was stopped.
 
 Reads a config, two data directories, a dictionary and CMVN statistics. Writes checkpoints, logs,
-pictures and metrics to the experiment directory. The same command resumes a training that was
-stopped from its last checkpoint, with exactly the same result. Settings of batches, dropout,
-SpecAugment and `train:` may change before it is resumed, which gives a warning.
+pictures and metrics to the experiment directory. The same command resumes a stopped training
+from its last checkpoint, with the same result as without the stop. If the settings of batches,
+dropout, SpecAugment or `train:` have changed since then, a warning is printed.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="A.B=V",
-        help="value that replaces a key of the config, such as train.max_epochs=20 (repeatable)",
+        help="value of a key of the config, such as train.max_epochs=20 (repeatable)",
     )
     add_no_commands_option(parser)
     return parser

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from moeasr.bin import run
 from moeasr.bin.option_groups.recognition import (
+    add_mode_option,
     add_recognition_options,
     decode_config,
     load_recognizer,
@@ -40,11 +41,13 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add_recognition_options(parser, DEFAULTS)
-    add("--mode", help="decoding mode (default: the most accurate one of the model)")
+    add_mode_option(parser)
     add(
         "--nbest", type=int, metavar="N", help="number of hypotheses to print per file (default: 1)"
     )
-    add("--timestamps", action="store_true", help="output of words with times and confidence")
+    add(
+        "--timestamps", action="store_true", help="words with times and confidence, instead of text"
+    )
     text = "language of all files, required if the model routes by language"
     add("--language", metavar="NAME", help=text)
     add("audio", nargs="+", help="audio file, or - for standard input")

@@ -21,7 +21,7 @@ EPILOG = """example (experts as wide as the dense feed-forward):
       --set model.decoder.feed_forward.hidden_units=384 \\
       --data-dir data/dev --out exp/dense/upcycled.pt
 
-To train it, give moeasr train the same --set and `--set init.model=exp/dense/upcycled.pt`."""
+To train the result, use the same --set in training and add --set init.model=exp/dense/upcycled.pt."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -33,8 +33,14 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--checkpoint", required=True, metavar="FILE", help="dense model")
-    add("--config", required=True, metavar="YAML", help="config of a model with experts")
-    add("--set", action="append", default=[], metavar="A.B=V", help="value of a key of the config")
+    add("--config", required=True, metavar="YAML", help="config of an experiment with experts")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="A.B=V",
+        help="value of a key of the config (repeatable)",
+    )
     add("--out", required=True, metavar="FILE", help="checkpoint to write")
     text = "Gaussian noise added to experts, in standard deviations of each tensor (default: 0.0)"
     add("--noise", type=float, default=0.0, metavar="X", help=text)
@@ -104,7 +110,7 @@ def main(argv: list[str] | None = None) -> None:
         "info": dict(dense.info),
     }
     checkpoint.save(args.out, {**content, "model": model.state_dict()})
-    print(f"{args.out}: {len(converted)} feed-forwards became sets of experts, with noise {args.noise}")
+    print(f"{args.out}: {len(converted)} feed-forwards became sets of experts, noise {args.noise}")
     change = measure_change(dense.model.double(), model.double().eval(), inputs)
     print("\n".join(change_lines(change, f"{len(inputs)} utterances of {where}")))
 

@@ -21,27 +21,23 @@ def get_parser() -> argparse.ArgumentParser:
         epilog="example:\n  moeasr validate-data-dir --no-feats --check-audio data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--no-feats", action="store_true", help="optional feats.scp (default: required)"
-    )
-    parser.add_argument("--no-text", action="store_true", help="optional text (default: required)")
-    parser.add_argument(
-        "--no-wav", action="store_true", help="optional wav.scp (default: required)"
-    )
+    parser.add_argument("--no-feats", action="store_true", help="no error if feats.scp is missing")
+    parser.add_argument("--no-text", action="store_true", help="no error if text is missing")
+    parser.add_argument("--no-wav", action="store_true", help="no error if wav.scp is missing")
     parser.add_argument(
         "--no-spk-sort",
         action="store_true",
-        help="order of utt2spk by utterance only, not also by speaker",
+        help="no error if utt2spk is not sorted by speaker",
     )
     parser.add_argument(
-        "--non-print", action="store_true", help="non-printable characters allowed in text"
+        "--non-print", action="store_true", help="no error for non-printable characters in text"
     )
     parser.add_argument(
         "--check-audio",
         action="store_true",
-        help="check of the audio too: name each utterance that is missing, empty, truncated, of a "
-        "different sample rate, or too short for its transcript with CTC (an error only if there "
-        "are many of the last kind)",
+        help="check of the audio as well, which names each utterance that is missing, empty, "
+        "truncated, of a different sample rate, or too short for its transcript with CTC (the last "
+        "is an error only if there are many)",
     )
     parser.add_argument(
         "--sample-rate",

@@ -16,7 +16,7 @@ from moeasr.bin import run
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  python3 -m moeasr.bin.watch --log log/train.log -- run.pl log/train.log python3 train.py"""
+  moeasr watch --log log/train.log -- run.pl log/train.log python3 train.py"""
 
 
 def get_parser() -> argparse.ArgumentParser:

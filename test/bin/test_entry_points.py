@@ -2,6 +2,8 @@
 
 import importlib
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +30,24 @@ def test_help_shows_a_working_example(entry):
     assert "example" in done.stdout.lower()
     spoken = done.stdout.replace("moeasr.bin.", "moeasr ").replace("-", "_")
     assert f"moeasr {entry}" in spoken or "utils/" in done.stdout
+
+
+def examples():
+    """Every command line in the examples of an entry point, apart from shortened ones."""
+    for entry in ENTRIES:
+        epilog = importlib.import_module(f"moeasr.bin.{entry}").get_parser().epilog
+        for line in epilog.replace("\\\n", " ").splitlines():
+            for command in re.findall(r"\bmoeasr [^|>)]+", line):
+                if "..." not in command:
+                    yield pytest.param(shlex.split(command), id=f"{entry}: {command}")
+
+
+@pytest.mark.parametrize("command", list(examples()))
+def test_the_command_accepts_the_options_of_its_examples(command):
+    name = command[1].replace("-", "_")
+    if name == "watch":  # it separates the command to run before it parses its own options
+        command = command[: command.index("--")]
+    importlib.import_module(f"moeasr.bin.{name}").get_parser().parse_args(command[2:])
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

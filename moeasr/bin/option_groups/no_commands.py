@@ -13,7 +13,7 @@ def add_no_commands_option(parser: argparse.ArgumentParser) -> None:
         "--no-commands",
         action=_ForbidCommands,
         nargs=0,
-        help="refusal of shell commands in wav.scp, as with MOEASR_NO_COMMANDS=1 in the "
+        help="error if wav.scp contains shell commands, as with MOEASR_NO_COMMANDS=1 in the "
         "environment (default: commands are run)",
     )
 

@@ -11,6 +11,24 @@ from moeasr.options import add_options, given_options, with_given
 if TYPE_CHECKING:
     from moeasr.decode.recognizer import Recognizer
 
+MODES = (
+    "ctc_greedy_search",
+    "ctc_prefix_beam_search",
+    "attention",
+    "attention_rescoring",
+    "joint_decoding",
+)
+"""The decoding modes of `SEARCHES`, which is not imported because that is slow."""
+
+
+def add_mode_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--mode` of a command that uses a single decoding mode."""
+    parser.add_argument(
+        "--mode",
+        help=f"decoding mode: {', '.join(MODES)}, or the import path of a search of your own "
+        "(default: the most accurate mode of the model)",
+    )
+
 
 def add_recognition_options(parser: argparse.ArgumentParser, defaults: DecodeConfig) -> None:
     """Add the options of the model, and one option for each field of `DecodeConfig`.
