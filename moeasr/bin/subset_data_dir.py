@@ -17,7 +17,7 @@ CHOICES = {
     "last": "choice of the last utterances",
     "shortest": "choice of the shortest utterances",
     "per-spk": "choice of num_utts utterances of each speaker",
-    "speakers": "choice of random speakers with about num_utts utterances in total",
+    "speakers": "choice of random speakers with at least num_utts utterances in total",
 }
 """Options that choose utterances, each with its help."""
 

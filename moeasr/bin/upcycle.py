@@ -21,7 +21,7 @@ EPILOG = """example (experts as wide as the dense feed-forward):
       --set model.decoder.feed_forward.hidden_units=384 \\
       --data-dir data/dev --out exp/dense/upcycled.pt
 
-To train the result, use the same --set in training and add --set init.model=exp/dense/upcycled.pt."""
+The training of the result needs the same --set, and --set init.model=exp/dense/upcycled.pt."""
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -204,7 +204,7 @@ def test_half_made_environment_is_not_taken_for_whole(tmp_path, fake_python):
     (tmp_path / "pip_exit").write_text("1")
     done = run_install(root, PYTHON=str(fake_python))
     assert done.returncode == 1
-    assert "run it again to go on" in done.stderr
+    assert "the same command tries again" in done.stderr
     (tmp_path / "pip_exit").write_text("0")
     trace(tmp_path)
     assert run_install(root, PYTHON=str(fake_python)).returncode == 0
@@ -233,7 +233,7 @@ def test_old_python_is_refused_in_a_sentence(tmp_path):
         (old.parent / name).symlink_to(shutil.which(name))
     done = run_install(root, PATH=str(old.parent))
     assert done.returncode == 1
-    assert "needs Python 3.10 or newer, but there is Python 3.8.10" in done.stderr
+    assert "Python 3.10 or newer is required, but python3 is Python 3.8.10" in done.stderr
     assert not (root / "tools" / "venv").exists()
 
 

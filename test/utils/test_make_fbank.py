@@ -48,8 +48,8 @@ def test_features_tables_and_config(call, data, recipe):
     ("options", "message"),
     [
         (["--nj", "7"], "[reduce $nj (7) to be smaller than the number of lines (6)"),
-        (["--nj", "x"], "--nj must be a positive number below 100000, got 'x'"),
-        (["--fbank-config", "conf/none.yaml"], "no such file conf/none.yaml"),
+        (["--nj", "x"], "--nj must be a whole number from 1 to 99999, but is 'x'"),
+        (["--fbank-config", "conf/none.yaml"], "the file conf/none.yaml does not exist"),
         (["--cmd", "false"], ""),
     ],
 )
