@@ -18,7 +18,7 @@ if [ $# -ne 1 ] || [[ ! $data_type =~ ^(feats|raw|shard)$ ]]; then
   cat >&2 << EOM
 Usage: $0 [options] <data-dir>
 e.g.:  $0 --data-type raw data/train
-Prepares a data directory for training. Logs go to <data-dir>/log.
+Prepares a data directory for training with one of three data types. Logs go to <data-dir>/log.
 Options:
   --data-type <feats|raw|shard>        # stored features, audio files or shards (default: feats)
   --nj <nj>                            # number of parallel jobs (default: 4)

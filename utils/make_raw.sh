@@ -27,8 +27,8 @@ if [ $# -lt 1 ] || [ $# -gt 2 ]; then
   cat >&2 << EOM
 Usage: $0 [options] <data-dir> [<log-dir>]
 e.g.:  $0 data/train
-Prepares a data directory for training on its audio. The log goes to <log-dir> (default:
-<data-dir>/log).
+Prepares a data directory for training on its audio, without stored features. The log goes to
+<log-dir> (default: <data-dir>/log).
 Options:
   --fbank-config <config-file>         # filter-bank settings as YAML (default: conf/fbank.yaml)
   --nj <nj>                            # number of parallel processes (default: 4)

@@ -14,7 +14,8 @@ e.g.:  utils/new_recipe.sh egs/mycorpus
        utils/new_recipe.sh ~/work/mycorpus
 Creates a recipe for a corpus of your own.
 Options:
-  --from <recipe>   # recipe whose configs are copied, best one with as much speech (default: $from)"
+  --from <recipe>   # recipe whose configs are copied; one with about as much speech fits best
+                    # (default: $from)"
 
 dir=
 if [[ ${1:-} == [!-]* ]]; then # the directory may also stand before the options

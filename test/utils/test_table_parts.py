@@ -36,7 +36,7 @@ def test_one_pass_fills_all_outputs(call):
         (["J=1:4", "lJ", "table", "oJ"], "l3, line 1: is empty"),
         (["J=1:2", "lJ", "nowhere", "oJ"], "no such file nowhere"),
         (["-f", "3", "J=1:2", "lJ", "table", "oJ"], "table, line 1: has no field 3: 'a 1'"),
-        (["-f", "J=1:2", "lJ", "table", "oJ"], "-f needs a field number, 1 or more"),
+        (["-f", "J=1:2", "lJ", "table", "oJ"], "-f requires a field number of at least 1"),
         (["J=1:2"], "Usage: filter_scps.pl"),
     ],
 )
@@ -66,8 +66,11 @@ def test_subset_scp(call, arguments, expected):
 @pytest.mark.usefixtures("lists")
 def test_errors_of_subset_scp(call):
     done = call("subset_scp.pl", 5, "table")
-    assert "more elements than available: 5 > 4 (table)" in done.stderr
-    assert 'must be an integer, got "0"' in call("subset_scp.pl", 0, "table").stderr
+    assert "table has only 4 lines, but 5 were requested" in done.stderr
+    assert (
+        "must be a whole number of at least 1, but is '0'"
+        in call("subset_scp.pl", 0, "table").stderr
+    )
     assert "Usage: subset_scp.pl" in call("subset_scp.pl", 2).stderr
     assert "subset_scp.pl: nowhere: No such file" in call("subset_scp.pl", 2, "nowhere").stderr
 
