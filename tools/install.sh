@@ -58,10 +58,9 @@ if [ -z "$python" ]; then
   exit 1
 fi
 
-echo "== creating the Python environment $venv with $("$python" --version)" \
-  "(only once; about 5 GB, one to two minutes)" >&2
+echo "== making $venv with $("$python" --version) (once; some gigabytes, a few minutes)" >&2
 rm -f "$marker"
-# An incomplete environment is completed, unless its Python does not run from this path.
+# One that was left half-made is gone on with, unless its Python does not run from this place.
 prefix=$("$venv/bin/python" -c 'import pip, sys; print(sys.prefix)' 2>/dev/null || true)
 if [ "$prefix" != "$venv" ] || ! is_new_enough "$venv/bin/python"; then
   "$python" -m venv --clear "$venv" || {
@@ -69,10 +68,10 @@ if [ "$prefix" != "$venv" ] || ! is_new_enough "$venv/bin/python"; then
     exit 1
   }
 fi
-# -e: the environment uses this checkout, including later changes
+# -e: the environment's moeasr is this checkout, whatever is changed in it later
 "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "${versions[@]}" \
   -e "${root}[dev]" >&2 || {
-  echo "$0: pip could not install the packages (see above); the same command tries again" >&2
+  echo "$0: pip could not install the packages (see above); run it again to go on" >&2
   exit 1
 }
 # Packages can be installed and still fail to load.

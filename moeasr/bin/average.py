@@ -56,8 +56,8 @@ def main(argv: list[str] | None = None) -> None:
     content = average_checkpoints([epoch.path for epoch in epochs], network_of)
     numbers = ", ".join(str(epoch.epoch) for epoch in epochs)
     if out.exists() and checkpoint.load(out).get("info") == content["info"]:
-        # Keep its time stamp, so that existing hypotheses do not become older than the checkpoint.
-        print(f"{out}: already the average of epochs {numbers}")
+        # left as it is, so that what was decoded with it is not older than it
+        print(f"{out}: is the average of epochs {numbers} already")
         return
     checkpoint.save(out, content)
     print(f"{out}: average of epochs {numbers}")

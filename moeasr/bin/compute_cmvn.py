@@ -82,8 +82,7 @@ def main(argv: list[str] | None = None) -> None:
             stats = part if stats is None else stats.merge([part])
         except InputError as error:
             raise InputError(f"utterance {utterances[index].utt_id}: {error}") from None
-    # Raises InputError if all features are empty, before anything is written.
-    stats.mean_istd()
+    stats.mean_istd()  # an InputError here if all features are empty: write nothing then
     stats.save(args.out)
     get_logger("compute_cmvn").info(
         "%s: mean and variance of %d frames of %d utterances",

@@ -109,7 +109,7 @@ def main(argv: list[str] | None = None) -> None:
         about = {**describe(done, mode, config, recognizer), **provenance}
         name = mode_dir_name(mode, config.chunk_size)
         results.append(ModeResult(name, done.nbest[mode], about))
-        print(f"{mode}: real-time factor {about['rtf']:.4f} (seconds per second of audio)")
+        print(f"{mode}: real-time factor {about['rtf']:.4f} (computing time per time of audio)")
     write_mode_dirs(args.out_dir, results, recognizer.tokenizer.decode, recognizer.times)
 
 

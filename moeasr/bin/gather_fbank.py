@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
         write_settings(args.data_dir, config)
         wav_scp = args.data_dir / "wav.scp"
         notice = command_notice(wav_scp, Table(wav_scp).items())
-        if notice:  # the jobs have written the notice to their logs only
+        if notice:  # the jobs said so to their logs only
             say(notice)
         detail(say, f"Succeeded creating filterbank features for {args.data_dir.name}")
         print(describe_set(args.data_dir), flush=True)

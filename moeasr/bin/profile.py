@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     print("\n".join(model_lines(costs) if len(costs) > 1 else part_lines(*costs.values())))
     print(
         "MMAC/s: million multiply-adds per second of audio, in an utterance of "
-        f"{args.utterance_sec:g} s in full\ncontext; each decoder scores one hypothesis of "
+        f"{args.utterance_sec:g} s under full\ncontext; each decoder scores one hypothesis of "
         f"{args.tokens_per_sec:g} tokens per second."
     )
     for line in uncounted_lines(cost for parts in costs.values() for cost in parts):

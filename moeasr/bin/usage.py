@@ -2,7 +2,8 @@
 
 Runs the encoder on a data directory, and the decoders on its transcripts as in training. Prints for
 each MoE layer the load of each expert, which is its share of the frames, the coefficient of
-variation of the loads, and the experts without frames. With --out-dir, writes:
+variation (CV) of the loads, and the number of dead experts, which have less than 1 / (4 E) of the
+load. With --out-dir, writes:
   expert_usage.json     loads and statistics of each layer, for programs
   expert_usage.md       the printed table
   expert_usage.png      heat map of layers and experts (with --plot)

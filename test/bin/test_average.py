@@ -46,7 +46,7 @@ def test_an_average_that_is_there_is_left_as_it_is(exp_dir, capsys):
     before = out.stat()
     main(["--exp-dir", str(exp_dir), "--num", "2"])
     assert (out.stat().st_ino, out.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    assert capsys.readouterr().out.endswith(f"{out}: already the average of epochs 1, 3\n")
+    assert capsys.readouterr().out.endswith(f"{out}: is the average of epochs 1, 3 already\n")
     main(["--exp-dir", str(exp_dir), "--num", "1"])
     assert checkpoint.load(out)["model"]["weight"].tolist() == [3.0]
 

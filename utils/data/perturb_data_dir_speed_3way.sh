@@ -58,7 +58,7 @@ fi
 "$utils/combine_data.sh" "$destdir" "$original" "${parts[0]}" "${parts[1]}" || exit 1
 
 [ "${MOEASR_QUIET:-0}" = 1 ] ||
-  echo "$0: wrote $srcdir at the speeds 0.9, 1.0 and 1.1 to $destdir"
+  echo "$0: generated 3-way speed-perturbed version of data in $srcdir, in $destdir"
 if ! "$utils/validate_data_dir.sh" --no-feats --no-text "$destdir"; then
   echo "$0: $destdir is not valid (see above). If the order of ids is wrong, try the option" \
     "--always-include-prefix true." >&2
