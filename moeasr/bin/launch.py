@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
 
     options = torchrun.parse_args(arguments)
     _check_num_processes(options.nproc_per_node)
-    logging.disable(logging.ERROR)  # replaced by the message below
+    logging.disable(logging.ERROR)  # the sentence below says the same, and the processes say why
     try:
         torchrun.run(options)
     except ChildFailedError as error:

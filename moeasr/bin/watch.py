@@ -1,9 +1,7 @@
 """Run a command, and show its log and the progress of its processes.
 
-The exit status is that of the command. If the environment variable MOEASR_QUIET is 1, as in
-recipes, the lines that a job runner adds to the log are not shown.
-
-Called by utils/run_shown.sh and utils/make_fbank.sh.
+The exit status is that of the command. Lines that a job runner adds to the log are left out if the
+environment variable MOEASR_QUIET is 1, as recipes set it.
 """
 
 import argparse

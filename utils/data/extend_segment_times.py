@@ -39,7 +39,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--fix-overlapping-segments",
         default="true",
         choices=("true", "false"),
-        help="separation of overlapping segments in the middle of the overlap (default: %(default)s)",
+        help="separation of overlapping segments in the middle of the overlap (%(default)s)",
     )
     return parser
 
