@@ -70,20 +70,20 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.logs import progress, setup_logging
 
     setup_logging()
-    torch.set_num_threads(
-        1
-    )  # as in make_fbank: the number of threads affects rounding in resampling
+    # As in make_fbank, because the number of threads affects rounding in resampling.
+    torch.set_num_threads(1)
     with speaking_as(args.script) as say:
         if args.num_utts_per_shard < 1:
-            raise InputError("--num-utts-per-shard must be at least 1")
+            raise InputError(
+                f"--num-utts-per-shard must be at least 1, but is {args.num_utts_per_shard}"
+            )
         config = load_fbank_config(args.fbank_config)
         utterances = find_data_type("raw").open(args.data_dir)
-        prefix = args.shard_dir.resolve() / args.data_dir.name  # shards.scp holds absolute paths
+        prefix = args.shard_dir.resolve() / args.data_dir.name  # shards.scp contains absolute paths
         utterances = utterances.with_texts(Table(args.data_dir / "text"))
         maker = ShardMaker(utterances, str(prefix), args.num_utts_per_shard, args.seed)
-        (args.data_dir / "shards.scp").unlink(
-            missing_ok=True
-        )  # it returns when all shards are complete
+        # The table is written again when all shards are complete.
+        (args.data_dir / "shards.scp").unlink(missing_ok=True)
         shards = in_background(maker.make, range(len(maker)), args.nj if args.nj > 1 else 0)
         made = chain.from_iterable(progress(shards, "making shards", len(maker), "shards"))
         write_shard_tables(args.data_dir, made, config, say)
