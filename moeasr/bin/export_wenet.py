@@ -6,7 +6,7 @@ Writes train.yaml, final.pt, units.txt and global_cmvn. WeNet supports Conformer
   model.encoder.feed_forward, macaron_feed_forward: same type and size, activation: silu
   conf/fbank.yaml: high_freq_hz: 0.0, snip_edges: true
 
-Experts require `router: top_k` and `expert_weights: selected` (`one` for one expert per frame).
+Experts require `router: top_k` and `expert_weights: selected`, or `one` with one expert per frame.
 Models from `moeasr import-wenet` have such a config. For any other model, the error names each part
 that WeNet lacks, and nothing is written.
 """

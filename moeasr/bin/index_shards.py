@@ -32,7 +32,7 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="parallel processes (default: %(default)s)",
     )
-    text = "filter-bank settings as YAML, from which frames are counted"
+    text = "filter-bank settings as YAML, which determine the numbers of frames"
     add("--fbank-config", required=True, metavar="FILE", help=text)
     add("data_dir", type=Path, help="data directory to write")
     add("list", type=Path, help="text file with the path of one shard per line")

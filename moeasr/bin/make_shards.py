@@ -38,7 +38,7 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="parallel processes (default: %(default)s)",
     )
-    text = "filter-bank settings as YAML, from which frames are counted"
+    text = "filter-bank settings as YAML, which determine the numbers of frames"
     add("--fbank-config", required=True, metavar="FILE", help=text)
     text = "utterances per shard (default: %(default)s)"
     add("--num-utts-per-shard", type=int, default=1000, metavar="N", help=text)

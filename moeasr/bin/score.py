@@ -34,7 +34,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--decode-dir",
         required=True,
         metavar="DIR",
-        help="directory of decoding modes, or of one mode",
+        help="directory written by moeasr decode, or its subdirectory of one mode",
     )
     parser.add_argument(
         "--mode",

@@ -32,8 +32,10 @@ def get_parser() -> argparse.ArgumentParser:
     group = parser.add_mutually_exclusive_group()
     for name, text in CHOICES.items():
         group.add_argument(f"--{name}", dest="how", action="store_const", const=name, help=text)
-    group.add_argument("--spk-list", type=Path, metavar="FILE", help="list of speakers to keep")
-    group.add_argument("--utt-list", type=Path, metavar="FILE", help="list of utterances to keep")
+    group.add_argument(
+        "--spk-list", type=Path, metavar="FILE", help="list of speakers whose utterances are copied"
+    )
+    group.add_argument("--utt-list", type=Path, metavar="FILE", help="list of utterances to copy")
     parser.add_argument(
         "--script",
         default="subset_data_dir",
