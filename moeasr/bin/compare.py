@@ -47,9 +47,9 @@ def get_parser() -> argparse.ArgumentParser:
     running("--jobs", default="1", metavar="N", help="parallel experiments (default: 1)")
     text = "directory of the experiments (default: %(default)s)"
     running("--exp-dir", default="exp/compare", metavar="EXP", help=text)
-    text = "options of moeasr train, such as '--set train.max_epochs=20'"
+    text = "options of moeasr train, such as '--set train.max_epochs=20' (default: none)"
     running("--train-opts", default="", metavar="OPTS", help=text)
-    text = "options of run.sh, such as \"--test-sets 'dev test'\""
+    text = "options of run.sh, such as \"--test-sets 'dev test'\" (default: none)"
     running("--run-opts", default="", metavar="OPTS", help=text)
     running("--only", default="", metavar="LIST", help="names of the systems to run (default: all)")
     text = "first stage of run.sh; 4 decodes trained systems again (default: 3)"

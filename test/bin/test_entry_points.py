@@ -32,6 +32,17 @@ def test_help_shows_an_example(entry):
     assert f"moeasr {entry}" in spoken or "utils/" in done.stdout
 
 
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_help_describes_every_option_and_names_its_default(entry):
+    for action in importlib.import_module(f"moeasr.bin.{entry}").get_parser()._actions[1:]:
+        name = "/".join(action.option_strings) or action.dest
+        assert action.help, f"{name} has no help"
+        has_default = action.option_strings and action.default not in (None, False, [])
+        assert not has_default or "default: " in action.help, (
+            f"the help of {name} lacks its default"
+        )
+
+
 def examples():
     """Every command line in the examples of an entry point, apart from shortened ones."""
     for entry in ENTRIES:
