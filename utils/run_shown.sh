@@ -5,7 +5,7 @@
 #
 # Usage: utils/run_shown.sh <runner with options> <log-file> <command> [<argument>...]
 # e.g.:  utils/run_shown.sh "$cuda_cmd --gpu 1" exp/a/log/train.log python3 -m moeasr.bin.train ...
-# Exit status: that of the runner.
+# The exit status is that of the runner.
 set -euo pipefail
 
 if [ $# -lt 3 ]; then
@@ -18,5 +18,5 @@ shift 2
 
 utils=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 export PYTHONUTF8=1 PYTHONPATH=${utils%/*}${PYTHONPATH:+:$PYTHONPATH}
-# shellcheck disable=SC2086 # the runner has its options with it
+# shellcheck disable=SC2086 # runner contains its options
 exec python3 -m moeasr.bin.watch --log "$log" -- $runner "$log" "$@"

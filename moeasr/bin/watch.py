@@ -16,24 +16,30 @@ from moeasr.bin import run
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  python3 -m moeasr.bin.watch --log log/train.log -- run.pl log/train.log python3 train.py"""
+  moeasr watch --log log/train.log -- run.pl log/train.log python3 train.py"""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--log", type=Path, help="log to show (default: none, only the progress is shown)")
-    add("--dir", type=Path, help="existing directory for small files (default: that of the log)")
-    add("--total", type=int, metavar="N", help="items of all jobs (default: of those that started)")
+    add("--log", type=Path, metavar="FILE", help="log to show (default: none)")
+    add(
+        "--dir",
+        type=Path,
+        metavar="DIR",
+        help="directory for temporary files (default: that of the log)",
+    )
+    text = "number of items of all jobs, for the time left (default: those of the started jobs)"
+    add("--total", type=int, metavar="N", help=text)
     add("command", nargs="*", help="command with its arguments, after --")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command that the command line names."""
+    """Run a command and show its log."""
     arguments = sys.argv[1:] if argv is None else argv
     place = arguments.index("--") if "--" in arguments else len(arguments)
     command = arguments[place + 1 :]

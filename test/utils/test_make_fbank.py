@@ -58,8 +58,8 @@ def test_more_jobs_than_utterances_are_as_many_jobs_as_utterances(call, data, re
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--nj", "x"], "--nj must be a positive number below 100000, got 'x'"),
-        (["--fbank-config", "conf/none.yaml"], "no such file conf/none.yaml"),
+        (["--nj", "x"], "--nj must be a whole number from 1 to 99999, but is 'x'"),
+        (["--fbank-config", "conf/none.yaml"], "the file conf/none.yaml does not exist"),
         (["--cmd", "false"], ""),
     ],
 )
