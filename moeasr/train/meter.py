@@ -42,8 +42,8 @@ class ExpertUsage(NamedTuple):
             return ""
         num_idle = int(self.summary["num_dead_experts"])
         return (
-            f", {num_idle} of {len(self.shares)} experts idle (below 1/4 of their fair share), "
-            f"the busiest at {self.summary['load_max_share']:.1f} times its share"
+            f", {num_idle} of {len(self.shares)} experts idle (below 1/4 of an equal share), "
+            f"the busiest at {self.summary['load_max_share']:.1f} times an equal share"
         )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from moeasr import distributed
-from moeasr.bars import Bar
+from moeasr.bars import Bar, duration
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.models.outputs import LossOutput
@@ -241,13 +241,14 @@ class Trainer(Generic[BatchT]):
         if usage:
             writers.write("experts", end.step, usage)
         logger.info(
-            "epoch %d: train loss %.3f, %s, step %d, lr %.2e, %.0f s%s",
+            "epoch %d of %d: train loss %.3f, %s, step %d, learning rate %.2e, %s%s",
             end.epoch,
+            self._config.max_epochs,
             train_metrics.get("loss", math.nan),
             dev.describe(),
             end.step,
             train_metrics.get("lr", math.nan),
-            seconds,
+            duration(seconds),
             dev.usage.describe(),
         )
         cost = dev.cost(self._config.best_by)
