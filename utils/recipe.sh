@@ -130,9 +130,21 @@ for set in $test_sets; do
     fail "there is no data/$set; stage 0 makes the sets"
 done
 
-# say_results <exit status>: the last line of a run that has scored a model
+# say_results <exit status>: the last lines of a run that has scored a model
 say_results() {
   (($1 == 0 && stop_stage >= 5)) && ! $dry_run || return 0
-  echo "== done in $SECONDS s: $(readlink -f "$exp_dir")/RESULTS.md, and results.json for programs"
+  local other=conf/dense.yaml activate=""
+  [ "$train_config" != "$other" ] || other=conf/u2pp_moe.yaml
+  [ -z "${VIRTUAL_ENV:-}" ] || activate=". ${VIRTUAL_ENV@Q}/bin/activate; "
+  echo "== done in $((SECONDS / 60)) min $((SECONDS % 60)) s: $(readlink -f "$exp_dir")/RESULTS.md"
+  cat <<EOM
+What to do next:
+  ${activate}cd ${PWD@Q}
+  moeasr transcribe --checkpoint $exp_dir a.wav    # recognise a recording of your own
+  moeasr stream --checkpoint $exp_dir a.wav        # the same with partial results, as in live recognition
+  ./run.sh --stage 3 --train-config $other    # train and score another system of conf/
+EOM
+  [ ! -f conf/compare.list ] ||
+    echo "  moeasr compare conf/compare.list    # train several systems and compare their error rates"
 }
 trap 'say_results $?' EXIT

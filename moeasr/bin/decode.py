@@ -105,8 +105,9 @@ def main(argv: list[str] | None = None) -> None:
         about = {**describe(done, mode, config, recognizer), **provenance}
         name = mode_dir_name(mode, config.chunk_size)
         results.append(ModeResult(name, done.nbest[mode], about))
-        print(f"{mode}: real-time factor {about['rtf']:.4f} (computing time per time of audio)")
+        print(f"{mode}: {about['rtf']:.4f} s of computing per second of audio")
     write_mode_dirs(args.out_dir, results, recognizer.tokenizer.decode, recognizer.times)
+    print(f"hypotheses of {len(utterances)} utterances: {args.out_dir}/MODE/text")
 
 
 if __name__ == "__main__":

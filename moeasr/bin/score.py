@@ -12,8 +12,14 @@ import shlex
 import sys
 
 from moeasr.bin import run
+from moeasr.kaldi.speak import detail
 from moeasr.limits import seed
 from moeasr.parser import Parser
+
+LEGEND = (
+    "%WER: word errors in percent of the words of the references [ errors / words, inserted, "
+    "deleted, substituted ]; CER: the same rate in characters"
+)
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -76,6 +82,7 @@ def main(argv: list[str] | None = None) -> None:
         ["python", "-m", "moeasr.bin.score", *(sys.argv[1:] if argv is None else argv)]
     )
     references = References.read(args.data_dir)
+    detail(print, LEGEND)  # a recipe goes on to print the table of all sets and modes
     mode_dirs = find_mode_dirs(args.decode_dir)
     for mode_dir in mode_dirs:
         try:
@@ -87,7 +94,8 @@ def main(argv: list[str] | None = None) -> None:
                 raise
             get_logger("score").warning("%s is stale (%s), not scored: %s", mode_dir, reason, error)
             continue
-        print(f"{summary['wer_line']} CER {summary['cer']:.2f} {mode_dir}/score/wer")
+        detail(print, f"{summary['wer_line']} CER {summary['cer']:.2f} {mode_dir}/score/wer")
+    print(f"scored {args.decode_dir}; details of each mode are in its score/")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,10 @@ _HEADER = (
     "RTF",
     "parameters total / active",
 )
+_LEGEND = """\
+WER and CER: errors in percent of the words and characters; ins, del, sub: inserted, deleted and
+substituted words. Chunk: encoder frames that are decoded at a time; full: the whole utterance.
+RTF: seconds of computing, without filter banks, per second of audio. Active: used by a frame."""
 
 
 def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
@@ -35,7 +39,7 @@ def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
     Raises:
         InputError: A file of the experiment is malformed.
     """
-    blocks = [f"# Results of {exp_dir.resolve().name}"]
+    blocks = [f"# Results of {exp_dir.resolve().name}", _LEGEND]
     for test_set in dict.fromkeys(record["set"] for record in records):
         chosen = [record for record in records if record["set"] == test_set]
         blocks.append(_set_block(test_set, chosen, exp_dir))
@@ -60,11 +64,18 @@ def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Pat
     )
     if best is not None:
         intro += f" Best: {_mode_label(best)}, {best[rate]:.2f} % {rate.upper()}."
-    rows = [_HEADER, ["---"] * len(_HEADER), *(_row(r, is_best=r is best) for r in ranked)]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    table = _table([_HEADER, *(_row(r, is_best=r is best) for r in ranked)])
     reasons = dict.fromkeys(record["stale"] for record in records if record["stale"])
     notes = [f"(stale): {reason}; decode and score again." for reason in reasons]
     return "\n\n".join([intro, table, *notes, *_examples(best, rate, exp_dir)])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table whose columns are also aligned on a terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    head, *lines = [[cell.ljust(width) for cell, width in zip(row, widths)] for row in rows]
+    rule = ["-" * width for width in widths]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
 
 
 def _examples(best: Mapping[str, Any] | None, rate: str, exp_dir: Path) -> list[str]:

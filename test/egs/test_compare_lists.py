@@ -47,7 +47,7 @@ def test_an4_system_loads(name, config, overrides):
     assert loaded.distillation.teacher == teacher
 
 
-@pytest.mark.parametrize("recipe", ["fsdd", "mix", "speechocean762"])
+@pytest.mark.parametrize("recipe", ["fsdd", "mini", "mix", "speechocean762"])
 def test_systems_of_other_recipes_load_without_a_teacher(recipe):
     """Nothing in their lists makes one."""
     found = systems(FULL, recipe)
