@@ -135,16 +135,16 @@ say_results() {
   (($1 == 0 && stop_stage >= 5)) && ! $dry_run || return 0
   local other=conf/dense.yaml activate=""
   [ "$train_config" != "$other" ] || other=conf/u2pp_moe.yaml
-  [ -z "${VIRTUAL_ENV:-}" ] || activate=". ${VIRTUAL_ENV@Q}/bin/activate; "
+  [ -z "${VIRTUAL_ENV:-}" ] || activate=". $(printf %q "$VIRTUAL_ENV")/bin/activate; "
+  echo
   echo "== done in $((SECONDS / 60)) min $((SECONDS % 60)) s: $(readlink -f "$exp_dir")/RESULTS.md"
-  cat <<EOM
-What to do next:
-  ${activate}cd ${PWD@Q}
-  moeasr transcribe --checkpoint $exp_dir a.wav    # recognise a recording of your own
-  moeasr stream --checkpoint $exp_dir a.wav        # the same with partial results, as in live recognition
-  ./run.sh --stage 3 --train-config $other    # train and score another system of conf/
-EOM
-  [ ! -f conf/compare.list ] ||
-    echo "  moeasr compare conf/compare.list    # train several systems and compare their error rates"
+  echo "What to do next:"
+  printf '  %s\n' "${activate}cd $(printf %q "$PWD")"
+  printf '  %-55s # %s\n' \
+    "moeasr transcribe --checkpoint $exp_dir a.wav" "text of a recording of your own" \
+    "moeasr stream --checkpoint $exp_dir a.wav" "partial results, as in live recognition" \
+    "./run.sh --stage 3 --train-config $other" "another system of conf/"
+  [ ! -f conf/compare.list ] || printf '  %-55s # %s\n' \
+    "moeasr compare conf/compare.list" "several systems, with a table of their error rates"
 }
 trap 'say_results $?' EXIT

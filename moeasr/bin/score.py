@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
             get_logger("score").warning("%s is stale (%s), not scored: %s", mode_dir, reason, error)
             continue
         detail(print, f"{summary['wer_line']} CER {summary['cer']:.2f} {mode_dir}/score/wer")
-    print(f"scored {args.decode_dir}; details of each mode are in its score/")
+    print(f"error rates by utterance and speaker: {args.decode_dir}/MODE/score/")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def test_scores_every_mode(dirs: tuple[Path, Path], capsys: pytest.CaptureFixtur
         LEGEND,
         f"%WER 0.00 [ 0 / 3, 0 ins, 0 del, 0 sub ] CER 0.00 {decode}/attention/score/wer",
         f"%WER 66.67 [ 2 / 3, 0 ins, 1 del, 1 sub ] CER 75.00 {decode}/greedy/score/wer",
-        f"scored {decode}; details of each mode are in its score/",
+        f"error rates by utterance and speaker: {decode}/MODE/score/",
     ]
     stored = json.loads((decode / "greedy" / "score" / "score.json").read_text())
     # a path with a space comes back quoted, so that the line can be pasted into a shell
@@ -46,7 +46,7 @@ def test_a_recipe_leaves_the_rates_to_the_table_that_follows(dirs, capsys, monke
     monkeypatch.setenv("MOEASR_QUIET", "1")
     data, decode = dirs
     main(["--data-dir", str(data), "--decode-dir", str(decode), "--num-resamples", "100"])
-    told = f"scored {decode}; details of each mode are in its score/\n"
+    told = f"error rates by utterance and speaker: {decode}/MODE/score/\n"
     assert capsys.readouterr().out == told
     assert (decode / "attention/score/wer").read_text().startswith("%WER 0.00 [ 0 / 3,")
 
