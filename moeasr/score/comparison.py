@@ -43,8 +43,10 @@ _LEGEND = """\
 WER and CER are means over seeds, ± their sample standard deviation. Intervals and p-values resample
 utterances, each with the mean errors of a system's seeds; the chance of the seeds is in the spread
 only. Differences are those to `{baseline}` (negative is better), with the interval of a paired
-bootstrap; p-values are two-sided. RTF and training time are means over seeds and depend on what
-else the machine did; the time of a teacher or of other weights to begin with is not in it."""
+bootstrap; p-values are two-sided. Active parameters are those that one frame uses, GMAC are billion
+multiply-adds, and RTF is seconds of computing, without filter banks, per second of audio. RTF and
+training time are means over seeds and depend on what else the machine did; the time of a teacher or
+of initial weights is not included."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
