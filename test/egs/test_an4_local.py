@@ -31,7 +31,7 @@ def test_sets_texts_and_audio(prepare, tree, capsys):
     # of the 14 speakers in the order of names, the sixth alone: the next would be the seventeenth
     assert set(read_table(data / "dev" / "utt2spk").values()) == {"ffaa"}
     assert set(read_table(data / "train" / "utt2spk").values()) == set(AN4_SPEAKERS) - {"ffaa"}
-    assert "test: 2 utterances, 1 speakers, 3 words" in capsys.readouterr().out
+    assert "test: transcripts of 3 words with" in capsys.readouterr().out
 
 
 def test_every_eleventh_speaker_goes_to_dev(local_module):
