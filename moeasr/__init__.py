@@ -27,7 +27,10 @@ table only; test/test_layers.py enforces it.
     train       the training loop                               records of models and moe
     interop     models of other toolkits                        features text nn moe models
     api         `moeasr.load` and what it returns               audio decode
+    export      models in ONNX, equal to their checkpoints      audio data decode features models
+                                                                moe nn score text
     report      tables and pictures                             all above but corpus kaldi interop
+                                                                export
     experiment  one YAML file, its data and its checkpoints     datadir features text data models
                                                                 convert decode score train report
     bin         entry points                                    everything

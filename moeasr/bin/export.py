@@ -1,4 +1,15 @@
-"""Export a checkpoint to ONNX for sherpa-onnx and onnxruntime, without PyTorch."""
+"""Export a checkpoint to ONNX, for sherpa-onnx and onnxruntime.
+
+Writes a model folder:
+  model.onnx, model.int8.onnx          whole recordings (sherpa-onnx: wenet_ctc)
+  model.streaming.onnx, ...int8.onnx   live streams with any chunk size (online wenet_ctc)
+  model.zipformer.onnx, ...int8.onnx   live streams in batches, also on phones (zipformer2_ctc)
+  decoder.onnx                         attention decoders, for rescoring
+  tokens.txt config.yaml README.md     units, settings, model card; also test.wav with test.txt
+
+Compares every file with the checkpoint on a dev set, and prints its size, speed, word error rate
+and differences. A folder with a file that differs is not left behind.
+"""
 
 import argparse
 from pathlib import Path
@@ -8,21 +19,11 @@ from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.parser import Parser
 
-DESCRIPTION = """\
-Export a checkpoint to a model folder for sherpa-onnx and onnxruntime. The folder holds
-  model.onnx, model.int8.onnx            whole recordings (sherpa-onnx: wenet_ctc)
-  model.streaming.onnx, ...int8.onnx     live streams, any chunk size (online wenet_ctc)
-  model.zipformer.onnx, ...int8.onnx     live streams in batches, on phones (zipformer2_ctc)
-  decoder.onnx                           attention decoders, for rescoring in moeasr
-  tokens.txt config.yaml README.md       units, settings, model card; test.wav with test.txt
-Every file is compared with the checkpoint on a dev set. A folder with a file that differs is not
-left behind."""
-
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description=DESCRIPTION,
+        description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr export --checkpoint exp/u2pp_moe --data-dir data/dev "
         "--out exp/u2pp_moe/export",
@@ -32,47 +33,55 @@ def get_parser() -> argparse.ArgumentParser:
         "--checkpoint",
         required=True,
         metavar="FILE",
-        help="checkpoint, or an experiment directory with averaged.pt",
+        help="trained model, or an experiment directory with averaged.pt",
     )
-    add("--data-dir", required=True, metavar="DIR", help="dev set on which the files are compared")
-    add("--out", required=True, metavar="DIR", help="model folder, which is replaced if it exists")
+    add("--data-dir", required=True, metavar="DIR", help="dev set with text, and features or audio")
+    add("--out", required=True, metavar="DIR", help="model folder to write or replace")
     add(
-        "--chunk-size", type=int, default=16, help="encoder frames per chunk (default: %(default)s)"
+        "--chunk-size",
+        type=int,
+        default=16,
+        help="encoder frames per chunk of a stream (default: %(default)s)",
     )
-    add("--num-left-chunks", type=int, default=4, help="left chunks (default: %(default)s)")
-    add("--offline-only", action="store_true", help="leave out the streaming files")
+    add(
+        "--num-left-chunks",
+        type=int,
+        default=4,
+        help="number of past chunks that a frame of a stream sees (default: %(default)s)",
+    )
+    add("--offline-only", action="store_true", help="no streaming files (default: written)")
     add(
         "--max-utts",
         type=int,
         default=200,
-        help="number of utterances compared, from the first (default: %(default)s)",
+        help="number of utterances to compare, from the first (default: %(default)s)",
     )
     add(
         "--max-int8-loss",
         type=float,
         default=0.5,
         metavar="POINTS",
-        help="percentage points that int8 may add to the WER (default: %(default)s)",
+        help="largest accepted increase of the word error rate by int8 (default: %(default)s)",
     )
     add(
         "--licence",
         default="unknown",
-        help="licence named in the model card (default: %(default)s)",
+        help="licence of the model, for its card (default: %(default)s)",
     )
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the entry point."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     _require_packages()
 
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
     from moeasr.export.dev_set import read_dev_set
-    from moeasr.export.export_model import export_model
-    from moeasr.export.folder import StreamingSizes
+    from moeasr.export.checked_export import export_model
+    from moeasr.export.written_folder import StreamingSizes
     from moeasr.logs import setup_logging
 
     setup_logging()

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from moeasr.decode.recognizer import Recognizer
 from moeasr.export.dev_set import DevSet
-from moeasr.export.folder import StreamingSizes
+from moeasr.export.written_folder import StreamingSizes
 
 if TYPE_CHECKING:
-    from moeasr.export.export_model import FileReport
+    from moeasr.export.checked_export import FileReport
 
 CARD = """\
 ---
@@ -81,8 +81,8 @@ sherpa-onnx --tokens=tokens.txt --wenet-ctc-model=model.streaming.int8.onnx \\
 
 On Android, iOS, in a browser, or from C, C#, Go, Java, JavaScript, Kotlin, Swift: use
 `model.zipformer.int8.onnx` as an online Zipformer CTC model (`zipformer2_ctc`) with the example of
-that language from <https://k2-fsa.github.io/sherpa/onnx/>. Its chunk size is fixed. Add {tail:.1f} s
-of silence to the end of a recording, so that its last chunk is decoded.
+that language from <https://k2-fsa.github.io/sherpa/onnx/>. Its chunk size is fixed. Add {tail:.1f}
+seconds of silence to the end of a recording, so that its last chunk is decoded.
 """
 
 

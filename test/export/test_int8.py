@@ -1,4 +1,4 @@
-"""What stays in float32 when a file is quantised."""
+"""Quantised files, and the layers that stay in float32."""
 
 import pytest
 from systems import make_system

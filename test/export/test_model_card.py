@@ -1,9 +1,9 @@
 """The model card names the model, its results and working commands."""
 
-from moeasr.export.comparison import Difference
+from moeasr.export.difference import Difference
 from moeasr.export.dev_set import DevSet
-from moeasr.export.export_model import FileReport
-from moeasr.export.folder import StreamingSizes
+from moeasr.export.checked_export import FileReport
+from moeasr.export.written_folder import StreamingSizes
 from moeasr.export.model_card import model_card
 
 REPORT = FileReport("model.onnx", 12.34, 5.678, 0.01234, Difference())

@@ -1,4 +1,4 @@
-"""What sherpa-onnx reads of a streaming file for `from_wenet_ctc`."""
+"""The interface of a streaming file for sherpa-onnx's `from_wenet_ctc`."""
 
 from systems import make_system
 

@@ -1,4 +1,4 @@
-"""What sherpa-onnx reads of a streaming file for `from_zipformer2_ctc`."""
+"""The interface of a streaming file for sherpa-onnx's `from_zipformer2_ctc`."""
 
 from systems import make_system
 

@@ -9,9 +9,9 @@ import numpy as np
 from moeasr.atomic import temporary_directory
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
-from moeasr.export.comparison import Difference, compare
+from moeasr.export.difference import Difference, compare
 from moeasr.export.dev_set import DevSet
-from moeasr.export.folder import (
+from moeasr.export.written_folder import (
     StreamingSizes,
     check_exportable,
     check_target,
@@ -31,7 +31,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class FileReport:
-    """What was measured of one exported file on the dev set."""
+    """The measurements of one exported file on the dev set."""
 
     name: str
     size_mb: float

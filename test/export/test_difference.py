@@ -7,7 +7,7 @@ from checkpoints import save_model
 
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
-from moeasr.export.comparison import compare
+from moeasr.export.difference import compare
 
 FEATS = [
     (f"u{number}", np.random.default_rng(number).normal(6, 3, (40 + number, 20)).astype("f"))

@@ -1,10 +1,10 @@
-"""Where a model folder may be written, and what is refused before."""
+"""Models and places that are refused before anything is written."""
 
 import pytest
 from systems import make_system
 
 from moeasr.errors import InputError
-from moeasr.export.folder import StreamingSizes, check_exportable, check_target, publish
+from moeasr.export.written_folder import StreamingSizes, check_exportable, check_target, publish
 
 
 @pytest.mark.parametrize("sizes", [(0, 4), (16, 0), (16, -1), (-1, 4)])
