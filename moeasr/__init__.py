@@ -71,6 +71,7 @@ def load(
         moeasr.errors.InputError: The checkpoint is missing or damaged, there is no such device, or
             the model cannot be quantized. It is a `ValueError`.
     """
-    from moeasr.api.speech_recognizer import SpeechRecognizer, open_recognizer
+    from moeasr.api.checkpoint_engine import CheckpointEngine, open_recognizer
+    from moeasr.api.speech_recognizer import SpeechRecognizer
 
-    return SpeechRecognizer(open_recognizer(path, device, quantize))
+    return SpeechRecognizer(CheckpointEngine(open_recognizer(path, device, quantize)))

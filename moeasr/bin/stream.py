@@ -44,8 +44,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--out-dir exp/u2pp_moe/stream_test",
     )
     add_recognition_options(parser, DEFAULTS)
-    mode_help = "decoding mode (default: the most accurate that the model can do)"
-    parser.add_argument("--mode", help=mode_help)
+    parser.add_argument("--mode", help="decoding mode (default: the most accurate of the model)")
     add_streaming_options(parser)
     add_no_commands_option(parser)
     return parser
@@ -75,17 +74,19 @@ def main(argv: list[str] | None = None) -> None:
 
 def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> None:
     """Print what a listener would see."""
+    from moeasr.api.checkpoint_engine import CheckpointEngine
     from moeasr.audio.input_files import InputFiles
     from moeasr.decode.live.playback import Playback
 
-    rate_hz = streaming.recognizer.fbank.sample_rate_hz
     language = streaming.recognizer.language_id(args.language)
-    files = InputFiles(args.audio, rate_hz, "stream")
+    engine = CheckpointEngine(streaming.recognizer)
+    files = InputFiles(args.audio, engine.waveform, "stream")
+    rate_hz, packet_sec = engine.sample_rate_hz, args.packet_ms * 1e-3
     for path, waveform in files:
-        playback = Playback(streaming.open(language), rate_hz, args.packet_ms * 1e-3)
+        playback = Playback(streaming.open(language), rate_hz, packet_sec)
         for shown_sec, result in playback.run(waveform):
             kind = "final" if result.is_final else "partial"
-            print(f"{path}\t{shown_sec:.2f}\t{kind}\t{result.text}", flush=True)
+            print(path, f"{shown_sec:.2f}", kind, result.text, sep="\t", flush=True)
     files.finish()
 
 
@@ -98,12 +99,12 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     from moeasr.version import describe_commit
 
     setup_logging()
-    model, fbank = streaming.recognizer.model, streaming.recognizer.fbank
-    utterances = find_data_type("raw").open(args.simulate, model.languages)
+    recognizer = streaming.recognizer
+    utterances = find_data_type("raw").open(args.simulate, recognizer.model.languages)
     if not utterances:
         raise InputError(f"{args.simulate} holds no utterances")
     refs = read_references(Path(args.simulate) / "text", utterances)
-    read = read_waveforms(utterances, fbank.sample_rate_hz)
+    read = read_waveforms(utterances, recognizer.fbank.sample_rate_hz)
     shown = progress(read, "streaming", len(utterances), "utterances")
     done = simulate_test_set(streaming, shown, args.packet_ms * 1e-3)
     provenance = {

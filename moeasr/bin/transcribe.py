@@ -19,7 +19,7 @@ from moeasr.bin import run
 from moeasr.bin.option_groups.recognition import (
     add_recognition_options,
     decode_config,
-    load_recognizer,
+    load_engine,
 )
 from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
@@ -52,20 +52,21 @@ def main(argv: list[str] | None = None) -> None:
     """Run the entry point."""
     args = get_parser().parse_args(argv)
 
-    from moeasr.api.transcriber import Transcriber
+    from moeasr.api.engine import Task
     from moeasr.audio.input_files import InputFiles
-    from moeasr.decode.required_heads import require_heads
 
     config, given = decode_config(args, DEFAULTS)
-    recognizer = load_recognizer(args)
-    transcriber = Transcriber(recognizer, args.mode, config, given, args.language)
+    engine = load_engine(args)
+    task = Task(mode=args.mode, config=config, given=given, language=args.language)
+    transcriber = engine.transcriber(task)
     if args.timestamps:
         if args.nbest is not None:
             raise InputError("--timestamps are of the best hypothesis alone; leave out --nbest")
-        require_heads(["ctc"], recognizer.model, "--timestamps need")
+        if not engine.has_ctc:
+            raise InputError("--timestamps need CTC, but this model was trained without it")
     if args.nbest is not None:
         _check_nbest(args.nbest, transcriber.mode, transcriber.num_kept)
-    files = InputFiles(args.audio, recognizer.fbank.sample_rate_hz, "transcribe")
+    files = InputFiles(args.audio, engine.waveform, "transcribe")
     for path, waveform in files:
         try:
             (result,) = transcriber.run([waveform])

@@ -9,6 +9,7 @@ from moeasr.limits import num_processes
 from moeasr.options import add_options, given_options, with_given
 
 if TYPE_CHECKING:
+    from moeasr.api.engine import Engine
     from moeasr.decode.recognizer import Recognizer
 
 
@@ -45,12 +46,19 @@ def load_recognizer(args: argparse.Namespace) -> "Recognizer":
     import torch
 
     from moeasr import checkpoint
-    from moeasr.api.speech_recognizer import open_recognizer
+    from moeasr.api.checkpoint_engine import open_recognizer
 
     if args.num_threads is not None:
         torch.set_num_threads(args.num_threads)
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
     return open_recognizer(args.checkpoint, args.device, args.quantize)
+
+
+def load_engine(args: argparse.Namespace) -> "Engine":
+    """Return the model that the options choose, with its runtime."""
+    from moeasr.api.checkpoint_engine import CheckpointEngine
+
+    return CheckpointEngine(load_recognizer(args))
 
 
 def decode_config(

@@ -126,7 +126,7 @@ def test_partial_results_come_with_the_chunks_and_what_is_stable_stays(recognize
 def test_text_of_a_long_stream_is_not_made_anew_and_reads_the_same(recognizer, mode, monkeypatch):
     streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(beam_size=4, chunk_size=4))
     expected = [(r.text, r.stable_text) for r in stream_all(streaming, sound(6.0))]
-    monkeypatch.setattr("moeasr.decode.live.streaming_recognizer.SETTLE_UNITS", 4)
+    monkeypatch.setattr("moeasr.decode.live.recognition_stream.SETTLE_UNITS", 4)
     stream, found = streaming.open(), []
     for packet in sound(6.0).split(1600):
         found += stream.accept(packet)
@@ -252,7 +252,7 @@ def test_what_an_utterance_needs_is_let_go_at_its_end(recognizer):
     held = set()
     for packet in sound(6.0).split(1600):
         stream.accept(packet)
-        held.add((len(stream._utterance.enc), stream._state.encoder.num_past))
+        held.add((len(stream._utterance.chunks), stream._encoder._state.encoder.num_past))
     assert max(chunks for chunks, _ in held) <= 4
     assert max(past for _, past in held) == 8
 

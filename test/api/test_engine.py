@@ -1,0 +1,23 @@
+"""The interface of runtimes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from moeasr.api.checkpoint_engine import CheckpointEngine
+from moeasr.api.engine import Engine
+
+
+@pytest.mark.parametrize("kind", [CheckpointEngine])
+def test_an_engine_has_everything_that_the_api_needs(kind):
+    needed = {name for name in vars(Engine) if not name.startswith("_")}
+    assert {"transcriber", "open_stream", "modes"} <= needed <= set(dir(kind))
+
+
+def test_the_api_itself_needs_no_torch():
+    program = (
+        "import sys, moeasr.api.speech_recognizer, moeasr.bin.transcribe, moeasr.audio.input_files;"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
