@@ -1,4 +1,4 @@
-"""Audio files, decoded as a whole or in part into mono samples in NumPy, without importing torch."""
+"""Audio files, decoded as a whole or in part into arrays of mono samples, without torch."""
 
 import io
 import os

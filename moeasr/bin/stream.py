@@ -104,12 +104,11 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     if not utterances:
         raise InputError(f"{args.simulate} holds no utterances")
     refs = read_references(Path(args.simulate) / "text", utterances)
-    read = read_waveforms(utterances, recognizer.fbank.sample_rate_hz)
-    shown = progress(read, "streaming", len(utterances), "utterances")
-    done = simulate_test_set(streaming, shown, args.packet_ms * 1e-3)
+    waveforms = read_waveforms(utterances, recognizer.fbank.sample_rate_hz)
+    waveforms = progress(waveforms, "streaming", len(utterances), "utterances")
+    done = simulate_test_set(streaming, waveforms, args.packet_ms * 1e-3)
     provenance = {
-        "packet_ms": args.packet_ms,
-        "set": Path(args.simulate).resolve().name,
+        **{"packet_ms": args.packet_ms, "set": Path(args.simulate).resolve().name},
         "checkpoint": args.checkpoint,
         "decode_commit": describe_commit(),
         "command": command,
