@@ -64,7 +64,8 @@ ALLOWED = {
     "interop": {"features", "text", "nn", "moe", "models"},
 }
 ALLOWED["api"] = {"audio", "decode"}
-ALLOWED["__init__"] = {"api"}
+ALLOWED["deploy"] = {"audio", "features.fbank_config", "text", "decode", "api"}
+ALLOWED["__init__"] = {"api", "deploy"}
 ALLOWED["report"] = set(ALLOWED) - {"corpus", "kaldi", "experiment", "interop", "__init__"}
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}

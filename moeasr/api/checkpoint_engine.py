@@ -27,7 +27,10 @@ STREAM_CHUNK_SIZE = 16
 
 
 def open_recognizer(
-    path: str | Path, device: str = "cpu", quantize: Quantization | None = None
+    path: str | Path,
+    device: str = "cpu",
+    quantize: Quantization | None = None,
+    num_threads: int | None = None,
 ) -> Recognizer:
     """Load a model, and optimize it for inference where that is possible.
 
@@ -35,6 +38,7 @@ def open_recognizer(
         path: A checkpoint, or an experiment directory, whose `averaged.pt` is loaded.
         device: The device of the model, `cpu` or `cuda`.
         quantize: The precision of linear layers and experts; None for float32.
+        num_threads: Number of CPU threads of torch in this process; None leaves it unchanged.
 
     Raises:
         InputError: The checkpoint is missing or damaged, there is no such device, or the model
@@ -42,6 +46,8 @@ def open_recognizer(
     """
     if quantize not in (None, *get_args(Quantization)):
         raise InputError(f"`quantize` must be int8 or bf16, but is {quantize!r}")
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
     recognizer = Recognizer.from_checkpoint(checkpoint.find_file(path), device)
     if device == "cpu" or quantize:
         recognizer.optimize(quantize or "fp32")

@@ -39,7 +39,7 @@ def get_parser() -> argparse.ArgumentParser:
         epilog="example:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac",
     )
     add = parser.add_argument
-    add_recognition_options(parser, DEFAULTS)
+    add_recognition_options(parser, DEFAULTS, has_folders=True)
     add("--mode", help="decoding mode (default: the most accurate one that the model can do)")
     add("--nbest", type=int, metavar="N", help="print the N best hypotheses with their confidence")
     add("--timestamps", action="store_true", help="print words with times and confidence")

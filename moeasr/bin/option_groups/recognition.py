@@ -13,26 +13,31 @@ if TYPE_CHECKING:
     from moeasr.decode.recognizer import Recognizer
 
 
-def add_recognition_options(parser: argparse.ArgumentParser, defaults: DecodeConfig) -> None:
+def add_recognition_options(
+    parser: argparse.ArgumentParser, defaults: DecodeConfig, has_folders: bool = False
+) -> None:
     """Add the options that choose a model, and one for each field of `DecodeConfig`.
 
     Args:
         parser: Where they are added.
         defaults: Settings where no option is given.
+        has_folders: Also offer `--model` for model folders, instead of `--checkpoint`.
     """
     add = parser.add_argument
-    add(
-        "--checkpoint",
-        required=True,
-        metavar="FILE",
-        help="the trained model; of a directory, its averaged.pt",
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument(
+        "--checkpoint", metavar="FILE", help="the trained model; of a directory, its averaged.pt"
     )
+    if has_folders:
+        models.add_argument(
+            "--model", metavar="DIR", help="a model folder of `moeasr export`, run by onnxruntime"
+        )
     add("--device", default="cpu", help="cpu or cuda (%(default)s)")
     add(
         "--num-threads",
         type=num_processes,
         metavar="N",
-        help="CPU threads (default: torch decides)",
+        help="CPU threads (default: the runtime decides)",
     )
     add("--quantize", choices=("int8", "bf16"), help="linear layers and experts in fewer bits")
     add_options(parser, defaults)
@@ -43,19 +48,19 @@ def load_recognizer(args: argparse.Namespace) -> "Recognizer":
 
     `args.checkpoint` becomes the file that was read where it was a directory.
     """
-    import torch
-
     from moeasr import checkpoint
     from moeasr.api.checkpoint_engine import open_recognizer
 
-    if args.num_threads is not None:
-        torch.set_num_threads(args.num_threads)
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
-    return open_recognizer(args.checkpoint, args.device, args.quantize)
+    return open_recognizer(args.checkpoint, args.device, args.quantize, args.num_threads)
 
 
 def load_engine(args: argparse.Namespace) -> "Engine":
     """Return the model that the options choose, with its runtime."""
+    if args.model is not None:
+        from moeasr.deploy.folder_engine import open_folder
+
+        return open_folder(args.model, args.device, args.quantize, args.num_threads)
     from moeasr.api.checkpoint_engine import CheckpointEngine
 
     return CheckpointEngine(load_recognizer(args))
