@@ -25,7 +25,7 @@ class Caches(NamedTuple):
     num_frames: int
     """Number of frames encoded so far."""
     attention: np.ndarray
-    """Keys and values of past frames, (L, H, C, 2 D / H)."""
+    """Keys and values of past frames, and in the last row encoder output, (L, H, C, 2 D / H)."""
     convolution: np.ndarray
     """Past inputs of convolutions, (L, 1, D, K - 1)."""
 
@@ -134,7 +134,7 @@ class StreamingNetwork:
     """
 
     _INPUTS = ("x", "offset", "required_cache_size", "attn_cache", "conv_cache", "attn_mask")
-    _OUTPUTS = ("log_probs", "next_att_cache", "next_conv_cache", "encoder_out")
+    _OUTPUTS = ("log_probs", "next_att_cache", "next_conv_cache")
 
     def __init__(self, path: Path, num_threads: int | None, vocab_size: int) -> None:
         network = OnnxNetwork(path, num_threads, self._INPUTS, self._OUTPUTS)
@@ -145,7 +145,10 @@ class StreamingNetwork:
         self._convolution_shape = (rows, 1, width, network.size("cnn_module_kernel") - 1)
 
     def start(self, num_past: int) -> Caches:
-        """Return the state of a stream before its first frame, with room for C past frames."""
+        """Return the state of a stream before its first frame, with room for C past frames.
+
+        C must be at least the number of frames of a chunk.
+        """
         rows, heads, width = self._attention_shape
         attention = np.zeros((rows, heads, num_past, width), np.float32)
         return Caches(0, attention, np.zeros(self._convolution_shape, np.float32))
@@ -161,7 +164,7 @@ class StreamingNetwork:
         num_past = caches.attention.shape[2]
         mask = np.ones((1, 1, num_past + num_new), bool)
         mask[..., : max(0, num_past - caches.num_frames)] = False
-        log_probs, attention, convolution, enc = self._network.run(
+        log_probs, attention, convolution = self._network.run(
             self._OUTPUTS,
             window[None].astype(np.float32),
             np.array([num_past + caches.num_frames]),
@@ -170,7 +173,10 @@ class StreamingNetwork:
             caches.convolution,
             mask,
         )
-        encoded = Encoded(enc[0], log_probs[0])
+        rows, heads, width = self._attention_shape
+        # the first half of the last row holds the encoder output of the latest C frames
+        enc = attention.reshape(rows, num_past, heads * width)[-1, -num_new:, : heads * width // 2]
+        encoded = Encoded(enc, log_probs[0])
         return encoded, Caches(caches.num_frames + num_new, attention, convolution)
 
 

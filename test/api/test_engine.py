@@ -7,9 +7,10 @@ import pytest
 
 from moeasr.api.checkpoint_engine import CheckpointEngine
 from moeasr.api.engine import Engine
+from moeasr.deploy.folder_engine import FolderEngine
 
 
-@pytest.mark.parametrize("kind", [CheckpointEngine])
+@pytest.mark.parametrize("kind", [CheckpointEngine, FolderEngine])
 def test_an_engine_has_everything_that_the_api_needs(kind):
     needed = {name for name in vars(Engine) if not name.startswith("_")}
     assert {"transcriber", "open_stream", "modes"} <= needed <= set(dir(kind))
