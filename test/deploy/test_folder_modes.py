@@ -46,7 +46,7 @@ def test_rescoring_weighs_both_decoders_and_keeps_their_mean_confidence():
     assert second.score == pytest.approx(0.75 * np.log(1 / 8) + 0.25 * np.log(1 / 6))
     # the backward decoder reads the tokens in reverse: its first one is the last one
     assert second.token_confidence == pytest.approx(((1 / 2 + 1 / 3) / 2, (1 / 2 + 1 / 2) / 2))
-    assert best.spans is not None and second.spans is None
+    assert best.spans == ((0, 2),)
     assert rescore([], encoded, config, Decoder()) == []
 
 

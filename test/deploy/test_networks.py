@@ -64,9 +64,7 @@ def test_a_truncated_file_and_a_file_of_another_kind_are_named(paths):
         with pytest.raises(InputError, match=f"^{paths.offline} cannot be read") as refusal:
             OfflineNetwork(paths.offline, 1, vocab_size=3)
         assert "\n" not in str(refusal.value)
-    with pytest.raises(
-        InputError, match="must have the inputs encoder_out, tokens, tokens_lens, b"
-    ):
+    with pytest.raises(InputError, match="must have the inputs encoder_out, tokens, tokens_lens"):
         DecoderNetwork(paths.streaming, 1)
 
 
@@ -76,7 +74,7 @@ def test_a_truncated_file_and_a_file_of_another_kind_are_named(paths):
         (
             '"vocab_size": "3"',
             '"vocab_size": "4"',
-            "has 4 units, but the folder's tokens.txt has 3",
+            "has 4 units, but the folder's tokens.txt",
         ),
         ('"vocab_size": "3"', '"vocab": "3"', "its metadata lack the number `vocab_size`"),
         ("encoder_out", "enc", "offline.onnx lacks the output encoder_out"),

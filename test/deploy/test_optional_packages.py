@@ -10,7 +10,5 @@ from moeasr.errors import InputError
 
 def test_a_package_or_the_command_that_installs_it():
     assert import_optional("math") is math
-    with pytest.raises(
-        InputError, match=r"package no-such-thing; .*pip install 'moeasr\[deploy\]'"
-    ):
+    with pytest.raises(InputError, match=r"no-such-thing; .*pip install 'moeasr\[deploy\]'"):
         import_optional("no_such_thing")

@@ -29,8 +29,8 @@ streaming (float[1, T, C] x, int64[1] offset, int64[1] required_cache_size,
   next_conv_cache = Add(conv_cache, one)
 }
 """
-"""Log-probabilities are the features times the number of True keys; caches sum the offsets and count
-the chunks."""
+"""Log-probabilities are the features times the number of True keys. The attention cache sums the
+offsets, and the convolution cache counts the chunks."""
 DECODER = """
 <ir_version: 8, opset_import: ["" : 17]>
 decoder (float[1, T, D] encoder_out, int64[N, U] tokens, int64[N] tokens_lens)
