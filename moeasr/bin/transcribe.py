@@ -8,6 +8,9 @@ is an audio file on standard input. Without --mode, joint decoding is used if th
 file that cannot be read is named on stderr, the others are still transcribed, and the exit status
 is 1 then. A model that routes by language needs to be told what is spoken: --language.
 
+--model runs an exported model folder in onnxruntime, without PyTorch. Its most accurate mode is
+attention_rescoring; joint decoding, language models and phrases need the checkpoint.
+
 Memory grows with the square of a file's length, to about 5 GB for 5 minutes with 4 attention heads;
 `moeasr stream --num-left-chunks N` takes files of any length.
 """
@@ -36,7 +39,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac",
+        epilog="examples:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac\n"
+        "  moeasr transcribe --model exp/u2pp_moe/export --quantize int8 a.wav",
     )
     add = parser.add_argument
     add_recognition_options(parser, DEFAULTS, has_folders=True)

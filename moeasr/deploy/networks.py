@@ -47,13 +47,19 @@ class OnnxNetwork:
         num_threads: Number of CPU threads; None lets onnxruntime decide.
         inputs: Names of the inputs.
         outputs: Names of the outputs that the file must have.
+        optional: Names of further outputs that it may have.
 
     Raises:
         InputError: The file cannot be read, or it has other inputs or outputs.
     """
 
     def __init__(
-        self, path: Path, num_threads: int | None, inputs: Sequence[str], outputs: Sequence[str]
+        self,
+        path: Path,
+        num_threads: int | None,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        optional: Sequence[str] = (),
     ) -> None:
         onnxruntime = import_optional("onnxruntime")
         options = onnxruntime.SessionOptions()
@@ -79,6 +85,12 @@ class OnnxNetwork:
         for name in outputs:
             if name not in self.outputs:
                 raise InputError(f"{path} lacks the output {name}")
+        for name in self.outputs:
+            if name not in (*outputs, *optional):
+                raise InputError(
+                    f"{path} has the unknown output {name}; export the checkpoint again with "
+                    "`moeasr export`"
+                )
 
     def run(self, outputs: Sequence[str], *inputs: np.ndarray) -> list[Any]:
         """Return some outputs for the inputs in their order."""
@@ -194,7 +206,8 @@ class DecoderNetwork:
     _INPUTS = ("encoder_out", "tokens", "tokens_lens")
 
     def __init__(self, path: Path, num_threads: int | None) -> None:
-        self._network = OnnxNetwork(path, num_threads, self._INPUTS, ("log_probs",))
+        outputs, optional = ("log_probs",), ("reverse_log_probs",)
+        self._network = OnnxNetwork(path, num_threads, self._INPUTS, outputs, optional)
 
     @property
     def can_reverse(self) -> bool:

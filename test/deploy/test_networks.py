@@ -78,10 +78,16 @@ def test_a_truncated_file_and_a_file_of_another_kind_are_named(paths):
         ),
         ('"vocab_size": "3"', '"vocab": "3"', "its metadata lack the number `vocab_size`"),
         ("encoder_out", "enc", "offline.onnx lacks the output encoder_out"),
+        (
+            "=> (",
+            "=> (float[N, T, C] x2, ",
+            "has the unknown output x2; export",
+        ),
     ],
 )
 def test_a_file_that_does_not_belong_to_the_folder(paths, old, new, sentence):
-    write_graph(paths.offline, OFFLINE.replace(old, new))
+    text = OFFLINE.replace(old, new)
+    write_graph(paths.offline, text.replace("= Identity(x)", "= Identity(x)\n  x2 = Neg(x)"))
     with pytest.raises(InputError, match=sentence):
         OfflineNetwork(paths.offline, 1, vocab_size=3)
 
