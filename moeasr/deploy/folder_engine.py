@@ -103,8 +103,10 @@ class FolderEngine:
         """Open a stream, see `Engine.open_stream`."""
         recognizer = self._recognizer
         mode, config = _settle(recognizer, task)
-        sizes = recognizer.folder.config.streaming
-        if sizes is not None and "num_left_chunks" not in task.given:
+        sizes = recognizer.stream_sizes()
+        if config.chunk_size == -1:
+            raise InputError("`chunk_size` must be at least 1 to stream, but is -1")
+        if "num_left_chunks" not in task.given:
             config = dataclasses.replace(config, num_left_chunks=sizes.num_left_chunks)
         if config.num_left_chunks == -1:
             raise InputError(
@@ -150,10 +152,11 @@ def _settle(recognizer: FolderRecognizer, task: Task) -> tuple[str, DecodeConfig
         raise InputError(f"language '{task.language}': a model folder does not route by language")
     config = task.config
     mode = choose_mode(task.mode, recognizer.modes, config, task.given)
-    if config.chunk_size != -1:
-        recognizer.streaming  # noqa: B018 -- reads the file, whose faults belong to this call
-        if config.num_left_chunks == 0:
-            raise InputError("`num_left_chunks` must be at least 1 on a model folder, but is 0")
+    if config.num_left_chunks == 0:
+        raise InputError("`num_left_chunks` must be at least 1 on a model folder, but is 0")
+    recognizer.read_networks(
+        for_streams=config.chunk_size != -1, for_rescoring=MODES[mode].rescores
+    )
     if MODES[mode].rescores:
         can_reverse = recognizer.decoder.can_reverse
         if config.reverse_weight is None:

@@ -10,7 +10,7 @@ from moeasr.decode.config import DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.times import Times, times_of
 from moeasr.deploy.folder_modes import MODES, search
-from moeasr.deploy.model_folder import DECODER, OFFLINE, STREAMING, ModelFolder
+from moeasr.deploy.model_folder import DECODER, OFFLINE, STREAMING, ChunkSizes, ModelFolder
 from moeasr.deploy.native_fbank import NativeFbank, native_fbank
 from moeasr.deploy.networks import (
     Caches,
@@ -52,6 +52,28 @@ class FolderRecognizer:
         self.offline = OfflineNetwork(path, num_threads, folder.tokenizer.vocab_size)
         """The encoder of whole recordings."""
 
+    def read_networks(self, *, for_streams: bool, for_rescoring: bool) -> None:
+        """Read networks before they are used, so that faults are found before audio is read.
+
+        Raises:
+            InputError: A network that is asked for does not exist or is invalid.
+        """
+        _ = (for_streams and self.streaming, for_rescoring and self.decoder)
+
+    def stream_sizes(self) -> ChunkSizes:
+        """Return the sizes of chunks of the streaming file.
+
+        Raises:
+            InputError: The folder has no such file.
+        """
+        sizes = self.folder.config.streaming
+        if sizes is None:
+            raise InputError(
+                f"model folder {self.folder.path} has no {STREAMING}: the model cannot be "
+                "streamed, or was exported without it"
+            )
+        return sizes
+
     @cached_property
     def streaming(self) -> StreamingNetwork:
         """The encoder of streams.
@@ -60,11 +82,7 @@ class FolderRecognizer:
             InputError: The folder has no such file, or it is invalid.
         """
         folder = self.folder
-        if folder.config.streaming is None:
-            raise InputError(
-                f"model folder {folder.path} has no {STREAMING}: the model cannot be streamed, or "
-                "was exported without it"
-            )
+        self.stream_sizes()
         path = folder.file(STREAMING, self.is_int8)
         return StreamingNetwork(path, self._num_threads, folder.tokenizer.vocab_size)
 

@@ -25,7 +25,7 @@ class FolderStreaming:
         endpoint: Rules that end an utterance; None if only the end of the stream ends it.
 
     Raises:
-        InputError: The folder has no networks for it.
+        InputError: The folder has no attention decoders, but the mode needs them.
     """
 
     def __init__(
@@ -41,7 +41,6 @@ class FolderStreaming:
         self._mode = mode
         self._config = config
         self._decoder = recognizer.decoder if self.needs_frames else None
-        recognizer.streaming  # noqa: B018 -- reads the file, whose faults belong to this call
 
     @property
     def frame_sec(self) -> float:

@@ -155,7 +155,9 @@ def test_what_a_folder_cannot_do_is_said_in_one_sentence(of_folder, settings, se
         assert "\n" not in str(refusal.value)
 
 
-def test_a_stream_has_caches_of_a_fixed_size(of_folder):
+def test_a_stream_has_chunks_and_caches_of_a_fixed_size(of_folder):
+    with pytest.raises(InputError, match="`chunk_size` must be at least 1 to stream, but is -1"):
+        of_folder.stream(sample_rate=16000, chunk_size=-1)
     with pytest.raises(InputError, match="`num_left_chunks` must be at least 1 in a stream"):
         of_folder.stream(sample_rate=16000, num_left_chunks=-1)
 
