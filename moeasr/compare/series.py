@@ -54,7 +54,7 @@ def plan_series(options: SeriesOptions, choice: TableChoice) -> Series:
     if not Path(options.list_file).is_file():
         raise InputError(f"no such file {options.list_file}")
     if not os.access("run.sh", os.X_OK):
-        raise InputError("no run.sh here; call this in a recipe's directory")
+        raise InputError("there is no run.sh here; run this command in the directory of a recipe")
     num_jobs = whole_number("--jobs", options.jobs, least=1)
     stage = whole_number("--stage", options.stage)
     stop_stage = whole_number("--stop-stage", options.stop_stage)

@@ -110,7 +110,9 @@ class Recognizer:
             InputError: The file is missing, or a setting differs.
         """
         if not Path(path).is_file():
-            raise InputError(f"{path} does not exist; make_fbank.sh writes it beside feats.scp")
+            raise InputError(
+                f"{path} does not exist; utils/make_fbank.sh writes it together with feats.scp"
+            )
         found = to_mapping(from_mapping(FbankConfig, load_yaml(path), path))
         for key, value in to_mapping(self.fbank).items():
             if found[key] != value:
@@ -128,7 +130,9 @@ class Recognizer:
         known = self.model.languages
         if not known:
             if name is not None:
-                raise InputError(f"language '{name}': this model does not route by language")
+                raise InputError(
+                    f"`language` is '{name}', but this model does not route by language; omit it"
+                )
             return None
         if name not in known:
             given = "is not given" if name is None else f"is '{name}'"

@@ -1,4 +1,4 @@
-"""The results command, fed by the score command itself."""
+"""The `results` command on hypotheses scored by the `score` command."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ DECODE = {
 }
 
 
-def test_from_hypotheses_to_results(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_scored_hypotheses_become_results(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     data, exp = tmp_path / "test", tmp_path / "exp" / "dense"
     data.mkdir()
     (data / "text").write_text("a-1 ONE TWO\n")
@@ -37,7 +37,7 @@ def test_from_hypotheses_to_results(tmp_path: Path, capsys: pytest.CaptureFixtur
     mode_dir.mkdir(parents=True)
     (mode_dir / "text").write_text("a-1 ONE\n")
     (mode_dir / "decode.json").write_text(json.dumps(DECODE))
-    with pytest.raises(InputError, match="both decoded and scored"):
+    with pytest.raises(InputError, match="with hypotheses and scores"):
         results.main(["--exp-dir", str(exp)])
     assert not (exp / "RESULTS.md").exists()
 

@@ -1,4 +1,4 @@
-"""Example hypotheses: which utterances, and how errors are marked."""
+"""Example hypotheses: the choice of utterances, and the marks of errors."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from moeasr.score.examples import (
 )
 
 
-def test_alignments_are_read_as_they_were_written(tmp_path):
+def test_written_alignments_are_read_back(tmp_path):
     pairs = [
         Pair("u1", "THE CAT SAT DOWN", "A CAT SAT"),
         Pair("u2", "YES", "OH YES"),
@@ -72,11 +72,11 @@ def test_examples_are_spread_evenly_over_the_test_set():
         ([], False),
     ],
 )
-def test_the_script_of_most_words_decides_on_the_rate(words, is_unspaced):
+def test_the_script_of_most_words_determines_the_error_rate(words, is_unspaced):
     assert has_unspaced_words({"u1": [Step("D", word, None) for word in words]}) == is_unspaced
 
 
-def test_lines_that_do_not_fit_each_other_are_named(tmp_path):
+def test_lines_of_different_length_are_named(tmp_path):
     (tmp_path / "per_utt").write_text("u1 ref A B\nu1 hyp A\nu1 op C C\nu1 #csid 2 0 0 0\n")
     with pytest.raises(InputError, match="the lines of u1 differ in length"):
         read_alignments(tmp_path / "per_utt")

@@ -1,4 +1,4 @@
-"""The page of results of an experiment."""
+"""The results page of an experiment."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from moeasr.score.results_page import results_page
 from moeasr.score.results_table import gather
 
 
-def test_page_has_tables_and_what_made_them(tmp_path: Path) -> None:
+def test_the_page_has_tables_and_the_commands_behind_them(tmp_path: Path) -> None:
     make_mode(tmp_path, "decode_test/ctc_greedy_search")
     make_mode(tmp_path, "decode_test/attention", mode="attention")
     make_mode(
@@ -31,7 +31,7 @@ def test_page_has_tables_and_what_made_them(tmp_path: Path) -> None:
     ]
     header = next(line for line in lines if line.startswith("| mode"))
     assert {line.count("|") for line in [header, *rows]} == {8}
-    # modes that one command made share an entry, another command has its own
+    # Modes of one command share an entry; another command has its own entry.
     assert "test attention, test ctc_greedy_search:" in lines
     assert "test attention chunk 16:" in lines
     for fact in ("- commit: abc1234", "- config: conf/u2pp_moe.yaml", "- seed: 7", "- device: cpu"):
@@ -47,7 +47,7 @@ def mode_labels(page: str) -> list[str]:
     return [row.split(" | ")[0].removeprefix("| ") for row in rows[2:]]
 
 
-def test_the_best_mode_comes_first_and_its_hypotheses_are_shown(tmp_path: Path) -> None:
+def test_the_best_mode_is_first_and_its_hypotheses_are_shown(tmp_path: Path) -> None:
     make_mode(tmp_path, "decode_test/greedy", mode="greedy", wer=9.0)
     best = make_mode(tmp_path, "decode_test/rescoring", mode="rescoring", wer=4.0)
     make_mode(tmp_path, "decode_test/attention", mode="attention", wer=7.0)
@@ -61,8 +61,8 @@ def test_the_best_mode_comes_first_and_its_hypotheses_are_shown(tmp_path: Path) 
     assert "in `decode_test/rescoring/score/per_utt`" in page
 
 
-def test_characters_decide_where_the_script_has_no_spaces(tmp_path: Path) -> None:
-    """The word error rates are the other way round."""
+def test_character_error_rates_decide_for_scripts_without_spaces(tmp_path: Path) -> None:
+    """The word error rates have the opposite order."""
     pair = Pair("u1", "\u4f60\u597d", "\u4f60\u53f7")
     for name, wer, cer in (("greedy", 50.0, 2.5), ("rescoring", 60.0, 2.0)):
         mode_dir = make_mode(tmp_path, f"decode_test/{name}", mode=name, wer=wer, cer=cer)
@@ -74,7 +74,7 @@ def test_characters_decide_where_the_script_has_no_spaces(tmp_path: Path) -> Non
     assert "ref  \u4f60 \u597d\n" in page
 
 
-def test_stale_results_are_last_and_never_the_best(
+def test_stale_results_are_last_and_never_the_best_mode(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -94,13 +94,13 @@ def test_stale_results_are_last_and_never_the_best(
         "ctc_greedy_search, decode_test_lm (stale)",
     ]
     assert "(stale): averaged.pt is newer than the hypotheses; decode and score again." in page
-    # the set is described as it is now, whatever comes first
+    # the current results describe the set, wherever they are in the list
     page = results_page([{**records[1], "num_utts": 99}, records[0]], Path("exp"))
     assert "130 utterances, 773 words" in page and "99 utterances" not in page
     assert "Best" not in results_page(records[1:], Path("exp"))
 
 
-def test_the_training_is_described(tmp_path: Path) -> None:
+def test_the_page_describes_the_training(tmp_path: Path) -> None:
     make_mode(tmp_path, "decode_test/greedy")
     (tmp_path / "metrics.jsonl").write_text('{"kind": "dev", "step": 5, "loss": 7.0}\n')
     page = results_page(gather(tmp_path), tmp_path)

@@ -1,4 +1,4 @@
-"""The training behind a page of results."""
+"""The description of the training on a results page."""
 
 import json
 
@@ -16,11 +16,11 @@ METRICS = """\
 """
 
 
-def test_an_experiment_without_a_record_of_its_training_has_no_block(tmp_path):
+def test_an_experiment_without_metrics_has_no_description_of_training(tmp_path):
     assert training_block(tmp_path) is None
 
 
-def test_hours_time_and_learning_curve(tmp_path):
+def test_the_block_has_hours_of_speech_training_time_and_learning_curve(tmp_path):
     about = {"dir": "data/train_sp", "num_utts": 2160, "hours": 3.108}
     (tmp_path / "data_sets.json").write_text(json.dumps({"train": about}))
     (tmp_path / "training_time.json").write_text('{"training_sec": 738.4}')
@@ -44,13 +44,13 @@ def test_hours_time_and_learning_curve(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[]", '{"train": {"dir": "d", "num_utts": 1}}', "{"])
-def test_a_malformed_file_of_data_sets_is_named(tmp_path, content):
+def test_a_malformed_file_of_data_sets_is_refused_by_name(tmp_path, content):
     (tmp_path / "data_sets.json").write_text(content)
     with pytest.raises(InputError, match=r"data_sets\.json (must hold|is not JSON)"):
         training_block(tmp_path)
 
 
-def test_an_older_experiment_has_its_losses(tmp_path):
+def test_an_older_experiment_shows_its_losses(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"kind": "dev", "step": 5, "loss": 7.0}\n')
     assert training_block(tmp_path).split("\n")[-1] == "| 1 | - | 7.000 |"
 
@@ -59,5 +59,5 @@ def test_an_older_experiment_has_its_losses(tmp_path):
     ("seconds", "text"),
     [(41.4, "41 s"), (59.6, "1 min 00 s"), (738.4, "12 min 18 s"), (11_130, "3 h 05 min")],
 )
-def test_durations(seconds, text):
+def test_durations_are_formatted(seconds, text):
     assert duration_text(seconds) == text

@@ -76,7 +76,7 @@ def test_failures_are_told_at_the_end_with_costs_that_cannot_be_measured(recipe)
     assert done.returncode == 1
     assert "dense_seed1/averaged.pt cannot be read" in done.stderr
     assert done.stderr.splitlines()[-2:] == [
-        "moeasr compare: dense_seed1 has no costs in the table",
+        "moeasr compare: dense_seed1 has no GMAC/s in the table, because moeasr profile failed",
         "moeasr compare: dense_seed2 failed, log is in exp/x/dense_seed2/log/run.log",
     ]
 

@@ -46,10 +46,12 @@ def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
     origin = _origin(metadata)
     marker = corpus_dir / ORIGIN
     if marker.is_file() and marker.read_text(encoding="utf-8") == origin:
-        logger.info("%s is there already", corpus_dir)
+        logger.info("%s already exists and is kept", corpus_dir)
         return
     if corpus_dir.exists() and not marker.is_file():
-        raise InputError(f"{corpus_dir} is there but is no mini corpus: it would be overwritten")
+        raise InputError(
+            f"{corpus_dir} exists but is not a mini corpus; move it, or set another --download-dir"
+        )
     # Imported late: torch takes seconds to load, and --help or an existing corpus do not need it.
     import soundfile
     import torch

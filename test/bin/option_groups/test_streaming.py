@@ -1,4 +1,4 @@
-"""Options of streams: which go together, and that every rule of end points is one."""
+"""Options of streams: their combinations, and one option for each end-point rule."""
 
 import argparse
 
@@ -17,7 +17,7 @@ def config_of(*words):
     return endpoint_config(parser.parse_args(words))
 
 
-def test_every_rule_is_an_option():
+def test_every_end_point_rule_has_an_option():
     values = {name: value / 2 for name, value in vars(EndpointConfig()).items()}
     options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
     assert config_of("a.wav", *options) == EndpointConfig(**values)
@@ -29,14 +29,14 @@ def test_every_rule_is_an_option():
             config_of(*SIMULATE, option)
 
 
-def test_end_points_are_on_for_files_unless_they_are_off():
+def test_end_points_are_on_by_default_for_files():
     assert config_of("a.wav") == config_of("a.wav", "--endpoint", "on") == EndpointConfig()
     assert config_of("a.wav", "--endpoint", "off") is None
     assert config_of(*SIMULATE) is None
 
 
 @pytest.mark.parametrize("option", ["--language", "--endpoint"])
-def test_options_of_files_are_refused_in_a_simulation(option):
+def test_options_for_files_are_refused_in_a_simulation(option):
     with pytest.raises(InputError, match=f"`{option}` is for files"):
         config_of(*SIMULATE, option, "on")
 
@@ -50,6 +50,6 @@ def test_options_of_files_are_refused_in_a_simulation(option):
         (("a.wav", *SIMULATE[2:]), "belong together"),
     ],
 )
-def test_either_files_or_a_data_directory(words, sentence):
+def test_either_files_or_a_data_directory_is_required(words, sentence):
     with pytest.raises(InputError, match=sentence):
         config_of(*words)
