@@ -18,7 +18,7 @@ from moeasr.decode.live.config import EndpointConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """The choices of a user that all recordings, or a stream, have in common."""
+    """Settings that apply to all recordings of a call, or to a stream."""
 
     mode: str | None
     """The decoding mode; None for the most accurate mode that the model can do with the
@@ -32,7 +32,7 @@ class Task:
 
 
 class TranscribingModel(Protocol):
-    """A model that recognises whole recordings with settled settings."""
+    """A model with the mode and the settings for whole recordings."""
 
     @property
     def mode(self) -> str:
@@ -86,7 +86,7 @@ class Engine(Protocol):
         ...
 
     def transcriber(self, task: Task) -> TranscribingModel:
-        """Settle the settings for whole recordings.
+        """Prepare the transcription of whole recordings.
 
         Raises:
             InputError: The model cannot do the task.

@@ -12,7 +12,7 @@ from moeasr.decode.times import Times
 
 
 class HypothesisReader(Protocol):
-    """A model that converts its hypotheses to text."""
+    """A model that converts its hypotheses to text and times."""
 
     def text(self, hypothesis: Hypothesis) -> str:
         """Return the text of a hypothesis."""

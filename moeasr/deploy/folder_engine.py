@@ -96,13 +96,13 @@ class FolderEngine:
         return soxr.resample(samples, rate_hz, self.sample_rate_hz, RESAMPLING_QUALITY)
 
     def transcriber(self, task: Task) -> "FolderTranscriber":
-        """Settle the settings for whole recordings, see `Engine.transcriber`."""
+        """Prepare the transcription of whole recordings, see `Engine.transcriber`."""
         return FolderTranscriber(self._recognizer, task)
 
     def open_stream(self, task: Task, rules: EndpointConfig | None, rate_hz: int) -> LiveStream:
         """Open a stream, see `Engine.open_stream`."""
         recognizer = self._recognizer
-        mode, config = _settle(recognizer, task)
+        mode, config = _resolve(recognizer, task)
         sizes = recognizer.stream_sizes()
         if config.chunk_size == -1:
             raise InputError("`chunk_size` must be at least 1 to stream, but is -1")
@@ -130,7 +130,7 @@ class FolderTranscriber:
     """
 
     def __init__(self, recognizer: FolderRecognizer, task: Task) -> None:
-        self.mode, self._config = _settle(recognizer, task)
+        self.mode, self._config = _resolve(recognizer, task)
         self.num_kept = self._config.beam_size if "beam_size" in MODES[self.mode].settings else 1
         """Most hypotheses that the mode returns."""
         self._recognizer = recognizer
@@ -146,7 +146,7 @@ class FolderTranscriber:
         return [transcription_of(nbest, recognizer) for nbest in found]
 
 
-def _settle(recognizer: FolderRecognizer, task: Task) -> tuple[str, DecodeConfig]:
+def _resolve(recognizer: FolderRecognizer, task: Task) -> tuple[str, DecodeConfig]:
     """Return the mode and the complete settings of a task, and read the networks for it."""
     if task.language is not None:
         raise InputError(f"language '{task.language}': a model folder does not route by language")

@@ -1,4 +1,4 @@
-"""The decoding modes that a model folder can do, and the check of settings that it cannot do."""
+"""The decoding modes of model folders, and the check of their settings."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -61,7 +61,7 @@ MODES: dict[str, FolderMode] = {
 def choose_mode(
     mode: str | None, modes: Sequence[str], config: DecodeConfig, given: Sequence[str]
 ) -> str:
-    """Return a mode that a folder can do with the settings.
+    """Return the decoding mode after checking that it supports the settings.
 
     Args:
         mode: The mode; None chooses the most accurate one.

@@ -90,7 +90,7 @@ class _FolderStreamEncoder:
         self.restart()
 
     def restart(self) -> None:
-        """Forget the left context, as if the next frame were the first of the stream."""
+        """Clear the left context, as if the next frame were the first of the stream."""
         self._caches = self._recognizer.streaming.start(self._num_past)
 
     def accept(self, samples: np.ndarray) -> Iterator[EncodedChunk]:

@@ -35,7 +35,7 @@ class ChunkSizes:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FolderConfig:
-    """The settings in the `config.yaml` of a model folder that the runtime needs."""
+    """The settings of `config.yaml` that the runtime needs."""
 
     fbank: FbankConfig
     """Settings of the features."""
@@ -90,7 +90,7 @@ class ModelFolder:
         return cls(path, config, tokenizer, info if isinstance(info, dict) else {})
 
     def file(self, name: str, is_int8: bool = False) -> Path:
-        """Return the path of a network, in int8 if the folder has it and it is asked for.
+        """Return the path of a network in float32 or in int8.
 
         Raises:
             InputError: The file is missing.
@@ -99,7 +99,7 @@ class ModelFolder:
 
 
 def is_model_folder(path: str | Path) -> bool:
-    """Return whether a path is meant as a model folder, perhaps a damaged one."""
+    """Return whether a path is a model folder, possibly a damaged one."""
     path = Path(path)
     if not path.is_dir():
         return False
@@ -113,7 +113,7 @@ def is_model_folder(path: str | Path) -> bool:
 
 
 def _read_tokenizer(path: Path, state: Any) -> Tokenizer:
-    """Return the tokenizer, whose units must be those of `tokens.txt`."""
+    """Return the tokenizer after comparing its units with those of `tokens.txt`."""
     if not isinstance(state, dict) or not isinstance(state.get("units"), list):
         raise InputError(f"{path / CONFIG}: `tokenizer` must have the key `units` with a list")
     model = None

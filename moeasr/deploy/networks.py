@@ -1,4 +1,4 @@
-"""The networks of a model folder as functions of NumPy arrays, computed by onnxruntime."""
+"""The networks of a model folder on NumPy arrays, computed by onnxruntime."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,9 +34,9 @@ class TokenLogProbs(NamedTuple):
     """The log-probabilities of tokens under the attention decoders."""
 
     forward: np.ndarray
-    """(N, U + 1) log-probabilities of the tokens in their order, then of the end, then zeros."""
+    """Log-probabilities (N, U + 1) of the tokens in their order, then of the end, then zeros."""
     backward: np.ndarray | None
-    """The same of the reversed tokens; None without a right-to-left decoder."""
+    """Log-probabilities of the reversed tokens; None without a right-to-left decoder."""
 
 
 class OnnxNetwork:

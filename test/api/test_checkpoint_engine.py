@@ -16,14 +16,14 @@ def engine(tmp_path_factory):
     return CheckpointEngine(open_recognizer(save_model(tmp_path_factory.mktemp("exp") / "x.pt")))
 
 
-def test_arrays_become_tensors_at_the_rate_of_the_model(engine):
+def test_arrays_are_resampled_to_the_rate_of_the_model(engine):
     waveform = engine.waveform(np.full(4410, 0.25, np.float32), 44100)
     assert isinstance(waveform, torch.Tensor) and waveform.shape == (1600,)
     assert waveform[400:1200].tolist() == pytest.approx([0.25] * 800, abs=1e-3)
     assert (engine.sample_rate_hz, engine.has_ctc, engine.languages) == (16000, True, ())
 
 
-def test_a_task_is_checked_when_it_is_settled(engine):
+def test_unsupported_tasks_are_refused_before_any_audio(engine):
     task = Task(mode=None, config=DecodeConfig(), given=(), language="en")
     with pytest.raises(InputError, match="does not route by language"):
         engine.transcriber(task)

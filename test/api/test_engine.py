@@ -11,12 +11,12 @@ from moeasr.deploy.folder_engine import FolderEngine
 
 
 @pytest.mark.parametrize("kind", [CheckpointEngine, FolderEngine])
-def test_an_engine_has_everything_that_the_api_needs(kind):
+def test_engines_have_all_members_of_the_protocol(kind):
     needed = {name for name in vars(Engine) if not name.startswith("_")}
     assert {"transcriber", "open_stream", "modes"} <= needed <= set(dir(kind))
 
 
-def test_the_api_itself_needs_no_torch():
+def test_the_api_does_not_import_torch():
     program = (
         "import sys, moeasr.api.speech_recognizer, moeasr.bin.transcribe, moeasr.audio.input_files;"
         "assert 'torch' not in sys.modules"

@@ -88,7 +88,7 @@ def test_streams_give_the_results_of_the_checkpoint(
         assert_same(found, expected)
 
 
-def test_files_of_other_rates_and_lists(of_folder, sound, tmp_path):
+def test_files_lists_and_other_sample_rates(of_folder, sound, tmp_path):
     assert of_folder.transcribe([]) == []
     for rate_hz in (8000, 16000, 44100):
         wave = sound(1.0, rate_hz)
@@ -108,7 +108,7 @@ def test_files_of_other_rates_and_lists(of_folder, sound, tmp_path):
         assert final.end == pytest.approx(1.0, abs=0.1)
 
 
-def test_the_command_prints_what_it_prints_with_the_checkpoint(
+def test_the_command_prints_the_same_lines_as_with_the_checkpoint(
     folder, exp_dir, sound, tmp_path, capsys
 ):
     paths = [str(tmp_path / f"{number}.wav") for number in range(2)]
@@ -125,7 +125,7 @@ def test_the_command_prints_what_it_prints_with_the_checkpoint(
     assert "not allowed with argument" in capsys.readouterr().err
 
 
-def test_a_folder_says_what_it_is(of_folder, folder):
+def test_properties_describe_the_folder(of_folder, folder):
     assert of_folder.modes == tuple(MODES)
     assert (of_folder.sample_rate, of_folder.languages) == (16000, ())
     assert repr(of_folder) == "<SpeechRecognizer tiny, 0.0 MB, onnxruntime, fp32>"
@@ -145,7 +145,7 @@ def test_a_folder_says_what_it_is(of_folder, folder):
         ({"beam_sise": 4}, "unknown setting 'beam_sise'; did you mean 'beam_size'"),
     ],
 )
-def test_what_a_folder_cannot_do_is_said_in_one_sentence(of_folder, settings, sentence):
+def test_unsupported_settings_are_refused_in_one_sentence(of_folder, settings, sentence):
     for call in (
         lambda: of_folder.transcribe(np.zeros(9), sample_rate=16000, **settings),
         lambda: of_folder.stream(sample_rate=16000, **settings),
@@ -169,6 +169,6 @@ def test_a_stream_has_chunks_and_caches_of_a_fixed_size(of_folder):
         ({"quantize": "bf16"}, "`quantize` must be int8, but is 'bf16'"),
     ],
 )
-def test_devices_and_precisions_that_there_are_not(folder, options, sentence):
+def test_other_devices_and_precisions_are_refused(folder, options, sentence):
     with pytest.raises(InputError, match=sentence):
         open_folder(folder, **options)

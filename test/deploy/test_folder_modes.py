@@ -15,7 +15,7 @@ from moeasr.errors import InputError
 CTC_MODES = ["ctc_greedy_search", "ctc_prefix_beam_search"]
 
 
-def test_greedy_search_is_that_of_torch():
+def test_greedy_search_equals_greedy_search_in_torch():
     log_probs = random_log_probs(1, 30, 5, seed=2)
     (expected,) = ctc_greedy_search(log_probs, torch.tensor([30]))
     encoded = Encoded(np.zeros((30, 2)), log_probs[0].numpy())
@@ -62,7 +62,7 @@ def test_the_default_is_the_most_accurate_mode_that_reads_the_settings():
         choose_mode(None, modes, config, ["length_penalty"])
 
 
-def test_modes_and_fusions_that_a_folder_cannot_do():
+def test_other_modes_and_fusions_are_refused():
     with pytest.raises(InputError, match="'attention_rescoring'; this one can do: ctc_greedy_sea"):
         choose_mode("attention_rescoring", CTC_MODES, DecodeConfig(), [])
     fusion = FusionConfig(context="phrases.txt")

@@ -18,7 +18,7 @@ def streaming(folder):
 
 
 @pytest.mark.parametrize("packet", [100, 1000, 30000])
-def test_packets_do_not_matter(streaming, sound, packet):
+def test_results_do_not_depend_on_the_packets(streaming, sound, packet):
     wave = sound(1.3)
 
     def final(size):
@@ -31,7 +31,7 @@ def test_packets_do_not_matter(streaming, sound, packet):
 
 
 @pytest.mark.parametrize("num_samples", [0, 1, 160, 800])
-def test_next_to_nothing_is_an_empty_result(streaming, sound, num_samples):
+def test_very_short_streams_give_an_empty_result(streaming, sound, num_samples):
     stream = RecognitionStream(streaming)
     (result,) = stream.accept(sound(1.0)[:num_samples]) + stream.finish()
     assert (result.is_final, result.text) == (True, "")

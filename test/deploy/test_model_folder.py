@@ -28,14 +28,14 @@ def test_settings_and_units_are_read(folder):
     assert found.file("model.onnx", is_int8=True) == folder / "model.int8.onnx"
 
 
-def test_encoder_frames_are_counted_as_the_subsampling_does(folder, of_checkpoint):
+def test_the_number_of_encoder_frames_equals_that_of_the_model(folder, of_checkpoint):
     config = ModelFolder.read(folder).config
     model = of_checkpoint._engine._recognizer.model
     counts = range(40)
     assert list(map(config.num_encoder_frames, counts)) == list(map(model.output_len, counts))
 
 
-def test_folders_are_told_from_experiments(folder, exp_dir, tmp_path):
+def test_model_folders_are_distinguished_from_experiments(folder, exp_dir, tmp_path):
     assert is_model_folder(folder) and is_model_folder(str(folder))
     assert not is_model_folder(exp_dir) and not is_model_folder(exp_dir / "averaged.pt")
     assert not is_model_folder(tmp_path / "missing")
@@ -58,7 +58,7 @@ def test_a_missing_file_is_named(folder, name):
         moeasr.load(folder)
 
 
-def test_a_folder_without_decoders_or_streams_does_without_their_files(folder):
+def test_files_of_decoders_and_streams_are_optional(folder):
     replace(folder / "config.yaml", "has_decoder: true", "has_decoder: false")
     settings = (folder / "config.yaml").read_text(encoding="utf-8")
     before, _, after = settings.partition("streaming:\n  chunk_size: 4\n  num_left_chunks: 2\n")
@@ -104,14 +104,13 @@ def test_a_damaged_file_is_named(folder, name, old, new, sentence):
     assert str(folder) in str(refusal.value) and "\n" not in str(refusal.value)
 
 
-def test_what_is_no_folder(tmp_path):
+def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(InputError, match="^model folder .*/missing does not exist or is not a dir"):
         main(["--model", str(tmp_path / "missing"), "a.wav"])
 
 
 @pytest.mark.slow
 def test_a_folder_is_opened_without_torch(folder):
-    """The check of `import torch` itself is in test_networks.py, with networks that run."""
     program = (
         "import sys, moeasr\n"
         "from moeasr.errors import InputError\n"

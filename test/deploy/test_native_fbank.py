@@ -25,7 +25,7 @@ NOISE = (0.1 * np.random.default_rng(0).standard_normal(16000)).astype(np.float3
         {"window_type": "rectangular"},
     ],
 )
-def test_features_are_those_of_training(settings):
+def test_features_equal_those_of_training(settings):
     config = FbankConfig(**settings)
     for num_samples in (0, 1, 79, 80, 199, 200, 399, 400, 401, 560, 16000):
         expected = compute_fbank(torch.from_numpy(NOISE[:num_samples]), config).numpy()
@@ -38,7 +38,7 @@ def test_features_are_those_of_training(settings):
 
 
 @pytest.mark.parametrize("packet", [1, 100, 1601])
-def test_packets_do_not_matter(packet):
+def test_features_do_not_depend_on_the_packets(packet):
     fbank, samples = NativeFbank(FbankConfig()), NOISE[:4000]
     parts = [fbank.accept(samples[i : i + packet]) for i in range(0, len(samples), packet)]
     assert sum(map(len, parts)) == 24  # the last frame waits for the end of the signal
@@ -46,7 +46,7 @@ def test_packets_do_not_matter(packet):
     assert np.array_equal(whole, native_fbank(samples, FbankConfig()))
 
 
-def test_samples_that_are_none_and_ended_signals_are_refused():
+def test_nan_and_further_samples_after_the_end_are_refused():
     with pytest.raises(InputError, match="^the audio contains NaN or infinity$"):
         native_fbank(np.array([0.0, np.nan]), FbankConfig())
     fbank = NativeFbank(FbankConfig())

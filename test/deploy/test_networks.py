@@ -23,14 +23,14 @@ def paths(tmp_path):
     return SimpleNamespace(**names)
 
 
-def test_recordings_lose_their_padding(paths):
+def test_padding_is_removed_from_the_outputs(paths):
     feats = np.arange(15, dtype=np.float64).reshape(5, 3)
     encoded = OfflineNetwork(paths.offline, 1, vocab_size=3).encode(feats)
     assert encoded.log_probs.tolist() == feats[:4].tolist()  # the graph says one frame fewer
     assert encoded.enc.tolist() == (2 * feats[:4]).tolist()
 
 
-def test_chunks_get_their_caches_their_place_and_their_mask(paths):
+def test_each_chunk_receives_its_caches_offset_and_mask(paths):
     network = StreamingNetwork(paths.streaming, None, vocab_size=3)
     caches = network.start(num_past=4)
     assert caches.attention.shape == (2, 2, 4, 6) and caches.convolution.shape == (2, 1, 6, 1)
@@ -85,7 +85,7 @@ def test_a_truncated_file_and_a_file_of_another_kind_are_named(paths):
         ),
     ],
 )
-def test_a_file_that_does_not_belong_to_the_folder(paths, old, new, sentence):
+def test_a_file_of_another_model_is_refused(paths, old, new, sentence):
     text = OFFLINE.replace(old, new)
     write_graph(paths.offline, text.replace("= Identity(x)", "= Identity(x)\n  x2 = Neg(x)"))
     with pytest.raises(InputError, match=sentence):
@@ -93,7 +93,7 @@ def test_a_file_that_does_not_belong_to_the_folder(paths, old, new, sentence):
 
 
 @pytest.mark.slow
-def test_nothing_imports_torch_from_the_folder_to_the_text(folder, sound, tmp_path):
+def test_transcription_does_not_import_torch(folder, sound, tmp_path):
     """The command and the API, on a network whose outputs are the lowest mel bins."""
     first_units = (
         "first = Constant <value_ints: ints = [0]> ()\n"

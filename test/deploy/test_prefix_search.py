@@ -23,7 +23,7 @@ def searched(log_probs, beam_size, chunk=None, **options):
 
 @pytest.mark.parametrize("peaky", [1.0, 4.0])
 @pytest.mark.parametrize(("vocab_size", "beam_size"), [(3, 4), (5, 1), (30, 10), (200, 3), (4, 50)])
-def test_hypotheses_and_scores_are_those_of_the_search_in_torch(vocab_size, beam_size, peaky):
+def test_hypotheses_and_scores_equal_those_of_the_search_in_torch(vocab_size, beam_size, peaky):
     for seed in range(5):
         log_probs = random_log_probs(1, 40, vocab_size, seed, peaky)
         ((*expected,),) = ctc_prefix_beam_search(log_probs, torch.tensor([40]), beam_size, None)
@@ -41,7 +41,7 @@ def test_a_wide_beam_sums_over_all_alignments():
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 16])
-def test_chunks_do_not_matter_and_partial_units_are_those_of_torch(chunk):
+def test_results_do_not_depend_on_the_chunks(chunk):
     log_probs = random_log_probs(1, 64, 12, seed=3, peaky=3.0)
     whole = searched(log_probs[0].numpy(), 6)
     assert searched(log_probs[0].numpy(), 6, chunk) == whole
@@ -53,7 +53,7 @@ def test_chunks_do_not_matter_and_partial_units_are_those_of_torch(chunk):
         assert ours.partial()[0] == theirs.partial()[0]
 
 
-def test_undecided_ends_stay_short():
+def test_the_number_of_undecided_units_is_limited():
     # two prefixes that differ in their first unit remain equally likely for ever
     log_probs = np.full((1, 50, 4), math.log(0.001))
     log_probs[0, :, 3] = log_probs[0, 1::2, 0] = math.log(0.99)

@@ -11,7 +11,7 @@ from moeasr.deploy.viterbi import align
 
 
 @pytest.mark.parametrize("tokens", [[1], [1, 1], [2, 1, 2], [1, 1, 2, 2, 2], [3] * 10, [1, 2] * 10])
-def test_alignments_are_those_of_torchaudio(tokens):
+def test_alignments_equal_those_of_torchaudio(tokens):
     for seed in range(10):
         log_probs = random_log_probs(1, 20, 5, seed, peaky=2.0)[0].float()
         expected, found = align_tokens(log_probs, tokens), align(log_probs.numpy(), tokens)

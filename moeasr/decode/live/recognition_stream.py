@@ -60,7 +60,7 @@ class StreamEncoder(Protocol):
         ...
 
     def restart(self) -> None:
-        """Forget the left context, as if the next frame were the first of the stream."""
+        """Clear the left context, as if the next frame were the first of the stream."""
         ...
 
 

@@ -131,7 +131,7 @@ class _ChunkEncoder:
         self.restart()
 
     def restart(self) -> None:
-        """Forget the left context, as if the next frame were the first of the stream."""
+        """Clear the left context, as if the next frame were the first of the stream."""
         self._state = self._encoder.start()
 
     def accept(self, samples: Tensor) -> Iterator[EncodedChunk]:
