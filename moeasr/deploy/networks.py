@@ -68,7 +68,7 @@ class OnnxNetwork:
         try:
             self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         except Exception as error:  # the exceptions of onnxruntime have no base class of their own
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = " ".join(str(error).rpartition("failed:")[2].split())
             raise InputError(
                 f"{path} cannot be read (truncated, or not an ONNX model): {reason}"
             ) from None
