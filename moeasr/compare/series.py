@@ -19,6 +19,7 @@ from moeasr.compare.recipe_run import SCORING, TRAINING, RecipeRun
 from moeasr.compare.side_by_side import run_side_by_side
 from moeasr.compare.system_list import plan_experiments, read_systems
 from moeasr.errors import InputError
+from moeasr.job_log import hold_log
 from moeasr.score.comparison_files import TableChoice
 
 
@@ -101,8 +102,11 @@ def run_series(series: Series) -> dict[str, str]:
     def call(run: RecipeRun) -> str | None:
         start = time.monotonic()
         try:
-            run.begin()
-            code = groups.run(run.call(series.stage, series.stop_stage), run.log)
+            with hold_log(run.log):
+                run.begin()
+                code = groups.run(run.call(series.stage, series.stop_stage), run.log)
+        except InputError as error:
+            return f"was not run: {error}"
         except OSError as error:
             return f"failed: {error.filename or run.log}: {error.strerror or error}"
         verb = "was stopped" if groups.is_stopped else "failed" if code else "ended"

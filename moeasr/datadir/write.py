@@ -1,4 +1,4 @@
-"""Writer of a recipe's data directories: `wav.scp text utt2spk spk2utt`, perhaps `segments`."""
+"""Writer of a recipe's data directories: `wav.scp text utt2spk spk2utt`, `segments utt2lang`."""
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
 
     Args:
         utterances: The utterances, in any order; each has a speaker. If one of them is a part of
-            its recording, the directory has `segments`.
+            its recording, the directory has `segments`. If all have a language, it has `utt2lang`.
         directory: The data directory to write.
 
     Raises:
@@ -57,6 +57,8 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
         "utt2spk": [f"{utt.utt_id} {utt.speaker}" for utt in utterances],
         "spk2utt": [f"{speaker} {' '.join(utts_of[speaker])}" for speaker in sorted(utts_of)],
     }
+    if all(utt.language_name is not None for utt in utterances):
+        tables["utt2lang"] = [f"{utt.utt_id} {utt.language_name}" for utt in utterances]
     unfinished = directory.with_name(f".{directory.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -91,7 +93,10 @@ def _check(utterance: Utterance, seen: set[str], directory: Path) -> None:
     """Raise `InputError` if an utterance would make a table malformed."""
     if utterance.utt_id in seen:
         raise InputError(f"{directory}: utterance {utterance.utt_id} appears twice")
-    for what, name in (("utterance", utterance.utt_id), ("speaker", utterance.speaker)):
+    names = {"utterance": utterance.utt_id, "speaker": utterance.speaker}
+    if utterance.language_name is not None:
+        names["language"] = utterance.language_name
+    for what, name in names.items():
         if not is_one_field(name):
             raise InputError(
                 f"{directory}: the {what} id '{name}' ({utterance.entry}) must be one word"

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from moeasr import checkpoint
+from moeasr.batch_plan import plan_batches
 from moeasr.config import from_mapping, load_yaml, to_mapping
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.build_fusion import build_fusion
@@ -258,33 +259,3 @@ class Recognizer:
 def _pick(languages: Sequence[int] | None, places: Sequence[int]) -> list[int] | None:
     """Return the languages of some utterances, if any are given."""
     return None if languages is None else [languages[place] for place in places]
-
-
-def plan_batches(num_frames: Sequence[int], batch_frames: int) -> list[list[int]]:
-    """Plan batches of utterances of similar lengths, the longest first.
-
-        >>> plan_batches([30, 100, 40, 10], batch_frames=100)
-        [[1], [2, 0], [3]]
-
-    Args:
-        num_frames: Length of each utterance.
-        batch_frames: Maximum number of frames in a batch, padding included. A longer utterance
-            gets its own batch.
-
-    Returns:
-        Batches of indices into `num_frames`; each index appears once.
-
-    Raises:
-        InputError: `batch_frames` is below 1.
-    """
-    if batch_frames < 1:
-        raise InputError(f"`batch_frames` must be at least 1, but is {batch_frames}")
-    batches: list[list[int]] = []
-    longest = 0
-    for index in sorted(range(len(num_frames)), key=lambda i: num_frames[i], reverse=True):
-        if batches and (len(batches[-1]) + 1) * longest <= batch_frames:
-            batches[-1].append(index)
-        else:
-            batches.append([index])
-            longest = num_frames[index]
-    return batches

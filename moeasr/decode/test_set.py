@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from moeasr.batch_plan import plan_batches
 from moeasr.decode.config import ENCODER_SETTINGS, DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.decode.recognizer import Recognizer, plan_batches
+from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import find_search
 from moeasr.logs import get_logger, progress
 

@@ -15,7 +15,7 @@ from moeasr.decode.live.playback import Playback
 from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
 from moeasr.decode.test_set import describe_model, describe_settings
-from moeasr.score.error_rate import check_references, pair_up, word_error_rate
+from moeasr.score.error_rate import pair_up, require_hypotheses, word_error_rate
 from moeasr.score.lines import kaldi_rate_line
 from moeasr.text.transcript import read_transcripts
 
@@ -37,7 +37,7 @@ def read_references(text: Path, utterances: Utterances) -> dict[str, str] | None
     refs = read_transcripts(text)
     keys = np.array([utt_id.encode() for utt_id in refs])
     absent = [key.decode() for key in keys[utterances.indices_of(keys) < 0]]
-    check_references(refs.values(), len(refs), absent)
+    require_hypotheses(len(refs), absent)
     return refs
 
 

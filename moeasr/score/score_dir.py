@@ -116,6 +116,12 @@ def score_mode_dir(
             "%s: %d utterances are not in %s and are not scored",
             *(hyp_path, num_foreign, references.name),
         )
+    if not any(pair.ref for pair in pairs):
+        get_logger(__name__).warning(
+            "%s: the transcripts contain no words, so the error rates are 0 %%, as in sclite; look "
+            "at the numbers of inserted words and of wrong utterances (%%SER)",
+            references.name,
+        )
     num_absent = len(references.texts.keys() - hyps.keys())
     words = word_error_rate(pairs)
     chars = character_error_rate(pairs, options.cer_spaces, options.non_lang_syms)

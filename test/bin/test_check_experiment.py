@@ -36,13 +36,13 @@ def test_without_faults_nothing_is_printed_or_written(tmp_path, capsys):
         (["--modes", "ctc_greedy_search"], ["model.ctc_weight=0"], "'ctc_greedy_search' needs CTC"),
         ([], ["model.encoder.d_model=97"], "`d_model` must be a multiple"),
         ([], ["train.max_epoch=3"], "did you mean 'train.max_epochs'?"),
-        ([], ["init.model=no.pt"], "`init.model`: there is no checkpoint no.pt"),
-        ([], ["init.dense=no.pt"], "`init.dense`: there is no checkpoint no.pt"),
-        ([], ["init.embedding=no.pt"], "`init.embedding`: there is no checkpoint no.pt"),
+        ([], ["init.model=no.pt"], "`init.model`: the checkpoint no.pt does not exist"),
+        ([], ["init.dense=no.pt"], "`init.dense`: the checkpoint no.pt does not exist"),
+        ([], ["init.embedding=no.pt"], "`init.embedding`: the checkpoint no.pt does not exist"),
         (
             [],
             ["distillation.teacher=no.pt"],
-            "`distillation.teacher`: there is no checkpoint no.pt",
+            "`distillation.teacher`: the checkpoint no.pt does not exist",
         ),
     ],
 )

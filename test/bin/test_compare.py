@@ -41,9 +41,9 @@ def test_experiments_and_baseline_can_be_chosen(root: Path) -> None:
             "has no results of set test, mode attention_rescoring, chunk size 16",
         ),
         (["--set", "dev"], "has no results of set dev"),
-        (["conf/compare.list"], "a list of systems does not go with --exp-root and --exp-dirs"),
-        (["--run-opts", "--nj 2"], "--run-opts goes with a list of systems only"),
-        (["--stop-stage", "4"], "--stop-stage goes with a list of systems only"),
+        (["conf/compare.list"], "give either a list of systems or --exp-root or --exp-dirs"),
+        (["--run-opts", "--nj 2"], "--run-opts requires a list of systems"),
+        (["--stop-stage", "4"], "--stop-stage requires a list of systems"),
     ],
 )
 def test_invalid_options_are_refused(root: Path, options: list[str], message: str) -> None:
@@ -53,6 +53,6 @@ def test_invalid_options_are_refused(root: Path, options: list[str], message: st
 
 @pytest.mark.parametrize("arguments", [[], ["a.list", "b.list"]])
 def test_experiments_or_one_list_of_systems_are_required(arguments: list[str]) -> None:
-    message = f"expected one argument, .*, but got {len(arguments)}; --exp-root or --exp-dirs"
+    message = f"expected one argument, .*, but got {len(arguments)}; to compare"
     with pytest.raises(InputError, match=message):
         compare.main(arguments)

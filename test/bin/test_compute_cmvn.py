@@ -45,7 +45,7 @@ def refused(folder: Path, message: str) -> None:
 def test_invalid_features_are_named_and_nothing_is_written(tmp_path: Path) -> None:
     refused(tmp_path, "feats.scp")
     (tmp_path / "feats.scp").write_text("")
-    refused(tmp_path, "feats.scp lists no features")
+    refused(tmp_path, "feats.scp contains no utterances")
     write(tmp_path, {"a": torch.zeros(0, 0), "b": torch.zeros(0, 0)})
     refused(tmp_path, "CMVN statistics contain no frames")
     write(tmp_path, {"a": torch.ones(2, 3), "b": torch.full((2, 3), float("inf"))})

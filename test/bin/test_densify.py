@@ -80,7 +80,7 @@ def arguments(moe_path, data_dir, *more):
 def test_the_result_is_a_dense_model_that_decodes(moe_path, data_dir, capsys):
     main(arguments(moe_path, data_dir, "--num-utts", 2))
     out = capsys.readouterr().out
-    assert "4 banks of experts became feed-forwards by usage_average" in out
+    assert "4 sets of experts became feed-forwards by usage_average" in out
     assert f"on 2 utterances of {data_dir}" in out and out.count(" largest ") == 3
     dense = Recognizer.from_checkpoint(moe_path.parent / "dense.pt")
     assert not dense.model.moe_layers()

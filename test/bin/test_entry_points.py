@@ -2,6 +2,8 @@
 
 import importlib
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +30,35 @@ def test_help_shows_an_example(entry):
     assert "example" in done.stdout.lower()
     spoken = done.stdout.replace("moeasr.bin.", "moeasr ").replace("-", "_")
     assert f"moeasr {entry}" in spoken or "utils/" in done.stdout
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_help_describes_every_option_and_names_its_default(entry):
+    for action in importlib.import_module(f"moeasr.bin.{entry}").get_parser()._actions[1:]:
+        name = "/".join(action.option_strings) or action.dest
+        assert action.help, f"{name} has no help"
+        has_default = action.option_strings and action.default not in (None, False, [])
+        assert not has_default or "default: " in action.help, (
+            f"the help of {name} lacks its default"
+        )
+
+
+def examples():
+    """Every command line in the examples of an entry point, apart from shortened ones."""
+    for entry in ENTRIES:
+        epilog = importlib.import_module(f"moeasr.bin.{entry}").get_parser().epilog
+        for line in epilog.replace("\\\n", " ").splitlines():
+            for command in re.findall(r"\bmoeasr [^|>)]+", line):
+                if "..." not in command:
+                    yield pytest.param(shlex.split(command), id=f"{entry}: {command}")
+
+
+@pytest.mark.parametrize("command", list(examples()))
+def test_the_command_accepts_the_options_of_its_examples(command):
+    name = command[1].replace("-", "_")
+    if name == "watch":  # it separates the command to run before it parses its own options
+        command = command[: command.index("--")]
+    importlib.import_module(f"moeasr.bin.{name}").get_parser().parse_args(command[2:])
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -79,7 +110,7 @@ def test_in_another_checkout_a_warning_names_the_checkout_that_runs(entry, other
     installed = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=installed, **where)
     assert done.returncode == 0
-    assert f"this runs the moeasr of {ROOT}, but" in done.stderr
+    assert f"this runs moeasr from {ROOT}, but" in done.stderr
     assert f"export PYTHONPATH={other_checkout}\n" in done.stderr
     # the command that the warning suggests
     theirs = os.environ | {"PYTHONPATH": str(other_checkout)}

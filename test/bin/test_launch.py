@@ -80,3 +80,21 @@ def test_every_process_and_the_launcher_print_one_sentence(tmp_path, how, code, 
 def test_a_number_of_processes_out_of_range_is_refused_before_any_starts(count, tmp_path):
     with pytest.raises(InputError, match="^--nproc_per_node must be .*, but is '?" + count):
         main(["--standalone", "--nproc_per_node", count, str(tmp_path / "none.py")])
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (
+            ["-m", "moeasr.bin.trian"],
+            "module 'moeasr.bin.trian'; did you mean -m moeasr.bin.train?",
+        ),
+        (["-m", "moeasr.none.q"], "module 'moeasr.none.q'"),
+        (["train"], "file 'train'; did you mean -m moeasr.bin.train?"),
+        (["/none/x.py"], "file '/none/x.py'"),
+    ],
+)
+def test_a_program_that_does_not_exist_is_refused_before_any_process_starts(program, message):
+    with pytest.raises(InputError) as caught:
+        main(["--standalone", *program])
+    assert str(caught.value) == f"there is no {message}"

@@ -46,7 +46,7 @@ def test_text_without_spaces_gives_a_warning(text, tmp_path, capsys):
     main(options)
     warning = capsys.readouterr().err
     assert "2 transcripts have no spaces" in warning
-    assert "e.g. '我在唯品会买东西'" in warning and "--lm-level unit" in warning
+    assert "such as '我在唯品会买东西'" in warning and "--lm-level unit" in warning
     make_dict(f"--text {text} --out-dir {tmp_path}/lang".split())
     main([*options, "--dict-dir", f"{tmp_path}/lang"])
     text.write_text("u1 我 在 唯品会 买 东西\nu2 打开\nu3 ok\nu4 안녕하세요\n", encoding="utf-8")

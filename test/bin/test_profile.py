@@ -160,16 +160,19 @@ def test_a_damaged_checkpoint_is_named(tmp_path, section, key, value):
     [
         (["--config", "no.yaml"], "no.yaml does not exist"),
         (["--config", MOE, "--set", "model.enoder.d_model=8"], "unknown key 'model.enoder'"),
-        (["--config", MOE, "--vocab-size", "3"], "--vocab-size must be 4 or more, but is 3"),
-        (["--config", MOE, "--num-mel-bins", "6"], "--num-mel-bins must be 7 or more"),
-        (["--config", MOE, "--vocab-size", str(10**30)], "--vocab-size must be 100000000 or less"),
-        (["--config", MOE, "--num-mel-bins", str(10**9)], "--num-mel-bins must be 100000000 or"),
+        (["--config", MOE, "--vocab-size", "3"], "--vocab-size must be at least 4, but is 3"),
+        (["--config", MOE, "--num-mel-bins", "6"], "--num-mel-bins must be at least 7"),
+        (["--config", MOE, "--vocab-size", str(10**30)], "--vocab-size must be at most 100000000"),
+        (
+            ["--config", MOE, "--num-mel-bins", str(10**9)],
+            "--num-mel-bins must be at most 100000000",
+        ),
         (["--config", MOE, "--utterance-sec", "0.01"], "too short"),
         (["--config", MOE, "--tokens-per-sec", "nan"], "`tokens_per_sec` must be"),
-        (["--config", MOE, DENSE], "one model, but there are several"),
+        (["--config", MOE, DENSE], "--out requires a single config"),
         (["--checkpoint", "no.pt"], "no.pt does not exist"),
-        (["--checkpoint", "no.pt", "--set", "model.encoder.d_model=8"], "--set goes with --config"),
-        (["--checkpoint", "no.pt", "--vocab-size", "31"], "--vocab-size goes with --config"),
+        (["--checkpoint", "no.pt", "--set", "model.encoder.d_model=8"], "--set requires --config"),
+        (["--checkpoint", "no.pt", "--vocab-size", "31"], "--vocab-size requires --config"),
     ],
 )
 def test_invalid_input_is_refused_and_no_file_is_written(tmp_path, flags, message):

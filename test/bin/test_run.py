@@ -57,7 +57,7 @@ def test_out_of_memory_gives_one_sentence_with_advice(main, message):
         run(main)
     sentence = caught.value.code
     assert "out of memory (" in sentence and message in sentence and "\n" not in sentence
-    assert "take smaller batches" in sentence
+    assert "use smaller batches" in sentence
 
 
 def test_an_unexpected_exception_keeps_its_traceback():

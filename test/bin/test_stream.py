@@ -138,7 +138,7 @@ def test_a_model_that_routes_by_language_gets_the_language(tmp_path, data_dir, c
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("wav.scp", "", "holds no utterances"),
+        ("wav.scp", "", "contains no utterances"),
         ("text", "u1 a b\nu3 c\n", "1 of 2 utterances have no hypothesis: u3"),
         ("text", "", "text is empty"),
     ],
@@ -189,7 +189,7 @@ def test_nan_is_refused_and_a_header_with_too_many_samples_gives_a_warning(
     [
         ((), "give either audio files or --simulate"),
         (("a.wav", "--simulate", "data"), "give either audio files or --simulate"),
-        (("--simulate", "data"), "--simulate and --out-dir belong together"),
+        (("--simulate", "data"), "--simulate and --out-dir require each other"),
         (("a.wav", "--chunk-size", "0"), "`chunk_size` must be -1"),
         (("a.wav", "--chunk-size", "-1"), "`chunk_size` must be at least 1 to stream, but is -1"),
         (("a.wav", "--packet-ms", "0.05"), "a packet must have .*, but is 5e-05 s long"),
@@ -201,9 +201,18 @@ def test_nan_is_refused_and_a_header_with_too_many_samples_gives_a_warning(
         (("a.wav", "--packet-ms", "0"), "a packet must have .*, but is 0 s long"),
         (("a.wav", "--packet-ms", "nan"), "a packet must have .*, but is nan s long"),
         (("a.wav", "--packet-ms", "inf"), "a packet must have .*, but is inf s long"),
-        (("--simulate", ".", "--out-dir", "o", "--language", "en"), "`--language` is for files"),
-        (("--simulate", ".", "--out-dir", "o", "--endpoint", "on"), "`--endpoint` is for files"),
-        (("--simulate", ".", "--out-dir", "o", f"--{RULE1}", "3"), f"`--{RULE1}` is for files"),
+        (
+            ("--simulate", ".", "--out-dir", "o", "--language", "en"),
+            "`--language` has no effect with",
+        ),
+        (
+            ("--simulate", ".", "--out-dir", "o", "--endpoint", "on"),
+            "`--endpoint` has no effect with",
+        ),
+        (
+            ("--simulate", ".", "--out-dir", "o", f"--{RULE1}", "3"),
+            f"`--{RULE1}` has no effect with",
+        ),
         (("a.wav", "--endpoint", "off", f"--{RULE1}", "3"), f"`--{RULE1}` has no effect"),
         (("a.wav", "--rule2-min-trailing-silence", "0"), "must be above 0, but is 0"),
     ],

@@ -183,7 +183,7 @@ def test_nbest_gives_the_best_hypotheses(model_path, audio, capsys):
         (["--nbest", "11"], "--nbest must be between 1 and 10"),
         (["--nbest", "0"], "--nbest must be between 1 and 10"),
         (["--nbest", "2", "--mode", "ctc_greedy_search"], "--nbest must be between 1 and 1,"),
-        (["--nbest", "2", "--timestamps"], "leave out --nbest"),
+        (["--nbest", "2", "--timestamps"], "give either --timestamps or --nbest"),
         (["--ctc-weight", "0.3", "--mode", "attention"], "`ctc_weight` has no effect in attention"),
         (["--beam-size", "5", "--mode", "ctc_greedy_search"], "`beam_size` has no effect"),
         (["--lm", "x", "--mode", "ctc_greedy_search"], "'ctc_greedy_search' cannot use a language"),
@@ -214,7 +214,7 @@ def test_a_file_whose_hypothesis_cannot_be_aligned_is_named(model_path, audio, m
     monkeypatch.setattr(Recognizer, "times", lambda self, hypothesis: None)
     with pytest.raises(SystemExit):
         main(["--checkpoint", str(model_path), "--timestamps", str(audio["a.wav"])])
-    assert "a.wav: no times" in capsys.readouterr().err
+    assert "a.wav: there are no times" in capsys.readouterr().err
 
 
 def test_an_unknown_mode_is_refused_before_any_file_is_read(model_path, audio, capsys):

@@ -97,7 +97,7 @@ def printed_changes(text):
 def test_the_result_gives_the_text_of_the_dense_model(dense_path, config_path, data_dir, capsys):
     main(arguments(dense_path, config_path, "--data-dir", data_dir, "--num-utts", 2))
     out = capsys.readouterr().out
-    assert f"{dense_path.parent / 'moe.pt'}: 4 feed-forwards became experts" in out
+    assert f"{dense_path.parent / 'moe.pt'}: 4 feed-forwards became sets of experts" in out
     assert f"on 2 utterances of {data_dir}" in out
     changes = printed_changes(out)
     assert len(changes) == 3 and max(changes) < 1e-12

@@ -209,7 +209,7 @@ def test_for_a_model_without_decoders_only_the_encoder_is_measured(save_model, d
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["--plot"], "`--plot` needs `--out-dir`"),
+        (["--plot"], "--plot requires --out-dir"),
         (["--chunk-size", "0"], "`chunk_size`"),
         (["--batch-frames", "0"], "`batch_frames`"),
         (["--checkpoint", "nowhere.pt"], "nowhere.pt does not exist"),

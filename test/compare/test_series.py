@@ -1,6 +1,7 @@
 """A comparison that is planned from its options and run with a run.sh that notes its calls."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,22 @@ def test_an_experiment_whose_log_cannot_be_written_is_a_failure_like_others(reci
     (name, failure), *more = run(only="moe").items()
     assert (name, more) == ("moe_seed1", [])
     assert failure.startswith("failed: exp/compare/moe_seed1") and "directory" in failure
+    assert started(recipe) == ["moe_seed2"]
+
+
+def test_an_experiment_that_another_comparison_runs_is_left_alone(recipe, monkeypatch):
+    @contextmanager
+    def refuse(log):
+        if "moe_seed1" in str(log):
+            raise InputError(f"{log.parent}: is already running here")
+        log.parent.mkdir(parents=True)
+        yield
+
+    monkeypatch.setattr("moeasr.compare.series.hold_log", refuse)
+    failures = run(only="moe")
+    sentence = "was not run: exp/compare/moe_seed1/log: is already running here"
+    assert failures == {"moe_seed1": sentence}
+    assert not (recipe / "exp/compare/moe_seed1").exists()
     assert started(recipe) == ["moe_seed2"]
 
 

@@ -1,5 +1,7 @@
 """The data directories that recipes write."""
 
+import dataclasses
+
 import pytest
 
 from moeasr.datadir.write import Utterance, write_data_dir, write_sets
@@ -21,6 +23,16 @@ def test_tables_are_sorted(tmp_path):
         "utt2spk": "a-1 a\nb-1 b\nb-2 b\n",
         "spk2utt": "a a-1\nb b-1 b-2\n",
     }
+
+
+def test_languages_are_written_if_all_are_known(tmp_path):
+    utts = [Utterance(f"s-{n}", "s", "go", "a.wav", language_name="cy") for n in range(2)]
+    write_data_dir(utts, tmp_path / "train")
+    assert (tmp_path / "train/utt2lang").read_text() == "s-0 cy\ns-1 cy\n"
+    write_data_dir([*utts, Utterance("s-2", "s", "go", "a.wav")], tmp_path / "train")
+    assert not (tmp_path / "train/utt2lang").exists()
+    with pytest.raises(InputError, match="the language id 'en US' .* must be one word"):
+        write_data_dir([dataclasses.replace(utts[0], language_name="en US")], tmp_path / "train")
 
 
 def test_speakers_are_sorted_whatever_their_utterances_are_called(tmp_path):

@@ -82,7 +82,7 @@ def test_a_copy_without_utils_stops_with_one_line(tmp_path):
 
 
 REFUSED = {
-    "--stages 1": "invalid option --stages",
+    "--stages 1": "unknown option --stages",
     "--stage x": "--stage must be a whole number, but is 'x'",
     "--seed -1": "--ngpu and --seed must not be negative, but are 0 and -1",
     "--ngpu -1": "--ngpu and --seed must not be negative, but are -1 and 777",
@@ -93,7 +93,7 @@ REFUSED = {
     "--beam-size 00": "--beam_size must be at least 1, but is 00",
     "--stage 6": "of the stages 0 to 5, none is from --stage 6 to --stop-stage 5",
     "--stage 2 --stop-stage 1": "none is from --stage 2 to --stop-stage 1",
-    "--dry-run yes": 'expected "true" or "false": --dry-run yes',
+    "--dry-run yes": "--dry-run must be true or false, but is 'yes'",
     "--data-type tar": "--data-type must be feats, raw or shard, but is 'tar'",
     "--units letters": "--units must be char, bpe or word, but is 'letters'",
     "--decoding-chunk-size 8,16": "--decoding-chunk-size must be whole numbers, but is '8,16'",

@@ -4,7 +4,6 @@ import random
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from moeasr.score.error_rate import (
     ErrorRate,
     Pair,
     character_error_rate,
-    check_references,
     group_by_speaker,
     pair_up,
+    require_hypotheses,
     word_error_rate,
 )
 from moeasr.score.trn import trn_text
@@ -199,25 +198,36 @@ def test_missing_hypotheses_are_refused_ignored_or_counted_as_deletions() -> Non
     assert pairs == [Pair("b", "x", "z"), Pair("a", "y", "y")]  # in the order of the references
 
 
-def test_references_without_words_are_refused() -> None:
-    for refs, mode in [({"u": ""}, "strict"), ({"v": "a"}, "present")]:
-        with pytest.raises(InputError, match="no words"):
-            pair_up(refs, {"u": "a"}, mode)  # type: ignore[arg-type]
-
-
-def test_all_references_are_read_when_they_are_checked() -> None:
-    read: list[str] = []
-
-    def refs(*texts: str) -> Iterator[str]:
-        for text in texts:
-            read.append(text)
-            yield text
-
-    check_references(refs("a", "", "b"), 3, [])
-    assert read == ["a", "", "b"]  # any of them might raise an error
-    with pytest.raises(InputError, match="^the references to score hold no words"):
-        check_references(refs("", ""), 2, [])
+def test_nothing_to_score_is_refused() -> None:
+    with pytest.raises(InputError, match="^none of the references has a hypothesis$"):
+        pair_up({"v": "a"}, {"u": "a"}, "present")
     with pytest.raises(
         InputError, match=r"^6 of 9 utterances have no hypothesis: a b c d e \.{3}$"
     ):
-        check_references(refs(), 9, list("abcdef"))
+        require_hypotheses(9, list("abcdef"))
+    require_hypotheses(9, [])
+
+
+def test_references_without_words_have_no_error_rate_but_insertions() -> None:
+    """sclite prints 0.0 % and the counts: `pct(num, dem)` is 0 if dem is 0."""
+    rate = word_error_rate(pair_up({"u": "", "v": ""}, {"u": "so so", "v": ""}))
+    assert (rate.percent, rate.interval(), rate.total.ins, rate.num_wrong_utts) == (
+        *(0.0, (0.0, 0.0)),
+        *(2, 1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ref", "hyp", "num_errors", "num_words"),
+    [
+        ("the cat sat", "the hat", 2, 3),
+        ("the cat", "the  cat", 0, 2),
+        ("", "so", 1, 0),
+        ("你好世界", "你号世界", 1, 4),
+        ("你好 世界", "你好世界", 0, 4),  # spaces are no characters
+        ("打开WENET网站", "打开wenet网站", 1, 5),
+    ],
+)
+def test_a_word_is_a_character_where_the_script_has_no_spaces(ref, hyp, num_errors, num_words):
+    found = word_error_rate([Pair("u1", ref, hyp)]).total
+    assert (found.num_errors, found.num_ref) == (num_errors, num_words)

@@ -7,7 +7,7 @@ import pytest
 from scored_modes import DECODE, make_mode
 
 from moeasr.score.details import per_utt_text
-from moeasr.score.error_rate import Pair, character_error_rate, word_error_rate
+from moeasr.score.error_rate import Pair, word_error_rate
 from moeasr.score.results_page import results_page
 from moeasr.score.results_table import gather
 
@@ -58,20 +58,32 @@ def test_the_best_mode_is_first_and_its_hypotheses_are_shown(tmp_path: Path) -> 
     assert "Best: rescoring, 4.00 % WER." in page
     block = "```text\nu1\nref  MEET MARIA\nhyp  MEET MARY\n          S\n```"
     assert block in page
+    assert "Examples of rescoring: the worst one (S substituted" in page
     assert "in `decode_test/rescoring/score/per_utt`" in page
 
 
-def test_character_error_rates_decide_for_scripts_without_spaces(tmp_path: Path) -> None:
-    """The word error rates have the opposite order."""
-    pair = Pair("u1", "\u4f60\u597d", "\u4f60\u53f7")
-    for name, wer, cer in (("greedy", 50.0, 2.5), ("rescoring", 60.0, 2.0)):
-        mode_dir = make_mode(tmp_path, f"decode_test/{name}", mode=name, wer=wer, cer=cer)
-        for file, score in (("per_utt", word_error_rate), ("cer_per_utt", character_error_rate)):
-            (mode_dir / "score" / file).write_text(per_utt_text(score([pair])))
-    page = results_page(gather(tmp_path), tmp_path)
-    assert mode_labels(page) == ["**rescoring** (best)", "greedy"]
-    assert "Best: rescoring, 2.00 % CER." in page
+def test_characters_that_count_as_words_are_explained(tmp_path: Path) -> None:
+    mode_dir = make_mode(tmp_path, "decode_test/greedy", mode="greedy", wer=50.0)
+    note = "Each character of a script without spaces between words, such as Chinese, counts as a"
+    for ref, hyp in (("GO", "NO"), ("\u4f60\u597d", "\u4f60\u53f7")):
+        rate = word_error_rate([Pair("u1", ref, hyp)])
+        (mode_dir / "score" / "per_utt").write_text(per_utt_text(rate))
+        page = results_page(gather(tmp_path), tmp_path)
+        assert "Best: greedy, 50.00 % WER." in page
+        assert (note in page) == (ref != "GO")
     assert "ref  \u4f60 \u597d\n" in page
+
+
+def test_without_words_the_mode_with_the_fewest_insertions_is_the_best(tmp_path: Path) -> None:
+    make_mode(tmp_path, "decode_test/attention", mode="attention", wer=0.0)
+    make_mode(tmp_path, "decode_test/greedy", mode="greedy", wer=0.0)
+    records = [
+        {**record, "num_words": 0, "ins": {"attention": 9, "greedy": 3}[record["mode"]]}
+        for record in gather(tmp_path)
+    ]
+    page = results_page(records, tmp_path)
+    assert mode_labels(page) == ["**greedy** (best)", "attention"]
+    assert "Best: greedy, 3 inserted words." in page
 
 
 def test_stale_results_are_last_and_never_the_best_mode(

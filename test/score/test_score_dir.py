@@ -160,6 +160,16 @@ def test_the_character_error_rate_uses_the_options_for_spaces_and_symbols(
     assert chars[2] == "Overall -> 9.09 % N=11 C=11 S=0 D=0 I=1"
 
 
+def test_a_set_without_words_is_scored_with_a_warning(tmp_path: Path, caplog) -> None:
+    references = References("noise", {"u1": "", "u2": ""}, {"u1": "s", "u2": "s"})
+    mode_dir = write_hyps(tmp_path / "greedy", "u1 OH YES\nu2\n")
+    summary = score_mode_dir(mode_dir, references, ScoreOptions(), "")
+    assert summary["wer_line"] == "%WER 0.00 [ 2 / 0, 2 ins, 0 del, 0 sub ]"
+    assert (summary["wer"], summary["cer"], summary["wer_ci"]) == (0.0, 0.0, [0.0, 0.0])
+    assert (summary["ser"], summary["num_wrong_utts"]) == (50.0, 1)
+    assert "noise: the transcripts contain no words, so the error rates are 0 %" in caplog.text
+
+
 def test_mode_directories_are_found(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="contains no hypotheses"):
         find_mode_dirs(tmp_path)

@@ -12,6 +12,11 @@ def test_a_trn_line_has_text_and_utterance_id() -> None:
     assert text == "YES SIR (fash-fash-an251)\n (spk_9-u2)\n"
 
 
+def test_characters_that_count_as_words_are_words_of_sclite_too() -> None:
+    text = trn_text([("u1", "打开WENET网站")], {"u1": "s"})
+    assert text == "打 开 WENET 网 站 (s-u1)\n"
+
+
 def test_a_text_that_looks_like_a_comment_is_escaped() -> None:
     """sclite ignores lines that begin with `;;`."""
     utt2spk = {"u1": "s", "u2": "s", "u3": "s"}

@@ -233,7 +233,7 @@ def test_old_python_is_refused_in_a_sentence(tmp_path):
         (old.parent / name).symlink_to(shutil.which(name))
     done = run_install(root, PATH=str(old.parent))
     assert done.returncode == 1
-    assert "needs Python 3.10 or newer, but there is Python 3.8.10" in done.stderr
+    assert "Python 3.10 or newer is required, but python3 is Python 3.8.10" in done.stderr
     assert not (root / "tools" / "venv").exists()
 
 

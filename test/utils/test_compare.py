@@ -106,7 +106,7 @@ def test_a_signal_ends_what_runs_and_the_same_call_goes_on(recipe, signum):
         (recipe / "hold").write_text("")
         process.kill()
     assert process.returncode == 130
-    assert err == "moeasr compare: stopped; the same call goes on from here\n"
+    assert err == "moeasr compare: stopped; the same command resumes it\n"
     time.sleep(0.3)
     assert "end dense_seed1" not in take_events(recipe)  # it is not running any more
     assert compare(recipe, *arguments).returncode == 0

@@ -136,7 +136,7 @@ def test_three_ways(call, data, options, names):
 
     (call.cwd / "new/feats.scp").write_text("")
     done = call(script, "my data", "new")
-    assert done.returncode == 1 and "refusing to run this" in done.stderr
+    assert done.returncode == 1 and "delete it to write" in done.stderr
 
 
 def test_an_order_that_perturbing_breaks_is_explained(call, data):

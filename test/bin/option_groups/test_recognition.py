@@ -5,9 +5,10 @@ from importlib import import_module
 
 import pytest
 
-from moeasr.bin.option_groups.recognition import decode_config
+from moeasr.bin.option_groups.recognition import MODES, decode_config
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.config import FusionConfig
+from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 
 NEEDED = {
@@ -32,6 +33,10 @@ FUSION = {
     "context": "phrases",
     "context_score": 4.0,
 }
+
+
+def test_help_lists_all_decoding_modes():
+    assert tuple(SEARCHES) == MODES
 
 
 def parse(command, options, defaults=None):

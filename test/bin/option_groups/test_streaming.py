@@ -25,7 +25,7 @@ def test_every_end_point_rule_has_an_option():
         name = option.partition("=")[0]
         with pytest.raises(InputError, match=f"^`{name}` has no effect with `--endpoint off`$"):
             config_of("a.wav", "--endpoint", "off", option)
-        with pytest.raises(InputError, match=f"^`{name}` is for files: with --simulate"):
+        with pytest.raises(InputError, match=f"^`{name}` has no effect with `--simulate`"):
             config_of(*SIMULATE, option)
 
 
@@ -37,7 +37,7 @@ def test_end_points_are_on_by_default_for_files():
 
 @pytest.mark.parametrize("option", ["--language", "--endpoint"])
 def test_options_for_files_are_refused_in_a_simulation(option):
-    with pytest.raises(InputError, match=f"`{option}` is for files"):
+    with pytest.raises(InputError, match=f"`{option}` has no effect with"):
         config_of(*SIMULATE, option, "on")
 
 
@@ -46,8 +46,8 @@ def test_options_for_files_are_refused_in_a_simulation(option):
     [
         ((), "give either audio files or --simulate"),
         (("a.wav", *SIMULATE), "give either audio files or --simulate"),
-        (SIMULATE[:2], "belong together"),
-        (("a.wav", *SIMULATE[2:]), "belong together"),
+        (SIMULATE[:2], "require each other"),
+        (("a.wav", *SIMULATE[2:]), "require each other"),
     ],
 )
 def test_either_files_or_a_data_directory_is_required(words, sentence):
