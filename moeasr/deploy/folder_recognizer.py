@@ -11,7 +11,7 @@ from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.times import Times, times_of
 from moeasr.deploy.folder_modes import MODES, search
 from moeasr.deploy.model_folder import DECODER, OFFLINE, STREAMING, ChunkSizes, ModelFolder
-from moeasr.deploy.native_fbank import NativeFbank, native_fbank
+from moeasr.deploy.native_fbank import native_fbank
 from moeasr.deploy.networks import (
     Caches,
     DecoderNetwork,
@@ -19,6 +19,7 @@ from moeasr.deploy.networks import (
     OfflineNetwork,
     StreamingNetwork,
 )
+from moeasr.deploy.optional_packages import import_optional
 from moeasr.errors import InputError
 
 
@@ -41,9 +42,7 @@ class FolderRecognizer:
         self.is_int8 = is_int8
         self._num_threads = num_threads
         config = folder.config
-        NativeFbank(
-            config.fbank
-        )  # or the missing package would be noticed with the first recording
+        import_optional("kaldi_native_fbank")  # a missing package is reported here already
         if config.streaming is not None:
             folder.file(STREAMING, is_int8)
         if config.has_decoder:
