@@ -58,7 +58,7 @@ if [ -z "$python" ]; then
   exit 1
 fi
 
-echo "== making $venv with $("$python" --version) (once; some gigabytes, a few minutes)" >&2
+echo "== creating the Python environment $venv: about 5 GB, some minutes, only once" >&2
 rm -f "$marker"
 # One that was left half-made is gone on with, unless its Python does not run from this place.
 prefix=$("$venv/bin/python" -c 'import pip, sys; print(sys.prefix)' 2>/dev/null || true)
@@ -68,10 +68,22 @@ if [ "$prefix" != "$venv" ] || ! is_new_enough "$venv/bin/python"; then
     exit 1
   }
 fi
+# keep what pip prints in a log, and show the current line on a terminal
+follow_pip() {
+  local line
+  while IFS= read -r line; do
+    printf '%s\n' "$line" >&4
+    [ ! -t 2 ] || printf '\r\033[K   %.75s' "$line" >&2
+  done 4>"$log"
+  [ ! -t 2 ] || printf '\r\033[K' >&2
+}
+
+log=$venv/install.log
 # -e: the environment's moeasr is this checkout, whatever is changed in it later
 "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "${versions[@]}" \
-  -e "${root}[dev]" >&2 || {
-  echo "$0: pip could not install the packages (see above); run it again to go on" >&2
+  -e "${root}[dev]" 2>&1 | follow_pip || {
+  tail -n 20 "$log" >&2
+  echo "$0: pip could not install the packages (see above and $log); run it again to go on" >&2
   exit 1
 }
 # Packages can be installed and still fail to load.
@@ -79,4 +91,4 @@ fi
 "$venv/bin/python" "$root/tools/check_env.py" dev
 echo "$wanted" >"$marker.new"
 mv "$marker.new" "$marker"
-echo "== $venv is ready" >&2
+echo "== the Python environment is ready" >&2

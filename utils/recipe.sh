@@ -131,9 +131,21 @@ for set in $test_sets; do
     fail "there is no data/$set; stage 0 makes the sets"
 done
 
-# say_results <exit status>: the last line of a run that has scored a model
+# say_results <exit status>: the last lines of a run that has scored a model
 say_results() {
   (($1 == 0 && stop_stage >= 5)) && ! $dry_run || return 0
-  echo "== done in $SECONDS s: $(readlink -f "$exp_dir")/RESULTS.md, and results.json for programs"
+  local other=conf/dense.yaml activate=""
+  [ "$train_config" != "$other" ] || other=conf/u2pp_moe.yaml
+  [ -z "${VIRTUAL_ENV:-}" ] || activate=". $(printf %q "$VIRTUAL_ENV")/bin/activate; "
+  echo
+  echo "== done in $((SECONDS / 60)) min $((SECONDS % 60)) s: $(readlink -f "$exp_dir")/RESULTS.md"
+  echo "What to do next:"
+  printf '  %s\n' "${activate}cd $(printf %q "$PWD")"
+  printf '  %-55s # %s\n' \
+    "moeasr transcribe --checkpoint $exp_dir a.wav" "text of a recording of your own" \
+    "moeasr stream --checkpoint $exp_dir a.wav" "partial results, as in live recognition" \
+    "./run.sh --stage 3 --train-config $other" "another system of conf/"
+  [ ! -f conf/compare.list ] || printf '  %-55s # %s\n' \
+    "moeasr compare conf/compare.list" "several systems, with a table of their error rates"
 }
 trap 'say_results $?' EXIT

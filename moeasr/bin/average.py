@@ -57,10 +57,11 @@ def main(argv: list[str] | None = None) -> None:
     numbers = ", ".join(str(epoch.epoch) for epoch in epochs)
     if out.exists() and checkpoint.load(out).get("info") == content["info"]:
         # left as it is, so that what was decoded with it is not older than it
-        print(f"{out}: is the average of epochs {numbers} already")
+        print(f"{out}: is the average of the weights of epochs {numbers} already")
         return
     checkpoint.save(out, content)
-    print(f"{out}: average of epochs {numbers}")
+    chosen = "the best on dev" if args.mode == "best" else "the latest"
+    print(f"{out}: average of the weights of epochs {numbers}, {chosen}")
 
 
 if __name__ == "__main__":

@@ -75,9 +75,8 @@ def main(argv: list[str] | None = None) -> None:
     job = CmvnJob(utterances, reader)
     parts = in_background(job.stats_of, range(len(utterances)), 0 if args.nj == 1 else args.nj)
     stats = None
-    for index, part in enumerate(
-        progress(parts, "mean and variance", len(utterances), "utterances")
-    ):
+    shown = progress(parts, "mean and variance of features", len(utterances), "utterances")
+    for index, part in enumerate(shown):
         try:
             stats = part if stats is None else stats.merge([part])
         except InputError as error:
@@ -85,10 +84,8 @@ def main(argv: list[str] | None = None) -> None:
     stats.mean_istd()  # an InputError here if all features are empty: write nothing then
     stats.save(args.out)
     get_logger("compute_cmvn").info(
-        "%s: mean and variance of %d frames of %d utterances",
-        args.out,
-        stats.frame_num,
-        len(utterances),
+        "%s: mean and variance of the features of %d utterances (%d frames), to normalise features",
+        *(args.out, len(utterances), stats.frame_num),
     )
 
 

@@ -109,8 +109,10 @@ def main(argv: list[str] | None = None) -> None:
         about = {**describe(done, mode, config, recognizer), **provenance}
         name = mode_dir_name(mode, config.chunk_size)
         results.append(ModeResult(name, done.nbest[mode], about))
-        print(f"{mode}: real-time factor {about['rtf']:.4f} (computing time per time of audio)")
     write_mode_dirs(args.out_dir, results, recognizer.tokenizer.decode, recognizer.times)
+    for result in results:
+        speed = f"{result.description['rtf']:.4f} s of computing per second of audio"
+        print(f"{args.out_dir}/{result.name}: {speed}")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
         if notice:  # the jobs said so to their logs only
             say(notice)
         detail(say, f"Succeeded creating filterbank features for {args.data_dir.name}")
-        print(describe_set(args.data_dir), flush=True)
+        print(describe_set(args.data_dir, "stored the filter banks of"), flush=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from moeasr.text.build_tokenizer import Coverage
 
 NOUNS = {"char": "characters", "bpe": "BPE pieces", "word": "words"}
+SPECIAL_UNITS = "<blank>: CTC's empty output, <unk>: unknown, <sos/eos>: start and end of text"
+SPACES = {"char": ", ▁: space", "bpe": ", ▁: start of a word", "word": ""}
 MAX_SHOWN, MAX_UNKNOWN = 40, 10
 """Maximum numbers of units, and of units missing in the dictionary, that are printed."""
 
@@ -85,7 +87,9 @@ def main(argv: list[str] | None = None) -> None:
 
     shown = " ".join(tokenizer.units[:MAX_SHOWN])
     more = " ..." if tokenizer.vocab_size > MAX_SHOWN else ""
-    print(f"{args.out_dir}/units.txt: {tokenizer.vocab_size} {NOUNS[args.type]}: {shown}{more}")
+    size = f"{tokenizer.vocab_size} units ({NOUNS[args.type]})"
+    print(f"{args.out_dir}/units.txt: {size}: {shown}{more}")
+    print(f"    ({SPECIAL_UNITS}{SPACES[args.type]})")
     for path, texts in (texts_of | check_of).items():
         print(f"{path}: {_describe(measure_coverage(tokenizer, texts))}")
 

@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
         write_tables(args.data_dir, tables, say, reasons)
         write_settings(args.data_dir, config)
         detail(say, f"Succeeded measuring the audio of {args.data_dir.name}")
-        print(describe_set(args.data_dir), flush=True)
+        print(describe_set(args.data_dir, "measured"), flush=True)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,8 @@ def main(argv: list[str] | None = None) -> None:
         write_shard_tables(args.data_dir, made, config, say)
         maker.finish()
         detail(say, f"Succeeded making {len(maker)} shards of {args.data_dir.name}")
-        print(describe_set(args.data_dir), flush=True)
+        shards = f"{len(maker)} shard{'s' * (len(maker) != 1)}"
+        print(describe_set(args.data_dir, f"stored in {shards}:"), flush=True)
 
 
 if __name__ == "__main__":

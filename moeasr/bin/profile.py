@@ -74,9 +74,9 @@ def main(argv: list[str] | None = None) -> None:
     costs = {name: model_cost(model, **workload) for name, model in models.items()}
     print("\n".join(model_lines(costs) if len(costs) > 1 else part_lines(*costs.values())))
     print(
-        "MMAC/s: million multiply-adds per second of audio, in an utterance of "
-        f"{args.utterance_sec:g} s under full\ncontext; each decoder scores one hypothesis of "
-        f"{args.tokens_per_sec:g} tokens per second."
+        "M: million; active: used by one frame. MMAC/s: million multiply-adds per second of audio, "
+        f"in an\nutterance of {args.utterance_sec:g} s under full context; each decoder scores one "
+        f"hypothesis of {args.tokens_per_sec:g} tokens per second."
     )
     for line in uncounted_lines(cost for parts in costs.values() for cost in parts):
         print(line)

@@ -12,8 +12,14 @@ import shlex
 import sys
 
 from moeasr.bin import run
+from moeasr.kaldi.speak import detail
 from moeasr.limits import seed
 from moeasr.parser import Parser
+
+LEGEND = (
+    "%WER: word errors in percent of the words of the references [ errors / words, inserted, "
+    "deleted, substituted ]; CER: the same rate in characters"
+)
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -90,6 +96,7 @@ def main(argv: list[str] | None = None) -> None:
         ["python", "-m", "moeasr.bin.score", *(sys.argv[1:] if argv is None else argv)]
     )
     references = References.read(args.data_dir)
+    detail(print, LEGEND)  # a recipe goes on to print the table of all sets and modes
     mode_dirs = find_mode_dirs(args.decode_dir)
     for mode_dir in mode_dirs:
         try:
@@ -103,7 +110,8 @@ def main(argv: list[str] | None = None) -> None:
                 "%s is stale (%s) and was not scored: %s", mode_dir, reason, error
             )
             continue
-        print(f"{summary['wer_line']} CER {summary['cer']:.2f} {mode_dir}/score/wer")
+        detail(print, f"{summary['wer_line']} CER {summary['cer']:.2f} {mode_dir}/score/wer")
+    print(f"error rates by utterance and speaker: {args.decode_dir}/MODE/score/")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.logs import setup_logging
     from moeasr.report.expert_usage import measure_usage, read_batches
     from moeasr.report.heat_map import check_matplotlib
-    from moeasr.report.usage_table import usage_lines, write_usage
+    from moeasr.report.usage_table import LEGEND, usage_lines, write_usage
     from moeasr.version import describe_commit
 
     setup_logging()
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"{args.checkpoint} has no experts")
     num_utts, batches = read_batches(recognizer, args.data_dir, args.batch_frames)
     layers = measure_usage(recognizer.model, batches, args.chunk_size)
-    print("\n".join(usage_lines(layers)))
+    print("\n".join([*usage_lines(layers), "", LEGEND]))
     if args.out_dir is not None:
         argv = sys.argv[1:] if argv is None else argv
         facts = {

@@ -11,7 +11,7 @@ from moeasr.fields import is_one_field
 
 
 def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
-    """Write `data_dir/<name>` for each set, and print the size of each set.
+    """Write `data_dir/<name>` for each set, and print the size of its transcripts.
 
     Raises:
         InputError: `write_data_dir` fails for a set. The sets before it have been written.
@@ -19,12 +19,9 @@ def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
     for name, utterances in sets.items():
         utterances = list(utterances)
         write_data_dir(utterances, data_dir / name)
-        num_speakers = len({utterance.speaker for utterance in utterances})
         words = [word for utterance in utterances for word in utterance.text.split()]
-        print(
-            f"{name}: {len(utterances)} utterances, {num_speakers} speakers, {len(words)} words, "
-            f"{sum(map(len, words))} characters"
-        )
+        num_characters = sum(map(len, words))
+        print(f"{name}: transcripts of {len(words)} words with {num_characters} characters")
 
 
 def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:

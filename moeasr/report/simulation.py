@@ -20,6 +20,11 @@ from moeasr.score.lines import kaldi_rate_line
 from moeasr.text.transcript import read_transcripts
 
 PERCENTILES = (50, 90, 95)
+LATENCIES = {
+    "first_partial_latency_sec": "delay of the first partial result after its first unit, s",
+    "final_latency_sec": "delay of the final result after the end of the audio, s",
+}
+"""Keys of `decode.json`, and their names in the summary; p50 is the 50th percentile."""
 
 
 def read_references(text: Path, utterances: Utterances) -> dict[str, str] | None:
@@ -155,11 +160,12 @@ def write_simulation(
     lines = []
     if refs is not None:
         hyps = {utt: to_text(best[0].tokens) for utt, best in nbest.items()}
-        lines.append(kaldi_rate_line(word_error_rate(pair_up(refs, hyps)), "WER"))
-    lines.append(f"real-time factor {about['rtf']:.4f}, features included")
-    for what in ("first_partial_latency_sec", "final_latency_sec"):
-        spread = ", ".join(f"{name} {sec:.3f}" for name, sec in about[what].items())
-        lines.append(f"{what.removesuffix('_sec').replace('_', ' ')}, s: {spread}")
+        rate = kaldi_rate_line(word_error_rate(pair_up(refs, hyps)), "WER")
+        lines.append(f"{rate} (errors in percent of the words)")
+    lines.append(f"{about['rtf']:.4f} s of computing per second of audio, with filter banks")
+    for key, label in LATENCIES.items():
+        spread = ", ".join(f"{name} {sec:.3f}" for name, sec in about[key].items())
+        lines.append(f"{label}: {spread or 'none had text'}")
     return lines
 
 

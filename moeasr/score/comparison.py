@@ -43,9 +43,10 @@ _LEGEND = """\
 WER and CER are means over seeds, ± their sample standard deviation. Intervals and p-values resample
 utterances, with the mean errors over a system's seeds. Only the standard deviation shows the
 variation between seeds. Differences are those to `{baseline}` (negative is better), with the
-interval of a paired bootstrap. The p-values are two-sided. RTF and training time are means over
-seeds, and depend on the other load of the machine. Training time excludes the training of a teacher
-or of initial weights."""
+interval of a paired bootstrap. The p-values are two-sided. Active parameters are those that one
+frame uses, GMAC are billion multiply-adds, and RTF is seconds of computing, without filter banks,
+per second of audio. RTF and training time are means over seeds, and depend on the other load of the
+machine. Training time excludes the training of a teacher or of initial weights."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,10 @@ _HEADER = (
     "RTF",
     "parameters total / active",
 )
+_LEGEND = """\
+WER and CER: errors in percent of the words and characters; ins, del, sub: inserted, deleted and
+substituted words. Chunk: encoder frames that are decoded at a time; full: the whole utterance.
+RTF: seconds of computing, without filter banks, per second of audio. Active: used by a frame."""
 
 
 def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
@@ -44,7 +48,7 @@ def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
     Raises:
         InputError: A file of the experiment is malformed.
     """
-    blocks = [f"# Results of {exp_dir.resolve().name}"]
+    blocks = [f"# Results of {exp_dir.resolve().name}", _LEGEND]
     for test_set in dict.fromkeys(record["set"] for record in records):
         chosen = [record for record in records if record["set"] == test_set]
         blocks.append(_set_block(test_set, chosen, exp_dir))
@@ -69,13 +73,20 @@ def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Pat
         has_words = best["num_words"] > 0
         rate = f"{best['wer']:.2f} % WER" if has_words else f"{best['ins']} inserted words"
         intro += f" Best: {_mode_label(best)}, {rate}."
-    rows = [_HEADER, ["---"] * len(_HEADER), *(_row(r, is_best=r is best) for r in ranked)]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    table = _table([_HEADER, *(_row(r, is_best=r is best) for r in ranked)])
     reasons = dict.fromkeys(record["stale"] for record in records if record["stale"])
     notes = [f"(stale): {reason}; decode and score again." for reason in reasons]
     if has_character_words(_read_alignments(exp_dir / first["dir"])):
         notes.append(_CHARACTER_WORDS)
     return "\n\n".join([intro, table, *notes, *_examples(best, exp_dir)])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table whose columns are also aligned on a terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    head, *lines = [[cell.ljust(width) for cell, width in zip(row, widths)] for row in rows]
+    rule = ["-" * width for width in widths]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
 
 
 def _examples(best: Mapping[str, Any] | None, exp_dir: Path) -> list[str]:

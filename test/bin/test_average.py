@@ -29,7 +29,8 @@ def test_the_average_is_written_to_averaged_pt_and_its_epochs_are_printed(exp_di
     average = checkpoint.load(exp_dir / "averaged.pt")
     assert average["model"]["weight"].tolist() == [2.0]
     assert average["info"]["averaged_epochs"] == [1, 3]
-    assert capsys.readouterr().out == f"{exp_dir / 'averaged.pt'}: average of epochs 1, 3\n"
+    told = "average of the weights of epochs 1, 3, the best on dev"
+    assert capsys.readouterr().out == f"{exp_dir / 'averaged.pt'}: {told}\n"
 
 
 @pytest.mark.parametrize(("num", "weight"), [("2", 2.5), ("10", 2.0)])
@@ -46,7 +47,8 @@ def test_an_unchanged_average_is_not_written_again(exp_dir, capsys):
     before = out.stat()
     main(["--exp-dir", str(exp_dir), "--num", "2"])
     assert (out.stat().st_ino, out.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    assert capsys.readouterr().out.endswith(f"{out}: is the average of epochs 1, 3 already\n")
+    told = f"{out}: is the average of the weights of epochs 1, 3 already\n"
+    assert capsys.readouterr().out.endswith(told)
     main(["--exp-dir", str(exp_dir), "--num", "1"])
     assert checkpoint.load(out)["model"]["weight"].tolist() == [3.0]
 

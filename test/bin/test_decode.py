@@ -94,7 +94,8 @@ def test_all_modes_decode_stored_features(model_path, feats_dir, tmp_path, capsy
     argv = arguments(model_path, feats_dir, out, "--modes", " ".join(MODES), "--beam-size", "3")
     main(argv)
     printed = capsys.readouterr().out.splitlines()
-    assert [line.split(": real-time factor ")[0] for line in printed] == MODES
+    assert [line.split(": ")[0] for line in printed] == [f"{out}/{mode}" for mode in MODES]
+    assert all(line.endswith(" s of computing per second of audio") for line in printed)
     assert sorted(path.name for path in out.iterdir()) == sorted(MODES)
     for mode in MODES:
         lines = (out / mode / "text").read_text().splitlines()

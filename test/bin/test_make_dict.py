@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moeasr.bin.make_dict import main
+from moeasr.bin.make_dict import SPECIAL_UNITS, main
 from moeasr.errors import InputError
 from moeasr.text.tokenizer import Tokenizer
 
@@ -25,7 +25,8 @@ def test_units_are_written_and_their_coverage_is_printed(
         "<blank> 0\n<unk> 1\n<sos/eos> 2\n<noise> 3\nA 4\nB 5\n\u2581 6\n"
     )
     assert capsys.readouterr().out.splitlines() == [
-        f"{out}/units.txt: 7 characters: <blank> <unk> <sos/eos> <noise> A B \u2581",
+        f"{out}/units.txt: 7 units (characters): <blank> <unk> <sos/eos> <noise> A B \u2581",
+        f"    ({SPECIAL_UNITS}, \u2581: space)",
         f"{text}: 2 utterances, 7 units, all in the dictionary",
         f"{dev}: 1 utterances, 3 units, of which 1 (33.33 %) become <unk>: Q (1 times)",
     ]
@@ -36,10 +37,9 @@ def test_only_the_first_of_many_units_are_printed(tmp_path, capsys):
     (tmp_path / "dev").write_text("u1 " + " ".join(f"x{n:03d}" for n in range(12)) + "\n")
     where = f"--text {tmp_path}/text --check-text {tmp_path}/dev --out-dir {tmp_path}/lang"
     main([*where.split(), "--type", "word"])
-    units, _, dev = capsys.readouterr().out.splitlines()
-    assert units.endswith(
-        "103 words: <blank> <unk> <sos/eos> " + " ".join(f"w{n:03d}" for n in range(37)) + " ..."
-    )
+    units, _, _, dev = capsys.readouterr().out.splitlines()
+    words = " ".join(f"w{n:03d}" for n in range(37))
+    assert units.endswith(f"103 units (words): <blank> <unk> <sos/eos> {words} ...")
     assert dev.endswith("x009 (1 times), ...")
 
 

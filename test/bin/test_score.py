@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from moeasr.bin.score import main
+from moeasr.bin.score import LEGEND, main
 from moeasr.errors import InputError
 
 
@@ -32,14 +32,25 @@ def test_every_mode_of_a_directory_is_scored(
     main(["--data-dir", str(data), "--decode-dir", str(decode), "--num-resamples", "100"])
     printed = capsys.readouterr().out.splitlines()
     assert printed == [
+        LEGEND,
         f"%WER 0.00 [ 0 / 3, 0 ins, 0 del, 0 sub ] CER 0.00 {decode}/attention/score/wer",
         f"%WER 66.67 [ 2 / 3, 0 ins, 1 del, 1 sub ] CER 75.00 {decode}/greedy/score/wer",
+        f"error rates by utterance and speaker: {decode}/MODE/score/",
     ]
     stored = json.loads((decode / "greedy" / "score" / "score.json").read_text())
     # A path with a space is quoted, so that the command can be pasted into a shell.
     assert stored["command"] == (
         f"python -m moeasr.bin.score --data-dir '{data}' --decode-dir {decode} --num-resamples 100"
     )
+
+
+def test_a_recipe_leaves_the_rates_to_the_table_that_follows(dirs, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("MOEASR_QUIET", "1")
+    data, decode = dirs
+    main(["--data-dir", str(data), "--decode-dir", str(decode), "--num-resamples", "100"])
+    told = f"error rates by utterance and speaker: {decode}/MODE/score/\n"
+    assert capsys.readouterr().out == told
+    assert (decode / "attention/score/wer").read_text().startswith("%WER 0.00 [ 0 / 3,")
 
 
 @pytest.mark.parametrize(("seed", "rate"), [(0, 100.0), (1, 66.6667), (11, 50.0)])

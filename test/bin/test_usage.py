@@ -24,6 +24,7 @@ from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
+from moeasr.report.usage_table import LEGEND
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)
@@ -119,7 +120,9 @@ def test_loads_sum_to_k_assignments_per_valid_frame(model_path, data_dir, tmp_pa
     assert (record["set"], record["num_utts"], record["config"]) == ("test", 4, "tiny")
     assert record["command"].startswith("python3 -m moeasr.bin.usage --checkpoint")
 
-    lines = capsys.readouterr().out.splitlines()
+    table, legend = capsys.readouterr().out.split("\n\n")
+    assert legend.strip() == LEGEND
+    lines = table.splitlines()
     assert [line.split()[0] for line in lines] == ["layer", *NAMES, "all"]
     assert lines[-1].startswith(f"all 6 layers: mean CV {record['mean_cv']:.3f}, ")
     page = (tmp_path / "expert_usage.md").read_text()
@@ -150,7 +153,7 @@ def test_without_out_dir_the_table_is_only_printed(
 ):
     monkeypatch.chdir(tmp_path)
     main(arguments(model_path, data_dir))
-    assert len(capsys.readouterr().out.splitlines()) == 8
+    assert len(capsys.readouterr().out.partition("\n\n")[0].splitlines()) == 8
     assert list(tmp_path.iterdir()) == []
 
 

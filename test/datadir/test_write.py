@@ -89,6 +89,6 @@ def test_faults_are_named_and_the_old_directory_stays(tmp_path, utterances, mess
 def test_sets_are_described(tmp_path, capsys):
     write_sets({"train": UTTERANCES, "test": iter(UTTERANCES[:1])}, tmp_path)
     assert capsys.readouterr().out == (
-        "train: 3 utterances, 2 speakers, 4 words, 9 characters\n"
-        "test: 1 utterances, 1 speakers, 2 words, 3 characters\n"
+        "train: transcripts of 4 words with 9 characters\n"
+        "test: transcripts of 2 words with 3 characters\n"
     )

@@ -1,6 +1,7 @@
 """A search outside the package, whose import path is accepted wherever a mode is."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +68,8 @@ def test_a_search_outside_the_package_decodes_streams_is_scored_and_is_in_the_re
     assert (about["mode"], about["beam_size"], about["ctc_weight"]) == (MODE, 4, None)
     score.main([*where[:2], "--decode-dir", str(out), "--num-resamples", "9"])
     results.main(["--exp-dir", str(tmp_path)])
-    page = (tmp_path / "RESULTS.md").read_text()
-    assert f"{MODE} | full |" in page.replace("** (best)", "")
-    assert f"{MODE} | 4 |" in page.replace("** (best)", "")
+    page = re.sub(" +", " ", (tmp_path / "RESULTS.md").read_text().replace("** (best)", ""))
+    assert f"{MODE} | full |" in page and f"{MODE} | 4 |" in page
     capsys.readouterr()
 
 

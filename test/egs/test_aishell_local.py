@@ -30,7 +30,7 @@ def pack_speakers(tree: Path, keep: bool = False) -> None:
 def test_data_directories_have_the_sets_transcripts_and_audio(prepare, tree, capsys):
     data = prepare("aishell", tree.parent)
     said = capsys.readouterr()
-    assert "train: 16 utterances, 2 speakers, 16 words, 80 characters" in said.out
+    assert "train: transcripts of 16 words with 80 characters" in said.out
     assert "1 transcripts have no audio and are left out, e.g. BAC009S0002W0121" in said.err
     assert "1 audio files have no transcript and are left out, e.g. BAC009S0003W0999" in said.err
     # 141 600 transcripts in total, as in the description of the corpus

@@ -31,7 +31,7 @@ def test_data_directories_have_the_sets_transcripts_and_audio(prepare, tree, cap
     # Of 14 speakers sorted by name, only the sixth is in dev. The next one would be the 17th.
     assert set(read_table(data / "dev" / "utt2spk").values()) == {"ffaa"}
     assert set(read_table(data / "train" / "utt2spk").values()) == set(AN4_SPEAKERS) - {"ffaa"}
-    assert "test: 2 utterances, 1 speakers, 3 words" in capsys.readouterr().out
+    assert "test: transcripts of 3 words with" in capsys.readouterr().out
 
 
 def test_every_eleventh_speaker_is_in_dev(local_module):

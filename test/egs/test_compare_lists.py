@@ -48,7 +48,7 @@ def test_every_system_of_an4_can_be_loaded(name, config, overrides):
     assert loaded.distillation.teacher == teacher
 
 
-@pytest.mark.parametrize("recipe", ["fsdd", "mix", "speechocean762"])
+@pytest.mark.parametrize("recipe", ["fsdd", "mini", "mix", "speechocean762"])
 def test_systems_of_other_recipes_have_no_teacher(recipe):
     """Their lists contain no system that could be the teacher."""
     found = systems(FULL, recipe)

@@ -26,7 +26,7 @@ def test_data_directories_have_the_sets_transcripts_and_audio(prepare, tree, cap
     assert texts["test"]["theo-7-03"] == "seven" and texts["test"]["theo-0-03"] == "zero"
     wav = read_table(data / "test" / "wav.scp")["theo-7-03"]
     assert wav == str(tree / "recordings" / "7_theo_3.wav")
-    assert "test: 20 utterances, 2 speakers, 20 words" in capsys.readouterr().out
+    assert "test: transcripts of 20 words with" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", [f"{FSDD_TREE}.tar.xz", "v1.0.10.tar.gz"])

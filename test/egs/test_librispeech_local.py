@@ -24,7 +24,9 @@ def tree(tmp_path):
 def test_sets_consist_of_the_chosen_parts(prepare, tree, capsys):
     data = prepare("librispeech", tree.parent, *OPTIONS)
     said = capsys.readouterr()
-    assert "train: 16 utterances, 2 speakers, 32 words" in said.out
+    assert "train: transcripts of 32 words with" in said.out
+    speakers = read_table(data / "train" / "utt2spk").values()
+    assert (len(speakers), len(set(speakers))) == (16, 2)
     assert "dev-other has 2 utterances of 2864" in said.err
     assert sorted(path.name for path in data.iterdir()) == ["dev", "test_clean", "train"]
     assert set(read_table(data / "dev" / "utt2spk").values()) == {"84", "116"}

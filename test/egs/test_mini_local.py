@@ -316,7 +316,7 @@ def test_the_corpus_and_its_data_directories(local_module, tmp_path, capsys):
     assert 3.0 <= min(ratios_db) < 3.5 < max(ratios_db) <= 4.0
     trained_on = {r["text"] for r in recordings if r["set_name"] == "train"}
     num_new = sum(r["set_name"] == "test" and r["text"] not in trained_on for r in recordings)
-    new = f"test: 3 utterances, 3 voices, {num_new} sentences that are not in train\n"
+    new = f" of 2 in dev, {num_new} of 3 in test\n"
     assert num_new > 1 and new in capsys.readouterr().out
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,25 @@ def test_a_complete_run_writes_results(recipe):
     page = (recipe.dir / "exp" / "u2pp_moe" / "RESULTS.md").read_text()
     tables = page.partition("## How these numbers were made")[0].rstrip()
     assert tables in recipe.output and "exp/u2pp_moe/RESULTS.md" in recipe.output
+    assert "%WER" not in recipe.output  # the table has all rates
+
+
+def test_the_commands_that_are_printed_at_the_end_work(recipe):
+    (entry, *_) = (recipe.dir / "data/test/wav.scp").read_text().splitlines()
+    shutil.copy(recipe.dir / entry.split(maxsplit=1)[1], recipe.dir / "a.wav")
+    lines = recipe.output.partition("What to do next:\n")[2].splitlines()
+    change, *commands = [line.partition(" # ")[0].strip() for line in lines]
+    assert change.endswith(f"cd {recipe.dir}")
+    assert [command.split()[:2] for command in commands] == [
+        ["moeasr", "transcribe"],
+        ["moeasr", "stream"],
+        ["./run.sh", "--stage"],
+        ["moeasr", "compare"],
+    ]
+    for name, command in zip(("transcribe", "stream"), commands):
+        words = command.replace("moeasr", f"{sys.executable} -m moeasr", 1)
+        done = subprocess.run(words.split(), cwd=recipe.dir, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.startswith("a.wav\t"), (name, done.stderr)
 
 
 def test_the_python_api_gives_the_text_of_moeasr_transcribe(recipe, capsys):
@@ -103,7 +123,7 @@ def test_stages_4_and_5_give_the_same_results_again(recipe):
     before = recipe.results()
     done = recipe.run("--stage", "4", "--stop-stage", "5")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "stage 3" not in done.stdout
+    assert "== stage 3" not in done.stdout
     assert scores(recipe.results()) == scores(before)
 
 

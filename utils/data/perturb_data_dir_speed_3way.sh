@@ -57,8 +57,11 @@ if $always_include_prefix; then
 fi
 "$utils/combine_data.sh" "$destdir" "$original" "${parts[0]}" "${parts[1]}" || exit 1
 
-[ "${MOEASR_QUIET:-0}" = 1 ] ||
+if [ "${MOEASR_QUIET:-0}" = 1 ]; then
+  echo "$destdir: the utterances of $srcdir at speeds 0.9, 1.0 and 1.1"
+else
   echo "$0: generated 3-way speed-perturbed version of data in $srcdir, in $destdir"
+fi
 if ! "$utils/validate_data_dir.sh" --no-feats --no-text "$destdir"; then
   echo "$0: $destdir is not valid (see above). If the order of ids is wrong, try the option" \
     "--always-include-prefix true." >&2
