@@ -68,9 +68,11 @@ ALLOWED = {
 ALLOWED["export"] = {"datadir", "audio", "features", "text", "data", "nn", "moe", "models"}
 ALLOWED["export"] |= {"decode", "score"}
 ALLOWED["api"] = {"audio", "decode"}
-ALLOWED["__init__"] = {"api"}
+ALLOWED["deploy"] = {"audio", "features.fbank_config", "text", "decode", "api"}
+ALLOWED["export"] |= {"deploy"}
+ALLOWED["__init__"] = {"api", "deploy"}
 ALLOWED["report"] = set(ALLOWED) - {
-    *("corpus", "kaldi", "experiment", "interop", "export", "__init__")
+    *("corpus", "kaldi", "experiment", "interop", "export", "deploy", "__init__")
 }
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}

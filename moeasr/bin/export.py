@@ -75,16 +75,17 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    _require_packages()
-
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
-    from moeasr.export.dev_set import read_dev_set
+    from moeasr.deploy.optional_packages import import_optional
     from moeasr.export.checked_export import export_model
+    from moeasr.export.dev_set import read_dev_set
     from moeasr.export.written_folder import StreamingSizes
     from moeasr.logs import setup_logging
 
     setup_logging()
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        import_optional(package)
     if args.max_utts < 1:
         raise InputError(f"--max-utts must be at least 1, but is {args.max_utts}")
     sizes = None
@@ -98,18 +99,6 @@ def main(argv: list[str] | None = None) -> None:
     for report in reports:
         print(report.line())
     print(f"{args.out}: {args.out}/README.md says how to run the model")
-
-
-def _require_packages() -> None:
-    """Raise `InputError` unless the packages of the extra `deploy` are installed."""
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"export needs the package {error.name}; install it with pip install 'moeasr[deploy]'"
-        ) from None
 
 
 if __name__ == "__main__":

@@ -9,8 +9,12 @@ import numpy as np
 from moeasr.atomic import temporary_directory
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
-from moeasr.export.difference import Difference, compare
 from moeasr.export.dev_set import DevSet
+from moeasr.export.difference import Difference, compare
+from moeasr.export.model_card import model_card
+from moeasr.export.offline_graph import FLOOR
+from moeasr.export.onnx_outputs import OnnxFile, whole_chunks
+from moeasr.export.streaming_graph import SCALE
 from moeasr.export.written_folder import (
     StreamingSizes,
     check_exportable,
@@ -19,10 +23,6 @@ from moeasr.export.written_folder import (
     write_graphs,
     write_texts,
 )
-from moeasr.export.model_card import model_card
-from moeasr.export.offline_graph import FLOOR
-from moeasr.export.onnx_outputs import OnnxFile, whole_chunks
-from moeasr.export.streaming_graph import SCALE
 from moeasr.logs import get_logger
 from moeasr.score.error_rate import pair_up, word_error_rate
 

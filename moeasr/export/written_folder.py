@@ -13,6 +13,7 @@ from moeasr.atomic import temporary_directory
 from moeasr.config import dump_yaml, load_yaml, to_mapping
 from moeasr.decode.config import DEFAULT_REVERSE_WEIGHT
 from moeasr.decode.recognizer import Recognizer
+from moeasr.deploy.model_folder import BPE_MODEL, CONFIG, FORMAT, TOKENS
 from moeasr.errors import InputError
 from moeasr.export.decoder_graph import DecoderGraph
 from moeasr.export.dev_set import DevSet
@@ -28,8 +29,6 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.heads.attention_head import AttentionHead
 from moeasr.text.dictionary import write_units
 
-FORMAT = "moeasr-export-1"
-CONFIG = "config.yaml"
 logger = get_logger(__name__)
 
 
@@ -106,8 +105,8 @@ def write_texts(
     state = recognizer.tokenizer.state()
     bpe_model = state.pop("bpe_model")
     if bpe_model is not None:
-        (out / "bpe.model").write_bytes(bpe_model)
-    write_units(out / "tokens.txt", recognizer.tokenizer.units)
+        (out / BPE_MODEL).write_bytes(bpe_model)
+    write_units(out / TOKENS, recognizer.tokenizer.units)
     attention = recognizer.model.heads.get("attention")
     can_reverse = isinstance(attention, AttentionHead) and attention.can_rescore_in_reverse
     config = {

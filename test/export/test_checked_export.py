@@ -8,8 +8,8 @@ from moeasr.config import load_yaml
 from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.export import checked_export as module
-from moeasr.export.dev_set import read_dev_set
 from moeasr.export.checked_export import export_model
+from moeasr.export.dev_set import read_dev_set
 from moeasr.export.written_folder import StreamingSizes
 
 pytestmark = pytest.mark.slow

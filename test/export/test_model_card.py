@@ -1,10 +1,10 @@
 """The model card names the model, its results and working commands."""
 
-from moeasr.export.difference import Difference
-from moeasr.export.dev_set import DevSet
 from moeasr.export.checked_export import FileReport
-from moeasr.export.written_folder import StreamingSizes
+from moeasr.export.dev_set import DevSet
+from moeasr.export.difference import Difference
 from moeasr.export.model_card import model_card
+from moeasr.export.written_folder import StreamingSizes
 
 REPORT = FileReport("model.onnx", 12.34, 5.678, 0.01234, Difference())
 DEV = DevSet("dev", [("u1", None)], {"u1": "a"}, 90.0, None)
