@@ -23,6 +23,7 @@ from moeasr.export.written_folder import (
     write_graphs,
     write_texts,
 )
+from moeasr.export.zipformer_streaming_graph import heard_features
 from moeasr.logs import get_logger
 from moeasr.score.error_rate import pair_up, word_error_rate
 
@@ -122,6 +123,8 @@ def _measure(
     else:
         chunk, left = sizes.chunk_size, sizes.num_left_chunks
         padded = [(utt, whole_chunks(feats, chunk, FLOOR)) for utt, feats in dev_set.feats]
+        if path.name.startswith("model.zipformer"):
+            padded = [(utt, heard_features(feats)) for utt, feats in padded]
         run = _streaming(file, path.name, chunk, left)
         difference = compare(recognizer, padded, run, chunk, left)
     hypotheses = dict(zip(dev_set.references, difference.texts))

@@ -4,15 +4,30 @@ Of the streaming CTC models in sherpa-onnx's C interface, only this kind has our
 window, 20 to 7600 Hz). Those of `nemo_ctc` have another window and other mel filters.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from moeasr.export.offline_graph import FLOOR
 from moeasr.export.streaming_graph import SCALE, StreamingGraph
 
 CHANNELS = 4
 """Smallest encoder width for which a Zipformer's sizes are whole numbers."""
 FRONT_END_SHAPE = (128, 3, 19)
 """Shape of the state of a Zipformer's front end, which sherpa-onnx does not read from the file."""
+QUIETEST = FLOOR + SCALE + 1e-3
+"""Largest value that a mel bin of digital silence has after scaling, which is that of all quieter
+sounds."""
+
+
+def heard_features(feats: np.ndarray) -> np.ndarray:
+    """Return log-mel features (T, F) as the graph receives them from sherpa-onnx.
+
+    Features of samples in [-1, 1] have a higher floor, which is 4.85 on the 16-bit scale.
+    """
+    heard = np.maximum(feats, np.float32(FLOOR + SCALE))
+    heard[(feats <= QUIETEST).all(axis=1)] = FLOOR
+    return heard
 
 
 class ZipformerStreamingGraph(nn.Module):
@@ -68,6 +83,9 @@ class ZipformerStreamingGraph(nn.Module):
             processed_lens: (B,) number of frames encoded so far.
         """
         layout = self.chunk_graph.layout
+        feats = x + SCALE
+        # Only digital silence gives such frames, and it is lower on the 16-bit scale.
+        is_silent = (feats <= QUIETEST).all(dim=2, keepdim=True)
         past = torch.arange(-self.num_past, 0, device=x.device)
         is_past = past >= -processed_lens[:, None]
         is_new = torch.ones(1, self.chunk_size, dtype=torch.bool, device=x.device)
@@ -75,7 +93,7 @@ class ZipformerStreamingGraph(nn.Module):
         convolution = torch.cat((conv_1.flatten(1), conv_2.flatten(1)), dim=1)
         size = layout.num_rows * layout.edge_size
         chunk = self.chunk_graph(
-            x + SCALE,
+            torch.where(is_silent, FLOOR, feats),
             key.permute(1, 0, 2).unflatten(2, (layout.num_rows, -1)).transpose(1, 2),
             convolution[:, :size].unflatten(1, (layout.num_rows, layout.edge_size)),
             attention_mask[:, None],

@@ -1,5 +1,9 @@
 """A whole export: files that sherpa-onnx runs, or nothing."""
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -49,21 +53,58 @@ def test_every_file_was_measured_and_equals_the_checkpoint(exported):
     assert "of 3 texts differ" in reports[0].line()
 
 
-def test_a_folder_with_a_file_that_differs_is_not_left_behind(
-    recognizer, make_recognizer, dev_dir, tmp_path, monkeypatch
-):
-    """The export of a model whose weights changed in between."""
+def test_every_frame_runs_its_experts_only(exported, tmp_path):
+    """The rows of all experts' products of a layer, counted by onnxruntime: K times the frames."""
+    import onnx
+    import onnxruntime
+
+    path = exported[0] / "model.onnx"
+    first_layers = {  # node -> MoE layer
+        node.name: weight.partition(".experts.")[0]
+        for node in onnx.load(path).graph.node
+        for weight in node.input
+        if ".experts." in weight and weight.endswith(".w1")
+    }
+    assert len(first_layers) == 4  # one layer of four experts
+    options = onnxruntime.SessionOptions()
+    options.enable_profiling = True
+    options.profile_file_prefix = str(tmp_path / "profile")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(path, options)
+    feats = np.random.default_rng(0).normal(6, 3, (1, 150, 80)).astype(np.float32)
+    _, _, enc = session.run(None, {"x": feats, "x_lens": np.array([150])})
+    rows = 0
+    for event in json.loads(Path(session.end_profiling()).read_text()):
+        name = event["name"].removesuffix("_kernel_time")
+        if name in first_layers and name != event["name"]:
+            shape = event["args"]["input_type_shape"][0]["float"]
+            rows += shape[0]
+    assert rows == 2 * enc.shape[1]
+
+
+@pytest.fixture
+def written(exported, monkeypatch):
+    """Let an export write the files of the folder that is there already, whatever the model."""
+    out, _ = exported
+
+    def copy(recognizer, folder, sizes):
+        for name in ("model.onnx", "model.int8.onnx"):
+            shutil.copy(out / name, folder)
+        return ["model.onnx"]
+
+    monkeypatch.setattr(module, "write_graphs", copy)
+
+
+@pytest.mark.usefixtures("written")
+def test_a_folder_with_a_file_that_differs_is_not_left_behind(make_recognizer, dev_dir, tmp_path):
     other = make_recognizer(tmp_path / "other.pt")
-    write = module.write_graphs
-    monkeypatch.setattr(
-        module, "write_graphs", lambda _, folder, sizes: write(other, folder, sizes)
-    )
-    dev_set = read_dev_set(dev_dir, recognizer, 10)
+    dev_set = read_dev_set(dev_dir, other, 10)
     with pytest.raises(InputError, match=r"model\.onnx is not kept"):
-        export_model(recognizer, tmp_path / "out" / "folder", None, dev_set, 0.5, "unknown")
+        export_model(other, tmp_path / "out" / "folder", None, dev_set, 0.5, "unknown")
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.usefixtures("written")
 def test_int8_that_costs_too_much_accuracy_is_refused(recognizer, dev_dir, tmp_path):
     dev_set = read_dev_set(dev_dir, recognizer, 10)
     with pytest.raises(InputError, match=r"model\.int8\.onnx is not kept: its WER on dev"):
