@@ -18,7 +18,7 @@ library_name: sherpa-onnx
 ---
 # {name}
 
-A speech recogniser of [moeasr](https://github.com/moeasr/moeasr), exported to ONNX.
+A speech recogniser trained with moeasr and exported to ONNX.
 
 | | |
 |---|---|
