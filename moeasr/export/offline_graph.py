@@ -43,8 +43,8 @@ class OfflineGraph(nn.Module):
             D). A recording that is too short for one frame has the number 0.
         """
         model = self.model
-        # so that a recording of one frame gives one frame, as the subsampling needs seven
-        feats = F.pad(x.clamp(min=FLOOR), (0, 0, 0, model.encoder.min_frames - 1))
+        # The subsampling fails for fewer frames, and an error ends sherpa-onnx's offline server.
+        feats = F.pad(x.clamp(min=FLOOR), (0, 0, 0, model.encoder.min_frames))
         encoded = model.encode(feats, x_lens)
         subsampled = ((x_lens - 1) // 2 - 1) // 2
         lens = torch.where(x_lens < model.encoder.min_frames, 0, subsampled)

@@ -31,6 +31,15 @@ def test_log_probabilities_are_those_of_the_model(kind):
         assert (given[:, model.sos_eos] == UNLIKELY).all()
 
 
+@pytest.mark.parametrize("num_frames", [0, 1, 6, 7])
+def test_any_number_of_frames_is_recognised(num_frames):
+    graph = OfflineGraph(make_system("dense").float().eval())
+    with torch.no_grad():
+        log_probs, lens, enc = graph(torch.zeros(1, num_frames, 20), torch.tensor([num_frames]))
+    assert lens.tolist() == [num_frames // 7]
+    assert log_probs.size(1) == enc.size(1) >= 1
+
+
 def test_the_floor_is_digital_silence_and_changes_no_feature_of_ours():
     silence = compute_fbank(torch.zeros(800), FbankConfig(num_mel_bins=20))
     assert silence.max() < FLOOR + 1e-3
