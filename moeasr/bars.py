@@ -25,7 +25,7 @@ BAR_FORMAT = (
     "{desc} {percentage:3.0f}% |{bar}| {n_fmt} of {total_fmt} {unit}, time left {remaining}"
 )
 OPEN_FORMAT = "{desc}: {n_fmt} {unit} in {elapsed}"
-"""The form of a bar whose end is not known."""
+"""Format of a progress bar whose number of items is unknown."""
 
 DEFAULT_COLUMNS = 80
 
@@ -34,15 +34,15 @@ class BarState(NamedTuple):
     """The progress of a piece of work."""
 
     desc: str
-    """The work, e.g. `decoding`."""
+    """Description of the work, e.g. `decoding`."""
     done: int
-    """Items that are finished."""
+    """Number of finished items."""
     total: int | None
-    """Items in all, if that is known."""
+    """Number of all items; None if it is unknown."""
     unit: str
     """Name of the items, plural."""
     initial: int
-    """Items that were finished before the clock started."""
+    """Number of items that were finished before the clock started."""
     elapsed_sec: float
     """Time since the clock started."""
 
@@ -57,7 +57,7 @@ class BarState(NamedTuple):
 
 
 class Display(Protocol):
-    """A place where a bar is shown."""
+    """A way to show progress: a bar on a terminal, lines, or a file for another process."""
 
     every_sec: float
     """Time between two updates."""
@@ -103,7 +103,7 @@ class TerminalDisplay:
 
 
 class LineDisplay:
-    """A line every half minute.
+    """A display that prints a line every half minute.
 
     Args:
         say: Receives the lines.
@@ -124,7 +124,7 @@ class LineDisplay:
 
 
 class FileDisplay:
-    """A small file that `read_bars` reads.
+    """A display that writes its state to a small file, which another process reads by `read_bars`.
 
     Args:
         directory: The directory of all bars; it must exist.
@@ -220,7 +220,14 @@ def _num_columns() -> int:
 
 
 def find_display(say: Callable[[str], None]) -> Display:
-    """Return files, if the environment names a directory for them, else a terminal, else lines."""
+    """Return the display of progress bars for this process.
+
+    It is a `FileDisplay` if the environment variable `DIRECTORY` names a directory, otherwise a
+    `TerminalDisplay` if standard error is a terminal, and a `LineDisplay` in all other cases.
+
+    Args:
+        say: Receives the lines of a `LineDisplay`.
+    """
     directory = os.environ.get(DIRECTORY)
     if directory and Path(directory).is_dir():
         return FileDisplay(Path(directory))

@@ -32,7 +32,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr decode --checkpoint exp/u2pp_moe/averaged.pt "
         "--data-dir data/test \\\n      --out-dir exp/u2pp_moe/decode_test",
     )

@@ -21,7 +21,6 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="example:\n  moeasr gather-fbank --fbank-config conf/fbank.yaml data/dev \\\n"
         "      fbank/raw_fbank_dev.1.scp fbank/raw_fbank_dev.2.scp",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--fbank-config",

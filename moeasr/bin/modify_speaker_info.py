@@ -20,7 +20,6 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="example:\n  moeasr modify-speaker-info --utts-per-spk-max 2 data/train "
         "data/train_max2",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--utts-per-spk-max",

@@ -19,7 +19,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr perturb-data-dir-speed 0.9 data/train data/train_speed0.9",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--keep-speakers",

@@ -18,7 +18,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr remove-dup-utts 10 data/train data/train_nodup",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--script",

@@ -19,7 +19,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr split-data data/train 8",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--per-utt", action="store_true", help="split that ignores speakers, in DIR/splitNutt"

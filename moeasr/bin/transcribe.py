@@ -36,7 +36,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac",
     )
     add = parser.add_argument

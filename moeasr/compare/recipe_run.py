@@ -64,8 +64,8 @@ class RecipeRun:
     def is_done(self) -> bool:
         """Return whether `run.sh` has finished with exactly this call.
 
-        The experiment is not done if the config, one of its bases, or a file of another experiment
-        is newer than the call.
+        The experiment must run again if a file that it reads was written after its last call
+        began: its config, a base of the config, or a file that it needs of another experiment.
         """
         try:
             configs = [file.path for file in load_chain(self.experiment.config)]

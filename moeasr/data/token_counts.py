@@ -92,7 +92,7 @@ def _count_in_parallel(texts: Table, tokenizer: TextEncoder) -> TokenCounts:
 
 @dataclass(frozen=True)
 class _Counter:
-    """A counter of the tokens of some transcripts, which background processes can run."""
+    """A picklable counter of the tokens in each of some transcripts, for background processes."""
 
     texts: Table
     tokenizer: TextEncoder

@@ -48,7 +48,11 @@ class CmvnStats:
         return cls(feats.sum(0), feats.square().sum(0), feats.size(0))
 
     def accumulate(self, feats: torch.Tensor) -> "CmvnStats":
-        """Return the sum of these statistics and those of another utterance, (T, F) features."""
+        """Return the sum of these statistics and those of another utterance.
+
+        Args:
+            feats: (T, F) features of the utterance.
+        """
         return self.merge([CmvnStats.of(feats)])
 
     def merge(self, others: Sequence["CmvnStats"]) -> "CmvnStats":

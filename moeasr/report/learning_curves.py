@@ -15,7 +15,10 @@ SIZE = (6.4, 4.0)
 
 
 def loss_figure(exp_dir: Path) -> "Figure | None":
-    """Return the losses on the training set and on dev over the steps; None without records."""
+    """Return a figure of the losses on the training set and on dev over the steps.
+
+    It is None if no losses were recorded.
+    """
     train, dev = (_column(read_metrics(exp_dir, kind), "loss") for kind in ("train", "dev"))
     if not train and not dev:
         return None
@@ -29,7 +32,10 @@ def loss_figure(exp_dir: Path) -> "Figure | None":
 
 
 def wer_figure(exp_dir: Path) -> "Figure | None":
-    """Return the word error rate on dev over the epochs; None without records."""
+    """Return a figure of the word error rate on dev over the epochs.
+
+    It is None if no word error rates were recorded.
+    """
     records = read_metrics(exp_dir, "dev")
     by_epoch = [{**record, "step": epoch} for epoch, record in enumerate(records, start=1)]
     points = _column(by_epoch, "wer")

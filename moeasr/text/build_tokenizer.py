@@ -21,7 +21,7 @@ class Coverage:
     num_units: int
     """Number of running units, including unknown ones."""
     unknown: Counter[str]
-    """Symbols without a unit, with their counts."""
+    """Symbols of the transcripts that have no unit, with their counts."""
 
     @property
     def percent(self) -> float:

@@ -42,10 +42,11 @@ logger = get_logger(__name__)
 
 
 def with_entries(items: Iterable[Item]) -> list[Item]:
-    """Return utterances with an entry of wav.scp, their times and the length of the recording.
+    """Return the utterances with what a data directory needs about their audio.
 
-    All audio is opened. Recordings at another sample rate than most are resampled when they are
-    read.
+    Each audio file becomes an entry of wav.scp, and the length of the recording is measured. For
+    this, all audio files are opened. A recording whose sample rate differs from that of most
+    recordings gets an entry that resamples it.
 
     Args:
         items: The utterances of all sets.

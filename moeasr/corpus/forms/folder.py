@@ -96,7 +96,10 @@ def _read_beside(root: Path, files: list[Path]) -> dict[Path, tuple[str, str]]:
     found = visible(root.rglob("*.txt"))
     lost = [path for path in found if path not in audio]
     if lost:
-        logger.warning("%s is not read: there is no audio beside it%s", lost[0], _others(lost))
+        logger.warning(
+            "%s is left out, because there is no audio file of this name beside it%s",
+            *(lost[0], _others(lost)),
+        )
     texts = {path: " ".join(line for _, line in numbered_lines(path)) for path in found}
     return {audio[path]: (str(path), texts[path]) for path in found if path in audio}
 
