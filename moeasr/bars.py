@@ -158,7 +158,7 @@ class NoDisplay:
 
 
 class Bar:
-    """A progress bar, shown wherever people can see it.
+    """A progress bar on the display that `find_display` returns.
 
     Args:
         desc: Name of the work, e.g. `decoding`.
@@ -235,7 +235,9 @@ def find_display(say: Callable[[str], None]) -> Display:
 
 
 def read_bars(directory: Path, total: int | None = None) -> BarState | None:
-    """Return the common state of all jobs that do what the latest of them does, or None.
+    """Return the joint progress of all jobs that do the same work as the job that reported last.
+
+    It is None if no job has reported anything.
 
     Args:
         directory: Files of `FileDisplay`.

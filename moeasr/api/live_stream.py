@@ -1,4 +1,4 @@
-"""A live stream of audio: samples are pushed, partial and final results come back."""
+"""A live stream, which takes samples of audio and returns partial and final results."""
 
 from dataclasses import dataclass
 
@@ -34,13 +34,13 @@ class LiveTranscription(Transcription):
     """End of the audio that was recognised so far, seconds."""
 
     def __repr__(self) -> str:
-        """Return the text and its place in the stream in one line."""
+        """Return the text with its start and end in the stream, in one line."""
         kind = "final" if self.is_final else "partial"
         return f"<{kind} {self.start:.2f}-{self.end:.2f} s {self.text!r}>"
 
 
 class LiveStream:
-    """A stream, as `SpeechRecognizer.stream` opens it.
+    """A live stream that `SpeechRecognizer.stream` has opened.
 
     Args:
         streaming: The model and its settings.
@@ -58,7 +58,7 @@ class LiveStream:
         self._resampler = make_stream_resampler(rate_hz, self._recognizer.fbank.sample_rate_hz)
 
     def push(self, samples: Samples) -> list[LiveTranscription]:
-        """Continue the stream.
+        """Recognise the next samples of the stream.
 
         Args:
             samples: Any number of further samples, (S,) or (S, C), of the types that
@@ -72,7 +72,9 @@ class LiveStream:
             InputError: The stream has ended, or the samples are not audio.
         """
         if self._is_over:
-            raise InputError("this stream has ended: it takes no more audio")
+            raise InputError(
+                "this stream has ended and takes no more audio; open another one with `stream()`"
+            )
         return self._accept(to_waveform(samples, "the packet"), is_last=False)
 
     def finish(self) -> list[LiveTranscription]:

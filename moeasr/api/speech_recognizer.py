@@ -57,7 +57,7 @@ def open_recognizer(
 class SpeechRecognizer:
     """A trained model that turns speech into text.
 
-    `moeasr.load` makes one:
+    `moeasr.load` creates it:
 
         >>> asr = moeasr.load("exp/u2pp_moe")
         >>> print(asr.transcribe("a.wav"))
@@ -76,7 +76,7 @@ class SpeechRecognizer:
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """The decoding modes that the model can do, from the fastest to the most accurate."""
+        """The decoding modes that the model supports, from the fastest to the most accurate."""
         heads = trained_heads(self._recognizer.model)
         return tuple(mode for mode, search in SEARCHES.items() if search.heads <= heads)
 

@@ -1,4 +1,4 @@
-"""Copy a data directory with its audio at another speed, which is added to its ids.
+"""Copy a data directory with its audio at another speed, and add the speed to all ids.
 
 No audio is written: wav.scp contains commands that change the speed.
 

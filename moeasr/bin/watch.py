@@ -30,7 +30,7 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="directory for temporary files (default: that of the log)",
     )
-    text = "number of items of all jobs, for the time left (default: those of the started jobs)"
+    text = "number of items of all jobs, for the time left (default: of those that have started)"
     add("--total", type=int, metavar="N", help=text)
     add("command", nargs="*", help="command with its arguments, after --")
     return parser

@@ -22,7 +22,7 @@ def conclude(series: Series, failures: Mapping[str, str], choice: TableChoice) -
         One sentence for each failure.
     """
     if series.stop_stage < SCORING:
-        print("== no comparison: it needs the results of stage 5")
+        print("== no comparison: it needs the results of stage 5 (--stop-stage 5)")
         return _sentences(series, failures)
     scored = [
         run

@@ -148,7 +148,7 @@ class Recognizer:
         return compute_fbank(waveform, self.fbank)
 
     def load_fusion(self, config: DecodeConfig) -> nn.Module | None:
-        """Return the language model and boosted phrases, read once while the settings are the same.
+        """Return the language model and boosted phrases, read again only if the settings change.
 
         Raises:
             InputError: A file is missing or invalid, or does not match the model's units.

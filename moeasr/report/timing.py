@@ -70,7 +70,7 @@ def time_candidates(
     num_rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timings:
-    """Run all candidates in each round, forth and back, and keep the smaller of both times.
+    """Run all candidates in each round, forth and back, and keep the smaller of its two times.
 
     Every candidate runs once before the clock starts.
 

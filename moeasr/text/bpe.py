@@ -60,7 +60,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int, non_lang_syms: Sequence[str
     """Train a BPE model; the same texts always give the same bytes.
 
     Args:
-        texts: Clean transcripts.
+        texts: Normalised transcripts.
         vocab_size: Number of lines in units.txt, including `<blank> <unk> <sos/eos>`.
         non_lang_syms: Symbols that become one piece each.
 

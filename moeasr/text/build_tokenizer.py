@@ -39,7 +39,7 @@ def build_tokenizer(
     """Build a tokenizer with the units of a corpus.
 
     Args:
-        texts: Clean transcripts of the training set.
+        texts: Normalised transcripts of the training set.
         unit_type: `char`, `bpe` or `word`.
         vocab_size: Number of units, including the three special ones. BPE requires it and gives
             exactly this number. For characters and words it is an upper bound: the most frequent

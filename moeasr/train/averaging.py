@@ -1,4 +1,4 @@
-"""Averaging of weights over several epochs of one training, which usually beats every epoch."""
+"""Averaging of weights over several epochs, which is usually more accurate than each epoch."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +54,7 @@ def choose_epochs(
 ) -> list[EpochFile]:
     """Return the `num` best or latest epochs in order, or all of them if there are fewer.
 
-    A smaller number than `num` is a warning.
+    If fewer than `num` epochs are stored, a warning says so.
 
     Raises:
         InputError: `num` is below 1.

@@ -1,4 +1,4 @@
-"""The audio of a corpus: which files are audio, and what wav.scp says of them."""
+"""The audio of a corpus: how audio files are recognised, and their entries in wav.scp."""
 
 import dataclasses
 import shlex
@@ -75,7 +75,7 @@ def with_entries(items: Iterable[Item]) -> list[Item]:
 
 
 def _path_fault(audio: Path | str) -> str | None:
-    """Return why a path cannot be in wav.scp; None if it can, or is another entry."""
+    """Return why a path cannot be in wav.scp; None if it can, or if `audio` is not a path."""
     if isinstance(audio, str):
         return None
     if not audio.is_file():

@@ -95,7 +95,7 @@ FAULTS = {
     ),
     "one transcript of two files": (
         lambda root: write_audio(root / "dev/a.flac"),
-        "dev/a.flac and a.wav have one transcript; remove one of them",
+        "dev/a.flac and a.wav have the same transcript, a.txt; remove or rename one of them",
     ),
     "no audio": (
         lambda root: [path.unlink() for path in (root / "dev").iterdir()],
