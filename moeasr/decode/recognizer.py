@@ -118,7 +118,8 @@ class Recognizer:
         for key, value in to_mapping(self.fbank).items():
             if found[key] != value:
                 raise InputError(
-                    f"{path}: `{key}` is {found[key]}, but the model was trained with {value}"
+                    f"{path}: `{key}` is {found[key]}, but the model was trained with {value}; "
+                    "compute the features again, or decode the audio with --data-type raw"
                 )
 
     def language_id(self, name: str | None) -> int | None:

@@ -152,7 +152,10 @@ def _at_one_rate(infos: Mapping[str, AudioInfo]) -> dict[str, str]:
     rate_hz = max((rate for rate, count in rates.items() if count == most), default=0)
     if len(rates) > 1:
         others = ", ".join(f"{rates[rate]} at {rate} Hz" for rate in sorted(set(rates) - {rate_hz}))
-        logger.info("%d recordings have %d Hz; resampled: %s", rates[rate_hz], rate_hz, others)
+        logger.info(
+            "%d recordings have %d Hz; the others are resampled to this rate: %s",
+            *(rates[rate_hz], rate_hz, others),
+        )
     return {
         entry: entry
         if info.sample_rate_hz == rate_hz

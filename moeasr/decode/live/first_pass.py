@@ -11,7 +11,12 @@ class FirstPass(Protocol):
     """A search that processes the encoder output of one or more streams as it arrives."""
 
     def advance(self, log_probs: Tensor, lens: Tensor) -> None:
-        """Search new frames (B, C, V), of which each stream has the number in (B,) `lens`."""
+        """Search the next frames of each stream.
+
+        Args:
+            log_probs: (B, C, V) CTC log-probabilities of the new frames.
+            lens: (B,) number of new frames of each stream, from 0 to C.
+        """
         ...
 
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:

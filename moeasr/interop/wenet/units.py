@@ -170,7 +170,7 @@ def _check_pieces(units: Sequence[str], model: bytes, model_path: Path, path: Pa
     if strangers:
         raise InputError(
             f"{path}: '{strangers[0]}' and {len(strangers) - 1} other units are not in "
-            f"{model_path}, which must belong to another model"
+            f"{model_path}, which probably belongs to another model"
         )
 
 
