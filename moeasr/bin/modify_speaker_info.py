@@ -38,7 +38,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ignore-speakers",
         action="store_true",
-        help="new speakers that may have utterances of several old speakers",
+        help="new speakers without regard to the old ones, which may be mixed in them",
     )
     parser.add_argument(
         "--script",

@@ -36,9 +36,9 @@ def get_parser() -> argparse.ArgumentParser:
     add("--num-mel-bins", type=int, metavar="F", help=text)
     text = "duration of the utterance (default: %(default)s)"
     add("--utterance-sec", type=float, default=10.0, metavar="SEC", help=text)
-    text = "tokens per second of the hypothesis (default: %(default)s)"
+    text = "tokens per second of audio for the decoders (default: %(default)s)"
     add("--tokens-per-sec", type=float, default=12.0, metavar="X", help=text)
-    add("--out", metavar="JSON", help="file for the costs of one model (default: none)")
+    add("--out", metavar="JSON", help="file for the costs, of one model only (default: none)")
     return parser
 
 

@@ -37,7 +37,7 @@ logger = get_logger(__name__)
 
 
 def find_form(name: str, root: Path) -> tuple[Form, Path]:
-    """Return the form of a corpus, and the directory that has it.
+    """Return the form of a corpus, and the directory that contains the files of the form.
 
     Args:
         name: A name in `FORMS`, an import path, or `AUTO` to recognise the form.
@@ -71,7 +71,7 @@ def find_form(name: str, root: Path) -> tuple[Form, Path]:
 
 
 def _content(directory: Path) -> str:
-    """Return what a directory contains, as words: an audio file, and tables with first lines."""
+    """Return a clause on the content of a directory: an audio file, and tables with first lines."""
     paths = [path for path in directory.rglob("*") if not path.name.startswith(".")]
     audio = next(filter(is_audio, sorted(paths)), None)
     tables = sorted(

@@ -118,7 +118,7 @@ class Lexicon(nn.Module):
         """Largest log-probability of the words that continue from each state, or None."""
 
     def take(self, states: Tensor, symbols: Tensor, emit: Emit) -> Tensor:
-        """Take one unit, or the boundary between two words in a script without spaces.
+        """Extend each state by a unit, or by a word boundary in a script without spaces.
 
         Args:
             states: (N,) states.
@@ -211,7 +211,7 @@ class Lexicon(nn.Module):
                     pending[child] = (emitted, more + words, target)
 
     def _run(self, place: int, letters: Sequence[str]) -> tuple[list[int], int]:
-        """Take letters; return the words that become certain, and the state after them."""
+        """Return the words that become certain after further letters, and the next state."""
         words: list[int] = []
         for letter in letters:
             while letter not in self._states[place].children:
