@@ -82,8 +82,8 @@ class TerminalDisplay:
     def show(self, state: BarState) -> None:
         """Draw the bar."""
         if self._bar is None:
-            # A size, because a terminal that does not know its own would get no bar. The delay
-            # keeps tqdm from drawing a bar that it knows nothing of.
+            # The size is given, because tqdm draws no bar on a terminal that does not know its own.
+            # The delay keeps tqdm from drawing the bar before its values are set.
             size = {"ncols": DEFAULT_COLUMNS, "nrows": 20}
             self._bar = tqdm(file=sys.stderr, leave=False, delay=1.0, **size)
             self._bar.delay = 0

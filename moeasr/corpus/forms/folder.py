@@ -50,7 +50,7 @@ class FolderForm(Form):
         A directory such as `train` is a set. If no directory is, the whole folder is one set.
         """
         directories = [path for path in visible(root.iterdir()) if path.is_dir()]
-        # otherwise the directories are speakers, one of whom may be called Val
+        # otherwise the directories are speakers, and a speaker may be called Val
         has_sets = any(set_of(path.name) == "train" for path in directories)
         sets = group_by_set(root, directories) if has_sets else {UNSPLIT: [root]}
         return {
