@@ -1,8 +1,6 @@
 """The interface of searches that run along with a stream and give partial results."""
 
-from typing import Protocol
-
-from torch import Tensor
+from typing import Any, Protocol
 
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 
@@ -10,12 +8,13 @@ from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 class FirstPass(Protocol):
     """A search that processes the encoder output of one or more streams as it arrives."""
 
-    def advance(self, log_probs: Tensor, lens: Tensor) -> None:
+    def advance(self, log_probs: Any, lens: Any) -> None:
         """Search the next frames of each stream.
 
         Args:
-            log_probs: (B, C, V) CTC log-probabilities of the new frames.
-            lens: (B,) number of new frames of each stream, from 0 to C.
+            log_probs: (B, C, V) CTC log-probabilities of the new frames, a tensor of torch or an
+                array of NumPy.
+            lens: (B,) number of new frames of each stream, from 0 to C, of the same library.
         """
         ...
 
