@@ -36,9 +36,9 @@ def get_parser() -> argparse.ArgumentParser:
     add("--num-mel-bins", type=int, metavar="F", help=text)
     text = "duration of the utterance (default: %(default)s)"
     add("--utterance-sec", type=float, default=10.0, metavar="SEC", help=text)
-    text = "tokens per second of audio for the decoders (default: %(default)s)"
+    text = "length of the scored hypothesis, tokens per second of audio (default: %(default)s)"
     add("--tokens-per-sec", type=float, default=12.0, metavar="X", help=text)
-    add("--out", metavar="JSON", help="file for the costs, of one model only (default: none)")
+    add("--out", metavar="JSON", help="file for the costs of a single model (default: none)")
     return parser
 
 

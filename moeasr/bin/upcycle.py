@@ -46,7 +46,7 @@ def get_parser() -> argparse.ArgumentParser:
     text = "seed of routers, noise and random features (default: %(default)s)"
     add("--seed", type=seed, default=777, metavar="N", help=text)
     text = (
-        "data directory whose longest utterances are the input of this comparison "
+        "data directory on whose longest utterances both models are compared "
         "(default: random features)"
     )
     add("--data-dir", metavar="DIR", help=text)

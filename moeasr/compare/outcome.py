@@ -62,5 +62,5 @@ def measure_costs(runs: Sequence[RecipeRun]) -> dict[str, str]:
 
 
 def _sentences(series: Series, failures: Mapping[str, str]) -> list[str]:
-    """Return the failures in the order of the list."""
+    """Return a sentence for each failure, in the order of the list of systems."""
     return [f"{run.name} {failures[run.name]}" for run in series.planned if run.name in failures]

@@ -86,7 +86,7 @@ class RecipeRun:
         return next((file for file in files if not Path(file).exists()), None)
 
     def begin(self) -> None:
-        """Record the call."""
+        """Store the call in its file, to show that it has begun."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.command_file.write_text(typed(self.call()) + "\n", encoding="utf-8")
 

@@ -35,7 +35,7 @@ _FORMAT = "moeasr-token-counts-1"
 
 
 class TextEncoder(Protocol):
-    """The part of a tokenizer's interface that this room uses."""
+    """The part of a tokenizer's interface that `moeasr.data` uses."""
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of `text`; unknown units become `<unk>`."""

@@ -121,7 +121,7 @@ class CmvnStats:
                 raise InputError(f"CMVN file {path}: {name} must be a list of at least one number")
         if mean_stat.shape != var_stat.shape:
             raise InputError(
-                f"CMVN file {path}: mean_stat has {mean_stat.numel()} numbers, but var_stat "
+                f"CMVN file {path}: mean_stat has {mean_stat.numel()} numbers, but var_stat has "
                 f"{var_stat.numel()}"
             )
         if not bool(torch.isfinite(mean_stat).all() and torch.isfinite(var_stat).all()):

@@ -64,5 +64,5 @@ def _new_figure(label: str, x_label: str) -> "tuple[Figure, Axes]":
 
 
 def _column(records: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, float]]:
-    """Return (step, value) of the records with a value; values that are not finite are null."""
+    """Return the (step, value) pairs of a metric, without records that lack it or hold null."""
     return [(record["step"], record[name]) for record in records if record.get(name) is not None]

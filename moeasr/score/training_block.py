@@ -1,4 +1,4 @@
-"""The training behind a page of results: hours of speech, time, and learning curve."""
+"""The section of RESULTS.md about the training: hours of speech, time, and learning curve."""
 
 from pathlib import Path
 
