@@ -36,9 +36,9 @@ table only; test/test_layers.py enforces it.
                                                                 convert decode score train report
     bin         entry points                                    everything
 
-`train` may import `models.outputs` (the records a model returns) and `moe.stats` (what to log of
-them), nothing else of the networks: the trainer is given a model and batches, and knows neither
-speech nor files of features.
+Of the networks, `train` may import only `models.outputs` (the records that a model returns) and
+`moe.stats` (statistics of expert usage for the log). The trainer is given a model and batches, and
+depends neither on speech nor on files of features.
 """
 
 from typing import TYPE_CHECKING
@@ -60,7 +60,7 @@ def load(
     quantize: "Literal['int8', 'bf16'] | None" = None,
     num_threads: int | None = None,
 ) -> "SpeechRecognizer":
-    """Load a trained model to recognise speech with.
+    """Load a trained model for speech recognition.
 
         >>> asr = moeasr.load("exp/u2pp_moe")
         >>> result = asr.transcribe("a.wav")

@@ -25,7 +25,7 @@ BAR_FORMAT = (
     "{desc} {percentage:3.0f}% |{bar}| {n_fmt} of {total_fmt} {unit}, time left {remaining}"
 )
 OPEN_FORMAT = "{desc}: {n_fmt} {unit} in {elapsed}"
-"""The form of a bar whose end is not known."""
+"""Format of a progress bar whose number of items is unknown."""
 
 DEFAULT_COLUMNS = 80
 
@@ -34,15 +34,15 @@ class BarState(NamedTuple):
     """The progress of a piece of work."""
 
     desc: str
-    """The work, e.g. `decoding`."""
+    """Description of the work, e.g. `decoding`."""
     done: int
-    """Items that are finished."""
+    """Number of finished items."""
     total: int | None
-    """Items in all, if that is known."""
+    """Number of all items; None if it is unknown."""
     unit: str
     """Name of the items, plural."""
     initial: int
-    """Items that were finished before the clock started."""
+    """Number of items that were finished before the clock started."""
     elapsed_sec: float
     """Time since the clock started."""
 
@@ -57,7 +57,7 @@ class BarState(NamedTuple):
 
 
 class Display(Protocol):
-    """A place where a bar is shown."""
+    """A way to show progress: a bar on a terminal, lines, or a file for another process."""
 
     every_sec: float
     """Time between two updates."""
@@ -82,8 +82,8 @@ class TerminalDisplay:
     def show(self, state: BarState) -> None:
         """Draw the bar."""
         if self._bar is None:
-            # A size, because a terminal that does not know its own would get no bar. The delay
-            # keeps tqdm from drawing a bar that it knows nothing of.
+            # The size is given, because tqdm draws no bar on a terminal that does not know its own.
+            # The delay keeps tqdm from drawing the bar before its values are set.
             size = {"ncols": DEFAULT_COLUMNS, "nrows": 20}
             self._bar = tqdm(file=sys.stderr, leave=False, delay=1.0, **size)
             self._bar.delay = 0
@@ -103,7 +103,7 @@ class TerminalDisplay:
 
 
 class LineDisplay:
-    """A line every half minute.
+    """A display that prints a line every half minute.
 
     Args:
         say: Receives the lines.
@@ -124,7 +124,7 @@ class LineDisplay:
 
 
 class FileDisplay:
-    """A small file that `read_bars` reads.
+    """A display that writes its state to a small file, which another process reads by `read_bars`.
 
     Args:
         directory: The directory of all bars; it must exist.
@@ -158,7 +158,7 @@ class NoDisplay:
 
 
 class Bar:
-    """A progress bar, shown wherever people can see it.
+    """A progress bar on the display that `find_display` returns.
 
     Args:
         desc: Name of the work, e.g. `decoding`.
@@ -220,7 +220,14 @@ def _num_columns() -> int:
 
 
 def find_display(say: Callable[[str], None]) -> Display:
-    """Return files, if the environment names a directory for them, else a terminal, else lines."""
+    """Return the display of progress bars for this process.
+
+    It is a `FileDisplay` if the environment variable `DIRECTORY` names a directory, otherwise a
+    `TerminalDisplay` if standard error is a terminal, and a `LineDisplay` in all other cases.
+
+    Args:
+        say: Receives the lines of a `LineDisplay`.
+    """
     directory = os.environ.get(DIRECTORY)
     if directory and Path(directory).is_dir():
         return FileDisplay(Path(directory))
@@ -228,7 +235,9 @@ def find_display(say: Callable[[str], None]) -> Display:
 
 
 def read_bars(directory: Path, total: int | None = None) -> BarState | None:
-    """Return the common state of all jobs that do what the latest of them does, or None.
+    """Return the joint progress of all jobs that do the same work as the job that reported last.
+
+    It is None if no job has reported anything.
 
     Args:
         directory: Files of `FileDisplay`.

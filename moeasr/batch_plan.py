@@ -34,7 +34,10 @@ def cut_batches(num_frames: np.ndarray, max_frames: int, max_utts: int | None = 
 
 
 def longest_first(num_frames: np.ndarray) -> np.ndarray:
-    """Return the (N,) indices of utterances, the longest first, and equals in their order."""
+    """Return the (N,) indices of utterances in descending order of length.
+
+    Utterances of equal length keep their order.
+    """
     return np.argsort(-num_frames, kind="stable")
 
 

@@ -133,7 +133,7 @@ def require_weights(content: Mapping[str, Any], path: str | Path) -> None:
     """Check that the `model` section of a checkpoint maps names to tensors.
 
     Raises:
-        InputError: It does not. The message names `path`.
+        InputError: A value is not a tensor. The message names `path`.
     """
     require_keys(content, "model", (), path)
     for name, tensor in content["model"].items():
@@ -147,7 +147,7 @@ def require_keys(
     """Check that a checkpoint contains a section with the given keys.
 
     Raises:
-        InputError: It does not. The message names `path` and the section or key.
+        InputError: The section or a key is missing. The message names it and `path`.
     """
     if section not in content:
         raise InputError(f"checkpoint {path} lacks '{section}'")

@@ -109,7 +109,7 @@ def sum_in_place(values: torch.Tensor) -> None:
     """Replace `values` by their element-wise sum over all ranks.
 
     Raises:
-        InputError: Another process has ended. All functions below raise it, too.
+        InputError: Another process has ended. The functions after this one also raise this error.
     """
     if dist.is_initialized():
         with _one_sentence():

@@ -21,7 +21,7 @@ class LogReader:
 
     Args:
         path: The log. It need not exist yet, and a job runner may begin it anew.
-        is_quiet: Leave out what a job runner writes before and after the output of a job.
+        is_quiet: True to leave out the lines that a job runner adds before and after the output.
     """
 
     def __init__(self, path: Path, is_quiet: bool) -> None:
@@ -69,7 +69,7 @@ def run_shown(
         log: The log to show.
         bars: An empty directory for the bars of the command's processes.
         total: Number of items of all processes; by default the sum over those that have started.
-        is_quiet: Leave out what a job runner adds to the log.
+        is_quiet: True to leave out the lines that a job runner adds to the log.
     """
     reader = None if log is None else LogReader(log, is_quiet)
     display, state, shown = find_display(_say), None, time.monotonic()

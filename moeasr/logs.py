@@ -1,4 +1,4 @@
-"""Log lines and progress bars: what people read while a program runs."""
+"""Log lines and progress bars, which people read while a program runs."""
 
 import logging
 import sys
@@ -21,7 +21,7 @@ def setup_logging(log_file: str | Path | None = None, quiet: bool = False) -> No
 
     Args:
         log_file: Appended to, so that a resumed run keeps its history.
-        quiet: Only warnings and errors (for every rank but the first).
+        quiet: True for warnings and errors only, as in every process but the first.
     """
     handlers: list[logging.Handler] = [_ProgressSafeHandler()]
     handlers[0].setFormatter(_ShortFormatter())
@@ -53,10 +53,10 @@ def progress(
 
     Args:
         items: Items to go through.
-        desc: What is being done.
+        desc: Description of the work, e.g. `decoding`.
         total: Number of items, for the time left; by default `len(items)`.
         unit: Name of the items, plural.
-        initial: How many of `total` are done already.
+        initial: Number of items that are done already, which `total` includes.
     """
     if total is None and hasattr(items, "__len__"):
         total = len(items)

@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -18,6 +19,11 @@ class Parser(argparse.ArgumentParser):
         """Parse the options that are known; the signature is argparse's."""
         self._given = sys.argv[1:] if args is None else args
         return super().parse_known_args(args, namespace)
+
+    def format_help(self) -> str:
+        """Return the help, whose first and last paragraphs keep their lines."""
+        self.formatter_class = _HelpFormatter
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Print one line to standard error and exit with status 2."""
@@ -37,6 +43,13 @@ class Parser(argparse.ArgumentParser):
             if name.startswith("--") and not is_known:
                 return name
         return None
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """A formatter of the help that does not break the name of an option at a hyphen."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

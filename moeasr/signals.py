@@ -27,8 +27,8 @@ def terminated_by_sigterm() -> Iterator[None]:
     signal that arrives a moment before the call, or in another thread, interrupts nothing: the
     handler would run after the wait, which may last for ever. Furthermore, Python ignores an
     exception that a handler raises in a callback, such as those after a fork. So another thread,
-    which hears of each signal through Python's wake-up file, interrupts the main thread again a
-    little later, and the exception is raised again if it was ignored.
+    which is notified of each signal through Python's wake-up file, interrupts the main thread again
+    a little later, and the exception is raised again if it was ignored.
 
     Call it in the main thread.
     """

@@ -52,6 +52,16 @@ def test_what_follows_two_dashes_is_no_option(parser, capsys):
     assert "unrecognized arguments" in capsys.readouterr().err
 
 
+def test_the_help_does_not_break_names_of_options(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    parser = Parser(description="Cook.\n\nFirst\nsecond.")
+    for number in range(10):
+        parser.add_argument(f"--a{number}", help="x" * (25 + number) + " --exp-dirs")
+    said = parser.format_help()
+    assert said.count("--exp-dirs") == 10
+    assert "First\nsecond." in said  # the description keeps its lines
+
+
 def test_an_option_may_be_abbreviated(parser):
     assert parser.parse_args(["--di", "a"]).dish == "a"
 

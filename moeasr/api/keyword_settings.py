@@ -16,7 +16,7 @@ ConfigT = TypeVar("ConfigT")
 
 
 def check_names(settings: Iterable[str], defaults: Iterable[Any], others: Iterable[str]) -> None:
-    """Raise `InputError` unless every setting is a field of one of some dataclasses.
+    """Raise `InputError` unless every setting is a field of one of the dataclasses.
 
     Args:
         settings: The names of the settings.
@@ -33,7 +33,9 @@ def check_names(settings: Iterable[str], defaults: Iterable[Any], others: Iterab
 def apply_settings(
     settings: Mapping[str, Any], defaults: ConfigT
 ) -> tuple[ConfigT, dict[str, Any]]:
-    """Return a dataclass with the settings that are its fields in place of its defaults.
+    """Return a copy of a dataclass in which settings replace the defaults of its fields.
+
+    Settings that are not fields of the dataclass are ignored.
 
     Args:
         settings: Values by name. None keeps the default.

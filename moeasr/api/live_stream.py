@@ -1,4 +1,4 @@
-"""A live stream of audio: samples are pushed, partial and final results come back.
+"""A live stream, which takes samples of audio and returns partial and final results.
 
 This module does not import torch.
 """
@@ -38,13 +38,13 @@ class LiveTranscription(Transcription):
     """End of the audio that was recognised so far, seconds."""
 
     def __repr__(self) -> str:
-        """Return the text and its place in the stream in one line."""
+        """Return the text with its start and end in the stream, in one line."""
         kind = "final" if self.is_final else "partial"
         return f"<{kind} {self.start:.2f}-{self.end:.2f} s {self.text!r}>"
 
 
 class LiveStream:
-    """A stream, as `SpeechRecognizer.stream` opens it.
+    """A live stream that `SpeechRecognizer.stream` has opened.
 
     Args:
         stream: A new stream of the model.
@@ -65,7 +65,7 @@ class LiveStream:
         self._is_over = False
 
     def push(self, samples: Samples) -> list[LiveTranscription]:
-        """Continue the stream.
+        """Recognise the next samples of the stream.
 
         Args:
             samples: Any number of further samples, (S,) or (S, C), of the types that
@@ -79,7 +79,9 @@ class LiveStream:
             InputError: The stream has ended, or the samples are not audio.
         """
         if self._is_over:
-            raise InputError("this stream has ended: it takes no more audio")
+            raise InputError(
+                "this stream has ended and takes no more audio; open another one with `stream()`"
+            )
         return self._accept(to_waveform(samples, "the packet"), is_last=False)
 
     def finish(self) -> list[LiveTranscription]:

@@ -25,7 +25,7 @@ Recording: TypeAlias = Union[str, "os.PathLike[str]", Samples]
 class SpeechRecognizer:
     """A trained model that turns speech into text.
 
-    `moeasr.load` makes one:
+    `moeasr.load` creates it:
 
         >>> asr = moeasr.load("exp/u2pp_moe")
         >>> print(asr.transcribe("a.wav"))
@@ -44,7 +44,7 @@ class SpeechRecognizer:
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """The decoding modes that the model can do, from the fastest to the most accurate."""
+        """The decoding modes that the model supports, from the fastest to the most accurate."""
         return self._engine.modes
 
     @property

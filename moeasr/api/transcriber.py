@@ -1,4 +1,4 @@
-"""Recognition of whole recordings with settled settings; the core of `moeasr transcribe`."""
+"""Recognition of whole recordings with fixed settings, the core of `moeasr transcribe`."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ class Transcriber:
         recognizer.load_fusion(self._config)
         self._language = recognizer.language_id(task.language)
         self.num_kept = config.beam_size if "beam_size" in search.settings else 1
-        """Most hypotheses that the mode returns."""
+        """Maximum number of hypotheses that the mode returns."""
 
     def run(self, waveforms: Sequence[Tensor]) -> list[Transcription]:
         """Recognise recordings, in batches of similar lengths.

@@ -1,4 +1,4 @@
-"""The result of recognising one recording: text, words in time, and further hypotheses.
+"""The result of recognising one recording: text, words with times, and further hypotheses.
 
 This module does not import torch.
 """
@@ -48,7 +48,7 @@ class Alternative:
     text: str
     """The text of the hypothesis."""
     score: float
-    """The score that orders the list, the highest first; each decoding mode defines its sum."""
+    """Score by which the list is sorted in descending order; each decoding mode defines its own."""
     confidence: float | None
     """Mean posterior of the tokens, 0 to 1; None if the mode does not compute it."""
 
@@ -60,8 +60,8 @@ class Transcription:
     text: str
     """The text of the best hypothesis."""
     words: tuple[Word, ...] = ()
-    """The words of `text` in time; empty if the hypothesis has no CTC alignment, as with a model
-    without CTC."""
+    """The words of `text` with their times; empty if the hypothesis has no CTC alignment, as from a
+    model without CTC."""
     nbest: tuple[Alternative, ...] = ()
     """The hypotheses that the search kept, best first."""
 
@@ -77,7 +77,7 @@ class Transcription:
     def __repr__(self) -> str:
         """Return the text and a summary of the rest in one line."""
         confidence = "None" if self.confidence is None else f"{self.confidence:.3f}"
-        counts = f"{len(self.words)} words in time, {len(self.nbest)} hypotheses"
+        counts = f"{len(self.words)} words with times, {len(self.nbest)} hypotheses"
         return f"<{type(self).__name__} {self.text!r}, confidence {confidence}, {counts}>"
 
 
@@ -100,7 +100,7 @@ def transcription_of(nbest: Sequence[Hypothesis], model: HypothesisReader) -> Tr
 def words_of(
     hypothesis: Hypothesis, model: HypothesisReader, offset_sec: float = 0.0
 ) -> tuple[Word, ...]:
-    """Return the words of a hypothesis in time; none if it was not aligned.
+    """Return the words of a hypothesis with times; none if the hypothesis has no alignment.
 
     Args:
         hypothesis: The hypothesis.

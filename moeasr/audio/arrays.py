@@ -25,7 +25,8 @@ MAX_PEAK = 8.0
 """Highest magnitude of floating-point samples. Sound that was amplified or resampled may exceed 1
 a little; integers that were converted without scaling exceed it by a factor of thousands."""
 MANY_CHANNELS = 32
-"""More channels than this, and more than samples, are samples in the wrong dimension."""
+"""Largest plausible number of channels. If an array has more channels than this, and more channels
+than samples, its dimensions are taken to be in the wrong order."""
 
 
 def to_waveform(samples: Samples, name: str = "the recording") -> np.ndarray:

@@ -15,15 +15,18 @@ class StreamResampler(Protocol):
     """A resampler that takes a signal in packets."""
 
     def resample(self, samples: Tensor, is_last: bool) -> Tensor:
-        """Return the samples that (S,) further samples complete, and at the end the rest."""
+        """Return the output samples that are complete after (S,) further input samples.
+
+        With `is_last`, all remaining output samples are returned.
+        """
         ...
 
 
 def make_stream_resampler(orig_freq: int, new_freq: int) -> StreamResampler:
     """Return a resampler whose packets together equal `resample_waveform` of the whole signal.
 
-    They are equal but for rounding where `resample_waveform` uses torchaudio. Where it uses soxr,
-    the stream is resampled by soxr, too, whose streams differ slightly.
+    If `resample_waveform` uses torchaudio, only rounding differs. If it uses soxr, the stream also
+    uses soxr, whose results for a stream and for a whole signal differ slightly.
 
     Args:
         orig_freq: The rate of the signal, Hz.
@@ -35,7 +38,7 @@ def make_stream_resampler(orig_freq: int, new_freq: int) -> StreamResampler:
 
 
 class _BlockResampler:
-    """Resampling of whole periods of the filter bank, with the filter's reach on each side."""
+    """A resampler of whole periods, each with the context that the filter needs on both sides."""
 
     def __init__(self, orig_freq: int, new_freq: int) -> None:
         divisor = math.gcd(orig_freq, new_freq)
@@ -65,7 +68,7 @@ class _BlockResampler:
 
 
 class _SoxrResampler:
-    """Resampling by soxr, for rates whose filter bank would be large."""
+    """A resampler that calls soxr, for rates whose filter bank would be large."""
 
     def __init__(self, orig_freq: int, new_freq: int) -> None:
         self._stream = soxr.ResampleStream(orig_freq, new_freq, num_channels=1, quality="VHQ")

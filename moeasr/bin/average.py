@@ -14,7 +14,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr average --exp-dir exp/u2pp_moe --num 10",
     )
     parser.add_argument(

@@ -27,16 +27,14 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = Parser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, epilog=EPILOG)
     add = parser.add_argument
     add(
         "--config",
         nargs="+",
         required=True,
         metavar="YAML",
-        help="configs of experiments; the first is the reference of ratios",
+        help="configs of experiments; ratios compare each model with the first one",
     )
     add(
         "--set",
@@ -62,11 +60,11 @@ def get_parser() -> argparse.ArgumentParser:
         type=int,
         default=1000,
         metavar="V",
-        help="number of units (default: %(default)s)",
+        help="number of output units of the models (default: %(default)s)",
     )
     text = "utterances per training step, 0 for no training (default: %(default)s)"
     add("--train-utts", type=int, default=4, metavar="N", help=text)
-    text = "number of rounds (default: %(default)s)"
+    text = "number of rounds in which all models take turns (default: %(default)s)"
     add("--num-rounds", type=int, default=7, metavar="N", help=text)
     text = "number of CPU threads (default: %(default)s)"
     add("--num-threads", type=num_processes, default=1, metavar="N", help=text)

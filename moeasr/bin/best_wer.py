@@ -17,7 +17,6 @@ def get_parser() -> argparse.ArgumentParser:
     return Parser(
         description=__doc__,
         epilog="example:\n  grep -H WER exp/*/decode_*/*/score/wer | moeasr best-wer",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 

@@ -23,7 +23,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr check-experiment --modes attention_rescoring --chunk-sizes=-1 "
         "\\\n      -- --config conf/u2pp_moe.yaml --exp-dir exp/u2pp_moe",
     )

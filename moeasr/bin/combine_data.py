@@ -19,7 +19,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr combine-data data/train_all data/train_a data/train_b",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--extra-files", default="", metavar="'F G'", help="further tables to merge (default: none)"

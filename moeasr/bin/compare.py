@@ -37,7 +37,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="moeasr compare",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=EPILOG,
     )
     parser.add_argument("list", nargs="*", help="file that lists the systems to compare")
@@ -45,7 +44,7 @@ def get_parser() -> argparse.ArgumentParser:
     text = "seeds of each system (default: %(default)s)"
     running("--seeds", default="777 778 779", metavar="LIST", help=text)
     running("--jobs", default="1", metavar="N", help="parallel experiments (default: 1)")
-    text = "directory of the experiments (default: %(default)s)"
+    text = "directory that receives an experiment per system and seed (default: %(default)s)"
     running("--exp-dir", default="exp/compare", metavar="EXP", help=text)
     text = "options of moeasr train, such as '--set train.max_epochs=20' (default: none)"
     running("--train-opts", default="", metavar="OPTS", help=text)
@@ -56,10 +55,10 @@ def get_parser() -> argparse.ArgumentParser:
     running("--stage", default="3", metavar="N", help=text)
     text = "last stage of run.sh; only 5 gives a table (default: 5)"
     running("--stop-stage", default="5", metavar="N", help=text)
-    finished = parser.add_argument_group("complete experiments").add_argument
-    text = "directory of the experiments (default: the parent of the first of --exp-dirs)"
+    finished = parser.add_argument_group("finished experiments, without a list").add_argument
+    text = "directory of the experiments (default: the parent of the first one in --exp-dirs)"
     finished("--exp-root", metavar="ROOT", help=text)
-    text = "experiments in the order of the table (default: all of --exp-root, by name)"
+    text = "experiments in the order of the table (default: all in --exp-root, sorted by name)"
     finished("--exp-dirs", nargs="+", metavar="DIR", help=text)
     table = parser.add_argument_group("table").add_argument
     text = "system that the others are compared with (default: dense)"

@@ -21,9 +21,7 @@ The result depends neither on the data type nor on the number of processes."""
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = Parser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, epilog=EPILOG)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="data directory of the training set"

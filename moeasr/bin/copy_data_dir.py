@@ -16,7 +16,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr copy-data-dir --utt-prefix=1- --spk-prefix=1- data/a data/b",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--spk-prefix", default="", metavar="TEXT", help="prefix of speaker ids (default: none)"

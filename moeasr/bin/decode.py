@@ -32,7 +32,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr decode --checkpoint exp/u2pp_moe/averaged.pt "
         "--data-dir data/test \\\n      --out-dir exp/u2pp_moe/decode_test",
     )
@@ -51,7 +50,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="source of features: feats.scp, the audio of wav.scp, or shards.scp (default: feats "
         "if there is a feats.scp, shard if there is a shards.scp, otherwise raw)",
     )
-    add("--out-dir", required=True, metavar="DIR", help="directory to write, OUT")
+    add("--out-dir", required=True, metavar="OUT", help="parent of the directories to write")
     add(
         "--modes",
         default="attention_rescoring",

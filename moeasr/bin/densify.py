@@ -27,7 +27,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--checkpoint", required=True, metavar="FILE", help="model with experts")
@@ -39,7 +38,10 @@ def get_parser() -> argparse.ArgumentParser:
         help="method, see above (default: %(default)s)",
     )
     add("--data-dir", required=True, metavar="DIR", help="data directory with text, such as dev")
-    text = "number of the longest utterances on which outputs are compared (default: %(default)s)"
+    text = (
+        "number of utterances, the longest ones, on which the outputs of both models are compared "
+        "(default: %(default)s)"
+    )
     add("--num-utts", type=int, default=8, metavar="N", help=text)
     return parser
 

@@ -21,7 +21,6 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="example:\n  moeasr gather-fbank --fbank-config conf/fbank.yaml data/dev \\\n"
         "      fbank/raw_fbank_dev.1.scp fbank/raw_fbank_dev.2.scp",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--fbank-config",
@@ -29,8 +28,8 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="filter-bank settings that the jobs used",
     )
-    parser.add_argument("--no-num-frames", action="store_true", help="no output of utt2num_frames")
-    parser.add_argument("--no-dur", action="store_true", help="no output of utt2dur")
+    parser.add_argument("--no-num-frames", action="store_true", help="do not write utt2num_frames")
+    parser.add_argument("--no-dur", action="store_true", help="do not write utt2dur")
     parser.add_argument(
         "--script", default="gather_fbank", help="program name in messages (default: %(default)s)"
     )

@@ -21,7 +21,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr get-utt2num-frames data/train",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--nj",
@@ -43,7 +42,8 @@ def get_parser() -> argparse.ArgumentParser:
         type=float,
         default=0.015,
         metavar="SEC",
-        help="window length minus frame shift, used in the same case (default: %(default)s)",
+        help="window length minus frame shift, used under the same condition as --frame-shift "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--script",

@@ -29,9 +29,7 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of `--help`; torchrun parses the command line."""
-    parser = Parser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, epilog=EPILOG)
     add = parser.add_argument
     add("--standalone", action="store_true", help="training on this machine only")
     add(

@@ -24,7 +24,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr make-dict --text data/train/text --type bpe "
         "--vocab-size 200 --out-dir data/lang_bpe",
     )

@@ -17,7 +17,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr make-lm --text data/train/text --order 3 \\\n"
         "      --check-text data/dev/text --out data/lm/3gram.arpa",
     )

@@ -23,7 +23,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr make-raw --nj 8 --fbank-config conf/fbank.yaml data/train",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--nj",

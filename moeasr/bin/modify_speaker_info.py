@@ -20,7 +20,6 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="example:\n  moeasr modify-speaker-info --utts-per-spk-max 2 data/train "
         "data/train_max2",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--utts-per-spk-max",
@@ -39,7 +38,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ignore-speakers",
         action="store_true",
-        help="new speakers that may have utterances of several old speakers",
+        help="new speakers without regard to the old ones, which may be mixed in them",
     )
     parser.add_argument(
         "--script",

@@ -1,4 +1,4 @@
-"""Copy a data directory with its audio at another speed, which is added to its ids.
+"""Copy a data directory with its audio at another speed, and add the speed to all ids.
 
 No audio is written: wav.scp contains commands that change the speed.
 
@@ -19,7 +19,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr perturb-data-dir-speed 0.9 data/train data/train_speed0.9",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--keep-speakers",

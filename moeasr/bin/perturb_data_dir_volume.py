@@ -19,7 +19,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr perturb-data-dir-volume data/train",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--scale-low",
@@ -57,7 +56,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Change the volumes of a data directory."""
+    """Scale the volume of each recording of a data directory by a random or given factor."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.wav_scp import perturb_data_dir_volume
 

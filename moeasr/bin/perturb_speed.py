@@ -17,7 +17,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr perturb-speed 1.1 a.flac > a_fast.wav",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "factor", type=float, help="speed; 1 is the original speed, 2 twice as fast"

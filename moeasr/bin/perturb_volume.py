@@ -17,7 +17,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr perturb-volume 0.5 a.flac > a_quiet.wav",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("factor", type=float, help="factor of the amplitude; 0.5 is half as loud")
     parser.add_argument(

@@ -23,22 +23,22 @@ EPILOG = """examples:
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = Parser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, epilog=EPILOG)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", nargs="+", metavar="YAML", help="configs of experiments")
     what.add_argument("--checkpoint", metavar="FILE", help="trained model, instead of --config")
     add = parser.add_argument
     text = "value of a key of all configs (repeatable)"
     add("--set", action="append", default=[], metavar="A.B=V", help=text)
-    add("--vocab-size", type=int, metavar="V", help="units with --config (default: 31)")
-    add("--num-mel-bins", type=int, metavar="F", help="filter banks with --config (default: 80)")
+    text = "number of output units of the model; only with --config (default: 31)"
+    add("--vocab-size", type=int, metavar="V", help=text)
+    text = "number of mel bins of the features; only with --config (default: 80)"
+    add("--num-mel-bins", type=int, metavar="F", help=text)
     text = "duration of the utterance (default: %(default)s)"
     add("--utterance-sec", type=float, default=10.0, metavar="SEC", help=text)
-    text = "tokens per second of the hypothesis (default: %(default)s)"
+    text = "length of the scored hypothesis, tokens per second of audio (default: %(default)s)"
     add("--tokens-per-sec", type=float, default=12.0, metavar="X", help=text)
-    add("--out", metavar="JSON", help="file for the costs of one model (default: none)")
+    add("--out", metavar="JSON", help="file for the costs of a single model (default: none)")
     return parser
 
 

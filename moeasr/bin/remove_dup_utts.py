@@ -18,7 +18,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr remove-dup-utts 10 data/train data/train_nodup",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--script",
@@ -34,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Copy a data directory without frequent transcripts."""
+    """Copy a data directory with fewer utterances of frequent transcripts."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.duplicates import remove_dup_utts
 

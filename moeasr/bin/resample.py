@@ -17,7 +17,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr resample 8000 a.flac > a_narrow.wav",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("rate", type=int, metavar="hz", help="sample rate in Hz")
     parser.add_argument(

@@ -18,7 +18,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr results --exp-dir exp/u2pp_moe",
     )
     parser.add_argument("--exp-dir", required=True, metavar="DIR", help="experiment directory")

@@ -26,7 +26,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr score --data-dir data/test "
         "--decode-dir exp/u2pp_moe/decode_test",
     )

@@ -17,9 +17,7 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = Parser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, epilog=EPILOG)
     parser.add_argument("config", metavar="YAML", help="config of the experiment")
     parser.add_argument(
         "--set",

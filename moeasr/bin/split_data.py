@@ -19,10 +19,11 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr split-data data/train 8",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--per-utt", action="store_true", help="split that ignores speakers, in DIR/splitNutt"
+        "--per-utt",
+        action="store_true",
+        help="parts in DIR/splitNutt, in which a speaker may be in several parts",
     )
     parser.add_argument(
         "--script", default="split_data", help="program name in messages (default: %(default)s)"

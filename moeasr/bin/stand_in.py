@@ -19,7 +19,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr stand-in sph2pipe -f wav -p -c 1 a.sph > a.wav",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("program", help="program to emulate: flac, sph2pipe, sox or ffmpeg")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the program")

@@ -39,7 +39,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n  moeasr stream --checkpoint exp/u2pp_moe/averaged.pt a.wav\n"
         "  moeasr stream --checkpoint exp/u2pp_moe/averaged.pt --simulate data/test \\\n"
         "      --out-dir exp/u2pp_moe/stream_test",

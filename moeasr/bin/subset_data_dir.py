@@ -27,7 +27,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr subset-data-dir --first data/train 100 data/train_100",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     group = parser.add_mutually_exclusive_group()
     for name, text in CHOICES.items():

@@ -36,7 +36,6 @@ def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
         prog="moeasr train",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", required=True, metavar="YAML", help="config of the experiment")
     text = "data directory of the training set"

@@ -29,7 +29,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--checkpoint", required=True, metavar="FILE", help="dense model")
@@ -47,10 +46,11 @@ def get_parser() -> argparse.ArgumentParser:
     text = "seed of routers, noise and random features (default: %(default)s)"
     add("--seed", type=seed, default=777, metavar="N", help=text)
     text = (
-        "data directory on whose longest utterances outputs are compared (default: random features)"
+        "data directory on whose longest utterances both models are compared "
+        "(default: random features)"
     )
     add("--data-dir", metavar="DIR", help=text)
-    text = "number of utterances on which outputs are compared (default: %(default)s)"
+    text = "number of utterances on which both models are compared (default: %(default)s)"
     add("--num-utts", type=int, default=8, metavar="N", help=text)
     return parser
 

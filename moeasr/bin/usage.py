@@ -25,7 +25,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr usage --checkpoint exp/u2pp_moe/averaged.pt "
         "--data-dir data/test \\\n      --out-dir exp/u2pp_moe/usage_test --plot",
     )

@@ -19,7 +19,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="example:\n  moeasr validate-data-dir --no-feats --check-audio data/train",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--no-feats", action="store_true", help="no error if feats.scp is missing")
     parser.add_argument("--no-text", action="store_true", help="no error if text is missing")

@@ -21,9 +21,7 @@ EPILOG = """example:
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = Parser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, epilog=EPILOG)
     add = parser.add_argument
     add("--log", type=Path, metavar="FILE", help="log to show (default: none)")
     add(
@@ -32,7 +30,7 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="directory for temporary files (default: that of the log)",
     )
-    text = "number of items of all jobs, for the time left (default: those of the started jobs)"
+    text = "number of items of all jobs, for the time left (default: of those that have started)"
     add("--total", type=int, metavar="N", help=text)
     add("command", nargs="*", help="command with its arguments, after --")
     return parser

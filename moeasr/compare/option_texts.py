@@ -1,4 +1,4 @@
-"""Texts of the options of a comparison, checked before anything runs."""
+"""Checks of the options of a comparison, which are made before any experiment runs."""
 
 import re
 import shlex

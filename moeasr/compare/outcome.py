@@ -22,7 +22,7 @@ def conclude(series: Series, failures: Mapping[str, str], choice: TableChoice) -
         One sentence for each failure.
     """
     if series.stop_stage < SCORING:
-        print("== no comparison: it needs the results of stage 5")
+        print("== no comparison: it needs the results of stage 5 (--stop-stage 5)")
         return _sentences(series, failures)
     scored = [
         run
@@ -62,5 +62,5 @@ def measure_costs(runs: Sequence[RecipeRun]) -> dict[str, str]:
 
 
 def _sentences(series: Series, failures: Mapping[str, str]) -> list[str]:
-    """Return the failures in the order of the list."""
+    """Return a sentence for each failure, in the order of the list of systems."""
     return [f"{run.name} {failures[run.name]}" for run in series.planned if run.name in failures]

@@ -1,4 +1,4 @@
-"""Programs that run in parallel, each with its log, and that end when this program ends."""
+"""Programs that run in parallel, each with its own log. They end when this program ends."""
 
 import os
 import signal

@@ -64,8 +64,8 @@ class RecipeRun:
     def is_done(self) -> bool:
         """Return whether `run.sh` has finished with exactly this call.
 
-        The experiment is not done if the config, one of its bases, or a file of another experiment
-        is newer than the call.
+        The experiment must run again if a file that it reads was written after its last call
+        began: its config, a base of the config, or a file that it needs of another experiment.
         """
         try:
             configs = [file.path for file in load_chain(self.experiment.config)]
@@ -86,7 +86,7 @@ class RecipeRun:
         return next((file for file in files if not Path(file).exists()), None)
 
     def begin(self) -> None:
-        """Record the call."""
+        """Store the call in its file, to show that it has begun."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.command_file.write_text(typed(self.call()) + "\n", encoding="utf-8")
 

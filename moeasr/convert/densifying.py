@@ -39,7 +39,7 @@ class BankUsage(NamedTuple):
 
     @classmethod
     def of(cls, routing: Routing) -> "BankUsage":
-        """Return the usage by one layer for one batch."""
+        """Return the usage of a bank by one layer in one batch."""
         load = torch.bincount(routing.expert_ids.flatten(), minlength=routing.num_experts)
         total_weight = float(routing.expert_weights.double().sum())
         return cls(load.double(), total_weight, routing.expert_ids.size(0))

@@ -18,7 +18,8 @@ def copy_weights(source: AsrModel, target: AsrModel, path: str) -> None:
         path: Path of `source`, for messages.
 
     Raises:
-        InputError: The models compute different functions, even if all tensors match.
+        InputError: The tensors of the models do not match, or the models have settings with which
+            equal tensors compute different functions.
     """
     _check_same(source.config, target.config, path, "this model")
     _copy(source, target, path, "this model")

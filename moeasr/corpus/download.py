@@ -98,7 +98,7 @@ def check(path: Path, published: Published) -> None:
     """Compare the size and the checksum of a file with the published ones, if there are any.
 
     Raises:
-        InputError: One of them differs; the message names the file and both values.
+        InputError: The size or the checksum differs; the message gives both values.
     """
     num_bytes = path.stat().st_size
     if published.num_bytes is not None and num_bytes != published.num_bytes:

@@ -116,7 +116,7 @@ def unpack(archive: Path, unpack_dir: Path, tree: str, sample: str) -> Path:
                 pass  # gzip checks its checksum at the last byte
     except (MemoryError, OverflowError, RecursionError, ValueError) as error:
         raise InputError(
-            f"{archive}: cannot be unpacked: a header has an impossible size"
+            f"{archive}: cannot be unpacked: a header has an impossible size (is it damaged?)"
         ) from error
     except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # an error of the disk

@@ -17,7 +17,7 @@ def preparation_parser(description: str | None, download_dir: str) -> argparse.A
         description: Description of the corpus, which `--help` prints.
         download_dir: Help text of `--download-dir`; see `tree_or_archive`.
     """
-    parser = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=description)
     add = parser.add_argument
     add("--download-dir", type=Path, required=True, metavar="DIR", help=download_dir)
     add(

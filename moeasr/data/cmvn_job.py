@@ -10,7 +10,7 @@ from moeasr.features.cmvn import CmvnStats
 
 @dataclass(frozen=True)
 class CmvnJob:
-    """Statistics of single utterances, whose sum in order is the same for any number of jobs."""
+    """CMVN statistics of single utterances. Their sum does not depend on the number of jobs."""
 
     utterances: Utterances
     reader: UtteranceReader

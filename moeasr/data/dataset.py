@@ -65,7 +65,7 @@ class AsrDataset(torch.utils.data.Dataset):
         if feats.size(0) != utterance.num_frames:
             raise InputError(
                 f"features of utterance {utterance.utt_id} have {feats.size(0)} frames, but "
-                f"utt2num_frames says {utterance.num_frames}"
+                f"utt2num_frames says {utterance.num_frames}; prepare the set again (stage 1)"
             )
         if self._spec_augment is not None and epoch >= self._spec_augment.first_epoch:
             fill = feats.mean(0) if self._fill is None else self._fill

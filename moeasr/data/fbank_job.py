@@ -59,8 +59,8 @@ def write_fbank(
 ) -> FbankReport:
     """Write the features of utterances, and tables of their numbers of frames and durations.
 
-    The tables of x.scp are x.utt2num_frames and x.utt2dur. What is unusual is in x.report.json. An
-    utterance that cannot be read is skipped with a warning.
+    The tables of x.scp are x.utt2num_frames and x.utt2dur. The summary of unusual
+    utterances is x.report.json. An utterance that cannot be read is skipped with a warning.
 
     Args:
         utterances: The utterances.

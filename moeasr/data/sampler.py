@@ -48,7 +48,7 @@ class BatchList(Sequence[list[int]]):
     Attributes:
         order: (N,) indices of utterances, with those of a batch next to each other.
         ends: (M + 1,) positions in `order` at which the M batches end, preceded by a 0.
-        turns: (L,) numbers of batches in the order in which they are processed. A batch may appear
+        turns: (L,) indices of batches in the order in which they are processed. A batch may appear
             several times or not at all.
     """
 

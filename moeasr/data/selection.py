@@ -134,7 +134,7 @@ def _read_lengths(data_dir: Path, utterances: Utterances, kind: DataType) -> np.
 def _length_faults(
     num_frames: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
 ) -> dict[int, str]:
-    """Return why utterances cannot be trained on because of their length, by index."""
+    """Return the utterances whose length excludes them from training: index -> reason."""
     short, long = num_frames < limits.min_frames, num_frames > limits.max_frames
     faults = {}
     for index in np.flatnonzero(short | long | (output_lens < 1)).tolist():
@@ -167,10 +167,10 @@ class _Transcripts:
     def faults(
         self, indices: np.ndarray, output_lens: np.ndarray, limits: LengthLimits
     ) -> dict[int, str]:
-        """Return why utterances cannot be trained on because of their transcript, by index.
+        """Return the utterances whose transcript excludes them from training: index -> reason.
 
-        An empty transcript is allowed: the recording contains no speech. An utterance without a
-        line in `text` is left out.
+        An utterance without a line in `text` is excluded. An empty transcript is allowed, because
+        it means a recording without speech.
 
         Args:
             indices: (M,) indices of the utterances to check.

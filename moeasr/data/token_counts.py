@@ -35,7 +35,7 @@ _FORMAT = "moeasr-token-counts-1"
 
 
 class TextEncoder(Protocol):
-    """The part of a tokenizer's interface that this room uses."""
+    """The part of a tokenizer's interface that `moeasr.data` uses."""
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of `text`; unknown units become `<unk>`."""
@@ -92,7 +92,7 @@ def _count_in_parallel(texts: Table, tokenizer: TextEncoder) -> TokenCounts:
 
 @dataclass(frozen=True)
 class _Counter:
-    """A counter of the tokens of some transcripts, which background processes can run."""
+    """A picklable counter of the tokens in each of some transcripts, for background processes."""
 
     texts: Table
     tokenizer: TextEncoder

@@ -84,7 +84,8 @@ class Table(Sequence[tuple[str, str]]):
         except (OSError, InputError):
             key, value = "", ""
         if key.encode() != self.keys[row]:
-            raise InputError(f"{self.path} was changed while it was in use (line {row + 1})")
+            place = f"{self.path} was changed while it was in use (line {row + 1})"
+            raise InputError(f"{place}; run the command again")
         return key, value
 
     def values(self) -> Iterator[str]:
@@ -175,7 +176,7 @@ class Table(Sequence[tuple[str, str]]):
             except (ValueError, OverflowError):
                 name = key.decode()
                 return f"{self.path}: '{value}' of utterance {name} is not a number or is too large"
-        return f"{self.path} was changed while it was being read"
+        return f"{self.path} was changed while it was being read; run the command again"
 
 
 def parse_line(raw: bytes, path: str | Path, number: int) -> tuple[str, str]:

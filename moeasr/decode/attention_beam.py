@@ -222,7 +222,8 @@ class _Search:
     ) -> tuple[_Beam, dict[int, list[Hypothesis]]]:
         """Return the next beam, and the results of the utterances that are done.
 
-        The final score of an open hypothesis is at most its current score plus the upper bound on
+        An utterance is done when none of its open hypotheses can still get into its n-best list.
+        The final score of an open hypothesis is at most its current score plus an upper bound on
         what fusion and length penalty can still add.
         """
         room = (beam.max_lens - beam.num_tokens - 1)[:, None]

@@ -118,7 +118,8 @@ class Recognizer:
         for key, value in to_mapping(self.fbank).items():
             if found[key] != value:
                 raise InputError(
-                    f"{path}: `{key}` is {found[key]}, but the model was trained with {value}"
+                    f"{path}: `{key}` is {found[key]}, but the model was trained with {value}; "
+                    "compute the features again, or decode the audio with --data-type raw"
                 )
 
     def language_id(self, name: str | None) -> int | None:
@@ -148,7 +149,7 @@ class Recognizer:
         return compute_fbank(waveform, self.fbank)
 
     def load_fusion(self, config: DecodeConfig) -> nn.Module | None:
-        """Return the language model and boosted phrases, read once while the settings are the same.
+        """Return the language model and boosted phrases, read again only if the settings change.
 
         Raises:
             InputError: A file is missing or invalid, or does not match the model's units.

@@ -26,7 +26,12 @@ class StepScorer(Protocol):
         ...
 
     def select(self, state: Any, rows: Tensor) -> Any:
-        """Return the state of hypotheses that continue the rows (N',) of a step, in that order."""
+        """Return the state of the hypotheses that the search keeps after a step.
+
+        Args:
+            state: The new state that `step` returned for its N hypotheses.
+            rows: (N',) index, among these N, of the hypothesis that each kept one continues.
+        """
         ...
 
 

@@ -87,7 +87,7 @@ def decode_test_set(
                 short.append(index)
     if short:
         logger.warning(
-            "%d utterances are too short for the encoder and stay empty: %s%s",
+            "%d utterances are too short for the encoder and get an empty text: %s%s",
             len(short),
             " ".join(utt_ids[index].decode() for index in sorted(short)[:MAX_LISTED]),
             " ..." if len(short) > MAX_LISTED else "",

@@ -139,6 +139,6 @@ def read_features_config(
     if configs[0].num_mel_bins != num_mel_bins:
         raise InputError(
             f"the features of {train_dir} have {configs[0].num_mel_bins} mel bins, but the mean "
-            f"and variance of --cmvn have {num_mel_bins}"
+            f"and variance of --cmvn have {num_mel_bins}; compute both again (stage 1)"
         )
     return configs[0]

@@ -1,4 +1,4 @@
-"""The data sets of a training in numbers: `data_sets.json` of the experiment."""
+"""The sizes of the data sets of a training, stored in `data_sets.json` of the experiment."""
 
 from pathlib import Path
 from typing import Any

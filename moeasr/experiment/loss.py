@@ -25,7 +25,7 @@ def make_loss(
     It is the model's own loss, plus its distance from the teacher if `config` names one.
 
     Raises:
-        InputError: The teacher cannot be read, or its outputs are not comparable.
+        InputError: The teacher cannot be read, or its outputs cannot be compared with the model's.
     """
     loss_of: Callable[..., LossOutput] = model
     if config.teacher is not None:

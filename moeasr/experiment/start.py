@@ -28,9 +28,9 @@ def load_trained(path: str, tokenizer: Tokenizer, fbank: FbankConfig) -> AsrMode
         theirs = Tokenizer.from_state(content["tokenizer"]).state()
         their_fbank = from_mapping(FbankConfig, content["fbank"], "its feature settings")
         if theirs != tokenizer.state():
-            raise InputError("it was trained with other units than this experiment")
+            raise InputError("it was trained with other units; use the same dictionary directory")
         if their_fbank != fbank:
-            raise InputError("it was trained with other filter banks than this experiment")
+            raise InputError("it was trained with other filter banks; use the same conf/fbank.yaml")
         return load_model(content)
     except InputError as error:
         raise InputError(f"checkpoint {path}: {error}") from None

@@ -117,6 +117,6 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
 
 
 def _left_out_list(exp_dir: Path, data_dir: str | Path) -> Path | None:
-    """Return the file that lists what is left out of a set; None for all but one process."""
+    """Return the list of utterances left out of a set; None in all processes but the first."""
     name = Path(data_dir).resolve().name
     return exp_dir / "log" / f"left_out_{name}.txt" if distributed.is_main() else None

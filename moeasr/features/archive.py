@@ -100,7 +100,9 @@ class FeatureReader:
             matrix = kaldiio.matio.read_matrix_or_vector(io.BytesIO(content))
             feats = torch.from_numpy(np.array(matrix, dtype=np.float32, order="C"))
         if not bool(torch.isfinite(feats).all()):
-            raise InputError(f"features of utterance {utt_id} ({entry}) are not finite")
+            raise InputError(
+                f"features of utterance {utt_id} ({entry}) are not finite; compute them again"
+            )
         return feats
 
     def shape(self, entry: str, utt_id: str) -> tuple[int, int]:

@@ -48,7 +48,11 @@ class CmvnStats:
         return cls(feats.sum(0), feats.square().sum(0), feats.size(0))
 
     def accumulate(self, feats: torch.Tensor) -> "CmvnStats":
-        """Return the sum of these statistics and those of another utterance, (T, F) features."""
+        """Return the sum of these statistics and those of another utterance.
+
+        Args:
+            feats: (T, F) features of the utterance.
+        """
         return self.merge([CmvnStats.of(feats)])
 
     def merge(self, others: Sequence["CmvnStats"]) -> "CmvnStats":
@@ -117,7 +121,7 @@ class CmvnStats:
                 raise InputError(f"CMVN file {path}: {name} must be a list of at least one number")
         if mean_stat.shape != var_stat.shape:
             raise InputError(
-                f"CMVN file {path}: mean_stat has {mean_stat.numel()} numbers, but var_stat "
+                f"CMVN file {path}: mean_stat has {mean_stat.numel()} numbers, but var_stat has "
                 f"{var_stat.numel()}"
             )
         if not bool(torch.isfinite(mean_stat).all() and torch.isfinite(var_stat).all()):

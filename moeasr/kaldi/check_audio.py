@@ -39,11 +39,12 @@ class AudioFaults(NamedTuple):
     bad: dict[str, str]
     """Utterances with unusable audio -> reason."""
     tight: dict[str, str]
-    """Utterances too short for their text under CTC -> reason; training leaves them out."""
+    """Utterances with too few frames for the CTC loss of their text -> reason. Training leaves them
+    out."""
     num_overshooting: int = 0
     """Number of recordings whose headers announce more samples than there are."""
     audio_sec: float = 0.0
-    """Duration of the utterances with good audio."""
+    """Duration of the utterances with usable audio."""
     sample_rate_hz: int | None = None
     """Sample rate that all audio must have; None if nothing could be read."""
 
@@ -160,7 +161,7 @@ def check_audio(
         text_units: The units of CTC.
 
     Returns:
-        What is known of the audio, all of which is good.
+        The measured duration and sample rate, and utterances that training will leave out.
 
     Raises:
         InputError: Audio is unusable, or too short for many texts. The message lists the

@@ -61,8 +61,8 @@ def common_frame_shift(sources: Sequence[Path]) -> Path | None:
 def common_settings(sources: Sequence[Path], say: Say) -> Path | None:
     """Return a source whose `conf/fbank.yaml` applies to all features; None if there is none.
 
-    The settings matter if a table that depends on them is combined because all sources have it. If
-    a source lacks the settings, they are not combined, and a message says so.
+    The settings matter only if all sources have a table that depends on them. If a source lacks
+    the settings, they are left out of the merged directory, and a message says so.
 
     Raises:
         InputError: Two sources have different settings.

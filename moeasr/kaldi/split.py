@@ -56,7 +56,17 @@ def balance(counts: Sequence[int], num_parts: int) -> list[int]:
     sums = [sum(counts[a:b]) for a, b in zip(starts, starts[1:])]
 
     def move(boundary: int, step: int) -> bool:
-        """Move the start of part `boundary` by one speaker if this makes its sides more equal."""
+        """Move the boundary before part `boundary` by one speaker if that balances its two parts.
+
+        Args:
+            boundary: Index of the part after the boundary.
+            step: Direction: 1 gives the part's first speaker to the part before it, and -1 takes
+                the last speaker of the part before it.
+
+        Returns:
+            True if the boundary was moved, because the numbers of utterances of the two parts then
+            differ less.
+        """
         left, right = boundary - 1, boundary
         speaker = starts[boundary] if step > 0 else starts[boundary] - 1
         if not starts[left] <= speaker < starts[right + 1]:

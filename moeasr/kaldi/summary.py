@@ -7,7 +7,7 @@ from moeasr.datadir.raw_tables import read_lines
 
 
 def describe_set(data: Path, deed: str) -> str:
-    """Return what was done to the utterances of a data directory, and the time of their audio.
+    """Return a phrase: what was done to the utterances of a set, and the duration of their audio.
 
     The time comes from `utt2dur`, and is left out if there is none.
 

@@ -152,7 +152,7 @@ class Validator:
         self.speakers = [fields[0] for fields in spk2utt]
 
     def check_transcriptions(self) -> None:
-        """Check that text exists, is clean and sorted, and has the same utterances as utt2spk."""
+        """Check that text exists, is valid and sorted, and has the same utterances as utt2spk."""
         path = self.data / "text"
         if self.options.no_text:
             return

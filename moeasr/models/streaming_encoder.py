@@ -60,14 +60,18 @@ class StreamingEncoder:
 
     @property
     def hop_frames(self) -> int:
-        """Number of feature frames from one chunk to the next: 4 C."""
+        """Number of feature frames from the start of one chunk to the start of the next.
+
+        It is the subsampling rate times the chunk size.
+        """
         return self.model.subsampling_rate * self.chunk_size
 
     @property
     def window_frames(self) -> int:
-        """Number of feature frames in one chunk: 4 C + 3, of which the next chunk reuses the last.
+        """Number of feature frames from which one chunk is computed.
 
-        n chunks at once need (n - 1) `hop_frames` + `window_frames` feature frames.
+        The windows of successive chunks overlap. n chunks at once need (n - 1) * `hop_frames` +
+        `window_frames` feature frames.
         """
         return self.hop_frames - self.model.subsampling_rate + self.model.encoder.min_frames
 

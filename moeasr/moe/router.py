@@ -96,7 +96,7 @@ def check_selection(
     """Raise `InputError` if K is out of range, or if the weights would give no gradient.
 
     With K = 1, `selected` weights are the softmax of a single logit, which is always 1 and has no
-    gradient. `one` states this openly, for models of other toolkits that were trained that way.
+    gradient. `one` makes this explicit, for models of other toolkits that were trained so.
     """
     if not 1 <= experts_per_frame <= num_experts:
         raise InputError(

@@ -15,7 +15,10 @@ SIZE = (6.4, 4.0)
 
 
 def loss_figure(exp_dir: Path) -> "Figure | None":
-    """Return the losses on the training set and on dev over the steps; None without records."""
+    """Return a figure of the losses on the training set and on dev over the steps.
+
+    It is None if no losses were recorded.
+    """
     train, dev = (_column(read_metrics(exp_dir, kind), "loss") for kind in ("train", "dev"))
     if not train and not dev:
         return None
@@ -29,7 +32,10 @@ def loss_figure(exp_dir: Path) -> "Figure | None":
 
 
 def wer_figure(exp_dir: Path) -> "Figure | None":
-    """Return the word error rate on dev over the epochs; None without records."""
+    """Return a figure of the word error rate on dev over the epochs.
+
+    It is None if no word error rates were recorded.
+    """
     records = read_metrics(exp_dir, "dev")
     by_epoch = [{**record, "step": epoch} for epoch, record in enumerate(records, start=1)]
     points = _column(by_epoch, "wer")
@@ -58,5 +64,5 @@ def _new_figure(label: str, x_label: str) -> "tuple[Figure, Axes]":
 
 
 def _column(records: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, float]]:
-    """Return (step, value) of the records with a value; values that are not finite are null."""
+    """Return the (step, value) pairs of a metric, without records that lack it or hold null."""
     return [(record["step"], record[name]) for record in records if record.get(name) is not None]

@@ -1,8 +1,8 @@
 """Timing of models on this machine: ratios of alternating runs, and the limit of the machine.
 
-Other programs disturb single measurements. Therefore all candidates run in every round, forth and
-back (A B C C B A). The result is the ratio of two candidates in the same round: its median, least
-and largest value over all rounds.
+Other programs disturb single measurements. Therefore all candidates run in every round, in order
+and in reverse order (A B C C B A). The result is the ratio of two candidates in the same round: its
+median, least and largest value over all rounds.
 """
 
 import ctypes
@@ -70,7 +70,9 @@ def time_candidates(
     num_rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timings:
-    """Run all candidates in each round, forth and back, and keep the smaller of both times.
+    """Measure all candidates in each round, in order and in reverse order.
+
+    The time of a candidate in a round is the smaller of its two times.
 
     Every candidate runs once before the clock starts.
 
@@ -151,7 +153,7 @@ def training_step(
 
 @torch.inference_mode()
 def measure_machine(num_rounds: int = 5) -> MachineLimit:
-    """Measure the fastest of several matrix products, and a pass over memory."""
+    """Measure the rates of this machine: of its fastest matrix product, and of reading memory."""
     rates = {torch.float32: 0.0, torch.bfloat16: 0.0}
     for rows, inputs, outputs in GEMM_SHAPES:
         x, weight = torch.randn(rows, inputs), torch.randn(outputs, inputs)

@@ -46,7 +46,7 @@ def bootstrap_interval(
 
 
 def resampled_rates(values: np.ndarray, num_resamples: int, seed: int) -> np.ndarray:
-    """Compute `resampled_sums` and drop the samples without an error rate.
+    """Compute `resampled_sums` and drop the samples without reference tokens.
 
     Args:
         values: (2, N) errors and reference tokens of N utterances.

@@ -30,7 +30,7 @@ def write_comparison(root: str | Path, exp_dirs: Sequence[str | Path], choice: T
         root: The directory of the two files, and of the experiments if none are named.
         exp_dirs: The experiments in the order of the table. If empty, all below `root`: by name,
             with the baseline first.
-        choice: What to show.
+        choice: The selection of results.
 
     Returns:
         The text of COMPARISON.md.

@@ -43,7 +43,7 @@ def read_per_utt(path: str | Path) -> dict[str, Counts]:
         hits, subs, ins, dels = map(int, fields[2:])
         counts[fields[0]] = Counts(hits=hits, subs=subs, ins=ins, dels=dels)
     if not counts:
-        raise InputError(f"{path} holds no #csid lines")
+        raise InputError(f"{path} holds no #csid lines; run stage 5 again")
     return counts
 
 

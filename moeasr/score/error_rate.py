@@ -99,8 +99,8 @@ def pair_up(
     Hypotheses without a reference are ignored, as in Kaldi.
 
     Args:
-        refs: Utterance id -> clean transcript.
-        hyps: Utterance id -> clean recogniser output.
+        refs: Utterance id -> normalised transcript, see `moeasr.text.normalize`.
+        hyps: Utterance id -> normalised text of the hypothesis.
         missing: Treatment of a reference without hypothesis, in Kaldi's terms: raise an error
             (`strict`), ignore it (`present`), or use an empty hypothesis (`all`).
 

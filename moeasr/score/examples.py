@@ -49,7 +49,7 @@ def has_character_words(alignments: Mapping[str, Sequence[Step]]) -> bool:
 
 
 class Examples(NamedTuple):
-    """Utterances that show what the errors of a test set are like."""
+    """Utterances that are shown as examples of the errors in a test set."""
 
     utt_ids: list[str]
     """The utterances, at most `NUM_EXAMPLES`."""

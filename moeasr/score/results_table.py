@@ -101,7 +101,7 @@ def _read_record(mode_dir: Path) -> dict[str, Any]:
     score = _read_json(score_path, (*_FROM_SCORE, "words", "hyp_sha256", "command"))
     hyp_path = mode_dir / "text"
     if not hyp_path.is_file() or checksum(hyp_path) != score["hyp_sha256"]:
-        raise InputError(f"{hyp_path} changed after it was scored; run score again")
+        raise InputError(f"{hyp_path} changed after it was scored; run stage 5 again")
     record = {key: decode[key] for key in _FROM_DECODE}
     record |= {key: score[key] for key in _FROM_SCORE}
     record |= {key: score["words"][key] for key in ("ins", "dels", "subs")}

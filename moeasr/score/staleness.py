@@ -11,7 +11,7 @@ def stale_reason(mode_dir: Path) -> str | None:
     """Return why the hypotheses in a directory are out of date, or None if they are not.
 
     Hypotheses are out of date if their checkpoint or the features of their data directory were
-    written after them. A source that does not exist (any more) says nothing.
+    written after them. A source that no longer exists is ignored.
 
     Args:
         mode_dir: The directory. Paths in its `decode.json` start from the working directory. Files

@@ -1,4 +1,4 @@
-"""The training behind a page of results: hours of speech, time, and learning curve."""
+"""The section of RESULTS.md about the training: hours of speech, time, and learning curve."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ PICTURES = {
 
 
 def training_block(exp_dir: Path) -> str | None:
-    """Return what is known about the training of an experiment, as Markdown; None for nothing.
+    """Return facts about the training of an experiment, as Markdown; None if none are known.
 
     The learning curve is shown as pictures, if the training drew any, or as numbers by epoch.
 

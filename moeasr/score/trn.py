@@ -2,8 +2,8 @@
 
 Score them with `sclite -s -i rm -r ref.trn trn -h hyp.trn trn`; without `-s` sclite ignores case.
 sclite reads `@` as no word, `{ a / b }` as alternatives and a word in parentheses as optional;
-text with such marks scores differently there. A line that begins with `;;` would be a comment,
-which sclite leaves out without a word: a space before the text keeps it.
+text with such marks scores differently there. sclite ignores a line that begins with `;;`,
+which is a comment, so a space is written before such a text.
 """
 
 from collections.abc import Iterable, Mapping

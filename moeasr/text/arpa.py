@@ -56,13 +56,12 @@ class Ngram(NamedTuple):
 
 @dataclass(frozen=True)
 class NgramModel:
-    """A back-off n-gram model, whose words are numbered in the order of the file."""
+    """A back-off n-gram model. The id of a word is its position among the 1-grams of the file."""
 
     words: tuple[str, ...]
     """The words; `<s>`, `</s>` and `<unk>` are in lower case even if the file writes upper case."""
     ngrams: tuple[dict[Key, Ngram], ...]
-    """N-grams of length 1, 2, ...: word numbers -> logarithms. The history of every n-gram is
-    included."""
+    """N-grams of length 1, 2, ...: word ids -> logarithms. All histories are included, too."""
 
     @property
     def order(self) -> int:
@@ -166,7 +165,7 @@ class _Reader:
         raise InputError(f"{self._path}: the file ends before `\\1-grams:`")
 
     def _read_section(self, order: int, count: int, has_backoff: bool) -> dict[Key, Ngram]:
-        """Read the n-grams of one length; the 1-grams also define the numbers of the words."""
+        """Read the n-grams of one length. The order of the 1-grams also defines the word ids."""
         ngrams: dict[Key, Ngram] = {}
         for _ in range(count):
             number, line = next(self._lines, (None, ""))
@@ -193,7 +192,7 @@ class _Reader:
         return ngrams
 
     def _read_words(self, spelled: list[str], place: str) -> Key:
-        """Return the numbers of an n-gram's words."""
+        """Return the ids of an n-gram's words."""
         words = [_clean(word, place) for word in spelled]
         if not self._sections:  # these are the 1-grams
             word, number = words[0], len(self._numbers)

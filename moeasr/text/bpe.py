@@ -42,11 +42,11 @@ class BpeSplitter:
             raise InputError(f"not a sentencepiece model: {_first_line(error)}") from None
 
     def split(self, text: str) -> list[str]:
-        """Split a clean text into pieces; characters unknown to the model become pieces."""
+        """Split a normalised text into pieces. A character unknown to the model is a piece."""
         return self._processor.encode(text, out_type=str)
 
     def join(self, units: Sequence[str]) -> str:
-        """Join pieces into text: merge bytes into characters and clean up spaces."""
+        """Join pieces into a text. Bytes become characters, and successive spaces become one."""
         text = "".join(piece for piece, _ in merge_bytes(units))
         return " ".join(text.replace(SPACE_UNIT, " ").split())
 
@@ -60,7 +60,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int, non_lang_syms: Sequence[str
     """Train a BPE model; the same texts always give the same bytes.
 
     Args:
-        texts: Clean transcripts.
+        texts: Normalised transcripts.
         vocab_size: Number of lines in units.txt, including `<blank> <unk> <sos/eos>`.
         non_lang_syms: Symbols that become one piece each.
 

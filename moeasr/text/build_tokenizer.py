@@ -19,13 +19,13 @@ class Coverage:
     num_utts: int
     """Number of transcripts, including empty ones."""
     num_units: int
-    """Number of running units, including unknown ones."""
+    """Number of units in the transcripts, with repetitions and including unknown ones."""
     unknown: Counter[str]
-    """Symbols without a unit, with their counts."""
+    """Symbols of the transcripts that have no unit, with their counts."""
 
     @property
     def percent(self) -> float:
-        """The percentage of running units that are known; 100 for an empty text."""
+        """Percentage of the units in the transcripts that are known; 100 for an empty text."""
         known = self.num_units - self.unknown.total()
         return 100.0 * known / self.num_units if self.num_units else 100.0
 
@@ -39,7 +39,7 @@ def build_tokenizer(
     """Build a tokenizer with the units of a corpus.
 
     Args:
-        texts: Clean transcripts of the training set.
+        texts: Normalised transcripts of the training set.
         unit_type: `char`, `bpe` or `word`.
         vocab_size: Number of units, including the three special ones. BPE requires it and gives
             exactly this number. For characters and words it is an upper bound: the most frequent
@@ -73,7 +73,7 @@ def build_tokenizer(
 
 
 def measure_coverage(tokenizer: Tokenizer, texts: Iterable[str]) -> Coverage:
-    """Count the running units of `texts` and the unknown ones among them."""
+    """Count the units in `texts`, with repetitions, and those that the tokenizer does not know."""
     num_utts = num_units = 0
     unknown: Counter[str] = Counter()
     for text in texts:

@@ -21,7 +21,7 @@ class CharSplitter:
         self._pattern = symbol_pattern([UNK, *non_lang_syms])
 
     def split(self, text: str) -> list[str]:
-        """Split a clean text into units.
+        """Split a normalised text into units.
 
         >>> CharSplitter(["<noise>"]).split("a <noise>b")
         ['a', '\u2581', '<noise>', 'b']
@@ -36,7 +36,7 @@ class CharSplitter:
         return units
 
     def join(self, units: Sequence[str]) -> str:
-        """Join units into text and clean up spaces."""
+        """Join units into a text, and merge successive spaces into one."""
         return " ".join("".join(units).replace(SPACE_UNIT, " ").split())
 
 

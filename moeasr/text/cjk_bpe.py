@@ -31,7 +31,7 @@ class CjkBpeSplitter:
         self._pattern = symbol_pattern([UNK, *non_lang_syms])
 
     def split(self, text: str) -> list[str]:
-        """Split a clean text into units."""
+        """Split a normalised text into units."""
         units: list[str] = []
         # the patterns capture, so the odd parts of a split are the matches
         for index, part in enumerate(self._pattern.split(text)):
@@ -43,5 +43,5 @@ class CjkBpeSplitter:
         return units
 
     def join(self, units: Sequence[str]) -> str:
-        """Join units into text and clean up spaces."""
+        """Join units into a text, and merge successive spaces into one."""
         return self._pieces.join(units)

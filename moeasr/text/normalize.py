@@ -20,7 +20,7 @@ SPACE_UNIT = "\u2581"
 
 
 def normalize(text: str) -> str:
-    """Return the clean form of a transcript.
+    """Return a transcript in Unicode NFC with single spaces between its words.
 
     Raises:
         InputError: The text contains a rejected character. The caller adds the place to the

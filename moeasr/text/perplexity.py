@@ -49,8 +49,8 @@ def log_prob_after(model: NgramModel, history: Sequence[int], word: int) -> floa
 
     Args:
         model: The language model.
-        history: Numbers of any number of preceding words, the latest last.
-        word: Number of the next word in `model.words`.
+        history: Ids of the preceding words in their order; there may be any number of them.
+        word: Id of the next word, its index in `model.words`.
     """
     history = tuple(history)[max(0, len(history) - model.order + 1) :]
     backed_off = 0.0

@@ -68,7 +68,7 @@ def joins(left: str, right: str) -> bool:
 
 
 def split_words(text: str) -> list[str]:
-    """Split clean text into words, at spaces and around characters of unspaced scripts."""
+    """Split a normalised text into words, at spaces and around characters of unspaced scripts."""
     words: list[str] = []
     for run in text.split(" "):
         start = 0

@@ -37,7 +37,7 @@ UNIT_TYPES: tuple[str, ...] = get_args(UnitType)
 
 
 class Splitter(Protocol):
-    """A reversible way to split clean text into symbols."""
+    """A reversible way to split normalised text into symbols."""
 
     def split(self, text: str) -> list[str]:
         """Split a text into symbols."""
@@ -152,7 +152,7 @@ class Tokenizer:
         return [(text, [places[n] for n in own]) for text, own in merge_bytes(units)]
 
     def unknown(self, text: str) -> list[str]:
-        """Return the symbols of `text` without a unit, in order and with repetitions.
+        """Return the symbols of `text` that have no unit, in order and with repetitions.
 
         A literal `<unk>` is not included, because it is a unit.
         """

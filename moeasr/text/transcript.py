@@ -10,7 +10,7 @@ from moeasr.text.normalize import find_fault, normalize
 
 
 def read_transcripts(path: str | Path) -> dict[str, str]:
-    """Read a `text` file: utterance id -> clean transcript, in the order of the file.
+    """Read a `text` file: utterance id -> normalised transcript, in the order of the file.
 
     A transcript may be empty, as a hypothesis may be.
 
@@ -22,7 +22,7 @@ def read_transcripts(path: str | Path) -> dict[str, str]:
 
 
 def each_transcript(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Yield the utterance ids and clean transcripts of a `text` file one by one."""
+    """Yield the utterance id and normalised transcript of each line of a `text` file."""
     for _, utt_id, text in _checked_lines(path):
         yield utt_id, normalize(text)
 

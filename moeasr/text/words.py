@@ -7,7 +7,7 @@ class WordSplitter:
     """A splitter of text into words, which can also join them."""
 
     def split(self, text: str) -> list[str]:
-        """Split a clean text into words."""
+        """Split a normalised text into words."""
         return text.split()
 
     def join(self, units: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Averaging of weights over several epochs of one training, which usually beats every epoch."""
+"""Averaging of weights over several epochs, which is usually more accurate than each epoch."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +54,7 @@ def choose_epochs(
 ) -> list[EpochFile]:
     """Return the `num` best or latest epochs in order, or all of them if there are fewer.
 
-    A smaller number than `num` is a warning.
+    If fewer than `num` epochs are stored, a warning says so.
 
     Raises:
         InputError: `num` is below 1.
@@ -62,7 +62,7 @@ def choose_epochs(
     if num < 1:
         raise InputError(f"the number of checkpoints to average must be at least 1, but is {num}")
     if len(epochs) < num:
-        logger.warning("averaging %d epochs instead of %d: no more are stored", len(epochs), num)
+        logger.warning("averaging only %d epochs, not %d: only these are stored", len(epochs), num)
     if mode == "last":
         return sorted(epochs)[-num:]
     # The later of two epochs with equal costs is better. A cost that is not a number is the worst.

@@ -19,7 +19,7 @@ def add_loads(sums: dict[str, Tensor], loads: Mapping[str, Tensor]) -> None:
 
 
 def sum_loads(loads: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the loads of each layer over all processes; a process may have counted nothing."""
+    """Return the loads of each layer, summed over the processes that have counted any."""
     sums: dict[str, Tensor] = {}
     for loads_of_rank in distributed.gather(dict(loads)):
         add_loads(sums, loads_of_rank)

@@ -31,5 +31,5 @@ SCHEDULES: dict[str, Callable[[int, int, ScheduleConfig], float]] = {
 
 
 def learning_rate_factor(step: int, total_steps: int, config: ScheduleConfig) -> float:
-    """Return the factor on the peak learning rate at optimizer step `step`, from 1."""
+    """Return the ratio of the learning rate to its peak at an optimizer step, counted from 1."""
     return SCHEDULES[config.name](step, total_steps, config)

@@ -13,7 +13,7 @@ STOPPED_BY_SIGNAL = 128 + signal.SIGTERM  # as a shell reports a process ended b
 
 
 class _StopWaiting(BaseException):
-    """A SIGTERM while the trainer waits for a batch. Readers catch `Exception`, but not this."""
+    """A SIGTERM while the trainer waits for a batch. Readers that catch `Exception` let it pass."""
 
 
 class Stopper:

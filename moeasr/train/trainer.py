@@ -36,7 +36,10 @@ class BatchSource(Protocol[BatchT]):
     """A source of batches, whose batches and order depend only on the epoch."""
 
     def num_batches(self, epoch: int) -> int:
-        """Return the number of batches of this process; in training it is equal in all of them."""
+        """Return the number of batches of this process in an epoch.
+
+        In training, all processes must have equally many batches.
+        """
         ...
 
     def stream(self, epoch: int, start: int) -> Generator[BatchT, None, None]:

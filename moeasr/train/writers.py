@@ -65,7 +65,7 @@ class Writer:
         """
 
     def close(self) -> None:
-        """Write what is still in memory, and close files and connections."""
+        """Write the records that are still in memory, and close files and connections."""
 
 
 class JsonLinesWriter(Writer):

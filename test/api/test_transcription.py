@@ -48,7 +48,7 @@ def test_times_may_count_from_elsewhere():
 def test_a_result_is_printed_as_its_text_and_shown_in_one_line():
     result = transcription_of([ALIGNED, UNALIGNED], FakeRecognizer())
     assert f"{result}" == "7 8"
-    shown = "<Transcription '7 8', confidence 1.000, 2 words in time, 2 hypotheses>"
+    shown = "<Transcription '7 8', confidence 1.000, 2 words with times, 2 hypotheses>"
     assert repr(result) == shown
     assert repr(result.words) == "(<7 0.00-0.08 s, 0.500>, <8 0.20-0.24 s, 0.250>)"
     assert "confidence None" in repr(Transcription("x"))

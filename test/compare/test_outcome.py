@@ -65,7 +65,10 @@ def test_no_table_without_results_of_the_baseline_or_before_stage_5(recipe, caps
     assert compare(only="moe", exp_dir="exp/x") == []
     assert "== no comparison: the baseline dense has no results yet" in capsys.readouterr().out
     assert compare(only="dense", stop_stage="4") == []
-    assert "== no comparison: it needs the results of stage 5" in capsys.readouterr().out
+    assert (
+        "== no comparison: it needs the results of stage 5 (--stop-stage 5)"
+        in capsys.readouterr().out
+    )
     assert not list(Path("exp").glob("*/COMPARISON.md"))
 
 

@@ -83,7 +83,7 @@ def test_wenets_file_gives_wenets_numbers(tmp_path: Path) -> None:
     [
         ("no json", "is not JSON with mean_stat"),
         ('{"mean_stat": [1.0], "frame_num": 1}', "is not JSON with .* 'var_stat'"),
-        ('{"mean_stat": [1.0], "var_stat": [1.0, 2.0], "frame_num": 1}', "has 1 .* var_stat 2"),
+        ('{"mean_stat": [1.0], "var_stat": [1.0, 2.0], "frame_num": 1}', "has 1 .* var_stat has 2"),
         ('{"mean_stat": [NaN], "var_stat": [1.0], "frame_num": 1}', "not finite"),
         ('{"mean_stat": [1.0], "var_stat": [1.0], "frame_num": 1e999}', "is not JSON with"),
         ("[" * 100_000, "is not JSON with"),

@@ -117,7 +117,7 @@ def test_faults_in_the_files_are_named(tmp_path: Path) -> None:
         gather(tmp_path)
     mode_dir = make_mode(tmp_path, "decode_test/a")
     (mode_dir / "text").write_text("u1 B\n")
-    with pytest.raises(InputError, match=r"a/text changed after it was scored; run score again"):
+    with pytest.raises(InputError, match=r"a/text changed after it was scored; run stage 5 again"):
         gather(tmp_path)
     (mode_dir / "decode.json").write_text('{"set": "test"}')
     with pytest.raises(InputError, match=r"decode.json lacks the key 'mode'"):

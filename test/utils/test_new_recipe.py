@@ -145,8 +145,9 @@ def test_an_empty_transcript_is_a_recording_without_speech(prepare, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "data/dev/text").read_text().splitlines()[:2] == ["a", "b"]
     assert (tmp_path / "data/test/text").read_text().splitlines()[-1] == "d"
-    assert "dev/a.txt: the transcript is empty: a recording without speech (and 1 more)" in (
-        done.stderr
+    assert (
+        "dev/a.txt: the transcript is empty, which means a recording without speech (and 1 more)"
+        in (done.stderr)
     )
 
 

@@ -94,7 +94,7 @@ def joined(
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--test-dir", type=Path, required=True, help="the test set of stage 0")
     parser.add_argument("--audio-dir", type=Path, required=True, help="where the audio goes")
     parser.add_argument("--out-dir", type=Path, required=True, help="where the sets go")

@@ -16,7 +16,7 @@ def add_streaming_options(parser: argparse.ArgumentParser) -> None:
     add("--language", metavar="NAME", help=text)
     text = "data directory with wav.scp to stream, instead of audio files"
     add("--simulate", metavar="DATA_DIR", help=text)
-    add("--out-dir", metavar="OUT", help="directory to write with --simulate")
+    add("--out-dir", metavar="OUT", help="directory for the results of --simulate")
     add("audio", nargs="*", help="audio file, or - for standard input")
     rules = parser.add_argument_group("end of an utterance in audio files")
     text = "end of utterances at pauses, by any of the following rules (default: on)"

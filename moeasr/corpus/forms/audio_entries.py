@@ -1,4 +1,4 @@
-"""The audio of a corpus: which files are audio, and what wav.scp says of them."""
+"""The audio of a corpus: how audio files are recognised, and their entries in wav.scp."""
 
 import dataclasses
 import shlex
@@ -42,10 +42,11 @@ logger = get_logger(__name__)
 
 
 def with_entries(items: Iterable[Item]) -> list[Item]:
-    """Return utterances with an entry of wav.scp, their times and the length of the recording.
+    """Return the utterances with what a data directory needs about their audio.
 
-    All audio is opened. Recordings at another sample rate than most are resampled when they are
-    read.
+    Each audio file becomes an entry of wav.scp, and the length of the recording is measured. For
+    this, all audio files are opened. A recording whose sample rate differs from that of most
+    recordings gets an entry that resamples it.
 
     Args:
         items: The utterances of all sets.
@@ -74,7 +75,7 @@ def with_entries(items: Iterable[Item]) -> list[Item]:
 
 
 def _path_fault(audio: Path | str) -> str | None:
-    """Return why a path cannot be in wav.scp; None if it can, or is another entry."""
+    """Return why a path cannot be in wav.scp; None if it can, or if `audio` is not a path."""
     if isinstance(audio, str):
         return None
     if not audio.is_file():
@@ -151,7 +152,10 @@ def _at_one_rate(infos: Mapping[str, AudioInfo]) -> dict[str, str]:
     rate_hz = max((rate for rate, count in rates.items() if count == most), default=0)
     if len(rates) > 1:
         others = ", ".join(f"{rates[rate]} at {rate} Hz" for rate in sorted(set(rates) - {rate_hz}))
-        logger.info("%d recordings have %d Hz; resampled: %s", rates[rate_hz], rate_hz, others)
+        logger.info(
+            "%d recordings have %d Hz; the others are resampled to this rate: %s",
+            *(rates[rate_hz], rate_hz, others),
+        )
     return {
         entry: entry
         if info.sample_rate_hz == rate_hz

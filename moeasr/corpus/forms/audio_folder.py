@@ -42,7 +42,7 @@ class AudioFolderForm(Form):
         return found and f"{found.relative_to(root)} with the column {AUDIO_KEY}"
 
     def read(self, root: Path) -> dict[str, list[Item]]:
-        """Return the utterances of each metadata file."""
+        """Return the utterances of all metadata files, by name of the set."""
         paths = _metadata(root)
         if not paths:
             raise InputError(
@@ -79,9 +79,10 @@ def _rows(paths: list[Path]) -> Iterator[Row]:
 
 
 def _split_by_directory(rows: list[Row]) -> dict[str, list[Row]]:
-    """Return the rows of each set that directories in `file_name` name.
+    """Return the rows by the set that a directory in their `file_name` names.
 
-    Without a directory of a training set, all rows are `UNSPLIT`: a speaker may be called Val.
+    If no directory names the training set, all rows are `UNSPLIT`, because a directory such as
+    `val` may be that of a speaker.
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:

@@ -26,7 +26,7 @@ class CommonVoiceForm(Form):
         return None
 
     def read(self, root: Path) -> dict[str, list[Item]]:
-        """Return the utterances of each table."""
+        """Return the utterances of all tables, by name of the set."""
         tables = _tables(root)
         if not tables:
             raise InputError(f"{root} contains neither train.tsv nor validated.tsv")

@@ -33,7 +33,10 @@ class FolderForm(Form):
     allows_empty_text = True
 
     def find(self, root: Path) -> str | None:
-        """Return an audio file with a transcript, unless all is in a directory inside this one."""
+        """Return the first audio file with a transcript.
+
+        It is None if the only content of `root` is a directory, which is then tried instead.
+        """
         if only_directory(root) is not None:
             return None
         listed = any((path / LIST).is_file() for path in set_directories(root))
@@ -42,9 +45,12 @@ class FolderForm(Form):
         return audio and f"audio files such as {audio.relative_to(root)} with transcripts"
 
     def read(self, root: Path) -> dict[str, list[Item]]:
-        """Return the utterances of each directory that is named after a set, or of all."""
+        """Return the utterances by name of the set.
+
+        A directory such as `train` is a set. If no directory is, the whole folder is one set.
+        """
         directories = [path for path in visible(root.iterdir()) if path.is_dir()]
-        # otherwise the directories are speakers, one of whom may be called Val
+        # otherwise the directories are speakers, and a speaker may be called Val
         has_sets = any(set_of(path.name) == "train" for path in directories)
         sets = group_by_set(root, directories) if has_sets else {UNSPLIT: [root]}
         return {
@@ -87,22 +93,28 @@ def _item(root: Path, path: Path, where: str, text: str) -> Item:
 
 
 def _read_beside(root: Path, files: list[Path]) -> dict[Path, tuple[str, str]]:
-    """Return file and text of each transcript that is beside an audio file."""
+    """Return, by audio file, the transcript file beside it and its text."""
     audio: dict[Path, Path] = {}
     for path in files:
         first = audio.setdefault(path.with_suffix(".txt"), path)
         if first != path:
-            raise InputError(f"{first} and {path.name} have one transcript; remove one of them")
+            raise InputError(
+                f"{first} and {path.name} have the same transcript, {path.stem}.txt; remove or "
+                "rename one of them"
+            )
     found = visible(root.rglob("*.txt"))
     lost = [path for path in found if path not in audio]
     if lost:
-        logger.warning("%s is not read: there is no audio beside it%s", lost[0], _others(lost))
+        logger.warning(
+            "%s is left out, because there is no audio file of this name beside it%s",
+            *(lost[0], _others(lost)),
+        )
     texts = {path: " ".join(line for _, line in numbered_lines(path)) for path in found}
     return {audio[path]: (str(path), texts[path]) for path in found if path in audio}
 
 
 def _read_list(path: Path) -> dict[Path, tuple[str, str]]:
-    """Return place and text of each line of a `transcripts.tsv`, by audio file."""
+    """Return, by audio file, the place and the text of its line in a `transcripts.tsv`."""
     texts: dict[Path, tuple[str, str]] = {}
     for where, line in numbered_lines(path):
         name, tab, text = line.lstrip().partition("\t")

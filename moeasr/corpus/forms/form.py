@@ -47,7 +47,7 @@ class Form(ABC):
 
     @abstractmethod
     def find(self, root: Path) -> str | None:
-        """Return the content of `root` that shows this form, as words, or None for another form."""
+        """Return the evidence for this form in `root`, as a phrase; None if there is none."""
 
     @abstractmethod
     def read(self, root: Path) -> dict[str, list[Item]]:

@@ -23,7 +23,7 @@ def with_ids(sets: Mapping[str, Iterable[Item]], keep: bool = False) -> dict[str
 
     Args:
         sets: Utterances whose audio is an entry of wav.scp.
-        keep: The names are ids already.
+        keep: True if the names are ids already and must not change.
 
     Raises:
         InputError: Two utterances, two speakers or two recordings get the same id.
@@ -78,7 +78,7 @@ def _language(name: str | None) -> str | None:
 def _shortened(speaker: str) -> str:
     """Return the name of a speaker; a long one, such as a hash of 128 digits, is cut.
 
-    The ids of all utterances contain it. A checksum keeps apart names that begin alike.
+    The ids of all utterances contain the name. A checksum distinguishes names that begin alike.
     """
     if len(speaker) <= MAX_SPEAKER:
         return speaker
@@ -86,14 +86,21 @@ def _shortened(speaker: str) -> str:
 
 
 class _Names:
-    """The names that have become ids of one kind."""
+    """The ids of one kind, such as speakers, with the names from which they were made."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._known: dict[str, tuple[str | None, str]] = {}
 
     def add(self, id_: str, name: str | None, where: str) -> None:
-        """Raise `InputError` if another name has the id; None is another name each time."""
+        """Register an id, or raise `InputError` if it was made from another name.
+
+        Args:
+            id_: The id.
+            name: The name from which it was made. None differs from every name, so that the id
+                must be new.
+            where: File and line, for messages.
+        """
         known_name, known_where = self._known.get(id_, (name, None))
         if known_where is not None and (name is None or known_name != name):
             raise InputError(f"{where}: {self._kind} '{id_}' appears twice (before: {known_where})")

@@ -42,7 +42,7 @@ class JsonManifestForm(Form):
         return found and f"{found.relative_to(root)} with JSON lines that name audio files"
 
     def read(self, root: Path) -> dict[str, list[Item]]:
-        """Return the utterances of each manifest."""
+        """Return the utterances of all manifests, by name of the set."""
         manifests = _manifests(root)
         if not manifests:
             raise InputError(

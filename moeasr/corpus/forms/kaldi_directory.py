@@ -29,7 +29,7 @@ class KaldiForm(Form):
         return found and str((found / "wav.scp").relative_to(root))
 
     def read(self, root: Path) -> dict[str, list[Item]]:
-        """Return the utterances of each data directory."""
+        """Return the utterances of all data directories, by name of the set."""
         directories = _directories(root)
         if not directories:
             raise InputError(f"{root} contains no data directory, which has a wav.scp")

@@ -23,7 +23,7 @@ class LJSpeechForm(Form):
         return found and f"{found.name} with lines `name|text`"
 
     def read(self, root: Path) -> dict[str, list[Item]]:
-        """Return the utterances of each metadata file."""
+        """Return the utterances of all metadata files, by name of the set."""
         paths = _metadata(root)
         if not paths:
             raise InputError(f"{root} contains no metadata.csv")

@@ -49,7 +49,7 @@ def complete_sets(
     from all utterances: whole speakers, or whole recordings where the corpus names no speakers.
 
     Args:
-        sets: Those that the corpus defines, or `UNSPLIT`.
+        sets: The sets that the corpus defines, or `UNSPLIT`.
         options: Sizes and seed.
 
     Raises:
@@ -68,7 +68,8 @@ def complete_sets(
             taken, groups = _take(groups, _num_wanted(sizes[name], len(pool)), left)
             found[name] = [item for group in taken for item in group]
         logger.info(
-            "%s: taken by %s (seed %d), since the corpus does not define %s",
+            "%s: taken by %s (seed %d) from the training utterances, because the corpus does not "
+            "define %s",
             *(" and ".join(missing), by, options.seed, "them" if len(missing) > 1 else "it"),
         )
         pool = [item for group in groups for item in group]
@@ -76,7 +77,7 @@ def complete_sets(
 
 
 def _groups(items: Sequence[Item], num_sets: int) -> tuple[list[list[Item]], str]:
-    """Return utterances that must stay in one set, and what they have in common."""
+    """Return groups of utterances that must not be divided, and what they have in common."""
     groups: dict[str, list[Item]] = {}
     speakers = {item.speaker for item in items}
     if len(speakers) >= num_sets and None not in speakers:
@@ -87,7 +88,8 @@ def _groups(items: Sequence[Item], num_sets: int) -> tuple[list[list[Item]], str
         keys = [str(item.audio) for item in items]
         if None not in speakers:
             logger.warning(
-                "the corpus has %d speaker%s, too few to split it by speaker: the sets share them",
+                "the corpus has only %d speaker%s, too few for a split by speaker; it is split by "
+                "recording, so that the sets share speakers",
                 *(len(speakers), "s" * (len(speakers) > 1)),
             )
     for key, item in zip(keys, items):
@@ -106,9 +108,10 @@ def _num_wanted(size: float | None, num_utts: int) -> int:
 def _take(
     groups: list[list[Item]], num_wanted: int, num_left: int
 ) -> tuple[list[list[Item]], list[list[Item]]]:
-    """Return groups with about so many utterances together, and the others, of at least `num_left`.
+    """Choose groups with at most `num_wanted` utterances in total, and return also the others.
 
-    A group that is too large is passed over; if all are, the smallest one is taken.
+    A group that would exceed this number is skipped. If all groups do, the smallest one is chosen.
+    At least `num_left` groups are left for the other sets.
     """
     taken: list[int] = []
     count = 0

@@ -24,7 +24,8 @@ FORMS: dict[str, type[Form]] = {
     "audio_folder": AudioFolderForm,
     "folder": FolderForm,
 }
-"""In the order in which they are tried: any corpus of the others is a folder of audio, too."""
+"""The forms in the order in which they are tried. `folder` is the last one, because a corpus of any
+other form is also a folder with audio."""
 AUTO = "auto"
 TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".gz", ".parquet", ".xlsx", ".xml")
 """Ends of the names of files that may contain transcripts."""
@@ -36,7 +37,7 @@ logger = get_logger(__name__)
 
 
 def find_form(name: str, root: Path) -> tuple[Form, Path]:
-    """Return the form of a corpus, and the directory that has it.
+    """Return the form of a corpus, and the directory that contains the files of the form.
 
     Args:
         name: A name in `FORMS`, an import path, or `AUTO` to recognise the form.
@@ -70,7 +71,7 @@ def find_form(name: str, root: Path) -> tuple[Form, Path]:
 
 
 def _content(directory: Path) -> str:
-    """Return what a directory contains, as words: an audio file, and tables with first lines."""
+    """Return a clause on the content of a directory: an audio file, and tables with first lines."""
     paths = [path for path in directory.rglob("*") if not path.name.startswith(".")]
     audio = next(filter(is_audio, sorted(paths)), None)
     tables = sorted(
@@ -92,7 +93,10 @@ def _content(directory: Path) -> str:
 
 
 def _places(root: Path) -> list[Path]:
-    """Return a directory, and those below it as long as each one has no content but the next."""
+    """Return a directory, and the nested directories below it that have no other content.
+
+    If `a` contains only `a/b`, and `a/b` contains several files, the result is `[a, a/b]`.
+    """
     places = [root]
     while (inner := only_directory(places[-1])) is not None:
         places.append(inner)

@@ -22,13 +22,13 @@ SET_OF_WORD = {
     **dict.fromkeys(("dev", "devel", "valid", "validation", "val"), "dev"),
     **dict.fromkeys(("test", "testing", "eval"), "test"),
 }
-"""Set -> a word in the name of its file or directory."""
+"""Word in the name of a file or directory -> the set that it names."""
 
 TEXT_KEYS = ("text", "sentence", "transcription", "transcript", "normalized_text")
 SPEAKER_KEYS = ("speaker", "speaker_id", "client_id", "spk_id")
 LANGUAGE_KEYS = ("lang", "language", "locale", "source_lang")
-"""Names that corpora give to the transcript, the speaker and the language, the first found counts.
-`source_lang` is that of NeMo's Canary."""
+"""Keys and columns in which corpora store the transcript, the speaker and the language. The first
+one that is present is read. `source_lang` comes from NeMo's Canary."""
 
 logger = get_logger(__name__)
 
@@ -44,7 +44,8 @@ def group_by_set(root: Path, paths: Iterable[Path]) -> dict[str, list[Path]]:
 
     Args:
         root: The directory of the corpus.
-        paths: Paths in it, whose last part that contains a set counts: `train/metadata.jsonl`.
+        paths: Paths in it. The last part of a path that contains the name of a set decides, such
+            as `train` in `train/metadata.jsonl`.
     """
     groups: dict[str, list[Path]] = {}
     for path in sorted(paths):
@@ -53,7 +54,9 @@ def group_by_set(root: Path, paths: Iterable[Path]) -> dict[str, list[Path]]:
         groups.setdefault(name, []).append(path)
     if len(groups) > 1:
         for path in groups.pop(UNSPLIT, []):
-            logger.warning("%s is not read: its name contains no set (train, dev, test)", path)
+            logger.warning(
+                "%s is left out, because its name contains no set (train, dev or test)", path
+            )
     return groups
 
 
@@ -63,12 +66,12 @@ def visible(paths: Iterable[Path]) -> list[Path]:
 
 
 def set_directories(root: Path) -> list[Path]:
-    """Return a corpus, the directories in it and those in its `data`, where sets may be."""
+    """Return the directories that may hold sets: `root`, those in it, and those in its `data`."""
     return [root, *visible(root.glob("*/")), *visible(root.glob("data/*/"))]
 
 
 def only_directory(directory: Path) -> Path | None:
-    """Return the directory that is all that another one contains; None if it is not so."""
+    """Return the only content of a directory if it is a directory, otherwise None."""
     content = visible(directory.iterdir())
     return content[0] if len(content) == 1 and content[0].is_dir() else None
 

@@ -25,7 +25,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class TextOptions:
-    """The changes of transcripts, besides that white space becomes single spaces."""
+    """The changes of transcripts, in addition to single spaces in place of all white space."""
 
     case: Case = "keep"
     """`lower` or `upper` changes all letters."""
@@ -34,7 +34,7 @@ class TextOptions:
 
 
 def change_text(text: str, options: TextOptions) -> str:
-    """Return a transcript in one line, with the case and the punctuation asked for."""
+    """Return a transcript in one line, with the case and the punctuation of the options."""
     if options.punctuation == "remove":
         text = _without_punctuation(text)
     if options.case != "keep":
@@ -62,12 +62,13 @@ def is_punctuation(sign: str) -> bool:
 
 
 def with_texts(items: Iterable[Item], options: TextOptions, allow_empty: bool) -> list[Item]:
-    """Return the utterances with their texts changed; those left without words are dropped.
+    """Return the utterances with changed texts; an utterance left without words is dropped.
 
     Args:
         items: The utterances.
-        options: What is changed.
-        allow_empty: A text that is empty in the corpus means a recording without speech.
+        options: The changes.
+        allow_empty: True if a text that is empty in the corpus means a recording without speech,
+            False if it is an error.
 
     Raises:
         InputError: A text is empty, or contains a control character.
@@ -86,7 +87,7 @@ def with_texts(items: Iterable[Item], options: TextOptions, allow_empty: bool) -
             dropped.append(item)
             continue
         kept.append(dataclasses.replace(item, text=text))
-    _warn("%s: the transcript is empty: a recording without speech%s", silent)
+    _warn("%s: the transcript is empty, which means a recording without speech%s", silent)
     _warn("%s: left out, because without punctuation its text is empty%s", dropped)
     return kept
 

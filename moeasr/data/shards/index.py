@@ -131,7 +131,9 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
     except InputError:
         raise
     except (MemoryError, OverflowError, RecursionError, ValueError):
-        raise InputError(f"shard {path} is not a tar file: a header has an absurd size") from None
+        raise InputError(
+            f"shard {path} is not a tar file: a header has an impossible size"
+        ) from None
     except tarfile.TarError as error:
         raise InputError(f"shard {path} is truncated or not a tar file ({error})") from None
     except OSError as error:

@@ -33,10 +33,10 @@ NO_WORD = 0
 EMPTY = 1
 """The state of no letters."""
 UNKNOWN = 0
-"""Number of the unknown word; the others follow in the order of the lexicon."""
+"""Id of the unknown word. The ids of the other words follow in the order of the lexicon."""
 
 Emit = Callable[[Tensor, Tensor], None]
-"""A function that receives rows and the numbers of the words that became certain in them."""
+"""A function that receives the words that have become certain: their rows and their ids."""
 
 
 @dataclass
@@ -51,15 +51,15 @@ class _State:
     best: float | None = None
     """Largest log-probability of the words that continue from this state; None without any."""
     word: int | None = None
-    """Number of the word that the letters spell; None if they spell no word."""
+    """Id of the word that the letters spell; None if they spell no word."""
     emitted: int | None = None
-    """Word that the failure arc makes certain; None if no word is certain yet."""
+    """Id of the word that the failure arc makes certain; None if no word is certain yet."""
     rest: int = EMPTY
     """Target of the failure arc: the state of the letters after that word."""
 
 
 class Lexicon(nn.Module):
-    """The words of a language model, see the module. States are int64 numbers.
+    """An automaton of the words of a language model, see the module. States are int64 numbers.
 
     Args:
         log_probs: Word -> its log-probability. The units must be able to spell all words.
@@ -118,7 +118,7 @@ class Lexicon(nn.Module):
         """Largest log-probability of the words that continue from each state, or None."""
 
     def take(self, states: Tensor, symbols: Tensor, emit: Emit) -> Tensor:
-        """Take one unit, or the boundary between two words in a script without spaces.
+        """Extend each state by a unit, or by a word boundary in a script without spaces.
 
         Args:
             states: (N,) states.
@@ -211,7 +211,7 @@ class Lexicon(nn.Module):
                     pending[child] = (emitted, more + words, target)
 
     def _run(self, place: int, letters: Sequence[str]) -> tuple[list[int], int]:
-        """Take letters; return the words that become certain, and the state after them."""
+        """Return the words that become certain after further letters, and the next state."""
         words: list[int] = []
         for letter in letters:
             while letter not in self._states[place].children:

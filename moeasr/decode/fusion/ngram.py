@@ -102,7 +102,10 @@ class UnitNgram(nn.Module):
                 f"the language model contains none of the model's units: {_some(unknown)}"
             )
         if unknown:
-            logger.warning("%d units are unknown to the language model: %s", *_counted(unknown))
+            logger.warning(
+                "%d units are unknown to the language model and are scored as <unk>: %s",
+                *_counted(unknown),
+            )
         numbers = torch.tensor([network.words[name] for name in names])
         is_silent = torch.tensor([unit in (BLANK, SOS_EOS) for unit in tokenizer.units])
         is_unknown = (numbers == network.unknown).double()
@@ -170,7 +173,8 @@ class WordNgram(nn.Module):
             )
         if unspellable:
             logger.warning(
-                "%d words of the language model cannot be spelled with the model's units: %s",
+                "%d words of the language model cannot be spelled with the model's units and are "
+                "ignored: %s",
                 *_counted(unspellable),
             )
         unigrams, excluded = model.ngrams[0], set(unspellable)

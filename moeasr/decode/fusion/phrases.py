@@ -196,9 +196,11 @@ class _Trie:
         self.nodes[place].ends_phrase = True
 
     def link(self) -> None:
-        """Compute failure arcs and provisional scores after all phrases have been added.
+        """Compute the failure arcs and provisional scores after all phrases have been added.
 
-        The scores of phrases that are suffixes of a node are added to its `complete`.
+        The provisional score of a node is the boost for its letters so far, which is taken back
+        if the phrase is not completed. The field `complete` of a node also receives the scores of
+        all phrases that are suffixes of the node's letters.
         """
         nodes = self.nodes
         self.failures = failures = [0] * len(nodes)

@@ -85,7 +85,8 @@ class _Junction(NamedTuple):
     first_unspaced: bool
     last_unspaced: bool
     keeps_last: bool
-    """True if the unit is a mark or no text: the next unit then looks at the letter before it."""
+    """True if the unit is a combining mark or has no text. The letter before it then decides
+    whether a word ends after it."""
 
     @classmethod
     def of(cls, letters: Sequence[str], begins_word: bool) -> "_Junction":

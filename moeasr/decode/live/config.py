@@ -8,7 +8,7 @@ from moeasr.options import Seconds
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointConfig:
-    """Kaldi's rules for the end of an utterance, of which one is sufficient.
+    """Kaldi's rules for the end of an utterance, which ends as soon as one of them applies.
 
     The default times are those of WeNet's `ctc_endpoint.h`.
     """

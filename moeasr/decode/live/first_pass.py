@@ -9,9 +9,12 @@ class FirstPass(Protocol):
     """A search that processes the encoder output of one or more streams as it arrives."""
 
     def advance(self, log_probs: Any, lens: Any) -> None:
-        """Search new frames (B, C, V), of which each stream has the number in (B,) `lens`.
+        """Search the next frames of each stream.
 
-        Both are tensors of torch or arrays of NumPy.
+        Args:
+            log_probs: (B, C, V) CTC log-probabilities of the new frames, a tensor of torch or an
+                array of NumPy.
+            lens: (B,) number of new frames of each stream, from 0 to C, of the same library.
         """
         ...
 

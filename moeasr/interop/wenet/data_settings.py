@@ -37,7 +37,7 @@ class CmvnSettings(NamedTuple):
 
 
 class UnitSettings(NamedTuple):
-    """The settings of units in a train.yaml."""
+    """The settings of the output units in WeNet's train.yaml."""
 
     kind: str | None
     """`char`, `bpe` or `word`; None if the file does not distinguish characters from BPE, as in
@@ -66,7 +66,12 @@ def read_cmvn(top: Section) -> CmvnSettings | None:
 
 
 def read_unit_settings(top: Section, dataset: Section) -> UnitSettings:
-    """Read the settings of units from the file and its section `dataset_conf`."""
+    """Read the settings of the output units.
+
+    Args:
+        top: The top level of WeNet's train.yaml.
+        dataset: Its section `dataset_conf`.
+    """
     names_tokenizer = top.has("tokenizer") or top.has("tokenizer_conf")
     conf = top.section("tokenizer_conf")
     kind = top.choice("tokenizer", "char", {"char": "char", "bpe": "bpe"})

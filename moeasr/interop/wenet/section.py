@@ -104,5 +104,6 @@ class Section:
         if self._rest:
             key = next(iter(self._rest))
             raise InputError(
-                f"{self.source}: key '{self.name(key)}' is unknown, so its effect would be lost"
+                f"{self.source}: key '{self.name(key)}' is unknown, so the imported model could "
+                "differ from WeNet's; remove the key if it has no effect"
             )

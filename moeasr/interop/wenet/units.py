@@ -170,7 +170,7 @@ def _check_pieces(units: Sequence[str], model: bytes, model_path: Path, path: Pa
     if strangers:
         raise InputError(
             f"{path}: '{strangers[0]}' and {len(strangers) - 1} other units are not in "
-            f"{model_path}, which must belong to another model"
+            f"{model_path}, which probably belongs to another model"
         )
 
 
@@ -195,8 +195,8 @@ def check_non_lang_syms(tokenizer: Tokenizer) -> None:
 def units_wenet_never_makes(tokenizer: Tokenizer) -> list[str]:
     """Return the units into which WeNet never splits a text, in the order of their ids.
 
-    WeNet converts text to capitals before BPE, and for every kind of unit if there are
-    non-linguistic symbols. Before BPE it also separates Chinese characters.
+    WeNet converts all text to capitals if the units are BPE pieces, or if there are non-linguistic
+    symbols. If the units are BPE pieces, it also separates Chinese characters.
     """
     has_bpe = tokenizer.config.type in ("bpe", "cjk_bpe")
     lost = []

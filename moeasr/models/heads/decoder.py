@@ -109,7 +109,7 @@ class DecoderPast(NamedTuple):
     """Keys and values of the self-attention in each block, (N, L, D) each."""
 
     def select(self, rows: Tensor) -> "DecoderPast":
-        """Return the cache of the hypotheses that continue the given rows (N',)."""
+        """Return the cache of N' hypotheses, given the row (N',) that each of them continues."""
         return DecoderPast(_select(self.blocks, rows))
 
 

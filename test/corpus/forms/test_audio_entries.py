@@ -39,7 +39,10 @@ def test_other_rates_become_that_of_most(tmp_path, caplog):
     assert entries[0] == str(paths[0])
     assert entries[1] == f"python3 -m moeasr.bin.resample 44100 '{paths[1]}' |"
     assert {measure_audio(entry).num_samples for entry in entries} == {44100}
-    assert "2 recordings have 44100 Hz; resampled: 1 at 8000 Hz" in caplog.text
+    assert (
+        "2 recordings have 44100 Hz; the others are resampled to this rate: 1 at 8000 Hz"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize(

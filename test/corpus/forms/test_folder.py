@@ -62,7 +62,10 @@ def test_a_transcript_without_audio_is_named(tmp_path, caplog):
     root = made_up.folder(tmp_path)
     (root / "dev/b.wav").rename(root / "dev/b.doc")
     assert len(FolderForm().read(root)["dev"]) == 2
-    assert "dev/b.txt is not read: there is no audio beside it" in caplog.text
+    assert (
+        "dev/b.txt is left out, because there is no audio file of this name beside it"
+        in caplog.text
+    )
 
 
 FAULTS = {
@@ -92,7 +95,7 @@ FAULTS = {
     ),
     "one transcript of two files": (
         lambda root: write_audio(root / "dev/a.flac"),
-        "dev/a.flac and a.wav have one transcript; remove one of them",
+        "dev/a.flac and a.wav have the same transcript, a.txt; remove or rename one of them",
     ),
     "no audio": (
         lambda root: [path.unlink() for path in (root / "dev").iterdir()],

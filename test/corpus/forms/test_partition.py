@@ -65,7 +65,7 @@ def test_without_speakers_recordings_are_split():
 def test_too_few_speakers_are_shared_with_a_warning(caplog):
     sets = complete_sets({"all": items(2, 20)}, PartitionOptions())
     assert [len(sets[name]) for name in ("train", "dev", "test")] == [32, 4, 4]
-    assert "has 2 speakers, too few to split it by speaker" in caplog.text
+    assert "has only 2 speakers, too few for a split by speaker" in caplog.text
 
 
 def test_a_large_speaker_is_passed_over_and_someone_is_always_left_to_train_on():

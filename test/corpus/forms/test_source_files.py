@@ -43,7 +43,7 @@ def test_files_are_grouped_by_the_last_part_with_a_set(caplog):
         "train": [root / "b_train.json", root / "train/a.json"],
         "dev": [root / "train/dev.json"],
     }
-    assert "c.json is not read: its name contains no set" in caplog.text
+    assert "c.json is left out, because its name contains no set" in caplog.text
     assert group_by_set(root, [root / "c.json"]) == {"all": [root / "c.json"]}
 
 

@@ -43,8 +43,9 @@ def test_an_empty_text_is_an_error_or_silence(caplog):
         with_texts(items("go", " "), TextOptions(), allow_empty=False)
     kept = with_texts(items("go", " ", ""), TextOptions(), allow_empty=True)
     assert [item.text for item in kept] == ["go", "", ""]
-    assert "t, line 2: the transcript is empty: a recording without speech (and 1 more)" in (
-        caplog.text
+    assert (
+        "t, line 2: the transcript is empty, which means a recording without speech (and 1 more)"
+        in (caplog.text)
     )
 
 

@@ -216,8 +216,9 @@ def test_words_that_the_units_cannot_spell_are_named(tmp_path, caplog):
     model = read_arpa(write_lm(tmp_path / "lm", [*WORDS, "XY", "AX"], random.Random(2), 2, True))
     tokenizer = build_tokenizer(["AB BA C"], "char")
     WordNgram(model, WEIGHTS, tokenizer)
-    assert "2 words of the language model cannot be spelled with the model's units: XY AX" in (
-        caplog.text
+    assert (
+        "2 words of the language model cannot be spelled with the model's units and are ignored: "
+        "XY AX" in (caplog.text)
     )
     lower = build_tokenizer(["ab ba c"], "char")
     with pytest.raises(
@@ -228,7 +229,7 @@ def test_words_that_the_units_cannot_spell_are_named(tmp_path, caplog):
         UnitNgram(model, WEIGHTS, lower)
     caplog.clear()
     UnitNgram(model, WEIGHTS, build_tokenizer(["A BA DE"], "word"))
-    assert "1 units are unknown to the language model: DE" in caplog.text
+    assert "1 units are unknown to the language model and are scored as <unk>: DE" in caplog.text
 
 
 def test_units_of_more_than_one_word_are_refused_for_a_word_model(tmp_path):

@@ -39,7 +39,7 @@ def test_values_are_taken_once_and_have_defaults():
         ),
         (lambda c: c.require("key", 1, 1), "'conf.key' is 'x', but moeasr supports only"),
         (lambda c: c.require_number("low", 1, 1), "'conf.low' is 3, but moeasr supports only"),
-        (lambda c: c.finish(), "key 'conf.key' is unknown, so its effect would be lost"),
+        (lambda c: c.finish(), "key 'conf.key' is unknown, so the imported model could differ"),
     ],
 )
 def test_faults_name_file_and_key(read, message):
