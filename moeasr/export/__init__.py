@@ -1,0 +1,1 @@
+"""Export of trained models to the files of other runtimes."""
