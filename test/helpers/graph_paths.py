@@ -21,7 +21,9 @@ class Paths:
         reached = self._close({0: 0.0})
         for label in labels:
             reached = self._close(self._follow(reached, label))
-        return max((score + self.finals.get(s, NEVER) for s, score in reached.items()), default=NEVER)
+        return max(
+            (score + self.finals.get(s, NEVER) for s, score in reached.items()), default=NEVER
+        )
 
     def _follow(self, reached: dict[int, float], label: int) -> dict[int, float]:
         after: dict[int, float] = {}

@@ -2,6 +2,7 @@
 
 from moeasr.decode.fusion.automaton import Arc, FailureAutomaton
 
+
 class BackoffTable:
     """The arcs of a `FailureAutomaton`.
 

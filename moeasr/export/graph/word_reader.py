@@ -73,12 +73,15 @@ class WordReader:
     def last_words(self, state: int) -> Words | None:
         """Return the words that the end of the utterance completes; None if it cannot end here.
 
-        The beginning of a word counts as an unknown word.
+        The text in an incomplete word counts as unknown words.
         """
         kind, node, _ = self._states[state]
         if kind != LETTERS:
             return None
-        return () if node == EMPTY else (self._word(node, UNKNOWN),)
+        if node == EMPTY:
+            return ()
+        word = self._word(node)
+        return (UNKNOWN,) * self._trie[node].num_words if word is None else (word,)
 
     def _number(self, state: _State) -> int:
         if state not in self._numbers:
@@ -97,7 +100,7 @@ class WordReader:
             for unit in self._spaces:
                 yield ReaderArc(unit, (), self._letters(EMPTY, after, unit))
         if kind == LETTERS:
-            word = self._word(node, None)
+            word = self._word(node)
             if node == EMPTY or word is not None:
                 words = () if node == EMPTY else (word,)
                 yield ReaderArc(None, words, self._number(_State(SPACE, EMPTY, False)))
@@ -108,12 +111,9 @@ class WordReader:
     def _letters(self, node: int, after: bool, unit: int) -> int:
         return self._number(_State(LETTERS, node, self._after[after][unit]))
 
-    def _word(self, node: int, default: int | None) -> int | None:
-        """Return the word that ends at a node, or the default."""
-        if node == NO_WORD:
-            return UNKNOWN
-        word = self._trie[node].word
-        return default if word is None else word
+    def _word(self, node: int) -> int | None:
+        """Return the word that ends at a node, or None."""
+        return UNKNOWN if node == NO_WORD else self._trie[node].word
 
     def _walk(self, node: int) -> list[tuple[int, Words, int]]:
         """Return units whose letters can be read from a node, words in them, and the node after."""
@@ -148,6 +148,6 @@ class WordReader:
         else:
             if child is not None and self._trie[child].children:
                 yield child, words  # a word of several words of the text
-            word = self._word(node, None)
+            word = self._word(node)
             if word is not None:
                 yield EMPTY, (*words, word)
