@@ -122,14 +122,11 @@ class _Builder:
         """Return the best score of the history's own words that each state of the reader begins."""
         if history in self._ahead:
             return self._ahead[history]
-        words = [
-            self._words[symbol] for symbol in self._histories.own(history) if symbol in self._words
-        ]
-        scored = sorted(
-            ((self._score(history, (word,)).weight, word) for word in words), reverse=True
-        )
+        words = self._words
+        own = [words[symbol] for symbol in self._histories.own(history) if symbol in words]
+        scored = [(self._score(history, (word,)).weight, word) for word in own]
         best = self._ahead[history] = {}
-        for score, word in scored:
+        for score, word in sorted(scored, reverse=True):
             pending = self._sources[word].copy()
             while pending:
                 place = pending.pop()

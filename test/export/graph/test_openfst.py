@@ -1,4 +1,4 @@
-"""Acceptors in OpenFst: composition adds scores, and the file has the form that sherpa-onnx reads."""
+"""Acceptors in OpenFst: composition adds scores, and the file is that of sherpa-onnx."""
 
 import sys
 

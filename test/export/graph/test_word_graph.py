@@ -65,8 +65,8 @@ def paths_of(ngram):
 
 
 def sequences(tokenizer, words, rng, separator=" "):
-    texts = [separator.join(rng.choices(words, k=rng.randrange(1, 7))) for _ in range(80)]
-    return [*map(tokenizer.encode, texts), *random_units(tokenizer.vocab_size, rng, 80)]
+    texts = [separator.join(rng.choices(words, k=rng.randrange(1, 7))) for _ in range(40)]
+    return [*map(tokenizer.encode, texts), *random_units(tokenizer.vocab_size, rng, 40)]
 
 
 @pytest.fixture(params=["char", "bpe"])
@@ -95,7 +95,7 @@ def test_longer_histories_may_be_forgotten(kind, order):
         score = paths.best([label_of(unit) for unit in units])
         assert score == pytest.approx(best_reading(ngram, tokenizer.decode(units)), abs=1e-9)
         num_equal += score == pytest.approx(fusion_score(ngram, units), abs=1e-9)
-    assert num_equal > 120
+    assert num_equal > 50
 
 
 def test_scripts_without_spaces_have_the_best_division_into_words(kind):
@@ -110,7 +110,7 @@ def test_scripts_without_spaces_have_the_best_division_into_words(kind):
         assert score == pytest.approx(best_reading(ngram, text), abs=1e-9), text
         assert score > exact - 1e-9  # the longest match is one of the divisions
         num_equal += score == pytest.approx(exact, abs=1e-9)
-    assert num_equal > 60
+    assert num_equal > 30
 
 
 def test_scores_by_hand(tmp_path):
