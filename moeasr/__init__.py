@@ -30,6 +30,7 @@ table only; test/test_layers.py enforces it.
     report      tables and pictures                             all above but corpus kaldi interop
     experiment  one YAML file, its data and its checkpoints     datadir features text data models
                                                                 convert decode score train report
+    export      models in the files of other runtimes           as report, and experiment
     bin         entry points                                    everything
 
 `train` may import `models.outputs` (the records a model returns) and `moe.stats` (what to log of

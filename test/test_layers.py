@@ -66,6 +66,7 @@ ALLOWED = {
 ALLOWED["api"] = {"audio", "decode"}
 ALLOWED["__init__"] = {"api"}
 ALLOWED["report"] = set(ALLOWED) - {"corpus", "kaldi", "experiment", "interop", "__init__"}
+ALLOWED["export"] = ALLOWED["report"] | {"experiment"}
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}
 

@@ -1,1 +1,1 @@
-"""Export of trained models to the files of other runtimes."""
+"""Export: models in ONNX, equal to their checkpoints, for sherpa-onnx and onnxruntime."""
