@@ -38,6 +38,8 @@ class _Builder:
         self._reader = WordReader(ngram.lexicon)
         self._sources: list[list[int]] = [[] for _ in self._symbols]
         """States of the reader with an arc that writes each word first."""
+        self._ends = [n for n in range(len(self._reader.arcs)) if self._reader.last_words(n) == ()]
+        """States of the reader in which the utterance may end without a further word."""
         self._before: list[list[int]] = [[] for _ in self._reader.arcs]
         """States of the reader with an arc to each state that writes nothing."""
         for source, arcs in enumerate(self._reader.arcs):
@@ -119,15 +121,22 @@ class _Builder:
         return self._best_ahead(history).get(place, 0.0)
 
     def _best_ahead(self, history: int) -> dict[int, float]:
-        """Return the best score of the history's own words that each state of the reader begins."""
+        """Return the best score that a word or the end of the utterance has in each state.
+
+        Only the history's own n-grams count, and only states of the reader from which one of them
+        can be completed are included.
+        """
         if history in self._ahead:
             return self._ahead[history]
-        words = self._words
-        own = [words[symbol] for symbol in self._histories.own(history) if symbol in words]
-        scored = [(self._score(history, (word,)).weight, word) for word in own]
+        own = self._histories.own(history)
+        words = [self._words[symbol] for symbol in own if symbol in self._words]
+        begins = [(self._score(history, (word,)).weight, self._sources[word]) for word in words]
+        if self._network.end in own:
+            begins.append((self._weights.weight * own[self._network.end].weight, self._ends))
+        begins.sort(key=lambda begin: begin[0], reverse=True)
         best = self._ahead[history] = {}
-        for score, word in sorted(scored, reverse=True):
-            pending = self._sources[word].copy()
+        for score, places in begins:
+            pending = places.copy()
             while pending:
                 place = pending.pop()
                 if place not in best:

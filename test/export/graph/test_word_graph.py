@@ -131,6 +131,9 @@ def test_scores_by_hand(tmp_path):
     ]:
         labels = [label_of(unit) for unit in tokenizer.encode(text)]
         assert paths.best(labels) == pytest.approx(score, abs=1e-9), text
+        space = label_of(tokenizer.units.index("\u2581"))
+        assert paths.best([*labels, space]) == pytest.approx(score, abs=1e-9), text  # no word
+        assert paths.best([space, *labels]) == pytest.approx(score, abs=1e-9), text
 
 
 def test_only_words_of_a_history_are_read_with_it():
