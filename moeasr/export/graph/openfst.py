@@ -1,4 +1,4 @@
-"""Acceptors in the library OpenFst, through kaldifst: composition, and the file of a graph."""
+"""Acceptors in the library OpenFst, through kaldifst: composition, size, and file of a graph."""
 
 from pathlib import Path
 from types import ModuleType
@@ -7,6 +7,9 @@ from typing import Any
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
 from moeasr.export.graph.acceptor import EPSILON, Acceptor
+
+ROUNDING = 1e-5
+"""Scores are rounded to multiples of this number before they are compared."""
 
 
 def load_kaldifst() -> ModuleType:
@@ -34,6 +37,13 @@ def compose(first: Acceptor, second: Acceptor) -> Acceptor:
     fsts = [_to_fst(part, is_transducer=False) for part in (first, second)]
     kaldifst.arcsort(fsts[0], "olabel")
     return _from_fst(kaldifst.compose(*fsts))
+
+
+def minimize(acceptor: Acceptor) -> Acceptor:
+    """Return an acceptor of the same sequences and scores that has equivalent states only once."""
+    fst = _to_fst(acceptor, is_transducer=False)
+    load_kaldifst().minimize_encoded(fst, ROUNDING)
+    return _from_fst(fst)
 
 
 def write_fst(acceptor: Acceptor, path: Path) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.errors import InputError
 from moeasr.export.graph.acceptor import Acceptor
 from moeasr.export.graph.backoff import BackoffTable
-from moeasr.export.graph.openfst import compose, load_kaldifst, write_fst
+from moeasr.export.graph.openfst import compose, load_kaldifst, minimize, write_fst
 from moeasr.export.graph.phrase_graph import phrase_acceptor
 from moeasr.export.graph.topology import ctc_topology
 from moeasr.export.graph.unit_graph import unit_acceptor
@@ -59,7 +59,7 @@ def write_graph(folder: Path, tokenizer: Tokenizer, config: FusionConfig) -> Gra
 
 def build_graph(fusion: nn.Module) -> Acceptor:
     """Return the decoding graph of a fusion."""
-    return ctc_topology(fusion_acceptor(fusion))
+    return ctc_topology(minimize(fusion_acceptor(fusion)))
 
 
 def fusion_acceptor(fusion: nn.Module) -> Acceptor:

@@ -7,7 +7,7 @@ from graph_paths import NEVER, Paths
 
 from moeasr.errors import InputError
 from moeasr.export.graph.acceptor import EPSILON, Acceptor
-from moeasr.export.graph.openfst import compose, load_kaldifst, write_fst
+from moeasr.export.graph.openfst import compose, load_kaldifst, minimize, write_fst
 
 
 def make(num_states, arcs, finals):
@@ -33,6 +33,18 @@ def test_a_composition_adds_scores():
     assert paths.best([3]) == -1.0 - 0.25 + 8.0 - 4.0 - 1.0
     assert paths.best([3, 3]) == -1.0 - 0.5 - 1.0 - 0.25 + 16.0 - 5.0
     assert paths.best([]) == paths.best([4]) == NEVER
+
+
+def test_equivalent_states_are_merged():
+    pytest.importorskip("kaldifst", reason="the optional package kaldifst is not installed")
+    # two words with the same end, from states 1 and 3
+    arcs = [(0, 3, -1.0, 1), (1, 4, -0.25, 2), (0, 5, -2.0, 3), (3, 4, -0.25, 2), (2, 6, 0.5, 0)]
+    small = minimize(make(4, arcs, {2: -0.125}))
+    assert (small.num_states, small.num_arcs) == (3, 4)
+    paths = Paths(small)
+    assert paths.best([3, 4]) == -1.375
+    assert paths.best([5, 4, 6, 3, 4]) == -2.0 - 0.25 + 0.5 - 1.375
+    assert paths.best([3]) == NEVER
 
 
 def test_a_written_graph_has_costs_and_no_output_labels(tmp_path):

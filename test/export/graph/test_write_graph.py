@@ -12,7 +12,7 @@ from moeasr.decode.fusion.build_fusion import build_fusion
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.errors import InputError
 from moeasr.export.graph.acceptor import label_of
-from moeasr.export.graph.write_graph import build_graph, fusion_acceptor, write_graph
+from moeasr.export.graph.write_graph import fusion_acceptor, write_graph
 from moeasr.text.arpa import write_arpa
 from moeasr.text.build_tokenizer import build_tokenizer
 
@@ -149,10 +149,3 @@ def test_sherpa_finds_what_the_prefix_search_finds(kaldifst, config, tmp_path):
         assert sherpa_text(sherpa, tmp_path).strip() == tokenizer.decode(found.tokens)
         num_changed += found.tokens != without.tokens
     assert num_changed > 3
-
-
-def test_a_graph_is_built_without_kaldifst(config):
-    """Only composition and the file need it."""
-    tokenizer = build_tokenizer(TEXTS, "char")
-    fusion = build_fusion(FusionConfig(lm=config.lm), tokenizer)
-    assert build_graph(fusion).num_arcs > 100
