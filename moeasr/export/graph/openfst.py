@@ -63,6 +63,12 @@ def write_fst(acceptor: Acceptor, path: Path) -> tuple[int, int]:
     return fst.num_states, sum(fst.num_arcs(state) for state in range(fst.num_states))
 
 
+def check_fst(path: Path) -> None:
+    """Raise `InputError` unless a file holds a complete graph; sherpa-onnx would crash."""
+    if load_kaldifst().StdVectorFst.read(str(path)) is None:
+        raise InputError(f"{path} is damaged or is no decoding graph; export it again")
+
+
 def _to_fst(acceptor: Acceptor, is_transducer: bool) -> Any:
     kaldifst = load_kaldifst()
     fst = kaldifst.StdVectorFst()

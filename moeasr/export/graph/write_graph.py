@@ -26,7 +26,7 @@ GRAPH_FILE = "graph.fst"
 
 @dataclass(frozen=True)
 class GraphRecord:
-    """What a decoding graph was made from, and its size."""
+    """The settings and the size of a decoding graph."""
 
     settings: dict[str, Any]
     """The settings of language model and phrases."""
