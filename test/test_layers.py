@@ -13,6 +13,7 @@ PACKAGE = Path(moeasr.__file__).parent
 TESTS = Path(__file__).parent
 FOUNDATIONS = {
     "atomic",
+    "batch_plan",
     "bars",
     "checkpoint",
     "config",
@@ -22,6 +23,7 @@ FOUNDATIONS = {
     "errors",
     "fields",
     "job_display",
+    "job_log",
     "limits",
     "lock",
 }

@@ -1,4 +1,4 @@
-"""Growth of the prefixes of a beam from chunk to chunk."""
+"""The history of the prefixes of a beam over several chunks."""
 
 import pytest
 
@@ -13,21 +13,22 @@ def texts(history):
     return [(*history.tokens, *path.tokens) for path in history.paths]
 
 
-def test_what_all_prefixes_share_is_set_aside_but_for_their_last_unit():
+def test_units_shared_by_all_prefixes_are_stored_once_except_the_last():
     history = History.initial(2, with_frames=True)
     grow(history, (0, [5, 6], [0, 1, 3], [-9, -0.1, -0.2]), (0, [5], [0, 2], [-9, -0.3]))
     assert history.tokens == [] and texts(history) == [(5, 6), (5,)]
-    # both go on from the better one: its units are shared, and 6 may still move
+    # Both prefixes extend the better one. Unit 5 is shared; the frame of unit 6 may still change.
     grow(history, (0, [7], [4, 6], [-0.5, -0.1]), (0, [], [5], [-0.05]))
     assert texts(history) == [(5, 6, 7), (5, 6)]
     assert (history.tokens, history.frames) == ([5], [1])
     best, second = (history.hypothesis(slot, -1.0, -2.0, None) for slot in range(2))
     assert (best.tokens, best.frames) == ((5, 6, 7), (1, 3, 6))
-    assert second.frames == (1, 5)  # unit 6 is likelier in frame 5 than it was in frame 3
+    # the probability of unit 6 is higher in frame 5 than it was in frame 3
+    assert second.frames == (1, 5)
     assert (best.score, best.ctc_score, best.fusion_score) == (-1.0, -2.0, None)
 
 
-def test_without_frames_only_units_are_kept():
+def test_a_history_without_frames_keeps_only_units():
     history = History.initial(1, with_frames=False)
     grow(history, (0, [5, 6], [], []))
     grow(history, (0, [], [], []))
@@ -52,6 +53,6 @@ def test_partial_units_are_stable_where_all_prefixes_agree(undecided):
 
 def test_the_oldest_units_of_the_best_prefix_are_decided(undecided):
     assert undecided.decide(max_undecided=3) == [0, 1, 2]
-    assert undecided.decide(max_undecided=2) == [0, 1]  # those that begin in 5 as well
+    assert undecided.decide(max_undecided=2) == [0, 1]  # the prefixes that start with 5
     assert undecided.tokens == [5] and texts(undecided) == [(5, 6, 7), (5, 8)]
     assert undecided.decide(max_undecided=1) == [0]

@@ -71,9 +71,9 @@ def test_files_that_do_not_fit_leave_no_graph(kaldifst, tmp_path):
     write_arpa(word_model(2), tmp_path / "lm")
     (tmp_path / "phrases").write_text("AB\n")
     for setting, message in [
-        ({"lm": tmp_path / "lm"}, r"lm: the model's units can spell no word of the language model"),
+        ({"lm": tmp_path / "lm"}, r"lm: no word of the language model can be spelled with"),
         ({"lm": tmp_path / "missing"}, r"language model .*missing: No such file"),
-        ({"context": tmp_path / "phrases"}, r"phrases: all of them are phrases that the model's"),
+        ({"context": tmp_path / "phrases"}, r"phrases: none of the phrases can be written with"),
     ]:
         with pytest.raises(InputError, match=message):
             write_graph(tmp_path / "model", tokenizer, FusionConfig(**setting))
