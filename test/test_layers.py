@@ -65,10 +65,15 @@ ALLOWED = {
     },
     "interop": {"features", "text", "nn", "moe", "models"},
 }
+ALLOWED["export"] = {"datadir", "audio", "features", "text", "data", "nn", "moe", "models"}
+ALLOWED["export"] |= {"decode", "score"}
 ALLOWED["api"] = {"audio", "decode"}
-ALLOWED["__init__"] = {"api"}
-ALLOWED["report"] = set(ALLOWED) - {"corpus", "kaldi", "experiment", "interop", "__init__"}
-ALLOWED["export"] = ALLOWED["report"] | {"experiment"}
+ALLOWED["deploy"] = {"audio", "features.fbank_config", "text", "decode", "api"}
+ALLOWED["export"] |= {"deploy"}
+ALLOWED["__init__"] = {"api", "deploy"}
+ALLOWED["report"] = set(ALLOWED) - {
+    *("corpus", "kaldi", "experiment", "interop", "export", "deploy", "__init__")
+}
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}
 

@@ -16,7 +16,7 @@
 
 # Options: --name value on the command line.
 stage=0                             # first stage to run
-stop_stage=5                        # last stage to run
+stop_stage=5                        # last stage to run; 6 also exports the model to ONNX
 dry_run=false                       # true: print the commands of the stages without running them
 verbose=false                       # true: print the messages of every script of a stage
 nj=2                                # number of parallel jobs on the CPU
@@ -27,12 +27,13 @@ data_type=feats                     # feats (stored features), raw (audio files)
 corpus_opts=                        # further options of local/data_prep.py (see its --help)
 train_config=conf/u2pp_moe.yaml     # config of the experiment: model, data, training
 train_opts=                         # further options of moeasr.bin.train, such as "--set train.max_epochs=20"
+export_opts=                        # further options of moeasr.bin.export, such as "--chunk-size 8"
 exp_dir=                            # directory of the experiment (default: exp/<train config>)
 seed=777                            # seed of initialisation, batches and augmentation
 decode_modes="ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring joint_decoding" # decoding modes
 decoding_chunk_size="-1"            # chunk sizes in encoder frames; -1 is the whole utterance
 
-stage_names=("0 data" "1 features" "2 dictionary" "3 training" "4 decoding" "5 scoring")
+stage_names=("0 data" "1 features" "2 dictionary" "3 training" "4 decoding" "5 scoring" "6 export")
 last_stage=$((${#stage_names[@]} - 1))
 help_message="Usage: ./run.sh [--option value]...         (- and _ are the same in an option's name)
 Stages: $(printf '%s, ' "${stage_names[@]}" | sed 's/, $//')
@@ -118,6 +119,7 @@ device=cpu launch=(python3 -m) # start of the training command
     --num-threads "$num_threads" $train_opts)
   decode_options=(--data-type "$data_type" --modes "$decode_modes" --beam-size "$beam_size"
     --device "$device" --num-threads "$num_threads")
+  export_options=($export_opts)
 }
 
 if ((stage <= 3 && stop_stage >= 3)); then # report faults of stages 3 and 4 before the first stage

@@ -7,15 +7,10 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import moeasr
 from moeasr.errors import InputError
-from moeasr.signals import waits_end_at_signals
-
-
-class _Terminated(SystemExit):
-    """The end of the program after SIGTERM, which removes unfinished files and processes."""
+from moeasr.signals import Terminated, terminated_by_sigterm
 
 
 def run(main: Callable[[], None]) -> None:
@@ -27,9 +22,8 @@ def run(main: Callable[[], None]) -> None:
     _write_utf8()
     program = os.path.basename(sys.argv[0])
     warn_of_other_checkout(program)
-    before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        with waits_end_at_signals():
+        with terminated_by_sigterm():
             main()
     except InputError as error:
         sys.exit(f"{program}: {error}")
@@ -48,15 +42,13 @@ def run(main: Callable[[], None]) -> None:
         )
     except KeyboardInterrupt:
         sys.exit(130)
-    except _Terminated:
+    except Terminated:
         # One write, because several processes share the terminal.
         sys.stderr.write(f"{program}: stopped by SIGTERM\n")
         sys.stderr.flush()
         with suppress(OSError):
             sys.stdout.flush()
         os._exit(128 + signal.SIGTERM)  # does not wait for threads, which may wait for programs
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -66,11 +58,6 @@ def _is_out_of_memory(error: Exception) -> bool:
         or type(error).__name__ == "OutOfMemoryError"
         or "can't allocate memory" in str(error)
     )
-
-
-def _terminate(signum: int, frame: Any) -> None:
-    signal.signal(signum, signal.SIG_DFL)
-    raise _Terminated(128 + signum)
 
 
 def _write_utf8() -> None:

@@ -75,17 +75,18 @@ def main(argv: list[str] | None = None) -> None:
 
 def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> None:
     """Print the results of each file as a live listener would see them."""
+    from moeasr.api.checkpoint_engine import CheckpointEngine
     from moeasr.audio.input_files import InputFiles
     from moeasr.decode.live.playback import Playback
 
-    rate_hz = streaming.recognizer.fbank.sample_rate_hz
     language = streaming.recognizer.language_id(args.language)
-    files = InputFiles(args.audio, rate_hz, "stream")
+    files = InputFiles(args.audio, CheckpointEngine(streaming.recognizer).waveform, "stream")
+    rate_hz, packet_sec = streaming.recognizer.fbank.sample_rate_hz, args.packet_ms * 1e-3
     for path, waveform in files:
-        playback = Playback(streaming.open(language), rate_hz, args.packet_ms * 1e-3)
+        playback = Playback(streaming.open(language), rate_hz, packet_sec)
         for shown_sec, result in playback.run(waveform):
             kind = "final" if result.is_final else "partial"
-            print(f"{path}\t{shown_sec:.2f}\t{kind}\t{result.text}", flush=True)
+            print(path, f"{shown_sec:.2f}", kind, result.text, sep="\t", flush=True)
     files.finish()
 
 
@@ -98,17 +99,16 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     from moeasr.version import describe_commit
 
     setup_logging()
-    model, fbank = streaming.recognizer.model, streaming.recognizer.fbank
-    utterances = find_data_type("raw").open(args.simulate, model.languages)
+    recognizer = streaming.recognizer
+    utterances = find_data_type("raw").open(args.simulate, recognizer.model.languages)
     if not utterances:
         raise InputError(f"{args.simulate} contains no utterances")
     refs = read_references(Path(args.simulate) / "text", utterances)
-    read = read_waveforms(utterances, fbank.sample_rate_hz)
-    shown = progress(read, "streaming", len(utterances), "utterances")
-    done = simulate_test_set(streaming, shown, args.packet_ms * 1e-3)
+    waveforms = read_waveforms(utterances, recognizer.fbank.sample_rate_hz)
+    waveforms = progress(waveforms, "streaming", len(utterances), "utterances")
+    done = simulate_test_set(streaming, waveforms, args.packet_ms * 1e-3)
     provenance = {
-        "packet_ms": args.packet_ms,
-        "set": Path(args.simulate).resolve().name,
+        **{"packet_ms": args.packet_ms, "set": Path(args.simulate).resolve().name},
         "checkpoint": args.checkpoint,
         "decode_commit": describe_commit(),
         "command": command,

@@ -8,6 +8,9 @@ Files may have any sample rate and any number of channels. The formats are those
 as WAV, FLAC, MP3 and SPHERE. A file that cannot be read is reported on standard error. The other
 files are still transcribed, and the exit status is 1.
 
+With --model, an exported model folder runs in onnxruntime, without PyTorch. Its most accurate mode
+is attention_rescoring. Joint decoding, language models and phrases require the checkpoint.
+
 Memory grows with the square of the duration of a file, to about 5 GB for 5 minutes with 4 attention
 heads. `moeasr stream --num-left-chunks N` transcribes files of any duration.
 """
@@ -20,7 +23,7 @@ from moeasr.bin.option_groups.recognition import (
     add_mode_option,
     add_recognition_options,
     decode_config,
-    load_recognizer,
+    load_engine,
 )
 from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
@@ -37,10 +40,11 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac",
+        epilog="examples:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac\n"
+        "  moeasr transcribe --model exp/u2pp_moe/export --quantize int8 a.wav",
     )
     add = parser.add_argument
-    add_recognition_options(parser, DEFAULTS)
+    add_recognition_options(parser, DEFAULTS, has_folders=True)
     add_mode_option(parser)
     add(
         "--nbest", type=int, metavar="N", help="number of hypotheses to print per file (default: 1)"
@@ -58,22 +62,23 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     args = get_parser().parse_args(argv)
 
-    from moeasr.api.transcriber import Transcriber
+    from moeasr.api.engine import Task
     from moeasr.audio.input_files import InputFiles
-    from moeasr.decode.required_heads import require_heads
 
     config, given = decode_config(args, DEFAULTS)
-    recognizer = load_recognizer(args)
-    transcriber = Transcriber(recognizer, args.mode, config, given, args.language)
+    engine = load_engine(args)
+    task = Task(mode=args.mode, config=config, given=given, language=args.language)
+    transcriber = engine.transcriber(task)
     if args.timestamps:
         if args.nbest is not None:
             raise InputError(
                 "give either --timestamps or --nbest; only the best hypothesis has times"
             )
-        require_heads(["ctc"], recognizer.model, "--timestamps need")
+        if not engine.has_ctc:
+            raise InputError("--timestamps need CTC, but this model was trained without it")
     if args.nbest is not None:
         _check_nbest(args.nbest, transcriber.mode, transcriber.num_kept)
-    files = InputFiles(args.audio, recognizer.fbank.sample_rate_hz, "transcribe")
+    files = InputFiles(args.audio, engine.waveform, "transcribe")
     for path, waveform in files:
         try:
             (result,) = transcriber.run([waveform])

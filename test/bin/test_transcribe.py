@@ -8,6 +8,7 @@ import soundfile
 import torch
 from checkpoints import save_model
 
+from moeasr.api.checkpoint_engine import CheckpointEngine
 from moeasr.audio.input_files import InputFiles
 from moeasr.audio.recording import read_audio
 from moeasr.bin.transcribe import main
@@ -63,8 +64,9 @@ def test_all_sample_rates_and_numbers_of_channels_are_accepted(model_path, audio
     assert lines == [f"{path}\t{expected_text(model_path, path, mode)}" for path in audio.values()]
     # an untrained decoder without CTC ends at once
     assert any(line.partition("\t")[2] for line in lines) == ("ctc" in SEARCHES[mode].heads)
+    engine = CheckpointEngine(Recognizer.from_checkpoint(model_path))
     for path in audio.values():  # half a second of each file
-        ((_, waveform),) = InputFiles([str(path)], 16000, "transcribe")
+        ((_, waveform),) = InputFiles([str(path)], engine.waveform, "transcribe")
         assert len(waveform) == 8000
         assert torch.equal(waveform, read_audio(str(path), 16000)[0])
 

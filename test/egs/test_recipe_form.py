@@ -68,8 +68,9 @@ def test_help_needs_no_environment_and_works_in_every_directory(recipe, tmp_path
     assert {"units", "test_sets", "stage", "dry_run", "train_config", "exp_dir"} <= options.keys()
     listed = re.findall(r"^  --([a-z_]+) (.*?) +# \w", done.stderr, re.MULTILINE)
     assert dict(listed) == options and len(listed) == len(options)
-    assert "Stages: 0 data, 1 features, 2 dictionary, 3 training, 4 decoding, 5 scoring\n" in (
-        done.stderr
+    assert (
+        "Stages: 0 data, 1 features, 2 dictionary, 3 training, 4 decoding, 5 scoring, 6 export\n"
+        in (done.stderr)
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -91,7 +92,7 @@ REFUSED = {
     "--num-threads 0": "--num_threads must be at least 1, but is 0",
     "--average-num 0": "--average_num must be at least 1, but is 0",
     "--beam-size 00": "--beam_size must be at least 1, but is 00",
-    "--stage 6": "of the stages 0 to 5, none is from --stage 6 to --stop-stage 5",
+    "--stage 6": "of the stages 0 to 6, none is from --stage 6 to --stop-stage 5",
     "--stage 2 --stop-stage 1": "none is from --stage 2 to --stop-stage 1",
     "--dry-run yes": "--dry-run must be true or false, but is 'yes'",
     "--data-type tar": "--data-type must be feats, raw or shard, but is 'tar'",

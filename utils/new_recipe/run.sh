@@ -46,3 +46,5 @@ if run_stage 5 "scoring"; then
   run set="$test_sets" python3 -m moeasr.bin.score --data-dir "data/{set}" --decode-dir "$exp_dir/decode_{set}"
   run python3 -m moeasr.bin.results --exp-dir "$exp_dir"
 fi
+
+if run_stage 6 "export"; then run python3 -m moeasr.bin.export --checkpoint "$exp_dir" --data-dir data/dev --out "$exp_dir/export" "${export_options[@]}"; fi

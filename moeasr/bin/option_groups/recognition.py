@@ -9,6 +9,7 @@ from moeasr.limits import num_processes
 from moeasr.options import add_options, given_options, with_given
 
 if TYPE_CHECKING:
+    from moeasr.api.engine import Engine
     from moeasr.decode.recognizer import Recognizer
 
 MODES = (
@@ -30,26 +31,33 @@ def add_mode_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_recognition_options(parser: argparse.ArgumentParser, defaults: DecodeConfig) -> None:
+def add_recognition_options(
+    parser: argparse.ArgumentParser, defaults: DecodeConfig, has_folders: bool = False
+) -> None:
     """Add the options of the model, and one option for each field of `DecodeConfig`.
 
     Args:
         parser: The parser that receives the options.
         defaults: Settings whose options are not given.
+        has_folders: Also offer `--model` for model folders, instead of `--checkpoint`.
     """
     add = parser.add_argument
-    add(
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument(
         "--checkpoint",
-        required=True,
         metavar="FILE",
         help="trained model, or an experiment directory with averaged.pt",
     )
+    if has_folders:
+        models.add_argument(
+            "--model", metavar="DIR", help="exported model folder, which runs in onnxruntime"
+        )
     add("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     add(
         "--num-threads",
         type=num_processes,
         metavar="N",
-        help="number of CPU threads (default: chosen by PyTorch)",
+        help="number of CPU threads (default: chosen by PyTorch or onnxruntime)",
     )
     text = "precision of linear layers and experts (default: float32)"
     add("--quantize", choices=("int8", "bf16"), help=text)
@@ -61,15 +69,22 @@ def load_recognizer(args: argparse.Namespace) -> "Recognizer":
 
     If `args.checkpoint` is a directory, it is replaced by the file that was read.
     """
-    import torch
-
     from moeasr import checkpoint
-    from moeasr.api.speech_recognizer import open_recognizer
+    from moeasr.api.checkpoint_engine import open_recognizer
 
-    if args.num_threads is not None:
-        torch.set_num_threads(args.num_threads)
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
-    return open_recognizer(args.checkpoint, args.device, args.quantize)
+    return open_recognizer(args.checkpoint, args.device, args.quantize, args.num_threads)
+
+
+def load_engine(args: argparse.Namespace) -> "Engine":
+    """Load the model of the options, either a checkpoint or a model folder."""
+    if args.model is not None:
+        from moeasr.deploy.folder_engine import open_folder
+
+        return open_folder(args.model, args.device, args.quantize, args.num_threads)
+    from moeasr.api.checkpoint_engine import CheckpointEngine
+
+    return CheckpointEngine(load_recognizer(args))
 
 
 def decode_config(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from moeasr.decode.live.streaming_recognizer import RecognitionStream, StreamResult
+from moeasr.decode.live.recognition_stream import RecognitionStream, StreamResult
 from moeasr.errors import InputError
 
 

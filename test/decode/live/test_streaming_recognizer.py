@@ -128,7 +128,7 @@ def test_partial_results_follow_each_chunk_and_stable_text_never_changes(recogni
 def test_settled_text_of_a_long_stream_is_not_decoded_again(recognizer, mode, monkeypatch):
     streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(beam_size=4, chunk_size=4))
     expected = [(r.text, r.stable_text) for r in stream_all(streaming, sound(6.0))]
-    monkeypatch.setattr("moeasr.decode.live.streaming_recognizer.SETTLE_UNITS", 4)
+    monkeypatch.setattr("moeasr.decode.live.recognition_stream.SETTLE_UNITS", 4)
     stream, found = streaming.open(), []
     for packet in sound(6.0).split(1600):
         found += stream.accept(packet)
@@ -258,7 +258,7 @@ def test_memory_of_an_utterance_is_released_at_its_end(recognizer):
     held = set()
     for packet in sound(6.0).split(1600):
         stream.accept(packet)
-        held.add((len(stream._utterance.enc), stream._state.encoder.num_past))
+        held.add((len(stream._utterance.chunks), stream._encoder._state.encoder.num_past))
     assert max(chunks for chunks, _ in held) <= 4
     assert max(past for _, past in held) == 8
 
