@@ -32,7 +32,7 @@ class FailureAutomaton(nn.Module):
         self, arcs: Mapping[tuple[int, int], Arc], failures: list[Arc], num_symbols: int
     ) -> None:
         super().__init__()
-        self._num_symbols = num_symbols
+        self.num_symbols = num_symbols
         found = sorted((state * num_symbols + symbol, arc) for (state, symbol), arc in arcs.items())
         keys = [key for key, _ in found]
         # The last key is larger than any other, so a search never ends after the table.
@@ -50,7 +50,7 @@ class FailureAutomaton(nn.Module):
     def max_weight(self) -> float:
         """Maximum weight that a symbol can add in any state."""
         best = torch.full_like(self.fail_weights, float("-inf"))
-        states = self.keys[:-1].div(self._num_symbols, rounding_mode="floor")
+        states = self.keys[:-1].div(self.num_symbols, rounding_mode="floor")
         best = best.scatter_reduce(0, states, self.weights[:-1], "amax")
         best[0] = max(0.0, float(best[0]))  # weight of a symbol without an arc
         while True:  # once for each failure arc in the longest chain
@@ -76,7 +76,7 @@ class FailureAutomaton(nn.Module):
         totals = torch.zeros(states.shape, dtype=torch.float64, device=states.device)
         open_places = torch.arange(states.numel(), device=states.device)
         while open_places.numel() > 0:
-            keys = states * self._num_symbols + symbols
+            keys = states * self.num_symbols + symbols
             places = torch.searchsorted(self.keys, keys)
             is_found = self.keys[places] == keys
             targets[open_places] = torch.where(is_found, self.targets[places], 0)

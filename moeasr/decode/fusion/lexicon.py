@@ -84,6 +84,8 @@ class Lexicon(nn.Module):
         for number, (letters, log_prob) in enumerate(zip(words, log_probs.values()), start=1):
             self._add(letters, number, log_prob)
         num_trie = len(self._states)
+        self.trie = self._states[:num_trie]
+        """The states of the words, letter by letter; `NO_WORD` and `EMPTY` come first."""
         self._link()
         boundary = tokenizer.vocab_size  # a symbol behind those of the units
         self._num_symbols = boundary + 1

@@ -91,8 +91,8 @@ class UnitNgram(nn.Module):
 
     def __init__(self, model: NgramModel, weights: NgramWeights, tokenizer: Tokenizer) -> None:
         super().__init__()
-        self._weights = weights
-        self._network = network = _build_network(model)
+        self.weights = weights
+        self.network = network = _build_network(model)
         self._automaton = network.automaton
         names = [_name_in(network.words, unit) for unit in tokenizer.units]
         plain = [unit for unit in tokenizer.units if unit not in (BLANK, UNKNOWN, SOS_EOS)]
@@ -110,33 +110,33 @@ class UnitNgram(nn.Module):
         is_silent = torch.tensor([unit in (BLANK, SOS_EOS) for unit in tokenizer.units])
         is_unknown = (numbers == network.unknown).double()
         extra = weights.bonus + weights.weight * weights.unk_penalty * is_unknown
-        self.register_buffer("_numbers", numbers)
-        self.register_buffer("_is_silent", is_silent)
-        self.register_buffer("_extra", extra)
+        self.register_buffer("numbers", numbers)
+        self.register_buffer("is_silent", is_silent)
+        self.register_buffer("extra", extra)
         self._max_extra = float(extra.max())
 
     def start(self) -> Tensor:
         """See `Fusion.start`."""
-        return torch.tensor([self._network.begin], device=self._numbers.device)
+        return torch.tensor([self.network.begin], device=self.numbers.device)
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
         """See `Fusion.extend`."""
         units = units[..., None, :]
-        targets, scores = self._automaton.step(states, self._numbers[units])
-        is_silent = self._is_silent[units]
-        scores = self._weights.weight * scores + self._extra[units]
+        targets, scores = self._automaton.step(states, self.numbers[units])
+        is_silent = self.is_silent[units]
+        scores = self.weights.weight * scores + self.extra[units]
         return scores.masked_fill(is_silent, 0.0), torch.where(is_silent, states, targets)[
             ..., None
         ]
 
     def finish(self, states: Tensor) -> Tensor:
         """See `Fusion.finish`."""
-        end = torch.tensor(self._network.end, device=states.device)
-        return self._weights.weight * self._automaton.step(states[..., 0], end)[1]
+        end = torch.tensor(self.network.end, device=states.device)
+        return self.weights.weight * self._automaton.step(states[..., 0], end)[1]
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
         """See `Fusion.most`."""
-        best = self._weights.weight * self._automaton.max_weight
+        best = self.weights.weight * self._automaton.max_weight
         unit = max(0.0, best + self._max_extra)
         return (best + unit * num_units.double()).expand(states.shape[:-1])
 
@@ -160,8 +160,8 @@ class WordNgram(nn.Module):
 
     def __init__(self, model: NgramModel, weights: NgramWeights, tokenizer: Tokenizer) -> None:
         super().__init__()
-        self._weights = weights
-        self._network = network = _build_network(model)
+        self.weights = weights
+        self.network = network = _build_network(model)
         self._automaton = network.automaton
         words = [word for word in model.words if word not in (BEGIN, END, UNKNOWN)]
         unspellable = [word for word in words if SPACE_UNIT in word or tokenizer.unknown(word)]
@@ -181,23 +181,23 @@ class WordNgram(nn.Module):
         known = {
             word: unigrams[network.words[word],].log_prob for word in words if word not in excluded
         }
-        self._lexicon = lexicon = Lexicon(known, tokenizer)
+        self.lexicon = lexicon = Lexicon(known, tokenizer)
         numbers = [network.words[word] for word in (UNKNOWN, *known)]
         nothing = Ngram(0.0, 0.0)
         unk_log_prob = unigrams.get((network.unknown,), nothing).log_prob + weights.unk_penalty
         best = [unk_log_prob if value is None else value for value in lexicon.best]
         ahead = weights.weight * torch.tensor(best, dtype=torch.float64) + weights.bonus
         ahead[EMPTY] = 0.0
-        self.register_buffer("_numbers", torch.tensor(numbers))
+        self.register_buffer("numbers", torch.tensor(numbers))
         self.register_buffer("_ahead", ahead)
 
     def start(self) -> Tensor:
         """See `Fusion.start`; a state is history, lexicon state, and script of the last unit."""
-        return torch.tensor([self._network.begin, EMPTY, 0], device=self._ahead.device)
+        return torch.tensor([self.network.begin, EMPTY, 0], device=self._ahead.device)
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
         """See `Fusion.extend`."""
-        spellings = self._lexicon.spellings
+        spellings = self.lexicon.spellings
         history, node, after = (column[..., None] for column in states.unbind(-1))  # (..., K, 1)
         units = units[..., None, :]
         begins = spellings.begins_word[units]
@@ -212,7 +212,7 @@ class WordNgram(nn.Module):
         takes = spellings.has_letters[units].expand_as(begun)
         words = _Words(self, history[takes])
         target = begun.clone()
-        target[takes] = self._lexicon.take(begun[takes], units.expand_as(begun)[takes], words.add)
+        target[takes] = self.lexicon.take(begun[takes], units.expand_as(begun)[takes], words.add)
         history, scores = history.clone(), scores.clone()
         history[takes] = words.history
         scores[takes] += words.scores
@@ -224,9 +224,9 @@ class WordNgram(nn.Module):
         """See `Fusion.finish`."""
         history, node, _ = states.unbind(-1)
         last, _, scores = self._end_words(history, node)
-        end = torch.tensor(self._network.end, device=states.device)
+        end = torch.tensor(self.network.end, device=states.device)
         scores = scores - self._ahead[node]
-        return scores + self._weights.weight * self._automaton.step(last, end)[1]
+        return scores + self.weights.weight * self._automaton.step(last, end)[1]
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
         """See `Fusion.most`.
@@ -234,24 +234,24 @@ class WordNgram(nn.Module):
         The look-ahead score of the incomplete word will be subtracted. Every further word begins
         with a word of the text, either in the letters of the incomplete word or in a further unit.
         """
-        best = self._weights.weight * self._automaton.max_weight
-        word = max(0.0, best + self._weights.bonus)
+        best = self.weights.weight * self._automaton.max_weight
+        word = max(0.0, best + self.weights.bonus)
         node = states[..., 1]
-        num_words = num_units * self._lexicon.max_words_per_unit + self._lexicon.num_words[node]
+        num_words = num_units * self.lexicon.max_words_per_unit + self.lexicon.num_words[node]
         return best + word * num_words.double() - self._ahead[node]
 
     def score_words(self, history: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         """Return the history after each word of the lexicon, and its weighted score."""
-        numbers = self._numbers[words]
+        numbers = self.numbers[words]
         history, log_probs = self._automaton.step(history, numbers)
-        is_unknown = (numbers == self._network.unknown).double()
-        log_probs = log_probs + self._weights.unk_penalty * is_unknown
-        return history, self._weights.weight * log_probs + self._weights.bonus
+        is_unknown = (numbers == self.network.unknown).double()
+        log_probs = log_probs + self.weights.unk_penalty * is_unknown
+        return history, self.weights.weight * log_probs + self.weights.bonus
 
     def _end_words(self, history: Tensor, node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return histories, lexicon states and scores after a space."""
         words = _Words(self, history.flatten())
-        self._lexicon.flush(node.flatten(), words.add)
+        self.lexicon.flush(node.flatten(), words.add)
         return (
             words.history.view_as(history),
             torch.full_like(node, EMPTY),
@@ -261,8 +261,8 @@ class WordNgram(nn.Module):
     def _bound(self, history: Tensor, node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return histories, lexicon states and scores after a word boundary without a space."""
         words = _Words(self, history.flatten())
-        boundary = self._lexicon.boundary.expand(node.numel())
-        target = self._lexicon.take(node.flatten(), boundary, words.add)
+        boundary = self.lexicon.boundary.expand(node.numel())
+        target = self.lexicon.take(node.flatten(), boundary, words.add)
         return words.history.view_as(history), target.view_as(node), words.scores.view(node.shape)
 
 

@@ -117,7 +117,7 @@ class ContextGraph(nn.Module):
                 "%d of %d phrases cannot be written with the model's units and are ignored: %s",
                 *(len(left), len(phrases), shown),
             )
-        self._spellings = spellings = UnitSpellings(tokenizer)
+        self.spellings = spellings = UnitSpellings(tokenizer)
         trie = _Trie()
         for phrase in written:
             units = tokenizer.encode(phrase.text)
@@ -133,14 +133,14 @@ class ContextGraph(nn.Module):
         for number, node in enumerate(trie.nodes):
             if node.letter == BOUNDARY or BOUNDARY in node.children:
                 arcs[number, boundary] = Arc(*trie.step(number, BOUNDARY))
-        self._automaton = FailureAutomaton(arcs, fails, boundary + 1)
+        self.automaton = FailureAutomaton(arcs, fails, boundary + 1)
         self.register_buffer("_provisional", torch.tensor(trie.provisional, dtype=torch.float64))
-        self.register_buffer("_boundary", torch.tensor(boundary))
+        self.register_buffer("boundary", torch.tensor(boundary))
 
     def start(self) -> Tensor:
         """See `Fusion.start`."""
-        root = torch.zeros(1, dtype=torch.int64, device=self._boundary.device)
-        node = self._automaton.step(root, self._boundary)[0]
+        root = torch.zeros(1, dtype=torch.int64, device=self.boundary.device)
+        node = self.automaton.step(root, self.boundary)[0]
         return torch.cat([node, torch.zeros_like(node)])
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
@@ -148,26 +148,26 @@ class ContextGraph(nn.Module):
         units = units[..., None, :]
         nodes, after = states[..., None].unbind(-2)  # (..., K, 1)
         after = after.bool()
-        behind, scores = self._automaton.step(nodes, self._boundary)
-        spellings = self._spellings
+        behind, scores = self.automaton.step(nodes, self.boundary)
+        spellings = self.spellings
         is_break = spellings.begins_word[units] | spellings.begins_here(after, units)
         scores = torch.where(is_break, scores, 0.0)
         nodes = torch.where(is_break, behind, nodes)
         is_spelled = spellings.has_letters[units]
-        targets, gains = self._automaton.step(nodes, units)
+        targets, gains = self.automaton.step(nodes, units)
         scores = scores + torch.where(is_spelled, gains, 0.0)
         nodes = torch.where(is_spelled, targets, nodes)
         return scores, torch.stack([nodes, spellings.after(after, units).long()], dim=-1)
 
     def finish(self, states: Tensor) -> Tensor:
         """See `Fusion.finish`."""
-        states, scores = self._automaton.step(states[..., 0], self._boundary)
+        states, scores = self.automaton.step(states[..., 0], self.boundary)
         return scores - self._provisional[states]
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
         """See `Fusion.most`."""
         num_symbols = num_units * 2 + 1  # a unit may have a boundary before it
-        return (self._automaton.max_weight * num_symbols.double()).expand(states.shape[:-1])
+        return (self.automaton.max_weight * num_symbols.double()).expand(states.shape[:-1])
 
 
 class _Trie:

@@ -84,25 +84,25 @@ class FusionSum(nn.Module):
 
     def __init__(self, parts: Sequence[nn.Module]) -> None:
         super().__init__()
-        self._parts = nn.ModuleList(parts)
+        self.parts = nn.ModuleList(parts)
         self._sizes = [part.start().numel() for part in parts]
 
     def start(self) -> Tensor:
         """See `Fusion.start`."""
-        return torch.cat([part.start() for part in self._parts])
+        return torch.cat([part.start() for part in self.parts])
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
         """See `Fusion.extend`."""
         columns = states.split(self._sizes, dim=-1)
-        scores, new_states = zip(*(p.extend(own, units) for p, own in zip(self._parts, columns)))
+        scores, new_states = zip(*(p.extend(own, units) for p, own in zip(self.parts, columns)))
         return sum(scores), torch.cat(new_states, dim=-1)
 
     def finish(self, states: Tensor) -> Tensor:
         """See `Fusion.finish`."""
         columns = states.split(self._sizes, dim=-1)
-        return sum(part.finish(own) for part, own in zip(self._parts, columns))
+        return sum(part.finish(own) for part, own in zip(self.parts, columns))
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
         """See `Fusion.most`."""
         columns = states.split(self._sizes, dim=-1)
-        return sum(part.most(own, num_units) for part, own in zip(self._parts, columns))
+        return sum(part.most(own, num_units) for part, own in zip(self.parts, columns))
