@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from moeasr.moe.dispatch import combine, sort_by_expert
 from moeasr.moe.experts import ExpertBank
 from moeasr.nn.feed_forward import Activation
-from moeasr.nn.packed_linear import Kernel, make_kernel
+from moeasr.nn.linear_kernels import Kernel
+from moeasr.nn.packed_linear import make_kernel
 from moeasr.nn.routing import Routing
 
 
