@@ -31,9 +31,9 @@ class PackedExperts(nn.Module):
         activation = None if bank.activation is F.silu else bank.activation
         self._experts = [
             _Expert(
-                make_kernel(w1, b1, precision, with_silu=activation is None),
+                make_kernel(w1, b1, precision, activation is None, has_few_rows=True),
                 activation,
-                make_kernel(w2, b2, precision),
+                make_kernel(w2, b2, precision, has_few_rows=True),
             )
             for w1, b1, w2, b2 in bank.weights()
         ]

@@ -28,6 +28,8 @@ class KernelFamily(NamedTuple):
     """The makers of the kernels; the first one uses public operators only."""
     tolerance: float
     """Largest relative difference between the outputs of two kernels, as a ratio of norms."""
+    splits: bool
+    """Whether a layer may have two kernels, each with its copy of the weights."""
 
 
 def fp32_plain(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
@@ -143,8 +145,8 @@ def _quantized_engine(name: str) -> Iterator[None]:
 
 
 KERNELS: dict[str, KernelFamily] = {
-    "fp32": KernelFamily((fp32_plain, fp32_onednn), 1e-4),
-    "bf16": KernelFamily((bf16_plain, bf16_onednn), 2e-2),
-    "int8": KernelFamily((int8_plain, int8_onednn, int8_pointwise), 2e-3),
+    "fp32": KernelFamily((fp32_plain, fp32_onednn), 1e-4, splits=False),
+    "bf16": KernelFamily((bf16_plain, bf16_onednn), 2e-2, splits=False),
+    "int8": KernelFamily((int8_plain, int8_onednn, int8_pointwise), 2e-3, splits=True),
 }
 """The families of kernels by precision."""

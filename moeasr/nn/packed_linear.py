@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from moeasr.errors import InputError
-from moeasr.nn.kernel_trial import fastest_maker
+from moeasr.nn.kernel_trial import FEW_ROWS, fastest_makers
 from moeasr.nn.linear_kernels import KERNELS, Kernel
 
 PRECISIONS = tuple(KERNELS)
@@ -38,9 +38,15 @@ class PackedLinear(nn.Module):
 
 
 def make_kernel(
-    weight: Tensor, bias: Tensor | None, precision: str, with_silu: bool = False
+    weight: Tensor,
+    bias: Tensor | None,
+    precision: str,
+    with_silu: bool = False,
+    has_few_rows: bool = False,
 ) -> Kernel:
     """Build the fastest kernel for y = W x + b, optionally followed by silu.
+
+    If calls with a few rows are common, another kernel may serve them.
 
     Args:
         weight: (outputs, inputs) float32.
@@ -48,6 +54,7 @@ def make_kernel(
         precision: One of `PRECISIONS`.
         with_silu: Apply silu to the outputs, for a following layer of the same precision. In bf16,
             the outputs then stay in bfloat16.
+        has_few_rows: Calls with a few rows are common, as for experts in a stream.
 
     Raises:
         InputError: The precision is unknown.
@@ -55,9 +62,15 @@ def make_kernel(
     check_precision(precision)
     bias = weight.new_zeros(weight.size(0)) if bias is None else bias
     outputs, inputs = weight.shape
-    make = fastest_maker(KERNELS[precision], inputs, outputs, with_silu, torch.get_num_threads())
+    uses = (with_silu, has_few_rows, torch.get_num_threads())
+    choice = fastest_makers(KERNELS[precision], inputs, outputs, *uses)
     with torch.inference_mode():
-        return make(weight.detach(), bias.detach(), with_silu)
+        more = choice.more(weight.detach(), bias.detach(), with_silu)
+        if choice.few is choice.more:
+            return more
+        few = choice.few(weight.detach(), bias.detach(), with_silu)
+    few_values = FEW_ROWS * inputs
+    return lambda x: few(x) if x.numel() <= few_values else more(x)
 
 
 def check_precision(precision: str) -> None:

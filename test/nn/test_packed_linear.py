@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from moeasr.errors import InputError
+from moeasr.nn import packed_linear
+from moeasr.nn.kernel_trial import FEW_ROWS, Choice
 from moeasr.nn.packed_linear import PRECISIONS, PackedLinear, make_kernel
 
 SUMS_OF_40 = 40 * torch.finfo(torch.float32).eps
@@ -63,6 +65,18 @@ def test_a_zero_weight_row_is_no_division_by_zero():
     weight[3] = 0.0
     found = PackedLinear(weight, torch.ones(24), "int8")(torch.randn(5, 40))
     assert torch.equal(found[:, 3], torch.ones(5))
+
+
+def test_a_few_rows_and_more_rows_are_computed_by_their_kernels(monkeypatch):
+    def constant(value):
+        return lambda weight, bias, with_silu: lambda x: torch.full((*x.shape[:-1], 5), value)
+
+    choice = Choice(constant(1.0), constant(2.0))
+    monkeypatch.setattr(packed_linear, "fastest_makers", lambda *args: choice)
+    kernel = make_kernel(torch.randn(5, 4), None, "int8", has_few_rows=True)
+    values = [kernel(torch.randn(rows, 4)).unique().item() for rows in (1, FEW_ROWS, FEW_ROWS + 1)]
+    assert values == [1.0, 1.0, 2.0]
+    assert kernel(torch.randn(3, FEW_ROWS, 4)).unique().item() == 2.0
 
 
 def test_an_unknown_precision_is_refused():
