@@ -3,10 +3,11 @@
 Measured are real-time factors, training, and the distance to the machine's limit.
 
 Untrained models of the configs encode the same made-up features: whole (`full`) and in chunks
-(`stream`), in float32, bfloat16 and int8. All take turns in every round; a ratio is the median over
-rounds, with the least and largest: read the ratios, since seconds depend on what else the machine
-does. The first config in fp32 is what the others are compared with; for `stream`, the first config
-that can be streamed. MiB is the memory that the work takes beside the weights.
+(`stream`), in float32, bfloat16 and int8. Each takes turns with a baseline in every round; a ratio
+is the median over rounds, with the least and largest: read the ratios, since seconds depend on what
+else the machine does. The baseline is the first config in fp32; for `stream`, the first config that
+can be streamed. MiB is the memory that the work takes beside the weights. Besides the baseline, one
+model is in memory at a time.
 
 `of limit` is the share of what the machine could do: the time that the multiply-adds would take at
 its fastest matrix product, or, if longer, that reading the weights from memory would take (once for
