@@ -20,6 +20,7 @@ from moeasr.report.timing import (
     MachineLimit,
     full_pass,
     measure_machine,
+    release_memory,
     streaming_pass,
     time_candidates,
     training_step,
@@ -236,6 +237,7 @@ def _training_rows(
 
 def _build(config: Subject, workload: Workload) -> AsrModel:
     """Build an untrained model, with the same weights whenever it is built."""
+    release_memory()  # of the model before
     torch.manual_seed(0)
     return build_model(config.model, NUM_MEL_BINS, workload.vocab_size)
 
