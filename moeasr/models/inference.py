@@ -9,7 +9,7 @@ from moeasr.moe.experts import ExpertBank
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.packed_experts import PackedExperts
 from moeasr.nn.attention import RelPositionAttention
-from moeasr.nn.bf16_convolution import faster_conv
+from moeasr.nn.packed_convolution import fastest_conv
 from moeasr.nn.packed_linear import PackedLinear, check_precision
 from moeasr.nn.subsampling import ConvSubsampling4
 from moeasr.nn.unquantized_linear import UnquantizedLinear
@@ -43,9 +43,9 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
 
     With `fp32`, results differ only by rounding. With `bf16` or `int8`, the linear layers of the
     encoder and the decoders compute in this precision. The front end's second convolution, which
-    costs as much as several blocks, computes in bfloat16. Routers, norms, attention weights, the
-    other convolutions and every `UnquantizedLinear` stay in float32. The weights of each layer are
-    freed before the next layer is packed, so a large model is never in memory twice.
+    costs as much as several blocks, does so too if that is faster. Routers, norms, attention
+    weights, the other convolutions and every `UnquantizedLinear` stay in float32. The weights of
+    each layer are freed before the next layer is packed, so a large model is never in memory twice.
 
     Args:
         model: A float32 model in eval mode on a CPU. It cannot be trained or saved afterwards.
@@ -71,8 +71,9 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
     for module in _outside_routers(model):
         if isinstance(module, RelPositionAttention):
             module.position = CachedProjection(module.position)
-        if isinstance(module, ConvSubsampling4) and precision != "fp32":
-            module.conv2 = faster_conv(module.conv2)
+        if isinstance(module, ConvSubsampling4):
+            module.conv1 = module.conv1.to(memory_format=torch.channels_last)
+            module.conv2 = fastest_conv(module.conv2, precision)
     return model
 
 
