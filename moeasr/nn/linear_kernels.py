@@ -29,7 +29,7 @@ class KernelFamily(NamedTuple):
     tolerance: float
     """Largest relative difference between the outputs of two kernels, as a ratio of norms."""
     splits: bool
-    """Whether a layer may have two kernels, each with its copy of the weights."""
+    """True if a layer may have two kernels, each with its own copy of the weights."""
 
 
 def fp32_plain(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
