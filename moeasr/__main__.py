@@ -1,4 +1,4 @@
-"""`moeasr <command> ...`: the entry points of `moeasr/bin` by name."""
+"""`moeasr <command> ...`, which calls the entry points in `moeasr/bin` by name."""
 
 import ast
 import importlib
@@ -15,16 +15,16 @@ GROUPS = {
     "train": ("train", "launch", "average", "compare", "show_config"),
     "decode": ("transcribe", "stream", "decode", "score", "results"),
     "inspect": ("usage", "profile", "benchmark"),
-    "convert": ("upcycle", "densify", "import_wenet", "export_wenet"),
+    "convert": ("export", "upcycle", "densify", "import_wenet", "export_wenet"),
     "data": ("make_dict", "make_lm", "compute_cmvn", "index_shards"),
 }
-"""The commands that `moeasr --help` shows. The others do the work of scripts in `utils/`."""
+"""The commands that `moeasr --help` shows. The others are called by scripts in `utils/`."""
 
 
 def entry_names() -> list[str]:
     """Return the names of all commands, which are the modules of `moeasr/bin`.
 
-    Packages in that directory hold what several commands share.
+    Packages in that directory contain code that several commands share.
     """
     modules = pkgutil.iter_modules([str(BIN)])
     return sorted(module.name for module in modules if not module.ispkg)
@@ -32,7 +32,10 @@ def entry_names() -> list[str]:
 
 def help_text() -> str:
     """Return the commands by group, each with the first line of its module's docstring."""
-    lines = ["usage: moeasr <command> [options]        moeasr <command> --help tells more", ""]
+    lines = [
+        "usage: moeasr <command> [options]        moeasr <command> --help shows its options",
+        "",
+    ]
     for group, names in GROUPS.items():
         lines.append(f"{group}:")
         lines += [f"  {_spoken(name):<14}{_summary(name)}" for name in names]
@@ -44,7 +47,7 @@ def help_text() -> str:
             "  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt recording.wav",
             "",
             "moeasr --version prints the version, the commit and the path of this checkout.",
-            "Data directories are prepared with the scripts in utils/.",
+            "The scripts in utils/ prepare data directories.",
         ]
     )
 
@@ -55,13 +58,13 @@ def _spoken(name: str) -> str:
 
 
 def _summary(name: str) -> str:
-    """Return the first line of a command's docstring; the module is not imported, which is slow."""
+    """Return the first line of a command's docstring, without the slow import of the module."""
     tree = ast.parse((BIN / f"{name}.py").read_text(encoding="utf-8"))
     return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".")
 
 
 def main() -> None:
-    """Run the command that the first argument names."""
+    """Run the command that is given as the first argument."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
         print(help_text())

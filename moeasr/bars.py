@@ -183,10 +183,12 @@ class Bar:
         self._state = BarState(desc, initial, total, unit, initial, 0.0)
         self._display.show(self._state)
 
-    def advance(self) -> None:
-        """Count one item."""
+    def advance(self, count: int = 1) -> None:
+        """Count items that are finished."""
         now = time.monotonic()
-        self._state = self._state._replace(done=self._state.done + 1, elapsed_sec=now - self._start)
+        self._state = self._state._replace(
+            done=self._state.done + count, elapsed_sec=now - self._start
+        )
         if now - self._last >= self._display.every_sec:
             self._last = now
             self._display.show(self._state)

@@ -21,17 +21,18 @@ TAKEN = (errno.EACCES, errno.EAGAIN)
 
 
 @contextmanager
-def lock_directory(directory: str | Path, work: str) -> Iterator[None]:
+def lock_directory(directory: str | Path, work: str, name: str = NAME) -> Iterator[None]:
     """Hold the lock of a directory, so that no other process does the same work in it.
 
     The kernel keeps the lock (POSIX `fcntl`) and releases it when the process dies, so that no
-    stale lock can block a later run. The file `.lock` remains in the directory and only names the
+    stale lock can block a later run. The lock's file remains in the directory and only names the
     holder. Child processes do not inherit the lock. If the file system has no locks, a warning is
     logged and the work proceeds.
 
     Args:
         directory: Created if it does not exist.
         work: The work that only one process may do, for the message ("training").
+        name: Name of the lock's file; locks of different names do not exclude each other.
 
     Raises:
         InputError: Another process holds the lock. The message names the directory and the
@@ -39,7 +40,7 @@ def lock_directory(directory: str | Path, work: str) -> Iterator[None]:
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / NAME, "a+", encoding="utf-8") as handle:
+    with open(directory / name, "a+", encoding="utf-8") as handle:
         try:
             if fcntl is None:
                 raise OSError(errno.ENOSYS, "this system has no fcntl")

@@ -14,13 +14,17 @@ ItemT = TypeVar("ItemT")
 
 
 def setup_logging(log_file: str | Path | None = None, quiet: bool = False) -> None:
-    """Send log lines to stderr and, if given, to the end of `log_file` as well.
+    """Send messages to stderr and, if given, to the end of `log_file` as well.
+
+    The file also has the time, level and logger of each message. On stderr, only warnings and
+    errors begin with their level.
 
     Args:
         log_file: Appended to, so that a resumed run keeps its history.
         quiet: Only warnings and errors (for every rank but the first).
     """
     handlers: list[logging.Handler] = [_ProgressSafeHandler()]
+    handlers[0].setFormatter(_ShortFormatter())
     if log_file is not None:
         Path(log_file).parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
@@ -60,6 +64,14 @@ def progress(
         for item in items:
             yield item
             bar.advance()
+
+
+class _ShortFormatter(logging.Formatter):
+    """A formatter for people, who need neither the time nor the module of a message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.levelno < logging.WARNING else f"{record.levelname}: {text}"
 
 
 class _ProgressSafeHandler(logging.Handler):

@@ -40,7 +40,7 @@ if ! $is_fast; then
   processors=(ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2
     MKL_ENABLE_INSTRUCTIONS=SSE4_2 ONEDNN_MAX_CPU_ISA=AVX2)
   numeric=(test/nn test/moe test/interop test/features/test_fbank.py test/models/test_inference.py
-    test/decode/ctc/test_prefix_beam.py::test_padding_and_company_do_not_matter)
+    test/decode/ctc/test_prefix_beam.py::test_padding_and_other_utterances_of_the_batch_do_not_matter)
   check "numeric tests with each of ${processors[*]}" python3 -m pytest --quiet \
     --dist each "${processors[@]/#/--tx=popen//env:}" "${numeric[@]}"
 fi

@@ -13,6 +13,7 @@ PACKAGE = Path(moeasr.__file__).parent
 TESTS = Path(__file__).parent
 FOUNDATIONS = {
     "atomic",
+    "batch_plan",
     "bars",
     "checkpoint",
     "config",
@@ -22,6 +23,7 @@ FOUNDATIONS = {
     "errors",
     "fields",
     "job_display",
+    "job_log",
     "limits",
     "lock",
 }
@@ -63,9 +65,15 @@ ALLOWED = {
     },
     "interop": {"features", "text", "nn", "moe", "models"},
 }
+ALLOWED["export"] = {"datadir", "audio", "features", "text", "data", "nn", "moe", "models"}
+ALLOWED["export"] |= {"decode", "score"}
 ALLOWED["api"] = {"audio", "decode"}
-ALLOWED["__init__"] = {"api"}
-ALLOWED["report"] = set(ALLOWED) - {"corpus", "kaldi", "experiment", "interop", "__init__"}
+ALLOWED["deploy"] = {"audio", "features.fbank_config", "text", "decode", "api"}
+ALLOWED["export"] |= {"deploy"}
+ALLOWED["__init__"] = {"api", "deploy"}
+ALLOWED["report"] = set(ALLOWED) - {
+    *("corpus", "kaldi", "experiment", "interop", "export", "deploy", "__init__")
+}
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}
 

@@ -46,3 +46,11 @@ def test_the_log_file_is_appended_to_and_a_quiet_process_only_warns(tmp_path, qu
     logging.basicConfig(force=True)
     found = [line.split(" ", 2)[2] for line in path.read_text().splitlines()]  # after date and time
     assert found == [f"{level} x: {word}" for word in ("first", "second") for level in levels]
+
+
+def test_messages_for_people_begin_with_their_level_only_if_it_matters(capsys):
+    setup_logging()
+    logging.getLogger("moeasr.train.trainer").info("epoch %d", 1)
+    logging.getLogger("moeasr.train.trainer").warning("loss is not finite")
+    logging.basicConfig(force=True)
+    assert capsys.readouterr().err == "epoch 1\nWARNING: loss is not finite\n"

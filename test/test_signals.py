@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from moeasr.signals import waits_end_at_signals
+from moeasr.signals import terminated_by_sigterm
 
 WAITS = {
     "lock": "lock = threading.Lock(); lock.acquire(); lock.acquire()",
@@ -39,11 +39,42 @@ def test_a_signal_that_another_thread_took_ends_every_wait(wait):
     assert (done.returncode, done.stderr) == (143, b"-c: stopped by SIGTERM\n")
 
 
+IGNORES_ONCE = """
+import os, signal, threading
+from moeasr.bin import run
+
+def callback():
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(1000):  # the handler runs here, where Python ignores exceptions
+        pass
+
+def main():
+    os.register_at_fork(after_in_parent=callback)
+    if os.fork() == 0:
+        os._exit(0)
+    try:
+        threading.Lock().acquire() and threading.Event().wait()
+    finally:  # takes longer than the nudges
+        threading.Event().wait(3)
+        print("cleaned", flush=True)
+
+run(main)
+"""
+
+
+@pytest.mark.slow
+def test_an_exception_that_python_ignored_is_raised_again_but_cleaning_up_is_not_disturbed():
+    done = subprocess.run([sys.executable, "-c", IGNORES_ONCE], capture_output=True, timeout=60)
+    assert b"Exception ignored in" in done.stderr
+    assert done.stderr.endswith(b"-c: stopped by SIGTERM\n")
+    assert (done.returncode, done.stdout) == (143, b"cleaned\n")
+
+
 def test_everything_is_afterwards_as_before():
     handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
     wake_up_file = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(wake_up_file)
-    with waits_end_at_signals():
+    with terminated_by_sigterm():
         assert any(thread.daemon for thread in threading.enumerate())
     for thread in threading.enumerate():
         if thread.name.endswith("(_nudge_after_signals)"):

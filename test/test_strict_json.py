@@ -70,5 +70,5 @@ def test_nobody_writes_json_in_another_way() -> None:
 @pytest.mark.parametrize("line", ["[" * 100_000, '{"utt_id": "u", "nbest": ' + "9" * 10_000 + "}"])
 def test_n_best_lines_that_no_parser_takes_are_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "nbest.jsonl").write_text(line)
-    with pytest.raises(InputError, match=r"nbest.jsonl:1: not an n-best line"):
+    with pytest.raises(InputError, match=r"nbest.jsonl:1: must be a JSON object with `utt_id`"):
         read_nbest(tmp_path / "nbest.jsonl")

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Make tools/venv: a Python environment with everything that moeasr, its recipes and its tests need.
-# Wants Python 3.10 or newer and a package index; neither root nor a compiler. May be stopped and
-# started again; does nothing when the environment is whole and neither setup.py nor the versions in
-# tools/constraints.txt have changed since.
+# Create tools/venv, a Python environment with all packages that moeasr, its recipes and its tests
+# need. It requires Python 3.10 or newer and a package index, but neither root nor a compiler. It may be
+# stopped and started again. It does nothing if the environment is complete, and setup.py and the
+# versions in tools/constraints.txt have not changed since.
 #
 # Usage: tools/install.sh [--latest]   (PYTHON=/path/to/python3 tools/install.sh chooses the Python)
-#   --latest  # the newest versions that setup.py allows, not those that moeasr is tested with
+#   --latest  # newest versions that setup.py allows, instead of those that moeasr is tested with
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/tools/venv
 marker=$venv/.complete
 constraints=$root/tools/constraints.txt
-# The place is part of them, because an environment does not work after it was moved or copied.
+# The path is included, because an environment does not work after it was moved or copied.
 tested="$(cksum <"$root/setup.py") $(cksum <"$constraints") $venv"
 latest="$(cksum <"$root/setup.py") latest $venv"
 case $* in
@@ -24,18 +24,18 @@ case $* in
     ;;
 esac
 
-is_whole() { # an environment that was made with --latest is left alone until --latest is said again
+is_whole() { # an environment created with --latest is kept until --latest is given again
   [ "$wanted" = "$tested" ] && [ -f "$marker" ] || return 1
   [ "$(cat "$marker")" = "$tested" ] || [ "$(cat "$marker")" = "$latest" ]
 }
 
 is_whole && exit 0
 
-# Two recipes that are started together must not install into one environment at once.
+# Two recipes that are started together must not install into the same environment.
 if command -v flock >/dev/null; then
   exec 9>"$root/tools/.install.lock"
   if ! flock --nonblock 9; then
-    echo "== waiting for another process that is making $venv" >&2
+    echo "== waiting for another process that creates the Python environment $venv" >&2
     flock 9
   fi
   is_whole && exit 0
@@ -53,30 +53,42 @@ for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 p
   fi
 done
 if [ -z "$python" ]; then
-  echo "$0: needs Python 3.10 or newer, but there is $(python3 --version 2>&1 || true)." \
-    "Install one, or name it: PYTHON=/path/to/python3 $0" >&2
+  echo "$0: Python 3.10 or newer is required, but python3 is $(python3 --version 2>&1 || true)." \
+    "Install it, or give its path: PYTHON=/path/to/python3 $0" >&2
   exit 1
 fi
 
-echo "== making $venv with $("$python" --version) (once; some gigabytes, a few minutes)" >&2
+echo "== creating the Python environment $venv: about 5 GB, some minutes, only once" >&2
 rm -f "$marker"
 # One that was left half-made is gone on with, unless its Python does not run from this place.
 prefix=$("$venv/bin/python" -c 'import pip, sys; print(sys.prefix)' 2>/dev/null || true)
 if [ "$prefix" != "$venv" ] || ! is_new_enough "$venv/bin/python"; then
   "$python" -m venv --clear "$venv" || {
-    echo "$0: $python cannot make environments (on Debian and Ubuntu: the package python3-venv)" >&2
+    echo "$0: $python cannot create environments; on Debian and Ubuntu, install python3-venv" >&2
     exit 1
   }
 fi
+# keep what pip prints in a log, and show the current line on a terminal
+follow_pip() {
+  local line
+  while IFS= read -r line; do
+    printf '%s\n' "$line" >&4
+    [ ! -t 2 ] || printf '\r\033[K   %.75s' "$line" >&2
+  done 4>"$log"
+  [ ! -t 2 ] || printf '\r\033[K' >&2
+}
+
+log=$venv/install.log
 # -e: the environment's moeasr is this checkout, whatever is changed in it later
 "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "${versions[@]}" \
-  -e "${root}[dev]" >&2 || {
-  echo "$0: pip could not install the packages (see above); run it again to go on" >&2
+  -e "${root}[dev]" 2>&1 | follow_pip || {
+  tail -n 20 "$log" >&2
+  echo "$0: pip could not install the packages (see above and $log); run it again to go on" >&2
   exit 1
 }
-# that they are there does not mean that they load
+# Packages can be installed and still fail to load.
 "$venv/bin/python" -c 'import torch, torchaudio, soundfile, sentencepiece' >&2
 "$venv/bin/python" "$root/tools/check_env.py" dev
 echo "$wanted" >"$marker.new"
 mv "$marker.new" "$marker"
-echo "== $venv is ready" >&2
+echo "== the Python environment is ready" >&2

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""Replace fields of a text by what a map says.
+"""Replace the fields of a text by their values in a map.
 
-Usage: apply_map.pl [options] map <input >output
- options: [-f <field-range> ] [--permissive]
+Usage: apply_map.pl [-f <field-range>] [--permissive] <map> < input > output
+Options:
+  -f <field-range>  # fields to replace, counted from 1: 2, 4-5, 4- or -5 (default: all)
+  --permissive      # warning and unchanged field, instead of an error, for fields not in the map
 
-In the map file, the first field of each line is what is mapped, the other fields (none, one or
-more) are what it becomes. -f says which fields of the input are mapped, counted from 1: `2`,
-`4-5`, `4-`, `-5` (`4:5` is accepted); all by default. A field that is not in the map is an error;
-with --permissive it is left as it is, with a warning. The output is separated by single spaces.
+Each line of the map is a field followed by its value, which is any number of fields. The fields of
+the output are separated by single spaces.
 """
 
 import sys
 from pathlib import Path
 
-USAGE = "Usage: apply_map.pl [-f <field-range>] [--permissive] map <input >output"
+USAGE = (__doc__ or "").split("\n\n")[1]
 
 
 def read_map(name: str) -> dict[bytes, list[bytes]]:
-    """Read `key value value ...` lines; of a repeated key the last line counts."""
+    """Read `key value value ...` lines; the last line of a repeated key counts."""
     from moeasr.errors import InputError
 
     mapping = {}
@@ -31,7 +31,7 @@ def read_map(name: str) -> dict[bytes, list[bytes]]:
 
 
 def main() -> None:
-    """Map standard input to standard output."""
+    """Replace the fields of standard input."""
     from moeasr.datadir.raw_tables import show
     from moeasr.errors import InputError
     from moeasr.kaldi.filters import filter_lines_of, parse_range
@@ -43,7 +43,7 @@ def main() -> None:
         else:
             chosen = parse_range(arguments.pop(0) if arguments else "")
     if len(arguments) != 1:
-        sys.exit(f"Invalid usage: {' '.join(arguments)}\n{USAGE}")
+        sys.exit(USAGE)
     name = arguments[0]
     mapping = read_map(name)
 
@@ -56,7 +56,7 @@ def main() -> None:
                     raise InputError(f"undefined key {show(field)} in {name}")
                 shown = f"missing key {show(field)} in {name}"
                 print(f"apply_map.pl: warning! {shown}", file=sys.stderr)
-            # Joined here, so that a key that maps to nothing leaves an empty field, as in Kaldi.
+            # Joining here leaves an empty field for a key with an empty value, as in Kaldi.
             fields[place] = b" ".join(mapping.get(field, [field]))
         return b" ".join(fields)
 

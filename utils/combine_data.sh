@@ -3,8 +3,8 @@
 #
 # Intended difference from Kaldi: the destination is emptied only when all sources have been read.
 
-extra_files= # more files to merge, e.g. "file1 file2"
-skip_fix=false # skip the fix_data_dir.sh at the end
+extra_files=
+skip_fix=false
 
 [ "${MOEASR_QUIET:-0}" = 1 ] || echo "$0 $*" # Print the command line for logging.
 
@@ -13,10 +13,15 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 . "$root/utils/parse_options.sh"
 
 if [ $# -lt 2 ]; then
-  echo "Usage: combine_data.sh [--extra-files 'file1 file2'] [--skip-fix true] <dest-data-dir>" \
-    "<src-data-dir1> <src-data-dir2> ..."
-  echo "Note, files that don't appear in all source dirs will not be combined,"
-  echo "with the exception of utt2uniq and segments, which are created where necessary."
+  cat << 'EOM'
+Usage: combine_data.sh [options] <dest-data-dir> <src-data-dir1> <src-data-dir2> ...
+e.g.:  combine_data.sh data/train_all data/train_a data/train_b
+Merges data directories. A table is merged if all source directories have it; utt2uniq and segments
+are merged if any source directory has them, with the missing lines generated.
+Options:
+  --extra-files "<file1> <file2>"  # further tables to merge (default: none)
+  --skip-fix <true|false>          # no call of fix_data_dir.sh at the end (default: false)
+EOM
   exit 1
 fi
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Train, decode and score a list of systems, each with several seeds, and compare them in one table:
-# `moeasr compare` in the environment of the recipe in whose directory this is called. For example:
+# Train, decode and score a list of systems, each with several seeds, and compare them in one table.
+# It runs `moeasr compare` in the environment of the recipe in the working directory. For example:
 #
 #   cd egs/an4 && utils/compare.sh --jobs 2 --run-opts "--num-threads 1" conf/compare.list
 #
-# --help lists the options, in whose names - and _ are the same.
+# --help lists the options. In their names, - and _ are equivalent.
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
-# shellcheck disable=SC1091 # the recipe's
+# shellcheck disable=SC1091 # the recipe has this file
 if [ -f path.sh ]; then . ./path.sh || exit 1; fi
 export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 options=()

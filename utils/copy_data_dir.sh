@@ -8,23 +8,24 @@ spk_prefix=
 utt_prefix=
 spk_suffix=
 utt_suffix=
-validate_opts= # should rarely be needed
+validate_opts=
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 # shellcheck source=utils/parse_options.sh
 . "$root/utils/parse_options.sh"
 
 if [ $# != 2 ]; then
-  echo "Usage: "
-  echo "  $0 [options] <srcdir> <destdir>"
-  echo "e.g.:"
-  echo " $0 --spk-prefix 1- --utt-prefix 1- data/train data/train_1"
-  echo "Options"
-  echo "   --spk-prefix <prefix>     # Prefix for speaker ids, default empty"
-  echo "   --utt-prefix <prefix>     # Prefix for utterance ids, default empty"
-  echo "   --spk-suffix <suffix>     # Suffix for speaker ids, default empty"
-  echo "   --utt-suffix <suffix>     # Suffix for utterance ids, default empty"
-  echo "   --validate-opts <opts>    # More options for validate_data_dir.sh"
+  cat << EOM
+Usage: $0 [options] <srcdir> <destdir>
+e.g.:  $0 --spk-prefix 1- --utt-prefix 1- data/train data/train_1
+Copies a data directory, optionally with a prefix or suffix added to its ids.
+Options:
+  --spk-prefix <prefix>   # prefix of speaker ids (default: none)
+  --utt-prefix <prefix>   # prefix of utterance ids (default: none)
+  --spk-suffix <suffix>   # suffix of speaker ids (default: none)
+  --utt-suffix <suffix>   # suffix of utterance ids (default: none)
+  --validate-opts <opts>  # options of validate_data_dir.sh, such as --non-print (default: none)
+EOM
   exit 1
 fi
 

@@ -1,27 +1,29 @@
 #!/usr/bin/env python3
-r"""Print the lines of a table whose f'th field is in a list of ids.
+r"""Print the lines of a table whose ids are in a list.
 
-Usage: filter_scp.pl [--exclude] [-f <field-to-filter-on>] id_list [in.scp] > out.scp
+Usage: filter_scp.pl [--exclude] [-f <field>] <id-list> [<in.scp>] > out.scp
+Options:
+  --exclude   # output of the lines whose ids are not in the list
+  -f <field>  # number of the field with the id, counted from 1 (default: 1)
 
-Only the first field of each line of id_list counts, so any scp file can be the list. The field is
-counted from 1 (the default). With --exclude, prints the lines that are *not* in the list. Reads
-in.scp, or standard input. Lines pass through unchanged.
+The ids of the list are the first fields of its lines, so the list may be any table. The input is
+in.scp or standard input. Lines are printed unchanged.
 """
 
 import sys
 from collections.abc import Iterable
 
-USAGE = "Usage: filter_scp.pl [--exclude] [-f <field-to-filter-on>] id_list [in.scp] > out.scp"
+USAGE = (__doc__ or "").split("\n\n")[1]
 
 
 def fail(message: str, line: bytes, name: str, number: int) -> None:
-    """Exit with a sentence that shows the line and says where it stands."""
+    """Exit with a sentence that shows a line and its number."""
     shown = line.decode("utf-8", "backslashreplace").rstrip("\n")
     sys.exit(f"filter_scp.pl: {message} {shown!r} ({name}, line {number})")
 
 
 def parse_arguments(arguments: list[str]) -> tuple[bool, int, list[str]]:
-    """Split the command line into (exclude, field counted from 1, file names)."""
+    """Return from the command line: exclude, the field counted from 1, and the file names."""
     exclude, field = False, 1
     while arguments and arguments[0] in ("--exclude", "-f"):
         if arguments.pop(0) == "--exclude":
@@ -29,19 +31,19 @@ def parse_arguments(arguments: list[str]) -> tuple[bool, int, list[str]]:
         elif arguments and arguments[0].isdigit() and int(arguments[0]) > 0:
             field = int(arguments.pop(0))
         else:
-            sys.exit(f"filter_scp.pl: -f needs a field number, 1 or more\n{USAGE}")
+            sys.exit(f"filter_scp.pl: -f requires a field number of at least 1\n{USAGE}")
     if not 1 <= len(arguments) <= 2:
-        sys.exit(f"{USAGE}\nPrints only the input lines whose f'th field is in 'id_list'.")
+        sys.exit(USAGE)
     return exclude, field, arguments
 
 
 def read_ids(name: str) -> set[bytes]:
-    """First fields of the lines of a file."""
+    """Return the first fields of the lines of a file."""
     ids = set()
     try:
         lines = sys.stdin.buffer if name == "-" else open(name, "rb")  # noqa: SIM115
     except OSError as error:
-        sys.exit(f"filter_scp.pl: Could not open id-list file {name}: {error.strerror}")
+        sys.exit(f"filter_scp.pl: the id list {name} cannot be read: {error.strerror}")
     with lines:
         for number, line in enumerate(lines, start=1):
             fields = line.split(None, 1)
@@ -54,7 +56,7 @@ def read_ids(name: str) -> set[bytes]:
 def print_matching(
     lines: Iterable[bytes], name: str, ids: set[bytes], field: int, exclude: bool
 ) -> None:
-    """Write the wanted lines to standard output, as they are."""
+    """Write the wanted lines to standard output."""
     for number, line in enumerate(lines, start=1):
         fields = line.split(None, field)
         if len(fields) < field:

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Filter one table by many lists of ids in one pass, into one output for each list.
+"""Filter a table by several lists of ids in one pass, with one output for each list.
 
-Usage: filter_scps.pl [-f <field-to-filter-on>] [--no-warn] <job-range-specifier> <filter-pattern>
-                      <input-scp> <output-scp-pattern>
+Usage: filter_scps.pl [options] <job-range> <id-list-pattern> <input-scp> <output-scp-pattern>
 e.g.:  filter_scps.pl JOB=1:10 data/train/split10/JOB/spk2utt data/train/feats.scp
                       data/train/split10/JOB/feats.scp
+Options:
+  -f <field>  # number of the field with the id, counted from 1 (default: 1)
+  --no-warn   # no warnings about lines in no output or in several outputs
 
-The field is counted from 1 (the default). Lines pass through unchanged. Wanted departure from
-Kaldi: no output is written unless all can be.
+Lines are written unchanged. Intended difference from Kaldi: all inputs are read before an output is
+written.
 """
 
 import re
@@ -18,7 +20,7 @@ USAGE = (__doc__ or "").split("\n\n")[1]
 
 
 def main() -> None:
-    """Filter one table."""
+    """Filter a table."""
     from moeasr.datadir.raw_tables import key, read_lines, show
     from moeasr.errors import InputError
 
@@ -29,7 +31,7 @@ def main() -> None:
         elif arguments and arguments[0].isdigit() and int(arguments[0]) > 0:
             field = int(arguments.pop(0))
         else:
-            raise InputError("-f needs a field number, 1 or more")
+            raise InputError("-f requires a field number of at least 1")
     if len(arguments) != 4:
         sys.exit(USAGE)
     jobs, list_pattern, table, out_pattern = arguments

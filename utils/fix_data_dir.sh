@@ -13,11 +13,15 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 . "$root/utils/parse_options.sh"
 
 if [ $# != 1 ]; then
-  echo "Usage: $0 [--utt-extra-files 'f g'] [--spk-extra-files 'h'] <data-dir>"
-  echo "e.g.: $0 data/train"
-  echo "This script helps ensure that the various files in a data directory"
-  echo "are correctly sorted and filtered, for example removing utterances"
-  echo "that have no features (if feats.scp is present)"
+  cat << EOM
+Usage: $0 [options] <data-dir>
+e.g.:  $0 data/train
+Sorts the tables of a data directory and removes utterances that some table lacks, for example those
+without features if there is a feats.scp. The previous tables are kept in <data-dir>/.backup.
+Options:
+  --utt-extra-files "<file1> <file2>"  # further tables whose keys are utterances (default: none)
+  --spk-extra-files "<file1> <file2>"  # further tables whose keys are speakers (default: none)
+EOM
   exit 1
 fi
 

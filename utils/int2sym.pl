@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Replace integers by the symbols that a symbol table has for them.
+"""Replace integers by their symbols in a symbol table.
 
-Usage: int2sym.pl [options] symtab [input] > output
-options: [-f (<field>|<field_start>-<field-end>)]
-e.g.: -f 2, or -f 3-4
+Usage: int2sym.pl [-f <field-range>] <symbol-table> [<input>] > output
+Options:
+  -f <field-range>  # fields to replace, counted from 1, such as 2 or 3-4 (default: all)
 """
 
 import sys
@@ -13,7 +13,7 @@ USAGE = (__doc__ or "").split("\n\n")[1].rstrip()
 
 
 def main() -> None:
-    """Map files, or standard input, to standard output."""
+    """Replace the integers of files or of standard input."""
     from moeasr.kaldi.filters import filter_lines_of, parse_range
     from moeasr.kaldi.symbols import IntegersToSymbols
 

@@ -8,7 +8,7 @@ if [ $# != 1 ] || [ -z "$1" ]; then
   exit 1
 fi
 if ! path=$(readlink -f -- "$1"); then
-  echo "$0: no such directory: $(dirname -- "$1")" >&2
+  echo "$0: the directory $(dirname -- "$1") does not exist" >&2
   exit 1
 fi
 echo "$path"

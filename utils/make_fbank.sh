@@ -30,19 +30,20 @@ fi
 if [ $# -lt 1 ] || [ $# -gt 3 ]; then
   cat >&2 << EOM
 Usage: $0 [options] <data-dir> [<log-dir> [<fbank-dir>] ]
- e.g.: $0 data/train
-Note: <log-dir> defaults to <data-dir>/log, and
-      <fbank-dir> defaults to <data-dir>/data
+e.g.:  $0 data/train
+Computes the filter banks of a data directory. Logs go to <log-dir> (default: <data-dir>/log), and
+archives of features to <fbank-dir> (default: <data-dir>/data).
 Options:
-  --fbank-config <config-file>         # YAML of the filter banks, or Kaldi's fbank.conf
-                                       # (default: conf/fbank.yaml).
-  --nj <nj>                            # number of parallel jobs.
-  --cmd <run.pl|queue.pl <queue opts>> # how to run jobs.
-  --compress <true|false>              # If true, archives take one byte per value.
-  --write-utt2num-frames <true|false>  # If true, write utt2num_frames file.
-  --write-utt2dur <true|false>         # If true, write utt2dur file.
-  --no-commands <true|false>           # If true, refuse commands in wav.scp, as does
-                                       # MOEASR_NO_COMMANDS=1 (default: false).
+  --fbank-config <config-file>         # filter-bank settings as YAML, or Kaldi's fbank.conf
+                                       # (default: conf/fbank.yaml)
+  --nj <nj>                            # parallel jobs, at most one per utterance (default: 4)
+  --cmd <run.pl|queue.pl <queue opts>> # job runner with its options (default: run.pl)
+  --compress <true|false>              # Kaldi's compression to one byte per value
+                                       # (default: false)
+  --write-utt2num-frames <true|false>  # output of utt2num_frames (default: true)
+  --write-utt2dur <true|false>         # output of utt2dur (default: true)
+  --no-commands <true|false>           # error if wav.scp contains shell commands, as with
+                                       # MOEASR_NO_COMMANDS=1 (default: false)
 EOM
   exit 1
 fi
@@ -58,17 +59,17 @@ export PATH=$utils:$PATH # for the default --cmd
 
 for file in "$data/wav.scp" "$fbank_config"; do
   if [ ! -f "$file" ]; then
-    echo "$0: no such file $file" >&2
+    echo "$0: the file $file does not exist" >&2
     exit 1
   fi
 done
 if [[ ! $nj =~ ^[1-9][0-9]{0,4}$ ]]; then
-  echo "$0: --nj must be a positive number below 100000, got '$nj'" >&2
+  echo "$0: --nj must be a whole number from 1 to 99999, but is '$nj'" >&2
   exit 1
 fi
 
 mkdir -p "$logdir" "$fbankdir" || exit 1
-fbankdir=$(cd "$fbankdir" && pwd) || exit 1 # feats.scp holds absolute paths
+fbankdir=$(cd "$fbankdir" && pwd) || exit 1 # feats.scp contains absolute paths
 
 if [ -f "$data/feats.scp" ]; then
   $quiet || echo "$0: moving $data/feats.scp to $data/.backup"
@@ -80,7 +81,7 @@ fi
 
 options=(--fbank-config "$fbank_config")
 if $compress; then options+=(--compress); fi
-# passed as an option, because a job runner may not pass on the environment
+# It is an option, because a job runner may not pass the environment on.
 if $no_commands || [[ ! ${MOEASR_NO_COMMANDS:-0} = 0 ]]; then options+=(--no-commands); fi
 
 if [ -f "$data/segments" ]; then
@@ -92,6 +93,11 @@ else
   table=$data/wav.scp
   options+=(--wav-scp "$logdir/fbank_$name.JOB.list")
 fi
+num_lines=$(wc -l <"$table")
+if ((nj > num_lines)); then
+  $quiet || echo "$0 [info]: $num_lines jobs instead of $nj, because $table has no more lines"
+  nj=$num_lines
+fi
 $quiet || echo "$0: the jobs write their logs to $logdir/make_fbank_$name.*.log"
 lists=()
 scps=()
@@ -102,7 +108,7 @@ done
 "$utils/split_scp.pl" "$table" "${lists[@]}" || exit 1
 
 # shellcheck disable=SC2086  # cmd contains the runner and its options
-python3 -m moeasr.bin.watch --dir "$logdir" --total "$(wc -l <"$table")" -- \
+python3 -m moeasr.bin.watch --dir "$logdir" --total "$num_lines" -- \
   $cmd JOB=1:"$nj" "$logdir/make_fbank_$name.JOB.log" \
   python3 -m moeasr.bin.make_fbank "${options[@]}" \
   --ark "$fbankdir/raw_fbank_$name.JOB.ark" --scp "$fbankdir/raw_fbank_$name.JOB.scp" || exit 1

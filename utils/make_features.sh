@@ -17,15 +17,15 @@ utils=$(dirname "$0")
 if [ $# -ne 1 ] || [[ ! $data_type =~ ^(feats|raw|shard)$ ]]; then
   cat >&2 << EOM
 Usage: $0 [options] <data-dir>
- e.g.: $0 --data-type raw data/train
+e.g.:  $0 --data-type raw data/train
+Prepares a data directory for training with one of three data types. Logs go to <data-dir>/log.
 Options:
-  --data-type <feats|raw|shard>        # data type to prepare (default: feats).
-  --nj <nj>                            # number of parallel jobs (default: 4).
-  --cmd <run.pl|queue.pl <queue opts>> # how to run jobs (default: run.pl).
-  --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
-  --fbank-dir <dir>                    # directory of stored features (default: fbank).
-  --shard-dir <dir>                    # directory of shards (default: shards).
-Logs are written to <data-dir>/log.
+  --data-type <feats|raw|shard>        # stored features, audio files or shards (default: feats)
+  --nj <nj>                            # number of parallel jobs (default: 4)
+  --cmd <run.pl|queue.pl <queue opts>> # job runner with its options (default: run.pl)
+  --fbank-config <config-file>         # filter-bank settings as YAML (default: conf/fbank.yaml)
+  --fbank-dir <dir>                    # directory of stored features (default: fbank)
+  --shard-dir <dir>                    # directory of shards (default: shards)
 EOM
   exit 1
 fi

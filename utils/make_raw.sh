@@ -17,7 +17,7 @@ no_commands=false
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 utils=$root/utils
 if [ -f path.sh ]; then
-  # shellcheck disable=SC1091  # the recipe's
+  # shellcheck disable=SC1091  # the recipe has this file
   . ./path.sh || exit 1
 fi
 # shellcheck source=utils/parse_options.sh
@@ -26,14 +26,15 @@ fi
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
   cat >&2 << EOM
 Usage: $0 [options] <data-dir> [<log-dir>]
- e.g.: $0 data/train
-Note: <log-dir> defaults to <data-dir>/log
+e.g.:  $0 data/train
+Prepares a data directory for training on its audio, without stored features. The log goes to
+<log-dir> (default: <data-dir>/log).
 Options:
-  --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
-  --nj <nj>                            # number of processes.
-  --cmd <run.pl|queue.pl <queue opts>> # how to run the job.
-  --no-commands <true|false>           # If true, refuse commands in wav.scp, as does
-                                       # MOEASR_NO_COMMANDS=1 (default: false).
+  --fbank-config <config-file>         # filter-bank settings as YAML (default: conf/fbank.yaml)
+  --nj <nj>                            # number of parallel processes (default: 4)
+  --cmd <run.pl|queue.pl <queue opts>> # job runner with its options (default: run.pl)
+  --no-commands <true|false>           # error if wav.scp contains shell commands, as with
+                                       # MOEASR_NO_COMMANDS=1 (default: false)
 EOM
   exit 1
 fi
@@ -44,11 +45,11 @@ export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 export PATH=$utils:$PATH # for the default --cmd
 
 if [[ ! $nj =~ ^[1-9][0-9]*$ ]]; then
-  echo "$0: --nj must be a positive number, got '$nj'" >&2
+  echo "$0: --nj must be a whole number of at least 1, but is '$nj'" >&2
   exit 1
 fi
 options=()
-# passed as an option, because a job runner may not pass on the environment
+# It is an option, because a job runner may not pass the environment on.
 if $no_commands || [[ ! ${MOEASR_NO_COMMANDS:-0} = 0 ]]; then options+=(--no-commands); fi
 "$utils/validate_data_dir.sh" --no-text --no-feats "$data" || exit 1
 exec "$utils/run_shown.sh" "$cmd" "$logdir/make_raw_$(basename "$data").log" \

@@ -20,7 +20,7 @@ seed=0
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 utils=$root/utils
 if [ -f path.sh ]; then
-  # shellcheck disable=SC1091  # the recipe's
+  # shellcheck disable=SC1091  # the recipe has this file
   . ./path.sh || exit 1
 fi
 # shellcheck source=utils/parse_options.sh
@@ -29,17 +29,17 @@ fi
 if [ $# -lt 1 ] || [ $# -gt 3 ]; then
   cat >&2 << EOM
 Usage: $0 [options] <data-dir> [<log-dir> [<shard-dir>] ]
- e.g.: $0 data/train
-Note: <log-dir> defaults to <data-dir>/log, and
-      <shard-dir> defaults to <data-dir>/data
+e.g.:  $0 data/train
+Writes the audio and transcripts of a data directory to shards. The log goes to <log-dir> (default:
+<data-dir>/log), and shards go to <shard-dir> (default: <data-dir>/data).
 Options:
-  --num-utts-per-shard <number>        # utterances in a shard (default: 1000).
-  --seed <number>                      # seed of the random order of utterances (default: 0).
-  --fbank-config <config-file>         # YAML of the filter banks (default: conf/fbank.yaml).
-  --nj <nj>                            # number of processes.
-  --cmd <run.pl|queue.pl <queue opts>> # how to run the job.
-  --no-commands <true|false>           # If true, refuse commands in wav.scp, as does
-                                       # MOEASR_NO_COMMANDS=1 (default: false).
+  --num-utts-per-shard <number>        # utterances per shard (default: 1000)
+  --seed <number>                      # seed of the random order of utterances (default: 0)
+  --fbank-config <config-file>         # filter-bank settings as YAML (default: conf/fbank.yaml)
+  --nj <nj>                            # number of parallel processes (default: 4)
+  --cmd <run.pl|queue.pl <queue opts>> # job runner with its options (default: run.pl)
+  --no-commands <true|false>           # error if wav.scp contains shell commands, as with
+                                       # MOEASR_NO_COMMANDS=1 (default: false)
 EOM
   exit 1
 fi
@@ -51,12 +51,12 @@ export PATH=$utils:$PATH # for the default --cmd
 
 for number in nj num_utts_per_shard; do
   if [[ ! ${!number} =~ ^[1-9][0-9]*$ ]]; then
-    echo "$0: --${number//_/-} must be a positive number, got '${!number}'" >&2
+    echo "$0: --${number//_/-} must be a whole number of at least 1, but is '${!number}'" >&2
     exit 1
   fi
 done
 options=()
-# passed as an option, because a job runner may not pass on the environment
+# It is an option, because a job runner may not pass the environment on.
 if $no_commands || [[ ! ${MOEASR_NO_COMMANDS:-0} = 0 ]]; then options+=(--no-commands); fi
 "$utils/validate_data_dir.sh" --no-feats "$data" || exit 1
 exec "$utils/run_shown.sh" "$cmd" "$logdir/make_shards_$(basename "$data").log" \

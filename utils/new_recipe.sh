@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Make a recipe for a corpus of your own, in this checkout or anywhere else: the recipe in new_recipe/,
-# whose data preparation reads the common forms of corpora, with the configs of another recipe.
+# Create a recipe for a corpus of your own, in this checkout or in any other directory. It consists of
+# the files in new_recipe/, whose data preparation reads common forms of corpora, and of the configs
+# of another recipe.
 set -euo pipefail
 
-from=an4 # whose conf/ is copied: its networks have the size for your corpus
+from=an4
 
 utils=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 root=$(dirname "$utils")
@@ -11,8 +12,10 @@ root=$(dirname "$utils")
 help_message="Usage: utils/new_recipe.sh [--from <recipe>] <directory>
 e.g.:  utils/new_recipe.sh egs/mycorpus
        utils/new_recipe.sh ~/work/mycorpus
+Creates a recipe for a corpus of your own.
 Options:
-  --from <recipe>   # whose conf/ is copied, default $from: choose one of a like size"
+  --from <recipe>   # recipe whose configs are copied; one with about as much speech fits best
+                    # (default: $from)"
 
 dir=
 if [[ ${1:-} == [!-]* ]]; then # the directory may also stand before the options
@@ -36,17 +39,17 @@ fail() {
 }
 name=$(basename "$dir")
 [[ $name =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ ]] ||
-  fail "$name: letters, digits and _ . - make the name of a recipe"
+  fail "the name of a recipe may only contain letters, digits and _ . -, but is $name"
 parent=$(cd "$(dirname "$dir")" 2>/dev/null && pwd -P) ||
-  fail "$dir: there is no directory $(dirname "$dir")"
+  fail "$dir: the directory $(dirname "$dir") does not exist"
 link=$utils
 if [[ $parent/ == "$root"/* ]]; then
   [ "$parent" = "$root/egs" ] ||
-    fail "$dir: in this checkout a recipe is a directory $root/egs/<name>"
-  link=../../utils # stays right when the checkout moves
+    fail "$dir: a recipe in this checkout must be a directory $root/egs/<name>"
+  link=../../utils # remains valid if the checkout moves
 fi
-[ ! -e "$parent/$name" ] || fail "$dir is there already"
-[ -f "$root/egs/$from/run.sh" ] || fail "--from $from: there is no recipe egs/$from"
+[ ! -e "$parent/$name" ] || fail "$dir already exists"
+[ -f "$root/egs/$from/run.sh" ] || fail "--from $from: the recipe egs/$from does not exist"
 
 unfinished=$parent/.$name.unfinished
 rm -rf "$unfinished"
@@ -60,5 +63,9 @@ rm -rf "$unfinished/local/__pycache__"
 
 mv "$unfinished" "$parent/$name"
 trap - EXIT
-echo "$dir is made. Next: ./run.sh --download-dir DIR --stop-stage 0 reads your corpus (its README.md"
-echo "lists the forms); the choices at the top of run.sh, for example the units."
+cat << EOM
+Created the recipe $dir. Next steps, in this directory:
+  1. Check the choices at the top of run.sh, such as the units.
+  2. Read your corpus (README.md lists the supported forms):
+       ./run.sh --download-dir <corpus> --stop-stage 0
+EOM

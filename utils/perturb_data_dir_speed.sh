@@ -14,10 +14,14 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 . "$root/utils/parse_options.sh"
 
 if [ $# != 3 ]; then
-  echo "Usage: perturb_data_dir_speed.sh [--include-spk-prefix true|false]" \
-    "<warping-factor> <srcdir> <destdir>"
-  echo "e.g.:"
-  echo " $0 0.9 data/train_si284 data/train_si284p"
+  cat << EOM
+Usage: perturb_data_dir_speed.sh [options] <factor> <srcdir> <destdir>
+e.g.:  $0 0.9 data/train data/train_speed0.9
+Copies a data directory with its audio at another speed, such as 0.9 times the original one.
+Options:
+  --include-spk-prefix <true|false>  # speed as a prefix of speaker and utterance ids (sp0.9-x), or
+                                     # only as a suffix of utterance ids (x-sp0.9) (default: true)
+EOM
   exit 1
 fi
 

@@ -1,37 +1,39 @@
 # shellcheck shell=bash
-# The part of run.sh that all recipes share: options, --help, checks, environment, and the functions
-# and lists that stages are written with. run.sh sources this file in its own directory, after the
-# choices for its corpus (download_dir units dict_opts test_sets average_num beam_size):
+# The part of run.sh that all recipes share: options, --help, checks, environment, and functions and
+# lists for the stages. run.sh sources this file in its own directory, after the settings for its
+# corpus (download_dir units dict_opts test_sets average_num beam_size):
 #
-#   units=char                          # char, bpe or word
+#   units=char                          # type of units: char, bpe or word
 #   . utils/recipe.sh
 #   if run_stage 2 "dictionary, units: $units"; then
 #     run python3 -m moeasr.bin.make_dict --text data/train/text --type "$units" ...
 #   fi
 #
-# To add an option to all recipes: a line below "# Options" and, if a program takes it, a word in the
-# list of that program's options. To add a stage: its name in stage_names, and a block in each run.sh.
-# shellcheck disable=SC2034,SC2154 # run.sh makes the choices and uses the lists
+# To add an option to all recipes, add a line below "# Options" and, if a command takes it, a word to
+# the list of that command's options. To add a stage, add its name to stage_names and a block to each
+# run.sh.
+# shellcheck disable=SC2034,SC2154 # run.sh defines the settings and uses the lists
 
 # Options: --name value on the command line.
 stage=0                             # first stage to run
-stop_stage=5                        # last stage to run
-dry_run=false                       # true: print the commands of these stages, run none
-verbose=false                       # true: also print what each script of a stage does
-nj=2                                # parallel jobs on the CPU
-ngpu=0                              # GPUs to train on; 0 trains on the CPU
-nproc=1                             # processes to train with on the CPU
-num_threads=2                       # CPU threads of each training or decoding process
+stop_stage=5                        # last stage to run; 6 also exports the model to ONNX
+dry_run=false                       # true: print the commands of the stages without running them
+verbose=false                       # true: print the messages of every script of a stage
+nj=2                                # number of parallel jobs on the CPU
+ngpu=0                              # number of GPUs for training; 0 trains on the CPU
+nproc=1                             # number of processes for training on the CPU
+num_threads=2                       # number of CPU threads of each training or decoding process
 data_type=feats                     # feats (stored features), raw (audio files) or shard (tar files)
 corpus_opts=                        # further options of local/data_prep.py (see its --help)
-train_config=conf/u2pp_moe.yaml     # the experiment: model, data, training
-train_opts=                         # further options of moeasr.bin.train: "--set train.max_epochs=20"
-exp_dir=                            # directory of the experiment; default: exp/<train config>
+train_config=conf/u2pp_moe.yaml     # config of the experiment: model, data, training
+train_opts=                         # further options of moeasr.bin.train, such as "--set train.max_epochs=20"
+export_opts=                        # further options of moeasr.bin.export, such as "--chunk-size 8"
+exp_dir=                            # directory of the experiment (default: exp/<train config>)
 seed=777                            # seed of initialisation, batches and augmentation
-decode_modes="ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring joint_decoding" # searches
-decoding_chunk_size="-1"            # list of chunk sizes in encoder frames; -1: whole utterance
+decode_modes="ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring joint_decoding" # decoding modes
+decoding_chunk_size="-1"            # chunk sizes in encoder frames; -1 is the whole utterance
 
-stage_names=("0 data" "1 features" "2 dictionary" "3 training" "4 decoding" "5 scoring")
+stage_names=("0 data" "1 features" "2 dictionary" "3 training" "4 decoding" "5 scoring" "6 export")
 last_stage=$((${#stage_names[@]} - 1))
 help_message="Usage: ./run.sh [--option value]...         (- and _ are the same in an option's name)
 Stages: $(printf '%s, ' "${stage_names[@]}" | sed 's/, $//')
@@ -66,7 +68,7 @@ done
 $verbose || export MOEASR_QUIET=1 # read by utils/*.sh and their Python
 ! $verbose || unset MOEASR_QUIET
 
-# run_stage <number> <what it does>: succeed, and print the title, if this stage is asked for
+# run_stage <number> <title>: print the title and succeed if this stage is to run, else fail
 run_stage() {
   ((stage <= $1 && stop_stage >= $1)) || return 1
   if $dry_run; then echo "# stage $1: $2"; else echo "== stage $1: $2"; fi
@@ -90,23 +92,23 @@ run() {
   fi
 }
 
-# shellcheck disable=SC1091 # the recipe's
+# shellcheck disable=SC1091 # a file of the recipe
 . ./cmd.sh
 if $dry_run; then
   run cd "$PWD" && run . ./path.sh
 else
-  # shellcheck disable=SC1091 # the recipe's
+  # shellcheck disable=SC1091 # a file of the recipe
   . ./path.sh
 fi
 
 # shellcheck disable=SC2086 # test_sets is a list
-eval_sets=$(printf '%s\n' dev $test_sets | sort -u) # all sets but train
+eval_sets=$(printf '%s\n' dev $test_sets | sort -u) # all sets except train
 exp_dir=${exp_dir:-exp/$(basename "$train_config" .yaml)}
-device=cpu launch=(python3 -m) # what a training is started with
+device=cpu launch=(python3 -m) # start of the training command
 [ "$ngpu" -eq 0 ] || { device=cuda nproc=$ngpu; }
 [ "$nproc" -eq 1 ] || launch=(python3 -m moeasr.bin.launch --standalone --nproc_per_node "$nproc" -m)
 
-# Settings of each program. run.sh itself shows the files that it reads and writes.
+# Options of each command. The files that commands read and write are in run.sh itself.
 # shellcheck disable=SC2206 # the options *_opts are lists
 {
   corpus_options=(--nj "$nj" $corpus_opts)
@@ -117,9 +119,10 @@ device=cpu launch=(python3 -m) # what a training is started with
     --num-threads "$num_threads" $train_opts)
   decode_options=(--data-type "$data_type" --modes "$decode_modes" --beam-size "$beam_size"
     --device "$device" --num-threads "$num_threads")
+  export_options=($export_opts)
 }
 
-if ((stage <= 3 && stop_stage >= 3)); then # refuse now what stage 3 or 4 would refuse
+if ((stage <= 3 && stop_stage >= 3)); then # report faults of stages 3 and 4 before the first stage
   decode=(--modes "$decode_modes" --beam-size "$beam_size" --chunk-sizes="$decoding_chunk_size")
   ((stop_stage > 3)) || decode=()
   run python3 -m moeasr.bin.check_experiment "${decode[@]}" -- \
@@ -130,9 +133,21 @@ for set in $test_sets; do
     fail "there is no data/$set; stage 0 makes the sets"
 done
 
-# say_results <exit status>: the last line of a run that has scored a model
+# say_results <exit status>: the last lines of a run that has scored a model
 say_results() {
   (($1 == 0 && stop_stage >= 5)) && ! $dry_run || return 0
-  echo "== done in $SECONDS s: $(readlink -f "$exp_dir")/RESULTS.md, and results.json for programs"
+  local other=conf/dense.yaml activate=""
+  [ "$train_config" != "$other" ] || other=conf/u2pp_moe.yaml
+  [ -z "${VIRTUAL_ENV:-}" ] || activate=". $(printf %q "$VIRTUAL_ENV")/bin/activate; "
+  echo
+  echo "== done in $((SECONDS / 60)) min $((SECONDS % 60)) s: $(readlink -f "$exp_dir")/RESULTS.md"
+  echo "What to do next:"
+  printf '  %s\n' "${activate}cd $(printf %q "$PWD")"
+  printf '  %-55s # %s\n' \
+    "moeasr transcribe --checkpoint $exp_dir a.wav" "text of a recording of your own" \
+    "moeasr stream --checkpoint $exp_dir a.wav" "partial results, as in live recognition" \
+    "./run.sh --stage 3 --train-config $other" "another system of conf/"
+  [ ! -f conf/compare.list ] || printf '  %-55s # %s\n' \
+    "moeasr compare conf/compare.list" "several systems, with a table of their error rates"
 }
 trap 'say_results $?' EXIT

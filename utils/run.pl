@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
-r"""Run a command, or many numbered ones in parallel, on this machine, each with its log file.
+r"""Run a command, or several numbered commands in parallel, on this machine, each with a log file.
 
     run.pl some.log my-prog "--opt=foo bar" foo \| other-prog baz
     run.pl --max-jobs-run 4 JOB=1:20 log/some.JOB.log my-prog input.JOB output.JOB
 
-The arguments after the log file are joined (quoted where they hold white space) and run by bash.
-With JOB=1:20 (any name will do) the name is replaced by the number wherever it stands in the
-log file's name and in the command. Exits with 1 if any job failed, naming the logs.
+Bash runs the arguments after the log file. Arguments with white space are quoted. With JOB=1:20,
+where the name is arbitrary, the number of the job replaces the name in the log file and in the
+command. If a job fails, run.pl prints the names of the logs and exits with status 1.
 
-Options: --max-jobs-run n, -tc n (at most n at once, the least of several; default: the number of
-CPUs), --gpu n (not zero: at most as many as there are GPUs), --pick all|failed|incomplete (skip
-the jobs whose log says that they ended well; `incomplete` skips those that failed, too, and counts
-them as failed), and those of queue.pl, which are accepted and ignored: -V, -sync y, -pe smp n, and
-any other -x or --x with one argument.
+Options:
+  --max-jobs-run n, -tc n         # maximum number of parallel jobs (default: the number of CPUs)
+  --gpu n                         # if n is not 0, as many parallel jobs as there are GPUs
+  --pick all|failed|incomplete    # jobs to run by the logs of an earlier call: all, all but the
+                                  # successful ones, or the unfinished ones (default: all)
+Options of queue.pl are accepted without effect: -V, -sync y, -pe smp n, and any other -x or --x
+with one argument.
 
-Same contract as Kaldi's script. Wanted departures: log names with spaces work, and when run.pl is
-interrupted or terminated it ends its jobs, which here would otherwise live on.
+Intended differences from Kaldi's script: log names may contain spaces, and the jobs end when run.pl
+is interrupted or terminated.
 """
 
 import os
@@ -30,21 +32,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-USAGE = "usage: run.pl log-file command-line arguments..."
-DIED = 255  # what Perl's `die` exits with; 1 is for jobs that failed, and retry.pl retries on that
-GPU_LIST_SEC = 30.0  # a driver in trouble may never answer
-GRACE_SEC = 30.0  # between asking the jobs to end and killing them: a training saves its state
+USAGE = """Usage: run.pl [options] [JOB=1:<n>] <log-file> <command> [<argument> ...]
+e.g.:  run.pl JOB=1:4 log/some.JOB.log my-prog input.JOB output.JOB"""
+DIED = 255  # status of wrong usage, as in Perl; after 1, a failed job, retry.pl would retry
+GPU_LIST_SEC = 30.0  # a broken driver may never answer
+GRACE_SEC = 30.0  # from SIGTERM to SIGKILL of the jobs, so that a training can save its state
 
 
 def die(message: str) -> None:
-    """Report wrong use of run.pl itself."""
+    """Print a message about wrong usage of run.pl and exit."""
     print(message, file=sys.stderr)
     sys.exit(DIED)
 
 
 @dataclass
 class Options:
-    """What the arguments before the log file say."""
+    """Options before the log file."""
 
     max_jobs_run: int | None = None
     gpu: str = ""
@@ -57,7 +60,7 @@ class Options:
 def take(arguments: list[str], switch: str) -> str:
     """Remove and return the argument of an option."""
     if not arguments:
-        die(f"run.pl: option {switch} needs an argument")
+        die(f"run.pl: option {switch} requires a value")
     return arguments.pop(0)
 
 
@@ -83,16 +86,16 @@ def take_switch(arguments: list[str], options: Options) -> None:
         options.gpu = value
     elif switch == "--pick":
         if value not in ("all", "failed", "incomplete"):
-            die("run.pl: ERROR: --pick argument must be one of 'all', 'failed' or 'incomplete'")
+            die(f"run.pl: --pick must be all, failed or incomplete, but is '{value}'")
         options.pick = value
 
 
 def parse_arguments(arguments: list[str]) -> tuple[Options, list[str]]:
-    """Split the command line into options and [log file, command...]."""
+    """Return the options of the command line, and the log file and command."""
     if len(arguments) < 2:
         die(USAGE)
     options = Options()
-    for _ in range(2):  # options may stand on both sides of JOB=1:n
+    for _ in range(2):  # options may precede and follow JOB=1:n
         while len(arguments) >= 2 and arguments[0].startswith("-"):
             take_switch(arguments, options)
         if not arguments:
@@ -117,7 +120,7 @@ def parse_arguments(arguments: list[str]) -> tuple[Options, list[str]]:
 
 
 def count_gpus() -> int:
-    """GPUs that nvidia-smi lists, at least 1."""
+    """Return the number of GPUs that nvidia-smi lists, at least 1."""
     try:
         listing = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=GPU_LIST_SEC
@@ -127,26 +130,26 @@ def count_gpus() -> int:
         num_gpus = 0
     if num_gpus == 0:
         print(
-            "run.pl: Warning: failed to detect number of GPUs from nvidia-smi, using 1",
+            "run.pl: Warning: nvidia-smi lists no GPUs; one job runs at a time",
             file=sys.stderr,
         )
     return max(num_gpus, 1)
 
 
 def max_parallel(options: Options) -> int:
-    """How many jobs may run at the same time."""
+    """Return the maximum number of parallel jobs."""
     if options.max_jobs_run is not None:
         return options.max_jobs_run
     if options.gpu not in ("", "0"):
         return count_gpus()
     num_cpus = os.cpu_count() or 10
     num_jobs = options.last - options.first + 1
-    # A few jobs more than CPUs: starting them all beats a second round with most CPUs idle.
+    # Starting a few more jobs than CPUs is faster than a second round with most CPUs idle.
     return num_jobs if num_jobs < 1.4 * num_cpus else num_cpus
 
 
 def quote(argument: str) -> str:
-    r"""Quote for bash what has white space; anything else (`\|`, `\>` ...) stays live shell."""
+    r"""Quote an argument with white space for bash; others, such as `\|` and `\>`, stay active."""
     if re.fullmatch(r"\S+", argument):
         return argument
     if '"' not in argument:
@@ -156,7 +159,7 @@ def quote(argument: str) -> str:
 
 
 def picked(log: Path, pick: str) -> bool | None:
-    """Whether to run the job of this log: None = yes, else skip it and take this as its success."""
+    """Return None if the job of a log must run, otherwise the success of its earlier run."""
     if pick == "all":
         return None
     try:
@@ -171,16 +174,16 @@ def picked(log: Path, pick: str) -> bool | None:
 
 
 def date() -> str:
-    """The time in the form of date(1)."""
+    """Return the time in the format of date(1)."""
     return time.strftime("%a %b %e %H:%M:%S %Z %Y")
 
 
 def group_runs(group: int) -> bool:
-    """Whether any process of a group has not ended: a job's shell ends before what it started."""
+    """Return whether a process of a group runs; the shell of a job ends before its processes."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, member_of = path.read_text().rpartition(")")[2].split()[:3]
-        except OSError:  # it has just ended
+        except OSError:  # the process has just ended
             continue
         if int(member_of) == group and state != "Z":
             return True
@@ -188,26 +191,26 @@ def group_runs(group: int) -> bool:
 
 
 class Stopped(Exception):
-    """A signal asked run.pl to end."""
+    """The arrival of a signal that asks run.pl to end."""
 
 
 class Runner:
-    """Runs jobs in threads and can end all of them."""
+    """A runner of jobs in threads, which can end all of them."""
 
     def __init__(self, options: Options, log: str, command: str) -> None:
-        """Args: the parsed options, and log name and command with the job's name still in them."""
+        """Keep the options, and the log name and the command, which contain the job name."""
         self.options, self.log, self.command = options, log, command
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
 
     def numbered(self, template: str, number: int) -> str:
-        """Put the job's number in place of the job's name."""
+        """Return a template with the job number in place of the job name."""
         name = self.options.job_name
         return template.replace(name, str(number)) if name else template
 
     def run(self, number: int) -> bool:
-        """Run one job to its end; True if it exited with 0."""
+        """Run a job and return whether its exit status is 0."""
         log = Path(self.numbered(self.log, number))
         command = self.numbered(self.command, number)
         skip = picked(log, self.options.pick)
@@ -225,12 +228,12 @@ class Runner:
         return code == 0
 
     def _call(self, script: str, log: Path) -> int:
-        """Feed a script to bash, output to the log; returns the exit code, or minus the signal."""
+        """Run a script in bash with a log; return the exit code, or the negative signal number."""
         with open(log, "ab") as out, self._lock:
             if self._stopped:
                 return -signal.SIGTERM
-            # A session of its own, so that `stop` reaches whatever the command starts. The script
-            # goes through a pipe: as an argument its length would be limited to 128 KB.
+            # A new session lets `stop` reach all processes that the command starts. The script is
+            # sent through a pipe, because an argument is limited to 128 KB.
             process = subprocess.Popen(
                 ["bash"], stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True
             )
@@ -241,17 +244,17 @@ class Runner:
         return process.returncode
 
     def stop(self) -> None:
-        """End all running jobs and start no more."""
+        """End all running jobs and prevent further ones."""
         with self._lock:
             self._stopped = True
             running = list(self._running)
         if running:
-            print(f"run.pl: its jobs have {GRACE_SEC:.0f} s to end", file=sys.stderr)
+            print(f"run.pl: waiting up to {GRACE_SEC:.0f} s for its jobs to end", file=sys.stderr)
         for last_resort in (signal.SIGTERM, signal.SIGKILL):
             for process in running:
                 try:
                     os.killpg(process.pid, last_resort)
-                except (ProcessLookupError, PermissionError):  # it has just ended
+                except (ProcessLookupError, PermissionError):  # the group has just ended
                     continue
             deadline = time.monotonic() + GRACE_SEC
             while any(group_runs(job.pid) for job in running) and time.monotonic() < deadline:
@@ -259,7 +262,7 @@ class Runner:
 
 
 def report(options: Options, log: str, num_failed: int) -> None:
-    """Say on stderr which logs tell about failed jobs."""
+    """Print the logs of failed jobs to standard error."""
     num_jobs = options.last - options.first + 1
     if num_jobs > 1:
         logs = log.replace(options.job_name or "", "*")
@@ -269,21 +272,21 @@ def report(options: Options, log: str, num_failed: int) -> None:
         log = log.replace(options.job_name, str(options.first))
     print(f"run.pl: job failed, log is in {log}", file=sys.stderr)
     if "JOB" in log:
-        print("run.pl: probably you forgot to put JOB=1:$nj in your script.", file=sys.stderr)
+        print("run.pl: the call probably lacks JOB=1:$nj before the log file", file=sys.stderr)
 
 
 def stop_on(signum: int, _frame: FrameType | None) -> None:
-    """Signal handler: leave the main thread's wait."""
+    """Handle a signal: end the wait of the main thread."""
     raise Stopped(signum)
 
 
 def main() -> None:
-    """Run the jobs that the command line describes."""
+    """Run the jobs of the command line."""
     options, (log, *words) = parse_arguments(sys.argv[1:])
     if options.last > options.first and options.job_name not in log:
         print(
-            "run.pl: you are trying to run a parallel job but "
-            f"you are putting the output into just one log file ({log})",
+            f"run.pl: parallel jobs need one log file each, but {log} does not contain "
+            f"{options.job_name}",
             file=sys.stderr,
         )
         sys.exit(1)
@@ -305,8 +308,8 @@ def main() -> None:
         pool.shutdown(wait=False, cancel_futures=True)
         runner.stop()
         if getattr(error, "filename", None) in (None, "bash"):
-            die(f"run.pl: cannot start a job: {error}; --max-jobs-run starts fewer at once")
-        die(f"run.pl: Error opening log file {error.filename}: {error.strerror}")
+            die(f"run.pl: cannot start a job: {error}; --max-jobs-run limits parallel jobs")
+        die(f"run.pl: the log file {error.filename} cannot be written: {error.strerror}")
     if num_failed:
         report(options, log, num_failed)
         sys.exit(1)

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Turn spk2utt (`spk utt1 utt2 ...` lines) into utt2spk (`utt spk` lines).
+"""Convert spk2utt (lines `spk utt1 utt2 ...`) to utt2spk (lines `utt spk`).
 
-Usage: spk2utt_to_utt2spk.pl [ spk2utt ... ] > utt2spk
+Usage: spk2utt_to_utt2spk.pl [<spk2utt> ...] > utt2spk
 
-Reads the files, or standard input. The order of the input is kept, nothing is sorted.
+Reads the files or standard input. The order of the input is kept.
 """
 
 import sys
 
 
 def main() -> None:
-    """Read spk2utt files, write utt2spk to standard output."""
+    """Read spk2utt files and print utt2spk."""
     for name in sys.argv[1:] or ["-"]:
         with sys.stdin.buffer if name == "-" else open(name, "rb") as lines:
             for number, line in enumerate(lines, start=1):

@@ -11,18 +11,18 @@ if [ "${1:-}" = --per-utt ]; then
 fi
 
 if [ $# != 2 ]; then
-  echo "Usage: $0 [--per-utt] <data-dir> <num-to-split>"
-  echo "E.g.: $0 data/train 50"
-  echo "It creates its output in e.g. data/train/split50/{1,2,3,...50}, or if the "
-  echo "--per-utt option was given, in e.g. data/train/split50utt/{1,2,3,...50}."
-  echo ""
-  echo "This script will not split the data-dir if it detects that the output is newer than the input."
-  echo "By default it splits per speaker (so each speaker is in only one split dir),"
-  echo "but with the --per-utt option it will ignore the speaker information while splitting."
+  cat << EOM
+Usage: $0 [--per-utt] <data-dir> <num-to-split>
+e.g.:  $0 data/train 50
+Splits a data directory into parts, here data/train/split50/{1,2,3,...50}. All utterances of a speaker
+are in the same part. Nothing is done if the parts are newer than the data directory.
+Options:
+  --per-utt  # split that ignores speakers, here in data/train/split50utt/{1,2,3,...50}
+EOM
   exit 1
 fi
 if [[ ! $2 =~ ^[0-9]+$ || $2 =~ ^0+$ ]]; then
-  echo "$0: Invalid num-split argument $2" >&2
+  echo "$0: <num-to-split> must be a whole number of at least 1, but is '$2'" >&2
   exit 1
 fi
 

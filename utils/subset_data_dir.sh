@@ -20,7 +20,7 @@ case ${1:-} in
     set --
     ;;
   --*)
-    echo "$0: invalid option '$1'" >&2
+    echo "$0: unknown option $1" >&2
     exit 1
     ;;
 esac
@@ -29,21 +29,22 @@ if [ $# != $num_args ]; then
   cat << 'EOM'
 Usage:
   subset_data_dir.sh [--speakers|--shortest|--first|--last|--per-spk] <srcdir> <num-utt> <destdir>
-  subset_data_dir.sh [--spk-list <speaker-list-file>] <srcdir> <destdir>
-  subset_data_dir.sh [--utt-list <utt-list-file>] <srcdir> <destdir>
-By default, selects <num-utt> utterances evenly spread over the data directory.
-With --speakers, randomly selects enough speakers that we have <num-utt> utterances
-With --per-spk, selects <num-utt> utterances per speaker, if available.
-With --first, selects the first <num-utt> utterances
-With --last, selects the last <num-utt> utterances
-With --shortest, selects the shortest <num-utt> utterances.
-With --spk-list, reads the speakers to keep from <speaker-list-file>
-With --utt-list, reads the utterances to keep from <utt-list-file>
+  subset_data_dir.sh --spk-list <file> <srcdir> <destdir>
+  subset_data_dir.sh --utt-list <file> <srcdir> <destdir>
+Writes a subset of a data directory: by default <num-utt> utterances evenly spread over it.
+Options:
+  --speakers              # random speakers with at least <num-utt> utterances in total
+  --per-spk               # <num-utt> utterances of each speaker, or all if there are fewer
+  --first                 # first <num-utt> utterances
+  --last                  # last <num-utt> utterances
+  --shortest              # shortest <num-utt> utterances
+  --spk-list <file>       # all utterances of the speakers in a file
+  --utt-list <file>       # the utterances in a file
 EOM
   exit 1
 fi
 if [ $num_args = 3 ] && [[ ! $2 =~ ^[0-9]+$ ]]; then
-  echo "$0: <num-utt> must be a number, got '$2'" >&2
+  echo "$0: <num-utt> must be a whole number, but is '$2'" >&2
   exit 1
 fi
 

@@ -3,9 +3,9 @@
 # which samples the same speakers.
 
 cv_spk_percent=10
-cv_spk_list= # a file of held-out speakers, instead of random ones
+cv_spk_list=
 seed=777
-# shellcheck disable=SC2034  # accepted for the sake of old calls
+# shellcheck disable=SC2034  # accepted for compatibility with old calls
 cv_utt_percent=
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
@@ -14,13 +14,19 @@ utils=$root/utils
 . "$utils/parse_options.sh"
 
 if [ $# != 3 ]; then
-  echo "Usage: $0 [opts] <src-data> <train-data> <cv-data>"
-  echo "  --cv-spk-percent N (default 10)"
-  echo "  --cv-spk-list <file> (a pre-defined list with cv speakers)"
+  cat << EOM
+Usage: $0 [options] <src-data> <train-data> <cv-data>
+e.g.:  $0 data/all data/train data/dev
+Splits a data directory into a training set and a held-out set of other speakers.
+Options:
+  --cv-spk-percent <n>  # speakers in the held-out set, in percent (default: 10)
+  --cv-spk-list <file>  # list of the held-out speakers, instead of random ones (default: none)
+  --seed <n>            # seed of the random speakers (default: 777)
+EOM
   exit 1
 fi
 if [ ! -r "$1/spk2utt" ]; then
-  echo "$0: Missing '$1/spk2utt'. Error!" >&2
+  echo "$0: the file $1/spk2utt does not exist" >&2
   exit 1
 fi
 set -euo pipefail
@@ -36,9 +42,10 @@ fi
 "$utils/filter_scp.pl" --exclude "$cv_spk_list" "$1/spk2utt" >"$lists/train"
 "$utils/filter_scp.pl" "$cv_spk_list" "$1/spk2utt" >"$lists/found"
 if [ ! -s "$lists/found" ] || [ ! -s "$lists/train" ]; then
-  echo "$0: one of the two sets would have no speakers ($(wc -l <"$1/spk2utt") in $1)" >&2
+  echo "$0: one of the two sets would be empty, because $1 has only $(wc -l <"$1/spk2utt") speakers" >&2
   exit 1
 fi
-echo "Speakers, src=$(wc -l <"$1/spk2utt"), trn=$(wc -l <"$lists/train"), cv=$(wc -l <"$lists/found")"
+echo "$0: of $(wc -l <"$1/spk2utt") speakers, $(wc -l <"$lists/train") are in the training set and" \
+  "$(wc -l <"$lists/found") in the held-out set"
 "$utils/subset_data_dir.sh" --spk-list "$lists/train" "$1" "$2"
 "$utils/subset_data_dir.sh" --spk-list "$lists/found" "$1" "$3"

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Choose lines of a table, by default evenly spread over it.
+"""Print N lines of a table, by default evenly spread over it.
 
-Usage: subset_scp.pl [--quiet][--first|--last] N in.scp
- --quiet  causes it to not die if N < num lines in scp.
- --first and --last make it equivalent to head or tail.
-See also: filter_scp.pl
+Usage: subset_scp.pl [--quiet] [--first | --last] <N> <in.scp>
+Options:
+  --first  # first N lines
+  --last   # last N lines
+  --quiet  # all lines, instead of an error, if the table has fewer than N lines
 """
 
 import sys
@@ -14,7 +15,7 @@ USAGE = (__doc__ or "").split("\n\n")[1].rstrip()
 
 
 def main() -> None:
-    """Print a part of a file, or of standard input for `-`."""
+    """Print a part of a file, or of standard input if the name is `-`."""
     from moeasr.errors import InputError
     from moeasr.kaldi.subset import spread
 
@@ -25,18 +26,13 @@ def main() -> None:
         sys.exit(USAGE)
     wanted, name = arguments[:2]
     if not wanted.isdigit() or int(wanted) == 0:
-        raise InputError(
-            f'First command-line parameter to subset_scp.pl must be an integer, got "{wanted}"'
-        )
+        raise InputError(f"<N> must be a whole number of at least 1, but is '{wanted}'")
     with sys.stdin.buffer if name == "-" else open(name, "rb") as stream:
         lines = stream.readlines()
     count = int(wanted)
     if count > len(lines):
         if "--quiet" not in options:
-            raise InputError(
-                "You requested from subset_scp.pl more elements than available: "
-                f"{count} > {len(lines)} ({name})"
-            )
+            raise InputError(f"{name} has only {len(lines)} lines, but {count} were requested")
         count = len(lines)
     if "--first" in options:
         chosen = lines[:count]

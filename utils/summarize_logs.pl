@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Count warnings, errors, seconds and threads in the logs of directories, by kind of job.
+"""Count the warnings, errors, seconds and threads in the logs of directories, by type of job.
 
 Usage: summarize_logs.pl <log-dir> ...
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Summarise some directories."""
+    """Summarise the logs of directories."""
     from moeasr.kaldi.job_logs import group_logs, read_logs
 
     if len(sys.argv) < 2:

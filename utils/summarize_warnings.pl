@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Count the lines with the word WARNING in the logs of a directory, by kind of job.
+"""Count the lines with the word WARNING in the logs of a directory, by type of job.
 
 Usage: summarize_warnings.pl <log-dir>
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Summarise one directory."""
+    """Summarise the logs of a directory."""
     from moeasr.kaldi.job_logs import group_logs, read_logs
 
     if len(sys.argv) != 2:

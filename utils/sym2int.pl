@@ -1,21 +1,20 @@
 #!/usr/bin/env python3
-"""Replace symbols by the integers that a symbol table gives them.
+"""Replace symbols by their integers in a symbol table.
 
-Usage: sym2int.pl [options] symtab [input transcriptions] > output transcriptions
-options: [--map-oov <oov-symbol> ]  [-f <field-range> ]
-note: <field-range> can look like 4-5, or 4-, or 5-, or 1.
-
-An unknown symbol is an error, or with --map-oov becomes what that symbol (or integer) is.
+Usage: sym2int.pl [options] <symbol-table> [<input>] > output
+Options:
+  -f <field-range>      # fields to replace, counted from 1: 1, 4-5 or 4- (default: all)
+  --map-oov <symbol>    # symbol, or its integer, that replaces unknown symbols (default: an error)
 """
 
 import sys
 from pathlib import Path
 
-USAGE = (__doc__ or "").split("\n\n")[1]
+USAGE = (__doc__ or "").split("\n\n")[1].rstrip()
 
 
 def main() -> None:
-    """Map files, or standard input, to standard output."""
+    """Replace the symbols of files or of standard input."""
     from moeasr.errors import InputError
     from moeasr.kaldi.filters import filter_lines_of, parse_range
     from moeasr.kaldi.symbols import SymbolsToIntegers, read_symbols
@@ -27,7 +26,7 @@ def main() -> None:
         if option == "-f":
             fields = parse_range("".join(values))
         elif values in ([], [""], ["-f"]) or values[0].endswith("words.txt"):
-            raise InputError("the --map-oov option requires an argument")
+            raise InputError("the option --map-oov requires a symbol")
         else:
             oov = values[0]
     if not arguments:
@@ -36,7 +35,7 @@ def main() -> None:
     filter_lines_of(arguments[1:], converter.convert)
     if converter.num_replaced:
         print(
-            f"** Replaced {converter.num_replaced} instances of OOVs with {converter.oov}",
+            f"sym2int.pl: replaced {converter.num_replaced} unknown symbols by {converter.oov}",
             file=sys.stderr,
         )
 

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Turn utt2spk (`utt spk` lines) into spk2utt (`spk utt1 utt2 ...` lines).
+"""Convert utt2spk (lines `utt spk`) to spk2utt (lines `spk utt1 utt2 ...`).
 
-Usage: utt2spk_to_spk2utt.pl [ utt2spk ] > spk2utt
+Usage: utt2spk_to_spk2utt.pl [<utt2spk>] > spk2utt
 
-Reads the file, or standard input. Speakers and utterances keep the order of their first line.
+Reads the file or standard input. Speakers and utterances keep the order of their first line.
 """
 
 import sys
 
 
 def main() -> None:
-    """Read utt2spk, write spk2utt to standard output."""
+    """Read utt2spk and print spk2utt."""
     if len(sys.argv) > 2:
-        sys.exit("Usage: utt2spk_to_spk2utt.pl [ utt2spk ] > spk2utt")
+        sys.exit("Usage: utt2spk_to_spk2utt.pl [<utt2spk>] > spk2utt")
     name = sys.argv[1] if len(sys.argv) == 2 else "-"
     speakers: dict[bytes, list[bytes]] = {}
     with sys.stdin.buffer if name == "-" else open(name, "rb") as lines:

@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
 # Check that a data directory is sorted, complete and consistent: Kaldi's script of this name.
 #
-# Intended differences from Kaldi: a malformed utt2spk exits 1 (there 0); text in any script validates
-# whatever locales are installed, and must be UTF-8 unless --non-print; every error goes to stderr
-# and names file and line; --no-spk-sort does what it says; --check-audio opens the audio, too.
+# Intended differences from Kaldi: a malformed utt2spk gives exit status 1 instead of 0; text in any
+# script is valid under every locale, and must be UTF-8 unless --non-print is given; errors go to
+# stderr and name file and line; --no-spk-sort works; --check-audio opens the audio.
 
 show_help() {
   cat << EOM
-Usage: $0 [--no-feats] [--no-text] [--non-print] [--no-wav] [--no-spk-sort]
-       [--check-audio] [--no-commands] [--sample-rate <hz>] [--text-units char|bpe|word] <data-dir>
-The --no-xxx options mean that the script does not require
-xxx.scp to be present, but it will check it if it is present.
---no-spk-sort means that the script does not require the utt2spk to be
-sorted by the speaker-id in addition to being sorted by utterance-id.
---non-print ignore the presence of non-printable characters.
---check-audio also opens the audio, and names each utterance that is missing, empty,
-truncated, of another rate than the rest (or than --sample-rate), or too short for its text
-(in characters, or in the --text-units given).
---no-commands refuses entries of wav.scp that are commands for the shell, which
---check-audio would run (MOEASR_NO_COMMANDS=1 in the environment does so everywhere).
-By default, utt2spk is expected to be sorted by both, which can be
-achieved by making the speaker-id prefixes of the utterance-ids
-e.g.: $0 data/train
+Usage: $0 [options] <data-dir>
+e.g.:  $0 --no-feats --check-audio data/train
+Checks that a data directory is sorted, complete and consistent. The table utt2spk must be sorted by
+utterance and by speaker, which holds if each utterance id begins with its speaker id.
+Options:
+  --no-feats        # no error if feats.scp is missing
+  --no-text         # no error if text is missing
+  --no-wav          # no error if wav.scp is missing
+  --no-spk-sort     # no error if utt2spk is not sorted by speaker
+  --non-print       # no error for non-printable characters in text
+  --check-audio     # check of the audio as well, which names each utterance that is missing, empty,
+                    # truncated, of a different sample rate, or too short for its transcript
+  --sample-rate <hz>             # required sample rate (default: that of most recordings)
+  --text-units <char|bpe|word>   # units of transcripts for --check-audio (default: char)
+  --no-commands     # error if wav.scp contains shell commands, as with MOEASR_NO_COMMANDS=1
 EOM
 }
 
@@ -42,7 +42,7 @@ while [ $# -gt 0 ]; do
       ;;
     *)
       if [ -n "$data" ] || [ -z "$1" ] || [[ $1 == --* ]]; then
-        [[ $1 == --* ]] && echo "$0: invalid option $1" >&2
+        [[ $1 == --* ]] && echo "$0: unknown option $1" >&2
         show_help
         exit 1
       fi

@@ -3,13 +3,13 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-# Choices for this corpus. Each is an option as well: ./run.sh --units word
-download_dir=downloads              # has the corpora or archives of them, or gets them
-units=char                          # char, bpe or word
+# Settings for this corpus. Each is also an option: ./run.sh --units word
+download_dir=downloads              # directory of the corpora or their archives (downloaded if missing)
+units=char                          # type of units: char, bpe or word
 dict_opts=                          # further options of moeasr.bin.make_dict
 test_sets="test_an4 test_speechocean762 test_fsdd test_aishell" # sets to decode and score
-average_num=5                       # how many of the best checkpoints are averaged
-beam_size=20                        # hypotheses kept by the beam searches
+average_num=5                       # number of best checkpoints to average
+beam_size=20                        # number of hypotheses that the beam searches keep
 . utils/recipe.sh                   # all other options (./run.sh --help), checks, environment
 
 if run_stage 0 "data preparation"; then
@@ -18,7 +18,7 @@ if run_stage 0 "data preparation"; then
 fi
 
 if run_stage 1 "features, of the training set at three speeds"; then
-  run rm -rf data/train_sp # of an earlier run
+  run rm -rf data/train_sp # from an earlier run
   run utils/data/perturb_data_dir_speed_3way.sh data/train data/train_sp
   run set="train_sp $eval_sets" utils/make_features.sh --fbank-config conf/fbank.yaml "${feature_options[@]}" "data/{set}"
   run python3 -m moeasr.bin.compute_cmvn --data-dir data/train_sp --out data/train_sp/global_cmvn "${cmvn_options[@]}"
@@ -28,7 +28,7 @@ if run_stage 2 "dictionary, units: $units"; then
   run python3 -m moeasr.bin.make_dict --text data/train/text --out-dir "data/lang_$units" "${dict_options[@]}"
 fi
 
-if run_stage 3 "training of $train_config in $exp_dir"; then # goes on from the last checkpoint
+if run_stage 3 "training of $train_config in $exp_dir"; then # resumes from the last checkpoint
   run utils/run_shown.sh "$cuda_cmd --gpu $ngpu" "$exp_dir/log/train.log" "${launch[@]}" moeasr.bin.train \
     --config "$train_config" --train-dir data/train_sp --dev-dir data/dev --dict-dir "data/lang_$units" \
     --cmvn data/train_sp/global_cmvn --exp-dir "$exp_dir" "${train_options[@]}"
@@ -46,3 +46,5 @@ if run_stage 5 "scoring"; then
   run set="$test_sets" python3 -m moeasr.bin.score --data-dir "data/{set}" --decode-dir "$exp_dir/decode_{set}"
   run python3 -m moeasr.bin.results --exp-dir "$exp_dir"
 fi
+
+if run_stage 6 "export"; then run python3 -m moeasr.bin.export --checkpoint "$exp_dir" --data-dir data/dev --out "$exp_dir/export" "${export_options[@]}"; fi

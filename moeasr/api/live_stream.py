@@ -1,18 +1,22 @@
-"""A live stream of audio: samples are pushed, partial and final results come back."""
+"""A live stream of audio: samples are pushed, partial and final results come back.
 
+This module does not import torch.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from moeasr.api.transcription import Transcription, alternatives_of, words_of
-from moeasr.audio.arrays import Samples, check_sample_rate, to_waveform
-from moeasr.audio.stream_resampling import make_stream_resampler
-from moeasr.decode.live.streaming_recognizer import (
-    RecognitionStream,
-    StreamingRecognizer,
-    StreamResult,
+from moeasr.api.transcription import (
+    HypothesisReader,
+    Transcription,
+    alternatives_of,
+    words_of,
 )
+from moeasr.audio.arrays import Samples, to_waveform
+from moeasr.decode.live.recognition_stream import RecognitionStream, StreamResult
 from moeasr.errors import InputError
 
 
@@ -43,19 +47,22 @@ class LiveStream:
     """A stream, as `SpeechRecognizer.stream` opens it.
 
     Args:
-        streaming: The model and its settings.
-        language: The language's index among those of the model; None if it does not route by them.
-        sample_rate_hz: Rate of the samples that are pushed.
+        stream: A new stream of the model.
+        resample: Function that returns the samples at the model's rate that (S,) further samples
+            complete; its second argument is True at the end of the stream.
+        model: The model, which reads the hypotheses.
     """
 
     def __init__(
-        self, streaming: StreamingRecognizer, language: int | None, sample_rate_hz: int
+        self,
+        stream: RecognitionStream,
+        resample: Callable[[np.ndarray, bool], Any],
+        model: HypothesisReader,
     ) -> None:
-        self._recognizer = streaming.recognizer
-        self._stream: RecognitionStream = streaming.open(language)
+        self._stream = stream
+        self._resample = resample
+        self._model = model
         self._is_over = False
-        rate_hz = check_sample_rate(sample_rate_hz)
-        self._resampler = make_stream_resampler(rate_hz, self._recognizer.fbank.sample_rate_hz)
 
     def push(self, samples: Samples) -> list[LiveTranscription]:
         """Continue the stream.
@@ -88,19 +95,19 @@ class LiveStream:
         if self._is_over:
             raise InputError("this stream has ended already")
         self._is_over = True
-        rest = self._accept(torch.zeros(0), is_last=True)
+        rest = self._accept(np.zeros(0, np.float32), is_last=True)
         return rest + [self._result(result) for result in self._stream.finish()]
 
-    def _accept(self, waveform: Tensor, is_last: bool) -> list[LiveTranscription]:
-        resampled = self._resampler.resample(waveform, is_last)
+    def _accept(self, waveform: np.ndarray, is_last: bool) -> list[LiveTranscription]:
+        resampled = self._resample(waveform, is_last)
         return [self._result(result) for result in self._stream.accept(resampled)]
 
     def _result(self, result: StreamResult) -> LiveTranscription:
         best = result.nbest[0] if result.nbest else None
         return LiveTranscription(
             text=result.text,
-            words=() if best is None else words_of(best, self._recognizer, result.start_sec),
-            nbest=alternatives_of(result.nbest, self._recognizer),
+            words=() if best is None else words_of(best, self._model, result.start_sec),
+            nbest=alternatives_of(result.nbest, self._model),
             is_final=result.is_final,
             stable_text=result.stable_text,
             start=result.start_sec,

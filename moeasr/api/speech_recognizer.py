@@ -1,57 +1,25 @@
-"""The speech recogniser that `moeasr.load` returns: files and samples in, text out."""
+"""The speech recogniser that `moeasr.load` returns: files and samples in, text out.
+
+This module does not import torch.
+"""
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast, get_args, overload
+from typing import Any, TypeAlias, Union, cast, overload
 
-from torch import Tensor
-
-from moeasr import checkpoint
+from moeasr.api.engine import Engine, Task
 from moeasr.api.keyword_settings import apply_settings, check_names
 from moeasr.api.live_stream import LiveStream
-from moeasr.api.transcriber import Transcriber
 from moeasr.api.transcription import Transcription
-from moeasr.audio.arrays import Samples, is_number, read_samples
-from moeasr.audio.file import read_audio_file
-from moeasr.audio.recording import resample
-from moeasr.decode.best_mode import most_accurate_mode
+from moeasr.audio.arrays import Samples, check_sample_rate, is_number, read_samples
+from moeasr.audio.decoded import decode_file
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.live.config import EndpointConfig
-from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
-from moeasr.decode.recognizer import Recognizer
-from moeasr.decode.required_heads import trained_heads
-from moeasr.decode.searches import SEARCHES, check_settings
 from moeasr.errors import InputError
 
-Quantization: TypeAlias = Literal["int8", "bf16"]
-Recording: TypeAlias = str | os.PathLike[str] | Samples
+Recording: TypeAlias = Union[str, "os.PathLike[str]", Samples]
 """The path of an audio file, or samples."""
-STREAM_CHUNK_SIZE = 16
-"""Encoder frames per chunk of a stream, unless the user says otherwise."""
-
-
-def open_recognizer(
-    path: str | Path, device: str = "cpu", quantize: Quantization | None = None
-) -> Recognizer:
-    """Load a model, and optimize it for inference where that is possible.
-
-    Args:
-        path: A checkpoint, or an experiment directory, whose `averaged.pt` is loaded.
-        device: The device of the model, `cpu` or `cuda`.
-        quantize: The precision of linear layers and experts; None for float32.
-
-    Raises:
-        InputError: The checkpoint is missing or damaged, there is no such device, or the model
-            cannot be quantized.
-    """
-    if quantize not in (None, *get_args(Quantization)):
-        raise InputError(f"`quantize` must be int8 or bf16, but is {quantize!r}")
-    recognizer = Recognizer.from_checkpoint(checkpoint.find_file(path), device)
-    if device == "cpu" or quantize:
-        recognizer.optimize(quantize or "fp32")
-    return recognizer
 
 
 class SpeechRecognizer:
@@ -63,34 +31,30 @@ class SpeechRecognizer:
         >>> print(asr.transcribe("a.wav"))
 
     Args:
-        recognizer: The model with its units and features.
+        engine: The model and its runtime.
     """
 
-    def __init__(self, recognizer: Recognizer) -> None:
-        self._recognizer = recognizer
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     @property
     def sample_rate(self) -> int:
         """The sample rate of the model, Hz. Other rates are resampled to it."""
-        return self._recognizer.fbank.sample_rate_hz
+        return self._engine.sample_rate_hz
 
     @property
     def modes(self) -> tuple[str, ...]:
         """The decoding modes that the model can do, from the fastest to the most accurate."""
-        heads = trained_heads(self._recognizer.model)
-        return tuple(mode for mode, search in SEARCHES.items() if search.heads <= heads)
+        return self._engine.modes
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages of a model that routes by language; otherwise empty."""
-        return tuple(self._recognizer.model.languages)
+        return self._engine.languages
 
     def __repr__(self) -> str:
-        """Return the name of the model's config, its size, its device and its precision."""
-        recognizer = self._recognizer
-        name, total = recognizer.info.get("config_name", "unknown"), recognizer.params.total
-        place = f"{recognizer.device}, {recognizer.precision}"
-        return f"<SpeechRecognizer {name}, {total / 1e6:.1f} M parameters, {place}>"
+        """Return the name of the model's config, its size and its runtime."""
+        return f"<SpeechRecognizer {self._engine.describe()}>"
 
     @overload
     def transcribe(
@@ -152,8 +116,7 @@ class SpeechRecognizer:
         defaults = DecodeConfig()
         check_names(settings, [defaults], ["sample_rate", "language", "mode"])
         _check_mode(mode)
-        config, given = _apply(settings, defaults)
-        transcriber = Transcriber(self._recognizer, mode, config, given, language)
+        transcriber = self._engine.transcriber(_task(settings, defaults, mode, language))
         recordings, is_list = _recordings(audio, sample_rate)
         waveforms = []
         for number, recording in enumerate(recordings, start=1):
@@ -186,39 +149,40 @@ class SpeechRecognizer:
             endpoint: Whether pauses end utterances.
             **settings: As in `transcribe`, and the fields of
                 `moeasr.decode.live.config.EndpointConfig`, such as `rule2_min_trailing_silence`.
-                `chunk_size` is 16 unless it is given.
+                `chunk_size` is 16 unless it is given, or that of an exported model.
 
         Raises:
             InputError: The model cannot be streamed, or a setting is unknown or wrong.
         """
-        defaults, rules = DecodeConfig(chunk_size=STREAM_CHUNK_SIZE), EndpointConfig()
+        engine = self._engine
+        defaults, rules = DecodeConfig(chunk_size=engine.stream_chunk_size), EndpointConfig()
         check_names(settings, [defaults, rules], ["sample_rate", "language", "mode", "endpoint"])
         _check_mode(mode)
-        config, given = _apply(settings, defaults)
+        task = _task(settings, defaults, mode, language)
         rules, given_rules = apply_settings(settings, rules)
         if given_rules and not endpoint:
             raise InputError(f"`{next(iter(given_rules))}` has no effect with `endpoint=False`")
-        mode = mode or most_accurate_mode(self._recognizer.model, config, given)
-        check_settings([mode], config, given)
-        streaming = StreamingRecognizer(self._recognizer, mode, config, rules if endpoint else None)
-        return LiveStream(streaming, self._recognizer.language_id(language), sample_rate)
+        rate_hz = check_sample_rate(sample_rate)
+        return engine.open_stream(task, rules if endpoint else None, rate_hz)
 
-    def _waveform(self, audio: Recording, sample_rate: int | None, name: str) -> Tensor:
+    def _waveform(self, audio: Recording, sample_rate: int | None, name: str) -> Any:
         """Return (S,) samples at the model's rate."""
         if not isinstance(audio, (str, os.PathLike)):
-            return read_samples(audio, sample_rate, self.sample_rate, name)
+            return self._engine.waveform(*read_samples(audio, sample_rate, name))
         path = os.fspath(audio)
         if sample_rate is not None:
             raise InputError(f"`sample_rate` is for samples, but the audio file {path} has its own")
-        samples, rate_hz, _ = read_audio_file(path)
-        return resample(samples, rate_hz, self.sample_rate)[0]
+        samples, rate_hz, _ = decode_file(path)
+        return self._engine.waveform(samples, rate_hz)
 
 
-def _apply(settings: dict[str, Any], defaults: DecodeConfig) -> tuple[DecodeConfig, list[str]]:
-    """Return the settings of a decoding, and the names of the fields that were given."""
+def _task(
+    settings: dict[str, Any], defaults: DecodeConfig, mode: str | None, language: str | None
+) -> Task:
+    """Return the choices of the user."""
     config, given = apply_settings(settings, defaults)
     FusionConfig.check_given(given.get("fusion", {}))
-    return config, list(given)
+    return Task(mode=mode, config=config, given=list(given), language=language)
 
 
 def _check_mode(mode: str | None) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from moeasr.api.engine import Task
 from moeasr.api.transcription import Transcription, transcription_of
 from moeasr.decode.best_mode import most_accurate_mode
-from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import check_settings, find_searches
 
@@ -16,32 +16,22 @@ class Transcriber:
 
     Args:
         recognizer: The model.
-        mode: Name of a decoding mode, or the import path of another search; None for the most
-            accurate mode that the model can do with these settings.
-        config: The settings.
-        given: Names of the settings that the user chose; the mode must read them.
-        language: The language of all recordings, for a model that routes by language.
+        task: The mode, the settings and the language of all recordings.
 
     Raises:
         InputError: The model cannot do the mode, or the mode does not read a given setting, or the
             model does not know the language.
     """
 
-    def __init__(
-        self,
-        recognizer: Recognizer,
-        mode: str | None,
-        config: DecodeConfig,
-        given: Sequence[str],
-        language: str | None,
-    ) -> None:
-        self.mode = mode or most_accurate_mode(recognizer.model, config, given)
+    def __init__(self, recognizer: Recognizer, task: Task) -> None:
+        config = task.config
+        self.mode = task.mode or most_accurate_mode(recognizer.model, config, task.given)
         search = find_searches([self.mode], recognizer.model)[self.mode]
-        check_settings([self.mode], config, given)
+        check_settings([self.mode], config, task.given)
         self._recognizer = recognizer
         self._config = config.resolve(recognizer.model)
         recognizer.load_fusion(self._config)
-        self._language = recognizer.language_id(language)
+        self._language = recognizer.language_id(task.language)
         self.num_kept = config.beam_size if "beam_size" in search.settings else 1
         """Most hypotheses that the mode returns."""
 

@@ -1,10 +1,26 @@
-"""The result of recognising one recording: text, words in time, and further hypotheses."""
+"""The result of recognising one recording: text, words in time, and further hypotheses.
+
+This module does not import torch.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.decode.recognizer import Recognizer
+from moeasr.decode.times import Times
+
+
+class HypothesisReader(Protocol):
+    """A model that converts its hypotheses to text and times."""
+
+    def text(self, hypothesis: Hypothesis) -> str:
+        """Return the text of a hypothesis."""
+        ...
+
+    def times(self, hypothesis: Hypothesis) -> Times | None:
+        """Return the times of tokens and words in a hypothesis; None without an alignment."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -65,33 +81,33 @@ class Transcription:
         return f"<{type(self).__name__} {self.text!r}, confidence {confidence}, {counts}>"
 
 
-def transcription_of(nbest: Sequence[Hypothesis], recognizer: Recognizer) -> Transcription:
+def transcription_of(nbest: Sequence[Hypothesis], model: HypothesisReader) -> Transcription:
     """Return the result of one recording.
 
     Args:
         nbest: Its hypotheses, best first.
-        recognizer: The model that made them.
+        model: The model that made them.
     """
     if not nbest:
         return Transcription("")
     return Transcription(
-        text=recognizer.text(nbest[0]),
-        words=words_of(nbest[0], recognizer),
-        nbest=alternatives_of(nbest, recognizer),
+        text=model.text(nbest[0]),
+        words=words_of(nbest[0], model),
+        nbest=alternatives_of(nbest, model),
     )
 
 
 def words_of(
-    hypothesis: Hypothesis, recognizer: Recognizer, offset_sec: float = 0.0
+    hypothesis: Hypothesis, model: HypothesisReader, offset_sec: float = 0.0
 ) -> tuple[Word, ...]:
     """Return the words of a hypothesis in time; none if it was not aligned.
 
     Args:
         hypothesis: The hypothesis.
-        recognizer: The model that made it.
+        model: The model that made it.
         offset_sec: Seconds that are added to all times.
     """
-    times = recognizer.times(hypothesis)
+    times = model.times(hypothesis)
     if times is None:
         return ()
     return tuple(
@@ -100,6 +116,8 @@ def words_of(
     )
 
 
-def alternatives_of(nbest: Sequence[Hypothesis], recognizer: Recognizer) -> tuple[Alternative, ...]:
+def alternatives_of(
+    nbest: Sequence[Hypothesis], model: HypothesisReader
+) -> tuple[Alternative, ...]:
     """Return the entries of an n-best list."""
-    return tuple(Alternative(recognizer.text(h), h.score, h.confidence) for h in nbest)
+    return tuple(Alternative(model.text(h), h.score, h.confidence) for h in nbest)

@@ -1,19 +1,23 @@
-"""Samples in arrays, tensors and lists, converted to mono float32 like those of audio files."""
+"""Samples in arrays, tensors and lists, converted to mono float32 like those of audio files.
+
+This module does not import torch; a tensor is recognized by its methods.
+"""
 
 import numbers
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
-import torch
 
 from moeasr.audio.bounds import check_new_rate
-from moeasr.audio.file import mix_down
-from moeasr.audio.recording import resample
+from moeasr.audio.decoded import mix_down
 from moeasr.audio.samples import check_amplitudes
 from moeasr.errors import InputError
 
-Samples: TypeAlias = np.ndarray | torch.Tensor | Sequence[float]
+if TYPE_CHECKING:
+    import torch
+
+Samples: TypeAlias = Union[np.ndarray, "torch.Tensor", Sequence[float]]
 """Samples of shape (S,) or (S, C): an array of NumPy, a tensor of torch, or a list of numbers."""
 ZERO_AND_FULL_SCALE = {"uint8": (128, 2**7), "int16": (0, 2**15), "int32": (0, 2**31)}
 """The integer types of audio: the value of silence, and the distance from it that becomes 1."""
@@ -24,7 +28,7 @@ MANY_CHANNELS = 32
 """More channels than this, and more than samples, are samples in the wrong dimension."""
 
 
-def to_waveform(samples: Samples, name: str = "the recording") -> torch.Tensor:
+def to_waveform(samples: Samples, name: str = "the recording") -> np.ndarray:
     """Return samples as mono float32 in [-1, 1].
 
     Args:
@@ -47,7 +51,7 @@ def to_waveform(samples: Samples, name: str = "the recording") -> torch.Tensor:
             f"{found}"
         )
     if array.size == 0:
-        return torch.zeros(0)
+        return np.zeros(0, np.float32)
     if array.ndim == 2 and array.shape[1] > max(array.shape[0], MANY_CHANNELS):
         raise InputError(
             f"{name} has the shape {array.shape}, which looks like (channels, samples); transpose "
@@ -57,23 +61,22 @@ def to_waveform(samples: Samples, name: str = "the recording") -> torch.Tensor:
 
 
 def read_samples(
-    samples: Samples, rate_hz: Any, new_rate_hz: int, name: str = "the recording"
-) -> torch.Tensor:
-    """Return samples as `to_waveform` does, resampled.
+    samples: Samples, rate_hz: Any, name: str = "the recording"
+) -> tuple[np.ndarray, int]:
+    """Return samples as `to_waveform` does, and their sample rate in Hz.
 
     Args:
         samples: As in `to_waveform`.
         rate_hz: Their sample rate, Hz.
-        new_rate_hz: The sample rate of the result, Hz.
         name: The name of the recording in messages.
 
     Raises:
         InputError: As `to_waveform`, or there are no samples, or the rate is not one of audio.
     """
     waveform = to_waveform(samples, name)
-    if waveform.numel() == 0:
+    if waveform.size == 0:
         raise InputError(f"{name} contains no samples")
-    return resample(waveform, check_sample_rate(rate_hz), new_rate_hz)[0]
+    return waveform, check_sample_rate(rate_hz)
 
 
 def is_number(value: Any) -> bool:
@@ -100,9 +103,9 @@ def check_sample_rate(rate_hz: Any) -> int:
 
 
 def _as_array(samples: Samples, name: str) -> np.ndarray:
-    if isinstance(samples, torch.Tensor):
+    if hasattr(samples, "detach"):  # a tensor
         samples = samples.detach().cpu()
-        if samples.dtype == torch.bfloat16:  # NumPy has no such type
+        if str(samples.dtype) == "torch.bfloat16":  # NumPy has no such type
             samples = samples.float()
     try:
         return np.asarray(samples)

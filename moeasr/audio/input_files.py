@@ -1,38 +1,48 @@
 """The audio files of a command line, which are read even if some of them are unreadable."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
 
-from torch import Tensor
+import numpy as np
 
+from moeasr.audio.decoded import DecodedAudio, decode_bytes, decode_file
 from moeasr.audio.probe import overshoot_warning
-from moeasr.audio.recording import resample
-from moeasr.audio.standard_streams import read_file
 from moeasr.errors import InputError
 
+WaveformT = TypeVar("WaveformT")
+STANDARD_INPUT = "-"
+"""File name that represents standard input."""
 
-class InputFiles:
+
+class InputFiles(Generic[WaveformT]):
     """An iterable over audio files, which reports unreadable files on standard error.
 
     Args:
         paths: Audio files; `-` is standard input.
-        sample_rate_hz: Sample rate to which the audio is resampled.
+        resample: Function that returns (S,) samples of the given rate at the rate of the model.
         program: Name of the command in messages.
     """
 
-    def __init__(self, paths: Sequence[str], sample_rate_hz: int, program: str) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        resample: Callable[[np.ndarray, int], WaveformT],
+        program: str,
+    ) -> None:
         self._paths = paths
-        self._rate_hz = sample_rate_hz
+        self._resample = resample
         self._program = program
         self._num_overshooting = 0
         self._num_failed = 0
 
-    def __iter__(self) -> Iterator[tuple[str, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[str, WaveformT]]:
         """Yield the path and (S,) samples of each file that can be read."""
         for path in self._paths:
             try:
-                audio = read_file(path)
-                waveform, _ = resample(audio.samples, audio.rate_hz, self._rate_hz)
+                is_stream = path == STANDARD_INPUT
+                audio = decode_standard_input() if is_stream else decode_file(path)
+                waveform = self._resample(audio.samples, audio.rate_hz)
             except InputError as error:
                 self.fail(error)
                 continue
@@ -53,3 +63,12 @@ class InputFiles:
 
     def _print(self, sentence: str) -> None:
         print(f"{self._program}: {sentence}", file=sys.stderr)
+
+
+def decode_standard_input() -> DecodedAudio:
+    """Decode the audio file on standard input.
+
+    Raises:
+        InputError: The file is empty, damaged, or not audio.
+    """
+    return decode_bytes(sys.stdin.buffer.read(), "standard input")

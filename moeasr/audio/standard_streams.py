@@ -8,35 +8,17 @@ import soundfile
 import torch
 from torch import Tensor
 
-from moeasr.audio.file import Audio, read_audio_bytes, read_audio_file
+from moeasr.audio.input_files import STANDARD_INPUT, decode_standard_input
 from moeasr.audio.programs import Effect
 from moeasr.audio.recording import apply_effect, read_audio
-
-STANDARD_INPUT = "-"
-"""File name that represents standard input."""
 
 
 def read_entry(entry: str) -> tuple[Tensor, int]:
     """Return the (S,) samples and rate of a wav.scp entry, or of standard input for `-`."""
-    return read_standard_input()[:2] if entry == STANDARD_INPUT else read_audio(entry, None)
-
-
-def read_file(path: str) -> Audio:
-    """Decode an audio file, or the file on standard input for `-`.
-
-    Raises:
-        InputError: The file is missing, empty, damaged, or not audio.
-    """
-    return read_standard_input() if path == STANDARD_INPUT else read_audio_file(path)
-
-
-def read_standard_input() -> Audio:
-    """Decode the audio file on standard input.
-
-    Raises:
-        InputError: The file is empty, damaged, or not audio.
-    """
-    return read_audio_bytes(sys.stdin.buffer.read(), "standard input")
+    if entry != STANDARD_INPUT:
+        return read_audio(entry, None)
+    audio = decode_standard_input()
+    return torch.from_numpy(audio.samples), audio.rate_hz
 
 
 def write_changed(waveform: Tensor, rate_hz: int, effects: Sequence[Effect]) -> None:

@@ -1,4 +1,4 @@
-"""Entry points: one module per command, each `python -m moeasr.bin.x` and `moeasr x`."""
+"""Entry points: one module per command, called by `moeasr x` or `python -m moeasr.bin.x`."""
 
 import io
 import os
@@ -7,29 +7,23 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import moeasr
 from moeasr.errors import InputError
-from moeasr.signals import waits_end_at_signals
-
-
-class _Terminated(SystemExit):
-    """Ends the program after SIGTERM, so that unfinished files and processes are removed."""
+from moeasr.signals import Terminated, terminated_by_sigterm
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call an entry point's `main`; bad input becomes one sentence on stderr and exit status 1.
+    """Call `main` of an entry point; on bad input, print one sentence and exit with status 1.
 
-    Output is UTF-8 under every locale, as all files are. SIGTERM ends it with one sentence and
-    status 143, without half-written files; a second one ends it at once.
+    Output is UTF-8 under every locale, as all files are. SIGTERM ends the program with one sentence
+    and status 143, without half-written files. A second SIGTERM ends it immediately.
     """
     _write_utf8()
     program = os.path.basename(sys.argv[0])
     warn_of_other_checkout(program)
-    before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        with waits_end_at_signals():
+        with terminated_by_sigterm():
             main()
     except InputError as error:
         sys.exit(f"{program}: {error}")
@@ -44,23 +38,21 @@ def run(main: Callable[[], None]) -> None:
             raise
         sys.exit(
             f"{program}: out of memory ({str(error).strip().partition(chr(10))[0] or 'Python'}); "
-            "take smaller batches, shorter utterances, a smaller model or fewer processes"
+            "use smaller batches, shorter utterances, a smaller model or fewer processes"
         )
     except KeyboardInterrupt:
         sys.exit(130)
-    except _Terminated:
-        # in one piece: several processes share the terminal
+    except Terminated:
+        # One write, because several processes share the terminal.
         sys.stderr.write(f"{program}: stopped by SIGTERM\n")
         sys.stderr.flush()
         with suppress(OSError):
             sys.stdout.flush()
-        os._exit(128 + signal.SIGTERM)  # not waiting for threads, which may wait for programs
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        os._exit(128 + signal.SIGTERM)  # does not wait for threads, which may wait for programs
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Return whether memory has run out, of the machine or of a GPU; torch is not imported here."""
+    """Return whether memory of the machine or of a GPU is exhausted, without importing torch."""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
@@ -68,15 +60,10 @@ def _is_out_of_memory(error: Exception) -> bool:
     )
 
 
-def _terminate(signum: int, frame: Any) -> None:
-    signal.signal(signum, signal.SIG_DFL)
-    raise _Terminated(128 + signum)
-
-
 def _write_utf8() -> None:
     """Set the encoding of stdout and stderr, whatever the locale or `PYTHONIOENCODING` says.
 
-    File names that are not UTF-8 keep their bytes, so that a shell finds the files.
+    File names that are not UTF-8 keep their bytes, so that a shell can use them.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -84,22 +71,22 @@ def _write_utf8() -> None:
 
 
 def warn_of_other_checkout(program: str) -> None:
-    """Say on stderr which checkout runs if the working directory belongs to another one.
+    """Print a warning if the working directory belongs to another checkout than the running code.
 
-    An environment runs the checkout that is installed in it, wherever it is called.
+    An environment runs the checkout that is installed in it, in any working directory.
     """
     running = Path(moeasr.__file__).resolve().parents[1]
     try:
         here = Path.cwd()
-    except OSError:  # it has been removed
+    except OSError:  # the working directory was removed
         return
     for root in (here, *here.parents):
         package = root / "moeasr"
         if (package / "bin" / "__init__.py").is_file() and (root / "setup.py").is_file():
             if package.resolve().parent != running:
                 print(
-                    f"{program}: WARNING: this runs the moeasr of {running}, but the working "
-                    f"directory is in the checkout {root}; to run that one: export "
+                    f"{program}: WARNING: this runs moeasr from {running}, but the working "
+                    f"directory belongs to the checkout {root}; to run that one: export "
                     f"PYTHONPATH={root}",
                     file=sys.stderr,
                 )

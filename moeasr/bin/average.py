@@ -1,4 +1,7 @@
-"""Average the weights of several epochs into one checkpoint."""
+"""Average the weights of several epochs into one checkpoint.
+
+Reads the checkpoints epoch_N.pt of an experiment, and writes averaged.pt.
+"""
 
 import argparse
 from pathlib import Path
@@ -8,21 +11,30 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  python -m moeasr.bin.average --exp-dir exp/u2pp_moe --num 10",
+        epilog="example:\n  moeasr average --exp-dir exp/u2pp_moe --num 10",
     )
     parser.add_argument(
-        "--exp-dir", required=True, metavar="DIR", help="the experiment, with its epoch_N.pt"
+        "--exp-dir",
+        required=True,
+        metavar="DIR",
+        help="experiment directory with checkpoints epoch_N.pt",
     )
-    parser.add_argument("--num", type=int, default=10, help="epochs to average (%(default)s)")
+    parser.add_argument(
+        "--num",
+        type=int,
+        default=10,
+        metavar="N",
+        help="number of epochs to average (default: %(default)s)",
+    )
     parser.add_argument(
         "--mode",
         choices=("best", "last"),
         default="best",
-        help="which epochs: the best on the dev set, or the latest (%(default)s)",
+        help="choice of epochs: the best on the dev set, or the last (default: %(default)s)",
     )
     parser.add_argument(
         "--out", metavar="FILE", help="checkpoint to write (default: averaged.pt in --exp-dir)"
@@ -31,7 +43,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the entry point."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     from moeasr import checkpoint
     from moeasr.experiment.resumption import network_of
@@ -45,10 +57,11 @@ def main(argv: list[str] | None = None) -> None:
     numbers = ", ".join(str(epoch.epoch) for epoch in epochs)
     if out.exists() and checkpoint.load(out).get("info") == content["info"]:
         # left as it is, so that what was decoded with it is not older than it
-        print(f"{out}: is the average of epochs {numbers} already")
+        print(f"{out}: is the average of the weights of epochs {numbers} already")
         return
     checkpoint.save(out, content)
-    print(f"{out}: average of epochs {numbers}")
+    chosen = "the best on dev" if args.mode == "best" else "the latest"
+    print(f"{out}: average of the weights of epochs {numbers}, {chosen}")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
 """Measure the speed of models on this machine.
 
-Measured are real-time factors, training, and the distance to the machine's limit.
+Prints the real-time factor of the encoder, the speed of training, and the share of the machine's
+peak speed that each model reaches. Models are built from configs with random weights.
 
-Untrained models of the configs encode the same made-up features: whole (`full`) and in chunks
-(`stream`), in float32, bfloat16 and int8. Each takes turns with a baseline in every round; a ratio
-is the median over rounds, with the least and largest: read the ratios, since seconds depend on what
-else the machine does. The baseline is the first config in fp32; for `stream`, the first config that
-can be streamed. MiB is the memory that the work takes beside the weights. Besides the baseline, one
-model is in memory at a time.
+All models encode the same random features, as a whole utterance (`full`) and in chunks (`stream`),
+in float32, bfloat16 and int8. Each takes turns in all rounds with a baseline: the first config in
+fp32, or for `stream` the first config that can stream. Besides the baseline, one model is in memory
+at a time. A ratio to the baseline is the median over all rounds, followed by the smallest and the
+largest value. Ratios are more reliable than seconds, which depend on the other load of the machine.
+MiB is the memory beyond that of the weights.
 
-`of limit` is the share of what the machine could do: the time that the multiply-adds would take at
-its fastest matrix product, or, if longer, that reading the weights from memory would take (once for
-a whole utterance, once for each chunk), over the time it took.
+`of limit` is the shortest possible time divided by the measured time. The shortest possible time is
+that of the multiply-adds at the speed of the machine's fastest matrix product, or that of reading
+the weights from memory if it is longer (once per utterance, or once per chunk).
 """
 
 import argparse
@@ -26,33 +27,56 @@ EPILOG = """example:
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--config", nargs="+", required=True, metavar="YAML", help="experiments; the first leads")
-    add("--set", action="append", default=[], metavar="A.B=V", help="override a key of all configs")
-    add("--precisions", default="fp32 bf16 int8", help="of recognition (%(default)s)")
-    add("--utterance-sec", type=float, default=10.0, help="its length (%(default)s)")
-    add("--chunk-size", type=int, default=16, help="encoder frames per chunk (%(default)s)")
-    add("--num-left-chunks", type=int, default=4, help="chunks of the past seen (%(default)s)")
-    add("--vocab-size", type=int, default=1000, metavar="V", help="units (%(default)s)")
-    add("--train-utts", type=int, default=4, help="utterances in a training step; 0: no training")
-    add("--num-rounds", type=int, default=7, help="rounds (%(default)s)")
     add(
-        "--num-threads",
-        type=num_processes,
-        default=1,
-        metavar="N",
-        help="CPU threads (%(default)s)",
+        "--config",
+        nargs="+",
+        required=True,
+        metavar="YAML",
+        help="configs of experiments; the first is the reference of ratios",
     )
-    add("--out", metavar="JSON", help="write all figures there too")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="A.B=V",
+        help="value of a key of all configs (repeatable)",
+    )
+    add(
+        "--precisions",
+        default="fp32 bf16 int8",
+        metavar="LIST",
+        help="precisions of the encoder, separated by spaces (default: %(default)s)",
+    )
+    text = "duration of the utterance (default: %(default)s)"
+    add("--utterance-sec", type=float, default=10.0, metavar="SEC", help=text)
+    text = "encoder frames per chunk (default: %(default)s)"
+    add("--chunk-size", type=int, default=16, metavar="N", help=text)
+    text = "left chunks that a frame attends to (default: %(default)s)"
+    add("--num-left-chunks", type=int, default=4, metavar="N", help=text)
+    add(
+        "--vocab-size",
+        type=int,
+        default=1000,
+        metavar="V",
+        help="number of units (default: %(default)s)",
+    )
+    text = "utterances per training step, 0 for no training (default: %(default)s)"
+    add("--train-utts", type=int, default=4, metavar="N", help=text)
+    text = "number of rounds (default: %(default)s)"
+    add("--num-rounds", type=int, default=7, metavar="N", help=text)
+    text = "number of CPU threads (default: %(default)s)"
+    add("--num-threads", type=num_processes, default=1, metavar="N", help=text)
+    add("--out", metavar="JSON", help="file for all measurements (default: none)")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     import torch
 

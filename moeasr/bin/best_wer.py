@@ -1,4 +1,9 @@
-"""Print the lowest of many error rates; the work of utils/best_wer.sh."""
+"""Print the lowest error rate and its file.
+
+Reads lines `file:%WER 7.4 [ ... ]`, or sclite's `file:| Sum/Avg | ... |`, from standard input.
+
+Called by utils/best_wer.sh.
+"""
 
 import argparse
 import sys
@@ -8,17 +13,16 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     return Parser(
-        description="Read error rates from standard input, `file:%%WER 7.4 [ ... ]` or sclite's "
-        "`file:| Sum/Avg | ... |`, and print the lowest, its file last.",
+        description=__doc__,
         epilog="example:\n  grep -H WER exp/*/decode_*/*/score/wer | moeasr best-wer",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Choose one line."""
+    """Print the lowest error rate."""
     get_parser().parse_args(argv)
     from moeasr.score.best import best_line
 

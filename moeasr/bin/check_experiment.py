@@ -1,6 +1,9 @@
-"""Check a training's config, and the decoding that will follow, before any time is spent on them.
+"""Check the config of a training and the options of its decoding before the training starts.
 
-Builds the network without its weights. Prints nothing if all is well.
+Builds the network without its weights, and checks that each decoding mode suits it. Prints nothing
+if there is no error.
+
+Called by utils/recipe.sh.
 """
 
 import argparse
@@ -17,25 +20,41 @@ if TYPE_CHECKING:
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr check-experiment --modes attention_rescoring --chunk-sizes=-1 "
-        "-- \\\n      --config conf/u2pp_moe.yaml --exp-dir exp/u2pp_moe   (moeasr train's)",
+        "\\\n      -- --config conf/u2pp_moe.yaml --exp-dir exp/u2pp_moe",
     )
     add = parser.add_argument
-    add("--modes", default="", help="decoding modes, separated by spaces (default: none)")
-    add("--chunk-sizes", default="-1", help="encoder frames, separated by spaces (%(default)s)")
-    add("--beam-size", type=int, default=10, help="hypotheses kept (%(default)s)")
-    add("train_options", nargs="*", metavar="OPTION", help="behind `--`: those of moeasr train")
+    add(
+        "--modes",
+        default="",
+        metavar="LIST",
+        help="decoding modes, separated by spaces (default: none)",
+    )
+    add(
+        "--chunk-sizes",
+        default="-1",
+        metavar="LIST",
+        help="chunk sizes in encoder frames, separated by spaces (default: %(default)s)",
+    )
+    add(
+        "--beam-size",
+        type=int,
+        default=10,
+        metavar="N",
+        help="hypotheses in the beam (default: %(default)s)",
+    )
+    add("train_options", nargs="*", metavar="OPTION", help="options of moeasr train, after --")
     return parser
 
 
 def require_models(config: "ExperimentConfig", exp_dir: Path) -> None:
-    """Raise `InputError` unless the checkpoints that a training begins with are there.
+    """Raise `InputError` unless the checkpoints that a training starts from exist.
 
-    A training that resumes no longer reads its `init:` section.
+    A training that resumes does not read its `init:` section.
     """
     needed = {"distillation.teacher": config.distillation.teacher}
     if not (exp_dir / "last.pt").exists():
@@ -44,11 +63,11 @@ def require_models(config: "ExperimentConfig", exp_dir: Path) -> None:
         needed["init.embedding"] = init.embedding
     for key, path in needed.items():
         if path is not None and not Path(path).is_file():
-            raise InputError(f"`{key}`: there is no checkpoint {path}")
+            raise InputError(f"`{key}`: the checkpoint {path} does not exist")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the checks."""
+    """Check a training and its decoding."""
     args = get_parser().parse_args(argv)
     training = get_train_parser(needs_data=False).parse_args(args.train_options)
 
@@ -60,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.models.build import build_model
 
     config = load_experiment(training.config, training.set)
-    with torch.device("meta"):  # shapes without memory; bins and units are not known yet
+    with torch.device("meta"):  # shapes only; the numbers of bins and units are not known yet
         model = build_model(config.model, num_mel_bins=80, vocab_size=100)
     require_models(config, Path(training.exp_dir))
     if args.modes:

@@ -1,4 +1,10 @@
-"""Merge data directories; the work of utils/combine_data.sh."""
+"""Merge data directories into one, whose old content is removed.
+
+A table is written if all sources have it. The tables utt2uniq and segments are written if any
+source has them, with the missing lines generated.
+
+Called by utils/combine_data.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,22 +15,25 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Merge data directories into one, which is emptied first. A file is merged "
-        "if all sources have it; utt2uniq and segments are made up where some lack them.",
+        description=__doc__,
         epilog="example:\n  moeasr combine-data data/train_all data/train_a data/train_b",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--extra-files", default="", metavar="'F G'", help="more files to merge")
-    parser.add_argument("--script", default="combine_data", help="name to speak under")
-    parser.add_argument("target", type=Path)
-    parser.add_argument("sources", type=Path, nargs="+")
+    parser.add_argument(
+        "--extra-files", default="", metavar="'F G'", help="further tables to merge (default: none)"
+    )
+    parser.add_argument(
+        "--script", default="combine_data", help="program name in messages (default: %(default)s)"
+    )
+    parser.add_argument("target", type=Path, help="data directory to write")
+    parser.add_argument("sources", type=Path, nargs="+", help="data directories to merge")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Merge the directories named on the command line."""
+    """Merge data directories."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.combine import combine_data
 

@@ -1,16 +1,16 @@
 """Train, decode and score several systems, and compare them with a baseline.
 
-With a list, called in a recipe's directory after stages 0 to 2: every system and seed is one call
-of ./run.sh with a directory of its own, EXP/<system>_seed<seed>, and its log in log/run.log there.
-Called again, the comparison continues: what is done with the same command and config is left alone.
-Failed experiments are reported at the end, after all others have run. Each line of the list:
+Call it in the directory of a recipe whose stages 0 to 2 are done. For each system and seed in the
+list, it runs ./run.sh with the experiment directory EXP/<system>_seed<seed> and its log in
+log/run.log there. A repeated call continues: experiments that are complete with the same command
+and config are kept. Failed experiments are reported at the end. A line of the list is:
 
-  name config.yaml [seeds=N] [a.b=value ...]      # {exp} and {seed} in a value are replaced
+  name config.yaml [seeds=N] [a.b=value ...]      # a value may contain {exp} and {seed}
 
-With --exp-root or --exp-dirs: only the table of experiments that are finished.
+With --exp-root or --exp-dirs, it only compares experiments that are complete.
 
-Writes COMPARISON.md (to read) and comparison.json (for programs): WER and CER with their spread
-over seeds, bootstrap intervals over utterances, paired tests against the baseline, sizes, speed.
+Writes COMPARISON.md and, for programs, comparison.json: WER and CER with their spread over seeds,
+bootstrap intervals over utterances, paired tests against the baseline, model sizes and speed.
 """
 
 import argparse
@@ -33,36 +33,40 @@ LIST_OPTIONS = SeriesOptions._fields[1:]
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         prog="moeasr compare",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=EPILOG,
     )
-    parser.add_argument("list", nargs="*", help="list of systems to train, decode and score")
-    running = parser.add_argument_group("experiments of a list").add_argument
-    running("--seeds", default="777 778 779", metavar="LIST", help="default: %(default)s")
-    running("--jobs", default="1", metavar="N", help="experiments at a time (default: 1)")
-    running("--exp-dir", default="exp/compare", metavar="EXP", help="default: %(default)s")
-    running("--train-opts", default="", help="for all trainings: '--set train.max_epochs=20'")
-    running("--run-opts", default="", help="for run.sh; quotes group: \"--test-sets 'dev test'\"")
-    running("--only", default="", metavar="LIST", help="systems to run (default: all)")
-    text = "first stage of run.sh, 4 to decode again what is trained (default: 3)"
+    parser.add_argument("list", nargs="*", help="file that lists the systems to compare")
+    running = parser.add_argument_group("experiments to run").add_argument
+    text = "seeds of each system (default: %(default)s)"
+    running("--seeds", default="777 778 779", metavar="LIST", help=text)
+    running("--jobs", default="1", metavar="N", help="parallel experiments (default: 1)")
+    text = "directory of the experiments (default: %(default)s)"
+    running("--exp-dir", default="exp/compare", metavar="EXP", help=text)
+    text = "options of moeasr train, such as '--set train.max_epochs=20' (default: none)"
+    running("--train-opts", default="", metavar="OPTS", help=text)
+    text = "options of run.sh, such as \"--test-sets 'dev test'\" (default: none)"
+    running("--run-opts", default="", metavar="OPTS", help=text)
+    running("--only", default="", metavar="LIST", help="names of the systems to run (default: all)")
+    text = "first stage of run.sh; 4 decodes trained systems again (default: 3)"
     running("--stage", default="3", metavar="N", help=text)
-    text = "last stage of run.sh; no table is made before 5 (default: 5)"
+    text = "last stage of run.sh; only 5 gives a table (default: 5)"
     running("--stop-stage", default="5", metavar="N", help=text)
-    finished = parser.add_argument_group("finished experiments").add_argument
-    text = "directory of the experiments (default: the parent of the first)"
+    finished = parser.add_argument_group("complete experiments").add_argument
+    text = "directory of the experiments (default: the parent of the first of --exp-dirs)"
     finished("--exp-root", metavar="ROOT", help=text)
-    text = "experiments, in the order of the table (default: all, by name)"
+    text = "experiments in the order of the table (default: all of --exp-root, by name)"
     finished("--exp-dirs", nargs="+", metavar="DIR", help=text)
     table = parser.add_argument_group("table").add_argument
-    text = "system with which the others are compared (default: dense)"
+    text = "system that the others are compared with (default: dense)"
     table("--baseline", default="dense", metavar="SYSTEM", help=text)
     table("--set", default="test", metavar="NAME", help="test set (default: %(default)s)")
     table("--mode", default="attention_rescoring", help="decoding mode (default: %(default)s)")
-    text = "decoding chunk size in frames, -1 for the whole utterance (default: -1)"
+    text = "encoder frames per chunk in decoding, -1 for full context (default: -1)"
     table("--chunk-size", type=int, default=-1, metavar="C", help=text)
     return parser
 
@@ -78,15 +82,15 @@ def main(argv: list[str] | None = None) -> None:
     if args.exp_root or args.exp_dirs:
         for name in LIST_OPTIONS:
             if getattr(args, name) != parser.get_default(name):
-                raise InputError(f"--{name.replace('_', '-')} goes with a list of systems only")
+                raise InputError(f"--{name.replace('_', '-')} requires a list of systems")
         if args.list:
-            raise InputError("a list of systems does not go with --exp-root and --exp-dirs")
+            raise InputError("give either a list of systems or --exp-root or --exp-dirs")
         root = args.exp_root or Path(args.exp_dirs[0]).parent
         print(write_comparison(root, args.exp_dirs or [], choice))
     elif len(args.list) != 1:
         raise InputError(
-            f"expected one argument, the list of systems, but got {len(args.list)}; --exp-root or "
-            "--exp-dirs makes a table of finished experiments, and --help tells more"
+            f"expected one argument, the list of systems, but got {len(args.list)}; to compare "
+            "complete experiments, give --exp-root or --exp-dirs (see --help)"
         )
     else:
         _run_list(args, choice)
@@ -103,7 +107,7 @@ def _run_list(args: argparse.Namespace, choice: "TableChoice") -> None:
     try:
         failures = run_series(series)
     except Interrupted:
-        print("moeasr compare: stopped; the same call goes on from here", file=sys.stderr)
+        print("moeasr compare: stopped; the same command resumes it", file=sys.stderr)
         sys.exit(130)
     complaints = conclude(series, failures, choice)
     for complaint in complaints:

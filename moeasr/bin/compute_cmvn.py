@@ -1,6 +1,7 @@
 """Compute the global mean and variance of the features of a data set.
 
-The file has WeNet's JSON form.
+Reads the features of all utterances, or computes them from audio or shards. Writes a JSON file in
+WeNet's format, which training uses to normalise features (CMVN).
 """
 
 import argparse
@@ -13,35 +14,46 @@ from moeasr.limits import num_processes
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  python3 -m moeasr.bin.compute_cmvn --data-dir data/train --out data/train/global_cmvn
+  moeasr compute-cmvn --data-dir data/train --out data/train/global_cmvn
 
-The result is the same for all data types and any number of processes."""
+The result depends neither on the data type nor on the number of processes."""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The options of this entry point."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data-dir", type=Path, metavar="DIR", help="the training set")
-    source.add_argument("--scp", type=Path, help="feats.scp of the training set")
+    source.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="data directory of the training set"
+    )
+    source.add_argument(
+        "--scp",
+        type=Path,
+        metavar="FILE",
+        help="feats.scp of the training set, instead of --data-dir",
+    )
     parser.add_argument(
         "--data-type",
         choices=("feats", "raw", "shard"),
         default="feats",
-        help="what of the data directory is read (default: %(default)s)",
+        help="source of features: feats.scp, audio, or shards (default: %(default)s)",
     )
     parser.add_argument(
-        "--nj", type=num_processes, default=1, help="processes (default: %(default)s)"
+        "--nj",
+        type=num_processes,
+        default=1,
+        metavar="N",
+        help="parallel processes (default: %(default)s)",
     )
-    parser.add_argument("--out", required=True, help="JSON file to write")
+    parser.add_argument("--out", required=True, metavar="FILE", help="JSON file to write")
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the entry point."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     import torch
 
@@ -59,13 +71,12 @@ def main(argv: list[str] | None = None) -> None:
         kind = find_data_type(args.data_type)
         utterances, reader = kind.open(args.data_dir), kind.open_reader(args.data_dir)
     if not utterances:
-        raise InputError(f"{args.scp or args.data_dir} lists no features")
+        raise InputError(f"{args.scp or args.data_dir} contains no utterances")
     job = CmvnJob(utterances, reader)
     parts = in_background(job.stats_of, range(len(utterances)), 0 if args.nj == 1 else args.nj)
     stats = None
-    for index, part in enumerate(
-        progress(parts, "mean and variance", len(utterances), "utterances")
-    ):
+    shown = progress(parts, "mean and variance of features", len(utterances), "utterances")
+    for index, part in enumerate(shown):
         try:
             stats = part if stats is None else stats.merge([part])
         except InputError as error:
@@ -73,10 +84,8 @@ def main(argv: list[str] | None = None) -> None:
     stats.mean_istd()  # an InputError here if all features are empty: write nothing then
     stats.save(args.out)
     get_logger("compute_cmvn").info(
-        "%s: mean and variance of %d frames of %d utterances",
-        args.out,
-        stats.frame_num,
-        len(utterances),
+        "%s: mean and variance of the features of %d utterances (%d frames), to normalise features",
+        *(args.out, len(utterances), stats.frame_num),
     )
 
 

@@ -1,4 +1,7 @@
-"""Copy a data directory; the work of utils/copy_data_dir.sh."""
+"""Copy a data directory, optionally with a prefix or suffix added to its ids.
+
+Called by utils/copy_data_dir.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,24 +12,34 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Copy a data directory, perhaps with a prefix or suffix on its ids.",
+        description=__doc__,
         epilog="example:\n  moeasr copy-data-dir --utt-prefix=1- --spk-prefix=1- data/a data/b",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--spk-prefix", default="", help="put before speaker ids")
-    parser.add_argument("--utt-prefix", default="", help="put before utterance ids")
-    parser.add_argument("--spk-suffix", default="", help="put behind speaker ids")
-    parser.add_argument("--utt-suffix", default="", help="put behind utterance ids")
-    parser.add_argument("--script", default="copy_data_dir", help="name to speak under")
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    parser.add_argument(
+        "--spk-prefix", default="", metavar="TEXT", help="prefix of speaker ids (default: none)"
+    )
+    parser.add_argument(
+        "--utt-prefix", default="", metavar="TEXT", help="prefix of utterance ids (default: none)"
+    )
+    parser.add_argument(
+        "--spk-suffix", default="", metavar="TEXT", help="suffix of speaker ids (default: none)"
+    )
+    parser.add_argument(
+        "--utt-suffix", default="", metavar="TEXT", help="suffix of utterance ids (default: none)"
+    )
+    parser.add_argument(
+        "--script", default="copy_data_dir", help="program name in messages (default: %(default)s)"
+    )
+    parser.add_argument("source", type=Path, help="data directory to copy")
+    parser.add_argument("target", type=Path, help="data directory to write")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Copy one directory."""
+    """Copy a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.copy_dir import Affixes, copy_data_dir
 

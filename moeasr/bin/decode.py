@@ -1,12 +1,11 @@
 """Recognise a test set in one or more decoding modes.
 
-All modes share one pass of the encoder.
-
-Writes OUT/MODE/ (OUT/MODE_chunkC/ when decoding in chunks of C encoder frames), each of them whole:
-  text          best hypotheses
-  nbest.jsonl   n-best lists with scores and confidence, the best with times of tokens and words
-  ctm           words of the best in time: utterance 1 start duration word confidence (seconds)
-  decode.json   settings, real-time factor of encoder and search (not of features), provenance
+Reads a checkpoint and a data directory. The encoder runs once for all modes. Writes for each mode
+the directory OUT/MODE, or OUT/MODE_chunkC when decoding in chunks of C encoder frames, with:
+  text          best hypothesis of each utterance
+  nbest.jsonl   n-best lists with scores and confidence, and time stamps of the best hypothesis
+  ctm           words of the best hypotheses: utterance 1 start duration word confidence (seconds)
+  decode.json   settings, commit, command, and real-time factor of encoder and search
 """
 
 import argparse
@@ -17,6 +16,7 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.bin.option_groups.recognition import (
+    MODES,
     add_recognition_options,
     decode_config,
     load_recognizer,
@@ -29,11 +29,11 @@ DEFAULTS = DecodeConfig()
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  python -m moeasr.bin.decode --checkpoint exp/u2pp_moe/averaged.pt "
+        epilog="example:\n  moeasr decode --checkpoint exp/u2pp_moe/averaged.pt "
         "--data-dir data/test \\\n      --out-dir exp/u2pp_moe/decode_test",
     )
     add = parser.add_argument
@@ -41,28 +41,32 @@ def get_parser() -> argparse.ArgumentParser:
     add(
         "--data-dir",
         required=True,
-        help="with feats.scp, wav.scp or shards.scp (and utt2lang, by model)",
+        metavar="DIR",
+        help="data directory with feats.scp, wav.scp or shards.scp; with utt2lang if the model "
+        "routes by language",
     )
     add(
         "--data-type",
         choices=("feats", "raw", "shard"),
-        help="read stored features, or compute them of audio: of wav.scp, or in shards (default: "
-        "feats if there is a feats.scp, shard if there is a shards.scp, else raw)",
+        help="source of features: feats.scp, the audio of wav.scp, or shards.scp (default: feats "
+        "if there is a feats.scp, shard if there is a shards.scp, otherwise raw)",
     )
-    add("--out-dir", required=True, metavar="DIR", help="where the modes' directories are written")
+    add("--out-dir", required=True, metavar="DIR", help="directory to write, OUT")
     add(
         "--modes",
         default="attention_rescoring",
-        help="decoding modes, separated by spaces; a search outside moeasr by its import path "
-        "(default: %(default)s)",
+        metavar="LIST",
+        help=f"decoding modes, separated by spaces: {', '.join(MODES)}, or the import path of a "
+        "search of your own (default: %(default)s)",
     )
-    add("--batch-frames", type=int, default=12000, help="feature frames per batch (%(default)s)")
+    text = "feature frames per batch (default: %(default)s)"
+    add("--batch-frames", type=int, default=12000, metavar="N", help=text)
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the entry point."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
 
     from moeasr.data.data_type import data_type_of, find_data_type
@@ -78,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
     config, given = decode_config(args, DEFAULTS)
     recognizer = load_recognizer(args)
     find_searches(modes, recognizer.model)
-    # Recipes pass a beam size whatever the modes; it has no effect in greedy search.
+    # Recipes always pass a beam size, although it has no effect in greedy search.
     check_settings(modes, config, [name for name in given if name != "beam_size"])
     recognizer.load_fusion(config)
     config = config.resolve(recognizer.model)
@@ -86,7 +90,7 @@ def main(argv: list[str] | None = None) -> None:
     known_languages = recognizer.model.languages
     utterances = find_data_type(data_type).open(args.data_dir, known_languages)
     if not utterances:
-        raise InputError(f"{args.data_dir} holds no utterances")
+        raise InputError(f"{args.data_dir} contains no utterances")
     if data_type == "feats":
         recognizer.check_fbank(Path(args.data_dir) / "conf" / "fbank.yaml")
     features = recognition_features(args.data_dir, utterances, data_type, recognizer.fbank)
@@ -105,8 +109,10 @@ def main(argv: list[str] | None = None) -> None:
         about = {**describe(done, mode, config, recognizer), **provenance}
         name = mode_dir_name(mode, config.chunk_size)
         results.append(ModeResult(name, done.nbest[mode], about))
-        print(f"{mode}: real-time factor {about['rtf']:.4f} (computing time per time of audio)")
     write_mode_dirs(args.out_dir, results, recognizer.tokenizer.decode, recognizer.times)
+    for result in results:
+        speed = f"{result.description['rtf']:.4f} s of computing per second of audio"
+        print(f"{args.out_dir}/{result.name}: {speed}")
 
 
 if __name__ == "__main__":

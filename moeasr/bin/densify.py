@@ -1,12 +1,12 @@
-"""Turn a model with experts into a dense model.
+"""Convert a model with experts to a dense model.
 
-Each layer of experts becomes one feed-forward:
-  usage_average   mean of the experts' weights, each by its share of the frames
-  most_used       the expert that got most frames
+Each MoE layer becomes one feed-forward, by one of two methods:
+  usage_average   mean of the weights of all experts, weighted by their shares of the frames
+  most_used       the expert that was chosen for the most frames
 
-Frames are counted over a data directory, layer by layer, the decoders given the transcripts. Where
-experts' weights do not sum to 1 (`expert_weights: full`) the output is scaled by their mean sum.
-How far the model's outputs moved is printed: for experts trained from scratch, far.
+The frames of each expert are counted over a data directory. The decoders read its transcripts. If
+router weights do not sum to 1 (`expert_weights: full`), the output is scaled by their mean sum.
+Prints how much the outputs of the model changed. Experts trained from scratch change a lot.
 """
 
 import argparse
@@ -18,33 +18,34 @@ from moeasr.errors import InputError
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  python -m moeasr.bin.densify --checkpoint exp/u2pp_moe/averaged.pt --data-dir data/dev \\
+  moeasr densify --checkpoint exp/u2pp_moe/averaged.pt --data-dir data/dev \\
       --method usage_average --out exp/u2pp_moe/dense.pt"""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="the model with experts")
+    add("--checkpoint", required=True, metavar="FILE", help="model with experts")
     add("--out", required=True, metavar="FILE", help="checkpoint to write")
     add(
         "--method",
         choices=("usage_average", "most_used"),
         default="usage_average",
-        help="see above (%(default)s)",
+        help="method, see above (default: %(default)s)",
     )
-    add("--data-dir", required=True, metavar="DIR", help="with text; say, of dev")
-    add("--num-utts", type=int, default=8, help="its longest, to compare outputs on (%(default)s)")
+    add("--data-dir", required=True, metavar="DIR", help="data directory with text, such as dev")
+    text = "number of the longest utterances on which outputs are compared (default: %(default)s)"
+    add("--num-utts", type=int, default=8, metavar="N", help=text)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     from itertools import chain, islice
 
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
     trained = Recognizer.from_checkpoint(args.checkpoint)
     if not trained.model.moe_layers():
-        raise InputError(f"{args.checkpoint} has no experts: there is nothing to densify")
+        raise InputError(f"{args.checkpoint} has no experts; the model is dense already")
     utterances = speech_inputs(args.data_dir, trained)
     inputs = list(islice(utterances, args.num_utts))
     usage = measure_bank_usage(trained.model, chain(inputs, utterances))
@@ -91,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
         },
     }
     checkpoint.save(args.out, {**content, "model": dense.state_dict()})
-    print(f"{args.out}: {len(converted)} banks of experts became feed-forwards by {args.method}")
+    print(f"{args.out}: {len(converted)} sets of experts became feed-forwards by {args.method}")
     change = measure_change(trained.model.double(), dense.double().eval(), inputs)
     print("\n".join(change_lines(change, f"{len(inputs)} utterances of {args.data_dir}")))
 

@@ -1,14 +1,14 @@
-"""Write a checkpoint as a WeNet model directory.
+"""Convert a checkpoint to a WeNet model directory.
 
-WeNet can express Conformers whose config is, beside the sizes,
+Writes train.yaml, final.pt, units.txt and global_cmvn. WeNet supports Conformers with this config:
 
   model.encoder: attention: key_position, final_norm: true, subsampling_channels: null
-  model.encoder.feed_forward, macaron_feed_forward: of one kind and size, activation: silu
+  model.encoder.feed_forward, macaron_feed_forward: same type and size, activation: silu
   conf/fbank.yaml: high_freq_hz: 0.0, snip_edges: true
 
-with experts by `router: top_k` and `expert_weights: selected` (`one` for one expert per frame);
-so is whatever came out of `moeasr import-wenet`. Of any other model each part that WeNet lacks is
-named, and nothing is written.
+Experts require `router: top_k` and `expert_weights: selected`, or `one` with one expert per frame.
+Models from `moeasr import-wenet` have such a config. For any other model, the error names each part
+that WeNet lacks, and nothing is written.
 """
 
 import argparse
@@ -21,20 +21,20 @@ EPILOG = """example:
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="the trained model")
-    add("--out-dir", required=True, metavar="DIR", help="directory to make")
+    add("--checkpoint", required=True, metavar="FILE", help="trained model")
+    add("--out-dir", required=True, metavar="DIR", help="WeNet model directory to write")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer

@@ -1,4 +1,10 @@
-"""Sort and filter a data directory; the work of utils/fix_data_dir.sh."""
+"""Sort and filter the tables of a data directory.
+
+Removes utterances that some table lacks, and derives spk2utt from utt2spk. The previous tables are
+kept in the subdirectory .backup.
+
+Called by utils/fix_data_dir.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,26 +15,33 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Sort the files of a data directory, keep the utterances that all of them "
-        "have, and derive spk2utt from utt2spk. The old files go to its .backup.",
+        description=__doc__,
         epilog="example:\n  moeasr fix-data-dir data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--utt-extra-files", default="", metavar="'F G'", help="more files keyed by utterance"
+        "--utt-extra-files",
+        default="",
+        metavar="'F G'",
+        help="further tables whose keys are utterances (default: none)",
     )
     parser.add_argument(
-        "--spk-extra-files", default="", metavar="'F G'", help="more files keyed by speaker"
+        "--spk-extra-files",
+        default="",
+        metavar="'F G'",
+        help="further tables whose keys are speakers (default: none)",
     )
-    parser.add_argument("--script", default="fix_data_dir", help="name to speak under")
-    parser.add_argument("data_dir", type=Path)
+    parser.add_argument(
+        "--script", default="fix_data_dir", help="program name in messages (default: %(default)s)"
+    )
+    parser.add_argument("data_dir", type=Path, help="data directory to fix")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Fix the directory named on the command line."""
+    """Fix a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.fix import fix_data_dir
 

@@ -1,4 +1,10 @@
-"""Put filter banks that parallel jobs made into their data directory; ends utils/make_fbank.sh."""
+"""Merge the features that parallel jobs of make-fbank wrote.
+
+Writes feats.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml to a data directory. It
+is an error if more than 5 % of the utterances have no features.
+
+Called by utils/make_fbank.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -10,25 +16,33 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Write feats.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml of "
-        "a data directory from what jobs of make_fbank left. Fails below 95 % of its utterances.",
-        epilog="example:\n  moeasr gather-fbank --fbank-config conf/fbank.yaml data/dev "
-        "fbank/raw_fbank_dev.1.scp fbank/raw_fbank_dev.2.scp",
+        description=__doc__,
+        epilog="example:\n  moeasr gather-fbank --fbank-config conf/fbank.yaml data/dev \\\n"
+        "      fbank/raw_fbank_dev.1.scp fbank/raw_fbank_dev.2.scp",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--fbank-config", required=True, help="what the jobs were given")
-    parser.add_argument("--no-num-frames", action="store_true", help="do not write utt2num_frames")
-    parser.add_argument("--no-dur", action="store_true", help="do not write utt2dur")
-    parser.add_argument("--script", default="gather_fbank", help="name to speak under")
-    parser.add_argument("data_dir", type=Path)
-    parser.add_argument("scps", type=Path, nargs="+", help="index of each job, in order")
+    parser.add_argument(
+        "--fbank-config",
+        required=True,
+        metavar="FILE",
+        help="filter-bank settings that the jobs used",
+    )
+    parser.add_argument("--no-num-frames", action="store_true", help="no output of utt2num_frames")
+    parser.add_argument("--no-dur", action="store_true", help="no output of utt2dur")
+    parser.add_argument(
+        "--script", default="gather_fbank", help="program name in messages (default: %(default)s)"
+    )
+    parser.add_argument("data_dir", type=Path, help="data directory of the features")
+    parser.add_argument(
+        "scps", type=Path, nargs="+", help="index (.scp) written by each job, in order"
+    )
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Gather the features of one directory."""
+    """Gather the features of a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.audio.command_notice import command_notice
     from moeasr.data.feature_settings import write_settings
@@ -47,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
         if notice:  # the jobs said so to their logs only
             say(notice)
         detail(say, f"Succeeded creating filterbank features for {args.data_dir.name}")
-        print(describe_set(args.data_dir), flush=True)
+        print(describe_set(args.data_dir, "stored the filter banks of"), flush=True)
 
 
 if __name__ == "__main__":

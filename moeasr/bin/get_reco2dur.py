@@ -1,4 +1,10 @@
-"""Write the durations of recordings; the work of utils/data/get_reco2dur.sh."""
+"""Write reco2dur, the duration of each recording in seconds.
+
+Durations come from utt2dur if utterances are recordings, otherwise from the headers of the audio.
+An existing complete reco2dur is kept.
+
+Called by utils/data/get_reco2dur.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -11,25 +17,34 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Write reco2dur (seconds of each recording) from utt2dur or the headers of the "
-        "audio, unless it is there with the expected length.",
+        description=__doc__,
         epilog="example:\n  moeasr get-reco2dur data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--nj", type=num_processes, default=4, help="files opened at the same time")
     parser.add_argument(
-        "--read-entire-file", action="store_true", help="count samples, do not trust headers"
+        "--nj",
+        type=num_processes,
+        default=4,
+        metavar="N",
+        help="audio files read at a time (default: %(default)s)",
     )
-    parser.add_argument("--script", default="get_reco2dur", help="name to speak under")
-    parser.add_argument("data_dir", type=Path)
+    parser.add_argument(
+        "--read-entire-file",
+        action="store_true",
+        help="durations from counting samples instead of from audio headers",
+    )
+    parser.add_argument(
+        "--script", default="get_reco2dur", help="program name in messages (default: %(default)s)"
+    )
+    parser.add_argument("data_dir", type=Path, help="data directory that receives reco2dur")
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write reco2dur of one directory."""
+    """Write reco2dur of a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.durations import write_reco2dur
 

@@ -1,4 +1,9 @@
-"""Print segments of whole recordings; the work of utils/data/get_segments_for_data.sh."""
+"""Print a segments table in which each utterance is a whole recording.
+
+The end times come from utt2dur, which is written first if it is missing.
+
+Called by utils/data/get_segments_for_data.sh.
+"""
 
 import argparse
 import sys
@@ -11,21 +16,24 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Print a segments table in which every utterance is its whole recording, from "
-        "utt2dur, which is written first if it is missing.",
+        description=__doc__,
         epilog="example:\n  moeasr get-segments-for-data data/train > data/train/segments",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--script", default="get_segments_for_data", help="name to speak under")
-    parser.add_argument("data_dir", type=Path)
+    parser.add_argument(
+        "--script",
+        default="get_segments_for_data",
+        help="program name in messages (default: %(default)s)",
+    )
+    parser.add_argument("data_dir", type=Path, help="data directory without segments")
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print the segments of one directory."""
+    """Print the segments of a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.durations import whole_segments
 

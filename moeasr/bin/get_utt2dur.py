@@ -1,4 +1,10 @@
-"""Write the durations of a data directory; the work of utils/data/get_utt2dur.sh."""
+"""Write utt2dur, the duration of each utterance in seconds.
+
+Durations come from segments, otherwise from utt2num_frames, otherwise from the headers of the
+audio. An existing complete utt2dur is kept.
+
+Called by utils/data/get_utt2dur.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -11,32 +17,42 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Write utt2dur (seconds of each utterance) from segments, utt2num_frames or "
-        "the headers of the audio, unless it is there with the expected length.",
+        description=__doc__,
         epilog="example:\n  moeasr get-utt2dur data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--nj", type=num_processes, default=4, help="files opened at the same time")
     parser.add_argument(
-        "--read-entire-file", action="store_true", help="count samples, do not trust headers"
+        "--nj",
+        type=num_processes,
+        default=4,
+        metavar="N",
+        help="audio files read at a time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--read-entire-file",
+        action="store_true",
+        help="durations from counting samples instead of from audio headers",
     )
     parser.add_argument(
         "--frame-shift",
         type=float,
         default=0.01,
         metavar="SEC",
-        help="for utt2num_frames where there is no audio and no file frame_shift",
+        help="frame shift for utt2num_frames, used if the file frame_shift does not exist "
+        "(default: %(default)s)",
     )
-    parser.add_argument("--script", default="get_utt2dur", help="name to speak under")
-    parser.add_argument("data_dir", type=Path)
+    parser.add_argument(
+        "--script", default="get_utt2dur", help="program name in messages (default: %(default)s)"
+    )
+    parser.add_argument("data_dir", type=Path, help="data directory that receives utt2dur")
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write utt2dur of one directory."""
+    """Write utt2dur of a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.durations import write_utt2dur
 

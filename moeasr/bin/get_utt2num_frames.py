@@ -1,4 +1,10 @@
-"""Write the numbers of frames of utterances; the work of utils/data/get_utt2num_frames.sh."""
+"""Write utt2num_frames, the number of feature frames of each utterance.
+
+The numbers come from the headers of the features, or from utt2dur if there are no features. An
+existing complete utt2num_frames is kept.
+
+Called by utils/data/get_utt2num_frames.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -11,36 +17,46 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Write utt2num_frames (feature frames of each utterance) from the headers of "
-        "the features, or without features from durations, unless it is there.",
+        description=__doc__,
         epilog="example:\n  moeasr get-utt2num-frames data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--nj", type=num_processes, default=4, help="files opened at the same time")
+    parser.add_argument(
+        "--nj",
+        type=num_processes,
+        default=4,
+        metavar="N",
+        help="audio files read at a time (default: %(default)s)",
+    )
     parser.add_argument(
         "--frame-shift",
         type=float,
         default=0.01,
         metavar="SEC",
-        help="seconds between frames, without features and conf/fbank.yaml (default: %(default)s)",
+        help="frame shift, used with durations if there is no conf/fbank.yaml (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--frame-overlap",
         type=float,
         default=0.015,
         metavar="SEC",
-        help="seconds that a window reaches beyond its shift, likewise (default: %(default)s)",
+        help="window length minus frame shift, used in the same case (default: %(default)s)",
     )
-    parser.add_argument("--script", default="get_utt2num_frames", help="name to speak under")
-    parser.add_argument("data_dir", type=Path)
+    parser.add_argument(
+        "--script",
+        default="get_utt2num_frames",
+        help="program name in messages (default: %(default)s)",
+    )
+    parser.add_argument("data_dir", type=Path, help="data directory that receives utt2num_frames")
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write utt2num_frames of one directory."""
+    """Write utt2num_frames of a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.durations import write_utt2num_frames
 

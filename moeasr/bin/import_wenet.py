@@ -1,11 +1,13 @@
-"""Turn a WeNet model directory into a moeasr checkpoint.
+"""Convert a WeNet model directory to a moeasr checkpoint.
 
-Read are train.yaml, the weights, units.txt and, unless the weights hold it, global_cmvn; the BPE
-model and non-linguistic symbols, if train.yaml names them, by their names within the directory.
-WeNet 1 and 2 do not say in train.yaml that units are BPE pieces: give their model with --bpe-model,
-or copy it into the directory.
-Conformers with CTC and one or two Transformer decoders can be imported (U2, U2++), dense or with
-`mlp_type: moe`. A part that has no counterpart here is named, and nothing is written.
+Reads train.yaml, the weights and units.txt; global_cmvn if the weights do not contain it; and the
+BPE model and the non-linguistic symbols that train.yaml names, if they are in the directory. In
+WeNet 1 and 2, train.yaml does not name the BPE model: give it with --bpe-model, or copy it to the
+directory.
+
+Conformers with CTC and one or two Transformer decoders (U2, U2++) can be imported, dense or with
+`mlp_type: moe`. For any other model, the error names each part that moeasr lacks, and nothing is
+written.
 """
 
 import argparse
@@ -21,32 +23,32 @@ EPILOG = """example:
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--model-dir", required=True, metavar="DIR", help="where WeNet trained")
+    add("--model-dir", required=True, metavar="DIR", help="WeNet model directory")
     add(
         "--checkpoint",
         default="final.pt",
         metavar="NAME",
-        help="weights within it, such as avg_30.pt or epoch_12.pt (%(default)s)",
+        help="weights in this directory, such as avg_30.pt or epoch_12.pt (default: %(default)s)",
     )
     add(
         "--bpe-model",
         metavar="FILE",
-        help="sentencepiece model of BPE units (default: the one that train.yaml names, else the "
-        "only .model file in the directory)",
+        help="sentencepiece model of BPE units (default: the one that train.yaml names, otherwise "
+        "the only .model file in the directory)",
     )
     add("--out", required=True, metavar="FILE", help="checkpoint to write")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     from pathlib import Path
 
@@ -64,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
         ExperimentConfig(model=imported.model.config),
         imported.tokenizer,
         imported.fbank,
-        training_set="",  # nobody here knows it
+        training_set="",  # unknown
         config_path=model_dir.resolve().name,
         overrides=[],
         seed=0,

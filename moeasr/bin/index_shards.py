@@ -1,4 +1,10 @@
-"""Make a data directory for shards of another toolkit, such as WeNet."""
+"""Write a data directory for existing shards, such as those of WeNet.
+
+Reads shards, which are uncompressed tar files with a transcript UTT.txt and an audio file UTT.wav
+(or .flac, .mp3, .ogg, .opus) for each utterance. The example writes text, utt2spk, spk2utt,
+shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml to data/train. Each utterance
+becomes its own speaker. The audio is not decoded: durations come from the headers of files.
+"""
 
 import argparse
 from itertools import chain
@@ -10,28 +16,31 @@ from moeasr.limits import num_processes
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  moeasr index-shards --fbank-config conf/fbank.yaml data/train data.list
-
-Writes text, utt2spk, spk2utt (every utterance a speaker), shards.scp, utt2num_frames, utt2dur,
-frame_shift and conf/fbank.yaml to data/train. Shards are uncompressed tar files that hold UTT.txt
-beside UTT.wav (.flac .mp3 .ogg .opus); of the audio only headers and ends are read."""
+  moeasr index-shards --fbank-config conf/fbank.yaml data/train data.list"""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--nj", type=num_processes, default=4, help="processes (%(default)s)")
-    add("--fbank-config", required=True, help="YAML of the filter banks, whose frames are counted")
-    add("data_dir", type=Path, help="directory to write")
-    add("list", type=Path, help="file with the name of a shard in each line")
+    add(
+        "--nj",
+        type=num_processes,
+        default=4,
+        metavar="N",
+        help="parallel processes (default: %(default)s)",
+    )
+    text = "filter-bank settings as YAML, which determine the numbers of frames"
+    add("--fbank-config", required=True, metavar="FILE", help=text)
+    add("data_dir", type=Path, help="data directory to write")
+    add("list", type=Path, help="text file with the path of one shard per line")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Index the shards of one list."""
+    """Index the shards in a list."""
     args = get_parser().parse_args(argv)
     from moeasr.data.background import in_background
     from moeasr.data.shards.index import list_shard, write_data_dir

@@ -1,14 +1,20 @@
 """Start the processes of a training, as `torchrun` does.
 
-If one of them fails, one sentence says which and why.
-Takes the options of `torchrun`; `python3 -m torch.distributed.run --help` lists them all.
+If a process fails, the others are stopped, and one message says which process failed and why. All
+options of torchrun are accepted; `python3 -m torch.distributed.run --help` lists them.
 """
 
 import argparse
+import difflib
 import logging
+import pkgutil
 import sys
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moeasr import bin as entry_points
 from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
@@ -18,18 +24,22 @@ if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 EPILOG = """example:
-  python3 -m moeasr.bin.launch --standalone --nproc_per_node 2 -m moeasr.bin.train ..."""
+  moeasr launch --standalone --nproc_per_node 2 -m moeasr.bin.train --config conf/dense.yaml ..."""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line; torchrun parses it."""
+    """Return the parser of `--help`; torchrun parses the command line."""
     parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--standalone", action="store_true", help="use this machine alone")
-    add("--nproc_per_node", metavar="N", help="processes on this machine (default: 1)")
-    add("-m", dest="module", metavar="MODULE", help="module to run; its options follow")
+    add("--standalone", action="store_true", help="training on this machine only")
+    add(
+        "--nproc_per_node",
+        metavar="N",
+        help="number of processes on this machine, such as one per GPU (default: 1)",
+    )
+    add("-m", dest="module", metavar="MODULE", help="Python module to run, followed by its options")
     return parser
 
 
@@ -45,6 +55,8 @@ def main(argv: list[str] | None = None) -> None:
 
     options = torchrun.parse_args(arguments)
     _check_num_processes(options.nproc_per_node)
+    if not options.no_python:
+        _check_program(options.training_script, options.module)
     logging.disable(logging.ERROR)  # the sentence below says the same, and the processes say why
     try:
         torchrun.run(options)
@@ -52,12 +64,12 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(_sentence(*error.get_first_failure())) from None
     except SignalException as stopped:
         sys.exit(128 + stopped.sigval)
-    except (RuntimeError, ValueError, AssertionError) as error:  # options that do not fit
+    except (RuntimeError, ValueError, AssertionError) as error:  # inconsistent options
         raise InputError(f"the processes cannot be started: {error}") from None
 
 
 def _check_num_processes(text: str) -> None:
-    """Raise `InputError` unless torchrun's `--nproc_per_node` can be meant."""
+    """Raise `InputError` unless the value of torchrun's `--nproc_per_node` is plausible."""
     if text in ("auto", "cpu", "gpu", "xpu"):
         return
     try:
@@ -66,8 +78,25 @@ def _check_num_processes(text: str) -> None:
         raise InputError(f"--nproc_per_node {error}") from None
 
 
+def _check_program(name: str, is_module: bool) -> None:
+    """Raise `InputError` if no process could find the program.
+
+    Modules of other packages are not checked, because processes may find them elsewhere.
+    """
+    if is_module:
+        with suppress(ModuleNotFoundError):  # of a package above the module
+            if not name.startswith("moeasr.") or find_spec(name) is not None:
+                return
+    if not is_module and Path(name).is_file():
+        return
+    names = [info.name for info in pkgutil.iter_modules(entry_points.__path__)]
+    nearest = difflib.get_close_matches(name.rpartition(".")[2], names, n=1)
+    meant = f"; did you mean -m moeasr.bin.{nearest[0]}?" if nearest else ""
+    raise InputError(f"there is no {'module' if is_module else 'file'} '{name}'{meant}")
+
+
 def _sentence(rank: int, failure: "ProcessFailure") -> str:
-    """Describe the failure that came first."""
+    """Describe the first failure in one sentence."""
     code = failure.exitcode
     end = f"was killed by {failure.signal_name()}" if code < 0 else f"ended with status {code}"
     advice = "is there enough memory?" if code == -9 else "its own message appears above"

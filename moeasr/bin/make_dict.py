@@ -1,6 +1,7 @@
 """Make a dictionary of characters, BPE pieces or words.
 
-It holds units.txt, tokenizer.yaml and, for BPE, bpe.model.
+Reads the transcripts of the training set. Writes units.txt, tokenizer.yaml and, for BPE, bpe.model.
+Prints which units of further transcripts are not in the dictionary.
 """
 
 import argparse
@@ -13,44 +14,60 @@ if TYPE_CHECKING:
     from moeasr.text.build_tokenizer import Coverage
 
 NOUNS = {"char": "characters", "bpe": "BPE pieces", "word": "words"}
+SPECIAL_UNITS = "<blank>: CTC's empty output, <unk>: unknown, <sos/eos>: start and end of text"
+SPACES = {"char": ", ▁: space", "bpe": ", ▁: start of a word", "word": ""}
 MAX_SHOWN, MAX_UNKNOWN = 40, 10
-"""Units of the dictionary, and units that it lacks, that are printed."""
+"""Maximum numbers of units, and of units missing in the dictionary, that are printed."""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  python -m moeasr.bin.make_dict --text data/train/text --type bpe "
+        epilog="example:\n  moeasr make-dict --text data/train/text --type bpe "
         "--vocab-size 200 --out-dir data/lang_bpe",
     )
     parser.add_argument(
-        "--text", nargs="+", required=True, metavar="FILE", help="Kaldi text file(s) of training"
+        "--text",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="transcripts of the training set: Kaldi text files",
     )
-    parser.add_argument("--type", choices=("char", "bpe", "word"), default="char", help="units")
+    parser.add_argument(
+        "--type",
+        choices=("char", "bpe", "word"),
+        default="char",
+        help="type of units (default: char)",
+    )
     parser.add_argument(
         "--vocab-size",
         type=int,
         metavar="N",
-        help="number of units with <blank> <unk> <sos/eos>: exact for bpe, else an upper bound",
+        help="number of units including <blank>, <unk> and <sos/eos>: exact for BPE, otherwise a "
+        "maximum (default: no maximum; required for BPE)",
     )
     parser.add_argument(
-        "--non-lang-syms", metavar="FILE", help="symbols such as <noise>, one a line, kept whole"
+        "--non-lang-syms",
+        metavar="FILE",
+        help="list of symbols that are single units, such as <noise>, one per line (default: none)",
     )
     parser.add_argument(
         "--check-text",
         nargs="+",
         default=[],
         metavar="FILE",
-        help="further text file(s) whose coverage is printed (dev, test)",
+        help="further transcripts whose coverage is printed, such as dev and test (default: none)",
     )
-    parser.add_argument("--out-dir", required=True, metavar="DIR", help="written here")
+    parser.add_argument(
+        "--out-dir", required=True, metavar="DIR", help="dictionary directory to write"
+    )
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
 
     from moeasr.errors import InputError
@@ -70,13 +87,15 @@ def main(argv: list[str] | None = None) -> None:
 
     shown = " ".join(tokenizer.units[:MAX_SHOWN])
     more = " ..." if tokenizer.vocab_size > MAX_SHOWN else ""
-    print(f"{args.out_dir}/units.txt: {tokenizer.vocab_size} {NOUNS[args.type]}: {shown}{more}")
+    size = f"{tokenizer.vocab_size} units ({NOUNS[args.type]})"
+    print(f"{args.out_dir}/units.txt: {size}: {shown}{more}")
+    print(f"    ({SPECIAL_UNITS}{SPACES[args.type]})")
     for path, texts in (texts_of | check_of).items():
         print(f"{path}: {_describe(measure_coverage(tokenizer, texts))}")
 
 
 def _describe(coverage: "Coverage") -> str:
-    """Return how many units of some texts are in the dictionary, and which are not."""
+    """Return how many units of transcripts are in the dictionary, and which are not."""
     sizes = f"{coverage.num_utts} utterances, {coverage.num_units} units"
     num_unknown = coverage.unknown.total()
     if num_unknown == 0:

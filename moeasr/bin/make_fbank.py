@@ -1,4 +1,11 @@
-"""Filter banks of a `wav.scp` (or of its segments) into one archive."""
+"""Compute the log mel filter banks of the recordings in a wav.scp, or of their segments.
+
+Writes a Kaldi archive x.ark and its index x.scp, and next to the index x.utt2num_frames and
+x.utt2dur (seconds). Utterances that cannot be read are listed and skipped. The exit status is 1 if
+no utterance is left.
+
+Called by utils/make_fbank.sh.
+"""
 
 import argparse
 
@@ -8,34 +15,51 @@ from moeasr.limits import seed
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  python3 -m moeasr.bin.make_fbank --wav-scp data/dev/wav.scp \\
-    --ark fbank/raw_fbank_dev.1.ark --scp fbank/raw_fbank_dev.1.scp
-
-Beside x.scp it writes x.utt2num_frames and x.utt2dur (seconds). Utterances that cannot be read are
-listed and skipped; the exit status is 1 if none is left.
-"""
+  moeasr make-fbank --wav-scp data/dev/wav.scp \\
+      --ark fbank/raw_fbank_dev.1.ark --scp fbank/raw_fbank_dev.1.scp"""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The options of this entry point."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--fbank-config", help="YAML of FbankConfig, or Kaldi's .conf; default: 80 bins"
+        "--fbank-config",
+        metavar="FILE",
+        help="filter-bank settings as YAML, or Kaldi's fbank.conf (default: 80 bins, 16 kHz)",
     )
-    parser.add_argument("--wav-scp", required=True, help="`id entry` lines; an entry may be a pipe")
-    parser.add_argument("--segments", help="`utterance recording start end` lines, seconds")
-    parser.add_argument("--ark", required=True, help="archive to write")
-    parser.add_argument("--scp", required=True, help="index of the archive to write")
-    parser.add_argument("--compress", action="store_true", help="one byte per value, as Kaldi")
-    parser.add_argument("--seed", type=seed, default=0, help="of the dither, if there is any")
+    parser.add_argument(
+        "--wav-scp",
+        required=True,
+        metavar="FILE",
+        help="table of recordings: id, then file or command",
+    )
+    parser.add_argument(
+        "--segments",
+        metavar="FILE",
+        help="table of utterances: id, recording, start and end in seconds",
+    )
+    parser.add_argument("--ark", required=True, metavar="FILE", help="archive to write")
+    parser.add_argument(
+        "--scp", required=True, metavar="FILE", help="index of the archive to write"
+    )
+    parser.add_argument(
+        "--compress", action="store_true", help="Kaldi's compression to one byte per value"
+    )
+    parser.add_argument(
+        "--seed",
+        type=seed,
+        default=0,
+        metavar="N",
+        help="seed of the dither (default: %(default)s)",
+    )
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the entry point."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     import torch
 
@@ -47,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.logs import get_logger, setup_logging
 
     setup_logging()
-    torch.set_num_threads(1)  # jobs run side by side; threads within one only get in the way
+    torch.set_num_threads(1)  # several jobs run in parallel, one core each
     config = load_fbank_config(args.fbank_config) if args.fbank_config else FbankConfig()
     utterances = open_utterances(args.wav_scp, args.segments)
     notice = command_notice(args.wav_scp, utterances.entries.items())

@@ -1,6 +1,6 @@
 """Estimate an n-gram language model and write it as an ARPA file.
 
-Probabilities are smoothed by interpolated Kneser-Ney.
+Reads the transcripts of the training set. Probabilities are smoothed by interpolated Kneser-Ney.
 """
 
 import argparse
@@ -10,42 +10,55 @@ from moeasr.bin import run
 from moeasr.parser import Parser
 
 MAX_WORD_CHARS = 4
-"""A text of more characters than this, in a script without spaces, is hardly a single word."""
+"""Maximum plausible number of characters of a word in a script without spaces."""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  python -m moeasr.bin.make_lm --text data/train/text --order 3 "
-        "--check-text data/dev/text --out data/lm/3gram.arpa",
+        epilog="example:\n  moeasr make-lm --text data/train/text --order 3 \\\n"
+        "      --check-text data/dev/text --out data/lm/3gram.arpa",
     )
     parser.add_argument(
-        "--text", nargs="+", required=True, metavar="FILE", help="Kaldi text file(s) of training"
+        "--text",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="transcripts of the training set: Kaldi text files",
     )
     parser.add_argument(
-        "--order", type=int, default=3, metavar="N", help="longest n-grams (default: %(default)s)"
+        "--order",
+        type=int,
+        default=3,
+        metavar="N",
+        help="order of the longest n-grams (default: %(default)s)",
     )
     parser.add_argument(
         "--dict-dir",
         metavar="DIR",
-        help="what make_dict wrote: model its units, not words between spaces (decode with "
-        "--lm-level unit); for text without spaces, such as Chinese",
+        help="dictionary of make-dict, for a language model of its units instead of words, as text "
+        "without spaces needs; decode with --lm-level unit (default: words)",
     )
     parser.add_argument(
         "--check-text",
         nargs="+",
         default=[],
         metavar="FILE",
-        help="further text file(s) whose perplexity is printed (dev, test)",
+        help="further transcripts whose perplexity is printed, such as dev (default: none)",
     )
-    parser.add_argument("--out", required=True, metavar="FILE", help="written here; may end in .gz")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="ARPA file to write; compressed if it ends in .gz",
+    )
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
 
     from moeasr.errors import InputError
@@ -85,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _warn_of_missing_spaces(path: str, texts: Iterable[str]) -> None:
-    """Warn if most transcripts in a script without spaces are a single word for the model."""
+    """Warn if most transcripts in a script without spaces are a single word."""
     from moeasr.logs import get_logger
     from moeasr.text.scripts import is_unspaced
 
@@ -93,9 +106,9 @@ def _warn_of_missing_spaces(path: str, texts: Iterable[str]) -> None:
     whole = [text for text in unspaced if " " not in text]
     if 2 * len(whole) > len(unspaced):
         get_logger(__name__).warning(
-            "%s: %d transcripts have no spaces, so that each of them is one word of the language "
-            "model, e.g. '%s'; make a model of units with --dict-dir (and decode with --lm-level "
-            "unit), or put spaces between the words first",
+            "%s: %d transcripts have no spaces, so that each is one word of the language model, "
+            "such as '%s'; either give --dict-dir for a model of units, and decode with --lm-level "
+            "unit, or separate the words by spaces",
             *(path, len(whole), whole[0]),
         )
 

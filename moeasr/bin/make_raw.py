@@ -1,4 +1,10 @@
-"""Get a data directory ready for training on its audio; the work of utils/make_raw.sh."""
+"""Read the durations of the audio of a data directory, without storing features.
+
+Writes utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml. It is an error if more than 5 % of
+the utterances cannot be read.
+
+Called by utils/make_raw.sh.
+"""
 
 import argparse
 from itertools import chain
@@ -13,24 +19,34 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Write utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml of a data "
-        "directory from the headers of its audio; no features are stored. Fails below 95 % of its "
-        "utterances.",
+        description=__doc__,
         epilog="example:\n  moeasr make-raw --nj 8 --fbank-config conf/fbank.yaml data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--nj", type=num_processes, default=4, help="processes (%(default)s)")
-    parser.add_argument("--fbank-config", required=True, help="YAML of the filter banks")
-    parser.add_argument("--script", default="make_raw", help="name to speak under")
-    parser.add_argument("data_dir", type=Path, help="with wav.scp, perhaps segments, and utt2spk")
+    parser.add_argument(
+        "--nj",
+        type=num_processes,
+        default=4,
+        metavar="N",
+        help="parallel processes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--fbank-config", required=True, metavar="FILE", help="filter-bank settings as YAML"
+    )
+    parser.add_argument(
+        "--script", default="make_raw", help="program name in messages (default: %(default)s)"
+    )
+    parser.add_argument(
+        "data_dir", type=Path, help="data directory with wav.scp, utt2spk and optionally segments"
+    )
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measure one directory."""
+    """Measure the audio of a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.audio.duration import LengthReader
     from moeasr.audio.recording import is_seekable
@@ -49,8 +65,8 @@ def main(argv: list[str] | None = None) -> None:
         entries = utterances.entries.values()
         if utterances.segments is not None and not all(map(is_seekable, entries)):
             say(
-                "warning: recordings behind commands are decoded whole for each segment that is "
-                "read; shards (utils/make_shards.sh) are decoded once"
+                "warning: wav.scp has commands, each of which runs again for every segment that is "
+                "read; shards (utils/make_shards.sh) run it only once"
             )
         reader = LengthReader(utterances)
         parts = in_background(reader.read, range(len(reader)), args.nj if args.nj > 1 else 0)
@@ -59,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
         write_tables(args.data_dir, tables, say, reasons)
         write_settings(args.data_dir, config)
         detail(say, f"Succeeded measuring the audio of {args.data_dir.name}")
-        print(describe_set(args.data_dir), flush=True)
+        print(describe_set(args.data_dir, "measured"), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,13 @@
-"""Put the audio and the transcripts of a data directory into shards; see utils/make_shards.sh."""
+"""Write the audio and the transcripts of a data directory to shards.
+
+A shard is a tar file with the audio (UTT.wav or UTT.flac) and the transcript (UTT.txt) of many
+utterances, as in WeNet. The example writes shards/train_000000000.tar and so on, their names to
+shards/train.list, and shards.scp, utt2num_frames, utt2dur, frame_shift and conf/fbank.yaml to
+data/train. A repeated call writes only the shards that are missing or whose utterances, audio files
+or transcripts have changed.
+
+Called by utils/make_shards.sh.
+"""
 
 import argparse
 from itertools import chain
@@ -13,33 +22,42 @@ from moeasr.limits import num_processes, seed
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  moeasr make-shards --nj 8 --fbank-config conf/fbank.yaml data/train shards
-
-Writes shards/train_000000000.tar ... (members UTT.wav or .flac, and UTT.txt, as WeNet does), a list
-of them in shards/train.list, and shards.scp, utt2num_frames, utt2dur, frame_shift and
-conf/fbank.yaml to data/train. Run again, it makes the shards that are missing, or whose utterances,
-audio files or transcripts have changed."""
+  moeasr make-shards --nj 8 --fbank-config conf/fbank.yaml data/train shards"""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--nj", type=num_processes, default=4, help="processes (%(default)s)")
-    add("--fbank-config", required=True, help="YAML of the filter banks, whose frames are counted")
-    add("--num-utts-per-shard", type=int, default=1000, metavar="N", help="%(default)s")
-    add("--seed", type=seed, default=0, help="seed of the random order of utterances (%(default)s)")
-    add("--script", default="make_shards", help="name to speak under")
-    add("data_dir", type=Path, help="with wav.scp, perhaps segments, text and utt2spk")
-    add("shard_dir", type=Path, help="where the shards are written")
+    add(
+        "--nj",
+        type=num_processes,
+        default=4,
+        metavar="N",
+        help="parallel processes (default: %(default)s)",
+    )
+    text = "filter-bank settings as YAML, which determine the numbers of frames"
+    add("--fbank-config", required=True, metavar="FILE", help=text)
+    text = "utterances per shard (default: %(default)s)"
+    add("--num-utts-per-shard", type=int, default=1000, metavar="N", help=text)
+    add(
+        "--seed",
+        type=seed,
+        default=0,
+        metavar="N",
+        help="seed of the order of utterances (default: %(default)s)",
+    )
+    add("--script", default="make_shards", help="program name in messages (default: %(default)s)")
+    add("data_dir", type=Path, help="data directory with wav.scp, text and utt2spk")
+    add("shard_dir", type=Path, help="directory of the shards to write")
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Make the shards of one directory."""
+    """Write the shards of a data directory."""
     args = get_parser().parse_args(argv)
     import torch
 
@@ -52,22 +70,27 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.logs import progress, setup_logging
 
     setup_logging()
-    torch.set_num_threads(1)  # as for stored features: more would round changed speeds differently
+    # As in make_fbank, because the number of threads affects rounding in resampling.
+    torch.set_num_threads(1)
     with speaking_as(args.script) as say:
         if args.num_utts_per_shard < 1:
-            raise InputError("--num-utts-per-shard must be at least 1")
+            raise InputError(
+                f"--num-utts-per-shard must be at least 1, but is {args.num_utts_per_shard}"
+            )
         config = load_fbank_config(args.fbank_config)
         utterances = find_data_type("raw").open(args.data_dir)
-        prefix = args.shard_dir.resolve() / args.data_dir.name  # shards.scp holds absolute paths
+        prefix = args.shard_dir.resolve() / args.data_dir.name  # shards.scp contains absolute paths
         utterances = utterances.with_texts(Table(args.data_dir / "text"))
         maker = ShardMaker(utterances, str(prefix), args.num_utts_per_shard, args.seed)
-        (args.data_dir / "shards.scp").unlink(missing_ok=True)  # until all of them are there
+        # The table is written again when all shards are complete.
+        (args.data_dir / "shards.scp").unlink(missing_ok=True)
         shards = in_background(maker.make, range(len(maker)), args.nj if args.nj > 1 else 0)
         made = chain.from_iterable(progress(shards, "making shards", len(maker), "shards"))
         write_shard_tables(args.data_dir, made, config, say)
         maker.finish()
         detail(say, f"Succeeded making {len(maker)} shards of {args.data_dir.name}")
-        print(describe_set(args.data_dir), flush=True)
+        shards = f"{len(maker)} shard{'s' * (len(maker) != 1)}"
+        print(describe_set(args.data_dir, f"stored in {shards}:"), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,10 @@
-"""Divide speakers into new ones; the work of utils/data/modify_speaker_info.sh."""
+"""Copy a data directory and divide its speakers into smaller ones.
+
+A new speaker has at most a given number of utterances, or a given duration of speech. At least one
+of the two limits is required.
+
+Called by utils/data/modify_speaker_info.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,31 +15,44 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Copy a data directory with its utterances under new speakers of a few "
-        "utterances or seconds each.",
+        description=__doc__,
         epilog="example:\n  moeasr modify-speaker-info --utts-per-spk-max 2 data/train "
         "data/train_max2",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--utts-per-spk-max", type=int, default=-1, metavar="N", help="below 1: no limit"
+        "--utts-per-spk-max",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="maximum number of utterances of a speaker (default: no limit)",
     )
     parser.add_argument(
-        "--seconds-per-spk-max", type=float, default=-1.0, metavar="SEC", help="0, -1: no limit"
+        "--seconds-per-spk-max",
+        type=float,
+        default=-1.0,
+        metavar="SEC",
+        help="maximum speech of a speaker (default: no limit)",
     )
     parser.add_argument(
-        "--ignore-speakers", action="store_true", help="a new speaker may have several old ones"
+        "--ignore-speakers",
+        action="store_true",
+        help="new speakers that may have utterances of several old speakers",
     )
-    parser.add_argument("--script", default="modify_speaker_info", help="name to speak under")
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    parser.add_argument(
+        "--script",
+        default="modify_speaker_info",
+        help="program name in messages (default: %(default)s)",
+    )
+    parser.add_argument("source", type=Path, help="data directory to copy")
+    parser.add_argument("target", type=Path, help="data directory to write")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the copy."""
+    """Copy a data directory with new speakers."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.speakers import SpeakerLimits, modify_speaker_info
 

@@ -1,4 +1,9 @@
-"""Speed-perturb a data directory on paper; the work of utils/perturb_data_dir_speed.sh."""
+"""Copy a data directory with its audio at another speed, which is added to its ids.
+
+No audio is written: wav.scp contains commands that change the speed.
+
+Called by utils/perturb_data_dir_speed.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -10,29 +15,32 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Write a data directory whose wav.scp yields the audio of another at another "
-        "speed, under ids that tell so.",
+        description=__doc__,
         epilog="example:\n  moeasr perturb-data-dir-speed 0.9 data/train data/train_speed0.9",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--keep-speakers",
         action="store_true",
-        help="mark utterances behind their id (x-sp0.9) and leave speakers as they are; by "
-        "default both are marked in front (sp0.9-x)",
+        help="unchanged speaker ids, and the speed as a suffix of utterance ids, x-sp0.9 (default: "
+        "the speed as a prefix of both, sp0.9-x)",
     )
-    parser.add_argument("--script", default="perturb_data_dir_speed", help="name to speak under")
-    parser.add_argument("factor", help="speed, 1 = unchanged")
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    parser.add_argument(
+        "--script",
+        default="perturb_data_dir_speed",
+        help="program name in messages (default: %(default)s)",
+    )
+    parser.add_argument("factor", help="speed; 1 is the original speed, 2 twice as fast")
+    parser.add_argument("source", type=Path, help="data directory to copy")
+    parser.add_argument("target", type=Path, help="data directory to write")
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Perturb one directory."""
+    """Copy a data directory at another speed."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.speed import perturb_data_dir_speed
 

@@ -1,4 +1,10 @@
-"""Change volumes on paper; the work of utils/data/perturb_data_dir_volume.sh."""
+"""Change the volume of each recording of a data directory by a random factor.
+
+The factors are the same in every call. No audio is written: wav.scp is rewritten with commands that
+change the volume.
+
+Called by utils/data/perturb_data_dir_volume.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,28 +15,49 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Change wav.scp of a data directory so that it yields each recording louder or "
-        "softer, by factors that are always the same.",
+        description=__doc__,
         epilog="example:\n  moeasr perturb-data-dir-volume data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--scale-low", type=float, default=0.125, help="smallest factor")
-    parser.add_argument("--scale-high", type=float, default=2.0, help="largest factor")
     parser.add_argument(
-        "--reco2vol", type=Path, metavar="FILE", help="`recording factor` lines to use instead"
+        "--scale-low",
+        type=float,
+        default=0.125,
+        metavar="X",
+        help="smallest factor (default: %(default)s)",
     )
     parser.add_argument(
-        "--write-reco2vol", type=Path, metavar="FILE", help="where to write the factors"
+        "--scale-high",
+        type=float,
+        default=2.0,
+        metavar="X",
+        help="largest factor (default: %(default)s)",
     )
-    parser.add_argument("--script", default="perturb_data_dir_volume", help="name to speak under")
-    parser.add_argument("data_dir", type=Path)
+    parser.add_argument(
+        "--reco2vol",
+        type=Path,
+        metavar="FILE",
+        help="table of recordings and their factors, instead of random factors",
+    )
+    parser.add_argument(
+        "--write-reco2vol",
+        type=Path,
+        metavar="FILE",
+        help="table to write, of recordings and their factors",
+    )
+    parser.add_argument(
+        "--script",
+        default="perturb_data_dir_volume",
+        help="program name in messages (default: %(default)s)",
+    )
+    parser.add_argument("data_dir", type=Path, help="data directory to change")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Change one directory."""
+    """Change the volumes of a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.wav_scp import perturb_data_dir_volume
 

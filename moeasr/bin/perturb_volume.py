@@ -1,4 +1,9 @@
-"""Change the volume of one recording, like sox's `--vol`: the pipe of a perturbed wav.scp."""
+"""Multiply the samples of a recording by a factor.
+
+Writes 16-bit WAV to standard output; samples beyond the range of 16 bits are clipped.
+
+Entries of wav.scp call this command after utils/data/perturb_data_dir_volume.sh.
+"""
 
 import argparse
 
@@ -8,21 +13,22 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Read audio, multiply its samples by a factor, and write 16-bit WAV to "
-        "standard output; what becomes too loud for 16 bits is cut off.",
+        description=__doc__,
         epilog="example:\n  moeasr perturb-volume 0.5 a.flac > a_quiet.wav",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("factor", type=float, help="amplitude, 1 = unchanged, 0.5 = half")
-    parser.add_argument("audio", help="a file, `command |`, `file.ark:offset`, or - for stdin")
+    parser.add_argument("factor", type=float, help="factor of the amplitude; 0.5 is half as loud")
+    parser.add_argument(
+        "audio", help="audio file, `command |`, `file.ark:offset`, or - for standard input"
+    )
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Perturb one recording."""
+    """Change the volume of a recording."""
     args = get_parser().parse_args(argv)
     from moeasr.audio.programs import Volume
     from moeasr.audio.standard_streams import read_entry, write_changed

@@ -1,9 +1,9 @@
-"""Show the parameters and the multiply-adds of a model, by part.
+"""Show the parameters and the multiply-adds of each part of a model.
 
-One config, or a checkpoint, gives a table of its parts; several configs give a line each. The
-encoder reads one utterance under full context, and each decoder scores one hypothesis of it. Matrix
-products and convolutions are counted; norms, activations, softmax, filter banks and searches are
-not. A router or feed-forward of one's own is counted if it has `macs_per_frame`; else it is named.
+Prints a table with the parts of one model, or with one line per config if there are several. The
+encoder reads one utterance in full context, and each decoder scores one hypothesis of it. Matrix
+products and convolutions are counted. Norms, activations, softmax, filter banks and searches are
+not. A router or feed-forward of your own is counted if it has the method `macs_per_frame`.
 """
 
 import argparse
@@ -16,31 +16,34 @@ from moeasr.parser import Parser
 from moeasr.strict_json import to_json
 
 MAX_SIZE = 100_000_000
-EPILOG = """example:
-  python -m moeasr.bin.profile --config conf/u2pp_moe.yaml --out exp/u2pp_moe/cost.json
-  python -m moeasr.bin.profile --config conf/dense.yaml conf/shared_moe.yaml"""
+EPILOG = """examples:
+  moeasr profile --config conf/u2pp_moe.yaml --out cost.json
+  moeasr profile --config conf/dense.yaml conf/shared_moe.yaml"""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--config", nargs="+", metavar="YAML", help="experiments, not trained yet")
-    what.add_argument("--checkpoint", metavar="FILE", help="a trained model")
+    what.add_argument("--config", nargs="+", metavar="YAML", help="configs of experiments")
+    what.add_argument("--checkpoint", metavar="FILE", help="trained model, instead of --config")
     add = parser.add_argument
-    add("--set", action="append", default=[], metavar="A.B=V", help="override a key of --config")
-    add("--vocab-size", type=int, metavar="V", help="units, with --config (default: 31)")
-    add("--num-mel-bins", type=int, metavar="F", help="with --config (default: 80)")
-    add("--utterance-sec", type=float, default=10.0, help="its length (default: %(default)s)")
-    add("--tokens-per-sec", type=float, default=12.0, help="in the decoders (default: %(default)s)")
-    add("--out", metavar="JSON", help="write the costs of one model there too")
+    text = "value of a key of all configs (repeatable)"
+    add("--set", action="append", default=[], metavar="A.B=V", help=text)
+    add("--vocab-size", type=int, metavar="V", help="units with --config (default: 31)")
+    add("--num-mel-bins", type=int, metavar="F", help="filter banks with --config (default: 80)")
+    text = "duration of the utterance (default: %(default)s)"
+    add("--utterance-sec", type=float, default=10.0, metavar="SEC", help=text)
+    text = "tokens per second of the hypothesis (default: %(default)s)"
+    add("--tokens-per-sec", type=float, default=12.0, metavar="X", help=text)
+    add("--out", metavar="JSON", help="file for the costs of one model (default: none)")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     _check(args)
 
@@ -66,14 +69,14 @@ def main(argv: list[str] | None = None) -> None:
         models = {}
         for path in args.config:
             config = load_experiment(path, args.set).model
-            with torch.device("meta"):  # shapes without memory: the largest model takes no time
+            with torch.device("meta"):  # shapes only, without memory
                 models[path] = build_model(config, args.num_mel_bins or 80, args.vocab_size or 31)
     costs = {name: model_cost(model, **workload) for name, model in models.items()}
     print("\n".join(model_lines(costs) if len(costs) > 1 else part_lines(*costs.values())))
     print(
-        "MMAC/s: million multiply-adds per second of audio, in an utterance of "
-        f"{args.utterance_sec:g} s under full\ncontext; each decoder scores one hypothesis of "
-        f"{args.tokens_per_sec:g} tokens per second."
+        "M: million; active: used by one frame. MMAC/s: million multiply-adds per second of audio, "
+        f"in an\nutterance of {args.utterance_sec:g} s under full context; each decoder scores one "
+        f"hypothesis of {args.tokens_per_sec:g} tokens per second."
     )
     for line in uncounted_lines(cost for parts in costs.values() for cost in parts):
         print(line)
@@ -95,25 +98,21 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Refuse flags that do not go together before anything is loaded.
-
-    Raises:
-        InputError: Saying which.
-    """
+    """Raise `InputError` if options contradict each other or a value is out of range."""
     for name, value, least in (
-        ("--vocab-size", args.vocab_size, 4),  # three specials and a unit
-        ("--num-mel-bins", args.num_mel_bins, 7),  # what the front end needs
+        ("--vocab-size", args.vocab_size, 4),  # three special units and one other
+        ("--num-mel-bins", args.num_mel_bins, 7),  # the minimum of the subsampling
     ):
         if value is not None and args.checkpoint:
-            raise InputError(f"{name} goes with --config: a checkpoint has its own")
+            raise InputError(f"{name} requires --config; a checkpoint has its own value")
         if value is not None and value < least:
-            raise InputError(f"{name} must be {least} or more, but is {value}")
+            raise InputError(f"{name} must be at least {least}, but is {value}")
         if value is not None and value > MAX_SIZE:
-            raise InputError(f"{name} must be {MAX_SIZE} or less, but is {value}")
+            raise InputError(f"{name} must be at most {MAX_SIZE}, but is {value}")
     if args.set and args.checkpoint:
-        raise InputError("--set goes with --config: a checkpoint has its own")
+        raise InputError("--set requires --config; a checkpoint has its own config")
     if args.out and args.config and len(args.config) > 1:
-        raise InputError("--out takes the costs of one model, but there are several --config")
+        raise InputError("--out requires a single config, but several are given")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,9 @@
-"""Limit repeated transcriptions; the work of utils/data/remove_dup_utts.sh."""
+"""Copy a data directory with a limited number of utterances per transcript.
+
+This removes most utterances of over-represented transcripts, such as "uh-huh".
+
+Called by utils/data/remove_dup_utts.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,22 +14,27 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Copy a data directory without most of the utterances whose transcription is "
-        "over-represented.",
+        description=__doc__,
         epilog="example:\n  moeasr remove-dup-utts 10 data/train data/train_nodup",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--script", default="remove_dup_utts", help="name to speak under")
-    parser.add_argument("max_count", type=int, help="about how often a transcription may occur")
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    parser.add_argument(
+        "--script",
+        default="remove_dup_utts",
+        help="program name in messages (default: %(default)s)",
+    )
+    parser.add_argument(
+        "max_count", type=int, help="approximate maximum number of utterances per transcript"
+    )
+    parser.add_argument("source", type=Path, help="data directory to copy")
+    parser.add_argument("target", type=Path, help="data directory to write")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the reduced directory."""
+    """Copy a data directory without frequent transcripts."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.duplicates import remove_dup_utts
 

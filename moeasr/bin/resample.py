@@ -1,4 +1,9 @@
-"""Bring one recording to another sample rate: the pipe of a wav.scp of resample_data_dir.sh."""
+"""Mix the channels of a recording and convert it to another sample rate.
+
+Writes 16-bit WAV to standard output.
+
+Entries of wav.scp call this command after utils/data/resample_data_dir.sh.
+"""
 
 import argparse
 
@@ -8,21 +13,22 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Read audio, mix its channels, bring it to a sample rate, and write 16-bit "
-        "WAV to standard output.",
+        description=__doc__,
         epilog="example:\n  moeasr resample 8000 a.flac > a_narrow.wav",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("rate", type=int, metavar="hz", help="sample rate, Hz")
-    parser.add_argument("audio", help="a file, `command |`, `file.ark:offset`, or - for stdin")
+    parser.add_argument("rate", type=int, metavar="hz", help="sample rate in Hz")
+    parser.add_argument(
+        "audio", help="audio file, `command |`, `file.ark:offset`, or - for standard input"
+    )
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Resample one recording."""
+    """Resample a recording."""
     args = get_parser().parse_args(argv)
     from moeasr.audio.programs import Resample
     from moeasr.audio.standard_streams import read_entry, write_changed

@@ -1,4 +1,9 @@
-"""Resample a data directory on paper; the work of utils/data/resample_data_dir.sh."""
+"""Convert the audio of a data directory to another sample rate.
+
+No audio is written: wav.scp is rewritten with commands that resample.
+
+Called by utils/data/resample_data_dir.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -10,22 +15,25 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Change wav.scp of a data directory so that it yields the audio at another "
-        "sample rate.",
+        description=__doc__,
         epilog="example:\n  moeasr resample-data-dir 8000 data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--script", default="resample_data_dir", help="name to speak under")
-    parser.add_argument("rate", type=int, metavar="hz", help="sample rate, Hz")
-    parser.add_argument("data_dir", type=Path)
+    parser.add_argument(
+        "--script",
+        default="resample_data_dir",
+        help="program name in messages (default: %(default)s)",
+    )
+    parser.add_argument("rate", type=int, metavar="hz", help="sample rate in Hz")
+    parser.add_argument("data_dir", type=Path, help="data directory to change")
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Change one directory."""
+    """Resample a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.wav_scp import resample_data_dir
 

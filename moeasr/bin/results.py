@@ -1,4 +1,8 @@
-"""Gather all scores of an experiment in RESULTS.md and results.json."""
+"""Gather all scores of an experiment in RESULTS.md and results.json.
+
+Reads decode_<set>/<mode>/score/score.json of all test sets and decoding modes, and the log of the
+training. Writes both files to the experiment directory.
+"""
 
 import argparse
 
@@ -7,24 +11,22 @@ from moeasr.parser import Parser
 from moeasr.strict_json import to_json
 
 PROVENANCE = "## How these numbers were made"
-"""The section with commits and commands, which is only in the file."""
+"""Heading of the section with commits and commands, which is not printed."""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  python -m moeasr.bin.results --exp-dir exp/u2pp_moe",
+        epilog="example:\n  moeasr results --exp-dir exp/u2pp_moe",
     )
-    parser.add_argument(
-        "--exp-dir", required=True, metavar="DIR", help="holds decode_<set>/<mode>/score/score.json"
-    )
+    parser.add_argument("--exp-dir", required=True, metavar="DIR", help="experiment directory")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
 
     from pathlib import Path

@@ -1,10 +1,10 @@
-"""Compute the error rates of every decoding mode of a test set.
+"""Compute the error rates of each decoding mode of a test set.
 
-For each MODE with hypotheses in DIR/MODE/text, writes DIR/MODE/score/:
-  wer cer                       Kaldi's %WER and %SER lines, WeNet's line, the 95 % interval
-  per_utt per_spk ops           details by words in Kaldi's forms (cer_*: by characters)
-  ref.trn hyp.trn               for NIST sclite: sclite -s -i rm -r ref.trn trn -h hyp.trn trn
-  score.json                    everything for programs, rates in percent
+Reads hypotheses from DIR/MODE/text for each decoding mode, and writes to DIR/MODE/score:
+  wer cer                  %WER and %SER as in Kaldi, the line of WeNet, and the 95 % interval
+  per_utt per_spk ops      word errors in Kaldi's formats (cer_*: character errors)
+  ref.trn hyp.trn          input of NIST sclite: sclite -s -i rm -r ref.trn trn -h hyp.trn trn
+  score.json               all results for programs, with rates in percent
 """
 
 import argparse
@@ -12,48 +12,68 @@ import shlex
 import sys
 
 from moeasr.bin import run
+from moeasr.kaldi.speak import detail
 from moeasr.limits import seed
 from moeasr.parser import Parser
 
+LEGEND = (
+    "%WER: word errors in percent of the words of the references [ errors / words, inserted, "
+    "deleted, substituted ]; CER: the same rate in characters"
+)
+
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  python -m moeasr.bin.score --data-dir data/test "
+        epilog="example:\n  moeasr score --data-dir data/test "
         "--decode-dir exp/u2pp_moe/decode_test",
     )
     parser.add_argument(
-        "--data-dir", required=True, metavar="DIR", help="references: text and utt2spk"
+        "--data-dir",
+        required=True,
+        metavar="DIR",
+        help="data directory with the references, text and utt2spk",
     )
     parser.add_argument(
-        "--decode-dir", required=True, metavar="DIR", help="holds MODE/text, or is one MODE itself"
+        "--decode-dir",
+        required=True,
+        metavar="DIR",
+        help="directory written by moeasr decode, or its subdirectory of one mode",
     )
     parser.add_argument(
         "--mode",
         choices=("strict", "present", "all"),
         default="strict",
-        help="a reference without hypothesis is an error, left out, or an empty hypothesis",
+        help="treatment of references without hypothesis: strict reports an error, present leaves "
+        "them out, all scores them as empty hypotheses (default: %(default)s)",
     )
     parser.add_argument(
         "--cer-spaces",
         choices=("true", "false"),
         default="true",
-        help="the space between words counts as a character (default: true, as in ESPnet)",
+        help="spaces between words as characters in the CER, as in ESPnet (default: %(default)s)",
     )
     parser.add_argument(
-        "--non-lang-syms", metavar="FILE", help="symbols such as <noise> that are one character"
+        "--non-lang-syms",
+        metavar="FILE",
+        help="list of symbols that are one character in the CER, such as <noise> (default: none)",
     )
     parser.add_argument(
-        "--num-resamples", type=int, default=10_000, metavar="N", help="draws of the bootstrap"
+        "--num-resamples",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="number of bootstrap samples for the interval (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the bootstrap")
+    text = "seed of the bootstrap samples (default: %(default)s)"
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help=text)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
 
     from moeasr.errors import InputError
@@ -76,18 +96,22 @@ def main(argv: list[str] | None = None) -> None:
         ["python", "-m", "moeasr.bin.score", *(sys.argv[1:] if argv is None else argv)]
     )
     references = References.read(args.data_dir)
+    detail(print, LEGEND)  # a recipe goes on to print the table of all sets and modes
     mode_dirs = find_mode_dirs(args.decode_dir)
     for mode_dir in mode_dirs:
         try:
             summary = score_mode_dir(mode_dir, references, options, command)
         except InputError as error:
-            # Old hypotheses of changed data must not keep the others from being scored.
+            # Stale hypotheses do not prevent the scoring of other modes.
             reason = stale_reason(mode_dir) if len(mode_dirs) > 1 else None
             if reason is None:
                 raise
-            get_logger("score").warning("%s is stale (%s), not scored: %s", mode_dir, reason, error)
+            get_logger("score").warning(
+                "%s is stale (%s) and was not scored: %s", mode_dir, reason, error
+            )
             continue
-        print(f"{summary['wer_line']} CER {summary['cer']:.2f} {mode_dir}/score/wer")
+        detail(print, f"{summary['wer_line']} CER {summary['cer']:.2f} {mode_dir}/score/wer")
+    print(f"error rates by utterance and speaker: {args.decode_dir}/MODE/score/")
 
 
 if __name__ == "__main__":

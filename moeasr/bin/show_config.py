@@ -1,7 +1,7 @@
-"""Print the complete config of an experiment, with every default.
+"""Print the complete config of an experiment, with all defaults.
 
-The file is merged with its bases.
-This is what a training stores as `config.yaml` in its experiment directory.
+The config is merged with the configs that it is based on (`base:`). A training stores the same text
+as config.yaml in its experiment directory.
 """
 
 import argparse
@@ -16,13 +16,17 @@ EPILOG = """example:
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("config", metavar="YAML", help="the experiment's config")
+    parser.add_argument("config", metavar="YAML", help="config of the experiment")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="A.B=V", help="override a key of the config"
+        "--set",
+        action="append",
+        default=[],
+        metavar="A.B=V",
+        help="value of a key of the config, such as train.max_epochs=20 (repeatable)",
     )
     return parser
 

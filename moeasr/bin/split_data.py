@@ -1,4 +1,10 @@
-"""Divide a data directory for parallel jobs; the work of utils/split_data.sh."""
+"""Split a data directory DIR into N parts, DIR/splitN/1 to DIR/splitN/N.
+
+All utterances of a speaker are in the same part. Parts that are newer than the data directory are
+kept.
+
+Called by utils/split_data.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,24 +15,25 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Divide a data directory into N parts, data/splitN/1 ... N, none of which "
-        "shares a speaker with another. Does nothing if they are there and not older.",
+        description=__doc__,
         epilog="example:\n  moeasr split-data data/train 8",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--per-utt", action="store_true", help="divide by utterance, into data/splitNutt"
+        "--per-utt", action="store_true", help="split that ignores speakers, in DIR/splitNutt"
     )
-    parser.add_argument("--script", default="split_data", help="name to speak under")
-    parser.add_argument("data_dir", type=Path)
-    parser.add_argument("num_parts", type=int)
+    parser.add_argument(
+        "--script", default="split_data", help="program name in messages (default: %(default)s)"
+    )
+    parser.add_argument("data_dir", type=Path, help="data directory to split")
+    parser.add_argument("num_parts", type=int, help="number of parts, N")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Divide one directory."""
+    """Split a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.split import split_data
 

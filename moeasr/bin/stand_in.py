@@ -1,4 +1,11 @@
-"""Decode audio as flac, sph2pipe or sox would: what utils/decoders/ has in their place."""
+"""Decode audio in place of flac, sph2pipe or sox.
+
+Data preparation scripts can then call these programs where they are not installed. Reads one audio
+file or standard input, and writes 16-bit WAV to standard output. Calls that do more than decode are
+refused.
+
+Called by the scripts in utils/decoders/.
+"""
 
 import argparse
 
@@ -8,21 +15,19 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Do what a decoding program does when called like this: read one audio file "
-        "(or standard input) and write 16-bit WAV to standard output. For preparation scripts that "
-        "look for a program which the machine lacks. Calls that do more than that are refused.",
+        description=__doc__,
         epilog="example:\n  moeasr stand-in sph2pipe -f wav -p -c 1 a.sph > a.wav",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("program", help="flac, sph2pipe, sox, ffmpeg")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what it would be given")
+    parser.add_argument("program", help="program to emulate: flac, sph2pipe, sox or ffmpeg")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the program")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Decode one file."""
+    """Decode an audio file."""
     args = get_parser().parse_args(argv)
     import io
     import sys
@@ -33,22 +38,24 @@ def main(argv: list[str] | None = None) -> None:
     stage = parse_command([args.program, *args.arguments])
     if stage is None:
         raise InputError(
-            f"the real {args.program} is not installed, and moeasr's stand-in does not know "
-            f"how to do `{' '.join([args.program, *args.arguments])}`"
+            f"moeasr cannot emulate `{' '.join([args.program, *args.arguments])}`; please install "
+            f"{args.program}"
         )
     try:
         from moeasr.audio.file import read_audio_bytes
         from moeasr.audio.header import HEAD_BYTES, open_audio
         from moeasr.audio.standard_streams import write_changed
     except ImportError as error:
-        raise InputError(f"this python3 has no {error.name}: source path.sh first") from None
+        raise InputError(f"this python3 has no module {error.name}; source path.sh first") from None
 
     name = stage.source or "standard input"
     content = sys.stdin.buffer.read() if stage.source is None else Path(name).read_bytes()
     waveform, rate_hz, _ = read_audio_bytes(content, name, stage.channel)
     with open_audio(io.BytesIO(content), content[:HEAD_BYTES], name) as audio:
         if stage.channel is None and audio.channels > 1:
-            raise InputError(f"{name} has several channels: name one, or install {args.program}")
+            raise InputError(
+                f"{name} has several channels; name one in the command, or install {args.program}"
+            )
     write_changed(waveform, rate_hz, stage.effects)
 
 

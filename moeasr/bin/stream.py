@@ -1,13 +1,13 @@
 """Recognise audio as a live stream, with partial and final results.
 
-For files prints `path<TAB>seconds<TAB>partial|final<TAB>text`, the seconds being when a listener
-would have seen it, this machine's work included. A pause ends an utterance (see --rule...). Its
-final text comes from --mode: joint_decoding searches again when the utterance is over, while
-attention_rescoring only rescores the partial results: faster but less accurate. `-` reads stdin.
+Prints lines `path<TAB>seconds<TAB>partial|final<TAB>text`. The seconds are the time at which a live
+listener would see the text, including the computation on this machine. A pause ends an utterance.
+Then the search of --mode gives its final text: joint_decoding searches again, attention_rescoring
+only rescores the partial results, which is faster but less accurate.
 
-With --simulate streams every utterance of a data directory and writes OUT/MODE_chunkC_stream/ as
-`moeasr decode` does (text, nbest.jsonl, decode.json); prints the word error rate, the real-time
-factor (features included) and the latencies of first partial and final results.
+With --simulate, streams each utterance of a data directory and writes OUT/MODE_chunkC_stream, with
+the same files as `moeasr decode`. Prints the word error rate, the real-time factor including the
+features, and the latencies of the first partial and the final results.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.bin.option_groups.recognition import (
+    add_mode_option,
     add_recognition_options,
     decode_config,
     load_recognizer,
@@ -35,24 +36,23 @@ DEFAULTS = DecodeConfig(chunk_size=16)
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n  moeasr stream --checkpoint exp/u2pp_moe/averaged.pt a.wav\n"
-        "  moeasr stream --checkpoint exp/u2pp_moe/averaged.pt --simulate data/test "
-        "--out-dir exp/u2pp_moe/stream_test",
+        "  moeasr stream --checkpoint exp/u2pp_moe/averaged.pt --simulate data/test \\\n"
+        "      --out-dir exp/u2pp_moe/stream_test",
     )
     add_recognition_options(parser, DEFAULTS)
-    mode_help = "decoding mode (default: the most accurate that the model can do)"
-    parser.add_argument("--mode", help=mode_help)
+    add_mode_option(parser)
     add_streaming_options(parser)
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the entry point."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     endpoint = endpoint_config(args)
 
@@ -74,23 +74,24 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _play_files(streaming: "StreamingRecognizer", args: argparse.Namespace) -> None:
-    """Print what a listener would see."""
+    """Print the results of each file as a live listener would see them."""
+    from moeasr.api.checkpoint_engine import CheckpointEngine
     from moeasr.audio.input_files import InputFiles
     from moeasr.decode.live.playback import Playback
 
-    rate_hz = streaming.recognizer.fbank.sample_rate_hz
     language = streaming.recognizer.language_id(args.language)
-    files = InputFiles(args.audio, rate_hz, "stream")
+    files = InputFiles(args.audio, CheckpointEngine(streaming.recognizer).waveform, "stream")
+    rate_hz, packet_sec = streaming.recognizer.fbank.sample_rate_hz, args.packet_ms * 1e-3
     for path, waveform in files:
-        playback = Playback(streaming.open(language), rate_hz, args.packet_ms * 1e-3)
+        playback = Playback(streaming.open(language), rate_hz, packet_sec)
         for shown_sec, result in playback.run(waveform):
             kind = "final" if result.is_final else "partial"
-            print(f"{path}\t{shown_sec:.2f}\t{kind}\t{result.text}", flush=True)
+            print(path, f"{shown_sec:.2f}", kind, result.text, sep="\t", flush=True)
     files.finish()
 
 
 def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, command: str) -> None:
-    """Stream a data directory and say how well and how fast."""
+    """Stream a data directory, and write and print accuracy and speed."""
     from moeasr.audio.waveforms import read_waveforms
     from moeasr.data.data_type import find_data_type
     from moeasr.logs import progress, setup_logging
@@ -98,17 +99,16 @@ def _simulate(streaming: "StreamingRecognizer", args: argparse.Namespace, comman
     from moeasr.version import describe_commit
 
     setup_logging()
-    model, fbank = streaming.recognizer.model, streaming.recognizer.fbank
-    utterances = find_data_type("raw").open(args.simulate, model.languages)
+    recognizer = streaming.recognizer
+    utterances = find_data_type("raw").open(args.simulate, recognizer.model.languages)
     if not utterances:
-        raise InputError(f"{args.simulate} holds no utterances")
+        raise InputError(f"{args.simulate} contains no utterances")
     refs = read_references(Path(args.simulate) / "text", utterances)
-    read = read_waveforms(utterances, fbank.sample_rate_hz)
-    shown = progress(read, "streaming", len(utterances), "utterances")
-    done = simulate_test_set(streaming, shown, args.packet_ms * 1e-3)
+    waveforms = read_waveforms(utterances, recognizer.fbank.sample_rate_hz)
+    waveforms = progress(waveforms, "streaming", len(utterances), "utterances")
+    done = simulate_test_set(streaming, waveforms, args.packet_ms * 1e-3)
     provenance = {
-        "packet_ms": args.packet_ms,
-        "set": Path(args.simulate).resolve().name,
+        **{"packet_ms": args.packet_ms, "set": Path(args.simulate).resolve().name},
         "checkpoint": args.checkpoint,
         "decode_commit": describe_commit(),
         "command": command,

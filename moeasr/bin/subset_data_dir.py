@@ -1,4 +1,9 @@
-"""Choose a part of a data directory; the work of utils/subset_data_dir.sh."""
+"""Copy a subset of the utterances of a data directory.
+
+By default the chosen utterances are evenly spread over the data directory.
+
+Called by utils/subset_data_dir.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -7,33 +12,45 @@ from moeasr.bin import run
 from moeasr.kaldi.speak import speaking_as
 from moeasr.parser import Parser
 
-HOW = ("first", "last", "shortest", "per-spk", "speakers")
+CHOICES = {
+    "first": "choice of the first utterances",
+    "last": "choice of the last utterances",
+    "shortest": "choice of the shortest utterances",
+    "per-spk": "choice of num_utts utterances of each speaker",
+    "speakers": "choice of random speakers with at least num_utts utterances in total",
+}
+"""Options that choose utterances, each with its help."""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Write a data directory with some of the utterances of another, by default "
-        "evenly spread over it.",
+        description=__doc__,
         epilog="example:\n  moeasr subset-data-dir --first data/train 100 data/train_100",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     group = parser.add_mutually_exclusive_group()
-    for name in HOW:
-        group.add_argument(f"--{name}", dest="how", action="store_const", const=name)
-    group.add_argument("--spk-list", type=Path, metavar="FILE", help="keep these speakers")
-    group.add_argument("--utt-list", type=Path, metavar="FILE", help="keep these utterances")
-    parser.add_argument("--script", default="subset_data_dir", help="name to speak under")
-    parser.add_argument("source", type=Path)
-    parser.add_argument(
-        "num_utts", type=int, nargs="?", help="how many (per speaker with --per-spk); no lists then"
+    for name, text in CHOICES.items():
+        group.add_argument(f"--{name}", dest="how", action="store_const", const=name, help=text)
+    group.add_argument(
+        "--spk-list", type=Path, metavar="FILE", help="list of speakers whose utterances are copied"
     )
-    parser.add_argument("target", type=Path)
+    group.add_argument("--utt-list", type=Path, metavar="FILE", help="list of utterances to copy")
+    parser.add_argument(
+        "--script",
+        default="subset_data_dir",
+        help="program name in messages (default: %(default)s)",
+    )
+    parser.add_argument("source", type=Path, help="data directory to copy from")
+    parser.add_argument(
+        "num_utts", type=int, nargs="?", help="number of utterances, required without a list"
+    )
+    parser.add_argument("target", type=Path, help="data directory to write")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write one subset."""
+    """Write a subset."""
     parser = get_parser()
     args = parser.parse_args(argv)
     by_list = args.spk_list or args.utt_list

@@ -1,4 +1,10 @@
-"""Train a recogniser, or resume a training that was stopped."""
+"""Train a model, or resume a training that was stopped.
+
+Reads a config, two data directories, a dictionary and CMVN statistics. Writes checkpoints, logs,
+pictures and metrics to the experiment directory. The same command resumes a stopped training
+from its last checkpoint, with the same result as without the stop. If the settings of batches,
+dropout, SpecAugment or `train:` have changed since then, a warning is printed.
+"""
 
 import argparse
 import shlex
@@ -12,20 +18,19 @@ from moeasr.limits import num_processes, seed
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  python -m moeasr.bin.train --config conf/u2pp_moe.yaml --train-dir data/train_sp \\
+  moeasr train --config conf/u2pp_moe.yaml --train-dir data/train_sp \\
       --dev-dir data/dev --dict-dir data/lang_char --cmvn data/train_sp/global_cmvn \\
       --exp-dir exp/u2pp_moe --set train.max_epochs=50
 
-Several processes: moeasr launch --standalone --nproc_per_node 2 -m moeasr.bin.train ...
-Run again after a stop: it resumes exactly from exp/u2pp_moe/last.pt. Batches, dropout, SpecAugment
-and keys of train: may change then, with a warning."""
+With several processes or GPUs:
+  moeasr launch --standalone --nproc_per_node 2 -m moeasr.bin.train ..."""
 
 
 def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
     """Describe the command line.
 
     Args:
-        needs_data: Whether the data, dictionary and CMVN must be given.
+        needs_data: True if the data, the dictionary and the CMVN statistics are required.
     """
     parser = Parser(
         prog="moeasr train",
@@ -33,33 +38,46 @@ def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", required=True, help="YAML of the experiment")
-    parser.add_argument("--train-dir", required=needs_data, help="data directory")
-    parser.add_argument("--dev-dir", required=needs_data, help="data directory")
+    parser.add_argument("--config", required=True, metavar="YAML", help="config of the experiment")
+    text = "data directory of the training set"
+    parser.add_argument("--train-dir", required=needs_data, metavar="DIR", help=text)
+    text = "data directory of the dev set"
+    parser.add_argument("--dev-dir", required=needs_data, metavar="DIR", help=text)
     parser.add_argument(
         "--data-type",
         choices=("feats", "raw", "shard"),
         default="feats",
-        help="read stored features, or compute them of audio: of wav.scp, or in shards "
-        "(default: %(default)s)",
+        help="source of features: feats.scp, the audio of wav.scp, or shards.scp (default: "
+        "%(default)s)",
     )
-    parser.add_argument("--dict-dir", required=needs_data, help="what make_dict wrote")
-    parser.add_argument("--cmvn", required=needs_data, help="what compute_cmvn wrote")
-    parser.add_argument("--exp-dir", required=True, help="where the experiment is written")
+    text = "dictionary directory, written by make-dict"
+    parser.add_argument("--dict-dir", required=needs_data, metavar="DIR", help=text)
+    text = "CMVN statistics, written by compute-cmvn"
+    parser.add_argument("--cmvn", required=needs_data, metavar="FILE", help=text)
+    text = "experiment directory to write"
+    parser.add_argument("--exp-dir", required=True, metavar="DIR", help=text)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
-    parser.add_argument("--seed", type=seed, default=777, help="default: %(default)s")
+    text = "seed of initialisation, batches and augmentation (default: %(default)s)"
+    parser.add_argument("--seed", type=seed, default=777, metavar="N", help=text)
     parser.add_argument(
-        "--num-threads", type=num_processes, help="CPU threads (default: torch decides)"
+        "--num-threads",
+        type=num_processes,
+        metavar="N",
+        help="number of CPU threads (default: chosen by PyTorch)",
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="A.B=V", help="override a key of the config"
+        "--set",
+        action="append",
+        default=[],
+        metavar="A.B=V",
+        help="value of a key of the config, such as train.max_epochs=20 (repeatable)",
     )
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train."""
+    """Train or resume a model."""
     args = get_parser().parse_args(argv)
     import torch
 

@@ -1,15 +1,18 @@
-"""Print the text of audio files, one `path<TAB>text` line each.
+"""Print the text of audio files.
 
---nbest N: up to N lines each, `path<TAB>rank<TAB>confidence<TAB>text`. --timestamps: a line
-for each word, `path<TAB>start<TAB>end<TAB>confidence<TAB>word`, times in seconds.
+Prints one line per file, `path<TAB>text`. With --nbest N, prints up to N lines per file,
+`path<TAB>rank<TAB>confidence<TAB>text`. With --timestamps, prints one line per word,
+`path<TAB>start<TAB>end<TAB>confidence<TAB>word`, with times in seconds.
 
-Any sample rate, any number of channels; WAV, FLAC, SPHERE and whatever else libsndfile reads; `-`
-is an audio file on standard input. Without --mode, joint decoding is used if the model can do it. A
-file that cannot be read is named on stderr, the others are still transcribed, and the exit status
-is 1 then. A model that routes by language needs to be told what is spoken: --language.
+Files may have any sample rate and any number of channels. The formats are those of libsndfile, such
+as WAV, FLAC, MP3 and SPHERE. A file that cannot be read is reported on standard error. The other
+files are still transcribed, and the exit status is 1.
 
-Memory grows with the square of a file's length, to about 5 GB for 5 minutes with 4 attention heads;
-`moeasr stream --num-left-chunks N` takes files of any length.
+With --model, an exported model folder runs in onnxruntime, without PyTorch. Its most accurate mode
+is attention_rescoring. Joint decoding, language models and phrases require the checkpoint.
+
+Memory grows with the square of the duration of a file, to about 5 GB for 5 minutes with 4 attention
+heads. `moeasr stream --num-left-chunks N` transcribes files of any duration.
 """
 
 import argparse
@@ -17,9 +20,10 @@ from typing import TYPE_CHECKING
 
 from moeasr.bin import run
 from moeasr.bin.option_groups.recognition import (
+    add_mode_option,
     add_recognition_options,
     decode_config,
-    load_recognizer,
+    load_engine,
 )
 from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
@@ -32,40 +36,49 @@ DEFAULTS = DecodeConfig()
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac",
+        epilog="examples:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac\n"
+        "  moeasr transcribe --model exp/u2pp_moe/export --quantize int8 a.wav",
     )
     add = parser.add_argument
-    add_recognition_options(parser, DEFAULTS)
-    add("--mode", help="decoding mode (default: the most accurate one that the model can do)")
-    add("--nbest", type=int, metavar="N", help="print the N best hypotheses with their confidence")
-    add("--timestamps", action="store_true", help="print words with times and confidence")
-    add("--language", metavar="NAME", help="spoken in all files, if the model routes by language")
-    add("audio", nargs="+", help="audio files; - is standard input")
+    add_recognition_options(parser, DEFAULTS, has_folders=True)
+    add_mode_option(parser)
+    add(
+        "--nbest", type=int, metavar="N", help="number of hypotheses to print per file (default: 1)"
+    )
+    add(
+        "--timestamps", action="store_true", help="words with times and confidence, instead of text"
+    )
+    text = "language of all files, required if the model routes by language"
+    add("--language", metavar="NAME", help=text)
+    add("audio", nargs="+", help="audio file, or - for standard input")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the entry point."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
 
-    from moeasr.api.transcriber import Transcriber
+    from moeasr.api.engine import Task
     from moeasr.audio.input_files import InputFiles
-    from moeasr.decode.required_heads import require_heads
 
     config, given = decode_config(args, DEFAULTS)
-    recognizer = load_recognizer(args)
-    transcriber = Transcriber(recognizer, args.mode, config, given, args.language)
+    engine = load_engine(args)
+    task = Task(mode=args.mode, config=config, given=given, language=args.language)
+    transcriber = engine.transcriber(task)
     if args.timestamps:
         if args.nbest is not None:
-            raise InputError("--timestamps are of the best hypothesis alone; leave out --nbest")
-        require_heads(["ctc"], recognizer.model, "--timestamps need")
+            raise InputError(
+                "give either --timestamps or --nbest; only the best hypothesis has times"
+            )
+        if not engine.has_ctc:
+            raise InputError("--timestamps need CTC, but this model was trained without it")
     if args.nbest is not None:
         _check_nbest(args.nbest, transcriber.mode, transcriber.num_kept)
-    files = InputFiles(args.audio, recognizer.fbank.sample_rate_hz, "transcribe")
+    files = InputFiles(args.audio, engine.waveform, "transcribe")
     for path, waveform in files:
         try:
             (result,) = transcriber.run([waveform])
@@ -77,11 +90,11 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _check_nbest(num_wanted: int, mode: str, num_kept: int) -> None:
-    """Refuse more hypotheses than the mode keeps."""
+    """Raise `InputError` unless the mode keeps the wanted number of hypotheses."""
     if not 1 <= num_wanted <= num_kept:
         raise InputError(
-            f"--nbest must be between 1 and {num_kept}, the hypotheses that {mode} keeps, but is "
-            f"{num_wanted}"
+            f"--nbest must be between 1 and {num_kept}, the number of hypotheses of {mode}, "
+            f"but is {num_wanted}"
         )
 
 
@@ -94,7 +107,9 @@ def _lines(path: str, result: "Transcription", args: argparse.Namespace) -> list
     if not args.timestamps:
         return [result.text]
     if result.text.strip() and not result.words:
-        raise InputError(f"{path}: no times, since it has more tokens than CTC can align")
+        raise InputError(
+            f"{path}: there are no times, because the text is too long for CTC to align"
+        )
     return word_lines(result)
 
 

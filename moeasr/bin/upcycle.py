@@ -1,9 +1,8 @@
-"""Turn a trained dense model into one with experts.
+"""Convert a trained dense model to a model with experts.
 
-Each expert starts as a copy of the feed-forward that it replaces.
-
-Where the experts' weights sum to 1 (`expert_weights: selected`) the new model computes what the
-dense one did, until it is trained; how far the outputs moved is printed. Routers start at random.
+Each expert is a copy of the feed-forward that it replaces, and routers are random. If router
+weights sum to 1 (`expert_weights: selected`), the outputs stay the same until the model is trained.
+Prints how much the outputs changed.
 """
 
 import argparse
@@ -16,47 +15,48 @@ from moeasr.limits import seed
 from moeasr.parser import Parser
 
 EPILOG = """example (experts as wide as the dense feed-forward):
-  python -m moeasr.bin.upcycle --checkpoint exp/dense/averaged.pt --config conf/u2pp_moe.yaml \\
+  moeasr upcycle --checkpoint exp/dense/averaged.pt --config conf/u2pp_moe.yaml \\
       --set model.encoder.macaron_feed_forward.hidden_units=384 \\
       --set model.encoder.feed_forward.hidden_units=384 \\
       --set model.decoder.feed_forward.hidden_units=384 \\
       --data-dir data/dev --out exp/dense/upcycled.pt
 
-Train on with the same --set and `--set init.model=exp/dense/upcycled.pt` in moeasr.bin.train."""
+The training of the result needs the same --set, and --set init.model=exp/dense/upcycled.pt."""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="the dense model")
-    add("--config", required=True, metavar="YAML", help="experiment whose model has experts")
-    add("--set", action="append", default=[], metavar="A.B=V", help="override a key of the config")
+    add("--checkpoint", required=True, metavar="FILE", help="dense model")
+    add("--config", required=True, metavar="YAML", help="config of an experiment with experts")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="A.B=V",
+        help="value of a key of the config (repeatable)",
+    )
     add("--out", required=True, metavar="FILE", help="checkpoint to write")
-    add(
-        "--noise",
-        type=float,
-        default=0.0,
-        help="Gaussian noise on the experts, in standard deviations of each tensor (%(default)s)",
+    text = "Gaussian noise added to experts, in standard deviations of each tensor (default: 0.0)"
+    add("--noise", type=float, default=0.0, metavar="X", help=text)
+    text = "seed of routers, noise and random features (default: %(default)s)"
+    add("--seed", type=seed, default=777, metavar="N", help=text)
+    text = (
+        "data directory on whose longest utterances outputs are compared (default: random features)"
     )
-    add(
-        "--seed", type=seed, default=777, help="of routers, noise and random features (%(default)s)"
-    )
-    add(
-        "--data-dir",
-        metavar="DIR",
-        help="compare outputs on its longest utterances (default: random)",
-    )
-    add("--num-utts", type=int, default=8, help="utterances to compare on (%(default)s)")
+    add("--data-dir", metavar="DIR", help=text)
+    text = "number of utterances on which outputs are compared (default: %(default)s)"
+    add("--num-utts", type=int, default=8, metavar="N", help=text)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     from itertools import islice
 
@@ -86,7 +86,7 @@ def main(argv: list[str] | None = None) -> None:
         converted = upcycle_into(model, dense.model, args.noise, generator)
     except InputError as error:
         raise InputError(f"{args.config} and {args.checkpoint}: {error}") from None
-    where = f"random features (seed {args.seed}; --data-dir takes real ones)"
+    where = f"random features (seed {args.seed}; for real ones, give --data-dir)"
     utterances = random_inputs(model, args.seed)
     if args.data_dir is not None:
         upcycled = Recognizer(model, dense.tokenizer, dense.fbank, dense.info, dense.device)
@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
         config,
         dense.tokenizer,
         dense.fbank,
-        training_set="",  # it has not been trained
+        training_set="",  # not trained yet
         config_path=args.config,
         overrides=args.set,
         seed=args.seed,
@@ -110,7 +110,7 @@ def main(argv: list[str] | None = None) -> None:
         "info": dict(dense.info),
     }
     checkpoint.save(args.out, {**content, "model": model.state_dict()})
-    print(f"{args.out}: {len(converted)} feed-forwards became experts, with noise {args.noise}")
+    print(f"{args.out}: {len(converted)} feed-forwards became sets of experts, noise {args.noise}")
     change = measure_change(dense.model.double(), model.double().eval(), inputs)
     print("\n".join(change_lines(change, f"{len(inputs)} utterances of {where}")))
 

@@ -1,10 +1,12 @@
 """Show how evenly each MoE layer of a model uses its experts.
 
-Runs the encoder, and the decoders on the reference transcripts as in training, and prints for each
-layer its load by expert, the coefficient of variation and the dead experts. With --out-dir writes
-  expert_usage.json     loads and measures of each layer, for programs
-  expert_usage.md       the table, to read
-  expert_usage.png      layers x experts as a heat map (with --plot)
+Runs the encoder on a data directory, and the decoders on its transcripts as in training. Prints for
+each MoE layer the load of each expert, which is its share of the frames, the coefficient of
+variation (CV) of the loads, and the number of dead experts, which have less than 1 / (4 E) of the
+load. With --out-dir, writes:
+  expert_usage.json     loads and statistics of each layer, for programs
+  expert_usage.md       the printed table
+  expert_usage.png      heat map of layers and experts (with --plot)
 """
 
 import argparse
@@ -20,33 +22,36 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example:\n  python -m moeasr.bin.usage --checkpoint exp/u2pp_moe/averaged.pt "
+        epilog="example:\n  moeasr usage --checkpoint exp/u2pp_moe/averaged.pt "
         "--data-dir data/test \\\n      --out-dir exp/u2pp_moe/usage_test --plot",
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="the model, and all that belongs to it")
-    add("--data-dir", required=True, metavar="DIR", help="with text, and features or audio")
-    add("--chunk-size", type=int, default=-1, help="encoder frames; -1 for full context (default)")
-    add("--out-dir", metavar="DIR", help="where files are written (default: none are)")
-    add("--plot", action="store_true", help="draw a heat map in --out-dir; needs matplotlib")
-    add("--batch-frames", type=int, default=12000, help="feature frames per batch (%(default)s)")
-    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    add("--checkpoint", required=True, metavar="FILE", help="trained model")
     add(
-        "--num-threads",
-        type=num_processes,
-        metavar="N",
-        help="CPU threads (default: torch decides)",
+        "--data-dir",
+        required=True,
+        metavar="DIR",
+        help="data directory with text, and features or audio",
     )
+    text = "encoder frames per chunk, -1 for full context (default: %(default)s)"
+    add("--chunk-size", type=int, default=-1, metavar="N", help=text)
+    add("--out-dir", metavar="DIR", help="directory of the files to write (default: none)")
+    add("--plot", action="store_true", help="heat map in --out-dir; requires matplotlib")
+    text = "feature frames per batch (default: %(default)s)"
+    add("--batch-frames", type=int, default=12000, metavar="N", help=text)
+    add("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    text = "number of CPU threads (default: chosen by PyTorch)"
+    add("--num-threads", type=num_processes, metavar="N", help=text)
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run it."""
+    """Run the command."""
     args = get_parser().parse_args(argv)
     import torch
 
@@ -55,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.logs import setup_logging
     from moeasr.report.expert_usage import measure_usage, read_batches
     from moeasr.report.heat_map import check_matplotlib
-    from moeasr.report.usage_table import usage_lines, write_usage
+    from moeasr.report.usage_table import LEGEND, usage_lines, write_usage
     from moeasr.version import describe_commit
 
     setup_logging()
@@ -63,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
         torch.set_num_threads(args.num_threads)
     if args.plot:
         if args.out_dir is None:
-            raise InputError("`--plot` needs `--out-dir`")
+            raise InputError("--plot requires --out-dir")
         check_matplotlib()
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
     recognizer = Recognizer.from_checkpoint(args.checkpoint, args.device)
@@ -71,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"{args.checkpoint} has no experts")
     num_utts, batches = read_batches(recognizer, args.data_dir, args.batch_frames)
     layers = measure_usage(recognizer.model, batches, args.chunk_size)
-    print("\n".join(usage_lines(layers)))
+    print("\n".join([*usage_lines(layers), "", LEGEND]))
     if args.out_dir is not None:
         argv = sys.argv[1:] if argv is None else argv
         facts = {

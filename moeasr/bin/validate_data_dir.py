@@ -1,4 +1,9 @@
-"""Check a data directory; the work of utils/validate_data_dir.sh."""
+"""Check that the tables of a data directory are sorted, complete and consistent.
+
+At the first fault, prints its file and line and exits with status 1.
+
+Called by utils/validate_data_dir.sh.
+"""
 
 import argparse
 from pathlib import Path
@@ -10,48 +15,54 @@ from moeasr.parser import Parser
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
-        description="Check that a data directory is sorted, complete and consistent. Exits with 1 "
-        "at the first fault and names its file and line.",
+        description=__doc__,
         epilog="example:\n  moeasr validate-data-dir --no-feats --check-audio data/train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--no-feats", action="store_true", help="feats.scp may be missing")
-    parser.add_argument("--no-text", action="store_true", help="text may be missing")
-    parser.add_argument("--no-wav", action="store_true", help="wav.scp may be missing")
+    parser.add_argument("--no-feats", action="store_true", help="no error if feats.scp is missing")
+    parser.add_argument("--no-text", action="store_true", help="no error if text is missing")
+    parser.add_argument("--no-wav", action="store_true", help="no error if wav.scp is missing")
     parser.add_argument(
-        "--no-spk-sort", action="store_true", help="utt2spk need not be sorted by speaker"
+        "--no-spk-sort",
+        action="store_true",
+        help="no error if utt2spk is not sorted by speaker",
     )
     parser.add_argument(
-        "--non-print", action="store_true", help="text may hold non-printable characters"
+        "--non-print", action="store_true", help="no error for non-printable characters in text"
     )
     parser.add_argument(
         "--check-audio",
         action="store_true",
-        help="also open the audio and name every utterance that is missing, empty, truncated, of "
-        "another rate, or too short for its text under CTC; the last is an error for many only",
+        help="check of the audio as well, which names each utterance that is missing, empty, "
+        "truncated, of a different sample rate, or too short for its transcript with CTC (the last "
+        "is an error only if there are many)",
     )
     parser.add_argument(
         "--sample-rate",
         type=int,
         metavar="HZ",
-        help="rate that --check-audio demands (default: that of most recordings)",
+        help="sample rate that --check-audio requires (default: that of most recordings)",
     )
     parser.add_argument(
         "--text-units",
         choices=("char", "bpe", "word"),
         default="char",
-        help="what --check-audio takes the text apart into (default: %(default)s)",
+        help="units of transcripts for --check-audio (default: %(default)s)",
     )
-    parser.add_argument("--script", default="validate_data_dir", help="name to speak under")
-    parser.add_argument("data_dir", type=Path)
+    parser.add_argument(
+        "--script",
+        default="validate_data_dir",
+        help="program name in messages (default: %(default)s)",
+    )
+    parser.add_argument("data_dir", type=Path, help="data directory to check")
     add_no_commands_option(parser)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Check the directory named on the command line."""
+    """Check a data directory."""
     args = get_parser().parse_args(argv)
     from moeasr.kaldi.validate import ValidateOptions, validate_data_dir
 

@@ -1,37 +1,45 @@
 """Run a command, and show its log and the progress of its processes.
 
 The exit status is that of the command. Lines that a job runner adds to the log are left out if the
-environment variable MOEASR_QUIET is 1, as recipes set it.
+environment variable MOEASR_QUIET is 1, as recipes set it. The log of an earlier run is renamed with
+a number; a log that another run still writes is refused.
 """
 
 import argparse
 import os
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.parser import Parser
 
 EPILOG = """example:
-  python3 -m moeasr.bin.watch --log log/train.log -- run.pl log/train.log python3 train.py"""
+  moeasr watch --log log/train.log -- run.pl log/train.log python3 train.py"""
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--log", type=Path, help="log to show (default: none, only the progress is shown)")
-    add("--dir", type=Path, help="existing directory for small files (default: that of the log)")
-    add("--total", type=int, metavar="N", help="items of all jobs (default: of those that started)")
+    add("--log", type=Path, metavar="FILE", help="log to show (default: none)")
+    add(
+        "--dir",
+        type=Path,
+        metavar="DIR",
+        help="directory for temporary files (default: that of the log)",
+    )
+    text = "number of items of all jobs, for the time left (default: those of the started jobs)"
+    add("--total", type=int, metavar="N", help=text)
     add("command", nargs="*", help="command with its arguments, after --")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command that the command line names."""
+    """Run a command and show its log."""
     arguments = sys.argv[1:] if argv is None else argv
     place = arguments.index("--") if "--" in arguments else len(arguments)
     command = arguments[place + 1 :]
@@ -40,10 +48,14 @@ def main(argv: list[str] | None = None) -> None:
     if args.command or not command:
         parser.error("the command must follow --")
     from moeasr.job_display import run_shown
+    from moeasr.job_log import hold_log
 
     is_quiet = os.environ.get("MOEASR_QUIET") == "1"
     near = args.dir or (args.log.parent if args.log else Path())
-    with tempfile.TemporaryDirectory(prefix=".bars.", dir=near) as bars:
+    with (
+        hold_log(args.log) if args.log else nullcontext(),
+        tempfile.TemporaryDirectory(prefix=".bars.", dir=near) as bars,
+    ):
         status = run_shown(command, args.log, Path(bars).resolve(), args.total, is_quiet)
     sys.exit(status)
 

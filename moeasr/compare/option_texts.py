@@ -47,7 +47,7 @@ def seed_list(text: str) -> list[int]:
         if not re.fullmatch("[0-9]+", word):
             raise InputError(f"--seeds must be whole numbers, but one is '{word}'")
         if int(word) in seeds:
-            raise InputError(f"--seeds names {word} twice")
+            raise InputError(f"--seeds contains {word} twice")
         seeds.append(int(word))
     if not seeds:
         raise InputError("--seeds is empty")

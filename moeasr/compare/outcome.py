@@ -22,7 +22,7 @@ def conclude(series: Series, failures: Mapping[str, str], choice: TableChoice) -
         One sentence for each failure.
     """
     if series.stop_stage < SCORING:
-        print("== no table: it needs stage 5")
+        print("== no comparison: it needs the results of stage 5")
         return _sentences(series, failures)
     scored = [
         run
@@ -31,7 +31,7 @@ def conclude(series: Series, failures: Mapping[str, str], choice: TableChoice) -
     ]
     faults = {**failures, **measure_costs(scored)}
     if choice.baseline not in [run.experiment.system for run in scored]:
-        print(f"== no table: the baseline {choice.baseline} has no results yet")
+        print(f"== no comparison: the baseline {choice.baseline} has no results yet")
         return _sentences(series, faults)
     try:
         exp_dirs = [run.directory for run in scored]
@@ -57,7 +57,7 @@ def measure_costs(runs: Sequence[RecipeRun]) -> dict[str, str]:
         profile = [sys.executable, "-m", "moeasr.bin.profile"]
         profile += ["--checkpoint", str(model), "--out", str(costs)]
         if subprocess.run(profile, stdout=subprocess.DEVNULL, check=False).returncode:
-            failures[run.name] = "has no costs in the table"
+            failures[run.name] = "has no GMAC/s in the table, because moeasr profile failed"
     return failures
 
 

@@ -86,9 +86,8 @@ class RecipeRun:
         return next((file for file in files if not Path(file).exists()), None)
 
     def begin(self) -> None:
-        """Record the call, and rename the log of an earlier call."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        _keep(self.log)
+        """Record the call."""
+        self.directory.mkdir(parents=True, exist_ok=True)
         self.command_file.write_text(typed(self.call()) + "\n", encoding="utf-8")
 
 
@@ -114,13 +113,3 @@ def _is_newer(file: str | Path, time_ns: int) -> bool:
         return Path(file).stat().st_mtime_ns > time_ns
     except OSError:
         return False
-
-
-def _keep(log: Path) -> None:
-    """Rename a log that is not empty: `run.log` becomes `run.1.log`, the next one `run.2.log`."""
-    if not log.is_file() or log.stat().st_size == 0:
-        return
-    number = 1
-    while (kept := log.with_name(f"{log.stem}.{number}{log.suffix}")).exists():
-        number += 1
-    log.rename(kept)

@@ -19,6 +19,7 @@ from moeasr.compare.recipe_run import SCORING, TRAINING, RecipeRun
 from moeasr.compare.side_by_side import run_side_by_side
 from moeasr.compare.system_list import plan_experiments, read_systems
 from moeasr.errors import InputError
+from moeasr.job_log import hold_log
 from moeasr.score.comparison_files import TableChoice
 
 
@@ -54,7 +55,7 @@ def plan_series(options: SeriesOptions, choice: TableChoice) -> Series:
     if not Path(options.list_file).is_file():
         raise InputError(f"no such file {options.list_file}")
     if not os.access("run.sh", os.X_OK):
-        raise InputError("no run.sh here; call this in a recipe's directory")
+        raise InputError("there is no run.sh here; run this command in the directory of a recipe")
     num_jobs = whole_number("--jobs", options.jobs, least=1)
     stage = whole_number("--stage", options.stage)
     stop_stage = whole_number("--stop-stage", options.stop_stage)
@@ -101,8 +102,11 @@ def run_series(series: Series) -> dict[str, str]:
     def call(run: RecipeRun) -> str | None:
         start = time.monotonic()
         try:
-            run.begin()
-            code = groups.run(run.call(series.stage, series.stop_stage), run.log)
+            with hold_log(run.log):
+                run.begin()
+                code = groups.run(run.call(series.stage, series.stop_stage), run.log)
+        except InputError as error:
+            return f"was not run: {error}"
         except OSError as error:
             return f"failed: {error.filename or run.log}: {error.strerror or error}"
         verb = "was stopped" if groups.is_stopped else "failed" if code else "ended"

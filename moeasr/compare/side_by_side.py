@@ -41,11 +41,11 @@ def run_side_by_side(
                 needed = [need.experiment for need in run.experiment.needs]
                 wait([started[name] for name in needed if name in started])
                 if skip_done and run.is_done():
-                    say(f"{place} is done already")
+                    say(f"{place} is already done")
                     continue
                 missing = run.missing_file()
                 if missing is not None:
-                    failures[run.name] = f"was not run: it needs {missing}, which is not there"
+                    failures[run.name] = f"was not run, because {missing} does not exist"
                     continue
                 while len(running := _running(started)) >= num_jobs:
                     wait(running, return_when=FIRST_COMPLETED)

@@ -66,8 +66,8 @@ def read_systems(path: str | Path) -> list[System]:
     """Read the list of systems.
 
     Raises:
-        InputError: The list does not exist, names no systems, or has an invalid line. The message
-            names file and line.
+        InputError: The list does not exist or contains no systems, or a line is invalid. The
+            message names file and line.
     """
     path = Path(path)
     if not path.is_file():
@@ -88,7 +88,7 @@ def read_systems(path: str | Path) -> list[System]:
         lines[system.name] = number
         systems.append(system)
     if not systems:
-        raise InputError(f"{path} names no systems")
+        raise InputError(f"{path} contains no systems")
     return systems
 
 
@@ -135,7 +135,7 @@ def _parse(fields: Sequence[str], place: str) -> System:
     name, config = fields[0], fields[1] if len(fields) > 1 else ""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise InputError(
-            f"{place}: a system's name has letters, digits and _.- only, unlike '{name}'"
+            f"{place}: a name of a system must consist of letters, digits and _.-, but is '{name}'"
         )
     if not config:
         raise InputError(f"{place}: system {name} has no config")
@@ -149,8 +149,8 @@ def _parse(fields: Sequence[str], place: str) -> System:
             overrides.append(field)
         else:
             raise InputError(
-                f"{place}: '{field}' is neither seeds=N nor a.b=value with letters, digits and "
-                "_./:,=+@%-"
+                f"{place}: '{field}' must be seeds=N or a.b=value, where the value consists of "
+                "letters, digits and _./:,=+@%-"
             )
     return System(
         name=name, config=config, overrides=tuple(overrides), num_seeds=num_seeds, place=place

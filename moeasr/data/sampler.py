@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from moeasr.batch_plan import cut_batches, longest_first
 from moeasr.errors import InputError
 
 
@@ -132,8 +133,8 @@ class BucketBatchSampler:
         if self._shuffle:
             generator = np.random.default_rng(np.random.SeedSequence([self._seed, epoch]))
             return shuffled_batches(self._num_frames, self._config, generator)
-        order = np.argsort(-self._num_frames, kind="stable")
-        ends = _cut(self._num_frames[order], self._config)
+        order = longest_first(self._num_frames)
+        ends = cut_batches(self._num_frames[order], self._config.max_frames, self._config.max_utts)
         return BatchList(order, ends, np.arange(len(ends) - 1))
 
 
@@ -151,29 +152,5 @@ def shuffled_batches(
     buckets = np.array_split(by_length, config.num_buckets)
     # cut all buckets as one sequence: a batch may continue in the next bucket
     order = np.concatenate([generator.permutation(bucket) for bucket in buckets])
-    ends = _cut(num_frames[order], config)
+    ends = cut_batches(num_frames[order], config.max_frames, config.max_utts)
     return BatchList(order, ends, generator.permutation(len(ends) - 1))
-
-
-def _cut(num_frames: np.ndarray, config: BatchConfig) -> np.ndarray:
-    """Cut a sequence of utterances into batches within the limits, each of at least one utterance.
-
-    Args:
-        num_frames: (N,) lengths of the utterances in order, frames.
-        config: Size of batches.
-
-    Returns:
-        The ends of the batches, as in `BatchList.ends`.
-    """
-    max_utts = config.max_utts or len(num_frames)
-    ends = [0]
-    longest = 0
-    for place, length in enumerate(num_frames.tolist()):
-        longest = max(longest, length)
-        size = place - ends[-1] + 1
-        if size > 1 and (size * longest > config.max_frames or size > max_utts):
-            ends.append(place)
-            longest = length
-    if len(num_frames):
-        ends.append(len(num_frames))
-    return np.array(ends, dtype=np.int64)

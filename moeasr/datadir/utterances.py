@@ -45,6 +45,7 @@ class Utterance:
         num_frames: Number of feature frames; None if it is not known.
         language: Index into the model's languages; None for a model without languages.
         recording: The recording id, one word; None if it equals the utterance id, or is not needed.
+        language_name: The language in utt2lang, one word; None if it is unknown, or not needed.
     """
 
     utt_id: str
@@ -56,6 +57,7 @@ class Utterance:
     num_frames: int | None = None
     language: int | None = None
     recording: str | None = None
+    language_name: str | None = None
 
     @property
     def audio_span(self) -> tuple[str, float | None, float | None]:
@@ -71,7 +73,8 @@ class Utterances(Sequence[Utterance]):
         entries: A feats.scp, wav.scp or shards.scp.
         segments: The `segments` table, which cuts the recordings in `entries` into utterances;
             None if each utterance is a whole recording.
-        rows: (N,) line of each utterance in `segments`, or in `entries` without segments.
+        rows: (N,) line of each utterance in `segments`, or in `entries` without segments, in
+            ascending order.
         recordings: (N,) line of each utterance's recording in `entries`; None without segments.
         num_frames: (N,) numbers of feature frames; None if they are not known.
         texts: The transcripts; None if they were not read.
@@ -121,9 +124,11 @@ class Utterances(Sequence[Utterance]):
 
     def indices_of(self, keys: np.ndarray) -> np.ndarray:
         """Return the index of each of (M,) ids in bytes as (M,) int64; -1 for an unknown id."""
-        indices = np.full(len(self._table) + 1, -1)  # the last element is for the row -1
-        indices[self.rows] = np.arange(len(self))
-        return indices[self._table.rows_of(keys)]
+        rows = self._table.rows_of(keys)
+        if not len(self):
+            return np.full(len(keys), -1)
+        indices = np.minimum(np.searchsorted(self.rows, rows), len(self) - 1)
+        return np.where(self.rows[indices] == rows, indices, -1)
 
     def select(self, indices: np.ndarray) -> "Utterances":
         """Return the utterances at (M,) indices, which are in ascending order."""

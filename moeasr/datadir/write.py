@@ -1,4 +1,4 @@
-"""Writer of a recipe's data directories: `wav.scp text utt2spk spk2utt`, perhaps `segments`."""
+"""Writer of a recipe's data directories: `wav.scp text utt2spk spk2utt`, `segments utt2lang`."""
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from moeasr.fields import is_one_field
 
 
 def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
-    """Write `data_dir/<name>` for each set, and print the size of each set.
+    """Write `data_dir/<name>` for each set, and print the size of its transcripts.
 
     Raises:
         InputError: `write_data_dir` fails for a set. The sets before it have been written.
@@ -19,12 +19,9 @@ def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
     for name, utterances in sets.items():
         utterances = list(utterances)
         write_data_dir(utterances, data_dir / name)
-        num_speakers = len({utterance.speaker for utterance in utterances})
         words = [word for utterance in utterances for word in utterance.text.split()]
-        print(
-            f"{name}: {len(utterances)} utterances, {num_speakers} speakers, {len(words)} words, "
-            f"{sum(map(len, words))} characters"
-        )
+        num_characters = sum(map(len, words))
+        print(f"{name}: transcripts of {len(words)} words with {num_characters} characters")
 
 
 def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
@@ -35,7 +32,7 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
 
     Args:
         utterances: The utterances, in any order; each has a speaker. If one of them is a part of
-            its recording, the directory has `segments`.
+            its recording, the directory has `segments`. If all have a language, it has `utt2lang`.
         directory: The data directory to write.
 
     Raises:
@@ -57,6 +54,8 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
         "utt2spk": [f"{utt.utt_id} {utt.speaker}" for utt in utterances],
         "spk2utt": [f"{speaker} {' '.join(utts_of[speaker])}" for speaker in sorted(utts_of)],
     }
+    if all(utt.language_name is not None for utt in utterances):
+        tables["utt2lang"] = [f"{utt.utt_id} {utt.language_name}" for utt in utterances]
     unfinished = directory.with_name(f".{directory.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -91,7 +90,10 @@ def _check(utterance: Utterance, seen: set[str], directory: Path) -> None:
     """Raise `InputError` if an utterance would make a table malformed."""
     if utterance.utt_id in seen:
         raise InputError(f"{directory}: utterance {utterance.utt_id} appears twice")
-    for what, name in (("utterance", utterance.utt_id), ("speaker", utterance.speaker)):
+    names = {"utterance": utterance.utt_id, "speaker": utterance.speaker}
+    if utterance.language_name is not None:
+        names["language"] = utterance.language_name
+    for what, name in names.items():
         if not is_one_field(name):
             raise InputError(
                 f"{directory}: the {what} id '{name}' ({utterance.entry}) must be one word"

@@ -114,4 +114,6 @@ def _entries(lines: Iterable[str], path: str | Path) -> Iterable[tuple[str, list
             record = json.loads(line)
             yield record["utt_id"], record["nbest"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise InputError(f"{path}:{number}: not an n-best line") from None
+            raise InputError(
+                f"{path}:{number}: must be a JSON object with `utt_id` and `nbest`"
+            ) from None

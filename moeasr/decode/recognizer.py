@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from moeasr import checkpoint
+from moeasr.batch_plan import plan_batches
 from moeasr.config import from_mapping, load_yaml, to_mapping
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.build_fusion import build_fusion
@@ -110,7 +111,9 @@ class Recognizer:
             InputError: The file is missing, or a setting differs.
         """
         if not Path(path).is_file():
-            raise InputError(f"{path} does not exist; make_fbank.sh writes it beside feats.scp")
+            raise InputError(
+                f"{path} does not exist; utils/make_fbank.sh writes it together with feats.scp"
+            )
         found = to_mapping(from_mapping(FbankConfig, load_yaml(path), path))
         for key, value in to_mapping(self.fbank).items():
             if found[key] != value:
@@ -128,7 +131,9 @@ class Recognizer:
         known = self.model.languages
         if not known:
             if name is not None:
-                raise InputError(f"language '{name}': this model does not route by language")
+                raise InputError(
+                    f"`language` is '{name}', but this model does not route by language; omit it"
+                )
             return None
         if name not in known:
             given = "is not given" if name is None else f"is '{name}'"
@@ -254,33 +259,3 @@ class Recognizer:
 def _pick(languages: Sequence[int] | None, places: Sequence[int]) -> list[int] | None:
     """Return the languages of some utterances, if any are given."""
     return None if languages is None else [languages[place] for place in places]
-
-
-def plan_batches(num_frames: Sequence[int], batch_frames: int) -> list[list[int]]:
-    """Plan batches of utterances of similar lengths, the longest first.
-
-        >>> plan_batches([30, 100, 40, 10], batch_frames=100)
-        [[1], [2, 0], [3]]
-
-    Args:
-        num_frames: Length of each utterance.
-        batch_frames: Maximum number of frames in a batch, padding included. A longer utterance
-            gets its own batch.
-
-    Returns:
-        Batches of indices into `num_frames`; each index appears once.
-
-    Raises:
-        InputError: `batch_frames` is below 1.
-    """
-    if batch_frames < 1:
-        raise InputError(f"`batch_frames` must be at least 1, but is {batch_frames}")
-    batches: list[list[int]] = []
-    longest = 0
-    for index in sorted(range(len(num_frames)), key=lambda i: num_frames[i], reverse=True):
-        if batches and (len(batches[-1]) + 1) * longest <= batch_frames:
-            batches[-1].append(index)
-        else:
-            batches.append([index])
-            longest = num_frames[index]
-    return batches

@@ -1,22 +1,12 @@
-"""The second pass: attention decoders rescore the n-best lists of CTC prefix beam search.
+"""The second pass: attention decoders rescore n-best lists (see `attention_scores`)."""
 
-Let l2r and r2l be the log-probabilities of a hypothesis, including its end, under the left-to-right
-and the right-to-left decoder, and rho the reverse weight. As in U2++ (arXiv 2106.05642, section
-2.4) and WeNet:
-
-    attention = (1 - rho) l2r + rho r2l
-    score = attention + ctc_weight * ctc + fusion
-
-Here, fusion is the weighted score of language model and boosted phrases from the first pass.
-"""
-
-import dataclasses
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from moeasr.decode.attention_scores import rescored
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.models.heads.attention_head import add_sos_eos, reverse_tokens
 from moeasr.models.heads.decoder import TransformerDecoder
@@ -66,21 +56,7 @@ def attention_rescoring(
         scores.view(len(nbest), -1).tolist(),
         confidence.view(len(nbest), -1, confidence.size(1)).tolist(),
     )
-    rescored = [
-        [
-            dataclasses.replace(
-                hypothesis,
-                score=attention
-                + ctc_weight * hypothesis.ctc_score
-                + (hypothesis.fusion_score or 0.0),
-                attention_score=attention,
-                token_confidence=tuple(posteriors[: len(hypothesis.tokens)]),
-            )
-            for hypothesis, attention, posteriors in zip(hypotheses, utt_scores, utt_confidence)
-        ]
-        for hypotheses, utt_scores, utt_confidence in by_utt
-    ]
-    return [sorted(hypotheses, key=lambda h: h.score, reverse=True) for hypotheses in rescored]
+    return [rescored(*utt, ctc_weight) for utt in by_utt]
 
 
 def token_log_probs(

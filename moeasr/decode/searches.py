@@ -72,7 +72,9 @@ def find_search(mode: str) -> Search:
     if mode in SEARCHES or is_import_path(mode):
         return look_up(SEARCHES, mode, Search)
     nearest = did_you_mean(mode, SEARCHES) or ";"
-    raise InputError(f"unknown decoding mode '{mode}'{nearest} there are: {', '.join(SEARCHES)}")
+    raise InputError(
+        f"unknown decoding mode '{mode}'{nearest} the modes are: {', '.join(SEARCHES)}"
+    )
 
 
 def find_searches(modes: Sequence[str], model: AsrModel) -> dict[str, Search]:
@@ -82,7 +84,7 @@ def find_searches(modes: Sequence[str], model: AsrModel) -> dict[str, Search]:
         InputError: A mode is unknown or given twice, or needs a head that the model lacks.
     """
     if not modes:
-        raise InputError(f"no decoding mode given; there are: {', '.join(SEARCHES)}")
+        raise InputError(f"no decoding mode is given; the modes are: {', '.join(SEARCHES)}")
     searches = {}
     for mode, search in [(mode, find_search(mode)) for mode in modes]:
         if mode in searches:
@@ -109,8 +111,8 @@ def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[s
         for mode, search in searches.items():
             if "fusion" not in search.settings:
                 raise InputError(
-                    f"mode '{mode}' cannot use a language model or boosted phrases, which score "
-                    f"the prefixes of a beam search: {', '.join(_readers('fusion'))}"
+                    f"mode '{mode}' cannot use a language model or boosted phrases; modes that can "
+                    f"use them: {', '.join(_readers('fusion'))}"
                 )
     for name in given:
         is_read = any(name in search.settings for search in searches.values())

@@ -1,17 +1,19 @@
 """Decoding of a whole test set, and measurement of its real-time factor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from moeasr.bars import Bar
+from moeasr.batch_plan import plan_batches
 from moeasr.decode.config import ENCODER_SETTINGS, DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.decode.recognizer import Recognizer, plan_batches
+from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import find_search
-from moeasr.logs import get_logger, progress
+from moeasr.logs import get_logger
 
 logger = get_logger(__name__)
 MAX_LISTED = 10
@@ -69,7 +71,7 @@ def decode_test_set(
     encoder_sec, search_sec = 0.0, dict.fromkeys(modes, 0.0)
     num_read, short = 0, []
     batches = plan_batches([int(length) for length in num_frames], batch_frames)
-    for number, batch in enumerate(progress(batches, "decoding", unit="batches")):
+    for number, batch in enumerate(_shown(batches)):
         feats = [read_feats(index) for index in batch]
         spoken = None if languages is None else [int(languages[index]) for index in batch]
         if number == 0:
@@ -94,6 +96,14 @@ def decode_test_set(
     nbest = {mode: {utt: found[mode][i] for i, utt in enumerate(names)} for mode in modes}
     audio_sec = num_read * recognizer.fbank.frame_shift_sec
     return DecodingRun(nbest, audio_sec, encoder_sec, search_sec)
+
+
+def _shown(batches: Sequence[Sequence[int]]) -> Iterator[Sequence[int]]:
+    """Yield the batches with a progress bar that counts utterances."""
+    with Bar("decoding", sum(map(len, batches)), "utterances", say=logger.info) as bar:
+        for batch in batches:
+            yield batch
+            bar.advance(len(batch))
 
 
 def describe(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from moeasr.atomic import atomic_path
+from moeasr.bars import duration
 from moeasr.datadir.utterances import Utterances
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.logs import get_logger
@@ -27,8 +28,8 @@ def write_data_sets(
     sets = {"train": _describe(*train, fbank), "dev": _describe(*dev, fbank)}
     for name, about in sets.items():
         logger.info(
-            "%s: %.2f h in %d utterances of %s",
-            *(name, about["hours"], about["num_utts"], about["dir"]),
+            "%s: %d utterances of %s, %s of audio",
+            *(name, about["num_utts"], about["dir"], duration(3600 * about["hours"])),
         )
     with atomic_path(exp_dir / NAME) as temporary:
         temporary.write_text(to_json(sets, indent=1) + "\n", encoding="utf-8")

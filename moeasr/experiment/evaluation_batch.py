@@ -9,9 +9,8 @@ from moeasr.data.batch import Batch
 from moeasr.datadir.utterances import Utterances
 from moeasr.decode.ctc.greedy import ctc_greedy_search
 from moeasr.models.asr import AsrModel
-from moeasr.score.alignment import Counts, align, count
+from moeasr.score.error_rate import Pair, word_error_rate
 from moeasr.text.normalize import normalize
-from moeasr.text.scripts import split_words
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.evaluation import EvaluatedBatch
 
@@ -21,7 +20,8 @@ def make_evaluation(
 ) -> Callable[[Batch], EvaluatedBatch]:
     """Return a function that evaluates development batches with one pass of the encoder each.
 
-    A model whose CTC head is not trained gets no hypotheses and counts no words.
+    Words are counted as by `moeasr score`. A model whose CTC head is not trained gets no hypotheses
+    and counts no words.
 
     Args:
         model: The model, already on `device`.
@@ -40,21 +40,11 @@ def make_evaluation(
         hyps = [tokenizer.decode(hypothesis.tokens) for hypothesis in found]
         keys = np.array([utt_id.encode() for utt_id in batch.utt_ids])
         refs = [utterances[index].text for index in utterances.indices_of(keys).tolist()]
-        errors = count_errors(refs, hyps)
+        pairs = [
+            Pair(utt_id, normalize(ref), normalize(hyp))
+            for utt_id, ref, hyp in zip(batch.utt_ids, refs, hyps)
+        ]
+        errors = word_error_rate(pairs).total
         return EvaluatedBatch(output, errors.num_errors, errors.num_ref)
 
     return evaluate_batch
-
-
-def count_errors(refs: list[str], hyps: list[str]) -> Counts:
-    """Count the word errors of hypotheses.
-
-    Every character of a script without spaces between words is a word, see `split_words`. The rate
-    of a Chinese text is therefore its character error rate without spaces.
-
-    Args:
-        refs: Transcripts.
-        hyps: Hypotheses, one for each transcript.
-    """
-    words = [[split_words(normalize(text)) for text in texts] for texts in (refs, hyps)]
-    return sum((count(steps) for steps in align(*words)), Counts())

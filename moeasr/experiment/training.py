@@ -23,6 +23,15 @@ from moeasr.seed import seed_all
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.trainer import Trainer
 
+logger = get_logger("train")
+
+LEGEND = (
+    "losses are means per utterance; dev accuracy: units that the attention decoder predicts right "
+    "from the units before them; dev WER: word error rate by greedy search (of characters, in "
+    "scripts without spaces)"
+)
+"""Explanation of the line about each epoch that the trainer logs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingInputs:
@@ -74,7 +83,7 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
     if not resumption.is_resumed:
         start_model(model, config.init, tokenizer, fbank)
     model = model.to(device)
-    get_logger("train").info("parameters: %d total, %d active per frame", *count_params(model))
+    logger.info("parameters: %s", count_params(model).describe())
     # All processes start from the same weights, but draw their own dropout and chunk sizes.
     seed_all(inputs.seed + distributed.rank())
 
@@ -89,6 +98,7 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
     if distributed.is_main():
         sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)
         write_data_sets(exp_dir, *sets, fbank)
+        logger.info(LEGEND)
     return Trainer(
         model=model,
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),

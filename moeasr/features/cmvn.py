@@ -112,8 +112,14 @@ class CmvnStats:
             raise InputError(
                 f"CMVN file {path} is not JSON with mean_stat, var_stat and frame_num: {error}"
             ) from None
-        if mean_stat.ndim != 1 or mean_stat.shape != var_stat.shape or mean_stat.numel() == 0:
-            raise InputError(f"CMVN file {path}: mean_stat and var_stat differ in length")
+        for name, stat in (("mean_stat", mean_stat), ("var_stat", var_stat)):
+            if stat.ndim != 1 or stat.numel() == 0:
+                raise InputError(f"CMVN file {path}: {name} must be a list of at least one number")
+        if mean_stat.shape != var_stat.shape:
+            raise InputError(
+                f"CMVN file {path}: mean_stat has {mean_stat.numel()} numbers, but var_stat "
+                f"{var_stat.numel()}"
+            )
         if not bool(torch.isfinite(mean_stat).all() and torch.isfinite(var_stat).all()):
             raise InputError(f"CMVN file {path} contains values that are not finite")
         return cls(mean_stat, var_stat, frame_num)

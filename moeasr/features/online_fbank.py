@@ -11,7 +11,7 @@ from moeasr.features.fbank_config import FbankConfig, num_fbank_frames, window_r
 class OnlineFbank:
     """A streaming version of `compute_fbank`, without dither.
 
-    It keeps at most two windows of samples, regardless of the length of the signal.
+    It keeps at most one window of samples, regardless of the length of the signal.
 
     Args:
         config: Settings of the filter banks.
@@ -38,8 +38,9 @@ class OnlineFbank:
         first, length = window_range(self._num_frames, 1, self._config)[0], self._length
         spare = self._num_samples - first - length
         frames = self._frames(spare // self._config.frame_shift_samples + 1 if spare >= 0 else 0)
-        # keep one more window than the next frame needs: the end of the signal is mirrored
-        oldest = window_range(self._num_frames, 1, self._config)[0] - length
+        # The signal is mirrored at its end, which is not before the middle of the next frame. With
+        # windows of odd length, the sample before that frame may be needed.
+        oldest = window_range(self._num_frames, 1, self._config)[0] - 1
         self._samples = self._samples[max(oldest - self._first, 0) :]
         return frames
 

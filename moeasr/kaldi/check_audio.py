@@ -88,7 +88,8 @@ def audio_faults(
     segments = data / "segments"
     utterances = open_utterances(data / "wav.scp", segments if segments.is_file() else None)
     measured = in_threads(_measured, utterances.entries.values(), NUM_THREADS)
-    infos = list(progress(measured, f"audio of {data}", len(utterances.entries), "recordings"))
+    work = f"checking the audio of {data}"
+    infos = list(progress(measured, work, len(utterances.entries), "recordings"))
     good = [info for info in infos if isinstance(info, AudioInfo)]
     if sample_rate_hz is None and good:
         rates = Counter(info.sample_rate_hz for info in good)

@@ -50,7 +50,7 @@ def remove_dup_utts(source: Path, target: Path, max_count: int, say: Say) -> tup
         InputError: `max_count` is below 2, or the source has no text.
     """
     if max_count < 2:
-        raise InputError(f"invalid max-count '{max_count}'")
+        raise InputError(f"<max-count> must be at least 2, but is {max_count}")
     if not (source / "text").is_file():
         raise InputError(f"Invalid input directory {source}")
     require_source(source, target)

@@ -152,8 +152,8 @@ def _warn_of_missing(data: Path, num_utts: int, say: Say) -> None:
             num_lines = len(read_lines(data / name))
             if num_lines != num_utts:
                 say(
-                    f"** warning, #lines is (utt2spk,{name}) is ({num_utts},{num_lines}); you can "
-                    f"use utils/fix_data_dir.sh {data} to fix this."
+                    f"warning: {name} has {num_lines} lines, but utt2spk has {num_utts}; "
+                    f"utils/fix_data_dir.sh {data} removes the difference"
                 )
 
 

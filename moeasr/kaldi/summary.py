@@ -6,25 +6,28 @@ from moeasr.bars import duration
 from moeasr.datadir.raw_tables import read_lines
 
 
-def describe_set(data: Path) -> str:
-    """Return the numbers of utterances and speakers of a data directory, and the time of its audio.
+def describe_set(data: Path, deed: str) -> str:
+    """Return what was done to the utterances of a data directory, and the time of their audio.
 
     The time comes from `utt2dur`, and is left out if there is none.
+
+    Args:
+        data: The data directory.
+        deed: What was done, before the number of utterances: "stored the filter banks of".
     """
-    num_utts, num_speakers = _sizes(data)
     if not (data / "utt2dur").is_file():
-        return f"{data}: {_count(num_utts, 'utterance')} of {_count(num_speakers, 'speaker')}"
+        return f"{data}: {deed} {_count(_sizes(data)[0], 'utterance')}"
     durations = [float(line.split()[1]) for line in read_lines(data / "utt2dur")]
-    speech = f"{_count(len(durations), 'utterance')} of {_count(num_speakers, 'speaker')}"
-    return f"{data}: {speech}, {duration(sum(durations))} of audio"
+    speech = f"{_count(len(durations), 'utterance')}, {duration(sum(durations))} of audio"
+    return f"{data}: {deed} {speech}"
 
 
 def describe_audio(data: Path, audio_sec: float, sample_rate_hz: int | None) -> str:
-    """Return the same line for audio that has been checked, with its sample rate."""
+    """Return the sizes of a data directory whose audio has been checked, and its sample rate."""
     num_utts, num_speakers = _sizes(data)
     return (
         f"{data}: {_count(num_utts, 'utterance')} of {_count(num_speakers, 'speaker')}, "
-        f"{duration(audio_sec)} of audio at {sample_rate_hz} Hz, all of it good"
+        f"{duration(audio_sec)} of audio at {sample_rate_hz} Hz, all checks passed"
     )
 
 

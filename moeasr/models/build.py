@@ -21,6 +21,11 @@ class ParamCounts(NamedTuple):
     active: int
     """Number of parameters that work on one frame: K of the E experts in each bank."""
 
+    def describe(self) -> str:
+        """Return the counts in millions, e.g. "3.52 M, of which each frame uses 1.29 M"."""
+        total, active = (f"{count / 1e6:.2f} M" for count in self)
+        return total if self.active == self.total else f"{total}, of which each frame uses {active}"
+
 
 def build_model(
     config: ModelConfig,

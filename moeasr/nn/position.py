@@ -29,7 +29,7 @@ def sinusoidal_encoding(positions: Tensor, d_model: int) -> Tensor:
 
 def token_positions(first: int, num_tokens: int, like: Tensor) -> Tensor:
     """Return encodings (U, D) of `num_tokens` tokens from `first` on, in the type of `like`."""
-    positions = torch.arange(first, first + num_tokens, device=like.device, dtype=torch.float64)
+    positions = torch.arange(first, first + num_tokens, device=like.device, dtype=_precise())
     return sinusoidal_encoding(positions, like.size(-1)).to(like.dtype)
 
 
@@ -42,6 +42,8 @@ def relative_positions(num_queries: int, num_keys: int, like: Tensor) -> Tensor:
     Returns:
         (num_keys + num_queries - 1, D) in the type of `like`.
     """
+    if torch.compiler.is_exporting():  # the sizes are symbols, which a cache cannot look up
+        return _encode_distances(num_queries, num_keys, like.size(-1), like.dtype, like.device)
     return _distances(
         num_queries,
         num_keys,
@@ -62,8 +64,24 @@ def _distances(
     is_inference: bool,  # autograd cannot use a tensor that was created in inference mode
 ) -> Tensor:
     """Return `relative_positions` from a cache, because a stream needs the same ones repeatedly."""
-    distances = torch.arange(num_keys - 1, -num_queries, -1, device=device, dtype=torch.float64)
+    return _encode_distances(num_queries, num_keys, d_model, dtype, device)
+
+
+def _encode_distances(
+    num_queries: int, num_keys: int, d_model: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Compute `relative_positions`."""
+    distances = torch.arange(num_keys - 1, -num_queries, -1, device=device, dtype=_precise())
     return sinusoidal_encoding(distances, d_model).to(dtype)
+
+
+def _precise() -> torch.dtype:
+    """Return the type in which encodings are computed: float64, except in exported models.
+
+    sherpa-onnx has no sine of float64. In float32, the encoding of a distance of 1000 frames is
+    exact to 1e-4.
+    """
+    return torch.float32 if torch.compiler.is_exporting() else torch.float64
 
 
 def key_positions(first: Tensor, num_keys: int, like: Tensor) -> Tensor:

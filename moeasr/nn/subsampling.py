@@ -55,7 +55,7 @@ class ConvSubsampling4(nn.Module):
         feats = feats.masked_fill(~make_valid_mask(feats_lens, feats.size(1))[:, :, None], 0.0)
         if feats.size(1) < MIN_FRAMES:
             feats = F.pad(feats, (0, 0, 0, MIN_FRAMES - feats.size(1)))
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_exporting():
             x = self._convolve(feats)
         else:
             x = torch.cat([self._convolve(piece) for piece in _pieces(feats)], dim=1)

@@ -4,12 +4,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from moeasr.batch_plan import plan_batches
 from moeasr.data.batch import Batch, collate
 from moeasr.data.data_type import data_type_of, find_data_type
 from moeasr.data.dataset import AsrDataset
 from moeasr.data.feature_settings import SETTINGS
 from moeasr.data.selection import LengthLimits, load_utterances
-from moeasr.decode.recognizer import Recognizer, plan_batches
+from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
 from moeasr.logs import progress
 from moeasr.models.asr import AsrModel

@@ -15,11 +15,16 @@ from moeasr.decode.live.playback import Playback
 from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
 from moeasr.decode.test_set import describe_model, describe_settings
-from moeasr.score.error_rate import check_references, pair_up, word_error_rate
+from moeasr.score.error_rate import pair_up, require_hypotheses, word_error_rate
 from moeasr.score.lines import kaldi_rate_line
 from moeasr.text.transcript import read_transcripts
 
 PERCENTILES = (50, 90, 95)
+LATENCIES = {
+    "first_partial_latency_sec": "delay of the first partial result after its first unit, s",
+    "final_latency_sec": "delay of the final result after the end of the audio, s",
+}
+"""Keys of `decode.json`, and their names in the summary; p50 is the 50th percentile."""
 
 
 def read_references(text: Path, utterances: Utterances) -> dict[str, str] | None:
@@ -37,7 +42,7 @@ def read_references(text: Path, utterances: Utterances) -> dict[str, str] | None
     refs = read_transcripts(text)
     keys = np.array([utt_id.encode() for utt_id in refs])
     absent = [key.decode() for key in keys[utterances.indices_of(keys) < 0]]
-    check_references(refs.values(), len(refs), absent)
+    require_hypotheses(len(refs), absent)
     return refs
 
 
@@ -155,11 +160,12 @@ def write_simulation(
     lines = []
     if refs is not None:
         hyps = {utt: to_text(best[0].tokens) for utt, best in nbest.items()}
-        lines.append(kaldi_rate_line(word_error_rate(pair_up(refs, hyps)), "WER"))
-    lines.append(f"real-time factor {about['rtf']:.4f}, features included")
-    for what in ("first_partial_latency_sec", "final_latency_sec"):
-        spread = ", ".join(f"{name} {sec:.3f}" for name, sec in about[what].items())
-        lines.append(f"{what.removesuffix('_sec').replace('_', ' ')}, s: {spread}")
+        rate = kaldi_rate_line(word_error_rate(pair_up(refs, hyps)), "WER")
+        lines.append(f"{rate} (errors in percent of the words)")
+    lines.append(f"{about['rtf']:.4f} s of computing per second of audio, with filter banks")
+    for key, label in LATENCIES.items():
+        spread = ", ".join(f"{name} {sec:.3f}" for name, sec in about[key].items())
+        lines.append(f"{label}: {spread or 'none had text'}")
     return lines
 
 

@@ -69,11 +69,13 @@ class Workload:
         unknown = [name for name in self.precisions if name not in PRECISIONS]
         if unknown or not self.precisions:
             raise InputError(
-                f"--precisions must be some of {', '.join(PRECISIONS)}, but is "
+                f"--precisions must be one or more of {', '.join(PRECISIONS)}, but is "
                 f"'{' '.join(self.precisions)}'"
             )
         if not 0.2 <= self.utterance_sec <= 3600:
-            raise InputError("--utterance-sec must be between 0.2 and 3600")
+            raise InputError(
+                f"--utterance-sec must be between 0.2 and 3600, but is {self.utterance_sec}"
+            )
         for name in ("chunk_size", "num_left_chunks", "vocab_size", "train_utts", "num_rounds"):
             least = {"num_left_chunks": -1, "train_utts": 0, "vocab_size": 2}.get(name, 1)
             if getattr(self, name) < least:

@@ -114,7 +114,9 @@ def streaming_pass(
     @torch.inference_mode()
     def work() -> list[Tensor]:
         state, found = streaming.start(), []
-        for first in range(0, feats.size(1), streaming.hop_frames):
+        # fewer than `min_frames` frames at the end would give no output
+        num_starts = max(feats.size(1) - model.encoder.min_frames + 1, 1)
+        for first in range(0, num_starts, streaming.hop_frames):
             window = feats[:, first : first + streaming.window_frames]
             output, state = streaming.step(window, torch.tensor([window.size(1)]), state)
             found.append(model.ctc_log_probs(output.enc))

@@ -12,13 +12,14 @@ from moeasr.strict_json import to_json
 COLUMNS = ("layer", "frames", "E", "K", "CV", "max x E", "dead", "entropy", "load %")
 
 LEGEND = """\
-- frames: number of valid encoder frames that the layer routed (tokens in the decoders)
+- frames: number of valid encoder frames that the layer routed, or tokens in the decoders
 - E, K: number of experts of the layer, and of experts per frame
-- CV: standard deviation of the load over its mean, from 0 (balanced) to sqrt(E - 1) (one expert)
-- max x E: largest share of an expert times E, from 1 (balanced) to E (one expert)
+- CV: standard deviation of the load over its mean, from 0 (balanced) to sqrt(E / K - 1)
+- max x E: largest share of an expert times E, from 1 (balanced) to E / K
 - dead: number of experts with less than 1 / (4 E) of the load
-- entropy: entropy of the load over log E, from 0 (one expert) to 1 (balanced)
-- load %: share of each expert in the assignments of the layer"""
+- entropy: entropy of the load over log E, from log K / log E to 1 (balanced)
+- load %: share of each expert in the assignments of the layer
+The other end of each range means that all frames use the same K experts."""
 
 
 def write_usage(

@@ -45,12 +45,8 @@ class Counts:
 
     @property
     def percent(self) -> float:
-        """Error rate in percent of the reference's tokens.
-
-        Raises:
-            ZeroDivisionError: The reference is empty, so there is no error rate.
-        """
-        return 100.0 * self.num_errors / self.num_ref
+        """Error rate in percent of the reference's tokens; 0 without such tokens, as in sclite."""
+        return 100.0 * self.num_errors / self.num_ref if self.num_ref else 0.0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(

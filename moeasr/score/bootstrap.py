@@ -1,8 +1,9 @@
 """Confidence interval of an error rate by resampling utterances.
 
 The method is that of Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR
-performance evaluation", ICASSP 2004. Each of many draws samples N of the N utterances with
-replacement and gives an error rate. The interval covers the middle 95 % of these error rates.
+performance evaluation", ICASSP 2004. Each of many bootstrap samples consists of N of the N
+utterances with replacement, and gives an error rate. The interval covers the middle 95 % of these
+error rates.
 Utterances are sampled instead of words, because words of one utterance are not independent.
 """
 
@@ -29,7 +30,7 @@ def bootstrap_interval(
         num_errors: (N,) number of errors in each utterance.
         num_ref: (N,) number of reference tokens in each utterance, not all zero.
         level: Fraction of the resampled error rates inside the interval.
-        num_resamples: Number of draws.
+        num_resamples: Number of bootstrap samples.
         seed: Seed of the random generator.
 
     Returns:
@@ -45,24 +46,25 @@ def bootstrap_interval(
 
 
 def resampled_rates(values: np.ndarray, num_resamples: int, seed: int) -> np.ndarray:
-    """Compute `resampled_sums` and drop the draws without an error rate.
+    """Compute `resampled_sums` and drop the samples without an error rate.
 
     Args:
         values: (2, N) errors and reference tokens of N utterances.
-        num_resamples: Number of draws R of N utterances each.
+        num_resamples: Number R of bootstrap samples with N utterances each.
         seed: Seed of the random generator.
 
     Returns:
-        (2, r) sums of the draws with at least one reference token.
+        (2, r) sums of the samples with at least one reference token.
 
     Raises:
-        InputError: There is no such draw.
+        InputError: There is no such sample.
     """
     sums = resampled_sums(values, num_resamples, seed)  # (2, R)
     kept = sums[:, sums[1] > 0]
     if not kept.size:
         raise InputError(
-            f"none of {num_resamples} bootstrap draws holds a reference word: raise --num-resamples"
+            f"none of {num_resamples} bootstrap samples contains a reference word; increase "
+            "--num-resamples"
         )
     return kept
 
@@ -71,8 +73,8 @@ def resampled_sums(values: np.ndarray, num_resamples: int, seed: int) -> np.ndar
     """Compute sums over utterances sampled with replacement.
 
     Args:
-        values: (K, N) K quantities of N utterances, which share the draws.
-        num_resamples: Number of draws R of N utterances each.
+        values: (K, N) K quantities of N utterances, which share the samples.
+        num_resamples: Number R of bootstrap samples with N utterances each.
         seed: Seed of the random generator.
 
     Returns:

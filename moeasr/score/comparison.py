@@ -41,10 +41,12 @@ _HEADER = (
 )
 _LEGEND = """\
 WER and CER are means over seeds, ± their sample standard deviation. Intervals and p-values resample
-utterances, each with the mean errors of a system's seeds; the chance of the seeds is in the spread
-only. Differences are those to `{baseline}` (negative is better), with the interval of a paired
-bootstrap; p-values are two-sided. RTF and training time are means over seeds and depend on what
-else the machine did; the time of a teacher or of other weights to begin with is not in it."""
+utterances, with the mean errors over a system's seeds. Only the standard deviation shows the
+variation between seeds. Differences are those to `{baseline}` (negative is better), with the
+interval of a paired bootstrap. The p-values are two-sided. Active parameters are those that one
+frame uses, GMAC are billion multiply-adds, and RTF is seconds of computing, without filter banks,
+per second of audio. RTF and training time are means over seeds, and depend on the other load of the
+machine. Training time excludes the training of a teacher or of initial weights."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,7 @@ def compare(
         experiments: All seeds of all systems, scored on one test set. Systems may have different
             numbers of seeds.
         baseline: The system that the others are compared with.
-        num_resamples: Number of draws of each bootstrap.
+        num_resamples: Number of samples of each bootstrap.
 
     Raises:
         InputError: The baseline is missing, experiments were scored on different references or
@@ -106,7 +108,7 @@ def compare(
         systems.setdefault(experiment.system, []).append(experiment)
     if baseline not in systems:
         raise InputError(
-            f"there is no experiment of the baseline '{baseline}' among {', '.join(systems)}"
+            f"the baseline '{baseline}' has no experiment; the systems are: {', '.join(systems)}"
         )
     for experiment in experiments[1:]:
         _check_same_task(experiments[0], experiment)
@@ -143,7 +145,7 @@ def comparison_page(
         f"{record['audio_sec']:.1f} s of audio; {record['mode']}, {scope}.",
         "\n".join(f"| {' | '.join(row)} |" for row in rows),
         _LEGEND.format(baseline=baseline),
-        "## How the experiments are made again",
+        "## Commands of the experiments",
         "\n".join(
             f"- {experiment.name} (commit {experiment.record['commit']}, "
             f"{experiment.record['device']}): `{experiment.command}`"
@@ -162,8 +164,8 @@ def _check_seeds(seeds: Sequence[ScoredExperiment]) -> None:
         for key in ("total_params", "active_params"):
             if experiment.record[key] != first.record[key]:
                 raise InputError(
-                    f"{first.name} and {experiment.name} are not one system: {key} is "
-                    f"{first.record[key]} and {experiment.record[key]}"
+                    f"{first.name} and {experiment.name} must be one system with two seeds, but "
+                    f"their {key} are {first.record[key]} and {experiment.record[key]}"
                 )
 
 
@@ -172,7 +174,9 @@ def _check_same_task(a: ScoredExperiment, b: ScoredExperiment) -> None:
     try:
         paired_errors(a.words, b.words)
         if a.record["beam_size"] != b.record["beam_size"]:
-            raise InputError(f"beams are {a.record['beam_size']} and {b.record['beam_size']}")
+            raise InputError(
+                f"their beam sizes are {a.record['beam_size']} and {b.record['beam_size']}"
+            )
     except InputError as error:
         raise InputError(f"{a.name} and {b.name} cannot be compared: {error}") from None
 

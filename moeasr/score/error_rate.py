@@ -1,6 +1,9 @@
 """Word and character error rates of a test set.
 
-WER: words are separated by white space. For text without spaces, use the CER instead.
+WER: words are separated by spaces, but each character of a script without spaces between words is a
+word, as in `moeasr.text.scripts.split_words`. The WER of a Chinese text is therefore its character
+error rate without spaces, and that of code-switching text is the mixed error rate, as in WeNet's
+`compute-wer.py --char=1`. The evaluation after each epoch of a training counts the same words.
 
 CER: characters of the whole transcript. The space between two words counts as a character, as in
 ESPnet (including its AN4 results) and in jiwer's default; `count_spaces=False` leaves spaces out.
@@ -17,10 +20,13 @@ sclite instead uses cost 4 for a substitution, 3 for an insertion and 3 for a de
 Totals therefore agree with sclite's except in rare utterances, but the division into substitutions,
 deletions and insertions may differ. sclite also ignores letter case unless called with `-s`; moeasr
 always distinguishes upper and lower case.
+
+A test set whose references are all empty, such as one of noise, has an error rate of 0 %, as in
+sclite. Its errors are the numbers of inserted words and of wrong utterances.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from moeasr.errors import InputError
@@ -28,6 +34,7 @@ from moeasr.score.alignment import Counts, Step, align, count
 from moeasr.score.bootstrap import bootstrap_interval
 from moeasr.text.characters import CharSplitter
 from moeasr.text.normalize import SPACE_UNIT
+from moeasr.text.scripts import split_words
 
 MissingMode = Literal["strict", "present", "all"]
 SPACE_TOKEN = "<space>"
@@ -73,7 +80,12 @@ class ErrorRate:
         return sum(utterance.counts.num_errors > 0 for utterance in self.utterances)
 
     def interval(self, num_resamples: int = 10_000, seed: int = 0) -> tuple[float, float]:
-        """Compute the 95 % bootstrap interval over utterances, in percent."""
+        """Compute the 95 % bootstrap interval over utterances, in percent.
+
+        Without reference tokens, both ends are 0, as the error rate is.
+        """
+        if not self.total.num_ref:
+            return 0.0, 0.0
         errors = [utterance.counts.num_errors for utterance in self.utterances]
         lengths = [utterance.counts.num_ref for utterance in self.utterances]
         return bootstrap_interval(errors, lengths, num_resamples=num_resamples, seed=seed)
@@ -96,42 +108,32 @@ def pair_up(
         InputError: A hypothesis is missing with `strict`, or no utterance remains.
     """
     if missing == "strict":
-        absent = [utt_id for utt_id in refs if utt_id not in hyps]
-        check_references(refs.values(), len(refs), absent)
+        require_hypotheses(len(refs), [utt_id for utt_id in refs if utt_id not in hyps])
     pairs = [
         Pair(utt_id, ref, hyps.get(utt_id, ""))
         for utt_id, ref in refs.items()
         if utt_id in hyps or missing == "all"
     ]
-    _require_words(pair.ref for pair in pairs)
+    if not pairs:
+        raise InputError("none of the references has a hypothesis")
     return pairs
 
 
-def check_references(refs: Iterable[str], num_refs: int, absent: Sequence[str]) -> None:
-    """Raise `InputError` unless all references can be scored.
+def require_hypotheses(num_refs: int, absent: Sequence[str]) -> None:
+    """Raise `InputError` if utterances have no hypothesis.
 
     Args:
-        refs: The transcripts.
-        num_refs: Number of transcripts.
+        num_refs: Number of utterances with a reference.
         absent: Ids of the utterances without hypothesis.
-
-    Raises:
-        InputError: Hypotheses are missing, or all references are empty.
     """
     if absent:
         shown = " ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
         raise InputError(f"{len(absent)} of {num_refs} utterances have no hypothesis: {shown}")
-    _require_words(refs)
-
-
-def _require_words(refs: Iterable[str]) -> None:
-    if not sum(map(bool, refs)):  # reads all references, because reading one may raise an error
-        raise InputError("the references to score hold no words, so there is no error rate")
 
 
 def word_error_rate(pairs: Sequence[Pair]) -> ErrorRate:
-    """Align the words of each pair."""
-    return _error_rate(pairs, str.split)
+    """Align the words of each pair, see `split_words`."""
+    return _error_rate(pairs, split_words)
 
 
 def character_error_rate(

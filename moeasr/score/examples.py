@@ -1,12 +1,15 @@
 """Example hypotheses of a test set, aligned with their references, for the page of results."""
 
+import statistics
 import unicodedata
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from moeasr.errors import InputError
 from moeasr.fields import split_fields
-from moeasr.score.alignment import Step
+from moeasr.score.alignment import Step, count
 from moeasr.score.details import NOTHING
 from moeasr.text.scripts import is_unspaced
 from moeasr.text_lines import read_lines
@@ -39,25 +42,56 @@ def read_alignments(path: str | Path) -> dict[str, list[Step]]:
     return alignments
 
 
-def has_unspaced_words(alignments: dict[str, list[Step]]) -> bool:
-    """Return whether the references are mostly in scripts without spaces between words.
+def has_character_words(alignments: Mapping[str, Sequence[Step]]) -> bool:
+    """Return whether some reference has characters that count as words, as Chinese ones do."""
+    refs = (step.ref for steps in alignments.values() for step in steps if step.ref)
+    return any(is_unspaced(word[0]) for word in refs)
 
-    Such references are judged by their character error rate.
+
+class Examples(NamedTuple):
+    """Utterances that show what the errors of a test set are like."""
+
+    utt_ids: list[str]
+    """The utterances, at most `NUM_EXAMPLES`."""
+    choice: str
+    """The reason of the choice, as a phrase."""
+
+
+def choose_examples(alignments: Mapping[str, Sequence[Step]]) -> Examples:
+    """Choose utterances near the median error rate of those with errors, and the worst one.
+
+    Utterances without errors fill up the places that are left, the longest first. Utterances
+    without speech are not chosen.
     """
-    words = [step.ref for steps in alignments.values() for step in steps if step.ref]
-    return sum(map(is_unspaced, (word[0] for word in words))) > len(words) / 2
+    counts = {utt_id: count(steps) for utt_id, steps in alignments.items()}
+    rates = {utt_id: found.percent for utt_id, found in counts.items() if found.num_ref}
+    wrong = {utt_id: rate for utt_id, rate in rates.items() if rate > 0}
+    chosen, choices = [], []
+    if wrong:
+        worst, median = max(wrong, key=wrong.__getitem__), statistics.median(wrong.values())
+        # many utterances have the same rate: the checksum prefers no speaker among them
+        typical = sorted(
+            wrong.keys() - {worst},
+            key=lambda utt_id: (abs(wrong[utt_id] - median), zlib.crc32(utt_id.encode()), utt_id),
+        )[: NUM_EXAMPLES - 1]
+        if typical:
+            choices.append(
+                f"{len(typical)} near the median error rate ({median:.1f} %) of the {len(wrong)} "
+                "utterances with errors"
+            )
+        choices.append("the worst one")
+        chosen = [*typical, worst]
+    right = sorted(rates.keys() - wrong, key=lambda utt_id: (-counts[utt_id].num_ref, utt_id))
+    right = right[: NUM_EXAMPLES - len(chosen)]
+    if right:
+        choices.append(f"{len(right)} without errors")
+    return Examples([*chosen, *right], ", ".join(choices))
 
 
-def example_lines(alignments: dict[str, list[Step]]) -> list[str]:
-    """Return up to `NUM_EXAMPLES` alignments as lines of text.
-
-    They are chosen evenly over the test set. Utterances without speech are left out.
-    """
-    utt_ids = [utt_id for utt_id, steps in alignments.items() if any(step.ref for step in steps)]
-    num = min(NUM_EXAMPLES, len(utt_ids))
-    chosen = [utt_ids[(2 * place + 1) * len(utt_ids) // (2 * num)] for place in range(num)]
-    lines = []
-    for utt_id in chosen:
+def example_lines(alignments: Mapping[str, Sequence[Step]], utt_ids: Sequence[str]) -> list[str]:
+    """Return the alignments of some utterances as lines of text."""
+    lines: list[str] = []
+    for utt_id in utt_ids:
         lines += [utt_id, *alignment_lines(alignments[utt_id]), ""]
     return lines[:-1]
 

@@ -5,11 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from moeasr.score.alignment import Step
-from moeasr.score.examples import example_lines, has_unspaced_words, read_alignments
+from moeasr.score.examples import (
+    choose_examples,
+    example_lines,
+    has_character_words,
+    read_alignments,
+)
 from moeasr.score.training_block import training_block
 
 _PROVENANCE = ("commit", "config", "seed", "device", "num_threads", "checkpoint")
 _COMMANDS = ("train_command", "command", "score_command")
+_CHARACTER_WORDS = (
+    "Each character of a script without spaces between words, such as Chinese, counts as a word. "
+    "The WER of such text is its character error rate, and that of code-switching text is its "
+    "mixed error rate."
+)
 _HEADER = (
     "mode",
     "chunk",
@@ -19,14 +29,17 @@ _HEADER = (
     "RTF",
     "parameters total / active",
 )
+_LEGEND = """\
+WER and CER: errors in percent of the words and characters; ins, del, sub: inserted, deleted and
+substituted words. Chunk: encoder frames that are decoded at a time; full: the whole utterance.
+RTF: seconds of computing, without filter banks, per second of audio. Active: used by a frame."""
 
 
 def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
     """Return the records as Markdown.
 
-    Each test set has a table, the best mode first, and some aligned hypotheses of the best mode.
-    The training and the origin of each number follow. The best mode has the lowest word error
-    rate, or character error rate where the script has no spaces between words.
+    Each test set has a table, the mode with the lowest word error rate first, and some aligned
+    hypotheses of that mode. The training and the origin of each number follow.
 
     Args:
         records: As `gather` returns them.
@@ -35,7 +48,7 @@ def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
     Raises:
         InputError: A file of the experiment is malformed.
     """
-    blocks = [f"# Results of {exp_dir.resolve().name}"]
+    blocks = [f"# Results of {exp_dir.resolve().name}", _LEGEND]
     for test_set in dict.fromkeys(record["set"] for record in records):
         chosen = [record for record in records if record["set"] == test_set]
         blocks.append(_set_block(test_set, chosen, exp_dir))
@@ -50,40 +63,49 @@ def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Pat
     first = min(
         records, key=lambda record: record["stale"] is not None
     )  # prefer the current state of the set
-    words = _read_details(exp_dir / first["dir"], "per_utt")
-    rate = "cer" if has_unspaced_words(words) else "wer"
-    ranked = sorted(records, key=lambda record: (record["stale"] is not None, record[rate]))
+    ranked = sorted(records, key=lambda r: (r["stale"] is not None, r["wer"], r["ins"]))
     best = ranked[0] if ranked[0]["stale"] is None else None
     intro = (
         f"## {test_set}\n\n{first['num_utts']} utterances, {first['num_words']} words, "
         f"{first['audio_sec']:.1f} s of audio."
     )
     if best is not None:
-        intro += f" Best: {_mode_label(best)}, {best[rate]:.2f} % {rate.upper()}."
-    rows = [_HEADER, ["---"] * len(_HEADER), *(_row(r, is_best=r is best) for r in ranked)]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        has_words = best["num_words"] > 0
+        rate = f"{best['wer']:.2f} % WER" if has_words else f"{best['ins']} inserted words"
+        intro += f" Best: {_mode_label(best)}, {rate}."
+    table = _table([_HEADER, *(_row(r, is_best=r is best) for r in ranked)])
     reasons = dict.fromkeys(record["stale"] for record in records if record["stale"])
     notes = [f"(stale): {reason}; decode and score again." for reason in reasons]
-    return "\n\n".join([intro, table, *notes, *_examples(best, rate, exp_dir)])
+    if has_character_words(_read_alignments(exp_dir / first["dir"])):
+        notes.append(_CHARACTER_WORDS)
+    return "\n\n".join([intro, table, *notes, *_examples(best, exp_dir)])
 
 
-def _examples(best: Mapping[str, Any] | None, rate: str, exp_dir: Path) -> list[str]:
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table whose columns are also aligned on a terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    head, *lines = [[cell.ljust(width) for cell, width in zip(row, widths)] for row in rows]
+    rule = ["-" * width for width in widths]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
+
+
+def _examples(best: Mapping[str, Any] | None, exp_dir: Path) -> list[str]:
     """Return some aligned hypotheses of the best mode, if its details are there."""
     if best is None:
         return []
-    name = "per_utt" if rate == "wer" else "cer_per_utt"
-    lines = example_lines(_read_details(exp_dir / best["dir"], name))
-    if not lines:
+    alignments = _read_alignments(exp_dir / best["dir"])
+    utt_ids, choice = choose_examples(alignments)
+    if not utt_ids:
         return []
     intro = (
-        f"Examples of {_mode_label(best)}, evenly over the test set (S substituted, I inserted, D "
-        f"deleted; all utterances are in `{best['dir']}/score/{name}`):"
+        f"Examples of {_mode_label(best)}: {choice} (S substituted, I inserted, D deleted; all "
+        f"utterances are in `{best['dir']}/score/per_utt`):"
     )
-    return [intro, "\n".join(["```text", *lines, "```"])]
+    return [intro, "\n".join(["```text", *example_lines(alignments, utt_ids), "```"])]
 
 
-def _read_details(mode_dir: Path, name: str) -> dict[str, list[Step]]:
-    path = mode_dir / "score" / name
+def _read_alignments(mode_dir: Path) -> dict[str, list[Step]]:
+    path = mode_dir / "score" / "per_utt"
     return read_alignments(path) if path.is_file() else {}
 
 

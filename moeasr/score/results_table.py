@@ -58,7 +58,9 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
             name for name in ("decode.json", "score/score.json") if not (mode_dir / name).is_file()
         ]
         if missing:
-            get_logger(__name__).warning("%s left out: it has no %s", mode_dir, missing[0])
+            get_logger(__name__).warning(
+                "%s is left out, because it has no %s", mode_dir, missing[0]
+            )
         else:
             record = {**_read_record(mode_dir), "dir": str(mode_dir.relative_to(exp_dir))}
             records.append(record)
@@ -68,7 +70,9 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
                     *(mode_dir, record["stale"]),
                 )
     if not records:
-        raise InputError(f"{exp_dir} has no decode_*/<mode>/ that is both decoded and scored")
+        raise InputError(
+            f"{exp_dir} has no decode_*/<mode>/ with hypotheses and scores; run stages 4 and 5"
+        )
     # Sorted by chunk size in descending order: full context (-1) first, then 32, 16, 8.
     records.sort(key=lambda r: (r["set"], r["mode"], r["chunk_size"] > 0, -r["chunk_size"]))
     return records

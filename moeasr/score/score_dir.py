@@ -36,7 +36,7 @@ class ScoreOptions:
     non_lang_syms: tuple[str, ...] = ()
     """Symbols that count as one character each."""
     num_resamples: int = 10_000
-    """Number of bootstrap draws."""
+    """Number of bootstrap samples."""
     seed: int = 0
     """Seed of the bootstrap."""
 
@@ -77,7 +77,9 @@ def find_mode_dirs(decode_dir: str | Path) -> list[Path]:
         return [decode_dir]
     found = sorted(path.parent for path in decode_dir.glob("*/text"))
     if not found:
-        raise InputError(f"{decode_dir} holds no hypotheses: no `text` in it or one level below")
+        raise InputError(
+            f"{decode_dir} contains no hypotheses (file `text`), nor do its subdirectories"
+        )
     return found
 
 
@@ -113,6 +115,12 @@ def score_mode_dir(
         get_logger(__name__).warning(
             "%s: %d utterances are not in %s and are not scored",
             *(hyp_path, num_foreign, references.name),
+        )
+    if not any(pair.ref for pair in pairs):
+        get_logger(__name__).warning(
+            "%s: the transcripts contain no words, so the error rates are 0 %%, as in sclite; look "
+            "at the numbers of inserted words and of wrong utterances (%%SER)",
+            references.name,
         )
     num_absent = len(references.texts.keys() - hyps.keys())
     words = word_error_rate(pairs)

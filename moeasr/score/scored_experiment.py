@@ -48,7 +48,7 @@ def find_experiments(root: str | Path) -> list[Path]:
     """
     found = [path.parent for path in Path(root).glob("*_seed*/results.json")]
     if not found:
-        raise InputError(f"{root} holds no <system>_seed<seed>/results.json")
+        raise InputError(f"{root} contains no <system>_seed<seed>/results.json")
     return sorted(found, key=_system_and_seed)
 
 
@@ -77,13 +77,15 @@ def read_experiment(
     system, seed = _system_and_seed(exp_dir)
     record = _find_record(exp_dir / "results.json", test_set, mode, chunk_size)
     if record["seed"] != seed:
-        raise InputError(f"{exp_dir}/results.json is of seed {record['seed']}, not {seed}")
+        raise InputError(
+            f"{exp_dir}/results.json has seed {record['seed']}, but the directory name has {seed}"
+        )
     folder = mode if chunk_size == -1 else f"{mode}_chunk{chunk_size}"
     details = exp_dir / f"decode_{test_set}" / folder / "score" / "per_utt"
     words = read_per_utt(details)
     if abs(sum(words.values(), Counts()).percent - record["wer"]) > 1e-3:
         raise InputError(
-            f"{details} does not add up to the WER of {exp_dir}/results.json: run stage 5 again"
+            f"{details} and {exp_dir}/results.json have different WERs; run stage 5 again"
         )
     command = exp_dir / "command"
     return ScoredExperiment(
@@ -122,11 +124,13 @@ def _find_record(path: Path, test_set: str, mode: str, chunk_size: int) -> dict[
         if (record["set"], record["mode"], record["chunk_size"]) == wanted:
             if record.get("stale"):
                 raise InputError(
-                    f"{path}: the results of set {test_set}, {mode}, chunk {chunk_size} are stale "
-                    f"({record['stale']}): run stages 4 and 5 again"
+                    f"{path}: the results of set {test_set}, mode {mode}, chunk size {chunk_size} "
+                    f"are stale ({record['stale']}); run stages 4 and 5 again"
                 )
             return record
-    raise InputError(f"{path} has no results of set {test_set}, {mode}, chunk {chunk_size}")
+    raise InputError(
+        f"{path} has no results of set {test_set}, mode {mode}, chunk size {chunk_size}"
+    )
 
 
 def read_training_time(exp_dir: Path) -> float | None:

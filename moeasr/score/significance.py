@@ -3,7 +3,7 @@
 Both tests compare the systems utterance by utterance, because utterances that are hard for one
 system are usually hard for the other. Two separate confidence intervals would ignore this.
 
-- Paired bootstrap: Bisani and Ney, ICASSP 2004. Both systems share the draws of utterances, and
+- Paired bootstrap: Bisani and Ney, ICASSP 2004. Both systems share the samples of utterances, and
   the difference of their error rates is resampled.
 - Matched pairs: Gillick and Cox, "Some statistical issues in the comparison of speech recognition
   algorithms", ICASSP 1989, with utterances as the segments:
@@ -30,7 +30,7 @@ class PairedBootstrap:
     interval: tuple[float, float]
     """The 95 % interval of `difference`."""
     prob_b_better: float
-    """Fraction of the draws in which B has fewer errors; a tie counts half."""
+    """Fraction of the bootstrap samples in which B has fewer errors; a tie counts half."""
     p_value: float
     """Two-sided probability of a difference this large between equal systems."""
 
@@ -85,7 +85,7 @@ def paired_bootstrap(
         errors_a: (N,) number of errors of system A in each utterance.
         errors_b: (N,) number of errors of system B in the same utterances.
         num_ref: (N,) number of reference tokens in each utterance, not all zero.
-        num_resamples: Number of draws.
+        num_resamples: Number of bootstrap samples.
         seed: Seed of the random generator.
     """
     values = np.array([np.subtract(errors_b, errors_a), num_ref])  # (2, N)

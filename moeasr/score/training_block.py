@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from moeasr.bars import duration
 from moeasr.errors import InputError
 from moeasr.metrics_file import read_metrics
 from moeasr.score.results_table import read_json
@@ -40,14 +41,6 @@ def training_block(exp_dir: Path) -> str | None:
     return "\n\n".join(block for block in blocks if block)
 
 
-def duration_text(seconds: float) -> str:
-    """Return a duration as `3 h 05 min`, `12 min 18 s` or `41 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
-
-
 def _speech(exp_dir: Path) -> list[str]:
     path = exp_dir / DATA_SETS
     if not path.is_file():
@@ -55,7 +48,7 @@ def _speech(exp_dir: Path) -> list[str]:
     content = read_json(path)
     try:
         name, num_utts, hours = (content["train"][key] for key in ("dir", "num_utts", "hours"))
-        return [f"- speech: {hours:.2f} h in {num_utts} utterances of `{name}`"]
+        return [f"- speech: {duration(3600 * hours)} in {num_utts} utterances of `{name}`"]
     except (LookupError, TypeError, ValueError):
         raise InputError(f"{path} must hold `dir`, `num_utts` and `hours` of `train`") from None
 
@@ -64,7 +57,7 @@ def _time(exp_dir: Path, num_epochs: int) -> list[str]:
     seconds = read_training_time(exp_dir)
     if seconds is None:
         return []
-    return [f"- time: {duration_text(seconds)}" + (f", {num_epochs} epochs" if num_epochs else "")]
+    return [f"- time: {duration(seconds)}" + (f", {num_epochs} epochs" if num_epochs else "")]
 
 
 def _epoch_table(exp_dir: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""NIST `.trn` files for sclite: the words, then `(speaker-utterance)`.
+"""NIST `.trn` files for sclite: the words as the WER counts them, then `(speaker-utterance)`.
 
 Score them with `sclite -s -i rm -r ref.trn trn -h hyp.trn trn`; without `-s` sclite ignores case.
 sclite reads `@` as no word, `{ a / b }` as alternatives and a word in parentheses as optional;
@@ -9,6 +9,7 @@ which sclite leaves out without a word: a space before the text keeps it.
 from collections.abc import Iterable, Mapping
 
 from moeasr.errors import InputError
+from moeasr.text.scripts import split_words
 
 COMMENT = ";;"
 
@@ -31,5 +32,6 @@ def trn_text(transcripts: Iterable[tuple[str, str]], utt2spk: Mapping[str, str])
         if utt_id not in utt2spk:
             raise InputError(f"utterance '{utt_id}' has no speaker")
         escape = " " if text.startswith(COMMENT) else ""
-        lines.append(f"{escape}{text} ({utt2spk[utt_id].replace('-', '_')}-{utt_id})\n")
+        words = " ".join(split_words(text))
+        lines.append(f"{escape}{words} ({utt2spk[utt_id].replace('-', '_')}-{utt_id})\n")
     return "".join(lines)

@@ -62,7 +62,7 @@ def choose_epochs(
     if num < 1:
         raise InputError(f"the number of checkpoints to average must be at least 1, but is {num}")
     if len(epochs) < num:
-        logger.warning("averaging %d epoch checkpoints instead of %d", len(epochs), num)
+        logger.warning("averaging %d epochs instead of %d: no more are stored", len(epochs), num)
     if mode == "last":
         return sorted(epochs)[-num:]
     # The later of two epochs with equal costs is better. A cost that is not a number is the worst.

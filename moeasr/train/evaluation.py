@@ -50,9 +50,10 @@ class Evaluation(NamedTuple):
 
     def describe(self) -> str:
         """Return the metrics for the log of an epoch."""
-        metrics = self.named_metrics()
-        wer = f", dev WER {metrics['dev_wer']:.2f} %" if "dev_wer" in metrics else ""
-        return f"dev loss {metrics['dev_loss']:.3f}, dev acc {metrics['dev_acc']:.4f}{wer}"
+        means = self.means
+        acc = f", dev accuracy {100 * means['acc']:.1f} %" if "acc" in means else ""
+        wer = f", dev WER {means['wer']:.2f} %" if "wer" in means else ""
+        return f"dev loss {means.get('loss', math.nan):.3f}{acc}{wer}"
 
     def cost(self, best_by: str) -> float:
         """Return the value by which epochs are ranked; the lowest is the best.

@@ -40,10 +40,10 @@ class ExpertUsage(NamedTuple):
         """Return the usage for the log of an epoch, or nothing for a model without experts."""
         if not self.shares:
             return ""
-        num_idle = int(self.summary["num_dead_experts"])
+        num_dead = int(self.summary["num_dead_experts"])
         return (
-            f", {num_idle} of {len(self.shares)} experts idle (below 1/4 of their fair share), "
-            f"the busiest at {self.summary['load_max_share']:.1f} times its share"
+            f", {num_dead} of {len(self.shares)} experts dead (below 1/4 of an equal share), "
+            f"the busiest at {self.summary['load_max_share']:.1f} times an equal share"
         )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from moeasr import distributed
-from moeasr.bars import Bar
+from moeasr.bars import Bar, duration
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.models.outputs import LossOutput
@@ -118,7 +118,10 @@ class Trainer(Generic[BatchT]):
         """
         states = self._resume()
         if self._progress.epoch > self._config.max_epochs:
-            logger.info("training is already finished: %d epochs", self._progress.epoch - 1)
+            logger.info(
+                "training is already finished: %d epochs; a larger `train.max_epochs` resumes it",
+                self._progress.epoch - 1,
+            )
             return
         writers = Writers(self._writer_kinds, self._exp_dir, self._progress.step)
         try:
@@ -241,14 +244,10 @@ class Trainer(Generic[BatchT]):
         if usage:
             writers.write("experts", end.step, usage)
         logger.info(
-            "epoch %d: train loss %.3f, %s, step %d, lr %.2e, %.0f s%s",
-            end.epoch,
-            train_metrics.get("loss", math.nan),
-            dev.describe(),
-            end.step,
-            train_metrics.get("lr", math.nan),
-            seconds,
-            dev.usage.describe(),
+            "epoch %d of %d: train loss %.3f, %s, step %d, learning rate %.2e, %s%s",
+            *(end.epoch, self._config.max_epochs, train_metrics.get("loss", math.nan)),
+            *(dev.describe(), end.step, train_metrics.get("lr", math.nan)),
+            *(duration(seconds), dev.usage.describe()),
         )
         cost = dev.cost(self._config.best_by)
         info = {**self._info(), **dev.named_metrics(), "cost": cost}

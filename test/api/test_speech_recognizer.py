@@ -102,7 +102,11 @@ def test_a_list_gives_the_result_of_each(asr, sound, tmp_path):
         ("a.wav", {"mode": "joint"}, "unknown decoding mode 'joint'"),
         ("a.wav", {"mode": ["attention"]}, "`mode` must be the name of a decoding mode, but is"),
         ("a.wav", {"mode": "ctc_greedy_search", "beam_size": 4}, "`beam_size` has no effect"),
-        ("a.wav", {"language": "en"}, "language 'en': this model does not route by language"),
+        (
+            "a.wav",
+            {"language": "en"},
+            "`language` is 'en', but this model does not route by language",
+        ),
     ],
 )
 def test_whatever_cannot_be_done_is_said_in_one_sentence(asr, audio, settings, sentence):

@@ -10,6 +10,15 @@ from moeasr.audio.input_files import InputFiles
 from moeasr.errors import InputError
 
 
+def to_rate(new_rate_hz):
+    """Return a function that resamples by nearest neighbours."""
+
+    def resample(samples, rate_hz):
+        return samples[np.arange(len(samples) * new_rate_hz // rate_hz) * rate_hz // new_rate_hz]
+
+    return resample
+
+
 @pytest.fixture
 def paths(tmp_path):
     """Write a file of 16 kHz, a file of 8 kHz, and a file that is not audio."""
@@ -20,7 +29,7 @@ def paths(tmp_path):
 
 
 def test_files_with_faults_are_named_and_the_others_read(paths, capsys):
-    files = InputFiles(paths, 16000, "listen")
+    files = InputFiles(paths, to_rate(16000), "listen")
     read = dict(files)
     assert list(read) == [paths[0], paths[3]]
     assert [len(waveform) for waveform in read.values()] == [160, 160]
@@ -34,7 +43,7 @@ def test_files_with_faults_are_named_and_the_others_read(paths, capsys):
 
 
 def test_a_fault_that_shows_later_counts(paths, capsys):
-    files = InputFiles(paths[:1], 16000, "listen")
+    files = InputFiles(paths[:1], to_rate(16000), "listen")
     for _ in files:
         files.fail(InputError("too quiet"))
     with pytest.raises(SystemExit):
@@ -43,7 +52,7 @@ def test_a_fault_that_shows_later_counts(paths, capsys):
 
 
 def test_without_faults_nothing_is_said(paths, capsys):
-    files = InputFiles([paths[0], paths[3]], 8000, "listen")
+    files = InputFiles([paths[0], paths[3]], to_rate(8000), "listen")
     assert [len(waveform) for _, waveform in files] == [80, 80]
     files.finish()
     assert capsys.readouterr() == ("", "")
@@ -53,7 +62,7 @@ def test_a_header_that_promises_too_much_is_a_warning(paths, capsys):
     with open(paths[0], "r+b") as handle:
         handle.seek(40)
         handle.write((320 + 44).to_bytes(4, "little"))  # of 320
-    files = InputFiles(paths[:1], 16000, "listen")
+    files = InputFiles(paths[:1], to_rate(16000), "listen")
     ((_, waveform),) = files
     files.finish()
     assert len(waveform) == 160
@@ -66,5 +75,13 @@ def test_a_dash_is_standard_input(paths, monkeypatch):
     with open(paths[0], "rb") as handle:
         content = io.BytesIO(handle.read())
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(content))
-    ((path, waveform),) = InputFiles(["-"], 16000, "listen")
+    ((path, waveform),) = InputFiles(["-"], to_rate(16000), "listen")
     assert (path, len(waveform)) == ("-", 160)
+
+
+def test_a_command_is_no_file_and_a_dash_is_standard_input(paths, monkeypatch, capsys):
+    with open(paths[0], "rb") as handle:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(handle.read())))
+    files = InputFiles([f"cat {paths[0]} |", "-"], to_rate(16000), "listen")
+    assert [name for name, _ in files] == ["-"]
+    assert "|: No such file" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from moeasr.audio.programs import Volume
-from moeasr.audio.standard_streams import read_entry, read_file, write_changed
+from moeasr.audio.standard_streams import read_entry, write_changed
 from moeasr.errors import InputError
 
 
@@ -24,20 +24,17 @@ def feed(monkeypatch, content):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 
-def test_a_dash_is_standard_input_and_anything_else_a_file(path, monkeypatch):
-    for read in (read_entry, read_file):
-        feed(monkeypatch, path.read_bytes())
-        for name in ("-", str(path)):
-            samples, rate_hz = read(name)[:2]
-            assert (rate_hz, samples.tolist()) == (8000, [0.25] * 100)
-        with pytest.raises(InputError, match="standard input is empty"):
-            read("-")
+def test_a_dash_is_standard_input_and_anything_else_an_entry(path, monkeypatch):
+    feed(monkeypatch, path.read_bytes())
+    for name in ("-", str(path)):
+        samples, rate_hz = read_entry(name)
+        assert (rate_hz, samples.tolist()) == (8000, [0.25] * 100)
+    with pytest.raises(InputError, match="standard input is empty"):
+        read_entry("-")
 
 
-def test_a_command_is_an_entry_but_no_file(path):
+def test_a_command_is_an_entry(path):
     assert read_entry(f"cat {path} |")[1] == 8000
-    with pytest.raises(InputError, match=r"cat .* \|: No such file"):
-        read_file(f"cat {path} |")
 
 
 def test_what_is_written_has_16_bits_and_all_effects(capfdbinary):

@@ -1,4 +1,4 @@
-"""The entry point that averages checkpoints."""
+"""The `average` command, which averages checkpoints."""
 
 import pytest
 import torch
@@ -24,34 +24,36 @@ def exp_dir(tmp_path):
     return tmp_path
 
 
-def test_the_default_name_and_what_is_printed(exp_dir, capsys):
+def test_the_average_is_written_to_averaged_pt_and_its_epochs_are_printed(exp_dir, capsys):
     main(["--exp-dir", str(exp_dir), "--num", "2"])
     average = checkpoint.load(exp_dir / "averaged.pt")
     assert average["model"]["weight"].tolist() == [2.0]
     assert average["info"]["averaged_epochs"] == [1, 3]
-    assert capsys.readouterr().out == f"{exp_dir / 'averaged.pt'}: average of epochs 1, 3\n"
+    told = "average of the weights of epochs 1, 3, the best on dev"
+    assert capsys.readouterr().out == f"{exp_dir / 'averaged.pt'}: {told}\n"
 
 
 @pytest.mark.parametrize(("num", "weight"), [("2", 2.5), ("10", 2.0)])
-def test_the_latest_under_another_name(exp_dir, num, weight):
+def test_the_last_epochs_are_averaged_into_another_file(exp_dir, num, weight):
     out = exp_dir / "x" / "y.pt"
     main(["--exp-dir", str(exp_dir), "--num", num, "--mode", "last", "--out", str(out)])
     assert checkpoint.load(out)["model"]["weight"].tolist() == [weight]
 
 
-def test_an_average_that_is_there_is_left_as_it_is(exp_dir, capsys):
-    """Else all that was decoded with it would be older than it."""
+def test_an_unchanged_average_is_not_written_again(exp_dir, capsys):
+    """Otherwise its hypotheses would become stale."""
     out = exp_dir / "averaged.pt"
     main(["--exp-dir", str(exp_dir), "--num", "2"])
     before = out.stat()
     main(["--exp-dir", str(exp_dir), "--num", "2"])
     assert (out.stat().st_ino, out.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    assert capsys.readouterr().out.endswith(f"{out}: is the average of epochs 1, 3 already\n")
+    told = f"{out}: is the average of the weights of epochs 1, 3 already\n"
+    assert capsys.readouterr().out.endswith(told)
     main(["--exp-dir", str(exp_dir), "--num", "1"])
     assert checkpoint.load(out)["model"]["weight"].tolist() == [3.0]
 
 
-def test_a_damaged_checkpoint_leaves_no_average(exp_dir):
+def test_with_a_damaged_checkpoint_no_average_is_written(exp_dir):
     (exp_dir / "epoch_2.pt").write_bytes(b"PK")
     with pytest.raises(InputError, match=r"epoch_2\.pt"):
         main(["--exp-dir", str(exp_dir)])

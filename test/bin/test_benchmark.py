@@ -1,4 +1,4 @@
-"""The entry point that times models on this machine."""
+"""The `benchmark` command, which measures the speed of models on this machine."""
 
 import json
 
@@ -19,7 +19,7 @@ def in_the_repository(monkeypatch, request):
 
 
 @pytest.mark.slow
-def test_without_training_and_without_streams(tmp_path, capsys):
+def test_training_and_streaming_are_optional(tmp_path, capsys):
     encoder = ["causal_conv=false", "dynamic_chunk=false", "conv_kernel_size=7"]
     unable = [word for setting in encoder for word in ("--set", f"model.encoder.{setting}")]
     only = ["--train-utts", "0", "--precisions", "int8", "--out", str(tmp_path / "x.json")]
@@ -44,7 +44,7 @@ def test_without_training_and_without_streams(tmp_path, capsys):
     ("options", "message"),
     [
         (["--num-rounds", "0"], "--num-rounds must be at least 1"),
-        (["--precisions", "fp32 int4"], "--precisions must be some of fp32, bf16, int8"),
+        (["--precisions", "fp32 int4"], "--precisions must be one or more of fp32, bf16, int8"),
         (["--utterance-sec", "0"], "--utterance-sec must be between"),
         (["--chunk-size", "0"], "--chunk-size must be at least 1, but is 0"),
         (["--num-left-chunks", "-2"], "--num-left-chunks must be at least -1, but is -2"),
@@ -52,6 +52,6 @@ def test_without_training_and_without_streams(tmp_path, capsys):
         (["--train-utts", "-1"], "--train-utts must be at least 0, but is -1"),
     ],
 )
-def test_bad_options_are_one_sentence(options, message):
+def test_invalid_options_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         main(["--config", CONFIGS[0], *QUICK, *SMALL, *options])

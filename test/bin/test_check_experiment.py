@@ -1,4 +1,4 @@
-"""moeasr check-experiment: what would stop a training or its decoding is named before either."""
+"""The `check-experiment` command, which reports faults before a training or its decoding starts."""
 
 import re
 from pathlib import Path
@@ -13,13 +13,13 @@ CONFIG = Path(__file__).resolve().parents[2] / "egs/mini/conf/u2pp_moe.yaml"
 
 
 def check(exp_dir, options=(), settings=()):
-    """Call the command as run.sh does: its own options, and those of the training to come."""
+    """Run the command as run.sh does, with its own options and those of the later training."""
     training = ["--config", CONFIG, "--exp-dir", exp_dir, "--data-type", "raw"]
     training += [word for setting in settings for word in ("--set", setting)]
     main([*options, "--", *map(str, training)])
 
 
-def test_nothing_is_said_and_written_where_all_is_well(tmp_path, capsys):
+def test_without_faults_nothing_is_printed_or_written(tmp_path, capsys):
     modes = "ctc_greedy_search attention_rescoring"
     check(tmp_path, ["--modes", modes, "--chunk-sizes=-1 16", "--beam-size", "1"])
     check(tmp_path)
@@ -36,27 +36,27 @@ def test_nothing_is_said_and_written_where_all_is_well(tmp_path, capsys):
         (["--modes", "ctc_greedy_search"], ["model.ctc_weight=0"], "'ctc_greedy_search' needs CTC"),
         ([], ["model.encoder.d_model=97"], "`d_model` must be a multiple"),
         ([], ["train.max_epoch=3"], "did you mean 'train.max_epochs'?"),
-        ([], ["init.model=no.pt"], "`init.model`: there is no checkpoint no.pt"),
-        ([], ["init.dense=no.pt"], "`init.dense`: there is no checkpoint no.pt"),
-        ([], ["init.embedding=no.pt"], "`init.embedding`: there is no checkpoint no.pt"),
+        ([], ["init.model=no.pt"], "`init.model`: the checkpoint no.pt does not exist"),
+        ([], ["init.dense=no.pt"], "`init.dense`: the checkpoint no.pt does not exist"),
+        ([], ["init.embedding=no.pt"], "`init.embedding`: the checkpoint no.pt does not exist"),
         (
             [],
             ["distillation.teacher=no.pt"],
-            "`distillation.teacher`: there is no checkpoint no.pt",
+            "`distillation.teacher`: the checkpoint no.pt does not exist",
         ),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, options, settings, message):
+def test_faults_are_named(tmp_path, options, settings, message):
     with pytest.raises(InputError, match=re.escape(message)):
         check(tmp_path, options, settings)
 
 
-def test_data_of_the_training_may_be_given_and_need_not_exist(tmp_path):
+def test_data_directories_of_the_training_need_not_exist(tmp_path):
     data = [f"--{name}=not there yet" for name in ("train-dir", "dev-dir", "dict-dir", "cmvn")]
     main(["--", "--config", str(CONFIG), "--exp-dir", str(tmp_path), *data])
 
 
-def test_a_training_that_goes_on_needs_its_teacher_but_not_what_it_began_with(tmp_path):
+def test_a_resumed_training_needs_its_teacher_but_not_its_initial_model(tmp_path):
     (tmp_path / "last.pt").touch()
     check(tmp_path, settings=["init.dense=gone.pt"])
     with pytest.raises(InputError, match=r"`distillation\.teacher`: .* gone\.pt"):

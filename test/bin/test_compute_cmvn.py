@@ -1,4 +1,4 @@
-"""The global statistics of a feats.scp by the entry point."""
+"""The `compute-cmvn` command, which computes global statistics of features."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def compute(folder: Path) -> CmvnStats:
     return CmvnStats.load(folder / "global_cmvn")
 
 
-def test_mean_and_deviation_of_all_frames(tmp_path: Path) -> None:
+def test_statistics_are_mean_and_deviation_of_all_frames(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     matrices = {f"u{n}": 5 + 2 * torch.randn(n + 1, 3, generator=generator) for n in range(20)}
     write(tmp_path, matrices)
@@ -42,10 +42,10 @@ def refused(folder: Path, message: str) -> None:
     assert not (folder / "global_cmvn").exists()
 
 
-def test_bad_features_are_named_and_nothing_is_written(tmp_path: Path) -> None:
+def test_invalid_features_are_named_and_nothing_is_written(tmp_path: Path) -> None:
     refused(tmp_path, "feats.scp")
     (tmp_path / "feats.scp").write_text("")
-    refused(tmp_path, "feats.scp lists no features")
+    refused(tmp_path, "feats.scp contains no utterances")
     write(tmp_path, {"a": torch.zeros(0, 0), "b": torch.zeros(0, 0)})
     refused(tmp_path, "CMVN statistics contain no frames")
     write(tmp_path, {"a": torch.ones(2, 3), "b": torch.full((2, 3), float("inf"))})

@@ -1,4 +1,4 @@
-"""The entry point that decodes a test set, on a tiny model and stored or computed features."""
+"""The `decode` command, on a tiny model with stored features or audio."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def model_path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def language_model_path(tmp_path_factory):
-    """A model that routes by language."""
+    """Save a model that routes by language."""
     routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     path = tmp_path_factory.mktemp("languages") / "averaged.pt"
     return save_model(path, routed, languages=("en", "zh"))
@@ -43,7 +43,7 @@ def language_model_path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wav_dir(tmp_path_factory):
-    """A data directory without features."""
+    """Create a data directory without features."""
     path = tmp_path_factory.mktemp("wav") / "test"
     path.mkdir()
     generator = np.random.default_rng(0)
@@ -59,7 +59,7 @@ def wav_dir(tmp_path_factory):
 
 @pytest.fixture
 def feats_dir(wav_dir, tmp_path):
-    """A data directory with features and no audio."""
+    """Create a data directory with features and without audio."""
     path = tmp_path / "stored"
     (path / "conf").mkdir(parents=True)
     (path / "conf" / "fbank.yaml").write_text(dump_yaml(to_mapping(FBANK)))
@@ -79,21 +79,23 @@ def arguments(model_path, data_dir, out_dir, *more):
     ]
 
 
-def test_a_directory_stands_for_its_average_and_the_file_is_recorded(
+def test_for_a_directory_its_averaged_checkpoint_is_used_and_recorded(
     model_path, feats_dir, tmp_path
 ):
-    options = ("--modes", "ctc_greedy_search", "--beam-size", "4")  # as recipes pass it to any mode
+    # recipes pass --beam-size to every mode
+    options = ("--modes", "ctc_greedy_search", "--beam-size", "4")
     main(arguments(model_path.parent, feats_dir, tmp_path / "out", *options))
     facts = json.loads((tmp_path / "out" / "ctc_greedy_search" / "decode.json").read_text())
     assert facts["checkpoint"] == str(model_path)
 
 
-def test_all_modes_from_features(model_path, feats_dir, tmp_path, capsys):
+def test_all_modes_decode_stored_features(model_path, feats_dir, tmp_path, capsys):
     out = tmp_path / "out"
     argv = arguments(model_path, feats_dir, out, "--modes", " ".join(MODES), "--beam-size", "3")
     main(argv)
     printed = capsys.readouterr().out.splitlines()
-    assert [line.split(": real-time factor ")[0] for line in printed] == MODES
+    assert [line.split(": ")[0] for line in printed] == [f"{out}/{mode}" for mode in MODES]
+    assert all(line.endswith(" s of computing per second of audio") for line in printed)
     assert sorted(path.name for path in out.iterdir()) == sorted(MODES)
     for mode in MODES:
         lines = (out / mode / "text").read_text().splitlines()
@@ -120,11 +122,11 @@ def test_all_modes_from_features(model_path, feats_dir, tmp_path, capsys):
         assert "decode_commit" in facts
 
 
-def test_times_and_confidence_beside_the_text(model_path, feats_dir, tmp_path):
+def test_times_and_confidence_are_written(model_path, feats_dir, tmp_path):
     out = tmp_path / "out"
     main(arguments(model_path, feats_dir, out, "--modes", " ".join(MODES), "--beam-size", "3"))
     for mode in MODES:
-        if "ctc" not in SEARCHES[mode].heads:  # untrained, it writes more than CTC can align
+        if "ctc" not in SEARCHES[mode].heads:  # an untrained decoder writes more than CTC can align
             continue
         lines = (out / mode / "text").read_text().splitlines()
         words = dict(line.partition(" ")[::2] for line in lines)
@@ -140,7 +142,7 @@ def test_times_and_confidence_beside_the_text(model_path, feats_dir, tmp_path):
             assert all(0 <= entry["confidence"] <= 1 for entry in entries)
 
 
-def test_audio_gives_what_its_features_give(model_path, feats_dir, wav_dir, tmp_path):
+def test_audio_and_stored_features_give_the_same_text(model_path, feats_dir, wav_dir, tmp_path):
     outs = []
     for data_dir in (feats_dir, wav_dir):
         outs.append(tmp_path / data_dir.name)
@@ -162,7 +164,7 @@ def test_all_data_types_give_the_same_hypotheses(model_path, tmp_path):
         main(arguments(model_path, data_dir, out, "--data-type", "feats"))
 
 
-def test_segments_of_a_recording(model_path, wav_dir, tmp_path):
+def test_segments_of_a_recording_are_decoded(model_path, wav_dir, tmp_path):
     path = tmp_path / "segmented"
     path.mkdir()
     (path / "wav.scp").write_text(f"rec {wav_dir / 'u10.wav'}\n")
@@ -178,8 +180,8 @@ def test_segments_of_a_recording(model_path, wav_dir, tmp_path):
     assert lines[0].partition(" ")[2] == whole["u10"]
 
 
-def test_phrases_and_language_model_reach_the_searches(model_path, feats_dir, tmp_path):
-    """A word that is boosted is heard, and words that the language model lacks are not."""
+def test_searches_use_phrases_and_language_model(model_path, feats_dir, tmp_path):
+    """A boosted word is recognised, and words that the language model lacks are not."""
     (tmp_path / "phrases").write_text("dad\t40\n")
     (tmp_path / "x.lm").write_text(
         "\\data\\\nngram 1=3\n\\1-grams:\n-99 <s>\n-0.1 </s>\n-0.1 ca\n\\end\\\n"
@@ -204,7 +206,7 @@ def test_phrases_and_language_model_reach_the_searches(model_path, feats_dir, tm
         assert "dad" in words["context", mode]
         assert "dad" not in words["plain", mode]
         assert set(words["lm", mode]) <= {"ca"}
-        if mode != "attention":  # which ends at once here
+        if mode != "attention":  # attention ends at once here
             assert set(words["plain", mode]) - {"ca"}
     assert settings["plain"] is None
     assert settings["context"] == {"context": str(tmp_path / "phrases"), "context_score": 2.0}
@@ -212,7 +214,7 @@ def test_phrases_and_language_model_reach_the_searches(model_path, feats_dir, tm
     assert settings["lm"]["word_bonus"] == 0.0
 
 
-def test_chunks_have_their_own_directory(model_path, feats_dir, tmp_path):
+def test_hypotheses_of_chunks_have_their_own_directory(model_path, feats_dir, tmp_path):
     out = tmp_path / "out"
     main(arguments(model_path, feats_dir, out, "--modes", "attention", "--chunk-size", "2"))
     assert [path.name for path in out.iterdir()] == ["attention_chunk2"]
@@ -243,13 +245,15 @@ def test_chunks_have_their_own_directory(model_path, feats_dir, tmp_path):
         (["--data-dir", "nowhere"], "nowhere"),
     ],
 )
-def test_bad_arguments_write_nothing(model_path, feats_dir, tmp_path, more, sentence):
+def test_invalid_options_are_refused_and_nothing_is_written(
+    model_path, feats_dir, tmp_path, more, sentence
+):
     with pytest.raises(InputError, match=sentence):
         main(arguments(model_path, feats_dir, tmp_path / "out", *more))
     assert not (tmp_path / "out").exists()
 
 
-def test_features_of_other_settings_are_refused(model_path, feats_dir, tmp_path):
+def test_features_with_other_settings_are_refused(model_path, feats_dir, tmp_path):
     (feats_dir / "conf" / "fbank.yaml").write_text("num_mel_bins: 80\n")
     with pytest.raises(InputError, match=r"fbank\.yaml: `num_mel_bins` is 80.*20"):
         main(arguments(model_path, feats_dir, tmp_path / "out"))
@@ -262,7 +266,7 @@ def test_features_of_other_settings_are_refused(model_path, feats_dir, tmp_path)
         (torch.full((40, 20), float("nan")), "are not finite"),
     ],
 )
-def test_stored_features_that_do_not_fit_are_named(model_path, feats_dir, tmp_path, feats, fault):
+def test_stored_features_that_do_not_match_are_named(model_path, feats_dir, tmp_path, feats, fault):
     with open_archive(tmp_path / "x.ark", tmp_path / "x.scp") as archive:
         archive.write("u3", feats)
     table = (feats_dir / "feats.scp").read_text() + (tmp_path / "x.scp").read_text()
@@ -283,7 +287,7 @@ def test_audio_that_is_not_finite_is_named(model_path, wav_dir, tmp_path, value)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_bad_utterance_is_named(model_path, wav_dir, tmp_path):
+def test_an_utterance_that_cannot_be_read_is_named(model_path, wav_dir, tmp_path):
     path = tmp_path / "bad"
     path.mkdir()
     (path / "wav.scp").write_text(f"ok {wav_dir / 'u1.wav'}\npoor {tmp_path / 'missing.wav'}\n")
@@ -299,7 +303,7 @@ def test_an_empty_set_is_refused(model_path, tmp_path):
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_every_utterance_is_decoded_in_its_language(
+def test_every_utterance_is_decoded_with_its_language(
     language_model_path, feats_dir, wav_dir, tmp_path, stored
 ):
     data_dir = tmp_path / "data"
@@ -321,7 +325,9 @@ def test_every_utterance_is_decoded_in_its_language(
         assert nbest[utt][0]["score"] != pytest.approx(wrong, abs=1e-2)
 
 
-def test_a_language_that_is_missing_is_refused_before_audio_is_read(language_model_path, tmp_path):
+def test_a_missing_or_unknown_language_is_refused_before_audio_is_read(
+    language_model_path, tmp_path
+):
     (tmp_path / "wav.scp").write_text(f"u1 {tmp_path / 'missing.wav'}\n")
     with pytest.raises(InputError, match=r"utt2lang does not exist, .*\(the model knows en, zh\)"):
         main(arguments(language_model_path, tmp_path, tmp_path / "out"))
@@ -331,14 +337,14 @@ def test_a_language_that_is_missing_is_refused_before_audio_is_read(language_mod
         main(arguments(language_model_path, tmp_path, tmp_path / "out"))
 
 
-def test_without_languages_utt2lang_is_not_read(model_path, feats_dir, tmp_path):
+def test_a_model_without_languages_does_not_read_utt2lang(model_path, feats_dir, tmp_path):
     (feats_dir / "utt2lang").write_bytes(b"\n\xff\n")
     main(arguments(model_path, feats_dir, tmp_path / "out", "--modes", "ctc_greedy_search"))
     assert (tmp_path / "out" / "ctc_greedy_search" / "text").exists()
 
 
 @pytest.mark.slow
-def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
+def test_a_fault_gives_one_sentence_and_status_1(tmp_path):
     command = [sys.executable, "-m", "moeasr.bin.decode"]
     argv = arguments(tmp_path / "no.pt", tmp_path, tmp_path / "out")
     done = subprocess.run([*command, *argv], capture_output=True, text=True)
@@ -350,7 +356,7 @@ def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["int8", "bf16"])
-def test_fewer_bits_by_option(precision, model_path, wav_dir, tmp_path):
+def test_quantize_sets_the_precision(precision, model_path, wav_dir, tmp_path):
     plain, packed = tmp_path / "plain", tmp_path / "packed"
     options = ["--checkpoint", str(model_path), "--data-dir", str(wav_dir)]
     options += ["--modes", "ctc_prefix_beam_search"]

@@ -1,4 +1,4 @@
-"""moeasr densify: a tiny checkpoint with experts into a dense one."""
+"""The `densify` command, which turns a checkpoint with experts into a dense one."""
 
 from dataclasses import replace
 
@@ -77,10 +77,10 @@ def arguments(moe_path, data_dir, *more):
     return [str(item) for item in argv]
 
 
-def test_the_file_is_a_dense_model_that_decodes(moe_path, data_dir, capsys):
+def test_the_result_is_a_dense_model_that_decodes(moe_path, data_dir, capsys):
     main(arguments(moe_path, data_dir, "--num-utts", 2))
     out = capsys.readouterr().out
-    assert "4 banks of experts became feed-forwards by usage_average" in out
+    assert "4 sets of experts became feed-forwards by usage_average" in out
     assert f"on 2 utterances of {data_dir}" in out and out.count(" largest ") == 3
     dense = Recognizer.from_checkpoint(moe_path.parent / "dense.pt")
     assert not dense.model.moe_layers()
@@ -95,7 +95,7 @@ def test_the_file_is_a_dense_model_that_decodes(moe_path, data_dir, capsys):
     assert info["densified_from"]["info"]["epoch"] == 3 and "epoch" not in info
 
 
-def test_experts_are_counted_over_the_whole_directory(moe_path, data_dir):
+def test_experts_are_counted_over_all_utterances(moe_path, data_dir):
     recognizer = Recognizer.from_checkpoint(moe_path)
     name, layer = next(iter(recognizer.model.moe_layers().items()))
     assert name == "encoder.blocks.0.macaron_feed_forward"
@@ -115,25 +115,25 @@ def test_experts_are_counted_over_the_whole_directory(moe_path, data_dir):
         assert_close(dense[f"{name}.w1.weight"], expected, 1, expected.abs())
 
 
-def test_one_expert_makes_no_difference(tmp_path, data_dir, capsys):
+def test_a_model_with_one_expert_keeps_its_outputs(tmp_path, data_dir, capsys):
     one = MoeConfig(hidden_units=24, num_experts=1, experts_per_frame=1)
     main(arguments(save_model(tmp_path / "one.pt", one), data_dir))
     lines = [line for line in capsys.readouterr().out.splitlines() if " largest " in line]
     assert lines and all(float(line.split()[-3]) < 1e-12 for line in lines)
 
 
-def test_the_methods_are_those_there_are():
+def test_the_option_offers_all_methods():
     actions = {action.dest: action for action in get_parser()._actions}
     assert list(actions["method"].choices) == list(DENSIFY_METHODS)
 
 
-def test_loads_need_speech(moe_path, capsys):
+def test_a_data_directory_is_required(moe_path, capsys):
     with pytest.raises(SystemExit):
         main(["--checkpoint", str(moe_path), "--out", "dense.pt"])
     assert "--data-dir" in capsys.readouterr().err
 
 
-def test_a_model_that_routes_by_language_is_told_it(tmp_path, data_dir, capsys):
+def test_a_model_that_routes_by_language_gets_the_languages(tmp_path, data_dir, capsys):
     path = save_model(tmp_path / "moe.pt", MOE, "language", ("de", "en"))
     with pytest.raises(InputError, match="utt2lang does not exist"):
         main(arguments(path, data_dir))
@@ -172,7 +172,7 @@ def no_experts(moe_path, data_dir):
         (lambda *_: ("--num-utts", 0), "`--num-utts` must be at least 1"),
     ],
 )
-def test_bad_input_writes_nothing(moe_path, data_dir, prepare, sentence):
+def test_invalid_input_is_refused_and_nothing_is_written(moe_path, data_dir, prepare, sentence):
     more = prepare(moe_path, data_dir)
     with pytest.raises(InputError, match=sentence):
         main(arguments(moe_path, data_dir, *more))

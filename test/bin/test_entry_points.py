@@ -1,7 +1,9 @@
-"""Every entry point: --help shows an example, bad flags and bad input end in one sentence."""
+"""All entry points: --help shows an example, and invalid options give one sentence."""
 
 import importlib
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +24,7 @@ def call(*arguments):
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_help_shows_a_working_example(entry):
+def test_help_shows_an_example(entry):
     done = call(f"moeasr.bin.{entry}", "--help")
     assert done.returncode == 0, done.stderr
     assert "example" in done.stdout.lower()
@@ -31,7 +33,36 @@ def test_help_shows_a_working_example(entry):
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_the_command_line_is_parsed_without_torch(entry):
+def test_help_describes_every_option_and_names_its_default(entry):
+    for action in importlib.import_module(f"moeasr.bin.{entry}").get_parser()._actions[1:]:
+        name = "/".join(action.option_strings) or action.dest
+        assert action.help, f"{name} has no help"
+        has_default = action.option_strings and action.default not in (None, False, [])
+        assert not has_default or "default: " in action.help, (
+            f"the help of {name} lacks its default"
+        )
+
+
+def examples():
+    """Every command line in the examples of an entry point, apart from shortened ones."""
+    for entry in ENTRIES:
+        epilog = importlib.import_module(f"moeasr.bin.{entry}").get_parser().epilog
+        for line in epilog.replace("\\\n", " ").splitlines():
+            for command in re.findall(r"\bmoeasr [^|>)]+", line):
+                if "..." not in command:
+                    yield pytest.param(shlex.split(command), id=f"{entry}: {command}")
+
+
+@pytest.mark.parametrize("command", list(examples()))
+def test_the_command_accepts_the_options_of_its_examples(command):
+    name = command[1].replace("-", "_")
+    if name == "watch":  # it separates the command to run before it parses its own options
+        command = command[: command.index("--")]
+    importlib.import_module(f"moeasr.bin.{name}").get_parser().parse_args(command[2:])
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_the_command_line_is_parsed_without_importing_torch(entry):
     code = (
         "import sys, importlib\n"
         f"m = importlib.import_module('moeasr.bin.{entry}')\n"
@@ -42,8 +73,8 @@ def test_the_command_line_is_parsed_without_torch(entry):
     assert done.returncode == 0, done.stderr
 
 
-def test_settings_and_headers_are_read_without_torch():
-    """Recipes start several programs per set that read nothing else."""
+def test_settings_and_headers_are_read_without_importing_torch():
+    """Recipes run several commands per set that read nothing else."""
     code = (
         "import sys\n"
         "import moeasr.audio.duration, moeasr.data.feature_settings\n"
@@ -55,14 +86,14 @@ def test_settings_and_headers_are_read_without_torch():
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_an_unknown_flag_is_an_error(entry):
+def test_an_unknown_option_is_refused(entry):
     done = call(f"moeasr.bin.{entry}", "--no-such-flag")
     assert done.returncode != 0 and "Traceback" not in done.stderr
 
 
 @pytest.fixture
 def other_checkout(tmp_path):
-    """A checkout whose entry points say so."""
+    """Create a checkout whose entry point prints that it is the other one."""
     root = tmp_path / "other"
     (root / "moeasr/bin").mkdir(parents=True)
     (root / "egs/an4").mkdir(parents=True)
@@ -73,23 +104,24 @@ def other_checkout(tmp_path):
 
 
 @pytest.mark.parametrize("entry", [("moeasr", "best-wer"), ("moeasr.bin.best_wer",)])
-def test_a_user_who_stands_in_another_checkout_is_told_which_one_runs(entry, other_checkout):
+def test_in_another_checkout_a_warning_names_the_checkout_that_runs(entry, other_checkout):
     where = {"cwd": other_checkout / "egs/an4", "stdin": subprocess.DEVNULL}
     command = [sys.executable, "-m", *entry]
     installed = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=installed, **where)
     assert done.returncode == 0
-    assert f"this runs the moeasr of {ROOT}, but" in done.stderr
+    assert f"this runs moeasr from {ROOT}, but" in done.stderr
     assert f"export PYTHONPATH={other_checkout}\n" in done.stderr
-    theirs = os.environ | {"PYTHONPATH": str(other_checkout)}  # what it advises
+    # the command that the warning suggests
+    theirs = os.environ | {"PYTHONPATH": str(other_checkout)}
     command = [sys.executable, "-m", "moeasr.bin.best_wer"]
     done = subprocess.run(command, capture_output=True, text=True, env=theirs, **where)
     assert (done.stdout, done.stderr) == ("the other one\n", "")
 
 
-def test_no_warning_in_ones_own_checkout_or_outside_of_any(tmp_path):
+def test_no_warning_in_the_same_checkout_or_outside_of_checkouts(tmp_path):
     (tmp_path / "linked").mkdir()
-    for name in ("moeasr", "setup.py"):  # as the tests' copies of recipes are
+    for name in ("moeasr", "setup.py"):  # like the tests' copies of recipes
         (tmp_path / "linked" / name).symlink_to(ROOT / name)
     for cwd in (ROOT / "egs/an4", tmp_path / "linked", tmp_path):
         done = subprocess.run(
@@ -112,7 +144,7 @@ COUNTS = {
 
 
 def numbered_options():
-    """Every option of every entry point that counts processes or threads, or is a seed."""
+    """Yield the options of all entry points that count processes or threads or are a seed."""
     for entry in ENTRIES:
         parser = importlib.import_module(f"moeasr.bin.{entry}").get_parser()
         for action in parser._actions:
@@ -122,7 +154,7 @@ def numbered_options():
 
 @pytest.mark.parametrize(("parser", "name"), list(numbered_options()))
 @pytest.mark.parametrize("value", ["-1", "least - 1", "most + 1", "1" + "0" * 30, "2.5", "two"])
-def test_absurd_counts_and_seeds_are_one_sentence(parser, name, value, capsys):
+def test_counts_and_seeds_out_of_range_are_refused(parser, name, value, capsys):
     least, most = 0 if name == "--seed" else 1, COUNTS[name]
     value = {"least - 1": str(least - 1), "most + 1": str(most + 1)}.get(value, value)
     with pytest.raises(SystemExit) as exited:
@@ -135,7 +167,7 @@ def test_absurd_counts_and_seeds_are_one_sentence(parser, name, value, capsys):
     assert error.endswith(f"error: argument {name}: {sentence}")
 
 
-def test_some_more_threads_than_processors_are_allowed():
+def test_more_threads_than_processors_are_allowed():
     assert max_processes() >= 128
     assert num_processes(str(max_processes())) == max_processes()
     assert num_processes("1") == 1

@@ -1,4 +1,4 @@
-"""moeasr export-wenet: a model directory that WeNet loads."""
+"""The `export-wenet` command, which writes a model directory that WeNet can load."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def imported(tmp_path):
     return path
 
 
-def test_what_is_exported_is_imported_again_and_has_the_same_weights(imported, tmp_path):
+def test_an_exported_model_has_the_same_weights_after_import(imported, tmp_path):
     export_wenet(["--checkpoint", str(imported), "--out-dir", str(tmp_path / "wenet")])
     names = {path.name for path in (tmp_path / "wenet").iterdir()}
     assert names == {"train.yaml", "final.pt", "units.txt", "global_cmvn"}

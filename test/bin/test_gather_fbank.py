@@ -1,4 +1,4 @@
-"""gather-fbank: filter banks of parallel jobs become those of their data directory."""
+"""The `gather-fbank` command, which combines the filter banks of parallel jobs."""
 
 import audio_sets
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from moeasr.bin import gather_fbank
 
 
-def test_tables_and_settings_are_written_unless_they_are_unwanted(tmp_path, capsys):
+def test_tables_and_settings_are_written_except_those_that_options_exclude(tmp_path, capsys):
     data_dir = audio_sets.prepare(audio_sets.segments(tmp_path), "feats")
     files = ("feats.scp", "utt2num_frames", "utt2dur", "frame_shift", "conf/fbank.yaml")
     before = {name: (data_dir / name).read_text() for name in files}
@@ -26,7 +26,7 @@ def test_tables_and_settings_are_written_unless_they_are_unwanted(tmp_path, caps
     assert "reading this table runs shell commands, the first one for r2" in said
 
 
-def test_too_few_are_one_sentence(tmp_path):
+def test_too_few_utterances_are_refused(tmp_path):
     data_dir = audio_sets.prepare(audio_sets.segments(tmp_path), "feats")
     scp = data_dir.with_suffix(".scp")
     scp.write_text(scp.read_text().splitlines()[0] + "\n")

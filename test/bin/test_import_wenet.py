@@ -1,4 +1,4 @@
-"""moeasr import-wenet: a checkpoint that all commands take."""
+"""The `import-wenet` command, whose checkpoint works with all commands."""
 
 import shutil
 import subprocess
@@ -50,7 +50,7 @@ def data_dir(tmp_path):
     return directory
 
 
-def test_the_checkpoint_says_where_it_came_from(imported):
+def test_the_checkpoint_has_the_origin_of_the_model(imported):
     content = checkpoint.load_with_model(imported)
     assert content["info"]["imported_from"] == {
         "toolkit": "WeNet",
@@ -61,7 +61,7 @@ def test_the_checkpoint_says_where_it_came_from(imported):
     assert content["fbank"]["dither"] == 0.0
 
 
-def test_any_weights_of_the_directory_can_be_imported(tmp_path):
+def test_every_checkpoint_of_the_directory_can_be_imported(tmp_path):
     shutil.copytree(GOLDEN / "trained", tmp_path / "theirs")
     (tmp_path / "theirs/final.pt").rename(tmp_path / "theirs/avg_30.pt")
     where = ["--model-dir", str(tmp_path / "theirs"), "--out", str(tmp_path / "x.pt")]
@@ -72,14 +72,14 @@ def test_any_weights_of_the_directory_can_be_imported(tmp_path):
         import_wenet(where)
 
 
-def test_a_bpe_model_is_heard_of(tmp_path):
-    """A model of characters has no use for one; models of pieces are in the tests of interop."""
+def test_a_bpe_model_is_refused_for_a_model_of_characters(tmp_path):
+    """For models with BPE pieces, see the tests of interop."""
     where = ["--model-dir", str(GOLDEN / "u2pp"), "--out", str(tmp_path / "x.pt")]
     with pytest.raises(InputError, match="omit --bpe-model"):
         import_wenet([*where, "--bpe-model", str(tmp_path / "a.model")])
 
 
-def test_other_commands_take_it_as_any_other(imported, data_dir, tmp_path, capsys):
+def test_other_commands_accept_an_imported_checkpoint(imported, data_dir, tmp_path, capsys):
     model = ["--checkpoint", str(imported)]
     out = ["--out-dir", str(tmp_path / "decoded"), "--modes", "ctc_greedy_search"]
     decode([*model, "--data-dir", str(data_dir), *out])
@@ -101,7 +101,7 @@ def test_other_commands_take_it_as_any_other(imported, data_dir, tmp_path, capsy
 
 
 @pytest.mark.slow
-def test_a_fault_is_one_sentence_and_writes_nothing(tmp_path):
+def test_a_fault_gives_one_sentence_and_nothing_is_written(tmp_path):
     paths = ["--model-dir", str(tmp_path / "none"), "--out", str(tmp_path / "x.pt")]
     done = subprocess.run(
         [sys.executable, "-m", "moeasr.bin.import_wenet", *paths], capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""index-shards: a data directory for shards that were made elsewhere."""
+"""The `index-shards` command, which creates a data directory for shards of other toolkits."""
 
 import io
 import tarfile
@@ -11,7 +11,7 @@ from moeasr.bin import index_shards
 
 @pytest.fixture
 def folder(tmp_path):
-    """A list of two shards of one utterance each."""
+    """Create a list of two shards with one utterance each."""
     sound = audio_sets.write_audio(tmp_path / "s.wav", 0.5).read_bytes()
     for number, utt in enumerate(("b", "a")):
         with tarfile.open(tmp_path / f"{number}.tar", "w") as shard:
@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("nj", ["1", "2"])
-def test_texts_and_lengths_are_those_of_the_shards(folder, nj):
+def test_tables_have_the_transcripts_and_lengths_of_the_shards(folder, nj):
     options = ["--nj", nj, "--fbank-config", str(folder / "fbank.yaml")]
     index_shards.main([*options, str(folder / "d"), str(folder / "data.list")])
     assert (folder / "d/text").read_text() == "a A\nb B\n"
@@ -36,7 +36,7 @@ def test_texts_and_lengths_are_those_of_the_shards(folder, nj):
     assert paths == [f"{folder}/1.tar", f"{folder}/0.tar"]
 
 
-def test_a_missing_shard_is_one_sentence_and_makes_nothing(folder):
+def test_a_missing_shard_is_named_and_nothing_is_written(folder):
     (folder / "1.tar").unlink()
     options = ["--nj", "1", "--fbank-config", str(folder / "fbank.yaml")]
     with pytest.raises(SystemExit, match=f"^index_shards: shard {folder}/1.tar"):

@@ -1,4 +1,4 @@
-"""Several processes that end well, badly, or on a signal."""
+"""The `launch` command, whose processes end well, fail or are stopped by a signal."""
 
 import signal
 import subprocess
@@ -60,7 +60,7 @@ FIRST = "launch.py: process 1 {}, and the others were stopped; "
         ("terminated", 143, []),
     ],
 )
-def test_every_process_and_the_launcher_say_one_sentence(tmp_path, how, code, lines):
+def test_every_process_and_the_launcher_print_one_sentence(tmp_path, how, code, lines):
     with launch(tmp_path, how) as process:
         try:
             if how == "terminated":
@@ -68,14 +68,33 @@ def test_every_process_and_the_launcher_say_one_sentence(tmp_path, how, code, li
                 process.send_signal(signal.SIGTERM)
             error = process.communicate(timeout=120)[1].splitlines()
         finally:
-            process.terminate()  # it ends its processes; killed, it would leave them behind
+            # SIGTERM also ends the processes of the launcher, SIGKILL would leave them behind
+            process.terminate()
     assert process.returncode == code, error
-    # a process whose neighbour failed may hear SIGTERM while Python ends, too late to say so
+    # A process may get SIGTERM from the launcher while Python ends, too late for a message.
     assert [line for line in error if line != STOPPED] == lines
     assert error.count(STOPPED) <= {"good": 0, "terminated": 2}.get(how, 1)
 
 
 @pytest.mark.parametrize("count", ["0", "-2", "100000", "many"])
-def test_an_absurd_number_of_processes_is_refused_before_any_is_started(count, tmp_path):
+def test_a_number_of_processes_out_of_range_is_refused_before_any_starts(count, tmp_path):
     with pytest.raises(InputError, match="^--nproc_per_node must be .*, but is '?" + count):
         main(["--standalone", "--nproc_per_node", count, str(tmp_path / "none.py")])
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (
+            ["-m", "moeasr.bin.trian"],
+            "module 'moeasr.bin.trian'; did you mean -m moeasr.bin.train?",
+        ),
+        (["-m", "moeasr.none.q"], "module 'moeasr.none.q'"),
+        (["train"], "file 'train'; did you mean -m moeasr.bin.train?"),
+        (["/none/x.py"], "file '/none/x.py'"),
+    ],
+)
+def test_a_program_that_does_not_exist_is_refused_before_any_process_starts(program, message):
+    with pytest.raises(InputError) as caught:
+        main(["--standalone", *program])
+    assert str(caught.value) == f"there is no {message}"

@@ -1,4 +1,4 @@
-"""The make_dict command: files, printed lines, one-sentence faults."""
+"""The `make-dict` command: its files, printed lines and messages."""
 
 import subprocess
 import sys
@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from moeasr.bin.make_dict import main
+from moeasr.bin.make_dict import SPECIAL_UNITS, main
 from moeasr.errors import InputError
 from moeasr.text.tokenizer import Tokenizer
 
 
-def test_writes_units_and_prints_coverage(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_units_are_written_and_their_coverage_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     text, dev, out = tmp_path / "text", tmp_path / "dev", tmp_path / "lang"
     text.write_text("u1 AB A\nu2 <noise> B\n")
     dev.write_text("d1 ABQ\n")
@@ -23,25 +25,25 @@ def test_writes_units_and_prints_coverage(tmp_path: Path, capsys: pytest.Capture
         "<blank> 0\n<unk> 1\n<sos/eos> 2\n<noise> 3\nA 4\nB 5\n\u2581 6\n"
     )
     assert capsys.readouterr().out.splitlines() == [
-        f"{out}/units.txt: 7 characters: <blank> <unk> <sos/eos> <noise> A B \u2581",
+        f"{out}/units.txt: 7 units (characters): <blank> <unk> <sos/eos> <noise> A B \u2581",
+        f"    ({SPECIAL_UNITS}, \u2581: space)",
         f"{text}: 2 utterances, 7 units, all in the dictionary",
         f"{dev}: 1 utterances, 3 units, of which 1 (33.33 %) become <unk>: Q (1 times)",
     ]
 
 
-def test_of_many_units_the_first_are_shown(tmp_path, capsys):
+def test_only_the_first_of_many_units_are_printed(tmp_path, capsys):
     (tmp_path / "text").write_text("u1 " + " ".join(f"w{n:03d}" for n in range(100)) + "\n")
     (tmp_path / "dev").write_text("u1 " + " ".join(f"x{n:03d}" for n in range(12)) + "\n")
     where = f"--text {tmp_path}/text --check-text {tmp_path}/dev --out-dir {tmp_path}/lang"
     main([*where.split(), "--type", "word"])
-    units, _, dev = capsys.readouterr().out.splitlines()
-    assert units.endswith(
-        "103 words: <blank> <unk> <sos/eos> " + " ".join(f"w{n:03d}" for n in range(37)) + " ..."
-    )
+    units, _, _, dev = capsys.readouterr().out.splitlines()
+    words = " ".join(f"w{n:03d}" for n in range(37))
+    assert units.endswith(f"103 units (words): <blank> <unk> <sos/eos> {words} ...")
     assert dev.endswith("x009 (1 times), ...")
 
 
-def test_changing_the_type_leaves_nothing_stale(tmp_path: Path) -> None:
+def test_another_type_of_units_replaces_the_old_files(tmp_path: Path) -> None:
     text, out = tmp_path / "text", tmp_path / "lang"
     text.write_text("u1 AB A ABAB\n")
     main(f"--text {text} --type bpe --vocab-size 8 --out-dir {out}".split())
@@ -51,7 +53,7 @@ def test_changing_the_type_leaves_nothing_stale(tmp_path: Path) -> None:
     assert Tokenizer.from_dir(out).units[3:] == ["A", "AB", "ABAB"]
 
 
-def test_impossible_size_names_the_text(tmp_path: Path) -> None:
+def test_a_vocabulary_size_that_is_too_large_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("u1 AB\n")
     with pytest.raises(InputError, match=f"{text}: the vocabulary size 900 is too large"):
@@ -59,7 +61,7 @@ def test_impossible_size_names_the_text(tmp_path: Path) -> None:
     assert not (tmp_path / "lang").exists()
 
 
-def test_fault_is_one_sentence_and_status_1(tmp_path: Path) -> None:
+def test_a_fault_gives_one_sentence_and_status_1(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"u1 A\r\n")
     command = [sys.executable, "-m", "moeasr.bin.make_dict", "--text", str(tmp_path / "text")]
     done = subprocess.run(

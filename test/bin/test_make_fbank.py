@@ -1,4 +1,4 @@
-"""From audio files to archives by the entry point, and on to batches."""
+"""The `make-fbank` command, from audio files to archives of features, and batches of them."""
 
 import logging
 import subprocess
@@ -37,7 +37,7 @@ def write_scp(folder: Path, entries: dict[str, str | Path]) -> Path:
 
 
 def make(folder: Path, *options: str) -> dict[str, torch.Tensor]:
-    """Run the entry point; the features it wrote."""
+    """Run the command and return the features that it wrote."""
     out = ["--ark", str(folder / "out.1.ark"), "--scp", str(folder / "out.1.scp")]
     main(["--wav-scp", str(folder / "wav.scp"), *out, *options])
     reader = FeatureReader()
@@ -64,7 +64,7 @@ def test_features_lengths_and_durations_are_written(tmp_path: Path) -> None:
     assert written == {f"out.1.{suffix}" for suffix in suffixes}
 
 
-def test_a_config_file_governs_the_features(tmp_path: Path) -> None:
+def test_a_config_file_sets_the_features(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", 8000)
     write_scp(tmp_path, {"a": path})
     config = tmp_path / "fbank.yaml"
@@ -78,7 +78,7 @@ def test_a_config_file_governs_the_features(tmp_path: Path) -> None:
         make(tmp_path, "--fbank-config", str(config))
 
 
-def test_segments_are_cut_out_of_recordings(tmp_path: Path) -> None:
+def test_segments_of_recordings_are_used(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "long.wav", 32000)
     write_scp(tmp_path, {"rec": path, "pipe": f"cat {path} |"})
     segments = tmp_path / "segments"
@@ -94,7 +94,8 @@ def test_segments_are_cut_out_of_recordings(tmp_path: Path) -> None:
 def test_unusable_utterances_are_listed_and_skipped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moeasr.logs.setup_logging", lambda: None)  # it would unhook caplog
+    # setup_logging would remove caplog's handler
+    monkeypatch.setattr("moeasr.logs.setup_logging", lambda: None)
     cut = write_wav(tmp_path / "cut.wav", 16000)
     cut.write_bytes(cut.read_bytes()[:1000])
     entries = {
@@ -113,7 +114,7 @@ def test_unusable_utterances_are_listed_and_skipped(
     assert "computed features of 1 of 4 utterances" in caplog.text
 
 
-def test_other_rates_are_resampled_and_said_so(
+def test_other_sample_rates_are_resampled_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("moeasr.logs.setup_logging", lambda: None)
@@ -127,8 +128,8 @@ def test_other_rates_are_resampled_and_said_so(
     assert "resampled 1 utterances from 8000 Hz" in caplog.text
 
 
-def test_compressed_features_take_a_byte_per_value(tmp_path: Path) -> None:
-    """Kaldi's format has 21 bytes of header, 8 for each bin, and here the key and a space."""
+def test_compressed_features_need_one_byte_per_value(tmp_path: Path) -> None:
+    """In Kaldi's format, there are 21 bytes of header, 8 bytes per bin, the key and a space."""
     path = write_wav(tmp_path / "a.wav", 16000)
     write_scp(tmp_path, {"a": path})
     feats = make(tmp_path, "--compress")
@@ -136,7 +137,7 @@ def test_compressed_features_take_a_byte_per_value(tmp_path: Path) -> None:
     torch.testing.assert_close(feats["a"], expected(path), atol=0.1, rtol=0)
 
 
-def test_dither_is_the_same_however_the_jobs_are_split(tmp_path: Path) -> None:
+def test_dither_does_not_depend_on_the_split_into_jobs(tmp_path: Path) -> None:
     paths = {name: write_wav(tmp_path / f"{name}.wav", 4000) for name in "ab"}
     config = tmp_path / "fbank.yaml"
     config.write_text("dither: 1.0\n")
@@ -145,14 +146,14 @@ def test_dither_is_the_same_however_the_jobs_are_split(tmp_path: Path) -> None:
     write_scp(tmp_path, {"b": paths["b"]})
     alone = make(tmp_path, "--fbank-config", str(config))
     assert torch.equal(alone["b"], together["b"])
-    # the two files hold the same samples: only the dither tells them apart
+    # The two files have the same samples, so that only the dither differs.
     assert not torch.equal(together["a"], together["b"])
     other_seed = make(tmp_path, "--fbank-config", str(config), "--seed", "1")
     assert not torch.equal(other_seed["b"], together["b"])
 
 
 @pytest.mark.slow
-def test_nothing_usable_is_one_sentence_and_no_file(tmp_path: Path) -> None:
+def test_without_usable_utterances_there_is_one_sentence_and_no_file(tmp_path: Path) -> None:
     write_scp(tmp_path, {"a": tmp_path / "gone.wav"})
     command = [sys.executable, "-m", "moeasr.bin.make_fbank", "--wav-scp", tmp_path / "wav.scp"]
     command += ["--ark", tmp_path / "o.ark", "--scp", tmp_path / "o.scp"]
@@ -165,7 +166,7 @@ def test_nothing_usable_is_one_sentence_and_no_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["wav.scp"]
 
 
-def test_from_audio_to_batches(tmp_path: Path) -> None:
+def test_batches_contain_the_features_of_the_audio(tmp_path: Path) -> None:
     paths = {f"u{n}": write_wav(tmp_path / f"{n}.wav", 8000 + 800 * n) for n in range(6)}
     write_scp(tmp_path, paths)
     make(tmp_path)
@@ -194,7 +195,7 @@ def test_from_audio_to_batches(tmp_path: Path) -> None:
         (["--no-num-frames", "--no-dur"], {"utt2dur", "utt2num_frames"}),
     ],
 )
-def test_gathered_are_only_the_tables_that_are_wanted(tmp_path, options, absent):
+def test_options_exclude_tables_from_the_data_directory(tmp_path, options, absent):
     data = tmp_path / "data"
     data.mkdir()
     (tmp_path / "fbank.yaml").write_text("num_mel_bins: 20\n")

@@ -1,4 +1,4 @@
-"""The make_lm command: the file, printed lines, one-sentence faults."""
+"""The `make-lm` command: its file, printed lines and messages."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def text(tmp_path: Path) -> Path:
     return path
 
 
-def test_words(text, tmp_path, capsys):
+def test_a_word_model_is_estimated(text, tmp_path, capsys):
     (tmp_path / "dev").write_text("d1 AB C\n")
     text.write_text("u1 AB A\n")
     (tmp_path / "more").write_text("u2 AB\nu3 B AB\n")
@@ -30,7 +30,7 @@ def test_words(text, tmp_path, capsys):
     assert printed[1].endswith("over 2 known words and ends of sentences; 1 unknown words left out")
 
 
-def test_units(text, tmp_path):
+def test_a_unit_model_is_estimated(text, tmp_path):
     make_dict(f"--text {text} --out-dir {tmp_path}/lang".split())
     main(f"--text {text} --dict-dir {tmp_path}/lang --out {tmp_path}/x.arpa.gz".split())
     model = read_arpa(tmp_path / "x.arpa.gz")
@@ -38,7 +38,7 @@ def test_units(text, tmp_path):
     assert model.order == 3
 
 
-def test_text_without_spaces_is_warned_of(text, tmp_path, capsys):
+def test_text_without_spaces_gives_a_warning(text, tmp_path, capsys):
     options = f"--text {text} --out {tmp_path}/x.arpa".split()
     text.write_text(
         "u1 我在唯品会买东西\nu2 打开网站看手机\nu3 ok go\nu4 开 门\n", encoding="utf-8"
@@ -46,7 +46,7 @@ def test_text_without_spaces_is_warned_of(text, tmp_path, capsys):
     main(options)
     warning = capsys.readouterr().err
     assert "2 transcripts have no spaces" in warning
-    assert "e.g. '我在唯品会买东西'" in warning and "--lm-level unit" in warning
+    assert "such as '我在唯品会买东西'" in warning and "--lm-level unit" in warning
     make_dict(f"--text {text} --out-dir {tmp_path}/lang".split())
     main([*options, "--dict-dir", f"{tmp_path}/lang"])
     text.write_text("u1 我 在 唯品会 买 东西\nu2 打开\nu3 ok\nu4 안녕하세요\n", encoding="utf-8")
@@ -54,7 +54,7 @@ def test_text_without_spaces_is_warned_of(text, tmp_path, capsys):
     assert "no spaces" not in capsys.readouterr().err
 
 
-def test_faults_name_the_text_and_leave_no_file(text, tmp_path):
+def test_faults_name_the_text_and_no_file_is_written(text, tmp_path):
     text.write_text("u1 A </s>\n")
     with pytest.raises(InputError, match=f"{text}: a sentence contains"):
         main(f"--text {text} --out {tmp_path}/x.arpa".split())

@@ -1,10 +1,10 @@
-"""The entry point that makes shards; what is in them is tested with the readers of shards."""
+"""The `make-shards` command (for the content of shards, see the tests of their readers)."""
 
 import audio_sets
 import pytest
 
 
-def test_a_making_that_fails_leaves_no_index_of_shards_that_are_no_longer_there(tmp_path):
+def test_a_failed_run_leaves_no_index_of_missing_shards(tmp_path):
     data_dir = audio_sets.prepare(audio_sets.whole_files(tmp_path), "shard")
     assert (data_dir / "shards.scp").is_file()
     (tmp_path / "audio files" / "a.wav").unlink()

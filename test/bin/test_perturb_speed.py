@@ -1,4 +1,4 @@
-"""perturb_speed: faster or slower audio in a pipe."""
+"""The `perturb-speed` command, which changes the speed of audio in a pipe."""
 
 from pipes import SAMPLES, pcm_of
 
@@ -10,11 +10,11 @@ from moeasr.bin.perturb_speed import main
 from moeasr.errors import InputError
 
 
-def test_speed_1_is_the_same_bit_for_bit(tmp_path, capfdbinary):
+def test_speed_1_keeps_the_samples(tmp_path, capfdbinary):
     assert pcm_of(main, "1", tmp_path, capfdbinary) == SAMPLES.tolist()
 
 
-def test_another_speed_is_that_of_the_library(tmp_path, capfdbinary):
+def test_another_speed_gives_the_samples_of_the_library(tmp_path, capfdbinary):
     slow = perturb_speed(torch.from_numpy(SAMPLES / 32768).float(), 8000, 0.5)
     expected = (slow * 32768).round().clamp(-32768, 32767).int().tolist()
     assert pcm_of(main, "0.5", tmp_path, capfdbinary) == expected

@@ -1,4 +1,4 @@
-"""moeasr profile: tables to read and a record for programs."""
+"""The `profile` command: printed tables and a JSON record."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ def tokenizer_state(vocab_size):
 
 
 def trained(path, num_mel_bins=20, vocab_size=9, frame_shift_ms=10.0):
-    """A checkpoint as far as the command looks at it."""
+    """Save a checkpoint with the sections that the command reads."""
     config = load_experiment(MOE).model
     model = build_model(config, num_mel_bins, vocab_size)
     fbank = FbankConfig(num_mel_bins=num_mel_bins, frame_shift_ms=frame_shift_ms)
@@ -48,7 +48,7 @@ def trained(path, num_mel_bins=20, vocab_size=9, frame_shift_ms=10.0):
     return model
 
 
-def test_one_config_gives_a_line_for_each_part_and_a_record(tmp_path, capsys):
+def test_one_config_gives_a_line_for_each_component_and_a_record(tmp_path, capsys):
     out = tmp_path / "exp" / "cost.json"
     main(["--config", MOE, "--out", str(out)])
     lines = capsys.readouterr().out.splitlines()
@@ -68,17 +68,17 @@ def test_one_config_gives_a_line_for_each_part_and_a_record(tmp_path, capsys):
     assert whole[2] == pytest.approx(record["macs_per_audio_sec"] / 1e6, abs=0.006)
     assert isinstance(record["macs_per_audio_sec"], int)
     assert len({len(line) for line in lines[:-2]}) == 1  # aligned
-    assert "utterance of 10 s" in lines[-2] and "12 tokens per second" in lines[-1]
+    assert "utterance of 10 s" in lines[-1] and "12 tokens per second" in lines[-1]
     assert record["command"] == f"python3 -m moeasr.bin.profile --config {MOE} --out {out}"
 
 
 class OwnRouter(TopKRouter):
-    """A router of a user that does not say what it costs."""
+    """A router of a user that does not define its cost."""
 
     macs_per_frame = None
 
 
-def test_modules_of_ones_own_are_named_where_they_are_not_counted(tmp_path, capsys, monkeypatch):
+def test_modules_without_a_cost_are_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(ROUTERS, "top_k", OwnRouter)
     main(["--config", MOE, "--out", str(tmp_path / "cost.json")])
     lines = capsys.readouterr().out.splitlines()
@@ -92,7 +92,7 @@ def test_modules_of_ones_own_are_named_where_they_are_not_counted(tmp_path, caps
     assert ">" in moe and ">" not in dense
 
 
-def test_several_configs_give_a_line_each(capsys):
+def test_several_configs_give_one_line_each(capsys):
     main(["--config", DENSE, MOE])
     header, dense, moe, *_ = capsys.readouterr().out.splitlines()
     assert header.split()[0] == "model"
@@ -100,7 +100,7 @@ def test_several_configs_give_a_line_each(capsys):
     dense, moe = (numbers(line.removeprefix(str(CONF))) for line in (dense, moe))
     assert dense[0] == dense[1] and moe[0] > 2 * moe[1]
     assert dense[3] < dense[4] < dense[5]
-    # two experts of half the width cost what the dense feed-forward costs, but for the routers
+    # Two experts of half the width cost as much as the dense feed-forward, plus the router.
     assert dense[5] < moe[5] < 1.01 * dense[5]
 
 
@@ -114,14 +114,14 @@ def test_several_configs_give_a_line_each(capsys):
         (["--tokens-per-sec", "24"], "macs_per_audio_sec", (1.01, 1.5)),
     ],
 )
-def test_flags_count(tmp_path, flags, key, factor):
+def test_options_change_sizes_and_costs(tmp_path, flags, key, factor):
     for name, extra in (("base", []), ("other", flags)):
         main(["--config", MOE, "--out", str(tmp_path / name), *extra])
     base, other = (json.loads((tmp_path / name).read_text())[key] for name in ("base", "other"))
     assert factor[0] < other / base < factor[1]
 
 
-def test_a_checkpoint_knows_its_sizes_and_its_frame_rate(tmp_path):
+def test_sizes_and_frame_rate_come_from_a_checkpoint(tmp_path):
     model = trained(tmp_path / "a.pt")
     trained(tmp_path / "b.pt", frame_shift_ms=20.0)
     records = []
@@ -160,27 +160,30 @@ def test_a_damaged_checkpoint_is_named(tmp_path, section, key, value):
     [
         (["--config", "no.yaml"], "no.yaml does not exist"),
         (["--config", MOE, "--set", "model.enoder.d_model=8"], "unknown key 'model.enoder'"),
-        (["--config", MOE, "--vocab-size", "3"], "--vocab-size must be 4 or more, but is 3"),
-        (["--config", MOE, "--num-mel-bins", "6"], "--num-mel-bins must be 7 or more"),
-        (["--config", MOE, "--vocab-size", str(10**30)], "--vocab-size must be 100000000 or less"),
-        (["--config", MOE, "--num-mel-bins", str(10**9)], "--num-mel-bins must be 100000000 or"),
+        (["--config", MOE, "--vocab-size", "3"], "--vocab-size must be at least 4, but is 3"),
+        (["--config", MOE, "--num-mel-bins", "6"], "--num-mel-bins must be at least 7"),
+        (["--config", MOE, "--vocab-size", str(10**30)], "--vocab-size must be at most 100000000"),
+        (
+            ["--config", MOE, "--num-mel-bins", str(10**9)],
+            "--num-mel-bins must be at most 100000000",
+        ),
         (["--config", MOE, "--utterance-sec", "0.01"], "too short"),
         (["--config", MOE, "--tokens-per-sec", "nan"], "`tokens_per_sec` must be"),
-        (["--config", MOE, DENSE], "one model, but there are several"),
+        (["--config", MOE, DENSE], "--out requires a single config"),
         (["--checkpoint", "no.pt"], "no.pt does not exist"),
-        (["--checkpoint", "no.pt", "--set", "model.encoder.d_model=8"], "--set goes with --config"),
-        (["--checkpoint", "no.pt", "--vocab-size", "31"], "--vocab-size goes with --config"),
+        (["--checkpoint", "no.pt", "--set", "model.encoder.d_model=8"], "--set requires --config"),
+        (["--checkpoint", "no.pt", "--vocab-size", "31"], "--vocab-size requires --config"),
     ],
 )
-def test_bad_input_is_one_sentence_and_no_file(tmp_path, flags, message):
+def test_invalid_input_is_refused_and_no_file_is_written(tmp_path, flags, message):
     with pytest.raises(InputError, match=message):
         main([*flags, "--out", str(tmp_path / "cost.json")])
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-def test_it_does_not_stand_in_the_way_of_pythons_own_profile():
-    """The standard library has a module `profile` too, which `cProfile` imports."""
+def test_the_command_does_not_hide_pythons_profile_module():
+    """The standard library has a module `profile` as well, which `cProfile` imports."""
     code = (
         "import runpy, sys; sys.argv[1:] = ['--config', sys.argv[1]]\n"
         "runpy.run_module('moeasr.bin.profile', run_name='__main__', alter_sys=True)\n"

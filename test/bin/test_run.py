@@ -1,4 +1,4 @@
-"""What an entry point makes of exceptions."""
+"""`run`, which all entry points use: exceptions, signals and encodings."""
 
 import os
 import re
@@ -31,10 +31,10 @@ def raising(error):
         (OSError(28, "No space left on device", "out.ark"), "out.ark: No space left on device"),
     ],
 )
-def test_bad_input_is_one_sentence_and_a_non_zero_exit(error, message):
+def test_invalid_input_gives_one_sentence_and_a_nonzero_status(error, message):
     with pytest.raises(SystemExit) as caught:
         run(raising(error))
-    assert str(caught.value.code).endswith(f": {message}")  # a string: printed, and status 1
+    assert str(caught.value.code).endswith(f": {message}")  # a string is printed, with status 1
 
 
 def all_memory():
@@ -52,29 +52,32 @@ def all_memory():
         (raising(MemoryError()), "Python"),
     ],
 )
-def test_memory_that_runs_out_is_one_sentence_that_says_what_to_do(main, message):
+def test_out_of_memory_gives_one_sentence_with_advice(main, message):
     with pytest.raises(SystemExit) as caught:
         run(main)
     sentence = caught.value.code
     assert "out of memory (" in sentence and message in sentence and "\n" not in sentence
-    assert "take smaller batches" in sentence
+    assert "use smaller batches" in sentence
 
 
-def test_a_bug_of_ours_keeps_its_traceback():
+def test_an_unexpected_exception_keeps_its_traceback():
     with pytest.raises(RuntimeError, match="a bug"):
         run(raising(RuntimeError("a bug")))
     with pytest.raises(ZeroDivisionError):
         run(raising(ZeroDivisionError()))
 
 
-def test_ctrl_c_exits_as_a_shell_expects():
+def test_ctrl_c_exits_with_status_130():
     with pytest.raises(SystemExit) as caught:
         run(raising(KeyboardInterrupt()))
     assert caught.value.code == 130
 
 
-def test_a_reader_that_has_gone_is_told_by_the_status_alone():
-    """As of `moeasr ... | head`: 128 + SIGPIPE, and nothing on stderr."""
+def test_a_closed_output_pipe_gives_status_141_without_a_message():
+    """As in `moeasr ...
+
+    head`. The status is 128 + SIGPIPE.
+    """
     reading, writing = os.pipe()
     os.close(reading)
     code = "from moeasr.bin import run; run(lambda: print('text', flush=True))"
@@ -84,7 +87,7 @@ def test_a_reader_that_has_gone_is_told_by_the_status_alone():
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_sigterm_means_afterwards_what_it_meant_before():
+def test_the_handler_of_sigterm_is_restored():
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         run(lambda: None)
@@ -102,7 +105,7 @@ LOCALES = [
 
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("command", [["moeasr"], ["moeasr.bin.make_dict"]])
-def test_output_is_utf8_whatever_the_locale_can_print(locale, command, tmp_path):
+def test_output_is_utf8_in_every_locale(locale, command, tmp_path):
     (tmp_path / "text").write_text("u1 买手机\n", encoding="utf-8")
     (tmp_path / "検査").write_text("u1 買う\n", encoding="utf-8")
     entry = ["make-dict"] if command == ["moeasr"] else []
@@ -112,8 +115,8 @@ def test_output_is_utf8_whatever_the_locale_can_print(locale, command, tmp_path)
     done = subprocess.run([*call, "検査"], **keep)
     assert done.returncode == 0, done.stderr
     printed = done.stdout.decode("utf-8").splitlines()
-    assert printed[2].startswith("検査: 1 utterances")
-    assert printed[2].endswith("become <unk>: 買 (1 times), う (1 times)")
+    checked = next(line for line in printed if line.startswith("検査: 1 utterances"))
+    assert checked.endswith("become <unk>: 買 (1 times), う (1 times)")
     done = subprocess.run([*call, "ないファイル"], **keep)
     assert done.returncode == 1
     assert done.stderr.decode("utf-8").endswith("file ないファイル does not exist\n")
@@ -127,7 +130,7 @@ def test_a_file_name_in_another_encoding_keeps_its_bytes():
     assert done.stdout == b"caf\xe9 \xc3\xa9\n", done.stderr
 
 
-def test_every_entry_point_goes_through_run():
+def test_every_entry_point_uses_run():
     for name in entry_names():
         text = (Path(moeasr.bin.__file__).parent / f"{name}.py").read_text(encoding="utf-8")
         assert re.search(r'if __name__ == "__main__":\n    (sys\.exit\()?run\(', text), name
@@ -153,7 +156,7 @@ run(main)
 """
 
 
-def test_sigterm_ends_an_entry_point_with_one_sentence_and_leaves_nothing(tmp_path):
+def test_sigterm_stops_an_entry_point_with_one_sentence_and_leaves_no_file(tmp_path):
     (tmp_path / "slow.py").write_text(WRITES_SLOWLY)
     pipe, command = subprocess.PIPE, [sys.executable, "slow.py"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True) as process:
@@ -179,7 +182,7 @@ def test_sigterm_ends_an_entry_point_with_one_sentence_and_leaves_nothing(tmp_pa
     ],
     ids=" ".join,
 )
-def test_sigterm_is_heard_while_a_program_does_not_answer(tmp_path, command):
+def test_sigterm_stops_an_entry_point_that_waits_for_another_program(tmp_path, command):
     tables = {"wav.scp": "touch begun; exec sleep 900 |", "utt2spk": "s", "text": "HI"}
     for name, value in tables.items():
         (tmp_path / name).write_text(f"a {value}\nb {value}\n")

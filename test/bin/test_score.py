@@ -1,4 +1,4 @@
-"""The score command: every mode of a folder, printed lines, one-sentence faults."""
+"""The `score` command: all modes of a directory, printed lines and messages."""
 
 import json
 import os
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from moeasr.bin.score import main
+from moeasr.bin.score import LEGEND, main
 from moeasr.errors import InputError
 
 
 @pytest.fixture
 def dirs(tmp_path: Path) -> tuple[Path, Path]:
-    """A data directory and a decode directory with two modes."""
+    """Create a data directory, and a decoding directory with two modes."""
     data, decode = tmp_path / "data dir", tmp_path / "decode_test"
     data.mkdir()
     (data / "text").write_text("a-1 ONE TWO\nb-1 THREE\n")
@@ -25,26 +25,39 @@ def dirs(tmp_path: Path) -> tuple[Path, Path]:
     return data, decode
 
 
-def test_scores_every_mode(dirs: tuple[Path, Path], capsys: pytest.CaptureFixture) -> None:
+def test_every_mode_of_a_directory_is_scored(
+    dirs: tuple[Path, Path], capsys: pytest.CaptureFixture
+) -> None:
     data, decode = dirs
     main(["--data-dir", str(data), "--decode-dir", str(decode), "--num-resamples", "100"])
     printed = capsys.readouterr().out.splitlines()
     assert printed == [
+        LEGEND,
         f"%WER 0.00 [ 0 / 3, 0 ins, 0 del, 0 sub ] CER 0.00 {decode}/attention/score/wer",
         f"%WER 66.67 [ 2 / 3, 0 ins, 1 del, 1 sub ] CER 75.00 {decode}/greedy/score/wer",
+        f"error rates by utterance and speaker: {decode}/MODE/score/",
     ]
     stored = json.loads((decode / "greedy" / "score" / "score.json").read_text())
-    # a path with a space comes back quoted, so that the line can be pasted into a shell
+    # A path with a space is quoted, so that the command can be pasted into a shell.
     assert stored["command"] == (
         f"python -m moeasr.bin.score --data-dir '{data}' --decode-dir {decode} --num-resamples 100"
     )
 
 
+def test_a_recipe_leaves_the_rates_to_the_table_that_follows(dirs, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("MOEASR_QUIET", "1")
+    data, decode = dirs
+    main(["--data-dir", str(data), "--decode-dir", str(decode), "--num-resamples", "100"])
+    told = f"error rates by utterance and speaker: {decode}/MODE/score/\n"
+    assert capsys.readouterr().out == told
+    assert (decode / "attention/score/wer").read_text().startswith("%WER 0.00 [ 0 / 3,")
+
+
 @pytest.mark.parametrize(("seed", "rate"), [(0, 100.0), (1, 66.6667), (11, 50.0)])
-def test_the_seed_decides_which_utterances_are_drawn(
+def test_the_seed_determines_the_bootstrap_samples(
     dirs: tuple[Path, Path], seed: int, rate: float
 ) -> None:
-    """With these seeds the first draw of NumPy's generator is b b, a b and a a.
+    """With these seeds, NumPy's generator first samples b b, a b and a a.
 
     There is 1 error in the 2 words of a, and 1 in the 1 word of b.
     """
@@ -63,10 +76,10 @@ def test_the_seed_decides_which_utterances_are_drawn(
         (["--cer-spaces", "false"], "num_chars", len("ONETWO") + len("THREE")),
         (["--non-lang-syms", "symbols"], "num_chars", len("ONE $") + len("THREE")),
         (["--mode", "present"], "wer", 50.0),  # ONE of a-1
-        (["--mode", "all"], "wer", 66.6667),  # THREE of b-1, too
+        (["--mode", "all"], "wer", 66.6667),  # THREE of b-1 as well
     ],
 )
-def test_options_decide_what_is_counted(
+def test_options_change_the_counts(
     dirs: tuple[Path, Path], monkeypatch, options: list[str], key: str, value: float
 ) -> None:
     data, decode = dirs
@@ -79,7 +92,7 @@ def test_options_decide_what_is_counted(
     assert json.loads((hypotheses / "score" / "score.json").read_text())[key] == value
 
 
-def test_missing_hypothesis_is_one_sentence_and_status_1(dirs: tuple[Path, Path]) -> None:
+def test_a_missing_hypothesis_gives_one_sentence_and_status_1(dirs: tuple[Path, Path]) -> None:
     data, decode = dirs
     (decode / "greedy" / "text").write_text("a-1 ONE\n")
     command = [sys.executable, "-m", "moeasr.bin.score", "--data-dir", str(data), "--decode-dir"]
@@ -90,12 +103,12 @@ def test_missing_hypothesis_is_one_sentence_and_status_1(dirs: tuple[Path, Path]
     assert not (decode / "greedy" / "score").exists()
 
 
-def test_stale_hypotheses_that_cannot_be_scored_do_not_stop_the_others(
+def test_stale_hypotheses_that_cannot_be_scored_are_skipped(
     dirs: tuple[Path, Path], capsys: pytest.CaptureFixture
 ) -> None:
     data, decode = dirs
     old = decode / "greedy"
-    (old / "text").write_text("a-1 ONE\n")  # before the set had b-1
+    (old / "text").write_text("a-1 ONE\n")  # from before the set had b-1
     about = {"set": "test", "checkpoint": "averaged.pt", "data_dir": str(data)}
     (old / "decode.json").write_text(json.dumps(about))
     os.utime(old / "decode.json", (1, 1))
@@ -106,19 +119,19 @@ def test_stale_hypotheses_that_cannot_be_scored_do_not_stop_the_others(
     main(options)
     assert (decode / "attention/score/score.json").exists()
     assert f"{old} is stale ({data}/utt2num_frames is newer" in capsys.readouterr().err
-    options[3] = str(old)  # alone, there are no others to go on with
+    options[3] = str(old)  # alone, there is no other directory to score
     with pytest.raises(InputError, match="1 of 2 utterances have no hypothesis: b-1"):
         main(options)
 
 
-def test_an_interval_needs_a_draw(dirs: tuple[Path, Path]) -> None:
+def test_at_least_one_bootstrap_sample_is_required(dirs: tuple[Path, Path]) -> None:
     data, decode = dirs
     options = ["--data-dir", str(data), "--decode-dir", str(decode), "--num-resamples", "0"]
     with pytest.raises(InputError, match="--num-resamples must be at least 1, but is 0"):
         main(options)
 
 
-def test_help_is_quick_and_shows_an_example() -> None:
+def test_help_imports_no_large_library() -> None:
     code = "import sys, moeasr.bin.score as m; m.get_parser().format_help(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "numpy", "jiwer"} & set(done.stdout.split())

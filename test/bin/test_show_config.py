@@ -1,4 +1,4 @@
-"""moeasr show-config: the config that a training would store."""
+"""The `show-config` command, which prints the config that a training would store."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from moeasr.experiment.config import load_experiment, write_config
 CONFIG = Path(__file__).resolve().parents[2] / "egs/mini/conf/u2pp_moe.yaml"
 
 
-def test_it_prints_what_a_training_stores(tmp_path, capsys):
+def test_the_printed_config_equals_the_config_that_a_training_stores(tmp_path, capsys):
     main([str(CONFIG), "--set", "train.max_epochs=2"])
     shown = capsys.readouterr().out
     write_config(load_experiment(CONFIG, ["train.max_epochs=2"]), tmp_path)

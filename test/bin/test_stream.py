@@ -1,4 +1,4 @@
-"""The entry point that recognises audio as if live."""
+"""The `stream` command, which recognises audio as if it were live."""
 
 import io
 import json
@@ -53,12 +53,12 @@ def test_files_print_partial_and_final_results_with_times(model_path, data_dir, 
     assert times[-1] >= 0.5
 
 
-def test_the_default_mode_is_the_most_accurate(model_path, data_dir):
+def test_the_default_mode_is_the_most_accurate_mode(model_path, data_dir):
     stream(model_path, "--simulate", data_dir, "--out-dir", data_dir / "out")
     assert [path.name for path in (data_dir / "out").iterdir()] == ["joint_decoding_chunk4_stream"]
 
 
-def test_a_dash_is_standard_input(model_path, data_dir, monkeypatch, capsys):
+def test_a_dash_means_standard_input(model_path, data_dir, monkeypatch, capsys):
     path = data_dir.parent / "u1.wav"
     stream(model_path, path)
     final = capsys.readouterr().out.splitlines()[-1].split("\t")
@@ -68,11 +68,12 @@ def test_a_dash_is_standard_input(model_path, data_dir, monkeypatch, capsys):
     assert (fields[0], fields[2:]) == ("-", final[2:])
 
 
-def test_a_pause_ends_an_utterance_unless_end_points_are_off(model_path, data_dir, capsys):
+def test_end_points_end_an_utterance_unless_they_are_off(model_path, data_dir, capsys):
     path, always = data_dir.parent / "u1.wav", ("--rule3-min-utterance-length", "0.2")
     stream(model_path, path, *always)
     assert capsys.readouterr().out.count("\tfinal\t") > 1
-    long = data_dir / "long.wav"  # 20 s at most without a pause, and what follows is other sound
+    # The first 20.5 s have no pause, so an utterance ends after 20 s.
+    long = data_dir / "long.wav"
     sound = np.tile(soundfile.read(path)[0], 41)
     soundfile.write(long, np.concatenate([sound, np.zeros(16000)]), 16000)
     options = (long, "--chunk-size", "40", "--mode", "ctc_greedy_search", "--packet-ms", "1000")
@@ -81,7 +82,7 @@ def test_a_pause_ends_an_utterance_unless_end_points_are_off(model_path, data_di
         printed = capsys.readouterr().out
         assert printed.count("\tfinal\t") == num_utts
     text = printed.splitlines()[-1].split("\t")[3]
-    # an utterance of a test set is one, however long it is
+    # each utterance of a test set is one utterance, however long it is
     (data_dir / "text").unlink()
     (data_dir / "wav.scp").write_text(f"long {long}\n")
     stream(model_path, "--simulate", data_dir, "--out-dir", data_dir / "out", *options[1:])
@@ -90,14 +91,16 @@ def test_a_pause_ends_an_utterance_unless_end_points_are_off(model_path, data_di
 
 
 @pytest.mark.parametrize("mode", SEARCHES)
-def test_a_simulated_test_set_reads_as_when_decoded_in_chunks(mode, model_path, data_dir, capsys):
+def test_a_simulated_stream_gives_the_text_of_decoding_in_chunks(
+    mode, model_path, data_dir, capsys
+):
     out_dir = data_dir.parent / "out"
     stream(model_path, "--simulate", data_dir, "--out-dir", out_dir, "--mode", mode)
     printed = capsys.readouterr().out
     assert "%WER " in printed
-    assert "first partial latency, s: " in printed
-    # an untrained decoder that nothing else guides ends at once
-    assert ("first partial latency, s: mean " in printed) == ("ctc" in SEARCHES[mode].heads)
+    # an untrained decoder without CTC ends at once
+    delay = "mean " if "ctc" in SEARCHES[mode].heads else "none had text"
+    assert f"delay of the first partial result after its first unit, s: {delay}" in printed
     options = ("--checkpoint", model_path, "--data-dir", data_dir, "--out-dir", out_dir)
     decode([*map(str, options), "--modes", mode, "--chunk-size", "4"])
     streamed, offline = out_dir / f"{mode}_chunk4_stream", out_dir / f"{mode}_chunk4"
@@ -111,7 +114,7 @@ def test_a_simulated_test_set_reads_as_when_decoded_in_chunks(mode, model_path, 
     assert (about["chunk_size"], about["commit"], about["set"]) == (4, "abc", "data")
 
 
-def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
+def test_a_model_that_routes_by_language_gets_the_language(tmp_path, data_dir, capsys):
     routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     model_path = save_model(tmp_path / "x.pt", routed, languages=("en", "zh"))
     with pytest.raises(InputError, match="`language` must be one of en, zh, but is not given"):
@@ -135,12 +138,12 @@ def test_a_model_that_routes_by_language_is_told(tmp_path, data_dir, capsys):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("wav.scp", "", "holds no utterances"),
+        ("wav.scp", "", "contains no utterances"),
         ("text", "u1 a b\nu3 c\n", "1 of 2 utterances have no hypothesis: u3"),
         ("text", "", "text is empty"),
     ],
 )
-def test_a_data_directory_that_cannot_be_scored_leaves_nothing(
+def test_for_a_data_directory_that_cannot_be_scored_nothing_is_written(
     name, content, message, model_path, data_dir
 ):
     (data_dir / name).write_text(content)
@@ -150,7 +153,7 @@ def test_a_data_directory_that_cannot_be_scored_leaves_nothing(
     assert not out_dir.exists()
 
 
-def test_an_unreadable_file_does_not_hide_the_others(model_path, data_dir, capsys):
+def test_after_an_unreadable_file_the_others_are_recognised(model_path, data_dir, capsys):
     (data_dir / "bad.wav").write_text("no audio")
     with pytest.raises(SystemExit) as exited:
         stream(model_path, data_dir / "bad.wav", data_dir.parent / "u2.wav")
@@ -160,14 +163,16 @@ def test_an_unreadable_file_does_not_hide_the_others(model_path, data_dir, capsy
     assert "\tfinal\t" in output.out
 
 
-def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_path, capsys):
+def test_nan_is_refused_and_a_header_with_too_many_samples_gives_a_warning(
+    model_path, tmp_path, capsys
+):
     nan, high = tmp_path / "nan.wav", tmp_path / "high.wav"
     samples = np.zeros(8000, np.float32)
     samples[4000] = np.nan
     soundfile.write(nan, samples, 16000, subtype="FLOAT")
     soundfile.write(high, np.zeros(8000), 16000)
     content = bytearray(high.read_bytes())
-    content[40:44] = (16044).to_bytes(4, "little")  # of 16000
+    content[40:44] = (16044).to_bytes(4, "little")  # the file has 16000 bytes of samples
     high.write_bytes(content)
     with pytest.raises(SystemExit) as exited:
         stream(model_path, high, nan, high)
@@ -184,26 +189,35 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
     [
         ((), "give either audio files or --simulate"),
         (("a.wav", "--simulate", "data"), "give either audio files or --simulate"),
-        (("--simulate", "data"), "--simulate and --out-dir belong together"),
+        (("--simulate", "data"), "--simulate and --out-dir require each other"),
         (("a.wav", "--chunk-size", "0"), "`chunk_size` must be -1"),
         (("a.wav", "--chunk-size", "-1"), "`chunk_size` must be at least 1 to stream, but is -1"),
-        (("a.wav", "--packet-ms", "0.05"), "packets must last .*, but are of 5e-05 s"),
-        (("--simulate", ".", "--out-dir", "o", "--packet-ms", "0.05"), "but are of 5e-05 s"),
+        (("a.wav", "--packet-ms", "0.05"), "a packet must have .*, but is 5e-05 s long"),
+        (("--simulate", ".", "--out-dir", "o", "--packet-ms", "0.05"), "but is 5e-05 s long"),
         (
             ("a.wav", "--mode", "ctc_greedy_search", "--beam-size", "4"),
             "`beam_size` has no effect in ctc_greedy_search",
         ),
-        (("a.wav", "--packet-ms", "0"), "packets must last .*, but are of 0 s"),
-        (("a.wav", "--packet-ms", "nan"), "packets must last .*, but are of nan s"),
-        (("a.wav", "--packet-ms", "inf"), "packets must last .*, but are of inf s"),
-        (("--simulate", ".", "--out-dir", "o", "--language", "en"), "`--language` is for files"),
-        (("--simulate", ".", "--out-dir", "o", "--endpoint", "on"), "`--endpoint` is for files"),
-        (("--simulate", ".", "--out-dir", "o", f"--{RULE1}", "3"), f"`--{RULE1}` is for files"),
+        (("a.wav", "--packet-ms", "0"), "a packet must have .*, but is 0 s long"),
+        (("a.wav", "--packet-ms", "nan"), "a packet must have .*, but is nan s long"),
+        (("a.wav", "--packet-ms", "inf"), "a packet must have .*, but is inf s long"),
+        (
+            ("--simulate", ".", "--out-dir", "o", "--language", "en"),
+            "`--language` has no effect with",
+        ),
+        (
+            ("--simulate", ".", "--out-dir", "o", "--endpoint", "on"),
+            "`--endpoint` has no effect with",
+        ),
+        (
+            ("--simulate", ".", "--out-dir", "o", f"--{RULE1}", "3"),
+            f"`--{RULE1}` has no effect with",
+        ),
         (("a.wav", "--endpoint", "off", f"--{RULE1}", "3"), f"`--{RULE1}` has no effect"),
         (("a.wav", "--rule2-min-trailing-silence", "0"), "must be above 0, but is 0"),
     ],
 )
-def test_bad_options_are_one_sentence(options, message, model_path, data_dir, monkeypatch):
+def test_invalid_options_are_refused(options, message, model_path, data_dir, monkeypatch):
     monkeypatch.chdir(data_dir)
     soundfile.write("a.wav", np.zeros(800), 16000)
     with pytest.raises(InputError, match=message):
@@ -211,7 +225,7 @@ def test_bad_options_are_one_sentence(options, message, model_path, data_dir, mo
 
 
 @pytest.mark.slow
-def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
+def test_a_fault_gives_one_sentence_and_status_1(tmp_path):
     command = [sys.executable, "-m", "moeasr.bin.stream", "--checkpoint", "none.pt", "a.wav"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1

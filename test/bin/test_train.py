@@ -1,4 +1,4 @@
-"""The same training from stored features, audio files and shards, by two processes, resumed."""
+"""The `train` command: all types of data, several processes, resuming, and faults in the data."""
 
 import json
 import shutil
@@ -45,7 +45,7 @@ CONFIG = {
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A few utterances of differing lengths, two of them without speech, at three speeds."""
+    """Create utterances of different lengths at three speeds, some of them without speech."""
     wav = {
         f"u{n:02d}": audio_sets.write_audio(tmp_path / f"{n}.wav", 0.5 + 0.07 * n)
         for n in range(NUM_UTTS)
@@ -64,7 +64,7 @@ def compute_statistics(data_dir: Path, data_type: str) -> str:
 
 
 def arguments(data_dir: Path, data_type: str, exp_name: str, *options: str) -> list[str]:
-    """The command line of a training whose development set is its training set."""
+    """Return the command line of a training whose dev set is its training set."""
     root = data_dir.parent
     cmvn = data_dir / "global_cmvn"
     if not cmvn.exists():
@@ -75,13 +75,13 @@ def arguments(data_dir: Path, data_type: str, exp_name: str, *options: str) -> l
 
 
 def run(data_dir: Path, data_type: str, exp_name: str, *options: str) -> dict[str, torch.Tensor]:
-    """Train; the weights at the end."""
+    """Train, and return the final weights."""
     train.main(arguments(data_dir, data_type, exp_name, *options))
     return checkpoint.load(data_dir.with_name(exp_name) / "last.pt")["model"]
 
 
 def metrics(exp_dir: Path, kind: str) -> list[dict]:
-    """The lines of one kind in metrics.jsonl."""
+    """Return the lines of one kind in metrics.jsonl."""
     lines = (exp_dir / "metrics.jsonl").read_text().splitlines()
     return [line for line in map(json.loads, lines) if line["kind"] == kind]
 
@@ -91,7 +91,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 @pytest.mark.slow
-def test_training_is_the_same_bit_for_bit_whatever_is_read_and_by_whom(source):
+def test_training_is_bit_identical_for_all_data_types_and_numbers_of_workers(source):
     weights = {}
     for data_type in DATA_TYPES:
         data_dir = audio_sets.prepare(source, data_type)
@@ -123,8 +123,8 @@ NOT_RANDOM = changed_options(
 
 
 @pytest.mark.slow
-def test_a_training_leaves_metrics_pictures_and_its_data_sets(source):
-    """Each dev transcript is a word or none; a model that has learnt nothing makes errors."""
+def test_a_training_writes_metrics_pictures_and_its_data_sets(source):
+    """Each dev transcript has one word or none. The model has hardly learnt, so it makes errors."""
     pytest.importorskip("matplotlib")
     data_dir = audio_sets.prepare(source, "feats")
     run(data_dir, "feats", "exp", "--set", "train.best_by=wer")
@@ -141,8 +141,8 @@ def test_a_training_leaves_metrics_pictures_and_its_data_sets(source):
     assert f"utterances of {data_dir}" in log and "WARNING" not in log
 
 
-def test_masked_cells_hold_the_corpus_mean_and_a_development_set_has_no_masks(source):
-    """Features that are masked everywhere train as features that are the mean everywhere."""
+def test_masked_cells_have_the_corpus_mean_and_dev_is_not_masked(source):
+    """Completely masked features train like features that equal the mean everywhere."""
     data_dir = audio_sets.prepare(source.with_name("set"), "feats")
     mean, _ = CmvnStats.load(compute_statistics(data_dir, "feats")).mean_istd()
     flat = data_dir.with_name("flat")
@@ -150,7 +150,7 @@ def test_masked_cells_hold_the_corpus_mean_and_a_development_set_has_no_masks(so
     with open_archive(flat / "flat.ark", flat / "feats.scp") as archive:
         for utt, feats in audio_sets.features(data_dir, "feats").items():
             archive.write(utt, mean.expand_as(feats))
-    # the chance that one of these leaves a bin of an utterance uncovered is below 1e-16
+    # The probability that these masks leave a bin of an utterance uncovered is below 1e-16.
     masks = ("data.spec_augment.num_freq_masks=200", "data.spec_augment.max_freq_bins=20")
     masked = run(data_dir, "feats", "masked", *changed_options(masks))
     unmasked = changed_options(["data.spec_augment=null"])
@@ -159,8 +159,8 @@ def test_masked_cells_hold_the_corpus_mean_and_a_development_set_has_no_masks(so
     assert dev[0] == dev[1] and len(dev[0]) == 1
 
 
-def test_a_training_begins_with_a_trained_model_and_learns_of_it(source):
-    """A teacher's twin has nothing to learn of it, and only its routers' biases move."""
+def test_a_training_starts_from_a_trained_model_and_is_distilled_from_a_teacher(source):
+    """The teacher is the same model, so there is nothing to learn and only router biases change."""
     data_dir = audio_sets.prepare(source.with_name("set"), "feats")
     one_step = [*NOT_RANDOM, "--set", "data.batch.max_frames=100000"]
     trained = run(data_dir, "feats", "trained", *one_step)
@@ -173,7 +173,7 @@ def test_a_training_begins_with_a_trained_model_and_learns_of_it(source):
     options = [*one_step, *changed_options(changes)]
     weights = run(data_dir, "feats", "exp", *options)
     bias = "encoder.blocks.0.feed_forward.router.bias"
-    # the development set is the training set, so that it tells what the next step routes
+    # The dev set is the training set, so that it shows the routing of the next step.
     (usage,) = metrics(data_dir.with_name("trained"), "experts")
     shares = torch.tensor([usage[f"layer_00/expert_{expert}"] for expert in range(4)])
     moved = trained.pop(bias) + 1e-3 * (0.25 - shares).sign()
@@ -196,7 +196,7 @@ def test_a_training_begins_with_a_trained_model_and_learns_of_it(source):
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_on_twice_the_batches_each_with_a_dropout_of_its_own(source):
+def test_two_processes_equal_one_process_with_twice_the_batches_and_differ_in_dropout(source):
     data_dir = audio_sets.prepare(source.with_name("set"), "feats")
     options = [*NOT_RANDOM, "--set", "data.batch.max_utts=1", "--num-threads", "1"]
     command = ("-m", "moeasr.bin.train", *arguments(data_dir, "feats", "two", *options))
@@ -204,17 +204,18 @@ def test_two_processes_train_as_one_on_twice_the_batches_each_with_a_dropout_of_
         assert ended.status == 0, ended.error[-2000:]
     one = run(data_dir, "feats", "one", *options, "--set", "train.accum_steps=2")
     two = checkpoint.load(data_dir.with_name("two") / "last.pt")
-    assert same(two["model"], one)  # bit for bit: sums of two addends
+    assert same(two["model"], one)  # bit-identical, since each sum has two terms
     assert two["info"]["step"] == NUM_UTTS / 2
     generators = [rank["generators"]["torch"] for rank in two["trainer"]["per_rank"]]
     assert len(generators) == 2 and not torch.equal(*generators)
 
 
 def spoil(data_dir: Path, data_type: str) -> tuple[Path, str]:
-    """A file to hide, and what is said of it."""
-    if data_type == "raw":  # the audio of an utterance that is in the eighth of 11 batches
+    """Return a file to hide and the message about it."""
+    if data_type == "raw":  # the audio of an utterance in the eighth of 11 batches
         return data_dir.parent / "9.wav", r"utterance .*u09: audio file .*9\.wav does not exist"
-    shard = sorted((data_dir.parent / "shards").glob("*.tar"))[4]  # first read amid the epoch
+    # first read in the middle of the epoch
+    shard = sorted((data_dir.parent / "shards").glob("*.tar"))[4]
     return shard, f"utterance .*: shard {shard} cannot be read: No such file"
 
 
@@ -227,9 +228,7 @@ def spoil(data_dir: Path, data_type: str) -> tuple[Path, str]:
         ("shard", ("--set", "data.batch.window_shards=3", "--set", "train.num_workers=2")),
     ],
 )
-def test_a_training_that_lost_its_data_is_resumed_exactly_when_they_are_back(
-    source, data_type, options
-):
+def test_a_training_resumes_exactly_after_missing_data_are_restored(source, data_type, options):
     data_dir = audio_sets.prepare(source, data_type)
     unbroken = run(data_dir, data_type, "unbroken", *options)
     path, message = spoil(data_dir, data_type)
@@ -250,7 +249,9 @@ def test_a_training_that_lost_its_data_is_resumed_exactly_when_they_are_back(
     ],
 )
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_stored_features_that_do_not_fit_are_named_by_utterance(source, feats, fault, num_workers):
+def test_stored_features_that_do_not_match_are_named_by_utterance(
+    source, feats, fault, num_workers
+):
     data_dir = audio_sets.prepare(source, "feats")
     compute_statistics(data_dir, "feats")
     with open_archive(data_dir / "x.ark", data_dir / "x.scp") as archive:
@@ -276,13 +277,13 @@ def test_audio_that_is_not_finite_is_named_by_utterance(source, num_workers):
         run(data_dir, "raw", "exp", "--set", f"train.num_workers={num_workers}")
 
 
-def test_a_window_of_shards_wants_shards(source):
+def test_window_shards_requires_shards(source):
     data_dir = audio_sets.prepare(source, "raw")
     with pytest.raises(InputError, match="`data.batch.window_shards` needs --data-type shard"):
         run(data_dir, "raw", "exp", "--set", "data.batch.window_shards=3")
 
 
-def test_a_set_that_is_not_ready_is_refused(source):
+def test_a_data_directory_without_the_files_of_the_data_type_is_refused(source):
     raw = audio_sets.prepare(source, "raw")
     compute_statistics(raw, "raw")
     with pytest.raises(
@@ -303,7 +304,7 @@ with lock_directory(sys.argv[1], "training"):
 """
 
 
-def test_a_second_training_in_one_directory_is_refused_before_it_writes(source):
+def test_a_second_training_in_the_same_directory_is_refused_before_it_writes(source):
     data_dir = audio_sets.prepare(source, "raw")
     exp_dir = data_dir.with_name("exp")
     command = [sys.executable, "-c", HOLDER, str(exp_dir)]
@@ -318,7 +319,7 @@ def test_a_second_training_in_one_directory_is_refused_before_it_writes(source):
 
 
 @pytest.mark.slow
-def test_a_training_out_of_memory_goes_on_with_smaller_batches(source):
+def test_a_training_resumes_with_smaller_batches(source):
     data_dir = audio_sets.prepare(source, "raw")
     compute_statistics(data_dir, "raw")
     path, message = spoil(data_dir, "raw")
@@ -339,8 +340,8 @@ def test_a_training_out_of_memory_goes_on_with_smaller_batches(source):
 
 
 @pytest.mark.slow
-def test_a_training_that_stopped_at_once_starts_anew_without_the_utterance(source):
-    """Nothing was learnt, so that the data may be other ones."""
+def test_a_training_without_a_step_starts_again_with_other_data(source):
+    """Nothing was learnt, so the training data may change."""
     data_dir = audio_sets.prepare(source, "raw")
     wavs = sorted(source.parent.glob("*.wav"))
     compute_statistics(data_dir, "raw")

@@ -1,4 +1,4 @@
-"""The entry point that prints what is said in audio files."""
+"""The `transcribe` command, which prints the text of audio files."""
 
 import io
 
@@ -8,6 +8,7 @@ import soundfile
 import torch
 from checkpoints import save_model
 
+from moeasr.api.checkpoint_engine import CheckpointEngine
 from moeasr.audio.input_files import InputFiles
 from moeasr.audio.recording import read_audio
 from moeasr.bin.transcribe import main
@@ -26,7 +27,7 @@ def model_path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def language_model_path(tmp_path_factory):
-    """A model that routes by language."""
+    """Save a model that routes by language."""
     routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     path = tmp_path_factory.mktemp("languages") / "averaged.pt"
     return save_model(path, routed, languages=("en", "zh"))
@@ -34,7 +35,7 @@ def language_model_path(tmp_path_factory):
 
 @pytest.fixture
 def audio(tmp_path):
-    """Three readable files: mono 16 kHz, stereo 8 kHz, FLAC at 44.1 kHz."""
+    """Create three readable files: mono at 16 kHz, stereo at 8 kHz, and FLAC at 44.1 kHz."""
     generator = np.random.default_rng(0)
     files = {}
     for name, rate_hz, channels in [
@@ -57,19 +58,20 @@ def expected_text(model_path, path, mode, languages=None):
 
 
 @pytest.mark.parametrize("mode", SEARCHES)
-def test_any_rate_and_any_number_of_channels(model_path, audio, mode, capsys):
+def test_all_sample_rates_and_numbers_of_channels_are_accepted(model_path, audio, mode, capsys):
     main(["--checkpoint", str(model_path), "--mode", mode, *map(str, audio.values())])
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"{path}\t{expected_text(model_path, path, mode)}" for path in audio.values()]
-    # an untrained decoder that nothing else guides ends at once
+    # an untrained decoder without CTC ends at once
     assert any(line.partition("\t")[2] for line in lines) == ("ctc" in SEARCHES[mode].heads)
-    for path in audio.values():  # half a second of each, whatever an untrained model makes of it
-        ((_, waveform),) = InputFiles([str(path)], 16000, "transcribe")
+    engine = CheckpointEngine(Recognizer.from_checkpoint(model_path))
+    for path in audio.values():  # half a second of each file
+        ((_, waveform),) = InputFiles([str(path)], engine.waveform, "transcribe")
         assert len(waveform) == 8000
         assert torch.equal(waveform, read_audio(str(path), 16000)[0])
 
 
-def test_so_many_threads_compute(model_path, audio):
+def test_num_threads_sets_the_number_of_threads(model_path, audio):
     before = torch.get_num_threads()
     try:
         main(["--checkpoint", str(model_path), "--num-threads", "3", str(audio["a.wav"])])
@@ -78,7 +80,7 @@ def test_so_many_threads_compute(model_path, audio):
         torch.set_num_threads(before)
 
 
-def test_without_a_mode_joint_decoding_is_used(model_path, audio, capsys):
+def test_the_default_mode_is_joint_decoding(model_path, audio, capsys):
     def nbest(*options):
         main(["--checkpoint", str(model_path), *options, "--nbest", "5", str(audio["a.wav"])])
         return capsys.readouterr().out
@@ -88,7 +90,7 @@ def test_without_a_mode_joint_decoding_is_used(model_path, audio, capsys):
     assert nbest("--reverse-weight", "0.3") == rescored
 
 
-def test_a_dash_is_standard_input(model_path, audio, monkeypatch, capsys):
+def test_a_dash_means_standard_input(model_path, audio, monkeypatch, capsys):
     path = audio["d.flac"]
     main(["--checkpoint", str(model_path), str(path)])
     text = capsys.readouterr().out.partition("\t")[2]
@@ -96,11 +98,13 @@ def test_a_dash_is_standard_input(model_path, audio, monkeypatch, capsys):
     main(["--checkpoint", str(model_path), "-"])
     assert capsys.readouterr().out == f"-\t{text}"
     with pytest.raises(SystemExit):
-        main(["--checkpoint", str(model_path), "-"])  # nothing is left
+        main(["--checkpoint", str(model_path), "-"])  # the input has been read
     assert "standard input is empty" in capsys.readouterr().err
 
 
-def test_a_bad_file_is_named_and_the_others_are_still_read(model_path, audio, tmp_path, capsys):
+def test_an_unreadable_file_is_named_and_the_others_are_transcribed(
+    model_path, audio, tmp_path, capsys
+):
     empty, cut = tmp_path / "empty.wav", tmp_path / "cut.flac"
     empty.write_bytes(b"")
     cut.write_bytes(audio["d.flac"].read_bytes()[:5000])
@@ -118,14 +122,16 @@ def test_a_bad_file_is_named_and_the_others_are_still_read(model_path, audio, tm
         assert name in fault
 
 
-def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_path, capsys):
+def test_nan_is_refused_and_a_header_with_too_many_samples_gives_a_warning(
+    model_path, tmp_path, capsys
+):
     nan, high = tmp_path / "nan.wav", tmp_path / "high.wav"
     samples = np.zeros(8000, np.float32)
     samples[4000] = np.nan
     soundfile.write(nan, samples, 16000, subtype="FLOAT")
     soundfile.write(high, np.zeros(8000), 16000)
     content = bytearray(high.read_bytes())
-    content[40:44] = (16044).to_bytes(4, "little")  # of 16000
+    content[40:44] = (16044).to_bytes(4, "little")  # the file has 16000 bytes of samples
     high.write_bytes(content)
     with pytest.raises(SystemExit) as stop:
         main(["--checkpoint", str(model_path), str(high), str(nan), str(high)])
@@ -137,7 +143,7 @@ def test_values_that_are_no_audio_and_headers_that_are_too_high(model_path, tmp_
     assert warning.startswith("transcribe: warning: the headers of 2 files announce more samples")
 
 
-def test_ten_milliseconds_and_silence_give_a_line_each(model_path, tmp_path, capsys):
+def test_very_short_audio_and_silence_give_one_line_each(model_path, tmp_path, capsys):
     for name, seconds in [("short.wav", 0.01), ("silent.wav", 1.0)]:
         soundfile.write(tmp_path / name, np.zeros(round(seconds * 16000)), 16000)
     main(
@@ -149,7 +155,7 @@ def test_ten_milliseconds_and_silence_give_a_line_each(model_path, tmp_path, cap
 
 
 @pytest.mark.parametrize("mode", [m for m, search in SEARCHES.items() if "ctc" in search.heads])
-def test_times_of_words(model_path, audio, mode, capsys):
+def test_timestamps_gives_the_times_of_words(model_path, audio, mode, capsys):
     path = audio["a.wav"]
     argv = ["--checkpoint", str(model_path), "--mode", mode, str(path)]
     main([*argv, "--timestamps"])
@@ -161,7 +167,7 @@ def test_times_of_words(model_path, audio, mode, capsys):
     assert all(0 <= float(field[3]) <= 1 for field in fields)
 
 
-def test_the_best_hypotheses(model_path, audio, capsys):
+def test_nbest_gives_the_best_hypotheses(model_path, audio, capsys):
     path, mode = audio["a.wav"], "ctc_prefix_beam_search"
     main(["--checkpoint", str(model_path), "--mode", mode, "--nbest", "3", str(path)])
     fields = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
@@ -177,7 +183,7 @@ def test_the_best_hypotheses(model_path, audio, capsys):
         (["--nbest", "11"], "--nbest must be between 1 and 10"),
         (["--nbest", "0"], "--nbest must be between 1 and 10"),
         (["--nbest", "2", "--mode", "ctc_greedy_search"], "--nbest must be between 1 and 1,"),
-        (["--nbest", "2", "--timestamps"], "leave out --nbest"),
+        (["--nbest", "2", "--timestamps"], "give either --timestamps or --nbest"),
         (["--ctc-weight", "0.3", "--mode", "attention"], "`ctc_weight` has no effect in attention"),
         (["--beam-size", "5", "--mode", "ctc_greedy_search"], "`beam_size` has no effect"),
         (["--lm", "x", "--mode", "ctc_greedy_search"], "'ctc_greedy_search' cannot use a language"),
@@ -185,13 +191,17 @@ def test_the_best_hypotheses(model_path, audio, capsys):
         (["--context", "nowhere.txt"], "nowhere.txt does not exist"),
     ],
 )
-def test_options_that_would_be_ignored_are_refused(model_path, audio, options, sentence, capsys):
+def test_invalid_options_and_options_without_effect_are_refused(
+    model_path, audio, options, sentence, capsys
+):
     with pytest.raises(InputError, match=sentence):
         main(["--checkpoint", str(model_path), *options, str(audio["a.wav"])])
     assert capsys.readouterr().out == ""
 
 
-def test_what_the_model_cannot_do_is_refused_before_any_file(tmp_path, audio, capsys):
+def test_settings_that_the_model_does_not_support_are_refused_before_any_file_is_read(
+    tmp_path, audio, capsys
+):
     chunkless = {"causal_conv": False, "dynamic_chunk": False}
     path = save_model(tmp_path / "x.pt", **chunkless)
     with pytest.raises(InputError, match="cannot decode in chunks"):
@@ -200,27 +210,27 @@ def test_what_the_model_cannot_do_is_refused_before_any_file(tmp_path, audio, ca
     assert output.out == output.err == ""
 
 
-def test_a_hypothesis_that_cannot_be_aligned_is_named(model_path, audio, monkeypatch, capsys):
+def test_a_file_whose_hypothesis_cannot_be_aligned_is_named(model_path, audio, monkeypatch, capsys):
     monkeypatch.setattr(Recognizer, "times", lambda self, hypothesis: None)
     with pytest.raises(SystemExit):
         main(["--checkpoint", str(model_path), "--timestamps", str(audio["a.wav"])])
-    assert "a.wav: no times" in capsys.readouterr().err
+    assert "a.wav: there are no times" in capsys.readouterr().err
 
 
-def test_an_unknown_mode_is_refused_before_any_file(model_path, audio, capsys):
+def test_an_unknown_mode_is_refused_before_any_file_is_read(model_path, audio, capsys):
     with pytest.raises(InputError, match="unknown decoding mode 'x'"):
         main(["--checkpoint", str(model_path), "--mode", "x", str(audio["a.wav"])])
     assert capsys.readouterr().out == ""
 
 
-def test_a_file_name_is_never_a_command(model_path, audio, tmp_path, capsys):
+def test_a_file_name_is_never_run_as_a_command(model_path, audio, tmp_path, capsys):
     trap = tmp_path / "sprung"
     with pytest.raises(SystemExit):
         main(["--checkpoint", str(model_path), f"touch {trap} |"])
     assert not trap.exists() and "No such file" in capsys.readouterr().err
 
 
-def test_the_language_that_is_told_is_the_one_that_is_heard(language_model_path, audio, capsys):
+def test_language_sets_the_language_of_all_files(language_model_path, audio, capsys):
     mode = "ctc_greedy_search"
     texts = []
     for index, language in enumerate(["en", "zh"]):
@@ -237,11 +247,15 @@ def test_the_language_that_is_told_is_the_one_that_is_heard(language_model_path,
 @pytest.mark.parametrize(
     ("more", "given"), [([], "is not given"), (["--language", "de"], "is 'de'")]
 )
-def test_a_language_that_lacks_is_refused_at_start(language_model_path, more, given):
+def test_a_missing_or_unknown_language_is_refused_before_any_file_is_read(
+    language_model_path, more, given
+):
     with pytest.raises(InputError, match=f"`language` must be one of en, zh, but {given}"):
         main(["--checkpoint", str(language_model_path), *more, "missing.wav"])
 
 
-def test_a_language_is_refused_where_none_is_routed_by(model_path):
-    with pytest.raises(InputError, match="language 'en': this model does not route by language"):
+def test_a_language_is_refused_for_a_model_that_does_not_route_by_language(model_path):
+    with pytest.raises(
+        InputError, match="`language` is 'en', but this model does not route by language"
+    ):
         main(["--checkpoint", str(model_path), "--language", "en", "missing.wav"])

@@ -1,4 +1,4 @@
-"""moeasr upcycle: a tiny dense checkpoint into experts."""
+"""The `upcycle` command, which turns a dense checkpoint into one with experts."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def dense_path(tmp_path):
     config = model_config(DenseConfig(hidden_units=24))
     model = build_model(config, 20, len(UNITS), (torch.randn(20), torch.rand(20) + 0.5))
     torch.nn.init.normal_(model.ctc.project.weight, std=2.0)
-    model.ctc.project.bias.data[[0, 1, 2, -1]] = -50  # letters only: some text is recognised
+    model.ctc.project.bias.data[[0, 1, 2, -1]] = -50  # only letters are recognised
     path = tmp_path / "dense.pt"
     content = {
         "model": model.state_dict(),
@@ -62,7 +62,7 @@ def dense_path(tmp_path):
 
 @pytest.fixture
 def config_path(tmp_path):
-    """Experts half as wide as the dense feed-forward, as in the recipes."""
+    """Write a config with experts half as wide as the dense feed-forward, as in the recipes."""
     experts = MoeConfig(hidden_units=12, num_experts=4)
     path = tmp_path / "moe.yaml"
     path.write_text(dump_yaml({"model": to_mapping(model_config(experts))}))
@@ -89,15 +89,15 @@ def arguments(dense_path, config_path, *more, width=24):
 
 
 def printed_changes(text):
-    """The largest differences of a report, by line."""
+    """Return the largest differences in a report, line by line."""
     lines = [line for line in text.splitlines() if " largest " in line]
     return [float(line.split("largest")[1].split()[0]) for line in lines]
 
 
-def test_the_file_decodes_to_what_the_dense_model_says(dense_path, config_path, data_dir, capsys):
+def test_the_result_gives_the_text_of_the_dense_model(dense_path, config_path, data_dir, capsys):
     main(arguments(dense_path, config_path, "--data-dir", data_dir, "--num-utts", 2))
     out = capsys.readouterr().out
-    assert f"{dense_path.parent / 'moe.pt'}: 4 feed-forwards became experts" in out
+    assert f"{dense_path.parent / 'moe.pt'}: 4 feed-forwards became sets of experts" in out
     assert f"on 2 utterances of {data_dir}" in out
     changes = printed_changes(out)
     assert len(changes) == 3 and max(changes) < 1e-12
@@ -115,7 +115,7 @@ def test_the_file_decodes_to_what_the_dense_model_says(dense_path, config_path, 
     assert any(texts[0][0])
 
 
-def test_the_checkpoint_says_where_it_comes_from(dense_path, config_path):
+def test_the_checkpoint_has_the_origin_of_its_weights(dense_path, config_path):
     argv = arguments(dense_path, config_path, "--seed", 6, "--noise", 0.25)
     main(argv)
     content = checkpoint.load(dense_path.parent / "moe.pt")
@@ -130,7 +130,9 @@ def test_the_checkpoint_says_where_it_comes_from(dense_path, config_path):
     assert "train" in content["config"] and "data" in content["config"]
 
 
-def test_random_features_say_so_and_noise_moves_the_outputs(dense_path, config_path, capsys):
+def test_random_features_are_reported_and_noise_changes_the_outputs(
+    dense_path, config_path, capsys
+):
     main(arguments(dense_path, config_path))
     exact = capsys.readouterr().out
     assert "8 utterances of random features (seed 777" in exact
@@ -139,7 +141,7 @@ def test_random_features_say_so_and_noise_moves_the_outputs(dense_path, config_p
     assert min(printed_changes(capsys.readouterr().out)) > 1e-4
 
 
-def test_the_seed_decides_routers_and_noise(dense_path, config_path):
+def test_the_seed_determines_routers_and_noise(dense_path, config_path):
     states = []
     for seed in (1, 1, 2):
         main(arguments(dense_path, config_path, "--noise", 0.1, "--seed", seed))
@@ -149,7 +151,7 @@ def test_the_seed_decides_routers_and_noise(dense_path, config_path):
     assert not any(torch.equal(states[0][name], states[2][name]) for name in drawn)
 
 
-def test_full_weights_are_warned_of(dense_path, config_path, capsys):
+def test_expert_weights_full_gives_a_warning(dense_path, config_path, capsys):
     more = [item for s in SECTIONS for item in ("--set", f"model.{s}.expert_weights=full")]
     main(arguments(dense_path, config_path, *more))
     output = capsys.readouterr()
@@ -157,7 +159,7 @@ def test_full_weights_are_warned_of(dense_path, config_path, capsys):
     assert min(printed_changes(output.out)) > 1e-3
 
 
-def test_a_model_that_routes_by_language_is_compared_as_well(
+def test_outputs_of_a_model_that_routes_by_language_are_compared(
     dense_path, config_path, data_dir, capsys
 ):
     (data_dir / "utt2lang").write_text("u1 en\nu2 de\nu3 en\n")
@@ -199,14 +201,16 @@ def plain_config(dense_path):
         (lambda path: ("--set", "model.encoder.d_mdel=2"), "did you mean 'model.encoder.d_model'"),
     ],
 )
-def test_bad_input_writes_nothing(dense_path, config_path, prepare, sentence):
+def test_invalid_input_is_refused_and_nothing_is_written(
+    dense_path, config_path, prepare, sentence
+):
     more = prepare(dense_path)
     with pytest.raises(InputError, match=sentence):
         main(arguments(dense_path, config_path, *more))
     assert not list(dense_path.parent.glob("*moe.pt*"))
 
 
-def test_experts_of_another_width_are_refused_with_what_to_set(dense_path, config_path):
+def test_experts_of_another_width_are_refused_with_the_required_overrides(dense_path, config_path):
     with pytest.raises(InputError) as error:
         main(arguments(dense_path, config_path, width=None))
     message = str(error.value)
@@ -214,7 +218,7 @@ def test_experts_of_another_width_are_refused_with_what_to_set(dense_path, confi
     overrides = [word for word in message.split() if word.startswith("model.")]
     assert len(overrides) == 3
     more = [item for override in overrides for item in ("--set", override)]
-    main(arguments(dense_path, config_path, *more, width=None))  # the advice works
+    main(arguments(dense_path, config_path, *more, width=None))  # the suggested overrides work
 
 
 def test_a_checkpoint_with_another_number_of_experts_is_refused(dense_path, config_path):
@@ -229,7 +233,7 @@ def test_a_checkpoint_with_another_number_of_experts_is_refused(dense_path, conf
 
 
 @pytest.mark.slow
-def test_a_fault_is_one_sentence_and_exit_1(tmp_path):
+def test_a_fault_gives_one_sentence_and_status_1(tmp_path):
     argv = ["--checkpoint", "no.pt", "--config", "no.yaml", "--out", str(tmp_path / "moe.pt")]
     command = [sys.executable, "-m", "moeasr.bin.upcycle", *argv]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""moeasr usage: a tiny model, and features with transcripts."""
+"""The `usage` command, which measures the use of experts on a data directory."""
 
 import json
 import shutil
@@ -24,6 +24,7 @@ from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
+from moeasr.report.usage_table import LEGEND
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)
@@ -100,10 +101,11 @@ def usage_of(model_path, data_dir, out_dir, *more):
     return json.loads((out_dir / "expert_usage.json").read_text())
 
 
-def test_loads_are_k_assignments_for_each_valid_frame(model_path, data_dir, tmp_path, capsys):
+def test_loads_sum_to_k_assignments_per_valid_frame(model_path, data_dir, tmp_path, capsys):
     record = usage_of(model_path, data_dir, tmp_path)
-    num_frames = sum(((length - 1) // 2 - 1) // 2 for length, _ in UTTS.values())  # subsampled
-    num_tokens = sum(len(text) + 1 for _, text in UTTS.values())  # and <sos/eos>
+    # after subsampling
+    num_frames = sum(((length - 1) // 2 - 1) // 2 for length, _ in UTTS.values())
+    num_tokens = sum(len(text) + 1 for _, text in UTTS.values())  # with <sos/eos>
     assert [layer["name"] for layer in record["layers"]] == NAMES
     for layer in record["layers"]:
         is_decoder = "decoder" in layer["name"]
@@ -118,7 +120,9 @@ def test_loads_are_k_assignments_for_each_valid_frame(model_path, data_dir, tmp_
     assert (record["set"], record["num_utts"], record["config"]) == ("test", 4, "tiny")
     assert record["command"].startswith("python3 -m moeasr.bin.usage --checkpoint")
 
-    lines = capsys.readouterr().out.splitlines()
+    table, legend = capsys.readouterr().out.split("\n\n")
+    assert legend.strip() == LEGEND
+    lines = table.splitlines()
     assert [line.split()[0] for line in lines] == ["layer", *NAMES, "all"]
     assert lines[-1].startswith(f"all 6 layers: mean CV {record['mean_cv']:.3f}, ")
     page = (tmp_path / "expert_usage.md").read_text()
@@ -130,13 +134,13 @@ def test_loads_are_k_assignments_for_each_valid_frame(model_path, data_dir, tmp_
     ]
 
 
-def test_batches_do_not_matter(model_path, data_dir, tmp_path):
+def test_the_batch_size_does_not_change_the_loads(model_path, data_dir, tmp_path):
     alone = usage_of(model_path, data_dir, tmp_path / "alone", "--batch-frames", 1)
     together = usage_of(model_path, data_dir, tmp_path / "together", "--batch-frames", 10000)
     assert alone["layers"] == together["layers"]
 
 
-def test_chunks_are_another_measurement(model_path, data_dir, tmp_path):
+def test_chunks_change_the_loads(model_path, data_dir, tmp_path):
     whole = usage_of(model_path, data_dir, tmp_path / "whole")
     chunks = usage_of(model_path, data_dir, tmp_path / "chunks", "--chunk-size", 2)
     assert chunks["chunk_size"] == 2
@@ -144,24 +148,26 @@ def test_chunks_are_another_measurement(model_path, data_dir, tmp_path):
     assert [x["load"] for x in chunks["layers"]] != [x["load"] for x in whole["layers"]]
 
 
-def test_without_out_dir_it_only_prints(model_path, data_dir, tmp_path, capsys, monkeypatch):
+def test_without_out_dir_the_table_is_only_printed(
+    model_path, data_dir, tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     main(arguments(model_path, data_dir))
-    assert len(capsys.readouterr().out.splitlines()) == 8
+    assert len(capsys.readouterr().out.partition("\n\n")[0].splitlines()) == 8
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_picture_opens(model_path, data_dir, tmp_path):
+def test_the_picture_can_be_read(model_path, data_dir, tmp_path):
     image = pytest.importorskip("matplotlib.image")
     usage_of(model_path, data_dir, tmp_path, "--plot")
     pixels = image.imread(tmp_path / "expert_usage.png")
     height, width, _ = pixels.shape
     assert height > 300 and width > 600
-    assert pixels.std() > 0.05  # something is on it
+    assert pixels.std() > 0.05  # the picture is not empty
     assert "(expert_usage.png)" in (tmp_path / "expert_usage.md").read_text()
 
 
-def test_without_matplotlib_one_sentence_before_any_work(
+def test_a_missing_matplotlib_is_reported_before_the_measurement(
     model_path, data_dir, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -170,13 +176,13 @@ def test_without_matplotlib_one_sentence_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
-def test_blocks_that_share_experts_are_measured_one_by_one(save_model, data_dir, tmp_path):
+def test_blocks_that_share_experts_are_measured_separately(save_model, data_dir, tmp_path):
     layers = usage_of(save_model(tiny_config(num_groups=1)), data_dir, tmp_path)["layers"]
     assert [layer["name"] for layer in layers] == NAMES
-    assert layers[1]["load"] != layers[3]["load"]  # their routers are their own
+    assert layers[1]["load"] != layers[3]["load"]  # each block has its own router
 
 
-def test_an_embedding_network_is_no_layer(save_model, data_dir, tmp_path):
+def test_an_embedding_network_is_not_counted_as_a_layer(save_model, data_dir, tmp_path):
     routed = MoeConfig(hidden_units=8, num_experts=4, router="embedding")
     small = ConformerConfig(num_blocks=1, d_model=8, num_heads=2)
     config = tiny_config(embedding=EmbeddingConfig(encoder=small), feed_forward=routed)
@@ -184,7 +190,7 @@ def test_an_embedding_network_is_no_layer(save_model, data_dir, tmp_path):
     assert [layer["name"] for layer in layers] == NAMES
 
 
-def test_a_model_that_routes_by_language_is_told_it(save_model, data_dir, tmp_path):
+def test_a_model_that_routes_by_language_gets_the_languages(save_model, data_dir, tmp_path):
     routed = MoeConfig(hidden_units=8, num_experts=4, router="language")
     path = save_model(tiny_config(languages=("de", "en"), feed_forward=routed))
     with pytest.raises(InputError, match="utt2lang does not exist"):
@@ -194,10 +200,10 @@ def test_a_model_that_routes_by_language_is_told_it(save_model, data_dir, tmp_pa
     (spoken / "utt2lang").write_text("u1 en\nu2 de\nu3 en\nu4 en\n")
     layer = usage_of(path, spoken, tmp_path)["layers"][1]
     assert layer["name"] == NAMES[1]
-    assert sum(layer["load"][:2]) == 2 * ((149 // 2 - 1) // 2)  # two experts a frame of u2
+    assert sum(layer["load"][:2]) == 2 * ((149 // 2 - 1) // 2)  # two experts for each frame of u2
 
 
-def test_a_model_without_decoders_has_its_encoder_only(save_model, data_dir, tmp_path):
+def test_for_a_model_without_decoders_only_the_encoder_is_measured(save_model, data_dir, tmp_path):
     ctc_only = DecoderConfig(num_blocks=0, num_reverse_blocks=0, num_heads=2)
     layers = usage_of(save_model(tiny_config(decoder=ctc_only)), data_dir, tmp_path)["layers"]
     assert [layer["name"] for layer in layers] == NAMES[:4]
@@ -206,19 +212,19 @@ def test_a_model_without_decoders_has_its_encoder_only(save_model, data_dir, tmp
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["--plot"], "`--plot` needs `--out-dir`"),
+        (["--plot"], "--plot requires --out-dir"),
         (["--chunk-size", "0"], "`chunk_size`"),
         (["--batch-frames", "0"], "`batch_frames`"),
         (["--checkpoint", "nowhere.pt"], "nowhere.pt does not exist"),
         (["--data-dir", "nowhere"], "nowhere: no such directory"),
     ],
 )
-def test_bad_arguments(model_path, data_dir, more, sentence):
+def test_invalid_options_are_refused(model_path, data_dir, more, sentence):
     with pytest.raises(InputError, match=sentence):
         main(arguments(model_path, data_dir, *more))
 
 
-def test_features_of_other_settings_are_refused(model_path, data_dir, tmp_path):
+def test_features_with_other_settings_are_refused(model_path, data_dir, tmp_path):
     for name in ("feats.scp", "text"):
         (tmp_path / name).write_text((data_dir / name).read_text())
     (tmp_path / "conf").mkdir()
@@ -234,7 +240,7 @@ def test_features_of_other_settings_are_refused(model_path, data_dir, tmp_path):
         (torch.full((40, 20), float("inf")), "are not finite"),
     ],
 )
-def test_stored_features_that_do_not_fit_are_named(model_path, data_dir, tmp_path, feats, fault):
+def test_stored_features_that_do_not_match_are_named(model_path, data_dir, tmp_path, feats, fault):
     (tmp_path / "conf").mkdir()
     for name in ("text", "conf/fbank.yaml"):
         (tmp_path / name).write_text((data_dir / name).read_text())
@@ -245,7 +251,7 @@ def test_stored_features_that_do_not_fit_are_named(model_path, data_dir, tmp_pat
         main(arguments(model_path, tmp_path))
 
 
-def test_a_model_without_chunks_refuses_them(save_model, data_dir, tmp_path):
+def test_a_chunk_size_is_refused_for_a_model_that_cannot_use_chunks(save_model, data_dir, tmp_path):
     path = save_model(tiny_config(causal_conv=False, dynamic_chunk=False))
     with pytest.raises(InputError, match="causal_conv"):
         usage_of(path, data_dir, tmp_path / "out", "--chunk-size", 4)
@@ -253,7 +259,7 @@ def test_a_model_without_chunks_refuses_them(save_model, data_dir, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_dense_model_is_one_sentence_and_exit_1(save_model, data_dir):
+def test_a_dense_model_gives_one_sentence_and_status_1(save_model, data_dir):
     path = save_model(tiny_config(has_experts=False))
     command = [sys.executable, "-m", "moeasr.bin.usage", *arguments(path, data_dir)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -262,7 +268,7 @@ def test_a_dense_model_is_one_sentence_and_exit_1(save_model, data_dir):
     assert done.stderr.splitlines() == [f"usage.py: {path} has no experts"]
 
 
-def test_audio_is_measured_as_its_features_are(model_path, tmp_path):
+def test_all_data_types_give_the_same_loads(model_path, tmp_path):
     source = audio_sets.whole_files(tmp_path)
     texts = dict.fromkeys(["a", "b", "decoded", "narrow", "pipe", "stereo"], "ab")
     (source / "text").write_text("".join(f"{utt} {text}\n" for utt, text in texts.items()))

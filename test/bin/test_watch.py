@@ -1,4 +1,4 @@
-"""moeasr watch: a job, its log and the progress of its processes on a terminal."""
+"""The `watch` command, which shows the progress of a job on a terminal."""
 
 import sys
 
@@ -28,7 +28,7 @@ def watching(log, *options):
     return [sys.executable, "-m", "moeasr.bin.watch", *options, "--", "bash", "-c", job]
 
 
-def test_a_bar_of_a_job_is_seen_on_the_terminal_and_not_in_the_log(log, tmp_path, monkeypatch):
+def test_the_bar_of_a_job_is_on_the_terminal_and_not_in_the_log(log, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "job.py").write_text(JOB)
     printed, shown = on_terminal(watching(log, "--log", log))
@@ -37,14 +37,14 @@ def test_a_bar_of_a_job_is_seen_on_the_terminal_and_not_in_the_log(log, tmp_path
     assert not list(tmp_path.glob(".bars.*"))
 
 
-def test_progress_of_jobs_with_logs_of_their_own(log, tmp_path, monkeypatch):
+def test_progress_of_jobs_with_their_own_logs_is_summed(log, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "job.py").write_text(JOB)
     printed, shown = on_terminal(watching(log, "--total", "30"))
     assert printed == "" and "of 30 steps, time left" in shown
 
 
-def test_an_own_pair_of_dashes_of_the_command_is_kept(capfd):
+def test_two_dashes_in_the_command_of_the_job_are_kept(capfd):
     with pytest.raises(SystemExit) as exited:
         main(["--dir", "/tmp", "--", "echo", "--log", "--", "x"])
     assert exited.value.code == 0 and capfd.readouterr().out == "--log -- x\n"

@@ -63,9 +63,9 @@ def test_old_results_of_an_experiment_that_fails_now_are_not_shown(recipe):
 
 def test_no_table_without_results_of_the_baseline_or_before_stage_5(recipe, capsys):
     assert compare(only="moe", exp_dir="exp/x") == []
-    assert "== no table: the baseline dense has no results yet" in capsys.readouterr().out
+    assert "== no comparison: the baseline dense has no results yet" in capsys.readouterr().out
     assert compare(only="dense", stop_stage="4") == []
-    assert "== no table: it needs stage 5" in capsys.readouterr().out
+    assert "== no comparison: it needs the results of stage 5" in capsys.readouterr().out
     assert not list(Path("exp").glob("*/COMPARISON.md"))
 
 
@@ -80,7 +80,7 @@ def test_the_table_holds_what_earlier_calls_have_scored(recipe):
 def test_a_table_that_cannot_be_made_is_told_before_the_failures(recipe):
     (recipe / "fail").write_text("moe_seed2")
     table, failure = compare(CHOICE._replace(test_set="dev"), only="dense moe")
-    assert "dense_seed1/results.json has no results of set dev, attention_rescoring" in table
+    assert "dense_seed1/results.json has no results of set dev, mode attention_rescoring" in table
     assert failure.startswith("moe_seed2 failed")
 
 
@@ -93,6 +93,6 @@ def test_costs_are_measured_of_models_that_are_newer(recipe, profiled):
     (first.directory / "cost.json").unlink()
     os.utime(second.directory / "averaged.pt", (2e9 + 1, 2e9 + 1))
     models = [str(run.directory / "averaged.pt") for run in (first, second)]
-    text = "has no costs in the table"
+    text = "has no GMAC/s in the table, because moeasr profile failed"
     assert measure_costs([first, second]) == {first.name: text, second.name: text}
     assert profiled == models

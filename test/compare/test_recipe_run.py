@@ -111,12 +111,3 @@ def test_a_missing_file_of_another_experiment(student):
     teacher.parent.mkdir(parents=True)
     teacher.touch()
     assert student.missing_file() is None
-
-
-def test_logs_of_earlier_calls_are_kept(student):
-    student.begin()
-    for text in ("first", "second", ""):
-        student.log.write_text(text)
-        student.begin()
-    kept = {path.name: path.read_text() for path in student.log.parent.iterdir()}
-    assert kept == {"run.1.log": "first", "run.2.log": "second", "run.log": ""}

@@ -1,6 +1,7 @@
 """A comparison that is planned from its options and run with a run.sh that notes its calls."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_experiments_run_in_order_with_their_arguments(recipe, capsys):
 def test_called_again_only_what_failed_runs(recipe, capsys):
     (recipe / "fail").write_text(f"{STUDENT} {TEACHER}")
     log = "failed, log is in exp/compare/{}_seed1/log/run.log"
-    needs = "was not run: it needs exp/compare/dense_seed1/averaged.pt, which is not there"
+    needs = "was not run, because exp/compare/dense_seed1/averaged.pt does not exist"
     assert run() == {TEACHER: log.format("dense"), STUDENT: needs}
     assert "no luck" in Path("exp/compare/dense_seed1/log/run.log").read_text()
     assert "== dense_seed1 failed after 0 s" in capsys.readouterr().out
@@ -68,7 +69,7 @@ def test_called_again_only_what_failed_runs(recipe, capsys):
     take_events(recipe)
     assert run() == {STUDENT: log.format("student")}
     assert started(recipe) == [TEACHER, STUDENT]
-    assert "== 2 of 5: dense_seed2 is done already" in capsys.readouterr().out
+    assert "== 2 of 5: dense_seed2 is already done" in capsys.readouterr().out
 
     (recipe / "fail").write_text("")
     assert run() == {} and started(recipe) == [STUDENT]
@@ -123,6 +124,22 @@ def test_an_experiment_whose_log_cannot_be_written_is_a_failure_like_others(reci
     assert started(recipe) == ["moe_seed2"]
 
 
+def test_an_experiment_that_another_comparison_runs_is_left_alone(recipe, monkeypatch):
+    @contextmanager
+    def refuse(log):
+        if "moe_seed1" in str(log):
+            raise InputError(f"{log.parent}: is already running here")
+        log.parent.mkdir(parents=True)
+        yield
+
+    monkeypatch.setattr("moeasr.compare.series.hold_log", refuse)
+    failures = run(only="moe")
+    sentence = "was not run: exp/compare/moe_seed1/log: is already running here"
+    assert failures == {"moe_seed1": sentence}
+    assert not (recipe / "exp/compare/moe_seed1").exists()
+    assert started(recipe) == ["moe_seed2"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -132,7 +149,7 @@ def test_an_experiment_whose_log_cannot_be_written_is_a_failure_like_others(reci
         ({"jobs": "0"}, "--jobs must be at least 1"),
         ({"stage": "x"}, "--stage must be a whole number, but is 'x'"),
         ({"stop_stage": "x"}, "--stop-stage must be a whole number, but is 'x'"),
-        ({"seeds": "1 1"}, "--seeds names 1 twice"),
+        ({"seeds": "1 1"}, "--seeds contains 1 twice"),
         ({"exp_dir": "a b"}, "--exp-dir 'a b' has characters"),
         ({"run_opts": "--x 'a"}, "--run-opts has an unmatched quote"),
     ],
@@ -149,7 +166,7 @@ def test_the_baseline_must_be_in_the_list(recipe):
 
 def test_a_directory_without_run_sh_is_no_recipe(recipe):
     (recipe / "run.sh").chmod(0o644)
-    with pytest.raises(InputError, match=r"no run\.sh here; call this in a recipe's directory"):
+    with pytest.raises(InputError, match=r"there is no run\.sh here; run this command in the dir"):
         plan_series(OPTIONS, CHOICE)
 
 

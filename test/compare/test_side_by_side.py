@@ -113,7 +113,7 @@ def test_a_student_without_its_teacher_is_not_run_and_all_others_are(experiments
     assert experiments.started == ["dense_seed2", "moe_seed1", "moe_seed2"]
     assert experiments.failures == {
         TEACHER: "failed",
-        STUDENT: "was not run: it needs exp/dense_seed1/averaged.pt, which is not there",
+        STUDENT: "was not run, because exp/dense_seed1/averaged.pt does not exist",
     }
 
 
@@ -127,7 +127,7 @@ def test_what_is_done_is_left_out_unless_its_teacher_ran_again(experiments, skip
     experiments.run(2, skip_done)
     assert "student_seed1" in experiments.started
     assert ("moe_seed1" in experiments.started) == (not skip_done)
-    assert ("4 of 5: moe_seed1 is done already" in experiments.said) == skip_done
+    assert ("4 of 5: moe_seed1 is already done" in experiments.said) == skip_done
 
 
 def test_all_are_stopped_if_the_call_is_interrupted(experiments):

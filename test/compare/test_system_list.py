@@ -52,15 +52,15 @@ def test_experiments_are_ordered_by_system_then_seed(recipe):
         ("moe", ":2: system moe has no config"),
         ("moe conf/none.yaml", ":2: config conf/none.yaml of moe does not exist"),
         ("dense conf/moe.yaml", ":2: system dense is already defined on line 1"),
-        ("m/oe conf/moe.yaml", ":2: a system's name has letters, digits and _.- only"),
-        ("moe conf/moe.yaml a.b", ":2: 'a.b' is neither seeds=N nor a.b=value"),
-        ("moe conf/moe.yaml a.b=", ":2: 'a.b=' is neither"),
-        ("moe conf/moe.yaml ab=1", ":2: 'ab=1' is neither"),
-        ("moe conf/moe.yaml a.b=$(x)", ":2: 'a.b=$(x)' is neither"),
-        ("moe conf/moe.yaml a.b=*", ":2: 'a.b=*' is neither"),
-        ("moe conf/moe.yaml a.b={c}", ":2: 'a.b={c}' is neither"),
-        ("moe conf/moe.yaml seeds=0", ":2: 'seeds=0' is neither"),
-        ("moe conf/moe.yaml seeds=x", ":2: 'seeds=x' is neither"),
+        ("m/oe conf/moe.yaml", ":2: a name of a system must consist of letters, digits and _.-"),
+        ("moe conf/moe.yaml a.b", ":2: 'a.b' must be seeds=N or a.b=value"),
+        ("moe conf/moe.yaml a.b=", ":2: 'a.b=' must be"),
+        ("moe conf/moe.yaml ab=1", ":2: 'ab=1' must be"),
+        ("moe conf/moe.yaml a.b=$(x)", ":2: 'a.b=$(x)' must be"),
+        ("moe conf/moe.yaml a.b=*", ":2: 'a.b=*' must be"),
+        ("moe conf/moe.yaml a.b={c}", ":2: 'a.b={c}' must be"),
+        ("moe conf/moe.yaml seeds=0", ":2: 'seeds=0' must be"),
+        ("moe conf/moe.yaml seeds=x", ":2: 'seeds=x' must be"),
         (
             "moe conf/moe.yaml a.b={exp}/big_seed{seed}/averaged.pt",
             ":2: moe_seed1 needs big_seed1, but no line above defines it",
@@ -87,7 +87,7 @@ def test_a_bad_line_is_named(recipe, line, message):
     [
         ("conf/none.list", "no such file conf/none.list"),
         ("conf", "no such file conf"),
-        ("conf/empty.list", "conf/empty.list names no systems"),
+        ("conf/empty.list", "conf/empty.list contains no systems"),
     ],
 )
 def test_a_list_without_systems_is_refused(recipe, path, message):

@@ -101,10 +101,10 @@ def test_stored_features_without_frames_have_bins_all_the_same(tmp_path):
 
 def test_segments_of_commands_give_a_warning(tmp_path, capsys):
     audio_sets.prepare(audio_sets.segments(tmp_path), "raw")
-    assert "make_raw: warning: recordings behind commands" in capsys.readouterr().out
+    assert "make_raw: warning: wav.scp has commands" in capsys.readouterr().out
     audio_sets.prepare(audio_sets.whole_files(tmp_path / "whole"), "raw")
     said = capsys.readouterr().out
-    assert "behind commands" not in said
+    assert "has commands" not in said
     assert "1 utterances have a rate of 8000 Hz and are resampled to 16000 Hz" in said
 
 

@@ -1,6 +1,7 @@
 """Utterances of a data directory: their audio, segments and columns."""
 
 import dataclasses
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,23 @@ def test_missing_files_are_named(wav_scp: Path, tmp_path: Path) -> None:
         open_utterances(tmp_path / "nowhere", None)
     with pytest.raises(InputError, match="nowhere"):
         open_utterances(wav_scp, tmp_path / "nowhere")
+
+
+def test_finding_a_few_utterances_takes_no_memory_for_the_others(tmp_path: Path) -> None:
+    (tmp_path / "feats.scp").write_text("".join(f"u{n:06} a.ark:{n}\n" for n in range(50_000)))
+    utterances = open_utterances(tmp_path / "feats.scp").select(np.arange(0, 50_000, 2))
+    keys = np.array([b"u049998", b"u000003", b"u000000"])
+    expected = [24_999, -1, 0]
+    assert utterances.indices_of(keys).tolist() == expected  # sorts the keys once
+    tracemalloc.start()
+    assert utterances.indices_of(keys).tolist() == expected
+    assert tracemalloc.get_traced_memory()[1] < 50_000
+    tracemalloc.stop()
+
+
+def test_an_empty_selection_has_no_utterances(wav_scp: Path) -> None:
+    none = open_utterances(wav_scp).select(np.arange(0))
+    assert none.indices_of(np.array([b"rec1"])).tolist() == [-1]
 
 
 def test_columns_follow_a_selection(wav_scp: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The data directories that recipes write."""
 
+import dataclasses
+
 import pytest
 
 from moeasr.datadir.write import Utterance, write_data_dir, write_sets
@@ -21,6 +23,16 @@ def test_tables_are_sorted(tmp_path):
         "utt2spk": "a-1 a\nb-1 b\nb-2 b\n",
         "spk2utt": "a a-1\nb b-1 b-2\n",
     }
+
+
+def test_languages_are_written_if_all_are_known(tmp_path):
+    utts = [Utterance(f"s-{n}", "s", "go", "a.wav", language_name="cy") for n in range(2)]
+    write_data_dir(utts, tmp_path / "train")
+    assert (tmp_path / "train/utt2lang").read_text() == "s-0 cy\ns-1 cy\n"
+    write_data_dir([*utts, Utterance("s-2", "s", "go", "a.wav")], tmp_path / "train")
+    assert not (tmp_path / "train/utt2lang").exists()
+    with pytest.raises(InputError, match="the language id 'en US' .* must be one word"):
+        write_data_dir([dataclasses.replace(utts[0], language_name="en US")], tmp_path / "train")
 
 
 def test_speakers_are_sorted_whatever_their_utterances_are_called(tmp_path):
@@ -77,6 +89,6 @@ def test_faults_are_named_and_the_old_directory_stays(tmp_path, utterances, mess
 def test_sets_are_described(tmp_path, capsys):
     write_sets({"train": UTTERANCES, "test": iter(UTTERANCES[:1])}, tmp_path)
     assert capsys.readouterr().out == (
-        "train: 3 utterances, 2 speakers, 4 words, 9 characters\n"
-        "test: 1 utterances, 1 speakers, 2 words, 3 characters\n"
+        "train: transcripts of 4 words with 9 characters\n"
+        "test: transcripts of 2 words with 3 characters\n"
     )

@@ -1,4 +1,4 @@
-"""Batched beam search against enumeration and a twin that searches one utterance."""
+"""Batched attention beam search against enumeration and against a search of one utterance."""
 
 import itertools
 import math
@@ -28,12 +28,12 @@ def search(scorers, max_lens, beam_size, penalty=0.0, fusion=None):
 
 
 def only(scorer):
-    """A scorer that stands for the decoder."""
+    """Return a scorer that plays the part of the decoder."""
     return WeightedScorer(scorer, 1.0, "attention")
 
 
 def toy_log_probs(utt, prefix, vocab_size, salt):
-    """Some distribution for every prefix of every utterance, always the same."""
+    """Return a random distribution that depends only on the utterance, the prefix and the salt."""
     seed = hash((salt, utt, *prefix)) % 2**31
     generator = torch.Generator().manual_seed(seed)
     logits = 2 * torch.randn(vocab_size, generator=generator, dtype=torch.float64)
@@ -41,7 +41,7 @@ def toy_log_probs(utt, prefix, vocab_size, salt):
 
 
 class ToyScorer:
-    """Its state is the prefixes themselves, so that a wrongly ordered state is noticed."""
+    """A scorer whose state is the prefixes, so that states in the wrong order are detected."""
 
     def __init__(self, vocab_size, salt=0):
         self.vocab_size = vocab_size
@@ -77,7 +77,7 @@ def enumerate_all(utt, vocab_size, max_len, salt=0):
 
 
 class Nothing:
-    """No fusion at all."""
+    """A fusion that adds nothing."""
 
     def score(self, prefix):
         return 0.0, None
@@ -88,12 +88,12 @@ class Nothing:
 NO_FUSION = Nothing()
 
 
-def twin_beam_search(
+def reference_beam_search(
     utt, vocab_size, max_len, beam_size, penalty=0.0, fusion=NO_FUSION, num_units=1000
 ):
-    """The same search for one utterance with lists, going on until the length limit.
+    """Search one utterance with Python lists, and stop only at the length limit.
 
-    A fusion scores the likeliest units of each hypothesis, the others are dropped.
+    A fusion scores the `num_units` most probable units of each hypothesis. The others are dropped.
     """
     beam, ended = [((), 0.0)], []
     for length in range(max_len + 1):
@@ -113,7 +113,7 @@ def twin_beam_search(
     return sorted(ended, key=lambda item: item[1], reverse=True)[:beam_size]
 
 
-def test_a_wide_beam_finds_what_enumeration_finds():
+def test_a_beam_that_holds_all_hypotheses_equals_enumeration():
     max_lens = torch.tensor([3, 0, 4, 1])
     results = search([only(ToyScorer(4))], max_lens, 300)
     for utt, hypotheses in enumerate(results):
@@ -125,12 +125,12 @@ def test_a_wide_beam_finds_what_enumeration_finds():
 
 @pytest.mark.parametrize("beam_size", [1, 2, 5])
 @pytest.mark.parametrize("penalty", [0.0, 0.7, -0.7])
-def test_a_narrow_beam_that_stops_early_loses_nothing(beam_size, penalty):
-    """The twin never stops early, so an end detection that is too eager shows here."""
+def test_stopping_early_loses_no_hypothesis_of_a_narrow_beam(beam_size, penalty):
+    """The reference never stops early, so the test fails if the end is detected too soon."""
     max_lens = torch.tensor([9, 4, 7, 9, 1, 8])
     results = search([only(ToyScorer(5))], max_lens, beam_size, penalty)
     for utt, hypotheses in enumerate(results):
-        expected = twin_beam_search(utt, 5, int(max_lens[utt]), beam_size, penalty)
+        expected = reference_beam_search(utt, 5, int(max_lens[utt]), beam_size, penalty)
         assert [h.tokens for h in hypotheses] == [tokens for tokens, _ in expected]
         for hypothesis, (tokens, score) in zip(hypotheses, expected):
             assert hypothesis.score == pytest.approx(score, abs=1e-12)
@@ -140,7 +140,9 @@ def test_a_narrow_beam_that_stops_early_loses_nothing(beam_size, penalty):
 @pytest.mark.parametrize("beam_size", [1, 3, 6])
 @pytest.mark.parametrize("num_units", [2, 20])
 @pytest.mark.parametrize("penalty", [0.0, 0.7, -0.7])
-def test_a_fusion_scores_the_likeliest_units(monkeypatch, fusion, beam_size, num_units, penalty):
+def test_a_fusion_scores_only_the_most_probable_units(
+    monkeypatch, fusion, beam_size, num_units, penalty
+):
     """A fusion may add positive scores, so the search must not stop too early."""
     monkeypatch.setattr(attention, "NUM_FUSION_UNITS", num_units)
     max_lens = torch.tensor([9, 0, 7, 9, 1, 8])
@@ -151,7 +153,7 @@ def test_a_fusion_scores_the_likeliest_units(monkeypatch, fusion, beam_size, num
     memory, num_units = Memory(fusion), max(beam_size, num_units)
     for utt, hypotheses in enumerate(results):
         max_len = int(max_lens[utt])
-        expected = twin_beam_search(utt, 7, max_len, beam_size, penalty, memory, num_units)
+        expected = reference_beam_search(utt, 7, max_len, beam_size, penalty, memory, num_units)
         assert [h.tokens for h in hypotheses] == [tokens for tokens, _ in expected]
         for hypothesis, (tokens, score) in zip(hypotheses, expected):
             assert hypothesis.score == pytest.approx(score, abs=1e-9)
@@ -160,10 +162,11 @@ def test_a_fusion_scores_the_likeliest_units(monkeypatch, fusion, beam_size, num
 
 
 class Scripted:
-    """Gives a step the same probabilities after every prefix; the last step's go on.
+    """A scorer with the same probabilities after every prefix of one length.
 
     Args:
-        steps: Unit -> probability, for one step after the other; other units get e^-20.
+        steps: For each step, unit -> probability. Other units have probability e^-20. Further steps
+            repeat the last one.
     """
 
     def __init__(self, *steps):
@@ -181,14 +184,15 @@ class Scripted:
         return state[rows]
 
 
-# The end is likelier than a unit at first. A hypothesis that grows all the same is log 0.6 - log
-# 0.4 = 0.405 behind, and goes on with unit 3 until the fifth, where it is sure to end.
+# In the first step, the end has a higher probability than a unit. A hypothesis with a unit is log
+# 0.6 - log 0.4 = 0.405 worse. It continues with unit 3 until it has five units, and then ends with
+# probability 1.
 LATE = [{SOS_EOS: 0.6, 3: 0.4}, *[{3: 1.0}] * 4, {SOS_EOS: 1.0}]
 
 
 @pytest.mark.parametrize(("bonus", "length"), [(0.08, 0), (0.1, 5)])
-def test_a_length_bonus_that_only_the_last_unit_makes_large_enough_is_waited_for(bonus, length):
-    """5 x 0.08 are less than 0.405 and 5 x 0.1 are more, but 4 x 0.1 are not."""
+def test_the_search_continues_while_the_length_bonus_can_still_win(bonus, length):
+    """5 x 0.08 is below the deficit of 0.405. 5 x 0.1 is above it, but 4 x 0.1 is not."""
     scorers, max_lens = [only(Scripted(*LATE))], torch.tensor([5, 0, 4])
     results = search(scorers, max_lens, 1, bonus)
     assert [hypotheses[0].tokens for hypotheses in results] == [(3,) * length, (), ()]
@@ -197,7 +201,7 @@ def test_a_length_bonus_that_only_the_last_unit_makes_large_enough_is_waited_for
 
 
 class Reward:
-    """A fusion that takes away for one unit and gives more back for the next."""
+    """A fusion that subtracts from the score for one unit and adds more for the next."""
 
     def __init__(self, gain):
         self.gain = gain
@@ -219,20 +223,20 @@ class Reward:
 
 @pytest.mark.parametrize("gain", [0.7, 3.0, 9.0])
 @pytest.mark.parametrize("beam_size", [1, 4])
-def test_what_looks_lost_may_be_rewarded_later(gain, beam_size):
-    """The twin never stops early."""
+def test_the_search_continues_while_a_fusion_can_still_win(gain, beam_size):
+    """The reference never stops early."""
     scorers, max_lens = [only(ToyScorer(5))], torch.tensor([9, 0, 12, 1, 8])
     fusion = Reward(gain)
     fused = search(scorers, max_lens, beam_size, fusion=fusion)
     for utt, hypotheses in enumerate(fused):
         max_len = int(max_lens[utt])
-        expected = twin_beam_search(utt, 5, max_len, beam_size, fusion=Memory(fusion))
+        expected = reference_beam_search(utt, 5, max_len, beam_size, fusion=Memory(fusion))
         assert [h.tokens for h in hypotheses] == [tokens for tokens, _ in expected]
         assert [h.score for h in hypotheses] == pytest.approx([s for _, s in expected], abs=1e-9)
 
 
 class Milestone:
-    """A fusion that rewards the fifth unit, and knows when it is out of reach."""
+    """A fusion that rewards the fifth unit; its bound is 0 where no fifth unit can follow."""
 
     def start(self):
         return torch.zeros(1, dtype=torch.int64)
@@ -248,8 +252,8 @@ class Milestone:
         return 0.41 * ((states[..., 0] < 5) & (states[..., 0] + num_units >= 5)).double()
 
 
-def test_a_reward_that_only_the_last_unit_brings_is_waited_for():
-    """It is 0.41, which makes up for 0.405."""
+def test_the_search_continues_while_the_last_unit_can_bring_a_reward():
+    """The reward is 0.41, which outweighs the deficit of 0.405."""
     max_lens = torch.tensor([5, 1, 4, 6])
     scorers = [only(Scripted(*LATE))]
     results = search(scorers, max_lens, 1, fusion=Milestone())
@@ -259,7 +263,7 @@ def test_a_reward_that_only_the_last_unit_brings_is_waited_for():
 
 
 class Favourite:
-    """A fusion that wants one unit."""
+    """A fusion that rewards one unit."""
 
     def __init__(self, unit):
         self.unit = unit
@@ -280,8 +284,11 @@ class Favourite:
 
 
 @pytest.mark.parametrize(("beam_size", "num_units"), [(1, 20), (20, 20), (23, 23)])
-def test_a_fusion_is_asked_for_twenty_units_or_as_many_as_the_beam_holds(beam_size, num_units):
-    """The units 3, 4, 5 ... fall in probability; the last one asked for wins, the next does not."""
+def test_a_fusion_scores_twenty_units_or_as_many_as_the_beam_size(beam_size, num_units):
+    """The probabilities of units 3, 4, 5 ... decrease.
+
+    The fusion can make the last of the units that it scores the best one, but not the next unit.
+    """
     log_probs = torch.linspace(-1.0, -4.0, 40, dtype=torch.float64)
 
     class Falling(ToyScorer):
@@ -298,7 +305,7 @@ def test_a_fusion_is_asked_for_twenty_units_or_as_many_as_the_beam_holds(beam_si
         assert (hypotheses[0].tokens == (unit,)) == wins
 
 
-def test_it_stops_when_nothing_can_win_any_more():
+def test_the_search_stops_when_no_hypothesis_can_become_better_than_the_best():
     scorer = Scripted({3: 1.0}, {4: 1.0}, {SOS_EOS: 1.0})
     (hypotheses,) = search([only(scorer)], torch.tensor([1000]), 4)
     assert hypotheses[0].tokens == (3, 4)
@@ -306,7 +313,7 @@ def test_it_stops_when_nothing_can_win_any_more():
     assert scorer.num_steps < 10
 
 
-def test_several_scorers_are_summed_with_their_weights():
+def test_scores_are_weighted_sums_of_several_scorers():
     scorers = [
         WeightedScorer(ToyScorer(4, salt=1), 0.7, "attention"),
         WeightedScorer(ToyScorer(4, salt=2), 0.3, "attention"),

@@ -1,4 +1,4 @@
-"""The decoding mode for users who choose none."""
+"""The decoding mode that is used if the user chooses none."""
 
 import pytest
 from tiny_models import tiny_model
@@ -20,12 +20,14 @@ from moeasr.errors import InputError
         (1.0, {"beam_size": 4}, ["beam_size"], "ctc_prefix_beam_search"),
     ],
 )
-def test_the_most_accurate_mode_that_can_do_it(ctc_weight, config, given, mode):
+def test_the_mode_is_the_most_accurate_one_that_supports_the_settings(
+    ctc_weight, config, given, mode
+):
     model, config = tiny_model(ctc_weight=ctc_weight), DecodeConfig(**config)
     assert most_accurate_mode(model, config, given) == mode
 
 
-def test_without_ctc():
+def test_the_mode_of_a_model_without_ctc_is_attention():
     model = tiny_model(ctc_weight=0.0)
     assert most_accurate_mode(model, DecodeConfig(), []) == "attention"
 

@@ -1,4 +1,4 @@
-"""The hypotheses of a beam search that have ended: which are kept, and what they say."""
+"""The ended hypotheses of a beam search: the ones that are kept, and their scores."""
 
 import math
 
@@ -8,8 +8,8 @@ import torch
 from moeasr.decode.ended_hypotheses import NEG_INF, EndedHypotheses
 
 
-def test_the_best_of_all_lengths_are_kept_for_each_utterance():
-    """Two utterances and two slots; scorer 0 is the decoder, 1 CTC, 2 the fusion."""
+def test_the_best_hypotheses_of_all_lengths_are_kept_for_each_utterance():
+    """Two utterances with a beam of two. The scorers are the decoder, CTC and the fusion."""
     scores = torch.tensor([[-1.0, NEG_INF], [-2.0, NEG_INF]], dtype=torch.float64)
     ended = EndedHypotheses.none(scores, num_scorers=3)
     history = -torch.arange(12.0, dtype=torch.float64).view(4, 1, 3) / 4
@@ -19,7 +19,7 @@ def test_the_best_of_all_lengths_are_kept_for_each_utterance():
     ended = ended.add(longer, tokens, -torch.arange(24.0, dtype=torch.float64).view(4, 2, 3) / 8)
     best, second = ended.hypotheses(0, ["attention", "ctc", "fusion"])
     assert (best.tokens, best.score) == ((8,), -0.5)
-    # row 1 of the last: -6/8, -7/8, -8/8 for the token and -9/8, -10/8, -11/8 for the end
+    # Row 1 of the last call: -6/8, -7/8, -8/8 for the token and -9/8, -10/8, -11/8 for the end.
     assert (best.attention_score, best.ctc_score) == (-15 / 8, -17 / 8)
     assert best.fusion_score == -19 / 8
     assert best.token_confidence == pytest.approx((math.exp(-6 / 8),))

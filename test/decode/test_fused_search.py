@@ -1,4 +1,4 @@
-"""Prefix beam search with language model and phrases, against a slow search and enumeration."""
+"""Prefix beam search with a language model and phrases against slow references."""
 
 import math
 from collections import defaultdict
@@ -12,7 +12,11 @@ from moeasr.decode.ctc.prefix_beam import PrefixBeam, ctc_prefix_beam_search
 
 
 def slow_fused_search(log_probs, beam_size, num_units, memory, blank=0):
-    """Every prefix may stay; it may grow by the likeliest units of the frame, one at a time."""
+    """Search frame by frame with dictionaries of prefixes.
+
+    Every prefix may stay as it is. It may be extended by the most probable units of the frame, and
+    by units that lead to another prefix of the beam.
+    """
     beam = {(): (0.0, NEG_INF)}
     for frame in log_probs.tolist():
         units = sorted((n for n in range(len(frame)) if n != blank), key=lambda n: -frame[n])
@@ -49,7 +53,7 @@ def assert_same(hypotheses, expected):
 @pytest.mark.parametrize("beam_size", [1, 3, 8])
 @pytest.mark.parametrize("num_units", [2, 4, 20])
 @pytest.mark.parametrize("peaky", [0.5, 2.0])
-def test_equal_to_the_slow_search(monkeypatch, fusion, beam_size, num_units, peaky):
+def test_the_search_equals_the_slow_reference(monkeypatch, fusion, beam_size, num_units, peaky):
     monkeypatch.setattr(prefix_beam, "NUM_FUSION_UNITS", num_units)
     log_probs = random_log_probs(6, 16, 7, seed=beam_size, peaky=peaky)
     enc_lens = torch.tensor([16, 0, 11, 16, 1, 16])
@@ -60,7 +64,7 @@ def test_equal_to_the_slow_search(monkeypatch, fusion, beam_size, num_units, pea
         assert_same(hypotheses, slow_fused_search(valid, beam_size, num_units, memory))
 
 
-def test_an_unlimited_beam_gives_what_enumeration_gives(fusion):
+def test_a_beam_that_holds_all_prefixes_equals_enumeration(fusion):
     log_probs = random_log_probs(1, 3, 7, seed=1)
     (hypotheses,) = ctc_prefix_beam_search(log_probs, torch.tensor([3]), 300, fusion=fusion)
     assert len(hypotheses) < 300
@@ -70,7 +74,7 @@ def test_an_unlimited_beam_gives_what_enumeration_gives(fusion):
     assert_same(hypotheses, sorted(expected, key=lambda item: item[1] + item[2], reverse=True))
 
 
-def test_fusion_changes_what_is_best(fusion):
+def test_a_fusion_changes_the_best_hypothesis(fusion):
     log_probs = random_log_probs(40, 12, 7, seed=9, peaky=1.5)
     enc_lens = torch.full((40,), 12)
     fused = ctc_prefix_beam_search(log_probs, enc_lens, 8, fusion=fusion)
@@ -79,7 +83,7 @@ def test_fusion_changes_what_is_best(fusion):
 
 
 @pytest.mark.parametrize("num_frames", [1, 5])
-def test_chunks_give_the_same_and_partial_results_are_the_best_without_an_end(fusion, num_frames):
+def test_chunks_do_not_change_results_and_partial_results_exclude_the_end(fusion, num_frames):
     log_probs = random_log_probs(3, 20, 7, seed=4, peaky=2.0)
     beam = PrefixBeam(3, 6, fusion=fusion)
     memory = Memory(fusion)

@@ -1,4 +1,4 @@
-"""Every search that takes a fusion uses it: on whole utterances, in chunks and in streams."""
+"""Fusion in every search that supports it: on whole utterances, in chunks and in streams."""
 
 import pytest
 import torch
@@ -65,7 +65,7 @@ def waveform():
 
 
 def recognize(recognizer, mode, way, fusion, waveform):
-    """The n-best list of one utterance."""
+    """Return the n-best list of one utterance."""
     config = DecodeConfig(beam_size=4, chunk_size=-1 if way == "whole" else 4, fusion=fusion)
     if way == "streamed":
         stream = StreamingRecognizer(recognizer, mode, config).open()
@@ -78,7 +78,7 @@ def recognize(recognizer, mode, way, fusion, waveform):
 @pytest.mark.parametrize("way", ["whole", "chunked", "streamed"])
 @pytest.mark.parametrize("name", FUSIONS)
 @pytest.mark.parametrize("mode", FUSED)
-def test_every_hypothesis_has_the_fusions_score(
+def test_every_hypothesis_has_its_fusion_score(
     recognizer, fusion_configs, waveform, mode, name, way
 ):
     config = fusion_configs[name]
@@ -92,7 +92,7 @@ def test_every_hypothesis_has_the_fusions_score(
     if way == "streamed":
         offline = recognize(recognizer, mode, "chunked", config, waveform)
         assert [h.tokens for h in nbest] == [h.tokens for h in offline]
-        # the features of a stream are float32 sums in another order
+        # In a stream, the float32 sums of the features are in another order.
         assert [h.score for h in nbest] == pytest.approx([h.score for h in offline], abs=1e-3)
 
 

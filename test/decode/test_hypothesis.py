@@ -1,4 +1,4 @@
-"""The n-best file."""
+"""The n-best file, and the confidence of hypotheses."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from moeasr.decode.hypothesis import Hypothesis, read_nbest, write_nbest
 from moeasr.errors import InputError
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_a_written_file_is_read_back(tmp_path):
     nbest = {
         "b": [
             Hypothesis(
@@ -46,7 +46,7 @@ def test_what_is_written_is_read(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["nbest.jsonl"]
 
 
-def test_confidence_is_of_the_decoders_or_else_of_ctc():
+def test_confidence_comes_from_the_decoder_or_else_from_ctc():
     assert Hypothesis(tokens=(3,), score=-9.0, ctc_score=-1.0).confidence == math.exp(-0.5)
     both = Hypothesis(tokens=(3, 4, 4), score=-9.0, ctc_score=-1.0, attention_score=-2.0)
     assert both.confidence == math.exp(-0.5)

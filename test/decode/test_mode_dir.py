@@ -1,4 +1,4 @@
-"""Directories of modes are replaced whole or not at all."""
+"""Output directories of decoding modes, which are replaced completely or not at all."""
 
 import json
 import os
@@ -26,10 +26,10 @@ def to_text(tokens):
 
 
 def no_times(hypothesis):
-    """No hypothesis is aligned."""
+    """Return None, as for a hypothesis without alignment."""
 
 
-def test_the_three_files(tmp_path):
+def test_a_mode_directory_has_three_files(tmp_path):
     write_mode_dirs(tmp_path / "deep" / "out", [result("x", "one two")], to_text, no_times)
     mode_dir = tmp_path / "deep" / "out" / "x"
     assert (mode_dir / "text").read_text() == "b one two\na\nc\n"
@@ -46,7 +46,7 @@ def to_times(hypothesis):
     return Times(tokens=words[:1], words=words)
 
 
-def test_times_of_words(tmp_path, caplog):
+def test_word_times_are_written(tmp_path, caplog):
     nbest = {
         "b": [Hypothesis(tokens=(65, 66), score=-1.0, spans=((3, 4), (7, 10)))] * 2,
         "a": [Hypothesis(tokens=(), score=0.0, spans=())],
@@ -69,7 +69,7 @@ def test_times_of_words(tmp_path, caplog):
     assert "words" not in read_nbest(tmp_path / "x" / "nbest.jsonl")["c"][0]
 
 
-def test_old_scores_do_not_survive_and_other_modes_do(tmp_path):
+def test_old_scores_are_removed_and_other_modes_are_kept(tmp_path):
     write_mode_dirs(tmp_path, [result("x", "old"), result("y", "kept")], to_text, no_times)
     (tmp_path / "x" / "score").mkdir()
     (tmp_path / "x" / "score" / "wer").write_text("stale")
@@ -84,7 +84,7 @@ def test_old_scores_do_not_survive_and_other_modes_do(tmp_path):
     assert (tmp_path / "y" / "text").read_text().startswith("b kept\n")
 
 
-def test_a_failure_leaves_everything_as_it_was(tmp_path):
+def test_a_failure_changes_no_directory(tmp_path):
     write_mode_dirs(tmp_path, [result("x", "old")], to_text, no_times)
     broken = ModeResult("y", result("y", "q").nbest, {"mode": object()})
     with pytest.raises(TypeError):
@@ -93,8 +93,8 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path):
     assert (tmp_path / "x" / "text").read_text().startswith("b old\n")
 
 
-def test_of_two_decoders_that_write_one_mode_the_later_one_stays_whole(tmp_path, monkeypatch):
-    """The other one comes between moving the old directory away and putting the new one there."""
+def test_the_later_of_two_simultaneous_writers_leaves_a_complete_directory(tmp_path, monkeypatch):
+    """The other process writes after the old directory was moved away and before it is replaced."""
     write_mode_dirs(tmp_path, [result("x", "old")], to_text, no_times)
     real, others = os.replace, iter(["other", "another"])
 
@@ -111,6 +111,6 @@ def test_of_two_decoders_that_write_one_mode_the_later_one_stays_whole(tmp_path,
     assert next(others, None) is None
 
 
-def test_names():
+def test_a_chunk_size_is_part_of_the_directory_name():
     assert mode_dir_name("attention", -1) == "attention"
     assert mode_dir_name("attention", 16) == "attention_chunk16"

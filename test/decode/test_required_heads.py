@@ -17,7 +17,7 @@ from moeasr.errors import InputError
         ({"reverse_weight": 0.0, "num_reverse_blocks": 0}, {"ctc", "attention"}),
     ],
 )
-def test_heads_without_weight_in_the_loss_do_not_count(settings, heads):
+def test_heads_without_weight_in_the_loss_are_not_trained_heads(settings, heads):
     model = tiny_model(**settings)
     assert trained_heads(model) == heads
     require_heads(heads, model, "it needs")
@@ -26,7 +26,7 @@ def test_heads_without_weight_in_the_loss_do_not_count(settings, heads):
             require_heads([name], model, "it needs")
 
 
-def test_a_head_that_no_model_has_is_named_beside_those_there_are():
+def test_an_unknown_head_is_refused_with_the_heads_of_the_model():
     message = "^x needs the head 'y', but this model has attention, ctc$"
     with pytest.raises(InputError, match=message):
         require_heads(["ctc", "y"], tiny_model(reverse_weight=0.0), "x needs")

@@ -1,4 +1,4 @@
-"""Rescoring a batch of n-best lists against the decoders asked one token at a time."""
+"""Attention rescoring of a batch of n-best lists against the decoders called token by token."""
 
 import math
 
@@ -48,7 +48,7 @@ def encoded():
 
 
 def one_by_one(decoder, tokens, enc, enc_lens, utt):
-    """Single steps without cache: the log-probabilities of `tokens` and the end."""
+    """Return the log-probabilities of `tokens` and of the end, from single steps without cache."""
     scores, prefix = [], [SOS_EOS]
     for token in (*tokens, SOS_EOS):
         memory = decoder.read(enc[utt : utt + 1], enc_lens[utt : utt + 1])
@@ -60,7 +60,7 @@ def one_by_one(decoder, tokens, enc, enc_lens, utt):
 
 @pytest.mark.parametrize(("ctc_weight", "reverse_weight"), [(0.5, 0.3), (0.0, 0.0), (1.3, 1.0)])
 @torch.no_grad()
-def test_equal_to_scoring_one_hypothesis_after_the_other(
+def test_rescoring_a_batch_equals_scoring_single_hypotheses(
     model, nbest, encoded, ctc_weight, reverse_weight
 ):
     enc, enc_lens = encoded
@@ -102,7 +102,7 @@ def test_a_missing_reverse_decoder_is_refused(model, nbest, encoded):
         attention_rescoring(nbest, *encoded, model.decoder, None, SOS_EOS, 0.5, 0.3)
 
 
-def test_nothing_to_rescore(model, encoded):
+def test_empty_nbest_lists_stay_empty(model, encoded):
     assert attention_rescoring([[], [], []], *encoded, model.decoder, None, SOS_EOS, 0.5, 0.0) == [
         [],
         [],

@@ -1,4 +1,4 @@
-"""The choice of searches, and what each makes of its settings."""
+"""The registry of searches, and the use of settings by each of them."""
 
 import pytest
 import torch
@@ -14,11 +14,11 @@ from moeasr.errors import InputError
 
 
 def inputs_of(model, enc, enc_lens):
-    """The input of the searches, made from an encoder's output."""
+    """Build the input of the searches from encoder output."""
     return SearchInput(model, enc, enc_lens, model.ctc_log_probs(enc), fusion=None)
 
 
-def test_the_modes_exist():
+def test_modes_and_their_order():
     assert list(SEARCHES) == [
         "ctc_greedy_search",
         "ctc_prefix_beam_search",
@@ -28,7 +28,7 @@ def test_the_modes_exist():
     ]
 
 
-def test_modes_that_cannot_be_had_are_refused():
+def test_unknown_missing_and_repeated_modes_are_refused():
     with pytest.raises(InputError, match="unknown decoding mode 'beam'.*attention_rescoring"):
         find_searches(["beam"], tiny_model())
     with pytest.raises(InputError, match="no decoding mode"):
@@ -45,7 +45,7 @@ def test_modes_that_cannot_be_had_are_refused():
         (0.0, "ctc", r"needs CTC, .* \(`ctc_weight: 0`\)"),
     ],
 )
-def test_a_search_gets_the_heads_that_it_needs(mode, ctc_weight, head, message):
+def test_a_search_is_refused_for_a_model_without_its_heads(mode, ctc_weight, head, message):
     model = tiny_model(ctc_weight=ctc_weight)
     if head in SEARCHES[mode].heads:
         with pytest.raises(InputError, match=f"mode '{mode}' {message}"):
@@ -55,18 +55,18 @@ def test_a_search_gets_the_heads_that_it_needs(mode, ctc_weight, head, message):
 
 
 @pytest.mark.parametrize("mode", SEARCHES)
-def test_a_search_names_heads_and_settings_that_exist(mode):
+def test_every_search_names_existing_heads_and_settings(mode):
     search, every = SEARCHES[mode], trained_heads(tiny_model())
     assert search.heads and search.heads <= every
     assert search.settings <= vars(DecodeConfig()).keys() - set(ENCODER_SETTINGS)
     assert every == {"ctc", "attention", "reverse_decoder"}
 
 
-def test_every_field_of_the_input_must_be_given():
+def test_the_search_input_has_no_defaults():
     assert SearchInput._field_defaults == {}
 
 
-def test_settings_that_no_mode_reads_are_refused():
+def test_settings_that_no_mode_uses_are_refused():
     config = DecodeConfig()
     for modes, name in (
         (["attention", "ctc_greedy_search"], "ctc_weight"),
@@ -84,15 +84,15 @@ def test_settings_that_no_mode_reads_are_refused():
     check_settings(["ctc_greedy_search"], config, ["chunk_size", "num_left_chunks"])
 
 
-def test_an_unknown_mode_is_unknown_whatever_else_is_set():
+def test_an_unknown_mode_is_reported_before_other_faults():
     for given, fusion in ((["beam_size"], FusionConfig()), ([], FusionConfig(lm="x.lm"))):
         with pytest.raises(InputError, match="unknown decoding mode 'beam'"):
             check_settings(["beam"], DecodeConfig(fusion=fusion), given)
 
 
 @torch.no_grad()
-def test_joint_decoding_lies_between_attention_and_ctc():
-    """With a beam that holds everything its score is the weighted sum of both for each sequence."""
+def test_joint_decoding_is_the_weighted_sum_of_attention_and_ctc():
+    """With a beam that holds all sequences, this is so for the score of each sequence."""
     model = tiny_model()
     enc = 3 * torch.randn(2, 4, 8, dtype=torch.float64)
     inputs = inputs_of(model, enc, torch.tensor([4, 3]))
@@ -105,7 +105,7 @@ def test_joint_decoding_lies_between_attention_and_ctc():
     attention, ctc = run("attention", 0.5), run("ctc_prefix_beam_search", 0.5)
     for weight in (0.0, 0.3, 1.0):
         for utt, found in enumerate(run("joint_decoding", weight)):
-            # <sos/eos> is a unit to CTC, but not to a search that ends with it; the blank is none
+            # CTC treats <sos/eos> as a unit. The attention search ends with it, and has no blank.
             both = [t for t in ctc[utt] if model.sos_eos not in t] if weight > 0 else attention[utt]
             assert set(found) == set(both)
             for tokens, h in found.items():
@@ -120,9 +120,10 @@ def test_joint_decoding_lies_between_attention_and_ctc():
 
 
 @torch.no_grad()
-def test_without_ctc_attention_knows_no_times():
+def test_attention_without_ctc_gives_no_times():
     model = tiny_model(ctc_weight=0.0)
-    model.decoder.project.bias[model.sos_eos] = 9.0  # at once: nothing is too long to be aligned
+    # Hypotheses end at once, so that none is too long for an alignment.
+    model.decoder.project.bias[model.sos_eos] = 9.0
     enc = torch.randn(1, 9, 8, dtype=torch.float64)
     inputs = inputs_of(model, enc, torch.tensor([9]))
     ((best, *_),) = SEARCHES["attention"].run(inputs, DecodeConfig(beam_size=3).resolve(model))
@@ -132,7 +133,7 @@ def test_without_ctc_attention_knows_no_times():
 
 
 @torch.no_grad()
-def test_every_mode_gives_ranked_hypotheses_with_its_scores():
+def test_every_mode_returns_hypotheses_sorted_by_score_with_the_scores_of_its_heads():
     model = tiny_model()
     config = DecodeConfig(beam_size=3).resolve(model)
     enc = 3 * torch.randn(2, 9, 8, dtype=torch.float64)
@@ -164,7 +165,7 @@ def test_every_mode_gives_ranked_hypotheses_with_its_scores():
 
 
 @torch.no_grad()
-def test_settings_reach_the_searches():
+def test_searches_use_their_settings():
     model = tiny_model()
     enc = 3 * torch.randn(1, 9, 8, dtype=torch.float64)
     inputs = inputs_of(model, enc, torch.tensor([9]))

@@ -1,4 +1,4 @@
-"""The attention decoder as a scorer: caches and batches change nothing."""
+"""The attention decoder as a step scorer, whose scores depend on neither cache nor batch."""
 
 import pytest
 import torch
@@ -40,13 +40,13 @@ def model():
 
 
 class WithoutCache(DecoderScorer):
-    """Computes every prefix from its beginning."""
+    """A scorer that computes every prefix from the beginning."""
 
     def select(self, state, rows):
         return None
 
 
-def test_cached_decoder_states_change_nothing(model):
+def test_the_cache_of_decoder_states_does_not_change_the_results(model):
     enc = torch.randn(3, 12, 16, dtype=torch.float64)
     enc_lens = torch.tensor([12, 5, 8])
     cached, uncached = (
@@ -60,7 +60,7 @@ def test_cached_decoder_states_change_nothing(model):
         assert max(len(h.tokens) for h in ours) <= enc_lens[utt]
 
 
-def test_an_utterance_alone_is_searched_as_in_a_batch(model):
+def test_an_utterance_has_the_same_hypotheses_alone_and_in_a_batch(model):
     enc = torch.randn(3, 12, 16, dtype=torch.float64)
     enc_lens = torch.tensor([12, 5, 8])
 

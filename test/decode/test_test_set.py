@@ -1,4 +1,4 @@
-"""Decoding a test set: order, times, and what decode.json says."""
+"""Decoding of a test set: order of results, times, and the content of decode.json."""
 
 import dataclasses
 import logging
@@ -15,14 +15,18 @@ from moeasr.models.build import ParamCounts
 
 
 class FakeModel(torch.nn.Linear):
-    """Has parameters to count, and needs seven frames."""
+    """A model with parameters to count that needs at least seven frames."""
 
     def output_len(self, num_frames):
         return max(0, num_frames - 6)
 
 
 class FakeRecognizer:
-    """Each call takes 1 s of encoder and 2 s or 4 s of search, the first one a minute more."""
+    """A recognizer with fixed times.
+
+    Each batch takes 1 s in the encoder and 2 s or 4 s in the search. The first batch takes a minute
+    more.
+    """
 
     fbank = FbankConfig(frame_shift_ms=20.0)
     device = torch.device("cpu")
@@ -60,7 +64,7 @@ def run_it(recognizer, modes, languages=None):
     )
 
 
-def test_every_utterance_in_the_order_given_and_times_without_warm_up():
+def test_results_keep_the_given_order_and_times_exclude_the_warm_up():
     recognizer = FakeRecognizer()
     run = run_it(recognizer, ["attention", "ctc_greedy_search"])
     assert recognizer.batches == [[300], [300], [200, 100]]
@@ -75,12 +79,12 @@ def test_every_utterance_in_the_order_given_and_times_without_warm_up():
     assert run.real_time_factor("ctc_greedy_search") == (2.0 + 8.0) / 12.0
 
 
-def test_what_is_read_counts_not_what_batches_were_planned_by():
+def test_the_duration_of_audio_comes_from_the_features_that_were_read():
     recognizer = FakeRecognizer()
     run = decode_test_set(
         recognizer,
         [b"a", b"b"],
-        [100, 40],  # by another toolkit's table
+        [100, 40],  # lengths from the table of another toolkit
         lambda index: torch.zeros((150, 6)[index], 80),
         ["attention"],
         DecodeConfig(),
@@ -91,7 +95,7 @@ def test_what_is_read_counts_not_what_batches_were_planned_by():
     assert run.audio_sec == 156 * 0.02
 
 
-def test_every_batch_gets_its_utterances_languages():
+def test_every_batch_gets_the_languages_of_its_utterances():
     recognizer = FakeRecognizer()
     run_it(recognizer, ["attention"], languages=[0, 2, 1])
     assert recognizer.languages == [[2], [2], [1, 0]]
@@ -114,7 +118,7 @@ def test_utterances_too_short_for_the_encoder_are_listed(caplog):
     assert "2 utterances are too short for the encoder and stay empty: tiny none" in caplog.text
 
 
-def test_the_description_carries_what_took_part():
+def test_the_description_has_the_settings_that_each_mode_used():
     recognizer = FakeRecognizer()
     modes = ["attention", "ctc_greedy_search", "attention_rescoring"]
     run = run_it(recognizer, modes)

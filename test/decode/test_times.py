@@ -1,4 +1,4 @@
-"""Times of tokens and words, by hand and from a made-up alignment, for each kind of unit."""
+"""Times of tokens and words from known alignments, for each kind of unit."""
 
 import pytest
 import torch
@@ -13,7 +13,11 @@ TEXT = "go on"
 
 
 def said(tokenizer, kind):
-    """TEXT on frames 2.., one token every third frame, each on two frames, sure by 0.9 and 0.8."""
+    """Return TEXT as an aligned hypothesis with known times and probabilities.
+
+    Token `n` covers frames 3n + 2 and 3n + 3, with probability 0.8 in the first frame and from 0.9
+    downwards in the second.
+    """
     tokens = tokenizer.encode(TEXT)
     assert kind != "bpe" or 1 < len(tokens) < len(TEXT)
     num_frames = 3 * len(tokens) + 4
@@ -29,7 +33,7 @@ def said(tokenizer, kind):
 
 
 @pytest.mark.parametrize(("kind", "vocab_size"), [("char", None), ("bpe", 10), ("word", None)])
-def test_a_made_up_alignment(kind, vocab_size):
+def test_times_and_confidence_of_a_known_alignment(kind, vocab_size):
     tokenizer = build_tokenizer(["go on go on", "no"], kind, vocab_size)
     hypothesis = said(tokenizer, kind)
     times = times_of(hypothesis, tokenizer, 0.03)
@@ -52,7 +56,7 @@ def test_a_made_up_alignment(kind, vocab_size):
         assert word.confidence == min(token.confidence for token in tokens)
 
 
-def test_characters_have_their_own_times_where_no_spaces_are():
+def test_each_character_of_a_script_without_spaces_has_its_own_times():
     units = ["<blank>", "<unk>", "<sos/eos>", "ab", "买", "我要c"]
     tokenizer = Tokenizer(TokenizerConfig(type="char"), units)
     hypothesis = Hypothesis(
@@ -74,14 +78,14 @@ def test_characters_have_their_own_times_where_no_spaces_are():
     ]
 
 
-def test_nothing_said_and_nothing_aligned():
+def test_hypotheses_without_tokens_or_without_alignment():
     tokenizer = build_tokenizer([TEXT], "char")
     assert times_of(Hypothesis(tokens=(3,), score=0.0), tokenizer, 0.04) is None
     silent = Hypothesis(tokens=(), score=0.0, spans=(), token_confidence=())
     assert times_of(silent, tokenizer, 0.04) == ([], [])
 
 
-def test_the_file(tmp_path):
+def test_a_ctm_file_is_written(tmp_path):
     words = {"u2": [Timed("yes", 0.12, 0.6, 0.987), Timed("<unk>", 1.0, 1.04, 0.5)], "u1": []}
     write_ctm(tmp_path / "ctm", words)
     expected = "u2 1 0.12 0.48 yes 0.99\nu2 1 1.00 0.04 <unk> 0.50\n"

@@ -1,4 +1,4 @@
-"""What the tests of recipes share."""
+"""Fixtures shared by the tests of recipes."""
 
 import importlib
 import sys
@@ -13,10 +13,10 @@ EGS = Path(__file__).resolve().parents[2] / "egs"
 
 @pytest.fixture
 def local_module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModuleType]]:
-    """Import `local_module(recipe, name)` from a recipe's `local/`, as its run.sh does.
+    """Import `local_module(recipe, name)` from the `local/` of a recipe, as its run.sh does.
 
-    A recipe is a name in `egs/` or the path of a copy. The modules are forgotten afterwards: two
-    recipes may have files of one name.
+    A recipe is a name in `egs/` or the path of a copy. The modules are removed from `sys.modules`
+    after the test, since two recipes may have files of one name.
     """
     before = set(sys.modules)
     folders = set()
@@ -35,7 +35,7 @@ def local_module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Modu
 
 @pytest.fixture
 def prepare(local_module, tmp_path: Path) -> Callable[..., Path]:
-    """Run `prepare(recipe, download_dir, *options)`, its data_prep.py; the data directory."""
+    """Run data_prep.py by `prepare(recipe, download_dir, *options)`; return the data directory."""
 
     def run(recipe: str, download_dir: Path, *options: str) -> Path:
         where = ["--unpack-dir", str(tmp_path / "unpacked"), "--data-dir", str(tmp_path / "data")]

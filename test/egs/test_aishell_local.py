@@ -1,4 +1,4 @@
-"""Data preparation of AISHELL-1 on a made-up tree, unpacked or with an archive for each speaker."""
+"""Data preparation of AISHELL-1 on a synthetic tree, unpacked or with one archive per speaker."""
 
 import shutil
 import tarfile
@@ -14,12 +14,12 @@ TRANSCRIPT = "transcript/aishell_transcript_v0.8.txt"
 
 @pytest.fixture
 def tree(tmp_path):
-    """A tree with its wavs unpacked."""
+    """Create a tree with unpacked wav files."""
     return aishell(tmp_path / "corpus")
 
 
 def pack_speakers(tree: Path, keep: bool = False) -> None:
-    """Put each speaker's wavs into an archive, as the public archive has them."""
+    """Pack the wav files of each speaker into one archive, as in the public archive."""
     for folder in sorted(tree.glob("wav/*/S*")):
         with tarfile.open(tree / "wav" / f"{folder.name}.tar.gz", "w:gz") as tar:
             tar.add(folder, f"./{folder.parent.name}/{folder.name}")
@@ -27,13 +27,13 @@ def pack_speakers(tree: Path, keep: bool = False) -> None:
             shutil.rmtree(folder)
 
 
-def test_sets_texts_and_audio(prepare, tree, capsys):
+def test_data_directories_have_the_sets_transcripts_and_audio(prepare, tree, capsys):
     data = prepare("aishell", tree.parent)
     said = capsys.readouterr()
-    assert "train: 16 utterances, 2 speakers, 16 words, 80 characters" in said.out
+    assert "train: transcripts of 16 words with 80 characters" in said.out
     assert "1 transcripts have no audio and are left out, e.g. BAC009S0002W0121" in said.err
     assert "1 audio files have no transcript and are left out, e.g. BAC009S0003W0999" in said.err
-    # 141 600 transcripts in all, as the corpus's own description counts
+    # 141 600 transcripts in total, as in the description of the corpus
     for name, count, full in (("train", 16, 120098), ("dev", 2, 14326), ("test", 3, 7176)):
         assert f"{name} has {count} utterances; the full corpus has {full}" in said.err
     assert read_table(data / "dev" / "text") == {
@@ -45,7 +45,7 @@ def test_sets_texts_and_audio(prepare, tree, capsys):
     assert wav == str(tree / "wav/test/S0764/BAC009S0764W0123.wav")
 
 
-def test_archives_of_speakers_in_the_public_archive(prepare, tree, tmp_path):
+def test_archives_of_speakers_are_unpacked_once(prepare, tree, tmp_path):
     tables = prepare("aishell", tree)
     texts = [read_table(tables / name / "text") for name in ("train", "dev", "test")]
     pack_speakers(tree)
@@ -62,14 +62,14 @@ def test_archives_of_speakers_in_the_public_archive(prepare, tree, tmp_path):
     assert wav.stat().st_ino == inode
 
 
-def test_speaker_that_is_unpacked_already_is_not_unpacked(prepare, tree, tmp_path):
+def test_an_unpacked_speaker_is_not_unpacked_again(prepare, tree, tmp_path):
     pack_speakers(tree, keep=True)
     data = prepare("aishell", tree)
     assert len(read_table(data / "train" / "text")) == 16
     assert not (tmp_path / "unpacked").exists()
 
 
-def test_broken_archive_of_a_speaker_is_named(prepare, tree, tmp_path):
+def test_a_broken_archive_of_a_speaker_is_named(prepare, tree, tmp_path):
     pack_speakers(tree)
     archive = tree / "wav/S0764.tar.gz"
     archive.write_bytes(archive.read_bytes()[:-1000])
@@ -78,14 +78,16 @@ def test_broken_archive_of_a_speaker_is_named(prepare, tree, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_public_archive_must_be_whole(prepare, tree, tmp_path):
+def test_an_incomplete_public_archive_is_refused(prepare, tree, tmp_path):
     with tarfile.open(tmp_path / "data_aishell.tgz", "w:gz") as tar:
         tar.add(tree, "data_aishell")
     with pytest.raises(InputError, match=r"data_aishell\.tgz has \d+ bytes, but the pub"):
         prepare("aishell", tmp_path)
 
 
-def test_resource_is_got_when_asked_for(prepare, tree, tmp_path):
+def test_with_its_option_the_resource_archive_is_checked_unless_it_is_unpacked(
+    prepare, tree, tmp_path
+):
     (tree.parent / "resource_aishell").mkdir()
     with pytest.raises(InputError, match="resource_aishell.tgz has 3 bytes"):
         (tree.parent / "resource_aishell.tgz").write_bytes(b"tgz")
@@ -113,13 +115,13 @@ FAULTS = {
     ),
     "an utterance twice": (
         lambda root: shutil.copytree(root / "wav/dev/S0724", root / "wav/dev/S0725"),
-        r"S0725/BAC009S0724W0121\.wav and .*S0724/BAC009S0724W0121\.wav are of one utterance",
+        r"S0725/BAC009S0724W0121\.wav and .*S0724/BAC009S0724W0121\.wav have the same utterance",
     ),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_named(prepare, tree, tmp_path, fault):
+def test_faults_in_the_corpus_are_named(prepare, tree, tmp_path, fault):
     spoil, message = FAULTS[fault]
     spoil(tree)
     with pytest.raises(InputError, match=message):
@@ -127,7 +129,7 @@ def test_faults_are_named(prepare, tree, tmp_path, fault):
     assert not (tmp_path / "data").exists()
 
 
-def test_line_without_text_is_a_recording_without_transcript(prepare, tree, capsys):
+def test_a_line_without_text_is_a_recording_without_transcript(prepare, tree, capsys):
     edit(tree / TRANSCRIPT, "BAC009S0764W0122 而 对 楼市 三", "BAC009S0764W0122")
     data = prepare("aishell", tree)
     assert len(read_table(data / "test" / "text")) == 2

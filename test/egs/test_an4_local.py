@@ -1,4 +1,4 @@
-"""Data preparation of AN4 on a made-up tree with both audio formats."""
+"""Data preparation of AN4 on a synthetic tree with both audio formats."""
 
 import tarfile
 from pathlib import Path
@@ -12,11 +12,11 @@ from moeasr.errors import InputError
 
 @pytest.fixture
 def tree(tmp_path):
-    """An AN4 tree."""
+    """Create an AN4 tree."""
     return an4(tmp_path / "corpus")
 
 
-def test_sets_texts_and_audio(prepare, tree, capsys):
+def test_data_directories_have_the_sets_transcripts_and_audio(prepare, tree, capsys):
     data = prepare("an4", tree.parent)
     assert read_table(data / "test" / "text") == {
         "menk-an9-menk-b": "YES",
@@ -28,19 +28,19 @@ def test_sets_texts_and_audio(prepare, tree, capsys):
     assert read_table(data / "test" / "spk2utt") == {"menk": "menk-an9-menk-b menk-cen9-menk-b"}
     texts = {**read_table(data / "train" / "text"), **read_table(data / "dev" / "text")}
     assert len(texts) == 28 and set(texts.values()) == {"GO A B"}
-    # of the 14 speakers in the order of names, the sixth alone: the next would be the seventeenth
+    # Of 14 speakers sorted by name, only the sixth is in dev. The next one would be the 17th.
     assert set(read_table(data / "dev" / "utt2spk").values()) == {"ffaa"}
     assert set(read_table(data / "train" / "utt2spk").values()) == set(AN4_SPEAKERS) - {"ffaa"}
-    assert "test: 2 utterances, 1 speakers, 3 words" in capsys.readouterr().out
+    assert "test: transcripts of 3 words with" in capsys.readouterr().out
 
 
-def test_every_eleventh_speaker_goes_to_dev(local_module):
+def test_every_eleventh_speaker_is_in_dev(local_module):
     names = [f"m{number:02d}" for number in range(1, 31)]
     assert local_module("an4", "data_prep").dev_speakers(names) == {"m06", "m17", "m28"}
 
 
-def test_rerun_leaves_nothing_of_the_old_directory(prepare, tree):
-    data = prepare("an4", tree)  # the tree itself may be named as well
+def test_a_second_run_replaces_the_old_directory(prepare, tree):
+    data = prepare("an4", tree)  # the tree itself is accepted as well
     (data / "train" / "feats.scp").write_text("stale\n")
     prepare("an4", tree)
     names = sorted(path.name for path in (data / "train").iterdir())
@@ -48,7 +48,7 @@ def test_rerun_leaves_nothing_of_the_old_directory(prepare, tree):
 
 
 @pytest.mark.parametrize("name", ["an4.tar.xz", "an4_sphere.tar.gz"])
-def test_from_an_archive(prepare, tree, tmp_path, name):
+def test_an_archive_is_unpacked(prepare, tree, tmp_path, name):
     downloads = tmp_path / "downloads"
     downloads.mkdir()
     with tarfile.open(downloads / name, "w:" + name[-2:]) as tar:
@@ -65,7 +65,7 @@ FAULTS = {
     ),
     "audio is missing": (
         lambda root: (root / "wav/an4test_clstk/menk/an9-menk-b.sph").unlink(),
-        r"an4_test\.fileids:1: there is no audio .*an9-menk-b\.wav or \.sph",
+        r"an4_test\.fileids:1: neither .*/an9-menk-b\.wav nor an9-menk-b\.sph exists",
     ),
     "no transcript": (
         lambda root: edit(root / "etc/an4_test.transcription", "E X (cen9-menk-b)\n", ""),
@@ -97,7 +97,7 @@ FAULTS = {
     ),
     "no name": (
         lambda root: edit(root / "etc/an4_test.transcription", "YES (an9-menk-b)", "YES"),
-        r"an4_test\.transcription:1: not `words \(utterance\)`: 'YES'",
+        r"an4_test\.transcription:1: must be `words \(utterance\)`, but is 'YES'",
     ),
     "too few speakers": (
         lambda root: [
@@ -108,13 +108,13 @@ FAULTS = {
     ),
     "bad path": (
         lambda root: edit(root / "etc/an4_test.fileids", "an4test_clstk/", ""),
-        r"an4_test\.fileids:1: not <set>/<speaker>/<utterance>",
+        r"an4_test\.fileids:1: must be <set>/<speaker>/<utterance>",
     ),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_named(prepare, tree, tmp_path, fault):
+def test_faults_in_the_corpus_are_named(prepare, tree, tmp_path, fault):
     spoil, message = FAULTS[fault]
     spoil(tree)
     with pytest.raises(InputError, match=message):
@@ -122,7 +122,7 @@ def test_faults_are_named(prepare, tree, tmp_path, fault):
     assert not (tmp_path / "data").exists()
 
 
-def test_audio_without_transcript_is_told_and_left_out(prepare, tree, capsys):
+def test_audio_without_transcript_is_left_out_with_a_warning(prepare, tree, capsys):
     extra = tree / "wav" / "an4_clstk" / "faaa" / "an7-faaa-b.wav"
     write_audio(extra)
     data = prepare("an4", tree)
@@ -130,6 +130,6 @@ def test_audio_without_transcript_is_told_and_left_out(prepare, tree, capsys):
     assert "faaa-an7-faaa-b" not in read_table(data / "train" / "wav.scp")
 
 
-def test_missing_download_dir_is_named(prepare, tmp_path):
+def test_a_missing_download_directory_is_named(prepare, tmp_path):
     with pytest.raises(InputError, match="nowhere: no such directory"):
         prepare("an4", tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""The recipes' lists of systems for moeasr compare: every line is a network that can be built."""
+"""The lists of systems for `moeasr compare`, in which every line is a model that can be built."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ REDUCED_BUDGET = ["model.encoder.num_blocks=6", "model.decoder.num_blocks=1"]
 
 
 def systems(name: str, recipe: str = "an4") -> dict[str, tuple[str, list[str]]]:
-    """Name -> config and overrides, of a seed."""
+    """Return system -> config and overrides, for one seed."""
     found = {}
     for line in (EGS / recipe / "conf" / name).read_text().splitlines():
         if fields := line.partition("#")[0].split():
@@ -41,15 +41,16 @@ def load(config: str, overrides: list[str], recipe: str = "an4"):
         for name, (config, overrides) in systems(listed).items()
     ],
 )
-def test_an4_system_loads(name, config, overrides):
+def test_every_system_of_an4_can_be_loaded(name, config, overrides):
     loaded = load(config, overrides)
-    teacher = "exp/dense_seed1/averaged.pt" if name.endswith("_kd") else None  # of the same seed
+    # the teacher has the same seed
+    teacher = "exp/dense_seed1/averaged.pt" if name.endswith("_kd") else None
     assert loaded.distillation.teacher == teacher
 
 
-@pytest.mark.parametrize("recipe", ["fsdd", "mix", "speechocean762"])
-def test_systems_of_other_recipes_load_without_a_teacher(recipe):
-    """Nothing in their lists makes one."""
+@pytest.mark.parametrize("recipe", ["fsdd", "mini", "mix", "speechocean762"])
+def test_systems_of_other_recipes_have_no_teacher(recipe):
+    """Their lists contain no system that could be the teacher."""
     found = systems(FULL, recipe)
     assert {"dense", "u2pp_moe"} <= found.keys()
     for config, overrides in found.values():
@@ -57,7 +58,7 @@ def test_systems_of_other_recipes_load_without_a_teacher(recipe):
 
 
 @pytest.mark.parametrize("listed", [FULL, REDUCED])
-def test_an4_random_is_the_moe_with_random_routers_throughout(listed):
+def test_random_of_an4_is_u2pp_moe_with_random_routers(listed):
     moe, drawn = (load(*systems(listed)[name]).model for name in ("u2pp_moe", "random"))
     encoder, decoder = moe.encoder, moe.decoder
     assert drawn == replace(
@@ -71,7 +72,7 @@ def test_an4_random_is_the_moe_with_random_routers_throughout(listed):
     )
 
 
-def test_an4_has_the_dense_models_of_the_moes_active_and_total_parameters():
+def test_dense_models_of_an4_match_the_active_and_total_parameters_of_u2pp_moe():
     params = {}
     for name in ("dense", "dense_total", "u2pp_moe"):
         loaded = load(*systems(FULL)[name])
@@ -82,7 +83,7 @@ def test_an4_has_the_dense_models_of_the_moes_active_and_total_parameters():
 
 
 @pytest.mark.parametrize(("listed", "budget"), [(FULL, []), (REDUCED, REDUCED_BUDGET)])
-def test_an4_shared_experts_are_a_third_of_the_encoder(listed, budget):
+def test_the_encoder_of_shared_moe_of_an4_has_a_third_of_the_parameters(listed, budget):
     sizes = []
     for name in ("shared_moe", "dense"):
         config, overrides = systems(listed)[name]
@@ -100,8 +101,10 @@ def test_an4_shared_experts_are_a_third_of_the_encoder(listed, budget):
         (TableChoice("dense", "none", "none", 7), "--mode none is not among the --decode-modes"),
     ],
 )
-def test_defaults_of_each_recipe_are_found(recipe, choice, message, tmp_path, monkeypatch):
-    """A comparison by a mode that the recipe does not decode is refused before any training."""
+def test_a_comparison_of_results_that_the_recipe_does_not_decode_is_refused(
+    recipe, choice, message, tmp_path, monkeypatch
+):
+    """This happens before any training, by the defaults of the recipe's run.sh."""
     monkeypatch.chdir(EGS / recipe)
     listed = tmp_path / "compare.list"
     listed.write_text("dense conf/dense.yaml\n")

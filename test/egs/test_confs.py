@@ -1,7 +1,8 @@
-"""Every YAML of every recipe: it loads, its network is built as described, and it learns a step.
+"""Every config of every recipe, whose model is built and trained for a few steps.
 
-A network of hundreds of millions of weights is built without them (shapes only), and takes its step
-with fewer and narrower blocks: same kinds of blocks, routers, losses and learning rate.
+A model with hundreds of millions of weights is built without them, with shapes only. It is trained
+with fewer and narrower blocks, but with the same kinds of blocks, routers, losses and learning
+rate.
 """
 
 from dataclasses import replace
@@ -29,22 +30,22 @@ from moeasr.train.schedule import learning_rate_factor
 EGS = Path(__file__).resolve().parents[2] / "egs"
 EXPERIMENTS = recipe_experiments()
 VOCAB_SIZE = 31
-LARGE = 20_000_000  # parameters from which on a step takes too long for a test
+LARGE = 20_000_000  # number of parameters from which a step takes too long for a test
 
 
 def build_shapes(config: ModelConfig) -> AsrModel:
-    """The network without memory for its weights."""
+    """Build the model without memory for its weights."""
     with torch.device("meta"):
         return build_model(config, 80, VOCAB_SIZE, None)
 
 
 def macs_per_sec(config: ModelConfig) -> float:
-    """Multiply-adds per second of audio."""
+    """Return the multiply-adds per second of audio."""
     return sum(part.macs_per_sec for part in model_cost(build_shapes(config)))
 
 
 def fewer_weights(config: ModelConfig) -> ModelConfig:
-    """The same network with two blocks where there are many, and narrow feed-forwards."""
+    """Return the same model with at most two blocks per group and with narrow feed-forwards."""
 
     def narrow(feed_forward: FeedForwardConfig) -> FeedForwardConfig:
         return replace(feed_forward, hidden_units=64)
@@ -73,7 +74,7 @@ def relative(path: Path) -> str:
 
 
 def repeated(base: dict, changes: dict, prefix: str = "") -> list[str]:
-    """Keys of `changes` that have the value they have in `base`."""
+    """Return the keys of `changes` that have the same value in `base`."""
     found = []
     for key, value in changes.items():
         if isinstance(value, dict) and isinstance(base.get(key), dict):
@@ -83,15 +84,15 @@ def repeated(base: dict, changes: dict, prefix: str = "") -> list[str]:
     return found
 
 
-def test_each_recipe_has_its_experiments():
+def test_every_recipe_has_the_common_configs():
     for recipe in known_files("egs/*/run.sh"):
         names = {path.name for path in EXPERIMENTS if path.parent.parent == recipe.parent}
         assert names >= {"u2pp_moe.yaml", "speechmoe.yaml", "shared_moe.yaml", "dense.yaml"}, recipe
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=relative)
-def test_an_experiment_says_only_what_differs_from_bases_beside_it(path):
-    """A recipe can be copied by itself, and all else being equal can be seen."""
+def test_a_config_contains_only_differences_to_bases_in_its_directory(path):
+    """This makes a recipe easy to copy, and shows the differences between systems."""
     *bases, own = load_chain(path)
     assert bases and {base.path.parent for base in bases} == {path.parent}
     merged: dict = {}
@@ -101,8 +102,8 @@ def test_an_experiment_says_only_what_differs_from_bases_beside_it(path):
 
 
 @pytest.mark.parametrize("recipe", ["aishell", "librispeech"])
-def test_large_systems_are_as_large_as_described(recipe):
-    """What the comments of the configs say of sizes and costs."""
+def test_large_systems_have_the_described_size_and_cost(recipe):
+    """The descriptions are the comments of the configs."""
     systems = ("dense", "u2pp_moe", "shared_moe")
     models = {
         name: load_experiment(EGS / recipe / "conf" / f"{name}.yaml").model for name in systems
@@ -121,14 +122,14 @@ def test_large_systems_are_as_large_as_described(recipe):
 
 
 @pytest.mark.parametrize("path", known_files("egs/*/conf/fbank.yaml"), ids=relative)
-def test_features_load(path):
+def test_every_fbank_yaml_can_be_loaded(path):
     assert from_mapping(FbankConfig, load_yaml(path), path).num_mel_bins == 80
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=relative)
-def test_experiment_learns_a_batch(path):
-    """Some steps on one batch, at the config's own learning rate, lower its loss."""
+def test_a_few_steps_on_one_batch_lower_the_loss(path):
+    """The learning rate is the one of the config."""
     config = load_experiment(path)
     network = config.model
     if count_params(build_shapes(network)).total > LARGE:
@@ -156,14 +157,14 @@ def test_experiment_learns_a_batch(path):
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=relative)
-def test_experts_are_where_the_name_says(path):
+def test_only_configs_named_moe_have_experts(path):
     total, active = count_params(build_shapes(load_experiment(path).model))
     assert (active < total) == ("moe" in path.stem and path.stem != "speechmoe_embedding")
 
 
 @pytest.mark.parametrize("recipe", sorted({path.parent.parent for path in EXPERIMENTS}), ids=str)
-def test_a_trained_embedding_network_fits_the_speechmoe(recipe):
-    """What `init.embedding` is given must be of its shape."""
+def test_the_embedding_of_speechmoe_embedding_has_the_shape_of_that_of_speechmoe(recipe):
+    """This is what `init.embedding` requires."""
     moe = load_experiment(recipe / "conf" / "speechmoe.yaml").model
     alone = load_experiment(recipe / "conf" / "speechmoe_embedding.yaml").model
     start_embedding(build_shapes(alone), build_shapes(moe), "the embedding")

@@ -1,4 +1,4 @@
-"""Data preparation of the Free Spoken Digit Dataset on a made-up tree."""
+"""Data preparation of the Free Spoken Digit Dataset on a synthetic tree."""
 
 import tarfile
 from pathlib import Path
@@ -12,11 +12,11 @@ from moeasr.errors import InputError
 
 @pytest.fixture
 def tree(tmp_path):
-    """A tree of digits."""
+    """Create a tree of digits."""
     return fsdd(tmp_path / "corpus")
 
 
-def test_sets_texts_and_audio(prepare, tree, capsys):
+def test_data_directories_have_the_sets_transcripts_and_audio(prepare, tree, capsys):
     data = prepare("fsdd", tree.parent)
     texts = {name: read_table(data / name / "text") for name in ("train", "dev", "test")}
     for name, indices in {"test": range(5), "dev": range(5, 10), "train": (10, 11)}.items():
@@ -26,11 +26,11 @@ def test_sets_texts_and_audio(prepare, tree, capsys):
     assert texts["test"]["theo-7-03"] == "seven" and texts["test"]["theo-0-03"] == "zero"
     wav = read_table(data / "test" / "wav.scp")["theo-7-03"]
     assert wav == str(tree / "recordings" / "7_theo_3.wav")
-    assert "test: 20 utterances, 2 speakers, 20 words" in capsys.readouterr().out
+    assert "test: transcripts of 20 words with" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", [f"{FSDD_TREE}.tar.xz", "v1.0.10.tar.gz"])
-def test_archive(prepare, tree, tmp_path, name):
+def test_an_archive_is_unpacked(prepare, tree, tmp_path, name):
     downloads = tmp_path / "downloads"
     downloads.mkdir()
     with tarfile.open(downloads / name, f"w:{name[-2:]}") as tar:
@@ -42,9 +42,9 @@ def test_archive(prepare, tree, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["x_theo_1", "0_theo", "10_theo_1", "0_the o_1", "0_theo_x"])
-def test_a_name_that_says_nothing_is_named(prepare, tree, tmp_path, name):
+def test_a_malformed_file_name_is_named(prepare, tree, tmp_path, name):
     (tree / "recordings" / f"{name}.wav").write_bytes(b"")
-    with pytest.raises(InputError, match=f"recordings/{name}.wav: the name is not <digit>_"):
+    with pytest.raises(InputError, match=f"recordings/{name}.wav: the name must be <digit>_"):
         prepare("fsdd", tree)
     assert not (tmp_path / "data").exists()
 
@@ -58,7 +58,7 @@ def test_a_missing_file_is_named(prepare, tree, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_a_digit_that_a_speaker_never_says_is_named(prepare, tree):
+def test_a_digit_without_recordings_of_a_speaker_is_named(prepare, tree):
     for audio in (tree / "recordings").glob("0_ann_*"):
         audio.unlink()
     with pytest.raises(InputError, match="0_ann_0.wav: no such file"):
@@ -66,15 +66,15 @@ def test_a_digit_that_a_speaker_never_says_is_named(prepare, tree):
 
 
 @pytest.mark.parametrize(("name", "indices"), [("train", [10, 11]), ("test", range(5))])
-def test_a_part_without_one_of_the_sets_is_refused(prepare, tree, tmp_path, name, indices):
+def test_a_corpus_without_recordings_for_a_set_is_refused(prepare, tree, tmp_path, name, indices):
     for index in indices:
         for audio in (tree / "recordings").glob(f"*_{index}.wav"):
             audio.unlink()
-    with pytest.raises(InputError, match=f"no recording belongs to the {name} set"):
+    with pytest.raises(InputError, match=f"the {name} set has no recordings"):
         prepare("fsdd", tree)
     assert not (tmp_path / "data").exists()
 
 
-def test_missing_download_dir_is_named(prepare, tmp_path):
+def test_a_missing_download_directory_is_named(prepare, tmp_path):
     with pytest.raises(InputError, match="nowhere: no such directory"):
         prepare("fsdd", tmp_path / "nowhere")

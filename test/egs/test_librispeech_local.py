@@ -1,4 +1,4 @@
-"""Data preparation of LibriSpeech on a made-up tree of four of its seven parts."""
+"""Data preparation of LibriSpeech on a synthetic tree with four of the seven parts."""
 
 import tarfile
 from pathlib import Path
@@ -17,14 +17,16 @@ TRANS = "dev-clean/84/121123/84-121123.trans.txt"
 
 @pytest.fixture
 def tree(tmp_path):
-    """A tree of parts."""
+    """Create a tree of parts."""
     return librispeech(tmp_path / "corpus")
 
 
-def test_sets_are_made_of_parts(prepare, tree, capsys):
+def test_sets_consist_of_the_chosen_parts(prepare, tree, capsys):
     data = prepare("librispeech", tree.parent, *OPTIONS)
     said = capsys.readouterr()
-    assert "train: 16 utterances, 2 speakers, 32 words" in said.out
+    assert "train: transcripts of 32 words with" in said.out
+    speakers = read_table(data / "train" / "utt2spk").values()
+    assert (len(speakers), len(set(speakers))) == (16, 2)
     assert "dev-other has 2 utterances of 2864" in said.err
     assert sorted(path.name for path in data.iterdir()) == ["dev", "test_clean", "train"]
     assert set(read_table(data / "dev" / "utt2spk").values()) == {"84", "116"}
@@ -37,8 +39,8 @@ def test_sets_are_made_of_parts(prepare, tree, capsys):
     assert wav == str(tree / "train-clean-100/103/1240/103-1240-0007.flac")
 
 
-def test_without_options_all_parts_are_used(local_module):
-    """281 241 utterances are the 960 hours that results are published on."""
+def test_all_parts_are_used_by_default(local_module):
+    """The 960 hours of published results are 281 241 utterances."""
     prep = local_module("librispeech", "data_prep")
     needed = ["--download-dir", "x", "--unpack-dir", "x", "--data-dir", "x"]
     args = prep.get_parser().parse_args(needed)
@@ -49,7 +51,7 @@ def test_without_options_all_parts_are_used(local_module):
     assert (sizes["test-clean"], sizes["test-other"]) == (2620, 2939)
 
 
-def test_parts_may_come_as_archives_of_their_own_or_together(prepare, tree, tmp_path):
+def test_parts_are_unpacked_from_one_archive_or_several(prepare, tree, tmp_path):
     with tarfile.open(tmp_path / "LibriSpeech-excerpts.tar.gz", "w:gz") as tar:
         tar.add(tree, "LibriSpeech")
     data = prepare("librispeech", tmp_path, *OPTIONS)
@@ -61,7 +63,7 @@ def test_parts_may_come_as_archives_of_their_own_or_together(prepare, tree, tmp_
         prepare("librispeech", tmp_path, *OPTIONS)
 
 
-def test_all_of_it_by_default(prepare, tree, tmp_path):
+def test_by_default_an_archive_must_contain_all_parts(prepare, tree, tmp_path):
     with tarfile.open(tmp_path / "LibriSpeech-excerpts.tar.gz", "w:gz") as tar:
         tar.add(tree, "LibriSpeech")
     with pytest.raises(InputError, match=r"does not contain LibriSpeech/train-clean-360/"):
@@ -76,7 +78,7 @@ def test_all_of_it_by_default(prepare, tree, tmp_path):
         (("--test-sets", "test-clean"), "invalid choice: 'test-clean'"),
     ],
 )
-def test_unknown_part_is_refused(prepare, tree, capsys, options, message):
+def test_an_unknown_part_is_refused(prepare, tree, capsys, options, message):
     with pytest.raises(SystemExit):
         prepare("librispeech", tree, *options)
     assert message in capsys.readouterr().err
@@ -105,17 +107,17 @@ FAULTS = {
     ),
     "no words": (
         lambda root: edit(root / TRANS, " HOPED HOPED", ""),
-        r"84-121123\.trans\.txt:2: not `<utterance> <words>`: '84-121123-0001'",
+        r"84-121123\.trans\.txt:2: must be `<utterance> <words>`, but is '84-121123-0001'",
     ),
     "an empty line": (
         lambda root: edit(root / TRANS, "\n", "\n\n"),
-        r"84-121123\.trans\.txt:2: not `<utterance> <words>`: ''",
+        r"84-121123\.trans\.txt:2: must be `<utterance> <words>`, but is ''",
     ),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_named(prepare, tree, tmp_path, fault):
+def test_faults_in_the_corpus_are_named(prepare, tree, tmp_path, fault):
     spoil, message = FAULTS[fault]
     spoil(tree)
     with pytest.raises(InputError, match=message):

@@ -1,4 +1,4 @@
-"""The harder test sets that the mini recipe makes of its test recordings."""
+"""The harder test sets that the mini recipe creates from its test recordings."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from moeasr.text.transcript import read_transcripts
 
 WORDS = {"a-0": "ONE", "b-0": "TWO TWO", "c-0": "THREE", "d-0": ""}
 LEVELS = dict(zip(WORDS, (0.1, 0.2, 0.3, 0.4)))
-"""Each recording is a tenth of a second of one value, by which it is known again."""
+"""Each recording is 0.1 s of one constant value, which identifies it."""
 
 
 @pytest.fixture
 def test_dir(tmp_path):
-    """A test set of four recordings."""
+    """Create a test set of four recordings."""
     path = tmp_path / "test"
     path.mkdir()
     for utt, level in LEVELS.items():
@@ -29,7 +29,7 @@ def test_dir(tmp_path):
 
 @pytest.fixture
 def make(local_module, tmp_path, test_dir):
-    """Make the sets; returns the texts and the samples of one of them by utterance."""
+    """Create the sets; return the texts and the samples of the utterances of one of them."""
 
     def run(name):
         where = ["--test-dir", str(test_dir), "--audio-dir", str(tmp_path / "audio")]
@@ -48,14 +48,14 @@ def level_db(wave):
 
 
 def spoken(wave):
-    """Which recordings follow one another in a wave."""
+    """Return the recordings of which a wave consists, in order."""
     names = {level: utt for utt, level in LEVELS.items()}
     pieces = wave.reshape(-1, 1600)
     assert np.ptp(pieces, axis=1).max() == 0
     return [names[round(float(piece[0]), 3)] for piece in pieces]
 
 
-def test_late_recordings_begin_behind_two_seconds_of_quiet_noise(make):
+def test_late_recordings_start_after_two_seconds_of_quiet_noise(make):
     texts, waves = make("test_late")
     assert texts == {f"{utt}-late": text for utt, text in WORDS.items()}
     for utt in WORDS:
@@ -71,15 +71,15 @@ def test_joined_recordings_come_from_both_halves_of_the_set(make):
     assert spoken(waves["b-0-joined"]) == ["b-0", "d-0"]
 
 
-def test_the_text_of_the_long_recording_is_in_the_order_of_its_parts(make):
+def test_the_text_of_the_long_recording_has_the_order_of_its_parts(make):
     texts, waves = make("test_long")
     order = spoken(waves["all-0"])
     assert sorted(order) == sorted(WORDS) != order
     assert texts == {"all-0": " ".join(WORDS[utt] for utt in order if WORDS[utt])}
 
 
-def test_noise_has_the_level_and_the_colour_of_its_name(make):
-    """White noise is flat, pink noise falls by 3 dB per octave, and brown noise by 6 dB."""
+def test_noise_has_the_level_and_the_spectrum_of_its_name(make):
+    """White noise has a flat spectrum. Pink noise has 3 dB less per octave, brown noise 6 dB."""
     texts, waves = make("test_no_speech")
     assert set(texts.values()) == {""} and {len(wave) for wave in waves.values()} == {80000}
     assert not np.any(waves.pop("noise-silence"))
@@ -99,13 +99,13 @@ def test_noise_has_the_level_and_the_colour_of_its_name(make):
         250,
         300,
         350,
-    }  # 5 s: bins of 0.2 Hz
+    }  # 5 s give bins of 0.2 Hz
 
 
 @pytest.mark.parametrize(
     ("rate_hz", "message"), [(None, "there is no file"), (8000, "must have 16000 Hz, but has 8000")]
 )
-def test_recordings_that_are_not_those_of_stage_0_are_named(make, test_dir, rate_hz, message):
+def test_missing_recordings_and_other_sample_rates_are_refused(make, test_dir, rate_hz, message):
     (test_dir / "b-0.wav").unlink()
     if rate_hz:
         soundfile.write(test_dir / "b-0.wav", np.zeros(800), rate_hz)

@@ -1,8 +1,9 @@
-"""egs/mini from stage 0 to 5, with a few utterances and a network of a few weights."""
+"""egs/mini from stage 0 to 5, with a few utterances and a tiny model."""
 
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from moeasr.bin import transcribe
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.decode.searches import SEARCHES
 
-pytestmark = pytest.mark.slow  # each test trains or decodes, and they build on one another
+pytestmark = pytest.mark.slow  # each test trains or decodes, and uses the files of the earlier ones
 
 MODES = tuple(SEARCHES)
 FIELDS = {
@@ -26,10 +27,10 @@ FIELDS = {
 
 
 class Mini(Recipe):
-    """A copy of egs/mini that makes few utterances."""
+    """A copy of egs/mini that creates few utterances."""
 
     def run(self, *options: str, num_train: int = 20) -> subprocess.CompletedProcess:
-        """Run run.sh with a tiny network."""
+        """Run run.sh with a tiny model."""
         corpus_opts = f"--num-train {num_train} --num-dev 4 --num-test 5"
         fixed = ["--train-opts", train_options(TINY), "--corpus-opts", corpus_opts]
         return super().run(*fixed, "--average-num", "2", *options)
@@ -37,7 +38,7 @@ class Mini(Recipe):
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    """The recipe after its first whole run."""
+    """Return the recipe after a complete first run."""
     root = tmp_path_factory.mktemp("checkout") / "root"
     Checkout(root).copy("mini")
     recipe = Mini(root, "mini")
@@ -51,7 +52,7 @@ def scores(records: list[dict]) -> dict:
     return {(r["set"], r["mode"], r["chunk_size"]): (r["wer"], r["cer"]) for r in records}
 
 
-def test_whole_run_makes_results(recipe):
+def test_a_complete_run_writes_results(recipe):
     records = recipe.results()
     assert set(scores(records)) == {("test", mode, -1) for mode in MODES}
     for record in records:
@@ -67,9 +68,28 @@ def test_whole_run_makes_results(recipe):
     page = (recipe.dir / "exp" / "u2pp_moe" / "RESULTS.md").read_text()
     tables = page.partition("## How these numbers were made")[0].rstrip()
     assert tables in recipe.output and "exp/u2pp_moe/RESULTS.md" in recipe.output
+    assert "%WER" not in recipe.output  # the table has all rates
 
 
-def test_the_experiment_is_loaded_in_python_and_says_what_the_command_says(recipe, capsys):
+def test_the_commands_that_are_printed_at_the_end_work(recipe):
+    (entry, *_) = (recipe.dir / "data/test/wav.scp").read_text().splitlines()
+    shutil.copy(recipe.dir / entry.split(maxsplit=1)[1], recipe.dir / "a.wav")
+    lines = recipe.output.partition("What to do next:\n")[2].splitlines()
+    change, *commands = [line.partition(" # ")[0].strip() for line in lines]
+    assert change.endswith(f"cd {recipe.dir}")
+    assert [command.split()[:2] for command in commands] == [
+        ["moeasr", "transcribe"],
+        ["moeasr", "stream"],
+        ["./run.sh", "--stage"],
+        ["moeasr", "compare"],
+    ]
+    for name, command in zip(("transcribe", "stream"), commands):
+        words = command.replace("moeasr", f"{sys.executable} -m moeasr", 1)
+        done = subprocess.run(words.split(), cwd=recipe.dir, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.startswith("a.wav\t"), (name, done.stderr)
+
+
+def test_the_python_api_gives_the_text_of_moeasr_transcribe(recipe, capsys):
     exp_dir = recipe.dir / "exp" / "u2pp_moe"
     entries = (recipe.dir / "data/test/wav.scp").read_text().splitlines()
     paths = [recipe.dir / entry.split(maxsplit=1)[1] for entry in entries]
@@ -82,7 +102,7 @@ def test_the_experiment_is_loaded_in_python_and_says_what_the_command_says(recip
         assert asr.transcribe(samples, sample_rate=rate_hz).text == text
 
 
-def test_features_are_of_three_speeds(recipe):
+def test_training_features_have_three_speeds(recipe):
     perturbed = recipe.ids("data/train_sp/feats.scp")
     assert len(perturbed) == 60
     assert len({name for name in perturbed if name.startswith("sp0.9-")}) == 20
@@ -93,21 +113,21 @@ def test_features_are_of_three_speeds(recipe):
     assert statistics["frame_num"] == sum(map(int, frames))
 
 
-def test_training_log_is_shown_and_kept(recipe):
+def test_the_training_log_is_shown_and_stored(recipe):
     kept = (recipe.dir / "exp" / "u2pp_moe" / "log" / "train.log").read_text()
     lines = [line for line in kept.splitlines() if "parameters:" in line]
     assert lines and lines[0] in recipe.output
 
 
-def test_stages_4_and_5_again(recipe):
+def test_stages_4_and_5_give_the_same_results_again(recipe):
     before = recipe.results()
     done = recipe.run("--stage", "4", "--stop-stage", "5")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "stage 3" not in done.stdout
+    assert "== stage 3" not in done.stdout
     assert scores(recipe.results()) == scores(before)
 
 
-def test_another_choice_adds_to_the_results_of_the_same_average(recipe):
+def test_other_decoding_options_add_results_of_the_same_checkpoint(recipe):
     before = scores(recipe.results())
     options = ("--decode-modes", "ctc_greedy_search", "--decoding-chunk-size", "16")
     done = recipe.run("--stage", "4", *options)
@@ -117,7 +137,7 @@ def test_another_choice_adds_to_the_results_of_the_same_average(recipe):
     assert {key: after[key] for key in before} == before
 
 
-def test_a_mode_misspelt_costs_nothing(recipe):
+def test_a_misspelt_mode_is_refused_and_keeps_the_results(recipe):
     done = recipe.run("--stage", "4", "--decode-modes", "ctc_greedy")
     assert done.returncode != 0
     assert "unknown decoding mode 'ctc_greedy'" in done.stdout + done.stderr
@@ -126,9 +146,10 @@ def test_a_mode_misspelt_costs_nothing(recipe):
     )
 
 
-def test_results_of_another_average_stay_and_are_named_stale(recipe):
+def test_results_of_another_averaged_checkpoint_are_kept_and_marked_stale(recipe):
     decode_test = recipe.dir / "exp" / "u2pp_moe" / "decode_test"
-    shutil.copytree(decode_test, decode_test.with_name("decode_test_lm"))  # of a user's own call
+    # from a command of the user
+    shutil.copytree(decode_test, decode_test.with_name("decode_test_lm"))
     before = scores(recipe.results())
     options = ("--decode-modes", "ctc_greedy_search", "--average-num", "1")
     done = recipe.run("--stage", "4", *options)
@@ -142,7 +163,7 @@ def test_results_of_another_average_stay_and_are_named_stale(recipe):
     shutil.rmtree(decode_test.with_name("decode_test_lm"))
 
 
-def test_whole_run_again_finds_its_training_done(recipe):
+def test_a_second_complete_run_does_not_train_again(recipe):
     last = recipe.dir / "exp" / "u2pp_moe" / "last.pt"
     weights = last.read_bytes()
     done = recipe.run("--decode-modes", " ".join(MODES))
@@ -195,8 +216,8 @@ EMBEDDING = {f"model.embedding.encoder.{key}": value for key, value in SMALL_EMB
     ],
 )
 def test_each_system_trains_and_decodes(recipe, config, settings, modes):
-    """In this order: the shared model's teacher and the SpeechMoE's beginnings come first."""
-    if config == "speechmoe_embedding":  # as wide as the SpeechMoE wants it
+    """The teacher of shared_moe and the initial weights of speechmoe are trained first."""
+    if config == "speechmoe_embedding":  # with the width that speechmoe needs
         settings = {k: v for k, v in settings.items() if "hidden_units" not in k}
     options = ("--train-config", f"conf/{config}.yaml", "--train-opts", train_options(settings))
     done = recipe.run("--stage", "3", *options, "--decode-modes", modes)
@@ -213,10 +234,10 @@ def test_each_system_trains_and_decodes(recipe, config, settings, modes):
     assert ("loss_att" in last) == (modes != CTC_MODES)
 
 
-def test_smaller_corpus_leaves_nothing_of_the_larger_and_spares_other_sets(recipe):
+def test_a_smaller_corpus_replaces_a_larger_one_and_keeps_other_sets(recipe):
     own = [recipe.dir / "data/mine/feats.scp", recipe.dir / "fbank/raw_fbank_mine.1.ark"]
     own[0].parent.mkdir()
-    old = recipe.dir / "fbank/raw_fbank_dev.7.ark"  # of a run with a larger --nj
+    old = recipe.dir / "fbank/raw_fbank_dev.7.ark"  # from a run with a larger --nj
     for path in (*own, old):
         path.touch()
     done = recipe.run("--stage", "0", "--stop-stage", "2", num_train=10)
@@ -228,7 +249,7 @@ def test_smaller_corpus_leaves_nothing_of_the_larger_and_spares_other_sets(recip
 
 
 def test_stored_features_audio_and_shards_train_the_same_model(recipe):
-    """On what the last test left."""
+    """The corpus is that of the last test."""
     settings = train_options({**TINY, "train.max_epochs": 1})
     weights = {}
     for data_type, stage in (("feats", "3"), ("shard", "1"), ("raw", "1")):
@@ -248,7 +269,7 @@ def test_stored_features_audio_and_shards_train_the_same_model(recipe):
     assert len(scores(recipe.results("as_raw"))) == 1
 
 
-def test_failed_training_shows_why(recipe):
+def test_a_failed_training_shows_the_reason(recipe):
     cmvn = recipe.dir / "data/train_sp/global_cmvn"
     cmvn.rename(cmvn.with_suffix(".away"))
     done = recipe.run("--stage", "3", "--exp-dir", "exp/fails")
@@ -273,8 +294,10 @@ def test_failed_training_shows_why(recipe):
         (("--stage", "1", "--test-sets", "exam"), "there is no data/exam; stage 0 makes the sets"),
     ],
 )
-def test_what_a_later_stage_would_refuse_is_refused_before_the_first(recipe, options, message):
-    """One of each way to check-experiment, whose own tests have the faults."""
+def test_options_that_a_later_stage_would_refuse_are_refused_before_the_first_stage(
+    recipe, options, message
+):
+    """Test one case of each kind. The tests of check_experiment have all faults."""
     done = recipe.run("--train-opts", "", *options)
     assert done.returncode != 0
     shown = done.stdout + done.stderr
@@ -282,8 +305,8 @@ def test_what_a_later_stage_would_refuse_is_refused_before_the_first(recipe, opt
     assert "== stage" not in shown and "Traceback" not in shown
 
 
-def test_a_decoding_mode_that_this_run_does_not_reach_is_not_checked(recipe):
-    """CTC alone with the default modes: a user may train it and choose the modes later."""
+def test_decoding_modes_are_not_checked_if_the_run_does_not_decode(recipe):
+    """The model has only CTC, with the default modes. A user may choose other modes later."""
     options = ("--train-config", "conf/speechmoe_transformer.yaml", "--train-opts", "")
     done = recipe.run("--stage", "3", "--stop-stage", "3", *options, "--exp-dir", "exp/fails")
     assert "== stage 3" in done.stdout

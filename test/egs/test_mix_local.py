@@ -1,6 +1,6 @@
-"""egs/mix/local/data_prep.py, which prepares several corpora and joins their sets.
+"""egs/mix/local/data_prep.py, which prepares several corpora and combines their sets.
 
-The programs that it calls are replaced by notes of their arguments.
+The commands that it runs are replaced by a function that records their arguments.
 """
 
 import shlex
@@ -16,7 +16,7 @@ CORPORA = {"an4": "en", "fsdd": "en", "aishell": "zh"}
 
 @pytest.fixture
 def mix(local_module, tmp_path, monkeypatch):
-    """Return a function that runs the script, and the calls that it makes."""
+    """Return a function that runs the script and returns the commands."""
     module = local_module("mix", "data_prep")
     calls = []
 
@@ -46,8 +46,8 @@ OPTIONS = ("--download-dir", "d d", "--unpack-dir", "u", "--data-dir", "my data"
 
 
 @pytest.mark.parametrize("corpora", [[" ".join(CORPORA)], [*CORPORA]])
-def test_each_corpus_is_prepared_by_its_own_recipe_and_joins_the_sets(mix, corpora):
-    stale = mix.dir / "my data/corpora/dev-an4/feats.scp"  # of an earlier run
+def test_each_corpus_is_prepared_by_its_recipe_and_added_to_the_sets(mix, corpora):
+    stale = mix.dir / "my data/corpora/dev-an4/feats.scp"  # from an earlier run
     stale.parent.mkdir(parents=True)
     stale.touch()
     calls = mix(*OPTIONS, "--corpora", *corpora)
@@ -81,12 +81,12 @@ def test_each_corpus_is_prepared_by_its_own_recipe_and_joins_the_sets(mix, corpo
     assert not stale.exists()
 
 
-def test_a_corpus_without_a_recipe_is_named(mix):
+def test_a_corpus_without_recipe_is_named(mix):
     with pytest.raises(InputError, match="--corpora: there is no recipe timit with local/data_p"):
         mix(*OPTIONS, "--corpora", "an4 timit")
 
 
-def test_a_program_that_fails_ends_the_preparation(local_module):
+def test_a_failed_command_stops_the_preparation(local_module):
     module = local_module("mix", "data_prep")
     with pytest.raises(InputError, match=r"bash -c failed \(status 3\); its message is above"):
         module.call("bash", "-c", "exit 3")

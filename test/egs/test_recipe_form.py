@@ -1,4 +1,4 @@
-"""What every recipe has in common, and the shell scripts' lint."""
+"""Properties that all recipes share, and the options of their run.sh."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from known_files import known_files
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = [path.parent for path in known_files("egs/*/run.sh")]
 SCRIPTS = [*(recipe / "run.sh" for recipe in RECIPES), ROOT / "utils/new_recipe/run.sh"]
-"""The scripts of the recipes, and the one that utils/new_recipe.sh copies."""
+"""The run.sh of each recipe, and the one that utils/new_recipe.sh copies."""
 BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}  # no environment is active
 
 
@@ -27,14 +27,14 @@ def test_recipes_are_found():
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=recipe_name)
-def test_recipe_has_its_parts(recipe):
+def test_a_recipe_has_the_common_files(recipe):
     for name in ("run.sh", "path.sh", "cmd.sh", "conf", "local", "README.md", "utils"):
         assert (recipe / name).exists(), name
     assert os.readlink(recipe / "utils") == "../../utils"
     assert os.access(recipe / "run.sh", os.X_OK)
 
 
-def test_run_sh_is_short_and_mostly_its_own():
+def test_every_run_sh_is_short_and_repeats_little_of_the_others():
     lines = {path: path.read_text().splitlines() for path in SCRIPTS}
     assert max(map(len, lines.values())) <= 80
     counts = [Counter(filter(None, text)) for text in lines.values()]
@@ -42,13 +42,13 @@ def test_run_sh_is_short_and_mostly_its_own():
 
 
 def described(text: str) -> dict[str, str]:
-    """Return the default of each option that has a description, by its name."""
+    """Return option -> default, for options that have a description."""
     found = re.findall(r"^([a-z_]+)=(.*?) +# \w", text, re.MULTILINE)
     return dict(found)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=recipe_name)
-def test_help_answers_without_an_environment_from_anywhere(recipe, tmp_path):
+def test_help_needs_no_environment_and_works_in_every_directory(recipe, tmp_path):
     done = subprocess.run(
         [recipe / "run.sh", "--help"],
         cwd=tmp_path,
@@ -68,13 +68,14 @@ def test_help_answers_without_an_environment_from_anywhere(recipe, tmp_path):
     assert {"units", "test_sets", "stage", "dry_run", "train_config", "exp_dir"} <= options.keys()
     listed = re.findall(r"^  --([a-z_]+) (.*?) +# \w", done.stderr, re.MULTILINE)
     assert dict(listed) == options and len(listed) == len(options)
-    assert "Stages: 0 data, 1 features, 2 dictionary, 3 training, 4 decoding, 5 scoring\n" in (
-        done.stderr
+    assert (
+        "Stages: 0 data, 1 features, 2 dictionary, 3 training, 4 decoding, 5 scoring, 6 export\n"
+        in (done.stderr)
     )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_copy_that_has_no_utils_stops_at_once(tmp_path):
+def test_a_copy_without_utils_stops_with_one_line(tmp_path):
     (tmp_path / "run.sh").write_bytes((RECIPES[0] / "run.sh").read_bytes())
     done = subprocess.run(["bash", tmp_path / "run.sh"], capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""
@@ -82,7 +83,7 @@ def test_a_copy_that_has_no_utils_stops_at_once(tmp_path):
 
 
 REFUSED = {
-    "--stages 1": "invalid option --stages",
+    "--stages 1": "unknown option --stages",
     "--stage x": "--stage must be a whole number, but is 'x'",
     "--seed -1": "--ngpu and --seed must not be negative, but are 0 and -1",
     "--ngpu -1": "--ngpu and --seed must not be negative, but are -1 and 777",
@@ -91,9 +92,9 @@ REFUSED = {
     "--num-threads 0": "--num_threads must be at least 1, but is 0",
     "--average-num 0": "--average_num must be at least 1, but is 0",
     "--beam-size 00": "--beam_size must be at least 1, but is 00",
-    "--stage 6": "of the stages 0 to 5, none is from --stage 6 to --stop-stage 5",
+    "--stage 6": "of the stages 0 to 6, none is from --stage 6 to --stop-stage 5",
     "--stage 2 --stop-stage 1": "none is from --stage 2 to --stop-stage 1",
-    "--dry-run yes": 'expected "true" or "false": --dry-run yes',
+    "--dry-run yes": "--dry-run must be true or false, but is 'yes'",
     "--data-type tar": "--data-type must be feats, raw or shard, but is 'tar'",
     "--units letters": "--units must be char, bpe or word, but is 'letters'",
     "--decoding-chunk-size 8,16": "--decoding-chunk-size must be whole numbers, but is '8,16'",
@@ -103,7 +104,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("options", REFUSED)
 @pytest.mark.parametrize("recipe", RECIPES, ids=recipe_name)
-def test_wrong_options_are_refused_before_the_first_stage(recipe, options):
+def test_invalid_options_are_refused_before_the_first_stage(recipe, options):
     done = subprocess.run(
         [recipe / "run.sh", *options.split()], env=BARE, capture_output=True, text=True
     )
@@ -112,8 +113,8 @@ def test_wrong_options_are_refused_before_the_first_stage(recipe, options):
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=recipe_name)
-def test_path_sh_takes_the_active_environment_and_this_checkout(recipe, tmp_path):
-    """Another checkout's moeasr, first on PYTHONPATH and in the working directory, is not taken."""
+def test_path_sh_selects_the_active_environment_and_this_checkout(recipe, tmp_path):
+    """This holds although another moeasr is first on PYTHONPATH and in the working directory."""
     (tmp_path / "moeasr").mkdir()
     (tmp_path / "moeasr" / "__init__.py").write_text("")
     (tmp_path / "bin").mkdir()
@@ -132,7 +133,7 @@ def test_path_sh_takes_the_active_environment_and_this_checkout(recipe, tmp_path
 
 
 @pytest.mark.parametrize("recipe", [*RECIPES, ROOT / "utils/new_recipe"], ids=recipe_name)
-def test_preparations_take_the_same_options(recipe, local_module, capsys):
+def test_data_prep_has_the_same_options_in_all_recipes(recipe, local_module, capsys):
     with pytest.raises(SystemExit) as ended:
         local_module(recipe, "data_prep").main(["--help"])
     assert ended.value.code == 0

@@ -1,6 +1,6 @@
-"""Every recipe from stage 0 to 5, on a made-up corpus in the layout of its real one.
+"""Every recipe from stage 0 to 5, on a synthetic corpus in the layout of its real one.
 
-egs/mini makes its own corpus and has its own test.
+egs/mini synthesises its own corpus and has its own test.
 """
 
 import os
@@ -25,11 +25,11 @@ OPTIONS = {
         *("--dict-opts", "--vocab-size 30", "--test-sets", "test_clean dev"),
     ],
 }
-"""What a recipe needs to be run on its made-up corpus; two of them read audio as they train."""
+"""Options with which a recipe runs on its synthetic corpus; two recipes read audio in training."""
 PARTS = {"mix": ("an4", "speechocean762", "fsdd", "aishell")}
-"""Recipes beside it that a recipe calls."""
+"""Recipes that another recipe needs beside it."""
 LIBRISPEECH = {"train": "train-clean-100", "dev": "dev-clean", "test_clean": "test-clean"}
-"""The part of the corpus that each set is made of."""
+"""The part of the corpus from which each set is taken."""
 TEST_SETS = {
     "librispeech": {"test_clean", "dev"},
     "mix": {f"test_{part}" for part in PARTS["mix"]},
@@ -43,14 +43,14 @@ QUICK = (
 
 
 class Run(NamedTuple):
-    """What came of a recipe."""
+    """A recipe and the result of its run."""
 
     recipe: Recipe
     done: subprocess.CompletedProcess
 
 
 def run_recipe(name: str, root: Path) -> Run:
-    """Run a recipe on its made-up corpus."""
+    """Run a recipe on its synthetic corpus."""
     checkout = Checkout(root)
     for part in PARTS.get(name, ()):
         checkout.copy(part)
@@ -61,7 +61,7 @@ def run_recipe(name: str, root: Path) -> Run:
 
 
 def run_readme(root: Path) -> Run:
-    """Type what README.md says of a corpus of one's own; only run.sh is told to be quick."""
+    """Run the commands of README.md for a new corpus, with options that make run.sh fast."""
     checkout = Checkout(root)
     checkout.copy("an4")
     folder(root)
@@ -82,7 +82,7 @@ def run_readme(root: Path) -> Run:
 
 
 class Runs(dict[str, Run]):
-    """The output of each recipe, and of the one in README.md; each runs when a test asks for it."""
+    """The runs of all recipes and of the one in README.md; each runs when a test first needs it."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
@@ -99,13 +99,13 @@ def runs(tmp_path_factory):
     return Runs(tmp_path_factory.mktemp("recipes"))
 
 
-def test_every_recipe_has_a_made_up_corpus():
+def test_every_recipe_has_a_synthetic_corpus():
     assert {*TREES, "mini"} == set(RECIPES)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*TREES, "mycorpus"])
-def test_all_stages(runs, name):
+def test_all_stages_run_and_write_results(runs, name):
     recipe, done = runs[name]
     assert done.returncode == 0, done.stdout + done.stderr
     records = recipe.results()
@@ -122,14 +122,14 @@ def test_all_stages(runs, name):
 
 
 @pytest.mark.slow
-def test_lines_of_the_readme_end_with_results(runs):
+def test_the_commands_of_the_readme_end_with_results(runs):
     recipe, done = runs["mycorpus"]
     page = (recipe.dir / "exp/u2pp_moe/RESULTS.md").read_text()
     assert page.partition("## How these numbers were made")[0].rstrip() in done.stdout
 
 
 @pytest.mark.slow
-def test_librispeech_takes_the_parts_that_it_is_told(runs):
+def test_librispeech_uses_the_chosen_parts(runs):
     recipe, _ = runs["librispeech"]
     for name, part in LIBRISPEECH.items():
         lines = (recipe.dir / "data" / name / "wav.scp").read_text().splitlines()
@@ -137,7 +137,7 @@ def test_librispeech_takes_the_parts_that_it_is_told(runs):
 
 
 @pytest.mark.slow
-def test_mix_knows_language_and_corpus_of_each_utterance(runs):
+def test_mix_has_the_language_and_the_corpus_of_each_utterance(runs):
     recipe, _ = runs["mix"]
     for table, number in (("utt2lang", 2), ("utt2dom", 4)):
         pairs = dict(

@@ -1,6 +1,6 @@
-"""Each option of run.sh reaches the programs that it is for, in every recipe.
+"""Options of run.sh, and the commands that use them, in every recipe.
 
-All that run.sh calls is replaced by stand-ins that note their arguments.
+All commands of run.sh are replaced by stand-ins that record their arguments.
 """
 
 import re
@@ -23,7 +23,7 @@ UTILS = (
     *("make_shards.sh", "run_shown.sh", "data/perturb_data_dir_speed_3way.sh"),
 )
 SHARED = ("parse_options.sh", "recipe.sh", "make_features.sh")
-"""Parts of run.sh itself, which no stand-ins replace."""
+"""Scripts that belong to run.sh itself and are not replaced."""
 CMD = 'train_cmd="train.pl --mem 1G" decode_cmd="decode.pl -q x" cuda_cmd="cuda.pl -q y"\n'
 ALL_MODES = "ctc_greedy_search ctc_prefix_beam_search attention attention_rescoring joint_decoding"
 DEFAULTS = {
@@ -54,14 +54,17 @@ OTHERS = {
     **{"train_opts": "--set train.max_epochs=2 --set model.x=1"},
     **{"decode_modes": "attention ctc_greedy_search", "decoding_chunk_size": "-1 16 8"},
 }
-"""Other values than the defaults of any recipe."""
+"""Values that differ from the defaults of every recipe."""
 OWN_OTHERS = {
     "librispeech": {"units": "word", "train_parts": "part-1 part-2", "dev_parts": "part-3 part-4"}
 }
 
 
 def preparation(recipe: str, given: SimpleNamespace) -> str:
-    """Return the first call of stage 0, which is the same but for the parts of LibriSpeech."""
+    """Return the first command of stage 0.
+
+    It is the same in all recipes except LibriSpeech, which adds the parts.
+    """
     line = f"python3 local/data_prep.py --download-dir {shlex.quote(given.download_dir)} "
     line += "--data-dir data "
     if recipe == "librispeech":
@@ -75,11 +78,11 @@ MAKERS = {
     "raw": ("make_raw.sh", ""),
     "shard": ("make_shards.sh", "shards"),
 }
-"""Data type -> script of stage 1, and where it writes."""
+"""Data type -> script of stage 1, and the directory that it writes."""
 
 
 def expected_calls(recipe: str, given: SimpleNamespace) -> dict[object, str]:
-    """Return what each stage calls, and what is called before the first one, line by line."""
+    """Return the commands of each stage and the checks before the first stage, one per line."""
     device = "cuda" if given.ngpu != "0" else "cpu"
     num_processes = given.ngpu if given.ngpu != "0" else given.nproc
     kind, tests = given.data_type, given.test_sets.split()
@@ -138,7 +141,7 @@ def expected_calls(recipe: str, given: SimpleNamespace) -> dict[object, str]:
 
 
 class Recipe:
-    """A copy of a recipe that calls stand-ins."""
+    """A copy of a recipe whose commands are stand-ins."""
 
     def __init__(self, root: Path, name: str) -> None:
         checkout = Checkout(root)
@@ -158,31 +161,31 @@ class Recipe:
         (self.dir / "cmd.sh").write_text(CMD)
 
     def run(self, options: dict[str, str]) -> list[list[str]]:
-        """Return what run.sh calls."""
+        """Run run.sh and return its commands."""
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         self.call(self.dir / "run.sh", *words)
         return self.calls()
 
     def call(self, *command: str | Path) -> str:
-        """Return what a command writes, which finds the stand-ins."""
+        """Run a command that finds the stand-ins, and return its output."""
         env = {"PATH": f"{self.root}/bin:/usr/bin:/bin", **self._stand_ins.env}
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def calls(self) -> list[list[str]]:
-        """Return the calls since the last time, but for those that look for an environment."""
+        """Return the commands since the last call, except those that look for an environment."""
         return [call for call in self._stand_ins.calls() if not call[1].endswith("check_env.py")]
 
     def files(self) -> dict[str, int]:
-        """Return all files and directories, with the times of their last change."""
+        """Return all files and directories with their modification times."""
         paths = [path for path in self.root.rglob("*") if not path.is_symlink()]
         return {str(path): path.stat().st_mtime_ns for path in paths}
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    """Return a copy of a recipe by its name."""
+    """Return a function that gives a copy of a recipe by name."""
     made = {}
 
     def get(name: str) -> Recipe:
@@ -198,24 +201,24 @@ def lines(*texts: str) -> list[list[str]]:
 
 
 def calls_of_a_run(recipe: Recipe, options: dict[str, str]) -> list[list[str]]:
-    """Return what all stages should call with some options."""
+    """Return the expected commands of all stages for some options."""
     given = SimpleNamespace(**DEFAULTS | OWN_DEFAULTS.get(recipe.name, {}) | options)
     calls = expected_calls(recipe.name, given)
     return lines(*(calls[part] for part in ("check", 0, 1, 2, 3, 4, 5)))
 
 
 def require_calls(recipe: Recipe, options: dict[str, str]) -> None:
-    """Run all stages with some options, and compare what each of them calls."""
+    """Run all stages with some options, and check their commands."""
     assert recipe.run(options) == calls_of_a_run(recipe, options)
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_option_reaches_the_programs_that_it_is_for(recipe, name):
+def test_every_option_is_passed_to_its_commands(recipe, name):
     require_calls(recipe(name), OTHERS | OWN_OTHERS.get(name, {}))
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_what_is_called_without_options(recipe, name):
+def test_default_options_are_passed_to_the_commands(recipe, name):
     require_calls(recipe(name), {})
 
 
@@ -223,16 +226,17 @@ def test_what_is_called_without_options(recipe, name):
     "options",
     [
         {"ngpu": "2", "nproc": "5", "data_type": "shard", "units": "word", "seed": "0"},
-        {"ngpu": "1", "nproc": "5"},  # one process for each GPU
-        {"nproc": "2", "train_config": "conf/dense.yaml"},  # names the experiment
+        {"ngpu": "1", "nproc": "5"},  # one process per GPU
+        # the config determines the name of the experiment
+        {"nproc": "2", "train_config": "conf/dense.yaml"},
     ],
 )
-def test_processes_devices_data_types_and_the_name_of_the_experiment(recipe, options):
+def test_processes_device_data_type_and_experiment_name_follow_the_options(recipe, options):
     require_calls(recipe("an4"), options)
 
 
 @pytest.mark.parametrize("stages", ["0", "1", "2", "3", "4", "5", "2-3", "3-4"])
-def test_only_the_stages_asked_for_are_run(recipe, stages):
+def test_only_the_chosen_stages_run(recipe, stages):
     first, _, last = stages.partition("-")
     last = last or first
     (recipe("an4").dir / "data/test").mkdir(parents=True, exist_ok=True)
@@ -245,8 +249,8 @@ def test_only_the_stages_asked_for_are_run(recipe, stages):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_dry_run_prints_what_a_run_calls_and_does_nothing(recipe, name):
-    """Its output, pasted into a shell elsewhere, calls what run.sh calls."""
+def test_a_dry_run_prints_all_commands_and_runs_none(recipe, name):
+    """The output can be pasted into a shell and then runs the same commands."""
     one = recipe(name)
     options = OTHERS | OWN_OTHERS.get(name, {}) | {"exp_dir": "exp/it's mine", "nproc": "1"}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
@@ -279,7 +283,7 @@ EXPORT = "python3 -m moeasr.bin.export --checkpoint exp/u2pp_moe/averaged.pt"
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_new_option_changes_recipe_sh_and_a_new_stage_one_line_of_each_recipe(tmp_path, name):
+def test_a_new_option_is_added_in_recipe_sh_and_a_new_stage_in_one_line(tmp_path, name):
     one = Recipe(tmp_path / "root", name)
     shared = one.root / "utils/recipe.sh"
     text = shared.read_text()
@@ -293,10 +297,11 @@ def test_a_new_option_changes_recipe_sh_and_a_new_stage_one_line_of_each_recipe(
     _, decode, _, _, export = one.run(options)
     assert decode[decode.index("--lm") + 1] == "3.arpa"
     assert export == EXPORT.split()
-    assert len(one.run({"stage": "4", "test-sets": "test"})) == 4  # --stop-stage is 5
+    # the default of --stop-stage is 5
+    assert len(one.run({"stage": "4", "test-sets": "test"})) == 4
 
 
-def test_sets_and_chunk_sizes_are_put_in_as_they_are(recipe):
+def test_special_characters_in_names_are_quoted(recipe):
     one = recipe("an4")
     options = {"stage": "5", "test-sets": "a&b c", "dry-run": "true", "exp-dir": "exp/{chunk}"}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
@@ -308,7 +313,7 @@ def test_sets_and_chunk_sizes_are_put_in_as_they_are(recipe):
 
 
 @pytest.mark.parametrize(("flags", "quiet"), [([], "1"), (["--verbose"], "0")])
-def test_scripts_are_quiet_unless_the_run_is_verbose(recipe, flags, quiet):
+def test_scripts_are_quiet_without_verbose(recipe, flags, quiet):
     one = recipe("fsdd")
     (one.dir / "cmd.sh").unlink()
     (one.dir / "cmd.sh").write_text(CMD + 'echo "quiet=${MOEASR_QUIET:-0}"\n')

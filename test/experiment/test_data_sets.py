@@ -26,4 +26,4 @@ def test_hours_follow_from_frames_and_the_frame_shift(tmp_path, caplog):
         "train": {"dir": "data/train_sp", "num_utts": 2, "hours": 2.0},
         "dev": {"dir": "data/dev", "num_utts": 1, "hours": 0.005},
     }
-    assert "train: 2.00 h in 2 utterances of data/train_sp" in caplog.messages
+    assert "train: 2 utterances of data/train_sp, 2 h 00 min of audio" in caplog.messages

@@ -15,7 +15,7 @@ UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)
 
 
-def save_model(path, feed_forward=None, languages=(), **encoder):
+def save_model(path, feed_forward=None, languages=(), fbank=FBANK, **encoder):
     """Write it; `encoder` are settings of the encoder."""
     torch.manual_seed(2)
     settings = {"num_blocks": 1, "d_model": 16, "num_heads": 2, **encoder}
@@ -24,7 +24,7 @@ def save_model(path, feed_forward=None, languages=(), **encoder):
         decoder=DecoderConfig(num_blocks=1, num_heads=2, num_reverse_blocks=1),
         languages=languages,
     )
-    model = build_model(config, num_mel_bins=20, vocab_size=len(UNITS))
+    model = build_model(config, num_mel_bins=fbank.num_mel_bins, vocab_size=len(UNITS))
     torch.nn.init.normal_(model.ctc.project.weight, std=2.0)
     for decoder in (model.decoder, model.reverse_decoder):
         decoder.project.bias.data[model.sos_eos] = -3.0  # or it would end before it began
@@ -37,7 +37,7 @@ def save_model(path, feed_forward=None, languages=(), **encoder):
         "model": model.state_dict(),
         "config": {"model": to_mapping(config)},
         "tokenizer": {"type": "char", "non_lang_syms": [], "units": UNITS, "bpe_model": None},
-        "fbank": to_mapping(FBANK),
+        "fbank": to_mapping(fbank),
         "info": {"commit": "abc", "seed": 5, "config_name": "tiny", "averaged_epochs": [1, 3]},
     }
     checkpoint.save(path, content)

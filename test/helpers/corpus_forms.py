@@ -115,7 +115,7 @@ def lhotse(directory: Path) -> Path:
         recordings.append({"id": name, "sources": [source], "sampling_rate": 16000})
         for part in range(2):
             times = {"start": 0.0 if stereo else float(part), "duration": 2.0 if stereo else 1.0}
-            who = {"speaker": f"p{number}", "channel": part if stereo else 0}
+            who = {"speaker": f"p{number}", "channel": part if stereo else 0, "language": "cy"}
             row = {"id": f"p{number}-{part}", "recording_id": name, **times, **who}
             supervisions.append({**row, "text": TEXTS[part + 1]})
     write_json(root / "my_recordings_train.jsonl.gz", recordings)
@@ -123,6 +123,21 @@ def lhotse(directory: Path) -> Path:
     write_json(root / "my_recordings_test.jsonl", recordings[-1:])
     rest = [{**row, "id": f"{row['id']}t"} for row in supervisions[-2:]]
     write_json(root / "my_supervisions_test.jsonl", rest)
+    return root
+
+
+def audio_folder(directory: Path) -> Path:
+    """Metadata of each set below `data`, with quoted sentences and a column that is not read."""
+    root = directory / "my set"
+    write_lines(root / "README.md", ["A data set."])
+    header = "file_name,transcription,speaker_id,language,duration"
+    for name, speakers in (("train", ("s 1", "s2", "s3")), ("validation", ("s4",))):
+        rows = []
+        for speaker in speakers:
+            for number in range(2):
+                write_clip(root / f"data/{name}/{speaker}/{number}.flac")
+                rows.append(f'{speaker}/{number}.flac,"Go, ""home""",{speaker},en US,1.0')
+        write_lines(root / f"data/{name}/metadata.csv", [header, *rows])
     return root
 
 
@@ -149,6 +164,7 @@ FORM_TREES: dict[str, Callable[[Path], Path]] = {
     "common_voice": common_voice,
     "ljspeech": ljspeech,
     "json": json_manifest,
+    "audio_folder": audio_folder,
     "folder": folder,
 }
 """Form -> what makes a corpus of this form in a directory, and returns the corpus."""

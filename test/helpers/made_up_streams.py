@@ -1,7 +1,7 @@
 """A stream that says something new after each packet, and a clock that goes as it is told."""
 
 from moeasr.decode.hypothesis import Hypothesis
-from moeasr.decode.live.streaming_recognizer import StreamResult
+from moeasr.decode.live.recognition_stream import StreamResult
 
 
 class Clock:

@@ -37,7 +37,7 @@ def test_a_directory_keeps_the_lines_of_the_remaining_utterances(tmp_path):
 
 
 def test_faults(tmp_path):
-    with pytest.raises(InputError, match="^invalid max-count '1'$"):
+    with pytest.raises(InputError, match="^<max-count> must be at least 2, but is 1$"):
         remove_dup_utts(tmp_path, tmp_path / "few", 1, print)
     with pytest.raises(InputError, match="^Invalid input directory "):
         remove_dup_utts(tmp_path, tmp_path / "few", 2, print)

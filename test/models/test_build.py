@@ -9,7 +9,7 @@ import torch
 
 from moeasr.config import from_mapping, to_mapping
 from moeasr.errors import InputError
-from moeasr.models.build import build_model, count_params, load_model
+from moeasr.models.build import ParamCounts, build_model, count_params, load_model
 from moeasr.models.config import ModelConfig
 from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.block_encoder_config import ATTENTIONS
@@ -81,6 +81,12 @@ def test_parameters_are_the_rest_plus_e_feed_forwards_plus_routers():
     assert dense.active == dense.total
     assert moe.total == rest + num_ffs * (4 * per_ff + per_router)
     assert moe.active == rest + num_ffs * (2 * per_ff + per_router)
+
+
+def test_parameters_are_described_in_millions():
+    moe, dense = ParamCounts(3_522_010, 1_292_890), ParamCounts(5_210_000, 5_210_000)
+    assert moe.describe() == "3.52 M, of which each frame uses 1.29 M"
+    assert dense.describe() == "5.21 M"
 
 
 def test_a_checkpoint_gives_back_the_same_network_in_eval_mode():

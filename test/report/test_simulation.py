@@ -10,6 +10,7 @@ from moeasr.decode.live.playback import Playback
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import ParamCounts
 from moeasr.report.simulation import (
+    LATENCIES,
     SimulatedUtterance,
     _spread,
     describe_simulation,
@@ -108,10 +109,11 @@ def test_the_directory_and_the_lines(tmp_path, scored):
     lines = write_simulation(tmp_path, FakeStreaming(), done, refs, {"packet_ms": 20})
     if scored:
         assert lines.pop(0).startswith("%WER 25.00 [ 1 / 4")
+    partial, final = LATENCIES.values()
     assert lines == [
-        "real-time factor 0.2000, features included",
-        "first partial latency, s: mean 0.125, p50 0.125, p90 0.125, p95 0.125, max 0.125",
-        "final latency, s: mean 0.250, p50 0.250, p90 0.250, p95 0.250, max 0.250",
+        "0.2000 s of computing per second of audio, with filter banks",
+        f"{partial}: mean 0.125, p50 0.125, p90 0.125, p95 0.125, max 0.125",
+        f"{final}: mean 0.250, p50 0.250, p90 0.250, p95 0.250, max 0.250",
     ]
     mode_dir = tmp_path / "ctc_greedy_search_chunk4_stream"
     assert (mode_dir / "text").read_text() == "u1 A B\nu2 C\n"

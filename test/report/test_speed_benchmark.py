@@ -226,8 +226,11 @@ def test_training_is_in_both_precisions_on_as_many_tokens_as_speech_has(monkeypa
 @pytest.mark.parametrize(
     ("settings", "option"),
     [
-        ({"precisions": ("fp32", "fp8")}, "--precisions must be some of fp32, bf16, int8, but is"),
-        ({"precisions": ()}, "--precisions must be some of"),
+        (
+            {"precisions": ("fp32", "fp8")},
+            "--precisions must be one or more of fp32, bf16, int8, but is",
+        ),
+        ({"precisions": ()}, "--precisions must be one or more of"),
         ({"utterance_sec": 0.1}, "--utterance-sec must be between 0.2 and 3600"),
         ({"utterance_sec": 3601.0}, "--utterance-sec must be between 0.2 and 3600"),
         ({"num_rounds": 0}, "--num-rounds must be at least 1, but is 0"),

@@ -83,6 +83,14 @@ def test_passes_are_encoder_and_ctc_whole_and_chunk_by_chunk():
     assert_close(found, masked, NETWORK_STEPS, dtype=torch.float64)
 
 
+@pytest.mark.parametrize(("num_frames", "num_chunks"), [(23, 1), (30, 1), (31, 2), (5, 1)])
+def test_a_stream_makes_no_step_that_gives_no_output(num_frames, num_chunks):
+    """Chunks of 6 frames begin every 24 feature frames, and the last needs at least 7 of these."""
+    model, feats = make_system("u2pp_moe").eval(), BATCH[0][:1]
+    found = streaming_pass(model, feats[:, :num_frames], chunk_size=6, num_left_chunks=1)()
+    assert len(found) == num_chunks
+
+
 @pytest.mark.parametrize("in_bf16", [False, True])
 def test_a_training_step_is_loss_gradient_clipping_and_update(in_bf16):
     """By plain gradient descent, with gradients above the norm of 5 that is allowed."""

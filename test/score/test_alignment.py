@@ -1,4 +1,4 @@
-"""Alignments: hand-made cases, a slow twin, jiwer's own totals."""
+"""Alignments: known cases, a slow reference implementation, and totals of jiwer."""
 
 import random
 from functools import cache
@@ -10,7 +10,7 @@ from moeasr.score.alignment import Counts, Step, align, count
 
 
 def slow_distance(ref: tuple[str, ...], hyp: tuple[str, ...]) -> int:
-    """The textbook recursion of the edit distance."""
+    """Compute the edit distance by the textbook recursion."""
 
     @cache
     def distance(i: int, j: int) -> int:
@@ -23,7 +23,7 @@ def slow_distance(ref: tuple[str, ...], hyp: tuple[str, ...]) -> int:
 
 
 def random_pairs(num_pairs: int, seed: int) -> list[tuple[list[str], list[str]]]:
-    """Short token lists over few tokens, so that many alignments tie."""
+    """Return short token lists over few tokens, so that many alignments have the same cost."""
     generator = random.Random(seed)
     return [
         tuple(generator.choices("abcd", k=generator.randint(0, 8)) for _ in range(2))
@@ -43,18 +43,18 @@ def random_pairs(num_pairs: int, seed: int) -> list[tuple[list[str], list[str]]]
         ("", "", ""),
     ],
 )
-def test_hand_made_alignments(ref: str, hyp: str, operations: str) -> None:
+def test_known_alignments(ref: str, hyp: str, operations: str) -> None:
     steps = align([ref.split()], [hyp.split()])[0]
     assert "".join(step.operation for step in steps) == operations
 
 
-def test_steps_hold_both_tokens() -> None:
+def test_steps_contain_both_tokens() -> None:
     steps = align([["a", "b"]], [["x", "b", "c"]])[0]
     assert steps == [Step("S", "a", "x"), Step("C", "b", "b"), Step("I", None, "c")]
     assert align([], []) == []
 
 
-def test_alignments_spell_both_sides_at_the_least_cost() -> None:
+def test_alignments_contain_all_tokens_and_have_the_least_cost() -> None:
     pairs = random_pairs(300, seed=1)
     for (ref, hyp), steps in zip(pairs, align(*map(list, zip(*pairs)))):
         assert [step.ref for step in steps if step.ref is not None] == ref

@@ -1,4 +1,4 @@
-"""The lowest of many error rates, in the forms of Kaldi and of sclite."""
+"""The lowest of several error rates, in the formats of Kaldi and of sclite."""
 
 import pytest
 
@@ -12,9 +12,9 @@ from moeasr.score.best import best_line
             ["x/wer_7:%WER 13.45 [ 27 / 20, 3 ins ]", "x/wer_8:%WER 9.5 [ 2 / 20 ] [PARTIAL]"],
             "%WER 9.5 [ 2 / 20 ] [PARTIAL] x/wer_8",
         ),
-        # more errors than words are a rate, too
+        # rates above 100 % are possible
         (["a:%WER 120.5 [ 241 / 200 ]", "b:%WER 110 [ 220 / 200 ]"], "%WER 110 [ 220 / 200 ] b"),
-        # of equal rates the first, as from Kaldi
+        # the first one of equal rates, as in Kaldi
         (["a:%WER 5 [ 1 / 20 ]", "b:%WER 5.0 [ 1 / 20 ]"], "%WER 5 [ 1 / 20 ] a"),
         (["%WER 5 [ 1 / 20 ]"], "%WER 5 [ 1 / 20 ]"),
         (["a:%SER 50.00 [ 1 / 2 ]", "a:Scored 2 sentences"], "%SER 50.00 [ 1 / 2 ] a"),
@@ -28,5 +28,5 @@ from moeasr.score.best import best_line
         (["nothing", "x:%WER nan? [ ]", "y:| Sum/Avg | 1 | 2 |"], None),
     ],
 )
-def test_the_lowest_rate_and_its_file(lines, expected):
+def test_the_lowest_rate_is_printed_with_its_file(lines, expected):
     assert best_line(lines) == expected

@@ -1,4 +1,4 @@
-"""Systems over seeds: means, spreads, intervals and tests on hand-made errors."""
+"""Comparison of systems over seeds: means, spreads, intervals and tests for known errors."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ RECORD = {
 def experiment(
     system: str, seed: int, errors: Sequence[int], training_sec: float | None = 100.0, **record
 ) -> ScoredExperiment:
-    """Ten words in each utterance, so many of them substituted."""
+    """Create an experiment with ten words in each utterance and the given numbers of errors."""
     words = {f"u{n:03}": Counts(hits=10 - wrong, subs=wrong) for n, wrong in enumerate(errors)}
     return ScoredExperiment(
         name=f"{system}_seed{seed}",
@@ -48,7 +48,7 @@ def experiment(
 
 
 def test_mean_and_spread_over_seeds() -> None:
-    """WERs 10, 20 and 60 %: mean 30, sample deviation sqrt((20² + 10² + 30²) / 2)."""
+    """The WERs are 10, 20 and 60 %: mean 30, sample deviation sqrt((20² + 10² + 30²) / 2)."""
     seeds = [
         experiment("dense", 1, [1] * 40, 100.0, cer=4.0, rtf=0.01),
         experiment("dense", 2, [2] * 40, 200.0, cer=5.0, rtf=0.02),
@@ -58,34 +58,34 @@ def test_mean_and_spread_over_seeds() -> None:
     assert result.seeds == (1, 2, 3)
     assert (result.wer, result.wer_spread) == pytest.approx((30.0, np.sqrt(700.0)))
     assert (result.cer, result.cer_spread) == pytest.approx((6.0, np.sqrt(7.0)))
-    assert result.wer_ci == pytest.approx((30.0, 30.0))  # every draw has the same errors
+    assert result.wer_ci == pytest.approx((30.0, 30.0))  # every sample has the same errors
     assert result.rtf == pytest.approx(0.03)
     assert (result.training_sec, result.difference) == (300.0, None)
 
 
-def test_training_time_is_of_all_seeds_or_not_shown() -> None:
-    """A mean over those that happen to have a log would look like the mean over all."""
+def test_training_time_is_shown_only_if_all_seeds_have_one() -> None:
+    """A mean over the seeds that have a log would look like the mean over all seeds."""
     seeds = [experiment("dense", seed, [1] * 40, sec) for seed, sec in [(1, 100.0), (2, None)]]
     (result,) = compare(seeds, "dense")
     assert result.training_sec is None
 
 
-def test_one_seed_has_no_spread_and_the_interval_of_a_single_score() -> None:
+def test_one_seed_has_no_spread_and_the_bootstrap_interval_of_its_score() -> None:
     errors = [0, 1, 5, 2] * 10
     (result,) = compare([experiment("dense", 1, errors)], "dense")
     assert (result.wer_spread, result.cer_spread) == (None, None)
     assert result.wer_ci == bootstrap_interval(errors, [10] * 40)
 
 
-def test_interval_draws_utterances_jointly_over_seeds() -> None:
-    """Three seeds with the same errors are no more certain than one."""
+def test_the_bootstrap_samples_the_same_utterances_for_all_seeds() -> None:
+    """The interval of three seeds with the same errors equals the interval of one seed."""
     errors = [0, 1, 5, 2] * 10
     (one,) = compare([experiment("dense", 1, errors)], "dense")
     (three,) = compare([experiment("dense", seed, errors) for seed in (1, 2, 3)], "dense")
     assert three.wer_ci == pytest.approx(one.wer_ci)
 
 
-def test_a_single_draw_has_no_width() -> None:
+def test_the_interval_of_a_single_sample_has_no_width() -> None:
     both = [experiment("dense", 1, [0, 1, 5, 2] * 10), experiment("moe", 1, [1, 3, 0, 7] * 10)]
     dense, moe = compare(both, "dense", num_resamples=1)
     assert moe.difference is not None
@@ -98,7 +98,7 @@ def test_pooling_sums_over_seeds() -> None:
     assert pooled([a, b]) == {"u": Counts(hits=7, subs=1, ins=2)}
 
 
-def test_equal_systems_are_not_told_apart() -> None:
+def test_equal_systems_do_not_differ_significantly() -> None:
     errors = [0, 1, 5, 2] * 10
     both = [experiment(system, 1, errors) for system in ("dense", "moe")]
     difference = compare(both, "dense")[1].difference
@@ -107,8 +107,8 @@ def test_equal_systems_are_not_told_apart() -> None:
     assert (difference.p_bootstrap, difference.p_matched_pairs) == (1.0, 1.0)
 
 
-def test_equal_means_of_different_seeds_are_a_tie_in_every_draw() -> None:
-    """Three seeds against six: 4 / 3 = 8 / 6 errors, which rounded means would not make equal."""
+def test_equal_means_over_different_numbers_of_seeds_are_ties() -> None:
+    """Three seeds have 4 / 3 errors and six have 8 / 6, which rounding would make unequal."""
     dense = [experiment("dense", seed, [n] * 40) for seed, n in enumerate([1, 1, 2])]
     moe = [experiment("moe", seed, [n] * 40) for seed, n in enumerate([1, 2, 1, 1, 1, 2])]
     difference = compare([*dense, *moe], "dense")[1].difference
@@ -116,7 +116,7 @@ def test_equal_means_of_different_seeds_are_a_tie_in_every_draw() -> None:
     assert (difference.points, difference.interval, difference.p_bootstrap) == (0, (0, 0), 1.0)
 
 
-def test_clear_difference_excludes_zero_and_a_slight_one_does_not() -> None:
+def test_the_interval_of_a_clear_difference_excludes_zero() -> None:
     dense = [experiment("dense", seed, [2] * 40) for seed in (1, 2, 3)]
     better = experiment("better", 1, [1] * 30 + [2] * 10)
     alike = experiment("alike", 1, [1, 3] * 19 + [1, 2])
@@ -129,7 +129,7 @@ def test_clear_difference_excludes_zero_and_a_slight_one_does_not() -> None:
     assert slight.interval[0] < 0 < slight.interval[1] and slight.p_bootstrap > 0.5
 
 
-def test_one_seed_each_is_the_plain_paired_test() -> None:
+def test_with_one_seed_each_the_test_is_the_paired_bootstrap() -> None:
     generator = np.random.default_rng(0)
     a, b = generator.binomial(10, [[0.3], [0.25]], (2, 200)).tolist()
     difference = compare([experiment("a", 1, a), experiment("b", 1, b)], "a")[1].difference
@@ -140,8 +140,8 @@ def test_one_seed_each_is_the_plain_paired_test() -> None:
     assert difference.p_matched_pairs == matched_pairs(a, b).p_value
 
 
-def test_a_missing_seed_leaves_means_comparable() -> None:
-    """Seed 2 of the system is not there: mean errors are compared, not sums."""
+def test_systems_with_different_numbers_of_seeds_are_comparable() -> None:
+    """The system lacks seed 2. Mean errors are compared, not sums."""
     dense = [experiment("dense", seed, [2] * 40) for seed in (1, 2, 3)]
     moe = [experiment("moe", seed, [2] * 40) for seed in (1, 3)]
     result = compare([*dense, *moe], "dense")[1]
@@ -149,7 +149,7 @@ def test_a_missing_seed_leaves_means_comparable() -> None:
     assert result.difference is not None and result.difference.points == 0
 
 
-def test_baseline_without_errors_has_no_relative_difference() -> None:
+def test_without_errors_of_the_baseline_there_is_no_relative_difference() -> None:
     none, some = experiment("dense", 1, [0] * 40), experiment("moe", 1, [1] * 40)
     result = compare([none, some], "dense")[1]
     assert result.difference is not None and result.difference.relative is None
@@ -165,24 +165,27 @@ def test_baseline_without_errors_has_no_relative_difference() -> None:
             experiment("moe", 7, [1] * 39),
             "dense_seed1 and moe_seed7 cannot be compared: only one of .* utterance 'u039'",
         ),
-        (experiment("moe", 7, [1] * 40, beam_size=5), "moe_seed7 .*: beams are 20 and 5"),
+        (
+            experiment("moe", 7, [1] * 40, beam_size=5),
+            "moe_seed7 .*: their beam sizes are 20 and 5",
+        ),
         (experiment("dense", 1, [1] * 40), "dense_seed1 appears twice"),
         (
             experiment("dense", 2, [1] * 40, total_params=6),
-            "dense_seed1 and dense_seed2 are not one system: total_params is 5210000 and 6",
+            "dense_seed1 and dense_seed2 must be one system .* total_params are 5210000 and 6",
         ),
         (
             experiment("dense", 2, [1] * 40, active_params=6),
-            "dense_seed1 and dense_seed2 are not one system: active_params is 5210000 and 6",
+            "dense_seed1 and dense_seed2 must be one system .* active_params are 5210000 and 6",
         ),
     ],
 )
-def test_what_cannot_be_compared_is_refused_by_name(second, message) -> None:
+def test_experiments_that_cannot_be_compared_are_named(second, message) -> None:
     with pytest.raises(InputError, match=message):
         compare([experiment("dense", 1, [1] * 40), second], "dense")
 
 
-def test_different_references_and_no_baseline() -> None:
+def test_different_references_and_a_missing_baseline_are_refused() -> None:
     other = experiment("moe", 1, [1] * 40)
     longer = {**other.words, "u005": Counts(hits=11)}
     with pytest.raises(InputError, match="moe_seed1 .* different references .* 'u005'"):
@@ -193,11 +196,11 @@ def test_different_references_and_no_baseline() -> None:
             ],
             "dense",
         )
-    with pytest.raises(InputError, match="no experiment of the baseline 'dense' among moe"):
+    with pytest.raises(InputError, match="the baseline 'dense' has no experiment; .*: moe"):
         compare([other], "dense")
 
 
-def test_a_page_of_chunks_says_so_and_has_each_p_value_in_its_column() -> None:
+def test_the_page_has_the_chunk_size_and_each_p_value_in_its_column() -> None:
     errors = ([1] * 40, [1, 3] * 20)
     both = [
         experiment(system, 1, counts, chunk_size=16)
@@ -214,7 +217,7 @@ def test_a_page_of_chunks_says_so_and_has_each_p_value_in_its_column() -> None:
     assert (cells["p, bootstrap"], cells["p, matched pairs"]) == ("0.001", "0.034")
 
 
-def test_page_has_a_row_for_each_system_and_a_line_for_each_experiment() -> None:
+def test_the_page_has_a_row_for_each_system_and_a_line_for_each_experiment() -> None:
     experiments = [
         experiment("dense", 1, [1] * 40),
         experiment("dense", 2, [3] * 40, commit="def", device="cuda"),

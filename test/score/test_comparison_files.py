@@ -17,7 +17,7 @@ def root(tmp_path: Path) -> Path:
     return make_three_experiments(tmp_path)
 
 
-def test_page_and_json(root: Path) -> None:
+def test_a_page_and_a_json_file_are_written(root: Path) -> None:
     page = write_comparison(root, [], CHOICE)
     assert page == (root / "COMPARISON.md").read_text()
     rows = [line.split(" | ")[:3] for line in page.splitlines() if line.startswith("| ")]
@@ -34,7 +34,7 @@ def test_page_and_json(root: Path) -> None:
     assert content["experiments"][0]["remake_command"] == "train dense 1"
 
 
-def test_chosen_experiments_keep_their_order(root: Path) -> None:
+def test_experiments_are_compared_in_the_given_order(root: Path) -> None:
     chosen = [root / name for name in ("a_moe_seed1", "dense_seed2")]
     write_comparison(root, chosen, CHOICE._replace(baseline="a_moe"))
     content = json.loads((root / "comparison.json").read_text())
@@ -45,13 +45,13 @@ def test_chosen_experiments_keep_their_order(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"baseline": "giant"}, "no experiment of the baseline 'giant'"),
-        ({"mode": "attention"}, "has no results of set test, attention, chunk -1"),
-        ({"chunk_size": 16}, "has no results of set test, attention_rescoring, chunk 16"),
+        ({"baseline": "giant"}, "the baseline 'giant' has no experiment"),
+        ({"mode": "attention"}, "has no results of set test, mode attention, chunk size -1"),
+        ({"chunk_size": 16}, "has no results of set test, mode attention_rescoring, chunk size 16"),
         ({"test_set": "dev"}, "has no results of set dev"),
     ],
 )
-def test_bad_input_writes_nothing(root: Path, change: dict[str, object], message: str) -> None:
+def test_invalid_input_leaves_no_files(root: Path, change: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         write_comparison(root, [], CHOICE._replace(**change))
     assert not list(root.glob("*.md")) and not list(root.glob("*.json"))

@@ -1,4 +1,4 @@
-"""Detail files, character for character as Kaldi's scoring scripts print them."""
+"""Detail files, which equal those of Kaldi's scoring scripts character by character."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from moeasr.score.error_rate import ErrorRate, Pair, word_error_rate
 
 
 def example() -> ErrorRate:
-    """The example of Kaldi's wer_per_utt_details.pl, an empty reference, an empty hypothesis."""
+    """Score Kaldi's example of wer_per_utt_details.pl, an empty reference, an empty hypothesis."""
     return word_error_rate(
         [
             Pair(
@@ -64,11 +64,11 @@ substitution  word-E    word-X    1
 """
 
 
-def test_per_utt_is_kaldis() -> None:
+def test_per_utt_equals_kaldi() -> None:
     assert per_utt_text(example()) == PER_UTT
 
 
-def test_per_spk_is_kaldis() -> None:
+def test_per_spk_equals_kaldi() -> None:
     assert per_spk_text(example(), {"UTT-A": "A", "UTT-B": "B", "UTT-C": "A"}) == PER_SPK
 
 
@@ -80,13 +80,13 @@ def test_long_speaker_names_widen_the_table() -> None:
     }
 
 
-def test_ops_is_kaldis_and_frequent_first() -> None:
+def test_ops_equals_kaldi_and_starts_with_the_most_frequent_operation() -> None:
     assert ops_text(example()) == OPS
     rate = word_error_rate([Pair("u", "a b b", "a b b")])
     assert ops_text(rate) == "correct       b    b    2\ncorrect       a    a    1\n"
 
 
-def test_columns_of_ops_are_at_most_as_wide_as_kaldis() -> None:
+def test_columns_of_ops_are_at_most_as_wide_as_in_kaldi() -> None:
     rate = word_error_rate([Pair("u", "a-word-of-18-chars a", "a-word-of-18-chars a")])
     assert ops_text(rate).splitlines() == [
         f"correct       {'a':>16}    {'a':>16}    1",
@@ -94,7 +94,7 @@ def test_columns_of_ops_are_at_most_as_wide_as_kaldis() -> None:
     ]
 
 
-def test_a_word_of_stars_is_a_word() -> None:
+def test_a_word_of_asterisks_is_an_ordinary_word() -> None:
     rate = word_error_rate([Pair("u", "*** a", "*** b")])
     assert per_utt_text(rate).splitlines()[-1] == "u #csid 1 1 0 0"
 

@@ -1,10 +1,9 @@
-"""WER and CER: known values, missing hypotheses, and what NIST sclite makes of the same files."""
+"""WER and CER: known values, missing hypotheses, and the results of NIST sclite."""
 
 import random
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from moeasr.score.error_rate import (
     ErrorRate,
     Pair,
     character_error_rate,
-    check_references,
     group_by_speaker,
     pair_up,
+    require_hypotheses,
     word_error_rate,
 )
 from moeasr.score.trn import trn_text
@@ -31,13 +30,13 @@ needs_sclite = pytest.mark.skipif(
 
 
 def csdi(rate: ErrorRate) -> tuple[int, int, int, int]:
-    """Correct, substituted, deleted, inserted: sclite's order."""
+    """Return correct, substituted, deleted and inserted words, in sclite's order."""
     total = rate.total
     return total.hits, total.subs, total.dels, total.ins
 
 
 def weighted_csdi(ref: list[str], hyp: list[str]) -> tuple[int, int, int, int]:
-    """sclite's rule, slowly: least cost at 4 a substitution, 3 an insertion or deletion."""
+    """Count operations by sclite's rule: a substitution costs 4, an insertion or deletion 3."""
 
     @cache
     def best(i: int, j: int) -> tuple[int, tuple[int, int, int, int]]:
@@ -57,20 +56,20 @@ def weighted_csdi(ref: list[str], hyp: list[str]) -> tuple[int, int, int, int]:
     return best(len(ref), len(hyp))[1]
 
 
-# Checked by hand and against sclite 2.10: reference, hypothesis, ours and sclite's C S D I.
+# Checked by hand and with sclite 2.10: reference, hypothesis, our C S D I, sclite's C S D I.
 SCLITE_CASES = [
     ("a b c", "a x c d", (2, 1, 0, 1), (2, 1, 0, 1)),
     ("", "x", (0, 0, 0, 1), (0, 0, 0, 1)),
     ("x y", "", (0, 0, 2, 0), (0, 0, 2, 0)),
-    # as many errors, split otherwise: 2 substitutions cost 8, deletion and insertion 6
+    # Equal numbers of errors: 2 substitutions cost 8, a deletion and an insertion cost 6.
     ("a b", "b c", (0, 2, 0, 0), (1, 0, 1, 1)),
-    # one error more than the least: 5 substitutions cost 20, 3 deletions and 3 insertions 18
+    # One error more than necessary: 5 substitutions cost 20, 3 deletions and 3 insertions 18.
     ("x y z a b", "a b u v w", (0, 5, 0, 0), (2, 0, 3, 3)),
 ]
 
 
 def random_test_set(seed: int, num_utts: int, noise: float) -> list[Pair]:
-    """References and hypotheses with random errors, case and accents kept apart."""
+    """Return references and hypotheses with random errors, which sclite can read."""
     generator = random.Random(seed)
     words = [f"w{i}" for i in range(60)] + ["a", "A", "caf\u00e9"]
     pairs = []
@@ -88,7 +87,7 @@ def random_test_set(seed: int, num_utts: int, noise: float) -> list[Pair]:
 
 
 def sclite_sums(pairs: list[Pair], directory: Path) -> list[int]:
-    """Utterances, words, C, S, D, I, errors and wrong utterances, as sclite counts them."""
+    """Return sclite's sums: utterances, words, C, S, D, I, errors and wrong utterances."""
     utt2spk = {pair.utt_id: pair.utt_id.split("-")[0] for pair in pairs}
     for name, texts in (
         ("ref.trn", [(pair.utt_id, pair.ref) for pair in pairs]),
@@ -108,7 +107,7 @@ def sclite_sums(pairs: list[Pair], directory: Path) -> list[int]:
 
 
 @pytest.mark.parametrize(("ref", "hyp", "ours", "theirs"), SCLITE_CASES)
-def test_split_of_errors_and_sclites(ref: str, hyp: str, ours: tuple, theirs: tuple) -> None:
+def test_kinds_of_errors_here_and_in_sclite(ref: str, hyp: str, ours: tuple, theirs: tuple) -> None:
     pair = Pair("s-1", ref, hyp)
     assert csdi(word_error_rate([pair])) == ours
     assert weighted_csdi(ref.split(), hyp.split()) == theirs
@@ -116,7 +115,7 @@ def test_split_of_errors_and_sclites(ref: str, hyp: str, ours: tuple, theirs: tu
 
 @needs_sclite
 @pytest.mark.parametrize(("ref", "hyp", "ours", "theirs"), SCLITE_CASES)
-def test_stored_sclite_splits_are_sclites(
+def test_stored_counts_of_sclite_equal_its_output(
     ref: str, hyp: str, ours: tuple, theirs: tuple, tmp_path: Path
 ) -> None:
     sums = sclite_sums([Pair("s-1", ref, hyp)], tmp_path)
@@ -125,7 +124,7 @@ def test_stored_sclite_splits_are_sclites(
 
 @needs_sclite
 @pytest.mark.parametrize("noise", [0.1, 0.3, 0.6])
-def test_totals_equal_sclites_on_random_sets(noise: float, tmp_path: Path) -> None:
+def test_totals_equal_sclite_on_random_sets(noise: float, tmp_path: Path) -> None:
     pairs = random_test_set(seed=3, num_utts=300, noise=noise)
     rate = word_error_rate(pairs)
     num_utts, num_words, *_, errors, wrong_utts = sclite_sums(pairs, tmp_path)
@@ -135,7 +134,7 @@ def test_totals_equal_sclites_on_random_sets(noise: float, tmp_path: Path) -> No
 
 
 @needs_sclite
-def test_a_text_like_a_comment_counts_in_sclite(tmp_path: Path) -> None:
+def test_sclite_scores_a_text_that_looks_like_a_comment(tmp_path: Path) -> None:
     pairs = [Pair("s-1", ";; a b", "a b"), Pair("s-2", "c", ";;c c"), Pair("s-3", ";;", ";;")]
     assert sclite_sums(pairs, tmp_path)[:7] == [3, 5, 4, 0, 1, 1, 2]
 
@@ -155,28 +154,29 @@ def test_totals_and_rates_equal_jiwer() -> None:
     )
 
 
-def test_characters_with_and_without_spaces() -> None:
+def test_character_error_rate_with_and_without_spaces() -> None:
     pairs = [Pair("u", "ab cd", "abcd")]
     assert character_error_rate(pairs).percent == pytest.approx(20.0)  # 1 space of 5 characters
     assert character_error_rate(pairs).utterances[0].steps[2].ref == "<space>"
     assert character_error_rate(pairs, count_spaces=False).percent == 0.0
 
 
-def test_symbols_are_one_character() -> None:
+def test_non_linguistic_symbols_are_one_character() -> None:
     pairs = [Pair("u", "a <noise>", "a<unk>")]
     rate = character_error_rate(pairs, non_lang_syms=["<noise>"])
-    assert csdi(rate) == (1, 1, 1, 0)  # a; <noise> or the space for <unk>, the other lost
+    # a is correct; <noise> or the space replaces <unk>, and the other one is deleted
+    assert csdi(rate) == (1, 1, 1, 0)
     assert character_error_rate(pairs).total.num_ref == len("a <noise>")
 
 
-def test_the_interval_draws_utterances_for_words_and_for_characters() -> None:
-    """Half of 16 utterances are all wrong, five words or letters each: see `test_bootstrap.py`."""
+def test_intervals_of_words_and_characters_sample_utterances() -> None:
+    """8 of 16 utterances are wrong in all five words or letters, as in `test_bootstrap.py`."""
     pairs = [Pair(f"u{n}", "a b c d e", "v w x y z" if n % 2 else "a b c d e") for n in range(16)]
     assert word_error_rate(pairs).interval() == (25.0, 75.0)
     assert character_error_rate(pairs, count_spaces=False).interval() == (25.0, 75.0)
 
 
-def test_speakers_add_up_and_must_be_known() -> None:
+def test_counts_are_grouped_by_speaker_and_speakers_must_be_known() -> None:
     pairs = [Pair("b-1", "x y", "x"), Pair("a-1", "x", "x"), Pair("b-2", "", "z")]
     rate = word_error_rate(pairs)
     groups = group_by_speaker(rate, {"a-1": "a", "b-1": "b", "b-2": "b"})
@@ -187,7 +187,7 @@ def test_speakers_add_up_and_must_be_known() -> None:
         group_by_speaker(rate, {"a-1": "a", "b-1": "b"})
 
 
-def test_missing_hypotheses_in_the_three_modes() -> None:
+def test_missing_hypotheses_are_refused_ignored_or_counted_as_deletions() -> None:
     refs = {f"u{i}": "a b" for i in range(8)}
     hyps = {"u0": "a b", "u1": "a", "foreign": "x"}
     with pytest.raises(InputError, match="6 of 8 utterances have no hypothesis: u2 u3 u4 u5 u6"):
@@ -195,28 +195,39 @@ def test_missing_hypotheses_in_the_three_modes() -> None:
     assert pair_up(refs, hyps, "present") == [Pair("u0", "a b", "a b"), Pair("u1", "a b", "a")]
     assert word_error_rate(pair_up(refs, hyps, "all")).total.dels == 13
     pairs = pair_up({"b": "x", "a": "y"}, {"a": "y", "b": "z"})
-    assert pairs == [Pair("b", "x", "z"), Pair("a", "y", "y")]  # in the references' order
+    assert pairs == [Pair("b", "x", "z"), Pair("a", "y", "y")]  # in the order of the references
 
 
 def test_nothing_to_score_is_refused() -> None:
-    for refs, mode in [({"u": ""}, "strict"), ({"v": "a"}, "present")]:
-        with pytest.raises(InputError, match="no words"):
-            pair_up(refs, {"u": "a"}, mode)  # type: ignore[arg-type]
-
-
-def test_references_are_checked_one_after_the_other() -> None:
-    read: list[str] = []
-
-    def refs(*texts: str) -> Iterator[str]:
-        for text in texts:
-            read.append(text)
-            yield text
-
-    check_references(refs("a", "", "b"), 3, [])
-    assert read == ["a", "", "b"]  # reading any of them might have raised an error
-    with pytest.raises(InputError, match="^the references to score hold no words"):
-        check_references(refs("", ""), 2, [])
+    with pytest.raises(InputError, match="^none of the references has a hypothesis$"):
+        pair_up({"v": "a"}, {"u": "a"}, "present")
     with pytest.raises(
         InputError, match=r"^6 of 9 utterances have no hypothesis: a b c d e \.{3}$"
     ):
-        check_references(refs(), 9, list("abcdef"))
+        require_hypotheses(9, list("abcdef"))
+    require_hypotheses(9, [])
+
+
+def test_references_without_words_have_no_error_rate_but_insertions() -> None:
+    """sclite prints 0.0 % and the counts: `pct(num, dem)` is 0 if dem is 0."""
+    rate = word_error_rate(pair_up({"u": "", "v": ""}, {"u": "so so", "v": ""}))
+    assert (rate.percent, rate.interval(), rate.total.ins, rate.num_wrong_utts) == (
+        *(0.0, (0.0, 0.0)),
+        *(2, 1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ref", "hyp", "num_errors", "num_words"),
+    [
+        ("the cat sat", "the hat", 2, 3),
+        ("the cat", "the  cat", 0, 2),
+        ("", "so", 1, 0),
+        ("你好世界", "你号世界", 1, 4),
+        ("你好 世界", "你好世界", 0, 4),  # spaces are no characters
+        ("打开WENET网站", "打开wenet网站", 1, 5),
+    ],
+)
+def test_a_word_is_a_character_where_the_script_has_no_spaces(ref, hyp, num_errors, num_words):
+    found = word_error_rate([Pair("u1", ref, hyp)]).total
+    assert (found.num_errors, found.num_ref) == (num_errors, num_words)

@@ -1,4 +1,4 @@
-"""Summary lines, character for character."""
+"""Summary lines, which equal those of Kaldi and WeNet character by character."""
 
 from moeasr.score.alignment import Counts
 from moeasr.score.error_rate import ErrorRate, UtteranceScore
@@ -6,7 +6,7 @@ from moeasr.score.lines import kaldi_rate_line, kaldi_sentence_lines, wenet_line
 
 
 def rate_of(*counts: Counts) -> ErrorRate:
-    """A rate with these counts and no alignments."""
+    """Return a rate with these counts and without alignments."""
     return ErrorRate(tuple(UtteranceScore(f"u{i}", (), c) for i, c in enumerate(counts)))
 
 

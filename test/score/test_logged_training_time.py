@@ -1,4 +1,4 @@
-"""Times of trainings from their logs."""
+"""Training times from log files."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ Traceback of something
 """
 
 
-def test_training_time_is_that_of_all_sessions_and_not_of_the_pauses(tmp_path: Path) -> None:
+def test_training_time_is_the_sum_of_all_sessions_without_pauses(tmp_path: Path) -> None:
     log = tmp_path / "train.log"
     assert logged_training_time(log) is None
     log.write_text("2026-01-01 10:00:00 INFO something else\n")

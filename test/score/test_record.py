@@ -1,4 +1,4 @@
-"""Kinds of the values in results."""
+"""Types of the values in records of results."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ GOOD = {
 }
 
 
-def test_good_values_pass() -> None:
+def test_values_of_the_right_type_are_accepted() -> None:
     check_kinds(GOOD, Path("decode.json"))
 
 
@@ -30,10 +30,10 @@ def test_good_values_pass() -> None:
         ("seed", [5], r"text or a number, but is \[5\]"),
     ],
 )
-def test_a_value_of_another_kind_is_named(key: str, value: object, wanted: str) -> None:
+def test_a_value_of_the_wrong_type_is_named(key: str, value: object, wanted: str) -> None:
     with pytest.raises(InputError, match=f"^exp/decode.json: '{key}' must be {wanted}"):
         check_kinds(GOOD | {key: value}, Path("exp/decode.json"))
 
 
-def test_nothing_is_of_every_kind() -> None:
+def test_no_type_accepts_an_empty_object() -> None:
     assert not any(is_kind({}) for is_kind, _ in KINDS.values())

@@ -1,4 +1,4 @@
-"""Records of an experiment: contents, order, and refusal of stale or incomplete results."""
+"""Records of an experiment: content, order, and stale or incomplete results."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from moeasr.errors import InputError
 from moeasr.score.results_table import gather
 
 
-def test_record_joins_both_files(tmp_path: Path) -> None:
+def test_a_record_joins_decode_json_and_score_json(tmp_path: Path) -> None:
     make_mode(tmp_path, "decode_test/ctc_greedy_search")
     (record,) = gather(tmp_path)
     assert record == {
@@ -33,7 +33,7 @@ def test_record_joins_both_files(tmp_path: Path) -> None:
 
 
 def touch(path: Path, after: Path, seconds: int) -> Path:
-    """Write a file, dated some seconds after another."""
+    """Write a file whose date is some seconds after that of another file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     date = after.stat().st_mtime + seconds
@@ -42,7 +42,7 @@ def touch(path: Path, after: Path, seconds: int) -> Path:
 
 
 @pytest.mark.parametrize("source", ["averaged.pt", "data/test/utt2num_frames"])
-def test_decodings_older_than_model_or_features_are_named(
+def test_hypotheses_older_than_the_model_or_the_features_are_stale(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -64,14 +64,14 @@ def test_decodings_older_than_model_or_features_are_named(
     ]
 
 
-def test_a_model_that_is_a_moment_newer_makes_stale_and_so_does_the_data_directory_named(
+def test_a_difference_of_a_millisecond_makes_results_stale(
     tmp_path: Path,
 ) -> None:
-    """A millisecond later, within the same second; `data_dir` is not `data/<set>` here."""
+    """This holds for the model and for a data directory outside `data/`."""
     features = tmp_path / "elsewhere" / "test"
     model = tmp_path / "averaged.pt"
     mode_dir = make_mode(tmp_path, "decode_test/a", checkpoint=str(model), data_dir=str(features))
-    decoded_at = 1_800_000_000_000_000_000  # ns
+    decoded_at = 1_800_000_000_000_000_000  # nanoseconds
     os.utime(mode_dir / "decode.json", ns=(decoded_at, decoded_at))
     features.mkdir(parents=True)
     for source in (model, features / "utt2num_frames"):
@@ -83,7 +83,7 @@ def test_a_model_that_is_a_moment_newer_makes_stale_and_so_does_the_data_directo
         source.unlink()
 
 
-def test_order_by_set_mode_and_chunk(tmp_path: Path) -> None:
+def test_records_are_ordered_by_set_mode_and_chunk_size(tmp_path: Path) -> None:
     for chunk in (8, 16, -1):
         make_mode(tmp_path, f"decode_test/attention{chunk}", mode="attention", chunk_size=chunk)
     make_mode(tmp_path, "decode_dev/z", set="dev", mode="z")
@@ -96,7 +96,7 @@ def test_order_by_set_mode_and_chunk(tmp_path: Path) -> None:
     ]
 
 
-def test_halves_are_left_out_with_a_warning(
+def test_incomplete_results_are_left_out_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_mode(tmp_path, "decode_test/whole")
@@ -106,14 +106,14 @@ def test_halves_are_left_out_with_a_warning(
     (undecoded / "decode.json").unlink()
     with caplog.at_level(logging.WARNING):
         assert len(gather(tmp_path)) == 1
-    assert f"{unscored} left out: it has no score/score.json" in caplog.text
-    assert f"{undecoded} left out: it has no decode.json" in caplog.text
+    assert f"{unscored} is left out, because it has no score/score.json" in caplog.text
+    assert f"{undecoded} is left out, because it has no decode.json" in caplog.text
 
 
-def test_faults_are_named(tmp_path: Path) -> None:
+def test_faults_in_the_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere does not exist"):
         gather(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="both decoded and scored"):
+    with pytest.raises(InputError, match="with hypotheses and scores"):
         gather(tmp_path)
     mode_dir = make_mode(tmp_path, "decode_test/a")
     (mode_dir / "text").write_text("u1 B\n")
@@ -128,7 +128,7 @@ def test_faults_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [[], {}, True, [1, "x"]])
-def test_a_value_of_another_kind_is_named_with_its_file(tmp_path: Path, value: Any) -> None:
+def test_a_value_of_the_wrong_type_is_named_with_its_file(tmp_path: Path, value: Any) -> None:
     mode_dir = make_mode(tmp_path, "decode_test/a")
     for path in (mode_dir / "decode.json", mode_dir / "score" / "score.json"):
         good = json.loads(path.read_text())

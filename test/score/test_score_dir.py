@@ -1,4 +1,4 @@
-"""Scoring of a mode directory: which files, what they hold, and in which order they appear."""
+"""Scoring of a mode directory: its files, their content, and the order of writing."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from moeasr.score.score_dir import (
 
 @pytest.fixture
 def references(tmp_path: Path) -> References:
-    """Two speakers, three utterances, one without words."""
+    """Read references of two speakers, with three utterances, one of them without words."""
     data_dir = tmp_path / "data" / "test"
     data_dir.mkdir(parents=True)
     (data_dir / "text").write_text("a-1 ONE TWO\na-2 THREE\nb-1\n")
@@ -27,7 +27,7 @@ def references(tmp_path: Path) -> References:
 
 
 def write_hyps(mode_dir: Path, text: str) -> Path:
-    """A mode directory with these hypotheses."""
+    """Create a mode directory with these hypotheses."""
     mode_dir.mkdir(parents=True, exist_ok=True)
     (mode_dir / "text").write_text(text)
     return mode_dir
@@ -57,11 +57,11 @@ def test_files_and_summary(tmp_path: Path, references: References) -> None:
     assert stored["set"] == "test"
     assert stored["wer"] == pytest.approx(200 / 3, abs=1e-4)
     assert stored["words"] == {"hits": 2, "subs": 1, "dels": 0, "ins": 1, "errors": 2}
-    assert stored["cer"] == pytest.approx(100 * 2 / 12, abs=1e-4)  # H lost, X put in
+    assert stored["cer"] == pytest.approx(100 * 2 / 12, abs=1e-4)  # H is deleted and X is inserted
     assert (stored["num_utts"], stored["num_words"], stored["num_chars"]) == (3, 3, 12)
     assert stored["cer_spaces"] is True
-    # Of 26 draws of three utterances that hold words one has a-1 alone, and three have a-2 once and
-    # b-1 twice: three errors in one word, in five letters.
+    # Of the 26 samples of three utterances that contain words, one has only a-1, and three have a-2
+    # once and b-1 twice. The latter have three errors in one word of five letters.
     assert (stored["wer_ci"], stored["cer_ci"]) == ([0.0, 300.0], [0.0, 60.0])
     assert stored["command"] == "the command"
     assert stored["hyp_sha256"] == checksum(mode_dir / "text")
@@ -89,10 +89,10 @@ def test_files_and_summary(tmp_path: Path, references: References) -> None:
     assert (score_dir / "ref.trn").read_text() == "ONE TWO (a-a-1)\nTHREE (a-a-2)\n (b-b-1)\n"
 
 
-def test_number_of_draws_and_seed_are_those_of_the_options(
+def test_num_resamples_and_seed_come_from_the_options(
     tmp_path: Path, references: References
 ) -> None:
-    """One draw of three utterances has one rate; which, the seed says."""
+    """A single sample of three utterances has one rate, which depends on the seed."""
     mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONE  TWO\na-2 TREE\nb-1 X\n")
     for seed in (1, 2):
         options = ScoreOptions(num_resamples=1, seed=seed)
@@ -104,7 +104,7 @@ def test_number_of_draws_and_seed_are_those_of_the_options(
             assert summary[key] == pytest.approx([low, low], abs=1e-4)
 
 
-def test_missing_hypotheses_leave_the_old_score_or_none(
+def test_missing_hypotheses_change_no_score_in_strict_mode(
     tmp_path: Path, references: References
 ) -> None:
     mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONE TWO\n")
@@ -137,19 +137,21 @@ def test_a_failure_while_writing_leaves_no_score_json(
     mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONE\na-2 THREE\nb-1\n")
     score_mode_dir(mode_dir, references, ScoreOptions(), "")
     (mode_dir / "score" / "ops").unlink()
-    (mode_dir / "score" / "ops").mkdir()  # cannot be replaced by a file
+    (mode_dir / "score" / "ops").mkdir()  # a directory that no file can replace
     with pytest.raises(OSError):
         score_mode_dir(mode_dir, references, ScoreOptions(), "")
     assert not (mode_dir / "score" / "score.json").exists()
 
 
-def test_spaces_and_symbols_reach_the_cer(tmp_path: Path, references: References) -> None:
+def test_the_character_error_rate_uses_the_options_for_spaces_and_symbols(
+    tmp_path: Path, references: References
+) -> None:
     mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONETWO\na-2 THREE\nb-1 <noise>\n")
     options = ScoreOptions(cer_spaces=False, non_lang_syms=("<noise>",))
     summary = score_mode_dir(mode_dir, references, options, "")
     assert summary["chars"] == {"hits": 11, "subs": 0, "dels": 0, "ins": 1, "errors": 1}
     assert summary["cer_spaces"] is False
-    # the first utterance is right in its letters, but not in its words
+    # the letters of the first utterance are right, but its words are not
     assert (summary["num_wrong_utts"], summary["ser"]) == (2, pytest.approx(66.6667))
     words, chars = (
         (mode_dir / "score" / name).read_text().splitlines()[1:4] for name in ("wer", "cer")
@@ -158,8 +160,18 @@ def test_spaces_and_symbols_reach_the_cer(tmp_path: Path, references: References
     assert chars[2] == "Overall -> 9.09 % N=11 C=11 S=0 D=0 I=1"
 
 
-def test_mode_dirs_are_found(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no hypotheses"):
+def test_a_set_without_words_is_scored_with_a_warning(tmp_path: Path, caplog) -> None:
+    references = References("noise", {"u1": "", "u2": ""}, {"u1": "s", "u2": "s"})
+    mode_dir = write_hyps(tmp_path / "greedy", "u1 OH YES\nu2\n")
+    summary = score_mode_dir(mode_dir, references, ScoreOptions(), "")
+    assert summary["wer_line"] == "%WER 0.00 [ 2 / 0, 2 ins, 0 del, 0 sub ]"
+    assert (summary["wer"], summary["cer"], summary["wer_ci"]) == (0.0, 0.0, [0.0, 0.0])
+    assert (summary["ser"], summary["num_wrong_utts"]) == (50.0, 1)
+    assert "noise: the transcripts contain no words, so the error rates are 0 %" in caplog.text
+
+
+def test_mode_directories_are_found(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="contains no hypotheses"):
         find_mode_dirs(tmp_path)
     b, a = write_hyps(tmp_path / "b", ""), write_hyps(tmp_path / "a_chunk16", "")
     (tmp_path / "log").mkdir()
@@ -167,7 +179,7 @@ def test_mode_dirs_are_found(tmp_path: Path) -> None:
     assert find_mode_dirs(b) == [b]
 
 
-def test_a_set_is_named_like_its_directory_wherever_one_stands(
+def test_a_set_has_the_name_of_its_directory_also_for_a_relative_path(
     references: References, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path / "data" / "test")

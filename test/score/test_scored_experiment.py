@@ -1,4 +1,4 @@
-"""Reading of an experiment for a comparison, and every way in which it may be wrong."""
+"""Experiments as they are read for a comparison, and the faults that are reported."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def exp_dir(tmp_path: Path) -> Path:
     return path
 
 
-def test_without_optional_files(exp_dir: Path) -> None:
+def test_an_experiment_is_read_without_optional_files(exp_dir: Path) -> None:
     experiment = read_experiment(exp_dir, "test", "greedy")
     assert (experiment.name, experiment.system, experiment.seed) == ("big_moe_seed1", "big_moe", 1)
     assert experiment.record == RECORD
@@ -55,7 +55,7 @@ def test_without_optional_files(exp_dir: Path) -> None:
     assert (chunked.record["rtf"], chunked.words["u2"]) == (0.5, Counts(subs=2))
 
 
-def test_optional_files(exp_dir: Path) -> None:
+def test_optional_files_are_read(exp_dir: Path) -> None:
     (exp_dir / "training_time.json").write_text('{"training_sec": 90.5}')
     (exp_dir / "cost.json").write_text('{"macs_per_audio_sec": 123, "other": 1}')
     (exp_dir / "command").write_text("./run.sh --seed 1\n")
@@ -64,12 +64,12 @@ def test_optional_files(exp_dir: Path) -> None:
     assert experiment.command == "./run.sh --seed 1"
     (exp_dir / "command").write_bytes(
         b"./run.sh --exp-dir exp/\xff\n"
-    )  # names may be in any coding
+    )  # file names may have any encoding
     command = read_experiment(exp_dir, "test", "greedy").command
     assert command == "./run.sh --exp-dir exp/\ufffd"
 
 
-def test_the_log_tells_the_time_of_a_training_that_has_not_recorded_it(exp_dir: Path) -> None:
+def test_training_time_is_read_from_the_log_if_no_file_has_it(exp_dir: Path) -> None:
     (exp_dir / "train.log").write_text(
         "2026-01-01 10:00:00 INFO train: parameters: 2 total, 1 active per frame\n"
         "2026-01-01 10:01:00 INFO moeasr.train.trainer: training finished: 2 epochs, 9 steps\n"
@@ -79,7 +79,7 @@ def test_the_log_tells_the_time_of_a_training_that_has_not_recorded_it(exp_dir: 
     assert read_experiment(exp_dir, "test", "greedy").training_sec == 59.5
 
 
-def test_the_cost_of_some_modules_is_not_taken_for_that_of_the_model(exp_dir: Path) -> None:
+def test_a_cost_with_uncounted_modules_is_ignored(exp_dir: Path) -> None:
     record = {"macs_per_audio_sec": 123, "uncounted": ["OwnRouter"]}
     (exp_dir / "cost.json").write_text(json.dumps(record))
     assert read_experiment(exp_dir, "test", "greedy").macs_per_audio_sec is None
@@ -101,12 +101,16 @@ def test_the_cost_of_some_modules_is_not_taken_for_that_of_the_model(exp_dir: Pa
             for key in RECORD
             for value in ([], {}, "x" if key in ("wer", "cer", "rtf", "chunk_size") else [None])
         ),
-        ("results.json", "[]", "has no results of set test, greedy, chunk -1"),
-        ("results.json", json.dumps([RECORD | {"seed": 2}]), "is of seed 2, not 1"),
+        ("results.json", "[]", "has no results of set test, mode greedy, chunk size -1"),
+        (
+            "results.json",
+            json.dumps([RECORD | {"seed": 2}]),
+            "has seed 2, but the directory name has 1",
+        ),
         (
             "results.json",
             json.dumps([RECORD | {"stale": "averaged.pt is newer"}]),
-            r"test, greedy, chunk -1 are stale \(averaged\.pt is newer\): run stages 4 and 5 again",
+            r"mode greedy, chunk size -1 are stale \(averaged\.pt is newer\); run stages 4 and 5",
         ),
         ("results.json", json.dumps([RECORD | {"wer": 49.9}]), "run stage 5 again"),
         ("decode_test/greedy/score/per_utt", "u1 #csid 1\n", "per_utt:1: must be"),
@@ -116,21 +120,23 @@ def test_the_cost_of_some_modules_is_not_taken_for_that_of_the_model(exp_dir: Pa
         ("cost.json", "[]", "cost.json must hold a whole number"),
     ],
 )
-def test_faults_are_named(exp_dir: Path, name: str, content: str, message: str) -> None:
+def test_faults_in_the_files_of_an_experiment_are_named(
+    exp_dir: Path, name: str, content: str, message: str
+) -> None:
     (exp_dir / name).write_text(content, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(InputError, match=message):
         read_experiment(exp_dir, "test", "greedy")
 
 
-def test_a_directory_without_results_or_seed(tmp_path: Path) -> None:
+def test_a_directory_without_results_or_seed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="results.json does not exist"):
         read_experiment(tmp_path / "dense_seed1", "test", "greedy")
     with pytest.raises(InputError, match="must be named <system>_seed<seed>"):
         read_experiment(tmp_path / "dense", "test", "greedy")
 
 
-def test_experiments_are_found_by_name_then_seed(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no <system>_seed<seed>"):
+def test_experiments_are_sorted_by_name_and_then_by_seed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="contains no <system>_seed<seed>"):
         find_experiments(tmp_path)
     names = ["dense_seed2", "dense_seed10", "moe_seed1"]
     for name in [*names, "other"]:

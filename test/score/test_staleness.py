@@ -1,4 +1,4 @@
-"""Decodings that are older than what they were made from."""
+"""Hypotheses that are older than their model or features."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import pytest
 
 from moeasr.score.staleness import stale_reason
 
-DECODED_AT = 1_800_000_000_000_000_000  # ns
+DECODED_AT = 1_800_000_000_000_000_000  # nanoseconds
 MILLISECOND = 1_000_000
 
 
@@ -33,14 +33,14 @@ def touch(name: str, later: int) -> None:
 
 
 @pytest.mark.parametrize("source", ["exp/averaged.pt", "data/test/utt2num_frames"])
-def test_a_newer_source_is_the_reason(mode_dir: Path, source: str) -> None:
+def test_hypotheses_older_than_a_source_are_stale(mode_dir: Path, source: str) -> None:
     touch(source, 0)
     assert stale_reason(mode_dir) is None
     touch(source, MILLISECOND)
     assert stale_reason(mode_dir) == f"{source} is newer than the hypotheses"
 
 
-def test_the_data_directory_that_is_named_counts(mode_dir: Path) -> None:
+def test_the_data_directory_in_decode_json_is_checked(mode_dir: Path) -> None:
     write(mode_dir, {"set": "test", "data_dir": "other/test", "checkpoint": "exp/averaged.pt"})
     touch("data/test/utt2num_frames", MILLISECOND)
     assert stale_reason(mode_dir) is None
@@ -49,7 +49,7 @@ def test_the_data_directory_that_is_named_counts(mode_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("decode", [{}, [], {"set": "test"}, {"set": 1, "checkpoint": 2}, None])
-def test_files_of_other_programs_say_nothing(mode_dir: Path, decode: object) -> None:
+def test_an_incomplete_decode_json_gives_no_reason(mode_dir: Path, decode: object) -> None:
     write(mode_dir, decode)
     assert stale_reason(mode_dir) is None
     (mode_dir / "decode.json").write_text("{")

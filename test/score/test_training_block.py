@@ -1,11 +1,11 @@
-"""The training behind a page of results."""
+"""The description of the training on a results page."""
 
 import json
 
 import pytest
 
 from moeasr.errors import InputError
-from moeasr.score.training_block import duration_text, training_block
+from moeasr.score.training_block import training_block
 
 METRICS = """\
 {"kind": "train", "step": 2, "loss": 9.0}
@@ -16,17 +16,17 @@ METRICS = """\
 """
 
 
-def test_an_experiment_without_a_record_of_its_training_has_no_block(tmp_path):
+def test_an_experiment_without_metrics_has_no_description_of_training(tmp_path):
     assert training_block(tmp_path) is None
 
 
-def test_hours_time_and_learning_curve(tmp_path):
+def test_the_block_has_hours_of_speech_training_time_and_learning_curve(tmp_path):
     about = {"dir": "data/train_sp", "num_utts": 2160, "hours": 3.108}
     (tmp_path / "data_sets.json").write_text(json.dumps({"train": about}))
     (tmp_path / "training_time.json").write_text('{"training_sec": 738.4}')
     (tmp_path / "metrics.jsonl").write_text(METRICS)
     facts = [
-        "- speech: 3.11 h in 2160 utterances of `data/train_sp`",
+        "- speech: 3 h 06 min in 2160 utterances of `data/train_sp`",
         "- time: 12 min 18 s, 2 epochs",
         "- lowest WER on dev (CTC greedy search): 40.00 % after epoch 2",
     ]
@@ -44,20 +44,12 @@ def test_hours_time_and_learning_curve(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[]", '{"train": {"dir": "d", "num_utts": 1}}', "{"])
-def test_a_malformed_file_of_data_sets_is_named(tmp_path, content):
+def test_a_malformed_file_of_data_sets_is_refused_by_name(tmp_path, content):
     (tmp_path / "data_sets.json").write_text(content)
     with pytest.raises(InputError, match=r"data_sets\.json (must hold|is not JSON)"):
         training_block(tmp_path)
 
 
-def test_an_older_experiment_has_its_losses(tmp_path):
+def test_an_older_experiment_shows_its_losses(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"kind": "dev", "step": 5, "loss": 7.0}\n')
     assert training_block(tmp_path).split("\n")[-1] == "| 1 | - | 7.000 |"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(41.4, "41 s"), (59.6, "1 min 00 s"), (738.4, "12 min 18 s"), (11_130, "3 h 05 min")],
-)
-def test_durations(seconds, text):
-    assert duration_text(seconds) == text

@@ -122,7 +122,8 @@ case "$*" in
   "-m venv --clear "*)
     rm -rf "$4"; mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; ln -s python "$4/bin/python3"
     echo venv >>"{tmp_path}/trace" ;;
-  "-m pip install "*) echo pip >>"{tmp_path}/trace"; echo "$*" >>"{tmp_path}/pip"
+  "-m pip install "*) echo "ERROR: pip's reason"
+    echo pip >>"{tmp_path}/trace"; echo "$*" >>"{tmp_path}/pip"
     exit "$(cat "{tmp_path}/pip_exit")" ;;
   "-c import pip, sys; print(sys.prefix)") echo "$here" ;;
   "-c import torch"*) ;;
@@ -146,7 +147,8 @@ def trace(tmp_path: Path) -> list[str]:
 
 def test_install_is_made_once_and_again_when_stale(tmp_path, fake_python):
     root = make_checkout(tmp_path, [], [])
-    assert run_install(root, PYTHON=str(fake_python)).returncode == 0
+    done = run_install(root, PYTHON=str(fake_python))
+    assert done.returncode == 0 and "pip" not in done.stderr
     assert trace(tmp_path) == ["venv", "pip"]
     assert run_install(root, PYTHON=str(fake_python)).returncode == 0
     assert trace(tmp_path) == []
@@ -204,7 +206,7 @@ def test_half_made_environment_is_not_taken_for_whole(tmp_path, fake_python):
     (tmp_path / "pip_exit").write_text("1")
     done = run_install(root, PYTHON=str(fake_python))
     assert done.returncode == 1
-    assert "run it again to go on" in done.stderr
+    assert "ERROR: pip's reason\n" in done.stderr and "run it again to go on" in done.stderr
     (tmp_path / "pip_exit").write_text("0")
     trace(tmp_path)
     assert run_install(root, PYTHON=str(fake_python)).returncode == 0
@@ -233,7 +235,7 @@ def test_old_python_is_refused_in_a_sentence(tmp_path):
         (old.parent / name).symlink_to(shutil.which(name))
     done = run_install(root, PATH=str(old.parent))
     assert done.returncode == 1
-    assert "needs Python 3.10 or newer, but there is Python 3.8.10" in done.stderr
+    assert "Python 3.10 or newer is required, but python3 is Python 3.8.10" in done.stderr
     assert not (root / "tools" / "venv").exists()
 
 

@@ -55,7 +55,7 @@ def test_fewer_than_asked_for_are_used_with_a_warning(exp_dir, caplog):
     with caplog.at_level(logging.WARNING):
         chosen = choose_epochs(list_epochs(exp_dir), 8, "best")
     assert epochs_of(chosen) == [1, 2, 3, 10, 11]
-    assert "averaging 5 epoch checkpoints instead of 8" in caplog.text
+    assert "averaging 5 epochs instead of 8: no more are stored" in caplog.text
 
 
 def test_the_training_says_what_is_best(tmp_path):

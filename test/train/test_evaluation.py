@@ -70,7 +70,7 @@ def test_the_lowest_cost_is_the_best_and_a_bad_batch_makes_it_infinite():
     found = Evaluation({"loss": 2.0, "acc": 0.75, "wer": 12.5}, ExpertUsage({}, {}, {}), 0)
     assert [found.cost(name) for name in ("loss", "acc", "wer")] == [2.0, -0.75, 12.5]
     assert found.named_metrics() == {"dev_loss": 2.0, "dev_acc": 0.75, "dev_wer": 12.5}
-    assert found.describe() == "dev loss 2.000, dev acc 0.7500, dev WER 12.50 %"
+    assert found.describe() == "dev loss 2.000, dev accuracy 75.0 %, dev WER 12.50 %"
     assert math.isnan(found._replace(means={}).cost("wer"))
-    assert found._replace(means={"loss": 2.0}).describe() == "dev loss 2.000, dev acc nan"
+    assert found._replace(means={"loss": 2.0}).describe() == "dev loss 2.000"
     assert found._replace(num_bad=1).cost("wer") == math.inf

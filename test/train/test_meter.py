@@ -22,7 +22,8 @@ def test_means_are_per_utterance_and_loads_add_up():
     assert usage.summary["load_max_share"] == 4 / 6 * 2
     assert usage.summary.keys() == {"load_entropy", "load_max_share", "num_dead_experts"}
     assert usage.describe() == (
-        ", 0 of 2 experts idle (below 1/4 of their fair share), the busiest at 1.3 times its share"
+        ", 0 of 2 experts dead (below 1/4 of an equal share), the busiest at 1.3 times an equal "
+        "share"
     )
 
 

@@ -76,7 +76,7 @@ def test_failures_are_told_at_the_end_with_costs_that_cannot_be_measured(recipe)
     assert done.returncode == 1
     assert "dense_seed1/averaged.pt cannot be read" in done.stderr
     assert done.stderr.splitlines()[-2:] == [
-        "moeasr compare: dense_seed1 has no costs in the table",
+        "moeasr compare: dense_seed1 has no GMAC/s in the table, because moeasr profile failed",
         "moeasr compare: dense_seed2 failed, log is in exp/x/dense_seed2/log/run.log",
     ]
 
@@ -106,7 +106,7 @@ def test_a_signal_ends_what_runs_and_the_same_call_goes_on(recipe, signum):
         (recipe / "hold").write_text("")
         process.kill()
     assert process.returncode == 130
-    assert err == "moeasr compare: stopped; the same call goes on from here\n"
+    assert err == "moeasr compare: stopped; the same command resumes it\n"
     time.sleep(0.3)
     assert "end dense_seed1" not in take_events(recipe)  # it is not running any more
     assert compare(recipe, *arguments).returncode == 0

@@ -44,12 +44,22 @@ def test_features_tables_and_config(call, data, recipe):
     assert (recipe / ".backup/feats.scp").read_text() == "old\n"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["make_fbank.sh", "make_raw.sh", "make_shards.sh"])
+def test_more_jobs_than_utterances_are_as_many_jobs_as_utterances(call, data, recipe, script):
+    done = call(script, "--nj", 7, "my data", "my log")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(data.read(recipe)["utt2num_frames"].splitlines()) == 6
+    if script == "make_fbank.sh":
+        assert "6 jobs instead of 7, because my data/wav.scp has no more lines\n" in done.stdout
+        assert len(list((call.cwd / "my log").iterdir())) == 6
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--nj", "7"], "[reduce $nj (7) to be smaller than the number of lines (6)"),
-        (["--nj", "x"], "--nj must be a positive number below 100000, got 'x'"),
-        (["--fbank-config", "conf/none.yaml"], "no such file conf/none.yaml"),
+        (["--nj", "x"], "--nj must be a whole number from 1 to 99999, but is 'x'"),
+        (["--fbank-config", "conf/none.yaml"], "the file conf/none.yaml does not exist"),
         (["--cmd", "false"], ""),
     ],
 )

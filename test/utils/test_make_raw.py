@@ -61,7 +61,7 @@ def test_an_utterance_that_no_shard_has_is_removed_by_fix(call, data, recipe):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--nj", "x", "my data"], "--nj must be a positive number, got 'x'"),
+        (["--nj", "x", "my data"], "--nj must be a whole number of at least 1, but is 'x'"),
         (["--fbank-config", "conf/none.yaml", "my data"], "conf/none.yaml does not exist"),
         (["no data"], "no data"),
         ([], "Usage: "),

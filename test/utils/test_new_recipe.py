@@ -82,13 +82,13 @@ def test_recipe_outside_the_checkout_finds_it(checkout, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["egs/an4"], "egs/an4 is there already"),
-        (["egs/new", "--from", "nope"], "--from nope: there is no recipe egs/nope"),
-        (["new"], "new: in this checkout a recipe is a directory "),
-        (["utils/new"], "utils/new: in this checkout a recipe is a directory "),
-        (["nowhere/new"], "nowhere/new: there is no directory nowhere"),
-        (["egs/a b"], "a b: letters, digits and _ . - make the name"),
-        (["egs/.hidden"], ".hidden: letters, digits"),
+        (["egs/an4"], "egs/an4 already exists"),
+        (["egs/new", "--from", "nope"], "--from nope: the recipe egs/nope does not exist"),
+        (["new"], "new: a recipe in this checkout must be a directory "),
+        (["utils/new"], "utils/new: a recipe in this checkout must be a directory "),
+        (["nowhere/new"], "nowhere/new: the directory nowhere does not exist"),
+        (["egs/a b"], "may only contain letters, digits and _ . -, but is a b"),
+        (["egs/.hidden"], "but is .hidden"),
         (["egs/a", "egs/b"], "Usage: utils/new_recipe.sh"),
         ([], "Usage: utils/new_recipe.sh"),
     ],
@@ -123,8 +123,10 @@ def test_text_beside_audio_or_in_a_list(prepare, tmp_path):
     corpus = folder(tmp_path)
     done = prepare(corpus)
     assert done.returncode == 0, done.stderr
-    assert "train: 12 utterances, 3 speakers" in done.stdout
+    assert "train: transcripts of " in done.stdout
     train = tmp_path / "data/train"
+    speakers = read_table(train / "utt2spk").values()
+    assert (len(speakers), len(set(speakers))) == (12, 3)
     assert read_table(train / "text")["bo-say-4"] == "go to bed"
     assert read_table(train / "utt2spk")["bo-say-4"] == "bo"
     assert read_table(train / "wav.scp")["bo-say-4"] == str(corpus / "train/bo/say-4.flac")
@@ -166,7 +168,7 @@ def test_data_and_features_of_each_form(tmp_path, form):
     made = subprocess.run([ROOT / "utils/new_recipe.sh", recipe], capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     done = subprocess.run(
-        [recipe / "run.sh", "--download-dir", corpus, "--stop-stage", "1", "--nj", "1"],
+        [recipe / "run.sh", "--download-dir", corpus, "--stop-stage", "1", "--nj", "3"],
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -178,4 +180,6 @@ def test_data_and_features_of_each_form(tmp_path, form):
     for name in ("train_sp", "dev", "test"):
         data = recipe / "data" / name
         assert read_table(data / "feats.scp").keys() == read_table(data / "text").keys()
+        has_languages = form in ("lhotse", "common_voice", "audio_folder")
+        assert (data / "utt2lang").is_file() == has_languages
     assert (recipe / "data/train_sp/global_cmvn").is_file()

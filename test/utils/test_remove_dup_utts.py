@@ -16,8 +16,8 @@ def test_remove_dup_utts(call, data):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["1", "my data", "new"], "invalid max-count '1'"),
-        (["x", "my data", "new"], "invalid max-count 'x'"),
+        (["1", "my data", "new"], "<max-count> must be at least 2, but is 1"),
+        (["x", "my data", "new"], "<max-count> must be a whole number, but is 'x'"),
         (["2", "none", "new"], "Invalid input directory none"),
         (["2", "my data", "my data"], "to be different"),
     ],

@@ -52,7 +52,7 @@ def test_what_is_read_then(call, data):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["8k", "my data"], "must be a number of Hz, but is '8k'"),
+        (["8k", "my data"], "must be a whole number in Hz, but is '8k'"),
         (["99999999", "my data"], "must be between 1000 and 1000000 Hz, but is 9"),
         (["8000", "none"], "no such file none/wav.scp"),
         (["8000", "bad"], "bad/wav.scp, line 2: 'a-2' names no audio"),

@@ -41,6 +41,21 @@ def test_logs_of_earlier_runs_are_kept(tmp_path):
     assert [word in text for text, word in zip(kept, ("good\n", "bad\n", "worse\n"))] == [True] * 3
 
 
+def test_the_log_of_a_job_that_runs_is_neither_renamed_nor_emptied(tmp_path):
+    log, release = tmp_path / "job.log", tmp_path / "release"
+    script = f'echo first; until [ -e "{release}" ]; do sleep 0.1; done'
+    command = [RUN_SHOWN, f"{UTILS}/run.pl", log, "bash", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
+        assert any(line == "first\n" for line in job.stdout)  # the job still waits
+        done = run_shown(f"{UTILS}/run.pl", log, "echo", "second")
+        assert done.returncode == 1
+        assert "a job that writes job.log is already running here" in done.stderr
+        assert "first\n" in log.read_text() and not (tmp_path / "job.1.log").exists()
+        release.touch()
+        job.communicate(timeout=120)
+    assert job.returncode == 0
+
+
 def test_lines_come_while_the_job_runs(tmp_path):
     log, release = tmp_path / "job.log", tmp_path / "release"
     script = f'echo first; until [ -e "{release}" ]; do sleep 0.1; done; echo last'

@@ -73,7 +73,7 @@ def test_a_table_of_another_length_is_worth_a_warning(call, data):
     data(text="a-1 ONE\n")
     done = split(call, "my data", 2)
     assert done.returncode == 0
-    assert "warning, #lines is (utt2spk,text) is (6,1)" in done.stdout
+    assert "warning: text has 1 lines, but utt2spk has 6" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_a_table_of_another_length_is_worth_a_warning(call, data):
     [
         (["my data", "4"], "number of speakers 3 is less than the number of output .scp files 4"),
         (["--per-utt", "my data", "7"], "[reduce $nj (7) to be smaller than the number of lines"),
-        (["my data", "0"], "Invalid num-split argument 0"),
-        (["my data", "x"], "Invalid num-split argument x"),
+        (["my data", "0"], "<num-to-split> must be a whole number of at least 1, but is '0'"),
+        (["my data", "x"], "<num-to-split> must be a whole number of at least 1, but is 'x'"),
         (["none", "2"], "no such directory none"),
     ],
 )

@@ -89,8 +89,8 @@ def test_shortest_prefers_frames_to_durations(call, data):
     [
         (["my data", "7", "sub"], "cannot subset to more utterances than you originally had."),
         (["my data", "0", "sub"], "cannot subset to 0 utterances"),
-        (["my data", "x", "sub"], "<num-utt> must be a number, got 'x'"),
-        (["--foo", "my data", "2", "sub"], "invalid option '--foo'"),
+        (["my data", "x", "sub"], "<num-utt> must be a whole number, but is 'x'"),
+        (["--foo", "my data", "2", "sub"], "unknown option --foo"),
         (["none", "2", "sub"], "no such file none/utt2spk"),
         (["my data", "2", "my data"], "to be different"),
         (["--utt-list", "blank", "my data", "sub"], "blank, line 2: is empty"),

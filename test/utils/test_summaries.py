@@ -56,5 +56,5 @@ def test_make_absolute(call):
     for path, expected in {"link/new": "dir/new", "./dir/../link/": "dir", "x": "x"}.items():
         assert call("make_absolute.sh", path).stdout == f"{real}/{expected}\n"
     done = call("make_absolute.sh", "none/x")
-    assert done.returncode == 1 and "no such directory: none" in done.stderr
+    assert done.returncode == 1 and "the directory none does not exist" in done.stderr
     assert call("make_absolute.sh").returncode == 1

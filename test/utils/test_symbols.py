@@ -37,7 +37,7 @@ def test_unknown_symbols_are_named_twenty_times_and_counted(call):
     assert lines[:20] == ["sym2int.pl: replacing SIX with 4"] * 20
     assert lines[20:] == [
         "sym2int.pl: no further warnings about unknown symbols",
-        "** Replaced 25 instances of OOVs with 4",
+        "sym2int.pl: replaced 25 unknown symbols by 4",
     ]
 
 
@@ -47,8 +47,8 @@ def test_unknown_symbols_are_named_twenty_times_and_counted(call):
     [
         (["words.txt", "text"], "undefined symbol SIX (in position 2) (text, line 2)"),
         (["--map-oov", "SIX", "words.txt"], "the OOV symbol SIX is not in the symbol table"),
-        (["--map-oov", "words.txt", "text"], "the --map-oov option requires an argument"),
-        (["--map-oov", "-f", "2-"], "the --map-oov option requires an argument"),
+        (["--map-oov", "words.txt", "text"], "the option --map-oov requires a symbol"),
+        (["--map-oov", "-f", "2-"], "the option --map-oov requires a symbol"),
         (["-f", "0", "words.txt"], "Bad argument to -f option: 0"),
         (["nowhere"], "sym2int.pl: no such file nowhere"),
         (["text"], "text, line 1: has 1 fields instead of 2"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description="Pad the times of a segments table, e.g. where segments were cut close to the "
         "words.",
@@ -24,27 +24,28 @@ def get_parser() -> argparse.ArgumentParser:
         type=float,
         default=0.1,
         metavar="SEC",
-        help="padding before each segment",
+        help="padding before each segment (default: %(default)s)",
     )
-    add("--end-padding", type=float, default=0.1, metavar="SEC", help="padding after each segment")
+    text = "padding after each segment (default: %(default)s)"
+    add("--end-padding", type=float, default=0.1, metavar="SEC", help=text)
     add(
         "--last-segment-end-padding",
         type=float,
         default=0.1,
         metavar="SEC",
-        help="maximum padding after the last segment of a recording",
+        help="maximum padding after the last segment of a recording (default: %(default)s)",
     )
     add(
         "--fix-overlapping-segments",
         default="true",
         choices=("true", "false"),
-        help="separate segments that would overlap in the middle of the overlap (%(default)s)",
+        help="separation of overlapping segments in the middle of the overlap (%(default)s)",
     )
     return parser
 
 
 def main() -> None:
-    """Filter standard input."""
+    """Pad the segments of standard input."""
     from moeasr.kaldi.segments import Padding, extend_segments
 
     args = get_parser().parse_args()

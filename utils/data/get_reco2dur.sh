@@ -4,7 +4,7 @@
 # Durations come from utt2dur if utterances are recordings, otherwise from the headers of the audio.
 # Intended differences from Kaldi: as in get_utt2dur.sh.
 
-# shellcheck disable=SC2034  # accepted for the sake of old calls; of no use here
+# shellcheck disable=SC2034  # accepted for compatibility with old calls, without effect
 frame_shift=0.01
 # shellcheck disable=SC2034
 cmd=run.pl
@@ -16,12 +16,15 @@ root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
 . "$root/utils/parse_options.sh"
 
 if [ $# != 1 ]; then
-  echo "Usage: $0 [options] <datadir>"
-  echo "e.g.:"
-  echo " $0 data/train"
-  echo " Options:"
-  echo " --nj               # audio files opened at the same time (default: 4)"
-  echo " --read-entire-file # true: count samples instead of trusting headers (default: false)"
+  cat << EOM
+Usage: $0 [options] <data-dir>
+e.g.:  $0 data/train
+Writes reco2dur, the duration of each recording in seconds.
+Options:
+  --nj <nj>                        # audio files read at a time (default: 4)
+  --read-entire-file <true|false>  # durations from counting samples instead of from audio headers
+                                   # (default: false)
+EOM
   exit 1
 fi
 

@@ -6,9 +6,11 @@
 root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
 
 if [ $# != 1 ]; then
-  echo "Usage: $0 [options] <datadir>"
-  echo "e.g.:"
-  echo " $0 data/train > data/train/segments"
+  cat << EOM
+Usage: $0 <data-dir>
+e.g.:  $0 data/train > data/train/segments
+Prints segments in which each utterance is a whole recording.
+EOM
   exit 1
 fi
 

@@ -3,8 +3,8 @@
 #
 # Durations come from segments, otherwise from frame_shift and utt2num_frames, otherwise from the
 # headers of the audio.
-# Intended differences from Kaldi: no Kaldi binary; the headers are read here, $nj files at a time, and
-# pipes are run and counted; so --cmd is accepted for the sake of old calls, and starts nothing.
+# Intended differences from Kaldi: no Kaldi binary is needed. This script itself reads the headers,
+# $nj files at a time, and counts the samples of commands. The option --cmd has no effect.
 
 frame_shift=0.01
 # shellcheck disable=SC2034  # see above
@@ -17,15 +17,17 @@ root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
 . "$root/utils/parse_options.sh"
 
 if [ $# != 1 ]; then
-  echo "Usage: $0 [options] <datadir>"
-  echo "e.g.:"
-  echo " $0 data/train"
-  echo " Options:"
-  echo " --frame-shift      # frame shift in seconds. Only relevant when we are"
-  echo "                    # getting duration from utt2num_frames, and only if the "
-  echo "                    # file frame_shift does not exist (default: 0.01). "
-  echo " --nj               # audio files opened at the same time (default: 4)"
-  echo " --read-entire-file # true: count samples instead of trusting headers (default: false)"
+  cat << EOM
+Usage: $0 [options] <data-dir>
+e.g.:  $0 data/train
+Writes utt2dur, the duration of each utterance in seconds.
+Options:
+  --frame-shift <sec>              # frame shift for durations from utt2num_frames, used if the file
+                                   # frame_shift does not exist (default: 0.01)
+  --nj <nj>                        # audio files read at a time (default: 4)
+  --read-entire-file <true|false>  # durations from counting samples instead of from audio headers
+                                   # (default: false)
+EOM
   exit 1
 fi
 

@@ -4,7 +4,7 @@
 # The numbers come from the headers of the features, or from utt2dur if there are no features.
 # Intended differences from Kaldi: as in get_utt2dur.sh.
 
-# shellcheck disable=SC2034  # accepted for the sake of old calls; starts nothing
+# shellcheck disable=SC2034  # accepted for compatibility with old calls, without effect
 cmd=run.pl
 nj=4
 frame_shift=0.01
@@ -15,12 +15,17 @@ root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
 . "$root/utils/parse_options.sh"
 
 if [ $# != 1 ]; then
-  echo "This script writes a file utt2num_frames with the "
-  echo "number of frames in each utterance as measured based on the "
-  echo "duration of the utterances (in utt2dur) and the specified "
-  echo "frame_shift and frame_overlap, or on the features if there are any."
-  echo "Where moeasr's conf/fbank.yaml is there, its settings count instead."
-  echo "Usage: $0 [--nj 4] [--frame-shift 0.01] [--frame-overlap 0.015] <data>"
+  cat << EOM
+Usage: $0 [options] <data-dir>
+e.g.:  $0 data/train
+Writes utt2num_frames, the number of feature frames of each utterance. The numbers come from the
+features, or without features from utt2dur and the settings in conf/fbank.yaml of <data-dir>.
+Options, which apply if there are neither features nor conf/fbank.yaml:
+  --frame-shift <sec>    # frame shift (default: 0.01)
+  --frame-overlap <sec>  # window length minus frame shift (default: 0.015)
+Options for utt2dur:
+  --nj <nj>              # audio files read at a time (default: 4)
+EOM
   exit 1
 fi
 

@@ -14,22 +14,17 @@ root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
 . "$root/utils/parse_options.sh"
 
 if [ $# != 2 ]; then
-  echo "Usage: "
-  echo "  $0 [options] <srcdir> <destdir>"
-  echo "e.g.:"
-  echo " $0 --utts-per-spk-max 2 data/train data/train-max2"
-  echo "Options"
-  echo "   --utts-per-spk-max <n>  # number of utterances per speaker maximum,"
-  echo "                           # default -1 (meaning no maximum).  E.g. 2."
-  echo "   --seconds-per-spk-max <n> # number of seconds per speaker maximum,"
-  echo "                             # default -1 (meaning no maximum).  E.g. 60."
-  echo "   --respect-speaker-info <true|false>  # If true, respect the"
-  echo "                                        # existing speaker map (i.e. do not"
-  echo "                                        # assign utterances from different"
-  echo "                                        # speakers to the same generated speaker)."
-  echo "                                        # Default: true."
-  echo "Note: one or both of the --utts-per-spk-max or --seconds-per-spk-max"
-  echo "options is required."
+  cat << EOM
+Usage: $0 [options] <srcdir> <destdir>
+e.g.:  $0 --utts-per-spk-max 2 data/train data/train-max2
+Copies a data directory and divides its speakers into smaller ones. At least one of the two limits is
+required.
+Options:
+  --utts-per-spk-max <n>       # maximum number of utterances of a speaker (default: -1, no limit)
+  --seconds-per-spk-max <sec>  # maximum speech of a speaker (default: -1, no limit)
+  --respect-speaker-info <true|false>  # new speakers with utterances of one old speaker only
+                                       # (default: true)
+EOM
   exit 1
 fi
 

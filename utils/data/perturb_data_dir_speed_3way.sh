@@ -12,20 +12,16 @@ utils=$root/utils
 
 if [ $# != 2 ]; then
   cat << EOM
-Usage: perturb_data_dir_speed_3way.sh <srcdir> <destdir>
-Applies standard 3-way speed perturbation using factors of 0.9, 1.0 and 1.1.
-e.g.:
- $0 [options] data/train data/train_sp
-Note: if <destdir>/feats.scp already exists, this will refuse to run.
+Usage: perturb_data_dir_speed_3way.sh [options] <srcdir> <destdir>
+e.g.:  $0 data/train data/train_sp
+Writes a data directory with each utterance at the speeds 0.9, 1.0 and 1.1. It is an error if
+<destdir>/feats.scp exists.
 Options:
-    --always-include-prefix [true|false]   # default: false.  If set to true,
-                                           # it will add the prefix 'sp1.0-' to
-                                           # utterance and speaker-ids for data at
-                                           # the original speed.  Can resolve
-                                           # issues RE data sorting.
-    --include-spk-prefix [true|false]      # default: true. If set to false, the ids
-                                           # of speakers stay as they are, and those of
-                                           # utterances get a suffix.
+  --always-include-prefix <true|false>  # prefix sp1.0- of ids at the original speed, which can
+                                        # solve problems of sorting (default: false)
+  --include-spk-prefix <true|false>     # speed as a prefix of speaker and utterance ids (sp0.9-x),
+                                        # or only as a suffix of utterance ids (x-sp0.9)
+                                        # (default: true)
 EOM
   exit 1
 fi
@@ -34,12 +30,11 @@ srcdir=$1
 destdir=${2%/}
 
 if [ ! -f "$srcdir/wav.scp" ]; then
-  echo "$0: expected $srcdir/wav.scp to exist" >&2
+  echo "$0: the file $srcdir/wav.scp does not exist" >&2
   exit 1
 fi
 if [ -f "$destdir/feats.scp" ]; then
-  echo "$0: $destdir/feats.scp already exists: refusing to run this (please delete" \
-    "$destdir/feats.scp if you want this to run)" >&2
+  echo "$0: $destdir/feats.scp already exists; delete it to write this data directory again" >&2
   exit 1
 fi
 
@@ -62,10 +57,13 @@ if $always_include_prefix; then
 fi
 "$utils/combine_data.sh" "$destdir" "$original" "${parts[0]}" "${parts[1]}" || exit 1
 
-[ "${MOEASR_QUIET:-0}" = 1 ] ||
+if [ "${MOEASR_QUIET:-0}" = 1 ]; then
+  echo "$destdir: the utterances of $srcdir at speeds 0.9, 1.0 and 1.1"
+else
   echo "$0: generated 3-way speed-perturbed version of data in $srcdir, in $destdir"
+fi
 if ! "$utils/validate_data_dir.sh" --no-feats --no-text "$destdir"; then
-  echo "$0: Validation failed.  If it is a sorting issue, try the option" \
-    "'--always-include-prefix true'." >&2
+  echo "$0: $destdir is not valid (see above). If the order of ids is wrong, try the option" \
+    "--always-include-prefix true." >&2
   exit 1
 fi

@@ -7,8 +7,8 @@
 #   <old command> | python3 -m moeasr.bin.perturb_volume <factor> - |
 # which moeasr computes in the process that reads them.
 
-reco2vol=       # a file of `recording factor` lines, instead of random factors
-write_reco2vol= # where to write such a file
+reco2vol=
+write_reco2vol=
 scale_low=0.125
 scale_high=2
 
@@ -17,10 +17,16 @@ root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
 . "$root/utils/parse_options.sh"
 
 if [ $# != 1 ]; then
-  echo "Usage: $0 [--scale-low 0.125] [--scale-high 2] [--reco2vol <file>] \\"
-  echo "       [--write-reco2vol <file>] <datadir>"
-  echo "e.g.:"
-  echo " $0 data/train"
+  cat << EOM
+Usage: $0 [options] <data-dir>
+e.g.:  $0 data/train
+Changes the volume of each recording of a data directory by a random factor.
+Options:
+  --scale-low <x>          # smallest factor (default: 0.125)
+  --scale-high <x>         # largest factor (default: 2)
+  --reco2vol <file>        # table of recordings and factors, instead of random ones (default: none)
+  --write-reco2vol <file>  # table of recordings and factors to write (default: none)
+EOM
   exit 1
 fi
 

@@ -8,20 +8,19 @@
 root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
 
 if [ $# != 3 ]; then
-  echo "Usage: remove_dup_utts.sh max-count <src-data-dir> <dest-data-dir>"
-  echo "e.g.: remove_dup_utts.sh 10 data/train data/train_nodup"
-  echo "This script is used to filter out utterances that have from over-represented"
-  echo "transcriptions (such as 'uh-huh'), by limiting the number of repetitions of"
-  echo "any given word-sequence to a specified value.  It's often used to get"
-  echo "subsets for early stages of training."
+  cat << 'EOM'
+Usage: remove_dup_utts.sh <max-count> <src-data-dir> <dest-data-dir>
+e.g.:  remove_dup_utts.sh 10 data/train data/train_nodup
+Copies a data directory with about <max-count> utterances per transcript at most. This removes most
+utterances of over-represented transcripts, such as "uh-huh".
+EOM
   exit 1
 fi
 if [[ ! $1 =~ ^[0-9]+$ ]]; then
-  echo "$0: invalid max-count '$1'" >&2
+  echo "$0: <max-count> must be a whole number, but is '$1'" >&2
   exit 1
 fi
 
 export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 python3 -m moeasr.bin.remove_dup_utts --script "$0" -- "$@" || exit 1
-echo "Using fix_data_dir.sh to reconcile the other files."
 exec "$root/utils/fix_data_dir.sh" "$3"

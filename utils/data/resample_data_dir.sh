@@ -9,14 +9,15 @@
 root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
 
 if [ $# != 2 ]; then
-  echo "This script changes wav.scp to resample the audio at a "
-  echo "different sampling-rate"
-  echo "Usage: $0 <frequency> <data-dir>"
-  echo " e.g.: $0 8000 data/dev"
+  cat << EOM
+Usage: $0 <frequency> <data-dir>
+e.g.:  $0 8000 data/dev
+Changes the sample rate of the audio of a data directory to <frequency> Hz. It only rewrites wav.scp.
+EOM
   exit 1
 fi
 if [[ ! $1 =~ ^[1-9][0-9]*$ ]]; then
-  echo "$0: the frequency must be a number of Hz, but is '$1'" >&2
+  echo "$0: <frequency> must be a whole number in Hz, but is '$1'" >&2
   exit 1
 fi
 

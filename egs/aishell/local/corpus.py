@@ -64,6 +64,6 @@ def audio_files(root: Path, speakers_dir: Path) -> dict[str, dict[str, Path]]:
         for name, paths in audio.items():
             for path in sorted(tree.glob(f"{name}/*/*.wav")):
                 if path.stem in paths:
-                    raise InputError(f"{path} and {paths[path.stem]} are of one utterance")
+                    raise InputError(f"{path} and {paths[path.stem]} have the same utterance id")
                 paths[path.stem] = path
     return audio

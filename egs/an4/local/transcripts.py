@@ -37,7 +37,9 @@ def read_set(root: Path, name: str) -> list[Utterance]:
     for number, line in _read_lines(ids_file):
         parts = line.split("/")
         if len(parts) != 3:
-            raise InputError(f"{ids_file}:{number}: not <set>/<speaker>/<utterance>: '{line}'")
+            raise InputError(
+                f"{ids_file}:{number}: must be <set>/<speaker>/<utterance>, but is '{line}'"
+            )
         _, speaker, utt_name = parts
         if utt_name in utterances:
             raise InputError(f"{ids_file}:{number}: utterance {utt_name} is listed twice")
@@ -65,7 +67,7 @@ def _read_transcripts(path: Path) -> dict[str, str]:
     for number, line in _read_lines(path):
         match = TRANSCRIPT_LINE.match(line)
         if match is None:
-            raise InputError(f"{path}:{number}: not `words (utterance)`: '{line}'")
+            raise InputError(f"{path}:{number}: must be `words (utterance)`, but is '{line}'")
         name, words = match["name"], " ".join(match["words"].split())
         if name in words_of:
             raise InputError(f"{path}:{number}: utterance {name} has two transcripts")
@@ -88,4 +90,4 @@ def _find_audio(stem: Path, listed_at: str) -> Path:
         path = stem.with_name(stem.name + suffix)
         if path.is_file():
             return path
-    raise InputError(f"{listed_at}: there is no audio {stem}.wav or .sph")
+    raise InputError(f"{listed_at}: neither {stem}.wav nor {stem.name}.sph exists")

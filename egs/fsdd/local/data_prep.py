@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     for name, utterances in sets.items():
         if not utterances:
             raise InputError(
-                f"{root}: no recording belongs to the {name} set (index {FIRST_INDEX[name]} on)"
+                f"{root}: the {name} set has no recordings (its first index is {FIRST_INDEX[name]})"
             )
     write_sets(sets, args.data_dir)
 

@@ -36,13 +36,13 @@ def read_recordings(root: Path) -> list[Recording]:
     for audio in sorted((root / "recordings").glob("*.wav")):
         name = NAME.fullmatch(audio.stem)
         if name is None:
-            raise InputError(f"{audio}: the name is not <digit>_<speaker>_<index>.wav")
+            raise InputError(f"{audio}: the name must be <digit>_<speaker>_<index>.wav")
         digit, speaker, index = int(name["digit"]), name["speaker"], int(name["index"])
         utt_id = f"{speaker}-{digit}-{index:02d}"
         recordings.append(Recording(index, Utterance(utt_id, speaker, WORDS[digit], audio)))
         found.setdefault((speaker, digit), set()).add(index)
     if not recordings:
-        raise InputError(f"{root}: there is no recordings/*.wav")
+        raise InputError(f"{root} contains no recordings/*.wav")
     indices = set().union(*found.values())
     for speaker, digit in product(sorted({speaker for speaker, _ in found}), {d for _, d in found}):
         if missing := indices - found.get((speaker, digit), set()):

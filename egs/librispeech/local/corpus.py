@@ -70,7 +70,7 @@ def read_part(root: Path) -> list[Utterance]:
             utt_id, *words = line.split() or [""]
             audio = chapter / f"{utt_id}.flac"
             if not words:
-                raise InputError(f"{path}:{number}: not `<utterance> <words>`: '{line}'")
+                raise InputError(f"{path}:{number}: must be `<utterance> <words>`, but is '{line}'")
             if utt_id not in untold:
                 fault = "has two transcripts" if audio.is_file() else f"has no audio {audio}"
                 raise InputError(f"{path}:{number}: utterance {utt_id} {fault}")

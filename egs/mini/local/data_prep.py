@@ -46,10 +46,12 @@ def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
     origin = _origin(metadata)
     marker = corpus_dir / ORIGIN
     if marker.is_file() and marker.read_text(encoding="utf-8") == origin:
-        logger.info("%s is there already", corpus_dir)
+        logger.info("%s already exists and is kept", corpus_dir)
         return
     if corpus_dir.exists() and not marker.is_file():
-        raise InputError(f"{corpus_dir} is there but is no mini corpus: it would be overwritten")
+        raise InputError(
+            f"{corpus_dir} exists but is not a mini corpus; move it, or set another --download-dir"
+        )
     # Imported late: torch takes seconds to load, and --help or an existing corpus do not need it.
     import soundfile
     import torch
@@ -111,7 +113,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Synthesise the corpus and print the sizes of its sets."""
+    """Synthesise the corpus and write its data directories."""
     args = get_parser().parse_args(argv)
     setup_logging()
     num_utts = {"train": args.num_train, "dev": args.num_dev, "test": args.num_test}
@@ -119,14 +121,14 @@ def main(argv: list[str] | None = None) -> None:
     corpus_dir = args.download_dir.resolve() / "mini"
     synthesise(recordings, corpus_dir, args.nj)
     trained_on = {recording.text for recording in recordings if recording.set_name == "train"}
+    new = []
     for name in SET_NAMES:
         chosen = [recording for recording in recordings if recording.set_name == name]
         utterances = [as_utterance(corpus_dir, recording) for recording in chosen]
         write_data_dir(utterances, args.data_dir / name)
-        num_speakers = len({recording.speaker for recording in chosen})
         num_new = sum(recording.text not in trained_on for recording in chosen)
-        new = "" if name == "train" else f", {num_new} sentences that are not in train"
-        print(f"{name}: {len(chosen)} utterances, {num_speakers} voices{new}")
+        new.append(f"{num_new} of {len(chosen)} in {name}")
+    print(f"utterances whose sentence is not in train: {', '.join(new[1:])}")
 
 
 if __name__ == "__main__":

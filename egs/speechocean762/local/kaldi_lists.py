@@ -33,12 +33,12 @@ def read_set(root: Path, name: str) -> list[Utterance]:
         if odd:
             utt = min(odd)
             has, lacks = ("wav.scp", other) if utt in paths else (other, "wav.scp")
-            raise InputError(f"{root / name / lacks}: there is no {utt}, which {has} lists")
+            raise InputError(f"{root / name / lacks}: utterance {utt} is missing, but {has} has it")
     utterances = []
     for utt, (place, path) in paths.items():
         audio = root / path
         if not audio.is_file():
-            raise InputError(f"{place}: there is no audio {audio}")
+            raise InputError(f"{place}: audio file {audio} does not exist")
         speaker = speakers[utt][1]
         words = " ".join(texts[utt][1].split())
         utterances.append(Utterance(f"{speaker}-{utt}", speaker, words, audio))
@@ -52,7 +52,7 @@ def _read_list(path: Path) -> dict[str, tuple[str, str]]:
         place = f"{path}:{number}"
         fields = line.split(maxsplit=1)
         if len(fields) != 2:
-            raise InputError(f"{place}: not an utterance and what belongs to it: '{line.strip()}'")
+            raise InputError(f"{place}: must be `utterance value`, but is '{line.strip()}'")
         utt, value = fields
         if utt in entries:
             raise InputError(f"{place}: utterance {utt} is listed twice")

@@ -1,4 +1,4 @@
-"""The option of all entry points that read a wav.scp."""
+"""The option `--no-commands` of all entry points that read a wav.scp."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ def add_no_commands_option(parser: argparse.ArgumentParser) -> None:
         "--no-commands",
         action=_ForbidCommands,
         nargs=0,
-        help="refuse entries of wav.scp that are commands for the shell (as does the environment "
-        "variable MOEASR_NO_COMMANDS=1)",
+        help="error if wav.scp contains shell commands, as with MOEASR_NO_COMMANDS=1 in the "
+        "environment (default: commands are run)",
     )
 
 
 class _ForbidCommands(argparse.Action):
-    """An option that forbids commands in this process and in those that it starts."""
+    """An option that forbids commands in this process and in the processes that it starts."""
 
     def __call__(
         self,

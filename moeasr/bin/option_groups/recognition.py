@@ -1,4 +1,4 @@
-"""Options that the entry points which recognise speech have in common."""
+"""Options of all entry points that recognise speech."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -9,57 +9,91 @@ from moeasr.limits import num_processes
 from moeasr.options import add_options, given_options, with_given
 
 if TYPE_CHECKING:
+    from moeasr.api.engine import Engine
     from moeasr.decode.recognizer import Recognizer
 
+MODES = (
+    "ctc_greedy_search",
+    "ctc_prefix_beam_search",
+    "attention",
+    "attention_rescoring",
+    "joint_decoding",
+)
+"""The decoding modes of `SEARCHES`, which is not imported because that is slow."""
 
-def add_recognition_options(parser: argparse.ArgumentParser, defaults: DecodeConfig) -> None:
-    """Add the options that choose a model, and one for each field of `DecodeConfig`.
+
+def add_mode_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--mode` of a command that uses a single decoding mode."""
+    parser.add_argument(
+        "--mode",
+        help=f"decoding mode: {', '.join(MODES)}, or the import path of a search of your own "
+        "(default: the most accurate mode of the model)",
+    )
+
+
+def add_recognition_options(
+    parser: argparse.ArgumentParser, defaults: DecodeConfig, has_folders: bool = False
+) -> None:
+    """Add the options of the model, and one option for each field of `DecodeConfig`.
 
     Args:
-        parser: Where they are added.
-        defaults: Settings where no option is given.
+        parser: The parser that receives the options.
+        defaults: Settings whose options are not given.
+        has_folders: Also offer `--model` for model folders, instead of `--checkpoint`.
     """
     add = parser.add_argument
-    add(
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument(
         "--checkpoint",
-        required=True,
         metavar="FILE",
-        help="the trained model; of a directory, its averaged.pt",
+        help="trained model, or an experiment directory with averaged.pt",
     )
-    add("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    if has_folders:
+        models.add_argument(
+            "--model", metavar="DIR", help="exported model folder, which runs in onnxruntime"
+        )
+    add("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     add(
         "--num-threads",
         type=num_processes,
         metavar="N",
-        help="CPU threads (default: torch decides)",
+        help="number of CPU threads (default: chosen by PyTorch or onnxruntime)",
     )
-    add("--quantize", choices=("int8", "bf16"), help="linear layers and experts in fewer bits")
+    text = "precision of linear layers and experts (default: float32)"
+    add("--quantize", choices=("int8", "bf16"), help=text)
     add_options(parser, defaults)
 
 
 def load_recognizer(args: argparse.Namespace) -> "Recognizer":
-    """Return the model that the options choose, ready to recognise.
+    """Load the model of the options.
 
-    `args.checkpoint` becomes the file that was read where it was a directory.
+    If `args.checkpoint` is a directory, it is replaced by the file that was read.
     """
-    import torch
-
     from moeasr import checkpoint
-    from moeasr.api.speech_recognizer import open_recognizer
+    from moeasr.api.checkpoint_engine import open_recognizer
 
-    if args.num_threads is not None:
-        torch.set_num_threads(args.num_threads)
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
-    return open_recognizer(args.checkpoint, args.device, args.quantize)
+    return open_recognizer(args.checkpoint, args.device, args.quantize, args.num_threads)
+
+
+def load_engine(args: argparse.Namespace) -> "Engine":
+    """Load the model of the options, either a checkpoint or a model folder."""
+    if args.model is not None:
+        from moeasr.deploy.folder_engine import open_folder
+
+        return open_folder(args.model, args.device, args.quantize, args.num_threads)
+    from moeasr.api.checkpoint_engine import CheckpointEngine
+
+    return CheckpointEngine(load_recognizer(args))
 
 
 def decode_config(
     args: argparse.Namespace, defaults: DecodeConfig
 ) -> tuple[DecodeConfig, list[str]]:
-    """Return the settings of the options, and the names of the fields that were given.
+    """Return the decoding settings, and the names of the fields whose options were given.
 
     Raises:
-        InputError: A value is out of range, or has no effect without a file that is not given.
+        InputError: A value is out of range, or an option has no effect without another one.
     """
     given = given_options(args, type(defaults))
     FusionConfig.check_given(given.get("fusion", {}))

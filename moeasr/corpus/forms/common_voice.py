@@ -7,7 +7,7 @@ from moeasr.corpus.forms.source_files import SETS, UNSPLIT, first_line, locate, 
 from moeasr.errors import InputError
 
 COLUMNS = ("path", "sentence")
-"""The required columns. `client_id`, the speaker, is optional."""
+"""The required columns. `client_id`, the speaker, and `locale`, the language, are optional."""
 
 
 class CommonVoiceForm(Form):
@@ -15,6 +15,8 @@ class CommonVoiceForm(Form):
 
     Without `train.tsv`, all validated clips (`validated.tsv`) are split by speaker.
     """
+
+    needs = "train.tsv or validated.tsv with the columns path and sentence, audio in clips/"
 
     def find(self, root: Path) -> str | None:
         """Return the table, if its first line names the columns."""
@@ -67,4 +69,5 @@ def _item(table: Path, where: str, row: dict[str, str]) -> Item:
         audio=locate(name, table.parent / "clips", table.parent),
         where=where,
         speaker=row.get("client_id") or None,
+        language=row.get("locale") or None,
     )

@@ -102,4 +102,13 @@ def read_sets(root: Path, options: CorpusOptions) -> dict[str, list[Utterance]]:
     sets = {name: [next(measured) for _ in items] for name, items in sets.items()}
     sets = complete_sets(sets, options.partition)
     sets = {name: without_needless_times(items) for name, items in sets.items()}
-    return with_ids(sets, keep=form.keeps_ids)
+    made = with_ids(sets, keep=form.keeps_ids)
+    for name, utterances in made.items():
+        unknown = [utterance for utterance in utterances if utterance.language_name is None]
+        if 0 < len(unknown) < len(utterances):
+            logger.warning(
+                "%s: utt2lang is not written, because %d of %d utterances have no language: %s%s",
+                *(name, len(unknown), len(utterances), unknown[0].utt_id),
+                " ..." if len(unknown) > 1 else "",
+            )
+    return made

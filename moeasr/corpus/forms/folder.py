@@ -10,6 +10,7 @@ from moeasr.corpus.forms.source_files import (
     locate,
     numbered_lines,
     only_directory,
+    set_directories,
     set_of,
     visible,
 )
@@ -28,14 +29,17 @@ class FolderForm(Form):
     the `transcripts.tsv` of the set. Audio may be in one directory per speaker.
     """
 
+    needs = f"audio files with a .txt beside each, or {LIST} with lines `<audio><tab><text>`"
     allows_empty_text = True
 
     def find(self, root: Path) -> str | None:
-        """Return an audio file, unless all is in a directory inside this one."""
+        """Return an audio file with a transcript, unless all is in a directory inside this one."""
         if only_directory(root) is not None:
             return None
-        audio = next((path for path in root.rglob("*") if _is_audio(path)), None)
-        return audio and f"audio files such as {audio.relative_to(root)}"
+        listed = any((path / LIST).is_file() for path in set_directories(root))
+        files = (path for path in root.rglob("*") if is_audio(path))
+        audio = next((path for path in files if listed or path.with_suffix(".txt").is_file()), None)
+        return audio and f"audio files such as {audio.relative_to(root)} with transcripts"
 
     def read(self, root: Path) -> dict[str, list[Item]]:
         """Return the utterances of each directory that is named after a set, or of all."""
@@ -49,13 +53,14 @@ class FolderForm(Form):
         }
 
 
-def _is_audio(path: Path) -> bool:
+def is_audio(path: Path) -> bool:
+    """Return whether a file is audio by its name."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _read_set(root: Path) -> list[Item]:
     """Return the utterances of one set."""
-    files = sorted(path for path in root.rglob("*") if _is_audio(path))
+    files = sorted(path for path in root.rglob("*") if is_audio(path))
     if not files:
         raise InputError(f"{root} contains no audio ({' '.join(SUFFIXES)})")
     listed = root / LIST

@@ -27,6 +27,8 @@ class Item:
     """End of the utterance in the recording; None is the end of the recording."""
     recording_sec: float | None = None
     """Length of the recording; None until its audio has been opened."""
+    language: str | None = None
+    """The name of the language; None if the corpus does not tell."""
 
 
 class Form(ABC):
@@ -36,6 +38,8 @@ class Form(ABC):
     `local/my_form.py`; `--form my_form.MyForm` selects it.
     """
 
+    needs = ""
+    """The files that a corpus of this form has, as a phrase for messages."""
     allows_empty_text = False
     """An empty transcript means a recording without speech; otherwise it is an error."""
     keeps_ids = False

@@ -52,6 +52,7 @@ def with_ids(sets: Mapping[str, Iterable[Item]], keep: bool = False) -> dict[str
                     item.start_sec,
                     item.end_sec,
                     recording=recording,
+                    language_name=_language(item.language),
                 )
             )
     return made
@@ -67,6 +68,11 @@ def _ids(item: Item, has_speakers: bool, keep: bool) -> tuple[str, str]:
         return speaker, speaker
     speaker = _NOT_IN_SPEAKERS.sub("_", _shortened(item.speaker.strip()))
     return name if name.startswith(f"{speaker}-") else f"{speaker}-{name}", speaker
+
+
+def _language(name: str | None) -> str | None:
+    """Return the name of a language as one word."""
+    return None if name is None else _NOT_IN_IDS.sub("_", name.strip()) or None
 
 
 def _shortened(speaker: str) -> str:

@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 
 from moeasr.corpus.forms.form import Form, Item
 from moeasr.corpus.forms.source_files import (
+    LANGUAGE_KEYS,
+    SPEAKER_KEYS,
+    TEXT_KEYS,
     first_line,
     group_by_set,
     json_objects,
     locate,
     seconds,
+    set_directories,
     string,
     visible,
 )
@@ -19,17 +23,18 @@ from moeasr.errors import InputError
 
 SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
 AUDIO_KEYS = ("audio_filepath", "audio", "file_name", "file", "path")
-TEXT_KEYS = ("text", "sentence", "transcription", "transcript", "normalized_text")
-SPEAKER_KEYS = ("speaker", "speaker_id", "client_id", "spk_id")
 
 
 class JsonManifestForm(Form):
     """One JSON object per utterance: `{"audio_filepath": ..., "duration": ..., "text": ...}`.
 
     The keys are NeMo's (`audio_filepath text offset duration`) or those of Hugging Face's data sets
-    (`audio`, `file` or `file_name`; `sentence`, `transcription` or `text`). `speaker` may be there.
-    Manifests are beside the audio or in the directory of their set, as `metadata.jsonl`.
+    (`audio`, `file` or `file_name`; `sentence`, `transcription` or `text`). `speaker` and
+    `lang` may be there. Manifests are beside the audio or in the directory of their set, as
+    `metadata.jsonl`.
     """
+
+    needs = "JSON lines with audio_filepath (or audio, file_name, file) and text (or sentence)"
 
     def find(self, root: Path) -> str | None:
         """Return the first manifest, if its first line names an audio file."""
@@ -61,8 +66,8 @@ class _Row(NamedTuple):
 
 
 def _manifests(root: Path) -> list[Path]:
-    """Return the JSON files in a directory and those directly below it that list audio."""
-    paths = visible([*root.glob("*.json*"), *root.glob("*/*.json*")])
+    """Return the JSON files that list audio, in a corpus and in the directories of its sets."""
+    paths = visible(path for place in set_directories(root) for path in place.glob("*.json*"))
     return [path for path in paths if path.name.endswith(SUFFIXES) and _lists_audio(path)]
 
 
@@ -110,4 +115,5 @@ def _item(row: _Row, parent: Path) -> Item:
         recording=recording,
         start_sec=start_sec,
         end_sec=end_sec,
+        language=string(record, LANGUAGE_KEYS) or None,
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from moeasr.audio.ark import archive_place
 from moeasr.corpus.forms.form import Form, Item
-from moeasr.corpus.forms.source_files import group_by_set, locate, visible
+from moeasr.corpus.forms.source_files import group_by_set, locate, set_directories
 from moeasr.datadir.table import Table
 from moeasr.datadir.utterances import Utterance, open_utterances
 from moeasr.errors import InputError
@@ -13,12 +13,13 @@ from moeasr.errors import InputError
 class KaldiForm(Form):
     """Data directories in the corpus or in its `data`, whose ids do not change.
 
-    Only the tables `wav.scp text utt2spk segments` are read; stages make the others anew.
+    Only the tables `wav.scp text utt2spk segments utt2lang` are read; stages make the others anew.
 
     A path in wav.scp is absolute, or relative to the data directory, to the corpus or to the
     working directory.
     """
 
+    needs = "data directories with wav.scp, text and utt2spk"
     allows_empty_text = True
     keeps_ids = True
 
@@ -39,8 +40,7 @@ class KaldiForm(Form):
 
 
 def _directories(root: Path) -> list[Path]:
-    candidates = [root, *visible(root.glob("*/")), *visible(root.glob("data/*/"))]
-    return [path for path in candidates if (path / "wav.scp").is_file()]
+    return [path for path in set_directories(root) if (path / "wav.scp").is_file()]
 
 
 def _read_directory(data: Path, root: Path) -> list[Item]:
@@ -49,7 +49,8 @@ def _read_directory(data: Path, root: Path) -> list[Item]:
             raise InputError(f"{data / name} does not exist; it is required beside wav.scp")
     segments = data / "segments"
     utterances = open_utterances(data / "wav.scp", segments if segments.is_file() else None)
-    columns = {name: dict(Table(data / name).items()) for name in ("text", "utt2spk")}
+    names = ("text", "utt2spk", *(["utt2lang"] if (data / "utt2lang").is_file() else []))
+    columns = {name: dict(Table(data / name).items()) for name in names}
     items = []
     for index, utterance in enumerate(utterances):
         for name, values in columns.items():
@@ -75,6 +76,7 @@ def _item(
         recording=recording,
         start_sec=utterance.start_sec,
         end_sec=utterance.end_sec,
+        language=values.get("utt2lang"),
     )
 
 

@@ -25,6 +25,8 @@ class LhotseForm(Form):
     Paths of audio files are absolute, or relative to the manifest or to the working directory.
     """
 
+    needs = "pairs of *recordings*.jsonl and *supervisions*.jsonl, perhaps with .gz"
+
     def find(self, root: Path) -> str | None:
         """Return the first manifest of supervisions."""
         found = next(iter(_supervisions(root)), None)
@@ -118,6 +120,7 @@ def _item(
         recording=recording_id,
         start_sec=start_sec,
         end_sec=None if duration_sec is None else start_sec + duration_sec,
+        language=string(record, ("language",)) or None,
     )
 
 

@@ -15,6 +15,8 @@ class LJSpeechForm(Form):
     (`metadata_train.csv`, `metadata_val.csv`).
     """
 
+    needs = "metadata.csv with lines `name|text`, audio in wavs/"
+
     def find(self, root: Path) -> str | None:
         """Return the metadata file, if its first line has columns separated by `|`."""
         found = next((path for path in _metadata(root) if "|" in first_line(path)), None)

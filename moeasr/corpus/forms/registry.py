@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+from moeasr.corpus.forms.audio_folder import AudioFolderForm
 from moeasr.corpus.forms.common_voice import CommonVoiceForm
-from moeasr.corpus.forms.folder import FolderForm
+from moeasr.corpus.forms.folder import FolderForm, is_audio
 from moeasr.corpus.forms.form import Form
 from moeasr.corpus.forms.json_manifest import JsonManifestForm
 from moeasr.corpus.forms.kaldi_directory import KaldiForm
 from moeasr.corpus.forms.lhotse_manifest import LhotseForm
 from moeasr.corpus.forms.ljspeech import LJSpeechForm
-from moeasr.corpus.forms.source_files import only_directory
+from moeasr.corpus.forms.source_files import first_line, only_directory
 from moeasr.errors import InputError
 from moeasr.families import look_up
 from moeasr.logs import get_logger
@@ -20,10 +21,16 @@ FORMS: dict[str, type[Form]] = {
     "common_voice": CommonVoiceForm,
     "ljspeech": LJSpeechForm,
     "json": JsonManifestForm,
+    "audio_folder": AudioFolderForm,
     "folder": FolderForm,
 }
 """In the order in which they are tried: any corpus of the others is a folder of audio, too."""
 AUTO = "auto"
+TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".gz", ".parquet", ".xlsx", ".xml")
+"""Ends of the names of files that may contain transcripts."""
+MAX_TABLES = 3
+MAX_SHOWN = 80
+"""Characters of a line in a message."""
 
 logger = get_logger(__name__)
 
@@ -53,10 +60,35 @@ def find_form(name: str, root: Path) -> tuple[Form, Path]:
             if evidence:
                 logger.info("%s is read as --form %s: it contains %s", place, known, evidence)
                 return kind(), place
+    for known, kind in FORMS.items():
+        logger.info("--form %s needs %s", known, kind.needs)
     raise InputError(
-        f"{root}: the form of the corpus is not recognised; name it with --form "
-        f"({', '.join(FORMS)}, or the import path of your own)"
+        f"{root}: the form of the corpus is not recognised, since {_content(root)}; arrange the "
+        "files as one of the forms above needs them, or write a form of your own in "
+        'local/my_form.py, and name the form: ./run.sh --corpus-opts "--form FORM"'
     )
+
+
+def _content(directory: Path) -> str:
+    """Return what a directory contains, as words: an audio file, and tables with first lines."""
+    paths = [path for path in directory.rglob("*") if not path.name.startswith(".")]
+    audio = next(filter(is_audio, sorted(paths)), None)
+    tables = sorted(
+        (path for path in paths if path.name.endswith(TABLES)),
+        key=lambda path: (len(path.parts), path),
+    )
+    parts = [
+        "it contains no audio files"
+        if audio is None
+        else f"it contains audio files such as {audio.relative_to(directory)}"
+    ]
+    for path in tables[:MAX_TABLES]:
+        line = first_line(path)
+        shown = f" with the first line '{line[:MAX_SHOWN]}'" if line.isprintable() and line else ""
+        parts.append(f"{path.relative_to(directory)}{shown}")
+    if len(tables) > MAX_TABLES:
+        parts.append(f"{len(tables) - MAX_TABLES} further tables")
+    return " and ".join(parts) if tables else f"{parts[0]} and no tables with transcripts"
 
 
 def _places(root: Path) -> list[Path]:

@@ -24,6 +24,12 @@ SET_OF_WORD = {
 }
 """Set -> a word in the name of its file or directory."""
 
+TEXT_KEYS = ("text", "sentence", "transcription", "transcript", "normalized_text")
+SPEAKER_KEYS = ("speaker", "speaker_id", "client_id", "spk_id")
+LANGUAGE_KEYS = ("lang", "language", "locale", "source_lang")
+"""Names that corpora give to the transcript, the speaker and the language, the first found counts.
+`source_lang` is that of NeMo's Canary."""
+
 logger = get_logger(__name__)
 
 
@@ -54,6 +60,11 @@ def group_by_set(root: Path, paths: Iterable[Path]) -> dict[str, list[Path]]:
 def visible(paths: Iterable[Path]) -> list[Path]:
     """Return the paths, sorted, without hidden files such as those that macOS adds."""
     return sorted(path for path in paths if not path.name.startswith("."))
+
+
+def set_directories(root: Path) -> list[Path]:
+    """Return a corpus, the directories in it and those in its `data`, where sets may be."""
+    return [root, *visible(root.glob("*/")), *visible(root.glob("data/*/"))]
 
 
 def only_directory(directory: Path) -> Path | None:

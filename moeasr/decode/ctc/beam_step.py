@@ -22,9 +22,9 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from moeasr.decode.ctc.prefix_history import NEG_INF
 from moeasr.decode.fusion.protocol import Fusion
 
-NEG_INF = float("-inf")
 EMPTY_NODE = 1  # node of the empty prefix; must not be 0, because nodes are multiplied
 NO_NODE = torch.iinfo(torch.int64).min
 HASH_MULTIPLIER = -7046029254386353131  # 2^64 / golden ratio, odd

@@ -1,15 +1,18 @@
-"""CTC greedy search on log-probabilities, of whole utterances and of streams."""
+"""CTC greedy search on log-probabilities, of whole utterances and of streams, without torch."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def ctc_greedy_search(log_probs: Tensor, enc_lens: Tensor, blank: int = 0) -> list[Hypothesis]:
+
+def ctc_greedy_search(log_probs: "Tensor", enc_lens: "Tensor", blank: int = 0) -> list[Hypothesis]:
     """Return the best label of every frame, with repeats merged and blanks removed.
 
     Args:
@@ -37,7 +40,7 @@ class GreedySearch:
         self._blank = blank
         self._paths = [_Path(last=blank) for _ in range(num_streams)]
 
-    def advance(self, log_probs: Tensor, lens: Tensor) -> None:
+    def advance(self, log_probs: "Tensor", lens: "Tensor") -> None:
         """Search the next frames of each stream.
 
         Args:
@@ -45,9 +48,20 @@ class GreedySearch:
             lens: (B,) number of new frames without padding, from 0 to C.
         """
         best_values, best_ids = log_probs.max(dim=-1)  # (B, C)
-        rows = zip(self._paths, best_values.tolist(), best_ids.tolist(), lens.tolist())
-        for path, values, ids, length in rows:
-            path.extend(ids[:length], values[:length], self._blank)
+        self.extend(best_ids.tolist(), best_values.tolist(), lens.tolist())
+
+    def extend(
+        self, ids: Sequence[list[int]], values: Sequence[list[float]], lens: Sequence[int]
+    ) -> None:
+        """Extend each stream by the best label of its next frames.
+
+        Args:
+            ids: B lists with the best label of each frame.
+            values: B lists with the log-probabilities of these labels.
+            lens: B numbers of frames without padding.
+        """
+        for path, stream_ids, stream_values, length in zip(self._paths, ids, values, lens):
+            path.extend(stream_ids[:length], stream_values[:length], self._blank)
 
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
         """Return the single hypothesis of each stream; `is_final` does not change it."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from moeasr.decode.ctc.beam_history import History, trace_back
+from moeasr.decode.ctc.beam_history import trace_back
 from moeasr.decode.ctc.beam_step import NEG_INF, Beam, Frames, extend
+from moeasr.decode.ctc.prefix_history import History
 from moeasr.decode.fusion.protocol import NUM_FUSION_UNITS, Fusion
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 

@@ -1,4 +1,4 @@
-"""Settings of language model and boosted phrases."""
+"""Settings of the language model and the boosted phrases."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ Level = Literal["word", "unit"]
 
 @dataclass(frozen=True, kw_only=True)
 class FusionConfig:
-    """Settings of language model and boosted phrases in beam searches and the first pass."""
+    """Language model and boosted phrases, whose scores are added in beam searches."""
 
     # Each file is followed by its own settings, which have no effect without it.
     lm: FilePath | None = None

@@ -75,8 +75,8 @@ class Lexicon(nn.Module):
         for unit in tokenizer.units:
             if SPACE_UNIT in unit.lstrip(SPACE_UNIT):
                 raise InputError(
-                    f"unit '{unit}' is more than one word; a language model of words needs units "
-                    "within words"
+                    f"unit '{unit}' contains more than one word, so words of a language model "
+                    "cannot be found; use a language model over units (--lm-level unit)"
                 )
         self._states = [_State(num_words=1), _State(num_words=0)]
         self._chains: dict[tuple[int, int], int] = {}

@@ -99,7 +99,7 @@ class UnitNgram(nn.Module):
         unknown = [unit for unit in plain if _name_in(network.words, unit) == UNKNOWN]
         if len(unknown) == len(plain):
             raise InputError(
-                f"the language model knows none of the model's units: {_some(unknown)}"
+                f"the language model contains none of the model's units: {_some(unknown)}"
             )
         if unknown:
             logger.warning("%d units are unknown to the language model: %s", *_counted(unknown))
@@ -164,9 +164,9 @@ class WordNgram(nn.Module):
         unspellable = [word for word in words if SPACE_UNIT in word or tokenizer.unknown(word)]
         if len(unspellable) == len(words):
             raise InputError(
-                "the model's units can spell no word of the language model: "
-                f"{_some(unspellable)} (is letter case the same? a language model over the "
-                "model's units needs --lm-level unit)"
+                "no word of the language model can be spelled with the model's units: "
+                f"{_some(unspellable)}. Check its letter case. If it is a language model over "
+                "units, set --lm-level unit"
             )
         if unspellable:
             logger.warning(

@@ -70,7 +70,7 @@ def read_phrases(path: str | Path, boost: float) -> list[Phrase]:
             raise InputError(f"{path}:{number}: phrase '{text}' appears twice")
         found[text] = Phrase(text, own_boost)
     if not found:
-        raise InputError(f"{path} holds no phrase")
+        raise InputError(f"{path} contains no phrases")
     return list(found.values())
 
 
@@ -107,10 +107,16 @@ class ContextGraph(nn.Module):
         written = [phrase for phrase in phrases if not tokenizer.unknown(phrase.text)]
         if len(written) < len(phrases):
             left = [phrase.text for phrase in phrases if phrase not in written]
-            message = f"phrases that the model's units cannot write: {', '.join(left[:5])}"
+            shown = ", ".join(left[:5])
             if not written:
-                raise InputError(f"all of them are {message} (is letter case the same?)")
-            logger.warning("left out %d %s", len(left), message)
+                raise InputError(
+                    f"none of the phrases can be written with the model's units: {shown}; check "
+                    "their letter case"
+                )
+            logger.warning(
+                "%d of %d phrases cannot be written with the model's units and are ignored: %s",
+                *(len(left), len(phrases), shown),
+            )
         self._spellings = spellings = UnitSpellings(tokenizer)
         trie = _Trie()
         for phrase in written:

@@ -1,9 +1,7 @@
 """Detection of the end of an utterance in a stream: Kaldi's rules on the blanks of CTC."""
 
 import math
-
-import torch
-from torch import Tensor
+from typing import Any
 
 from moeasr.decode.live.config import EndpointConfig
 
@@ -28,16 +26,12 @@ class Endpointer:
         self._num_frames = 0
         self._num_silent = 0
 
-    def advance(self, log_probs: Tensor) -> None:
-        """Count the next frames, (C, V) log-probabilities."""
-        is_speech = log_probs[:, self._blank] <= math.log(self._config.blank_threshold)
-        spoken = torch.nonzero(is_speech)
-        num_new = log_probs.size(0)
-        if spoken.numel():
-            self._num_silent = num_new - 1 - int(spoken[-1])
-        else:
-            self._num_silent += num_new
-        self._num_frames += num_new
+    def advance(self, log_probs: Any) -> None:
+        """Count the next frames, (C, V) log-probabilities in a tensor or an array."""
+        is_silent = log_probs[:, self._blank] > math.log(self._config.blank_threshold)
+        for silent in is_silent.tolist():
+            self._num_silent = self._num_silent + 1 if silent else 0
+        self._num_frames += len(log_probs)
 
     def is_endpoint(self, has_speech: bool) -> bool:
         """Return whether the utterance has ended; `has_speech` is True if it has any units."""

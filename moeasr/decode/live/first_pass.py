@@ -1,8 +1,6 @@
 """The interface of searches that run along with a stream and give partial results."""
 
-from typing import Protocol
-
-from torch import Tensor
+from typing import Any, Protocol
 
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 
@@ -10,8 +8,11 @@ from moeasr.decode.hypothesis import Hypothesis, PartialUnits
 class FirstPass(Protocol):
     """A search that processes the encoder output of one or more streams as it arrives."""
 
-    def advance(self, log_probs: Tensor, lens: Tensor) -> None:
-        """Search new frames (B, C, V), of which each stream has the number in (B,) `lens`."""
+    def advance(self, log_probs: Any, lens: Any) -> None:
+        """Search new frames (B, C, V), of which each stream has the number in (B,) `lens`.
+
+        Both are tensors of torch or arrays of NumPy.
+        """
         ...
 
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from moeasr.decode.live.streaming_recognizer import RecognitionStream, StreamResult
+from moeasr.decode.live.recognition_stream import RecognitionStream, StreamResult
 from moeasr.errors import InputError
 
 
@@ -43,8 +43,8 @@ class Playback:
     ) -> None:
         if not math.isfinite(packet_sec) or packet_sec * sample_rate_hz < 1:
             raise InputError(
-                f"packets must last at least one sample at {sample_rate_hz} Hz, but are of "
-                f"{packet_sec:g} s"
+                f"a packet must have at least one sample at {sample_rate_hz} Hz, but is "
+                f"{packet_sec:g} s long"
             )
         self._stream = stream
         self._rate_hz = sample_rate_hz

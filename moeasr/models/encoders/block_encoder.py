@@ -98,7 +98,7 @@ class BlockEncoder(Encoder):
             chunk_mask = make_chunk_mask(x.size(1), chunk_size, num_left_chunks, x.device)
             attention_mask = attention_mask & chunk_mask
         first = x.new_zeros(1, dtype=torch.int64)
-        enc, routings, _ = self._run_blocks(x, attention_mask, valid_mask, context, None, first)
+        enc, routings, _ = self.run_blocks(x, attention_mask, valid_mask, context, None, first)
         return EncoderOutput(enc, enc_lens, routings)
 
     def start(self, num_streams: int) -> EncoderState:
@@ -127,7 +127,7 @@ class BlockEncoder(Encoder):
         attention_mask = attention_mask & make_chunk_mask(
             num_frames, chunk_size, num_left_chunks, x.device, num_past
         )
-        enc, routings, pasts = self._run_blocks(
+        enc, routings, pasts = self.run_blocks(
             x, attention_mask, valid_mask, context, state.blocks, state.num_encoded - num_past
         )
         past_lens = state.past_lens + enc_lens
@@ -142,7 +142,7 @@ class BlockEncoder(Encoder):
         """See `Encoder`."""
         return self.subsampling.output_len(num_frames)
 
-    def _run_blocks(
+    def run_blocks(
         self,
         x: Tensor,
         attention_mask: Tensor,
@@ -151,9 +151,19 @@ class BlockEncoder(Encoder):
         pasts: Sequence[BlockPast] | None,
         first_key: Tensor,
     ) -> tuple[Tensor, dict[str, Routing], list[BlockPast]]:
-        """Run the blocks and the norm on the front end's output; see `EncoderBlock`.
+        """Run the blocks and the norm on the front end's output.
 
-        `first_key` (B or 1,) is the position of the first of the P + T keys in its utterance.
+        Args:
+            x: Frames of the front end, (B, T, D).
+            attention_mask: (B, T or 1, P + T) bool, True where a query may attend.
+            valid_mask: (B, T) bool, False for padding.
+            context: Router context (B, T or 1, C), or None.
+            pasts: Cache of each block; None if x is the whole utterance (P = 0).
+            first_key: (B or 1,) position of the first of the P + T keys in its utterance.
+
+        Returns:
+            The output (B, T, D), the routings by the paths of their layers, and the caches
+            including x.
         """
         if context is not None:
             context = context.expand(-1, x.size(1), -1)

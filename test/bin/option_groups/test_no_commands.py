@@ -1,4 +1,4 @@
-"""The option that forbids commands."""
+"""The option that forbids commands in tables."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from moeasr.bin.option_groups.no_commands import add_no_commands_option
 
 
 @pytest.mark.parametrize(("words", "is_forbidden"), [([], False), (["--no-commands"], True)])
-def test_commands_are_forbidden_as_soon_as_the_option_is_parsed(monkeypatch, words, is_forbidden):
+def test_the_option_forbids_commands_as_soon_as_it_is_parsed(monkeypatch, words, is_forbidden):
     monkeypatch.setenv(NO_COMMANDS, "0")
     parser = argparse.ArgumentParser()
     add_no_commands_option(parser)

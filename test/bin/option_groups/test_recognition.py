@@ -1,13 +1,14 @@
-"""Options of recognition: each field of the settings is one, wherever speech is recognised."""
+"""Options of recognition, one for each field of the settings, in every command that recognises."""
 
 from dataclasses import dataclass, fields
 from importlib import import_module
 
 import pytest
 
-from moeasr.bin.option_groups.recognition import decode_config
+from moeasr.bin.option_groups.recognition import MODES, decode_config
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.config import FusionConfig
+from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 
 NEEDED = {
@@ -34,15 +35,19 @@ FUSION = {
 }
 
 
+def test_help_lists_all_decoding_modes():
+    assert tuple(SEARCHES) == MODES
+
+
 def parse(command, options, defaults=None):
-    """The settings that a command makes of its options, and the names of those given."""
+    """Return the settings that a command takes from options, and the names of the given ones."""
     module = import_module(f"moeasr.bin.{command}")
     args = module.get_parser().parse_args([*options, *NEEDED[command]])
     return decode_config(args, defaults or module.DEFAULTS)
 
 
 @pytest.mark.parametrize("command", NEEDED)
-def test_every_setting_has_an_option_that_reaches_it(command):
+def test_every_setting_has_an_option(command):
     values = SEARCH | FUSION
     options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
     config, given = parse(command, options)
@@ -54,23 +59,23 @@ def test_every_setting_has_an_option_that_reaches_it(command):
 
 
 @pytest.mark.parametrize("command", NEEDED)
-def test_without_options_the_defaults_hold_and_nothing_was_given(command):
+def test_without_options_the_settings_have_their_defaults(command):
     chunk_size = 16 if command == "stream" else -1
     assert parse(command, []) == (DecodeConfig(chunk_size=chunk_size), [])
 
 
-def test_a_value_that_is_the_default_was_given_all_the_same():
+def test_an_option_with_the_default_value_counts_as_given():
     assert parse("decode", ["--beam-size", "10"]) == (DecodeConfig(), ["beam_size"])
 
 
-def test_what_belongs_to_a_file_that_is_not_given_is_refused():
+def test_an_option_that_needs_a_file_is_refused_without_the_file():
     with pytest.raises(InputError, match="`lm_weight` has no effect without `lm`"):
         parse("decode", ["--lm-weight", "0.5"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class WarmConfig(DecodeConfig):
-    """Settings with one more, as somebody would add it to `DecodeConfig`."""
+    """Decoding settings with an additional field."""
 
     temperature: float = 1.0
     """Number by which the log-probabilities are divided."""

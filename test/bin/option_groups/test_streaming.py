@@ -1,4 +1,4 @@
-"""Options of streams: which go together, and that every rule of end points is one."""
+"""Options of streams: their combinations, and one option for each end-point rule."""
 
 import argparse
 
@@ -17,7 +17,7 @@ def config_of(*words):
     return endpoint_config(parser.parse_args(words))
 
 
-def test_every_rule_is_an_option():
+def test_every_end_point_rule_has_an_option():
     values = {name: value / 2 for name, value in vars(EndpointConfig()).items()}
     options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
     assert config_of("a.wav", *options) == EndpointConfig(**values)
@@ -25,19 +25,19 @@ def test_every_rule_is_an_option():
         name = option.partition("=")[0]
         with pytest.raises(InputError, match=f"^`{name}` has no effect with `--endpoint off`$"):
             config_of("a.wav", "--endpoint", "off", option)
-        with pytest.raises(InputError, match=f"^`{name}` is for files: with --simulate"):
+        with pytest.raises(InputError, match=f"^`{name}` has no effect with `--simulate`"):
             config_of(*SIMULATE, option)
 
 
-def test_end_points_are_on_for_files_unless_they_are_off():
+def test_end_points_are_on_by_default_for_files():
     assert config_of("a.wav") == config_of("a.wav", "--endpoint", "on") == EndpointConfig()
     assert config_of("a.wav", "--endpoint", "off") is None
     assert config_of(*SIMULATE) is None
 
 
 @pytest.mark.parametrize("option", ["--language", "--endpoint"])
-def test_options_of_files_are_refused_in_a_simulation(option):
-    with pytest.raises(InputError, match=f"`{option}` is for files"):
+def test_options_for_files_are_refused_in_a_simulation(option):
+    with pytest.raises(InputError, match=f"`{option}` has no effect with"):
         config_of(*SIMULATE, option, "on")
 
 
@@ -46,10 +46,10 @@ def test_options_of_files_are_refused_in_a_simulation(option):
     [
         ((), "give either audio files or --simulate"),
         (("a.wav", *SIMULATE), "give either audio files or --simulate"),
-        (SIMULATE[:2], "belong together"),
-        (("a.wav", *SIMULATE[2:]), "belong together"),
+        (SIMULATE[:2], "require each other"),
+        (("a.wav", *SIMULATE[2:]), "require each other"),
     ],
 )
-def test_either_files_or_a_data_directory(words, sentence):
+def test_either_files_or_a_data_directory_is_required(words, sentence):
     with pytest.raises(InputError, match=sentence):
         config_of(*words)

@@ -30,6 +30,7 @@ NUM_UTTS = {
     "common_voice": [6, 3, 3],
     "ljspeech": [10, 1, 1],
     "json": [7, 1, 1],
+    "audio_folder": [4, 2, 2],
     "folder": [12, 4, 4],
 }
 
@@ -52,6 +53,30 @@ def test_each_form_gives_valid_data_directories(tmp_path, form):
             samples, rate_hz = reader.read(*utterance.audio_span)
             assert 0.9 < len(samples) / rate_hz < 2.1
     assert found == NUM_UTTS[form]
+
+
+LANGUAGES = {"lhotse": "cy", "common_voice": "cy", "audio_folder": "en_US"}
+
+
+@pytest.mark.parametrize("form", FORM_TREES)
+def test_the_languages_of_a_corpus_are_written(tmp_path, form):
+    (tmp_path / "it").mkdir()
+    data = prepare(FORM_TREES[form](tmp_path / "it"))
+    for name in ("train", "dev", "test"):
+        assert (data / name / "utt2lang").is_file() == (form in LANGUAGES)
+        if form in LANGUAGES:
+            found = read_table(data / name / "utt2lang")
+            assert found == dict.fromkeys(read_table(data / name / "text"), LANGUAGES[form])
+
+
+def test_a_set_whose_languages_are_not_all_known_has_none(tmp_path, caplog):
+    root = FORM_TREES["json"](tmp_path / "it")
+    edit(root / "train_manifest.json", '"speaker": "s1"', '"speaker": "s1", "lang": "cy"')
+    edit(root / "validation/metadata.jsonl", "{", '{"locale": "cy", ')
+    data = prepare(root)
+    assert not (data / "train/utt2lang").exists()
+    assert "train: utt2lang is not written, because 6 of 7 utterances have no" in caplog.text
+    assert list(read_table(data / "dev/utt2lang").values()) == ["cy"]
 
 
 def test_texts_and_sizes_are_options(tmp_path):

@@ -51,6 +51,13 @@ def write_path(path: Path) -> Path:
     return path
 
 
+def test_audio_without_any_transcript_is_no_folder(tmp_path):
+    write_path(tmp_path / "b/a.wav")
+    assert FolderForm().find(tmp_path / "b") is None
+    write_path(tmp_path / "b/c.wav").with_suffix(".txt").write_text("go")
+    assert FolderForm().find(tmp_path / "b") == "audio files such as c.wav with transcripts"
+
+
 def test_a_transcript_without_audio_is_named(tmp_path, caplog):
     root = made_up.folder(tmp_path)
     (root / "dev/b.wav").rename(root / "dev/b.doc")

@@ -29,6 +29,17 @@ def test_commands_and_archives_stay(tmp_path):
     assert items[1].text == ""
 
 
+def test_languages_are_those_of_utt2lang(tmp_path):
+    root = kaldi(tmp_path)
+    write_lines(root / "data/dev/utt2lang", ["cy-0 cy", "cy-1 en"])
+    sets = KaldiForm().read(root)
+    assert [item.language for item in sets["dev"]] == ["cy", "en"]
+    assert {item.language for item in sets["train"]} == {None}
+    write_lines(root / "data/dev/utt2lang", ["cy-0 cy"])
+    with pytest.raises(InputError, match="dev/utt2lang: there is no utterance cy-1"):
+        KaldiForm().read(root)
+
+
 def test_faults_are_named(tmp_path):
     root = kaldi(tmp_path)
     edit(root / "data/dev/text", "cy-1", "cy-2")

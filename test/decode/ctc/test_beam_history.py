@@ -1,57 +1,25 @@
-"""Growth of the prefixes of a beam from chunk to chunk."""
+"""The growth of prefixes, traced back from the last beam."""
 
 import pytest
+import torch
 
-from moeasr.decode.ctc.beam_history import History, Run
-
-
-def grow(history, *runs):
-    history.append([Run(*run) for run in runs])
+from moeasr.decode.ctc.beam_history import trace_back
+from moeasr.decode.ctc.beam_step import Beam, Frames, extend
 
 
-def texts(history):
-    return [(*history.tokens, *path.tokens) for path in history.paths]
-
-
-def test_what_all_prefixes_share_is_set_aside_but_for_their_last_unit():
-    history = History.initial(2, with_frames=True)
-    grow(history, (0, [5, 6], [0, 1, 3], [-9, -0.1, -0.2]), (0, [5], [0, 2], [-9, -0.3]))
-    assert history.tokens == [] and texts(history) == [(5, 6), (5,)]
-    # both go on from the better one: its units are shared, and 6 may still move
-    grow(history, (0, [7], [4, 6], [-0.5, -0.1]), (0, [], [5], [-0.05]))
-    assert texts(history) == [(5, 6, 7), (5, 6)]
-    assert (history.tokens, history.frames) == ([5], [1])
-    best, second = (history.hypothesis(slot, -1.0, -2.0, None) for slot in range(2))
-    assert (best.tokens, best.frames) == ((5, 6, 7), (1, 3, 6))
-    assert second.frames == (1, 5)  # unit 6 is likelier in frame 5 than it was in frame 3
-    assert (best.score, best.ctc_score, best.fusion_score) == (-1.0, -2.0, None)
-
-
-def test_without_frames_only_units_are_kept():
-    history = History.initial(1, with_frames=False)
-    grow(history, (0, [5, 6], [], []))
-    grow(history, (0, [], [], []))
-    assert history.tokens == [5] and history.hypothesis(0, 0.0, 0.0, 0.5).tokens == (5, 6)
-    assert history.hypothesis(0, 0.0, 0.0, 0.5).frames is None
-
-
-@pytest.fixture
-def undecided():
-    history = History.initial(3, with_frames=False)
-    grow(history, (0, [5, 6, 7], [], []), (0, [5, 8], [], []), (0, [9], [], []))
-    return history
-
-
-def test_partial_units_are_stable_where_all_prefixes_agree(undecided):
-    assert undecided.partial(slot=0, first=0) == ((), (5, 6, 7))
-    grow(undecided, (0, [1], [], []), (0, [], [], []), (1, [2], [], []))
-    assert undecided.tokens == [5]
-    assert undecided.partial(slot=0, first=0) == ((5,), (6, 7, 1))
-    assert undecided.partial(slot=0, first=1) == ((), (6, 7, 1))
-
-
-def test_the_oldest_units_of_the_best_prefix_are_decided(undecided):
-    assert undecided.decide(max_undecided=3) == [0, 1, 2]
-    assert undecided.decide(max_undecided=2) == [0, 1]  # those that begin in 5 as well
-    assert undecided.tokens == [5] and texts(undecided) == [(5, 6, 7), (5, 8)]
-    assert undecided.decide(max_undecided=1) == [0]
+def test_units_and_their_likeliest_frames_are_found_from_the_last_beam():
+    # unit 1 in frames 0 and 1, likelier in 1; a blank; unit 2 in frame 3
+    probs = torch.tensor([[0.3, 0.6, 0.1], [0.1, 0.8, 0.1], [0.9, 0.05, 0.05], [0.1, 0.1, 0.8]])
+    frames = Frames.prepare(probs.log()[None], torch.tensor([0]), 2, 0, None)
+    beam, winners, lasts = Beam.initial(1, 2, torch.device("cpu"), None), [], []
+    for time in range(4):
+        beam, chosen = extend(beam, frames, time, None)
+        winners.append(chosen)
+        lasts.append(beam.relations[..., 2])
+    ((best, second),) = trace_back(winners, lasts, frames, torch.tensor([4]), [10])
+    # the prefix (1, 2) appears in frame 1, so its first unit was heard in frame 0
+    assert (best.origin, best.tokens, best.frames[1:]) == (0, [1, 2], [10, 13])
+    assert torch.tensor(best.peaks[1:]).exp().tolist() == pytest.approx([0.6, 0.8])
+    assert (second.tokens, second.frames[1:]) == ([1], [11])
+    ((bare, _),) = trace_back(winners, lasts, frames, torch.tensor([4]), None)
+    assert (bare.tokens, bare.frames, bare.peaks) == ([1, 2], [], [])

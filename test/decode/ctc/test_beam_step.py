@@ -1,4 +1,4 @@
-"""One frame of prefix beam search."""
+"""A single frame of prefix beam search."""
 
 import math
 
@@ -28,26 +28,26 @@ def probabilities(beam):
     }
 
 
-def test_the_first_frame_by_hand():
+def test_probabilities_after_the_first_frame():
     assert probabilities(search(1)) == {
-        "log_total": [0.5, 0.3, 0.2, 0.0],  # the empty prefix, 1 and 2
+        "log_total": [0.5, 0.3, 0.2, 0.0],  # the prefixes (), (1) and (2)
         "log_blank": [0.5, 0.0, 0.0, 0.0],
         "log_unit": [0.0, 0.3, 0.2, 0.0],
     }
 
 
-def test_the_second_frame_by_hand():
+def test_probabilities_after_the_second_frame():
     beam = search(2)
-    # 1 by 1 -, - 1 and 1 1; 2 likewise; the empty prefix by - -; 1 2 and 2 1
+    # The alignments "1 -", "- 1" and "1 1" give (1), and likewise for (2). "- -" gives ().
     one, two = 2 * 0.15 + 0.09, 2 * 0.1 + 0.04
     assert probabilities(beam)["log_total"] == pytest.approx([one, 0.25, two, 0.06])
     assert probabilities(beam)["log_blank"] == pytest.approx([0.15, 0.25, 0.1, 0.0])
     assert beam.relations[0, :, 2].tolist()[:3] == [1, 0, 2]  # the last units
     parents, nodes = beam.relations[0, :, 1].tolist(), beam.relations[0, :, 0].tolist()
-    assert parents[0] == parents[2] == nodes[1]  # both are the empty prefix and a unit
+    assert parents[0] == parents[2] == nodes[1]  # both are the empty prefix with one more unit
 
 
-def test_utterances_are_selected_replaced_and_joined():
+def test_beams_of_utterances_are_selected_replaced_and_joined():
     one, other = search(1), search(2)
     both = Beam.join([one, other])
     assert torch.equal(both.select(slice(1, 2)).log_total, other.log_total)
@@ -57,16 +57,16 @@ def test_utterances_are_selected_replaced_and_joined():
     assert [part.size(0) for part in both.parts()] == [2] * 6
 
 
-def test_only_some_prefixes_of_one_utterance_are_kept():
+def test_the_kept_prefixes_move_to_the_first_slots_of_an_utterance():
     kept = Beam.join([search(1), search(2)]).keep(1, [0, 2])
     expected = search(2).log_total[0]
     assert kept.log_total[1].tolist() == [expected[0], expected[2], NEG_INF, NEG_INF]
     assert torch.equal(kept.log_total[0], search(1).log_total[0])
 
 
-def test_only_so_many_units_extend_a_prefix():
+def test_num_units_limits_the_units_that_extend_a_prefix():
     log_probs = torch.tensor([[[0.1, 0.2, 0.3, 0.4]]]).log()
     frames = Frames.prepare(log_probs, torch.tensor([0]), beam_size=2, blank=0, num_units=2)
-    assert frames.units[0, 0].tolist() == [3, 2, 3, 2]  # after either prefix
+    assert frames.units[0, 0].tolist() == [3, 2, 3, 2]  # for each of the two prefixes
     assert frames.ranks.tolist() == [0, 1, 0, 0, 1, 1]
     assert frames.blank.item() == pytest.approx(math.log(0.1))

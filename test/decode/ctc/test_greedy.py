@@ -11,7 +11,7 @@ from moeasr.decode.ctc.forced_alignment import align_tokens
 from moeasr.decode.ctc.greedy import GreedySearch, ctc_greedy_search
 
 
-def test_greedy_is_the_best_alignment_collapsed():
+def test_greedy_search_returns_the_best_alignment_collapsed():
     log_probs = random_log_probs(4, 6, 3, seed=2)
     enc_lens = torch.tensor([6, 4, 1, 0])
     for utt, hypothesis in enumerate(ctc_greedy_search(log_probs, enc_lens)):
@@ -23,7 +23,7 @@ def test_greedy_is_the_best_alignment_collapsed():
         assert hypothesis.score == pytest.approx(score, abs=1e-12)
 
 
-def test_greedy_frames_are_the_peaks_of_the_runs():
+def test_frames_of_units_are_the_peaks_of_their_runs():
     values = [
         [0.9, 0.1, 0],
         [0.4, 0.6, 0],
@@ -40,10 +40,11 @@ def test_greedy_frames_are_the_peaks_of_the_runs():
     assert hypothesis.token_confidence == pytest.approx((0.9, 0.9))
 
 
-def test_chunk_by_chunk_equals_the_whole():
+def test_chunks_give_the_same_result_as_the_whole_utterance():
     generator = torch.Generator().manual_seed(3)
     log_probs = (2 * torch.randn(1, 40, 3, generator=generator)).log_softmax(-1)
-    log_probs = log_probs.repeat_interleave(2, dim=1)  # of two equal peaks the first counts
+    # two equal peaks, of which the first one counts
+    log_probs = log_probs.repeat_interleave(2, dim=1)
     (whole,) = ctc_greedy_search(log_probs, torch.tensor([80]))
     assert any(end - start > 2 for start, end in whole.spans)
     for size in (1, 2, 7):

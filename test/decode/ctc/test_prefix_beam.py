@@ -1,4 +1,4 @@
-"""Prefix beam search against enumeration and a textbook search with dictionaries; in chunks."""
+"""Prefix beam search against enumeration and a textbook search, on utterances and in chunks."""
 
 import math
 
@@ -17,7 +17,7 @@ def assert_same(hypotheses, expected):
 
 
 @pytest.mark.parametrize(("num_frames", "vocab_size"), [(1, 3), (4, 3), (5, 4), (6, 2)])
-def test_an_unlimited_beam_gives_the_sum_over_all_alignments(num_frames, vocab_size):
+def test_scores_of_an_unlimited_beam_are_sums_over_all_alignments(num_frames, vocab_size):
     log_probs = random_log_probs(3, num_frames, vocab_size, seed=num_frames)
     enc_lens = torch.full((3,), num_frames)
     results = ctc_prefix_beam_search(log_probs, enc_lens, beam_size=500, fusion=None)
@@ -41,14 +41,14 @@ def test_a_pruned_beam_equals_the_textbook_search(beam_size, peaky, vocab_size):
 
 
 def test_many_small_problems_equal_the_textbook_search():
-    """Few units and a narrow beam: prefixes leave the beam and come back all the time."""
+    """Use few units and a narrow beam, so that prefixes often leave the beam and return."""
     log_probs = random_log_probs(300, 14, 4, seed=5, peaky=0.5)
     results = ctc_prefix_beam_search(log_probs, torch.full((300,), 14), beam_size=4, fusion=None)
     for utt, hypotheses in enumerate(results):
         assert_same(hypotheses, textbook_prefix_beam_search(log_probs[utt], 4))
 
 
-def test_impossible_units_and_another_blank():
+def test_units_of_probability_zero_and_another_blank_equal_the_textbook_search():
     log_probs = random_log_probs(20, 8, 5, seed=1)
     log_probs[:, ::2, 1] = NEG_INF
     log_probs[:, 3, 2:4] = NEG_INF
@@ -60,8 +60,8 @@ def test_impossible_units_and_another_blank():
         assert_same(hypotheses, textbook_prefix_beam_search(log_probs[utt], 6, blank=4))
 
 
-def test_one_certain_path_leaves_no_twins_in_a_wide_beam():
-    """Most slots stay dead for long; none may come alive as the twin of a live prefix."""
+def test_a_wide_beam_contains_every_prefix_only_once():
+    """Most slots stay empty for long. None may be filled with a copy of a live prefix."""
     log_probs = torch.full((1, 12, 4), NEG_INF, dtype=torch.float64)
     for time, token in enumerate([1, 1, 0, 1, 2, 2, 0, 0, 3, 1, 1, 0]):
         log_probs[0, time, token] = math.log(0.75)
@@ -71,12 +71,13 @@ def test_one_certain_path_leaves_no_twins_in_a_wide_beam():
     )
     tokens = [hypothesis.tokens for hypothesis in hypotheses]
     assert len(set(tokens)) == len(tokens)
-    expected = dict(textbook_prefix_beam_search(log_probs[0], 200))  # a dict: some scores tie
+    # a dictionary, since some scores are equal
+    expected = dict(textbook_prefix_beam_search(log_probs[0], 200))
     assert {h.tokens: h.score for h in hypotheses} == pytest.approx(expected, abs=1e-9)
     assert math.fsum(math.exp(h.score) for h in hypotheses) == pytest.approx(1.0, abs=1e-12)
 
 
-def test_padding_and_company_do_not_matter():
+def test_padding_and_other_utterances_of_the_batch_do_not_matter():
     log_probs = random_log_probs(3, 30, 12, seed=8)
     enc_lens = torch.tensor([30, 11, 23])
     together = ctc_prefix_beam_search(log_probs, enc_lens, beam_size=5, fusion=None)
@@ -87,7 +88,7 @@ def test_padding_and_company_do_not_matter():
         assert_same(together[utt], [(h.tokens, h.score) for h in alone[0]])
 
 
-def test_no_utterances_and_no_frames():
+def test_an_empty_batch_and_utterances_without_frames():
     assert ctc_prefix_beam_search(torch.zeros(0, 3, 4), torch.zeros(0).long(), 2, None) == []
     results = ctc_prefix_beam_search(torch.zeros(2, 3, 4), torch.tensor([0, 0]), 2, None)
     assert [[(h.tokens, h.score) for h in hypotheses] for hypotheses in results] == [
@@ -95,8 +96,8 @@ def test_no_utterances_and_no_frames():
     ] * 2
 
 
-def test_a_unit_twice_needs_a_blank_between():
-    """P(aa) over 3 frames is the one alignment a-a: worked by hand."""
+def test_a_repeated_unit_needs_a_blank_between():
+    """Over 3 frames, (1, 1) has the single alignment "1 - 1"."""
     log_probs = torch.tensor([[[0.4, 0.6], [0.7, 0.3], [0.2, 0.8]]], dtype=torch.float64).log()
     (hypotheses,) = ctc_prefix_beam_search(log_probs, torch.tensor([3]), beam_size=4, fusion=None)
     scores = {hypothesis.tokens: math.exp(hypothesis.score) for hypothesis in hypotheses}
@@ -106,7 +107,7 @@ def test_a_unit_twice_needs_a_blank_between():
 
 
 def random_chunks(log_probs, enc_lens, generator):
-    """Cut each stream at places of its own, some chunks being empty."""
+    """Split each stream at random places; some chunks are empty."""
     starts = torch.zeros_like(enc_lens)
     while bool((starts < enc_lens).any()):
         lens = torch.randint(0, 7, enc_lens.shape, generator=generator).minimum(enc_lens - starts)
@@ -118,7 +119,7 @@ def random_chunks(log_probs, enc_lens, generator):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_any_cut_into_chunks_gives_the_same(seed):
+def test_the_split_into_chunks_does_not_change_the_results(seed):
     generator = torch.Generator().manual_seed(seed)
     log_probs = random_log_probs(4, 60, 6, seed=seed, peaky=[0.5, 1.5, 4.0][seed % 3])
     enc_lens = torch.tensor([60, 0, 33, 60])
@@ -142,9 +143,9 @@ def test_any_cut_into_chunks_gives_the_same(seed):
             scores = [h.score for h in so_far[stream]]
             assert [h.score for h in hypotheses] == pytest.approx(scores, abs=1e-9)
             longest = before[stream]
-            assert stable[stream][: len(longest)] == longest  # never taken back
+            assert stable[stream][: len(longest)] == longest  # stable units never change
             tokens = [h.tokens for h in hypotheses]
-            places = zip(*tokens)  # the slow way to what all have in common
+            places = zip(*tokens)  # the slow way to find the units that all prefixes share
             num_shared = next(
                 (n for n, units in enumerate(places) if len(set(units)) > 1),
                 min(len(prefix) for prefix in tokens),
@@ -157,8 +158,8 @@ def test_any_cut_into_chunks_gives_the_same(seed):
 
 @pytest.mark.parametrize("beam_size", [1, 4])
 @pytest.mark.parametrize("num_frames", [1, 3, 40])
-def test_frames_are_where_the_units_are_likeliest(num_frames, beam_size):
-    """Clear speech: each unit's frame is its peak, also where it is seen before and after."""
+def test_frames_of_units_are_the_peaks_of_their_probabilities(num_frames, beam_size):
+    """Each unit also has some probability in the frames before and after its peak."""
     values = torch.full((1, 40, 4), 0.01)
     for peak, unit in [(3, 1), (11, 2), (12, 3), (17, 3), (31, 1)]:
         values[0, peak, unit] = 0.9
@@ -176,8 +177,8 @@ def test_frames_are_where_the_units_are_likeliest(num_frames, beam_size):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_undecided_ends_stay_short(seed):
-    """Near ties go on for ever; the limit decides them."""
+def test_the_number_of_undecided_units_is_limited(seed):
+    """Near ties persist without a limit; the limit decides them."""
     log_probs = random_log_probs(2, 1200, 30, seed=seed, peaky=5.0)
     lengths = {}
     for limit in (None, 40):
@@ -197,8 +198,8 @@ def test_undecided_ends_stay_short(seed):
     assert max(lengths[40]) == 40
 
 
-def test_prefixes_that_disagree_are_dropped():
-    """Two prefixes that differ in their first unit only: the limit leaves the better one."""
+def test_prefixes_that_disagree_with_decided_units_are_dropped():
+    """Two prefixes differ only in their first unit, and the limit keeps the better one."""
     log_probs = torch.full((1, 60, 4), 1e-9)
     log_probs[0, ::2, 0] = 1.0
     log_probs[0, 1::2, 3] = 1.0
@@ -214,7 +215,7 @@ def test_prefixes_that_disagree_are_dropped():
         assert hypotheses[0].frames == tuple(range(1, 60, 2))
 
 
-def test_streams_begin_anew_by_themselves():
+def test_streams_of_a_batch_restart_independently():
     log_probs = random_log_probs(3, 20, 5, seed=6)
     lens = torch.tensor([20, 12, 0])
     beam = PrefixBeam(3, beam_size=4, fusion=None)
@@ -234,7 +235,7 @@ def test_streams_begin_anew_by_themselves():
     assert [h.tokens for h in after[2]] == [()]
 
 
-def test_a_stream_in_which_nothing_is_possible_ends_without_hypotheses():
+def test_a_stream_of_probability_zero_ends_without_hypotheses():
     beam = PrefixBeam(1, beam_size=3, fusion=None)
     impossible = torch.full((1, 2, 4), NEG_INF)
     beam.advance(impossible, torch.tensor([2]))

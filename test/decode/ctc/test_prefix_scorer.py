@@ -1,4 +1,4 @@
-"""CTC prefix scores against enumeration of all alignments and the paper's loops."""
+"""CTC prefix scores against enumeration of all alignments and the algorithm of the paper."""
 
 import itertools
 import math
@@ -18,12 +18,12 @@ def random_log_probs(num_utts, num_frames, vocab_size, seed, peaky=2.0):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(num_utts, num_frames, vocab_size, generator=generator, dtype=torch.float64)
     logits = logits * peaky
-    logits[..., SOS_EOS] = NEG_INF  # CTC never writes it
+    logits[..., SOS_EOS] = NEG_INF  # CTC never emits <sos/eos>
     return logits.log_softmax(-1)
 
 
 def enumerate_transcripts(log_probs):
-    """Transcript -> probability: the sum over all V^T alignments."""
+    """Return transcript -> probability, the sum over all V^T alignments."""
     totals = {}
     for path in itertools.product(range(log_probs.size(1)), repeat=log_probs.size(0)):
         tokens = tuple(token for token, _ in itertools.groupby(path) if token != 0)
@@ -38,7 +38,7 @@ def log_add(*values):
 
 
 def textbook_prefix_score(log_probs, prefix):
-    """Algorithm 2 for one prefix: its log psi, and its log-probability as a whole transcript."""
+    """Return log psi of a prefix and its log-probability as a whole transcript (algorithm 2)."""
     frames = log_probs.tolist()
     gamma_n = [NEG_INF] * len(frames)
     gamma_b = [sum(frame[0] for frame in frames[: t + 1]) for t in range(len(frames))]
@@ -57,7 +57,7 @@ def textbook_prefix_score(log_probs, prefix):
     return psi, log_add(gamma_n[-1], gamma_b[-1])
 
 
-def test_scores_of_every_prefix_are_sums_over_all_alignments():
+def test_prefix_scores_are_sums_over_all_alignments():
     num_frames, vocab_size = 5, 5
     log_probs = random_log_probs(2, num_frames, vocab_size, seed=1)
     enc_lens = torch.tensor([5, 4])
@@ -74,7 +74,7 @@ def test_scores_of_every_prefix_are_sums_over_all_alignments():
             )
             for utt in range(2):
                 whole = mass(utt, prefix)
-                if whole == 0:  # no search comes here
+                if whole == 0:  # no search reaches this prefix
                     assert not scores[utt].isnan().any()
                     continue
                 expected = [mass(utt, (*prefix, token)) / whole for token in range(vocab_size)]
@@ -85,8 +85,8 @@ def test_scores_of_every_prefix_are_sums_over_all_alignments():
 
 
 @pytest.mark.parametrize("peaky", [0.5, 4.0])
-def test_long_prefixes_step_by_step_equal_the_textbook(peaky):
-    """Rows change places and utterances leave, as in a search."""
+def test_scores_of_long_prefixes_equal_the_algorithm_of_the_paper(peaky):
+    """Rows are permuted and utterances are removed, as in a search."""
     log_probs = random_log_probs(3, 40, 6, seed=3, peaky=peaky)
     enc_lens = torch.tensor([40, 25, 33])
     scorer = CtcPrefixScorer(log_probs, enc_lens, SOS_EOS)
@@ -104,7 +104,7 @@ def test_long_prefixes_step_by_step_equal_the_textbook(peaky):
                 psi, _ = textbook_prefix_score(valid, [*prefix, token])
                 assert scores[row, token].item() == pytest.approx(psi - before, abs=1e-9)
         rows = torch.tensor([1, 0, 3, 3] if len(utts) == 4 else [1, 0, 2, 3, 5, 5])
-        if length == 6:  # the second utterance is done
+        if length == 6:  # the second utterance has ended
             rows = torch.tensor([0, 1, 4, 5])
         tokens = torch.tensor([1, 3, 4, 5])[torch.randint(4, rows.shape, generator=generator)]
         prefixes = torch.cat([prefixes[rows], tokens[:, None]], dim=1)
@@ -125,20 +125,21 @@ def search(log_probs, enc_lens, beam_size):
     )
 
 
-def test_the_beam_search_on_ctc_alone_finds_the_most_probable_transcripts():
+def test_beam_search_with_ctc_alone_finds_the_most_probable_transcripts():
     log_probs = random_log_probs(3, 6, 4, seed=5, peaky=1.0)
     enc_lens = torch.tensor([6, 3, 5])
     results = search(log_probs, enc_lens, 200)
     for utt, hypotheses in enumerate(results):
         expected = enumerate_transcripts(log_probs[utt, : enc_lens[utt]])
         expected = {tokens: math.log(p) for tokens, p in expected.items() if p > 0}
-        found = {h.tokens: h.score for h in hypotheses if h.score > -500}  # others cannot be
+        # others have probability zero
+        found = {h.tokens: h.score for h in hypotheses if h.score > -500}
         assert found == pytest.approx(expected, abs=1e-9)
         assert all(h.ctc_score == pytest.approx(h.score, abs=1e-12) for h in hypotheses)
         assert all(h.attention_score is None for h in hypotheses)
 
 
-def test_impossible_units_and_prefixes():
+def test_units_and_prefixes_of_probability_zero():
     log_probs = torch.full((1, 4, 4), NEG_INF, dtype=torch.float64)
     for time, token in enumerate([3, 3, 0, 1]):
         log_probs[0, time, token] = 0.0
@@ -150,10 +151,10 @@ def test_impossible_units_and_prefixes():
     assert not scores.isnan().any()
 
 
-def test_a_single_precision_model_over_a_long_utterance_stays_exact():
-    """400 frames of sharp spikes: sums of log-probabilities reach thousands.
+def test_scores_over_a_long_utterance_in_float32_stay_exact():
+    """Sums of log-probabilities over 400 frames with sharp peaks reach thousands.
 
-    Even of the most probable alignment of the prefix the probability is less than a double holds.
+    Even the most probable alignment of the prefix has a probability below the range of a double.
     """
     log_probs = random_log_probs(1, 400, 8, seed=2, peaky=8.0).float()
     log_probs[..., SOS_EOS] = -60.0
@@ -168,7 +169,7 @@ def test_a_single_precision_model_over_a_long_utterance_stays_exact():
         assert scores[0, token].item() == pytest.approx(psi - before, abs=1e-7)
 
 
-def test_an_utterance_alone_is_scored_as_in_a_batch():
+def test_an_utterance_has_the_same_scores_alone_and_in_a_batch():
     log_probs = random_log_probs(3, 30, 9, seed=8)
     enc_lens = torch.tensor([30, 11, 23])
     results = [

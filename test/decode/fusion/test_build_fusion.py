@@ -1,4 +1,4 @@
-"""Which fusion the settings make."""
+"""The fusion that is built from the settings."""
 
 import math
 
@@ -32,13 +32,13 @@ def files(tmp_path):
         ("word", "unit", UnitNgram),
     ],
 )
-def test_the_level_of_the_language_model(files, unit_type, level, kind):
+def test_lm_level_and_units_determine_the_kind_of_language_model(files, unit_type, level, kind):
     tokenizer = build_tokenizer(["AB A"], unit_type)
     fusion = build_fusion(FusionConfig(lm=files["lm"], lm_level=level), tokenizer)
     assert type(fusion) is kind
 
 
-def test_one_part_or_both_or_none(files):
+def test_language_model_and_phrases_are_used_alone_together_or_not_at_all(files):
     tokenizer = build_tokenizer(["AB A"], "char")
     assert build_fusion(FusionConfig(), tokenizer) is None
     assert type(build_fusion(FusionConfig(context=files["context"]), tokenizer)) is ContextGraph
@@ -46,7 +46,7 @@ def test_one_part_or_both_or_none(files):
 
 
 def score(fusion, tokenizer, text):
-    """The score of a whole text."""
+    """Return the score of a complete text."""
     states, total = fusion.start()[None], 0.0
     for unit in tokenizer.encode(text):
         gains, grown = fusion.extend(states, torch.tensor([unit]))
@@ -54,8 +54,8 @@ def score(fusion, tokenizer, text):
     return total + float(fusion.finish(states))
 
 
-def test_settings_reach_the_scores(files):
-    """AB and the end have -0.7 and -0.5 in base 10, and BA is unknown, its P(<unk>) being 1."""
+def test_scores_depend_on_the_settings(files):
+    """In base 10, AB has -0.7 and the end has -0.5. BA is unknown, with P(<unk>) = 1."""
     tokenizer = build_tokenizer(["AB A"], "char")
     ln10 = math.log(10)
     weights = {"lm_weight": 0.75, "word_bonus": 0.25, "lm_unk_penalty": -3.0}
@@ -63,16 +63,16 @@ def test_settings_reach_the_scores(files):
     expected = 0.75 * (-1.2 * ln10 - 3.0) + 2 * 0.25
     assert score(fusion, tokenizer, "AB BA") == pytest.approx(expected, abs=1e-12)
     fusion = build_fusion(FusionConfig(lm=files["lm"]), tokenizer)
-    expected = 0.5 * (-1.2 * ln10 - 10.0)  # the defaults: weight 0.5, no bonus, penalty -10
+    expected = 0.5 * (-1.2 * ln10 - 10.0)  # the defaults: weight 0.5, bonus 0, penalty -10
     assert score(fusion, tokenizer, "AB BA") == pytest.approx(expected, abs=1e-12)
     for settings, boost in [({"context_score": 2.5}, 2.5), ({}, 1.0)]:
         fusion = build_fusion(FusionConfig(context=files["context"], **settings), tokenizer)
         assert score(fusion, tokenizer, "AB A") == pytest.approx(3 * boost, abs=1e-12)
 
 
-def test_files_that_do_not_go_with_the_units_are_named(files):
+def test_a_file_that_does_not_match_the_units_is_named(files):
     lower = build_tokenizer(["ab a"], "char")
-    with pytest.raises(InputError, match=r"x\.lm: the model's units can spell no word"):
+    with pytest.raises(InputError, match=r"x\.lm: no word of the language model can be spelled"):
         build_fusion(FusionConfig(lm=files["lm"]), lower)
-    with pytest.raises(InputError, match=r"x\.txt: all of them are phrases that"):
+    with pytest.raises(InputError, match=r"x\.txt: none of the phrases can be written"):
         build_fusion(FusionConfig(context=files["context"]), lower)

@@ -1,4 +1,4 @@
-"""Settings of language model and boosted phrases: which take part, and which are refused."""
+"""Settings of the language model and of boosted phrases."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from moeasr.decode.fusion.config import FusionConfig
 from moeasr.errors import InputError
 
 
-def test_only_what_takes_part_is_described():
+def test_only_settings_in_use_are_described():
     assert FusionConfig(lm_weight=3.0).describe() is None
     assert FusionConfig(context="x").describe() == {"context": "x", "context_score": 1.0}
     assert list(FusionConfig(lm="y").describe()) == [
@@ -28,7 +28,7 @@ def test_only_what_takes_part_is_described():
         ({"word_bonus": 1.0}, "`word_bonus` has no effect without `lm`"),
     ],
 )
-def test_what_cannot_be_is_refused(given, sentence):
+def test_values_out_of_range_and_without_effect_are_refused(given, sentence):
     with pytest.raises(InputError, match=sentence):
         FusionConfig.check_given(given)
         FusionConfig(**given)

@@ -1,4 +1,4 @@
-"""Words of a language model found in sequences of units."""
+"""Words of a language model in sequences of units."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ LATIN = {"a": -1.0, "ab": -2.0, "abba": -0.5}
 
 
 def words_of(lexicon, tokenizer, text):
-    """The words of a text, unit by unit, and at its end."""
+    """Return the words of a text, found unit by unit and at its end."""
     names, found = ["<unk>", *(HAN | LATIN)], []
 
     def emit(rows, numbers):
@@ -46,12 +46,12 @@ def words_of(lexicon, tokenizer, text):
         ("", []),
     ],
 )
-def test_the_longest_word_wins_and_others_are_unknown(text, words):
+def test_the_longest_word_is_found_and_other_letters_are_unknown(text, words):
     tokenizer = build_tokenizer([*HAN, *LATIN, "生 b"], "char")
     assert words_of(Lexicon(HAN | LATIN, tokenizer), tokenizer, text) == words
 
 
-def test_states_know_the_best_word_that_goes_on_from_them():
+def test_each_state_has_the_best_word_that_continues_from_it():
     tokenizer = build_tokenizer(["ab"], "char")
     lexicon = Lexicon(LATIN, tokenizer)
     (a,), (b,) = tokenizer.encode("a"), tokenizer.encode("b")
@@ -66,7 +66,7 @@ def test_states_know_the_best_word_that_goes_on_from_them():
     assert found == [UNKNOWN]
 
 
-def test_units_beyond_a_space_are_refused():
+def test_units_that_contain_a_space_are_refused():
     units = ["<blank>", "<unk>", "<sos/eos>", "a", "a\u2581b"]
-    with pytest.raises(InputError, match="unit 'a\u2581b' is more than one word"):
+    with pytest.raises(InputError, match="unit 'a\u2581b' contains more than one word"):
         Lexicon({"a": -1.0}, Tokenizer(TokenizerConfig(type="char"), units))

@@ -1,4 +1,4 @@
-"""Language models as fusions: unit by unit they come to what the formula says of the whole."""
+"""Language models as fusions, whose scores of units sum to the score of the whole text."""
 
 import math
 import random
@@ -17,7 +17,7 @@ WEIGHTS = NgramWeights(weight=0.7, bonus=1.3, unk_penalty=-4.0)
 
 
 def write_lm(path, words, rng, order, with_unk):
-    """A model of random numbers that lists some of the n-grams, histories always among them."""
+    """Write a model with random numbers, which lists some of the n-grams with their histories."""
     unigrams = [("<s>",), ("</s>",), *((word,) for word in words)] + [("<unk>",)] * with_unk
     sections = [unigrams]
     for _ in range(order - 1):
@@ -33,7 +33,7 @@ def write_lm(path, words, rng, order, with_unk):
 
 
 def direct_log_prob(model, words):
-    """The recursion of the ARPA format, read off the tables."""
+    """Compute a log-probability by the recursion of the ARPA format."""
     numbers = {word: n for n, word in enumerate(model.words)}
 
     def log_prob(history, word):
@@ -63,7 +63,10 @@ def expected_score(model, words, weights):
 
 
 def step_by_step(fusion, sequences):
-    """Scores of several unit sequences of one length, one unit at a time, beside a wrong unit."""
+    """Return the scores of unit sequences of one length, computed unit by unit.
+
+    Each step also scores a wrong unit.
+    """
     states = fusion.start().expand(len(sequences), 1, -1)
     totals = torch.zeros(len(sequences), dtype=torch.float64)
     for units in zip(*sequences):
@@ -75,10 +78,10 @@ def step_by_step(fusion, sequences):
 
 
 def random_sequences(tokenizer, rng, count=60):
-    units = [n for n in range(tokenizer.vocab_size) if n != 0]  # <unk> and <sos/eos> too
+    units = [n for n in range(tokenizer.vocab_size) if n != 0]  # with <unk> and <sos/eos>
     for length in (0, 1, 2, 5, 11):
         yield [[rng.choice(units) for _ in range(length)] for _ in range(count)]
-    for _ in range(count):  # what a language model knows, for the most part
+    for _ in range(count):  # mostly words of the language model
         yield [tokenizer.encode(" ".join(rng.choices([*WORDS, "BB"], k=rng.randrange(1, 7))))]
 
 
@@ -90,7 +93,7 @@ def tokenizer(request):
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize("with_unk", [True, False])
-def test_words_sum_to_the_formula(tmp_path, tokenizer, order, with_unk):
+def test_scores_of_a_word_model_sum_to_the_score_of_the_text(tmp_path, tokenizer, order, with_unk):
     rng = random.Random(order)
     model = read_arpa(write_lm(tmp_path / "lm", WORDS, rng, order, with_unk))
     kind = UnitNgram if tokenizer.config.type == "word" else WordNgram
@@ -106,7 +109,7 @@ def test_words_sum_to_the_formula(tmp_path, tokenizer, order, with_unk):
 
 
 @pytest.mark.parametrize("space", ["\u2581", "<space>"])
-def test_units_sum_to_the_formula(tmp_path, space):
+def test_scores_of_a_unit_model_sum_to_the_score_of_the_text(tmp_path, space):
     rng = random.Random(1)
     tokenizer = build_tokenizer(["AB BA C"], "char")
     model = read_arpa(write_lm(tmp_path / "lm", ["A", "C", space], rng, 3, True))
@@ -123,7 +126,7 @@ MIXED_TEXTS = ["北京大学生T恤AWE手机东京 买", "ก้าว ก WE �
 
 
 def longest_matches(text, lexicon):
-    """From left to right the longest words of the lexicon between spaces, or one unknown word."""
+    """Return the longest words of the lexicon from left to right, or unknown words."""
     found = []
     for run in text.split():
         words = split_words(run)
@@ -138,7 +141,9 @@ def longest_matches(text, lexicon):
 @pytest.mark.parametrize("kind", ["char", "bpe"])
 @pytest.mark.parametrize("order", [1, 2, 3])
 @pytest.mark.parametrize("with_unk", [True, False])
-def test_words_without_spaces_are_the_longest_of_the_lexicon(tmp_path, kind, order, with_unk):
+def test_words_of_text_without_spaces_are_the_longest_of_the_lexicon(
+    tmp_path, kind, order, with_unk
+):
     rng = random.Random(order)
     tokenizer = build_tokenizer(MIXED_TEXTS * 3, kind, 50 if kind == "bpe" else None)
     assert kind == "char" or any(len(unit) > 3 for unit in tokenizer.units[3:])
@@ -158,20 +163,20 @@ def test_words_without_spaces_are_the_longest_of_the_lexicon(tmp_path, kind, ord
     assert num_joined > 40
 
 
-def test_longest_match_by_hand(tmp_path):
+def test_longest_words_of_text_without_spaces(tmp_path):
     tokenizer = build_tokenizer(["北京大学生T恤AWE手机东京 买"], "char")
     model = read_arpa(write_lm(tmp_path / "lm", MIXED, random.Random(1), 2, True))
     fusion = WordNgram(model, WEIGHTS, tokenizer)
     for text, words in [
         ("北京大学生", ["北京大学", "生"]),
         ("北京学生", ["北京", "学生"]),
-        ("东京大学", ["东", "京", "大学"]),  # begins a longer word, which does not come
+        ("东京大学", ["东", "京", "大学"]),  # begins a longer word that is not completed
         ("东京大学生", ["东京大学生"]),
         ("T恤T", ["T恤", "T"]),
-        ("WEA", ["WEA"]),  # no word within letters that belong together
+        ("WEA", ["WEA"]),  # no word inside letters that form one word
         ("手机WE", ["手机WE"]),
         ("手机WEA", ["手", "机", "WEA"]),
-        ("北京 大学", ["北京", "大学"]),  # a space is a boundary for sure
+        ("北京 大学", ["北京", "大学"]),  # a space is always a boundary
     ]:
         (score,) = step_by_step(fusion, [tokenizer.encode(text)])
         assert score == pytest.approx(expected_score(model, words, WEIGHTS), abs=1e-9), text
@@ -179,7 +184,7 @@ def test_longest_match_by_hand(tmp_path):
     assert scores[0] > scores[1] + 5
 
 
-def test_ngrams_without_their_history_are_scored(tmp_path):
+def test_ngrams_whose_history_is_not_listed_are_scored(tmp_path):
     lines = ["\\data\\", "ngram 1=4", "ngram 2=1", "ngram 3=1", "\\1-grams:"]
     lines += ["-9 <s> -0.3", "-0.8 </s>", "-0.5 A -0.2", "-0.7 C 0.1", "\\2-grams:", "-0.4 C A"]
     lines += ["\\3-grams:", "-0.1 <s> A C", "\\end\\"]
@@ -187,12 +192,12 @@ def test_ngrams_without_their_history_are_scored(tmp_path):
     tokenizer = build_tokenizer(["A C"], "word")
     fusion = UnitNgram(read_arpa(tmp_path / "x.lm"), NgramWeights(1.0), tokenizer)
     (score,) = step_by_step(fusion, [tokenizer.encode("A C A")])
-    # P(A | <s>), P(C | <s> A), P(A | A C) which backs off to P(A | C), P(</s> | C A)
+    # P(A | <s>), P(C | <s> A), P(A | A C), which backs off to P(A | C), and P(</s> | C A).
     log10 = (-0.3 - 0.5) + -0.1 + -0.4 + (-0.2 - 0.8)
     assert score == pytest.approx(log10 * math.log(10), abs=1e-12)
 
 
-def test_a_word_that_has_begun_looks_ahead(tmp_path):
+def test_an_incomplete_word_has_the_score_of_its_best_completion(tmp_path):
     model = read_arpa(write_lm(tmp_path / "lm", WORDS, random.Random(2), 2, True))
     tokenizer = build_tokenizer(["AB BA C D"], "char")
     fusion = WordNgram(model, WEIGHTS, tokenizer)
@@ -207,7 +212,7 @@ def test_a_word_that_has_begun_looks_ahead(tmp_path):
         assert total == pytest.approx(WEIGHTS.weight * best + WEIGHTS.bonus, abs=1e-12)
 
 
-def test_what_cannot_be_spelled_is_named(tmp_path, caplog):
+def test_words_that_the_units_cannot_spell_are_named(tmp_path, caplog):
     model = read_arpa(write_lm(tmp_path / "lm", [*WORDS, "XY", "AX"], random.Random(2), 2, True))
     tokenizer = build_tokenizer(["AB BA C"], "char")
     WordNgram(model, WEIGHTS, tokenizer)
@@ -215,24 +220,29 @@ def test_what_cannot_be_spelled_is_named(tmp_path, caplog):
         caplog.text
     )
     lower = build_tokenizer(["ab ba c"], "char")
-    with pytest.raises(InputError, match="can spell no word.*A AB ABBA BA C ... .*letter case"):
+    with pytest.raises(
+        InputError, match="no word .* can be spelled .*A AB ABBA BA C .*letter case"
+    ):
         WordNgram(model, WEIGHTS, lower)
-    with pytest.raises(InputError, match="knows none of the model's units"):
+    with pytest.raises(InputError, match="contains none of the model's units"):
         UnitNgram(model, WEIGHTS, lower)
     caplog.clear()
     UnitNgram(model, WEIGHTS, build_tokenizer(["A BA DE"], "word"))
     assert "1 units are unknown to the language model: DE" in caplog.text
 
 
-def test_units_of_more_than_one_word_are_refused_for_a_model_of_words(tmp_path):
+def test_units_of_more_than_one_word_are_refused_for_a_word_model(tmp_path):
     model = read_arpa(write_lm(tmp_path / "lm", WORDS, random.Random(2), 2, True))
     tokenizer = build_tokenizer(["AB BA C", "A\u2581B"], "char", non_lang_syms=["A\u2581B"])
-    with pytest.raises(InputError, match="unit 'A\u2581B' is more than one word"):
+    with pytest.raises(InputError, match="unit 'A\u2581B' contains more than one word"):
         WordNgram(model, WEIGHTS, tokenizer)
 
 
-def test_probabilities_of_a_whole_model_sum_to_one(tmp_path):
-    """A bigram model worked by hand: P(B | A) 0.6, the rest of A's mass is backed off."""
+def test_probabilities_of_a_backoff_model_sum_to_one(tmp_path):
+    """A bigram model with P(B
+
+    A) = 0.6, which backs off for the other continuations of A.
+    """
     path = tmp_path / "lm"
     path.write_text(
         "\\data\\\nngram 1=4\nngram 2=1\n\\1-grams:\n-99 <s> 0\n"

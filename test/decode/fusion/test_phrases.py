@@ -1,4 +1,4 @@
-"""Boosted phrases against counting them in the whole text."""
+"""Boosted phrases against counting them in the complete text."""
 
 import random
 
@@ -43,7 +43,7 @@ TEXTS = {
 
 
 def expected_score(tokenizer, phrases, sequence):
-    """Each place where the words of a phrase are the words of the text counts for all its units."""
+    """Count each occurrence of a phrase as its boost times its number of units."""
     words, score = split_words(tokenizer.decode(sequence)), 0.0
     for phrase in phrases:
         own = split_words(phrase.text)
@@ -56,11 +56,11 @@ def expected_score(tokenizer, phrases, sequence):
 
 
 def step_by_step(fusion, sequence):
-    """The score before and after the end."""
+    """Return the score before and after the end."""
     states, total = fusion.start()[None], 0.0
     for unit in sequence:
         scores, grown = fusion.extend(states, torch.tensor([2, unit]))
-        assert float(scores[0, 0]) == 0.0  # <sos/eos> is no text
+        assert float(scores[0, 0]) == 0.0  # <sos/eos> is not text
         assert torch.equal(grown[:, 0], states)
         states, total = grown[:, 1], total + float(scores[0, 1])
     return total, total + float(fusion.finish(states))
@@ -68,7 +68,7 @@ def step_by_step(fusion, sequence):
 
 @pytest.mark.parametrize("script", TEXTS)
 @pytest.mark.parametrize("kind", ["char", "bpe", "word"])
-def test_every_occurrence_counts_and_nothing_else(kind, script):
+def test_only_complete_occurrences_of_phrases_are_boosted(kind, script):
     texts, phrases = TEXTS[script]
     if kind == "word":
         texts = [*texts, *(phrase.text for phrase in phrases)]
@@ -93,7 +93,7 @@ def test_every_occurrence_counts_and_nothing_else(kind, script):
     assert num_matched > 100
 
 
-def test_pieces_hold_several_words_and_other_pieces_spell_the_same_phrase():
+def test_the_boost_does_not_depend_on_the_segmentation_into_pieces():
     texts = ["我要买手机"] * 9 + ["手机", "打开WENET网站", "买手", "要买", "机"]
     tokenizer = build_tokenizer(texts, "bpe", 40)
     assert any(len(unit.strip("\u2581")) > 2 for unit in tokenizer.units[3:])
@@ -102,7 +102,7 @@ def test_pieces_hold_several_words_and_other_pieces_spell_the_same_phrase():
     numbers = {unit: number for number, unit in enumerate(tokenizer.units)}
 
     def spelled(text):
-        """All ways to write a text with the units."""
+        """Yield all ways to write a text with the units."""
         if not text:
             yield []
         for unit, number in numbers.items():
@@ -118,8 +118,8 @@ def test_pieces_hold_several_words_and_other_pieces_spell_the_same_phrase():
 BYTES = ["<0xE6>", "<0x89>", "<0x8B>", "<0xE8>", "<0xAE>", "<0xA1>"]  # 手, 计
 
 
-def test_bytes_spell_characters():
-    """Units of a sentencepiece model with byte fallback."""
+def test_byte_units_form_characters():
+    """Use the units of a SentencePiece model with byte fallback."""
     tokenizer = build_tokenizer(["买机 ab" + "".join(BYTES)], "char", non_lang_syms=BYTES)
     hand, count = "".join(BYTES[:3]), "".join(BYTES[3:])
     graph = ContextGraph([Phrase(hand + "机", 1.0), Phrase("ab", 0.5)], tokenizer)
@@ -135,8 +135,8 @@ def test_bytes_spell_characters():
         assert step_by_step(graph, tokenizer.encode(text))[1] == pytest.approx(expected)
 
 
-def test_two_bytes_are_a_letter_of_a_script_with_spaces():
-    """Cyrillic, or a Latin letter with an accent: a phrase is a whole word of them."""
+def test_two_byte_units_form_a_letter_of_a_script_with_spaces():
+    """In Cyrillic, for example, a phrase must match whole words."""
     units = ["<0xD0>", "<0xB0>", "<0xB1>"]  # the bytes of two letters
     tokenizer = build_tokenizer(["ab " + "".join(units)], "char", non_lang_syms=units)
     one, other = "<0xD0><0xB0>", "<0xD0><0xB1>"
@@ -145,7 +145,7 @@ def test_two_bytes_are_a_letter_of_a_script_with_spaces():
         assert step_by_step(graph, tokenizer.encode(text))[1] == pytest.approx(expected)
 
 
-def test_phrases_in_text_without_spaces_by_hand():
+def test_phrases_in_text_without_spaces():
     texts = [
         "打开 WENET 网站",
         "我要买IPHONE手机",
@@ -172,7 +172,7 @@ def test_phrases_in_text_without_spaces_by_hand():
         assert step_by_step(graph, tokenizer.encode(text))[1] == pytest.approx(expected), phrase
 
 
-def test_a_phrase_that_has_begun_is_boosted_until_it_breaks_off():
+def test_an_incomplete_phrase_is_boosted_until_it_no_longer_matches():
     tokenizer = build_tokenizer(["A NEW YORK CITY OLD"], "char")
     graph = ContextGraph([Phrase("NEW YORK", 2.0)], tokenizer)
     for text, before, after in [
@@ -183,19 +183,19 @@ def test_a_phrase_that_has_begun_is_boosted_until_it_breaks_off():
         ("NEW YORK", 14, 14),
         ("NEW YORKY", 0, 0),
         ("NEW YORK CITY", 14, 14),
-        ("NEW  YORK", 14, 14),  # two spaces are one
+        ("NEW  YORK", 14, 14),  # two spaces count as one
         ("NEW N", 2, 0),
         ("ANEW YORK", 0, 0),
         ("NEW YORK NEW", 20, 14),
     ]:
-        letters = text.replace(" ", "\u2581")  # as it is, while `encode` would clean it
+        letters = text.replace(" ", "\u2581")  # with its spaces, which `encode` would normalize
         sequence = [tokenizer.units.index(letter) for letter in letters]
         assert step_by_step(graph, sequence) == pytest.approx((before, after))
 
 
 @pytest.mark.parametrize("step", [1, -1])
-def test_a_beginning_that_phrases_share_is_boosted_as_the_largest_of_them(step):
-    """However they are ordered in the file."""
+def test_a_prefix_shared_by_phrases_gets_the_largest_boost(step):
+    """The order in the file does not matter."""
     tokenizer = build_tokenizer(["NEWS YORK"], "char")
     graph = ContextGraph([Phrase("NEW YORK", 2.0), Phrase("NEWS", 0.5)][::step], tokenizer)
     for text, before, after in [
@@ -207,7 +207,7 @@ def test_a_beginning_that_phrases_share_is_boosted_as_the_largest_of_them(step):
         assert step_by_step(graph, tokenizer.encode(text)) == pytest.approx((before, after))
 
 
-def test_together_with_a_language_model(tmp_path):
+def test_scores_of_phrases_and_language_model_are_added(tmp_path):
     path = tmp_path / "lm"
     path.write_text(
         "\\data\\\nngram 1=4\n\\1-grams:\n-99 <s>\n-0.5 </s>\n-0.7 AB\n-1.1 C\n\\end\\\n"
@@ -236,21 +236,23 @@ def test_a_list_of_phrases_is_read(tmp_path):
         ("A\t1\t2\n", r"p\.txt:1: must be `phrase` or `phrase TAB boost`"),
         ("\t2\n", r"p\.txt:1: must be"),
         ("A\nB\nA\n", r"p\.txt:3: phrase 'A' appears twice"),
-        ("\n \n", r"p\.txt holds no phrase"),
+        ("\n \n", r"p\.txt contains no phrases"),
         ("", r"p\.txt is empty"),
         ("A\r\n", r"p\.txt:1: contains a carriage return"),
     ],
 )
-def test_a_bad_list_is_named_by_file_and_line(tmp_path, content, message):
+def test_faults_in_a_list_of_phrases_name_file_and_line(tmp_path, content, message):
     path = tmp_path / "p.txt"
     path.write_bytes(content.encode())
     with pytest.raises(InputError, match=message):
         read_phrases(path, 1.0)
 
 
-def test_phrases_that_cannot_be_written_are_named(caplog):
+def test_phrases_that_the_units_cannot_write_are_named(caplog):
     tokenizer = build_tokenizer(["AB BA C"], "char")
     ContextGraph([Phrase("AB", 1.0), Phrase("xy", 1.0)], tokenizer)
-    assert "left out 1 phrases that the model's units cannot write: xy" in caplog.text
-    with pytest.raises(InputError, match=r"all of them are phrases.*cannot write: ab, xy"):
+    assert (
+        "1 of 2 phrases cannot be written with the model's units and are ignored: xy" in caplog.text
+    )
+    with pytest.raises(InputError, match="none of the phrases can be written .*: ab, xy; check"):
         ContextGraph([Phrase("ab", 1.0), Phrase("xy", 1.0)], tokenizer)

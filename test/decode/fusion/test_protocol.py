@@ -1,4 +1,4 @@
-"""What all fusions promise the searches."""
+"""Properties of all fusions on which the searches rely."""
 
 import itertools
 import math
@@ -18,7 +18,7 @@ from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 
 
 def build(kind, bonus, path):
-    """A fusion over the characters of two words."""
+    """Build a fusion over characters, with a language model, phrases or both."""
     tokenizer = build_tokenizer(["AB C"], "char")
     weights = NgramWeights(0.8, bonus, -1.5)
     path.write_text(ARPA.replace("A -0.3", "A 0.5"))  # back-off weights may be above 1
@@ -30,7 +30,7 @@ def build(kind, bonus, path):
 
 
 def largest_gain(fusion, states, units, num_units):
-    """The most that up to so many units and the end add to the score: all are tried."""
+    """Return the most that up to `num_units` units and the end can add, by trying all of them."""
     found = fusion.finish(states)
     grown, gains = states, torch.zeros(1, dtype=torch.float64)
     for _ in range(num_units):
@@ -42,7 +42,7 @@ def largest_gain(fusion, states, units, num_units):
 
 @pytest.mark.parametrize("kind", ["unit", "word", "phrases", "sum"])
 @pytest.mark.parametrize("bonus", [-1.0, 0.0, 2.0])
-def test_no_more_is_added_than_it_says(tmp_path, kind, bonus):
+def test_the_bound_is_never_exceeded(tmp_path, kind, bonus):
     fusion, units = build(kind, bonus, tmp_path / "x.lm"), torch.arange(7)
     rng = random.Random(1)
     slack = []
@@ -63,7 +63,7 @@ UNSPACED_ARPA = ARPA.replace("BAB", "买手机").replace("AB", "手机").replace
 
 @pytest.mark.parametrize("kind", ["char", "bpe"])
 @pytest.mark.parametrize("bonus", [-1.0, 2.0])
-def test_no_more_is_added_than_it_says_without_spaces(tmp_path, kind, bonus):
+def test_the_bound_is_never_exceeded_in_text_without_spaces(tmp_path, kind, bonus):
     texts = ["买手机", "手机A机买", "机手", "手机"]
     tokenizer = build_tokenizer(texts, kind, 14 if kind == "bpe" else None)
     (tmp_path / "x.lm").write_text(UNSPACED_ARPA.replace("A -0.3", "A 0.5"))
@@ -83,7 +83,7 @@ def test_no_more_is_added_than_it_says_without_spaces(tmp_path, kind, bonus):
     assert math.isfinite(max(slack))
 
 
-# Every word is certain and adds nothing, but for its bonus.
+# Every word has log-probability 0, so that only the word bonus counts.
 CERTAIN_ARPA = """\\data\\
 ngram 1=5
 
@@ -103,18 +103,20 @@ ngram 1=5
     [
         (UnitNgram, 2.0, "", 0, 0),
         (UnitNgram, 2.0, "A买", 3, 5),  # each unit is a word
-        (UnitNgram, -2.0, "A买", 3, 2),  # it is best to end now
+        (UnitNgram, -2.0, "A买", 3, 2),  # the best is to end now
         (WordNgram, 2.0, "", 0, 0),
         (WordNgram, 2.0, "A", 0, 1),
         (WordNgram, 2.0, "京", 0, 1),  # an unknown word
-        (WordNgram, 2.0, "东京大", 0, 3),  # three words if the long one is not completed
+        (WordNgram, 2.0, "东京大", 0, 3),  # three words if the long word is not completed
         (WordNgram, 2.0, "", 1, 3),  # 买学生 is one unit
         (WordNgram, 2.0, "东京", 2, 8),
         (WordNgram, -2.0, "", 2, 0),
     ],
 )
-def test_the_bound_is_what_the_units_can_add(tmp_path, kind, bonus, text, num_units, num_words):
-    """With fewer words in it a search would end too early, with more words too late."""
+def test_the_bound_equals_the_most_that_units_can_add(
+    tmp_path, kind, bonus, text, num_units, num_words
+):
+    """With a bound that is too low, a search would end too early; with one too high, too late."""
     units = ["<blank>", "<unk>", "<sos/eos>", "A", "买学生", *"买东京大学生"]
     tokenizer = Tokenizer(TokenizerConfig(type="char"), units)
     (tmp_path / "x.lm").write_text(CERTAIN_ARPA)
@@ -129,8 +131,8 @@ def test_the_bound_is_what_the_units_can_add(tmp_path, kind, bonus, text, num_un
 
 
 @pytest.mark.parametrize("kind", [UnitNgram, WordNgram])
-def test_the_end_is_in_the_bound(tmp_path, kind):
-    """Behind A the back-off weight is 10, so that the end adds to the score."""
+def test_the_bound_includes_the_end(tmp_path, kind):
+    """After A, the back-off weight is 10, so that the end adds to the score."""
     arpa = CERTAIN_ARPA.replace("=5", "=5\nngram 2=1").replace("0 A", "0 A 1")
     (tmp_path / "x.lm").write_text(arpa.replace("\\end", "\\2-grams:\n0 买 买\n\n\\end"))
     tokenizer = build_tokenizer(["A 买 东京大学生"], "char")
@@ -147,12 +149,16 @@ def test_the_end_is_in_the_bound(tmp_path, kind):
     ("boosts", "num_units", "gain"),
     [
         ({"机机": 3.0}, 0, 0.0),
-        ({"机机": 3.0}, 2, 12.0),  # each 机 more is 机机 once more: two units of 3
-        ({"机": 3.0, "机机": 0.1}, 0, 3.0),  # the second 机 is a word at the end only
+        (
+            {"机机": 3.0},
+            2,
+            12.0,
+        ),  # each further 机 completes another 机机, which has two units of 3
+        ({"机": 3.0, "机机": 0.1}, 0, 3.0),  # the second 机 is a complete word only at the end
     ],
 )
-def test_phrases_add_no_more_than_they_say(boosts, num_units, gain):
-    """Behind 机机; each letter and each boundary may bring the score of one letter."""
+def test_the_bound_of_phrases_is_not_exceeded(boosts, num_units, gain):
+    """The text so far is 机机. Each letter and each boundary may bring the score of one letter."""
     tokenizer = build_tokenizer(["机 A"], "char")
     fusion = ContextGraph([Phrase(*item) for item in boosts.items()], tokenizer)
     states = fusion.start()[None]
@@ -165,7 +171,7 @@ def test_phrases_add_no_more_than_they_say(boosts, num_units, gain):
         assert float(one.most(places, torch.tensor([num_units]))) >= times * gain
 
 
-def test_the_largest_weight_of_an_automaton_counts_those_of_failing():
+def test_max_weight_of_an_automaton_includes_its_failure_arcs():
     rng = random.Random(3)
     for _ in range(30):
         failures = [Arc(0, 0.0), *(Arc(rng.randrange(n), rng.uniform(-2, 1)) for n in range(1, 7))]
@@ -178,7 +184,7 @@ def test_the_largest_weight_of_an_automaton_counts_those_of_failing():
     assert FailureAutomaton(steep, [Arc(0, 0.0), Arc(0, 0.5)], 2).max_weight == 0.5
 
 
-def test_no_fusion_adds_nothing():
+def test_no_fusion_adds_zero():
     fusion = NoFusion()
     states = fusion.start().expand(2, 3, 1, -1)
     gains, grown = fusion.extend(states, torch.zeros(2, 3, 5, dtype=torch.int64))

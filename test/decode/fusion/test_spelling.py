@@ -1,4 +1,4 @@
-"""Letters of units, and word boundaries in and between them."""
+"""Letters of units, and word boundaries within and between units."""
 
 import pytest
 import torch
@@ -35,11 +35,11 @@ def test_letters_of_units(spellings):
         ([], ""),
     ],
 )
-def test_texts_are_spelt_with_one_boundary_between_words(spellings, units, letters):
+def test_texts_are_spelled_with_one_boundary_between_words(spellings, units, letters):
     assert "".join(spellings.spell(units)) == letters
 
 
-def test_boundaries_that_a_script_puts_between_units(spellings):
+def test_characters_of_scripts_without_spaces_begin_new_words(spellings):
     units = torch.tensor([AB, C, SPACE, BEIJING, LEAD_BYTE, NEXT_BYTE, MARK])
     after_letters = spellings.begins_here(torch.tensor(False), units)
     assert after_letters.tolist() == [False, False, False, True, True, False, False]
@@ -48,11 +48,11 @@ def test_boundaries_that_a_script_puts_between_units(spellings):
     assert spellings.after(torch.tensor(True), units).tolist() == [
         *(False, False, False),
         *(True, True, True),
-        True,  # a mark leaves it as it was
+        True,  # a combining mark does not change it
     ]
 
 
-def test_units_by_their_letters():
+def test_units_are_found_by_their_letters():
     trie = UnitTrie([("a", "b"), (), ("a",), ("b",)])
     assert trie.units == [] and trie.children["a"].units == [2]
     assert sorted(trie.below()) == [0, 2, 3]

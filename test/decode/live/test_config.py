@@ -1,4 +1,4 @@
-"""Settings of end points: their ranges."""
+"""Settings of end points and their ranges."""
 
 import pytest
 
@@ -14,6 +14,6 @@ from moeasr.errors import InputError
         ({"rule3_min_utterance_length": -1.0}, "`rule3_min_utterance_length` must be above 0"),
     ],
 )
-def test_bad_rules_are_refused(settings, message):
+def test_values_out_of_range_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         EndpointConfig(**settings)

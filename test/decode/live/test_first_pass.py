@@ -1,4 +1,4 @@
-"""The searches that go along with a stream."""
+"""Searches that run along with a stream."""
 
 import math
 
@@ -16,7 +16,7 @@ SEARCHES = {
 
 
 def frames(*units):
-    """Log-probabilities of frames, each of them nearly certain of a unit of 4."""
+    """Return log-probabilities of frames over 4 units, with 0.97 for one unit in each frame."""
     log_probs = torch.full((1, len(units), 4), math.log(0.01), dtype=torch.float64)
     for time, unit in enumerate(units):
         log_probs[0, time, unit] = math.log(0.97)
@@ -24,7 +24,7 @@ def frames(*units):
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_units_of_two_chunks_are_those_of_the_whole(name):
+def test_units_of_two_chunks_equal_those_of_the_whole_utterance(name):
     search: FirstPass = SEARCHES[name]()
     search.advance(*frames(0, 1, 1))
     search.advance(*frames(1, 0, 1, 2))

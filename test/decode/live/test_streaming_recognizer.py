@@ -1,4 +1,4 @@
-"""A stream gives the results of offline decoding in chunks, and drops tensors it does not need."""
+"""Streams, which give the results of offline decoding in chunks in bounded memory."""
 
 import dataclasses
 import math
@@ -25,7 +25,7 @@ MOE = MoeConfig(hidden_units=16, num_experts=4)
 
 
 def assert_same_scores(streamed, offline):
-    """Raise unless the scores are equal but for the rounding of float32 features."""
+    """Check that the scores are equal up to the rounding of float32 features."""
     found, expected = ([h.score for h in nbest] for nbest in (streamed, offline))
     assert_close(torch.tensor(found), torch.tensor(expected), FBANK_STEPS + NETWORK_STEPS)
 
@@ -34,7 +34,7 @@ def assert_same_scores(streamed, offline):
 def recognizer(tmp_path_factory):
     path = save_model(tmp_path_factory.mktemp("model") / "x.pt", MOE, num_blocks=2)
     one = Recognizer.from_checkpoint(path)
-    # Without training the frames differ little: let CTC look at the difference alone.
+    # Frames of an untrained model differ little, so CTC is scaled to amplify their differences.
     feats = one.features(sound(3.0))
     with torch.inference_mode():
         enc = one.model.encode(feats[None], torch.tensor([len(feats)])).enc[0]
@@ -45,7 +45,7 @@ def recognizer(tmp_path_factory):
 
 
 def sound(seconds):
-    """Notes of 0.12 s and pauses between them, so that there is something to tell apart."""
+    """Return notes of 0.12 s and pauses, so that the frames differ."""
     generator = torch.Generator().manual_seed(1)
     num_samples = int(seconds * 16000)
     notes = torch.rand(num_samples // 1920 + 1, generator=generator)
@@ -64,7 +64,9 @@ def stream_all(streaming, waveform, packet=1600):
 @pytest.mark.parametrize("num_left_chunks", [-1, 1])
 @pytest.mark.parametrize("chunk_size", [1, 4, 100])
 @pytest.mark.parametrize("mode", MODES)
-def test_a_stream_says_what_the_mode_says_offline(recognizer, mode, chunk_size, num_left_chunks):
+def test_a_stream_gives_the_result_of_offline_decoding(
+    recognizer, mode, chunk_size, num_left_chunks
+):
     config = DecodeConfig(beam_size=4, chunk_size=chunk_size, num_left_chunks=num_left_chunks)
     streaming = StreamingRecognizer(recognizer, mode, config)
     for seconds in (1.0, 1.27, 0.3):
@@ -74,14 +76,14 @@ def test_a_stream_says_what_the_mode_says_offline(recognizer, mode, chunk_size, 
         results = stream_all(streaming, waveform)
         assert [r.is_final for r in results] == [False] * (len(results) - 1) + [True]
         streamed = results[-1].nbest
-        assert streamed[0].tokens  # else there is nothing to compare
+        assert streamed[0].tokens  # an empty hypothesis would show nothing
         assert [h.tokens for h in streamed] == [h.tokens for h in offline]
         assert_same_scores(streamed, offline)
         assert results[-1].text == recognizer.text(offline[0])
 
 
 @pytest.mark.parametrize("mode", [m for m in MODES if "fusion" in SEARCHES[m].settings])
-def test_boosted_phrases_are_heard_in_streams_as_offline(recognizer, mode, tmp_path):
+def test_boosted_phrases_change_streams_like_offline_decoding(recognizer, mode, tmp_path):
     waveform = sound(1.0)
     feats = recognizer.features(waveform).double()
     config = DecodeConfig(beam_size=4, chunk_size=4)
@@ -97,7 +99,7 @@ def test_boosted_phrases_are_heard_in_streams_as_offline(recognizer, mode, tmp_p
 
 
 @pytest.mark.parametrize("packet", [1, 160, 999, 16000])
-def test_packets_do_not_matter(recognizer, packet):
+def test_the_packet_size_does_not_change_the_results(recognizer, packet):
     streaming = StreamingRecognizer(
         recognizer, "attention_rescoring", DecodeConfig(beam_size=3, chunk_size=3)
     )
@@ -109,7 +111,7 @@ def test_packets_do_not_matter(recognizer, packet):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_partial_results_come_with_the_chunks_and_what_is_stable_stays(recognizer, mode):
+def test_partial_results_follow_each_chunk_and_stable_text_never_changes(recognizer, mode):
     config = DecodeConfig(beam_size=4, chunk_size=4)
     results = stream_all(StreamingRecognizer(recognizer, mode, config), sound(3.0))
     partials = results[:-1]
@@ -123,10 +125,10 @@ def test_partial_results_come_with_the_chunks_and_what_is_stable_stays(recognize
 
 
 @pytest.mark.parametrize("mode", LIVE)
-def test_text_of_a_long_stream_is_not_made_anew_and_reads_the_same(recognizer, mode, monkeypatch):
+def test_settled_text_of_a_long_stream_is_not_decoded_again(recognizer, mode, monkeypatch):
     streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(beam_size=4, chunk_size=4))
     expected = [(r.text, r.stable_text) for r in stream_all(streaming, sound(6.0))]
-    monkeypatch.setattr("moeasr.decode.live.streaming_recognizer.SETTLE_UNITS", 4)
+    monkeypatch.setattr("moeasr.decode.live.recognition_stream.SETTLE_UNITS", 4)
     stream, found = streaming.open(), []
     for packet in sound(6.0).split(1600):
         found += stream.accept(packet)
@@ -134,8 +136,8 @@ def test_text_of_a_long_stream_is_not_made_anew_and_reads_the_same(recognizer, m
     assert stream._utterance.num_settled >= 10
 
 
-def test_an_utterance_ends_at_an_end_point_and_the_next_is_heard_as_the_first(recognizer):
-    """Rule 3 alone: every 0.48 s, in chunks of 0.16 s."""
+def test_an_utterance_after_an_end_point_is_recognised_like_the_first(recognizer):
+    """Use rule 3 alone, which ends an utterance every 0.48 s, in chunks of 0.16 s."""
     config = DecodeConfig(beam_size=4, chunk_size=4)
     rules = EndpointConfig(
         rule1_min_trailing_silence=99.0,
@@ -149,13 +151,17 @@ def test_an_utterance_ends_at_an_end_point_and_the_next_is_heard_as_the_first(re
     feats = recognizer.features(waveform).double()
     for final in finals[:3]:
         first = round(final.start_sec * 100)
-        # 12 encoder frames, and the features that the last of them sees
+        # 12 encoder frames, and the feature frames that the last of them sees
         alone = recognizer.recognize([feats[first : first + 51]], [streaming.mode], config)
         assert final.text == recognizer.text(alone[streaming.mode][0][0])
 
 
 class Said:
-    """Stands for a CTC head that has learnt: it is sure of `a` in frames `x`, not in `?`."""
+    """A CTC head with known output.
+
+    It gives `a` a probability near 1 in frames `x` and 0.6 in frames `?`, and the blank a
+    probability of 0.4 in `?` and near 1 in `_`.
+    """
 
     def __init__(self, pattern):
         self.pattern = iter(pattern)
@@ -174,8 +180,8 @@ class Said:
 @pytest.mark.parametrize(
     ("mode", "stable"), [("ctc_greedy_search", "a"), ("ctc_prefix_beam_search", "")]
 )
-def test_what_one_hypothesis_lacks_is_not_stable(recognizer, monkeypatch, mode, stable):
-    """After one frame with `a` by 0.6 and nothing by 0.4, of which greedy search knows nothing."""
+def test_text_that_one_hypothesis_lacks_is_not_stable(recognizer, monkeypatch, mode, stable):
+    """One frame has `a` with probability 0.6 and blank with 0.4. Greedy search keeps only `a`."""
     monkeypatch.setattr(recognizer.model, "ctc_log_probs", Said("?"))
     streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(beam_size=2, chunk_size=1))
     results = stream_all(streaming, torch.zeros(1600))
@@ -183,10 +189,10 @@ def test_what_one_hypothesis_lacks_is_not_stable(recognizer, monkeypatch, mode, 
 
 
 @pytest.mark.parametrize(("frame_shift_ms", "num_silent"), [(10.0, 8), (20.0, 4)])
-def test_silence_ends_an_utterance_sooner_once_somebody_has_spoken_in_it(
+def test_silence_after_speech_ends_an_utterance_sooner_than_silence_alone(
     recognizer, monkeypatch, frame_shift_ms, num_silent
 ):
-    """Rule 2 alone: 0.3 s, which are 8 frames of 40 ms or 4 of 80 ms, but not before speech."""
+    """Use rule 2 alone, with 0.3 s: 8 frames of 40 ms or 4 frames of 80 ms after speech."""
     said = "_" * 10 + "x_x" + "_" * 18 + "xx" + "_" * 9
     rules = EndpointConfig(
         rule1_min_trailing_silence=99.0,
@@ -215,8 +221,8 @@ def test_silence_ends_an_utterance_sooner_once_somebody_has_spoken_in_it(
     ]
 
 
-def test_end_points_in_silence_give_no_results(recognizer, monkeypatch):
-    """Rule 1 every 0.16 s; what is said behind them begins at the last one."""
+def test_end_points_without_speech_give_no_results(recognizer, monkeypatch):
+    """Rule 1 ends silence every 0.16 s. Later speech starts at the last end point."""
     rules = EndpointConfig(rule1_min_trailing_silence=0.16, rule2_min_trailing_silence=0.16)
     streaming = StreamingRecognizer(
         recognizer, "ctc_greedy_search", DecodeConfig(chunk_size=1), rules
@@ -245,19 +251,19 @@ def test_a_stream_is_routed_by_its_language(tmp_path):
     assert abs(scores[0] - scores[1]) > 0.1
 
 
-def test_what_an_utterance_needs_is_let_go_at_its_end(recognizer):
+def test_memory_of_an_utterance_is_released_at_its_end(recognizer):
     config = DecodeConfig(beam_size=4, chunk_size=4, num_left_chunks=2)
     rules = EndpointConfig(rule3_min_utterance_length=0.6)
     stream = StreamingRecognizer(recognizer, "attention_rescoring", config, rules).open()
     held = set()
     for packet in sound(6.0).split(1600):
         stream.accept(packet)
-        held.add((len(stream._utterance.enc), stream._state.encoder.num_past))
+        held.add((len(stream._utterance.chunks), stream._encoder._state.encoder.num_past))
     assert max(chunks for chunks, _ in held) <= 4
     assert max(past for _, past in held) == 8
 
 
-def test_a_partial_result_is_followed_by_a_final_one_even_if_that_is_empty(recognizer):
+def test_a_partial_result_is_followed_by_a_final_result_even_if_it_is_empty(recognizer):
     rules = EndpointConfig(rule3_min_utterance_length=0.4)
     config = DecodeConfig(beam_size=4, chunk_size=4)
     streaming = StreamingRecognizer(recognizer, "attention_rescoring", config, rules)
@@ -272,13 +278,13 @@ def test_a_partial_result_is_followed_by_a_final_one_even_if_that_is_empty(recog
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("num_samples", [0, 1, 160, 800])
-def test_next_to_nothing_is_an_empty_result(recognizer, mode, num_samples):
+def test_very_short_audio_gives_one_empty_result(recognizer, mode, num_samples):
     streaming = StreamingRecognizer(recognizer, mode, DecodeConfig(chunk_size=4))
     (result,) = stream_all(streaming, sound(1.0)[:num_samples])
     assert (result.is_final, result.text) == (True, "")
 
 
-def test_silence_is_an_empty_result_or_at_least_one(recognizer):
+def test_silence_gives_a_final_result(recognizer):
     streaming = StreamingRecognizer(
         recognizer, "attention_rescoring", DecodeConfig(chunk_size=4), EndpointConfig()
     )
@@ -287,7 +293,7 @@ def test_silence_is_an_empty_result_or_at_least_one(recognizer):
     assert all(not torch.tensor(result.nbest[0].score).isnan() for result in results[-1:])
 
 
-def test_a_model_without_ctc_or_with_future_frames_is_refused(tmp_path, recognizer):
+def test_settings_and_models_that_cannot_stream_are_refused(tmp_path, recognizer):
     with pytest.raises(InputError, match="`chunk_size` must be at least 1 to stream, but is -1"):
         StreamingRecognizer(recognizer, "attention", DecodeConfig())
     with pytest.raises(InputError, match="`ctc_weight` is CTC's share"):

@@ -1,0 +1,105 @@
+"""Export a checkpoint to ONNX, for sherpa-onnx and onnxruntime.
+
+Writes a model folder:
+  model.onnx, model.int8.onnx          whole recordings (sherpa-onnx: wenet_ctc)
+  model.streaming.onnx, ...int8.onnx   live streams with any chunk size (online wenet_ctc)
+  model.zipformer.onnx, ...int8.onnx   live streams in batches, also on phones (zipformer2_ctc)
+  decoder.onnx                         attention decoders, for rescoring
+  tokens.txt config.yaml README.md     units, settings, model card; also test.wav with test.txt
+
+Compares every file with the checkpoint on a dev set, and prints its size, speed, word error rate
+and differences. A folder with a file that differs is not left behind.
+"""
+
+import argparse
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
+from moeasr.errors import InputError
+from moeasr.parser import Parser
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = Parser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  moeasr export --checkpoint exp/u2pp_moe --data-dir data/dev "
+        "--out exp/u2pp_moe/export",
+    )
+    add = parser.add_argument
+    add(
+        "--checkpoint",
+        required=True,
+        metavar="FILE",
+        help="trained model, or an experiment directory with averaged.pt",
+    )
+    add("--data-dir", required=True, metavar="DIR", help="dev set with text, and features or audio")
+    add("--out", required=True, metavar="DIR", help="model folder to write or replace")
+    add(
+        "--chunk-size",
+        type=int,
+        default=16,
+        help="encoder frames per chunk of a stream (default: %(default)s)",
+    )
+    add(
+        "--num-left-chunks",
+        type=int,
+        default=4,
+        help="number of past chunks that a frame of a stream sees (default: %(default)s)",
+    )
+    add("--offline-only", action="store_true", help="no streaming files (default: written)")
+    add(
+        "--max-utts",
+        type=int,
+        default=200,
+        help="number of utterances to compare, from the first (default: %(default)s)",
+    )
+    add(
+        "--max-int8-loss",
+        type=float,
+        default=0.5,
+        metavar="POINTS",
+        help="largest accepted increase of the word error rate by int8 (default: %(default)s)",
+    )
+    add(
+        "--licence",
+        default="unknown",
+        help="licence of the model, for its card (default: %(default)s)",
+    )
+    add_no_commands_option(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    args = get_parser().parse_args(argv)
+    from moeasr import checkpoint
+    from moeasr.decode.recognizer import Recognizer
+    from moeasr.deploy.optional_packages import import_optional
+    from moeasr.export.checked_export import export_model
+    from moeasr.export.dev_set import read_dev_set
+    from moeasr.export.written_folder import StreamingSizes
+    from moeasr.logs import setup_logging
+
+    setup_logging()
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        import_optional(package)
+    if args.max_utts < 1:
+        raise InputError(f"--max-utts must be at least 1, but is {args.max_utts}")
+    sizes = None
+    if not args.offline_only:
+        sizes = StreamingSizes(args.chunk_size, args.num_left_chunks)
+    recognizer = Recognizer.from_checkpoint(checkpoint.find_file(args.checkpoint))
+    dev_set = read_dev_set(args.data_dir, recognizer, args.max_utts)
+    reports = export_model(
+        recognizer, Path(args.out), sizes, dev_set, args.max_int8_loss, args.licence
+    )
+    for report in reports:
+        print(report.line())
+    print(f"{args.out}: {args.out}/README.md says how to run the model")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Model folders that `moeasr export` writes, run by onnxruntime without torch."""

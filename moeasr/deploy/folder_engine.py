@@ -1,0 +1,187 @@
+"""The engine of model folders, which run in onnxruntime."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from moeasr.api.engine import Task
+from moeasr.api.live_stream import LiveStream
+from moeasr.api.transcription import Transcription, transcription_of
+from moeasr.audio.bounds import check_new_rate
+from moeasr.decode.config import DecodeConfig
+from moeasr.decode.live.config import EndpointConfig
+from moeasr.decode.live.recognition_stream import RecognitionStream
+from moeasr.deploy.folder_modes import MODES, choose_mode
+from moeasr.deploy.folder_recognizer import FolderRecognizer
+from moeasr.deploy.folder_streaming import FolderStreaming
+from moeasr.deploy.model_folder import OFFLINE, ModelFolder
+from moeasr.errors import InputError
+
+RESAMPLING_QUALITY = "VHQ"
+
+
+def open_folder(
+    path: str | Path,
+    device: str = "cpu",
+    quantize: str | None = None,
+    num_threads: int | None = None,
+) -> "FolderEngine":
+    """Open a model folder.
+
+    Args:
+        path: The folder.
+        device: Must be `cpu`.
+        quantize: `int8` for the networks in int8; None for float32.
+        num_threads: Number of CPU threads; None lets onnxruntime decide.
+
+    Raises:
+        InputError: The folder is damaged or incomplete, or cannot do what is asked for.
+    """
+    if device != "cpu":
+        raise InputError(f"a model folder runs on the CPU: `device` must be cpu, but is {device!r}")
+    if quantize not in (None, "int8"):
+        raise InputError(
+            f"a model folder has networks in float32 and in int8: `quantize` must be int8, but is "
+            f"{quantize!r}"
+        )
+    folder = ModelFolder.read(path)
+    return FolderEngine(FolderRecognizer(folder, quantize == "int8", num_threads))
+
+
+class FolderEngine:
+    """A model folder, see `moeasr.api.engine.Engine`.
+
+    Args:
+        recognizer: The folder with its networks.
+    """
+
+    languages: tuple[str, ...] = ()
+    has_ctc = True
+
+    def __init__(self, recognizer: FolderRecognizer) -> None:
+        self._recognizer = recognizer
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The sample rate of the model, Hz."""
+        return self._recognizer.folder.config.fbank.sample_rate_hz
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The decoding modes that the folder can do, from the fastest to the most accurate."""
+        return self._recognizer.modes
+
+    @property
+    def stream_chunk_size(self) -> int:
+        """Encoder frames per chunk of a stream, unless the user chooses otherwise."""
+        sizes = self._recognizer.folder.config.streaming
+        return -1 if sizes is None else sizes.chunk_size
+
+    def describe(self) -> str:
+        """Return the name of the model's config, the size of its file and its runtime."""
+        recognizer = self._recognizer
+        name = recognizer.folder.info.get("config_name", "unknown")
+        size = recognizer.folder.file(OFFLINE, recognizer.is_int8).stat().st_size
+        precision = "int8" if recognizer.is_int8 else "fp32"
+        return f"{name}, {size / 1e6:.1f} MB, onnxruntime, {precision}"
+
+    def waveform(self, samples: np.ndarray, rate_hz: int) -> np.ndarray:
+        """Return (S,) samples of any rate at the model's rate."""
+        if rate_hz == self.sample_rate_hz:
+            return samples
+        check_new_rate(rate_hz)
+        return soxr.resample(samples, rate_hz, self.sample_rate_hz, RESAMPLING_QUALITY)
+
+    def transcriber(self, task: Task) -> "FolderTranscriber":
+        """Prepare the transcription of whole recordings, see `Engine.transcriber`."""
+        return FolderTranscriber(self._recognizer, task)
+
+    def open_stream(self, task: Task, rules: EndpointConfig | None, rate_hz: int) -> LiveStream:
+        """Open a stream, see `Engine.open_stream`."""
+        recognizer = self._recognizer
+        mode, config = _resolve(recognizer, task)
+        sizes = recognizer.stream_sizes()
+        if config.chunk_size == -1:
+            raise InputError("`chunk_size` must be at least 1 to stream, but is -1")
+        if "num_left_chunks" not in task.given:
+            config = dataclasses.replace(config, num_left_chunks=sizes.num_left_chunks)
+        if config.num_left_chunks == -1:
+            raise InputError(
+                "the caches of a model folder have a fixed size: `num_left_chunks` must be at "
+                "least 1 in a stream, but is -1"
+            )
+        streaming = FolderStreaming(recognizer, mode, config, rules)
+        resample = _PacketResampler(rate_hz, self.sample_rate_hz)
+        return LiveStream(RecognitionStream(streaming), resample, recognizer)
+
+
+class FolderTranscriber:
+    """A model folder with the mode and the settings of some recordings.
+
+    Args:
+        recognizer: The folder with its networks.
+        task: The mode and the settings.
+
+    Raises:
+        InputError: The folder cannot do the task.
+    """
+
+    def __init__(self, recognizer: FolderRecognizer, task: Task) -> None:
+        self.mode, self._config = _resolve(recognizer, task)
+        self.num_kept = self._config.beam_size if "beam_size" in MODES[self.mode].settings else 1
+        """Most hypotheses that the mode returns."""
+        self._recognizer = recognizer
+
+    def run(self, waveforms: Sequence[np.ndarray]) -> list[Transcription]:
+        """Recognise recordings, each (S,) samples in [-1, 1] at the model's sample rate.
+
+        Raises:
+            InputError: A sample is NaN or infinite.
+        """
+        recognizer = self._recognizer
+        found = (recognizer.recognize(wave, self.mode, self._config) for wave in waveforms)
+        return [transcription_of(nbest, recognizer) for nbest in found]
+
+
+def _resolve(recognizer: FolderRecognizer, task: Task) -> tuple[str, DecodeConfig]:
+    """Return the mode and the complete settings of a task, and read the networks for it."""
+    if task.language is not None:
+        raise InputError(f"language '{task.language}': a model folder does not route by language")
+    config = task.config
+    mode = choose_mode(task.mode, recognizer.modes, config, task.given)
+    if config.num_left_chunks == 0:
+        raise InputError("`num_left_chunks` must be at least 1 on a model folder, but is 0")
+    recognizer.read_networks(
+        for_streams=config.chunk_size != -1, for_rescoring=MODES[mode].rescores
+    )
+    if MODES[mode].rescores:
+        can_reverse = recognizer.decoder.can_reverse
+        if config.reverse_weight is None:
+            weight = recognizer.folder.config.reverse_weight if can_reverse else 0.0
+            config = dataclasses.replace(config, reverse_weight=weight)
+        elif config.reverse_weight > 0 and not can_reverse:
+            raise InputError(
+                f"`reverse_weight` {config.reverse_weight} needs a right-to-left decoder, but this "
+                "model has none"
+            )
+    return mode, config
+
+
+class _PacketResampler:
+    """A function that resamples a stream packet by packet."""
+
+    def __init__(self, rate_hz: int, new_rate_hz: int) -> None:
+        self._stream = None
+        if rate_hz != new_rate_hz:
+            self._stream = soxr.ResampleStream(
+                rate_hz, new_rate_hz, num_channels=1, quality=RESAMPLING_QUALITY
+            )
+
+    def __call__(self, samples: np.ndarray, is_last: bool) -> np.ndarray:
+        """Return the samples that (S,) further samples complete, and at the end the rest."""
+        if self._stream is None:
+            return samples
+        return self._stream.resample_chunk(np.ascontiguousarray(samples, np.float32), last=is_last)

@@ -1,0 +1,22 @@
+"""Packages that only model folders need."""
+
+import importlib
+from types import ModuleType
+
+from moeasr.errors import InputError
+
+
+def import_optional(name: str) -> ModuleType:
+    """Return a module of the extra `deploy`.
+
+    Raises:
+        InputError: The package is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        package = name.replace("_", "-")
+        raise InputError(
+            f"model folders need the package {package}; install it with "
+            "`pip install 'moeasr[deploy]'`"
+        ) from None

@@ -1,0 +1,1 @@
+"""Export: models in ONNX, equal to their checkpoints, for sherpa-onnx and onnxruntime."""

@@ -1,0 +1,146 @@
+"""The export of a checkpoint: files that are kept only if they equal it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from moeasr.atomic import temporary_directory
+from moeasr.decode.recognizer import Recognizer
+from moeasr.errors import InputError
+from moeasr.export.dev_set import DevSet
+from moeasr.export.difference import Difference, compare
+from moeasr.export.model_card import model_card
+from moeasr.export.offline_graph import FLOOR
+from moeasr.export.onnx_outputs import OnnxFile, whole_chunks
+from moeasr.export.streaming_graph import SCALE
+from moeasr.export.written_folder import (
+    StreamingSizes,
+    check_exportable,
+    check_target,
+    publish,
+    write_graphs,
+    write_texts,
+)
+from moeasr.export.zipformer_streaming_graph import heard_features
+from moeasr.logs import get_logger
+from moeasr.score.error_rate import pair_up, word_error_rate
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """The measurements of one exported file on the dev set."""
+
+    name: str
+    size_mb: float
+    wer: float
+    """Word error rate of greedy search, percent."""
+    real_time_factor: float
+    """Seconds of computation per second of audio, on one thread, without features."""
+    difference: Difference
+
+    def line(self) -> str:
+        """Return the measurements in one line."""
+        found = self.difference
+        return (
+            f"{self.name}: {self.size_mb:.1f} MB, {self.wer:.2f} % WER, real-time factor "
+            f"{self.real_time_factor:.4f}, largest difference of log-probabilities "
+            f"{found.largest:.2g} ({found.num_differing} of {found.num_frames} frames above 0.01), "
+            f"{len(found.differing_texts)} of {len(found.texts)} texts differ"
+        )
+
+
+def export_model(
+    recognizer: Recognizer,
+    out: Path,
+    sizes: StreamingSizes | None,
+    dev_set: DevSet,
+    max_int8_loss: float,
+    licence: str,
+) -> list[FileReport]:
+    """Write a model folder, and leave it only if every file passes its check.
+
+    Args:
+        recognizer: The checkpoint's model in PyTorch, not optimized.
+        out: The folder.
+        sizes: Sizes of chunks; None leaves out the streaming files.
+        dev_set: Utterances on which the files are compared with the checkpoint.
+        max_int8_loss: Number of percentage points by which the WER of a file in int8 may exceed
+            that of the file in float32.
+        licence: Licence of the model, for its card.
+
+    Returns:
+        What was measured, file by file.
+
+    Raises:
+        InputError: The model cannot be exported, or a file differs from the checkpoint.
+    """
+    check_exportable(recognizer.model)
+    if sizes is not None and recognizer.model.encoder.sees_future:
+        raise InputError(
+            "this model has no streaming export: it was trained with `causal_conv: false`, so its "
+            "convolutions see future frames; export whole recordings alone with --offline-only"
+        )
+    check_target(out)
+    with temporary_directory(out.parent, f"{out.name}.export") as parent:
+        folder = parent / "folder"
+        folder.mkdir()
+        names = write_graphs(recognizer, folder, sizes)
+        write_texts(recognizer, folder, sizes, dev_set)
+        reports: list[FileReport] = []
+        for name in names:
+            if name == "decoder.onnx":
+                continue
+            logger.info("comparing %s with the checkpoint", name)
+            exact = _measure(recognizer, folder / name, sizes, dev_set)
+            exact.difference.check(name)
+            reports.append(exact)
+            int8 = _measure(
+                recognizer, folder / name.replace(".onnx", ".int8.onnx"), sizes, dev_set
+            )
+            if int8.wer > exact.wer + max_int8_loss:
+                raise InputError(
+                    f"{int8.name} is not kept: its WER on {dev_set.name} is {int8.wer:.2f} %, but "
+                    f"{exact.wer:.2f} % in float32; --max-int8-loss {max_int8_loss:g} is the limit"
+                )
+            reports.append(int8)
+        card = model_card(recognizer, sizes, dev_set, reports, licence)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        publish(folder, out)
+    return reports
+
+
+def _measure(
+    recognizer: Recognizer, path: Path, sizes: StreamingSizes | None, dev_set: DevSet
+) -> FileReport:
+    """Compare one file with the checkpoint, and measure its WER and its speed."""
+    file = OnnxFile(path)
+    if sizes is None or path.name.startswith(("model.onnx", "model.int8")):
+        difference = compare(recognizer, dev_set.feats, file.offline)
+    else:
+        chunk, left = sizes.chunk_size, sizes.num_left_chunks
+        padded = [(utt, whole_chunks(feats, chunk, FLOOR)) for utt, feats in dev_set.feats]
+        if path.name.startswith("model.zipformer"):
+            padded = [(utt, heard_features(feats)) for utt, feats in padded]
+        run = _streaming(file, path.name, chunk, left)
+        difference = compare(recognizer, padded, run, chunk, left)
+    hypotheses = dict(zip(dev_set.references, difference.texts))
+    return FileReport(
+        name=path.name,
+        size_mb=path.stat().st_size / 1e6,
+        wer=word_error_rate(pair_up(dev_set.references, hypotheses)).percent,
+        real_time_factor=difference.wall_sec / max(dev_set.audio_sec, 1e-9),
+        difference=difference,
+    )
+
+
+def _streaming(
+    file: OnnxFile, name: str, chunk_size: int, num_left_chunks: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that runs a streaming file on the features of an utterance."""
+    if name.startswith("model.zipformer"):
+        return lambda feats: file.zipformer_streaming(feats, SCALE)
+    return lambda feats: file.wenet_streaming(feats, chunk_size, num_left_chunks)

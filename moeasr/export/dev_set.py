@@ -1,0 +1,74 @@
+"""The utterances on which an export is checked, with one recording to go along with the model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from moeasr.audio.waveforms import read_waveforms
+from moeasr.data.data_type import data_type_of, find_data_type
+from moeasr.data.recognition_features import recognition_features
+from moeasr.datadir.table import Table
+from moeasr.datadir.utterances import open_utterances
+from moeasr.decode.recognizer import Recognizer
+from moeasr.errors import InputError
+
+
+@dataclass(frozen=True)
+class DevSet:
+    """Some utterances of a data directory."""
+
+    name: str
+    """Name of the directory."""
+    feats: list[tuple[str, np.ndarray]]
+    """Ids and features (T, F)."""
+    references: dict[str, str]
+    """Transcripts by id."""
+    audio_sec: float
+    """Duration of the utterances, from their numbers of frames."""
+    example: tuple[str, np.ndarray] | None
+    """The first utterance's transcript and samples (S,) in [-1, 1]; None if there is no wav.scp."""
+
+
+def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) -> DevSet:
+    """Read the features of the first utterances of a data directory.
+
+    Raises:
+        InputError: The directory is empty or lacks `text`, or a file cannot be read.
+    """
+    data_dir = Path(data_dir)
+    data_type = data_type_of(data_dir)
+    utterances = find_data_type(data_type).open(data_dir)
+    if not utterances:
+        raise InputError(f"{data_dir} holds no utterances")
+    if data_type == "feats":
+        recognizer.check_fbank(data_dir / "conf" / "fbank.yaml")
+    _, read = recognition_features(data_dir, utterances, data_type, recognizer.fbank)
+    ids = [utt.decode() for utt in utterances.utt_ids[:max_utts]]
+    feats = [(utt, read(index).numpy()) for index, utt in enumerate(ids)]
+    texts = dict(Table(data_dir / "text").items())
+    missing = [utt for utt in ids if utt not in texts]
+    if missing:
+        raise InputError(f"{data_dir / 'text'} has no transcript of utterance {missing[0]}")
+    frames = sum(len(utt_feats) for _, utt_feats in feats)
+    return DevSet(
+        name=data_dir.resolve().name,
+        feats=feats,
+        references={utt: texts[utt] for utt in ids},
+        audio_sec=frames * recognizer.fbank.frame_shift_sec,
+        example=_example(data_dir, recognizer, texts),
+    )
+
+
+def _example(
+    data_dir: Path, recognizer: Recognizer, texts: dict[str, str]
+) -> tuple[str, np.ndarray] | None:
+    """Return the first recording with a transcript, and this transcript, if there is audio."""
+    if not (data_dir / "wav.scp").is_file():
+        return None
+    segments = data_dir / "segments"
+    utterances = open_utterances(data_dir / "wav.scp", segments if segments.is_file() else None)
+    for utt, samples, _ in read_waveforms(utterances, recognizer.fbank.sample_rate_hz):
+        if texts.get(utt):
+            return texts[utt], samples.numpy()
+    return None

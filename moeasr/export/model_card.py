@@ -1,0 +1,132 @@
+"""The model card of an exported folder: what the model is, how well it works, how to run it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from moeasr.decode.recognizer import Recognizer
+from moeasr.export.dev_set import DevSet
+from moeasr.export.written_folder import StreamingSizes
+
+if TYPE_CHECKING:
+    from moeasr.export.checked_export import FileReport
+
+CARD = """\
+---
+license: {licence}
+pipeline_tag: automatic-speech-recognition
+library_name: sherpa-onnx
+---
+# {name}
+
+A speech recogniser of [moeasr](https://github.com/moeasr/moeasr), exported to ONNX.
+
+| | |
+|---|---|
+| config | `{name}` |
+| parameters | {total:.1f} M, of which {active:.1f} M work on each frame |
+| units | {num_units}, type `{unit_type}` |
+| audio | {rate} Hz, one channel; other rates are resampled by the runtime |
+| licence | {licence} |
+
+## Results
+
+Greedy search on `{dev}` ({num_utts} utterances, {minutes:.1f} minutes). Speed is seconds of
+computation per second of audio, on one thread of the machine that exported the model.
+
+| file | size | WER | speed |
+|---|---|---|---|
+{rows}
+
+## Run it
+
+With moeasr (`pip install 'moeasr[deploy]'`), attention rescoring included:
+
+```python
+import moeasr
+
+asr = moeasr.load("this folder")
+print(asr.transcribe("test.wav"))
+```
+
+With sherpa-onnx (`pip install sherpa-onnx sherpa-onnx-bin soundfile`), a whole file:
+
+```python
+import sherpa_onnx
+import soundfile
+
+samples, rate = soundfile.read("test.wav", dtype="float32")
+recognizer = sherpa_onnx.OfflineRecognizer.from_wenet_ctc("model.int8.onnx", "tokens.txt")
+stream = recognizer.create_stream()
+stream.accept_waveform(rate, samples)
+recognizer.decode_stream(stream)
+print(stream.result.text)
+```
+
+or on the command line:
+
+```
+sherpa-onnx-offline --tokens=tokens.txt --wenet-ctc-model=model.int8.onnx test.wav
+```
+{streaming}
+The model expects 80 mel bins from 20 to 7600 Hz, which sherpa-onnx computes by default. CMVN is
+part of the files.
+"""
+STREAMING = """
+A live stream in chunks of {chunk} encoder frames ({chunk_ms:.0f} ms) with {left} left chunks:
+
+```
+sherpa-onnx --tokens=tokens.txt --wenet-ctc-model=model.streaming.int8.onnx \\
+    --wenet-ctc-chunk-size={chunk} --wenet-ctc-num-left-chunks={left} test.wav
+```
+
+On Android, iOS, in a browser, or from C, C#, Go, Java, JavaScript, Kotlin, Swift: use
+`model.zipformer.int8.onnx` as an online Zipformer CTC model (`zipformer2_ctc`) with the example of
+that language from <https://k2-fsa.github.io/sherpa/onnx/>. Its chunk size is fixed. Add {tail:.1f}
+seconds of silence to the end of a recording, so that its last chunk is decoded.
+"""
+
+
+def model_card(
+    recognizer: Recognizer,
+    sizes: StreamingSizes | None,
+    dev_set: DevSet,
+    reports: "Sequence[FileReport]",
+    licence: str,
+) -> str:
+    """Return the text of the card.
+
+    Args:
+        recognizer: The checkpoint's model.
+        sizes: Sizes of chunks of the streaming files; None if there are none.
+        dev_set: Utterances on which the files were measured.
+        reports: The measurements.
+        licence: Licence of the model.
+    """
+    rows = [
+        f"| `{report.name}` | {report.size_mb:.1f} MB | {report.wer:.2f} % | "
+        f"{report.real_time_factor:.4f} |"
+        for report in reports
+    ]
+    streaming = ""
+    if sizes is not None:
+        frame_sec = recognizer.frame_sec
+        streaming = STREAMING.format(
+            chunk=sizes.chunk_size,
+            left=sizes.num_left_chunks,
+            chunk_ms=1000 * sizes.chunk_size * frame_sec,
+            tail=sizes.chunk_size * frame_sec + 0.1,
+        )
+    return CARD.format(
+        name=recognizer.info.get("config_name", "model"),
+        total=recognizer.params.total / 1e6,
+        active=recognizer.params.active / 1e6,
+        num_units=recognizer.tokenizer.vocab_size,
+        unit_type=recognizer.tokenizer.config.type,
+        rate=recognizer.fbank.sample_rate_hz,
+        licence=licence,
+        dev=dev_set.name,
+        num_utts=len(dev_set.feats),
+        minutes=dev_set.audio_sec / 60,
+        rows="\n".join(rows),
+        streaming=streaming,
+    )

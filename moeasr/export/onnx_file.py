@@ -1,0 +1,91 @@
+"""Translation of a graph to an ONNX file with metadata."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+OPSET = 20
+"""Version of the ONNX operators, which sherpa-onnx 1.10 and onnxruntime 1.20 can run."""
+
+
+class Graph(Protocol):
+    """A module that can be translated."""
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs, in their order."""
+        ...
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs, in their order."""
+        ...
+
+    def example(self) -> tuple[Tensor, ...]:
+        """Return inputs from which the graph is traced."""
+        ...
+
+    def dynamic_shapes(self) -> tuple[object, ...]:
+        """Return the axes of the inputs whose size may vary."""
+        ...
+
+
+def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | str]) -> None:
+    """Translate a graph and write it to a file.
+
+    Args:
+        graph: A module in eval mode with the interface `Graph`.
+        path: The file.
+        metadata: Pairs that runtimes read from the file.
+    """
+    import onnx
+
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            graph,
+            graph.example(),
+            dynamo=True,  # the older exporter drops inputs that no output depends on
+            opset_version=OPSET,
+            input_names=graph.input_names,
+            output_names=graph.output_names,
+            dynamic_shapes=graph.dynamic_shapes(),
+            verbose=False,
+        )
+        model = program.model_proto
+    # The quantiser replaces weights, and would trip over the shapes that the translation noted.
+    del model.graph.value_info[:]
+    for key, value in metadata.items():
+        model.metadata_props.add(key=key, value=str(value))
+    onnx.save(model, path)
+
+
+def strip_notes(path: Path) -> None:
+    """Remove the exporter's notes about the origin of each operator, a megabyte per file."""
+    import onnx
+
+    model = onnx.load(path)
+    graph = model.graph
+    del graph.value_info[:]
+    for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
+    onnx.save(model, path)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Suppress the exporter's notes, which are about its own packages and optimisations."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)

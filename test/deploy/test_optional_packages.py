@@ -1,0 +1,14 @@
+"""Packages that may be missing."""
+
+import math
+
+import pytest
+
+from moeasr.deploy.optional_packages import import_optional
+from moeasr.errors import InputError
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it():
+    assert import_optional("math") is math
+    with pytest.raises(InputError, match=r"no-such-thing; .*pip install 'moeasr\[deploy\]'"):
+        import_optional("no_such_thing")

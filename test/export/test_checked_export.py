@@ -1,0 +1,153 @@
+"""A whole export: files that sherpa-onnx runs, or nothing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from moeasr.config import load_yaml
+from moeasr.decode.config import DecodeConfig
+from moeasr.errors import InputError
+from moeasr.export import checked_export as module
+from moeasr.export.checked_export import export_model
+from moeasr.export.dev_set import read_dev_set
+from moeasr.export.written_folder import StreamingSizes
+
+pytestmark = pytest.mark.slow
+SIZES = StreamingSizes(4, 2)
+MODELS = ("model", "model.streaming", "model.zipformer")
+
+
+@pytest.fixture(scope="module")
+def exported(recognizer, dev_dir, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "folder"
+    dev_set = read_dev_set(dev_dir, recognizer, 10)
+    return out, export_model(recognizer, out, SIZES, dev_set, 100.0, "cc-by-4.0")
+
+
+def test_a_folder_is_complete(exported):
+    out, _ = exported
+    files = {f"{name}{kind}.onnx" for name in MODELS for kind in ("", ".int8")}
+    texts = {"tokens.txt", "config.yaml", "README.md", "test.wav", "test.txt"}
+    assert {path.name for path in out.iterdir()} == files | texts | {"decoder.onnx"}
+    assert (out / "test.txt").read_text() == "ab cd\n"
+    assert (out / "tokens.txt").read_text().startswith("<blank> 0\n<unk> 1\n<sos/eos> 2\na 3\n")
+    config = load_yaml(out / "config.yaml")
+    assert config["format"] == "moeasr-export-1"
+    assert config["streaming"] == {"chunk_size": 4, "num_left_chunks": 2}
+    assert config["tokenizer"]["units"][3:] == ["a", "b", "c", "d", "\u2581"]
+    assert config["reverse_weight"] == 0.3 and config["has_decoder"]
+    assert [path.name for path in out.parent.iterdir()] == ["folder"]
+
+
+def test_every_file_was_measured_and_equals_the_checkpoint(exported):
+    _, reports = exported
+    assert [report.name for report in reports] == [
+        f"{name}{kind}.onnx" for name in MODELS for kind in ("", ".int8")
+    ]
+    for report in reports[::2]:
+        assert report.difference.largest < 1e-3 and report.difference.differing_texts == []
+    assert "of 3 texts differ" in reports[0].line()
+
+
+def test_every_frame_runs_its_experts_only(exported, tmp_path):
+    """The rows of all experts' products of a layer, counted by onnxruntime: K times the frames."""
+    import onnx
+    import onnxruntime
+
+    path = exported[0] / "model.onnx"
+    first_layers = {  # node -> MoE layer
+        node.name: weight.partition(".experts.")[0]
+        for node in onnx.load(path).graph.node
+        for weight in node.input
+        if ".experts." in weight and weight.endswith(".w1")
+    }
+    assert len(first_layers) == 4  # one layer of four experts
+    options = onnxruntime.SessionOptions()
+    options.enable_profiling = True
+    options.profile_file_prefix = str(tmp_path / "profile")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(path, options)
+    feats = np.random.default_rng(0).normal(6, 3, (1, 150, 80)).astype(np.float32)
+    _, _, enc = session.run(None, {"x": feats, "x_lens": np.array([150])})
+    rows = 0
+    for event in json.loads(Path(session.end_profiling()).read_text()):
+        name = event["name"].removesuffix("_kernel_time")
+        if name in first_layers and name != event["name"]:
+            shape = event["args"]["input_type_shape"][0]["float"]
+            rows += shape[0]
+    assert rows == 2 * enc.shape[1]
+
+
+@pytest.fixture
+def written(exported, monkeypatch):
+    """Let an export write the files of the folder that is there already, whatever the model."""
+    out, _ = exported
+
+    def copy(recognizer, folder, sizes):
+        for name in ("model.onnx", "model.int8.onnx"):
+            shutil.copy(out / name, folder)
+        return ["model.onnx"]
+
+    monkeypatch.setattr(module, "write_graphs", copy)
+
+
+@pytest.mark.usefixtures("written")
+def test_a_folder_with_a_file_that_differs_is_not_left_behind(make_recognizer, dev_dir, tmp_path):
+    other = make_recognizer(tmp_path / "other.pt")
+    dev_set = read_dev_set(dev_dir, other, 10)
+    with pytest.raises(InputError, match=r"model\.onnx is not kept"):
+        export_model(other, tmp_path / "out" / "folder", None, dev_set, 0.5, "unknown")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.usefixtures("written")
+def test_int8_that_costs_too_much_accuracy_is_refused(recognizer, dev_dir, tmp_path):
+    dev_set = read_dev_set(dev_dir, recognizer, 10)
+    with pytest.raises(InputError, match=r"model\.int8\.onnx is not kept: its WER on dev"):
+        export_model(recognizer, tmp_path / "folder", None, dev_set, -1000.0, "unknown")
+
+
+def test_sherpa_onnx_runs_all_three_files(exported, recognizer, dev_dir):
+    """Its features have 80 mel bins; it computes those of whole recordings with random dither."""
+    sherpa = pytest.importorskip("sherpa_onnx", reason="the extra `deploy` is not installed")
+    out, _ = exported
+    _, samples = read_dev_set(dev_dir, recognizer, 2).example
+    tokens = str(out / "tokens.txt")
+
+    offline = sherpa.OfflineRecognizer.from_wenet_ctc(str(out / "model.onnx"), tokens)
+    stream = offline.create_stream()
+    stream.accept_waveform(16000, samples)
+    offline.decode_stream(stream)
+    streaming = {"chunk_size": SIZES.chunk_size, "num_left_chunks": SIZES.num_left_chunks}
+    wenet = sherpa.OnlineRecognizer.from_wenet_ctc(
+        tokens=tokens, model=str(out / "model.streaming.onnx"), **streaming
+    )
+    zipformer = sherpa.OnlineRecognizer.from_zipformer2_ctc(
+        tokens=tokens, model=str(out / "model.zipformer.onnx")
+    )
+    texts = [stream.result.text, *(_streamed(online, samples) for online in (wenet, zipformer))]
+    assert all(set(text) <= set("abcd ") for text in texts)
+    assert texts[1] == texts[2] == _chunked_text(recognizer, samples) != ""
+
+
+def _streamed(online, samples):
+    stream = online.create_stream()
+    stream.accept_waveform(16000, samples)
+    stream.accept_waveform(16000, np.zeros(8000, np.float32))
+    stream.input_finished()
+    while online.is_ready(stream):
+        online.decode_stream(stream)
+    return online.get_result(stream)
+
+
+def _chunked_text(recognizer, samples):
+    """The text of the checkpoint for the same samples with the same silence after them."""
+    feats = recognizer.features(torch.from_numpy(np.append(samples, np.zeros(8000, np.float32))))
+    chunks = (len(feats) - 4) // 16  # sherpa-onnx decodes a chunk when a frame after it is there
+    config = DecodeConfig(chunk_size=SIZES.chunk_size, num_left_chunks=SIZES.num_left_chunks)
+    found = recognizer.recognize([feats[: 16 * chunks + 3]], ["ctc_greedy_search"], config)
+    return recognizer.text(found["ctc_greedy_search"][0][0])

@@ -1,0 +1,25 @@
+"""The model card names the model, its results and working commands."""
+
+from moeasr.export.checked_export import FileReport
+from moeasr.export.dev_set import DevSet
+from moeasr.export.difference import Difference
+from moeasr.export.model_card import model_card
+from moeasr.export.written_folder import StreamingSizes
+
+REPORT = FileReport("model.onnx", 12.34, 5.678, 0.01234, Difference())
+DEV = DevSet("dev", [("u1", None)], {"u1": "a"}, 90.0, None)
+
+
+def test_results_and_commands_are_filled_in(recognizer):
+    card = model_card(recognizer, StreamingSizes(8, 4), DEV, [REPORT], "apache-2.0")
+    assert card.startswith("---\nlicense: apache-2.0\n")
+    assert "# tiny\n" in card
+    assert "on `dev` (1 utterances, 1.5 minutes)" in card
+    assert "| `model.onnx` | 12.3 MB | 5.68 % | 0.0123 |" in card
+    assert "--wenet-ctc-chunk-size=8 --wenet-ctc-num-left-chunks=4" in card
+    assert "chunks of 8 encoder frames (320 ms)" in card
+
+
+def test_a_model_without_streaming_files_does_not_mention_them(recognizer):
+    card = model_card(recognizer, None, DEV, [REPORT], "unknown")
+    assert "streaming" not in card and "zipformer" not in card
