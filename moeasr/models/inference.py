@@ -9,7 +9,6 @@ from moeasr.moe.experts import ExpertBank
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.packed_experts import PackedExperts
 from moeasr.nn.attention import RelPositionAttention
-from moeasr.nn.joined_linear import join_linear
 from moeasr.nn.packed_convolution import fastest_conv
 from moeasr.nn.packed_linear import PackedLinear, check_precision
 from moeasr.nn.subsampling import ConvSubsampling4
@@ -62,9 +61,6 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
     parameter = next(model.parameters())
     if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
         raise InputError("packed kernels need a float32 model on a CPU")
-    for module in _outside_routers(model):
-        if isinstance(module, RelPositionAttention):
-            _join_projections(module, precision)
     places = _places_of_packed(model)
     while places:
         module = next(iter(places))  # the first one: weights are fastest in the order of their use
@@ -96,13 +92,6 @@ def _places_of_packed(model: nn.Module) -> dict[nn.Module, list[tuple[nn.Module,
             if isinstance(child, (nn.Linear, ExpertBank)):
                 places.setdefault(child, []).append((parent, name))
     return places
-
-
-def _join_projections(attention: RelPositionAttention, precision: str) -> None:
-    """Compute the queries, keys and values of the same frames by one product."""
-    layers = (attention.query, attention.key, attention.value)
-    if all(type(layer) is nn.Linear for layer in layers):
-        attention.query, attention.key, attention.value = join_linear(layers, precision)
 
 
 def _pack(module: nn.Linear | ExpertBank, precision: str) -> nn.Module:

@@ -13,8 +13,6 @@ from moeasr.models.inference import optimize_for_inference
 from moeasr.models.streaming_encoder import StreamingEncoder
 from moeasr.moe.experts import ExpertBank
 from moeasr.moe.packed_experts import PackedExperts
-from moeasr.nn.attention import RelPositionAttention
-from moeasr.nn.joined_linear import JoinedPart
 from moeasr.nn.packed_linear import PackedLinear
 from moeasr.nn.unquantized_linear import UnquantizedLinear
 
@@ -105,8 +103,7 @@ def test_each_layer_is_freed_before_the_next_one_is_packed(monkeypatch):
     model = plain("u2pp_moe")
     layers = (torch.nn.Linear, ExpertBank)
     left = weakref.WeakSet(module for module in model.modules() if isinstance(module, layers))
-    attentions = [m for m in model.modules() if isinstance(m, RelPositionAttention)]
-    before, numbers = len(left) - 3 * len(attentions), []  # these three are joined before
+    before, numbers = len(left), []
 
     def pack(module, precision):
         numbers.append(len(left))
@@ -115,16 +112,6 @@ def test_each_layer_is_freed_before_the_next_one_is_packed(monkeypatch):
     monkeypatch.setattr(inference, "_pack", pack)
     optimize_for_inference(model, "int8")
     assert numbers == list(range(before, 0, -1))
-
-
-def test_the_projections_of_attention_are_joined_unless_one_is_not_quantized():
-    model = plain("dense")
-    first, second = (block.attention for block in model.encoder.blocks)
-    first.value = UnquantizedLinear(16, 16)
-    optimize_for_inference(model, "bf16")
-    assert [type(part) for part in (second.query, second.key, second.value)] == 3 * [JoinedPart]
-    found = {name: getattr(first, name).precision for name in ("query", "key", "value")}
-    assert found == {"query": "bf16", "key": "bf16", "value": "fp32"}
 
 
 def test_a_new_router_stays_in_float32():
