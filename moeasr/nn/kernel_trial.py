@@ -22,7 +22,7 @@ TRIAL_ROWS = ((1, 2, 5, 3, 8), (16, 64, 256))
 """Numbers of rows in the trial: a few, and more than `FEW_ROWS`. The number changes from call to
 call, as it does for experts."""
 TRIAL_ROUNDS = 5
-TRIAL_SEC = 0.03  # processor time after which no further round of a trial begins
+TRIAL_SEC = 0.02  # processor time after which no further round of a trial begins
 MIN_ROUNDS = 2
 TRIAL_GAIN = 1.05  # speed-up that justifies a private operator
 SPLIT_GAIN = 1.15  # speed-up for some numbers of rows that justifies a second copy of the weights
