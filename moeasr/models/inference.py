@@ -9,7 +9,7 @@ from moeasr.moe.experts import ExpertBank
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.packed_experts import PackedExperts
 from moeasr.nn.attention import RelPositionAttention
-from moeasr.nn.bf16_convolution import faster_conv
+from moeasr.nn.packed_convolution import fastest_conv
 from moeasr.nn.packed_linear import PackedLinear, check_precision
 from moeasr.nn.subsampling import ConvSubsampling4
 from moeasr.nn.unquantized_linear import UnquantizedLinear
@@ -43,8 +43,9 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
 
     With `fp32`, results differ only by rounding. With `bf16` or `int8`, the linear layers of the
     encoder and the decoders compute in this precision. The front end's second convolution, which
-    costs as much as several blocks, computes in bfloat16. Routers, norms, attention weights, the
-    other convolutions and every `UnquantizedLinear` stay in float32.
+    costs as much as several blocks, does so too if that is faster. Routers, norms, attention
+    weights, the other convolutions and every `UnquantizedLinear` stay in float32. The weights of
+    each layer are freed before the next layer is packed, so a large model is never in memory twice.
 
     Args:
         model: A float32 model in eval mode on a CPU. It cannot be trained or saved afterwards.
@@ -60,18 +61,19 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
     parameter = next(model.parameters())
     if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
         raise InputError("packed kernels need a float32 model on a CPU")
-    modules = _outside_routers(model)
-    packed = {
-        module: _pack(module, precision) for module in modules if _is_packed(module, precision)
-    }
-    for module in modules:
-        for name, child in module.named_children():
-            if child in packed:
-                setattr(module, name, packed[child])
+    places = _places_of_packed(model)
+    while places:
+        module = next(iter(places))  # the first one: weights are fastest in the order of their use
+        packed = _pack(module, precision)
+        for parent, name in places.pop(module):
+            setattr(parent, name, packed)
+        del module  # free its weights before the next module is packed
+    for module in _outside_routers(model):
         if isinstance(module, RelPositionAttention):
             module.position = CachedProjection(module.position)
-        if isinstance(module, ConvSubsampling4) and precision != "fp32":
-            module.conv2 = faster_conv(module.conv2)
+        if isinstance(module, ConvSubsampling4):
+            module.conv1 = module.conv1.to(memory_format=torch.channels_last)
+            module.conv2 = fastest_conv(module.conv2, precision)
     return model
 
 
@@ -82,15 +84,20 @@ def _outside_routers(model: nn.Module) -> list[nn.Module]:
     return [module for module in model.modules() if module not in of_routers]
 
 
-def _is_packed(module: nn.Module, precision: str) -> bool:
-    """Return whether a packed module replaces this module."""
-    if isinstance(module, UnquantizedLinear):
-        return precision == "fp32"
-    return isinstance(module, (nn.Linear, ExpertBank))
+def _places_of_packed(model: nn.Module) -> dict[nn.Module, list[tuple[nn.Module, str]]]:
+    """Return the modules that packed ones replace, each with its parents and its names in them."""
+    places: dict[nn.Module, list[tuple[nn.Module, str]]] = {}
+    for parent in _outside_routers(model):
+        for name, child in parent.named_children():
+            if isinstance(child, (nn.Linear, ExpertBank)):
+                places.setdefault(child, []).append((parent, name))
+    return places
 
 
 def _pack(module: nn.Linear | ExpertBank, precision: str) -> nn.Module:
     """Return the packed form of a linear layer or of experts."""
     if isinstance(module, ExpertBank):
         return PackedExperts(module, precision)
+    if isinstance(module, UnquantizedLinear):
+        precision = "fp32"
     return PackedLinear(module.weight, module.bias, precision)

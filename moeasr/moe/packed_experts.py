@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from moeasr.moe.dispatch import combine, sort_by_expert
 from moeasr.moe.experts import ExpertBank
 from moeasr.nn.feed_forward import Activation
-from moeasr.nn.packed_linear import Kernel, make_kernel
+from moeasr.nn.linear_kernels import Kernel
+from moeasr.nn.packed_linear import make_kernel
 from moeasr.nn.routing import Routing
 
 
@@ -30,9 +31,9 @@ class PackedExperts(nn.Module):
         activation = None if bank.activation is F.silu else bank.activation
         self._experts = [
             _Expert(
-                make_kernel(w1, b1, precision, with_silu=activation is None),
+                make_kernel(w1, b1, precision, activation is None, has_few_rows=True),
                 activation,
-                make_kernel(w2, b2, precision),
+                make_kernel(w2, b2, precision, has_few_rows=True),
             )
             for w1, b1, w2, b2 in bank.weights()
         ]

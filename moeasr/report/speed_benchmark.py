@@ -1,7 +1,6 @@
 """Benchmark of configs: its workload and its table. `moeasr.report.timing` measures the times."""
 
-import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -19,9 +18,9 @@ from moeasr.nn.packed_linear import PRECISIONS
 from moeasr.report.cost_table import aligned
 from moeasr.report.timing import (
     MachineLimit,
-    Timings,
     full_pass,
     measure_machine,
+    release_memory,
     streaming_pass,
     time_candidates,
     training_step,
@@ -85,7 +84,9 @@ class Workload:
 
 
 def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, Any]:
-    """Measure the times of all configs in alternation.
+    """Measure the times of all configs, each in alternation with a baseline.
+
+    Besides the models of the baselines, only one model is in memory at a time.
 
     Args:
         configs: The configs by name; the first one is the baseline, see below.
@@ -100,63 +101,85 @@ def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, A
         baseline of `stream` is the first config that can be streamed.
     """
     torch.manual_seed(0)
-    models = {
-        name: build_model(config.model, NUM_MEL_BINS, workload.vocab_size)
-        for name, config in configs.items()
-    }
     num_frames = round(workload.utterance_sec * FRAMES_PER_SEC)
     feats = torch.randn(1, num_frames, NUM_MEL_BINS)
     machine = measure_machine()
-    rows = _recognition(models, feats, machine, workload)
+    rows = _recognition(configs, feats, machine, workload)
     if workload.train_utts:
-        rows += _training(models, configs, feats, workload)
+        rows += _training(configs, feats, workload)
     return {"machine": machine._asdict(), "workload": asdict(workload), "rows": rows}
 
 
+class _Candidate(NamedTuple):
+    """Work that is timed."""
+
+    name: str
+    """A name that tells it from other work."""
+    work: Callable[[], object]
+    """The function that does the work."""
+
+
 def _recognition(
-    models: Mapping[str, AsrModel], feats: Tensor, machine: MachineLimit, workload: Workload
+    configs: Mapping[str, Subject], feats: Tensor, machine: MachineLimit, workload: Workload
 ) -> list[dict[str, Any]]:
     """Return the rows of full and streaming passes."""
-    candidates, facts = {}, {}
-    for name, model in models.items():
-        costs = model_cost(model, workload.utterance_sec, TOKENS_PER_SEC, FRAMES_PER_SEC)
-        encoding = sum_of(costs, "encoding", ENCODING_PARTS)
-        params = count_params(model)
-        for precision in workload.precisions:
-            ready = optimize_for_inference(copy.deepcopy(model).eval(), precision)
-            works = {"full": full_pass(ready, feats)}
-            if not model.encoder.sees_future:
-                sizes = (workload.chunk_size, workload.num_left_chunks)
-                works["stream"] = streaming_pass(ready, feats, *sizes)
-            for what, work in works.items():
-                key = f"{name} {what} {precision}"
-                candidates[key] = work
-                reads = 1.0
-                if what == "stream":
-                    chunk_sec = workload.chunk_size * model.subsampling_rate / FRAMES_PER_SEC
-                    reads = workload.utterance_sec / chunk_sec
-                flops = machine.fp32_flops if precision == "fp32" else machine.bf16_flops
-                floor_sec = max(
-                    2 * encoding.macs_per_sec * workload.utterance_sec / flops,
-                    reads * encoding.total_params * BYTES[precision] / machine.bytes_per_sec,
-                )
-                facts[key] = (name, what, precision, floor_sec, params)
-    timings = time_candidates(candidates, workload.num_rounds)
-    base_precision = "fp32" if "fp32" in workload.precisions else workload.precisions[0]
+    baselines: dict[str, _Candidate] = {}
+    precisions = workload.precisions
+    first = "fp32" if "fp32" in precisions else precisions[0]
     rows = []
-    for key, (name, what, precision, floor_sec, params) in facts.items():
-        first = next(other for other, work, *_ in facts.values() if work == what)
-        baseline = f"{first} {what} {base_precision}"
-        took_sec = timings.median_sec(key)
+    for name, config in configs.items():
+        of_config = {
+            precision: _recognition_rows(
+                name, config, precision, feats, machine, workload, baselines
+            )
+            for precision in sorted(precisions, key=lambda precision: precision != first)
+        }
+        rows += [row for precision in precisions for row in of_config[precision]]
+    return rows
+
+
+def _recognition_rows(
+    name: str,
+    config: Subject,
+    precision: str,
+    feats: Tensor,
+    machine: MachineLimit,
+    workload: Workload,
+    baselines: dict[str, _Candidate],
+) -> list[dict[str, Any]]:
+    """Return the rows of one config in one precision, and add the baselines that are missing."""
+    model = _build(config, workload)
+    costs = model_cost(model, workload.utterance_sec, TOKENS_PER_SEC, FRAMES_PER_SEC)
+    encoding = sum_of(costs, "encoding", ENCODING_PARTS)
+    params = count_params(model)
+    model = optimize_for_inference(model.eval(), precision)
+    works = {"full": full_pass(model, feats)}
+    if not model.encoder.sees_future:
+        sizes = (workload.chunk_size, workload.num_left_chunks)
+        works["stream"] = streaming_pass(model, feats, *sizes)
+    rows = []
+    for what, work in works.items():
+        reads = 1.0
+        if what == "stream":
+            chunk_sec = workload.chunk_size * model.subsampling_rate / FRAMES_PER_SEC
+            reads = workload.utterance_sec / chunk_sec
+        flops = machine.fp32_flops if precision == "fp32" else machine.bf16_flops
+        floor_sec = max(
+            2 * encoding.macs_per_sec * workload.utterance_sec / flops,
+            reads * encoding.total_params * BYTES[precision] / machine.bytes_per_sec,
+        )
+        candidate = _Candidate(f"{name} {what} {precision}", work)
+        baseline = baselines.setdefault(what, candidate)
+        took_sec, speed = _measure(candidate, baseline, workload.num_rounds)
         rows.append(
             {
                 "config": name,
                 "what": what,
                 "precision": precision,
                 "rtf": took_sec / workload.utterance_sec,
-                "speed": _ratio(timings, key, baseline),
+                "speed": speed,
                 "of_limit": floor_sec / took_sec,
-                "memory_bytes": working_memory_bytes(candidates[key]),
+                "memory_bytes": working_memory_bytes(work),
                 "total_params": params.total,
                 "active_params": params.active,
             }
@@ -165,10 +188,7 @@ def _recognition(
 
 
 def _training(
-    models: Mapping[str, AsrModel],
-    configs: Mapping[str, Subject],
-    feats: Tensor,
-    workload: Workload,
+    configs: Mapping[str, Subject], feats: Tensor, workload: Workload
 ) -> list[dict[str, Any]]:
     """Return the rows of training steps."""
     num_utts, num_tokens = workload.train_utts, round(workload.utterance_sec * TOKENS_PER_SEC)
@@ -178,23 +198,37 @@ def _training(
         torch.randint(3, workload.vocab_size, (num_utts, num_tokens)),
         torch.full((num_utts,), num_tokens),
     )
-    candidates = {}
-    for name, model in models.items():
-        optimizer = build_optimizer(model, configs[name].optim)
-        for precision in ("fp32", "bf16"):
-            step = training_step(model, optimizer, batch, precision == "bf16")
-            candidates[f"{name} {precision}"] = (name, precision, step)
-    timings = time_candidates({k: v[2] for k, v in candidates.items()}, workload.num_rounds)
+    baselines: dict[str, _Candidate] = {}
     rows = []
-    for key, (name, precision, step) in candidates.items():
-        params = count_params(models[name])
+    for name, config in configs.items():
+        rows += _training_rows(name, config, batch, workload, baselines)
+    return rows
+
+
+def _training_rows(
+    name: str,
+    config: Subject,
+    batch: Sequence[Tensor],
+    workload: Workload,
+    baselines: dict[str, _Candidate],
+) -> list[dict[str, Any]]:
+    """Return the rows of one config, and add the baseline if it is missing."""
+    model = _build(config, workload)
+    optimizer = build_optimizer(model, config.optim)
+    params = count_params(model)
+    rows = []
+    for precision in ("fp32", "bf16"):
+        step = training_step(model, optimizer, batch, precision == "bf16")
+        candidate = _Candidate(f"{name} {precision}", step)
+        baseline = baselines.setdefault("train", candidate)
+        took_sec, speed = _measure(candidate, baseline, workload.num_rounds)
         rows.append(
             {
                 "config": name,
                 "what": "train",
                 "precision": precision,
-                "frames_per_sec": num_utts * feats.size(1) / timings.median_sec(key),
-                "speed": _ratio(timings, key, f"{next(iter(models))} fp32"),
+                "frames_per_sec": batch[0].size(0) * batch[0].size(1) / took_sec,
+                "speed": speed,
                 "memory_bytes": working_memory_bytes(step),
                 "total_params": params.total,
                 "active_params": params.active,
@@ -203,8 +237,21 @@ def _training(
     return rows
 
 
-def _ratio(timings: Timings, name: str, baseline: str) -> dict[str, float]:
-    return timings.ratio(name, baseline)._asdict()
+def _build(config: Subject, workload: Workload) -> AsrModel:
+    """Build an untrained model, with the same weights whenever it is built."""
+    release_memory()  # of the model before
+    torch.manual_seed(0)
+    return build_model(config.model, NUM_MEL_BINS, workload.vocab_size)
+
+
+def _measure(
+    candidate: _Candidate, baseline: _Candidate, num_rounds: int
+) -> tuple[float, dict[str, float]]:
+    """Return the median seconds of a candidate, and its speed relative to the baseline."""
+    works = dict([baseline, candidate])
+    timings = time_candidates(works, num_rounds)
+    speed = timings.ratio(candidate.name, baseline.name)
+    return timings.median_sec(candidate.name), speed._asdict()
 
 
 def benchmark_lines(result: Mapping[str, Any]) -> list[str]:

@@ -179,11 +179,20 @@ def working_memory_bytes(work: Callable[[], object]) -> int:
         OSError: The system has no /proc, as Linux has.
         AttributeError: The C library of the system is not glibc.
     """
-    ctypes.CDLL(None).malloc_trim(0)  # reused pages of earlier work would hide the growth
+    release_memory()  # reused pages of earlier work would hide the growth
     before = _resident_bytes("VmRSS")
     CLEAR_REFS.write_text("5")  # resets the peak
     work()
     return max(_resident_bytes("VmHWM") - before, 0)
+
+
+def release_memory() -> None:
+    """Return the memory of freed tensors to the system.
+
+    Raises:
+        AttributeError: The C library of the system is not glibc.
+    """
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def _resident_bytes(kind: str) -> int:

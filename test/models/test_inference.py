@@ -1,13 +1,17 @@
 """A model made ready for inference says what it said, in every mode and as a stream."""
 
+import weakref
+
 import pytest
 import torch
 from rounding import NETWORK_STEPS, assert_close
 from systems import SYSTEMS, decoders, make_system
 
 from moeasr.errors import InputError
+from moeasr.models import inference
 from moeasr.models.inference import optimize_for_inference
 from moeasr.models.streaming_encoder import StreamingEncoder
+from moeasr.moe.experts import ExpertBank
 from moeasr.moe.packed_experts import PackedExperts
 from moeasr.nn.packed_linear import PackedLinear
 from moeasr.nn.unquantized_linear import UnquantizedLinear
@@ -78,8 +82,11 @@ UNQUANTIZED = {
 @pytest.mark.parametrize("kind", UNQUANTIZED)
 def test_output_layers_front_ends_and_memory_blocks_are_not_quantized(kind):
     model = optimize_for_inference(plain(kind), "bf16")
-    left = {name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    packed = {n: m.precision for n, m in model.named_modules() if isinstance(m, PackedLinear)}
+    left = {name for name, precision in packed.items() if precision == "fp32"}
     assert left == {f"{name}.project" for name in UNQUANTIZED[kind]}
+    assert set(packed.values()) == {"fp32", "bf16"}
+    assert not any(isinstance(module, torch.nn.Linear) for module in model.modules())
 
 
 def test_a_layer_is_quantized_by_its_class_and_not_by_its_name():
@@ -88,11 +95,23 @@ def test_a_layer_is_quantized_by_its_class_and_not_by_its_name():
         {"project": torch.nn.Linear(3, 3), "up": UnquantizedLinear(3, 3)}
     )
     optimize_for_inference(model, "bf16")
-    assert type(model.own["project"]) is PackedLinear
-    assert type(model.own["up"]) is UnquantizedLinear
-    model = plain("dense")
-    model.own = UnquantizedLinear(3, 3)
-    assert type(optimize_for_inference(model, "fp32").own) is PackedLinear
+    assert model.own["project"].precision == "bf16"
+    assert model.own["up"].precision == "fp32"
+
+
+def test_each_layer_is_freed_before_the_next_one_is_packed(monkeypatch):
+    model = plain("u2pp_moe")
+    layers = (torch.nn.Linear, ExpertBank)
+    left = weakref.WeakSet(module for module in model.modules() if isinstance(module, layers))
+    before, numbers = len(left), []
+
+    def pack(module, precision):
+        numbers.append(len(left))
+        return torch.nn.Identity()
+
+    monkeypatch.setattr(inference, "_pack", pack)
+    optimize_for_inference(model, "int8")
+    assert numbers == list(range(before, 0, -1))
 
 
 def test_a_new_router_stays_in_float32():

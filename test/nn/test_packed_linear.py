@@ -6,15 +6,8 @@ import torch.nn.functional as F
 
 from moeasr.errors import InputError
 from moeasr.nn import packed_linear
-from moeasr.nn.packed_linear import (
-    PRECISIONS,
-    PackedLinear,
-    aten_kernel,
-    make_kernel,
-    onednn_is_faster,
-    onednn_kernel,
-    packs_bf16,
-)
+from moeasr.nn.kernel_trial import FEW_ROWS, Choice
+from moeasr.nn.packed_linear import PRECISIONS, PackedLinear, make_kernel
 
 SUMS_OF_40 = 40 * torch.finfo(torch.float32).eps
 ERROR = {"fp32": SUMS_OF_40, "bf16": 6e-3, "int8": 2e-2}
@@ -33,7 +26,8 @@ def test_it_is_the_linear_layer(precision, shape, with_silu):
     wanted = F.linear(x, weight, bias)
     wanted = F.silu(wanted) if with_silu else wanted
     found = make_kernel(weight, bias, precision, with_silu)(x)
-    assert found.dtype == torch.float32
+    in_bf16 = with_silu and precision == "bf16"  # for the next layer, which computes in bf16 too
+    assert found.dtype == (torch.bfloat16 if in_bf16 else torch.float32)
     assert found.shape == wanted.shape
     assert relative_error(found, wanted) < ERROR[precision]
     if precision != "fp32":
@@ -73,46 +67,16 @@ def test_a_zero_weight_row_is_no_division_by_zero():
     assert torch.equal(found[:, 3], torch.ones(5))
 
 
-def test_both_fp32_kernels_are_right_whichever_is_chosen():
-    weight, bias, x = torch.randn(24, 40), torch.randn(24), torch.randn(6, 40)
-    with torch.inference_mode():
-        for make in (aten_kernel, onednn_kernel):
-            wanted = F.silu(F.linear(x, weight, bias))
-            assert relative_error(make(weight, bias, True)(x), wanted) < SUMS_OF_40
+def test_a_few_rows_and_more_rows_are_computed_by_their_kernels(monkeypatch):
+    def constant(value):
+        return lambda weight, bias, with_silu: lambda x: torch.full((*x.shape[:-1], 5), value)
 
-
-@pytest.mark.parametrize("fault", [RuntimeError, AttributeError])
-def test_without_onednn_the_plain_kernel_is_used(monkeypatch, fault):
-    def broken(weight, bias, with_silu):
-        raise fault("no such operator")
-
-    onednn_is_faster.cache_clear()
-    packs_bf16.cache_clear()
-    monkeypatch.setattr(packed_linear, "onednn_kernel", broken)
-    try:
-        assert not onednn_is_faster(1)
-        assert not packs_bf16()
-        weight, x = torch.randn(24, 40), torch.randn(6, 40)
-        wanted = F.linear(x, weight, torch.zeros(24))
-        assert torch.equal(PackedLinear(weight, None, "fp32")(x), wanted)
-        assert relative_error(PackedLinear(weight, None, "bf16")(x), wanted) < ERROR["bf16"]
-    finally:
-        onednn_is_faster.cache_clear()
-        packs_bf16.cache_clear()
-
-
-def test_a_wrong_onednn_is_not_used(monkeypatch):
-    monkeypatch.setattr(
-        packed_linear, "onednn_kernel", lambda weight, bias, with_silu: lambda x: x @ weight.T
-    )
-    onednn_is_faster.cache_clear()
-    packs_bf16.cache_clear()
-    try:
-        assert not onednn_is_faster(1)
-        assert not packs_bf16()
-    finally:
-        onednn_is_faster.cache_clear()
-        packs_bf16.cache_clear()
+    choice = Choice(constant(1.0), constant(2.0))
+    monkeypatch.setattr(packed_linear, "fastest_makers", lambda *args: choice)
+    kernel = make_kernel(torch.randn(5, 4), None, "int8", has_few_rows=True)
+    values = [kernel(torch.randn(rows, 4)).unique().item() for rows in (1, FEW_ROWS, FEW_ROWS + 1)]
+    assert values == [1.0, 1.0, 2.0]
+    assert kernel(torch.randn(3, FEW_ROWS, 4)).unique().item() == 2.0
 
 
 def test_an_unknown_precision_is_refused():

@@ -1,5 +1,7 @@
 """Rows and table of the benchmark, from times and memory that are made up."""
 
+import weakref
+
 import pytest
 import torch
 from systems import CTC_ONLY, SYSTEMS, encoder
@@ -33,10 +35,13 @@ WORKLOAD = Workload(
 @pytest.fixture(scope="module")
 def made_up_times():
     """Candidates take 0.1, 0.2, 0.3 s ... in one round and twice that in the other."""
+    numbers = {}
 
     def time_candidates(candidates, num_rounds):
         assert num_rounds == 2
-        return Timings({name: [0.1 * n, 0.2 * n] for n, name in enumerate(candidates, start=1)})
+        for name in candidates:
+            numbers.setdefault(name, len(numbers) + 1)
+        return Timings({name: [0.1 * numbers[name], 0.2 * numbers[name]] for name in candidates})
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "time_candidates", time_candidates)
@@ -60,7 +65,7 @@ def test_rates_by_hand(result):
         *(("full", "fp32"), ("stream", "fp32"), ("full", "bf16"), ("stream", "bf16")),
         *(("train", "fp32"), ("train", "bf16")),
     ]
-    seconds = {key: 0.15 * n for key, n in zip(rows, (1, 2, 3, 4, 1, 2))}  # medians
+    seconds = {key: 0.15 * n for key, n in zip(rows, (1, 2, 3, 4, 5, 6))}  # medians
     params = count_params(build_model(subject().model, NUM_MEL_BINS, 9))
     for (what, precision), row in rows.items():
         took_sec = seconds[what, precision]
@@ -94,7 +99,7 @@ def test_the_table(result):
     assert lines[0] == "machine: fp32 1000 GFLOP/s, bf16 2000 GFLOP/s, memory 15.0 GB/s"
     full, train = lines[3].split(), lines[-1].split()
     assert full[:6] == ["moe", "full", "fp32", "0.0750", "1.00", "[1.00,"]
-    assert train[:6] == ["moe", "train", "bf16", "2000", "0.50", "[0.50,"]
+    assert train[:6] == ["moe", "train", "bf16", "667", "0.83", "[0.83,"]
     assert full[-2] == train[-2] == "300"  # MiB
     row = result["rows"][0] | {"speed": {"median": 2.0, "least": 1.5, "largest": 3.25}}
     assert " 2.00 [1.50, 3.25] " in benchmark_lines(result | {"rows": [row]})[-1]
@@ -155,6 +160,32 @@ def test_what_is_run_is_what_the_workload_says(monkeypatch):
     # log-probabilities of a few nats: bfloat16 has 8 bits, int8 weights 7
     errors = [(outputs[f"dense full {name}"] - full).abs().max() for name in ("bf16", "int8")]
     assert all(2.0**-20 < error < 2.0**-3 for error in errors)
+
+
+def test_at_most_one_model_and_those_of_baselines_are_in_memory(monkeypatch):
+    """The baseline of streams is of the second config, because the first cannot be streamed."""
+    models, numbers = weakref.WeakSet(), []
+    build = module.build_model
+
+    def build_model(*args):
+        numbers.append(len(models))
+        model = build(*args)
+        models.add(model)
+        return model
+
+    monkeypatch.setattr(module, "build_model", build_model)
+    monkeypatch.setattr(
+        module, "time_candidates", lambda works, _: Timings({name: [1.0] for name in works})
+    )
+    monkeypatch.setattr(module, "measure_machine", lambda: LIMIT)
+    monkeypatch.setattr(module, "working_memory_bytes", lambda work: 0)
+    configs = {
+        name: Subject(ModelConfig(encoder=encoder(**settings), **CTC_ONLY), OptimConfig())
+        for name, settings in [("whole", WHOLE), ("first", {}), ("second", {})]
+    }
+    benchmark(configs, Workload(utterance_sec=0.5, vocab_size=9, train_utts=1))
+    recognition = [0, 1, 1, 1, 2, 2, 2, 2, 2]  # that were in memory when the next one was built
+    assert numbers == [*recognition, 0, 1, 1]
 
 
 class Operations(TorchDispatchMode):

@@ -140,7 +140,7 @@ def main():
     add("--num-blocks", type=int, default=12)
     add("--hidden-units", type=int, default=2048)
     add("--seconds", type=float, default=10.0, help="duration of the utterance to encode")
-    add("--train-utts", type=int, default=4, help="number of utterances in a training step")
+    add("--train-utts", type=int, default=4, help="utterances in a training step; 0: none")
     add("--train-seconds", type=float, default=7.5, help="duration of a training utterance")
     add("--num-tokens", type=int, default=30, help="number of tokens in a training utterance")
     add("--num-rounds", type=int, default=7)
@@ -149,7 +149,8 @@ def main():
     find_wenet(args.wenet)
     size = (args.num_blocks, args.hidden_units)
     compare_encoders(size, args.seconds, args.num_rounds)
-
+    if not args.train_utts:
+        return
     num_frames = round(args.train_seconds * 100)
     feats = torch.randn(args.train_utts, num_frames, 80)
     lens = torch.full((args.train_utts,), num_frames)

@@ -1,0 +1,152 @@
+"""Kernels of linear layers for inference on a CPU: several for each precision, with equal results.
+
+The oneDNN operators are private to PyTorch, whose compiler emits them, and have not changed since
+version 2.11. `moeasr.nn.kernel_trial` tries them once, and uses the plain kernel if they fail.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Kernel = Callable[[Tensor], Tensor]
+"""Function (..., inputs) -> (..., outputs) that accepts the outputs of any kernel."""
+Maker = Callable[[Tensor, Tensor, bool], Kernel]
+"""Function that builds a kernel from the weight, the bias, and whether silu follows."""
+
+PACKED_ROWS = 64  # number of input rows for which the packed layout is optimised
+SMALLEST_SCALE = 6.1e-5  # of 8-bit inputs, as in FBGEMM
+
+
+class KernelFamily(NamedTuple):
+    """The kernels of one precision, which differ only in speed."""
+
+    makers: tuple[Maker, ...]
+    """The makers of the kernels; the first one uses public operators only."""
+    tolerance: float
+    """Largest relative difference between the outputs of two kernels, as a ratio of norms."""
+    splits: bool
+    """True if a layer may have two kernels, each with its own copy of the weights."""
+
+
+def fp32_plain(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """Build the reference kernel, `F.linear` with contiguous weights."""
+    weight = weight.contiguous()
+    if with_silu:
+        return lambda x: F.silu(F.linear(x, weight, bias), inplace=True)
+    return lambda x: F.linear(x, weight, bias)
+
+
+def fp32_onednn(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """Build a oneDNN kernel with packed weights and fused silu."""
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_ROWS)
+    post = "swish" if with_silu else "none"
+    product = torch.ops.mkldnn._linear_pointwise.default
+    return lambda x: product(x, packed, bias, post, [], "")
+
+
+def bf16_plain(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """Build a kernel that sums bfloat16 products in float32 and rounds each sum to bfloat16."""
+    return _bf16(fp32_plain, weight, bias, with_silu)
+
+
+def bf16_onednn(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """Build a bfloat16 kernel with packed weights.
+
+    Packed weights halve the time for a few rows, because the plain kernel packs them in every call.
+    """
+    return _bf16(fp32_onednn, weight, bias, with_silu)
+
+
+def _bf16(make: Maker, weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """Build a kernel for bfloat16; its outputs stay in bfloat16 if silu follows.
+
+    The next layer of the same precision would round them again.
+    """
+    kernel = make(weight.to(torch.bfloat16), bias.to(torch.bfloat16), with_silu)
+    if with_silu:
+        return lambda x: kernel(x.to(torch.bfloat16))
+    return lambda x: kernel(x.to(torch.bfloat16)).float()
+
+
+def int8_plain(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """Build an 8-bit kernel of PyTorch's default engine, on x86 FBGEMM.
+
+    Weights have one scale per output. Each call quantises its inputs, with one scale for all rows.
+    """
+    packed = torch.ops.quantized.linear_prepack(quantize_weight(weight), bias)
+    product = torch.ops.quantized.linear_dynamic.default
+    if with_silu:
+        return lambda x: F.silu(product(x, packed), inplace=True)
+    return lambda x: product(x, packed)
+
+
+def int8_onednn(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """Build the 8-bit kernel of PyTorch's oneDNN engine, which uses AMX where FBGEMM does not."""
+    with _quantized_engine("onednn"):
+        return int8_plain(weight, bias, with_silu)
+
+
+def int8_pointwise(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
+    """Build an 8-bit oneDNN kernel with fused silu, whose inputs are quantised in two passes."""
+    quantized = quantize_weight(weight)
+    rows = [PACKED_ROWS, weight.size(1)]
+    packed = torch.ops.onednn.qlinear_prepack(quantized.int_repr(), rows)
+    scales = quantized.q_per_channel_scales().float()
+    zero_points = torch.zeros(weight.size(0), dtype=torch.int32)
+    post = ("swish" if with_silu else "none", [], "")
+    product = torch.ops.onednn.qlinear_pointwise.default
+
+    def kernel(x: Tensor) -> Tensor:
+        codes = quantize_inputs(x)
+        weights = (packed, scales, zero_points, bias)
+        return product(*codes, *weights, 1.0, 0, torch.float32, *post)
+
+    return kernel
+
+
+def quantize_weight(weight: Tensor) -> Tensor:
+    """Quantise a weight matrix symmetrically to -127 .. 127 with one scale per output."""
+    scales = (weight.abs().amax(dim=1) / 127).clamp(min=1e-12).double()
+    zero_points = torch.zeros(weight.size(0), dtype=torch.int64)
+    return torch.quantize_per_channel(weight, scales, zero_points, 0, torch.qint8)
+
+
+def quantize_inputs(x: Tensor) -> tuple[Tensor, float, int]:
+    """Quantise inputs to 0 .. 255 by the same scale and zero point as PyTorch's engines.
+
+    The range of the codes is that of the inputs and includes zero.
+
+    Returns:
+        The codes (uint8), the scale, and the code of zero.
+    """
+    lowest, highest = torch.aminmax(x)
+    low, high = min(lowest.item(), 0.0), max(highest.item(), 0.0)
+    step = (high - low) / 255 or 1.0
+    scale, zero_point = max(step, SMALLEST_SCALE), round(-low / step)
+    quantized = torch.quantize_per_tensor(x.contiguous(), scale, zero_point, torch.quint8)
+    # `int_repr` would copy the codes, which takes as long as quantising them.
+    codes = torch.empty(0, dtype=torch.uint8).set_(quantized.untyped_storage(), 0, x.shape)
+    return codes, scale, zero_point
+
+
+@contextmanager
+def _quantized_engine(name: str) -> Iterator[None]:
+    """Pack quantised weights for an engine of PyTorch; `RuntimeError` if it is not available."""
+    before = torch.backends.quantized.engine
+    torch.backends.quantized.engine = name
+    try:
+        yield
+    finally:
+        torch.backends.quantized.engine = before
+
+
+KERNELS: dict[str, KernelFamily] = {
+    "fp32": KernelFamily((fp32_plain, fp32_onednn), 1e-4, splits=False),
+    "bf16": KernelFamily((bf16_plain, bf16_onednn), 2e-2, splits=False),
+    "int8": KernelFamily((int8_plain, int8_onednn, int8_pointwise), 2e-3, splits=True),
+}
+"""The families of kernels by precision."""
