@@ -19,6 +19,7 @@ DOCUMENTS = {
     str(path.relative_to(ROOT)): "\n".join(blocks)
     for path in known_files("README.md", "moeasr/**/README.md")
     if (blocks := BLOCK.findall(path.read_text(encoding="utf-8")))
+    and path.parent.name != "deploy"  # test/deploy/test_exported_folder.py has a model folder
 }
 DOCSTRINGS = {
     owner.__qualname__: "".join(

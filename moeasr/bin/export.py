@@ -5,6 +5,7 @@ Writes a model folder:
   model.streaming.onnx, ...int8.onnx   live streams with any chunk size (online wenet_ctc)
   model.zipformer.onnx, ...int8.onnx   live streams in batches, also on phones (zipformer2_ctc)
   decoder.onnx                         attention decoders, for rescoring
+  graph.fst                            with --lm or --context: decoding graph for sherpa-onnx
   tokens.txt config.yaml README.md     units, settings, model card; also test.wav with test.txt
 
 Compares every file with the checkpoint on a dev set, and prints its size, speed, word error rate
@@ -16,7 +17,9 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
+from moeasr.decode.fusion.config import FusionConfig
 from moeasr.errors import InputError
+from moeasr.options import add_options, given_options, with_given
 from moeasr.parser import Parser
 
 
@@ -69,6 +72,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="licence of the model, for its card (default: %(default)s)",
     )
     add_no_commands_option(parser)
+    add_options(parser, FusionConfig())
     return parser
 
 
@@ -91,12 +95,16 @@ def main(argv: list[str] | None = None) -> None:
     sizes = None
     if not args.offline_only:
         sizes = StreamingSizes(args.chunk_size, args.num_left_chunks)
+    given = given_options(args, FusionConfig)
+    FusionConfig.check_given(given)
+    fusion = with_given(FusionConfig(), given)
     recognizer = Recognizer.from_checkpoint(checkpoint.find_file(args.checkpoint))
     dev_set = read_dev_set(args.data_dir, recognizer, args.max_utts)
-    reports = export_model(
-        recognizer, Path(args.out), sizes, dev_set, args.max_int8_loss, args.licence
+    limits = (args.max_int8_loss, args.licence)
+    reports, graph = export_model(
+        recognizer, Path(args.out), sizes, dev_set, *limits, fusion if given else None
     )
-    for report in reports:
+    for report in [*reports, *filter(None, [graph])]:
         print(report.line())
     print(f"{args.out}: {args.out}/README.md says how to run the model")
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from moeasr.atomic import temporary_directory
+from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
+from moeasr.export.checked_graph import GraphReport, write_checked_graph
 from moeasr.export.dev_set import DevSet
 from moeasr.export.difference import Difference, compare
 from moeasr.export.model_card import model_card
@@ -60,7 +62,8 @@ def export_model(
     dev_set: DevSet,
     max_int8_loss: float,
     licence: str,
-) -> list[FileReport]:
+    fusion: FusionConfig | None = None,
+) -> tuple[list[FileReport], GraphReport | None]:
     """Write a model folder, and leave it only if every file passes its check.
 
     Args:
@@ -71,9 +74,10 @@ def export_model(
         max_int8_loss: Number of percentage points by which the WER of a file in int8 may exceed
             that of the file in float32.
         licence: Licence of the model, for its card.
+        fusion: Language model and phrases for a decoding graph; None for none.
 
     Returns:
-        What was measured, file by file.
+        The measurements of the files, and those of the decoding graph.
 
     Raises:
         InputError: The model cannot be exported, or a file differs from the checkpoint.
@@ -107,10 +111,14 @@ def export_model(
                     f"{exact.wer:.2f} % in float32; --max-int8-loss {max_int8_loss:g} is the limit"
                 )
             reports.append(int8)
+        graph = None
+        if fusion is not None:
+            logger.info("writing the decoding graph")
+            graph = write_checked_graph(folder, recognizer, fusion, dev_set)
         card = model_card(recognizer, sizes, dev_set, reports, licence)
         (folder / "README.md").write_text(card, encoding="utf-8")
         publish(folder, out)
-    return reports
+    return reports, graph
 
 
 def _measure(

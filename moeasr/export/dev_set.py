@@ -26,8 +26,16 @@ class DevSet:
     """Transcripts by id."""
     audio_sec: float
     """Duration of the utterances, from their numbers of frames."""
-    example: tuple[str, np.ndarray] | None
-    """The first utterance's transcript and samples (S,) in [-1, 1]; None if there is no wav.scp."""
+    waveforms: dict[str, np.ndarray]
+    """Samples (S,) in [-1, 1] by id; empty if there is no wav.scp."""
+
+    @property
+    def example(self) -> tuple[str, np.ndarray] | None:
+        """The first transcript that is not empty, with its samples; None if there is no audio."""
+        for utt, samples in self.waveforms.items():
+            if self.references[utt]:
+                return self.references[utt], samples
+        return None
 
 
 def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) -> DevSet:
@@ -56,19 +64,17 @@ def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) ->
         feats=feats,
         references={utt: texts[utt] for utt in ids},
         audio_sec=frames * recognizer.fbank.frame_shift_sec,
-        example=_example(data_dir, recognizer, texts),
+        waveforms=_waveforms(data_dir, recognizer, ids),
     )
 
 
-def _example(
-    data_dir: Path, recognizer: Recognizer, texts: dict[str, str]
-) -> tuple[str, np.ndarray] | None:
-    """Return the first recording with a transcript, and this transcript, if there is audio."""
+def _waveforms(data_dir: Path, recognizer: Recognizer, utt_ids: list[str]) -> dict[str, np.ndarray]:
+    """Return the samples of utterances by id, if the directory has audio."""
     if not (data_dir / "wav.scp").is_file():
-        return None
+        return {}
     segments = data_dir / "segments"
     utterances = open_utterances(data_dir / "wav.scp", segments if segments.is_file() else None)
-    for utt, samples, _ in read_waveforms(utterances, recognizer.fbank.sample_rate_hz):
-        if texts.get(utt):
-            return texts[utt], samples.numpy()
-    return None
+    indices = utterances.indices_of(np.array([utt.encode() for utt in utt_ids]))
+    chosen = utterances.select(np.sort(indices[indices >= 0]))
+    rate_hz = recognizer.fbank.sample_rate_hz
+    return {utt: samples.numpy() for utt, samples, _ in read_waveforms(chosen, rate_hz)}

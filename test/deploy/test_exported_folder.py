@@ -1,7 +1,10 @@
 """A folder that `moeasr export` wrote, run by onnxruntime: the results of its checkpoint."""
 
+import re
+
 import pytest
 import soundfile
+from known_files import ROOT
 from made_up import write_lines
 
 import moeasr
@@ -14,8 +17,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def exported(exp_dir, sound, tmp_path_factory):
-    """The recogniser of a folder with chunks of 4 frames and 2 left chunks."""
+def exported_folder(exp_dir, sound, tmp_path_factory):
+    """A folder with chunks of 4 frames and 2 left chunks."""
     directory = tmp_path_factory.mktemp("data")
     soundfile.write(directory / "a.wav", sound(2.0), 16000)
     write_lines(directory / "wav.scp", [f"a {directory / 'a.wav'}"])
@@ -25,7 +28,12 @@ def exported(exp_dir, sound, tmp_path_factory):
     place = ["--data-dir", str(directory), "--out", str(folder)]
     # in int8 a model without training makes other errors
     export.main(["--checkpoint", str(exp_dir), *place, *sizes, "--max-int8-loss", "1000"])
-    return moeasr.load(folder, num_threads=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(exported_folder):
+    return moeasr.load(exported_folder, num_threads=1)
 
 
 def assert_same(found, expected):
@@ -80,3 +88,14 @@ def test_int8_gives_a_text(exported, sound):
     int8 = moeasr.load(exported._engine._recognizer.folder.path, quantize="int8", num_threads=1)
     assert int8.transcribe(sound(1.0), sample_rate=16000).text
     assert int8.transcribe(sound(1.0), sample_rate=16000, chunk_size=4).text
+
+
+def test_python_lines_of_the_readme_run(exported_folder, sound, tmp_path, monkeypatch, capsys):
+    text = (ROOT / "moeasr/deploy/README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    (tmp_path / "exp/u2pp_moe").mkdir(parents=True)
+    (tmp_path / "exp/u2pp_moe/export").symlink_to(exported_folder)
+    soundfile.write(tmp_path / "a.wav", sound(1.0), 16000)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "deploy/README.md", "exec"), {})
+    assert capsys.readouterr().out

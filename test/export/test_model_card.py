@@ -7,7 +7,7 @@ from moeasr.export.model_card import model_card
 from moeasr.export.written_folder import StreamingSizes
 
 REPORT = FileReport("model.onnx", 12.34, 5.678, 0.01234, Difference())
-DEV = DevSet("dev", [("u1", None)], {"u1": "a"}, 90.0, None)
+DEV = DevSet("dev", [("u1", None)], {"u1": "a"}, 90.0, {})
 
 
 def test_results_and_commands_are_filled_in(recognizer):
