@@ -279,7 +279,7 @@ def test_dry_run_needs_no_value_and_no_data(recipe, flag):
     ]
 
 
-EXPORT = "python3 -m moeasr.bin.export --checkpoint exp/u2pp_moe/averaged.pt"
+COST = "python3 -m moeasr.bin.profile --checkpoint exp/u2pp_moe"
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -288,15 +288,16 @@ def test_a_new_option_is_added_in_recipe_sh_and_a_new_stage_in_one_line(tmp_path
     shared = one.root / "utils/recipe.sh"
     text = shared.read_text()
     text = text.replace("\nseed=777 ", "\nlm=  # an n-gram\nseed=777 ")
-    text = text.replace('"5 scoring")', '"5 scoring" "6 export")')
+    text = text.replace('"6 export")', '"6 export" "7 cost")')
     shared.write_text(text.replace('--beam-size "$beam_size"\n', '--lm "$lm"\n'))
-    stage = f'if run_stage 6 "export"; then run {EXPORT}; fi\n'
+    stage = f'if run_stage 7 "cost"; then run {COST}; fi\n'
     (one.dir / "run.sh").write_text((one.dir / "run.sh").read_text() + stage)
     (one.dir / "data/test").mkdir(parents=True)
-    options = {"stage": "4", "stop-stage": "6", "lm": "3.arpa", "test-sets": "test"}
-    _, decode, _, _, export = one.run(options)
+    options = {"stage": "4", "stop-stage": "7", "lm": "3.arpa", "test-sets": "test"}
+    _, decode, _, _, export, cost = one.run(options)
     assert decode[decode.index("--lm") + 1] == "3.arpa"
-    assert export == EXPORT.split()
+    assert export[:3] == ["python3", "-m", "moeasr.bin.export"]
+    assert cost == COST.split()
     # the default of --stop-stage is 5
     assert len(one.run({"stage": "4", "test-sets": "test"})) == 4
 

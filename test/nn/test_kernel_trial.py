@@ -7,7 +7,13 @@ import torch
 import torch.nn.functional as F
 
 from moeasr.nn import kernel_trial
-from moeasr.nn.kernel_trial import FEW_ROWS, TRIAL_ROWS, Choice, fastest_makers
+from moeasr.nn.kernel_trial import (
+    FEW_ROWS,
+    TRIAL_ROWS,
+    Choice,
+    fastest_makers,
+    sums_are_exact,
+)
 from moeasr.nn.linear_kernels import KERNELS, KernelFamily
 
 
@@ -84,6 +90,20 @@ def test_a_kernel_that_is_wrong_or_missing_is_not_used(bad):
     fast = maker(lambda rows: 0.0, **bad)
     assert chosen(SLOW, fast) is SLOW
     assert chosen(SLOW, fast, maker(fault=AttributeError), FAST) is FAST
+
+
+def test_a_kernel_whose_sums_overflow_for_the_largest_values_only_is_not_used():
+    def overflowing(weight, bias, with_silu):
+        def kernel(x):
+            y = F.linear(x, weight, bias)
+            return y / 2 if (x == 1).all() else y
+
+        return kernel
+
+    with torch.inference_mode():
+        assert not sums_are_exact(overflowing)
+        assert sums_are_exact(FAST)
+    assert chosen(SLOW, overflowing) is SLOW
 
 
 def test_a_choice_is_made_once_per_shape_and_number_of_threads(monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from moeasr.nn.kernel_trial import sums_are_exact
 from moeasr.nn.linear_kernels import KERNELS, quantize_inputs, quantize_weight
 
 MAKERS = [
@@ -21,6 +22,8 @@ def run(make, weight, bias, with_silu, x):
             kernel = make(weight, bias, with_silu)
         except (RuntimeError, AttributeError):
             pytest.skip("this build of PyTorch lacks the operator")
+        if not sums_are_exact(make):
+            pytest.skip("its sums overflow on this processor, so that it is never used")
         return kernel(x).float()
 
 

@@ -8,9 +8,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from moeasr.nn import packed_convolution
-from moeasr.nn.packed_convolution import Bf16Conv2d, Int8Conv2d, fastest_conv
+from moeasr.nn.packed_convolution import Bf16Conv2d, Int8Conv2d, fastest_conv, sums_are_exact
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
+
+
+def skip_unless_exact(kind):
+    with torch.inference_mode():
+        if kind is Int8Conv2d and not sums_are_exact(kind):
+            pytest.skip("its sums overflow on this processor, so that it is never used")
 
 
 def relative_error(found, wanted):
@@ -21,6 +27,7 @@ def relative_error(found, wanted):
 @pytest.mark.parametrize("has_bias", [True, False])
 @pytest.mark.parametrize("kind", [Bf16Conv2d, Int8Conv2d])
 def test_it_is_the_convolution_with_fewer_bits(kind, has_bias, layout):
+    skip_unless_exact(kind)
     conv, x = nn.Conv2d(6, 10, 3, 2, bias=has_bias), torch.randn(2, 6, 9, 13)
     with torch.inference_mode():
         wanted, found = conv(x), kind(conv)(x.contiguous(memory_format=layout))
@@ -30,6 +37,7 @@ def test_it_is_the_convolution_with_fewer_bits(kind, has_bias, layout):
 
 
 def test_the_8_bit_convolution_equals_that_of_rounded_weights_and_inputs():
+    skip_unless_exact(Int8Conv2d)
     conv, x = nn.Conv2d(6, 10, 3, 2), torch.rand(2, 6, 9, 13) * 3 - 1
     weight_step = conv.weight.abs().amax(dim=(1, 2, 3), keepdim=True) / 127
     step = (x.max() - x.min()) / 255
@@ -42,6 +50,7 @@ def test_the_8_bit_convolution_equals_that_of_rounded_weights_and_inputs():
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
 @pytest.mark.parametrize("fast", [nn.Conv2d, Bf16Conv2d, Int8Conv2d])
 def test_the_fastest_one_of_those_that_the_precision_allows_is_taken(monkeypatch, fast, precision):
+    skip_unless_exact(fast)
     conv = nn.Conv2d(6, 10, 3, 2)
     allowed = [nn.Conv2d, *packed_convolution.PACKED_CONVOLUTIONS[precision]]
     for kind in set(allowed) - {fast}:
