@@ -38,7 +38,11 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="trained model, or an experiment directory with averaged.pt",
     )
-    add("--data-dir", required=True, metavar="DIR", help="dev set with text, and features or audio")
+    text = (
+        "dev set on which the files are compared with the checkpoint; it needs text, and features "
+        "or audio"
+    )
+    add("--data-dir", required=True, metavar="DIR", help=text)
     add("--out", required=True, metavar="DIR", help="model folder to write or replace")
     add(
         "--chunk-size",
@@ -77,7 +81,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr export`."""
     args = get_parser().parse_args(argv)
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer

@@ -56,7 +56,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr upcycle`."""
     args = get_parser().parse_args(argv)
     from itertools import islice
 

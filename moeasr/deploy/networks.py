@@ -227,7 +227,7 @@ class DecoderNetwork:
 
 
 def _check_vocabulary(network: OnnxNetwork, vocab_size: int) -> None:
-    """Raise `InputError` unless a network has as many units as the folder."""
+    """Raise `InputError` unless a network has as many output units as the folder's tokens.txt."""
     found = network.size("vocab_size")
     if found != vocab_size:
         raise InputError(

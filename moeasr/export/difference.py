@@ -22,7 +22,7 @@ two nearly equal scores may choose another expert, which changes the frames arou
 
 @dataclass
 class Difference:
-    """The differences of an exported file from its checkpoint, over many utterances."""
+    """The differences between the outputs of an exported file and those of its checkpoint."""
 
     largest: float = 0.0
     """Largest difference of a log-probability above `RELEVANT`."""

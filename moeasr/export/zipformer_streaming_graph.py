@@ -23,7 +23,9 @@ sounds."""
 def heard_features(feats: np.ndarray) -> np.ndarray:
     """Return log-mel features (T, F) as the graph receives them from sherpa-onnx.
 
-    Features of samples in [-1, 1] have a higher floor, which is 4.85 on the 16-bit scale.
+    sherpa-onnx computes the features of samples in [-1, 1], whose log has the same floor. On the
+    16-bit scale of `feats`, this floor is 4.85, so smaller values become 4.85. A frame whose bins
+    are all at the floor becomes digital silence.
     """
     heard = np.maximum(feats, np.float32(FLOOR + SCALE))
     heard[(feats <= QUIETEST).all(axis=1)] = FLOOR

@@ -44,7 +44,7 @@ class SymbolsToIntegers:
         self.num_replaced = 0
 
     def convert(self, line: bytes) -> bytes:
-        """Convert a line, and join its fields by single spaces.
+        """Replace the symbols of a line by their integers, and join its fields by single spaces.
 
         Raises:
             InputError: A symbol is unknown and there is no replacement.

@@ -1,4 +1,4 @@
-"""Timing of models on this machine: ratios of alternating runs, and the limit of the machine.
+"""Timing of models: ratios of alternating runs, and the highest rates that this machine reaches.
 
 Other programs disturb single measurements. Therefore all candidates run in every round, in order
 and in reverse order (A B C C B A). The result is the ratio of two candidates in the same round: its

@@ -90,7 +90,10 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _examples(best: Mapping[str, Any] | None, exp_dir: Path) -> list[str]:
-    """Return some aligned hypotheses of the best mode, if its details are there."""
+    """Return some hypotheses of the best decoding mode, aligned with their references.
+
+    The list is empty if the file of alignments, `score/per_utt`, does not exist.
+    """
     if best is None:
         return []
     alignments = _read_alignments(exp_dir / best["dir"])
