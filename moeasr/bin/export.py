@@ -9,7 +9,7 @@ Writes a model folder:
   tokens.txt config.yaml README.md     units, settings, model card; also test.wav with test.txt
 
 Compares every file with the checkpoint on a dev set, and prints its size, speed, word error rate
-and differences. A folder with a file that differs is not left behind.
+and differences. If a file differs from the checkpoint, no model folder is written.
 """
 
 import argparse
@@ -56,12 +56,14 @@ def get_parser() -> argparse.ArgumentParser:
         default=4,
         help="number of past chunks that a frame of a stream sees (default: %(default)s)",
     )
-    add("--offline-only", action="store_true", help="no streaming files (default: written)")
+    add(
+        "--offline-only", action="store_true", help="write no streaming files (default: write them)"
+    )
     add(
         "--max-utts",
         type=int,
         default=200,
-        help="number of utterances to compare, from the first (default: %(default)s)",
+        help="number of utterances to compare, the first ones of the set (default: %(default)s)",
     )
     add(
         "--max-int8-loss",
@@ -110,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     for report in [*reports, *filter(None, [graph])]:
         print(report.line())
-    print(f"{args.out}: {args.out}/README.md says how to run the model")
+    print(f"{args.out}: {args.out}/README.md shows how to run the model")
 
 
 if __name__ == "__main__":
