@@ -43,7 +43,7 @@ def get_parser() -> argparse.ArgumentParser:
         type=num_processes,
         default=1,
         metavar="N",
-        help="parallel processes (default: %(default)s)",
+        help="number of parallel processes (default: %(default)s)",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help="JSON file to write")
     add_no_commands_option(parser)

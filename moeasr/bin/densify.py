@@ -29,7 +29,7 @@ def get_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="model with experts")
+    add("--checkpoint", required=True, metavar="FILE", help="trained model with experts")
     add("--out", required=True, metavar="FILE", help="checkpoint to write")
     add(
         "--method",

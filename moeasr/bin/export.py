@@ -70,7 +70,7 @@ def get_parser() -> argparse.ArgumentParser:
         type=float,
         default=0.5,
         metavar="POINTS",
-        help="largest accepted increase of the word error rate by int8 (default: %(default)s)",
+        help="largest accepted WER increase by int8, in percentage points (default: %(default)s)",
     )
     add(
         "--licence",

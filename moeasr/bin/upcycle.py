@@ -31,8 +31,18 @@ def get_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="dense model")
-    add("--config", required=True, metavar="YAML", help="config of an experiment with experts")
+    add(
+        "--checkpoint",
+        required=True,
+        metavar="FILE",
+        help="trained dense model, whose feed-forwards are copied",
+    )
+    add(
+        "--config",
+        required=True,
+        metavar="YAML",
+        help="config of the new model, in which feed-forwards have experts",
+    )
     add(
         "--set",
         action="append",

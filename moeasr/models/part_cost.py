@@ -16,7 +16,7 @@ PARTS = (*ENCODER_PARTS, "CTC head", "embedding network", *DECODER_PARTS, "other
 
 
 class Use(NamedTuple):
-    """One use of a module's weights in an utterance."""
+    """The cost of one pass through the weights of a module, for one utterance."""
 
     part: str
     """Name of the part, one of `PARTS`."""
