@@ -83,7 +83,7 @@ class StoredFeatures:
 
 @dataclass(frozen=True)
 class DataType:
-    """A data type of a set.
+    """A way to store the features or audio of a set: the table, its reader, and the script for it.
 
     Attributes:
         table: Name of the table that contains the entries of the utterances.

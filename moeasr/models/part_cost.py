@@ -46,7 +46,7 @@ class PartCost(NamedTuple):
 
 
 def tally(uses: Iterable[Use], utterance_sec: float) -> list[PartCost]:
-    """Sum the uses by part, counting the work of every use but each tensor only once."""
+    """Sum the costs by part. Multiply-adds count at every use, a shared tensor only once."""
     total, active, macs = (dict.fromkeys(PARTS, 0) for _ in range(3))
     uncounted: dict[str, dict[str, None]] = {}  # by part, in the order of the model
     seen = set()

@@ -36,7 +36,7 @@ RTF: seconds of computing, without filter banks, per second of audio. Active: us
 
 
 def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
-    """Return the records as Markdown.
+    """Return the text of RESULTS.md.
 
     Each test set has a table, the mode with the lowest word error rate first, and some aligned
     hypotheses of that mode. The training and the origin of each number follow.
