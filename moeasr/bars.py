@@ -194,7 +194,7 @@ class Bar:
             self._display.show(self._state)
 
     def describe(self, desc: str) -> None:
-        """Change the name of the work."""
+        """Change the text in front of the bar."""
         self._state = self._state._replace(desc=desc)
 
     def __enter__(self) -> "Bar":

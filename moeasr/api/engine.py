@@ -32,7 +32,7 @@ class Task:
 
 
 class TranscribingModel(Protocol):
-    """A model with the mode and the settings for whole recordings."""
+    """A model that transcribes whole recordings with a fixed decoding mode and fixed settings."""
 
     @property
     def mode(self) -> str:

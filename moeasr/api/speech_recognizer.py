@@ -179,7 +179,7 @@ class SpeechRecognizer:
 def _task(
     settings: dict[str, Any], defaults: DecodeConfig, mode: str | None, language: str | None
 ) -> Task:
-    """Return the choices of the user."""
+    """Return the decoding task: mode, language and settings, chosen by the user or by default."""
     config, given = apply_settings(settings, defaults)
     FusionConfig.check_given(given.get("fusion", {}))
     return Task(mode=mode, config=config, given=list(given), language=language)

@@ -12,7 +12,7 @@ from moeasr.decode.searches import check_settings, find_searches
 
 
 class Transcriber:
-    """A model with the mode, the settings and the language of some recordings.
+    """A model that transcribes whole recordings with a fixed mode, settings and language.
 
     Args:
         recognizer: The model.

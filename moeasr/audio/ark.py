@@ -39,7 +39,9 @@ def read_record(archive: str, offset: int) -> bytes:
     try:
         with open(archive, "rb") as stream:
             if offset >= os.fstat(stream.fileno()).st_size:
-                raise InputError(f"{name} lies beyond the end of the archive")
+                raise InputError(
+                    f"{name} lies beyond the end of the archive; make wav.scp and the archive again"
+                )
             stream.seek(offset)
             return _read_file(stream, name)
     except OSError as error:

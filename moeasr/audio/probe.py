@@ -29,7 +29,12 @@ class AudioInfo(NamedTuple):
 
 
 def overshoot_warning(count: int, what: str) -> str:
-    """Return a warning that some "utterances" or "files" have headers with too large a length."""
+    """Return a warning that audio headers state more samples than their files contain.
+
+    Args:
+        count: Number of such headers.
+        what: The items that are counted: `files`, `recordings` or `utterances`.
+    """
     return (
         f"warning: the headers of {count} {what} announce more samples than are present, because "
         "of a known bug of programs that write WAV; all samples that are present are read"

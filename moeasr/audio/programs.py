@@ -20,7 +20,7 @@ class Speed(NamedTuple):
     factor: float
 
     def length(self, num_samples: int, sample_rate_hz: int) -> tuple[int, int]:
-        """Return the number of output samples, to within one sample, and their rate."""
+        """Return the number of samples after the change of speed (to within 1), and their rate."""
         return math.ceil(num_samples / self.factor), sample_rate_hz
 
 
@@ -30,7 +30,7 @@ class Volume(NamedTuple):
     factor: float
 
     def length(self, num_samples: int, sample_rate_hz: int) -> tuple[int, int]:
-        """Return the number of output samples and their rate."""
+        """Return the number of samples after the change of volume, and their sample rate."""
         return num_samples, sample_rate_hz
 
 
@@ -40,7 +40,7 @@ class Resample(NamedTuple):
     target_rate_hz: int
 
     def length(self, num_samples: int, sample_rate_hz: int) -> tuple[int, int]:
-        """Return the number of output samples, to within one sample, and their rate."""
+        """Return the number of samples after resampling (to within 1), and their rate."""
         return math.ceil(num_samples * self.target_rate_hz / sample_rate_hz), self.target_rate_hz
 
 

@@ -42,7 +42,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr average`."""
     args = get_parser().parse_args(argv)
     from moeasr import checkpoint
     from moeasr.experiment.resumption import network_of

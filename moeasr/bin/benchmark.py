@@ -74,7 +74,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr benchmark`."""
     args = get_parser().parse_args(argv)
     import torch
 

@@ -44,7 +44,7 @@ def get_parser() -> argparse.ArgumentParser:
         type=int,
         default=10,
         metavar="N",
-        help="hypotheses in the beam (default: %(default)s)",
+        help="number of hypotheses in the beam (default: %(default)s)",
     )
     add("train_options", nargs="*", metavar="OPTION", help="options of moeasr train, after --")
     return parser

@@ -43,7 +43,8 @@ def get_parser() -> argparse.ArgumentParser:
     running = parser.add_argument_group("experiments to run").add_argument
     text = "seeds of each system (default: %(default)s)"
     running("--seeds", default="777 778 779", metavar="LIST", help=text)
-    running("--jobs", default="1", metavar="N", help="parallel experiments (default: 1)")
+    text = "number of experiments that run at a time (default: 1)"
+    running("--jobs", default="1", metavar="N", help=text)
     text = "directory that receives an experiment per system and seed (default: %(default)s)"
     running("--exp-dir", default="exp/compare", metavar="EXP", help=text)
     text = "options of moeasr train, such as '--set train.max_epochs=20' (default: none)"

@@ -65,7 +65,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr decode`."""
     args = get_parser().parse_args(argv)
 
     from moeasr.data.data_type import data_type_of, find_data_type

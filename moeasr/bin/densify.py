@@ -29,7 +29,7 @@ def get_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="model with experts")
+    add("--checkpoint", required=True, metavar="FILE", help="trained model with experts")
     add("--out", required=True, metavar="FILE", help="checkpoint to write")
     add(
         "--method",
@@ -37,7 +37,11 @@ def get_parser() -> argparse.ArgumentParser:
         default="usage_average",
         help="method, see above (default: %(default)s)",
     )
-    add("--data-dir", required=True, metavar="DIR", help="data directory with text, such as dev")
+    text = (
+        "data directory, such as dev, on which the usage of the experts is counted; it needs text, "
+        "and features or audio"
+    )
+    add("--data-dir", required=True, metavar="DIR", help=text)
     text = (
         "number of utterances, the longest ones, on which the outputs of both models are compared "
         "(default: %(default)s)"
@@ -47,7 +51,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr densify`."""
     args = get_parser().parse_args(argv)
     from itertools import chain, islice
 

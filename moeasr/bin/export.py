@@ -9,7 +9,7 @@ Writes a model folder:
   tokens.txt config.yaml README.md     units, settings, model card; also test.wav with test.txt
 
 Compares every file with the checkpoint on a dev set, and prints its size, speed, word error rate
-and differences. A folder with a file that differs is not left behind.
+and differences. If a file differs from the checkpoint, no model folder is written.
 """
 
 import argparse
@@ -38,7 +38,11 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="trained model, or an experiment directory with averaged.pt",
     )
-    add("--data-dir", required=True, metavar="DIR", help="dev set with text, and features or audio")
+    text = (
+        "dev set on which the files are compared with the checkpoint; it needs text, and features "
+        "or audio"
+    )
+    add("--data-dir", required=True, metavar="DIR", help=text)
     add("--out", required=True, metavar="DIR", help="model folder to write or replace")
     add(
         "--chunk-size",
@@ -52,19 +56,21 @@ def get_parser() -> argparse.ArgumentParser:
         default=4,
         help="number of past chunks that a frame of a stream sees (default: %(default)s)",
     )
-    add("--offline-only", action="store_true", help="no streaming files (default: written)")
+    add(
+        "--offline-only", action="store_true", help="write no streaming files (default: write them)"
+    )
     add(
         "--max-utts",
         type=int,
         default=200,
-        help="number of utterances to compare, from the first (default: %(default)s)",
+        help="number of utterances to compare, the first ones of the set (default: %(default)s)",
     )
     add(
         "--max-int8-loss",
         type=float,
         default=0.5,
         metavar="POINTS",
-        help="largest accepted increase of the word error rate by int8 (default: %(default)s)",
+        help="largest accepted WER increase by int8, in percentage points (default: %(default)s)",
     )
     add(
         "--licence",
@@ -77,7 +83,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr export`."""
     args = get_parser().parse_args(argv)
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
@@ -106,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     for report in [*reports, *filter(None, [graph])]:
         print(report.line())
-    print(f"{args.out}: {args.out}/README.md says how to run the model")
+    print(f"{args.out}: {args.out}/README.md shows how to run the model")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr export-wenet`."""
     args = get_parser().parse_args(argv)
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer

@@ -27,7 +27,7 @@ def get_parser() -> argparse.ArgumentParser:
         type=num_processes,
         default=4,
         metavar="N",
-        help="audio files read at a time (default: %(default)s)",
+        help="number of audio files read at a time (default: %(default)s)",
     )
     parser.add_argument(
         "--frame-shift",

@@ -47,7 +47,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr import-wenet`."""
     args = get_parser().parse_args(argv)
     from pathlib import Path
 

@@ -28,7 +28,7 @@ def get_parser() -> argparse.ArgumentParser:
         type=num_processes,
         default=4,
         metavar="N",
-        help="parallel processes (default: %(default)s)",
+        help="number of parallel processes (default: %(default)s)",
     )
     text = "filter-bank settings as YAML, which determine the numbers of frames"
     add("--fbank-config", required=True, metavar="FILE", help=text)

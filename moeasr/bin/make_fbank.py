@@ -57,7 +57,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr make-fbank`."""
     args = get_parser().parse_args(argv)
     import torch
 

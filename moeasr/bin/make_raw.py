@@ -29,7 +29,7 @@ def get_parser() -> argparse.ArgumentParser:
         type=num_processes,
         default=4,
         metavar="N",
-        help="parallel processes (default: %(default)s)",
+        help="number of parallel processes (default: %(default)s)",
     )
     parser.add_argument(
         "--fbank-config", required=True, metavar="FILE", help="filter-bank settings as YAML"

@@ -38,12 +38,13 @@ def get_parser() -> argparse.ArgumentParser:
     add("--utterance-sec", type=float, default=10.0, metavar="SEC", help=text)
     text = "length of the scored hypothesis, tokens per second of audio (default: %(default)s)"
     add("--tokens-per-sec", type=float, default=12.0, metavar="X", help=text)
-    add("--out", metavar="JSON", help="file for the costs of a single model (default: none)")
+    text = "file to which the costs are written; only with a single model (default: none)"
+    add("--out", metavar="JSON", help=text)
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr profile`."""
     args = get_parser().parse_args(argv)
     _check(args)
 

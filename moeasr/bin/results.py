@@ -25,7 +25,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr results`."""
     args = get_parser().parse_args(argv)
 
     from pathlib import Path

@@ -51,7 +51,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr stream`."""
     args = get_parser().parse_args(argv)
     endpoint = endpoint_config(args)
 

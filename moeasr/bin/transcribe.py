@@ -58,7 +58,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr transcribe`."""
     args = get_parser().parse_args(argv)
 
     from moeasr.api.engine import Task

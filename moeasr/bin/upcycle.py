@@ -31,15 +31,12 @@ def get_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="FILE", help="dense model")
-    add("--config", required=True, metavar="YAML", help="config of an experiment with experts")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="A.B=V",
-        help="value of a key of the config (repeatable)",
-    )
+    text = "trained dense model, whose feed-forwards are copied"
+    add("--checkpoint", required=True, metavar="FILE", help=text)
+    text = "config of the new model, in which feed-forwards have experts"
+    add("--config", required=True, metavar="YAML", help=text)
+    text = "value of a key of the config (repeatable)"
+    add("--set", action="append", default=[], metavar="A.B=V", help=text)
     add("--out", required=True, metavar="FILE", help="checkpoint to write")
     text = "Gaussian noise added to experts, in standard deviations of each tensor (default: 0.0)"
     add("--noise", type=float, default=0.0, metavar="X", help=text)
@@ -56,7 +53,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr upcycle`."""
     args = get_parser().parse_args(argv)
     from itertools import islice
 

@@ -34,7 +34,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--data-dir",
         required=True,
         metavar="DIR",
-        help="data directory with text, and features or audio",
+        help="data directory on which the usage is counted; it needs text, and features or audio",
     )
     text = "encoder frames per chunk, -1 for full context (default: %(default)s)"
     add("--chunk-size", type=int, default=-1, metavar="N", help=text)
@@ -50,7 +50,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
+    """Run `moeasr usage`."""
     args = get_parser().parse_args(argv)
     import torch
 

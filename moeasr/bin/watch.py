@@ -1,8 +1,9 @@
 """Run a command, and show its log and the progress of its processes.
 
-The exit status is that of the command. Lines that a job runner adds to the log are left out if the
-environment variable MOEASR_QUIET is 1, as recipes set it. The log of an earlier run is renamed with
-a number; a log that another run still writes is refused.
+The exit status is that of the command. The log of an earlier run is renamed: train.log becomes
+train.1.log. If another run still writes the log, nothing is run, and an error is printed. If the
+environment variable MOEASR_QUIET is 1, as in recipes, the lines that a job runner (run.pl or
+slurm.pl) adds to the log are not shown.
 """
 
 import argparse

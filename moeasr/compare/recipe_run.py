@@ -48,7 +48,7 @@ class RecipeRun:
 
     @property
     def command_file(self) -> Path:
-        """The file that holds the call."""
+        """The file that holds the call of `run.sh`, as a user can type it."""
         return self.directory / "command"
 
     def call(self, stage: int = TRAINING, stop_stage: int = SCORING) -> list[str]:

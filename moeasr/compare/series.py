@@ -49,8 +49,8 @@ def plan_series(options: SeriesOptions, choice: TableChoice) -> Series:
         choice: The selection of results that the table will show.
 
     Raises:
-        InputError: The working directory is not a recipe, an option or a line of the list is
-            invalid, or `run.sh` will not produce the results that the table shows.
+        InputError: There is no `run.sh` in the working directory. Or an option or a line of the
+            list is invalid. Or `run.sh` will not produce the results that the table shows.
     """
     if not Path(options.list_file).is_file():
         raise InputError(f"no such file {options.list_file}")

@@ -55,10 +55,11 @@ class BankUsage(NamedTuple):
 
 
 def measure_bank_usage(model: AsrModel, batches: Iterable[Inputs]) -> dict[str, BankUsage]:
-    """Count the usage of experts in a pass with full context and transcripts as decoder input.
+    """Count how often each expert is used.
 
-    Layers that share a bank share one count, because one feed-forward replaces the bank in all of
-    them.
+    The model sees each utterance with full context, and its decoders get the transcript as input.
+    Layers that share a bank have one common count, because densifying replaces the bank by a single
+    feed-forward for all of these layers.
 
     Args:
         model: A model in eval mode.

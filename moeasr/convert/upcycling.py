@@ -107,13 +107,14 @@ def _check_feed_forwards(sources: dict, targets: dict) -> None:
         faults = [f"`{k}` is {ours} but {theirs}" for k, (ours, theirs) in wrong.items()]
         remedy = " ".join(f"--set {k}={theirs}" for k, (_, theirs) in wrong.items())
         raise InputError(
-            f"{', '.join(faults)} in the checkpoint. An expert copies a whole feed-forward, and "
-            f"the number of existing experts cannot change: use {remedy}"
+            f"{', '.join(faults)} in the checkpoint. Upcycling copies complete feed-forwards, "
+            "and keeps the experts that the checkpoint already has. Use the checkpoint's values: "
+            f"{remedy}"
         )
 
 
 def _add_noise(layers: list[MoEFeedForward], noise: float, generator: torch.Generator) -> None:
-    """Add noise to every bank once, even if blocks share it."""
+    """Add noise to the weights of every bank of experts, once even if blocks share the bank."""
     banks = {id(layer.experts): layer.experts for layer in layers}
     for bank in banks.values():
         noisy = add_noise(FeedForwardWeights.of_bank(bank), noise, generator)

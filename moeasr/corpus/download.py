@@ -50,7 +50,7 @@ def openslr(resource: int, name: str, num_bytes: int, md5: str | None = None) ->
 
 
 def download(published: Published, directory: Path) -> Path:
-    """Download a file from the first address that has it whole.
+    """Download a file from the first address that offers the complete file.
 
     An interrupted download is kept as `<name>.part`, and the next call resumes it. A complete file
     with a wrong size or checksum is removed.

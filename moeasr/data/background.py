@@ -150,7 +150,10 @@ def _receive(worker: _Worker) -> tuple[bool, Any]:
                 f"a background process was killed by {signal.Signals(-code).name}; "
                 f"is there enough memory? {ADVICE}"
             ) from None
-        raise InputError(f"a background process ended early with status {code}") from None
+        raise InputError(
+            f"a background process ended early with status {code} and reported no error; to find "
+            "the cause, run again without background processes (`train.num_workers: 0`, `--nj 1`)"
+        ) from None
 
 
 def _work(

@@ -12,7 +12,7 @@ PADDING = 0
 
 @dataclass(frozen=True)
 class Example:
-    """One utterance.
+    """One utterance: its features and transcript, ready for a batch.
 
     Attributes:
         utt_id: The utterance id.

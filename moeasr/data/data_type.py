@@ -83,7 +83,7 @@ class StoredFeatures:
 
 @dataclass(frozen=True)
 class DataType:
-    """A data type of a set.
+    """A way to store the features or audio of a set: the table, its reader, and the script for it.
 
     Attributes:
         table: Name of the table that contains the entries of the utterances.
@@ -133,6 +133,10 @@ class DataType:
     def open_reader(self, data_dir: str | Path, whole_files: bool = False) -> UtteranceReader:
         """Return a reader of features with the settings stored in a data directory.
 
+        Args:
+            data_dir: A data directory of this type.
+            whole_files: True to fetch whole files from shards (see `ShardReader`).
+
         Raises:
             InputError: The directory holds audio, but no feature settings.
         """
@@ -142,7 +146,12 @@ class DataType:
         return self.make_reader(read_settings(data_dir), whole_files)
 
     def make_reader(self, fbank: FbankConfig, whole_files: bool = False) -> UtteranceReader:
-        """Return a reader of features with the given settings."""
+        """Return a reader of features with the given settings.
+
+        Args:
+            fbank: The settings.
+            whole_files: True to fetch whole files from shards (see `ShardReader`).
+        """
         if self.open_audio is None:
             return StoredFeatures(fbank.num_mel_bins)
         return AudioFeatures(self.open_audio(whole_files), fbank)

@@ -43,7 +43,10 @@ def language_ids(
         bad = int(np.argmax(found < 0))
         utt_id, name = utt_ids[bad].decode(), table[int(rows[bad])][1] if rows[bad] >= 0 else ""
         if not name:
-            raise InputError(f"{path}: utterance {utt_id} has no language {known}")
+            raise InputError(
+                f"{path} names no language for utterance {utt_id}; its line must be "
+                f"`{utt_id} LANGUAGE` {known}"
+            )
         raise InputError(
             f"{path}: language '{name}' of utterance {utt_id} is unknown to the model {known}"
         )

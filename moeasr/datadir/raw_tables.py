@@ -1,4 +1,4 @@
-"""The tables of a data directory as raw bytes, in any encoding and in C order.
+"""The tables of a data directory as raw bytes, in any encoding, sorted by bytes.
 
 Python compares bytes in the same order as `LC_ALL=C sort`, and `bytes.split` splits at ASCII spaces
 only. The scripts in utils/ therefore behave the same in every locale and for every writing system.

@@ -1,4 +1,8 @@
-"""Writer of a recipe's data directories: `wav.scp text utt2spk spk2utt`, `segments utt2lang`."""
+"""Writer of a recipe's data directories.
+
+Each one has the tables `wav.scp`, `text`, `utt2spk` and `spk2utt`, and if needed `segments` and
+`utt2lang`.
+"""
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence

@@ -258,5 +258,5 @@ class Recognizer:
 
 
 def _pick(languages: Sequence[int] | None, places: Sequence[int]) -> list[int] | None:
-    """Return the languages of some utterances, if any are given."""
+    """Return the languages at the given indices; None if there are no languages."""
     return None if languages is None else [languages[place] for place in places]

@@ -1,4 +1,4 @@
-"""The engine of model folders, which run in onnxruntime."""
+"""The engine that runs model folders in onnxruntime, behind `moeasr.load`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -38,21 +38,21 @@ def open_folder(
         num_threads: Number of CPU threads; None lets onnxruntime decide.
 
     Raises:
-        InputError: The folder is damaged or incomplete, or cannot do what is asked for.
+        InputError: The folder is damaged or incomplete, or does not support an argument.
     """
     if device != "cpu":
         raise InputError(f"a model folder runs on the CPU: `device` must be cpu, but is {device!r}")
     if quantize not in (None, "int8"):
         raise InputError(
-            f"a model folder has networks in float32 and in int8: `quantize` must be int8, but is "
-            f"{quantize!r}"
+            f"a model folder has networks in float32 and in int8: `quantize` must be int8 or "
+            f"left out, but is {quantize!r}"
         )
     folder = ModelFolder.read(path)
     return FolderEngine(FolderRecognizer(folder, quantize == "int8", num_threads))
 
 
 class FolderEngine:
-    """A model folder, see `moeasr.api.engine.Engine`.
+    """The engine of a model folder, see `moeasr.api.engine.Engine`.
 
     Args:
         recognizer: The folder with its networks.
@@ -119,14 +119,14 @@ class FolderEngine:
 
 
 class FolderTranscriber:
-    """A model folder with the mode and the settings of some recordings.
+    """A model folder that transcribes whole recordings with a fixed mode and fixed settings.
 
     Args:
         recognizer: The folder with its networks.
         task: The mode and the settings.
 
     Raises:
-        InputError: The folder cannot do the task.
+        InputError: The folder does not support the mode or a setting.
     """
 
     def __init__(self, recognizer: FolderRecognizer, task: Task) -> None:
@@ -149,7 +149,9 @@ class FolderTranscriber:
 def _resolve(recognizer: FolderRecognizer, task: Task) -> tuple[str, DecodeConfig]:
     """Return the mode and the complete settings of a task, and read the networks for it."""
     if task.language is not None:
-        raise InputError(f"language '{task.language}': a model folder does not route by language")
+        raise InputError(
+            f"a model folder does not route by language; omit the language ('{task.language}')"
+        )
     config = task.config
     mode = choose_mode(task.mode, recognizer.modes, config, task.given)
     if config.num_left_chunks == 0:
@@ -181,7 +183,7 @@ class _PacketResampler:
             )
 
     def __call__(self, samples: np.ndarray, is_last: bool) -> np.ndarray:
-        """Return the samples that (S,) further samples complete, and at the end the rest."""
+        """Resample (S,) further samples; return what is complete, and the rest at the end."""
         if self._stream is None:
             return samples
         return self._stream.resample_chunk(np.ascontiguousarray(samples, np.float32), last=is_last)

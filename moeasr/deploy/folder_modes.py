@@ -22,8 +22,8 @@ class FolderMode(NamedTuple):
     """A decoding mode."""
 
     first_pass: Callable[[DecodeConfig, int | None], FirstPass]
-    """Function that starts the search of an utterance, given the largest number of undecided
-    units."""
+    """Function that starts the search of an utterance. Its arguments are the settings, and the
+    largest number of undecided units."""
     settings: frozenset[str]
     """Fields of the config that the mode reads, apart from those of the encoder."""
     rescores: bool = False
@@ -70,7 +70,7 @@ def choose_mode(
         given: Names of the settings that the user chose; the mode must read them.
 
     Raises:
-        InputError: The folder cannot do the mode or the settings.
+        InputError: The folder does not support the mode or a setting.
     """
     if config.fusion.describe() is not None:
         raise InputError(
@@ -101,7 +101,7 @@ def _check_given(mode: str, given: Sequence[str]) -> None:
     for name in given:
         if name not in MODES[mode].settings and name not in ENCODER_SETTINGS:
             readers = [other for other, found in MODES.items() if name in found.settings]
-            what = f"it is for {', '.join(readers)}" if readers else "it needs the checkpoint"
+            what = f"it is for {', '.join(readers)}" if readers else "to use it, run the checkpoint"
             raise InputError(f"`{name}` has no effect in {mode} on a model folder; {what}")
 
 

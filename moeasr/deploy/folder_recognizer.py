@@ -55,7 +55,7 @@ class FolderRecognizer:
         """Read networks before they are used, so that faults are found before audio is read.
 
         Raises:
-            InputError: A network that is asked for does not exist or is invalid.
+            InputError: The file of one of these networks is missing or invalid.
         """
         _ = (for_streams and self.streaming, for_rescoring and self.decoder)
 
@@ -68,8 +68,8 @@ class FolderRecognizer:
         sizes = self.folder.config.streaming
         if sizes is None:
             raise InputError(
-                f"model folder {self.folder.path} has no {STREAMING}: the model cannot be "
-                "streamed, or was exported without it"
+                f"model folder {self.folder.path} has no {STREAMING}; export the checkpoint again "
+                "without --offline-only (a model with `causal_conv: false` cannot stream)"
             )
         return sizes
 

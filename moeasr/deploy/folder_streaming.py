@@ -1,4 +1,4 @@
-"""Streams on a model folder."""
+"""Live recognition with a model folder, chunk by chunk."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +16,7 @@ from moeasr.deploy.networks import Encoded
 
 
 class FolderStreaming:
-    """A model folder with the settings of a stream, see `StreamingModel`.
+    """A model folder that recognises streams with fixed settings, see `StreamingModel`.
 
     Args:
         recognizer: The model folder.

@@ -44,14 +44,14 @@ class FolderConfig:
     subsampling_rate: int
     """Number of feature frames per encoder frame."""
     min_frames: int
-    """Number of feature frames that give one encoder frame."""
+    """Smallest number of feature frames that gives an encoder frame."""
     reverse_weight: float = 0.0
     """Default weight of the right-to-left decoder in rescoring."""
     has_decoder: bool = False
     """True if the folder contains attention decoders."""
 
     def num_encoder_frames(self, num_frames: int) -> int:
-        """Return the number of encoder frames of so many feature frames."""
+        """Return the number of encoder frames that `num_frames` feature frames give."""
         return max(0, (num_frames - self.min_frames) // self.subsampling_rate + 1)
 
 
@@ -123,7 +123,7 @@ def _read_tokenizer(path: Path, state: Any) -> Tokenizer:
     units = read_units(tokens)
     if units != state["units"]:
         raise InputError(
-            f"{tokens} has {len(units)} units that are not the {len(state['units'])} units of "
+            f"the {len(units)} units of {tokens} are not the {len(state['units'])} units of "
             f"{path / CONFIG}; export the checkpoint again with `moeasr export`"
         )
     try:

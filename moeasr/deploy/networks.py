@@ -1,4 +1,4 @@
-"""The networks of a model folder on NumPy arrays, computed by onnxruntime."""
+"""The networks of a model folder, which onnxruntime computes on NumPy arrays."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,8 @@ import numpy as np
 
 from moeasr.deploy.optional_packages import import_optional
 from moeasr.errors import InputError
+
+EXPORT_AGAIN = "export the checkpoint again with `moeasr export`"
 
 
 class Encoded(NamedTuple):
@@ -70,7 +72,7 @@ class OnnxNetwork:
         except Exception as error:  # the exceptions of onnxruntime have no base class of their own
             reason = " ".join(str(error).rpartition("failed:")[2].split())
             raise InputError(
-                f"{path} cannot be read (truncated, or not an ONNX model): {reason}"
+                f"{path} cannot be read (truncated, or not an ONNX model): {reason}; {EXPORT_AGAIN}"
             ) from None
         self.path = path
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
@@ -80,17 +82,15 @@ class OnnxNetwork:
         found = sorted(node.name for node in self._session.get_inputs())
         if found != sorted(inputs):
             raise InputError(
-                f"{path} must have the inputs {', '.join(inputs)}, but has {', '.join(found)}"
+                f"{path} must have the inputs {', '.join(inputs)}, but has {', '.join(found)}; "
+                f"{EXPORT_AGAIN}"
             )
         for name in outputs:
             if name not in self.outputs:
-                raise InputError(f"{path} lacks the output {name}")
+                raise InputError(f"{path} lacks the output {name}; {EXPORT_AGAIN}")
         for name in self.outputs:
             if name not in (*outputs, *optional):
-                raise InputError(
-                    f"{path} has the unknown output {name}; export the checkpoint again with "
-                    "`moeasr export`"
-                )
+                raise InputError(f"{path} has the unknown output {name}; {EXPORT_AGAIN}")
 
     def run(self, outputs: Sequence[str], *inputs: np.ndarray) -> list[Any]:
         """Return some outputs for the inputs in their order."""
@@ -104,7 +104,7 @@ class OnnxNetwork:
         """
         value = self.metadata.get(name, "")
         if not value.isdecimal():
-            raise InputError(f"{self.path}: its metadata lack the number `{name}`")
+            raise InputError(f"{self.path}: its metadata lack the number `{name}`; {EXPORT_AGAIN}")
         return int(value)
 
 
@@ -227,10 +227,10 @@ class DecoderNetwork:
 
 
 def _check_vocabulary(network: OnnxNetwork, vocab_size: int) -> None:
-    """Raise `InputError` unless a network has as many units as the folder."""
+    """Raise `InputError` unless a network has as many output units as `tokens.txt`."""
     found = network.size("vocab_size")
     if found != vocab_size:
         raise InputError(
-            f"{network.path} has {found} units, but the folder's tokens.txt has {vocab_size}; "
-            "export the checkpoint again with `moeasr export`"
+            f"{network.path} has {found} output units, but the folder's tokens.txt has "
+            f"{vocab_size}; {EXPORT_AGAIN}"
         )

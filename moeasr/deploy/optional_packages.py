@@ -1,4 +1,4 @@
-"""Packages that only model folders need."""
+"""Import of packages that only model folders need (`pip install 'moeasr[deploy]'`)."""
 
 import importlib
 from types import ModuleType
@@ -7,7 +7,7 @@ from moeasr.errors import InputError
 
 
 def import_optional(name: str) -> ModuleType:
-    """Return a module of the extra `deploy`.
+    """Import a package of the extra `deploy`.
 
     Raises:
         InputError: The package is not installed.

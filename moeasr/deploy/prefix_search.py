@@ -77,12 +77,15 @@ class PrefixSearch:
             self._beam = [beam[slot] for slot in self._history.decide(self._max_undecided)]
 
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """Return one list with the prefixes so far, best first; `is_final` does not change it."""
+        """Return the prefixes of the beam, best first, in a list for the one stream.
+
+        The end of the utterance (`is_final`) changes nothing.
+        """
         totals = (prefix.total for prefix in self._beam)
         return [[self._history.hypothesis(n, total, total, None) for n, total in enumerate(totals)]]
 
     def partial(self, first: int = 0) -> list[PartialUnits]:
-        """Return the units from index `first`, of which those before it must be stable."""
+        """Return the units from index `first`; the units before it must be stable."""
         return [self._history.partial(0, first)]
 
     def _likeliest(self, frames: np.ndarray) -> tuple[list[list[float]], list[list[int]]]:

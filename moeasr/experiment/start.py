@@ -28,9 +28,15 @@ def load_trained(path: str, tokenizer: Tokenizer, fbank: FbankConfig) -> AsrMode
         theirs = Tokenizer.from_state(content["tokenizer"]).state()
         their_fbank = from_mapping(FbankConfig, content["fbank"], "its feature settings")
         if theirs != tokenizer.state():
-            raise InputError("it was trained with other units; use the same dictionary directory")
+            raise InputError(
+                "this model was trained with other output units; use the dictionary directory of "
+                "its training"
+            )
         if their_fbank != fbank:
-            raise InputError("it was trained with other filter banks; use the same conf/fbank.yaml")
+            raise InputError(
+                "this model was trained with other filter banks; use the conf/fbank.yaml of its "
+                "training"
+            )
         return load_model(content)
     except InputError as error:
         raise InputError(f"checkpoint {path}: {error}") from None

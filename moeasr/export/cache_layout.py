@@ -1,10 +1,11 @@
 """The caches of streams as the two tensors that sherpa-onnx keeps between chunks.
 
 sherpa-onnx stores one tensor for attention and one for convolutions. It reads their sizes from the
-metadata of the file and does not look into them. So all caches of a model are written into them one
-after the other, whatever the shapes of its layers are. For a U2++ encoder of n blocks, the first n
-rows are those of its blocks; SpeechMoE's embedding network adds rows. The last row holds encoder
-output, which rescoring needs: sherpa-onnx would take a further output of the file for a state.
+metadata of the file and never reads their values. Therefore the caches of all layers are written
+into these tensors one after the other, whatever their shapes are. For a U2++ encoder of n blocks,
+the first n rows are those of its blocks; SpeechMoE's embedding network adds rows. The last row has
+the encoder output, which attention rescoring needs. It cannot be an output of its own, because
+sherpa-onnx would treat that as a further state.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from moeasr.models.cache import BlockPast
 from moeasr.nn.attention import KeysAndValues
 
 MIN_KERNEL = 2
-"""Smallest kernel size K, so that the tensor of convolutions is never empty."""
+"""Smallest kernel size K, so that the tensor for convolutions is never empty."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,11 @@ class CacheLayout:
     def pack(
         self, pasts: Sequence[BlockPast], attention: Tensor, enc: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the two tensors, see `unpack`.
+        """Return the two tensors after a chunk, in the form that `unpack` reads.
 
         Args:
             pasts: Caches of all blocks including the S frames of this chunk.
-            attention: The tensor of attention before this chunk.
+            attention: The tensor for attention before this chunk.
             enc: Encoder output of this chunk, (B, S, D).
         """
         num_frames = enc.size(1)
@@ -109,7 +110,7 @@ class CacheLayout:
 
     @property
     def edge_size(self) -> int:
-        """Number of values D (K - 1) of a row of convolutions."""
+        """Number of values D (K - 1) in a row of the tensor for convolutions."""
         return self.d_model * (self.kernel_size - 1)
 
 

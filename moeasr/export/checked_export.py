@@ -1,4 +1,4 @@
-"""The export of a checkpoint: files that are kept only if they equal it."""
+"""The export of a checkpoint to a model folder, kept only if it gives the checkpoint's results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,20 +64,20 @@ def export_model(
     licence: str,
     fusion: FusionConfig | None = None,
 ) -> tuple[list[FileReport], GraphReport | None]:
-    """Write a model folder, and leave it only if every file passes its check.
+    """Write a model folder, compare its files with the checkpoint, and keep it only if all agree.
 
     Args:
         recognizer: The checkpoint's model in PyTorch, not optimized.
-        out: The folder.
+        out: The model folder to write or replace.
         sizes: Sizes of chunks; None leaves out the streaming files.
         dev_set: Utterances on which the files are compared with the checkpoint.
         max_int8_loss: Number of percentage points by which the WER of a file in int8 may exceed
             that of the file in float32.
         licence: Licence of the model, for its card.
-        fusion: Language model and phrases for a decoding graph; None for none.
+        fusion: Language model and phrases for a decoding graph; None writes no graph.
 
     Returns:
-        The measurements of the files, and those of the decoding graph.
+        The measurements of the files, and those of the decoding graph if there is one.
 
     Raises:
         InputError: The model cannot be exported, or a file differs from the checkpoint.
@@ -107,8 +107,9 @@ def export_model(
             )
             if int8.wer > exact.wer + max_int8_loss:
                 raise InputError(
-                    f"{int8.name} is not kept: its WER on {dev_set.name} is {int8.wer:.2f} %, but "
-                    f"{exact.wer:.2f} % in float32; --max-int8-loss {max_int8_loss:g} is the limit"
+                    f"no model folder is written: the WER of {int8.name} on {dev_set.name} is "
+                    f"{int8.wer:.2f} %, but {exact.wer:.2f} % in float32; to accept this, raise "
+                    f"--max-int8-loss (now {max_int8_loss:g} percentage points)"
                 )
             reports.append(int8)
         graph = None

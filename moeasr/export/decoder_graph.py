@@ -19,6 +19,7 @@ class DecoderGraph(nn.Module):
 
     Args:
         head: The attention head of a model in eval mode whose MoE layers are `SlicedExperts`.
+        d_model: Width D of the encoder output.
     """
 
     input_names = ("encoder_out", "tokens", "tokens_lens")
@@ -45,8 +46,8 @@ class DecoderGraph(nn.Module):
             tokens_lens: Numbers of tokens, (N,).
 
         Returns:
-            For each decoder, (N, U + 1) log-probabilities of the tokens in its own order, then of
-            the end, then zeros.
+            (N, U + 1) for each decoder: the log-probabilities of the tokens in the decoder's own
+            order, then that of `<sos/eos>`, then zeros.
         """
         found = [_token_log_probs(self.decoder, encoder_out, tokens, tokens_lens)]
         if self.reverse_decoder is not None:

@@ -1,4 +1,4 @@
-"""The utterances on which an export is checked, with one recording to go along with the model."""
+"""The utterances on which an export is checked; one becomes the example of the model folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from moeasr.errors import InputError
 
 @dataclass(frozen=True)
 class DevSet:
-    """Some utterances of a data directory."""
+    """The first utterances of a data directory: features, transcripts and audio."""
 
     name: str
     """Name of the directory."""
@@ -48,7 +48,7 @@ def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) ->
     data_type = data_type_of(data_dir)
     utterances = find_data_type(data_type).open(data_dir)
     if not utterances:
-        raise InputError(f"{data_dir} holds no utterances")
+        raise InputError(f"{data_dir} has no utterances; choose another --data-dir")
     if data_type == "feats":
         recognizer.check_fbank(data_dir / "conf" / "fbank.yaml")
     _, read = recognition_features(data_dir, utterances, data_type, recognizer.fbank)
@@ -57,7 +57,10 @@ def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) ->
     texts = dict(Table(data_dir / "text").items())
     missing = [utt for utt in ids if utt not in texts]
     if missing:
-        raise InputError(f"{data_dir / 'text'} has no transcript of utterance {missing[0]}")
+        raise InputError(
+            f"{data_dir / 'text'} has no transcript of utterance {missing[0]}; run "
+            f"utils/fix_data_dir.sh {data_dir}"
+        )
     frames = sum(len(utt_feats) for _, utt_feats in feats)
     return DevSet(
         name=data_dir.resolve().name,

@@ -14,15 +14,17 @@ from moeasr.errors import InputError
 from moeasr.models.heads.attention_head import SOS_EOS
 
 TOLERANCE = 0.01
-"""Largest difference of log-probabilities that counts as equal. Rounding makes far less."""
+"""Largest difference of log-probabilities that counts as equal. Rounding alone changes them far
+less."""
 MAX_FRAMES = 0.01
-"""Largest share of frames that may differ by more. Two runtimes round differently, so a router with
-two nearly equal scores may choose another expert, which changes the frames around it a little."""
+"""Largest share of frames that may differ by more than `TOLERANCE`. Two runtimes round differently,
+so a router with two nearly equal scores may choose another expert, which changes the frames around
+it a little."""
 
 
 @dataclass
 class Difference:
-    """The differences of an exported file from its checkpoint, over many utterances."""
+    """The differences between the outputs of an exported file and those of its checkpoint."""
 
     largest: float = 0.0
     """Largest difference of a log-probability above `RELEVANT`."""
@@ -48,19 +50,20 @@ class Difference:
         if self.differing_texts:
             listed = ", ".join(self.differing_texts[:3])
             raise InputError(
-                f"{name} is not kept: its text differs from that of the checkpoint for "
-                f"{len(self.differing_texts)} of {len(self.texts)} utterances ({listed})"
+                f"no model folder is written: the text of {name} differs from that of the "
+                f"checkpoint for {len(self.differing_texts)} of {len(self.texts)} utterances "
+                f"({listed}); please report this"
             )
         if self.num_differing > MAX_FRAMES * self.num_frames:
             raise InputError(
-                f"{name} is not kept: the log-probabilities of {self.num_differing} of "
-                f"{self.num_frames} frames differ by more than {TOLERANCE} from those of the "
-                f"checkpoint (by up to {self.largest:.3g})"
+                f"no model folder is written: the log-probabilities of {name} differ from those of "
+                f"the checkpoint by more than {TOLERANCE} (by up to {self.largest:.3g}) in "
+                f"{self.num_differing} of {self.num_frames} frames; please report this"
             )
 
 
 RELEVANT = -12.0
-"""Log-probabilities below this value are not compared: they never decide."""
+"""Log-probabilities below this value are not compared, because they do not affect texts."""
 
 
 def compare(
@@ -96,7 +99,7 @@ def compare(
         difference.texts.append(text)
         if text != _text(recognizer, wanted):
             difference.differing_texts.append(utt)
-        wanted[:, SOS_EOS] = torch.from_numpy(given[:, SOS_EOS])  # the file makes it unlikely
+        wanted[:, SOS_EOS] = torch.from_numpy(given[:, SOS_EOS])  # see `UNLIKELY`
         gaps = np.abs(given - wanted.numpy()) * (wanted.numpy() > RELEVANT)
         by_frame = gaps.max(axis=1, initial=0.0)
         difference.num_frames += len(by_frame)

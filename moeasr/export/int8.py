@@ -51,7 +51,7 @@ def quantize_file(source: Path, target: Path, unquantized: Collection[str]) -> N
             # The quantiser renames a Gemm before it looks at this list.
             excluded += [node.name, f"{node.name}_MatMul"]
     level = logging.root.level
-    logging.root.setLevel(logging.ERROR)  # advice about preparing a model, which is not needed here
+    logging.root.setLevel(logging.ERROR)  # no advice to prepare the model first
     try:
         quantize_dynamic(
             source,

@@ -23,7 +23,7 @@ A speech recogniser trained with moeasr and exported to ONNX.
 | | |
 |---|---|
 | config | `{name}` |
-| parameters | {total:.1f} M, of which {active:.1f} M work on each frame |
+| parameters | {total:.1f} M, of which each frame uses {active:.1f} M |
 | units | {num_units}, type `{unit_type}` |
 | audio | {rate} Hz, one channel; other rates are resampled by the runtime |
 | licence | {licence} |

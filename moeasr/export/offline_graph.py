@@ -11,10 +11,11 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.heads.attention_head import SOS_EOS
 
 FLOOR = -15.9424
-"""Log of the float epsilon, the value of digital silence in every mel bin. Features below it, which
-another front end may give, would be far outside what the model has seen."""
+"""Log of the float epsilon: the value of digital silence in every mel bin. Smaller features, which
+another front end may compute, are raised to it, because no training set contains them."""
 UNLIKELY = -1e4
-"""Log-probability of <sos/eos>, which CTC never means; other programs would print its name."""
+"""Log-probability that replaces that of <sos/eos>. CTC is not trained to emit this unit, and other
+programs would print its name."""
 
 
 class OfflineGraph(nn.Module):
@@ -39,11 +40,11 @@ class OfflineGraph(nn.Module):
             x_lens: Number of feature frames of each recording, (B,) int64.
 
         Returns:
-            Log-probabilities (B, T', V), their numbers (B,) int64, and the encoder output (B, T',
-            D). A recording that is too short for one frame has the number 0.
+            Log-probabilities (B, T', V), the number of encoder frames of each recording (B,) int64,
+            and the encoder output (B, T', D). A recording that is too short has 0 frames.
         """
         model = self.model
-        # The subsampling fails for fewer frames, and an error ends sherpa-onnx's offline server.
+        # The subsampling fails for fewer than `min_frames`, and an error ends sherpa-onnx's server.
         feats = F.pad(x.clamp(min=FLOOR), (0, 0, 0, model.encoder.min_frames))
         encoded = model.encode(feats, x_lens)
         subsampled = ((x_lens - 1) // 2 - 1) // 2

@@ -1,4 +1,4 @@
-"""Translation of a graph to an ONNX file with metadata."""
+"""Translation of a PyTorch module to an ONNX file with metadata."""
 
 import contextlib
 import io
@@ -16,7 +16,7 @@ OPSET = 20
 
 
 class Graph(Protocol):
-    """A module that can be translated."""
+    """A module that can be translated to ONNX."""
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -38,12 +38,12 @@ class Graph(Protocol):
 
 
 def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | str]) -> None:
-    """Translate a graph and write it to a file.
+    """Translate a module to ONNX and write it to a file.
 
     Args:
         graph: A module in eval mode with the interface `Graph`.
         path: The file.
-        metadata: Pairs that runtimes read from the file.
+        metadata: Keys and values that runtimes, such as sherpa-onnx, read from the file.
     """
     import onnx
 
@@ -59,7 +59,7 @@ def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | 
             verbose=False,
         )
         model = program.model_proto
-    # The quantiser replaces weights, and would trip over the shapes that the translation noted.
+    # The quantiser replaces weights, and would fail on the shapes that the exporter noted.
     del model.graph.value_info[:]
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=str(value))
@@ -67,7 +67,7 @@ def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | 
 
 
 def strip_notes(path: Path) -> None:
-    """Remove the exporter's notes about the origin of each operator, a megabyte per file."""
+    """Remove the exporter's notes about the origin of each operator, about a megabyte per file."""
     import onnx
 
     model = onnx.load(path)
@@ -81,7 +81,7 @@ def strip_notes(path: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppress the exporter's notes, which are about its own packages and optimisations."""
+    """Suppress the exporter's messages, which concern only its own packages and optimisations."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

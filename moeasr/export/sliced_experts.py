@@ -1,8 +1,8 @@
 """MoE layers in plain ONNX operators, which compute only the experts of each frame.
 
 The assignments are sorted by expert, each expert runs on its slice of rows, and the order is
-restored. Each expert's weights are parameters of their own: a slice of stacked weights would become
-an operator in the file, which hides the weights from quantisation.
+restored. Each expert has parameters of its own, because a slice of stacked weights would become an
+operator in the file, and the quantiser would not find the weights.
 """
 
 import torch
@@ -15,7 +15,7 @@ from moeasr.nn.feed_forward import Activation
 
 
 class SlicedExperts(nn.Module):
-    """The twin of an `MoEFeedForward` that can be exported. It returns no routing.
+    """A twin of an `MoEFeedForward` that can be exported to ONNX. It returns no routing.
 
     All frames are routed, padding too, because an operator that selects the valid frames would cost
     more than the experts of a few padding frames.
@@ -33,7 +33,7 @@ class SlicedExperts(nn.Module):
     def forward(
         self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
     ) -> tuple[Tensor, None]:
-        """See `moeasr.nn.feed_forward.FeedForward`."""
+        """Compute the layer, see `moeasr.nn.feed_forward.FeedForward`."""
         x_ND = x.flatten(0, 1)
         routing = self.router(x_ND, None if context is None else context.flatten(0, 1))
         ids_R = routing.expert_ids.flatten()

@@ -94,7 +94,7 @@ class WenetStreamingGraph(nn.Module):
         return {1: auto}, None, None, {2: auto}, None, {2: auto}
 
     def metadata(self) -> dict[str, int | str]:
-        """Return what sherpa-onnx reads from the file."""
+        """Return the metadata that sherpa-onnx reads from the file."""
         layout = self.chunk_graph.layout
         return {
             "model_type": "wenet_ctc",

@@ -1,4 +1,4 @@
-"""The model folder: a checkpoint as files that other programs run."""
+"""The files of a model folder, in which other programs can run a checkpoint."""
 
 import copy
 import shutil
@@ -42,7 +42,7 @@ class StreamingSizes:
     """Number of left chunks that a frame sees, at least 1."""
 
     def __post_init__(self) -> None:
-        """Check that sherpa-onnx can run these sizes."""
+        """Raise `InputError` unless sherpa-onnx can run these sizes."""
         for name, value in vars(self).items():
             if value < 1:
                 raise InputError(
@@ -56,7 +56,8 @@ def check_exportable(model: AsrModel) -> None:
     if model.languages:
         raise InputError(
             "this model cannot be exported: its router needs the language of each utterance "
-            f"({', '.join(model.languages)}), and the runtimes pass audio alone"
+            f"({', '.join(model.languages)}), but sherpa-onnx and onnxruntime pass only audio to a "
+            "model; use the checkpoint with `moeasr transcribe --language`"
         )
 
 
@@ -132,7 +133,7 @@ def write_texts(
 
 
 def check_target(target: Path) -> None:
-    """Raise `InputError` if a directory exists that is no model folder, which would be replaced."""
+    """Raise `InputError` if the target has content and is not a model folder to be replaced."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     config = target / CONFIG
@@ -144,7 +145,7 @@ def check_target(target: Path) -> None:
 
 
 def publish(finished: Path, target: Path) -> None:
-    """Move a finished folder to its place, instead of an older one."""
+    """Move a finished folder to its place, and delete an older folder there."""
     with temporary_directory(target.parent, f"{target.name}.old") as old:
         if target.exists():
             target.rename(old / "folder")
@@ -158,7 +159,7 @@ def _num_heads(recognizer: Recognizer) -> int:
 
 
 def _offline_metadata(model: AsrModel) -> dict[str, int | str]:
-    """Return what sherpa-onnx reads from the offline file."""
+    """Return the metadata that sherpa-onnx reads from the offline file."""
     return {
         "model_type": "wenet_ctc",
         "vocab_size": model.vocab_size,

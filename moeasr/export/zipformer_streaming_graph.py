@@ -16,14 +16,16 @@ CHANNELS = 4
 FRONT_END_SHAPE = (128, 3, 19)
 """Shape of the state of a Zipformer's front end, which sherpa-onnx does not read from the file."""
 QUIETEST = FLOOR + SCALE + 1e-3
-"""Largest value that a mel bin of digital silence has after scaling, which is that of all quieter
-sounds."""
+"""Largest value of a mel bin, on the 16-bit scale, that counts as digital silence. To all quieter
+bins, sherpa-onnx gives this value, less a margin for rounding."""
 
 
 def heard_features(feats: np.ndarray) -> np.ndarray:
     """Return log-mel features (T, F) as the graph receives them from sherpa-onnx.
 
-    Features of samples in [-1, 1] have a higher floor, which is 4.85 on the 16-bit scale.
+    sherpa-onnx computes the features of samples in [-1, 1], whose log has the same floor. On the
+    16-bit scale of `feats`, this floor is 4.85, so smaller values become 4.85. A frame whose bins
+    are all at the floor becomes digital silence.
     """
     heard = np.maximum(feats, np.float32(FLOOR + SCALE))
     heard[(feats <= QUIETEST).all(axis=1)] = FLOOR
@@ -35,7 +37,7 @@ class ZipformerStreamingGraph(nn.Module):
 
     sherpa-onnx offers this kind of model in its C interface, which Android, iOS, browsers and many
     languages use. It computes features of samples in [-1, 1], and keeps the states of a Zipformer
-    of one layer without looking into them. The graph uses three of them for its caches, and returns
+    of one layer without reading them. The graph uses three of them for its caches, and returns
     the others unchanged.
 
     Args:
@@ -84,7 +86,7 @@ class ZipformerStreamingGraph(nn.Module):
         """
         layout = self.chunk_graph.layout
         feats = x + SCALE
-        # Only digital silence gives such frames, and it is lower on the 16-bit scale.
+        # Only digital silence has all bins at the floor, and it is lower on the 16-bit scale.
         is_silent = (feats <= QUIETEST).all(dim=2, keepdim=True)
         past = torch.arange(-self.num_past, 0, device=x.device)
         is_past = past >= -processed_lens[:, None]
@@ -152,7 +154,7 @@ class ZipformerStreamingGraph(nn.Module):
         return {0: batch}, *({axis: batch} for axis in (1, 1, 1, 1, 0, 0, 0, 0))
 
     def metadata(self) -> dict[str, int | str]:
-        """Return what sherpa-onnx reads from the file."""
+        """Return the metadata that sherpa-onnx reads from the file."""
         layout = self.chunk_graph.layout
         return {
             "model_type": "zipformer2",

@@ -22,6 +22,7 @@ errors below 0.1."""
 
 _PLAIN_HEADER = 15  # "\0B" "FM " "\4" rows "\4" cols
 _COMPRESSED_HEADER = 21  # "\0B" "CM " min range rows cols; CM2 and CM3 are a byte longer
+COMPUTE_AGAIN = "compute the features again"
 
 
 class ArchiveWriter:
@@ -90,7 +91,7 @@ class FeatureReader:
         place = self._find(entry, utt_id)
         content = os.pread(place.descriptor, place.num_bytes, place.offset)
         if len(content) != place.num_bytes:
-            raise InputError(f"{place.name} is truncated")
+            raise InputError(f"{place.name} is truncated; {COMPUTE_AGAIN}")
         if place.kind in ("FM", "DM"):
             dtype = np.dtype("<f4" if place.kind == "FM" else "<f8")
             # always copy: torch must not share the memory of an immutable bytes object
@@ -133,16 +134,16 @@ class FeatureReader:
         except OSError as error:
             raise InputError(f"{name} cannot be read: {error.strerror}") from None
         if len(header) < _PLAIN_HEADER:
-            raise InputError(f"{name} is truncated")
+            raise InputError(f"{name} is truncated; {COMPUTE_AGAIN}")
         kind, num_frames, num_bins = _shape(header, name)
         if min(num_frames, num_bins) < 0 or (num_frames == 0) != (num_bins == 0):
             raise InputError(
                 f"{name} is damaged: its header has an impossible shape of {num_frames} frames by "
-                f"{num_bins} bins"
+                f"{num_bins} bins; {COMPUTE_AGAIN}"
             )
         num_bytes = _num_bytes(kind, num_frames, num_bins)
         if num_bytes > num_left:
-            raise InputError(f"{name} is truncated")
+            raise InputError(f"{name} is truncated; {COMPUTE_AGAIN}")
         return _Place(name, descriptor, offset, num_bytes, kind, num_frames, num_bins)
 
 

@@ -48,7 +48,7 @@ def gather_feats(
 
 
 def _read_report(scp: Path) -> dict[str, Any]:
-    """Return what a job of `make_fbank` reports about its audio; jobs of other programs do not."""
+    """Return the report of a `make_fbank` job about its audio; other programs write no report."""
     path = scp.with_suffix(".report.json")
     empty = {"skipped": {}, "resampled": {}, "num_overshooting": 0}
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else empty

@@ -61,7 +61,7 @@ def by_speaker(pairs: Pairs) -> dict[bytes, Pairs]:
 
 
 def choose(source: Path, pairs: Pairs, count: int, how: str) -> Pairs:
-    """Choose utterances.
+    """Choose `count` utterances in one of the ways of `HOW`.
 
     Args:
         source: The data directory, from which lengths are read.
@@ -93,7 +93,7 @@ def choose(source: Path, pairs: Pairs, count: int, how: str) -> Pairs:
 
 
 def write_subset(source: Path, target: Path, pairs: Pairs, total: int, say: Say) -> None:
-    """Write the chosen part, and report the reduction."""
+    """Write the chosen utterances, and print their number and that of all utterances."""
     written = write_parts(source, [Part(target, pairs)])
     move_stale(source, target, written, say)
     say(f"reducing #utt from {total} to {len(pairs)}")

@@ -44,7 +44,7 @@ class SymbolsToIntegers:
         self.num_replaced = 0
 
     def convert(self, line: bytes) -> bytes:
-        """Convert a line, and join its fields by single spaces.
+        """Replace the symbols of a line by their integers, and join its fields by single spaces.
 
         Raises:
             InputError: A symbol is unknown and there is no replacement.
@@ -83,7 +83,7 @@ class IntegersToSymbols:
         self._table = {integer: symbol for symbol, integer in read_symbols(path).items()}
 
     def convert(self, line: bytes) -> bytes:
-        """Convert a line; a space follows every field, as in Kaldi.
+        """Replace the integers of a line by symbols; a space follows every field, as in Kaldi.
 
         Raises:
             InputError: A field is not an integer, or not in the table.

@@ -152,7 +152,7 @@ class AsrModel(nn.Module):
         if self.encoder.sees_future:
             raise InputError(
                 "this model cannot decode in chunks: it was trained with `causal_conv: false`, so "
-                "its convolutions see future frames"
+                "its convolutions see future frames; use `chunk_size` -1"
             )
 
     def language_context(self, languages: Tensor | None, feats: Tensor) -> Tensor | None:

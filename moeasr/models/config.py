@@ -107,7 +107,7 @@ class ModelConfig:
         if not wanted:
             raise InputError(
                 "there is an `embedding` section, but no feed-forward of the encoder uses it by "
-                "`router: embedding`"
+                "`router: embedding`; remove the section, or set this router"
             )
         if self.embedding.encoder.sees_future and not self.encoder.sees_future:
             raise InputError(
@@ -123,7 +123,8 @@ class ModelConfig:
             )
         if self.languages and not wanted:
             raise InputError(
-                "there are `languages`, but no feed-forward of the encoder has `router: language`"
+                "there are `languages`, but no feed-forward of the encoder has `router: language`; "
+                "remove the languages, or set this router"
             )
         if "" in self.languages:
             raise InputError("`languages` contains an empty name")

@@ -121,7 +121,7 @@ def _encoder(encoder: Encoder, num_feats: int, num_mel_bins: int) -> Iterator[Us
 
 
 def _block(block: nn.Module, num_frames: int) -> Iterator[Use]:
-    """Yield the use of an encoder block that defines its cost, or the uses of its modules."""
+    """Yield the costs of the parts of an encoder block, or the cost that the block defines."""
     if hasattr(block, "macs_per_frame"):
         yield _own_module("other modules", block, num_frames)
         return
@@ -133,7 +133,7 @@ def _block(block: nn.Module, num_frames: int) -> Iterator[Use]:
 
 
 def _block_module(name: str, module: nn.Module, num_frames: int) -> Iterator[Use]:
-    """Yield the uses of one module of an encoder block."""
+    """Yield the parameters and multiply-adds of one module of an encoder block, part by part."""
     match module:
         case RelPositionAttention():
             yield Use("attention", module.parameters(), self_attention_macs(module, num_frames))
@@ -159,7 +159,7 @@ def _block_module(name: str, module: nn.Module, num_frames: int) -> Iterator[Use
 
 
 def _decoder(decoder: TransformerDecoder, num_tokens: int, num_frames: int) -> Iterator[Use]:
-    """Yield the uses of a decoder in a teacher-forced pass over all tokens at once."""
+    """Yield the costs of the parts of a decoder in a teacher-forced pass over all tokens."""
     yield Use("decoder", decoder.embedding.parameters(), 0)
     for block in decoder.blocks:
         for attention, num_keys in (
@@ -176,7 +176,7 @@ def _decoder(decoder: TransformerDecoder, num_tokens: int, num_frames: int) -> I
 
 
 def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[Use]:
-    """Yield the uses of a feed-forward: dense, with experts, or of a user's class."""
+    """Yield the costs of a feed-forward: dense, with experts, or of a user's class."""
     match module:
         case DenseFeedForward():
             macs = products(num_rows, module.w1, module.w2)
@@ -190,7 +190,7 @@ def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[Use]:
 
 
 def _own_module(part: str, module: nn.Module, num_rows: int) -> Use:
-    """Return the use of a module that defines its own cost, or whose cost is unknown."""
+    """Return the cost of a module that defines `macs_per_frame`; other modules are uncounted."""
     per_frame = getattr(module, "macs_per_frame", None)
     if per_frame is None:
         return Use(part, module.parameters(), 0, uncounted=type(module).__name__)

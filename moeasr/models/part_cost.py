@@ -16,7 +16,7 @@ PARTS = (*ENCODER_PARTS, "CTC head", "embedding network", *DECODER_PARTS, "other
 
 
 class Use(NamedTuple):
-    """One use of a module's weights in an utterance."""
+    """The cost of one pass through the weights of a module, for one utterance."""
 
     part: str
     """Name of the part, one of `PARTS`."""
@@ -46,7 +46,7 @@ class PartCost(NamedTuple):
 
 
 def tally(uses: Iterable[Use], utterance_sec: float) -> list[PartCost]:
-    """Sum the uses by part, counting the work of every use but each tensor only once."""
+    """Sum the costs by part. Multiply-adds count at every use, a shared tensor only once."""
     total, active, macs = (dict.fromkeys(PARTS, 0) for _ in range(3))
     uncounted: dict[str, dict[str, None]] = {}  # by part, in the order of the model
     seen = set()

@@ -59,7 +59,10 @@ class ExpertBank(nn.Module):
         return self.w1.size(0)
 
     def no_weight_decay(self) -> list[nn.Parameter]:
-        """Return the biases, which have the shape of matrices because they are stacked."""
+        """Return the biases.
+
+        They are matrices, with one vector per expert, and would be decayed like weights otherwise.
+        """
         return [self.b1, self.b2]
 
     def forward(self, x_ND: Tensor, routing: Routing) -> Tensor:

@@ -46,8 +46,8 @@ class LanguageRouter(TopKRouter):
     ) -> None:
         if num_experts % num_languages:
             raise InputError(
-                f"`num_experts` must be a multiple of the {num_languages} languages for "
-                f"`router: language`, but is {num_experts}"
+                "`router: language` gives each language equally many experts: `num_experts` must "
+                f"be a multiple of {num_languages}, but is {num_experts}"
             )
         check_selection(num_experts // num_languages, experts_per_frame, expert_weights)
         super().__init__(d_model, num_experts, experts_per_frame, expert_weights)

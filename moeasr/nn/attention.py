@@ -87,7 +87,10 @@ class RelPositionAttention(nn.Module):
         nn.init.xavier_uniform_(self.position_bias)
 
     def no_weight_decay(self) -> list[nn.Parameter]:
-        """Return the biases u and v, which have the shape of matrices (one vector per head)."""
+        """Return the biases u and v.
+
+        They are matrices, with one vector per head, and would be decayed like weights otherwise.
+        """
         return [self.content_bias, self.position_bias]
 
     def start(self, num_streams: int) -> KeysAndValues:

@@ -47,7 +47,7 @@ class Subject(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """The work of a benchmark."""
+    """The work that a benchmark measures."""
 
     precisions: tuple[str, ...] = ("fp32", "bf16", "int8")
     """Precisions of recognition; training runs in fp32 and in bf16."""
@@ -111,7 +111,7 @@ def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, A
 
 
 class _Candidate(NamedTuple):
-    """Work that is timed."""
+    """One piece of work that is timed."""
 
     name: str
     """A name that tells it from other work."""
@@ -122,7 +122,7 @@ class _Candidate(NamedTuple):
 def _recognition(
     configs: Mapping[str, Subject], feats: Tensor, machine: MachineLimit, workload: Workload
 ) -> list[dict[str, Any]]:
-    """Return the rows of full and streaming passes."""
+    """Return the table rows of recognition: encoder passes with full context and in a stream."""
     baselines: dict[str, _Candidate] = {}
     precisions = workload.precisions
     first = "fp32" if "fp32" in precisions else precisions[0]
@@ -190,7 +190,7 @@ def _recognition_rows(
 def _training(
     configs: Mapping[str, Subject], feats: Tensor, workload: Workload
 ) -> list[dict[str, Any]]:
-    """Return the rows of training steps."""
+    """Return the table rows of training steps."""
     num_utts, num_tokens = workload.train_utts, round(workload.utterance_sec * TOKENS_PER_SEC)
     batch = (
         feats.expand(num_utts, -1, -1).contiguous(),

@@ -1,4 +1,4 @@
-"""Timing of models on this machine: ratios of alternating runs, and the limit of the machine.
+"""Timing of models: ratios of alternating runs, and the highest rates that this machine reaches.
 
 Other programs disturb single measurements. Therefore all candidates run in every round, in order
 and in reverse order (A B C C B A). The result is the ratio of two candidates in the same round: its
@@ -39,7 +39,7 @@ class Ratio(NamedTuple):
 
 
 class Timings(NamedTuple):
-    """The times of all candidates."""
+    """The measured times of all candidates of a comparison."""
 
     seconds: dict[str, list[float]]
     """Seconds of each candidate by its name, one number per round."""
@@ -55,7 +55,7 @@ class Timings(NamedTuple):
 
 
 class MachineLimit(NamedTuple):
-    """The rates that the processor reaches in simple work, with the current number of threads."""
+    """The highest rates of this machine, with the current number of threads."""
 
     fp32_flops: float
     """Floating-point operations per second of the fastest matrix product in float32."""

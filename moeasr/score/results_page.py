@@ -36,7 +36,7 @@ RTF: seconds of computing, without filter banks, per second of audio. Active: us
 
 
 def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
-    """Return the records as Markdown.
+    """Return the text of RESULTS.md.
 
     Each test set has a table, the mode with the lowest word error rate first, and some aligned
     hypotheses of that mode. The training and the origin of each number follow.
@@ -90,7 +90,10 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _examples(best: Mapping[str, Any] | None, exp_dir: Path) -> list[str]:
-    """Return some aligned hypotheses of the best mode, if its details are there."""
+    """Return some hypotheses of the best decoding mode, aligned with their references.
+
+    The list is empty if the file of alignments, `score/per_utt`, does not exist.
+    """
     if best is None:
         return []
     alignments = _read_alignments(exp_dir / best["dir"])

@@ -40,8 +40,8 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
     """Return a record for each decoded and scored mode of an experiment.
 
     They are sorted by set, mode and chunk size. A directory `decode_*/<mode>/` needs `decode.json`
-    and `score/score.json`; with only one of them it is left out with a warning. A decoding that is
-    older than its model or features is kept with a warning. Its record has the reason under the
+    and `score/score.json`. A mode with only one of them is left out with a warning. A decoding that
+    is older than its model or features is kept with a warning. Its record has the reason under the
     key `stale`, which is None in all other records. `dir` is the directory below `exp_dir`.
 
     Raises:

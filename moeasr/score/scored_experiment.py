@@ -55,7 +55,7 @@ def find_experiments(root: str | Path) -> list[Path]:
 def read_experiment(
     exp_dir: str | Path, test_set: str, mode: str, chunk_size: int = -1
 ) -> ScoredExperiment:
-    """Read one experiment.
+    """Read the results of one experiment.
 
     The function reads `results.json`, the `per_utt` file of words of the mode, and three optional
     files: `training_time.json` (default: the time from `train.log`), `cost.json` (for the key

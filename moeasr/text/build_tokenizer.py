@@ -60,7 +60,7 @@ def build_tokenizer(
         )
     if unit_type == "bpe":
         if vocab_size is None:
-            raise InputError("units of type 'bpe' require a vocabulary size")
+            raise InputError("units of type 'bpe' require a vocabulary size (--vocab-size)")
         model = train_bpe(texts, vocab_size, non_lang_syms)
         return Tokenizer(config, build_units(BpeSplitter(model).symbols()), model)
     splitter = CharSplitter(non_lang_syms) if unit_type == "char" else WordSplitter()

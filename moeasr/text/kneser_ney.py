@@ -72,7 +72,10 @@ def _occurrences(sentences: Iterable[Sequence[str]], order: int) -> list[Counter
         words = [UNKNOWN if word.lower() == UNKNOWN else word for word in sentence]
         for word in words:
             if word.lower() in (BEGIN, END):
-                raise InputError(f"a sentence contains `{word}`: '{' '.join(sentence)}'")
+                raise InputError(
+                    f"a sentence contains `{word}`, which is added to sentences and must not be in "
+                    f"the text: '{' '.join(sentence)}'"
+                )
         padded = (BEGIN, *words, END)
         for length in range(1, order + 1):
             counts[length - 1].update(

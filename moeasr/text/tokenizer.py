@@ -77,7 +77,7 @@ class Tokenizer:
         self, config: TokenizerConfig, units: Sequence[str], bpe_model: bytes | None = None
     ) -> None:
         if tuple(units[: len(SPECIAL_UNITS)]) != SPECIAL_UNITS:
-            raise InputError(f"the first units must be {' '.join(SPECIAL_UNITS)}")
+            raise InputError(f"the list of units must begin with {' '.join(SPECIAL_UNITS)}")
         if (bpe_model is not None) != (config.type in ("bpe", "cjk_bpe")):
             verb = "require" if bpe_model is None else "do not use"
             raise InputError(f"units of type '{config.type}' {verb} a BPE model")

@@ -43,7 +43,8 @@ class Evaluation(NamedTuple):
     def named_metrics(self) -> dict[str, float]:
         """Return the metrics that an epoch checkpoint carries: `dev_loss`, `dev_acc`, `dev_wer`.
 
-        A loss or accuracy that the model does not have is NaN; a word error rate is left out.
+        The loss and the accuracy are always present: NaN if the model has none. `dev_wer` is
+        present only if a word error rate was measured.
         """
         names = ["loss", "acc", *(["wer"] if "wer" in self.means else [])]
         return {f"dev_{name}": self.means.get(name, math.nan) for name in names}

@@ -101,7 +101,7 @@ class Meter:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Meter":
-        """Return the meter that `state` was taken from."""
+        """Restore a meter from its `state()`."""
         meter = cls()
         meter._weight = state["weight"]
         meter._sums = dict(state["sums"])

@@ -28,7 +28,7 @@ class TrainingTime:
         self._start_sec = time.monotonic()
 
     def save(self) -> None:
-        """Write the time so far."""
+        """Write the duration of the training so far, including the runs that were resumed."""
         if self._earlier_sec is None:
             return
         seconds = self._earlier_sec + time.monotonic() - self._start_sec

@@ -173,7 +173,9 @@ def test_a_worker_killed_while_it_writes_is_one_sentence():
 
 
 def test_a_worker_that_exits_is_one_sentence():
-    with pytest.raises(InputError, match="^a background process ended early with status 3$"):
+    with pytest.raises(
+        InputError, match="^a background process ended early with status 3 and .*`--nj 1`"
+    ):
         list(in_background(lambda number: os._exit(3), range(2), 1))
 
 

@@ -104,7 +104,10 @@ def test_a_broken_utterance_is_one_sentence_at_its_turn(
         next(stream)
     with pytest.raises(InputError) as caught:
         next(stream)
-    assert str(caught.value) == f"features of utterance u39: archive {ark} is truncated"
+    assert (
+        str(caught.value)
+        == f"features of utterance u39: archive {ark} is truncated; compute the features again"
+    )
     assert not multiprocessing.active_children()  # though the error, with its traceback, lives on
 
 

@@ -171,8 +171,8 @@ def test_without_languages_utt2lang_is_not_read(tmp_path: Path) -> None:
     ("table", "fault"),
     [
         (None, " does not exist, but a model that routes by language requires it"),
-        ("a en\n", ": utterance b has no language"),
-        ("a en\nb\n", ": utterance b has no language"),
+        ("a en\n", " names no language for utterance b; its line must be `b LANGUAGE`"),
+        ("a en\nb\n", " names no language for utterance b; its line must be `b LANGUAGE`"),
         ("a en\nb de\n", ": language 'de' of utterance b is unknown to the model"),
         ("a en\nb en zh\n", ": language 'en zh' of utterance b is unknown to the model"),
     ],

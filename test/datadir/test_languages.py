@@ -23,8 +23,14 @@ def test_a_model_without_languages_needs_no_table(tmp_path):
 @pytest.mark.parametrize(
     ("table", "fault"),
     [
-        ("a en\n", f"utt2lang: utterance b has no language {KNOWN}"),
-        ("a en\nb\n", f"utt2lang: utterance b has no language {KNOWN}"),
+        (
+            "a en\n",
+            f"utt2lang names no language for utterance b; its line must be `b LANGUAGE` {KNOWN}",
+        ),
+        (
+            "a en\nb\n",
+            f"utt2lang names no language for utterance b; its line must be `b LANGUAGE` {KNOWN}",
+        ),
         ("a en\nb ja\n", f"utt2lang: language 'ja' of utterance b is unknown to the model {KNOWN}"),
     ],
 )

@@ -58,7 +58,7 @@ def test_the_default_is_the_most_accurate_mode_that_reads_the_settings():
     assert choose_mode("ctc_greedy_search", modes, config, []) == "ctc_greedy_search"
     with pytest.raises(InputError, match=r"`ctc_weight` has no effect .* for attention_rescoring"):
         choose_mode(None, CTC_MODES, config, ["ctc_weight"])
-    with pytest.raises(InputError, match="`length_penalty` has no effect .* needs the checkpoint"):
+    with pytest.raises(InputError, match="`length_penalty` has no effect .* run the checkpoint"):
         choose_mode(None, modes, config, ["length_penalty"])
 
 

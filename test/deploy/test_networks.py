@@ -74,10 +74,14 @@ def test_a_truncated_file_and_a_file_of_another_kind_are_named(paths):
         (
             '"vocab_size": "3"',
             '"vocab_size": "4"',
-            "has 4 units, but the folder's tokens.txt",
+            "has 4 output units, but the folder's tokens.txt",
         ),
         ('"vocab_size": "3"', '"vocab": "3"', "its metadata lack the number `vocab_size`"),
-        ("encoder_out", "enc", "offline.onnx lacks the output encoder_out"),
+        (
+            "encoder_out",
+            "enc",
+            "offline.onnx lacks the output encoder_out; export the checkpoint again",
+        ),
         (
             "=> (",
             "=> (float[N, T, C] x2, ",

@@ -22,12 +22,18 @@ from moeasr.moe.layer import MoeConfig
         ({"config": None}, "lacks 'config'"),
         ({"model": None}, "lacks 'model'"),
         ({"config": {"model": {"depth": 3}}}, "unknown key 'depth'"),
-        ({"tokenizer": {**TOKENIZER.state(), "units": UNITS[:-1]}}, "trained with other units"),
+        (
+            {"tokenizer": {**TOKENIZER.state(), "units": UNITS[:-1]}},
+            "trained with other output units",
+        ),
         ({"tokenizer": {"units": "x"}}, "'tokenizer.units' is not a list"),
         ({"tokenizer": 3}, "'tokenizer' is not a section"),
         ({"fbank": {}}, "lacks 'fbank.num_mel_bins'"),
         ({"model": {"w": 3}}, "'w' of its model is not a tensor"),
-        ({"fbank": {"num_mel_bins": 40}}, "trained with other filter banks"),
+        (
+            {"fbank": {"num_mel_bins": 40}},
+            "trained with other filter banks; use the conf/fbank.yaml of",
+        ),
         ({"model": {}}, "weights do not match its config"),
     ],
 )

@@ -37,7 +37,7 @@ def test_a_frame_meets_only_the_experts_of_its_language(x):
 @pytest.mark.parametrize(
     ("languages", "experts", "k", "weights", "reason"),
     [
-        (3, 8, 1, "full", "multiple of the 3 languages"),
+        (3, 8, 1, "full", "equally many experts: `num_experts` must be a multiple of 3"),
         (4, 8, 3, "full", r"between 1 and the number of experts \(2\)"),
         (2, 4, 1, "selected", "zero gradient"),
     ],

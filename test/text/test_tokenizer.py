@@ -186,7 +186,7 @@ def test_directory_faults_are_named(tmp_path: Path) -> None:
 
 
 def test_wrong_parts_are_refused() -> None:
-    with pytest.raises(InputError, match="first units"):
+    with pytest.raises(InputError, match="list of units must begin with <blank>"):
         Tokenizer(TokenizerConfig(type="char"), ["a", "b"])
     with pytest.raises(InputError, match="do not use a BPE model"):
         Tokenizer(TokenizerConfig(type="char"), ["<blank>", "<unk>", "<sos/eos>"], b"x")

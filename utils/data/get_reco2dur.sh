@@ -21,7 +21,7 @@ Usage: $0 [options] <data-dir>
 e.g.:  $0 data/train
 Writes reco2dur, the duration of each recording in seconds.
 Options:
-  --nj <nj>                        # audio files read at a time (default: 4)
+  --nj <nj>                        # number of audio files read at a time (default: 4)
   --read-entire-file <true|false>  # durations from counting samples instead of from audio headers
                                    # (default: false)
 EOM

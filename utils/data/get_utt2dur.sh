@@ -24,7 +24,7 @@ Writes utt2dur, the duration of each utterance in seconds.
 Options:
   --frame-shift <sec>              # frame shift for durations from utt2num_frames, used if the file
                                    # frame_shift does not exist (default: 0.01)
-  --nj <nj>                        # audio files read at a time (default: 4)
+  --nj <nj>                        # number of audio files read at a time (default: 4)
   --read-entire-file <true|false>  # durations from counting samples instead of from audio headers
                                    # (default: false)
 EOM

@@ -24,7 +24,7 @@ Options, which apply if there are neither features nor conf/fbank.yaml:
   --frame-shift <sec>    # frame shift (default: 0.01)
   --frame-overlap <sec>  # window length minus frame shift (default: 0.015)
 Options for utt2dur:
-  --nj <nj>              # audio files read at a time (default: 4)
+  --nj <nj>              # number of audio files read at a time (default: 4)
 EOM
   exit 1
 fi

@@ -13,7 +13,8 @@ from moeasr.errors import InputError
 class KaldiForm(Form):
     """Data directories in the corpus or in its `data`, whose ids do not change.
 
-    Only the tables `wav.scp text utt2spk segments utt2lang` are read; stages make the others anew.
+    Only the tables `wav.scp`, `text`, `utt2spk`, `segments` and `utt2lang` are read. The stages of
+    the recipe make all other tables.
 
     A path in wav.scp is absolute, or relative to the data directory, to the corpus or to the
     working directory.

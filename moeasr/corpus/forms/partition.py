@@ -89,7 +89,7 @@ def _groups(items: Sequence[Item], num_sets: int) -> tuple[list[list[Item]], str
         if None not in speakers:
             logger.warning(
                 "the corpus has only %d speaker%s, too few for a split by speaker; it is split by "
-                "recording, so that the sets share speakers",
+                "recording, and a speaker may be in several sets",
                 *(len(speakers), "s" * (len(speakers) > 1)),
             )
     for key, item in zip(keys, items):

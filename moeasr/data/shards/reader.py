@@ -28,6 +28,7 @@ from moeasr.open_files import OpenFiles
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 TEXT_SUFFIX = ".txt"
 NAME_BYTES = 100
+MAKE_AGAIN = "copy or make this shard again"
 """Maximum length of a member's name in its own header; longer names have a header of their own."""
 
 
@@ -108,7 +109,9 @@ class ShardReader:
                 header = os.pread(descriptor, tarfile.BLOCKSIZE, entry.offset - tarfile.BLOCKSIZE)
             size = _member_size(header, entry)
             if not 0 <= size <= num_left:
-                raise InputError(f"shard {entry.path} is truncated: it ends within {entry.member}")
+                raise InputError(
+                    f"shard {entry.path} is truncated: it ends within {entry.member}; {MAKE_AGAIN}"
+                )
             return os.pread(descriptor, size, entry.offset)
         except OSError as error:
             raise InputError(f"shard {entry.path} cannot be read: {error.strerror}") from None
@@ -128,7 +131,9 @@ def _member_size(header: bytes, entry: ShardEntry) -> int:
         InputError: The header is missing, or belongs to another member.
     """
     if len(header) < tarfile.BLOCKSIZE:
-        raise InputError(f"shard {entry.path} is truncated: it ends before {entry.member}")
+        raise InputError(
+            f"shard {entry.path} is truncated: it ends before {entry.member}; {MAKE_AGAIN}"
+        )
     try:
         member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
     except tarfile.HeaderError:

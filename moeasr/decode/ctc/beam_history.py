@@ -64,7 +64,7 @@ def trace_back(
 
 
 def _rows(table: Tensor) -> Tensor:
-    """Rearrange (C, B, K) to (B * K, C)."""
+    """Rearrange values (C, B, K) of C frames to rows (B * K, C), one per slot of a beam."""
     return table.permute(1, 2, 0).flatten(0, 1)
 
 

@@ -130,7 +130,7 @@ class Beam:
         return [getattr(self, field.name) for field in fields(self)]
 
     def select(self, utts: Tensor | slice) -> "Beam":
-        """Return the beam of some utterances."""
+        """Return the beam of the utterances that an index or a slice selects."""
         return Beam(*(part[utts] for part in self.parts()))
 
     def replace(self, utts: Tensor, beam: "Beam") -> "Beam":

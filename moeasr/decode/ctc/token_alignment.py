@@ -31,7 +31,7 @@ def can_align(tokens: Sequence[int], num_frames: int, blank: int = 0) -> bool:
 
 
 def read_path(path: Sequence[int], values: Sequence[float], blank: int = 0) -> Alignment:
-    """Return the frames of the tokens on a path.
+    """Return the frames of the tokens on an alignment path.
 
     Args:
         path: The label of each frame.

@@ -223,7 +223,7 @@ class _Trie:
             self.provisional.append(nodes[place].depth * nodes[place].ahead)
 
     def step(self, place: int, letter: str) -> tuple[int, float]:
-        """Follow one letter, with failure arcs, and return the target and the score."""
+        """Follow a letter from a node, with failure arcs; return the next node and the score."""
         if letter == BOUNDARY == self.nodes[place].letter:
             return place, 0.0  # two adjacent boundaries count as one
         target = place
@@ -234,7 +234,7 @@ class _Trie:
         return target, gain
 
     def walk(self, place: int, letters: Sequence[str]) -> Arc:
-        """Follow several letters."""
+        """Follow letters from a node, and return the last node and the sum of the scores."""
         total = 0.0
         for letter in letters:
             place, gain = self.step(place, letter)

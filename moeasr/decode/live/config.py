@@ -20,7 +20,8 @@ class EndpointConfig:
     rule3_min_utterance_length: Seconds = 20.0
     """Duration after which an utterance ends even without silence."""
     blank_threshold: float = 0.8
-    """Probability of the CTC blank above which a frame is silent."""
+    """Probability of the CTC blank above which a frame counts as silence in the rules for the
+    end of an utterance."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -65,7 +65,7 @@ class StreamEncoder(Protocol):
 
 
 class StreamingModel(Protocol):
-    """A model with the settings that several streams share."""
+    """A model that recognises streams. All of its streams have the same settings."""
 
     @property
     def frame_sec(self) -> float:

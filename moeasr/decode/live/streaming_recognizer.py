@@ -32,7 +32,7 @@ from moeasr.models.streaming_encoder import StreamingEncoder
 
 
 class StreamingRecognizer:
-    """The model and settings that several streams share.
+    """A model that recognises streams. All of its streams have the same settings.
 
     Args:
         recognizer: The model.

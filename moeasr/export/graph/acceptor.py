@@ -36,7 +36,7 @@ class Acceptor:
     def __init__(self) -> None:
         self.num_states = 0
         self.finals: dict[int, float] = {}
-        """Score of the end in each final state."""
+        """Score of ending in each final state."""
         self._sources, self._labels, self._targets = array("q"), array("q"), array("q")
         self._scores = array("d")
 

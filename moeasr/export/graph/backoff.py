@@ -1,4 +1,4 @@
-"""Automata with failure arcs as decoding graphs need them: arc by arc, in plain Python."""
+"""The arcs of automata with failure arcs, as plain Python objects for building decoding graphs."""
 
 from moeasr.decode.fusion.automaton import Arc, FailureAutomaton
 
@@ -6,11 +6,11 @@ from moeasr.decode.fusion.automaton import Arc, FailureAutomaton
 class BackoffTable:
     """The arcs of a `FailureAutomaton`.
 
-    A decoding graph cannot follow a failure arc only where there is no other arc. Its back-off arcs
-    read nothing and may be followed anywhere, as those of Kaldi's graphs. The score of a sequence
-    is therefore that of its best path. Phrases have the same score as in the automaton, and so do
-    language models of one and two words whose probabilities are interpolated (Kneser-Ney). In
-    longer language models, a path may win because it forgets an unfavourable history early.
+    An automaton follows a failure arc only if no other arc reads the symbol. A decoding graph has
+    no such condition: its back-off arcs read nothing and may always be followed, as in Kaldi's
+    graphs. The score of a sequence is therefore that of its best path. It equals the automaton's
+    score for phrases, and for interpolated (Kneser-Ney) language models of one and two words. With
+    longer n-grams, a path that backs off early may have a better score than the automaton.
     """
 
     def __init__(self, automaton: FailureAutomaton) -> None:

@@ -1,4 +1,4 @@
-"""Acceptors in the library OpenFst, through kaldifst: composition, size, and file of a graph."""
+"""Operations of OpenFst on acceptors, through kaldifst: composition, minimisation, and files."""
 
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,7 @@ def load_kaldifst() -> ModuleType:
     """Import kaldifst.
 
     Raises:
-        InputError: It is not installed.
+        InputError: kaldifst is not installed.
     """
     try:
         import kaldifst
@@ -31,7 +31,7 @@ def load_kaldifst() -> ModuleType:
 def compose(first: Acceptor, second: Acceptor) -> Acceptor:
     """Return the acceptor that adds the scores of two acceptors.
 
-    Both may read nothing at some of their arcs.
+    Both acceptors may have arcs that read nothing.
     """
     kaldifst = load_kaldifst()
     fsts = [_to_fst(part, is_transducer=False) for part in (first, second)]
@@ -40,7 +40,7 @@ def compose(first: Acceptor, second: Acceptor) -> Acceptor:
 
 
 def minimize(acceptor: Acceptor) -> Acceptor:
-    """Return an acceptor of the same sequences and scores that has equivalent states only once."""
+    """Return an acceptor of the same sequences and scores with its equivalent states merged."""
     fst = _to_fst(acceptor, is_transducer=False)
     load_kaldifst().minimize_encoded(fst, ROUNDING)
     return _from_fst(fst)
@@ -52,7 +52,8 @@ def write_fst(acceptor: Acceptor, path: Path) -> tuple[int, int]:
     The output labels of all arcs are 0, because sherpa-onnx makes its text from the input labels.
 
     Returns:
-        The numbers of states and arcs in the file, which has no useless ones.
+        The numbers of states and arcs in the file. States that are on no path to the end are left
+        out.
     """
     kaldifst = load_kaldifst()
     fst = _to_fst(acceptor, is_transducer=True)
@@ -64,9 +65,11 @@ def write_fst(acceptor: Acceptor, path: Path) -> tuple[int, int]:
 
 
 def check_fst(path: Path) -> None:
-    """Raise `InputError` unless a file holds a complete graph; sherpa-onnx would crash."""
+    """Raise `InputError` unless a file holds a complete graph; others crash sherpa-onnx."""
     if load_kaldifst().StdVectorFst.read(str(path)) is None:
-        raise InputError(f"{path} is damaged or is no decoding graph; export it again")
+        raise InputError(
+            f"{path} is damaged or is not a decoding graph; export the checkpoint again"
+        )
 
 
 def _to_fst(acceptor: Acceptor, is_transducer: bool) -> Any:

@@ -1,7 +1,7 @@
 """Recognition with sherpa-onnx and the decoding graph of a model folder.
 
-It measures what the graph is worth: the texts can be compared with those of
-`ctc_prefix_beam_search` under the same fusion.
+The texts show how well the graph works: they can be compared with those of
+`ctc_prefix_beam_search` with the same language model and phrases.
 """
 
 from collections.abc import Iterable

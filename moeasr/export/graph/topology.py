@@ -1,4 +1,4 @@
-"""The CTC topology: from an acceptor of unit sequences to one of the frames' best units.
+"""The CTC topology: from an acceptor of unit sequences to one with a label for every frame.
 
 Each frame reads one label. A unit may be read in several adjacent frames, blanks may be read before
 and after it, and a blank must be read between two equal units. The textbook composition has an arc
@@ -6,11 +6,12 @@ from every unit to every other unit, which is too much for thousands of units. T
 
 - A state of the acceptor becomes one state in which the last frame was a blank, and one for each
   unit that leads to it, which reads the unit again.
-- After a unit that cannot follow immediately, the latter continues as the former does.
-- Otherwise it has its own copy of the arcs, without that of the unit.
-- A state with copies for many units shares them instead: for every binary digit of the label, one
-  copy holds the arcs whose digit is 0 and one those whose digit is 1. Together, the copies in which
-  the digit differs from that of a unit hold all arcs except that of the unit.
+- If no arc of the acceptor's state reads this unit again, no blank is needed after the unit. The
+  state after the unit then has one arc that reads nothing and leads to the state after a blank.
+- Otherwise, the state after the unit has its own copy of the arcs, except those that read the unit.
+- If a state has such copies for many units, they are shared: for every binary digit of the label,
+  one copy has the arcs whose digit is 0, and one those whose digit is 1. A unit uses the copies in
+  which the digit differs from its own. They have all arcs except those that read the unit.
 """
 
 from typing import NamedTuple
@@ -24,7 +25,7 @@ Numbers = NDArray[np.int64]
 
 
 def ctc_topology(units: Acceptor) -> Acceptor:
-    """Return the acceptor of frames whose units have the scores of an acceptor of units."""
+    """Return the acceptor of label sequences, one label per frame, from that of unit sequences."""
     return _Topology(units).build()
 
 
@@ -34,9 +35,10 @@ class _Pairs(NamedTuple):
     states: Numbers
     labels: Numbers
     is_direct: NDArray[np.bool_]
-    """The unit leads to the state, rather than to one with a path to it that reads nothing."""
+    """True if an arc that reads the unit leads to the state; False if arcs that read nothing lie
+    between them."""
     can_repeat: NDArray[np.bool_]
-    """The unit can be read next, so that it needs a blank before it."""
+    """True if the unit can be read again from the state, which needs a blank between them."""
 
 
 class _Rows(NamedTuple):
@@ -102,7 +104,7 @@ class _Topology:
         return states * self._num_labels + labels
 
     def _find_pairs(self) -> _Pairs:
-        """Find all states after units that need their own state, sorted by state and label."""
+        """Find the pairs of a state and a unit that need a state of their own, sorted by both."""
         direct = np.unique(self._keys(self._spoken.targets, self._spoken.labels))
         keys = frontier = direct
         while len(frontier):
@@ -133,7 +135,7 @@ class _Topology:
             pairs: States after these units.
             numbers: Their numbers in the result.
             keys: The keys of all pairs that have a state, see `_keys`.
-            targets: Target in the result of each of the acceptor's arcs that reads a unit.
+            targets: For each arc of the acceptor that reads a unit, its target in the result.
         """
         rows, places = self._silent_rows.expand(pairs.states)
         silent = self._silent.targets[places]

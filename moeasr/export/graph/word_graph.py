@@ -33,15 +33,15 @@ class _Builder:
         self._weights = ngram.weights
         self._network = ngram.network
         self._symbols: list[int] = ngram.numbers.tolist()
-        """Number in the language model of each word of the lexicon."""
+        """For each word of the lexicon, its number in the language model."""
         self._words = {symbol: word for word, symbol in enumerate(self._symbols)}
         self._reader = WordReader(ngram.lexicon)
         self._sources: list[list[int]] = [[] for _ in self._symbols]
-        """States of the reader with an arc that writes each word first."""
+        """For each word, the states of the reader with an arc that writes this word first."""
         self._ends = [n for n in range(len(self._reader.arcs)) if self._reader.last_words(n) == ()]
         """States of the reader in which the utterance may end without a further word."""
         self._before: list[list[int]] = [[] for _ in self._reader.arcs]
-        """States of the reader with an arc to each state that writes nothing."""
+        """For each state of the reader, the states with an arc to it that writes nothing."""
         for source, arcs in enumerate(self._reader.arcs):
             for arc in arcs:
                 (self._sources[arc.words[0]] if arc.words else self._before[arc.target]).append(
@@ -74,9 +74,10 @@ class _Builder:
         return self._acceptor
 
     def _follow(self, history: int, words: Words, place: int) -> tuple[int, float] | None:
-        """Return the state after an arc of the reader and its score, without this arc's source.
+        """Return the state after an arc of the reader, and the score, which includes look-ahead.
 
-        The result is None if the history leaves the word to its back-off.
+        The caller subtracts the look-ahead of the arc's source. The result is None if the history
+        has no n-gram of its own with the word, which is then read after backing off.
         """
         if words:
             if self._symbols[words[0]] not in self._histories.own(history):

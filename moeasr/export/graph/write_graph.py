@@ -1,4 +1,4 @@
-"""The decoding graph of a model folder, for `--ctc-graph` of sherpa-onnx."""
+"""The decoding graph of language model and phrases, which sherpa-onnx reads (`--ctc-graph`)."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -36,7 +36,7 @@ def to_ours(
     if settings.cmvn is not None:
         wanted = wanted + _cmvn_pairs()
     state = {name: tensor.float() for name, tensor in state.items()}
-    for name in [name for name in state if _says_nothing(name, settings)]:
+    for name in [name for name in state if _is_ignored(name, settings)]:
         del state[name]
     _add_biases(state, wanted, settings, source)
     _fold_batch_norms(state, settings, source)
@@ -80,8 +80,12 @@ def _cmvn_pairs() -> list[Pair]:
     return [Pair(ours, (theirs,), SAME) for ours, theirs in CMVN.items()]
 
 
-def _says_nothing(name: str, settings: WenetSettings) -> bool:
-    """Return whether a tensor is a computed table, or belongs to a layer that WeNet never uses."""
+def _is_ignored(name: str, settings: WenetSettings) -> bool:
+    """Return whether a tensor of WeNet can be ignored.
+
+    This is so for tables that any program can compute (positional encodings), and for layers that
+    the checkpoint contains but WeNet never uses.
+    """
     if name.endswith((".pos_enc.pe", ".embed.1.pe")) or ".concat_linear" in name:
         return True
     if not settings.model.encoder.final_norm and name.startswith("encoder.after_norm."):

@@ -107,7 +107,7 @@ class AttentionHead(Head):
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionConfig(HeadConfig):
-    """The settings of an attention head."""
+    """The settings of an `AttentionHead`, which has one or two attention decoders."""
 
     type: Literal["attention"] = "attention"
     decoder: DecoderConfig = DecoderConfig()

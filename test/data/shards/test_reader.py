@@ -56,7 +56,9 @@ def test_a_shard_cut_short_is_named(data):
         os.truncate(entry.path, size)
         with pytest.raises(InputError) as error:
             reader.read(str(entry))
-        assert str(error.value) == f"shard {entry.path} is truncated: {fault}"
+        assert str(error.value) == (
+            f"shard {entry.path} is truncated: {fault}; copy or make this shard again"
+        )
     Path(entry.path).unlink()
     with pytest.raises(InputError, match=f"^shard {entry.path} cannot be read: No such file"):
         ShardReader().read(str(entry))

@@ -90,7 +90,7 @@ def test_missing_and_damaged_files_are_named(packages, tmp_path):
         (tmp_path / name).touch()
     write_graph(tmp_path, build_tokenizer(TEXTS, "char"), write_config(tmp_path))
     (tmp_path / "graph.fst").write_bytes((tmp_path / "graph.fst").read_bytes()[:-1000])
-    with pytest.raises(InputError, match=r"graph\.fst is damaged or is no decoding graph"):
+    with pytest.raises(InputError, match=r"graph\.fst is damaged or is not a decoding graph"):
         sherpa_texts(tmp_path, [SILENCE], 16000)
 
 
