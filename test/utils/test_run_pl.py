@@ -187,8 +187,11 @@ def test_what_a_job_started_may_end_in_its_own_time(utils, tmp_path):
 
 
 def test_too_many_jobs_for_the_system_are_one_sentence(utils, tmp_path):
-    """Whatever fails first, it is no log file of the name None, and nothing waits."""
-    script = f"ulimit -n 30; exec {utils}/run.pl -tc 60 JOB=1:60 x.JOB.log sleep 600"
+    """Whatever fails first, it is no log file of the name None, and nothing waits.
+
+    A job needs three files besides the log and the three of run.pl itself.
+    """
+    script = f"ulimit -n 7; exec {utils}/run.pl -tc 60 JOB=1:60 x.JOB.log sleep 600"
     command = ["bash", "-c", script]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 255
