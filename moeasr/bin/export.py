@@ -27,7 +27,6 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  moeasr export --checkpoint exp/u2pp_moe --data-dir data/dev "
         "--out exp/u2pp_moe/export",
     )
@@ -87,10 +86,10 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
+    from moeasr.deploy.model_folder import ChunkSizes
     from moeasr.deploy.optional_packages import import_optional
     from moeasr.export.checked_export import export_model
     from moeasr.export.dev_set import read_dev_set
-    from moeasr.export.written_folder import StreamingSizes
     from moeasr.logs import setup_logging
 
     setup_logging()
@@ -100,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"--max-utts must be at least 1, but is {args.max_utts}")
     sizes = None
     if not args.offline_only:
-        sizes = StreamingSizes(args.chunk_size, args.num_left_chunks)
+        sizes = ChunkSizes(chunk_size=args.chunk_size, num_left_chunks=args.num_left_chunks)
     given = given_options(args, FusionConfig)
     FusionConfig.check_given(given)
     fusion = with_given(FusionConfig(), given)

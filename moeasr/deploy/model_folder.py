@@ -19,7 +19,7 @@ OFFLINE, STREAMING, DECODER = "model.onnx", "model.streaming.onnx", "decoder.onn
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ChunkSizes:
-    """The sizes of the chunks of a stream."""
+    """The sizes of the chunks for which the streaming files of a folder are written."""
 
     chunk_size: int
     """Encoder frames per chunk."""
@@ -30,7 +30,10 @@ class ChunkSizes:
         """Check ranges."""
         for name, value in vars(self).items():
             if value < 1:
-                raise InputError(f"`{name}` must be at least 1, but is {value}")
+                raise InputError(
+                    f"`{name}` must be at least 1 for a streaming export, but is {value}: the "
+                    "cache of an exported stream has a fixed size"
+                )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

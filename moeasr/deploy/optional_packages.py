@@ -1,4 +1,4 @@
-"""Import of packages that only model folders need (`pip install 'moeasr[deploy]'`)."""
+"""Import of packages that only export and model folders need (`pip install 'moeasr[deploy]'`)."""
 
 import importlib
 from types import ModuleType
@@ -17,6 +17,5 @@ def import_optional(name: str) -> ModuleType:
     except ImportError:
         package = name.replace("_", "-")
         raise InputError(
-            f"model folders need the package {package}; install it with "
-            "`pip install 'moeasr[deploy]'`"
+            f"this needs the package {package}; install it with `pip install 'moeasr[deploy]'`"
         ) from None

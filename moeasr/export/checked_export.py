@@ -1,24 +1,28 @@
 """The export of a checkpoint to a model folder, kept only if it gives the checkpoint's results."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from moeasr.atomic import temporary_directory
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.recognizer import Recognizer
+from moeasr.deploy.model_folder import DECODER, OFFLINE, ChunkSizes
+from moeasr.deploy.networks import DecoderNetwork
 from moeasr.errors import InputError
 from moeasr.export.checked_graph import GraphReport, write_checked_graph
+from moeasr.export.decoder_difference import compare_decoders
 from moeasr.export.dev_set import DevSet
 from moeasr.export.difference import Difference, compare
 from moeasr.export.model_card import model_card
 from moeasr.export.offline_graph import FLOOR
-from moeasr.export.onnx_outputs import OnnxFile, whole_chunks
-from moeasr.export.streaming_graph import SCALE
+from moeasr.export.onnx_outputs import (
+    offline,
+    wenet_streaming,
+    whole_chunks,
+    zipformer_streaming,
+)
 from moeasr.export.written_folder import (
-    StreamingSizes,
+    ZIPFORMER,
     check_exportable,
     check_target,
     publish,
@@ -58,7 +62,7 @@ class FileReport:
 def export_model(
     recognizer: Recognizer,
     out: Path,
-    sizes: StreamingSizes | None,
+    sizes: ChunkSizes | None,
     dev_set: DevSet,
     max_int8_loss: float,
     licence: str,
@@ -96,9 +100,11 @@ def export_model(
         write_texts(recognizer, folder, sizes, dev_set)
         reports: list[FileReport] = []
         for name in names:
-            if name == "decoder.onnx":
-                continue
             logger.info("comparing %s with the checkpoint", name)
+            if name == DECODER:
+                network = DecoderNetwork(folder / name, num_threads=1)
+                compare_decoders(recognizer, dev_set.feats, dev_set.references, network).check(name)
+                continue
             exact = _measure(recognizer, folder / name, sizes, dev_set)
             exact.difference.check(name)
             reports.append(exact)
@@ -123,19 +129,21 @@ def export_model(
 
 
 def _measure(
-    recognizer: Recognizer, path: Path, sizes: StreamingSizes | None, dev_set: DevSet
+    recognizer: Recognizer, path: Path, sizes: ChunkSizes | None, dev_set: DevSet
 ) -> FileReport:
     """Compare one file with the checkpoint, and measure its WER and its speed."""
-    file = OnnxFile(path)
-    if sizes is None or path.name.startswith(("model.onnx", "model.int8")):
-        difference = compare(recognizer, dev_set.feats, file.offline)
+    vocab_size = recognizer.model.vocab_size
+    kind = path.name.replace(".int8", "")
+    if sizes is None or kind == OFFLINE:
+        difference = compare(recognizer, dev_set.feats, offline(path, vocab_size))
     else:
-        chunk, left = sizes.chunk_size, sizes.num_left_chunks
-        padded = [(utt, whole_chunks(feats, chunk, FLOOR)) for utt, feats in dev_set.feats]
-        if path.name.startswith("model.zipformer"):
-            padded = [(utt, heard_features(feats)) for utt, feats in padded]
-        run = _streaming(file, path.name, chunk, left)
-        difference = compare(recognizer, padded, run, chunk, left)
+        feats = [(utt, whole_chunks(x, sizes.chunk_size, FLOOR)) for utt, x in dev_set.feats]
+        if kind == ZIPFORMER:
+            feats = [(utt, heard_features(x)) for utt, x in feats]
+            run = zipformer_streaming(path)
+        else:
+            run = wenet_streaming(path, vocab_size, sizes)
+        difference = compare(recognizer, feats, run, sizes.chunk_size, sizes.num_left_chunks)
     hypotheses = dict(zip(dev_set.references, difference.texts))
     return FileReport(
         name=path.name,
@@ -144,12 +152,3 @@ def _measure(
         real_time_factor=difference.wall_sec / max(dev_set.audio_sec, 1e-9),
         difference=difference,
     )
-
-
-def _streaming(
-    file: OnnxFile, name: str, chunk_size: int, num_left_chunks: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that runs a streaming file on the features of an utterance."""
-    if name.startswith("model.zipformer"):
-        return lambda feats: file.zipformer_streaming(feats, SCALE)
-    return lambda feats: file.wenet_streaming(feats, chunk_size, num_left_chunks)

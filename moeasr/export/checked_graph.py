@@ -55,10 +55,11 @@ def write_checked_graph(
     """
     record = write_graph(folder, recognizer.tokenizer, fusion)
     report = GraphReport(record.num_bytes / 1e6, record.num_states, None, None)
-    if not dev_set.waveforms:
+    if dev_set.recordings is None:
         return report
-    rate_hz, utts = recognizer.fbank.sample_rate_hz, list(dev_set.waveforms)
-    texts = sherpa_texts(folder, dev_set.waveforms.values(), rate_hz)
+    utts = [utt.decode() for utt in dev_set.recordings.utt_ids]
+    recordings = (samples for _, samples in dev_set.waveforms())
+    texts = sherpa_texts(folder, recordings, dev_set.sample_rate_hz)
     feats = dict(dev_set.feats)
     config = DecodeConfig(fusion=fusion)
     found = recognizer.recognize([torch.from_numpy(feats[utt]) for utt in utts], [MODE], config)

@@ -1,5 +1,6 @@
 """The utterances on which an export is checked; one becomes the example of the model folder."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from moeasr.audio.waveforms import read_waveforms
 from moeasr.data.data_type import data_type_of, find_data_type
 from moeasr.data.recognition_features import recognition_features
 from moeasr.datadir.table import Table
-from moeasr.datadir.utterances import open_utterances
+from moeasr.datadir.utterances import Utterances, open_utterances
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
 
@@ -26,13 +27,20 @@ class DevSet:
     """Transcripts by id."""
     audio_sec: float
     """Duration of the utterances, from their numbers of frames."""
-    waveforms: dict[str, np.ndarray]
-    """Samples (S,) in [-1, 1] by id; empty if there is no wav.scp."""
+    recordings: Utterances | None
+    """Places of the audio; None if there is no wav.scp."""
+    sample_rate_hz: int
+    """Rate to which the audio is resampled, Hz."""
 
-    @property
+    def waveforms(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Read the audio: yield ids and samples (S,) in [-1, 1]; nothing without a wav.scp."""
+        if self.recordings is not None:
+            for utt, samples, _ in read_waveforms(self.recordings, self.sample_rate_hz):
+                yield utt, samples.numpy()
+
     def example(self) -> tuple[str, np.ndarray] | None:
-        """The first transcript that is not empty, with its samples; None if there is no audio."""
-        for utt, samples in self.waveforms.items():
+        """Return the first transcript that is not empty, with its samples; None without audio."""
+        for utt, samples in self.waveforms():
             if self.references[utt]:
                 return self.references[utt], samples
         return None
@@ -54,8 +62,9 @@ def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) ->
     _, read = recognition_features(data_dir, utterances, data_type, recognizer.fbank)
     ids = [utt.decode() for utt in utterances.utt_ids[:max_utts]]
     feats = [(utt, read(index).numpy()) for index, utt in enumerate(ids)]
-    texts = dict(Table(data_dir / "text").items())
-    missing = [utt for utt in ids if utt not in texts]
+    transcripts = Table(data_dir / "text")
+    rows = transcripts.rows_of(utterances.utt_ids[:max_utts]).tolist()
+    missing = [utt for utt, row in zip(ids, rows) if row < 0]
     if missing:
         raise InputError(
             f"{data_dir / 'text'} has no transcript of utterance {missing[0]}; run "
@@ -65,19 +74,18 @@ def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) ->
     return DevSet(
         name=data_dir.resolve().name,
         feats=feats,
-        references={utt: texts[utt] for utt in ids},
+        references={utt: transcripts[row][1] for utt, row in zip(ids, rows)},
         audio_sec=frames * recognizer.fbank.frame_shift_sec,
-        waveforms=_waveforms(data_dir, recognizer, ids),
+        recordings=_recordings(data_dir, ids),
+        sample_rate_hz=recognizer.fbank.sample_rate_hz,
     )
 
 
-def _waveforms(data_dir: Path, recognizer: Recognizer, utt_ids: list[str]) -> dict[str, np.ndarray]:
-    """Return the samples of utterances by id, if the directory has audio."""
+def _recordings(data_dir: Path, utt_ids: list[str]) -> Utterances | None:
+    """Return the places of the audio of utterances, if the directory has any."""
     if not (data_dir / "wav.scp").is_file():
-        return {}
+        return None
     segments = data_dir / "segments"
     utterances = open_utterances(data_dir / "wav.scp", segments if segments.is_file() else None)
     indices = utterances.indices_of(np.array([utt.encode() for utt in utt_ids]))
-    chosen = utterances.select(np.sort(indices[indices >= 0]))
-    rate_hz = recognizer.fbank.sample_rate_hz
-    return {utt: samples.numpy() for utt, samples, _ in read_waveforms(chosen, rate_hz)}
+    return utterances.select(np.sort(indices[indices >= 0]))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from moeasr.decode.recognizer import Recognizer
+from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.export.dev_set import DevSet
-from moeasr.export.written_folder import StreamingSizes
 
 if TYPE_CHECKING:
     from moeasr.export.checked_export import FileReport
@@ -88,7 +88,7 @@ seconds of silence to the end of a recording, so that its last chunk is decoded.
 
 def model_card(
     recognizer: Recognizer,
-    sizes: StreamingSizes | None,
+    sizes: ChunkSizes | None,
     dev_set: DevSet,
     reports: "Sequence[FileReport]",
     licence: str,

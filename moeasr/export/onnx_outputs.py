@@ -1,92 +1,76 @@
-"""The log-probabilities that exported files compute, for the checks of an export."""
+"""Log-probabilities of exported files, computed for the checks of an export on one thread."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from moeasr.errors import InputError
+from moeasr.deploy.model_folder import ChunkSizes
+from moeasr.deploy.networks import OfflineNetwork, OnnxNetwork, StreamingNetwork
+from moeasr.export.streaming_graph import SCALE
+from moeasr.export.zipformer_streaming_graph import FRONT_END_SHAPE, ZipformerStreamingGraph
+
+LogProbs = Callable[[np.ndarray], np.ndarray]
+"""Function from the features (T, F) of an utterance to log-probabilities (T', V)."""
 
 
-class OnnxFile:
-    """An exported file, opened by onnxruntime on one thread of the CPU.
-
-    Args:
-        path: The file.
+def offline(path: Path, vocab_size: int) -> LogProbs:
+    """Open a file for whole recordings.
 
     Raises:
-        InputError: onnxruntime cannot read the file.
+        InputError: The file is damaged or has another vocabulary.
     """
+    network = OfflineNetwork(path, 1, vocab_size)
+    return lambda feats: network.encode(feats).log_probs
 
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
-        except Exception as error:  # its exceptions have no common class
-            reason = str(error).strip().splitlines()[0]
-            raise InputError(f"{path}: onnxruntime cannot read it: {reason}") from None
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+def wenet_streaming(path: Path, vocab_size: int, sizes: ChunkSizes) -> LogProbs:
+    """Open a WeNet file for streams. The features must form whole chunks.
 
-    def run(self, *inputs: np.ndarray) -> list[np.ndarray]:
-        """Run the file on inputs in their order."""
-        names = [node.name for node in self._session.get_inputs()]
-        return self._session.run(None, dict(zip(names, inputs, strict=True)))
+    Raises:
+        InputError: The file is damaged or has another vocabulary.
+    """
+    network = StreamingNetwork(path, 1, vocab_size)
 
-    def offline(self, feats: np.ndarray) -> np.ndarray:
-        """Return the log-probabilities (T', V) of features (T, F)."""
-        log_probs, lens, *_ = self.run(feats[None], np.array([len(feats)]))
-        return log_probs[0, : lens[0]]
-
-    def wenet_streaming(
-        self, feats: np.ndarray, chunk_size: int, num_left_chunks: int
-    ) -> np.ndarray:
-        """Return the log-probabilities of a stream, as sherpa-onnx runs a WeNet file.
-
-        Args:
-            feats: Features (T, F) of whole chunks.
-            chunk_size: Number of encoder frames per chunk.
-            num_left_chunks: Number of left chunks.
-        """
-        sizes = {key: int(value) for key, value in self.metadata.items() if value.isdecimal()}
-        rows, heads, width = sizes["num_blocks"], sizes["head"], sizes["output_size"]
-        num_past = chunk_size * num_left_chunks
-        attention = np.zeros((rows, heads, num_past, 2 * width // heads), np.float32)
-        convolution = np.zeros((rows, 1, width, sizes["cnn_module_kernel"] - 1), np.float32)
-        found = []
-        for number, window in enumerate(windows(feats, chunk_size)):
-            num_seen = number * chunk_size
-            mask = np.ones((1, 1, num_past + chunk_size), bool)
-            mask[..., : max(0, num_past - num_seen)] = False
-            place = np.array([num_past + num_seen]), np.array([num_past])
-            log_probs, attention, convolution = self.run(
-                window[None], *place, attention, convolution, mask
-            )
-            found.append(log_probs[0])
+    def run(feats: np.ndarray) -> np.ndarray:
+        caches, found = network.start(sizes.chunk_size * sizes.num_left_chunks), []
+        for window in windows(feats, sizes.chunk_size):
+            encoded, caches = network.step(window, sizes.chunk_size, caches)
+            found.append(encoded.log_probs)
         return np.concatenate(found)
 
-    def zipformer_streaming(self, feats: np.ndarray, scale: float) -> np.ndarray:
-        """Return the log-probabilities of a stream, as sherpa-onnx runs a Zipformer file.
+    return run
 
-        Args:
-            feats: Features (T, F) of whole chunks.
-            scale: Number that the file adds to features, which is subtracted here.
-        """
+
+def zipformer_streaming(path: Path) -> LogProbs:
+    """Open a Zipformer file for streams. The features must form whole chunks.
+
+    The first states are created from the metadata, as sherpa-onnx does.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    graph = ZipformerStreamingGraph
+    network = OnnxNetwork(path, 1, graph.input_names, graph.output_names)
+    past, width = network.size("left_context_len"), network.size("encoder_dims")
+    key, value = (network.size(f"{name}_head_dims") for name in ("query", "value"))
+    conv = (1, width, network.size("cnn_module_kernels") // 2)
+    shapes = ((past, 1, key), (1, 1, past, 3 * width // 4), (past, 1, value), (past, 1, value))
+    chunk_size = network.size("decode_chunk_len") // 4
+
+    def run(feats: np.ndarray) -> np.ndarray:
         states = [
-            np.zeros(
-                [axis if isinstance(axis, int) else 1 for axis in node.shape],
-                np.int64 if "int64" in node.type else np.float32,
-            )
-            for node in self._session.get_inputs()[1:]
+            *(np.zeros(shape, np.float32) for shape in (*shapes, conv, conv)),
+            np.zeros((1, *FRONT_END_SHAPE), np.float32),
+            np.zeros(1, np.int64),
         ]
         found = []
-        chunk_size = int(self.metadata["decode_chunk_len"]) // 4
-        for window in windows(feats - np.float32(scale), chunk_size):
-            log_probs, *states = self.run(window[None], *states)
+        for window in windows(feats - np.float32(SCALE), chunk_size):
+            log_probs, *states = network.run(graph.output_names, window[None], *states)
             found.append(log_probs[0])
         return np.concatenate(found)
+
+    return run
 
 
 def windows(feats: np.ndarray, chunk_size: int) -> list[np.ndarray]:

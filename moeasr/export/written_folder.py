@@ -2,7 +2,6 @@
 
 import copy
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,17 @@ from moeasr.atomic import temporary_directory
 from moeasr.config import dump_yaml, load_yaml, to_mapping
 from moeasr.decode.config import DEFAULT_REVERSE_WEIGHT
 from moeasr.decode.recognizer import Recognizer
-from moeasr.deploy.model_folder import BPE_MODEL, CONFIG, FORMAT, TOKENS
+from moeasr.deploy.model_folder import (
+    BPE_MODEL,
+    CONFIG,
+    DECODER,
+    FORMAT,
+    OFFLINE,
+    STREAMING,
+    TOKENS,
+    ChunkSizes,
+    FolderConfig,
+)
 from moeasr.errors import InputError
 from moeasr.export.decoder_graph import DecoderGraph
 from moeasr.export.dev_set import DevSet
@@ -29,26 +38,8 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.heads.attention_head import AttentionHead
 from moeasr.text.dictionary import write_units
 
+ZIPFORMER = "model.zipformer.onnx"
 logger = get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class StreamingSizes:
-    """The sizes of chunks for which a folder is written."""
-
-    chunk_size: int
-    """Encoder frames per chunk."""
-    num_left_chunks: int
-    """Number of left chunks that a frame sees, at least 1."""
-
-    def __post_init__(self) -> None:
-        """Raise `InputError` unless sherpa-onnx can run these sizes."""
-        for name, value in vars(self).items():
-            if value < 1:
-                raise InputError(
-                    f"`{name}` must be at least 1 for a streaming export, but is {value}: the "
-                    "cache of an exported stream has a fixed size"
-                )
 
 
 def check_exportable(model: AsrModel) -> None:
@@ -61,7 +52,7 @@ def check_exportable(model: AsrModel) -> None:
         )
 
 
-def write_graphs(recognizer: Recognizer, out: Path, sizes: StreamingSizes | None) -> list[str]:
+def write_graphs(recognizer: Recognizer, out: Path, sizes: ChunkSizes | None) -> list[str]:
     """Write the ONNX files of a model, each in float32 and in int8.
 
     Args:
@@ -74,24 +65,24 @@ def write_graphs(recognizer: Recognizer, out: Path, sizes: StreamingSizes | None
     """
     model = slice_experts(copy.deepcopy(recognizer.model)).eval()
     graphs: dict[str, tuple[nn.Module, dict[str, Any]]] = {
-        "model.onnx": (OfflineGraph(model), _offline_metadata(model))
+        OFFLINE: (OfflineGraph(model), _offline_metadata(model))
     }
     if sizes is not None:
         chunk = StreamingGraph(model)
         wenet = WenetStreamingGraph(chunk, _num_heads(recognizer))
         zipformer = ZipformerStreamingGraph(chunk, sizes.chunk_size, sizes.num_left_chunks)
         defaults = {"chunk_size": sizes.chunk_size, "left_chunks": sizes.num_left_chunks}
-        graphs["model.streaming.onnx"] = wenet, {**wenet.metadata(), **defaults}
-        graphs["model.zipformer.onnx"] = zipformer, zipformer.metadata()
+        graphs[STREAMING] = wenet, {**wenet.metadata(), **defaults}
+        graphs[ZIPFORMER] = zipformer, zipformer.metadata()
     attention = recognizer.model.heads.get("attention")
     if isinstance(attention, AttentionHead):
         head = model.all_heads["attention"]
-        graphs["decoder.onnx"] = DecoderGraph(head, model.encoder.d_model), {}
+        graphs[DECODER] = DecoderGraph(head, model.encoder.d_model), {}
     for name, (graph, metadata) in graphs.items():
         logger.info("writing %s", name)
         about = {"comment": "moeasr", "commit": recognizer.info.get("commit", "unknown")}
         write_onnx(graph.eval(), out / name, {**metadata, **about})
-        if name != "decoder.onnx":
+        if name != DECODER:
             int8 = out / name.replace(".onnx", ".int8.onnx")
             quantize_file(out / name, int8, unquantized_paths(graph))
             strip_notes(int8)
@@ -100,7 +91,7 @@ def write_graphs(recognizer: Recognizer, out: Path, sizes: StreamingSizes | None
 
 
 def write_texts(
-    recognizer: Recognizer, out: Path, sizes: StreamingSizes | None, dev_set: DevSet
+    recognizer: Recognizer, out: Path, sizes: ChunkSizes | None, dev_set: DevSet
 ) -> None:
     """Write the units, the settings and the example of a model folder."""
     state = recognizer.tokenizer.state()
@@ -110,15 +101,18 @@ def write_texts(
     write_units(out / TOKENS, recognizer.tokenizer.units)
     attention = recognizer.model.heads.get("attention")
     can_reverse = isinstance(attention, AttentionHead) and attention.can_rescore_in_reverse
+    settings = FolderConfig(
+        fbank=recognizer.fbank,
+        streaming=sizes,
+        subsampling_rate=recognizer.model.subsampling_rate,
+        min_frames=recognizer.model.encoder.min_frames,
+        reverse_weight=DEFAULT_REVERSE_WEIGHT if can_reverse else 0.0,
+        has_decoder=isinstance(attention, AttentionHead),
+    )
     config = {
         "format": FORMAT,
-        "fbank": to_mapping(recognizer.fbank),
+        **to_mapping(settings),
         "tokenizer": state,
-        "streaming": None if sizes is None else vars(sizes),
-        "subsampling_rate": recognizer.model.subsampling_rate,
-        "min_frames": recognizer.model.encoder.min_frames,
-        "reverse_weight": DEFAULT_REVERSE_WEIGHT if can_reverse else 0.0,
-        "has_decoder": isinstance(attention, AttentionHead),
         "info": {
             key: recognizer.info[key]
             for key in ("config_name", "commit", "seed", "averaged_epochs")
@@ -126,8 +120,9 @@ def write_texts(
         },
     }
     (out / CONFIG).write_text(dump_yaml(config), encoding="utf-8")
-    if dev_set.example is not None:
-        text, samples = dev_set.example
+    example = dev_set.example()
+    if example is not None:
+        text, samples = example
         soundfile.write(out / "test.wav", samples, recognizer.fbank.sample_rate_hz)
         (out / "test.txt").write_text(f"{text}\n", encoding="utf-8")
 

@@ -101,6 +101,7 @@ def fastest_makers(
     return Choice(best[0], best[-1])
 
 
+@functools.cache
 def sums_are_exact(make: Maker) -> bool:
     """Return whether a kernel adds products of the largest inputs and weights correctly.
 

@@ -10,14 +10,14 @@ import torch
 
 from moeasr.config import load_yaml
 from moeasr.decode.config import DecodeConfig
+from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.errors import InputError
 from moeasr.export import checked_export as module
 from moeasr.export.checked_export import export_model
 from moeasr.export.dev_set import read_dev_set
-from moeasr.export.written_folder import StreamingSizes
 
 pytestmark = pytest.mark.slow
-SIZES = StreamingSizes(4, 2)
+SIZES = ChunkSizes(chunk_size=4, num_left_chunks=2)
 MODELS = ("model", "model.streaming", "model.zipformer")
 
 
@@ -119,7 +119,7 @@ def test_sherpa_onnx_runs_all_three_files(exported, recognizer, dev_dir):
     """Its features have 80 mel bins; it computes those of whole recordings with random dither."""
     sherpa = pytest.importorskip("sherpa_onnx", reason="the extra `deploy` is not installed")
     out, _ = exported
-    _, samples = read_dev_set(dev_dir, recognizer, 2).example
+    _, samples = read_dev_set(dev_dir, recognizer, 2).example()
     tokens = str(out / "tokens.txt")
 
     offline = sherpa.OfflineRecognizer.from_wenet_ctc(str(out / "model.onnx"), tokens)

@@ -26,7 +26,7 @@ def test_both_error_rates_are_measured(recognizer, dev_dir, tmp_path, fusion, mo
 
 
 def test_without_audio_nothing_is_compared(recognizer, tmp_path, fusion):
-    dev_set = DevSet("dev", [], {}, 0.0, {})
+    dev_set = DevSet("dev", [], {}, 0.0, None, 16000)
     report = write_checked_graph(tmp_path, recognizer, fusion, dev_set)
     assert isinstance(report, GraphReport) and report.sherpa_wer is None
     assert report.line().endswith("not compared, because the dev set has no wav.scp")

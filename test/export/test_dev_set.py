@@ -19,12 +19,12 @@ def test_features_transcripts_and_one_recording_are_read(recognizer, dev_dir):
     ]
     assert dev_set.references == {"u1": "", "u2": "ab cd", "u3": "a"}
     assert dev_set.audio_sec == pytest.approx(1.95)
-    assert {utt: len(samples) for utt, samples in dev_set.waveforms.items()} == {
+    assert {utt: len(samples) for utt, samples in dev_set.waveforms()} == {
         "u1": 9600,
         "u2": 20800,
         "u3": 800,
     }
-    text, samples = dev_set.example  # the first with words
+    text, samples = dev_set.example()  # the first with words
     assert (text, samples.shape, samples.dtype) == ("ab cd", (20800,), np.float32)
 
 

@@ -1,17 +1,19 @@
 """The model card names the model, its results and working commands."""
 
+from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.export.checked_export import FileReport
 from moeasr.export.dev_set import DevSet
 from moeasr.export.difference import Difference
 from moeasr.export.model_card import model_card
-from moeasr.export.written_folder import StreamingSizes
 
 REPORT = FileReport("model.onnx", 12.34, 5.678, 0.01234, Difference())
-DEV = DevSet("dev", [("u1", None)], {"u1": "a"}, 90.0, {})
+DEV = DevSet("dev", [("u1", None)], {"u1": "a"}, 90.0, None, 16000)
 
 
 def test_results_and_commands_are_filled_in(recognizer):
-    card = model_card(recognizer, StreamingSizes(8, 4), DEV, [REPORT], "apache-2.0")
+    card = model_card(
+        recognizer, ChunkSizes(chunk_size=8, num_left_chunks=4), DEV, [REPORT], "apache-2.0"
+    )
     assert card.startswith("---\nlicense: apache-2.0\n")
     assert "# tiny\n" in card
     assert "on `dev` (1 utterances, 1.5 minutes)" in card

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moeasr.errors import InputError
-from moeasr.export.onnx_outputs import OnnxFile, whole_chunks, windows
+from moeasr.export.onnx_outputs import offline, whole_chunks, windows
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,5 @@ def test_features_are_extended_to_whole_chunks(num_frames, num_chunks):
 def test_a_file_that_is_not_onnx_is_named(tmp_path):
     pytest.importorskip("onnxruntime")
     (tmp_path / "model.onnx").write_bytes(b"not a model")
-    with pytest.raises(InputError, match=r"model\.onnx: onnxruntime cannot read it"):
-        OnnxFile(tmp_path / "model.onnx")
+    with pytest.raises(InputError, match=r"model\.onnx cannot be read"):
+        offline(tmp_path / "model.onnx", 9)

@@ -3,14 +3,15 @@
 import pytest
 from systems import make_system
 
+from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.errors import InputError
-from moeasr.export.written_folder import StreamingSizes, check_exportable, check_target, publish
+from moeasr.export.written_folder import check_exportable, check_target, publish
 
 
 @pytest.mark.parametrize("sizes", [(0, 4), (16, 0), (16, -1), (-1, 4)])
 def test_streams_need_a_fixed_number_of_frames(sizes):
     with pytest.raises(InputError, match="must be at least 1 for a streaming export"):
-        StreamingSizes(*sizes)
+        ChunkSizes(chunk_size=sizes[0], num_left_chunks=sizes[1])
 
 
 def test_a_router_that_needs_the_language_is_refused():

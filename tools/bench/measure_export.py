@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.experiment.config import load_experiment
 from moeasr.export.int8 import quantize_file, unquantized_paths
 from moeasr.export.offline_graph import OfflineGraph
 from moeasr.export.onnx_file import strip_notes, write_onnx
-from moeasr.export.onnx_outputs import OnnxFile, whole_chunks
+from moeasr.export.onnx_outputs import offline, wenet_streaming, whole_chunks
 from moeasr.export.sliced_experts import slice_experts
 from moeasr.export.streaming_graph import StreamingGraph
 from moeasr.export.wenet_streaming_graph import WenetStreamingGraph
@@ -106,7 +107,7 @@ def build_candidates(
             strip_notes(file)
             name = f"onnxruntime {precision} {kind}"
             sizes[name] = file.stat().st_size / 1e6
-            candidates[name] = onnx_pass(OnnxFile(file), padded, kind, chunk, left)
+            candidates[name] = onnx_pass(file, padded, kind, args)
             candidates[f"sherpa-onnx {precision} {kind}"] = sherpa_pass(
                 file, samples.astype(np.float32), kind, chunk, left
             )
@@ -114,12 +115,15 @@ def build_candidates(
 
 
 def onnx_pass(
-    file: OnnxFile, feats: np.ndarray, kind: str, chunk: int, left: int
+    file: Path, feats: np.ndarray, kind: str, args: argparse.Namespace
 ) -> Callable[[], object]:
     """Return a pass of onnxruntime over features (T, F) of whole chunks."""
     if kind == "full":
-        return lambda: file.offline(feats)
-    return lambda: file.wenet_streaming(feats, chunk, left)
+        run = offline(file, args.vocab_size)
+    else:
+        sizes = ChunkSizes(chunk_size=args.chunk_size, num_left_chunks=args.num_left_chunks)
+        run = wenet_streaming(file, args.vocab_size, sizes)
+    return lambda: run(feats)
 
 
 def sherpa_pass(

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from moeasr.atomic import atomic_path
+from moeasr.deploy.optional_packages import import_optional
 from moeasr.errors import InputError
 from moeasr.export.graph.acceptor import EPSILON, Acceptor
 
@@ -18,14 +19,7 @@ def load_kaldifst() -> ModuleType:
     Raises:
         InputError: kaldifst is not installed.
     """
-    try:
-        import kaldifst
-    except ImportError:
-        raise InputError(
-            "a decoding graph needs the package kaldifst; install it with "
-            "`pip install 'moeasr[deploy]'`"
-        ) from None
-    return kaldifst
+    return import_optional("kaldifst")
 
 
 def compose(first: Acceptor, second: Acceptor) -> Acceptor:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from moeasr.deploy.optional_packages import import_optional
 from moeasr.errors import InputError
 from moeasr.export.graph.openfst import check_fst
 from moeasr.export.graph.write_graph import GRAPH_FILE
@@ -37,13 +38,7 @@ def sherpa_texts(
     Raises:
         InputError: A package or a file is missing, or the graph is damaged.
     """
-    try:
-        import sherpa_onnx
-    except ImportError:
-        raise InputError(
-            "recognition with a decoding graph needs the package sherpa-onnx; install it with "
-            "`pip install 'moeasr[deploy]'`"
-        ) from None
+    sherpa_onnx = import_optional("sherpa_onnx")
     for name in (model, "tokens.txt", GRAPH_FILE):  # sherpa-onnx ends the process without them
         if not (folder / name).is_file():
             raise InputError(f"model folder {folder} has no {name}")
