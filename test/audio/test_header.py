@@ -200,6 +200,7 @@ def test_a_length_that_no_memory_holds_is_no_reason_to_ask_for_it(tmp_path: Path
         read_audio(str(path), None)
 
 
+@pytest.mark.slow
 def test_the_header_of_shorten_gives_durations(tmp_path: Path) -> None:
     """Its samples cannot be decoded, but its header contains their number."""
     header = (

@@ -159,6 +159,7 @@ def test_masked_cells_have_the_corpus_mean_and_dev_is_not_masked(source):
     assert dev[0] == dev[1] and len(dev[0]) == 1
 
 
+@pytest.mark.slow
 def test_a_training_starts_from_a_trained_model_and_is_distilled_from_a_teacher(source):
     """The teacher is the same model, so there is nothing to learn and only router biases change."""
     data_dir = audio_sets.prepare(source.with_name("set"), "feats")

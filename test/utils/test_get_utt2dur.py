@@ -81,6 +81,7 @@ def test_from_frames_of_moeasr_by_their_settings(call, data):
         assert durations(call).startswith(expected)
 
 
+@pytest.mark.slow
 def test_headers_are_trusted_unless_all_is_to_be_read(call, data, tmp_path):
     """The header of a truncated file gives the full length; output of a command is always read."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
