@@ -16,9 +16,9 @@ class ValidFrames(NamedTuple):
     """
 
     mask: Tensor
-    """(B, T) bool, False for padding."""
+    """True for the valid frames, (B, T) bool."""
     index: Tensor | None
-    """(N,) int64 indices of the valid frames in the flattened (B * T) frames; None if no frame is
+    """Indices of the valid frames in the flattened (B * T) frames, (N,) int64; None if no frame is
     padding."""
 
     def take(self, x: Tensor) -> Tensor:
