@@ -102,7 +102,7 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
     return Trainer(
         model=model,
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
-        describe=lambda batch: " ".join(batch.utt_ids),
+        describe=lambda batch: " ".join(dict.fromkeys(batch.utt_ids)),
         train=train,
         dev=dev,
         config=config.train,

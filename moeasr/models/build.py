@@ -10,6 +10,7 @@ from moeasr.config import from_mapping
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel, GlobalCmvn
 from moeasr.models.config import ModelConfig
+from moeasr.models.ctc_signals import CtcSignals
 from moeasr.moe.layer import MoEFeedForward
 
 
@@ -58,6 +59,7 @@ def build_model(
         heads={name: head.build(encoder.d_model, vocab_size) for name, head in heads.items()},
         head_weights={name: head.weight for name, head in heads.items()},
         embedding=embedding,
+        ctc_signals=CtcSignals(config.consistency_weight),
         routing_losses=vars(config.routing_losses),
         languages=config.languages,
         vocab_size=vocab_size,

@@ -54,6 +54,10 @@ class ModelConfig:
     """Probability mass that the attention loss moves from the correct token to all tokens."""
     heads: dict[str, AnyHead] = field(default_factory=dict)
     """Additional heads by name. The keys above describe the heads `ctc` and `attention`."""
+    consistency_weight: float = field(default=0.0, metadata=OBJECTIVE)
+    """Weight alpha of the divergence between the CTC posteriors of two differently masked views of
+    each utterance, relative to the CTC loss (CR-CTC, arXiv 2410.05101; 0.2 in the paper). 0 trains
+    with one view. Two views double the frames of a batch, and so its memory and time."""
     routing_losses: RoutingLossWeights = field(default=RoutingLossWeights(), metadata=OBJECTIVE)
     """Weights of the routing losses."""
 
@@ -62,6 +66,12 @@ class ModelConfig:
         check_fraction("ctc_weight", self.ctc_weight)
         check_fraction("reverse_weight", self.reverse_weight)
         check_fraction("label_smoothing", self.label_smoothing)
+        check_weight("consistency_weight", self.consistency_weight)
+        if self.consistency_weight > 0 and self.ctc_weight == 0:
+            raise InputError(
+                "`consistency_weight` must be 0 when `ctc_weight` is 0, because it is relative to "
+                "the CTC loss"
+            )
         if self.reverse_weight > 0 and self.decoder.num_reverse_blocks == 0:
             raise InputError("`reverse_weight` must be 0 when `decoder.num_reverse_blocks` is 0")
         check_heads("encoder.d_model", self.encoder.d_model, self.decoder.num_heads)
