@@ -87,7 +87,7 @@ class StreamingGraph(nn.Module):
             x, _ = encoder.subsampling(feats, num_frames)
             valid_mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
             own = pasts[len(new_pasts) : len(new_pasts) + len(encoder.blocks)]
-            enc, _, seen = encoder.run_blocks(
+            enc, _, seen, _ = encoder.run_blocks(
                 x, attention_mask, valid_mask, context, own, first_key
             )
             context = enc

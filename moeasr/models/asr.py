@@ -58,7 +58,7 @@ class AsrModel(nn.Module):
         heads: Heads by name; one of them is `ctc`.
         head_weights: Weights of the heads' losses by name. A head of weight 0 is not trained.
         embedding: SpeechMoE's embedding network, or None.
-        ctc_signals: Additional terms of the CTC head's loss in training.
+        ctc_signals: Additional terms of the CTC head's loss in training, and its weight by step.
         routing_losses: Weights of `ROUTING_LOSSES`.
         languages: Languages that the routers know; empty if no router uses the language.
         vocab_size: Vocabulary size V.
@@ -96,6 +96,7 @@ class AsrModel(nn.Module):
         self.all_heads = dict(heads)
         self.heads = {name: head for name, head in heads.items() if head_weights[name] > 0}
         self.head_weights = dict(head_weights)
+        self._training_weights = self.head_weights
         self.ctc_signals = ctc_signals
         self.routing_losses = dict(routing_losses)
         self.languages = languages
@@ -202,6 +203,10 @@ class AsrModel(nn.Module):
         encoded = self.encode(feats, feats_lens, chunk_size, languages=languages)
         return self.loss_of_encoded(encoded, tokens, tokens_lens, num_views)
 
+    def start_step(self, step: int) -> None:
+        """Set the weights of the losses of CTC and attention for a training step, from 1 on."""
+        self._training_weights = self.head_weights | self.ctc_signals.head_weights_at(step)
+
     def draw_chunk_size(self, num_frames: int) -> int:
         """Draw the chunk size of a training batch of `num_frames` features; -1 in evaluation."""
         if not self.training or self.max_chunk_size is None:
@@ -221,14 +226,15 @@ class AsrModel(nn.Module):
         """
         tokens = tokens.masked_fill(~make_valid_mask(tokens_lens, tokens.size(1)), 0)
         inputs = (encoded.enc_lens, tokens, tokens_lens)
+        weights = self._training_weights if self.training else self.head_weights
         loss = encoded.enc.new_zeros(())
         stats: dict[str, Tensor] = {}
         routings = dict(encoded.routings)
         for name, head in self.heads.items():
             of_head = head.loss(encoded.enc, *inputs)
             if head is self.ctc:
-                of_head = self.ctc_signals.add_to(of_head, head, encoded, inputs[1:], num_views)
-            loss = loss + self.head_weights[name] * of_head.loss
+                of_head = self.ctc_signals.add_to(of_head, head, encoded, inputs, num_views)
+            loss = loss + weights[name] * of_head.loss
             stats |= of_head.stats
             routings |= {self._paths[name] + path: r for path, r in of_head.routings.items()}
         if self.embedding is not None and encoded.embedding is not None:
