@@ -22,6 +22,10 @@ class BatchConfig:
     num_buckets: int = 20
     """Number of length classes (buckets) from which batches are drawn. More buckets mean less
     padding; fewer buckets mean batches with more varied lengths."""
+    short_first_epochs: int = 0
+    """Number of epochs, from the first, in which batches come in ascending order of length
+    (SortaGrad of Deep Speech 2, arXiv 1512.02595). With `window_shards`, batches are in this order
+    within each window of shards, because the shards of a window are read together."""
     window_shards: int | None = None
     """Number of shards from which batches are drawn at a time (`--data-type shard` only), so that
     shards are read sequentially, for disks and networks with slow random access. null draws from
@@ -37,6 +41,10 @@ class BatchConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"`{name}` must be 1 or more, but is {value}")
+        if self.short_first_epochs < 0:
+            raise InputError(
+                f"`short_first_epochs` must be 0 or more, but is {self.short_first_epochs}"
+            )
 
 
 @dataclass(frozen=True)
@@ -132,22 +140,28 @@ class BucketBatchSampler:
         """Return the batches of all ranks; each utterance is in exactly one batch."""
         if self._shuffle:
             generator = np.random.default_rng(np.random.SeedSequence([self._seed, epoch]))
-            return shuffled_batches(self._num_frames, self._config, generator)
+            return training_batches(self._num_frames, self._config, epoch, generator)
         order = longest_first(self._num_frames)
         ends = cut_batches(self._num_frames[order], self._config.max_frames, self._config.max_utts)
         return BatchList(order, ends, np.arange(len(ends) - 1))
 
 
-def shuffled_batches(
-    num_frames: np.ndarray, config: BatchConfig, generator: np.random.Generator
+def training_batches(
+    num_frames: np.ndarray, config: BatchConfig, epoch: int, generator: np.random.Generator
 ) -> BatchList:
-    """Group N utterances into batches of similar lengths, in random order.
+    """Group N utterances into batches of similar lengths, in random order or the shortest first.
 
     Args:
         num_frames: (N,) lengths of the utterances, frames.
-        config: Size of batches.
+        config: Size of batches, and number of epochs with the shortest utterances first.
+        epoch: Number of the epoch, from 1.
         generator: Random number generator.
     """
+    if 1 <= epoch <= config.short_first_epochs:
+        order = generator.permutation(len(num_frames))  # random among utterances of equal length
+        order = order[np.argsort(num_frames[order], kind="stable")]
+        ends = cut_batches(num_frames[order], config.max_frames, config.max_utts)
+        return BatchList(order, ends, np.arange(len(ends) - 1))
     by_length = np.argsort(num_frames, kind="stable")
     buckets = np.array_split(by_length, config.num_buckets)
     # cut all buckets as one sequence: a batch may continue in the next bucket

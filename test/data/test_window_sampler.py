@@ -13,8 +13,8 @@ SHARDS = RNG.permutation(np.arange(1100) // 50)  # 50 utterances in each, 22 sha
 SHARDS[SHARDS == 7] = 40  # numbers need not be without gaps
 
 
-def batches(epoch=1, seed=1, rank=0, world_size=1, window=4, max_frames=4000):
-    config = BatchConfig(max_frames=max_frames, window_shards=window)
+def batches(epoch=1, seed=1, rank=0, world_size=1, window=4, max_frames=4000, **settings):
+    config = BatchConfig(max_frames=max_frames, window_shards=window, **settings)
     sampler = ShardWindowSampler(LENGTHS, SHARDS, config, seed, rank, world_size)
     return list(sampler.batches(epoch))
 
@@ -92,3 +92,13 @@ def test_each_epoch_and_each_rank_shuffles_on_its_own():
 def test_more_processes_than_shards_are_refused():
     with pytest.raises(InputError, match="window_shards`: 22 shards are too few for 23 processes"):
         batches(world_size=23)
+
+
+def test_short_utterances_come_first_within_each_window_of_the_first_epochs():
+    result = batches(epoch=1, window=11, short_first_epochs=1)
+    assert sorted(i for batch in result for i in batch) == list(range(len(LENGTHS)))
+    order = [index for batch in result for index in batch]
+    halves = np.array_split(order, 2)  # 22 shards of 50 utterances are two windows
+    assert all((np.diff(LENGTHS[half]) >= 0).all() for half in halves)
+    assert all(len(set(SHARDS[half])) == 11 for half in halves)
+    assert batches(epoch=2, short_first_epochs=1) == batches(epoch=2)
