@@ -23,9 +23,9 @@ class BatchConfig:
     """Number of length classes (buckets) from which batches are drawn. More buckets mean less
     padding; fewer buckets mean batches with more varied lengths."""
     short_first_epochs: int = 0
-    """Number of epochs, from the first, in which batches come in ascending order of length
-    (SortaGrad of Deep Speech 2, arXiv 1512.02595). With `window_shards`, batches are in this order
-    within each window of shards, because the shards of a window are read together."""
+    """Number of epochs, from the first, in which batches are in ascending order of their longest
+    utterance (SortaGrad of Deep Speech 2, arXiv 1512.02595). With `window_shards`,
+    they are in this order within each window of shards, which is read together."""
     window_shards: int | None = None
     """Number of shards from which batches are drawn at a time (`--data-type shard` only), so that
     shards are read sequentially, for disks and networks with slow random access. null draws from
@@ -157,14 +157,13 @@ def training_batches(
         epoch: Number of the epoch, from 1.
         generator: Random number generator.
     """
-    if 1 <= epoch <= config.short_first_epochs:
-        order = generator.permutation(len(num_frames))  # random among utterances of equal length
-        order = order[np.argsort(num_frames[order], kind="stable")]
-        ends = cut_batches(num_frames[order], config.max_frames, config.max_utts)
-        return BatchList(order, ends, np.arange(len(ends) - 1))
     by_length = np.argsort(num_frames, kind="stable")
     buckets = np.array_split(by_length, config.num_buckets)
     # cut all buckets as one sequence: a batch may continue in the next bucket
     order = np.concatenate([generator.permutation(bucket) for bucket in buckets])
     ends = cut_batches(num_frames[order], config.max_frames, config.max_utts)
-    return BatchList(order, ends, generator.permutation(len(ends) - 1))
+    turns = generator.permutation(len(ends) - 1)
+    if 1 <= epoch <= config.short_first_epochs:
+        longest = np.maximum.reduceat(num_frames[order], ends[:-1])
+        turns = turns[np.argsort(longest[turns], kind="stable")]
+    return BatchList(order, ends, turns)

@@ -32,7 +32,7 @@ class DataConfig:
     """Masks on the training features; null for none."""
     consistency_time_masks: float = field(default=2.5, metadata=PROCEDURE)
     """Factor on `spec_augment.num_time_masks` when `model.consistency_weight` is above 0. The views
-    need more masks than usual to differ enough (arXiv 2410.05101, section 3.3)."""
+    need more masks than usual to differ enough (arXiv 2410.05101)."""
 
     def __post_init__(self) -> None:
         """Check that the factor is in range."""

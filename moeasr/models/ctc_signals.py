@@ -75,7 +75,7 @@ def view_divergence(log_probs: Tensor, lens: Tensor) -> Tensor:
 
     It is the sum of KL(sg(q) || p) over the valid frames of both views, where p are the posteriors
     of a frame, q those of the same frame in the other view, and sg stops the gradient (CR-CTC,
-    arXiv 2410.05101, section 3.2).
+    arXiv 2410.05101).
 
     Args:
         log_probs: Log-probabilities (2 B, T, V): the first views of B utterances, then the second
