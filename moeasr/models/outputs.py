@@ -20,6 +20,8 @@ class EncoderOutput(NamedTuple):
     this record."""
     embedding: Tensor | None = None
     """Output of SpeechMoE's embedding network, not detached, (B, T', C)."""
+    intermediate: tuple[Tensor, ...] = ()
+    """Outputs of the blocks with intermediate CTC, (B, T', D) each; empty outside training."""
 
 
 class DecoderOutput(NamedTuple):

@@ -11,6 +11,7 @@ from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.encoders.encoders import ENCODERS
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.intermediate_ctc import IntermediateCtcConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
 
@@ -74,6 +75,10 @@ SYSTEMS = {
         "encoder": encoder(
             moe(activation="relu"), attention="key_position", conv_norm="none", final_norm=True
         )
+    },
+    "self_conditioned": {
+        "encoder": encoder(moe()),
+        "intermediate_ctc": IntermediateCtcConfig(blocks=(1,), conditioned_blocks=(1,)),
     },
     "omni": {"encoder": encoder(moe(router="omni"))},
     "noisy_top_k": {"encoder": encoder(moe(router="noisy_top_k"))},
