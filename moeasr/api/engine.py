@@ -86,17 +86,17 @@ class Engine(Protocol):
         ...
 
     def transcriber(self, task: Task) -> TranscribingModel:
-        """Prepare the transcription of whole recordings.
+        """Return an object that transcribes whole recordings with the settings of `task`.
 
         Raises:
-            InputError: The model cannot do the task.
+            InputError: The model does not support the mode, the language or a setting.
         """
         ...
 
     def open_stream(self, task: Task, rules: EndpointConfig | None, rate_hz: int) -> LiveStream:
-        """Open a stream of samples of the given rate.
+        """Open a stream of samples of rate `rate_hz`.
 
         Raises:
-            InputError: The model cannot do the task.
+            InputError: The model does not support the mode, the language or a setting.
         """
         ...

@@ -42,7 +42,7 @@ def get_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="A.B=V",
-        help="value of a key of all configs (repeatable)",
+        help="new value V of the key A.B in all configs (repeatable)",
     )
     add(
         "--precisions",

@@ -28,7 +28,10 @@ from moeasr.nn.routing import Routing
 
 
 class BankUsage(NamedTuple):
-    """The usage of a bank of experts."""
+    """The number of frames that each expert of a bank receives, and the sum of their weights.
+
+    A bank is the experts of one layer, or those that several layers share.
+    """
 
     load: Tensor
     """Number of assignments to each expert, (E,) float64."""

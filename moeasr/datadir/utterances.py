@@ -154,7 +154,7 @@ class Utterances(Sequence[Utterance]):
 
     @property
     def _table(self) -> Table:
-        """The table whose keys are utterances."""
+        """The table that lists the utterances: `segments` if there is one, otherwise `entries`."""
         return self.entries if self.segments is None else self.segments
 
 

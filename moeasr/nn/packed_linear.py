@@ -1,7 +1,8 @@
 """Linear layers for inference on a CPU, with weights packed for a fast kernel or quantised.
 
-A packed layer has no parameters: it cannot be trained, saved or counted. It is created from a
-loaded model (`moeasr.models.inference`) and exists only in that process.
+A packed layer has no parameters: it cannot be trained or saved, and its weights are missing from a
+count of the model's parameters. It is created from a loaded model (`moeasr.models.inference`) and
+exists only in that process.
 """
 
 import torch

@@ -28,7 +28,7 @@ COPY_BYTES = 256 * 2**20
 
 
 class Ratio(NamedTuple):
-    """The time of a baseline over the time of a candidate in the same round: above 1 is faster."""
+    """The speed of a candidate divided by that of the baseline in the same round."""
 
     median: float
     """Median over rounds."""
@@ -49,7 +49,7 @@ class Timings(NamedTuple):
         return statistics.median(self.seconds[name])
 
     def ratio(self, name: str, baseline: str) -> Ratio:
-        """Return how many times as fast as the baseline a candidate is."""
+        """Return the speed of candidate `name` relative to the baseline: 2 is twice as fast."""
         ratios = [b / a for a, b in zip(self.seconds[name], self.seconds[baseline])]
         return Ratio(statistics.median(ratios), min(ratios), max(ratios))
 

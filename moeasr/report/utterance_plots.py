@@ -43,7 +43,7 @@ def utterance_figures(
 
 
 def attend(model: AsrModel, inputs: Inputs) -> tuple[Tensor | None, dict[str, Routing]]:
-    """Run the encoder and the decoders over the transcript of one utterance.
+    """Run the encoder on the features of one utterance, and the decoders on its transcript.
 
     Returns:
         The (U + 1, T') cross-attention weights of the last block of the left-to-right decoder,

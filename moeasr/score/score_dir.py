@@ -67,10 +67,10 @@ class References:
 
 
 def find_mode_dirs(decode_dir: str | Path) -> list[Path]:
-    """Return `decode_dir` or the directories directly below it that contain hypotheses (`text`).
+    """Return `decode_dir` if it contains hypotheses (`text`), otherwise its subdirectories that do.
 
     Raises:
-        InputError: There is no such directory.
+        InputError: Neither the directory nor a subdirectory contains hypotheses.
     """
     decode_dir = Path(decode_dir)
     if (decode_dir / "text").is_file():

@@ -36,7 +36,7 @@ class CorpusOptions:
 
 
 def forms_parser(description: str | None) -> argparse.ArgumentParser:
-    """Return the command line of a preparation that reads all forms."""
+    """Return the parser of a preparation script that accepts every form of corpus (`--form`)."""
     parser = preparation_parser(description, "the corpus, or a directory that contains only it")
     add = parser.add_argument
     add(
