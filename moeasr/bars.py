@@ -106,7 +106,7 @@ class LineDisplay:
     """A display that prints a line every half minute.
 
     Args:
-        say: Receives the lines.
+        say: Function that receives the lines.
     """
 
     every_sec = 30.0
@@ -165,7 +165,7 @@ class Bar:
         total: Number of items, if it is known.
         unit: Name of the items, plural.
         initial: Items that are done already.
-        say: Receives a line every half minute where there is no bar.
+        say: Function that receives a line every half minute where there is no bar.
         is_shown: False shows nothing.
     """
 
@@ -226,7 +226,7 @@ def find_display(say: Callable[[str], None]) -> Display:
     `TerminalDisplay` if standard error is a terminal, and a `LineDisplay` in all other cases.
 
     Args:
-        say: Receives the lines of a `LineDisplay`.
+        say: Function that receives the lines of a `LineDisplay`.
     """
     directory = os.environ.get(DIRECTORY)
     if directory and Path(directory).is_dir():

@@ -27,7 +27,7 @@ def write_tables(
         data: The data directory.
         tables: Name -> lines. The last table is read first and written last, because its presence
             tells other programs that the features exist.
-        say: Receives the number of utterances missing from the last table.
+        say: Function that receives the number of utterances missing from the last table.
         reasons: Utterance -> reason why the last table lacks it.
 
     Raises:

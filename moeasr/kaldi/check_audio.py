@@ -155,7 +155,8 @@ def check_audio(
 
     Args:
         path: The data directory.
-        say: Receives a warning about utterances that training will leave out, if they are few.
+        say: Function that receives a warning about utterances that training will leave out, if they
+            are few.
         sample_rate_hz: The sample rate that all audio must have. None is the rate of most
             recordings.
         text_units: The units of CTC.

@@ -165,7 +165,7 @@ def write_utt2dur(
 
     Args:
         data: The data directory.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
         num_threads: Number of files opened at the same time.
         read_all: Count the samples of the audio instead of trusting its headers.
         frame_shift_sec: Frame shift for utt2num_frames if the directory has no `frame_shift`.
@@ -205,7 +205,7 @@ def write_reco2dur(data: Path, say: Say, num_threads: int = 4, read_all: bool = 
 
     Args:
         data: The data directory.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
         num_threads: Number of files opened at the same time.
         read_all: Count the samples of the audio instead of trusting its headers.
 
@@ -239,7 +239,7 @@ def write_utt2num_frames(
 
     Args:
         data: The data directory.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
         num_threads: As in `write_utt2dur`.
         frame_shift_sec: Frame shift; used if there are neither features nor `SETTINGS`.
         frame_overlap_sec: Length of a window minus the frame shift; used in the same case.

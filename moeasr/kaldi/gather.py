@@ -24,7 +24,8 @@ def gather_feats(
         scps: One index per job, in order.
         tables: Suffixes of the further tables: `utt2dur` of `x.1.scp` is `x.1.utt2dur`.
         sample_rate_hz: Sample rate of the features.
-        say: Receives messages about unusual audio and about utterances without features.
+        say: Function that receives messages about unusual audio and about utterances without
+            features.
 
     Raises:
         InputError: A table of a job is missing, or `write_tables` fails. Nothing is written in this

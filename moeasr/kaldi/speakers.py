@@ -92,7 +92,7 @@ def modify_speaker_info(
         target: The copy, without the tables of the old speakers.
         limits: The limits of each new speaker; at least one must be set.
         respect: As in `divide_speakers`.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
 
     Raises:
         InputError: There is no limit, the source is incomplete, or both directories are the same.

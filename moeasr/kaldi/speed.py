@@ -62,7 +62,7 @@ def perturb_data_dir_speed(
         factor: Speed factor F, a positive number, as the user wrote it: it becomes part of the ids.
         include_spk_prefix: Rename utterances, speakers and recordings to `spF-<id>`. False renames
             utterances and recordings to `<id>-spF` and keeps the speakers.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
 
     Raises:
         InputError: The factor is not a number or is out of range, or the source is incomplete.

@@ -125,7 +125,7 @@ def subset_by_list(source: Path, target: Path, wanted: Path, key_field: int, say
         target: The directory to write.
         wanted: A file whose first fields are ids.
         key_field: 0 if the ids are utterances, 1 if they are speakers.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
 
     Raises:
         InputError: The list is missing, has an empty line, or names no id of the source.

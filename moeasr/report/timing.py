@@ -79,7 +79,7 @@ def time_candidates(
     Args:
         candidates: The functions to run, by name.
         num_rounds: Number of rounds, at least 1.
-        clock: Returns seconds that never decrease.
+        clock: Function that returns seconds that never decrease.
     """
     for work in candidates.values():
         work()

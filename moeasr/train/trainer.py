@@ -55,8 +55,8 @@ class Trainer(Generic[BatchT]):
 
     Args:
         model: The model, already on `device`.
-        loss_of: Returns the loss of a micro-batch.
-        describe: Returns the names of the utterances of a batch, for messages.
+        loss_of: Function that returns the loss of a micro-batch.
+        describe: Function that returns the names of the utterances of a batch, for messages.
         train: Training batches.
         dev: Development batches; every process evaluates its share.
         config: The `train:` section.
@@ -65,12 +65,13 @@ class Trainer(Generic[BatchT]):
         device: The device of the model.
         restart_epoch: Restart an epoch that was stopped in the middle, because its batches are no
             longer the same.
-        after_step: Called after each step that changed the weights, with the expert loads of all
-            its micro-batches and processes. It balances routers that have no balance loss. None
-            for models without such routers.
-        evaluate_batch: Returns the loss and the word errors of a development batch. None evaluates
-            the loss alone.
-        after_epoch: Called by the first process after each epoch, to draw pictures.
+        after_step: Function that is called after each step that changed the weights, with the
+            expert loads of all its micro-batches and processes. It balances routers that have no
+            balance loss. None for models without such routers.
+        evaluate_batch: Function that returns the loss and the word errors of a development batch.
+            None evaluates the loss alone.
+        after_epoch: Function that is called by the first process after each epoch, to draw
+            pictures.
 
     Raises:
         InputError: `train.writers` names an unknown writer.
