@@ -212,7 +212,7 @@ class Bar:
 
 
 def _num_columns() -> int:
-    """Return the width of the terminal; some do not know theirs."""
+    """Return the width of the terminal, or a default if the terminal does not know its width."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or DEFAULT_COLUMNS
     except OSError:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Check that a data directory is sorted, complete and consistent: Kaldi's script of this name.
+# Check that a data directory is sorted, complete and consistent. Replaces Kaldi's script of this
+# name.
 #
 # Intended differences from Kaldi: a malformed utt2spk gives exit status 1 instead of 0; text in any
 # script is valid under every locale, and must be UTF-8 unless --non-print is given; errors go to

@@ -24,7 +24,7 @@ class Task:
     """The decoding mode; None for the most accurate mode that the model can do with the
     settings."""
     config: DecodeConfig
-    """The settings."""
+    """The decoding settings, among them those of the language model."""
     given: Sequence[str]
     """Names of the settings that the user chose; the mode must read them."""
     language: str | None

@@ -19,7 +19,7 @@ class HypothesisReader(Protocol):
         ...
 
     def times(self, hypothesis: Hypothesis) -> Times | None:
-        """Return the times of tokens and words in a hypothesis; None without an alignment."""
+        """Return the times of a hypothesis's tokens and words; None if it has no CTC alignment."""
         ...
 
 

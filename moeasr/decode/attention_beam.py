@@ -39,11 +39,11 @@ def attention_beam_search(
     """Find the token sequences with the highest sum of log-probabilities, including that of <eos>.
 
     A hypothesis ends when its end ranks among the `beam_size` best continuations of the beam, or
-    when it reaches the length limit of its utterance. The first rule prevents that an early end
-    with a low score displaces better unfinished hypotheses. An utterance is done when `beam_size`
+    when it reaches the length limit of its utterance. The first rule prevents an early end with a
+    low score from displacing better unfinished hypotheses. An utterance is done when `beam_size`
     hypotheses have ended and no open one can still beat the worst of them. The sum of the scorers
-    never rises, and fusion and length penalty bound what they can still add, so the search needs
-    no length heuristics.
+    never rises, and fusion and length penalty bound what they can still add, so the search needs no
+    length heuristics.
 
     Args:
         scorers: The scorers, whose weighted log-probabilities are summed.

@@ -12,7 +12,7 @@ class StepScorer(Protocol):
     """A scorer of the next token of partial hypotheses. Scores must not be positive."""
 
     def step(self, prefixes: Tensor, utts: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Score one more token.
+        """Score every possible next token of N partial hypotheses.
 
         Args:
             prefixes: (N, L) tokens so far, the first one <sos/eos>.

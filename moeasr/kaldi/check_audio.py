@@ -30,7 +30,7 @@ MAX_TIGHT_SHARE = 0.1
 contain some very fast speech. A larger share indicates that text and audio do not match."""
 MAX_LISTED = 20
 TOO_SHORT = "too_short.txt"
-"""File of a data directory: utterances that are too short for their text, with the reasons."""
+"""Name of the file in a data directory that lists utterances too short for their text."""
 
 
 class AudioFaults(NamedTuple):

@@ -23,10 +23,10 @@ from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
 from moeasr.kaldi.speak import Say, detail
 
 WINDOW_FRAMES = 1.5
-"""Length of an utterance with Kaldi's features beyond the sum of its frame shifts, in frames:
-(25 ms - 10 ms) / 10 ms."""
+"""Difference between the length of an utterance and the sum of its frame shifts, in frames, for the
+default features of Kaldi: (25 ms - 10 ms) / 10 ms."""
 MAX_FAULTS = 5
-"""Maximum number of recordings without a duration that are named."""
+"""Maximum number of recordings without a duration that messages name."""
 
 
 def seconds(value: float) -> bytes:
@@ -80,7 +80,7 @@ def _read_settings(data: Path) -> FbankConfig | None:
 
 
 def _window_frames(settings: FbankConfig | None) -> float:
-    """Return the length of an utterance beyond the sum of its frame shifts, in frames."""
+    """Return how many frame shifts an utterance is longer than the sum of its frame shifts."""
     if settings is None:
         return WINDOW_FRAMES
     if not settings.snip_edges:  # windows extend beyond both ends of the signal

@@ -63,8 +63,9 @@ def divide_speakers(
         pairs: Pairs (utterance, speaker).
         limits: The limits of each new speaker.
         durations_sec: As in `group_utts`.
-        respect: Divide each existing speaker into `<speaker>-1`, `<speaker>-2` and so on. False
-            ignores the existing speakers and names the new ones `speaker-1`, `speaker-2` and so on.
+        respect: True to divide each existing speaker into `<speaker>-1`, `<speaker>-2` and so on.
+            False to ignore the existing speakers, and to name the new ones `speaker-1`, `speaker-2`
+            and so on.
 
     Returns:
         Pairs (utterance, new speaker), sorted by old speaker if `respect`, else by utterance.

@@ -185,7 +185,7 @@ def split_data(data: Path, num_parts: int, per_utt: bool, say: Say) -> None:
     Args:
         data: The data directory.
         num_parts: Number of parts N.
-        per_utt: Divide by utterance instead of by speaker.
+        per_utt: True to divide by utterance instead of by speaker.
         say: Function that receives warnings about tables with another number of lines.
 
     Raises:

@@ -9,7 +9,7 @@ from moeasr.datadir.raw_tables import read_lines
 def describe_set(data: Path, deed: str) -> str:
     """Return a phrase: what was done to the utterances of a set, and the duration of their audio.
 
-    The time comes from `utt2dur`. Without this table, the summary has no time.
+    The duration comes from `utt2dur`. Without this table, the phrase has no duration.
 
     Args:
         data: The data directory.

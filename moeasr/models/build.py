@@ -19,7 +19,7 @@ class ParamCounts(NamedTuple):
     total: int
     """Number of all parameters."""
     active: int
-    """Number of parameters that work on one frame: K of the E experts in each bank."""
+    """Number of parameters that are used for one frame: of each bank of E experts, only K count."""
 
     def describe(self) -> str:
         """Return the counts in millions, e.g. "3.52 M, of which each frame uses 1.29 M"."""

@@ -190,7 +190,7 @@ def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[Use]:
 
 
 def _own_module(part: str, module: nn.Module, num_rows: int) -> Use:
-    """Return the cost of a module that defines `macs_per_frame`; other modules are uncounted."""
+    """Return the cost of a module by its `macs_per_frame`; without it, the cost is unknown."""
     per_frame = getattr(module, "macs_per_frame", None)
     if per_frame is None:
         return Use(part, module.parameters(), 0, uncounted=type(module).__name__)

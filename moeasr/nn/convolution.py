@@ -16,11 +16,11 @@ class ConvolutionModule(nn.Module):
     Args:
         d_model: Model width D.
         kernel_size: Number of frames that the depthwise convolution spans; odd unless causal.
-        causal: Use past frames only, as streaming requires.
+        causal: True to use past frames only, as streaming requires.
         has_norm: False omits the norm, for an imported model whose batch norm was folded into the
             depthwise convolution.
-        pads_after_gate: Pad after the first pointwise layer and its gate instead of before it, as
-            some imported models do; not for causal modules.
+        pads_after_gate: True to pad after the first pointwise layer and its gate instead of before
+            it, as some imported models do; not for causal modules.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ def speech_inputs(data_dir: str | Path, recognizer: Recognizer) -> Iterator[Inpu
 
 
 def random_inputs(model: AsrModel, seed: int) -> Iterator[Inputs]:
-    """Yield random utterances without end, with the mean and deviation of the training set per bin.
+    """Yield endless random features whose mean and deviation in each bin are those of training.
 
     Args:
         model: The model, on the CPU. Its CMVN and units are used.

@@ -89,7 +89,7 @@ def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, A
     Besides the models of the baselines, only one model is in memory at a time.
 
     Args:
-        configs: The configs by name; the first one is the baseline, see below.
+        configs: The configs by name; usually the first one is the baseline, see Returns.
         workload: The work that is timed.
 
     Returns:

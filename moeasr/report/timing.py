@@ -130,7 +130,7 @@ def streaming_pass(
 def training_step(
     model: AsrModel, optimizer: torch.optim.Optimizer, batch: Sequence[Tensor], in_bf16: bool
 ) -> Callable[[], object]:
-    """Return a function that makes a training step: loss, gradients, clipping and update.
+    """Return a function that performs a training step: loss, gradients, clipping and update.
 
     Args:
         model: The model.
@@ -176,7 +176,7 @@ def working_memory_bytes(work: Callable[[], object]) -> int:
     """Return the largest growth of the resident memory of this process while `work` runs.
 
     Raises:
-        OSError: The system has no /proc, as Linux has.
+        OSError: The system has no /proc, so it is not Linux.
         AttributeError: The C library of the system is not glibc.
     """
     release_memory()  # reused pages of earlier work would hide the growth

@@ -31,9 +31,9 @@ def finish_gradients(model: nn.Module, weight: Tensor, max_norm: float) -> float
 
 
 def _sum_over_processes(model: nn.Module, weight: Tensor) -> Tensor:
-    """Sum the gradients of all processes in place, and return the sum of their weights.
+    """Sum the gradients of all processes in place, and return their total number of utterances.
 
-    The weight of a process is its number of utterances. A missing gradient counts as 0.
+    A missing gradient counts as 0.
     """
     if distributed.world_size() == 1:
         return weight

@@ -50,8 +50,9 @@ class BatchSource(Protocol[BatchT]):
 class Trainer(Generic[BatchT]):
     """A training of a model to the end of its last epoch, which resumes where a run stopped.
 
-    Gradients are summed over micro-batches and processes, and divided once by the summed weight.
-    A step of two processes is therefore the same as a step of two accumulated micro-batches.
+    Gradients are summed over micro-batches and processes, and divided once by the number of
+    utterances. A step of two processes is therefore the same as a step of two accumulated
+    micro-batches.
 
     Args:
         model: The model, already on `device`.
@@ -63,8 +64,8 @@ class Trainer(Generic[BatchT]):
         exp_dir: The directory of the experiment, to which the first process writes.
         metadata: Content of every checkpoint beside the weights.
         device: The device of the model.
-        restart_epoch: Restart an epoch that was stopped in the middle, because its batches are no
-            longer the same.
+        restart_epoch: True to restart an epoch that was stopped in the middle, because its batches
+            have changed.
         after_step: Function that is called after each step that changed the weights, with the
             expert loads of all its micro-batches and processes. It balances routers that have no
             balance loss. None for models without such routers.

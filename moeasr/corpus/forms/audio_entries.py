@@ -35,8 +35,9 @@ READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
 SUFFIXES = READ_HERE + READ_BY_FFMPEG
 NUM_THREADS = 8
 TOLERANCE_SEC = 0.1
-"""An utterance from the start of its recording to so close to its end is the whole recording:
-durations in manifests are rounded, and programs measure MP3 differently."""
+"""Largest distance from the end of an utterance to the end of its recording at which an utterance
+that begins with the recording is the whole recording. Durations in manifests are rounded, and
+programs measure MP3 differently."""
 
 logger = get_logger(__name__)
 

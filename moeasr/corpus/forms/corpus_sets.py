@@ -30,9 +30,9 @@ class CorpusOptions:
     form: str = AUTO
     """A name in `FORMS`, or the import path of a form of your own."""
     text: TextOptions = TextOptions()
-    """Case and punctuation."""
+    """Changes of the case and the punctuation of transcripts."""
     partition: PartitionOptions = PartitionOptions()
-    """Sets that the corpus does not define."""
+    """Sizes of the sets that the corpus does not define."""
 
 
 def forms_parser(description: str | None) -> argparse.ArgumentParser:

@@ -31,7 +31,7 @@ TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".gz", ".parquet", ".xlsx",
 """Ends of the names of files that may contain transcripts."""
 MAX_TABLES = 3
 MAX_SHOWN = 80
-"""Characters of a line in a message."""
+"""Maximum number of characters of a line that a message shows."""
 
 logger = get_logger(__name__)
 

@@ -49,7 +49,7 @@ class FusionConfig:
             raise InputError(f"`lm_unk_penalty` must be at most 0, but is {self.lm_unk_penalty}")
 
     def describe(self) -> dict[str, Any] | None:
-        """Return the settings in use as plain types; None if there is neither file."""
+        """Return the settings in use as plain types; None without a language model and phrases."""
         names = [name for name, file in _files().items() if getattr(self, file) is not None]
         return {name: getattr(self, name) for name in names} or None
 
@@ -63,7 +63,7 @@ class FusionConfig:
 
 
 def _files() -> dict[str, str]:
-    """Return the file field of each field; a file field belongs to itself."""
+    """Return, for each field, the field with the file that it needs; a file field needs itself."""
     files: dict[str, str] = {}
     for field in dataclasses.fields(FusionConfig):
         is_file = field.type == FilePath | None

@@ -160,7 +160,7 @@ class Lexicon(nn.Module):
             rows = rows[states[rows] != EMPTY]
 
     def _settle(self, states: Tensor, emit: Emit) -> Tensor:
-        """Emit the words of chain states until no state is in a chain."""
+        """Emit the words of the states that `_chain` has made, and leave these states."""
         rows = self.is_chain[states].nonzero().squeeze(1)
         while rows.numel() > 0:
             emit(rows, self.fail_words[states[rows]])

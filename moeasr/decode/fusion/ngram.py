@@ -31,7 +31,7 @@ NUM_SHOWN = 5  # words named in a warning
 
 
 class NgramWeights(NamedTuple):
-    """The weights of a language model in the score; see the module."""
+    """The weights of a language model in the score; the docstring of the module has the formula."""
 
     weight: float
     bonus: float = 0.0
