@@ -80,7 +80,7 @@ def _read_settings(data: Path) -> FbankConfig | None:
 
 
 def _window_frames(settings: FbankConfig | None) -> float:
-    """Return how many frame shifts an utterance is longer than the sum of its frame shifts."""
+    """Return the length of an utterance minus the sum of its frame shifts, in frames."""
     if settings is None:
         return WINDOW_FRAMES
     if not settings.snip_edges:  # windows extend beyond both ends of the signal

@@ -6,9 +6,8 @@ dense feed-forward. Wherever the weights of the experts sum to 1, the mixture th
 same output, for any choice of the router.
 
 From experts to a feed-forward: experts that were copied from one feed-forward have their hidden
-    units in the same order, so
-their average is meaningful. For experts that were trained from scratch, the most used expert is the
-better choice.
+units in the same order, so their average is meaningful. For experts that were trained from scratch,
+the most used expert is the better choice.
 """
 
 from collections.abc import Callable

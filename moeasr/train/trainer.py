@@ -51,8 +51,7 @@ class Trainer(Generic[BatchT]):
     """A training of a model to the end of its last epoch, which resumes where a run stopped.
 
     Gradients are summed over micro-batches and processes, and divided once by the number of
-    utterances. A step of two processes is therefore the same as a step of two accumulated
-    micro-batches.
+    utterances. A step of two processes therefore equals a step of two accumulated micro-batches.
 
     Args:
         model: The model, already on `device`.
@@ -71,8 +70,7 @@ class Trainer(Generic[BatchT]):
             balance loss. None for models without such routers.
         evaluate_batch: Function that returns the loss and the word errors of a development batch.
             None evaluates the loss alone.
-        after_epoch: Function that is called by the first process after each epoch, to draw
-            pictures.
+        after_epoch: Function that the first process calls after each epoch, to draw pictures.
 
     Raises:
         InputError: `train.writers` names an unknown writer.
