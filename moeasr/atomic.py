@@ -79,7 +79,7 @@ def _locked(parent: Path, name: str, is_directory: bool) -> Iterator[Path]:
 
 
 def _create(temporary: Path, is_directory: bool) -> int | None:
-    """Return the locked handle, -1 if the system has no locks, or None if the file has gone."""
+    """Return the locked handle; -1 if the system has no locks, None if the file was removed."""
     if is_directory:
         temporary.mkdir()
     else:

@@ -140,7 +140,7 @@ class FileDisplay:
         try:
             with atomic_path(self._path) as temporary:
                 temporary.write_text(to_json(state), encoding="utf-8")
-        except OSError:  # the program that reads it is gone: the work goes on
+        except OSError:  # the program that reads the file has ended, but the work continues
             pass
 
     close = show
@@ -247,7 +247,7 @@ def read_bars(directory: Path, total: int | None = None) -> BarState | None:
     for path in directory.glob("*.json"):
         try:
             found.append((path.stat().st_mtime, BarState(*json.loads(path.read_text("utf-8")))))
-        except (OSError, ValueError, TypeError):  # it is being replaced
+        except (OSError, ValueError, TypeError):  # the file is being replaced
             continue
     if not found:
         return None

@@ -85,7 +85,7 @@ def transcription_of(nbest: Sequence[Hypothesis], model: HypothesisReader) -> Tr
     """Return the result of one recording.
 
     Args:
-        nbest: Its hypotheses, best first.
+        nbest: The hypotheses of the recording, best first.
         model: The model that made them.
     """
     if not nbest:

@@ -68,7 +68,7 @@ def read_samples(
 
     Args:
         samples: As in `to_waveform`.
-        rate_hz: Their sample rate, Hz.
+        rate_hz: The sample rate of the samples, Hz.
         name: The name of the recording in messages.
 
     Raises:

@@ -57,7 +57,7 @@ def parse_pipe(entry: str, run_decoder: bool = False) -> Pipe:
         if stage.source is not None and run_decoder:
             break
         if stage.channel is not None and channel not in (None, MIXED, 1):
-            break  # a channel of a single channel: an error for the program to report
+            break  # the audio has a single channel already, and the program will report the error
         channel = channel if stage.channel is None else stage.channel
         effects = stage.effects + effects
         source, command, decoder = stage.source, head.strip(), words[0]

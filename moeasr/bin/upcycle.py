@@ -38,12 +38,11 @@ def get_parser() -> argparse.ArgumentParser:
     text = "new value V of the key A.B of the config (repeatable)"
     add("--set", action="append", default=[], metavar="A.B=V", help=text)
     add("--out", required=True, metavar="FILE", help="checkpoint to write")
-    text = "Gaussian noise added to experts, in standard deviations of each tensor (default: 0.0)"
-    add("--noise", type=float, default=0.0, metavar="X", help=text)
     text = (
-        "seed of the routers' random weights, of the noise and of the random features "
-        "(default: %(default)s)"
+        "noise added to experts, relative to the standard deviation of each tensor (default: 0.0)"
     )
+    add("--noise", type=float, default=0.0, metavar="X", help=text)
+    text = "seed of router weights, of --noise and of random features (default: %(default)s)"
     add("--seed", type=seed, default=777, metavar="N", help=text)
     text = (
         "data directory on whose longest utterances both models are compared "

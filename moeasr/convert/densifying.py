@@ -53,7 +53,7 @@ class BankUsage(NamedTuple):
 
     @property
     def gain(self) -> float:
-        """Mean over frames of the sum of the weights of their experts."""
+        """Mean over frames: the weights of the experts of a frame, summed."""
         return self.total_weight / self.num_frames
 
 

@@ -112,7 +112,7 @@ def write_lines(path: str | Path, lines: Iterable[bytes]) -> None:
 
 
 def filter_lines(lines: Iterable[bytes], wanted: Container[bytes]) -> Lines:
-    """Return the lines whose first field is in `wanted`, in their order."""
+    """Return the lines whose first field is in `wanted`, in the order of `lines`."""
     return [line for line in lines if key(line) in wanted]
 
 

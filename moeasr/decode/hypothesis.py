@@ -38,7 +38,7 @@ class Hypothesis:
     """Score of the attention decoder, including <sos/eos>; None if the search used no decoder."""
 
     fusion_score: float | None = None
-    """Weighted score of language model and boosted phrases; None without them."""
+    """Weighted score of language model and boosted phrases; None if the search used neither."""
 
     frames: tuple[int, ...] | None = None
     """Encoder frame in which each token is most probable; None if the hypothesis has no CTC

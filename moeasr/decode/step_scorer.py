@@ -48,9 +48,9 @@ class WeightedScorer(NamedTuple):
 class _DecoderState(NamedTuple):
     """The state of a decoder between two steps."""
 
-    past: DecoderPast  # of the rows
-    utts: Tensor  # (A,)
-    memory: DecoderMemory  # of those utterances
+    past: DecoderPast  # the cache of each hypothesis
+    utts: Tensor  # (A,) index of each remaining utterance in the batch
+    memory: DecoderMemory  # the encoder output of these utterances
 
 
 class DecoderScorer:

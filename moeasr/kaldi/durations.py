@@ -242,7 +242,8 @@ def write_utt2num_frames(
         say: Function that receives messages about the progress.
         num_threads: As in `write_utt2dur`.
         frame_shift_sec: Frame shift; used if there are neither features nor `SETTINGS`.
-        frame_overlap_sec: Length of a window minus the frame shift; used in the same case.
+        frame_overlap_sec: Length of a window minus the frame shift; used whenever `frame_shift_sec`
+            is.
 
     Raises:
         InputError: An archive cannot be read, or `write_utt2dur` fails.

@@ -17,7 +17,8 @@ from moeasr.kaldi.speak import Say
 def gather_feats(
     data: Path, scps: Sequence[Path], tables: Sequence[str], sample_rate_hz: int, say: Say
 ) -> None:
-    """Concatenate the indices of parallel jobs into feats.scp, and further tables likewise.
+    """Concatenate the indices of parallel jobs into feats.scp, and their other tables in the same
+    way.
 
     Args:
         data: The data directory.

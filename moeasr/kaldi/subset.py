@@ -29,7 +29,10 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
 
 
 def shortest(source: Path, pairs: Pairs, count: int) -> Pairs:
-    """Choose the shortest utterances by utt2num_frames, or else by utt2dur, in their order."""
+    """Choose the `count` shortest utterances, and return them in the order of `pairs`.
+
+    Lengths come from utt2num_frames or, if it does not exist, from utt2dur.
+    """
     for name in ("utt2num_frames", "utt2dur"):
         if (source / name).is_file():
             break

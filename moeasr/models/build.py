@@ -87,7 +87,7 @@ def load_model(checkpoint: Mapping[str, Any]) -> AsrModel:
 
 
 def count_params(model: nn.Module) -> ParamCounts:
-    """Count total and active parameters; `parameters()` already counts shared tensors once."""
+    """Count all parameters and the active parameters; a tensor that blocks share counts once."""
     total = sum(p.numel() for p in model.parameters())
     idle, seen = 0, set()
     for module in model.modules():

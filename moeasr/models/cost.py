@@ -82,7 +82,7 @@ def model_cost(
     num_frames = model.output_len(num_feats)
     if num_frames < 1:
         raise InputError(f"an utterance of {utterance_sec} s is too short for the encoder")
-    num_tokens = round(utterance_sec * tokens_per_sec) + 1  # <sos> before them
+    num_tokens = round(utterance_sec * tokens_per_sec) + 1  # one more for <sos>
 
     uses = list(_encoder(model.encoder, num_feats, model.cmvn.mean.numel()))
     if model.embedding is not None:

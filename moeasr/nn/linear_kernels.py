@@ -18,7 +18,7 @@ Maker = Callable[[Tensor, Tensor, bool], Kernel]
 """Function that builds a kernel from the weight, the bias, and whether silu follows."""
 
 PACKED_ROWS = 64  # number of input rows for which the packed layout is optimised
-SMALLEST_SCALE = 6.1e-5  # of 8-bit inputs, as in FBGEMM
+SMALLEST_SCALE = 6.1e-5  # smallest scale of 8-bit inputs, as in FBGEMM
 
 
 class KernelFamily(NamedTuple):

@@ -239,7 +239,7 @@ def _training_rows(
 
 def _build(config: Subject, workload: Workload) -> AsrModel:
     """Build an untrained model, with the same weights whenever it is built."""
-    release_memory()  # of the model before
+    release_memory()  # free the memory of the previous model
     torch.manual_seed(0)
     return build_model(config.model, NUM_MEL_BINS, workload.vocab_size)
 

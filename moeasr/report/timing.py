@@ -134,7 +134,7 @@ def training_step(
 
     Args:
         model: The model.
-        optimizer: Its optimizer.
+        optimizer: The optimizer of the model.
         batch: feats, feats_lens, tokens and tokens_lens.
         in_bf16: True if matrix products run in bfloat16.
     """

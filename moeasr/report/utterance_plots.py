@@ -47,7 +47,8 @@ def attend(model: AsrModel, inputs: Inputs) -> tuple[Tensor | None, dict[str, Ro
 
     Returns:
         The (U + 1, T') cross-attention weights of the last block of the left-to-right decoder,
-        averaged over heads, or None without an attention head; and the routings by their paths.
+        averaged over heads (None if the model has no attention head), and the routings by their
+        paths.
     """
     head = model.all_heads.get("attention")
     if not isinstance(head, AttentionHead):

@@ -60,7 +60,7 @@ class UtteranceScore:
 
 @dataclasses.dataclass(frozen=True)
 class ErrorRate:
-    """The error rate of a test set, utterance by utterance."""
+    """The error rate of a test set, with the alignment and the counts of each utterance."""
 
     utterances: tuple[UtteranceScore, ...]
 

@@ -27,7 +27,7 @@ from moeasr.text.transcript import read_transcripts, read_utt2spk
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """The options of scoring."""
+    """Options of scoring: missing hypotheses, spaces and symbols in the CER, and bootstrap."""
 
     missing: MissingMode = "strict"
     """Treatment of references without hypothesis; see `pair_up`."""

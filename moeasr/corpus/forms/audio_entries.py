@@ -43,7 +43,7 @@ logger = get_logger(__name__)
 
 
 def with_entries(items: Iterable[Item]) -> list[Item]:
-    """Return the utterances with their entries of wav.scp, times and lengths of recordings.
+    """Add to each utterance its entry of wav.scp, its times, and the length of its recording.
 
     Each audio file becomes an entry of wav.scp, and the length of the recording is measured. For
     this, all audio files are opened. A recording whose sample rate differs from that of most

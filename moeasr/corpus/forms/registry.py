@@ -71,7 +71,7 @@ def find_form(name: str, root: Path) -> tuple[Form, Path]:
 
 
 def _content(directory: Path) -> str:
-    """Return a clause on the content of a directory: an audio file, and tables with first lines."""
+    """Describe a directory for a message: an audio file in it, and the first lines of tables."""
     paths = [path for path in directory.rglob("*") if not path.name.startswith(".")]
     audio = next(filter(is_audio, sorted(paths)), None)
     tables = sorted(

@@ -36,7 +36,7 @@ class TextOptions:
 
 
 def change_text(text: str, options: TextOptions) -> str:
-    """Return a transcript in one line, with the case and the punctuation of the options."""
+    """Return a transcript in one line, with case and punctuation changed as the options say."""
     if options.punctuation == "remove":
         text = _without_punctuation(text)
     if options.case != "keep":

@@ -63,9 +63,9 @@ class PrefixBeam:
     Args:
         num_streams: B, number of streams.
         beam_size: K, number of prefixes kept after each frame.
-        fusion: A language model, boosted phrases or both; None for neither. With a fusion, prefixes
-            are ranked by the sum of CTC and fusion score. Every prefix may stay or be extended by
-            the `NUM_FUSION_UNITS` likeliest units of a frame.
+        fusion: A language model, boosted phrases or both; None if there is none. With a fusion,
+            prefixes are ranked by the sum of CTC and fusion score. Every prefix may stay or be
+            extended by the `NUM_FUSION_UNITS` likeliest units of a frame.
         blank: Id of the blank.
         device: Device of the log-probabilities.
         with_frames: True to give each token the frame of its stream (from 0) in which it was most

@@ -70,7 +70,7 @@ def read_unit_settings(top: Section, dataset: Section) -> UnitSettings:
 
     Args:
         top: The top level of WeNet's train.yaml.
-        dataset: Its section `dataset_conf`.
+        dataset: The section `dataset_conf` of this file.
     """
     names_tokenizer = top.has("tokenizer") or top.has("tokenizer_conf")
     conf = top.section("tokenizer_conf")
