@@ -90,7 +90,7 @@ def data_dir(tmp_path_factory):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_loss_and_gradients_are_those_of_a_cpu(name, device):
-    """In evaluation mode: in training some routers draw random numbers, other ones on a GPU."""
+    """The model is in evaluation mode, because random numbers in training differ on a GPU."""
     on_cpu = vary(make_system(name)).eval()
     on_device = make_system(name).eval()
     on_device.load_state_dict(on_cpu.state_dict())

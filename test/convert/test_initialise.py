@@ -1,4 +1,4 @@
-"""Trained weights to begin with."""
+"""Initialisation of models with trained weights."""
 
 import pytest
 import torch
@@ -40,7 +40,7 @@ def test_another_shape_is_refused_by_name():
     ],
 )
 def test_a_network_that_computes_something_else_is_refused(source, target, key):
-    """Though every tensor of it would find its place."""
+    """The network is refused although the names and shapes of all tensors match."""
     one, other = (make_system("dense", encoder=encoder(**kind)) for kind in (source, target))
     with pytest.raises(InputError, match=rf"a\.pt does not fit this model: .*{key}` is"):
         copy_weights(one, other, "a.pt")

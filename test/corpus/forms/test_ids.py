@@ -1,4 +1,4 @@
-"""Ids that are made of names."""
+"""Ids that are made from the names in a corpus."""
 
 import dataclasses
 
