@@ -42,7 +42,7 @@ def apply_settings(
         defaults: An instance of the dataclass.
 
     Returns:
-        The new instance, and the settings that were given, nested as the dataclass is.
+        The new instance, and the given settings as a mapping that is nested like the dataclass.
 
     Raises:
         InputError: A value has the wrong type or is out of range.

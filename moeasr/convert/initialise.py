@@ -29,8 +29,8 @@ def start_embedding(source: AsrModel, target: AsrModel, path: str) -> None:
     """Copy the encoder and the CTC head of `source` to the embedding network of `target`.
 
     SpeechMoE's embedding network is first trained as a separate recogniser, whose decoders are then
-    removed (arXiv 2105.03036, section 3.2, and the authors' recipe). Its training continues with
-    weight gamma.
+    removed (arXiv 2105.03036, section 3.2, and the authors' recipe). The training of the embedding
+    network continues by its CTC loss, whose weight is gamma.
 
     Args:
         source: The trained model.

@@ -23,8 +23,8 @@ def utterance_figures(
     """Return the plots of an utterance by their kinds.
 
     - `attention`: weights of the cross-attention in the last block of the left-to-right decoder,
-      averaged over heads. The decoder reads the transcript. Needs an attention head.
-    - `experts`: the first expert of each encoder frame, layer by layer. Needs experts.
+      averaged over heads. The decoder reads the transcript. This plot requires an attention head.
+    - `experts`: the first expert of each encoder frame, layer by layer. This plot requires experts.
 
     Args:
         model: The model, in evaluation mode.

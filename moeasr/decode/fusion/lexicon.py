@@ -41,7 +41,7 @@ Emit = Callable[[Tensor, Tensor], None]
 
 @dataclass
 class _State:
-    """The letters since the last certain word."""
+    """A state of the automaton: the letters since the last word that has become certain."""
 
     letter: str = ""
     """The last letter."""

@@ -19,7 +19,8 @@ class FirstPass(Protocol):
         ...
 
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """Return the hypotheses of each stream, best first; `is_final` is True at its end."""
+        """Return the hypotheses of each stream, best first; `is_final` tells that the streams have
+        ended."""
         ...
 
     def partial(self, first: int = 0) -> list[PartialUnits]:
