@@ -35,7 +35,7 @@ def subsampling_macs(module: ConvSubsampling4, num_feats: int, num_mel_bins: int
 def attention_macs(
     module: MultiHeadAttention | KeyPositionAttention, num_queries: int, num_keys: int
 ) -> int:
-    """Count multiply-adds of an attention (projections, scores, weighted sums) without positions."""
+    """Count multiply-adds of attention (projections, scores, weighted sums) without positions."""
     projections = products(num_queries, module.query, module.output)
     projections += products(num_keys, module.key, module.value)
     scores_and_sums = 2 * num_queries * num_keys * module.query.out_features

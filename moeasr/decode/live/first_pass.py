@@ -19,8 +19,7 @@ class FirstPass(Protocol):
         ...
 
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """Return the hypotheses of each stream, best first; `is_final` tells that the streams have
-        ended."""
+        """Return the hypotheses of each stream, best first; `is_final` marks the end of streams."""
         ...
 
     def partial(self, first: int = 0) -> list[PartialUnits]:
