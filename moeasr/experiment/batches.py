@@ -97,8 +97,9 @@ def make_batches(
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
         raise InputError(f"{data_dir} contains no usable utterance{reason}")
     reader = kind.open_reader(data_dir, whole_files=is_windowed)
-    masks = config.data.spec_augment if is_training else None
-    dataset = AsrDataset(utterances, tokenizer, masks, fill, seed, reader)
+    num_views = 2 if is_training and config.model.consistency_weight > 0 else 1
+    masks = config.data.masks(num_views) if is_training else None
+    dataset = AsrDataset(utterances, tokenizer, masks, fill, seed, reader, num_views)
     settings = (config.data.batch, seed, distributed.rank(), distributed.world_size())
     if is_windowed:
         entries = utterances.entries
