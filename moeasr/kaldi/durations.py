@@ -167,7 +167,7 @@ def write_utt2dur(
         data: The data directory.
         say: Function that receives messages about the progress.
         num_threads: Number of files opened at the same time.
-        read_all: Count the samples of the audio instead of trusting its headers.
+        read_all: True to count the samples of the audio instead of trusting its headers.
         frame_shift_sec: Frame shift for utt2num_frames if the directory has no `frame_shift`.
 
     Raises:
@@ -207,7 +207,7 @@ def write_reco2dur(data: Path, say: Say, num_threads: int = 4, read_all: bool = 
         data: The data directory.
         say: Function that receives messages about the progress.
         num_threads: Number of files opened at the same time.
-        read_all: Count the samples of the audio instead of trusting its headers.
+        read_all: True to count the samples of the audio instead of trusting its headers.
 
     Raises:
         InputError: There is no wav.scp, or more than half of its entries cannot be read.
