@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.models.build import build_model
 
     config = load_experiment(training.config, training.set)
-    with torch.device("meta"):  # shapes only; the numbers of bins and units are not known yet
+    with torch.device("meta"):  # without weights; the numbers of bins and units are not known yet
         model = build_model(config.model, num_mel_bins=80, vocab_size=100)
     require_models(config, Path(training.exp_dir))
     if args.modes:

@@ -1,4 +1,4 @@
-"""Batches of an experiment: order, shares, masks, languages."""
+"""Batches of an experiment: their order, their division among processes, masks and languages."""
 
 import dataclasses
 import hashlib
@@ -85,7 +85,7 @@ EVERYTHING = SpecAugmentConfig(num_freq_masks=200)  # the chance that a bin has 
 
 @pytest.mark.parametrize("window_shards", [None, 1])
 def test_development_data_are_neither_masked_nor_shuffled(data_dir, window_shards):
-    """Whatever training is asked for."""
+    """This holds for all settings of the training set."""
     batch = dataclasses.replace(SINGLY, window_shards=window_shards)
     dev = batches_of(data_dir, None, batch=batch, spec_augment=EVERYTHING)
     for epoch in (0, 1, 2):
