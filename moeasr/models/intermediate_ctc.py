@@ -49,7 +49,8 @@ class IntermediateCtcConfig:
     of the CTC loss."""
     conditioned_blocks: tuple[int, ...] = ()
     """Numbers from `blocks` after which the CTC posteriors are projected and added to the input of
-    the next block (self-conditioning). This is part of the network, in training, decoding and streams."""
+    the next block (self-conditioning). This is part of the network, in training, decoding and
+    streams."""
 
     def __post_init__(self) -> None:
         """Check that all values are in range."""
