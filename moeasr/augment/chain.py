@@ -7,8 +7,8 @@ import numpy as np
 from moeasr.augment.augmentation import AugmentationConfig, Speech, SpeechSet
 from moeasr.errors import InputError
 
-KEY = "data.augment"
-"""The key of an experiment that lists the augmentations, for messages."""
+KEY = "augment"
+"""The key that lists the augmentations, for messages."""
 
 
 class AugmentationChain:

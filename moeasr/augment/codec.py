@@ -30,7 +30,7 @@ class CodecConfig(AugmentationConfig):
     """Sample rate of the line, Hz. A rate that is not below that of the features changes
     nothing."""
     mu_law: bool = True
-    """Whether samples are stored in 8 bits by the mu-law."""
+    """True to store samples in 8 bits by the mu-law."""
 
     def __post_init__(self) -> None:
         """Check that all values are in range."""

@@ -1,4 +1,4 @@
-"""Silence before and after an utterance."""
+"""Longer utterances, with silence before and after the speech."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal

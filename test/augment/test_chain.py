@@ -70,6 +70,6 @@ def test_order_matters():
 
 
 def test_a_fault_names_the_augmentation():
-    message = r"^`data\.augment\[1\]` \(noise\): there is no directory nowhere$"
+    message = r"^`augment\[1\]` \(noise\): there is no directory nowhere$"
     with pytest.raises(InputError, match=message):
         chain(GainConfig(), NoiseConfig(source="nowhere"))

@@ -55,7 +55,7 @@ def test_augmentation_that_needs_audio_is_refused_for_stored_features(tmp_path):
     training = ["--config", str(CONFIG), "--exp-dir", str(tmp_path)]
     augment = ["--set", "data.augment=[{type: gain}, {type: noise}]"]
     main(["--", *training, *augment, "--data-type", "shard"])
-    with pytest.raises(InputError, match=r"^`data.augment\[1\]` \(noise\) needs audio, because"):
+    with pytest.raises(InputError, match=r"^`augment\[1\]` \(noise\) needs audio, because"):
         main(["--", *training, *augment])
 
 

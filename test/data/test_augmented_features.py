@@ -130,7 +130,7 @@ def test_what_stored_features_cannot_show_is_refused_with_the_reason():
     check_augmentations(ON_FEATURES, "feats")
     for config in set(EVERYTHING) - set(ON_FEATURES):
         message = (
-            rf"^`data\.augment\[1\]` \({config.type}\) needs audio, because {config.needs_audio}, "
+            rf"^`augment\[1\]` \({config.type}\) needs audio, because {config.needs_audio}, "
             r"but --data-type feats reads stored features; run stages 1 and 3 with --data-type raw$"
         )
         with pytest.raises(InputError, match=message):

@@ -174,14 +174,14 @@ def test_augmentation_draws_by_the_seed(data_dir):
 
 
 def test_augmentation_that_cannot_work_is_refused_before_any_batch(data_dir, tmp_path):
-    with pytest.raises(InputError, match=r"^`data.augment\[0\]` \(noise\) needs audio, because"):
+    with pytest.raises(InputError, match=r"^`augment\[0\]` \(noise\) needs audio, because"):
         batches_of(data_dir, torch.zeros(20), augment=(NoiseConfig(),))
     batches_of(data_dir, None, augment=(NoiseConfig(),))
     wav = {"u": audio_sets.write_audio(tmp_path / "u.wav", 0.7)}
     source = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text={"u": "ab"})
     raw = audio_sets.prepare(source, "raw")
     augment = (GainConfig(), NoiseConfig(source=str(tmp_path / "none")))
-    with pytest.raises(InputError, match=r"^`data.augment\[1\]` \(noise\): there is no directory"):
+    with pytest.raises(InputError, match=r"^`augment\[1\]` \(noise\): there is no directory"):
         batches_of(raw, torch.zeros(20), data_type="raw", augment=augment)
 
 
