@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from moeasr.audio.command_notice import command_notice
 from moeasr.audio.decoded import READ_HERE
 from moeasr.audio.duration import measure_audio, segment_length
 from moeasr.audio.file import read_segment
@@ -18,7 +19,10 @@ from moeasr.augment.mixing import fit_length
 from moeasr.datadir.utterances import Utterance, open_utterances
 from moeasr.errors import InputError, naming
 from moeasr.fields import SPACES
+from moeasr.logs import get_logger
 from moeasr.text_lines import read_lines
+
+logger = get_logger(__name__)
 
 Content = Literal["noise", "speech", "rooms"]
 """The content of the recordings that an augmentation needs."""
@@ -116,6 +120,9 @@ def open_sounds(source: str, content: Content, rate_hz: int) -> Sounds:
     if has_entries:
         segments = root / "segments"
         table = open_utterances(root / "wav.scp", segments if segments.is_file() else None)
+        notice = command_notice(table.entries.path, table.entries.items())
+        if notice:
+            logger.info(notice)
         places = list(table)
     else:
         places = [Utterance(path.stem, None, "", str(path)) for path in _files(root, content)]

@@ -9,6 +9,7 @@ from speech_sets import made_up_features, made_up_speech
 
 from moeasr.augment.augmentation import Speech
 from moeasr.augment.augmentations import AUGMENTATIONS
+from moeasr.augment.chain import AugmentationChain
 from moeasr.config import from_mapping, to_mapping
 from moeasr.errors import InputError
 from moeasr.experiment.config import DataConfig
@@ -89,6 +90,15 @@ def test_values_out_of_range_are_named(name):
             for bad in ((1.0,), (2.0, 1.0), (0.1, 1e4), (float("nan"), 1.0)):
                 with pytest.raises(InputError, match=f"^`{field.name}` must be .lowest, highest"):
                     AUGMENTATIONS[name](**{field.name: bad})
+
+
+def test_an_augmentation_from_outside_the_package_is_named_by_its_import_path():
+    mapping = {"augment": [{"type": "speech_sets.InvertConfig", "factor": 2, "prob": 1}]}
+    config = from_mapping(DataConfig, mapping, "x.yaml")
+    assert from_mapping(DataConfig, to_mapping(config), "x.yaml") == config
+    speech_set = made_up_speech()
+    found = AugmentationChain(config.augment, speech_set, 0).apply(speech_set.read(1), 1)
+    assert torch.equal(found.signal, -2 * speech_set.read(1).signal)
 
 
 def test_an_unknown_type_is_refused_with_the_nearest_name():

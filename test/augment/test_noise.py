@@ -37,7 +37,7 @@ def test_the_snr_varies_within_its_interval():
 
 
 def test_recorded_noise_is_an_excerpt_of_a_file(tmp_path):
-    recording = torch.randn(20_000, generator=torch.Generator().manual_seed(0))
+    recording = torch.randn(9000, generator=torch.Generator().manual_seed(0))
     write_sound(tmp_path / "a.wav", recording)
     noise = added(NoiseConfig(source=str(tmp_path), snr_db=(0.0, 0.0)))
     windows = recording.double().unfold(0, 8000, 1)

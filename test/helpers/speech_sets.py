@@ -1,6 +1,7 @@
 """A set of made-up utterances for augmentations."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from moeasr.augment.augmentation import Speech
+from moeasr.augment.augmentation import Augmentation, AugmentationConfig, Speech, SpeechSet
 
 RATE_HZ = 16000
 
@@ -57,3 +58,25 @@ def write_sound(path: Path, samples: np.ndarray | Tensor, rate_hz: int = RATE_HZ
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, np.asarray(samples, np.float32), rate_hz, subtype="FLOAT")
     return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvertConfig(AugmentationConfig):
+    """An augmentation from outside the package, which multiplies the signal by -`factor`."""
+
+    factor: float = 1.0
+
+    def build(self, speech: SpeechSet) -> "Invert":
+        """Build the augmentation."""
+        return Invert(self.factor)
+
+
+class Invert(Augmentation):
+    """See `InvertConfig`."""
+
+    def __init__(self, factor: float) -> None:
+        self._factor = factor
+
+    def apply(self, speech: Speech, rng: np.random.Generator) -> Speech:
+        """Return the inverted utterance."""
+        return replace(speech, signal=-self._factor * speech.signal)
