@@ -58,7 +58,7 @@ class Augmentation:
     """The base class of augmentations. To add an augmentation, write a subclass."""
 
     def apply(self, speech: Speech, rng: np.random.Generator) -> Speech:
-        """Return a changed utterance. Its signal is a new tensor.
+        """Return a changed utterance. The given signal itself is not modified.
 
         Args:
             speech: The utterance, perhaps changed by other augmentations.
