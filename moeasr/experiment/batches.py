@@ -101,12 +101,14 @@ def make_batches(
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
         raise InputError(f"{data_dir} contains no usable utterance{reason}")
     reader = kind.open_reader(data_dir, whole_files=is_windowed)
-    masks, augmented = config.data.spec_augment if is_training else None, None
+    num_views = 2 if is_training and config.model.consistency_weight > 0 else 1
+    masks, augmented = config.data.masks(num_views) if is_training else None, None
     if is_training and config.data.augment:
         has_settings = (Path(data_dir) / SETTINGS).is_file()
         fbank = read_settings(data_dir) if has_settings else FbankConfig()
         augmented = AugmentedFeatures(utterances, reader, config.data.augment, fbank, seed)
-    dataset = AsrDataset(utterances, tokenizer, masks, fill, seed, reader, augmented)
+    arguments = (masks, fill, seed, reader, num_views, augmented)
+    dataset = AsrDataset(utterances, tokenizer, *arguments)
     settings = (config.data.batch, seed, distributed.rank(), distributed.world_size())
     if is_windowed:
         entries = utterances.entries

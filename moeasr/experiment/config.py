@@ -1,7 +1,7 @@
 """The YAML file of an experiment: its sections, and functions to read and write it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,24 @@ class DataConfig:
         default_factory=SpecAugmentConfig, metadata=PROCEDURE
     )
     """Masks on the training features; null for none."""
+    consistency_time_masks: float = field(default=2.5, metadata=PROCEDURE)
+    """Factor on `spec_augment.num_time_masks` when `model.consistency_weight` is above 0. The views
+    need more masks than usual to differ enough (arXiv 2410.05101)."""
+
+    def __post_init__(self) -> None:
+        """Check that the factor is in range."""
+        if not 0 <= self.consistency_time_masks <= 100:
+            raise InputError(
+                "`consistency_time_masks` must be between 0 and 100, but is "
+                f"{self.consistency_time_masks}"
+            )
+
+    def masks(self, num_views: int) -> SpecAugmentConfig | None:
+        """Return the masks of training with `num_views` views of each utterance."""
+        if self.spec_augment is None or num_views == 1:
+            return self.spec_augment
+        num_time_masks = round(self.consistency_time_masks * self.spec_augment.num_time_masks)
+        return replace(self.spec_augment, num_time_masks=num_time_masks)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,6 +116,9 @@ def _encoder(encoder: Encoder, num_feats: int, num_mel_bins: int) -> Iterator[Us
     yield Use("subsampling", encoder.subsampling.parameters(), macs)
     for block in encoder.blocks:
         yield from _block(block, num_frames)
+    if encoder.conditioning is not None:
+        own = _own_module("other modules", encoder.conditioning, num_frames)
+        yield own._replace(weights=encoder.conditioning.project.parameters())
     if encoder.norm is not None:
         yield _norm(encoder.norm)
 

@@ -73,6 +73,7 @@ class Distillation:
         tokens: Tensor,
         tokens_lens: Tensor,
         languages: Tensor | None = None,
+        num_views: int = 1,
     ) -> LossOutput:
         """Compute the loss of `AsrModel.forward` plus `distill_ctc` and `distill_encoder`.
 
@@ -81,10 +82,10 @@ class Distillation:
         """
         student = self._student
         if not student.training:
-            return student(feats, feats_lens, tokens, tokens_lens, languages)
+            return student(feats, feats_lens, tokens, tokens_lens, languages, num_views)
         chunk_size = student.draw_chunk_size(feats.size(1))
         encoded = student.encode(feats, feats_lens, chunk_size, languages=languages)
-        output = student.loss_of_encoded(encoded, tokens, tokens_lens)
+        output = student.loss_of_encoded(encoded, tokens, tokens_lens, num_views)
         with torch.no_grad():
             teacher_enc = self._teacher.encode(
                 feats, feats_lens, chunk_size, languages=languages

@@ -54,7 +54,7 @@ def dataset(data_dir: Path, data_type: str, configs, seed: int = 3) -> AsrDatase
     augmented = AugmentedFeatures(utterances, reader, configs, fbank, seed) if configs else None
     masks = SpecAugmentConfig(max_freq_bins=3)
     fill = torch.zeros(fbank.num_mel_bins)
-    return AsrDataset(utterances, Letters(), masks, fill, seed, reader, augmented)
+    return AsrDataset(utterances, Letters(), masks, fill, seed, reader, augmented=augmented)
 
 
 def equal(one: Batch, other: Batch) -> bool:

@@ -113,6 +113,23 @@ def test_masks_of_training_hold_the_fill_and_differ_by_seed(data_dir):
         assert torch.equal(feats[: LENGTHS[utt]], features(utt))
 
 
+def test_consistency_gives_training_two_views_with_more_time_masks(data_dir):
+    model = dataclasses.replace(DENSE.model, consistency_weight=0.2)
+    data = DataConfig(spec_augment=SpecAugmentConfig(num_time_masks=2, num_freq_masks=3))
+    config = dataclasses.replace(DENSE, model=model, data=data)
+    arguments = (TOKENIZER, lambda n: n // 4, 1)
+    (dev,) = make_batches(data_dir, config, *arguments, None).stream(0, 0)
+    assert dev.num_views == 1
+    (train,) = make_batches(data_dir, config, *arguments, torch.zeros(20)).stream(1, 0)
+    assert train.num_views == 2
+    assert train.utt_ids[:3] == train.utt_ids[3:]
+    assert not torch.equal(train.feats[:3], train.feats[3:])
+    assert data.masks(1) == data.spec_augment
+    assert data.masks(2) == SpecAugmentConfig(num_time_masks=5, num_freq_masks=3)
+    with pytest.raises(InputError, match="`consistency_time_masks` must be between 0 and 100"):
+        DataConfig(consistency_time_masks=-1.0)
+
+
 @pytest.mark.slow
 def test_the_order_of_training_is_the_samplers_of_seed_and_epoch(data_dir):
     lengths = list(LENGTHS.values())

@@ -11,6 +11,7 @@ from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.encoders.encoders import ENCODERS
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.intermediate_ctc import IntermediateCtcConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
 
@@ -75,6 +76,10 @@ SYSTEMS = {
             moe(activation="relu"), attention="key_position", conv_norm="none", final_norm=True
         )
     },
+    "self_conditioned": {
+        "encoder": encoder(moe()),
+        "intermediate_ctc": IntermediateCtcConfig(blocks=(1,), conditioned_blocks=(1,)),
+    },
     "omni": {"encoder": encoder(moe(router="omni"))},
     "noisy_top_k": {"encoder": encoder(moe(router="noisy_top_k"))},
     "balanced": {"encoder": encoder(moe(router="balanced"))},
@@ -85,6 +90,11 @@ SYSTEMS = {
 
 def make_system(name, vocab_size=9, rates=None, **settings):
     """A model in float64 and in training mode, its dropout 0 or the `rates` in all its parts."""
+    return build_model(system_config(name, rates, **settings), NUM_MEL_BINS, vocab_size).double()
+
+
+def system_config(name, rates=None, **settings):
+    """The config of a system."""
     settings = {**SYSTEMS[name], **settings}
     feed_forward = moe() if name in ("u2pp_moe", "omni") else DENSE
     decoder = DecoderConfig(
@@ -93,7 +103,7 @@ def make_system(name, vocab_size=9, rates=None, **settings):
     config = ModelConfig(**{"decoder": decoder, **settings})
     if rates is not None:
         config = with_rates(config, **rates)
-    return build_model(config, NUM_MEL_BINS, vocab_size).double()
+    return config
 
 
 def decoders(model):
