@@ -48,8 +48,9 @@ ALLOWED = {
     "corpus": {"datadir", "audio"},
     "features": set(),
     "text": {"datadir"},
-    "kaldi": {"datadir", "audio", "features"},
-    "data": {"datadir", "audio", "features", "text"},
+    "augment": {"datadir", "audio", "text"},
+    "kaldi": {"datadir", "audio", "features", "augment"},
+    "data": {"datadir", "audio", "features", "text", "augment"},
     "nn": set(),
     "moe": {"nn"},
     "models": {"nn", "moe"},
@@ -60,8 +61,8 @@ ALLOWED = {
     # records and pure functions of them only: the trainer is given its model
     "train": {"models.outputs", "moe.stats"},
     "experiment": {
-        *("datadir", "features", "text", "data", "models", "convert", "decode", "score", "train"),
-        "report",
+        *("datadir", "features", "text", "augment", "data", "models", "convert", "decode"),
+        *("score", "train", "report"),
     },
     "interop": {"features", "text", "nn", "moe", "models"},
 }

@@ -8,6 +8,7 @@ import torch
 from experiments import DENSE
 
 from moeasr import checkpoint
+from moeasr.augment.gain import GainConfig
 from moeasr.config import apply_overrides, from_mapping, load_yaml, to_mapping
 from moeasr.config_roles import role_of, values_by_key
 from moeasr.data.sampler import BatchConfig
@@ -148,6 +149,7 @@ def test_a_new_experiment_is_not_resumed_and_keeps_its_config(tmp_path, caplog):
             True,
         ),
         (with_data(spec_augment=None), ["`data.spec_augment: None`, which was {"], False),
+        (with_data(augment=(GainConfig(),)), ["`data.augment: [{'type': 'gain', "], False),
         (
             dataclasses.replace(DENSE, train=TrainConfig(accum_steps=2, grad_clip=1.0)),
             ["train.accum_steps: 2`, which was 1", "train.grad_clip: 1.0`, which was 5.0"],

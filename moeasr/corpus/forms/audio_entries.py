@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from moeasr.audio.decoded import READ_HERE
 from moeasr.audio.duration import measure_audio
 from moeasr.audio.pipes import UndecodableError, piped_entry
 from moeasr.audio.probe import AudioInfo
@@ -17,20 +18,6 @@ from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
 from moeasr.errors import InputError, naming
 from moeasr.logs import get_logger, progress
 
-READ_HERE = (
-    ".wav",
-    ".flac",
-    ".mp3",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".sph",
-    ".aif",
-    ".aiff",
-    ".au",
-    ".caf",
-)
-"""Files that libsndfile reads."""
 READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
 SUFFIXES = READ_HERE + READ_BY_FFMPEG
 NUM_THREADS = 8
