@@ -185,7 +185,7 @@ class Trainer(Generic[BatchT]):
         if self._before_step is not None:
             self._before_step(self._progress.step + 1)
         for batch in batches:
-            output = self._loss(batch)
+            output = self._loss(batch).with_statistics_on_cpu()
             if torch.isfinite(output.loss):
                 output.loss.backward()
                 weight += output.weight
