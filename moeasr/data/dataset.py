@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from moeasr.data.augmented_features import AugmentedFeatures
 from moeasr.data.batch import Example
 from moeasr.data.data_type import StoredFeatures, UtteranceReader
 from moeasr.data.token_counts import TextEncoder
+from moeasr.data.utterance_lengths import check_num_frames
 from moeasr.datadir.utterances import Utterance
-from moeasr.errors import InputError, naming
+from moeasr.errors import naming
 from moeasr.features.augment import SpecAugmentConfig, spec_augment
 
 
@@ -27,6 +29,7 @@ class AsrDataset(torch.utils.data.Dataset):
         seed: Seed of the masks.
         reader: Reader of the features; None reads stored features.
         num_views: Number of differently masked views of each utterance, 1 or 2.
+        augmented: Reader of augmented features, which replaces `reader`; None for no augmentation.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class AsrDataset(torch.utils.data.Dataset):
         seed: int,
         reader: UtteranceReader | None = None,
         num_views: int = 1,
+        augmented: AugmentedFeatures | None = None,
     ) -> None:
         self._utterances = utterances
         self._tokenizer = tokenizer
@@ -46,6 +50,7 @@ class AsrDataset(torch.utils.data.Dataset):
         self._seed = seed
         self._reader = reader or StoredFeatures()
         self._num_views = num_views
+        self._augmented = augmented
 
     def __len__(self) -> int:
         """Return the number of utterances."""
@@ -64,14 +69,13 @@ class AsrDataset(torch.utils.data.Dataset):
             return self._example(utterance, epoch, index)
 
     def _example(self, utterance: Utterance, epoch: int, index: int) -> Example:
-        feats = self._reader.read(utterance)
-        if feats.size(0) != utterance.num_frames:
-            raise InputError(
-                f"features of utterance {utterance.utt_id} have {feats.size(0)} frames, but "
-                f"utt2num_frames says {utterance.num_frames}; prepare the set again (stage 1)"
-            )
+        if self._augmented is not None:
+            feats, text = self._augmented.read(epoch, index)
+        else:
+            feats, text = self._reader.read(utterance), utterance.text
+            check_num_frames(feats.size(0), utterance)
         views = self._views(feats, epoch, index)
-        token_ids = [] if self._tokenizer is None else self._tokenizer.encode(utterance.text)
+        token_ids = [] if self._tokenizer is None else self._tokenizer.encode(text)
         tokens = torch.tensor(token_ids, dtype=torch.int64)
         return Example(utterance.utt_id, views[0], tokens, utterance.language, *views[1:])
 

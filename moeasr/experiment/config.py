@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from moeasr.atomic import atomic_path
+from moeasr.augment.augmentations import AnyAugmentation
 from moeasr.config import apply_overrides, dump_yaml, from_mapping, to_mapping
 from moeasr.config_bases import load_chain, merge
 from moeasr.config_roles import PROCEDURE
@@ -20,12 +21,15 @@ from moeasr.train.config import TrainConfig
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """The `data:` section: selection of utterances, batches and masks."""
+    """The `data:` section: selection of utterances, batches, augmentation and masks."""
 
     limits: LengthLimits = field(default_factory=LengthLimits)
     """Limits on the lengths of training utterances."""
     batch: BatchConfig = field(default_factory=BatchConfig, metadata=PROCEDURE)
     """Size of batches."""
+    augment: tuple[AnyAugmentation, ...] = field(default=(), metadata=PROCEDURE)
+    """Random changes of the training utterances, applied in order. Batches are planned from the
+    lengths without them, so an augmentation that makes utterances longer makes batches larger."""
     spec_augment: SpecAugmentConfig | None = field(
         default_factory=SpecAugmentConfig, metadata=PROCEDURE
     )
@@ -88,7 +92,7 @@ class ExperimentConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     """The network."""
     data: DataConfig = field(default_factory=DataConfig)
-    """Utterances, batches and masks."""
+    """Utterances, batches, augmentation and masks."""
     train: TrainConfig = field(default_factory=TrainConfig, metadata=PROCEDURE)
     """Optimizer, schedule and epochs."""
     init: InitConfig = field(default_factory=InitConfig)

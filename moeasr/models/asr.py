@@ -151,8 +151,8 @@ class AsrModel(nn.Module):
     def check_chunks(self) -> None:
         """Raise `InputError` unless the output of a frame depends only on its chunk and the past.
 
-        Routers decide frame by frame, without a capacity limit and without noise in evaluation, so
-        only convolutions can see the future.
+        Only the convolutions need a check. Attention is masked to the chunk and the past, and
+        routers decide frame by frame, without a capacity limit and, in evaluation, without noise.
         """
         if self.encoder.sees_future:
             raise InputError(

@@ -20,7 +20,7 @@ class ParamCounts(NamedTuple):
     total: int
     """Number of all parameters."""
     active: int
-    """Number of parameters that work on one frame: K of the E experts in each bank."""
+    """Number of parameters that are used for one frame: of each bank of E experts, only K count."""
 
     def describe(self) -> str:
         """Return the counts in millions, e.g. "3.52 M, of which each frame uses 1.29 M"."""
@@ -94,7 +94,7 @@ def load_model(checkpoint: Mapping[str, Any]) -> AsrModel:
 
 
 def count_params(model: nn.Module) -> ParamCounts:
-    """Count total and active parameters; `parameters()` already counts shared tensors once."""
+    """Count all parameters and the active parameters; a tensor that blocks share counts once."""
     total = sum(p.numel() for p in model.parameters())
     idle, seen = 0, set()
     for module in model.modules():

@@ -85,7 +85,7 @@ class ModelConfig:
         for name in ("ctc", "attention"):
             if name in self.heads:
                 raise InputError(
-                    f"`heads.{name}`: a head of this name already exists, see `ctc_weight`"
+                    f"`heads.{name}`: a head of this name already exists; set `ctc_weight` instead"
                 )
         self._check_ctc()
         self._check_embedding()

@@ -75,7 +75,7 @@ class Distillation:
         languages: Tensor | None = None,
         num_views: int = 1,
     ) -> LossOutput:
-        """Compute the loss of `AsrModel.forward` plus `distill_ctc` and `distill_encoder`.
+        """Compute the student's own loss plus the losses `distill_ctc` and `distill_encoder`.
 
         In eval mode, on development data, only the loss from the transcripts counts. Dev losses
         therefore stay comparable with those of models without a teacher.

@@ -48,8 +48,9 @@ class IntermediateCtcConfig:
     """Weight w in (1 - w) CTC + w (mean of the intermediate losses), which training uses in place
     of the CTC loss."""
     conditioned_blocks: tuple[int, ...] = ()
-    """Those of `blocks` whose CTC posteriors are projected and added to the input of the next block
-    (self-conditioning). This is part of the network, in training, decoding and streams."""
+    """Numbers from `blocks` after which the CTC posteriors are projected and added to the input of
+    the next block (self-conditioning). This is part of the network, in training, decoding and
+    streams."""
 
     def __post_init__(self) -> None:
         """Check that all values are in range."""

@@ -39,7 +39,7 @@ class LossOutput(NamedTuple):
     loss: Tensor
     """Sum of the loss over utterances, a scalar."""
     weight: Tensor
-    """Number of utterances, a scalar."""
+    """Weight of the micro-batch in the mean: its number of utterances, a scalar."""
     stats: dict[str, Tensor]
     """Detached scalars for the log, each a sum over utterances."""
     expert_loads: dict[str, Tensor]

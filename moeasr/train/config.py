@@ -13,7 +13,8 @@ class OptimConfig:
     """Settings of the optimizer."""
 
     name: Literal["adamw", "adam"] = "adamw"
-    """`adam` adds weight decay to the gradient, `adamw` applies it to the weights."""
+    """Name of the optimizer: `adam` adds weight decay to the gradient, `adamw` applies it to the
+    weights."""
     lr: float = 1e-3
     """Peak learning rate."""
     weight_decay: float = 0.0

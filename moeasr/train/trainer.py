@@ -51,29 +51,29 @@ class BatchSource(Protocol[BatchT]):
 class Trainer(Generic[BatchT]):
     """A training of a model to the end of its last epoch, which resumes where a run stopped.
 
-    Gradients are summed over micro-batches and processes, and divided once by the summed weight.
-    A step of two processes is therefore the same as a step of two accumulated micro-batches.
+    Gradients are summed over micro-batches and processes, and divided once by the number of
+    utterances. A step of two processes therefore equals a step of two accumulated micro-batches.
 
     Args:
         model: The model, already on `device`.
-        loss_of: Returns the loss of a micro-batch.
-        describe: Returns the names of the utterances of a batch, for messages.
+        loss_of: Function that returns the loss of a micro-batch.
+        describe: Function that returns the names of the utterances of a batch, for messages.
         train: Training batches.
         dev: Development batches; every process evaluates its share.
         config: The `train:` section.
         exp_dir: The directory of the experiment, to which the first process writes.
         metadata: Content of every checkpoint beside the weights.
         device: The device of the model.
-        restart_epoch: Restart an epoch that was stopped in the middle, because its batches are no
-            longer the same.
-        before_step: Called before each step with its number, from 1 on. None for losses that do not
-            depend on the step.
-        after_step: Called after each step that changed the weights, with the expert loads of all
-            its micro-batches and processes. It balances routers that have no balance loss. None
-            for models without such routers.
-        evaluate_batch: Returns the loss and the word errors of a development batch. None evaluates
-            the loss alone.
-        after_epoch: Called by the first process after each epoch, to draw pictures.
+        restart_epoch: True to restart an epoch that was stopped in the middle, because its batches
+            have changed.
+        before_step: Function that is called with the number of each step, from 1 on, before the
+            step. None for losses that do not depend on the step.
+        after_step: Function that is called after each step that changed the weights, with the
+            expert loads of all its micro-batches and processes. It balances routers that have no
+            balance loss. None for models without such routers.
+        evaluate_batch: Function that returns the loss and the word errors of a development batch.
+            None evaluates the loss alone.
+        after_epoch: Function that the first process calls after each epoch, to draw pictures.
 
     Raises:
         InputError: `train.writers` names an unknown writer.

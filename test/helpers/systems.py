@@ -1,4 +1,4 @@
-"""Small models of every kind there is: what must hold of one must hold of all."""
+"""Small models of every kind, for properties that all models must have."""
 
 import dataclasses
 
@@ -89,7 +89,7 @@ SYSTEMS = {
 
 
 def make_system(name, vocab_size=9, rates=None, **settings):
-    """A model in float64 and in training mode, its dropout 0 or the `rates` in all its parts."""
+    """A model in float64 and in training mode, whose dropout is 0, or `rates` in all parts."""
     return build_model(system_config(name, rates, **settings), NUM_MEL_BINS, vocab_size).double()
 
 
@@ -125,7 +125,7 @@ def with_rates(config, **rates):
 
 
 def vary(module):
-    """Move all parameters from where they begin: norms of weight 1 and bias 0 are all alike."""
+    """Change all parameters, because all new norms have the same weight 1 and bias 0."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
@@ -144,7 +144,7 @@ def assert_gradient(loss, parameters):
     losses over two steps.
 
     Args:
-        loss: Gives the same each time unless parameters change.
+        loss: Function that returns the loss, which depends only on the parameters.
         parameters: Some of those that it depends on; gradients of all of them are set.
     """
     loss().backward()

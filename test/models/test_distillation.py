@@ -89,7 +89,7 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn():
 
 
 def test_the_teacher_hears_the_students_chunks():
-    """Same chunk size for both, or equal models would differ."""
+    """The teacher must use the chunk size of the student; otherwise equal models would differ."""
     model, _ = make_pair("dense", full_context=False)
     distillation = Distillation(model, make_system("dense"), CONFIG)
     distillation._teacher.load_state_dict(model.state_dict())

@@ -169,7 +169,7 @@ class ListSource:
 
 
 def train_slope(exp_dir, *epochs, dev=(), model=None, **settings):
-    """Train `Slope` on lists of batches, one list per epoch; the model."""
+    """Train `Slope` on lists of batches, one list per epoch, and return the model."""
     model = model or Slope()
     source = ListSource([[], *epochs])
     dev = ListSource([list(dev)])
@@ -193,12 +193,12 @@ def assert_same_run(one, other):
 
 
 class Crash(Exception):
-    """Stands for kill -9: nothing of ours gets to run after it."""
+    """An exception in place of kill -9, after which no code of moeasr runs."""
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """The directory of a run that nothing has stopped."""
+    """The directory of a run that was not stopped."""
     torch.set_num_threads(1)  # as in each test, see conftest.py
     exp_dir = tmp_path_factory.mktemp("unbroken")
     make_trainer(exp_dir).run()
@@ -308,7 +308,7 @@ def test_each_batch_is_seen_once_though_accumulation_changes_in_an_epoch(tmp_pat
 
 
 def terminate_in_the_loss(trainer, num_calls):
-    """Send SIGTERM amid the n-th batch, of training or evaluation."""
+    """Send SIGTERM during the loss of the n-th batch of training or evaluation."""
     loss_of, calls = trainer._loss_of, []
 
     def loss_then_signal(batch):
@@ -421,7 +421,7 @@ def test_epochs_are_ranked_by_their_word_error_rate_and_pictures_are_drawn_after
 
 
 def test_a_model_trains_in_training_mode_and_is_evaluated_in_evaluation_mode(tmp_path):
-    """In each epoch, though it came in evaluation mode; evaluation keeps no graph."""
+    """This holds in each epoch for a model in evaluation mode. Evaluation builds no graph."""
     train_slope(
         tmp_path,
         [[[1.0, 0.0, 0.0]], [[3.0, 0.0, 0.0]] * 3],
@@ -437,7 +437,7 @@ def test_a_model_trains_in_training_mode_and_is_evaluated_in_evaluation_mode(tmp
 
 
 def test_a_gradient_is_the_mean_over_utterances_of_the_step_and_then_clipped(tmp_path):
-    """Not over micro-batches, which may be of any size; one that is not finite has no weight."""
+    """Micro-batches may have any size. One whose loss is not finite is left out."""
     nan = [[float("nan")] * 3] * 2
     micro_batches = [[[12.0, 0.0, 48.0]], nan, [[0.0, 16.0, 0.0], [0.0] * 3, [0.0] * 3]]
     train_slope(tmp_path, micro_batches, accum_steps=3, grad_clip=6.5)
@@ -451,7 +451,7 @@ def test_a_gradient_is_the_mean_over_utterances_of_the_step_and_then_clipped(tmp
 
 
 def test_the_learning_rate_follows_optimizer_steps(tmp_path):
-    """Five micro-batches by twos are three steps, in each of two epochs."""
+    """With two micro-batches per step, five micro-batches are three steps in each of two epochs."""
     epoch = [[[1.0, 2.0, 3.0]]] * NUM_BATCHES
     cosine = ScheduleConfig(name="warmup_cosine", warmup_steps=2, final_ratio=0.1)
     model = train_slope(tmp_path, epoch, epoch, accum_steps=2, schedule=cosine)
@@ -575,7 +575,7 @@ def test_another_models_last_pt_is_refused(tmp_path):
 
 
 def test_accumulated_micro_batches_are_one_big_batch(tmp_path):
-    """Sums over utterances divided once: the split into micro-batches does not matter."""
+    """Sums over utterances are divided once, so the division into micro-batches does not matter."""
     # float64: Adam turns the rounding noise of a zero gradient into a step
     model, big = make_model(dropout=0.0).double(), make_model(dropout=0.0).double()
     batches = [b._replace(feats=b.feats.double()) for b in ToySource().stream(1, 0)][:2]
