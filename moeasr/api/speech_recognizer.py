@@ -171,7 +171,10 @@ class SpeechRecognizer:
             return self._engine.waveform(*read_samples(audio, sample_rate, name))
         path = os.fspath(audio)
         if sample_rate is not None:
-            raise InputError(f"`sample_rate` is for samples, but the audio file {path} has its own")
+            raise InputError(
+                f"`sample_rate` is only for arrays of samples; omit it for the audio file {path}, "
+                "which has its own sample rate"
+            )
         samples, rate_hz, _ = decode_file(path)
         return self._engine.waveform(samples, rate_hz)
 
