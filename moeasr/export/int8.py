@@ -18,11 +18,11 @@ def unquantized_paths(graph: nn.Module) -> set[str]:
     """Return the paths of the modules that stay in float32: routers, output layers, front ends.
 
     A rounding error in a router's scores would choose other experts. `UnquantizedLinear` explains
-    the other layers.
+    the other layers. A module that several modules share has several paths.
     """
     return {
         path
-        for path, module in graph.named_modules()
+        for path, module in graph.named_modules(remove_duplicate=False)
         if isinstance(module, (Router, UnquantizedLinear))
     }
 

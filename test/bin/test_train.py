@@ -222,6 +222,16 @@ def spoil(data_dir: Path, data_type: str) -> tuple[Path, str]:
     return shard, f"utterance .*: shard {shard} cannot be read: No such file"
 
 
+SIGNALS = changed_options(
+    (
+        *("model.consistency_weight=0.2", "train.ema.decay=0.9", "train.num_workers=2"),
+        *("model.encoder.num_blocks=2", "model.intermediate_ctc.blocks=[1]"),
+        *("model.intermediate_ctc.conditioned_blocks=[1]", "data.batch.short_first_epochs=1"),
+        *("data.batch.window_shards=3", "model.ctc_weight_schedule=[[0,0.9],[9,0.3]]"),
+    )
+)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("data_type", "options"),
@@ -229,6 +239,7 @@ def spoil(data_dir: Path, data_type: str) -> tuple[Path, str]:
         ("raw", ("--set", "train.num_workers=2")),
         ("shard", ()),
         ("shard", ("--set", "data.batch.window_shards=3", "--set", "train.num_workers=2")),
+        ("shard", SIGNALS),
     ],
 )
 def test_a_training_resumes_exactly_after_missing_data_are_restored(source, data_type, options):

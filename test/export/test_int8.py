@@ -10,8 +10,8 @@ from moeasr.export.onnx_outputs import offline
 from moeasr.export.sliced_experts import slice_experts
 
 
-def graph():
-    return OfflineGraph(slice_experts(make_system("u2pp_moe").float().eval())).eval()
+def graph(system="u2pp_moe"):
+    return OfflineGraph(slice_experts(make_system(system).float().eval())).eval()
 
 
 def test_routers_output_layers_and_the_front_end_stay():
@@ -19,6 +19,11 @@ def test_routers_output_layers_and_the_front_end_stay():
     assert "model.encoder.blocks.1.feed_forward.router" in paths
     assert {"model.ctc.project", "model.encoder.subsampling.project"} <= paths
     assert not any("experts" in path or "attention" in path for path in paths)
+
+
+def test_an_output_layer_that_the_encoder_shares_stays_under_both_of_its_paths():
+    paths = unquantized_paths(graph("self_conditioned"))
+    assert {"model.ctc.project", "model.encoder.conditioning.ctc.project"} <= paths
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from moeasr.nn.feed_forward import DenseConfig, FeedForwardConfig
 
 def model_faults(config: ModelConfig) -> list[str]:
     """Return a sentence with the config key for each component that WeNet does not support."""
-    encoder, decoder = config.encoder, config.decoder
+    encoder, decoder, intermediate = config.encoder, config.decoder, config.intermediate_ctc
     if not isinstance(encoder, ConformerConfig):
         return [f"`model.encoder.type` is {encoder.type}, but WeNet supports only conformer"]
     edges = "before_gate" if encoder.causal_conv else "after_gate"
@@ -27,7 +27,7 @@ def model_faults(config: ModelConfig) -> list[str]:
         ),
         ("embedding", None if config.embedding is None else "there", None),
         ("languages", config.languages, ()),
-        ("intermediate_ctc.conditioned_blocks", config.intermediate_ctc.conditioned_blocks, ()),
+        ("intermediate_ctc.conditioned_blocks", list(intermediate.conditioned_blocks), []),
         ("heads", "there" if config.heads else None, None),
     ]
     faults = [

@@ -9,6 +9,7 @@ from moeasr.interop.wenet.faults import fbank_faults, model_faults
 from moeasr.models.config import ModelConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.encoders.transformer import TransformerConfig
+from moeasr.models.intermediate_ctc import IntermediateCtcConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
 
@@ -60,6 +61,15 @@ def test_other_encoders_and_routers_are_named():
     omni = MoeConfig(num_experts=4, router="omni")
     found = faults_of(feed_forward=omni, macaron_feed_forward=omni)
     assert found[0].startswith("`model.encoder.feed_forward` has `router: omni`")
+
+
+def test_self_conditioning_is_named_but_intermediate_losses_are_not_part_of_the_network():
+    losses = ModelConfig(encoder=WENETS, intermediate_ctc=IntermediateCtcConfig(blocks=(3, 6)))
+    assert model_faults(losses) == []
+    config = IntermediateCtcConfig(blocks=(3, 6), conditioned_blocks=(6,))
+    (found,) = model_faults(dataclasses.replace(losses, intermediate_ctc=config))
+    key = "model.intermediate_ctc.conditioned_blocks"
+    assert found == f"`{key}` is [6], but WeNet supports only []"
 
 
 def test_filter_banks():
