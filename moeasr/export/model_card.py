@@ -36,7 +36,7 @@ computation per second of audio, on one thread of the machine that exported the 
 | file | size | WER | speed |
 |---|---|---|---|
 {rows}
-
+{data}
 ## Run it
 
 With moeasr (`pip install 'moeasr[deploy]'`), attention rescoring included:
@@ -71,6 +71,10 @@ sherpa-onnx-offline --tokens=tokens.txt --wenet-ctc-model=model.int8.onnx test.w
 The model expects 80 mel bins from 20 to 7600 Hz, which sherpa-onnx computes by default. CMVN is
 part of the files.
 """
+DATA = """
+The weights of large networks are in data files. Each network needs the data file of its name in the
+same folder: {files}.
+"""
 STREAMING = """
 A live stream in chunks of {chunk} encoder frames ({chunk_ms:.0f} ms) with {left} left chunks:
 
@@ -92,6 +96,7 @@ def model_card(
     dev_set: DevSet,
     reports: "Sequence[FileReport]",
     licence: str,
+    data_files: Sequence[str] = (),
 ) -> str:
     """Return the text of the card.
 
@@ -101,6 +106,7 @@ def model_card(
         dev_set: Utterances on which the files were measured.
         reports: The measurements.
         licence: Licence of the model.
+        data_files: Names of the data files in the folder.
     """
     rows = [
         f"| `{report.name}` | {report.size_mb:.1f} MB | {report.wer:.2f} % | "
@@ -128,5 +134,6 @@ def model_card(
         num_utts=len(dev_set.feats),
         minutes=dev_set.audio_sec / 60,
         rows="\n".join(rows),
+        data=DATA.format(files=", ".join(f"`{name}`" for name in data_files)) if data_files else "",
         streaming=streaming,
     )

@@ -6,13 +6,21 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
+from moeasr.deploy.model_folder import data_file
+
+if TYPE_CHECKING:
+    import onnx
+
 OPSET = 20
 """Version of the ONNX operators, which sherpa-onnx 1.10 and onnxruntime 1.20 can run."""
+MAX_BYTES = 2_000_000_000
+"""Largest size of the weights in an ONNX file, because the format ends at 2 GiB. Larger weights are
+written to the data file beside it."""
 
 
 class Graph(Protocol):
@@ -38,7 +46,7 @@ class Graph(Protocol):
 
 
 def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | str]) -> None:
-    """Translate a module to ONNX and write it to a file.
+    """Translate a module to ONNX and write it to a file, with its data file if it is large.
 
     Args:
         graph: A module in eval mode with the interface `Graph`.
@@ -46,6 +54,7 @@ def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | 
         metadata: Keys and values that runtimes, such as sherpa-onnx, read from the file.
     """
     import onnx
+    import onnx_ir
 
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
@@ -58,19 +67,29 @@ def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | 
             dynamic_shapes=graph.dynamic_shapes(),
             verbose=False,
         )
-        model = program.model_proto
+    model = program.model
+    model.metadata_props.update({key: str(value) for key, value in metadata.items()})
+    weights = [value.const_value for value in model.graph.initializers.values()]
+    is_large = sum(weight.nbytes for weight in weights if weight is not None) > MAX_BYTES
+    onnx_ir.save(model, path, external_data=data_file(path).name if is_large else None)
     # The quantiser replaces weights, and would fail on the shapes that the exporter noted.
-    del model.graph.value_info[:]
-    for key, value in metadata.items():
-        model.metadata_props.add(key=key, value=str(value))
-    onnx.save(model, path)
+    proto = load_graph(path)
+    del proto.graph.value_info[:]
+    onnx.save(proto, path)
+
+
+def load_graph(path: Path) -> "onnx.ModelProto":
+    """Read an ONNX file without its data file, which the result still refers to."""
+    import onnx
+
+    return onnx.load(path, load_external_data=False)
 
 
 def strip_notes(path: Path) -> None:
     """Remove the exporter's notes about the origin of each operator, about a megabyte per file."""
     import onnx
 
-    model = onnx.load(path)
+    model = load_graph(path)
     graph = model.graph
     del graph.value_info[:]
     for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+import moeasr
 from moeasr.config import load_yaml
 from moeasr.decode.config import DecodeConfig
 from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.errors import InputError
 from moeasr.export import checked_export as module
+from moeasr.export import onnx_file
 from moeasr.export.checked_export import export_model
 from moeasr.export.dev_set import read_dev_set
 
@@ -136,6 +138,32 @@ def test_sherpa_onnx_runs_all_three_files(exported, recognizer, dev_dir):
     texts = [stream.result.text, *(_streamed(online, samples) for online in (wenet, zipformer))]
     assert all(set(text) <= set("abcd ") for text in texts)
     assert texts[1] == texts[2] == _chunked_text(recognizer, samples) != ""
+
+
+def test_a_large_model_has_data_files(recognizer, dev_dir, tmp_path, monkeypatch):
+    sherpa = pytest.importorskip("sherpa_onnx", reason="the extra `deploy` is not installed")
+    monkeypatch.setattr(onnx_file, "MAX_BYTES", 1000)
+    out, dev_set = tmp_path / "folder", read_dev_set(dev_dir, recognizer, 10)
+    reports, _ = export_model(recognizer, out, None, dev_set, 100.0, "unknown")
+    sizes = {path.name: path.stat().st_size for path in out.glob("*.data")}
+    assert sizes.keys() == {f"{name}.onnx.data" for name in ("model", "model.int8", "decoder")}
+    assert load_yaml(out / "config.yaml")["data_bytes"] == sizes
+    assert reports[0].size_mb > 1e-6 * sizes["model.onnx.data"]
+    assert "`model.onnx.data`" in (out / "README.md").read_text()
+    _, samples = dev_set.example()
+    own = recognizer.recognize(
+        [torch.from_numpy(dict(dev_set.feats)["u2"])], ["ctc_greedy_search"], DecodeConfig()
+    )
+    text = recognizer.text(own["ctc_greedy_search"][0][0])
+    found = moeasr.load(out).transcribe(samples, sample_rate=16000, mode="ctc_greedy_search")
+    assert found.text == text != ""
+    assert moeasr.load(out, quantize="int8").transcribe(samples, sample_rate=16000).text
+    for name in ("model.onnx", "model.int8.onnx"):
+        offline = sherpa.OfflineRecognizer.from_wenet_ctc(str(out / name), str(out / "tokens.txt"))
+        stream = offline.create_stream()
+        stream.accept_waveform(16000, samples)
+        offline.decode_stream(stream)
+        assert set(stream.result.text) <= set("abcd ")
 
 
 def _streamed(online, samples):

@@ -25,3 +25,10 @@ def test_results_and_commands_are_filled_in(recognizer):
 def test_a_model_without_streaming_files_does_not_mention_them(recognizer):
     card = model_card(recognizer, None, DEV, [REPORT], "unknown")
     assert "streaming" not in card and "zipformer" not in card
+    assert "data file" not in card
+
+
+def test_data_files_are_named(recognizer):
+    names = ["decoder.onnx.data", "model.onnx.data"]
+    card = model_card(recognizer, None, DEV, [REPORT], "unknown", names)
+    assert "in the\nsame folder: `decoder.onnx.data`, `model.onnx.data`.\n\n## Run it" in card
