@@ -107,8 +107,8 @@ class ModelFolder:
             found = _existing(self.path, data_file(path).name).stat().st_size
             if found != wanted:
                 raise InputError(
-                    f"{data_file(path)} has {found} bytes, but {path.name} needs {wanted}; copy the "
-                    "file again, or export the checkpoint again with `moeasr export`"
+                    f"{data_file(path)} has {found} bytes, but {path.name} needs {wanted}; copy "
+                    "the file again, or export the checkpoint again with `moeasr export`"
                 )
         return path
 

@@ -80,7 +80,7 @@ def make_experts(bank: ExpertBank) -> nn.ModuleList:
 
 
 def slice_experts(model: AnyModel) -> AnyModel:
-    """Return a copy of a model that shares its weights, with all MoE layers replaced by their twins.
+    """Return a copy of a model, with the same weights and with twins in place of all MoE layers.
 
     A copy of the weights would take gigabytes for a large model. Layers may share experts.
     """
