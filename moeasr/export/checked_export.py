@@ -21,6 +21,7 @@ from moeasr.export.onnx_outputs import (
     whole_chunks,
     zipformer_streaming,
 )
+from moeasr.export.sherpa_limits import sherpa_limits
 from moeasr.export.written_folder import (
     ZIPFORMER,
     check_exportable,
@@ -93,6 +94,12 @@ def export_model(
             "convolutions see future frames; export whole recordings alone with --offline-only"
         )
     check_target(out)
+    limits = sherpa_limits(recognizer.fbank, recognizer.tokenizer.units)
+    if limits:
+        logger.warning(
+            "sherpa-onnx cannot run this model, but `moeasr transcribe --model` can: %s",
+            "; ".join(limits),
+        )
     with temporary_directory(out.parent, f"{out.name}.export") as parent:
         folder = parent / "folder"
         folder.mkdir()
@@ -123,7 +130,7 @@ def export_model(
             logger.info("writing the decoding graph")
             graph = write_checked_graph(folder, recognizer, fusion, dev_set)
         data_files = sorted(path.name for path in folder.glob("*.data"))
-        card = model_card(recognizer, sizes, dev_set, reports, licence, data_files)
+        card = model_card(recognizer, sizes, dev_set, reports, licence, data_files, limits)
         (folder / "README.md").write_text(card, encoding="utf-8")
         publish(folder, out)
     return reports, graph
