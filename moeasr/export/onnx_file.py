@@ -14,7 +14,7 @@ from torch import Tensor
 from moeasr.deploy.model_folder import data_file
 
 if TYPE_CHECKING:
-    import onnx
+    import onnx_ir
 
 OPSET = 20
 """Version of the ONNX operators, which sherpa-onnx 1.10 and onnxruntime 1.20 can run."""
@@ -53,9 +53,6 @@ def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | 
         path: The file.
         metadata: Keys and values that runtimes, such as sherpa-onnx, read from the file.
     """
-    import onnx
-    import onnx_ir
-
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             graph,
@@ -69,27 +66,23 @@ def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | 
         )
     model = program.model
     model.metadata_props.update({key: str(value) for key, value in metadata.items()})
+    save_model(model, path)
+
+
+def save_model(model: "onnx_ir.Model", path: Path) -> None:
+    """Write a model to a file, with its weights in the data file if they are large."""
+    import onnx_ir
+
     weights = [value.const_value for value in model.graph.initializers.values()]
     is_large = sum(weight.nbytes for weight in weights if weight is not None) > MAX_BYTES
     onnx_ir.save(model, path, external_data=data_file(path).name if is_large else None)
-    # The quantiser replaces weights, and would fail on the shapes that the exporter noted.
-    proto = load_graph(path)
-    del proto.graph.value_info[:]
-    onnx.save(proto, path)
-
-
-def load_graph(path: Path) -> "onnx.ModelProto":
-    """Read an ONNX file without its data file, which the result still refers to."""
-    import onnx
-
-    return onnx.load(path, load_external_data=False)
 
 
 def strip_notes(path: Path) -> None:
     """Remove the exporter's notes about the origin of each operator, about a megabyte per file."""
     import onnx
 
-    model = load_graph(path)
+    model = onnx.load(path, load_external_data=False)
     graph = model.graph
     del graph.value_info[:]
     for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):
