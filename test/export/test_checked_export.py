@@ -1,5 +1,6 @@
 """A whole export: files that sherpa-onnx runs, or nothing."""
 
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from known_files import ROOT
 
 import moeasr
 from moeasr.config import load_yaml
@@ -138,6 +140,22 @@ def test_sherpa_onnx_runs_all_three_files(exported, recognizer, dev_dir):
     texts = [stream.result.text, *(_streamed(online, samples) for online in (wenet, zipformer))]
     assert all(set(text) <= set("abcd ") for text in texts)
     assert texts[1] == texts[2] == _chunked_text(recognizer, samples) != ""
+
+
+def test_the_oracle_finds_the_same_texts_in_all_interfaces(
+    exported, checkpoint_path, dev_dir, monkeypatch, capsys
+):
+    """The C interface is one of them."""
+    pytest.importorskip("sherpa_onnx", reason="the extra `deploy` is not installed")
+    monkeypatch.syspath_prepend(ROOT / "tools/oracle")
+    oracle = importlib.import_module("compare_with_sherpa")
+    place = ["--folder", str(exported[0]), "--data-dir", str(dev_dir)]
+    sizes = ["--sizes", "4/2", "2/3", "--num-streams", "3"]
+    oracle.main(["--checkpoint", str(checkpoint_path), *place, *sizes, "--exact"])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert len(rows) == 2 + 2 * 4 + 2
+    in_c = "| online `zipformer2_ctc` in C, 3 streams | 4/2 | float32 |"
+    assert sum(row.startswith(in_c) and row.endswith("| 0 of 3 |") for row in rows) == 1
 
 
 def test_a_large_model_has_data_files(recognizer, dev_dir, tmp_path, monkeypatch):
