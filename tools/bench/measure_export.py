@@ -10,9 +10,9 @@ Ratios are to the first config in the same runtime, precision and kind (`full` o
 models of equal active cost, the first config is the dense one.
 
 Each measurement runs in a process of its own, with a single network in memory, so that models of a
-billion parameters fit. With --num-passes, all measurements of all configs are repeated in turn, and the medians
-over the passes are printed; this lessens the influence of other programs. --work keeps the exported
-files, which take longer than the measurements:
+billion parameters fit. With --num-passes, all measurements of all configs are repeated in turn, and
+the medians over the passes are printed; this lessens the influence of other programs. --work keeps
+the exported files, which take longer than the measurements:
 
     python tools/bench/measure_export.py --config dense.yaml moe.yaml --num-passes 3 --work DIR
 """
