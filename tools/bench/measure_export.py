@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--config", nargs="+", required=True, metavar="YAML", help="configs of experiments")
     add("--runtime", nargs="+", choices=RUNTIMES, default=RUNTIMES, help="runtimes to measure")
     add("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
-    add("--utterance-sec", type=float, default=10.0, help="seconds of speech")
+    add("--utterance-sec", type=float, default=10.0, help="duration of the utterance")
     add("--chunk-size", type=int, default=16)
     add("--num-left-chunks", type=int, default=4)
     add("--vocab-size", type=int, default=1000)

@@ -40,7 +40,7 @@ class Phrase(NamedTuple):
 
     text: str
     boost: float
-    """Number added to the score for each unit (natural logarithm)."""
+    """Number added to the score, a natural logarithm, for each unit of the phrase."""
 
 
 def read_phrases(path: str | Path, boost: float) -> list[Phrase]:
@@ -124,7 +124,7 @@ class ContextGraph(nn.Module):
             num_units = sum(bool(spellings.letters[unit]) for unit in units)
             trie.add(spellings.spell(units), phrase.boost * num_units)
         trie.link()
-        boundary = tokenizer.vocab_size  # a symbol behind those of the units
+        boundary = tokenizer.vocab_size  # the symbol after those of the units
         fails = [
             Arc(target, trie.provisional[target] - trie.provisional[number])
             for number, target in enumerate(trie.failures)
