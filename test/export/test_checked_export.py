@@ -184,10 +184,39 @@ def test_a_large_model_has_data_files(recognizer, dev_dir, tmp_path, monkeypatch
         assert set(stream.result.text) <= set("abcd ")
 
 
-def _streamed(online, samples):
+NOISE = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate_hz"),
+    [
+        (NOISE[:1], 16000),
+        (NOISE[:160], 16000),  # 10 ms
+        (np.zeros(16000, np.float32), 16000),
+        (100 * NOISE, 16000),  # far above [-1, 1]
+        (NOISE, 8000),
+        (NOISE, 44100),
+    ],
+)
+def test_sherpa_onnx_survives_odd_audio(exported, samples, rate_hz):
+    """An exception would end a server with all its streams."""
+    sherpa = pytest.importorskip("sherpa_onnx", reason="the extra `deploy` is not installed")
+    out, tokens = exported[0], str(exported[0] / "tokens.txt")
+    offline = sherpa.OfflineRecognizer.from_wenet_ctc(str(out / "model.onnx"), tokens)
+    stream = offline.create_stream()
+    stream.accept_waveform(rate_hz, samples)
+    offline.decode_stream(stream)
+    zipformer = sherpa.OnlineRecognizer.from_zipformer2_ctc(
+        tokens=tokens, model=str(out / "model.zipformer.onnx")
+    )
+    assert stream.result.text == "" or len(samples) > 160
+    assert isinstance(_streamed(zipformer, samples, rate_hz), str)
+
+
+def _streamed(online, samples, rate_hz=16000):
     stream = online.create_stream()
-    stream.accept_waveform(16000, samples)
-    stream.accept_waveform(16000, np.zeros(8000, np.float32))
+    stream.accept_waveform(rate_hz, samples)
+    stream.accept_waveform(rate_hz, np.zeros(rate_hz // 2, np.float32))
     stream.input_finished()
     while online.is_ready(stream):
         online.decode_stream(stream)
