@@ -72,7 +72,7 @@ def quantize_matrix(weight: np.ndarray) -> np.ndarray:
 def column_scales(weight: np.ndarray) -> np.ndarray:
     """Return the scale of each column of a matrix, (D, M) -> (M,)."""
     largest = np.abs(weight).max(axis=0, initial=0.0)
-    scales = (2.0 * largest.astype(np.float64) / (2 * LARGEST)).astype(np.float32)
+    scales = (largest.astype(np.float64) / LARGEST).astype(np.float32)
     scales[scales < np.finfo(np.float32).tiny] = 1.0  # a column of zeros
     return scales
 
@@ -121,8 +121,8 @@ class _Quantizer:
         total = compute("MatMulInteger", x_integers, integers, x_zero, zeros)
         total = compute("Cast", total, to=onnx_ir.DataType.FLOAT.value)
         y = compute("Mul", total, compute("Mul", x_scale, scales))
-        for b in bias:
-            y = compute("Add", y, b)
+        if bias:
+            y = compute("Add", y, bias[0])
         onnx_ir.convenience.replace_nodes_and_values(
             self._graph, product, [product], new, product.outputs, [y]
         )
@@ -137,7 +137,7 @@ class _Quantizer:
         names = [f"{name}_{part}" for part in ("quantized", "scale", "zero_point")]
         if names[0] not in self._graph.initializers:
             matrix = functools.partial(_read, weight.const_value, is_transposed)
-            # The integers are computed when the file is written, so that few are in memory.
+            # Computed when the file is written: no other matrix is in memory in float32.
             integers = onnx_ir.LazyTensor(
                 lambda: onnx_ir.tensor(quantize_matrix(matrix())),
                 onnx_ir.DataType.INT8,
