@@ -115,6 +115,7 @@ def call_part(args: argparse.Namespace, config: str, part: str) -> dict[str, Any
     command = [sys.executable, __file__, "--config", config, "--part", part, "--work", args.work]
     for name in ("utterance_sec", "chunk_size", "num_left_chunks", "vocab_size", "num_rounds"):
         command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    command += ["--runtime", *args.runtime]
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if ended.returncode:
         reason = " (killed, probably for memory)" if ended.returncode == -9 else ""
@@ -129,7 +130,8 @@ def run_part(args: argparse.Namespace) -> dict[str, float]:
     (path,) = args.config
     if args.part == EXPORT:
         model = random_model(path, args.vocab_size)
-        export(model, Path(args.work, Path(path).stem), args.vocab_size)
+        if set(args.runtime) != {"PyTorch"}:
+            export(model, Path(args.work, Path(path).stem), args.vocab_size)
         return count_params(model)._asdict()
     runtime, precision = args.part.split()
     feats = torch.randn(1, round(100 * args.utterance_sec), NUM_MEL_BINS) * 3 + 6
