@@ -88,7 +88,7 @@ def measure(args: argparse.Namespace) -> None:
     for path in args.config:
         params = call_part(args, path, EXPORT)
         if params is None:
-            return
+            raise SystemExit(1)
         total, active = (params[name] / 1e6 for name in ("total", "active"))
         print(f"{Path(path).stem}: {total:.1f} M, {active:.1f} M active", flush=True)
     for _ in range(args.num_passes):
