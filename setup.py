@@ -36,6 +36,7 @@ setup(
         "deploy": [  # `moeasr export`, and recognition without torch
             "onnx>=1.17.0",
             "onnxscript>=0.5.0",
+            "onnx-ir>=0.2.1",
             "onnxruntime>=1.20.0",
             "sherpa-onnx>=2.0.1",
             "kaldi-native-fbank>=1.20.0",
@@ -53,6 +54,7 @@ setup(
             # the extra `deploy`
             "onnx>=1.17.0",
             "onnxscript>=0.5.0",
+            "onnx-ir>=0.2.1",
             "onnxruntime>=1.20.0",
             "sherpa-onnx>=2.0.1",
             "kaldifst>=1.7.0",

@@ -17,7 +17,7 @@ from moeasr.decode.live.recognition_stream import RecognitionStream
 from moeasr.deploy.folder_modes import MODES, choose_mode
 from moeasr.deploy.folder_recognizer import FolderRecognizer
 from moeasr.deploy.folder_streaming import FolderStreaming
-from moeasr.deploy.model_folder import OFFLINE, ModelFolder
+from moeasr.deploy.model_folder import OFFLINE, ModelFolder, network_mb
 from moeasr.errors import InputError
 
 RESAMPLING_QUALITY = "VHQ"
@@ -84,9 +84,9 @@ class FolderEngine:
         """Return the name of the model's config, the size of its file and its runtime."""
         recognizer = self._recognizer
         name = recognizer.folder.info.get("config_name", "unknown")
-        size = recognizer.folder.file(OFFLINE, recognizer.is_int8).stat().st_size
+        size_mb = network_mb(recognizer.folder.file(OFFLINE, recognizer.is_int8))
         precision = "int8" if recognizer.is_int8 else "fp32"
-        return f"{name}, {size / 1e6:.1f} MB, onnxruntime, {precision}"
+        return f"{name}, {size_mb:.1f} MB, onnxruntime, {precision}"
 
     def waveform(self, samples: np.ndarray, rate_hz: int) -> np.ndarray:
         """Return (S,) samples of any rate at the model's rate."""

@@ -52,6 +52,9 @@ class FolderConfig:
     """Default weight of the right-to-left decoder in rescoring."""
     has_decoder: bool = False
     """True if the folder contains attention decoders."""
+    data_bytes: dict[str, int] = dataclasses.field(default_factory=dict)
+    """Sizes in bytes of the data files, by name. Networks have them if they are too large for an
+    ONNX file."""
 
     def num_encoder_frames(self, num_frames: int) -> int:
         """Return the number of encoder frames that `num_frames` feature frames give."""
@@ -96,9 +99,29 @@ class ModelFolder:
         """Return the path of a network in float32 or in int8.
 
         Raises:
-            InputError: The file is missing.
+            InputError: The file or its data file is missing, or the data file is incomplete.
         """
-        return _existing(self.path, name.replace(".onnx", ".int8.onnx") if is_int8 else name)
+        path = _existing(self.path, name.replace(".onnx", ".int8.onnx") if is_int8 else name)
+        wanted = self.config.data_bytes.get(data_file(path).name)
+        if wanted is not None:
+            found = _existing(self.path, data_file(path).name).stat().st_size
+            if found != wanted:
+                raise InputError(
+                    f"{data_file(path)} has {found} bytes, but {path.name} needs {wanted}; copy "
+                    "the file again, or export the checkpoint again with `moeasr export`"
+                )
+        return path
+
+
+def data_file(path: Path) -> Path:
+    """Return the path of the data file of a network, which large networks have beside them."""
+    return path.with_name(f"{path.name}.data")
+
+
+def network_mb(path: Path) -> float:
+    """Return the size of a network in megabytes, with its data file if it has one."""
+    files = (file for file in (path, data_file(path)) if file.is_file())
+    return sum(file.stat().st_size for file in files) / 1e6
 
 
 def is_model_folder(path: str | Path) -> bool:

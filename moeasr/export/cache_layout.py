@@ -92,12 +92,13 @@ class CacheLayout:
             for past, empty in zip(pasts, self.blocks)
             if past.convolution is not None and empty.convolution is not None
         ]
-        frames_BCX = torch.cat(frames, dim=2)
-        edges_BX = torch.cat(edges, dim=1) if edges else frames_BCX.new_zeros(frames_BCX.size(0), 0)
-        num_missing = (self.num_rows - 1) * 2 * self.d_model - frames_BCX.size(2)
+        edges_BX = torch.cat(edges, dim=1) if edges else enc.new_zeros(enc.size(0), 0)
         enc_BCD = torch.cat((attention[:, -1, :, : self.d_model], enc), dim=1)[:, num_frames:]
-        frames_BCX = F.pad(frames_BCX, (0, num_missing))
-        frames_BCX = F.pad(torch.cat((frames_BCX, enc_BCD), dim=2), (0, self.d_model))
+        width = sum(part.size(2) for part in frames)
+        num_missing = (self.num_rows - 1) * 2 * self.d_model - width
+        # A single concatenation copies the caches, the largest tensors of a chunk, only once.
+        last_row = F.pad(enc_BCD, (num_missing, self.d_model))
+        frames_BCX = torch.cat((*frames, last_row), dim=2)
         edges_BX = F.pad(edges_BX, (0, self.num_rows * self.edge_size - edges_BX.size(1)))
         return (
             frames_BCX.unflatten(2, (self.num_rows, 2 * self.d_model)).transpose(1, 2),

@@ -6,7 +6,7 @@ from pathlib import Path
 from moeasr.atomic import temporary_directory
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.recognizer import Recognizer
-from moeasr.deploy.model_folder import DECODER, OFFLINE, ChunkSizes
+from moeasr.deploy.model_folder import DECODER, OFFLINE, ChunkSizes, network_mb
 from moeasr.deploy.networks import DecoderNetwork
 from moeasr.errors import InputError
 from moeasr.export.checked_graph import GraphReport, write_checked_graph
@@ -21,6 +21,7 @@ from moeasr.export.onnx_outputs import (
     whole_chunks,
     zipformer_streaming,
 )
+from moeasr.export.sherpa_limits import sherpa_limits
 from moeasr.export.written_folder import (
     ZIPFORMER,
     check_exportable,
@@ -93,6 +94,12 @@ def export_model(
             "convolutions see future frames; export whole recordings alone with --offline-only"
         )
     check_target(out)
+    limits = sherpa_limits(recognizer.fbank, recognizer.tokenizer.units)
+    if limits:
+        logger.warning(
+            "sherpa-onnx cannot run this model, but `moeasr transcribe --model` can: %s",
+            "; ".join(limits),
+        )
     with temporary_directory(out.parent, f"{out.name}.export") as parent:
         folder = parent / "folder"
         folder.mkdir()
@@ -122,7 +129,8 @@ def export_model(
         if fusion is not None:
             logger.info("writing the decoding graph")
             graph = write_checked_graph(folder, recognizer, fusion, dev_set)
-        card = model_card(recognizer, sizes, dev_set, reports, licence)
+        data_files = sorted(path.name for path in folder.glob("*.data"))
+        card = model_card(recognizer, sizes, dev_set, reports, licence, data_files, limits)
         (folder / "README.md").write_text(card, encoding="utf-8")
         publish(folder, out)
     return reports, graph
@@ -147,7 +155,7 @@ def _measure(
     hypotheses = dict(zip(dev_set.references, difference.texts))
     return FileReport(
         name=path.name,
-        size_mb=path.stat().st_size / 1e6,
+        size_mb=network_mb(path),
         wer=word_error_rate(pair_up(dev_set.references, hypotheses)).percent,
         real_time_factor=difference.wall_sec / max(dev_set.audio_sec, 1e-9),
         difference=difference,

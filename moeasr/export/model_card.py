@@ -14,7 +14,7 @@ CARD = """\
 ---
 license: {licence}
 pipeline_tag: automatic-speech-recognition
-library_name: sherpa-onnx
+library_name: {library}
 ---
 # {name}
 
@@ -36,7 +36,7 @@ computation per second of audio, on one thread of the machine that exported the 
 | file | size | WER | speed |
 |---|---|---|---|
 {rows}
-
+{data}
 ## Run it
 
 With moeasr (`pip install 'moeasr[deploy]'`), attention rescoring included:
@@ -48,6 +48,8 @@ asr = moeasr.load("this folder")
 print(asr.transcribe("test.wav"))
 ```
 
+{sherpa}"""
+SHERPA = """\
 With sherpa-onnx (`pip install sherpa-onnx sherpa-onnx-bin soundfile`), a whole file:
 
 ```python
@@ -71,6 +73,13 @@ sherpa-onnx-offline --tokens=tokens.txt --wenet-ctc-model=model.int8.onnx test.w
 The model expects 80 mel bins from 20 to 7600 Hz, which sherpa-onnx computes by default. CMVN is
 part of the files.
 """
+NO_SHERPA = """\
+sherpa-onnx cannot run this model: {reasons}.
+"""
+DATA = """
+The weights of large networks are in data files. Each network needs the data file of its name in the
+same folder: {files}.
+"""
 STREAMING = """
 A live stream in chunks of {chunk} encoder frames ({chunk_ms:.0f} ms) with {left} left chunks:
 
@@ -92,6 +101,8 @@ def model_card(
     dev_set: DevSet,
     reports: "Sequence[FileReport]",
     licence: str,
+    data_files: Sequence[str],
+    limits: Sequence[str],
 ) -> str:
     """Return the text of the card.
 
@@ -101,6 +112,8 @@ def model_card(
         dev_set: Utterances on which the files were measured.
         reports: The measurements.
         licence: Licence of the model.
+        data_files: Names of the data files in the folder.
+        limits: Reasons for which sherpa-onnx cannot run the model.
     """
     rows = [
         f"| `{report.name}` | {report.size_mb:.1f} MB | {report.wer:.2f} % | "
@@ -116,7 +129,12 @@ def model_card(
             chunk_ms=1000 * sizes.chunk_size * frame_sec,
             tail=sizes.chunk_size * frame_sec + 0.1,
         )
+    if limits:
+        sherpa = NO_SHERPA.format(reasons="; ".join(limits))
+    else:
+        sherpa = SHERPA.format(streaming=streaming)
     return CARD.format(
+        library="onnx" if limits else "sherpa-onnx",
         name=recognizer.info.get("config_name", "model"),
         total=recognizer.params.total / 1e6,
         active=recognizer.params.active / 1e6,
@@ -128,5 +146,6 @@ def model_card(
         num_utts=len(dev_set.feats),
         minutes=dev_set.audio_sec / 60,
         rows="\n".join(rows),
-        streaming=streaming,
+        data=DATA.format(files=", ".join(f"`{name}`" for name in data_files)) if data_files else "",
+        sherpa=sherpa,
     )

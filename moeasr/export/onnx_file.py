@@ -6,13 +6,21 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
+from moeasr.deploy.model_folder import data_file
+
+if TYPE_CHECKING:
+    import onnx_ir
+
 OPSET = 20
 """Version of the ONNX operators, which sherpa-onnx 1.10 and onnxruntime 1.20 can run."""
+MAX_BYTES = 2_000_000_000
+"""Largest size of the weights in an ONNX file, because the format ends at 2 GiB. Larger weights are
+written to the data file beside it."""
 
 
 class Graph(Protocol):
@@ -38,15 +46,13 @@ class Graph(Protocol):
 
 
 def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | str]) -> None:
-    """Translate a module to ONNX and write it to a file.
+    """Translate a module to ONNX and write it to a file, with its data file if it is large.
 
     Args:
         graph: A module in eval mode with the interface `Graph`.
         path: The file.
         metadata: Keys and values that runtimes, such as sherpa-onnx, read from the file.
     """
-    import onnx
-
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             graph,
@@ -58,19 +64,25 @@ def write_onnx(graph: torch.nn.Module, path: Path, metadata: Mapping[str, int | 
             dynamic_shapes=graph.dynamic_shapes(),
             verbose=False,
         )
-        model = program.model_proto
-    # The quantiser replaces weights, and would fail on the shapes that the exporter noted.
-    del model.graph.value_info[:]
-    for key, value in metadata.items():
-        model.metadata_props.add(key=key, value=str(value))
-    onnx.save(model, path)
+    model = program.model
+    model.metadata_props.update({key: str(value) for key, value in metadata.items()})
+    save_model(model, path)
+
+
+def save_model(model: "onnx_ir.Model", path: Path) -> None:
+    """Write a model to a file, with its weights in the data file if they are large."""
+    import onnx_ir
+
+    weights = [value.const_value for value in model.graph.initializers.values()]
+    is_large = sum(weight.nbytes for weight in weights if weight is not None) > MAX_BYTES
+    onnx_ir.save(model, path, external_data=data_file(path).name if is_large else None)
 
 
 def strip_notes(path: Path) -> None:
     """Remove the exporter's notes about the origin of each operator, about a megabyte per file."""
     import onnx
 
-    model = onnx.load(path)
+    model = onnx.load(path, load_external_data=False)
     graph = model.graph
     del graph.value_info[:]
     for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):

@@ -5,6 +5,9 @@ restored. Each expert has parameters of its own, because a slice of stacked weig
 operator in the file, and the quantiser would not find the weights.
 """
 
+import copy
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +16,8 @@ from moeasr.moe.experts import ExpertBank
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.feed_forward import Activation
 from moeasr.nn.valid_frames import ValidFrames
+
+AnyModel = TypeVar("AnyModel", bound=nn.Module)
 
 
 class SlicedExperts(nn.Module):
@@ -57,11 +62,11 @@ class SlicedExperts(nn.Module):
 
 
 class _Expert(nn.Module):
-    """One expert, with the weights of a bank's slice."""
+    """One expert, whose weights are slices of those of a bank."""
 
     def __init__(self, weights: tuple[Tensor, ...], activation: Activation) -> None:
         super().__init__()
-        w1, b1, w2, b2 = (nn.Parameter(weight.detach().clone()) for weight in weights)
+        w1, b1, w2, b2 = (nn.Parameter(weight.detach()) for weight in weights)
         self.w1, self.b1, self.w2, self.b2 = w1, b1, w2, b2
         self._activation = activation
 
@@ -75,8 +80,13 @@ def make_experts(bank: ExpertBank) -> nn.ModuleList:
     return nn.ModuleList(_Expert(weights, bank.activation) for weights in bank.weights())
 
 
-def slice_experts(model: nn.Module) -> nn.Module:
-    """Replace all MoE layers of a model by their twins, in place; layers may share experts."""
+def slice_experts(model: AnyModel) -> AnyModel:
+    """Return a copy of a model, with the same weights and with twins in place of all MoE layers.
+
+    A copy of the weights would take gigabytes for a large model. Layers may share experts.
+    """
+    tensors = (*model.parameters(), *model.buffers())
+    model = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
     banks: dict[nn.Module, nn.ModuleList] = {}
     twins: dict[nn.Module, SlicedExperts] = {}
     for module in list(model.modules()):

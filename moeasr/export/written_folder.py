@@ -1,6 +1,5 @@
 """The files of a model folder, in which other programs can run a checkpoint."""
 
-import copy
 import shutil
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,7 @@ def write_graphs(recognizer: Recognizer, out: Path, sizes: ChunkSizes | None) ->
     Returns:
         The names of the files in float32.
     """
-    model = slice_experts(copy.deepcopy(recognizer.model)).eval()
+    model = slice_experts(recognizer.model).eval()
     graphs: dict[str, tuple[nn.Module, dict[str, Any]]] = {
         OFFLINE: (OfflineGraph(model), _offline_metadata(model))
     }
@@ -108,6 +107,7 @@ def write_texts(
         min_frames=recognizer.model.encoder.min_frames,
         reverse_weight=DEFAULT_REVERSE_WEIGHT if can_reverse else 0.0,
         has_decoder=isinstance(attention, AttentionHead),
+        data_bytes={path.name: path.stat().st_size for path in sorted(out.glob("*.data"))},
     )
     config = {
         "format": FORMAT,

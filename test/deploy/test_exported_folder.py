@@ -84,6 +84,11 @@ def test_streams(exported, of_checkpoint, sound, mode, sizes):
         assert_same(found, expected)
 
 
+def test_the_model_card_says_that_sherpa_onnx_computes_other_features(exported_folder):
+    sentence = "sherpa-onnx cannot run this model: its features have `num_mel_bins` 80, but those"
+    assert sentence in (exported_folder / "README.md").read_text(encoding="utf-8")
+
+
 def test_int8_gives_a_text(exported, sound):
     int8 = moeasr.load(exported._engine._recognizer.folder.path, quantize="int8", num_threads=1)
     assert int8.transcribe(sound(1.0), sample_rate=16000).text

@@ -7,7 +7,7 @@ import pytest
 
 import moeasr
 from moeasr.bin.transcribe import main
-from moeasr.deploy.model_folder import ChunkSizes, ModelFolder, is_model_folder
+from moeasr.deploy.model_folder import ChunkSizes, ModelFolder, is_model_folder, network_mb
 from moeasr.errors import InputError
 
 
@@ -56,6 +56,22 @@ def test_a_missing_file_is_named(folder, name):
         main(["--model", str(folder), "a.wav"])
     with pytest.raises(InputError, match=sentence):
         moeasr.load(folder)
+
+
+def test_a_data_file_must_be_complete(folder):
+    with (folder / "config.yaml").open("a") as config:
+        config.write("data_bytes:\n  model.onnx.data: 7\n")
+    with pytest.raises(InputError, match=f"^model folder {folder} lacks model.onnx.data; export"):
+        moeasr.load(folder)
+    data = folder / "model.onnx.data"
+    data.write_bytes(b"123456")
+    with pytest.raises(
+        InputError, match=f"^{data} has 6 bytes, but model.onnx needs 7; copy the file again, or"
+    ):
+        main(["--model", str(folder), "a.wav"])
+    data.write_bytes(b"1234567")
+    assert moeasr.load(folder).modes
+    assert network_mb(folder / "model.onnx") == 7e-6  # the network itself is empty
 
 
 def test_files_of_decoders_and_streams_are_optional(folder):

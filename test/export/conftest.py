@@ -25,8 +25,15 @@ def save_recognizer(path, **settings):
 
 
 @pytest.fixture(scope="session")
-def recognizer(tmp_path_factory):
-    return save_recognizer(tmp_path_factory.mktemp("exported") / "averaged.pt", feed_forward=MOE)
+def checkpoint_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("exported") / "averaged.pt"
+    save_recognizer(path, feed_forward=MOE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def recognizer(checkpoint_path):
+    return Recognizer.from_checkpoint(checkpoint_path)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A whole export: files that sherpa-onnx runs, or nothing."""
 
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -7,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from known_files import ROOT
 
+import moeasr
 from moeasr.config import load_yaml
 from moeasr.decode.config import DecodeConfig
 from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.errors import InputError
 from moeasr.export import checked_export as module
+from moeasr.export import onnx_file
 from moeasr.export.checked_export import export_model
 from moeasr.export.dev_set import read_dev_set
 
@@ -138,10 +142,81 @@ def test_sherpa_onnx_runs_all_three_files(exported, recognizer, dev_dir):
     assert texts[1] == texts[2] == _chunked_text(recognizer, samples) != ""
 
 
-def _streamed(online, samples):
+def test_the_oracle_finds_the_same_texts_in_all_interfaces(
+    exported, checkpoint_path, dev_dir, monkeypatch, capsys
+):
+    """The C interface is one of them."""
+    pytest.importorskip("sherpa_onnx", reason="the extra `deploy` is not installed")
+    monkeypatch.syspath_prepend(ROOT / "tools/oracle")
+    oracle = importlib.import_module("compare_with_sherpa")
+    place = ["--folder", str(exported[0]), "--data-dir", str(dev_dir)]
+    sizes = ["--sizes", "4/2", "2/3", "--num-streams", "3"]
+    oracle.main(["--checkpoint", str(checkpoint_path), *place, *sizes, "--exact"])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert len(rows) == 2 + 2 * 4 + 2
+    in_c = "| online `zipformer2_ctc` in C, 3 streams | 4/2 | float32 |"
+    assert sum(row.startswith(in_c) and row.endswith("| 0 of 3 |") for row in rows) == 1
+
+
+def test_a_large_model_has_data_files(recognizer, dev_dir, tmp_path, monkeypatch):
+    sherpa = pytest.importorskip("sherpa_onnx", reason="the extra `deploy` is not installed")
+    monkeypatch.setattr(onnx_file, "MAX_BYTES", 1000)
+    out, dev_set = tmp_path / "folder", read_dev_set(dev_dir, recognizer, 10)
+    reports, _ = export_model(recognizer, out, None, dev_set, 100.0, "unknown")
+    sizes = {path.name: path.stat().st_size for path in out.glob("*.data")}
+    assert sizes.keys() == {f"{name}.onnx.data" for name in ("model", "model.int8", "decoder")}
+    assert load_yaml(out / "config.yaml")["data_bytes"] == sizes
+    assert reports[0].size_mb > 1e-6 * sizes["model.onnx.data"]
+    assert "`model.onnx.data`" in (out / "README.md").read_text()
+    _, samples = dev_set.example()
+    own = recognizer.recognize(
+        [torch.from_numpy(dict(dev_set.feats)["u2"])], ["ctc_greedy_search"], DecodeConfig()
+    )
+    text = recognizer.text(own["ctc_greedy_search"][0][0])
+    found = moeasr.load(out).transcribe(samples, sample_rate=16000, mode="ctc_greedy_search")
+    assert found.text == text != ""
+    assert moeasr.load(out, quantize="int8").transcribe(samples, sample_rate=16000).text
+    for name in ("model.onnx", "model.int8.onnx"):
+        offline = sherpa.OfflineRecognizer.from_wenet_ctc(str(out / name), str(out / "tokens.txt"))
+        stream = offline.create_stream()
+        stream.accept_waveform(16000, samples)
+        offline.decode_stream(stream)
+        assert set(stream.result.text) <= set("abcd ")
+
+
+NOISE = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate_hz"),
+    [
+        (NOISE[:1], 16000),
+        (NOISE[:160], 16000),  # 10 ms
+        (np.zeros(16000, np.float32), 16000),
+        (100 * NOISE, 16000),  # far above [-1, 1]
+        (NOISE, 8000),
+        (NOISE, 44100),
+    ],
+)
+def test_sherpa_onnx_survives_odd_audio(exported, samples, rate_hz):
+    """An exception would end a server with all its streams."""
+    sherpa = pytest.importorskip("sherpa_onnx", reason="the extra `deploy` is not installed")
+    out, tokens = exported[0], str(exported[0] / "tokens.txt")
+    offline = sherpa.OfflineRecognizer.from_wenet_ctc(str(out / "model.onnx"), tokens)
+    stream = offline.create_stream()
+    stream.accept_waveform(rate_hz, samples)
+    offline.decode_stream(stream)
+    zipformer = sherpa.OnlineRecognizer.from_zipformer2_ctc(
+        tokens=tokens, model=str(out / "model.zipformer.onnx")
+    )
+    assert stream.result.text == "" or len(samples) > 160
+    assert isinstance(_streamed(zipformer, samples, rate_hz), str)
+
+
+def _streamed(online, samples, rate_hz=16000):
     stream = online.create_stream()
-    stream.accept_waveform(16000, samples)
-    stream.accept_waveform(16000, np.zeros(8000, np.float32))
+    stream.accept_waveform(rate_hz, samples)
+    stream.accept_waveform(rate_hz, np.zeros(rate_hz // 2, np.float32))
     stream.input_finished()
     while online.is_ready(stream):
         online.decode_stream(stream)

@@ -1,7 +1,5 @@
 """The graph of the attention decoders."""
 
-import copy
-
 import pytest
 import torch
 from systems import make_system
@@ -19,7 +17,7 @@ LENS = torch.tensor([4, 2, 0])
 def test_scores_are_those_of_rescoring(kind):
     model = make_system(kind).eval()
     enc = torch.randn(1, 13, 16, dtype=torch.float64)
-    graph = DecoderGraph(slice_experts(copy.deepcopy(model)).all_heads["attention"], 16)
+    graph = DecoderGraph(slice_experts(model).all_heads["attention"], 16)
     assert graph.output_names == ("log_probs", "reverse_log_probs")
     with torch.no_grad():
         given = graph(enc, TOKENS, LENS)

@@ -1,11 +1,14 @@
 """Quantised files, and the layers that stay in float32."""
 
+import numpy as np
 import pytest
+import torch
 from systems import make_system
+from torch import nn
 
-from moeasr.export.int8 import quantize_file, unquantized_paths
+from moeasr.export.int8 import column_scales, quantize_file, quantize_matrix, unquantized_paths
 from moeasr.export.offline_graph import OfflineGraph
-from moeasr.export.onnx_file import write_onnx
+from moeasr.export.onnx_file import strip_notes, write_onnx
 from moeasr.export.onnx_outputs import offline
 from moeasr.export.sliced_experts import slice_experts
 
@@ -28,7 +31,6 @@ def test_an_output_layer_that_the_encoder_shares_stays_under_both_of_its_paths()
 
 @pytest.mark.slow
 def test_experts_become_8_bit_integers_and_routers_do_not(tmp_path):
-    import numpy as np
     import onnx
 
     path, int8 = tmp_path / "model.onnx", tmp_path / "model.int8.onnx"
@@ -48,3 +50,58 @@ def test_experts_become_8_bit_integers_and_routers_do_not(tmp_path):
     feats = np.random.default_rng(0).normal(6, 3, (83, 20)).astype("f")
     exact, rounded = (offline(file, 9)(feats) for file in (path, int8))
     assert 0 < np.abs(np.exp(exact) - np.exp(rounded)).max() < 0.2
+
+
+class Products(nn.Module):
+    """Products of frames and of rows, two of which have the same input, and two the same matrix."""
+
+    input_names, output_names = ("x",), ("y", "z")
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 6), nn.Linear(6, 8)
+        self.third, self.fourth = nn.Linear(8, 8, bias=False), nn.Linear(8, 8)
+        self.fourth.weight = self.third.weight
+        with torch.no_grad():
+            self.second.weight[3] = 0.0
+
+    def forward(self, x):
+        y = self.second(self.first(x).relu())
+        return y, self.third(x[0]) + self.fourth(x[0]) + self.fourth(y[0])
+
+    def example(self):
+        return (torch.randn(2, 5, 8),)
+
+    def dynamic_shapes(self):
+        return ({1: torch.export.Dim("T", min=1)},)
+
+
+@pytest.mark.slow
+def test_results_are_those_of_the_quantiser_of_onnxruntime(tmp_path):
+    import onnxruntime
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    torch.manual_seed(0)
+    path, own, theirs = (tmp_path / f"{name}.onnx" for name in ("float", "own", "theirs"))
+    graph = Products().eval()
+    write_onnx(graph, path, {"vocab_size": 9})
+    strip_notes(path)  # the shapes in it would disturb their quantiser
+    quantize_file(path, own, [])
+    products = ["MatMul", "Gemm"]
+    settings = {"weight_type": QuantType.QInt8, "op_types_to_quantize": products}
+    quantize_dynamic(path, theirs, per_channel=True, **settings)
+    x = torch.randn(2, 7, 8).numpy()
+    (y, z), expected, exact = (
+        onnxruntime.InferenceSession(file).run(None, {"x": x}) for file in (own, theirs, path)
+    )
+    assert np.array_equal(y, expected[0]) and np.array_equal(z, expected[1])
+    assert not np.array_equal(y, exact[0]) and np.allclose(y, exact[0], atol=0.1)
+    metadata = onnxruntime.InferenceSession(own).get_modelmeta().custom_metadata_map
+    assert metadata == {"vocab_size": "9"}
+
+
+def test_integers_times_scales_are_the_nearest_multiples():
+    weight = np.array([[127.0, 0.0, -0.5], [-63.4, 0.0, 0.25]], np.float32)
+    scales = column_scales(weight)
+    assert scales.tolist() == [1.0, 1.0, np.float32(0.5 / 127)]
+    assert quantize_matrix(weight).tolist() == [[127, 0, -127], [-63, 0, 64]]

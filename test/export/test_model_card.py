@@ -12,7 +12,7 @@ DEV = DevSet("dev", [("u1", None)], {"u1": "a"}, 90.0, None, 16000)
 
 def test_results_and_commands_are_filled_in(recognizer):
     card = model_card(
-        recognizer, ChunkSizes(chunk_size=8, num_left_chunks=4), DEV, [REPORT], "apache-2.0"
+        recognizer, ChunkSizes(chunk_size=8, num_left_chunks=4), DEV, [REPORT], "apache-2.0", [], []
     )
     assert card.startswith("---\nlicense: apache-2.0\n")
     assert "# tiny\n" in card
@@ -23,5 +23,21 @@ def test_results_and_commands_are_filled_in(recognizer):
 
 
 def test_a_model_without_streaming_files_does_not_mention_them(recognizer):
-    card = model_card(recognizer, None, DEV, [REPORT], "unknown")
+    card = model_card(recognizer, None, DEV, [REPORT], "unknown", [], [])
     assert "streaming" not in card and "zipformer" not in card
+    assert "data file" not in card
+
+
+def test_data_files_are_named(recognizer):
+    names = ["decoder.onnx.data", "model.onnx.data"]
+    card = model_card(recognizer, None, DEV, [REPORT], "unknown", names, [])
+    assert "in the\nsame folder: `decoder.onnx.data`, `model.onnx.data`.\n\n## Run it" in card
+
+
+def test_a_model_that_sherpa_onnx_cannot_run_has_no_commands_for_it(recognizer):
+    limits = ["its features differ", "it drops letters"]
+    sizes = ChunkSizes(chunk_size=8, num_left_chunks=4)
+    card = model_card(recognizer, sizes, DEV, [REPORT], "unknown", [], limits)
+    assert "sherpa-onnx cannot run this model: its features differ; it drops letters.\n" in card
+    assert "import sherpa_onnx" not in card and "--wenet-ctc" not in card
+    assert 'moeasr.load("this folder")' in card and "library_name: onnx\n" in card

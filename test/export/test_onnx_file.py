@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from moeasr.export import onnx_file
 from moeasr.export.onnx_file import strip_notes, write_onnx
 
 
@@ -45,3 +46,27 @@ def test_a_file_keeps_unused_inputs_metadata_and_results(tmp_path):
     with torch.no_grad():
         torch.testing.assert_close(torch.from_numpy(y), graph(x, None))
     assert [found.name for found in tmp_path.iterdir()] == ["sum.onnx"]  # the weights are inside
+
+
+@pytest.mark.slow
+def test_large_weights_are_in_the_data_file(tmp_path, monkeypatch):
+    import numpy as np
+    import onnxruntime
+
+    path, graph = tmp_path / "sum.onnx", Sum().eval()
+    graph.project = nn.Linear(300, 2)
+    monkeypatch.setattr(graph, "example", lambda: (torch.randn(4, 300), torch.tensor([1])))
+    monkeypatch.setattr(onnx_file, "MAX_BYTES", 300 * 2 * 4)  # the bias is above
+    write_onnx(graph, path, {"vocab_size": 9})
+    strip_notes(path)
+    data = tmp_path / "sum.onnx.data"
+    assert sorted(tmp_path.iterdir()) == [path, data] and data.stat().st_size >= 2400
+    assert path.stat().st_size < 2400
+    (tmp_path / "moved").mkdir()
+    for file in (path, data):
+        file.rename(tmp_path / "moved" / file.name)
+    session = onnxruntime.InferenceSession(tmp_path / "moved" / path.name)
+    x = torch.randn(7, 300)
+    (y,) = session.run(None, {"x": x.numpy(), "unused": np.array([5])})
+    with torch.no_grad():
+        torch.testing.assert_close(torch.from_numpy(y), graph(x, None))
