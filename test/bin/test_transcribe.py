@@ -9,7 +9,7 @@ import torch
 from checkpoints import save_model
 
 from moeasr.api.checkpoint_engine import CheckpointEngine
-from moeasr.audio.input_files import InputFiles
+from moeasr.audio.audio_blocks import open_blocks
 from moeasr.audio.recording import read_audio
 from moeasr.bin.transcribe import main
 from moeasr.decode.config import DecodeConfig
@@ -66,7 +66,9 @@ def test_all_sample_rates_and_numbers_of_channels_are_accepted(model_path, audio
     assert any(line.partition("\t")[2] for line in lines) == ("ctc" in SEARCHES[mode].heads)
     engine = CheckpointEngine(Recognizer.from_checkpoint(model_path))
     for path in audio.values():  # half a second of each file
-        ((_, waveform),) = InputFiles([str(path)], engine.waveform, "transcribe")
+        with open_blocks(str(path)) as blocks:
+            (samples,) = blocks
+        waveform = engine.waveform(samples, blocks.rate_hz)
         assert len(waveform) == 8000
         assert torch.equal(waveform, read_audio(str(path), 16000)[0])
 
