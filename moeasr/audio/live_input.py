@@ -68,7 +68,7 @@ class LiveInput:
         self._pipe = pipe
         self._layout = layout
         self._name = name
-        self._packet_samples = max(1, round(packet_sec * layout.rate_hz))
+        self._packet_sec = packet_sec
         self._head = head
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -80,9 +80,10 @@ class LiveInput:
         """
         width = self._layout.num_channels * self._layout.sample_bytes
         announced, pending, first = self._layout.num_bytes, self._head, 0
+        packet_bytes = max(1, round(self._packet_sec * self.rate_hz)) * width
         num_read, is_over = len(pending), False
         while not is_over:
-            wanted = max(self._packet_samples * width - len(pending), 0)
+            wanted = max(packet_bytes - len(pending), 0)
             if announced is not None:
                 wanted = min(wanted, announced - num_read)
             arrived = self._pipe.read(wanted)

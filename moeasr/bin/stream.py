@@ -2,9 +2,8 @@
 
 Prints lines `path<TAB>seconds<TAB>partial|final<TAB>text`. The seconds are the time at which a live
 listener would see the text, including the computation on this machine. At a pause, the search of
---mode gives the final text of the utterance: joint_decoding searches again; attention_rescoring is
-faster and less accurate. Standard input, -, is recognised while it arrives: a WAV file or, with
---sample-rate, raw 16-bit mono samples. With --model, a model folder runs in onnxruntime.
+--mode gives the final text: joint_decoding searches again; attention_rescoring is faster and less
+accurate. Standard input is recognised while it arrives: WAV, or raw samples with --sample-rate.
 
 With --simulate, streams each utterance of a data directory and writes OUT/MODE_chunkC_stream, with
 the same files as `moeasr decode`. Prints the word error rate, the real-time factor including the
@@ -72,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
         config = dataclasses.replace(config, chunk_size=engine.stream_chunk_size)
     task = Task(mode=args.mode, config=config, given=given, language=args.language)
     engine.open_stream(task, endpoint, engine.sample_rate_hz)  # checks the settings
-    _play_files(lambda rate_hz: engine.open_stream(task, endpoint, rate_hz), args)
+    _play_files(partial(engine.open_stream, task, endpoint), args)
 
 
 def _play_files(open_stream: "Callable[[int], LiveStream]", args: argparse.Namespace) -> None:
@@ -86,9 +85,10 @@ def _play_files(open_stream: "Callable[[int], LiveStream]", args: argparse.Names
     open_file = partial(open_live, raw_rate_hz=args.sample_rate, packet_sec=packet_sec)
     files = InputFiles(find_input_paths(args.audio), "stream", open_file)
     for path, source in files:
-        stream = open_stream(source.rate_hz)
+        rate_hz = source.rate_hz
+        lines = live_lines(path.name, source, open_stream(rate_hz), rate_hz, packet_sec)
         try:
-            for line in live_lines(path.name, source, stream, source.rate_hz, packet_sec):
+            for line in lines:
                 print(line, flush=True)
         except InputError as error:
             files.fail(error)

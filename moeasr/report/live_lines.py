@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from moeasr.api.live_stream import LiveStream
-from moeasr.decode.live.playback import Playback
+from moeasr.api.live_stream import LiveStream, LiveTranscription
+from moeasr.decode.live.playback import Playback, TimedResult
 
 
 def live_lines(
     name: str, blocks: Iterable[np.ndarray], stream: LiveStream, rate_hz: int, packet_sec: float
 ) -> Iterator[str]:
-    """Yield `name<TAB>seconds<TAB>partial|final<TAB>text` for each result, as soon as it exists.
+    """Return lines `name<TAB>seconds<TAB>partial|final<TAB>text` of results, as soon as they exist.
 
     Args:
         name: The name of the recording.
@@ -19,7 +19,14 @@ def live_lines(
         stream: A new stream for samples of this rate.
         rate_hz: The sample rate.
         packet_sec: Duration of the packets that the stream receives.
+
+    Raises:
+        InputError: A packet would have no sample.
     """
-    for shown in Playback(stream, rate_hz, packet_sec).run(blocks):
-        kind = "final" if shown.result.is_final else "partial"
-        yield f"{name}\t{shown.shown_sec:.2f}\t{kind}\t{shown.result.text}"
+    playback = Playback(stream, rate_hz, packet_sec)
+    return (_line(name, shown) for shown in playback.run(blocks))
+
+
+def _line(name: str, shown: TimedResult[LiveTranscription]) -> str:
+    kind = "final" if shown.result.is_final else "partial"
+    return f"{name}\t{shown.shown_sec:.2f}\t{kind}\t{shown.result.text}"

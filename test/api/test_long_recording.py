@@ -78,7 +78,7 @@ def test_long_recordings_are_pieces_with_times_of_the_whole(
         starts = [word.start for word in found.segments[1].result.words]
         assert starts == pytest.approx([word.start + 1.2 for word in expected.words])
     starts = [word.start for word in found.words]
-    assert starts == sorted(starts) and len(starts) > 4
+    assert starts == sorted(starts) and len(starts) >= 4
     assert found.text.split() == [word.text for word in found.words]
 
 
@@ -113,8 +113,7 @@ def test_memory_does_not_grow_with_the_recording(engine, monkeypatch):
 
     assert model.run(blocks(), 16000).text == " ".join("A" * 60)
     assert log[:34] == ["read"] * 31 + [1.0] * 3
-    assert log[-2:] == ["read", 1.0] or log[-1] == 1.0
-    assert log.index(1.0) == 31
+    assert log.count(1.0) == 60
 
 
 def test_models_that_cannot_stream_need_silero_vad(engine, long_sound, monkeypatch):
