@@ -161,7 +161,7 @@ class SpeechRecognizer:
             sample_rate: The rate of the samples that will be pushed, Hz.
             language: The language of the stream; only a model that routes by language needs it.
             mode: The decoding mode of final results, as in `transcribe`.
-            endpoint: Whether pauses end utterances.
+            endpoint: True if a pause ends an utterance, False if only the end of the stream does.
             **settings: As in `transcribe`, and the fields of
                 `moeasr.decode.live.config.EndpointConfig`, such as `rule2_min_trailing_silence`.
                 `chunk_size` is 16 unless it is given, or that of an exported model.
@@ -209,7 +209,10 @@ def _opened(
         return
     path = os.fspath(audio)
     if sample_rate is not None:
-        raise InputError(f"`sample_rate` is for samples, but the audio file {path} has its own")
+        raise InputError(
+            f"`sample_rate` is only for arrays of samples; omit it for the audio file {path}, "
+            "which has its own sample rate"
+        )
     with open_blocks(path) as blocks:
         yield blocks
 

@@ -55,7 +55,7 @@ class FolderEngine:
     """The engine of a model folder, see `moeasr.api.engine.Engine`.
 
     Args:
-        recognizer: The folder with its networks.
+        recognizer: The recognizer loaded from the folder.
     """
 
     languages: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ class FolderEngine:
         return soxr.resample(samples, rate_hz, self.sample_rate_hz, QUALITY)
 
     def transcriber(self, task: Task) -> "FolderTranscriber":
-        """Prepare the transcription of whole recordings, see `Engine.transcriber`."""
+        """Return an object that transcribes whole recordings, see `Engine.transcriber`."""
         return FolderTranscriber(self._recognizer, task)
 
     def open_stream(self, task: Task, rules: EndpointConfig | None, rate_hz: int) -> LiveStream:
@@ -129,7 +129,7 @@ class FolderTranscriber:
     """A model folder that transcribes whole recordings with a fixed mode and fixed settings.
 
     Args:
-        recognizer: The folder with its networks.
+        recognizer: The recognizer loaded from the folder.
         task: The mode and the settings.
 
     Raises:

@@ -41,7 +41,7 @@ class CacheLayout:
 
     @property
     def num_rows(self) -> int:
-        """Number L of rows of both tensors."""
+        """Number L of rows of the tensor for attention and of the tensor for convolutions."""
         attention = 2 * sum(past.attention.keys.size(2) for past in self.blocks if past.attention)
         convolution = sum(edge[0].numel() for edge in self._edges)
         rows = max(_rows(attention, 2 * self.d_model), _rows(convolution, self.edge_size))
@@ -76,7 +76,7 @@ class CacheLayout:
     def pack(
         self, pasts: Sequence[BlockPast], attention: Tensor, enc: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the two tensors after a chunk, in the form that `unpack` reads.
+        """Return the two tensors after a chunk, in the layout that `unpack` reads.
 
         Args:
             pasts: Caches of all blocks including the S frames of this chunk.

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from moeasr.nn.routing import Routing
@@ -19,6 +20,8 @@ class EncoderOutput(NamedTuple):
     this record."""
     embedding: Tensor | None = None
     """Output of SpeechMoE's embedding network, not detached, (B, T', C)."""
+    intermediate: tuple[Tensor, ...] = ()
+    """Outputs of the blocks with intermediate CTC, (B, T', D) each; empty outside training."""
 
 
 class DecoderOutput(NamedTuple):
@@ -31,14 +34,27 @@ class DecoderOutput(NamedTuple):
 
 
 class LossOutput(NamedTuple):
-    """The loss of one micro-batch as sums, which the trainer divides by the total weight."""
+    """The loss of one micro-batch, summed over its utterances.
+
+    The trainer adds the sums of all micro-batches of a step, and divides by the total number of
+    utterances (`weight`).
+    """
 
     loss: Tensor
     """Sum of the loss over utterances, a scalar."""
     weight: Tensor
-    """Number of utterances, a scalar."""
+    """Weight of the micro-batch in the mean: its number of utterances, a scalar."""
     stats: dict[str, Tensor]
     """Detached scalars for the log, each a sum over utterances."""
     expert_loads: dict[str, Tensor]
     """Detached number of assignments to each expert (E,), by the path of the MoE layer in the
     model."""
+
+    def with_statistics_on_cpu(self) -> "LossOutput":
+        """Return the output with all but the loss on the CPU, which takes a single copy."""
+        found = [self.weight, *self.stats.values(), *self.expert_loads.values()]
+        flat = torch.cat([value.reshape(-1) for value in found]).cpu()
+        weight, *parts = flat.split([value.numel() for value in found])
+        stats = {name: part[0] for name, part in zip(self.stats, parts)}
+        loads = dict(zip(self.expert_loads, parts[len(stats) :]))
+        return LossOutput(self.loss, weight[0], stats, loads)

@@ -60,7 +60,7 @@ class UtteranceScore:
 
 @dataclasses.dataclass(frozen=True)
 class ErrorRate:
-    """The error rate of a test set, utterance by utterance."""
+    """The error rate of a test set, with the alignment and the counts of each utterance."""
 
     utterances: tuple[UtteranceScore, ...]
 
@@ -132,18 +132,19 @@ def require_hypotheses(num_refs: int, absent: Sequence[str]) -> None:
 
 
 def word_error_rate(pairs: Sequence[Pair]) -> ErrorRate:
-    """Align the words of each pair, see `split_words`."""
+    """Align the words of each reference and its hypothesis, see `split_words`."""
     return _error_rate(pairs, split_words)
 
 
 def character_error_rate(
     pairs: Sequence[Pair], count_spaces: bool = True, non_lang_syms: Sequence[str] = ()
 ) -> ErrorRate:
-    """Align the characters of each pair.
+    """Align the characters of each reference and its hypothesis.
 
     Args:
         pairs: References with hypotheses.
-        count_spaces: Count a space as a character, shown as `<space>`; otherwise ignore it.
+        count_spaces: True to count a space as a character, shown as `<space>`; False to ignore
+            spaces.
         non_lang_syms: Symbols that count as one character each.
     """
     splitter = CharSplitter(non_lang_syms)

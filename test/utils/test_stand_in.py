@@ -1,4 +1,4 @@
-"""utils/decoders: what preparation scripts find where flac, sph2pipe and sox are not installed."""
+"""utils/decoders: programs for preparation scripts where flac, sph2pipe and sox are missing."""
 
 import io
 import os
@@ -48,8 +48,8 @@ def test_they_write_what_the_program_would(folder, capfdbinary, call, samples, r
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (["flac", "--version"], "cannot emulate `flac --version`"),
-        (["sox", "a.sph", "b.wav"], "cannot emulate `sox a.sph b.wav`"),
+        (["flac", "--version"], "cannot run `flac --version` without flac"),
+        (["sox", "a.sph", "b.wav"], "cannot run `sox a.sph b.wav` without sox"),
         (["sph2pipe", "-f", "wav", "a.sph"], "a.sph has several channels"),
         (["sph2pipe", "-f", "wav", "-c", "3", "a.sph"], "a.sph has no channel 3, only 2"),
         (["flac", "-c", "-d", "no.flac"], "no.flac: No such file"),
@@ -64,7 +64,7 @@ def test_what_they_cannot_do_is_one_sentence(folder, capfdbinary, call, message)
 
 @pytest.mark.slow
 def test_path_sh_puts_them_behind_what_is_installed(folder):
-    """`which flac` and Kaldi's place for sph2pipe answer, and a real flac still comes first."""
+    """They are found by `which flac` and in Kaldi's place for sph2pipe. A real flac comes first."""
     env = {
         "PATH": f"{folder}/bin:{Path(sys.executable).parent}:/usr/bin:/bin",
         "HOME": "/nonexistent",

@@ -1,4 +1,4 @@
-"""The interface of a form: how it is recognised, and which utterances it yields."""
+"""The interface of a corpus form: how it is recognised, and which utterances it yields."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Item:
 
 
 class Form(ABC):
-    """A way to store a corpus.
+    """A corpus form: a layout of the audio files and transcripts of a corpus.
 
     A form of your own is a subclass in a file of `local/`, for example `MyForm` in
     `local/my_form.py`; `--form my_form.MyForm` selects it.
@@ -41,9 +41,9 @@ class Form(ABC):
     needs = ""
     """The files that a corpus of this form has, as a phrase for messages."""
     allows_empty_text = False
-    """An empty transcript means a recording without speech; otherwise it is an error."""
+    """True if an empty transcript means a recording without speech, False if it is an error."""
     keeps_ids = False
-    """The names of utterances and speakers are ids of a Kaldi data directory and do not change."""
+    """True if the names of utterances and speakers are ids of Kaldi, which do not change."""
 
     @abstractmethod
     def find(self, root: Path) -> str | None:

@@ -134,7 +134,7 @@ class Beam:
         return Beam(*(part[utts] for part in self.parts()))
 
     def replace(self, utts: Tensor, beam: "Beam") -> "Beam":
-        """Return the beam with the prefixes of another one for some utterances (B',)."""
+        """Return the beam in which `beam` replaces the prefixes of the utterances `utts` (B',)."""
         pairs = zip(self.parts(), beam.parts())
         return Beam(*(part.index_copy(0, utts, new) for part, new in pairs))
 
@@ -226,7 +226,7 @@ def extend(beam: Beam, frames: Frames, time: int, fusion: Fusion | None) -> tupl
 
 
 def _child_node(node: Tensor, unit: Tensor) -> Tensor:
-    """Return the node of a prefix extended by `unit`: a 64-bit hash of all its units.
+    """Return the node of a prefix extended by `unit`, a 64-bit hash that identifies its units.
 
     The multiplication spreads differences to higher bits and the shift back to lower bits. Two
     sequences share a node about once in 2^64 / V pairs. An hour of speech compares at most 10^8.

@@ -40,7 +40,7 @@ class Phrase(NamedTuple):
 
     text: str
     boost: float
-    """Number added to the score for each unit (natural logarithm)."""
+    """Number added to the natural-log score of a hypothesis for each unit of the phrase."""
 
 
 def read_phrases(path: str | Path, boost: float) -> list[Phrase]:
@@ -124,7 +124,7 @@ class ContextGraph(nn.Module):
             num_units = sum(bool(spellings.letters[unit]) for unit in units)
             trie.add(spellings.spell(units), phrase.boost * num_units)
         trie.link()
-        boundary = tokenizer.vocab_size  # a symbol behind those of the units
+        boundary = tokenizer.vocab_size  # the symbol after those of the units
         fails = [
             Arc(target, trie.provisional[target] - trie.provisional[number])
             for number, target in enumerate(trie.failures)
@@ -138,13 +138,13 @@ class ContextGraph(nn.Module):
         self.register_buffer("boundary", torch.tensor(boundary))
 
     def start(self) -> Tensor:
-        """See `Fusion.start`."""
+        """Return the state of the empty sequence, see `Fusion.start`."""
         root = torch.zeros(1, dtype=torch.int64, device=self.boundary.device)
         node = self.automaton.step(root, self.boundary)[0]
         return torch.cat([node, torch.zeros_like(node)])
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Fusion.extend`."""
+        """Extend each sequence by each unit, see `Fusion.extend`."""
         units = units[..., None, :]
         nodes, after = states[..., None].unbind(-2)  # (..., K, 1)
         after = after.bool()
@@ -160,12 +160,12 @@ class ContextGraph(nn.Module):
         return scores, torch.stack([nodes, spellings.after(after, units).long()], dim=-1)
 
     def finish(self, states: Tensor) -> Tensor:
-        """See `Fusion.finish`."""
+        """Return the score of the end of the utterance, see `Fusion.finish`."""
         states, scores = self.automaton.step(states[..., 0], self.boundary)
         return scores - self._provisional[states]
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
-        """See `Fusion.most`."""
+        """Return an upper bound on the further score, see `Fusion.most`."""
         num_symbols = num_units * 2 + 1  # a unit may have a boundary before it
         return (self.automaton.max_weight * num_symbols.double()).expand(states.shape[:-1])
 
@@ -223,7 +223,7 @@ class _Trie:
             self.provisional.append(nodes[place].depth * nodes[place].ahead)
 
     def step(self, place: int, letter: str) -> tuple[int, float]:
-        """Follow a letter from a node, with failure arcs; return the next node and the score."""
+        """Follow a letter from a node of the trie; return the next node and the score."""
         if letter == BOUNDARY == self.nodes[place].letter:
             return place, 0.0  # two adjacent boundaries count as one
         target = place
@@ -234,7 +234,7 @@ class _Trie:
         return target, gain
 
     def walk(self, place: int, letters: Sequence[str]) -> Arc:
-        """Follow letters from a node, and return the last node and the sum of the scores."""
+        """Follow letters from a node of the trie, and return the last node and the total score."""
         total = 0.0
         for letter in letters:
             place, gain = self.step(place, letter)

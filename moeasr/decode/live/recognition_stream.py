@@ -12,7 +12,7 @@ from moeasr.decode.live.config import EndpointConfig
 from moeasr.decode.live.endpoint import Endpointer
 from moeasr.decode.live.first_pass import FirstPass
 
-SETTLE_UNITS = 100  # a longer partial result is converted to text in two parts
+SETTLE_UNITS = 100  # units of a partial result from which on its text is computed in two parts
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class StreamEncoder(Protocol):
     """The features and the encoder of one stream."""
 
     def accept(self, samples: Any) -> Iterator[EncodedChunk]:
-        """Yield the chunks that (S,) further samples complete."""
+        """Add samples (S,) to the stream, and yield each chunk that is now complete."""
         ...
 
     def finish(self) -> Iterator[EncodedChunk]:

@@ -13,6 +13,7 @@ from moeasr.nn.mask import make_chunk_mask, make_valid_mask
 from moeasr.nn.position import key_positions, relative_positions
 from moeasr.nn.routing import Routing
 from moeasr.nn.subsampling import ConvSubsampling4
+from moeasr.nn.valid_frames import ValidFrames, find_valid_frames
 
 
 class EncoderBlock(Protocol):
@@ -27,7 +28,7 @@ class EncoderBlock(Protocol):
         x: Tensor,
         positions: Tensor,
         attention_mask: Tensor,
-        valid_mask: Tensor,
+        valid: ValidFrames,
         context: Tensor | None = None,
         past: BlockPast | None = None,
     ) -> tuple[Tensor, dict[str, Routing], BlockPast]:
@@ -38,7 +39,7 @@ class EncoderBlock(Protocol):
             positions: Encodings of relative positions (P + 2T - 1, D), or of the positions of keys
                 (B or 1, P + T, D).
             attention_mask: (B, T or 1, P + T) bool, True where a query may attend.
-            valid_mask: (B, T) bool, False for padding.
+            valid: The frames that are not padding.
             context: Router context (B, T, C), or None.
             past: Cache of the P frames before x; None if x is the whole utterance (P = 0).
 
@@ -59,9 +60,17 @@ class BlockEncoder(Encoder):
         norm: Norm after the stack, for blocks that do not end in a norm; or None.
         knows_distance: True if attention uses distances, False if it uses the positions of keys.
         sees_future: True if a block depends on frames after its chunk.
+
+    Attributes:
+        intermediate_blocks: Numbers of the blocks, from 1, whose outputs training returns as well.
+        conditioned_blocks: Those of them after which `conditioning` is used.
+        conditioning: Maps the output of a block (B, T', D) to what is added to the input of the
+            next block; None for no self-conditioning.
     """
 
     subsampling_rate = 4
+    intermediate_blocks: frozenset[int] = frozenset()
+    conditioned_blocks: frozenset[int] = frozenset()
 
     def __init__(
         self,
@@ -77,6 +86,7 @@ class BlockEncoder(Encoder):
         self.blocks = nn.ModuleList(blocks)
         self.dropout = nn.Dropout(dropout)
         self.norm = norm
+        self.conditioning: nn.Module | None = None
         self.knows_distance = knows_distance
         self.sees_future = sees_future
         self.d_model = subsampling.project.out_features
@@ -90,19 +100,21 @@ class BlockEncoder(Encoder):
         num_left_chunks: int = -1,
         context: Tensor | None = None,
     ) -> EncoderOutput:
-        """See `Encoder`."""
+        """Encode a batch, see `Encoder.forward`."""
         x, enc_lens = self.subsampling(feats, feats_lens)
-        valid_mask = make_valid_mask(enc_lens, x.size(1))
-        attention_mask = valid_mask[:, None, :]
+        valid = find_valid_frames(enc_lens, x.size(1))
+        attention_mask = valid.mask[:, None, :]
         if chunk_size > 0:
             chunk_mask = make_chunk_mask(x.size(1), chunk_size, num_left_chunks, x.device)
             attention_mask = attention_mask & chunk_mask
         first = x.new_zeros(1, dtype=torch.int64)
-        enc, routings, _ = self.run_blocks(x, attention_mask, valid_mask, context, None, first)
-        return EncoderOutput(enc, enc_lens, routings)
+        enc, routings, _, intermediate = self.run_blocks(
+            x, attention_mask, valid, context, None, first
+        )
+        return EncoderOutput(enc, enc_lens, routings, intermediate=intermediate)
 
     def start(self, num_streams: int) -> EncoderState:
-        """See `Encoder`."""
+        """Return the state of streams before their first frame, see `Encoder.start`."""
         blocks = tuple(block.start(num_streams) for block in self.blocks)
         device = self.subsampling.conv1.weight.device
         nothing = torch.zeros(num_streams, dtype=torch.int64, device=device)
@@ -117,18 +129,18 @@ class BlockEncoder(Encoder):
         context: Tensor | None,
         state: EncoderState,
     ) -> tuple[EncoderOutput, EncoderState]:
-        """See `Encoder`."""
+        """Encode the next frames of streams, see `Encoder.extend`."""
         x, enc_lens = self.subsampling(feats, feats_lens)
         enc_lens = torch.where(feats_lens < self.subsampling.min_frames, 0, enc_lens)
         num_past, num_frames = state.num_past, x.size(1)
-        valid_mask = make_valid_mask(enc_lens, num_frames)
+        valid = find_valid_frames(enc_lens, num_frames)
         is_past = ~make_valid_mask(num_past - state.past_lens, num_past)
-        attention_mask = torch.cat((is_past, valid_mask), dim=1)[:, None, :]
+        attention_mask = torch.cat((is_past, valid.mask), dim=1)[:, None, :]
         attention_mask = attention_mask & make_chunk_mask(
             num_frames, chunk_size, num_left_chunks, x.device, num_past
         )
-        enc, routings, pasts = self.run_blocks(
-            x, attention_mask, valid_mask, context, state.blocks, state.num_encoded - num_past
+        enc, routings, pasts, _ = self.run_blocks(
+            x, attention_mask, valid, context, state.blocks, state.num_encoded - num_past
         )
         past_lens = state.past_lens + enc_lens
         if num_left_chunks >= 0:
@@ -139,31 +151,31 @@ class BlockEncoder(Encoder):
         return EncoderOutput(enc, enc_lens, routings), EncoderState(blocks, past_lens, num_encoded)
 
     def output_len(self, num_frames: int) -> int:
-        """See `Encoder`."""
+        """Return the number of encoder frames of an utterance, see `Encoder.output_len`."""
         return self.subsampling.output_len(num_frames)
 
     def run_blocks(
         self,
         x: Tensor,
         attention_mask: Tensor,
-        valid_mask: Tensor,
+        valid: ValidFrames,
         context: Tensor | None,
         pasts: Sequence[BlockPast] | None,
         first_key: Tensor,
-    ) -> tuple[Tensor, dict[str, Routing], list[BlockPast]]:
+    ) -> tuple[Tensor, dict[str, Routing], list[BlockPast], tuple[Tensor, ...]]:
         """Run the blocks and the norm on the front end's output.
 
         Args:
             x: Frames of the front end, (B, T, D).
             attention_mask: (B, T or 1, P + T) bool, True where a query may attend.
-            valid_mask: (B, T) bool, False for padding.
+            valid: The frames that are not padding.
             context: Router context (B, T or 1, C), or None.
             pasts: Cache of each block; None if x is the whole utterance (P = 0).
             first_key: (B or 1,) position of the first of the P + T keys in its utterance.
 
         Returns:
-            The output (B, T, D), the routings by the paths of their layers, and the caches
-            including x.
+            The output (B, T, D), the routings by the paths of their layers, the caches including
+            x, and the outputs of the `intermediate_blocks`, which only training has.
         """
         if context is not None:
             context = context.expand(-1, x.size(1), -1)
@@ -175,13 +187,17 @@ class BlockEncoder(Encoder):
         x = self.dropout(x)
         routings: dict[str, Routing] = {}
         new_pasts = []
-        for depth, block in enumerate(self.blocks):
-            past = None if pasts is None else pasts[depth]
-            x, block_routings, new_past = block(
-                x, positions, attention_mask, valid_mask, context, past
-            )
-            routings |= {f"blocks.{depth}.{name}": r for name, r in block_routings.items()}
+        intermediate: tuple[Tensor, ...] = ()
+        for number, block in enumerate(self.blocks, start=1):
+            past = None if pasts is None else pasts[number - 1]
+            x, block_routings, new_past = block(x, positions, attention_mask, valid, context, past)
+            routings |= {f"blocks.{number - 1}.{name}": r for name, r in block_routings.items()}
             new_pasts.append(new_past)
-        if self.norm is not None:
-            x = self.norm(x)
-        return x, routings, new_pasts
+            if self.training and number in self.intermediate_blocks:
+                intermediate += (self._normed(x),)
+            if self.conditioning is not None and number in self.conditioned_blocks:
+                x = x + self.conditioning(self._normed(x))
+        return self._normed(x), routings, new_pasts, intermediate
+
+    def _normed(self, x: Tensor) -> Tensor:
+        return x if self.norm is None else self.norm(x)
