@@ -84,14 +84,17 @@ class RecordingTranscriber:
         self.transcriber = engine.transcriber(task)
         """The model that recognises the pieces."""
         if use_vad:
-            self._detector()  # a missing package is reported before audio is read
+            self._detector("")  # a missing package is reported before audio is read
 
-    def run(self, blocks: Iterable[np.ndarray], rate_hz: int) -> TranscribedRecording:
+    def run(
+        self, blocks: Iterable[np.ndarray], rate_hz: int, name: str = "the recording"
+    ) -> TranscribedRecording:
         """Recognise a recording.
 
         Args:
             blocks: Its mono samples in [-1, 1], as (S,) arrays.
             rate_hz: Their sample rate.
+            name: The name of the recording in messages.
 
         Raises:
             InputError: The audio cannot be read, or the recording is long, the model cannot stream,
@@ -104,13 +107,16 @@ class RecordingTranscriber:
             num_samples += len(block)
             is_long = num_samples > WHOLE_SEC * rate_hz
         if is_long:
-            return self._run_pieces(itertools.chain(beginning, blocks), rate_hz)
+            detector = self._detector(name)
+            return self._run_pieces(itertools.chain(beginning, blocks), rate_hz, detector)
         samples = np.concatenate(beginning)
         (result,) = self.transcriber.run([self._engine.waveform(samples, rate_hz)])
         duration = num_samples / rate_hz
         return TranscribedRecording(duration, (Segment(0.0, duration, result),), is_whole=True)
 
-    def _run_pieces(self, blocks: Iterable[np.ndarray], rate_hz: int) -> TranscribedRecording:
+    def _run_pieces(
+        self, blocks: Iterable[np.ndarray], rate_hz: int, detector: SpeechDetector
+    ) -> TranscribedRecording:
         """Recognise the pieces of a recording one after the other."""
         new_rate_hz, segments, durations = self._engine.sample_rate_hz, [], [0.0]
 
@@ -121,27 +127,28 @@ class RecordingTranscriber:
                 yield resample(block, False)
             yield resample(np.zeros(0, np.float32), True)
 
-        for piece in cut_at_pauses(resampled(), new_rate_hz, self._detector(), PIECES):
+        for piece in cut_at_pauses(resampled(), new_rate_hz, detector, PIECES):
             waveform = self._engine.waveform(piece.samples, new_rate_hz)
             (result,) = self.transcriber.run([waveform])
             end = piece.start_sec + len(piece.samples) / new_rate_hz
             segments.append(Segment(piece.start_sec, end, _shifted(result, piece.start_sec)))
         return TranscribedRecording(durations[0], tuple(segments), is_whole=False)
 
-    def _detector(self) -> SpeechDetector:
-        """Return a new detector of speech."""
-        if not self._use_vad:
-            try:
-                return self._engine.speech_detector(self._task.language)
-            except InputError as error:
-                reason = str(error)
+    def _detector(self, name: str) -> SpeechDetector:
+        """Return a new detector of speech for a recording of this name."""
+        rate_hz = self._engine.sample_rate_hz
+        if self._use_vad:
+            return SileroDetector(rate_hz)
         try:
-            return SileroDetector(self._engine.sample_rate_hz)
+            return self._engine.speech_detector(self._task.language)
         except InputError as error:
-            if self._use_vad:
-                raise
+            reason = error
+        try:
+            return SileroDetector(rate_hz)
+        except InputError as error:
             raise InputError(
-                f"a recording of more than {WHOLE_SEC:g} s is cut at pauses, but {error} ({reason})"
+                f"{name} is longer than {WHOLE_SEC:g} s and has to be cut at pauses, but {reason}, "
+                f"and {error}"
             ) from None
 
 

@@ -132,7 +132,9 @@ class SpeechRecognizer:
             name = f"recording {number + 1} of {len(recordings)}" if is_list else "the recording"
             with _opened(recording, sample_rate, name) as source:
                 if source.duration_sec > WHOLE_SEC:
-                    found[number] = model.run(source, source.rate_hz).joined()
+                    if isinstance(recording, (str, os.PathLike)):
+                        name = os.fspath(recording)
+                    found[number] = model.run(source, source.rate_hz, name).joined()
                 else:
                     samples = np.concatenate(list(source))
                     short[number] = self._engine.waveform(samples, source.rate_hz)

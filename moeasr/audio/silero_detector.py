@@ -77,7 +77,7 @@ def _open_network() -> Any:
         package = Path(importlib.util.find_spec("silero_vad").origin)
     except (ImportError, AttributeError):
         raise InputError(
-            "cutting at pauses by silero-vad needs the packages silero-vad and onnxruntime; "
+            "the detection of pauses by silero-vad needs the packages silero-vad and onnxruntime; "
             "install them with `pip install 'moeasr[vad]'`"
         ) from None
     options = onnxruntime.SessionOptions()

@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     with output.opened():
         for path, blocks in files:
             try:
-                recording = model.run(blocks, blocks.rate_hz)
+                recording = model.run(blocks, blocks.rate_hz, path.name)
                 content = _content(path.name, recording, args)
             except InputError as error:
                 files.fail(error)
