@@ -1,9 +1,9 @@
 """Recognition of recordings of any length in bounded memory.
 
-A recording of up to `WHOLE_SEC` is recognised as a whole. A longer one is cut at its pauses, and
-each piece is recognised alone, with the same mode and settings. A model that can stream finds the
-pauses with its streaming encoder; for other models silero-vad does. This module does not import
-torch.
+A recording of up to 30 s is recognised as a whole, unless the caller chooses another limit. A longer
+one is cut at its pauses, and each piece is recognised alone, with the same mode and settings. A
+model that can stream finds the pauses with its streaming encoder; for other models silero-vad does.
+This module does not import torch.
 """
 
 import functools
@@ -22,7 +22,7 @@ from moeasr.errors import InputError
 from moeasr.text.scripts import joined
 
 WHOLE_SEC = 30.0
-"""Longest recording that is recognised as a whole, seconds."""
+"""Longest recording that is recognised as a whole by default, seconds."""
 PIECES = PauseRules()
 
 
@@ -72,15 +72,23 @@ class RecordingTranscriber:
         engine: The model.
         task: The mode, the settings and the language of all recordings.
         use_vad: Cut every recording at the pauses that silero-vad finds.
+        max_whole_sec: Longest recording that is recognised as a whole, seconds.
 
     Raises:
         InputError: The model cannot do the task, or silero-vad is needed but not installed.
     """
 
-    def __init__(self, engine: Engine, task: Task, use_vad: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        task: Task,
+        use_vad: bool = False,
+        max_whole_sec: float = WHOLE_SEC,
+    ) -> None:
         self._engine = engine
         self._task = task
         self._use_vad = use_vad
+        self._max_whole_sec = max_whole_sec
         self.transcriber = engine.transcriber(task)
         """The model that recognises the pieces."""
         if use_vad:
@@ -105,7 +113,7 @@ class RecordingTranscriber:
         while not is_long and (block := next(blocks, None)) is not None:
             beginning.append(block)
             num_samples += len(block)
-            is_long = num_samples > WHOLE_SEC * rate_hz
+            is_long = num_samples > self._max_whole_sec * rate_hz
         if is_long:
             detector = self._detector(name)
             return self._run_pieces(itertools.chain(beginning, blocks), rate_hz, detector)
@@ -147,8 +155,8 @@ class RecordingTranscriber:
             return SileroDetector(rate_hz)
         except InputError as error:
             raise InputError(
-                f"{name} is longer than {WHOLE_SEC:g} s and has to be cut at pauses, but {reason}, "
-                f"and {error}"
+                f"{name} is longer than {self._max_whole_sec:g} s and has to be cut at pauses, but "
+                f"{reason}, and {error}"
             ) from None
 
 

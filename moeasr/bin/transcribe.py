@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
 
     from moeasr.api.engine import Task
-    from moeasr.api.long_recording import RecordingTranscriber
+    from moeasr.api.long_recording import WHOLE_SEC, RecordingTranscriber
     from moeasr.audio.input_files import InputFiles
     from moeasr.audio.input_paths import find_input_paths
     from moeasr.report.transcript_output import TranscriptOutput
@@ -67,7 +67,8 @@ def main(argv: list[str] | None = None) -> None:
     output = TranscriptOutput(args.format, args.output, paths)
     engine = load_engine(args)
     task = Task(mode=args.mode, config=config, given=given, language=args.language)
-    model = RecordingTranscriber(engine, task, args.vad)
+    whole_sec = WHOLE_SEC if args.max_whole_sec is None else args.max_whole_sec
+    model = RecordingTranscriber(engine, task, args.vad, whole_sec)
     check_transcript_options(args, engine.has_ctc, model.transcriber)
     files = InputFiles(paths, "transcribe")
     with output.opened():

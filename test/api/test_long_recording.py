@@ -62,10 +62,9 @@ def test_short_recordings_are_those_of_the_transcriber(engine, long_sound):
 def test_long_recordings_are_pieces_with_times_of_the_whole(
     engine, long_sound, monkeypatch, rate_hz
 ):
-    monkeypatch.setattr(long_recording, "WHOLE_SEC", 4.0)
     monkeypatch.setattr(engine, "speech_detector", lambda language: LoudDetector())
     blocks = [block[:: 16000 // rate_hz] for block in long_sound]
-    found = RecordingTranscriber(engine, TASK).run(iter(blocks), rate_hz)
+    found = RecordingTranscriber(engine, TASK, max_whole_sec=4.0).run(iter(blocks), rate_hz)
     assert (found.duration, found.is_whole, len(found.segments)) == (6.0, False, 4)
     if rate_hz == 16000:
         for number, segment in enumerate(found.segments):
@@ -83,8 +82,7 @@ def test_long_recordings_are_pieces_with_times_of_the_whole(
 
 
 def test_the_model_itself_finds_pauses_and_silence_has_no_segments(engine, long_sound, monkeypatch):
-    monkeypatch.setattr(long_recording, "WHOLE_SEC", 4.0)
-    model = RecordingTranscriber(engine, TASK)
+    model = RecordingTranscriber(engine, TASK, max_whole_sec=4.0)
     assert model.run(long_sound, 16000).segments
     detector = LoudDetector()
     monkeypatch.setattr(engine, "speech_detector", lambda language: detector)
@@ -121,14 +119,13 @@ def test_models_that_cannot_stream_need_silero_vad(engine, long_sound, monkeypat
         raise InputError("this model cannot decode in chunks")
 
     monkeypatch.setattr(engine, "speech_detector", refuse)
-    monkeypatch.setattr(long_recording, "WHOLE_SEC", 4.0)
     monkeypatch.setattr(long_recording, "SileroDetector", lambda rate_hz: LoudDetector())
-    assert len(RecordingTranscriber(engine, TASK).run(long_sound, 16000).segments) == 4
+    model = RecordingTranscriber(engine, TASK, max_whole_sec=4.0)
+    assert len(model.run(long_sound, 16000).segments) == 4
     monkeypatch.undo()
     monkeypatch.setattr(engine, "speech_detector", refuse)
-    monkeypatch.setattr(long_recording, "WHOLE_SEC", 4.0)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    model = RecordingTranscriber(engine, TASK)
+    model = RecordingTranscriber(engine, TASK, max_whole_sec=4.0)
     assert model.run(long_sound[:2], 16000).is_whole
     message = r"^a\.wav is longer than 4 s .* this model cannot decode in chunks, .*moeasr\[vad\]"
     with pytest.raises(InputError, match=message):

@@ -165,7 +165,6 @@ def test_long_recordings_are_cut_at_their_pauses(asr, sound, tmp_path, monkeypat
     starts = [word.start for word in results[0].words]
     assert starts == sorted(starts) and starts[-1] > 15
     monkeypatch.setattr("moeasr.api.speech_recognizer.WHOLE_SEC", 99.0)
-    monkeypatch.setattr("moeasr.api.long_recording.WHOLE_SEC", 99.0)
     whole = asr.transcribe([short, long], sample_rate=16000, **settings)
     assert whole[0].text == asr.transcribe(short, sample_rate=16000, **settings).text
     assert whole[1].nbest

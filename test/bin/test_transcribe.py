@@ -304,6 +304,8 @@ def test_a_long_recording_is_cut_at_its_pauses(speaking_path, tmp_path, capsys):
     words = [word for segment in found["segments"] for word in segment["words"]]
     starts = [word["start"] for word in words]
     assert starts == sorted(starts) and starts[-1] >= 20
+    main([*argv, "--format", "json", "--max-whole-sec", "60", str(tmp_path / "long.wav")])
+    assert len(json.loads(capsys.readouterr().out)["segments"]) == 1
     main([*argv, "--timestamps", str(tmp_path / "long.wav")])
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert [line[4] for line in lines] == [word["text"] for word in words]

@@ -24,6 +24,8 @@ def add_transcript_options(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORM_NAMES, default="text", help=text)
     text = "file or directory for the output (default: standard output)"
     add("-o", "--output", metavar="FILE|DIR", help=text)
+    text = "longest recording that is recognised as a whole (default: 30); 0 cuts all at pauses"
+    add("--max-whole-sec", type=float, metavar="SEC", help=text)
     text = "cut every file at the pauses that silero-vad finds, and skip what is not speech"
     add("--vad", action="store_true", help=text)
     text = "language of all files, required if the model routes by language"
@@ -42,6 +44,11 @@ def check_transcript_options(
         has_ctc: True if the model has CTC outputs, which give the times of words.
         model: The model with its decoding mode.
     """
+    if args.max_whole_sec is not None:
+        if args.vad:
+            raise InputError("`--max-whole-sec` has no effect with --vad, which cuts every file")
+        if not args.max_whole_sec >= 0:
+            raise InputError(f"`--max-whole-sec` must be 0 or more, but is {args.max_whole_sec:g}")
     if args.format != "text" and (args.timestamps or args.nbest is not None):
         option = "--timestamps" if args.timestamps else "--nbest"
         raise InputError(f"{option} is for --format text, but the form is {args.format}")

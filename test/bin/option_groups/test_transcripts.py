@@ -39,6 +39,9 @@ def test_most_combinations_are_valid():
         (("--timestamps", "--nbest", "1"), "give either --timestamps or --nbest"),
         (("--nbest", "2"), "--nbest must be between 1 and 1, .* of ctc_greedy_search, but is 2"),
         (("--nbest", "1", "--format", "json"), "--nbest is for --format text, but .* json"),
+        (("--max-whole-sec", "5", "--vad"), "`--max-whole-sec` has no effect with --vad"),
+        (("--max-whole-sec", "-1"), "`--max-whole-sec` must be 0 or more, but is -1"),
+        (("--max-whole-sec", "nan"), "`--max-whole-sec` must be 0 or more, but is nan"),
         (("--timestamps", "--format", "ctm"), "--timestamps is for --format text"),
     ],
 )
