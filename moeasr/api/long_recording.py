@@ -1,9 +1,9 @@
 """Recognition of recordings of any length in bounded memory.
 
-A recording of up to 30 s is recognised as a whole, unless the caller chooses another limit. A longer
-one is cut at its pauses, and each piece is recognised alone, with the same mode and settings. A
-model that can stream finds the pauses with its streaming encoder; for other models silero-vad does.
-This module does not import torch.
+A recording of up to 30 s is recognised as a whole, unless the caller chooses another limit. A
+longer one is cut at its pauses, and each piece is recognised alone, with the same mode and
+settings. A model that can stream finds the pauses with its streaming encoder; for other models
+silero-vad does. This module does not import torch.
 """
 
 import functools
