@@ -28,7 +28,7 @@ table only; test/test_layers.py enforces it.
     compare     systems of a list, trained and compared         score
     train       the training loop                               records of models and moe
     interop     models of other toolkits                        features text nn moe models
-    api         `moeasr.load` and what it returns               audio decode
+    api         `moeasr.load` and what it returns               audio text decode
     deploy      model folders in onnxruntime, without torch     audio features text decode api
     export      models in ONNX, equal to their checkpoints      audio data decode features models
                                                                 moe nn score text deploy

@@ -68,7 +68,7 @@ ALLOWED = {
 }
 ALLOWED["export"] = {"datadir", "audio", "features", "text", "data", "nn", "moe", "models"}
 ALLOWED["export"] |= {"decode", "score"}
-ALLOWED["api"] = {"audio", "decode"}
+ALLOWED["api"] = {"audio", "text", "decode"}
 ALLOWED["deploy"] = {"audio", "features.fbank_config", "text", "decode", "api"}
 ALLOWED["export"] |= {"deploy"}
 ALLOWED["__init__"] = {"api", "deploy"}

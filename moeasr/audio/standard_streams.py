@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from moeasr.audio.audio_blocks import STANDARD_INPUT
 from moeasr.audio.file import write_wav
-from moeasr.audio.input_files import STANDARD_INPUT, decode_standard_input
+from moeasr.audio.input_files import decode_standard_input
 from moeasr.audio.programs import Effect
 from moeasr.audio.recording import apply_effect, read_audio
 
