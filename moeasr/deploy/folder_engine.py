@@ -14,6 +14,7 @@ from moeasr.audio.bounds import check_new_rate
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.live.config import EndpointConfig
 from moeasr.decode.live.recognition_stream import RecognitionStream
+from moeasr.deploy.batched_streams import StreamBatch
 from moeasr.deploy.folder_modes import MODES, choose_mode
 from moeasr.deploy.folder_recognizer import FolderRecognizer
 from moeasr.deploy.folder_streaming import FolderStreaming
@@ -101,9 +102,31 @@ class FolderEngine:
 
     def open_stream(self, task: Task, rules: EndpointConfig | None, rate_hz: int) -> LiveStream:
         """Open a stream, see `Engine.open_stream`."""
-        recognizer = self._recognizer
-        mode, config = _resolve(recognizer, task)
-        sizes = recognizer.stream_sizes()
+        mode, config = self._stream_settings(task)
+        streaming = FolderStreaming(self._recognizer, mode, config, rules)
+        resample = _PacketResampler(rate_hz, self.sample_rate_hz)
+        return LiveStream(RecognitionStream(streaming), resample, self._recognizer)
+
+    def open_batch(self, task: Task, rules: EndpointConfig | None) -> StreamBatch:
+        """Prepare streams whose chunks are encoded together. Their sizes are those of the folder.
+
+        Raises:
+            InputError: The folder cannot do the task, or has no network for batches.
+        """
+        mode, config = self._stream_settings(task)
+        sizes = self._recognizer.stream_sizes()
+        if (config.chunk_size, config.num_left_chunks) != dataclasses.astuple(sizes):
+            raise InputError(
+                f"streams in batches have the sizes of the export, {sizes.chunk_size} frames per "
+                f"chunk and {sizes.num_left_chunks} left chunks; omit `chunk_size` and "
+                "`num_left_chunks`, or export the checkpoint again with others"
+            )
+        return StreamBatch(self._recognizer, mode, config, rules)
+
+    def _stream_settings(self, task: Task) -> tuple[str, DecodeConfig]:
+        """Return the mode and the complete settings of a stream."""
+        mode, config = _resolve(self._recognizer, task)
+        sizes = self._recognizer.stream_sizes()
         if config.chunk_size == -1:
             raise InputError("`chunk_size` must be at least 1 to stream, but is -1")
         if "num_left_chunks" not in task.given:
@@ -113,9 +136,7 @@ class FolderEngine:
                 "the caches of a model folder have a fixed size: `num_left_chunks` must be at "
                 "least 1 in a stream, but is -1"
             )
-        streaming = FolderStreaming(recognizer, mode, config, rules)
-        resample = _PacketResampler(rate_hz, self.sample_rate_hz)
-        return LiveStream(RecognitionStream(streaming), resample, recognizer)
+        return mode, config
 
 
 class FolderTranscriber:

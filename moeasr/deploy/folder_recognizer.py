@@ -9,8 +9,16 @@ import numpy as np
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.times import Times, times_of
+from moeasr.deploy.batch_network import BatchNetwork
 from moeasr.deploy.folder_modes import MODES, search
-from moeasr.deploy.model_folder import DECODER, OFFLINE, STREAMING, ChunkSizes, ModelFolder
+from moeasr.deploy.model_folder import (
+    DECODER,
+    OFFLINE,
+    STREAMING,
+    ZIPFORMER,
+    ChunkSizes,
+    ModelFolder,
+)
 from moeasr.deploy.native_fbank import native_fbank
 from moeasr.deploy.networks import (
     Caches,
@@ -84,6 +92,17 @@ class FolderRecognizer:
         self.stream_sizes()
         path = folder.file(STREAMING, self.is_int8)
         return StreamingNetwork(path, self._num_threads, folder.tokenizer.vocab_size)
+
+    @cached_property
+    def batch(self) -> BatchNetwork:
+        """The encoder of batches of streams.
+
+        Raises:
+            InputError: The folder has no such file, or it is invalid.
+        """
+        self.stream_sizes()
+        path = self.folder.file(ZIPFORMER, self.is_int8)
+        return BatchNetwork(path, self._num_threads, self.folder.config)
 
     @cached_property
     def decoder(self) -> DecoderNetwork:

@@ -47,10 +47,10 @@ class FolderStreaming:
         """Length of an encoder frame in seconds."""
         return self._recognizer.frame_sec
 
-    def open_encoder(self, language: int | None) -> "_FolderStreamEncoder":
+    def open_encoder(self, language: int | None) -> "FolderStreamEncoder":
         """Start the encoder of a stream; folders do not route by language."""
         sizes = self._config.chunk_size, self._config.num_left_chunks
-        return _FolderStreamEncoder(self._recognizer, *sizes)
+        return FolderStreamEncoder(self._recognizer, *sizes)
 
     def first_pass(self) -> FirstPass:
         """Start the search for the partial results of a new utterance."""
@@ -70,7 +70,7 @@ class FolderStreaming:
         return self._recognizer.folder.tokenizer.decode(units)
 
 
-class _FolderStreamEncoder:
+class FolderStreamEncoder:
     """The features and the encoder of one stream, see `StreamEncoder`.
 
     Args:
@@ -114,5 +114,10 @@ class _FolderStreamEncoder:
         if found is None:
             return []
         encoded, self._caches = found
-        lens = np.array([len(encoded.enc)])
-        return [EncodedChunk(encoded.enc[None], encoded.log_probs[None], lens)]
+        return [chunk_of(encoded)]
+
+
+def chunk_of(encoded: Encoded) -> EncodedChunk:
+    """Return the outputs of a chunk as those of a batch of one stream."""
+    lens = np.array([len(encoded.enc)])
+    return EncodedChunk(encoded.enc[None], encoded.log_probs[None], lens)

@@ -20,6 +20,7 @@ from moeasr.deploy.model_folder import (
     OFFLINE,
     STREAMING,
     TOKENS,
+    ZIPFORMER,
     ChunkSizes,
     FolderConfig,
 )
@@ -38,7 +39,6 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.heads.attention_head import AttentionHead
 from moeasr.text.dictionary import write_units
 
-ZIPFORMER = "model.zipformer.onnx"
 logger = get_logger(__name__)
 
 
