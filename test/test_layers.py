@@ -70,9 +70,10 @@ ALLOWED["export"] |= {"decode", "score"}
 ALLOWED["api"] = {"audio", "decode"}
 ALLOWED["deploy"] = {"audio", "features.fbank_config", "text", "decode", "api"}
 ALLOWED["export"] |= {"deploy"}
+ALLOWED["serve"] = {"audio", "decode", "api", "deploy"}
 ALLOWED["__init__"] = {"api", "deploy"}
 ALLOWED["report"] = set(ALLOWED) - {
-    *("corpus", "kaldi", "experiment", "interop", "export", "deploy", "__init__")
+    *("corpus", "kaldi", "experiment", "interop", "export", "deploy", "serve", "__init__")
 }
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}
