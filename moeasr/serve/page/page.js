@@ -101,7 +101,9 @@ async function startMicrophone() {
   if (!navigator.mediaDevices) {
     throw new Error("browsers allow the microphone only on https or on this machine");
   }
-  const media = await navigator.mediaDevices.getUserMedia({ audio: true });
+  // these were made for telephony, and models are trained without them
+  const audio = { echoCancellation: false, noiseSuppression: false };
+  const media = await navigator.mediaDevices.getUserMedia({ audio });
   const context = new AudioContext();
   const stop = () => {
     media.getTracks().forEach((track) => track.stop());
