@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from moeasr.moe.experts import ExpertBank
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.feed_forward import Activation
+from moeasr.nn.valid_frames import ValidFrames
 
 
 class SlicedExperts(nn.Module):
@@ -31,7 +32,7 @@ class SlicedExperts(nn.Module):
         self.experts = make_experts(layer.experts) if experts is None else experts
 
     def forward(
-        self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
+        self, x: Tensor, valid: ValidFrames, context: Tensor | None = None
     ) -> tuple[Tensor, None]:
         """Compute the layer, see `moeasr.nn.feed_forward.FeedForward`."""
         x_ND = x.flatten(0, 1)

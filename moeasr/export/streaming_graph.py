@@ -17,6 +17,7 @@ from moeasr.export.cache_layout import CacheLayout
 from moeasr.export.offline_graph import ctc_log_probs
 from moeasr.models.asr import AsrModel
 from moeasr.models.encoders.block_encoder import BlockEncoder
+from moeasr.nn.valid_frames import all_frames_valid
 
 
 class Chunk(NamedTuple):
@@ -82,11 +83,9 @@ class StreamingGraph(nn.Module):
         for encoder in self._encoders:
             num_frames = torch.full((feats.size(0),), feats.size(1), device=feats.device)
             x, _ = encoder.subsampling(feats, num_frames)
-            valid_mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+            valid = all_frames_valid(x.size(0), x.size(1), x.device)
             own = pasts[len(new_pasts) : len(new_pasts) + len(encoder.blocks)]
-            enc, _, seen = encoder.run_blocks(
-                x, attention_mask, valid_mask, context, own, first_key
-            )
+            enc, _, seen = encoder.run_blocks(x, attention_mask, valid, context, own, first_key)
             context = enc
             new_pasts += seen
         assert enc is not None

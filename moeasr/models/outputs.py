@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from moeasr.nn.routing import Routing
@@ -42,3 +43,12 @@ class LossOutput(NamedTuple):
     expert_loads: dict[str, Tensor]
     """Detached number of assignments to each expert (E,), by the path of the MoE layer in the
     model."""
+
+    def with_statistics_on_cpu(self) -> "LossOutput":
+        """Return the output with all but the loss on the CPU, which takes a single copy."""
+        found = [self.weight, *self.stats.values(), *self.expert_loads.values()]
+        flat = torch.cat([value.reshape(-1) for value in found]).cpu()
+        weight, *parts = flat.split([value.numel() for value in found])
+        stats = {name: part[0] for name, part in zip(self.stats, parts)}
+        loads = dict(zip(self.expert_loads, parts[len(stats) :]))
+        return LossOutput(self.loss, weight[0], stats, loads)

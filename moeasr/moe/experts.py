@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.moe.dispatch import combine, sort_by_expert
+from moeasr.moe.every_expert import is_cheap, run_every_expert
 from moeasr.moe.expert_rows import run_expert_rows
 from moeasr.moe.grouped_experts import groups_products, run_grouped
 from moeasr.nn.feed_forward import Activation
@@ -134,8 +135,32 @@ def grouped_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
     return run_grouped(x_ND, weights, routing, bank.activation, dropout).to(x_ND.dtype)
 
 
+def every_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
+    """Run every expert on every frame by two products, and weigh the outputs (0 if not selected).
+
+    It computes E / K times as much as needed, but neither sorts nor makes the host wait.
+    """
+    weights = (bank.w1, bank.b1, bank.w2, bank.b2)
+    dropout = bank.dropout if bank.training else 0.0
+    return run_every_expert(x_ND, weights, routing, bank.activation, dropout).to(x_ND.dtype)
+
+
+def auto_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
+    """Choose a kernel by the device and the sizes: `sorted` on a CPU.
+
+    On a GPU it is `every` if the products are so small that starting them takes longer than they
+    do, else `grouped`.
+    """
+    if not x_ND.is_cuda:
+        return sorted_kernel(bank, x_ND, routing)
+    kernel = every_kernel if is_cheap(len(x_ND), bank.w1) else grouped_kernel
+    return kernel(bank, x_ND, routing)
+
+
 EXPERT_KERNELS: dict[str, Callable[[ExpertBank, Tensor, Routing], Tensor]] = {
+    "auto": auto_kernel,
     "loop": loop_kernel,
     "sorted": sorted_kernel,
     "grouped": grouped_kernel,
+    "every": every_kernel,
 }

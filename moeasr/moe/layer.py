@@ -14,6 +14,7 @@ from moeasr.moe.router import ExpertWeights, Router
 from moeasr.moe.routers import ROUTERS
 from moeasr.nn.feed_forward import ACTIVATIONS, FeedForward, FeedForwardConfig, Stack
 from moeasr.nn.routing import Routing
+from moeasr.nn.valid_frames import ValidFrames
 from moeasr.ranges import check_size
 
 RouterClass = type[Router]
@@ -39,19 +40,12 @@ class MoEFeedForward(nn.Module):
         return list(self.router.parameters())
 
     def forward(
-        self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
+        self, x: Tensor, valid: ValidFrames, context: Tensor | None = None
     ) -> tuple[Tensor, Routing]:
         """See `moeasr.nn.feed_forward.FeedForward`; the output of padding frames is zero."""
-        if valid_mask.all():  # a batch without padding needs no copy of its frames
-            x_ND = x.flatten(0, 1)
-            routing = self.router(x_ND, None if context is None else context.flatten(0, 1))
-            return self.experts(x_ND, routing).view(x.shape), routing
-        x_ND = x[valid_mask]
-        routing = self.router(x_ND, None if context is None else context[valid_mask])
-        y_ND = self.experts(x_ND, routing)
-        y = x.new_zeros(x.shape, dtype=y_ND.dtype)
-        y[valid_mask] = y_ND
-        return y, routing
+        x_ND = valid.take(x)
+        routing = self.router(x_ND, None if context is None else valid.take(context))
+        return valid.put(self.experts(x_ND, routing)), routing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +67,9 @@ class MoeConfig(FeedForwardConfig):
     is meant for imported models, because it gives the router no gradient."""
     router: Annotated[str, OneOf(ROUTERS, Router)] = "top_k"
     """One of `moeasr.moe.routers.ROUTERS`, or the import path of another `Router`."""
-    kernel: Annotated[str, OneOf(EXPERT_KERNELS)] = field(default="sorted", metadata=PROCEDURE)
+    kernel: Annotated[str, OneOf(EXPERT_KERNELS)] = field(default="auto", metadata=PROCEDURE)
     """Implementation that runs the experts, one of `moeasr.moe.experts.EXPERT_KERNELS`. All of them
-    give equal results."""
+    give equal results; `auto` chooses by device and sizes."""
     capacity_factor: float | None = None
     """Limit on the frames of an expert in other toolkits. It must stay null and exists only so that
     the error message can give the reason."""

@@ -12,8 +12,10 @@ from moeasr.nn.routing import Routing
 
 def expert_load(routing: Routing) -> Tensor:
     """Return the number of assignments to each expert, (E,) float32."""
-    counts = torch.bincount(routing.expert_ids.flatten(), minlength=routing.num_experts)
-    return counts.to(torch.float32)
+    # not bincount, which would wait for a GPU to learn the largest id
+    ids = routing.expert_ids.flatten()
+    load = torch.zeros(routing.num_experts, device=ids.device)
+    return load.scatter_add(0, ids, torch.ones_like(ids, dtype=load.dtype))
 
 
 def load_cv(load: Tensor) -> float:

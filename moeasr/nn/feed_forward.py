@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from moeasr.config import OneOf
 from moeasr.nn.dropout import Dropout
 from moeasr.nn.routing import Routing
+from moeasr.nn.valid_frames import ValidFrames
 from moeasr.ranges import check_size
 
 CONTEXTS = ("embedding", "language")
@@ -21,13 +22,13 @@ class FeedForward(Protocol):
     """The interface of feed-forwards, with or without experts, for blocks and decoders."""
 
     def __call__(
-        self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
+        self, x: Tensor, valid: ValidFrames, context: Tensor | None = None
     ) -> tuple[Tensor, Routing | None]:
         """Transform each frame independently of the others.
 
         Args:
             x: Frames, (B, T, D).
-            valid_mask: (B, T) bool, False for padding. Outputs of padding frames are undefined but
+            valid: The frames that are not padding. Outputs of padding frames are undefined but
                 finite.
             context: Router context (B, T, C), such as the output of an embedding network.
 
@@ -107,9 +108,9 @@ class DenseFeedForward(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self, x: Tensor, valid_mask: Tensor, context: Tensor | None = None
+        self, x: Tensor, valid: ValidFrames, context: Tensor | None = None
     ) -> tuple[Tensor, None]:
-        """See `FeedForward`; the mask and the context are not used."""
+        """See `FeedForward`; `valid` and the context are not used."""
         return self.w2(self.dropout(self.activation(self.w1(x)))), None
 
 

@@ -177,7 +177,7 @@ class Trainer(Generic[BatchT]):
         bad = []
         loads: dict[str, Tensor] = {}
         for batch in batches:
-            output = self._loss(batch)
+            output = self._loss(batch).with_statistics_on_cpu()
             if torch.isfinite(output.loss):
                 output.loss.backward()
                 weight += output.weight

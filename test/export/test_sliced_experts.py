@@ -9,6 +9,7 @@ from systems import BATCH, make_system
 from moeasr.export.sliced_experts import SlicedExperts, slice_experts
 from moeasr.models.build import count_params
 from moeasr.moe.layer import MoEFeedForward
+from moeasr.nn.valid_frames import all_frames_valid
 
 ROUTED = ["u2pp_moe", "speechmoe", "shared_interleaved", "omni", "balanced", "hash", "random"]
 
@@ -40,7 +41,7 @@ def test_an_expert_without_frames_is_no_problem():
         layer.router.weight.zero_()
         layer.router.weight[1:3, 0] = 1.0
     x = torch.ones(1, 5, 16, dtype=torch.float64)
-    valid = torch.ones(1, 5, dtype=torch.bool)
+    valid = all_frames_valid(1, 5)
     expected, routing = layer(x, valid)
     assert set(routing.expert_ids.flatten().tolist()) == {1, 2}
     given, nothing = SlicedExperts(layer)(x, valid)

@@ -85,6 +85,11 @@ SYSTEMS = {
 
 def make_system(name, vocab_size=9, rates=None, **settings):
     """A model in float64 and in training mode, its dropout 0 or the `rates` in all its parts."""
+    return build_model(system_config(name, rates, **settings), NUM_MEL_BINS, vocab_size).double()
+
+
+def system_config(name, rates=None, **settings):
+    """The config of a system."""
     settings = {**SYSTEMS[name], **settings}
     feed_forward = moe() if name in ("u2pp_moe", "omni") else DENSE
     decoder = DecoderConfig(
@@ -93,7 +98,7 @@ def make_system(name, vocab_size=9, rates=None, **settings):
     config = ModelConfig(**{"decoder": decoder, **settings})
     if rates is not None:
         config = with_rates(config, **rates)
-    return build_model(config, NUM_MEL_BINS, vocab_size).double()
+    return config
 
 
 def decoders(model):

@@ -25,6 +25,7 @@ from moeasr.moe.layer import MoeConfig, MoEFeedForward
 from moeasr.moe.routers import ROUTERS
 from moeasr.moe.top_k_routers import TopKRouter
 from moeasr.nn.feed_forward import DenseConfig, DenseFeedForward, FeedForwardConfig
+from moeasr.nn.valid_frames import all_frames_valid
 
 DENSE = DenseConfig(hidden_units=24)
 MOE = MoeConfig(hidden_units=24, num_experts=4, experts_per_frame=2)
@@ -166,7 +167,7 @@ def test_every_router_can_be_named_and_a_slip_of_its_name_gives_it(router):
 
 
 class OwnFeedForward(torch.nn.Linear):
-    def forward(self, x, valid_mask, context=None):
+    def forward(self, x, valid, context=None):
         return super().forward(x), None
 
 
@@ -213,7 +214,7 @@ def test_the_activation_is_that_of_the_config_in_every_feed_forward(config, acti
     config = dataclasses.replace(config, activation=activation)
     modules = feed_forwards(build_model(config_of(config), 20, 9).eval())
     assert len(modules) == 6
-    x, valid = torch.randn(1, 5, 16), torch.ones(1, 5, dtype=torch.bool)
+    x, valid = torch.randn(1, 5, 16), all_frames_valid(1, 5)
     for module in modules:
         for name, parameter in module.named_parameters():
             constant = {"w1.bias": -1.0, "experts.b1": -1.0, "w2.weight": 1.0, "experts.w2": 1.0}
@@ -225,7 +226,7 @@ def test_the_activation_is_that_of_the_config_in_every_feed_forward(config, acti
 def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
     monkeypatch.setitem(EXPERT_KERNELS, "own", lambda bank, x, routing: torch.full_like(x, 7.0))
     config = config_of(dataclasses.replace(MOE, kernel="own"))
-    x, valid = torch.randn(1, 5, 16), torch.ones(1, 5, dtype=torch.bool)
+    x, valid = torch.randn(1, 5, 16), all_frames_valid(1, 5)
     for module in feed_forwards(build_model(config, 20, 9)):
         assert torch.equal(module(x, valid)[0], torch.full_like(x, 7.0))
 

@@ -324,7 +324,7 @@ class OwnFeedForward(nn.Module):
         super().__init__()
         self.scale = nn.Linear(d_model, d_model)
 
-    def forward(self, x, valid_mask, context=None):
+    def forward(self, x, valid, context=None):
         return self.scale(x), None
 
 

@@ -8,6 +8,7 @@ from systems import BATCH, SYSTEMS, decoders, encoder, make_system
 from moeasr.models.encoders.block_encoder_config import ATTENTIONS
 from moeasr.models.encoders.encoders import ENCODERS
 from moeasr.models.feed_forwards import FEED_FORWARDS
+from moeasr.nn.valid_frames import all_frames_valid
 
 PARTS = {
     "conformer": {
@@ -48,12 +49,13 @@ def make_block(kind, rate):
 
 def run_block(kind, block, x):
     """Return what the block adds to x (1, T, D)."""
-    valid = torch.ones(1, NUM_FRAMES, dtype=torch.bool)
+    valid = all_frames_valid(1, NUM_FRAMES)
+    mask = valid.mask[:, None]
     if kind == "decoder":
         memory = block.cross_attention.read(x)
-        return block(x, None, valid[:, None], valid, memory, valid[:, None])[0] - x
+        return block(x, None, mask, valid, memory, mask)[0] - x
     positions = torch.zeros(2 * NUM_FRAMES - 1, x.size(2), dtype=x.dtype)
-    return block(x, positions, valid[:, None], valid)[0] - x
+    return block(x, positions, mask, valid)[0] - x
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -90,7 +92,10 @@ def test_a_rate_of_1_drops_the_whole_utterance(system):
 def test_a_rate_of_1_drops_the_whole_hidden_layer(kind):
     """A feed-forward then gives its last bias, which is 3 for all experts."""
     model = make_system({"dense": "dense", "moe": "u2pp_moe"}[kind], rates={"dropout": 1.0})
-    x, valid = torch.randn(1, 5, 16, dtype=torch.float64), torch.ones(1, 5, dtype=torch.bool)
+    x, valid = (
+        torch.randn(1, 5, 16, dtype=torch.float64),
+        all_frames_valid(1, 5),
+    )
     for stack in (model.encoder, *decoders(model).values()):
         for name in ("macaron_feed_forward", "feed_forward"):
             for module in [getattr(block, name, None) for block in stack.blocks]:

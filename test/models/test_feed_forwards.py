@@ -10,6 +10,7 @@ from moeasr.errors import InputError
 from moeasr.models.config import ModelConfig
 from moeasr.models.feed_forwards import FEED_FORWARDS
 from moeasr.nn.feed_forward import FeedForwardConfig, Stack
+from moeasr.nn.valid_frames import all_frames_valid, find_valid_frames
 
 
 @pytest.mark.parametrize("name", FEED_FORWARDS)
@@ -18,11 +19,11 @@ def test_each_type_builds_a_feed_forward_and_declares_its_routing(name):
     config = FEED_FORWARDS[name](hidden_units=12)
     assert isinstance(config, FeedForwardConfig) and own == name
     layer = config.build(Stack(8, dropout=0.0)).eval()
-    x, valid = torch.randn(2, 5, 8), torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+    x, valid = torch.randn(2, 5, 8), find_valid_frames(torch.tensor([5, 3]), 5)
     y, routing = layer(x, valid)
     assert y.shape == x.shape and torch.isfinite(y).all()
     assert (routing is not None) == config.learns_routing
-    alone, _ = layer(x[1:, :3], valid[1:, :3])
+    alone, _ = layer(x[1:, :3], all_frames_valid(1, 3))
     torch.testing.assert_close(alone, y[1:, :3])
 
 

@@ -20,9 +20,10 @@ from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.router import Router
 from moeasr.moe.top_k_routers import TopKRouter
 from moeasr.nn.feed_forward import DenseFeedForward
+from moeasr.nn.valid_frames import all_frames_valid
 
 D, M, E = 8, 12, 4
-MASK = torch.ones(2, 5, dtype=torch.bool)
+VALID = all_frames_valid(2, 5)
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def stacked():
 def test_a_mixture_of_copies_with_selected_weights_is_the_dense_feed_forward(dense, x, k):
     experts = copy_to_experts(FeedForwardWeights.of_dense(dense), E)
     moe = mixture(experts, TopKRouter(D, E, k, "selected"))
-    torch.testing.assert_close(moe(x, MASK)[0], dense(x, MASK)[0], rtol=0, atol=1e-12)
+    torch.testing.assert_close(moe(x, VALID)[0], dense(x, VALID)[0], rtol=0, atol=1e-12)
 
 
 def test_copies_are_apart_in_memory(dense):
@@ -86,7 +87,7 @@ ROUTERS = [
 @pytest.mark.parametrize(("router", "exact"), ROUTERS)
 def test_routers_declare_whether_upcycling_preserves_the_function(router, exact, dense, x):
     moe = mixture(copy_to_experts(FeedForwardWeights.of_dense(dense), E), router)
-    difference = (moe(x, MASK)[0] - dense(x, MASK)[0]).abs().max()
+    difference = (moe(x, VALID)[0] - dense(x, VALID)[0]).abs().max()
     assert router.weights_sum_to_one == exact == bool(difference < 1e-12)
 
 
@@ -141,4 +142,4 @@ def test_the_most_used_expert_and_of_equals_the_first():
 
 def test_the_scaled_feed_forward_gives_a_multiple(dense, x):
     scaled = as_module(scale_output(FeedForwardWeights.of_dense(dense), 0.3))
-    torch.testing.assert_close(scaled(x, MASK)[0], 0.3 * dense(x, MASK)[0], rtol=0, atol=1e-12)
+    torch.testing.assert_close(scaled(x, VALID)[0], 0.3 * dense(x, VALID)[0], rtol=0, atol=1e-12)

@@ -7,7 +7,7 @@ from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.top_k_routers import EmbeddingRouter, TopKRouter
 from moeasr.nn.feed_forward import ACTIVATIONS, DenseFeedForward
-from moeasr.nn.mask import make_valid_mask
+from moeasr.nn.valid_frames import all_frames_valid, find_valid_frames
 
 
 def make_layer(num_experts, k, weights="selected", kernel="sorted", activation="silu"):
@@ -38,7 +38,7 @@ def x():
 def test_one_expert_is_the_dense_feed_forward_values_and_gradients(x, weights, kernel, activation):
     layer = make_layer(1, 1, weights, kernel, activation)
     dense = as_dense(layer, 0)
-    valid = torch.ones(2, 5, dtype=torch.bool)
+    valid = all_frames_valid(2, 5)
     y, expected = layer(x, valid)[0], dense(x, valid)[0]
     y.square().sum().backward()
     expected.square().sum().backward()
@@ -53,14 +53,14 @@ def test_identical_experts_with_weights_that_sum_to_one_are_dense_for_any_k(x, k
     with torch.no_grad():
         for parameter in layer.experts.parameters():
             parameter.copy_(parameter[:1].expand_as(parameter))
-    valid = torch.ones(2, 5, dtype=torch.bool)
+    valid = all_frames_valid(2, 5)
     expected = as_dense(layer, 0)(x, valid)[0]
     torch.testing.assert_close(layer(x, valid)[0], expected, rtol=0, atol=1e-12)
 
 
 def test_padding_is_neither_routed_nor_counted_and_changes_nothing(x):
     layer = make_layer(4, 2)
-    valid = make_valid_mask(torch.tensor([5, 3]), 5)
+    valid = find_valid_frames(torch.tensor([5, 3]), 5)
     y, routing = layer(x, valid)
     assert routing.expert_ids.shape == (8, 2)
     assert not y[1, 3:].any()
@@ -68,7 +68,7 @@ def test_padding_is_neither_routed_nor_counted_and_changes_nothing(x):
     spoilt[1, 3:] = 1e9
     y_spoilt, routing_spoilt = layer(spoilt, valid)
     assert torch.equal(y, y_spoilt) and torch.equal(routing.expert_ids, routing_spoilt.expert_ids)
-    alone, _ = layer(x[1:, :3], valid[1:, :3])
+    alone, _ = layer(x[1:, :3], all_frames_valid(1, 3))
     torch.testing.assert_close(alone[0], y[1, :3], rtol=0, atol=1e-12)
 
 
@@ -76,20 +76,20 @@ def test_padding_is_neither_routed_nor_counted_and_changes_nothing(x):
 def test_each_valid_frame_is_routed_with_its_own_context(x, lens):
     layer = make_layer(4, 1, "full")
     layer.router = EmbeddingRouter(6, 2, 4, 1, "full").double()
-    context, valid = torch.randn(2, 5, 2).double(), make_valid_mask(torch.tensor(lens), 5)
+    context, valid = torch.randn(2, 5, 2).double(), find_valid_frames(torch.tensor(lens), 5)
     y, routing = layer(x, valid, context)
-    for n, (b, t) in enumerate(valid.nonzero().tolist()):
+    for n, (b, t) in enumerate(valid.mask.nonzero().tolist()):
         logits = layer.router.weight @ torch.cat((context[b, t], x[b, t]))
         torch.testing.assert_close(routing.logits[n], logits, rtol=0, atol=1e-12)
         frame, best = x[b : b + 1, t : t + 1], int(logits.argmax())
-        out = as_dense(layer, best)(frame, valid[:1, :1])[0] * logits.softmax(dim=0)[best]
+        out = as_dense(layer, best)(frame, None)[0] * logits.softmax(dim=0)[best]
         torch.testing.assert_close(y[b, t], out[0, 0], rtol=0, atol=1e-12)
 
 
 def test_runs_under_autocast_and_keeps_the_dtype_of_its_experts():
     layer = make_layer(4, 2).float()
     x = torch.randn(2, 5, 6)
-    valid = torch.ones(2, 5, dtype=torch.bool)
+    valid = all_frames_valid(2, 5)
     with torch.autocast("cpu", torch.bfloat16):
         y, _ = layer(x, valid)
     exact, _ = layer(x, valid)

@@ -19,6 +19,7 @@ from moeasr.moe.layer import MoeConfig, MoEFeedForward
 from moeasr.moe.packed_experts import PackedExperts
 from moeasr.moe.top_k_routers import TopKRouter
 from moeasr.nn.feed_forward import DenseConfig
+from moeasr.nn.valid_frames import all_frames_valid
 from moeasr.report.timing import full_pass, streaming_pass
 
 
@@ -44,7 +45,7 @@ class PeerFeedForward(nn.Module):
             self.layer.experts = PackedExperts(self.layer.experts, self.precision)
 
     def forward(self, x):
-        return self.layer(x, torch.ones(x.shape[:2], dtype=torch.bool, device=x.device))[0]
+        return self.layer(x, all_frames_valid(x.size(0), x.size(1), x.device))[0]
 
 
 class PeerEncoder:

@@ -13,6 +13,7 @@ from moeasr.nn.mask import make_chunk_mask, make_valid_mask
 from moeasr.nn.position import key_positions, relative_positions
 from moeasr.nn.routing import Routing
 from moeasr.nn.subsampling import ConvSubsampling4
+from moeasr.nn.valid_frames import ValidFrames, find_valid_frames
 
 
 class EncoderBlock(Protocol):
@@ -27,7 +28,7 @@ class EncoderBlock(Protocol):
         x: Tensor,
         positions: Tensor,
         attention_mask: Tensor,
-        valid_mask: Tensor,
+        valid: ValidFrames,
         context: Tensor | None = None,
         past: BlockPast | None = None,
     ) -> tuple[Tensor, dict[str, Routing], BlockPast]:
@@ -38,7 +39,7 @@ class EncoderBlock(Protocol):
             positions: Encodings of relative positions (P + 2T - 1, D), or of the positions of keys
                 (B or 1, P + T, D).
             attention_mask: (B, T or 1, P + T) bool, True where a query may attend.
-            valid_mask: (B, T) bool, False for padding.
+            valid: The frames that are not padding.
             context: Router context (B, T, C), or None.
             past: Cache of the P frames before x; None if x is the whole utterance (P = 0).
 
@@ -92,13 +93,13 @@ class BlockEncoder(Encoder):
     ) -> EncoderOutput:
         """See `Encoder`."""
         x, enc_lens = self.subsampling(feats, feats_lens)
-        valid_mask = make_valid_mask(enc_lens, x.size(1))
-        attention_mask = valid_mask[:, None, :]
+        valid = find_valid_frames(enc_lens, x.size(1))
+        attention_mask = valid.mask[:, None, :]
         if chunk_size > 0:
             chunk_mask = make_chunk_mask(x.size(1), chunk_size, num_left_chunks, x.device)
             attention_mask = attention_mask & chunk_mask
         first = x.new_zeros(1, dtype=torch.int64)
-        enc, routings, _ = self.run_blocks(x, attention_mask, valid_mask, context, None, first)
+        enc, routings, _ = self.run_blocks(x, attention_mask, valid, context, None, first)
         return EncoderOutput(enc, enc_lens, routings)
 
     def start(self, num_streams: int) -> EncoderState:
@@ -121,14 +122,14 @@ class BlockEncoder(Encoder):
         x, enc_lens = self.subsampling(feats, feats_lens)
         enc_lens = torch.where(feats_lens < self.subsampling.min_frames, 0, enc_lens)
         num_past, num_frames = state.num_past, x.size(1)
-        valid_mask = make_valid_mask(enc_lens, num_frames)
+        valid = find_valid_frames(enc_lens, num_frames)
         is_past = ~make_valid_mask(num_past - state.past_lens, num_past)
-        attention_mask = torch.cat((is_past, valid_mask), dim=1)[:, None, :]
+        attention_mask = torch.cat((is_past, valid.mask), dim=1)[:, None, :]
         attention_mask = attention_mask & make_chunk_mask(
             num_frames, chunk_size, num_left_chunks, x.device, num_past
         )
         enc, routings, pasts = self.run_blocks(
-            x, attention_mask, valid_mask, context, state.blocks, state.num_encoded - num_past
+            x, attention_mask, valid, context, state.blocks, state.num_encoded - num_past
         )
         past_lens = state.past_lens + enc_lens
         if num_left_chunks >= 0:
@@ -146,7 +147,7 @@ class BlockEncoder(Encoder):
         self,
         x: Tensor,
         attention_mask: Tensor,
-        valid_mask: Tensor,
+        valid: ValidFrames,
         context: Tensor | None,
         pasts: Sequence[BlockPast] | None,
         first_key: Tensor,
@@ -156,7 +157,7 @@ class BlockEncoder(Encoder):
         Args:
             x: Frames of the front end, (B, T, D).
             attention_mask: (B, T or 1, P + T) bool, True where a query may attend.
-            valid_mask: (B, T) bool, False for padding.
+            valid: The frames that are not padding.
             context: Router context (B, T or 1, C), or None.
             pasts: Cache of each block; None if x is the whole utterance (P = 0).
             first_key: (B or 1,) position of the first of the P + T keys in its utterance.
@@ -177,9 +178,7 @@ class BlockEncoder(Encoder):
         new_pasts = []
         for depth, block in enumerate(self.blocks):
             past = None if pasts is None else pasts[depth]
-            x, block_routings, new_past = block(
-                x, positions, attention_mask, valid_mask, context, past
-            )
+            x, block_routings, new_past = block(x, positions, attention_mask, valid, context, past)
             routings |= {f"blocks.{depth}.{name}": r for name, r in block_routings.items()}
             new_pasts.append(new_past)
         if self.norm is not None:

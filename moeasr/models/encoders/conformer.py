@@ -15,6 +15,7 @@ from moeasr.nn.attention import RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
 from moeasr.nn.feed_forward import DenseConfig, FeedForward, FeedForwardConfig, Stack
 from moeasr.nn.routing import Routing, named_routings
+from moeasr.nn.valid_frames import ValidFrames
 from moeasr.ranges import check_size
 
 
@@ -63,23 +64,23 @@ class ConformerBlock(nn.Module):
         x: Tensor,
         positions: Tensor,
         attention_mask: Tensor,
-        valid_mask: Tensor,
+        valid: ValidFrames,
         context: Tensor | None = None,
         past: BlockPast | None = None,
     ) -> tuple[Tensor, dict[str, Routing], BlockPast]:
         """See `moeasr.models.encoders.block_encoder.EncoderBlock`."""
         seen_attention, seen_convolution = past if past is not None else (None, None)
-        y, first = self.macaron_feed_forward(self.macaron_norm(x), valid_mask, context)
+        y, first = self.macaron_feed_forward(self.macaron_norm(x), valid, context)
         x = torch.add(x, self.dropout(y), alpha=0.5)
         y, seen_attention = self.attention(
             self.attention_norm(x), positions, attention_mask, seen_attention
         )
         x = x + self.dropout(y)
         y, seen_convolution = self.convolution(
-            self.convolution_norm(x), valid_mask, seen_convolution
+            self.convolution_norm(x), valid.mask, seen_convolution
         )
         x = x + self.dropout(y)
-        y, second = self.feed_forward(self.feed_forward_norm(x), valid_mask, context)
+        y, second = self.feed_forward(self.feed_forward_norm(x), valid, context)
         x = torch.add(x, self.dropout(y), alpha=0.5)
         routings = named_routings(macaron_feed_forward=first, feed_forward=second)
         return self.final_norm(x), routings, BlockPast(seen_attention, seen_convolution)

@@ -16,6 +16,7 @@ from moeasr.nn.attention import RelPositionAttention
 from moeasr.nn.feed_forward import FeedForward, Stack
 from moeasr.nn.memory import MemoryBlock
 from moeasr.nn.routing import Routing, named_routings
+from moeasr.nn.valid_frames import ValidFrames
 from moeasr.ranges import check_size
 
 
@@ -61,21 +62,21 @@ class TransformerBlock(nn.Module):
         x: Tensor,
         positions: Tensor,
         attention_mask: Tensor,
-        valid_mask: Tensor,
+        valid: ValidFrames,
         context: Tensor | None = None,
         past: BlockPast | None = None,
     ) -> tuple[Tensor, dict[str, Routing], BlockPast]:
         """See `moeasr.models.encoders.block_encoder.EncoderBlock`."""
         seen_attention, seen_memory = past if past is not None else (None, None)
         if self.memory is not None:
-            y, seen_memory = self.memory(self.memory_norm(x), valid_mask, seen_memory)
+            y, seen_memory = self.memory(self.memory_norm(x), valid.mask, seen_memory)
             x = x + self.dropout(y)
         if self.attention is not None:
             y, seen_attention = self.attention(
                 self.attention_norm(x), positions, attention_mask, seen_attention
             )
             x = x + self.dropout(y)
-        y, routing = self.feed_forward(self.feed_forward_norm(x), valid_mask, context)
+        y, routing = self.feed_forward(self.feed_forward_norm(x), valid, context)
         routings = named_routings(feed_forward=routing)
         return x + self.dropout(y), routings, BlockPast(seen_attention, seen_memory)
 

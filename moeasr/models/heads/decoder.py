@@ -18,6 +18,7 @@ from moeasr.nn.mask import make_causal_mask, make_valid_mask
 from moeasr.nn.position import token_positions
 from moeasr.nn.routing import Routing
 from moeasr.nn.unquantized_linear import UnquantizedLinear
+from moeasr.nn.valid_frames import ValidFrames, all_frames_valid, find_valid_frames
 from moeasr.ranges import check_fraction, check_size
 
 MAX_BLOCKS = 1000
@@ -58,7 +59,7 @@ class DecoderBlock(nn.Module):
         x: Tensor,
         past: KeysAndValues | None,
         self_mask: Tensor,
-        valid_mask: Tensor,
+        valid: ValidFrames,
         memory: KeysAndValues,
         memory_mask: Tensor,
     ) -> tuple[Tensor, KeysAndValues, Routing | None]:
@@ -68,7 +69,7 @@ class DecoderBlock(nn.Module):
             x: Inputs of the block (N, U, D); each group of N / B rows belongs to one utterance.
             past: Keys and values of the P previous tokens, or None for P = 0.
             self_mask: (N or 1, U, P + U) bool, True where a token may attend.
-            valid_mask: (N, U) bool, False for padding.
+            valid: The tokens that are not padding.
             memory: Keys and values of the encoder output, (B, T', D) each.
             memory_mask: (B, 1, T') bool, False for padding.
 
@@ -85,7 +86,7 @@ class DecoderBlock(nn.Module):
         queries = self.cross_attention_norm(x).reshape(memory.keys.size(0), -1, x.size(2))
         y = self.cross_attention(queries, memory, memory_mask).reshape(x.shape)
         x = x + self.dropout(y)
-        y, routing = self.feed_forward(self.feed_forward_norm(x), valid_mask)
+        y, routing = self.feed_forward(self.feed_forward_norm(x), valid)
         return x + self.dropout(y), seen, routing
 
 
@@ -154,13 +155,13 @@ class TransformerDecoder(nn.Module):
             enc_lens: Number of encoder frames, (B,).
         """
         num_tokens = tokens_in.size(1)
-        valid_mask = make_valid_mask(tokens_in_lens, num_tokens)
+        valid = find_valid_frames(tokens_in_lens, num_tokens)
         self_mask = make_causal_mask(num_tokens, enc.device)[None]
         memory = self.read(enc, enc_lens)
         x = self._embed(tokens_in, first=0)
         routings: dict[str, Routing] = {}
         for depth, (block, block_memory) in enumerate(zip(self.blocks, memory.blocks)):
-            x, _, routing = block(x, None, self_mask, valid_mask, block_memory, memory.mask)
+            x, _, routing = block(x, None, self_mask, valid, block_memory, memory.mask)
             if routing is not None:
                 routings[f"blocks.{depth}.feed_forward"] = routing
         return DecoderOutput(self.project(self.norm(x)), routings)
@@ -193,12 +194,12 @@ class TransformerDecoder(nn.Module):
         num_tokens = prefix.size(1)
         num_new = num_tokens if past is None else num_tokens - past.blocks[0].keys.size(1)
         self_mask = make_causal_mask(num_tokens, prefix.device)[None, -num_new:]
-        valid_mask = torch.ones(prefix.size(0), num_new, dtype=torch.bool, device=prefix.device)
+        valid = all_frames_valid(prefix.size(0), num_new, prefix.device)
         x = self._embed(prefix[:, -num_new:], first=num_tokens - num_new)
         new_past = []
         for depth, block in enumerate(self.blocks):
             before = None if past is None else past.blocks[depth]
-            x, seen, _ = block(x, before, self_mask, valid_mask, memory.blocks[depth], memory.mask)
+            x, seen, _ = block(x, before, self_mask, valid, memory.blocks[depth], memory.mask)
             new_past.append(seen)
         return self.project(self.norm(x[:, -1])).log_softmax(dim=-1), DecoderPast(tuple(new_past))
 

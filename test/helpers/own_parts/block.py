@@ -30,7 +30,7 @@ class GatedFeedForward(nn.Module):
     def macs_per_frame(self):
         return self.w1.weight.numel() + self.w2.weight.numel()
 
-    def forward(self, x, valid_mask, context=None):
+    def forward(self, x, valid, context=None):
         hidden, gate = self.w1(x).chunk(2, dim=-1)
         return self.w2(self.gate(gate) * hidden), None
 
@@ -59,11 +59,11 @@ class MixerBlock(nn.Module):
     def start(self, num_streams):
         return BlockPast(None, self.mix.start(num_streams))
 
-    def forward(self, x, positions, attention_mask, valid_mask, context=None, past=None):
+    def forward(self, x, positions, attention_mask, valid, context=None, past=None):
         seen = None if past is None else past.convolution
-        y, seen = self.mix(self.mix_norm(x), valid_mask, seen)
+        y, seen = self.mix(self.mix_norm(x), valid.mask, seen)
         x = x + y
-        y, routing = self.feed_forward(self.feed_forward_norm(x), valid_mask, context)
+        y, routing = self.feed_forward(self.feed_forward_norm(x), valid, context)
         return (
             x + F.dropout(y, 0.1, self.training),
             named_routings(feed_forward=routing),

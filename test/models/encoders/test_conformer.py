@@ -3,8 +3,8 @@
 import torch
 from systems import TOP_1, encoder, make_system, normed, vary
 
-from moeasr.nn.mask import make_valid_mask
 from moeasr.nn.position import relative_positions
+from moeasr.nn.valid_frames import find_valid_frames
 
 
 def test_a_block_is_the_papers_sum_of_its_parts():
@@ -12,12 +12,12 @@ def test_a_block_is_the_papers_sum_of_its_parts():
     model = make_system("speechmoe", encoder=encoder(TOP_1))
     block = vary(model.encoder.blocks[0])
     x, context = torch.randn(2, 5, 24, dtype=torch.float64).split((16, 8), dim=2)
-    valid = make_valid_mask(torch.tensor([5, 3]), 5)
-    positions, mask = relative_positions(5, 5, x), valid[:, None]
+    valid = find_valid_frames(torch.tensor([5, 3]), 5)
+    positions, mask = relative_positions(5, 5, x), valid.mask[:, None]
     half, first = block.macaron_feed_forward(normed(block.macaron_norm, x), valid, context)
     y = x + half / 2
     y = y + block.attention(normed(block.attention_norm, y), positions, mask)[0]
-    y = y + block.convolution(normed(block.convolution_norm, y), valid)[0]
+    y = y + block.convolution(normed(block.convolution_norm, y), valid.mask)[0]
     half, second = block.feed_forward(normed(block.feed_forward_norm, y), valid, context)
     expected = normed(block.final_norm, y + half / 2)
     found, routings, _ = block(x, positions, mask, valid, context)

@@ -7,8 +7,8 @@ from systems import BATCH, TOP_1, encoder, make_system, moe, normed, vary
 
 from moeasr.errors import InputError
 from moeasr.models.encoders.transformer import TransformerConfig
-from moeasr.nn.mask import make_valid_mask
 from moeasr.nn.position import relative_positions
+from moeasr.nn.valid_frames import find_valid_frames
 
 
 def test_every_nth_block_has_attention_and_all_have_memory():
@@ -25,9 +25,9 @@ def test_a_block_is_the_sum_of_its_parts():
     config = encoder(TOP_1, type="transformer", memory_kernel_size=3)
     block = vary(make_system("speechmoe_transformer", encoder=config).encoder.blocks[0])
     x, context = torch.randn(2, 5, 24, dtype=torch.float64).split((16, 8), dim=2)
-    valid = make_valid_mask(torch.tensor([5, 3]), 5)
-    positions, mask = relative_positions(5, 5, x), valid[:, None]
-    expected = x + block.memory(normed(block.memory_norm, x), valid)[0]
+    valid = find_valid_frames(torch.tensor([5, 3]), 5)
+    positions, mask = relative_positions(5, 5, x), valid.mask[:, None]
+    expected = x + block.memory(normed(block.memory_norm, x), valid.mask)[0]
     y = normed(block.attention_norm, expected)
     expected = expected + block.attention(y, positions, mask)[0]
     y, routing = block.feed_forward(normed(block.feed_forward_norm, expected), valid, context)

@@ -13,6 +13,7 @@ from moeasr.models.heads.decoder import DecoderConfig, TransformerDecoder
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
 from moeasr.nn.mask import make_valid_mask
+from moeasr.nn.valid_frames import find_valid_frames
 
 TOLERANCE = {"rtol": 0, "atol": 1e-10}
 MOE = MoeConfig(hidden_units=16, num_experts=4, experts_per_frame=2)
@@ -46,7 +47,7 @@ def position(u):
 
 def test_a_decoder_is_the_sum_of_its_parts(decoder, enc):
     """Embeddings times sqrt(D) and positions from 0, pre-norm blocks, norm, projection."""
-    tokens_valid = make_valid_mask(TOKENS_LENS, 4)
+    tokens_valid = find_valid_frames(TOKENS_LENS, 4)
     causal = torch.ones(1, 4, 4, dtype=torch.bool).tril()
     enc_valid = make_valid_mask(ENC_LENS, 6)[:, None]
     positions = torch.stack([position(u) for u in range(4)])

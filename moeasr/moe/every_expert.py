@@ -1,0 +1,52 @@
+"""All experts on all frames by two matrix products, for GPUs and small experts.
+
+Sorting and gathering rows takes about twenty operations. A GPU needs a few microseconds to start
+each of them, in which it could multiply the frames of a small batch by the weights of all experts.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from moeasr.nn.feed_forward import Activation
+from moeasr.nn.routing import Routing
+
+CHEAP_MACS = 2**31
+"""Multiply-adds of a forward pass that a GPU needs about as long for as for starting the operations
+of another kernel."""
+
+
+def is_cheap(num_frames: int, w1_EMD: Tensor) -> bool:
+    """Return whether running every expert on N frames takes no longer than sorting the frames."""
+    return 2 * num_frames * w1_EMD.numel() <= CHEAP_MACS
+
+
+def run_every_expert(
+    x_ND: Tensor,
+    weights: tuple[Tensor, Tensor, Tensor, Tensor],
+    routing: Routing,
+    activation: Activation,
+    dropout: float,
+) -> Tensor:
+    """Compute the weighted sum of the experts of each frame.
+
+    Args:
+        x_ND: Frames.
+        weights: w1 (E, M, D), b1 (E, M), w2 (E, D, M), b2 (E, D).
+        routing: The routing of the frames.
+        activation: Activation function between the two products.
+        dropout: Dropout rate of the hidden layer.
+
+    Returns:
+        The sums (N, D), in the precision of autocast or, without autocast, of the frames.
+    """
+    w1, b1, w2, b2 = weights
+    num_experts, hidden_units, _ = w1.shape
+    hidden = activation(F.linear(x_ND, w1.flatten(0, 1), b1.flatten()))  # (N, E * M)
+    hidden = F.dropout(hidden, dropout)
+    weights_NE = routing.expert_weights.new_zeros(len(x_ND), num_experts)
+    weights_NE = weights_NE.scatter(1, routing.expert_ids, routing.expert_weights)
+    weights_NE = weights_NE.to(hidden.dtype)
+    weighed = hidden.unflatten(1, (num_experts, hidden_units)) * weights_NE[:, :, None]
+    y_ND = weighed.flatten(1) @ w2.transpose(1, 2).flatten(0, 1)
+    return torch.addmm(y_ND, weights_NE, b2)
