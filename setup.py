@@ -42,7 +42,7 @@ setup(
             "kaldifst>=1.7.0",
         ],
         "serve": [  # `moeasr serve`, without what only the export needs
-            "aiohttp>=3.9.0",
+            "aiohttp>=3.10.0",
             "onnxruntime>=1.20.0",
             "kaldi-native-fbank>=1.20.0",
         ],
@@ -61,7 +61,7 @@ setup(
             "onnxruntime>=1.20.0",
             "sherpa-onnx>=2.0.1",
             "kaldifst>=1.7.0",
-            "aiohttp>=3.9.0",  # the extra `serve`
+            "aiohttp>=3.10.0",  # the extra `serve`
         ],
     },
     entry_points={"console_scripts": ["moeasr=moeasr.__main__:main"]},
