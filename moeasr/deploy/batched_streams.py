@@ -6,11 +6,16 @@ import numpy as np
 
 from moeasr.api.live_stream import LiveStream, LiveTranscription
 from moeasr.decode.config import DecodeConfig
+from moeasr.decode.fusion.phrase_trie import Phrase
 from moeasr.decode.live.config import EndpointConfig
 from moeasr.decode.live.recognition_stream import EncodedChunk, RecognitionStream
+from moeasr.deploy.folder_modes import MODES
 from moeasr.deploy.folder_recognizer import FolderRecognizer
 from moeasr.deploy.folder_streaming import FolderStreamEncoder, FolderStreaming, chunk_of
 from moeasr.deploy.networks import Caches, Encoded
+from moeasr.deploy.phrase_scorer import PhraseScorer
+from moeasr.errors import InputError
+from moeasr.text.normalize import normalize
 
 NO_SAMPLES = np.zeros(0, np.float32)
 
@@ -46,9 +51,34 @@ class StreamBatch:
         """The sample rate of the samples, Hz."""
         return self._recognizer.folder.config.fbank.sample_rate_hz
 
-    def open(self) -> "BatchedStream":
-        """Open a stream."""
-        return BatchedStream(_BatchedStreaming(self._recognizer, *self._settings))
+    def open(self, phrases: Sequence[str] = ()) -> "BatchedStream":
+        """Open a stream.
+
+        Args:
+            phrases: Phrases to boost.
+
+        Raises:
+            InputError: The units of the model cannot write one of the phrases, or the mode cannot
+                use phrases.
+        """
+        scorer = self._scorer(phrases) if phrases else None
+        return BatchedStream(_BatchedStreaming(self._recognizer, *self._settings, scorer))
+
+    def _scorer(self, phrases: Sequence[str]) -> PhraseScorer:
+        """Return the scorer of phrases."""
+        mode, config, _ = self._settings
+        tokenizer = self._recognizer.folder.tokenizer
+        if "fusion" not in MODES[mode].settings:
+            raise InputError(f"mode {mode} cannot boost phrases")
+        texts = dict.fromkeys(map(normalize, phrases))
+        for text in texts:
+            if not text or tokenizer.unknown(text):
+                raise InputError(
+                    f"phrase '{text}' cannot be written with the model's units; check its letter "
+                    "case"
+                )
+        boost = config.fusion.context_score
+        return PhraseScorer([Phrase(text, boost) for text in texts], tokenizer)
 
     def advance(self, streams: Sequence["BatchedStream"]) -> list[list[LiveTranscription]]:
         """Recognise the next chunk of each stream.
@@ -113,8 +143,9 @@ class _BatchedStreaming(FolderStreaming):
         mode: str,
         config: DecodeConfig,
         endpoint: EndpointConfig | None,
+        phrases: PhraseScorer | None,
     ) -> None:
-        super().__init__(recognizer, mode, config, endpoint)
+        super().__init__(recognizer, mode, config, endpoint, phrases)
         self.recognizer = recognizer
         self.encoder = BatchedEncoder(recognizer, config.chunk_size, config.num_left_chunks)
 

@@ -103,7 +103,8 @@ class FolderEngine:
     def open_stream(self, task: Task, rules: EndpointConfig | None, rate_hz: int) -> LiveStream:
         """Open a stream, see `Engine.open_stream`."""
         mode, config = self._stream_settings(task)
-        streaming = FolderStreaming(self._recognizer, mode, config, rules)
+        phrases = self._recognizer.read_phrases(config)
+        streaming = FolderStreaming(self._recognizer, mode, config, rules, phrases)
         resample = _PacketResampler(rate_hz, self.sample_rate_hz)
         return LiveStream(RecognitionStream(streaming), resample, self._recognizer)
 
@@ -154,6 +155,7 @@ class FolderTranscriber:
         self.mode, self._config = _resolve(recognizer, task)
         self.num_kept = self._config.beam_size if "beam_size" in MODES[self.mode].settings else 1
         """Most hypotheses that the mode returns."""
+        self._phrases = recognizer.read_phrases(self._config)
         self._recognizer = recognizer
 
     def run(self, waveforms: Sequence[np.ndarray]) -> list[Transcription]:
@@ -163,7 +165,9 @@ class FolderTranscriber:
             InputError: A sample is NaN or infinite.
         """
         recognizer = self._recognizer
-        found = (recognizer.recognize(wave, self.mode, self._config) for wave in waveforms)
+        found = (
+            recognizer.recognize(wave, self.mode, self._config, self._phrases) for wave in waveforms
+        )
         return [transcription_of(nbest, recognizer) for nbest in found]
 
 

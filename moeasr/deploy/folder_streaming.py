@@ -13,6 +13,7 @@ from moeasr.deploy.folder_modes import MODES, live_search, rescore
 from moeasr.deploy.folder_recognizer import FolderRecognizer, join_encoded
 from moeasr.deploy.native_fbank import NativeFbank
 from moeasr.deploy.networks import Encoded
+from moeasr.deploy.phrase_scorer import PhraseScorer
 
 
 class FolderStreaming:
@@ -23,6 +24,7 @@ class FolderStreaming:
         mode: The decoding mode.
         config: The settings, with the sizes of chunks and a `reverse_weight`.
         endpoint: Rules that end an utterance; None if only the end of the stream ends it.
+        phrases: Boosted phrases; None for none.
 
     Raises:
         InputError: The folder has no attention decoders, but the mode needs them.
@@ -34,12 +36,14 @@ class FolderStreaming:
         mode: str,
         config: DecodeConfig,
         endpoint: EndpointConfig | None,
+        phrases: PhraseScorer | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.needs_frames = MODES[mode].rescores
         self._recognizer = recognizer
         self._mode = mode
         self._config = config
+        self._phrases = phrases
         self._decoder = recognizer.decoder if self.needs_frames else None
 
     @property
@@ -54,7 +58,7 @@ class FolderStreaming:
 
     def first_pass(self) -> FirstPass:
         """Start the search for the partial results of a new utterance."""
-        return live_search(self._mode, self._config)
+        return live_search(self._mode, self._config, self._phrases)
 
     def second_pass(
         self, nbest: list[Hypothesis], chunks: Sequence[EncodedChunk]

@@ -17,9 +17,12 @@ class ClientStream:
     Args:
         worker: The thread that recognises the stream.
         max_waiting_sec: Audio that may wait for recognition, seconds.
+        phrases: Phrases to boost.
     """
 
-    def __init__(self, worker: StreamWorker, max_waiting_sec: float) -> None:
+    def __init__(
+        self, worker: StreamWorker, max_waiting_sec: float, phrases: Sequence[str] = ()
+    ) -> None:
         self._worker = worker
         self._room = max_waiting_sec * worker.sample_rate_hz
         self._results: deque[LiveTranscription] = deque()
@@ -28,7 +31,7 @@ class ClientStream:
         self._changed = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
-        worker.open(self)
+        worker.open(self, phrases)
 
     async def push(self, samples: np.ndarray) -> None:
         """Accept (S,) further samples, after a wait if too much audio waits for recognition."""

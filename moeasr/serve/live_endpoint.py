@@ -61,7 +61,9 @@ class LiveEndpoint:
             self._metrics.add("refused_total")
             await _close(socket, closed)
             return socket
-        session = _Session(request, socket, self._worker, limits)
+        phrases = request.query.getall("phrase", [])
+        stream = ClientStream(self._worker, limits.max_waiting_audio, phrases)
+        session = _Session(socket, request.transport, stream, limits.max_idle)
         self._sessions.add(session)
         self._metrics.add("streams_total")
         self._metrics.add("streams_active")
@@ -104,20 +106,27 @@ class LiveEndpoint:
 
 
 class _Session:
-    """One stream of a client."""
+    """One stream of a client.
+
+    Args:
+        socket: The websocket.
+        transport: The connection below it; None if it is closed.
+        stream: The stream.
+        max_idle: Time without a message or without progress in sending, seconds.
+    """
 
     def __init__(
         self,
-        request: web.Request,
         socket: web.WebSocketResponse,
-        worker: StreamWorker,
-        limits: Limits,
+        transport: asyncio.Transport | None,
+        stream: ClientStream,
+        max_idle: float,
     ) -> None:
         self.ended = asyncio.Event()
-        self._request = request
         self._socket = socket
-        self._stream = ClientStream(worker, limits.max_waiting_audio)
-        self._max_idle = limits.max_idle
+        self._transport = transport
+        self._stream = stream
+        self._max_idle = max_idle
         self._reader: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
@@ -196,8 +205,8 @@ class _Session:
 
     def _abort(self) -> None:
         """Close the connection to a client that reads nothing."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
 
 async def _close(socket: web.WebSocketResponse, closed: _Closed) -> None:

@@ -79,9 +79,9 @@ class StreamWorker:
         self._loop = loop
         self._thread.start()
 
-    def open(self, listener: Listener) -> None:
-        """Open a stream."""
-        self._commands.put(lambda: self._open(listener))
+    def open(self, listener: Listener, phrases: Sequence[str]) -> None:
+        """Open a stream, in which some phrases are boosted."""
+        self._commands.put(lambda: self._open(listener, phrases))
 
     def push(self, listener: Listener, samples: np.ndarray) -> None:
         """Accept (S,) further samples of a stream."""
@@ -126,8 +126,11 @@ class StreamWorker:
             command()
             has_work = True
 
-    def _open(self, listener: Listener) -> None:
-        self._entries[listener] = _Entry(self._batch.open(), listener)
+    def _open(self, listener: Listener, phrases: Sequence[str]) -> None:
+        try:
+            self._entries[listener] = _Entry(self._batch.open(phrases), listener)
+        except InputError as error:
+            self._call(listener.on_end, str(error))
 
     def _push(self, listener: Listener, samples: np.ndarray) -> None:
         if listener in self._entries:  # else it has failed

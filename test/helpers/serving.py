@@ -8,6 +8,7 @@ import pytest
 
 aiohttp = pytest.importorskip("aiohttp")
 
+
 from moeasr.decode.live.config import EndpointConfig  # noqa: E402
 from moeasr.serve.application import ServedApplication  # noqa: E402
 from moeasr.serve.config import Limits  # noqa: E402

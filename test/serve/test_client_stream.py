@@ -17,7 +17,7 @@ class Worker:
     def __init__(self):
         self.commands = []
 
-    def open(self, stream):
+    def open(self, stream, phrases):
         self.commands.append("open")
 
     def push(self, stream, samples):

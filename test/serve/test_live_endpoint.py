@@ -4,10 +4,17 @@ import asyncio
 
 import numpy as np
 import pytest
-from serving import closing, expected_finals, finals, model_of, results_of, serving
+from serving import (
+    aiohttp,
+    closing,
+    expected_finals,
+    finals,
+    model_of,
+    results_of,
+    serving,
+)
 
 from moeasr.serve.client_stream import ClientStream
-from moeasr.serve.config import Limits
 from moeasr.serve.live_endpoint import _Closed, _Session
 
 
@@ -126,6 +133,34 @@ def test_another_sample_rate_is_refused(model, sound):
     assert (code, reason) == (1008, "samples must have 16000 Hz, not 44100; resample")
 
 
+def test_phrases_are_boosted_in_their_stream_only(model, sound):
+    wave, phrases = sound(1.5), ["cb", "b b"]
+
+    async def run():
+        async with serving(model) as client:
+            boosted = await client.open("?phrase=cb&phrase=b%20b")
+            plain = await client.open()
+            for socket in (boosted, plain):
+                await socket.send_bytes(wave.tobytes())
+                await socket.send_str("Done")
+            found = [await results_of(socket) for socket in (boosted, plain)]
+            return found, await closing(await client.open("?phrase=cb&phrase=D%C3%84D"))
+
+    (boosted, plain), refused = asyncio.run(run())
+    assert finals(plain) == expected_finals(model, wave)
+    stream = model.batch.open(phrases)
+    stream.push(wave)
+    results = []
+    while stream.is_ready:
+        (found,) = model.batch.advance([stream])
+        results += found
+    expected = [r.text for r in results + stream.finish() if r.is_final]
+    assert [text for text, _ in finals(boosted)] == expected
+    assert expected != [text for text, _ in finals(plain)]
+    reason = "phrase 'DÄD' cannot be written with the model's units; check its letter case"
+    assert refused == (1007, reason)
+
+
 def test_running_streams_finish_when_the_server_stops(model, sound):
     wave = sound(1.0)
 
@@ -166,28 +201,29 @@ class StuckSocket:
         await asyncio.Event().wait()
 
 
-def test_a_client_that_reads_nothing_is_disconnected(model, sound):
-    aiohttp = pytest.importorskip("aiohttp")
-    message = aiohttp.WSMessage(aiohttp.WSMsgType.BINARY, sound(1.0).tobytes(), None)
-    aborted = []
+class Transport:
+    """A connection that notes its end."""
 
-    class Request:
-        class transport:
-            @staticmethod
-            def abort():
-                aborted.append(True)
+    is_aborted = False
+
+    def abort(self):
+        self.is_aborted = True
+
+
+def test_a_client_that_reads_nothing_is_disconnected(model, sound):
+    message = aiohttp.WSMessage(aiohttp.WSMsgType.BINARY, sound(1.0).tobytes(), None)
+    transport = Transport()
 
     async def run():
         async with serving(model) as client:
-            limits = Limits(max_idle=0.05)
             worker = client.application._worker
-            session = _Session(Request, StuckSocket(message), worker, limits)
+            stream = ClientStream(worker, 10.0)
             with pytest.raises(_Closed):
-                await session.run()
+                await _Session(StuckSocket(message), transport, stream, 0.05).run()
             return worker
 
     worker = asyncio.run(run())
-    assert aborted == [True] and worker._entries == {}
+    assert transport.is_aborted and worker._entries == {}
 
 
 def test_a_fast_client_waits_until_there_is_room(model, sound):

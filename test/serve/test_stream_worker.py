@@ -42,7 +42,7 @@ def work(model, waves, max_batch=32):
     async def run():
         listeners = [Recorder() for _ in waves]
         for listener, wave in zip(listeners, waves):
-            worker.open(listener)
+            worker.open(listener, ())
             worker.push(listener, wave)
             worker.finish(listener)
         worker.start(asyncio.get_running_loop())
