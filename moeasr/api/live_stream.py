@@ -78,11 +78,19 @@ class LiveStream:
         Raises:
             InputError: The stream has ended, or the samples are not audio.
         """
+        return self.accept(to_waveform(samples, "the packet"))
+
+    def accept(self, waveform: np.ndarray) -> list[LiveTranscription]:
+        """Recognise the next (S,) samples like `push`; they must be float32 in [-1, 1].
+
+        Raises:
+            InputError: The stream has ended.
+        """
         if self._is_over:
             raise InputError(
                 "this stream has ended and takes no more audio; open another one with `stream()`"
             )
-        return self._accept(to_waveform(samples, "the packet"), is_last=False)
+        return self._accept(waveform, is_last=False)
 
     def finish(self) -> list[LiveTranscription]:
         """End the stream.

@@ -87,14 +87,20 @@ def open_audio(source: str | BinaryIO, head: bytes, name: str) -> Iterator[sound
             f"{name} is a SPHERE file compressed with Shorten, which moeasr cannot read: "
             "convert it to WAV with NIST's sph2pipe"
         )
+    with decoding(name), _open(source, head) as audio:
+        check_rate(audio.samplerate, name)
+        if audio.frames >= UNKNOWN_FRAMES:
+            raise UndecodableError(
+                f"{name} does not contain its length: encode it into a file, not into a pipe"
+            )
+        yield audio
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Raise `UndecodableError` with the name of the file if libsndfile fails in the block."""
     try:
-        with _open(source, head) as audio:
-            check_rate(audio.samplerate, name)
-            if audio.frames >= UNKNOWN_FRAMES:
-                raise UndecodableError(
-                    f"{name} does not contain its length: encode it into a file, not into a pipe"
-                )
-            yield audio
+        yield
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".").removeprefix("Error : ")
         raise UndecodableError(

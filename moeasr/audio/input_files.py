@@ -2,52 +2,48 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, TypeVar
+from contextlib import AbstractContextManager
 
-import numpy as np
-
-from moeasr.audio.decoded import DecodedAudio, decode_bytes, decode_file
+from moeasr.audio.audio_blocks import AudioSource, open_blocks
+from moeasr.audio.decoded import DecodedAudio, decode_bytes
+from moeasr.audio.input_paths import InputPath
 from moeasr.audio.probe import overshoot_warning
 from moeasr.errors import InputError
 
-WaveformT = TypeVar("WaveformT")
-STANDARD_INPUT = "-"
-"""File name that represents standard input."""
 
-
-class InputFiles(Generic[WaveformT]):
+class InputFiles:
     """An iterable over audio files, which reports unreadable files on standard error.
 
     Args:
-        paths: Audio files; `-` is standard input.
-        resample: Function that returns (S,) samples of the given rate at the rate of the model.
+        paths: The audio files.
         program: Name of the command in messages.
+        open_file: Function that opens a file.
     """
 
     def __init__(
         self,
-        paths: Sequence[str],
-        resample: Callable[[np.ndarray, int], WaveformT],
+        paths: Sequence[InputPath],
         program: str,
+        open_file: Callable[[str], AbstractContextManager[AudioSource]] = open_blocks,
     ) -> None:
         self._paths = paths
-        self._resample = resample
         self._program = program
+        self._open_file = open_file
         self._num_overshooting = 0
         self._num_failed = 0
 
-    def __iter__(self) -> Iterator[tuple[str, WaveformT]]:
-        """Yield the path and (S,) samples of each file that can be read."""
+    def __iter__(self) -> Iterator[tuple[InputPath, AudioSource]]:
+        """Yield each file that can be opened. It is closed when the next one is requested.
+
+        The caller catches the errors that appear while a file is read, and passes them to `fail`.
+        """
         for path in self._paths:
             try:
-                is_stream = path == STANDARD_INPUT
-                audio = decode_standard_input() if is_stream else decode_file(path)
-                waveform = self._resample(audio.samples, audio.rate_hz)
+                with self._open_file(path.path) as blocks:
+                    yield path, blocks
+                    self._num_overshooting += blocks.header_overshoots
             except InputError as error:
                 self.fail(error)
-                continue
-            self._num_overshooting += audio.header_overshoots
-            yield path, waveform
 
     def fail(self, error: InputError) -> None:
         """Report an error with a file, so that `finish` ends the program with status 1."""

@@ -23,18 +23,25 @@ MAX_AMPLITUDE = 2.0**31
 
 
 def read_blocks(
-    audio: soundfile.SoundFile, start: int, end: int, name: str
+    audio: soundfile.SoundFile, start: int, end: int, name: str, block_samples: int = BLOCK_SAMPLES
 ) -> Iterator[np.ndarray]:
     """Yield blocks of (S, C) float32 samples from the current position `start` to `end`.
 
     The file is read in blocks because a damaged header may announce more samples than fit into
     memory.
 
+    Args:
+        audio: The file.
+        start: Its current position.
+        end: Position after the last sample.
+        name: The name of the recording in messages.
+        block_samples: Number of samples per channel and block.
+
     Raises:
         InputError: A sample is NaN, infinite, or so large that features could overflow.
     """
     while True:
-        num_samples = min(end - start, BLOCK_SAMPLES)
+        num_samples = min(end - start, block_samples)
         block = audio.read(num_samples, dtype="float32", always_2d=True)
         check_amplitudes(block, name, start)
         yield block

@@ -8,7 +8,8 @@ import soundfile
 import torch
 from torch import Tensor
 
-from moeasr.audio.input_files import STANDARD_INPUT, decode_standard_input
+from moeasr.audio.audio_blocks import STANDARD_INPUT
+from moeasr.audio.input_files import decode_standard_input
 from moeasr.audio.programs import Effect
 from moeasr.audio.recording import apply_effect, read_audio
 

@@ -1,18 +1,21 @@
-"""Print the text of audio files.
+"""Print or write the text of audio files of any length.
+
+The audio may be files, directories, a table *.scp in the form of Kaldi's wav.scp, or a list *.txt
+with a path per line; - is standard input. Files may have any sample rate and any number of
+channels. The formats are those of libsndfile, such as WAV, FLAC, MP3 and SPHERE.
 
 Prints one line per file, `path<TAB>text`. With --nbest N, prints up to N lines per file,
 `path<TAB>rank<TAB>confidence<TAB>text`. With --timestamps, prints one line per word,
-`path<TAB>start<TAB>end<TAB>confidence<TAB>word`, with times in seconds.
+`path<TAB>start<TAB>end<TAB>confidence<TAB>word`, with times in seconds. --format chooses JSON (one
+line per file), the subtitles SRT and WebVTT, CTM, or Praat's TextGrid. A file that cannot be read
+is reported on standard error. The other files are still transcribed, and the exit status is 1.
 
-Files may have any sample rate and any number of channels. The formats are those of libsndfile, such
-as WAV, FLAC, MP3 and SPHERE. A file that cannot be read is reported on standard error. The other
-files are still transcribed, and the exit status is 1.
+A file of more than 30 s is read in blocks and cut at its pauses, which a model that can stream
+finds itself; other models need silero-vad (pip install 'moeasr[vad]'). Memory does not grow with
+the duration of a file.
 
 With --model, an exported model folder runs in onnxruntime, without PyTorch. Its most accurate mode
 is attention_rescoring. Joint decoding, language models and phrases require the checkpoint.
-
-Memory grows with the square of the duration of a file, to about 5 GB for 5 minutes with 4 attention
-heads. `moeasr stream --num-left-chunks N` transcribes files of any duration.
 """
 
 import argparse
@@ -25,12 +28,13 @@ from moeasr.bin.option_groups.recognition import (
     decode_config,
     load_engine,
 )
+from moeasr.bin.option_groups.transcripts import add_transcript_options, check_transcript_options
 from moeasr.decode.config import DecodeConfig
 from moeasr.errors import InputError
 from moeasr.parser import Parser
 
 if TYPE_CHECKING:
-    from moeasr.api.transcription import Transcription
+    from moeasr.api.long_recording import TranscribedRecording
 
 DEFAULTS = DecodeConfig()
 
@@ -40,20 +44,11 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
         epilog="examples:\n  moeasr transcribe --checkpoint exp/u2pp_moe/averaged.pt a.wav b.flac\n"
-        "  moeasr transcribe --model exp/u2pp_moe/export --quantize int8 a.wav",
+        "  moeasr transcribe --model exp/u2pp_moe/export --format srt -o subtitles/ talks/",
     )
-    add = parser.add_argument
     add_recognition_options(parser, DEFAULTS, has_folders=True)
     add_mode_option(parser)
-    add(
-        "--nbest", type=int, metavar="N", help="number of hypotheses to print per file (default: 1)"
-    )
-    add(
-        "--timestamps", action="store_true", help="words with times and confidence, instead of text"
-    )
-    text = "language of all files, required if the model routes by language"
-    add("--language", metavar="NAME", help=text)
-    add("audio", nargs="+", help="audio file, or - for standard input")
+    add_transcript_options(parser)
     return parser
 
 
@@ -62,54 +57,55 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
 
     from moeasr.api.engine import Task
+    from moeasr.api.long_recording import RecordingTranscriber
     from moeasr.audio.input_files import InputFiles
+    from moeasr.audio.input_paths import find_input_paths
+    from moeasr.report.transcript_output import TranscriptOutput
 
     config, given = decode_config(args, DEFAULTS)
+    paths = find_input_paths(args.audio)
+    output = TranscriptOutput(args.format, args.output, paths)
     engine = load_engine(args)
     task = Task(mode=args.mode, config=config, given=given, language=args.language)
-    transcriber = engine.transcriber(task)
-    if args.timestamps:
-        if args.nbest is not None:
-            raise InputError(
-                "give either --timestamps or --nbest; only the best hypothesis has times"
-            )
-        if not engine.has_ctc:
-            raise InputError("--timestamps need CTC, but this model was trained without it")
-    if args.nbest is not None:
-        _check_nbest(args.nbest, transcriber.mode, transcriber.num_kept)
-    files = InputFiles(args.audio, engine.waveform, "transcribe")
-    for path, waveform in files:
-        try:
-            (result,) = transcriber.run([waveform])
-            for line in _lines(path, result, args):
-                print(f"{path}\t{line}", flush=True)
-        except InputError as error:
-            files.fail(error)
+    model = RecordingTranscriber(engine, task, args.vad)
+    check_transcript_options(args, engine.has_ctc, model.transcriber)
+    files = InputFiles(paths, "transcribe")
+    with output.opened():
+        for path, blocks in files:
+            try:
+                recording = model.run(blocks, blocks.rate_hz)
+                content = _content(path.name, recording, args)
+            except InputError as error:
+                files.fail(error)
+            else:
+                output.write(path, content)
     files.finish()
 
 
-def _check_nbest(num_wanted: int, mode: str, num_kept: int) -> None:
-    """Raise `InputError` unless the mode keeps the wanted number of hypotheses."""
-    if not 1 <= num_wanted <= num_kept:
-        raise InputError(
-            f"--nbest must be between 1 and {num_kept}, the number of hypotheses of {mode}, "
-            f"but is {num_wanted}"
-        )
-
-
-def _lines(path: str, result: "Transcription", args: argparse.Namespace) -> list[str]:
-    """Return the lines to print for one file."""
+def _content(name: str, recording: "TranscribedRecording", args: argparse.Namespace) -> str:
+    """Return the text to write for a recording."""
     from moeasr.report.hypothesis_lines import nbest_lines, word_lines
+    from moeasr.report.transcript_forms import FORMS
 
     if args.nbest is not None:
-        return nbest_lines(result, args.nbest)
-    if not args.timestamps:
-        return [result.text]
-    if result.text.strip() and not result.words:
-        raise InputError(
-            f"{path}: there are no times, because the text is too long for CTC to align"
-        )
-    return word_lines(result)
+        if not recording.is_whole:
+            raise InputError(
+                f"{name}: --nbest is for recordings that are recognised as a whole, but this one "
+                "was cut at its pauses"
+            )
+        lines = nbest_lines(recording.segments[0].result, args.nbest)
+        return "".join(f"{name}\t{line}\n" for line in lines)
+    form = FORMS[args.format]
+    if args.timestamps or form.needs_times:
+        for segment in recording.segments:
+            if segment.result.text.strip() and not segment.result.words:
+                raise InputError(
+                    f"{name}: there are no times, because the text between {segment.start:.2f} s "
+                    f"and {segment.end:.2f} s is too long for CTC to align"
+                )
+    if args.timestamps:
+        return "".join(f"{name}\t{line}\n" for line in word_lines(recording.words))
+    return form.render(name, recording)
 
 
 if __name__ == "__main__":

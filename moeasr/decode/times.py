@@ -86,12 +86,14 @@ def write_ctm(path: str | Path, words: Mapping[str, Iterable[Timed]]) -> None:
     """
     with open(path, "w", encoding="utf-8") as handle:
         for utt_id, utt_words in words.items():
-            for word in utt_words:
-                duration = word.end_sec - word.start_sec
-                handle.write(
-                    f"{utt_id} 1 {word.start_sec:.2f} {duration:.2f} {word.text} "
-                    f"{word.confidence:.2f}\n"
-                )
+            handle.writelines(ctm_line(utt_id, word) for word in utt_words)
+
+
+def ctm_line(utt_id: str, word: Timed) -> str:
+    """Return the line of a word in a `ctm`."""
+    duration = word.end_sec - word.start_sec
+    times = f"{word.start_sec:.2f} {duration:.2f}"
+    return f"{utt_id} 1 {times} {word.text} {word.confidence:.2f}\n"
 
 
 def as_json(items: Sequence[Timed]) -> list[dict[str, str | float]]:

@@ -11,8 +11,10 @@ from moeasr.api.engine import Task
 from moeasr.api.live_stream import LiveStream
 from moeasr.api.transcription import Transcription, transcription_of
 from moeasr.audio.bounds import check_new_rate
+from moeasr.audio.packet_resampling import QUALITY, PacketResampler
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.live.config import EndpointConfig
+from moeasr.decode.live.ctc_detector import CtcDetector
 from moeasr.decode.live.recognition_stream import RecognitionStream
 from moeasr.deploy.batched_streams import StreamBatch
 from moeasr.deploy.folder_modes import MODES, choose_mode
@@ -20,8 +22,6 @@ from moeasr.deploy.folder_recognizer import FolderRecognizer
 from moeasr.deploy.folder_streaming import FolderStreaming
 from moeasr.deploy.model_folder import OFFLINE, ModelFolder
 from moeasr.errors import InputError
-
-RESAMPLING_QUALITY = "VHQ"
 
 
 def open_folder(
@@ -94,7 +94,7 @@ class FolderEngine:
         if rate_hz == self.sample_rate_hz:
             return samples
         check_new_rate(rate_hz)
-        return soxr.resample(samples, rate_hz, self.sample_rate_hz, RESAMPLING_QUALITY)
+        return soxr.resample(samples, rate_hz, self.sample_rate_hz, QUALITY)
 
     def transcriber(self, task: Task) -> "FolderTranscriber":
         """Prepare the transcription of whole recordings, see `Engine.transcriber`."""
@@ -105,7 +105,7 @@ class FolderEngine:
         mode, config = self._stream_settings(task)
         phrases = self._recognizer.read_phrases(config)
         streaming = FolderStreaming(self._recognizer, mode, config, rules, phrases)
-        resample = _PacketResampler(rate_hz, self.sample_rate_hz)
+        resample = PacketResampler(rate_hz, self.sample_rate_hz)
         return LiveStream(RecognitionStream(streaming), resample, self._recognizer)
 
     def open_batch(self, task: Task, rules: EndpointConfig | None) -> StreamBatch:
@@ -138,6 +138,13 @@ class FolderEngine:
                 "least 1 in a stream, but is -1"
             )
         return mode, config
+
+    def speech_detector(self, language: str | None) -> CtcDetector:
+        """Return a new detector of speech, see `Engine.speech_detector`."""
+        sizes = dataclasses.asdict(self._recognizer.stream_sizes())
+        config = DecodeConfig(**sizes)
+        streaming = FolderStreaming(self._recognizer, "ctc_greedy_search", config, None)
+        return CtcDetector(streaming, None, np.asarray)
 
 
 class FolderTranscriber:
@@ -195,20 +202,3 @@ def _resolve(recognizer: FolderRecognizer, task: Task) -> tuple[str, DecodeConfi
                 "model has none"
             )
     return mode, config
-
-
-class _PacketResampler:
-    """A function that resamples a stream packet by packet."""
-
-    def __init__(self, rate_hz: int, new_rate_hz: int) -> None:
-        self._stream = None
-        if rate_hz != new_rate_hz:
-            self._stream = soxr.ResampleStream(
-                rate_hz, new_rate_hz, num_channels=1, quality=RESAMPLING_QUALITY
-            )
-
-    def __call__(self, samples: np.ndarray, is_last: bool) -> np.ndarray:
-        """Resample (S,) further samples; return what is complete, and the rest at the end."""
-        if self._stream is None:
-            return samples
-        return self._stream.resample_chunk(np.ascontiguousarray(samples, np.float32), last=is_last)

@@ -1,6 +1,8 @@
 """Lines of text for hypotheses: the n best, or the words of the best with their times."""
 
-from moeasr.api.transcription import Transcription
+from collections.abc import Iterable
+
+from moeasr.api.transcription import Transcription, Word
 
 
 def nbest_lines(result: Transcription, num_wanted: int) -> list[str]:
@@ -11,11 +13,11 @@ def nbest_lines(result: Transcription, num_wanted: int) -> list[str]:
     ]
 
 
-def word_lines(result: Transcription) -> list[str]:
+def word_lines(words: Iterable[Word]) -> list[str]:
     """Return `start<TAB>end<TAB>confidence<TAB>word` of each word."""
     return [
         f"{word.start:.2f}\t{word.end:.2f}\t{_digits(word.confidence)}\t{word.text}"
-        for word in result.words
+        for word in words
     ]
 
 

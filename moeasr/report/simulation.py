@@ -9,15 +9,20 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from moeasr.audio.waveforms import read_waveforms
+from moeasr.data.data_type import find_data_type
 from moeasr.datadir.utterances import Utterances
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.live.playback import Playback
 from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
 from moeasr.decode.test_set import describe_model, describe_settings
+from moeasr.errors import InputError
+from moeasr.logs import progress
 from moeasr.score.error_rate import pair_up, require_hypotheses, word_error_rate
 from moeasr.score.lines import kaldi_rate_line
 from moeasr.text.transcript import read_transcripts
+from moeasr.version import describe_commit
 
 PERCENTILES = (50, 90, 95)
 LATENCIES = {
@@ -76,7 +81,7 @@ def simulate_utterance(
     """
     rate_hz = streaming.recognizer.fbank.sample_rate_hz
     playback = Playback(streaming.open(language), rate_hz, packet_sec)
-    timed = list(playback.run(waveform))
+    timed = list(playback.run([waveform]))
     final = timed[-1]
     first_shown = next((item.shown_sec for item in timed if item.result.text), None)
     latency, best = None, final.result.nbest[0]
@@ -167,6 +172,38 @@ def write_simulation(
         spread = ", ".join(f"{name} {sec:.3f}" for name, sec in about[key].items())
         lines.append(f"{label}: {spread or 'none had text'}")
     return lines
+
+
+def simulate_data_dir(
+    streaming: StreamingRecognizer,
+    data_dir: str,
+    out_dir: str,
+    packet_ms: float,
+    provenance: Mapping[str, Any],
+) -> list[str]:
+    """Stream the utterances of a data directory, write the results, and return a summary.
+
+    Args:
+        streaming: The recogniser.
+        data_dir: A directory with `wav.scp`, and perhaps `text`.
+        out_dir: As in `write_simulation`.
+        packet_ms: Length of the packets in which the audio arrives.
+        provenance: Further content of `decode.json`, such as the checkpoint and the command.
+
+    Raises:
+        InputError: The directory is invalid or empty, or its transcripts cannot be scored.
+    """
+    recognizer = streaming.recognizer
+    utterances = find_data_type("raw").open(data_dir, recognizer.model.languages)
+    if not utterances:
+        raise InputError(f"{data_dir} contains no utterances")
+    refs = read_references(Path(data_dir) / "text", utterances)
+    waveforms = read_waveforms(utterances, recognizer.fbank.sample_rate_hz)
+    waveforms = progress(waveforms, "streaming", len(utterances), "utterances")
+    done = simulate_test_set(streaming, waveforms, packet_ms * 1e-3)
+    of_set = {"packet_ms": packet_ms, "set": Path(data_dir).resolve().name}
+    provenance = {**of_set, "decode_commit": describe_commit(), **provenance}
+    return write_simulation(out_dir, streaming, done, refs, provenance)
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

@@ -41,9 +41,7 @@ class ServedApplication:
         self._worker = StreamWorker(model.batch, limits.max_batch, self._metrics)
         self._live = LiveEndpoint(self._worker, limits, self._metrics)
         recognizer = UploadedAudio(
-            *(model.engine, model.whole, model.stream, model.rules),
-            limits.max_file_duration,
-            self._metrics,
+            model.engine, model.whole, limits.max_file_duration, self._metrics
         )
         self._uploads = TranscriptionEndpoint(recognizer, limits, self._metrics)
         folder = files("moeasr.serve") / "page"

@@ -4,6 +4,7 @@ The client sends samples in binary messages, then the text `Done`. The server se
 texts, then the text `Done!`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def result_message(result: LiveTranscription, segment: int) -> str:
     )
 
 
-def words_json(words: tuple[Word, ...]) -> list[dict[str, Any]]:
+def words_json(words: Sequence[Word]) -> list[dict[str, Any]]:
     """Return words with their times in the form of OpenAI's `verbose_json`, with confidence."""
     return [
         {

@@ -7,10 +7,11 @@ from typing import TypeVar
 
 from aiohttp import BodyPartReader, web
 
-from moeasr.api.transcription import Transcription
+from moeasr.api.long_recording import TranscribedRecording
 from moeasr.errors import InputError, describe
 from moeasr.logs import get_logger
-from moeasr.serve.captions import captions_of, srt, vtt
+from moeasr.report.captions import captions_of
+from moeasr.report.transcript_forms import as_srt, as_vtt
 from moeasr.serve.config import Limits
 from moeasr.serve.messages import words_json
 from moeasr.serve.metrics import Metrics
@@ -92,7 +93,7 @@ class TranscriptionEndpoint:
         loop = asyncio.get_running_loop()
         work = self._recognizer.transcribe, content, fields["file"]
         try:
-            result, duration_sec = await loop.run_in_executor(self._thread, *work)
+            found = await loop.run_in_executor(self._thread, *work)
         except InputError as error:
             self._metrics.add("files_failed_total")
             raise _Refused(400, str(error)) from None
@@ -101,7 +102,7 @@ class TranscriptionEndpoint:
             logger.error("a file failed: %s", describe(error))
             raise _Refused(500, FAULT) from None
         self._metrics.add("files_total")
-        return _response(form, result, duration_sec)
+        return _response(form, fields["file"], found)
 
     async def _read(self, request: web.Request) -> tuple[dict[str, str], bytes]:
         """Return the fields of a form, of which `file` is the name of the file, and the file."""
@@ -144,28 +145,27 @@ class TranscriptionEndpoint:
         return await asyncio.wait_for(read, self._limits.max_idle)
 
 
-def _response(form: str, result: Transcription, duration_sec: float) -> web.Response:
+def _response(form: str, name: str, found: TranscribedRecording) -> web.Response:
     """Return a transcription in one of `FORMATS`."""
     if form == "json":
-        return _json({"text": result.text})
+        return _json({"text": found.text})
     if form == "text":
-        return web.Response(text=f"{result.text}\n")
-    captions = captions_of(result.text, result.words, duration_sec)
+        return web.Response(text=f"{found.text}\n")
     if form == "srt":
-        return web.Response(text=srt(captions), content_type="application/x-subrip")
+        return web.Response(text=as_srt(name, found), content_type="application/x-subrip")
     if form == "vtt":
-        return web.Response(text=vtt(captions), content_type="text/vtt")
+        return web.Response(text=as_vtt(name, found), content_type="text/vtt")
     segments = [
         {"id": number, "start": round(c.start, 3), "end": round(c.end, 3), "text": c.text}
-        for number, c in enumerate(captions)
+        for number, c in enumerate(captions_of(found.segments))
     ]
     return _json(
         {
             "task": "transcribe",
-            "duration": round(duration_sec, 3),
-            "text": result.text,
+            "duration": round(found.duration, 3),
+            "text": found.text,
             "segments": segments,
-            "words": words_json(result.words),
+            "words": words_json(found.words),
         }
     )
 

@@ -67,6 +67,12 @@ def joins(left: str, right: str) -> bool:
     return extends(right) or not (is_unspaced(left) or is_unspaced(right))
 
 
+def joined(left: str, right: str) -> str:
+    """Return two texts as one, with a space between them if their scripts separate words so."""
+    has_space = left and right and joins(left[-1], right[0])
+    return f"{left} {right}" if has_space else left + right
+
+
 def split_words(text: str) -> list[str]:
     """Split a normalised text into words, at spaces and around characters of unspaced scripts."""
     words: list[str] = []

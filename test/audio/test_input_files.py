@@ -7,16 +7,8 @@ import pytest
 import soundfile
 
 from moeasr.audio.input_files import InputFiles
+from moeasr.audio.input_paths import find_input_paths
 from moeasr.errors import InputError
-
-
-def to_rate(new_rate_hz):
-    """Return a function that resamples by nearest neighbours."""
-
-    def resample(samples, rate_hz):
-        return samples[np.arange(len(samples) * new_rate_hz // rate_hz) * rate_hz // new_rate_hz]
-
-    return resample
 
 
 @pytest.fixture
@@ -28,12 +20,20 @@ def paths(tmp_path):
     return [str(tmp_path / name) for name in ("a.wav", "c.wav", "missing.wav", "b.wav")]
 
 
+def read(files):
+    """Return the samples of each file by name."""
+    return {path.name: np.concatenate(list(blocks)) for path, blocks in files}
+
+
+def input_files(*paths):
+    return InputFiles(find_input_paths(paths), "listen")
+
+
 def test_files_with_faults_are_named_and_the_others_read(paths, capsys):
-    files = InputFiles(paths, to_rate(16000), "listen")
-    read = dict(files)
-    assert list(read) == [paths[0], paths[3]]
-    assert [len(waveform) for waveform in read.values()] == [160, 160]
-    assert float(read[paths[0]].mean()) == 0.5
+    files = input_files(*paths)
+    found = read(files)
+    assert {name: len(samples) for name, samples in found.items()} == {paths[0]: 160, paths[3]: 80}
+    assert float(found[paths[0]].mean()) == 0.5
     with pytest.raises(SystemExit) as exited:
         files.finish()
     assert exited.value.code == 1
@@ -43,7 +43,7 @@ def test_files_with_faults_are_named_and_the_others_read(paths, capsys):
 
 
 def test_a_fault_that_shows_later_counts(paths, capsys):
-    files = InputFiles(paths[:1], to_rate(16000), "listen")
+    files = input_files(paths[0])
     for _ in files:
         files.fail(InputError("too quiet"))
     with pytest.raises(SystemExit):
@@ -52,8 +52,8 @@ def test_a_fault_that_shows_later_counts(paths, capsys):
 
 
 def test_without_faults_nothing_is_said(paths, capsys):
-    files = InputFiles([paths[0], paths[3]], to_rate(8000), "listen")
-    assert [len(waveform) for _, waveform in files] == [80, 80]
+    files = input_files(paths[0], paths[3])
+    assert [blocks.rate_hz for _, blocks in files] == [16000, 8000]
     files.finish()
     assert capsys.readouterr() == ("", "")
 
@@ -62,26 +62,17 @@ def test_a_header_that_promises_too_much_is_a_warning(paths, capsys):
     with open(paths[0], "r+b") as handle:
         handle.seek(40)
         handle.write((320 + 44).to_bytes(4, "little"))  # of 320
-    files = InputFiles(paths[:1], to_rate(16000), "listen")
-    ((_, waveform),) = files
+    files = input_files(paths[0])
+    assert [len(samples) for samples in read(files).values()] == [160]
     files.finish()
-    assert len(waveform) == 160
     assert capsys.readouterr().err.startswith(
         "listen: warning: the headers of 1 files announce more samples"
     )
 
 
-def test_a_dash_is_standard_input(paths, monkeypatch):
-    with open(paths[0], "rb") as handle:
-        content = io.BytesIO(handle.read())
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(content))
-    ((path, waveform),) = InputFiles(["-"], to_rate(16000), "listen")
-    assert (path, len(waveform)) == ("-", 160)
-
-
 def test_a_command_is_no_file_and_a_dash_is_standard_input(paths, monkeypatch, capsys):
     with open(paths[0], "rb") as handle:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(handle.read())))
-    files = InputFiles([f"cat {paths[0]} |", "-"], to_rate(16000), "listen")
-    assert [name for name, _ in files] == ["-"]
+    found = read(input_files(f"cat {paths[0]} |", "-"))
+    assert {name: len(samples) for name, samples in found.items()} == {"-": 160}
     assert "|: No such file" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from checkpoints import save_model
+from speaking_model import save_speaking_model
 
 from moeasr.bin.decode import main as decode
 from moeasr.bin.stream import main
@@ -66,6 +67,48 @@ def test_a_dash_means_standard_input(model_path, data_dir, monkeypatch, capsys):
     stream(model_path, "-")
     fields = capsys.readouterr().out.splitlines()[-1].split("\t")
     assert (fields[0], fields[2:]) == ("-", final[2:])
+
+
+class OpenPipe:
+    """Standard input on which two seconds have arrived; more is asked for only after a result."""
+
+    def __init__(self, content, capsys):
+        self.content, self.capsys = io.BytesIO(content), capsys
+        self.buffer = self
+        self.printed = ""
+
+    def read(self, count):
+        if self.content.tell() >= 64000 and not self.printed:
+            self.printed = self.capsys.readouterr().out
+            assert "\tpartial\t" in self.printed
+        return self.content.read(count)
+
+
+@pytest.mark.parametrize("is_raw", [True, False])
+def test_partial_results_appear_while_the_pipe_is_open(tmp_path, is_raw, monkeypatch, capsys):
+    model_path = save_speaking_model(tmp_path / "averaged.pt")
+    samples = 0.1 * np.random.default_rng(0).standard_normal(3 * 16000)
+    path = tmp_path / "a.wav"
+    soundfile.write(path, samples, 16000)
+    content = bytearray(path.read_bytes())
+    content[40:44] = bytes(4)  # the program that writes into the pipe does not know the length
+    options = ("--sample-rate", "16000") if is_raw else ()
+    pipe = OpenPipe(bytes(content[44:] if is_raw else content), capsys)
+    monkeypatch.setattr("sys.stdin", pipe)
+    stream(model_path, *options, "-")
+    printed = pipe.printed + capsys.readouterr().out
+    stream(model_path, path)
+    expected = capsys.readouterr().out
+    texts = [[line.split("\t")[2:] for line in out.splitlines()] for out in (printed, expected)]
+    assert texts[0] == texts[1]
+
+
+def test_an_empty_pipe_is_one_sentence(model_path, monkeypatch, capsys):
+    for options in ((), ("--sample-rate", "8000")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+        with pytest.raises(SystemExit):
+            stream(model_path, *options, "-")
+        assert capsys.readouterr() == ("", "stream: standard input is empty (0 bytes)\n")
 
 
 def test_end_points_end_an_utterance_unless_they_are_off(model_path, data_dir, capsys):

@@ -1,15 +1,18 @@
 """The `transcribe` command, which prints the text of audio files."""
 
 import io
+import json
+import sys
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 from checkpoints import save_model
+from speaking_model import save_speaking_model
 
 from moeasr.api.checkpoint_engine import CheckpointEngine
-from moeasr.audio.input_files import InputFiles
+from moeasr.audio.audio_blocks import open_blocks
 from moeasr.audio.recording import read_audio
 from moeasr.bin.transcribe import main
 from moeasr.decode.config import DecodeConfig
@@ -18,11 +21,17 @@ from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
+from moeasr.report.transcript_forms import FORMS
 
 
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory):
     return save_model(tmp_path_factory.mktemp("model") / "averaged.pt", DenseConfig())
+
+
+@pytest.fixture(scope="module")
+def speaking_path(tmp_path_factory):
+    return save_speaking_model(tmp_path_factory.mktemp("speaking") / "averaged.pt")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +75,9 @@ def test_all_sample_rates_and_numbers_of_channels_are_accepted(model_path, audio
     assert any(line.partition("\t")[2] for line in lines) == ("ctc" in SEARCHES[mode].heads)
     engine = CheckpointEngine(Recognizer.from_checkpoint(model_path))
     for path in audio.values():  # half a second of each file
-        ((_, waveform),) = InputFiles([str(path)], engine.waveform, "transcribe")
+        with open_blocks(str(path)) as blocks:
+            (samples,) = blocks
+        waveform = engine.waveform(samples, blocks.rate_hz)
         assert len(waveform) == 8000
         assert torch.equal(waveform, read_audio(str(path), 16000)[0])
 
@@ -259,3 +270,56 @@ def test_a_language_is_refused_for_a_model_that_does_not_route_by_language(model
         InputError, match="`language` is 'en', but this model does not route by language"
     ):
         main(["--checkpoint", str(model_path), "--language", "en", "missing.wav"])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_are_written_to_a_directory(speaking_path, audio, tmp_path, form, capsys):
+    (tmp_path / "wav.scp").write_text(f"u1 {audio['a.wav']}\nu2 {audio['d.flac']}\n")
+    argv = ["--checkpoint", str(speaking_path), "--format", form]
+    main([*argv, "-o", f"{tmp_path / 'out'}/", str(tmp_path / "wav.scp")])
+    written = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in written] == [f"u{n}{FORMS[form].suffix}" for n in (1, 2)]
+    assert capsys.readouterr().out == ""
+    for entry, path in zip(("a.wav", "d.flac"), written):
+        main([*argv, str(audio[entry])])
+        content = path.read_text(encoding="utf-8")
+        assert len(content) > 10
+        printed = capsys.readouterr().out.replace(str(audio[entry]), path.stem)
+        assert content == printed.replace("_".join(str(audio[entry]).split()), path.stem)
+
+
+def test_a_directory_is_searched_for_audio(speaking_path, audio, tmp_path, capsys):
+    main(["--checkpoint", str(speaking_path), str(tmp_path)])
+    names = [line.partition("\t")[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == sorted(str(path) for path in audio.values())
+
+
+def test_a_long_recording_is_cut_at_its_pauses(speaking_path, tmp_path, capsys):
+    noise = 0.1 * np.random.default_rng(0).standard_normal(16000)
+    soundfile.write(tmp_path / "long.wav", np.tile(np.append(noise, np.zeros(16000)), 17), 16000)
+    argv = ["--checkpoint", str(speaking_path), "--mode", "ctc_greedy_search"]
+    main([*argv, "--format", "json", str(tmp_path / "long.wav")])
+    found = json.loads(capsys.readouterr().out)
+    assert found["duration"] == 34.0 and len(found["segments"]) > 1
+    words = [word for segment in found["segments"] for word in segment["words"]]
+    starts = [word["start"] for word in words]
+    assert starts == sorted(starts) and starts[-1] >= 20
+    main([*argv, "--timestamps", str(tmp_path / "long.wav")])
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [line[4] for line in lines] == [word["text"] for word in words]
+    with pytest.raises(SystemExit):
+        main([*argv, "--nbest", "1", str(tmp_path / "long.wav")])
+    assert "long.wav: --nbest is for recordings that are recognised as a whole" in (
+        capsys.readouterr().err
+    )
+
+
+def test_vad_skips_what_is_not_speech(speaking_path, audio, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    argv = ["--checkpoint", str(speaking_path), "--vad", "--timestamps", str(audio["a.wav"])]
+    with pytest.raises(InputError, match=r"pip install 'moeasr\[vad\]'"):
+        main(argv)
+    monkeypatch.undo()
+    pytest.importorskip("silero_vad")
+    main(argv)  # noise
+    assert capsys.readouterr().out == ""

@@ -5,6 +5,8 @@ import pytest
 import soundfile
 
 import moeasr
+from moeasr.api.checkpoint_engine import CheckpointEngine, open_recognizer
+from moeasr.bin.stream import main as stream
 from moeasr.bin.transcribe import main
 from moeasr.deploy.folder_engine import open_folder
 from moeasr.deploy.folder_modes import MODES
@@ -194,3 +196,30 @@ def test_a_stream_has_chunks_and_caches_of_a_fixed_size(of_folder):
 def test_other_devices_and_precisions_are_refused(folder, options, sentence):
     with pytest.raises(InputError, match=sentence):
         open_folder(folder, **options)
+
+
+def test_the_command_streams_a_folder(folder, exp_dir, sound, tmp_path, capsys):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, sound(2.0), 16000)
+
+    def streamed(*options):
+        stream([*map(str, options), "--mode", "attention_rescoring", str(path)])
+        return [line.split("\t")[2:] for line in capsys.readouterr().out.splitlines()]
+
+    found = streamed("--model", folder)
+    assert found == streamed("--checkpoint", exp_dir, "--chunk-size", 4, "--num-left-chunks", 2)
+    assert found[-1][0] == "final" and found[-1][1]
+    with pytest.raises(InputError, match="--simulate needs a --checkpoint"):
+        stream(["--model", str(folder), "--simulate", "data", "--out-dir", "out"])
+
+
+def test_pauses_are_those_of_the_checkpoint(folder, exp_dir, sound):
+    engines = open_folder(folder), CheckpointEngine(open_recognizer(exp_dir))
+    samples = sound(2.0)
+    found = []
+    for engine in engines:
+        detector = engine.speech_detector(None)
+        assert detector.frame_sec == 0.04
+        found.append(detector.accept(samples) + detector.finish())
+    assert len(found[0]) == len(found[1]) > 40
+    assert any(found[0])

@@ -12,5 +12,5 @@ def test_rank_confidence_and_text():
 
 def test_words_in_time():
     result = Transcription("7 8", words=(Word("7", 0.0, 0.08, 0.5), Word("8", 0.2, 0.24, 0.5)))
-    assert word_lines(result) == ["0.00\t0.08\t0.500\t7", "0.20\t0.24\t0.500\t8"]
-    assert word_lines(Transcription("7")) == []
+    assert word_lines(result.words) == ["0.00\t0.08\t0.500\t7", "0.20\t0.24\t0.500\t8"]
+    assert word_lines(()) == []

@@ -8,7 +8,9 @@ import pytest
 from serving import aiohttp, model_of, serving
 from sound_files import file_of
 
-from moeasr.serve.captions import captions_of, srt, vtt
+from moeasr.api.long_recording import RecordingTranscriber
+from moeasr.report.captions import captions_of
+from moeasr.report.transcript_forms import as_srt, as_vtt
 from moeasr.serve.uploaded_audio import UploadedAudio
 
 PATH = "v1/audio/transcriptions"
@@ -58,15 +60,15 @@ def test_all_forms_have_the_text_of_the_model(model, sound):
         form_of(content),
         *(form_of(content, response_format=form, model="whisper-1") for form in forms),
     )
-    (expected,) = model.engine.transcriber(model.whole).run([sound(1.3)])
-    captions = captions_of(expected.text, expected.words, 1.3)
+    expected = RecordingTranscriber(model.engine, model.whole).run([sound(1.3)], 16000)
+    captions = captions_of(expected.segments)
     assert expected.text and captions
     plain, short, text, subrip, web, verbose = answers
     assert {status for status, _, _ in answers} == {200}
     assert plain == short == (200, "application/json", json.dumps({"text": expected.text}))
     assert text == (200, "text/plain", f"{expected.text}\n")
-    assert subrip == (200, "application/x-subrip", srt(captions))
-    assert web == (200, "text/vtt", vtt(captions))
+    assert subrip == (200, "application/x-subrip", as_srt("a.wav", expected))
+    assert web == (200, "text/vtt", as_vtt("a.wav", expected))
     found = json.loads(verbose[2])
     assert (found["text"], found["duration"], found["task"]) == (expected.text, 1.3, "transcribe")
     assert [word["word"] for word in found["words"]] == [word.text for word in expected.words]

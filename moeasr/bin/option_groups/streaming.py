@@ -2,6 +2,8 @@
 
 import argparse
 
+from moeasr.audio.audio_blocks import STANDARD_INPUT
+from moeasr.audio.bounds import check_new_rate
 from moeasr.decode.live.config import EndpointConfig
 from moeasr.errors import InputError
 from moeasr.options import add_options, given_options, option_name, with_given
@@ -14,10 +16,12 @@ def add_streaming_options(parser: argparse.ArgumentParser) -> None:
     add("--packet-ms", type=float, default=100, metavar="MS", help=text)
     text = "language of all files, required if the model routes by language"
     add("--language", metavar="NAME", help=text)
+    text = "sample rate of raw 16-bit little-endian mono samples on standard input"
+    add("--sample-rate", type=int, metavar="HZ", help=text)
     text = "data directory with wav.scp to stream, instead of audio files"
     add("--simulate", metavar="DATA_DIR", help=text)
     add("--out-dir", metavar="OUT", help="directory for the results of --simulate")
-    add("audio", nargs="*", help="audio file, or - for standard input")
+    add("audio", nargs="*", help="audio file, directory, *.scp, *.txt, or - for standard input")
     rules = parser.add_argument_group("end of an utterance in audio files")
     text = "end of utterances at pauses, by any of the following rules (default: on)"
     rules.add_argument("--endpoint", choices=("on", "off"), help=text)
@@ -34,6 +38,14 @@ def endpoint_config(args: argparse.Namespace) -> EndpointConfig | None:
         raise InputError("give either audio files or --simulate with a data directory")
     if bool(args.simulate) != bool(args.out_dir):
         raise InputError("--simulate and --out-dir require each other")
+    if args.simulate and args.model is not None:
+        raise InputError("--simulate needs a --checkpoint; a model folder streams audio files")
+    if args.sample_rate is not None:
+        if STANDARD_INPUT not in args.audio:
+            raise InputError(
+                "--sample-rate is for raw samples on standard input, but `-` is not given"
+            )
+        check_new_rate(args.sample_rate)
     rules = given_options(args, EndpointConfig)
     if args.simulate:
         of_files = {"language": args.language, "endpoint": args.endpoint, **rules}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from moeasr.audio.duration import measure_audio
+from moeasr.audio.input_paths import AUDIO_SUFFIXES
 from moeasr.audio.pipes import UndecodableError, piped_entry
 from moeasr.audio.probe import AudioInfo
 from moeasr.audio.threads import in_threads
@@ -17,22 +18,8 @@ from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
 from moeasr.errors import InputError, naming
 from moeasr.logs import get_logger, progress
 
-READ_HERE = (
-    ".wav",
-    ".flac",
-    ".mp3",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".sph",
-    ".aif",
-    ".aiff",
-    ".au",
-    ".caf",
-)
-"""Files that libsndfile reads."""
 READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
-SUFFIXES = READ_HERE + READ_BY_FFMPEG
+SUFFIXES = AUDIO_SUFFIXES + READ_BY_FFMPEG
 NUM_THREADS = 8
 TOLERANCE_SEC = 0.1
 """An utterance from the start of its recording to so close to its end is the whole recording:

@@ -7,36 +7,50 @@ a result is therefore the time at which a live user of this machine would see it
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
-from torch import Tensor
-
-from moeasr.decode.live.recognition_stream import RecognitionStream, StreamResult
 from moeasr.errors import InputError
 
+ResultT = TypeVar("ResultT")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
 
-class TimedResult(NamedTuple):
+
+class Listener(Protocol[ResultT_co]):
+    """A stream that turns audio into results."""
+
+    def accept(self, samples: Any) -> list[ResultT_co]:
+        """Process (S,) further samples, and return the new results."""
+        ...
+
+    def finish(self) -> list[ResultT_co]:
+        """End the stream, and return the new results."""
+        ...
+
+
+@dataclass(frozen=True)
+class TimedResult(Generic[ResultT]):
     """A result, and the time at which a user sees it."""
 
     shown_sec: float
     """Seconds since the stream began."""
-    result: StreamResult
+    result: ResultT
 
 
-class Playback:
-    """A player of a recording into a recognition stream.
+class Playback(Generic[ResultT]):
+    """A player of a recording into a stream.
 
     Args:
         stream: A new stream.
-        sample_rate_hz: Sample rate of the recording, equal to the model's.
+        sample_rate_hz: Sample rate of the recording, which the stream expects.
         packet_sec: Duration of a packet in seconds.
         clock: Function that returns monotonic seconds.
     """
 
     def __init__(
         self,
-        stream: RecognitionStream,
+        stream: Listener[ResultT],
         sample_rate_hz: int,
         packet_sec: float = 0.1,
         clock: Callable[[], float] = time.perf_counter,
@@ -54,18 +68,22 @@ class Playback:
         self.busy_sec = 0.0
         """Seconds of processing so far."""
 
-    def run(self, waveform: Tensor) -> Iterator[TimedResult]:
-        """Play (S,) samples and finish the stream."""
-        end = waveform.numel()
-        for first in range(0, end, self._packet_samples):
-            last = min(first + self._packet_samples, end)
-            packet = waveform[first:last]
-            yield from self._work(last, lambda packet=packet: self._stream.accept(packet))
-        yield from self._work(end, self._stream.finish)
+    def run(self, blocks: Iterable[Any]) -> Iterator[TimedResult[ResultT]]:
+        """Play (S,) samples, in one block or several, and finish the stream.
+
+        Blocks may arrive from a live source. The clock does not count the time of waiting for them.
+        """
+        num_heard = 0
+        for block in blocks:
+            for first in range(0, len(block), self._packet_samples):
+                packet = block[first : first + self._packet_samples]
+                num_heard += len(packet)
+                yield from self._work(num_heard, lambda packet=packet: self._stream.accept(packet))
+        yield from self._work(num_heard, self._stream.finish)
 
     def _work(
-        self, num_heard: int, work: Callable[[], list[StreamResult]]
-    ) -> Iterator[TimedResult]:
+        self, num_heard: int, work: Callable[[], list[ResultT]]
+    ) -> Iterator[TimedResult[ResultT]]:
         """Do the processing that can begin once this many samples have arrived."""
         start_sec = self._clock()
         results = work()

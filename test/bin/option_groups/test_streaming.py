@@ -13,6 +13,7 @@ SIMULATE = ("--simulate", "data", "--out-dir", "out")
 
 def config_of(*words):
     parser = argparse.ArgumentParser()
+    parser.add_argument("--model")
     add_streaming_options(parser)
     return endpoint_config(parser.parse_args(words))
 
@@ -48,6 +49,9 @@ def test_options_for_files_are_refused_in_a_simulation(option):
         (("a.wav", *SIMULATE), "give either audio files or --simulate"),
         (SIMULATE[:2], "require each other"),
         (("a.wav", *SIMULATE[2:]), "require each other"),
+        ((*SIMULATE, "--model", "folder"), "--simulate needs a --checkpoint"),
+        (("a.wav", "--sample-rate", "8000"), "standard input, but `-` is not given"),
+        (("-", "--sample-rate", "8"), "must be between 1000 and 1000000 Hz, but is 8"),
     ],
 )
 def test_either_files_or_a_data_directory_is_required(words, sentence):

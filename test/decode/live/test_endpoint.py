@@ -47,12 +47,12 @@ def test_each_rule_ends_an_utterance(pattern, has_speech, expected):
     ("pattern", "has_speech", "expected"),
     [
         ("_" * 200, False, 125),  # 5 s
-        ("x" + "_" * 200, True, 26),  # 1 s
+        ("x" + "_" * 200, True, 14),  # 0.5 s
         ("x" * 600, True, 500),  # 20 s
         ("x" * 600, False, 500),  # with and without speech
     ],
 )
-def test_default_rules_are_those_of_wenet(pattern, has_speech, expected):
+def test_default_rules_are_wenets_but_for_rule_2(pattern, has_speech, expected):
     assert first_endpoint(pattern, has_speech, rules=EndpointConfig()) == expected
     assert EndpointConfig().blank_threshold == 0.8
 

@@ -11,7 +11,7 @@ from moeasr.errors import InputError
 def test_processing_waits_for_the_audio_and_for_earlier_processing():
     stream = FakeStream()
     playback = Playback(stream, 1000, packet_sec=0.1, clock=Clock([0.01, 0.25, 0.01, 0.02]))
-    timed = list(playback.run(torch.arange(250.0)))
+    timed = list(playback.run([torch.arange(250.0)]))
     assert [len(packet) for packet in stream.packets] == [100, 100, 50]
     assert torch.equal(torch.cat(stream.packets), torch.arange(250.0))
     # Packets arrive at 0.1, 0.2 and 0.25 s. Processing of the second packet ends at 0.45 s and
