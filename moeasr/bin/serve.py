@@ -65,8 +65,11 @@ def main(argv: list[str] | None = None) -> None:
     def announce(url: str) -> None:
         print(f"{url} serves {model.engine.describe()}; Ctrl-C ends it", flush=True)
 
-    application = ServedApplication(model, limits, address.token).web
-    asyncio.run(serve(application, address, limits.grace, announce))
+    application = ServedApplication(model, limits, address.token)
+    try:
+        asyncio.run(serve(application.web, address, limits.grace, announce))
+    finally:
+        application.close()
 
 
 if __name__ == "__main__":

@@ -97,6 +97,9 @@ class ServedApplication:
         await self._live.stop()
 
     async def _clean_up(self, application: web.Application) -> None:
-        """End the threads after all requests have been answered."""
+        self.close()
+
+    def close(self) -> None:
+        """End the threads, whatever they do."""
         self._uploads.close()
         self._worker.stop()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -98,7 +99,8 @@ class StreamWorker:
     def stop(self) -> None:
         """End the thread without finishing the streams, and wait for the end."""
         self._commands.put(None)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._is_stopped:
@@ -197,4 +199,5 @@ class StreamWorker:
         return None
 
     def _call(self, method: Callable[..., None], *args: Any) -> None:
-        self._loop.call_soon_threadsafe(method, *args)
+        with suppress(RuntimeError):  # the loop is closed after a second Ctrl-C
+            self._loop.call_soon_threadsafe(method, *args)

@@ -78,8 +78,9 @@ class TranscriptionEndpoint:
             return response
 
     def close(self) -> None:
-        """End the thread when its file is done."""
-        self._thread.shutdown(cancel_futures=True)
+        """End the thread. A file that is being recognised is stopped."""
+        self._recognizer.stop()
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _transcribe(self, request: web.Request) -> web.Response:
         fields, content = await self._read(request)

@@ -2,6 +2,9 @@
 
 import io
 import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
 
 from moeasr.api.engine import Engine, Task
 from moeasr.api.long_recording import RecordingTranscriber, TranscribedRecording
@@ -25,6 +28,11 @@ class UploadedAudio:
         self._transcriber = RecordingTranscriber(engine, task)
         self._max_sec = max_sec
         self._metrics = metrics
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Stop the file that is being recognised, at its next block of samples."""
+        self._is_stopped = True
 
     def transcribe(self, content: bytes, name: str) -> TranscribedRecording:
         """Return the transcription of an audio file.
@@ -44,7 +52,14 @@ class UploadedAudio:
                     f"{name} lasts {duration_sec:.0f} s, but the server takes at most "
                     f"{self._max_sec:.0f} s"
                 )
-            found = self._transcriber.run(AudioBlocks(audio, head, name), audio.samplerate)
+            blocks = self._until_stopped(AudioBlocks(audio, head, name))
+            found = self._transcriber.run(blocks, audio.samplerate)
         self._metrics.add("audio_seconds_total", duration_sec)
         self._metrics.add("compute_seconds_total", time.perf_counter() - start)
         return found
+
+    def _until_stopped(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        for block in blocks:
+            if self._is_stopped:
+                raise InputError("the server is stopping")
+            yield block

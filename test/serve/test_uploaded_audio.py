@@ -47,6 +47,12 @@ def test_a_long_file_is_cut_at_pauses(recognizer, model, sound, monkeypatch):
     assert not found.is_whole and found.text
 
 
+def test_a_long_file_is_stopped_with_the_server(recognizer, sound):
+    recognizer.stop()
+    with pytest.raises(InputError, match="the server is stopping"):
+        recognizer.transcribe(file_of(sound(0.5)), "a.wav")
+
+
 def test_odd_audio_gives_a_text_or_none(recognizer):
     for samples in (np.zeros(160), np.zeros(16000), np.zeros(1), np.ones(8000)):
         found = recognizer.transcribe(file_of(samples), "odd.wav")
