@@ -94,7 +94,7 @@ class ServedApplication:
         self._worker.start(asyncio.get_running_loop())
 
     async def _stop(self, application: web.Application) -> None:
-        await self._live.stop()
+        await asyncio.gather(self._live.stop(), self._uploads.stop())
 
     async def _clean_up(self, application: web.Application) -> None:
         self.close()

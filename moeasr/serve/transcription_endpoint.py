@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from aiohttp import BodyPartReader, web
@@ -16,7 +17,7 @@ from moeasr.serve.config import Limits
 from moeasr.serve.messages import words_json
 from moeasr.serve.metrics import Metrics
 from moeasr.serve.stream_worker import FAULT
-from moeasr.serve.uploaded_audio import UploadedAudio
+from moeasr.serve.uploaded_audio import STOPPING, UploadedAudio
 from moeasr.strict_json import to_json
 
 ResultT = TypeVar("ResultT")
@@ -54,11 +55,14 @@ class TranscriptionEndpoint:
         self._limits = limits
         self._metrics = metrics
         self._num_waiting = 0
+        self._is_idle: asyncio.Event | None = None  # when the server is stopping
         self._thread = ThreadPoolExecutor(1, "files")
 
     async def handle(self, request: web.Request) -> web.Response:
         """Return a transcription, or an error in the form of OpenAI."""
         try:
+            if self._is_idle is not None:
+                raise _Refused(503, STOPPING)
             if self._num_waiting >= self._limits.max_waiting_files:
                 self._metrics.add("refused_total")
                 raise _Refused(503, "too many files are waiting; try again later")
@@ -67,6 +71,8 @@ class TranscriptionEndpoint:
                 return await self._transcribe(request)
             finally:
                 self._num_waiting -= 1
+                if self._is_idle is not None and self._num_waiting == 0:
+                    self._is_idle.set()
         except _Refused as refused:
             kind = "server_error" if refused.status >= 500 else "invalid_request_error"
             error = {"message": str(refused), "type": kind, "param": None, "code": None}
@@ -76,6 +82,14 @@ class TranscriptionEndpoint:
                 return response
             response.force_close()  # the rest of the body is not read
             return response
+
+    async def stop(self) -> None:
+        """Let files finish, and after the time of grace stop them."""
+        self._is_idle = asyncio.Event()
+        if self._num_waiting:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._is_idle.wait(), self._limits.grace)
+        self._recognizer.stop()
 
     def close(self) -> None:
         """End the thread. A file that is being recognised is stopped."""
@@ -97,7 +111,7 @@ class TranscriptionEndpoint:
             found = await loop.run_in_executor(self._thread, *work)
         except InputError as error:
             self._metrics.add("files_failed_total")
-            raise _Refused(400, str(error)) from None
+            raise _Refused(503 if str(error) == STOPPING else 400, str(error)) from None
         except Exception as error:
             self._metrics.add("files_failed_total")
             logger.error("a file failed: %s", describe(error))

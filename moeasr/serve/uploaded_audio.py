@@ -13,6 +13,8 @@ from moeasr.audio.header import HEAD_BYTES, open_audio
 from moeasr.errors import InputError
 from moeasr.serve.metrics import Metrics
 
+STOPPING = "the server is stopping"
+
 
 class UploadedAudio:
     """A recogniser of uploaded files.
@@ -61,5 +63,5 @@ class UploadedAudio:
     def _until_stopped(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for block in blocks:
             if self._is_stopped:
-                raise InputError("the server is stopping")
+                raise InputError(STOPPING)
             yield block

@@ -9,6 +9,7 @@ from serving import aiohttp, model_of, serving
 from sound_files import file_of
 
 from moeasr.api.long_recording import RecordingTranscriber
+from moeasr.audio.audio_blocks import AudioBlocks
 from moeasr.report.captions import captions_of
 from moeasr.report.transcript_forms import as_srt, as_vtt
 from moeasr.serve.uploaded_audio import UploadedAudio
@@ -131,6 +132,28 @@ def test_a_client_that_sends_nothing_more_is_disconnected(model):
                 return answer.status, answer.content_type, await answer.text()
 
     assert fault(asyncio.run(run())) == (408, "no data for 0.05 s")
+
+
+def test_files_that_last_too_long_are_stopped_with_the_server(model, sound, monkeypatch):
+    has_begun, may_go_on, read = threading.Event(), threading.Event(), AudioBlocks.__iter__
+
+    def slowly(self):
+        has_begun.set()
+        may_go_on.wait()
+        yield from read(self)
+
+    monkeypatch.setattr(AudioBlocks, "__iter__", slowly)
+
+    async def run():
+        async with serving(model, grace=0.05) as client:
+            waiting = asyncio.create_task(post(client, form_of(file_of(sound(0.3)))))
+            await asyncio.to_thread(has_begun.wait)
+            await client.application._uploads.stop()
+            may_go_on.set()
+            return await waiting, await post(client, form_of(file_of(sound(0.3))))
+
+    for answer in asyncio.run(run()):
+        assert fault(answer) == (503, "the server is stopping")
 
 
 def test_too_many_files_are_refused_and_errors_hide_their_details(model, sound, monkeypatch):
