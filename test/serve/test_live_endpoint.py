@@ -24,7 +24,9 @@ def model(folder):
 
 
 def test_clients_at_the_same_time_get_the_results_of_single_streams(model, sound):
-    waves = [sound(0.4 * number) for number in range(8)]
+    noise = 0.1 * np.random.default_rng(0).standard_normal(20000)
+    odd = [part.astype(np.float32) for part in (np.zeros(160), np.zeros(20000), noise)]
+    waves = [*(sound(0.4 * number) for number in range(5)), *odd]
 
     async def run():
         async with serving(model) as client:
