@@ -15,8 +15,10 @@ table only; test/test_layers.py enforces it.
     corpus      downloads, archives and forms of corpora        datadir audio
     features    filter banks, CMVN, SpecAugment                 -
     text        units, tokenizers, n-grams                      datadir
-    kaldi       the work behind utils/*.sh                      datadir audio features
+    augment     noise, rooms, telephones on training speech     datadir audio text
+    kaldi       the work behind utils/*.sh                      datadir audio features augment
     data        from utterances to batches                      datadir audio features text
+                                                                augment
     nn          layers                                          -
     moe         routers, experts, dispatch, losses              nn
     models      encoders, decoders, their losses and costs      nn moe
@@ -34,8 +36,9 @@ table only; test/test_layers.py enforces it.
                                                                 export deploy serve
     serve       a server for model folders, without torch       audio decode api deploy, forms of
                                                                 report
-    experiment  one YAML file, its data and its checkpoints     datadir features text data models
-                                                                convert decode score train report
+    experiment  one YAML file, its data and its checkpoints     datadir features text augment data
+                                                                models convert decode score train
+                                                                report
     bin         entry points                                    everything
 
 Of the networks, `train` may import only `models.outputs` (the records that a model returns) and

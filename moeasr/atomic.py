@@ -53,7 +53,8 @@ def temporary_directory(parent: str | Path, name: str) -> Iterator[Path]:
 
     Args:
         parent: The directory to create it in, which is created if it does not exist.
-        name: Name of its purpose. Directories that dead processes left under it are removed.
+        name: A name that tells the purpose. Directories that dead processes left under this name
+            are removed.
     """
     with _locked(Path(parent), name, is_directory=True) as temporary:
         yield temporary
@@ -78,7 +79,7 @@ def _locked(parent: Path, name: str, is_directory: bool) -> Iterator[Path]:
 
 
 def _create(temporary: Path, is_directory: bool) -> int | None:
-    """Return the locked handle, -1 if the system has no locks, or None if the file has gone."""
+    """Return the locked handle; -1 if the system has no locks, None if the file was removed."""
     if is_directory:
         temporary.mkdir()
     else:
@@ -91,7 +92,8 @@ def _lock(path: Path, wait: bool) -> int | None:
 
     Args:
         path: The file or directory.
-        wait: Wait for another holder. A process that removes leftovers holds the lock briefly.
+        wait: True to wait until another holder releases the lock. A process that removes leftovers
+            holds it briefly.
 
     Returns:
         A handle that holds the lock; -1 if the system has no locks or another process holds this

@@ -106,7 +106,7 @@ class LineDisplay:
     """A display that prints a line every half minute.
 
     Args:
-        say: Receives the lines.
+        say: Function that receives the lines.
     """
 
     every_sec = 30.0
@@ -140,7 +140,7 @@ class FileDisplay:
         try:
             with atomic_path(self._path) as temporary:
                 temporary.write_text(to_json(state), encoding="utf-8")
-        except OSError:  # the program that reads it is gone: the work goes on
+        except OSError:  # the program that reads the file has ended, but the work continues
             pass
 
     close = show
@@ -165,7 +165,7 @@ class Bar:
         total: Number of items, if it is known.
         unit: Name of the items, plural.
         initial: Items that are done already.
-        say: Receives a line every half minute where there is no bar.
+        say: Function that receives a line every half minute where there is no bar.
         is_shown: False shows nothing.
     """
 
@@ -212,7 +212,7 @@ class Bar:
 
 
 def _num_columns() -> int:
-    """Return the width of the terminal; some do not know theirs."""
+    """Return the width of the terminal, or a default if the terminal does not know its width."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or DEFAULT_COLUMNS
     except OSError:
@@ -226,7 +226,7 @@ def find_display(say: Callable[[str], None]) -> Display:
     `TerminalDisplay` if standard error is a terminal, and a `LineDisplay` in all other cases.
 
     Args:
-        say: Receives the lines of a `LineDisplay`.
+        say: Function that receives the lines of a `LineDisplay`.
     """
     directory = os.environ.get(DIRECTORY)
     if directory and Path(directory).is_dir():
@@ -247,7 +247,7 @@ def read_bars(directory: Path, total: int | None = None) -> BarState | None:
     for path in directory.glob("*.json"):
         try:
             found.append((path.stat().st_mtime, BarState(*json.loads(path.read_text("utf-8")))))
-        except (OSError, ValueError, TypeError):  # it is being replaced
+        except (OSError, ValueError, TypeError):  # the file is being replaced
             continue
     if not found:
         return None

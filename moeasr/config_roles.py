@@ -27,8 +27,8 @@ def role_of(config: Any, key: str) -> Role:
 
     Args:
         config: A config dataclass.
-        key: Dotted path of the key. If the path leads beyond the config, its last part within the
-            config decides.
+        key: Dotted path of the key. If the path is longer than the nesting of the config, the last
+            part that is a key of the config decides.
     """
     role: Role = "identity"
     for name in key.split("."):

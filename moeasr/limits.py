@@ -24,12 +24,12 @@ def check_num_processes(name: str, value: int) -> None:
 
 
 def num_processes(text: str) -> int:
-    """Return the number of processes or threads in an option, as a `type` for argparse."""
+    """Convert the text of an option to a number of processes, for `type` of argparse."""
     return _whole_number(text, 1, max_processes())
 
 
 def seed(text: str) -> int:
-    """Return the seed in an option, as a `type` for argparse."""
+    """Convert the text of an option to a seed, for `type` of argparse."""
     return _whole_number(text, 0, MAX_SEED)
 
 

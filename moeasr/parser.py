@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
     def _unknown_option(self) -> str | None:
-        """Return the first given option that is neither a known option nor short for one."""
+        """Return the first given option that is neither a known option nor the beginning of one."""
         for argument in self._given:
             name = argument.partition("=")[0]
             if name == "--":

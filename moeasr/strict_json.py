@@ -12,7 +12,7 @@ def to_json(value: Any, indent: int | None = None, ensure_ascii: bool = True) ->
     Args:
         value: Mappings, sequences, strings, numbers, truth values and None.
         indent: Spaces per level; None puts everything on one line.
-        ensure_ascii: Escape letters outside ASCII. False keeps transcripts readable.
+        ensure_ascii: True to escape letters outside ASCII. False keeps transcripts readable.
     """
     try:
         return json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)

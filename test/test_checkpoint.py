@@ -117,7 +117,7 @@ def test_a_checkpoint_that_cannot_recognise_is_refused(tmp_path, section, value,
 
 
 class Trap:
-    """Unpickling this would run code."""
+    """An object whose unpickling would run code."""
 
     def __reduce__(self):
         return (os.mkdir, ("sprung",))
@@ -139,7 +139,7 @@ def test_loading_never_runs_code(tmp_path, monkeypatch, recwarn):
 
 
 def test_a_disk_that_fills_up_in_the_middle_is_an_input_error(tmp_path):
-    """torch's zip writer then complains of its position, and the cause stands behind that."""
+    """torch's zip writer then reports a wrong position, and hides the cause of the error."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # Python ignores SIGXFSZ
     try:
@@ -164,7 +164,7 @@ def test_a_full_disk_is_an_input_error_and_keeps_the_old_file(path, monkeypatch)
     assert path.read_bytes() == before and os.listdir(path.parent) == ["model.pt"]
 
 
-def test_a_directory_stands_for_its_average(path, tmp_path):
+def test_a_directory_means_its_average(path, tmp_path):
     with pytest.raises(InputError, match=r"averaged\.pt does not exist; .* contains model\.pt$"):
         checkpoint.load(tmp_path)
     path.rename(tmp_path / "averaged.pt")

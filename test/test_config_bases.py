@@ -1,4 +1,4 @@
-"""Bases of config files: what is merged, and what a message names."""
+"""Bases of config files: merged keys, and the files that messages name."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_sections_merge_and_all_else_is_replaced(base, changes, merged):
 
 
 def test_merging_leaves_the_base_alone():
-    """Two places of a file may be one section, by an anchor."""
+    """With an anchor, two places of a file may share one section."""
     section = {"a": 1}
     assert merge({"s": section, "t": section}, {"s": {"a": 2}}) == {"s": {"a": 2}, "t": {"a": 1}}
     assert section == {"a": 1}

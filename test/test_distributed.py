@@ -22,7 +22,7 @@ def test_without_a_launcher_there_is_one_main_process(monkeypatch):
 
 
 def test_a_handler_of_sigterm_is_back_after_the_wait_for_other_processes(monkeypatch):
-    """During the wait SIGTERM ends a process at once, for Python would call no handler before."""
+    """During the wait, SIGTERM ends a process at once: Python would not call its handler."""
     seen = []
 
     def nobody_comes(backend):
@@ -114,7 +114,7 @@ assert group() is None, "the group is still held"
 
 @pytest.mark.slow
 def test_two_processes_share_values_and_nothing_holds_their_group_when_they_have_left(tmp_path):
-    """gloo joins its threads when the group goes; one alive as Python ends aborts the process."""
+    """gloo joins its threads when the group ends; one alive at Python's exit aborts it."""
     worker = tmp_path / "worker.py"
     worker.write_text(GROUP_LEFT)
     for ended in run_two_processes(str(worker)):

@@ -1,4 +1,4 @@
-"""Sentences about errors that nobody foresaw."""
+"""Messages about unforeseen errors."""
 
 import json
 

@@ -21,7 +21,7 @@ ANIMALS = {"dog": Dog}
 
 @pytest.fixture
 def zoo(tmp_path, monkeypatch):
-    """A package of one's own, `zoo`, on the path of Python; gives what members are."""
+    """A package `zoo` of a user on Python's path; return the class of its members."""
     (tmp_path / "zoo").mkdir()
     text = "class Animal: pass\nclass Cat(Animal): pass\ncat = Cat()\nstone = 1\n"
     (tmp_path / "zoo" / "__init__.py").write_text(text)

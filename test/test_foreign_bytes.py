@@ -1,4 +1,4 @@
-"""Data never runs code: no reader that could is called anywhere."""
+"""Data never runs code: no module calls a reader that could run code."""
 
 import ast
 from pathlib import Path

@@ -92,7 +92,7 @@ def data_dir(tmp_path_factory):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_loss_and_gradients_are_those_of_a_cpu(name, device):
-    """In evaluation mode: in training some routers draw random numbers, other ones on a GPU.
+    """The model is in evaluation mode, because random numbers in training differ on a GPU.
 
     The positions of `key_position` are float32 even in a float64 model, and a GPU rounds their
     sines differently.

@@ -47,7 +47,7 @@ def test_the_status_is_that_of_the_command(tmp_path, command, status):
 
 @pytest.mark.usefixtures("fails_rather_than_hangs")
 def test_a_command_that_does_not_end_is_killed(tmp_path, log, monkeypatch):
-    """After an error here, for instance when nobody reads the output any more."""
+    """This happens after an error of the display, for example if its output is closed."""
     log.write_text("a line\n")
     ready = tmp_path / "ready"
     command = f"trap '' TERM; echo $$ > '{ready}'; while :; do sleep 0.1; done"

@@ -1,4 +1,4 @@
-"""Ranges of the numbers that people give."""
+"""Ranges of the numbers that users give."""
 
 import argparse
 import os

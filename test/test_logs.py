@@ -9,7 +9,7 @@ from moeasr.logs import progress, setup_logging
 
 
 def test_progress_gives_every_item_and_logs_the_time_left_every_half_minute(monkeypatch, caplog):
-    """An item takes 20 s; what an earlier run has done took no time of this one."""
+    """An item takes 20 s. The items of an earlier run took no time in this run."""
     caplog.set_level(logging.INFO)
     clock = [0.0]
     monkeypatch.setattr(bars.time, "monotonic", lambda: clock[0])

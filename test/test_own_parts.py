@@ -1,4 +1,4 @@
-"""Parts from outside the package, named by import path: they do what moeasr's own parts do.
+"""Parts from outside the package, named by import path, which work like those of moeasr.
 
 One model has them all: own blocks under an own router, own feed-forwards in its decoder, an own
 head beside CTC and attention, and an own search that reads this head.
@@ -62,7 +62,7 @@ def data_dir(tmp_path_factory) -> Path:
 
 
 def train_in(data_dir: Path, name: str, *options: str) -> Path:
-    """Train, or go on; returns the directory of the experiment."""
+    """Train or resume, and return the directory of the experiment."""
     folder = data_dir.parent
     sets = ["--train-dir", str(data_dir), "--dev-dir", str(data_dir)]
     files = ["--dict-dir", str(folder / "lang"), "--cmvn", str(folder / "cmvn")]
@@ -144,7 +144,7 @@ def test_they_stream(exp_dir, data_dir, tmp_path, capsys):
 
 
 def test_an_encoder_of_another_frame_rate_trains_decodes_and_streams(data_dir, tmp_path):
-    """It is no stack of blocks: the rest asks only for what the seam says."""
+    """The encoder has no blocks, so all other code must rely only on the interface of encoders."""
     config = {**CONFIG, "model": {**MODEL, "encoder": STACK, "routing_losses": {}}}
     (tmp_path / "train.yaml").write_text(dump_yaml(config))
     exp = train_in(data_dir, "stack", "--config", str(tmp_path / "train.yaml"))

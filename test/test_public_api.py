@@ -11,7 +11,7 @@ from moeasr.errors import InputError
 
 
 def test_importing_the_package_imports_the_standard_library_alone():
-    """So it takes a hundredth of a second, and `moeasr --help` does not wait for torch."""
+    """The import takes a hundredth of a second, and `moeasr --help` does not load torch."""
     code = (
         "import sys; before = set(sys.modules); import moeasr\n"
         "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"

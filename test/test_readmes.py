@@ -168,7 +168,7 @@ def test_every_command_and_option_exists(document):
     ],
 )
 def test_the_check_itself_finds_faults(line, fault):
-    """A check that cannot fail would be worth nothing."""
+    """A check that cannot fail would be useless."""
     found = [f for words in commands(line) for f in faults_of(words, ROOT / "README.md")]
     assert [fault] == [found[0][-len(fault) :]] if fault else found == []
 

@@ -1,4 +1,4 @@
-"""Signals that the system call for which the main thread waits does not notice."""
+"""Signals that do not interrupt the system call for which the main thread waits."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""The small models that tests run over hold every member of the families they are made of."""
+"""The small models of `helpers/systems.py` include every member of each family."""
 
 import pytest
 from systems import SYSTEMS

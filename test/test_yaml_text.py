@@ -1,4 +1,4 @@
-"""Scalars of YAML: what a person means by them, and not what YAML 1.1 makes of them."""
+"""Scalars of YAML are read as people mean them, and not as YAML 1.1 defines them."""
 
 import math
 import re

@@ -1,7 +1,7 @@
 """Tell whether this Python has the packages that moeasr needs, without importing any of them.
 
-Importing torch takes seconds, reading the installed packages' names and versions a few hundredths
-of one, and every recipe asks this whenever it starts.
+Every recipe runs this check when it starts. Importing torch takes seconds; reading the names and
+versions of the installed packages takes a few hundredths of a second.
 
 Example:
   python3 tools/check_env.py dev      # what recipes need, and the extra `dev` of setup.py
@@ -28,7 +28,7 @@ def read_requirements(setup_file: Path) -> tuple[list[str], dict[str, list[str]]
 
 
 def find_fault(requirement: str) -> str | None:
-    """Return a sentence if `requirement` is not met here, else None.
+    """Return a sentence if this environment does not meet `requirement`, else None.
 
     It has one of the forms `name`, `name~=1.2.3` and `name>=1.2.3`.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Print the lowest of many error rates, with its file at the end: Kaldi's script of this name.
+# Print the lowest of many error rates, with its file at the end. Replaces Kaldi's script of this
+# name.
 #
 #   grep WER exp/tri1/decode/wer_* | utils/best_wer.sh
 #

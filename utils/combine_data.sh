@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Merge data directories into one, the destination first: Kaldi's script of this name.
+# Merge data directories into one, the destination first. Replaces Kaldi's script of this name.
 #
 # Intended difference from Kaldi: the destination is emptied only when all sources have been read.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Copy a data directory, optionally with a prefix or suffix on its ids: Kaldi's script of this name.
+# Copy a data directory, optionally with a prefix or suffix on its ids. Replaces Kaldi's script of
+# this name.
 #
 # Intended differences from Kaldi: the tables are sorted under their new ids; spaces inside a line stay
 # as they are; without segments reco2file_and_channel is renamed like wav.scp.

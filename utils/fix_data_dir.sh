@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sort the files of a data directory and keep the utterances that all files have: Kaldi's script of
-# this name.
+# Sort the files of a data directory and keep the utterances that all files have. Replaces Kaldi's
+# script of this name.
 #
 # Intended differences from Kaldi: if it fails, no file has been changed; .backup holds the files as
 # they were before; empty lines are dropped; spk2warp and utt2warp are sorted and filtered, too.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Print a path as an absolute one without links: Kaldi's script of this name.
+# Print a path as an absolute one without links. Replaces Kaldi's script of this name.
 #
 # Intended differences from Kaldi: paths with spaces work; a directory that does not exist is an error.
 

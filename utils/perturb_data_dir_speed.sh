@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Copy a data directory with its audio at another speed: Kaldi's script of this name.
+# Copy a data directory with its audio at another speed. Replaces Kaldi's script of this name.
 #
 # Intended differences from Kaldi: no sox. The entries of wav.scp become
 #   python3 -m moeasr.bin.perturb_speed <factor> '<path>' |

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Split a data directory for parallel jobs: Kaldi's script of this name, which makes the same split.
+# Split a data directory for parallel jobs. Replaces Kaldi's script of this name and makes the same
+# split.
 #
 # Intended differences from Kaldi: each file appears only when it is complete; utt2uniq, utt2warp,
 # reco2dur and frame_shift are divided or copied, too; no .split_lock file is left behind.

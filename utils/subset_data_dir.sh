@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Write a subset of a data directory: Kaldi's script of this name, which chooses the same utterances.
+# Write a subset of a data directory. Replaces Kaldi's script of this name and chooses the same
+# utterances.
 #
 # Intended differences from Kaldi: --shortest goes by utt2num_frames or, failing that, by utt2dur;
 # files of an earlier run that do not belong to the subset move to <destdir>/.backup.

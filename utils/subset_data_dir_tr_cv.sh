@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Split a data directory by speaker into a training and a held-out set: Kaldi's script of this name,
-# which samples the same speakers.
+# Split a data directory by speaker into a training and a held-out set. Replaces Kaldi's script of
+# this name and samples the same speakers.
 
 cv_spk_percent=10
 cv_spk_list=

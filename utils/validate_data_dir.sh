@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Check that a data directory is sorted, complete and consistent: Kaldi's script of this name.
+# Check that a data directory is sorted, complete and consistent. Replaces Kaldi's script of this
+# name.
 #
 # Intended differences from Kaldi: a malformed utt2spk gives exit status 1 instead of 0; text in any
 # script is valid under every locale, and must be UTF-8 unless --non-print is given; errors go to
@@ -17,8 +18,8 @@ Options:
   --no-wav          # no error if wav.scp is missing
   --no-spk-sort     # no error if utt2spk is not sorted by speaker
   --non-print       # no error for non-printable characters in text
-  --check-audio     # check of the audio as well, which names each utterance that is missing, empty,
-                    # truncated, of a different sample rate, or too short for its transcript
+  --check-audio     # additional check of the audio; reports each utterance whose audio is missing,
+                    # empty or truncated, has another sample rate, or is too short for its text
   --sample-rate <hz>             # required sample rate (default: that of most recordings)
   --text-units <char|bpe|word>   # units of transcripts for --check-audio (default: char)
   --no-commands     # error if wav.scp contains shell commands, as with MOEASR_NO_COMMANDS=1

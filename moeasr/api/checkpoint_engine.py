@@ -103,7 +103,7 @@ class CheckpointEngine:
         return resample(torch.from_numpy(samples), rate_hz, self.sample_rate_hz)[0]
 
     def transcriber(self, task: Task) -> Transcriber:
-        """Prepare the transcription of whole recordings, see `Engine.transcriber`."""
+        """Return an object that transcribes whole recordings, see `Engine.transcriber`."""
         return Transcriber(self._recognizer, task)
 
     def open_stream(self, task: Task, rules: EndpointConfig | None, rate_hz: int) -> LiveStream:

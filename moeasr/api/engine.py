@@ -25,7 +25,7 @@ class Task:
     """The decoding mode; None for the most accurate mode that the model can do with the
     settings."""
     config: DecodeConfig
-    """The settings."""
+    """The decoding settings, among them those of the language model."""
     given: Sequence[str]
     """Names of the settings that the user chose; the mode must read them."""
     language: str | None
@@ -87,18 +87,18 @@ class Engine(Protocol):
         ...
 
     def transcriber(self, task: Task) -> TranscribingModel:
-        """Prepare the transcription of whole recordings.
+        """Return an object that transcribes whole recordings with the settings of `task`.
 
         Raises:
-            InputError: The model cannot do the task.
+            InputError: The model does not support the mode, the language or a setting.
         """
         ...
 
     def open_stream(self, task: Task, rules: EndpointConfig | None, rate_hz: int) -> LiveStream:
-        """Open a stream of samples of the given rate.
+        """Open a stream of samples of rate `rate_hz`.
 
         Raises:
-            InputError: The model cannot do the task.
+            InputError: The model does not support the mode, the language or a setting.
         """
         ...
 

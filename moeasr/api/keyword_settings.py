@@ -42,7 +42,7 @@ def apply_settings(
         defaults: An instance of the dataclass.
 
     Returns:
-        The new instance, and the settings that were given, nested as the dataclass is.
+        The new instance, and the given settings as a mapping that is nested like the dataclass.
 
     Raises:
         InputError: A value has the wrong type or is out of range.
@@ -54,7 +54,7 @@ def apply_settings(
 
 
 def _plain(value: Any) -> Any:
-    """Return paths as text and the numbers of NumPy as Python's, as a YAML file would hold them."""
+    """Convert a value as a YAML file would hold it: paths to text, NumPy's numbers to Python's."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     return value.item() if isinstance(value, np.generic) else value

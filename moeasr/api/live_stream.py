@@ -24,8 +24,8 @@ from moeasr.errors import InputError
 class LiveTranscription(Transcription):
     """The text of the current utterance of a stream.
 
-    `words` and `nbest` are those of final results; a partial result has none. All times count from
-    the start of the stream.
+    Only a final result has `words` and `nbest`; in a partial result, both are empty. All times
+    count from the start of the stream.
     """
 
     is_final: bool = False

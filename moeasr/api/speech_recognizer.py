@@ -146,7 +146,7 @@ class SpeechRecognizer:
             sample_rate: The rate of the samples that will be pushed, Hz.
             language: The language of the stream; only a model that routes by language needs it.
             mode: The decoding mode of final results, as in `transcribe`.
-            endpoint: Whether pauses end utterances.
+            endpoint: True if a pause ends an utterance, False if only the end of the stream does.
             **settings: As in `transcribe`, and the fields of
                 `moeasr.decode.live.config.EndpointConfig`, such as `rule2_min_trailing_silence`.
                 `chunk_size` is 16 unless it is given, or that of an exported model.

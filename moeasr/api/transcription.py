@@ -19,7 +19,7 @@ class HypothesisReader(Protocol):
         ...
 
     def times(self, hypothesis: Hypothesis) -> Times | None:
-        """Return the times of tokens and words in a hypothesis; None without an alignment."""
+        """Return the times of a hypothesis's tokens and words; None if it has no CTC alignment."""
         ...
 
 
@@ -85,7 +85,7 @@ def transcription_of(nbest: Sequence[Hypothesis], model: HypothesisReader) -> Tr
     """Return the result of one recording.
 
     Args:
-        nbest: Its hypotheses, best first.
+        nbest: The hypotheses of the recording, best first.
         model: The model that made them.
     """
     if not nbest:

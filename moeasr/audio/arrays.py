@@ -68,7 +68,7 @@ def read_samples(
 
     Args:
         samples: As in `to_waveform`.
-        rate_hz: Their sample rate, Hz.
+        rate_hz: The sample rate of the samples, Hz.
         name: The name of the recording in messages.
 
     Raises:
@@ -89,7 +89,7 @@ def check_sample_rate(rate_hz: Any) -> int:
     """Return a sample rate as an integer.
 
     Raises:
-        InputError: It is missing, not an integer, or not a rate of audio.
+        InputError: The rate is missing, not an integer, or not a rate of audio.
     """
     if rate_hz is None:
         raise InputError("samples need their sample rate in Hz, such as `sample_rate=16000`")

@@ -19,7 +19,7 @@ def command_notice(table: str | Path, entries: Iterable[tuple[str, str]]) -> str
 
     Args:
         table: The wav.scp.
-        entries: Its keys and values.
+        entries: The keys and values of the wav.scp.
 
     Returns:
         The message, which names the first command; None if no command is run, or if commands are
@@ -50,6 +50,6 @@ def _runs_shell(entry: str, programs: set[str]) -> bool:
         probe_audio(pipe.source, read_all=True)  # libsndfile opens Shorten, but cannot decode it
     except UndecodableError:
         return True
-    except InputError:  # the file is missing; its reader will report that
+    except InputError:  # the file is missing, which its reader will report
         pass
     return False

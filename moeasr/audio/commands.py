@@ -59,7 +59,7 @@ def run_command(command: str) -> bytes:
 
 
 def _advice(complaint: str) -> str:
-    """Return advice on a missing program that moeasr can emulate for other calls only."""
+    """Return advice to install a missing program if moeasr emulates it, but not this call of it."""
     missing = re.search(r"(\S+): command not found$", complaint)
     if missing is None or missing[1] not in PROGRAMS:
         return ""

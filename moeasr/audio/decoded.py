@@ -12,6 +12,21 @@ from moeasr.audio.programs import MIXED
 from moeasr.audio.samples import read_blocks, require_channel, sample_range
 from moeasr.errors import InputError
 
+READ_HERE = (
+    ".wav",
+    ".flac",
+    ".mp3",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".sph",
+    ".aif",
+    ".aiff",
+    ".au",
+    ".caf",
+)
+"""Suffixes of files that libsndfile reads."""
+
 
 class DecodedAudio(NamedTuple):
     """Decoded audio."""

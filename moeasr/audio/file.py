@@ -1,7 +1,9 @@
-"""Audio files, decoded as a whole or in part into tensors of mono samples."""
+"""Audio files, decoded as a whole or in part into tensors of mono samples, and written as WAV."""
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
+import soundfile
 import torch
 
 from moeasr.audio.decoded import DecodedAudio, decode_bytes, decode_file, decode_segment
@@ -36,6 +38,13 @@ def read_segment(
 ) -> Audio:
     """Read an audio file or a segment of it, see `decode_segment`."""
     return _with_tensor(decode_segment(path, start_sec, end_sec, channel))
+
+
+def write_wav(target: Path | BinaryIO, waveform: torch.Tensor, rate_hz: int) -> None:
+    """Write (S,) samples as 16-bit WAV, clipped to [-1, 1]; `target` is a path or a stream."""
+    # soundfile would scale 1.0 to 32767, and so change samples that were read from 16 bits
+    samples = (waveform * 2**15).round().clamp(-(2**15), 2**15 - 1).to(torch.int16)
+    soundfile.write(target, samples.numpy(), rate_hz, format="WAV", subtype="PCM_16")
 
 
 def _with_tensor(audio: DecodedAudio) -> Audio:

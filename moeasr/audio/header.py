@@ -19,18 +19,19 @@ from moeasr.errors import InputError
 HEAD_BYTES = 1024  # the length of a SPHERE header
 
 UNKNOWN_FRAMES = 2**62
-"""Smallest number of frames that libsndfile reports for a FLAC stream written into a pipe."""
+"""Smallest number of frames that means an unknown length, as of a FLAC stream from a pipe."""
 
 STREAM_BYTES = 0x7FFF0000
-"""Length in a WAV header from which on it is a placeholder: the program that wrote the file (sox or
+"""Smallest length in a WAV header that is a placeholder: the program that wrote the file (sox or
 ffmpeg into a pipe) could not seek back to fill in the true length."""
 
 PLACEHOLDER_BYTES = 2_000_000_000
 """Placeholder length of other programs, which hardly any recording reaches."""
 
 HEADER_BYTES = 44
-"""Excess in the header if a program writes the size of the whole file in place of the size of the
-samples. Programs that do not understand the blocks of a codec exceed it by up to one block."""
+"""Largest accepted excess of the length in a header, unless the codec has larger blocks. Some
+programs write the length of the whole file, including its header, in place of that of the samples.
+Programs that do not know the blocks of a codec write a length too large by up to one block."""
 
 _OUTRUN = re.compile(
     r"^ *(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE

@@ -13,8 +13,8 @@ def perturb_speed(waveform: torch.Tensor, sample_rate_hz: int, factor: float) ->
     """Change the speed of a waveform: factors above 1 make it shorter and higher in pitch.
 
     As in sox's `speed`, the samples are treated as a signal at `factor` times their rate, and
-    resampled to their rate. torchaudio reduces that ratio to small integers (9:10, 11:10), which
-    makes the filter short and the result exact.
+    resampled back to their own rate. torchaudio reduces that ratio to small integers (9:10, 11:10),
+    which makes the filter short and the result exact.
 
     Args:
         waveform: (S,) samples.

@@ -41,7 +41,7 @@ def parse_pipe(entry: str, run_decoder: bool = False) -> Pipe:
 
     Args:
         entry: The command, with its last `|`.
-        run_decoder: Run the program that reads the file in the shell, even if it can be emulated.
+        run_decoder: True to run the program that reads the file, even if moeasr can emulate it.
     """
     command = entry.strip().removesuffix("|").strip()
     source: str | None = None
@@ -57,7 +57,7 @@ def parse_pipe(entry: str, run_decoder: bool = False) -> Pipe:
         if stage.source is not None and run_decoder:
             break
         if stage.channel is not None and channel not in (None, MIXED, 1):
-            break  # a channel of a single channel: an error for the program to report
+            break  # the audio has a single channel already, and the program will report the error
         channel = channel if stage.channel is None else stage.channel
         effects = stage.effects + effects
         source, command, decoder = stage.source, head.strip(), words[0]
@@ -78,7 +78,7 @@ def piped_entry(entry: str, command: str) -> str:
 
 
 def _is_first_or_fed(stage: Stage, head: str, bar: str) -> bool:
-    """Return whether a program is the first and reads a file, or reads the preceding command.
+    """Return whether a program has an input: a file if it is the first, else the command before.
 
     The preceding part must be one command: `a; b | c` is not `(a; b) | c`, and `a || b` is not a
     pipe.

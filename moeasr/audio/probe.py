@@ -55,7 +55,7 @@ def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:
 
     Args:
         entry: `path`, `command |` or `file.ark:offset`.
-        read_all: Decode and count all samples, regardless of the header.
+        read_all: True to decode and count all samples, regardless of the header.
 
     Raises:
         InputError: The audio is missing, unreadable or empty. The message names the entry.

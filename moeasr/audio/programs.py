@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 
 class Speed(NamedTuple):
-    """Tempo and pitch changed together by a factor."""
+    """A change of speed: tempo and pitch change together by a factor."""
 
     factor: float
 
@@ -25,7 +25,7 @@ class Speed(NamedTuple):
 
 
 class Volume(NamedTuple):
-    """Amplitude multiplied by a factor and clipped to the 16-bit range."""
+    """A change of volume: amplitudes are multiplied by a factor and clipped to the 16-bit range."""
 
     factor: float
 
@@ -35,7 +35,7 @@ class Volume(NamedTuple):
 
 
 class Resample(NamedTuple):
-    """Conversion to another sample rate."""
+    """A conversion to another sample rate."""
 
     target_rate_hz: int
 

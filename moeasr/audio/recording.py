@@ -111,7 +111,10 @@ def apply_effect(effect: Effect, waveform: torch.Tensor, rate_hz: int) -> tuple[
 def resample(
     waveform: torch.Tensor, rate_hz: int, sample_rate_hz: int | None
 ) -> tuple[torch.Tensor, int]:
-    """Resample (S,) samples from `rate_hz` to `sample_rate_hz`; None leaves them unchanged."""
+    """Resample (S,) samples from `rate_hz` to `sample_rate_hz`, and return them with their rate.
+
+    If `sample_rate_hz` is None, the samples and `rate_hz` are returned unchanged.
+    """
     if sample_rate_hz is None or rate_hz == sample_rate_hz:
         return waveform, rate_hz
     check_new_rate(sample_rate_hz)

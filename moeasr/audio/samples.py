@@ -78,7 +78,7 @@ def measure_stream(stream: BinaryIO, name: str, channel: int | None = None) -> A
     Args:
         stream: The file.
         name: The file's name in messages.
-        channel: A channel that the file must have, counted from 1; None is any.
+        channel: A channel that the file must have, counted from 1; None requires nothing.
 
     Raises:
         InputError: The file is empty, truncated, not audio, or contains non-finite values.
@@ -103,7 +103,7 @@ def measure_stream(stream: BinaryIO, name: str, channel: int | None = None) -> A
 
 
 def require_channel(num_channels: int, name: str, channel: int | None) -> None:
-    """Raise `InputError` unless a file has a channel, counted from 1; None is any."""
+    """Raise `InputError` unless a file has this channel, counted from 1; None requires nothing."""
     if channel is not None and channel > num_channels:
         raise InputError(f"{name} has no channel {channel}, only {num_channels}")
 

@@ -4,11 +4,11 @@ import io
 import sys
 from collections.abc import Sequence
 
-import soundfile
 import torch
 from torch import Tensor
 
 from moeasr.audio.audio_blocks import STANDARD_INPUT
+from moeasr.audio.file import write_wav
 from moeasr.audio.input_files import decode_standard_input
 from moeasr.audio.programs import Effect
 from moeasr.audio.recording import apply_effect, read_audio
@@ -26,8 +26,6 @@ def write_changed(waveform: Tensor, rate_hz: int, effects: Sequence[Effect]) -> 
     """Apply effects to (S,) samples, and write the result as 16-bit WAV to standard output."""
     for effect in effects:
         waveform, rate_hz = apply_effect(effect, waveform, rate_hz)
-    # soundfile would scale 1.0 to 32767, and so change samples to which no effect is applied
-    samples = (waveform * 2**15).round().clamp(-(2**15), 2**15 - 1).to(torch.int16)
     buffer = io.BytesIO()  # the WAV header is written last, and a pipe is not seekable
-    soundfile.write(buffer, samples.numpy(), rate_hz, format="WAV", subtype="PCM_16")
+    write_wav(buffer, waveform, rate_hz)
     sys.stdout.buffer.write(buffer.getvalue())

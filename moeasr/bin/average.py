@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     content = average_checkpoints([epoch.path for epoch in epochs], network_of)
     numbers = ", ".join(str(epoch.epoch) for epoch in epochs)
     if out.exists() and checkpoint.load(out).get("info") == content["info"]:
-        # left as it is, so that what was decoded with it is not older than it
+        # A file that is written again would be newer than its hypotheses, and make them stale.
         print(f"{out}: is the average of the weights of epochs {numbers} already")
         return
     checkpoint.save(out, content)

@@ -4,11 +4,11 @@ Prints the real-time factor of the encoder, the speed of training, and the share
 peak speed that each model reaches. Models are built from configs with random weights.
 
 All models encode the same random features, as a whole utterance (`full`) and in chunks (`stream`),
-in float32, bfloat16 and int8. Each takes turns in all rounds with a baseline: the first config in
-fp32, or for `stream` the first config that can stream. Besides the baseline, one model is in memory
-at a time. A ratio to the baseline is the median over all rounds, followed by the smallest and the
-largest value. Ratios are more reliable than seconds, which depend on the other load of the machine.
-MiB is the memory beyond that of the weights.
+in float32, bfloat16 and int8. In every round, each model takes turns with a baseline: the first
+config in fp32, or for `stream` the first config that can stream. One model besides the baseline is
+in memory at a time. A ratio to the baseline is the median over all rounds, followed by the smallest
+and the largest value. Ratios are more reliable than seconds, which depend on the other load of the
+machine. MiB is the memory beyond that of the weights.
 
 `of limit` is the shortest possible time divided by the measured time. The shortest possible time is
 that of the multiply-adds at the speed of the machine's fastest matrix product, or that of reading
@@ -42,7 +42,7 @@ def get_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="A.B=V",
-        help="value of a key of all configs (repeatable)",
+        help="new value V of the key A.B in all configs (repeatable)",
     )
     add(
         "--precisions",

@@ -72,15 +72,17 @@ def main(argv: list[str] | None = None) -> None:
 
     import torch
 
+    from moeasr.data.augmented_features import check_augmentations
     from moeasr.decode.config import DecodeConfig
     from moeasr.decode.searches import find_searches
     from moeasr.experiment.config import load_experiment
     from moeasr.models.build import build_model
 
     config = load_experiment(training.config, training.set)
-    with torch.device("meta"):  # shapes only; the numbers of bins and units are not known yet
+    with torch.device("meta"):  # without weights; the numbers of bins and units are not known yet
         model = build_model(config.model, num_mel_bins=80, vocab_size=100)
     require_models(config, Path(training.exp_dir))
+    check_augmentations(config.data.augment, training.data_type)
     if args.modes:
         find_searches(args.modes.split(), model)
     for chunk_size in map(int, args.chunk_sizes.split()):

@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
             stats = part if stats is None else stats.merge([part])
         except InputError as error:
             raise InputError(f"utterance {utterances[index].utt_id}: {error}") from None
-    stats.mean_istd()  # an InputError here if all features are empty: write nothing then
+    stats.mean_istd()  # raises InputError if all features are empty, before a file is written
     stats.save(args.out)
     get_logger("compute_cmvn").info(
         "%s: mean and variance of the features of %d utterances (%d frames), to normalise features",

@@ -50,7 +50,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="source of features: feats.scp, the audio of wav.scp, or shards.scp (default: feats "
         "if there is a feats.scp, shard if there is a shards.scp, otherwise raw)",
     )
-    add("--out-dir", required=True, metavar="OUT", help="parent of the directories to write")
+    add("--out-dir", required=True, metavar="OUT", help="output directory, see above")
     add(
         "--modes",
         default="attention_rescoring",

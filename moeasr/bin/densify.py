@@ -35,7 +35,8 @@ def get_parser() -> argparse.ArgumentParser:
         "--method",
         choices=("usage_average", "most_used"),
         default="usage_average",
-        help="method, see above (default: %(default)s)",
+        help="method that makes one feed-forward of several experts, see above "
+        "(default: %(default)s)",
     )
     text = (
         "data directory, such as dev, on which the usage of the experts is counted; it needs text, "

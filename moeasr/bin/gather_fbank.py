@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         write_settings(args.data_dir, config)
         wav_scp = args.data_dir / "wav.scp"
         notice = command_notice(wav_scp, Table(wav_scp).items())
-        if notice:  # the jobs said so to their logs only
+        if notice:  # the jobs wrote it only to their logs
             say(notice)
         detail(say, f"Succeeded creating filterbank features for {args.data_dir.name}")
         print(describe_set(args.data_dir, "stored the filter banks of"), flush=True)

@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     _check_num_processes(options.nproc_per_node)
     if not options.no_python:
         _check_program(options.training_script, options.module)
-    logging.disable(logging.ERROR)  # the sentence below says the same, and the processes say why
+    logging.disable(logging.ERROR)  # torchrun would repeat the message below in many lines
     try:
         torchrun.run(options)
     except ChildFailedError as error:

@@ -57,7 +57,8 @@ def get_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="further transcripts whose coverage is printed, such as dev and test (default: none)",
+        help="further transcripts, such as dev and test, for which the share of known units is "
+        "printed (default: none)",
     )
     parser.add_argument(
         "--out-dir", required=True, metavar="DIR", help="dictionary directory to write"

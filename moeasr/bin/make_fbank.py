@@ -38,9 +38,9 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="table of utterances: id, recording, start and end in seconds",
     )
-    parser.add_argument("--ark", required=True, metavar="FILE", help="archive to write")
+    parser.add_argument("--ark", required=True, metavar="FILE", help="output: the archive")
     parser.add_argument(
-        "--scp", required=True, metavar="FILE", help="index of the archive to write"
+        "--scp", required=True, metavar="FILE", help="output: the index of the archive (feats.scp)"
     )
     parser.add_argument(
         "--compress", action="store_true", help="Kaldi's compression to one byte per value"

@@ -49,7 +49,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add("--script", default="make_shards", help="program name in messages (default: %(default)s)")
     add("data_dir", type=Path, help="data directory with wav.scp, text and utt2spk")
-    add("shard_dir", type=Path, help="directory of the shards to write")
+    add("shard_dir", type=Path, help="output directory of the shards")
     add_no_commands_option(parser)
     return parser
 

@@ -33,12 +33,12 @@ def get_parser() -> argparse.ArgumentParser:
         type=float,
         default=-1.0,
         metavar="SEC",
-        help="maximum speech of a speaker (default: no limit)",
+        help="maximum duration of speech of a speaker (default: no limit)",
     )
     parser.add_argument(
         "--ignore-speakers",
         action="store_true",
-        help="new speakers without regard to the old ones, which may be mixed in them",
+        help="new speakers that may contain utterances of several old speakers",
     )
     parser.add_argument(
         "--script",

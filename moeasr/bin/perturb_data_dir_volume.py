@@ -38,13 +38,13 @@ def get_parser() -> argparse.ArgumentParser:
         "--reco2vol",
         type=Path,
         metavar="FILE",
-        help="table of recordings and their factors, instead of random factors",
+        help="table of recordings and the factors to use, instead of random factors",
     )
     parser.add_argument(
         "--write-reco2vol",
         type=Path,
         metavar="FILE",
-        help="table to write, of recordings and their factors",
+        help="output: table of recordings and the factors that were used",
     )
     parser.add_argument(
         "--script",

@@ -28,7 +28,7 @@ def get_parser() -> argparse.ArgumentParser:
     what.add_argument("--config", nargs="+", metavar="YAML", help="configs of experiments")
     what.add_argument("--checkpoint", metavar="FILE", help="trained model, instead of --config")
     add = parser.add_argument
-    text = "value of a key of all configs (repeatable)"
+    text = "new value V of the key A.B in all configs (repeatable)"
     add("--set", action="append", default=[], metavar="A.B=V", help=text)
     text = "number of output units of the model; only with --config (default: 31)"
     add("--vocab-size", type=int, metavar="V", help=text)

@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
         ["python", "-m", "moeasr.bin.score", *(sys.argv[1:] if argv is None else argv)]
     )
     references = References.read(args.data_dir)
-    detail(print, LEGEND)  # a recipe goes on to print the table of all sets and modes
+    detail(print, LEGEND)  # recipes omit it, because they print a table with its own legend
     mode_dirs = find_mode_dirs(args.decode_dir)
     for mode_dir in mode_dirs:
         try:

@@ -24,7 +24,7 @@ def get_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="A.B=V",
-        help="value of a key of the config, such as train.max_epochs=20 (repeatable)",
+        help="new value V of the key A.B of the config, such as train.max_epochs=20 (repeatable)",
     )
     return parser
 

@@ -3,7 +3,7 @@
 Reads a config, two data directories, a dictionary and CMVN statistics. Writes checkpoints, logs,
 pictures and metrics to the experiment directory. The same command resumes a stopped training
 from its last checkpoint, with the same result as without the stop. If the settings of batches,
-dropout, SpecAugment or `train:` have changed since then, a warning is printed.
+dropout, augmentation, SpecAugment or `train:` have changed since then, a warning is printed.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="A.B=V",
-        help="value of a key of the config, such as train.max_epochs=20 (repeatable)",
+        help="new value V of the key A.B of the config, such as train.max_epochs=20 (repeatable)",
     )
     add_no_commands_option(parser)
     return parser

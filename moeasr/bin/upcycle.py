@@ -35,12 +35,14 @@ def get_parser() -> argparse.ArgumentParser:
     add("--checkpoint", required=True, metavar="FILE", help=text)
     text = "config of the new model, in which feed-forwards have experts"
     add("--config", required=True, metavar="YAML", help=text)
-    text = "value of a key of the config (repeatable)"
+    text = "new value V of the key A.B of the config (repeatable)"
     add("--set", action="append", default=[], metavar="A.B=V", help=text)
     add("--out", required=True, metavar="FILE", help="checkpoint to write")
-    text = "Gaussian noise added to experts, in standard deviations of each tensor (default: 0.0)"
+    text = (
+        "noise added to experts, relative to the standard deviation of each tensor (default: 0.0)"
+    )
     add("--noise", type=float, default=0.0, metavar="X", help=text)
-    text = "seed of routers, noise and random features (default: %(default)s)"
+    text = "seed of router weights, of --noise and of random features (default: %(default)s)"
     add("--seed", type=seed, default=777, metavar="N", help=text)
     text = (
         "data directory on whose longest utterances both models are compared "

@@ -38,7 +38,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     text = "encoder frames per chunk, -1 for full context (default: %(default)s)"
     add("--chunk-size", type=int, default=-1, metavar="N", help=text)
-    add("--out-dir", metavar="DIR", help="directory of the files to write (default: none)")
+    add("--out-dir", metavar="DIR", help="output directory, see above (default: none)")
     add("--plot", action="store_true", help="heat map in --out-dir; requires matplotlib")
     text = "feature frames per batch (default: %(default)s)"
     add("--batch-frames", type=int, default=12000, metavar="N", help=text)

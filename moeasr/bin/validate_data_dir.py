@@ -34,9 +34,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check-audio",
         action="store_true",
-        help="check of the audio as well, which names each utterance that is missing, empty, "
-        "truncated, of a different sample rate, or too short for its transcript with CTC (the last "
-        "is an error only if there are many)",
+        help="additional check of the audio; reports each utterance whose audio is missing, empty "
+        "or truncated, has another sample rate, or is too short for its transcript with CTC (short "
+        "audio is an error only if many utterances have it)",
     )
     parser.add_argument(
         "--sample-rate",

@@ -68,7 +68,7 @@ def experiments_directory(text: str) -> str:
 
 
 def words_for_run_sh(text: str) -> list[str]:
-    """Split `--run-opts` into words as a shell does; quotes group, and nothing is evaluated.
+    """Split `--run-opts` into words as a shell does, with quotes but without any evaluation.
 
     Raises:
         InputError: A quote is not closed.

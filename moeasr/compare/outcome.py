@@ -42,7 +42,9 @@ def conclude(series: Series, failures: Mapping[str, str], choice: TableChoice) -
 
 
 def measure_costs(runs: Sequence[RecipeRun]) -> dict[str, str]:
-    """Write `cost.json` beside each averaged model that does not have one, or has an older one.
+    """Count the parameters and multiply-adds of each averaged model, and write them to `cost.json`.
+
+    A model is skipped if the `cost.json` beside it is newer than the model.
 
     Returns:
         Name of an experiment -> its failure.

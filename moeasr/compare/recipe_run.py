@@ -65,7 +65,7 @@ class RecipeRun:
         """Return whether `run.sh` has finished with exactly this call.
 
         The experiment must run again if a file that it reads was written after its last call
-        began: its config, a base of the config, or a file that it needs of another experiment.
+        began: its config, a base of the config, or a file of another experiment that it needs.
         """
         try:
             configs = [file.path for file in load_chain(self.experiment.config)]
@@ -81,7 +81,7 @@ class RecipeRun:
         )
 
     def missing_file(self) -> str | None:
-        """Return the first missing file that this experiment needs of another experiment."""
+        """Return the first missing file among those of other experiments that are needed."""
         files = (need.file for need in self.experiment.needs)
         return next((file for file in files if not Path(file).exists()), None)
 

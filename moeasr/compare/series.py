@@ -36,7 +36,7 @@ class Series:
     num_jobs: int
     """Maximum number of experiments that run at a time."""
     stage: int
-    """The first stage of `run.sh`. After training, experiments that are done run again."""
+    """The first stage of `run.sh`. Only if it is 3 or less are finished experiments skipped."""
     stop_stage: int
     """The last stage of `run.sh`."""
 

@@ -27,7 +27,7 @@ def run_side_by_side(
             failure or None.
         stop: Function that ends everything started by `call`; called when an exception occurs.
         say: Function that reports progress.
-        skip_done: Skip experiments that are done already.
+        skip_done: True to skip experiments that are done already.
 
     Returns:
         Name of an experiment -> its failure.

@@ -98,8 +98,8 @@ def plan_experiments(
     """Return the experiments in the order in which they start: system by system, then by seed.
 
     Args:
-        systems: The list.
-        seeds: All seeds.
+        systems: The systems of the list, in its order.
+        seeds: The seeds of the comparison. A system with `seeds=N` uses the first N of them.
         exp_dir: The directory of the experiments, in place of `{exp}`.
 
     Raises:

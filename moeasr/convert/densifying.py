@@ -28,7 +28,10 @@ from moeasr.nn.routing import Routing
 
 
 class BankUsage(NamedTuple):
-    """The usage of a bank of experts."""
+    """The number of frames that each expert of a bank receives, and the sum of their weights.
+
+    A bank is the experts of one layer, or those that several layers share.
+    """
 
     load: Tensor
     """Number of assignments to each expert, (E,) float64."""
@@ -50,7 +53,7 @@ class BankUsage(NamedTuple):
 
     @property
     def gain(self) -> float:
-        """Mean over frames of the sum of the weights of their experts."""
+        """Mean over frames: the weights of the experts of a frame, summed."""
         return self.total_weight / self.num_frames
 
 

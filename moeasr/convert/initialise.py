@@ -29,8 +29,8 @@ def start_embedding(source: AsrModel, target: AsrModel, path: str) -> None:
     """Copy the encoder and the CTC head of `source` to the embedding network of `target`.
 
     SpeechMoE's embedding network is first trained as a separate recogniser, whose decoders are then
-    removed (arXiv 2105.03036, section 3.2, and the authors' recipe). Its training continues with
-    weight gamma.
+    removed (arXiv 2105.03036, section 3.2, and the authors' recipe). The training of the embedding
+    network continues by its CTC loss, whose weight is gamma.
 
     Args:
         source: The trained model.
@@ -49,10 +49,10 @@ def start_embedding(source: AsrModel, target: AsrModel, path: str) -> None:
 
 
 def _check_same(their_config: Any, our_config: Any, path: str, what: str) -> None:
-    """Compare the configs, because networks with equal tensors may compute different functions."""
+    """Raise `InputError` if configs differ: equal tensors may then compute different functions."""
     theirs, ours = (values_by_key(config, "identity") for config in (their_config, our_config))
     faults = [
-        f"`{key}` is {ours.get(key)} here but {theirs.get(key)} there"
+        f"`{key}` is {ours.get(key)} in the config but {theirs.get(key)} in the checkpoint"
         for key in dict.fromkeys([*ours, *theirs])
         if ours.get(key) != theirs.get(key)
     ]

@@ -8,7 +8,7 @@ from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 
 
 class Change(NamedTuple):
-    """The difference of one kind of output."""
+    """The difference between two models in one kind of output, such as CTC log-probabilities."""
 
     largest: float
     """Largest absolute difference."""

@@ -99,7 +99,7 @@ def load_transferred(target: AsrModel, state: Mapping[str, Tensor]) -> None:
 
 
 def _check_shared(target: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Raise `InputError` unless all names of a shared tensor have the same value."""
+    """Raise `InputError` if `state` has different values for a tensor that blocks share."""
     first_name: dict[int, str] = {}
     for name, tensor in target.state_dict(keep_vars=True).items():
         first = first_name.setdefault(id(tensor), name)
@@ -111,7 +111,7 @@ def _check_shared(target: nn.Module, state: Mapping[str, Tensor]) -> None:
 
 
 def _structure(config: ModelConfig) -> dict[str, Any]:
-    """Return the values that must be equal in both models, by dotted key."""
+    """Return the values of a config that must be equal in both models, by dotted key."""
     keys = {**_keys("model.encoder", config.encoder), **_keys("model.decoder", config.decoder)}
     if isinstance(config.encoder, BlockEncoderConfig):
         channels = config.encoder.subsampling_channels or config.encoder.d_model

@@ -38,8 +38,8 @@ def obtain(corpus: Corpus, download_dir: Path, unpack_dir: Path) -> Path:
     Args:
         corpus: The corpus.
         download_dir: The tree, or a directory that contains the tree or an archive of it.
-            Otherwise the archive is downloaded to this directory. It is created if it is the same
-            as `unpack_dir`.
+            Otherwise the archive is downloaded to this directory. The directory is created if it is
+            also the `unpack_dir`.
         unpack_dir: The directory to unpack an archive to, as `unpack_dir/<corpus.tree>`.
 
     Returns:
@@ -123,7 +123,7 @@ def unpack(archive: Path, unpack_dir: Path, tree: str, sample: str) -> Path:
             raise InputError(
                 f"{archive}: cannot be unpacked to {root} ({error.strerror})"
             ) from error
-        reason = str(error).partition(":\n")[0]  # without the error of each compression
+        reason = str(error).partition(":\n")[0]  # tarfile appends the error of each compression
         raise InputError(f"{archive}: cannot be unpacked ({reason}); is it complete?") from error
     if next(unfinished.glob(sample), None) is None:
         raise InputError(f"{archive} does not contain {tree}/{sample}")

@@ -20,9 +20,7 @@ def preparation_parser(description: str | None, download_dir: str) -> argparse.A
     parser = Parser(description=description)
     add = parser.add_argument
     add("--download-dir", type=Path, required=True, metavar="DIR", help=download_dir)
-    add(
-        "--data-dir", type=Path, required=True, metavar="DIR", help="directory to write the sets to"
-    )
+    add("--data-dir", type=Path, required=True, metavar="DIR", help="output directory of the sets")
     add(
         "--unpack-dir",
         type=Path,

@@ -78,9 +78,21 @@ class AudioFeatures:
             InputError: The audio cannot be read. The message names the utterance.
         """
         with one_thread():
-            with _naming_utterance(utterance):
-                samples, rate_hz = self._reader.read(*utterance.audio_span)
-            return utterance_fbank(samples, rate_hz, self._config, utterance.utt_id)
+            return self.features_of(self.read_signal(utterance), utterance.utt_id)
+
+    def read_signal(self, utterance: Utterance) -> Tensor:
+        """Return the (S,) samples of an utterance at the sample rate of the features.
+
+        Raises:
+            InputError: The audio cannot be read. The message names the utterance.
+        """
+        with _naming_utterance(utterance):
+            samples, rate_hz = self._reader.read(*utterance.audio_span)
+        return resample(samples, rate_hz, self._config.sample_rate_hz)[0]
+
+    def features_of(self, signal: Tensor, utt_id: str) -> Tensor:
+        """Return the (T, F) features of (S,) samples that `read_signal` returned."""
+        return utterance_fbank(signal, self._config.sample_rate_hz, self._config, utt_id)
 
 
 @contextmanager

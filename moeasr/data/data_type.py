@@ -47,6 +47,20 @@ class UtteranceReader(Protocol):
         """
         ...
 
+    def read_signal(self, utterance: Utterance) -> Tensor:
+        """Return the source of the features, which augmentation may change.
+
+        It is (S,) samples at the sample rate of the features, or (T, F) stored features.
+
+        Raises:
+            InputError: It cannot be read. The message names the utterance.
+        """
+        ...
+
+    def features_of(self, signal: Tensor, utt_id: str) -> Tensor:
+        """Return the (T, F) features of a signal that `read_signal` returned, perhaps changed."""
+        ...
+
 
 class StoredFeatures:
     """A reader of the features that a feats.scp points to.
@@ -79,6 +93,12 @@ class StoredFeatures:
         if self.num_frames(utterance) == 0 and self._num_bins is not None:
             return torch.zeros(0, self._num_bins)
         return self._archives.read(utterance.entry, utterance.utt_id)
+
+    read_signal = read
+
+    def features_of(self, signal: Tensor, utt_id: str) -> Tensor:
+        """Return the features themselves."""
+        return signal
 
 
 @dataclass(frozen=True)

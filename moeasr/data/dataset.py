@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from moeasr.data.augmented_features import AugmentedFeatures
 from moeasr.data.batch import Example
 from moeasr.data.data_type import StoredFeatures, UtteranceReader
 from moeasr.data.token_counts import TextEncoder
+from moeasr.data.utterance_lengths import check_num_frames
 from moeasr.datadir.utterances import Utterance
-from moeasr.errors import InputError, naming
+from moeasr.errors import naming
 from moeasr.features.augment import SpecAugmentConfig, spec_augment
 
 
@@ -26,6 +28,8 @@ class AsrDataset(torch.utils.data.Dataset):
         fill: (F,) value under the masks, the mean of the corpus. None is the utterance's own mean.
         seed: Seed of the masks.
         reader: Reader of the features; None reads stored features.
+        num_views: Number of differently masked views of each utterance, 1 or 2.
+        augmented: Reader of augmented features, which replaces `reader`; None for no augmentation.
     """
 
     def __init__(
@@ -36,6 +40,8 @@ class AsrDataset(torch.utils.data.Dataset):
         fill: torch.Tensor | None,
         seed: int,
         reader: UtteranceReader | None = None,
+        num_views: int = 1,
+        augmented: AugmentedFeatures | None = None,
     ) -> None:
         self._utterances = utterances
         self._tokenizer = tokenizer
@@ -43,6 +49,8 @@ class AsrDataset(torch.utils.data.Dataset):
         self._fill = fill
         self._seed = seed
         self._reader = reader or StoredFeatures()
+        self._num_views = num_views
+        self._augmented = augmented
 
     def __len__(self) -> int:
         """Return the number of utterances."""
@@ -61,18 +69,24 @@ class AsrDataset(torch.utils.data.Dataset):
             return self._example(utterance, epoch, index)
 
     def _example(self, utterance: Utterance, epoch: int, index: int) -> Example:
-        feats = self._reader.read(utterance)
-        if feats.size(0) != utterance.num_frames:
-            raise InputError(
-                f"features of utterance {utterance.utt_id} have {feats.size(0)} frames, but "
-                f"utt2num_frames says {utterance.num_frames}; prepare the set again (stage 1)"
-            )
-        if self._spec_augment is not None and epoch >= self._spec_augment.first_epoch:
-            fill = feats.mean(0) if self._fill is None else self._fill
-            feats = spec_augment(feats, self._spec_augment, self._generator(epoch, index), fill)
-        token_ids = [] if self._tokenizer is None else self._tokenizer.encode(utterance.text)
+        if self._augmented is not None:
+            feats, text = self._augmented.read(epoch, index)
+        else:
+            feats, text = self._reader.read(utterance), utterance.text
+            check_num_frames(feats.size(0), utterance)
+        views = self._views(feats, epoch, index)
+        token_ids = [] if self._tokenizer is None else self._tokenizer.encode(text)
         tokens = torch.tensor(token_ids, dtype=torch.int64)
-        return Example(utterance.utt_id, feats, tokens, utterance.language)
+        return Example(utterance.utt_id, views[0], tokens, utterance.language, *views[1:])
+
+    def _views(self, feats: torch.Tensor, epoch: int, index: int) -> list[torch.Tensor]:
+        """Return the features under different masks; unmasked before the first epoch of masks."""
+        views = [feats] * self._num_views
+        if self._spec_augment is None or epoch < self._spec_augment.first_epoch:
+            return views
+        fill = feats.mean(0) if self._fill is None else self._fill
+        generator = self._generator(epoch, index)
+        return [spec_augment(view, self._spec_augment, generator, fill) for view in views]
 
     def _generator(self, epoch: int, index: int) -> torch.Generator:
         # a SeedSequence mixes its numbers, so that neighbouring epochs and indices differ

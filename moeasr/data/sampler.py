@@ -22,6 +22,10 @@ class BatchConfig:
     num_buckets: int = 20
     """Number of length classes (buckets) from which batches are drawn. More buckets mean less
     padding; fewer buckets mean batches with more varied lengths."""
+    short_first_epochs: int = 0
+    """Number of epochs, from the first, in which batches are in ascending order of their longest
+    utterance (SortaGrad of Deep Speech 2, arXiv 1512.02595). With `window_shards`,
+    they are in this order within each window of shards, which is read together."""
     window_shards: int | None = None
     """Number of shards from which batches are drawn at a time (`--data-type shard` only), so that
     shards are read sequentially, for disks and networks with slow random access. null draws from
@@ -37,6 +41,10 @@ class BatchConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"`{name}` must be 1 or more, but is {value}")
+        if self.short_first_epochs < 0:
+            raise InputError(
+                f"`short_first_epochs` must be 0 or more, but is {self.short_first_epochs}"
+            )
 
 
 @dataclass(frozen=True)
@@ -132,20 +140,21 @@ class BucketBatchSampler:
         """Return the batches of all ranks; each utterance is in exactly one batch."""
         if self._shuffle:
             generator = np.random.default_rng(np.random.SeedSequence([self._seed, epoch]))
-            return shuffled_batches(self._num_frames, self._config, generator)
+            return training_batches(self._num_frames, self._config, epoch, generator)
         order = longest_first(self._num_frames)
         ends = cut_batches(self._num_frames[order], self._config.max_frames, self._config.max_utts)
         return BatchList(order, ends, np.arange(len(ends) - 1))
 
 
-def shuffled_batches(
-    num_frames: np.ndarray, config: BatchConfig, generator: np.random.Generator
+def training_batches(
+    num_frames: np.ndarray, config: BatchConfig, epoch: int, generator: np.random.Generator
 ) -> BatchList:
-    """Group N utterances into batches of similar lengths, in random order.
+    """Group N utterances into batches of similar lengths, in random order or the shortest first.
 
     Args:
         num_frames: (N,) lengths of the utterances, frames.
-        config: Size of batches.
+        config: Size of batches, and number of epochs with the shortest utterances first.
+        epoch: Number of the epoch, from 1.
         generator: Random number generator.
     """
     by_length = np.argsort(num_frames, kind="stable")
@@ -153,4 +162,8 @@ def shuffled_batches(
     # cut all buckets as one sequence: a batch may continue in the next bucket
     order = np.concatenate([generator.permutation(bucket) for bucket in buckets])
     ends = cut_batches(num_frames[order], config.max_frames, config.max_utts)
-    return BatchList(order, ends, generator.permutation(len(ends) - 1))
+    turns = generator.permutation(len(ends) - 1)
+    if 1 <= epoch <= config.short_first_epochs:
+        longest = np.maximum.reduceat(num_frames[order], ends[:-1])
+        turns = turns[np.argsort(longest[turns], kind="stable")]
+    return BatchList(order, ends, turns)

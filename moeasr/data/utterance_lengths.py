@@ -6,7 +6,7 @@ import numpy as np
 
 from moeasr.data.data_type import UtteranceReader
 from moeasr.datadir.table import Table
-from moeasr.datadir.utterances import Utterances
+from moeasr.datadir.utterances import Utterance, Utterances
 from moeasr.errors import InputError
 from moeasr.logs import progress
 
@@ -43,3 +43,17 @@ def measure_missing(
     for index in progress(missing, "measuring features", unit="utterances"):
         lengths[index] = reader.num_frames(utterances[index])
     return lengths
+
+
+def check_num_frames(num_frames: int, utterance: Utterance) -> None:
+    """Raise `InputError` unless the features of an utterance have the listed number of frames.
+
+    Args:
+        num_frames: Number of frames of its features.
+        utterance: The utterance, with the number of frames in `utt2num_frames`.
+    """
+    if num_frames != utterance.num_frames:
+        raise InputError(
+            f"features of utterance {utterance.utt_id} have {num_frames} frames, but "
+            f"utt2num_frames says {utterance.num_frames}; prepare the set again (stage 1)"
+        )

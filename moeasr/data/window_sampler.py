@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moeasr.data.sampler import BatchConfig, BatchList, shuffled_batches
+from moeasr.data.sampler import BatchConfig, BatchList, training_batches
 from moeasr.errors import InputError
 
 
@@ -69,7 +69,7 @@ class ShardWindowSampler:
     def _make_batches(self, epoch: int) -> BatchList:
         lots = self._generator(epoch).permutation(self._num_shards)
         shares = [
-            self._share(lots[rank :: self._world_size], self._generator(epoch, rank))
+            self._share(lots[rank :: self._world_size], epoch, self._generator(epoch, rank))
             for rank in range(self._world_size)
         ]
         num_turns = max(map(len, shares))
@@ -79,14 +79,14 @@ class ShardWindowSampler:
     def _generator(self, *numbers: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence([self._seed, *numbers]))
 
-    def _share(self, shards: np.ndarray, generator: np.random.Generator) -> BatchList:
+    def _share(self, shards: np.ndarray, epoch: int, generator: np.random.Generator) -> BatchList:
         """Return the batches of the shards of one rank, window after window."""
         size = self._config.window_shards or len(shards)
         orders, ends, turns = [], [np.zeros(1, np.int64)], []
         for first in range(0, len(shards), size):
             members = [self._indices(shard) for shard in shards[first : first + size].tolist()]
             indices = np.concatenate(members)
-            window = shuffled_batches(self._num_frames[indices], self._config, generator)
+            window = training_batches(self._num_frames[indices], self._config, epoch, generator)
             turns.append(window.turns + sum(map(len, turns)))
             ends.append(window.ends[1:] + sum(map(len, orders)))
             orders.append(indices[window.order])

@@ -7,9 +7,9 @@ from moeasr.datadir.raw_tables import key, read_lines, show, write_lines
 from moeasr.errors import InputError
 
 LEFT_OUT = "left_out.txt"
-"""File of a data directory: utterances that are left out, each with the reason."""
+"""Name of the file in a data directory that lists utterances left out, each with the reason."""
 MAX_SHOWN = 3
-"""Utterances with reasons in an error message."""
+"""Maximum number of utterances, each with the reason, that an error message shows."""
 NO_REASON = "the logs of the jobs say why"
 
 
@@ -27,7 +27,7 @@ def write_tables(
         data: The data directory.
         tables: Name -> lines. The last table is read first and written last, because its presence
             tells other programs that the features exist.
-        say: Receives the number of utterances missing from the last table.
+        say: Function that receives the number of utterances missing from the last table.
         reasons: Utterance -> reason why the last table lacks it.
 
     Raises:

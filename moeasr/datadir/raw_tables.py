@@ -28,7 +28,7 @@ BY_SPEAKER = ("cmvn.scp", "spk2gender", "spk2warp")
 BY_RECORDING = ("wav.scp", "reco2file_and_channel", "reco2dur")
 """Tables whose keys are recordings. Without a `segments` file, every utterance is a recording."""
 SETTINGS = "conf/fbank.yaml"
-"""Settings of features that moeasr computes."""
+"""Name of the file in a data directory with the settings of the features."""
 OF_FEATURES = ("frame_shift", SETTINGS)
 """Files that describe how the features, or the lengths in utt2num_frames, were computed."""
 WHOLE = (*OF_FEATURES, "stm", "glm", "ctm")
@@ -112,7 +112,7 @@ def write_lines(path: str | Path, lines: Iterable[bytes]) -> None:
 
 
 def filter_lines(lines: Iterable[bytes], wanted: Container[bytes]) -> Lines:
-    """Return the lines whose first field is in `wanted`, in their order."""
+    """Return the lines whose first field is in `wanted`, in the order of `lines`."""
     return [line for line in lines if key(line) in wanted]
 
 

@@ -75,7 +75,8 @@ class Utterances(Sequence[Utterance]):
             None if each utterance is a whole recording.
         rows: (N,) line of each utterance in `segments`, or in `entries` without segments, in
             ascending order.
-        recordings: (N,) line of each utterance's recording in `entries`; None without segments.
+        recordings: (N,) line of each utterance's recording in `entries`; None if there is no
+            `segments`.
         num_frames: (N,) numbers of feature frames; None if they are not known.
         texts: The transcripts; None if they were not read.
         text_rows: (N,) line of each utterance in `texts`; -1 for utterances without transcript.
@@ -154,7 +155,7 @@ class Utterances(Sequence[Utterance]):
 
     @property
     def _table(self) -> Table:
-        """The table whose keys are utterances."""
+        """The table that lists the utterances: `segments` if there is one, otherwise `entries`."""
         return self.entries if self.segments is None else self.segments
 
 

@@ -39,11 +39,11 @@ def attention_beam_search(
     """Find the token sequences with the highest sum of log-probabilities, including that of <eos>.
 
     A hypothesis ends when its end ranks among the `beam_size` best continuations of the beam, or
-    when it reaches the length limit of its utterance. The first rule prevents that an early end
-    with a low score displaces better unfinished hypotheses. An utterance is done when `beam_size`
+    when it reaches the length limit of its utterance. The first rule prevents an early end with a
+    low score from displacing better unfinished hypotheses. An utterance is done when `beam_size`
     hypotheses have ended and no open one can still beat the worst of them. The sum of the scorers
-    never rises, and fusion and length penalty bound what they can still add, so the search needs
-    no length heuristics.
+    never rises, and fusion and length penalty bound what they can still add, so the search needs no
+    length heuristics.
 
     Args:
         scorers: The scorers, whose weighted log-probabilities are summed.
@@ -51,8 +51,9 @@ def attention_beam_search(
         beam_size: K, number of open hypotheses per utterance and of hypotheses returned at most.
         sos_eos: Id of <sos/eos>.
         length_penalty: Added to the score for each token; above 0 it favours long hypotheses.
-        fusion: A language model, boosted phrases or both, on the same device; None for neither. It
-            scores the `NUM_FUSION_UNITS` likeliest units of each hypothesis, or K if that is more.
+        fusion: A language model, boosted phrases or both, on the same device; None if there is
+            none. It scores the `NUM_FUSION_UNITS` likeliest units of each hypothesis, or K if that
+            is more.
 
     Returns:
         Up to K hypotheses for each utterance, the best first. `score` is the weighted sum plus
@@ -87,11 +88,11 @@ class _Beam:
     """The open hypotheses of the utterances that are not done, and those that have ended."""
 
     utts: Tensor  # (A,) place of each utterance in the batch
-    max_lens: Tensor  # (A,)
+    max_lens: Tensor  # (A,) largest number of tokens of each utterance
     scores: Tensor  # (A, K) float64 without length penalty; -inf is an empty slot
     prefixes: Tensor  # (A * K, L) tokens, the first one <sos/eos>
     history: Tensor  # (A * K, L - 1, S) log-probability of each token
-    states: Sequence[Any]  # of the scorers
+    states: Sequence[Any]  # the state of each scorer
     fusion_states: Tensor  # (A, K, ...)
     ended: EndedHypotheses
 
@@ -110,14 +111,14 @@ class _Beam:
 class _Step:
     """The continuations of a beam by one token."""
 
-    scores: Tensor  # (A, K, P) of the hypotheses with one more unit
-    units: Tensor  # (A, K, P)
-    gains: Tensor  # (A, K, P) what the fusion adds for the unit
+    scores: Tensor  # (A, K, P) scores of the hypotheses extended by one unit
+    units: Tensor  # (A, K, P) ids of these units
+    gains: Tensor  # (A, K, P) scores that the fusion adds for the units
     fusion_states: Tensor  # (A, K, P, ...)
-    log_probs: Sequence[Tensor]  # (A * K, V) of each scorer, float64
-    states: Sequence[Any]  # of the scorers
-    end_scores: Tensor  # (A, K) of the hypotheses that end here
-    end_parts: Tensor  # (A * K, S) log-probability of the end
+    log_probs: Sequence[Tensor]  # (A * K, V) log-probabilities by each scorer, float64
+    states: Sequence[Any]  # the state of each scorer
+    end_scores: Tensor  # (A, K) scores of the hypotheses if they end here
+    end_parts: Tensor  # (A * K, S) log-probability of the end by each scorer
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,9 @@ class _Growth:
     """The K best continuations of each utterance."""
 
     scores: Tensor  # (A, K); -inf is an empty slot
-    rows: Tensor  # (A, K) which of the A * K hypotheses each continues
-    tokens: Tensor  # (A, K)
-    parts: Tensor  # (A, K, S) log-probability of the token
+    rows: Tensor  # (A, K) index of the hypothesis that each continues, among A * K
+    tokens: Tensor  # (A, K) the new token of each continuation
+    parts: Tensor  # (A, K, S) log-probability of the new token by each scorer
     fusion_states: Tensor  # (A, K, ...)
 
 

@@ -27,7 +27,8 @@ def rescored(
 
     Args:
         nbest: Hypotheses with `ctc_score`.
-        attention: The attention score of each hypothesis, as above.
+        attention: The attention score of each hypothesis, as defined in the docstring of the
+            module.
         confidence: The posteriors of the tokens of each hypothesis, perhaps followed by others.
         ctc_weight: Weight of the CTC score.
     """

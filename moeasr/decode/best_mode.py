@@ -13,7 +13,7 @@ def most_accurate_mode(model: AsrModel, config: DecodeConfig, given: Sequence[st
 
     Args:
         model: The model.
-        config: Settings.
+        config: The decoding settings.
         given: Names of the settings that the user chose; the mode must use them.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Decoding settings: those of the encoder pass, which all searches share, and those of searches.
+"""Decoding settings: settings of the encoder, which all searches share, and of each search.
 
 `moeasr.options` derives the command-line options of `decode`, `transcribe` and `stream` from them.
 """

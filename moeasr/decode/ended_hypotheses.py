@@ -64,7 +64,7 @@ class EndedHypotheses:
         """Return the hypotheses of one utterance, best first.
 
         Args:
-            utt: Its index, below A.
+            utt: The index of the utterance, below A.
             parts: For each of the S scorers the score that it contributes to: `attention`, `ctc`
                 or `fusion`. The scores of further scorers are not returned.
         """

@@ -38,14 +38,15 @@ class Hypothesis:
     """Score of the attention decoder, including <sos/eos>; None if the search used no decoder."""
 
     fusion_score: float | None = None
-    """Weighted score of language model and boosted phrases; None without them."""
+    """Weighted score of language model and boosted phrases; None if the search used neither."""
 
     frames: tuple[int, ...] | None = None
-    """Encoder frame in which each token is most probable; None without an alignment."""
+    """Encoder frame in which each token is most probable; None if the hypothesis has no CTC
+    alignment."""
 
     spans: tuple[tuple[int, int], ...] | None = None
-    """First frame of each token's run on the CTC alignment, and the frame after its last; None
-    without an alignment."""
+    """First frame of each token's run on the CTC alignment, and the frame after its last; None if
+    the hypothesis has no CTC alignment."""
 
     token_confidence: tuple[float, ...] | None = None
     """Posterior of each token. It comes from the attention decoders, as the mean of both directions

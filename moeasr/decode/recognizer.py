@@ -45,7 +45,7 @@ class Recognizer:
     """A model together with its tokenizer and feature settings.
 
     Args:
-        model: In eval mode.
+        model: The model, in eval mode.
         tokenizer: The tokenizer of the model.
         fbank: The feature settings of the model.
         info: The checkpoint's `info`: commit, seed, name of the config, ...
@@ -169,7 +169,7 @@ class Recognizer:
         return self.model.subsampling_rate * self.fbank.frame_shift_sec
 
     def times(self, hypothesis: Hypothesis) -> Times | None:
-        """Return the times of tokens and words in a hypothesis; None without an alignment."""
+        """Return the times of a hypothesis's tokens and words; None if it has no CTC alignment."""
         return times_of(hypothesis, self.tokenizer, self.frame_sec)
 
     def recognize(

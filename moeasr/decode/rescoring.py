@@ -36,8 +36,9 @@ def attention_rescoring(
         reverse_weight: rho, between 0 and 1.
 
     Returns:
-        B lists, best first, with `score` and `attention_score` as above. `token_confidence` is the
-        unweighted mean of both decoders' probabilities, independent of rho (as in WeNet).
+        B lists, best first, with `score` and `attention_score` as defined in `attention_scores`.
+        `token_confidence` is the unweighted mean of both decoders' probabilities, independent of
+        rho (as in WeNet).
     """
     if not any(nbest):
         return [[] for _ in nbest]

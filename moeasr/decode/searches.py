@@ -99,7 +99,7 @@ def check_settings(modes: Sequence[str], config: DecodeConfig, given: Sequence[s
 
     Args:
         modes: Names of `SEARCHES`, or import paths.
-        config: Settings.
+        config: The decoding settings.
         given: Names of the settings that the user chose.
 
     Raises:

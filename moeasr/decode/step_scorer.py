@@ -12,7 +12,7 @@ class StepScorer(Protocol):
     """A scorer of the next token of partial hypotheses. Scores must not be positive."""
 
     def step(self, prefixes: Tensor, utts: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Score one more token.
+        """Score every possible next token of N partial hypotheses.
 
         Args:
             prefixes: (N, L) tokens so far, the first one <sos/eos>.
@@ -48,9 +48,9 @@ class WeightedScorer(NamedTuple):
 class _DecoderState(NamedTuple):
     """The state of a decoder between two steps."""
 
-    past: DecoderPast  # of the rows
-    utts: Tensor  # (A,)
-    memory: DecoderMemory  # of those utterances
+    past: DecoderPast  # the cache of each hypothesis
+    utts: Tensor  # (A,) index of each remaining utterance in the batch
+    memory: DecoderMemory  # the encoder output of these utterances
 
 
 class DecoderScorer:

@@ -17,7 +17,7 @@ from moeasr.logs import get_logger
 
 logger = get_logger(__name__)
 MAX_LISTED = 10
-"""Utterances that a warning names."""
+"""Maximum number of utterances that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def decode_test_set(
         num_frames: (N,) number of feature frames of each utterance, used to plan batches.
         read_feats: Index of an utterance -> (T, F).
         modes: Names of `SEARCHES`, or import paths of other searches.
-        config: Settings.
+        config: The decoding settings.
         batch_frames: Feature frames per batch, padding included.
         languages: (N,) index in the model's languages; None if it does not route by language.
     """

@@ -40,7 +40,7 @@ class Times(NamedTuple):
 
 
 def times_of(hypothesis: Hypothesis, tokenizer: Tokenizer, frame_sec: float) -> Times | None:
-    """Return start, end and confidence of each token and word; None without an alignment.
+    """Return the times of a hypothesis's tokens and words; None if it has no CTC alignment.
 
     Args:
         hypothesis: A hypothesis with or without `spans` and `token_confidence`.

@@ -56,7 +56,7 @@ class FolderEngine:
     """The engine of a model folder, see `moeasr.api.engine.Engine`.
 
     Args:
-        recognizer: The folder with its networks.
+        recognizer: The recognizer loaded from the folder.
     """
 
     languages: tuple[str, ...] = ()
@@ -151,7 +151,7 @@ class FolderTranscriber:
     """A model folder that transcribes whole recordings with a fixed mode and fixed settings.
 
     Args:
-        recognizer: The folder with its networks.
+        recognizer: The recognizer loaded from the folder.
         task: The mode and the settings.
 
     Raises:

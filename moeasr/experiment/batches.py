@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from moeasr import distributed
+from moeasr.data.augmented_features import AugmentedFeatures, check_augmentations
 from moeasr.data.batch import Batch
 from moeasr.data.data_type import find_data_type
 from moeasr.data.dataset import AsrDataset
@@ -72,7 +73,7 @@ def make_batches(
         tokenizer: The tokenizer of the transcripts.
         output_len: Function from the number of feature frames to the number of encoder frames, by
             which utterances that are too short for CTC are omitted.
-        seed: Seed of shuffling and SpecAugment.
+        seed: Seed of shuffling, augmentation and SpecAugment.
         fill: Value (F,) under SpecAugment's masks. None means development data, which are neither
             masked nor shuffled.
         data_type: One of `moeasr.data.data_type.DATA_TYPES`.
@@ -80,7 +81,8 @@ def make_batches(
 
     Raises:
         InputError: No utterance of the directory can be used, an utterance has a language that the
-            model does not know, or `train.num_workers` is out of range.
+            model does not know, `train.num_workers` is out of range, or an augmentation does not
+            suit the data type or cannot find its sounds.
     """
     check_num_processes("train.num_workers", config.train.num_workers)
     kind, is_training = find_data_type(data_type), fill is not None
@@ -89,6 +91,8 @@ def make_batches(
         raise InputError(
             "`data.batch.window_shards` needs --data-type shard and must otherwise be null"
         )
+    if is_training:
+        check_augmentations(config.data.augment, data_type)
     languages, limits = config.model.languages, config.data.limits
     utterances, skipped = load_utterances(
         data_dir, tokenizer, output_len, limits, languages, data_type, list_path
@@ -97,8 +101,14 @@ def make_batches(
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
         raise InputError(f"{data_dir} contains no usable utterance{reason}")
     reader = kind.open_reader(data_dir, whole_files=is_windowed)
-    masks = config.data.spec_augment if is_training else None
-    dataset = AsrDataset(utterances, tokenizer, masks, fill, seed, reader)
+    num_views = 2 if is_training and config.model.consistency_weight > 0 else 1
+    masks, augmented = config.data.masks(num_views) if is_training else None, None
+    if is_training and config.data.augment:
+        has_settings = (Path(data_dir) / SETTINGS).is_file()
+        fbank = read_settings(data_dir) if has_settings else FbankConfig()
+        augmented = AugmentedFeatures(utterances, reader, config.data.augment, fbank, seed)
+    arguments = (masks, fill, seed, reader, num_views, augmented)
+    dataset = AsrDataset(utterances, tokenizer, *arguments)
     settings = (config.data.batch, seed, distributed.rank(), distributed.world_size())
     if is_windowed:
         entries = utterances.entries

@@ -1,11 +1,12 @@
 """The YAML file of an experiment: its sections, and functions to read and write it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from moeasr.atomic import atomic_path
+from moeasr.augment.augmentations import AnyAugmentation
 from moeasr.config import apply_overrides, dump_yaml, from_mapping, to_mapping
 from moeasr.config_bases import load_chain, merge
 from moeasr.config_roles import PROCEDURE
@@ -20,16 +21,37 @@ from moeasr.train.config import TrainConfig
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """The `data:` section: selection of utterances, batches and masks."""
+    """The `data:` section: selection of utterances, batches, augmentation and masks."""
 
     limits: LengthLimits = field(default_factory=LengthLimits)
     """Limits on the lengths of training utterances."""
     batch: BatchConfig = field(default_factory=BatchConfig, metadata=PROCEDURE)
     """Size of batches."""
+    augment: tuple[AnyAugmentation, ...] = field(default=(), metadata=PROCEDURE)
+    """Random changes of the training utterances, applied in order. Batches are planned from the
+    lengths without them, so an augmentation that makes utterances longer makes batches larger."""
     spec_augment: SpecAugmentConfig | None = field(
         default_factory=SpecAugmentConfig, metadata=PROCEDURE
     )
     """Masks on the training features; null for none."""
+    consistency_time_masks: float = field(default=2.5, metadata=PROCEDURE)
+    """Factor on `spec_augment.num_time_masks` when `model.consistency_weight` is above 0. The views
+    need more masks than usual to differ enough (arXiv 2410.05101)."""
+
+    def __post_init__(self) -> None:
+        """Check that the factor is in range."""
+        if not 0 <= self.consistency_time_masks <= 100:
+            raise InputError(
+                "`consistency_time_masks` must be between 0 and 100, but is "
+                f"{self.consistency_time_masks}"
+            )
+
+    def masks(self, num_views: int) -> SpecAugmentConfig | None:
+        """Return the masks of training with `num_views` views of each utterance."""
+        if self.spec_augment is None or num_views == 1:
+            return self.spec_augment
+        num_time_masks = round(self.consistency_time_masks * self.spec_augment.num_time_masks)
+        return replace(self.spec_augment, num_time_masks=num_time_masks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +92,7 @@ class ExperimentConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     """The network."""
     data: DataConfig = field(default_factory=DataConfig)
-    """Utterances, batches and masks."""
+    """Utterances, batches, augmentation and masks."""
     train: TrainConfig = field(default_factory=TrainConfig, metadata=PROCEDURE)
     """Optimizer, schedule and epochs."""
     init: InitConfig = field(default_factory=InitConfig)

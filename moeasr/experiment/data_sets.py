@@ -22,7 +22,7 @@ def write_data_sets(
     Args:
         exp_dir: The directory of the experiment.
         train: The directory of the training set, and its utterances that are used.
-        dev: The same for the development set.
+        dev: The directory of the development set, and its utterances that are used.
         fbank: The features, whose frames are counted.
     """
     sets = {"train": _describe(*train, fbank), "dev": _describe(*dev, fbank)}

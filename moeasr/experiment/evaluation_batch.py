@@ -25,7 +25,7 @@ def make_evaluation(
 
     Args:
         model: The model, already on `device`.
-        tokenizer: Turns hypotheses into text.
+        tokenizer: The tokenizer of the model, which converts hypotheses to text.
         utterances: The development set, with transcripts.
         device: The device of the model.
     """

@@ -34,8 +34,7 @@ def make_loss(
 
     def loss_of_batch(batch: Batch) -> LossOutput:
         batch = batch.to(device)
-        return loss_of(
-            batch.feats, batch.feats_lens, batch.tokens, batch.tokens_lens, batch.languages
-        )
+        tokens = (batch.tokens, batch.tokens_lens, batch.languages)
+        return loss_of(batch.feats, batch.feats_lens, *tokens, batch.num_views)
 
     return loss_of_batch

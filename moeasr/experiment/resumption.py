@@ -20,7 +20,7 @@ logger = get_logger(__name__)
 
 
 class Resumption(NamedTuple):
-    """The way in which a training starts."""
+    """The start of a training: as a new one, within an epoch, or at the beginning of an epoch."""
 
     is_resumed: bool
     """True if training continues from `last.pt`; False if a new model must be initialised."""

@@ -102,7 +102,7 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
     return Trainer(
         model=model,
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
-        describe=lambda batch: " ".join(batch.utt_ids),
+        describe=lambda batch: " ".join(dict.fromkeys(batch.utt_ids)),
         train=train,
         dev=dev,
         config=config.train,
@@ -110,6 +110,7 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         metadata=metadata,
         device=device,
         restart_epoch=resumption.restarts_epoch,
+        before_step=model.start_step,
         after_step=model.react if model.has_reacting_routers else None,
         evaluate_batch=make_evaluation(model, tokenizer, dev.utterances, device),
         after_epoch=TrainingPictures(exp_dir, model, tokenizer, dev.dataset).draw,

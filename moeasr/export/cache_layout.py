@@ -41,7 +41,7 @@ class CacheLayout:
 
     @property
     def num_rows(self) -> int:
-        """Number L of rows of both tensors."""
+        """Number L of rows of the tensor for attention and of the tensor for convolutions."""
         attention = 2 * sum(past.attention.keys.size(2) for past in self.blocks if past.attention)
         convolution = sum(edge[0].numel() for edge in self._edges)
         rows = max(_rows(attention, 2 * self.d_model), _rows(convolution, self.edge_size))

@@ -85,7 +85,7 @@ class StreamingGraph(nn.Module):
             x, _ = encoder.subsampling(feats, num_frames)
             valid = all_frames_valid(x.size(0), x.size(1), x.device)
             own = pasts[len(new_pasts) : len(new_pasts) + len(encoder.blocks)]
-            enc, _, seen = encoder.run_blocks(x, attention_mask, valid, context, own, first_key)
+            enc, _, seen, _ = encoder.run_blocks(x, attention_mask, valid, context, own, first_key)
             context = enc
             new_pasts += seen
         assert enc is not None

@@ -30,7 +30,7 @@ MAX_TIGHT_SHARE = 0.1
 contain some very fast speech. A larger share indicates that text and audio do not match."""
 MAX_LISTED = 20
 TOO_SHORT = "too_short.txt"
-"""File of a data directory: utterances that are too short for their text, with the reasons."""
+"""Name of the file in a data directory that lists utterances too short for their text."""
 
 
 class AudioFaults(NamedTuple):
@@ -155,7 +155,8 @@ def check_audio(
 
     Args:
         path: The data directory.
-        say: Receives a warning about utterances that training will leave out, if they are few.
+        say: Function that receives a warning about utterances that training will leave out, if they
+            are few.
         sample_rate_hz: The sample rate that all audio must have. None is the rate of most
             recordings.
         text_units: The units of CTC.

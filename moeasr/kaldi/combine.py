@@ -133,7 +133,7 @@ def combine_data(
         target: The merged directory.
         sources: Data directories.
         extra_files: Names of additional tables to merge.
-        say: Receives messages about the tables that are merged or not.
+        say: Function that receives messages about the tables that are merged or not.
 
     Raises:
         InputError: A source has no utt2spk, is the target itself or lies within it, or the frame

@@ -34,7 +34,7 @@ def copy_data_dir(source: Path, target: Path, affixes: Affixes, say: Say) -> Non
         source: A data directory.
         target: The copy. Known files in it that the source lacks are moved to its .backup.
         affixes: Prefixes and suffixes of the new ids.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
 
     Raises:
         InputError: The source has no utt2spk, or both directories are the same.

@@ -41,7 +41,7 @@ def remove_dup_utts(source: Path, target: Path, max_count: int, say: Say) -> tup
         source: A data directory with text.
         target: The directory to write.
         max_count: Approximate maximum number of utterances with the same transcript.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
 
     Returns:
         The numbers of utterances in the text of the source and of the target.

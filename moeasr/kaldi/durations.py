@@ -23,10 +23,10 @@ from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
 from moeasr.kaldi.speak import Say, detail
 
 WINDOW_FRAMES = 1.5
-"""Length of an utterance with Kaldi's features beyond the sum of its frame shifts, in frames:
-(25 ms - 10 ms) / 10 ms."""
+"""Difference between the length of an utterance and the sum of its frame shifts, in frames, for the
+default features of Kaldi: (25 ms - 10 ms) / 10 ms."""
 MAX_FAULTS = 5
-"""Maximum number of recordings without a duration that are named."""
+"""Maximum number of recordings without a duration that messages name."""
 
 
 def seconds(value: float) -> bytes:
@@ -80,7 +80,7 @@ def _read_settings(data: Path) -> FbankConfig | None:
 
 
 def _window_frames(settings: FbankConfig | None) -> float:
-    """Return the length of an utterance beyond the sum of its frame shifts, in frames."""
+    """Return the length of an utterance minus the sum of its frame shifts, in frames."""
     if settings is None:
         return WINDOW_FRAMES
     if not settings.snip_edges:  # windows extend beyond both ends of the signal
@@ -165,9 +165,9 @@ def write_utt2dur(
 
     Args:
         data: The data directory.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
         num_threads: Number of files opened at the same time.
-        read_all: Count the samples of the audio instead of trusting its headers.
+        read_all: True to count the samples of the audio instead of trusting its headers.
         frame_shift_sec: Frame shift for utt2num_frames if the directory has no `frame_shift`.
 
     Raises:
@@ -205,9 +205,9 @@ def write_reco2dur(data: Path, say: Say, num_threads: int = 4, read_all: bool = 
 
     Args:
         data: The data directory.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
         num_threads: Number of files opened at the same time.
-        read_all: Count the samples of the audio instead of trusting its headers.
+        read_all: True to count the samples of the audio instead of trusting its headers.
 
     Raises:
         InputError: There is no wav.scp, or more than half of its entries cannot be read.
@@ -239,10 +239,11 @@ def write_utt2num_frames(
 
     Args:
         data: The data directory.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
         num_threads: As in `write_utt2dur`.
         frame_shift_sec: Frame shift; used if there are neither features nor `SETTINGS`.
-        frame_overlap_sec: Length of a window minus the frame shift; used in the same case.
+        frame_overlap_sec: Length of a window minus the frame shift; used whenever `frame_shift_sec`
+            is.
 
     Raises:
         InputError: An archive cannot be read, or `write_utt2dur` fails.

@@ -229,7 +229,7 @@ def fix_data_dir(
 
     Args:
         data: The data directory.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
         utt_extra_files: Additional files whose first field is an utterance.
         spk_extra_files: Additional files whose first field is a speaker.
 

@@ -17,14 +17,16 @@ from moeasr.kaldi.speak import Say
 def gather_feats(
     data: Path, scps: Sequence[Path], tables: Sequence[str], sample_rate_hz: int, say: Say
 ) -> None:
-    """Concatenate the indices of parallel jobs into feats.scp, and further tables likewise.
+    """Concatenate the indices of parallel jobs into feats.scp, and their other tables in the same
+    way.
 
     Args:
         data: The data directory.
         scps: One index per job, in order.
         tables: Suffixes of the further tables: `utt2dur` of `x.1.scp` is `x.1.utt2dur`.
         sample_rate_hz: Sample rate of the features.
-        say: Receives messages about unusual audio and about utterances without features.
+        say: Function that receives messages about unusual audio and about utterances without
+            features.
 
     Raises:
         InputError: A table of a job is missing, or `write_tables` fails. Nothing is written in this

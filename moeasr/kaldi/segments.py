@@ -37,7 +37,7 @@ def extend_segments(
     Args:
         lines: Lines `utterance recording start end`, with times in seconds.
         padding: The padding to add.
-        warn: Receives a message about each segment that is left out.
+        warn: Function that receives a message about each segment that is left out.
 
     Returns:
         The lines, in their order, and the number of overlaps that were removed.

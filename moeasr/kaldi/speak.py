@@ -30,7 +30,7 @@ def speaking_as(script: str, to_stderr: bool = False) -> Iterator[Say]:
 
     Args:
         script: `$0` of the calling script, which precedes each message, as in Kaldi.
-        to_stderr: Print to standard error, for scripts that write data to standard output.
+        to_stderr: True to print to standard error, for scripts that write data to standard output.
     """
     stream = sys.stderr if to_stderr else sys.stdout
     try:

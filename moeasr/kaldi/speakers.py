@@ -63,8 +63,9 @@ def divide_speakers(
         pairs: Pairs (utterance, speaker).
         limits: The limits of each new speaker.
         durations_sec: As in `group_utts`.
-        respect: Divide each existing speaker into `<speaker>-1`, `<speaker>-2` and so on. False
-            ignores the existing speakers and names the new ones `speaker-1`, `speaker-2` and so on.
+        respect: True to divide each existing speaker into `<speaker>-1`, `<speaker>-2` and so on.
+            False to ignore the existing speakers, and to name the new ones `speaker-1`, `speaker-2`
+            and so on.
 
     Returns:
         Pairs (utterance, new speaker), sorted by old speaker if `respect`, else by utterance.
@@ -92,7 +93,7 @@ def modify_speaker_info(
         target: The copy, without the tables of the old speakers.
         limits: The limits of each new speaker; at least one must be set.
         respect: As in `divide_speakers`.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
 
     Raises:
         InputError: There is no limit, the source is incomplete, or both directories are the same.

@@ -60,9 +60,9 @@ def perturb_data_dir_speed(
         source: A data directory; utt2dur and reco2dur are written to it if they are missing.
         target: The new directory.
         factor: Speed factor F, a positive number, as the user wrote it: it becomes part of the ids.
-        include_spk_prefix: Rename utterances, speakers and recordings to `spF-<id>`. False renames
-            utterances and recordings to `<id>-spF` and keeps the speakers.
-        say: Receives messages about the progress.
+        include_spk_prefix: True to rename utterances, speakers and recordings to `spF-<id>`. False
+            to rename utterances and recordings to `<id>-spF` and keep the names of the speakers.
+        say: Function that receives messages about the progress.
 
     Raises:
         InputError: The factor is not a number or is out of range, or the source is incomplete.

@@ -185,8 +185,8 @@ def split_data(data: Path, num_parts: int, per_utt: bool, say: Say) -> None:
     Args:
         data: The data directory.
         num_parts: Number of parts N.
-        per_utt: Divide by utterance instead of by speaker.
-        say: Receives warnings about tables with another number of lines.
+        per_utt: True to divide by utterance instead of by speaker.
+        say: Function that receives warnings about tables with another number of lines.
 
     Raises:
         InputError: There are fewer speakers (or utterances) than parts.

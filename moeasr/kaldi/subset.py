@@ -29,7 +29,10 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
 
 
 def shortest(source: Path, pairs: Pairs, count: int) -> Pairs:
-    """Choose the shortest utterances by utt2num_frames, or else by utt2dur, in their order."""
+    """Choose the `count` shortest utterances, and return them in the order of `pairs`.
+
+    Lengths come from utt2num_frames or, if it does not exist, from utt2dur.
+    """
     for name in ("utt2num_frames", "utt2dur"):
         if (source / name).is_file():
             break
@@ -125,7 +128,7 @@ def subset_by_list(source: Path, target: Path, wanted: Path, key_field: int, say
         target: The directory to write.
         wanted: A file whose first fields are ids.
         key_field: 0 if the ids are utterances, 1 if they are speakers.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
 
     Raises:
         InputError: The list is missing, has an empty line, or names no id of the source.

@@ -7,13 +7,14 @@ from moeasr.datadir.raw_tables import read_lines
 
 
 def describe_set(data: Path, deed: str) -> str:
-    """Return a phrase: what was done to the utterances of a set, and the duration of their audio.
+    """Return a phrase with a deed, the number of utterances of a set, and the duration of their
+    audio.
 
-    The time comes from `utt2dur`. Without this table, the summary has no time.
+    The duration comes from `utt2dur`. Without this table, the phrase has no duration.
 
     Args:
         data: The data directory.
-        deed: What was done, before the number of utterances: "stored the filter banks of".
+        deed: The beginning of the phrase, such as "stored the filter banks of".
     """
     if not (data / "utt2dur").is_file():
         return f"{data}: {deed} {_count(_sizes(data)[0], 'utterance')}"

@@ -6,7 +6,7 @@ from moeasr.datadir.raw_tables import read_fields, show
 from moeasr.errors import InputError
 
 MAX_WARNINGS = 20
-"""Maximum number of unknown symbols that are named; the others are only counted."""
+"""Maximum number of unknown symbols that messages name; the others are only counted."""
 
 
 def read_symbols(path: str) -> dict[bytes, int]:

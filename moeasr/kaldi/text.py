@@ -20,7 +20,7 @@ def check_text(path: Path, lines: Lines, allow_non_printable: bool) -> None:
     Args:
         path: The file, for messages.
         lines: The lines of the file.
-        allow_non_printable: Accept control characters and lines that are not UTF-8.
+        allow_non_printable: True to accept control characters and lines that are not UTF-8.
 
     Raises:
         InputError: The file is empty, or a line contains a carriage return, a Unicode space other

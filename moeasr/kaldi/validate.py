@@ -281,7 +281,7 @@ def validate_data_dir(data: Path, options: ValidateOptions, say: Say) -> None:
     Args:
         data: The data directory.
         options: Options that relax the checks.
-        say: Receives warnings.
+        say: Function that receives warnings.
 
     Raises:
         InputError: A check fails. The message names the file and, if possible, the line or

@@ -58,7 +58,7 @@ def resample_data_dir(data: Path, rate_hz: int, say: Say) -> None:
         data: The data directory. utt2dur is written to it if it is missing, and features are moved
             to its .backup.
         rate_hz: The new sample rate, Hz.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
 
     Raises:
         InputError: The rate is out of range, there is no wav.scp, or a line of it is malformed.
@@ -86,7 +86,7 @@ def perturb_data_dir_volume(
 
     Args:
         data: The data directory; features are moved to its .backup.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
         scale_low: Smallest factor.
         scale_high: Largest factor. Factors are drawn uniformly from the range, with a fixed seed.
         reco2vol: File with `recording factor` lines to use instead of random factors.

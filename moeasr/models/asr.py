@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.errors import InputError
+from moeasr.models.ctc_signals import CtcSignals
 from moeasr.models.embedding import EmbeddingNetwork
 from moeasr.models.encoders.encoder import Encoder
 from moeasr.models.heads.attention_head import SOS_EOS
@@ -57,6 +58,7 @@ class AsrModel(nn.Module):
         heads: Heads by name; one of them is `ctc`.
         head_weights: Weights of the heads' losses by name. A head of weight 0 is not trained.
         embedding: SpeechMoE's embedding network, or None.
+        ctc_signals: Additional terms of the CTC head's loss in training, and its weight by step.
         routing_losses: Weights of `ROUTING_LOSSES`.
         languages: Languages that the routers know; empty if no router uses the language.
         vocab_size: Vocabulary size V.
@@ -79,6 +81,7 @@ class AsrModel(nn.Module):
         heads: Mapping[str, Head],
         head_weights: Mapping[str, float],
         embedding: EmbeddingNetwork | None,
+        ctc_signals: CtcSignals,
         routing_losses: Mapping[str, float],
         languages: tuple[str, ...],
         vocab_size: int,
@@ -93,6 +96,8 @@ class AsrModel(nn.Module):
         self.all_heads = dict(heads)
         self.heads = {name: head for name, head in heads.items() if head_weights[name] > 0}
         self.head_weights = dict(head_weights)
+        self._training_weights = self.head_weights
+        self.ctc_signals = ctc_signals
         self.routing_losses = dict(routing_losses)
         self.languages = languages
         self.vocab_size = vocab_size
@@ -146,8 +151,8 @@ class AsrModel(nn.Module):
     def check_chunks(self) -> None:
         """Raise `InputError` unless the output of a frame depends only on its chunk and the past.
 
-        Routers decide frame by frame, without a capacity limit and without noise in evaluation, so
-        only convolutions can see the future.
+        Only the convolutions need a check. Attention is masked to the chunk and the past, and
+        routers decide frame by frame, without a capacity limit and, in evaluation, without noise.
         """
         if self.encoder.sees_future:
             raise InputError(
@@ -181,6 +186,7 @@ class AsrModel(nn.Module):
         tokens: Tensor,
         tokens_lens: Tensor,
         languages: Tensor | None = None,
+        num_views: int = 1,
     ) -> LossOutput:
         """Compute the training loss of a micro-batch.
 
@@ -190,10 +196,16 @@ class AsrModel(nn.Module):
             tokens: Tokens (B, U) with any padding.
             tokens_lens: Number of tokens of each utterance, (B,).
             languages: Languages (B,), see `encode`.
+            num_views: Number of views of each utterance, see `moeasr.data.batch.Batch`. Each view
+                counts as an utterance in the loss, the statistics and the expert loads.
         """
         chunk_size = self.draw_chunk_size(feats.size(1))
         encoded = self.encode(feats, feats_lens, chunk_size, languages=languages)
-        return self.loss_of_encoded(encoded, tokens, tokens_lens)
+        return self.loss_of_encoded(encoded, tokens, tokens_lens, num_views)
+
+    def start_step(self, step: int) -> None:
+        """Set the weights of the losses of CTC and attention for a training step, from 1 on."""
+        self._training_weights = self.head_weights | self.ctc_signals.head_weights_at(step)
 
     def draw_chunk_size(self, num_frames: int) -> int:
         """Draw the chunk size of a training batch of `num_frames` features; -1 in evaluation."""
@@ -202,7 +214,7 @@ class AsrModel(nn.Module):
         return sample_chunk_size(num_frames // self.subsampling_rate, self.max_chunk_size)
 
     def loss_of_encoded(
-        self, encoded: EncoderOutput, tokens: Tensor, tokens_lens: Tensor
+        self, encoded: EncoderOutput, tokens: Tensor, tokens_lens: Tensor, num_views: int = 1
     ) -> LossOutput:
         """Compute the training loss from the output of `encode`.
 
@@ -210,15 +222,19 @@ class AsrModel(nn.Module):
             encoded: Encoder output of B utterances.
             tokens: Tokens (B, U) with any padding.
             tokens_lens: Number of tokens of each utterance, (B,).
+            num_views: Number of views of each utterance, see `forward`.
         """
         tokens = tokens.masked_fill(~make_valid_mask(tokens_lens, tokens.size(1)), 0)
         inputs = (encoded.enc_lens, tokens, tokens_lens)
+        weights = self._training_weights if self.training else self.head_weights
         loss = encoded.enc.new_zeros(())
         stats: dict[str, Tensor] = {}
         routings = dict(encoded.routings)
         for name, head in self.heads.items():
             of_head = head.loss(encoded.enc, *inputs)
-            loss = loss + self.head_weights[name] * of_head.loss
+            if head is self.ctc:
+                of_head = self.ctc_signals.add_to(of_head, head, encoded, inputs, num_views)
+            loss = loss + weights[name] * of_head.loss
             stats |= of_head.stats
             routings |= {self._paths[name] + path: r for path, r in of_head.routings.items()}
         if self.embedding is not None and encoded.embedding is not None:

@@ -10,6 +10,7 @@ from moeasr.config import from_mapping
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel, GlobalCmvn
 from moeasr.models.config import ModelConfig
+from moeasr.models.ctc_signals import CtcSignals
 from moeasr.moe.layer import MoEFeedForward
 
 
@@ -19,7 +20,7 @@ class ParamCounts(NamedTuple):
     total: int
     """Number of all parameters."""
     active: int
-    """Number of parameters that work on one frame: K of the E experts in each bank."""
+    """Number of parameters that are used for one frame: of each bank of E experts, only K count."""
 
     def describe(self) -> str:
         """Return the counts in millions, e.g. "3.52 M, of which each frame uses 1.29 M"."""
@@ -52,12 +53,18 @@ def build_model(
         context_size = embedding.encoder.d_model
     encoder = config.encoder.build(num_mel_bins, context_size)
     heads = config.all_heads
+    built = {name: head.build(encoder.d_model, vocab_size) for name, head in heads.items()}
+    if config.intermediate_ctc.blocks:
+        config.intermediate_ctc.attach(encoder, built["ctc"])
     return AsrModel(
         cmvn=GlobalCmvn(mean, istd),
         encoder=encoder,
-        heads={name: head.build(encoder.d_model, vocab_size) for name, head in heads.items()},
+        heads=built,
         head_weights={name: head.weight for name, head in heads.items()},
         embedding=embedding,
+        ctc_signals=CtcSignals(
+            config.consistency_weight, config.intermediate_ctc.weight, config.ctc_weight_schedule
+        ),
         routing_losses=vars(config.routing_losses),
         languages=config.languages,
         vocab_size=vocab_size,
@@ -87,7 +94,7 @@ def load_model(checkpoint: Mapping[str, Any]) -> AsrModel:
 
 
 def count_params(model: nn.Module) -> ParamCounts:
-    """Count total and active parameters; `parameters()` already counts shared tensors once."""
+    """Count all parameters and the active parameters; a tensor that blocks share counts once."""
     total = sum(p.numel() for p in model.parameters())
     idle, seen = 0, set()
     for module in model.modules():

@@ -66,9 +66,10 @@ class EncoderState(NamedTuple):
     blocks: tuple[BlockPast, ...]
     """Cache of each block."""
     past_lens: Tensor
-    """Number of valid frames among the P frames in `blocks`, which are the last ones, (B,)."""
+    """Number of valid frames among the P frames in `blocks`, (B,). The valid frames are the last
+    ones."""
     num_encoded: Tensor
-    """Number of frames since the beginning of each stream, (B,)."""
+    """Number of frames encoded since the beginning of each stream, (B,)."""
 
     @property
     def num_past(self) -> int:

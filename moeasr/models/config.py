@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from moeasr.config_roles import OBJECTIVE
 from moeasr.errors import InputError
 from moeasr.models.embedding import EmbeddingConfig
+from moeasr.models.encoders.block_encoder_config import BlockEncoderConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.encoders.encoders import AnyEncoder
 from moeasr.models.heads.attention_head import AttentionConfig
@@ -12,6 +13,8 @@ from moeasr.models.heads.ctc_head import CtcConfig
 from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.models.heads.head import HeadConfig
 from moeasr.models.heads.heads import AnyHead
+from moeasr.models.intermediate_ctc import IntermediateCtcConfig
+from moeasr.models.weight_schedule import check_schedule
 from moeasr.ranges import check_fraction, check_heads, check_weight
 
 
@@ -48,12 +51,21 @@ class ModelConfig:
     """The attention decoders."""
     ctc_weight: float = field(default=0.3, metadata=OBJECTIVE)
     """Weight lambda in the loss L = lambda CTC + (1 - lambda) attention."""
+    ctc_weight_schedule: tuple[tuple[float, ...], ...] = field(default=(), metadata=OBJECTIVE)
+    """Pairs [step, weight] between which training interpolates `ctc_weight` linearly, such as
+    [[0, 0.9], [2000, 0.3]]. The last weight is `ctc_weight`; empty for a constant weight."""
+    intermediate_ctc: IntermediateCtcConfig = IntermediateCtcConfig()
+    """CTC losses of blocks in the middle of the encoder."""
     reverse_weight: float = field(default=0.3, metadata=OBJECTIVE)
     """Share of the right-to-left decoder in the attention loss; 0 without this decoder."""
     label_smoothing: float = field(default=0.1, metadata=OBJECTIVE)
     """Probability mass that the attention loss moves from the correct token to all tokens."""
     heads: dict[str, AnyHead] = field(default_factory=dict)
     """Additional heads by name. The keys above describe the heads `ctc` and `attention`."""
+    consistency_weight: float = field(default=0.0, metadata=OBJECTIVE)
+    """Weight alpha of the divergence between the CTC posteriors of two differently masked views of
+    each utterance, relative to the CTC loss (CR-CTC, arXiv 2410.05101; 0.2 in the paper). 0 trains
+    with one view. Two views double the frames of a batch, and so its memory and time."""
     routing_losses: RoutingLossWeights = field(default=RoutingLossWeights(), metadata=OBJECTIVE)
     """Weights of the routing losses."""
 
@@ -62,6 +74,7 @@ class ModelConfig:
         check_fraction("ctc_weight", self.ctc_weight)
         check_fraction("reverse_weight", self.reverse_weight)
         check_fraction("label_smoothing", self.label_smoothing)
+        check_weight("consistency_weight", self.consistency_weight)
         if self.reverse_weight > 0 and self.decoder.num_reverse_blocks == 0:
             raise InputError("`reverse_weight` must be 0 when `decoder.num_reverse_blocks` is 0")
         check_heads("encoder.d_model", self.encoder.d_model, self.decoder.num_heads)
@@ -72,8 +85,9 @@ class ModelConfig:
         for name in ("ctc", "attention"):
             if name in self.heads:
                 raise InputError(
-                    f"`heads.{name}`: a head of this name already exists, see `ctc_weight`"
+                    f"`heads.{name}`: a head of this name already exists; set `ctc_weight` instead"
                 )
+        self._check_ctc()
         self._check_embedding()
         self._check_languages()
         self._check_losses()
@@ -95,6 +109,28 @@ class ModelConfig:
     def contexts(self) -> set[str]:
         """Kinds of router context that the encoder's routers need."""
         return {part.context for part in self.encoder.feed_forwards.values() if part.context}
+
+    def _check_ctc(self) -> None:
+        blocks = self.intermediate_ctc.blocks
+        if self.ctc_weight == 0 and (self.consistency_weight > 0 or blocks):
+            key = "consistency_weight" if self.consistency_weight > 0 else "intermediate_ctc"
+            raise InputError(f"`{key}` needs a CTC loss, but `ctc_weight` is 0")
+        if self.ctc_weight_schedule:
+            if not 0 < self.ctc_weight < 1:
+                raise InputError(
+                    "`ctc_weight_schedule` needs a `ctc_weight` above 0 and below 1, but it is "
+                    f"{self.ctc_weight}"
+                )
+            check_schedule("ctc_weight_schedule", self.ctc_weight_schedule, self.ctc_weight)
+        if not blocks:
+            return
+        if not isinstance(self.encoder, BlockEncoderConfig):
+            raise InputError("`intermediate_ctc` needs an encoder that consists of blocks")
+        if blocks[-1] >= self.encoder.num_blocks:
+            raise InputError(
+                "`intermediate_ctc.blocks` must be below the number of encoder blocks "
+                f"({self.encoder.num_blocks}), but contains {blocks[-1]}"
+            )
 
     def _check_embedding(self) -> None:
         wanted = "embedding" in self.contexts

@@ -82,7 +82,7 @@ def model_cost(
     num_frames = model.output_len(num_feats)
     if num_frames < 1:
         raise InputError(f"an utterance of {utterance_sec} s is too short for the encoder")
-    num_tokens = round(utterance_sec * tokens_per_sec) + 1  # <sos> before them
+    num_tokens = round(utterance_sec * tokens_per_sec) + 1  # one more for <sos>
 
     uses = list(_encoder(model.encoder, num_feats, model.cmvn.mean.numel()))
     if model.embedding is not None:
@@ -116,6 +116,9 @@ def _encoder(encoder: Encoder, num_feats: int, num_mel_bins: int) -> Iterator[Us
     yield Use("subsampling", encoder.subsampling.parameters(), macs)
     for block in encoder.blocks:
         yield from _block(block, num_frames)
+    if encoder.conditioning is not None:
+        own = _own_module("other modules", encoder.conditioning, num_frames)
+        yield own._replace(weights=encoder.conditioning.project.parameters())
     if encoder.norm is not None:
         yield _norm(encoder.norm)
 
@@ -190,7 +193,7 @@ def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[Use]:
 
 
 def _own_module(part: str, module: nn.Module, num_rows: int) -> Use:
-    """Return the cost of a module that defines `macs_per_frame`; other modules are uncounted."""
+    """Return the cost of a module by its `macs_per_frame`; without it, the cost is unknown."""
     per_frame = getattr(module, "macs_per_frame", None)
     if per_frame is None:
         return Use(part, module.parameters(), 0, uncounted=type(module).__name__)

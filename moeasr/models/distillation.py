@@ -73,18 +73,19 @@ class Distillation:
         tokens: Tensor,
         tokens_lens: Tensor,
         languages: Tensor | None = None,
+        num_views: int = 1,
     ) -> LossOutput:
-        """Compute the loss of `AsrModel.forward` plus `distill_ctc` and `distill_encoder`.
+        """Compute the student's own loss plus the losses `distill_ctc` and `distill_encoder`.
 
         In eval mode, on development data, only the loss from the transcripts counts. Dev losses
         therefore stay comparable with those of models without a teacher.
         """
         student = self._student
         if not student.training:
-            return student(feats, feats_lens, tokens, tokens_lens, languages)
+            return student(feats, feats_lens, tokens, tokens_lens, languages, num_views)
         chunk_size = student.draw_chunk_size(feats.size(1))
         encoded = student.encode(feats, feats_lens, chunk_size, languages=languages)
-        output = student.loss_of_encoded(encoded, tokens, tokens_lens)
+        output = student.loss_of_encoded(encoded, tokens, tokens_lens, num_views)
         with torch.no_grad():
             teacher_enc = self._teacher.encode(
                 feats, feats_lens, chunk_size, languages=languages

@@ -48,7 +48,7 @@ class EmbeddingConfig:
 
     encoder: AnyEncoder = ConformerConfig()
     """Encoder of the network, without experts; its `d_model` is C. Its `dynamic_chunk` is ignored,
-    because it uses the chunks of the main encoder."""
+    because the network uses the chunks of the main encoder."""
     loss_weight: float = field(default=0.01, metadata=OBJECTIVE)
     """Weight gamma of the network's own CTC loss, the only loss that trains it; 0 freezes it."""
 

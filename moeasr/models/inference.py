@@ -16,7 +16,8 @@ from moeasr.nn.unquantized_linear import UnquantizedLinear
 
 
 class CachedProjection(nn.Module):
-    """The projection of positions, cached because they are mostly the same as in the last call.
+    """A projection of positions that keeps its last result, because most calls repeat the
+    positions.
 
     Args:
         project: The projection, (..., D) -> (..., D).
@@ -85,7 +86,7 @@ def _outside_routers(model: nn.Module) -> list[nn.Module]:
 
 
 def _places_of_packed(model: nn.Module) -> dict[nn.Module, list[tuple[nn.Module, str]]]:
-    """Return the modules that packed ones replace, each with its parents and its names in them."""
+    """Return the modules that will be packed, each with its parent modules and its names there."""
     places: dict[nn.Module, list[tuple[nn.Module, str]]] = {}
     for parent in _outside_routers(model):
         for name, child in parent.named_children():

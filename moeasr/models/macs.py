@@ -1,8 +1,9 @@
 """Multiply-adds of the modules of a model, for a given number of frames or tokens.
 
 In a matrix product or a convolution, each weight performs one multiply-add per position (frame or
-token) to which it is applied. Attention adds the products of frames with frames. Norms,
-activations, softmax, biases and residual sums are cheap in comparison and omitted.
+token) to which it is applied. Attention adds the products of queries with keys, and of attention
+weights with values. Norms, activations, softmax, biases and residual sums are cheap in comparison
+and omitted.
 """
 
 from fractions import Fraction
@@ -34,7 +35,7 @@ def subsampling_macs(module: ConvSubsampling4, num_feats: int, num_mel_bins: int
 def attention_macs(
     module: MultiHeadAttention | KeyPositionAttention, num_queries: int, num_keys: int
 ) -> int:
-    """Count multiply-adds of projections, scores and weighted sums, without positions."""
+    """Count multiply-adds of attention (projections, scores, weighted sums) without positions."""
     projections = products(num_queries, module.query, module.output)
     projections += products(num_keys, module.key, module.value)
     scores_and_sums = 2 * num_queries * num_keys * module.query.out_features

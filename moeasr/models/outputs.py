@@ -20,6 +20,8 @@ class EncoderOutput(NamedTuple):
     this record."""
     embedding: Tensor | None = None
     """Output of SpeechMoE's embedding network, not detached, (B, T', C)."""
+    intermediate: tuple[Tensor, ...] = ()
+    """Outputs of the blocks with intermediate CTC, (B, T', D) each; empty outside training."""
 
 
 class DecoderOutput(NamedTuple):
@@ -37,7 +39,7 @@ class LossOutput(NamedTuple):
     loss: Tensor
     """Sum of the loss over utterances, a scalar."""
     weight: Tensor
-    """Number of utterances, a scalar."""
+    """Weight of the micro-batch in the mean: its number of utterances, a scalar."""
     stats: dict[str, Tensor]
     """Detached scalars for the log, each a sum over utterances."""
     expert_loads: dict[str, Tensor]

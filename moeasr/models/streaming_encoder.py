@@ -123,7 +123,7 @@ class StreamingEncoder:
         self._check(state)
         if feats.size(0) != state.encoder.num_streams:
             raise InputError(
-                f"the features are of {feats.size(0)} streams, but the state is of "
+                f"the features belong to {feats.size(0)} streams, but the state to "
                 f"{state.encoder.num_streams}"
             )
         model, sizes = self.model, (self.chunk_size, self.num_left_chunks)

@@ -65,5 +65,5 @@ class BalancedRouter(TopKRouter):
 
     @torch.no_grad()
     def react(self, load: Tensor) -> None:
-        """Update the bias by the load of one training step, see `Router`."""
+        """Adjust the bias of each expert to the load of one training step, see `Router.react`."""
         self.bias += BIAS_STEP * torch.sign(load.mean() - load).to(self.bias)

@@ -11,9 +11,10 @@ from torch import Tensor
 from moeasr.nn.feed_forward import Activation
 from moeasr.nn.routing import Routing
 
-CHEAP_MACS = 2**31
-"""Multiply-adds of a forward pass that a GPU needs about as long for as for starting the operations
-of another kernel."""
+CHEAP_MACS = 2**34
+"""Multiply-adds of a forward pass up to which this kernel was the fastest on an H200, see
+tools/bench/measure_gpu.py. In bfloat16 it still was with four times as many, but it stores the
+hidden layer of all experts, so large batches would need more memory."""
 
 
 def is_cheap(num_frames: int, w1_EMD: Tensor) -> bool:

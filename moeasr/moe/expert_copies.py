@@ -1,13 +1,13 @@
 """Conversion of a dense feed-forward into a bank of experts, and of a bank into a feed-forward.
 
-Into experts: sparse upcycling (Komatsuzaki et al., arXiv 2212.05055), which is also how the authors
-of SpeechMoE and 3M initialise their experts. Every expert is a copy of the dense feed-forward.
-Wherever the weights of the experts sum to 1, the mixture therefore computes the same output, for
-any choice of the router.
+From a feed-forward to experts: sparse upcycling (Komatsuzaki et al., arXiv 2212.05055), which is
+also how the authors of SpeechMoE and 3M initialise their experts. Every expert is a copy of the
+dense feed-forward. Wherever the weights of the experts sum to 1, the mixture therefore computes the
+same output, for any choice of the router.
 
-Back: experts that were copied from one feed-forward have their hidden units in the same order, so
-their average is meaningful. For experts that were trained from scratch, the most used expert is the
-better choice.
+From experts to a feed-forward: experts that were copied from one feed-forward have their hidden
+units in the same order, so their average is meaningful. For experts that were trained from scratch,
+the most used expert is the better choice.
 """
 
 from collections.abc import Callable

@@ -63,7 +63,7 @@ class HashRouter(Router):
         return _evenly_weighted(self._neighbours(first_N1), self.num_experts, x_ND)
 
     def _neighbours(self, first_N1: Tensor) -> Tensor:
-        """Return the hashed expert and the K - 1 experts after it, modulo E: (N, K)."""
+        """Return the hashed expert of each frame and the next K - 1 experts, modulo E, (N, K)."""
         offsets = torch.arange(self.experts_per_frame, device=first_N1.device)
         return (first_N1 + offsets) % self.num_experts
 

@@ -36,7 +36,7 @@ class MoEFeedForward(nn.Module):
         self.experts = experts
 
     def no_weight_decay(self) -> list[nn.Parameter]:
-        """Return the router's parameters, because weight decay would pull its scores to ties."""
+        """Return the router's parameters: weight decay would make its scores nearly equal."""
         return list(self.router.parameters())
 
     def forward(

@@ -29,7 +29,8 @@ class Router(nn.Module):
     """
 
     learns: ClassVar[bool] = True
-    """True if training changes the choices of the router. Routing losses apply only to these."""
+    """True if training changes the choices of the router. Routing losses apply only to routers that
+    learn."""
     context: ClassVar[str | None] = None
     """Router context that the router needs: one of `moeasr.nn.feed_forward.CONTEXTS`, or None."""
     reacts: ClassVar[bool] = False
@@ -96,7 +97,7 @@ def check_selection(
     """Raise `InputError` if K is out of range, or if the weights would give no gradient.
 
     With K = 1, `selected` weights are the softmax of a single logit, which is always 1 and has no
-    gradient. `one` makes this explicit, for models of other toolkits that were trained so.
+    gradient. `one` makes this explicit, for models of other toolkits that were trained in this way.
     """
     if not 1 <= experts_per_frame <= num_experts:
         raise InputError(

@@ -36,7 +36,7 @@ class MultiHeadAttention(nn.Module):
         self.output = nn.Linear(d_model, d_model)
 
     def forward(self, x: Tensor, memory: KeysAndValues, mask: Tensor) -> Tensor:
-        """Attend from each frame of `x` to the frames of a memory.
+        """Attend from each frame of `x` to frames whose keys and values are given.
 
         Args:
             x: Queries, (B, Tq, D).

@@ -9,17 +9,18 @@ class ConvolutionModule(nn.Module):
     """The convolution module: pointwise -> GLU -> depthwise -> norm -> SiLU -> pointwise.
 
     Padding frames are set to zero and the edges are padded with zeros *before* the first pointwise
-    layer. An utterance therefore has the same output with and without padding behind it, and a
-    streaming cache holds the module's inputs. The norm is a layer norm because a batch norm would
-    depend on the other utterances.
+    layer. An utterance therefore has the same output with and without padding behind it. Its left
+    context consists of inputs of the module, so these are what a stream caches. The norm is a layer
+    norm, because a batch norm would make an output depend on the other utterances of the batch.
 
     Args:
         d_model: Model width D.
         kernel_size: Number of frames that the depthwise convolution spans; odd unless causal.
-        causal: Use past frames only, as streaming requires.
-        has_norm: False omits the norm, for a trained batch norm that is folded into the depthwise
-            convolution.
-        pads_after_gate: Pad after the first pointwise layer and its gate; not for causal modules.
+        causal: True to use past frames only, as streaming requires.
+        has_norm: False omits the norm, for an imported model whose batch norm was folded into the
+            depthwise convolution.
+        pads_after_gate: True to pad after the first pointwise layer and its gate instead of before
+            it, as some imported models do; not for causal modules.
     """
 
     def __init__(

@@ -57,8 +57,8 @@ def fastest_makers(
         family: The kernels to choose from.
         num_inputs: Number of inputs of the layer.
         num_outputs: Number of outputs of the layer.
-        with_silu: Whether silu follows the layer.
-        has_few_rows: Whether calls with a few rows are common, as for experts.
+        with_silu: True if silu follows the layer.
+        has_few_rows: True if calls with a few rows are common, as for experts.
         num_threads: Number of threads, for which the result is cached separately.
     """
     generator = torch.Generator().manual_seed(0)

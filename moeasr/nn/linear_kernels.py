@@ -18,7 +18,7 @@ Maker = Callable[[Tensor, Tensor, bool], Kernel]
 """Function that builds a kernel from the weight, the bias, and whether silu follows."""
 
 PACKED_ROWS = 64  # number of input rows for which the packed layout is optimised
-SMALLEST_SCALE = 6.1e-5  # of 8-bit inputs, as in FBGEMM
+SMALLEST_SCALE = 6.1e-5  # smallest scale of 8-bit inputs, as in FBGEMM
 
 
 class KernelFamily(NamedTuple):
@@ -62,9 +62,9 @@ def bf16_onednn(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
 
 
 def _bf16(make: Maker, weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """Build a kernel for bfloat16; its outputs stay in bfloat16 if silu follows.
+    """Build a kernel for bfloat16, whose outputs are float32, or bfloat16 if silu follows.
 
-    The next layer of the same precision would round them again.
+    The layer after silu has the same precision and would round its inputs to bfloat16 anyway.
     """
     kernel = make(weight.to(torch.bfloat16), bias.to(torch.bfloat16), with_silu)
     if with_silu:
@@ -73,7 +73,7 @@ def _bf16(make: Maker, weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
 
 
 def int8_plain(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """Build an 8-bit kernel of PyTorch's default engine, on x86 FBGEMM.
+    """Build an 8-bit kernel of PyTorch's default engine, which is FBGEMM on x86.
 
     Weights have one scale per output. Each call quantises its inputs, with one scale for all rows.
     """
@@ -118,7 +118,7 @@ def quantize_weight(weight: Tensor) -> Tensor:
 def quantize_inputs(x: Tensor) -> tuple[Tensor, float, int]:
     """Quantise inputs to 0 .. 255 by the same scale and zero point as PyTorch's engines.
 
-    The range of the codes is that of the inputs and includes zero.
+    The codes cover the range from the smallest to the largest input, extended to include zero.
 
     Returns:
         The codes (uint8), the scale, and the code of zero.
@@ -135,7 +135,7 @@ def quantize_inputs(x: Tensor) -> tuple[Tensor, float, int]:
 
 @contextmanager
 def _quantized_engine(name: str) -> Iterator[None]:
-    """Pack quantised weights for an engine of PyTorch; `RuntimeError` if it is not available."""
+    """Use an engine of PyTorch in the block; raise `RuntimeError` if it is not available."""
     before = torch.backends.quantized.engine
     torch.backends.quantized.engine = name
     try:

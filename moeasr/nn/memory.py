@@ -16,7 +16,7 @@ class MemoryBlock(nn.Module):
     Args:
         d_model: Model width D.
         kernel_size: Number of frames in the sum; odd unless causal.
-        causal: Use past frames only, as streaming requires.
+        causal: True to use past frames only, as streaming requires.
     """
 
     def __init__(self, d_model: int, kernel_size: int, causal: bool) -> None:

@@ -91,7 +91,7 @@ def sums_are_exact(make: Callable[[nn.Conv2d], nn.Module]) -> bool:
 
 
 def fastest_conv(conv: nn.Conv2d, precision: str) -> nn.Module:
-    """Return a convolution or the fastest that may replace it, in a trial of milliseconds.
+    """Return `conv`, or the packed convolution that is faster in a trial of some milliseconds.
 
     On a processor without bfloat16 instructions, bfloat16 is slower than float32. Convolutions that
     this build of PyTorch lacks, or whose outputs are wrong, are not used.

@@ -1,7 +1,8 @@
 """Linear layers for inference on a CPU, with weights packed for a fast kernel or quantised.
 
-A packed layer has no parameters: it cannot be trained, saved or counted. It is created from a
-loaded model (`moeasr.models.inference`) and exists only in that process.
+A packed layer has no parameters: it cannot be trained or saved, and its weights are missing from a
+count of the model's parameters. It is created from a loaded model (`moeasr.models.inference`) and
+exists only in that process.
 """
 
 import torch
@@ -52,9 +53,9 @@ def make_kernel(
         weight: (outputs, inputs) float32.
         bias: (outputs,) or None.
         precision: One of `PRECISIONS`.
-        with_silu: Apply silu to the outputs, for a following layer of the same precision. In bf16,
-            the outputs then stay in bfloat16.
-        has_few_rows: Calls with a few rows are common, as for experts in a stream.
+        with_silu: True to apply silu to the outputs, for a following layer of the same precision.
+            In bf16, the outputs then stay in bfloat16.
+        has_few_rows: True if calls with a few rows are common, as for experts in a stream.
 
     Raises:
         InputError: The precision is unknown.

@@ -63,7 +63,7 @@ def _distances(
     device: torch.device,
     is_inference: bool,  # autograd cannot use a tensor that was created in inference mode
 ) -> Tensor:
-    """Return `relative_positions` from a cache, because a stream needs the same ones repeatedly."""
+    """Return `relative_positions` from a cache, because every chunk needs the same encodings."""
     return _encode_distances(num_queries, num_keys, d_model, dtype, device)
 
 

@@ -23,7 +23,7 @@ def speech_inputs(data_dir: str | Path, recognizer: Recognizer) -> Iterator[Inpu
         recognizer: The model, whose units and features the data must fit.
 
     Raises:
-        InputError: The directory does not fit the model.
+        InputError: The units or the features of the directory do not fit the model.
     """
     _, batches = read_batches(recognizer, data_dir, batch_frames=1)
     for batch in batches:
@@ -31,7 +31,7 @@ def speech_inputs(data_dir: str | Path, recognizer: Recognizer) -> Iterator[Inpu
 
 
 def random_inputs(model: AsrModel, seed: int) -> Iterator[Inputs]:
-    """Yield random utterances without end, with the mean and deviation of the training set per bin.
+    """Yield endless random features whose mean and deviation in each bin are those of training.
 
     Args:
         model: The model, on the CPU. Its CMVN and units are used.
@@ -55,11 +55,11 @@ def random_inputs(model: AsrModel, seed: int) -> Iterator[Inputs]:
 
 
 def change_lines(change: Mapping[str, Change], where: str) -> list[str]:
-    """Return one line for the change of each kind of output.
+    """Return a report of several lines: a headline, then the change of each kind of output.
 
     Args:
         change: The measured change by kind of output.
-        where: The utterances, for the headline.
+        where: Name of the utterances that were compared, for the headline.
     """
     lines = [f"change of outputs on {where} (absolute difference in float64):"]
     for what, values in change.items():

@@ -57,7 +57,7 @@ def read_batches(
 def measure_usage(
     model: AsrModel, batches: Iterable[Batch], chunk_size: int = -1
 ) -> list[LayerUsage]:
-    """Run the encoder and the decoders over the transcripts, and count the loads of all experts.
+    """Run the encoder on the features and the decoders on the transcripts, and count expert loads.
 
     Args:
         model: The model, in evaluation mode.

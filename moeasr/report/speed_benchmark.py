@@ -89,7 +89,7 @@ def benchmark(configs: Mapping[str, Subject], workload: Workload) -> dict[str, A
     Besides the models of the baselines, only one model is in memory at a time.
 
     Args:
-        configs: The configs by name; the first one is the baseline, see below.
+        configs: The configs by name; usually the first one is the baseline, see Returns.
         workload: The work that is timed.
 
     Returns:
@@ -239,7 +239,7 @@ def _training_rows(
 
 def _build(config: Subject, workload: Workload) -> AsrModel:
     """Build an untrained model, with the same weights whenever it is built."""
-    release_memory()  # of the model before
+    release_memory()  # free the memory of the previous model
     torch.manual_seed(0)
     return build_model(config.model, NUM_MEL_BINS, workload.vocab_size)
 

@@ -28,7 +28,7 @@ COPY_BYTES = 256 * 2**20
 
 
 class Ratio(NamedTuple):
-    """The time of a baseline over the time of a candidate in the same round: above 1 is faster."""
+    """The speed of a candidate divided by that of the baseline in the same round."""
 
     median: float
     """Median over rounds."""
@@ -49,7 +49,7 @@ class Timings(NamedTuple):
         return statistics.median(self.seconds[name])
 
     def ratio(self, name: str, baseline: str) -> Ratio:
-        """Return how many times as fast as the baseline a candidate is."""
+        """Return the speed of candidate `name` relative to the baseline: 2 is twice as fast."""
         ratios = [b / a for a, b in zip(self.seconds[name], self.seconds[baseline])]
         return Ratio(statistics.median(ratios), min(ratios), max(ratios))
 
@@ -79,7 +79,7 @@ def time_candidates(
     Args:
         candidates: The functions to run, by name.
         num_rounds: Number of rounds, at least 1.
-        clock: Returns seconds that never decrease.
+        clock: Function that returns seconds that never decrease.
     """
     for work in candidates.values():
         work()
@@ -130,11 +130,11 @@ def streaming_pass(
 def training_step(
     model: AsrModel, optimizer: torch.optim.Optimizer, batch: Sequence[Tensor], in_bf16: bool
 ) -> Callable[[], object]:
-    """Return a function that makes a training step: loss, gradients, clipping and update.
+    """Return a function that performs a training step: loss, gradients, clipping and update.
 
     Args:
         model: The model.
-        optimizer: Its optimizer.
+        optimizer: The optimizer of the model.
         batch: feats, feats_lens, tokens and tokens_lens.
         in_bf16: True if matrix products run in bfloat16.
     """
@@ -176,7 +176,7 @@ def working_memory_bytes(work: Callable[[], object]) -> int:
     """Return the largest growth of the resident memory of this process while `work` runs.
 
     Raises:
-        OSError: The system has no /proc, as Linux has.
+        OSError: The system has no /proc, so it is not Linux.
         AttributeError: The C library of the system is not glibc.
     """
     release_memory()  # reused pages of earlier work would hide the growth

@@ -31,7 +31,7 @@ class TrainingPictures:
     Args:
         exp_dir: The directory of the experiment.
         model: The model being trained.
-        tokenizer: Its units.
+        tokenizer: The tokenizer of the model, whose units label the plots.
         dev: Examples of the development set.
     """
 
@@ -60,7 +60,7 @@ class TrainingPictures:
                 warnings.filterwarnings("ignore", message="Glyph .* missing from font")
                 self._draw_images(end)
                 self._draw_utterances(end)
-        except Exception as error:  # of any kind: fonts, a full disk, an image format
+        except Exception as error:  # fonts, a full disk or an image format may be the cause
             reason = f"{type(error).__name__}: {error}"
             logger.warning("pictures of epoch %d cannot be drawn: %s", end.epoch, reason)
 

@@ -23,8 +23,8 @@ def utterance_figures(
     """Return the plots of an utterance by their kinds.
 
     - `attention`: weights of the cross-attention in the last block of the left-to-right decoder,
-      averaged over heads. The decoder reads the transcript. Needs an attention head.
-    - `experts`: the first expert of each encoder frame, layer by layer. Needs experts.
+      averaged over heads. The decoder reads the transcript. This plot requires an attention head.
+    - `experts`: the first expert of each encoder frame, layer by layer. This plot requires experts.
 
     Args:
         model: The model, in evaluation mode.
@@ -43,11 +43,12 @@ def utterance_figures(
 
 
 def attend(model: AsrModel, inputs: Inputs) -> tuple[Tensor | None, dict[str, Routing]]:
-    """Run the encoder and the decoders over the transcript of one utterance.
+    """Run the encoder on the features of one utterance, and the decoders on its transcript.
 
     Returns:
         The (U + 1, T') cross-attention weights of the last block of the left-to-right decoder,
-        averaged over heads, or None without an attention head; and the routings by their paths.
+        averaged over heads (None if the model has no attention head), and the routings by their
+        paths.
     """
     head = model.all_heads.get("attention")
     if not isinstance(head, AttentionHead):

@@ -80,7 +80,7 @@ def align(refs: Sequence[Sequence[str]], hyps: Sequence[Sequence[str]]) -> list[
 
 
 def count(steps: Sequence[Step]) -> Counts:
-    """Count the operations of an alignment."""
+    """Count the correct, substituted, deleted and inserted tokens of an alignment."""
     operations = [step.operation for step in steps]
     return Counts(
         hits=operations.count("C"),

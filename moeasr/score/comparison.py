@@ -108,7 +108,7 @@ def compare(
         systems.setdefault(experiment.system, []).append(experiment)
     if baseline not in systems:
         raise InputError(
-            f"the baseline '{baseline}' has no experiment; the systems are: {', '.join(systems)}"
+            f"the baseline '{baseline}' is not one of the scored systems: {', '.join(systems)}"
         )
     for experiment in experiments[1:]:
         _check_same_task(experiments[0], experiment)

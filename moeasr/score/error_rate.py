@@ -60,7 +60,7 @@ class UtteranceScore:
 
 @dataclasses.dataclass(frozen=True)
 class ErrorRate:
-    """The error rate of a test set, utterance by utterance."""
+    """The error rate of a test set, with the alignment and the counts of each utterance."""
 
     utterances: tuple[UtteranceScore, ...]
 
@@ -143,7 +143,8 @@ def character_error_rate(
 
     Args:
         pairs: References with hypotheses.
-        count_spaces: Count a space as a character, shown as `<space>`; otherwise ignore it.
+        count_spaces: True to count a space as a character, shown as `<space>`; False to ignore
+            spaces.
         non_lang_syms: Symbols that count as one character each.
     """
     splitter = CharSplitter(non_lang_syms)

@@ -117,7 +117,7 @@ def alignment_lines(steps: Sequence[Step], width: int = LINE_WIDTH) -> list[str]
 
 
 def _wrap(steps: Sequence[Step], width: int) -> Iterator[list[Step]]:
-    """Yield runs of steps that fit into a line each; at least one, which may be empty."""
+    """Yield runs of steps, each of which fits into a line; without steps, yield one empty run."""
     part: list[Step] = []
     used = 0
     for step in steps:

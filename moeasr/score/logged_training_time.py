@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 _SESSION_START = " train: parameters: "
-"""The first line of every session."""
+"""Pattern of the first line that each session of a training logs."""
 _STAMP_FORM, _STAMP_LENGTH = "%Y-%m-%d %H:%M:%S", 19
 
 

@@ -128,7 +128,7 @@ def _row(record: Mapping[str, Any], is_best: bool) -> list[str]:
 
 
 def _mode_label(record: Mapping[str, Any]) -> str:
-    """Return the mode, with the directory of decodings that run.sh did not make."""
+    """Return the name of the mode, followed by its directory unless that is `decode_<set>`."""
     folder = record["dir"].partition("/")[0]
     return record["mode"] + ("" if folder == f"decode_{record['set']}" else f", {folder}")
 

@@ -27,7 +27,7 @@ from moeasr.text.transcript import read_transcripts, read_utt2spk
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """The options of scoring."""
+    """Options of scoring: missing hypotheses, spaces and symbols in the CER, and bootstrap."""
 
     missing: MissingMode = "strict"
     """Treatment of references without hypothesis; see `pair_up`."""
@@ -67,10 +67,10 @@ class References:
 
 
 def find_mode_dirs(decode_dir: str | Path) -> list[Path]:
-    """Return `decode_dir` or the directories directly below it that contain hypotheses (`text`).
+    """Return `decode_dir` if it contains hypotheses (`text`), otherwise its subdirectories that do.
 
     Raises:
-        InputError: There is no such directory.
+        InputError: Neither the directory nor a subdirectory contains hypotheses.
     """
     decode_dir = Path(decode_dir)
     if (decode_dir / "text").is_file():

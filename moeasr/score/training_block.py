@@ -81,5 +81,5 @@ def _epoch_table(exp_dir: Path) -> list[str]:
 
 
 def _number(value: float | None, form: str) -> str:
-    """Return a number as text; values that are not finite are null in the file."""
+    """Return a number as text, and None, which stands for NaN and infinity in the file, as `-`."""
     return "-" if value is None else format(value, form)

@@ -81,8 +81,8 @@ def average_checkpoints(
 
     Args:
         paths: At least one checkpoint; the newest is the last one.
-        network_of: Returns the keys of a config that must agree, given the content and the path of
-            a checkpoint. A resumed training may have changed the other keys.
+        network_of: Function that returns the keys of a config that must agree, given the content
+            and the path of a checkpoint. A resumed training may have changed the other keys.
 
     Returns:
         The content of a checkpoint. `info["averaged_epochs"]` lists the averaged epochs.

@@ -1,4 +1,4 @@
-"""Checkpoints that an experiment keeps: the best epochs, the latest epochs, and `last.pt`."""
+"""Checkpoints of an experiment: the best and the latest epochs, `ema.pt`, and `last.pt`."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,8 @@ from moeasr.train.resume import find_changes
 logger = get_logger(__name__)
 IDENTITY = ("tokenizer", "fbank", "seed", "training_set", "teacher")
 
-
+MOVING_AVERAGE = "ema.pt"
+"""Name of the checkpoint with the exponential moving average of the weights."""
 TRAINER_KEYS = ("epoch", "batch", "step", "bad_in_a_row", "optimizer", "per_rank", "scores")
 
 
@@ -92,6 +93,10 @@ class CheckpointKeeper:
         for old in self.scores:
             if old.epoch not in wanted:
                 self._epoch_path(old.epoch).unlink(missing_ok=True)
+
+    def save_average(self, weights: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+        """Write `ema.pt`, the exponential moving average of the weights after an epoch."""
+        checkpoint.save(self._exp_dir / MOVING_AVERAGE, self._content(weights, info))
 
     def save_last(
         self,

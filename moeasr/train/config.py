@@ -13,7 +13,8 @@ class OptimConfig:
     """Settings of the optimizer."""
 
     name: Literal["adamw", "adam"] = "adamw"
-    """`adam` adds weight decay to the gradient, `adamw` applies it to the weights."""
+    """Name of the optimizer: `adam` adds weight decay to the gradient, `adamw` applies it to the
+    weights."""
     lr: float = 1e-3
     """Peak learning rate."""
     weight_decay: float = 0.0
@@ -53,6 +54,21 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmaConfig:
+    """An exponential moving average of the weights, which `ema.pt` contains after each epoch."""
+
+    decay: float = 0.0
+    """Decay per optimizer step, such as 0.999; 0 for no average. About 1 / (1 - decay) steps count.
+    The average takes the memory of a second model, and changes neither the training nor
+    `averaged.pt`."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if not 0 <= self.decay < 1:
+            raise InputError(f"`decay` must be from 0 to below 1, but is {self.decay}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Settings of the training loop."""
 
@@ -68,6 +84,8 @@ class TrainConfig:
     """The optimizer."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     """The learning rate."""
+    ema: EmaConfig = field(default_factory=EmaConfig)
+    """The moving average of the weights."""
     log_every_steps: int = 50
     """Number of steps between two records of training metrics."""
     writers: tuple[str, ...] = ("jsonl", "tensorboard")

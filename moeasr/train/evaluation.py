@@ -97,9 +97,10 @@ def evaluate(
     Args:
         model: The model, in training mode.
         batches: The share of the development set that belongs to this process.
-        evaluate_batch: Returns the loss and the word errors of a batch.
-        describe: Returns the names of the utterances of a batch, for messages.
-        stopper: May end the program. A resumed run repeats the evaluation.
+        evaluate_batch: Function that returns the loss and the word errors of a batch.
+        describe: Function that returns the names of the utterances of a batch, for messages.
+        stopper: The handler of SIGTERM, which may end the program during the evaluation. A resumed
+            run repeats the evaluation.
     """
     model.eval()
     meter, num_bad, num_errors, num_words = Meter(), 0, 0, 0

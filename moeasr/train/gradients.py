@@ -31,7 +31,10 @@ def finish_gradients(model: nn.Module, weight: Tensor, max_norm: float) -> float
 
 
 def _sum_over_processes(model: nn.Module, weight: Tensor) -> Tensor:
-    """Sum gradients in place and return the summed weight; a missing gradient counts as 0."""
+    """Sum the gradients of all processes in place, and return their total number of utterances.
+
+    A missing gradient counts as 0.
+    """
     if distributed.world_size() == 1:
         return weight
     parameters = [p for p in model.parameters() if p.requires_grad]

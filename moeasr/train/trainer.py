@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from moeasr import distributed
 from moeasr.bars import Bar, duration
-from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.models.outputs import LossOutput
 from moeasr.seed import restore_generators
+from moeasr.train.bad_steps import count_bad_step
 from moeasr.train.checkpoint_keeper import CheckpointKeeper, EpochScore
 from moeasr.train.config import TrainConfig
 from moeasr.train.evaluation import EpochEnd, EvaluatedBatch, evaluate
@@ -26,6 +26,7 @@ from moeasr.train.progress import Progress, load_weights, read_progress, trainer
 from moeasr.train.schedule import learning_rate_factor
 from moeasr.train.stopping import Stopper
 from moeasr.train.training_time import TrainingTime
+from moeasr.train.weight_average import make_average
 from moeasr.train.writers import Writers, find_writers
 
 logger = get_logger(__name__)
@@ -50,27 +51,29 @@ class BatchSource(Protocol[BatchT]):
 class Trainer(Generic[BatchT]):
     """A training of a model to the end of its last epoch, which resumes where a run stopped.
 
-    Gradients are summed over micro-batches and processes, and divided once by the summed weight.
-    A step of two processes is therefore the same as a step of two accumulated micro-batches.
+    Gradients are summed over micro-batches and processes, and divided once by the number of
+    utterances. A step of two processes therefore equals a step of two accumulated micro-batches.
 
     Args:
         model: The model, already on `device`.
-        loss_of: Returns the loss of a micro-batch.
-        describe: Returns the names of the utterances of a batch, for messages.
+        loss_of: Function that returns the loss of a micro-batch.
+        describe: Function that returns the names of the utterances of a batch, for messages.
         train: Training batches.
         dev: Development batches; every process evaluates its share.
         config: The `train:` section.
         exp_dir: The directory of the experiment, to which the first process writes.
         metadata: Content of every checkpoint beside the weights.
         device: The device of the model.
-        restart_epoch: Restart an epoch that was stopped in the middle, because its batches are no
-            longer the same.
-        after_step: Called after each step that changed the weights, with the expert loads of all
-            its micro-batches and processes. It balances routers that have no balance loss. None
-            for models without such routers.
-        evaluate_batch: Returns the loss and the word errors of a development batch. None evaluates
-            the loss alone.
-        after_epoch: Called by the first process after each epoch, to draw pictures.
+        restart_epoch: True to restart an epoch that was stopped in the middle, because its batches
+            have changed.
+        before_step: Function that is called with the number of each step, from 1 on, before the
+            step. None for losses that do not depend on the step.
+        after_step: Function that is called after each step that changed the weights, with the
+            expert loads of all its micro-batches and processes. It balances routers that have no
+            balance loss. None for models without such routers.
+        evaluate_batch: Function that returns the loss and the word errors of a development batch.
+            None evaluates the loss alone.
+        after_epoch: Function that the first process calls after each epoch, to draw pictures.
 
     Raises:
         InputError: `train.writers` names an unknown writer.
@@ -88,11 +91,13 @@ class Trainer(Generic[BatchT]):
         metadata: Mapping[str, Any],
         device: torch.device,
         restart_epoch: bool = False,
+        before_step: Callable[[int], None] | None = None,
         after_step: Callable[[Mapping[str, Tensor]], None] | None = None,
         evaluate_batch: Callable[[BatchT], EvaluatedBatch] | None = None,
         after_epoch: Callable[[EpochEnd], None] | None = None,
     ) -> None:
         self._restart_epoch = restart_epoch
+        self._before_step = before_step
         self._after_step = after_step
         self._model = model
         self._loss_of = loss_of
@@ -105,6 +110,7 @@ class Trainer(Generic[BatchT]):
         self._exp_dir = exp_dir
         self._device = device
         self._optimizer = build_optimizer(model, config.optim)
+        self._average = make_average(model, config.ema.decay)
         # The first epoch gives the estimate for all; later epochs may have a batch more or less.
         self._total_steps = -(-train.num_batches(1) // config.accum_steps) * config.max_epochs
         self._keeper = CheckpointKeeper(exp_dir, metadata, config.keep_best, config.keep_last)
@@ -176,6 +182,8 @@ class Trainer(Generic[BatchT]):
         weight = torch.zeros((), device=self._device)
         bad = []
         loads: dict[str, Tensor] = {}
+        if self._before_step is not None:
+            self._before_step(self._progress.step + 1)
         for batch in batches:
             output = self._loss(batch).with_statistics_on_cpu()
             if torch.isfinite(output.loss):
@@ -193,9 +201,11 @@ class Trainer(Generic[BatchT]):
             self._optimizer.step()
             if self._after_step is not None:
                 self._after_step(sum_loads(loads))
+            if self._average is not None:
+                self._average.update(self._model)
             self._progress.meter.note(grad_norm=norm, lr=lr)
         self._optimizer.zero_grad(set_to_none=True)
-        self._count_bad(norm is not None, bad)
+        count_bad_step(self._progress, norm is not None, bad, self._config.max_bad_steps)
 
     def _loss(self, batch: BatchT) -> LossOutput:
         """Return the loss of a batch, computed in the precision of the config."""
@@ -211,22 +221,6 @@ class Trainer(Generic[BatchT]):
         for group in self._optimizer.param_groups:
             group["lr"] = self._config.optim.lr * factor
         return self._config.optim.lr * factor
-
-    def _count_bad(self, finite: bool, bad: list[str]) -> None:
-        """Warn of batches that were left out, and end the run after too many bad steps in a row."""
-        for utterances in bad:
-            logger.warning(
-                "step %d: loss is not finite, batch left out: %s", self._progress.step, utterances
-            )
-        if not finite and not bad:
-            logger.warning("step %d: gradient is not finite, step left out", self._progress.step)
-        in_a_row = 0 if finite else self._progress.bad_in_a_row + 1
-        self._progress.bad_in_a_row = in_a_row
-        if in_a_row >= self._config.max_bad_steps:
-            raise InputError(
-                f"{in_a_row} steps in a row (up to step {self._progress.step}) had no finite loss "
-                "or gradient; try a lower `train.optim.lr` or more `train.schedule.warmup_steps`"
-            )
 
     def _evaluate(self, batch: BatchT) -> EvaluatedBatch:
         """Return the loss and errors of a dev batch, computed in the precision of the config."""
@@ -257,6 +251,8 @@ class Trainer(Generic[BatchT]):
         if distributed.is_main():
             score = EpochScore(end.epoch, cost)
             self._keeper.save_epoch(self._model.state_dict(), score, info)
+            if self._average is not None:
+                self._keeper.save_average(self._average.weights(), self._info())
         self._progress.start_epoch(end.epoch + 1)
         self._save_last()
         if distributed.is_main() and self._after_epoch is not None:
@@ -269,6 +265,8 @@ class Trainer(Generic[BatchT]):
         """Write `last.pt`; all processes call this at the same point."""
         state = trainer_state(self._progress, self._optimizer)
         if distributed.is_main():
+            if self._average is not None:
+                state["ema"] = self._average.state()
             self._keeper.save_last(self._model.state_dict(), self._info(), state)
             self._time.save()
 
@@ -288,6 +286,8 @@ class Trainer(Generic[BatchT]):
         if self._progress.epoch > self._config.max_epochs:
             return None  # a finished training does not need its optimizer, which may be outdated
         load_weights(content, self._model, self._optimizer, last_path)
+        if self._average is not None:
+            self._average.load(state.get("ema"), self._model)
         if self._restart_epoch and self._progress.batch > 0:
             logger.warning(
                 "epoch %d restarts from its first batch, because its batches have changed: the "

@@ -9,7 +9,7 @@ import moeasr
 
 @pytest.fixture(scope="module")
 def exp_dir(tmp_path_factory):
-    """An experiment directory with a model that writes something."""
+    """An experiment directory with a model whose hypotheses are not empty."""
     exp_dir = tmp_path_factory.mktemp("exp")
     save_speaking_model(exp_dir / "averaged.pt")
     return exp_dir

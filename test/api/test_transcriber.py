@@ -1,4 +1,4 @@
-"""A model with settled settings."""
+"""A model with a fixed mode and fixed settings."""
 
 import pytest
 import torch

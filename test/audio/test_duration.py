@@ -55,7 +55,7 @@ def test_a_file_cut_short_is_named(audio: Path) -> None:
 
 
 def test_a_channel_that_a_file_has_not_is_named(audio: Path) -> None:
-    """Reading would fail as well; with its length alone, the entry would reach training."""
+    """Reading the audio would fail, too. If only its length counted, training would read it."""
     with pytest.raises(InputError, match="two channels.flac has no channel 3, only 2"):
         measure_audio(f"sph2pipe -f wav -p -c 3 '{audio}' |")
 

@@ -7,7 +7,7 @@ import soundfile
 import torch
 
 from moeasr.audio.decoded import decode_segment
-from moeasr.audio.file import Audio, read_audio_bytes, read_audio_file, read_segment
+from moeasr.audio.file import Audio, read_audio_bytes, read_audio_file, read_segment, write_wav
 
 
 def test_tensors_hold_the_decoded_samples(tmp_path: Path) -> None:
@@ -21,3 +21,14 @@ def test_tensors_hold_the_decoded_samples(tmp_path: Path) -> None:
     part = (str(path), 0.0005, None, 2)
     assert isinstance(read_segment(*part), Audio)
     assert read_segment(*part).samples.tolist() == decode_segment(*part).samples.tolist()
+
+
+def test_16_bit_samples_are_written_as_they_were_read_and_others_rounded_and_clipped(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.wav"
+    values = torch.tensor([-(2**15), -1, 0, 1, 12345, 2**15 - 1])
+    write_wav(path, values / 2**15, 8000)
+    assert soundfile.read(path, dtype="int16")[0].tolist() == values.tolist()
+    write_wav(path, torch.tensor([1.0, -7.0, 1.6 / 2**15]), 8000)
+    assert soundfile.read(path, dtype="int16")[0].tolist() == [2**15 - 1, -(2**15), 2]

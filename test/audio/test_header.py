@@ -202,7 +202,7 @@ def test_a_length_that_no_memory_holds_is_no_reason_to_ask_for_it(tmp_path: Path
 
 @pytest.mark.slow
 def test_the_header_of_shorten_gives_durations(tmp_path: Path) -> None:
-    """Its samples cannot be decoded, but its header contains their number."""
+    """The samples of a Shorten file cannot be decoded, but its header contains their number."""
     header = (
         b"NIST_1A\n   1024\nsample_count -i 24000\nsample_rate -i 16000\n"
         b"sample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n"

@@ -1,4 +1,4 @@
-"""Numbers of samples after resampling and changes of speed."""
+"""The numbers of samples after resampling and after changes of speed."""
 
 import pytest
 import torch

@@ -51,6 +51,14 @@ def test_faults_are_named(tmp_path, options, settings, message):
         check(tmp_path, options, settings)
 
 
+def test_augmentation_that_needs_audio_is_refused_for_stored_features(tmp_path):
+    training = ["--config", str(CONFIG), "--exp-dir", str(tmp_path)]
+    augment = ["--set", "data.augment=[{type: gain}, {type: noise}]"]
+    main(["--", *training, *augment, "--data-type", "shard"])
+    with pytest.raises(InputError, match=r"^`augment\[1\]` \(noise\) needs audio, because"):
+        main(["--", *training, *augment])
+
+
 def test_data_directories_of_the_training_need_not_exist(tmp_path):
     data = [f"--{name}=not there yet" for name in ("train-dir", "dev-dir", "dict-dir", "cmvn")]
     main(["--", "--config", str(CONFIG), "--exp-dir", str(tmp_path), *data])

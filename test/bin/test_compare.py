@@ -34,7 +34,7 @@ def test_experiments_and_baseline_can_be_chosen(root: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--baseline", "giant"], "the baseline 'giant' has no experiment"),
+        (["--baseline", "giant"], "the baseline 'giant' is not one of the scored systems"),
         (["--mode", "attention"], "has no results of set test, mode attention, chunk size -1"),
         (
             ["--chunk-size", "16"],

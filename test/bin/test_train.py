@@ -13,9 +13,11 @@ import torch
 from two_processes import TRAINING, run_two_processes
 
 from moeasr import checkpoint
+from moeasr.augment.augmentations import AUGMENTATIONS
 from moeasr.bin import compute_cmvn, make_dict, train
 from moeasr.config import dump_yaml
 from moeasr.data.data_type import DATA_TYPES
+from moeasr.data.dataset import AsrDataset
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.cmvn import CmvnStats
@@ -240,6 +242,30 @@ def test_a_training_resumes_exactly_after_missing_data_are_restored(source, data
     assert (state["epoch"], state["step"] > 0) == (1, True)
     hidden.rename(path)
     assert same(run(data_dir, data_type, "broken", *options), unbroken)
+
+
+@pytest.mark.slow
+def test_an_augmented_training_resumes_exactly_with_another_number_of_workers(source, monkeypatch):
+    data_dir = audio_sets.prepare(source, "raw")
+    everything = ", ".join(f"{{type: {name}, prob: 0.6}}" for name in AUGMENTATIONS)
+    options = ("--set", f"data.augment=[{everything}]", "--set")
+    unbroken = run(data_dir, "raw", "unbroken", *options, "train.num_workers=0")
+    plain = run(data_dir, "raw", "plain")
+    assert not same(unbroken, plain)
+    read = AsrDataset.__getitem__
+    num_read = iter(range(1000))
+
+    def broken(self, key):
+        if next(num_read) == 20:
+            raise InputError("the disk is gone")
+        return read(self, key)
+
+    with monkeypatch.context() as patch, pytest.raises(InputError, match="the disk is gone"):
+        patch.setattr(AsrDataset, "__getitem__", broken)
+        run(data_dir, "raw", "broken", *options, "train.num_workers=0")
+    state = checkpoint.load(data_dir.with_name("broken") / "last.pt")["trainer"]
+    assert (state["epoch"], state["step"] > 0) == (1, True)
+    assert same(run(data_dir, "raw", "broken", *options, "train.num_workers=3"), unbroken)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The working directory of the tests: a recipe whose run.sh only notes how it was called."""
+"""The working directory of the tests: a recipe whose run.sh only records how it was called."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ def compare(choice=CHOICE, **options: str) -> list[str]:
 
 @pytest.fixture
 def profiled(monkeypatch) -> list[str]:
-    """The models whose costs are asked for; all of them cannot be read."""
+    """Record the models that are profiled, and let each profile fail; return the record."""
     models: list[str] = []
 
     def refuse(command, **_):

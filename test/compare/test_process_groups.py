@@ -49,7 +49,7 @@ def test_a_program_that_does_not_exist_is_an_os_error(tmp_path):
 
 
 def is_running(pid: int) -> bool:
-    """Return whether a process has not ended; one that nobody waits for is a zombie."""
+    """Return whether a process has not ended; a zombie has ended, but nobody waits for it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -93,7 +93,7 @@ def test_signals_interrupt_once_and_handlers_are_restored(signum):
 
 
 def test_a_signal_that_is_ignored_remains_so():
-    """As SIGHUP is under nohup."""
+    """An example is SIGHUP under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with interruptible():

@@ -16,7 +16,7 @@ def student(recipe: Path) -> RecipeRun:
 
 
 def finish(run: RecipeRun, at: float = 2e9) -> None:
-    """Leave what a finished call does: the command, and results that were written after it."""
+    """Write the files of a finished call: the command, and results with a later date."""
     run.begin()
     os.utime(run.command_file, (at, at))
     results = run.directory / "results.json"

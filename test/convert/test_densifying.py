@@ -1,4 +1,4 @@
-"""Whole models: experts into dense feed-forwards."""
+"""Conversion of whole models with experts into dense models."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Trained weights to begin with."""
+"""Initialisation of models with trained weights."""
 
 import pytest
 import torch
@@ -17,7 +17,9 @@ def test_a_model_of_the_same_shape_is_copied():
 
 
 def test_another_shape_is_refused_by_name():
-    reason = r"^a\.pt does not fit this model: `encoder.feed_forward.type` is moe here but dense"
+    reason = (
+        r"^a\.pt does not fit this model: `encoder.feed_forward.type` is moe in the config but d"
+    )
     with pytest.raises(InputError, match=reason):
         copy_weights(make_system("dense"), make_system("u2pp_moe"), "a.pt")
 
@@ -38,7 +40,7 @@ def test_another_shape_is_refused_by_name():
     ],
 )
 def test_a_network_that_computes_something_else_is_refused(source, target, key):
-    """Though every tensor of it would find its place."""
+    """The network is refused although the names and shapes of all tensors match."""
     one, other = (make_system("dense", encoder=encoder(**kind)) for kind in (source, target))
     with pytest.raises(InputError, match=rf"a\.pt does not fit this model: .*{key}` is"):
         copy_weights(one, other, "a.pt")
@@ -46,7 +48,7 @@ def test_a_network_that_computes_something_else_is_refused(source, target, key):
 
 def test_other_routing_of_the_same_experts_is_refused():
     one, other = make_system("u2pp_moe"), make_system("omni")
-    with pytest.raises(InputError, match="router` is omni here but top_k there"):
+    with pytest.raises(InputError, match="router` is omni in the config but top_k in the ch"):
         copy_weights(one, other, "a.pt")
 
 
@@ -70,7 +72,7 @@ def test_an_embedding_network_needs_its_place_and_its_shape():
     with pytest.raises(InputError, match=r"a\.pt does not fit the embedding network: .*d_model"):
         start_embedding(make_system("dense"), make_system("speechmoe"), "a.pt")
     centred = encoder(d_model=8, num_blocks=1, causal_conv=False, dynamic_chunk=False)
-    with pytest.raises(InputError, match="`causal_conv` is True here but False there"):
+    with pytest.raises(InputError, match="`causal_conv` is True in the config but False in the ch"):
         start_embedding(
             make_system("dense", encoder=centred, **CTC_ONLY), make_system("speechmoe"), "a.pt"
         )

@@ -1,4 +1,4 @@
-"""Whole models: dense into experts."""
+"""Conversion of whole dense models into models with experts."""
 
 import dataclasses
 import math

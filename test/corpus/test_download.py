@@ -1,4 +1,4 @@
-"""Downloads from a server of our own: resumed, checked, refused when something else."""
+"""Downloads from a local server: resumed, checked, and refused if the content is wrong."""
 
 import hashlib
 import http.server

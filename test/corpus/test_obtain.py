@@ -23,7 +23,7 @@ PART = Corpus("books/part-2", "*/*.flac", Published(("http://127.0.0.1:1/part-2.
 
 @pytest.fixture
 def tree(tmp_path):
-    """A tree of two directories with a file each, and a part with one."""
+    """A tree of two directories with one file each, and a part of it with one directory."""
     root = tmp_path / "made" / "books"
     for name in ("lists/a.txt", "audio/b.flac", "part-2/s/c.flac", "part-3/s/d.flac"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def test_lost_file_of_a_tree_without_its_archive_is_named(tree, dirs):
 
 
 def flip(data):
-    """Another byte in the middle, which only the decompressor's checksum sees."""
+    """Change a byte in the middle, which only the checksum of the decompressor detects."""
     return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 255]) + data[len(data) // 2 + 1 :]
 
 
@@ -134,7 +134,7 @@ def last_header(data):
 
 
 def end_between(data):
-    """Cut between two files, which tarfile takes for the end."""
+    """Cut the archive between two files, which tarfile takes for its end."""
     return data[: last_header(data)]
 
 

@@ -55,3 +55,21 @@ def test_languages_are_numbers_in_the_order_of_the_utterances() -> None:
 def test_without_languages_there_are_none() -> None:
     assert batch().languages is None
     assert batch().to("meta").languages is None
+
+
+def test_second_views_follow_the_first_views_of_all_utterances():
+    tokens = [torch.tensor([5, 6]), torch.tensor([7])]
+    examples = [
+        Example(name, torch.full((n, 3), n), tokens[n - 1], n, torch.full((n, 3), 10 * n))
+        for n, name in ((1, "a"), (2, "b"))
+    ]
+    result = collate(examples).to("cpu")
+    assert (result.num_views, collate([Example("a", torch.ones(2, 3), tokens[0])]).num_views) == (
+        2,
+        1,
+    )
+    assert result.utt_ids == ("a", "b", "a", "b")
+    assert result.feats[:, :, 0].tolist() == [[1, 0], [2, 2], [10, 0], [20, 20]]
+    assert result.feats_lens.tolist() == [1, 2, 1, 2]
+    assert result.tokens.tolist() == [[5, 6], [7, 0], [5, 6], [7, 0]]
+    assert result.languages.tolist() == [1, 2, 1, 2]

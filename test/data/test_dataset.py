@@ -55,6 +55,17 @@ def test_masks_differ_over_epochs_and_utterances_and_hold_the_fill(tmp_path: Pat
         assert torch.equal(feats[feats != fill], features(num_frames)[feats != fill])
 
 
+def test_a_second_view_has_other_masks_and_leaves_the_first_view_as_it_is(tmp_path: Path) -> None:
+    one, two = dataset(tmp_path / "one"), dataset(tmp_path / "two", num_views=2)
+    assert one[(1, 1)].second_view is None
+    example = two[(1, 1)]
+    assert torch.equal(example.feats, one[(1, 1)].feats)
+    assert not torch.equal(example.feats, example.second_view)
+    assert torch.equal(example.second_view, two[(1, 1)].second_view)
+    unmasked = dataset(tmp_path / "three", num_views=2, spec_augment=None)[(1, 1)]
+    assert torch.equal(unmasked.feats, unmasked.second_view)
+
+
 def test_the_same_features_under_another_index_get_other_masks(tmp_path: Path) -> None:
     folder = make_dir(tmp_path, {"a": (40, "abc")})
     utterances, _ = load_utterances(folder, None, quarter, LIMITS)

@@ -151,3 +151,29 @@ def test_a_set_that_is_not_shuffled_is_shared_without_repeats() -> None:
     shares = [batches(shuffle=False, rank=rank, world_size=5) for rank in range(5)]
     assert len(whole) % 5  # or this would show nothing
     assert sorted(batch for share in shares for batch in share) == sorted(whole)
+
+
+def test_the_batches_of_the_first_epochs_are_in_ascending_order_of_length() -> None:
+    for epoch in (1, 2):
+        result = batches(epoch, short_first_epochs=2)
+        longest = [LENGTHS[batch].max() for batch in result]
+        assert longest == sorted(longest)
+        assert sorted(result) == sorted(batches(epoch)), "the batches are those of every epoch"
+        assert result == batches(epoch, short_first_epochs=2)
+    assert batches(3, short_first_epochs=2) == batches(3)
+
+
+def test_ranks_share_batches_in_ascending_order_of_length() -> None:
+    together = batches(1, short_first_epochs=1)
+    ranks = [batches(1, rank=rank, world_size=2, short_first_epochs=1) for rank in (0, 1)]
+    interleaved = [batch for pair in zip(*ranks) for batch in pair]
+    assert interleaved[: len(together)] == together
+
+
+def test_development_data_stay_in_descending_order_of_length() -> None:
+    assert batches(shuffle=False, short_first_epochs=3) == batches(shuffle=False)
+
+
+def test_a_negative_number_of_epochs_is_refused() -> None:
+    with pytest.raises(InputError, match="`short_first_epochs` must be 0 or more, but is -1"):
+        BatchConfig(short_first_epochs=-1)

@@ -13,8 +13,8 @@ SHARDS = RNG.permutation(np.arange(1100) // 50)  # 50 utterances in each, 22 sha
 SHARDS[SHARDS == 7] = 40  # numbers need not be without gaps
 
 
-def batches(epoch=1, seed=1, rank=0, world_size=1, window=4, max_frames=4000):
-    config = BatchConfig(max_frames=max_frames, window_shards=window)
+def batches(epoch=1, seed=1, rank=0, world_size=1, window=4, max_frames=4000, **settings):
+    config = BatchConfig(max_frames=max_frames, window_shards=window, **settings)
     sampler = ShardWindowSampler(LENGTHS, SHARDS, config, seed, rank, world_size)
     return list(sampler.batches(epoch))
 
@@ -92,3 +92,17 @@ def test_each_epoch_and_each_rank_shuffles_on_its_own():
 def test_more_processes_than_shards_are_refused():
     with pytest.raises(InputError, match="window_shards`: 22 shards are too few for 23 processes"):
         batches(world_size=23)
+
+
+def test_batches_are_in_ascending_order_of_length_within_each_window_of_the_first_epochs():
+    result, shuffled = batches(window=11, short_first_epochs=1), batches(window=11)
+    assert sorted(result) == sorted(shuffled)
+    longest = [LENGTHS[batch].max() for batch in result]
+    falls = [turn for turn in range(1, len(longest)) if longest[turn] < longest[turn - 1]]
+    assert len(falls) == 1, "22 shards are two windows"
+    parts = shuffled[: falls[0]], shuffled[falls[0] :]
+    assert [sorted(part) for part in parts] == [
+        sorted(result[: falls[0]]),
+        sorted(result[falls[0] :]),
+    ]
+    assert batches(epoch=2, short_first_epochs=1) == batches(epoch=2)

@@ -16,6 +16,7 @@ EGS = Path(__file__).resolve().parents[2] / "egs"
 
 
 FULL, REDUCED = "compare.list", "compare_reduced.list"
+SIGNALS = "compare_signals.list"
 REDUCED_BUDGET = ["model.encoder.num_blocks=6", "model.decoder.num_blocks=1"]
 
 
@@ -37,7 +38,7 @@ def load(config: str, overrides: list[str], recipe: str = "an4"):
     ("name", "config", "overrides"),
     [
         pytest.param(name, config, budget + overrides, id=f"{listed}-{name}")
-        for listed, budget in ((FULL, []), (REDUCED, REDUCED_BUDGET))
+        for listed, budget in ((FULL, []), (REDUCED, REDUCED_BUDGET), (SIGNALS, REDUCED_BUDGET))
         for name, (config, overrides) in systems(listed).items()
     ],
 )

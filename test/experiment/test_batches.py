@@ -1,7 +1,8 @@
-"""Batches of an experiment: order, shares, masks, languages."""
+"""Batches of an experiment: their order, their division among processes, masks and languages."""
 
 import dataclasses
 import hashlib
+import math
 
 import audio_sets
 import pytest
@@ -10,6 +11,8 @@ import torch.distributed as dist
 from experiments import DENSE, FBANK, TOKENIZER, UNITS
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
+from moeasr.augment.gain import GainConfig
+from moeasr.augment.noise import NoiseConfig
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.data.selection import LengthLimits
@@ -85,7 +88,7 @@ EVERYTHING = SpecAugmentConfig(num_freq_masks=200)  # the chance that a bin has 
 
 @pytest.mark.parametrize("window_shards", [None, 1])
 def test_development_data_are_neither_masked_nor_shuffled(data_dir, window_shards):
-    """Whatever training is asked for."""
+    """This holds for all settings of the training set."""
     batch = dataclasses.replace(SINGLY, window_shards=window_shards)
     dev = batches_of(data_dir, None, batch=batch, spec_augment=EVERYTHING)
     for epoch in (0, 1, 2):
@@ -108,6 +111,23 @@ def test_masks_of_training_hold_the_fill_and_differ_by_seed(data_dir):
     (plain,) = batches_of(data_dir, fill, spec_augment=None).stream(1, 0)
     for utt, feats in zip(plain.utt_ids, plain.feats):
         assert torch.equal(feats[: LENGTHS[utt]], features(utt))
+
+
+def test_consistency_gives_training_two_views_with_more_time_masks(data_dir):
+    model = dataclasses.replace(DENSE.model, consistency_weight=0.2)
+    data = DataConfig(spec_augment=SpecAugmentConfig(num_time_masks=2, num_freq_masks=3))
+    config = dataclasses.replace(DENSE, model=model, data=data)
+    arguments = (TOKENIZER, lambda n: n // 4, 1)
+    (dev,) = make_batches(data_dir, config, *arguments, None).stream(0, 0)
+    assert dev.num_views == 1
+    (train,) = make_batches(data_dir, config, *arguments, torch.zeros(20)).stream(1, 0)
+    assert train.num_views == 2
+    assert train.utt_ids[:3] == train.utt_ids[3:]
+    assert not torch.equal(train.feats[:3], train.feats[3:])
+    assert data.masks(1) == data.spec_augment
+    assert data.masks(2) == SpecAugmentConfig(num_time_masks=5, num_freq_masks=3)
+    with pytest.raises(InputError, match="`consistency_time_masks` must be between 0 and 100"):
+        DataConfig(consistency_time_masks=-1.0)
 
 
 @pytest.mark.slow
@@ -149,6 +169,37 @@ def test_features_are_read_as_the_data_type_says(tmp_path):
     raw = audio_sets.prepare(source, "raw")
     (batch,) = batches_of(raw, None, data_type="raw").stream(0, 0)
     assert torch.equal(batch.feats[0], audio_sets.features(raw, "raw")["u"])
+
+
+def test_training_data_are_augmented_and_development_data_are_not(data_dir):
+    louder = GainConfig(prob=1.0, gain_db=(10.0, 10.0))
+    settings = {"augment": (louder,), "spec_augment": None}
+    (train,) = batches_of(data_dir, torch.zeros(20), **settings).stream(1, 0)
+    (dev,) = batches_of(data_dir, None, **settings).stream(1, 0)
+    for batch, gain in ((train, math.log(10)), (dev, 0)):
+        for utt, feats in zip(batch.utt_ids, batch.feats):
+            assert torch.equal(feats[: LENGTHS[utt]], features(utt) + gain)
+
+
+def test_augmentation_draws_by_the_seed(data_dir):
+    gain = GainConfig(prob=1.0)
+    feats = [
+        next(batches_of(data_dir, torch.zeros(20), seed, augment=(gain,)).stream(1, 0)).feats
+        for seed in (1, 1, 2)
+    ]
+    assert torch.equal(feats[0], feats[1]) and not torch.equal(feats[0], feats[2])
+
+
+def test_augmentation_that_cannot_work_is_refused_before_any_batch(data_dir, tmp_path):
+    with pytest.raises(InputError, match=r"^`augment\[0\]` \(noise\) needs audio, because"):
+        batches_of(data_dir, torch.zeros(20), augment=(NoiseConfig(),))
+    batches_of(data_dir, None, augment=(NoiseConfig(),))
+    wav = {"u": audio_sets.write_audio(tmp_path / "u.wav", 0.7)}
+    source = audio_sets.write_dir(tmp_path / "set", wav_scp=wav, text={"u": "ab"})
+    raw = audio_sets.prepare(source, "raw")
+    augment = (GainConfig(), NoiseConfig(source=str(tmp_path / "none")))
+    with pytest.raises(InputError, match=r"^`augment\[1\]` \(noise\): there is no directory"):
+        batches_of(raw, torch.zeros(20), data_type="raw", augment=augment)
 
 
 def test_sets_of_other_feature_settings_than_each_other_or_cmvn_are_refused(tmp_path):

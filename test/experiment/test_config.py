@@ -38,7 +38,7 @@ def test_epochs_without_a_ctc_head_are_not_ranked_by_word_errors():
 def named_choices(cls, prefix="", beside=()):
     """Dotted path, and the names it may have, of every enumerated key of a config.
 
-    With each go the overrides that make it a key at all: the types of the sections around it.
+    Each key comes with the overrides without which it does not exist: the types of its sections.
     """
     for name, hint in get_type_hints(cls, include_extras=True).items():
         path = prefix + name

@@ -1,4 +1,4 @@
-"""The data sets of a training in numbers."""
+"""The sizes of the data sets of a training."""
 
 import json
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ from moeasr.features.fbank_config import FbankConfig
 
 
 class Lengths(SimpleNamespace):
-    """Utterances with nothing but their lengths."""
+    """Utterances of which only the lengths are known."""
 
     def __len__(self):
         return len(self.num_frames)

@@ -8,6 +8,7 @@ import torch
 from experiments import DENSE
 
 from moeasr import checkpoint
+from moeasr.augment.gain import GainConfig
 from moeasr.config import apply_overrides, from_mapping, load_yaml, to_mapping
 from moeasr.config_roles import role_of, values_by_key
 from moeasr.data.sampler import BatchConfig
@@ -109,7 +110,7 @@ CMVN = (torch.zeros(3), torch.ones(3))
 
 
 def last_pt(config, epoch=1):
-    """The content of a `last.pt`, as far as it is looked at before training."""
+    """The part of the content of `last.pt` that is read before training."""
     state = dict.fromkeys(TRAINER_KEYS)
     return {
         "config": to_mapping(config),
@@ -148,6 +149,7 @@ def test_a_new_experiment_is_not_resumed_and_keeps_its_config(tmp_path, caplog):
             True,
         ),
         (with_data(spec_augment=None), ["`data.spec_augment: None`, which was {"], False),
+        (with_data(augment=(GainConfig(),)), ["`data.augment: [{'type': 'gain', "], False),
         (
             dataclasses.replace(DENSE, train=TrainConfig(accum_steps=2, grad_clip=1.0)),
             ["train.accum_steps: 2`, which was 1", "train.grad_clip: 1.0`, which was 5.0"],
@@ -158,7 +160,7 @@ def test_a_new_experiment_is_not_resumed_and_keeps_its_config(tmp_path, caplog):
 def test_a_resumed_training_may_have_other_batches_and_masks_and_says_so(
     tmp_path, caplog, changed, warnings, restarts_epoch
 ):
-    """Other batches let the epoch begin again: the number of the next one would mean another."""
+    """If the batches have changed, the epoch restarts: the next index would mean another batch."""
     take_up(DENSE, tmp_path, CMVN, "a/cmvn")
     checkpoint.save(tmp_path / "last.pt", last_pt(DENSE))
     assert take_up(changed, tmp_path, CMVN, "a/cmvn") == (True, restarts_epoch)
@@ -204,7 +206,7 @@ def test_a_resumed_experiment_keeps_its_initialisation_and_teacher(key, changed)
 
 
 def test_the_config_of_a_finished_training_stays(tmp_path):
-    """It tells how the checkpoints came about; to train longer is no contradiction to it."""
+    """The config describes how the checkpoints were trained. More epochs do not contradict it."""
     done = last_pt(DENSE, epoch=DENSE.train.max_epochs + 1)
     train = dataclasses.replace(DENSE.train, grad_clip=0.5)
     other = dataclasses.replace(DENSE, train=train)

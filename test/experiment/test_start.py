@@ -1,4 +1,4 @@
-"""Beginnings: new weights, or those of a trained model."""
+"""Initialisation of a model with new weights or with those of a trained model."""
 
 import dataclasses
 
@@ -44,7 +44,7 @@ def test_an_invalid_trained_model_is_refused_with_its_name(tmp_path, changes, re
 
 
 def test_each_kind_of_initialisation(tmp_path):
-    """Weights of the same network; a dense one into experts; which of the files is at fault."""
+    """Cases: the same network, a dense network for experts, and messages with the faulty file."""
     path = str(tmp_path / "dense.pt")
     checkpoint.save(path, content_of(DENSE))
     trained = load_trained(path, TOKENIZER, FBANK)

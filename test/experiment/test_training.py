@@ -1,4 +1,4 @@
-"""The parts of a training: refusals that come before any of them is built."""
+"""The parts of a training, and input that is refused before any of them is built."""
 
 import dataclasses
 

@@ -18,11 +18,11 @@ UTTS_PER_SHARD = 3
 
 
 def silent(message: str) -> None:
-    """Nobody listens."""
+    """Discard a message."""
 
 
 def write_audio(path: Path, seconds: float, rate_hz: int = 16000, channels: int = 1) -> Path:
-    """Noise in 16 bits."""
+    """Write noise as a 16-bit audio file."""
     rng = np.random.default_rng(int(seconds * 1000) + channels)
     samples = rng.integers(-9000, 9000, (round(seconds * rate_hz), channels)).astype(np.int16)
     soundfile.write(path, samples, rate_hz)
@@ -55,7 +55,7 @@ def whole_files(folder: Path) -> Path:
 
 
 def segments(folder: Path) -> Path:
-    """A set that is cut out of two recordings, one of them behind a command."""
+    """A set of segments of two recordings, one of which is the output of a command."""
     folder.mkdir(parents=True, exist_ok=True)
     long = write_audio(folder / "long.flac", 3.1)
     wav = {"r1": long, "r2": f"head -c 999999 {long} |"}

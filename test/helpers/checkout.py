@@ -42,7 +42,7 @@ class Checkout:
             (root / name).symlink_to(ROOT / name)
 
     def copy(self, name: str) -> "Recipe":
-        """Copy a recipe, without what it has made."""
+        """Copy a recipe without the files that its runs have generated."""
         source, target = ROOT / "egs" / name, self.root / "egs" / name
         shutil.copytree(source, target, symlinks=True, ignore=MADE)
         return Recipe(self.root, name)

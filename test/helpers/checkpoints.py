@@ -1,4 +1,4 @@
-"""A small checkpoint that can recognise something, however badly."""
+"""A small checkpoint for recognition, whose hypotheses need not be correct."""
 
 import torch
 
@@ -16,7 +16,7 @@ FBANK = FbankConfig(num_mel_bins=20)
 
 
 def save_model(path, feed_forward=None, languages=(), fbank=FBANK, **encoder):
-    """Write it; `encoder` are settings of the encoder."""
+    """Write the checkpoint; `encoder` contains settings of the encoder."""
     torch.manual_seed(2)
     settings = {"num_blocks": 1, "d_model": 16, "num_heads": 2, **encoder}
     config = ModelConfig(

@@ -16,8 +16,8 @@ def assert_dropped(found: Tensor, rate: float, value: float) -> None:
 
     Args:
         found: Elements that are dropped independently of each other.
-        rate: Of the dropout.
-        value: What each element was, not 0.
+        rate: The dropout rate.
+        value: The value of each element before dropout, not 0.
     """
     is_dropped = found.detach().abs() < 1e-9 * abs(value)
     share = float(is_dropped.double().mean())

@@ -1,7 +1,7 @@
-"""The files of this checkout that tests and linters look at.
+"""The files of this checkout that tests and linters check.
 
-They are those that git knows, so that a recipe of a user's own is left alone. In a tree without git
-(an archive of the source) they are all files.
+These are the files that git tracks, so that the recipes of a user are not checked. In a tree
+without git (an archive of the source), all files are checked.
 
 Example:
   python3 test/helpers/known_files.py '**/*.sh' '.ci/*'     # their names, each with a NUL behind it
@@ -31,7 +31,7 @@ def known_files(*patterns: str, root: Path = ROOT) -> list[Path]:
 
 
 def _known_to_git(root: Path, patterns: tuple[str, ...]) -> list[Path] | None:
-    """Return what git knows by these patterns; None if it does not know `root` at all."""
+    """Return the files in git that match the patterns; None if `root` is not in a repository."""
     command = ["git", "-C", str(root), "ls-files", "-z", "--"]
     try:
         is_known = subprocess.run([*command, "setup.py"], capture_output=True, check=True).stdout

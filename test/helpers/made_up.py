@@ -11,7 +11,7 @@ FORMATS = {".sph": "NIST", ".wav": "WAV", ".flac": "FLAC"}
 
 
 def write_audio(path: Path, seconds: float = 1.0, rate_hz: int = 16000) -> None:
-    """Noise, the same whenever the file has the same name."""
+    """Write noise that depends only on the name of the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(zlib.crc32(path.name.encode()))
     samples = noise.normal(0.0, 1000.0, round(seconds * rate_hz)).astype(np.int16)
@@ -20,13 +20,13 @@ def write_audio(path: Path, seconds: float = 1.0, rate_hz: int = 16000) -> None:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """A text file, its directory made if absent."""
+    """Write a text file, and create its directory if it does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Spoil a file: its first `old`, which must be there, becomes `new`."""
+    """Spoil a file: replace its first `old`, which must exist, by `new`."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -67,7 +67,7 @@ FSDD_TREE = "free-spoken-digit-dataset-1.0.10"
 
 
 def fsdd(directory: Path, seconds: float = 0.1435) -> Path:
-    """Two speakers, two digits, 12 recordings of each, as short as the shortest there are."""
+    """Two speakers, two digits, 12 recordings of each: as short as the shortest real ones."""
     root = directory / FSDD_TREE
     for name in (f"{d}_{s}_{i}" for d in (0, 7) for s in ("theo", "ann") for i in range(12)):
         write_audio(root / "recordings" / f"{name}.wav", seconds, 8000)
@@ -164,7 +164,7 @@ def folder(directory: Path) -> Path:
 
 
 def mix(directory: Path) -> Path:
-    """The trees of all that egs/mix is made of, side by side."""
+    """The trees of all corpora that egs/mix combines, side by side."""
     for tree in (an4, speechocean762, aishell):
         tree(directory)
     fsdd(directory, seconds=0.4)  # time for letters

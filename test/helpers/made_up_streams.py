@@ -1,11 +1,11 @@
-"""A stream that says something new after each packet, and a clock that goes as it is told."""
+"""A stream that gives a new result after each packet, and a clock that a test advances."""
 
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.live.recognition_stream import StreamResult
 
 
 class Clock:
-    """Goes forward by what the next piece of work takes."""
+    """A clock that advances by the given duration of the next piece of work."""
 
     def __init__(self, durations):
         self.durations = iter(durations)
@@ -26,7 +26,7 @@ def result(text, is_final=False):
 
 
 class FakeStream:
-    """Says something new after each packet."""
+    """A stream that gives a new result after each packet."""
 
     def __init__(self):
         self.packets = []

@@ -1,4 +1,4 @@
-"""A recipe whose run.sh only notes how it was called, for tests of comparisons."""
+"""A recipe whose run.sh only records how it was called, for tests of comparisons."""
 
 import os
 from pathlib import Path
@@ -71,7 +71,7 @@ STUDENT, TEACHER = "student_seed1", "dense_seed1"
 
 
 def make_recipe(path: Path) -> Path:
-    """Create the recipe, with configs from long ago."""
+    """Create the recipe, with configs whose dates are old."""
     (path / "conf").mkdir(parents=True)
     for name in ("dense", "moe"):
         (path / "conf" / f"{name}.yaml").write_text("model: {}\n")
@@ -85,14 +85,14 @@ def make_recipe(path: Path) -> Path:
 
 
 def take_events(recipe: Path) -> list[str]:
-    """Return what run.sh noted, such as "start dense_seed1", and forget it."""
+    """Return and delete the records of run.sh, such as "start dense_seed1"."""
     events = (recipe / "events").read_text().splitlines()
     (recipe / "events").write_text("")
     return events
 
 
 def started(recipe: Path) -> list[str]:
-    """Return the names of the experiments that were started, and forget them."""
+    """Return the names of the experiments that were started, and delete the records of run.sh."""
     events = [event.split() for event in take_events(recipe)]
     return [name for event, name in events if event == "start"]
 

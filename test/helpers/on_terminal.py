@@ -6,7 +6,7 @@ import subprocess
 
 
 def on_terminal(command):
-    """Run a command that must succeed; return its standard output, and what the terminal got."""
+    """Run a command that must succeed; return its standard output, and the text on the terminal."""
     master, slave = pty.openpty()
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=slave, text=True, timeout=120)
     os.set_blocking(master, False)

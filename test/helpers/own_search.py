@@ -1,4 +1,4 @@
-"""Searches as somebody outside moeasr would write them: `--modes own_search.backwards`."""
+"""Searches as a user of moeasr would write them, for `--modes own_search.backwards`."""
 
 import dataclasses
 

@@ -1,11 +1,11 @@
-"""Directories of experiments that are trained, decoded and scored, without any of it."""
+"""Directories that look like trained, decoded and scored experiments."""
 
 import json
 from pathlib import Path
 
 
 def make_experiment(root: Path, system: str, seed: int, errors: list[int]) -> Path:
-    """Write an experiment whose utterances have ten words each, so many of them substituted."""
+    """Write an experiment with ten words in each utterance and the given numbers of errors."""
     exp_dir = root / f"{system}_seed{seed}"
     score = exp_dir / "decode_test" / "attention_rescoring" / "score"
     score.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Directories of decoded and scored modes, without decoding and scoring."""
+"""Directories that look like decoded and scored modes."""
 
 import json
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Stand-ins for programs that a script calls: each notes how it was called, and does nothing.
+"""Stand-ins for programs that a script calls: each records its call and does nothing else.
 
-`python3 -m moeasr.bin.watch ... -- command` is not noted, but runs the command, as it really does.
+Only `python3 -m moeasr.bin.watch ... -- command` is not recorded; it runs the command as usual.
 """
 
 import shlex

@@ -1,4 +1,4 @@
-"""Small models of every kind there is: what must hold of one must hold of all."""
+"""Small models of every kind, for properties that all models must have."""
 
 import dataclasses
 
@@ -11,6 +11,7 @@ from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.encoders.encoders import ENCODERS
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.intermediate_ctc import IntermediateCtcConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
 
@@ -75,6 +76,10 @@ SYSTEMS = {
             moe(activation="relu"), attention="key_position", conv_norm="none", final_norm=True
         )
     },
+    "self_conditioned": {
+        "encoder": encoder(moe()),
+        "intermediate_ctc": IntermediateCtcConfig(blocks=(1,), conditioned_blocks=(1,)),
+    },
     "omni": {"encoder": encoder(moe(router="omni"))},
     "noisy_top_k": {"encoder": encoder(moe(router="noisy_top_k"))},
     "balanced": {"encoder": encoder(moe(router="balanced"))},
@@ -84,7 +89,7 @@ SYSTEMS = {
 
 
 def make_system(name, vocab_size=9, rates=None, **settings):
-    """A model in float64 and in training mode, its dropout 0 or the `rates` in all its parts."""
+    """A model in float64 and in training mode, whose dropout is 0, or `rates` in all parts."""
     return build_model(system_config(name, rates, **settings), NUM_MEL_BINS, vocab_size).double()
 
 
@@ -120,7 +125,7 @@ def with_rates(config, **rates):
 
 
 def vary(module):
-    """Move all parameters from where they begin: norms of weight 1 and bias 0 are all alike."""
+    """Change all parameters, because all new norms have the same weight 1 and bias 0."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
@@ -139,7 +144,7 @@ def assert_gradient(loss, parameters):
     losses over two steps.
 
     Args:
-        loss: Gives the same each time unless parameters change.
+        loss: Function that returns the loss, which depends only on the parameters.
         parameters: Some of those that it depends on; gradients of all of them are set.
     """
     loss().backward()

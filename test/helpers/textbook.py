@@ -1,4 +1,4 @@
-"""Slow and obvious twins of the CTC searches, and what to try them on."""
+"""Slow and obvious versions of the CTC searches, and inputs for both."""
 
 import itertools
 import math
@@ -83,14 +83,14 @@ def textbook_prefix_beam_search(log_probs, beam_size, blank=0):
 
 
 class Memory:
-    """Scores that a fusion gives single prefixes, remembered."""
+    """The scores that a fusion gives to single prefixes, cached."""
 
     def __init__(self, fusion):
         self.fusion = fusion
         self.known = {(): (0.0, fusion.start())}
 
     def score(self, prefix):
-        """Sum of what its units add, and the state behind."""
+        """Return the sum of the scores that the units add, and the state after them."""
         if prefix not in self.known:
             before, state = self.score(prefix[:-1])
             gain, grown = self.fusion.extend(state[None], torch.tensor(prefix[-1:]))

@@ -40,8 +40,8 @@ def run_two_processes(
 
     Args:
         command: The program's file and its arguments, or `-m`, a module and its arguments.
-        imports: Modules to import before the processes part.
-        timeout_sec: Time for both.
+        imports: Modules to import before the two processes are forked.
+        timeout_sec: Time limit for both processes together.
     """
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": "2"}
     with tempfile.TemporaryDirectory() as folder:

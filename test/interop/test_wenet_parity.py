@@ -1,4 +1,4 @@
-"""Imported models say what WeNet says: `golden/` holds WeNet's models and outputs."""
+"""Imported models give the outputs of WeNet: `golden/` holds WeNet's models and outputs."""
 
 import json
 import re
@@ -39,13 +39,13 @@ def expected(case, key, dtype=torch.float64):
 
 
 def assert_valid_close(ours, theirs, lens, dtype=torch.float32):
-    """Raise unless both are equal but for rounding where a batch holds real frames, or tokens."""
+    """Raise unless both are equal up to rounding at the valid frames or tokens of a batch."""
     valid = make_valid_mask(lens, ours.size(1))
     assert_close(ours[valid], theirs[valid], NETWORK_STEPS, dtype=dtype)
 
 
 def precision(case):
-    """The type that decides how near a float64 pass is: that of weights rounded on import."""
+    """Return the type whose rounding limits the accuracy: that of the imported weights."""
     return torch.float64 if case in EXACT else torch.float32
 
 
@@ -56,7 +56,7 @@ def by_our_units(case, scores):
 
 
 def run(imported, case, dtype):
-    """All outputs for the golden batch, and how many of them are real."""
+    """Return all outputs for the golden batch, and the numbers of valid frames and tokens."""
     model = imported.model.to(dtype)
     feats, lens = expected(case, "feats", dtype), expected(case, "feats_lens", torch.int64)
     ids = [imported.tokenizer.encode(text) for text in TEXTS]
@@ -106,7 +106,7 @@ def test_features_equal_wenets(case):
 @pytest.mark.parametrize("case", CAUSAL)
 @pytest.mark.parametrize("num_left", [-1, 1])
 def test_chunks_equal_wenets_masked_and_streamed(case, num_left):
-    """WeNet's `forward_chunk_by_chunk` agrees with its own masks, and ours with both."""
+    """WeNet's `forward_chunk_by_chunk` equals its masked pass, and our outputs equal both."""
     model = read_wenet(GOLDEN / case).model.double()
     feats, lens = expected(case, "feats"), expected(case, "feats_lens", torch.int64)
     masked = expected(case, f"masked_4_{num_left}_float64")
@@ -146,7 +146,7 @@ def test_a_model_written_and_read_again_says_the_same(case, tmp_path):
 
 @pytest.mark.parametrize("case", ["trained", "u2pp_moe", "top1"])
 def test_what_is_written_is_what_wenet_wrote(case, tmp_path):
-    """Tensor for tensor, and the tables of positions that `golden/` leaves out."""
+    """Each tensor is compared, and also the tables of positions, which `golden/` omits."""
     imported = read_wenet(GOLDEN / case)
     write_wenet(tmp_path / "out", imported.model, imported.tokenizer, imported.fbank)
     theirs = torch.load(GOLDEN / case / "final.pt", weights_only=True)
@@ -224,7 +224,7 @@ def copy_of(case, directory, **changes):
 
 
 def change_weights(directory, change):
-    """Another final.pt."""
+    """Write a final.pt with changed weights."""
     state = torch.load(directory / "final.pt", weights_only=True)
     change(state)
     torch.save(state, directory / "final.pt")
@@ -232,7 +232,7 @@ def change_weights(directory, change):
 
 
 def test_blank_may_be_any_unit(tmp_path):
-    """Another numbering of the units, in file, settings and weights: the same model."""
+    """Units with other ids in the file, the settings and the weights give the same model."""
     ids = [4, 0, 1, 2, 3, *range(5, 12)]  # of the units that were 0 to 11, the blank the first
     directory = copy_of("u2pp_moe", tmp_path / "m", ctc_conf__ctc_blank_id=4)
     names = (GOLDEN / "u2pp_moe" / "units.txt").read_text().split()[::2]
@@ -334,7 +334,7 @@ def test_tables_and_unused_layers_in_the_weights_change_nothing(tmp_path):
 
 
 def test_a_second_decoder_without_blocks_is_left_out(tmp_path):
-    """WeNet builds it all the same, and its weights lie in the file."""
+    """WeNet builds this decoder nevertheless, so its weights are in the file."""
     settings = {"decoder_conf__r_num_blocks": 0, "model_conf__reverse_weight": 0.0}
     model = read_wenet(copy_of("u2pp", tmp_path / "m", **settings)).model
     wanted = read_wenet(GOLDEN / "u2pp").model.state_dict()

@@ -141,7 +141,7 @@ def test_missing_files_are_named(model_dir, name):
 
 
 def test_a_broken_link_lists_the_existing_checkpoints(model_dir):
-    """WeNet's training leaves such a final.pt."""
+    """WeNet's training may leave a final.pt that is a broken link."""
     (model_dir / "final.pt").rename(model_dir / "epoch_3.pt")
     (model_dir / "final.pt").symlink_to("3.pt")
     with pytest.raises(InputError, match=r"a link to 3\.pt; use --checkpoint with epoch_3\.pt"):
@@ -356,7 +356,7 @@ def test_a_directory_that_holds_something_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize("is_moe", [False, True])
 def test_a_model_trained_here_survives_the_way_out_and_in(is_moe, tmp_path):
-    """Its settings, none of which is WeNet's default, its units and its weights."""
+    """The model keeps its settings (none of them a default of WeNet), its units and its weights."""
     feed_forward = DenseConfig(hidden_units=8)
     if is_moe:
         feed_forward = MoeConfig(

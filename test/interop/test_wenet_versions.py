@@ -35,7 +35,7 @@ def write_units(directory, units):
 
 @pytest.fixture
 def model_dir(tmp_path):
-    """A model of WeNet 2: its train.yaml says nothing of units."""
+    """A model of WeNet 2, whose train.yaml does not describe the units."""
     directory = tmp_path / "m"
     shutil.copytree(GOLDEN / "u2pp", directory)
     configs = yaml.safe_load((directory / "train.yaml").read_text())
@@ -47,7 +47,7 @@ def model_dir(tmp_path):
 
 
 def changed(directory, **settings):
-    """Add top-level keys, or keys of sections that are there."""
+    """Add keys to the top level or to existing sections."""
     configs = yaml.safe_load((directory / "train.yaml").read_text())
     for key, value in settings.items():
         if isinstance(value, dict) and isinstance(configs.get(key), dict):

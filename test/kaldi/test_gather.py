@@ -10,7 +10,7 @@ from moeasr.kaldi.gather import gather_feats
 
 @pytest.fixture
 def jobs(tmp_path):
-    """Two jobs' files for utterances 0 ... num_made - 1 of `num_utts`."""
+    """The files of two jobs, with features of the first `num_made` of `num_utts` utterances."""
 
     def write(num_utts, num_made):
         data = tmp_path / "data"

@@ -88,7 +88,7 @@ def test_the_second_decoder_learns_tokens_from_right_to_left():
 
 
 def test_accuracy_is_the_share_of_right_tokens_of_each_utterance_and_its_end():
-    """A decoder that always says 4: right twice of 5, and never of 3."""
+    """The decoder always predicts 4, which is correct for two of 5 tokens and for none of 3."""
     model = make_model().eval()
     torch.nn.init.zeros_(model.decoder.project.weight)
     with torch.no_grad():
@@ -164,7 +164,7 @@ def test_tokens_may_be_padded_with_anything():
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_parameter_gets_the_gradient_of_the_loss(system):
-    """All but the embedding network's, which learns from its own loss alone: the next test."""
+    """The embedding network is excepted: it learns only from its own loss (see the next test)."""
     learns = system not in ("dense", "random", "hash")
     weights = dict.fromkeys(ROUTING_LOSSES, 0.5 if learns else 0.0)
     model = make_system(system, routing_losses=RoutingLossWeights(**weights))

@@ -32,7 +32,7 @@ MOE = MoeConfig(hidden_units=24, num_experts=4, experts_per_frame=2)
 
 
 def moe_by(router):
-    """The `feed_forward:` section of experts under this router."""
+    """Return a `feed_forward:` section of experts with the given router."""
     return {"type": "moe", "router": router}
 
 
@@ -153,7 +153,7 @@ def test_members_of_a_family_are_of_its_kind_and_know_their_name(family, kind):
 
 @pytest.mark.parametrize("router", ROUTERS)
 def test_every_router_can_be_named_and_a_slip_of_its_name_gives_it(router):
-    """Also where the router must go with other keys: the name is what is wrong."""
+    """The message names the router even if other keys do not suit it either."""
     mapping = {"encoder": {"feed_forward": moe_by(router + "x")}}
     if router == "embedding":
         mapping["embedding"] = {}
@@ -202,7 +202,7 @@ def test_added_feed_forwards_and_routers_are_known_by_name(monkeypatch):
 
 
 def feed_forwards(model):
-    """All of the encoder and of both decoders."""
+    """Return all feed-forwards of the encoder and of both decoders."""
     kinds = (DenseFeedForward, MoEFeedForward)
     return [module for module in model.modules() if isinstance(module, kinds)]
 
@@ -210,7 +210,7 @@ def feed_forwards(model):
 @pytest.mark.parametrize(("activation", "value"), [("silu", -1 / (1 + math.e)), ("relu", 0.0)])
 @pytest.mark.parametrize("config", [DENSE, MOE], ids=["dense", "moe"])
 def test_the_activation_is_that_of_the_config_in_every_feed_forward(config, activation, value):
-    """Every hidden unit is activation(-1), and an output the sum of 24."""
+    """Every hidden unit is activation(-1), and every output is the sum of 24 hidden units."""
     config = dataclasses.replace(config, activation=activation)
     modules = feed_forwards(build_model(config_of(config), 20, 9).eval())
     assert len(modules) == 6

@@ -7,7 +7,7 @@ from moeasr.nn.attention import KeysAndValues
 
 
 def frames(*rows):
-    """(B, T, 1): each row's numbers, one per frame."""
+    """Return frames (B, T, 1), given their values for each row."""
     return torch.tensor(rows, dtype=torch.float64)[..., None]
 
 
@@ -20,7 +20,7 @@ def past(keys, edge):
 
 
 def test_frames_that_no_later_one_looks_at_are_forgotten():
-    """3 old frames and 2 new ones, of which the second stream has one: padding is left out."""
+    """3 frames are old and 2 are new. In the second stream, one of the new ones is padding."""
     before = past([[1, 2, 3, 4, 5], [1, 2, 3, 4, 0]], [[2, 3, 4, 5], [2, 3, 4, 0]])
     after = before.forget(num_frames=2, new_lens=torch.tensor([2, 1]), num_kept=3)
     assert numbers(after.attention.keys) == [[3, 4, 5], [2, 3, 4]]

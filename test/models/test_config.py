@@ -1,4 +1,4 @@
-"""The `model:` section: its heads, its contexts, and what does not go together."""
+"""The `model:` section: its heads, its contexts, and settings that are incompatible."""
 
 import pytest
 from systems import DENSE, TOP_1, encoder, moe

@@ -80,12 +80,12 @@ CASES = {
 
 @pytest.fixture(autouse=True)
 def whole_front_end(monkeypatch):
-    """Its pieces have a row of the first convolution in common, which is no cost of the model's."""
+    """Run the front end in one piece: overlapping pieces would compute some rows twice."""
     monkeypatch.setattr(subsampling, "PIECE_FRAMES", 10**6)
 
 
 def macs_counted(function, *args):
-    """Multiply-adds of each module by name, as PyTorch meets them in a run."""
+    """Return the multiply-adds of each module by name, as PyTorch counts them in a run."""
     # Only the plain kernel of attention is made of products that the counter knows on a CPU.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         function(*args)
@@ -93,7 +93,7 @@ def macs_counted(function, *args):
 
 
 def encoder_macs_counted(encoder, *args):
-    """The same, by part."""
+    """Return the multiply-adds of the encoder by part, as PyTorch counts them in a run."""
     by_part = Counter()
     for name, macs in macs_counted(encoder, *args).items():
         parts = re.fullmatch(r"BlockEncoder\.(?:blocks\.\d+\.)?(\w+)(\.router)?", name)
@@ -106,7 +106,7 @@ def encoder_macs_counted(encoder, *args):
 
 @pytest.mark.parametrize("name", CASES)
 def test_work_is_what_torch_counts(name):
-    """Each part to the last multiply-add, in a run of the very modules."""
+    """The multiply-adds of each part equal exactly those in a run of its modules."""
     model = build_model(CASES[name], 80, 31).eval()
     feats, lens = torch.randn(1, 100 * SECONDS, 80), torch.tensor([100 * SECONDS])
     tokens = torch.randint(3, 31, (1, SECONDS * TOKENS_PER_SEC + 1))
@@ -142,7 +142,7 @@ def test_parameters_are_those_of_count_params(name):
 
 
 def test_norms_and_shared_blocks_are_in_their_rows():
-    """G = 2 groups of 2 blocks: half the weights and all of the work; norms are not shared."""
+    """G = 2 groups of 2 blocks have half the weights and all of the work. Norms are not shared."""
     encoder = {"num_blocks": 4, "conv_kernel_size": 5}
     own = {c.part: c for c in model_cost(built(tiny(encoder)))}
     shared = {c.part: c for c in model_cost(built(tiny({**encoder, "num_groups": 2})))}
@@ -217,7 +217,7 @@ def experts(number):
     ],
 )
 def test_shared_encoders_are_as_large_as_worked_out(groups, macaron, second, millions, ratio):
-    """12 blocks in groups, routers and norms each block's own; sizes worked out by hand."""
+    """12 blocks in groups have their own routers and norms. Sizes are computed by hand."""
     total = blocks_total(
         num_groups=groups, macaron_feed_forward=experts(macaron), feed_forward=experts(second)
     )
@@ -310,7 +310,7 @@ class OwnRouter(Router):
 
 
 class FrugalRouter(OwnRouter):
-    """A router of a user that says what it costs."""
+    """A router of a user that defines its cost."""
 
     @property
     def macs_per_frame(self):
@@ -329,7 +329,7 @@ class OwnFeedForward(nn.Module):
 
 
 class FrugalFeedForward(OwnFeedForward):
-    """A feed-forward of a user that says what it costs."""
+    """A feed-forward of a user that defines its cost."""
 
     @property
     def macs_per_frame(self):
@@ -407,7 +407,7 @@ class OwnBlock(nn.Module):
 
 
 class FrugalBlock(OwnBlock):
-    """A block of a user that says what it costs."""
+    """A block of a user that defines its cost."""
 
     macs_per_frame = 7
 

@@ -58,7 +58,7 @@ def test_blocks_do_not_wait_for_the_device(name, kernel, hopper):
             context = torch.zeros(B, T, model.embedding.encoder.d_model, device="cuda")
         first = torch.zeros(1, dtype=torch.int64, device="cuda")
         mask = valid.mask[:, None]
-        enc, _, _ = model.encoder.run_blocks(x, mask, valid, context, None, first)
+        enc, *_ = model.encoder.run_blocks(x, mask, valid, context, None, first)
         assert enc.device.type == "cuda" and enc.shape == (B, T, D)
         for decoder in decoders(model).values():
             memory = decoder.read(enc, torch.full((B,), T, device="cuda"))

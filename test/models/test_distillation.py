@@ -89,7 +89,7 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn():
 
 
 def test_the_teacher_hears_the_students_chunks():
-    """Same chunk size for both, or equal models would differ."""
+    """The teacher must use the chunk size of the student; otherwise equal models would differ."""
     model, _ = make_pair("dense", full_context=False)
     distillation = Distillation(model, make_system("dense"), CONFIG)
     distillation._teacher.load_state_dict(model.state_dict())
@@ -178,3 +178,15 @@ def test_a_wider_teacher_may_teach_its_posteriors():
 def test_weights_outside_their_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         DistillationConfig(**wrong)
+
+
+def test_both_views_are_distilled_and_must_agree():
+    student, teacher = make_pair("u2pp_moe", consistency_weight=0.2)
+    feats = torch.cat((BATCH[0], BATCH[0].roll(1, dims=1)))
+    views = (feats, *(torch.cat((x, x)) for x in BATCH[1:]), None, 2)
+    output = Distillation(student, teacher, CONFIG).loss(*views)
+    ctc, states = (output.stats[f"loss_distill_{name}"] for name in ("ctc", "encoder"))
+    own = student(*views)
+    expected = own.loss.detach() + CONFIG.ctc_weight * ctc + CONFIG.encoder_weight * states
+    torch.testing.assert_close(output.loss.detach(), expected, rtol=0, atol=1e-9)
+    assert torch.equal(output.stats["loss_consistency"], own.stats["loss_consistency"])

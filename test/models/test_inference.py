@@ -1,4 +1,4 @@
-"""A model made ready for inference says what it said, in every mode and as a stream."""
+"""A model that is optimized for inference gives the same text in every mode and as a stream."""
 
 import weakref
 

@@ -1,4 +1,4 @@
-"""A model that routes by language: an utterance meets its language's experts, and no others."""
+"""A model that routes by language: an utterance uses only the experts of its language."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Options of the config reach the layers they are for."""
+"""Options of the config reach the layers to which they belong."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ MEMORY = {"type": "transformer", "memory_kernel_size": 3}
 
 
 def assert_same(built, expected, *inputs):
-    """A layer that was built from a config computes what the layer of these settings does."""
+    """Check that a layer built from a config computes the same as a layer with these settings."""
     expected.double().load_state_dict(built.state_dict())
     found, wanted = built(*inputs), expected(*inputs)
     if isinstance(wanted, tuple):

@@ -1,4 +1,4 @@
-"""Blocks that share parts (arXiv 2209.08326): what is one, what is each block's own."""
+"""Blocks that share parts (arXiv 2209.08326): the shared parts, and those of each block."""
 
 import pytest
 import torch

@@ -130,7 +130,7 @@ def test_caches_of_another_model_are_refused():
     feats, lens = window(streaming, FEATS, LENS, 0, 1)
     with pytest.raises(InputError, match="state belongs to another model"):
         streaming.step(feats, lens, other.start(4))
-    with pytest.raises(InputError, match="the features are of 4 streams, but the state is of 3"):
+    with pytest.raises(InputError, match="the features belong to 4 streams, but the state to 3"):
         streaming.step(feats, lens, streaming.start(3))
     with pytest.raises(InputError, match="state belongs to another model"):
         streaming.join([streaming.start(), other.start()])

@@ -1,4 +1,4 @@
-"""One feed-forward into experts and back."""
+"""Conversion of a feed-forward into experts and back."""
 
 import pytest
 import torch
@@ -97,7 +97,7 @@ def test_experts_of_a_language_may_all_be_selected():
 
 
 class OwnRouter(Router):
-    """A router of a user that says no more than it must."""
+    """A router of a user that has only the required members."""
 
 
 def test_a_router_makes_no_promises_by_default():

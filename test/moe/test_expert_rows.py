@@ -1,4 +1,4 @@
-"""The experts' own way back: gradients by differences, dropout, precision, what is kept."""
+"""The autograd function of all experts: gradients, dropout, precision, and stored tensors."""
 
 import pytest
 import torch

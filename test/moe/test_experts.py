@@ -20,7 +20,7 @@ def make_bank(kernel, num_experts=5, dropout=0.0):
 
 
 def frame_by_frame(bank, x, routing):
-    """One frame and one expert at a time."""
+    """Run the experts of one frame at a time, one expert after the other."""
     weights = bank.weights()
     rows = []
     for n in range(len(x)):

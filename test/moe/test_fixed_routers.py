@@ -1,4 +1,4 @@
-"""Routers that learn nothing."""
+"""Routers without learned parameters."""
 
 import pytest
 import torch
@@ -40,7 +40,7 @@ def test_a_hash_depends_on_the_frame_alone(x):
 
 
 def test_the_hash_is_knuths_of_the_signs_on_all_directions():
-    """Else a checkpoint's experts would be given frames of others. Along the axes, by integers."""
+    """With another hash, the experts of a checkpoint would receive frames of other experts."""
     router = HashRouter(NUM_BITS, 6, 2)
     router.directions.copy_(torch.eye(NUM_BITS))
     x = torch.randn(100, NUM_BITS)

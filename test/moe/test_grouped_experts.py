@@ -1,4 +1,4 @@
-"""The grouped products equal the loop, in the precisions they know. A CPU has them too, slowly."""
+"""The grouped products equal the loop in all precisions. They also run on a CPU, but slowly."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The MoE layer: what must hold of it whatever router and kernel."""
+"""The MoE layer: properties that hold for every router and every kernel."""
 
 import pytest
 import torch

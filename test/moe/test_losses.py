@@ -21,7 +21,7 @@ def routing_of(logits, k=1):
 
 
 def one_hot(experts, num_experts):
-    """Logits so sure that the softmax is one-hot."""
+    """Return logits whose softmax is one-hot."""
     logits = torch.full((len(experts), num_experts), -1e4, dtype=torch.float64)
     logits[range(len(experts)), experts] = 0.0
     return routing_of(logits)

@@ -1,4 +1,4 @@
-"""The router seam: selections, weights and what is refused."""
+"""The interface of routers: selections, weights and settings that are refused."""
 
 import pytest
 import torch

@@ -13,7 +13,7 @@ CONTEXT_SIZE = 2
 
 @pytest.fixture(params=ROUTERS)
 def router(request):
-    """Each router of a layer of four experts, two of which take a frame."""
+    """Each router in a layer of four experts, of which each frame uses two."""
     config = MoeConfig(num_experts=4, experts_per_frame=2, router=request.param)
     return ROUTERS[request.param].build(config, Stack(6, 0.0, CONTEXT_SIZE)).eval()
 

@@ -158,7 +158,7 @@ def test_noise_begins_equally_large_for_all_experts_and_frames(x):
 
 
 def test_a_weight_of_one_needs_a_single_expert_and_has_no_gradient():
-    """Models of other toolkits; `selected` with K = 1 is refused, since nobody means it."""
+    """This is meant for models of other toolkits. `selected` with K = 1 is refused as a mistake."""
     router, x = TopKRouter(6, 4, 1, "one"), torch.randn(9, 6)
     routing = router(x)
     assert torch.equal(routing.expert_weights, torch.ones(9, 1))

@@ -57,7 +57,7 @@ def test_rel_position_attention_equals_its_slow_twin(chunk_size):
 
 
 def test_positions_have_no_bias():
-    """It would add the same to all scores of a query. What is left: five matrices, u and v."""
+    """A bias would shift all scores of a query equally. There are five matrices, u and v."""
     num_params = sum(p.numel() for p in RelPositionAttention(D, H, dropout=0.0).parameters())
     assert num_params == 4 * (D * D + D) + D * D + 2 * D
 
@@ -114,7 +114,7 @@ def attend(module, x):
 @pytest.mark.parametrize("kind", [MultiHeadAttention, RelPositionAttention, KeyPositionAttention])
 @pytest.mark.parametrize("rate", RATES)
 def test_attention_weights_are_dropped_at_the_rate_in_training_only(kind, rate):
-    """A single key has all the weight, so that a head gives its value or, dropped, 0."""
+    """A single key has all the weight, so a head gives the value of this key or, if dropped, 0."""
     module = kind(D, H, dropout=rate).double()
     with torch.no_grad():
         module.value.weight.zero_()

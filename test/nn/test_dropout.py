@@ -1,4 +1,4 @@
-"""Dropout by drawn bits is dropout."""
+"""Fast dropout has the distribution of dropout."""
 
 import pytest
 import torch

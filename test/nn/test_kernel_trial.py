@@ -1,4 +1,4 @@
-"""The fastest kernel is chosen, if it computes what the plain one does."""
+"""The fastest kernel is chosen if its outputs equal those of the plain kernel."""
 
 import time
 
@@ -76,7 +76,7 @@ def test_a_second_copy_of_the_weights_needs_a_gain():
 
 
 def test_a_few_rows_count_as_much_as_more_rows_unless_they_are_rare():
-    """Twice as long on a few rows is a loss, though more rows gain more seconds."""
+    """A kernel that is twice as slow for a few rows is rejected, even if it is faster for many."""
     plain = maker(lambda rows: 0.0005 if rows <= FEW_ROWS else 0.003)
     other = maker(lambda rows: 0.001 if rows <= FEW_ROWS else 0.0015)
     assert chosen(plain, other) is plain

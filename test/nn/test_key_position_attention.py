@@ -20,7 +20,7 @@ def encoding(position):
 
 
 def slow_attention(module, x, mask):
-    """The score in its own terms, one query and one key at a time."""
+    """Compute the attention by the formula of the score, one query and one key at a time."""
     width = D // H
     out = torch.zeros_like(x)
     for b in range(len(x)):

@@ -1,4 +1,4 @@
-"""The front end's convolution with fewer bits."""
+"""The convolution of the front end in bfloat16 and in 8 bits."""
 
 import time
 

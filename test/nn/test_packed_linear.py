@@ -1,4 +1,4 @@
-"""Packed linear layers equal plain ones, as nearly as their bits allow."""
+"""Packed linear layers equal plain ones within the rounding of their precision."""
 
 import pytest
 import torch
@@ -45,7 +45,7 @@ def test_without_bias_and_without_rows(precision):
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_rows_do_not_depend_on_each_other(precision):
-    """A frame's output is its own. int8 scales inputs by the whole call: not to the last bit."""
+    """A frame's output depends only on the frame; in int8 nearly, as inputs share one scale."""
     packed = PackedLinear(torch.randn(24, 40), torch.randn(24), precision)
     x = torch.randn(12, 40)
     together, alone = packed(x), torch.cat([packed(row[None]) for row in x])

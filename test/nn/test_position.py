@@ -51,7 +51,7 @@ def test_tokens_computed_one_by_one_have_the_same_positions():
 
 
 def test_positions_of_keys_are_those_of_each_utterance_in_single_precision():
-    """WeNet's weights know them with the rounding of it, in whatever precision they run."""
+    """WeNet's weights were trained with this rounding, so it is kept in every precision."""
     like = torch.zeros(1, 1, 6, dtype=torch.float64)
     found = key_positions(torch.tensor([0, 5000]), 3, like)
     for row, first in zip(found, (0, 5000)):

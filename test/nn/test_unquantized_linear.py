@@ -1,4 +1,4 @@
-"""A linear layer whose precision matters more than its speed."""
+"""A linear layer that stays in float32 when a model is quantised."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Tables of costs, from costs made up by hand."""
+"""Tables of costs that are made up by hand."""
 
 from moeasr.models.part_cost import PartCost
 from moeasr.report.cost_table import model_lines, part_lines, uncounted_lines

@@ -25,7 +25,7 @@ FBANK = FbankConfig(num_mel_bins=NUM_MEL_BINS)
 
 
 def write_dir(path, utts, fbank=FBANK):
-    """Stored features, those of each utterance of one value."""
+    """Write stored features; all features of an utterance have the same value."""
     (path / "conf").mkdir(parents=True)
     (path / "conf" / "fbank.yaml").write_text(dump_yaml(to_mapping(fbank)))
     (path / "text").write_text("".join(f"{utt} {text}\n" for utt, (_, text) in utts.items()))
@@ -43,7 +43,7 @@ def recognizer():
 
 
 def test_utterances_that_training_leaves_out_are_measured_too(tmp_path, recognizer):
-    """Shorter or longer than training takes by default, or of too many units."""
+    """These utterances are too short or too long for training, or have too many units."""
     utts = {"long": (3001, "ab"), "many": (1700, "ab" * 201), "short": (9, "a"), "usual": (70, "b")}
     tokenizer = recognizer.tokenizer
     write_dir(tmp_path, utts)
@@ -90,7 +90,7 @@ def test_sets_of_other_features_or_of_nothing_are_refused(tmp_path, recognizer):
 
 @pytest.mark.parametrize("chunk_size", [-1, 2])
 def test_loads_are_the_choices_for_all_utterances_together(chunk_size):
-    """Against the choices of the encoder, utterance by utterance and without the decoders."""
+    """The reference is the routing of the encoder for single utterances, without decoders."""
     routed = encoder(moe(router="language", num_experts=6))
     model = make_system("u2pp_moe", encoder=routed, languages=("en", "zh")).eval()
     wanted = torch.zeros(4, 6, dtype=torch.int64)

@@ -23,7 +23,7 @@ QUANTILES = ("p50", "p90", "p95", "max")
 
 
 class FakeStreaming:
-    """Opens such streams, of a model with frames of 30 ms at 8000 Hz."""
+    """A recogniser that opens such streams, with frames of 30 ms at 8000 Hz."""
 
     class recognizer:
         class tokenizer:

@@ -106,7 +106,7 @@ def test_the_table(result):
 
 
 def test_every_config_is_compared_with_the_first_in_fp32(made_up_times):
-    """Streams with those of the first config that can be streamed."""
+    """Streams are compared with those of the first config that can be streamed."""
     configs = {
         name: Subject(ModelConfig(encoder=encoder(**settings), **CTC_ONLY), OptimConfig())
         for name, settings in [("whole", WHOLE), ("first", {}), ("second", {"num_blocks": 1})]

@@ -56,7 +56,7 @@ def test_a_ratio_is_the_median_of_those_of_the_rounds():
 
 
 def test_the_machines_limits_are_those_of_the_fastest_products(monkeypatch):
-    """Each work runs once and is said to take as long as here."""
+    """Each piece of work runs once, and its time is replaced by the times given here."""
     seconds = {"packed": 2.0, "plain": 0.5, "bf16": 0.25, "sum": 0.5}
 
     def time_candidates(candidates, num_rounds):
@@ -93,7 +93,7 @@ def test_a_stream_makes_no_step_that_gives_no_output(num_frames, num_chunks):
 
 @pytest.mark.parametrize("in_bf16", [False, True])
 def test_a_training_step_is_loss_gradient_clipping_and_update(in_bf16):
-    """By plain gradient descent, with gradients above the norm of 5 that is allowed."""
+    """The optimizer is plain gradient descent. The norm of the gradients exceeds the limit, 5."""
     dtype = torch.float32 if in_bf16 else torch.float64  # autocast leaves float64 as it is
     model = vary(make_system("dense", encoder=encoder(dynamic_chunk=False))).to(dtype).eval()
     batch = (BATCH[0].to(dtype), *BATCH[1:])
@@ -117,7 +117,7 @@ def test_a_training_step_is_loss_gradient_clipping_and_update(in_bf16):
 
 @pytest.mark.slow
 def test_working_memory_is_what_work_adds():
-    """In a process of its own: this one has freed pages to spare."""
+    """The test uses a new process, because this one has freed pages that it would reuse."""
     code = (
         "import torch\n"
         "from moeasr.report.timing import working_memory_bytes\n"

@@ -28,7 +28,7 @@ class Dev:
 
 
 class Drawn:
-    """Takes pictures like `Writers`."""
+    """A receiver of pictures with the interface of `Writers`."""
 
     def __init__(self):
         self.names = []

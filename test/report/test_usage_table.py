@@ -1,4 +1,4 @@
-"""Expert usage worked by hand: lines, page and record."""
+"""Expert usage computed by hand, as lines, as a page and as a record."""
 
 import json
 import math
@@ -78,7 +78,7 @@ def test_files_hold_what_was_measured_and_how(tmp_path):
 
 
 def test_the_picture_shows_shares_dead_experts_and_imbalance(tmp_path, monkeypatch):
-    """Read off matplotlib's figure when it is to be saved."""
+    """The values are read from matplotlib's figure before it is saved."""
     figures = []
     figure_class = pytest.importorskip("matplotlib.figure").Figure
     monkeypatch.setattr(

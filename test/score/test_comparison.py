@@ -196,7 +196,7 @@ def test_different_references_and_a_missing_baseline_are_refused() -> None:
             ],
             "dense",
         )
-    with pytest.raises(InputError, match="the baseline 'dense' has no experiment; .*: moe"):
+    with pytest.raises(InputError, match="'dense' is not one of the scored systems: moe"):
         compare([other], "dense")
 
 

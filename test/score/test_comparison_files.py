@@ -45,7 +45,7 @@ def test_experiments_are_compared_in_the_given_order(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"baseline": "giant"}, "the baseline 'giant' has no experiment"),
+        ({"baseline": "giant"}, "the baseline 'giant' is not one of the scored systems"),
         ({"mode": "attention"}, "has no results of set test, mode attention, chunk size -1"),
         ({"chunk_size": 16}, "has no results of set test, mode attention_rescoring, chunk size 16"),
         ({"test_set": "dev"}, "has no results of set dev"),

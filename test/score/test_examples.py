@@ -94,7 +94,7 @@ def test_utterances_without_errors_fill_up_the_examples(errors, utt_ids, choice)
 
 
 def test_utterances_of_one_error_rate_are_not_taken_in_their_order():
-    """The first four would often be of one speaker."""
+    """The first four utterances would often be of one speaker."""
     alignments = {f"u{n:02}": with_errors(1) for n in range(40)}
     assert set(choose_examples(alignments).utt_ids[:-1]) != {f"u{n:02}" for n in range(1, 5)}
 

@@ -1,4 +1,4 @@
-"""Characters with whole non-linguistic symbols."""
+"""Units that are characters or whole non-linguistic symbols."""
 
 from pathlib import Path
 

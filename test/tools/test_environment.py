@@ -1,4 +1,4 @@
-"""tools/: an environment is judged by what is in it, and made where there is none."""
+"""tools/: the packages of an environment are checked, and a missing environment is created."""
 
 import importlib.util
 import shutil

@@ -1,4 +1,4 @@
-"""test/run.sh: which checks it makes, with stand-ins for the programs that it calls."""
+"""test/run.sh: the checks that it runs, with stand-ins for the programs that it calls."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""Checkpoint averages against sums by hand; what must not be mixed."""
+"""Checkpoint averages against sums by hand, and checkpoints that must not be averaged."""
 
 import logging
 
@@ -27,7 +27,7 @@ def content(epoch, dev_loss, weight, **changes):
 
 
 def network_of(content, path):
-    """All of the model's config but what a resumed training may change."""
+    """Return the keys of the model's config that a resumed training must not change."""
     return {f"model.{k}": v for k, v in content["config"]["model"].items() if k != "dropout"}
 
 
@@ -59,7 +59,7 @@ def test_fewer_than_asked_for_are_used_with_a_warning(exp_dir, caplog):
 
 
 def test_the_training_says_what_is_best(tmp_path):
-    """It may have gone by accuracy: then `cost` is there, and the loss does not matter."""
+    """If the criterion is the accuracy, the stored `cost` ranks the epochs, and not the loss."""
     for epoch, (dev_loss, cost) in enumerate([(1.0, -0.5), (2.0, -0.9), (3.0, -0.7)], start=1):
         info = {"epoch": epoch, "dev_loss": dev_loss, "cost": cost}
         checkpoint.save(tmp_path / f"epoch_{epoch}.pt", content(epoch, 0.0, [0.0], info=info))

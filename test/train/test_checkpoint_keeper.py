@@ -1,4 +1,4 @@
-"""The checkpoints that are kept."""
+"""The choice of checkpoints that an experiment keeps."""
 
 import pytest
 import torch

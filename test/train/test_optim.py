@@ -104,7 +104,7 @@ def test_steps_are_those_of_the_papers(name):
 
 
 def test_a_gradient_near_the_rounding_of_float32_still_moves_its_weight():
-    """By g / (|g| + 1e-8) of the learning rate."""
+    """The step is g / (|g| + 1e-8) times the learning rate."""
     model = torch.nn.Linear(1, 1, bias=False).double()
     weight = model.weight.item()
     model.weight.grad = torch.tensor([[1e-6]], dtype=torch.float64)

@@ -20,10 +20,11 @@ from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.intermediate_ctc import IntermediateCtcConfig
 from moeasr.models.outputs import LossOutput
 from moeasr.moe.layer import MoeConfig
 from moeasr.seed import seed_all
-from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
+from moeasr.train.config import EmaConfig, OptimConfig, ScheduleConfig, TrainConfig
 from moeasr.train.evaluation import EvaluatedBatch
 from moeasr.train.stopping import STOPPED_BY_SIGNAL
 from moeasr.train.trainer import Trainer
@@ -62,12 +63,12 @@ class ToySource:
             yield ToyBatch(feats, lens[0], tokens, lens[1], f"utt{epoch}-{number}")
 
 
-def make_model(dropout=0.1):
+def make_model(dropout=0.1, num_blocks=1, **signals):
     ff = MoeConfig(hidden_units=8, num_experts=4)
     balanced = dataclasses.replace(ff, router="balanced")  # has a state that is no parameter
     config = ModelConfig(
         encoder=ConformerConfig(
-            num_blocks=1,
+            num_blocks=num_blocks,
             d_model=8,
             num_heads=2,
             dropout=dropout,
@@ -79,6 +80,7 @@ def make_model(dropout=0.1):
         decoder=DecoderConfig(
             num_blocks=1, num_reverse_blocks=1, num_heads=2, dropout=dropout, feed_forward=ff
         ),
+        **signals,
     )
     seed_all(5)
     model = build_model(config, 20, 9)
@@ -95,6 +97,7 @@ def make_trainer(
     after_step=None,
     evaluate_batch=None,
     after_epoch=None,
+    loss_of=None,
     **settings,
 ):
     model = model or make_model()
@@ -108,7 +111,7 @@ def make_trainer(
     }
     return Trainer(
         model=model,
-        loss_of=lambda batch: model(*batch[:4]),
+        loss_of=loss_of or (lambda batch: model(*batch[:4])),
         describe=lambda batch: batch.name,
         train=source or ToySource(),
         dev=dev or ToySource(),
@@ -117,6 +120,7 @@ def make_trainer(
         metadata={"config": {}},
         device=torch.device("cpu"),
         restart_epoch=restart_epoch,
+        before_step=getattr(model, "start_step", None),
         after_step=after_step or getattr(model, "react", None),
         evaluate_batch=evaluate_batch,
         after_epoch=after_epoch,
@@ -165,7 +169,7 @@ class ListSource:
 
 
 def train_slope(exp_dir, *epochs, dev=(), model=None, **settings):
-    """Train `Slope` on lists of batches, one list per epoch; the model."""
+    """Train `Slope` on lists of batches, one list per epoch, and return the model."""
     model = model or Slope()
     source = ListSource([[], *epochs])
     dev = ListSource([list(dev)])
@@ -189,12 +193,12 @@ def assert_same_run(one, other):
 
 
 class Crash(Exception):
-    """Stands for kill -9: nothing of ours gets to run after it."""
+    """An exception in place of kill -9, after which no code of moeasr runs."""
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """The directory of a run that nothing has stopped."""
+    """The directory of a run that was not stopped."""
     torch.set_num_threads(1)  # as in each test, see conftest.py
     exp_dir = tmp_path_factory.mktemp("unbroken")
     make_trainer(exp_dir).run()
@@ -212,6 +216,47 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path, unbroken
         make_trainer(tmp_path, ToySource(crash)).run()
     make_trainer(tmp_path).run()
     assert_same_run(unbroken, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("signals", "num_views"),
+    [
+        ({"consistency_weight": 0.2}, 2),
+        ({"intermediate_ctc": IntermediateCtcConfig(blocks=(1,))}, 1),
+        ({"intermediate_ctc": IntermediateCtcConfig(blocks=(1,), conditioned_blocks=(1,))}, 1),
+        ({"ctc_weight_schedule": ((0, 0.9), (8, 0.3))}, 1),
+        ({}, 1),
+    ],
+    ids=["consistency", "intermediate", "conditioned", "schedule", "ema"],
+)
+def test_learning_signals_resume_to_the_same_weights_bit_for_bit(tmp_path, signals, num_views):
+    def run(name, source=None):
+        model = make_model(num_blocks=2, **signals)
+
+        def loss_of(batch):
+            if not model.training or num_views == 1:
+                return model(*batch[:4])
+            views = [batch.feats, batch.feats + 1.0]
+            rest = [torch.cat((x, x)) for x in batch[1:4]]
+            return model(torch.cat(views), *rest, num_views=2)
+
+        settings = {"max_epochs": 2, "ema": EmaConfig(decay=0.7), "writers": ("jsonl",)}
+        make_trainer(tmp_path / name, source, model, loss_of=loss_of, **settings).run()
+
+    run("unbroken")
+    with pytest.raises(Crash):
+        run("broken", crash_after((2, 1)))
+    run("broken")
+    assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
+    files = [checkpoint.load(tmp_path / name / "ema.pt") for name in ("unbroken", "broken")]
+    assert files[0]["info"] == files[1]["info"]
+    for name, tensor in files[0]["model"].items():
+        assert torch.equal(tensor, files[1]["model"][name])
+    if signals:  # they are in the loss
+        plain = make_model(num_blocks=2)
+        make_trainer(tmp_path / "plain", model=plain, max_epochs=1, writers=("jsonl",)).run()
+        losses = [metrics(tmp_path / name, "train")[0]["loss"] for name in ("plain", "unbroken")]
+        assert losses[0] != losses[1]
 
 
 def test_a_run_killed_before_last_pt_of_a_finished_epoch_resumes_exactly(tmp_path, unbroken):
@@ -263,7 +308,7 @@ def test_each_batch_is_seen_once_though_accumulation_changes_in_an_epoch(tmp_pat
 
 
 def terminate_in_the_loss(trainer, num_calls):
-    """Send SIGTERM amid the n-th batch, of training or evaluation."""
+    """Send SIGTERM during the loss of the n-th batch of training or evaluation."""
     loss_of, calls = trainer._loss_of, []
 
     def loss_then_signal(batch):
@@ -376,7 +421,7 @@ def test_epochs_are_ranked_by_their_word_error_rate_and_pictures_are_drawn_after
 
 
 def test_a_model_trains_in_training_mode_and_is_evaluated_in_evaluation_mode(tmp_path):
-    """In each epoch, though it came in evaluation mode; evaluation keeps no graph."""
+    """This holds in each epoch for a model in evaluation mode. Evaluation builds no graph."""
     train_slope(
         tmp_path,
         [[[1.0, 0.0, 0.0]], [[3.0, 0.0, 0.0]] * 3],
@@ -392,7 +437,7 @@ def test_a_model_trains_in_training_mode_and_is_evaluated_in_evaluation_mode(tmp
 
 
 def test_a_gradient_is_the_mean_over_utterances_of_the_step_and_then_clipped(tmp_path):
-    """Not over micro-batches, which may be of any size; one that is not finite has no weight."""
+    """Micro-batches may have any size. One whose loss is not finite is left out."""
     nan = [[float("nan")] * 3] * 2
     micro_batches = [[[12.0, 0.0, 48.0]], nan, [[0.0, 16.0, 0.0], [0.0] * 3, [0.0] * 3]]
     train_slope(tmp_path, micro_batches, accum_steps=3, grad_clip=6.5)
@@ -406,7 +451,7 @@ def test_a_gradient_is_the_mean_over_utterances_of_the_step_and_then_clipped(tmp
 
 
 def test_the_learning_rate_follows_optimizer_steps(tmp_path):
-    """Five micro-batches by twos are three steps, in each of two epochs."""
+    """With two micro-batches per step, five micro-batches are three steps in each of two epochs."""
     epoch = [[[1.0, 2.0, 3.0]]] * NUM_BATCHES
     cosine = ScheduleConfig(name="warmup_cosine", warmup_steps=2, final_ratio=0.1)
     model = train_slope(tmp_path, epoch, epoch, accum_steps=2, schedule=cosine)
@@ -530,7 +575,7 @@ def test_another_models_last_pt_is_refused(tmp_path):
 
 
 def test_accumulated_micro_batches_are_one_big_batch(tmp_path):
-    """Sums over utterances divided once: the split into micro-batches does not matter."""
+    """Sums over utterances are divided once, so the division into micro-batches does not matter."""
     # float64: Adam turns the rounding noise of a zero gradient into a step
     model, big = make_model(dropout=0.0).double(), make_model(dropout=0.0).double()
     batches = [b._replace(feats=b.feats.double()) for b in ToySource().stream(1, 0)][:2]

@@ -1,4 +1,4 @@
-"""Training time: sessions add up, and a part is not taken for the whole."""
+"""Training time is the sum over sessions, and is not written if a session is unknown."""
 
 import json
 

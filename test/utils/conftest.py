@@ -27,7 +27,7 @@ def utils():
 
 @pytest.fixture
 def call(tmp_path):
-    """Run a script in a directory whose name has a space; python3 is the tests' own."""
+    """Run a script in a directory whose name has a space, with the python3 of the tests."""
     cwd = tmp_path / "a recipe"
     cwd.mkdir()
 

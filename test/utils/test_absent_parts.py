@@ -1,4 +1,4 @@
-"""Scripts of Kaldi whose work moeasr does elsewhere, or has no need of."""
+"""Scripts of Kaldi whose work moeasr does elsewhere or does not need."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""utils/combine_data.sh: what is merged, what is made up, what is refused."""
+"""utils/combine_data.sh: tables that are merged or generated, and input that is refused."""
 
 OTHER = {
     "utt2spk": "0-1 0\nd-1 d\n",

@@ -1,4 +1,4 @@
-"""utils/fix_data_dir.sh: order, agreement, and the way back."""
+"""utils/fix_data_dir.sh: order, consistency, and the backup of the original files."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_a_good_directory_is_left_as_it_is(call, data):
     assert {name: (path / name).stat().st_mtime_ns for name in before} == times
 
 
-def test_disorder_and_disagreement_are_mended(call, data):
+def test_disorder_and_inconsistency_are_repaired(call, data):
     """a-2 has no text, b-2 no duration, and text and wav.scp are out of order."""
     path = data(
         text="c-1 SIX\na-1 ONE\na-1 AGAIN\nb-1 ONE\n\nb-2 TWO\nb-3 ONE\nzz ZZ\n",
@@ -55,8 +55,8 @@ def test_disorder_and_disagreement_are_mended(call, data):
     "table",
     ["feats.scp", "shards.scp", "text", "utt2lang", "utt2dur", "utt2num_frames", "wav.scp"],
 )
-def test_an_utterance_goes_that_a_table_lacks(data, table):
-    """And empty lines, of the table and of utt2spk."""
+def test_an_utterance_that_a_table_lacks_is_removed(data, table):
+    """Empty lines of the table and of utt2spk are removed, too."""
     utt2spk = "a-1 a\n\na-2 a\nb-1 b\nb-2 b\nb-3 b\nc-1 c\n"
     path = data(utt2spk=utt2spk, **{table: "a-1 7\na-2 7\n\nb-1 7\nb-3 7\nc-1 7\n"})
     fix_data_dir(path, print)

@@ -22,7 +22,7 @@ def recipe(call, data):
 
 @pytest.mark.slow
 def test_features_tables_and_config(call, data, recipe):
-    """Two jobs, paths with spaces; the features of an earlier run go out of the way."""
+    """There are two jobs and paths with spaces. Features of an earlier run move to .backup."""
     (recipe / "feats.scp").write_text("old\n")
     done = call("make_fbank.sh", "--nj", 2, "my data", "my log", "my feats")
     assert done.returncode == 0, done.stdout + done.stderr

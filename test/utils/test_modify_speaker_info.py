@@ -24,7 +24,7 @@ def test_speakers_of_few_utterances(call, data):
 
 
 def test_speakers_of_little_time(call, data):
-    """The durations are made if they are missing."""
+    """The durations are computed if they are missing."""
     frames = "a-1 9\na-2 23\nb-1 8\nb-2 17\nb-3 4\nc-1 38\n"
     path = data(without=["utt2dur"], frame_shift="0.1\n", utt2num_frames=frames)
     assert utt2spk(call, "--seconds-per-spk-max", 2.9) == "a-1 a-2 b-1 b-1 b-2 c-1"

@@ -16,7 +16,7 @@ CONFIGS = ("u2pp_moe", "dense", "common", "fbank")  # the first one and its base
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout with two recipes, one of which has made something; its utils are no link."""
+    """A checkout with two recipes, one of which has generated files. Its utils are not a link."""
     checkout = Checkout(tmp_path / "root")
     (checkout.root / "utils").unlink()
     shutil.copytree(ROOT / "utils", checkout.root / "utils", symlinks=True)
@@ -63,7 +63,7 @@ def test_recipe_is_made_in_the_checkout(checkout, arguments, origin):
 
 
 def test_recipe_outside_the_checkout_finds_it(checkout, tmp_path):
-    """Also if the directory is called egs, as in another checkout, or has a space."""
+    """This also holds if the directory is called egs, as in another checkout, or has a space."""
     for place in ("egs", "my work"):
         recipe = tmp_path / place / "new"
         recipe.parent.mkdir()
@@ -102,7 +102,7 @@ def test_refusals_make_nothing(checkout, arguments, message):
 
 @pytest.fixture
 def prepare(tmp_path):
-    """Run the data preparation on a corpus; what came of it."""
+    """Run the data preparation on a corpus, and return the result."""
 
     def run(corpus: Path) -> subprocess.CompletedProcess:
         script = ROOT / "utils/new_recipe/local/data_prep.py"

@@ -115,7 +115,7 @@ def write_waves(folder):
     ],
 )
 def test_three_ways(call, data, options, names):
-    """`names`: for each speed the form of an utterance's id, and the prefix of its speaker's."""
+    """`names` has, for each speed, the form of utterance ids and the prefix of speaker ids."""
     table = write_waves(call.cwd / "it's audio")
     path = data(wav_DOT_scp=table, without=["utt2dur"])
     script = "data/perturb_data_dir_speed_3way.sh"

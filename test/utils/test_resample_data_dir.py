@@ -31,7 +31,7 @@ def test_resampling(call, data):
 
 
 def test_what_is_read_then(call, data):
-    """Changed twice, and still read without a process, at the length the header tells."""
+    """After two changes, the audio is still read without a process; its header gives the length."""
     samples = np.random.default_rng(0).uniform(-0.4, 0.4, 16000)
     for utt in UTTS:
         soundfile.write(call.cwd / f"{utt}.wav", samples, 16000)

@@ -123,7 +123,7 @@ def test_wrong_use(call, arguments, status, message):
 
 
 def test_max_jobs_run_is_obeyed(call):
-    """Each of 4 jobs counts those that run beside it: never more than the smaller of two limits."""
+    """Each of 4 jobs counts the jobs that run beside it: at most the smaller of two limits."""
     words = ["touch", "on.JOB;", "set", "--", "on.*;", "echo", "$#;", "sleep", "0.1;"]
     words += ["rm", "on.JOB"]
     done = call("run.pl", "-tc", "3", "--max-jobs-run", "2", "JOB=1:4", "x.JOB.log", *words)
@@ -147,7 +147,7 @@ def test_pick_runs_only_some_jobs_again(call, pick, again, status):
 
 
 def test_terminating_it_ends_its_jobs(utils, tmp_path):
-    """The job's own children must go, too, and jobs that wait must not begin."""
+    """The child processes of the job must end, too, and waiting jobs must not start."""
     words = ["sleep", "600", "&", "echo", "$!", ">", "pid.JOB", ";", "wait"]
     runner = subprocess.Popen(
         [sys.executable, utils / "run.pl", "-tc", "1", "JOB=1:2", "x.JOB.log", *words],
@@ -169,7 +169,7 @@ def test_terminating_it_ends_its_jobs(utils, tmp_path):
 
 
 def test_what_a_job_started_may_end_in_its_own_time(utils, tmp_path):
-    """A job's shell goes at once; a training under it has a step and a file to finish."""
+    """The shell of a job ends at once. A training below it needs time for a step and a file."""
     saving = "import signal, sys, time; from pathlib import Path\n"
     saving += "def save(*_): time.sleep(0.5); Path('saved').touch(); sys.exit()\n"
     saving += "signal.signal(signal.SIGTERM, save); Path('ready').touch(); time.sleep(600)"
@@ -187,7 +187,7 @@ def test_what_a_job_started_may_end_in_its_own_time(utils, tmp_path):
 
 
 def test_too_many_jobs_for_the_system_are_one_sentence(utils, tmp_path):
-    """Whatever fails first, it is no log file of the name None, and nothing waits.
+    """Whichever file fails first, no log file is called None, and no process waits.
 
     A job needs three files besides the log and the three of run.pl itself.
     """

@@ -1,4 +1,4 @@
-"""utils/decoders: what preparation scripts find where flac, sph2pipe and sox are not installed."""
+"""utils/decoders: programs for preparation scripts where flac, sph2pipe and sox are missing."""
 
 import io
 import os
@@ -64,7 +64,7 @@ def test_what_they_cannot_do_is_one_sentence(folder, capfdbinary, call, message)
 
 @pytest.mark.slow
 def test_path_sh_puts_them_behind_what_is_installed(folder):
-    """`which flac` and Kaldi's place for sph2pipe answer, and a real flac still comes first."""
+    """They are found by `which flac` and in Kaldi's place for sph2pipe. A real flac comes first."""
     env = {
         "PATH": f"{folder}/bin:{Path(sys.executable).parent}:/usr/bin:/bin",
         "HOME": "/nonexistent",

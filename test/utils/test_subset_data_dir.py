@@ -37,7 +37,7 @@ def test_choices(call, data, option, count, expected):
 
 
 def test_the_utterances_of_each_speaker_are_spread_as_in_kaldi():
-    """Every second one of 7, and the first ones of 5: 5 are too few for 3 with one between them."""
+    """Every second of 7 utterances is chosen, but the first 3 of 5, which are too few for gaps."""
     pairs = [(b"%b-%d" % (speaker, n), speaker) for speaker in (b"a", b"b") for n in range(7)][:12]
     chosen = [utt for utt, _ in choose(Path(), pairs, 3, "per-spk")]
     assert chosen == [b"a-0", b"a-2", b"a-4", b"b-0", b"b-1", b"b-2"]

@@ -128,7 +128,7 @@ def test_split_scp_makes_the_first_parts_larger(call):
 
 
 def test_split_scp_by_speaker(call):
-    """Two parts of about equally many speakers would hold 8 and 2 utterances; these, 6 and 4."""
+    """Parts with equally many speakers would have 8 and 2 utterances; these parts have 6 and 4."""
     sizes = {"a": 6, "b": 1, "c": 1, "d": 1, "e": 1}
     utts = [(f"{s}{n}", s) for s, size in sizes.items() for n in range(size)]
     (call.cwd / "utt2spk").write_text("".join(f"{u} {s}\n" for u, s in utts))

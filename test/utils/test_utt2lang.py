@@ -1,4 +1,4 @@
-"""utt2lang, which a model that routes by language cannot do without, follows its utterances."""
+"""utt2lang, which a model that routes by language needs, stays consistent with the utterances."""
 
 import pytest
 

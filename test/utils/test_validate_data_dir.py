@@ -77,7 +77,7 @@ def test_one_speaker_is_only_worth_a_warning(call, data):
 
 
 def test_units_and_sample_rate_of_audio_may_be_named(call, data, tmp_path):
-    """16 frames of features leave 4 of CTC: none too few for a word of five letters."""
+    """16 frames of features are 4 frames of CTC, which suffice for one word."""
     soundfile.write(tmp_path / "a.wav", np.zeros(2560), 16000)
     utts = ["a-1", "a-2", "b-1", "b-2", "b-3", "c-1"]
     data(

@@ -118,6 +118,16 @@ CALLS = {
         FIX NO_EXTRA new
         VALIDATE --no-feats --no-text -- new
     """,
+    "data/augment_data_dir.sh --augment '[{type: gain}]' --seed 3 --sample-rate 8000 data new": """
+        DO augment_data_dir --script utils/data/augment_data_dir.sh '--augment=[{type: gain}]' \
+            --seed=3 --sample-rate=8000 -- data new
+        VALIDATE --no-feats -- new
+    """,
+    "data/augment_data_dir.sh --augment '[{type: gain}]' data new": """
+        DO augment_data_dir --script utils/data/augment_data_dir.sh '--augment=[{type: gain}]' \
+            --seed=0 -- data new
+        VALIDATE --no-feats -- new
+    """,
     "data/perturb_data_dir_volume.sh --reco2vol v --write-reco2vol w --scale-low .5 \
         --scale-high 3 data": """
         DO perturb_data_dir_volume --script utils/data/perturb_data_dir_volume.sh \

@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--config", nargs="+", required=True, metavar="YAML", help="configs of experiments")
-    add("--utterance-sec", type=float, default=10.0, help="seconds of speech")
+    add("--utterance-sec", type=float, default=10.0, help="duration of the utterance")
     add("--chunk-size", type=int, default=16)
     add("--num-left-chunks", type=int, default=4)
     add("--vocab-size", type=int, default=1000)

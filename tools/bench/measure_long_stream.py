@@ -38,7 +38,7 @@ def main():
     parser.add_argument(
         "--float64",
         action="store_true",
-        help="compute in float64, in which experts with nearly equal scores do not change",
+        help="compute in float64, where rounding does not change the choice of experts",
     )
     args = parser.parse_args()
     torch.set_num_threads(1)

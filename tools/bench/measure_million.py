@@ -52,13 +52,13 @@ def main() -> None:
     """Make the set if it does not exist, then measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--dir", type=Path, required=True, help="directory of the set, made if missing"
+        "--dir", type=Path, required=True, help="directory of the set, created if missing"
     )
     parser.add_argument("--num-utts", type=int, default=1_000_000)
     parser.add_argument("--data-type", choices=("feats", "raw", "shard"), default="feats")
     parser.add_argument("--units", choices=("char", "bpe"), default="bpe")
     parser.add_argument(
-        "--segments", action="store_true", help="raw: take utterances from long recordings"
+        "--segments", action="store_true", help="cut utterances from long recordings"
     )
     parser.add_argument("--num-workers", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--num-batches", type=int, default=1000)

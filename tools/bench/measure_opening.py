@@ -33,7 +33,7 @@ def main() -> None:
     """Make the sets if they do not exist, then measure each command in its own process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--dir", type=Path, required=True, help="directory of the sets, made if missing"
+        "--dir", type=Path, required=True, help="directory of the sets, created if missing"
     )
     parser.add_argument("--checkpoint", required=True, help="a model with experts")
     parser.add_argument("--num-utts", type=int, default=1_000_000)

@@ -20,7 +20,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--data-dir", required=True)
-    parser.add_argument("--num-utts", type=int, help="the first N only")
+    parser.add_argument("--num-utts", type=int, help="number of utterances (default: all)")
     args = parser.parse_args()
     torch.set_num_threads(1)
     recognizer = Recognizer.from_checkpoint(args.checkpoint)

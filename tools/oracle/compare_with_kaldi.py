@@ -286,8 +286,8 @@ def main() -> None:
     """Compare all calls."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--kaldi", type=Path, required=True, help="a Kaldi checkout")
-    parser.add_argument("--only", default="", help="calls that contain this")
-    parser.add_argument("--keep", type=Path, help="leave the folders of the calls here")
+    parser.add_argument("--only", default="", help="compare only calls that contain this text")
+    parser.add_argument("--keep", type=Path, help="directory to keep the files of calls in")
     args = parser.parse_args()
     kaldi = (args.kaldi / "egs/wsj/s5/utils").resolve()
     if not kaldi.is_dir():

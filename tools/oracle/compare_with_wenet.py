@@ -68,8 +68,14 @@ def main():
     add("--model-dir", type=Path, required=True)
     add("--weights", default="final.pt")
     add("--checkpoint", required=True)
-    add("--seconds", type=float, nargs="+", default=[8.0, 5.0, 2.0], help="of random features")
-    add("--audio", nargs="*", default=[], help="instead of random features")
+    add(
+        "--seconds",
+        type=float,
+        nargs="+",
+        default=[8.0, 5.0, 2.0],
+        help="durations of random inputs",
+    )
+    add("--audio", nargs="*", default=[], help="audio files to use instead of random features")
     add("--num-tokens", type=int, default=20)
     args = parser.parse_args()
     find_wenet(args.wenet)

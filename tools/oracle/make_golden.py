@@ -198,7 +198,7 @@ def main():
     """Make all requested cases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wenet", required=True, help="checkout of WeNet")
-    parser.add_argument("--cases", nargs="+", default=list(CASES), help="(default: all)")
+    parser.add_argument("--cases", nargs="+", default=list(CASES), help="cases (default: all)")
     args = parser.parse_args()
     find_wenet(args.wenet)
     torch.set_num_threads(1)

@@ -140,7 +140,7 @@ def main():
     add("--num-blocks", type=int, default=12)
     add("--hidden-units", type=int, default=2048)
     add("--seconds", type=float, default=10.0, help="duration of the utterance to encode")
-    add("--train-utts", type=int, default=4, help="utterances in a training step; 0: none")
+    add("--train-utts", type=int, default=4, help="utterances in a training step; 0 skips it")
     add("--train-seconds", type=float, default=7.5, help="duration of a training utterance")
     add("--num-tokens", type=int, default=30, help="number of tokens in a training utterance")
     add("--num-rounds", type=int, default=7)

@@ -45,7 +45,7 @@ def write(path: Path, text: str) -> None:
 
 
 def yesno(work: Path, archives: Path) -> None:
-    """Made up: each file name says what is in it."""
+    """Made up: each file name contains its transcript."""
     for number in range(0, 240, 20):
         name = "_".join(f"{number:08b}")
         speech(work / "downloads/waves_yesno" / f"{name}.wav", 40000, 8000)
@@ -227,7 +227,7 @@ RUNS = [
 
 
 def make_recipe(run: Run, checkout: Path, work: Path, utils: Path) -> None:
-    """A recipe's folder: ours, with `local/` of theirs, and one or the other's utils."""
+    """Create the folder of a recipe: moeasr's files, the recipe's `local/`, and the given utils."""
     work.mkdir(parents=True)
     ours, theirs = ROOT / "egs" / "an4", checkout / run.recipe
     for name in ("path.sh", "cmd.sh", "conf"):
@@ -254,7 +254,7 @@ def call(command: str, work: Path, log: Path) -> bool:
 
 
 def same_as_with_kaldi(run: Run, work: Path, checkout: Path, kaldi: Path) -> set[str]:
-    """Prepare once more, with Kaldi's utils; the sets whose files are the same."""
+    """Prepare again with Kaldi's utils, and return the sets whose files are the same."""
     other = work.with_name(f"{work.name}_kaldi")
     make_recipe(run, checkout, other, kaldi / "egs/wsj/s5/utils")
     activate = f'. "{ROOT}/tools/activate.sh"\n'  # our path.sh looks for it beside our utils
@@ -276,9 +276,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--kaldi", type=Path, required=True, help="a Kaldi checkout")
     parser.add_argument("--espnet", type=Path, help="an ESPnet checkout")
-    parser.add_argument("--download-dir", type=Path, required=True, help="the corpora's archives")
-    parser.add_argument("--only", default="", help="recipes that contain this")
-    parser.add_argument("--keep", type=Path, help="work here and leave everything")
+    parser.add_argument("--download-dir", type=Path, required=True, help="archives of corpora")
+    parser.add_argument("--only", default="", help="run only recipes whose name contains this text")
+    parser.add_argument("--keep", type=Path, help="working directory, which is kept")
     args = parser.parse_args()
     base = args.keep or Path(tempfile.mkdtemp())
     base.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pad the times of a segments table, read from standard input: Kaldi's script of this name.
+"""Pad the times of a segments table from standard input. Replaces Kaldi's script of this name.
 
 Intended difference from Kaldi: a segment that ends before it begins is left out without an error.
 """

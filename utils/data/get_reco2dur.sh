@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Write reco2dur, the seconds of each recording: Kaldi's script of this name.
+# Write reco2dur, the seconds of each recording. Replaces Kaldi's script of this name.
 #
 # Durations come from utt2dur if utterances are recordings, otherwise from the headers of the audio.
 # Intended differences from Kaldi: as in get_utt2dur.sh.

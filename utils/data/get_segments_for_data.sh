@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Print segments in which every utterance is its whole recording: Kaldi's script of this name.
+# Print segments in which every utterance is its whole recording. Replaces Kaldi's script of this
+# name.
 #
 # The times come from utt2dur, which is written first if it is missing.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Write utt2dur, the seconds of each utterance: Kaldi's script of this name.
+# Write utt2dur, the seconds of each utterance. Replaces Kaldi's script of this name.
 #
 # Durations come from segments, otherwise from frame_shift and utt2num_frames, otherwise from the
 # headers of the audio.

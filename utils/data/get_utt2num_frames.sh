@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Write utt2num_frames, the feature frames of each utterance: Kaldi's script of this name.
+# Write utt2num_frames, the feature frames of each utterance. Replaces Kaldi's script of this name.
 #
 # The numbers come from the headers of the features, or from utt2dur if there are no features.
 # Intended differences from Kaldi: as in get_utt2dur.sh.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Copy a data directory and divide its speakers into smaller ones: Kaldi's script of this name, which
-# makes the same division.
+# Copy a data directory and divide its speakers into smaller ones. Replaces Kaldi's script of this
+# name and makes the same division.
 #
 # Intended differences from Kaldi: without a limit nothing is copied; utt2dur, utt2lang, utt2num_frames,
 # utt2uniq, reco2dur and frame_shift are copied, too.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Three-way speed perturbation (0.9, 1.0, 1.1) of a data directory: Kaldi's script of this name.
-# No sox and no Kaldi binary is needed; see ../perturb_data_dir_speed.sh.
+# Three-way speed perturbation (0.9, 1.0, 1.1) of a data directory. Replaces Kaldi's script of this
+# name. No sox and no Kaldi binary is needed; see ../perturb_data_dir_speed.sh.
 
 always_include_prefix=false
 include_spk_prefix=true

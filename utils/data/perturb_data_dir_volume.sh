@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Change the volume of the recordings in a data directory: Kaldi's script of this name, which samples
-# the same factors.
+# Change the volume of the recordings in a data directory. Replaces Kaldi's script of this name and
+# samples the same factors.
 #
 # Intended differences from Kaldi: no sox. The entries of wav.scp become
 #   python3 -m moeasr.bin.perturb_volume <factor> '<path>' |

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Copy a data directory with a maximum number of utterances per transcript: Kaldi's script of this
-# name, which keeps the same utterances.
+# Copy a data directory with a maximum number of utterances per transcript. Replaces Kaldi's script
+# of this name and keeps the same utterances.
 #
 # Intended differences from Kaldi: only the known files of a data directory are copied; the .backup of
 # fix_data_dir.sh stays.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Change the sample rate of the audio in a data directory: Kaldi's script of this name.
+# Change the sample rate of the audio in a data directory. Replaces Kaldi's script of this name.
 #
 # Intended differences from Kaldi: no sox. The entries of wav.scp become
 #   python3 -m moeasr.bin.resample <frequency> '<path>' |

@@ -25,7 +25,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = preparation_parser(__doc__, tree_or_archive("LibriSpeech"))
     for option, default, what in (
         ("--train-parts", "train-clean-100 train-clean-360 train-other-500", "to train on"),
-        ("--dev-parts", "dev-clean dev-other", "of the dev set"),
+        ("--dev-parts", "dev-clean dev-other", "that form the dev set"),
     ):
         parser.add_argument(
             option,
@@ -33,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
             default=default.split(),
             choices=PARTS,
             metavar="PART",
-            help=f"parts {what} (default: {default})",
+            help=f"parts of the corpus {what} (default: {default})",
         )
     parser.add_argument(
         "--test-sets",
@@ -41,7 +41,8 @@ def get_parser() -> argparse.ArgumentParser:
         default=["test_clean", "test_other"],
         choices=["dev", *(name.replace("-", "_") for name in PARTS)],
         metavar="SET",
-        help="test sets, with _ for - (default: test_clean test_other); dev is always prepared",
+        help="test sets, with _ in place of - (default: test_clean test_other); the set dev is "
+        "always prepared",
     )
     return parser
 

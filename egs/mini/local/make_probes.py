@@ -95,9 +95,9 @@ def joined(
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--test-dir", type=Path, required=True, help="the test set of stage 0")
-    parser.add_argument("--audio-dir", type=Path, required=True, help="where the audio goes")
-    parser.add_argument("--out-dir", type=Path, required=True, help="where the sets go")
+    parser.add_argument("--test-dir", type=Path, required=True, help="test set that stage 0 wrote")
+    parser.add_argument("--audio-dir", type=Path, required=True, help="output directory of audio")
+    parser.add_argument("--out-dir", type=Path, required=True, help="output directory of sets")
     return parser
 
 

@@ -39,7 +39,8 @@ def add_recognition_options(
     Args:
         parser: The parser that receives the options.
         defaults: Settings whose options are not given.
-        has_folders: Also offer `--model` for model folders, instead of `--checkpoint`.
+        has_folders: True to offer `--model`, for model folders, as an alternative to
+            `--checkpoint`.
     """
     add = parser.add_argument
     models = parser.add_mutually_exclusive_group(required=True)

@@ -22,14 +22,15 @@ READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
 SUFFIXES = AUDIO_SUFFIXES + READ_BY_FFMPEG
 NUM_THREADS = 8
 TOLERANCE_SEC = 0.1
-"""An utterance from the start of its recording to so close to its end is the whole recording:
-durations in manifests are rounded, and programs measure MP3 differently."""
+"""Largest distance from the end of an utterance to the end of its recording at which an utterance
+that begins with the recording is the whole recording. Durations in manifests are rounded, and
+programs measure MP3 differently."""
 
 logger = get_logger(__name__)
 
 
 def with_entries(items: Iterable[Item]) -> list[Item]:
-    """Return the utterances with their entries of wav.scp, times and lengths of recordings.
+    """Add to each utterance its entry of wav.scp, its times, and the length of its recording.
 
     Each audio file becomes an entry of wav.scp, and the length of the recording is measured. For
     this, all audio files are opened. A recording whose sample rate differs from that of most

@@ -29,8 +29,8 @@ class AudioFolderForm(Form):
     """A folder that `datasets.load_dataset("audiofolder", data_dir=...)` reads.
 
     Metadata files are in the folder, in the directories of its sets, or in those below `data`.
-    `file_name` is relative to the metadata file. A column of `TEXT_KEYS` has the transcript, and
-    columns of `SPEAKER_KEYS` and `LANGUAGE_KEYS` may be there. One metadata file may describe all
+    `file_name` is relative to the metadata file. A column of `TEXT_KEYS` has the transcript.
+    Columns of `SPEAKER_KEYS` and `LANGUAGE_KEYS` are optional. One metadata file may describe all
     sets: then the directories in `file_name` tell them apart.
     """
 

@@ -30,13 +30,13 @@ class CorpusOptions:
     form: str = AUTO
     """A name in `FORMS`, or the import path of a form of your own."""
     text: TextOptions = TextOptions()
-    """Case and punctuation."""
+    """Changes of the case and the punctuation of transcripts."""
     partition: PartitionOptions = PartitionOptions()
-    """Sets that the corpus does not define."""
+    """Sizes of the sets that the corpus does not define."""
 
 
 def forms_parser(description: str | None) -> argparse.ArgumentParser:
-    """Return the command line of a preparation that reads all forms."""
+    """Return the parser of a preparation script that accepts every form of corpus (`--form`)."""
     parser = preparation_parser(description, "the corpus, or a directory that contains only it")
     add = parser.add_argument
     add(

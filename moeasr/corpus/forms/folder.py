@@ -124,7 +124,7 @@ def _read_list(path: Path) -> dict[Path, tuple[str, str]]:
         if not audio.is_file():
             raise InputError(f"{where}: audio file {audio} does not exist")
         if audio in texts:
-            raise InputError(f"{where}: {name} appears twice (before: {texts[audio][0]})")
+            raise InputError(f"{where}: {name} appears twice (first: {texts[audio][0]})")
         texts[audio] = where, text
     return texts
 

@@ -41,9 +41,9 @@ class Form(ABC):
     needs = ""
     """The files that a corpus of this form has, as a phrase for messages."""
     allows_empty_text = False
-    """An empty transcript means a recording without speech; otherwise it is an error."""
+    """True if an empty transcript means a recording without speech, False if it is an error."""
     keeps_ids = False
-    """The names of utterances and speakers are ids of a Kaldi data directory and do not change."""
+    """True if the names of utterances and speakers are ids of Kaldi, which do not change."""
 
     @abstractmethod
     def find(self, root: Path) -> str | None:

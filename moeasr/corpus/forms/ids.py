@@ -12,8 +12,9 @@ MAX_SPEAKER = 40
 """Number of characters of a speaker's name that ids contain."""
 _NOT_IN_IDS = re.compile(r"[\s/\x00-\x1f\x7f]+")
 _NOT_IN_SPEAKERS = re.compile(r"[\s/\x00-\x2d\x7f]+")
-"""Up to `-`, which separates a speaker from the rest of an utterance's id: with lower characters,
-sorting by utterance would not sort by speaker, as it must."""
+"""Pattern of characters that a speaker id must not contain: all up to `-` in the order of sorting.
+In an utterance id, `-` separates the speaker from the rest. If speaker ids had characters that sort
+before it, sorting by utterance would not also sort by speaker, as Kaldi requires."""
 
 
 def with_ids(sets: Mapping[str, Iterable[Item]], keep: bool = False) -> dict[str, list[Utterance]]:
@@ -103,5 +104,5 @@ class _Names:
         """
         known_name, known_where = self._known.get(id_, (name, None))
         if known_where is not None and (name is None or known_name != name):
-            raise InputError(f"{where}: {self._kind} '{id_}' appears twice (before: {known_where})")
+            raise InputError(f"{where}: {self._kind} '{id_}' appears twice (first: {known_where})")
         self._known.setdefault(id_, (name, where))

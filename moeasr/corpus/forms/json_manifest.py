@@ -29,8 +29,8 @@ class JsonManifestForm(Form):
     """One JSON object per utterance: `{"audio_filepath": ..., "duration": ..., "text": ...}`.
 
     The keys are NeMo's (`audio_filepath text offset duration`) or those of Hugging Face's data sets
-    (`audio`, `file` or `file_name`; `sentence`, `transcription` or `text`). `speaker` and
-    `lang` may be there. Manifests are beside the audio or in the directory of their set, as
+    (`audio`, `file` or `file_name`; `sentence`, `transcription` or `text`). `speaker` and `lang`
+    are optional. Manifests are beside the audio or in the directory of their set, as
     `metadata.jsonl`.
     """
 

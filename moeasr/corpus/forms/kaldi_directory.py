@@ -33,7 +33,7 @@ class KaldiForm(Form):
         """Return the utterances of all data directories, by name of the set."""
         directories = _directories(root)
         if not directories:
-            raise InputError(f"{root} contains no data directory, which has a wav.scp")
+            raise InputError(f"{root} contains no data directory (a directory with a wav.scp)")
         return {
             name: [item for path in paths for item in _read_directory(path, root)]
             for name, paths in group_by_set(root, directories).items()

@@ -11,7 +11,7 @@ from moeasr.errors import InputError
 class LJSpeechForm(Form):
     """The layout of the LJ Speech Dataset, which many corpora of one speaker share.
 
-    The normalized text is taken where there is one. Sets may have files of their own
+    If a line has a normalized text, this is the transcript. Each set may have its own metadata file
     (`metadata_train.csv`, `metadata_val.csv`).
     """
 

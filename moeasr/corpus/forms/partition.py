@@ -20,9 +20,10 @@ class PartitionOptions:
     """The sizes of the sets that the corpus does not define."""
 
     dev_size: float | None = None
-    """Share of the utterances (below 1) or their number; None is a tenth, at most 1000."""
+    """Size of the development set: a share of the utterances (below 1) or their number; None is a
+    tenth, at most 1000."""
     test_size: float | None = None
-    """The same for the test set."""
+    """Size of the test set, in the same form as `dev_size`."""
     seed: int = 777
     """Seed of the choice of speakers."""
 

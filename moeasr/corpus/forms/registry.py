@@ -31,7 +31,7 @@ TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".gz", ".parquet", ".xlsx",
 """Ends of the names of files that may contain transcripts."""
 MAX_TABLES = 3
 MAX_SHOWN = 80
-"""Characters of a line in a message."""
+"""Maximum number of characters of a line that a message shows."""
 
 logger = get_logger(__name__)
 
@@ -71,7 +71,7 @@ def find_form(name: str, root: Path) -> tuple[Form, Path]:
 
 
 def _content(directory: Path) -> str:
-    """Return a clause on the content of a directory: an audio file, and tables with first lines."""
+    """Describe a directory for a message: an audio file in it, and the first lines of tables."""
     paths = [path for path in directory.rglob("*") if not path.name.startswith(".")]
     audio = next(filter(is_audio, sorted(paths)), None)
     tables = sorted(

@@ -17,7 +17,8 @@ PUNCTUATIONS: tuple[Punctuation, ...] = get_args(Punctuation)
 APOSTROPHES = {"'": "'", "\u2019": "'", "\u02bc": "'"}
 """Apostrophe -> how it is written where punctuation is removed."""
 IN_WORDS = {**APOSTROPHES, "\u00b7": "\u00b7"}
-"""Signs that belong to a word between two letters; Catalan has the middle dot."""
+"""Punctuation marks that belong to a word if they are between two letters, such as Catalan's middle
+dot."""
 MAX_SHOWN = 12
 
 logger = get_logger(__name__)
@@ -28,13 +29,14 @@ class TextOptions:
     """The changes of transcripts, in addition to single spaces in place of all white space."""
 
     case: Case = "keep"
-    """`lower` or `upper` changes all letters."""
+    """`lower` or `upper` converts all letters, `keep` changes nothing."""
     punctuation: Punctuation = "keep"
-    """`remove` deletes the punctuation of every script, but keeps apostrophes inside words."""
+    """`remove` deletes the punctuation of every script except apostrophes inside words; `keep`
+    changes nothing."""
 
 
 def change_text(text: str, options: TextOptions) -> str:
-    """Return a transcript in one line, with the case and the punctuation of the options."""
+    """Return a transcript in one line, with case and punctuation changed as the options say."""
     if options.punctuation == "remove":
         text = _without_punctuation(text)
     if options.case != "keep":

@@ -39,7 +39,9 @@ def trace_back(
         slots[:num_open] = origins[time, :num_open].gather(1, slots[:num_open])
     is_real = (torch.arange(chosen.size(0), device=lens.device)[:, None] < lens)[..., None]
     is_new = (chosen.gather(2, visited) >= num_slots) & is_real
-    units = pad_sequence(lasts, batch_first=True).gather(2, visited)  # the last ones on the paths
+    units = pad_sequence(lasts, batch_first=True).gather(
+        2, visited
+    )  # last units of the slots on the paths
 
     # One row for each path; a segment runs from one new unit to the next.
     is_new_row, unit_rows = _rows(is_new), _rows(units)

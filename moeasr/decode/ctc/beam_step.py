@@ -134,7 +134,7 @@ class Beam:
         return Beam(*(part[utts] for part in self.parts()))
 
     def replace(self, utts: Tensor, beam: "Beam") -> "Beam":
-        """Return the beam with the prefixes of another one for some utterances (B',)."""
+        """Return the beam in which `beam` replaces the prefixes of the utterances `utts` (B',)."""
         pairs = zip(self.parts(), beam.parts())
         return Beam(*(part.index_copy(0, utts, new) for part, new in pairs))
 

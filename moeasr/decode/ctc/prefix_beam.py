@@ -63,15 +63,15 @@ class PrefixBeam:
     Args:
         num_streams: B, number of streams.
         beam_size: K, number of prefixes kept after each frame.
-        fusion: A language model, boosted phrases or both; None for neither. With a fusion, prefixes
-            are ranked by the sum of CTC and fusion score. Every prefix may stay or be extended by
-            the `NUM_FUSION_UNITS` likeliest units of a frame.
+        fusion: A language model, boosted phrases or both; None if there is none. With a fusion,
+            prefixes are ranked by the sum of CTC and fusion score. Every prefix may stay or be
+            extended by the `NUM_FUSION_UNITS` likeliest units of a frame.
         blank: Id of the blank.
         device: Device of the log-probabilities.
-        with_frames: Give each token the frame of its stream (from 0) in which it was most probable,
-            from its own arrival in the prefix to that of the next token. This does not need past
-            log-probabilities. `moeasr.decode.ctc.forced_alignment` uses all log-probabilities and
-            gives the frames of the best alignment instead.
+        with_frames: True to give each token the frame of its stream (from 0) in which it was most
+            probable, from its own arrival in the prefix to that of the next token. This does not
+            need past log-probabilities. `moeasr.decode.ctc.forced_alignment` uses all
+            log-probabilities and gives the frames of the best alignment instead.
         max_undecided: Maximum number of undecided units in the best prefix after a chunk. The
             oldest units beyond it are decided, and prefixes with different units are dropped. None
             for no limit.
@@ -135,9 +135,9 @@ class PrefixBeam:
         They contain all units since the beginning of the stream or since `restart`.
 
         Args:
-            is_final: Let the fusion score the end of the streams: it ends the last word, scores
-                </s>, and removes the boost of incomplete phrases. The state of the search does not
-                change.
+            is_final: True to let the fusion score the end of the streams: the fusion ends the last
+                word, scores </s>, and removes the boost of incomplete phrases. The state of the
+                search does not change.
         """
         fusion_score = self._beam.fusion_score
         if self._fusion is not None and is_final:

@@ -21,7 +21,7 @@ class Run(NamedTuple):
     before the chunk, which lasts until the first new unit; the new units follow. Empty if frames
     are not requested."""
     peaks: list[float]
-    """Log-probability of each of these units in its frame."""
+    """Log-probability of the unit of each entry of `frames` in that frame."""
 
 
 class _Path(NamedTuple):

@@ -1,4 +1,4 @@
-"""The frames of the tokens on an alignment, and hypotheses that carry them, without torch."""
+"""CTC alignments, which tell the frames of each token of a hypothesis. It does not import torch."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ from moeasr.decode.hypothesis import Hypothesis
 
 
 class Alignment(NamedTuple):
-    """The frames of the tokens on an alignment."""
+    """The frames that a CTC alignment gives to the tokens of a hypothesis."""
 
     frames: tuple[int, ...]
     """Frame within each token's run in which the token is most probable, the first of several."""

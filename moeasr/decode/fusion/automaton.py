@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Arc(NamedTuple):
-    """The target state of a symbol, and the weight that it adds."""
+    """An arc of an automaton: the state to which a symbol leads, and the weight that it adds."""
 
     target: int
     weight: float

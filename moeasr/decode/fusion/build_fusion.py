@@ -16,7 +16,7 @@ def build_fusion(config: FusionConfig, tokenizer: Tokenizer) -> nn.Module | None
     """Read the files and build the fusion; None if the settings name no files.
 
     Args:
-        config: Settings.
+        config: The settings of the language model and the phrases.
         tokenizer: The model's units.
 
     Raises:

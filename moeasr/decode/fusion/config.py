@@ -20,7 +20,7 @@ class FusionConfig:
     lm: FilePath | None = None
     """ARPA file of an n-gram language model, optionally compressed with gzip."""
     lm_weight: float = 0.5
-    """Weight of the language model's log-probabilities (natural logarithms)."""
+    """Weight of the language model's log-probabilities, which are natural logarithms."""
     lm_level: Level = "word"
     """Tokens of the language model: words of the text, or units of the model."""
     word_bonus: float = 0.0
@@ -32,7 +32,7 @@ class FusionConfig:
     context: FilePath | None = None
     """File of phrases to boost, one per line, optionally followed by a tab and a score per unit."""
     context_score: float = 1.0
-    """Number added to the score for each unit of a phrase (natural logarithm)."""
+    """Number added to the score, a natural logarithm, for each unit of a boosted phrase."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -49,7 +49,7 @@ class FusionConfig:
             raise InputError(f"`lm_unk_penalty` must be at most 0, but is {self.lm_unk_penalty}")
 
     def describe(self) -> dict[str, Any] | None:
-        """Return the settings in use as plain types; None if there is neither file."""
+        """Return the settings in use as plain types; None without a language model and phrases."""
         names = [name for name, file in _files().items() if getattr(self, file) is not None]
         return {name: getattr(self, name) for name in names} or None
 
@@ -63,7 +63,7 @@ class FusionConfig:
 
 
 def _files() -> dict[str, str]:
-    """Return the file field of each field; a file field belongs to itself."""
+    """Return, for each field, the field with the file that it needs; a file field needs itself."""
     files: dict[str, str] = {}
     for field in dataclasses.fields(FusionConfig):
         is_file = field.type == FilePath | None

@@ -42,7 +42,7 @@ Emit = Callable[[Tensor, Tensor], None]
 
 @dataclass
 class _State:
-    """The letters since the last certain word."""
+    """A state of the automaton: the letters since the last word that has become certain."""
 
     letter: str = ""
     """The last letter."""
@@ -50,7 +50,8 @@ class _State:
     num_words: int = 1
     """Number of words of the text that begin in the letters."""
     best: float | None = None
-    """Largest log-probability of the words that continue from this state; None without any."""
+    """Largest log-probability of the words that continue from this state; None if no word
+    continues."""
     word: int | None = None
     """Id of the word that the letters spell; None if they spell no word."""
     emitted: int | None = None
@@ -88,7 +89,7 @@ class Lexicon(nn.Module):
         self.trie = self._states[:num_trie]
         """The states of the words, letter by letter; `NO_WORD` and `EMPTY` come first."""
         self._link()
-        boundary = tokenizer.vocab_size  # a symbol behind those of the units
+        boundary = tokenizer.vocab_size  # the symbol after those of the units
         self._num_symbols = boundary + 1
         arcs = self._arcs(spellings.letters, range(num_trie))
         for number, state in enumerate(self._states[:num_trie]):
@@ -161,7 +162,7 @@ class Lexicon(nn.Module):
             rows = rows[states[rows] != EMPTY]
 
     def _settle(self, states: Tensor, emit: Emit) -> Tensor:
-        """Emit the words of chain states until no state is in a chain."""
+        """Emit the words of the states that `_chain` has made, and leave these states."""
         rows = self.is_chain[states].nonzero().squeeze(1)
         while rows.numel() > 0:
             emit(rows, self.fail_words[states[rows]])
@@ -244,7 +245,7 @@ class Lexicon(nn.Module):
         return target
 
     def _arcs(self, spellings: Sequence[Sequence[str]], places: Sequence[int]) -> dict[int, int]:
-        """Return the target of each key, which is state times number of symbols plus unit.
+        """Return the arcs as key -> target state, where a key is state * number of symbols + unit.
 
         A state needs its own arc for a unit only if the failure arc would give another result. This
         is so if all letters of the unit continue a word of the lexicon, or a word ends within them.

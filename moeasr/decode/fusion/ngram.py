@@ -27,11 +27,11 @@ from moeasr.text.tokenizer import Tokenizer
 
 logger = get_logger(__name__)
 
-NUM_SHOWN = 5  # words named in a warning
+NUM_SHOWN = 5  # maximum number of words that a warning names
 
 
 class NgramWeights(NamedTuple):
-    """The weights of a language model in the score; see the module."""
+    """The weights of a language model in the score; the docstring of the module has the formula."""
 
     weight: float
     bonus: float = 0.0
@@ -82,7 +82,7 @@ class UnitNgram(nn.Module):
 
     Args:
         model: The language model.
-        weights: Its weights, where every unit counts as a word.
+        weights: The weights of the language model, where every unit counts as a word.
         tokenizer: The units.
 
     Raises:
@@ -151,7 +151,7 @@ class WordNgram(nn.Module):
 
     Args:
         model: The language model.
-        weights: Its weights.
+        weights: The weights of the language model.
         tokenizer: Units of type `char` or `bpe`.
 
     Raises:

@@ -25,7 +25,7 @@ class Phrase(NamedTuple):
 
     text: str
     boost: float
-    """Number added to the score for each unit (natural logarithm)."""
+    """Number added to the score, a natural logarithm, for each unit of the phrase."""
 
 
 def read_phrases(path: str | Path, boost: float) -> list[Phrase]:

@@ -42,7 +42,7 @@ class ContextGraph(nn.Module):
         self.spellings = UnitSpellings(tokenizer)
         unit_letters = self.spellings.unit_letters
         trie = PhraseTrie(written_phrases(phrases, tokenizer), tokenizer, unit_letters)
-        boundary = tokenizer.vocab_size  # a symbol behind those of the units
+        boundary = tokenizer.vocab_size  # the symbol after those of the units
         fails = [
             Arc(target, trie.provisional[target] - trie.provisional[number])
             for number, target in enumerate(trie.failures)

@@ -110,7 +110,7 @@ class UnitTrie:
                 node.units.append(unit)
 
     def common(self, others: Mapping[str, int]) -> Iterator[tuple["UnitTrie", int]]:
-        """Yield the children that a node of another trie also has, with the children there."""
+        """Yield, for each letter that both have, the child of this node and the value in others."""
         for letter in min(self.children, others, key=len):
             if letter in self.children and letter in others:
                 yield self.children[letter], others[letter]

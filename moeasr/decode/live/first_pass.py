@@ -19,7 +19,7 @@ class FirstPass(Protocol):
         ...
 
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
-        """Return the hypotheses of each stream so far, or at its end, best first."""
+        """Return the hypotheses of each stream, best first; `is_final` marks the end of streams."""
         ...
 
     def partial(self, first: int = 0) -> list[PartialUnits]:

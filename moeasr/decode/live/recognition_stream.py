@@ -12,7 +12,7 @@ from moeasr.decode.live.config import EndpointConfig
 from moeasr.decode.live.endpoint import Endpointer
 from moeasr.decode.live.first_pass import FirstPass
 
-SETTLE_UNITS = 100  # a longer partial result is converted to text in two parts
+SETTLE_UNITS = 100  # units of a partial result from which on its text is computed in two parts
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ class _ChunkEncoder:
 
     Args:
         recognizer: The model.
-        encoder: Its encoder in chunks.
+        encoder: The encoder of the model, for chunks.
         language: Index in the model's languages.
     """
 

@@ -122,10 +122,11 @@ class _Builder:
         return self._best_ahead(history).get(place, 0.0)
 
     def _best_ahead(self, history: int) -> dict[int, float]:
-        """Return the best score that a word or the end of the utterance has in each state.
+        """Return the look-ahead of a history: word reader state -> best score that can follow.
 
-        Only the history's own n-grams count, and only states of the reader from which one of them
-        can be completed are included.
+        This is the best score of the words that can be completed from the state, and of the end of
+        the utterance. Only words and ends with an n-gram of exactly this history count. A state
+        from which none of them can be reached is left out.
         """
         if history in self._ahead:
             return self._ahead[history]

@@ -70,7 +70,7 @@ def read_unit_settings(top: Section, dataset: Section) -> UnitSettings:
 
     Args:
         top: The top level of WeNet's train.yaml.
-        dataset: Its section `dataset_conf`.
+        dataset: The section `dataset_conf` of this file.
     """
     names_tokenizer = top.has("tokenizer") or top.has("tokenizer_conf")
     conf = top.section("tokenizer_conf")
@@ -152,7 +152,11 @@ def read_fbank(top: Section, dataset: Section) -> FbankConfig:
 
 
 def _wenet1_fbank(top: Section) -> Section:
-    """Return the section of WeNet 1 with the filter banks, and check the rest of that section."""
+    """Return the settings of the filter banks in a train.yaml of WeNet 1.
+
+    Raises:
+        InputError: The features contain pitch, or Kaldi computed them.
+    """
     top.require("raw_wav", False, True)  # otherwise Kaldi computed the features
     collate = top.section("collate_conf")
     fbank = collate.section("feature_extraction_conf")

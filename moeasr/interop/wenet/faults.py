@@ -27,6 +27,7 @@ def model_faults(config: ModelConfig) -> list[str]:
         ),
         ("embedding", None if config.embedding is None else "there", None),
         ("languages", config.languages, ()),
+        ("intermediate_ctc.conditioned_blocks", config.intermediate_ctc.conditioned_blocks, ()),
         ("heads", "there" if config.heads else None, None),
     ]
     faults = [

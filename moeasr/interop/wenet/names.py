@@ -11,7 +11,7 @@ from moeasr.models.config import ModelConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
 
-NORMS = {  # of a Conformer block
+NORMS = {  # norms of a Conformer block: our names -> WeNet's names
     "macaron_norm": "norm_ff_macaron",
     "attention_norm": "norm_mha",
     "convolution_norm": "norm_conv",
@@ -32,7 +32,7 @@ ATTENTION = {
 
 
 class Form(NamedTuple):
-    """The conversion between corresponding tensors."""
+    """The conversion between one of our tensors and the corresponding tensors of WeNet."""
 
     to_ours: Callable[[list[Tensor]], Tensor]
     """Function from WeNet's tensors to ours."""

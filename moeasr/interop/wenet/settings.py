@@ -219,7 +219,7 @@ def _feed_forward(conf: Section, default: str, activations: dict[str, str]) -> F
 
 
 def _without_bias(conf: Section, prefix: str, module: str) -> list[str]:
-    """Return the layers of an attention without bias; `query_bias` also covers the output layer."""
+    """Return the attention layers that have no bias; `query_bias` covers the output layer, too."""
     layers = {"query": ("linear_q", "linear_out"), "key": ("linear_k",), "value": ("linear_v",)}
     return [
         rf"{module}\.{layer}"

@@ -49,7 +49,7 @@ def to_ours(
     for pair in wanted:
         ours[pair.ours] = _converted(pair, state, target[pair.ours].shape, source)
     if settings.cmvn is None:
-        ours.update({name: target[name] for name in CMVN})  # mean 0, deviation 1
+        ours.update({name: target[name] for name in CMVN})  # a mean of 0 and a deviation of 1
     return ours
 
 

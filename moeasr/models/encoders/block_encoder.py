@@ -60,9 +60,17 @@ class BlockEncoder(Encoder):
         norm: Norm after the stack, for blocks that do not end in a norm; or None.
         knows_distance: True if attention uses distances, False if it uses the positions of keys.
         sees_future: True if a block depends on frames after its chunk.
+
+    Attributes:
+        intermediate_blocks: Numbers of the blocks, from 1, whose outputs training returns as well.
+        conditioned_blocks: Those of them after which `conditioning` is used.
+        conditioning: Maps the output of a block (B, T', D) to what is added to the input of the
+            next block; None for no self-conditioning.
     """
 
     subsampling_rate = 4
+    intermediate_blocks: frozenset[int] = frozenset()
+    conditioned_blocks: frozenset[int] = frozenset()
 
     def __init__(
         self,
@@ -78,6 +86,7 @@ class BlockEncoder(Encoder):
         self.blocks = nn.ModuleList(blocks)
         self.dropout = nn.Dropout(dropout)
         self.norm = norm
+        self.conditioning: nn.Module | None = None
         self.knows_distance = knows_distance
         self.sees_future = sees_future
         self.d_model = subsampling.project.out_features
@@ -99,8 +108,10 @@ class BlockEncoder(Encoder):
             chunk_mask = make_chunk_mask(x.size(1), chunk_size, num_left_chunks, x.device)
             attention_mask = attention_mask & chunk_mask
         first = x.new_zeros(1, dtype=torch.int64)
-        enc, routings, _ = self.run_blocks(x, attention_mask, valid, context, None, first)
-        return EncoderOutput(enc, enc_lens, routings)
+        enc, routings, _, intermediate = self.run_blocks(
+            x, attention_mask, valid, context, None, first
+        )
+        return EncoderOutput(enc, enc_lens, routings, intermediate=intermediate)
 
     def start(self, num_streams: int) -> EncoderState:
         """See `Encoder`."""
@@ -128,7 +139,7 @@ class BlockEncoder(Encoder):
         attention_mask = attention_mask & make_chunk_mask(
             num_frames, chunk_size, num_left_chunks, x.device, num_past
         )
-        enc, routings, pasts = self.run_blocks(
+        enc, routings, pasts, _ = self.run_blocks(
             x, attention_mask, valid, context, state.blocks, state.num_encoded - num_past
         )
         past_lens = state.past_lens + enc_lens
@@ -151,7 +162,7 @@ class BlockEncoder(Encoder):
         context: Tensor | None,
         pasts: Sequence[BlockPast] | None,
         first_key: Tensor,
-    ) -> tuple[Tensor, dict[str, Routing], list[BlockPast]]:
+    ) -> tuple[Tensor, dict[str, Routing], list[BlockPast], tuple[Tensor, ...]]:
         """Run the blocks and the norm on the front end's output.
 
         Args:
@@ -163,8 +174,8 @@ class BlockEncoder(Encoder):
             first_key: (B or 1,) position of the first of the P + T keys in its utterance.
 
         Returns:
-            The output (B, T, D), the routings by the paths of their layers, and the caches
-            including x.
+            The output (B, T, D), the routings by the paths of their layers, the caches including
+            x, and the outputs of the `intermediate_blocks`, which only training has.
         """
         if context is not None:
             context = context.expand(-1, x.size(1), -1)
@@ -176,11 +187,17 @@ class BlockEncoder(Encoder):
         x = self.dropout(x)
         routings: dict[str, Routing] = {}
         new_pasts = []
-        for depth, block in enumerate(self.blocks):
-            past = None if pasts is None else pasts[depth]
+        intermediate: tuple[Tensor, ...] = ()
+        for number, block in enumerate(self.blocks, start=1):
+            past = None if pasts is None else pasts[number - 1]
             x, block_routings, new_past = block(x, positions, attention_mask, valid, context, past)
-            routings |= {f"blocks.{depth}.{name}": r for name, r in block_routings.items()}
+            routings |= {f"blocks.{number - 1}.{name}": r for name, r in block_routings.items()}
             new_pasts.append(new_past)
-        if self.norm is not None:
-            x = self.norm(x)
-        return x, routings, new_pasts
+            if self.training and number in self.intermediate_blocks:
+                intermediate += (self._normed(x),)
+            if self.conditioning is not None and number in self.conditioned_blocks:
+                x = x + self.conditioning(self._normed(x))
+        return self._normed(x), routings, new_pasts, intermediate
+
+    def _normed(self, x: Tensor) -> Tensor:
+        return x if self.norm is None else self.norm(x)

@@ -89,7 +89,7 @@ def test_missing_and_damaged_files_are_named_and_counted(tmp_path):
 
 
 def test_files_for_ffmpeg(tmp_path, monkeypatch):
-    """One that is WAV by content needs no program; others name what is missing."""
+    """A file that is WAV by content needs no program; for others, a missing program is named."""
     wav = write_clip(tmp_path / "a b.wav").rename(tmp_path / "a b.m4a")
     (read,) = with_entries([item(wav)])
     assert read.audio == f"ffmpeg -nostdin -v error -i '{wav}' -ac 1 -f wav - |"

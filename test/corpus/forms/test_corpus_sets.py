@@ -102,7 +102,7 @@ FAULTS = {
     "duplicate id": (
         "ljspeech",
         lambda root: edit(root / "metadata.csv", "LJ001-0004", "LJ001-0003"),
-        "metadata.csv, line 4: utterance 'LJ001-0003' appears twice (before: ",
+        "metadata.csv, line 4: utterance 'LJ001-0003' appears twice (first: ",
     ),
     "broken JSON": (
         "json",

@@ -1,4 +1,4 @@
-"""Ids that are made of names."""
+"""Ids that are made from the names in a corpus."""
 
 import dataclasses
 
@@ -45,7 +45,7 @@ def test_ids_of_data_directories_do_not_change():
 
 
 def test_one_id_of_two_names_is_refused():
-    with pytest.raises(InputError, match=r"utterance 'a_b' appears twice \(before: t, line 1\)"):
+    with pytest.raises(InputError, match=r"utterance 'a_b' appears twice \(first: t, line 1\)"):
         ids(named("a b", None), named("a_b", None))
     with pytest.raises(InputError, match="speaker 's_1' appears twice"):
         ids(named("a", "s 1"), named("b", "s-1"))

@@ -10,7 +10,7 @@ CHUNK = 2
 
 
 class Heard:
-    """A first pass that hears every unit but the blank."""
+    """A first pass that recognises every unit except the blank."""
 
     def __init__(self):
         self.units = ()
@@ -49,7 +49,7 @@ class ChunkEncoder:
 
 
 class Model:
-    """Letters for units; the second pass says how many chunks it was given."""
+    """A model whose units are letters, and whose second pass returns the number of its chunks."""
 
     frame_sec = 0.5
 

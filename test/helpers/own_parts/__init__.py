@@ -1,7 +1,7 @@
-"""A package of a user: router, feed-forward, blocks, encoder, head and search of one's own.
+"""A package of a user, with a router, a feed-forward, blocks, an encoder, a head and a search.
 
-It knows the seams of moeasr, and moeasr does not know it: configs and command lines name its parts
-by import path, such as `own_parts.Router`.
+It uses the interfaces of moeasr, whose code does not mention it. Configs and command lines name its
+parts by import path, such as `own_parts.Router`.
 """
 
 from own_parts.block import GatedConfig, MixerConfig

@@ -1,4 +1,4 @@
-"""A head that counts the tokens of an utterance, and a search that believes it."""
+"""A head that estimates the number of tokens of an utterance, and a search that uses it."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from moeasr.nn.mask import make_valid_mask
 
 
 class CountHead(Head):
-    """The sum over frames of what each says, which is to be the number of tokens."""
+    """A head whose outputs, summed over frames, estimate the number of tokens."""
 
     def __init__(self, d_model):
         super().__init__()
@@ -32,7 +32,7 @@ class CountHead(Head):
 
 @dataclass(frozen=True, kw_only=True)
 class CountConfig(HeadConfig):
-    """There is nothing to set but its weight."""
+    """The settings of the head, which has no option except its weight."""
 
     def build(self, d_model, vocab_size):
         return CountHead(d_model)

@@ -1,4 +1,4 @@
-"""An encoder that is no stack of blocks, of another frame rate: each frame sees eight features."""
+"""An encoder without blocks and with another frame rate: each frame depends on eight features."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +12,7 @@ RATE = 8
 
 
 class NoState(NamedTuple):
-    """The state of streams of which nothing need be remembered."""
+    """The state of streams for an encoder that needs no cache."""
 
     num_streams: int
 
@@ -54,7 +54,7 @@ class StackEncoder(Encoder):
 
 @dataclass(frozen=True, kw_only=True)
 class StackConfig(EncoderConfig):
-    """There is nothing to set but the width."""
+    """The settings of the encoder, which has no option except its width."""
 
     def build(self, num_mel_bins, context_size):
         return StackEncoder(num_mel_bins, self.d_model)

@@ -8,7 +8,7 @@ from moeasr.nn.routing import Routing
 
 
 class SigmoidRouter(Router):
-    """s = sigmoid(W x) and the best K; there is no more to it than a router needs."""
+    """A router with s = sigmoid(W x) that selects the best K, and has only the required members."""
 
     def __init__(self, d_model, num_experts, experts_per_frame):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The train.yaml that is written."""
+"""The content of the train.yaml that an export writes."""
 
 from pathlib import Path
 

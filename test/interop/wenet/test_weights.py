@@ -1,4 +1,4 @@
-"""WeNet's weights and ours."""
+"""Conversion of WeNet's weights to ours and back."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The encoder: padding, batches and chunks change nothing they should not."""
+"""The encoder, whose outputs do not depend on padding, batches or the division into chunks."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""SpeechMoE's own encoder: which blocks have which parts."""
+"""SpeechMoE's Transformer encoder: the parts of each block."""
 
 import pytest
 import torch

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# All checks that need a GPU, in about 8 minutes: the tests marked `gpu`, the speed of kernels and
+# training steps, and a whole training of AN4 with its error rate and its time.
+#
+# Usage: tools/bench/gpu.sh --download-dir D [--wenet W] [--out DIR]
+#   --download-dir D   the AN4 corpus or its archive, see egs/an4/README.md
+#   --wenet W          a checkout of WeNet, to measure its loop over experts too
+#   --out DIR          directory for the logs (default: exp_gpu)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+download_dir='' wenet=() out=exp_gpu
+while [ $# -gt 0 ]; do
+  case $1 in
+    --download-dir) download_dir=$(realpath "$2") ;;
+    --wenet) wenet=(--wenet "$2") ;;
+    --out) out=$2 ;;
+    *)
+      echo "$0: unknown option $1" >&2
+      exit 1
+      ;;
+  esac
+  shift 2
+done
+[ -n "$download_dir" ] || { echo "$0: --download-dir is missing" >&2; exit 1; }
+mkdir -p "$out"
+out=$(realpath "$out")
+# shellcheck source=../activate.sh
+. tools/activate.sh
+
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
+start=$SECONDS
+python3 -m pytest -q -m gpu test/test_gpu.py 2>&1 | tee "$out/tests.log" | tail -3
+echo "tests: $((SECONDS - start)) s"
+start=$SECONDS
+python3 tools/bench/measure_gpu.py --num-rounds 2 "${wenet[@]}" | tee "$out/speed.log"
+echo "speed: $((SECONDS - start)) s"
+
+cd egs/an4
+start=$SECONDS
+./run.sh --stop-stage 2 --nj "$(nproc)" --download-dir "$download_dir" >"$out/an4_data.log" 2>&1
+echo "AN4, data and features: $((SECONDS - start)) s"
+start=$SECONDS
+./run.sh --stage 3 --ngpu 1 --num-threads 2 --exp-dir "$out/an4" --train-config conf/u2pp_moe_gpu.yaml \
+  --decode-modes "ctc_greedy_search ctc_prefix_beam_search attention_rescoring" >"$out/an4_train.log" 2>&1
+echo "AN4, training, decoding and scoring: $((SECONDS - start)) s"
+grep WER "$out/an4_train.log" | tail -4
