@@ -60,6 +60,10 @@ class TranscribedRecording:
         """The words of the recording with their times."""
         return [word for segment in self.segments for word in segment.result.words]
 
+    def joined(self) -> Transcription:
+        """Return the text and the words of the whole recording, without an n-best list."""
+        return Transcription(self.text, tuple(self.words))
+
 
 class RecordingTranscriber:
     """A model that transcribes recordings of any length, which are read in blocks.

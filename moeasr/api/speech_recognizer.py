@@ -4,15 +4,20 @@ This module does not import torch.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias, Union, cast, overload
+
+import numpy as np
 
 from moeasr.api.engine import Engine, Task
 from moeasr.api.keyword_settings import apply_settings, check_names
 from moeasr.api.live_stream import LiveStream
+from moeasr.api.long_recording import WHOLE_SEC, RecordingTranscriber
 from moeasr.api.transcription import Transcription
 from moeasr.audio.arrays import Samples, check_sample_rate, is_number, read_samples
-from moeasr.audio.decoded import decode_file
+from moeasr.audio.audio_blocks import AudioBlocks, open_blocks
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.live.config import EndpointConfig
@@ -87,7 +92,10 @@ class SpeechRecognizer:
         mode: str | None = None,
         **settings: Any,
     ) -> Transcription | list[Transcription]:
-        """Recognise one recording or several.
+        """Recognise one recording or several, of any length.
+
+        A recording of more than 30 s is cut at its pauses, see `moeasr.api.long_recording`. Its
+        result has the text and the words of the whole recording, but no n-best list.
 
             >>> asr.transcribe("a.wav").text
             >>> asr.transcribe(["a.wav", "b.flac"])
@@ -116,13 +124,20 @@ class SpeechRecognizer:
         defaults = DecodeConfig()
         check_names(settings, [defaults], ["sample_rate", "language", "mode"])
         _check_mode(mode)
-        transcriber = self._engine.transcriber(_task(settings, defaults, mode, language))
+        model = RecordingTranscriber(self._engine, _task(settings, defaults, mode, language))
         recordings, is_list = _recordings(audio, sample_rate)
-        waveforms = []
-        for number, recording in enumerate(recordings, start=1):
-            name = f"recording {number} of {len(recordings)}" if is_list else "the recording"
-            waveforms.append(self._waveform(recording, sample_rate, name))
-        results = transcriber.run(waveforms)
+        found: dict[int, Transcription] = {}
+        short: dict[int, Any] = {}
+        for number, recording in enumerate(recordings):
+            name = f"recording {number + 1} of {len(recordings)}" if is_list else "the recording"
+            with _opened(recording, sample_rate, name) as source:
+                if source.duration_sec > WHOLE_SEC:
+                    found[number] = model.run(source, source.rate_hz).joined()
+                else:
+                    samples = np.concatenate(list(source))
+                    short[number] = self._engine.waveform(samples, source.rate_hz)
+        found |= zip(short, model.transcriber.run(list(short.values())))
+        results = [found[number] for number in range(len(recordings))]
         return results if is_list else results[0]
 
     def stream(
@@ -165,15 +180,38 @@ class SpeechRecognizer:
         rate_hz = check_sample_rate(sample_rate)
         return engine.open_stream(task, rules if endpoint else None, rate_hz)
 
-    def _waveform(self, audio: Recording, sample_rate: int | None, name: str) -> Any:
-        """Return (S,) samples at the model's rate."""
-        if not isinstance(audio, (str, os.PathLike)):
-            return self._engine.waveform(*read_samples(audio, sample_rate, name))
-        path = os.fspath(audio)
-        if sample_rate is not None:
-            raise InputError(f"`sample_rate` is for samples, but the audio file {path} has its own")
-        samples, rate_hz, _ = decode_file(path)
-        return self._engine.waveform(samples, rate_hz)
+
+@dataclass(frozen=True)
+class _Samples:
+    """Samples in memory as a source of audio, see `moeasr.audio.audio_blocks.AudioSource`."""
+
+    samples: np.ndarray
+    rate_hz: int
+    header_overshoots: bool = False
+
+    @property
+    def duration_sec(self) -> float:
+        """Duration, seconds."""
+        return len(self.samples) / self.rate_hz
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield all samples at once."""
+        yield self.samples
+
+
+@contextmanager
+def _opened(
+    audio: Recording, sample_rate: int | None, name: str
+) -> Iterator[AudioBlocks | _Samples]:
+    """Open a recording, which is a file or samples in memory."""
+    if not isinstance(audio, (str, os.PathLike)):
+        yield _Samples(*read_samples(audio, sample_rate, name))
+        return
+    path = os.fspath(audio)
+    if sample_rate is not None:
+        raise InputError(f"`sample_rate` is for samples, but the audio file {path} has its own")
+    with open_blocks(path) as blocks:
+        yield blocks
 
 
 def _task(

@@ -62,6 +62,11 @@ class AudioBlocks:
         if audio.frames == 0:
             raise InputError(f"{name} contains no samples")
 
+    @property
+    def duration_sec(self) -> float:
+        """Duration of the recording, seconds."""
+        return self._audio.frames / self.rate_hz
+
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield (S,) float32 samples, the mean of all channels.
 

@@ -28,7 +28,7 @@ SUBTYPES = {
     (6, 8): "ALAW",
     (7, 8): "ULAW",
 }
-"""libsndfile's names of the codings of WAV whose samples can be decoded one by one."""
+"""Names in libsndfile of the codings of WAV whose samples can be decoded one by one."""
 EXTENSIBLE = 0xFFFE
 """Coding of a WAV header that states the true coding further behind."""
 MAX_CHUNK_BYTES = 1 << 20
@@ -41,7 +41,7 @@ class Layout(NamedTuple):
     rate_hz: int
     num_channels: int
     subtype: str
-    """libsndfile's name of the coding."""
+    """Name of the coding in libsndfile."""
     sample_bytes: int
     num_bytes: int | None
     """Length of all samples; None if only the end of the pipe ends them."""

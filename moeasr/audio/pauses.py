@@ -155,7 +155,7 @@ class _RecentSamples:
         self._samples = np.concatenate([self._samples, samples])
 
     def drop_before(self, time_sec: float) -> None:
-        """Forget the samples before a time."""
+        """Drop the samples before a time."""
         place = max(self._place(time_sec) - self._first, 0)
         self._samples = self._samples[place:]
         self._first += place

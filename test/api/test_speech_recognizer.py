@@ -150,3 +150,22 @@ def test_devices_and_precisions_that_there_are_not(exp_dir, options, sentence):
 def test_a_directory_without_a_model(tmp_path):
     with pytest.raises(InputError, match="averaged.pt does not exist"):
         moeasr.load(tmp_path)
+
+
+def test_long_recordings_are_cut_at_their_pauses(asr, sound, tmp_path, monkeypatch):
+    short = sound(16000)
+    pause = np.zeros((16000, 2), np.int16)
+    long = np.concatenate([part for _ in range(24) for part in (short, pause)])
+    soundfile.write(tmp_path / "long.wav", long, 16000)
+    settings = {"mode": "ctc_greedy_search"}
+    results = asr.transcribe([tmp_path / "long.wav", tmp_path / "long.wav"], **settings)
+    assert results[0] == results[1]
+    assert results[0].text == asr.transcribe(long, sample_rate=16000, **settings).text
+    assert results[0].nbest == () and results[0].text
+    starts = [word.start for word in results[0].words]
+    assert starts == sorted(starts) and starts[-1] > 15
+    monkeypatch.setattr("moeasr.api.speech_recognizer.WHOLE_SEC", 99.0)
+    monkeypatch.setattr("moeasr.api.long_recording.WHOLE_SEC", 99.0)
+    whole = asr.transcribe([short, long], sample_rate=16000, **settings)
+    assert whole[0] == asr.transcribe(short, sample_rate=16000, **settings)
+    assert whole[1].nbest
