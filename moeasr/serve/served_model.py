@@ -1,6 +1,6 @@
 """The model folder of a server, opened and tried before the server starts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,9 @@ class ServedModel:
     engine: FolderEngine
     """The folder."""
     batch: StreamBatch
-    """Its live streams."""
+    """The live streams of the folder."""
     whole: Task
     """Mode and settings for whole recordings."""
-    stream: Task
-    """Mode and settings for streams."""
-    rules: EndpointConfig
-    """Rules that end an utterance."""
 
 
 def open_model(
@@ -51,9 +47,8 @@ def open_model(
     """
     engine = open_folder(path, quantize=quantize, num_threads=num_threads)
     whole = Task(mode=mode, config=DecodeConfig(), given=[], language=None)
-    config = DecodeConfig(chunk_size=engine.stream_chunk_size)
-    stream = Task(mode=mode, config=config, given=[], language=None)
-    model = ServedModel(engine, engine.open_batch(stream, rules), whole, stream, rules)
+    live = replace(whole, config=DecodeConfig(chunk_size=engine.stream_chunk_size))
+    model = ServedModel(engine, engine.open_batch(live, rules), whole)
     try:
         _try(model)
     except InputError:

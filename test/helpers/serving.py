@@ -9,6 +9,8 @@ import pytest
 aiohttp = pytest.importorskip("aiohttp")
 
 
+from moeasr.api.engine import Task  # noqa: E402
+from moeasr.decode.config import DecodeConfig  # noqa: E402
 from moeasr.decode.live.config import EndpointConfig  # noqa: E402
 from moeasr.serve.application import ServedApplication  # noqa: E402
 from moeasr.serve.config import Limits  # noqa: E402
@@ -80,7 +82,9 @@ def finals(results):
 
 def expected_finals(model, wave):
     """Return what a single stream says."""
-    stream = model.engine.open_stream(model.stream, model.rules, 16000)
+    config = DecodeConfig(chunk_size=model.engine.stream_chunk_size)
+    task = Task(mode=None, config=config, given=[], language=None)
+    stream = model.engine.open_stream(task, RULES, 16000)
     return [
         (r.text, [(word.text, round(word.start, 3), round(word.end, 3)) for word in r.words])
         for r in stream.push(wave) + stream.finish()

@@ -4,7 +4,6 @@ const FILE_PACKET_SEC = 0.5;
 const MAX_BUFFERED_BYTES = 1 << 20;
 const UNSURE = 0.5;
 const element = (id) => document.getElementById(id);
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
 
 let health = null;
 let recording = null; // { socket, rate, startMs, sentSec, stop }
@@ -13,7 +12,11 @@ function say(text) {
   element("status").textContent = text;
 }
 
-function open(isLive) {
+async function open(isLive) {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (health.needs_token && !token) {
+    throw new Error("this server needs a token: add #token=TOKEN to the address of this page");
+  }
   const url = new URL(location.href);
   url.protocol = url.protocol.replace("http", "ws");
   url.hash = "";
