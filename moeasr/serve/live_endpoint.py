@@ -84,7 +84,7 @@ class LiveEndpoint:
         if len(self._sessions) >= self._limits.max_clients:
             raise _Closed(
                 WSCloseCode.TRY_AGAIN_LATER,
-                f"the server has {self._limits.max_clients} streams, its limit; try again later",
+                f"the limit of {self._limits.max_clients} streams is reached; try again later",
             )
         rate = request.query.get("sample_rate", str(self._worker.sample_rate_hz))
         if rate != str(self._worker.sample_rate_hz):

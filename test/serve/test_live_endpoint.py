@@ -111,7 +111,7 @@ def test_a_hundred_clients_of_whom_eight_have_room(model, sound):
             return refused, [*served, again]
 
     refused, served = asyncio.run(run())
-    assert set(refused) == {(1013, "the server has 8 streams, its limit; try again later")}
+    assert set(refused) == {(1013, "the limit of 8 streams is reached; try again later")}
     assert {str(finals(results)) for results in served} == {str(expected_finals(model, wave))}
 
 

@@ -46,7 +46,7 @@ def test_words_appear(folder, sound, heard, tmp_path):
 
     async def run():
         async with (
-            serving(model) as client,
+            serving(model, max_clients=1) as client,
             open_page(client.session, client.url, tmp_path / "a.wav", tmp_path / "user") as page,
         ):
             await page.wait_for("document.getElementById('model')?.textContent")
@@ -65,6 +65,10 @@ def test_words_appear(folder, sound, heard, tmp_path):
             await page.wait_for(f"{STATUS} === 'Done.'")
             of_microphone = await page.evaluate(WORDS)
             latency = await page.evaluate("document.getElementById('latency').textContent")
+            async with client.session.ws_connect(client.url):
+                await page.evaluate(CLICK)
+                await page.wait_for(f"{STATUS}.includes('the limit of 1 streams is reached')")
+                await page.wait_for("document.getElementById('microphone').textContent !== 'Stop'")
             return of_file, sent, of_microphone, level, latency
 
     of_file, sent, of_microphone, level, latency = asyncio.run(run())

@@ -152,6 +152,10 @@ async function sendFile(file) {
 }
 
 function begin(current, text) {
+  if (current.socket.readyState !== WebSocket.OPEN) {
+    current.stop?.(); // the server has refused the stream, and the page says why
+    return;
+  }
   recording = current;
   element("microphone").textContent = "Stop";
   element("file").disabled = true;
