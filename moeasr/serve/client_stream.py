@@ -1,4 +1,4 @@
-"""The event loop's end of a live stream: samples in, results out, at the pace of the worker."""
+"""A live stream as the event loop sees it: samples in, results out, at the pace of the worker."""
 
 import asyncio
 from collections import deque

@@ -15,8 +15,8 @@ class AddressConfig:
     """Address and access."""
 
     host: str = LOCAL_HOST
-    """IP address or name of the interface to listen on. Any but that of this machine alone needs
-    `--token`, or `--cert` and `--key`."""
+    """IP address or host name to listen on; one that other machines can reach needs `--token`, or
+    `--cert` and `--key`."""
     port: int = 6006
     """Port to listen on; 0 for any free port."""
     token: str | None = None
@@ -59,23 +59,24 @@ class Limits:
     """Limits of the server, which protect it and its other clients from any one client."""
 
     max_clients: int = 64
-    """Number of live streams at a time; further ones are closed with a reason."""
+    """Largest number of live streams at a time; further streams are closed with a reason."""
     max_message_kb: int = 1024
-    """Size of a message with samples, kB; a larger one closes its stream."""
+    """Largest size of a message with samples, kB; a larger message closes its stream."""
     max_waiting_audio: Seconds = 10.0
-    """Audio of a stream that may wait for recognition; until there is room again, the server reads
-    no more from the client."""
+    """Duration of audio of a stream that may wait for recognition; the server reads no more from the
+    client until less audio waits."""
     max_idle: Seconds = 30.0
     """Time without a message, or without progress in sending results, after which a client is
     disconnected."""
     max_file_mb: int = 25
-    """Size of an uploaded file, MB."""
+    """Largest size of an uploaded file, MB."""
     max_file_duration: Seconds = 7200.0
-    """Duration of an uploaded file."""
+    """Longest duration of an uploaded file."""
     max_waiting_files: int = 16
-    """Number of uploaded files that may be read or wait at a time; further ones are refused."""
+    """Largest number of uploaded files that are received or wait at a time; further files are
+    refused."""
     max_batch: int = 32
-    """Number of streams whose chunks are encoded together."""
+    """Largest number of streams whose chunks are encoded together."""
     grace: Seconds = 10.0
     """Time that running streams have to finish when the server is stopped."""
 

@@ -110,7 +110,7 @@ class _Session:
 
     Args:
         socket: The websocket.
-        transport: The connection below it; None if it is closed.
+        transport: The connection of the websocket; None if it is closed.
         stream: The stream.
         max_idle: Time without a message or without progress in sending, seconds.
     """

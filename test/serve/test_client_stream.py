@@ -1,4 +1,4 @@
-"""The event loop's end of a live stream."""
+"""A live stream as the event loop sees it."""
 
 import asyncio
 
