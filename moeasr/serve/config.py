@@ -63,8 +63,8 @@ class Limits:
     max_message_kb: int = 1024
     """Largest size of a message with samples, kB; a larger message closes its stream."""
     max_waiting_audio: Seconds = 10.0
-    """Duration of audio of a stream that may wait for recognition; the server reads no more from the
-    client until less audio waits."""
+    """Duration of audio of a stream that may wait for recognition; the server reads no more from
+    the client until less audio waits."""
     max_idle: Seconds = 30.0
     """Time without a message, or without progress in sending results, after which a client is
     disconnected."""
