@@ -134,7 +134,7 @@ def _fault(node: yaml.Node, reason: str) -> yaml.YAMLError:
 
 
 def _count_values(node: yaml.Node, counts: dict[yaml.Node, int | None]) -> int:
-    """Return the number of values in a node; refuse too many, and a node that contains itself."""
+    """Count the values in a YAML node; refuse too many, and a node that contains itself."""
     if node not in counts:
         counts[node] = None  # marks a node whose children are still being counted
         children = node.value if isinstance(node, yaml.CollectionNode) else []

@@ -209,7 +209,10 @@ def _opened(
         return
     path = os.fspath(audio)
     if sample_rate is not None:
-        raise InputError(f"`sample_rate` is for samples, but the audio file {path} has its own")
+        raise InputError(
+            f"`sample_rate` is only for arrays of samples; omit it for the audio file {path}, "
+            "which has its own sample rate"
+        )
     with open_blocks(path) as blocks:
         yield blocks
 

@@ -119,5 +119,5 @@ def words_of(
 def alternatives_of(
     nbest: Sequence[Hypothesis], model: HypothesisReader
 ) -> tuple[Alternative, ...]:
-    """Return the entries of an n-best list."""
+    """Return text, score and confidence of each hypothesis of an n-best list."""
     return tuple(Alternative(model.text(h), h.score, h.confidence) for h in nbest)

@@ -59,8 +59,8 @@ def run_command(command: str) -> bytes:
 
 
 def _advice(complaint: str) -> str:
-    """Return advice to install a missing program if moeasr emulates it, but not this call of it."""
+    """Return advice to install a missing program that moeasr replaces in other commands only."""
     missing = re.search(r"(\S+): command not found$", complaint)
     if missing is None or missing[1] not in PROGRAMS:
         return ""
-    return f"; moeasr cannot emulate this call of {missing[1]}: please install {missing[1]}"
+    return f"; moeasr cannot run this command without {missing[1]}; please install {missing[1]}"

@@ -7,23 +7,10 @@ from typing import NamedTuple
 
 from moeasr.audio.ark import archive_place
 from moeasr.audio.audio_blocks import STANDARD_INPUT
+from moeasr.audio.decoded import READ_HERE
 from moeasr.datadir.table import Table
 from moeasr.errors import InputError
 
-AUDIO_SUFFIXES = (
-    ".wav",
-    ".flac",
-    ".mp3",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".sph",
-    ".aif",
-    ".aiff",
-    ".au",
-    ".caf",
-)
-"""Suffixes of the formats that libsndfile reads."""
 TABLE_SUFFIX, LIST_SUFFIX = ".scp", ".txt"
 
 
@@ -72,10 +59,10 @@ def _in_directory(directory: str) -> list[InputPath]:
     paths = sorted(
         path
         for path in root.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file() and path.name[0] != "."
+        if path.suffix.lower() in READ_HERE and path.is_file() and path.name[0] != "."
     )
     if not paths:
-        raise InputError(f"{directory} contains no audio ({' '.join(AUDIO_SUFFIXES)})")
+        raise InputError(f"{directory} contains no audio ({' '.join(READ_HERE)})")
     return [
         InputPath(str(path), str(path), str(path.relative_to(root).with_suffix("")))
         for path in paths

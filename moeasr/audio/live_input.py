@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from moeasr.audio.audio_blocks import STANDARD_INPUT, AudioSource, open_blocks, 
 from moeasr.audio.bounds import check_rate
 from moeasr.audio.decoded import mix_down
 from moeasr.audio.header import HEADER_BYTES, PLACEHOLDER_BYTES
+from moeasr.audio.pipes import UndecodableError
 from moeasr.audio.samples import check_amplitudes
 from moeasr.audio.wav_repair import is_wav
 from moeasr.errors import InputError
@@ -165,7 +166,11 @@ def _open_pipe(
     if layout is not None:
         yield LiveInput(pipe, layout, name, packet_sec)
         return
-    with open_copy(pipe, name, head) as blocks:
+    with ExitStack() as stack:
+        try:
+            blocks = stack.enter_context(open_copy(pipe, name, head))
+        except UndecodableError as error:
+            raise UndecodableError(f"{error}; raw 16-bit samples need --sample-rate") from None
         yield blocks
 
 

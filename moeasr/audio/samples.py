@@ -23,7 +23,7 @@ MAX_AMPLITUDE = 2.0**31
 
 
 def read_blocks(
-    audio: soundfile.SoundFile, start: int, end: int, name: str, block_samples: int = BLOCK_SAMPLES
+    audio: soundfile.SoundFile, start: int, end: int, name: str, block_samples: int | None = None
 ) -> Iterator[np.ndarray]:
     """Yield blocks of (S, C) float32 samples from the current position `start` to `end`.
 
@@ -35,13 +35,13 @@ def read_blocks(
         start: Its current position.
         end: Position after the last sample.
         name: The name of the recording in messages.
-        block_samples: Number of samples per channel and block.
+        block_samples: Number of samples per channel and block; None for `BLOCK_SAMPLES`.
 
     Raises:
         InputError: A sample is NaN, infinite, or so large that features could overflow.
     """
     while True:
-        num_samples = min(end - start, block_samples)
+        num_samples = min(end - start, block_samples or BLOCK_SAMPLES)
         block = audio.read(num_samples, dtype="float32", always_2d=True)
         check_amplitudes(block, name, start)
         yield block

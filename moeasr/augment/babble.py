@@ -46,7 +46,7 @@ class BabbleConfig(AugmentationConfig):
         check_interval("snr_db", self.snr_db)
 
     def build(self, speech: SpeechSet) -> "Babble":
-        """See `AugmentationConfig`."""
+        """Build the augmentation, see `AugmentationConfig`."""
         if self.source != SET:
             return Babble(self, speech, open_sounds(self.source, "speech", speech.rate_hz))
         if len(speech.lengths_sec) < 2:
@@ -72,7 +72,7 @@ class Babble(Augmentation):
         self._sounds = sounds
 
     def apply(self, speech: Speech, rng: np.random.Generator) -> Speech:
-        """See `Augmentation`."""
+        """Return the changed utterance, see `Augmentation`."""
         snr_db = draw_between(self._config.snr_db, rng)
         low, high = self._config.talkers
         babble = torch.zeros_like(speech.signal)

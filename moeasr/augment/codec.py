@@ -38,7 +38,7 @@ class CodecConfig(AugmentationConfig):
         check_new_rate(self.sample_rate_hz)
 
     def build(self, speech: SpeechSet) -> "Codec":
-        """See `AugmentationConfig`."""
+        """Build the augmentation, see `AugmentationConfig`."""
         return Codec(self, speech.rate_hz)
 
 
@@ -55,7 +55,7 @@ class Codec(Augmentation):
         self._rate_hz = rate_hz
 
     def apply(self, speech: Speech, rng: np.random.Generator) -> Speech:
-        """See `Augmentation`."""
+        """Return the changed utterance, see `Augmentation`."""
         rate_hz = min(self._config.sample_rate_hz, self._rate_hz)
         narrow = resample_waveform(speech.signal, self._rate_hz, rate_hz)
         if self._config.mu_law:

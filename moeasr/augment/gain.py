@@ -30,7 +30,7 @@ class GainConfig(AugmentationConfig):
         check_interval("gain_db", self.gain_db)
 
     def build(self, speech: SpeechSet) -> "Gain":
-        """See `AugmentationConfig`."""
+        """Build the augmentation, see `AugmentationConfig`."""
         return Gain(self)
 
 
@@ -48,7 +48,7 @@ class Gain(Augmentation):
         self._config = config
 
     def apply(self, speech: Speech, rng: np.random.Generator) -> Speech:
-        """See `Augmentation`."""
+        """Return the changed utterance, see `Augmentation`."""
         gain_db = draw_between(self._config.gain_db, rng)
         if speech.is_audio:
             return replace(speech, signal=speech.signal * 10 ** (gain_db / 20))

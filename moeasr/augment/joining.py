@@ -32,7 +32,7 @@ class JoinConfig(AugmentationConfig):
             raise InputError(f"`max_sec` must be above 0 and at most 3600, but is {self.max_sec:g}")
 
     def build(self, speech: SpeechSet) -> "Join":
-        """See `AugmentationConfig`."""
+        """Build the augmentation, see `AugmentationConfig`."""
         return Join(self, speech)
 
 
@@ -49,7 +49,7 @@ class Join(Augmentation):
         self._speech = speech
 
     def apply(self, speech: Speech, rng: np.random.Generator) -> Speech:
-        """See `Augmentation`."""
+        """Return the changed utterance, see `Augmentation`."""
         index = self._speech.draw_like(speech.index, rng)
         lengths_sec = self._speech.lengths_sec
         if lengths_sec[speech.index] + lengths_sec[index] > self._config.max_sec:

@@ -47,7 +47,7 @@ class NoiseConfig(AugmentationConfig):
             raise InputError(f"`kinds` must contain at least one of {', '.join(MADE_NOISES)}")
 
     def build(self, speech: SpeechSet) -> "AdditiveNoise":
-        """See `AugmentationConfig`."""
+        """Build the augmentation, see `AugmentationConfig`."""
         made = self.source == MADE
         sounds = None if made else open_sounds(self.source, "noise", speech.rate_hz)
         return AdditiveNoise(self, speech.rate_hz, sounds)
@@ -68,7 +68,7 @@ class AdditiveNoise(Augmentation):
         self._sounds = sounds
 
     def apply(self, speech: Speech, rng: np.random.Generator) -> Speech:
-        """See `Augmentation`."""
+        """Return the changed utterance, see `Augmentation`."""
         snr_db = draw_between(self._config.snr_db, rng)
         noise = self._draw(speech.signal.numel(), rng)
         return replace(speech, signal=mix_at_snr(speech.signal, noise, snr_db))

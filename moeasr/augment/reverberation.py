@@ -50,7 +50,7 @@ class ReverbConfig(AugmentationConfig):
         check_interval("direct_db", self.direct_db)
 
     def build(self, speech: SpeechSet) -> "Reverb":
-        """See `AugmentationConfig`."""
+        """Build the augmentation, see `AugmentationConfig`."""
         if self.source == MADE:
             return Reverb(self, speech.rate_hz, None)
         sounds = open_sounds(self.source, "rooms", speech.rate_hz)
@@ -87,7 +87,7 @@ class Reverb(Augmentation):
         self._sounds = sounds
 
     def apply(self, speech: Speech, rng: np.random.Generator) -> Speech:
-        """See `Augmentation`."""
+        """Return the changed utterance, see `Augmentation`."""
         if self._sounds is not None:
             response = self._sounds.read(int(rng.integers(len(self._sounds))))
         else:

@@ -42,7 +42,7 @@ class SilenceConfig(AugmentationConfig):
         check_interval("snr_db", self.snr_db)
 
     def build(self, speech: SpeechSet) -> "Silence":
-        """See `AugmentationConfig`."""
+        """Build the augmentation, see `AugmentationConfig`."""
         return Silence(self, speech.rate_hz)
 
 
@@ -59,7 +59,7 @@ class Silence(Augmentation):
         self._rate_hz = rate_hz
 
     def apply(self, speech: Speech, rng: np.random.Generator) -> Speech:
-        """See `Augmentation`."""
+        """Return the changed utterance, see `Augmentation`."""
         level = (power(speech.signal) * 10 ** (-draw_between(self._config.snr_db, rng) / 10)) ** 0.5
 
         def draw(interval: tuple[float, ...]) -> Tensor:

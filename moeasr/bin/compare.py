@@ -52,7 +52,7 @@ def get_parser() -> argparse.ArgumentParser:
     text = "options of run.sh, such as \"--test-sets 'dev test'\" (default: none)"
     running("--run-opts", default="", metavar="OPTS", help=text)
     running("--only", default="", metavar="LIST", help="names of the systems to run (default: all)")
-    text = "first stage of run.sh; 4 decodes trained systems again (default: 3)"
+    text = "first stage of run.sh: 3 trains, 4 decodes the trained systems again (default: 3)"
     running("--stage", default="3", metavar="N", help=text)
     text = "last stage of run.sh; only 5 gives a table (default: 5)"
     running("--stop-stage", default="5", metavar="N", help=text)

@@ -34,10 +34,11 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.audio.programs import parse_command
 
-    stage = parse_command([args.program, *args.arguments])
+    command = [args.program, *args.arguments]
+    stage = parse_command(command)
     if stage is None:
         raise InputError(
-            f"moeasr cannot emulate `{' '.join([args.program, *args.arguments])}`; please install "
+            f"moeasr cannot run `{' '.join(command)}` without {args.program}; please install "
             f"{args.program}"
         )
     try:

@@ -68,7 +68,7 @@ def experiments_directory(text: str) -> str:
 
 
 def words_for_run_sh(text: str) -> list[str]:
-    """Split `--run-opts` into words as a shell does, with quotes but without any evaluation.
+    """Split `--run-opts` into arguments as a shell does, with quotes but without any evaluation.
 
     Raises:
         InputError: A quote is not closed.
@@ -85,10 +85,10 @@ def option_value(option: str, scripts: Iterable[str], run_words: Sequence[str]) 
     Args:
         option: The name of the option, such as `--decode-modes`.
         scripts: The texts of scripts with lines such as `decode_modes="attention" # comment`.
-        run_words: Words of `--run-opts`, where `-` and `_` are the same in a name.
+        run_words: Arguments in `--run-opts`, where `-` and `_` are the same in a name.
 
     Returns:
-        The words of the value, with one space between them; empty if the value is unknown.
+        The items of the value, with one space between them; empty if the value is unknown.
     """
     values = [
         value

@@ -11,11 +11,14 @@ from moeasr.score.comparison_files import TableChoice, write_comparison
 
 
 def conclude(series: Series, failures: Mapping[str, str], choice: TableChoice) -> list[str]:
-    """Measure the costs of the models, and print and write the table if it can be made.
+    """Count the parameters and multiply-adds of each model, and write the comparison table.
+
+    The table is also printed. There is none before stage 5, which scores the hypotheses, or while
+    the baseline has no results.
 
     Args:
-        series: The experiments. Those with results are in the table, also those of earlier calls.
-        failures: Name of an experiment -> its failure. Such an experiment is not in the table.
+        series: The experiments. The table uses all results, also those of earlier runs.
+        failures: Name of an experiment -> its failure. The table leaves this experiment out.
         choice: The selection of results that the table shows.
 
     Returns:

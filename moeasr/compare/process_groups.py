@@ -35,7 +35,7 @@ class ProcessGroups:
         """True once `stop` was called."""
 
     def run(self, command: Sequence[str], log: Path) -> int:
-        """Run a program to its end, with its output in a log of the form that `run.pl` writes.
+        """Run a program to its end, with its output in a log in the format of `run.pl`.
 
         Returns:
             The exit code, or minus the number of the signal that ended the program.
@@ -124,5 +124,5 @@ def _group_runs(group: int) -> bool:
 
 
 def _date() -> str:
-    """Return the time in the form of date(1), as `run.pl` does."""
+    """Return the time in the format of date(1), as `run.pl` does."""
     return time.strftime("%a %b %e %H:%M:%S %Z %Y")

@@ -1,8 +1,8 @@
-"""One experiment as a call of `run.sh`: its arguments, its log, and whether it is done.
+"""One experiment as a run of `run.sh`: its command, its log, and whether it is done.
 
-The directory of the experiment holds a file `command` with the call as it can be typed. The file is
-written when the call begins, and `run.sh` writes `results.json` last. These two files show whether
-the experiment is up to date when the same comparison is started again.
+The directory of the experiment holds a file `command` with the command as a user can type it. The
+file is written when the run begins, and `run.sh` writes `results.json` last. These two files show
+whether the experiment is up to date when the same comparison is started again.
 """
 
 import re
@@ -21,15 +21,15 @@ TRAINING, SCORING = 3, 5
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeRun:
-    """An experiment with the options of its call of `run.sh`."""
+    """An experiment with the arguments that `run.sh` receives for it."""
 
     experiment: Experiment
     exp_dir: str
     """The directory of all experiments."""
     train_words: tuple[str, ...]
-    """Words of `--train-opts` that are common to all experiments."""
+    """Arguments in `--train-opts` that are common to all experiments."""
     run_words: tuple[str, ...]
-    """Further words for `run.sh`."""
+    """Further arguments of `run.sh`."""
 
     @property
     def name(self) -> str:
@@ -48,11 +48,11 @@ class RecipeRun:
 
     @property
     def command_file(self) -> Path:
-        """The file that holds the call of `run.sh`, as a user can type it."""
+        """The file that holds the command of this run, as a user can type it."""
         return self.directory / "command"
 
     def call(self, stage: int = TRAINING, stop_stage: int = SCORING) -> list[str]:
-        """Return the words of the call for a range of stages."""
+        """Return the argument list that runs `run.sh` from stage `stage` to stage `stop_stage`."""
         sets = [word for text in self.experiment.overrides for word in ("--set", text)]
         return [
             *("./run.sh", "--stage", str(stage), "--stop-stage", str(stop_stage)),
@@ -62,9 +62,9 @@ class RecipeRun:
         ]
 
     def is_done(self) -> bool:
-        """Return whether `run.sh` has finished with exactly this call.
+        """Return whether a run with exactly this command has finished.
 
-        The experiment must run again if a file that it reads was written after its last call
+        The experiment must run again if a file that it reads was written after its last run
         began: its config, a base of the config, or a file of another experiment that it needs.
         """
         try:
@@ -86,13 +86,13 @@ class RecipeRun:
         return next((file for file in files if not Path(file).exists()), None)
 
     def begin(self) -> None:
-        """Store the call in its file, to show that it has begun."""
+        """Store the command in its file, to show that the run has begun."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.command_file.write_text(typed(self.call()) + "\n", encoding="utf-8")
 
 
 def typed(words: Sequence[str]) -> str:
-    """Return a command in the form in which a user types it.
+    """Return a command as a user types it, with quotes where a shell needs them.
 
     >>> typed(["./run.sh", "--decode-modes", "attention joint_decoding"])
     './run.sh --decode-modes "attention joint_decoding"'
@@ -101,7 +101,7 @@ def typed(words: Sequence[str]) -> str:
 
 
 def _quoted(word: str) -> str:
-    """Quote a word for a shell, in double quotes where that is enough."""
+    """Quote an argument for a shell, in double quotes where that is enough."""
     if re.search(r'["$`\\!]', word):
         return shlex.quote(word)
     return word if shlex.quote(word) == word else f'"{word}"'

@@ -79,8 +79,8 @@ def load_transferred(target: AsrModel, state: Mapping[str, Tensor]) -> None:
         state: A tensor for each name of its `state_dict()`.
 
     Raises:
-        InputError: A tensor is missing, unexpected or of another shape, or a tensor that blocks
-            share has different values. `target` is then unchanged.
+        InputError: A tensor is missing, unexpected or of another shape, or a tensor shared by
+            several blocks has different values under its names. `target` is then unchanged.
     """
     wanted = target.state_dict()
     for name in wanted:
@@ -99,7 +99,7 @@ def load_transferred(target: AsrModel, state: Mapping[str, Tensor]) -> None:
 
 
 def _check_shared(target: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Raise `InputError` if `state` has different values for a tensor that blocks share."""
+    """Raise `InputError` if a tensor shared by several blocks has different values in `state`."""
     first_name: dict[int, str] = {}
     for name, tensor in target.state_dict(keep_vars=True).items():
         first = first_name.setdefault(id(tensor), name)

@@ -1,1 +1,1 @@
-"""Corpora: downloads, archives and common forms, before there is a data directory."""
+"""Corpora: downloads, archives and corpus forms, before there is a data directory."""

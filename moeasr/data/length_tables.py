@@ -18,7 +18,7 @@ def length_tables(
     Args:
         lengths: Lengths of the utterances, in order.
         config: Settings of the filter banks whose frames are counted.
-        say: Receives messages about utterances that are resampled.
+        say: Function that receives messages about utterances that are resampled.
 
     Returns:
         Name of a table -> lines; utterance -> reason why it cannot be used.

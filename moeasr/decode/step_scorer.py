@@ -69,7 +69,7 @@ class DecoderScorer:
     def step(
         self, prefixes: Tensor, utts: Tensor, state: _DecoderState | None
     ) -> tuple[Tensor, _DecoderState]:
-        """See `StepScorer.step`."""
+        """Score every possible next token, see `StepScorer.step`."""
         open_utts = utts.unique_consecutive()
         if state is not None and torch.equal(state.utts, open_utts):
             memory = state.memory
@@ -80,5 +80,5 @@ class DecoderScorer:
         return log_probs, _DecoderState(past, open_utts, memory)
 
     def select(self, state: _DecoderState, rows: Tensor) -> _DecoderState:
-        """See `StepScorer.select`."""
+        """Return the state of the hypotheses that are kept, see `StepScorer.select`."""
         return state._replace(past=state.past.select(rows))

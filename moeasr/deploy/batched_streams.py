@@ -161,7 +161,7 @@ class BatchedEncoder(FolderStreamEncoder):
     """
 
     def restart(self) -> None:
-        """See `StreamEncoder.restart`."""
+        """Clear the left context, see `StreamEncoder.restart`."""
         super().restart()
         self._encoded: list[EncodedChunk] = []
 

@@ -97,7 +97,7 @@ class FolderEngine:
         return soxr.resample(samples, rate_hz, self.sample_rate_hz, QUALITY)
 
     def transcriber(self, task: Task) -> "FolderTranscriber":
-        """Prepare the transcription of whole recordings, see `Engine.transcriber`."""
+        """Return an object that transcribes whole recordings, see `Engine.transcriber`."""
         return FolderTranscriber(self._recognizer, task)
 
     def open_stream(self, task: Task, rules: EndpointConfig | None, rate_hz: int) -> LiveStream:

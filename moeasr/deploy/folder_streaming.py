@@ -98,7 +98,7 @@ class FolderStreamEncoder:
         self._caches = self._recognizer.streaming.start(self._num_past)
 
     def accept(self, samples: np.ndarray) -> Iterator[EncodedChunk]:
-        """Yield the chunks that (S,) further samples complete."""
+        """Add samples (S,) to the stream, and yield each chunk that is now complete."""
         yield from self._complete(self._fbank.accept(samples))
 
     def finish(self) -> Iterator[EncodedChunk]:
@@ -107,7 +107,7 @@ class FolderStreamEncoder:
         yield from self._encode(self._feats)  # less than a chunk
 
     def _complete(self, feats: np.ndarray) -> Iterator[EncodedChunk]:
-        """Encode all chunks that are complete with these features."""
+        """Add features (T, F) to the stream, and encode each chunk that is now complete."""
         self._feats = np.concatenate([self._feats, feats])
         while len(self._feats) >= self._window_frames:
             yield from self._encode(self._feats[: self._window_frames])

@@ -1,4 +1,4 @@
-"""The training loss of a batch: the model's own loss, plus the distance from a teacher if any."""
+"""The training loss of a batch: the model's own, plus the distance from any teacher's outputs."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,8 @@ def make_loss(
 ) -> Callable[[Batch], LossOutput]:
     """Return the function that computes the loss of a batch.
 
-    It is the model's own loss, plus its distance from the teacher if `config` names one.
+    It is the model's own loss. If `config` names a teacher, the distance between the outputs of the
+    model and of the teacher is added.
 
     Raises:
         InputError: The teacher cannot be read, or its outputs cannot be compared with the model's.

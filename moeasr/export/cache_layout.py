@@ -76,7 +76,7 @@ class CacheLayout:
     def pack(
         self, pasts: Sequence[BlockPast], attention: Tensor, enc: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the two tensors after a chunk, in the form that `unpack` reads.
+        """Return the two tensors after a chunk, in the layout that `unpack` reads.
 
         Args:
             pasts: Caches of all blocks including the S frames of this chunk.

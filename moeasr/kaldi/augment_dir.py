@@ -80,7 +80,7 @@ def augment_data_dir(
         source: A data directory with wav.scp, utt2spk and text, and perhaps segments and utt2lang.
         target: The new data directory, which replaces an older one.
         configs: The augmentations, in the order in which they are applied.
-        say: Receives messages about the progress.
+        say: Function that receives messages about the progress.
         seed: Seed of all random numbers.
         sample_rate_hz: Sample rate of the new audio, Hz; None takes that of the first utterance.
 

@@ -185,8 +185,8 @@ def check_audio(
     tight = f"{len(faults.tight)} of {num_utts} utterances are too short for their text under CTC"
     if len(faults.tight) > MAX_TIGHT_SHARE * num_utts:
         raise InputError(
-            f"{tight} (do text and audio match? BPE pieces or words need fewer frames than "
-            "characters):\n"
+            f"{tight}; check that text and audio match, or train with BPE pieces or words, which "
+            "need fewer frames than characters:\n"
             f"{_listed(faults.tight, path / TOO_SHORT)}"
         )
     if faults.tight:

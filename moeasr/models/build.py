@@ -94,7 +94,7 @@ def load_model(checkpoint: Mapping[str, Any]) -> AsrModel:
 
 
 def count_params(model: nn.Module) -> ParamCounts:
-    """Count all parameters and the active parameters; a tensor that blocks share counts once."""
+    """Count all parameters and the active parameters; a tensor shared by blocks counts once."""
     total = sum(p.numel() for p in model.parameters())
     idle, seen = 0, set()
     for module in model.modules():

@@ -5,7 +5,7 @@ counted. Cheap operations are omitted: norms, activations, softmax, biases, resi
 embeddings, CMVN and modules without parameters. Everything outside the network, such as filter
 banks and searches, is omitted as well.
 
-For a mixture of experts, the router and K experts per frame count. Weights that blocks share are
+For a mixture of experts, the router and K experts per frame count. Weights shared by blocks are
 counted once, but the work of every block counts.
 
 A router defines its own cost, and so may a user's block, feed-forward or other module: the

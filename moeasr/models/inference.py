@@ -96,7 +96,7 @@ def _places_of_packed(model: nn.Module) -> dict[nn.Module, list[tuple[nn.Module,
 
 
 def _pack(module: nn.Linear | ExpertBank, precision: str) -> nn.Module:
-    """Return the packed form of a linear layer or of experts."""
+    """Return a packed module that replaces a linear layer or experts."""
     if isinstance(module, ExpertBank):
         return PackedExperts(module, precision)
     if isinstance(module, UnquantizedLinear):

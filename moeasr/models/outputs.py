@@ -34,7 +34,11 @@ class DecoderOutput(NamedTuple):
 
 
 class LossOutput(NamedTuple):
-    """The loss of one micro-batch as sums, which the trainer divides by the total weight."""
+    """The loss of one micro-batch, summed over its utterances.
+
+    The trainer adds the sums of all micro-batches of a step, and divides by the total number of
+    utterances (`weight`).
+    """
 
     loss: Tensor
     """Sum of the loss over utterances, a scalar."""

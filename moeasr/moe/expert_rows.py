@@ -103,7 +103,7 @@ def run_expert_rows(
     Args:
         x_ND: Frames.
         weights: Stacked weights w1, b1, w2, b2 of all experts.
-        dispatch: See `ExpertRows`.
+        dispatch: The frame of each row and the number of rows of each expert.
         dropout: Dropout rate of the hidden layer.
 
     Returns:

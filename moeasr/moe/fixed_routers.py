@@ -40,7 +40,7 @@ class HashRouter(Router):
 
     @classmethod
     def build(cls, config: "MoeConfig", stack: "Stack") -> "HashRouter":
-        """See `Router`."""
+        """Build the router of a layer, see `Router.build`."""
         return cls(stack.d_model, config.num_experts, config.experts_per_frame)
 
     @property

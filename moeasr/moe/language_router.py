@@ -27,7 +27,8 @@ class LanguageRouter(TopKRouter):
         num_languages: Number L of languages.
         num_experts: Number E of experts, a multiple of L.
         experts_per_frame: Number K of experts per frame, at most E / L.
-        expert_weights: See `select_top_k`. `full` normalises over all experts of the language.
+        expert_weights: Normalisation of the weights, see `select_top_k`. `full` normalises over all
+            experts of the language.
 
     Raises:
         InputError: The experts cannot be divided evenly among the languages, or a language has
@@ -55,7 +56,7 @@ class LanguageRouter(TopKRouter):
 
     @classmethod
     def build(cls, config: "MoeConfig", stack: "Stack") -> "LanguageRouter":
-        """See `Router`."""
+        """Build the router of a layer, see `Router.build`."""
         return cls(stack.d_model, stack.context_size, *selection(config))
 
     @property

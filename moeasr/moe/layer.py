@@ -42,7 +42,10 @@ class MoEFeedForward(nn.Module):
     def forward(
         self, x: Tensor, valid: ValidFrames, context: Tensor | None = None
     ) -> tuple[Tensor, Routing]:
-        """See `moeasr.nn.feed_forward.FeedForward`; the output of padding frames is zero."""
+        """Transform each frame with its experts; the output of padding frames is zero.
+
+        See `moeasr.nn.feed_forward.FeedForward`.
+        """
         x_ND = valid.take(x)
         routing = self.router(x_ND, None if context is None else valid.take(context))
         return valid.put(self.experts(x_ND, routing)), routing
@@ -102,7 +105,10 @@ class MoeConfig(FeedForwardConfig):
         return self.router_class.context
 
     def build(self, stack: Stack, like: FeedForward | None = None) -> MoEFeedForward:
-        """See `FeedForwardConfig`. The router is never shared."""
+        """Build the feed-forward of a layer, see `FeedForwardConfig`.
+
+        Experts may be shared with `like`, but the router is new.
+        """
         router = self.router_class.build(self, stack)
         if isinstance(like, MoEFeedForward):
             return MoEFeedForward(router, like.experts)

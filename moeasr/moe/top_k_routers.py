@@ -55,7 +55,7 @@ class TopKRouter(Router):
 
     @classmethod
     def build(cls, config: "MoeConfig", stack: "Stack") -> "TopKRouter":
-        """See `Router`."""
+        """Build the router of a layer, see `Router.build`."""
         return cls(stack.d_model, *selection(config))
 
     @property
@@ -114,7 +114,7 @@ class EmbeddingRouter(TopKRouter):
 
     @classmethod
     def build(cls, config: "MoeConfig", stack: "Stack") -> "EmbeddingRouter":
-        """See `Router`."""
+        """Build the router of a layer, see `Router.build`."""
         return cls(stack.d_model, stack.context_size, *selection(config))
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:

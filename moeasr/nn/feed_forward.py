@@ -110,7 +110,7 @@ class DenseFeedForward(nn.Module):
     def forward(
         self, x: Tensor, valid: ValidFrames, context: Tensor | None = None
     ) -> tuple[Tensor, None]:
-        """See `FeedForward`; `valid` and the context are not used."""
+        """Transform each frame, see `FeedForward`; `valid` and the context are not used."""
         return self.w2(self.dropout(self.activation(self.w1(x)))), None
 
 
@@ -129,7 +129,7 @@ class DenseConfig(FeedForwardConfig):
         check_size("hidden_units", self.hidden_units)
 
     def build(self, stack: Stack, like: FeedForward | None = None) -> FeedForward:
-        """See `FeedForwardConfig`. A shared feed-forward is the same module."""
+        """Build the feed-forward of a layer; if `like` is given, return `like` itself."""
         if like is not None:
             return like
         activation = ACTIVATIONS[self.activation]

@@ -41,7 +41,7 @@ def fp32_plain(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
 
 
 def fp32_onednn(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """Build a oneDNN kernel with packed weights and fused silu."""
+    """Build a oneDNN kernel of a linear layer with packed weights and fused silu."""
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_ROWS)
     post = "swish" if with_silu else "none"
     product = torch.ops.mkldnn._linear_pointwise.default
@@ -49,14 +49,15 @@ def fp32_onednn(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
 
 
 def bf16_plain(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """Build a kernel that sums bfloat16 products in float32 and rounds each sum to bfloat16."""
+    """Build a linear kernel that sums bfloat16 products in float32 and rounds sums to bfloat16."""
     return _bf16(fp32_plain, weight, bias, with_silu)
 
 
 def bf16_onednn(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
-    """Build a bfloat16 kernel with packed weights.
+    """Build a bfloat16 kernel of a linear layer, whose weights are packed once.
 
-    Packed weights halve the time for a few rows, because the plain kernel packs them in every call.
+    This halves the time for inputs of a few rows, because the plain kernel packs the weights in
+    every call.
     """
     return _bf16(fp32_onednn, weight, bias, with_silu)
 

@@ -91,10 +91,11 @@ def sums_are_exact(make: Callable[[nn.Conv2d], nn.Module]) -> bool:
 
 
 def fastest_conv(conv: nn.Conv2d, precision: str) -> nn.Module:
-    """Return `conv`, or the packed convolution that is faster in a trial of some milliseconds.
+    """Return the fastest of `conv` and the packed convolutions, timed for some milliseconds.
 
-    On a processor without bfloat16 instructions, bfloat16 is slower than float32. Convolutions that
-    this build of PyTorch lacks, or whose outputs are wrong, are not used.
+    They are timed because bfloat16 is slower than float32 on a processor without bfloat16
+    instructions. A packed convolution is skipped if this build of PyTorch lacks its operator, or if
+    its outputs are wrong.
 
     Args:
         conv: A float32 convolution without padding, dilation and groups.

@@ -132,14 +132,14 @@ def require_hypotheses(num_refs: int, absent: Sequence[str]) -> None:
 
 
 def word_error_rate(pairs: Sequence[Pair]) -> ErrorRate:
-    """Align the words of each pair, see `split_words`."""
+    """Align the words of each reference and its hypothesis, see `split_words`."""
     return _error_rate(pairs, split_words)
 
 
 def character_error_rate(
     pairs: Sequence[Pair], count_spaces: bool = True, non_lang_syms: Sequence[str] = ()
 ) -> ErrorRate:
-    """Align the characters of each pair.
+    """Align the characters of each reference and its hypothesis.
 
     Args:
         pairs: References with hypotheses.

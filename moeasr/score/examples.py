@@ -117,7 +117,10 @@ def alignment_lines(steps: Sequence[Step], width: int = LINE_WIDTH) -> list[str]
 
 
 def _wrap(steps: Sequence[Step], width: int) -> Iterator[list[Step]]:
-    """Yield runs of steps, each of which fits into a line; without steps, yield one empty run."""
+    """Split the steps of an alignment into lines of at most `width` columns.
+
+    A step that is wider has a line of its own. An empty alignment gives one empty line.
+    """
     part: list[Step] = []
     used = 0
     for step in steps:

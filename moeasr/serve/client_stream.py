@@ -65,7 +65,7 @@ class ClientStream:
         return None
 
     def on_heard(self, num_samples: int) -> None:
-        """See `Listener.on_heard`."""
+        """Count waiting samples, see `Listener.on_heard`."""
         self._room += num_samples
         if self._room > 0 or self._is_over:
             self._has_room.set()
@@ -73,7 +73,7 @@ class ClientStream:
             self._has_room.clear()
 
     def on_results(self, results: Sequence[LiveTranscription]) -> None:
-        """See `Listener.on_results`."""
+        """Accept new results, see `Listener.on_results`."""
         for result in results:
             if self._results and not self._results[-1].is_final:
                 self._results.pop()
@@ -81,7 +81,7 @@ class ClientStream:
         self._changed.set()
 
     def on_end(self, fault: str | None) -> None:
-        """See `Listener.on_end`."""
+        """Note the end of the results, see `Listener.on_end`."""
         self._is_over, self._fault = True, fault
         self._changed.set()
         self._has_room.set()

@@ -206,7 +206,13 @@ class _Reader:
         return tuple(self._numbers[word] for word in words)
 
     def _repeated(self, spelled: str, word: str, place: str) -> str:
-        """Return a message that explains why a 1-gram repeats an earlier one."""
+        """Return the error message for a 1-gram that is the same word as an earlier 1-gram.
+
+        Args:
+            spelled: The word as it is in the file.
+            word: The normalised word, which the earlier 1-gram also has.
+            place: File and line, for the message.
+        """
         before = self._spelled[self._numbers[word]]
         if before == spelled:
             return f"{place}: this 1-gram appears twice"

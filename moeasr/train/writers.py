@@ -78,13 +78,13 @@ class JsonLinesWriter(Writer):
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
 
     def write(self, kind: str, step: int, values: Mapping[str, float]) -> None:
-        """See `Writer`."""
+        """Append a line to `metrics.jsonl`, see `Writer.write`."""
         record = {"kind": kind, "step": step, **{k: float(v) for k, v in values.items()}}
         self._file.write(to_json(record) + "\n")
         self._file.flush()
 
     def close(self) -> None:
-        """See `Writer`."""
+        """Close `metrics.jsonl`."""
         self._file.close()
 
 
@@ -100,16 +100,16 @@ class TensorBoardWriter(Writer):
         )
 
     def write(self, kind: str, step: int, values: Mapping[str, float]) -> None:
-        """See `Writer`."""
+        """Record each metric as a curve in TensorBoard, see `Writer.write`."""
         for name, value in values.items():
             self._board.add_scalar(f"{kind}/{name}", float(value), step)
 
     def draw(self, name: str, step: int, figure: "Figure") -> None:
-        """See `Writer`."""
+        """Record a picture in TensorBoard, see `Writer.draw`."""
         self._board.add_figure(name, figure, step, close=False)
 
     def close(self) -> None:
-        """See `Writer`."""
+        """Write the records that are still in memory, and close the event file."""
         self._board.close()
 
 
@@ -137,7 +137,7 @@ class Writers:
     Args:
         kinds: The classes, by their names in the config. Empty in all processes but the first.
         exp_dir: The directory of the experiment.
-        resume_step: See `Writer`.
+        resume_step: The step at which a resumed training continues, see `Writer`.
 
     Raises:
         InputError: A writer from outside the package cannot be created.

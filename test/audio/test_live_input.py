@@ -104,7 +104,7 @@ def test_named_pipes_and_files(monkeypatch, tmp_path):
         (wav()[:4000], None, "is truncated: its header announces 8000 bytes, but only 3956"),
         (wav(), 8000, "is a WAV file, which has a sample rate of its own; omit --sample-rate"),
         (b"RIFF\0\0\0\0WAVEfmt ", None, "cannot be decoded"),
-        (b"no audio file", None, "cannot be decoded"),
+        (b"no audio file", None, "cannot be decoded.*; raw 16-bit samples need --sample-rate"),
         (wav("FLOAT")[:-4] + b"\0\0\xc0\x7f", None, "contains NaN.*: sample 1999 is nan"),
     ],
 )

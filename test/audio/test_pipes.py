@@ -227,7 +227,7 @@ def test_advice_names_a_program_that_must_be_installed(monkeypatch: pytest.Monke
     monkeypatch.setattr(commands, "PROGRAMS", {"no-such-sox": None})
     with pytest.raises(
         InputError,
-        match="moeasr cannot emulate this call of no-such-sox: please install no-such-sox",
+        match="moeasr cannot run this command without no-such-sox; please install no-such-sox",
     ):
         read_audio("no-such-sox a.wav -t wav - gain -3 |", RATE)
     with pytest.raises(InputError, match=r"not found\)$"):

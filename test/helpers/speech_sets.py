@@ -72,7 +72,7 @@ class InvertConfig(AugmentationConfig):
 
 
 class Invert(Augmentation):
-    """See `InvertConfig`."""
+    """Return the samples of an utterance, see `SpeechSet.read`."""
 
     def __init__(self, factor: float) -> None:
         self._factor = factor

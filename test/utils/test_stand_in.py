@@ -48,8 +48,8 @@ def test_they_write_what_the_program_would(folder, capfdbinary, call, samples, r
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (["flac", "--version"], "cannot emulate `flac --version`"),
-        (["sox", "a.sph", "b.wav"], "cannot emulate `sox a.sph b.wav`"),
+        (["flac", "--version"], "cannot run `flac --version` without flac"),
+        (["sox", "a.sph", "b.wav"], "cannot run `sox a.sph b.wav` without sox"),
         (["sph2pipe", "-f", "wav", "a.sph"], "a.sph has several channels"),
         (["sph2pipe", "-f", "wav", "-c", "3", "a.sph"], "a.sph has no channel 3, only 2"),
         (["flac", "-c", "-d", "no.flac"], "no.flac: No such file"),

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from moeasr.audio.duration import measure_audio
-from moeasr.audio.input_paths import AUDIO_SUFFIXES
 from moeasr.audio.pipes import UndecodableError, piped_entry
 from moeasr.audio.probe import AudioInfo
 from moeasr.audio.threads import in_threads
@@ -19,7 +18,7 @@ from moeasr.errors import InputError, naming
 from moeasr.logs import get_logger, progress
 
 READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
-SUFFIXES = AUDIO_SUFFIXES + READ_BY_FFMPEG
+SUFFIXES = READ_HERE + READ_BY_FFMPEG
 NUM_THREADS = 8
 TOLERANCE_SEC = 0.1
 """Largest distance from the end of an utterance to the end of its recording at which an utterance

@@ -1,4 +1,4 @@
-"""The form `audio_folder`: Hugging Face's AudioFolder, with `metadata.csv` or `metadata.jsonl`."""
+"""The corpus form `audio_folder` of Hugging Face, with `metadata.csv` or `metadata.jsonl`."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

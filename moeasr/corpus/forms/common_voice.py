@@ -1,4 +1,4 @@
-"""The form `common_voice`: `train.tsv`, `dev.tsv` and `test.tsv`, with the audio in `clips/`."""
+"""The corpus form `common_voice`: `train.tsv`, `dev.tsv` and `test.tsv`, and audio in `clips/`."""
 
 from pathlib import Path
 

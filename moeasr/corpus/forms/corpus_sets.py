@@ -28,7 +28,7 @@ class CorpusOptions:
     """The form of a corpus, and the changes that are made to it."""
 
     form: str = AUTO
-    """A name in `FORMS`, or the import path of a form of your own."""
+    """A name in `FORMS`, or the import path of a corpus form of your own."""
     text: TextOptions = TextOptions()
     """Changes of the case and the punctuation of transcripts."""
     partition: PartitionOptions = PartitionOptions()

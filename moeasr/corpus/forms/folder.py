@@ -1,4 +1,4 @@
-"""The form `folder`: audio files, each with a `.txt` beside it or a line in `transcripts.tsv`."""
+"""The corpus form `folder`: audio files, each with a `.txt` file or a line in `transcripts.tsv`."""
 
 from pathlib import Path
 

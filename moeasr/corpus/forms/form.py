@@ -1,4 +1,4 @@
-"""The interface of a form: how it is recognised, and which utterances it yields."""
+"""The interface of a corpus form: how it is recognised, and which utterances it yields."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Item:
 
 
 class Form(ABC):
-    """A way to store a corpus.
+    """A corpus form: a layout of the audio files and transcripts of a corpus.
 
     A form of your own is a subclass in a file of `local/`, for example `MyForm` in
     `local/my_form.py`; `--form my_form.MyForm` selects it.

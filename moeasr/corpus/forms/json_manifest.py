@@ -1,4 +1,4 @@
-"""The form `json`: JSON lines as NeMo and Hugging Face write them."""
+"""The corpus form `json`: JSON lines as NeMo and Hugging Face write them."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The form `kaldi`: data directories with `wav.scp`, `text`, `utt2spk` and perhaps `segments`."""
+"""The corpus form `kaldi`: data directories with `wav.scp`, `text`, `utt2spk` (and `segments`)."""
 
 from pathlib import Path
 

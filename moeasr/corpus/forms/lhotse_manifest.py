@@ -1,4 +1,4 @@
-"""The form `lhotse`: pairs of `*recordings*.jsonl(.gz)` and `*supervisions*.jsonl(.gz)`."""
+"""The corpus form `lhotse`: `*recordings*.jsonl(.gz)` and their `*supervisions*.jsonl(.gz)`."""
 
 import shlex
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class LhotseForm(Form):
         return found and found.name
 
     def read(self, root: Path) -> dict[str, list[Item]]:
-        """Return the utterances of all pairs of manifests, by name of the set."""
+        """Return the utterances of all manifests, by name of the set."""
         paths = _supervisions(root)
         if not paths:
             raise InputError(f"{root} contains no *supervisions*.jsonl or *supervisions*.jsonl.gz")
@@ -57,7 +57,7 @@ def _supervisions(root: Path) -> list[Path]:
 
 
 def _read_pair(supervisions: Path) -> list[Item]:
-    """Return the utterances of a pair of manifests, given the one of supervisions."""
+    """Return the utterances of a manifest of supervisions and its manifest of recordings."""
     name = supervisions.name.replace(SUPERVISIONS, RECORDINGS)
     path = supervisions.with_name(name)
     if not path.is_file():

@@ -1,4 +1,7 @@
-"""The form `ljspeech`: `metadata.csv` with lines `name|text|normalized text`, audio in `wavs/`."""
+"""The corpus form `ljspeech`: transcripts in `metadata.csv`, and audio in `wavs/`.
+
+The lines of `metadata.csv` are `name|text|normalized text`.
+"""
 
 from pathlib import Path
 

@@ -23,7 +23,7 @@ class PartitionOptions:
     """Size of the development set: a share of the utterances (below 1) or their number; None is a
     tenth, at most 1000."""
     test_size: float | None = None
-    """Size of the test set, in the same form as `dev_size`."""
+    """Size of the test set, given in the same way as `dev_size`."""
     seed: int = 777
     """Seed of the choice of speakers."""
 

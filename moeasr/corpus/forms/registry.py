@@ -1,4 +1,4 @@
-"""The forms by name, and how the form of a corpus is recognised."""
+"""The corpus forms by name, and the recognition of the form of a corpus."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ FORMS: dict[str, type[Form]] = {
     "audio_folder": AudioFolderForm,
     "folder": FolderForm,
 }
-"""The forms in the order in which they are tried. `folder` is the last one, because a corpus of any
-other form is also a folder with audio."""
+"""The corpus forms in the order in which they are tried. `folder` is the last one, because a corpus
+of any other form is also a folder with audio."""
 AUTO = "auto"
 TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".gz", ".parquet", ".xlsx", ".xml")
 """Ends of the names of files that may contain transcripts."""

@@ -38,7 +38,7 @@ def write_shard_tables(
         data_dir: The data directory of the utterances, which contains utt2spk.
         utterances: The utterances, in any order.
         config: Settings of the filter banks whose frames are counted.
-        say: Receives messages about unusual utterances.
+        say: Function that receives messages about unusual utterances.
 
     Raises:
         InputError: Fewer than 95 % of the data directory's utterances can be used.

@@ -226,7 +226,7 @@ def extend(beam: Beam, frames: Frames, time: int, fusion: Fusion | None) -> tupl
 
 
 def _child_node(node: Tensor, unit: Tensor) -> Tensor:
-    """Return the node of a prefix extended by `unit`: a 64-bit hash of all its units.
+    """Return the node of a prefix extended by `unit`, a 64-bit hash that identifies its units.
 
     The multiplication spreads differences to higher bits and the shift back to lower bits. Two
     sequences share a node about once in 2^64 / V pairs. An hour of speech compares at most 10^8.

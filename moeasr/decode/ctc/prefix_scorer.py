@@ -61,7 +61,7 @@ class CtcPrefixScorer:
         self._blank = blank
 
     def step(self, prefixes: Tensor, utts: Tensor, state: _State | None) -> tuple[Tensor, _State]:
-        """See `StepScorer.step`."""
+        """Score every possible next token, see `StepScorer.step`."""
         if state is None:
             state = self._begin(utts)
             new_tokens = prefixes[:, 1:]
@@ -78,7 +78,7 @@ class CtcPrefixScorer:
         return self._score_all(state, log_psi, utts), state
 
     def select(self, state: _State, rows: Tensor) -> _State:
-        """See `StepScorer.select`."""
+        """Return the state of the hypotheses that are kept, see `StepScorer.select`."""
         return state._replace(
             log_unit=state.log_unit[rows],
             log_blank=state.log_blank[rows],

@@ -32,7 +32,7 @@ class FusionConfig:
     context: FilePath | None = None
     """File of phrases to boost, one per line, optionally followed by a tab and a score per unit."""
     context_score: float = 1.0
-    """Number added to the score, a natural logarithm, for each unit of a boosted phrase."""
+    """Number added to the natural-log score of a hypothesis for each unit of a boosted phrase."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

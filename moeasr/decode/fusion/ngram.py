@@ -116,11 +116,11 @@ class UnitNgram(nn.Module):
         self._max_extra = float(extra.max())
 
     def start(self) -> Tensor:
-        """See `Fusion.start`."""
+        """Return the state of the empty sequence, see `Fusion.start`."""
         return torch.tensor([self.network.begin], device=self.numbers.device)
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Fusion.extend`."""
+        """Extend each sequence by each unit, see `Fusion.extend`."""
         units = units[..., None, :]
         targets, scores = self._automaton.step(states, self.numbers[units])
         is_silent = self.is_silent[units]
@@ -130,12 +130,12 @@ class UnitNgram(nn.Module):
         ]
 
     def finish(self, states: Tensor) -> Tensor:
-        """See `Fusion.finish`."""
+        """Return the score of the end of the utterance, see `Fusion.finish`."""
         end = torch.tensor(self.network.end, device=states.device)
         return self.weights.weight * self._automaton.step(states[..., 0], end)[1]
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
-        """See `Fusion.most`."""
+        """Return an upper bound on the further score, see `Fusion.most`."""
         best = self.weights.weight * self._automaton.max_weight
         unit = max(0.0, best + self._max_extra)
         return (best + unit * num_units.double()).expand(states.shape[:-1])
@@ -192,11 +192,11 @@ class WordNgram(nn.Module):
         self.register_buffer("_ahead", ahead)
 
     def start(self) -> Tensor:
-        """See `Fusion.start`; a state is history, lexicon state, and script of the last unit."""
+        """Return the first state: history, state in the lexicon, and script of the last unit."""
         return torch.tensor([self.network.begin, EMPTY, 0], device=self._ahead.device)
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Fusion.extend`."""
+        """Extend each sequence by each unit, see `Fusion.extend`."""
         spellings = self.lexicon.spellings
         history, node, after = (column[..., None] for column in states.unbind(-1))  # (..., K, 1)
         units = units[..., None, :]
@@ -221,7 +221,7 @@ class WordNgram(nn.Module):
         return scores, torch.stack([history, target, after], dim=-1)
 
     def finish(self, states: Tensor) -> Tensor:
-        """See `Fusion.finish`."""
+        """Return the score of the end of the utterance, see `Fusion.finish`."""
         history, node, _ = states.unbind(-1)
         last, _, scores = self._end_words(history, node)
         end = torch.tensor(self.network.end, device=states.device)
@@ -229,7 +229,7 @@ class WordNgram(nn.Module):
         return scores + self.weights.weight * self._automaton.step(last, end)[1]
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
-        """See `Fusion.most`.
+        """Return an upper bound on the further score, see `Fusion.most`.
 
         The look-ahead score of the incomplete word will be subtracted. Every further word begins
         with a word of the text, either in the letters of the incomplete word or in a further unit.

@@ -25,7 +25,7 @@ class Phrase(NamedTuple):
 
     text: str
     boost: float
-    """Number added to the score, a natural logarithm, for each unit of the phrase."""
+    """Number added to the natural-log score of a hypothesis for each unit of the phrase."""
 
 
 def read_phrases(path: str | Path, boost: float) -> list[Phrase]:
@@ -164,7 +164,7 @@ class PhraseTrie:
             self.provisional.append(nodes[place].depth * nodes[place].ahead)
 
     def step(self, place: int, letter: str) -> tuple[int, float]:
-        """Follow a letter from a node, with failure arcs; return the next node and the score."""
+        """Follow a letter from a node of the trie; return the next node and the score."""
         if letter == BOUNDARY == self.nodes[place].letter:
             return place, 0.0  # two adjacent boundaries count as one
         target = place
@@ -175,7 +175,7 @@ class PhraseTrie:
         return target, gain
 
     def walk(self, place: int, letters: Sequence[str]) -> tuple[int, float]:
-        """Follow letters from a node, and return the last node and the sum of the scores."""
+        """Follow letters from a node of the trie, and return the last node and the total score."""
         total = 0.0
         for letter in letters:
             place, gain = self.step(place, letter)

@@ -56,13 +56,13 @@ class ContextGraph(nn.Module):
         self.register_buffer("boundary", torch.tensor(boundary))
 
     def start(self) -> Tensor:
-        """See `Fusion.start`."""
+        """Return the state of the empty sequence, see `Fusion.start`."""
         root = torch.zeros(1, dtype=torch.int64, device=self.boundary.device)
         node = self.automaton.step(root, self.boundary)[0]
         return torch.cat([node, torch.zeros_like(node)])
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Fusion.extend`."""
+        """Extend each sequence by each unit, see `Fusion.extend`."""
         units = units[..., None, :]
         nodes, after = states[..., None].unbind(-2)  # (..., K, 1)
         after = after.bool()
@@ -78,12 +78,12 @@ class ContextGraph(nn.Module):
         return scores, torch.stack([nodes, spellings.after(after, units).long()], dim=-1)
 
     def finish(self, states: Tensor) -> Tensor:
-        """See `Fusion.finish`."""
+        """Return the score of the end of the utterance, see `Fusion.finish`."""
         states, scores = self.automaton.step(states[..., 0], self.boundary)
         return scores - self._provisional[states]
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
-        """See `Fusion.most`."""
+        """Return an upper bound on the further score, see `Fusion.most`."""
         num_symbols = num_units * 2 + 1  # a unit may have a boundary before it
         return (self.automaton.max_weight * num_symbols.double()).expand(states.shape[:-1])
 

@@ -55,20 +55,20 @@ class NoFusion:
     """A fusion that adds nothing to any score, for searches without a fusion."""
 
     def start(self) -> Tensor:
-        """See `Fusion.start`; the state has no entries."""
+        """Return a state without entries, see `Fusion.start`."""
         return torch.zeros(0, dtype=torch.int64)
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Fusion.extend`."""
+        """Extend each sequence by each unit, see `Fusion.extend`."""
         shape = (*states.shape[:-1], units.size(-1))
         return self._zeros(shape, states.device), states.new_zeros(*shape, 0)
 
     def finish(self, states: Tensor) -> Tensor:
-        """See `Fusion.finish`."""
+        """Return the score of the end of the utterance, see `Fusion.finish`."""
         return self._zeros(states.shape[:-1], states.device)
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
-        """See `Fusion.most`."""
+        """Return an upper bound on the further score, see `Fusion.most`."""
         return self._zeros(states.shape[:-1], states.device)
 
     def _zeros(self, shape: Sequence[int], device: torch.device) -> Tensor:
@@ -88,21 +88,21 @@ class FusionSum(nn.Module):
         self._sizes = [part.start().numel() for part in parts]
 
     def start(self) -> Tensor:
-        """See `Fusion.start`."""
+        """Return the state of the empty sequence, see `Fusion.start`."""
         return torch.cat([part.start() for part in self.parts])
 
     def extend(self, states: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Fusion.extend`."""
+        """Extend each sequence by each unit, see `Fusion.extend`."""
         columns = states.split(self._sizes, dim=-1)
         scores, new_states = zip(*(p.extend(own, units) for p, own in zip(self.parts, columns)))
         return sum(scores), torch.cat(new_states, dim=-1)
 
     def finish(self, states: Tensor) -> Tensor:
-        """See `Fusion.finish`."""
+        """Return the score of the end of the utterance, see `Fusion.finish`."""
         columns = states.split(self._sizes, dim=-1)
         return sum(part.finish(own) for part, own in zip(self.parts, columns))
 
     def most(self, states: Tensor, num_units: Tensor) -> Tensor:
-        """See `Fusion.most`."""
+        """Return an upper bound on the further score, see `Fusion.most`."""
         columns = states.split(self._sizes, dim=-1)
         return sum(part.most(own, num_units) for part, own in zip(self.parts, columns))

@@ -52,7 +52,7 @@ class StreamEncoder(Protocol):
     """The features and the encoder of one stream."""
 
     def accept(self, samples: Any) -> Iterator[EncodedChunk]:
-        """Yield the chunks that (S,) further samples complete."""
+        """Add samples (S,) to the stream, and yield each chunk that is now complete."""
         ...
 
     def finish(self) -> Iterator[EncodedChunk]:

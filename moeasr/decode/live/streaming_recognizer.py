@@ -135,7 +135,7 @@ class _ChunkEncoder:
         self._state = self._encoder.start()
 
     def accept(self, samples: Tensor) -> Iterator[EncodedChunk]:
-        """Yield the chunks that (S,) further samples complete."""
+        """Add samples (S,) to the stream, and yield each chunk that is now complete."""
         yield from self._complete(self._fbank.accept(samples))
 
     def finish(self) -> Iterator[EncodedChunk]:
@@ -145,7 +145,7 @@ class _ChunkEncoder:
             yield from self._encode(self._feats)
 
     def _complete(self, feats: Tensor) -> Iterator[EncodedChunk]:
-        """Encode all chunks that are complete with these features."""
+        """Add features (T, F) to the stream, and encode each chunk that is now complete."""
         self._feats = torch.cat([self._feats, feats])
         while self._feats.size(0) >= self._encoder.window_frames:
             yield from self._encode(self._feats[: self._encoder.window_frames])

@@ -112,11 +112,11 @@ class WordReader:
         return self._number(_State(LETTERS, node, self._after[after][unit]))
 
     def _word(self, node: int) -> int | None:
-        """Return the word that ends at a node, or None."""
+        """Return the word that ends at a node of the lexicon's trie; None if no word ends there."""
         return UNKNOWN if node == NO_WORD else self._trie[node].word
 
     def _walk(self, node: int) -> list[tuple[int, Words, int]]:
-        """Return units whose letters can be read from a node, words in them, and the node after."""
+        """Return the units readable from a node of the trie, each with its words and last node."""
         if node in self._walks:
             return self._walks[node]
         found = self._walks[node] = []
@@ -136,7 +136,7 @@ class WordReader:
         return sorted(letters | (piece.children.keys() & {BOUNDARY}))
 
     def _step(self, node: int, words: Words, letter: str) -> Iterator[tuple[int, Words]]:
-        """Follow a letter in every possible way; yield the node after it and all words so far."""
+        """Follow a letter in the trie; yield every node after it, with all words read so far."""
         child = self._trie[node].children.get(letter)
         if letter != BOUNDARY:
             if child is not None:

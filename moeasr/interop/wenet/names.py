@@ -53,13 +53,13 @@ class Pair(NamedTuple):
 
 SAME = Form(lambda theirs: theirs[0], lambda ours: [ours])
 POINTWISE = Form(lambda theirs: theirs[0].squeeze(2), lambda ours: [ours.unsqueeze(2)])
-"""Form of a pointwise convolution, which is a linear layer here."""
+"""Conversion of a pointwise convolution, which is a linear layer here."""
 STACKED = Form(torch.stack, lambda ours: list(ours.unbind(0)))
-"""Form of experts, which are separate modules in WeNet and stacked tensors here."""
+"""Conversion of experts, which are separate modules in WeNet and stacked tensors here."""
 
 
 def scaled(factor: float) -> Form:
-    """Return the form of a layer whose output WeNet multiplies by `factor`.
+    """Return the conversion of a layer whose output WeNet multiplies by `factor`.
 
     Here the factor is part of the weights. It is applied in float64.
     """
@@ -70,7 +70,9 @@ def scaled(factor: float) -> Form:
 
 
 def pairs(config: ModelConfig, is_bidirectional: bool) -> list[Pair]:
-    """Return the pairs of all tensors of a model except CMVN, which is optional in WeNet.
+    """Return our name, WeNet's names and the conversion of every tensor of a model.
+
+    The tensors of CMVN are left out, because they are optional in WeNet.
 
     Args:
         config: Config of the model.
@@ -158,6 +160,6 @@ def _feed_forward(ours: str, theirs: str, config: DenseConfig | MoeConfig) -> It
 
 
 def _layer(ours: str, theirs: str, form: Form = SAME) -> Iterator[Pair]:
-    """Yield the pairs of the weight and the bias of a layer or norm."""
+    """Yield one `Pair` for the weight and one for the bias of a layer or norm."""
     for kind in ("weight", "bias"):
         yield Pair(f"{ours}.{kind}", (f"{theirs}.{kind}",), form)

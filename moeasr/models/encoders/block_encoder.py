@@ -100,7 +100,7 @@ class BlockEncoder(Encoder):
         num_left_chunks: int = -1,
         context: Tensor | None = None,
     ) -> EncoderOutput:
-        """See `Encoder`."""
+        """Encode a batch, see `Encoder.forward`."""
         x, enc_lens = self.subsampling(feats, feats_lens)
         valid = find_valid_frames(enc_lens, x.size(1))
         attention_mask = valid.mask[:, None, :]
@@ -114,7 +114,7 @@ class BlockEncoder(Encoder):
         return EncoderOutput(enc, enc_lens, routings, intermediate=intermediate)
 
     def start(self, num_streams: int) -> EncoderState:
-        """See `Encoder`."""
+        """Return the state of streams before their first frame, see `Encoder.start`."""
         blocks = tuple(block.start(num_streams) for block in self.blocks)
         device = self.subsampling.conv1.weight.device
         nothing = torch.zeros(num_streams, dtype=torch.int64, device=device)
@@ -129,7 +129,7 @@ class BlockEncoder(Encoder):
         context: Tensor | None,
         state: EncoderState,
     ) -> tuple[EncoderOutput, EncoderState]:
-        """See `Encoder`."""
+        """Encode the next frames of streams, see `Encoder.extend`."""
         x, enc_lens = self.subsampling(feats, feats_lens)
         enc_lens = torch.where(feats_lens < self.subsampling.min_frames, 0, enc_lens)
         num_past, num_frames = state.num_past, x.size(1)
@@ -151,7 +151,7 @@ class BlockEncoder(Encoder):
         return EncoderOutput(enc, enc_lens, routings), EncoderState(blocks, past_lens, num_encoded)
 
     def output_len(self, num_frames: int) -> int:
-        """See `Encoder`."""
+        """Return the number of encoder frames of an utterance, see `Encoder.output_len`."""
         return self.subsampling.output_len(num_frames)
 
     def run_blocks(

@@ -119,7 +119,7 @@ class BlockEncoderConfig(EncoderConfig):
         return ATTENTIONS[self.attention](self.d_model, self.num_heads, self.attention_dropout)
 
     def build(self, num_mel_bins: int, context_size: int) -> BlockEncoder:
-        """See `EncoderConfig`."""
+        """Build the encoder, see `EncoderConfig.build`."""
         channels = self.subsampling_channels or self.d_model
         subsampling = ConvSubsampling4(num_mel_bins, self.d_model, channels)
         stack = Stack(self.d_model, self.dropout, context_size)

@@ -56,7 +56,7 @@ class ConformerBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def start(self, num_streams: int) -> BlockPast:
-        """See `moeasr.models.encoders.block_encoder.EncoderBlock`."""
+        """Return the empty cache of streams before their first frame."""
         return BlockPast(self.attention.start(num_streams), self.convolution.start(num_streams))
 
     def forward(
@@ -68,7 +68,10 @@ class ConformerBlock(nn.Module):
         context: Tensor | None = None,
         past: BlockPast | None = None,
     ) -> tuple[Tensor, dict[str, Routing], BlockPast]:
-        """See `moeasr.models.encoders.block_encoder.EncoderBlock`."""
+        """Transform a batch of frames.
+
+        See `moeasr.models.encoders.block_encoder.EncoderBlock`.
+        """
         seen_attention, seen_convolution = past if past is not None else (None, None)
         y, first = self.macaron_feed_forward(self.macaron_norm(x), valid, context)
         x = torch.add(x, self.dropout(y), alpha=0.5)

@@ -51,7 +51,7 @@ class TransformerBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def start(self, num_streams: int) -> BlockPast:
-        """See `moeasr.models.encoders.block_encoder.EncoderBlock`."""
+        """Return the empty cache of streams before their first frame."""
         return BlockPast(
             None if self.attention is None else self.attention.start(num_streams),
             None if self.memory is None else self.memory.start(num_streams),
@@ -66,7 +66,10 @@ class TransformerBlock(nn.Module):
         context: Tensor | None = None,
         past: BlockPast | None = None,
     ) -> tuple[Tensor, dict[str, Routing], BlockPast]:
-        """See `moeasr.models.encoders.block_encoder.EncoderBlock`."""
+        """Transform a batch of frames.
+
+        See `moeasr.models.encoders.block_encoder.EncoderBlock`.
+        """
         seen_attention, seen_memory = past if past is not None else (None, None)
         if self.memory is not None:
             y, seen_memory = self.memory(self.memory_norm(x), valid.mask, seen_memory)

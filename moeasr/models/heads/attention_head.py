@@ -59,7 +59,7 @@ class AttentionHead(Head):
         return inputs
 
     def loss(self, enc: Tensor, enc_lens: Tensor, tokens: Tensor, tokens_lens: Tensor) -> HeadLoss:
-        """See `Head`."""
+        """Compute the training loss of encoded utterances, see `Head.loss`."""
         losses, accuracies = {}, {}
         routings: dict[str, Routing] = {}
         for name, (decoder, in_order) in self.inputs(tokens, tokens_lens).items():
@@ -123,7 +123,7 @@ class AttentionConfig(HeadConfig):
         return {"decoder.feed_forward": self.decoder.feed_forward}
 
     def build(self, d_model: int, vocab_size: int) -> AttentionHead:
-        """See `HeadConfig`."""
+        """Build the head, see `HeadConfig.build`."""
         decoder = self.decoder.build(self.decoder.num_blocks, d_model, vocab_size)
         reverse = self.decoder.build(self.decoder.num_reverse_blocks, d_model, vocab_size)
         if decoder is None:

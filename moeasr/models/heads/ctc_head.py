@@ -32,7 +32,7 @@ class CtcHead(Head):
         return logits.log_softmax(dim=-1, dtype=dtype)
 
     def loss(self, enc: Tensor, enc_lens: Tensor, tokens: Tensor, tokens_lens: Tensor) -> HeadLoss:
-        """See `Head`."""
+        """Compute the training loss of encoded utterances, see `Head.loss`."""
         loss = self.losses(enc, enc_lens, tokens, tokens_lens).sum()
         return HeadLoss(loss, {"loss_ctc": loss}, {})
 
@@ -59,5 +59,5 @@ class CtcConfig(HeadConfig):
     type: Literal["ctc"] = "ctc"
 
     def build(self, d_model: int, vocab_size: int) -> CtcHead:
-        """See `HeadConfig`."""
+        """Build the head, see `HeadConfig.build`."""
         return CtcHead(d_model, vocab_size)

@@ -10,8 +10,7 @@ import pytest
 from corpus_forms import write_clip
 
 from moeasr.audio.duration import measure_audio
-from moeasr.audio.input_paths import AUDIO_SUFFIXES
-from moeasr.corpus.forms.audio_entries import with_entries, without_needless_times
+from moeasr.corpus.forms.audio_entries import READ_HERE, with_entries, without_needless_times
 from moeasr.corpus.forms.form import Item
 from moeasr.errors import InputError
 
@@ -22,7 +21,7 @@ def item(audio: Path | str, start_sec: float | None = None, end_sec: float | Non
     return dataclasses.replace(ITEM, audio=audio, start_sec=start_sec, end_sec=end_sec)
 
 
-@pytest.mark.parametrize("suffix", AUDIO_SUFFIXES)
+@pytest.mark.parametrize("suffix", READ_HERE)
 def test_formats_that_need_no_program(tmp_path, suffix):
     path = write_clip(tmp_path / f"it's söng {suffix}", rate_hz=8000)
     (read,) = with_entries([item(path)])
