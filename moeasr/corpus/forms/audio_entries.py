@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from moeasr.audio.decoded import READ_HERE
 from moeasr.audio.duration import measure_audio
 from moeasr.audio.pipes import UndecodableError, piped_entry
 from moeasr.audio.probe import AudioInfo
