@@ -12,7 +12,8 @@ import moeasr
 PACKAGE = Path(moeasr.__file__).parent
 TESTS = Path(__file__).parent
 
-NEVER = set("What How Of That Those Whom Whose Whether Where When Which Who See".split())
+STARTS = "What How Of That Those Whom Whose Whether Where When Which Who See"
+NEVER = set(re.findall(r"\w+", STARTS))
 """Words that no docstring starts with: a clause that they begin does not name its subject, and a
 reference alone says nothing."""
 VERBS = set(

@@ -72,7 +72,7 @@ class InvertConfig(AugmentationConfig):
 
 
 class Invert(Augmentation):
-    """Return the samples of an utterance, see `SpeechSet.read`."""
+    """An augmentation that multiplies samples by a negative factor."""
 
     def __init__(self, factor: float) -> None:
         self._factor = factor
