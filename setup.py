@@ -14,7 +14,7 @@ setup(
     description="Recipes and networks for Mixture-of-Experts speech recognition",
     license="Apache-2.0",
     packages=find_packages(include=["moeasr", "moeasr.*"]),
-    package_data={"moeasr": ["py.typed"]},
+    package_data={"moeasr": ["py.typed", "serve/page/*"]},
     python_requires=">=3.10",
     install_requires=[
         # The last torchaudio is 2.11, and it works only beside the torch of the same number.
@@ -42,6 +42,11 @@ setup(
             "kaldi-native-fbank>=1.20.0",
             "kaldifst>=1.7.0",
         ],
+        "serve": [  # `moeasr serve`, without what only the export needs
+            "aiohttp>=3.10.0",
+            "onnxruntime>=1.20.0",
+            "kaldi-native-fbank>=1.20.0",
+        ],
         # `moeasr transcribe --vad`, and long recordings for models that cannot stream
         "vad": ["silero-vad>=6.2.3", "onnxruntime>=1.20.0"],
         "dev": [
@@ -63,6 +68,7 @@ setup(
             "onnxruntime>=1.20.0",
             "sherpa-onnx>=2.0.1",
             "kaldifst>=1.7.0",
+            "aiohttp>=3.10.0",  # the extra `serve`
         ],
     },
     entry_points={"console_scripts": ["moeasr=moeasr.__main__:main"]},

@@ -33,7 +33,9 @@ table only; test/test_layers.py enforces it.
     export      models in ONNX, equal to their checkpoints      audio data decode features models
                                                                 moe nn score text deploy
     report      tables and pictures                             all above but corpus kaldi interop
-                                                                export deploy
+                                                                export deploy serve
+    serve       a server for model folders, without torch       audio decode api deploy, forms of
+                                                                report
     experiment  one YAML file, its data and its checkpoints     datadir features text augment data
                                                                 models convert decode score train
                                                                 report

@@ -15,7 +15,7 @@ finds itself; other models need silero-vad (pip install 'moeasr[vad]'). Memory d
 the duration of a file.
 
 With --model, an exported model folder runs in onnxruntime, without PyTorch. Its most accurate mode
-is attention_rescoring. Joint decoding, language models and phrases require the checkpoint.
+is attention_rescoring. Joint decoding and language models require the checkpoint.
 """
 
 import argparse

@@ -16,6 +16,7 @@ from moeasr.decode.config import DecodeConfig
 from moeasr.decode.live.config import EndpointConfig
 from moeasr.decode.live.ctc_detector import CtcDetector
 from moeasr.decode.live.recognition_stream import RecognitionStream
+from moeasr.deploy.batched_streams import StreamBatch
 from moeasr.deploy.folder_modes import MODES, choose_mode
 from moeasr.deploy.folder_recognizer import FolderRecognizer
 from moeasr.deploy.folder_streaming import FolderStreaming
@@ -101,9 +102,32 @@ class FolderEngine:
 
     def open_stream(self, task: Task, rules: EndpointConfig | None, rate_hz: int) -> LiveStream:
         """Open a stream, see `Engine.open_stream`."""
-        recognizer = self._recognizer
-        mode, config = _resolve(recognizer, task)
-        sizes = recognizer.stream_sizes()
+        mode, config = self._stream_settings(task)
+        phrases = self._recognizer.read_phrases(config)
+        streaming = FolderStreaming(self._recognizer, mode, config, rules, phrases)
+        resample = PacketResampler(rate_hz, self.sample_rate_hz)
+        return LiveStream(RecognitionStream(streaming), resample, self._recognizer)
+
+    def open_batch(self, task: Task, rules: EndpointConfig | None) -> StreamBatch:
+        """Prepare streams whose chunks are encoded together. Their sizes are those of the folder.
+
+        Raises:
+            InputError: The folder cannot do the task, or has no network for batches.
+        """
+        mode, config = self._stream_settings(task)
+        sizes = self._recognizer.stream_sizes()
+        if (config.chunk_size, config.num_left_chunks) != dataclasses.astuple(sizes):
+            raise InputError(
+                f"streams in batches have the sizes of the export, {sizes.chunk_size} frames per "
+                f"chunk and {sizes.num_left_chunks} left chunks; omit `chunk_size` and "
+                "`num_left_chunks`, or export the checkpoint again with others"
+            )
+        return StreamBatch(self._recognizer, mode, config, rules)
+
+    def _stream_settings(self, task: Task) -> tuple[str, DecodeConfig]:
+        """Return the mode and the complete settings of a stream."""
+        mode, config = _resolve(self._recognizer, task)
+        sizes = self._recognizer.stream_sizes()
         if config.chunk_size == -1:
             raise InputError("`chunk_size` must be at least 1 to stream, but is -1")
         if "num_left_chunks" not in task.given:
@@ -113,9 +137,7 @@ class FolderEngine:
                 "the caches of a model folder have a fixed size: `num_left_chunks` must be at "
                 "least 1 in a stream, but is -1"
             )
-        streaming = FolderStreaming(recognizer, mode, config, rules)
-        resample = PacketResampler(rate_hz, self.sample_rate_hz)
-        return LiveStream(RecognitionStream(streaming), resample, recognizer)
+        return mode, config
 
     def speech_detector(self, language: str | None) -> CtcDetector:
         """Return a new detector of speech, see `Engine.speech_detector`."""
@@ -140,6 +162,7 @@ class FolderTranscriber:
         self.mode, self._config = _resolve(recognizer, task)
         self.num_kept = self._config.beam_size if "beam_size" in MODES[self.mode].settings else 1
         """Most hypotheses that the mode returns."""
+        self._phrases = recognizer.read_phrases(self._config)
         self._recognizer = recognizer
 
     def run(self, waveforms: Sequence[np.ndarray]) -> list[Transcription]:
@@ -149,7 +172,9 @@ class FolderTranscriber:
             InputError: A sample is NaN or infinite.
         """
         recognizer = self._recognizer
-        found = (recognizer.recognize(wave, self.mode, self._config) for wave in waveforms)
+        found = (
+            recognizer.recognize(wave, self.mode, self._config, self._phrases) for wave in waveforms
+        )
         return [transcription_of(nbest, recognizer) for nbest in found]
 
 

@@ -12,6 +12,7 @@ from moeasr.decode.ctc.token_alignment import with_alignment
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.live.first_pass import FirstPass
 from moeasr.deploy.networks import DecoderNetwork, Encoded
+from moeasr.deploy.phrase_scorer import PhraseScorer
 from moeasr.deploy.prefix_search import MAX_UNDECIDED, PrefixSearch
 from moeasr.deploy.viterbi import align
 from moeasr.errors import InputError
@@ -21,9 +22,9 @@ from moeasr.families import did_you_mean
 class FolderMode(NamedTuple):
     """A decoding mode."""
 
-    first_pass: Callable[[DecodeConfig, int | None], FirstPass]
-    """Function that starts the search of an utterance. Its arguments are the settings, and the
-    largest number of undecided units."""
+    first_pass: Callable[[DecodeConfig, int | None, PhraseScorer | None], FirstPass]
+    """Function that starts the search of an utterance. Its arguments are the settings, the largest
+    number of undecided units, and boosted phrases."""
     settings: frozenset[str]
     """Fields of the config that the mode reads, apart from those of the encoder."""
     rescores: bool = False
@@ -40,19 +41,23 @@ class ArrayGreedySearch(GreedySearch):
         self.extend(ids.tolist(), values.tolist(), lens.tolist())
 
 
-def _greedy(config: DecodeConfig, max_undecided: int | None) -> FirstPass:
+def _greedy(
+    config: DecodeConfig, max_undecided: int | None, phrases: PhraseScorer | None
+) -> FirstPass:
     return ArrayGreedySearch(num_streams=1)
 
 
-def _prefix(config: DecodeConfig, max_undecided: int | None) -> FirstPass:
-    return PrefixSearch(config.beam_size, max_undecided=max_undecided)
+def _prefix(
+    config: DecodeConfig, max_undecided: int | None, phrases: PhraseScorer | None
+) -> FirstPass:
+    return PrefixSearch(config.beam_size, max_undecided=max_undecided, phrases=phrases)
 
 
 MODES: dict[str, FolderMode] = {
     "ctc_greedy_search": FolderMode(_greedy, frozenset()),
-    "ctc_prefix_beam_search": FolderMode(_prefix, frozenset({"beam_size"})),
+    "ctc_prefix_beam_search": FolderMode(_prefix, frozenset({"beam_size", "fusion"})),
     "attention_rescoring": FolderMode(
-        _prefix, frozenset({"beam_size", "ctc_weight", "reverse_weight"}), rescores=True
+        _prefix, frozenset({"beam_size", "fusion", "ctc_weight", "reverse_weight"}), rescores=True
     ),
 }
 """The modes, from the fastest to the most accurate."""
@@ -72,10 +77,10 @@ def choose_mode(
     Raises:
         InputError: The folder does not support the mode or a setting.
     """
-    if config.fusion.describe() is not None:
+    if config.fusion.lm is not None:
         raise InputError(
-            "a model folder cannot use a language model or boosted phrases; use the checkpoint, or "
-            "sherpa-onnx with a decoding graph"
+            "a model folder cannot use a language model; use the checkpoint, or sherpa-onnx with a "
+            "decoding graph"
         )
     if mode is not None:
         if mode not in modes:
@@ -106,7 +111,11 @@ def _check_given(mode: str, given: Sequence[str]) -> None:
 
 
 def search(
-    encoded: Encoded, mode: str, config: DecodeConfig, decoder: DecoderNetwork | None
+    encoded: Encoded,
+    mode: str,
+    config: DecodeConfig,
+    decoder: DecoderNetwork | None,
+    phrases: PhraseScorer | None = None,
 ) -> list[Hypothesis]:
     """Return the hypotheses of a recording, best first.
 
@@ -115,8 +124,9 @@ def search(
         mode: One of `MODES`.
         config: The settings, with a `reverse_weight`.
         decoder: The attention decoders, if the mode rescores.
+        phrases: Boosted phrases, if the mode can use them.
     """
-    first_pass = MODES[mode].first_pass(config, None)
+    first_pass = MODES[mode].first_pass(config, None, phrases)
     first_pass.advance(encoded.log_probs[None], np.array([len(encoded.log_probs)]))
     (nbest,) = first_pass.hypotheses(is_final=True)
     if MODES[mode].rescores and decoder is not None:
@@ -124,9 +134,9 @@ def search(
     return align_first(nbest, encoded)
 
 
-def live_search(mode: str, config: DecodeConfig) -> FirstPass:
+def live_search(mode: str, config: DecodeConfig, phrases: PhraseScorer | None) -> FirstPass:
     """Start the search of a stream."""
-    return MODES[mode].first_pass(config, MAX_UNDECIDED)
+    return MODES[mode].first_pass(config, MAX_UNDECIDED, phrases)
 
 
 def rescore(

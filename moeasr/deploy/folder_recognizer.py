@@ -9,8 +9,16 @@ import numpy as np
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.times import Times, times_of
+from moeasr.deploy.batch_network import BatchNetwork
 from moeasr.deploy.folder_modes import MODES, search
-from moeasr.deploy.model_folder import DECODER, OFFLINE, STREAMING, ChunkSizes, ModelFolder
+from moeasr.deploy.model_folder import (
+    DECODER,
+    OFFLINE,
+    STREAMING,
+    ZIPFORMER,
+    ChunkSizes,
+    ModelFolder,
+)
 from moeasr.deploy.native_fbank import native_fbank
 from moeasr.deploy.networks import (
     Caches,
@@ -20,6 +28,7 @@ from moeasr.deploy.networks import (
     StreamingNetwork,
 )
 from moeasr.deploy.optional_packages import import_optional
+from moeasr.deploy.phrase_scorer import PhraseScorer
 from moeasr.errors import InputError
 
 
@@ -86,6 +95,17 @@ class FolderRecognizer:
         return StreamingNetwork(path, self._num_threads, folder.tokenizer.vocab_size)
 
     @cached_property
+    def batch(self) -> BatchNetwork:
+        """The encoder of batches of streams.
+
+        Raises:
+            InputError: The folder has no such file, or it is invalid.
+        """
+        self.stream_sizes()
+        path = self.folder.file(ZIPFORMER, self.is_int8)
+        return BatchNetwork(path, self._num_threads, self.folder.config)
+
+    @cached_property
     def decoder(self) -> DecoderNetwork:
         """The attention decoders.
 
@@ -93,6 +113,14 @@ class FolderRecognizer:
             InputError: The file is missing or invalid.
         """
         return DecoderNetwork(self.folder.file(DECODER), self._num_threads)
+
+    def read_phrases(self, config: DecodeConfig) -> PhraseScorer | None:
+        """Read the boosted phrases of the settings; None if they name no file.
+
+        Raises:
+            InputError: The file is missing or invalid, or the units can write none of its phrases.
+        """
+        return PhraseScorer.read(config.fusion, self.folder.tokenizer)
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -114,13 +142,20 @@ class FolderRecognizer:
         """Return the times of tokens and words in a hypothesis; None without an alignment."""
         return times_of(hypothesis, self.folder.tokenizer, self.frame_sec)
 
-    def recognize(self, waveform: np.ndarray, mode: str, config: DecodeConfig) -> list[Hypothesis]:
+    def recognize(
+        self,
+        waveform: np.ndarray,
+        mode: str,
+        config: DecodeConfig,
+        phrases: PhraseScorer | None = None,
+    ) -> list[Hypothesis]:
         """Return the hypotheses of a recording, best first.
 
         Args:
             waveform: (S,) samples in [-1, 1] at the model's sample rate.
             mode: One of `modes`.
             config: The settings, with a `reverse_weight`.
+            phrases: Boosted phrases, if the mode can use them.
 
         Raises:
             InputError: A sample is NaN or infinite.
@@ -129,7 +164,7 @@ class FolderRecognizer:
         if self.folder.config.num_encoder_frames(len(feats)) == 0:
             return [Hypothesis(tokens=(), score=0.0, frames=(), spans=(), token_confidence=())]
         decoder = self.decoder if MODES[mode].rescores else None
-        return search(self._encode(feats, config), mode, config, decoder)
+        return search(self._encode(feats, config), mode, config, decoder, phrases)
 
     def encode_window(self, feats: np.ndarray, caches: Caches) -> tuple[Encoded, Caches] | None:
         """Encode the next chunk of a stream.

@@ -13,6 +13,7 @@ from moeasr.deploy.folder_modes import MODES, live_search, rescore
 from moeasr.deploy.folder_recognizer import FolderRecognizer, join_encoded
 from moeasr.deploy.native_fbank import NativeFbank
 from moeasr.deploy.networks import Encoded
+from moeasr.deploy.phrase_scorer import PhraseScorer
 
 
 class FolderStreaming:
@@ -23,6 +24,7 @@ class FolderStreaming:
         mode: The decoding mode.
         config: The settings, with the sizes of chunks and a `reverse_weight`.
         endpoint: Rules that end an utterance; None if only the end of the stream ends it.
+        phrases: Boosted phrases; None for none.
 
     Raises:
         InputError: The folder has no attention decoders, but the mode needs them.
@@ -34,12 +36,14 @@ class FolderStreaming:
         mode: str,
         config: DecodeConfig,
         endpoint: EndpointConfig | None,
+        phrases: PhraseScorer | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.needs_frames = MODES[mode].rescores
         self._recognizer = recognizer
         self._mode = mode
         self._config = config
+        self._phrases = phrases
         self._decoder = recognizer.decoder if self.needs_frames else None
 
     @property
@@ -47,14 +51,14 @@ class FolderStreaming:
         """Length of an encoder frame in seconds."""
         return self._recognizer.frame_sec
 
-    def open_encoder(self, language: int | None) -> "_FolderStreamEncoder":
+    def open_encoder(self, language: int | None) -> "FolderStreamEncoder":
         """Start the encoder of a stream; folders do not route by language."""
         sizes = self._config.chunk_size, self._config.num_left_chunks
-        return _FolderStreamEncoder(self._recognizer, *sizes)
+        return FolderStreamEncoder(self._recognizer, *sizes)
 
     def first_pass(self) -> FirstPass:
         """Start the search for the partial results of a new utterance."""
-        return live_search(self._mode, self._config)
+        return live_search(self._mode, self._config, self._phrases)
 
     def second_pass(
         self, nbest: list[Hypothesis], chunks: Sequence[EncodedChunk]
@@ -70,7 +74,7 @@ class FolderStreaming:
         return self._recognizer.folder.tokenizer.decode(units)
 
 
-class _FolderStreamEncoder:
+class FolderStreamEncoder:
     """The features and the encoder of one stream, see `StreamEncoder`.
 
     Args:
@@ -114,5 +118,10 @@ class _FolderStreamEncoder:
         if found is None:
             return []
         encoded, self._caches = found
-        lens = np.array([len(encoded.enc)])
-        return [EncodedChunk(encoded.enc[None], encoded.log_probs[None], lens)]
+        return [chunk_of(encoded)]
+
+
+def chunk_of(encoded: Encoded) -> EncodedChunk:
+    """Return the outputs of a chunk as those of a batch of one stream."""
+    lens = np.array([len(encoded.enc)])
+    return EncodedChunk(encoded.enc[None], encoded.log_probs[None], lens)

@@ -15,6 +15,7 @@ FORMAT = "moeasr-export-1"
 FORMAT_PREFIX = "moeasr-export-"
 CONFIG, TOKENS, BPE_MODEL = "config.yaml", "tokens.txt", "bpe.model"
 OFFLINE, STREAMING, DECODER = "model.onnx", "model.streaming.onnx", "decoder.onnx"
+ZIPFORMER = "model.zipformer.onnx"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,9 @@ from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 
 SAMPLE_SCALE = 32768.0  # Kaldi computes filter banks of 16-bit integers, not of [-1, 1]
+FLOOR = -15.9424
+"""Log of the float epsilon: the value of digital silence in every mel bin. Smaller features, which
+another front end may compute, are raised to it, because no training set contains them."""
 
 
 class NativeFbank:

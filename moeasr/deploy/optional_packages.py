@@ -1,4 +1,4 @@
-"""Import of packages that only export and model folders need (`pip install 'moeasr[deploy]'`)."""
+"""Import of packages that belong to an extra (`pip install 'moeasr[deploy]'`)."""
 
 import importlib
 from types import ModuleType
@@ -6,8 +6,12 @@ from types import ModuleType
 from moeasr.errors import InputError
 
 
-def import_optional(name: str) -> ModuleType:
-    """Import a package of the extra `deploy`.
+def import_optional(name: str, extra: str = "deploy") -> ModuleType:
+    """Import a package of an extra.
+
+    Args:
+        name: The module.
+        extra: The extra of setup.py that installs its package.
 
     Raises:
         InputError: The package is not installed.
@@ -17,5 +21,5 @@ def import_optional(name: str) -> ModuleType:
     except ImportError:
         package = name.replace("_", "-")
         raise InputError(
-            f"this needs the package {package}; install it with `pip install 'moeasr[deploy]'`"
+            f"this needs the package {package}; install it with `pip install 'moeasr[{extra}]'`"
         ) from None

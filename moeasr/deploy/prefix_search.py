@@ -1,7 +1,8 @@
 """CTC prefix beam search on one stream in NumPy, without torch.
 
-The search and its results are those of `moeasr.decode.ctc.prefix_beam` without a fusion; see
-`moeasr.decode.ctc.beam_step` for the recursion, and for the extensions that cannot enter the beam.
+The search and its results are those of `moeasr.decode.ctc.prefix_beam`, without a fusion or with
+boosted phrases; see `moeasr.decode.ctc.beam_step` for the recursion, and for the extensions that
+cannot enter the beam.
 """
 
 import math
@@ -11,9 +12,14 @@ import numpy as np
 
 from moeasr.decode.ctc.prefix_history import NEG_INF, History, Run
 from moeasr.decode.hypothesis import Hypothesis, PartialUnits
+from moeasr.deploy.phrase_scorer import PhraseScorer, PhraseState
 
 EMPTY_KEY = 1
 MAX_UNDECIDED = 2000
+NUM_PHRASE_UNITS = 20
+"""Number of likeliest units per frame that may extend a prefix if phrases are boosted, as in
+`moeasr.decode.fusion.protocol`."""
+NO_PHRASE = PhraseState(0, False)
 
 
 class _Units(NamedTuple):
@@ -40,6 +46,15 @@ class _Prefix(NamedTuple):
     """Rank of the prefix, or of its beginning, before the chunk."""
     grown: _Units | None
     """Units of this chunk."""
+    boost: float = 0.0
+    """Score of boosted phrases."""
+    phrase: PhraseState = NO_PHRASE
+    """State of boosted phrases."""
+
+    @property
+    def score(self) -> float:
+        """The score by which the beam is sorted."""
+        return self.total + self.boost
 
 
 class PrefixSearch:
@@ -49,15 +64,22 @@ class PrefixSearch:
         beam_size: Number of prefixes kept after each frame.
         blank: Id of the blank.
         max_undecided: As in `PrefixBeam`; None for no limit.
+        phrases: Boosted phrases; None for none.
     """
 
     def __init__(
-        self, beam_size: int, blank: int = 0, max_undecided: int | None = MAX_UNDECIDED
+        self,
+        beam_size: int,
+        blank: int = 0,
+        max_undecided: int | None = MAX_UNDECIDED,
+        phrases: PhraseScorer | None = None,
     ) -> None:
         self._beam_size = beam_size
         self._blank = blank
         self._max_undecided = max_undecided
-        self._beam = [_Prefix(EMPTY_KEY, 0, blank, 0.0, NEG_INF, 0.0, 0, None)]
+        self._phrases = phrases
+        start = NO_PHRASE if phrases is None else phrases.start()
+        self._beam = [_Prefix(EMPTY_KEY, 0, blank, 0.0, NEG_INF, 0.0, 0, None, 0.0, start)]
         self._history = History.initial(1, with_frames=False)
 
     def advance(self, log_probs: np.ndarray, lens: np.ndarray) -> None:
@@ -79,10 +101,16 @@ class PrefixSearch:
     def hypotheses(self, is_final: bool = False) -> list[list[Hypothesis]]:
         """Return the prefixes of the beam, best first, in a list for the one stream.
 
-        The end of the utterance (`is_final`) changes nothing.
+        The end of the utterance (`is_final`) removes the boost of incomplete phrases.
         """
-        totals = (prefix.total for prefix in self._beam)
-        return [[self._history.hypothesis(n, total, total, None) for n, total in enumerate(totals)]]
+        history, phrases, found = self._history, self._phrases, []
+        for slot, prefix in enumerate(self._beam):
+            boost = prefix.boost
+            if phrases is not None and is_final:
+                boost += phrases.finish(prefix.phrase)
+            shown = None if phrases is None else boost
+            found.append(history.hypothesis(slot, prefix.total + boost, prefix.total, shown))
+        return [sorted(found, key=lambda hypothesis: hypothesis.score, reverse=True)]
 
     def partial(self, first: int = 0) -> list[PartialUnits]:
         """Return the units from index `first`; the units before it must be stable."""
@@ -90,7 +118,8 @@ class PrefixSearch:
 
     def _likeliest(self, frames: np.ndarray) -> tuple[list[list[float]], list[list[int]]]:
         """Return the log-probabilities and ids of the likeliest units but the blank, per frame."""
-        count = min(self._beam_size + 1, frames.shape[1] - 1)
+        num_tried = self._beam_size + 1 if self._phrases is None else NUM_PHRASE_UNITS
+        count = min(num_tried, frames.shape[1] - 1)
         units = np.arange(frames.shape[1]) != self._blank
         others = np.where(units, frames, NEG_INF)
         chosen = np.argpartition(-others, count - 1, axis=1)[:, :count]
@@ -116,15 +145,25 @@ class PrefixSearch:
             if total > NEG_INF:
                 found.append(p._replace(log_blank=log_blank, log_unit=log_unit, total=total))
         for rank, p in enumerate(beam):
-            num_tried = self._beam_size // (rank + 1) + 1
+            num_tried = len(units)
+            if self._phrases is None:
+                num_tried = self._beam_size // (rank + 1) + 1
             for value, unit in zip(values[:num_tried], units):
                 total = value + (p.log_blank if unit == p.last else p.total)
                 key = hash((p.key, unit))
                 if total > NEG_INF and key not in by_key:
                     grown = _Units(unit, p.grown)
-                    found.append(_Prefix(key, p.key, unit, NEG_INF, total, total, p.origin, grown))
-        found.sort(key=lambda prefix: prefix.total, reverse=True)
+                    child = _Prefix(key, p.key, unit, NEG_INF, total, total, p.origin, grown)
+                    found.append(self._boosted(child, p))
+        found.sort(key=lambda prefix: prefix.score, reverse=True)
         return found[: self._beam_size]
+
+    def _boosted(self, child: _Prefix, parent: _Prefix) -> _Prefix:
+        """Add the score of phrases to a new prefix."""
+        if self._phrases is None:
+            return child
+        gain, state = self._phrases.extend(parent.phrase, child.last)
+        return child._replace(boost=parent.boost + gain, phrase=state)
 
 
 def _listed(units: _Units | None) -> list[int]:

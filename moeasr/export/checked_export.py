@@ -6,7 +6,8 @@ from pathlib import Path
 from moeasr.atomic import temporary_directory
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.recognizer import Recognizer
-from moeasr.deploy.model_folder import DECODER, OFFLINE, ChunkSizes, network_mb
+from moeasr.deploy.model_folder import DECODER, OFFLINE, ZIPFORMER, ChunkSizes, network_mb
+from moeasr.deploy.native_fbank import FLOOR
 from moeasr.deploy.networks import DecoderNetwork
 from moeasr.errors import InputError
 from moeasr.export.checked_graph import GraphReport, write_checked_graph
@@ -14,7 +15,6 @@ from moeasr.export.decoder_difference import compare_decoders
 from moeasr.export.dev_set import DevSet
 from moeasr.export.difference import Difference, compare
 from moeasr.export.model_card import model_card
-from moeasr.export.offline_graph import FLOOR
 from moeasr.export.onnx_outputs import (
     offline,
     wenet_streaming,
@@ -23,7 +23,6 @@ from moeasr.export.onnx_outputs import (
 )
 from moeasr.export.sherpa_limits import sherpa_limits
 from moeasr.export.written_folder import (
-    ZIPFORMER,
     check_exportable,
     check_target,
     publish,

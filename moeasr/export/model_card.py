@@ -92,6 +92,13 @@ On Android, iOS, in a browser, or from C, C#, Go, Java, JavaScript, Kotlin, Swif
 `model.zipformer.int8.onnx` as an online Zipformer CTC model (`zipformer2_ctc`) with the example of
 that language from <https://k2-fsa.github.io/sherpa/onnx/>. Its chunk size is fixed. Add {tail:.1f}
 seconds of silence to the end of a recording, so that its last chunk is decoded.
+
+A page that shows text while you speak, and a server for other programs (`pip install
+'moeasr[serve]'`):
+
+```
+moeasr serve --model .
+```
 """
 
 

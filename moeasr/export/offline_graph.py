@@ -7,12 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moeasr.deploy.native_fbank import FLOOR
 from moeasr.models.asr import AsrModel
 from moeasr.models.heads.attention_head import SOS_EOS
 
-FLOOR = -15.9424
-"""Log of the float epsilon: the value of digital silence in every mel bin. Smaller features, which
-another front end may compute, are raised to it, because no training set contains them."""
 UNLIKELY = -1e4
 """Log-probability that replaces that of <sos/eos>. CTC is not trained to emit this unit, and other
 programs would print its name."""

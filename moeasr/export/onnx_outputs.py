@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from moeasr.deploy.batch_network import FRONT_END_SHAPE, INPUT_NAMES, OUTPUT_NAMES, SCALE
 from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.deploy.networks import OfflineNetwork, OnnxNetwork, StreamingNetwork
-from moeasr.export.streaming_graph import SCALE
-from moeasr.export.zipformer_streaming_graph import FRONT_END_SHAPE, ZipformerStreamingGraph
 
 LogProbs = Callable[[np.ndarray], np.ndarray]
 """Function from the features (T, F) of an utterance to log-probabilities (T', V)."""
@@ -50,8 +49,7 @@ def zipformer_streaming(path: Path) -> LogProbs:
     Raises:
         InputError: The file is damaged.
     """
-    graph = ZipformerStreamingGraph
-    network = OnnxNetwork(path, 1, graph.input_names, graph.output_names)
+    network = OnnxNetwork(path, 1, INPUT_NAMES, OUTPUT_NAMES)
     past, width = network.size("left_context_len"), network.size("encoder_dims")
     key, value = (network.size(f"{name}_head_dims") for name in ("query", "value"))
     conv = (1, width, network.size("cnn_module_kernels") // 2)
@@ -66,7 +64,7 @@ def zipformer_streaming(path: Path) -> LogProbs:
         ]
         found = []
         for window in windows(feats - np.float32(SCALE), chunk_size):
-            log_probs, *states = network.run(graph.output_names, window[None], *states)
+            log_probs, *states = network.run(OUTPUT_NAMES, window[None], *states)
             found.append(log_probs[0])
         return np.concatenate(found)
 

@@ -6,21 +6,18 @@ left chunks in one file; `ZipformerStreamingGraph` for `from_zipformer2_ctc`, wh
 streams as one batch and is also available on phones and in browsers.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from moeasr.deploy.native_fbank import FLOOR
 from moeasr.errors import InputError
 from moeasr.export.cache_layout import CacheLayout
-from moeasr.export.offline_graph import FLOOR, ctc_log_probs
+from moeasr.export.offline_graph import ctc_log_probs
 from moeasr.models.asr import AsrModel
 from moeasr.models.encoders.block_encoder import BlockEncoder
 from moeasr.nn.valid_frames import all_frames_valid
-
-SCALE = 2 * math.log(32768)
-"""Difference between log-mel features of samples on the 16-bit scale and of samples in [-1, 1]."""
 
 
 class Chunk(NamedTuple):

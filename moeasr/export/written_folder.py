@@ -19,6 +19,7 @@ from moeasr.deploy.model_folder import (
     OFFLINE,
     STREAMING,
     TOKENS,
+    ZIPFORMER,
     ChunkSizes,
     FolderConfig,
 )
@@ -37,7 +38,6 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.heads.attention_head import AttentionHead
 from moeasr.text.dictionary import write_units
 
-ZIPFORMER = "model.zipformer.onnx"
 logger = get_logger(__name__)
 
 

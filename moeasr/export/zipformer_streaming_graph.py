@@ -8,16 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from moeasr.export.offline_graph import FLOOR
-from moeasr.export.streaming_graph import SCALE, StreamingGraph
+from moeasr.deploy.batch_network import (
+    FRONT_END_SHAPE,
+    INPUT_NAMES,
+    OUTPUT_NAMES,
+    QUIETEST,
+    SCALE,
+)
+from moeasr.deploy.native_fbank import FLOOR
+from moeasr.export.streaming_graph import StreamingGraph
 
 CHANNELS = 4
 """Smallest encoder width for which a Zipformer's sizes are whole numbers."""
-FRONT_END_SHAPE = (128, 3, 19)
-"""Shape of the state of a Zipformer's front end, which sherpa-onnx does not read from the file."""
-QUIETEST = FLOOR + SCALE + 1e-3
-"""Largest value of a mel bin, on the 16-bit scale, that counts as digital silence. To all quieter
-bins, sherpa-onnx gives this value, less a margin for rounding."""
 
 
 def heard_features(feats: np.ndarray) -> np.ndarray:
@@ -46,12 +48,7 @@ class ZipformerStreamingGraph(nn.Module):
         num_left_chunks: Number of left chunks.
     """
 
-    input_names = (
-        "x",
-        *("cached_key_0", "cached_nonlin_attn_0", "cached_val1_0", "cached_val2_0"),
-        *("cached_conv1_0", "cached_conv2_0", "embed_states", "processed_lens"),
-    )
-    output_names = ("log_probs", *(f"new_{name}" for name in input_names[1:]))
+    input_names, output_names = INPUT_NAMES, OUTPUT_NAMES
 
     def __init__(self, chunk_graph: StreamingGraph, chunk_size: int, num_left_chunks: int) -> None:
         super().__init__()

@@ -4,7 +4,8 @@ import pytest
 from textbook import ARPA
 
 from moeasr.decode.fusion.ngram import NgramWeights, WordNgram
-from moeasr.decode.fusion.phrases import ContextGraph, Phrase
+from moeasr.decode.fusion.phrase_trie import Phrase
+from moeasr.decode.fusion.phrases import ContextGraph
 from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build_tokenizer import build_tokenizer

@@ -1,34 +1,24 @@
 """A folder that `moeasr export` wrote, run by onnxruntime: the results of its checkpoint."""
 
+import dataclasses
 import re
 
+import numpy as np
 import pytest
 import soundfile
+from batched_results import assert_batches_equal_streams
 from known_files import ROOT
-from made_up import write_lines
 
 import moeasr
+from moeasr.deploy.batch_network import BatchNetwork
 from moeasr.deploy.folder_modes import MODES
+from moeasr.deploy.folder_recognizer import FolderRecognizer
+from moeasr.deploy.model_folder import ChunkSizes, ModelFolder
+from moeasr.errors import InputError
 
-export = pytest.importorskip("moeasr.bin.export")
-for package in ("onnx", "onnxscript", "onnxruntime", "kaldi_native_fbank"):
-    pytest.importorskip(package)
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def exported_folder(exp_dir, sound, tmp_path_factory):
-    """A folder with chunks of 4 frames and 2 left chunks."""
-    directory = tmp_path_factory.mktemp("data")
-    soundfile.write(directory / "a.wav", sound(2.0), 16000)
-    write_lines(directory / "wav.scp", [f"a {directory / 'a.wav'}"])
-    write_lines(directory / "text", ["a a b"])
-    folder = directory / "folder"
-    sizes = ["--chunk-size", "4", "--num-left-chunks", "2"]
-    place = ["--data-dir", str(directory), "--out", str(folder)]
-    # in int8 a model without training makes other errors
-    export.main(["--checkpoint", str(exp_dir), *place, *sizes, "--max-int8-loss", "1000"])
-    return folder
+SEVERAL_ROUNDINGS = 2e-4
+"""Largest difference of log-probabilities, which are sums of float32 in another order."""
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +77,33 @@ def test_streams(exported, of_checkpoint, sound, mode, sizes):
 def test_the_model_card_says_that_sherpa_onnx_computes_other_features(exported_folder):
     sentence = "sherpa-onnx cannot run this model: its features have `num_mel_bins` 80, but those"
     assert sentence in (exported_folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_network_of_batches_equals_that_of_streams(exported_folder):
+    recognizer = FolderRecognizer(ModelFolder.read(exported_folder), False, num_threads=1)
+    batch, single = recognizer.batch, recognizer.streaming
+    num_mel_bins = recognizer.folder.config.fbank.num_mel_bins
+    generator = np.random.default_rng(0)
+    expected = [single.start(batch.num_past) for _ in range(3)]
+    found = list(expected)
+    for active in ([0], [0, 1], [2, 0, 1], [1], [0, 1, 2], [2, 1]):
+        windows = [10 + 3 * generator.standard_normal((19, num_mel_bins)) for _ in active]
+        outputs = batch.step(windows, [found[n] for n in active])
+        for n, window, (encoded, caches) in zip(active, windows, outputs):
+            other, expected[n] = single.step(window, batch.chunk_size, expected[n])
+            found[n] = caches
+            assert caches.num_frames == expected[n].num_frames
+            for part, wanted in zip((*encoded, *caches[1:]), (*other, *expected[n][1:])):
+                assert part.shape == wanted.shape
+                np.testing.assert_allclose(part, wanted, rtol=0, atol=SEVERAL_ROUNDINGS)
+    with pytest.raises(InputError, match="`decode_chunk_len` must be 20, as in config.yaml, but"):
+        sizes = ChunkSizes(chunk_size=5, num_left_chunks=2)
+        config = dataclasses.replace(recognizer.folder.config, streaming=sizes)
+        BatchNetwork(exported_folder / "model.zipformer.onnx", 1, config)
+
+
+def test_streams_in_batches_equal_single_streams(exported, sound):
+    assert_batches_equal_streams(exported._engine, sound)
 
 
 def test_int8_gives_a_text(exported, sound):

@@ -68,6 +68,27 @@ def test_settings_of_rescoring_give_the_results_of_the_checkpoint(
     )
 
 
+@pytest.mark.parametrize("mode", [m for m, found in MODES.items() if "fusion" in found.settings])
+def test_boosted_phrases_give_the_results_of_the_checkpoint(
+    of_folder, of_checkpoint, sound, mode, tmp_path
+):
+    (tmp_path / "phrases.txt").write_text("dad\t3\nb b\t2.5\nabba\n")
+    task = {"sample_rate": 16000, "mode": mode}
+    boost = {"context": tmp_path / "phrases.txt", "context_score": 4.0}
+    sizes, changed = {"chunk_size": 4, "num_left_chunks": 2}, 0
+    for seconds in (0.3, 1.27, 3.0):
+        wave = sound(seconds)
+        found = of_folder.transcribe(wave, **task, **boost)
+        assert_same(found, of_checkpoint.transcribe(wave, **task, **boost))
+        changed += found.text != of_folder.transcribe(wave, **task).text
+        finals = []
+        for asr in (of_folder, of_checkpoint):
+            stream = asr.stream(**task, **boost, **sizes)
+            finals.append((stream.push(wave) + stream.finish())[-1])
+        assert_same(*finals)
+    assert changed > 0
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("endpoint", [True, False])
 def test_streams_give_the_results_of_the_checkpoint(
@@ -139,7 +160,8 @@ def test_properties_describe_the_folder(of_folder, folder):
     [
         ({"mode": "joint_decoding"}, "cannot do mode 'joint_decoding'; this one can do: ctc_greed"),
         ({"mode": "ctc_greedy"}, "'ctc_greedy'; did you mean 'ctc_greedy_search'"),
-        ({"lm": "x.arpa"}, "cannot use a language model or boosted phrases; use the checkpoint"),
+        ({"lm": "x.arpa"}, "cannot use a language model; use the checkpoint"),
+        ({"context": "nowhere.txt"}, "nowhere.txt does not exist"),
         ({"length_penalty": 1.0}, "`length_penalty` has no effect in attention_rescoring on a mod"),
         ({"mode": "ctc_greedy_search", "beam_size": 4}, "it is for ctc_prefix_beam_search, attent"),
         ({"language": "en"}, r"does not route by language; omit the language \('en'\)"),

@@ -65,6 +65,9 @@ def test_the_default_is_the_most_accurate_mode_that_reads_the_settings():
 def test_other_modes_and_fusions_are_refused():
     with pytest.raises(InputError, match="'attention_rescoring'; this one can do: ctc_greedy_sea"):
         choose_mode("attention_rescoring", CTC_MODES, DecodeConfig(), [])
-    fusion = FusionConfig(context="phrases.txt")
-    with pytest.raises(InputError, match="cannot use a language model or boosted phrases"):
-        choose_mode(None, CTC_MODES, DecodeConfig(fusion=fusion), ["fusion"])
+    with pytest.raises(InputError, match="cannot use a language model; use the checkpoint"):
+        choose_mode(None, CTC_MODES, DecodeConfig(fusion=FusionConfig(lm="x.arpa")), ["fusion"])
+    phrases = DecodeConfig(fusion=FusionConfig(context="phrases.txt"))
+    assert choose_mode(None, CTC_MODES, phrases, ["fusion"]) == "ctc_prefix_beam_search"
+    with pytest.raises(InputError, match="`fusion` has no effect in ctc_greedy_search on a mod"):
+        choose_mode("ctc_greedy_search", CTC_MODES, phrases, ["fusion"])

@@ -8,7 +8,13 @@ import torch
 from textbook import NEG_INF, enumerate_prefixes, random_log_probs
 
 from moeasr.decode.ctc.prefix_beam import PrefixBeam, ctc_prefix_beam_search
+from moeasr.decode.fusion.phrase_trie import Phrase
+from moeasr.decode.fusion.phrases import ContextGraph
+from moeasr.deploy.phrase_scorer import PhraseScorer
 from moeasr.deploy.prefix_search import PrefixSearch
+from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
+
+LETTERS = ["\u2581", "A", "B", "C", "\u2581A"]
 
 
 def searched(log_probs, beam_size, chunk=None, **options):
@@ -38,6 +44,22 @@ def test_a_wide_beam_sums_over_all_alignments():
     expected = enumerate_prefixes(log_probs)
     found = {h.tokens: math.exp(h.score) for h in searched(log_probs.numpy(), 500)}
     assert found == pytest.approx(dict(expected))
+
+
+@pytest.mark.parametrize("beam_size", [1, 4, 10])
+def test_boosted_phrases_give_the_scores_of_the_search_in_torch(beam_size):
+    tokenizer = Tokenizer(TokenizerConfig(type="char"), ["<blank>", "<unk>", "<sos/eos>", *LETTERS])
+    phrases = [Phrase("AB", 2.0), Phrase("BAB C", 1.5), Phrase("C", 0.7)]
+    graph, scorer = ContextGraph(phrases, tokenizer), PhraseScorer(phrases, tokenizer)
+    for seed in range(4):
+        log_probs = random_log_probs(1, 40, tokenizer.vocab_size, seed, 1.0)
+        ((*expected,),) = ctc_prefix_beam_search(log_probs, torch.tensor([40]), beam_size, graph)
+        found = searched(log_probs[0].numpy(), beam_size, chunk=9, phrases=scorer)
+        assert [h.tokens for h in found] == [h.tokens for h in expected]
+        for name in ("score", "ctc_score", "fusion_score"):
+            ours, theirs = ([getattr(h, name) for h in part] for part in (found, expected))
+            assert ours == pytest.approx(theirs, abs=1e-9)
+        assert any(h.fusion_score for h in found)
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 16])

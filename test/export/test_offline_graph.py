@@ -4,7 +4,8 @@ import pytest
 import torch
 from systems import SYSTEMS, make_system
 
-from moeasr.export.offline_graph import FLOOR, UNLIKELY, OfflineGraph
+from moeasr.deploy.native_fbank import FLOOR
+from moeasr.export.offline_graph import UNLIKELY, OfflineGraph
 from moeasr.export.sliced_experts import slice_experts
 from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig

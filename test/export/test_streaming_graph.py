@@ -4,9 +4,10 @@ import pytest
 import torch
 from systems import SYSTEMS, encoder, make_system
 
+from moeasr.deploy.batch_network import SCALE
 from moeasr.errors import InputError
 from moeasr.export.sliced_experts import slice_experts
-from moeasr.export.streaming_graph import SCALE, StreamingGraph
+from moeasr.export.streaming_graph import StreamingGraph
 from moeasr.export.wenet_streaming_graph import WenetStreamingGraph
 from moeasr.export.zipformer_streaming_graph import ZipformerStreamingGraph
 

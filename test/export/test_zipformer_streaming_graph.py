@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from systems import make_system
 
-from moeasr.export.offline_graph import FLOOR
-from moeasr.export.streaming_graph import SCALE, StreamingGraph
+from moeasr.deploy.batch_network import QUIETEST, SCALE
+from moeasr.deploy.native_fbank import FLOOR
+from moeasr.export.streaming_graph import StreamingGraph
 from moeasr.export.zipformer_streaming_graph import (
-    QUIETEST,
     ZipformerStreamingGraph,
     heard_features,
 )

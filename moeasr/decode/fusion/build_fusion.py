@@ -4,7 +4,8 @@ from torch import nn
 
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.fusion.ngram import NgramWeights, UnitNgram, WordNgram
-from moeasr.decode.fusion.phrases import ContextGraph, read_phrases
+from moeasr.decode.fusion.phrase_trie import read_phrases
+from moeasr.decode.fusion.phrases import ContextGraph
 from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from moeasr.decode.fusion.spelling import BOUNDARY, UnitSpellings, UnitTrie
+from moeasr.decode.fusion.spelling import UnitSpellings
+from moeasr.decode.fusion.unit_letters import BOUNDARY, UnitTrie
 from moeasr.errors import InputError
 from moeasr.text.normalize import SPACE_UNIT
 from moeasr.text.tokenizer import Tokenizer

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 
 from moeasr.decode.fusion.lexicon import EMPTY, NO_WORD, UNKNOWN, Lexicon
-from moeasr.decode.fusion.spelling import BOUNDARY, UnitTrie
+from moeasr.decode.fusion.unit_letters import BOUNDARY, UnitTrie
 
 LETTERS, SPACE, BREAK = range(3)
 

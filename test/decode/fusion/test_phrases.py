@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from moeasr.decode.fusion.ngram import NgramWeights, WordNgram
-from moeasr.decode.fusion.phrases import ContextGraph, Phrase, read_phrases
+from moeasr.decode.fusion.phrase_trie import Phrase
+from moeasr.decode.fusion.phrases import ContextGraph
 from moeasr.decode.fusion.protocol import FusionSum
 from moeasr.errors import InputError
 from moeasr.text.arpa import read_arpa
@@ -220,32 +221,6 @@ def test_scores_of_phrases_and_language_model_are_added(tmp_path):
         sequence = tokenizer.encode(text)
         parts = [step_by_step(part, sequence) for part in (ngram, graph)]
         assert step_by_step(both, sequence) == pytest.approx(tuple(map(sum, zip(*parts))))
-
-
-def test_a_list_of_phrases_is_read(tmp_path):
-    path = tmp_path / "phrases.txt"
-    path.write_text("NEW  YORK\n\nOLD\t4.5\n")
-    assert read_phrases(path, 1.5) == [Phrase("NEW YORK", 1.5), Phrase("OLD", 4.5)]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("A\nB\tx\n", r"p\.txt:2: the boost 'x' is not a number"),
-        ("A\nB\t-1\n", r"p\.txt:2: a boost must be above 0, but is -1"),
-        ("A\t1\t2\n", r"p\.txt:1: must be `phrase` or `phrase TAB boost`"),
-        ("\t2\n", r"p\.txt:1: must be"),
-        ("A\nB\nA\n", r"p\.txt:3: phrase 'A' appears twice"),
-        ("\n \n", r"p\.txt contains no phrases"),
-        ("", r"p\.txt is empty"),
-        ("A\r\n", r"p\.txt:1: contains a carriage return"),
-    ],
-)
-def test_faults_in_a_list_of_phrases_name_file_and_line(tmp_path, content, message):
-    path = tmp_path / "p.txt"
-    path.write_bytes(content.encode())
-    with pytest.raises(InputError, match=message):
-        read_phrases(path, 1.0)
 
 
 def test_phrases_that_the_units_cannot_write_are_named(caplog):

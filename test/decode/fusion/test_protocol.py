@@ -10,7 +10,8 @@ from textbook import ARPA
 
 from moeasr.decode.fusion.automaton import Arc, FailureAutomaton
 from moeasr.decode.fusion.ngram import NgramWeights, UnitNgram, WordNgram
-from moeasr.decode.fusion.phrases import ContextGraph, Phrase
+from moeasr.decode.fusion.phrase_trie import Phrase
+from moeasr.decode.fusion.phrases import ContextGraph
 from moeasr.decode.fusion.protocol import FusionSum, NoFusion
 from moeasr.text.arpa import read_arpa
 from moeasr.text.build_tokenizer import build_tokenizer

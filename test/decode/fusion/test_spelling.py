@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from moeasr.decode.fusion.spelling import BOUNDARY, UnitSpellings, UnitTrie
+from moeasr.decode.fusion.spelling import UnitSpellings
+from moeasr.decode.fusion.unit_letters import BOUNDARY
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 
 SPECIAL = ["<blank>", "<unk>", "<sos/eos>"]
@@ -50,12 +51,3 @@ def test_characters_of_scripts_without_spaces_begin_new_words(spellings):
         *(True, True, True),
         True,  # a combining mark does not change it
     ]
-
-
-def test_units_are_found_by_their_letters():
-    trie = UnitTrie([("a", "b"), (), ("a",), ("b",)])
-    assert trie.units == [] and trie.children["a"].units == [2]
-    assert sorted(trie.below()) == [0, 2, 3]
-    assert sorted(trie.children["a"].below()) == [0, 2]
-    found = [(node.units, place) for node, place in trie.common({"b": 7, "x": 8})]
-    assert found == [([3], 7)]

@@ -6,7 +6,8 @@ import pytest
 from fusion_scores import TEXTS, fusion_score, random_units
 from graph_paths import NEVER, Paths
 
-from moeasr.decode.fusion.phrases import ContextGraph, Phrase
+from moeasr.decode.fusion.phrase_trie import Phrase
+from moeasr.decode.fusion.phrases import ContextGraph
 from moeasr.export.graph.acceptor import label_of
 from moeasr.export.graph.phrase_graph import phrase_acceptor
 from moeasr.text.build_tokenizer import build_tokenizer

@@ -8,7 +8,8 @@ from fusion_scores import TEXTS, word_model
 from graph_paths import NEVER, Paths
 
 from moeasr.decode.fusion.ngram import NgramWeights, WordNgram
-from moeasr.decode.fusion.phrases import ContextGraph, Phrase
+from moeasr.decode.fusion.phrase_trie import Phrase
+from moeasr.decode.fusion.phrases import ContextGraph
 from moeasr.export.graph.acceptor import BLANK_LABEL, EPSILON, Acceptor
 from moeasr.export.graph.backoff import BackoffTable
 from moeasr.export.graph.phrase_graph import phrase_acceptor

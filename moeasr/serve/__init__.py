@@ -1,0 +1,1 @@
+"""A server for a model folder: live streams, uploaded files and a page, without torch."""

@@ -1,0 +1,60 @@
+"""Access to a server: the token, and the pages that may use it in a browser."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+TOKEN_PARAMETER = "token"
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; form-action 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def access_rules(token: str | None) -> Callable[[web.Request, Handler], Awaitable]:
+    """Return the middleware that refuses requests without access.
+
+    Pages of other sites have none, so that a site which the user visits cannot use a server on the
+    user's machine. The page and the health of the server need no token, because they are public.
+
+    Args:
+        token: The secret; None for none.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.host:
+            raise web.HTTPForbidden(text=f"pages of {origin} may not use this server\n")
+        if token is not None and not _is_public(request) and not _has_token(request, token):
+            raise web.HTTPUnauthorized(
+                text="a token is required: `Authorization: Bearer TOKEN` or `?token=TOKEN`\n",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        response = await handler(request)
+        if not response.prepared:
+            response.headers.update(SECURITY_HEADERS)
+        return response
+
+    return check
+
+
+def is_websocket(request: web.Request) -> bool:
+    """Return whether a request opens a websocket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def _is_public(request: web.Request) -> bool:
+    is_page = request.path == "/" or request.path.startswith("/page/")
+    return (is_page and not is_websocket(request)) or request.path == "/health"
+
+
+def _has_token(request: web.Request, token: str) -> bool:
+    kind, _, given = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer":
+        given = request.query.get(TOKEN_PARAMETER, "")
+    return hmac.compare_digest(given.strip().encode(), token.encode())
