@@ -8,7 +8,7 @@ import soundfile
 from serving import model_of
 from sound_files import file_of
 
-from moeasr.api import long_recording
+from moeasr.api.long_recording import WHOLE_SEC, RecordingTranscriber
 from moeasr.errors import InputError
 from moeasr.serve.metrics import Metrics
 from moeasr.serve.uploaded_audio import UploadedAudio
@@ -38,12 +38,10 @@ def test_a_short_file_is_recognised_as_a_whole(
     assert found.duration == pytest.approx(0.7, abs=0.1)
 
 
-def test_a_long_file_is_cut_at_pauses(recognizer, model, sound, monkeypatch):
-    monkeypatch.setattr(long_recording, "WHOLE_SEC", 2.0)
-    content = file_of(sound(4.5), subtype="FLOAT")
-    found = recognizer.transcribe(content, "a.wav")
-    expected = long_recording.RecordingTranscriber(model.engine, model.whole)
-    assert found == expected.run([sound(4.5)], 16000)
+def test_a_long_file_is_cut_at_pauses(recognizer, model, sound):
+    samples = sound(WHOLE_SEC + 1)
+    found = recognizer.transcribe(file_of(samples, subtype="FLOAT"), "a.wav")
+    assert found == RecordingTranscriber(model.engine, model.whole).run([samples], 16000)
     assert not found.is_whole and found.text
 
 
