@@ -185,10 +185,10 @@ class Bar:
 
     def advance(self, count: int = 1) -> None:
         """Count items that are finished."""
-        now = time.monotonic()
-        self._state = self._state._replace(
-            done=self._state.done + count, elapsed_sec=now - self._start
-        )
+        now, done, total = time.monotonic(), self._state.done + count, self._state.total
+        if total is not None:
+            total = max(total, done)  # the number of all items may have been an estimate
+        self._state = self._state._replace(done=done, total=total, elapsed_sec=now - self._start)
         if now - self._last >= self._display.every_sec:
             self._last = now
             self._display.show(self._state)

@@ -34,6 +34,15 @@ def test_lines_come_every_half_minute(clock):
     assert lines == ["work: 2 of 4 files, 40 s left", "work: 4 of 4 files, 0 s left"]
 
 
+def test_more_items_than_expected_leave_no_negative_time(clock):
+    lines = []
+    with Bar("work", 1, "files", say=lines.append) as bar:
+        for _ in range(2):
+            clock[0] += 30.0
+            bar.advance()
+    assert lines == ["work: 1 of 1 files, 0 s left", "work: 2 of 2 files, 0 s left"]
+
+
 def test_other_processes_than_the_first_show_nothing(clock):
     lines = []
     with Bar("work", 1, "files", say=lines.append, is_shown=False) as bar:

@@ -23,6 +23,10 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 [ -n "$download_dir" ] || { echo "$0: --download-dir is missing" >&2; exit 1; }
+command -v nvidia-smi >/dev/null || {
+  echo "$0: this machine has no nvidia-smi; the checks need an NVIDIA GPU and its driver" >&2
+  exit 1
+}
 mkdir -p "$out"
 out=$(realpath "$out")
 # shellcheck source=../activate.sh
