@@ -81,6 +81,7 @@ def test_the_commands_that_are_printed_at_the_end_work(recipe):
         ["moeasr", "transcribe"],
         ["moeasr", "stream"],
         ["./run.sh", "--stage"],
+        ["./run.sh", "--stage"],
         ["moeasr", "compare"],
     ]
     for name, command in zip(("transcribe", "stream"), commands):
