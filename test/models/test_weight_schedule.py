@@ -17,7 +17,7 @@ POINTS = ((10.0, 1.0), (20.0, 0.5), (60.0, 0.3))
     [(1, 1.0), (10, 1.0), (15, 0.75), (20, 0.5), (30, 0.45), (60, 0.3), (1000, 0.3)],
 )
 def test_weights_are_interpolated_between_points_and_constant_outside(step, weight):
-    assert weight_at(step, POINTS) == pytest.approx(weight, abs=1e-15)
+    assert weight_at(step, POINTS) == pytest.approx(weight, rel=1e-12)
 
 
 def test_training_uses_the_weight_of_the_step_and_evaluation_the_last_one():
