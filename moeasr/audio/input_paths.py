@@ -54,13 +54,18 @@ def _file(path: str) -> InputPath:
     return InputPath(path, path, stem)
 
 
-def _in_directory(directory: str) -> list[InputPath]:
-    root = Path(directory)
-    paths = sorted(
+def audio_files_below(root: Path) -> list[Path]:
+    """Return the audio files in a directory, at any depth and sorted, but no hidden ones."""
+    return sorted(
         path
         for path in root.rglob("*")
-        if path.suffix.lower() in READ_HERE and path.is_file() and path.name[0] != "."
+        if path.suffix.lower() in READ_HERE and path.name[0] != "." and path.is_file()
     )
+
+
+def _in_directory(directory: str) -> list[InputPath]:
+    root = Path(directory)
+    paths = audio_files_below(root)
     if not paths:
         raise InputError(f"{directory} contains no audio ({' '.join(READ_HERE)})")
     return [

@@ -12,6 +12,7 @@ from moeasr.audio.command_notice import command_notice
 from moeasr.audio.decoded import READ_HERE
 from moeasr.audio.duration import measure_audio, segment_length
 from moeasr.audio.file import read_segment
+from moeasr.audio.input_paths import audio_files_below
 from moeasr.audio.probe import AudioInfo
 from moeasr.audio.recording import RecordingReader, resample
 from moeasr.audio.threads import in_threads
@@ -137,20 +138,12 @@ def _files(root: Path, content: Content) -> list[Path]:
     if all((root / name).is_dir() for name in MUSAN):
         if content == "rooms":
             raise InputError(f"{root} is MUSAN, which contains no impulse responses")
-        return _audio_below(root / content)
+        return audio_files_below(root / content)
     if content in LISTS:
         lists = sorted(root.rglob(LISTS[content]))
         if lists:
             return [path for name in lists for path in _listed(name)]
-    return _audio_below(root)
-
-
-def _audio_below(root: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower() in READ_HERE and not path.name.startswith(".") and path.is_file()
-    )
+    return audio_files_below(root)
 
 
 def _listed(path: Path) -> Iterator[Path]:

@@ -108,7 +108,7 @@ def evaluate(
     while not stopper.is_requested and (taken := stopper.take(batches, 1)):
         found = evaluate_batch(taken[0])
         if torch.isfinite(found.output.loss):
-            meter.add(found.output)
+            meter.add(found.output.with_statistics_on_cpu())
             num_errors += found.num_errors
             num_words += found.num_words
         else:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All checks that need a GPU, in about 8 minutes: the tests marked `gpu`, the speed of kernels and
-# training steps, and a whole training of AN4 with its error rate and its time.
+# All checks that need a GPU: the tests marked `gpu`, the speed of kernels and training steps, and a
+# whole training of AN4 with its error rate and its time.
 #
 # Usage: tools/bench/gpu.sh --download-dir D [--wenet W] [--out DIR]
 #   --download-dir D   the AN4 corpus or its archive, see egs/an4/README.md
