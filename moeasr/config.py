@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union
 
+from moeasr.config_roles import key_of
 from moeasr.errors import InputError
 from moeasr.families import did_you_mean, is_import_path, look_up
 from moeasr.logs import get_logger
@@ -114,7 +115,8 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
 
 def to_mapping(config: Any) -> dict[str, Any]:
     """Return a dataclass as a nested mapping of plain values, as YAML and checkpoints store it."""
-    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    fields = dataclasses.fields(config)
+    return {key_of(field): _plain(getattr(config, field.name)) for field in fields}
 
 
 def dump_yaml(mapping: Mapping[str, Any]) -> str:
@@ -240,7 +242,7 @@ def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:
     if not isinstance(value, Mapping):
         raise _wrong(source, path, "a section of keys", value)
     hints = typing.get_type_hints(cls, include_extras=True)
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+    fields = {key_of(field): field for field in dataclasses.fields(cls)}
     prefix = f"{path}." if path else ""
     for key in value:
         if key not in fields:
@@ -256,7 +258,8 @@ def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:
         if required and name not in value:
             raise InputError(f"{source}: key '{prefix}{name}' is missing")
     arguments = {
-        key: _convert(hints[key], item, source, f"{prefix}{key}") for key, item in value.items()
+        fields[key].name: _convert(hints[fields[key].name], item, source, f"{prefix}{key}")
+        for key, item in value.items()
     }
     try:
         return cls(**arguments)

@@ -57,9 +57,7 @@ def require_models(config: "ExperimentConfig", exp_dir: Path) -> None:
     """
     needed = {"distillation.teacher": config.distillation.teacher}
     if not (exp_dir / "last.pt").exists():
-        init = config.init
-        needed |= {"init.model": init.model, "init.dense": init.dense}
-        needed["init.embedding"] = init.embedding
+        needed |= config.init.checkpoints
     for key, path in needed.items():
         if path is not None and not Path(path).is_file():
             raise InputError(f"`{key}`: the checkpoint {path} does not exist")
