@@ -102,7 +102,7 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
     Args:
         cls: A frozen dataclass; its fields may be bool, int, float, str, Literal, tuple[X, ...],
             dict[str, X], `X | None`, `Annotated[str, OneOf(family)]`, other dataclasses, and
-            `Annotated[X, OneOfTypes(family, X)]` for one of several dataclasses.
+            `Annotated[X, OneOfTypes(family, X)]`. One text may stand for a list of one text.
         mapping: The content of the YAML file.
         source: The file's name, for messages.
 
@@ -115,8 +115,7 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
 
 def to_mapping(config: Any) -> dict[str, Any]:
     """Return a dataclass as a nested mapping of plain values, as YAML and checkpoints store it."""
-    fields = dataclasses.fields(config)
-    return {key_of(field): _plain(getattr(config, field.name)) for field in fields}
+    return {key_of(f): _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
 
 
 def dump_yaml(mapping: Mapping[str, Any]) -> str:
@@ -178,11 +177,12 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
             for key, item in value.items()
         }
     if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise _wrong(source, path, "a list", value)
         item_kind = typing.get_args(kind)[0]
+        items = [value] if item_kind is str and isinstance(value, str) else value
+        if not isinstance(items, (list, tuple)):
+            raise _wrong(source, path, "a list", value)
         return tuple(
-            _convert(item_kind, item, source, f"{path}[{i}]") for i, item in enumerate(value)
+            _convert(item_kind, item, source, f"{path}[{i}]") for i, item in enumerate(items)
         )
     return _convert_scalar(kind, value, source, path)
 
