@@ -46,9 +46,9 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--extend",
-        metavar="DIR",
-        help="dictionary directory whose units keep their ids; units that it lacks are added after "
-        "them, to BPE as single characters (default: none)",
+        metavar="PATH",
+        help="dictionary directory or checkpoint whose units keep their ids; units that it lacks "
+        "are added after them, to BPE as single characters (default: none)",
     )
     parser.add_argument(
         "--non-lang-syms",
@@ -76,15 +76,14 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.errors import InputError
     from moeasr.text.build_tokenizer import build_tokenizer, measure_coverage
     from moeasr.text.characters import read_non_lang_syms
-    from moeasr.text.extension import extend_tokenizer
-    from moeasr.text.tokenizer import Tokenizer
+    from moeasr.text.extension import extend_tokenizer, read_tokenizer
     from moeasr.text.transcript import read_transcripts
 
     texts_of = {path: list(read_transcripts(path).values()) for path in args.text}
     check_of = {path: list(read_transcripts(path).values()) for path in args.check_text}
     symbols = read_non_lang_syms(args.non_lang_syms) if args.non_lang_syms else []
     training = [text for texts in texts_of.values() for text in texts]
-    old = Tokenizer.from_dir(args.extend) if args.extend else None
+    old = read_tokenizer(args.extend) if args.extend else None
     if old is not None and args.vocab_size is not None:
         raise InputError("--vocab-size cannot be combined with --extend, which keeps all units")
     if old is not None and args.type not in (None, old.config.type):

@@ -1,11 +1,25 @@
 """Tokenizers with the units of an older one and those of further texts."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from moeasr.errors import InputError
 from moeasr.text.bpe import extend_bpe
 from moeasr.text.dictionary import SPECIAL_UNITS, build_units
 from moeasr.text.tokenizer import Tokenizer
+
+
+def read_tokenizer(path: str | Path) -> Tokenizer:
+    """Return the tokenizer of a dictionary directory or of a checkpoint file.
+
+    Raises:
+        InputError: There is no dictionary or checkpoint, or a file is malformed.
+    """
+    if not Path(path).is_file():
+        return Tokenizer.from_dir(path)
+    from moeasr import checkpoint  # imports torch
+
+    return Tokenizer.from_state(checkpoint.load_with_model(path)["tokenizer"])
 
 
 def extend_tokenizer(

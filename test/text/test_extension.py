@@ -1,11 +1,13 @@
 """Units of a new corpus after those of an old dictionary."""
 
 import pytest
+from experiments import DENSE, TOKENIZER, content_of
 
+from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.text.bpe import train_bpe
 from moeasr.text.build_tokenizer import build_tokenizer
-from moeasr.text.extension import extend_tokenizer
+from moeasr.text.extension import extend_tokenizer, read_tokenizer
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 
 OLD_TEXTS = ["cab ab cab <n>", "bad cab ab"]
@@ -51,6 +53,15 @@ def test_chinese_characters_extend_the_units_of_wenet():
     extended = extend_tokenizer(old, ["\u4f60\u597d C"])
     assert extended.units == [*units, "C", "\u597d"]
     assert extended.unknown("\u4f60\u597d C") == []
+
+
+def test_units_are_read_from_a_dictionary_or_a_checkpoint(tmp_path):
+    checkpoint.save(tmp_path / "a.pt", content_of(DENSE))
+    TOKENIZER.save(tmp_path / "lang")
+    for path in (tmp_path / "a.pt", tmp_path / "lang"):
+        assert read_tokenizer(path).state() == TOKENIZER.state()
+    with pytest.raises(InputError, match="b.pt/tokenizer.yaml does not exist"):
+        read_tokenizer(tmp_path / "b.pt")
 
 
 def test_reserved_units_and_no_text_are_refused():
