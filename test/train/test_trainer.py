@@ -539,15 +539,6 @@ def test_a_changed_optimizer_takes_effect_on_resuming(tmp_path):
     assert [list(group["betas"]) for group in groups] == [[0.5, 0.6]] * 2
 
 
-def test_another_number_of_processes_cannot_resume(tmp_path):
-    train_slope(tmp_path, [[[1.0, 1.0, 1.0]]])
-    content = checkpoint.load(tmp_path / "last.pt")
-    content["trainer"]["per_rank"] *= 2
-    checkpoint.save(tmp_path / "last.pt", content)
-    with pytest.raises(InputError, match="written by 2 processes and cannot be resumed .* by 1"):
-        train_slope(tmp_path, [[[1.0, 1.0, 1.0]]])
-
-
 def test_too_many_bad_steps_end_the_run_with_advice(tmp_path):
     spoil = {(1, number) for number in range(NUM_BATCHES)}
     with pytest.raises(InputError, match=r"3 steps in a row .* lower `train.optim.lr`"):
