@@ -5,6 +5,7 @@ processes can read them, and each reads its own part or, if it holds whole tenso
 """
 
 import pickle
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,7 +88,9 @@ def read_shards(
             if template is None:
                 raise InputError(f"{directory} does not fit this model: it contains {path}")
             tensors[path] = torch.zeros_like(template, dtype=stored.properties.dtype)
-        dcp.load(tensors, checkpoint_id=directory, no_dist=distributed.world_size() == 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # DCP warns of a single process
+            dcp.load(tensors, checkpoint_id=directory, no_dist=distributed.world_size() == 1)
     except (OSError, EOFError, pickle.UnpicklingError, CheckpointException) as error:
         reason = error.strerror if isinstance(error, OSError) else ""
         if isinstance(error, CheckpointException):
