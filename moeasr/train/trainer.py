@@ -243,7 +243,7 @@ class Trainer(Generic[BatchT]):
         self._progress.start_epoch(end.epoch + 1)
         self._state.save_last()
         if self._after_epoch is not None:
-            with self._parallel.whole_model():
+            with self._parallel.whole_model(), self._precision():
                 if distributed.is_main():
                     self._parallel.run(self._after_epoch, end)
 

@@ -124,10 +124,9 @@ class TrainingState:
         """Warn that the number of processes has changed."""
         now = distributed.world_size()
         logger.warning(
-            "resuming with %d processes, which were %d before: they divide the remaining "
-            "utterances of epoch %d. A step has %d/%d of the utterances unless "
-            "`train.accum_steps` changes, and the weights will differ from those of a run with "
-            "the same number of processes throughout",
+            "the number of processes is %d, but was %d: the remaining utterances of epoch %d are "
+            "divided anew. A step has %d/%d of the utterances unless `train.accum_steps` changes, "
+            "and the weights will differ from those of a run without this change",
             *(now, before, self.progress.epoch, now, before),
         )
 

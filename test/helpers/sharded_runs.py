@@ -21,6 +21,7 @@ from moeasr.train.optim import build_optimizer
 from moeasr.train.parallel import parallelise
 
 STEPS = 20
+FLOAT = {"dtype": torch.float32}
 LENGTHS = [10, 12, 9, 11, 10] * 20
 VARIANTS = (("replicate", "none"), ("shard", "blocks"))
 """Values of `train.parallel` and `train.recompute` that must train as one process does."""
@@ -88,11 +89,15 @@ def run_steps(
 
 
 def all_steps(root):
-    """Write the losses of all systems and variants."""
+    """Write the losses of all systems and variants, and of what shards could get wrong."""
     losses = {
         name: {"/".join(variant): run_steps(name, *variant).losses for variant in VARIANTS}
         for name in SYSTEMS
     }
+    hard = {"bad": {"bad": (4, 9, 10, 11)}, "bf16": FLOAT | {"precision": "bf16"}, "fp32": FLOAT}
+    for kind, settings in hard.items():
+        for parallel in ("replicate", "shard"):
+            losses[f"{kind} {parallel}"] = run_steps("u2pp_moe", parallel, **settings).losses
     if distributed.is_main():
         (root / "losses.json").write_text(json.dumps(losses))
 

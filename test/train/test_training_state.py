@@ -29,7 +29,7 @@ def test_a_training_with_other_processes_plans_its_steps_anew(tmp_path, caplog):
     checkpoint.save(tmp_path / "last.pt", content)
     again = trainer([[[[1.0, 1.0, 1.0]]] * 4] * 2)
     again._resume()
-    assert "resuming with 1 processes, which were 2 before" in caplog.text
+    assert "the number of processes is 1, but was 2" in caplog.text
     assert again._state.has_other_processes
     assert again._total_steps == 2 + 4
     again._state.save_last()
