@@ -15,7 +15,7 @@ from toys import Crash, ListSource, Slope, ToyBatch, ToySource, make_model, make
 from moeasr import distributed
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.seed import seed_all
-from moeasr.train.config import EmaConfig, OptimConfig, TrainConfig
+from moeasr.train.config import EmaConfig, FreezeConfig, OptimConfig, TrainConfig
 from moeasr.train.gradients import finish_gradients
 from moeasr.train.optim import build_optimizer
 from moeasr.train.parallel import parallelise
@@ -167,8 +167,10 @@ def train_toy(exp_dir, parallel, rates=0.0, at=lambda epoch, number: None, num_d
 
 def train_toys(root):
     """Train the toy model in both ways, and sharded with dropout, with and without a crash."""
+    freeze = (FreezeConfig(modules=("encoder.*", "ctc"), except_=("*.router",), until_epoch=1),)
+    optim = OptimConfig(lr=1e-2, lr_factors={"decoder": 0.5})
     for parallel in ("replicate", "shard"):
-        train_toy(root / parallel, parallel, max_epochs=2)
+        train_toy(root / parallel, parallel, max_epochs=2, freeze=freeze, optim=optim)
 
     def crash(epoch, number):
         if epoch == 2 and number in (2, 3):  # before the second step
