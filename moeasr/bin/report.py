@@ -19,6 +19,7 @@ from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
 from moeasr.parser import Parser
+from moeasr.ranges import check_size
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -42,7 +43,7 @@ def get_parser() -> argparse.ArgumentParser:
     text += "a typical one and the longest one without errors)"
     add("--utterance", action="append", default=[], metavar="ID", help=text)
     text = "permutations of each test of experts and labels (default: %(default)s)"
-    add("--num-permutations", type=num_processes, default=200, metavar="N", help=text)
+    add("--num-permutations", type=int, default=200, metavar="N", help=text)
     text = "feature frames per batch (default: %(default)s)"
     add("--batch-frames", type=int, default=12000, metavar="N", help=text)
     add("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
@@ -58,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     out = Path(args.out or Path(args.exp_dir[0], "report.html"))
     if out.suffix != ".html":
         raise InputError(f"--out must end with .html, but is {out}")
+    check_size("--num-permutations", args.num_permutations)
     if len(set(args.exp_dir)) < len(args.exp_dir):
         raise InputError("--exp-dir names the same experiment twice")
     import torch

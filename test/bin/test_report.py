@@ -44,6 +44,7 @@ def test_the_first_experiment_holds_the_page_by_default(reported, tmp_path):
         (["--lexicon", "no/such"], "^file no/such does not exist$"),
         (["--exp-dir", "EXP"], "^--exp-dir names the same experiment twice$"),
         (["--exp-dir", "no/such"], "^experiment directory no/such does not exist$"),
+        (["--num-permutations", "0"], "^`--num-permutations` must be at least 1, but is 0$"),
         (["--utterance", "z"], "^utterance z is not among the usable ones of the data set$"),
     ],
 )

@@ -114,7 +114,7 @@ def error_groups(alignments: Alignments, group_of: Mapping[str, str]) -> list[Er
 
 
 def length_classes(alignments: Alignments) -> dict[str, str]:
-    """Return the length class of each utterance, shortest first.
+    """Return the length class of each utterance, such as `3 to 5` words, shortest first.
 
     The classes divide the utterances by quantiles of the number of reference words. Utterances of
     equal length are in one class.
@@ -128,7 +128,7 @@ def length_classes(alignments: Alignments) -> dict[str, str]:
     found = {}
     for utt_id, length in sorted(lengths.items(), key=lambda item: item[1]):
         place = sum(start <= length for start in starts) - 1
-        found[utt_id] = f"{names[place]} words"
+        found[utt_id] = names[place]
     return found
 
 

@@ -1,10 +1,12 @@
 """The page of a report: complete, self-contained, and the same every time."""
 
+import asyncio
 import json
 import re
 from html.parser import HTMLParser
 
 import pytest
+from browser import find_browser, open_page
 from reported import make_reported
 
 from moeasr.report.html.experiment_comparison import compare_reports
@@ -84,3 +86,64 @@ def test_the_numbers_are_in_the_json(report):
     assert one["views"][0]["experts"] == report.views[0].experts
     assert "audio" not in one["views"][0] and "alignments" not in one
     assert one["errors"]["by_length"][0]["percent"] == report.errors.by_length[0].percent
+
+
+WIDTHS = "[document.documentElement.scrollWidth, innerWidth]"
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+READY = """[...document.querySelectorAll("audio")].every(({duration}) => duration > 0)"""
+CLICK = """(() => {
+  const part = document.querySelector(".utterance"), {start, end} = part.dataset;
+  const {left, top, width, height} = part.querySelector("svg").getBoundingClientRect();
+  const clientX = left + width * (0.75 * Number(start) + 0.25 * Number(end));
+  const click = new MouseEvent("click", {clientX, clientY: top + height / 2, bubbles: true});
+  part.querySelector("svg").dispatchEvent(click);
+})()"""
+CURSOR = """(() => {
+  const cursor = document.querySelector(".utterance .cursor");
+  return cursor.style.display === "block" && parseFloat(cursor.style.left);
+})()"""
+
+
+@pytest.mark.slow
+def test_a_browser_shows_the_page_at_every_width(report, tmp_path, fails_rather_than_hangs):
+    """The page does not scroll sideways, it has a dark form, and a click moves the player."""
+    find_browser()
+    aiohttp = pytest.importorskip("aiohttp")
+    path, wav = tmp_path / "report.html", tmp_path / "none.wav"
+    path.write_text(render_page([report], [], FACTS), encoding="utf-8")
+    found = {}
+
+    async def run():
+        async with (
+            aiohttp.ClientSession() as session,
+            open_page(session, path.as_uri(), wav, tmp_path / "user") as page,
+        ):
+            await page.wait_for("document.readyState === 'complete'")
+            for width in (360, 1280):
+                sizes = {"width": width, "height": 900, "deviceScaleFactor": 1}
+                await page.call("Emulation.setDeviceMetricsOverride", **sizes, mobile=width < 600)
+                found[width] = await page.evaluate(WIDTHS)
+            for scheme in ("light", "dark"):
+                feature = {"name": "prefers-color-scheme", "value": scheme}
+                await page.call("Emulation.setEmulatedMedia", features=[feature])
+                found[scheme] = await page.evaluate(BACKGROUND)
+            await page.wait_for(READY)
+            await page.evaluate("document.querySelector('.utterance').scrollIntoView()")
+            await page.evaluate(CLICK)
+            found["cursor"] = await page.wait_for(CURSOR)
+            found["time"] = await page.evaluate(
+                "(({currentTime, duration}) => currentTime / duration)"
+                "(document.querySelector('audio'))"
+            )
+            found["place"] = await page.evaluate(
+                "(({start, end}) => 75 * start + 25 * end)"
+                "(document.querySelector('.utterance').dataset)"
+            )
+
+    asyncio.run(run())
+    for width in (360, 1280):
+        scrolled, inner = found[width]
+        assert scrolled <= inner == width
+    assert found["light"] == "rgb(255, 255, 255)" and found["dark"] == "rgb(20, 23, 27)"
+    assert found["time"] == pytest.approx(0.25, abs=0.01)
+    assert found["cursor"] == pytest.approx(found["place"], abs=1.0)
