@@ -15,12 +15,14 @@ class Decodings:
     records: list[dict[str, Any]]
     """All scored modes, as `gather` returns them."""
     best: dict[str, Any] | None
-    """The mode with the lowest word error rate on the test set of the report; None if that set is
-    not decoded."""
+    """The mode with the lowest word error rate on the test set of the report; None if no set is
+    decoded."""
     mode_dir: Path | None
     """The directory of `best`."""
+    set_dir: Path | None
+    """The data directory of `best`; None if it does not exist."""
     data_dir: Path | None
-    """The data directory of the report; None if it is unknown."""
+    """The data directory on which the report runs the model; None if it is unknown."""
     note: str | None = None
     """The reason why `best` is missing, as a sentence."""
 
@@ -30,29 +32,45 @@ def find_decodings(exp_dir: Path, data_dir: str | Path | None) -> Decodings:
 
     Args:
         exp_dir: The directory of the experiment.
-        data_dir: The data directory of the report, whose name is the name of the test set; None for
-            the first test set that was decoded.
+        data_dir: The data directory on which the report runs the model; None for that of the first
+            test set that was decoded. The errors are those of the test set with the name of this
+            directory, or of the first one if that set was not decoded.
 
     Raises:
-        InputError: A file of a decoding is malformed.
+        InputError: A file of a decoding is malformed, or there is no data directory.
     """
     chosen = None if data_dir is None else Path(data_dir)
+    if chosen is not None and not chosen.is_dir():
+        raise InputError(f"data directory {chosen} does not exist")
     if not any(exp_dir.glob("decode_*/*/score/score.json")):
-        note = f"{exp_dir} has no scored decoding; run stages 4 and 5 of its recipe."
-        return Decodings(records=[], best=None, mode_dir=None, data_dir=chosen, note=note)
+        return Decodings(
+            records=[],
+            best=None,
+            mode_dir=None,
+            set_dir=None,
+            data_dir=chosen,
+            note=f"{exp_dir} has no scored decoding; run stages 4 and 5 of its recipe.",
+        )
     records = gather(exp_dir)
-    test_set = records[0]["set"] if chosen is None else chosen.resolve().name
+    sets = [record["set"] for record in records]
+    name = None if chosen is None else chosen.resolve().name
+    test_set = name if name in sets else sets[0]
     ranked = [record for record in records if record["set"] == test_set]
     ranked.sort(key=lambda r: (r["stale"] is not None, r["wer"], r["ins"]))
-    if not ranked:
-        note = f"{exp_dir} has no scored decoding of the set {test_set}."
-        return Decodings(records=records, best=None, mode_dir=None, data_dir=chosen, note=note)
     mode_dir = exp_dir / ranked[0]["dir"]
-    if chosen is None:
-        chosen = Path(read_json(mode_dir / "decode.json").get("data_dir") or f"data/{test_set}")
-        if not chosen.is_dir():
-            raise InputError(
-                f"the data directory {chosen} of {mode_dir} does not exist; run this command in "
-                "the directory of the recipe, or give --data-dir"
-            )
-    return Decodings(records=records, best=ranked[0], mode_dir=mode_dir, data_dir=chosen)
+    own = read_json(mode_dir / "decode.json").get("data_dir") or f"data/{test_set}"
+    set_dir = chosen if chosen is not None and name == test_set else Path(own)
+    if not set_dir.is_dir():
+        set_dir = None
+    if chosen is None and set_dir is None:
+        raise InputError(
+            f"the data directory {own} of {mode_dir} does not exist; run this command in the "
+            "directory of the recipe, or give --data-dir"
+        )
+    return Decodings(
+        records=records,
+        best=ranked[0],
+        mode_dir=mode_dir,
+        set_dir=set_dir,
+        data_dir=chosen or set_dir,
+    )

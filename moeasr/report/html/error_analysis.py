@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from moeasr.decode.hypothesis import read_nbest
+from moeasr.errors import InputError
 from moeasr.score.alignment import Counts, Step, count
 from moeasr.score.bootstrap import bootstrap_interval
 from moeasr.score.examples import read_alignments
@@ -66,6 +67,9 @@ def analyse_errors(
         alignments: Word alignments of all utterances, from `score/per_utt`.
         mode_dir: The directory of the decoding.
         utt2spk: Speaker of each utterance; None if unknown.
+
+    Raises:
+        InputError: A file of the decoding is malformed.
     """
     characters = mode_dir / "score" / "cer_per_utt"
     nbest = mode_dir / "nbest.jsonl"
@@ -80,7 +84,7 @@ def analyse_errors(
         ),
         by_speaker=by_speaker,
         by_length=error_groups(alignments, length_classes(alignments)),
-        by_confidence=by_confidence(alignments, read_nbest(nbest)) if nbest.is_file() else [],
+        by_confidence=_by_confidence(alignments, nbest) if nbest.is_file() else [],
         worst=worst_utterances(alignments),
     )
 
@@ -157,6 +161,17 @@ def by_confidence(
         ErrorGroup(name=f"{a:.1f} to {b:.1f}", num_utts=0, num_tokens=total, num_errors=wrong)
         for a, b, total, wrong in zip(ends, ends[1:], totals, errors)
     ]
+
+
+def _by_confidence(alignments: Alignments, nbest: Path) -> list[ErrorGroup]:
+    entries = read_nbest(nbest)
+    try:
+        return by_confidence(alignments, entries)
+    except (TypeError, KeyError, AttributeError):
+        raise InputError(
+            f"{nbest}: the words of a hypothesis must have `text` and a `confidence` from 0 to 1; "
+            "run stage 4 again"
+        ) from None
 
 
 def worst_utterances(alignments: Alignments, num: int = NUM_WORST) -> list[str]:

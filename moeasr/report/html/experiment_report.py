@@ -133,9 +133,11 @@ def _choose(alignments: Alignments, data_dir: Path, settings: ReportSettings) ->
     """Return the ids of the utterances whose routes are shown."""
     if settings.utterances:
         return list(settings.utterances)
-    if alignments:
-        return choose_utterances(alignments, settings.num_utterances)
-    return list(read_transcripts(data_dir / "text"))[: settings.num_utterances]
+    texts = read_transcripts(data_dir / "text")
+    decoded = {utt_id: steps for utt_id, steps in alignments.items() if utt_id in texts}
+    if decoded:
+        return choose_utterances(decoded, settings.num_utterances)
+    return list(texts)[: settings.num_utterances]
 
 
 def _experts(
@@ -153,11 +155,12 @@ def _experts(
 
 
 def _errors(decodings: Decodings, alignments: Alignments) -> ErrorAnalysis | None:
-    if decodings.mode_dir is None or decodings.data_dir is None or not alignments:
+    if decodings.mode_dir is None or not alignments:
         return None
-    path = decodings.data_dir / "utt2spk"
-    utt_ids = list(alignments)
-    utt2spk = dict(zip(utt_ids, read_labels_of(path, utt_ids))) if path.is_file() else None
+    utt2spk = None
+    if decodings.set_dir is not None and (decodings.set_dir / "utt2spk").is_file():
+        utt_ids = list(alignments)
+        utt2spk = dict(zip(utt_ids, read_labels_of(decodings.set_dir / "utt2spk", utt_ids)))
     return analyse_errors(alignments, decodings.mode_dir, utt2spk)
 
 

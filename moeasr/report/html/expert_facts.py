@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from moeasr.checkpoint import AVERAGE
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
 from moeasr.report.html.dependence import (
@@ -124,7 +125,7 @@ def compare_checkpoints(
     At most `NUM_CHECKPOINTS` of the files `epoch_N.pt` are read, from the first to the last.
 
     Raises:
-        InputError: A checkpoint is damaged.
+        InputError: A checkpoint is damaged, or its experts differ from those of the routes.
     """
     numbers = sorted(
         int(path.stem.removeprefix("epoch_"))
@@ -138,7 +139,10 @@ def compare_checkpoints(
         recognizer = Recognizer.from_checkpoint(exp_dir / name, device)
         earlier = collect_routes(recognizer, data_dir, batch_frames)
         if earlier.num_experts != routes.num_experts:
-            raise InputError(f"{exp_dir / name} has other experts than the model of the report")
+            raise InputError(
+                f"{exp_dir / name} has other experts than {exp_dir / AVERAGE}; remove one of them, "
+                "or average the checkpoints again (stage 4)"
+            )
         found[name] = agreement(earlier, routes)
     return found
 

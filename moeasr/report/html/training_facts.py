@@ -46,6 +46,9 @@ def _shares(record: dict) -> list[list[float]]:
 
 
 def grid_of(load: list[list[list[float]]], layer: int) -> np.ndarray:
-    """Return the share of each expert of a layer times E by epoch, (E, epochs)."""
-    shares = np.array([epoch[layer] for epoch in load if layer < len(epoch)], dtype=np.float64).T
-    return shares * len(shares)
+    """Return the share of each expert of a layer times E by epoch, (E, epochs); NaN if unknown."""
+    epochs = [epoch[layer] if layer < len(epoch) else [] for epoch in load]
+    grid = np.full((max(map(len, epochs)), len(epochs)), np.nan)
+    for column, shares in enumerate(epochs):
+        grid[: len(shares), column] = np.array(shares, dtype=np.float64) * len(shares)
+    return grid

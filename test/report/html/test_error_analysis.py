@@ -1,8 +1,12 @@
 """The errors of one decoding by word, speaker, length and confidence."""
 
+import json
+
 import pytest
 
+from moeasr.errors import InputError
 from moeasr.report.html.error_analysis import (
+    analyse_errors,
     by_confidence,
     confusions,
     error_groups,
@@ -73,3 +77,17 @@ def test_a_share_without_words_is_zero():
     (group,) = error_groups(dict.fromkeys(["u"], align([[]], [["a"]])[0]), {"u": "s"})
     assert group.percent == 0.0 and group.interval is None
     assert group.num_errors == pytest.approx(1)
+
+
+@pytest.mark.parametrize("words", [3, ["a", "b"], [{"text": "a"}, {"text": "b"}]])
+def test_words_without_confidence_are_refused(tmp_path, words):
+    entry = {"utt_id": "u3", "nbest": [{"words": words}]}
+    (tmp_path / "nbest.jsonl").write_text(json.dumps(entry) + "\n")
+    with pytest.raises(InputError, match="nbest.jsonl: the words of a hypothesis must have `text`"):
+        analyse_errors(ALIGNMENTS, tmp_path, None)
+
+
+def test_a_decoding_without_details_has_fewer_tables(tmp_path):
+    found = analyse_errors(ALIGNMENTS, tmp_path, None)
+    assert found.word_confusions and found.by_length and found.worst
+    assert (found.character_confusions, found.by_speaker, found.by_confidence) == ([], [], [])

@@ -89,3 +89,17 @@ def test_a_label_file_that_misses_utterances_is_refused(reported, tmp_path):
         (one.exp_dir / name).unlink()
     with pytest.raises(InputError, match="^experiment directory no/such does not exist$"):
         report_experiment("no/such", ReportSettings())
+
+
+def test_a_subset_is_enough_to_see_the_experts(reported, tmp_path):
+    """The errors are still those of the whole set that was decoded."""
+    one = reported.copy(tmp_path)
+    few = one.data_dir.with_name("few")
+    one.data_dir.rename(few)
+    for path in [few / name for name in ("text", "wav.scp", "utt2spk", "utt2num_frames")]:
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if line.startswith("a")))
+    found = report(one, data_dir=str(few))
+    assert found.decodings.set_dir == reported.data_dir
+    assert sum(group.num_utts for group in found.errors.by_speaker) == 4
+    assert found.experts.num_utts == 2 and {view.utt_id for view in found.views} == {"a1", "a2"}

@@ -3,9 +3,12 @@
 import shutil
 
 import pytest
+from checkpoints import save_model
 from reported import make_reported
 
 from moeasr.decode.recognizer import Recognizer
+from moeasr.errors import InputError
+from moeasr.moe.layer import MoeConfig
 from moeasr.report.html import expert_facts
 from moeasr.report.html.expert_facts import compare_checkpoints, measure_experts, read_labels
 from moeasr.report.html.frame_labels import read_lexicon
@@ -65,3 +68,6 @@ def test_earlier_checkpoints_are_compared(reported, routes, tmp_path, monkeypatc
     assert found == {"epoch_2.pt": [1.0, 1.0], "epoch_11.pt": [1.0, 1.0]}
     empty = compare_checkpoints(reported.data_dir, routes, reported.data_dir, 1000, "cpu")
     assert empty == {}
+    save_model(tmp_path / "epoch_2.pt", MoeConfig(hidden_units=8, num_experts=5), num_blocks=2)
+    with pytest.raises(InputError, match="epoch_2.pt has other experts than .*averaged.pt; remove"):
+        compare_checkpoints(tmp_path, routes, reported.data_dir, 1000, "cpu")

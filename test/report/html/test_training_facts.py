@@ -25,6 +25,9 @@ def test_metrics_become_curves(tmp_path):
     assert facts.dev_wer == [(2, 25.0)]
     assert facts.load == [[[0.0, 0.1], [1.0, 1.1]]]
     np.testing.assert_array_equal(grid_of(facts.load, 1), [[2.0], [2.2]])
+    nan = float("nan")
+    grown = grid_of([[[1.0]], [[0.5, 0.5]], [], [[None, 0.25]]], 0)
+    np.testing.assert_array_equal(grown, [[1.0, 1.0, nan, nan], [nan, 1.0, nan, 0.5]])
 
 
 def test_an_experiment_without_metrics_has_no_curves(tmp_path):
