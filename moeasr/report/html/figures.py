@@ -83,7 +83,7 @@ def dependence_figure(experts: ExpertFacts) -> "Figure":
 
 
 def class_figure(label: LabelFacts, experts: ExpertFacts) -> "Figure":
-    """Return how much more often than all frames those of a class are routed to each expert.
+    """Return how much more often frames of a class go to each expert than all labelled frames do.
 
     The layer is the one whose routes depend most on the label.
     """
@@ -113,7 +113,7 @@ def class_figure(label: LabelFacts, experts: ExpertFacts) -> "Figure":
 
 
 def preference(counts: np.ndarray) -> np.ndarray:
-    """Return the share of a class that goes to an expert, over the share of all frames, (E, C).
+    """Return the share of a class that goes to an expert, over that of all labelled frames, (E, C).
 
     It is NaN for an expert without frames.
 
