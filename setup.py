@@ -14,7 +14,7 @@ setup(
     description="Recipes and networks for Mixture-of-Experts speech recognition",
     license="Apache-2.0",
     packages=find_packages(include=["moeasr", "moeasr.*"]),
-    package_data={"moeasr": ["py.typed", "serve/page/*"]},
+    package_data={"moeasr": ["py.typed", "serve/page/*", "report/html/*.j2"]},
     python_requires=">=3.10",
     install_requires=[
         # The last torchaudio is 2.11, and it works only beside the torch of the same number.
@@ -32,7 +32,8 @@ setup(
         "tensorboard>=2.15.0",
     ],
     extras_require={
-        "plot": ["matplotlib>=3.8.0"],  # pictures of a training, `moeasr usage --plot`
+        # pictures of a training, `moeasr usage --plot`, `moeasr report`
+        "plot": ["matplotlib>=3.8.0", "jinja2>=3.1.0"],
         "deploy": [  # `moeasr export`, and recognition without torch
             "onnx>=1.17.0",
             "onnxscript>=0.5.0",
@@ -51,6 +52,7 @@ setup(
         "vad": ["silero-vad>=6.2.3", "onnxruntime>=1.20.0"],
         "dev": [
             "matplotlib>=3.8.0",
+            "jinja2>=3.1.0",
             "pytest~=9.0",
             "pytest-benchmark>=5.3.1",  # tools/bench/bench_layers.py
             "pytest-xdist>=3.8.0",  # test/run.sh uses all cores

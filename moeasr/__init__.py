@@ -32,7 +32,7 @@ table only; test/test_layers.py enforces it.
     deploy      model folders in onnxruntime, without torch     audio features text decode api
     export      models in ONNX, equal to their checkpoints      audio data decode features models
                                                                 moe nn score text deploy
-    report      tables and pictures                             all above but corpus kaldi interop
+    report      tables, pictures and pages                      all above but corpus kaldi interop
                                                                 export deploy serve
     serve       a server for model folders, without torch       audio decode api deploy, forms of
                                                                 report

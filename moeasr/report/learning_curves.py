@@ -22,12 +22,12 @@ def loss_figure(exp_dir: Path) -> "Figure | None":
     train, dev = (_column(read_metrics(exp_dir, kind), "loss") for kind in ("train", "dev"))
     if not train and not dev:
         return None
-    figure, axes = _new_figure("loss per utterance", "step")
+    figure, axes = new_curves("loss per utterance", "step")
     if train:
         axes.plot(*zip(*train), label="train (mean since the start of the epoch)", linewidth=1)
     if dev:
         axes.plot(*zip(*dev), label="dev", marker="o", markersize=3)
-    axes.legend()
+    axes.legend(frameon=False)
     return figure
 
 
@@ -41,7 +41,7 @@ def wer_figure(exp_dir: Path) -> "Figure | None":
     points = _column(by_epoch, "wer")
     if not points:
         return None
-    figure, axes = _new_figure("word error rate on dev (CTC greedy search), %", "epoch")
+    figure, axes = new_curves("word error rate on dev (CTC greedy search), %", "epoch")
     axes.plot(*zip(*points), marker="o", markersize=3)
     best_epoch, best = min(points, key=lambda point: point[1])
     axes.axhline(best, color="0.6", linewidth=0.8, linestyle="--")
@@ -51,7 +51,13 @@ def wer_figure(exp_dir: Path) -> "Figure | None":
     return figure
 
 
-def _new_figure(label: str, x_label: str) -> "tuple[Figure, Axes]":
+def new_curves(label: str, x_label: str) -> "tuple[Figure, Axes]":
+    """Return a figure and its axes for curves.
+
+    Args:
+        label: Label of the vertical axis.
+        x_label: Label of the horizontal axis.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=SIZE, layout="constrained")

@@ -80,14 +80,20 @@ def test_the_commands_that_are_printed_at_the_end_work(recipe):
     assert [command.split()[:2] for command in commands] == [
         ["moeasr", "transcribe"],
         ["moeasr", "stream"],
+        ["moeasr", "report"],
         ["./run.sh", "--stage"],
         ["./run.sh", "--stage"],
         ["moeasr", "compare"],
     ]
-    for name, command in zip(("transcribe", "stream"), commands):
+    said = {
+        "transcribe": "a.wav\t",
+        "stream": "a.wav\t",
+        "report": "exp/u2pp_moe/report.html: open",
+    }
+    for (name, start), command in zip(said.items(), commands):
         words = command.replace("moeasr", f"{sys.executable} -m moeasr", 1)
         done = subprocess.run(words.split(), cwd=recipe.dir, capture_output=True, text=True)
-        assert done.returncode == 0 and done.stdout.startswith("a.wav\t"), (name, done.stderr)
+        assert done.returncode == 0 and done.stdout.startswith(start), (name, done.stderr)
 
 
 def test_the_python_api_gives_the_text_of_moeasr_transcribe(recipe, capsys):

@@ -1,0 +1,106 @@
+"""Show training, results, experts and errors of experiments as one HTML page.
+
+Runs the encoder of averaged.pt and of a few earlier checkpoints on a data directory, aligns the
+transcripts, and measures which units, speakers, languages ... each expert hears. With several
+experiments, the page also compares them. Writes:
+  report.html     the page, which needs no other file and no network
+  report.json     the same numbers, for programs
+The labels of utterances come from utt2spk, utt2lang and utt2snr (a signal-to-noise ratio in dB) of
+the data directory, as far as these files exist.
+"""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from moeasr.bin import run
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
+from moeasr.errors import InputError
+from moeasr.limits import num_processes
+from moeasr.parser import Parser
+from moeasr.ranges import check_size
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = Parser(
+        description=__doc__,
+        epilog="example:\n  moeasr report --exp-dir exp/dense --exp-dir exp/u2pp_moe "
+        "--out exp/report.html",
+    )
+    add = parser.add_argument
+    text = "experiment directory; give the option several times to compare experiments"
+    add("--exp-dir", action="append", required=True, metavar="DIR", help=text)
+    text = "the page to write; the JSON file beside it has the same name (default: "
+    add("--out", metavar="FILE", help=text + "report.html in the first experiment directory)")
+    text = "data directory with text, and features or audio; utils/subset_data_dir.sh makes a "
+    text += "smaller one of a large set (default: that of the first test set that was decoded)"
+    add("--data-dir", metavar="DIR", help=text)
+    text = "file of words and their phones, `WORD PHONE PHONE ...` (default: no phones)"
+    add("--lexicon", metavar="FILE", help=text)
+    text = "utterance whose routes are shown; may be given several times (default: the worst one, "
+    text += "a typical one and the longest one without errors)"
+    add("--utterance", action="append", default=[], metavar="ID", help=text)
+    text = "permutations of each test of experts and labels (default: %(default)s)"
+    add("--num-permutations", type=int, default=200, metavar="N", help=text)
+    text = "feature frames per batch (default: %(default)s)"
+    add("--batch-frames", type=int, default=12000, metavar="N", help=text)
+    add("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    text = "number of CPU threads (default: chosen by PyTorch)"
+    add("--num-threads", type=num_processes, metavar="N", help=text)
+    add_no_commands_option(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run `moeasr report`."""
+    args = get_parser().parse_args(argv)
+    out = Path(args.out or Path(args.exp_dir[0], "report.html"))
+    if out.suffix != ".html":
+        raise InputError(f"--out must end with .html, but is {out}")
+    check_size("--num-permutations", args.num_permutations)
+    if len(set(args.exp_dir)) < len(args.exp_dir):
+        raise InputError("--exp-dir names the same experiment twice")
+    import torch
+
+    from moeasr.atomic import atomic_path
+    from moeasr.logs import setup_logging
+    from moeasr.report.heat_map import check_matplotlib
+    from moeasr.report.html.experiment_comparison import compare_reports
+    from moeasr.report.html.experiment_report import ReportSettings, report_experiment
+    from moeasr.report.html.frame_labels import read_lexicon
+    from moeasr.report.html.report_page import render_page, report_json
+    from moeasr.version import describe_commit
+
+    setup_logging()
+    check_matplotlib()
+    if args.num_threads is not None:
+        torch.set_num_threads(args.num_threads)
+    settings = ReportSettings(
+        data_dir=args.data_dir,
+        lexicon=None if args.lexicon is None else read_lexicon(args.lexicon),
+        num_permutations=args.num_permutations,
+        utterances=tuple(args.utterance),
+        batch_frames=args.batch_frames,
+        device=args.device,
+    )
+    reports = [report_experiment(exp_dir, settings) for exp_dir in args.exp_dir]
+    compared = compare_reports(reports) if len(reports) > 1 else []
+    argv = sys.argv[1:] if argv is None else argv
+    facts = {
+        "command": shlex.join(["python3", "-m", "moeasr.bin.report", *argv]),
+        "commit": describe_commit(),
+    }
+    contents = {
+        out.with_suffix(".json"): report_json(reports, compared, facts),
+        out: render_page(reports, compared, facts),
+    }
+    for path, content in contents.items():
+        with atomic_path(path) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+    print(f"{out}: open it in a browser")
+
+
+if __name__ == "__main__":
+    run(main)

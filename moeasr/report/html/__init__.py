@@ -1,0 +1,1 @@
+"""The report of experiments as one self-contained HTML page."""
