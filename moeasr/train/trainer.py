@@ -153,9 +153,7 @@ class Trainer(Generic[BatchT]):
             restore_generators(states)
         start = time.monotonic()
         self._model.train()
-        if self._config.freeze:
-            with self._parallel.whole_model():  # whose parameters are those of the forward pass
-                self._freezing.start_epoch(self._progress.epoch)
+        self._freezing.start_epoch(self._progress.epoch)
         bar.describe(f"training, epoch {self._progress.epoch} of {self._config.max_epochs}")
         # `closing` ends the loader processes here, not when their last reference disappears.
         with closing(self._train.stream(self._progress.epoch, self._progress.batch)) as stream:

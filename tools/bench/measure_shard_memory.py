@@ -97,7 +97,7 @@ def main() -> None:
     """Measure replication, sharding, or both in turn."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--num-processes", type=int, default=4)
-    parser.add_argument("--num-blocks", type=int, default=12, help="12 have 100 M parameters")
+    parser.add_argument("--num-blocks", type=int, default=12, help="12 have 111 M parameters")
     parser.add_argument("--parallel", choices=("replicate", "shard"), help="default: both")
     parser.add_argument("--recompute", choices=("none", "blocks"), default="none")
     args = parser.parse_args()
