@@ -14,7 +14,8 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
-from moeasr.limits import num_processes, seed
+from moeasr.bin.option_groups.processes import add_process_options
+from moeasr.limits import seed
 from moeasr.parser import Parser
 
 EPILOG = """example:
@@ -55,15 +56,9 @@ def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
     parser.add_argument("--cmvn", required=needs_data, metavar="FILE", help=text)
     text = "experiment directory to write"
     parser.add_argument("--exp-dir", required=True, metavar="DIR", help=text)
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     text = "seed of initialisation, batches and augmentation (default: %(default)s)"
     parser.add_argument("--seed", type=seed, default=777, metavar="N", help=text)
-    parser.add_argument(
-        "--num-threads",
-        type=num_processes,
-        metavar="N",
-        help="number of CPU threads (default: chosen by PyTorch)",
-    )
+    add_process_options(parser)
     parser.add_argument(
         "--set",
         action="append",
@@ -101,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
         command=shlex.join(["python3", "-m", "moeasr.bin.train", *(argv or sys.argv[1:])]),
     )
     with ExitStack() as stack:
-        stack.enter_context(distributed.process_group(device.type))
+        stack.enter_context(distributed.process_group(device.type, args.timeout_sec))
         if distributed.is_main():
             stack.enter_context(lock_directory(args.exp_dir, "training"))
         log_file = Path(args.exp_dir) / "train.log" if distributed.is_main() else None
