@@ -131,10 +131,7 @@ class RankWatch:
 
     def _check(self) -> None:
         """Find new processes, and kill those that have been stopped for too long."""
-        for pid in _children():
-            rank = _rank_of(pid)
-            if rank is not None:
-                self.pids[rank] = pid
+        self.pids |= ranks_of(os.getpid())
         for rank, pid in self.pids.items():
             is_stopped = _state(pid) == "T"
             self._num_stopped[rank] = self._num_stopped.get(rank, 0) + 1 if is_stopped else 0
@@ -143,6 +140,15 @@ class RankWatch:
                 self._num_stopped[rank] = 0
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+
+
+def ranks_of(launcher_pid: int) -> dict[int, int]:
+    """Return the process ids, by rank, of the processes that a launcher's main thread started."""
+    children = ""
+    with suppress(OSError):
+        children = Path(f"/proc/{launcher_pid}/task/{launcher_pid}/children").read_text()
+    ranks = ((_rank_of(pid), pid) for pid in map(int, children.split()))
+    return {rank: pid for rank, pid in ranks if rank is not None}
 
 
 def _end_of(failure: "ProcessFailure") -> str:
@@ -154,14 +160,6 @@ def _end_of(failure: "ProcessFailure") -> str:
         )
     advice = "; is there enough memory?" if failure.exitcode == -signal.SIGKILL else ""
     return f"was killed by {failure.signal_name()}, and the others were stopped{advice}"
-
-
-def _children() -> list[int]:
-    """Return the process ids of the children of this process's main thread."""
-    pid = os.getpid()
-    with suppress(OSError):
-        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-    return []
 
 
 def _rank_of(pid: int) -> int | None:
