@@ -31,6 +31,7 @@ from typing import NamedTuple
 import torch
 
 from moeasr import checkpoint
+from moeasr.bin import run
 from moeasr.metrics_file import read_metrics
 from moeasr.rank_watch import ranks_of
 
@@ -217,8 +218,8 @@ def play_round(
     return seconds, wrong
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run all rounds, and return the number of those that went wrong."""
+def main(argv: list[str] | None = None) -> None:
+    """Run all rounds, and exit with status 1 if one went wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dir", type=Path, required=True, help="directory of the trainings")
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
@@ -259,9 +260,8 @@ def main(argv: list[str] | None = None) -> int:
                 if wrong:
                     shutil.copy(folder / "exp.log", args.dir / f"wrong_{name}_{done}.log")
         print(f"{name}: {args.rounds} rounds, ended after at most {longest:.1f} s", flush=True)
-    print(f"rounds that went wrong: {num_wrong}")
-    return num_wrong
+    sys.exit(f"rounds that went wrong: {num_wrong}" if num_wrong else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(min(main(), 1))
+    run(main)
