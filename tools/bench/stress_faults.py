@@ -77,18 +77,19 @@ class Training:
 
     Args:
         options: Options of `moeasr train` without `--exp-dir`.
-        exp_dir: The experiment directory. The log is written beside it.
+        exp_dir: The experiment directory.
+        log: The file for what the training prints, on a disk that does not become full.
     """
 
-    def __init__(self, options: list[str], exp_dir: Path) -> None:
+    def __init__(self, options: list[str], exp_dir: Path, log: Path) -> None:
         self.exp_dir = exp_dir
-        self._log = exp_dir.with_suffix(".log")
+        self._log = log
         command = [sys.executable, "-m", "moeasr.bin.launch", "--standalone", "--nproc_per_node=2"]
-        with self._log.open("wb") as log:
+        with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [*command, "-m", "moeasr.bin.train", *options, "--exp-dir", str(exp_dir)],
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
             )
 
@@ -175,7 +176,13 @@ def result_of(exp_dir: Path) -> dict[str, object]:
 
 
 def play_round(
-    fault: Fault, options: list[str], folder: Path, delay_sec: float, rank: int, expected: object
+    fault: Fault,
+    options: list[str],
+    folder: Path,
+    log: Path,
+    delay_sec: float,
+    rank: int,
+    expected: object,
 ) -> tuple[float, list[str]] | None:
     """Start a training, inflict a fault after a delay, and resume the training.
 
@@ -183,6 +190,7 @@ def play_round(
         fault: The fault.
         options: Options of `moeasr train` without `--exp-dir`.
         folder: An empty directory.
+        log: The file for what the training prints until it ends by the fault.
         delay_sec: Time between the start of both processes and the fault.
         rank: The rank concerned.
         expected: `result_of` a training without a fault.
@@ -190,7 +198,7 @@ def play_round(
     Returns:
         The seconds until the training ended, and what was wrong; None if it ended before the fault.
     """
-    training = Training(options, folder / "exp")
+    training = Training(options, folder / "exp", log)
     try:
         pids = training.ranks()
         training.wait(delay_sec)
@@ -207,7 +215,7 @@ def play_round(
     finally:
         training.kill()
     (folder / "ballast").unlink(missing_ok=True)
-    resumed = Training(options, folder / "exp")
+    resumed = Training(options, folder / "exp", log.with_suffix(".resumed.log"))
     try:
         if resumed.wait(HANG_SEC) != 0:
             wrong.append("it did not resume")
@@ -231,7 +239,7 @@ def main(argv: list[str] | None = None) -> None:
     chance = random.Random(args.seed)
     shutil.rmtree(args.dir, ignore_errors=True)
     args.dir.mkdir(parents=True)
-    reference = Training(args.options, args.dir / "reference")
+    reference = Training(args.options, args.dir / "reference", args.dir / "reference.log")
     try:
         reference.ranks()
         start = time.monotonic()
@@ -248,7 +256,8 @@ def main(argv: list[str] | None = None) -> None:
         while done < args.rounds:
             delay_sec, rank = duration * chance.random(), chance.randrange(2)
             with place(args.dir, args.tmpfs_mb if fault.needs_tmpfs else None) as folder:
-                played = play_round(fault, args.options, folder, delay_sec, rank, expected)
+                log = args.dir / f"{name}_{done + 1}.log"
+                played = play_round(fault, args.options, folder, log, delay_sec, rank, expected)
                 if played is None:
                     continue
                 seconds, wrong = played
@@ -257,8 +266,6 @@ def main(argv: list[str] | None = None) -> None:
                 print(f"{name} rank {rank} after {delay_sec:.1f} s: {seconds:.1f} s", flush=True)
                 for sentence in wrong:
                     print(f"  WRONG: {sentence}", flush=True)
-                if wrong:
-                    shutil.copy(folder / "exp.log", args.dir / f"wrong_{name}_{done}.log")
         print(f"{name}: {args.rounds} rounds, ended after at most {longest:.1f} s", flush=True)
     sys.exit(f"rounds that went wrong: {num_wrong}" if num_wrong else 0)
 
