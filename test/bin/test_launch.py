@@ -1,11 +1,15 @@
 """The `launch` command, whose processes end well, fail or are stopped by a signal."""
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torch
 
+from moeasr import checkpoint
 from moeasr.bin.launch import main
 from moeasr.errors import InputError
 
@@ -99,3 +103,80 @@ def test_a_program_that_does_not_exist_is_refused_before_any_process_starts(prog
     with pytest.raises(InputError) as caught:
         main(["--standalone", *program])
     assert str(caught.value) == f"there is no {message}"
+
+
+TRAINING = """
+import os, resource, signal, sys
+from pathlib import Path
+
+def inflict(fault):
+    if fault == "full":  # a stand-in for a full disk, which needs no rights
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+    else:
+        os.kill(os.getpid(), getattr(signal, fault))
+
+def main():
+    import torch
+    torch.set_num_threads(1)
+    sys.path[:0] = sys.argv[1].split(os.pathsep)
+    from test_trainer import ToySource, make_model, make_trainer
+    from moeasr import distributed
+    from moeasr.seed import seed_all
+    with distributed.process_group("cpu"):
+        rank, (fault, faulty_rank) = distributed.rank(), sys.argv[3].split(":")
+
+        def at(epoch, number):
+            if (epoch, number, rank) == (2, 2 + rank, int(faulty_rank)):  # before the second step
+                inflict(fault)
+
+        model = make_model()
+        seed_all(6 + rank)
+        source = ToySource(at, rank, world_size=2)
+        make_trainer(Path(sys.argv[2]), source, model, max_epochs=2).run()
+
+from moeasr.bin import run
+run(main)
+"""
+NO_FAULT = "none:-1"
+
+
+def train(folder, fault):
+    """Train or resume in a folder, and return the exit status and the last line of the messages."""
+    worker = folder.parent / "worker.py"
+    worker.write_text(TRAINING)
+    command = [sys.executable, "-m", "moeasr.bin.launch", "--standalone", "--nproc_per_node=2"]
+    tests = os.pathsep.join(str(Path(__file__).parents[1] / name) for name in ("train", "helpers"))
+    command += [str(worker), tests, str(folder), fault]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr.splitlines()
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The result of a training without a fault."""
+    folder = tmp_path_factory.mktemp("unbroken") / "exp"
+    assert train(folder, NO_FAULT) == (0, [])
+    return checkpoint.load(folder / "last.pt")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("SIGKILL:0", "process 0 was killed by SIGKILL, and the others were stopped"),
+        ("SIGSTOP:1", "process 1 was stopped by a signal (SIGSTOP?) and did not go on"),
+        ("full:0", "process 0 failed, and the others were stopped: "),
+    ],
+)
+def test_a_training_resumes_exactly_after_a_fault_of_a_process(tmp_path, unbroken, fault, sentence):
+    """`tools/bench/stress_faults.py` inflicts such faults at random moments."""
+    status, error = train(tmp_path / "exp", fault)
+    assert status == 1 and len(error) == 1
+    assert error[0].startswith(f"launch.py: {sentence}")
+    assert train(tmp_path / "exp", NO_FAULT) == (0, [])
+    resumed = checkpoint.load(tmp_path / "exp" / "last.pt")
+    for name, weights in unbroken["model"].items():
+        assert torch.equal(resumed["model"][name], weights), name
+    for one, other in zip(unbroken["trainer"]["per_rank"], resumed["trainer"]["per_rank"]):
+        assert torch.equal(one["generators"]["torch"], other["generators"]["torch"])
