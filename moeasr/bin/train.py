@@ -59,6 +59,8 @@ def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
     text = "seed of initialisation, batches and augmentation (default: %(default)s)"
     parser.add_argument("--seed", type=seed, default=777, metavar="N", help=text)
     add_process_options(parser)
+    text = "check memory, time and disk space with the largest batches, and write nothing"
+    parser.add_argument("--preflight", action="store_true", help=text)
     parser.add_argument(
         "--set",
         action="append",
@@ -76,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr import distributed
-    from moeasr.experiment.training import TrainingInputs, make_trainer
+    from moeasr.experiment.training import TrainingInputs, make_preflight, make_trainer
     from moeasr.lock import lock_directory
     from moeasr.logs import setup_logging
 
@@ -97,10 +99,15 @@ def main(argv: list[str] | None = None) -> None:
     )
     with ExitStack() as stack:
         stack.enter_context(distributed.process_group(device.type, args.timeout_sec))
-        if distributed.is_main():
+        is_main = distributed.is_main()
+        if args.preflight:
+            setup_logging(quiet=not is_main)
+            for line in make_preflight(inputs, device).run():
+                print(line, flush=True) if is_main else None
+            return
+        if is_main:
             stack.enter_context(lock_directory(args.exp_dir, "training"))
-        log_file = Path(args.exp_dir) / "train.log" if distributed.is_main() else None
-        setup_logging(log_file, quiet=not distributed.is_main())
+        setup_logging(Path(args.exp_dir) / "train.log" if is_main else None, quiet=not is_main)
         make_trainer(inputs, device).run()
 
 

@@ -27,7 +27,7 @@ from moeasr.text.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Batches:
-    """A `moeasr.train.trainer.BatchSource` over a dataset.
+    """A `moeasr.train.batch_source.BatchSource` over a dataset.
 
     Attributes:
         utterances: The utterances.

@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +16,14 @@ from moeasr.logs import get_logger
 from moeasr.models.outputs import LossOutput
 from moeasr.seed import restore_generators
 from moeasr.train.bad_steps import count_bad_step
+from moeasr.train.batch_source import BatchSource, BatchT
 from moeasr.train.checkpoint_keeper import CheckpointKeeper, EpochScore
 from moeasr.train.config import TrainConfig
 from moeasr.train.evaluation import EpochEnd, EvaluatedBatch, evaluate
 from moeasr.train.gradients import finish_gradients
 from moeasr.train.meter import add_loads, sum_loads
 from moeasr.train.optim import build_optimizer
+from moeasr.train.out_of_memory import naming_batches
 from moeasr.train.progress import Progress, load_weights, read_progress, trainer_state
 from moeasr.train.schedule import learning_rate_factor
 from moeasr.train.stopping import Stopper
@@ -30,22 +32,6 @@ from moeasr.train.weight_average import make_average
 from moeasr.train.writers import Writers, find_writers
 
 logger = get_logger(__name__)
-BatchT = TypeVar("BatchT")
-
-
-class BatchSource(Protocol[BatchT]):
-    """A source of batches, whose batches and order depend only on the epoch."""
-
-    def num_batches(self, epoch: int) -> int:
-        """Return the number of batches of this process in an epoch.
-
-        In training, all processes must have equally many batches.
-        """
-        ...
-
-    def stream(self, epoch: int, start: int) -> Generator[BatchT, None, None]:
-        """Yield the batches of an epoch from number `start` on, without loading earlier ones."""
-        ...
 
 
 class Trainer(Generic[BatchT]):
@@ -144,6 +130,14 @@ class Trainer(Generic[BatchT]):
             "training finished: %d epochs, %d steps", self._progress.epoch - 1, self._progress.step
         )
 
+    def rehearse(self, batch: BatchT) -> None:
+        """Make a step with a batch to check memory and time; all processes call this together.
+
+        The step changes the weights in memory, and writes no file.
+        """
+        self._model.train()
+        self._run_step([batch])
+
     def _bar(self) -> Bar:
         """Return the progress bar of the whole training."""
         total, done = self._total_steps, self._progress.step
@@ -164,7 +158,9 @@ class Trainer(Generic[BatchT]):
         # `closing` ends the loader processes here, not when their last reference disappears.
         with closing(self._train.stream(self._progress.epoch, self._progress.batch)) as stream:
             for _ in range(steps_left):
-                self._run_step(self._stopper.take(stream, accum))
+                batches = self._stopper.take(stream, accum)
+                with naming_batches(f"step {self._progress.step + 1}", self._describe, batches):
+                    self._run_step(batches)
                 bar.advance()
                 if self._progress.step % self._config.log_every_steps == 0:
                     writers.write("train", self._progress.step, self._progress.meter.means())

@@ -124,6 +124,26 @@ NOT_RANDOM = changed_options(
 )
 
 
+def test_a_preflight_builds_everything_and_writes_nothing(source, capsys, monkeypatch):
+    data_dir = audio_sets.prepare(source, "raw")
+    exp_dir = data_dir.with_name("exp")
+    command = arguments(data_dir, "raw", "exp", "--preflight")
+    capsys.readouterr()
+    train.main(command)
+    beginnings = ["checkpoints", "longest batch", "widest batch", "memory", "an epoch"]
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == beginnings
+    assert not exp_dir.exists()
+    run(data_dir, "raw", "exp")
+    before = {path: path.read_bytes() for path in exp_dir.rglob("*") if path.is_file()}
+    train.main([*command, "--set", "train.max_epochs=2"])
+    assert before == {path: path.read_bytes() for path in exp_dir.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=r"`model\.encoder\.d_model` is 32, but was 16"):
+        train.main([*command, "--set", "model.encoder.d_model=32"])
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 0))
+    with pytest.raises(InputError, match=f"^{data_dir.parent}/new: .* is room for 0 MB"):
+        train.main(arguments(data_dir, "raw", "new", "--preflight"))
+
+
 @pytest.mark.slow
 def test_a_training_writes_metrics_pictures_and_its_data_sets(source):
     """Each dev transcript has one word or none. The model has hardly learnt, so it makes errors."""
