@@ -1,6 +1,7 @@
 """Distributed training: rank, world size and sums over ranks, for one or more processes."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import torch.distributed.nn.functional  # noqa: F401
 
 from moeasr.errors import InputError, LostContactError
 from moeasr.limits import TIMEOUT_SEC
+from moeasr.rank_report import TIMED_OUT
 
 COLLECTIVE_MARKS = ("gloo", "NCCL")
 """Words of the errors of collective operations, wherever PyTorch starts them."""
@@ -173,10 +175,10 @@ def _one_sentence() -> Iterator[None]:
 
 def _lost_contact(error: RuntimeError) -> LostContactError:
     """Return the sentence about a collective operation that failed."""
-    reason = str(error).partition("\n")[0]
+    reason = re.sub(r"^\[[^]]*\] *", "", str(error).partition("\n")[0])  # without a line of gloo
     cause = "one of them may have failed or been killed"
     if "timed out" in reason.lower():
-        cause = "one of them hangs, or needs a larger --timeout-sec"
+        cause = TIMED_OUT
     return LostContactError(
         f"process {os.environ.get('RANK', '?')} lost contact with the other processes of this "
         f"training; {cause}: {reason}"

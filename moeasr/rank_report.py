@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 
 VARIABLE = "MOEASR_LAUNCHER"
 """Environment variable with the launcher's process id and the path of its named pipe."""
+TIMED_OUT = "one of them hangs, or needs a larger --timeout-sec"
+"""Part of the report of a process that has waited in vain for another one."""
 MAX_BYTES = select.PIPE_BUF
 """Largest size of a report. The system writes up to this many bytes to a pipe in one piece."""
 

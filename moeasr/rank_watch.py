@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moeasr.atomic import temporary_directory
-from moeasr.rank_report import Report, announced, parse_report
+from moeasr.rank_report import TIMED_OUT, Report, announced, parse_report
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
@@ -115,11 +115,12 @@ class RankWatch:
             is_first = failure.timestamp <= first_sec + FIRST_SEC
             if is_first and rank not in explained and failure.exitcode not in STOPPED_BY_SIGTERM:
                 return f"process {rank} {_end_of(failure)}"
-        for report in self._reports:
-            if report.kind == "lost":
-                silent = sorted(set(self.pids) - explained)
-                names = " and ".join(f"process {rank}" for rank in silent)
-                return report.text + (f"; {names} did not respond" if names else "")
+        lost = [report for report in self._reports if report.kind == "lost"]
+        if lost:
+            silent = sorted(set(self.pids) - {report.rank for report in lost})
+            names = " and ".join(f"process {rank}" for rank in silent)
+            is_known = names and TIMED_OUT in lost[0].text
+            return lost[0].text + (f"; {names} did not respond" if is_known else "")
         return f"process {min(failures)} was stopped by SIGTERM, and so were the others"
 
     def _receive(self) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from moeasr.rank_report import TIMED_OUT
 from moeasr.rank_watch import CHECK_SEC, watched_ranks
 
 
@@ -117,10 +118,11 @@ def test_processes_that_hang_are_named_when_another_one_has_waited_in_vain():
     with watched_ranks() as watch:
         processes = [start(rank) for rank in range(2)]
         wait_for(lambda: len(watch.pids) == 2)
-        report(0, "lost", LOST)
+        report(0, "lost", f"{LOST}: {TIMED_OUT}")
+        report(1, "stopped", "stopped by SIGTERM")
     assert [process.wait(timeout=120) for process in processes] == [KILLED] * 2
     failures = {0: Failure(1), 1: Failure(TERMINATED)}
-    assert watch.describe(failures) == f"{LOST}; process 1 did not respond"
+    assert watch.describe(failures) == f"{LOST}: {TIMED_OUT}; process 1 did not respond"
 
 
 def test_what_a_dead_process_left_behind_is_killed():

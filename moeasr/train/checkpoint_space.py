@@ -18,8 +18,9 @@ def planned_bytes(model: nn.Module, config: TrainConfig) -> int:
     They are the epochs that are kept, a new epoch before an old one is deleted, `averaged.pt`,
     `ema.pt`, and `last.pt` twice, because the new file is complete before the old one is replaced.
     """
-    state = {tensor.data_ptr(): tensor for tensor in model.state_dict().values()}
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+    stored = model.state_dict()
+    tensors = [*model.named_parameters(), *model.named_buffers()]  # each shared one once
+    weights = sum(each.numel() * each.element_size() for name, each in tensors if name in stored)
     trained = [p for p in model.parameters() if p.requires_grad]
     moments = MOMENTS * sum(p.numel() * p.element_size() for p in trained)
     has_average = config.ema.decay > 0

@@ -36,7 +36,9 @@ def main():
             os._exit(3)
         if how == "good":
             return
-        if how in ("bad", "waiting"):
+        if distributed.rank() == 0 and how == "waiting":
+            raise RuntimeError("[gloo/a.cc:78] Timed out waiting 1000ms for recv operation")
+        if how == "bad":
             distributed.any_rank(False)
         time.sleep(600)
 
@@ -64,6 +66,15 @@ FIRST = "launch.py: process 1 {}, and the others were stopped"
         ("full", 1, [FIRST.format("failed") + ": exp/last.pt: No space left on device"]),
         ("killed", 1, [FIRST.format("was killed by SIGKILL") + "; is there enough memory?"]),
         ("child", 1, [FIRST.format("ended with status 3") + "; its own message appears above"]),
+        (
+            "waiting",
+            1,
+            [
+                "launch.py: process 0 lost contact with the other processes of this training; one "
+                "of them hangs, or needs a larger --timeout-sec: Timed out waiting 1000ms for recv "
+                "operation; process 1 did not respond"
+            ],
+        ),
         ("terminated", 143, []),
     ],
 )
