@@ -92,6 +92,20 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
         distributed.find_device("cuda")
 
 
+def test_a_collective_operation_that_fails_anywhere_is_one_sentence(monkeypatch):
+    """Sharded layers communicate inside their forward and backward passes."""
+    variables = {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for name in ("init_process_group", "destroy_process_group"):
+        monkeypatch.setattr(torch.distributed, name, lambda *args, **options: None)
+    sentence = "^process 1 lost contact .* failed or been killed: Connection closed by peer .*$"
+    with pytest.raises(LostContactError, match=sentence), distributed.process_group("cpu"):
+        raise RuntimeError("[/a/gloo/pair.cc:5] Connection closed by peer [10.0.0.1]:4\nmore")
+    with pytest.raises(RuntimeError, match="^a bug$"), distributed.process_group("cpu"):
+        raise RuntimeError("a bug")
+
+
 GROUP_LEFT = """
 import weakref
 import torch

@@ -205,7 +205,10 @@ def play_round(
         if training.process.poll() is not None:
             return None
         start = time.monotonic()
-        fault.inflict(pids, rank, training.exp_dir)
+        try:
+            fault.inflict(pids, rank, training.exp_dir)
+        except ProcessLookupError:  # it has ended this moment
+            return None
         status = training.wait(LIMIT_SEC)
         seconds = time.monotonic() - start
         if status == 0:
