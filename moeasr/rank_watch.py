@@ -31,8 +31,8 @@ STOPPED_BY_SIGTERM = (-signal.SIGTERM, 128 + signal.SIGTERM)
 def watched_ranks(stopped_sec: float = STOPPED_SEC) -> Iterator["RankWatch"]:
     """Monitor the processes that the block starts as children of this process.
 
-    A process that has been stopped for `stopped_sec` is killed: the others would wait for it. At
-    the end of the block, processes that a training process has left behind are killed.
+    A process that has been stopped for `stopped_sec` is killed: the others would wait for it. If
+    the block raises an exception, the processes that training processes left behind are killed.
 
     A process is recognised by the environment variable RANK, and its state is read from `/proc`.
     Without `/proc`, only reports are received.
@@ -51,6 +51,9 @@ def watched_ranks(stopped_sec: float = STOPPED_SEC) -> Iterator["RankWatch"]:
             with announced(str(path)):
                 thread.start()
                 yield watch
+        except BaseException:
+            watch.kill_groups()
+            raise
         finally:
             watch.finish()
             thread.join()
@@ -88,9 +91,12 @@ class RankWatch:
         self._receive()
 
     def finish(self) -> None:
-        """End `run`, and kill the processes that a training process has left behind."""
+        """End `run`."""
         self._is_finished.set()
         os.write(self._pipe, b"\n")
+
+    def kill_groups(self) -> None:
+        """Kill all processes, and those that they have started and left behind."""
         for pid in self.pids.values():
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
@@ -132,8 +138,9 @@ class RankWatch:
 
     def _check(self) -> None:
         """Find new processes, and kill those that have been stopped for too long."""
-        self.pids |= ranks_of(os.getpid())
-        for rank, pid in self.pids.items():
+        living = ranks_of(os.getpid())
+        self.pids |= living
+        for rank, pid in living.items():
             is_stopped = _state(pid) == "T"
             self._num_stopped[rank] = self._num_stopped.get(rank, 0) + 1 if is_stopped else 0
             if self._num_stopped[rank] * CHECK_SEC >= self._stopped_sec:

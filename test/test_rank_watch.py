@@ -5,12 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
 
 from moeasr.rank_report import TIMED_OUT
 from moeasr.rank_watch import CHECK_SEC, watched_ranks
+
+
+class Failed(Exception):
+    """The end of a training that failed."""
 
 
 class Failure(NamedTuple):
@@ -92,12 +97,13 @@ def test_the_sentence_names_the_process_that_failed_first_and_the_cause(
 
 
 def test_a_process_that_stays_stopped_is_killed_and_named():
-    with watched_ranks(stopped_sec=2 * CHECK_SEC) as watch:
+    with suppress(Failed), watched_ranks(stopped_sec=2 * CHECK_SEC) as watch:
         processes = [start(rank) for rank in range(2)]
         os.kill(processes[1].pid, signal.SIGSTOP)
         assert processes[1].wait(timeout=120) == KILLED
         assert processes[0].poll() is None
         report(0, "lost", LOST)
+        raise Failed
     sentence = "process 1 was stopped by a signal (SIGSTOP?) and did not go on for 1 s; it was"
     assert watch.describe({0: Failure(1), 1: Failure(KILLED)}).startswith(sentence)
     assert processes[0].wait(timeout=120) == KILLED  # it was left behind
@@ -115,11 +121,12 @@ def test_a_process_that_goes_on_in_time_lives():
 
 
 def test_processes_that_hang_are_named_when_another_one_has_waited_in_vain():
-    with watched_ranks() as watch:
+    with suppress(Failed), watched_ranks() as watch:
         processes = [start(rank) for rank in range(2)]
         wait_for(lambda: len(watch.pids) == 2)
         report(0, "lost", f"{LOST}: {TIMED_OUT}")
         report(1, "stopped", "stopped by SIGTERM")
+        raise Failed
     assert [process.wait(timeout=120) for process in processes] == [KILLED] * 2
     failures = {0: Failure(1), 1: Failure(TERMINATED)}
     assert watch.describe(failures) == f"{LOST}: {TIMED_OUT}; process 1 did not respond"
@@ -127,7 +134,7 @@ def test_processes_that_hang_are_named_when_another_one_has_waited_in_vain():
 
 def test_what_a_dead_process_left_behind_is_killed():
     shell = "sleep 600 & echo $!; wait"
-    with watched_ranks() as watch:
+    with suppress(Failed), watched_ranks() as watch:
         process = subprocess.Popen(
             ["bash", "-c", shell],
             env={**os.environ, "RANK": "0"},
@@ -140,6 +147,7 @@ def test_what_a_dead_process_left_behind_is_killed():
         process.kill()
         process.wait()
         os.kill(child, 0)  # it lives
+        raise Failed
     wait_for(lambda: not is_alive(child))
 
 
