@@ -1,6 +1,8 @@
 """The `train` command: all types of data, several processes, resuming, and faults in the data."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from moeasr.data.dataset import AsrDataset
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.cmvn import CmvnStats
+from moeasr.lock import lock_directory
 
 NUM_UTTS = 10
 CONFIG = {
@@ -374,6 +377,20 @@ def test_a_second_training_in_the_same_directory_is_refused_before_it_writes(sou
         assert [path.name for path in exp_dir.iterdir()] == [".lock"]
         holder.stdin.close()
     run(data_dir, "raw", "exp")
+
+
+@pytest.mark.slow
+def test_a_second_training_with_several_processes_is_refused_and_none_of_them_waits(source):
+    data_dir = audio_sets.prepare(source, "raw")
+    exp_dir = data_dir.with_name("exp")
+    command = ("-m", "moeasr.bin.train", *arguments(data_dir, "raw", "exp"))
+    with lock_directory(exp_dir, "training"):
+        first, second = run_two_processes(*command, imports=TRAINING)
+    assert (first.status, second.status) == (1, 1)
+    sentence = rf"train.py: {exp_dir}: training is already running here \(process {os.getpid()} on"
+    assert re.match(sentence, first.error) and first.error.count("\n") == 1
+    assert second.error.startswith("train.py: process 1 lost contact with the other processes")
+    assert [path.name for path in exp_dir.iterdir()] == [".lock"]
 
 
 @pytest.mark.slow
