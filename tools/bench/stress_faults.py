@@ -68,7 +68,7 @@ def fill(pids: dict[int, int], rank: int, exp_dir: Path) -> None:
 FAULTS = {
     "kill": Fault(send(signal.SIGKILL), r"process {rank} was killed by SIGKILL, and"),
     "stop": Fault(send(signal.SIGSTOP), r"process {rank} was stopped by a signal \(SIGSTOP\?\)"),
-    "full": Fault(fill, r"process 0 failed, .*: No space left on device$", needs_tmpfs=True),
+    "full": Fault(fill, r"process [01] failed, .*: No space left on device$", needs_tmpfs=True),
 }
 
 
