@@ -30,5 +30,6 @@ def naming_batches(
         cause = str(error).strip().partition("\n")[0] or "Python"
         raise InputError(
             f"out of memory in {work}: set a lower `data.batch.max_frames` and a higher "
-            f"`train.accum_steps`; the batch has {sizes} ({cause})"
+            "`train.accum_steps`, or `train.recompute: blocks`, which is slower; the batch has "
+            f"{sizes} ({cause})"
         ) from None

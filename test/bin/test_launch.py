@@ -1,6 +1,5 @@
 """The `launch` command, whose processes end well, fail or are stopped by a signal."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -127,8 +126,8 @@ def inflict(fault):
 def main():
     import torch
     torch.set_num_threads(1)
-    sys.path[:0] = sys.argv[1].split(os.pathsep)
-    from test_trainer import ToySource, make_model, make_trainer
+    sys.path.insert(0, sys.argv[1])
+    from toys import ToySource, make_model, make_trainer
     from moeasr import distributed
     from moeasr.seed import seed_all
     with distributed.process_group("cpu"):
@@ -154,8 +153,8 @@ def train(folder, fault):
     worker = folder.parent / "worker.py"
     worker.write_text(TRAINING)
     command = [sys.executable, "-m", "moeasr.bin.launch", "--standalone", "--nproc_per_node=2"]
-    tests = os.pathsep.join(str(Path(__file__).parents[1] / name) for name in ("train", "helpers"))
-    command += [str(worker), tests, str(folder), fault]
+    helpers = str(Path(__file__).parents[1] / "helpers")
+    command += [str(worker), helpers, str(folder), fault]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr.splitlines()

@@ -23,7 +23,8 @@ from moeasr.train.out_of_memory import naming_batches
 def test_the_batches_and_the_setting_are_named(error, cause):
     sentence = (
         "^out of memory in step 7: set a lower `data.batch.max_frames` and a higher "
-        "`train.accum_steps`; the batch has 10 frames: a; the next one has 9 frames: b "
+        "`train.accum_steps`, or `train.recompute: blocks`, which is slower; the batch has 10 "
+        "frames: a; the next one has 9 frames: b "
         rf"\({cause}\)$"
     )
     describe = {1: "10 frames: a", 2: "9 frames: b"}.get
