@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from moeasr.atomic import atomic_path
-from moeasr.errors import InputError
+from moeasr.errors import InputError, is_out_of_memory
 
 FORMAT = "moeasr-1"
 MODEL_KEYS = {
@@ -66,7 +66,7 @@ def load(path: str | Path) -> dict[str, Any]:
         ) from error
     except Exception as error:  # the type of error depends on where the file was cut
         reason = f": {error.strerror}" if isinstance(error, OSError) else ""
-        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        if is_out_of_memory(error):
             reason = ": out of memory"
         raise InputError(
             f"checkpoint {path} cannot be read (truncated, or not a checkpoint){reason}"

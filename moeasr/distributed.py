@@ -1,9 +1,11 @@
 """Distributed training: rank, world size and sums over ranks, for one or more processes."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -14,8 +16,12 @@ import torch.distributed as dist
 # outlive `process_group`, and a gloo thread that wakes while Python exits would abort the process.
 import torch.distributed.nn.functional  # noqa: F401
 
-from moeasr.errors import InputError
+from moeasr.errors import InputError, LostContactError
+from moeasr.limits import TIMEOUT_SEC
+from moeasr.rank_report import TIMED_OUT
 
+COLLECTIVE_MARKS = ("gloo", "NCCL")
+"""Words of the errors of collective operations, wherever PyTorch starts them."""
 HOW_TO_LAUNCH = (
     "start several processes with `python3 -m moeasr.bin.launch`, or set WORLD_SIZE, RANK, "
     "LOCAL_RANK, MASTER_ADDR and MASTER_PORT"
@@ -38,17 +44,19 @@ def is_main() -> bool:
 
 
 @contextmanager
-def process_group(device_type: str) -> Iterator[None]:
+def process_group(device_type: str, timeout_sec: float = TIMEOUT_SEC) -> Iterator[None]:
     """Join the process group that `torchrun` announces in the environment, and leave it at the end.
 
     Without torchrun (WORLD_SIZE unset or 1), the context does nothing.
 
     Args:
         device_type: "cuda" selects NCCL, anything else selects gloo.
+        timeout_sec: Longest time that this process waits for the others, at the start and in every
+            collective operation.
 
     Raises:
-        InputError: The environment lacks a variable that a launcher sets, or the other processes do
-            not appear.
+        InputError: The environment lacks a variable that a launcher sets, the other processes do
+            not appear, or one of them has ended or takes longer than `timeout_sec`.
     """
     if _env_int("WORLD_SIZE", "1") <= 1:
         yield
@@ -61,11 +69,16 @@ def process_group(device_type: str) -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         with _one_sentence():
-            dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+            backend = "nccl" if device_type == "cuda" else "gloo"
+            dist.init_process_group(backend, timeout=timedelta(seconds=timeout_sec))
     finally:
         signal.signal(signal.SIGTERM, before)
     try:
         yield
+    except RuntimeError as error:
+        if not any(mark in str(error) for mark in COLLECTIVE_MARKS):
+            raise
+        raise _lost_contact(error) from None
     finally:
         dist.destroy_process_group()
 
@@ -153,12 +166,20 @@ def _env_int(name: str, default: str = "") -> int:
 
 @contextmanager
 def _one_sentence() -> Iterator[None]:
-    """Turn the error of a collective operation into an `InputError`."""
+    """Turn the error of a collective operation into a `LostContactError`."""
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"process {os.environ.get('RANK', '?')} lost contact with the other processes of this "
-            f"training; one of them may have failed or been killed: {reason}"
-        ) from None
+        raise _lost_contact(error) from None
+
+
+def _lost_contact(error: RuntimeError) -> LostContactError:
+    """Return the sentence about a collective operation that failed."""
+    reason = re.sub(r"^\[[^]]*\] *", "", str(error).partition("\n")[0])  # without a line of gloo
+    cause = "one of them may have failed or been killed"
+    if "timed out" in reason.lower():
+        cause = TIMED_OUT
+    return LostContactError(
+        f"process {os.environ.get('RANK', '?')} lost contact with the other processes of this "
+        f"training; {cause}: {reason}"
+    )

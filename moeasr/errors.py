@@ -15,6 +15,19 @@ class InputError(ValueError):
     """
 
 
+class LostContactError(InputError):
+    """The end of a process because another process of the same training has ended or hangs."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory of the machine or of a GPU is exhausted, without importing torch."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )
+
+
 def describe(error: BaseException) -> str:
     """Return the type and text of an error, and the place where it was raised."""
     text = " ".join(traceback.format_exception_only(error)[-1].split())

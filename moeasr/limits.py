@@ -1,4 +1,4 @@
-"""Ranges of the numbers that users give: processes, threads and seeds."""
+"""Ranges of the numbers that users give: processes, threads, seconds and seeds."""
 
 import argparse
 import os
@@ -7,6 +7,10 @@ from moeasr.errors import InputError
 
 MAX_SEED = 2**63 - 1
 """Largest seed. PyTorch's generators accept it plus the rank of a training process."""
+
+TIMEOUT_SEC = 1800
+"""Default of the longest time that a process of a training waits for the others."""
+MAX_TIMEOUT_SEC = 10**6
 
 
 def max_processes() -> int:
@@ -31,6 +35,11 @@ def num_processes(text: str) -> int:
 def seed(text: str) -> int:
     """Convert the text of an option to a seed, for `type` of argparse."""
     return _whole_number(text, 0, MAX_SEED)
+
+
+def num_seconds(text: str) -> int:
+    """Convert the text of an option to a time limit in seconds, for `type` of argparse."""
+    return _whole_number(text, 1, MAX_TIMEOUT_SEC)
 
 
 def _whole_number(text: str, least: int, most: int) -> int:

@@ -20,14 +20,15 @@ def setup_logging(log_file: str | Path | None = None, quiet: bool = False) -> No
     errors begin with their level.
 
     Args:
-        log_file: Appended to, so that a resumed run keeps its history.
+        log_file: Appended to, so that a resumed run keeps its history. A message that cannot be
+            written to it, because the disk is full, raises an `OSError`.
         quiet: True for warnings and errors only, as in every process but the first.
     """
     handlers: list[logging.Handler] = [_ProgressSafeHandler()]
     handlers[0].setFormatter(_ShortFormatter())
     if log_file is not None:
         Path(log_file).parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
+        handlers.append(_LogFile(log_file, encoding="utf-8"))
     logging.basicConfig(
         level=logging.WARNING if quiet else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -72,6 +73,18 @@ class _ShortFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
         return text if record.levelno < logging.WARNING else f"{record.levelname}: {text}"
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that raises an `OSError` if it cannot be written, as every other file does."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, the name is logging's
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        error.filename = self.baseFilename
+        raise error
 
 
 class _ProgressSafeHandler(logging.Handler):

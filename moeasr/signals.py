@@ -28,7 +28,9 @@ def terminated_by_sigterm() -> Iterator[None]:
     handler would run after the wait, which may last for ever. Furthermore, Python ignores an
     exception that a handler raises in a callback, such as those after a fork. So another thread,
     which is notified of each signal through Python's wake-up file, interrupts the main thread again
-    a little later, and the exception is raised again if it was ignored.
+    a little later, and the exception is raised again if it was ignored. An interrupted import may
+    turn the exception into an `ImportError`, so any exception that ends the block after SIGTERM
+    becomes `Terminated`.
 
     Call it in the main thread.
     """
@@ -43,6 +45,10 @@ def terminated_by_sigterm() -> Iterator[None]:
     _start_nudging(reading, threading.get_ident())
     try:
         yield
+    except Exception:
+        if termination.has_begun:
+            raise Terminated(128 + signal.SIGTERM) from None
+        raise
     finally:
         signal.set_wakeup_fd(wake_up_file)
         os.close(writing)  # the thread reads the end of the file, and ends
@@ -55,6 +61,11 @@ class _Termination:
 
     def __init__(self) -> None:
         self._raised: weakref.ref[Terminated] | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """True after the first SIGTERM."""
+        return self._raised is not None
 
     def begin(self, number: int, frame: object) -> None:
         """Raise `Terminated`."""

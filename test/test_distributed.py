@@ -1,13 +1,14 @@
 """Rank, size, sums and the end of one process and of two."""
 
 import signal
+from datetime import timedelta
 
 import pytest
 import torch
 from two_processes import run_two_processes
 
 from moeasr import distributed
-from moeasr.errors import InputError
+from moeasr.errors import InputError, LostContactError
 
 
 def test_without_a_launcher_there_is_one_main_process(monkeypatch):
@@ -25,9 +26,9 @@ def test_a_handler_of_sigterm_is_back_after_the_wait_for_other_processes(monkeyp
     """During the wait, SIGTERM ends a process at once: Python would not call its handler."""
     seen = []
 
-    def nobody_comes(backend):
-        seen.append((backend, signal.getsignal(signal.SIGTERM)))
-        raise RuntimeError("timed out after 1800 s\n  in the rendezvous")
+    def nobody_comes(backend, timeout):
+        seen.append((backend, timeout, signal.getsignal(signal.SIGTERM)))
+        raise RuntimeError("timed out after 90 s\n  in the rendezvous")
 
     monkeypatch.setattr(torch.distributed, "init_process_group", nobody_comes)
     launched = {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
@@ -35,10 +36,11 @@ def test_a_handler_of_sigterm_is_back_after_the_wait_for_other_processes(monkeyp
         monkeypatch.setenv(name, value)
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        sentence = "^process 1 lost contact with the other processes .*: timed out after 1800 s$"
-        with pytest.raises(InputError, match=sentence), distributed.process_group("cpu"):
+        sentence = "^process 1 lost contact with .* larger --timeout-sec: timed out after 90 s$"
+        refused = pytest.raises(LostContactError, match=sentence)
+        with refused, distributed.process_group("cpu", timeout_sec=90):
             raise AssertionError("there is no group")
-        assert seen == [("gloo", signal.SIG_DFL)]
+        assert seen == [("gloo", timedelta(seconds=90), signal.SIG_DFL)]
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -88,6 +90,20 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="LOCAL_RANK must be a number, but is not set"):
         distributed.find_device("cuda")
+
+
+def test_a_collective_operation_that_fails_anywhere_is_one_sentence(monkeypatch):
+    """Sharded layers communicate inside their forward and backward passes."""
+    variables = {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for name in ("init_process_group", "destroy_process_group"):
+        monkeypatch.setattr(torch.distributed, name, lambda *args, **options: None)
+    sentence = "^process 1 lost contact .* failed or been killed: Connection closed by peer .*$"
+    with pytest.raises(LostContactError, match=sentence), distributed.process_group("cpu"):
+        raise RuntimeError("[/a/gloo/pair.cc:5] Connection closed by peer [10.0.0.1]:4\nmore")
+    with pytest.raises(RuntimeError, match="^a bug$"), distributed.process_group("cpu"):
+        raise RuntimeError("a bug")
 
 
 GROUP_LEFT = """

@@ -35,6 +35,8 @@ FOUNDATIONS |= {
     "options",
     "parser",
     "ranges",
+    "rank_report",
+    "rank_watch",
     "seed",
     "signals",
     "strict_json",

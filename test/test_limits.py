@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from moeasr.errors import InputError
-from moeasr.limits import MAX_SEED, check_num_processes, max_processes, num_processes, seed
+from moeasr.limits import (
+    MAX_SEED,
+    MAX_TIMEOUT_SEC,
+    check_num_processes,
+    max_processes,
+    num_processes,
+    num_seconds,
+    seed,
+)
 
 
 @pytest.mark.parametrize(("cpus", "most"), [(None, 128), (2, 128), (16, 128), (64, 512)])
@@ -34,6 +42,13 @@ def test_a_seed_is_any_number_that_a_generator_takes():
     for text in ("-1", str(2**64)):
         with pytest.raises(argparse.ArgumentTypeError, match="must be between 0 and"):
             seed(text)
+
+
+def test_a_time_limit_is_at_least_a_second():
+    assert num_seconds("1") == 1 and num_seconds(str(MAX_TIMEOUT_SEC)) == MAX_TIMEOUT_SEC
+    for text in ("0", str(MAX_TIMEOUT_SEC + 1)):
+        with pytest.raises(argparse.ArgumentTypeError, match="must be between 1 and 1000000"):
+            num_seconds(text)
 
 
 @pytest.mark.parametrize("text", ["", "1.5", "two"])

@@ -1,6 +1,7 @@
 """Log files and progress."""
 
 import logging
+from contextlib import suppress
 
 import pytest
 
@@ -46,6 +47,18 @@ def test_the_log_file_is_appended_to_and_a_quiet_process_only_warns(tmp_path, qu
     logging.basicConfig(force=True)
     found = [line.split(" ", 2)[2] for line in path.read_text().splitlines()]  # after date and time
     assert found == [f"{level} x: {word}" for word in ("first", "second") for level in levels]
+
+
+def test_a_log_file_that_cannot_be_written_is_named():
+    """On a full disk, logging would print a traceback for every message."""
+    setup_logging("/dev/full")
+    try:
+        with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+            logging.getLogger("x").info("a message")
+    finally:
+        with suppress(OSError):  # the message is still in the file's buffer
+            logging.basicConfig(force=True)
+        logging.basicConfig(force=True)
 
 
 def test_messages_for_people_begin_with_their_level_only_if_it_matters(capsys):

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from moeasr.signals import terminated_by_sigterm
+from moeasr.signals import Terminated, terminated_by_sigterm
 
 WAITS = {
     "lock": "lock = threading.Lock(); lock.acquire(); lock.acquire()",
@@ -68,6 +68,19 @@ def test_an_exception_that_python_ignored_is_raised_again_but_cleaning_up_is_not
     assert b"Exception ignored in" in done.stderr
     assert done.stderr.endswith(b"-c: stopped by SIGTERM\n")
     assert (done.returncode, done.stdout) == (143, b"cleaned\n")
+
+
+@pytest.mark.parametrize("is_terminated", [True, False])
+def test_an_error_that_an_interrupted_import_raises_is_the_end_by_sigterm(is_terminated):
+    """NumPy, for one, raises an `ImportError` if a part of it cannot be imported."""
+    expected = Terminated if is_terminated else ImportError
+    with pytest.raises(expected) as caught, terminated_by_sigterm():
+        try:
+            if is_terminated:
+                signal.raise_signal(signal.SIGTERM)
+        finally:
+            raise ImportError("a part of a package cannot be imported")
+    assert not is_terminated or caught.value.code == 143
 
 
 def test_everything_is_afterwards_as_before():

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 import moeasr
-from moeasr.errors import InputError
+from moeasr.errors import InputError, LostContactError, describe, is_out_of_memory
+from moeasr.rank_report import Kind, send_report
 from moeasr.signals import Terminated, terminated_by_sigterm
 
 
@@ -25,39 +27,38 @@ def run(main: Callable[[], None]) -> None:
     try:
         with terminated_by_sigterm():
             main()
+    except LostContactError as error:
+        _end(program, str(error), "lost")
     except InputError as error:
-        sys.exit(f"{program}: {error}")
+        _end(program, str(error))
     except BrokenPipeError:  # `moeasr ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
         culprit = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"{program}: {culprit}{error.strerror or error}")
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        sys.exit(
-            f"{program}: out of memory ({str(error).strip().partition(chr(10))[0] or 'Python'}); "
-            "use smaller batches, shorter utterances, a smaller model or fewer processes"
-        )
+        _end(program, f"{culprit}{error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            send_report("failed", f"{describe(error)}; its traceback appears above")
+            raise
+        cause = str(error).strip().partition("\n")[0] or "Python"
+        advice = "use smaller batches, shorter utterances, a smaller model or fewer processes"
+        _end(program, f"out of memory ({cause}); {advice}")
     except Terminated:
-        # One write, because several processes share the terminal.
-        sys.stderr.write(f"{program}: stopped by SIGTERM\n")
-        sys.stderr.flush()
+        if not send_report("stopped", "stopped by SIGTERM"):
+            # One write, because several processes share the terminal.
+            sys.stderr.write(f"{program}: stopped by SIGTERM\n")
+            sys.stderr.flush()
         with suppress(OSError):
             sys.stdout.flush()
         os._exit(128 + signal.SIGTERM)  # does not wait for threads, which may wait for programs
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """Return whether memory of the machine or of a GPU is exhausted, without importing torch."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
-    )
+def _end(program: str, sentence: str, kind: Kind = "failed") -> NoReturn:
+    """Exit with status 1 after one sentence, which the launcher prints if there is one."""
+    sys.exit(1 if send_report(kind, sentence) else f"{program}: {sentence}")
 
 
 def _write_utf8() -> None:

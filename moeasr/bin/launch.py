@@ -1,27 +1,26 @@
 """Start the processes of a training, as `torchrun` does.
 
-If a process fails, the others are stopped, and one message says which process failed and why. All
-options of torchrun are accepted; `python3 -m torch.distributed.run --help` lists them.
+If a process fails, is killed or hangs, the others are stopped, and one message says which process
+failed and why. All options of torchrun are accepted; `python3 -m torch.distributed.run --help`
+lists them.
 """
 
 import argparse
 import difflib
 import logging
 import pkgutil
+import signal
 import sys
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from moeasr import bin as entry_points
 from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
 from moeasr.parser import Parser
-
-if TYPE_CHECKING:
-    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+from moeasr.rank_watch import watched_ranks
 
 EPILOG = """example:
   moeasr launch --standalone --nproc_per_node 2 -m moeasr.bin.train --config conf/dense.yaml ..."""
@@ -57,9 +56,12 @@ def main(argv: list[str] | None = None) -> None:
         _check_program(options.training_script, options.module)
     logging.disable(logging.ERROR)  # torchrun would repeat the message below in many lines
     try:
-        torchrun.run(options)
+        with watched_ranks() as watch:
+            torchrun.run(options)
     except ChildFailedError as error:
-        raise InputError(_sentence(*error.get_first_failure())) from None
+        if {failure.exitcode for failure in error.failures.values()} == {128 + signal.SIGTERM}:
+            sys.exit(128 + signal.SIGTERM)  # all processes have saved, as if SIGTERM came here
+        raise InputError(watch.describe(error.failures)) from None
     except SignalException as stopped:
         sys.exit(128 + stopped.sigval)
     except (RuntimeError, ValueError, AssertionError) as error:  # inconsistent options
@@ -91,14 +93,6 @@ def _check_program(name: str, is_module: bool) -> None:
     nearest = difflib.get_close_matches(name.rpartition(".")[2], names, n=1)
     meant = f"; did you mean -m moeasr.bin.{nearest[0]}?" if nearest else ""
     raise InputError(f"there is no {'module' if is_module else 'file'} '{name}'{meant}")
-
-
-def _sentence(rank: int, failure: "ProcessFailure") -> str:
-    """Describe the first failure in one sentence."""
-    code = failure.exitcode
-    end = f"was killed by {failure.signal_name()}" if code < 0 else f"ended with status {code}"
-    advice = "is there enough memory?" if code == -9 else "its own message appears above"
-    return f"process {rank} {end}, and the others were stopped; {advice}"
 
 
 if __name__ == "__main__":

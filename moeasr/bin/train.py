@@ -14,7 +14,8 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
-from moeasr.limits import num_processes, seed
+from moeasr.bin.option_groups.processes import add_process_options
+from moeasr.limits import seed
 from moeasr.parser import Parser
 
 EPILOG = """example:
@@ -55,15 +56,11 @@ def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
     parser.add_argument("--cmvn", required=needs_data, metavar="FILE", help=text)
     text = "experiment directory to write"
     parser.add_argument("--exp-dir", required=True, metavar="DIR", help=text)
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     text = "seed of initialisation, batches and augmentation (default: %(default)s)"
     parser.add_argument("--seed", type=seed, default=777, metavar="N", help=text)
-    parser.add_argument(
-        "--num-threads",
-        type=num_processes,
-        metavar="N",
-        help="number of CPU threads (default: chosen by PyTorch)",
-    )
+    add_process_options(parser)
+    text = "check memory, time and disk space with the largest batches, and write nothing"
+    parser.add_argument("--preflight", action="store_true", help=text)
     parser.add_argument(
         "--set",
         action="append",
@@ -81,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr import distributed
-    from moeasr.experiment.training import TrainingInputs, make_trainer
+    from moeasr.experiment.training import TrainingInputs, make_preflight, make_trainer
     from moeasr.lock import lock_directory
     from moeasr.logs import setup_logging
 
@@ -101,11 +98,16 @@ def main(argv: list[str] | None = None) -> None:
         command=shlex.join(["python3", "-m", "moeasr.bin.train", *(argv or sys.argv[1:])]),
     )
     with ExitStack() as stack:
-        stack.enter_context(distributed.process_group(device.type))
-        if distributed.is_main():
+        stack.enter_context(distributed.process_group(device.type, args.timeout_sec))
+        is_main = distributed.is_main()
+        if args.preflight:
+            setup_logging(quiet=not is_main)
+            for line in make_preflight(inputs, device).run():
+                print(line, flush=True) if is_main else None
+            return
+        if is_main:
             stack.enter_context(lock_directory(args.exp_dir, "training"))
-        log_file = Path(args.exp_dir) / "train.log" if distributed.is_main() else None
-        setup_logging(log_file, quiet=not distributed.is_main())
+        setup_logging(Path(args.exp_dir) / "train.log" if is_main else None, quiet=not is_main)
         make_trainer(inputs, device).run()
 
 

@@ -54,6 +54,20 @@ class Batch:
     languages: torch.Tensor | None = None
     num_views: int = 1
 
+    @property
+    def num_frames(self) -> int:
+        """Number of frames, padding included."""
+        return self.feats.shape[0] * self.feats.shape[1]
+
+    def describe_size(self) -> str:
+        """Return the size of the batch, for messages."""
+        num_utts, num_tokens = len(set(self.utt_ids)), int(self.tokens_lens.sum())
+        return f"{num_utts} utterances, {self.num_frames} frames with padding, {num_tokens} tokens"
+
+    def describe(self) -> str:
+        """Return the size of the batch and the ids of its utterances, for messages."""
+        return f"{self.describe_size()}: {' '.join(dict.fromkeys(self.utt_ids))}"
+
     def to(self, device: torch.device | str) -> "Batch":
         """Return the same batch with its tensors on `device`."""
         return Batch(

@@ -29,7 +29,11 @@ class Resumption(NamedTuple):
 
 
 def take_up(
-    config: ExperimentConfig, exp_dir: Path, cmvn: tuple[Tensor, Tensor], cmvn_path: str
+    config: ExperimentConfig,
+    exp_dir: Path,
+    cmvn: tuple[Tensor, Tensor],
+    cmvn_path: str,
+    is_rehearsal: bool = False,
 ) -> Resumption:
     """Check the content of an experiment directory against the config, and write `config.yaml`.
 
@@ -41,6 +45,7 @@ def take_up(
         exp_dir: The experiment directory.
         cmvn: Mean and inverse standard deviation of the corpus, each (F,).
         cmvn_path: Path of `cmvn`, for a warning.
+        is_rehearsal: True to write nothing.
 
     Raises:
         InputError: `last.pt` cannot be resumed, or a key has changed that must not change.
@@ -52,7 +57,7 @@ def take_up(
         warn_of_changes(changes)
         if last is not None:
             check_cmvn(last, cmvn, config.init, cmvn_path)
-        if not is_finished(config, last):
+        if not is_finished(config, last) and not is_rehearsal:
             write_config(config, exp_dir)
     restarts = any(change.key.startswith("data.batch") for change in changes)
     return Resumption(last is not None, restarts)

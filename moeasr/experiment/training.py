@@ -7,12 +7,14 @@ from pathlib import Path
 import torch
 
 from moeasr import distributed
+from moeasr.data.batch import Batch
 from moeasr.experiment.batches import make_batches, read_features_config
 from moeasr.experiment.config import load_experiment
 from moeasr.experiment.data_sets import write_data_sets
 from moeasr.experiment.evaluation_batch import make_evaluation
 from moeasr.experiment.loss import make_loss
 from moeasr.experiment.metadata import checkpoint_metadata
+from moeasr.experiment.preflight import Preflight
 from moeasr.experiment.resumption import take_up
 from moeasr.experiment.start import start_model
 from moeasr.features.cmvn import CmvnStats
@@ -59,7 +61,7 @@ class TrainingInputs:
     """Command line, which checkpoints record."""
 
 
-def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
+def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer[Batch]:
     """Build all parts of a training. Every process must call it.
 
     Args:
@@ -70,13 +72,24 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         InputError: A file is missing or malformed, the inputs do not match each other, or an
             earlier run in `exp_dir` cannot be resumed with them.
     """
+    return _prepare(inputs, device, is_rehearsal=False).trainer
+
+
+def make_preflight(inputs: TrainingInputs, device: torch.device) -> Preflight:
+    """Build all parts of a training for a check that writes nothing, as `make_trainer` does."""
+    return _prepare(inputs, device, is_rehearsal=True)
+
+
+def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -> Preflight:
+    """Build all parts of a training; for a rehearsal, without writing to its directory."""
+    is_writer = distributed.is_main() and not is_rehearsal
     config = load_experiment(inputs.config, inputs.overrides)
     tokenizer = Tokenizer.from_dir(inputs.dict_dir)
     mean, istd = CmvnStats.load(inputs.cmvn).mean_istd()
     sets = (inputs.train_dir, inputs.dev_dir)
     fbank = read_features_config(*sets, mean.numel(), inputs.data_type)
     exp_dir = Path(inputs.exp_dir)
-    resumption = take_up(config, exp_dir, (mean, istd), inputs.cmvn)
+    resumption = take_up(config, exp_dir, (mean, istd), inputs.cmvn, is_rehearsal)
 
     seed_all(inputs.seed)
     model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
@@ -88,21 +101,21 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
     seed_all(inputs.seed + distributed.rank())
 
     common = (config, tokenizer, model.output_len, inputs.seed)
-    lists = [_left_out_list(exp_dir, data_dir) for data_dir in sets]
+    lists = [_left_out_list(exp_dir, data_dir) if is_writer else None for data_dir in sets]
     train = make_batches(inputs.train_dir, *common, mean, inputs.data_type, lists[0])
     metadata = checkpoint_metadata(
         *(config, tokenizer, fbank, train.fingerprint()),
         *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
     )
     dev = make_batches(inputs.dev_dir, *common, None, inputs.data_type, lists[1])
-    if distributed.is_main():
+    if is_writer:
         sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)
         write_data_sets(exp_dir, *sets, fbank)
         logger.info(LEGEND)
-    return Trainer(
+    trainer = Trainer(
         model=model,
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
-        describe=lambda batch: " ".join(dict.fromkeys(batch.utt_ids)),
+        describe=Batch.describe,
         train=train,
         dev=dev,
         config=config.train,
@@ -115,9 +128,10 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         evaluate_batch=make_evaluation(model, tokenizer, dev.utterances, device),
         after_epoch=TrainingPictures(exp_dir, model, tokenizer, dev.dataset).draw,
     )
+    parts = {"trainer": trainer, "model": model, "train": train, "config": config}
+    return Preflight(**parts, exp_dir=exp_dir, device=device)
 
 
-def _left_out_list(exp_dir: Path, data_dir: str | Path) -> Path | None:
-    """Return the list of utterances left out of a set; None in all processes but the first."""
-    name = Path(data_dir).resolve().name
-    return exp_dir / "log" / f"left_out_{name}.txt" if distributed.is_main() else None
+def _left_out_list(exp_dir: Path, data_dir: str | Path) -> Path:
+    """Return the file for the utterances left out of a set."""
+    return exp_dir / "log" / f"left_out_{Path(data_dir).resolve().name}.txt"

@@ -11,6 +11,7 @@ from moeasr import distributed
 from moeasr.logs import get_logger
 from moeasr.models.outputs import LossOutput
 from moeasr.train.meter import ExpertUsage, Meter
+from moeasr.train.out_of_memory import naming_batches
 from moeasr.train.stopping import Stopper
 from moeasr.train.writers import Writers
 
@@ -106,7 +107,8 @@ def evaluate(
     meter, num_bad, num_errors, num_words = Meter(), 0, 0, 0
     # Processes have different numbers of these batches: they stop together after the loop.
     while not stopper.is_requested and (taken := stopper.take(batches, 1)):
-        found = evaluate_batch(taken[0])
+        with naming_batches("the evaluation", describe, taken):
+            found = evaluate_batch(taken[0])
         if torch.isfinite(found.output.loss):
             meter.add(found.output.with_statistics_on_cpu())
             num_errors += found.num_errors

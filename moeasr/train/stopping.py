@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, NoReturn, TypeVar
 
 from moeasr import distributed
+from moeasr.rank_report import launcher_pid
 
 BatchT = TypeVar("BatchT")
 STOPPED_BY_SIGNAL = 128 + signal.SIGTERM  # as a shell reports a process ended by SIGTERM
@@ -26,6 +27,7 @@ class Stopper:
     def __init__(self, save: Callable[[], None]) -> None:
         self._save = save
         self._is_waiting = False
+        self._launcher_pid = launcher_pid()
         self.is_requested = False
         """True after this process has received a SIGTERM."""
 
@@ -59,8 +61,13 @@ class Stopper:
             self._is_waiting = False
 
     def stop_if_requested(self) -> None:
-        """Stop if any process has received a SIGTERM; all processes call this at the same point."""
-        if distributed.any_rank(self.is_requested):
+        """Stop if any process has received a SIGTERM or lost its launcher.
+
+        All processes call this at the same point. A training whose launcher was killed must not go
+        on unseen.
+        """
+        has_launcher = self._launcher_pid == launcher_pid()
+        if distributed.any_rank(self.is_requested or not has_launcher):
             self._stop()
 
     def _stop(self) -> NoReturn:

@@ -24,6 +24,7 @@ from moeasr.train.freezing import Freezing
 from moeasr.train.gradients import finish_gradients
 from moeasr.train.meter import add_loads, sum_loads
 from moeasr.train.optim import build_optimizer, set_learning_rate
+from moeasr.train.out_of_memory import naming_batches
 from moeasr.train.parallel import parallelise
 from moeasr.train.progress import Progress
 from moeasr.train.stopping import Stopper
@@ -133,6 +134,15 @@ class Trainer(Generic[BatchT]):
             "training finished: %d epochs, %d steps", self._progress.epoch - 1, self._progress.step
         )
 
+    def rehearse(self, batch: BatchT) -> None:
+        """Make a step of the last epoch, which trains most parameters, and write nothing.
+
+        All processes call this together, to check memory and time.
+        """
+        self._model.train()
+        self._freezing.start_epoch(self._config.max_epochs)
+        self._run_step([batch])
+
     @property
     def _progress(self) -> Progress:
         """The progress of the training."""
@@ -158,7 +168,9 @@ class Trainer(Generic[BatchT]):
         # `closing` ends the loader processes here, not when their last reference disappears.
         with closing(self._train.stream(self._progress.epoch, self._progress.batch)) as stream:
             for _ in range(steps_left):
-                self._run_step(self._stopper.take(stream, accum))
+                batches = self._stopper.take(stream, accum)
+                with naming_batches(f"step {self._progress.step + 1}", self._describe, batches):
+                    self._run_step(batches)
                 bar.advance()
                 if self._progress.step % self._config.log_every_steps == 0:
                     writers.write("train", self._progress.step, self._progress.meter.means())

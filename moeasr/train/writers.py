@@ -17,6 +17,7 @@ of `Writer`. A writer for Weights & Biases takes ten lines:
             self._run.finish()
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +96,8 @@ class TensorBoardWriter(Writer):
         # Imported here because it takes a second, which `--help` and other processes do not need.
         from torch.utils.tensorboard import SummaryWriter
 
+        # TensorBoard writes in a thread, and raises an error of the thread with the next record.
+        self._excepthook, threading.excepthook = threading.excepthook, _without_os_errors
         self._board = SummaryWriter(
             str(exp_dir / "tensorboard"), purge_step=resume_step + 1 if resume_step else None
         )
@@ -110,7 +113,22 @@ class TensorBoardWriter(Writer):
 
     def close(self) -> None:
         """Write the records that are still in memory, and close the event file."""
-        self._board.close()
+        try:
+            self._board.close()
+        finally:
+            threading.excepthook = self._excepthook
+
+
+def _name_directory(exp_dir: Path, error: Exception) -> None:
+    """Add the directory of an experiment to the error of a writer that names no file."""
+    if isinstance(error, OSError) and error.filename is None:
+        error.filename = str(exp_dir)
+
+
+def _without_os_errors(failure: "threading.ExceptHookArgs") -> None:
+    """Print the traceback of a thread that failed, unless a file could not be written."""
+    if not isinstance(failure.exc_value, OSError):
+        threading.__excepthook__(failure)
 
 
 WRITERS: dict[str, type[Writer]] = {"jsonl": JsonLinesWriter, "tensorboard": TensorBoardWriter}
@@ -144,12 +162,14 @@ class Writers:
     """
 
     def __init__(self, kinds: Mapping[str, type[Writer]], exp_dir: Path, resume_step: int) -> None:
+        self._exp_dir = exp_dir
         self._writers: dict[str, Writer] = {}
         for name, kind in kinds.items():
             try:
                 self._writers[name] = kind(exp_dir, resume_step)
             except Exception as error:
                 if name in WRITERS:
+                    _name_directory(exp_dir, error)
                     raise
                 reason = f"{type(error).__name__}: {error}"
                 raise InputError(f"`train.writers`: '{name}' cannot start: {reason}") from error
@@ -172,6 +192,7 @@ class Writers:
                 getattr(writer, method)(*arguments)
             except Exception as error:  # a writer of someone else may raise anything
                 if name in WRITERS:
+                    _name_directory(self._exp_dir, error)
                     raise
                 reason = f"{type(error).__name__}: {error}"
                 logger.warning("writer '%s' failed and is no longer used: %s", name, reason)

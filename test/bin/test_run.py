@@ -14,7 +14,8 @@ import torch
 import moeasr.bin
 from moeasr.__main__ import entry_names
 from moeasr.bin import run
-from moeasr.errors import InputError
+from moeasr.errors import InputError, LostContactError
+from moeasr.rank_report import VARIABLE, parse_report
 
 
 def raising(error):
@@ -65,6 +66,41 @@ def test_an_unexpected_exception_keeps_its_traceback():
         run(raising(RuntimeError("a bug")))
     with pytest.raises(ZeroDivisionError):
         run(raising(ZeroDivisionError()))
+
+
+@pytest.fixture
+def reports(tmp_path, monkeypatch):
+    """Return a function that reads the report to the launcher of this process."""
+    os.mkfifo(tmp_path / "reports")
+    pipe = os.open(tmp_path / "reports", os.O_RDWR | os.O_NONBLOCK)
+    monkeypatch.setenv(VARIABLE, f"{os.getppid()}:{tmp_path}/reports")
+    monkeypatch.setenv("RANK", "1")
+    yield lambda: parse_report(os.read(pipe, 10**5))
+    os.close(pipe)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        (InputError("line 3 is bad"), "failed", "line 3 is bad"),
+        (LostContactError("process 1 lost contact"), "lost", "process 1 lost contact"),
+        (OSError(28, "No space left on device", "a.pt"), "failed", "a.pt: No space left on device"),
+        (MemoryError(), "failed", "out of memory (Python); use smaller batches"),
+    ],
+)
+def test_a_launcher_prints_the_sentence_of_its_process(reports, error, kind, sentence):
+    with pytest.raises(SystemExit) as caught:
+        run(raising(error))
+    assert caught.value.code == 1  # without a message
+    report = reports()
+    assert report[:2] == (1, kind) and report.text.startswith(sentence)
+
+
+def test_a_launcher_is_told_of_a_bug_whose_traceback_the_process_prints(reports):
+    with pytest.raises(ZeroDivisionError):
+        run(raising(ZeroDivisionError("by 0")))
+    sentence = r"ZeroDivisionError: by 0 \(test_run.py, line \d+\); its traceback appears above"
+    assert re.fullmatch(sentence, reports().text)
 
 
 def test_ctrl_c_exits_with_status_130():

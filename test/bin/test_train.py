@@ -1,6 +1,8 @@
 """The `train` command: all types of data, several processes, resuming, and faults in the data."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from moeasr.data.dataset import AsrDataset
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.cmvn import CmvnStats
+from moeasr.lock import lock_directory
 
 NUM_UTTS = 10
 CONFIG = {
@@ -122,6 +125,26 @@ NOT_RANDOM = changed_options(
         "model.encoder.feed_forward.router=balanced",
     )
 )
+
+
+def test_a_preflight_builds_everything_and_writes_nothing(source, capsys, monkeypatch):
+    data_dir = audio_sets.prepare(source, "raw")
+    exp_dir = data_dir.with_name("exp")
+    command = arguments(data_dir, "raw", "exp", "--preflight")
+    capsys.readouterr()
+    train.main(command)
+    beginnings = ["checkpoints", "longest batch", "widest batch", "memory", "an epoch"]
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == beginnings
+    assert not exp_dir.exists()
+    run(data_dir, "raw", "exp")
+    before = {path: path.read_bytes() for path in exp_dir.rglob("*") if path.is_file()}
+    train.main([*command, "--set", "train.max_epochs=2"])
+    assert before == {path: path.read_bytes() for path in exp_dir.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=r"`model\.encoder\.d_model` is 32, but was 16"):
+        train.main([*command, "--set", "model.encoder.d_model=32"])
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 0))
+    with pytest.raises(InputError, match=f"^{data_dir.parent}/new: .* is room for 0 MB"):
+        train.main(arguments(data_dir, "raw", "new", "--preflight"))
 
 
 @pytest.mark.slow
@@ -354,6 +377,20 @@ def test_a_second_training_in_the_same_directory_is_refused_before_it_writes(sou
         assert [path.name for path in exp_dir.iterdir()] == [".lock"]
         holder.stdin.close()
     run(data_dir, "raw", "exp")
+
+
+@pytest.mark.slow
+def test_a_second_training_with_several_processes_is_refused_and_none_of_them_waits(source):
+    data_dir = audio_sets.prepare(source, "raw")
+    exp_dir = data_dir.with_name("exp")
+    command = ("-m", "moeasr.bin.train", *arguments(data_dir, "raw", "exp"))
+    with lock_directory(exp_dir, "training"):
+        first, second = run_two_processes(*command, imports=TRAINING)
+    assert (first.status, second.status) == (1, 1)
+    sentence = rf"train.py: {exp_dir}: training is already running here \(process {os.getpid()} on"
+    assert re.match(sentence, first.error) and first.error.count("\n") == 1
+    assert second.error.startswith("train.py: process 1 lost contact with the other processes")
+    assert [path.name for path in exp_dir.iterdir()] == [".lock"]
 
 
 @pytest.mark.slow

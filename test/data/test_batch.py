@@ -26,6 +26,15 @@ def test_padding_follows_each_utterance() -> None:
     assert result.tokens_lens.tolist() == [3, 1, 0]
 
 
+def test_a_batch_describes_its_size_and_names_each_utterance_once() -> None:
+    """Padded frames count, because they take memory."""
+    size = "3 utterances, 12 frames with padding, 4 tokens"
+    assert batch().describe_size() == size
+    assert batch().describe() == f"{size}: a b c"
+    second = Example("a", torch.ones(2, 3), torch.tensor([5]), None, torch.ones(2, 3))
+    assert collate([second]).describe() == "1 utterances, 4 frames with padding, 2 tokens: a"
+
+
 def test_types_are_those_the_network_expects() -> None:
     result = batch()
     assert result.feats.dtype == torch.float32

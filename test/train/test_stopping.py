@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from moeasr.rank_report import VARIABLE
 from moeasr.train.stopping import STOPPED_BY_SIGNAL, Stopper
 
 
@@ -46,6 +47,19 @@ def test_a_signal_ends_the_wait_for_a_batch_that_never_comes():
         stopper.take(hanging(), 2)
     assert stopped.value.code == STOPPED_BY_SIGNAL
     assert saved == [True]
+
+
+def test_a_training_whose_launcher_was_killed_saves_and_stops(monkeypatch):
+    """Its processes would go on unseen, as children of another process."""
+    monkeypatch.setenv(VARIABLE, f"{os.getppid()}:/none/reports")
+    saved = []
+    stopper = Stopper(save=lambda: saved.append(True))
+    stopper.stop_if_requested()
+    assert not saved
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    with pytest.raises(SystemExit) as stopped:
+        stopper.stop_if_requested()
+    assert (stopped.value.code, saved) == (STOPPED_BY_SIGNAL, [True])
 
 
 def test_afterwards_signals_go_where_they_went_before():

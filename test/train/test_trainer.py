@@ -426,6 +426,28 @@ def test_a_batch_that_is_not_finite_is_left_out_by_name(tmp_path, caplog):
     assert all(torch.isfinite(value).all() for value in weights.values())
 
 
+def test_a_batch_for_which_memory_is_too_small_is_named_with_its_step(tmp_path):
+    model = make_model()
+
+    def exhaust(batch):
+        if batch.name == "utt1-3":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return model(*batch[:4])
+
+    with pytest.raises(InputError, match=r"^out of memory in step 4: .* batch has utt1-3 \(CUDA"):
+        make_trainer(tmp_path, model=model, loss_of=exhaust).run()
+
+
+def test_a_rehearsed_step_writes_nothing(tmp_path):
+    source = ToySource()
+    model = make_model()
+    trainer = make_trainer(tmp_path / "exp", source, model)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    trainer.rehearse(next(source.stream(1, 0)))
+    assert not all(map(torch.equal, before, model.parameters()))
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_dev_set_that_is_not_finite_makes_its_epoch_the_worst(tmp_path, caplog):
     spoil = {(0, number) for number in range(NUM_BATCHES)}
     make_trainer(tmp_path, dev=ToySource(spoil=spoil), max_epochs=1).run()

@@ -1,10 +1,15 @@
 """Writers of metrics: the built-in ones, ones from outside the package, and resumed runs."""
 
+import errno
 import json
+import threading
+import time
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
+from moeasr import metrics_file
 from moeasr.errors import InputError
 from moeasr.train.writers import WRITERS, Writer, Writers, find_writers
 
@@ -69,6 +74,38 @@ def test_pictures_go_to_tensorboard(tmp_path):
     writers.close()
     board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [event.step for event in board.Images("attention/u1")] == [7]
+
+
+class ShortOfSpace:
+    """The event file of TensorBoard on a full disk."""
+
+    def __init__(self, *arguments):
+        pass
+
+    def write(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self):
+        pass
+
+    close = flush
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_is_an_error_without_the_traceback_of_a_thread(
+    tmp_path, monkeypatch, capfd, name
+):
+    hook = threading.excepthook
+    monkeypatch.setattr(event_file_writer, "RecordWriter", ShortOfSpace)
+    (tmp_path / metrics_file.NAME).symlink_to("/dev/full")
+    monkeypatch.setattr(metrics_file, "drop_after", lambda path, step: None)
+    with pytest.raises(OSError, match=f"No space left on device: '{tmp_path}'"):
+        writers = Writers({name: WRITERS[name]}, tmp_path, 0)
+        for step in range(100):
+            writers.write("train", step, {"loss": 1.0})
+            time.sleep(0.02)  # for the thread
+    assert "Traceback" not in capfd.readouterr().err
+    threading.excepthook = hook
 
 
 def test_a_process_without_writers_writes_nothing(tmp_path):

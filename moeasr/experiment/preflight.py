@@ -1,0 +1,95 @@
+"""A check of memory, time and disk space before a training starts."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from moeasr import distributed
+from moeasr.bars import duration
+from moeasr.batch_plan import cut_batches, longest_first
+from moeasr.data.batch import Batch, collate
+from moeasr.experiment.batches import Batches
+from moeasr.experiment.config import ExperimentConfig
+from moeasr.models.asr import AsrModel
+from moeasr.train.checkpoint_space import check_space, describe_size, free_bytes, planned_bytes
+from moeasr.train.out_of_memory import naming_batches
+from moeasr.train.trainer import Trainer
+
+NUM_STEPS = 2
+"""Number of steps with each batch. Only the last one is timed: the first one allocates memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """A rehearsal of a training, which writes no file."""
+
+    trainer: Trainer[Batch]
+    """The trainer, which is of no use for the training afterwards."""
+    model: AsrModel
+    """The model."""
+    train: Batches
+    """The training batches of this process."""
+    config: ExperimentConfig
+    """The experiment."""
+    exp_dir: Path
+    """The experiment directory, which need not exist."""
+    device: torch.device
+    """The device of this process."""
+
+    def run(self) -> Iterator[str]:
+        """Make steps with the largest batches, and yield lines for the user. All processes call it.
+
+        Raises:
+            InputError: A batch needs too much memory, or the checkpoints too much disk space.
+        """
+        needed, free = planned_bytes(self.model, self.config.train), free_bytes(self.exp_dir)
+        check_space(needed, free, self.exp_dir)
+        room = f"{self.exp_dir} with room for {describe_size(free)}"
+        yield f"checkpoints: at most {describe_size(needed)}, in {room}"
+        frames, seconds = 0, 0.0
+        for name, indices in self._extremes().items():
+            batch = collate([self.train.dataset[1, index] for index in indices])
+            for _ in range(NUM_STEPS):
+                start = time.monotonic()
+                with naming_batches("the preflight", Batch.describe, [batch]):
+                    self.trainer.rehearse(batch)
+                last_sec = time.monotonic() - start
+            frames, seconds = frames + batch.num_frames, seconds + last_sec
+            yield f"{name} batch: {batch.describe_size()}: {last_sec:.2f} s"
+        used = distributed.gather(self._peak_bytes())
+        yield "memory: " + ", ".join(
+            f"{describe_size(each)} in process {rank}" for rank, each in enumerate(used)
+        )
+        epoch_frames = sum(map(self._padded_frames, self.train.sampler.batches(1)))
+        yield (
+            f"an epoch: {self.train.num_batches(1)} batches in each process, about "
+            f"{duration(seconds / frames * epoch_frames)} without evaluation"
+        )
+
+    def _extremes(self) -> dict[str, list[int]]:
+        """Return the utterances of the batches with the longest and with the most utterances."""
+        limits, num_frames = self.config.data.batch, np.asarray(self.train.utterances.num_frames)
+        order = longest_first(num_frames)
+        ends = cut_batches(num_frames[order], limits.max_frames, limits.max_utts)
+        widest = int(np.argmax(np.diff(ends)))
+        return {
+            name: order[ends[number] : ends[number + 1]].tolist()
+            for name, number in (("longest", 0), ("widest", widest))
+        }
+
+    def _padded_frames(self, indices: list[int]) -> int:
+        lengths = [int(self.train.utterances.num_frames[index]) for index in indices]
+        return len(lengths) * max(lengths)
+
+    def _peak_bytes(self) -> int:
+        """Return the largest memory that this process has used, on its device."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_reserved(self.device)
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
