@@ -35,6 +35,7 @@ FOUNDATIONS |= {
     "options",
     "parser",
     "ranges",
+    "rendezvous",
     "seed",
     "signals",
     "strict_json",

@@ -19,12 +19,14 @@ from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
 from moeasr.parser import Parser
+from moeasr.rendezvous import Meeting
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 EPILOG = """example:
-  moeasr launch --standalone --nproc_per_node 2 -m moeasr.bin.train --config conf/dense.yaml ..."""
+  moeasr launch --standalone --nproc_per_node 2 -m moeasr.bin.train --config conf/dense.yaml ...
+With several machines, `run.sh --nnodes` makes the call on each of them."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -50,16 +52,21 @@ def main(argv: list[str] | None = None) -> None:
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousError
 
     options = torchrun.parse_args(arguments)
     _check_num_processes(options.nproc_per_node)
     if not options.no_python:
         _check_program(options.training_script, options.module)
     logging.disable(logging.ERROR)  # torchrun would repeat the message below in many lines
+    meeting = Meeting(options.rdzv_endpoint, options.nnodes, options.rdzv_conf)
+    options.local_addr = options.local_addr or meeting.arrive()
     try:
         torchrun.run(options)
     except ChildFailedError as error:
         raise InputError(_sentence(*error.get_first_failure())) from None
+    except RendezvousError as error:
+        raise InputError(meeting.describe(error)) from None
     except SignalException as stopped:
         sys.exit(128 + stopped.sigval)
     except (RuntimeError, ValueError, AssertionError) as error:  # inconsistent options
