@@ -44,6 +44,7 @@ FOUNDATIONS |= {
     "yaml_text",
 }
 ALLOWED = {
+    "jobs": set(),
     "datadir": set(),
     "audio": {"datadir"},
     "corpus": {"datadir", "audio"},
@@ -76,7 +77,7 @@ ALLOWED["serve"] = {"audio", "decode", "api", "deploy"}
 ALLOWED["serve"] |= {"report.captions", "report.transcript_forms"}  # they do without models
 ALLOWED["__init__"] = {"api", "deploy"}
 ALLOWED["report"] = set(ALLOWED) - {
-    *("corpus", "kaldi", "experiment", "interop", "export", "deploy", "serve", "__init__")
+    *("jobs", "corpus", "kaldi", "experiment", "interop", "export", "deploy", "serve", "__init__")
 }
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}
