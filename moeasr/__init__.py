@@ -10,6 +10,7 @@ table only; test/test_layers.py enforces it.
     room        holds                                           imports
     --------    --------------------------------------------    ----------------------------------
     (modules)   foundations: config, errors, logs, seed ...     nothing else of moeasr
+    jobs        job runners of utils/*.pl, also for clusters    -
     datadir     tables of Kaldi data directories                -
     audio       from an entry of wav.scp to samples             datadir
     corpus      downloads, archives and forms of corpora        datadir audio

@@ -37,6 +37,7 @@ FOUNDATIONS |= {
     "ranges",
     "rank_report",
     "rank_watch",
+    "rendezvous",
     "seed",
     "signals",
     "strict_json",
@@ -45,6 +46,7 @@ FOUNDATIONS |= {
     "yaml_text",
 }
 ALLOWED = {
+    "jobs": set(),
     "datadir": set(),
     "audio": {"datadir"},
     "corpus": {"datadir", "audio"},
@@ -77,7 +79,7 @@ ALLOWED["serve"] = {"audio", "decode", "api", "deploy"}
 ALLOWED["serve"] |= {"report.captions", "report.transcript_forms"}  # they do without models
 ALLOWED["__init__"] = {"api", "deploy"}
 ALLOWED["report"] = set(ALLOWED) - {
-    *("corpus", "kaldi", "experiment", "interop", "export", "deploy", "serve", "__init__")
+    *("jobs", "corpus", "kaldi", "experiment", "interop", "export", "deploy", "serve", "__init__")
 }
 ALLOWED["bin"] = set(ALLOWED)
 ALLOWED["__main__"] = {"bin"}

@@ -22,6 +22,10 @@ verbose=false                       # true: print the messages of every script o
 nj=2                                # number of parallel jobs on the CPU
 ngpu=0                              # number of GPUs for training; 0 trains on the CPU
 nproc=1                             # number of processes for training on the CPU
+nnodes=1                            # number of machines that train together; run.sh is started on each of them
+node_rank=0                         # number of this machine, from 0; machine 0 runs all stages, the others only stage 3
+rdzv_endpoint=                      # host:port of machine 0, at which the machines meet, such as node1:29500
+rdzv_wait=600                       # seconds to wait for the other machines
 num_threads=2                       # number of CPU threads of each training or decoding process
 data_type=feats                     # feats (stored features), raw (audio files) or shard (tar files)
 corpus_opts=                        # further options of local/data_prep.py (see its --help)
@@ -48,13 +52,19 @@ fail() {
 }
 
 [ $# -eq 0 ] || fail "unexpected argument '$1' (options have the form --name value)"
-for number in stage stop_stage nj ngpu nproc num_threads seed average_num beam_size; do
+for number in stage stop_stage nj ngpu nproc nnodes node_rank rdzv_wait num_threads seed average_num beam_size; do
   [[ ${!number} =~ ^-?[0-9]+$ ]] || fail "--$number must be a whole number, but is '${!number}'"
 done
-for number in nj nproc num_threads average_num beam_size; do
+for number in nj nproc nnodes rdzv_wait num_threads average_num beam_size; do
   [[ ${!number} =~ ^0*[1-9] ]] || fail "--$number must be at least 1, but is ${!number}"
 done
 [[ $ngpu$seed != *-* ]] || fail "--ngpu and --seed must not be negative, but are $ngpu and $seed"
+((node_rank >= 0 && node_rank < nnodes)) ||
+  fail "--node-rank must be from 0 to $((nnodes - 1)) for --nnodes $nnodes, but is $node_rank"
+[ "$nnodes" -eq 1 ] || [ -n "$rdzv_endpoint" ] ||
+  fail "--nnodes $nnodes requires --rdzv-endpoint, the host:port of machine 0"
+[[ -z $rdzv_endpoint || $rdzv_endpoint =~ ^([^:/ ]+|\[[0-9a-fA-F:]+\]):[0-9]+$ ]] ||
+  fail "--rdzv-endpoint must be host:port, but is '$rdzv_endpoint'"
 [[ $data_type =~ ^(feats|raw|shard)$ ]] ||
   fail "--data-type must be feats, raw or shard, but is '$data_type'"
 [[ $units =~ ^(char|bpe|word)$ ]] || fail "--units must be char, bpe or word, but is '$units'"
@@ -62,15 +72,17 @@ done
   fail "--decoding-chunk-size must be whole numbers, but is '$decoding_chunk_size'"
 ((stage <= stop_stage && stage <= last_stage && stop_stage >= 0)) ||
   fail "of the stages 0 to $last_stage, none is from --stage $stage to --stop-stage $stop_stage"
+((node_rank == 0 || (stage <= 3 && stop_stage >= 3))) ||
+  fail "machine $node_rank runs stage 3 only, which is not from --stage $stage to --stop-stage $stop_stage"
 ((stage > 3 || stop_stage < 3)) || [ -f "$train_config" ] ||
   fail "--train-config $train_config: no such file"
 
 $verbose || export MOEASR_QUIET=1 # read by utils/*.sh and their Python
 ! $verbose || unset MOEASR_QUIET
 
-# run_stage <number> <title>: print the title and succeed if this stage is to run, else fail
+# run_stage <number> <title>: print the title and succeed if this machine is to run this stage, else fail
 run_stage() {
-  ((stage <= $1 && stop_stage >= $1)) || return 1
+  ((stage <= $1 && stop_stage >= $1 && (node_rank == 0 || $1 == 3))) || return 1
   if $dry_run; then echo "# stage $1: $2"; else echo "== stage $1: $2"; fi
 }
 
@@ -107,6 +119,15 @@ exp_dir=${exp_dir:-exp/$(basename "$train_config" .yaml)}
 device=cpu launch=(python3 -m) # start of the training command
 [ "$ngpu" -eq 0 ] || { device=cuda nproc=$ngpu; }
 [ "$nproc" -eq 1 ] || launch=(python3 -m moeasr.bin.launch --standalone --nproc_per_node "$nproc" -m)
+train_log=$exp_dir/log/train.log
+((node_rank == 0)) || train_log=$exp_dir/log/train_machine$node_rank.log # all machines share exp_dir
+if [ -n "$rdzv_endpoint" ]; then
+  launch=(python3 -m moeasr.bin.launch --nnodes "$nnodes" --nproc_per_node "$nproc"
+    --rdzv_backend c10d --rdzv_endpoint "$rdzv_endpoint" --rdzv_id "$(basename "$exp_dir")"
+    --rdzv_conf "is_host=$((node_rank == 0)),join_timeout=$rdzv_wait" -m)
+  cuda_cmd=run.pl # the processes of this machine run on this machine
+  trap 'exit 143' TERM # after the training has saved its state
+fi
 
 # Options of each command. The files that commands read and write are in run.sh itself.
 # shellcheck disable=SC2206 # the options *_opts are lists
@@ -135,7 +156,7 @@ done
 
 # say_results <exit status>: the last lines of a run that has scored a model
 say_results() {
-  (($1 == 0 && stop_stage >= 5)) && ! $dry_run || return 0
+  (($1 == 0 && stop_stage >= 5 && node_rank == 0)) && ! $dry_run || return 0
   local other=conf/dense.yaml activate=""
   [ "$train_config" != "$other" ] || other=conf/u2pp_moe.yaml
   [ -z "${VIRTUAL_ENV:-}" ] || activate=". $(printf %q "$VIRTUAL_ENV")/bin/activate; "

@@ -29,7 +29,7 @@ if run_stage 2 "dictionary, units: $units"; then
 fi
 
 if run_stage 3 "training of $train_config in $exp_dir"; then # resumes from the last checkpoint
-  run utils/run_shown.sh "$cuda_cmd --gpu $ngpu" "$exp_dir/log/train.log" "${launch[@]}" moeasr.bin.train \
+  run utils/run_shown.sh "$cuda_cmd --gpu $ngpu" "$train_log" "${launch[@]}" moeasr.bin.train \
     --config "$train_config" --train-dir data/train_sp --dev-dir data/dev --dict-dir "data/lang_$units" \
     --cmvn data/train_sp/global_cmvn --exp-dir "$exp_dir" "${train_options[@]}"
 fi

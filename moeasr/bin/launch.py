@@ -21,9 +21,11 @@ from moeasr.errors import InputError
 from moeasr.limits import num_processes
 from moeasr.parser import Parser
 from moeasr.rank_watch import watched_ranks
+from moeasr.rendezvous import Meeting
 
 EPILOG = """example:
-  moeasr launch --standalone --nproc_per_node 2 -m moeasr.bin.train --config conf/dense.yaml ..."""
+  moeasr launch --standalone --nproc_per_node 2 -m moeasr.bin.train --config conf/dense.yaml ...
+With several machines, `run.sh --nnodes` makes the call on each of them."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -49,12 +51,15 @@ def main(argv: list[str] | None = None) -> None:
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousError
 
     options = torchrun.parse_args(arguments)
     _check_num_processes(options.nproc_per_node)
     if not options.no_python:
         _check_program(options.training_script, options.module)
     logging.disable(logging.ERROR)  # torchrun would repeat the message below in many lines
+    meeting = Meeting(options.rdzv_endpoint, options.nnodes, options.rdzv_conf)
+    options.local_addr = options.local_addr or meeting.arrive()
     try:
         with watched_ranks() as watch:
             torchrun.run(options)
@@ -62,6 +67,8 @@ def main(argv: list[str] | None = None) -> None:
         if {failure.exitcode for failure in error.failures.values()} == {128 + signal.SIGTERM}:
             sys.exit(128 + signal.SIGTERM)  # all processes have saved, as if SIGTERM came here
         raise InputError(watch.describe(error.failures)) from None
+    except RendezvousError as error:
+        raise InputError(meeting.describe(error)) from None
     except SignalException as stopped:
         sys.exit(128 + stopped.sigval)
     except (RuntimeError, ValueError, AssertionError) as error:  # inconsistent options

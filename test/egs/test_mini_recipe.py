@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -317,3 +319,27 @@ def test_decoding_modes_are_not_checked_if_the_run_does_not_decode(recipe):
     options = ("--train-config", "conf/speechmoe_transformer.yaml", "--train-opts", "")
     done = recipe.run("--stage", "3", "--stop-stage", "3", *options, "--exp-dir", "exp/fails")
     assert "== stage 3" in done.stdout
+
+
+def test_two_machines_train_as_two_processes_of_one(recipe):
+    """Both machines are this one; each runs run.sh with the number of the machine."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{listener.getsockname()[1]}"
+    stage_3 = ["--stage", "3", "--stop-stage", "3", "--exp-dir"]
+    meeting = ["exp/machines", "--nnodes", "2", "--rdzv-endpoint", endpoint, "--rdzv-wait", "100"]
+    with ThreadPoolExecutor() as pool:
+        runs = [
+            pool.submit(recipe.run, *stage_3, *meeting, "--node-rank", rank) for rank in ("0", "1")
+        ]
+        for done in [run.result() for run in runs]:
+            assert done.returncode == 0, done.stdout + done.stderr
+    done = recipe.run(*stage_3, "exp/processes", "--nproc", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    machines, processes = (
+        checkpoint.load(recipe.dir / "exp" / name / "last.pt")["model"]
+        for name in ("machines", "processes")
+    )
+    assert machines.keys() == processes.keys()
+    assert all(torch.equal(weights, processes[name]) for name, weights in machines.items())
+    assert (recipe.dir / "exp/machines/log/train_machine1.log").is_file()

@@ -279,6 +279,35 @@ def test_dry_run_needs_no_value_and_no_data(recipe, flag):
     ]
 
 
+MACHINES = {"stage": "3", "stop-stage": "3", "nnodes": "2", "rdzv-endpoint": "node1:29500"}
+
+
+def test_several_machines_meet_at_an_endpoint(recipe):
+    one = recipe("an4")
+    meeting = "moeasr.bin.launch --nnodes 2 --nproc_per_node 3 --rdzv_backend c10d"
+    meeting += (
+        " --rdzv_endpoint node1:29500 --rdzv_id u2pp_moe --rdzv_conf is_host={},join_timeout={} -m"
+    )
+    calls = expected_calls("an4", SimpleNamespace(**DEFAULTS))[3]
+    calls = calls.replace("'cuda.pl -q y --gpu 0'", "'run.pl --gpu 0'")
+    options = MACHINES | {"nproc": "3"}
+    first = calls.replace("-m moeasr.bin.train", f"-m {meeting.format(1, 600)} moeasr.bin.train")
+    assert one.run(options)[1:] == lines(first)
+    second = calls.replace("-m moeasr.bin.train", f"-m {meeting.format(0, 60)} moeasr.bin.train")
+    second = second.replace("train.log", "train_machine1.log")
+    assert one.run(options | {"node-rank": "1", "rdzv-wait": "60"})[1:] == lines(second)
+
+
+def test_machine_0_runs_all_stages_and_the_others_only_train(recipe):
+    one = recipe("an4")
+    (one.dir / "data/dev").mkdir(parents=True, exist_ok=True)
+    options = MACHINES | {"stage": "2", "stop-stage": "5", "test-sets": "dev"}
+    programs = [call[call.index("-m") + 1] for call in one.run(options) if call[0] == "python3"]
+    assert {"make_dict", "average", "score"} <= {name.rpartition(".")[2] for name in programs}
+    shown = [call[0] for call in one.run(options | {"node-rank": "1"})]
+    assert shown == ["python3", "run_shown.sh"]  # the check of the options, and the training
+
+
 COST = "python3 -m moeasr.bin.profile --checkpoint exp/u2pp_moe"
 
 
