@@ -186,7 +186,7 @@ def test_layers_with_a_shared_expert_are_counted(save_model, data_dir, tmp_path,
     shared = MoeConfig(hidden_units=8, num_experts=4, shared_expert_units=6)
     record = usage_of(save_model(tiny_config(feed_forward=shared)), data_dir, tmp_path)
     assert record["layers_with_shared_expert"] == 2
-    assert "\n2 of 6 layers also have a shared expert for all frames\n" in capsys.readouterr().out
+    assert "\n2 of 6 layers have a shared expert for all frames\n" in capsys.readouterr().out
 
 
 def test_an_embedding_network_is_not_counted_as_a_layer(save_model, data_dir, tmp_path):
