@@ -79,9 +79,7 @@ def main(argv: list[str] | None = None) -> None:
     num_shared = sum(expert is not None for expert in shared)
     lines = usage_lines(layers)
     if num_shared > 0:
-        lines.append(
-            f"{num_shared} of {len(shared)} layers also have a shared expert for all frames"
-        )
+        lines.append(f"{num_shared} of {len(shared)} layers have a shared expert for all frames")
     print("\n".join([*lines, "", LEGEND]))
     if args.out_dir is not None:
         argv = sys.argv[1:] if argv is None else argv
