@@ -30,6 +30,7 @@ FOUNDATIONS = {
 FOUNDATIONS |= {
     "families",
     "logs",
+    "low_rank",
     "metrics_file",
     "open_files",
     "options",

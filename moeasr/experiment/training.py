@@ -82,6 +82,8 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
     model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
     if not resumption.is_resumed:
         start_model(model, config.init, tokenizer, fbank)
+    if config.adapter is not None:
+        config.adapter.attach(model)
     model = model.to(device)
     logger.info("parameters: %s", count_params(model).describe())
     # All processes start from the same weights, but draw their own dropout and chunk sizes.

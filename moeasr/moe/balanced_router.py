@@ -65,5 +65,10 @@ class BalancedRouter(TopKRouter):
 
     @torch.no_grad()
     def react(self, load: Tensor) -> None:
-        """Adjust the bias of each expert to the load of one training step, see `Router.react`."""
+        """Adjust the bias of each expert to the load of one training step, see `Router.react`.
+
+        The bias of a router whose weight is frozen stays as it is.
+        """
+        if not self.weight.requires_grad:
+            return
         self.bias += BIAS_STEP * torch.sign(load.mean() - load).to(self.bias)

@@ -14,13 +14,14 @@ from two_processes import TRAINING, run_two_processes
 
 from moeasr import checkpoint
 from moeasr.augment.augmentations import AUGMENTATIONS
-from moeasr.bin import compute_cmvn, make_dict, train
+from moeasr.bin import average, compute_cmvn, make_dict, train
 from moeasr.config import dump_yaml
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.data.dataset import AsrDataset
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.cmvn import CmvnStats
+from moeasr.models.build import load_model
 
 NUM_UTTS = 10
 CONFIG = {
@@ -196,6 +197,42 @@ def test_a_training_starts_from_a_trained_model_and_is_distilled_from_a_teacher(
     text.write_text("".join(text.read_text().splitlines(keepends=True)[1:]))
     with pytest.raises(InputError, match=r"last\.pt was trained with another training set"):
         run(data_dir, "feats", "exp", *longer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adapter", ["lora", "experts"])
+def test_an_adapter_resumes_exactly_and_its_checkpoints_are_plain_models(source, adapter):
+    data_dir = audio_sets.prepare(source, "raw")
+    run(data_dir, "raw", "base")
+    start = data_dir.with_name("base") / "epoch_1.pt"
+    changes = (f"init.model={start}", f"adapter.type={adapter}", "train.ema.decay=0.9")
+    options = (*changed_options(changes), "--set", "train.optim.weight_decay=0.1")
+    unbroken = run(data_dir, "raw", "unbroken", *options)
+    path, message = spoil(data_dir, "raw")
+    hidden = path.rename(path.with_suffix(".hidden"))
+    with pytest.raises(InputError, match=f"^{message}"):
+        run(data_dir, "raw", "broken", *options)
+    hidden.rename(path)
+    assert checkpoint.load(data_dir.with_name("broken") / "last.pt")["trainer"]["step"] > 0
+    assert same(run(data_dir, "raw", "broken", *options), unbroken)
+    with pytest.raises(InputError, match=r"`adapter.also_train` is \['ctc'\], but was \[\]"):
+        run(data_dir, "raw", "broken", *options, "--set", "adapter.also_train=[ctc]")
+
+    before = checkpoint.load(start)["model"]
+    average.main(["--exp-dir", str(data_dir.with_name("unbroken"))])
+    for name in ("averaged.pt", "epoch_1.pt", "last.pt", "ema.pt"):
+        content = checkpoint.load_with_model(data_dir.with_name("unbroken") / name)
+        load_model(content)
+        assert content["model"].keys() == before.keys()
+        changed = {key for key in before if not torch.equal(before[key], content["model"][key])}
+        assert changed and all(is_adapted(key, adapter) for key in changed)
+
+
+def is_adapted(key: str, adapter: str) -> bool:
+    """Return whether an adapter may change a weight of the model."""
+    parts = {"attention", "feed_forward"} if adapter == "lora" else {"router", "experts"}
+    is_fixed = key.endswith("bias") and adapter == "lora"
+    return not is_fixed and any(part in name for name in key.split(".") for part in parts)
 
 
 @pytest.mark.slow
