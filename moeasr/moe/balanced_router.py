@@ -67,8 +67,7 @@ class BalancedRouter(TopKRouter):
     def react(self, load: Tensor) -> None:
         """Adjust the bias of each expert to the load of one training step, see `Router.react`.
 
-        The bias of a router whose weight is frozen stays as it is.
+        A frozen router keeps its bias.
         """
-        if not self.weight.requires_grad:
-            return
-        self.bias += BIAS_STEP * torch.sign(load.mean() - load).to(self.bias)
+        if self.weight.requires_grad:
+            self.bias += BIAS_STEP * torch.sign(load.mean() - load).to(self.bias)
