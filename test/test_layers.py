@@ -32,6 +32,7 @@ FOUNDATIONS |= {
     "logs",
     "low_rank",
     "metrics_file",
+    "module_names",
     "open_files",
     "options",
     "parser",

@@ -12,16 +12,12 @@ from torch import nn
 
 from moeasr.config import OneOfTypes
 from moeasr.errors import InputError
-from moeasr.families import did_you_mean
-from moeasr.logs import get_logger
 from moeasr.low_rank import add_update
-from moeasr.models.asr import AsrModel
+from moeasr.module_names import find_parameters
 from moeasr.moe.experts import ExpertBank
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
 from moeasr.nn.feed_forward import DenseFeedForward
 from moeasr.ranges import check_size
-
-logger = get_logger(__name__)
 
 Kind = Literal["attention", "feed_forward"]
 LAYERS: dict[Kind, tuple[type[nn.Module], ...]] = {
@@ -38,25 +34,23 @@ class AdapterConfig:
     type: str
     """A name in `ADAPTERS`, or the import path of a subclass of this class."""
     also_train: tuple[str, ...] = ()
-    """Modules of the model that are trained as well, such as [ctc]."""
+    """Modules of the model that are trained as well, such as [ctc]. Names are those of
+    `train.freeze.modules`."""
 
-    def attach(self, model: AsrModel) -> None:
+    def attach(self, model: nn.Module) -> None:
         """Freeze a trained model, except for its adapters and the modules in `also_train`.
 
         Raises:
             InputError: The model has no layer for this adapter, or no module of a given name.
         """
-        modules = [_module(model, name) for name in self.also_train]
+        also = find_parameters(model, self.also_train, "adapter.also_train")
         model.requires_grad_(False)
         self.add_to(model)
-        for module in modules:
-            module.requires_grad_(True)
-        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        total = sum(p.numel() for p in model.parameters())
-        logger.info("adapter `%s`: %d of %d parameters are trained", self.type, trained, total)
+        for parameter in also:
+            parameter.requires_grad_(True)
 
-    def add_to(self, model: AsrModel) -> None:
-        """Add the adapters to a frozen model, or select weights of the model as adapters.
+    def add_to(self, model: nn.Module) -> None:
+        """Add the adapters to a frozen model.
 
         Raises:
             InputError: The model has no layer for this adapter.
@@ -84,7 +78,7 @@ class LoraConfig(AdapterConfig):
         if not self.modules:
             raise InputError(f"`modules` must name at least one of {', '.join(LAYERS)}")
 
-    def add_to(self, model: AsrModel) -> None:
+    def add_to(self, model: nn.Module) -> None:
         """Add the updates, see `AdapterConfig.add_to`."""
         places = []
         for kind in dict.fromkeys(self.modules):
@@ -92,41 +86,17 @@ class LoraConfig(AdapterConfig):
             if not layers:
                 raise InputError(f"`adapter.modules` names {kind}, but the model has no such layer")
             places += [place for layer in layers for place in _weights(layer)]
-        for module, name in places:
-            smallest = min(getattr(module, name).shape[-2:])
-            if self.rank > smallest:
-                raise InputError(
-                    f"`adapter.rank` is {self.rank}, but must be at most {smallest}, the smallest "
-                    "width of a layer with an update"
-                )
+        smallest = min(min(getattr(module, name).shape[-2:]) for module, name in places)
+        if self.rank > smallest:
+            raise InputError(
+                f"`adapter.rank` is {self.rank}, but must be at most {smallest}, the "
+                "smallest width of a layer with an update"
+            )
         for module, name in places:
             add_update(module, name, self.rank, self.alpha)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExpertAdapterConfig(AdapterConfig):
-    """The routed experts and their routers, beside shared experts or dense layers that stay.
-
-    With `shared_expert_units` and `init.dense`, new experts are added to a trained dense model, and
-    their outputs are 0 at first. See `moeasr.convert.upcycling`.
-    """
-
-    type: Literal["experts"] = "experts"
-
-    def add_to(self, model: AsrModel) -> None:
-        """Select experts and routers, see `AdapterConfig.add_to`."""
-        layers = model.moe_layers().values()
-        if not layers:
-            raise InputError(
-                "`adapter.type: experts` trains experts, but the model has none; set `type: moe` "
-                "and `shared_expert_units` in a feed-forward of `model`"
-            )
-        for layer in layers:
-            layer.experts.requires_grad_(True)
-            layer.router.requires_grad_(True)
-
-
-ADAPTERS: dict[str, type[AdapterConfig]] = {"lora": LoraConfig, "experts": ExpertAdapterConfig}
+ADAPTERS: dict[str, type[AdapterConfig]] = {"lora": LoraConfig}
 
 AnyAdapter = Annotated[AdapterConfig, OneOfTypes(ADAPTERS, AdapterConfig)]
 """The type of the `adapter:` section."""
@@ -138,15 +108,3 @@ def _weights(layer: nn.Module) -> Iterator[tuple[nn.Module, str]]:
         yield from ((layer, "w1"), (layer, "w2"))
     else:
         yield from ((m, "weight") for m in layer.children() if isinstance(m, nn.Linear))
-
-
-def _module(model: nn.Module, name: str) -> nn.Module:
-    """Return a module of a model by its name, such as `encoder.blocks.0`."""
-    modules = dict(model.named_modules())
-    if not name or name not in modules:
-        children = [child for child, _ in model.named_children()]
-        raise InputError(
-            f"`adapter.also_train`: the model has no module '{name}'"
-            f"{did_you_mean(name, children) or ';'} it has {', '.join(children)}"
-        )
-    return modules[name]

@@ -142,10 +142,10 @@ class ExperimentConfig:
                 "`train.best_by: wer` needs a trained CTC head, whose greedy search gives the word "
                 "error rate; with `model.ctc_weight: 0` use `loss` or `acc`"
             )
-        if self.adapter is not None and (self.init.model, self.init.dense) == (None, None):
+        if self.adapter is not None and not self.init.checkpoints:
             raise InputError(
                 "`adapter` keeps the weights of a trained model, but there is none; name it with "
-                "`init.model` or `init.dense`"
+                "`init.model` or `init.from`"
             )
 
 

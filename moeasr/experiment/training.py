@@ -86,6 +86,9 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
         config.adapter.attach(model)
     model = model.to(device)
     logger.info("parameters: %s", count_params(model).describe())
+    if config.adapter is not None:
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        logger.info("trained parameters (`adapter.type: %s`): %d", config.adapter.type, trained)
     # All processes start from the same weights, but draw their own dropout and chunk sizes.
     seed_all(inputs.seed + distributed.rank())
 
