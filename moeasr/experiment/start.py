@@ -29,7 +29,7 @@ def load_trained(path: str, tokenizer: Tokenizer, fbank: FbankConfig) -> AsrMode
     if units.state() != tokenizer.state():
         raise InputError(
             f"checkpoint {path}: this model was trained with other output units; use the "
-            "dictionary directory of its training, or fine-tune the model with `init.from`"
+            "dictionary directory of its training (only `init.from` allows other units)"
         )
     return trained
 

@@ -25,7 +25,7 @@ from moeasr.text.tokenizer import Tokenizer
         ({"config": {"model": {"depth": 3}}}, "unknown key 'depth'"),
         (
             {"tokenizer": {**TOKENIZER.state(), "units": [*UNITS[:-1], "x"]}},
-            "trained with other output units; .*, or fine-tune the model with `init.from`",
+            "trained with other output units; .* .only `init.from` allows other units",
         ),
         ({"tokenizer": {"units": "x"}}, "'tokenizer.units' is not a list"),
         ({"tokenizer": 3}, "'tokenizer' is not a section"),
