@@ -4,7 +4,7 @@ The `adapter:` section of an experiment selects one of `ADAPTERS`. A model with 
 when its checkpoints are averaged, and is then a model like the one that it started from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -37,17 +37,34 @@ class AdapterConfig:
     """Modules of the model that are trained as well, such as [ctc]. Names are those of
     `train.freeze.modules`."""
 
-    def attach(self, model: nn.Module) -> None:
+    def attach(self, model: nn.Module, new: Iterable[str] = ()) -> None:
         """Freeze a trained model, except for its adapters and the modules in `also_train`.
 
+        Args:
+            model: The model.
+            new: Modules with weights that are not trained yet, which must be in `also_train`.
+
         Raises:
-            InputError: The model has no layer for this adapter, or no module of a given name.
+            InputError: The model has no layer for this adapter or no module of a given name, or new
+                weights would be frozen.
         """
         also = find_parameters(model, self.also_train, "adapter.also_train")
         model.requires_grad_(False)
         self.add_to(model)
         for parameter in also:
             parameter.requires_grad_(True)
+        frozen = [
+            name
+            for name in new
+            if not all(
+                parameter.requires_grad for parameter in model.get_submodule(name).parameters()
+            )
+        ]
+        if frozen:
+            raise InputError(
+                f"`adapter` would freeze new weights in {', '.join(frozen)}; name the modules in "
+                "`adapter.also_train`"
+            )
 
     def add_to(self, model: nn.Module) -> None:
         """Add the adapters to a frozen model.

@@ -80,10 +80,9 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
 
     seed_all(inputs.seed)
     model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
-    if not resumption.is_resumed:
-        start_model(model, config.init, tokenizer, fbank)
+    new = [] if resumption.is_resumed else start_model(model, config.init, tokenizer, fbank)
     if config.adapter is not None:
-        config.adapter.attach(model)
+        config.adapter.attach(model, new)
     model = model.to(device)
     logger.info("parameters: %s", count_params(model).describe())
     if config.adapter is not None:

@@ -123,6 +123,13 @@ def test_modules_can_be_trained_beside_the_adapter():
     assert others and all(name.endswith(".router.weight") for name in others)
 
 
+def test_new_weights_must_be_trained():
+    new = ["ctc", "decoder"]
+    LoraConfig(rank=2, also_train=("ctc", "decoder*")).attach(make_system("dense"), new)
+    with pytest.raises(InputError, match=r"would freeze new weights in decoder; name the modules"):
+        LoraConfig(rank=2, also_train=("ctc",)).attach(make_system("dense"), new)
+
+
 @pytest.mark.parametrize(
     ("adapter", "sentence"),
     [
