@@ -87,7 +87,8 @@ def make_trainer(inputs: TrainingInputs, device: torch.device) -> Trainer:
     logger.info("parameters: %s", count_params(model).describe())
     if config.adapter is not None:
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        logger.info("trained parameters (`adapter.type: %s`): %d", config.adapter.type, trained)
+        millions = trained / 1e6, count_params(model).total / 1e6
+        logger.info("%.2f M of %.2f M parameters are trained (`adapter`)", *millions)
     # All processes start from the same weights, but draw their own dropout and chunk sizes.
     seed_all(inputs.seed + distributed.rank())
 

@@ -1,6 +1,7 @@
 """The `train` command: all types of data, several processes, resuming, and faults in the data."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -256,6 +257,8 @@ def test_a_changed_adapter_is_refused(source):
     start = data_dir.with_name("base") / "epoch_1.pt"
     options = changed_options((f"init.model={start}", "adapter.type=lora"))
     run(data_dir, "raw", "exp", *options)
+    log = data_dir.with_name("exp") / "train.log"
+    assert re.search(r"0\.0\d M of 0\.\d\d M parameters are trained \(`adapter`\)", log.read_text())
     with pytest.raises(InputError, match=r"`adapter.rank` is 4, but was 8"):
         run(data_dir, "raw", "exp", *options, "--set", "adapter.rank=4")
 

@@ -54,11 +54,16 @@ adapt encoder_frozen conf/adapt.yaml "${from[@]}" --set "train.freeze=[{modules:
 adapt lora conf/adapt.yaml "${from[@]}" --set adapter.type=lora --set train.optim.lr=2.0e-3
 adapt experts conf/adapt_moe.yaml --set "init.dense=$checkpoint"
 
-echo "| system | WER of FSDD | WER of AN4 |"
+echo "| system | trained parameters | WER of FSDD % | WER of AN4 % |"
 for name in before whole encoder_frozen lora experts; do
-  wer=()
+  trained=0 wer=()
+  if [ "$name" != before ]; then
+    trained=$(sed -nE 's/.* parameters: ([0-9.]+ M).*/\1/p' "$exp_root/$name/train.log" | head -n 1)
+    part=$(sed -nE 's/.* ([0-9.]+ M) of .* parameters are trained.*/\1/p' "$exp_root/$name/train.log" | head -n 1)
+    trained=${part:-$trained}
+  fi
   for set in test_fsdd test; do
     wer+=("$(sed -n 's/^%WER \([0-9.]*\) .*/\1/p' "$exp_root/$name/decode_$set/$mode/score/wer")")
   done
-  echo "| $name | ${wer[0]} | ${wer[1]} |"
+  echo "| $name | $trained | ${wer[0]} | ${wer[1]} |"
 done
