@@ -258,7 +258,7 @@ def test_a_changed_adapter_is_refused(source):
     options = changed_options((f"init.model={start}", "adapter.type=lora"))
     run(data_dir, "raw", "exp", *options)
     log = data_dir.with_name("exp") / "train.log"
-    assert re.search(r"0\.0\d M of 0\.\d\d M parameters are trained \(`adapter`\)", log.read_text())
+    assert re.search(r"0\.\d\d M of 0\.\d\d M parameters are trained \(`adapter`\)", log.read_text())
     with pytest.raises(InputError, match=r"`adapter.rank` is 4, but was 8"):
         run(data_dir, "raw", "exp", *options, "--set", "adapter.rank=4")
 
