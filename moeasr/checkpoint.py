@@ -10,6 +10,7 @@ import torch
 
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError, is_out_of_memory
+from moeasr.low_rank import merge_updates
 
 FORMAT = "moeasr-1"
 MODEL_KEYS = {
@@ -110,6 +111,8 @@ def find_file(path: str | Path) -> Path:
 def load_with_model(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint that contains a model with its config, units and feature settings.
 
+    The updates of adapters are merged into the weights, so the model is that of its config.
+
     Raises:
         InputError: The file cannot be loaded (see `load`), or a section or key of `MODEL_KEYS` is
             missing or of the wrong type.
@@ -132,7 +135,7 @@ def load_with_model(path: str | Path) -> dict[str, Any]:
             f"checkpoint {path}: 'fbank.num_mel_bins' must be an integer between 1 and "
             f"{MAX_MEL_BINS - 1}, but is {num_mel_bins!r}"
         )
-    return content
+    return {**content, "model": merge_updates(content["model"])}
 
 
 def require_weights(content: Mapping[str, Any], path: str | Path) -> None:

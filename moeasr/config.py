@@ -35,7 +35,7 @@ class OneOf:
     """Class of the members, see `moeasr.families.look_up`. With it, import paths are accepted."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # so that `X | None` can hash it
 class OneOfTypes:
     """Annotation of a section whose key `type` selects one dataclass of a family.
 

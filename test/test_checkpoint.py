@@ -11,6 +11,7 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
+from moeasr.low_rank import add_update
 
 
 @pytest.fixture
@@ -83,6 +84,18 @@ def test_a_checkpoint_that_can_recognise_is_loaded_whole(tmp_path):
     content = checkpoint.load_with_model(tmp_path / "x.pt")
     assert content.keys() == {"format", *COMPLETE}
     assert torch.equal(content["model"]["w"], torch.zeros(2))
+
+
+def test_the_updates_of_an_adapter_are_merged_when_a_model_is_loaded(tmp_path):
+    module = torch.nn.Linear(3, 2)
+    weight = module.weight.detach().clone()
+    add_update(module, "weight", rank=1, alpha=1.0)
+    torch.nn.init.ones_(module.parametrizations.weight[0].up)
+    down = module.parametrizations.weight[0].down.detach()
+    checkpoint.save(tmp_path / "x.pt", {**COMPLETE, "model": dict(module.state_dict())})
+    assert "parametrizations.weight.original" in checkpoint.load(tmp_path / "x.pt")["model"]
+    model = checkpoint.load_with_model(tmp_path / "x.pt")["model"]
+    assert model.keys() == {"weight", "bias"} and torch.equal(model["weight"], weight + down)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ FOUNDATIONS = {
 FOUNDATIONS |= {
     "families",
     "logs",
+    "low_rank",
     "metrics_file",
+    "module_names",
     "open_files",
     "options",
     "parser",

@@ -75,13 +75,15 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.decode.searches import find_searches
     from moeasr.experiment.config import load_experiment
     from moeasr.models.build import build_model
+    from moeasr.module_names import find_parameters
     from moeasr.train.freezing import Freezing
-    from moeasr.train.module_names import find_parameters
 
     config = load_experiment(training.config, training.set)
     with torch.device("meta"):  # without weights; the numbers of bins and units are not known yet
         model = build_model(config.model, num_mel_bins=80, vocab_size=100)
     find_parameters(model, config.train.optim.lr_factors, "train.optim.lr_factors")
+    if config.adapter is not None:
+        config.adapter.attach(model)
     Freezing(model, config.train.freeze)
     require_models(config, Path(training.exp_dir))
     check_augmentations(config.data.augment, training.data_type)

@@ -75,7 +75,12 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"{args.checkpoint} has no experts")
     num_utts, batches = read_batches(recognizer, args.data_dir, args.batch_frames)
     layers = measure_usage(recognizer.model, batches, args.chunk_size)
-    print("\n".join([*usage_lines(layers), "", LEGEND]))
+    shared = [layer.shared_expert for layer in recognizer.model.moe_layers().values()]
+    num_shared = sum(expert is not None for expert in shared)
+    lines = usage_lines(layers)
+    if num_shared > 0:
+        lines.append(f"{num_shared} of {len(shared)} layers have a shared expert for all frames")
+    print("\n".join([*lines, "", LEGEND]))
     if args.out_dir is not None:
         argv = sys.argv[1:] if argv is None else argv
         facts = {
@@ -83,6 +88,7 @@ def main(argv: list[str] | None = None) -> None:
             "set": Path(args.data_dir).resolve().name,
             "num_utts": num_utts,
             "chunk_size": args.chunk_size,
+            "layers_with_shared_expert": num_shared,
             "config": recognizer.info.get("config_name", "unknown"),
             "seed": recognizer.info.get("seed"),
             "commit": recognizer.info.get("commit", "unknown"),

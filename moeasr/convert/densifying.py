@@ -20,6 +20,7 @@ from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 from moeasr.moe.expert_copies import (
     DENSIFY_METHODS,
     FeedForwardWeights,
+    join,
     scale_output,
 )
 from moeasr.moe.layer import MoeConfig
@@ -82,7 +83,10 @@ def measure_bank_usage(model: AsrModel, batches: Iterable[Inputs]) -> dict[str, 
 
 
 def dense_config(config: ModelConfig) -> ModelConfig:
-    """Return the config without routing, in which feed-forwards are as wide as one expert."""
+    """Return the config without routing, in which feed-forwards are as wide as one expert.
+
+    The width of a shared expert is added to that of the expert.
+    """
     encoder, decoder = config.encoder, config.decoder
     parts = {key: _dense(part) for key, part in encoder.feed_forwards.items()}
     return dataclasses.replace(
@@ -102,7 +106,8 @@ def densify_into(
 
     The feed-forward replaces the weighted sum of the K experts of a frame. If these weights do not
     sum to 1 (`expert_weights: full`), its output is scaled by the mean of their sum over the
-    counted frames.
+    counted frames. A shared expert keeps its weights, as the first hidden units of the
+    feed-forward.
 
     Args:
         dense: A model built from `dense_config`, on the CPU.
@@ -130,6 +135,8 @@ def densify_into(
         weights = DENSIFY_METHODS[method](experts, usage[name].load)
         if not layer.router.weights_sum_to_one:
             weights = scale_output(weights, usage[name].gain)
+        if layer.shared_expert is not None:
+            weights = join(FeedForwardWeights.of_dense(layer.shared_expert), weights)
         names = ("w1.weight", "w1.bias", "w2.weight", "w2.bias")
         state.update({f"{name}.{key}": weight for key, weight in zip(names, weights)})
     load_transferred(dense, state)
@@ -139,4 +146,5 @@ def densify_into(
 def _dense(config: FeedForwardConfig) -> FeedForwardConfig:
     if not isinstance(config, MoeConfig):
         return config
-    return DenseConfig(hidden_units=config.hidden_units, activation=config.activation)
+    hidden_units = config.shared_expert_units + config.hidden_units
+    return DenseConfig(hidden_units=hidden_units, activation=config.activation)

@@ -47,6 +47,8 @@ class CopyReport(NamedTuple):
     """Modules that keep their new weights."""
     new_units: list[str] | None
     """Units whose rows in copied modules are new; None if no copied module has rows of units."""
+    new_rows: list[str]
+    """Copied modules with rows of new units."""
 
     def describe(self) -> str:
         """Return the copied modules, the new modules and the new units, for the log."""
@@ -107,7 +109,9 @@ def copy_modules(
             raise InputError(f"{source.path} does not fit this model: the tensor {name} differs")
     target.load_state_dict(state)
     new_units = [unit for unit in units if unit not in places] if has_units else None
-    return CopyReport(copied, [name for name in ours if name not in copied], new_units)
+    with_units = {name.partition(".")[0] for name in chosen if dims[name] is not None}
+    new_rows = [name for name in copied if new_units and name in with_units]
+    return CopyReport(copied, [name for name in ours if name not in copied], new_units, new_rows)
 
 
 def _modules(model: AsrModel) -> list[str]:

@@ -22,11 +22,15 @@ tensors are compared directly."""
 
 
 def feed_forwards(model: AsrModel) -> dict[str, DenseFeedForward | MoEFeedForward]:
-    """Return the feed-forwards of a model by name; a shared one appears under each of its names."""
+    """Return the feed-forwards of a model by name; a shared one appears under each of its names.
+
+    The shared expert of an MoE layer is a part of the layer, not a feed-forward of its own.
+    """
     return {
         name: module
         for name, module in model.named_modules(remove_duplicate=False)
         if isinstance(module, (DenseFeedForward, MoEFeedForward))
+        and not name.endswith(".shared_expert")
     }
 
 

@@ -1,8 +1,12 @@
 """Sparse upcycling: conversion of a dense model into one with experts (arXiv 2212.05055).
 
-Experts must be as wide as the feed-forward that they copy. Narrower experts of width M / K would
-each hold one slice of the hidden units, and a frame would need K experts with different slices. The
-K best experts of an untrained router do not have different slices in general.
+In a layer with a shared expert (`shared_expert_units`), the dense feed-forward becomes the shared
+expert. The routed experts begin with outputs of 0, so they may have any width. In all other layers,
+each expert is a copy of the feed-forward.
+
+These copies must be as wide as the feed-forward. Narrower experts of width M / K would each hold
+one slice of the hidden units, and a frame would need K experts with different slices. The K best
+experts of an untrained router do not have different slices in general.
 """
 
 import torch
@@ -21,6 +25,7 @@ from moeasr.moe.expert_copies import (
     FeedForwardWeights,
     add_noise,
     copy_to_experts,
+    silence,
 )
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.feed_forward import DenseFeedForward
@@ -31,12 +36,13 @@ logger = get_logger(__name__)
 def upcycle_into(
     model: AsrModel, dense: AsrModel, noise: float, generator: torch.Generator
 ) -> list[str]:
-    """Copy the weights of `dense` to `model`, and each dense feed-forward to all experts in a bank.
+    """Copy the weights of `dense` to `model`, and each dense feed-forward to experts in its place.
 
+    A feed-forward is copied to the shared expert of a layer or, without one, to all experts.
     Modules are matched by name. Feed-forwards of the same type in both models are copied unchanged.
     The routers of new experts, and SpeechMoE's embedding network, keep the weights of `model`.
-    Without noise, `model` then computes the same as `dense` if the weights of a frame's experts sum
-    to 1. Otherwise a warning is logged.
+    Without noise, `model` then computes the same as `dense` if a layer has a shared expert, or if
+    the weights of a frame's experts sum to 1. Otherwise a warning is logged.
 
     Args:
         model: The new model, on the CPU.
@@ -64,10 +70,7 @@ def upcycle_into(
         if isinstance(source, DenseFeedForward) and isinstance(target, MoEFeedForward):
             for key in source.state_dict():
                 del state[f"{name}.{key}"]
-            weights = FeedForwardWeights.of_dense(source)
-            experts = copy_to_experts(weights, target.experts.num_experts)
-            state.update({f"{name}.experts.{k}": v for k, v in experts._asdict().items()})
-            state.update(target.router.state_dict(prefix=f"{name}.router."))
+            state.update(_expert_state(f"{name}.", source, target))
             converted.append(name)
     if not converted:
         raise InputError(
@@ -84,6 +87,20 @@ def upcycle_into(
     return converted
 
 
+def _expert_state(
+    prefix: str, source: DenseFeedForward, target: MoEFeedForward
+) -> dict[str, torch.Tensor]:
+    """Return the state of an MoE layer that takes the place of a dense feed-forward."""
+    state = target.router.state_dict(prefix=f"{prefix}router.")
+    if target.shared_expert is not None:
+        experts = silence(FeedForwardWeights.of_bank(target.experts))
+        state.update({f"{prefix}shared_expert.{k}": v for k, v in source.state_dict().items()})
+    else:
+        weights = FeedForwardWeights.of_dense(source)
+        experts = copy_to_experts(weights, target.experts.num_experts)
+    return {**state, **{f"{prefix}experts.{k}": v for k, v in experts._asdict().items()}}
+
+
 def _check_feed_forwards(sources: dict, targets: dict) -> None:
     """Raise `InputError` for all feed-forwards that cannot be copied, with the values to set."""
     wrong: dict[str, tuple[int, int]] = {}
@@ -97,7 +114,12 @@ def _check_feed_forwards(sources: dict, targets: dict) -> None:
                 f"`{key}` is `type: dense`, but {name} has experts in the checkpoint; "
                 "convert the checkpoint with `moeasr densify` first"
             )
-        if hidden_units(source) != hidden_units(target):
+        shared = target.shared_expert if isinstance(target, MoEFeedForward) else None
+        if isinstance(source, DenseFeedForward) and shared is not None:
+            if hidden_units(source) != hidden_units(shared):
+                units = hidden_units(shared), hidden_units(source)
+                wrong[f"{key}.shared_expert_units"] = units
+        elif hidden_units(source) != hidden_units(target):
             wrong[f"{key}.hidden_units"] = hidden_units(target), hidden_units(source)
         if isinstance(source, MoEFeedForward):
             numbers = target.experts.num_experts, source.experts.num_experts
@@ -123,7 +145,11 @@ def _add_noise(layers: list[MoEFeedForward], noise: float, generator: torch.Gene
 
 def _warn_of_weights(layers: list[MoEFeedForward]) -> None:
     """Warn if the new model computes something else than the dense one despite equal experts."""
-    inexact = [layer for layer in layers if not layer.router.weights_sum_to_one]
+    inexact = [
+        layer
+        for layer in layers
+        if layer.shared_expert is None and not layer.router.weights_sum_to_one
+    ]
     if inexact:
         logger.warning(
             "`expert_weights: full` in %d of %d upcycled feed-forwards: the weights of a frame's "

@@ -10,6 +10,7 @@ from moeasr.augment.augmentations import AnyAugmentation
 from moeasr.config import apply_overrides, dump_yaml, from_mapping, to_mapping
 from moeasr.config_bases import load_chain, merge
 from moeasr.config_roles import PROCEDURE
+from moeasr.convert.adapters import AnyAdapter
 from moeasr.data.sampler import BatchConfig
 from moeasr.data.selection import LengthLimits
 from moeasr.errors import InputError
@@ -123,6 +124,9 @@ class ExperimentConfig:
     """Optimizer, schedule and epochs."""
     init: InitConfig = field(default_factory=InitConfig)
     """Trained weights for a new model."""
+    adapter: AnyAdapter | None = None
+    """Few weights that are trained while all other weights stay as `init` has set them; null to
+    train all weights."""
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
     """Teacher and the weights of its losses."""
 
@@ -137,6 +141,11 @@ class ExperimentConfig:
             raise InputError(
                 "`train.best_by: wer` needs a trained CTC head, whose greedy search gives the word "
                 "error rate; with `model.ctc_weight: 0` use `loss` or `acc`"
+            )
+        if self.adapter is not None and not self.init.checkpoints:
+            raise InputError(
+                "`adapter` keeps the weights of a trained model, but there is none; name it with "
+                "`init.model` or `init.from`"
             )
 
 

@@ -54,8 +54,11 @@ def _load_with_units(path: str, fbank: FbankConfig) -> tuple[AsrModel, Tokenizer
 
 def start_model(
     model: AsrModel, config: InitConfig, tokenizer: Tokenizer, fbank: FbankConfig
-) -> None:
+) -> list[str]:
     """Initialise a new model with the trained weights that the `init:` section names.
+
+    Returns:
+        The modules in which some weights are new although `init.from` names a trained model.
 
     Raises:
         InputError: A checkpoint does not match the model.
@@ -75,6 +78,7 @@ def start_model(
     sentence = "CMVN comes from --cmvn, not from the checkpoint (`init.cmvn: corpus`)"
     if config.brings_cmvn:
         sentence = "CMVN comes from the checkpoint, not from --cmvn (`init.cmvn: checkpoint`)"
+    new: list[str] = []
     corpus_cmvn = {name: value.clone() for name, value in model.cmvn.state_dict().items()}
     if config.model is not None:
         copy_weights(load_trained(config.model, tokenizer, fbank), model, config.model)
@@ -83,6 +87,7 @@ def start_model(
         trained, theirs = _load_with_units(config.from_, fbank)
         source = TrainedModel(config.from_, trained, theirs.units)
         report = copy_modules(source, model, tokenizer.units, config.modules)
+        new = [*report.new, *report.new_rows]
         logger.info("initialised from %s: %s; %s", config.from_, report.describe(), sentence)
     if config.dense is not None:
         dense = load_trained(config.dense, tokenizer, fbank)
@@ -102,3 +107,4 @@ def start_model(
         logger.info("initialised the embedding network from the encoder of %s", config.embedding)
     if config.cmvn == "corpus":
         model.cmvn.load_state_dict(corpus_cmvn)
+    return new

@@ -93,10 +93,15 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
 
     seed_all(inputs.seed)
     model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
-    if not resumption.is_resumed:
-        start_model(model, config.init, tokenizer, fbank)
+    new = [] if resumption.is_resumed else start_model(model, config.init, tokenizer, fbank)
+    if config.adapter is not None:
+        config.adapter.attach(model, new)
     model = model.to(device)
     logger.info("parameters: %s", count_params(model).describe())
+    if config.adapter is not None:
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        millions = trained / 1e6, count_params(model).total / 1e6
+        logger.info("%.2f M of %.2f M parameters are trained (`adapter`)", *millions)
     # All processes start from the same weights, but draw their own dropout and chunk sizes.
     seed_all(inputs.seed + distributed.rank())
 

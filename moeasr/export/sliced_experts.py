@@ -35,6 +35,7 @@ class SlicedExperts(nn.Module):
         super().__init__()
         self.router = layer.router
         self.experts = make_experts(layer.experts) if experts is None else experts
+        self.shared_expert = layer.shared_expert
 
     def forward(
         self, x: Tensor, valid: ValidFrames, context: Tensor | None = None
@@ -58,6 +59,8 @@ class SlicedExperts(nn.Module):
         back_R = order_R.argsort()
         out_NKD = torch.cat(outputs).index_select(0, back_R).unflatten(0, (-1, num_choices))
         y_ND = (out_NKD * routing.expert_weights[..., None]).sum(dim=1)
+        if self.shared_expert is not None:
+            y_ND = y_ND + self.shared_expert(x_ND, valid)[0]
         return y_ND.view(x.shape), None
 
 

@@ -5,8 +5,8 @@ counted. Cheap operations are omitted: norms, activations, softmax, biases, resi
 embeddings, CMVN and modules without parameters. Everything outside the network, such as filter
 banks and searches, is omitted as well.
 
-For a mixture of experts, the router and K experts per frame count. Weights shared by blocks are
-counted once, but the work of every block counts.
+For a mixture of experts, the router, K experts per frame and any shared expert count. Weights
+shared by blocks are counted once, but the work of every block counts.
 
 A router defines its own cost, and so may a user's block, feed-forward or other module: the
 attribute `macs_per_frame` is its number of multiply-adds for one frame or token. The work of a
@@ -188,6 +188,8 @@ def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[Use]:
             yield _own_module("router", module.router, num_rows)
             macs, active = experts_macs(module, num_rows), active_share(module)
             yield Use("feed-forward", module.experts.parameters(), macs, active)
+            if module.shared_expert is not None:
+                yield from _feed_forward(module.shared_expert, num_rows)
         case _:
             yield _own_module("feed-forward", module, num_rows)
 

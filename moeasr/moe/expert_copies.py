@@ -106,3 +106,18 @@ DENSIFY_METHODS: dict[str, Callable[[FeedForwardWeights, Tensor], FeedForwardWei
 def scale_output(dense: FeedForwardWeights, gain: float) -> FeedForwardWeights:
     """Return a feed-forward whose output is multiplied by `gain`."""
     return dense._replace(w2=dense.w2 * gain, b2=dense.b2 * gain)
+
+
+def join(one: FeedForwardWeights, other: FeedForwardWeights) -> FeedForwardWeights:
+    """Return a feed-forward that computes the sum of two, with the hidden units of both."""
+    return FeedForwardWeights(
+        torch.cat((one.w1, other.w1)),
+        torch.cat((one.b1, other.b1)),
+        torch.cat((one.w2, other.w2), dim=1),
+        one.b2 + other.b2,
+    )
+
+
+def silence(experts: FeedForwardWeights) -> FeedForwardWeights:
+    """Return the same experts with outputs of 0, as the start of a training beside other layers."""
+    return experts._replace(w2=torch.zeros_like(experts.w2), b2=torch.zeros_like(experts.b2))

@@ -12,7 +12,13 @@ from moeasr.families import look_up
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.router import ExpertWeights, Router
 from moeasr.moe.routers import ROUTERS
-from moeasr.nn.feed_forward import ACTIVATIONS, FeedForward, FeedForwardConfig, Stack
+from moeasr.nn.feed_forward import (
+    ACTIVATIONS,
+    DenseFeedForward,
+    FeedForward,
+    FeedForwardConfig,
+    Stack,
+)
 from moeasr.nn.routing import Routing
 from moeasr.nn.valid_frames import ValidFrames
 from moeasr.ranges import check_size
@@ -21,19 +27,24 @@ RouterClass = type[Router]
 
 
 class MoEFeedForward(nn.Module):
-    """An MoE layer: y = sum of w_i E_i(x) over the K experts i of a frame.
+    """An MoE layer: y = S(x) + sum of w_i E_i(x) over the K experts i of a frame.
 
-    Padding is neither routed nor counted.
+    Padding is neither routed nor counted. The shared expert S, which is optional, serves every
+    frame with weight 1 and is not routed.
 
     Args:
         router: The router that selects experts and weights for each valid frame.
         experts: The bank of experts.
+        shared_expert: The shared expert, or None.
     """
 
-    def __init__(self, router: Router, experts: ExpertBank) -> None:
+    def __init__(
+        self, router: Router, experts: ExpertBank, shared_expert: DenseFeedForward | None = None
+    ) -> None:
         super().__init__()
         self.router = router
         self.experts = experts
+        self.shared_expert = shared_expert
 
     def no_weight_decay(self) -> list[nn.Parameter]:
         """Return the router's parameters: weight decay would make its scores nearly equal."""
@@ -48,7 +59,10 @@ class MoEFeedForward(nn.Module):
         """
         x_ND = valid.take(x)
         routing = self.router(x_ND, None if context is None else valid.take(context))
-        return valid.put(self.experts(x_ND, routing)), routing
+        y_ND = self.experts(x_ND, routing)
+        if self.shared_expert is not None:
+            y_ND = y_ND + self.shared_expert(x_ND, valid)[0].to(y_ND.dtype)
+        return valid.put(y_ND), routing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +76,10 @@ class MoeConfig(FeedForwardConfig):
     """Activation function between the two layers of an expert; silu is also called swish."""
     num_experts: int = 8
     """Number E of experts."""
+    shared_expert_units: int = 0
+    """Width of the hidden layer of an additional expert that every frame uses; 0 for none. It
+    becomes the feed-forward of a dense model that `init.dense` names, see
+    `moeasr.convert.upcycling`."""
     experts_per_frame: int = 2
     """Number K of experts to which each frame is sent."""
     expert_weights: ExpertWeights = "selected"
@@ -81,6 +99,7 @@ class MoeConfig(FeedForwardConfig):
         """Check that all values are in range."""
         check_size("hidden_units", self.hidden_units)
         check_size("num_experts", self.num_experts)
+        check_size("shared_expert_units", self.shared_expert_units, minimum=0)
         check_size("experts_per_frame", self.experts_per_frame)
         if self.capacity_factor is not None:
             raise InputError(
@@ -111,13 +130,19 @@ class MoeConfig(FeedForwardConfig):
         """
         router = self.router_class.build(self, stack)
         if isinstance(like, MoEFeedForward):
-            return MoEFeedForward(router, like.experts)
+            return MoEFeedForward(router, like.experts, like.shared_expert)
+        activation = ACTIVATIONS[self.activation]
         experts = ExpertBank(
             stack.d_model,
             self.hidden_units,
             self.num_experts,
             stack.dropout,
             EXPERT_KERNELS[self.kernel],
-            ACTIVATIONS[self.activation],
+            activation,
         )
-        return MoEFeedForward(router, experts)
+        shared_expert = None
+        if self.shared_expert_units > 0:
+            shared_expert = DenseFeedForward(
+                stack.d_model, self.shared_expert_units, stack.dropout, activation
+            )
+        return MoEFeedForward(router, experts, shared_expert)

@@ -11,6 +11,7 @@ from torch import Tensor
 from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.low_rank import merge_updates
 from moeasr.train.resume import find_changes
 
 logger = get_logger(__name__)
@@ -76,7 +77,8 @@ def average_checkpoints(
 ) -> dict[str, Any]:
     """Average the model weights of checkpoints.
 
-    Floating-point tensors are summed in float64 and cast back. All other tensors (counters) and the
+    The updates of adapters are merged into the weights of each checkpoint first. Floating-point
+    tensors are summed in float64 and cast back. All other tensors (counters) and the
     rest of the content are taken from the newest checkpoint, without the state of the trainer.
 
     Args:
@@ -101,6 +103,7 @@ def average_checkpoints(
         content = checkpoint.load(path)
         checkpoint.require_weights(content, path)
         checkpoint.require_keys(content, "info", ("epoch",), path)
+        content["model"] = merge_updates(content["model"])
         if newest:
             networks = network_of(newest, paths[0]), network_of(content, path)
             for key, old, new in find_changes(*networks):

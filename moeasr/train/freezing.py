@@ -6,8 +6,8 @@ from torch import nn
 
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.module_names import find_parameters
 from moeasr.train.config import FreezeConfig
-from moeasr.train.module_names import find_parameters
 
 logger = get_logger(__name__)
 

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from moeasr.module_names import find_parameters
 from moeasr.train.config import OptimConfig, TrainConfig
-from moeasr.train.module_names import find_parameters
 from moeasr.train.schedule import learning_rate_factor
 
 

@@ -47,6 +47,11 @@ def test_without_faults_nothing_is_printed_or_written(tmp_path, capsys):
             ["train.optim.lr_factors={encodr: 0.1}"],
             "lr_factors` contains `encodr`, but the mod",
         ),
+        (
+            [],
+            ["init.model=x.pt", "adapter={type: lora, rank: 1000}"],
+            "`adapter.rank` is 1000, but must be at most",
+        ),
         ([], ["init.from=no.pt"], "`init.from`: the checkpoint no.pt does not exist"),
         ([], ["init.dense=no.pt"], "`init.dense`: the checkpoint no.pt does not exist"),
         ([], ["init.embedding=no.pt"], "`init.embedding`: the checkpoint no.pt does not exist"),

@@ -16,7 +16,7 @@ from two_processes import TRAINING, run_two_processes
 
 from moeasr import checkpoint
 from moeasr.augment.augmentations import AUGMENTATIONS
-from moeasr.bin import compute_cmvn, make_dict, train
+from moeasr.bin import average, compute_cmvn, make_dict, train
 from moeasr.config import dump_yaml
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.data.dataset import AsrDataset
@@ -24,6 +24,7 @@ from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.cmvn import CmvnStats
 from moeasr.lock import lock_directory
+from moeasr.models.build import load_model
 
 NUM_UTTS = 10
 CONFIG = {
@@ -219,6 +220,69 @@ def test_a_training_starts_from_a_trained_model_and_is_distilled_from_a_teacher(
     text.write_text("".join(text.read_text().splitlines(keepends=True)[1:]))
     with pytest.raises(InputError, match=r"last\.pt was trained with another training set"):
         run(data_dir, "feats", "exp", *longer)
+
+
+DENSE = "model.encoder.feed_forward={type: dense, hidden_units: 16}"
+SHARED = (
+    "model.encoder.feed_forward={type: moe, shared_expert_units: 16, hidden_units: 4, "
+    "num_experts: 4}"
+)
+ONLY_EXPERTS = "train.freeze=[{modules: ['*'], except: ['*.experts', '*.router']}]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "trained"),
+    [
+        ((DENSE, "init.model={start}", "adapter.type=lora"), {"attention", "feed_forward"}),
+        ((SHARED, "init.dense={start}", ONLY_EXPERTS), {"experts", "router"}),
+    ],
+    ids=["lora", "experts"],
+)
+def test_an_adapter_resumes_exactly_and_its_checkpoints_are_plain_models(source, changes, trained):
+    data_dir = audio_sets.prepare(source, "raw")
+    run(data_dir, "raw", "base", "--set", DENSE)
+    start = data_dir.with_name("base") / "epoch_1.pt"
+    more = ("train.ema.decay=0.9", "train.optim.weight_decay=0.1")
+    options = changed_options([change.replace("{start}", str(start)) for change in changes + more])
+    unbroken = run(data_dir, "raw", "unbroken", *options)
+    path, message = spoil(data_dir, "raw")
+    hidden = path.rename(path.with_suffix(".hidden"))
+    with pytest.raises(InputError, match=f"^{message}"):
+        run(data_dir, "raw", "broken", *options)
+    hidden.rename(path)
+    assert checkpoint.load(data_dir.with_name("broken") / "last.pt")["trainer"]["step"] > 0
+    assert same(run(data_dir, "raw", "broken", *options), unbroken)
+
+    average.main(["--exp-dir", str(data_dir.with_name("unbroken"))])
+    before = checkpoint.load(start)["model"]
+    for name in ("averaged.pt", "epoch_1.pt", "last.pt", "ema.pt"):
+        content = checkpoint.load_with_model(data_dir.with_name("unbroken") / name)
+        load_model(content)
+        weights = {key.replace("shared_expert.", ""): w for key, w in content["model"].items()}
+        added = [key for key in weights if key not in before]
+        assert not before.keys() - weights.keys()
+        assert all(trained & {*key.split(".")} for key in added)
+        changed = [key for key in before if not torch.equal(before[key], weights[key])]
+        if changes[0] == DENSE:
+            assert not added and changed
+            assert all(any(part in key for part in trained) for key in changed)
+            assert not any(key.endswith("bias") for key in changed)
+        else:
+            assert added and not changed
+
+
+@pytest.mark.slow
+def test_a_changed_adapter_is_refused(source):
+    data_dir = audio_sets.prepare(source, "raw")
+    run(data_dir, "raw", "base")
+    start = data_dir.with_name("base") / "epoch_1.pt"
+    options = changed_options((f"init.model={start}", "adapter.type=lora"))
+    run(data_dir, "raw", "exp", *options)
+    log = data_dir.with_name("exp") / "train.log"
+    assert re.search(r"0\.\d\d M of 0\.\d\d M parameters are trained \(`adapter`\)", log.read_text())
+    with pytest.raises(InputError, match=r"`adapter.rank` is 4, but was 8"):
+        run(data_dir, "raw", "exp", *options, "--set", "adapter.rank=4")
 
 
 @pytest.mark.slow

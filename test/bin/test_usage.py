@@ -182,6 +182,13 @@ def test_blocks_that_share_experts_are_measured_separately(save_model, data_dir,
     assert layers[1]["load"] != layers[3]["load"]  # each block has its own router
 
 
+def test_layers_with_a_shared_expert_are_counted(save_model, data_dir, tmp_path, capsys):
+    shared = MoeConfig(hidden_units=8, num_experts=4, shared_expert_units=6)
+    record = usage_of(save_model(tiny_config(feed_forward=shared)), data_dir, tmp_path)
+    assert record["layers_with_shared_expert"] == 2
+    assert "\n2 of 6 layers have a shared expert for all frames\n" in capsys.readouterr().out
+
+
 def test_an_embedding_network_is_not_counted_as_a_layer(save_model, data_dir, tmp_path):
     routed = MoeConfig(hidden_units=8, num_experts=4, router="embedding")
     small = ConformerConfig(num_blocks=1, d_model=8, num_heads=2)

@@ -72,6 +72,18 @@ def test_one_expert_there_and_back_is_bit_for_bit_the_same(method, settings, inp
 
 
 @pytest.mark.parametrize("method", DENSIFY_METHODS)
+def test_a_shared_expert_and_equal_experts_become_one_wider_feed_forward(method, inputs):
+    model = model_of(dataclasses.replace(MOE, shared_expert_units=10))
+    for layer in model.moe_layers().values():
+        bank = layer.experts
+        bank.load_state_dict({k: v[:1].expand_as(v) for k, v in bank.state_dict().items()})
+    back, _ = densified(model, measure_bank_usage(model, [inputs]), method)
+    assert back.config.encoder.feed_forward == dataclasses.replace(DENSE, hidden_units=34)
+    change = measure_change(model, back, [inputs])
+    assert max(values.largest for values in change.values()) < 1e-12
+
+
+@pytest.mark.parametrize("method", DENSIFY_METHODS)
 def test_equal_experts_densify_to_what_they_were(method, inputs):
     dense, model = model_of(DENSE), model_of(MOE)
     upcycle_into(model, dense, 0.0, torch.Generator())

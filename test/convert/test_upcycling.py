@@ -130,6 +130,30 @@ def test_full_weights_change_the_outputs_and_are_warned_of(experts_per_frame, in
     assert "expert_weights: full" in caplog.text and "6 of 6" in caplog.text
 
 
+@pytest.mark.parametrize("weights", ["selected", "full"])
+@pytest.mark.parametrize("num_groups", [None, 1])
+def test_a_shared_expert_takes_the_feed_forward_and_the_routed_experts_are_silent(
+    weights, num_groups, inputs, caplog
+):
+    dense = model_of(DENSE, num_groups=num_groups)
+    experts = dataclasses.replace(MOE, hidden_units=5, expert_weights=weights)
+    model = model_of(dataclasses.replace(experts, shared_expert_units=24), num_groups=num_groups)
+    assert upcycle_into(model, dense, 0.0, generator()) == LAYERS
+    assert largest_change(dense, model, inputs) < 1e-12
+    assert not caplog.text
+    layer = model.encoder.blocks[0].feed_forward
+    assert layer.experts.w1.any() and not layer.experts.w2.any() and not layer.experts.b2.any()
+    assert torch.equal(
+        layer.shared_expert.w1.weight, dense.encoder.blocks[0].feed_forward.w1.weight
+    )
+    # noise separates the routed experts without a change of the outputs
+    upcycle_into(model, dense, 0.5, generator())
+    assert largest_change(dense, model, inputs) < 1e-12
+    # the routed experts learn at once, and their routers when the experts are no longer silent
+    model(*inputs[:4]).loss.backward()
+    assert layer.experts.w2.grad.any() and not layer.router.weight.grad.any()
+
+
 def test_selected_weights_are_not_warned_of(caplog):
     upcycle_into(model_of(MOE), model_of(DENSE), 0.0, generator())
     assert not caplog.text
@@ -274,6 +298,12 @@ def test_blocks_that_differ_cannot_become_shared():
             lambda: model_of(DENSE, decoder=MOE),
             lambda: model_of(MOE, decoder=DENSE),
             r"`model\.decoder\.feed_forward` is `type: dense`, but decoder\.blocks\.0",
+        ),
+        (
+            lambda: model_of(DENSE),
+            lambda: model_of(dataclasses.replace(MOE, shared_expert_units=12)),
+            r"`model\.encoder\.feed_forward\.shared_expert_units` is 12 but 24.*"
+            r"--set model\.decoder\.feed_forward\.shared_expert_units=24$",
         ),
         (lambda: model_of(MOE), lambda: model_of(MOE), "nothing to upcycle"),
         (lambda: model_of(DENSE), lambda: model_of(DENSE), "nothing to upcycle"),

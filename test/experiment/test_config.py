@@ -5,7 +5,15 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from moeasr.config import OneOf, OneOfTypes, apply_overrides, from_mapping, load_yaml
+from moeasr.config import (
+    OneOf,
+    OneOfTypes,
+    apply_overrides,
+    from_mapping,
+    load_yaml,
+    to_mapping,
+)
+from moeasr.convert.adapters import LoraConfig
 from moeasr.errors import InputError
 from moeasr.experiment.config import ExperimentConfig, InitConfig
 from moeasr.features.fbank_config import FbankConfig
@@ -98,3 +106,11 @@ def test_an_unknown_name_is_refused_with_file_path_and_nearest_name(
         mapping = apply_overrides({}, [*beside, f"{path}={value}"])
         with pytest.raises(InputError, match=f"'{path}' must be"):
             from_mapping(cls, mapping, "a.yaml")
+
+
+def test_an_adapter_needs_a_trained_model():
+    for given in ("model", "dense"):
+        config = ExperimentConfig(adapter=LoraConfig(), init=InitConfig(**{given: "averaged.pt"}))
+        assert from_mapping(ExperimentConfig, to_mapping(config), "x") == config
+    with pytest.raises(InputError, match=r"there is none; name it with `init\.model` or"):
+        ExperimentConfig(adapter=LoraConfig())

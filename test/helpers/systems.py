@@ -81,6 +81,7 @@ SYSTEMS = {
         "intermediate_ctc": IntermediateCtcConfig(blocks=(1,), conditioned_blocks=(1,)),
     },
     "omni": {"encoder": encoder(moe(router="omni"))},
+    "shared_expert": {"encoder": encoder(moe(shared_expert_units=12))},
     "noisy_top_k": {"encoder": encoder(moe(router="noisy_top_k"))},
     "balanced": {"encoder": encoder(moe(router="balanced"))},
     "random": {"encoder": encoder(moe(router="random"))},

@@ -309,6 +309,10 @@ def test_what_wenet_cannot_express_is_named(encoder, key, tmp_path):
             {"heads": {"more": CtcConfig(weight=0.1)}},
             r"`model\.heads` is there, but WeNet supports only null",
         ),
+        (
+            {"encoder": routed(dataclasses.replace(MOE, shared_expert_units=5))},
+            r"`model\.encoder\.feed_forward\.shared_expert_units` is 5, but WeNet supports only 0",
+        ),
         ({"encoder": routed(FULL)}, r"`model\.encoder\.feed_forward` has .*`expert_weights: full`"),
         (
             {"encoder": routed(MOE, dataclasses.replace(MOE, num_experts=3))},

@@ -74,6 +74,7 @@ CASES = {
         {"causal_conv": False, "dynamic_chunk": False, "conv_edges": "after_gate"}
         | {"conv_kernel_size": 5}
     ),
+    "shared_expert": tiny(shared_expert_units=11),
     "groups": tiny({"num_blocks": 4, "num_groups": 2, "group_layout": "interleaved"}),
 }
 

@@ -10,8 +10,10 @@ from moeasr.moe.expert_copies import (
     add_noise,
     average_experts,
     copy_to_experts,
+    join,
     most_used_expert,
     scale_output,
+    silence,
 )
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.fixed_routers import HashRouter
@@ -143,3 +145,21 @@ def test_the_most_used_expert_and_of_equals_the_first():
 def test_the_scaled_feed_forward_gives_a_multiple(dense, x):
     scaled = as_module(scale_output(FeedForwardWeights.of_dense(dense), 0.3))
     torch.testing.assert_close(scaled(x, VALID)[0], 0.3 * dense(x, VALID)[0], rtol=0, atol=1e-12)
+
+
+def test_joined_feed_forwards_compute_their_sum(dense, x):
+    other = DenseFeedForward(D, 5, dropout=0.0).double()
+    joined = join(FeedForwardWeights.of_dense(dense), FeedForwardWeights.of_dense(other))
+    assert joined.w1.shape == (M + 5, D) and joined.w2.shape == (D, M + 5)
+    module = DenseFeedForward(D, M + 5, dropout=0.0).double()
+    module.load_state_dict(dict(zip(("w1.weight", "w1.bias", "w2.weight", "w2.bias"), joined)))
+    expected = dense(x, VALID)[0] + other(x, VALID)[0]
+    assert_close(module(x, VALID)[0], expected, steps=M, dtype=torch.float64)
+
+
+def test_silent_experts_output_0_and_keep_their_first_layer(dense, x):
+    experts = copy_to_experts(FeedForwardWeights.of_dense(dense), E)
+    silent = silence(experts)
+    assert torch.equal(silent.w1, experts.w1) and torch.equal(silent.b1, experts.b1)
+    y, _ = mixture(silent, TopKRouter(D, E, 2, "selected"))(x, VALID)
+    assert not y.any()

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from moeasr.errors import InputError
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
-from moeasr.moe.layer import MoEFeedForward
+from moeasr.moe.layer import MoeConfig, MoEFeedForward
 from moeasr.moe.top_k_routers import EmbeddingRouter, TopKRouter
-from moeasr.nn.feed_forward import ACTIVATIONS, DenseFeedForward
+from moeasr.nn.feed_forward import ACTIVATIONS, DenseFeedForward, Stack
 from moeasr.nn.valid_frames import all_frames_valid, find_valid_frames
 
 
@@ -56,6 +57,32 @@ def test_identical_experts_with_weights_that_sum_to_one_are_dense_for_any_k(x, k
     valid = all_frames_valid(2, 5)
     expected = as_dense(layer, 0)(x, valid)[0]
     torch.testing.assert_close(layer(x, valid)[0], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", EXPERT_KERNELS)
+def test_a_shared_expert_is_added_for_every_valid_frame_with_weight_1(x, kernel):
+    layer = make_layer(4, 2, kernel=kernel)
+    shared = DenseFeedForward(6, 10, 0.0).double()
+    both = MoEFeedForward(layer.router, layer.experts, shared)
+    valid = find_valid_frames(torch.tensor([5, 3]), 5)
+    y, routing = both(x, valid)
+    alone, same_routing = layer(x, valid)
+    assert torch.equal(routing.expert_ids, same_routing.expert_ids)
+    expected = alone + shared(x, valid)[0] * valid.mask[:, :, None]
+    torch.testing.assert_close(y, expected, rtol=0, atol=1e-14)
+    assert not y[1, 3:].any()
+
+
+def test_layers_that_share_experts_share_the_shared_expert_too():
+    stack = Stack(d_model=6, dropout=0.0)
+    config = MoeConfig(hidden_units=8, num_experts=4, shared_expert_units=10)
+    first = config.build(stack)
+    second = config.build(stack, like=first)
+    assert second.shared_expert is first.shared_expert and second.router is not first.router
+    assert first.shared_expert.w1.out_features == 10
+    assert MoeConfig().build(stack).shared_expert is None
+    with pytest.raises(InputError, match="`shared_expert_units` must be at least 0, but is -1"):
+        MoeConfig(shared_expert_units=-1)
 
 
 def test_padding_is_neither_routed_nor_counted_and_changes_nothing(x):

@@ -7,6 +7,7 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
+from moeasr.low_rank import add_update
 from moeasr.train.averaging import average_checkpoints, choose_epochs, list_epochs
 
 
@@ -176,3 +177,21 @@ def test_of_costs_that_are_no_numbers_the_later_epoch_is_better(tmp_path):
         info = {"epoch": epoch, "dev_loss": 1.0, "cost": float("nan")}
         checkpoint.save(tmp_path / f"epoch_{epoch}.pt", content(epoch, 1.0, [0.0], info=info))
     assert epochs_of(choose_epochs(list_epochs(tmp_path), 2, "best")) == [2, 3]
+
+
+def test_updates_are_merged_before_the_average(tmp_path):
+    """The average of products is not the product of averages; shared weights stay one tensor."""
+    module = torch.nn.Linear(2, 2, bias=False)
+    add_update(module, "weight", rank=1, alpha=1.0)
+    model = torch.nn.ModuleList([module, module])
+    update = module.parametrizations.weight[0]
+    paths = [tmp_path / f"epoch_{epoch}.pt" for epoch in (1, 2)]
+    for epoch, path in enumerate(paths, start=1):
+        torch.nn.init.constant_(module.parametrizations.weight.original, 1.0)
+        torch.nn.init.constant_(update.up, float(epoch))
+        torch.nn.init.constant_(update.down, float(epoch))
+        checkpoint.save(path, content(epoch, 1.0, 0.0, model=dict(model.state_dict())))
+    weights = average_checkpoints(paths, network_of)["model"]
+    assert list(weights) == ["0.weight", "1.weight"]
+    assert torch.equal(weights["0.weight"], torch.full((2, 2), 1 + (1 + 4) / 2))
+    assert weights["0.weight"] is weights["1.weight"]

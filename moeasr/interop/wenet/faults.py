@@ -56,6 +56,9 @@ def _feed_forward_faults(key: str, part: FeedForwardConfig) -> list[str]:
         return []
     if not isinstance(part, MoeConfig):
         return [f"`model.{key}.type` is {part.type}, but WeNet supports only dense and moe"]
+    if part.shared_expert_units > 0:
+        units = part.shared_expert_units
+        return [f"`model.{key}.shared_expert_units` is {units}, but WeNet supports only 0"]
     if part.router == "top_k" and part.expert_weights in ("selected", "one"):
         return []
     return [

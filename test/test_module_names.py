@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from moeasr.errors import InputError
-from moeasr.train.module_names import find_parameters
+from moeasr.module_names import find_parameters
 
 
 def make_tree():
