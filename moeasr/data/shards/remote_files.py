@@ -29,7 +29,7 @@ TIMEOUT_SEC = 60.0
 """Time after which an HTTP connection counts as broken that opens no more or sends no bytes."""
 
 PAUSES_SEC = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Pauses between the attempts of a request."""
+"""The pauses between the attempts of a request."""
 
 PIECE_BYTES, LEAST_PIECE_BYTES = 1 << 22, 1 << 16
 """Size of the largest range of a request, and of the smallest one after failures."""
