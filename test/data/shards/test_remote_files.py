@@ -1,5 +1,6 @@
 """Files at addresses: ranges, dropped connections, servers without ranges, and failures."""
 
+import errno
 import pickle
 import sys
 
@@ -144,3 +145,22 @@ def test_an_address_without_its_driver_names_the_package(monkeypatch, address, m
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match=f"^{address} cannot be read.*{reason}$"):
         RemoteFiles().read(address, 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_end"),
+    [("The requested range is not satisfiable", True), ("The specified bucket is invalid", False)],
+)
+def test_a_range_behind_the_end_of_an_object_is_empty(monkeypatch, text, is_end):
+    """The errors are those of s3fs."""
+    fsspec = pytest.importorskip("fsspec")
+
+    def fail(*args, **options):
+        raise OSError(errno.EINVAL, text)
+
+    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "cat_file", fail)
+    if is_end:
+        assert RemoteFiles().read("memory://x/1.tar", 10, 5) == b""
+    else:
+        with pytest.raises(InputError, match=r"bucket is invalid \(after 6 attempts\)"):
+            RemoteFiles().read("memory://x/1.tar", 10, 5)
