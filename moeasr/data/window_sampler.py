@@ -42,7 +42,7 @@ class ShardWindowSampler:
         world_size: int = 1,
     ) -> None:
         self._num_frames = num_frames
-        self._by_shard = np.argsort(shards, kind="stable")
+        self._by_shard = np.argsort(shards, kind="stable").astype(np.int32)
         _, starts = np.unique(shards[self._by_shard], return_index=True)
         self._starts = np.append(starts, len(shards))
         self._config = config
@@ -68,12 +68,13 @@ class ShardWindowSampler:
 
     def _make_batches(self, epoch: int) -> BatchList:
         lots = self._generator(epoch).permutation(self._num_shards)
-        shares = [
-            self._share(lots[rank :: self._world_size], epoch, self._generator(epoch, rank))
-            for rank in range(self._world_size)
-        ]
-        num_turns = max(map(len, shares))
-        mine = shares[self._rank]
+        num_turns = 0
+        for rank in range(self._world_size):
+            generator = self._generator(epoch, rank)
+            share = self._share(lots[rank :: self._world_size], epoch, generator)
+            num_turns = max(num_turns, len(share))
+            if rank == self._rank:
+                mine = share
         return BatchList(mine.order, mine.ends, np.resize(mine.turns, num_turns))
 
     def _generator(self, *numbers: int) -> np.random.Generator:

@@ -166,12 +166,14 @@ def _replicated(
 ) -> dict[str, float]:
     """Return the bytes of a process that holds the whole model.
 
-    The gradients are copied to send them, when the activations are no longer needed.
+    The gradients are copied to send them, when the activations are no longer needed. The part of
+    the copy that is larger than the activations adds to the sum.
     """
     memory = _states(sizes, config, 1)
     memory["activations"] = kept.total
     copy = FLOAT_BYTES * sizes.trained if num_gpus > 1 else 0
-    memory["sent gradients beyond activations"] = max(0, copy - kept.total)
+    if copy > kept.total:
+        memory["copy of gradients"] = copy - kept.total
     return {**memory, "sum": sum(memory.values())}
 
 

@@ -1,7 +1,7 @@
 """Files at addresses such as `https://` or `s3://`, read by position through fsspec.
 
 Every driver of fsspec can read a range of bytes. A request that fails is repeated after a pause,
-from the first byte that is still missing, and for a smaller range: a connection that breaks after
+from the first piece that is still missing, and for a smaller piece: a connection that breaks after
 a number of bytes still brings the file forward. A server of HTTP that ignores ranges would send the
 whole file for every utterance. A file of such a server is copied once, to an unnamed temporary file
 of the process, and read again from its start if the connection breaks.
