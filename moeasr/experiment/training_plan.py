@@ -6,6 +6,7 @@ temporary results of the backward pass, the context and the work space of CUDA, 
 tensors, and the teacher of a distillation.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,16 +15,21 @@ from torch import nn
 
 from moeasr.errors import InputError
 from moeasr.experiment.config import ExperimentConfig
-from moeasr.models.activations import Activations, BatchShape, plan_activations, without_memory
+from moeasr.models.activations import BatchShape, plan_activations, without_memory
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model
 from moeasr.models.cost import model_cost
 from moeasr.models.part_cost import sum_of
+from moeasr.train.blocks import find_blocks, find_units
+from moeasr.train.freezing import frozen_parameters
 
 FLOAT_BYTES = 4
 
 FLOPS_PER_MAC = 6
 """Operations per multiply-add of the forward pass: two, and twice as many in the backward pass."""
+
+RECOMPUTING_FLOPS_PER_MAC = 8
+"""Operations per multiply-add if the backward pass repeats the forward pass of the blocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +64,8 @@ class ModelSizes:
         total: All parameters; a shared one counts once.
         trained: The parameters that have gradients.
         state: The parameters and buffers of a checkpoint.
-        units: The parameters of each block, without those of earlier blocks. A training with
-            `shard` gathers one block after another.
+        units: The parameters of each unit without those of earlier units. A training with `shard`
+            gathers one unit after another, see `moeasr.train.blocks.find_units`.
     """
 
     total: int
@@ -69,7 +75,7 @@ class ModelSizes:
 
     @property
     def root(self) -> int:
-        """The parameters outside of the blocks, which stay gathered during a step."""
+        """The parameters outside of the units, which stay gathered during a step."""
         return self.total - sum(self.units)
 
 
@@ -83,19 +89,20 @@ def plan_training(config: ExperimentConfig, workload: Workload) -> dict[str, Any
         model = build_model(config.model, workload.num_mel_bins, workload.vocab_size)
     lengths = (workload.utterance_sec, workload.tokens_per_sec, workload.frames_per_sec)
     macs_per_sec = sum_of(model_cost(model, *lengths), "all").macs_per_sec
-    blocks = find_blocks(model)
-    sizes = measure_sizes(model, blocks)
+    for parameter in frozen_parameters(model, config.train.freeze, config.train.max_epochs):
+        parameter.requires_grad_(False)
+    sizes = measure_sizes(model, find_units(model))
     shapes = batch_shapes(config, workload, model)
     model = without_memory(model).train()
-    lower = config.train.precision == "bf16"
-    kept = {name: plan_activations(model, shape, blocks, lower) for name, shape in shapes.items()}
-    largest = max(kept, key=lambda name: kept[name].total)
+    kept = {name: _activations(model, config, shape) for name, shape in shapes.items()}
+    largest = max(kept, key=lambda name: kept[name])
     memory = {"replicate": _replicated(sizes, config, kept[largest], workload.num_gpus)}
     if workload.num_gpus > 1:
         memory["shard"] = _sharded(sizes, config, kept[largest], workload.num_gpus)
     return {
         "parameters": sizes.total,
         "precision": config.train.precision,
+        "recompute": config.train.recompute,
         "batch": {"kind": largest, **shapes[largest]._asdict()},
         "memory_per_gpu": memory,
         "sent_per_gpu_and_step": _traffic(sizes, config, workload.num_gpus),
@@ -106,30 +113,21 @@ def plan_training(config: ExperimentConfig, workload: Workload) -> dict[str, Any
     }
 
 
-def find_blocks(module: nn.Module) -> list[nn.Module]:
-    """Return the elements of the lists of modules in a network, without those inside of others."""
-    found: dict[nn.Module, None] = {}
-    for child in module.children():
-        inside = list(child) if isinstance(child, nn.ModuleList) else find_blocks(child)
-        found |= dict.fromkeys(inside)
-    return list(found)
-
-
-def measure_sizes(model: nn.Module, blocks: list[nn.Module]) -> ModelSizes:
-    """Return the sizes of a model on any device."""
+def measure_sizes(model: nn.Module, units: Sequence[nn.Module]) -> ModelSizes:
+    """Return the sizes of a model on any device, with the parameters of its units."""
     parameters = list(model.parameters())
     tensors = dict.fromkeys(model.state_dict(keep_vars=True).values())
     seen: set[nn.Parameter] = set()
-    units = []
-    for block in blocks:
-        new = set(block.parameters()) - seen
+    by_unit = []
+    for unit in units:
+        new = set(unit.parameters()) - seen
         seen |= new
-        units.append(sum(parameter.numel() for parameter in new))
+        by_unit.append(sum(parameter.numel() for parameter in new))
     return ModelSizes(
         sum(parameter.numel() for parameter in parameters),
         sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         sum(tensor.numel() for tensor in tensors),
-        tuple(units),
+        tuple(by_unit),
     )
 
 
@@ -161,8 +159,15 @@ def batch_shapes(
     return shapes
 
 
+def _activations(model: AsrModel, config: ExperimentConfig, shape: BatchShape) -> float:
+    """Return the bytes of the activations that a batch keeps."""
+    lower = config.train.precision == "bf16"
+    kept = plan_activations(model, shape, find_blocks(model), lower)
+    return kept.recomputed if config.train.recompute == "blocks" else kept.total
+
+
 def _replicated(
-    sizes: ModelSizes, config: ExperimentConfig, kept: Activations, num_gpus: int
+    sizes: ModelSizes, config: ExperimentConfig, kept: float, num_gpus: int
 ) -> dict[str, float]:
     """Return the bytes of a process that holds the whole model.
 
@@ -170,25 +175,26 @@ def _replicated(
     the copy that is larger than the activations adds to the sum.
     """
     memory = _states(sizes, config, 1)
-    memory["activations"] = kept.total
+    memory["activations"] = kept
     copy = FLOAT_BYTES * sizes.trained if num_gpus > 1 else 0
-    if copy > kept.total:
-        memory["copy of gradients"] = copy - kept.total
+    if copy > kept:
+        memory["copy of gradients"] = copy - kept
     return {**memory, "sum": sum(memory.values())}
 
 
 def _sharded(
-    sizes: ModelSizes, config: ExperimentConfig, kept: Activations, num_gpus: int
+    sizes: ModelSizes, config: ExperimentConfig, kept: float, num_gpus: int
 ) -> dict[str, float]:
     """Return the bytes of a process that holds its part of each parameter.
 
-    Two blocks are gathered at a time, because the next one is fetched ahead, together with the
-    gradients of one block and the parameters outside of the blocks.
+    Three units are gathered at a time: a block without its feed-forwards, one of these, and the
+    next unit, which is fetched ahead. The gradients of one unit and the parameters outside of the
+    units are whole as well. With bfloat16, gathered feed-forwards take less.
     """
     memory = _states(sizes, config, num_gpus)
-    memory["activations"] = kept.total
+    memory["activations"] = kept
     largest = sorted(sizes.units, reverse=True)
-    memory["gathered blocks"] = FLOAT_BYTES * (sizes.root + sum(largest[:2]) + sum(largest[:1]))
+    memory["gathered units"] = FLOAT_BYTES * (sizes.root + sum(largest[:3]) + sum(largest[:1]))
     return {**memory, "sum": sum(memory.values())}
 
 
@@ -207,9 +213,9 @@ def _states(sizes: ModelSizes, config: ExperimentConfig, num_parts: int) -> dict
 def _traffic(sizes: ModelSizes, config: ExperimentConfig, num_gpus: int) -> dict[str, float]:
     """Return the bytes that a GPU sends in a step, by ring algorithms.
 
-    `replicate` sums the gradients once. `shard` gathers the blocks twice, for the forward and the
+    `replicate` sums the gradients once. `shard` gathers the units twice, for the forward and the
     backward pass of each micro-batch, and the other parameters once, and divides the sum of the
-    gradients among the GPUs.
+    gradients among the GPUs. With bfloat16, `shard` sends less for the feed-forwards.
     """
     others = (num_gpus - 1) / num_gpus
     gathered = 2 * sum(sizes.units) + sizes.root
@@ -238,7 +244,9 @@ def _time(
     throughput = workload.throughput
     if throughput is None and workload.tflops is not None:
         num_views = 2 if config.model.consistency_weight > 0 else 1
-        throughput = workload.tflops * 1e12 / (FLOPS_PER_MAC * num_views * macs_per_sec)
+        is_recomputed = config.train.recompute == "blocks"
+        per_mac = RECOMPUTING_FLOPS_PER_MAC if is_recomputed else FLOPS_PER_MAC
+        throughput = workload.tflops * 1e12 / (per_mac * num_views * macs_per_sec)
     epoch = None if throughput is None else workload.hours / (throughput * workload.num_gpus)
     return {
         "macs_per_audio_sec": round(macs_per_sec),

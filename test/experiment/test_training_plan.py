@@ -11,13 +11,13 @@ from moeasr.experiment.config import load_experiment
 from moeasr.experiment.training_plan import (
     ModelSizes,
     Workload,
-    find_blocks,
     measure_sizes,
     plan_training,
 )
 from moeasr.models.activations import BatchShape, inputs_of, measure_activations
 from moeasr.models.build import build_model
 from moeasr.models.cost import model_cost
+from moeasr.train.blocks import find_units
 from moeasr.train.optim import build_optimizer
 
 CONF = Path(__file__).resolve().parents[2] / "egs/mini/conf"
@@ -68,16 +68,29 @@ def test_shards_divide_what_stays_and_gather_blocks():
         assert memory["shard"][name] == memory["replicate"][name] / 4
     config = load_experiment(CONF / "dense.yaml")
     model = build_model(config.model, 80, 30)
-    sizes = measure_sizes(model, find_blocks(model))
-    block = sum(p.numel() for p in model.encoder.blocks[0].parameters())
-    assert set(find_blocks(model)) >= set(model.encoder.blocks)
-    assert max(sizes.units) == block
-    assert memory["shard"]["gathered blocks"] == 4 * (sizes.root + 3 * block)
+    sizes = measure_sizes(model, find_units(model))
+    largest = sorted(sum(p.numel() for p in u.parameters()) for u in find_units(model))
+    assert max(sizes.units) <= largest[-1] and sum(sizes.units) + sizes.root == sizes.total
+    top = sorted(sizes.units)
+    assert memory["shard"]["gathered units"] == 4 * (sizes.root + sum(top[-3:]) + top[-1])
+
+
+def test_recomputed_blocks_keep_less_and_frozen_modules_have_no_gradients():
+    memory = plan()["memory_per_gpu"]["replicate"]
+    recomputed = plan("dense", WORK, "train.recompute=blocks")["memory_per_gpu"]["replicate"]
+    assert recomputed["activations"] < 0.5 * memory["activations"]
+    assert recomputed["weights"] == memory["weights"]
+    frozen = plan("dense", WORK, "train.freeze=[{modules: [encoder]}]")["memory_per_gpu"]
+    model = build_model(load_experiment(CONF / "dense.yaml").model, 80, 30)
+    decoder = sum(p.numel() for name, p in model.named_parameters() if "encoder." not in name)
+    assert frozen["replicate"]["gradients"] == 4 * decoder
+    assert frozen["replicate"]["activations"] < memory["activations"]
+    assert frozen["shard"]["optimizer"] == 2 * decoder
 
 
 def test_shared_blocks_are_counted_once():
     model = build_model(load_experiment(CONF / "shared_moe.yaml").model, 80, 30)
-    sizes = measure_sizes(model, find_blocks(model))
+    sizes = measure_sizes(model, find_units(model))
     assert sizes.total == sum(p.numel() for p in model.parameters()) == sizes.trained
     assert sizes.root > 0 and sum(sizes.units) + sizes.root == sizes.total
 
@@ -85,7 +98,7 @@ def test_shared_blocks_are_counted_once():
 def test_traffic_and_steps_have_known_values():
     config = load_experiment(CONF / "dense.yaml", ("train.accum_steps=3", *SMALL))
     model = build_model(config.model, 80, 30)
-    sizes = measure_sizes(model, find_blocks(model))
+    sizes = measure_sizes(model, find_units(model))
     found = plan("dense", WORK, "train.accum_steps=3", "train.max_epochs=7")
     sent = found["sent_per_gpu_and_step"]
     # 3 of 4 parts of the gradients go round the ring twice

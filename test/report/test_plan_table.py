@@ -9,7 +9,7 @@ PLAN = {
     "batch": {"kind": "longest", "num_utts": 5, "num_frames": 3000, "num_tokens": 360},
     "memory_per_gpu": {
         "replicate": {**STATES, "activations": 9e9, "sum": 17e9},
-        "shard": {"weights": 1e9, "activations": 9e9, "gathered blocks": 5e8, "sum": 10.5e9},
+        "shard": {"weights": 1e9, "activations": 9e9, "gathered units": 5e8, "sum": 10.5e9},
     },
     "sent_per_gpu_and_step": {"replicate": 6e9, "shard": 9e9},
     "steps_per_epoch": 1000,
@@ -34,7 +34,7 @@ def test_every_size_has_a_line_with_both_kinds():
     assert "5 utterances of 30 s (longest utterances)" in lines[1]
     assert cells(lines, "weights") == ["4.00", "1.00"]
     assert cells(lines, "gradients") == ["4.00", "-"]
-    assert cells(lines, "gathered blocks") == ["-", "0.50"]
+    assert cells(lines, "gathered units") == ["-", "0.50"]
     assert cells(lines, "sum") == ["17.00", "10.50"]
     assert cells(lines, "fits in 16 GB") == ["no", "yes"]
     assert cells(lines, "sent per step") == ["6.00", "9.00"]

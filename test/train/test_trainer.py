@@ -1,6 +1,5 @@
 """The training loop: exact resume, bad batches, signals, several processes."""
 
-import dataclasses
 import json
 import math
 import os
@@ -8,164 +7,27 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
+from toys import (
+    NUM_BATCHES,
+    Crash,
+    ListSource,
+    Slope,
+    ToyBatch,
+    ToySource,
+    make_model,
+    make_trainer,
+)
 from two_processes import TRAINING, run_two_processes
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
-from moeasr.models.build import build_model
-from moeasr.models.config import ModelConfig
-from moeasr.models.encoders.conformer import ConformerConfig
-from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.models.intermediate_ctc import IntermediateCtcConfig
-from moeasr.models.outputs import LossOutput
-from moeasr.moe.layer import MoeConfig
-from moeasr.seed import seed_all
-from moeasr.train.config import EmaConfig, OptimConfig, ScheduleConfig, TrainConfig
+from moeasr.train.config import EmaConfig, FreezeConfig, OptimConfig, ScheduleConfig
 from moeasr.train.evaluation import EvaluatedBatch
 from moeasr.train.stopping import STOPPED_BY_SIGNAL
-from moeasr.train.trainer import Trainer
-
-NUM_BATCHES = 5
-
-
-class ToyBatch(NamedTuple):
-    feats: torch.Tensor
-    feats_lens: torch.Tensor
-    tokens: torch.Tensor
-    tokens_lens: torch.Tensor
-    name: str
-
-
-class ToySource:
-    """Random batches, the same for the same epoch; calls `at(epoch, number)` before each."""
-
-    def __init__(self, at=lambda epoch, number: None, rank=0, world_size=1, spoil=()):
-        self.at, self.rank, self.world_size, self.spoil = at, rank, world_size, spoil
-
-    def num_batches(self, epoch):
-        return NUM_BATCHES if self.world_size == 1 else -(-NUM_BATCHES // self.world_size)
-
-    def stream(self, epoch, start):
-        numbers = list(range(NUM_BATCHES))
-        numbers += numbers[: -NUM_BATCHES % self.world_size]
-        for number in numbers[self.rank :: self.world_size][start:]:
-            self.at(epoch, number)
-            generator = torch.Generator().manual_seed(100 * epoch + number)
-            feats = torch.randn(2, 40, 20, generator=generator)
-            if (epoch, number) in self.spoil:
-                feats[0, 3, 3] = float("nan")
-            tokens = torch.randint(3, 9, (2, 3), generator=generator)
-            lens = (torch.tensor([40, 36]), torch.tensor([3, 2]))
-            yield ToyBatch(feats, lens[0], tokens, lens[1], f"utt{epoch}-{number}")
-
-
-def make_model(dropout=0.1, num_blocks=1, **signals):
-    ff = MoeConfig(hidden_units=8, num_experts=4)
-    balanced = dataclasses.replace(ff, router="balanced")  # has a state that is no parameter
-    config = ModelConfig(
-        encoder=ConformerConfig(
-            num_blocks=num_blocks,
-            d_model=8,
-            num_heads=2,
-            dropout=dropout,
-            attention_dropout=dropout,
-            dynamic_chunk=dropout > 0,
-            feed_forward=ff,
-            macaron_feed_forward=balanced,
-        ),
-        decoder=DecoderConfig(
-            num_blocks=1, num_reverse_blocks=1, num_heads=2, dropout=dropout, feed_forward=ff
-        ),
-        **signals,
-    )
-    seed_all(5)
-    model = build_model(config, 20, 9)
-    seed_all(6)
-    return model
-
-
-def make_trainer(
-    exp_dir,
-    source=None,
-    model=None,
-    dev=None,
-    restart_epoch=False,
-    after_step=None,
-    evaluate_batch=None,
-    after_epoch=None,
-    loss_of=None,
-    **settings,
-):
-    model = model or make_model()
-    settings = {
-        "max_epochs": 3,
-        "save_every_steps": 2,
-        "log_every_steps": 1,
-        "optim": OptimConfig(lr=1e-2),
-        "schedule": ScheduleConfig(warmup_steps=3),
-        **settings,
-    }
-    return Trainer(
-        model=model,
-        loss_of=loss_of or (lambda batch: model(*batch[:4])),
-        describe=lambda batch: batch.name,
-        train=source or ToySource(),
-        dev=dev or ToySource(),
-        config=TrainConfig(**settings),
-        exp_dir=exp_dir,
-        metadata={"config": {}},
-        device=torch.device("cpu"),
-        restart_epoch=restart_epoch,
-        before_step=getattr(model, "start_step", None),
-        after_step=after_step or getattr(model, "react", None),
-        evaluate_batch=evaluate_batch,
-        after_epoch=after_epoch,
-    )
-
-
-class Slope(torch.nn.Module):
-    """An utterance x, three numbers, costs weight x: the gradient is x, wherever the weights are.
-
-    The weights are (1, 2), which the optimizer decays, and (1,), which it does not. They begin as
-    ones. The statistics tell what the model is asked for.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.matrix = torch.nn.Parameter(torch.ones(1, 2, dtype=torch.float64))
-        self.vector = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
-
-    def forward(self, x, *unused):
-        loss = (x[:, :2] * self.matrix).sum() + (x[:, 2] * self.vector).sum()
-        stats = {
-            "loss": loss.detach(),
-            "first": x[:, 0].sum(),
-            "in_training": torch.tensor(float(len(x) * self.training)),
-            "with_graph": torch.tensor(float(len(x) * torch.is_grad_enabled())),
-        }
-        return LossOutput(loss, torch.tensor(float(len(x))), stats, {})
-
-    def weights(self):
-        return [*self.matrix.flatten().tolist(), *self.vector.tolist()]
-
-
-class ListSource:
-    """Batches of utterances for `Slope`, by epoch (0 is evaluation)."""
-
-    def __init__(self, epochs):
-        self.epochs = epochs
-
-    def num_batches(self, epoch):
-        return len(self.epochs[epoch])
-
-    def stream(self, epoch, start):
-        for number, utts in enumerate(self.epochs[epoch][start:], start=start):
-            x = torch.tensor(utts, dtype=torch.float64)
-            yield ToyBatch(x, None, None, None, f"utt{epoch}-{number}")
 
 
 def train_slope(exp_dir, *epochs, dev=(), model=None, **settings):
@@ -190,10 +52,6 @@ def assert_same_run(one, other):
     assert metrics(one) == metrics(other)
     names = [sorted(path.name for path in run.glob("*.pt")) for run in (one, other)]
     assert names[0] == names[1]
-
-
-class Crash(Exception):
-    """An exception in place of kill -9, after which no code of moeasr runs."""
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +115,25 @@ def test_learning_signals_resume_to_the_same_weights_bit_for_bit(tmp_path, signa
         make_trainer(tmp_path / "plain", model=plain, max_epochs=1, writers=("jsonl",)).run()
         losses = [metrics(tmp_path / name, "train")[0]["loss"] for name in ("plain", "unbroken")]
         assert losses[0] != losses[1]
+
+
+def test_a_run_resumes_bit_for_bit_around_the_epoch_in_which_modules_thaw(tmp_path):
+    """`last.pt` of the crashes is from before the thaw, from just before it, and from after it."""
+    freeze = (FreezeConfig(modules=("encoder",), until_epoch=2), FreezeConfig(modules=("ctc",)))
+    optim = OptimConfig(lr=1e-2, weight_decay=0.3, lr_factors={"decoder": 0.5})
+    settings = {"freeze": freeze, "optim": optim, "ema": EmaConfig(decay=0.7)}
+    start = {name: tensor.clone() for name, tensor in make_model().state_dict().items()}
+    make_trainer(tmp_path / "unbroken", **settings).run()
+    for crash_at in ((2, 3), (3, 0), (3, 3)):
+        exp_dir = tmp_path / f"{crash_at}"
+        with pytest.raises(Crash):
+            make_trainer(exp_dir, crash_after(crash_at), **settings).run()
+        make_trainer(exp_dir, **settings).run()
+        assert_same_run(tmp_path / "unbroken", exp_dir)
+    for epoch, frozen in enumerate((["encoder", "ctc"], ["encoder", "ctc"], ["ctc"]), start=1):
+        weights = checkpoint.load(tmp_path / "unbroken" / f"epoch_{epoch}.pt")["model"]
+        moved = {name.split(".")[0] for name in start if not weights[name].equal(start[name])}
+        assert moved == {"encoder", "ctc", "decoder", "reverse_decoder"} - set(frozen)
 
 
 def test_a_run_killed_before_last_pt_of_a_finished_epoch_resumes_exactly(tmp_path, unbroken):
@@ -450,6 +327,41 @@ def test_a_gradient_is_the_mean_over_utterances_of_the_step_and_then_clipped(tmp
     assert moment == pytest.approx([0.15, 0.2, 0.6], rel=1e-6)
 
 
+class TwoModules(Slope):
+    """`Slope` with each of its weights in a module of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Module(), torch.nn.Module()
+        self.first.weight, self.second.weight = self.matrix, self.vector
+
+
+@pytest.mark.parametrize(("frozen", "norm"), [("first", 12.0), ("second", 5.0), (None, 13.0)])
+def test_frozen_weights_do_not_decay_and_their_gradients_do_not_count(tmp_path, frozen, norm):
+    freeze = (FreezeConfig(modules=(frozen,)),) if frozen else ()
+    optim = OptimConfig(lr=0.1, weight_decay=0.5)
+    model = TwoModules()
+    settings = {"freeze": freeze, "optim": optim, "schedule": ScheduleConfig(warmup_steps=1)}
+    train_slope(tmp_path, [[[3.0, 4.0, 12.0]]], model=model, **settings)
+    (line,) = metrics(tmp_path, "train")
+    assert line["grad_norm"] == pytest.approx(norm, rel=1e-12)
+    # a step of Adam is the learning rate, and decay takes lr * weight_decay of matrices
+    matrix = 1.0 if frozen == "first" else 1.0 * (1 - 0.1 * 0.5) - 0.1
+    vector = 1.0 if frozen == "second" else 0.9
+    assert model.weights() == pytest.approx([matrix, matrix, vector], rel=1e-7)
+    if frozen == "first":
+        assert model.matrix.tolist() == [[1.0, 1.0]]
+
+
+def test_learning_rates_have_the_factors_of_their_modules(tmp_path):
+    optim = OptimConfig(lr=0.1, lr_factors={"first": 0.25})
+    schedule = ScheduleConfig(warmup_steps=1)
+    step = [[1.0, 2.0, 3.0]]
+    model = train_slope(tmp_path, [step], model=TwoModules(), optim=optim, schedule=schedule)
+    assert model.weights() == pytest.approx([1 - 0.025, 1 - 0.025, 0.9], rel=1e-7)
+    assert [line["lr"] for line in metrics(tmp_path, "train")] == [0.1]
+
+
 def test_the_learning_rate_follows_optimizer_steps(tmp_path):
     """With two micro-batches per step, five micro-batches are three steps in each of two epochs."""
     epoch = [[[1.0, 2.0, 3.0]]] * NUM_BATCHES
@@ -539,15 +451,6 @@ def test_a_changed_optimizer_takes_effect_on_resuming(tmp_path):
     assert [list(group["betas"]) for group in groups] == [[0.5, 0.6]] * 2
 
 
-def test_another_number_of_processes_cannot_resume(tmp_path):
-    train_slope(tmp_path, [[[1.0, 1.0, 1.0]]])
-    content = checkpoint.load(tmp_path / "last.pt")
-    content["trainer"]["per_rank"] *= 2
-    checkpoint.save(tmp_path / "last.pt", content)
-    with pytest.raises(InputError, match="written by 2 processes and cannot be resumed .* by 1"):
-        train_slope(tmp_path, [[[1.0, 1.0, 1.0]]])
-
-
 def test_too_many_bad_steps_end_the_run_with_advice(tmp_path):
     spoil = {(1, number) for number in range(NUM_BATCHES)}
     with pytest.raises(InputError, match=r"3 steps in a row .* lower `train.optim.lr`"):
@@ -606,7 +509,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[1])
-from test_trainer import NUM_BATCHES, Crash, ListSource, ToySource, make_model, make_trainer
+from toys import NUM_BATCHES, Crash, ListSource, ToySource, make_model, make_trainer
 from moeasr import distributed
 from moeasr.seed import seed_all
 
@@ -645,7 +548,7 @@ def two_processes(tmp_path_factory):
     root = tmp_path_factory.mktemp("two_processes")
     worker = root / "worker.py"
     worker.write_text(WORKER)
-    command = (str(worker), str(Path(__file__).parent), str(root))
+    command = (str(worker), str(Path(__file__).parent.parent / "helpers"), str(root))
     for ended in run_two_processes(*command, imports=TRAINING):
         assert ended.status == 0, ended.error[-2000:]
     return root

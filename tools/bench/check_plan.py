@@ -23,6 +23,7 @@ from moeasr.experiment.training_plan import Workload, plan_training
 from moeasr.models.activations import BatchShape, inputs_of, measure_activations
 from moeasr.models.build import build_model
 from moeasr.train.optim import build_optimizer
+from moeasr.train.parallel import parallelise
 
 VOCAB_SIZE = 500
 RETURNED_AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
@@ -76,6 +77,7 @@ def measure(config: ExperimentConfig) -> dict[str, float]:
     lower = config.train.precision == "bf16"
     before = status("VmRSS")
     model = build_model(config.model, 80, VOCAB_SIZE).train()
+    parallelise(model, config.train, torch.device("cpu"))
     optimizer = build_optimizer(model, config.train.optim)
     inputs = inputs_of(model, shape)
     inputs[0].normal_()
@@ -91,11 +93,12 @@ def measure(config: ExperimentConfig) -> dict[str, float]:
         optimizer.zero_grad(set_to_none=True)
     peak = status("VmHWM")
     states = [value for state in optimizer.state.values() for value in state.values()]
+    if config.train.recompute == "none":  # otherwise no hook sees what blocks keep
+        num_bytes["activations"] = measure_activations(model, shape, lower=lower).total
     return {
         "weights": size_of(model.parameters()),
         **num_bytes,
         "optimizer": size_of(states),
-        "activations": measure_activations(model, shape, lower=lower).total,
         "peak": peak - before,
     }
 
