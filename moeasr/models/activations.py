@@ -45,8 +45,11 @@ class Activations:
 
     @property
     def recomputed(self) -> float:
-        """The bytes if the backward pass computes the activations of one block after another."""
-        return self.outside + self.inputs + max(self.within.values(), default=0)
+        """The bytes if the backward pass computes the activations of one block after another.
+
+        The largest block counts twice, for its activations and for their gradients.
+        """
+        return self.outside + self.inputs + 2 * max(self.within.values(), default=0)
 
 
 def plan_activations(

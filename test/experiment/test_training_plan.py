@@ -76,10 +76,12 @@ def test_shards_divide_what_stays_and_gather_blocks():
 
 
 def test_recomputed_blocks_keep_less_and_frozen_modules_have_no_gradients():
+    deep = "model.encoder.num_blocks=12"
+    whole = plan("dense", WORK, deep)["memory_per_gpu"]["replicate"]
+    recomputed = plan("dense", WORK, deep, "train.recompute=blocks")["memory_per_gpu"]["replicate"]
+    assert recomputed["activations"] < 0.5 * whole["activations"]
+    assert recomputed["weights"] == whole["weights"]
     memory = plan()["memory_per_gpu"]["replicate"]
-    recomputed = plan("dense", WORK, "train.recompute=blocks")["memory_per_gpu"]["replicate"]
-    assert recomputed["activations"] < 0.5 * memory["activations"]
-    assert recomputed["weights"] == memory["weights"]
     frozen = plan("dense", WORK, "train.freeze=[{modules: [encoder]}]")["memory_per_gpu"]
     model = build_model(load_experiment(CONF / "dense.yaml").model, 80, 30)
     decoder = sum(p.numel() for name, p in model.named_parameters() if "encoder." not in name)
