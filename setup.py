@@ -48,6 +48,8 @@ setup(
             "onnxruntime>=1.20.0",
             "kaldi-native-fbank>=1.20.0",
         ],
+        # shards at https:// and http://; other addresses need s3fs, gcsfs, adlfs ... of fsspec
+        "shards": ["fsspec>=2024.2.0", "aiohttp>=3.10.0"],
         # `moeasr transcribe --vad`, and long recordings for models that cannot stream
         "vad": ["silero-vad>=6.2.3", "onnxruntime>=1.20.0"],
         "dev": [
@@ -70,7 +72,8 @@ setup(
             "onnxruntime>=1.20.0",
             "sherpa-onnx>=2.0.1",
             "kaldifst>=1.7.0",
-            "aiohttp>=3.10.0",  # the extra `serve`
+            "aiohttp>=3.10.0",  # the extras `serve` and `shards`
+            "fsspec>=2024.2.0",  # the extra `shards`
         ],
     },
     entry_points={"console_scripts": ["moeasr=moeasr.__main__:main"]},

@@ -14,7 +14,7 @@ BIN = Path(__file__).parent / "bin"
 GROUPS = {
     "train": ("train", "launch", "average", "compare", "show_config"),
     "decode": ("transcribe", "stream", "serve", "decode", "score", "results"),
-    "inspect": ("report", "usage", "profile", "benchmark"),
+    "inspect": ("report", "usage", "profile", "plan", "benchmark"),
     "convert": ("export", "upcycle", "densify", "import_wenet", "export_wenet"),
     "data": ("make_dict", "make_lm", "compute_cmvn", "index_shards"),
 }

@@ -1,10 +1,12 @@
 """Plans of batches: which utterances are padded to one length together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from moeasr.errors import InputError
+
+NUMBERS_AT_ONCE = 100_000
 
 
 def cut_batches(num_frames: np.ndarray, max_frames: int, max_utts: int | None = None) -> np.ndarray:
@@ -22,7 +24,7 @@ def cut_batches(num_frames: np.ndarray, max_frames: int, max_utts: int | None = 
     max_utts = max_utts or len(num_frames)
     ends = [0]
     longest = 0
-    for place, length in enumerate(num_frames.tolist()):
+    for place, length in enumerate(_numbers(num_frames)):
         longest = max(longest, length)
         size = place - ends[-1] + 1
         if size > 1 and (size * longest > max_frames or size > max_utts):
@@ -31,6 +33,12 @@ def cut_batches(num_frames: np.ndarray, max_frames: int, max_utts: int | None = 
     if len(num_frames):
         ends.append(len(num_frames))
     return np.array(ends, dtype=np.int64)
+
+
+def _numbers(values: np.ndarray) -> Iterator[int]:
+    """Yield the values as Python's numbers, of which few exist at a time."""
+    for first in range(0, len(values), NUMBERS_AT_ONCE):
+        yield from values[first : first + NUMBERS_AT_ONCE].tolist()
 
 
 def longest_first(num_frames: np.ndarray) -> np.ndarray:

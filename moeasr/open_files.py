@@ -5,6 +5,15 @@ import os
 MAX_OPEN_FILES = 128
 
 
+def read_at(descriptor: int, start: int, num_bytes: int) -> bytes:
+    """Return bytes of a file from a position on; fewer only at the end of the file.
+
+    The size of the file limits the memory that an absurd `num_bytes` could ask for.
+    """
+    num_bytes = min(num_bytes, os.fstat(descriptor).st_size - start)
+    return os.pread(descriptor, num_bytes, start) if num_bytes > 0 else b""
+
+
 class OpenFiles:
     """File descriptors by file name, each opened at its first use.
 

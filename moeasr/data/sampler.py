@@ -133,7 +133,7 @@ class BucketBatchSampler:
         world_size: int = 1,
         shuffle: bool = True,
     ) -> None:
-        self._num_frames = np.asarray(num_frames, dtype=np.int64)
+        self._num_frames = np.asarray(num_frames)
         self._config = config
         self._seed = seed
         self._rank = rank
@@ -181,7 +181,7 @@ def training_batches(
         epoch: Number of the epoch, from 1.
         generator: Random number generator.
     """
-    by_length = np.argsort(num_frames, kind="stable")
+    by_length = np.argsort(num_frames, kind="stable").astype(np.int32)
     buckets = np.array_split(by_length, config.num_buckets)
     # cut all buckets as one sequence: a batch may continue in the next bucket
     order = np.concatenate([generator.permutation(bucket) for bucket in buckets])

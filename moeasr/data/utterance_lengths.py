@@ -11,29 +11,32 @@ from moeasr.errors import InputError
 from moeasr.logs import progress
 
 TABLE = "utt2num_frames"
+MAX_FRAMES = np.iinfo(np.int32).max
+"""Largest number of frames that is kept; every limit of lengths is smaller."""
 
 
 def listed_lengths(data_dir: Path, utterances: Utterances) -> np.ndarray:
-    """Return the (N,) int64 frame counts in `utt2num_frames`; -1 for an utterance without a line.
+    """Return the (N,) int32 frame counts in `utt2num_frames`; -1 for an utterance without a line.
 
     Raises:
         InputError: The table is malformed.
     """
     path = data_dir / TABLE
     if not path.is_file():
-        return np.full(len(utterances), -1)
+        return np.full(len(utterances), -1, np.int32)
     table = Table(path)
     numbers = table.numbers()
     if (numbers < 0).any():
         utt_id, value = table[int(np.argmax(numbers < 0))]
         raise InputError(f"{path}: utterance {utt_id} has {value} frames; make this table again")
-    return np.append(numbers, -1)[table.rows_of(utterances.utt_ids)]
+    numbers = np.append(np.minimum(numbers, MAX_FRAMES), -1).astype(np.int32)
+    return numbers[table.rows_of(utterances.utt_ids)]
 
 
 def measure_missing(
     lengths: np.ndarray, utterances: Utterances, reader: UtteranceReader
 ) -> np.ndarray:
-    """Return (N,) int64 lengths, in which each -1 is replaced by the length in a header.
+    """Return (N,) int32 lengths, in which each -1 is replaced by the length in a header.
 
     Raises:
         InputError: The length of an utterance cannot be read. The message names the utterance.

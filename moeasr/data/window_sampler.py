@@ -48,7 +48,7 @@ class ShardWindowSampler:
         world_size: int = 1,
     ) -> None:
         self._num_frames = num_frames
-        self._by_shard = np.argsort(shards, kind="stable")
+        self._by_shard = np.argsort(shards, kind="stable").astype(np.int32)
         _, starts = np.unique(shards[self._by_shard], return_index=True)
         self._starts = np.append(starts, len(shards))
         self._config = config

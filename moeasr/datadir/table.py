@@ -64,6 +64,7 @@ class Table(Sequence[tuple[str, str]]):
         self._ends = np.concatenate(ends)  # ends of the lines, preceded by a 0
         if num_lines == len(self._ends):  # the last line does not end with a newline
             self._ends = np.append(self._ends, num_bytes)
+        self._ends = self._ends.astype(np.min_scalar_type(num_bytes))  # four bytes below 4 GiB
         self.keys: np.ndarray = np.concatenate(keys)
         self._refuse_repeats()
 
@@ -113,15 +114,20 @@ class Table(Sequence[tuple[str, str]]):
         except (ValueError, OverflowError):
             raise InputError(self._no_number(kind)) from None
 
+    def share_keys(self, other: "Table") -> None:
+        """Keep the keys of another table instead of equal ones, which would take memory twice."""
+        if np.array_equal(other.keys, self.keys):
+            self.keys = other.keys
+
     def rows_of(self, keys: np.ndarray) -> np.ndarray:
-        """Return the line of each of (M,) keys as (M,) int64; -1 for a key without a line."""
+        """Return the line of each of (M,) keys as (M,) int32; -1 for a key without a line."""
         if np.array_equal(keys, self.keys):
-            return np.arange(len(keys))
+            return np.arange(len(keys), dtype=np.int32)
         if not len(self):
-            return np.full(len(keys), -1)
+            return np.full(len(keys), -1, np.int32)
         places = np.searchsorted(self.keys, keys, sorter=self._order)
         rows = self._order[np.minimum(places, len(self) - 1)]
-        return np.where(self.keys[rows] == keys, rows, -1)
+        return np.where(self.keys[rows] == keys, rows, -1).astype(np.int32)
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the file in blocks of whole lines."""

@@ -141,6 +141,7 @@ class Utterances(Sequence[Utterance]):
 
     def with_texts(self, texts: Table) -> "Utterances":
         """Return the same utterances with their transcripts."""
+        texts.share_keys(self._table)
         return dataclasses.replace(self, texts=texts, text_rows=texts.rows_of(self.utt_ids))
 
     def digest(self) -> str:
@@ -172,14 +173,15 @@ def open_utterances(entries: str | Path, segments: str | Path | None = None) -> 
     """
     table = Table(entries)
     if segments is None:
-        return Utterances(table, None, np.arange(len(table)), None)
+        return Utterances(table, None, np.arange(len(table), dtype=np.int32), None)
     parts = Table(segments)
-    return Utterances(table, parts, np.arange(len(parts)), _recordings_of(parts, table))
+    rows = np.arange(len(parts), dtype=np.int32)
+    return Utterances(table, parts, rows, _recordings_of(parts, table))
 
 
 def _recordings_of(segments: Table, entries: Table) -> np.ndarray:
     """Return the row in `entries` of each segment's recording, (N,)."""
-    found, names = [np.zeros(0, np.int64)], []
+    found, names = [np.zeros(0, np.int32)], []
     for row, (utt_id, line) in enumerate(segments.items(), start=1):
         names.append(_parse(utt_id, line, segments.path).recording.encode())
         if len(names) == ROWS_AT_ONCE or row == len(segments):

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 import torch
 from two_processes import TRAINING, run_two_processes
+from unreliable_server import UnreliableServer, serving
 
 from moeasr import checkpoint
 from moeasr.augment.augmentations import AUGMENTATIONS
@@ -109,6 +110,27 @@ def test_training_is_bit_identical_for_all_data_types_and_numbers_of_workers(sou
     assert same(weights["feats"], workers)
     other_seed = run(data_dir, "shard", "exp_seed", "--seed", "1")
     assert not same(weights["feats"], other_seed)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fails_rather_than_hangs")
+@pytest.mark.parametrize(
+    ("window", "ranges", "num_workers"), [("null", True, 2), ("2", True, 0), ("2", False, 2)]
+)
+def test_shards_from_an_unreliable_server_give_the_weights_of_local_ones(
+    source, window, ranges, num_workers
+):
+    """Every seventh response breaks off, after more and more bytes."""
+    data_dir = audio_sets.prepare(source, "shard")
+    options = ("--set", f"data.batch.window_shards={window}", "--set")
+    local = run(data_dir, "shard", "local", *options, "train.num_workers=0")
+    drops = [2000 * n if n % 7 == 0 else None for n in range(1, 71)]
+    server = UnreliableServer(data_dir.with_name("shards"), drops, ranges=ranges)
+    with serving(server):
+        audio_sets.move_shards(data_dir, server.address)
+        remote = run(data_dir, "shard", "remote", *options, f"train.num_workers={num_workers}")
+    assert same(remote, local)
+    assert len(server.drops) < 40
 
 
 def changed_options(changes):
@@ -280,7 +302,8 @@ def test_a_changed_adapter_is_refused(source):
     options = changed_options((f"init.model={start}", "adapter.type=lora"))
     run(data_dir, "raw", "exp", *options)
     log = data_dir.with_name("exp") / "train.log"
-    assert re.search(r"0\.\d\d M of 0\.\d\d M parameters are trained \(`adapter`\)", log.read_text())
+    trained = r"0\.\d\d M of 0\.\d\d M parameters are trained \(`adapter`\)"
+    assert re.search(trained, log.read_text())
     with pytest.raises(InputError, match=r"`adapter.rank` is 4, but was 8"):
         run(data_dir, "raw", "exp", *options, "--set", "adapter.rank=4")
 

@@ -117,3 +117,19 @@ def test_columns_follow_a_selection(wav_scp: Path, tmp_path: Path) -> None:
     assert utterances.indices_of(keys).tolist() == [2, 1, -1]
     # of the lines "u1 150 0" and "u3 149 1"
     assert chosen.digest() == "e72860e100c678c54fc030bcb283c03e2a627c4a9d6499d7bbfbb6d8846b16fc"
+
+
+def test_an_utterance_takes_few_bytes_beside_its_name(tmp_path: Path) -> None:
+    """Equal keys of two tables exist once, and lines are numbered in 32 bits."""
+    names = [f"u{number:04d}" for number in range(1000)]
+    for table in ("shards.scp", "text", "some"):
+        lines = names if table != "some" else names[1:]
+        (tmp_path / table).write_text("".join(f"{name} x\n" for name in lines))
+    texts, some = Table(tmp_path / "text"), Table(tmp_path / "some")
+    utterances = open_utterances(tmp_path / "shards.scp").with_texts(texts)
+    assert texts.keys is utterances.entries.keys
+    assert utterances.rows.itemsize == utterances.text_rows.itemsize == 4
+    utterances = utterances.with_texts(some)
+    assert some.keys is not utterances.entries.keys
+    assert utterances.text_rows.tolist() == [-1, *range(999)]
+    assert [u.text for u in utterances][:2] == ["", "x"]

@@ -104,6 +104,13 @@ def make_shards_of(data_dir: Path, nj: int = 1) -> Path:
     return shards
 
 
+def move_shards(data_dir: Path, address: str) -> None:
+    """Say in shards.scp that the shards are at an address."""
+    table = (data_dir / "shards.scp").read_text()
+    moved = table.replace(str(data_dir.with_name("shards").resolve()), address)
+    (data_dir / "shards.scp").write_text(moved)
+
+
 def features(data_dir: Path, data_type: str) -> dict[str, torch.Tensor]:
     """Return the features of a data directory by utterance."""
     kind = find_data_type(data_type)

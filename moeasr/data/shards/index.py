@@ -4,18 +4,20 @@ import os
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from moeasr.audio.duration import AudioLength
 from moeasr.audio.samples import measure_stream
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.length_tables import length_tables
 from moeasr.data.shards.reader import AUDIO_SUFFIXES, TEXT_SUFFIX, ShardEntry
+from moeasr.data.shards.remote_files import RemoteFiles, is_address
 from moeasr.datadir.full_tables import write_tables
 from moeasr.datadir.raw_tables import is_unicode, keys, write_lines
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig
-from moeasr.fields import is_one_field
+from moeasr.fields import SPACES, is_one_field
+from moeasr.text_lines import decode_line, read_lines
 
 
 class ShardedUtterance(NamedTuple):
@@ -85,23 +87,57 @@ def write_data_dir(
     write_shard_tables(data_dir, ordered, config, say)
 
 
+def read_list(path: str) -> list[str]:
+    """Return the shards in a list, which is a file or an address, with one shard per line.
+
+    In a list at an address, names without a directory are beside the list.
+
+    Raises:
+        InputError: The list cannot be read, or a line is not valid UTF-8.
+    """
+    path = path.removeprefix("file://")
+    if not is_address(path):
+        numbered = list(read_lines(path))
+        folder = ""
+    else:
+        with RemoteFiles().copy(path) as file:
+            numbered = [(n, decode_line(raw, path, n)) for n, raw in enumerate(file, start=1)]
+        folder = path.rpartition("/")[0] + "/"
+    shards = [name for _, line in numbered if (name := line.strip(SPACES))]
+    return [(name if "/" in name else folder + name).removeprefix("file://") for name in shards]
+
+
 def list_shard(path: str) -> list[ShardedUtterance]:
-    """Return the utterances of a shard, reading only the headers and ends of their audio.
+    """Return the utterances of a shard, decoding only the headers and ends of their audio.
+
+    A shard at an address is copied to a temporary file, which needs its size on disk.
 
     Raises:
         InputError: The shard is not a tar file or is truncated, or an utterance has unreadable
             audio, no audio or no transcript. The message names the shard and the member.
     """
-    with naming(f"shard {path}"):
-        return _utterances_of(path)
+    with naming(f"shard {path}"), _opened(path) as file:
+        return _utterances_of(file, path)
 
 
-def _utterances_of(path: str) -> list[ShardedUtterance]:
+def _opened(path: str) -> BinaryIO:
+    """Open a shard, or a copy of a shard at an address."""
+    try:
+        if is_address(path):
+            return RemoteFiles().copy(path)
+        return open(path, "rb")
+    except InputError as error:
+        raise InputError(f"shard {error}") from None
+    except OSError as error:
+        raise InputError(f"shard {path} cannot be read: {error.strerror}") from None
+
+
+def _utterances_of(file: BinaryIO, path: str) -> list[ShardedUtterance]:
     audio: dict[str, tuple[AudioLength, ShardEntry]] = {}
     texts: dict[str, str] = {}
     try:
-        num_bytes = os.path.getsize(path)
-        with tarfile.open(path, "r:", encoding="utf-8") as shard:
+        num_bytes = os.fstat(file.fileno()).st_size
+        with tarfile.open(fileobj=file, mode="r:", encoding="utf-8") as shard:
             for member in shard:
                 if member.size < 0:  # the next member would be this member again
                     raise tarfile.ReadError(f"{member.name} has a negative size")
@@ -127,7 +163,7 @@ def _utterances_of(path: str) -> list[ShardedUtterance]:
                     entry = ShardEntry(member.name, member.offset_data, path)
                     length = AudioLength(key, num_samples, rate_hz, "", overshoots)
                     audio[key] = length, entry
-        _require_end(path)
+        _require_end(file)
     except InputError:
         raise
     except (MemoryError, OverflowError, RecursionError, ValueError):
@@ -151,13 +187,12 @@ def _one_line(raw: bytes, name: str) -> str:
         raise InputError(f"{name} is not valid UTF-8 ({error.reason})") from None
 
 
-def _require_end(path: str) -> None:
+def _require_end(file: BinaryIO) -> None:
     """Raise `tarfile.ReadError` unless a tar file has its end mark.
 
     A file without end mark may be truncated between two members.
     """
-    with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 2 * tarfile.BLOCKSIZE))
-        if file.read() != bytes(2 * tarfile.BLOCKSIZE):
-            raise tarfile.ReadError("the end mark is missing")
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 2 * tarfile.BLOCKSIZE))
+    if file.read() != bytes(2 * tarfile.BLOCKSIZE):
+        raise tarfile.ReadError("the end mark is missing")

@@ -8,6 +8,9 @@ thousand disk seeks, or a thousand requests over a network.
 the audio's name in the tar file, and the byte at which its content begins. Lengths are listed in
 utt2num_frames, as for every other set. Batches by length can thus be formed, and a training
 resumed, without opening the shards. Two positioned reads load an utterance, in any order.
+
+A shard is a file, or an address such as `https://host/train_000000000.tar` that fsspec can read
+(see `moeasr.data.shards.remote_files`).
 """
 
 import os
@@ -22,8 +25,9 @@ from torch import Tensor
 from moeasr.audio.file import read_audio_bytes
 from moeasr.audio.probe import AudioInfo
 from moeasr.audio.samples import measure_stream, sample_range
+from moeasr.data.shards.remote_files import RemoteFiles, is_address
 from moeasr.errors import InputError
-from moeasr.open_files import OpenFiles
+from moeasr.open_files import OpenFiles, read_at
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 TEXT_SUFFIX = ".txt"
@@ -54,7 +58,7 @@ class ShardEntry(NamedTuple):
             raise InputError(
                 f"an entry of shards.scp must be `member offset shard`, but is `{entry}`"
             )
-        return cls(fields[0], int(fields[1]), fields[2])
+        return cls(fields[0], int(fields[1]), fields[2].removeprefix("file://"))
 
 
 class ShardReader:
@@ -63,11 +67,13 @@ class ShardReader:
     Args:
         read_ahead: Ask the system to fetch a whole shard when its first utterance is read. This
             takes one sequential read for all loader processes. Use it for batches that are drawn
-            from a few shards at a time.
+            from a few shards at a time. A shard at an address is not fetched as a whole: each
+            process requests the utterances that it needs.
     """
 
     def __init__(self, read_ahead: bool = False) -> None:
         self._files = OpenFiles()
+        self._remote = RemoteFiles()
         self._read_ahead = read_ahead
 
     def read(
@@ -97,24 +103,32 @@ class ShardReader:
         return AudioInfo(rate_hz, num_samples, overshoots)
 
     def _content(self, entry: ShardEntry) -> bytes:
+        header = b""
+        if entry.offset >= tarfile.BLOCKSIZE:
+            header = self._read_at(entry.path, entry.offset - tarfile.BLOCKSIZE, tarfile.BLOCKSIZE)
+        size = _member_size(header, entry)
+        content = self._read_at(entry.path, entry.offset, size) if size >= 0 else b""
+        if len(content) != size:
+            raise InputError(
+                f"shard {entry.path} is truncated: it ends within {entry.member}; {MAKE_AGAIN}"
+            )
+        return content
+
+    def _read_at(self, path: str, start: int, num_bytes: int) -> bytes:
+        """Return bytes of a shard; fewer only at its end."""
+        if is_address(path):
+            try:
+                return self._remote.read(path, start, num_bytes)
+            except InputError as error:
+                raise InputError(f"shard {error}") from None
         try:
-            is_new = entry.path not in self._files
-            descriptor = self._files.descriptor(entry.path)
+            is_new = path not in self._files
+            descriptor = self._files.descriptor(path)
             if is_new and self._read_ahead:
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
-            num_left = os.fstat(descriptor).st_size - entry.offset
-            if num_left < 0 or entry.offset < tarfile.BLOCKSIZE:
-                header = b""
-            else:
-                header = os.pread(descriptor, tarfile.BLOCKSIZE, entry.offset - tarfile.BLOCKSIZE)
-            size = _member_size(header, entry)
-            if not 0 <= size <= num_left:
-                raise InputError(
-                    f"shard {entry.path} is truncated: it ends within {entry.member}; {MAKE_AGAIN}"
-                )
-            return os.pread(descriptor, size, entry.offset)
+            return read_at(descriptor, start, num_bytes)
         except OSError as error:
-            raise InputError(f"shard {entry.path} cannot be read: {error.strerror}") from None
+            raise InputError(f"shard {path} cannot be read: {error.strerror}") from None
 
 
 def shard_numbers(entries: Iterable[str], num_entries: int) -> np.ndarray:

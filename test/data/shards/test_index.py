@@ -7,6 +7,7 @@ from pathlib import Path
 
 import audio_sets
 import pytest
+from unreliable_server import UnreliableServer, serving
 
 from moeasr.bin import index_shards
 from moeasr.data.shards.index import list_shard
@@ -162,3 +163,28 @@ def test_a_directory_with_audio_of_its_own_is_not_overwritten(tmp_path, sound):
         index(tmp_path, shard)
     with pytest.raises(SystemExit, match="nowhere.tar cannot be read: No such file"):
         index(tmp_path / "indexed", tmp_path / "nowhere.tar")
+
+
+@pytest.mark.usefixtures("fails_rather_than_hangs")
+@pytest.mark.parametrize("ranges", [True, False])
+def test_shards_and_their_list_may_be_at_addresses(tmp_path, sound, ranges):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for number in (1, 2):
+        write_shard(folder / f"{number}.tar", {f"u{number}.wav": sound, f"u{number}.txt": b"A"})
+    server = UnreliableServer(folder, (None, None, None, 5000), ranges=ranges)
+    config = ["--nj", "1", "--fbank-config", str(tmp_path / "fbank.yaml")]
+    (tmp_path / "fbank.yaml").write_text(audio_sets.FBANK)
+    with serving(server):
+        (folder / "a.list").write_text(f"1.tar\n{server.address}/2.tar\n")
+        index_shards.main([*config, str(tmp_path / "indexed"), f"{server.address}/a.list"])
+        assert dict(iter(Table(tmp_path / "indexed/text"))) == {"u1": "A", "u2": "A"}
+        entries = [entry.split()[2] for _, entry in Table(tmp_path / "indexed/shards.scp")]
+        assert entries == [f"{server.address}/1.tar", f"{server.address}/2.tar"]
+        assert len(audio_sets.features(tmp_path / "indexed", "shard")) == 2
+        (folder / "2.tar").unlink()
+        with pytest.raises(SystemExit, match="shard http.*/2.tar cannot be read: No such file"):
+            index_shards.main([*config, str(tmp_path / "new"), f"{server.address}/a.list"])
+        with pytest.raises(SystemExit, match="index_shards: http.*/b.list cannot be read: No such"):
+            index_shards.main([*config, str(tmp_path / "new"), f"{server.address}/b.list"])
+    assert not (tmp_path / "new").exists()

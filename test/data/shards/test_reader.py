@@ -5,10 +5,14 @@ import tarfile
 from pathlib import Path
 
 import audio_sets
+import numpy as np
 import pytest
 import torch
+from unreliable_server import UnreliableServer, serving
 
+from moeasr.data.sampler import BatchConfig
 from moeasr.data.shards.reader import ShardEntry, ShardReader, shard_numbers
+from moeasr.data.window_sampler import ShardWindowSampler
 from moeasr.datadir.table import Table
 from moeasr.errors import InputError
 
@@ -112,3 +116,52 @@ def test_reading_ahead_changes_nothing(data):
 def test_shards_are_numbered(data):
     numbers = shard_numbers(entries(data).values(), 6)
     assert sorted(numbers.tolist()) == [0, 0, 0, 1, 1, 1]
+
+
+@pytest.mark.usefixtures("fails_rather_than_hangs")
+@pytest.mark.parametrize("ranges", [True, False])
+def test_shards_at_an_address_are_those_on_disk(data, ranges):
+    """The features are equal although connections break; messages name the address."""
+    local = audio_sets.features(data, "shard")
+    server = UnreliableServer(data.with_name("shards"), (None, 700, 5000), ranges=ranges)
+    with serving(server):
+        audio_sets.move_shards(data, server.address)
+        found = audio_sets.features(data, "shard")
+        assert found.keys() == local.keys()
+        assert all(torch.equal(found[utt], feats) for utt, feats in local.items())
+        entry = ShardEntry.parse(entries(data)["a"])
+        assert ShardReader().measure(str(entry)).num_samples == round(0.61 * 16000)
+        name = entry.path.rpartition("/")[2]
+        os.truncate(server.folder / name, entry.offset + 100)
+        with pytest.raises(InputError, match=rf"^shard {entry.path} is truncated: it ends within"):
+            ShardReader().read(str(entry))
+        (server.folder / name).unlink()
+        with pytest.raises(InputError, match=f"^shard {entry.path} cannot be read: No such file"):
+            ShardReader().read(str(entry))
+
+
+def test_a_file_address_is_the_file(data):
+    local = audio_sets.features(data, "shard")
+    audio_sets.move_shards(data, f"file://{data.with_name('shards')}")
+    found = audio_sets.features(data, "shard")
+    assert all(torch.equal(found[utt], feats) for utt, feats in local.items())
+
+
+def test_each_rank_requests_only_its_shards(data):
+    """Without windows, it requests only its utterances, as every position is a range."""
+    server = UnreliableServer(data.with_name("shards"))
+    requested = []
+    with serving(server):
+        audio_sets.move_shards(data, server.address)
+        places = list(entries(data).values())
+        for rank in range(2):
+            server.requests.clear()
+            lengths, shards = np.full(len(places), 50), shard_numbers(places, len(places))
+            config = BatchConfig(max_frames=100, window_shards=1)
+            sampler = ShardWindowSampler(lengths, shards, config, 0, rank, 2)
+            reader = ShardReader(read_ahead=True)
+            for index in [index for batch in sampler.batches(1) for index in batch]:
+                reader.read(places[index])
+            requested.append({request.name for request in server.requests})
+    assert [len(names) for names in requested] == [1, 1]
+    assert requested[0].isdisjoint(requested[1])
