@@ -22,8 +22,10 @@ from moeasr.distributed import find_device
 from moeasr.errors import InputError
 from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig
+from moeasr.labels import Labels
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import count_params, load_model
+from moeasr.models.heads.group_head import Identified, count_identified
 from moeasr.models.inference import optimize_for_inference
 from moeasr.text.tokenizer import Tokenizer
 
@@ -39,6 +41,8 @@ class RecognizedBatch(NamedTuple):
     """Seconds for the encoder and the CTC outputs, which all modes share."""
     search_sec: dict[str, float]
     """Mode -> seconds for its search."""
+    identified: Identified = Identified()
+    """Frames whose label the model identified, if it has a group head and labels are known."""
 
 
 class Recognizer:
@@ -122,6 +126,15 @@ class Recognizer:
                     "compute the features again, or decode the audio with --data-type raw"
                 )
 
+    @property
+    def labels(self) -> Labels:
+        """The labels of the model, which only a model that routes by language needs to be told."""
+        labels = self.model.config.labels._replace(is_required=bool(self.model.languages))
+        pruned = self.info.get("pruned_labels")
+        if pruned is None:
+            return labels
+        return labels._replace(kind=pruned["kind"], dropped=tuple(pruned["dropped"]))
+
     def language_id(self, name: str | None) -> int | None:
         """Return the index of a language in the model; None if it does not route by language.
 
@@ -187,8 +200,8 @@ class Recognizer:
             modes: Names of `SEARCHES`, or import paths of other searches.
             config: Settings of encoder and searches.
             batch_frames: Feature frames per batch, padding included.
-            languages: Index in `model.languages` of each utterance's language; required only by a
-                model that routes by language.
+            languages: Index in `labels` of each utterance's language or other label, -1 if it is
+                unknown; required only by a model that routes by language.
 
         Returns:
             Mode -> n-best list of each utterance, in the order of `feats`.
@@ -229,7 +242,7 @@ class Recognizer:
             return RecognizedBatch(found, 0.0, dict.fromkeys(modes, 0.0))
         start_sec = self._now()
         encodable = [feats[place] for place in places]
-        inputs = self._encode(encodable, config, _pick(languages, places))
+        inputs, identified = self._encode(encodable, config, _pick(languages, places))
         encoder_sec = self._now() - start_sec
         search_sec = {}
         for mode, search in searches.items():
@@ -237,18 +250,19 @@ class Recognizer:
             for place, hypotheses in zip(places, search.run(inputs, config)):
                 found[mode][place] = hypotheses
             search_sec[mode] = self._now() - start_sec
-        return RecognizedBatch(found, encoder_sec, search_sec)
+        return RecognizedBatch(found, encoder_sec, search_sec, identified)
 
     def _encode(
         self, feats: Sequence[Tensor], config: DecodeConfig, languages: Sequence[int] | None
-    ) -> SearchInput:
+    ) -> tuple[SearchInput, Identified]:
         lens = torch.tensor([utt.size(0) for utt in feats], device=self.device)
         padded = pad_sequence(list(feats), batch_first=True).to(self.device, self.dtype)
         spoken = None if languages is None else torch.tensor(languages, device=self.device)
         output = self.model.encode(padded, lens, config.chunk_size, config.num_left_chunks, spoken)
         log_probs = self.model.ctc_log_probs(output.enc)
         fusion = self.load_fusion(config)
-        return SearchInput(self.model, output.enc, output.enc_lens, log_probs, fusion)
+        inputs = SearchInput(self.model, output.enc, output.enc_lens, log_probs, fusion)
+        return inputs, count_identified(self.model.all_heads, output)
 
     def _now(self) -> float:
         """Return the time in seconds once the device has finished its work."""

@@ -12,7 +12,13 @@ from moeasr.families import look_up
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.router import ExpertWeights, Router
 from moeasr.moe.routers import ROUTERS
-from moeasr.nn.feed_forward import ACTIVATIONS, FeedForward, FeedForwardConfig, Stack
+from moeasr.nn.feed_forward import (
+    ACTIVATIONS,
+    DenseConfig,
+    FeedForward,
+    FeedForwardConfig,
+    Stack,
+)
 from moeasr.nn.routing import Routing
 from moeasr.nn.valid_frames import ValidFrames
 from moeasr.ranges import check_size
@@ -103,6 +109,10 @@ class MoeConfig(FeedForwardConfig):
     def context(self) -> str | None:
         """The router context that the router needs, or None."""
         return self.router_class.context
+
+    def without_experts(self) -> DenseConfig:
+        """Return the settings of a dense feed-forward that is as wide as one expert."""
+        return DenseConfig(hidden_units=self.hidden_units, activation=self.activation)
 
     def build(self, stack: Stack, like: FeedForward | None = None) -> MoEFeedForward:
         """Build the feed-forward of a layer, see `FeedForwardConfig`.

@@ -13,9 +13,9 @@ from moeasr.nn.routing import Routing
 from moeasr.nn.valid_frames import ValidFrames
 from moeasr.ranges import check_size
 
-CONTEXTS = ("embedding", "language")
+CONTEXTS = ("embedding", "language", "learned_group")
 """Kinds of router context, an additional input of routers for each frame: the output of an
-embedding network, or the language of the utterance."""
+embedding network, the language of the utterance, or the group that a head chose for the frame."""
 
 
 class FeedForward(Protocol):
@@ -69,6 +69,10 @@ class FeedForwardConfig:
     def context(self) -> str | None:
         """The router context of `CONTEXTS` that the feed-forward needs, or None."""
         return None
+
+    def without_experts(self) -> "FeedForwardConfig":
+        """Return the settings of a feed-forward that is as wide as one expert of this one."""
+        return self
 
     def build(self, stack: Stack, like: FeedForward | None = None) -> FeedForward:
         """Build the feed-forward of a layer.

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from systems import make_system
 
 from moeasr.convert.densifying import dense_config, densify_into, measure_bank_usage
 from moeasr.convert.output_change import measure_change
@@ -91,6 +92,19 @@ def test_a_densified_model_needs_no_language(inputs):
     back, _ = densified(model, measure_bank_usage(model, [told]), "usage_average")
     assert back.config == dense.config
     change = measure_change(dense, back, [inputs])
+    assert max(values.largest for values in change.values()) < 1e-12
+
+
+def test_a_densified_model_needs_no_head_that_chooses_groups(inputs):
+    """With copies of one feed-forward as experts, it computes what the groups computed."""
+    model = make_system("learned_group").eval()
+    for layer in model.moe_layers().values():
+        for parameter in layer.experts.parameters():
+            parameter.data = parameter[:1].repeat(4, *[1] * (parameter.dim() - 1)).clone()
+    usage = measure_bank_usage(model, [inputs])
+    dense, _ = densified(model, usage, "usage_average")
+    assert dense.config.heads == {} and not hasattr(dense, "accent")
+    change = measure_change(model, dense, [inputs])
     assert max(values.largest for values in change.values()) < 1e-12
 
 
