@@ -100,8 +100,8 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
 
     Args:
         cls: A frozen dataclass; its fields may be bool, int, float, str, Literal, tuple[X, ...],
-            dict[str, X], `X | None`, `Annotated[str, OneOf(family)]`, other dataclasses, and
-            `Annotated[X, OneOfTypes(family, X)]` for one of several dataclasses.
+            dict[str, X], `X | None`, `X | Y` for a value or a section, `Annotated[str,
+            OneOf(family)]`, other dataclasses, and `Annotated[X, OneOfTypes(family, X)]`.
         mapping: The content of the YAML file.
         source: The file's name, for messages.
 
@@ -270,8 +270,11 @@ def _convert_optional(kind: Any, value: Any, source: str, path: str) -> Any:
     kinds = [option for option in typing.get_args(kind) if option is not type(None)]
     if value is None and len(kinds) < len(typing.get_args(kind)):
         return None
+    if len(kinds) == 2:  # a plain value, or a section
+        is_section = isinstance(value, Mapping)
+        kinds = [kind for kind in kinds if dataclasses.is_dataclass(kind) == is_section]
     if len(kinds) != 1:
-        raise TypeError(f"config field {path}: only `X | None` unions are supported")
+        raise TypeError(f"config field {path}: this union is not supported")
     return _convert(kinds[0], value, source, path)
 
 

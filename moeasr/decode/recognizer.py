@@ -74,6 +74,8 @@ class Recognizer:
         self.params = count_params(model)
         """Parameter counts of the trained model; packed weights cannot be counted later."""
         self.precision = str(self.dtype).removeprefix("torch.")
+        self.experts_per_frame: int | None = None
+        """Number of experts per frame, if it is not that of the model's config."""
         self._fusion: tuple[FusionConfig, nn.Module | None] = (FusionConfig(), None)
 
     @classmethod
@@ -95,6 +97,23 @@ class Recognizer:
             )
         except InputError as error:
             raise InputError(f"checkpoint {path}: {error}") from None
+
+    def use_experts(self, experts_per_frame: int) -> None:
+        """Change the number of experts per frame in all MoE layers.
+
+        Raises:
+            InputError: The model has no experts, or the number is out of range in a layer.
+        """
+        layers = self.model.moe_layers()
+        if not layers:
+            raise InputError("`experts_per_frame` has no effect: this model has no experts")
+        for name, layer in layers.items():
+            try:
+                layer.router.use_experts(experts_per_frame)
+            except InputError as error:
+                raise InputError(f"{name}: {error}") from None
+        self.experts_per_frame = experts_per_frame
+        self.params = count_params(self.model)
 
     def optimize(self, precision: str) -> None:
         """Optimize the model for a CPU, see `optimize_for_inference`.

@@ -159,6 +159,7 @@ def describe_model(recognizer: Recognizer) -> dict[str, Any]:
         "precision": recognizer.precision,
         "total_params": params.total,
         "active_params": params.active,
+        "experts_per_frame": recognizer.experts_per_frame,
         "commit": info.get("commit", "unknown"),
         "config": info.get("config_name", "unknown"),
         "seed": info.get("seed"),

@@ -84,6 +84,9 @@ class AsrModel(nn.Module):
         self.vocab_size = vocab_size
         self.max_chunk_size = max_chunk_size
         self.config = config
+        self._draws_experts = any(
+            len(layer.router.training_experts) > 1 for layer in self.moe_layers().values()
+        )
 
     def _add_head(self, name: str, head: Head) -> str:
         """Register a head or its children as submodules, and return the prefix of their paths."""
@@ -186,8 +189,14 @@ class AsrModel(nn.Module):
         return self.loss_of_encoded(encoded, tokens, tokens_lens, num_views)
 
     def start_step(self, step: int) -> None:
-        """Set the weights of the losses of CTC and attention for a training step, from 1 on."""
+        """Set what varies between training steps, from 1 on.
+
+        These are the weights of the losses of CTC and attention, and the numbers of experts that
+        routers draw.
+        """
         self._training_weights = self.head_weights | self.ctc_signals.head_weights_at(step)
+        for layer in self.moe_layers().values() if self._draws_experts else ():
+            layer.router.start_step(step)
 
     def draw_chunk_size(self, num_frames: int) -> int:
         """Draw the chunk size of a training batch of `num_frames` features; -1 in evaluation."""

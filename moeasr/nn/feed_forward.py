@@ -70,8 +70,12 @@ class FeedForwardConfig:
         """The router context of `CONTEXTS` that the feed-forward needs, or None."""
         return None
 
-    def without_experts(self) -> "FeedForwardConfig":
-        """Return the settings of a feed-forward that is as wide as one expert of this one."""
+    def without_experts(self, hidden_units: int | None = None) -> "FeedForwardConfig":
+        """Return the settings of a feed-forward without experts, or the same if it has none.
+
+        Args:
+            hidden_units: Its width; None for the width of one expert.
+        """
         return self
 
     def build(self, stack: Stack, like: FeedForward | None = None) -> FeedForward:

@@ -35,9 +35,10 @@ class FakeRecognizer:
     model = FakeModel(3, 4)
     params = ParamCounts(total=16, active=9)
     precision = "fp32"
+    experts_per_frame = None
 
-    def __init__(self, identified=Identified()):
-        self.identified = identified
+    def __init__(self, *identified):
+        self.identified = Identified(*identified)
         self.batches = []
         self.languages = []
 
@@ -104,7 +105,7 @@ def test_every_batch_gets_the_languages_of_its_utterances():
 
 
 def test_the_accuracy_of_labels_is_that_of_all_batches_without_the_warm_up(caplog):
-    recognizer = FakeRecognizer(Identified(num_correct=3, num_frames=4))
+    recognizer = FakeRecognizer(3, 4)  # of each batch: 3 of 4 frames
     with caplog.at_level(logging.INFO):
         run = run_it(recognizer, ["attention"], languages=[0, -1, 1])
     assert run.identified == (6, 8)

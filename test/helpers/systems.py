@@ -13,7 +13,7 @@ from moeasr.models.encoders.encoders import ENCODERS
 from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.models.heads.group_head import GroupConfig
 from moeasr.models.intermediate_ctc import IntermediateCtcConfig
-from moeasr.moe.layer import MoeConfig
+from moeasr.moe.layer import DrawnExperts, MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
 
 NUM_MEL_BINS = 20
@@ -94,6 +94,9 @@ SYSTEMS = {
         "heads": {
             "speech": GroupConfig(weight=0.5, labels=("en", "zh"), loss="ctc", blank_group=True)
         },
+    },
+    "drawn_experts": {
+        "encoder": encoder(moe(experts_per_frame=DrawnExperts(train=(1, 2, 4), decode=2)))
     },
     "omni": {"encoder": encoder(moe(router="omni"))},
     "noisy_top_k": {"encoder": encoder(moe(router="noisy_top_k"))},

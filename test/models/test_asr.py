@@ -269,3 +269,19 @@ def test_digital_silence_gives_finite_numbers():
     model = make_model().eval()
     silence = torch.full((1, 70, 20), -15.9424, dtype=torch.float64)
     assert torch.isfinite(model.encode(silence, torch.tensor([70])).enc).all()
+
+
+def test_every_step_draws_one_number_of_experts_for_all_layers():
+    """Any number in the config trains, K = 1 too; recognition uses the number for decoding."""
+    model = make_system("drawn_experts")
+    sizes = set()
+    for step in range(1, 13):
+        model.start_step(step)
+        output = model(*BATCH)
+        found = {int(load.sum()) for load in output.expert_loads.values()}
+        (num_assignments,) = found
+        sizes.add(num_assignments / int(model.encode(*BATCH[:2]).enc_lens.sum()))
+        assert output.loss.isfinite()
+    assert sizes == {1, 2, 4}
+    loads = model.eval()(*BATCH).expert_loads
+    assert all(load.sum() == 2 * model.encode(*BATCH[:2]).enc_lens.sum() for load in loads.values())

@@ -329,6 +329,14 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ),
         ({"decoder": {"feed_forward": moe_by("embedding")}}, "a decoder processes tokens"),
         ({"encoder": {"feed_forward": moe_by("learned_group")}}, "needs a head of `type: group`"),
+        (
+            moe_with(experts_per_frame={"train": [], "decode": 2}),
+            "`train` needs at least one",
+        ),
+        (moe_with(experts_per_frame={"train": [1, 9], "decode": 2}), r"\(8\), but is 9"),
+        (moe_with(experts_per_frame={"train": [0, 2], "decode": 2}), r"\(8\), but is 0"),
+        (moe_with(experts_per_frame={"train": [1, 2], "decode": 9}), r"\(8\), but is 9"),
+        (moe_with(experts_per_frame={"train": [1], "decode": 2}), "a zero gradient"),
         (GROUPS, "`heads.spoken` chooses groups .* no feed-forward of the encoder has"),
         (
             {"encoder": {"feed_forward": moe_by("learned_group")}, **GROUPS},

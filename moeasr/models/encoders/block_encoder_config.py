@@ -47,8 +47,11 @@ class BlockEncoderConfig(EncoderConfig):
     """Layout of the groups: AABB (`consecutive`) or ABAB (`interleaved`). The layout in the paper
     is not known to us, so the default is our choice."""
     num_dense_blocks: int = 0
-    """Number of blocks, from the first, whose feed-forwards have no experts: each is as wide as one
-    expert. The groups of `num_groups` do not share modules of these blocks with later ones."""
+    """Number of blocks, from the first, whose feed-forwards have no experts. The groups of
+    `num_groups` do not share modules of these blocks with later ones."""
+    dense_hidden_units: int | None = None
+    """Width of the feed-forwards of these blocks; null for the width of one expert. With K experts
+    per frame, K times this width costs as much as the experts of the other blocks."""
     causal_conv: bool = True
     """True if the convolution or memory block uses past frames only, as streaming requires."""
     dropout: float = field(default=0.1, metadata=PROCEDURE)
@@ -64,6 +67,8 @@ class BlockEncoderConfig(EncoderConfig):
         check_size("num_blocks", self.num_blocks, 1, MAX_BLOCKS)
         check_size("num_dense_blocks", self.num_dense_blocks, 0, self.num_blocks)
         check_heads("d_model", self.d_model, self.num_heads)
+        if self.dense_hidden_units is not None:
+            check_size("dense_hidden_units", self.dense_hidden_units)
         if self.subsampling_channels is not None:
             check_size("subsampling_channels", self.subsampling_channels)
         check_fraction("dropout", self.dropout)
@@ -127,7 +132,8 @@ class BlockEncoderConfig(EncoderConfig):
         channels = self.subsampling_channels or self.d_model
         subsampling = ConvSubsampling4(num_mel_bins, self.d_model, channels)
         stack = Stack(self.d_model, self.dropout, context_size)
-        parts = {key: part.without_experts() for key, part in self.feed_forwards.items()}
+        width = self.dense_hidden_units
+        parts = {key: part.without_experts(width) for key, part in self.feed_forwards.items()}
         without_experts = replace(self, **parts)
         groups: dict[tuple[int, bool], list[nn.Module]] = {}
         blocks = []

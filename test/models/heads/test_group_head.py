@@ -1,5 +1,6 @@
 """The group head, and models whose experts it chooses."""
 
+import dataclasses
 import itertools
 import math
 
@@ -142,4 +143,8 @@ def test_dense_blocks_are_as_wide_as_an_expert_and_come_first(settings):
     assert [isinstance(part, DenseFeedForward) for part in parts] == [True, True, False, False]
     assert parts[0].w1.out_features == parts[2].experts.w1.size(1)
     is_shared = "num_groups" in settings
+    if "type" in settings:
+        config = dataclasses.replace(config, dense_hidden_units=40)
+        wide = make_system("u2pp_moe", encoder=config).encoder.blocks
+        assert wide[1].feed_forward.w1.out_features == 40 != wide[2].feed_forward.experts.w1.size(1)
     assert (parts[0] is parts[1]) == (parts[2].experts is parts[3].experts) == is_shared
