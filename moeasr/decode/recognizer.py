@@ -161,9 +161,14 @@ class Recognizer:
             InputError: The model routes by language, but the language is unknown or missing. Or a
                 language is given, but the model does not route by language.
         """
-        known = self.model.languages
+        known, pruned = self.model.languages, self.info.get("pruned_labels", {})
+        if name in pruned.get("dropped", ()):
+            raise InputError(
+                f"the experts of the language '{name}' were pruned from this model; use the "
+                "checkpoint before pruning"
+            )
         if not known:
-            if name is not None:
+            if name is not None and name not in pruned.get("kept", ()):
                 raise InputError(
                     f"`language` is '{name}', but this model does not route by language; omit it"
                 )

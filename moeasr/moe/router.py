@@ -37,6 +37,9 @@ class Router(nn.Module):
     reacts: ClassVar[bool] = False
     """True if `react` must be called after each training step."""
 
+    rows_by_expert: ClassVar[tuple[str, ...]] = ()
+    """Names of the parameters and buffers with one row for each expert."""
+
     num_experts: int
     """Number E of experts."""
     training_experts: tuple[int, ...] = ()
@@ -114,6 +117,14 @@ class Router(nn.Module):
         """True if the weights of the K experts of a frame always sum to 1; False if unknown.
 
         Only then does a mixture of identical experts compute the same as one of them.
+        """
+        return False
+
+    @property
+    def ignores_unused_experts(self) -> bool:
+        """True if experts that a frame does not use could be removed without changing its routing.
+
+        Then `rows_by_expert` must name everything that belongs to an expert.
         """
         return False
 

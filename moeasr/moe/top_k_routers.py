@@ -43,6 +43,8 @@ class TopKRouter(Router):
         InputError: The router could not learn, see `check_selection`.
     """
 
+    rows_by_expert = ("weight",)
+
     def __init__(
         self, d_model: int, num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
     ) -> None:
@@ -73,6 +75,11 @@ class TopKRouter(Router):
         The K weights of an untrained router then sum to about K / E.
         """
         return self.expert_weights != "full" or self.experts_per_frame == self.num_choices
+
+    @property
+    def ignores_unused_experts(self) -> bool:
+        """False if the weights come from a softmax over all experts."""
+        return self.expert_weights != "full"
 
     @property
     def has_gradient(self) -> bool:
@@ -139,6 +146,8 @@ class NoisyTopKRouter(TopKRouter):
         experts_per_frame: Number K of experts per frame.
         expert_weights: Normalisation of the weights, see `select_top_k`.
     """
+
+    rows_by_expert = ("weight", "noise_weight")
 
     def __init__(
         self, d_model: int, num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
