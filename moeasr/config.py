@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union
 
+from moeasr.config_roles import key_of
 from moeasr.errors import InputError
 from moeasr.families import did_you_mean, is_import_path, look_up
 from moeasr.logs import get_logger
@@ -101,7 +102,8 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
     Args:
         cls: A frozen dataclass; its fields may be bool, int, float, str, Literal, tuple[X, ...],
             dict[str, X], `X | None`, `X | Y` for a value or a section, `Annotated[str,
-            OneOf(family)]`, other dataclasses, and `Annotated[X, OneOfTypes(family, X)]`.
+            OneOf(family)]`, other dataclasses, and `Annotated[X, OneOfTypes(family, X)]`. One text
+            may stand for a list of one text.
         mapping: The content of the YAML file.
         source: The file's name, for messages.
 
@@ -114,7 +116,7 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
 
 def to_mapping(config: Any) -> dict[str, Any]:
     """Return a dataclass as a nested mapping of plain values, as YAML and checkpoints store it."""
-    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    return {key_of(f): _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
 
 
 def dump_yaml(mapping: Mapping[str, Any]) -> str:
@@ -176,11 +178,12 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
             for key, item in value.items()
         }
     if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise _wrong(source, path, "a list", value)
         item_kind = typing.get_args(kind)[0]
+        items = [value] if item_kind is str and isinstance(value, str) else value
+        if not isinstance(items, (list, tuple)):
+            raise _wrong(source, path, "a list", value)
         return tuple(
-            _convert(item_kind, item, source, f"{path}[{i}]") for i, item in enumerate(value)
+            _convert(item_kind, item, source, f"{path}[{i}]") for i, item in enumerate(items)
         )
     return _convert_scalar(kind, value, source, path)
 
@@ -240,7 +243,7 @@ def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:
     if not isinstance(value, Mapping):
         raise _wrong(source, path, "a section of keys", value)
     hints = typing.get_type_hints(cls, include_extras=True)
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+    fields = {key_of(field): field for field in dataclasses.fields(cls)}
     prefix = f"{path}." if path else ""
     for key in value:
         if key not in fields:
@@ -250,20 +253,18 @@ def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:
                 f"known here: {', '.join(fields)}"
             )
     for name, field in fields.items():
-        required = (
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        )
+        required = field.default is field.default_factory is dataclasses.MISSING
         if required and name not in value:
             raise InputError(f"{source}: key '{prefix}{name}' is missing")
     arguments = {
-        key: _convert(hints[key], item, source, f"{prefix}{key}") for key, item in value.items()
+        fields[key].name: _convert(hints[fields[key].name], item, source, f"{prefix}{key}")
+        for key, item in value.items()
     }
     try:
         return cls(**arguments)
     except InputError as error:  # raised by a range check of the dataclass
-        raise InputError(
-            f"{source}: in '{path}': {error}" if path else f"{source}: {error}"
-        ) from None
+        where = f"{source}: in '{path}'" if path else source
+        raise InputError(f"{where}: {error}") from None
 
 
 def _convert_optional(kind: Any, value: Any, source: str, path: str) -> Any:
@@ -271,8 +272,7 @@ def _convert_optional(kind: Any, value: Any, source: str, path: str) -> Any:
     if value is None and len(kinds) < len(typing.get_args(kind)):
         return None
     if len(kinds) == 2:  # a plain value, or a section
-        is_section = isinstance(value, Mapping)
-        kinds = [kind for kind in kinds if dataclasses.is_dataclass(kind) == is_section]
+        kinds = [k for k in kinds if dataclasses.is_dataclass(k) == isinstance(value, Mapping)]
     if len(kinds) != 1:
         raise TypeError(f"config field {path}: this union is not supported")
     return _convert(kinds[0], value, source, path)

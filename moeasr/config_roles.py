@@ -22,6 +22,14 @@ OBJECTIVE: Mapping[str, Role] = {"role": "objective"}
 PROCEDURE: Mapping[str, Role] = {"role": "procedure"}
 
 
+def key_of(field: dataclasses.Field) -> str:
+    """Return the key of a field: its name, without the underscore that tells it from a keyword.
+
+    The field of the key `from` is called `from_`, because `from` is a keyword of Python.
+    """
+    return field.name.removesuffix("_")
+
+
 def role_of(config: Any, key: str) -> Role:
     """Return the role of a key.
 
@@ -58,7 +66,8 @@ def _parts(config: Any, role: Role) -> Iterator[tuple[str, Any, Role]]:
     """Yield the name, value and role of each key in a section; nothing for a plain value."""
     if dataclasses.is_dataclass(config):
         for field in dataclasses.fields(config):
-            yield field.name, getattr(config, field.name), field.metadata.get("role", role)
+            its_role = field.metadata.get("role", role)
+            yield key_of(field), getattr(config, field.name), its_role
     elif isinstance(config, Mapping):
         for name, value in config.items():
             yield name, value, role

@@ -53,6 +53,17 @@ def test_yaml_becomes_nested_dataclasses_and_back():
     assert from_mapping(Outer, to_mapping(config), "again") == config
 
 
+def test_a_key_may_be_a_keyword_of_python():
+    @dataclass(frozen=True, kw_only=True)
+    class Start:
+        from_: str | None = None
+
+    assert from_mapping(Start, {"from": "x"}, "f.yaml") == Start(from_="x")
+    assert to_mapping(Start(from_="x")) == {"from": "x"}
+    with pytest.raises(InputError, match="unknown key 'from_'; did you mean 'from'"):
+        from_mapping(Start, {"from_": "x"}, "f.yaml")
+
+
 def test_an_annotation_for_others_changes_nothing():
     @dataclass(frozen=True, kw_only=True)
     class Noted:

@@ -26,6 +26,7 @@ class Config:
     masks: Loop | None = field(default=None, metadata=PROCEDURE)
     heads: dict[str, Head] = field(default_factory=lambda: {"ctc": Head()})
     loop: Loop = field(default_factory=Loop, metadata=PROCEDURE)
+    from_: str = field(default="", metadata=PROCEDURE)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,8 @@ class Config:
         ("heads.other.weight", "identity"),  # there is no such head
         ("masks.epochs", "procedure"),  # there is no such section
         ("dropout.rate", "procedure"),
+        ("from", "procedure"),
+        ("from_", "identity"),  # there is no such key
         ("unknown", "identity"),
     ],
 )
@@ -51,7 +54,8 @@ def test_the_nearest_mark_decides(key, role):
 def test_values_are_chosen_by_role():
     assert values_by_key(Config(), "identity") == {"width": 4, "heads.ctc.width": 3}
     assert values_by_key(Config(), "objective") == {"heads.ctc.weight": 0.5, "loop.best_by": "loss"}
-    assert values_by_key(Config(), "procedure") == {"dropout": 0.1, "masks": None, "loop.epochs": 9}
+    values = {"dropout": 0.1, "masks": None, "loop.epochs": 9, "from": ""}
+    assert values_by_key(Config(), "procedure") == values
 
 
 def test_values_of_several_roles_are_in_the_order_of_the_fields():

@@ -57,9 +57,7 @@ def require_models(config: "ExperimentConfig", exp_dir: Path) -> None:
     """
     needed = {"distillation.teacher": config.distillation.teacher}
     if not (exp_dir / "last.pt").exists():
-        init = config.init
-        needed |= {"init.model": init.model, "init.dense": init.dense}
-        needed["init.embedding"] = init.embedding
+        needed |= config.init.checkpoints
     for key, path in needed.items():
         if path is not None and not Path(path).is_file():
             raise InputError(f"`{key}`: the checkpoint {path} does not exist")
@@ -77,10 +75,14 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.decode.searches import find_searches
     from moeasr.experiment.config import load_experiment
     from moeasr.models.build import build_model
+    from moeasr.train.freezing import Freezing
+    from moeasr.train.module_names import find_parameters
 
     config = load_experiment(training.config, training.set)
     with torch.device("meta"):  # without weights; the numbers of bins and units are not known yet
         model = build_model(config.model, num_mel_bins=80, vocab_size=100)
+    find_parameters(model, config.train.optim.lr_factors, "train.optim.lr_factors")
+    Freezing(model, config.train.freeze)
     require_models(config, Path(training.exp_dir))
     check_augmentations(config.data.augment, training.data_type)
     if args.modes:

@@ -5,19 +5,17 @@ Prints which units of further transcripts are not in the dictionary.
 """
 
 import argparse
-from typing import TYPE_CHECKING
 
 from moeasr.bin import run
 from moeasr.parser import Parser
 
-if TYPE_CHECKING:
-    from moeasr.text.build_tokenizer import Coverage
-
 NOUNS = {"char": "characters", "bpe": "BPE pieces", "word": "words"}
+NOUNS["cjk_bpe"] = "Chinese characters and BPE pieces"
 SPECIAL_UNITS = "<blank>: CTC's empty output, <unk>: unknown, <sos/eos>: start and end of text"
 SPACES = {"char": ", ▁: space", "bpe": ", ▁: start of a word", "word": ""}
-MAX_SHOWN, MAX_UNKNOWN = 40, 10
-"""Maximum numbers of units, and of units missing in the dictionary, that are printed."""
+SPACES["cjk_bpe"] = SPACES["bpe"]
+MAX_SHOWN = 40
+"""Maximum number of units that are printed."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -37,8 +35,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--type",
         choices=("char", "bpe", "word"),
-        default="char",
-        help="type of units (default: char)",
+        help="type of units (default: char, or the type of --extend)",
     )
     parser.add_argument(
         "--vocab-size",
@@ -46,6 +43,12 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="number of units including <blank>, <unk> and <sos/eos>: exact for BPE, otherwise a "
         "maximum (default: no maximum; required for BPE)",
+    )
+    parser.add_argument(
+        "--extend",
+        metavar="PATH",
+        help="dictionary directory or checkpoint whose units keep their ids; units that it lacks "
+        "are added after them, to BPE as single characters (default: none)",
     )
     parser.add_argument(
         "--non-lang-syms",
@@ -73,38 +76,41 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.errors import InputError
     from moeasr.text.build_tokenizer import build_tokenizer, measure_coverage
     from moeasr.text.characters import read_non_lang_syms
+    from moeasr.text.extension import extend_tokenizer, read_tokenizer
     from moeasr.text.transcript import read_transcripts
 
     texts_of = {path: list(read_transcripts(path).values()) for path in args.text}
     check_of = {path: list(read_transcripts(path).values()) for path in args.check_text}
     symbols = read_non_lang_syms(args.non_lang_syms) if args.non_lang_syms else []
     training = [text for texts in texts_of.values() for text in texts]
+    old = read_tokenizer(args.extend) if args.extend else None
+    if old is not None and args.vocab_size is not None:
+        raise InputError("--vocab-size cannot be combined with --extend, which keeps all units")
+    if old is not None and args.type not in (None, old.config.type):
+        raise InputError(
+            f"--type {args.type} cannot extend {args.extend}, whose units have the type "
+            f"'{old.config.type}'; leave out --type"
+        )
     try:
-        tokenizer = build_tokenizer(training, args.type, args.vocab_size, symbols)
+        if old is not None:
+            tokenizer = extend_tokenizer(old, training, symbols)
+        else:
+            tokenizer = build_tokenizer(training, args.type or "char", args.vocab_size, symbols)
     except InputError as error:
         raise InputError(f"{' '.join(args.text)}: {error}") from None
     tokenizer.save(args.out_dir)
 
     shown = " ".join(tokenizer.units[:MAX_SHOWN])
     more = " ..." if tokenizer.vocab_size > MAX_SHOWN else ""
-    size = f"{tokenizer.vocab_size} units ({NOUNS[args.type]})"
+    kind = tokenizer.config.type
+    size = f"{tokenizer.vocab_size} units ({NOUNS[kind]})"
     print(f"{args.out_dir}/units.txt: {size}: {shown}{more}")
-    print(f"    ({SPECIAL_UNITS}{SPACES[args.type]})")
+    print(f"    ({SPECIAL_UNITS}{SPACES[kind]})")
+    if old is not None:
+        new = " ".join(tokenizer.units[old.vocab_size :])
+        print(f"    (the first {old.vocab_size} are those of {args.extend}; new: {new or 'none'})")
     for path, texts in (texts_of | check_of).items():
-        print(f"{path}: {_describe(measure_coverage(tokenizer, texts))}")
-
-
-def _describe(coverage: "Coverage") -> str:
-    """Return how many units of transcripts are in the dictionary, and which are not."""
-    sizes = f"{coverage.num_utts} utterances, {coverage.num_units} units"
-    num_unknown = coverage.unknown.total()
-    if num_unknown == 0:
-        return f"{sizes}, all in the dictionary"
-    common = coverage.unknown.most_common(MAX_UNKNOWN)
-    listed = ", ".join(f"{unit} ({count} times)" for unit, count in common)
-    more = ", ..." if len(coverage.unknown) > len(common) else ""
-    share = 100 - coverage.percent
-    return f"{sizes}, of which {num_unknown} ({share:.2f} %) become <unk>: {listed}{more}"
+        print(f"{path}: {measure_coverage(tokenizer, texts).describe()}")
 
 
 if __name__ == "__main__":

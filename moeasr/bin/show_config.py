@@ -1,7 +1,8 @@
 """Print the complete config of an experiment, with all defaults.
 
 The config is merged with the configs that it is based on (`base:`). A training stores the same text
-as config.yaml in its experiment directory.
+as config.yaml in its experiment directory. For a checkpoint, only its `model:` section is printed,
+for the config of a training that starts from it.
 """
 
 import argparse
@@ -12,13 +13,15 @@ from moeasr.parser import Parser
 
 EPILOG = """example:
   moeasr show-config conf/u2pp_moe.yaml
-  diff <(moeasr show-config conf/dense.yaml) <(moeasr show-config conf/u2pp_moe.yaml)"""
+  diff <(moeasr show-config conf/dense.yaml) <(moeasr show-config conf/u2pp_moe.yaml)
+  (echo "base: common.yaml"; moeasr show-config exp/x/averaged.pt) > conf/fine_tuning.yaml"""
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(description=__doc__, epilog=EPILOG)
-    parser.add_argument("config", metavar="YAML", help="config of the experiment")
+    text = "config of the experiment, or a checkpoint (.pt)"
+    parser.add_argument("config", metavar="FILE", help=text)
     parser.add_argument(
         "--set",
         action="append",
@@ -33,10 +36,21 @@ def main(argv: list[str] | None = None) -> None:
     """Print the config."""
     args = get_parser().parse_args(argv)
 
-    from moeasr.config import dump_yaml, to_mapping
+    from moeasr.config import dump_yaml, from_mapping, to_mapping
+    from moeasr.errors import InputError
     from moeasr.experiment.config import load_experiment
+    from moeasr.models.config import ModelConfig
 
-    sys.stdout.write(dump_yaml(to_mapping(load_experiment(args.config, args.set))))
+    if not args.config.endswith(".pt"):
+        sys.stdout.write(dump_yaml(to_mapping(load_experiment(args.config, args.set))))
+        return
+    if args.set:
+        raise InputError("--set changes the config of an experiment, not that of a checkpoint")
+    from moeasr import checkpoint
+
+    section = checkpoint.load_with_model(args.config)["config"]["model"]
+    config = from_mapping(ModelConfig, section, args.config)
+    sys.stdout.write(dump_yaml({"model": to_mapping(config)}))
 
 
 if __name__ == "__main__":

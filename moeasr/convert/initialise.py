@@ -1,5 +1,6 @@
 """Initialisation of a model or of SpeechMoE's embedding network with trained weights."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -21,7 +22,8 @@ def copy_weights(source: AsrModel, target: AsrModel, path: str) -> None:
         InputError: The tensors of the models do not match, or the models have settings with which
             equal tensors compute different functions.
     """
-    _check_same(source.config, target.config, path, "this model")
+    configs = (values_by_key(model.config, "identity") for model in (source, target))
+    check_same(*configs, path, "this model")
     _copy(source, target, path, "this model")
 
 
@@ -42,22 +44,32 @@ def start_embedding(source: AsrModel, target: AsrModel, path: str) -> None:
     """
     if target.embedding is None:
         raise InputError("`init.embedding` needs an `embedding` section in the model")
-    configs = [source.config.encoder, target.config.embedding.encoder]
-    _check_same(*configs, path, "the embedding network")
+    encoders = (source.config.encoder, target.config.embedding.encoder)
+    configs = (values_by_key(encoder, "identity") for encoder in encoders)
+    check_same(*configs, path, "the embedding network")
     _copy(source.encoder, target.embedding.encoder, path, "the embedding network")
     _copy(source.ctc, target.embedding.ctc, path, "the embedding network's CTC head")
 
 
-def _check_same(their_config: Any, our_config: Any, path: str, what: str) -> None:
-    """Raise `InputError` if configs differ: equal tensors may then compute different functions."""
-    theirs, ours = (values_by_key(config, "identity") for config in (their_config, our_config))
+def check_same(
+    theirs: Mapping[str, Any], ours: Mapping[str, Any], path: str, what: str, remedy: str = ""
+) -> None:
+    """Raise `InputError` if configs differ: equal tensors may then compute different functions.
+
+    Args:
+        theirs: Values of the trained model by key.
+        ours: Values of the new model by key.
+        path: Path of the trained model, for the message.
+        what: The compared part of the new model, for the message.
+        remedy: End of the message.
+    """
     faults = [
         f"`{key}` is {ours.get(key)} in the config but {theirs.get(key)} in the checkpoint"
         for key in dict.fromkeys([*ours, *theirs])
         if ours.get(key) != theirs.get(key)
     ]
     if faults:
-        raise InputError(f"{path} does not fit {what}: {'; '.join(faults[:3])}")
+        raise InputError(f"{path} does not fit {what}: {'; '.join(faults[:3])}{remedy}")
 
 
 def _copy(source: nn.Module, target: nn.Module, path: str, what: str) -> None:

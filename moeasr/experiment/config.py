@@ -59,15 +59,24 @@ class InitConfig:
     """The `init:` section: trained weights for a new model. A resumed training ignores it."""
 
     model: str | None = None
-    """Checkpoint of a model with the same `model:` section, such as `moeasr upcycle` writes."""
+    """Checkpoint of a model with the same `model:` section and units, such as `moeasr upcycle`
+    writes. All its weights are copied."""
+    from_: str | None = None
+    """Checkpoint of a model to fine-tune, which may have other units. The weights of `modules` are
+    copied. Of tensors with a row for each unit, such as output layers, the rows of the units that
+    both models have are copied, and the other rows are new."""
+    modules: tuple[str, ...] = ()
+    """Modules of the model that `from` initialises, such as [encoder, ctc]; the others are new.
+    Empty for all modules that both models have."""
     dense: str | None = None
     """Checkpoint of a dense model, whose feed-forwards are each copied to all experts of a bank
     (sparse upcycling, arXiv 2212.05055, as the authors of SpeechMoE do)."""
     embedding: str | None = None
     """Checkpoint of a model whose encoder and CTC head become SpeechMoE's embedding network."""
     cmvn: Literal["checkpoint", "corpus"] = "checkpoint"
-    """Feature normalisation of a model that is initialised by `model` or `dense`: the values in the
-    checkpoint, with which its weights were trained, or those of the corpus (`--cmvn`)."""
+    """Feature normalisation of a model that is initialised by `model`, `from` or `dense`: the
+    values in the checkpoint, with which its weights were trained, or those of the corpus
+    (`--cmvn`)."""
 
     def __post_init__(self) -> None:
         """Check that the settings are compatible."""
@@ -76,13 +85,30 @@ class InitConfig:
                 "`init.model` is a whole model and cannot be combined with `init.dense` or "
                 "`init.embedding`"
             )
-        if self.cmvn == "corpus" and (self.model, self.dense) == (None, None):
-            raise InputError("`init.cmvn: corpus` needs `init.model` or `init.dense`")
+        if self.from_ is not None and len(self.checkpoints) > 1:
+            raise InputError(
+                "`init.from` cannot be combined with `init.model`, `init.dense` or `init.embedding`"
+            )
+        if self.modules and self.from_ is None:
+            raise InputError("`init.modules` needs `init.from`, the checkpoint of the modules")
+        if self.cmvn == "corpus" and not self._has_model_with_cmvn:
+            raise InputError("`init.cmvn: corpus` needs `init.model`, `init.from` or `init.dense`")
+
+    @property
+    def checkpoints(self) -> dict[str, str]:
+        """Paths of the checkpoints by key."""
+        paths = {"model": self.model, "from": self.from_, "dense": self.dense}
+        paths["embedding"] = self.embedding
+        return {f"init.{key}": path for key, path in paths.items() if path is not None}
 
     @property
     def brings_cmvn(self) -> bool:
         """True if CMVN comes from a trained model instead of the corpus."""
-        return self.cmvn == "checkpoint" and (self.model, self.dense) != (None, None)
+        return self.cmvn == "checkpoint" and self._has_model_with_cmvn
+
+    @property
+    def _has_model_with_cmvn(self) -> bool:
+        return not self.checkpoints.keys() <= {"init.embedding"}
 
 
 @dataclass(frozen=True, kw_only=True)

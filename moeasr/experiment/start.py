@@ -3,8 +3,9 @@
 import torch
 
 from moeasr import checkpoint
-from moeasr.config import from_mapping
+from moeasr.config import from_mapping, to_mapping
 from moeasr.convert.initialise import copy_weights, start_embedding
+from moeasr.convert.module_copy import TrainedModel, copy_modules
 from moeasr.convert.upcycling import upcycle_into
 from moeasr.errors import InputError
 from moeasr.experiment.config import InitConfig
@@ -13,6 +14,7 @@ from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import load_model
 from moeasr.text.tokenizer import Tokenizer
+from moeasr.train.resume import find_changes
 
 logger = get_logger(__name__)
 
@@ -23,21 +25,29 @@ def load_trained(path: str, tokenizer: Tokenizer, fbank: FbankConfig) -> AsrMode
     Raises:
         InputError: The checkpoint cannot be read, or was trained with other units or features.
     """
+    trained, units = _load_with_units(path, fbank)
+    if units.state() != tokenizer.state():
+        raise InputError(
+            f"checkpoint {path}: this model was trained with other output units; use the "
+            "dictionary directory of its training (only `init.from` allows other units)"
+        )
+    return trained
+
+
+def _load_with_units(path: str, fbank: FbankConfig) -> tuple[AsrModel, Tokenizer]:
+    """Load the network of a checkpoint that was trained with the same filter banks."""
     content = checkpoint.load_with_model(path)
     try:
-        theirs = Tokenizer.from_state(content["tokenizer"]).state()
+        tokenizer = Tokenizer.from_state(content["tokenizer"])
         their_fbank = from_mapping(FbankConfig, content["fbank"], "its feature settings")
-        if theirs != tokenizer.state():
+        changes = find_changes(to_mapping(fbank), to_mapping(their_fbank))
+        if changes:
+            values = ", ".join(f"`{key}: {new}` in place of {old}" for key, old, new in changes)
             raise InputError(
-                "this model was trained with other output units; use the dictionary directory of "
-                "its training"
+                f"this model was trained with other filter banks; write {values} to "
+                "conf/fbank.yaml, as in its training, and repeat the recipe from stage 1"
             )
-        if their_fbank != fbank:
-            raise InputError(
-                "this model was trained with other filter banks; use the conf/fbank.yaml of its "
-                "training"
-            )
-        return load_model(content)
+        return load_model(content), tokenizer
     except InputError as error:
         raise InputError(f"checkpoint {path}: {error}") from None
 
@@ -62,10 +72,18 @@ def start_model(
             len(fixed),
             fixed[0],
         )
+    sentence = "CMVN comes from --cmvn, not from the checkpoint (`init.cmvn: corpus`)"
+    if config.brings_cmvn:
+        sentence = "CMVN comes from the checkpoint, not from --cmvn (`init.cmvn: checkpoint`)"
     corpus_cmvn = {name: value.clone() for name, value in model.cmvn.state_dict().items()}
     if config.model is not None:
         copy_weights(load_trained(config.model, tokenizer, fbank), model, config.model)
-        logger.info("initialised all weights from %s", config.model)
+        logger.info("initialised all weights from %s; %s", config.model, sentence)
+    if config.from_ is not None:
+        trained, theirs = _load_with_units(config.from_, fbank)
+        source = TrainedModel(config.from_, trained, theirs.units)
+        report = copy_modules(source, model, tokenizer.units, config.modules)
+        logger.info("initialised from %s: %s; %s", config.from_, report.describe(), sentence)
     if config.dense is not None:
         dense = load_trained(config.dense, tokenizer, fbank)
         try:
@@ -73,9 +91,10 @@ def start_model(
         except InputError as error:
             raise InputError(f"{config.dense}: {error}") from None
         logger.info(
-            "initialised the weights from %s: %d feed-forwards became experts",
+            "initialised the weights from %s: %d feed-forwards became experts; %s",
             config.dense,
             len(converted),
+            sentence,
         )
     if config.embedding is not None:
         trained = load_trained(config.embedding, tokenizer, fbank)
@@ -83,7 +102,3 @@ def start_model(
         logger.info("initialised the embedding network from the encoder of %s", config.embedding)
     if config.cmvn == "corpus":
         model.cmvn.load_state_dict(corpus_cmvn)
-    if config.brings_cmvn:
-        logger.info("CMVN comes from the checkpoint, not from --cmvn (`init.cmvn: checkpoint`)")
-    elif (config.model, config.dense) != (None, None):
-        logger.info("CMVN comes from --cmvn, not from the checkpoint (`init.cmvn: corpus`)")

@@ -71,5 +71,9 @@ class BalancedRouter(TopKRouter):
 
     @torch.no_grad()
     def react(self, load: Tensor) -> None:
-        """Adjust the bias of each expert to the load of one training step, see `Router.react`."""
-        self.bias += BIAS_STEP * torch.sign(load.mean() - load).to(self.bias)
+        """Adjust the bias of each expert to the load of one training step, see `Router.react`.
+
+        A frozen router keeps its bias.
+        """
+        if self.weight.requires_grad:
+            self.bias += BIAS_STEP * torch.sign(load.mean() - load).to(self.bias)

@@ -94,6 +94,33 @@ def train_bpe(texts: Iterable[str], vocab_size: int, non_lang_syms: Sequence[str
     return model.getvalue()
 
 
+def extend_bpe(model: bytes, characters: Iterable[str], symbols: Iterable[str] = ()) -> bytes:
+    """Add pieces to a model, which splits texts without them as before.
+
+    The new pieces are single characters with lower scores than all others. No merge leads to them,
+    and they are not merged, so that the old pieces of a text stay the same.
+
+    Args:
+        model: The bytes of the model file.
+        characters: Characters that the model does not know.
+        symbols: Symbols that become one piece each wherever they appear in a text.
+
+    Returns:
+        The bytes of the extended model file.
+    """
+    # It needs protobuf, which tensorboard installs and recognition does without.
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
+    lowest = min(piece.score for piece in proto.pieces)
+    kinds = proto.SentencePiece
+    for number, character in enumerate(characters, start=1):
+        proto.pieces.add(piece=character, score=lowest - number, type=kinds.NORMAL)
+    for symbol in symbols:
+        proto.pieces.add(piece=symbol, score=0.0, type=kinds.USER_DEFINED)
+    return proto.SerializeToString(deterministic=True)
+
+
 def _training_fault(message: str, vocab_size: int) -> str:
     """Translate an error of sentencepiece, with sizes that include the special units."""
     offset = len(SPECIAL_UNITS) - _NUM_NON_UNITS

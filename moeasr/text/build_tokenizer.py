@@ -11,6 +11,9 @@ from moeasr.text.dictionary import SPECIAL_UNITS, UNK, build_units
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig, UnitType
 from moeasr.text.words import WordSplitter
 
+MAX_UNKNOWN = 10
+"""Maximum number of units missing in the dictionary that are printed."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:
@@ -28,6 +31,18 @@ class Coverage:
         """Percentage of the units in the transcripts that are known; 100 for an empty text."""
         known = self.num_units - self.unknown.total()
         return 100.0 * known / self.num_units if self.num_units else 100.0
+
+    def describe(self) -> str:
+        """Return how many units of the transcripts are in the dictionary, and which are not."""
+        sizes = f"{self.num_utts} utterances, {self.num_units} units"
+        num_unknown = self.unknown.total()
+        if num_unknown == 0:
+            return f"{sizes}, all in the dictionary"
+        common = self.unknown.most_common(MAX_UNKNOWN)
+        listed = ", ".join(f"{unit} ({count} times)" for unit, count in common)
+        more = ", ..." if len(self.unknown) > len(common) else ""
+        share = 100 - self.percent
+        return f"{sizes}, of which {num_unknown} ({share:.2f} %) become <unk>: {listed}{more}"
 
 
 def build_tokenizer(

@@ -21,6 +21,10 @@ class OptimConfig:
     """Weight decay of matrices; biases, norms and routers have none."""
     betas: tuple[float, ...] = (0.9, 0.98)
     """Decay rates of the first and second moment."""
+    lr_factors: dict[str, float] = field(default_factory=dict, metadata={"role": "identity"})
+    """Factors on the learning rate by module, such as {encoder: 0.1}; 1 for all others. Names are
+    those of `freeze.modules`. If several fit a parameter, the last one applies. A resumed training
+    cannot change them."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -32,6 +36,12 @@ class OptimConfig:
             raise InputError(
                 f"`betas` must be two numbers from 0 to below 1, but is {list(self.betas)}"
             )
+        for name, factor in self.lr_factors.items():
+            if not 0 < factor < math.inf:
+                raise InputError(
+                    f"`lr_factors.{name}` must be positive, but is {factor}; to train no weights "
+                    "of the module, use `train.freeze`"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +79,26 @@ class EmaConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FreezeConfig:
+    """Modules whose weights are not trained. Their dropout and routing are as in training."""
+
+    modules: tuple[str, ...]
+    """Paths of modules, in which `*` stands for any text, such as `encoder`, `decoder.blocks.0` or
+    `*.experts`. A parameter that several modules share is frozen with one of them."""
+    except_: tuple[str, ...] = ()
+    """Paths of modules that this entry does not freeze, although they are inside of `modules`."""
+    until_epoch: int | None = None
+    """Number of the last epoch in which the modules are frozen; null for all epochs."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if not self.modules:
+            raise InputError("`modules` names no module to freeze")
+        if self.until_epoch is not None and self.until_epoch < 1:
+            raise InputError(f"`until_epoch` must be at least 1 or null, but is {self.until_epoch}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Settings of the training loop."""
 
@@ -84,6 +114,8 @@ class TrainConfig:
     """The optimizer."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     """The learning rate."""
+    freeze: tuple[FreezeConfig, ...] = ()
+    """Modules that are not trained, for some or all epochs."""
     ema: EmaConfig = field(default_factory=EmaConfig)
     """The moving average of the weights."""
     log_every_steps: int = 50

@@ -1,30 +1,65 @@
-"""The optimizer and its parameter groups."""
+"""The optimizer, its parameter groups and their learning rates."""
 
 import torch
 from torch import nn
 
-from moeasr.train.config import OptimConfig
+from moeasr.train.config import OptimConfig, TrainConfig
+from moeasr.train.module_names import find_parameters
+from moeasr.train.schedule import learning_rate_factor
 
 
 def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
     """Build Adam or AdamW with two groups: weight matrices with decay, and all other parameters.
 
-    Parameters that several modules share appear once.
+    Each further factor in `lr_factors` adds two such groups. Parameters that several modules share
+    appear once.
 
     Args:
         model: The model whose parameters are optimized.
         config: The settings.
+
+    Raises:
+        InputError: `lr_factors` contains an unknown module.
     """
-    exempt = _exempt_from_decay(model)
-    decayed, plain = [], []
-    for parameter in model.parameters():
-        (plain if parameter in exempt else decayed).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
+    exempt, factors = _exempt_from_decay(model), _lr_factors(model, config)
+    groups = []
+    for factor in dict.fromkeys((1.0, *factors.values())):
+        decayed, plain = [], []
+        for parameter in model.parameters():
+            if factors.get(parameter, 1.0) == factor:
+                (plain if parameter in exempt else decayed).append(parameter)
+        groups += [
+            {"params": decayed, "weight_decay": config.weight_decay, "lr_factor": factor},
+            {"params": plain, "weight_decay": 0.0, "lr_factor": factor},
+        ]
     kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
     return kind(groups, lr=config.lr, betas=tuple(config.betas), eps=1e-8, fused=True)
+
+
+def set_learning_rate(
+    optimizer: torch.optim.Optimizer, config: TrainConfig, step: int, total_steps: int
+) -> float:
+    """Set the learning rates of all groups for a step, and return the rate of factor 1.
+
+    Args:
+        optimizer: The optimizer, see `build_optimizer`.
+        config: The `train:` section.
+        step: Number of the step, from 1.
+        total_steps: Number of steps of the whole training.
+    """
+    lr = config.optim.lr * learning_rate_factor(step, total_steps, config.schedule)
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["lr_factor"]
+    return lr
+
+
+def _lr_factors(model: nn.Module, config: OptimConfig) -> dict[nn.Parameter, float]:
+    """Return the factor of each parameter in a module of `lr_factors`."""
+    factors: dict[nn.Parameter, float] = {}
+    for name, factor in config.lr_factors.items():
+        parameters = find_parameters(model, [name], "train.optim.lr_factors")
+        factors |= dict.fromkeys(parameters, factor)
+    return factors
 
 
 def _exempt_from_decay(model: nn.Module) -> set[nn.Parameter]:

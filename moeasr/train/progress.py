@@ -73,13 +73,14 @@ def load_weights(
 ) -> None:
     """Load the model and the optimizer from the content of `last.pt`.
 
-    The optimizer keeps the weight decay and betas of the config, which may have changed.
+    The optimizer keeps the weight decay and betas of the config, which may have changed, and the
+    factors of its learning rates, which old checkpoints do not contain.
 
     Raises:
         InputError: The content belongs to another model.
     """
     configured = [
-        {name: group[name] for name in ("weight_decay", "betas")}
+        {name: group[name] for name in ("weight_decay", "betas", "lr_factor")}
         for group in optimizer.param_groups
     ]
     try:

@@ -19,11 +19,11 @@ from moeasr.train.bad_steps import count_bad_step
 from moeasr.train.checkpoint_keeper import CheckpointKeeper, EpochScore
 from moeasr.train.config import TrainConfig
 from moeasr.train.evaluation import EpochEnd, EvaluatedBatch, evaluate
+from moeasr.train.freezing import Freezing
 from moeasr.train.gradients import finish_gradients
 from moeasr.train.meter import add_loads, sum_loads
-from moeasr.train.optim import build_optimizer
+from moeasr.train.optim import build_optimizer, set_learning_rate
 from moeasr.train.progress import Progress, load_weights, read_progress, trainer_state
-from moeasr.train.schedule import learning_rate_factor
 from moeasr.train.stopping import Stopper
 from moeasr.train.training_time import TrainingTime
 from moeasr.train.weight_average import make_average
@@ -76,7 +76,8 @@ class Trainer(Generic[BatchT]):
         after_epoch: Function that the first process calls after each epoch, to draw pictures.
 
     Raises:
-        InputError: `train.writers` names an unknown writer.
+        InputError: `train.writers` names an unknown writer, or `train.freeze` or
+            `train.optim.lr_factors` an unknown module.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Trainer(Generic[BatchT]):
         self._config = config
         self._exp_dir = exp_dir
         self._device = device
+        self._freezing = Freezing(model, config.freeze)
         self._optimizer = build_optimizer(model, config.optim)
         self._average = make_average(model, config.ema.decay)
         # The first epoch gives the estimate for all; later epochs may have a batch more or less.
@@ -146,9 +148,8 @@ class Trainer(Generic[BatchT]):
 
     def _bar(self) -> Bar:
         """Return the progress bar of the whole training."""
-        total, done = self._total_steps, self._progress.step
-        say, is_main = logger.info, distributed.is_main()
-        return Bar("training", max(total, done), "steps", done, say, is_shown=is_main)
+        total, done, is_main = self._total_steps, self._progress.step, distributed.is_main()
+        return Bar("training", max(total, done), "steps", done, logger.info, is_shown=is_main)
 
     def _run_epoch(self, writers: Writers, states: dict[str, Any] | None, bar: Bar) -> None:
         """Train for the rest of an epoch, evaluate, and save."""
@@ -160,6 +161,7 @@ class Trainer(Generic[BatchT]):
             restore_generators(states)
         start = time.monotonic()
         self._model.train()
+        self._freezing.start_epoch(self._progress.epoch)
         bar.describe(f"training, epoch {self._progress.epoch} of {self._config.max_epochs}")
         # `closing` ends the loader processes here, not when their last reference disappears.
         with closing(self._train.stream(self._progress.epoch, self._progress.batch)) as stream:
@@ -197,7 +199,8 @@ class Trainer(Generic[BatchT]):
         self._progress.step += 1
         norm = finish_gradients(self._model, weight, self._config.grad_clip)
         if norm is not None:
-            lr = self._set_learning_rate()
+            steps = (self._progress.step, self._total_steps)
+            lr = set_learning_rate(self._optimizer, self._config, *steps)
             self._optimizer.step()
             if self._after_step is not None:
                 self._after_step(sum_loads(loads))
@@ -215,12 +218,6 @@ class Trainer(Generic[BatchT]):
     def _precision(self) -> torch.autocast:
         enabled = self._config.precision == "bf16"
         return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
-
-    def _set_learning_rate(self) -> float:
-        factor = learning_rate_factor(self._progress.step, self._total_steps, self._config.schedule)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._config.optim.lr * factor
-        return self._config.optim.lr * factor
 
     def _evaluate(self, batch: BatchT) -> EvaluatedBatch:
         """Return the loss and errors of a dev batch, computed in the precision of the config."""

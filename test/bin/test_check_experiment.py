@@ -37,6 +37,17 @@ def test_without_faults_nothing_is_printed_or_written(tmp_path, capsys):
         ([], ["model.encoder.d_model=97"], "`d_model` must be a multiple"),
         ([], ["train.max_epoch=3"], "did you mean 'train.max_epochs'?"),
         ([], ["init.model=no.pt"], "`init.model`: the checkpoint no.pt does not exist"),
+        (
+            [],
+            ["train.freeze=[{modules: decodr}]"],
+            "contains `decodr`, but the model has only the ",
+        ),
+        (
+            [],
+            ["train.optim.lr_factors={encodr: 0.1}"],
+            "lr_factors` contains `encodr`, but the mod",
+        ),
+        ([], ["init.from=no.pt"], "`init.from`: the checkpoint no.pt does not exist"),
         ([], ["init.dense=no.pt"], "`init.dense`: the checkpoint no.pt does not exist"),
         ([], ["init.embedding=no.pt"], "`init.embedding`: the checkpoint no.pt does not exist"),
         (

@@ -71,3 +71,25 @@ def test_a_fault_gives_one_sentence_and_status_1(tmp_path: Path) -> None:
     assert "text, line 1: contains a carriage return" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_dictionary_is_extended(tmp_path, capsys):
+    (tmp_path / "old").write_text("u1 AB A\n")
+    (tmp_path / "new").write_text("u1 B2 1\n")
+    main(f"--text {tmp_path}/old --out-dir {tmp_path}/lang".split())
+    capsys.readouterr()
+    extend = f"--text {tmp_path}/new --extend {tmp_path}/lang --out-dir {tmp_path}/more"
+    main(extend.split())
+    assert Tokenizer.from_dir(tmp_path / "more").units[3:] == ["A", "B", "\u2581", "1", "2"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"{tmp_path}/more/units.txt: 8 units (characters): <blank> <unk> <sos/eos> A B \u2581 1 2",
+        f"    ({SPECIAL_UNITS}, \u2581: space)",
+        f"    (the first 6 are those of {tmp_path}/lang; new: 1 2)",
+        f"{tmp_path}/new: 1 utterances, 4 units, all in the dictionary",
+    ]
+    with pytest.raises(InputError, match="--vocab-size cannot be combined with --extend"):
+        main([*extend.split(), "--vocab-size", "9"])
+    with pytest.raises(InputError, match="--type word cannot extend .*/lang, whose units have the"):
+        main([*extend.split(), "--type", "word"])
+    with pytest.raises(InputError, match="none/tokenizer.yaml does not exist"):
+        main([*extend.split()[:2], "--extend", "none", "--out-dir", str(tmp_path / "more")])

@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+from experiments import DENSE, content_of
+
+from moeasr import checkpoint
 from moeasr.bin.show_config import main
-from moeasr.experiment.config import load_experiment, write_config
+from moeasr.errors import InputError
+from moeasr.experiment.config import ExperimentConfig, load_experiment, write_config
 
 CONFIG = Path(__file__).resolve().parents[2] / "egs/mini/conf/u2pp_moe.yaml"
 
@@ -17,3 +22,13 @@ def test_the_printed_config_equals_the_config_that_a_training_stores(tmp_path, c
     (tmp_path / "again.yaml").write_text(shown, encoding="utf-8")
     main([str(tmp_path / "again.yaml")])
     assert capsys.readouterr().out == shown
+
+
+def test_a_training_can_take_the_model_of_a_checkpoint(tmp_path, capsys):
+    path = tmp_path / "a.pt"
+    checkpoint.save(path, content_of(DENSE))
+    main([str(path)])
+    (tmp_path / "again.yaml").write_text(capsys.readouterr().out, encoding="utf-8")
+    assert load_experiment(tmp_path / "again.yaml") == ExperimentConfig(model=DENSE.model)
+    with pytest.raises(InputError, match="--set changes the config of an experiment, not that of"):
+        main([str(path), "--set", "train.max_epochs=2"])

@@ -20,6 +20,14 @@ def test_the_corpus_cmvn_is_kept_only_from_something():
         InitConfig(cmvn="corpus", embedding="a.pt")
 
 
+def test_a_checkpoint_to_fine_tune_is_the_only_one():
+    for other in ("model", "dense", "embedding"):
+        with pytest.raises(InputError, match="`init.from` cannot be combined with `init.model`"):
+            InitConfig(from_="a.pt", **{other: "b.pt"})
+    with pytest.raises(InputError, match="`init.modules` needs `init.from`"):
+        InitConfig(model="a.pt", modules=("encoder",))
+
+
 def test_epochs_without_an_accuracy_are_not_ranked_by_it():
     ctc_only = ModelConfig(
         decoder=DecoderConfig(num_blocks=0, num_reverse_blocks=0), ctc_weight=1, reverse_weight=0

@@ -39,6 +39,7 @@ def last(config=OLD):
     ("key", "value"),
     [
         ("model.encoder.dropout", 0.2),
+        ("train.freeze", "[{modules: encoder}]"),
         ("model.encoder.attention_dropout", 0.2),
         ("model.encoder.dynamic_chunk", "false"),
         ("model.encoder.max_chunk_size", 12),
@@ -71,7 +72,9 @@ def test_keys_of_the_training_procedure_may_change(key, value, tmp_path):
         ("model.routing_losses.z", 0.1),
         ("data.limits.max_frames", 1000),
         ("train.best_by", "acc"),
+        ("train.optim.lr_factors.encoder", 0.1),  # the optimizer's groups differ
         ("init.model", "a.pt"),
+        ("init.from", "a.pt"),
         ("distillation.teacher", "a.pt"),
         ("distillation.temperature", 2.0),
     ],

@@ -14,6 +14,7 @@ from moeasr.experiment.start import load_trained, start_model
 from moeasr.models.build import build_model
 from moeasr.models.embedding import EmbeddingConfig
 from moeasr.moe.layer import MoeConfig
+from moeasr.text.tokenizer import Tokenizer
 
 
 @pytest.mark.parametrize(
@@ -23,8 +24,8 @@ from moeasr.moe.layer import MoeConfig
         ({"model": None}, "lacks 'model'"),
         ({"config": {"model": {"depth": 3}}}, "unknown key 'depth'"),
         (
-            {"tokenizer": {**TOKENIZER.state(), "units": UNITS[:-1]}},
-            "trained with other output units",
+            {"tokenizer": {**TOKENIZER.state(), "units": [*UNITS[:-1], "x"]}},
+            "trained with other output units; .* .only `init.from` allows other units",
         ),
         ({"tokenizer": {"units": "x"}}, "'tokenizer.units' is not a list"),
         ({"tokenizer": 3}, "'tokenizer' is not a section"),
@@ -32,7 +33,7 @@ from moeasr.moe.layer import MoeConfig
         ({"model": {"w": 3}}, "'w' of its model is not a tensor"),
         (
             {"fbank": {"num_mel_bins": 40}},
-            "trained with other filter banks; use the conf/fbank.yaml of",
+            "trained with other filter banks; write `num_mel_bins: 40` in place of 20 to conf/fb",
         ),
         ({"model": {}}, "weights do not match its config"),
     ],
@@ -81,6 +82,24 @@ def test_a_new_embedding_network_begins_with_the_encoder_it_is_given(tmp_path):
         assert torch.equal(model.embedding.encoder.state_dict()[name], weight)
 
 
+def test_one_line_says_what_a_fine_tuned_model_has_from_its_checkpoint(tmp_path, caplog):
+    caplog.set_level("INFO")
+    path = str(tmp_path / "dense.pt")
+    checkpoint.save(path, content_of(DENSE))
+    units = [*UNITS[:3], "x", *"cb"]
+    tokenizer = Tokenizer.from_state({**TOKENIZER.state(), "units": units})
+    model = build_model(DENSE.model, 20, len(units))
+    modules = ("encoder", "ctc")
+    start_model(model, InitConfig(from_=path, modules=modules), tokenizer, FBANK)
+    assert caplog.messages == [
+        f"initialised from {path}: copied encoder, ctc; new units: x; new modules: decoder, "
+        "reverse_decoder; CMVN comes from the checkpoint, not from --cmvn (`init.cmvn: checkpoint`)"
+    ]
+    trained = load_trained(path, TOKENIZER, FBANK)
+    new, old = model.ctc.project.weight, trained.ctc.project.weight
+    assert torch.equal(new[4:], old[[5, 4]]) and not (new[3] == old).all(dim=1).any()
+
+
 def test_routers_that_cannot_learn_are_warned_of(caplog):
     experts = MoeConfig(num_experts=4, experts_per_frame=1, expert_weights="one")
     encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=experts)
@@ -92,7 +111,7 @@ def test_routers_that_cannot_learn_are_warned_of(caplog):
     assert not caplog.text
 
 
-@pytest.mark.parametrize("kind", ["model", "dense"])
+@pytest.mark.parametrize("kind", ["model", "from_", "dense"])
 @pytest.mark.parametrize("cmvn", ["checkpoint", "corpus"])
 def test_a_model_that_begins_with_another_has_the_cmvn_asked_for(tmp_path, caplog, kind, cmvn):
     caplog.set_level("INFO")

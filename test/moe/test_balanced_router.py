@@ -40,6 +40,12 @@ def test_reacting_raises_the_idle_and_lowers_the_busy():
     assert torch.equal(router.bias, torch.tensor([-0.001, 0.001, 0.0, 0.001]))
 
 
+def test_a_frozen_router_keeps_its_bias():
+    router = BalancedRouter(6, 4, 2, "selected").requires_grad_(False)
+    router.react(torch.tensor([10.0, 0.0, 4.0, 2.0]))
+    assert not router.bias.any()
+
+
 def test_reactions_bring_a_skewed_load_into_balance(x):
     router = BalancedRouter(6, 4, 1, "full").double()
     x = x + 1.0  # a common direction: one expert is everyone's favourite

@@ -4,7 +4,7 @@ import pytest
 
 from moeasr.config import from_mapping
 from moeasr.errors import InputError
-from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
+from moeasr.train.config import FreezeConfig, OptimConfig, ScheduleConfig, TrainConfig
 
 
 def test_an_empty_section_has_the_defaults_and_sections_are_nested():
@@ -14,6 +14,12 @@ def test_an_empty_section_has_the_defaults_and_sections_are_nested():
     mapping = {"max_epochs": 3, "optim": {"lr": 0.5, "betas": [0.8, 0.9]}}
     config = from_mapping(TrainConfig, mapping, "x.yaml")
     assert (config.max_epochs, config.optim.lr, config.optim.betas) == (3, 0.5, (0.8, 0.9))
+
+
+def test_one_frozen_module_needs_no_brackets():
+    entry = {"modules": "*", "except": ["ctc"], "until_epoch": 2}
+    config = from_mapping(TrainConfig, {"freeze": [entry]}, "x.yaml")
+    assert config.freeze == (FreezeConfig(modules=("*",), except_=("ctc",), until_epoch=2),)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +32,10 @@ def test_an_empty_section_has_the_defaults_and_sections_are_nested():
         ({"optim": {"lr": 0}}, "`lr` must be positive"),
         ({"optim": {"betas": [0.9, 1]}}, "`betas` must be two numbers from 0 to below 1"),
         ({"optim": {"betas": [0.9]}}, "`betas` must be two numbers from 0 to below 1"),
+        ({"optim": {"lr_factors": {"ctc": 0}}}, "`lr_factors.ctc` must be positive, .* use `train"),
+        ({"freeze": [{"modules": []}]}, "`modules` names no module to freeze"),
+        ({"freeze": [{"modules": "ctc", "until_epoch": 0}]}, "`until_epoch` must be at least 1"),
+        ({"freeze": ["encoder"]}, r"'freeze\[0\]' must be a section of keys"),
         ({"grad_clip": 0}, "`grad_clip` must be above 0"),
         ({"optim": {"weight_decay": -1}}, "`weight_decay` must be 0 or more"),
         ({"num_workers": -1}, "`num_workers` must be at least 0"),

@@ -6,14 +6,15 @@ import pytest
 import torch
 from torch import nn
 
+from moeasr.errors import InputError
 from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.experts import ExpertBank, loop_kernel
 from moeasr.moe.layer import MoeConfig, MoEFeedForward
-from moeasr.train.config import OptimConfig
-from moeasr.train.optim import build_optimizer
+from moeasr.train.config import OptimConfig, ScheduleConfig, TrainConfig
+from moeasr.train.optim import build_optimizer, set_learning_rate
 
 
 def test_only_weight_matrices_outside_routers_are_decayed():
@@ -41,6 +42,34 @@ def test_only_weight_matrices_outside_routers_are_decayed():
         "ctc.project.bias",
     ):
         assert name in plain_names
+
+
+def test_the_last_factor_that_fits_a_parameter_applies_to_its_learning_rate():
+    model = nn.ModuleDict({"a": nn.ModuleDict({"b": nn.Linear(2, 2)}), "c": nn.Linear(2, 2)})
+    model["a"]["d"] = nn.Linear(2, 2)
+    config = OptimConfig(lr=0.5, weight_decay=0.1, lr_factors={"a": 0.25, "a.d": 2.0})
+    optimizer = build_optimizer(model, config)
+    schedule = ScheduleConfig(warmup_steps=10)
+    lr = set_learning_rate(optimizer, TrainConfig(optim=config, schedule=schedule), 5, 100)
+    assert lr == 0.25
+    names = {id(p): name for name, p in model.named_parameters()}
+    rates = {
+        names[id(p)]: (group["lr"], group["weight_decay"])
+        for group in optimizer.param_groups
+        for p in group["params"]
+    }
+    assert rates == {
+        "a.b.weight": (0.0625, 0.1),
+        "a.b.bias": (0.0625, 0.0),
+        "c.weight": (0.25, 0.1),
+        "c.bias": (0.25, 0.0),
+        "a.d.weight": (0.5, 0.1),
+        "a.d.bias": (0.5, 0.0),
+    }
+    with pytest.raises(
+        InputError, match="`train.optim.lr_factors` contains `b`, but the model has"
+    ):
+        build_optimizer(model, OptimConfig(lr_factors={"b": 0.5}))
 
 
 def decayed_names(model):

@@ -62,6 +62,15 @@ def test_weights_come_from_the_checkpoint_and_settings_of_the_optimizer_from_the
     assert [group["betas"] for group in optimizer.param_groups] == [(0.5, 0.75)] * 2
 
 
+def test_checkpoints_from_before_there_were_factors_of_learning_rates_resume():
+    content = content_of(*model_and_optimizer())
+    for group in content["trainer"]["optimizer"]["param_groups"]:
+        del group["lr_factor"]
+    model, optimizer = model_and_optimizer()
+    load_weights(content, model, optimizer, LAST)
+    assert [group["lr_factor"] for group in optimizer.param_groups] == [1.0, 1.0]
+
+
 def test_another_model_is_refused():
     content = content_of(*model_and_optimizer(width=2))
     with pytest.raises(InputError, match="exp/last.pt does not fit this model: .*--exp-dir"):

@@ -24,7 +24,7 @@ from moeasr.models.intermediate_ctc import IntermediateCtcConfig
 from moeasr.models.outputs import LossOutput
 from moeasr.moe.layer import MoeConfig
 from moeasr.seed import seed_all
-from moeasr.train.config import EmaConfig, OptimConfig, ScheduleConfig, TrainConfig
+from moeasr.train.config import EmaConfig, FreezeConfig, OptimConfig, ScheduleConfig, TrainConfig
 from moeasr.train.evaluation import EvaluatedBatch
 from moeasr.train.stopping import STOPPED_BY_SIGNAL
 from moeasr.train.trainer import Trainer
@@ -259,6 +259,25 @@ def test_learning_signals_resume_to_the_same_weights_bit_for_bit(tmp_path, signa
         assert losses[0] != losses[1]
 
 
+def test_a_run_resumes_bit_for_bit_around_the_epoch_in_which_modules_thaw(tmp_path):
+    """`last.pt` of the crashes is from before the thaw, from just before it, and from after it."""
+    freeze = (FreezeConfig(modules=("encoder",), until_epoch=2), FreezeConfig(modules=("ctc",)))
+    optim = OptimConfig(lr=1e-2, weight_decay=0.3, lr_factors={"decoder": 0.5})
+    settings = {"freeze": freeze, "optim": optim, "ema": EmaConfig(decay=0.7)}
+    start = {name: tensor.clone() for name, tensor in make_model().state_dict().items()}
+    make_trainer(tmp_path / "unbroken", **settings).run()
+    for crash_at in ((2, 3), (3, 0), (3, 3)):
+        exp_dir = tmp_path / f"{crash_at}"
+        with pytest.raises(Crash):
+            make_trainer(exp_dir, crash_after(crash_at), **settings).run()
+        make_trainer(exp_dir, **settings).run()
+        assert_same_run(tmp_path / "unbroken", exp_dir)
+    for epoch, frozen in enumerate((["encoder", "ctc"], ["encoder", "ctc"], ["ctc"]), start=1):
+        weights = checkpoint.load(tmp_path / "unbroken" / f"epoch_{epoch}.pt")["model"]
+        moved = {name.split(".")[0] for name in start if not weights[name].equal(start[name])}
+        assert moved == {"encoder", "ctc", "decoder", "reverse_decoder"} - set(frozen)
+
+
 def test_a_run_killed_before_last_pt_of_a_finished_epoch_resumes_exactly(tmp_path, unbroken):
     dev = ToySource()
     dev.at = lambda epoch, number: (_ for _ in ()).throw(Crash)
@@ -448,6 +467,41 @@ def test_a_gradient_is_the_mean_over_utterances_of_the_step_and_then_clipped(tmp
     moment = [*state[0]["exp_avg"].flatten().tolist(), *state[1]["exp_avg"].tolist()]
     # Adam's first moment is a tenth of the gradient; clipping adds 1e-6 to the norm
     assert moment == pytest.approx([0.15, 0.2, 0.6], rel=1e-6)
+
+
+class TwoModules(Slope):
+    """`Slope` with each of its weights in a module of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Module(), torch.nn.Module()
+        self.first.weight, self.second.weight = self.matrix, self.vector
+
+
+@pytest.mark.parametrize(("frozen", "norm"), [("first", 12.0), ("second", 5.0), (None, 13.0)])
+def test_frozen_weights_do_not_decay_and_their_gradients_do_not_count(tmp_path, frozen, norm):
+    freeze = (FreezeConfig(modules=(frozen,)),) if frozen else ()
+    optim = OptimConfig(lr=0.1, weight_decay=0.5)
+    model = TwoModules()
+    settings = {"freeze": freeze, "optim": optim, "schedule": ScheduleConfig(warmup_steps=1)}
+    train_slope(tmp_path, [[[3.0, 4.0, 12.0]]], model=model, **settings)
+    (line,) = metrics(tmp_path, "train")
+    assert line["grad_norm"] == pytest.approx(norm, rel=1e-12)
+    # a step of Adam is the learning rate, and decay takes lr * weight_decay of matrices
+    matrix = 1.0 if frozen == "first" else 1.0 * (1 - 0.1 * 0.5) - 0.1
+    vector = 1.0 if frozen == "second" else 0.9
+    assert model.weights() == pytest.approx([matrix, matrix, vector], rel=1e-7)
+    if frozen == "first":
+        assert model.matrix.tolist() == [[1.0, 1.0]]
+
+
+def test_learning_rates_have_the_factors_of_their_modules(tmp_path):
+    optim = OptimConfig(lr=0.1, lr_factors={"first": 0.25})
+    schedule = ScheduleConfig(warmup_steps=1)
+    step = [[1.0, 2.0, 3.0]]
+    model = train_slope(tmp_path, [step], model=TwoModules(), optim=optim, schedule=schedule)
+    assert model.weights() == pytest.approx([1 - 0.025, 1 - 0.025, 0.9], rel=1e-7)
+    assert [line["lr"] for line in metrics(tmp_path, "train")] == [0.1]
 
 
 def test_the_learning_rate_follows_optimizer_steps(tmp_path):

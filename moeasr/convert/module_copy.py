@@ -1,0 +1,176 @@
+"""Initialisation of a model with modules of a trained model, which may have other units."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from moeasr.config_roles import values_by_key
+from moeasr.convert.initialise import check_same
+from moeasr.errors import InputError
+from moeasr.models.asr import AsrModel
+from moeasr.models.build import build_model
+from moeasr.models.heads.attention_head import SOS_EOS
+
+SECTIONS = {
+    "encoder": ("encoder.", "languages", "intermediate_ctc."),
+    "embedding": ("embedding.",),
+    "ctc": ("encoder.d_model",),
+    "decoder": ("encoder.d_model", "decoder."),
+    "reverse_decoder": ("encoder.d_model", "decoder."),
+}
+"""Prefixes of the keys of `model:` that must be equal, by module."""
+OTHERS = {"decoder": "decoder.num_reverse_blocks", "reverse_decoder": "decoder.num_blocks"}
+"""A key in the section of a module that describes another module."""
+MAX_SHOWN = 10
+"""Maximum number of units in the summary."""
+
+
+class TrainedModel(NamedTuple):
+    """A trained model with its units."""
+
+    path: str
+    """Path of the checkpoint, for messages."""
+    model: AsrModel
+    """The network."""
+    units: Sequence[str]
+    """Output units; the position of a unit is its id."""
+
+
+class CopyReport(NamedTuple):
+    """The modules and units that a new model has from a trained one, and those that are new."""
+
+    copied: list[str]
+    """Modules whose weights are copied."""
+    new: list[str]
+    """Modules that keep their new weights."""
+    new_units: list[str] | None
+    """Units whose rows in copied modules are new; None if no copied module has rows of units."""
+
+    def describe(self) -> str:
+        """Return the copied modules, the new modules and the new units, for the log."""
+        parts = [f"copied {', '.join(self.copied)}"]
+        if self.new_units is not None:
+            parts.append(f"new units: {_some(self.new_units)}")
+        parts.append(f"new modules: {', '.join(self.new) or 'none'}")
+        return "; ".join(parts)
+
+
+def copy_modules(
+    source: TrainedModel, target: AsrModel, units: Sequence[str], modules: Sequence[str]
+) -> CopyReport:
+    """Copy CMVN and modules of a trained model to a new model, which may have other units.
+
+    Of tensors with a row or column for each unit, such as output layers and token embeddings, those
+    of the units that both models have are copied. Units are compared as text; ids may differ.
+
+    Args:
+        source: The trained model.
+        target: The new model.
+        units: Output units of `target`.
+        modules: Names of the modules to copy; empty for all modules that both models have.
+
+    Raises:
+        InputError: A model lacks a module, the models differ in the config or the shapes of a
+            module, or rows of units would be copied but no unit is common. `target` is then
+            unchanged.
+    """
+    ours, theirs = _modules(target), _modules(source.model)
+    for name in modules:
+        for whose, names in (("the model of the config", ours), (source.path, theirs)):
+            if name not in names:
+                raise InputError(
+                    f"`init.modules` contains `{name}`, but {whose} has only the modules "
+                    f"{', '.join(names)}"
+                )
+    copied = [name for name in ours if name in (modules or theirs)]
+    for name in copied:
+        _check_config(name, source, target)
+
+    places = {unit: place for place, unit in enumerate(source.units)}
+    pairs = [(place, places[unit]) for place, unit in enumerate(units) if unit in places]
+    dims, state = _unit_dims(target), target.state_dict()
+    chosen = [name for name in state if name.partition(".")[0] in ("cmvn", *copied)]
+    has_units = any(dims[name] is not None for name in chosen)
+    if has_units and not any(place > SOS_EOS for place, _ in pairs):
+        raise InputError(
+            f"{source.path} has none of the units of this experiment: its units are "
+            f"{_some(source.units[SOS_EOS + 1 :])}, but those of the experiment are "
+            f"{_some(units[SOS_EOS + 1 :])}; copy only modules without units, such as "
+            "`init.modules: [encoder]`"
+        )
+    old = source.model.state_dict()
+    for name in chosen:
+        state[name] = _copied(state[name], old.get(name), dims[name], pairs)
+        if state[name] is None:
+            raise InputError(f"{source.path} does not fit this model: the tensor {name} differs")
+    target.load_state_dict(state)
+    new_units = [unit for unit in units if unit not in places] if has_units else None
+    return CopyReport(copied, [name for name in ours if name not in copied], new_units)
+
+
+def _modules(model: AsrModel) -> list[str]:
+    """Return the names of the modules that may be copied, all but CMVN."""
+    return [name for name, _ in model.named_children() if name != "cmvn"]
+
+
+def _check_config(name: str, source: TrainedModel, target: AsrModel) -> None:
+    """Raise `InputError` if the configs of a module differ in what the network computes."""
+    prefixes = SECTIONS.get(name, ("encoder.d_model", f"heads.{name}."))
+    theirs, ours = (
+        {
+            f"model.{key}": value
+            for key, value in values_by_key(model.config, "identity").items()
+            if key.startswith(prefixes) and key != OTHERS.get(name)
+        }
+        for model in (source.model, target)
+    )
+    remedy = "; use the checkpoint's values, or name other modules in `init.modules`"
+    check_same(theirs, ours, source.path, f"`{name}` of this model", remedy)
+
+
+def _unit_dims(model: AsrModel) -> dict[str, int | None]:
+    """Return the dimension of each tensor whose size is the number of units; None if it has none.
+
+    A larger vocabulary shows the dimension, even if other sizes are equal to the number of units.
+    """
+    num_mel_bins = model.cmvn.mean.numel()
+    with torch.device("meta"):
+        larger = build_model(model.config, num_mel_bins, model.vocab_size + 1).state_dict()
+    dims = {}
+    for name, tensor in model.state_dict().items():
+        sizes = zip(tensor.shape, larger[name].shape)
+        dims[name] = next((dim for dim, (one, other) in enumerate(sizes) if one != other), None)
+    return dims
+
+
+def _copied(
+    ours: Tensor, theirs: Tensor | None, unit_dim: int | None, pairs: Sequence[tuple[int, int]]
+) -> Tensor | None:
+    """Return a tensor of the new model with trained values; None if the shapes do not match.
+
+    Args:
+        ours: The new tensor.
+        theirs: The trained tensor; None if the trained model has none of this name.
+        unit_dim: The dimension with a row for each unit; None if the tensor has none.
+        pairs: The ids of each common unit in the new and in the trained model.
+    """
+    sizes = [list(tensor.shape) for tensor in (ours, theirs) if tensor is not None]
+    if unit_dim is not None:
+        for shape in sizes:
+            shape[unit_dim : unit_dim + 1] = []
+    if theirs is None or sizes[0] != sizes[1]:
+        return None
+    if unit_dim is None:
+        return theirs
+    new_ids, old_ids = torch.tensor(pairs).unbind(dim=1)
+    return ours.index_copy(unit_dim, new_ids, theirs.index_select(unit_dim, old_ids))
+
+
+def _some(units: Sequence[str]) -> str:
+    """Return the first units, for a message."""
+    if not units:
+        return "none"
+    num_more = len(units) - MAX_SHOWN
+    return " ".join(units[:MAX_SHOWN]) + (f" and {num_more} more" if num_more > 0 else "")

@@ -1,0 +1,141 @@
+"""Modules of a trained model in a new model with other units."""
+
+import pytest
+import torch
+from systems import CTC_ONLY, SYSTEMS, encoder, make_system, vary
+
+from moeasr.convert.module_copy import TrainedModel, copy_modules
+from moeasr.errors import InputError
+from moeasr.models.heads.decoder import DecoderConfig
+
+SPECIAL = ["<blank>", "<unk>", "<sos/eos>"]
+OLD, NEW = [*SPECIAL, *"abcdef"], [*SPECIAL, "1", *"fb", "2"]
+OLD_ID = {0: 0, 1: 1, 2: 2, 4: 8, 5: 4}
+"""The old id of each new id whose unit is common."""
+
+
+def copy(source, target, modules=(), units=NEW, their_units=OLD):
+    return copy_modules(TrainedModel("a.pt", source, their_units), target, units, modules)
+
+
+def state_of(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def assert_rows_copied(new, start, old):
+    """Check that the rows of common units are the trained ones, and that the others stay."""
+    for row in range(len(NEW)):
+        wanted = old[OLD_ID[row]] if row in OLD_ID else start[row]
+        assert torch.equal(new[row], wanted)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_all_weights_are_copied_but_rows_of_new_units(name):
+    source, target = vary(make_system(name)), make_system(name, vocab_size=len(NEW))
+    start, old = state_of(target), state_of(source)
+    report = copy(source, target)
+    assert report.new == [] and report.new_units == ["1", "2"]
+    with_rows = set()
+    for key, tensor in target.state_dict().items():
+        if tensor.shape == old[key].shape:
+            assert torch.equal(tensor, old[key])
+        elif key == "encoder.conditioning.project.weight":  # has a column for each unit
+            assert_rows_copied(tensor.T, start[key].T, old[key].T)
+        else:
+            assert_rows_copied(tensor, start[key], old[key])
+            with_rows.add(key)
+    assert {"ctc.project.weight", "ctc.project.bias"} <= with_rows
+    for decoder in {"decoder", "reverse_decoder"} & set(report.copied):
+        assert {f"{decoder}.embedding.weight", f"{decoder}.project.bias"} <= with_rows
+
+
+def test_units_are_matched_as_text_although_all_sizes_are_equal():
+    """The models have as many units as the width of the encoder."""
+    units = [*SPECIAL, *(f"u{number}" for number in range(13))]
+    source, target = vary(make_system("dense", vocab_size=16)), make_system("dense", vocab_size=16)
+    report = copy(source, target, (), units, [*SPECIAL, *reversed(units[3:])])
+    assert report.describe() == (
+        "copied encoder, ctc, decoder, reverse_decoder; new units: none; new modules: none"
+    )
+    new, old = target.decoder.embedding.weight, source.decoder.embedding.weight
+    assert torch.equal(new[:3], old[:3]) and torch.equal(new[3:], old[3:].flip(0))
+    new, old = (model.encoder.subsampling.conv2.weight for model in (target, source))
+    assert torch.equal(new, old)
+
+
+def test_only_the_named_modules_are_copied_with_cmvn():
+    source, target = vary(make_system("u2pp_moe")), make_system("u2pp_moe", vocab_size=len(NEW))
+    source.cmvn.mean.fill_(3.0)
+    start, old = state_of(target), state_of(source)
+    report = copy(source, target, ["encoder"])
+    assert report.describe() == "copied encoder; new modules: ctc, decoder, reverse_decoder"
+    for key, tensor in target.state_dict().items():
+        wanted = old if key.startswith(("encoder.", "cmvn.")) else start
+        assert torch.equal(tensor, wanted[key])
+
+
+def test_units_without_overlap_are_refused_unless_no_module_has_units():
+    source, target = make_system("dense"), make_system("dense", vocab_size=5)
+    units, start = [*SPECIAL, "x", "y"], state_of(target)
+    reason = (
+        r"a\.pt has none of the units of this experiment: its units are a b c d e f, but those of "
+        r"the experiment are x y; copy only modules without units, such as `init.modules: \[enc"
+    )
+    with pytest.raises(InputError, match=reason):
+        copy(source, target, (), units)
+    assert all(torch.equal(start[key], value) for key, value in target.state_dict().items())
+    copy(source, target, ["encoder"], units)
+
+
+def test_many_new_units_are_shortened_in_the_summary():
+    units = [*SPECIAL, "a", *(str(number) for number in range(12))]
+    report = copy(make_system("dense"), make_system("dense", vocab_size=16), ["ctc"], units)
+    assert "copied ctc; new units: 0 1 2 3 4 5 6 7 8 9 and 2 more; new modules: enc" in (
+        report.describe()
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "modules", "reason"),
+    [
+        (
+            {},
+            ["encoders"],
+            "`encoders`, but the model of the config has only the modules encoder, ",
+        ),
+        (
+            CTC_ONLY,
+            ["encoder", "decoder"],
+            r"`decoder`, but a\.pt has only the modules encoder, ctc",
+        ),
+        (
+            {"encoder": encoder(num_blocks=3)},
+            [],
+            r"a\.pt does not fit `encoder` of this model: `model.encoder.num_blocks` is 2 in the "
+            "config but 3 in the checkpoint; use the checkpoint's values, or name other modules",
+        ),
+        ({"encoder": encoder(d_model=8)}, ["encoder"], "`model.encoder.d_model` is 16 in the con"),
+        ({"encoder": encoder(d_model=8)}, ["ctc"], "`ctc` of .* `model.encoder.d_model` is 16 in"),
+        (
+            {"decoder": DecoderConfig(num_blocks=2, num_reverse_blocks=1, num_heads=2)},
+            [],
+            "does not fit `decoder` of this model: `model.decoder.num_blocks` is 1 in the config",
+        ),
+    ],
+)
+def test_modules_that_do_not_exist_or_differ_are_refused(source, modules, reason):
+    target = make_system("dense", vocab_size=len(NEW))
+    start = state_of(target)
+    with pytest.raises(InputError, match=reason):
+        copy(make_system("dense", **source), target, modules)
+    assert all(torch.equal(start[key], value) for key, value in target.state_dict().items())
+
+
+def test_a_part_that_is_not_copied_may_differ():
+    """Cases: another decoder beside the encoder, and fewer right-to-left blocks."""
+    target = make_system("dense", vocab_size=len(NEW))
+    copy(make_system("dense", **CTC_ONLY), target)
+    decoder = target.config.decoder
+    other = DecoderConfig(**{**vars(decoder), "num_reverse_blocks": 2})
+    report = copy(make_system("dense", decoder=other), target, ["encoder", "decoder"])
+    assert report.copied == ["encoder", "decoder"]
