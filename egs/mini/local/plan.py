@@ -115,7 +115,8 @@ def plan_corpus(
         min_snr_db: Lowest signal-to-noise ratio.
         max_snr_db: Highest signal-to-noise ratio.
         languages: Languages of the corpus. Every voice speaks one after the other, each in a whole
-            recording.
+            recording. A corpus of several languages omits recordings without speech, because they
+            are in no language.
 
     Returns:
         All recordings, set by set.
@@ -145,6 +146,8 @@ def plan_corpus(
                     part, text = draw.part(variant)
                 parts.append(part)
                 texts.append(text)
+            if len(languages) > 1 and not any(texts):
+                continue
             recordings.append(
                 Recording(
                     utt_id=f"{variant.lower()}-{number:04d}",
