@@ -115,6 +115,12 @@ def load_with_model(path: str | Path) -> dict[str, Any]:
             missing or of the wrong type.
     """
     content = load(path)
+    trainer = content.get("trainer")
+    if isinstance(trainer, Mapping) and "shards" in trainer:
+        raise InputError(
+            f"checkpoint {path} is the state of a sharded training, whose weights are in "
+            f"{Path(path).parent / 'last'}; use averaged.pt or an epoch_N.pt"
+        )
     for section, keys in MODEL_KEYS.items():
         require_keys(content, section, keys, path)
     require_weights(content, path)

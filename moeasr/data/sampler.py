@@ -83,6 +83,26 @@ class BatchSampler(Protocol):
         """Return the batches of this rank in an epoch; every call returns the same list."""
         ...
 
+    def leave_out(self, epoch: int, parts: Sequence[tuple[int, int]]) -> None:
+        """Leave out of an epoch what other numbers of processes have finished.
+
+        Args:
+            epoch: Number of the epoch.
+            parts: Pairs of a number of processes and the number of batches that each of them has
+                finished, in the order of the runs.
+        """
+        ...
+
+
+def deal(batches: BatchList, rank: int, world_size: int) -> BatchList:
+    """Return every `world_size`-th batch, starting with number `rank`, for equally many turns.
+
+    The last turn of some ranks repeats a batch from the start of the list if it has too few.
+    """
+    num_turns = -(-len(batches) // world_size)
+    places = (np.arange(num_turns) * world_size + rank) % max(len(batches), 1)
+    return BatchList(batches.order, batches.ends, batches.turns[places])
+
 
 class BucketBatchSampler:
     """A sampler that draws the batches of one rank from the whole set.
@@ -120,6 +140,7 @@ class BucketBatchSampler:
         self._world_size = world_size
         self._shuffle = shuffle
         self._latest: tuple[int, BatchList] | None = None
+        self._num_done: dict[int, int] = {}
 
     def batches(self, epoch: int) -> BatchList:
         """Return the batches of this rank in `epoch`."""
@@ -127,14 +148,17 @@ class BucketBatchSampler:
             self._latest = epoch, self._make_batches(epoch)
         return self._latest[1]
 
+    def leave_out(self, epoch: int, parts: Sequence[tuple[int, int]]) -> None:
+        """Leave out of an epoch what other numbers of processes have finished."""
+        num_done = sum(num_processes * num_batches for num_processes, num_batches in parts)
+        self._num_done = {epoch: num_done}
+        self._latest = None
+
     def _make_batches(self, epoch: int) -> BatchList:
-        everything = self._global_batches(epoch)
-        turns = everything.turns
-        places = np.arange(self._rank, len(turns), self._world_size)
-        if self._shuffle and len(turns):
-            num_turns = -(-len(turns) // self._world_size)
-            places = (np.arange(num_turns) * self._world_size + self._rank) % len(turns)
-        return BatchList(everything.order, everything.ends, turns[places])
+        remaining = self._global_batches(epoch)[self._num_done.get(epoch, 0) :]
+        if self._shuffle:
+            return deal(remaining, self._rank, self._world_size)
+        return remaining[self._rank :: self._world_size]
 
     def _global_batches(self, epoch: int) -> BatchList:
         """Return the batches of all ranks; each utterance is in exactly one batch."""

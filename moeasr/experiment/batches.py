@@ -1,6 +1,6 @@
 """Batches of a data directory, as configured by an experiment."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from moeasr.text.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Batches:
-    """A `moeasr.train.trainer.BatchSource` over a dataset.
+    """A `moeasr.train.batch_source.BatchSource` over a dataset.
 
     Attributes:
         utterances: The utterances.
@@ -53,6 +53,10 @@ class Batches:
     def stream(self, epoch: int, start: int) -> Generator[Batch, None, None]:
         """Yield the batches of an epoch from index `start` on."""
         return batch_stream(self.dataset, self.sampler, epoch, start, self.num_workers)
+
+    def leave_out(self, epoch: int, parts: Sequence[tuple[int, int]]) -> None:
+        """Leave out of an epoch the batches that other numbers of processes have finished."""
+        self.sampler.leave_out(epoch, parts)
 
 
 def make_batches(

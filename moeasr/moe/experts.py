@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,9 @@ class ExpertBank(nn.Module):
             values and gradients.
         activation: One of `moeasr.nn.feed_forward.ACTIVATIONS`.
     """
+
+    casts_weights: ClassVar[bool] = True
+    """True if autocast rounds all parameters before use, so that they may be sent rounded."""
 
     def __init__(
         self,

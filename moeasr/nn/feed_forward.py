@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -105,6 +105,9 @@ class DenseFeedForward(nn.Module):
         dropout: Dropout rate of the hidden layer.
         activation: One of `ACTIVATIONS`.
     """
+
+    casts_weights: ClassVar[bool] = True
+    """True if autocast rounds all parameters before use, so that they may be sent rounded."""
 
     def __init__(
         self, d_model: int, hidden_units: int, dropout: float, activation: Activation = F.silu

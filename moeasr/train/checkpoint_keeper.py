@@ -1,14 +1,19 @@
 """Checkpoints of an experiment: the best and the latest epochs, `ema.pt`, and `last.pt`."""
 
 import math
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from moeasr import checkpoint
+import torch
+from torch import nn
+
+from moeasr import checkpoint, distributed
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.train.resume import find_changes
+from moeasr.train.sharded_state import complete, split, write_shards
 
 logger = get_logger(__name__)
 IDENTITY = ("tokenizer", "fbank", "seed", "training_set", "teacher")
@@ -77,6 +82,7 @@ class CheckpointKeeper:
         self._keep_best = keep_best
         self._keep_last = keep_last
         self.scores: list[EpochScore] = []
+        self._shards: str | None = None
 
     @property
     def last_path(self) -> Path:
@@ -104,9 +110,29 @@ class CheckpointKeeper:
         info: Mapping[str, Any],
         trainer_state: Mapping[str, Any],
     ) -> None:
-        """Write `last.pt`, which holds everything for an exact resume."""
+        """Write `last.pt`, which holds everything for an exact resume; all processes call this.
+
+        Sharded tensors go to a new directory in `last/`. `last.pt` names it, and is written when
+        the directory is complete. A killed run therefore leaves the previous state.
+        """
         state = {**trainer_state, "scores": [list(score) for score in self.scores]}
-        checkpoint.save(self.last_path, {**self._content(weights, info), "trainer": state})
+        content = split({**self._content(weights, info), "trainer": state})
+        previous, self._shards = self._shards, None
+        if content.shards:
+            self._shards = "1" if previous == "0" else "0"
+            if distributed.is_main():
+                shutil.rmtree(self._shards_dir(self._shards), ignore_errors=True)
+            distributed.gather(None)  # the others wait until the leftovers are removed
+            write_shards(self._shards_dir(self._shards), content.shards)
+            shards = {"directory": self._shards, "aliases": content.aliases}
+            content.plain["trainer"]["shards"] = shards
+        if distributed.is_main():
+            checkpoint.save(self.last_path, content.plain)
+            if previous is not None:
+                shutil.rmtree(self._shards_dir(previous), ignore_errors=True)
+
+    def _shards_dir(self, name: str) -> Path:
+        return self._exp_dir / "last" / name
 
     def load_last(self) -> dict[str, Any] | None:
         """Return the content of `last.pt` if it belongs to this training, see `read_last`.
@@ -139,7 +165,22 @@ class CheckpointKeeper:
                     "use another --exp-dir, or remove this one"
                 )
         self.scores = [EpochScore(int(e), float(c)) for e, c in content["trainer"]["scores"]]
+        self._shards = content["trainer"].get("shards", {}).get("directory")
         return content
+
+    def complete_last(
+        self, content: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Complete the content of `last.pt` in place, in the form in which this process needs it.
+
+        All processes call this function.
+
+        Raises:
+            InputError: The directory of the sharded tensors is damaged or missing.
+        """
+        aliases = content["trainer"].get("shards", {}).get("aliases", {})
+        directory = None if self._shards is None else self._shards_dir(self._shards)
+        complete(content, directory, aliases, model, optimizer)
 
     def _wanted(self) -> set[int]:
         # A cost that is not a number is the worst. The later of two epochs with equal costs is

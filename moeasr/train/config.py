@@ -110,6 +110,14 @@ class TrainConfig:
     """Largest norm of the gradient; a larger gradient is scaled down."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Precision of matrix products; `bf16` uses autocast, and weights stay float32."""
+    parallel: Literal["replicate", "shard"] = "replicate"
+    """Division of the work among processes. With `replicate`, each process holds the whole model.
+    With `shard`, each process holds its part of all weights, gradients and optimizer states, and
+    the weights of a block are gathered when it runs (FSDP2): for models that do not fit in the
+    memory of one GPU. Both compute the same."""
+    recompute: Literal["none", "blocks"] = "none"
+    """`blocks` computes the activations of each block again in the backward pass instead of storing
+    them, which saves memory and takes about a third more time per step."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """The optimizer."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)

@@ -2,38 +2,21 @@
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from moeasr import distributed
 
 
-def finish_gradients(model: nn.Module, weight: Tensor, max_norm: float) -> float | None:
-    """Turn summed gradients into their mean over the utterances of all processes, and clip it.
+def sum_gradients(model: nn.Module, weight: Tensor) -> Tensor:
+    """Sum the gradients of all processes in place, and return their total number of utterances.
 
     One explicit all-reduce sums the gradients, instead of DistributedDataParallel. A process may
     then skip a bad micro-batch, or have experts without frames, and the others do not wait for it.
+    A missing gradient counts as 0.
 
     Args:
-        model: The model. Its gradients are sums over the utterances of this process.
+        model: The model, whose gradients are sums over the utterances of this process.
         weight: () number of utterances of this process.
-        max_norm: Largest norm of the gradient; a larger one is scaled down.
-
-    Returns:
-        The norm of the mean gradient before clipping; None if it is not finite, or if no process
-        had an utterance.
-    """
-    weight = _sum_over_processes(model, weight)
-    parameters = [p for p in model.parameters() if p.grad is not None]
-    for parameter in parameters:
-        parameter.grad.div_(weight.clamp(min=1.0))
-    norm = nn.utils.clip_grad_norm_(parameters, max_norm)
-    is_usable = bool(torch.isfinite(norm)) and float(weight) > 0
-    return float(norm) if is_usable else None
-
-
-def _sum_over_processes(model: nn.Module, weight: Tensor) -> Tensor:
-    """Sum the gradients of all processes in place, and return their total number of utterances.
-
-    A missing gradient counts as 0.
     """
     if distributed.world_size() == 1:
         return weight
@@ -49,3 +32,28 @@ def _sum_over_processes(model: nn.Module, weight: Tensor) -> Tensor:
         parameter.grad.copy_(flat[offset : offset + size].view_as(parameter))
         offset += size
     return flat[0]
+
+
+def finish_gradients(model: nn.Module, weight: Tensor, max_norm: float) -> float | None:
+    """Turn summed gradients into their mean over utterances, and clip it.
+
+    Args:
+        model: The model. Its gradients are sums over the utterances of all processes.
+        weight: () number of utterances of all processes.
+        max_norm: Largest norm of the gradient; a larger one is scaled down.
+
+    Returns:
+        The norm of the mean gradient before clipping; None if it is not finite, or if no process
+        had an utterance.
+    """
+    parameters = [p for p in model.parameters() if p.grad is not None]
+    for parameter in parameters:
+        gradient = parameter.grad
+        if isinstance(gradient, DTensor):
+            gradient = gradient.to_local()
+        gradient.div_(weight.clamp(min=1.0))
+    norm = nn.utils.clip_grad_norm_(parameters, max_norm)
+    if isinstance(norm, DTensor):
+        norm = norm.full_tensor()
+    is_usable = bool(torch.isfinite(norm)) and float(weight) > 0
+    return float(norm) if is_usable else None

@@ -1,6 +1,6 @@
 """Running sums of a training: the metrics of the log, which a resumed run continues."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -100,11 +100,20 @@ class Meter:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "Meter":
-        """Restore a meter from its `state()`."""
+    def from_states(
+        cls, states: Sequence[Mapping[str, Any]], latest: Mapping[str, float]
+    ) -> "Meter":
+        """Return the sum of stored meters, see `state`.
+
+        Args:
+            states: The meters of the processes that this process continues; may be empty.
+            latest: The latest values of metrics that are not averaged.
+        """
         meter = cls()
-        meter._weight = state["weight"]
-        meter._sums = dict(state["sums"])
-        meter._latest = dict(state["latest"])
-        meter._loads = dict(state["loads"])
+        meter._latest = dict(latest)
+        for state in states:
+            meter._weight += state["weight"]
+            for name, value in state["sums"].items():
+                meter._sums[name] = meter._sums.get(name, 0.0) + value
+            add_loads(meter._loads, state["loads"])
         return meter

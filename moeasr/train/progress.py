@@ -3,15 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
 from moeasr import distributed
 from moeasr.errors import InputError
-from moeasr.seed import generator_states
+from moeasr.seed import generator_states, seed_all
 from moeasr.train.meter import Meter
+
+
+class Part(NamedTuple):
+    """A part of an epoch that a number of processes has finished."""
+
+    num_processes: int
+    """Number of processes."""
+    num_batches: int
+    """Number of micro-batches of each process."""
 
 
 @dataclass
@@ -28,10 +38,14 @@ class Progress:
     """Number of successive latest steps without a finite gradient."""
     meter: Meter = field(default_factory=Meter)
     """Running sums over this epoch."""
+    earlier: tuple[Part, ...] = ()
+    """Parts of this epoch that other numbers of processes have finished."""
+    extra_steps: int = 0
+    """Number of steps that changes of the number of processes have added to the whole training."""
 
     def start_epoch(self, epoch: int) -> None:
         """Go to the first batch of an epoch."""
-        self.epoch, self.batch, self.meter = epoch, 0, Meter()
+        self.epoch, self.batch, self.meter, self.earlier = epoch, 0, Meter(), ()
 
 
 def trainer_state(progress: Progress, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -45,24 +59,42 @@ def trainer_state(progress: Progress, optimizer: torch.optim.Optimizer) -> dict[
         "batch": progress.batch,
         "step": progress.step,
         "bad_in_a_row": progress.bad_in_a_row,
+        "earlier": [list(part) for part in progress.earlier],
+        "extra_steps": progress.extra_steps,
         "optimizer": optimizer.state_dict(),
         "per_rank": distributed.gather(mine),
     }
 
 
-def read_progress(state: Mapping[str, Any], last_path: Path) -> Progress:
+def read_progress(state: Mapping[str, Any]) -> Progress:
     """Return the progress that `trainer_state` stored.
 
-    Raises:
-        InputError: The number of processes has changed.
+    If the number of processes has changed, the finished batches of this epoch become a part of
+    `Progress.earlier`, and each process goes on with the sums of one or several earlier processes.
     """
-    if len(state["per_rank"]) != distributed.world_size():
-        raise InputError(
-            f"{last_path} was written by {len(state['per_rank'])} processes and cannot be resumed "
-            f"exactly by {distributed.world_size()}; use the same number of processes"
-        )
-    meter = Meter.from_state(state["per_rank"][distributed.rank()]["meter"])
-    return Progress(state["epoch"], state["batch"], state["step"], state["bad_in_a_row"], meter)
+    per_rank, now = state["per_rank"], distributed.world_size()
+    earlier = tuple(Part(*part) for part in state.get("earlier", ()))
+    batch = state["batch"]
+    if len(per_rank) != now and batch > 0:
+        earlier, batch = (*earlier, Part(len(per_rank), batch)), 0
+    mine = [saved["meter"] for saved in per_rank[distributed.rank() :: now]]
+    progress = Progress(state["epoch"], batch, state["step"], state["bad_in_a_row"])
+    progress.meter = Meter.from_states(mine, latest=per_rank[0]["meter"]["latest"])
+    progress.earlier, progress.extra_steps = earlier, state.get("extra_steps", 0)
+    return progress
+
+
+def read_generators(state: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return the generator states of this process that `trainer_state` stored.
+
+    A process that did not exist gets generators that depend on the seed, its rank and the step.
+    """
+    per_rank, rank = state["per_rank"], distributed.rank()
+    if rank < len(per_rank):
+        return per_rank[rank]["generators"]
+    sequence = np.random.SeedSequence([seed, rank, state["step"]])
+    seed_all(int(sequence.generate_state(1)[0]))
+    return generator_states()
 
 
 def load_weights(

@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 import torch
 from torch import Tensor, nn
@@ -16,36 +16,21 @@ from moeasr.logs import get_logger
 from moeasr.models.outputs import LossOutput
 from moeasr.seed import restore_generators
 from moeasr.train.bad_steps import count_bad_step
-from moeasr.train.checkpoint_keeper import CheckpointKeeper, EpochScore
+from moeasr.train.batch_source import BatchSource, BatchT
+from moeasr.train.checkpoint_keeper import CheckpointKeeper
 from moeasr.train.config import TrainConfig
 from moeasr.train.evaluation import EpochEnd, EvaluatedBatch, evaluate
 from moeasr.train.freezing import Freezing
 from moeasr.train.gradients import finish_gradients
 from moeasr.train.meter import add_loads, sum_loads
 from moeasr.train.optim import build_optimizer, set_learning_rate
-from moeasr.train.progress import Progress, load_weights, read_progress, trainer_state
+from moeasr.train.parallel import parallelise
+from moeasr.train.progress import Progress
 from moeasr.train.stopping import Stopper
-from moeasr.train.training_time import TrainingTime
-from moeasr.train.weight_average import make_average
+from moeasr.train.training_state import TrainingState
 from moeasr.train.writers import Writers, find_writers
 
 logger = get_logger(__name__)
-BatchT = TypeVar("BatchT")
-
-
-class BatchSource(Protocol[BatchT]):
-    """A source of batches, whose batches and order depend only on the epoch."""
-
-    def num_batches(self, epoch: int) -> int:
-        """Return the number of batches of this process in an epoch.
-
-        In training, all processes must have equally many batches.
-        """
-        ...
-
-    def stream(self, epoch: int, start: int) -> Generator[BatchT, None, None]:
-        """Yield the batches of an epoch from number `start` on, without loading earlier ones."""
-        ...
 
 
 class Trainer(Generic[BatchT]):
@@ -110,14 +95,16 @@ class Trainer(Generic[BatchT]):
         self._config = config
         self._exp_dir = exp_dir
         self._device = device
+        self._parallel = parallelise(model, config, device)
         self._freezing = Freezing(model, config.freeze)
         self._optimizer = build_optimizer(model, config.optim)
-        self._average = make_average(model, config.ema.decay)
         # The first epoch gives the estimate for all; later epochs may have a batch more or less.
-        self._total_steps = -(-train.num_batches(1) // config.accum_steps) * config.max_epochs
-        self._keeper = CheckpointKeeper(exp_dir, metadata, config.keep_best, config.keep_last)
+        self._epoch_steps = -(-train.num_batches(1) // config.accum_steps)
+        self._total_steps = self._epoch_steps * config.max_epochs
+        keeper = CheckpointKeeper(exp_dir, metadata, config.keep_best, config.keep_last)
+        parts = (model, self._parallel, self._optimizer, config.ema.decay)
+        self._state = TrainingState(*parts, keeper, exp_dir, metadata.get("seed", 0))
         self._stopper = Stopper(self._save_before_stop)
-        self._progress = Progress()
         self._writer_kinds = find_writers(config.writers) if distributed.is_main() else {}
 
     def run(self) -> None:
@@ -146,6 +133,11 @@ class Trainer(Generic[BatchT]):
             "training finished: %d epochs, %d steps", self._progress.epoch - 1, self._progress.step
         )
 
+    @property
+    def _progress(self) -> Progress:
+        """The progress of the training."""
+        return self._state.progress
+
     def _bar(self) -> Bar:
         """Return the progress bar of the whole training."""
         total, done, is_main = self._total_steps, self._progress.step, distributed.is_main()
@@ -161,7 +153,9 @@ class Trainer(Generic[BatchT]):
             restore_generators(states)
         start = time.monotonic()
         self._model.train()
-        self._freezing.start_epoch(self._progress.epoch)
+        if self._config.freeze:
+            with self._parallel.whole_model():  # whose parameters are those of the forward pass
+                self._freezing.start_epoch(self._progress.epoch)
         bar.describe(f"training, epoch {self._progress.epoch} of {self._config.max_epochs}")
         # `closing` ends the loader processes here, not when their last reference disappears.
         with closing(self._train.stream(self._progress.epoch, self._progress.batch)) as stream:
@@ -172,7 +166,7 @@ class Trainer(Generic[BatchT]):
                     writers.write("train", self._progress.step, self._progress.meter.means())
                 self._stopper.stop_if_requested()
                 if self._progress.step % self._config.save_every_steps == 0:
-                    self._save_last()
+                    self._state.save_last()
         self._finish_epoch(writers, self._progress.meter.means(), time.monotonic() - start)
 
     def _run_step(self, batches: list[BatchT]) -> None:
@@ -188,8 +182,9 @@ class Trainer(Generic[BatchT]):
             self._before_step(self._progress.step + 1)
         for batch in batches:
             output = self._loss(batch).with_statistics_on_cpu()
-            if torch.isfinite(output.loss):
-                output.loss.backward()
+            is_finite = bool(torch.isfinite(output.loss))
+            self._parallel.backward(output.loss, counts=is_finite)
+            if is_finite:
                 weight += output.weight
                 add_loads(loads, output.expert_loads)
                 self._progress.meter.add(output)
@@ -197,6 +192,7 @@ class Trainer(Generic[BatchT]):
                 bad.append(self._describe(batch))
         self._progress.batch += len(batches)
         self._progress.step += 1
+        weight = self._parallel.sum_gradients(weight)
         norm = finish_gradients(self._model, weight, self._config.grad_clip)
         if norm is not None:
             steps = (self._progress.step, self._total_steps)
@@ -204,8 +200,7 @@ class Trainer(Generic[BatchT]):
             self._optimizer.step()
             if self._after_step is not None:
                 self._after_step(sum_loads(loads))
-            if self._average is not None:
-                self._average.update(self._model)
+            self._state.update_average()
             self._progress.meter.note(grad_norm=norm, lr=lr)
         self._optimizer.zero_grad(set_to_none=True)
         count_bad_step(self._progress, norm is not None, bad, self._config.max_bad_steps)
@@ -213,7 +208,7 @@ class Trainer(Generic[BatchT]):
     def _loss(self, batch: BatchT) -> LossOutput:
         """Return the loss of a batch, computed in the precision of the config."""
         with self._precision():
-            return self._loss_of(batch)
+            return self._parallel.run(self._loss_of, batch)
 
     def _precision(self) -> torch.autocast:
         enabled = self._config.precision == "bf16"
@@ -224,13 +219,13 @@ class Trainer(Generic[BatchT]):
         if self._evaluate_batch is None:
             return EvaluatedBatch(self._loss(batch))
         with self._precision():
-            return self._evaluate_batch(batch)
+            return self._parallel.run(self._evaluate_batch, batch)
 
     def _finish_epoch(
         self, writers: Writers, train_metrics: dict[str, float], seconds: float
     ) -> None:
         """Evaluate, log, and write the checkpoints of an epoch."""
-        with closing(self._dev.stream(0, 0)) as stream:
+        with closing(self._dev.stream(0, 0)) as stream, self._parallel.whole_model():
             dev = evaluate(self._model, stream, self._evaluate, self._describe, self._stopper)
         end = EpochEnd(self._progress.epoch, self._progress.step, dev, writers)
         writers.write("dev", end.step, dev.means)
@@ -243,55 +238,44 @@ class Trainer(Generic[BatchT]):
             *(dev.describe(), end.step, train_metrics.get("lr", math.nan)),
             *(duration(seconds), dev.usage.describe()),
         )
-        cost = dev.cost(self._config.best_by)
-        info = {**self._info(), **dev.named_metrics(), "cost": cost}
-        if distributed.is_main():
-            score = EpochScore(end.epoch, cost)
-            self._keeper.save_epoch(self._model.state_dict(), score, info)
-            if self._average is not None:
-                self._keeper.save_average(self._average.weights(), self._info())
+        self._state.save_epoch(dev.cost(self._config.best_by), dev.named_metrics())
         self._progress.start_epoch(end.epoch + 1)
-        self._save_last()
-        if distributed.is_main() and self._after_epoch is not None:
-            self._after_epoch(end)
-
-    def _info(self) -> dict[str, Any]:
-        return {"epoch": self._progress.epoch, "step": self._progress.step}
-
-    def _save_last(self) -> None:
-        """Write `last.pt`; all processes call this at the same point."""
-        state = trainer_state(self._progress, self._optimizer)
-        if distributed.is_main():
-            if self._average is not None:
-                state["ema"] = self._average.state()
-            self._keeper.save_last(self._model.state_dict(), self._info(), state)
-            self._time.save()
+        self._state.save_last()
+        if self._after_epoch is not None:
+            with self._parallel.whole_model(), self._precision():
+                if distributed.is_main():
+                    self._parallel.run(self._after_epoch, end)
 
     def _save_before_stop(self) -> None:
-        self._save_last()
+        self._state.save_last()
         logger.info("stopped by SIGTERM at step %d; run again to resume", self._progress.step)
 
     def _resume(self) -> dict[str, Any] | None:
         """Load `last.pt` if it exists, and return the generator states that are to be restored."""
-        content = self._keeper.load_last()
-        self._time = TrainingTime(self._exp_dir, is_resumed=content is not None)
-        if content is None:
-            self._save_last()  # so that a run that is stopped before its first save can resume
+        states = self._state.resume(self._config.max_epochs)
+        progress = self._progress
+        if progress.step == 0 or progress.epoch > self._config.max_epochs:
             return None
-        last_path, state = self._keeper.last_path, content["trainer"]
-        self._progress = read_progress(state, last_path)
-        if self._progress.epoch > self._config.max_epochs:
-            return None  # a finished training does not need its optimizer, which may be outdated
-        load_weights(content, self._model, self._optimizer, last_path)
-        if self._average is not None:
-            self._average.load(state.get("ema"), self._model)
-        if self._restart_epoch and self._progress.batch > 0:
+        if self._restart_epoch and (progress.batch > 0 or progress.earlier):
             logger.warning(
                 "epoch %d restarts from its first batch, because its batches have changed: the "
                 "utterances of %d earlier batches are used twice",
-                self._progress.epoch,
-                self._progress.batch,
+                progress.epoch,
+                progress.batch + sum(part.num_batches for part in progress.earlier),
             )
-            self._progress.start_epoch(self._progress.epoch)
-        logger.info("resuming at epoch %d, step %d", self._progress.epoch, self._progress.step)
-        return state["per_rank"][distributed.rank()]["generators"]
+            progress.start_epoch(progress.epoch)
+        if progress.earlier:
+            self._train.leave_out(progress.epoch, progress.earlier)
+        self._plan_steps()
+        logger.info("resuming at epoch %d, step %d", progress.epoch, progress.step)
+        return states
+
+    def _plan_steps(self) -> None:
+        """Plan the learning rate to the end if the number of processes has changed."""
+        progress, config = self._progress, self._config
+        if self._state.has_other_processes:
+            rest = self._train.num_batches(progress.epoch) - progress.batch
+            later = (config.max_epochs - progress.epoch) * self._epoch_steps
+            total = progress.step + -(-rest // config.accum_steps) + later
+            progress.extra_steps = total - self._total_steps
+        self._total_steps += progress.extra_steps

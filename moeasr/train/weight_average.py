@@ -3,19 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from moeasr import distributed
-
-
-def make_average(model: nn.Module, decay: float) -> "WeightAverage | None":
-    """Return the average of the first process, which writes the checkpoints; None if decay is 0."""
-    return WeightAverage(model, decay) if decay > 0 and distributed.is_main() else None
+COUNT, PREFIX = "n_averaged", "module."
+"""Keys of a stored average, which are those of `torch.optim.swa_utils.AveragedModel`."""
 
 
 class WeightAverage:
-    """A copy of a model whose weights are averaged after each step.
+    """The averages of the parameters of a model, or of the parts that this process holds.
 
     After each step, average = decay * average + (1 - decay) * weights. The first step sets the
     average to the weights. Buffers, such as the state of a router, are those of the latest step.
@@ -26,23 +24,50 @@ class WeightAverage:
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        self._average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self._move = get_ema_multi_avg_fn(decay)
+        self._count = torch.tensor(0)
+        copies = {id(tensor): tensor.detach().clone() for tensor in _state(model).values()}
+        self._tensors = {name: copies[id(tensor)] for name, tensor in _state(model).items()}
 
+    @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Add the weights of the model after a step."""
-        self._average.update_parameters(model)
+        parameters = {id(parameter) for parameter in model.parameters()}
+        pairs = {
+            id(new): (_part(self._tensors[name]), _part(new)) for name, new in _state(model).items()
+        }
+        moved = [pair for number, pair in pairs.items() if number in parameters]
+        if self._count > 0:
+            self._move(*(list(column) for column in zip(*moved)), self._count)
+        for number, (average, new) in pairs.items():
+            if self._count == 0 or number not in parameters:
+                average.copy_(new)
+        self._count += 1
 
-    def weights(self) -> dict[str, Any]:
+    def weights(self) -> dict[str, Tensor]:
         """Return the averaged weights by the names that they have in the model."""
-        return self._average.module.state_dict()
+        return dict(self._tensors)
 
     def state(self) -> dict[str, Any]:
         """Return the state that a resumed training needs."""
-        return self._average.state_dict()
+        named = {PREFIX + name: tensor for name, tensor in self._tensors.items()}
+        return {COUNT: self._count, **named}
 
     def load(self, state: Mapping[str, Any] | None, model: nn.Module) -> None:
         """Restore a state; None starts a new average at the weights of the model."""
         if state is None:
-            self._average.update_parameters(model)
-        else:
-            self._average.load_state_dict(state)
+            self.update(model)
+            return
+        self._count.copy_(state[COUNT])
+        for name, tensor in self._tensors.items():
+            tensor.copy_(state[PREFIX + name])
+
+
+def _part(tensor: Tensor) -> Tensor:
+    """Return the part of a tensor that this process holds."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    """Return parameters and buffers by name; a shared one is the same object under each name."""
+    return model.state_dict(keep_vars=True)

@@ -12,13 +12,19 @@ import torch
 from moeasr import checkpoint
 from moeasr.bin.decode import main as decode
 from moeasr.bin.import_wenet import main as import_wenet
+from moeasr.bin.make_dict import main as make_dict
 from moeasr.bin.profile import main as profile
+from moeasr.bin.show_config import main as show_config
 from moeasr.bin.transcribe import main as transcribe
 from moeasr.bin.usage import main as usage
 from moeasr.config import dump_yaml, to_mapping
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
+from moeasr.experiment.config import load_experiment
+from moeasr.experiment.start import start_model
 from moeasr.features.archive import open_archive
+from moeasr.models.build import build_model
+from moeasr.text.tokenizer import Tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "interop" / "golden"
 UTTS = {"u1": 0.9, "u2": 0.6}
@@ -109,3 +115,25 @@ def test_a_fault_gives_one_sentence_and_nothing_is_written(tmp_path):
     assert done.returncode == 1
     assert done.stderr == f"import_wenet.py: WeNet model directory {tmp_path}/none does not exist\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_an_imported_model_is_fine_tuned_with_further_units(imported, tmp_path, capsys):
+    """The config, the units and the filter banks come from the checkpoint."""
+    capsys.readouterr()
+    show_config([str(imported)])
+    (tmp_path / "theirs.yaml").write_text(capsys.readouterr().out, encoding="utf-8")
+    config = load_experiment(tmp_path / "theirs.yaml", [f"init.from={imported}"])
+    trained = Recognizer.from_checkpoint(imported)
+    (tmp_path / "text").write_text("u1 a9\n")
+    extend = f"--text {tmp_path}/text --extend {imported} --out-dir {tmp_path}/lang".split()
+    make_dict(extend)
+    units = Tokenizer.from_dir(tmp_path / "lang")
+    old = trained.tokenizer.vocab_size
+    assert units.units[:old] == trained.tokenizer.units and "9" in units.units[old:]
+    num_mel_bins = trained.fbank.num_mel_bins
+    model = build_model(config.model, num_mel_bins, units.vocab_size).eval()
+    start_model(model, config.init, units, trained.fbank)
+    feats, lens = torch.randn(1, 60, num_mel_bins), torch.tensor([60])
+    encoded = model.encode(feats, lens).enc
+    assert torch.equal(encoded, trained.model.encode(feats, lens).enc)
+    assert torch.equal(model.ctc.project.weight[:old], trained.model.ctc.project.weight)

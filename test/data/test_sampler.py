@@ -177,3 +177,30 @@ def test_development_data_stay_in_descending_order_of_length() -> None:
 def test_a_negative_number_of_epochs_is_refused() -> None:
     with pytest.raises(InputError, match="`short_first_epochs` must be 0 or more, but is -1"):
         BatchConfig(short_first_epochs=-1)
+
+
+def resumed(parts, rank=0, world_size=1):
+    """The batches of a rank that resumes in epoch 3 after parts by other numbers of processes."""
+    sampler = BucketBatchSampler(LENGTHS, BatchConfig(max_frames=6000), 1, rank, world_size)
+    sampler.leave_out(3, parts)
+    sampler.batches(1)  # asking for another epoch changes nothing
+    return list(sampler.batches(3))
+
+
+def test_no_utterance_is_lost_or_doubled_when_the_number_of_processes_changes() -> None:
+    """An epoch begins on 2 ranks, goes on on 1, and ends on 3."""
+    done = [batch for rank in range(2) for batch in batches(3, rank=rank, world_size=2)[:5]]
+    done += resumed([(2, 5)])[:4]
+    rest = [resumed([(2, 5), (1, 4)], rank, 3) for rank in range(3)]
+    num_turns = -(-(len(batches(3)) - 14) // 3)
+    assert [len(share) for share in rest] == [num_turns] * 3
+    in_order = [share[turn] for turn in range(num_turns) for share in rest]
+    unique = in_order[: len(batches(3)) - 14]  # the last turn is filled with the first batches
+    assert in_order[len(unique) :] == unique[: len(in_order) - len(unique)]
+    indices = [index for batch in done + unique for index in batch]
+    assert sorted(indices) == list(range(len(LENGTHS)))
+
+
+def test_an_epoch_that_other_processes_have_finished_has_no_batches() -> None:
+    num_turns = len(batches(3, world_size=2))
+    assert resumed([(2, num_turns)]) == resumed([(2, num_turns)], 1, 3) == []

@@ -106,3 +106,27 @@ def test_batches_are_in_ascending_order_of_length_within_each_window_of_the_firs
         sorted(result[falls[0] :]),
     ]
     assert batches(epoch=2, short_first_epochs=1) == batches(epoch=2)
+
+
+@pytest.mark.parametrize("num_done", [0, 6])
+def test_no_utterance_is_lost_or_doubled_when_the_number_of_processes_changes(num_done):
+    """An epoch begins on 2 ranks, goes on on 1, and ends on 3."""
+
+    def resumed(parts, rank=0, world_size=1):
+        config = BatchConfig(max_frames=4000, window_shards=4)
+        sampler = ShardWindowSampler(LENGTHS, SHARDS, config, 1, rank, world_size)
+        sampler.leave_out(2, parts)
+        sampler.batches(1)
+        return list(sampler.batches(2))
+
+    parts = [(2, 5), (1, num_done)]
+    done = [batch for rank in range(2) for batch in batches(2, rank=rank, world_size=2)[:5]]
+    done += resumed(parts[:1])[:num_done]
+    num_left = len(resumed(parts))
+    rest = [resumed(parts, rank, 3) for rank in range(3)]
+    in_order = [share[turn] for turn in range(len(rest[0])) for share in rest]
+    assert len(in_order) == num_left + -num_left % 3
+    indices = [index for batch in done + in_order[:num_left] for index in batch]
+    assert sorted(indices) == list(range(len(LENGTHS)))
+    num_turns = len(batches(2, world_size=2))
+    assert resumed([(2, num_turns)], 2, 3) == []

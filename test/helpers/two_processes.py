@@ -1,6 +1,6 @@
-"""Two processes of one group, as torchrun would start them, for the price of one import of PyTorch.
+"""Processes of one group, as torchrun would start them, for the price of one import of PyTorch.
 
-Run as a program, this file imports modules and then forks both processes.
+Run as a program, this file imports modules and then forks the processes.
 """
 
 import importlib
@@ -34,16 +34,21 @@ class Ended(NamedTuple):
 
 
 def run_two_processes(
-    *command: str, imports: Sequence[str] = ("torch",), timeout_sec: float = 120
+    *command: str,
+    imports: Sequence[str] = ("torch",),
+    timeout_sec: float = 120,
+    num_processes: int = 2,
 ) -> list[Ended]:
     """Run a Python program as rank 0 and rank 1, and wait for both.
 
     Args:
         command: The program's file and its arguments, or `-m`, a module and its arguments.
-        imports: Modules to import before the two processes are forked.
-        timeout_sec: Time limit for both processes together.
+        imports: Modules to import before the processes are forked.
+        timeout_sec: Time limit for all processes together.
+        num_processes: Number of processes, if not two.
     """
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": "2"}
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+    place["WORLD_SIZE"] = str(num_processes)
     with tempfile.TemporaryDirectory() as folder:
         launcher = subprocess.Popen(
             [sys.executable, __file__, folder, ",".join(imports), *command],
@@ -56,7 +61,7 @@ def run_two_processes(
             if launcher.poll() is None:
                 os.killpg(launcher.pid, signal.SIGKILL)
         statuses = json.loads(Path(folder, "statuses").read_text())
-        errors = [Path(folder, f"stderr{rank}").read_text() for rank in range(2)]
+        errors = [Path(folder, f"stderr{rank}").read_text() for rank in range(num_processes)]
     return [Ended(*ended) for ended in zip(statuses, errors)]
 
 
@@ -71,7 +76,7 @@ def _main(folder: str, imports: str, *command: str) -> None:
     for name in imports.split(","):
         importlib.import_module(name)
     children = []
-    for rank in range(2):
+    for rank in range(int(os.environ["WORLD_SIZE"])):
         child = os.fork()
         if child == 0:
             os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}

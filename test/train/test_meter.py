@@ -31,7 +31,7 @@ def test_state_brings_back_the_same_meter():
     meter = Meter()
     meter.add(output(6.0, 2, torch.tensor([1.0, 3.0])))
     meter.note(lr=0.5)
-    again = Meter.from_state(meter.state())
+    again = Meter.from_states([meter.state()], meter.state()["latest"])
     for each in (meter, again):
         each.add(output(3.0, 1, torch.tensor([2.0, 0.0])))
     for each in (meter, again):

@@ -6,11 +6,21 @@ import pytest
 import torch
 from torch import nn
 
+from moeasr import distributed
 from moeasr.errors import InputError
+from moeasr.models.outputs import LossOutput
+from moeasr.seed import restore_generators
 from moeasr.train.config import OptimConfig
 from moeasr.train.meter import Meter
 from moeasr.train.optim import build_optimizer
-from moeasr.train.progress import Progress, load_weights, read_progress, trainer_state
+from moeasr.train.progress import (
+    Part,
+    Progress,
+    load_weights,
+    read_generators,
+    read_progress,
+    trainer_state,
+)
 
 LAST = Path("exp/last.pt")
 
@@ -25,7 +35,7 @@ def test_progress_is_read_as_it_was_stored():
     meter.note(lr=0.25)
     progress = Progress(epoch=3, batch=4, step=17, bad_in_a_row=1, meter=meter)
     state = trainer_state(progress, model_and_optimizer()[1])
-    found = read_progress(state, LAST)
+    found = read_progress(state)
     assert found.meter.means() == {"lr": 0.25}
     assert (found.epoch, found.batch, found.step, found.bad_in_a_row) == (3, 4, 17, 1)
 
@@ -39,11 +49,31 @@ def test_an_epoch_starts_at_its_first_batch_and_with_empty_sums():
     assert progress.meter.means() == {}
 
 
-def test_another_number_of_processes_is_refused():
-    state = trainer_state(Progress(), model_and_optimizer()[1])
+def test_fewer_processes_go_on_with_the_sums_of_all_and_the_batches_become_a_part():
+    meter = Meter()
+    meter.add(LossOutput(torch.tensor(6.0), torch.tensor(2.0), {"loss": torch.tensor(6.0)}, {}))
+    progress = Progress(epoch=3, batch=4, step=17, meter=meter, earlier=(Part(3, 1),))
+    state = trainer_state(progress, model_and_optimizer()[1])
     state["per_rank"] *= 2
-    with pytest.raises(InputError, match="exp/last.pt was written by 2 processes and cannot be"):
-        read_progress(state, LAST)
+    found = read_progress(state)
+    assert (found.epoch, found.batch, found.step) == (3, 0, 17)
+    assert found.earlier == (Part(3, 1), Part(2, 4))
+    assert found.meter.state()["sums"] == {"loss": 12.0}
+    assert found.meter.means() == {"loss": 3.0}
+    found.start_epoch(4)
+    assert found.earlier == ()
+
+
+def test_a_new_process_gets_generators_of_the_seed_its_rank_and_the_step(monkeypatch):
+    state = trainer_state(Progress(step=3), model_and_optimizer()[1])
+    draws = set()
+    for rank, seed, step in ((0, 1, 3), (1, 1, 3), (2, 1, 3), (1, 2, 3), (1, 1, 4), (1, 1, 3)):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        restore_generators(read_generators(state | {"step": step}, seed))
+        draws.add(float(torch.rand(())))
+    assert len(draws) == 5
+    restore_generators(state["per_rank"][0]["generators"])
+    assert float(torch.rand(())) in draws
 
 
 def content_of(model, optimizer):

@@ -1,6 +1,5 @@
 """The training loop: exact resume, bad batches, signals, several processes."""
 
-import dataclasses
 import json
 import math
 import os
@@ -8,164 +7,27 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
+from toys import (
+    NUM_BATCHES,
+    Crash,
+    ListSource,
+    Slope,
+    ToyBatch,
+    ToySource,
+    make_model,
+    make_trainer,
+)
 from two_processes import TRAINING, run_two_processes
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
-from moeasr.models.build import build_model
-from moeasr.models.config import ModelConfig
-from moeasr.models.encoders.conformer import ConformerConfig
-from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.models.intermediate_ctc import IntermediateCtcConfig
-from moeasr.models.outputs import LossOutput
-from moeasr.moe.layer import MoeConfig
-from moeasr.seed import seed_all
-from moeasr.train.config import EmaConfig, FreezeConfig, OptimConfig, ScheduleConfig, TrainConfig
+from moeasr.train.config import EmaConfig, FreezeConfig, OptimConfig, ScheduleConfig
 from moeasr.train.evaluation import EvaluatedBatch
 from moeasr.train.stopping import STOPPED_BY_SIGNAL
-from moeasr.train.trainer import Trainer
-
-NUM_BATCHES = 5
-
-
-class ToyBatch(NamedTuple):
-    feats: torch.Tensor
-    feats_lens: torch.Tensor
-    tokens: torch.Tensor
-    tokens_lens: torch.Tensor
-    name: str
-
-
-class ToySource:
-    """Random batches, the same for the same epoch; calls `at(epoch, number)` before each."""
-
-    def __init__(self, at=lambda epoch, number: None, rank=0, world_size=1, spoil=()):
-        self.at, self.rank, self.world_size, self.spoil = at, rank, world_size, spoil
-
-    def num_batches(self, epoch):
-        return NUM_BATCHES if self.world_size == 1 else -(-NUM_BATCHES // self.world_size)
-
-    def stream(self, epoch, start):
-        numbers = list(range(NUM_BATCHES))
-        numbers += numbers[: -NUM_BATCHES % self.world_size]
-        for number in numbers[self.rank :: self.world_size][start:]:
-            self.at(epoch, number)
-            generator = torch.Generator().manual_seed(100 * epoch + number)
-            feats = torch.randn(2, 40, 20, generator=generator)
-            if (epoch, number) in self.spoil:
-                feats[0, 3, 3] = float("nan")
-            tokens = torch.randint(3, 9, (2, 3), generator=generator)
-            lens = (torch.tensor([40, 36]), torch.tensor([3, 2]))
-            yield ToyBatch(feats, lens[0], tokens, lens[1], f"utt{epoch}-{number}")
-
-
-def make_model(dropout=0.1, num_blocks=1, **signals):
-    ff = MoeConfig(hidden_units=8, num_experts=4)
-    balanced = dataclasses.replace(ff, router="balanced")  # has a state that is no parameter
-    config = ModelConfig(
-        encoder=ConformerConfig(
-            num_blocks=num_blocks,
-            d_model=8,
-            num_heads=2,
-            dropout=dropout,
-            attention_dropout=dropout,
-            dynamic_chunk=dropout > 0,
-            feed_forward=ff,
-            macaron_feed_forward=balanced,
-        ),
-        decoder=DecoderConfig(
-            num_blocks=1, num_reverse_blocks=1, num_heads=2, dropout=dropout, feed_forward=ff
-        ),
-        **signals,
-    )
-    seed_all(5)
-    model = build_model(config, 20, 9)
-    seed_all(6)
-    return model
-
-
-def make_trainer(
-    exp_dir,
-    source=None,
-    model=None,
-    dev=None,
-    restart_epoch=False,
-    after_step=None,
-    evaluate_batch=None,
-    after_epoch=None,
-    loss_of=None,
-    **settings,
-):
-    model = model or make_model()
-    settings = {
-        "max_epochs": 3,
-        "save_every_steps": 2,
-        "log_every_steps": 1,
-        "optim": OptimConfig(lr=1e-2),
-        "schedule": ScheduleConfig(warmup_steps=3),
-        **settings,
-    }
-    return Trainer(
-        model=model,
-        loss_of=loss_of or (lambda batch: model(*batch[:4])),
-        describe=lambda batch: batch.name,
-        train=source or ToySource(),
-        dev=dev or ToySource(),
-        config=TrainConfig(**settings),
-        exp_dir=exp_dir,
-        metadata={"config": {}},
-        device=torch.device("cpu"),
-        restart_epoch=restart_epoch,
-        before_step=getattr(model, "start_step", None),
-        after_step=after_step or getattr(model, "react", None),
-        evaluate_batch=evaluate_batch,
-        after_epoch=after_epoch,
-    )
-
-
-class Slope(torch.nn.Module):
-    """An utterance x, three numbers, costs weight x: the gradient is x, wherever the weights are.
-
-    The weights are (1, 2), which the optimizer decays, and (1,), which it does not. They begin as
-    ones. The statistics tell what the model is asked for.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.matrix = torch.nn.Parameter(torch.ones(1, 2, dtype=torch.float64))
-        self.vector = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
-
-    def forward(self, x, *unused):
-        loss = (x[:, :2] * self.matrix).sum() + (x[:, 2] * self.vector).sum()
-        stats = {
-            "loss": loss.detach(),
-            "first": x[:, 0].sum(),
-            "in_training": torch.tensor(float(len(x) * self.training)),
-            "with_graph": torch.tensor(float(len(x) * torch.is_grad_enabled())),
-        }
-        return LossOutput(loss, torch.tensor(float(len(x))), stats, {})
-
-    def weights(self):
-        return [*self.matrix.flatten().tolist(), *self.vector.tolist()]
-
-
-class ListSource:
-    """Batches of utterances for `Slope`, by epoch (0 is evaluation)."""
-
-    def __init__(self, epochs):
-        self.epochs = epochs
-
-    def num_batches(self, epoch):
-        return len(self.epochs[epoch])
-
-    def stream(self, epoch, start):
-        for number, utts in enumerate(self.epochs[epoch][start:], start=start):
-            x = torch.tensor(utts, dtype=torch.float64)
-            yield ToyBatch(x, None, None, None, f"utt{epoch}-{number}")
 
 
 def train_slope(exp_dir, *epochs, dev=(), model=None, **settings):
@@ -190,10 +52,6 @@ def assert_same_run(one, other):
     assert metrics(one) == metrics(other)
     names = [sorted(path.name for path in run.glob("*.pt")) for run in (one, other)]
     assert names[0] == names[1]
-
-
-class Crash(Exception):
-    """An exception in place of kill -9, after which no code of moeasr runs."""
 
 
 @pytest.fixture(scope="module")
@@ -593,15 +451,6 @@ def test_a_changed_optimizer_takes_effect_on_resuming(tmp_path):
     assert [list(group["betas"]) for group in groups] == [[0.5, 0.6]] * 2
 
 
-def test_another_number_of_processes_cannot_resume(tmp_path):
-    train_slope(tmp_path, [[[1.0, 1.0, 1.0]]])
-    content = checkpoint.load(tmp_path / "last.pt")
-    content["trainer"]["per_rank"] *= 2
-    checkpoint.save(tmp_path / "last.pt", content)
-    with pytest.raises(InputError, match="written by 2 processes and cannot be resumed .* by 1"):
-        train_slope(tmp_path, [[[1.0, 1.0, 1.0]]])
-
-
 def test_too_many_bad_steps_end_the_run_with_advice(tmp_path):
     spoil = {(1, number) for number in range(NUM_BATCHES)}
     with pytest.raises(InputError, match=r"3 steps in a row .* lower `train.optim.lr`"):
@@ -660,7 +509,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[1])
-from test_trainer import NUM_BATCHES, Crash, ListSource, ToySource, make_model, make_trainer
+from toys import NUM_BATCHES, Crash, ListSource, ToySource, make_model, make_trainer
 from moeasr import distributed
 from moeasr.seed import seed_all
 
@@ -699,7 +548,7 @@ def two_processes(tmp_path_factory):
     root = tmp_path_factory.mktemp("two_processes")
     worker = root / "worker.py"
     worker.write_text(WORKER)
-    command = (str(worker), str(Path(__file__).parent), str(root))
+    command = (str(worker), str(Path(__file__).parent.parent / "helpers"), str(root))
     for ended in run_two_processes(*command, imports=TRAINING):
         assert ended.status == 0, ended.error[-2000:]
     return root

@@ -3,10 +3,11 @@
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from moeasr.errors import InputError
 from moeasr.train.config import EmaConfig
-from moeasr.train.weight_average import WeightAverage, make_average
+from moeasr.train.weight_average import WeightAverage
 
 
 class Shared(nn.Module):
@@ -60,8 +61,23 @@ def test_an_average_that_is_switched_on_later_starts_at_the_weights_of_then():
     assert float(average.weights()["one.weight"]) == 3.0
 
 
-def test_decay_0_makes_no_average():
-    assert make_average(Shared(), 0.0) is None
-    assert isinstance(make_average(Shared(), 0.5), WeightAverage)
+def test_decay_1_is_refused():
     with pytest.raises(InputError, match="`decay` must be from 0 to below 1, but is 1"):
         EmaConfig(decay=1.0)
+
+
+def test_averages_stored_by_torch_are_restored():
+    """Experiments before this version stored the state of `AveragedModel`."""
+    model = Shared()
+    old = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.5))
+    new = WeightAverage(model, 0.5)
+    for value in (2.0, 4.0):
+        model.one.weight.data.fill_(value)
+        old.update_parameters(model)
+        new.update(model)
+    stored = old.state_dict()
+    assert stored.keys() == new.state().keys()
+    assert all(torch.equal(stored[name], value) for name, value in new.state().items())
+    again = WeightAverage(Shared(), 0.5)
+    again.load(stored, model)
+    assert all(torch.equal(stored[name], value) for name, value in again.state().items())

@@ -60,7 +60,7 @@ class DecoderBlock(nn.Module):
         past: KeysAndValues | None,
         self_mask: Tensor,
         valid: ValidFrames,
-        memory: KeysAndValues,
+        memory: KeysAndValues | Tensor,
         memory_mask: Tensor,
     ) -> tuple[Tensor, KeysAndValues, Routing | None]:
         """Transform tokens, which attend to previous tokens and to the encoder output.
@@ -70,13 +70,16 @@ class DecoderBlock(nn.Module):
             past: Keys and values of the P previous tokens, or None for P = 0.
             self_mask: (N or 1, U, P + U) bool, True where a token may attend.
             valid: The tokens that are not padding.
-            memory: Keys and values of the encoder output, (B, T', D) each.
+            memory: Keys and values of the encoder output, (B, T', D) each; or the encoder output
+                itself, (B, T', D), which the block then projects.
             memory_mask: (B, 1, T') bool, False for padding.
 
         Returns:
             The outputs (N, U, D), keys and values of all P + U tokens, and the routing if the
             feed-forward has experts.
         """
+        if isinstance(memory, Tensor):
+            memory = self.cross_attention.read(memory)
         normed = self.self_attention_norm(x)
         seen = self.self_attention.read(normed)
         if past is not None:
@@ -157,11 +160,12 @@ class TransformerDecoder(nn.Module):
         num_tokens = tokens_in.size(1)
         valid = find_valid_frames(tokens_in_lens, num_tokens)
         self_mask = make_causal_mask(num_tokens, enc.device)[None]
-        memory = self.read(enc, enc_lens)
+        memory_mask = make_valid_mask(enc_lens, enc.size(1))[:, None]
         x = self._embed(tokens_in, first=0)
         routings: dict[str, Routing] = {}
-        for depth, (block, block_memory) in enumerate(zip(self.blocks, memory.blocks)):
-            x, _, routing = block(x, None, self_mask, valid, block_memory, memory.mask)
+        for depth, block in enumerate(self.blocks):
+            # A block projects the encoder output itself, because its weights may be sharded.
+            x, _, routing = block(x, None, self_mask, valid, enc, memory_mask)
             if routing is not None:
                 routings[f"blocks.{depth}.feed_forward"] = routing
         return DecoderOutput(self.project(self.norm(x)), routings)

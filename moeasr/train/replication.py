@@ -1,0 +1,71 @@
+"""Training with the whole model in every process, and the interface of other ways to divide it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from moeasr import distributed
+from moeasr.train.gradients import sum_gradients
+
+InputT = TypeVar("InputT")
+OutputT = TypeVar("OutputT")
+
+
+class Replication:
+    """A model that every process holds as a whole. Its gradients are summed once per step.
+
+    A process may leave out a bad micro-batch, and the others do not wait for it.
+
+    Args:
+        model: The model, already on its device.
+    """
+
+    is_sharded = False
+    """True if a process holds only its part of each parameter."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+
+    def run(self, function: Callable[[InputT], OutputT], value: InputT) -> OutputT:
+        """Call a function that uses the model."""
+        return function(value)
+
+    def backward(self, loss: Tensor, counts: bool) -> None:
+        """Add the gradient of a micro-batch.
+
+        Every process calls this function equally often.
+
+        Args:
+            loss: The loss of the micro-batch, summed over its utterances.
+            counts: False if the micro-batch is left out, because its loss is not finite.
+        """
+        if counts:
+            loss.backward()
+
+    def sum_gradients(self, weight: Tensor) -> Tensor:
+        """Sum the gradients of all processes in place, and return their total number of utterances.
+
+        Args:
+            weight: () number of utterances of this process.
+        """
+        return sum_gradients(self._model, weight)
+
+    @contextmanager
+    def whole_model(self) -> Iterator[None]:
+        """Let each process run the model alone, without gradients; every process must enter."""
+        yield
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the state of the model as this process holds it."""
+        return self._model.state_dict()
+
+    def whole(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a state with whole tensors; only that of the first process has a meaning."""
+        return dict(state)
+
+    @property
+    def keeps_average(self) -> bool:
+        """True if this process keeps a part of the moving average of the weights."""
+        return distributed.is_main()

@@ -1,0 +1,182 @@
+"""The state of a training whose tensors are divided among processes, as a directory (DCP).
+
+The tensors of which every process holds a part are written by all processes together. Any number of
+processes can read them, and each reads its own part or, if it holds whole tensors, all of them.
+"""
+
+import pickle
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed.checkpoint as dcp
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from moeasr import distributed
+from moeasr.errors import InputError
+
+SEPARATOR = "/"
+
+
+class Split(NamedTuple):
+    """A nested mapping without its sharded tensors, and these tensors."""
+
+    plain: dict[Any, Any]
+    """The mapping without sharded tensors."""
+    shards: dict[str, Tensor]
+    """Sharded tensors by their paths in the mapping."""
+    aliases: dict[str, str]
+    """Further paths of the same tensors."""
+
+
+def split(content: Mapping[Any, Any]) -> Split:
+    """Take the sharded tensors out of a nested mapping."""
+    found, paths = Split({}, {}, {}), {}
+
+    def copy(source: Mapping[Any, Any], target: dict[Any, Any], prefix: str) -> None:
+        for key, value in source.items():
+            path = f"{prefix}{key}"
+            if isinstance(value, Mapping):
+                copy(value, target.setdefault(key, {}), path + SEPARATOR)
+            elif not isinstance(value, DTensor):
+                target[key] = value
+            elif id(value) in paths:
+                found.aliases[path] = paths[id(value)]
+            else:
+                paths[id(value)] = path
+                found.shards[path] = value.detach()
+
+    copy(content, found.plain, "")
+    return found
+
+
+def write_shards(directory: Path, shards: Mapping[str, Tensor]) -> None:
+    """Write sharded tensors to a directory; all processes call this function.
+
+    Raises:
+        InputError: A process cannot write its part, for example because its disk is full.
+    """
+    try:
+        dcp.save(dict(shards), checkpoint_id=directory)
+    except CheckpointException as error:
+        rank, reason = _first_failure(error)
+        raise InputError(f"process {rank} cannot write {directory}: {reason}") from None
+
+
+def read_shards(
+    directory: Path, template_of: Callable[[str, torch.Size], Tensor | None]
+) -> dict[str, Tensor]:
+    """Read a directory that `write_shards` has written; all processes call this function.
+
+    Args:
+        directory: The directory.
+        template_of: Function that returns a tensor of the shape and the placement that a path has
+            in this process, or None if this process has no such tensor.
+
+    Raises:
+        InputError: The directory is missing, damaged or incomplete, or has other tensors.
+    """
+    try:
+        metadata = dcp.FileSystemReader(directory).read_metadata()
+        tensors = {}
+        for path, stored in metadata.state_dict_metadata.items():
+            template = template_of(path, stored.size)
+            if template is None:
+                raise InputError(f"{directory} does not fit this model: it contains {path}")
+            tensors[path] = torch.zeros_like(template, dtype=stored.properties.dtype)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # DCP warns of a single process
+            dcp.load(tensors, checkpoint_id=directory, no_dist=distributed.world_size() == 1)
+    except (OSError, EOFError, pickle.UnpicklingError, CheckpointException) as error:
+        reason = error.strerror if isinstance(error, OSError) else ""
+        if isinstance(error, CheckpointException):
+            reason = "{}: {}".format(*_first_failure(error))
+        raise InputError(
+            f"{directory} is incomplete or damaged ({reason or 'cut short'}), so the training "
+            "cannot resume; restore the directory, or start another --exp-dir with `init.model` "
+            "set to the latest epoch_N.pt"
+        ) from None
+    return tensors
+
+
+def complete(
+    content: dict[str, Any],
+    directory: Path | None,
+    aliases: Mapping[str, str],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Complete the content of `last.pt` in place, in the form in which this process holds tensors.
+
+    Args:
+        content: The content of `last.pt`.
+        directory: The directory of the sharded tensors; None if `content` is complete.
+        aliases: Further paths of the tensors in the directory.
+        model: The model, whose parameters may be sharded.
+        optimizer: The optimizer of the model.
+
+    Raises:
+        InputError: See `read_shards`.
+    """
+    places = _Places(model, optimizer)
+    if directory is not None:
+        tensors = read_shards(directory, places.find)
+        paths = {path: path for path in tensors} | dict(aliases)
+        for path, source in paths.items():
+            _put(content, path, tensors[source])
+
+    def divide(tree: dict[Any, Any], prefix: str) -> None:
+        for key, value in tree.items():
+            if isinstance(value, dict):
+                divide(value, f"{prefix}{key}{SEPARATOR}")
+            elif isinstance(value, Tensor) and not isinstance(value, DTensor):
+                like = places.find(f"{prefix}{key}", value.shape)
+                if isinstance(like, DTensor):
+                    # every process has the whole tensor and takes its part of it
+                    tree[key] = distribute_tensor(
+                        value.to(like.device), like.device_mesh, like.placements, src_data_rank=None
+                    )
+
+    divide(content, "")
+
+
+class _Places:
+    """The parameters of this process by the paths in `last.pt` of tensors with the same shape."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        self._named = dict(model.named_parameters(remove_duplicate=False))
+        self._in_order = [p for group in optimizer.param_groups for p in group["params"]]
+
+    def find(self, path: str, shape: torch.Size) -> Tensor | None:
+        """Return the parameter of a path; None if there is none of this shape."""
+        found = None
+        match path.split(SEPARATOR):
+            case ["model", name]:
+                found = self._named.get(name)
+            case ["trainer", "ema", name]:
+                found = self._named.get(name.partition(".")[2])
+            case ["trainer", "optimizer", "state", number, _] if number.isdecimal():
+                if int(number) < len(self._in_order):
+                    found = self._in_order[int(number)]
+        return found.detach() if found is not None and found.shape == shape else None
+
+
+def _put(content: dict[Any, Any], path: str, tensor: Tensor) -> None:
+    """Put a tensor into a nested mapping; the numbers of parameters are integers in it."""
+    *parents, name = path.split(SEPARATOR)
+    for parent in parents:
+        content = content.setdefault(int(parent) if parent.isdecimal() else parent, {})
+    content[name] = tensor
+
+
+def _first_failure(error: CheckpointException) -> tuple[int, str]:
+    """Return the first process that failed and the reason."""
+    rank, (cause, _) = min(error.failures.items(), key=lambda failure: failure[0])
+    if isinstance(cause, OSError) and cause.strerror:
+        return rank, cause.strerror
+    lines = str(cause).splitlines()
+    return rank, lines[0] if lines else type(cause).__name__

@@ -1,0 +1,192 @@
+"""Training steps of several processes with whole and with sharded models.
+
+Run as a program with the name of a function and a directory, this file runs it in each process.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from systems import BATCH, SYSTEMS, make_system
+from toys import Crash, ListSource, Slope, ToyBatch, ToySource, make_model, make_trainer
+
+from moeasr import distributed
+from moeasr.data.sampler import BatchConfig, BucketBatchSampler
+from moeasr.seed import seed_all
+from moeasr.train.config import EmaConfig, FreezeConfig, OptimConfig, TrainConfig
+from moeasr.train.gradients import finish_gradients
+from moeasr.train.optim import build_optimizer
+from moeasr.train.parallel import parallelise
+
+STEPS = 20
+FLOAT = {"dtype": torch.float32}
+LENGTHS = [10, 12, 9, 11, 10] * 20
+VARIANTS = (("replicate", "none"), ("shard", "blocks"))
+"""Values of `train.parallel` and `train.recompute` that must train as one process does."""
+
+
+class Steps(NamedTuple):
+    """The result of some training steps."""
+
+    losses: list[float]
+    """Loss of each step, summed over the micro-batches of all processes."""
+    weights: dict[str, torch.Tensor]
+    """Whole weights after the last step; only the first process has them."""
+    share: float
+    """Share of the parameters that this process holds."""
+
+
+def make_batch(number, dtype=torch.float64):
+    """The arguments of a model for the micro-batch of a number."""
+    generator = torch.Generator().manual_seed(number)
+    return (torch.randn(2, 70, 20, dtype=dtype, generator=generator), *BATCH[1:])
+
+
+def run_steps(
+    name, parallel="replicate", recompute="none", bad=(), dtype=torch.float64, precision="fp32"
+):
+    """Train a system on two micro-batches in each step, together with all other processes.
+
+    Args:
+        name: One of `SYSTEMS`.
+        parallel: The setting of `TrainConfig`.
+        recompute: The setting of `TrainConfig`.
+        bad: Numbers of micro-batches whose loss is not finite.
+        dtype: Type of the weights.
+        precision: The setting of `TrainConfig`.
+    """
+    seed_all(1)
+    rates = {"dropout": 0.1, "attention_dropout": 0.1}
+    model = make_system(name, rates=rates).to(dtype).train()
+    config = TrainConfig(parallel=parallel, recompute=recompute, precision=precision)
+    total = sum(p.numel() for p in model.parameters())
+    engine = parallelise(model, config, torch.device("cpu"))
+    held = [getattr(p, "_local_tensor", p) for p in model.parameters()]
+    optimizer = build_optimizer(model, OptimConfig(lr=1e-2))
+    losses, rank, world_size = [], distributed.rank(), distributed.world_size()
+    for step in range(STEPS):
+        weight, loss = torch.zeros(()), torch.zeros((), dtype=dtype)
+        for number in range(2 * step + rank, 2 * step + 2, world_size):
+            seed_all(number)  # the dropout of a micro-batch does not depend on its process
+            feats, *targets = make_batch(number, dtype)
+            feats = feats * (float("nan") if number in bad else 1.0)
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
+                output = engine.run(lambda batch: model(*batch), (feats, *targets))
+            is_good = bool(torch.isfinite(output.loss))
+            engine.backward(output.loss, counts=is_good)
+            if is_good:
+                weight += output.weight
+                loss += output.loss.detach()
+        weight = engine.sum_gradients(weight)
+        finish_gradients(model, weight, max_norm=5.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(float(distributed.sum_over_ranks(loss)))
+    weights = engine.whole(engine.state())
+    return Steps(losses, weights, sum(tensor.numel() for tensor in held) / total)
+
+
+def all_steps(root):
+    """Write the losses of all systems and variants, and of what shards could get wrong."""
+    losses = {
+        name: {"/".join(variant): run_steps(name, *variant).losses for variant in VARIANTS}
+        for name in SYSTEMS
+    }
+    hard = {"bad": {"bad": (4, 9, 10, 11)}, "bf16": FLOAT | {"precision": "bf16"}, "fp32": FLOAT}
+    for kind, settings in hard.items():
+        for parallel in ("replicate", "shard"):
+            losses[f"{kind} {parallel}"] = run_steps("u2pp_moe", parallel, **settings).losses
+    if distributed.is_main():
+        (root / "losses.json").write_text(json.dumps(losses))
+
+
+class Share:
+    """The batches of this process of a set of numbers, for `Slope`; it notes those it has given."""
+
+    def __init__(self, root, rank, world_size, stop_at=None):
+        config = BatchConfig(max_frames=40)
+        self._sampler = BucketBatchSampler(LENGTHS, config, 1, rank, world_size)
+        self._note = root / f"seen_{world_size}_{rank}"
+        self._stop_at = stop_at
+        self.leave_out = self._sampler.leave_out
+
+    def num_batches(self, epoch):
+        return len(self._sampler.batches(epoch))
+
+    def stream(self, epoch, start):
+        for number, batch in enumerate(list(self._sampler.batches(epoch))[start:]):
+            if number == self._stop_at:
+                raise Crash
+            with open(self._note, "a", encoding="utf-8") as handle:
+                handle.write(f"{epoch} {' '.join(map(str, batch))}\n")
+            x = torch.tensor([[n, -n, 1.0] for n in batch], dtype=torch.float64)
+            yield ToyBatch(x, None, None, None, str(batch))
+
+
+def train_share(root):
+    """Train `Slope` for two epochs; two processes and one process stop in the first."""
+    rank, world_size = distributed.rank(), distributed.world_size()
+    source = Share(root, rank, world_size, stop_at={1: 2, 2: 3}.get(world_size))
+    settings = {"max_epochs": 2, "save_every_steps": 1, "writers": ("jsonl",)}
+    parallel = "replicate" if world_size == 1 else "shard"
+    dev = ListSource([[]])
+    trainer = make_trainer(root, source, Slope(), dev, parallel=parallel, **settings)
+    try:
+        trainer.run()
+    except Crash:
+        distributed.gather(None)  # all processes have finished the step before
+
+
+class DoubleSource(ToySource):
+    """The batches of `ToySource` in float64."""
+
+    def stream(self, epoch, start):
+        yield from (b._replace(feats=b.feats.double()) for b in super().stream(epoch, start))
+
+
+def train_toy(exp_dir, parallel, rates=0.0, at=lambda epoch, number: None, num_drawn=2, **settings):
+    """Train the toy model on two processes, whose shares of the dev set differ in size."""
+    rank = distributed.rank()
+    model = make_model(dropout=rates).double()
+    seed_all(6 + rank)
+    dev, drawn = DoubleSource(world_size=2 - rank), []
+
+    def draw(end):
+        batch = next(dev.stream(0, 0))
+        with torch.no_grad():
+            drawn.append(model.encode(batch.feats, batch.feats_lens).enc)
+        model.train()
+
+    settings = {"ema": EmaConfig(decay=0.5), "parallel": parallel, **settings}
+    source = DoubleSource(at, rank, world_size=2)
+    make_trainer(exp_dir, source, model, dev, after_epoch=draw, **settings).run()
+    assert len(drawn) == (num_drawn if distributed.is_main() else 0)
+
+
+def train_toys(root):
+    """Train the toy model in both ways, and sharded with dropout, with and without a crash."""
+    freeze = (FreezeConfig(modules=("encoder.*", "ctc"), except_=("*.router",), until_epoch=1),)
+    optim = OptimConfig(lr=1e-2, lr_factors={"decoder": 0.5})
+    for parallel in ("replicate", "shard"):
+        train_toy(root / parallel, parallel, max_epochs=2, freeze=freeze, optim=optim)
+
+    def crash(epoch, number):
+        if epoch == 2 and number in (2, 3):  # before the second step
+            raise Crash
+
+    settings = {"parallel": "shard", "rates": 0.1, "max_epochs": 2, "recompute": "blocks"}
+    train_toy(root / "unbroken", **settings)
+    try:
+        train_toy(root / "broken", at=crash, **settings)
+    except Crash:
+        distributed.gather(None)  # the first process has written last.pt
+    train_toy(root / "broken", **settings, num_drawn=1)
+    train_toy(root / "stopped", **settings | {"max_epochs": 1}, num_drawn=1)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    with distributed.process_group("cpu"):
+        globals()[sys.argv[1]](Path(sys.argv[2]))

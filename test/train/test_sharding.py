@@ -1,0 +1,160 @@
+"""Sharded training: the same steps as with whole models, and checkpoints that any run can read."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from sharded_runs import LENGTHS, STEPS, VARIANTS, DoubleSource, run_steps
+from systems import SYSTEMS
+from toys import make_model, make_trainer
+from two_processes import TRAINING, run_two_processes
+
+from moeasr import checkpoint
+from moeasr.errors import InputError
+from moeasr.train.config import EmaConfig
+
+HELPERS = Path(__file__).parent.parent / "helpers"
+
+
+def run_worker(name, root, num_processes=2, timeout_sec=900):
+    """Run a function of `sharded_runs` in several processes."""
+    program = HELPERS / "sharded_runs.py"
+    command = (str(program), name, str(root))
+    options = {"imports": TRAINING, "timeout_sec": timeout_sec, "num_processes": num_processes}
+    for ended in run_two_processes(*command, **options):
+        assert ended.status == 0, ended.error[-3000:]
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory):
+    """The losses of the variants of two processes, by system."""
+    root = tmp_path_factory.mktemp("steps")
+    run_worker("all_steps", root)
+    return json.loads((root / "losses.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_two_shards_train_as_two_replicas_and_as_one_process_with_two_micro_batches(steps, name):
+    alone = run_steps(name).losses
+    assert len(alone) == STEPS and alone[-1] < alone[0]
+    for variant in VARIANTS:
+        assert steps[name]["/".join(variant)] == pytest.approx(alone, rel=1e-9, abs=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "tolerance"), [("bad", 1e-9), ("fp32", 1e-5), ("bf16", 1e-2)])
+def test_bad_micro_batches_and_lower_precisions_train_alike(steps, kind, tolerance):
+    """A process cannot leave out a bad micro-batch alone, because the others wait for its units.
+
+    In bfloat16, the sums of products differ in their last bit, 2^-8 of them.
+    """
+    whole, sharded = (steps[f"{kind} {parallel}"] for parallel in ("replicate", "shard"))
+    assert all(map(math.isfinite, sharded))
+    assert sharded == pytest.approx(whole, rel=tolerance)
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory):
+    """The directory of the experiments of `train_toys`."""
+    root = tmp_path_factory.mktemp("toys")
+    run_worker("train_toys", root)
+    return root
+
+
+def assert_close(one, other):
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, other[name], rtol=1e-9, atol=1e-9, msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["epoch_1.pt", "epoch_2.pt", "ema.pt"])
+def test_checkpoints_of_sharded_trainings_are_those_of_whole_models(toys, name):
+    whole, sharded = (checkpoint.load(toys / kind / name) for kind in ("replicate", "shard"))
+    assert_close(whole["model"], sharded["model"])
+    assert whole["info"] == pytest.approx(sharded["info"], rel=1e-9)
+
+
+@pytest.mark.slow
+def test_a_killed_sharded_training_resumes_bit_for_bit(toys):
+    weights = [
+        checkpoint.load(toys / kind / "epoch_2.pt")["model"] for kind in ("unbroken", "broken")
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.fixture
+def stopped(toys, tmp_path):
+    """A copy of a sharded training that has finished its first epoch."""
+    return Path(shutil.copytree(toys / "stopped", tmp_path / "stopped"))
+
+
+@pytest.mark.slow
+def test_one_process_reads_what_two_have_sharded_and_goes_on_without_shards(stopped, caplog):
+    model = make_model(dropout=0.1).double()
+    trainer = make_trainer(stopped, DoubleSource(), model, max_epochs=2, ema=EmaConfig(decay=0.5))
+    trainer._resume()
+    assert "the number of processes is 1, but was 2" in caplog.text
+    assert trainer._progress.epoch == 2
+    stored = checkpoint.load(stopped / "epoch_1.pt")["model"]
+    assert all(torch.equal(stored[name], value) for name, value in model.state_dict().items())
+    averages = checkpoint.load(stopped / "ema.pt")["model"]
+    weights = trainer._state._average.weights()
+    assert all(torch.equal(averages[name], value) for name, value in weights.items())
+    moments = trainer._optimizer.state_dict()["state"]
+    assert len(moments) == len(list(model.parameters()))
+    assert all(float(state["exp_avg"].abs().max()) > 0 for state in moments.values())
+    trainer._state.save_last()
+    assert not list((stopped / "last").iterdir())
+    last = checkpoint.load(stopped / "last.pt")
+    assert all(torch.equal(stored[name], value) for name, value in last["model"].items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["cut", "no metadata", "cut metadata", "no file", "removed"])
+def test_a_damaged_directory_is_refused_in_one_sentence(stopped, damage):
+    (folder,) = (stopped / "last").iterdir()
+    parts = {"cut": "__1_0.distcp", "no file": "__0_0.distcp"}
+    path = folder / parts.get(damage, ".metadata")
+    if damage.startswith("cut"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif damage == "removed":
+        shutil.rmtree(folder)
+    else:
+        path.unlink()
+    trainer = make_trainer(stopped, model=make_model(dropout=0.1).double(), max_epochs=2)
+    with pytest.raises(InputError, match=f"{folder} is incomplete or damaged .*`init.model`") as e:
+        trainer.run()
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.slow
+def test_the_state_of_a_sharded_training_is_no_model(stopped):
+    with pytest.raises(InputError, match="last.pt is the state of a sharded training, whose weig"):
+        checkpoint.load_with_model(stopped / "last.pt")
+
+
+@pytest.mark.slow
+def test_sharded_weights_of_another_model_are_refused(stopped):
+    trainer = make_trainer(stopped, model=torch.nn.Linear(2, 2), max_epochs=2)
+    with pytest.raises(InputError, match="does not fit this model: it contains "):
+        trainer.run()
+
+
+@pytest.mark.slow
+def test_no_utterance_is_lost_or_doubled_on_2_then_1_then_3_processes(tmp_path):
+    for num_processes in (2, 1, 3):
+        run_worker("train_share", tmp_path, num_processes)
+    assert sorted(path.name for path in tmp_path.glob("epoch_*")) == ["epoch_1.pt", "epoch_2.pt"]
+    seen = {1: [], 2: []}
+    for path in tmp_path.glob("seen_*"):
+        for line in path.read_text().splitlines():
+            epoch, *numbers = map(int, line.split())
+            seen[epoch].append(tuple(numbers))
+    for batches in seen.values():
+        assert sorted(n for batch in set(batches) for n in batch) == list(range(len(LENGTHS)))
+        assert len(batches) - len(set(batches)) <= 2  # three processes fill their last turn
