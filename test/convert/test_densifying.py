@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from systems import make_system
+from systems import encoder, make_system, moe
 
 from moeasr.convert.densifying import dense_config, densify_into, measure_bank_usage
 from moeasr.convert.output_change import measure_change
@@ -95,9 +95,12 @@ def test_a_densified_model_needs_no_language(inputs):
     assert max(values.largest for values in change.values()) < 1e-12
 
 
-def test_a_densified_model_needs_no_head_that_chooses_groups(inputs):
+@pytest.mark.parametrize("dense_hidden_units", [None, 24])
+def test_a_densified_model_needs_no_head_that_chooses_groups(dense_hidden_units, inputs):
     """With copies of one feed-forward as experts, it computes what the groups computed."""
-    model = make_system("learned_group").eval()
+    experts = moe(router="learned_group")
+    config = encoder(experts, num_dense_blocks=1, dense_hidden_units=dense_hidden_units)
+    model = make_system("learned_group", encoder=config).eval()
     for layer in model.moe_layers().values():
         for parameter in layer.experts.parameters():
             parameter.data = parameter[:1].repeat(4, *[1] * (parameter.dim() - 1)).clone()
