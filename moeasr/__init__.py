@@ -65,6 +65,7 @@ def load(
     device: str = "cpu",
     quantize: "Literal['int8', 'bf16'] | None" = None,
     num_threads: int | None = None,
+    experts_per_frame: int | None = None,
 ) -> "SpeechRecognizer":
     """Load a trained model for speech recognition.
 
@@ -79,13 +80,16 @@ def load(
         quantize: The precision of linear layers and experts, `int8` or `bf16`, which is faster on a
             CPU; None for float32. A model folder has no `bf16`.
         num_threads: Number of CPU threads; None lets the runtime decide.
+        experts_per_frame: Number of experts per frame in every MoE layer of a checkpoint; None for
+            that of its config. In a model folder it is fixed.
 
     Returns:
         An object with the methods `transcribe` and `stream`.
 
     Raises:
         moeasr.errors.InputError: The checkpoint or folder is missing or damaged, there is no such
-            device, or the model cannot be quantized. It is a `ValueError`.
+            device, or the model cannot be quantized or use this number of experts. It is a
+            `ValueError`.
     """
     from moeasr.api.speech_recognizer import SpeechRecognizer
     from moeasr.deploy.model_folder import is_model_folder
@@ -93,8 +97,9 @@ def load(
     if is_model_folder(path):
         from moeasr.deploy.folder_engine import open_folder
 
-        return SpeechRecognizer(open_folder(path, device, quantize, num_threads))
+        settings = (device, quantize, num_threads, experts_per_frame)
+        return SpeechRecognizer(open_folder(path, *settings))
     from moeasr.api.checkpoint_engine import CheckpointEngine, open_recognizer
 
-    recognizer = open_recognizer(path, device, quantize, num_threads)
+    recognizer = open_recognizer(path, device, quantize, num_threads, experts_per_frame)
     return SpeechRecognizer(CheckpointEngine(recognizer))

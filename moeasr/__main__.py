@@ -15,7 +15,7 @@ GROUPS = {
     "train": ("train", "launch", "average", "compare", "show_config"),
     "decode": ("transcribe", "stream", "serve", "decode", "score", "results"),
     "inspect": ("report", "usage", "profile", "plan", "benchmark"),
-    "convert": ("export", "upcycle", "densify", "import_wenet", "export_wenet"),
+    "convert": ("export", "upcycle", "densify", "prune", "import_wenet", "export_wenet"),
     "data": ("make_dict", "make_lm", "compute_cmvn", "index_shards"),
 }
 """The commands that `moeasr --help` shows. The others are called by scripts in `utils/`."""

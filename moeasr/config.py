@@ -101,8 +101,9 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
 
     Args:
         cls: A frozen dataclass; its fields may be bool, int, float, str, Literal, tuple[X, ...],
-            dict[str, X], `X | None`, `Annotated[str, OneOf(family)]`, other dataclasses, and
-            `Annotated[X, OneOfTypes(family, X)]`. One text may stand for a list of one text.
+            dict[str, X], `X | None`, `X | Y` for a value or a section, `Annotated[str,
+            OneOf(family)]`, other dataclasses, and `Annotated[X, OneOfTypes(family, X)]`. One text
+            may stand for a list of one text.
         mapping: The content of the YAML file.
         source: The file's name, for messages.
 
@@ -252,9 +253,7 @@ def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:
                 f"known here: {', '.join(fields)}"
             )
     for name, field in fields.items():
-        required = (
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        )
+        required = field.default is field.default_factory is dataclasses.MISSING
         if required and name not in value:
             raise InputError(f"{source}: key '{prefix}{name}' is missing")
     arguments = {
@@ -264,17 +263,18 @@ def _convert_section(cls: type, value: Any, source: str, path: str) -> Any:
     try:
         return cls(**arguments)
     except InputError as error:  # raised by a range check of the dataclass
-        raise InputError(
-            f"{source}: in '{path}': {error}" if path else f"{source}: {error}"
-        ) from None
+        where = f"{source}: in '{path}'" if path else source
+        raise InputError(f"{where}: {error}") from None
 
 
 def _convert_optional(kind: Any, value: Any, source: str, path: str) -> Any:
     kinds = [option for option in typing.get_args(kind) if option is not type(None)]
     if value is None and len(kinds) < len(typing.get_args(kind)):
         return None
+    if len(kinds) == 2:  # a plain value, or a section
+        kinds = [k for k in kinds if dataclasses.is_dataclass(k) == isinstance(value, Mapping)]
     if len(kinds) != 1:
-        raise TypeError(f"config field {path}: only `X | None` unions are supported")
+        raise TypeError(f"config field {path}: this union is not supported")
     return _convert(kinds[0], value, source, path)
 
 

@@ -29,6 +29,23 @@ class Outer:
     inner: Inner = field(default_factory=Inner)
 
 
+@dataclass(frozen=True)
+class Either:
+    size: int | Inner = 3
+
+
+def test_a_key_may_be_a_value_or_a_section():
+    name = "rate"
+    assert from_mapping(Either, {"size": 4}, "f") == Either(4)
+    section = to_mapping(Inner())
+    assert from_mapping(Either, {"size": section}, "f") == Either(Inner())
+    assert to_mapping(Either(Inner())) == {"size": section}
+    with pytest.raises(InputError, match="f: 'size' must be an integer, but is 'x'"):
+        from_mapping(Either, {"size": "x"}, "f")
+    with pytest.raises(InputError, match=f"f: unknown key 'size.{name}x'"):
+        from_mapping(Either, {"size": {name + "x": 1}}, "f")
+
+
 def test_yaml_becomes_nested_dataclasses_and_back():
     mapping = {"name": "x", "limit": 4, "sizes": [5], "inner": {"rate": 1, "kind": "b"}}
     config = from_mapping(Outer, mapping, "f.yaml")

@@ -24,6 +24,7 @@ FOUNDATIONS = {
     "fields",
     "job_display",
     "job_log",
+    "labels",
     "limits",
     "lock",
 }

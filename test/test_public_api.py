@@ -24,7 +24,7 @@ def test_help_shows_how_a_model_is_loaded():
     assert set(moeasr.__all__) <= set(dir(moeasr))
     text = pydoc.plain(pydoc.render_doc(moeasr))
     assert "load(path:" in text and 'asr.transcribe("a.wav")' in text
-    names = ["path", "device", "quantize", "num_threads"]
+    names = ["path", "device", "quantize", "num_threads", "experts_per_frame"]
     assert list(inspect.signature(moeasr.load).parameters) == names
     assert issubclass(InputError, ValueError)
 

@@ -35,6 +35,7 @@ def open_recognizer(
     device: str = "cpu",
     quantize: Quantization | None = None,
     num_threads: int | None = None,
+    experts_per_frame: int | None = None,
 ) -> Recognizer:
     """Load a model, and optimize it for inference where that is possible.
 
@@ -43,16 +44,19 @@ def open_recognizer(
         device: The device of the model, `cpu` or `cuda`.
         quantize: The precision of linear layers and experts; None for float32.
         num_threads: Number of CPU threads of torch in this process; None leaves it unchanged.
+        experts_per_frame: Number of experts per frame; None for that of the model's config.
 
     Raises:
-        InputError: The checkpoint is missing or damaged, there is no such device, or the model
-            cannot be quantized.
+        InputError: The checkpoint is missing or damaged, there is no such device, the model cannot
+            be quantized, or it cannot use this number of experts.
     """
     if quantize not in (None, *get_args(Quantization)):
         raise InputError(f"`quantize` must be int8 or bf16, but is {quantize!r}")
     if num_threads is not None:
         torch.set_num_threads(num_threads)
     recognizer = Recognizer.from_checkpoint(checkpoint.find_file(path), device)
+    if experts_per_frame is not None:
+        recognizer.use_experts(experts_per_frame)
     if device == "cpu" or quantize:
         recognizer.optimize(quantize or "fp32")
     return recognizer

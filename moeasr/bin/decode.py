@@ -86,8 +86,7 @@ def main(argv: list[str] | None = None) -> None:
     recognizer.load_fusion(config)
     config = config.resolve(recognizer.model)
     data_type = args.data_type or data_type_of(args.data_dir)
-    known_languages = recognizer.model.languages
-    utterances = find_data_type(data_type).open(args.data_dir, known_languages)
+    utterances = find_data_type(data_type).open(args.data_dir, recognizer.labels)
     if not utterances:
         raise InputError(f"{args.data_dir} contains no utterances")
     if data_type == "feats":

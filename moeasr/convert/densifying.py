@@ -16,6 +16,7 @@ from moeasr.convert.transfer import load_transferred
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.config import ModelConfig, RoutingLossWeights
+from moeasr.models.heads.group_head import GroupConfig, GroupHead
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 from moeasr.moe.expert_copies import (
     DENSIFY_METHODS,
@@ -23,8 +24,6 @@ from moeasr.moe.expert_copies import (
     join,
     scale_output,
 )
-from moeasr.moe.layer import MoeConfig
-from moeasr.nn.feed_forward import DenseConfig, FeedForwardConfig
 from moeasr.nn.routing import Routing
 
 
@@ -88,13 +87,14 @@ def dense_config(config: ModelConfig) -> ModelConfig:
     The width of a shared expert is added to that of the expert.
     """
     encoder, decoder = config.encoder, config.decoder
-    parts = {key: _dense(part) for key, part in encoder.feed_forwards.items()}
+    parts = {key: part.without_experts() for key, part in encoder.feed_forwards.items()}
     return dataclasses.replace(
         config,
         encoder=dataclasses.replace(encoder, **parts),
-        decoder=dataclasses.replace(decoder, feed_forward=_dense(decoder.feed_forward)),
+        decoder=dataclasses.replace(decoder, feed_forward=decoder.feed_forward.without_experts()),
         embedding=None,
         languages=(),
+        heads={k: head for k, head in config.heads.items() if not isinstance(head, GroupConfig)},
         routing_losses=RoutingLossWeights(),
     )
 
@@ -128,6 +128,9 @@ def densify_into(
     dropped = [key for name, layer in layers.items() for key in layer.state_dict(prefix=f"{name}.")]
     if model.embedding is not None:
         dropped += model.embedding.state_dict(prefix="embedding.")
+    for name, head in model.all_heads.items():
+        if isinstance(head, GroupHead):
+            dropped += head.state_dict(prefix=f"{name}.")
     for key in dropped:
         del state[key]
     for name, layer in layers.items():
@@ -141,10 +144,3 @@ def densify_into(
         state.update({f"{name}.{key}": weight for key, weight in zip(names, weights)})
     load_transferred(dense, state)
     return list(layers)
-
-
-def _dense(config: FeedForwardConfig) -> FeedForwardConfig:
-    if not isinstance(config, MoeConfig):
-        return config
-    hidden_units = config.shared_expert_units + config.hidden_units
-    return DenseConfig(hidden_units=hidden_units, activation=config.activation)

@@ -16,7 +16,10 @@ from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.nn.feed_forward import DenseFeedForward, FeedForwardConfig
 
-SEEN_IN_TENSORS = ("num_groups", "group_layout", "subsampling_channels")
+SEEN_IN_TENSORS = (
+    *("num_groups", "group_layout", "num_dense_blocks", "dense_hidden_units"),
+    "subsampling_channels",
+)
 """Encoder keys whose values may differ between two models, because the shapes and the sharing of
 tensors are compared directly."""
 

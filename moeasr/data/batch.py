@@ -18,7 +18,7 @@ class Example:
         utt_id: The utterance id.
         feats: (T, F) float32 log mel filter banks, before CMVN.
         tokens: (U,) int64 transcript; U = 0 if there is none.
-        language: Index into the model's languages; None if the model has none.
+        language: Index into the model's languages or other labels; None if the model has none.
         second_view: (T, F) float32 the same features under other masks; None for one view.
     """
 
@@ -42,7 +42,8 @@ class Batch:
         feats_lens: (B,) int64 numbers of frames.
         tokens: (B, U) int64 tokens, padded.
         tokens_lens: (B,) int64 numbers of tokens.
-        languages: (B,) int64 indices into the model's languages; None if the model has none.
+        languages: (B,) int64 indices into the model's languages or other labels; None if the model
+            has none.
         num_views: Number of differently masked views of each utterance, 1 or 2.
     """
 

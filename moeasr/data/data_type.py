@@ -7,7 +7,7 @@ a few thousand large files instead of a million small ones.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +20,12 @@ from moeasr.audio.recording import RecordingReader
 from moeasr.data.audio_features import AudioFeatures, WaveformReader
 from moeasr.data.feature_settings import SETTINGS, read_settings
 from moeasr.data.shards.reader import ShardReader
-from moeasr.datadir.languages import language_ids
+from moeasr.datadir.utterance_labels import label_ids
 from moeasr.datadir.utterances import Utterance, Utterances, open_utterances
 from moeasr.errors import InputError
 from moeasr.features.archive import FeatureReader
 from moeasr.features.fbank_config import FbankConfig
+from moeasr.labels import NO_LABELS, Labels
 from moeasr.logs import get_logger
 
 
@@ -121,7 +122,7 @@ class DataType:
         """The content of an entry in one word: "features" or "audio"."""
         return "features" if self.open_audio is None else "audio"
 
-    def open(self, data_dir: str | Path, languages: Sequence[str] = ()) -> Utterances:
+    def open(self, data_dir: str | Path, labels: Labels = NO_LABELS) -> Utterances:
         """Open the utterances of a data directory, and log a notice if reading them runs commands.
 
         Every command opens data directories by this function.
@@ -129,12 +130,11 @@ class DataType:
         Args:
             data_dir: A data directory with the table of this type. If it contains `segments`, the
                 entries of a wav.scp are recordings.
-            languages: The languages of a model that routes by language. `utt2lang` must assign one
-                of them to each utterance.
+            labels: The labels that the model distinguishes, such as languages, see `label_ids`.
 
         Raises:
             InputError: The directory does not exist, a table is missing or malformed, or an
-                utterance has none of the `languages`.
+                utterance lacks a label that it needs.
         """
         data_dir = Path(data_dir)
         if not data_dir.is_dir():
@@ -147,7 +147,7 @@ class DataType:
             notice = command_notice(data_dir / self.table, utterances.entries.items())
             if notice:
                 get_logger(__name__).info(notice)
-        ids = language_ids(data_dir, utterances.utt_ids, languages)
+        ids = label_ids(data_dir, utterances.utt_ids, labels)
         return dataclasses.replace(utterances, languages=ids)
 
     def open_reader(self, data_dir: str | Path, whole_files: bool = False) -> UtteranceReader:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from moeasr.data.utterance_lengths import TABLE, listed_lengths, measure_missing
 from moeasr.datadir.table import Table
 from moeasr.datadir.utterances import Utterances
 from moeasr.errors import InputError
+from moeasr.labels import NO_LABELS, Labels
 from moeasr.logs import get_logger
 
 MAX_LISTED_UNITS = 20
@@ -59,7 +60,7 @@ def load_utterances(
     tokenizer: TextEncoder | None,
     output_len: Callable[[int], int],
     limits: LengthLimits,
-    languages: Sequence[str] = (),
+    labels: Labels = NO_LABELS,
     data_type: str = "feats",
     list_path: Path | None = None,
 ) -> tuple[Utterances, list[Skipped]]:
@@ -74,8 +75,7 @@ def load_utterances(
         output_len: Function from the number of frames before subsampling to the number after it.
             CTC needs one frame for each token, and one more between two equal tokens.
         limits: Limits of the lengths.
-        languages: The languages of a model that routes by language. `utt2lang` must then assign one
-            of them to every utterance.
+        labels: The labels that the model distinguishes, see `DataType.open`.
         data_type: One of `DATA_TYPES`.
         list_path: File for the utterances that are left out, each with the reason.
 
@@ -83,11 +83,11 @@ def load_utterances(
         The usable utterances in the order of the data type's table, and those left out.
 
     Raises:
-        InputError: A table of the directory is missing or malformed, or an utterance has none of
-            the `languages`.
+        InputError: A table of the directory is missing or malformed, or an utterance lacks a label
+            that it needs.
     """
     kind, data_dir = find_data_type(data_type), Path(data_dir)
-    utterances = kind.open(data_dir, languages)
+    utterances = kind.open(data_dir, labels)
     num_frames = _read_lengths(data_dir, utterances, kind)
     lengths, places = np.unique(num_frames, return_inverse=True)
     output_lens = np.array([output_len(length) for length in lengths.tolist()], np.int64)[places]

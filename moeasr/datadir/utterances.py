@@ -43,7 +43,7 @@ class Utterance:
         end_sec: End of the utterance in the recording, seconds; None or -1 is the end of the
             recording.
         num_frames: Number of feature frames; None if it is not known.
-        language: Index into the model's languages; None for a model without languages.
+        language: Index into the model's languages or other labels; None for a model without labels.
         recording: The recording id, one word; None if it equals the utterance id, or is not needed.
         language_name: The language in utt2lang, one word; None if it is unknown, or not needed.
     """
@@ -80,7 +80,8 @@ class Utterances(Sequence[Utterance]):
         num_frames: (N,) numbers of feature frames; None if they are not known.
         texts: The transcripts; None if they were not read.
         text_rows: (N,) line of each utterance in `texts`; -1 for utterances without transcript.
-        languages: (N,) indices into the model's languages; None for a model without languages.
+        languages: (N,) indices into the model's languages or other labels, -1 for an unknown
+            label; None for a model without labels.
     """
 
     entries: Table

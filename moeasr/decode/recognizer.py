@@ -22,8 +22,10 @@ from moeasr.distributed import find_device
 from moeasr.errors import InputError
 from moeasr.features.fbank import compute_fbank
 from moeasr.features.fbank_config import FbankConfig
+from moeasr.labels import Labels
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import count_params, load_model
+from moeasr.models.heads.group_head import Identified, count_identified
 from moeasr.models.inference import optimize_for_inference
 from moeasr.text.tokenizer import Tokenizer
 
@@ -39,6 +41,8 @@ class RecognizedBatch(NamedTuple):
     """Seconds for the encoder and the CTC outputs, which all modes share."""
     search_sec: dict[str, float]
     """Mode -> seconds for its search."""
+    identified: Identified = Identified()
+    """Frames whose label the model identified, if it has a group head and labels are known."""
 
 
 class Recognizer:
@@ -70,6 +74,8 @@ class Recognizer:
         self.params = count_params(model)
         """Parameter counts of the trained model; packed weights cannot be counted later."""
         self.precision = str(self.dtype).removeprefix("torch.")
+        self.experts_per_frame: int | None = None
+        """Number of experts per frame, if it is not that of the model's config."""
         self._fusion: tuple[FusionConfig, nn.Module | None] = (FusionConfig(), None)
 
     @classmethod
@@ -91,6 +97,23 @@ class Recognizer:
             )
         except InputError as error:
             raise InputError(f"checkpoint {path}: {error}") from None
+
+    def use_experts(self, experts_per_frame: int) -> None:
+        """Change the number of experts per frame in all MoE layers.
+
+        Raises:
+            InputError: The model has no experts, or the number is out of range in a layer.
+        """
+        layers = self.model.moe_layers()
+        if not layers:
+            raise InputError("`experts_per_frame` has no effect: this model has no experts")
+        for name, layer in layers.items():
+            try:
+                layer.router.use_experts(experts_per_frame)
+            except InputError as error:
+                raise InputError(f"{name}: {error}") from None
+        self.experts_per_frame = experts_per_frame
+        self.params = count_params(self.model)
 
     def optimize(self, precision: str) -> None:
         """Optimize the model for a CPU, see `optimize_for_inference`.
@@ -122,6 +145,15 @@ class Recognizer:
                     "compute the features again, or decode the audio with --data-type raw"
                 )
 
+    @property
+    def labels(self) -> Labels:
+        """The labels of the model, which only a model that routes by language needs to be told."""
+        labels = self.model.config.labels._replace(is_required=bool(self.model.languages))
+        pruned = self.info.get("pruned_labels")
+        if pruned is None:
+            return labels
+        return labels._replace(kind=pruned["kind"], dropped=tuple(pruned["dropped"]))
+
     def language_id(self, name: str | None) -> int | None:
         """Return the index of a language in the model; None if it does not route by language.
 
@@ -129,9 +161,14 @@ class Recognizer:
             InputError: The model routes by language, but the language is unknown or missing. Or a
                 language is given, but the model does not route by language.
         """
-        known = self.model.languages
+        known, pruned = self.model.languages, self.info.get("pruned_labels", {})
+        if name in pruned.get("dropped", ()):
+            raise InputError(
+                f"the experts of the language '{name}' were pruned from this model; use the "
+                "checkpoint before pruning"
+            )
         if not known:
-            if name is not None:
+            if name is not None and name not in pruned.get("kept", ()):
                 raise InputError(
                     f"`language` is '{name}', but this model does not route by language; omit it"
                 )
@@ -187,8 +224,8 @@ class Recognizer:
             modes: Names of `SEARCHES`, or import paths of other searches.
             config: Settings of encoder and searches.
             batch_frames: Feature frames per batch, padding included.
-            languages: Index in `model.languages` of each utterance's language; required only by a
-                model that routes by language.
+            languages: Index in `labels` of each utterance's language or other label, -1 if it is
+                unknown; required only by a model that routes by language.
 
         Returns:
             Mode -> n-best list of each utterance, in the order of `feats`.
@@ -229,7 +266,7 @@ class Recognizer:
             return RecognizedBatch(found, 0.0, dict.fromkeys(modes, 0.0))
         start_sec = self._now()
         encodable = [feats[place] for place in places]
-        inputs = self._encode(encodable, config, _pick(languages, places))
+        inputs, identified = self._encode(encodable, config, _pick(languages, places))
         encoder_sec = self._now() - start_sec
         search_sec = {}
         for mode, search in searches.items():
@@ -237,18 +274,19 @@ class Recognizer:
             for place, hypotheses in zip(places, search.run(inputs, config)):
                 found[mode][place] = hypotheses
             search_sec[mode] = self._now() - start_sec
-        return RecognizedBatch(found, encoder_sec, search_sec)
+        return RecognizedBatch(found, encoder_sec, search_sec, identified)
 
     def _encode(
         self, feats: Sequence[Tensor], config: DecodeConfig, languages: Sequence[int] | None
-    ) -> SearchInput:
+    ) -> tuple[SearchInput, Identified]:
         lens = torch.tensor([utt.size(0) for utt in feats], device=self.device)
         padded = pad_sequence(list(feats), batch_first=True).to(self.device, self.dtype)
         spoken = None if languages is None else torch.tensor(languages, device=self.device)
         output = self.model.encode(padded, lens, config.chunk_size, config.num_left_chunks, spoken)
         log_probs = self.model.ctc_log_probs(output.enc)
         fusion = self.load_fusion(config)
-        return SearchInput(self.model, output.enc, output.enc_lens, log_probs, fusion)
+        inputs = SearchInput(self.model, output.enc, output.enc_lens, log_probs, fusion)
+        return inputs, count_identified(self.model.all_heads, output)
 
     def _now(self) -> float:
         """Return the time in seconds once the device has finished its work."""

@@ -14,6 +14,7 @@ from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import find_search
 from moeasr.logs import get_logger
+from moeasr.models.heads.group_head import Identified
 
 logger = get_logger(__name__)
 MAX_LISTED = 10
@@ -32,6 +33,8 @@ class DecodingRun:
     """Seconds for the encoder and the CTC outputs, which all modes share."""
     search_sec: dict[str, float]
     """Mode -> seconds for its search."""
+    identified: Identified = Identified()
+    """Frames whose label the model identified, if it has a group head and labels are known."""
 
     def wall_sec(self, mode: str) -> float:
         """Return the seconds that this mode takes alone: encoder plus its own search."""
@@ -65,11 +68,12 @@ def decode_test_set(
         modes: Names of `SEARCHES`, or import paths of other searches.
         config: The decoding settings.
         batch_frames: Feature frames per batch, padding included.
-        languages: (N,) index in the model's languages; None if it does not route by language.
+        languages: (N,) index in the model's languages or other labels, -1 if it is unknown; None
+            for a model without labels.
     """
     found: dict[str, dict[int, list[Hypothesis]]] = {mode: {} for mode in modes}
     encoder_sec, search_sec = 0.0, dict.fromkeys(modes, 0.0)
-    num_read, short = 0, []
+    num_read, short, counts = 0, [], []
     batches = plan_batches([int(length) for length in num_frames], batch_frames)
     for number, batch in enumerate(_shown(batches)):
         feats = [read_feats(index) for index in batch]
@@ -78,6 +82,7 @@ def decode_test_set(
             recognizer.recognize_batch(feats, modes, config, spoken)
         output = recognizer.recognize_batch(feats, modes, config, spoken)
         encoder_sec += output.encoder_sec
+        counts.append(output.identified)
         for mode in modes:
             search_sec[mode] += output.search_sec[mode]
             found[mode].update(zip(batch, output.nbest[mode]))
@@ -95,7 +100,13 @@ def decode_test_set(
     names = [utt_id.decode() for utt_id in utt_ids]
     nbest = {mode: {utt: found[mode][i] for i, utt in enumerate(names)} for mode in modes}
     audio_sec = num_read * recognizer.fbank.frame_shift_sec
-    return DecodingRun(nbest, audio_sec, encoder_sec, search_sec)
+    identified = Identified(*map(sum, zip(*counts)))
+    if identified.num_frames:
+        logger.info(
+            "the labels of %.2f %% of %d frames were identified correctly",
+            *(100 * identified.num_correct / identified.num_frames, identified.num_frames),
+        )
+    return DecodingRun(nbest, audio_sec, encoder_sec, search_sec, identified)
 
 
 def _shown(batches: Sequence[Sequence[int]]) -> Iterator[Sequence[int]]:
@@ -111,8 +122,10 @@ def describe(
 ) -> dict[str, Any]:
     """Return the content of `decode.json` for one mode: settings in use, speed, and the model.
 
-    `commit` is the commit of the code that trained the model.
+    `commit` is the commit of the code that trained the model. `label_accuracy` is the share of
+    frames whose label was identified correctly, for a model with a group head and known labels.
     """
+    correct, counted = run.identified
     return {
         **describe_settings(mode, config),
         "rtf": run.real_time_factor(mode),
@@ -122,6 +135,7 @@ def describe(
         "encoder_sec": run.encoder_sec,
         "search_sec": run.search_sec[mode],
         "num_utts": len(run.nbest[mode]),
+        **({"label_accuracy": correct / counted, "label_frames": counted} if counted else {}),
         **describe_model(recognizer),
     }
 
@@ -145,6 +159,7 @@ def describe_model(recognizer: Recognizer) -> dict[str, Any]:
         "precision": recognizer.precision,
         "total_params": params.total,
         "active_params": params.active,
+        "experts_per_frame": recognizer.experts_per_frame,
         "commit": info.get("commit", "unknown"),
         "config": info.get("config_name", "unknown"),
         "seed": info.get("seed"),

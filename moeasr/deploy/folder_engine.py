@@ -29,6 +29,7 @@ def open_folder(
     device: str = "cpu",
     quantize: str | None = None,
     num_threads: int | None = None,
+    experts_per_frame: int | None = None,
 ) -> "FolderEngine":
     """Open a model folder.
 
@@ -37,6 +38,7 @@ def open_folder(
         device: Must be `cpu`.
         quantize: `int8` for the networks in int8; None for float32.
         num_threads: Number of CPU threads; None lets onnxruntime decide.
+        experts_per_frame: Must be None, because the networks fix this number.
 
     Raises:
         InputError: The folder is damaged or incomplete, or does not support an argument.
@@ -47,6 +49,11 @@ def open_folder(
         raise InputError(
             f"a model folder has networks in float32 and in int8: `quantize` must be int8 or "
             f"left out, but is {quantize!r}"
+        )
+    if experts_per_frame is not None:
+        raise InputError(
+            "the number of experts per frame of a model folder is fixed; use the checkpoint to "
+            "change `experts_per_frame`"
         )
     folder = ModelFolder.read(path)
     return FolderEngine(FolderRecognizer(folder, quantize == "int8", num_threads))

@@ -17,6 +17,7 @@ from moeasr.data.sampler import BatchSampler, BucketBatchSampler
 from moeasr.data.selection import load_utterances
 from moeasr.data.shards.reader import shard_numbers
 from moeasr.data.window_sampler import ShardWindowSampler
+from moeasr.datadir.utterance_labels import check_repeated
 from moeasr.datadir.utterances import Utterances
 from moeasr.errors import InputError
 from moeasr.experiment.config import ExperimentConfig
@@ -72,7 +73,7 @@ def make_batches(
 
     Args:
         data_dir: A data directory with transcripts and the files of `data_type`, and with
-            `utt2lang` if the model has languages.
+            `utt2lang` or another table of labels if the model distinguishes them.
         config: The experiment.
         tokenizer: The tokenizer of the transcripts.
         output_len: Function from the number of feature frames to the number of encoder frames, by
@@ -84,9 +85,10 @@ def make_batches(
         list_path: File for the utterances that are left out, each with the reason.
 
     Raises:
-        InputError: No utterance of the directory can be used, an utterance has a language that the
-            model does not know, `train.num_workers` is out of range, or an augmentation does not
-            suit the data type or cannot find its sounds.
+        InputError: No utterance of the directory can be used, an utterance has a label that the
+            model does not know, a label has fewer than two training utterances,
+            `train.num_workers` is out of range, or an augmentation does not suit the data type or
+            cannot find its sounds.
     """
     check_num_processes("train.num_workers", config.train.num_workers)
     kind, is_training = find_data_type(data_type), fill is not None
@@ -97,13 +99,15 @@ def make_batches(
         )
     if is_training:
         check_augmentations(config.data.augment, data_type)
-    languages, limits = config.model.languages, config.data.limits
+    labels, limits = config.model.labels, config.data.limits
     utterances, skipped = load_utterances(
-        data_dir, tokenizer, output_len, limits, languages, data_type, list_path
+        data_dir, tokenizer, output_len, limits, labels, data_type, list_path
     )
     if not utterances:
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
         raise InputError(f"{data_dir} contains no usable utterance{reason}")
+    if is_training and config.model.group_head is not None:
+        check_repeated(Path(data_dir), utterances.languages, labels)
     reader = kind.open_reader(data_dir, whole_files=is_windowed)
     num_views = 2 if is_training and config.model.consistency_weight > 0 else 1
     masks, augmented = config.data.masks(num_views) if is_training else None, None

@@ -85,9 +85,9 @@ class StreamingGraph(nn.Module):
             x, _ = encoder.subsampling(feats, num_frames)
             valid = all_frames_valid(x.size(0), x.size(1), x.device)
             own = pasts[len(new_pasts) : len(new_pasts) + len(encoder.blocks)]
-            enc, _, seen, _ = encoder.run_blocks(x, attention_mask, valid, context, own, first_key)
-            context = enc
-            new_pasts += seen
+            output = encoder.run_blocks(x, attention_mask, valid, context, own, first_key)
+            context = enc = output.enc
+            new_pasts += output.pasts
         assert enc is not None
         caches = self.layout.pack(new_pasts, attention, enc)
         return Chunk(ctc_log_probs(model, enc), *caches)

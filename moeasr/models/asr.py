@@ -11,6 +11,7 @@ from moeasr.errors import InputError
 from moeasr.models.ctc_signals import CtcSignals
 from moeasr.models.embedding import EmbeddingNetwork
 from moeasr.models.encoders.encoder import Encoder
+from moeasr.models.global_cmvn import GlobalCmvn
 from moeasr.models.heads.attention_head import SOS_EOS
 from moeasr.models.heads.ctc_head import CtcHead
 from moeasr.models.heads.head import Head
@@ -23,26 +24,6 @@ from moeasr.nn.routing import Routing
 
 if TYPE_CHECKING:
     from moeasr.models.config import ModelConfig
-
-
-class GlobalCmvn(nn.Module):
-    """Normalisation of each mel bin by the mean and standard deviation of the training set.
-
-    It is part of the network, so that streaming and exported models always include it.
-
-    Args:
-        mean: Mean, (F,).
-        istd: Inverse of the standard deviation, (F,).
-    """
-
-    def __init__(self, mean: Tensor, istd: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("mean", mean.clone())
-        self.register_buffer("istd", istd.clone())
-
-    def forward(self, feats: Tensor) -> Tensor:
-        """Normalise log-mel features (B, T, F)."""
-        return (feats - self.mean) * self.istd
 
 
 class AsrModel(nn.Module):
@@ -103,6 +84,9 @@ class AsrModel(nn.Module):
         self.vocab_size = vocab_size
         self.max_chunk_size = max_chunk_size
         self.config = config
+        self._draws_experts = any(
+            len(layer.router.training_experts) > 1 for layer in self.moe_layers().values()
+        )
 
     def _add_head(self, name: str, head: Head) -> str:
         """Register a head or its children as submodules, and return the prefix of their paths."""
@@ -128,8 +112,9 @@ class AsrModel(nn.Module):
             feats_lens: Number of feature frames of each utterance, (B,).
             chunk_size: Number of encoder frames per chunk; -1 for full context.
             num_left_chunks: Number of past chunks that a frame sees; -1 for all.
-            languages: Index of each utterance's language in the config's `languages`, (B,). Only
-                language routers need it.
+            languages: Index of each utterance's language in the config's `languages`, (B,), which
+                only language routers need; or of its label in the `labels` of a group head, which
+                only the loss of this head needs.
 
         Raises:
             InputError: The chunk size is not -1 although the convolutions see future frames, or the
@@ -146,7 +131,7 @@ class AsrModel(nn.Module):
             context = embedded.detach()  # only its own loss trains the embedding network
         output = self.encoder(feats, feats_lens, chunk_size, num_left_chunks, context)
         routings = {f"encoder.{path}": routing for path, routing in output.routings.items()}
-        return output._replace(routings=routings, embedding=embedded)
+        return output._replace(routings=routings, embedding=embedded, labels=languages)
 
     def check_chunks(self) -> None:
         """Raise `InputError` unless the output of a frame depends only on its chunk and the past.
@@ -204,8 +189,14 @@ class AsrModel(nn.Module):
         return self.loss_of_encoded(encoded, tokens, tokens_lens, num_views)
 
     def start_step(self, step: int) -> None:
-        """Set the weights of the losses of CTC and attention for a training step, from 1 on."""
+        """Set what varies between training steps, from 1 on.
+
+        These are the weights of the losses of CTC and attention, and the numbers of experts that
+        routers draw.
+        """
         self._training_weights = self.head_weights | self.ctc_signals.head_weights_at(step)
+        for layer in self.moe_layers().values() if self._draws_experts else ():
+            layer.router.start_step(step)
 
     def draw_chunk_size(self, num_frames: int) -> int:
         """Draw the chunk size of a training batch of `num_frames` features; -1 in evaluation."""
@@ -231,7 +222,7 @@ class AsrModel(nn.Module):
         stats: dict[str, Tensor] = {}
         routings = dict(encoded.routings)
         for name, head in self.heads.items():
-            of_head = head.loss(encoded.enc, *inputs)
+            of_head = head.loss_of(encoded, tokens, tokens_lens)
             if head is self.ctc:
                 of_head = self.ctc_signals.add_to(of_head, head, encoded, inputs, num_views)
             loss = loss + weights[name] * of_head.loss

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from moeasr.config import from_mapping
 from moeasr.errors import InputError
-from moeasr.models.asr import AsrModel, GlobalCmvn
+from moeasr.models.asr import AsrModel
 from moeasr.models.config import ModelConfig
 from moeasr.models.ctc_signals import CtcSignals
+from moeasr.models.global_cmvn import GlobalCmvn
+from moeasr.models.heads.group_head import GroupHead
 from moeasr.moe.layer import MoEFeedForward
 
 
@@ -47,15 +49,21 @@ def build_model(
         InputError: The settings are incompatible.
     """
     mean, istd = cmvn if cmvn is not None else (torch.zeros(num_mel_bins), torch.ones(num_mel_bins))
-    embedding, context_size = None, len(config.languages)
+    embedding, context_size, group = None, len(config.languages), config.group_head
     if config.embedding is not None:
         embedding = config.embedding.build(num_mel_bins, vocab_size)
         context_size = embedding.encoder.d_model
+    if group is not None:
+        context_size = group.num_groups
     encoder = config.encoder.build(num_mel_bins, context_size)
     heads = config.all_heads
     built = {name: head.build(encoder.d_model, vocab_size) for name, head in heads.items()}
     if config.intermediate_ctc.blocks:
         config.intermediate_ctc.attach(encoder, built["ctc"])
+    for head in built.values():
+        if isinstance(head, GroupHead):
+            encoder.identifying_block = config.encoder.num_dense_blocks
+            encoder.identify = head.identify
     return AsrModel(
         cmvn=GlobalCmvn(mean, istd),
         encoder=encoder,

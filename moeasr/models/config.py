@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from moeasr.config_roles import OBJECTIVE
 from moeasr.errors import InputError
+from moeasr.labels import Labels
 from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.block_encoder_config import BlockEncoderConfig
 from moeasr.models.encoders.conformer import ConformerConfig
@@ -11,6 +12,7 @@ from moeasr.models.encoders.encoders import AnyEncoder
 from moeasr.models.heads.attention_head import AttentionConfig
 from moeasr.models.heads.ctc_head import CtcConfig
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.heads.group_head import GroupConfig
 from moeasr.models.heads.head import HeadConfig
 from moeasr.models.heads.heads import AnyHead
 from moeasr.models.intermediate_ctc import IntermediateCtcConfig
@@ -61,7 +63,8 @@ class ModelConfig:
     label_smoothing: float = field(default=0.1, metadata=OBJECTIVE)
     """Probability mass that the attention loss moves from the correct token to all tokens."""
     heads: dict[str, AnyHead] = field(default_factory=dict)
-    """Additional heads by name. The keys above describe the heads `ctc` and `attention`."""
+    """Additional heads by name, such as one of `type: group` for `router: learned_group`. The keys
+    above describe the heads `ctc` and `attention`."""
     consistency_weight: float = field(default=0.0, metadata=OBJECTIVE)
     """Weight alpha of the divergence between the CTC posteriors of two differently masked views of
     each utterance, relative to the CTC loss (CR-CTC, arXiv 2410.05101; 0.2 in the paper). 0 trains
@@ -90,6 +93,7 @@ class ModelConfig:
         self._check_ctc()
         self._check_embedding()
         self._check_languages()
+        self._check_groups()
         self._check_losses()
 
     @property
@@ -109,6 +113,17 @@ class ModelConfig:
     def contexts(self) -> set[str]:
         """Kinds of router context that the encoder's routers need."""
         return {part.context for part in self.encoder.feed_forwards.values() if part.context}
+
+    @property
+    def group_head(self) -> GroupConfig | None:
+        """The section of the head that chooses groups of experts, or None."""
+        heads = [head for head in self.heads.values() if isinstance(head, GroupConfig)]
+        return heads[0] if heads else None
+
+    @property
+    def labels(self) -> Labels:
+        """The labels that training needs: languages, or the labels of the group head."""
+        return Labels(self.languages) if self.group_head is None else self.group_head.label_set
 
     def _check_ctc(self) -> None:
         blocks = self.intermediate_ctc.blocks
@@ -166,8 +181,6 @@ class ModelConfig:
             raise InputError("`languages` contains an empty name")
         if len(set(self.languages)) < len(self.languages):
             raise InputError(f"`languages` contains a name twice: {', '.join(self.languages)}")
-        if wanted and self.embedding is not None:
-            raise InputError("`router: language` and `router: embedding` cannot be combined")
         for head in self.all_heads.values():
             for key, part in head.feed_forwards.items():
                 if part.context:
@@ -175,6 +188,35 @@ class ModelConfig:
                         f"`{key}.router` cannot be {part.context}: this router needs frames, but "
                         "a decoder processes tokens"
                     )
+
+    def _check_groups(self) -> None:
+        contexts = sorted(self.contexts)
+        if len(contexts) > 1:
+            names = " and ".join(f"`router: {context}`" for context in contexts)
+            raise InputError(f"{names} cannot be combined")
+        heads = [name for name, head in self.heads.items() if isinstance(head, GroupConfig)]
+        if len(heads) > 1:
+            raise InputError(f"only one head may have `type: group`, but {' and '.join(heads)} do")
+        if "learned_group" not in contexts:
+            if heads:
+                raise InputError(
+                    f"`heads.{heads[0]}` chooses groups of experts, but no feed-forward of the "
+                    "encoder has `router: learned_group`; remove the head, or set this router"
+                )
+            return
+        if not heads:
+            raise InputError(
+                "`router: learned_group` needs a head of `type: group` in `heads`, which chooses "
+                "the group of each frame"
+            )
+        if not isinstance(self.encoder, BlockEncoderConfig):
+            raise InputError("`router: learned_group` needs an encoder that consists of blocks")
+        if not 1 <= self.encoder.num_dense_blocks < self.encoder.num_blocks:
+            raise InputError(
+                f"`router: learned_group` needs an `encoder.num_dense_blocks` from 1 to "
+                f"{self.encoder.num_blocks - 1}, because the head that chooses groups reads the "
+                f"last of these blocks, but it is {self.encoder.num_dense_blocks}"
+            )
 
     def _check_losses(self) -> None:
         parts = list(self.encoder.feed_forwards.values())

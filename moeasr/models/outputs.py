@@ -22,6 +22,10 @@ class EncoderOutput(NamedTuple):
     """Output of SpeechMoE's embedding network, not detached, (B, T', C)."""
     intermediate: tuple[Tensor, ...] = ()
     """Outputs of the blocks with intermediate CTC, (B, T', D) each; empty outside training."""
+    group_scores: Tensor | None = None
+    """Scores of the labels by the head that chooses groups of experts, (B, T', C)."""
+    labels: Tensor | None = None
+    """Label of each utterance for this head, (B,); -1 or None if unknown."""
 
 
 class DecoderOutput(NamedTuple):

@@ -34,6 +34,7 @@ class BalancedRouter(TopKRouter):
     """
 
     reacts = True
+    rows_by_expert = ("weight", "bias")
 
     def __init__(
         self, d_model: int, num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
@@ -46,6 +47,11 @@ class BalancedRouter(TopKRouter):
         super().__init__(d_model, num_experts, experts_per_frame, expert_weights)
         # A buffer is stored with the weights, but not changed by the optimizer.
         self.register_buffer("bias", torch.zeros(num_experts))
+
+    @property
+    def ignores_unused_experts(self) -> bool:
+        """True, because a sigmoid depends on the score of its own expert alone."""
+        return True
 
     @property
     def weights_sum_to_one(self) -> bool:

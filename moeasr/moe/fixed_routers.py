@@ -41,7 +41,7 @@ class HashRouter(Router):
     @classmethod
     def build(cls, config: "MoeConfig", stack: "Stack") -> "HashRouter":
         """Build the router of a layer, see `Router.build`."""
-        return cls(stack.d_model, config.num_experts, config.experts_per_frame)
+        return cls(stack.d_model, config.num_experts, max(config.training_experts))
 
     @property
     def weights_sum_to_one(self) -> bool:

@@ -14,6 +14,7 @@ from moeasr.moe.router import ExpertWeights, Router
 from moeasr.moe.routers import ROUTERS
 from moeasr.nn.feed_forward import (
     ACTIVATIONS,
+    DenseConfig,
     DenseFeedForward,
     FeedForward,
     FeedForwardConfig,
@@ -66,6 +67,25 @@ class MoEFeedForward(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DrawnExperts:
+    """Numbers of experts per frame that training draws at random, and the number in recognition.
+
+    Every step draws one number for all layers, so that one model works with any of them (DLG-MoE,
+    arXiv 2407.18581; we have read only the abstract).
+    """
+
+    train: tuple[int, ...]
+    """Numbers from which each training step draws one."""
+    decode: int
+    """Number in evaluation and recognition."""
+
+    def __post_init__(self) -> None:
+        """Check that there is a number to draw."""
+        if not self.train:
+            raise InputError("`train` needs at least one number of experts")
+
+
+@dataclass(frozen=True, kw_only=True)
 class MoeConfig(FeedForwardConfig):
     """A mixture of experts: feed-forwards among which a router selects."""
 
@@ -80,8 +100,9 @@ class MoeConfig(FeedForwardConfig):
     """Width of the hidden layer of an additional expert that every frame uses; 0 for none. It
     becomes the feed-forward of a dense model that `init.dense` names, see
     `moeasr.convert.upcycling`."""
-    experts_per_frame: int = 2
-    """Number K of experts to which each frame is sent."""
+    experts_per_frame: int | DrawnExperts = 2
+    """Number K of experts to which each frame is sent. A section such as {train: [1, 2, 4], decode:
+    2} lets each training step draw K at random, so that the model works with any K."""
     expert_weights: ExpertWeights = "selected"
     """Normalisation of the weights: `selected` is a softmax over the K selected logits (U2++ MoE),
     `full` over all E (SpeechMoE, Switch). `one` gives the single selected expert the weight 1. It
@@ -100,13 +121,25 @@ class MoeConfig(FeedForwardConfig):
         check_size("hidden_units", self.hidden_units)
         check_size("num_experts", self.num_experts)
         check_size("shared_expert_units", self.shared_expert_units, minimum=0)
-        check_size("experts_per_frame", self.experts_per_frame)
+        check_size("experts_per_frame", self.decoding_experts)
         if self.capacity_factor is not None:
             raise InputError(
                 "`capacity_factor` must be null: the frames that a full expert drops depend on the "
                 "rest of the batch, so such a model could not stream or reproduce its results"
             )
         self.router_class.check(self)
+
+    @property
+    def decoding_experts(self) -> int:
+        """Number K of experts per frame in evaluation and recognition."""
+        drawn = self.experts_per_frame
+        return drawn.decode if isinstance(drawn, DrawnExperts) else drawn
+
+    @property
+    def training_experts(self) -> tuple[int, ...]:
+        """Numbers of experts per frame from which training draws."""
+        drawn = self.experts_per_frame
+        return drawn.train if isinstance(drawn, DrawnExperts) else (drawn,)
 
     @property
     def router_class(self) -> RouterClass:
@@ -123,12 +156,19 @@ class MoeConfig(FeedForwardConfig):
         """The router context that the router needs, or None."""
         return self.router_class.context
 
+    def without_experts(self, hidden_units: int | None = None) -> DenseConfig:
+        """Return the settings of a dense feed-forward, see `FeedForwardConfig.without_experts`."""
+        width = hidden_units or self.hidden_units + self.shared_expert_units
+        return DenseConfig(hidden_units=width, activation=self.activation)
+
     def build(self, stack: Stack, like: FeedForward | None = None) -> MoEFeedForward:
         """Build the feed-forward of a layer, see `FeedForwardConfig`.
 
         Experts may be shared with `like`, but the router is new.
         """
         router = self.router_class.build(self, stack)
+        router.use_experts(self.decoding_experts)
+        router.training_experts = self.training_experts
         if isinstance(like, MoEFeedForward):
             return MoEFeedForward(router, like.experts, like.shared_expert)
         activation = ACTIVATIONS[self.activation]

@@ -5,6 +5,7 @@ batch. This property allows a model with experts to stream.
 """
 
 import math
+import random
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -23,9 +24,9 @@ ExpertWeights = Literal["selected", "full", "one"]
 class Router(nn.Module):
     """The base class of routers: modules `(x_ND, context_NC | None) -> Routing`.
 
-    To add a router, write a subclass with `num_experts`, `experts_per_frame`, `build` and
-    `forward`. The other members have defaults that suit most routers. The optimizer applies no
-    weight decay to a router's parameters, and they stay in float32 in a packed model.
+    To add a router, write a subclass that sets `num_experts` and `experts_per_frame`, and that has
+    `build` and `forward`. The other members have defaults that suit most routers. The optimizer
+    applies no weight decay to a router's parameters, and they stay in float32 in a packed model.
     """
 
     learns: ClassVar[bool] = True
@@ -36,16 +37,63 @@ class Router(nn.Module):
     reacts: ClassVar[bool] = False
     """True if `react` must be called after each training step."""
 
+    rows_by_expert: ClassVar[tuple[str, ...]] = ()
+    """Names of the parameters and buffers with one row for each expert."""
+
     num_experts: int
     """Number E of experts."""
-    experts_per_frame: int
-    """Number K of experts per frame."""
+    training_experts: tuple[int, ...] = ()
+    """Numbers of experts per frame from which each training step draws one; with fewer than two,
+    training uses K."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._experts_per_frame = 1
+        self._drawn: int | None = None
+
+    @property
+    def experts_per_frame(self) -> int:
+        """Number K of experts per frame; in training, the number drawn for the current step."""
+        return self._drawn if self.training and self._drawn else self._experts_per_frame
+
+    @experts_per_frame.setter
+    def experts_per_frame(self, value: int) -> None:
+        self._experts_per_frame = value
+
+    @property
+    def num_choices(self) -> int:
+        """Number of experts to which a frame may be routed."""
+        return self.num_experts
+
+    def use_experts(self, experts_per_frame: int) -> None:
+        """Change the number K of experts per frame outside training.
+
+        Raises:
+            InputError: K is out of range.
+        """
+        if not 1 <= experts_per_frame <= self.num_choices:
+            raise InputError(
+                "the number of experts per frame must be between 1 and the number of experts to "
+                f"which a frame may be routed ({self.num_choices}), but is {experts_per_frame}"
+            )
+        self.experts_per_frame = experts_per_frame
+
+    def start_step(self, step: int) -> None:
+        """Draw the number of experts per frame of a training step, from 1 on.
+
+        The draw depends only on the step. All layers and processes thus draw the same number, and a
+        resumed training draws what it would have drawn.
+        """
+        if len(self.training_experts) > 1:
+            self._drawn = random.Random(step).choice(self.training_experts)
 
     @classmethod
     def check(cls, config: "MoeConfig") -> None:
         """Raise `InputError` unless the router supports the settings; nothing is built yet."""
         weights = config.expert_weights if cls.learns else "full"
-        check_selection(config.num_experts, config.experts_per_frame, weights)
+        for experts_per_frame in (min(config.training_experts), config.decoding_experts):
+            check_selection(config.num_experts, experts_per_frame, "full")
+        check_selection(config.num_experts, max(config.training_experts), weights)
 
     @classmethod
     def build(cls, config: "MoeConfig", stack: "Stack") -> "Router":
@@ -69,6 +117,14 @@ class Router(nn.Module):
         """True if the weights of the K experts of a frame always sum to 1; False if unknown.
 
         Only then does a mixture of identical experts compute the same as one of them.
+        """
+        return False
+
+    @property
+    def ignores_unused_experts(self) -> bool:
+        """True if experts that a frame does not use could be removed without changing its routing.
+
+        Then `rows_by_expert` must name everything that belongs to an expert.
         """
         return False
 

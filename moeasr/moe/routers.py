@@ -6,7 +6,7 @@ The value may also be the import path of another subclass of `moeasr.moe.router.
 
 from moeasr.moe.balanced_router import BalancedRouter
 from moeasr.moe.fixed_routers import HashRouter, RandomRouter
-from moeasr.moe.language_router import LanguageRouter
+from moeasr.moe.group_routers import LanguageRouter, LearnedGroupRouter
 from moeasr.moe.router import Router
 from moeasr.moe.top_k_routers import EmbeddingRouter, NoisyTopKRouter, OmniRouter, TopKRouter
 
@@ -17,6 +17,7 @@ ROUTERS: dict[str, type[Router]] = {
     "omni": OmniRouter,
     "balanced": BalancedRouter,
     "language": LanguageRouter,
+    "learned_group": LearnedGroupRouter,
     "random": RandomRouter,
     "hash": HashRouter,
 }

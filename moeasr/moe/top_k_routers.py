@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 def selection(config: "MoeConfig") -> tuple[int, int, ExpertWeights]:
-    """Return `num_experts`, `experts_per_frame` and `expert_weights` of a config."""
-    return config.num_experts, config.experts_per_frame, config.expert_weights
+    """Return the number of experts, the largest number per frame in training, and the weights."""
+    return config.num_experts, max(config.training_experts), config.expert_weights
 
 
 class TopKRouter(Router):
@@ -43,6 +43,8 @@ class TopKRouter(Router):
         InputError: The router could not learn, see `check_selection`.
     """
 
+    rows_by_expert = ("weight",)
+
     def __init__(
         self, d_model: int, num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
     ) -> None:
@@ -58,10 +60,13 @@ class TopKRouter(Router):
         """Build the router of a layer, see `Router.build`."""
         return cls(stack.d_model, *selection(config))
 
-    @property
-    def num_choices(self) -> int:
-        """Number of experts to which a frame may be routed."""
-        return self.num_experts
+    def use_experts(self, experts_per_frame: int) -> None:
+        """Change the number K of experts per frame outside training, see `Router.use_experts`."""
+        if self.expert_weights == "one" and experts_per_frame != 1:
+            raise InputError(
+                f"`expert_weights: one` needs one expert per frame, but it is {experts_per_frame}"
+            )
+        super().use_experts(experts_per_frame)
 
     @property
     def weights_sum_to_one(self) -> bool:
@@ -70,6 +75,11 @@ class TopKRouter(Router):
         The K weights of an untrained router then sum to about K / E.
         """
         return self.expert_weights != "full" or self.experts_per_frame == self.num_choices
+
+    @property
+    def ignores_unused_experts(self) -> bool:
+        """False if the weights come from a softmax over all experts."""
+        return self.expert_weights != "full"
 
     @property
     def has_gradient(self) -> bool:
@@ -137,6 +147,8 @@ class NoisyTopKRouter(TopKRouter):
         expert_weights: Normalisation of the weights, see `select_top_k`.
     """
 
+    rows_by_expert = ("weight", "noise_weight")
+
     def __init__(
         self, d_model: int, num_experts: int, experts_per_frame: int, expert_weights: ExpertWeights
     ) -> None:
@@ -162,8 +174,9 @@ class OmniRouter(TopKRouter):
         router = stack.shared.get(cls)
         if not isinstance(router, cls):
             router = stack.shared[cls] = cls(stack.d_model, *selection(config))
-        mine = (router.num_experts, router.experts_per_frame, router.expert_weights)
-        if selection(config) != mine:
+        used = router.training_experts or (router.experts_per_frame,)
+        mine = (router.num_experts, used, router.expert_weights)
+        if (config.num_experts, config.training_experts, config.expert_weights) != mine:
             raise InputError(
                 "`router: omni` is shared by all layers, so `num_experts`, `experts_per_frame` and "
                 "`expert_weights` must be the same in all of them"

@@ -1,7 +1,7 @@
 """The feed-forward interface and the dense feed-forward; `moeasr.moe.layer` has the MoE one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import torch.nn.functional as F
@@ -13,9 +13,9 @@ from moeasr.nn.routing import Routing
 from moeasr.nn.valid_frames import ValidFrames
 from moeasr.ranges import check_size
 
-CONTEXTS = ("embedding", "language")
+CONTEXTS = ("embedding", "language", "learned_group")
 """Kinds of router context, an additional input of routers for each frame: the output of an
-embedding network, or the language of the utterance."""
+embedding network, the language of the utterance, or the group that a head chose for the frame."""
 
 
 class FeedForward(Protocol):
@@ -69,6 +69,15 @@ class FeedForwardConfig:
     def context(self) -> str | None:
         """The router context of `CONTEXTS` that the feed-forward needs, or None."""
         return None
+
+    def without_experts(self, hidden_units: int | None = None) -> "FeedForwardConfig":
+        """Return the settings of a feed-forward without experts, or the same if it has no width.
+
+        Args:
+            hidden_units: Its width; None for the width of one expert and the shared one together,
+                or for the same width.
+        """
+        return self
 
     def build(self, stack: Stack, like: FeedForward | None = None) -> FeedForward:
         """Build the feed-forward of a layer.
@@ -130,6 +139,10 @@ class DenseConfig(FeedForwardConfig):
     def __post_init__(self) -> None:
         """Check that all values are in range."""
         check_size("hidden_units", self.hidden_units)
+
+    def without_experts(self, hidden_units: int | None = None) -> "DenseConfig":
+        """Return the same settings with another width, see `FeedForwardConfig.without_experts`."""
+        return self if hidden_units is None else replace(self, hidden_units=hidden_units)
 
     def build(self, stack: Stack, like: FeedForward | None = None) -> FeedForward:
         """Build the feed-forward of a layer; if `like` is given, return `like` itself."""

@@ -38,7 +38,7 @@ def read_batches(
         recognizer.tokenizer,
         recognizer.model.output_len,
         no_limits,
-        recognizer.model.languages,
+        recognizer.labels,
         data_type,
     )
     if not utterances:

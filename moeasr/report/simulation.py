@@ -194,7 +194,7 @@ def simulate_data_dir(
         InputError: The directory is invalid or empty, or its transcripts cannot be scored.
     """
     recognizer = streaming.recognizer
-    utterances = find_data_type("raw").open(data_dir, recognizer.model.languages)
+    utterances = find_data_type("raw").open(data_dir, recognizer.labels)
     if not utterances:
         raise InputError(f"{data_dir} contains no utterances")
     refs = read_references(Path(data_dir) / "text", utterances)

@@ -55,7 +55,8 @@ class Evaluation(NamedTuple):
         means = self.means
         acc = f", dev accuracy {100 * means['acc']:.1f} %" if "acc" in means else ""
         wer = f", dev WER {means['wer']:.2f} %" if "wer" in means else ""
-        return f"dev loss {means.get('loss', math.nan):.3f}{acc}{wer}"
+        group = f", dev labels {100 * means['acc_group']:.1f} %" if "acc_group" in means else ""
+        return f"dev loss {means.get('loss', math.nan):.3f}{acc}{group}{wer}"
 
     def cost(self, best_by: str) -> float:
         """Return the value by which epochs are ranked; the lowest is the best.

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from systems import encoder, make_system, moe
 
 from moeasr.convert.densifying import dense_config, densify_into, measure_bank_usage
 from moeasr.convert.output_change import measure_change
@@ -103,6 +104,22 @@ def test_a_densified_model_needs_no_language(inputs):
     back, _ = densified(model, measure_bank_usage(model, [told]), "usage_average")
     assert back.config == dense.config
     change = measure_change(dense, back, [inputs])
+    assert max(values.largest for values in change.values()) < 1e-12
+
+
+@pytest.mark.parametrize("dense_hidden_units", [None, 24])
+def test_a_densified_model_needs_no_head_that_chooses_groups(dense_hidden_units, inputs):
+    """With copies of one feed-forward as experts, it computes what the groups computed."""
+    experts = moe(router="learned_group")
+    config = encoder(experts, num_dense_blocks=1, dense_hidden_units=dense_hidden_units)
+    model = make_system("learned_group", encoder=config).eval()
+    for layer in model.moe_layers().values():
+        for parameter in layer.experts.parameters():
+            parameter.data = parameter[:1].repeat(4, *[1] * (parameter.dim() - 1)).clone()
+    usage = measure_bank_usage(model, [inputs])
+    dense, _ = densified(model, usage, "usage_average")
+    assert dense.config.heads == {} and not hasattr(dense, "accent")
+    change = measure_change(model, dense, [inputs])
     assert max(values.largest for values in change.values()) < 1e-12
 
 

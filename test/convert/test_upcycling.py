@@ -17,6 +17,7 @@ from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.encoders.encoders import ENCODERS
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.heads.group_head import GroupConfig
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 from moeasr.moe.layer import MoeConfig, MoEFeedForward
 from moeasr.moe.routers import ROUTERS
@@ -30,6 +31,7 @@ BY_EMBEDDING = dataclasses.replace(MOE, router="embedding")
 EMBEDDING = EmbeddingConfig(
     encoder=ConformerConfig(num_blocks=1, d_model=8, num_heads=2, conv_kernel_size=5)
 )
+GROUPED = ("language", "learned_group")
 LAYERS = [
     "encoder.blocks.0.macaron_feed_forward",
     "encoder.blocks.0.feed_forward",
@@ -47,6 +49,7 @@ def config_of(
     embedding=None,
     num_reverse_blocks=1,
     num_decoder_heads=2,
+    heads=None,
     **settings,
 ):
     settings = {"num_blocks": 2, "d_model": 16, "num_heads": 2, "feed_forward": ff, **settings}
@@ -63,6 +66,7 @@ def config_of(
         ),
         reverse_weight=0.3 if num_reverse_blocks else 0.0,
         embedding=embedding,
+        heads=heads or {},
     )
 
 
@@ -93,13 +97,25 @@ def largest_change(before, after, inputs):
 
 
 @pytest.mark.parametrize("k", [2, 3, 4])
-@pytest.mark.parametrize("router", sorted(ROUTERS.keys() - {"embedding", "language"}))
+@pytest.mark.parametrize("router", sorted(ROUTERS.keys() - {"embedding", *GROUPED}))
 def test_selected_weights_preserve_every_output(k, router, inputs):
     dense = model_of(DENSE)
     model = model_of(dataclasses.replace(MOE, experts_per_frame=k, router=router))
     assert largest_change(dense, model, inputs) > 1e-2
     assert upcycle_into(model, dense, 0.0, generator()) == LAYERS
     assert largest_change(dense, model, inputs) < 1e-12
+
+
+def test_groups_that_a_new_head_chooses_preserve_every_output(inputs):
+    """The dense blocks below the head are copied; the head keeps its own weights."""
+    dense = model_of(DENSE)
+    heads = {"spoken": GroupConfig(weight=1.0, labels=("en", "zh"))}
+    grouped = dataclasses.replace(MOE, router="learned_group")
+    model = model_of(grouped, decoder=MOE, heads=heads, num_dense_blocks=1)
+    before = model.spoken.project.weight.clone()
+    assert upcycle_into(model, dense, 0.0, generator()) == LAYERS[2:]
+    assert largest_change(dense, model, inputs) < 1e-12
+    assert torch.equal(model.spoken.project.weight, before)
 
 
 def test_the_change_is_that_of_valid_frames_and_tokens_and_of_the_whole_set(inputs):

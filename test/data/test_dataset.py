@@ -11,6 +11,7 @@ from moeasr.data.selection import load_utterances
 from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError
 from moeasr.features.augment import SpecAugmentConfig
+from moeasr.labels import Labels
 
 MASKS = SpecAugmentConfig(max_time_frames=10, max_freq_bins=2)
 
@@ -125,10 +126,10 @@ def test_masks_begin_at_their_first_epoch(tmp_path: Path) -> None:
 def test_examples_carry_the_index_of_their_language(tmp_path: Path) -> None:
     folder = make_dir(tmp_path, {"a": (40, "abc"), "b": (60, "abc"), "short": (5, "a")})
     (folder / "utt2lang").write_text("short zh\nb en\nz fr\na zh\n")  # z has no features
-    utterances, _ = load_utterances(folder, Letters(), quarter, LIMITS, ("en", "zh"))
+    utterances, _ = load_utterances(folder, Letters(), quarter, LIMITS, Labels(("en", "zh")))
     data = AsrDataset(utterances, Letters(), None, None, 0)
     assert {e.utt_id: e.language for e in (data[0, 0], data[0, 1])} == {"a": 1, "b": 0}
-    utterances, _ = load_utterances(folder, Letters(), quarter, LIMITS, ("zh", "fr", "en"))
+    utterances, _ = load_utterances(folder, Letters(), quarter, LIMITS, Labels(("zh", "fr", "en")))
     assert [utterance.language for utterance in utterances] == [0, 2]
 
 

@@ -9,6 +9,7 @@ from letter_sets import LIMITS, Letters, make_dir, quarter
 from moeasr.data import selection
 from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.errors import InputError
+from moeasr.labels import Labels
 
 
 def reason(folder: Path, num_frames: int, text: str) -> str | None:
@@ -146,7 +147,7 @@ def test_the_digest_of_a_set_depends_on_ids_lengths_and_languages(tmp_path: Path
     def digest(utterances: dict[str, int], languages: str, model: tuple[str, ...]) -> str:
         folder = make_dir(tmp_path, {utt: (num, "abc") for utt, num in utterances.items()})
         (folder / "utt2lang").write_text(languages)
-        return load_utterances(folder, Letters(), quarter, LIMITS, model)[0].digest()
+        return load_utterances(folder, Letters(), quarter, LIMITS, Labels(model))[0].digest()
 
     both = ("en", "zh")
     digests = [
@@ -184,7 +185,7 @@ def test_an_utterance_without_a_language_of_the_model_is_refused(
     if table is not None:
         (folder / "utt2lang").write_text(table)
     with pytest.raises(InputError) as error:
-        load_utterances(folder, Letters(), quarter, LIMITS, ("en", "zh"))
+        load_utterances(folder, Letters(), quarter, LIMITS, Labels(("en", "zh")))
     assert str(error.value) == f"{folder / 'utt2lang'}{fault} (the model knows en, zh)"
 
 

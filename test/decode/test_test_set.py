@@ -12,6 +12,7 @@ from moeasr.decode.recognizer import RecognizedBatch
 from moeasr.decode.test_set import decode_test_set, describe
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.build import ParamCounts
+from moeasr.models.heads.group_head import Identified
 
 
 class FakeModel(torch.nn.Linear):
@@ -34,8 +35,10 @@ class FakeRecognizer:
     model = FakeModel(3, 4)
     params = ParamCounts(total=16, active=9)
     precision = "fp32"
+    experts_per_frame = None
 
-    def __init__(self):
+    def __init__(self, *identified):
+        self.identified = Identified(*identified)
         self.batches = []
         self.languages = []
 
@@ -47,7 +50,7 @@ class FakeRecognizer:
             mode: [[Hypothesis(tokens=(len(utt),), score=0.0)] for utt in feats] for mode in modes
         }
         search_sec = {mode: 2.0 * n for n, mode in enumerate(modes, start=1)}
-        return RecognizedBatch(nbest, 1.0 + warm_up, search_sec)
+        return RecognizedBatch(nbest, 1.0 + warm_up, search_sec, self.identified)
 
 
 def run_it(recognizer, modes, languages=None):
@@ -99,6 +102,18 @@ def test_every_batch_gets_the_languages_of_its_utterances():
     recognizer = FakeRecognizer()
     run_it(recognizer, ["attention"], languages=[0, 2, 1])
     assert recognizer.languages == [[2], [2], [1, 0]]
+
+
+def test_the_accuracy_of_labels_is_that_of_all_batches_without_the_warm_up(caplog):
+    recognizer = FakeRecognizer(3, 4)  # of each batch: 3 of 4 frames
+    with caplog.at_level(logging.INFO):
+        run = run_it(recognizer, ["attention"], languages=[0, -1, 1])
+    assert run.identified == (6, 8)
+    assert "the labels of 75.00 % of 8 frames were identified correctly" in caplog.text
+    about = describe(run, "attention", DecodeConfig(), recognizer)
+    assert (about["label_accuracy"], about["label_frames"]) == (0.75, 8)
+    without = run_it(FakeRecognizer(), ["attention"])
+    assert "label_accuracy" not in describe(without, "attention", DecodeConfig(), recognizer)
 
 
 def test_utterances_too_short_for_the_encoder_are_listed(caplog):

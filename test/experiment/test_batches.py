@@ -13,6 +13,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from moeasr.augment.gain import GainConfig
 from moeasr.augment.noise import NoiseConfig
+from moeasr.config import from_mapping
 from moeasr.data.feature_settings import write_settings
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.data.selection import LengthLimits
@@ -73,6 +74,26 @@ def test_languages_come_from_utt2lang_and_reach_the_router(data_dir, fill):
     frames = dict(zip(batch.utt_ids, map(model.output_len, batch.feats_lens.tolist())))
     assert load[:2].sum() == 2 * frames["b"]
     assert load[2:].sum() == 2 * (frames["a"] + frames["c"])
+
+
+def test_a_label_of_one_training_utterance_is_refused(data_dir):
+    """Labels are learned from the training set; the development set may lack some."""
+    (data_dir / "utt2lang").write_text("a zh\nb en\nc zh\n")
+    section = {
+        "encoder": {
+            "num_blocks": 2,
+            "num_dense_blocks": 1,
+            "feed_forward": {"type": "moe", "router": "learned_group"},
+        },
+        "heads": {"spoken": {"type": "group", "weight": 1.0, "labels": ["en", "zh"]}},
+    }
+    config = from_mapping(ExperimentConfig, {"model": section}, "f")
+    make_batches(data_dir, config, TOKENIZER, lambda n: n // 4, 0, None)
+    with pytest.raises(InputError, match="utt2lang: only one utterance .* language 'en'"):
+        make_batches(data_dir, config, TOKENIZER, lambda n: n // 4, 0, torch.zeros(20))
+    (data_dir / "utt2lang").write_text("a zh\nb en\n")
+    with pytest.raises(InputError, match="utt2lang names no language for utterance c"):
+        make_batches(data_dir, config, TOKENIZER, lambda n: n // 4, 0, torch.zeros(20))
 
 
 def batches_of(data_dir, fill, seed=0, data_type="feats", **data):

@@ -11,8 +11,9 @@ from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.encoders.encoders import ENCODERS
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.heads.group_head import GroupConfig
 from moeasr.models.intermediate_ctc import IntermediateCtcConfig
-from moeasr.moe.layer import MoeConfig
+from moeasr.moe.layer import DrawnExperts, MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
 
 NUM_MEL_BINS = 20
@@ -22,6 +23,9 @@ BATCH = (
     torch.tensor([[3, 4, 4, 5], [6, 7, 0, 0]]),
     torch.tensor([4, 2]),
 )
+
+LABELS = torch.tensor([1, 0])
+"""Labels of the batch, for a group head; other systems ignore them."""
 
 
 DENSE = DenseConfig(hidden_units=24)
@@ -46,6 +50,7 @@ def encoder(feed_forward=DENSE, macaron=None, **settings):
 
 
 TOP_1 = moe(experts_per_frame=1, expert_weights="full", router="embedding")
+LEARNED = moe(router="learned_group", experts_per_frame=2)
 MEMORY = {"type": "transformer", "memory_kernel_size": 3, "attention_every": 2}
 CTC_ONLY = {
     "decoder": DecoderConfig(num_blocks=0, num_reverse_blocks=0),
@@ -79,6 +84,19 @@ SYSTEMS = {
     "self_conditioned": {
         "encoder": encoder(moe()),
         "intermediate_ctc": IntermediateCtcConfig(blocks=(1,), conditioned_blocks=(1,)),
+    },
+    "learned_group": {
+        "encoder": encoder(LEARNED, num_dense_blocks=1),
+        "heads": {"accent": GroupConfig(weight=0.5, labels=("north", "south"), label="accent")},
+    },
+    "learned_blank": {
+        "encoder": encoder(moe(router="learned_group", num_experts=6), num_dense_blocks=1),
+        "heads": {
+            "speech": GroupConfig(weight=0.5, labels=("en", "zh"), loss="ctc", blank_group=True)
+        },
+    },
+    "drawn_experts": {
+        "encoder": encoder(moe(experts_per_frame=DrawnExperts(train=(1, 2, 4), decode=2)))
     },
     "omni": {"encoder": encoder(moe(router="omni"))},
     "shared_expert": {"encoder": encoder(moe(shared_expert_units=12))},

@@ -262,6 +262,7 @@ def export(config, out_dir, fbank=WENETS, non_lang_syms=()):
             r"`model\.encoder\.final_norm` is false, but WeNet supports only true",
         ),
         ({"num_groups": 1}, r"`model\.encoder\.num_groups` is 1, but WeNet supports only null"),
+        ({"num_dense_blocks": 1}, r"`model\.encoder\.num_dense_blocks` is 1, but .* only 0"),
         ({"subsampling_channels": 4}, r"`model\.encoder\.subsampling_channels` is 4"),
         (
             {"causal_conv": False, "dynamic_chunk": False},

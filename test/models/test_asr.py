@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from systems import BATCH, SYSTEMS, assert_gradient, encoder, make_system, moe, pieces
+from systems import BATCH, LABELS, SYSTEMS, assert_gradient, encoder, make_system, moe, pieces
 
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
@@ -43,8 +43,8 @@ def make_model(**settings):
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_the_loss_of_a_batch_is_the_sum_over_its_utterances(system):
     model = make_system(system).eval()
-    whole = model(*BATCH)
-    alone = [model(*piece) for piece in pieces(BATCH)]
+    whole = model(*BATCH, LABELS)
+    alone = [model(*piece, LABELS[b : b + 1]) for b, piece in enumerate(pieces(BATCH))]
     torch.testing.assert_close(whole.loss, sum(o.loss for o in alone), rtol=0, atol=1e-9)
     assert float(whole.weight) == 2 == sum(float(o.weight) for o in alone)
     assert not any(value.requires_grad for value in whole.stats.values())
@@ -61,12 +61,12 @@ def test_empty_transcripts_train(system, lengths):
     feats, feats_lens, tokens, _ = BATCH
     batch = (feats, feats_lens, tokens[:, : max(lengths)], torch.tensor(lengths))
     model = make_system(system).eval()
-    whole = model(*batch)
-    alone = [model(*piece) for piece in pieces(batch)]
+    whole = model(*batch, LABELS)
+    alone = [model(*piece, LABELS[b : b + 1]) for b, piece in enumerate(pieces(batch))]
     torch.testing.assert_close(whole.loss, sum(o.loss for o in alone), rtol=0, atol=1e-9)
     blanks = model.ctc_log_probs(model.encode(feats, feats_lens).enc)[0, :, 0].sum()
     torch.testing.assert_close(alone[0].stats["loss_ctc"], -blanks, rtol=0, atol=1e-9)
-    model.train()(*batch).loss.backward()
+    model.train()(*batch, LABELS).loss.backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
@@ -171,7 +171,7 @@ def test_every_parameter_gets_the_gradient_of_the_loss(system):
 
     def loss():
         torch.manual_seed(1)  # chunk size, noise and random experts are the same each time
-        return model(*BATCH).loss
+        return model(*BATCH, LABELS).loss
 
     assert_gradient(loss, [p for n, p in model.named_parameters() if "embedding.encoder" not in n])
     assert not [name for name, p in model.named_parameters() if p.grad is None]
@@ -269,3 +269,19 @@ def test_digital_silence_gives_finite_numbers():
     model = make_model().eval()
     silence = torch.full((1, 70, 20), -15.9424, dtype=torch.float64)
     assert torch.isfinite(model.encode(silence, torch.tensor([70])).enc).all()
+
+
+def test_every_step_draws_one_number_of_experts_for_all_layers():
+    """Any number in the config trains, K = 1 too; recognition uses the number for decoding."""
+    model = make_system("drawn_experts")
+    sizes = set()
+    for step in range(1, 13):
+        model.start_step(step)
+        output = model(*BATCH)
+        found = {int(load.sum()) for load in output.expert_loads.values()}
+        (num_assignments,) = found
+        sizes.add(num_assignments / int(model.encode(*BATCH[:2]).enc_lens.sum()))
+        assert output.loss.isfinite()
+    assert sizes == {1, 2, 4}
+    loads = model.eval()(*BATCH).expert_loads
+    assert all(load.sum() == 2 * model.encode(*BATCH[:2]).enc_lens.sum() for load in loads.values())

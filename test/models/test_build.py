@@ -36,6 +36,9 @@ def moe_by(router):
     return {"type": "moe", "router": router}
 
 
+GROUPS = {"heads": {"spoken": {"type": "group", "weight": 1, "labels": ["en", "zh"]}}}
+
+
 def moe_with(**settings):
     """A `model:` section with these settings of experts."""
     return {"encoder": {"feed_forward": {"type": "moe", **settings}}}
@@ -159,6 +162,9 @@ def test_every_router_can_be_named_and_a_slip_of_its_name_gives_it(router):
         mapping["embedding"] = {}
     if router == "language":
         mapping["languages"] = ["en", "zh"]
+    if router == "learned_group":
+        mapping |= GROUPS
+        mapping["encoder"]["num_dense_blocks"] = 1
     sentence = rf"f: 'encoder.feed_forward.router' must be one of .*; did you mean '{router}'\?"
     with pytest.raises(InputError, match=sentence):
         from_mapping(ModelConfig, mapping, "f")
@@ -322,6 +328,36 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
             "cannot be combined",
         ),
         ({"decoder": {"feed_forward": moe_by("embedding")}}, "a decoder processes tokens"),
+        ({"encoder": {"feed_forward": moe_by("learned_group")}}, "needs a head of `type: group`"),
+        (
+            moe_with(experts_per_frame={"train": [], "decode": 2}),
+            "`train` needs at least one",
+        ),
+        (moe_with(experts_per_frame={"train": [1, 9], "decode": 2}), r"\(8\), but is 9"),
+        (moe_with(experts_per_frame={"train": [0, 2], "decode": 2}), r"\(8\), but is 0"),
+        (moe_with(experts_per_frame={"train": [1, 2], "decode": 9}), r"\(8\), but is 9"),
+        (moe_with(experts_per_frame={"train": [1], "decode": 2}), "a zero gradient"),
+        (GROUPS, "`heads.spoken` chooses groups .* no feed-forward of the encoder has"),
+        (
+            {"encoder": {"feed_forward": moe_by("learned_group")}, **GROUPS},
+            "`encoder.num_dense_blocks` from 1 to 11, .* but it is 0",
+        ),
+        (
+            {"heads": dict.fromkeys(("a", "b"), GROUPS["heads"]["spoken"])},
+            "only one head may have `type: group`, but a and b do",
+        ),
+        (
+            {"encoder": {"num_dense_blocks": 13}},
+            "`num_dense_blocks` must be at most 12, but is 13",
+        ),
+        *(
+            ({"heads": {"spoken": {"type": "group", "weight": 1, **settings}}}, reason)
+            for settings, reason in [
+                ({"labels": ["en"]}, r"`labels` needs two or more names, as in utt2lang, but is"),
+                ({"labels": ["en", "en"]}, "an empty name, or a name twice: en, en"),
+                ({"labels": ["en", "zh"], "blank_group": True}, "needs `loss: ctc`"),
+            ]
+        ),
         ({"decoder": {"feed_forward": moe_by("language")}}, "a decoder processes tokens"),
         (
             {

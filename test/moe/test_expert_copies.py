@@ -17,7 +17,7 @@ from moeasr.moe.expert_copies import (
 )
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.fixed_routers import HashRouter
-from moeasr.moe.language_router import LanguageRouter
+from moeasr.moe.group_routers import LanguageRouter
 from moeasr.moe.layer import MoEFeedForward
 from moeasr.moe.router import Router
 from moeasr.moe.top_k_routers import TopKRouter

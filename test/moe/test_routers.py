@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from moeasr.errors import InputError
 from moeasr.moe.layer import MoeConfig
 from moeasr.moe.router import Router
 from moeasr.moe.routers import ROUTERS
@@ -38,6 +39,35 @@ def test_a_frame_has_two_experts_with_the_declared_sum_of_weights(router):
     assert routing.expert_ids.min() >= 0 and routing.expert_ids.max() < 4
     if router.weights_sum_to_one:
         torch.testing.assert_close(routing.expert_weights.sum(dim=1), torch.ones(50))
+
+
+def test_training_draws_the_number_of_experts_by_the_step(router):
+    """Other numbers than K serve training steps only; a layer alone draws what all layers draw."""
+    router.training_experts = (1, 2)
+    x = torch.randn(8, 6)
+    drawn = []
+    for step in range(1, 41):
+        router.start_step(step)
+        drawn.append(route(router.train(), x).expert_ids.size(1))
+        assert drawn[-1] == router.experts_per_frame
+        assert route(router.eval(), x).expert_ids.size(1) == router.experts_per_frame == 2
+    assert set(drawn) == {1, 2} and 10 <= drawn.count(1) <= 30
+    router.start_step(3)
+    assert router.train().experts_per_frame == drawn[2]
+
+
+def test_any_number_of_experts_that_a_frame_may_meet_can_be_used(router):
+    x = torch.randn(8, 6)
+    largest = router.num_choices
+    for k in range(1, largest + 1):
+        router.use_experts(k)
+        routing = route(router, x)
+        assert routing.expert_ids.shape == (8, k)
+        if router.weights_sum_to_one:
+            torch.testing.assert_close(routing.expert_weights.sum(dim=1), torch.ones(8))
+    for k in (0, largest + 1):
+        with pytest.raises(InputError, match=rf"between 1 and the number .* \({largest}\), but is"):
+            router.use_experts(k)
 
 
 def test_a_frame_is_routed_the_same_in_any_company(router):

@@ -8,7 +8,7 @@ from torch.func import functional_call
 
 from moeasr.errors import InputError
 from moeasr.moe.balanced_router import BalancedRouter
-from moeasr.moe.language_router import LanguageRouter
+from moeasr.moe.group_routers import LanguageRouter
 from moeasr.moe.router import select_top_k
 from moeasr.moe.top_k_routers import EmbeddingRouter, NoisyTopKRouter, TopKRouter
 

@@ -35,6 +35,7 @@ class FakeStreaming:
         device = torch.device("cpu")
         params = ParamCounts(total=16, active=9)
         precision = "fp32"
+        experts_per_frame = None
 
     frame_sec = 0.03
     mode = "ctc_greedy_search"

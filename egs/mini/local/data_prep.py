@@ -15,7 +15,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from plan import SET_NAMES, Recording, plan_corpus
+from plan import GRAMMARS, SET_NAMES, Recording, plan_corpus
 
 from moeasr.audio.threads import in_threads
 from moeasr.bin import run
@@ -42,7 +42,7 @@ def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
         corpus_dir: The directory of the corpus.
         nj: Number of recordings that are synthesised at the same time.
     """
-    metadata = "".join(json.dumps(asdict(recording)) + "\n" for recording in recordings)
+    metadata = "".join(_line(recording) for recording in recordings)
     origin = _origin(metadata)
     marker = corpus_dir / ORIGIN
     if marker.is_file() and marker.read_text(encoding="utf-8") == origin:
@@ -76,6 +76,12 @@ def synthesise(recordings: list[Recording], corpus_dir: Path, nj: int) -> None:
     unfinished.rename(corpus_dir)
 
 
+def _line(recording: Recording) -> str:
+    """Return a recording as a line of JSON, without its language if the corpus has only one."""
+    facts = {key: value for key, value in asdict(recording).items() if value is not None}
+    return json.dumps(facts) + "\n"
+
+
 def _origin(metadata: str) -> str:
     """Return all inputs of the audio as JSON: recordings, source code and release of espeak-ng."""
     here = Path(__file__).parent
@@ -93,13 +99,25 @@ def audio_path(corpus_dir: Path, recording: Recording) -> Path:
 def as_utterance(corpus_dir: Path, recording: Recording) -> Utterance:
     """Return the utterance of a recording."""
     audio = audio_path(corpus_dir, recording)
-    return Utterance(recording.utt_id, recording.speaker, recording.text, audio)
+    return Utterance(
+        recording.utt_id,
+        recording.speaker,
+        recording.text,
+        audio,
+        language_name=recording.language,
+    )
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the command line."""
     parser = preparation_parser(__doc__, "directory in which mini/ is made for the audio")
     parser.add_argument("--seed", type=seed, default=1, help="seed of the corpus (default: 1)")
+    parser.add_argument(
+        "--languages",
+        default="en",
+        metavar="LIST",
+        help=f"languages, separated by commas: {', '.join(GRAMMARS)} (default: en)",
+    )
     parser.add_argument("--num-train", type=int, default=1000, help="number of training utterances")
     parser.add_argument("--num-dev", type=int, default=60, help="number of dev utterances")
     parser.add_argument("--num-test", type=int, default=100, help="number of test utterances")
@@ -117,7 +135,13 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     setup_logging()
     num_utts = {"train": args.num_train, "dev": args.num_dev, "test": args.num_test}
-    recordings = plan_corpus(args.seed, num_utts, args.min_snr_db, args.max_snr_db)
+    languages = tuple(args.languages.split(","))
+    if not set(languages) <= GRAMMARS.keys() or len(set(languages)) < len(languages):
+        raise InputError(
+            f"--languages must contain some of {', '.join(GRAMMARS)}, each once, but is "
+            f"'{args.languages}'"
+        )
+    recordings = plan_corpus(args.seed, num_utts, args.min_snr_db, args.max_snr_db, languages)
     corpus_dir = args.download_dir.resolve() / "mini"
     synthesise(recordings, corpus_dir, args.nj)
     trained_on = {recording.text for recording in recordings if recording.set_name == "train"}

@@ -31,73 +31,74 @@ def spoken_form(text: str) -> str:
     return " ".join(words)
 
 
-def _pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
+def pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
+    """Sample one of `words`."""
     return words[rng.integers(len(words))]
 
 
-def _some(rng: np.random.Generator, words: tuple[str, ...], low: int, high: int) -> str:
+def some(rng: np.random.Generator, words: tuple[str, ...], low: int, high: int) -> str:
     """Sample `low` to `high` of `words` with repetition."""
-    return " ".join(_pick(rng, words) for _ in range(rng.integers(low, high + 1)))
+    return " ".join(pick(rng, words) for _ in range(rng.integers(low, high + 1)))
 
 
-def _maybe(rng: np.random.Generator, words: str) -> str:
+def maybe(rng: np.random.Generator, words: str) -> str:
     """Return ` words` (with a leading space) with probability 1/2, else an empty text."""
     return f" {words}" if rng.random() < 0.5 else ""
 
 
 def _time(rng: np.random.Generator) -> str:
-    return _pick(rng, HOURS) + _maybe(rng, _pick(rng, MINUTES))
+    return pick(rng, HOURS) + maybe(rng, pick(rng, MINUTES))
 
 
 def _number(rng: np.random.Generator) -> str:
-    return _pick(rng, TENS) + _maybe(rng, _pick(rng, DIGITS[1:]))
+    return pick(rng, TENS) + maybe(rng, pick(rng, DIGITS[1:]))
 
 
 def _switch(rng: np.random.Generator) -> str:
-    state, place = _pick(rng, ("ON", "OFF")), _maybe(rng, f"IN THE {_pick(rng, ROOMS)}")
-    return f"TURN {state} THE {_pick(rng, OBJECTS)}{place}"
+    state, place = pick(rng, ("ON", "OFF")), maybe(rng, f"IN THE {pick(rng, ROOMS)}")
+    return f"TURN {state} THE {pick(rng, OBJECTS)}{place}"
 
 
 def _open(rng: np.random.Generator) -> str:
-    verb, place = _pick(rng, ("OPEN", "CLOSE")), _maybe(rng, f"IN THE {_pick(rng, ROOMS)}")
-    return f"{verb} THE {_pick(rng, OPENINGS)}{place}"
+    verb, place = pick(rng, ("OPEN", "CLOSE")), maybe(rng, f"IN THE {pick(rng, ROOMS)}")
+    return f"{verb} THE {pick(rng, OPENINGS)}{place}"
 
 
 def _wake(rng: np.random.Generator) -> str:
-    part = _maybe(rng, f"IN THE {_pick(rng, ('MORNING', 'EVENING'))}")
+    part = maybe(rng, f"IN THE {pick(rng, ('MORNING', 'EVENING'))}")
     return f"WAKE ME AT {_time(rng)}{part}"
 
 
 def _alarm(rng: np.random.Generator) -> str:
-    return f"SET THE ALARM FOR {_time(rng)}{_maybe(rng, 'ON ' + _pick(rng, DAYS))}"
+    return f"SET THE ALARM FOR {_time(rng)}{maybe(rng, 'ON ' + pick(rng, DAYS))}"
 
 
 def _meet(rng: np.random.Generator) -> str:
-    return f"MEET {_pick(rng, NAMES)} ON {_pick(rng, DAYS)} AT {_time(rng)}"
+    return f"MEET {pick(rng, NAMES)} ON {pick(rng, DAYS)} AT {_time(rng)}"
 
 
 def _set_number(rng: np.random.Generator) -> str:
-    return f"SET THE {_pick(rng, ('HEATER', 'FAN', 'RADIO'))} TO {_number(rng)}"
+    return f"SET THE {pick(rng, ('HEATER', 'FAN', 'RADIO'))} TO {_number(rng)}"
 
 
 def _play(rng: np.random.Generator) -> str:
-    return f"PLAY NUMBER {_number(rng)}{_maybe(rng, 'IN THE ' + _pick(rng, ROOMS))}"
+    return f"PLAY NUMBER {_number(rng)}{maybe(rng, 'IN THE ' + pick(rng, ROOMS))}"
 
 
 def _call(rng: np.random.Generator) -> str:
-    return f"CALL {_some(rng, DIGITS, 3, 6)}"
+    return f"CALL {some(rng, DIGITS, 3, 6)}"
 
 
 def _write(rng: np.random.Generator) -> str:
-    return f"{_pick(rng, ('CALL', 'WRITE TO', 'WAIT FOR'))} {_pick(rng, NAMES)}"
+    return f"{pick(rng, ('CALL', 'WRITE TO', 'WAIT FOR'))} {pick(rng, NAMES)}"
 
 
 def _spell(rng: np.random.Generator) -> str:
-    return f"SPELL {_some(rng, LETTERS, 3, 5)}"
+    return f"SPELL {some(rng, LETTERS, 3, 5)}"
 
 
 def _code(rng: np.random.Generator) -> str:
-    return f"MY CODE IS {_some(rng, LETTERS, 1, 2)} {_some(rng, DIGITS, 2, 3)}"
+    return f"MY CODE IS {some(rng, LETTERS, 1, 2)} {some(rng, DIGITS, 2, 3)}"
 
 
 RULES = (

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from itertools import product
 
+import grammar
+import grammar_de
 import numpy as np
-from grammar import sentence, spoken_form
 
 from moeasr.errors import InputError
 
@@ -22,7 +23,8 @@ VARIANTS = {
     "dev": ("f4", "belinda", "m5", "Gene", "paul", "Diogo"),
     "test": ("f2", "linda", "Andrea", "steph2", "m3", "m7", "Andy", "Michael", "miguel", "robert"),
 }
-ACCENTS = ("en-us", "en-us-nyc", "en-gb-x-rp")
+ACCENTS = {"en": ("en-us", "en-us-nyc", "en-gb-x-rp"), "de": ("de",)}
+GRAMMARS = {"en": grammar, "de": grammar_de}
 WORDS_PER_MINUTE = range(130, 191, 4)
 PITCHES = range(30, 71, 4)
 BABBLE_VOICES = 4
@@ -91,10 +93,16 @@ class Recording:
     """The transcript; empty for a recording without speech."""
     parts: tuple[Part, ...]
     """Stretches of the recording, in order."""
+    language: str | None = None
+    """Language of the recording; None in a corpus of one language."""
 
 
 def plan_corpus(
-    seed: int, num_utts: dict[str, int], min_snr_db: float, max_snr_db: float
+    seed: int,
+    num_utts: dict[str, int],
+    min_snr_db: float,
+    max_snr_db: float,
+    languages: tuple[str, ...] = ("en",),
 ) -> list[Recording]:
     """Sample the recordings of the corpus.
 
@@ -106,6 +114,9 @@ def plan_corpus(
         num_utts: Number of utterances in each of "train", "dev" and "test".
         min_snr_db: Lowest signal-to-noise ratio.
         max_snr_db: Highest signal-to-noise ratio.
+        languages: Languages of the corpus. Every voice speaks one after the other, each in a whole
+            recording. A corpus of several languages omits recordings without speech, because they
+            are in no language.
 
     Returns:
         All recordings, set by set.
@@ -124,7 +135,8 @@ def plan_corpus(
         for number in range(num_utts[name]):
             rng = np.random.default_rng([seed, 1, set_number, number])
             variant = VARIANTS[name][number % len(VARIANTS[name])]
-            draw = PartDrawer(rng, name, manners, (min_snr_db, max_snr_db))
+            language = languages[number // len(VARIANTS[name]) % len(languages)]
+            draw = PartDrawer(rng, name, language, manners, (min_snr_db, max_snr_db))
             parts, texts = [], []
             shares = NUM_PARTS_SHARES[name]
             for place in range(1 + rng.choice(len(shares), p=shares)):
@@ -134,6 +146,8 @@ def plan_corpus(
                     part, text = draw.part(variant)
                 parts.append(part)
                 texts.append(text)
+            if len(languages) > 1 and not any(texts):
+                continue
             recordings.append(
                 Recording(
                     utt_id=f"{variant.lower()}-{number:04d}",
@@ -141,6 +155,7 @@ def plan_corpus(
                     speaker=variant.lower(),
                     text=" ".join(filter(None, texts)),
                     parts=tuple(parts),
+                    language=language if len(languages) > 1 else None,
                 )
             )
     return recordings
@@ -153,13 +168,15 @@ class PartDrawer:
     Attributes:
         rng: Random generator of the recording.
         set_name: Set whose voices speak, also in the background.
-        manners: Accent, speed and pitch of each variant.
+        language: Language of all sentences.
+        manners: Number, speed and pitch of each variant; the number chooses the accent.
         snr_range_db: Lowest and highest signal-to-noise ratio.
     """
 
     rng: np.random.Generator
     set_name: str
-    manners: dict[str, tuple[str, int, int]]
+    language: str
+    manners: dict[str, tuple[int, int, int]]
     snr_range_db: tuple[float, float]
 
     def part(self, variant: str) -> tuple[Part, str]:
@@ -189,7 +206,7 @@ class PartDrawer:
         """Sample a sentence in one or two phrases, or no phrase at all."""
         if self.rng.random() < NO_SPEECH_SHARE:
             return []
-        words = sentence(self.rng).split()
+        words = GRAMMARS[self.language].sentence(self.rng).split()
         if self.rng.random() >= INNER_PAUSE_SHARE:
             return [" ".join(words)]
         cut = self.rng.integers(1, len(words))
@@ -206,19 +223,22 @@ class PartDrawer:
     def _babble(self) -> Saying:
         """Sample two sentences of a voice of the same set, so that no voice is in two sets."""
         variant = self.variant()
-        return self._say(variant, " ".join(sentence(self.rng) for _ in range(2)))
+        sentences = [GRAMMARS[self.language].sentence(self.rng) for _ in range(2)]
+        return self._say(variant, " ".join(sentences))
 
     def _say(self, variant: str, text: str) -> Saying:
-        accent, words_per_minute, pitch = self.manners[variant]
-        return Saying(f"{accent}+{variant}", words_per_minute, pitch, spoken_form(text))
+        number, words_per_minute, pitch = self.manners[variant]
+        accents = ACCENTS[self.language]
+        voice = f"{accents[number % len(accents)]}+{variant}"
+        return Saying(voice, words_per_minute, pitch, GRAMMARS[self.language].spoken_form(text))
 
 
-def _draw_manners(seed: int) -> dict[str, tuple[str, int, int]]:
-    """Return accent, speed and pitch of each variant; no two variants share speed and pitch."""
+def _draw_manners(seed: int) -> dict[str, tuple[int, int, int]]:
+    """Return number, speed and pitch of each variant; no two variants share speed and pitch."""
     rng = np.random.default_rng([seed, 0])
     pairs = rng.permutation(list(product(WORDS_PER_MINUTE, PITCHES)))
     variants = [variant for name in SET_NAMES for variant in VARIANTS[name]]
     return {
-        variant: (ACCENTS[number % len(ACCENTS)], int(speed), int(pitch))
+        variant: (number, int(speed), int(pitch))
         for number, (variant, (speed, pitch)) in enumerate(zip(variants, pairs))
     }

@@ -62,6 +62,8 @@ def add_recognition_options(
     )
     text = "precision of linear layers and experts (default: float32)"
     add("--quantize", choices=("int8", "bf16"), help=text)
+    text = "number of experts per frame in every MoE layer (default: that of the model's config)"
+    add("--experts-per-frame", type=int, metavar="K", help=text)
     add_options(parser, defaults)
 
 
@@ -74,7 +76,8 @@ def load_recognizer(args: argparse.Namespace) -> "Recognizer":
     from moeasr.api.checkpoint_engine import open_recognizer
 
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
-    return open_recognizer(args.checkpoint, args.device, args.quantize, args.num_threads)
+    settings = (args.device, args.quantize, args.num_threads, args.experts_per_frame)
+    return open_recognizer(args.checkpoint, *settings)
 
 
 def load_engine(args: argparse.Namespace) -> "Engine":
@@ -82,7 +85,8 @@ def load_engine(args: argparse.Namespace) -> "Engine":
     if args.model is not None:
         from moeasr.deploy.folder_engine import open_folder
 
-        return open_folder(args.model, args.device, args.quantize, args.num_threads)
+        settings = (args.device, args.quantize, args.num_threads, args.experts_per_frame)
+        return open_folder(args.model, *settings)
     from moeasr.api.checkpoint_engine import CheckpointEngine
 
     return CheckpointEngine(load_recognizer(args))

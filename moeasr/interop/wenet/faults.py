@@ -19,6 +19,7 @@ def model_faults(config: ModelConfig) -> list[str]:
         ("encoder.attention", encoder.attention, "key_position"),
         ("encoder.final_norm", encoder.final_norm, True),
         ("encoder.num_groups", encoder.num_groups, None),
+        ("encoder.num_dense_blocks", encoder.num_dense_blocks, 0),
         ("encoder.conv_edges", encoder.conv_edges, edges),
         (
             "encoder.subsampling_channels",

@@ -145,7 +145,7 @@ def _mlp(config: DenseConfig | MoeConfig) -> dict[str, Any]:
         conf |= {
             "mlp_type": "moe",
             "n_expert": config.num_experts,
-            "n_expert_activated": config.experts_per_frame,
+            "n_expert_activated": config.decoding_experts,
         }
     return conf
 

@@ -1,7 +1,7 @@
 """An encoder with a front end and a stack of blocks, with U2++'s chunk masks (arXiv 2106.05642)."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,21 @@ class EncoderBlock(Protocol):
         ...
 
 
+class BlocksOutput(NamedTuple):
+    """The output of the blocks of an encoder for a batch."""
+
+    enc: Tensor
+    """Encoder frames, (B, T, D)."""
+    routings: dict[str, Routing]
+    """Routing of each MoE layer, by its path in the encoder."""
+    pasts: list[BlockPast]
+    """Cache of each block including the frames, from which nothing has been dropped yet."""
+    intermediate: tuple[Tensor, ...]
+    """Outputs of the `intermediate_blocks`, which only training has."""
+    group_scores: Tensor | None
+    """Scores of the labels, see `BlockEncoder.identify`; None without it."""
+
+
 class BlockEncoder(Encoder):
     """An encoder that consists of subsampling and a stack of blocks.
 
@@ -66,11 +81,17 @@ class BlockEncoder(Encoder):
         conditioned_blocks: Those of them after which `conditioning` is used.
         conditioning: Maps the output of a block (B, T', D) to what is added to the input of the
             next block; None for no self-conditioning.
+        identifying_block: Number of the block, from 1, whose output `identify` reads.
+        identify: Maps the output of this block (B, T', D) to scores of labels (B, T', C) and to the
+            router context of all later blocks (B, T', G); None if no head chooses groups of
+            experts.
     """
 
     subsampling_rate = 4
     intermediate_blocks: frozenset[int] = frozenset()
     conditioned_blocks: frozenset[int] = frozenset()
+    identifying_block: int = 0
+    identify: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
 
     def __init__(
         self,
@@ -108,10 +129,14 @@ class BlockEncoder(Encoder):
             chunk_mask = make_chunk_mask(x.size(1), chunk_size, num_left_chunks, x.device)
             attention_mask = attention_mask & chunk_mask
         first = x.new_zeros(1, dtype=torch.int64)
-        enc, routings, _, intermediate = self.run_blocks(
-            x, attention_mask, valid, context, None, first
+        output = self.run_blocks(x, attention_mask, valid, context, None, first)
+        return EncoderOutput(
+            output.enc,
+            enc_lens,
+            output.routings,
+            intermediate=output.intermediate,
+            group_scores=output.group_scores,
         )
-        return EncoderOutput(enc, enc_lens, routings, intermediate=intermediate)
 
     def start(self, num_streams: int) -> EncoderState:
         """Return the state of streams before their first frame, see `Encoder.start`."""
@@ -139,16 +164,18 @@ class BlockEncoder(Encoder):
         attention_mask = attention_mask & make_chunk_mask(
             num_frames, chunk_size, num_left_chunks, x.device, num_past
         )
-        enc, routings, pasts, _ = self.run_blocks(
+        output = self.run_blocks(
             x, attention_mask, valid, context, state.blocks, state.num_encoded - num_past
         )
         past_lens = state.past_lens + enc_lens
         if num_left_chunks >= 0:
             past_lens = past_lens.clamp(max=num_left_chunks * chunk_size)
         num_kept = int(past_lens.max())
-        blocks = tuple(past.forget(num_frames, enc_lens, num_kept) for past in pasts)
-        num_encoded = state.num_encoded + enc_lens
-        return EncoderOutput(enc, enc_lens, routings), EncoderState(blocks, past_lens, num_encoded)
+        blocks = tuple(past.forget(num_frames, enc_lens, num_kept) for past in output.pasts)
+        encoded = EncoderOutput(
+            output.enc, enc_lens, output.routings, group_scores=output.group_scores
+        )
+        return encoded, EncoderState(blocks, past_lens, state.num_encoded + enc_lens)
 
     def output_len(self, num_frames: int) -> int:
         """Return the number of encoder frames of an utterance, see `Encoder.output_len`."""
@@ -162,7 +189,7 @@ class BlockEncoder(Encoder):
         context: Tensor | None,
         pasts: Sequence[BlockPast] | None,
         first_key: Tensor,
-    ) -> tuple[Tensor, dict[str, Routing], list[BlockPast], tuple[Tensor, ...]]:
+    ) -> BlocksOutput:
         """Run the blocks and the norm on the front end's output.
 
         Args:
@@ -172,10 +199,6 @@ class BlockEncoder(Encoder):
             context: Router context (B, T or 1, C), or None.
             pasts: Cache of each block; None if x is the whole utterance (P = 0).
             first_key: (B or 1,) position of the first of the P + T keys in its utterance.
-
-        Returns:
-            The output (B, T, D), the routings by the paths of their layers, the caches including
-            x, and the outputs of the `intermediate_blocks`, which only training has.
         """
         if context is not None:
             context = context.expand(-1, x.size(1), -1)
@@ -188,6 +211,7 @@ class BlockEncoder(Encoder):
         routings: dict[str, Routing] = {}
         new_pasts = []
         intermediate: tuple[Tensor, ...] = ()
+        group_scores = None
         for number, block in enumerate(self.blocks, start=1):
             past = None if pasts is None else pasts[number - 1]
             x, block_routings, new_past = block(x, positions, attention_mask, valid, context, past)
@@ -197,7 +221,9 @@ class BlockEncoder(Encoder):
                 intermediate += (self._normed(x),)
             if self.conditioning is not None and number in self.conditioned_blocks:
                 x = x + self.conditioning(self._normed(x))
-        return self._normed(x), routings, new_pasts, intermediate
+            if self.identify is not None and number == self.identifying_block:
+                group_scores, context = self.identify(x)
+        return BlocksOutput(self._normed(x), routings, new_pasts, intermediate, group_scores)
 
     def _normed(self, x: Tensor) -> Tensor:
         return x if self.norm is None else self.norm(x)

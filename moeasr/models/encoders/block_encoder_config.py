@@ -1,7 +1,7 @@
 """The common config of all encoders that consist of blocks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from torch import nn
@@ -46,6 +46,12 @@ class BlockEncoderConfig(EncoderConfig):
     group_layout: Literal["consecutive", "interleaved"] = "consecutive"
     """Layout of the groups: AABB (`consecutive`) or ABAB (`interleaved`). The layout in the paper
     is not known to us, so the default is our choice."""
+    num_dense_blocks: int = 0
+    """Number of blocks, from the first, whose feed-forwards have no experts. The groups of
+    `num_groups` do not share modules of these blocks with later ones."""
+    dense_hidden_units: int | None = None
+    """Width of the feed-forwards of these blocks; null for the width of one expert. With K experts
+    per frame, K times this width costs as much as the experts of the other blocks."""
     causal_conv: bool = True
     """True if the convolution or memory block uses past frames only, as streaming requires."""
     dropout: float = field(default=0.1, metadata=PROCEDURE)
@@ -59,7 +65,10 @@ class BlockEncoderConfig(EncoderConfig):
         """Check that all values are in range and compatible."""
         super().__post_init__()
         check_size("num_blocks", self.num_blocks, 1, MAX_BLOCKS)
+        check_size("num_dense_blocks", self.num_dense_blocks, 0, self.num_blocks)
         check_heads("d_model", self.d_model, self.num_heads)
+        if self.dense_hidden_units is not None:
+            check_size("dense_hidden_units", self.dense_hidden_units)
         if self.subsampling_channels is not None:
             check_size("subsampling_channels", self.subsampling_channels)
         check_fraction("dropout", self.dropout)
@@ -123,11 +132,16 @@ class BlockEncoderConfig(EncoderConfig):
         channels = self.subsampling_channels or self.d_model
         subsampling = ConvSubsampling4(num_mel_bins, self.d_model, channels)
         stack = Stack(self.d_model, self.dropout, context_size)
-        groups: dict[int, list[nn.Module]] = {}
+        width = self.dense_hidden_units
+        parts = {key: part.without_experts(width) for key, part in self.feed_forwards.items()}
+        without_experts = replace(self, **parts)
+        groups: dict[tuple[int, bool], list[nn.Module]] = {}
         blocks = []
         for index in range(self.num_blocks):
-            group = groups.setdefault(self._group_of(index), [])
-            block = self.build_block(stack, index, group)
+            is_dense = index < self.num_dense_blocks
+            group = groups.setdefault((self._group_of(index), is_dense), [])
+            config = without_experts if is_dense else self
+            block = config.build_block(stack, index, group)
             group.append(block)
             blocks.append(block)
         norm = nn.LayerNorm(self.d_model) if self.ends_in_norm else None

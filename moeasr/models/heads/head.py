@@ -1,7 +1,7 @@
 """The interface of heads, which compute a loss from the encoder output."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor, nn
 
@@ -9,6 +9,9 @@ from moeasr.config_roles import OBJECTIVE
 from moeasr.nn.feed_forward import FeedForwardConfig
 from moeasr.nn.routing import Routing
 from moeasr.ranges import check_weight
+
+if TYPE_CHECKING:
+    from moeasr.models.outputs import EncoderOutput
 
 
 class HeadLoss(NamedTuple):
@@ -43,6 +46,18 @@ class Head(nn.Module):
             tokens_lens: Number of tokens of each utterance, (B,).
         """
         raise NotImplementedError
+
+    def loss_of(self, encoded: "EncoderOutput", tokens: Tensor, tokens_lens: Tensor) -> HeadLoss:
+        """Compute the training loss from all outputs of the encoder.
+
+        Most heads use only the encoder frames, by `loss`.
+
+        Args:
+            encoded: Encoder output of B utterances.
+            tokens: Tokens (B, U), padded with 0.
+            tokens_lens: Number of tokens of each utterance, (B,).
+        """
+        return self.loss(encoded.enc, encoded.enc_lens, tokens, tokens_lens)
 
 
 @dataclass(frozen=True, kw_only=True)

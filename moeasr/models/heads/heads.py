@@ -8,9 +8,14 @@ from typing import Annotated
 from moeasr.config import OneOfTypes
 from moeasr.models.heads.attention_head import AttentionConfig
 from moeasr.models.heads.ctc_head import CtcConfig
+from moeasr.models.heads.group_head import GroupConfig
 from moeasr.models.heads.head import HeadConfig
 
-HEADS: dict[str, type[HeadConfig]] = {"ctc": CtcConfig, "attention": AttentionConfig}
+HEADS: dict[str, type[HeadConfig]] = {
+    "ctc": CtcConfig,
+    "attention": AttentionConfig,
+    "group": GroupConfig,
+}
 
 AnyHead = Annotated[HeadConfig, OneOfTypes(HEADS, HeadConfig)]
 """The type of a section that describes a head."""

@@ -1,0 +1,101 @@
+"""Remove experts from a model, so that it becomes smaller.
+
+Either keep the experts of some languages, for a model with `router: language` or `router:
+learned_group` (whose groups may also be accents or other labels), or remove experts that are rarely
+used on a data directory. Frames that use none of the removed experts are computed as before.
+
+With one language left, the model needs no language any more, and can be exported. All layers of one
+section of the config keep equally many experts. The checkpoint cannot continue the training; use it
+as `init.model` of a new one.
+"""
+
+import argparse
+import shlex
+import sys
+
+from moeasr.bin import run
+from moeasr.errors import InputError
+from moeasr.parser import Parser
+
+EPILOG = """examples:
+  moeasr prune --checkpoint exp/language_moe/averaged.pt --keep-languages en --out en.pt
+  moeasr prune --checkpoint exp/u2pp_moe/averaged.pt --data-dir data/dev \\
+      --drop-experts-below 0.01 --out small.pt"""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = Parser(description=__doc__, epilog=EPILOG)
+    add = parser.add_argument
+    add("--checkpoint", required=True, metavar="FILE", help="trained model with experts")
+    add("--out", required=True, metavar="FILE", help="checkpoint to write")
+    what = parser.add_mutually_exclusive_group(required=True)
+    text = "languages or other labels whose experts remain, separated by spaces or commas"
+    what.add_argument("--keep-languages", metavar="LIST", help=text)
+    text = "share of the load of a layer, such as 0.01, below which an expert is removed"
+    what.add_argument("--drop-experts-below", type=float, metavar="SHARE", help=text)
+    text = (
+        "data directory, such as dev, on which the usage of the experts is counted; it needs text, "
+        "and features or audio"
+    )
+    add("--data-dir", metavar="DIR", help=text)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run `moeasr prune`."""
+    args = get_parser().parse_args(argv)
+    if (args.drop_experts_below is None) != (args.data_dir is None):
+        raise InputError("--drop-experts-below requires --data-dir, and --keep-languages has none")
+
+    from moeasr import checkpoint
+    from moeasr.config import to_mapping
+    from moeasr.convert.densifying import measure_bank_usage
+    from moeasr.convert.pruning import drop_rarely_used, keep_labels, prune_into
+    from moeasr.decode.recognizer import Recognizer
+    from moeasr.logs import setup_logging
+    from moeasr.models.build import build_model, count_params
+    from moeasr.report.conversion import speech_inputs
+    from moeasr.version import describe_commit
+
+    setup_logging()
+    args.checkpoint = str(checkpoint.find_file(args.checkpoint))
+    trained = Recognizer.from_checkpoint(args.checkpoint)
+    if not trained.model.moe_layers():
+        raise InputError(f"{args.checkpoint} has no experts")
+    known, pruned_labels = trained.model.config.labels, trained.info.get("pruned_labels")
+    if args.keep_languages is not None:
+        names = args.keep_languages.replace(",", " ").split()
+        pruning = keep_labels(trained.model, names)
+        dropped = [name for name in known.names if name not in names]
+        earlier = [] if pruned_labels is None else pruned_labels["dropped"]
+        pruned_labels = {"kind": known.kind, "kept": names, "dropped": [*earlier, *dropped]}
+        done = f"pruned to {' '.join(names)}"
+    else:
+        usage = measure_bank_usage(trained.model, speech_inputs(args.data_dir, trained))
+        pruning = drop_rarely_used(trained.model, usage, args.drop_experts_below)
+        done = f"without experts below {args.drop_experts_below:g}"
+    sizes = (trained.fbank.num_mel_bins, trained.tokenizer.vocab_size)
+    pruned = build_model(pruning.config, *sizes)
+    prune_into(pruned, trained.model, pruning)
+
+    content = checkpoint.load(args.checkpoint)
+    content.pop("trainer", None)
+    content["config"] = {**content["config"], "model": to_mapping(pruning.config)}
+    content["info"] = {
+        "commit": describe_commit(),
+        "seed": trained.info.get("seed"),
+        "config_name": f"{trained.info.get('config_name', 'unknown')} {done}",
+        "train_command": shlex.join(["python3", "-m", "moeasr.bin.prune", *(argv or sys.argv[1:])]),
+        "pruned_from": {"checkpoint": args.checkpoint, "info": dict(trained.info)},
+    }
+    if pruned_labels is not None:
+        content["info"]["pruned_labels"] = pruned_labels
+    checkpoint.save(args.out, {**content, "model": pruned.state_dict()})
+    before, after = count_params(trained.model).describe(), count_params(pruned).describe()
+    print(f"{args.out}: {len(pruning.kept)} layers lost experts")
+    print(f"parameters before: {before}\nparameters after:  {after}")
+
+
+if __name__ == "__main__":
+    run(main)
