@@ -73,7 +73,7 @@ CASES = {
     **{relative(path): load_experiment(path).model for path in CONFS if "mini" in path.parts},
     **{  # mini's speechmoe has the router `embedding`
         name: tiny({"num_dense_blocks": 1} if name == "learned_group" else None, router=name)
-        for name in ROUTERS.keys() - {"embedding"}
+        for name in sorted(ROUTERS.keys() - {"embedding"})
     },
     "centred": tiny({"causal_conv": False, "dynamic_chunk": False, "conv_kernel_size": 5}),
     "key_position": tiny({"attention": "key_position", "conv_norm": "none", "final_norm": True}),
