@@ -132,6 +132,7 @@ fi
 # Options of each command. The files that commands read and write are in run.sh itself.
 # shellcheck disable=SC2206 # the options *_opts are lists
 {
+  set -f # brackets, as in a.b=[3], are not patterns of file names
   corpus_options=(--nj "$nj" $corpus_opts)
   feature_options=(--data-type "$data_type" --nj "$nj" --cmd "$train_cmd")
   cmvn_options=(--data-type "$data_type" --nj "$nj")
@@ -141,6 +142,7 @@ fi
   decode_options=(--data-type "$data_type" --modes "$decode_modes" --beam-size "$beam_size"
     --device "$device" --num-threads "$num_threads")
   export_options=($export_opts)
+  set +f
 }
 
 if ((stage <= 3 && stop_stage >= 3)); then # report faults of stages 3 and 4 before the first stage

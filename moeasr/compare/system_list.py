@@ -150,7 +150,7 @@ def _parse(fields: Sequence[str], place: str) -> System:
         else:
             raise InputError(
                 f"{place}: '{field}' must be seeds=N or a.b=value, where the value consists of "
-                "letters, digits and _./:,=+@%-"
+                "letters, digits and _./:,=+@%-[]"
             )
     return System(
         name=name, config=config, overrides=tuple(overrides), num_seeds=num_seeds, place=place
@@ -160,6 +160,7 @@ def _parse(fields: Sequence[str], place: str) -> System:
 def _is_override(field: str) -> bool:
     key, _, value = field.partition("=")
     value = value.replace("{exp}", "x").replace("{seed}", "x")
+    value = re.sub(r"[][]", "0", value)  # brackets of lists, which run.sh does not expand
     return re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+", key) is not None and is_plain(value)
 
 

@@ -59,6 +59,7 @@ def test_experiments_are_ordered_by_system_then_seed(recipe):
         ("moe conf/moe.yaml a.b=$(x)", ":2: 'a.b=$(x)' must be"),
         ("moe conf/moe.yaml a.b=*", ":2: 'a.b=*' must be"),
         ("moe conf/moe.yaml a.b={c}", ":2: 'a.b={c}' must be"),
+        ("moe conf/moe.yaml a.b=[*]", ":2: 'a.b=[*]' must be"),
         ("moe conf/moe.yaml seeds=0", ":2: 'seeds=0' must be"),
         ("moe conf/moe.yaml seeds=x", ":2: 'seeds=x' must be"),
         (

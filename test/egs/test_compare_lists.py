@@ -7,6 +7,7 @@ import pytest
 
 from moeasr.compare.option_texts import SeriesOptions
 from moeasr.compare.series import plan_series
+from moeasr.compare.system_list import read_systems
 from moeasr.errors import InputError
 from moeasr.experiment.config import load_experiment
 from moeasr.models.build import build_model, count_params
@@ -47,6 +48,15 @@ def test_every_system_of_an4_can_be_loaded(name, config, overrides):
     # the teacher has the same seed
     teacher = "exp/dense_seed1/averaged.pt" if name.endswith("_kd") else None
     assert loaded.distillation.teacher == teacher
+
+
+LISTS = sorted(EGS.glob("*/conf/*.list"))
+
+
+@pytest.mark.parametrize("path", LISTS, ids=[str(path.relative_to(EGS)) for path in LISTS])
+def test_every_list_of_a_recipe_is_read(path, monkeypatch):
+    monkeypatch.chdir(path.parents[1])
+    assert read_systems(path.relative_to(path.parents[1]))
 
 
 @pytest.mark.parametrize("recipe", ["fsdd", "mini", "mix", "speechocean762"])

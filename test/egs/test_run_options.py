@@ -235,6 +235,14 @@ def test_processes_device_data_type_and_experiment_name_follow_the_options(recip
     require_calls(recipe("an4"), options)
 
 
+def test_brackets_in_options_are_not_patterns_of_file_names(recipe):
+    one = recipe("an4")
+    (one.dir / "model.x=3").touch()
+    calls = [call for call in one.run({"train_opts": "--set model.x=[3]"}) if "--set" in call]
+    (one.dir / "model.x=3").unlink()
+    assert calls and all("model.x=[3]" in call for call in calls)
+
+
 @pytest.mark.parametrize("stages", ["0", "1", "2", "3", "4", "5", "2-3", "3-4"])
 def test_only_the_chosen_stages_run(recipe, stages):
     first, _, last = stages.partition("-")
