@@ -175,6 +175,12 @@ def test_every_room_is_in_the_table():
     assert rooms | modules == set(ALLOWED) | FOUNDATIONS
 
 
+def test_every_room_is_in_the_readme():
+    text = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    rooms = [path.parent.name for path in PACKAGE.glob("*/__init__.py")]
+    assert [room for room in rooms if f"`{room}/`" not in text] == []
+
+
 @pytest.mark.parametrize(
     ("room", "line", "is_fault"),
     [

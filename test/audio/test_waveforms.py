@@ -8,6 +8,7 @@ import torch
 from moeasr.audio.waveforms import read_waveforms
 from moeasr.data.data_type import find_data_type
 from moeasr.errors import InputError
+from moeasr.labels import Labels
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_segments_are_cut_out_and_resampled(data_dir):
 
 def test_utterances_come_with_their_languages(data_dir):
     (data_dir / "utt2lang").write_text("r1 zh\nr2 en\n")
-    utterances = find_data_type("raw").open(data_dir, ("en", "zh"))
+    utterances = find_data_type("raw").open(data_dir, Labels(("en", "zh")))
     assert [(utt, language) for utt, _, language in read_waveforms(utterances, 8000)] == [
         ("r1", 1),
         ("r2", 0),

@@ -322,11 +322,14 @@ def test_decoding_modes_are_not_checked_if_the_run_does_not_decode(recipe):
 
 
 def test_two_machines_train_as_two_processes_of_one(recipe):
-    """Both machines are this one; each runs run.sh with the number of the machine."""
+    """Both machines are this one; each runs run.sh with the number of the machine.
+
+    The corpus is the audio that an earlier test has left.
+    """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         endpoint = f"127.0.0.1:{listener.getsockname()[1]}"
-    stage_3 = ["--stage", "3", "--stop-stage", "3", "--exp-dir"]
+    stage_3 = ["--stage", "3", "--stop-stage", "3", "--data-type", "raw", "--exp-dir"]
     meeting = ["exp/machines", "--nnodes", "2", "--rdzv-endpoint", endpoint, "--rdzv-wait", "100"]
     with ThreadPoolExecutor() as pool:
         runs = [

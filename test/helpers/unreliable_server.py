@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
@@ -86,7 +86,8 @@ def serving(server: UnreliableServer) -> Iterator[UnreliableServer]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content[:drop])
+            with suppress(ConnectionError):  # of a client that has stopped
+                self.wfile.write(content[:drop])
             if drop is not None and drop < len(content):
                 self.close_connection = True
 
