@@ -117,7 +117,7 @@ class TrainConfig:
     memory of one GPU. Both compute the same."""
     recompute: Literal["none", "blocks"] = "none"
     """`blocks` computes the activations of each block again in the backward pass instead of storing
-    them, which saves memory and takes about a third more time per step."""
+    them, which saves memory and costs a second forward pass of the blocks."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """The optimizer."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)

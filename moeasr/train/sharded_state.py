@@ -7,6 +7,8 @@ processes can read them, and each reads its own part or, if it holds whole tenso
 import pickle
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +22,28 @@ from moeasr import distributed
 from moeasr.errors import InputError
 
 SEPARATOR = "/"
+RECORD_MODULES = (
+    "torch.distributed.checkpoint.metadata",
+    "torch.distributed.checkpoint.filesystem",
+)
+"""Modules whose records may stand in the metadata of a directory."""
+
+
+class _MetadataUnpickler(pickle.Unpickler):
+    """A reader of DCP's `.metadata`, a pickle, that refuses whatever could run code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return a record of DCP, a data type or a path; raise `UnpicklingError` for others."""
+        found = super().find_class(module, name)
+        is_record = isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum))
+        if (
+            (module in RECORD_MODULES and is_record)
+            or (module == "torch" and (found is torch.Size or isinstance(found, torch.dtype)))
+            or (module, name) == ("torch.serialization", "_get_layout")
+            or (module == "pathlib" and name in ("PosixPath", "PurePosixPath"))
+        ):
+            return found
+        raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
 
 
 class Split(NamedTuple):
@@ -81,6 +105,8 @@ def read_shards(
         InputError: The directory is missing, damaged or incomplete, or has other tensors.
     """
     try:
+        with open(directory / ".metadata", "rb") as file:
+            _MetadataUnpickler(file).load()  # DCP would run the code of a foreign pickle
         metadata = dcp.FileSystemReader(directory).read_metadata()
         tensors = {}
         for path, stored in metadata.state_dict_metadata.items():
