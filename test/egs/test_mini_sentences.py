@@ -1,0 +1,66 @@
+"""A corpus of the sentences of a text instead of those of the grammar."""
+
+import numpy as np
+import pytest
+
+from moeasr.errors import InputError
+
+NUM_UTTS = {"train": 60, "dev": 10, "test": 12}
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "sentences.txt"
+    path.write_text("the sun rises\n\nIt's Ännchen\nBYE\nSPELL B A\nA BOOK\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def sentences(local_module, text):
+    return local_module("mini", "sentences").Sentences.of_file(text)
+
+
+def test_every_line_of_the_text_is_spoken_and_nothing_else(local_module, sentences):
+    plan = local_module("mini", "plan")
+    recordings = plan.plan_corpus(1, NUM_UTTS, 10.0, 30.0, grammars={"en": sentences})
+    said = {
+        part.phrases[0].text
+        for recording in recordings
+        for part in recording.parts
+        if len(part.phrases) == 1
+    }
+    spoken = {"the sun rises", "it's ännchen", "bye", "spell b [[eI]]", "a book"}
+    assert said == spoken
+    words = {word for recording in recordings for word in recording.text.split()}
+    assert words == {"THE", "SUN", "RISES", "IT'S", "ÄNNCHEN", "BYE", "SPELL", "B", "A", "BOOK"}
+
+
+def test_a_letter_is_spoken_as_a_letter_only_beside_another(sentences):
+    assert sentences.spoken_form("A") == "a"
+    assert sentences.spoken_form("WRITE A LINE") == "write a line"
+    assert sentences.spoken_form("Q A THREE") == "q [[eI]] three"
+    assert sentences.spoken_form("A A") == "[[eI]] [[eI]]"
+
+
+def test_sentences_are_sampled_by_the_generator(sentences):
+    first, second = (
+        [sentences.sentence(rng) for _ in range(20)]
+        for rng in (np.random.default_rng(1), np.random.default_rng(1))
+    )
+    assert first == second and len(set(first)) == 5
+
+
+def test_characters_that_are_not_spoken_as_written_are_refused(local_module, text):
+    text.write_text("A LAMP\n22 LAMPS\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"sentences.txt, line 2 has '2'; .* letters"):
+        local_module("mini", "sentences").Sentences.of_file(text)
+    text.write_text("\n \n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"sentences.txt has no sentence"):
+        local_module("mini", "sentences").Sentences.of_file(text)
+
+
+def test_a_text_is_for_one_language(local_module, tmp_path, text):
+    where = ["--download-dir", str(tmp_path), "--data-dir", str(tmp_path / "data")]
+    options = ["--languages", "en,de", "--sentences", str(text)]
+    with pytest.raises(InputError, match="--sentences needs one language"):
+        local_module("mini", "data_prep").main([*where, *options])
