@@ -1,5 +1,7 @@
 """A corpus of the sentences of a text instead of those of the grammar."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,41 @@ def test_a_text_is_for_one_language(local_module, tmp_path, text):
     options = ["--languages", "en,de", "--sentences", str(text)]
     with pytest.raises(InputError, match="--sentences needs one language"):
         local_module("mini", "data_prep").main([*where, *options])
+
+
+@pytest.fixture
+def wordnet(tmp_path):
+    for kind in ("adj", "adv", "noun", "verb"):
+        (tmp_path / f"data.{kind}").write_text("  1 a header\n")
+    with open(tmp_path / "data.noun", "a") as file:
+        file.write('00 06 n 01 sun 0 000 | a star; "the sun-rise, at last!"; "too short"\n')
+        file.write('00 06 n 01 sun 0 000 | "he said `yes\' to 22 of us"; "the sun rise at last"\n')
+    return tmp_path
+
+
+def test_examples_of_wordnet_become_sentences_with_spelled_words(local_module, wordnet):
+    script = local_module("mini", "wordnet_sentences")
+    assert script.examples(wordnet) == ["THE SUN RISE AT LAST"]
+    rng = random.Random(1)
+    lines = [script.spelled(rng) for _ in range(500)]
+    assert {len(word) == 1 for line in lines for word in line.split()} == {True, False}
+    assert all(line == " ".join(line.split()) and line.isupper() for line in lines)
+
+
+def test_the_written_sentences_can_be_spoken(local_module, wordnet):
+    with open(wordnet / "data.verb", "a") as file:
+        for name in ("A", "B", "C", "D"):
+            file.write(f'00 29 v 01 go 0 000 | move; "he goes to {name}"\n')
+    out = wordnet / "new" / "sentences.txt"
+    options = ["--wordnet-dir", str(wordnet), "--out", str(out)]
+    local_module("mini", "wordnet_sentences").main(options)
+    lines = out.read_text().splitlines()
+    assert len(lines) == 6 and set(lines[:5]) >= {"HE GOES TO A", "THE SUN RISE AT LAST"}
+    local_module("mini", "sentences").Sentences.of_file(out)
+
+
+def test_a_directory_without_wordnet_is_refused(local_module, tmp_path):
+    options = ["--wordnet-dir", str(tmp_path), "--out", str(tmp_path / "out")]
+    with pytest.raises(InputError, match="data.adj does not exist; --wordnet-dir must hold"):
+        local_module("mini", "wordnet_sentences").main(options)
+    assert not (tmp_path / "out").exists()
