@@ -169,7 +169,7 @@ say_results() {
   printf '  %-55s # %s\n' \
     "moeasr transcribe --checkpoint $exp_dir a.wav" "text of a recording of your own" \
     "moeasr stream --checkpoint $exp_dir a.wav" "partial results, as in live recognition" \
-    "moeasr report --exp-dir $exp_dir" "a page: what experts hear, errors, training" \
+    "moeasr report --exp-dir $exp_dir" "a page: expert specialisation, errors, training" \
     "./run.sh --stage 3 --train-config $other" "another system of conf/" \
     "./run.sh --stage 6 --stop-stage 6" "ONNX files for 'moeasr serve' and for phones"
   [ ! -f conf/compare.list ] || printf '  %-55s # %s\n' \
