@@ -56,7 +56,7 @@ adapt experts conf/adapt_moe.yaml --set "init.dense=$checkpoint"
 
 echo "| system | trained parameters | WER of FSDD % | WER of AN4 % |"
 for name in before whole encoder_frozen lora experts; do
-  trained=0 wer=()
+  trained='' wer=()
   if [ "$name" != before ]; then
     trained=$(sed -nE 's/.* parameters: ([0-9.]+ M).*/\1/p' "$exp_root/$name/train.log" | head -n 1)
     part=$(sed -nE 's/.* ([0-9.]+ M) of .* parameters are trained.*/\1/p' "$exp_root/$name/train.log" | head -n 1)
