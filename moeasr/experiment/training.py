@@ -29,7 +29,7 @@ logger = get_logger("train")
 
 LEGEND = (
     "losses are means per utterance; dev accuracy: units that the attention decoder predicts right "
-    "from the units before them; dev labels: frames whose label the group head identifies right; "
+    "from the units before them; dev labels: frames whose label the model identifies right; "
     "dev WER: word error rate by greedy search (of characters, in scripts without spaces)"
 )
 """Explanation of the line about each epoch that the trainer logs."""

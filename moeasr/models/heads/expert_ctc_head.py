@@ -19,7 +19,7 @@ from moeasr.models.heads.head import Head, HeadConfig, HeadLoss
 from moeasr.models.weight_schedule import check_schedule, weight_at
 from moeasr.moe.dispatch import sort_by_expert
 from moeasr.moe.label_teaching import label_log_probs, label_of_experts
-from moeasr.moe.layer import MoeConfig
+from moeasr.moe.layer import MoeConfig, MoEFeedForward
 from moeasr.nn.routing import ExpertsAlone, Routing
 from moeasr.ranges import check_weight
 
@@ -108,9 +108,18 @@ class ExpertCtcHead(Head):
         self.blocks = nn.ModuleDict()
 
     def attach(self, encoder: BlockEncoder) -> None:
-        """Create the projections of the experts of an encoder, and let its training run them."""
+        """Create the projections of the experts of an encoder, and let its training run them.
+
+        Raises:
+            InputError: A block has no experts by the name of `feed_forward`.
+        """
         for number in self._blocks:
-            layer = encoder.blocks[number - 1].feed_forward
+            layer = getattr(encoder.blocks[number - 1], "feed_forward", None)
+            if not isinstance(layer, MoEFeedForward):
+                raise InputError(
+                    f"`type: expert_ctc` cannot use block {number}, because its `feed_forward` has "
+                    "no experts"
+                )
             layer.supervises_experts = True
             sizes = layer.experts.num_experts, *self._sizes
             self.blocks[str(number - 1)] = ExpertProjections(*sizes)

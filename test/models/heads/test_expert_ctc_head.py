@@ -195,6 +195,13 @@ def test_settings_that_cannot_work_are_refused(model, head, sentence):
         from_mapping(ModelConfig, mapping, "f")
 
 
+def test_blocks_without_experts_are_refused_by_the_built_model():
+    """The config cannot know the blocks of a user's encoder."""
+    head = from_mapping(ExpertCtcConfig, HEAD, "f").build(16, vocab_size=9)
+    with pytest.raises(InputError, match="cannot use block 2, because its `feed_forward` has no"):
+        head.attach(make_system("dense").encoder)
+
+
 def test_only_one_head_may_have_labels():
     mapping = {"encoder": {"feed_forward": {"type": "moe"}}, "heads": {"a": HEAD, "b": HEAD}}
     with pytest.raises(InputError, match="only one head may have `labels`, but a and b do"):
