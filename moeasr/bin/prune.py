@@ -1,12 +1,13 @@
 """Remove experts from a model, so that it becomes smaller.
 
-Either keep the experts of some languages, for a model with `router: language` or `router:
-learned_group` (whose groups may also be accents or other labels), or remove experts that are rarely
-used on a data directory. Frames that use none of the removed experts are computed as before.
+--keep-languages keeps only the experts of some languages, for a model with `router: language` or
+`router: learned_group`, whose groups may also be accents or other labels. --drop-experts-below
+removes experts that are rarely used on a data directory. Frames that use none of the removed
+experts are computed as before.
 
-With one language left, the model needs no language any more, and can be exported. All layers of one
-section of the config keep equally many experts. The checkpoint cannot continue the training; use it
-as `init.model` of a new one.
+With one language left, the model no longer needs the language, and can be exported. All layers of
+one section of the config keep equally many experts. The pruned checkpoint cannot resume a training;
+use it as `init.model` of a new one.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run `moeasr prune`."""
     args = get_parser().parse_args(argv)
     if (args.drop_experts_below is None) != (args.data_dir is None):
-        raise InputError("--drop-experts-below requires --data-dir, and --keep-languages has none")
+        raise InputError("--drop-experts-below requires --data-dir; with --keep-languages, omit it")
 
     from moeasr import checkpoint
     from moeasr.config import to_mapping
@@ -93,7 +94,7 @@ def main(argv: list[str] | None = None) -> None:
         content["info"]["pruned_labels"] = pruned_labels
     checkpoint.save(args.out, {**content, "model": pruned.state_dict()})
     before, after = count_params(trained.model).describe(), count_params(pruned).describe()
-    print(f"{args.out}: {len(pruning.kept)} layers lost experts")
+    print(f"{args.out}: experts were removed from {len(pruning.kept)} layers")
     print(f"parameters before: {before}\nparameters after:  {after}")
 
 

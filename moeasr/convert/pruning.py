@@ -1,4 +1,4 @@
-"""Pruning: removal of experts, by the labels whose groups they are or by their load.
+"""Pruning: removal of experts, by the label of their group or by their load.
 
 A frame that uses none of the removed experts is computed as before. With router `language`, these
 are all frames of the remaining languages. With `learned_group`, the frames of removed groups go to
@@ -139,7 +139,7 @@ def drop_rarely_used(model: AsrModel, usage: Mapping[str, BankUsage], min_share:
     if not kept:
         raise InputError(
             f"no expert can be removed: in some layer of each kind, all experts have at least "
-            f"{min_share:g} of the load"
+            f"{min_share:g} of the load; choose a higher share"
         )
 
     def shrink(key: str, part: MoeConfig) -> MoeConfig:

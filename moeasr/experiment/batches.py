@@ -55,7 +55,7 @@ class Batches:
         return batch_stream(self.dataset, self.sampler, epoch, start, self.num_workers)
 
     def leave_out(self, epoch: int, parts: Sequence[tuple[int, int]]) -> None:
-        """Leave out of an epoch the batches that other numbers of processes have finished."""
+        """Omit the batches of an epoch that earlier runs finished, see `BatchSource.leave_out`."""
         self.sampler.leave_out(epoch, parts)
 
 

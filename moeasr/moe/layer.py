@@ -83,8 +83,8 @@ class MoEFeedForward(nn.Module):
 class DrawnExperts:
     """Numbers of experts per frame that training draws at random, and the number in recognition.
 
-    Every step draws one number for all layers, so that one model works with any of them (DLG-MoE,
-    arXiv 2407.18581; we have read only the abstract).
+    Every step draws one number for all layers, so that one model works with each of the numbers
+    (DLG-MoE, arXiv 2407.18581; we have read only the abstract).
     """
 
     train: tuple[int, ...]
@@ -115,7 +115,7 @@ class MoeConfig(FeedForwardConfig):
     `moeasr.convert.upcycling`."""
     experts_per_frame: int | DrawnExperts = 2
     """Number K of experts to which each frame is sent. A section such as {train: [1, 2, 4], decode:
-    2} lets each training step draw K at random, so that the model works with any K."""
+    2} lets each training step draw K at random, so that the model works with each of these K."""
     expert_weights: ExpertWeights = "selected"
     """Normalisation of the weights: `selected` is a softmax over the K selected logits (U2++ MoE),
     `full` over all E (SpeechMoE, Switch). `one` gives the single selected expert the weight 1. It

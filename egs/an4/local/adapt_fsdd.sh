@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Adapt a dense model of AN4 to the digits of FSDD in four ways, and print a table of what each way
-# trains, what it learns and what it keeps. FSDD is resampled from 8 to 16 kHz, the rate of AN4.
+# Adapt a dense model of AN4 to the digits of FSDD in four ways, and print a table of the trained
+# parameters and the error rates on both corpora. FSDD is resampled from 8 to 16 kHz, the rate of AN4.
 #
 #   local/adapt_fsdd.sh --download-dir D     # D holds FSDD or an archive of it
 #
