@@ -30,7 +30,7 @@ logger = get_logger("train")
 LEGEND = (
     "losses are means per utterance; dev accuracy: share of units that the attention decoder "
     "predicts correctly from the units before them; dev labels: share of frames whose label the "
-    "group head identifies correctly; dev WER: word error rate by CTC greedy search (of "
+    "model identifies correctly; dev WER: word error rate by CTC greedy search (of "
     "characters, in scripts without spaces)"
 )
 """Explanation of the line about each epoch that the trainer logs."""

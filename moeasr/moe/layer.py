@@ -10,6 +10,7 @@ from moeasr.config_roles import PROCEDURE
 from moeasr.errors import InputError
 from moeasr.families import look_up
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
+from moeasr.moe.experts_alone import run_alone
 from moeasr.moe.router import ExpertWeights, Router
 from moeasr.moe.routers import ROUTERS
 from moeasr.nn.feed_forward import (
@@ -37,7 +38,13 @@ class MoEFeedForward(nn.Module):
         router: The router that selects experts and weights for each valid frame.
         experts: The bank of experts.
         shared_expert: The shared expert, or None.
+
+    Attributes:
+        supervises_experts: True to run experts alone and to let labels teach the router, both in
+            training only. CTC heads of experts need it, and set it.
     """
+
+    supervises_experts: bool = False
 
     def __init__(
         self, router: Router, experts: ExpertBank, shared_expert: DenseFeedForward | None = None
@@ -59,8 +66,14 @@ class MoEFeedForward(nn.Module):
         See `moeasr.nn.feed_forward.FeedForward`.
         """
         x_ND = valid.take(x)
-        routing = self.router(x_ND, None if context is None else valid.take(context))
+        context_NC = None if context is None else valid.take(context)
+        routing = self.router(x_ND, context_NC)
+        is_supervised = self.training and self.supervises_experts
+        if is_supervised and context_NC is not None:
+            routing = self.router.with_labels(routing, context_NC)
         y_ND = self.experts(x_ND, routing)
+        if is_supervised:
+            routing = routing._replace(alone=run_alone(self.experts, x_ND, routing, valid))
         if self.shared_expert is not None:
             y_ND = y_ND + self.shared_expert(x_ND, valid)[0].to(y_ND.dtype)
         return valid.put(y_ND), routing

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.errors import InputError
-from moeasr.labels import UNKNOWN, Labels
+from moeasr.labels import UNKNOWN, Labels, check_names
 from moeasr.models.heads.ctc_head import BLANK
 from moeasr.models.heads.head import Head, HeadConfig, HeadLoss
 from moeasr.nn.mask import make_valid_mask
@@ -162,15 +162,7 @@ class GroupConfig(HeadConfig):
     def __post_init__(self) -> None:
         """Check that all values are in range and compatible."""
         super().__post_init__()
-        if len(self.labels) + self.blank_group < 2:
-            raise InputError(
-                f"`labels` needs two or more names, as in utt2{self.label}, but is "
-                f"{list(self.labels)}"
-            )
-        if "" in self.labels or len(set(self.labels)) < len(self.labels):
-            raise InputError(
-                f"`labels` contains an empty name, or a name twice: {', '.join(self.labels)}"
-            )
+        check_names(self.label_set, at_least=1 if self.blank_group else 2)
         if self.blank_group and self.loss != "ctc":
             raise InputError(
                 "`blank_group: true` needs `loss: ctc`, because only CTC tells blank frames apart"
@@ -185,6 +177,11 @@ class GroupConfig(HeadConfig):
     def label_set(self) -> Labels:
         """The labels and their table, for reading a training set."""
         return Labels(self.labels, self.label)
+
+    @property
+    def serves_experts(self) -> bool:
+        """True, because the head chooses groups of experts."""
+        return True
 
     def build(self, d_model: int, vocab_size: int) -> GroupHead:
         """Build the head, see `HeadConfig.build`."""
