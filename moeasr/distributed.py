@@ -139,6 +139,18 @@ def gather(value: Any) -> list[Any]:
     return values
 
 
+def new_cpu_group() -> dist.ProcessGroup | None:
+    """Return a further process group of all ranks, for tensors on the CPU; None without any group.
+
+    All processes call this function at the same point.
+    """
+    if not dist.is_initialized():
+        return None
+    timeout = dist.group.WORLD.get_group_store().timeout  # that of `process_group`
+    with _one_sentence():
+        return dist.new_group(backend="gloo", timeout=timeout)
+
+
 def any_rank(flag: bool) -> bool:
     """Return True on every rank if `flag` is true on any rank."""
     if not dist.is_initialized():

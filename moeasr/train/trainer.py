@@ -124,7 +124,8 @@ class Trainer(Generic[BatchT]):
             return
         writers = Writers(self._writer_kinds, self._exp_dir, self._progress.step)
         try:
-            with self._stopper.listening(), self._bar() as bar:
+            saved = self._state.background.finished()
+            with self._stopper.listening(), self._bar() as bar, saved:
                 while self._progress.epoch <= self._config.max_epochs:
                     self._run_epoch(writers, states, bar)
                     states = None
@@ -175,6 +176,7 @@ class Trainer(Generic[BatchT]):
                 if self._progress.step % self._config.log_every_steps == 0:
                     writers.write("train", self._progress.step, self._progress.meter.means())
                 self._stopper.stop_if_requested()
+                self._state.background.check()
                 if self._progress.step % self._config.save_every_steps == 0:
                     self._state.save_last()
         self._finish_epoch(writers, self._progress.meter.means(), time.monotonic() - start)
@@ -258,6 +260,7 @@ class Trainer(Generic[BatchT]):
 
     def _save_before_stop(self) -> None:
         self._state.save_last()
+        self._state.background.wait()
         logger.info("stopped by SIGTERM at step %d; run again to resume", self._progress.step)
 
     def _resume(self) -> dict[str, Any] | None:

@@ -3,22 +3,29 @@
 Run as a program with the name of a function and a directory, this file runs it in each process.
 """
 
+import errno
 import json
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from systems import BATCH, SYSTEMS, make_system
+from torch.distributed.checkpoint import FileSystemWriter
 from toys import Crash, ListSource, Slope, ToyBatch, ToySource, make_model, make_trainer
 
-from moeasr import distributed
+from moeasr import checkpoint, distributed
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.seed import seed_all
+from moeasr.train import checkpoint_keeper
 from moeasr.train.config import EmaConfig, FreezeConfig, OptimConfig, TrainConfig
 from moeasr.train.gradients import finish_gradients
 from moeasr.train.optim import build_optimizer
 from moeasr.train.parallel import parallelise
+from moeasr.train.sharded_state import copy_to_host, write_shards
 
 STEPS = 20
 FLOAT = {"dtype": torch.float32}
@@ -146,12 +153,18 @@ class DoubleSource(ToySource):
         yield from (b._replace(feats=b.feats.double()) for b in super().stream(epoch, start))
 
 
-def train_toy(exp_dir, parallel, rates=0.0, at=lambda epoch, number: None, num_drawn=2, **settings):
+def do_nothing(epoch, number):
+    """Do nothing before a batch."""
+
+
+def train_toy(
+    exp_dir, parallel, rates=0.0, at=do_nothing, num_drawn=2, at_dev=do_nothing, **settings
+):
     """Train the toy model on two processes, whose shares of the dev set differ in size."""
     rank = distributed.rank()
     model = make_model(dropout=rates).double()
     seed_all(6 + rank)
-    dev, drawn = DoubleSource(world_size=2 - rank), []
+    dev, drawn = DoubleSource(at_dev, world_size=2 - rank), []
 
     def draw(end):
         batch = next(dev.stream(0, 0))
@@ -184,6 +197,75 @@ def train_toys(root):
         distributed.gather(None)  # the first process has written last.pt
     train_toy(root / "broken", **settings, num_drawn=1)
     train_toy(root / "stopped", **settings | {"max_epochs": 1}, num_drawn=1)
+
+
+SAVING = {"parallel": "shard", "rates": 0.1, "max_epochs": 2}
+
+
+def train_saving(root):
+    """Train with, and without, a copy of each state that is written at once."""
+
+    def copy_and_write(content):
+        write_shards(root / "at_once", content.shards)
+        if distributed.is_main():
+            checkpoint.save(root / "at_once.pt", content.plain)
+        return copy_to_host(content)
+
+    checkpoint_keeper.copy_to_host = copy_and_write
+    train_toy(root / "unbroken", **SAVING)
+    checkpoint_keeper.copy_to_host = copy_to_host
+    may_write, steps = threading.Event(), []
+    may_write.set()
+
+    def write_late(*args):
+        may_write.wait()
+        write_shards(*args)
+
+    def hold(epoch, number):
+        if number in (2, 3):  # before the second step, after which the state is saved
+            may_write.clear()
+
+    def stop(epoch, number):  # after the third step
+        steps.append(checkpoint.load(root / "late" / "last.pt")["trainer"]["step"])
+        distributed.gather(None)
+        may_write.set()
+        raise Crash
+
+    checkpoint_keeper.write_shards = write_late
+    try:
+        train_toy(root / "late", at=hold, at_dev=stop, **SAVING)
+    except Crash:
+        distributed.gather(None)
+    steps.append(checkpoint.load(root / "late" / "last.pt")["trainer"]["step"])
+    checkpoint_keeper.write_shards = write_shards
+    train_toy(root / "late", **SAVING)
+    if distributed.is_main():
+        (root / "steps.json").write_text(json.dumps(steps))
+
+
+def resume_saving(root):
+    """Resume, or start, the training in `exp`."""
+    train_toy(root / "exp", **SAVING)
+
+
+def fail_saving(root):
+    """Fail while the state after the second step is written.
+
+    The name of the directory tells the method of DCP's writer, the rank and the fault.
+    """
+    method, rank, fault = root.name.split("-")
+    write, is_due = getattr(FileSystemWriter, method), []
+
+    def fail(*args, **options):
+        if is_due and fault == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if is_due:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write(*args, **options)
+
+    if distributed.rank() == int(rank):
+        setattr(FileSystemWriter, method, fail)
+    train_toy(root / "exp", at=lambda _, number: is_due.extend([True] * (number > 1)), **SAVING)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,17 @@ from moeasr.train.config import EmaConfig
 HELPERS = Path(__file__).parent.parent / "helpers"
 
 
-def run_worker(name, root, num_processes=2, timeout_sec=900):
-    """Run a function of `sharded_runs` in several processes."""
+def start_worker(name, root, num_processes=2, timeout_sec=900):
+    """Run a function of `sharded_runs` in several processes, and return their ends."""
     program = HELPERS / "sharded_runs.py"
     command = (str(program), name, str(root))
     options = {"imports": TRAINING, "timeout_sec": timeout_sec, "num_processes": num_processes}
-    for ended in run_two_processes(*command, **options):
+    return run_two_processes(*command, **options)
+
+
+def run_worker(name, root, num_processes=2):
+    """Run a function of `sharded_runs` in several processes, all of which must succeed."""
+    for ended in start_worker(name, root, num_processes):
         assert ended.status == 0, ended.error[-3000:]
 
 
@@ -143,6 +149,58 @@ def test_sharded_weights_of_another_model_are_refused(stopped):
     trainer = make_trainer(stopped, model=torch.nn.Linear(2, 2), max_epochs=2)
     with pytest.raises(InputError, match="does not fit this model: it contains "):
         trainer.run()
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The directory of the experiments of `train_saving`."""
+    root = tmp_path_factory.mktemp("saved")
+    run_worker("train_saving", root)
+    return root
+
+
+def assert_same_files(root, other, *names):
+    """Raise `AssertionError` unless two experiments have checkpoints with the same weights."""
+    for name in names:
+        weights = [checkpoint.load(folder / name)["model"] for folder in (root, other)]
+        assert weights[0].keys() == weights[1].keys()
+        assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0]), name
+
+
+@pytest.mark.slow
+def test_a_state_is_written_in_the_background_with_the_bytes_of_one_that_is_written_at_once(saved):
+    (folder,) = (saved / "unbroken" / "last").iterdir()
+    files = {path.name: path.read_bytes() for path in folder.glob("*.distcp")}
+    assert files == {path.name: path.read_bytes() for path in saved.glob("at_once/*.distcp")}
+    assert sorted(files) == ["__0_0.distcp", "__1_0.distcp"]
+    at_once, later = saved / "at_once.pt", saved / "unbroken" / "last.pt"
+    assert at_once.read_bytes() == later.read_bytes()
+
+
+@pytest.mark.slow
+def test_the_training_goes_on_while_a_state_is_written_and_waits_for_it_in_the_end(saved):
+    """`last.pt` names the state after two steps when it is complete, during the third step."""
+    assert json.loads((saved / "steps.json").read_text()) == [0, 2]
+    assert_same_files(saved / "unbroken", saved / "late", "epoch_1.pt", "epoch_2.pt", "ema.pt")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["write_data-1-kill", "finish-0-kill", "write_data-1-full"])
+def test_a_fault_while_a_state_is_written_leaves_the_state_before(saved, tmp_path, fault):
+    root, rank = tmp_path / fault, int(fault.split("-")[1])
+    root.mkdir()
+    ends = start_worker("fail_saving", root)
+    assert all(ended.status != 0 for ended in ends)
+    if fault.endswith("kill"):
+        assert ends[rank].status == -signal.SIGKILL
+    else:
+        folder = root / "exp" / "last" / "1"
+        sentence = f"InputError: process 1 cannot write {folder}: No space left on device"
+        assert any(ended.error.endswith(f"{sentence}\n") for ended in ends)
+    assert checkpoint.load(root / "exp" / "last.pt")["trainer"]["step"] == 0
+    assert len(list((root / "exp" / "last").iterdir())) == 2
+    run_worker("resume_saving", root)
+    assert_same_files(saved / "unbroken", root / "exp", "epoch_1.pt", "epoch_2.pt", "ema.pt")
 
 
 @pytest.mark.slow
