@@ -30,7 +30,8 @@ def read_last(exp_dir: Path) -> dict[str, Any] | None:
     """Return the content of `last.pt`, or None if there is nothing to resume.
 
     A `last.pt` from before the first step contains no training progress. Training then starts from
-    the beginning, even if the data have changed.
+    the beginning, even if the data have changed. It writes `epoch_1.pt` again, which a run leaves
+    that is killed before its first state is complete.
 
     Raises:
         InputError: `last.pt` cannot be read or is not the state of a training, or there are epoch
@@ -46,8 +47,7 @@ def read_last(exp_dir: Path) -> dict[str, Any] | None:
             )
         checkpoint.require_keys(content, "trainer", TRAINER_KEYS, path)
         checkpoint.require_weights(content, path)
-        if content["trainer"]["step"] > 0:
-            return content
+        return content if content["trainer"]["step"] > 0 else None
     if any(exp_dir.glob("epoch_*.pt")):
         raise InputError(
             f"{exp_dir} has epochs of an earlier training, but no last.pt to resume from; use "

@@ -88,6 +88,7 @@ class TrainingState:
             cost: The value by which epochs are ranked.
             metrics: The metrics that the checkpoint carries.
         """
+        self.background.wait()  # no epoch is far ahead of `last.pt`
         score, info = EpochScore(self.progress.epoch, cost), {**self._info(), **metrics}
         weights = self._parallel.whole(self._parallel.state())
         if distributed.is_main():

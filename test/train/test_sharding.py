@@ -196,7 +196,7 @@ def test_a_fault_while_a_state_is_written_leaves_the_state_before(saved, tmp_pat
     else:
         folder = root / "exp" / "last" / "1"
         sentence = f"InputError: process 1 cannot write {folder}: No space left on device"
-        assert any(ended.error.endswith(f"{sentence}\n") for ended in ends)
+        assert any(f"{sentence}\n" in ended.error for ended in ends)
     assert checkpoint.load(root / "exp" / "last.pt")["trainer"]["step"] == 0
     assert len(list((root / "exp" / "last").iterdir())) == 2
     run_worker("resume_saving", root)
