@@ -15,10 +15,12 @@ from typing import NamedTuple
 import torch
 from systems import BATCH, SYSTEMS, make_system
 from torch.distributed.checkpoint import FileSystemWriter
+from torch.distributed.tensor import DTensor
 from toys import Crash, ListSource, Slope, ToyBatch, ToySource, make_model, make_trainer
 
 from moeasr import checkpoint, distributed
 from moeasr.data.sampler import BatchConfig, BucketBatchSampler
+from moeasr.models.distillation import Distillation, DistillationConfig
 from moeasr.seed import seed_all
 from moeasr.train import checkpoint_keeper
 from moeasr.train.config import EmaConfig, FreezeConfig, OptimConfig, TrainConfig
@@ -26,6 +28,7 @@ from moeasr.train.gradients import finish_gradients
 from moeasr.train.optim import build_optimizer
 from moeasr.train.parallel import parallelise
 from moeasr.train.sharded_state import copy_to_host, write_shards
+from moeasr.train.stopping import STOPPED_BY_SIGNAL
 
 STEPS = 20
 FLOAT = {"dtype": torch.float32}
@@ -52,7 +55,13 @@ def make_batch(number, dtype=torch.float64):
 
 
 def run_steps(
-    name, parallel="replicate", recompute="none", bad=(), dtype=torch.float64, precision="fp32"
+    name,
+    parallel="replicate",
+    recompute="none",
+    bad=(),
+    dtype=torch.float64,
+    precision="fp32",
+    teacher=None,
 ):
     """Train a system on two micro-batches in each step, together with all other processes.
 
@@ -63,6 +72,7 @@ def run_steps(
         bad: Numbers of micro-batches whose loss is not finite.
         dtype: Type of the weights.
         precision: The setting of `TrainConfig`.
+        teacher: One of `SYSTEMS`, from which the system is distilled.
     """
     seed_all(1)
     rates = {"dropout": 0.1, "attention_dropout": 0.1}
@@ -70,6 +80,11 @@ def run_steps(
     config = TrainConfig(parallel=parallel, recompute=recompute, precision=precision)
     total = sum(p.numel() for p in model.parameters())
     engine = parallelise(model, config, torch.device("cpu"))
+    loss_of = model
+    if teacher is not None:
+        distillation = DistillationConfig(teacher=teacher)
+        teacher = make_system(teacher).to(dtype)
+        loss_of = Distillation(model, teacher, distillation).loss
     held = [getattr(p, "_local_tensor", p) for p in model.parameters()]
     optimizer = build_optimizer(model, OptimConfig(lr=1e-2))
     losses, rank, world_size = [], distributed.rank(), distributed.world_size()
@@ -80,7 +95,7 @@ def run_steps(
             feats, *targets = make_batch(number, dtype)
             feats = feats * (float("nan") if number in bad else 1.0)
             with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
-                output = engine.run(lambda batch: model(*batch), (feats, *targets))
+                output = engine.run(lambda batch: loss_of(*batch), (feats, *targets))
             is_good = bool(torch.isfinite(output.loss))
             engine.backward(output.loss, counts=is_good)
             if is_good:
@@ -91,6 +106,8 @@ def run_steps(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         losses.append(float(distributed.sum_over_ranks(loss)))
+    if teacher is not None:
+        assert not any(isinstance(p, DTensor) or p.requires_grad for p in teacher.parameters())
     weights = engine.whole(engine.state())
     return Steps(losses, weights, sum(tensor.numel() for tensor in held) / total)
 
@@ -102,6 +119,7 @@ def all_steps(root):
         for name in SYSTEMS
     }
     hard = {"bad": {"bad": (4, 9, 10, 11)}, "bf16": FLOAT | {"precision": "bf16"}, "fp32": FLOAT}
+    hard["distilled"] = {"teacher": "dense"}
     for kind, settings in hard.items():
         for parallel in ("replicate", "shard"):
             losses[f"{kind} {parallel}"] = run_steps("u2pp_moe", parallel, **settings).losses
@@ -203,7 +221,10 @@ SAVING = {"parallel": "shard", "rates": 0.1, "max_epochs": 2}
 
 
 def train_saving(root):
-    """Train with, and without, a copy of each state that is written at once."""
+    """Train without a break, with a state that is written late, and with a SIGTERM.
+
+    A copy of each state of the first training is written at once.
+    """
 
     def copy_and_write(content):
         write_shards(root / "at_once", content.shards)
@@ -239,6 +260,18 @@ def train_saving(root):
     steps.append(checkpoint.load(root / "late" / "last.pt")["trainer"]["step"])
     checkpoint_keeper.write_shards = write_shards
     train_toy(root / "late", **SAVING)
+
+    def terminate(epoch, number):
+        if (epoch, number) == (2, 3):  # in the second process, before the second step
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    try:
+        train_toy(root / "stopped", at=terminate, **SAVING, save_every_steps=1000)
+    except SystemExit as stopped:
+        assert stopped.code == STOPPED_BY_SIGNAL
+    distributed.gather(None)
+    steps.append(checkpoint.load(root / "stopped" / "last.pt")["trainer"]["step"])
+    train_toy(root / "stopped", **SAVING, num_drawn=1)
     if distributed.is_main():
         (root / "steps.json").write_text(json.dumps(steps))
 
