@@ -3,7 +3,7 @@
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -127,6 +127,22 @@ def sum_in_place(values: torch.Tensor) -> None:
     if dist.is_initialized():
         with _one_sentence():
             dist.all_reduce(values)
+
+
+def start_sum(values: torch.Tensor) -> Callable[[], None]:
+    """Start to replace `values` by their sum over all ranks, and return a function that waits.
+
+    Raises:
+        InputError: Another process has ended. The returned function also raises this error.
+    """
+    with _one_sentence():
+        work = dist.all_reduce(values, async_op=True)
+
+    def wait() -> None:
+        with _one_sentence():
+            work.wait()
+
+    return wait
 
 
 def gather(value: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from torch.distributed import ProcessGroup
 from moeasr import checkpoint, distributed
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
-from moeasr.train.background import Background
+from moeasr.train.background_work import Background
 from moeasr.train.resume import find_changes
 from moeasr.train.sharded_state import Split, complete, copy_to_host, split, write_shards
 

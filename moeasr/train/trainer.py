@@ -192,10 +192,10 @@ class Trainer(Generic[BatchT]):
         loads: dict[str, Tensor] = {}
         if self._before_step is not None:
             self._before_step(self._progress.step + 1)
-        for batch in batches:
+        for number, batch in enumerate(batches, start=1):
             output = self._loss(batch).with_statistics_on_cpu()
             is_finite = bool(torch.isfinite(output.loss))
-            self._parallel.backward(output.loss, counts=is_finite)
+            self._parallel.backward(output.loss, is_finite, is_last=number == len(batches))
             if is_finite:
                 weight += output.weight
                 add_loads(loads, output.expert_loads)

@@ -3,6 +3,7 @@
 Run as a program with the name of a function and a directory, this file runs it in each process.
 """
 
+import copy
 import errno
 import json
 import os
@@ -23,10 +24,12 @@ from moeasr.data.sampler import BatchConfig, BucketBatchSampler
 from moeasr.models.distillation import Distillation, DistillationConfig
 from moeasr.seed import seed_all
 from moeasr.train import checkpoint_keeper
+from moeasr.train.blocks import recompute_blocks
 from moeasr.train.config import EmaConfig, FreezeConfig, OptimConfig, TrainConfig
 from moeasr.train.gradients import finish_gradients
 from moeasr.train.optim import build_optimizer
 from moeasr.train.parallel import parallelise
+from moeasr.train.replication import Replication
 from moeasr.train.sharded_state import copy_to_host, write_shards
 from moeasr.train.stopping import STOPPED_BY_SIGNAL
 
@@ -90,14 +93,15 @@ def run_steps(
     losses, rank, world_size = [], distributed.rank(), distributed.world_size()
     for step in range(STEPS):
         weight, loss = torch.zeros(()), torch.zeros((), dtype=dtype)
-        for number in range(2 * step + rank, 2 * step + 2, world_size):
+        numbers = range(2 * step + rank, 2 * step + 2, world_size)
+        for number in numbers:
             seed_all(number)  # the dropout of a micro-batch does not depend on its process
             feats, *targets = make_batch(number, dtype)
             feats = feats * (float("nan") if number in bad else 1.0)
             with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
                 output = engine.run(lambda batch: loss_of(*batch), (feats, *targets))
             is_good = bool(torch.isfinite(output.loss))
-            engine.backward(output.loss, counts=is_good)
+            engine.backward(output.loss, counts=is_good, is_last=number == numbers[-1])
             if is_good:
                 weight += output.weight
                 loss += output.loss.detach()
@@ -125,6 +129,44 @@ def all_steps(root):
             losses[f"{kind} {parallel}"] = run_steps("u2pp_moe", parallel, **settings).losses
     if distributed.is_main():
         (root / "losses.json").write_text(json.dumps(losses))
+
+
+def sum_in_buckets(root):
+    """Write the names of the systems whose gradients in buckets are those of one flat sum.
+
+    Each process has two micro-batches, and the last one of the first process is bad.
+    """
+    rank, equal = distributed.rank(), []
+    for name in SYSTEMS:
+        seed_all(1)
+        model = make_system(name).train()
+        twin = copy.deepcopy(model)
+        recompute_blocks(model)
+        engine = Replication(model, bucket_bytes=2000)
+        for number in (2 * rank, 2 * rank + 1):
+            is_good, is_last = number != 1, number % 2 == 1
+            for each in (model, twin):
+                seed_all(number)
+                loss = each(*make_batch(number)).loss
+                if each is model:
+                    engine.backward(loss, is_good, is_last)
+                elif is_good:
+                    loss.backward()
+        engine.sum_gradients(torch.ones(()))
+        flat = [torch.zeros_like(p) if p.grad is None else p.grad for p in twin.parameters()]
+        flat = torch.cat([gradient.flatten() for gradient in flat])
+        counts = torch.tensor([p.grad is not None for p in twin.parameters()]).int()
+        distributed.sum_in_place(flat)
+        distributed.sum_in_place(counts)
+        sums = flat.split([p.numel() for p in twin.parameters()])
+        pairs = zip((p.grad for p in model.parameters()), sums, counts.tolist(), strict=True)
+        if all(
+            torch.equal(found.flatten(), expected) if count else found is None
+            for found, expected, count in pairs
+        ):
+            equal.append(name)
+    if distributed.is_main():
+        (root / "equal.json").write_text(json.dumps(equal))
 
 
 class Share:
@@ -196,12 +238,22 @@ def train_toy(
     assert len(drawn) == (num_drawn if distributed.is_main() else 0)
 
 
+def train_idle(exp_dir, parallel):
+    """Train a model with a weight of which no process has a gradient, for one step."""
+    model = Slope()
+    model.idle = torch.nn.Parameter(torch.ones(1, 2, dtype=torch.float64))
+    source, optim = ListSource([[], [[[1.0, 2.0, 3.0]]]]), OptimConfig(lr=0.1, weight_decay=0.5)
+    settings = {"max_epochs": 1, "optim": optim, "parallel": parallel}
+    make_trainer(exp_dir, source, model, ListSource([[]]), **settings).run()
+
+
 def train_toys(root):
     """Train the toy model in both ways, and sharded with dropout, with and without a crash."""
     freeze = (FreezeConfig(modules=("encoder.*", "ctc"), except_=("*.router",), until_epoch=1),)
     optim = OptimConfig(lr=1e-2, lr_factors={"decoder": 0.5})
     for parallel in ("replicate", "shard"):
         train_toy(root / parallel, parallel, max_epochs=2, freeze=freeze, optim=optim)
+        train_idle(root / f"idle_{parallel}", parallel)
 
     def crash(epoch, number):
         if epoch == 2 and number in (2, 3):  # before the second step

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from sharded_runs import LENGTHS, STEPS, VARIANTS, DoubleSource, run_steps
+from sharded_runs import LENGTHS, STEPS, VARIANTS, DoubleSource, run_steps, train_idle
 from systems import SYSTEMS
 from toys import make_model, make_trainer
 from two_processes import TRAINING, run_two_processes
@@ -67,6 +67,13 @@ def test_bad_micro_batches_lower_precisions_and_teachers_train_alike(steps, kind
     assert sharded == pytest.approx(whole, rel=tolerance)
 
 
+@pytest.mark.slow
+def test_gradients_that_are_summed_in_buckets_are_those_of_one_flat_sum(tmp_path):
+    """The sum of two processes does not depend on the order, so that the gradients are equal."""
+    run_worker("sum_in_buckets", tmp_path)
+    assert json.loads((tmp_path / "equal.json").read_text()) == list(SYSTEMS)
+
+
 @pytest.fixture(scope="module")
 def toys(tmp_path_factory):
     """The directory of the experiments of `train_toys`."""
@@ -87,6 +94,18 @@ def test_checkpoints_of_sharded_trainings_are_those_of_whole_models(toys, name):
     whole, sharded = (checkpoint.load(toys / kind / name) for kind in ("replicate", "shard"))
     assert_close(whole["model"], sharded["model"])
     assert whole["info"] == pytest.approx(sharded["info"], rel=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["replicate", "shard"])
+def test_a_weight_without_a_gradient_does_not_decay_as_in_one_process(toys, tmp_path, kind):
+    """An example is a head whose loss has the weight 0."""
+    train_idle(tmp_path, "replicate")
+    alone, two = (
+        checkpoint.load(path / "epoch_1.pt")["model"] for path in (tmp_path, toys / f"idle_{kind}")
+    )
+    assert alone["idle"].tolist() == two["idle"].tolist() == [[1.0, 1.0]]
+    assert_close(alone, two)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from moeasr.train.background import Background
+from moeasr.train.background_work import Background
 
 
 def fail():
