@@ -20,7 +20,7 @@ from moeasr.train.batch_source import BatchSource, BatchT
 from moeasr.train.checkpoint_keeper import CheckpointKeeper
 from moeasr.train.config import TrainConfig
 from moeasr.train.evaluation import EpochEnd, EvaluatedBatch, evaluate
-from moeasr.train.freezing import Freezing
+from moeasr.train.freezing import Freezing, check_reached
 from moeasr.train.gradients import finish_gradients
 from moeasr.train.meter import add_loads, sum_loads
 from moeasr.train.optim import build_optimizer, set_learning_rate
@@ -194,6 +194,7 @@ class Trainer(Generic[BatchT]):
             self._before_step(self._progress.step + 1)
         for number, batch in enumerate(batches, start=1):
             output = self._loss(batch).with_statistics_on_cpu()
+            check_reached(output.loss)
             is_finite = bool(torch.isfinite(output.loss))
             self._parallel.backward(output.loss, is_finite, is_last=number == len(batches))
             if is_finite:
