@@ -155,13 +155,12 @@ def gather(value: Any) -> list[Any]:
     return values
 
 
-def new_cpu_group() -> dist.ProcessGroup | None:
-    """Return a further process group of all ranks, for tensors on the CPU; None without any group.
+def new_cpu_group() -> dist.ProcessGroup:
+    """Return a further process group of all ranks, for tensors on the CPU, within `process_group`.
 
-    All processes call this function at the same point.
+    All processes call this function at the same point. `process_group` ends the further group as
+    well, whose threads stop when nothing holds it.
     """
-    if not dist.is_initialized():
-        return None
     timeout = dist.group.WORLD.get_group_store().timeout  # that of `process_group`
     with _one_sentence():
         return dist.new_group(backend="gloo", timeout=timeout)

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -90,7 +91,8 @@ class CheckpointKeeper:
         self.scores: list[EpochScore] = []
         self.background = Background()
         self._shards: str | None = None
-        self._group: ProcessGroup | None = None
+        # nothing may hold a group when the training has left it
+        self._group: weakref.ref[ProcessGroup] | None = None
 
     @property
     def last_path(self) -> Path:
@@ -142,7 +144,8 @@ class CheckpointKeeper:
             distributed.gather(None)  # the others wait until the leftovers are removed
             shards = {"directory": self._shards, "aliases": content.aliases}
             content.plain["trainer"]["shards"] = shards
-            self._group = self._group or distributed.new_cpu_group()
+            if self._group is None:
+                self._group = weakref.ref(distributed.new_cpu_group())
             content = copy_to_host(content)
         write = partial(self._write_last, content, self._shards, previous, after)
         if content.shards:
@@ -155,7 +158,7 @@ class CheckpointKeeper:
     ) -> None:
         """Write the parts of a state, and remove the previous directory of shards."""
         if name is not None:
-            write_shards(self._shards_dir(name), content.shards, self._group)
+            write_shards(self._shards_dir(name), content.shards, self._group())
         if distributed.is_main():
             checkpoint.save(self.last_path, content.plain)
             after()
