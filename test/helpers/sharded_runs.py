@@ -106,8 +106,8 @@ def run_steps(
                 weight += output.weight
                 loss += output.loss.detach()
         weight = engine.sum_gradients(weight)
-        finish_gradients(model, weight, max_norm=5.0)
-        optimizer.step()
+        if finish_gradients(model, weight, max_norm=5.0) is not None:  # as the trainer does
+            optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         losses.append(float(distributed.sum_over_ranks(loss)))
     if teacher is not None:
