@@ -3,7 +3,7 @@
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -129,6 +129,22 @@ def sum_in_place(values: torch.Tensor) -> None:
             dist.all_reduce(values)
 
 
+def start_sum(values: torch.Tensor) -> Callable[[], None]:
+    """Start to replace `values` by their sum over all ranks, and return a function that waits.
+
+    Raises:
+        InputError: Another process has ended. The returned function also raises this error.
+    """
+    with _one_sentence():
+        work = dist.all_reduce(values, async_op=True)
+
+    def wait() -> None:
+        with _one_sentence():
+            work.wait()
+
+    return wait
+
+
 def gather(value: Any) -> list[Any]:
     """Return the `value` of every rank in the order of ranks, on every rank."""
     values = [value]
@@ -137,6 +153,17 @@ def gather(value: Any) -> list[Any]:
         with _one_sentence():
             dist.all_gather_object(values, value)
     return values
+
+
+def new_cpu_group() -> dist.ProcessGroup:
+    """Return a further process group of all ranks, for tensors on the CPU, within `process_group`.
+
+    All processes call this function at the same point. `process_group` ends the further group as
+    well, whose threads stop when nothing holds it.
+    """
+    timeout = dist.group.WORLD.get_group_store().timeout  # that of `process_group`
+    with _one_sentence():
+        return dist.new_group(backend="gloo", timeout=timeout)
 
 
 def any_rank(flag: bool) -> bool:

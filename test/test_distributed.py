@@ -108,10 +108,11 @@ def test_a_collective_operation_that_fails_anywhere_is_one_sentence(monkeypatch)
 
 GROUP_LEFT = """
 import weakref
+from datetime import timedelta
 import torch
 import torch.distributed as dist
 from moeasr import distributed
-with distributed.process_group("cpu"):
+with distributed.process_group("cpu", timeout_sec=77):
     group = weakref.ref(dist.group.WORLD)
     torch.optim.AdamW(torch.nn.Linear(1, 1).parameters())
     rank = distributed.rank()
@@ -124,6 +125,16 @@ with distributed.process_group("cpu"):
     assert own.tolist() == [3.0, 30.0]
     flags = [distributed.any_rank(flag) for flag in (False, rank == 0, rank == 1, True)]
     assert flags == [False, True, True, True]
+    wait = distributed.start_sum(own)
+    further = distributed.new_cpu_group()
+    dist.all_reduce(other := torch.ones(1), group=further)
+    wait()
+    assert own.tolist() == [6.0, 60.0] and float(other) == 2.0
+    store = further.get_group_store()
+    assert store.timeout == timedelta(seconds=77), store.timeout
+    further_group = weakref.ref(further)
+    del further, store
+assert further_group() is None, "the further group is still held"
 assert group() is None, "the group is still held"
 """
 

@@ -2,18 +2,22 @@
 
 import math
 import shutil
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.distributed import ProcessGroup
 
 from moeasr import checkpoint, distributed
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.train.background_work import Background
 from moeasr.train.resume import find_changes
-from moeasr.train.sharded_state import complete, split, write_shards
+from moeasr.train.sharded_state import Split, complete, copy_to_host, split, write_shards
 
 logger = get_logger(__name__)
 IDENTITY = ("tokenizer", "fbank", "seed", "training_set", "teacher")
@@ -27,7 +31,8 @@ def read_last(exp_dir: Path) -> dict[str, Any] | None:
     """Return the content of `last.pt`, or None if there is nothing to resume.
 
     A `last.pt` from before the first step contains no training progress. Training then starts from
-    the beginning, even if the data have changed.
+    the beginning, even if the data have changed. It writes `epoch_1.pt` again, which a run leaves
+    that is killed before its first state is complete.
 
     Raises:
         InputError: `last.pt` cannot be read or is not the state of a training, or there are epoch
@@ -43,8 +48,7 @@ def read_last(exp_dir: Path) -> dict[str, Any] | None:
             )
         checkpoint.require_keys(content, "trainer", TRAINER_KEYS, path)
         checkpoint.require_weights(content, path)
-        if content["trainer"]["step"] > 0:
-            return content
+        return content if content["trainer"]["step"] > 0 else None
     if any(exp_dir.glob("epoch_*.pt")):
         raise InputError(
             f"{exp_dir} has epochs of an earlier training, but no last.pt to resume from; use "
@@ -72,6 +76,9 @@ class CheckpointKeeper:
         metadata: Content of every checkpoint beside the weights: config, tokenizer, features, info.
         keep_best: Number of best epochs to keep.
         keep_last: Number of latest epochs to keep.
+
+    Attributes:
+        background: The thread that writes `last.pt` and sharded tensors.
     """
 
     def __init__(
@@ -82,7 +89,10 @@ class CheckpointKeeper:
         self._keep_best = keep_best
         self._keep_last = keep_last
         self.scores: list[EpochScore] = []
+        self.background = Background()
         self._shards: str | None = None
+        # nothing may hold a group when the training has left it
+        self._group: weakref.ref[ProcessGroup] | None = None
 
     @property
     def last_path(self) -> Path:
@@ -109,12 +119,21 @@ class CheckpointKeeper:
         weights: Mapping[str, Any],
         info: Mapping[str, Any],
         trainer_state: Mapping[str, Any],
+        after: Callable[[], None] = lambda: None,
     ) -> None:
         """Write `last.pt`, which holds everything for an exact resume; all processes call this.
 
         Sharded tensors go to a new directory in `last/`. `last.pt` names it, and is written when
-        the directory is complete. A killed run therefore leaves the previous state.
+        the directory is complete. A killed run therefore leaves the previous state. A copy of the
+        state is written in the background, after the previous one has been written.
+
+        Args:
+            weights: The weights as this process holds them.
+            info: Content of `info`.
+            trainer_state: The state of the trainer.
+            after: Function that the first process calls after it has written `last.pt`.
         """
+        self.background.wait()
         state = {**trainer_state, "scores": [list(score) for score in self.scores]}
         content = split({**self._content(weights, info), "trainer": state})
         previous, self._shards = self._shards, None
@@ -123,11 +142,26 @@ class CheckpointKeeper:
             if distributed.is_main():
                 shutil.rmtree(self._shards_dir(self._shards), ignore_errors=True)
             distributed.gather(None)  # the others wait until the leftovers are removed
-            write_shards(self._shards_dir(self._shards), content.shards)
             shards = {"directory": self._shards, "aliases": content.aliases}
             content.plain["trainer"]["shards"] = shards
+            if self._group is None:
+                self._group = weakref.ref(distributed.new_cpu_group())
+            content = copy_to_host(content)
+        write = partial(self._write_last, content, self._shards, previous, after)
+        if content.shards:
+            self.background.start(write)
+        else:
+            write()
+
+    def _write_last(
+        self, content: Split, name: str | None, previous: str | None, after: Callable[[], None]
+    ) -> None:
+        """Write the parts of a state, and remove the previous directory of shards."""
+        if name is not None:
+            write_shards(self._shards_dir(name), content.shards, self._group())
         if distributed.is_main():
             checkpoint.save(self.last_path, content.plain)
+            after()
             if previous is not None:
                 shutil.rmtree(self._shards_dir(previous), ignore_errors=True)
 

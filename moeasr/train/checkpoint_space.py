@@ -38,7 +38,8 @@ def free_bytes(exp_dir: Path) -> int:
     existing = exp_dir.absolute()
     while not existing.exists():
         existing = existing.parent
-    present = sum(path.stat().st_size for path in exp_dir.glob("*.pt"))
+    files = [*exp_dir.glob("*.pt"), *exp_dir.glob("last/*/*")]
+    present = sum(path.stat().st_size for path in files)
     return shutil.disk_usage(existing).free + present
 
 

@@ -114,7 +114,8 @@ class TrainConfig:
     """Division of the work among processes. With `replicate`, each process holds the whole model.
     With `shard`, each process holds its part of all weights, gradients and optimizer states, and
     the weights of a block are gathered when it runs (FSDP2): for models that do not fit in the
-    memory of one GPU. Both compute the same."""
+    memory of one GPU. Both compute the same. The state of `shard` is written in the background,
+    from a copy in the memory of the host."""
     recompute: Literal["none", "blocks"] = "none"
     """`blocks` computes the activations of each block again in the backward pass instead of storing
     them, which saves memory and costs a second forward pass of the blocks."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
@@ -32,6 +32,16 @@ def frozen_parameters(
         if entry.until_epoch is None or epoch <= entry.until_epoch:
             frozen |= chosen
     return frozen
+
+
+def check_reached(loss: Tensor) -> None:
+    """Raise `InputError` unless the loss of a training batch depends on a trained weight."""
+    if not loss.requires_grad:
+        raise InputError(
+            "the loss depends on no weight that is trained: `train.freeze` or `adapter` leaves "
+            "only weights that it does not use, such as those of a head with weight 0; train "
+            "another module as well"
+        )
 
 
 class Freezing:

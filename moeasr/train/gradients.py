@@ -4,35 +4,6 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from moeasr import distributed
-
-
-def sum_gradients(model: nn.Module, weight: Tensor) -> Tensor:
-    """Sum the gradients of all processes in place, and return their total number of utterances.
-
-    One explicit all-reduce sums the gradients, instead of DistributedDataParallel. A process may
-    then skip a bad micro-batch, or have experts without frames, and the others do not wait for it.
-    A missing gradient counts as 0.
-
-    Args:
-        model: The model, whose gradients are sums over the utterances of this process.
-        weight: () number of utterances of this process.
-    """
-    if distributed.world_size() == 1:
-        return weight
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    for parameter in parameters:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    flat = torch.cat([weight.reshape(1), *(p.grad.flatten() for p in parameters)])
-    distributed.sum_in_place(flat)
-    offset = 1
-    for parameter in parameters:
-        size = parameter.numel()
-        parameter.grad.copy_(flat[offset : offset + size].view_as(parameter))
-        offset += size
-    return flat[0]
-
 
 def finish_gradients(model: nn.Module, weight: Tensor, max_norm: float) -> float | None:
     """Turn summed gradients into their mean over utterances, and clip it.

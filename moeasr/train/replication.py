@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from moeasr import distributed
-from moeasr.train.gradients import sum_gradients
+from moeasr.train.gradient_buckets import BUCKET_BYTES, GradientBuckets
 
 InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
@@ -16,23 +16,26 @@ OutputT = TypeVar("OutputT")
 class Replication:
     """A model that every process holds completely. Its gradients are summed once per step.
 
-    A process may omit a bad micro-batch without the others.
+    The sums start during the backward pass of the last micro-batch, see `GradientBuckets`. A
+    process may omit a bad micro-batch without the others.
 
     Args:
         model: The model, already on its device.
+        bucket_bytes: Size of the gradients that are summed together.
     """
 
     is_sharded = False
     """True if a process holds only its part of each parameter."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, bucket_bytes: int = BUCKET_BYTES) -> None:
         self._model = model
+        self._gradients = GradientBuckets(model, bucket_bytes)
 
     def run(self, function: Callable[[InputT], OutputT], value: InputT) -> OutputT:
         """Call a function that uses the model."""
         return function(value)
 
-    def backward(self, loss: Tensor, counts: bool) -> None:
+    def backward(self, loss: Tensor, counts: bool, is_last: bool) -> None:
         """Add the gradient of a micro-batch.
 
         Every process calls this function equally often.
@@ -40,7 +43,10 @@ class Replication:
         Args:
             loss: The loss of the micro-batch, summed over its utterances.
             counts: False if the micro-batch is left out, because its loss is not finite.
+            is_last: True if `sum_gradients` follows before the next micro-batch.
         """
+        if is_last:
+            self._gradients.start()
         if counts:
             loss.backward()
 
@@ -50,7 +56,8 @@ class Replication:
         Args:
             weight: () number of utterances of this process.
         """
-        return sum_gradients(self._model, weight)
+        self._gradients.finish()
+        return distributed.sum_over_ranks(weight)
 
     @contextmanager
     def whole_model(self) -> Iterator[None]:

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
+from torch.distributed import ProcessGroup
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from moeasr import distributed
@@ -78,14 +80,34 @@ def split(content: Mapping[Any, Any]) -> Split:
     return found
 
 
-def write_shards(directory: Path, shards: Mapping[str, Tensor]) -> None:
+def copy_to_host(content: Split) -> Split:
+    """Return a copy on the CPU, which later steps of the training do not change."""
+    options = StagingOptions(
+        use_pinned_memory=False,
+        use_shared_memory=False,
+        use_async_staging=False,
+        use_non_blocking_copy=False,
+    )
+    return Split(*DefaultStager(options).stage(list(content)))
+
+
+def write_shards(
+    directory: Path, shards: Mapping[str, Tensor], group: ProcessGroup | None = None
+) -> None:
     """Write sharded tensors to a directory; all processes call this function.
+
+    Args:
+        directory: The directory.
+        shards: The tensors.
+        group: The process group in which the processes agree; None for that of the training. A
+            thread beside the training needs a group of its own: in one group, each process would
+            order the operations of both differently, and the processes would wait for each other.
 
     Raises:
         InputError: A process cannot write its part, for example because its disk is full.
     """
     try:
-        dcp.save(dict(shards), checkpoint_id=directory)
+        dcp.save(dict(shards), checkpoint_id=directory, process_group=group)
     except CheckpointException as error:
         rank, reason = _first_failure(error)
         raise InputError(f"process {rank} cannot write {directory}: {reason}") from None

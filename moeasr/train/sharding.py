@@ -90,7 +90,7 @@ class Sharding(Replication):
         """Call a function that uses the model; see `Replication.run`."""
         return self._root(function, value)
 
-    def backward(self, loss: Tensor, counts: bool) -> None:
+    def backward(self, loss: Tensor, counts: bool, is_last: bool) -> None:
         """Add the gradient of a micro-batch, or zeros if it does not count."""
         self._counts = counts
         loss.backward()

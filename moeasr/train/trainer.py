@@ -20,7 +20,7 @@ from moeasr.train.batch_source import BatchSource, BatchT
 from moeasr.train.checkpoint_keeper import CheckpointKeeper
 from moeasr.train.config import TrainConfig
 from moeasr.train.evaluation import EpochEnd, EvaluatedBatch, evaluate
-from moeasr.train.freezing import Freezing
+from moeasr.train.freezing import Freezing, check_reached
 from moeasr.train.gradients import finish_gradients
 from moeasr.train.meter import add_loads, sum_loads
 from moeasr.train.optim import build_optimizer, set_learning_rate
@@ -124,7 +124,8 @@ class Trainer(Generic[BatchT]):
             return
         writers = Writers(self._writer_kinds, self._exp_dir, self._progress.step)
         try:
-            with self._stopper.listening(), self._bar() as bar:
+            saved = self._state.background.finished()
+            with self._stopper.listening(), self._bar() as bar, saved:
                 while self._progress.epoch <= self._config.max_epochs:
                     self._run_epoch(writers, states, bar)
                     states = None
@@ -175,6 +176,7 @@ class Trainer(Generic[BatchT]):
                 if self._progress.step % self._config.log_every_steps == 0:
                     writers.write("train", self._progress.step, self._progress.meter.means())
                 self._stopper.stop_if_requested()
+                self._state.background.check()
                 if self._progress.step % self._config.save_every_steps == 0:
                     self._state.save_last()
         self._finish_epoch(writers, self._progress.meter.means(), time.monotonic() - start)
@@ -190,10 +192,11 @@ class Trainer(Generic[BatchT]):
         loads: dict[str, Tensor] = {}
         if self._before_step is not None:
             self._before_step(self._progress.step + 1)
-        for batch in batches:
+        for number, batch in enumerate(batches, start=1):
             output = self._loss(batch).with_statistics_on_cpu()
+            check_reached(output.loss)
             is_finite = bool(torch.isfinite(output.loss))
-            self._parallel.backward(output.loss, counts=is_finite)
+            self._parallel.backward(output.loss, is_finite, is_last=number == len(batches))
             if is_finite:
                 weight += output.weight
                 add_loads(loads, output.expert_loads)
@@ -258,6 +261,7 @@ class Trainer(Generic[BatchT]):
 
     def _save_before_stop(self) -> None:
         self._state.save_last()
+        self._state.background.wait()
         logger.info("stopped by SIGTERM at step %d; run again to resume", self._progress.step)
 
     def _resume(self) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """The state of a training that changes from step to step: saving it, and resuming from it."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class TrainingState:
     Attributes:
         progress: The progress of the training.
         has_other_processes: True if this run has resumed with another number of processes.
+        background: The thread that writes `last.pt` of a sharded training.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class TrainingState:
         has_average = ema_decay > 0 and parallel.keeps_average
         self._average = WeightAverage(model, ema_decay) if has_average else None
         self._keeper = keeper
+        self.background = keeper.background
         self._exp_dir = exp_dir
         self._seed = seed
 
@@ -68,13 +71,15 @@ class TrainingState:
             self._average.update(self._model)
 
     def save_last(self) -> None:
-        """Write `last.pt`; all processes call this at the same point."""
+        """Write `last.pt`; all processes call this at the same point.
+
+        A sharded state is written in the background.
+        """
         state = trainer_state(self.progress, self._optimizer)
         if self._average is not None:
             state["ema"] = self._average.state()
-        self._keeper.save_last(self._parallel.state(), self._info(), state)
-        if distributed.is_main():
-            self._time.save()
+        after = partial(self._time.save, self._time.seconds())
+        self._keeper.save_last(self._parallel.state(), self._info(), state, after)
 
     def save_epoch(self, cost: float, metrics: Mapping[str, float]) -> None:
         """Write the checkpoints of a finished epoch; all processes call this at the same point.
@@ -83,6 +88,7 @@ class TrainingState:
             cost: The value by which epochs are ranked.
             metrics: The metrics that the checkpoint carries.
         """
+        self.background.wait()  # no epoch is far ahead of `last.pt`
         score, info = EpochScore(self.progress.epoch, cost), {**self._info(), **metrics}
         weights = self._parallel.whole(self._parallel.state())
         if distributed.is_main():
@@ -106,6 +112,7 @@ class TrainingState:
         self._time = TrainingTime(self._exp_dir, is_resumed=content is not None)
         if content is None:
             self.save_last()  # so that a run that is stopped before its first save can resume
+            self.background.wait()
             return None
         state = content["trainer"]
         self.progress = read_progress(state)

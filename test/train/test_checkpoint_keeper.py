@@ -81,6 +81,15 @@ def test_epochs_of_another_training_are_not_mixed_in(tmp_path):
         CheckpointKeeper(tmp_path, {}, 1, 1).load_last()
 
 
+def test_a_run_killed_between_its_first_epoch_and_its_first_state_starts_from_the_beginning(
+    tmp_path,
+):
+    keeper = CheckpointKeeper(tmp_path, {}, 1, 1)
+    keeper.save_last({}, {}, {**STATE, "step": 0, "batch": 0})
+    keeper.save_epoch({}, EpochScore(1, 0.5), {"epoch": 1})
+    assert CheckpointKeeper(tmp_path, {}, 1, 1).load_last() is None
+
+
 def test_a_run_that_has_learnt_nothing_starts_anew_with_other_data(tmp_path, caplog):
     caplog.set_level("INFO")
     start = {**STATE, "step": 0, "batch": 0}

@@ -59,6 +59,9 @@ def test_present_checkpoints_will_be_replaced_and_a_new_directory_is_not_created
     assert not any(tmp_path.iterdir())
     (tmp_path / "last.pt").write_bytes(b"123")
     assert free_bytes(tmp_path) == 8
+    (tmp_path / "last" / "0").mkdir(parents=True)  # the parts of a sharded state
+    (tmp_path / "last" / "0" / "__0_0.distcp").write_bytes(b"4567")
+    assert free_bytes(tmp_path) == 12
 
 
 def test_too_little_space_is_one_sentence_with_both_sizes(tmp_path):

@@ -6,7 +6,7 @@ from systems import BATCH, make_system
 
 from moeasr.errors import InputError
 from moeasr.train.config import FreezeConfig
-from moeasr.train.freezing import Freezing, frozen_parameters
+from moeasr.train.freezing import Freezing, check_reached, frozen_parameters
 
 DECODERS = ("decoder", "reverse_decoder")
 
@@ -71,6 +71,16 @@ def test_what_needs_no_gradient_is_never_trained():
         freezing.start_epoch(epoch)
         names = {name.split(".")[0] for name in trained_names(model)}
         assert "embedding" not in names and ("ctc" in names) == (epoch == 2)
+
+
+def test_a_loss_that_no_trained_weight_changes_is_refused():
+    model = make_system("dense", ctc_weight=1.0)
+    Freezing(model, [FreezeConfig(modules=("encoder",))]).start_epoch(1)
+    check_reached(model(*BATCH).loss)
+    Freezing(model, [FreezeConfig(modules=("encoder", "ctc"))]).start_epoch(1)
+    assert trained_names(model)
+    with pytest.raises(InputError, match="the loss depends on no weight that is trained: `train.f"):
+        check_reached(model(*BATCH).loss)
 
 
 def test_names_and_an_epoch_that_trains_nothing_are_refused():

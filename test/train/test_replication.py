@@ -9,8 +9,9 @@ def test_only_micro_batches_that_count_have_a_gradient():
     model = torch.nn.Linear(2, 1, bias=False)
     replication = Replication(model)
     for factor, counts in ((1.0, True), (float("nan"), False), (2.0, True)):
+        is_last = factor == 2.0
         loss = replication.run(lambda x: model(x).sum(), torch.full((1, 2), factor))
-        replication.backward(loss, counts)
+        replication.backward(loss, counts, is_last)
     assert model.weight.grad.tolist() == [[3.0, 3.0]]
     assert float(replication.sum_gradients(torch.tensor(4.0))) == 4.0
 

@@ -3,11 +3,12 @@
 import json
 import math
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 import torch
-from sharded_runs import LENGTHS, STEPS, VARIANTS, DoubleSource, run_steps
+from sharded_runs import LENGTHS, STEPS, VARIANTS, DoubleSource, run_steps, train_idle
 from systems import SYSTEMS
 from toys import make_model, make_trainer
 from two_processes import TRAINING, run_two_processes
@@ -19,12 +20,17 @@ from moeasr.train.config import EmaConfig
 HELPERS = Path(__file__).parent.parent / "helpers"
 
 
-def run_worker(name, root, num_processes=2, timeout_sec=900):
-    """Run a function of `sharded_runs` in several processes."""
+def start_worker(name, root, num_processes=2, timeout_sec=900):
+    """Run a function of `sharded_runs` in several processes, and return their ends."""
     program = HELPERS / "sharded_runs.py"
     command = (str(program), name, str(root))
     options = {"imports": TRAINING, "timeout_sec": timeout_sec, "num_processes": num_processes}
-    for ended in run_two_processes(*command, **options):
+    return run_two_processes(*command, **options)
+
+
+def run_worker(name, root, num_processes=2):
+    """Run a function of `sharded_runs` in several processes, all of which must succeed."""
+    for ended in start_worker(name, root, num_processes):
         assert ended.status == 0, ended.error[-3000:]
 
 
@@ -46,15 +52,26 @@ def test_two_shards_train_as_two_replicas_and_as_one_process_with_two_micro_batc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "tolerance"), [("bad", 1e-9), ("fp32", 1e-5), ("bf16", 1e-2)])
-def test_bad_micro_batches_and_lower_precisions_train_alike(steps, kind, tolerance):
+@pytest.mark.parametrize(
+    ("kind", "tolerance"), [("bad", 1e-9), ("fp32", 1e-5), ("bf16", 1e-2), ("distilled", 1e-9)]
+)
+def test_bad_micro_batches_lower_precisions_and_teachers_train_alike(steps, kind, tolerance):
     """A process cannot leave out a bad micro-batch alone, because the others wait for its units.
 
-    In bfloat16, the sums of products differ in their last bit, 2^-8 of them.
+    In bfloat16, the sums of products differ in their last bit, 2^-8 of them. A teacher is not
+    sharded with its student.
     """
     whole, sharded = (steps[f"{kind} {parallel}"] for parallel in ("replicate", "shard"))
     assert all(map(math.isfinite, sharded))
+    assert sharded != steps["u2pp_moe"]["shard/blocks"]
     assert sharded == pytest.approx(whole, rel=tolerance)
+
+
+@pytest.mark.slow
+def test_gradients_that_are_summed_in_buckets_are_those_of_one_flat_sum(tmp_path):
+    """The sum of two processes does not depend on the order, so that the gradients are equal."""
+    run_worker("sum_in_buckets", tmp_path)
+    assert json.loads((tmp_path / "equal.json").read_text()) == list(SYSTEMS)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +94,18 @@ def test_checkpoints_of_sharded_trainings_are_those_of_whole_models(toys, name):
     whole, sharded = (checkpoint.load(toys / kind / name) for kind in ("replicate", "shard"))
     assert_close(whole["model"], sharded["model"])
     assert whole["info"] == pytest.approx(sharded["info"], rel=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["replicate", "shard"])
+def test_a_weight_without_a_gradient_does_not_decay_as_in_one_process(toys, tmp_path, kind):
+    """An example is a head whose loss has the weight 0."""
+    train_idle(tmp_path, "replicate")
+    alone, two = (
+        checkpoint.load(path / "epoch_1.pt")["model"] for path in (tmp_path, toys / f"idle_{kind}")
+    )
+    assert alone["idle"].tolist() == two["idle"].tolist() == [[1.0, 1.0]]
+    assert_close(alone, two)
 
 
 @pytest.mark.slow
@@ -143,6 +172,64 @@ def test_sharded_weights_of_another_model_are_refused(stopped):
     trainer = make_trainer(stopped, model=torch.nn.Linear(2, 2), max_epochs=2)
     with pytest.raises(InputError, match="does not fit this model: it contains "):
         trainer.run()
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The directory of the experiments of `train_saving`."""
+    root = tmp_path_factory.mktemp("saved")
+    run_worker("train_saving", root)
+    return root
+
+
+def assert_same_files(root, other, *names):
+    """Raise `AssertionError` unless two experiments have checkpoints with the same weights."""
+    for name in names:
+        weights = [checkpoint.load(folder / name)["model"] for folder in (root, other)]
+        assert weights[0].keys() == weights[1].keys()
+        assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0]), name
+
+
+@pytest.mark.slow
+def test_a_state_is_written_in_the_background_with_the_bytes_of_one_that_is_written_at_once(saved):
+    (folder,) = (saved / "unbroken" / "last").iterdir()
+    files = {path.name: path.read_bytes() for path in folder.glob("*.distcp")}
+    assert files == {path.name: path.read_bytes() for path in saved.glob("at_once/*.distcp")}
+    assert sorted(files) == ["__0_0.distcp", "__1_0.distcp"]
+    at_once, later = saved / "at_once.pt", saved / "unbroken" / "last.pt"
+    assert at_once.read_bytes() == later.read_bytes()
+
+
+@pytest.mark.slow
+def test_the_training_goes_on_while_a_state_is_written_and_waits_for_it_in_the_end(saved):
+    """`last.pt` names the state after two steps when it is complete, during the third step."""
+    assert json.loads((saved / "steps.json").read_text())[:2] == [0, 2]
+    assert_same_files(saved / "unbroken", saved / "late", "epoch_1.pt", "epoch_2.pt", "ema.pt")
+
+
+@pytest.mark.slow
+def test_sigterm_in_one_process_saves_the_shards_and_the_training_resumes_bit_for_bit(saved):
+    assert json.loads((saved / "steps.json").read_text())[2] == 5
+    assert_same_files(saved / "unbroken", saved / "stopped", "epoch_1.pt", "epoch_2.pt", "ema.pt")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["write_data-1-kill", "finish-0-kill", "write_data-1-full"])
+def test_a_fault_while_a_state_is_written_leaves_the_state_before(saved, tmp_path, fault):
+    root, rank = tmp_path / fault, int(fault.split("-")[1])
+    root.mkdir()
+    ends = start_worker("fail_saving", root)
+    assert all(ended.status != 0 for ended in ends)
+    if fault.endswith("kill"):
+        assert ends[rank].status == -signal.SIGKILL
+    else:
+        folder = root / "exp" / "last" / "1"
+        sentence = f"InputError: process 1 cannot write {folder}: No space left on device"
+        assert any(f"{sentence}\n" in ended.error for ended in ends)
+    assert checkpoint.load(root / "exp" / "last.pt")["trainer"]["step"] == 0
+    assert len(list((root / "exp" / "last").iterdir())) == 2
+    run_worker("resume_saving", root)
+    assert_same_files(saved / "unbroken", root / "exp", "epoch_1.pt", "epoch_2.pt", "ema.pt")
 
 
 @pytest.mark.slow

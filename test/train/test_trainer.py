@@ -353,6 +353,15 @@ def test_frozen_weights_do_not_decay_and_their_gradients_do_not_count(tmp_path, 
         assert model.matrix.tolist() == [[1.0, 1.0]]
 
 
+def test_a_training_of_weights_that_the_loss_does_not_use_ends_before_its_first_step(tmp_path):
+    model = TwoModules()
+    model.idle = torch.nn.Linear(1, 1)
+    freeze = (FreezeConfig(modules=("*",), except_=("idle",)),)
+    with pytest.raises(InputError, match="^the loss depends on no weight that is trained"):
+        train_slope(tmp_path, [[[1.0, 2.0, 3.0]]], model=model, freeze=freeze)
+    assert checkpoint.load(tmp_path / "last.pt")["trainer"]["step"] == 0
+
+
 def test_learning_rates_have_the_factors_of_their_modules(tmp_path):
     optim = OptimConfig(lr=0.1, lr_factors={"first": 0.25})
     schedule = ScheduleConfig(warmup_steps=1)

@@ -22,19 +22,28 @@ def saved_sec(exp_dir):
 def test_sessions_add_up_each_until_it_saved_last(tmp_path, clock):
     first = TrainingTime(tmp_path, is_resumed=False)
     clock[0] += 40.0
-    first.save()
+    first.save(first.seconds())
     clock[0] += 1000.0  # killed before it saved again, and a pause
     second = TrainingTime(tmp_path, is_resumed=True)
     clock[0] += 2.5
-    second.save()
+    second.save(second.seconds())
     assert saved_sec(tmp_path) == 42.5
+
+
+def test_time_after_the_state_that_is_saved_does_not_count(tmp_path, clock):
+    first = TrainingTime(tmp_path, is_resumed=False)
+    clock[0] += 40.0
+    seconds = first.seconds()
+    clock[0] += 3.0  # the training goes on while the state is written
+    first.save(seconds)
+    assert saved_sec(tmp_path) == 40.0
 
 
 def test_a_training_that_starts_anew_counts_from_zero(tmp_path, clock):
     (tmp_path / "training_time.json").write_text('{"training_sec": 7}')
     anew = TrainingTime(tmp_path, is_resumed=False)
     clock[0] += 1.0
-    anew.save()
+    anew.save(anew.seconds())
     assert saved_sec(tmp_path) == 1.0
 
 
@@ -43,5 +52,6 @@ def test_time_is_not_known_if_that_of_earlier_sessions_is_not(tmp_path, content)
     path = tmp_path / "training_time.json"
     if content is not None:
         path.write_text(content)
-    TrainingTime(tmp_path, is_resumed=True).save()
+    unknown = TrainingTime(tmp_path, is_resumed=True)
+    unknown.save(unknown.seconds())
     assert (path.read_text() if path.exists() else None) == content

@@ -74,7 +74,7 @@ def measure(rank: int, port: int, args: argparse.Namespace, parallel: str) -> No
         batch += (torch.randint(3, VOCAB, (2, 10)), torch.tensor([10, 8]))
         for _ in range(2):
             output = engine.run(lambda inputs: model(*inputs), batch)
-            engine.backward(output.loss, counts=True)
+            engine.backward(output.loss, counts=True, is_last=True)
             weight = engine.sum_gradients(output.weight)
             finish_gradients(model, weight, max_norm=5.0)
             optimizer.step()

@@ -172,7 +172,10 @@ def result_of(exp_dir: Path) -> dict[str, object]:
     last = checkpoint.load(exp_dir / "last.pt")
     kinds = ("train", "dev", "experts")
     metrics = {kind: read_metrics(exp_dir, kind) for kind in kinds}
-    return {"model": last["model"], "trainer": last["trainer"], "metrics": metrics}
+    shards = {path.name: path.read_bytes() for path in exp_dir.glob("last/*/*.distcp")}
+    trainer = last["trainer"]
+    trainer.pop("shards", None)  # the name of their directory may differ
+    return {"model": last["model"], "trainer": trainer, "shards": shards, "metrics": metrics}
 
 
 def play_round(
