@@ -50,10 +50,10 @@ class _Bucket:
 class GradientBuckets:
     """The gradients of a model, summed over all processes in buckets.
 
-    A bucket is summed as soon as the backward pass of the last micro-batch has completed its gradients.
-    All processes sum the buckets in the same order, which is about that of the backward pass. A process
-    whose last micro-batch is left out sums its buckets after it. A gradient that some processes
-    lack counts as 0 in these; a gradient that all of them lack remains None.
+    A bucket is summed as soon as the backward pass of the last micro-batch has completed its
+    gradients. All processes sum the buckets in the same order, which is about that of the backward
+    pass. A process whose last micro-batch is left out sums its buckets after it. A gradient that
+    some processes lack counts as 0 in these; a gradient that all of them lack remains None.
 
     Args:
         model: The model.

@@ -2,10 +2,10 @@
 
     python tools/bench/measure_gradient_sums.py --num-blocks 2 --rounds 12
 
-Buckets are summed during the backward pass; one flat sum follows after it. Both take turns in the same
-processes. The ratio of their times in a round is printed as median and quartiles, because other
-programs on the machine change the times. Each process has one thread, and gloo adds the gradients
-in threads of its own: without a free core, nothing runs beside the backward pass.
+Buckets are summed during the backward pass; one flat sum follows after it. Both take turns in the
+same processes. The ratio of their times in a round is printed as median and quartiles, because
+other programs on the machine change the times. Each process has one thread, and gloo adds the
+gradients in threads of its own: without a free core, nothing runs beside the backward pass.
 """
 
 import argparse
