@@ -1,7 +1,8 @@
 """The interface of routers, which MoE layers, losses and reports use.
 
 The experts of a frame depend only on that frame and its router context, never on the rest of the
-batch. This property allows a model with experts to stream.
+batch. This property allows a model with experts to stream. A router with `sees_future` also reads
+other frames of the utterance, so a model with it cannot stream.
 """
 
 import math
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from moeasr.errors import InputError
 from moeasr.nn.routing import Routing
+from moeasr.nn.valid_frames import ValidFrames
 
 if TYPE_CHECKING:
     from moeasr.moe.layer import MoeConfig
@@ -34,6 +36,9 @@ class Router(nn.Module):
     learn."""
     context: ClassVar[str | None] = None
     """Router context that the router needs: one of `moeasr.nn.feed_forward.CONTEXTS`, or None."""
+    sees_future: ClassVar[bool] = False
+    """True if the experts of a frame depend on later frames of its utterance. `forward` then takes
+    the places of the frames as a third argument, `valid: ValidFrames | None`."""
     reacts: ClassVar[bool] = False
     """True if `react` must be called after each training step."""
 
@@ -111,6 +116,17 @@ class Router(nn.Module):
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
         """Select experts for N valid frames; see `Routing`."""
         raise NotImplementedError
+
+    def route(self, x_ND: Tensor, valid: ValidFrames, context_NC: Tensor | None = None) -> Routing:
+        """Select experts for the N valid frames of a batch by `forward`.
+
+        Args:
+            x_ND: The valid frames.
+            valid: Their places in the batch.
+            context_NC: Their router context, or None.
+        """
+        places = (valid,) if self.sees_future else ()
+        return self(x_ND, context_NC, *places)
 
     @property
     def weights_sum_to_one(self) -> bool:
