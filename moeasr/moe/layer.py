@@ -1,6 +1,6 @@
 """The MoE feed-forward, which routes the valid frames and runs their experts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from torch import Tensor, nn
@@ -117,6 +117,9 @@ class MoeConfig(FeedForwardConfig):
     merge: bool = False
     """True to average the parameters of all experts by the probabilities of `router: utterance`, so
     that each utterance has one merged expert (SMEAR, arXiv 2306.03745)."""
+    merged_from: int | None = None
+    """Number of experts before `moeasr prune --merge-experts` merged some of them; null if it did
+    not. The router continues to score these."""
     kernel: Annotated[str, OneOf(EXPERT_KERNELS)] = field(default="auto", metadata=PROCEDURE)
     """Implementation that runs the experts, one of `moeasr.moe.experts.EXPERT_KERNELS`. All of them
     give equal results; `auto` chooses by device and sizes."""
@@ -135,6 +138,8 @@ class MoeConfig(FeedForwardConfig):
                 "`capacity_factor` must be null: the frames that a full expert drops depend on the "
                 "rest of the batch, so such a model could not stream or reproduce its results"
             )
+        if self.merged_from is not None:
+            check_size("merged_from", self.merged_from, minimum=self.num_experts)
         self._check_offline_routing()
         self.router_class.check(self)
 
@@ -153,6 +158,8 @@ class MoeConfig(FeedForwardConfig):
                 f"`merge: true` needs `router: utterance`, but the router is {self.router}: the "
                 "experts are merged once for all frames of an utterance"
             )
+        if self.merged_from is not None:
+            raise InputError("`merged_from` must be null with `merge: true`")
         if self.experts_per_frame != 1 or self.expert_weights != "full":
             raise InputError(
                 "`merge: true` needs `experts_per_frame: 1` and `expert_weights: full`, because "
@@ -201,7 +208,10 @@ class MoeConfig(FeedForwardConfig):
 
         Experts may be shared with `like`, but the router is new.
         """
-        router = self.router_class.build(self, stack)
+        scored = replace(self, num_experts=self.merged_from or self.num_experts, merged_from=None)
+        router = self.router_class.build(scored, stack)
+        if self.merged_from is not None:
+            router.merge_experts(self.num_experts)
         router.use_experts(self.decoding_experts)
         router.training_experts = self.training_experts
         if isinstance(like, MoEFeedForward):

@@ -50,9 +50,13 @@ class Router(nn.Module):
     training_experts: tuple[int, ...] = ()
     """Numbers of experts per frame from which each training step draws one; with fewer than two,
     training uses K."""
+    expert_of: Tensor | None
+    """Expert of the layer that each of the E experts of the router has become, (E,) int64; None if
+    no experts were merged."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.register_buffer("expert_of", None)
         self._experts_per_frame = 1
         self._drawn: int | None = None
 
@@ -126,7 +130,19 @@ class Router(nn.Module):
             context_NC: Their router context, or None.
         """
         places = (valid,) if self.sees_future else ()
-        return self(x_ND, context_NC, *places)
+        routing = self(x_ND, context_NC, *places)
+        if self.expert_of is None:
+            return routing
+        return merge_choices(routing, self.expert_of, self._num_merged)
+
+    def merge_experts(self, num_merged: int) -> None:
+        """Let the layer have fewer experts than the router, see `moeasr.convert.merging`.
+
+        The router continues to score its E experts. A checkpoint says which of them have become the
+        same expert of the layer.
+        """
+        self._num_merged = num_merged
+        self.expert_of = torch.arange(self.num_experts) % num_merged
 
     @property
     def weights_sum_to_one(self) -> bool:
@@ -206,6 +222,25 @@ def select_top_k(
     else:
         weights_NK = top_logits_NK.softmax(dim=-1)  # 1 for K = 1
     return Routing(expert_ids_NK, weights_NK, logits_NE, probs_NE)
+
+
+def merge_choices(routing: Routing, expert_of: Tensor, num_merged: int) -> Routing:
+    """Return a routing to merged experts, each with the mass of its members.
+
+    The assignments of a frame keep their weights, so the weight of a merged expert is the sum of
+    those of its selected members, w_m = sum of w_e. A frame may have several assignments to the
+    same expert. Likewise, p_m = sum of p_e and r_m = log of the sum of exp r_e, over all members.
+
+    Args:
+        routing: The routing to E experts.
+        expert_of: The merged expert of each of them, (E,).
+        num_merged: Number N of merged experts, each with at least one member.
+    """
+    merged = torch.arange(num_merged, device=expert_of.device)
+    is_other_NE = merged[:, None] != expert_of
+    logits = routing.logits[:, None].masked_fill(is_other_NE, -torch.inf).logsumexp(dim=-1)
+    probs = routing.probs[:, None].masked_fill(is_other_NE, 0.0).sum(dim=-1)
+    return Routing(expert_of[routing.expert_ids], routing.expert_weights, logits, probs)
 
 
 def new_router_weight(num_experts: int, num_inputs: int) -> nn.Parameter:

@@ -111,6 +111,7 @@ SYSTEMS = {
             dynamic_chunk=False,
         )
     },
+    "merged_from": {"encoder": encoder(moe(num_experts=3, merged_from=4))},
     "look_ahead": {
         "encoder": encoder(moe(router="look_ahead", look_ahead_frames=2), dynamic_chunk=False)
     },

@@ -86,6 +86,7 @@ CASES = {
         | {"conv_kernel_size": 5}
     ),
     "shared_expert": tiny(shared_expert_units=11),
+    "merged_from": tiny(merged_from=6),
     "merged_experts": tiny(
         {"dynamic_chunk": False},
         router="utterance",

@@ -130,6 +130,8 @@ MERGING = {"router": "utterance", "experts_per_frame": 1, "expert_weights": "ful
     ("settings", "reason"),
     [
         ({"look_ahead_frames": 2}, "`look_ahead_frames` must be null with `router: top_k`"),
+        ({"num_experts": 5, "merged_from": 4}, "`merged_from` must be at least 5, but is 4"),
+        ({**MERGING, "merged_from": 9}, "`merged_from` must be null with `merge: true`"),
         (
             {"look_ahead_frames": 0, "router": "look_ahead"},
             "`look_ahead_frames` must be at least 1, but is 0",
