@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from moeasr.errors import InputError
+
 UNKNOWN = -1
 """Index of a label that is unknown."""
 
@@ -27,3 +29,19 @@ class Labels(NamedTuple):
 
 NO_LABELS = Labels()
 """The labels of a model that distinguishes none."""
+
+
+def check_names(labels: Labels, at_least: int = 2) -> None:
+    """Raise `InputError` unless there are enough names of labels, each of them only once.
+
+    Args:
+        labels: The labels of a section of the config with the keys `labels` and `label`.
+        at_least: Smallest number of labels.
+    """
+    names = labels.names
+    if len(names) < at_least:
+        raise InputError(
+            f"`labels` needs two or more names, as in {labels.table}, but is {list(names)}"
+        )
+    if "" in names or len(set(names)) < len(names):
+        raise InputError(f"`labels` contains an empty name, or a name twice: {', '.join(names)}")

@@ -1,8 +1,8 @@
 """Low-rank updates of weights: LoRA (Hu et al., arXiv 2106.09685).
 
 An update is a parametrization of PyTorch: wherever a module uses its weight, it uses the sum of the
-weight and the update. So linear layers, and banks of experts with all their kernels, need no code
-for adapters.
+weight and the update. Therefore, linear layers and all kernels of experts need no code for
+adapters.
 """
 
 import math
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 PARTS = ("original", "0.up", "0.down", "0.scale")
-"""Names that PyTorch gives to a weight and to the tensors of its update in a state."""
+"""Ends of the names of a weight and of the tensors of its update in a state dict."""
 NAME = re.compile(rf"(.*)parametrizations\.(\w+)\.({'|'.join(map(re.escape, PARTS))})")
 
 
 class LowRankUpdate(nn.Module):
     """The sum of a weight and an update of rank R: W + alpha / R * up down.
 
-    A stack of weights (E, outputs, inputs), as of experts, has E updates. An update is 0 until it
+    The stacked weights of E experts, (E, outputs, inputs), have E updates. An update is 0 until it
     is trained.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 VARIABLE = "MOEASR_LAUNCHER"
 """Environment variable with the launcher's process id and the path of its named pipe."""
 TIMED_OUT = "one of them hangs, or needs a larger --timeout-sec"
-"""Part of the report of a process that has waited in vain for another one."""
+"""Part of the report of a process that has waited for another one until the time limit."""
 MAX_BYTES = select.PIPE_BUF
 """Largest size of a report. The system writes up to this many bytes to a pipe in one piece."""
 
@@ -43,7 +43,7 @@ def launcher_pid() -> int | None:
 
 
 def send_report(kind: Kind, text: str) -> bool:
-    """Tell the launcher why this process ends.
+    """Send the launcher a sentence about the end of this process.
 
     Returns:
         True if a launcher will print the sentence, so that this process should not print it.

@@ -1,4 +1,4 @@
-"""The launcher's watch over the processes of a training: their reports, and processes that hang."""
+"""Monitoring of the processes of a training by their launcher: reports, and stopped processes."""
 
 import os
 import select
@@ -22,8 +22,8 @@ STOPPED_SEC = 15.0
 CHECK_SEC = 0.5
 """Time between two checks of the processes."""
 FIRST_SEC = 10
-"""Time within which processes end by the same cause. torchrun kills those that ignore SIGTERM only
-later."""
+"""Longest time between the first failure and others of the same cause. Processes that ignore
+SIGTERM are killed by torchrun later than this."""
 STOPPED_BY_SIGTERM = (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
@@ -31,8 +31,8 @@ STOPPED_BY_SIGTERM = (-signal.SIGTERM, 128 + signal.SIGTERM)
 def watched_ranks(stopped_sec: float = STOPPED_SEC) -> Iterator["RankWatch"]:
     """Monitor the processes that the block starts as children of this process.
 
-    A process that has been stopped for `stopped_sec` is killed: the others would wait for it. If
-    the block raises an exception, the processes that training processes left behind are killed.
+    A process that has been stopped for `stopped_sec` is killed, because the others would wait for
+    it. If the block raises an exception, all remaining processes of the training are killed.
 
     A process is recognised by the environment variable RANK, and its state is read from `/proc`.
     Without `/proc`, only reports are received.
@@ -61,7 +61,7 @@ def watched_ranks(stopped_sec: float = STOPPED_SEC) -> Iterator["RankWatch"]:
 
 
 class RankWatch:
-    """The processes of a training on this machine, and what is known about their ends.
+    """A monitor of the processes of a training on this machine, and of the reasons why they end.
 
     Args:
         pipe: Handle of the pipe for reports, which does not block.
@@ -112,7 +112,7 @@ class RankWatch:
                 return f"process {report.rank} failed, and the others were stopped: {report.text}"
         for rank in self._killed:
             return (
-                f"process {rank} was stopped by a signal (SIGSTOP?) and did not go on for "
+                f"process {rank} was stopped by a signal (SIGSTOP?) and did not continue for "
                 f"{self._stopped_sec:g} s; it was killed, and the others were stopped"
             )
         explained = {report.rank for report in self._reports}

@@ -31,9 +31,9 @@ class Meeting:
         PyTorch would also wait, but without running Python's handlers of SIGINT and SIGTERM.
 
         Returns:
-            The address under which the other machines reach this one, because the name of a machine
-            often belongs to its loopback address. None if `conf` does not say who owns the
-            endpoint.
+            The address at which the other machines reach this one, because the name of a machine
+            is often that of its loopback address. None if `conf` does not say which machine owns
+            the endpoint.
 
         Raises:
             InputError: The endpoint does not answer in time.
@@ -61,8 +61,8 @@ class Meeting:
         kind = type(error).__name__
         if kind == "RendezvousTimeoutError":
             return (
-                f"not all of the {self._num_machines} machines came to {self._endpoint} within "
-                f"{self._wait_sec:.0f} s; start the training on each of them"
+                f"not all of the {self._num_machines} machines connected to {self._endpoint} "
+                f"within {self._wait_sec:.0f} s; start the training on each of them"
             )
         if kind == "RendezvousClosedError":
             return (
@@ -70,4 +70,4 @@ class Meeting:
                 "machines again"
             )
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
-        return f"the machines cannot meet at {self._endpoint}: {reason}"
+        return f"the machines cannot connect at {self._endpoint}: {reason}"

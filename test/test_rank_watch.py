@@ -104,7 +104,7 @@ def test_a_process_that_stays_stopped_is_killed_and_named():
         assert processes[0].poll() is None
         report(0, "lost", LOST)
         raise Failed
-    sentence = "process 1 was stopped by a signal (SIGSTOP?) and did not go on for 1 s; it was"
+    sentence = "process 1 was stopped by a signal (SIGSTOP?) and did not continue for 1 s; it was"
     assert watch.describe({0: Failure(1), 1: Failure(KILLED)}).startswith(sentence)
     assert processes[0].wait(timeout=120) == KILLED  # it was left behind
 

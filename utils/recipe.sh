@@ -22,9 +22,9 @@ verbose=false                       # true: print the messages of every script o
 nj=2                                # number of parallel jobs on the CPU
 ngpu=0                              # number of GPUs for training; 0 trains on the CPU
 nproc=1                             # number of processes for training on the CPU
-nnodes=1                            # number of machines that train together; run.sh is started on each of them
+nnodes=1                            # number of machines that train together; start run.sh on each of them
 node_rank=0                         # number of this machine, from 0; machine 0 runs all stages, the others only stage 3
-rdzv_endpoint=                      # host:port of machine 0, at which the machines meet, such as node1:29500
+rdzv_endpoint=                      # host:port of machine 0, to which the other machines connect, such as node1:29500
 rdzv_wait=600                       # seconds to wait for the other machines
 num_threads=2                       # number of CPU threads of each training or decoding process
 data_type=feats                     # feats (stored features), raw (audio files) or shard (tar files)
@@ -169,7 +169,7 @@ say_results() {
   printf '  %-55s # %s\n' \
     "moeasr transcribe --checkpoint $exp_dir a.wav" "text of a recording of your own" \
     "moeasr stream --checkpoint $exp_dir a.wav" "partial results, as in live recognition" \
-    "moeasr report --exp-dir $exp_dir" "a page: what experts hear, errors, training" \
+    "moeasr report --exp-dir $exp_dir" "a page: expert specialisation, errors, training" \
     "./run.sh --stage 3 --train-config $other" "another system of conf/" \
     "./run.sh --stage 6 --stop-stage 6" "ONNX files for 'moeasr serve' and for phones"
   [ ! -f conf/compare.list ] || printf '  %-55s # %s\n' \

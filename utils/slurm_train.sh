@@ -4,18 +4,18 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --signal=TERM@90
-# Train a recipe with Slurm on one or more machines. Call it in the recipe's directory:
+# Train a recipe with Slurm on one or more machines. In the directory of the recipe:
 #
 #   sbatch --nodes 2 --gpus-per-node 8 utils/slurm_train.sh --ngpu 8 --train-config conf/u2pp_moe.yaml
 #
 # Options before slurm_train.sh are those of sbatch, options after it are those of run.sh. Stages 0 to
 # 2 must have run. Each machine runs stage 3, and the processes of all machines train together. When
-# the job is pre-empted, or 90 s before its time limit, the training saves its state, and Slurm starts
-# the job again, which resumes the training. scancel ends it.
+# the job is pre-empted, or 90 s before its time limit, the training saves its state. Slurm then starts
+# the job again, and the training resumes. scancel ends the job.
 set -euo pipefail
 
 if [ -z "${SLURM_JOB_ID:-}" ]; then
-  echo "$0: this is a job of Slurm; call it in a recipe: sbatch utils/slurm_train.sh [options of run.sh]" >&2
+  echo "$0: this script is a Slurm job; submit it in the directory of a recipe: sbatch utils/slurm_train.sh [options of run.sh]" >&2
   exit 1
 fi
 if [ ! -x run.sh ]; then

@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     numbers = ", ".join(str(epoch.epoch) for epoch in epochs)
     if out.exists() and checkpoint.load(out).get("info") == content["info"]:
         # A file that is written again would be newer than its hypotheses, and make them stale.
-        print(f"{out}: is the average of the weights of epochs {numbers} already")
+        print(f"{out}: already the average of the weights of epochs {numbers}, so it is unchanged")
         return
     checkpoint.save(out, content)
     chosen = "the best on dev" if args.mode == "best" else "the latest"

@@ -1,12 +1,13 @@
 """Plan the memory, communication, steps and time of a training on many GPUs.
 
-Prints the memory of a GPU if every GPU holds the whole model (replicate) and if the GPUs divide it
+Prints the memory per GPU if every GPU holds the whole model (replicate) and if the GPUs divide it
 (shard), the data that a GPU sends in a step, the number of steps, the size of the checkpoints and,
-for a known speed of the GPU, the time. Activations are measured by short forward passes on the CPU.
+if the speed of a GPU is given, the time. Needs no GPU: activations are measured by short forward
+passes on the CPU.
 
-The throughput is the duration of the audio on which one GPU trains per second, for example from the
-log of a short training. Without it, --tflops derives the throughput from the multiply-adds that
-`moeasr profile` counts.
+The throughput is the number of seconds of audio on which one GPU trains per second. Measure it in a
+short training: train.log contains the duration of the audio and the time of each epoch. Instead,
+--tflops computes the throughput from the multiply-adds that `moeasr profile` counts.
 """
 
 import argparse
@@ -30,12 +31,12 @@ def get_parser() -> argparse.ArgumentParser:
     text = "new value V of the key A.B in the config (repeatable)"
     add("--set", action="append", default=[], metavar="A.B=V", help=text)
     add("--gpus", type=int, required=True, metavar="N", help="number of GPUs")
-    text = "audio of an epoch in hours; count copies at other speeds"
+    text = "audio of an epoch in hours, including copies at other speeds"
     add("--hours", type=float, required=True, metavar="H", help=text)
-    text = "memory of a GPU in 10^9 bytes, with which the sums are compared (default: none)"
+    text = "memory of a GPU in 10^9 bytes; prints whether the training fits (default: none)"
     add("--gpu-memory-gb", type=float, metavar="GB", help=text)
     speed = parser.add_mutually_exclusive_group()
-    text = "seconds of audio on which a GPU trains per second (default: unknown)"
+    text = "seconds of audio on which one GPU trains per second (default: unknown)"
     speed.add_argument("--throughput", type=float, metavar="X", help=text)
     text = "sustained speed of a GPU in 10^12 operations per second (default: unknown)"
     speed.add_argument("--tflops", type=float, metavar="X", help=text)

@@ -1,13 +1,13 @@
 """Remove or merge experts of a model, so that it becomes smaller.
 
-Either keep the experts of some languages, for a model with `router: language` or `router:
-learned_group` (whose groups may also be accents or other labels), or remove experts that are rarely
-used on a data directory, or merge similar ones. Frames that use none of the removed experts are
-computed as before. On a data directory, the command prints how far the outputs moved.
+--keep-languages keeps only the experts of some languages, for a model with `router: language` or
+`router: learned_group`, whose groups may also be accents or other labels. --drop-experts-below
+removes experts that are rarely used on a data directory, --merge-experts merges similar ones.
+Frames that use none of the removed experts are computed as before.
 
-With one language left, the model needs no language any more, and can be exported. All layers of one
-section of the config keep equally many experts. The checkpoint cannot continue the training; use it
-as `init.model` of a new one.
+With one language left, the model no longer needs the language, and can be exported. All layers of
+one section of the config keep equally many experts. The pruned checkpoint cannot resume a training;
+use it as `init.model` of a new one.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def main(argv: list[str] | None = None) -> None:
     before, after = count_params(trained.model).describe(), count_params(pruned).describe()
     layers = zip(trained.model.moe_layers().values(), pruned.moe_layers().values())
     num_changed = sum(a.experts.num_experts != b.experts.num_experts for a, b in layers)
-    print(f"{args.out}: {num_changed} layers lost experts")
+    print(f"{args.out}: experts were removed from {num_changed} layers")
     print(f"parameters before: {before}\nparameters after:  {after}")
     if args.data_dir is not None:
         change = measure_change(trained.model.double(), pruned.double().eval(), compared)

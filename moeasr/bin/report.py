@@ -1,12 +1,12 @@
 """Show training, results, experts and errors of experiments as one HTML page.
 
 Runs the encoder of averaged.pt and of a few earlier checkpoints on a data directory, aligns the
-transcripts, and measures which units, speakers, languages ... each expert hears. With several
-experiments, the page also compares them. Writes:
+transcripts, and measures which units, speakers, languages ... are routed to each expert. With
+several experiments, the page also compares them. Writes:
   report.html     the page, which needs no other file and no network
   report.json     the same numbers, for programs
-The labels of utterances come from utt2spk, utt2lang and utt2snr (a signal-to-noise ratio in dB) of
-the data directory, as far as these files exist.
+The labels of utterances come from the files utt2spk, utt2lang and utt2snr (a signal-to-noise ratio
+in dB) of the data directory. All of them are optional.
 """
 
 import argparse
@@ -39,10 +39,10 @@ def get_parser() -> argparse.ArgumentParser:
     add("--data-dir", metavar="DIR", help=text)
     text = "file of words and their phones, `WORD PHONE PHONE ...` (default: no phones)"
     add("--lexicon", metavar="FILE", help=text)
-    text = "utterance whose routes are shown; may be given several times (default: the worst one, "
-    text += "a typical one and the longest one without errors)"
+    text = "utterance whose routes are shown; may be given several times (default: the one with "
+    text += "the most errors, a typical one and the longest one without errors)"
     add("--utterance", action="append", default=[], metavar="ID", help=text)
-    text = "permutations of each test of experts and labels (default: %(default)s)"
+    text = "permutations of the labels in each significance test (default: %(default)s)"
     add("--num-permutations", type=int, default=200, metavar="N", help=text)
     text = "feature frames per batch (default: %(default)s)"
     add("--batch-frames", type=int, default=12000, metavar="N", help=text)

@@ -1,8 +1,8 @@
 """Print the complete config of an experiment, with all defaults.
 
-The config is merged with the configs that it is based on (`base:`). A training stores the same text
-as config.yaml in its experiment directory. For a checkpoint, only its `model:` section is printed,
-for the config of a training that starts from it.
+The config is merged with its base configs (`base:`). A training stores the same text as config.yaml
+in its experiment directory. For a checkpoint, only the `model:` section is printed, from which the
+config of a fine-tuning can be made.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
 Reads a config, two data directories, a dictionary and CMVN statistics. Writes checkpoints, logs,
 pictures and metrics to the experiment directory. The same command resumes a stopped training
-from its last checkpoint, with the same result as without the stop. If the settings of batches,
-dropout, augmentation, SpecAugment or `train:` have changed since then, a warning is printed.
+from its last checkpoint, with the same result as without the stop. When it resumes, settings of
+batches, dropout, augmentation, SpecAugment and `train:` may be changed, which prints a warning.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def get_parser(needs_data: bool = True) -> argparse.ArgumentParser:
     text = "seed of initialisation, batches and augmentation (default: %(default)s)"
     parser.add_argument("--seed", type=seed, default=777, metavar="N", help=text)
     add_process_options(parser)
-    text = "check memory, time and disk space with the largest batches, and write nothing"
+    text = "make steps with the largest batches, print memory, time and disk space, write no file"
     parser.add_argument("--preflight", action="store_true", help=text)
     parser.add_argument(
         "--set",

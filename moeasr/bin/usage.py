@@ -1,9 +1,9 @@
 """Show how evenly each MoE layer of a model uses its experts.
 
 Runs the encoder on a data directory, and the decoders on its transcripts as in training. Prints for
-each MoE layer the load of each expert, which is its share of the frames, the coefficient of
-variation (CV) of the loads, and the number of dead experts, which have less than 1 / (4 E) of the
-load. With --out-dir, writes:
+each MoE layer the load of each expert (its share in the assignments of frames to the E experts),
+the coefficient of variation (CV) of the loads, and the number of dead experts, which have less than
+1 / (4 E) of the load. With --out-dir, writes:
   expert_usage.json     loads and statistics of each layer, for programs
   expert_usage.md       the printed table
   expert_usage.png      heat map of layers and experts (with --plot)

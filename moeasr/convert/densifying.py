@@ -16,7 +16,6 @@ from moeasr.convert.transfer import load_transferred
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.config import ModelConfig, RoutingLossWeights
-from moeasr.models.heads.group_head import GroupConfig, GroupHead
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 from moeasr.moe.expert_copies import (
     DENSIFY_METHODS,
@@ -94,7 +93,7 @@ def dense_config(config: ModelConfig) -> ModelConfig:
         decoder=dataclasses.replace(decoder, feed_forward=decoder.feed_forward.without_experts()),
         embedding=None,
         languages=(),
-        heads={k: head for k, head in config.heads.items() if not isinstance(head, GroupConfig)},
+        heads={name: head for name, head in config.heads.items() if not head.serves_experts},
         routing_losses=RoutingLossWeights(),
     )
 
@@ -129,7 +128,7 @@ def densify_into(
     if model.embedding is not None:
         dropped += model.embedding.state_dict(prefix="embedding.")
     for name, head in model.all_heads.items():
-        if isinstance(head, GroupHead):
+        if name not in dense.all_heads:
             dropped += head.state_dict(prefix=f"{name}.")
     for key in dropped:
         del state[key]

@@ -75,7 +75,8 @@ def merge_experts(model: AsrModel, usage: Mapping[str, BankUsage], num_experts: 
             return part
         return dataclasses.replace(part, num_experts=num_experts, merged_from=part.num_experts)
 
-    return Merging(with_parts(model.config, shrink), experts, expert_of)
+    heads = {k: head for k, head in model.config.heads.items() if not head.serves_experts}
+    return Merging(with_parts(model.config, shrink, heads=heads), experts, expert_of)
 
 
 def merge_into(merged: AsrModel, model: AsrModel, merging: Merging) -> None:
@@ -91,6 +92,10 @@ def merge_into(merged: AsrModel, model: AsrModel, merging: Merging) -> None:
         for key, weight in weights._asdict().items():
             state[f"{name}.experts.{key}"] = weight
         state[f"{name}.router.expert_of"] = merging.expert_of[name]
+    for name, head in model.all_heads.items():
+        if name not in merged.all_heads:
+            for key in head.state_dict(prefix=f"{name}."):
+                del state[key]
     load_transferred(merged, state)
 
 

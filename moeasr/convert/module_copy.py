@@ -22,7 +22,7 @@ SECTIONS = {
 }
 """Prefixes of the keys of `model:` that must be equal, by module."""
 OTHERS = {"decoder": "decoder.num_reverse_blocks", "reverse_decoder": "decoder.num_blocks"}
-"""A key in the section of a module that describes another module."""
+"""By module, a key with one of its prefixes that describes another module and may differ."""
 MAX_SHOWN = 10
 """Maximum number of units in the summary."""
 
@@ -39,7 +39,7 @@ class TrainedModel(NamedTuple):
 
 
 class CopyReport(NamedTuple):
-    """The modules and units that a new model has from a trained one, and those that are new."""
+    """The modules and units that were copied from a trained model, and those that are new."""
 
     copied: list[str]
     """Modules whose weights are copied."""
@@ -64,8 +64,8 @@ def copy_modules(
 ) -> CopyReport:
     """Copy CMVN and modules of a trained model to a new model, which may have other units.
 
-    Of tensors with a row or column for each unit, such as output layers and token embeddings, those
-    of the units that both models have are copied. Units are compared as text; ids may differ.
+    In tensors with a row for each unit, such as output layers and token embeddings, only the rows
+    of units that both models have are copied. Units are compared as text; ids may differ.
 
     Args:
         source: The trained model.
@@ -137,7 +137,8 @@ def _check_config(name: str, source: TrainedModel, target: AsrModel) -> None:
 def _unit_dims(model: AsrModel) -> dict[str, int | None]:
     """Return the dimension of each tensor whose size is the number of units; None if it has none.
 
-    A larger vocabulary shows the dimension, even if other sizes are equal to the number of units.
+    The dimension is the one that differs in a model with one more unit. Comparing sizes with the
+    number of units would not suffice, because other sizes may be equal to it.
     """
     num_mel_bins = model.cmvn.mean.numel()
     with torch.device("meta"):
@@ -152,7 +153,7 @@ def _unit_dims(model: AsrModel) -> dict[str, int | None]:
 def _copied(
     ours: Tensor, theirs: Tensor | None, unit_dim: int | None, pairs: Sequence[tuple[int, int]]
 ) -> Tensor | None:
-    """Return a tensor of the new model with trained values; None if the shapes do not match.
+    """Return a tensor of the new model with copied values; None if the shapes do not match.
 
     Args:
         ours: The new tensor.

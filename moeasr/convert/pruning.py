@@ -1,4 +1,4 @@
-"""Pruning: removal of experts, by the labels whose groups they are or by their load.
+"""Pruning: removal of experts, by the label of their group or by their load.
 
 A frame that uses none of the removed experts is computed as before. With router `language`, these
 are all frames of the remaining languages. With `learned_group`, the frames of removed groups go to
@@ -49,7 +49,7 @@ def keep_labels(model: AsrModel, names: Collection[str]) -> Pruning:
     """
     config = model.config
     labels, head = config.labels.names, config.group_head
-    if not labels:
+    if not config.contexts.intersection(GROUPED):
         raise InputError(
             "only a model with `router: language` or `router: learned_group` can be pruned to some "
             "of its languages; use --drop-experts-below for this one"
@@ -109,6 +109,8 @@ def check_unmerged(layers: Mapping[str, MoEFeedForward]) -> None:
 def drop_rarely_used(model: AsrModel, usage: Mapping[str, BankUsage], min_share: float) -> Pruning:
     """Return a pruning that removes experts with less than a share of the load of their layer.
 
+    Heads that serve experts in training are removed as well.
+
     All layers of a section of the config keep equally many experts: as many as the layer that keeps
     most. Layers that share experts or a router keep the same experts.
 
@@ -148,13 +150,14 @@ def drop_rarely_used(model: AsrModel, usage: Mapping[str, BankUsage], min_share:
     if not kept:
         raise InputError(
             f"no expert can be removed: in some layer of each kind, all experts have at least "
-            f"{min_share:g} of the load"
+            f"{min_share:g} of the load; choose a higher share"
         )
 
     def shrink(key: str, part: MoeConfig) -> MoeConfig:
         return dataclasses.replace(part, num_experts=sizes.get(key, part.num_experts))
 
-    return Pruning(with_parts(model.config, shrink), kept)
+    heads = {k: head for k, head in model.config.heads.items() if not head.serves_experts}
+    return Pruning(with_parts(model.config, shrink, heads=heads), kept)
 
 
 def prune_into(pruned: AsrModel, model: AsrModel, pruning: Pruning) -> None:
@@ -172,11 +175,11 @@ def prune_into(pruned: AsrModel, model: AsrModel, pruning: Pruning) -> None:
         for key in keys:
             state[f"{name}.{key}"] = state[f"{name}.{key}"][ids]
     for name, head in model.all_heads.items():
-        if not isinstance(head, GroupHead) or not pruning.labels:
-            continue
         if name not in pruned.all_heads:
             for key in head.state_dict(prefix=f"{name}."):
                 del state[key]
+            continue
+        if not isinstance(head, GroupHead) or not pruning.labels:
             continue
         rows = [*range(head.uses_ctc), *(index + head.uses_ctc for index in pruning.labels)]
         for key in ("weight", "bias"):

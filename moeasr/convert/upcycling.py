@@ -21,7 +21,6 @@ from moeasr.convert.transfer import (
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
-from moeasr.models.heads.group_head import GroupHead
 from moeasr.moe.expert_copies import (
     FeedForwardWeights,
     add_noise,
@@ -41,8 +40,8 @@ def upcycle_into(
 
     A feed-forward is copied to the shared expert of a layer or, without one, to all experts.
     Modules are matched by name. Feed-forwards of the same type in both models are copied unchanged.
-    The routers of new experts, the head that chooses their groups, and SpeechMoE's embedding
-    network keep the weights of `model`. Without noise, `model` then computes the same as `dense` if
+    The routers of new experts, heads that serve experts, and SpeechMoE's embedding network keep the
+    weights of `model`. Without noise, `model` then computes the same as `dense` if
     a layer has a shared expert, or if the weights of a frame's experts sum to 1. Otherwise a
     warning is logged.
 
@@ -81,9 +80,9 @@ def upcycle_into(
         )
     if dense.embedding is None and model.embedding is not None:
         state.update(model.embedding.state_dict(prefix="embedding."))
-    for name, head in model.all_heads.items():
-        if isinstance(head, GroupHead) and name not in dense.all_heads:
-            state.update(head.state_dict(prefix=f"{name}."))
+    for name, section in model.config.heads.items():
+        if section.serves_experts and name not in dense.all_heads:
+            state.update(model.all_heads[name].state_dict(prefix=f"{name}."))
     load_transferred(model, state)
     layers = [targets[name] for name in converted]
     if noise > 0:

@@ -55,7 +55,7 @@ class Batches:
         return batch_stream(self.dataset, self.sampler, epoch, start, self.num_workers)
 
     def leave_out(self, epoch: int, parts: Sequence[tuple[int, int]]) -> None:
-        """Leave out of an epoch the batches that other numbers of processes have finished."""
+        """Omit the batches of an epoch that earlier runs finished, see `BatchSource.leave_out`."""
         self.sampler.leave_out(epoch, parts)
 
 
@@ -106,7 +106,7 @@ def make_batches(
     if not utterances:
         reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
         raise InputError(f"{data_dir} contains no usable utterance{reason}")
-    if is_training and config.model.group_head is not None:
+    if is_training and labels.names and not config.model.languages:
         check_repeated(Path(data_dir), utterances.languages, labels)
     reader = kind.open_reader(data_dir, whole_files=is_windowed)
     num_views = 2 if is_training and config.model.consistency_weight > 0 else 1

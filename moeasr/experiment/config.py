@@ -64,7 +64,7 @@ class InitConfig:
     writes. All its weights are copied."""
     from_: str | None = None
     """Checkpoint of a model to fine-tune, which may have other units. The weights of `modules` are
-    copied. Of tensors with a row for each unit, such as output layers, the rows of the units that
+    copied. In tensors with a row for each unit, such as output layers, the rows of the units that
     both models have are copied, and the other rows are new."""
     modules: tuple[str, ...] = ()
     """Modules of the model that `from` initialises, such as [encoder, ctc]; the others are new.
@@ -125,8 +125,8 @@ class ExperimentConfig:
     init: InitConfig = field(default_factory=InitConfig)
     """Trained weights for a new model."""
     adapter: AnyAdapter | None = None
-    """Few weights that are trained while all other weights stay as `init` has set them; null to
-    train all weights."""
+    """An adapter: few weights that are trained, while the weights that `init` copies stay
+    unchanged; null to train all weights."""
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
     """Teacher and the weights of its losses."""
 

@@ -27,10 +27,10 @@ NUM_STEPS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
-    """A rehearsal of a training, which writes no file."""
+    """A rehearsal of a training: a few steps that write no file."""
 
     trainer: Trainer[Batch]
-    """The trainer, which is of no use for the training afterwards."""
+    """The trainer. It must not train afterwards, because the steps have changed its model."""
     model: AsrModel
     """The model."""
     train: Batches
@@ -50,8 +50,8 @@ class Preflight:
         """
         needed, free = planned_bytes(self.model, self.config.train), free_bytes(self.exp_dir)
         check_space(needed, free, self.exp_dir)
-        room = f"{self.exp_dir} with room for {describe_size(free)}"
-        yield f"checkpoints: at most {describe_size(needed)}, in {room}"
+        room = f"{self.exp_dir} has room for {describe_size(free)}"
+        yield f"checkpoints: at most {describe_size(needed)}; {room}"
         frames, seconds = 0, 0.0
         for name, indices in self._extremes().items():
             batch = collate([self.train.dataset[1, index] for index in indices])
@@ -61,9 +61,9 @@ class Preflight:
                     self.trainer.rehearse(batch)
                 last_sec = time.monotonic() - start
             frames, seconds = frames + batch.num_frames, seconds + last_sec
-            yield f"{name} batch: {batch.describe_size()}: {last_sec:.2f} s"
+            yield f"batch of the {name}: {batch.describe_size()}: {last_sec:.2f} s"
         used = distributed.gather(self._peak_bytes())
-        yield "memory: " + ", ".join(
+        yield "peak memory: " + ", ".join(
             f"{describe_size(each)} in process {rank}" for rank, each in enumerate(used)
         )
         epoch_frames = sum(map(self._padded_frames, self.train.sampler.batches(1)))
@@ -73,14 +73,14 @@ class Preflight:
         )
 
     def _extremes(self) -> dict[str, list[int]]:
-        """Return the utterances of the batches with the longest and with the most utterances."""
+        """Return the batches of the longest utterances and of the most utterances."""
         limits, num_frames = self.config.data.batch, np.asarray(self.train.utterances.num_frames)
         order = longest_first(num_frames)
         ends = cut_batches(num_frames[order], limits.max_frames, limits.max_utts)
         widest = int(np.argmax(np.diff(ends)))
         return {
             name: order[ends[number] : ends[number + 1]].tolist()
-            for name, number in (("longest", 0), ("widest", widest))
+            for name, number in (("longest utterances", 0), ("most utterances", widest))
         }
 
     def _padded_frames(self, indices: list[int]) -> int:

@@ -28,9 +28,10 @@ from moeasr.train.trainer import Trainer
 logger = get_logger("train")
 
 LEGEND = (
-    "losses are means per utterance; dev accuracy: units that the attention decoder predicts right "
-    "from the units before them; dev labels: frames whose label the group head identifies right; "
-    "dev WER: word error rate by greedy search (of characters, in scripts without spaces)"
+    "losses are means per utterance; dev accuracy: share of units that the attention decoder "
+    "predicts correctly from the units before them; dev labels: share of frames whose label the "
+    "model identifies correctly; dev WER: word error rate by CTC greedy search (of "
+    "characters, in scripts without spaces)"
 )
 """Explanation of the line about each epoch that the trainer logs."""
 

@@ -2,8 +2,8 @@
 
 Weights, gradients and the state of the optimizer are counted. Activations are measured by forward
 passes of one and of two utterances on the CPU, see `moeasr.models.activations`. Not included are
-temporary results of the backward pass, the context and the work space of CUDA, gaps between
-tensors, and the teacher of a distillation.
+temporary tensors of the backward pass, the context and the work space of CUDA, fragmentation, and
+the teacher of a distillation.
 """
 
 from collections.abc import Sequence

@@ -228,8 +228,8 @@ def _submit(call: JobCall, queue: Queue, command: list[str]) -> str:
         )
     except FileNotFoundError:
         call.die(
-            f"the program {command[0]} is not installed on {socket.gethostname()}; run.pl runs "
-            "jobs on this machine (cmd.sh)"
+            f"the program {command[0]} is not installed on {socket.gethostname()}; to run the jobs "
+            "on this machine, use run.pl in cmd.sh"
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         call.die(f"the jobs cannot be submitted: {error}")
@@ -254,7 +254,8 @@ def _wait(submission: Submission, job_id: str, patience: Patience) -> int:
         now = time.monotonic()
         for number in sorted(missing):
             if now - absent_since.get(number, now) >= patience.late:
-                ended[number] = _say_lost(submission, number, "was it killed, or out of time?")
+                reason = "was it killed, or did it exceed its time limit?"
+                ended[number] = _say_lost(submission, number, reason)
         if now - asked >= patience.ask:
             asked, listing = now, queue.listing(job_id)
             if listing is None and not is_silent:

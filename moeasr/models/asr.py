@@ -113,8 +113,8 @@ class AsrModel(nn.Module):
             chunk_size: Number of encoder frames per chunk; -1 for full context.
             num_left_chunks: Number of past chunks that a frame sees; -1 for all.
             languages: Index of each utterance's language in the config's `languages`, (B,), which
-                only language routers need; or of its label in the `labels` of a group head, which
-                only the loss of this head needs.
+                only language routers need; or of its label in the `labels` of a head, which only
+                training needs.
 
         Raises:
             InputError: The chunk size is not -1 although the model sees future frames, or the model
@@ -125,7 +125,7 @@ class AsrModel(nn.Module):
         if chunk_size == 0 or chunk_size < -1:
             raise InputError(f"`chunk_size` must be -1 or at least 1, but is {chunk_size}")
         feats = self.cmvn(feats)
-        context, embedded = self.language_context(languages, feats), None
+        context, embedded = self._router_context(languages, feats), None
         if self.embedding is not None:
             embedded = self.embedding(feats, feats_lens, chunk_size, num_left_chunks)
             context = embedded.detach()  # only its own loss trains the embedding network
@@ -160,6 +160,13 @@ class AsrModel(nn.Module):
             )
         return F.one_hot(languages, len(self.languages)).to(feats.dtype)[:, None]
 
+    def _router_context(self, labels: Tensor | None, feats: Tensor) -> Tensor | None:
+        """Return the labels that a head teaches to routers in training, or else the languages."""
+        for head in self.heads.values() if self.training and labels is not None else ():
+            if (weights_BL := head.taught_labels(labels)) is not None:
+                return weights_BL.to(feats.dtype)[:, None]
+        return self.language_context(labels, feats)
+
     def ctc_log_probs(self, enc: Tensor) -> Tensor:
         """Return the CTC log-probabilities of encoder output, (B, T', D) -> (B, T', V)."""
         return self.ctc.log_probs(enc)
@@ -191,9 +198,11 @@ class AsrModel(nn.Module):
     def start_step(self, step: int) -> None:
         """Set what varies between training steps, from 1 on.
 
-        These are the weights of the losses of CTC and attention, and the numbers of experts that
-        routers draw.
+        These are the weights of the losses of CTC and attention, those of labels that teach
+        routers, and the numbers of experts that routers draw.
         """
+        for head in self.heads.values():
+            head.start_step(step)
         self._training_weights = self.head_weights | self.ctc_signals.head_weights_at(step)
         for layer in self.moe_layers().values() if self._draws_experts else ():
             layer.router.start_step(step)

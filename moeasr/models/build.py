@@ -12,6 +12,7 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.config import ModelConfig
 from moeasr.models.ctc_signals import CtcSignals
 from moeasr.models.global_cmvn import GlobalCmvn
+from moeasr.models.heads.expert_ctc_head import ExpertCtcHead
 from moeasr.models.heads.group_head import GroupHead
 from moeasr.moe.layer import MoEFeedForward
 
@@ -64,6 +65,8 @@ def build_model(
         if isinstance(head, GroupHead):
             encoder.identifying_block = config.encoder.num_dense_blocks
             encoder.identify = head.identify
+        if isinstance(head, ExpertCtcHead):
+            head.attach(encoder)
     return AsrModel(
         cmvn=GlobalCmvn(mean, istd),
         encoder=encoder,
@@ -111,4 +114,6 @@ def count_params(model: nn.Module) -> ParamCounts:
             num_experts = module.experts.num_experts
             per_expert = sum(p.numel() for p in module.experts.parameters()) // num_experts
             idle += per_expert * (num_experts - module.router.experts_per_frame)
+        if isinstance(module, ExpertCtcHead):
+            idle += sum(p.numel() for p in module.parameters())  # used in training only
     return ParamCounts(total, total - idle)

@@ -93,6 +93,7 @@ class ModelConfig:
         self._check_ctc()
         self._check_embedding()
         self._check_languages()
+        self._check_heads()
         self._check_groups()
         self._check_losses()
 
@@ -122,8 +123,9 @@ class ModelConfig:
 
     @property
     def labels(self) -> Labels:
-        """The labels that training needs: languages, or the labels of the group head."""
-        return Labels(self.languages) if self.group_head is None else self.group_head.label_set
+        """The labels that training needs: languages, or the labels of a head."""
+        of_heads = [head.label_set for head in self.heads.values() if head.label_set.names]
+        return of_heads[0] if of_heads else Labels(self.languages)
 
     def _check_ctc(self) -> None:
         blocks = self.intermediate_ctc.blocks
@@ -195,14 +197,22 @@ class ModelConfig:
                         "a decoder processes tokens"
                     )
 
+    def _check_heads(self) -> None:
+        labelled = [name for name, head in self.heads.items() if head.label_set.names]
+        if len(labelled) > 1:
+            raise InputError(f"only one head may have `labels`, but {' and '.join(labelled)} do")
+        for name, head in self.heads.items():
+            try:
+                head.check_encoder(self.encoder)
+            except InputError as error:
+                raise InputError(f"`heads.{name}`: {error}") from None
+
     def _check_groups(self) -> None:
         contexts = sorted(self.contexts)
         if len(contexts) > 1:
             names = " and ".join(f"`router: {context}`" for context in contexts)
             raise InputError(f"{names} cannot be combined")
         heads = [name for name, head in self.heads.items() if isinstance(head, GroupConfig)]
-        if len(heads) > 1:
-            raise InputError(f"only one head may have `type: group`, but {' and '.join(heads)} do")
         if "learned_group" not in contexts:
             if heads:
                 raise InputError(

@@ -15,6 +15,7 @@ module without this attribute is not counted, and the class of the module is nam
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 
 from torch import nn
 
@@ -25,6 +26,7 @@ from moeasr.models.encoders.encoder import Encoder
 from moeasr.models.heads.attention_head import AttentionHead
 from moeasr.models.heads.ctc_head import CtcHead
 from moeasr.models.heads.decoder import TransformerDecoder
+from moeasr.models.heads.expert_ctc_head import ExpertCtcHead
 from moeasr.models.heads.head import Head
 from moeasr.models.macs import (
     active_share,
@@ -103,6 +105,8 @@ def _head(head: Head, num_tokens: int, num_frames: int) -> Iterator[Use]:
                 if decoder is not None:
                     uses = _decoder(decoder, num_tokens, num_frames)
                     yield from (use._replace(part=part) for use in uses)
+        case ExpertCtcHead():  # used in training only
+            yield Use("other heads", head.parameters(), 0, active=Fraction(0))
         case _:
             yield _own_module("other heads", head, num_frames)
 

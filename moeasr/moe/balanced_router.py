@@ -34,6 +34,7 @@ class BalancedRouter(TopKRouter):
     """
 
     reacts = True
+    can_be_taught = False  # it selects by sigmoids, not by a softmax
     rows_by_expert = ("weight", "bias")
 
     def __init__(

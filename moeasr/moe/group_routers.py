@@ -37,6 +37,8 @@ class GroupRouter(TopKRouter):
             K experts.
     """
 
+    can_be_taught = False
+
     def __init__(
         self,
         d_model: int,

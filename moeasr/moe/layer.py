@@ -10,6 +10,7 @@ from moeasr.config_roles import PROCEDURE
 from moeasr.errors import InputError
 from moeasr.families import look_up
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
+from moeasr.moe.experts_alone import run_alone
 from moeasr.moe.merged_experts import MergedExperts
 from moeasr.moe.offline_routers import LookAheadRouter, UtteranceRouter
 from moeasr.moe.router import ExpertWeights, Router
@@ -39,7 +40,13 @@ class MoEFeedForward(nn.Module):
         router: The router that selects experts and weights for each valid frame.
         experts: The bank of experts.
         shared_expert: The shared expert, or None.
+
+    Attributes:
+        supervises_experts: True to run experts alone and to let labels teach the router, both in
+            training only. CTC heads of experts need it, and set it.
     """
+
+    supervises_experts: bool = False
 
     def __init__(
         self, router: Router, experts: ExpertBank, shared_expert: DenseFeedForward | None = None
@@ -63,7 +70,12 @@ class MoEFeedForward(nn.Module):
         x_ND = valid.take(x)
         context_NC = None if context is None else valid.take(context)
         routing = self.router.route(x_ND, valid, context_NC)
+        is_supervised = self.training and self.supervises_experts
+        if is_supervised and context_NC is not None:
+            routing = self.router.with_labels(routing, context_NC)
         y_ND = self.experts(x_ND, routing, valid)
+        if is_supervised:
+            routing = routing._replace(alone=run_alone(self.experts, x_ND, routing, valid))
         if self.shared_expert is not None:
             y_ND = y_ND + self.shared_expert(x_ND, valid)[0].to(y_ND.dtype)
         return valid.put(y_ND), routing
@@ -73,8 +85,8 @@ class MoEFeedForward(nn.Module):
 class DrawnExperts:
     """Numbers of experts per frame that training draws at random, and the number in recognition.
 
-    Every step draws one number for all layers, so that one model works with any of them (DLG-MoE,
-    arXiv 2407.18581; we have read only the abstract).
+    Every step draws one number for all layers, so that one model works with each of the numbers
+    (DLG-MoE, arXiv 2407.18581; we have read only the abstract).
     """
 
     train: tuple[int, ...]
@@ -105,7 +117,7 @@ class MoeConfig(FeedForwardConfig):
     `moeasr.convert.upcycling`."""
     experts_per_frame: int | DrawnExperts = 2
     """Number K of experts to which each frame is sent. A section such as {train: [1, 2, 4], decode:
-    2} lets each training step draw K at random, so that the model works with any K."""
+    2} lets each training step draw K at random, so that the model works with each of these K."""
     expert_weights: ExpertWeights = "selected"
     """Normalisation of the weights: `selected` is a softmax over the K selected logits (U2++ MoE),
     `full` over all E (SpeechMoE, Switch). `one` gives the single selected expert the weight 1. It

@@ -36,6 +36,7 @@ class UtteranceRouter(TopKRouter):
     """
 
     sees_future = True
+    can_be_taught = False
 
     def __init__(
         self,
@@ -78,7 +79,8 @@ class UtteranceRouter(TopKRouter):
         if self.merges:
             routing = routing._replace(expert_weights=torch.ones_like(routing.expert_weights))
         num_frames = valid.mask.size(1)
-        return Routing(*(valid.take(part[:, None].expand(-1, num_frames, -1)) for part in routing))
+        parts = (routing.expert_ids, routing.expert_weights, routing.logits, routing.probs)
+        return Routing(*(valid.take(part[:, None].expand(-1, num_frames, -1)) for part in parts))
 
 
 class LookAheadRouter(TopKRouter):
@@ -96,6 +98,7 @@ class LookAheadRouter(TopKRouter):
     """
 
     sees_future = True
+    can_be_taught = False
 
     def __init__(
         self,

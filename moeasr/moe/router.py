@@ -42,6 +42,9 @@ class Router(nn.Module):
     reacts: ClassVar[bool] = False
     """True if `react` must be called after each training step."""
 
+    can_be_taught: ClassVar[bool] = False
+    """True if `with_labels` may change the choices of the router in training."""
+
     rows_by_expert: ClassVar[tuple[str, ...]] = ()
     """Names of the parameters and buffers with one row for each expert."""
 
@@ -143,6 +146,14 @@ class Router(nn.Module):
         """
         self._num_merged = num_merged
         self.expert_of = torch.arange(self.num_experts) % num_merged
+
+    def with_labels(self, routing: Routing, label_weights_NL: Tensor) -> Routing:
+        """Return a routing of this router that also follows the labels of the frames.
+
+        Only routers with `can_be_taught` have this method. See
+        `moeasr.moe.label_teaching.route_by_labels`.
+        """
+        raise NotImplementedError
 
     @property
     def weights_sum_to_one(self) -> bool:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.errors import InputError
+from moeasr.moe.label_teaching import route_by_labels
 from moeasr.moe.router import (
     ExpertWeights,
     Router,
@@ -43,6 +44,7 @@ class TopKRouter(Router):
         InputError: The router could not learn, see `check_selection`.
     """
 
+    can_be_taught = True
     rows_by_expert = ("weight",)
 
     def __init__(
@@ -96,6 +98,10 @@ class TopKRouter(Router):
         logits_NE = linear_scores(x_ND, self.weight)
         return select_top_k(logits_NE, self.experts_per_frame, self.expert_weights)
 
+    def with_labels(self, routing: Routing, label_weights_NL: Tensor) -> Routing:
+        """Return a routing that also follows labels, see `Router.with_labels`."""
+        return route_by_labels(routing, label_weights_NL, self.expert_weights)
+
 
 class EmbeddingRouter(TopKRouter):
     """SpeechMoE's router r = W_r [e ; x], where e is the output of the shared embedding network.
@@ -111,6 +117,7 @@ class EmbeddingRouter(TopKRouter):
     """
 
     context = "embedding"
+    can_be_taught = False
 
     def __init__(
         self,

@@ -5,6 +5,20 @@ from typing import NamedTuple
 from torch import Tensor
 
 
+class ExpertsAlone(NamedTuple):
+    """The experts that utterances use most, each run alone on all frames of its utterance.
+
+    An utterance has K of them, its number of experts per frame.
+    """
+
+    expert_ids: Tensor
+    """Indices of the experts of each utterance, most used first: (B, K) int64."""
+    shares: Tensor
+    """Shares of these experts in the utterance, which sum to 1: (B, K)."""
+    states: Tensor
+    """Input of the layer plus the output of one expert: (B, K, T, D); padding is 0."""
+
+
 class Routing(NamedTuple):
     """The routing of one MoE layer for the N valid frames of a batch; padding has no row.
 
@@ -20,6 +34,8 @@ class Routing(NamedTuple):
     """Router outputs: (N, E) float32."""
     probs: Tensor
     """Softmax of the logits over all experts: (N, E) float32."""
+    alone: ExpertsAlone | None = None
+    """Experts that ran alone, which only training with CTC heads of experts has."""
 
     @property
     def num_experts(self) -> int:

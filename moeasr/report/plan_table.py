@@ -39,7 +39,7 @@ def plan_lines(plan: Mapping[str, Any], gpu_memory_gb: float | None = None) -> l
         _time(plan),
         f"checkpoints: {epoch:.2f} GB per epoch, last.pt {last:.2f} GB, all files at most "
         f"{total:.2f} GB ({files['num_epochs']} epochs are kept)",
-        "Not included: temporary results of the backward pass, CUDA's own memory, and gaps.",
+        "Not included: temporary tensors of the backward pass, CUDA's own memory, fragmentation.",
     ]
 
 

@@ -21,14 +21,14 @@ class BatchSource(Protocol[BatchT]):
         ...
 
     def leave_out(self, epoch: int, parts: Sequence[tuple[int, int]]) -> None:
-        """Leave out of an epoch the batches that other numbers of processes have finished.
+        """Omit the batches of an epoch that earlier runs with other numbers of processes finished.
 
-        The remaining batches are divided anew among the processes, and `num_batches` and `start`
+        The remaining batches are divided among the present processes, and `num_batches` and `start`
         count only these. Only a training that resumes with another number of processes calls this.
 
         Args:
             epoch: Number of the epoch.
-            parts: Pairs of a number of processes and the number of batches that each of them has
-                finished, in the order of the runs.
+            parts: For each earlier run, the number of processes and the number of batches that each
+                of them has finished.
         """
         ...

@@ -1,6 +1,6 @@
-"""The blocks of a network: the units in which it is sharded, and whose activations are recomputed.
+"""The blocks of a network, which are sharded and recomputed one at a time.
 
-A block is an element of a `ModuleList`. Nothing else is known of the network here.
+A block is an element of a `ModuleList`. This module knows nothing else about the network.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 def find_blocks(module: nn.Module) -> list[nn.Module]:
-    """Return the blocks of a network, without those inside of other blocks."""
+    """Return the blocks of a network, without blocks inside of other blocks."""
     found: dict[nn.Module, None] = {}
     for child in module.children():
         within = list(child) if isinstance(child, nn.ModuleList) else find_blocks(child)
@@ -22,11 +22,12 @@ def find_blocks(module: nn.Module) -> list[nn.Module]:
 
 
 def find_units(model: nn.Module) -> list[nn.Module]:
-    """Return the modules that are sharded as units of their own, in the order of sharding.
+    """Return the modules that are separate units of sharding, in the order of sharding.
 
-    A unit holds the parameters of its module that no earlier unit holds. The modules that several
-    blocks share come first: a parameter in two units would get wrong gradients. Then come modules
-    with `casts_weights`, which are communicated in the precision of their products, and the blocks.
+    A unit contains the parameters of its module that are in no earlier unit. First are the modules
+    that several blocks share, because a parameter in two units would get wrong gradients. Then
+    follow the modules with `casts_weights`, which are communicated in the precision of their
+    products, and the blocks.
     """
     blocks = find_blocks(model)
     uses = Counter(module for block in blocks for module in block.modules())
@@ -51,8 +52,8 @@ def _outermost_shared(module: nn.Module, uses: Counter[nn.Module]) -> Iterator[n
 def recompute_blocks(model: nn.Module) -> None:
     """Let the backward pass compute the activations of each block again, instead of storing them.
 
-    The block is run with the random numbers of its first pass. Statistics of the routing are those
-    of the first pass, because they are taken from its outputs.
+    The second pass uses the random numbers of the first one. Routing statistics come from the
+    outputs of the first pass, so they are not counted twice.
     """
     for block in find_blocks(model):
         block.forward = partial(_run_recomputed, block.forward)
@@ -61,5 +62,5 @@ def recompute_blocks(model: nn.Module) -> None:
 def _run_recomputed(forward, *args, **options):  # noqa: ANN001, ANN002, ANN003, ANN202
     if not torch.is_grad_enabled():
         return forward(*args, **options)
-    # The pass runs to its end: a sharded module inside must not be left halfway.
+    # Without an early stop, because a sharded module inside must complete its forward pass.
     return checkpoint(forward, *args, use_reentrant=False, early_stop=False, **options)

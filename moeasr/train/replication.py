@@ -1,4 +1,4 @@
-"""Training with the whole model in every process, and the interface of other ways to divide it."""
+"""Training with the whole model in every process, which is also the interface of `Sharding`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ OutputT = TypeVar("OutputT")
 
 
 class Replication:
-    """A model that every process holds as a whole. Its gradients are summed once per step.
+    """A model that every process holds completely. Its gradients are summed once per step.
 
-    A process may leave out a bad micro-batch, and the others do not wait for it.
+    A process may omit a bad micro-batch without the others.
 
     Args:
         model: The model, already on its device.
@@ -54,7 +54,7 @@ class Replication:
 
     @contextmanager
     def whole_model(self) -> Iterator[None]:
-        """Let each process run the model alone, without gradients; every process must enter."""
+        """Let each process run the model independently, without gradients; all processes enter."""
         yield
 
     def state(self) -> dict[str, Tensor]:
@@ -62,7 +62,7 @@ class Replication:
         return self._model.state_dict()
 
     def whole(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a state with whole tensors; only that of the first process has a meaning."""
+        """Return a state with undivided tensors, which only the first process may use."""
         return dict(state)
 
     @property

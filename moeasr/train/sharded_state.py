@@ -26,11 +26,11 @@ RECORD_MODULES = (
     "torch.distributed.checkpoint.metadata",
     "torch.distributed.checkpoint.filesystem",
 )
-"""Modules whose records may stand in the metadata of a directory."""
+"""Modules whose record types may appear in the metadata of a directory."""
 
 
 class _MetadataUnpickler(pickle.Unpickler):
-    """A reader of DCP's `.metadata`, a pickle, that refuses whatever could run code."""
+    """A reader of DCP's `.metadata`, a pickle file, that refuses everything that could run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return a record of DCP, a data type or a path; raise `UnpicklingError` for others."""
@@ -171,7 +171,7 @@ def complete(
 
 
 class _Places:
-    """The parameters of this process by the paths in `last.pt` of tensors with the same shape."""
+    """The parameters of this process, by the paths of tensors of the same shape in `last.pt`."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._named = dict(model.named_parameters(remove_duplicate=False))

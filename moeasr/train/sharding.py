@@ -17,7 +17,7 @@ from moeasr.train.replication import InputT, OutputT, Replication
 
 
 class _Root(nn.Module):
-    """The root of the sharded units. Whatever uses the model runs within its forward pass."""
+    """The root of the sharded units. All functions that use the model run in its forward pass."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -29,11 +29,12 @@ class _Root(nn.Module):
 
 
 class Sharding(Replication):
-    """A model of which every process holds a part of each parameter (FSDP2, `fully_shard`).
+    """A model whose parameters are divided among the processes (FSDP2, `fully_shard`).
 
     The parameters of a unit are gathered when it runs, see `moeasr.train.blocks.find_units`. The
-    way back sums its gradients, and each process keeps its part of the sum. All processes must
-    therefore run the same units equally often. A bad micro-batch runs with gradients of zero.
+    backward pass sums its gradients, and each process keeps its part of the sum. Therefore, all
+    processes must run the same units equally often. A bad micro-batch also runs, but with gradients
+    of 0.
 
     Args:
         model: The model, already on its device. Its parameters are replaced by sharded ones.
@@ -72,9 +73,9 @@ class Sharding(Replication):
         self._watch_gradients()
 
     def _watch_gradients(self) -> None:
-        """Let every gradient be zero while a micro-batch does not count.
+        """Let every gradient be 0 while a micro-batch does not count.
 
-        The weight of the loss cannot be 0 instead, because 0 times infinity is not 0.
+        A weight of 0 on the loss would not suffice, because 0 times infinity is not 0.
         """
 
         def gate(gradient: Tensor) -> Tensor:
@@ -100,10 +101,10 @@ class Sharding(Replication):
 
     @contextmanager
     def whole_model(self) -> Iterator[None]:
-        """Gather all parameters in every process, which then runs the model alone.
+        """Gather all parameters in every process, which can then run the model independently.
 
-        The processes may run it unequally often, because nothing is communicated. Gathered
-        parameters take the memory of the model without gradients and optimizer.
+        The processes may run it unequally often, because nothing is communicated. Each process
+        needs memory for all parameters of the model.
         """
         self._root(_nothing, None)  # the root must run before any other unit
         for unit in self._units:

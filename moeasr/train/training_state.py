@@ -125,8 +125,8 @@ class TrainingState:
         now = distributed.world_size()
         logger.warning(
             "the number of processes is %d, but was %d: the remaining utterances of epoch %d are "
-            "divided anew. A step has %d/%d of the utterances unless `train.accum_steps` changes, "
-            "and the weights will differ from those of a run without this change",
+            "divided among them. A step has %d/%d of the utterances unless `train.accum_steps` "
+            "changes, and the weights will differ from those of a run without this change",
             *(now, before, self.progress.epoch, now, before),
         )
 

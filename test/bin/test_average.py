@@ -47,7 +47,7 @@ def test_an_unchanged_average_is_not_written_again(exp_dir, capsys):
     before = out.stat()
     main(["--exp-dir", str(exp_dir), "--num", "2"])
     assert (out.stat().st_ino, out.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    told = f"{out}: is the average of the weights of epochs 1, 3 already\n"
+    told = f"{out}: already the average of the weights of epochs 1, 3, so it is unchanged\n"
     assert capsys.readouterr().out.endswith(told)
     main(["--exp-dir", str(exp_dir), "--num", "1"])
     assert checkpoint.load(out)["model"]["weight"].tolist() == [3.0]

@@ -173,7 +173,7 @@ def unbroken(tmp_path_factory):
     ("fault", "sentence"),
     [
         ("SIGKILL:0", "process 0 was killed by SIGKILL, and the others were stopped"),
-        ("SIGSTOP:1", "process 1 was stopped by a signal (SIGSTOP?) and did not go on"),
+        ("SIGSTOP:1", "process 1 was stopped by a signal (SIGSTOP?) and did not continue"),
         ("full:0", "process 0 failed, and the others were stopped: "),
     ],
 )

@@ -59,7 +59,7 @@ def test_two_machines_are_one_group(tmp_path):
 @pytest.mark.parametrize(
     ("rank", "sentence"),
     [
-        (0, "not all of the 2 machines came to {} within 1 s; start the training on each of them"),
+        (0, "not all of the 2 machines connected to {} within 1 s; start the training on each"),
         (1, "machine 0 does not answer at {} after 1 s (Connection refused); start the training"),
     ],
 )
@@ -83,5 +83,5 @@ def test_an_endpoint_that_another_program_uses_is_one_sentence(tmp_path):
         with machines(0, port=port, wait_sec=1, command=command) as [alone]:
             error = alone.communicate(timeout=120)[1]
     assert alone.returncode == 1 and error.count("\n") == 1
-    assert error.startswith(f"launch.py: the machines cannot meet at 127.0.0.1:{port}: ")
+    assert error.startswith(f"launch.py: the machines cannot connect at 127.0.0.1:{port}: ")
     assert "address already in use" in error

@@ -156,7 +156,8 @@ def test_a_preflight_builds_everything_and_writes_nothing(source, capsys, monkey
     command = arguments(data_dir, "raw", "exp", "--preflight")
     capsys.readouterr()
     train.main(command)
-    beginnings = ["checkpoints", "longest batch", "widest batch", "memory", "an epoch"]
+    batches = ["batch of the longest utterances", "batch of the most utterances"]
+    beginnings = ["checkpoints", *batches, "peak memory", "an epoch"]
     assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == beginnings
     assert not exp_dir.exists()
     run(data_dir, "raw", "exp")

@@ -41,6 +41,8 @@ def test_all_weights_are_copied_but_rows_of_new_units(name):
             assert torch.equal(tensor, old[key])
         elif key == "encoder.conditioning.project.weight":  # has a column for each unit
             assert_rows_copied(tensor.T, start[key].T, old[key].T)
+        elif key.startswith("experts.blocks."):  # has rows of units for each expert
+            assert_rows_copied(*(part.transpose(0, 1) for part in (tensor, start[key], old[key])))
         else:
             assert_rows_copied(tensor, start[key], old[key])
             with_rows.add(key)

@@ -142,9 +142,10 @@ def test_a_few_steps_on_one_batch_lower_the_loss(path):
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     feats, feats_lens = torch.randn(2, 120, 80) + 10.0, torch.tensor([120, 90])
     tokens, tokens_lens = torch.randint(3, VOCAB_SIZE, (2, 8)), torch.tensor([8, 5])
-    languages = torch.tensor([0, 1]) if config.model.languages else None
+    languages = torch.tensor([0, 1]) if config.model.labels.names else None
     losses = []
-    for _ in range(6):
+    for step in range(1, 7):
+        model.start_step(step)
         output = model(feats, feats_lens, tokens, tokens_lens, languages)
         loss = output.loss / output.weight
         optimizer.zero_grad()

@@ -43,14 +43,18 @@ def make_preflight(tmp_path, rehearse, **train):
 
 
 def test_the_longest_and_the_widest_batch_are_rehearsed_and_nothing_is_written(tmp_path):
-    """The widest batch has the utterances of 12, 11, 10 and 10 frames."""
+    """The batch of the most utterances has the utterances of 12, 11, 10 and 10 frames."""
     seen = []
     lines = list(make_preflight(tmp_path, lambda batch: seen.append(batch.utt_ids)).run())
     assert seen == [("u4",)] * 2 + [("u2", "u3", "u0", "u5")] * 2
-    assert lines[0].startswith("checkpoints: at most 0 MB, in ")
-    assert lines[1].startswith("longest batch: 1 utterances, 50 frames with padding, 2 tokens: ")
-    assert lines[2].startswith("widest batch: 4 utterances, 48 frames with padding, 8 tokens: ")
-    assert lines[3].startswith("memory: ") and lines[3].endswith("B in process 0")
+    assert lines[0].startswith("checkpoints: at most 0 MB; ")
+    assert lines[1].startswith(
+        "batch of the longest utterances: 1 utterances, 50 frames with padding, 2 tokens: "
+    )
+    assert lines[2].startswith(
+        "batch of the most utterances: 4 utterances, 48 frames with padding, 8 tokens: "
+    )
+    assert lines[3].startswith("peak memory: ") and lines[3].endswith("B in process 0")
     assert lines[4].startswith("an epoch: ") and lines[4].endswith(" without evaluation")
     assert not any(tmp_path.iterdir())
 

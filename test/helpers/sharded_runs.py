@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from systems import BATCH, SYSTEMS, make_system
+from systems import BATCH, LABELS, SYSTEMS, make_system
 from toys import Crash, ListSource, Slope, ToyBatch, ToySource, make_model, make_trainer
 
 from moeasr import distributed
@@ -41,7 +41,7 @@ class Steps(NamedTuple):
 def make_batch(number, dtype=torch.float64):
     """The arguments of a model for the micro-batch of a number."""
     generator = torch.Generator().manual_seed(number)
-    return (torch.randn(2, 70, 20, dtype=dtype, generator=generator), *BATCH[1:])
+    return (torch.randn(2, 70, 20, dtype=dtype, generator=generator), *BATCH[1:], LABELS)
 
 
 def run_steps(
@@ -67,6 +67,7 @@ def run_steps(
     optimizer = build_optimizer(model, OptimConfig(lr=1e-2))
     losses, rank, world_size = [], distributed.rank(), distributed.world_size()
     for step in range(STEPS):
+        model.start_step(step + 1)
         weight, loss = torch.zeros(()), torch.zeros((), dtype=dtype)
         for number in range(2 * step + rank, 2 * step + 2, world_size):
             seed_all(number)  # the dropout of a micro-batch does not depend on its process

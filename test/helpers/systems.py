@@ -11,6 +11,7 @@ from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.encoders.encoders import ENCODERS
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.heads.expert_ctc_head import ExpertCtcConfig
 from moeasr.models.heads.group_head import GroupConfig
 from moeasr.models.intermediate_ctc import IntermediateCtcConfig
 from moeasr.moe.layer import DrawnExperts, MoeConfig
@@ -25,7 +26,7 @@ BATCH = (
 )
 
 LABELS = torch.tensor([1, 0])
-"""Labels of the batch, for a group head; other systems ignore them."""
+"""Labels of the batch, for a head with labels; other systems ignore them."""
 
 
 DENSE = DenseConfig(hidden_units=24)
@@ -93,6 +94,18 @@ SYSTEMS = {
         "encoder": encoder(moe(router="learned_group", num_experts=6), num_dense_blocks=1),
         "heads": {
             "speech": GroupConfig(weight=0.5, labels=("en", "zh"), loss="ctc", blank_group=True)
+        },
+    },
+    "expert_ctc": {
+        "encoder": encoder(moe()),
+        "heads": {
+            "experts": ExpertCtcConfig(
+                weight=0.5,
+                blocks=(1, 2),
+                labels=("north", "south"),
+                label="accent",
+                label_weight_schedule=((0, 1.0), (4, 0.0)),
+            )
         },
     },
     "drawn_experts": {

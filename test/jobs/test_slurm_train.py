@@ -126,4 +126,4 @@ def test_a_call_without_slurm_is_one_sentence(recipe):
     script = recipe.dir / "utils/slurm_train.sh"
     done = subprocess.run([script], env=environment, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert "this is a job of Slurm; call it in a recipe: sbatch" in done.stderr
+    assert "submit it in the directory of a recipe: sbatch" in done.stderr

@@ -353,7 +353,7 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ),
         (
             {"heads": dict.fromkeys(("a", "b"), GROUPS["heads"]["spoken"])},
-            "only one head may have `type: group`, but a and b do",
+            "only one head may have `labels`, but a and b do",
         ),
         (
             {"encoder": {"num_dense_blocks": 13}},

@@ -39,7 +39,7 @@ def test_an_utterance_is_routed_by_the_mean_of_its_frames(x):
     starts = [0, 5, 13, 14]
     for b, length in enumerate(LENS.tolist()):
         logits = router.weight @ x[b, :length].mean(dim=0)
-        own = [part[starts[b] : starts[b + 1]] for part in routing]
+        own = [part[starts[b] : starts[b + 1]] for part in routing[:4]]
         torch.testing.assert_close(own[2], logits.expand(length, E), **EXACT)
         best = logits.argsort(descending=True)[:2]
         assert torch.equal(own[0], best.expand(length, 2))
@@ -72,7 +72,7 @@ def test_padding_that_is_routed_changes_no_valid_frame(make, x):
     """An exported model routes padding, too."""
     router, valid = make(), find_valid_frames(LENS, 8)
     whole = router.route(x.flatten(0, 1), ValidFrames(valid.mask, None))
-    for found, wanted in zip(whole, route(router, x)):
+    for found, wanted in zip(whole[:4], route(router, x)):
         torch.testing.assert_close(found[valid.index], wanted, **EXACT)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Adapt a dense model of AN4 to the digits of FSDD in four ways, and print a table of what each way
-# trains, what it learns and what it keeps. FSDD is resampled from 8 to 16 kHz, the rate of AN4.
+# Adapt a dense model of AN4 to the digits of FSDD in four ways, and print a table of the trained
+# parameters and the error rates on both corpora. FSDD is resampled from 8 to 16 kHz, the rate of AN4.
 #
 #   local/adapt_fsdd.sh --download-dir D     # D holds FSDD or an archive of it
 #
@@ -56,7 +56,7 @@ adapt experts conf/adapt_moe.yaml --set "init.dense=$checkpoint"
 
 echo "| system | trained parameters | WER of FSDD % | WER of AN4 % |"
 for name in before whole encoder_frozen lora experts; do
-  trained=0 wer=()
+  trained='' wer=()
   if [ "$name" != before ]; then
     trained=$(sed -nE 's/.* parameters: ([0-9.]+ M).*/\1/p' "$exp_root/$name/train.log" | head -n 1)
     part=$(sed -nE 's/.* ([0-9.]+ M) of .* parameters are trained.*/\1/p' "$exp_root/$name/train.log" | head -n 1)

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from plan import GRAMMARS, SET_NAMES, Recording, plan_corpus
+from sentences import Sentences
 
 from moeasr.audio.threads import in_threads
 from moeasr.bin import run
@@ -118,6 +119,12 @@ def get_parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help=f"languages, separated by commas: {', '.join(GRAMMARS)} (default: en)",
     )
+    parser.add_argument(
+        "--sentences",
+        type=Path,
+        metavar="FILE",
+        help="text with one sentence per line, spoken instead of the grammar's sentences",
+    )
     parser.add_argument("--num-train", type=int, default=1000, help="number of training utterances")
     parser.add_argument("--num-dev", type=int, default=60, help="number of dev utterances")
     parser.add_argument("--num-test", type=int, default=100, help="number of test utterances")
@@ -141,7 +148,14 @@ def main(argv: list[str] | None = None) -> None:
             f"--languages must contain some of {', '.join(GRAMMARS)}, each once, but is "
             f"'{args.languages}'"
         )
-    recordings = plan_corpus(args.seed, num_utts, args.min_snr_db, args.max_snr_db, languages)
+    grammars = GRAMMARS
+    if args.sentences is not None:
+        if len(languages) > 1:
+            raise InputError("--sentences needs one language, but --languages names several")
+        grammars = {languages[0]: Sentences.of_file(args.sentences)}
+    recordings = plan_corpus(
+        args.seed, num_utts, args.min_snr_db, args.max_snr_db, languages, grammars
+    )
     corpus_dir = args.download_dir.resolve() / "mini"
     synthesise(recordings, corpus_dir, args.nj)
     trained_on = {recording.text for recording in recordings if recording.set_name == "train"}

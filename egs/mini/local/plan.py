@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Protocol
 
 import grammar
 import grammar_de
@@ -24,7 +25,7 @@ VARIANTS = {
     "test": ("f2", "linda", "Andrea", "steph2", "m3", "m7", "Andy", "Michael", "miguel", "robert"),
 }
 ACCENTS = {"en": ("en-us", "en-us-nyc", "en-gb-x-rp"), "de": ("de",)}
-GRAMMARS = {"en": grammar, "de": grammar_de}
+GRAMMARS: dict[str, "Grammar"] = {"en": grammar, "de": grammar_de}
 WORDS_PER_MINUTE = range(130, 191, 4)
 PITCHES = range(30, 71, 4)
 BABBLE_VOICES = 4
@@ -43,6 +44,16 @@ NUM_PARTS_SHARES = {
     "test": (0.8, 0.2),
 }
 OTHER_VOICE_SHARE = 0.5  # share of later parts with another voice
+
+
+class Grammar(Protocol):
+    """The source of the sentences of a language; a module such as `grammar` is one."""
+
+    def sentence(self, rng: np.random.Generator) -> str:
+        """Sample one sentence: upper-case words separated by single spaces."""
+
+    def spoken_form(self, text: str) -> str:
+        """Return the input with which espeak-ng says `text`."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +114,7 @@ def plan_corpus(
     min_snr_db: float,
     max_snr_db: float,
     languages: tuple[str, ...] = ("en",),
+    grammars: dict[str, Grammar] = GRAMMARS,
 ) -> list[Recording]:
     """Sample the recordings of the corpus.
 
@@ -117,6 +129,7 @@ def plan_corpus(
         languages: Languages of the corpus. Every voice speaks one after the other, each in a whole
             recording. A corpus of several languages omits recordings without speech, because they
             are in no language.
+        grammars: Sources of the sentences of each language.
 
     Returns:
         All recordings, set by set.
@@ -136,7 +149,9 @@ def plan_corpus(
             rng = np.random.default_rng([seed, 1, set_number, number])
             variant = VARIANTS[name][number % len(VARIANTS[name])]
             language = languages[number // len(VARIANTS[name]) % len(languages)]
-            draw = PartDrawer(rng, name, language, manners, (min_snr_db, max_snr_db))
+            draw = PartDrawer(
+                rng, name, language, grammars[language], manners, (min_snr_db, max_snr_db)
+            )
             parts, texts = [], []
             shares = NUM_PARTS_SHARES[name]
             for place in range(1 + rng.choice(len(shares), p=shares)):
@@ -169,6 +184,7 @@ class PartDrawer:
         rng: Random generator of the recording.
         set_name: Set whose voices speak, also in the background.
         language: Language of all sentences.
+        grammar: Source of the sentences.
         manners: Number, speed and pitch of each variant; the number chooses the accent.
         snr_range_db: Lowest and highest signal-to-noise ratio.
     """
@@ -176,6 +192,7 @@ class PartDrawer:
     rng: np.random.Generator
     set_name: str
     language: str
+    grammar: Grammar
     manners: dict[str, tuple[int, int, int]]
     snr_range_db: tuple[float, float]
 
@@ -206,8 +223,8 @@ class PartDrawer:
         """Sample a sentence in one or two phrases, or no phrase at all."""
         if self.rng.random() < NO_SPEECH_SHARE:
             return []
-        words = GRAMMARS[self.language].sentence(self.rng).split()
-        if self.rng.random() >= INNER_PAUSE_SHARE:
+        words = self.grammar.sentence(self.rng).split()
+        if len(words) == 1 or self.rng.random() >= INNER_PAUSE_SHARE:
             return [" ".join(words)]
         cut = self.rng.integers(1, len(words))
         return [" ".join(words[:cut]), " ".join(words[cut:])]
@@ -223,14 +240,14 @@ class PartDrawer:
     def _babble(self) -> Saying:
         """Sample two sentences of a voice of the same set, so that no voice is in two sets."""
         variant = self.variant()
-        sentences = [GRAMMARS[self.language].sentence(self.rng) for _ in range(2)]
+        sentences = [self.grammar.sentence(self.rng) for _ in range(2)]
         return self._say(variant, " ".join(sentences))
 
     def _say(self, variant: str, text: str) -> Saying:
         number, words_per_minute, pitch = self.manners[variant]
         accents = ACCENTS[self.language]
         voice = f"{accents[number % len(accents)]}+{variant}"
-        return Saying(voice, words_per_minute, pitch, GRAMMARS[self.language].spoken_form(text))
+        return Saying(voice, words_per_minute, pitch, self.grammar.spoken_form(text))
 
 
 def _draw_manners(seed: int) -> dict[str, tuple[int, int, int]]:

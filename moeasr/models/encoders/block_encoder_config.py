@@ -47,11 +47,11 @@ class BlockEncoderConfig(EncoderConfig):
     """Layout of the groups: AABB (`consecutive`) or ABAB (`interleaved`). The layout in the paper
     is not known to us, so the default is our choice."""
     num_dense_blocks: int = 0
-    """Number of blocks, from the first, whose feed-forwards have no experts. The groups of
-    `num_groups` do not share modules of these blocks with later ones."""
+    """Number of first blocks, whose feed-forwards have no experts. These blocks share no modules
+    with later blocks, see `num_groups`."""
     dense_hidden_units: int | None = None
-    """Width of the feed-forwards of these blocks; null for the width of one expert. With K experts
-    per frame, K times this width costs as much as the experts of the other blocks."""
+    """Width of the feed-forwards of these blocks; null for the width of one expert plus that of the
+    shared expert. K times the width of an expert costs as much as K experts per frame."""
     causal_conv: bool = True
     """True if the convolution or memory block uses past frames only, as streaming requires."""
     dropout: float = field(default=0.1, metadata=PROCEDURE)

@@ -1,4 +1,4 @@
-"""The group head: it identifies a label of each frame, which chooses a group of experts."""
+"""The group head, which identifies the label of each frame and thereby its group of experts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.errors import InputError
-from moeasr.labels import UNKNOWN, Labels
+from moeasr.labels import UNKNOWN, Labels, check_names
 from moeasr.models.heads.ctc_head import BLANK
 from moeasr.models.heads.head import Head, HeadConfig, HeadLoss
 from moeasr.nn.mask import make_valid_mask
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Identified(NamedTuple):
-    """The numbers of frames of utterances with known labels, over any number of utterances."""
+    """The numbers of frames, and of correctly identified ones, in utterances with known labels."""
 
     num_correct: int = 0
     """Number of frames whose best label is that of the utterance."""
@@ -31,9 +31,9 @@ class Identified(NamedTuple):
 class GroupHead(Head):
     """A linear layer from the output of a lower block to scores of labels.
 
-    The best label of a frame chooses the group of experts that later blocks use for this frame. The
-    choice has no gradient: only the head's own loss trains the head, and it trains the lower blocks
-    as well.
+    The best label of a frame determines the group of experts that later blocks use for this frame.
+    This choice has no gradient: only the loss of the head trains the head. The loss also trains the
+    lower blocks.
 
     Args:
         d_model: Model width D.
@@ -68,8 +68,8 @@ class GroupHead(Head):
             x: Output of a block, (B, T, D).
 
         Returns:
-            The scores (B, T, C) of the C = L labels, with CTC of the blank and the labels; and the
-            one-hot groups (B, T, G).
+            The scores (B, T, C) of the L labels, or of the blank and the L labels with a CTC loss;
+            and the one-hot groups (B, T, G).
         """
         dtype = torch.promote_types(x.dtype, torch.float32)
         with torch.autocast(x.device.type, enabled=False):
@@ -162,15 +162,7 @@ class GroupConfig(HeadConfig):
     def __post_init__(self) -> None:
         """Check that all values are in range and compatible."""
         super().__post_init__()
-        if len(self.labels) + self.blank_group < 2:
-            raise InputError(
-                f"`labels` needs two or more names, as in utt2{self.label}, but is "
-                f"{list(self.labels)}"
-            )
-        if "" in self.labels or len(set(self.labels)) < len(self.labels):
-            raise InputError(
-                f"`labels` contains an empty name, or a name twice: {', '.join(self.labels)}"
-            )
+        check_names(self.label_set, at_least=1 if self.blank_group else 2)
         if self.blank_group and self.loss != "ctc":
             raise InputError(
                 "`blank_group: true` needs `loss: ctc`, because only CTC tells blank frames apart"
@@ -185,6 +177,11 @@ class GroupConfig(HeadConfig):
     def label_set(self) -> Labels:
         """The labels and their table, for reading a training set."""
         return Labels(self.labels, self.label)
+
+    @property
+    def serves_experts(self) -> bool:
+        """True, because the head chooses groups of experts."""
+        return True
 
     def build(self, d_model: int, vocab_size: int) -> GroupHead:
         """Build the head, see `HeadConfig.build`."""

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from torch import Tensor, nn
 
 from moeasr.config_roles import OBJECTIVE
+from moeasr.labels import NO_LABELS, Labels
 from moeasr.nn.feed_forward import FeedForwardConfig
 from moeasr.nn.routing import Routing
 from moeasr.ranges import check_weight
 
 if TYPE_CHECKING:
+    from moeasr.models.encoders.encoder import EncoderConfig
     from moeasr.models.outputs import EncoderOutput
 
 
@@ -35,6 +37,21 @@ class Head(nn.Module):
     children_are_named_alone: bool = False
     """True if the weights of the head's children are named as if they were children of the model,
     without the name of the head as a prefix."""
+
+    def start_step(self, step: int) -> None:
+        """Set what varies between training steps, from 1 on; does nothing by default."""
+
+    def taught_labels(self, labels: Tensor) -> Tensor | None:
+        """Return weights of labels by which routers are taught in the current training step.
+
+        Args:
+            labels: Label of each utterance, (B,); -1 if unknown.
+
+        Returns:
+            The router context (B, L) of the encoder, or None, the default, if the head teaches no
+            router.
+        """
+        return None
 
     def loss(self, enc: Tensor, enc_lens: Tensor, tokens: Tensor, tokens_lens: Tensor) -> HeadLoss:
         """Compute the training loss of encoded utterances.
@@ -78,6 +95,19 @@ class HeadConfig:
     def feed_forwards(self) -> dict[str, FeedForwardConfig]:
         """Feed-forward sections by key."""
         return {}
+
+    @property
+    def label_set(self) -> Labels:
+        """The labels of utterances that training needs; without names by default."""
+        return NO_LABELS
+
+    @property
+    def serves_experts(self) -> bool:
+        """True if a model without experts, or with other ones, has no use for the head."""
+        return False
+
+    def check_encoder(self, encoder: "EncoderConfig") -> None:
+        """Raise `InputError` if the head cannot be used with an encoder."""
 
     def build(self, d_model: int, vocab_size: int) -> Head:
         """Build the head.

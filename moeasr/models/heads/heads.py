@@ -8,6 +8,7 @@ from typing import Annotated
 from moeasr.config import OneOfTypes
 from moeasr.models.heads.attention_head import AttentionConfig
 from moeasr.models.heads.ctc_head import CtcConfig
+from moeasr.models.heads.expert_ctc_head import ExpertCtcConfig
 from moeasr.models.heads.group_head import GroupConfig
 from moeasr.models.heads.head import HeadConfig
 
@@ -15,6 +16,7 @@ HEADS: dict[str, type[HeadConfig]] = {
     "ctc": CtcConfig,
     "attention": AttentionConfig,
     "group": GroupConfig,
+    "expert_ctc": ExpertCtcConfig,
 }
 
 AnyHead = Annotated[HeadConfig, OneOfTypes(HEADS, HeadConfig)]

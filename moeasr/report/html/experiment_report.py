@@ -47,7 +47,7 @@ class ReportSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentReport:
-    """All that a report says about one experiment. A missing part has its reason in `notes`."""
+    """The content of a report about one experiment; `notes` explains each missing part."""
 
     name: str
     """Path of the experiment as the user gave it."""
@@ -92,7 +92,7 @@ def report_experiment(exp_dir: str | Path, settings: ReportSettings) -> Experime
         if {"training", "errors"} <= notes.keys():
             raise InputError(f"{exp_dir} has no training, no checkpoint and no decoding to report")
     elif decodings.data_dir is None:
-        notes["experts"] = "Give a data directory with --data-dir to see the experts at work."
+        notes["experts"] = "To analyse the experts, give a data directory with --data-dir."
     has_model = "experts" not in notes
     recognizer = Recognizer.from_checkpoint(path, settings.device) if has_model else None
     experts, views = None, []

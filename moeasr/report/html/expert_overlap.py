@@ -28,7 +28,7 @@ class SharedFrames(NamedTuple):
 
 
 def jaccard(counts: np.ndarray) -> np.ndarray:
-    """Return the overlap of each pair of experts: shared frames over frames of either, (E, E').
+    """Return the overlap of each pair: frames of both experts over frames of at least one, (E, E').
 
     Args:
         counts: Number of frames that each pair of experts takes, (E, E').

@@ -3,26 +3,29 @@
 from typing import get_args, get_type_hints
 
 import pytest
-import torch
+from systems import BATCH, LABELS, SYSTEMS, make_system, system_config
 
 from moeasr.config import from_mapping
 from moeasr.errors import InputError
 from moeasr.models.config import ModelConfig
 from moeasr.models.heads.head import Head, HeadConfig
 from moeasr.models.heads.heads import HEADS
-from moeasr.models.outputs import EncoderOutput
 
 
 @pytest.mark.parametrize("name", HEADS)
 def test_a_type_builds_a_head_that_has_a_loss_and_statistics(name):
     (own,) = get_args(get_type_hints(HEADS[name])["type"])
     assert issubclass(HEADS[name], HeadConfig) and own == name
-    settings = {"labels": ("en", "zh")} if name == "group" else {}
-    head = HEADS[name](weight=1.0, **settings).build(16, vocab_size=9)
+    used = {
+        part.type: (system, key)
+        for system in SYSTEMS
+        for key, part in system_config(system).all_heads.items()
+    }
+    system, key = used[name]
+    model = make_system(system)
+    head = model.all_heads[key]
     assert isinstance(head, Head)
-    enc, enc_lens, labels = torch.randn(2, 12, 16), torch.tensor([12, 9]), torch.tensor([1, 0])
-    output = EncoderOutput(enc, enc_lens, {}, group_scores=enc[..., :2], labels=labels)
-    found = head.eval().loss_of(output, torch.tensor([[3, 4], [5, 0]]), torch.tensor([2, 1]))
+    found = head.loss_of(model.encode(*BATCH[:2], languages=LABELS), *BATCH[2:])
     assert found.loss.shape == () and found.loss.item() > 0
     assert found.stats and all(value.shape == () for value in found.stats.values())
 
