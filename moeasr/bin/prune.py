@@ -1,9 +1,9 @@
-"""Remove experts from a model, so that it becomes smaller.
+"""Remove or merge experts of a model, so that it becomes smaller.
 
 --keep-languages keeps only the experts of some languages, for a model with `router: language` or
 `router: learned_group`, whose groups may also be accents or other labels. --drop-experts-below
-removes experts that are rarely used on a data directory. Frames that use none of the removed
-experts are computed as before.
+removes experts that are rarely used on a data directory, --merge-experts merges similar ones.
+Frames that use none of the removed experts are computed as before.
 
 With one language left, the model no longer needs the language, and can be exported. All layers of
 one section of the config keep equally many experts. The pruned checkpoint cannot resume a training;
@@ -21,7 +21,9 @@ from moeasr.parser import Parser
 EPILOG = """examples:
   moeasr prune --checkpoint exp/language_moe/averaged.pt --keep-languages en --out en.pt
   moeasr prune --checkpoint exp/u2pp_moe/averaged.pt --data-dir data/dev \\
-      --drop-experts-below 0.01 --out small.pt"""
+      --drop-experts-below 0.01 --out small.pt
+  moeasr prune --checkpoint exp/u2pp_moe/averaged.pt --data-dir data/dev \\
+      --merge-experts 4 --out merged.pt"""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -35,9 +37,10 @@ def get_parser() -> argparse.ArgumentParser:
     what.add_argument("--keep-languages", metavar="LIST", help=text)
     text = "share of the load of a layer, such as 0.01, below which an expert is removed"
     what.add_argument("--drop-experts-below", type=float, metavar="SHARE", help=text)
+    text = "number of experts that remain in each layer after similar ones were merged, such as 4"
+    what.add_argument("--merge-experts", type=int, metavar="N", help=text)
     text = (
-        "data directory, such as dev, on which the usage of the experts is counted; it needs text, "
-        "and features or audio"
+        "data directory on which experts are counted, such as dev, with text and features or audio"
     )
     add("--data-dir", metavar="DIR", help=text)
     return parser
@@ -46,17 +49,21 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run `moeasr prune`."""
     args = get_parser().parse_args(argv)
-    if (args.drop_experts_below is None) != (args.data_dir is None):
-        raise InputError("--drop-experts-below requires --data-dir; with --keep-languages, omit it")
+    if (args.keep_languages is None) != (args.data_dir is not None):
+        raise InputError("only --drop-experts-below and --merge-experts have, and need, --data-dir")
+
+    from itertools import chain, islice
 
     from moeasr import checkpoint
     from moeasr.config import to_mapping
     from moeasr.convert.densifying import measure_bank_usage
+    from moeasr.convert.merging import merge_experts, merge_into
+    from moeasr.convert.output_change import measure_change
     from moeasr.convert.pruning import drop_rarely_used, keep_labels, prune_into
     from moeasr.decode.recognizer import Recognizer
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model, count_params
-    from moeasr.report.conversion import speech_inputs
+    from moeasr.report.conversion import change_lines, speech_inputs
     from moeasr.version import describe_commit
 
     setup_logging()
@@ -65,24 +72,30 @@ def main(argv: list[str] | None = None) -> None:
     if not trained.model.moe_layers():
         raise InputError(f"{args.checkpoint} has no experts")
     known, pruned_labels = trained.model.config.labels, trained.info.get("pruned_labels")
+    fill = prune_into
     if args.keep_languages is not None:
         names = args.keep_languages.replace(",", " ").split()
-        pruning = keep_labels(trained.model, names)
+        plan = keep_labels(trained.model, names)
         dropped = [name for name in known.names if name not in names]
         earlier = [] if pruned_labels is None else pruned_labels["dropped"]
         pruned_labels = {"kind": known.kind, "kept": names, "dropped": [*earlier, *dropped]}
         done = f"pruned to {' '.join(names)}"
     else:
-        usage = measure_bank_usage(trained.model, speech_inputs(args.data_dir, trained))
-        pruning = drop_rarely_used(trained.model, usage, args.drop_experts_below)
-        done = f"without experts below {args.drop_experts_below:g}"
-    sizes = (trained.fbank.num_mel_bins, trained.tokenizer.vocab_size)
-    pruned = build_model(pruning.config, *sizes)
-    prune_into(pruned, trained.model, pruning)
+        utterances = speech_inputs(args.data_dir, trained)
+        compared = list(islice(utterances, 8))
+        usage = measure_bank_usage(trained.model, chain(compared, utterances))
+        if args.merge_experts is None:
+            plan = drop_rarely_used(trained.model, usage, args.drop_experts_below)
+            done = f"without experts below {args.drop_experts_below:g}"
+        else:
+            plan, fill = merge_experts(trained.model, usage, args.merge_experts), merge_into
+            done = f"merged to {args.merge_experts} experts"
+    pruned = build_model(plan.config, trained.fbank.num_mel_bins, trained.tokenizer.vocab_size)
+    fill(pruned, trained.model, plan)
 
     content = checkpoint.load(args.checkpoint)
     content.pop("trainer", None)
-    content["config"] = {**content["config"], "model": to_mapping(pruning.config)}
+    content["config"] = {**content["config"], "model": to_mapping(plan.config)}
     content["info"] = {
         "commit": describe_commit(),
         "seed": trained.info.get("seed"),
@@ -94,8 +107,13 @@ def main(argv: list[str] | None = None) -> None:
         content["info"]["pruned_labels"] = pruned_labels
     checkpoint.save(args.out, {**content, "model": pruned.state_dict()})
     before, after = count_params(trained.model).describe(), count_params(pruned).describe()
-    print(f"{args.out}: experts were removed from {len(pruning.kept)} layers")
+    layers = zip(trained.model.moe_layers().values(), pruned.moe_layers().values())
+    num_changed = sum(a.experts.num_experts != b.experts.num_experts for a, b in layers)
+    print(f"{args.out}: experts were removed from {num_changed} layers")
     print(f"parameters before: {before}\nparameters after:  {after}")
+    if args.data_dir is not None:
+        change = measure_change(trained.model.double(), pruned.double().eval(), compared)
+        print("\n".join(change_lines(change, f"{len(compared)} utterances of {args.data_dir}")))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.config import ModelConfig
 from moeasr.models.heads.group_head import GroupHead
-from moeasr.moe.layer import MoeConfig
+from moeasr.moe.layer import MoeConfig, MoEFeedForward
+from moeasr.moe.merged_experts import MergedExperts
 from moeasr.nn.feed_forward import FeedForwardConfig
 
 GROUPED = ("language", "learned_group")
@@ -83,13 +84,26 @@ def keep_labels(model: AsrModel, names: Collection[str]) -> Pruning:
         "languages": names_kept if config.languages and len(groups) > 1 else (),
         "heads": heads,
     }
-    shrunk = _with_parts(config, shrink, **changed)
+    shrunk = with_parts(config, shrink, **changed)
     layers = {}
     for name, layer in model.moe_layers().items():
         if layer.router.context in GROUPED:
             ids = torch.arange(layer.router.num_experts).view(num_groups, -1)
             layers[name] = ids[groups].flatten()
     return Pruning(shrunk, layers, kept)
+
+
+def check_unmerged(layers: Mapping[str, MoEFeedForward]) -> None:
+    """Raise `InputError` if the experts of a layer belong to groups, or were merged."""
+    for name, layer in layers.items():
+        if layer.router.context in GROUPED:
+            raise InputError(
+                f"{name} divides its experts among groups of equal size; use --keep-languages"
+            )
+        if layer.router.expert_of is not None or isinstance(layer.experts, MergedExperts):
+            raise InputError(
+                f"the experts of {name} are merged already; prune a model whose experts are not"
+            )
 
 
 def drop_rarely_used(model: AsrModel, usage: Mapping[str, BankUsage], min_share: float) -> Pruning:
@@ -112,11 +126,8 @@ def drop_rarely_used(model: AsrModel, usage: Mapping[str, BankUsage], min_share:
     if not 0 < min_share < 1:
         raise InputError(f"the share of the load must be above 0 and below 1, but is {min_share}")
     layers = model.moe_layers()
+    check_unmerged(layers)
     for name, layer in layers.items():
-        if layer.router.context in GROUPED:
-            raise InputError(
-                f"{name} divides its experts among groups of equal size; use --keep-languages"
-            )
         if not layer.router.ignores_unused_experts:
             raise InputError(
                 f"the router of {name} ({type(layer.router).__name__}) cannot lose experts without "
@@ -146,7 +157,7 @@ def drop_rarely_used(model: AsrModel, usage: Mapping[str, BankUsage], min_share:
         return dataclasses.replace(part, num_experts=sizes.get(key, part.num_experts))
 
     heads = {k: head for k, head in model.config.heads.items() if not head.serves_experts}
-    return Pruning(_with_parts(model.config, shrink, heads=heads), kept)
+    return Pruning(with_parts(model.config, shrink, heads=heads), kept)
 
 
 def prune_into(pruned: AsrModel, model: AsrModel, pruning: Pruning) -> None:
@@ -176,7 +187,7 @@ def prune_into(pruned: AsrModel, model: AsrModel, pruning: Pruning) -> None:
     load_transferred(pruned, state)
 
 
-def _with_parts(
+def with_parts(
     config: ModelConfig, change: Callable[[str, MoeConfig], MoeConfig], **changed: Any
 ) -> ModelConfig:
     """Return a config in which `change` was applied to all sections of experts by their keys."""

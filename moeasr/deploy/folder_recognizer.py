@@ -78,7 +78,7 @@ class FolderRecognizer:
         if sizes is None:
             raise InputError(
                 f"model folder {self.folder.path} has no {STREAMING}; export the checkpoint again "
-                "without --offline-only (a model with `causal_conv: false` cannot stream)"
+                "without --offline-only (a model that sees future frames cannot stream)"
             )
         return sizes
 

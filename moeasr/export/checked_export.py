@@ -87,10 +87,11 @@ def export_model(
         InputError: The model cannot be exported, or a file differs from the checkpoint.
     """
     check_exportable(recognizer.model)
-    if sizes is not None and recognizer.model.encoder.sees_future:
+    encoder = recognizer.model.encoder
+    if sizes is not None and encoder.sees_future:
         raise InputError(
-            "this model has no streaming export: it was trained with `causal_conv: false`, so its "
-            "convolutions see future frames; export whole recordings alone with --offline-only"
+            f"this model has no streaming export: {encoder.future_reason}; export whole recordings "
+            "alone with --offline-only"
         )
     check_target(out)
     limits = sherpa_limits(recognizer.fbank, recognizer.tokenizer.units)

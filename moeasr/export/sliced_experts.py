@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from moeasr.moe.experts import ExpertBank
 from moeasr.moe.layer import MoEFeedForward
+from moeasr.moe.merged_experts import MergedExperts
 from moeasr.nn.feed_forward import Activation
 from moeasr.nn.valid_frames import ValidFrames
 
@@ -42,7 +43,8 @@ class SlicedExperts(nn.Module):
     ) -> tuple[Tensor, None]:
         """Compute the layer, see `moeasr.nn.feed_forward.FeedForward`."""
         x_ND = x.flatten(0, 1)
-        routing = self.router(x_ND, None if context is None else context.flatten(0, 1))
+        context_NC = None if context is None else context.flatten(0, 1)
+        routing = self.router.route(x_ND, ValidFrames(valid.mask, None), context_NC)
         ids_R = routing.expert_ids.flatten()
         num_choices = routing.expert_ids.size(1)
         order_R = ids_R.argsort()
@@ -84,8 +86,9 @@ def make_experts(bank: ExpertBank) -> nn.ModuleList:
 
 
 def slice_experts(model: AnyModel) -> AnyModel:
-    """Return a copy of a model, with the same weights and with twins in place of all MoE layers.
+    """Return a copy of a model, with the same weights and with twins in place of its MoE layers.
 
+    Layers whose experts are merged consist of plain operators already.
     A copy of the weights would take gigabytes for a large model. Layers may share experts.
     """
     tensors = (*model.parameters(), *model.buffers())
@@ -94,7 +97,8 @@ def slice_experts(model: AnyModel) -> AnyModel:
     twins: dict[nn.Module, SlicedExperts] = {}
     for module in list(model.modules()):
         for name, child in module.named_children():
-            if isinstance(child, MoEFeedForward):
+            merges = isinstance(child, MoEFeedForward) and isinstance(child.experts, MergedExperts)
+            if isinstance(child, MoEFeedForward) and not merges:
                 if child not in twins:
                     twins[child] = SlicedExperts(child, banks.get(child.experts))
                     banks[child.experts] = twins[child].experts

@@ -117,8 +117,8 @@ class AsrModel(nn.Module):
                 training needs.
 
         Raises:
-            InputError: The chunk size is not -1 although the convolutions see future frames, or the
-                model routes by language and `languages` is None.
+            InputError: The chunk size is not -1 although the model sees future frames, or the model
+                routes by language and `languages` is None.
         """
         if chunk_size != -1:
             self.check_chunks()
@@ -136,13 +136,13 @@ class AsrModel(nn.Module):
     def check_chunks(self) -> None:
         """Raise `InputError` unless the output of a frame depends only on its chunk and the past.
 
-        Only the convolutions need a check. Attention is masked to the chunk and the past, and
-        routers decide frame by frame, without a capacity limit and, in evaluation, without noise.
+        Attention is masked to the chunk and the past. Most routers decide frame by frame, without a
+        capacity limit and, in evaluation, without noise.
         """
         if self.encoder.sees_future:
             raise InputError(
-                "this model cannot decode in chunks: it was trained with `causal_conv: false`, so "
-                "its convolutions see future frames; use `chunk_size` -1"
+                f"this model cannot decode in chunks: {self.encoder.future_reason}; use "
+                "`chunk_size` -1"
             )
 
     def language_context(self, languages: Tensor | None, feats: Tensor) -> Tensor | None:

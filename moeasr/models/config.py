@@ -164,8 +164,9 @@ class ModelConfig:
             )
         if self.embedding.encoder.sees_future and not self.encoder.sees_future:
             raise InputError(
-                "`embedding.encoder.causal_conv` must be true if `encoder.causal_conv` is true: "
-                "otherwise the encoder would see future frames through the embeddings"
+                "`embedding.encoder.causal_conv` must be true, and none of its routers may read "
+                "later frames, if this holds for `encoder`: otherwise the encoder would see future "
+                "frames through the embeddings"
             )
 
     def _check_languages(self) -> None:
@@ -185,6 +186,11 @@ class ModelConfig:
             raise InputError(f"`languages` contains a name twice: {', '.join(self.languages)}")
         for head in self.all_heads.values():
             for key, part in head.feed_forwards.items():
+                if part.sees_future:
+                    raise InputError(
+                        f"`{key}.router` cannot be one that reads later frames: a decoder predicts "
+                        "each token from the previous ones"
+                    )
                 if part.context:
                     raise InputError(
                         f"`{key}.router` cannot be {part.context}: this router needs frames, but "

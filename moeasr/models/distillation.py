@@ -131,7 +131,7 @@ def check_teacher(student: AsrModel, teacher: AsrModel, config: DistillationConf
             "`distillation.encoder_weight: 0` to learn only from its CTC posteriors"
         )
     if student.max_chunk_size is not None and teacher.encoder.sees_future:
-        refuse("this model trains in chunks, but the teacher's convolutions see future frames")
+        refuse("this model trains in chunks, but the teacher sees future frames")
     if student.max_chunk_size is not None and teacher.max_chunk_size is None:
         refuse(
             "this model trains in chunks, but the teacher was trained without (`dynamic_chunk: "

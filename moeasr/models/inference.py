@@ -7,6 +7,7 @@ from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.moe.experts import ExpertBank
 from moeasr.moe.layer import MoEFeedForward
+from moeasr.moe.merged_experts import MergedExperts
 from moeasr.moe.packed_experts import PackedExperts
 from moeasr.nn.attention import RelPositionAttention
 from moeasr.nn.packed_convolution import fastest_conv
@@ -45,8 +46,9 @@ def optimize_for_inference(model: AsrModel, precision: str = "fp32") -> AsrModel
     With `fp32`, results differ only by rounding. With `bf16` or `int8`, the linear layers of the
     encoder and the decoders compute in this precision. The front end's second convolution, which
     costs as much as several blocks, does so too if that is faster. Routers, norms, attention
-    weights, the other convolutions and every `UnquantizedLinear` stay in float32. The weights of
-    each layer are freed before the next layer is packed, so a large model is never in memory twice.
+    weights, merged experts, the other convolutions and every `UnquantizedLinear` stay in float32.
+    The weights of each layer are freed before the next layer is packed, so a large model is never
+    in memory twice.
 
     Args:
         model: A float32 model in eval mode on a CPU. It cannot be trained or saved afterwards.
@@ -90,7 +92,8 @@ def _places_of_packed(model: nn.Module) -> dict[nn.Module, list[tuple[nn.Module,
     places: dict[nn.Module, list[tuple[nn.Module, str]]] = {}
     for parent in _outside_routers(model):
         for name, child in parent.named_children():
-            if isinstance(child, (nn.Linear, ExpertBank)):
+            merges = isinstance(child, MergedExperts)  # by probabilities that vary
+            if isinstance(child, (nn.Linear, ExpertBank)) and not merges:
                 places.setdefault(child, []).append((parent, name))
     return places
 

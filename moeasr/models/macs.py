@@ -11,6 +11,7 @@ from fractions import Fraction
 from torch import nn
 
 from moeasr.moe.layer import MoEFeedForward
+from moeasr.moe.merged_experts import MergedExperts
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
 from moeasr.nn.convolution import ConvolutionModule
 from moeasr.nn.key_position_attention import KeyPositionAttention
@@ -70,8 +71,12 @@ def active_share(module: MoEFeedForward) -> Fraction:
 
 
 def experts_macs(module: MoEFeedForward, num_rows: int) -> int:
-    """Count multiply-adds of the selected experts, without the router."""
+    """Count multiply-adds of the selected experts for one utterance, without the router."""
     experts = module.experts
+    if isinstance(experts, MergedExperts):  # merged once for the utterance
+        per_frame = int(active_share(module) * (experts.w1.numel() + experts.w2.numel()))
+        merging = sum(weight.numel() for weight in (experts.w1, experts.b1, experts.w2, experts.b2))
+        return num_rows * per_frame + merging
     macs = int(num_rows * active_share(module) * (experts.w1.numel() + experts.w2.numel()))
     # the weighted sum of the experts' outputs
     return macs + num_rows * module.router.experts_per_frame * experts.w1.size(2)

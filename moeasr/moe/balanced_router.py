@@ -74,7 +74,10 @@ class BalancedRouter(TopKRouter):
     def react(self, load: Tensor) -> None:
         """Adjust the bias of each expert to the load of one training step, see `Router.react`.
 
-        A frozen router keeps its bias.
+        A frozen router keeps its bias. Experts that were merged to one have the load of that one.
         """
         if self.weight.requires_grad:
-            self.bias += BIAS_STEP * torch.sign(load.mean() - load).to(self.bias)
+            change = torch.sign(load.mean() - load)
+            if self.expert_of is not None:
+                change = change[self.expert_of]
+            self.bias += BIAS_STEP * change.to(self.bias)

@@ -14,6 +14,7 @@ from moeasr.moe.expert_rows import run_expert_rows
 from moeasr.moe.grouped_experts import groups_products, run_grouped
 from moeasr.nn.feed_forward import Activation
 from moeasr.nn.routing import Routing
+from moeasr.nn.valid_frames import ValidFrames
 
 
 class ExpertBank(nn.Module):
@@ -70,8 +71,8 @@ class ExpertBank(nn.Module):
         """
         return [self.b1, self.b2]
 
-    def forward(self, x_ND: Tensor, routing: Routing) -> Tensor:
-        """Compute the weighted sum of the experts of each frame, (N, D)."""
+    def forward(self, x_ND: Tensor, routing: Routing, valid: ValidFrames | None = None) -> Tensor:
+        """Compute the weighted sum of the experts of each frame, (N, D); `valid` is not used."""
         return self.kernel(self, x_ND, routing)
 
     def weights(self) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:

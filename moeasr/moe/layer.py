@@ -1,6 +1,6 @@
 """The MoE feed-forward, which routes the valid frames and runs their experts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from torch import Tensor, nn
@@ -11,6 +11,8 @@ from moeasr.errors import InputError
 from moeasr.families import look_up
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.experts_alone import run_alone
+from moeasr.moe.merged_experts import MergedExperts
+from moeasr.moe.offline_routers import LookAheadRouter, UtteranceRouter
 from moeasr.moe.router import ExpertWeights, Router
 from moeasr.moe.routers import ROUTERS
 from moeasr.nn.feed_forward import (
@@ -67,11 +69,11 @@ class MoEFeedForward(nn.Module):
         """
         x_ND = valid.take(x)
         context_NC = None if context is None else valid.take(context)
-        routing = self.router(x_ND, context_NC)
+        routing = self.router.route(x_ND, valid, context_NC)
         is_supervised = self.training and self.supervises_experts
         if is_supervised and context_NC is not None:
             routing = self.router.with_labels(routing, context_NC)
-        y_ND = self.experts(x_ND, routing)
+        y_ND = self.experts(x_ND, routing, valid)
         if is_supervised:
             routing = routing._replace(alone=run_alone(self.experts, x_ND, routing, valid))
         if self.shared_expert is not None:
@@ -122,6 +124,14 @@ class MoeConfig(FeedForwardConfig):
     is meant for imported models, because it gives the router no gradient."""
     router: Annotated[str, OneOf(ROUTERS, Router)] = "top_k"
     """One of `moeasr.moe.routers.ROUTERS`, or the import path of another `Router`."""
+    look_ahead_frames: int | None = None
+    """Number R of later frames that `router: look_ahead` reads; null means 4."""
+    merge: bool = False
+    """True to average the parameters of all experts by the probabilities of `router: utterance`, so
+    that each utterance has one merged expert (SMEAR, arXiv 2306.03745)."""
+    merged_from: int | None = None
+    """Number of experts before `moeasr prune --merge-experts` merged some of them; null if it did
+    not. The router continues to score these."""
     kernel: Annotated[str, OneOf(EXPERT_KERNELS)] = field(default="auto", metadata=PROCEDURE)
     """Implementation that runs the experts, one of `moeasr.moe.experts.EXPERT_KERNELS`. All of them
     give equal results; `auto` chooses by device and sizes."""
@@ -140,7 +150,33 @@ class MoeConfig(FeedForwardConfig):
                 "`capacity_factor` must be null: the frames that a full expert drops depend on the "
                 "rest of the batch, so such a model could not stream or reproduce its results"
             )
+        if self.merged_from is not None:
+            check_size("merged_from", self.merged_from, minimum=self.num_experts)
+        self._check_offline_routing()
         self.router_class.check(self)
+
+    def _check_offline_routing(self) -> None:
+        if self.look_ahead_frames is not None:
+            check_size("look_ahead_frames", self.look_ahead_frames)
+            if not issubclass(self.router_class, LookAheadRouter):
+                raise InputError(
+                    f"`look_ahead_frames` must be null with `router: {self.router}`; only `router: "
+                    "look_ahead` reads later frames"
+                )
+        if not self.merge:
+            return
+        if not issubclass(self.router_class, UtteranceRouter):
+            raise InputError(
+                f"`merge: true` needs `router: utterance`, but the router is {self.router}: the "
+                "experts are merged once for all frames of an utterance"
+            )
+        if self.merged_from is not None:
+            raise InputError("`merged_from` must be null with `merge: true`")
+        if self.experts_per_frame != 1 or self.expert_weights != "full":
+            raise InputError(
+                "`merge: true` needs `experts_per_frame: 1` and `expert_weights: full`, because "
+                "the softmax over all experts merges them to one"
+            )
 
     @property
     def decoding_experts(self) -> int:
@@ -169,6 +205,11 @@ class MoeConfig(FeedForwardConfig):
         """The router context that the router needs, or None."""
         return self.router_class.context
 
+    @property
+    def sees_future(self) -> bool:
+        """True if the router reads later frames."""
+        return self.router_class.sees_future
+
     def without_experts(self, hidden_units: int | None = None) -> DenseConfig:
         """Return the settings of a dense feed-forward, see `FeedForwardConfig.without_experts`."""
         width = hidden_units or self.hidden_units + self.shared_expert_units
@@ -179,13 +220,16 @@ class MoeConfig(FeedForwardConfig):
 
         Experts may be shared with `like`, but the router is new.
         """
-        router = self.router_class.build(self, stack)
+        scored = replace(self, num_experts=self.merged_from or self.num_experts, merged_from=None)
+        router = self.router_class.build(scored, stack)
+        if self.merged_from is not None:
+            router.merge_experts(self.num_experts)
         router.use_experts(self.decoding_experts)
         router.training_experts = self.training_experts
         if isinstance(like, MoEFeedForward):
             return MoEFeedForward(router, like.experts, like.shared_expert)
         activation = ACTIVATIONS[self.activation]
-        experts = ExpertBank(
+        experts = (MergedExperts if self.merge else ExpertBank)(
             stack.d_model,
             self.hidden_units,
             self.num_experts,

@@ -12,6 +12,7 @@ from moeasr.nn.feed_forward import Activation
 from moeasr.nn.linear_kernels import Kernel
 from moeasr.nn.packed_linear import make_kernel
 from moeasr.nn.routing import Routing
+from moeasr.nn.valid_frames import ValidFrames
 
 
 class PackedExperts(nn.Module):
@@ -38,8 +39,8 @@ class PackedExperts(nn.Module):
             for w1, b1, w2, b2 in bank.weights()
         ]
 
-    def forward(self, x_ND: Tensor, routing: Routing) -> Tensor:
-        """Compute the weighted sum of the experts of each frame, (N, D)."""
+    def forward(self, x_ND: Tensor, routing: Routing, valid: ValidFrames | None = None) -> Tensor:
+        """Compute the weighted sum of the experts of each frame, (N, D); `valid` is not used."""
         dispatch = sort_by_expert(routing.expert_ids, self.num_experts)
         slices = x_ND.index_select(0, dispatch.frame_of_row).split(dispatch.rows_per_expert)
         rows = [expert(x) for expert, x in zip(self._experts, slices) if x.size(0)]

@@ -1,7 +1,8 @@
 """The interface of routers, which MoE layers, losses and reports use.
 
 The experts of a frame depend only on that frame and its router context, never on the rest of the
-batch. This property allows a model with experts to stream.
+batch. This property allows a model with experts to stream. A router with `sees_future` also reads
+other frames of the utterance, so a model with it cannot stream.
 """
 
 import math
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from moeasr.errors import InputError
 from moeasr.nn.routing import Routing
+from moeasr.nn.valid_frames import ValidFrames
 
 if TYPE_CHECKING:
     from moeasr.moe.layer import MoeConfig
@@ -34,6 +36,9 @@ class Router(nn.Module):
     learn."""
     context: ClassVar[str | None] = None
     """Router context that the router needs: one of `moeasr.nn.feed_forward.CONTEXTS`, or None."""
+    sees_future: ClassVar[bool] = False
+    """True if the experts of a frame depend on later frames of its utterance. `forward` then takes
+    the places of the frames as a third argument, `valid: ValidFrames | None`."""
     reacts: ClassVar[bool] = False
     """True if `react` must be called after each training step."""
 
@@ -48,9 +53,13 @@ class Router(nn.Module):
     training_experts: tuple[int, ...] = ()
     """Numbers of experts per frame from which each training step draws one; with fewer than two,
     training uses K."""
+    expert_of: Tensor | None
+    """Expert of the layer that each of the E experts of the router has become, (E,) int64; None if
+    no experts were merged."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.register_buffer("expert_of", None)
         self._experts_per_frame = 1
         self._drawn: int | None = None
 
@@ -114,6 +123,29 @@ class Router(nn.Module):
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
         """Select experts for N valid frames; see `Routing`."""
         raise NotImplementedError
+
+    def route(self, x_ND: Tensor, valid: ValidFrames, context_NC: Tensor | None = None) -> Routing:
+        """Select experts for the N valid frames of a batch by `forward`.
+
+        Args:
+            x_ND: The valid frames.
+            valid: Their places in the batch.
+            context_NC: Their router context, or None.
+        """
+        places = (valid,) if self.sees_future else ()
+        routing = self(x_ND, context_NC, *places)
+        if self.expert_of is None:
+            return routing
+        return merge_choices(routing, self.expert_of, self._num_merged)
+
+    def merge_experts(self, num_merged: int) -> None:
+        """Let the layer have fewer experts than the router, see `moeasr.convert.merging`.
+
+        The router continues to score its E experts. A checkpoint says which of them have become the
+        same expert of the layer.
+        """
+        self._num_merged = num_merged
+        self.expert_of = torch.arange(self.num_experts) % num_merged
 
     def with_labels(self, routing: Routing, label_weights_NL: Tensor) -> Routing:
         """Return a routing of this router that also follows the labels of the frames.
@@ -201,6 +233,25 @@ def select_top_k(
     else:
         weights_NK = top_logits_NK.softmax(dim=-1)  # 1 for K = 1
     return Routing(expert_ids_NK, weights_NK, logits_NE, probs_NE)
+
+
+def merge_choices(routing: Routing, expert_of: Tensor, num_merged: int) -> Routing:
+    """Return a routing to merged experts, each with the mass of its members.
+
+    The assignments of a frame keep their weights, so the weight of a merged expert is the sum of
+    those of its selected members, w_m = sum of w_e. A frame may have several assignments to the
+    same expert. Likewise, p_m = sum of p_e and r_m = log of the sum of exp r_e, over all members.
+
+    Args:
+        routing: The routing to E experts.
+        expert_of: The merged expert of each of them, (E,).
+        num_merged: Number N of merged experts, each with at least one member.
+    """
+    merged = torch.arange(num_merged, device=expert_of.device)
+    is_other_NE = merged[:, None] != expert_of
+    logits = routing.logits[:, None].masked_fill(is_other_NE, -torch.inf).logsumexp(dim=-1)
+    probs = routing.probs[:, None].masked_fill(is_other_NE, 0.0).sum(dim=-1)
+    return Routing(expert_of[routing.expert_ids], routing.expert_weights, logits, probs)
 
 
 def new_router_weight(num_experts: int, num_inputs: int) -> nn.Parameter:

@@ -7,6 +7,7 @@ The value may also be the import path of another subclass of `moeasr.moe.router.
 from moeasr.moe.balanced_router import BalancedRouter
 from moeasr.moe.fixed_routers import HashRouter, RandomRouter
 from moeasr.moe.group_routers import LanguageRouter, LearnedGroupRouter
+from moeasr.moe.offline_routers import LookAheadRouter, UtteranceRouter
 from moeasr.moe.router import Router
 from moeasr.moe.top_k_routers import EmbeddingRouter, NoisyTopKRouter, OmniRouter, TopKRouter
 
@@ -18,6 +19,8 @@ ROUTERS: dict[str, type[Router]] = {
     "balanced": BalancedRouter,
     "language": LanguageRouter,
     "learned_group": LearnedGroupRouter,
+    "utterance": UtteranceRouter,
+    "look_ahead": LookAheadRouter,
     "random": RandomRouter,
     "hash": HashRouter,
 }

@@ -24,7 +24,7 @@ class FeedForward(Protocol):
     def __call__(
         self, x: Tensor, valid: ValidFrames, context: Tensor | None = None
     ) -> tuple[Tensor, Routing | None]:
-        """Transform each frame independently of the others.
+        """Transform each frame, independently of the others unless `sees_future` is set.
 
         Args:
             x: Frames, (B, T, D).
@@ -69,6 +69,11 @@ class FeedForwardConfig:
     def context(self) -> str | None:
         """The router context of `CONTEXTS` that the feed-forward needs, or None."""
         return None
+
+    @property
+    def sees_future(self) -> bool:
+        """True if the output for a frame depends on later frames of its utterance."""
+        return False
 
     def without_experts(self, hidden_units: int | None = None) -> "FeedForwardConfig":
         """Return the settings of a feed-forward without experts, or the same if it has no width.

@@ -26,7 +26,8 @@ class Routing(NamedTuple):
     """
 
     expert_ids: Tensor
-    """Indices of the experts of each frame, best first: (N, K) int64."""
+    """Indices of the experts of each frame, best first: (N, K) int64. They differ from each other,
+    unless experts were merged."""
     expert_weights: Tensor
     """Weights by which the outputs of these experts are multiplied: (N, K)."""
     logits: Tensor

@@ -94,11 +94,31 @@ def test_rarely_used_experts_go_by_their_load_on_a_data_directory(data_dir, tmp_
     assert checkpoint.load(small)["info"]["config_name"] == "tiny without experts below 0.999"
 
 
+def test_similar_experts_are_merged_and_the_change_is_printed(data_dir, tmp_path, capsys):
+    path = save_model(tmp_path / "moe.pt", MoeConfig(hidden_units=16, num_experts=4))
+    model = checkpoint.load(path)
+    for name, weight in model["model"].items():
+        if ".experts." in name:
+            weight.copy_(weight[:1].expand_as(weight))
+    checkpoint.save(path, model)
+    options = ("--data-dir", data_dir, "--merge-experts", "3")
+    small = prune(path, tmp_path / "small.pt", *options)
+    printed = capsys.readouterr().out
+    assert f"{small}: experts were removed from 1 layers" in printed
+    line = next(line for line in printed.splitlines() if "CTC log-probabilities" in line)
+    assert float(line.split()[3]) < 1e-12
+    content = checkpoint.load(small)
+    assert content["info"]["config_name"] == "tiny merged to 3 experts"
+    assert content["config"]["model"]["encoder"]["feed_forward"]["merged_from"] == 4
+    assert nbest_of(small, data_dir, tmp_path / "a") == nbest_of(path, data_dir, tmp_path / "b")
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--drop-experts-below", "0.1"], "--drop-experts-below requires --data-dir"),
-        (["--keep-languages", "en", "--data-dir", "x"], "with --keep-languages, omit it"),
+        (["--merge-experts", "2"], "only --drop-experts-below and --merge-experts have, and need"),
+        (["--drop-experts-below", "0.1"], "and --merge-experts have, and need, --data-dir"),
+        (["--keep-languages", "en", "--data-dir", "x"], "only --drop-experts-below"),
         (["--keep-languages", "fr"], "the model has no 'fr'; it has en, zh, ja"),
     ],
 )

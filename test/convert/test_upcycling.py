@@ -100,9 +100,20 @@ def largest_change(before, after, inputs):
 @pytest.mark.parametrize("router", sorted(ROUTERS.keys() - {"embedding", *GROUPED}))
 def test_selected_weights_preserve_every_output(k, router, inputs):
     dense = model_of(DENSE)
-    model = model_of(dataclasses.replace(MOE, experts_per_frame=k, router=router))
+    routed = dataclasses.replace(MOE, experts_per_frame=k, router=router)
+    settings = {"dynamic_chunk": False, "decoder": MOE} if routed.sees_future else {}
+    model = model_of(routed, **settings)
     assert largest_change(dense, model, inputs) > 1e-2
     assert upcycle_into(model, dense, 0.0, generator()) == LAYERS
+    assert largest_change(dense, model, inputs) < 1e-12
+
+
+def test_copies_that_are_merged_preserve_every_output(inputs):
+    dense = model_of(DENSE)
+    merging = {"router": "utterance", "merge": True}
+    merged = dataclasses.replace(FULL, experts_per_frame=1, **merging)
+    model = model_of(merged, decoder=MOE, dynamic_chunk=False)
+    upcycle_into(model, dense, 0.0, generator())
     assert largest_change(dense, model, inputs) < 1e-12
 
 

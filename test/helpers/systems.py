@@ -117,7 +117,20 @@ SYSTEMS = {
     "balanced": {"encoder": encoder(moe(router="balanced"))},
     "random": {"encoder": encoder(moe(router="random"))},
     "hash": {"encoder": encoder(moe(router="hash"))},
+    "utterance": {"encoder": encoder(moe(router="utterance"), dynamic_chunk=False)},
+    "merged_experts": {
+        "encoder": encoder(
+            moe(router="utterance", merge=True, experts_per_frame=1, expert_weights="full"),
+            dynamic_chunk=False,
+        )
+    },
+    "merged_from": {"encoder": encoder(moe(num_experts=3, merged_from=4))},
+    "look_ahead": {
+        "encoder": encoder(moe(router="look_ahead", look_ahead_frames=2), dynamic_chunk=False)
+    },
 }
+STREAMING = [name for name, system in SYSTEMS.items() if not system["encoder"].sees_future]
+"""The systems that can decode in chunks."""
 
 
 def make_system(name, vocab_size=9, rates=None, **settings):

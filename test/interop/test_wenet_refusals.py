@@ -314,6 +314,10 @@ def test_what_wenet_cannot_express_is_named(encoder, key, tmp_path):
             {"encoder": routed(dataclasses.replace(MOE, shared_expert_units=5))},
             r"`model\.encoder\.feed_forward\.shared_expert_units` is 5, but WeNet supports only 0",
         ),
+        (
+            {"encoder": routed(dataclasses.replace(MOE, merged_from=9))},
+            r"the experts of `model\.encoder\.feed_forward` were merged, but in WeNet a router",
+        ),
         ({"encoder": routed(FULL)}, r"`model\.encoder\.feed_forward` has .*`expert_weights: full`"),
         (
             {"encoder": routed(MOE, dataclasses.replace(MOE, num_experts=3))},

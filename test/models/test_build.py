@@ -168,6 +168,8 @@ def test_every_router_can_be_named_and_a_slip_of_its_name_gives_it(router):
     sentence = rf"f: 'encoder.feed_forward.router' must be one of .*; did you mean '{router}'\?"
     with pytest.raises(InputError, match=sentence):
         from_mapping(ModelConfig, mapping, "f")
+    if ROUTERS[router].sees_future:
+        mapping["encoder"]["dynamic_chunk"] = False
     mapping["encoder"]["feed_forward"]["router"] = router
     assert from_mapping(ModelConfig, mapping, "f").encoder.feed_forward.router == router
 
@@ -328,6 +330,13 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
             "cannot be combined",
         ),
         ({"decoder": {"feed_forward": moe_by("embedding")}}, "a decoder processes tokens"),
+        *(
+            (
+                {"decoder": {"feed_forward": moe_by(router)}},
+                "reads later frames: a decoder predicts each token from the previous ones",
+            )
+            for router in ("utterance", "look_ahead")
+        ),
         ({"encoder": {"feed_forward": moe_by("learned_group")}}, "needs a head of `type: group`"),
         (
             moe_with(experts_per_frame={"train": [], "decode": 2}),

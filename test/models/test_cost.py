@@ -56,7 +56,7 @@ def tiny(encoder=None, **feed_forward):
     moe = MoeConfig(hidden_units=24, num_experts=4, **feed_forward)
     sizes = {"num_blocks": 2, "d_model": 16, "num_heads": 2, "subsampling_channels": 3}
     sizes |= {"macaron_feed_forward": replace(moe, hidden_units=7), "feed_forward": moe}
-    decoder_moe = replace(moe, router="top_k", hidden_units=9)
+    decoder_moe = replace(moe, router="top_k", merge=False, hidden_units=9)
     return ModelConfig(
         encoder=ConformerConfig(**{**sizes, **(encoder or {})}),
         decoder=DecoderConfig(
@@ -72,7 +72,11 @@ def tiny(encoder=None, **feed_forward):
 CASES = {
     **{relative(path): load_experiment(path).model for path in CONFS if "mini" in path.parts},
     **{  # mini's speechmoe has the router `embedding`
-        name: tiny({"num_dense_blocks": 1} if name == "learned_group" else None, router=name)
+        name: tiny(
+            {"num_dense_blocks": int(name == "learned_group")}
+            | {"dynamic_chunk": not ROUTERS[name].sees_future},
+            router=name,
+        )
         for name in sorted(ROUTERS.keys() - {"embedding"})
     },
     "centred": tiny({"causal_conv": False, "dynamic_chunk": False, "conv_kernel_size": 5}),
@@ -82,6 +86,14 @@ CASES = {
         | {"conv_kernel_size": 5}
     ),
     "shared_expert": tiny(shared_expert_units=11),
+    "merged_from": tiny(merged_from=6),
+    "merged_experts": tiny(
+        {"dynamic_chunk": False},
+        router="utterance",
+        merge=True,
+        experts_per_frame=1,
+        expert_weights="full",
+    ),
     "groups": tiny({"num_blocks": 4, "num_groups": 2, "group_layout": "interleaved"}),
 }
 

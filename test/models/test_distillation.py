@@ -128,7 +128,7 @@ def test_development_loss_is_of_the_transcripts_alone():
         (
             {"encoder": encoder(causal_conv=False, dynamic_chunk=False)},
             {},
-            "convolutions see future frames",
+            "the teacher sees future frames",
         ),
         (
             {"encoder": encoder(dynamic_chunk=False)},

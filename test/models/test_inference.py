@@ -5,7 +5,7 @@ import weakref
 import pytest
 import torch
 from rounding import NETWORK_STEPS, assert_close
-from systems import SYSTEMS, decoders, make_system
+from systems import STREAMING, SYSTEMS, decoders, make_system
 
 from moeasr.errors import InputError
 from moeasr.models import inference
@@ -36,8 +36,10 @@ def outputs(model, chunk_size=-1):
     return found
 
 
-@pytest.mark.parametrize("chunk_size", [-1, 4])
-@pytest.mark.parametrize("kind", SYSTEMS)
+@pytest.mark.parametrize(
+    ("kind", "chunk_size"),
+    [*((kind, -1) for kind in SYSTEMS), *((kind, 4) for kind in STREAMING)],
+)
 def test_fp32_is_equal_but_for_rounding(kind, chunk_size):
     model = plain(kind)
     wanted = outputs(model, chunk_size)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from systems import SYSTEMS, encoder, make_system, moe
+from systems import STREAMING, SYSTEMS, encoder, make_system, moe
 
 from moeasr.errors import InputError
 from moeasr.models.streaming_encoder import StreamingEncoder
@@ -30,7 +30,7 @@ def stream_all(streaming, feats, lens, num_chunks=1, languages=None):
     return [torch.cat(parts) for parts in frames]
 
 
-@pytest.mark.parametrize("kind", SYSTEMS)
+@pytest.mark.parametrize("kind", STREAMING)
 @pytest.mark.parametrize(
     ("chunk_size", "num_left_chunks"), [(1, 3), (4, -1), (4, 0), (8, 1), (16, -1), (50, -1)]
 )
@@ -123,6 +123,15 @@ def test_what_cannot_stream_is_refused():
     seeing = encoder(causal_conv=False, dynamic_chunk=False)
     with pytest.raises(InputError, match="cannot decode in chunks.*causal_conv: false"):
         StreamingEncoder(make_system("dense", encoder=seeing).eval(), 4)
+
+
+@pytest.mark.parametrize("kind", sorted(SYSTEMS.keys() - set(STREAMING)))
+def test_routers_that_read_later_frames_cannot_stream(kind):
+    sentence = (
+        r"cannot decode in chunks: encoder\.blocks\.0\.\w+\.router \(\w+Router\) reads later frames"
+    )
+    with pytest.raises(InputError, match=sentence):
+        StreamingEncoder(make_system(kind).eval(), 4)
 
 
 def test_caches_of_another_model_are_refused():

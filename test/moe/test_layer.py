@@ -121,3 +121,43 @@ def test_runs_under_autocast_and_keeps_the_dtype_of_its_experts():
         y, _ = layer(x, valid)
     exact, _ = layer(x, valid)
     assert (y.float() - exact).abs().max() < 0.05
+
+
+MERGING = {"router": "utterance", "experts_per_frame": 1, "expert_weights": "full"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"look_ahead_frames": 2}, "`look_ahead_frames` must be null with `router: top_k`"),
+        ({"num_experts": 5, "merged_from": 4}, "`merged_from` must be at least 5, but is 4"),
+        ({**MERGING, "merged_from": 9}, "`merged_from` must be null with `merge: true`"),
+        (
+            {"look_ahead_frames": 0, "router": "look_ahead"},
+            "`look_ahead_frames` must be at least 1, but is 0",
+        ),
+        (
+            {**MERGING, "router": "top_k"},
+            "`merge: true` needs `router: utterance`, but the router is top_k",
+        ),
+        (
+            {**MERGING, "experts_per_frame": 2},
+            "needs `experts_per_frame: 1` and `expert_weights: full`",
+        ),
+        (
+            {**MERGING, "experts_per_frame": 1, "expert_weights": "one"},
+            "needs `experts_per_frame: 1` and `expert_weights: full`",
+        ),
+    ],
+)
+def test_settings_of_routers_that_read_later_frames_are_checked(settings, reason):
+    merge = {"merge": True} if settings.keys() >= MERGING.keys() else {}
+    with pytest.raises(InputError, match=reason):
+        MoeConfig(**settings, **merge)
+    assert MoeConfig(**MERGING, merge=True).sees_future and not MoeConfig().sees_future
+
+
+def test_a_merged_expert_is_the_only_one_that_a_frame_may_use():
+    layer = MoeConfig(**MERGING, merge=True).build(Stack(d_model=6, dropout=0.0))
+    with pytest.raises(InputError, match=r"\(1\), but is 2"):
+        layer.router.use_experts(2)

@@ -60,6 +60,10 @@ def _feed_forward_faults(key: str, part: FeedForwardConfig) -> list[str]:
     if part.shared_expert_units > 0:
         units = part.shared_expert_units
         return [f"`model.{key}.shared_expert_units` is {units}, but WeNet supports only 0"]
+    if part.merged_from is not None:
+        return [
+            f"the experts of `model.{key}` were merged, but in WeNet a router scores each expert"
+        ]
     if part.router == "top_k" and part.expert_weights in ("selected", "one"):
         return []
     return [

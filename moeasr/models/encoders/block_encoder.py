@@ -74,7 +74,7 @@ class BlockEncoder(Encoder):
         dropout: Dropout rate of the front end's output.
         norm: Norm after the stack, for blocks that do not end in a norm; or None.
         knows_distance: True if attention uses distances, False if it uses the positions of keys.
-        sees_future: True if a block depends on frames after its chunk.
+        sees_future: True if the output for a frame depends on frames after its chunk.
 
     Attributes:
         intermediate_blocks: Numbers of the blocks, from 1, whose outputs training returns as well.

@@ -80,6 +80,12 @@ class BlockEncoderConfig(EncoderConfig):
                 "`dynamic_chunk: true` needs `causal_conv: true`, because a convolution that sees "
                 "future frames cannot stream"
             )
+        for key, part in self.feed_forwards.items():
+            if self.dynamic_chunk and part.sees_future:
+                raise InputError(
+                    f"`dynamic_chunk` must be false, because the router of `{key}` reads later "
+                    "frames of the utterance, and a model that trains in chunks must not see them"
+                )
         self._check_groups()
 
     def _check_groups(self) -> None:
@@ -100,7 +106,7 @@ class BlockEncoderConfig(EncoderConfig):
     @property
     def sees_future(self) -> bool:
         """True if a frame depends on frames after its chunk."""
-        return not self.causal_conv
+        return not self.causal_conv or any(part.sees_future for part in self.feed_forwards.values())
 
     @property
     def feed_forwards(self) -> dict[str, FeedForwardConfig]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from moeasr.config_roles import PROCEDURE
 from moeasr.models.outputs import EncoderOutput
+from moeasr.moe.router import Router
 from moeasr.nn.feed_forward import FeedForwardConfig
 from moeasr.ranges import check_size
 
@@ -44,6 +45,16 @@ class Encoder(nn.Module):
     """Number of feature frames from which one encoder frame is computed."""
     sees_future: bool
     """True if a frame depends on frames after its chunk. Such an encoder cannot run in chunks."""
+
+    @property
+    def future_reason(self) -> str:
+        """The reason why a frame depends on frames after its chunk, if `sees_future` is set."""
+        for path, module in self.named_modules():
+            if isinstance(module, Router) and module.sees_future:
+                return (
+                    f"encoder.{path} ({type(module).__name__}) reads later frames of an utterance"
+                )
+        return "it was trained with `causal_conv: false`, so its convolutions see future frames"
 
     def forward(
         self,

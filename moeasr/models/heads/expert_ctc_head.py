@@ -260,6 +260,8 @@ class ExpertCtcConfig(HeadConfig):
                 "it needs an `encoder.feed_forward` of `type: moe`, and a router that labels can "
                 "teach, such as top_k"
             )
+        if part.merged_from is not None:
+            raise InputError("labels cannot teach a router whose experts were merged")
         if len(self.labels) > part.num_experts:
             raise InputError(
                 f"`labels` must not be more than the experts of `encoder.feed_forward` "

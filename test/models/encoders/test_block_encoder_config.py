@@ -1,10 +1,11 @@
 """The common behaviour of the configs of encoders that consist of blocks."""
 
 import pytest
-from systems import NUM_MEL_BINS, encoder
+from systems import DENSE, NUM_MEL_BINS, encoder, moe
 
 from moeasr.errors import InputError
 from moeasr.models.encoders.block_encoder_config import ATTENTIONS
+from moeasr.moe.routers import ROUTERS
 from moeasr.nn.subsampling import ConvSubsampling4
 
 
@@ -46,6 +47,14 @@ def test_attention_and_front_end_are_those_of_the_config(name):
             {"causal_conv": False, "dynamic_chunk": False, "conv_kernel_size": 4},
             "`conv_kernel_size` must be odd unless `causal_conv` is true, but is 4",
         ),
+        *(
+            (
+                {"feed_forward": moe(router=router), "macaron": DENSE},
+                "`dynamic_chunk` must be false, because the router of `feed_forward` reads later",
+            )
+            for router, kind in ROUTERS.items()
+            if kind.sees_future
+        ),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(settings, message):
@@ -53,6 +62,9 @@ def test_settings_that_do_not_go_together_are_refused(settings, message):
         encoder(**settings)
 
 
-def test_only_a_centred_convolution_sees_the_future():
+def test_only_a_centred_convolution_and_some_routers_see_the_future():
     assert encoder(causal_conv=False, dynamic_chunk=False).sees_future
+    for router, kind in ROUTERS.items():
+        part = moe(router=router)
+        assert encoder(DENSE, part, dynamic_chunk=False).sees_future == kind.sees_future
     assert not encoder().sees_future
