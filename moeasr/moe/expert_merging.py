@@ -2,8 +2,9 @@
 
 The recipe is that of MC-SMoE (Li et al., arXiv 2310.01334): align the hidden units of the experts,
 group similar experts, and average each group by the load. Groups grow by hierarchical clustering,
-as in HC-SMoE (arXiv 2410.08589). We have read only the abstracts. Our choices are the distance of
-aligned weights as similarity, and the greedy alignment, which an optimal assignment would improve.
+as in HC-SMoE (arXiv 2410.08589). We know both only from the README of their code. Our choices are
+the distance of aligned weights as similarity, and the greedy alignment, which an optimal assignment
+would improve.
 """
 
 from collections.abc import Sequence
