@@ -63,7 +63,7 @@ def test_missing_parts_get_a_sentence(reported, tmp_path):
     )
     assert found.errors is None and [view.utt_id for view in found.views] == list(TEXTS)[:3]
     found = report(one, data_dir=None)
-    assert found.notes["experts"].startswith("Give a data directory with --data-dir")
+    assert found.notes["experts"].startswith("To analyse the experts, give a data directory")
     assert found.experts is None and found.views == []
     (one.exp_dir / "averaged.pt").unlink()
     with pytest.raises(
