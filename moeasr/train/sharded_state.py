@@ -36,6 +36,8 @@ class _MetadataUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Return a record of DCP, a data type or a path; raise `UnpicklingError` for others."""
+        if (module, name) == ("builtins", "getattr"):
+            return _member  # some versions of Python store members of enumerations in this form
         found = super().find_class(module, name)
         is_record = isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum))
         if (
@@ -46,6 +48,13 @@ class _MetadataUnpickler(pickle.Unpickler):
         ):
             return found
         raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
+
+
+def _member(enumeration: Any, name: str) -> Enum:
+    """Return a member of an enumeration, and no other attribute."""
+    if not (isinstance(enumeration, type) and issubclass(enumeration, Enum)):
+        raise pickle.UnpicklingError("getattr is allowed for enumerations only")
+    return enumeration[name]
 
 
 class Split(NamedTuple):

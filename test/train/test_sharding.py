@@ -2,8 +2,10 @@
 
 import json
 import math
+import pickle
 import shutil
 import signal
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from two_processes import TRAINING, run_two_processes
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
+from moeasr.train import sharded_state
 from moeasr.train.config import EmaConfig
 
 HELPERS = Path(__file__).parent.parent / "helpers"
@@ -245,3 +248,16 @@ def test_no_utterance_is_lost_or_doubled_on_2_then_1_then_3_processes(tmp_path):
     for batches in seen.values():
         assert sorted(n for batch in set(batches) for n in batch) == list(range(len(LENGTHS)))
         assert len(batches) - len(set(batches)) <= 2  # three processes fill their last turn
+
+
+def test_metadata_may_name_members_of_enumerations_and_no_other_attribute():
+    """Python 3.11.0 to 3.11.3 store such members by `getattr`, from which code could be run."""
+    assert sharded_state._member(Slot, "USED") is Slot.USED
+    with pytest.raises(pickle.UnpicklingError, match="for enumerations only"):
+        sharded_state._member(pickle, "loads")
+    with pytest.raises(KeyError):
+        sharded_state._member(Slot, "__class__")
+
+
+class Slot(Enum):
+    USED = 1

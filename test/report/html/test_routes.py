@@ -62,7 +62,7 @@ def test_every_system_has_routes_of_its_encoder(name, reported):
     routes = collect_routes(recognizer, reported.data_dir, 1000)
     layers = model.moe_layers().items()
     wanted = {
-        path: layer.router.num_experts for path, layer in layers if path.startswith("encoder.")
+        path: layer.experts.num_experts for path, layer in layers if path.startswith("encoder.")
     }
     assert list(routes.num_experts.items()) == list(wanted.items())
     assert routes.first.shape == (len(wanted), routes.starts[-1])
