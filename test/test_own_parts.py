@@ -8,12 +8,12 @@ import json
 import shutil
 from pathlib import Path
 
-import audio_sets
 import pytest
 import torch
+from labelled_sets import make_labelled_set, train_in
 
 from moeasr import checkpoint
-from moeasr.bin import compute_cmvn, decode, make_dict, profile, stream, train, usage
+from moeasr.bin import decode, profile, stream, usage
 from moeasr.config import dump_yaml, from_mapping
 from moeasr.decode.hypothesis import read_nbest
 from moeasr.decode.searches import SEARCHES
@@ -51,24 +51,7 @@ LAYERS = ["encoder.blocks.0.feed_forward", "encoder.blocks.1.feed_forward"]
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory) -> Path:
     """Six utterances with features, units and statistics."""
-    folder = tmp_path_factory.mktemp("own")
-    wav = {f"u{n}": audio_sets.write_audio(folder / f"{n}.wav", 0.6 + 0.1 * n) for n in range(6)}
-    text = {utt: "abba"[: 2 + number % 3] for number, utt in enumerate(wav)}
-    data = audio_sets.prepare(audio_sets.write_dir(folder / "set", wav_scp=wav, text=text), "feats")
-    make_dict.main(["--text", str(data / "text"), "--out-dir", str(folder / "lang")])
-    compute_cmvn.main(["--data-dir", str(data), "--out", str(folder / "cmvn")])
-    (folder / "train.yaml").write_text(dump_yaml(CONFIG))
-    return data
-
-
-def train_in(data_dir: Path, name: str, *options: str) -> Path:
-    """Train or resume, and return the directory of the experiment."""
-    folder = data_dir.parent
-    sets = ["--train-dir", str(data_dir), "--dev-dir", str(data_dir)]
-    files = ["--dict-dir", str(folder / "lang"), "--cmvn", str(folder / "cmvn")]
-    config = ["--config", str(folder / "train.yaml"), "--exp-dir", str(folder / name)]
-    train.main([*sets, *files, *config, *options])
-    return folder / name
+    return make_labelled_set(tmp_path_factory.mktemp("own"), CONFIG)
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,9 @@ class _MetadataUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return a record of DCP, a data type or a path; raise `UnpicklingError` for others."""
         if (module, name) == ("builtins", "getattr"):
-            return _member  # some versions of Python store members of enumerations in this form
+            return _member  # Python 3.11.0 to 3.11.3 store members of enumerations in this form
+        if module not in (*RECORD_MODULES, "torch", "torch.serialization", "pathlib"):
+            raise pickle.UnpicklingError(f"{module} is not allowed")  # an import may run code
         found = super().find_class(module, name)
         is_record = isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum))
         if (
@@ -52,8 +54,9 @@ class _MetadataUnpickler(pickle.Unpickler):
 
 def _member(enumeration: Any, name: str) -> Enum:
     """Return a member of an enumeration, and no other attribute."""
-    if not (isinstance(enumeration, type) and issubclass(enumeration, Enum)):
-        raise pickle.UnpicklingError("getattr is allowed for enumerations only")
+    is_enumeration = isinstance(enumeration, type) and issubclass(enumeration, Enum)
+    if not is_enumeration or name not in enumeration.__members__:
+        raise pickle.UnpicklingError("getattr is allowed for members of enumerations only")
     return enumeration[name]
 
 

@@ -1,4 +1,4 @@
-"""A tiny data set whose utterances have labels, and trainings on it."""
+"""A tiny data set, whose utterances may have labels, and trainings on it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +10,10 @@ from moeasr.bin import compute_cmvn, make_dict, train
 from moeasr.config import dump_yaml
 
 
-def make_labelled_set(folder: Path, config: Mapping[str, Any], labels: Sequence[str]) -> Path:
-    """Write six utterances with domains (utt2dom), features, units, statistics and a config.
+def make_labelled_set(folder: Path, config: Mapping[str, Any], labels: Sequence[str] = ()) -> Path:
+    """Write six utterances with features, units, statistics and a config.
+
+    Labels are their domains in turn (utt2dom).
 
     Returns:
         The data directory.
@@ -19,7 +21,8 @@ def make_labelled_set(folder: Path, config: Mapping[str, Any], labels: Sequence[
     wav = {f"u{n}": audio_sets.write_audio(folder / f"{n}.wav", 0.6 + 0.1 * n) for n in range(6)}
     text = {utt: "abba"[: 2 + number % 3] for number, utt in enumerate(wav)}
     data = audio_sets.prepare(audio_sets.write_dir(folder / "set", wav_scp=wav, text=text), "feats")
-    (data / "utt2dom").write_text("".join(f"u{n} {labels[n % 2]}\n" for n in range(6)))
+    if labels:
+        (data / "utt2dom").write_text("".join(f"u{n} {labels[n % 2]}\n" for n in range(6)))
     make_dict.main(["--text", str(data / "text"), "--out-dir", str(folder / "lang")])
     compute_cmvn.main(["--data-dir", str(data), "--out", str(folder / "cmvn")])
     (folder / "train.yaml").write_text(dump_yaml(config))

@@ -1,5 +1,6 @@
 """Sharded training: the same steps as with whole models, and checkpoints that any run can read."""
 
+import io
 import json
 import math
 import pickle
@@ -253,10 +254,18 @@ def test_no_utterance_is_lost_or_doubled_on_2_then_1_then_3_processes(tmp_path):
 def test_metadata_may_name_members_of_enumerations_and_no_other_attribute():
     """Python 3.11.0 to 3.11.3 store such members by `getattr`, from which code could be run."""
     assert sharded_state._member(Slot, "USED") is Slot.USED
-    with pytest.raises(pickle.UnpicklingError, match="for enumerations only"):
-        sharded_state._member(pickle, "loads")
-    with pytest.raises(KeyError):
-        sharded_state._member(Slot, "__class__")
+    for owner, name in [(pickle, "loads"), (Slot, "__class__"), (Slot, "FREE")]:
+        with pytest.raises(pickle.UnpicklingError, match="for members of enumerations only"):
+            sharded_state._member(owner, name)
+
+
+def test_metadata_imports_no_foreign_module(tmp_path, monkeypatch):
+    """Importing a module runs its code, whatever is then taken from it."""
+    (tmp_path / "foreign_module.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    foreign = io.BytesIO(b"cforeign_module\nname\n.")
+    with pytest.raises(pickle.UnpicklingError, match="foreign_module is not allowed"):
+        sharded_state._MetadataUnpickler(foreign).load()
 
 
 class Slot(Enum):
