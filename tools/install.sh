@@ -68,6 +68,9 @@ if [ "$prefix" != "$venv" ] || ! is_new_enough "$venv/bin/python"; then
     exit 1
   }
 fi
+free_on() { # free_on <directory>
+  df -Pk "$1" | awk 'NR == 2 { printf "%.1f GB", $4 / 1e6 }'
+}
 # keep what pip prints in a log, and show the current line on a terminal
 follow_pip() {
   local line
@@ -83,6 +86,11 @@ log=$venv/install.log
 "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "${versions[@]}" \
   -e "${root}[dev]" 2>&1 | follow_pip || {
   tail -n 20 "$log" >&2
+  if grep -q "No space left on device" "$log"; then
+    echo "$0: a disk is full: $venv needs 5.5 GB and has $(free_on "$venv") left;" \
+      "${TMPDIR:-/tmp} needs 2.5 GB more and has $(free_on "${TMPDIR:-/tmp}") left." \
+      "Make room, or set TMPDIR to a directory on another disk" >&2
+  fi
   echo "$0: pip could not install the packages (see above and $log); run it again to go on" >&2
   exit 1
 }

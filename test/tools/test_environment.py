@@ -1,6 +1,7 @@
 """tools/: the packages of an environment are checked, and a missing environment is created."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -211,6 +212,21 @@ def test_half_made_environment_is_not_taken_for_whole(tmp_path, fake_python):
     trace(tmp_path)
     assert run_install(root, PYTHON=str(fake_python)).returncode == 0
     assert trace(tmp_path) == ["pip"]  # what pip had got is not thrown away
+
+
+def test_full_disk_is_told_with_the_room_that_is_needed(tmp_path, fake_python):
+    root = make_checkout(tmp_path, [], [])
+    text = fake_python.read_text()
+    reason = "ERROR: Could not install packages: [Errno 28] No space left on device"
+    fake_python.write_text(text.replace("ERROR: pip's reason", reason))
+    (tmp_path / "pip_exit").write_text("1")
+    done = run_install(root, PYTHON=str(fake_python), TMPDIR=str(tmp_path))
+    assert done.returncode == 1
+    assert re.search(
+        rf"a disk is full: {root}/tools/venv needs 5\.5 GB and has [0-9.]+ GB left; "
+        rf"{tmp_path} needs 2\.5 GB more and has [0-9.]+ GB left",
+        done.stderr,
+    )
 
 
 def test_moved_environment_is_made_anew(tmp_path, fake_python):
