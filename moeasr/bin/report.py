@@ -5,13 +5,17 @@ transcripts, and measures which units, speakers, languages ... are routed to eac
 several experiments, the page also compares them. Writes:
   report.html     the page, which needs no other file and no network
   report.json     the same numbers, for programs
+Experiments may belong to different recipes. Each is measured on data of its own recipe, to whose
+directory the paths in its tables are relative. Only results on the same utterances are compared.
 The labels of utterances come from the files utt2spk, utt2lang and utt2snr (a signal-to-noise ratio
 in dB) of the data directory. All of them are optional.
 """
 
 import argparse
+import itertools
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from moeasr.bin import run
@@ -35,8 +39,11 @@ def get_parser() -> argparse.ArgumentParser:
     text = "the page to write; the JSON file beside it has the same name (default: "
     add("--out", metavar="FILE", help=text + "report.html in the first experiment directory)")
     text = "data directory with text, and features or audio; utils/subset_data_dir.sh makes a "
-    text += "smaller one of a large set (default: that of the first test set that was decoded)"
-    add("--data-dir", metavar="DIR", help=text)
+    text += (
+        "smaller one of a large set; give it once for all experiments, or once for each, in their "
+    )
+    text += "order (default: that of the first test set that each experiment decoded)"
+    add("--data-dir", action="append", metavar="DIR", help=text)
     text = "file of words and their phones, `WORD PHONE PHONE ...` (default: no phones)"
     add("--lexicon", metavar="FILE", help=text)
     text = "utterance whose routes are shown; may be given several times (default: the one with "
@@ -62,6 +69,9 @@ def main(argv: list[str] | None = None) -> None:
     check_size("--num-permutations", args.num_permutations)
     if len(set(args.exp_dir)) < len(args.exp_dir):
         raise InputError("--exp-dir names the same experiment twice")
+    data_dirs = args.data_dir or [None]
+    if len(data_dirs) not in (1, len(args.exp_dir)):
+        raise InputError("--data-dir must be given once, or as many times as --exp-dir")
     import torch
 
     from moeasr.atomic import atomic_path
@@ -78,14 +88,19 @@ def main(argv: list[str] | None = None) -> None:
     if args.num_threads is not None:
         torch.set_num_threads(args.num_threads)
     settings = ReportSettings(
-        data_dir=args.data_dir,
         lexicon=None if args.lexicon is None else read_lexicon(args.lexicon),
         num_permutations=args.num_permutations,
         utterances=tuple(args.utterance),
         batch_frames=args.batch_frames,
         device=args.device,
     )
-    reports = [report_experiment(exp_dir, settings) for exp_dir in args.exp_dir]
+    reports = [
+        report_experiment(exp_dir, replace(settings, data_dir=data_dir))
+        for exp_dir, data_dir in zip(args.exp_dir, itertools.cycle(data_dirs))
+    ]
+    unknown = set(args.utterance) - {view.utt_id for one in reports for view in one.views}
+    if unknown:
+        raise InputError(f"no data set of this report has a usable utterance {min(unknown)}")
     compared = compare_reports(reports) if len(reports) > 1 else []
     argv = sys.argv[1:] if argv is None else argv
     facts = {

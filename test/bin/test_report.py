@@ -44,8 +44,12 @@ def test_the_first_experiment_holds_the_page_by_default(reported, tmp_path):
         (["--lexicon", "no/such"], "^file no/such does not exist$"),
         (["--exp-dir", "EXP"], "^--exp-dir names the same experiment twice$"),
         (["--exp-dir", "no/such"], "^experiment directory no/such does not exist$"),
+        (
+            ["--exp-dir", "x", "--exp-dir", "y", "--data-dir", "x"],
+            "^--data-dir must be given once, or as many",
+        ),
         (["--num-permutations", "0"], "^`--num-permutations` must be at least 1, but is 0$"),
-        (["--utterance", "z"], "^utterance z is not among the usable ones of the data set$"),
+        (["--utterance", "z"], "^no data set of this report has a usable utterance z$"),
     ],
 )
 def test_bad_options_are_one_sentence_and_write_nothing(reported, tmp_path, more, message):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from moeasr.errors import InputError
+from moeasr.report.html.recipe_dir import find_recipe_dir
 from moeasr.score.results_table import gather, read_json
 
 
@@ -23,6 +24,9 @@ class Decodings:
     """The data directory of `best`; None if it does not exist."""
     data_dir: Path | None
     """The data directory on which the report runs the model; None if it is unknown."""
+    working_dir: Path | None = None
+    """The directory to which the paths in the tables of `data_dir` are relative; None for the
+    current one."""
     note: str | None = None
     """The reason why `best` is missing, as a sentence."""
 
@@ -33,8 +37,9 @@ def find_decodings(exp_dir: Path, data_dir: str | Path | None) -> Decodings:
     Args:
         exp_dir: The directory of the experiment.
         data_dir: The data directory on which the report runs the model; None for that of the first
-            test set that was decoded. The errors are those of the test set with the name of this
-            directory, or of the first one if that set was not decoded.
+            test set that was decoded, in the recipe of the experiment. The errors are those of the
+            test set with the name of this directory, or of the first one if that set was not
+            decoded. A directory outside the recipe may have the name of another set.
 
     Raises:
         InputError: A file of a decoding is malformed, or there is no data directory.
@@ -58,8 +63,11 @@ def find_decodings(exp_dir: Path, data_dir: str | Path | None) -> Decodings:
     ranked = [record for record in records if record["set"] == test_set]
     ranked.sort(key=lambda r: (r["stale"] is not None, r["wer"], r["ins"]))
     mode_dir = exp_dir / ranked[0]["dir"]
-    own = read_json(mode_dir / "decode.json").get("data_dir") or f"data/{test_set}"
-    set_dir = chosen if chosen is not None and name == test_set else Path(own)
+    decoded = read_json(mode_dir / "decode.json")
+    recipe_dir = find_recipe_dir(exp_dir, decoded.get("checkpoint"))
+    own = (recipe_dir or Path()) / (decoded.get("data_dir") or f"data/{test_set}")
+    is_foreign = chosen is not None and recipe_dir is not None and not _is_in(chosen, recipe_dir)
+    set_dir = chosen if chosen is not None and name == test_set and not is_foreign else own
     if not set_dir.is_dir():
         set_dir = None
     if chosen is None and set_dir is None:
@@ -73,4 +81,9 @@ def find_decodings(exp_dir: Path, data_dir: str | Path | None) -> Decodings:
         mode_dir=mode_dir,
         set_dir=set_dir,
         data_dir=chosen or set_dir,
+        working_dir=None if is_foreign or recipe_dir == Path() else recipe_dir,
     )
+
+
+def _is_in(path: Path, directory: Path) -> bool:
+    return path.resolve().is_relative_to(directory.resolve())

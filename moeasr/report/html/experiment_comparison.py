@@ -17,11 +17,16 @@ class ComparedExperiment:
 
     name: str
     record: Mapping[str, Any] | None
-    """The scored mode that is compared; None if the test set is not decoded."""
+    """The scored mode that is compared; None if no test set is decoded."""
     difference: PairedBootstrap | None
     """Difference of the word error rates to the first experiment."""
     note: str | None
     """The reason why there is no difference, as a sentence."""
+    has_same_dev: bool
+    """True if its word error rates on dev are those of the dev set of the first experiment, as far
+    as the experiments recorded their dev sets."""
+    data_dir: Path | None
+    """The data directory whose frames `explained` describes."""
     explained: dict[str, float]
     """Label -> share of the entropy of the routes that it explains, mean over layers."""
 
@@ -30,7 +35,8 @@ def compare_reports(reports: Sequence[ExperimentReport]) -> list[ComparedExperim
     """Compare the decodings and the experts of several experiments.
 
     The decoding mode is the best one of the first experiment. Experiments without this mode are
-    compared in their own best mode.
+    shown in their own best mode. There is a difference only between decodings of the same
+    utterances with the same references.
     """
     first = reports[0].decodings.best
     chosen = [_same_mode(report, first) for report in reports]
@@ -48,6 +54,8 @@ def compare_reports(reports: Sequence[ExperimentReport]) -> list[ComparedExperim
                 record=record,
                 difference=difference,
                 note=note,
+                has_same_dev=_have_same_dev(reports[0], report),
+                data_dir=report.decodings.data_dir,
                 explained=_explained(report),
             )
         )
@@ -61,8 +69,7 @@ def _same_mode(
     for record in report.decodings.records if first is not None else ():
         if first is not None and all(record[key] == first[key] for key in keys):
             return record
-    best = report.decodings.best
-    return best if first is None or best is None or best["set"] == first["set"] else None
+    return report.decodings.best
 
 
 def _difference(
@@ -78,6 +85,11 @@ def _difference(
         for name, record in ((name_a, record_a), (name_b, record_b))
     )
     return paired_bootstrap(*paired_errors(a, b))
+
+
+def _have_same_dev(a: ExperimentReport, b: ExperimentReport) -> bool:
+    sets = {report.training.dev_set for report in (a, b)} - {None}
+    return len(sets) < 2
 
 
 def _explained(report: ExperimentReport) -> dict[str, float]:

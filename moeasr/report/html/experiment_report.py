@@ -18,6 +18,7 @@ from moeasr.report.html.expert_facts import (
 )
 from moeasr.report.html.frame_labels import read_labels_of
 from moeasr.report.html.plain_values import NOT_EXPORTED
+from moeasr.report.html.recipe_dir import working_in
 from moeasr.report.html.routes import Routes, collect_routes
 from moeasr.report.html.training_facts import TrainingFacts
 from moeasr.report.html.utterance_views import UtteranceView, choose_utterances, make_views
@@ -27,10 +28,10 @@ from moeasr.text.transcript import read_transcripts
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings:
-    """The settings of a report, which all its experiments share."""
+    """The settings of a report; its experiments share all but the data directory."""
 
     data_dir: str | None = None
-    """Data directory; None for the first test set that each experiment decoded."""
+    """Data directory; None for the first test set that the experiment decoded."""
     lexicon: Mapping[str, Sequence[str]] | None = None
     """Word -> phones; None leaves phones out."""
     num_permutations: int = 200
@@ -38,7 +39,7 @@ class ReportSettings:
     num_utterances: int = 3
     """Number of utterances whose routes are shown, unless `utterances` names them."""
     utterances: tuple[str, ...] = ()
-    """Ids of the utterances whose routes are shown."""
+    """Ids of the utterances whose routes are shown, by each experiment whose data has them."""
     batch_frames: int = 12000
     """Feature frames per batch, padding included."""
     device: str = "cpu"
@@ -75,7 +76,7 @@ def report_experiment(exp_dir: str | Path, settings: ReportSettings) -> Experime
     Raises:
         InputError: The directory does not exist or has nothing to report, or a file is malformed.
     """
-    exp_dir = Path(exp_dir)
+    name, exp_dir = str(exp_dir), Path(exp_dir)
     if not exp_dir.is_dir():
         raise InputError(f"experiment directory {exp_dir} does not exist")
     notes: dict[str, str] = {}
@@ -98,19 +99,23 @@ def report_experiment(exp_dir: str | Path, settings: ReportSettings) -> Experime
     experts, views = None, []
     if recognizer is not None and decodings.data_dir is not None:
         shown = _choose(alignments, decodings.data_dir, settings)
-        routes = collect_routes(recognizer, decodings.data_dir, settings.batch_frames, shown)
-        if routes.num_experts:
-            experts = _experts(exp_dir, routes, recognizer, decodings.data_dir, settings)
-        else:
-            notes["experts"] = "The encoder of this model has no experts."
-        known = {utterance.utt_id for utterance in routes.utterances}
-        shown = [utt for utt in shown if utt in known or utt in settings.utterances]
-        clips, reason = read_clips(decodings.data_dir, shown, recognizer.fbank.sample_rate_hz)
+        data_dir = decodings.data_dir
+        if decodings.working_dir is not None:
+            exp_dir, data_dir = exp_dir.absolute(), data_dir.absolute()
+        with working_in(decodings.working_dir):
+            routes = collect_routes(recognizer, data_dir, settings.batch_frames, shown)
+            if routes.num_experts:
+                experts = _experts(exp_dir, routes, recognizer, data_dir, settings)
+            else:
+                notes["experts"] = "The encoder of this model has no experts."
+            known = {utterance.utt_id for utterance in routes.utterances}
+            shown = [utt for utt in shown if utt in known]
+            clips, reason = read_clips(data_dir, shown, recognizer.fbank.sample_rate_hz)
         if reason is not None:
             notes["utterances"] = reason
         views = make_views(routes, recognizer, shown, alignments, clips)
     return ExperimentReport(
-        name=str(exp_dir),
+        name=name,
         model={} if recognizer is None else _model_facts(recognizer),
         moe_layers=[] if recognizer is None else list(recognizer.model.moe_layers()),
         training=training,

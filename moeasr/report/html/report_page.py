@@ -54,12 +54,15 @@ def render_page(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    curves = {report.name: report.training.dev_wer for report in reports}
-    curves = {name: points for name, points in curves.items() if points}
+    curves = {
+        report.name: report.training.dev_wer
+        for report, item in zip(reports, compared)
+        if item.has_same_dev and report.training.dev_wer
+    }
     return environment.get_template(TEMPLATE).render(
         experiments=[_experiment(number, report) for number, report in enumerate(reports)],
         compared=compared,
-        wer_curves=_svg(wer_comparison_figure(curves), "curves") if compared and curves else None,
+        wer_curves=_svg(wer_comparison_figure(curves), "curves") if len(curves) > 1 else None,
         facts=facts,
         short_label=short_label,
     )

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from moeasr.decode.recognizer import Recognizer
-from moeasr.errors import InputError
 from moeasr.report.html.error_analysis import Alignments, worst_utterances
 from moeasr.report.html.frame_labels import word_spans
 from moeasr.report.html.plain_values import NOT_EXPORTED
@@ -65,16 +64,10 @@ def make_views(
     alignments: Alignments,
     clips: Mapping[str, bytes],
 ) -> list[UtteranceView]:
-    """Return the views of utterances whose features `routes` contains.
-
-    Raises:
-        InputError: An utterance is not among the routed ones.
-    """
+    """Return the views of utterances whose features `routes` contains."""
     places = {utterance.utt_id: n for n, utterance in enumerate(routes.utterances)}
     found = []
     for utt_id in utt_ids:
-        if utt_id not in places:
-            raise InputError(f"utterance {utt_id} is not among the usable ones of the data set")
         utterance = routes.utterances[places[utt_id]]
         assert utterance.feats is not None
         frame_sec = recognizer.frame_sec

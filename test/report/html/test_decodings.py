@@ -43,6 +43,24 @@ def test_the_model_may_run_on_another_set_than_the_errors_are_of(tmp_path, monke
     assert found.data_dir == Path("data/few")
 
 
+def test_an_experiment_of_another_recipe_has_its_data_there(tmp_path, monkeypatch):
+    for recipe in ("a", "b"):
+        (tmp_path / recipe / "data" / "test").mkdir(parents=True)
+    checkpoint = "exp/x/averaged.pt"
+    make_mode(tmp_path / "b/exp/x", "decode_test/m", data_dir="data/test", checkpoint=checkpoint)
+    monkeypatch.chdir(tmp_path / "a")
+    exp_dir, data_dir = Path("../b/exp/x"), Path("../b/data/test")
+    for given in (None, data_dir):
+        found = find_decodings(exp_dir, given)
+        assert found.data_dir == found.set_dir == data_dir and found.working_dir == Path("../b")
+    found = find_decodings(exp_dir, "data/test")  # the name of its test set, but another one
+    assert found.data_dir == Path("data/test") and found.working_dir is None
+    assert found.set_dir == data_dir
+    monkeypatch.chdir(tmp_path / "b")
+    found = find_decodings(Path("exp/x"), None)
+    assert found.data_dir == Path("data/test") and found.working_dir is None
+
+
 def test_an_experiment_without_decodings_gets_a_sentence(tmp_path):
     found = find_decodings(tmp_path, None)
     assert (found.records, found.best, found.data_dir) == ([], None, None)

@@ -1,6 +1,7 @@
 """The comparison of several experiments in a report."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from reported import make_reported
@@ -31,6 +32,7 @@ def reports(tmp_path_factory):
 
 def test_differences_are_those_to_the_first_experiment(reports):
     first, second = compare_reports(reports)
+    assert first.has_same_dev and second.has_same_dev  # as far as known
     assert first.difference is None and first.note is None
     a, b = (
         read_per_utt(f"{report.name}/decode_set_raw/ctc_greedy_search/score/per_utt")
@@ -54,6 +56,22 @@ def test_the_mode_is_that_of_the_first_experiment(reports):
     other = dataclasses.replace(other, records=records)
     found = compare_reports([first, dataclasses.replace(second, decodings=other)])
     assert [item.record["mode"] for item in found] == ["ctc_greedy_search", "attention"]
+
+
+def test_experiments_with_other_test_and_dev_sets_are_shown_without_a_difference(reports):
+    first, second = reports
+    record = {**second.decodings.best, "set": "other", "dir": "decode_other/a"}
+    decodings = dataclasses.replace(second.decodings, records=[record], best=record)
+    make_mode(Path(second.name), record["dir"], set="other")
+    per_utt = Path(second.name, record["dir"], "score", "per_utt")
+    per_utt.write_text("z1 #csid 1 0 0 0\n")
+    training = [dataclasses.replace(first.training, dev_set=size) for size in ((9, 0.5), (8, 0.5))]
+    first = dataclasses.replace(first, training=training[0])
+    second = dataclasses.replace(second, training=training[1], decodings=decodings)
+    found = compare_reports([first, second])
+    assert [item.has_same_dev for item in found] == [True, False]
+    assert found[1].record == record and found[1].difference is None
+    assert found[1].note.endswith(": only one of the two systems has utterance 'a1'.")
 
 
 def test_experiments_that_cannot_be_compared_get_a_sentence(reports):

@@ -1,5 +1,9 @@
 """The facts that a report gives about one experiment."""
 
+import json
+import shutil
+
+import numpy as np
 import pytest
 from reported import TEXTS, make_reported
 
@@ -34,8 +38,30 @@ def test_a_complete_experiment_has_all_parts(reported):
 
 def test_utterances_can_be_chosen(reported):
     assert [view.utt_id for view in report(reported, utterances=("b2", "a1")).views] == ["b2", "a1"]
-    with pytest.raises(InputError, match="^utterance z is not among the usable ones"):
-        report(reported, utterances=("z",))
+    assert [view.utt_id for view in report(reported, utterances=("z", "a2")).views] == ["a2"]
+
+
+def test_an_experiment_of_another_recipe_is_measured_on_its_own_data(
+    reported, tmp_path, monkeypatch
+):
+    """The paths in its files are relative to the directory of its recipe."""
+    recipe = tmp_path / "recipe"
+    data_dir, exp_dir = recipe / "data" / reported.data_dir.name, recipe / "exp" / "x"
+    shutil.copytree(reported.data_dir.parent / "audio", recipe / "audio")
+    shutil.copytree(reported.data_dir, data_dir)
+    shutil.copytree(reported.exp_dir, exp_dir, copy_function=shutil.copy2)
+    wav_scp = data_dir / "wav.scp"
+    wav_scp.write_text(wav_scp.read_text().replace(f"{reported.data_dir.parent}/", ""))
+    path = next(exp_dir.glob("decode_*/*/decode.json"))
+    recorded = {"checkpoint": "exp/x/averaged.pt", "data_dir": f"data/{data_dir.name}"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | recorded))
+    monkeypatch.chdir(tmp_path)
+    found = report_experiment("recipe/exp/x", ReportSettings(num_permutations=3))
+    wanted = report(reported)
+    assert found.name == "recipe/exp/x" and found.notes == {}
+    assert str(found.decodings.data_dir) == f"recipe/data/{data_dir.name}"
+    np.testing.assert_array_equal(found.experts.relations, wanted.experts.relations)
+    assert [view.audio for view in found.views] == [view.audio for view in wanted.views]
 
 
 def test_a_dense_model_has_no_experts(tmp_path):

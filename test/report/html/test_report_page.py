@@ -1,6 +1,7 @@
 """The page of a report: complete, self-contained, and the same every time."""
 
 import asyncio
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -73,6 +74,16 @@ def test_a_page_is_whole_and_refers_to_nothing_outside(report):
 def test_a_page_is_the_same_every_time(report):
     assert render_page([report], [], FACTS) == render_page([report], [], FACTS)
     assert "Side by side" not in render_page([report], [], FACTS)
+
+
+@pytest.mark.slow
+def test_experiments_with_other_dev_sets_have_no_common_curves(report):
+    compared = compare_reports([report, report])
+    one = Reader(render_page([report, report], compared, FACTS)).num["svg"]
+    compared[1] = dataclasses.replace(compared[1], has_same_dev=False)
+    page = render_page([report, report], compared, FACTS)
+    assert Reader(page).num["svg"] == one - 1
+    assert "has another dev set than" in page
 
 
 def test_the_numbers_are_in_the_json(report):

@@ -3,7 +3,9 @@
 import json
 
 import numpy as np
+import pytest
 
+from moeasr.errors import InputError
 from moeasr.report.html.training_facts import TrainingFacts, grid_of
 
 
@@ -33,3 +35,13 @@ def test_metrics_become_curves(tmp_path):
 def test_an_experiment_without_metrics_has_no_curves(tmp_path):
     facts = TrainingFacts.read(tmp_path)
     assert not (facts.train_loss or facts.dev_loss or facts.dev_wer or facts.load)
+    assert facts.dev_set is None
+
+
+def test_the_size_of_the_dev_set_is_read(tmp_path):
+    path = tmp_path / "data_sets.json"
+    path.write_text('{"train": {}, "dev": {"dir": "data/dev", "num_utts": 60, "hours": 0.0524}}')
+    assert TrainingFacts.read(tmp_path).dev_set == (60, 0.0524)
+    path.write_text('{"dev": []}')
+    with pytest.raises(InputError, match="data_sets.json must hold `num_utts` and `hours` of"):
+        TrainingFacts.read(tmp_path)
