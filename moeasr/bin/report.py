@@ -39,10 +39,8 @@ def get_parser() -> argparse.ArgumentParser:
     text = "the page to write; the JSON file beside it has the same name (default: "
     add("--out", metavar="FILE", help=text + "report.html in the first experiment directory)")
     text = "data directory with text, and features or audio; utils/subset_data_dir.sh makes a "
-    text += (
-        "smaller one of a large set; give it once for all experiments, or once for each, in their "
-    )
-    text += "order (default: that of the first test set that each experiment decoded)"
+    text += "smaller one; may be given once for all experiments, or once for each, in their order "
+    text += "(default: that of the first test set that each experiment decoded)"
     add("--data-dir", action="append", metavar="DIR", help=text)
     text = "file of words and their phones, `WORD PHONE PHONE ...` (default: no phones)"
     add("--lexicon", metavar="FILE", help=text)
