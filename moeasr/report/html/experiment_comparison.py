@@ -13,18 +13,18 @@ from moeasr.score.significance import PairedBootstrap, paired_bootstrap, paired_
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedExperiment:
-    """One experiment beside the first one of the report."""
+    """One experiment of a report beside the others."""
 
     name: str
     record: Mapping[str, Any] | None
     """The scored mode that is compared; None if no test set is decoded."""
+    reference: str | None
+    """The name of the experiment with which it is compared: the first one with this test set. It is
+    None for that experiment itself."""
     difference: PairedBootstrap | None
-    """Difference of the word error rates to the first experiment."""
+    """Difference of the word error rates to `reference`."""
     note: str | None
     """The reason why there is no difference, as a sentence."""
-    has_same_dev: bool
-    """True if its word error rates on dev are those of the dev set of the first experiment, as far
-    as the experiments recorded their dev sets."""
     data_dir: Path | None
     """The data directory whose frames `explained` describes."""
     explained: dict[str, float]
@@ -34,27 +34,32 @@ class ComparedExperiment:
 def compare_reports(reports: Sequence[ExperimentReport]) -> list[ComparedExperiment]:
     """Compare the decodings and the experts of several experiments.
 
-    The decoding mode is the best one of the first experiment. Experiments without this mode are
-    shown in their own best mode. There is a difference only between decodings of the same
-    utterances with the same references.
+    An experiment is compared with the first one that decoded the same utterances with the same
+    references, in the best mode of that one. Without this mode, its own best mode is compared.
     """
-    first = reports[0].decodings.best
-    chosen = [_same_mode(report, first) for report in reports]
     found = []
-    for number, (report, record) in enumerate(zip(reports, chosen)):
-        difference, note = None, None
-        if number and first is not None and record is not None:
+    references: list[tuple[str, Mapping[str, Any]]] = []  # one experiment for each test set
+    for report in reports:
+        best = report.decodings.best
+        record, reference, difference, note = best, None, None, None
+        for name, own in references if best is not None else ():
+            candidate = _same_mode(report, own) or best
             try:
-                difference = _difference(reports[0].name, first, report.name, record)
+                difference = _difference(name, own, report.name, candidate)
             except InputError as error:
-                note = f"{report.name} cannot be compared with {reports[0].name}: {error}."
+                note = note or f"{report.name} cannot be compared with {name}: {error}."
+            else:
+                record, reference, note = candidate, name, None
+                break
+        if best is not None and reference is None:
+            references.append((report.name, best))
         found.append(
             ComparedExperiment(
                 name=report.name,
                 record=record,
+                reference=reference,
                 difference=difference,
                 note=note,
-                has_same_dev=_have_same_dev(reports[0], report),
                 data_dir=report.decodings.data_dir,
                 explained=_explained(report),
             )
@@ -62,14 +67,13 @@ def compare_reports(reports: Sequence[ExperimentReport]) -> list[ComparedExperim
     return found
 
 
-def _same_mode(
-    report: ExperimentReport, first: Mapping[str, Any] | None
-) -> Mapping[str, Any] | None:
+def _same_mode(report: ExperimentReport, reference: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the decoding of an experiment in the mode of another one, on a set of its name."""
     keys = ("set", "mode", "chunk_size")
-    for record in report.decodings.records if first is not None else ():
-        if first is not None and all(record[key] == first[key] for key in keys):
+    for record in report.decodings.records:
+        if all(record[key] == reference[key] for key in keys):
             return record
-    return report.decodings.best
+    return None
 
 
 def _difference(
@@ -85,11 +89,6 @@ def _difference(
         for name, record in ((name_a, record_a), (name_b, record_b))
     )
     return paired_bootstrap(*paired_errors(a, b))
-
-
-def _have_same_dev(a: ExperimentReport, b: ExperimentReport) -> bool:
-    sets = {report.training.dev_set for report in (a, b)} - {None}
-    return len(sets) < 2
 
 
 def _explained(report: ExperimentReport) -> dict[str, float]:

@@ -54,15 +54,16 @@ def render_page(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    curves = {
-        report.name: report.training.dev_wer
-        for report, item in zip(reports, compared)
-        if item.has_same_dev and report.training.dev_wer
-    }
+    groups = _dev_curves(reports)
+    shared = [curves for curves in groups if len(curves) > 1]
     return environment.get_template(TEMPLATE).render(
         experiments=[_experiment(number, report) for number, report in enumerate(reports)],
         compared=compared,
-        wer_curves=_svg(wer_comparison_figure(curves), "curves") if len(curves) > 1 else None,
+        num_dev_sets=len(groups),
+        wer_curves=[
+            _svg(wer_comparison_figure(curves), f"curves {number}")
+            for number, curves in enumerate(shared)
+        ],
         facts=facts,
         short_label=short_label,
     )
@@ -74,6 +75,17 @@ def report_json(
     """Return the numbers of the page as JSON."""
     content = {"facts": facts, "experiments": plain(reports), "comparison": plain(compared)}
     return to_json(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _dev_curves(
+    reports: Sequence[ExperimentReport],
+) -> list[dict[str, list[tuple[int, float]]]]:
+    """Return the curves of word error rates on dev by experiment, grouped by dev set."""
+    groups: dict[Any, dict[str, list[tuple[int, float]]]] = {}
+    for report in reports:
+        if report.training.dev_wer:
+            groups.setdefault(report.training.dev_set, {})[report.name] = report.training.dev_wer
+    return list(groups.values())
 
 
 def _experiment(number: int, report: ExperimentReport) -> dict[str, Any]:

@@ -32,7 +32,6 @@ def reports(tmp_path_factory):
 
 def test_differences_are_those_to_the_first_experiment(reports):
     first, second = compare_reports(reports)
-    assert first.has_same_dev and second.has_same_dev  # as far as known
     assert first.difference is None and first.note is None
     a, b = (
         read_per_utt(f"{report.name}/decode_set_raw/ctc_greedy_search/score/per_utt")
@@ -58,20 +57,20 @@ def test_the_mode_is_that_of_the_first_experiment(reports):
     assert [item.record["mode"] for item in found] == ["ctc_greedy_search", "attention"]
 
 
-def test_experiments_with_other_test_and_dev_sets_are_shown_without_a_difference(reports):
+def test_experiments_are_compared_with_the_first_one_that_has_their_test_set(reports):
     first, second = reports
     record = {**second.decodings.best, "set": "other", "dir": "decode_other/a"}
     decodings = dataclasses.replace(second.decodings, records=[record], best=record)
     make_mode(Path(second.name), record["dir"], set="other")
     per_utt = Path(second.name, record["dir"], "score", "per_utt")
     per_utt.write_text("z1 #csid 1 0 0 0\n")
-    training = [dataclasses.replace(first.training, dev_set=size) for size in ((9, 0.5), (8, 0.5))]
-    first = dataclasses.replace(first, training=training[0])
-    second = dataclasses.replace(second, training=training[1], decodings=decodings)
-    found = compare_reports([first, second])
-    assert [item.has_same_dev for item in found] == [True, False]
+    other = dataclasses.replace(second, decodings=decodings)
+    found = compare_reports([first, other, second, other])
     assert found[1].record == record and found[1].difference is None
     assert found[1].note.endswith(": only one of the two systems has utterance 'a1'.")
+    assert [item.reference for item in found] == [None, None, first.name, second.name]
+    assert found[2].difference == compare_reports([first, second])[1].difference is not None
+    assert found[3].difference.difference == 0.0 and found[3].note is None
 
 
 def test_experiments_that_cannot_be_compared_get_a_sentence(reports):

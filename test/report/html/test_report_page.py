@@ -55,8 +55,8 @@ def report(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_page_is_whole_and_refers_to_nothing_outside(report):
-    compared = compare_reports([report, report])
-    page = render_page([report, report], compared, FACTS)
+    reports = [report, dataclasses.replace(report, name=f"{report.name}/.")]
+    page = render_page(reports, compare_reports(reports), FACTS)
     found = Reader(page)
     assert len(set(found.ids)) == len(found.ids)
     assert all(link.startswith(("#", "data:")) for link in found.links)
@@ -78,12 +78,21 @@ def test_a_page_is_the_same_every_time(report):
 
 @pytest.mark.slow
 def test_experiments_with_other_dev_sets_have_no_common_curves(report):
-    compared = compare_reports([report, report])
-    one = Reader(render_page([report, report], compared, FACTS)).num["svg"]
-    compared[1] = dataclasses.replace(compared[1], has_same_dev=False)
-    page = render_page([report, report], compared, FACTS)
-    assert Reader(page).num["svg"] == one - 1
-    assert "has another dev set than" in page
+    names = ("a", "b", "c", "d")
+    sets = [(9, 0.5), (8, 0.5), (9, 0.5), None]
+    reports = [
+        dataclasses.replace(
+            report,
+            name=name,
+            training=dataclasses.replace(report.training, dev_set=size),
+            experts=None,
+            views=[],
+        )
+        for name, size in zip(names, sets)
+    ]
+    page = render_page(reports, compare_reports(reports), FACTS)
+    assert "The experiments have 3 different dev sets." in page
+    assert Reader(page).num["svg"] == 1 + 4  # a and c together, and the loads of all
 
 
 def test_the_numbers_are_in_the_json(report):
