@@ -8,6 +8,7 @@ import pytest
 import soundfile
 from batched_results import assert_batches_equal_streams
 from known_files import ROOT
+from torch_folder import assert_same
 
 import moeasr
 from moeasr.deploy.batch_network import BatchNetwork
@@ -24,17 +25,6 @@ SEVERAL_ROUNDINGS = 2e-4
 @pytest.fixture(scope="module")
 def exported(exported_folder):
     return moeasr.load(exported_folder, num_threads=1)
-
-
-def assert_same(found, expected):
-    """Raise unless two transcriptions are equal but for rounding."""
-    assert found.text == expected.text
-    assert found.confidence == pytest.approx(expected.confidence, abs=1e-3)
-    words, others = (
-        [(word.text, round(word.start, 6), round(word.end, 6)) for word in result.words]
-        for result in (found, expected)
-    )
-    assert words == others
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -10,7 +10,8 @@ from moeasr.moe.layer import MoeConfig
 
 def save_speaking_model(path, **settings):
     """Write the checkpoint and return its path; `settings` are those of `save_model`."""
-    save_model(path, MoeConfig(hidden_units=16, num_experts=4), **settings)
+    experts = MoeConfig(hidden_units=16, num_experts=4)
+    save_model(path, **{"feed_forward": experts, **settings})
     # Frames differ little without training, so CTC sees only the differences from their mean.
     one = Recognizer.from_checkpoint(path)
     feats = one.features(0.1 * torch.randn(32000))

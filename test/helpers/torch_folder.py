@@ -158,20 +158,35 @@ def folder(exp_dir, tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def exported_folder(exp_dir, sound, tmp_path_factory):
     """A folder that `moeasr export` wrote, with chunks of 4 frames and 2 left chunks."""
+    sizes = ["--chunk-size", str(CHUNK_SIZE), "--num-left-chunks", str(NUM_LEFT_CHUNKS)]
+    return export_folder(exp_dir, sound, tmp_path_factory.mktemp("data"), *sizes)
+
+
+def export_folder(checkpoint, sound, directory, *options):
+    """Return the folder in `directory` that `moeasr export` writes; skip the test if it cannot."""
     for package in ("onnx", "onnxscript", "onnxruntime", "kaldi_native_fbank"):
         pytest.importorskip(package)
     from moeasr.bin import export
 
-    directory = tmp_path_factory.mktemp("data")
     soundfile.write(directory / "a.wav", sound(2.0), 16000)
     write_lines(directory / "wav.scp", [f"a {directory / 'a.wav'}"])
     write_lines(directory / "text", ["a a b"])
     path = directory / "folder"
-    sizes = ["--chunk-size", str(CHUNK_SIZE), "--num-left-chunks", str(NUM_LEFT_CHUNKS)]
-    place = ["--data-dir", str(directory), "--out", str(path)]
+    place = ["--checkpoint", str(checkpoint), "--data-dir", str(directory), "--out", str(path)]
     # in int8 a model without training makes other errors
-    export.main(["--checkpoint", str(exp_dir), *place, *sizes, "--max-int8-loss", "1000"])
+    export.main([*place, *options, "--max-int8-loss", "1000"])
     return path
+
+
+def assert_same(found, expected):
+    """Raise unless two transcriptions are equal but for rounding."""
+    assert found.text == expected.text
+    assert found.confidence == pytest.approx(expected.confidence, abs=1e-3)
+    words, others = (
+        [(word.text, round(word.start, 6), round(word.end, 6)) for word in result.words]
+        for result in (found, expected)
+    )
+    assert words == others
 
 
 @pytest.fixture(scope="session")

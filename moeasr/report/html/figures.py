@@ -48,7 +48,7 @@ def load_figure(training: TrainingFacts, layers: Sequence[str]) -> "Figure":
         image = _draw_ratios(axes, grid_of(training.load, layer))
         name = short_label(layers[layer]) if layer < len(layers) else f"layer {layer}"
         axes.set_title(name, fontsize=8)
-        axes.tick_params(labelsize=7)
+        axes.tick_params(labelsize=7, labelbottom=layer + columns >= num_layers)
         epochs = range(0, len(training.load), 1 + len(training.load) // 7)
         axes.set_xticks(epochs, [str(epoch + 1) for epoch in epochs])
     figure.supxlabel("epoch", fontsize=9)
@@ -99,7 +99,7 @@ def class_figure(label: LabelFacts, experts: ExpertFacts) -> "Figure":
     cell = max(0.27, 2.4 / len(names))  # inches
     longest = CHARACTER * max(map(len, names))
     is_upright = longest > cell
-    height = 1.1 + 0.22 * len(ratios) + (longest if is_upright else 0.0)
+    height = 1.3 + 0.22 * len(ratios) + (longest if is_upright else 0.0)
     figure = _new_figure(1.8 + cell * len(names), height)
     axes = figure.subplots()
     image = _draw_ratios(axes, ratios[:, order])
@@ -107,8 +107,9 @@ def class_figure(label: LabelFacts, experts: ExpertFacts) -> "Figure":
     axes.set_xticks(range(len(names)), names, fontsize=8, rotation=rotation, parse_math=False)
     axes.set_yticks(range(len(ratios)), map(str, range(len(ratios))), fontsize=8)
     axes.set_ylabel("expert", fontsize=9)
+    axes.set_xlabel(label.name, fontsize=9)
     axes.set_title(short_label(experts.layers[label.strongest]), fontsize=9)
-    _add_scale(figure, image, [axes], "")
+    _add_scale(figure, image, [axes], "ratio of shares")
     return figure
 
 

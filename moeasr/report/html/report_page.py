@@ -23,6 +23,7 @@ from moeasr.report.html.plain_values import plain
 from moeasr.report.html.svg import svg_of
 from moeasr.report.html.utterance_timeline import draw_timeline
 from moeasr.report.learning_curves import loss_figure, wer_figure
+from moeasr.score.alignment import count
 from moeasr.strict_json import to_json
 
 TEMPLATE = "report.html.j2"
@@ -141,6 +142,7 @@ def _utterance(name: str, report: ExperimentReport, place: int) -> dict[str, Any
     audio = None if view.audio is None else base64.b64encode(view.audio).decode("ascii")
     return {
         "view": view,
+        "counts": count(view.steps) if view.steps else None,
         "figure": _svg(timeline.figure, name),
         "start": f"{timeline.start:.5f}",
         "end": f"{timeline.end:.5f}",

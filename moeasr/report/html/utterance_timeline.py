@@ -66,6 +66,7 @@ def draw_timeline(
         colours = _colours(max(num_experts))
         _draw_experts(panels[3], view, layers, colours)
         _add_legend(figure, colours, LEFT / width)
+        figure.text((LEFT - GAP) / width, 0.0, "expert", ha="right", va="bottom", fontsize=8)
     panels[-1].tick_params(labelbottom=True, bottom=True)
     figure.text(1 - RIGHT / width, 0.0, "seconds", ha="right", va="bottom", fontsize=8)
     return Timeline(figure, LEFT / width, 1 - RIGHT / width, width)

@@ -85,7 +85,11 @@ def test_relations_and_agreements_are_percents():
 
 def test_each_layer_has_a_panel_of_its_load():
     training = TrainingFacts(
-        train_loss=[], dev_loss=[], dev_wer=[], load=[[[0.5, 0.5]] * 5, [[0.75, 0.25]] * 5]
+        train_loss=[],
+        dev_loss=[],
+        dev_wer=[],
+        dev_set=None,
+        load=[[[0.5, 0.5]] * 5, [[0.75, 0.25]] * 5],
     )
     figure = load_figure(training, LAYERS)
     panels = [axes for axes in figure.axes if axes.images and axes.get_title()]
@@ -94,6 +98,8 @@ def test_each_layer_has_a_panel_of_its_load():
         "1 feed forward",
         *("layer 2", "layer 3", "layer 4"),
     ]
+    has_epochs = [len(axes.get_xticklabels()) > 0 for axes in panels]
+    assert has_epochs == [False, True, True, True, True]  # the lowest panel of each column
     assert panels[0].images[0].get_array().tolist() == [[1.0, 1.5], [1.0, 0.5]]
 
 
