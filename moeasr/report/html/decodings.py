@@ -39,7 +39,8 @@ def find_decodings(exp_dir: Path, data_dir: str | Path | None) -> Decodings:
         data_dir: The data directory on which the report runs the model; None for that of the first
             test set that was decoded, in the recipe of the experiment. The errors are those of the
             test set with the name of this directory, or of the first one if that set was not
-            decoded. A directory outside the recipe may have the name of another set.
+            decoded. For a directory outside the recipe, the speakers of the errors come from the
+            set in the recipe.
 
     Raises:
         InputError: A file of a decoding is malformed, or there is no data directory.
