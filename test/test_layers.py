@@ -37,6 +37,7 @@ FOUNDATIONS |= {
     "open_files",
     "options",
     "parser",
+    "plurals",
     "ranges",
     "rank_report",
     "rank_watch",

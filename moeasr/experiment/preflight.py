@@ -17,6 +17,7 @@ from moeasr.data.batch import Batch, collate
 from moeasr.experiment.batches import Batches
 from moeasr.experiment.config import ExperimentConfig
 from moeasr.models.asr import AsrModel
+from moeasr.plurals import counted
 from moeasr.train.checkpoint_space import check_space, describe_size, free_bytes, planned_bytes
 from moeasr.train.out_of_memory import naming_batches
 from moeasr.train.trainer import Trainer
@@ -66,9 +67,10 @@ class Preflight:
         yield "peak memory: " + ", ".join(
             f"{describe_size(each)} in process {rank}" for rank, each in enumerate(used)
         )
+        batches = counted(self.train.num_batches(1), "batch", "batches")
         epoch_frames = sum(map(self._padded_frames, self.train.sampler.batches(1)))
         yield (
-            f"an epoch: {self.train.num_batches(1)} batches in each process, about "
+            f"an epoch: {batches} in each process, about "
             f"{duration(seconds / frames * epoch_frames)} without evaluation"
         )
 

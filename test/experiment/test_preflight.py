@@ -49,7 +49,7 @@ def test_the_longest_and_the_widest_batch_are_rehearsed_and_nothing_is_written(t
     assert seen == [("u4",)] * 2 + [("u2", "u3", "u0", "u5")] * 2
     assert lines[0].startswith("checkpoints: at most 0 MB; ")
     assert lines[1].startswith(
-        "batch of the longest utterances: 1 utterances, 50 frames with padding, 2 tokens: "
+        "batch of the longest utterances: 1 utterance, 50 frames with padding, 2 tokens: "
     )
     assert lines[2].startswith(
         "batch of the most utterances: 4 utterances, 48 frames with padding, 8 tokens: "
@@ -80,7 +80,7 @@ def test_a_batch_that_needs_too_much_memory_is_named(tmp_path):
     def rehearse(batch):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    sentence = "out of memory in the preflight: .* 1 utterances, 50 frames .* 2 tokens: u4 "
+    sentence = "out of memory in the preflight: .* 1 utterance, 50 frames .* 2 tokens: u4 "
     with pytest.raises(InputError, match=sentence):
         list(make_preflight(tmp_path, rehearse).run())
 

@@ -30,7 +30,7 @@ def cells(lines, name):
 
 def test_every_size_has_a_line_with_both_kinds():
     lines = plan_lines(PLAN, gpu_memory_gb=16)
-    assert lines[0] == "1,000.0 M parameters, bf16, 4 GPUs, 10000 hours of audio per epoch"
+    assert lines[0] == "1,000.0 M parameters, bf16, 4 GPUs, 10000 h of audio per epoch"
     assert "5 utterances of 30 s (longest utterances)" in lines[1]
     assert cells(lines, "weights") == ["4.00", "1.00"]
     assert cells(lines, "gradients") == ["4.00", "-"]

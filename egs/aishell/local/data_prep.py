@@ -18,6 +18,7 @@ from moeasr.corpus.preparation import preparation_parser, tree_or_archive
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging
+from moeasr.plurals import counted
 
 logger = get_logger("aishell")
 
@@ -68,8 +69,8 @@ def main(argv: list[str] | None = None) -> None:
             raise InputError(f"{root}: no audio in wav/{name} has a transcript")
         if len(utterances) != NUM_UTTS[name]:
             logger.warning(
-                "%s has %d utterances; the full corpus has %d",
-                *(name, len(utterances), NUM_UTTS[name]),
+                "%s has %s; the full corpus has %d",
+                *(name, counted(len(utterances), "utterance"), NUM_UTTS[name]),
             )
     write_sets(sets, args.data_dir)
 
