@@ -103,8 +103,7 @@ def main(argv: list[str] | None = None) -> None:
     forms = ("set of experts became a feed-forward", "sets of experts became feed-forwards")
     print(f"{args.out}: {counted(len(converted), *forms)} by {args.method}")
     change = measure_change(trained.model.double(), dense.double().eval(), inputs)
-    utterances = f"{counted(len(inputs), 'utterance')} of {args.data_dir}"
-    print("\n".join(change_lines(change, utterances)))
+    print("\n".join(change_lines(change, len(inputs), args.data_dir)))
 
 
 if __name__ == "__main__":

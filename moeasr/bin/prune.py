@@ -93,7 +93,6 @@ def main(argv: list[str] | None = None) -> None:
             done = f"merged to {counted(args.merge_experts, 'expert')}"
     pruned = build_model(plan.config, trained.fbank.num_mel_bins, trained.tokenizer.vocab_size)
     fill(pruned, trained.model, plan)
-
     content = checkpoint.load(args.checkpoint)
     content.pop("trainer", None)
     content["config"] = {**content["config"], "model": to_mapping(plan.config)}
@@ -114,8 +113,7 @@ def main(argv: list[str] | None = None) -> None:
     print(f"parameters before: {before}\nparameters after:  {after}")
     if args.data_dir is not None:
         change = measure_change(trained.model.double(), pruned.double().eval(), compared)
-        utterances = f"{counted(len(compared), 'utterance')} of {args.data_dir}"
-        print("\n".join(change_lines(change, utterances)))
+        print("\n".join(change_lines(change, len(compared), args.data_dir)))
 
 
 if __name__ == "__main__":

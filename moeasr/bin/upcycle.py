@@ -113,7 +113,7 @@ def main(argv: list[str] | None = None) -> None:
     forms = ("feed-forward became a set of experts", "feed-forwards became sets of experts")
     print(f"{args.out}: {counted(len(converted), *forms)}, noise {args.noise}")
     change = measure_change(dense.model.double(), model.double().eval(), inputs)
-    print("\n".join(change_lines(change, f"{counted(len(inputs), 'utterance')} of {where}")))
+    print("\n".join(change_lines(change, len(inputs), where)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from typing import Any
 
 from moeasr.atomic import atomic_path
 from moeasr.moe.stats import LayerUsage, dead_experts, load_cv, load_entropy, load_max_share
-from moeasr.plurals import counted
 from moeasr.report.heat_map import draw_expert_usage
 from moeasr.strict_json import to_json
 
@@ -106,7 +105,7 @@ def summary_line(layers: Sequence[LayerUsage]) -> str:
     """Return a summary of all layers in one line."""
     total = summarize(layers)
     return (
-        f"{counted(total['num_layers'], 'layer')} in all: mean CV {total['mean_cv']:.3f}, "
+        f"all layers ({total['num_layers']}): mean CV {total['mean_cv']:.3f}, "
         f"{total['num_dead_experts']} of {total['num_experts']} experts dead"
     )
 

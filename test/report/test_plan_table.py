@@ -41,7 +41,8 @@ def test_every_size_has_a_line_with_both_kinds():
     text = "\n".join(lines)
     assert "steps: 1,000 per epoch, 40,000 in 40 epochs" in text
     assert "5.00 h per epoch, 200.0 h in all, at 500 s of audio per second and GPU" in text
-    assert "4.00 GB per epoch, last.pt 12.00 GB, all files at most 100.00 GB (21 epochs" in text
+    assert "4.00 GB per epoch, last.pt 12.00 GB, all files at most 100.00 GB" in text
+    assert "GB (with 21 epochs)" in text
 
 
 def test_without_a_speed_or_a_memory_nothing_is_said_about_them():
