@@ -23,6 +23,9 @@ def plan_lines(plan: Mapping[str, Any], gpu_memory_gb: float | None = None) -> l
     if gpu_memory_gb is not None:
         fits = (memory[kind]["sum"] <= gpu_memory_gb * 1e9 for kind in kinds)
         rows.append((f"fits in {gpu_memory_gb:g} GB", *("yes" if fit else "no" for fit in fits)))
+    copied = plan["copy_in_host_memory_per_gpu"]
+    if copied:
+        rows.append(("host memory to save", *(_gb(copied.get(kind)) for kind in kinds)))
     sent = plan["sent_per_gpu_and_step"]
     rows.append(("sent per step", *(_gb(sent[kind]) for kind in kinds)))
     files = plan["files"]

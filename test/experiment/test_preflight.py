@@ -1,5 +1,6 @@
 """The check before a training: the batches that it runs, and the lines that it prints."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,6 +75,16 @@ def test_the_time_of_an_epoch_is_that_of_its_frames_with_padding(tmp_path, monke
     seconds = sum(len(batch) * max(LENGTHS[index] for index in batch) for batch in batches)
     expected = f"an epoch: {len(batches)} batches in each process, about {seconds // 60} min"
     assert epoch.startswith(expected)
+
+
+def test_the_copy_of_a_sharded_state_has_a_line(tmp_path):
+    checked = make_preflight(tmp_path, lambda batch: None, parallel="shard", ema={"decay": 0.9})
+    checked = dataclasses.replace(checked, model=torch.nn.Linear(1000, 250, bias=False))
+    lines = list(checked.run())
+    # the weights, their average and two moments, each 1 MB
+    assert lines[4] == "host memory to save the state: 4 MB more in each process"
+    alone = make_preflight(tmp_path, lambda batch: None).run()
+    assert not any(line.startswith("host memory") for line in alone)
 
 
 def test_a_batch_that_needs_too_much_memory_is_named(tmp_path):
