@@ -1,9 +1,13 @@
 """The plan of a training on many GPUs: memory, communication, steps, time and disk space.
 
 Weights, gradients and the state of the optimizer are counted. Activations are measured by forward
-passes of one and of two utterances on the CPU, see `moeasr.models.activations`. Not included are
-temporary tensors of the backward pass, the context and the work space of CUDA, fragmentation, and
-the teacher of a distillation.
+passes of one and of two utterances on the CPU, see `moeasr.models.activations`. With bfloat16, they
+include the rounded copy of each weight, which autocast keeps for the backward pass.
+
+Not included are temporary tensors of the backward pass, the context and the work space of CUDA,
+fragmentation, and the teacher of a distillation. On a CPU, oneDNN keeps further memory for each new
+shape of a bfloat16 product. It belongs to the kernels for CPUs and is not included either.
+`tools/bench/check_plan.py` measures the tensors and the whole process.
 """
 
 from collections.abc import Sequence

@@ -30,7 +30,7 @@ def plan_lines(plan: Mapping[str, Any], gpu_memory_gb: float | None = None) -> l
     rows.append(("sent per step", *(_gb(sent[kind]) for kind in kinds)))
     files = plan["files"]
     epoch, last, total = (files[name] / 1e9 for name in ("epoch_N.pt", "last.pt", "sum"))
-    return [
+    lines = [
         f"{plan['parameters'] / 1e6:,.1f} M parameters, {plan['precision']}, "
         f"{counted(num_gpus, 'GPU')}, {work['hours']:g} h of audio per epoch",
         f"largest batch of a GPU: {counted(num_utts, 'utterance')} of {seconds:g} s "
@@ -45,6 +45,9 @@ def plan_lines(plan: Mapping[str, Any], gpu_memory_gb: float | None = None) -> l
         f"{total:.2f} GB (with {counted(files['num_epochs'], 'epoch')})",
         "Not included: temporary tensors of the backward pass, CUDA's own memory, fragmentation.",
     ]
+    if plan["precision"] == "bf16":
+        lines.append("A training in bf16 on a CPU needs further memory for products in bfloat16.")
+    return lines
 
 
 def _time(plan: Mapping[str, Any]) -> str:

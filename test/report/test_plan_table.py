@@ -47,6 +47,12 @@ def test_every_size_has_a_line_with_both_kinds():
     assert "GB (with 21 epochs)" in text
 
 
+def test_bfloat16_has_a_note_about_cpus():
+    note = "A training in bf16 on a CPU needs further memory for products in bfloat16."
+    assert plan_lines(PLAN)[-1] == note
+    assert note not in plan_lines({**PLAN, "precision": "fp32"})
+
+
 def test_without_a_speed_or_a_memory_nothing_is_said_about_them():
     lines = plan_lines({**PLAN, "throughput": None})
     assert "time: unknown; give --throughput or --tflops" in lines
