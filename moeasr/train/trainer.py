@@ -271,11 +271,11 @@ class Trainer(Generic[BatchT]):
         if progress.step == 0 or progress.epoch > self._config.max_epochs:
             return None
         if self._restart_epoch and (progress.batch > 0 or progress.earlier):
+            num_used = progress.batch + sum(part.num_batches for part in progress.earlier)
             logger.warning(
                 "epoch %d restarts from its first batch, because its batches have changed: the "
-                "utterances of %d earlier batches are used twice",
-                progress.epoch,
-                progress.batch + sum(part.num_batches for part in progress.earlier),
+                "utterances of %s are used twice",
+                *(progress.epoch, counted(num_used, "earlier batch", "earlier batches")),
             )
             progress.start_epoch(progress.epoch)
         if progress.earlier:

@@ -34,12 +34,13 @@ def utterances_of(audio: dict[str, Path], texts: dict[str, str]) -> list[Utteran
 
 def warn_of_unmatched(audio: set[str], texts: set[str]) -> None:
     """Log transcripts without audio and audio without transcripts; the full corpus has both."""
-    for what, names in (
-        ("transcripts have no audio", texts - audio),
-        ("audio files have no transcript", audio - texts),
-    ):
-        if names:
-            logger.warning("%d %s and are left out, e.g. %s", len(names), what, min(names))
+    silent, untold = texts - audio, audio - texts
+    if silent:
+        what = counted(len(silent), "transcript")
+        logger.warning("left out %s without audio, e.g. %s", what, min(silent))
+    if untold:
+        what = counted(len(untold), "audio file")
+        logger.warning("left out %s without transcript, e.g. %s", what, min(untold))
 
 
 def get_parser() -> argparse.ArgumentParser:
