@@ -26,7 +26,7 @@ table only; test/test_layers.py enforces it.
     convert     models made from other models                   nn moe models
     decode      searches, recognition, streams                  features text models
     score       error rates, their files and comparisons        text
-    compare     systems of a list, trained and compared         score
+    compare     systems of a list, trained and compared         jobs score
     train       the training loop                               records of models and moe
     interop     models of other toolkits                        features text nn moe models
     api         `moeasr.load` and what it returns               audio text decode

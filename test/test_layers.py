@@ -37,6 +37,7 @@ FOUNDATIONS |= {
     "open_files",
     "options",
     "parser",
+    "plurals",
     "ranges",
     "rank_report",
     "rank_watch",
@@ -64,7 +65,7 @@ ALLOWED = {
     "convert": {"nn", "moe", "models"},
     "decode": {"models", "features", "text"},
     "score": {"text"},
-    "compare": {"score"},
+    "compare": {"jobs", "score"},
     # records and pure functions of them only: the trainer is given its model
     "train": {"models.outputs", "moe.stats"},
     "experiment": {

@@ -95,7 +95,7 @@ else
 fi
 num_lines=$(wc -l <"$table")
 if ((nj > num_lines)); then
-  $quiet || echo "$0 [info]: $num_lines jobs instead of $nj, because $table has no more lines"
+  $quiet || echo "$0 [info]: --nj $num_lines instead of $nj, because $table has no more lines"
   nj=$num_lines
 fi
 $quiet || echo "$0: the jobs write their logs to $logdir/make_fbank_$name.*.log"

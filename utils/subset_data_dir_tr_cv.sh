@@ -42,7 +42,7 @@ fi
 "$utils/filter_scp.pl" --exclude "$cv_spk_list" "$1/spk2utt" >"$lists/train"
 "$utils/filter_scp.pl" "$cv_spk_list" "$1/spk2utt" >"$lists/found"
 if [ ! -s "$lists/found" ] || [ ! -s "$lists/train" ]; then
-  echo "$0: one of the two sets would be empty, because $1 has only $(wc -l <"$1/spk2utt") speakers" >&2
+  echo "$0: one of the two sets would be empty, because the number of speakers of $1 is only $(wc -l <"$1/spk2utt")" >&2
   exit 1
 fi
 echo "$0: of $(wc -l <"$1/spk2utt") speakers, $(wc -l <"$lists/train") are in the training set and" \

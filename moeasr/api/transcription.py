@@ -9,6 +9,7 @@ from typing import Protocol
 
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.times import Times
+from moeasr.plurals import counted
 
 
 class HypothesisReader(Protocol):
@@ -77,7 +78,8 @@ class Transcription:
     def __repr__(self) -> str:
         """Return the text and a summary of the rest in one line."""
         confidence = "None" if self.confidence is None else f"{self.confidence:.3f}"
-        counts = f"{len(self.words)} words with times, {len(self.nbest)} hypotheses"
+        words = counted(len(self.words), "word with times", "words with times")
+        counts = f"{words}, {counted(len(self.nbest), 'hypothesis', 'hypotheses')}"
         return f"<{type(self).__name__} {self.text!r}, confidence {confidence}, {counts}>"
 
 

@@ -53,7 +53,7 @@ class InputFiles:
     def finish(self) -> None:
         """Warn about headers with too large a length; exit with status 1 if a file failed."""
         if self._num_overshooting:
-            self._print(overshoot_warning(self._num_overshooting, "files"))
+            self._print(overshoot_warning(self._num_overshooting, "file"))
         if self._num_failed:
             sys.exit(1)
 

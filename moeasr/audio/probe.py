@@ -9,6 +9,7 @@ from moeasr.audio.commands import can_run_decoder, run_command
 from moeasr.audio.pipes import UndecodableError, parse_pipe
 from moeasr.errors import InputError
 from moeasr.fields import SPACES
+from moeasr.plurals import counted
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -28,22 +29,23 @@ class AudioInfo(NamedTuple):
         return self.num_samples / self.sample_rate_hz
 
 
-def overshoot_warning(count: int, what: str) -> str:
+def overshoot_warning(count: int, item: str) -> str:
     """Return a warning that audio headers state more samples than their files contain.
 
     Args:
         count: Number of such headers.
-        what: The items that are counted: `files`, `recordings` or `utterances`.
+        item: The kind of the items that are counted: `file`, `recording` or `utterance`.
     """
     return (
-        f"warning: the headers of {count} {what} announce more samples than are present, because "
-        "of a known bug of programs that write WAV; all samples that are present are read"
+        f"warning: the headers of {counted(count, item)} announce more samples than are present, "
+        "because of a known bug of programs that write WAV; all samples that are present are read"
     )
 
 
 def resampling_notice(count: int, rate_hz: int, target_hz: int) -> str:
     """Return a sentence about utterances that have another sample rate than the features."""
-    return f"{count} utterances have a rate of {rate_hz} Hz and are resampled to {target_hz} Hz"
+    utterances = counted(count, "utterance is", "utterances are")
+    return f"{utterances} resampled from {rate_hz} Hz to {target_hz} Hz"
 
 
 def probe_audio(entry: str, read_all: bool = False) -> AudioInfo:

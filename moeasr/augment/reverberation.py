@@ -20,6 +20,7 @@ from moeasr.augment.noise import MADE
 from moeasr.augment.sounds import Sounds, open_sounds
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 
 logger = get_logger(__name__)
 
@@ -65,9 +66,9 @@ class ReverbConfig(AugmentationConfig):
         num_shorter = int((speech.lengths_sec < length_sec).sum())
         if num_shorter:
             logger.info(
-                "reverb: %d utterances are shorter than the longest impulse response (%.2f s), "
-                "whose end is cut off for them",
-                *(num_shorter, length_sec),
+                "reverb: %s shorter than the longest impulse response (%.2f s), so that its end is "
+                "cut off there",
+                *(counted(num_shorter, "utterance is", "utterances are"), length_sec),
             )
         return Reverb(self, speech.rate_hz, sounds)
 

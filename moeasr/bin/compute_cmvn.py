@@ -12,6 +12,7 @@ from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
 from moeasr.parser import Parser
+from moeasr.plurals import counted
 
 EPILOG = """example:
   moeasr compute-cmvn --data-dir data/train --out data/train/global_cmvn
@@ -82,8 +83,8 @@ def main(argv: list[str] | None = None) -> None:
     stats.mean_istd()  # raises InputError if all features are empty, before a file is written
     stats.save(args.out)
     get_logger("compute_cmvn").info(
-        "%s: mean and variance of the features of %d utterances (%d frames), to normalise features",
-        *(args.out, len(utterances), stats.frame_num),
+        "%s: mean and variance of the features of %s (%d frames), to normalise features",
+        *(args.out, counted(len(utterances), "utterance"), stats.frame_num),
     )
 
 

@@ -16,6 +16,7 @@ import sys
 from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.parser import Parser
+from moeasr.plurals import counted
 
 EPILOG = """example:
   moeasr densify --checkpoint exp/u2pp_moe/averaged.pt --data-dir data/dev \\
@@ -99,9 +100,10 @@ def main(argv: list[str] | None = None) -> None:
         },
     }
     checkpoint.save(args.out, {**content, "model": dense.state_dict()})
-    print(f"{args.out}: {len(converted)} sets of experts became feed-forwards by {args.method}")
+    forms = ("set of experts became a feed-forward", "sets of experts became feed-forwards")
+    print(f"{args.out}: {counted(len(converted), *forms)} by {args.method}")
     change = measure_change(trained.model.double(), dense.double().eval(), inputs)
-    print("\n".join(change_lines(change, f"{len(inputs)} utterances of {args.data_dir}")))
+    print("\n".join(change_lines(change, len(inputs), args.data_dir)))
 
 
 if __name__ == "__main__":

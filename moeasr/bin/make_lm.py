@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from moeasr.bin import run
 from moeasr.parser import Parser
+from moeasr.plurals import counted
 
 MAX_WORD_CHARS = 4
 """Maximum plausible number of characters of a word in a script without spaces."""
@@ -92,7 +93,8 @@ def main(argv: list[str] | None = None) -> None:
         predicted = predict(model, sentences)
         print(
             f"{path}: perplexity {predicted.perplexity:.2f} over {predicted.num_predicted} known "
-            f"words and ends of sentences; {predicted.num_unknown} unknown words left out"
+            "words and ends of sentences; "
+            f"{counted(predicted.num_unknown, 'unknown word')} left out"
         )
 
 
@@ -105,10 +107,10 @@ def _warn_of_missing_spaces(path: str, texts: Iterable[str]) -> None:
     whole = [text for text in unspaced if " " not in text]
     if 2 * len(whole) > len(unspaced):
         get_logger(__name__).warning(
-            "%s: %d transcripts have no spaces, so that each is one word of the language model, "
+            "%s: %s no spaces, so that each is one word of the language model, "
             "such as '%s'; either give --dict-dir for a model of units, and decode with --lm-level "
             "unit, or separate the words by spaces",
-            *(path, len(whole), whole[0]),
+            *(path, counted(len(whole), "transcript has", "transcripts have"), whole[0]),
         )
 
 

@@ -20,6 +20,7 @@ from moeasr.kaldi.speak import detail, speaking_as
 from moeasr.kaldi.summary import describe_set
 from moeasr.limits import num_processes, seed
 from moeasr.parser import Parser
+from moeasr.plurals import counted
 
 EPILOG = """example:
   moeasr make-shards --nj 8 --fbank-config conf/fbank.yaml data/train shards"""
@@ -86,8 +87,8 @@ def main(argv: list[str] | None = None) -> None:
         made = chain.from_iterable(progress(shards, "making shards", len(maker), "shards"))
         write_shard_tables(args.data_dir, made, config, say)
         maker.finish()
-        detail(say, f"Succeeded making {len(maker)} shards of {args.data_dir.name}")
-        shards = f"{len(maker)} shard{'s' * (len(maker) != 1)}"
+        shards = counted(len(maker), "shard")
+        detail(say, f"Succeeded making {shards} of {args.data_dir.name}")
         print(describe_set(args.data_dir, f"stored in {shards}:"), flush=True)
 
 

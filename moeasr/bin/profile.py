@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     print(
         "M: million; active: used by one frame. MMAC/s: million multiply-adds per second of audio, "
         f"in an\nutterance of {args.utterance_sec:g} s under full context; each decoder scores one "
-        f"hypothesis of {args.tokens_per_sec:g} tokens per second."
+        f"hypothesis of {args.tokens_per_sec:g} tokens/s."
     )
     for line in uncounted_lines(cost for parts in costs.values() for cost in parts):
         print(line)

@@ -17,6 +17,7 @@ import sys
 from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.parser import Parser
+from moeasr.plurals import counted
 
 EPILOG = """examples:
   moeasr prune --checkpoint exp/language_moe/averaged.pt --keep-languages en --out en.pt
@@ -89,10 +90,9 @@ def main(argv: list[str] | None = None) -> None:
             done = f"without experts below {args.drop_experts_below:g}"
         else:
             plan, fill = merge_experts(trained.model, usage, args.merge_experts), merge_into
-            done = f"merged to {args.merge_experts} experts"
+            done = f"merged to {counted(args.merge_experts, 'expert')}"
     pruned = build_model(plan.config, trained.fbank.num_mel_bins, trained.tokenizer.vocab_size)
     fill(pruned, trained.model, plan)
-
     content = checkpoint.load(args.checkpoint)
     content.pop("trainer", None)
     content["config"] = {**content["config"], "model": to_mapping(plan.config)}
@@ -109,11 +109,11 @@ def main(argv: list[str] | None = None) -> None:
     before, after = count_params(trained.model).describe(), count_params(pruned).describe()
     layers = zip(trained.model.moe_layers().values(), pruned.moe_layers().values())
     num_changed = sum(a.experts.num_experts != b.experts.num_experts for a, b in layers)
-    print(f"{args.out}: experts were removed from {num_changed} layers")
+    print(f"{args.out}: experts were removed from {counted(num_changed, 'layer')}")
     print(f"parameters before: {before}\nparameters after:  {after}")
     if args.data_dir is not None:
         change = measure_change(trained.model.double(), pruned.double().eval(), compared)
-        print("\n".join(change_lines(change, f"{len(compared)} utterances of {args.data_dir}")))
+        print("\n".join(change_lines(change, len(compared), args.data_dir)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from moeasr.bin import run
 from moeasr.errors import InputError
 from moeasr.limits import seed
 from moeasr.parser import Parser
+from moeasr.plurals import counted
 
 EPILOG = """example (experts as wide as the dense feed-forward):
   moeasr upcycle --checkpoint exp/dense/averaged.pt --config conf/u2pp_moe.yaml \\
@@ -109,9 +110,10 @@ def main(argv: list[str] | None = None) -> None:
         "info": dict(dense.info),
     }
     checkpoint.save(args.out, {**content, "model": model.state_dict()})
-    print(f"{args.out}: {len(converted)} feed-forwards became sets of experts, noise {args.noise}")
+    forms = ("feed-forward became a set of experts", "feed-forwards became sets of experts")
+    print(f"{args.out}: {counted(len(converted), *forms)}, noise {args.noise}")
     change = measure_change(dense.model.double(), model.double().eval(), inputs)
-    print("\n".join(change_lines(change, f"{len(inputs)} utterances of {where}")))
+    print("\n".join(change_lines(change, len(inputs), where)))
 
 
 if __name__ == "__main__":

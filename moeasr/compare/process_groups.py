@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from moeasr.compare.recipe_run import typed
+from moeasr.jobs.call_form import begin_log, end_log
 
 GRACE_SEC = 90.0
 """The time for programs to end after SIGTERM. The `run.pl` of a recipe must not be killed while it
@@ -41,15 +42,10 @@ class ProcessGroups:
             The exit code, or minus the number of the signal that ended the program.
         """
         start = time.monotonic()
-        with open(log, "w", encoding="utf-8", errors="surrogateescape") as out:
-            out.write(f"# {typed(command)}\n# Started at {_date()}\n#\n")
-            out.flush()
+        begin_log(log, typed(command))
+        with open(log, "a") as out:
             code = self._wait(command, out.fileno())
-            seconds = int(time.monotonic() - start)
-            ended = f"code {code}" if code >= 0 else f"code 0; signal {-code}"
-            out.seek(0, os.SEEK_END)
-            out.write(f"# Accounting: time={seconds} threads=1\n")
-            out.write(f"# Ended ({ended}) at {_date()}, elapsed time {seconds} seconds\n")
+        end_log(log, code, int(time.monotonic() - start))
         return code
 
     def stop(self) -> None:
@@ -121,8 +117,3 @@ def _group_runs(group: int) -> bool:
         if int(member_of) == group and state != "Z":
             return True
     return False
-
-
-def _date() -> str:
-    """Return the time in the format of date(1), as `run.pl` does."""
-    return time.strftime("%a %b %e %H:%M:%S %Z %Y")

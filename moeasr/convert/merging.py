@@ -20,6 +20,7 @@ from moeasr.models.config import ModelConfig
 from moeasr.moe.expert_copies import FeedForwardWeights
 from moeasr.moe.expert_merging import merge_similar
 from moeasr.moe.layer import MoeConfig, MoEFeedForward
+from moeasr.plurals import counted
 
 
 class Merging(NamedTuple):
@@ -58,7 +59,8 @@ def merge_experts(model: AsrModel, usage: Mapping[str, BankUsage], num_experts: 
             )
     large = {n: layer for n, layer in layers.items() if layer.experts.num_experts > num_experts}
     if not large:
-        raise InputError(f"no layer has more than {num_experts} experts, so none can be merged")
+        least = counted(num_experts, "expert")
+        raise InputError(f"no layer has more than {least}, so none can be merged")
     experts, expert_of = {}, {}
     for names in _connected(large):
         banks = {id(layers[name].experts): name for name in names}

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from moeasr.plurals import counted
+
 PADDING = 0
 """Value of the padding in feats and tokens. No result may depend on it: use the lengths."""
 
@@ -62,8 +64,9 @@ class Batch:
 
     def describe_size(self) -> str:
         """Return the size of the batch, for messages."""
-        num_utts, num_tokens = len(set(self.utt_ids)), int(self.tokens_lens.sum())
-        return f"{num_utts} utterances, {self.num_frames} frames with padding, {num_tokens} tokens"
+        utterances = counted(len(set(self.utt_ids)), "utterance")
+        tokens = counted(int(self.tokens_lens.sum()), "token")
+        return f"{utterances}, {self.num_frames} frames with padding, {tokens}"
 
     def describe(self) -> str:
         """Return the size of the batch and the ids of its utterances, for messages."""

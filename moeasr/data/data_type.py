@@ -27,6 +27,7 @@ from moeasr.features.archive import FeatureReader
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.labels import NO_LABELS, Labels
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 
 
 class UtteranceReader(Protocol):
@@ -84,8 +85,8 @@ class StoredFeatures:
         num_frames, num_bins = self._archives.shape(entry, utt_id)
         if num_frames > 0 and self._num_bins not in (None, num_bins):
             raise InputError(
-                f"features of utterance {utt_id} ({entry}) have {num_bins} bins, but "
-                f"{self._num_bins} are expected; compute the features of this set again"
+                f"features of utterance {utt_id} ({entry}) have {counted(num_bins, 'bin')}, "
+                f"but {self._num_bins} are expected; compute the features of this set again"
             )
         return num_frames
 

@@ -13,6 +13,7 @@ from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.logs import get_logger, progress
+from moeasr.plurals import counted
 from moeasr.strict_json import to_json
 
 logger = get_logger(__name__)
@@ -39,11 +40,11 @@ class FbankReport:
     def log(self) -> None:
         """Log the summary."""
         if self.num_overshooting:
-            logger.warning(overshoot_warning(self.num_overshooting, "utterances"))
+            logger.warning(overshoot_warning(self.num_overshooting, "utterance"))
         for rate_hz, count in sorted(self.resampled.items()):
-            logger.warning("resampled %d utterances from %d Hz", count, rate_hz)
+            logger.warning("resampled %s from %d Hz", counted(count, "utterance"), rate_hz)
         if self.skipped:
-            logger.warning("skipped %d utterances", len(self.skipped))
+            logger.warning("skipped %s", counted(len(self.skipped), "utterance"))
         num_made = self.num_utts - len(self.skipped)
         logger.info("computed features of %d of %d utterances", num_made, self.num_utts)
 
@@ -89,7 +90,8 @@ def write_fbank(
                 samples, rate_hz = reader.read(*utterance.audio_span)
                 feats = utterance_fbank(samples, rate_hz, config, utt_id, seed)
                 if feats.size(0) == 0:
-                    raise InputError(f"{entry}: {len(samples)} samples are too few for one frame")
+                    few = counted(len(samples), "sample is", "samples are")
+                    raise InputError(f"{entry}: {few} too few for one frame")
             except InputError as error:
                 report.skipped[utt_id] = str(error)
                 logger.warning("skipped utterance %s: %s", utt_id, error)
@@ -101,9 +103,6 @@ def write_fbank(
             frames_file.write(f"{utt_id} {feats.size(0)}\n")
             durations_file.write(f"{utt_id} {round(len(samples) / rate_hz, 4)}\n")
         if len(report.skipped) == len(utterances):
-            raise InputError(
-                f"none of the {len(utterances)} utterances of {wav_scp} could be read "
-                "(see the warnings above)"
-            )
+            raise InputError(f"no utterance of {wav_scp} could be read (see the warnings above)")
     report.save(Path(f"{base}.report.json"))
     return report

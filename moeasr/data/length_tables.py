@@ -8,6 +8,7 @@ from moeasr.audio.probe import overshoot_warning, resampling_notice
 from moeasr.audio.resampling import resampled_length
 from moeasr.datadir.raw_tables import Lines
 from moeasr.features.fbank import FbankConfig, num_fbank_frames
+from moeasr.plurals import counted
 
 
 def length_tables(
@@ -34,7 +35,8 @@ def length_tables(
             target = resampled_length(num_samples, rate_hz, config.sample_rate_hz)
             num_frames = num_fbank_frames(target, config)
         if num_frames == 0:
-            fault = fault or f"{num_samples} samples are too few for one frame"
+            few = counted(num_samples, "sample is", "samples are")
+            fault = fault or f"{few} too few for one frame"
             reasons[utt_id] = fault
             continue
         if rate_hz != config.sample_rate_hz:
@@ -44,5 +46,5 @@ def length_tables(
     for rate_hz, count in sorted(other_rates.items()):
         say(resampling_notice(count, rate_hz, config.sample_rate_hz))
     if num_overshooting:
-        say(overshoot_warning(num_overshooting, "utterances"))
+        say(overshoot_warning(num_overshooting, "utterance"))
     return tables, reasons

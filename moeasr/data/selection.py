@@ -17,6 +17,7 @@ from moeasr.datadir.utterances import Utterances
 from moeasr.errors import InputError
 from moeasr.labels import NO_LABELS, Labels
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 
 MAX_LISTED_UNITS = 20
 
@@ -143,9 +144,10 @@ def _length_faults(
         elif long[index]:
             reason = f", more than max_frames = {limits.max_frames}"
         else:
-            faults[index] = f"its {num_frames[index]} frames leave no frame after subsampling"
+            frames = counted(num_frames[index], "frame leaves", "frames leave")
+            faults[index] = f"its {frames} no frame after subsampling"
             continue
-        faults[index] = f"it has {num_frames[index]} frames{reason}"
+        faults[index] = f"it has {counted(num_frames[index], 'frame')}{reason}"
     return faults
 
 
@@ -202,8 +204,9 @@ class _Transcripts:
                 reason = f"it has {tokens} tokens, more than max_tokens = {limits.max_tokens}"
             else:
                 reason = (
-                    f"it is too short for CTC: {num_outputs[place]} frames after subsampling for "
-                    f"{tokens} tokens and {num_repeats[place]} repeats"
+                    f"it is too short for CTC: {counted(num_outputs[place], 'frame')} after "
+                    f"subsampling for {counted(tokens, 'token')} and "
+                    f"{counted(num_repeats[place], 'repeat')}"
                 )
             faults[int(indices[place])] = reason
         return faults
@@ -226,17 +229,17 @@ def _report(
         _write_list(list_path, skipped)
     if skipped:
         logger.warning(
-            "%s: left out %d utterances, e.g. %s: %s%s",
-            *(data_dir, len(skipped), skipped[0].utt_id, skipped[0].reason),
+            "%s: left out %s, e.g. %s: %s%s",
+            *(data_dir, counted(len(skipped), "utterance"), skipped[0].utt_id, skipped[0].reason),
             "" if list_path is None else f" ({list_path} lists all)",
         )
     if unknown:
         common = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))[:MAX_LISTED_UNITS]
-        listed = ", ".join(f"{unit} ({count} times)" for unit, count in common)
+        listed = ", ".join(f"{unit} ({counted(count, 'time')})" for unit, count in common)
         more = ", ..." if len(unknown) > len(common) else ""
         logger.warning(
-            "%s: %d units are not in the dictionary and become <unk>: %s%s",
-            *(data_dir, unknown.total(), listed, more),
+            "%s: %s not in the dictionary (read as <unk>): %s%s",
+            *(data_dir, counted(unknown.total(), "unit is", "units are"), listed, more),
         )
 
 

@@ -9,6 +9,7 @@ from moeasr.datadir.table import Table
 from moeasr.datadir.utterances import Utterance, Utterances
 from moeasr.errors import InputError
 from moeasr.logs import progress
+from moeasr.plurals import counted
 
 TABLE = "utt2num_frames"
 MAX_FRAMES = np.iinfo(np.int32).max
@@ -57,6 +58,6 @@ def check_num_frames(num_frames: int, utterance: Utterance) -> None:
     """
     if num_frames != utterance.num_frames:
         raise InputError(
-            f"features of utterance {utterance.utt_id} have {num_frames} frames, but "
+            f"features of utterance {utterance.utt_id} have {counted(num_frames, 'frame')}, but "
             f"utt2num_frames says {utterance.num_frames}; prepare the set again (stage 1)"
         )

@@ -6,6 +6,7 @@ import numpy as np
 
 from moeasr.data.sampler import BatchConfig, BatchList, deal, training_batches
 from moeasr.errors import InputError
+from moeasr.plurals import counted
 
 
 class ShardWindowSampler:
@@ -58,9 +59,10 @@ class ShardWindowSampler:
         self._latest: tuple[int, BatchList] | None = None
         self._parts: dict[int, Sequence[tuple[int, int]]] = {}
         if self._num_shards < world_size:
+            shards = counted(self._num_shards, "shard is", "shards are")
             raise InputError(
-                f"`data.batch.window_shards`: {self._num_shards} shards are too few for "
-                f"{world_size} processes; make smaller shards, or set this key to null"
+                f"`data.batch.window_shards`: {shards} too few for {world_size} processes; make "
+                "smaller shards, or set this key to null"
             )
 
     def batches(self, epoch: int) -> BatchList:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
+from moeasr.plurals import counted
 
 Lines = list[bytes]  # without newlines
 
@@ -93,8 +94,8 @@ def read_fields(path: str | Path, num_fields: int) -> list[list[bytes]]:
         fields = line.split()
         if len(fields) != num_fields:
             raise InputError(
-                f"{path}, line {number}: has {len(fields)} fields instead of {num_fields}: "
-                f"'{show(line)}'"
+                f"{path}, line {number}: has {counted(len(fields), 'field')} instead of "
+                f"{num_fields}: '{show(line)}'"
             )
         table.append(fields)
     return table

@@ -12,6 +12,7 @@ from moeasr.datadir.raw_tables import is_unicode, write_lines
 from moeasr.datadir.utterances import Utterance
 from moeasr.errors import InputError
 from moeasr.fields import is_one_field
+from moeasr.plurals import counted
 
 
 def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
@@ -24,8 +25,8 @@ def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
         utterances = list(utterances)
         write_data_dir(utterances, data_dir / name)
         words = [word for utterance in utterances for word in utterance.text.split()]
-        num_characters = sum(map(len, words))
-        print(f"{name}: transcripts of {len(words)} words with {num_characters} characters")
+        characters = counted(sum(map(len, words)), "character")
+        print(f"{name}: transcripts of {counted(len(words), 'word')} with {characters}")
 
 
 def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:

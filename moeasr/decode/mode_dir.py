@@ -13,6 +13,7 @@ from moeasr.atomic import temporary_directory
 from moeasr.decode.hypothesis import Hypothesis, write_nbest
 from moeasr.decode.times import Times, as_json, write_ctm
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 from moeasr.strict_json import to_json
 
 logger = get_logger(__name__)
@@ -110,9 +111,9 @@ def _write_times(
         return
     if missing:
         logger.warning(
-            "%s: %d utterances have more tokens than CTC can align and are not in ctm: %s",
+            "%s: %s more tokens than CTC can align (left out of ctm): %s",
             result.name,
-            len(missing),
+            counted(len(missing), "utterance has", "utterances have"),
             " ".join(missing),
         )
     write_ctm(path, {utt: found.words for utt, found in times.items() if found is not None})

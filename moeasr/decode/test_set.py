@@ -15,6 +15,7 @@ from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.searches import find_search
 from moeasr.logs import get_logger
 from moeasr.models.heads.group_head import Identified
+from moeasr.plurals import counted
 
 logger = get_logger(__name__)
 MAX_LISTED = 10
@@ -92,8 +93,8 @@ def decode_test_set(
                 short.append(index)
     if short:
         logger.warning(
-            "%d utterances are too short for the encoder and get an empty text: %s%s",
-            len(short),
+            "%s too short for the encoder (empty text): %s%s",
+            counted(len(short), "utterance is", "utterances are"),
             " ".join(utt_ids[index].decode() for index in sorted(short)[:MAX_LISTED]),
             " ..." if len(short) > MAX_LISTED else "",
         )

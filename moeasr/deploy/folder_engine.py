@@ -22,6 +22,7 @@ from moeasr.deploy.folder_recognizer import FolderRecognizer
 from moeasr.deploy.folder_streaming import FolderStreaming
 from moeasr.deploy.model_folder import OFFLINE, ModelFolder, network_mb
 from moeasr.errors import InputError
+from moeasr.plurals import counted
 
 
 def open_folder(
@@ -125,8 +126,9 @@ class FolderEngine:
         sizes = self._recognizer.stream_sizes()
         if (config.chunk_size, config.num_left_chunks) != dataclasses.astuple(sizes):
             raise InputError(
-                f"streams in batches have the sizes of the export, {sizes.chunk_size} frames per "
-                f"chunk and {sizes.num_left_chunks} left chunks; omit `chunk_size` and "
+                "streams in batches have the sizes of the export, "
+                f"{counted(sizes.chunk_size, 'frame')} per chunk and "
+                f"{counted(sizes.num_left_chunks, 'left chunk')}; omit `chunk_size` and "
                 "`num_left_chunks`, or export the checkpoint again with others"
             )
         return StreamBatch(self._recognizer, mode, config, rules)

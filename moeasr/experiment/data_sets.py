@@ -8,6 +8,7 @@ from moeasr.bars import duration
 from moeasr.datadir.utterances import Utterances
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 from moeasr.strict_json import to_json
 
 logger = get_logger("train")
@@ -28,8 +29,9 @@ def write_data_sets(
     sets = {"train": _describe(*train, fbank), "dev": _describe(*dev, fbank)}
     for name, about in sets.items():
         logger.info(
-            "%s: %d utterances of %s, %s of audio",
-            *(name, about["num_utts"], about["dir"], duration(3600 * about["hours"])),
+            "%s: %s of %s, %s of audio",
+            *(name, counted(about["num_utts"], "utterance"), about["dir"]),
+            duration(3600 * about["hours"]),
         )
     with atomic_path(exp_dir / NAME) as temporary:
         temporary.write_text(to_json(sets, indent=1) + "\n", encoding="utf-8")

@@ -17,7 +17,14 @@ from moeasr.data.batch import Batch, collate
 from moeasr.experiment.batches import Batches
 from moeasr.experiment.config import ExperimentConfig
 from moeasr.models.asr import AsrModel
-from moeasr.train.checkpoint_space import check_space, describe_size, free_bytes, planned_bytes
+from moeasr.plurals import counted
+from moeasr.train.checkpoint_space import (
+    check_space,
+    describe_size,
+    free_bytes,
+    planned_bytes,
+    state_bytes,
+)
 from moeasr.train.out_of_memory import naming_batches
 from moeasr.train.trainer import Trainer
 
@@ -66,9 +73,13 @@ class Preflight:
         yield "peak memory: " + ", ".join(
             f"{describe_size(each)} in process {rank}" for rank, each in enumerate(used)
         )
+        if self.config.train.parallel == "shard":
+            copied = state_bytes(self.model, self.config.train) / distributed.world_size()
+            yield f"host memory to save the state: {describe_size(copied)} more in each process"
+        batches = counted(self.train.num_batches(1), "batch", "batches")
         epoch_frames = sum(map(self._padded_frames, self.train.sampler.batches(1)))
         yield (
-            f"an epoch: {self.train.num_batches(1)} batches in each process, about "
+            f"an epoch: {batches} in each process, about "
             f"{duration(seconds / frames * epoch_frames)} without evaluation"
         )
 

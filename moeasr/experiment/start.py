@@ -13,6 +13,7 @@ from moeasr.features.fbank_config import FbankConfig
 from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import load_model
+from moeasr.plurals import counted
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.resume import find_changes
 
@@ -70,9 +71,9 @@ def start_model(
     ]
     if fixed:
         logger.warning(
-            "`expert_weights: one` gives %d routers no gradient from the model's output, so "
+            "`expert_weights: one` gives %s no gradient from the model's output, so "
             "training does not change them; the first is that of %s",
-            len(fixed),
+            counted(len(fixed), "router"),
             fixed[0],
         )
     sentence = "CMVN comes from --cmvn, not from the checkpoint (`init.cmvn: corpus`)"

@@ -1,9 +1,13 @@
 """The plan of a training on many GPUs: memory, communication, steps, time and disk space.
 
 Weights, gradients and the state of the optimizer are counted. Activations are measured by forward
-passes of one and of two utterances on the CPU, see `moeasr.models.activations`. Not included are
-temporary tensors of the backward pass, the context and the work space of CUDA, fragmentation, and
-the teacher of a distillation.
+passes of one and of two utterances on the CPU, see `moeasr.models.activations`. With bfloat16, they
+include the rounded copy of each weight, which autocast keeps for the backward pass.
+
+Not included are temporary tensors of the backward pass, the context and the work space of CUDA,
+fragmentation, and the teacher of a distillation. On a CPU, oneDNN keeps further memory for each new
+shape of a bfloat16 product. It belongs to the kernels for CPUs and is not included either.
+`tools/bench/check_plan.py` measures the tensors and the whole process.
 """
 
 from collections.abc import Sequence
@@ -97,14 +101,17 @@ def plan_training(config: ExperimentConfig, workload: Workload) -> dict[str, Any
     kept = {name: _activations(model, config, shape) for name, shape in shapes.items()}
     largest = max(kept, key=lambda name: kept[name])
     memory = {"replicate": _replicated(sizes, config, kept[largest], workload.num_gpus)}
+    copied = {}
     if workload.num_gpus > 1:
         memory["shard"] = _sharded(sizes, config, kept[largest], workload.num_gpus)
+        copied["shard"] = _copied(sizes, config, workload.num_gpus)
     return {
         "parameters": sizes.total,
         "precision": config.train.precision,
         "recompute": config.train.recompute,
         "batch": {"kind": largest, **shapes[largest]._asdict()},
         "memory_per_gpu": memory,
+        "copy_in_host_memory_per_gpu": copied,
         "sent_per_gpu_and_step": _traffic(sizes, config, workload.num_gpus),
         **_steps(config, workload, shapes["average"].num_utts),
         **_time(config, workload, macs_per_sec),
@@ -196,6 +203,15 @@ def _sharded(
     largest = sorted(sizes.units, reverse=True)
     memory["gathered units"] = FLOAT_BYTES * (sizes.root + sum(largest[:3]) + sum(largest[:1]))
     return {**memory, "sum": sum(memory.values())}
+
+
+def _copied(sizes: ModelSizes, config: ExperimentConfig, num_gpus: int) -> float:
+    """Return the bytes that a process with `shard` copies to host memory to save its state.
+
+    A thread writes the copy while the training goes on, see `moeasr.train.checkpoint_keeper`.
+    """
+    states = _states(sizes, config, num_gpus)
+    return sum(states.values()) - states["gradients"]
 
 
 def _states(sizes: ModelSizes, config: ExperimentConfig, num_parts: int) -> dict[str, float]:

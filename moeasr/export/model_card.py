@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from moeasr.decode.recognizer import Recognizer
 from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.export.dev_set import DevSet
+from moeasr.plurals import counted
 
 if TYPE_CHECKING:
     from moeasr.export.checked_export import FileReport
@@ -30,7 +31,7 @@ A speech recogniser trained with moeasr and exported to ONNX.
 
 ## Results
 
-Greedy search on `{dev}` ({num_utts} utterances, {minutes:.1f} minutes). Speed is seconds of
+Greedy search on `{dev}` ({utterances}, {minutes:.1f} minutes). Speed is seconds of
 computation per second of audio, on one thread of the machine that exported the model.
 
 | file | size | WER | speed |
@@ -150,7 +151,7 @@ def model_card(
         rate=recognizer.fbank.sample_rate_hz,
         licence=licence,
         dev=dev_set.name,
-        num_utts=len(dev_set.feats),
+        utterances=counted(len(dev_set.feats), "utterance"),
         minutes=dev_set.audio_sec / 60,
         rows="\n".join(rows),
         data=DATA.format(files=", ".join(f"`{name}`" for name in data_files)) if data_files else "",

@@ -30,6 +30,7 @@ from moeasr.errors import InputError, naming
 from moeasr.kaldi.derive import require_source
 from moeasr.kaldi.speak import Say, detail
 from moeasr.logs import progress
+from moeasr.plurals import counted
 from moeasr.yaml_text import YamlError, parse_yaml
 
 AUDIO = "audio"
@@ -127,7 +128,8 @@ def augment_data_dir(
         unfinished.rename(target / AUDIO)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    detail(say, f"wrote {len(augmented)} augmented utterances of {source} to {target}")
+    made = counted(len(augmented), "augmented utterance")
+    detail(say, f"wrote {made} of {source} to {target}")
 
 
 def _measure(utterances: Utterances) -> Iterator[AudioLength]:

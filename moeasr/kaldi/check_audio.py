@@ -17,6 +17,7 @@ from moeasr.datadir.table import Table
 from moeasr.datadir.utterances import Utterance, open_utterances
 from moeasr.errors import InputError, naming
 from moeasr.logs import progress
+from moeasr.plurals import counted
 
 TextUnits = Literal["char", "bpe", "word"]
 """Units of CTC that are assumed: characters, or words, which need fewer frames. BPE pieces are
@@ -67,7 +68,8 @@ def _text_fault(text: str, units: TextUnits, num_frames: int) -> str | None:
     needed = min_ctc_frames(text if units == "char" else text.split())
     given = num_frames // SUBSAMPLING
     if needed > given:
-        return f"CTC needs {needed} frames for its text, but its audio gives only {given}"
+        frames = counted(needed, "frame")
+        return f"CTC needs {frames} for its text, but its audio gives only {given}"
     return None
 
 
@@ -176,7 +178,7 @@ def check_audio(
     faults = audio_faults(path, sample_rate_hz, text_units)
     num_utts = len(Table(path / "utt2spk"))
     if faults.num_overshooting:
-        say(overshoot_warning(faults.num_overshooting, "recordings"))
+        say(overshoot_warning(faults.num_overshooting, "recording"))
     if faults.bad:
         raise InputError(
             f"{len(faults.bad)} of {num_utts} utterances have bad audio:\n"

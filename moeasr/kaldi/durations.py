@@ -21,6 +21,7 @@ from moeasr.datadir.segment_rule import parse_segment
 from moeasr.errors import InputError, naming
 from moeasr.features.fbank_config import FbankConfig, num_fbank_frames
 from moeasr.kaldi.speak import Say, detail
+from moeasr.plurals import counted
 
 WINDOW_FRAMES = 1.5
 """Difference between the length of an utterance and the sum of its frame shifts, in frames, for the
@@ -129,7 +130,8 @@ def _from_audio(path: Path, num_threads: int, read_all: bool, say: Say) -> Lines
     for fault in faults[:MAX_FAULTS]:
         say(fault)
     if len(faults) > MAX_FAULTS:
-        say(f"warning: no duration for {len(faults) - MAX_FAULTS} other recordings")
+        others = counted(len(faults) - MAX_FAULTS, "other recording")
+        say(f"warning: no duration for {others}")
     return lines
 
 
@@ -144,7 +146,7 @@ def _write(path: Path, lines: Lines, expected: Iterable[bytes], say: Say) -> Non
     """Write durations, unless more than half of the expected ones are missing."""
     num_expected = len(list(expected))
     if len(lines) != num_expected:
-        say(f"warning: {path} has {len(lines)} lines instead of {num_expected}")
+        say(f"warning: {path} has {counted(len(lines), 'line')} instead of {num_expected}")
         if num_expected > 2 * len(lines):
             raise InputError(f"{path}: less than half of the durations could be measured")
     write_lines(path, lines)

@@ -22,6 +22,7 @@ from moeasr.datadir.raw_tables import (
 )
 from moeasr.errors import InputError
 from moeasr.kaldi.speak import Say, detail
+from moeasr.plurals import counted
 
 LIMITING = ("feats.scp", "shards.scp", "text", "segments", "utt2lang", "utt2dur", "utt2num_frames")
 """Tables that must contain an utterance for it to be kept; other tables are only filtered."""
@@ -124,7 +125,8 @@ class DataDirFixer:
         kept = [(utt, speaker) for utt, speaker in utt2spk.items() if speaker in wanted]
         if len(kept) != len(utt2spk):
             dropped = len(set(utt2spk.values())) - len(wanted)
-            self.say(f"dropped {dropped} speakers that not all files of {self.data} have")
+            speakers = counted(dropped, "speaker")
+            self.say(f"dropped {speakers} that not all files of {self.data} have")
         self.tables["utt2spk"] = [utt + b" " + speaker for utt, speaker in kept]
         self.tables["spk2utt"] = spk2utt_of(kept)
         for name in self.by_spk:

@@ -43,7 +43,7 @@ def gather_feats(
         say(resampling_notice(count, int(rate_hz), sample_rate_hz))
     num_overshooting = sum(report["num_overshooting"] for report in reports)
     if num_overshooting:
-        say(overshoot_warning(num_overshooting, "utterances"))
+        say(overshoot_warning(num_overshooting, "utterance"))
     reasons = {utt: fault for report in reports for utt, fault in report["skipped"].items()}
     made = {table: _concatenate(paths) for table, paths in files.items()}
     write_tables(data, made, say, reasons)

@@ -10,6 +10,7 @@ from moeasr.datadir.raw_tables import Lines, key, read_lines, read_utt2spk, show
 from moeasr.errors import InputError
 from moeasr.kaldi.derive import KNOWN, Pairs, Part, write_parts
 from moeasr.kaldi.speak import Say
+from moeasr.plurals import counted
 
 
 def split_evenly(lines: Lines, num_parts: int, source: str) -> list[Lines]:
@@ -162,8 +163,8 @@ def _warn_of_missing(data: Path, num_utts: int, say: Say) -> None:
             num_lines = len(read_lines(data / name))
             if num_lines != num_utts:
                 say(
-                    f"warning: {name} has {num_lines} lines, but utt2spk has {num_utts}; "
-                    f"utils/fix_data_dir.sh {data} removes the difference"
+                    f"warning: {name} has {counted(num_lines, 'line')}, but utt2spk has "
+                    f"{num_utts}; utils/fix_data_dir.sh {data} removes the difference"
                 )
 
 

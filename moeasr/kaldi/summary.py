@@ -4,6 +4,7 @@ from pathlib import Path
 
 from moeasr.bars import duration
 from moeasr.datadir.raw_tables import read_lines
+from moeasr.plurals import counted
 
 
 def describe_set(data: Path, deed: str) -> str:
@@ -17,9 +18,9 @@ def describe_set(data: Path, deed: str) -> str:
         deed: The beginning of the phrase, such as "stored the filter banks of".
     """
     if not (data / "utt2dur").is_file():
-        return f"{data}: {deed} {_count(_sizes(data)[0], 'utterance')}"
+        return f"{data}: {deed} {counted(_sizes(data)[0], 'utterance')}"
     durations = [float(line.split()[1]) for line in read_lines(data / "utt2dur")]
-    speech = f"{_count(len(durations), 'utterance')}, {duration(sum(durations))} of audio"
+    speech = f"{counted(len(durations), 'utterance')}, {duration(sum(durations))} of audio"
     return f"{data}: {deed} {speech}"
 
 
@@ -27,7 +28,7 @@ def describe_audio(data: Path, audio_sec: float, sample_rate_hz: int | None) -> 
     """Return the sizes of a data directory whose audio has been checked, and its sample rate."""
     num_utts, num_speakers = _sizes(data)
     return (
-        f"{data}: {_count(num_utts, 'utterance')} of {_count(num_speakers, 'speaker')}, "
+        f"{data}: {counted(num_utts, 'utterance')} of {counted(num_speakers, 'speaker')}, "
         f"{duration(audio_sec)} of audio at {sample_rate_hz} Hz, all checks passed"
     )
 
@@ -36,8 +37,3 @@ def _sizes(data: Path) -> tuple[int, int]:
     """Return the numbers of utterances and of speakers by `utt2spk`."""
     pairs = [line.split() for line in read_lines(data / "utt2spk")]
     return len(pairs), len({pair[-1] for pair in pairs})
-
-
-def _count(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 speaker", "2 speakers"."""
-    return f"{number} {noun}{'s' * (number != 1)}"

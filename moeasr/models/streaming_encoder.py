@@ -17,6 +17,7 @@ from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.encoders.encoder import State
 from moeasr.models.outputs import EncoderOutput
+from moeasr.plurals import counted
 
 
 class StreamState(NamedTuple):
@@ -123,7 +124,7 @@ class StreamingEncoder:
         self._check(state)
         if feats.size(0) != state.encoder.num_streams:
             raise InputError(
-                f"the features belong to {feats.size(0)} streams, but the state to "
+                f"the features belong to {counted(feats.size(0), 'stream')}, but the state to "
                 f"{state.encoder.num_streams}"
             )
         model, sizes = self.model, (self.chunk_size, self.num_left_chunks)

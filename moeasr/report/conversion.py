@@ -9,6 +9,7 @@ from moeasr.convert.output_change import Change
 from moeasr.decode.recognizer import Recognizer
 from moeasr.models.asr import AsrModel
 from moeasr.models.teacher_forced import Inputs
+from moeasr.plurals import counted
 from moeasr.report.expert_usage import inputs_of, read_batches
 
 NUM_FRAMES = 200  # length of a random utterance: 2 s
@@ -54,14 +55,16 @@ def random_inputs(model: AsrModel, seed: int) -> Iterator[Inputs]:
         )
 
 
-def change_lines(change: Mapping[str, Change], where: str) -> list[str]:
+def change_lines(change: Mapping[str, Change], num_utts: int, where: object) -> list[str]:
     """Return a report of several lines: a headline, then the change of each kind of output.
 
     Args:
         change: The measured change by kind of output.
-        where: Name of the utterances that were compared, for the headline.
+        num_utts: Number of utterances that were compared.
+        where: Origin of these utterances, for the headline.
     """
-    lines = [f"change of outputs on {where} (absolute difference in float64):"]
+    utterances = f"{counted(num_utts, 'utterance')} of {where}"
+    lines = [f"change of outputs on {utterances} (absolute difference in float64):"]
     for what, values in change.items():
         lines.append(f"  {what:<22} largest {values.largest:.2e}  mean {values.mean:.2e}")
     return lines

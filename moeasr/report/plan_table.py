@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from moeasr.plurals import counted
 from moeasr.report.cost_table import aligned
 
 
@@ -22,25 +23,31 @@ def plan_lines(plan: Mapping[str, Any], gpu_memory_gb: float | None = None) -> l
     if gpu_memory_gb is not None:
         fits = (memory[kind]["sum"] <= gpu_memory_gb * 1e9 for kind in kinds)
         rows.append((f"fits in {gpu_memory_gb:g} GB", *("yes" if fit else "no" for fit in fits)))
+    copied = plan["copy_in_host_memory_per_gpu"]
+    if copied:
+        rows.append(("host memory to save", *(_gb(copied.get(kind)) for kind in kinds)))
     sent = plan["sent_per_gpu_and_step"]
     rows.append(("sent per step", *(_gb(sent[kind]) for kind in kinds)))
     files = plan["files"]
     epoch, last, total = (files[name] / 1e9 for name in ("epoch_N.pt", "last.pt", "sum"))
-    return [
+    lines = [
         f"{plan['parameters'] / 1e6:,.1f} M parameters, {plan['precision']}, "
-        f"{num_gpus} GPU{'s' * (num_gpus > 1)}, {work['hours']:g} hours of audio per epoch",
-        f"largest batch of a GPU: {num_utts} utterance{'s' * (num_utts > 1)} of {seconds:g} s "
+        f"{counted(num_gpus, 'GPU')}, {work['hours']:g} h of audio per epoch",
+        f"largest batch of a GPU: {counted(num_utts, 'utterance')} of {seconds:g} s "
         f"({batch['kind']} utterances)",
         "",
         *aligned(rows),
         "",
-        f"steps: {plan['steps_per_epoch']:,} per epoch, {plan['steps']:,} in {plan['epochs']} "
-        "epochs",
+        f"steps: {plan['steps_per_epoch']:,} per epoch, {plan['steps']:,} in "
+        f"{counted(plan['epochs'], 'epoch')}",
         _time(plan),
         f"checkpoints: {epoch:.2f} GB per epoch, last.pt {last:.2f} GB, all files at most "
-        f"{total:.2f} GB ({files['num_epochs']} epochs are kept)",
+        f"{total:.2f} GB (with {counted(files['num_epochs'], 'epoch')})",
         "Not included: temporary tensors of the backward pass, CUDA's own memory, fragmentation.",
     ]
+    if plan["precision"] == "bf16":
+        lines.append("A training in bf16 on a CPU needs further memory for products in bfloat16.")
+    return lines
 
 
 def _time(plan: Mapping[str, Any]) -> str:

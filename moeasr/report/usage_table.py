@@ -105,7 +105,7 @@ def summary_line(layers: Sequence[LayerUsage]) -> str:
     """Return a summary of all layers in one line."""
     total = summarize(layers)
     return (
-        f"all {total['num_layers']} layers: mean CV {total['mean_cv']:.3f}, "
+        f"all layers ({total['num_layers']}): mean CV {total['mean_cv']:.3f}, "
         f"{total['num_dead_experts']} of {total['num_experts']} experts dead"
     )
 

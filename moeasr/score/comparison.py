@@ -17,6 +17,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from moeasr.errors import InputError
+from moeasr.plurals import counted
 from moeasr.score.alignment import Counts
 from moeasr.score.bootstrap import bootstrap_interval
 from moeasr.score.scored_experiment import ScoredExperiment
@@ -137,11 +138,12 @@ def comparison_page(
     """
     record = experiments[0].record
     chunk = record["chunk_size"]
-    scope = "whole utterances" if chunk == -1 else f"chunks of {chunk} frames"
+    scope = "whole utterances" if chunk == -1 else f"chunks of {counted(chunk, 'frame')}"
     rows = [_HEADER, ["---"] * len(_HEADER), *(_row(result) for result in results)]
     blocks = [
         "# Comparison of systems",
-        f"Set {record['set']}: {record['num_utts']} utterances, {record['num_words']} words, "
+        f"Set {record['set']}: {counted(record['num_utts'], 'utterance')}, "
+        f"{counted(record['num_words'], 'word')}, "
         f"{record['audio_sec']:.1f} s of audio; {record['mode']}, {scope}.",
         "\n".join(f"| {' | '.join(row)} |" for row in rows),
         _LEGEND.format(baseline=baseline),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from moeasr.plurals import counted
 from moeasr.score.alignment import Step
 from moeasr.score.examples import (
     choose_examples,
@@ -66,12 +67,13 @@ def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Pat
     ranked = sorted(records, key=lambda r: (r["stale"] is not None, r["wer"], r["ins"]))
     best = ranked[0] if ranked[0]["stale"] is None else None
     intro = (
-        f"## {test_set}\n\n{first['num_utts']} utterances, {first['num_words']} words, "
+        f"## {test_set}\n\n{counted(first['num_utts'], 'utterance')}, "
+        f"{counted(first['num_words'], 'word')}, "
         f"{first['audio_sec']:.1f} s of audio."
     )
     if best is not None:
         has_words = best["num_words"] > 0
-        rate = f"{best['wer']:.2f} % WER" if has_words else f"{best['ins']} inserted words"
+        rate = f"{best['wer']:.2f} % WER" if has_words else counted(best["ins"], "inserted word")
         intro += f" Best: {_mode_label(best)}, {rate}."
     table = _table([_HEADER, *(_row(r, is_best=r is best) for r in ranked)])
     reasons = dict.fromkeys(record["stale"] for record in records if record["stale"])

@@ -9,6 +9,7 @@ from typing import Any
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 from moeasr.score.alignment import Counts
 from moeasr.score.details import ops_text, per_spk_text, per_utt_text
 from moeasr.score.error_rate import (
@@ -113,8 +114,8 @@ def score_mode_dir(
     num_foreign = len(hyps.keys() - references.texts.keys())
     if num_foreign:
         get_logger(__name__).warning(
-            "%s: %d utterances are not in %s and are not scored",
-            *(hyp_path, num_foreign, references.name),
+            "%s: %s not in %s (not scored)",
+            *(hyp_path, counted(num_foreign, "utterance is", "utterances are"), references.name),
         )
     if not any(pair.ref for pair in pairs):
         get_logger(__name__).warning(

@@ -5,6 +5,7 @@ from pathlib import Path
 from moeasr.bars import duration
 from moeasr.errors import InputError
 from moeasr.metrics_file import read_metrics
+from moeasr.plurals import counted
 from moeasr.score.results_table import read_json
 from moeasr.score.scored_experiment import read_training_time
 
@@ -48,7 +49,8 @@ def _speech(exp_dir: Path) -> list[str]:
     content = read_json(path)
     try:
         name, num_utts, hours = (content["train"][key] for key in ("dir", "num_utts", "hours"))
-        return [f"- speech: {duration(3600 * hours)} in {num_utts} utterances of `{name}`"]
+        utterances = counted(num_utts, "utterance")
+        return [f"- speech: {duration(3600 * hours)} in {utterances} of `{name}`"]
     except (LookupError, TypeError, ValueError):
         raise InputError(f"{path} must hold `dir`, `num_utts` and `hours` of `train`") from None
 
@@ -57,7 +59,8 @@ def _time(exp_dir: Path, num_epochs: int) -> list[str]:
     seconds = read_training_time(exp_dir)
     if seconds is None:
         return []
-    return [f"- time: {duration(seconds)}" + (f", {num_epochs} epochs" if num_epochs else "")]
+    epochs = f", {counted(num_epochs, 'epoch')}" if num_epochs else ""
+    return [f"- time: {duration(seconds)}{epochs}"]
 
 
 def _epoch_table(exp_dir: Path) -> list[str]:

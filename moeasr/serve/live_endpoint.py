@@ -6,6 +6,7 @@ from contextlib import suppress
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from moeasr.errors import InputError
+from moeasr.plurals import counted
 from moeasr.serve.client_stream import ClientStream
 from moeasr.serve.config import Limits
 from moeasr.serve.messages import END_OF_AUDIO, END_OF_RESULTS, result_message, samples_of
@@ -84,7 +85,8 @@ class LiveEndpoint:
         if len(self._sessions) >= self._limits.max_clients:
             raise _Closed(
                 WSCloseCode.TRY_AGAIN_LATER,
-                f"the limit of {self._limits.max_clients} streams is reached; try again later",
+                f"the limit of {counted(self._limits.max_clients, 'stream')} is reached; "
+                "try again later",
             )
         rate = request.query.get("sample_rate", str(self._worker.sample_rate_hz))
         if rate != str(self._worker.sample_rate_hz):

@@ -12,6 +12,7 @@ import numpy as np
 from moeasr.api.live_stream import LiveTranscription
 from moeasr.api.transcription import Word
 from moeasr.errors import InputError
+from moeasr.plurals import counted
 from moeasr.strict_json import to_json
 
 END_OF_AUDIO, END_OF_RESULTS = "Done", "Done!"
@@ -26,7 +27,8 @@ def samples_of(message: bytes) -> np.ndarray:
     """
     if len(message) % SAMPLE.itemsize:
         raise InputError(
-            f"a message must contain float32 samples of 4 bytes, but has {len(message)} bytes"
+            "a message must contain float32 samples of 4 bytes, but has "
+            f"{counted(len(message), 'byte')}"
         )
     return np.frombuffer(message, SAMPLE)
 

@@ -33,6 +33,7 @@ from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
 from moeasr.fields import split_fields
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 from moeasr.text.gzip_lines import gzip_lines
 from moeasr.text.normalize import normalize
 
@@ -182,8 +183,8 @@ class _Reader:
             fields = split_fields(line)
             if len(fields) not in (order + 1, order + 2):
                 raise InputError(
-                    f"{place}: a {order}-gram must be a logarithm, {order} words and an optional "
-                    f"back-off weight, but this line has {len(fields)} fields"
+                    f"{place}: a {order}-gram must be a logarithm, {counted(order, 'word')} and an "
+                    f"optional back-off weight, but this line has {counted(len(fields), 'field')}"
                 )
             key = self._read_words(fields[1 : order + 1], place)
             if key in ngrams:
@@ -238,9 +239,9 @@ class _Reader:
         if missing:
             example = " ".join(self._spelled[number] for number in missing[0])
             logger.warning(
-                "%s: the histories of some n-grams are not listed (%d histories, e.g. '%s'); they "
+                "%s: the histories of some n-grams are not listed (%s, e.g. '%s'); they "
                 "get their back-off probability",
-                *(self._path, len(missing), example),
+                *(self._path, counted(len(missing), "history", "histories"), example),
             )
 
     def _log_prob(self, ngram: Key) -> float:

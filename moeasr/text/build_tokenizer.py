@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from moeasr.errors import InputError
+from moeasr.plurals import counted
 from moeasr.text.bpe import BpeSplitter, train_bpe
 from moeasr.text.characters import CharSplitter
 from moeasr.text.dictionary import SPECIAL_UNITS, UNK, build_units
@@ -34,12 +35,12 @@ class Coverage:
 
     def describe(self) -> str:
         """Return how many units of the transcripts are in the dictionary, and which are not."""
-        sizes = f"{self.num_utts} utterances, {self.num_units} units"
+        sizes = f"{counted(self.num_utts, 'utterance')}, {counted(self.num_units, 'unit')}"
         num_unknown = self.unknown.total()
         if num_unknown == 0:
             return f"{sizes}, all in the dictionary"
         common = self.unknown.most_common(MAX_UNKNOWN)
-        listed = ", ".join(f"{unit} ({count} times)" for unit, count in common)
+        listed = ", ".join(f"{unit} ({counted(count, 'time')})" for unit, count in common)
         more = ", ..." if len(self.unknown) > len(common) else ""
         share = 100 - self.percent
         return f"{sizes}, of which {num_unknown} ({share:.2f} %) become <unk>: {listed}{more}"

@@ -12,6 +12,7 @@ from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.low_rank import merge_updates
+from moeasr.plurals import counted
 from moeasr.train.resume import find_changes
 
 logger = get_logger(__name__)
@@ -63,7 +64,8 @@ def choose_epochs(
     if num < 1:
         raise InputError(f"the number of checkpoints to average must be at least 1, but is {num}")
     if len(epochs) < num:
-        logger.warning("averaging only %d epochs, not %d: only these are stored", len(epochs), num)
+        stored = counted(len(epochs), "epoch")
+        logger.warning("averaging only %s, not %d: no more are stored", stored, num)
     if mode == "last":
         return sorted(epochs)[-num:]
     # The later of two epochs with equal costs is better. A cost that is not a number is the worst.

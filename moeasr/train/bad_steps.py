@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 from moeasr.train.progress import Progress
 
 logger = get_logger(__name__)
@@ -29,7 +30,8 @@ def count_bad_step(
         logger.warning("step %d: gradient is not finite, step left out", progress.step)
     progress.bad_in_a_row = 0 if is_finite else progress.bad_in_a_row + 1
     if progress.bad_in_a_row >= max_bad_steps:
+        steps = counted(progress.bad_in_a_row, "step")
         raise InputError(
-            f"{progress.bad_in_a_row} steps in a row (up to step {progress.step}) had no finite "
-            "loss or gradient; try a lower `train.optim.lr` or more `train.schedule.warmup_steps`"
+            f"{steps} in a row (up to step {progress.step}) had no finite loss or gradient; try a "
+            "lower `train.optim.lr` or more `train.schedule.warmup_steps`"
         )

@@ -1,9 +1,9 @@
-"""The disk space of the checkpoints that a training will write."""
+"""The disk space of the checkpoints that a training will write, and memory to write them."""
 
 import shutil
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from moeasr.errors import InputError
 from moeasr.train.config import TrainConfig
@@ -19,14 +19,23 @@ def planned_bytes(model: nn.Module, config: TrainConfig) -> int:
     `ema.pt`, and `last.pt` twice, because the new file is complete before the old one is replaced.
     """
     stored = model.state_dict()
-    tensors = [*model.named_parameters(), *model.named_buffers()]  # each shared one once
-    weights = sum(each.numel() * each.element_size() for name, each in tensors if name in stored)
-    trained = [p for p in model.parameters() if p.requires_grad]
-    moments = MOMENTS * sum(p.numel() * p.element_size() for p in trained)
+    buffers = sum(map(_size, (each for name, each in model.named_buffers() if name in stored)))
+    weights = buffers + sum(map(_size, model.parameters()))
     has_average = config.ema.decay > 0
     num_epochs = min(config.max_epochs, config.keep_best + config.keep_last + 1)
-    last = weights + moments + has_average * weights
+    last = buffers * (1 + has_average) + state_bytes(model, config)
     return (num_epochs + 1 + has_average) * weights + 2 * last
+
+
+def state_bytes(model: nn.Module, config: TrainConfig) -> int:
+    """Return the size of the parameters, their moving average and the state of the optimizer.
+
+    Sharded trainings copy these tensors to host memory to save them in the background, each process
+    its part.
+    """
+    parameters = list(model.parameters())  # each shared one once
+    moments = MOMENTS * sum(_size(p) for p in parameters if p.requires_grad)
+    return (1 + (config.ema.decay > 0)) * sum(map(_size, parameters)) + moments
 
 
 def free_bytes(exp_dir: Path) -> int:
@@ -59,6 +68,10 @@ def check_space(needed: int, free: int, exp_dir: Path) -> None:
         )
 
 
-def describe_size(num_bytes: int) -> str:
+def _size(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def describe_size(num_bytes: float) -> str:
     """Return a size for people, in MB or GB."""
     return f"{num_bytes / 1e6:.0f} MB" if num_bytes < 1e9 else f"{num_bytes / 1e9:.1f} GB"

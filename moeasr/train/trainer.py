@@ -14,6 +14,7 @@ from moeasr import distributed
 from moeasr.bars import Bar, duration
 from moeasr.logs import get_logger
 from moeasr.models.outputs import LossOutput
+from moeasr.plurals import counted
 from moeasr.seed import restore_generators
 from moeasr.train.bad_steps import count_bad_step
 from moeasr.train.batch_source import BatchSource, BatchT
@@ -118,8 +119,8 @@ class Trainer(Generic[BatchT]):
         states = self._resume()
         if self._progress.epoch > self._config.max_epochs:
             logger.info(
-                "training is already finished: %d epochs; a larger `train.max_epochs` resumes it",
-                self._progress.epoch - 1,
+                "training is already finished: %s; a larger `train.max_epochs` resumes it",
+                counted(self._progress.epoch - 1, "epoch"),
             )
             return
         writers = Writers(self._writer_kinds, self._exp_dir, self._progress.step)
@@ -131,9 +132,8 @@ class Trainer(Generic[BatchT]):
                     states = None
         finally:
             writers.close()
-        logger.info(
-            "training finished: %d epochs, %d steps", self._progress.epoch - 1, self._progress.step
-        )
+        epochs = counted(self._progress.epoch - 1, "epoch")
+        logger.info("training finished: %s, %s", epochs, counted(self._progress.step, "step"))
 
     def rehearse(self, batch: BatchT) -> None:
         """Make a step of the last epoch, which trains most parameters, and write nothing.
@@ -271,11 +271,11 @@ class Trainer(Generic[BatchT]):
         if progress.step == 0 or progress.epoch > self._config.max_epochs:
             return None
         if self._restart_epoch and (progress.batch > 0 or progress.earlier):
+            num_used = progress.batch + sum(part.num_batches for part in progress.earlier)
             logger.warning(
                 "epoch %d restarts from its first batch, because its batches have changed: the "
-                "utterances of %d earlier batches are used twice",
-                progress.epoch,
-                progress.batch + sum(part.num_batches for part in progress.earlier),
+                "utterances of %s are used twice",
+                *(progress.epoch, counted(num_used, "earlier batch", "earlier batches")),
             )
             progress.start_epoch(progress.epoch)
         if progress.earlier:

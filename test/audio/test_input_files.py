@@ -66,7 +66,7 @@ def test_a_header_that_promises_too_much_is_a_warning(paths, capsys):
     assert [len(samples) for samples in read(files).values()] == [160]
     files.finish()
     assert capsys.readouterr().err.startswith(
-        "listen: warning: the headers of 1 files announce more samples"
+        "listen: warning: the headers of 1 file announce more samples"
     )
 
 

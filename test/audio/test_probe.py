@@ -55,5 +55,5 @@ def test_faults_are_named(wav: Path, tmp_path: Path) -> None:
 
 
 def test_the_warning_counts() -> None:
-    warning = overshoot_warning(3, "utterances")
+    warning = overshoot_warning(3, "utterance")
     assert warning.startswith("warning: the headers of 3 utterances announce more samples")

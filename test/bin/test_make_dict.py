@@ -28,7 +28,7 @@ def test_units_are_written_and_their_coverage_is_printed(
         f"{out}/units.txt: 7 units (characters): <blank> <unk> <sos/eos> <noise> A B \u2581",
         f"    ({SPECIAL_UNITS}, \u2581: space)",
         f"{text}: 2 utterances, 7 units, all in the dictionary",
-        f"{dev}: 1 utterances, 3 units, of which 1 (33.33 %) become <unk>: Q (1 times)",
+        f"{dev}: 1 utterance, 3 units, of which 1 (33.33 %) become <unk>: Q (1 time)",
     ]
 
 
@@ -40,7 +40,7 @@ def test_only_the_first_of_many_units_are_printed(tmp_path, capsys):
     units, _, _, dev = capsys.readouterr().out.splitlines()
     words = " ".join(f"w{n:03d}" for n in range(37))
     assert units.endswith(f"103 units (words): <blank> <unk> <sos/eos> {words} ...")
-    assert dev.endswith("x009 (1 times), ...")
+    assert dev.endswith("x009 (1 time), ...")
 
 
 def test_another_type_of_units_replaces_the_old_files(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_dictionary_is_extended(tmp_path, capsys):
         f"{tmp_path}/more/units.txt: 8 units (characters): <blank> <unk> <sos/eos> A B \u2581 1 2",
         f"    ({SPECIAL_UNITS}, \u2581: space)",
         f"    (the first 6 are those of {tmp_path}/lang; new: 1 2)",
-        f"{tmp_path}/new: 1 utterances, 4 units, all in the dictionary",
+        f"{tmp_path}/new: 1 utterance, 4 units, all in the dictionary",
     ]
     with pytest.raises(InputError, match="--vocab-size cannot be combined with --extend"):
         main([*extend.split(), "--vocab-size", "9"])

@@ -27,7 +27,7 @@ def test_a_word_model_is_estimated(text, tmp_path, capsys):
     assert set(model.words) == {"<s>", "</s>", "<unk>", "AB", "A", "B"}
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == f"{out}: 6 1-grams, 6 2-grams"
-    assert printed[1].endswith("over 2 known words and ends of sentences; 1 unknown words left out")
+    assert printed[1].endswith("over 2 known words and ends of sentences; 1 unknown word left out")
 
 
 def test_a_unit_model_is_estimated(text, tmp_path):

@@ -19,7 +19,7 @@ def test_the_table_and_the_record_agree(capsys):
     lines = capsys.readouterr().out.splitlines()
     main([*COMMAND, *options, "--tflops", "1", "--json"])
     record = json.loads(capsys.readouterr().out)
-    assert f"{record['parameters'] / 1e6:,.1f} M parameters, fp32, 8 GPUs, 100 hours" in lines[0]
+    assert f"{record['parameters'] / 1e6:,.1f} M parameters, fp32, 8 GPUs, 100 h of" in lines[0]
     (total,) = [line for line in lines if line.startswith("sum")]
     memory = record["memory_per_gpu"]
     assert total.split()[1:] == [f"{memory[k]['sum'] / 1e9:.2f}" for k in ("replicate", "shard")]

@@ -68,7 +68,7 @@ def test_one_config_gives_a_line_for_each_component_and_a_record(tmp_path, capsy
     assert whole[2] == pytest.approx(record["macs_per_audio_sec"] / 1e6, abs=0.006)
     assert isinstance(record["macs_per_audio_sec"], int)
     assert len({len(line) for line in lines[:-2]}) == 1  # aligned
-    assert "utterance of 10 s" in lines[-1] and "12 tokens per second" in lines[-1]
+    assert "utterance of 10 s" in lines[-1] and "12 tokens/s" in lines[-1]
     assert record["command"] == f"python3 -m moeasr.bin.profile --config {MOE} --out {out}"
 
 

@@ -151,8 +151,8 @@ def test_output_is_utf8_in_every_locale(locale, command, tmp_path):
     done = subprocess.run([*call, "検査"], **keep)
     assert done.returncode == 0, done.stderr
     printed = done.stdout.decode("utf-8").splitlines()
-    checked = next(line for line in printed if line.startswith("検査: 1 utterances"))
-    assert checked.endswith("become <unk>: 買 (1 times), う (1 times)")
+    checked = next(line for line in printed if line.startswith("検査: 1 utterance"))
+    assert checked.endswith("become <unk>: 買 (1 time), う (1 time)")
     done = subprocess.run([*call, "ないファイル"], **keep)
     assert done.returncode == 1
     assert done.stderr.decode("utf-8").endswith("file ないファイル does not exist\n")

@@ -124,7 +124,7 @@ def test_loads_sum_to_k_assignments_per_valid_frame(model_path, data_dir, tmp_pa
     assert legend.strip() == LEGEND
     lines = table.splitlines()
     assert [line.split()[0] for line in lines] == ["layer", *NAMES, "all"]
-    assert lines[-1].startswith(f"all 6 layers: mean CV {record['mean_cv']:.3f}, ")
+    assert lines[-1].startswith(f"all layers (6): mean CV {record['mean_cv']:.3f}, ")
     page = (tmp_path / "expert_usage.md").read_text()
     assert lines[-1] in page and record["command"] in page
     assert all(f"| {name} |" in page for name in NAMES)

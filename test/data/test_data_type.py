@@ -105,7 +105,7 @@ def test_segments_of_commands_give_a_warning(tmp_path, capsys):
     audio_sets.prepare(audio_sets.whole_files(tmp_path / "whole"), "raw")
     said = capsys.readouterr().out
     assert "has commands" not in said
-    assert "1 utterances have a rate of 8000 Hz and are resampled to 16000 Hz" in said
+    assert "1 utterance is resampled from 8000 Hz to 16000 Hz" in said
 
 
 @pytest.mark.parametrize(

@@ -42,12 +42,12 @@ def test_unusual_utterances_are_counted_and_logged(tmp_path, caplog):
         report.log()
     assert [record.getMessage() for record in caplog.records] == [
         "resampled 2 utterances from 8000 Hz",
-        "skipped 1 utterances",
+        "skipped 1 utterance",
         "computed features of 3 of 4 utterances",
     ]
 
 
 def test_no_file_is_written_if_no_utterance_can_be_read(tmp_path):
-    with pytest.raises(InputError, match=r"none of the 1 utterances of .*wav\.scp could be read"):
+    with pytest.raises(InputError, match=r"no utterance of .*wav\.scp could be read"):
         write(tmp_path, {"a": None})
     assert [path.name for path in tmp_path.iterdir()] == ["wav.scp"]

@@ -17,7 +17,7 @@ def test_tables_have_seconds_and_frames_of_all_that_have_a_frame() -> None:
     assert tables["utt2dur"] == [b"a 1.0", b"b 1.0", b"c 0.7716", b"d 2.0"]
     assert tables["utt2num_frames"] == [b"a 100", b"b 100", b"c 77", b"d 200"]
     assert reasons == {"short": "10 samples are too few for one frame", "gone": "it is gone"}
-    assert said == ["2 utterances have a rate of 11025 Hz and are resampled to 16000 Hz"]
+    assert said == ["2 utterances are resampled from 11025 Hz to 16000 Hz"]
 
 
 def test_utterances_of_no_whole_frame_are_left_out() -> None:
@@ -35,7 +35,7 @@ def test_utterances_of_no_whole_frame_are_left_out() -> None:
         "u79": "79 samples are too few for one frame",
         "x": "gone",
     }
-    assert said == ["1 utterances have a rate of 8000 Hz and are resampled to 16000 Hz"]
+    assert said == ["1 utterance is resampled from 8000 Hz to 16000 Hz"]
 
 
 def test_headers_that_overshoot_are_counted() -> None:
@@ -43,4 +43,4 @@ def test_headers_that_overshoot_are_counted() -> None:
     lengths = [AudioLength("a", 16000, 16000, "", True), AudioLength("b", 16000, 16000)]
     tables, _ = length_tables(lengths, FbankConfig(), said.append)
     assert tables["utt2dur"] == [b"a 1.0", b"b 1.0"]
-    assert said[0].startswith("warning: the headers of 1 utterances announce more samples")
+    assert said[0].startswith("warning: the headers of 1 utterance announce more samples")

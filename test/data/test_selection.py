@@ -33,7 +33,7 @@ def reason(folder: Path, num_frames: int, text: str) -> str | None:
         (12, "abc", None),
         (11, "abc", "too short for CTC: 2 frames after subsampling for 3 tokens and 0 repeats"),
         (16, "abb", None),
-        (12, "abb", "too short for CTC: 3 frames after subsampling for 3 tokens and 1 repeats"),
+        (12, "abb", "too short for CTC: 3 frames after subsampling for 3 tokens and 1 repeat"),
         (12, "aba", None),
         (15, "XYZ", "for 3 tokens and 2 repeats"),  # three times <unk>
     ],
@@ -85,7 +85,7 @@ def test_unknown_units_are_kept_and_counted_in_a_warning(
     assert len(utterances) == 2
     assert skipped == []
     assert "3 units are not in the dictionary" in caplog.text
-    assert "Q (2 times), R (1 times)" in caplog.text
+    assert "Q (2 times), R (1 time)" in caplog.text
 
 
 def test_however_many_utterances_and_units_there_are_a_line_tells_of_them(
@@ -99,7 +99,7 @@ def test_however_many_utterances_and_units_there_are_a_line_tells_of_them(
     fault = "it has 4 frames, fewer than min_frames = 8"
     assert caplog.messages == [
         f"{tmp_path}: left out 5 utterances, e.g. s0: {fault} ({listed} lists all)",
-        f"{tmp_path}: 7 units are not in the dictionary and become <unk>: "
+        f"{tmp_path}: 7 units are not in the dictionary (read as <unk>): "
         "X (3 times), Y (2 times), ...",
     ]
     assert listed.read_text() == "".join(f"s{n} {fault}\n" for n in range(5))

@@ -130,9 +130,7 @@ def test_utterances_too_short_for_the_encoder_are_listed(caplog):
             batch_frames=400,
             languages=None,
         )
-    assert (
-        "2 utterances are too short for the encoder and get an empty text: tiny none" in caplog.text
-    )
+    assert "2 utterances are too short for the encoder (empty text): tiny none" in caplog.text
 
 
 def test_the_description_has_the_settings_that_each_mode_used():

@@ -31,8 +31,8 @@ def test_data_directories_have_the_sets_transcripts_and_audio(prepare, tree, cap
     data = prepare("aishell", tree.parent)
     said = capsys.readouterr()
     assert "train: transcripts of 16 words with 80 characters" in said.out
-    assert "1 transcripts have no audio and are left out, e.g. BAC009S0002W0121" in said.err
-    assert "1 audio files have no transcript and are left out, e.g. BAC009S0003W0999" in said.err
+    assert "left out 1 transcript without audio, e.g. BAC009S0002W0121" in said.err
+    assert "left out 1 audio file without transcript, e.g. BAC009S0003W0999" in said.err
     # 141 600 transcripts in total, as in the description of the corpus
     for name, count, full in (("train", 16, 120098), ("dev", 2, 14326), ("test", 3, 7176)):
         assert f"{name} has {count} utterances; the full corpus has {full}" in said.err
@@ -133,4 +133,4 @@ def test_a_line_without_text_is_a_recording_without_transcript(prepare, tree, ca
     edit(tree / TRANSCRIPT, "BAC009S0764W0122 而 对 楼市 三", "BAC009S0764W0122")
     data = prepare("aishell", tree)
     assert len(read_table(data / "test" / "text")) == 2
-    assert "2 audio files have no transcript" in capsys.readouterr().err
+    assert "left out 2 audio files without transcript" in capsys.readouterr().err

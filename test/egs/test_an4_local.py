@@ -126,7 +126,7 @@ def test_audio_without_transcript_is_left_out_with_a_warning(prepare, tree, caps
     extra = tree / "wav" / "an4_clstk" / "faaa" / "an7-faaa-b.wav"
     write_audio(extra)
     data = prepare("an4", tree)
-    assert f"1 audio files have no transcript, e.g. {extra}" in capsys.readouterr().err
+    assert f"1 audio file has no transcript, e.g. {extra}" in capsys.readouterr().err
     assert "faaa-an7-faaa-b" not in read_table(data / "train" / "wav.scp")
 
 

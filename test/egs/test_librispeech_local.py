@@ -27,7 +27,7 @@ def test_sets_consist_of_the_chosen_parts(prepare, tree, capsys):
     assert "train: transcripts of 32 words with" in said.out
     speakers = read_table(data / "train" / "utt2spk").values()
     assert (len(speakers), len(set(speakers))) == (16, 2)
-    assert "dev-other has 2 utterances of 2864" in said.err
+    assert "dev-other has 2 of 2864 utterances" in said.err
     assert sorted(path.name for path in data.iterdir()) == ["dev", "test_clean", "train"]
     assert set(read_table(data / "dev" / "utt2spk").values()) == {"84", "116"}
     assert read_table(data / "test_clean" / "text") == {

@@ -1,5 +1,6 @@
 """The check before a training: the batches that it runs, and the lines that it prints."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_the_longest_and_the_widest_batch_are_rehearsed_and_nothing_is_written(t
     assert seen == [("u4",)] * 2 + [("u2", "u3", "u0", "u5")] * 2
     assert lines[0].startswith("checkpoints: at most 0 MB; ")
     assert lines[1].startswith(
-        "batch of the longest utterances: 1 utterances, 50 frames with padding, 2 tokens: "
+        "batch of the longest utterances: 1 utterance, 50 frames with padding, 2 tokens: "
     )
     assert lines[2].startswith(
         "batch of the most utterances: 4 utterances, 48 frames with padding, 8 tokens: "
@@ -76,11 +77,21 @@ def test_the_time_of_an_epoch_is_that_of_its_frames_with_padding(tmp_path, monke
     assert epoch.startswith(expected)
 
 
+def test_the_copy_of_a_sharded_state_has_a_line(tmp_path):
+    checked = make_preflight(tmp_path, lambda batch: None, parallel="shard", ema={"decay": 0.9})
+    checked = dataclasses.replace(checked, model=torch.nn.Linear(1000, 250, bias=False))
+    lines = list(checked.run())
+    # the weights, their average and two moments, each 1 MB
+    assert lines[4] == "host memory to save the state: 4 MB more in each process"
+    alone = make_preflight(tmp_path, lambda batch: None).run()
+    assert not any(line.startswith("host memory") for line in alone)
+
+
 def test_a_batch_that_needs_too_much_memory_is_named(tmp_path):
     def rehearse(batch):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    sentence = "out of memory in the preflight: .* 1 utterances, 50 frames .* 2 tokens: u4 "
+    sentence = "out of memory in the preflight: .* 1 utterance, 50 frames .* 2 tokens: u4 "
     with pytest.raises(InputError, match=sentence):
         list(make_preflight(tmp_path, rehearse).run())
 

@@ -63,9 +63,12 @@ def test_memory_and_files_are_those_of_a_training_step(name, tmp_path):
 
 
 def test_shards_divide_what_stays_and_gather_blocks():
-    memory = plan()["memory_per_gpu"]
+    found = plan("dense", WORK, "train.ema.decay=0.9")
+    memory = found["memory_per_gpu"]
     for name in ("weights", "gradients", "optimizer"):
         assert memory["shard"][name] == memory["replicate"][name] / 4
+    copied = sum(memory["shard"][name] for name in ("weights", "optimizer", "moving average"))
+    assert found["copy_in_host_memory_per_gpu"] == {"shard": copied}
     config = load_experiment(CONF / "dense.yaml")
     model = build_model(config.model, 80, 30)
     sizes = measure_sizes(model, find_units(model))

@@ -16,7 +16,7 @@ def test_results_and_commands_are_filled_in(recognizer):
     )
     assert card.startswith("---\nlicense: apache-2.0\n")
     assert "# tiny\n" in card
-    assert "on `dev` (1 utterances, 1.5 minutes)" in card
+    assert "on `dev` (1 utterance, 1.5 minutes)" in card
     assert "| `model.onnx` | 12.3 MB | 5.68 % | 0.0123 |" in card
     assert "--wenet-ctc-chunk-size=8 --wenet-ctc-num-left-chunks=4" in card
     assert "chunks of 8 encoder frames (320 ms)" in card

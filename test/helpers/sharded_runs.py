@@ -276,10 +276,14 @@ SAVING = {"parallel": "shard", "rates": 0.1, "max_epochs": 2}
 def train_saving(root):
     """Train without a break, with a state that is written late, and with a SIGTERM.
 
-    A copy of each state of the first training is written at once.
+    A copy of each state of the first training is written at once, and the size of its tensors in
+    both processes.
     """
 
     def copy_and_write(content):
+        local = [tensor.to_local() for tensor in content.shards.values()]
+        sizes = distributed.gather(sum(x.numel() * x.element_size() for x in local))
+        (root / "copied.json").write_text(json.dumps(sizes))
         write_shards(root / "at_once", content.shards)
         if distributed.is_main():
             checkpoint.save(root / "at_once.pt", content.plain)

@@ -57,7 +57,7 @@ def test_lengths_of_0_and_speakers_without_gender_are_dropped(tmp_path):
     assert fix(write_tables(tmp_path / "d", GOOD | more))[0]["utt2spk"] == "b-1 b\n"
     files, said = fix(write_tables(tmp_path / "e", GOOD | {"spk2gender": "a f\n"}))
     assert files["utt2spk"] == "a-1 a\n"
-    assert f"dropped 1 speakers that not all files of {tmp_path}/e have" in said
+    assert f"dropped 1 speaker that not all files of {tmp_path}/e have" in said
 
 
 def test_recordings_are_those_of_segments(tmp_path):

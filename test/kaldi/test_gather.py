@@ -65,6 +65,6 @@ def test_what_the_jobs_report_is_said_once(jobs):
         scp.with_suffix(".report.json").write_text(json.dumps(report))
     said = []
     gather_feats(data, scps, ["utt2dur"], 16000, said.append)
-    assert said[0] == "6 utterances have a rate of 8000 Hz and are resampled to 16000 Hz"
+    assert said[0] == "6 utterances are resampled from 8000 Hz to 16000 Hz"
     assert len(said) == 2
     assert (data / "left_out.txt").read_text() == "u038 it is empty\nu039 it is empty\n"

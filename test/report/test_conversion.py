@@ -40,8 +40,8 @@ def test_noise_is_in_every_language_of_the_model():
 
 def test_a_change_has_a_line_for_each_kind_of_output():
     change = {"CTC log-probabilities": Change(0.5, 0.0125), "decoder logits": Change(2.0, 0.25)}
-    title, *lines = change_lines(change, "2 utterances")
-    assert "on 2 utterances (absolute difference in float64)" in title
+    title, *lines = change_lines(change, 2, "data/dev")
+    assert "on 2 utterances of data/dev (absolute difference in float64)" in title
     assert [line.split() for line in lines] == [
         ["CTC", "log-probabilities", "largest", "5.00e-01", "mean", "1.25e-02"],
         ["decoder", "logits", "largest", "2.00e+00", "mean", "2.50e-01"],

@@ -11,6 +11,7 @@ PLAN = {
         "replicate": {**STATES, "activations": 9e9, "sum": 17e9},
         "shard": {"weights": 1e9, "activations": 9e9, "gathered units": 5e8, "sum": 10.5e9},
     },
+    "copy_in_host_memory_per_gpu": {"shard": 1.5e9},
     "sent_per_gpu_and_step": {"replicate": 6e9, "shard": 9e9},
     "steps_per_epoch": 1000,
     "steps": 40_000,
@@ -30,18 +31,26 @@ def cells(lines, name):
 
 def test_every_size_has_a_line_with_both_kinds():
     lines = plan_lines(PLAN, gpu_memory_gb=16)
-    assert lines[0] == "1,000.0 M parameters, bf16, 4 GPUs, 10000 hours of audio per epoch"
+    assert lines[0] == "1,000.0 M parameters, bf16, 4 GPUs, 10000 h of audio per epoch"
     assert "5 utterances of 30 s (longest utterances)" in lines[1]
     assert cells(lines, "weights") == ["4.00", "1.00"]
     assert cells(lines, "gradients") == ["4.00", "-"]
     assert cells(lines, "gathered units") == ["-", "0.50"]
     assert cells(lines, "sum") == ["17.00", "10.50"]
     assert cells(lines, "fits in 16 GB") == ["no", "yes"]
+    assert cells(lines, "host memory to save") == ["-", "1.50"]
     assert cells(lines, "sent per step") == ["6.00", "9.00"]
     text = "\n".join(lines)
     assert "steps: 1,000 per epoch, 40,000 in 40 epochs" in text
     assert "5.00 h per epoch, 200.0 h in all, at 500 s of audio per second and GPU" in text
-    assert "4.00 GB per epoch, last.pt 12.00 GB, all files at most 100.00 GB (21 epochs" in text
+    assert "4.00 GB per epoch, last.pt 12.00 GB, all files at most 100.00 GB" in text
+    assert "GB (with 21 epochs)" in text
+
+
+def test_bfloat16_has_a_note_about_cpus():
+    note = "A training in bf16 on a CPU needs further memory for products in bfloat16."
+    assert plan_lines(PLAN)[-1] == note
+    assert note not in plan_lines({**PLAN, "precision": "fp32"})
 
 
 def test_without_a_speed_or_a_memory_nothing_is_said_about_them():

@@ -32,7 +32,7 @@ def test_lines_by_hand():
         "decoder.blocks.0.feed_forward 50 4 2 0.923 2.00 2 0.601 50 0.0 46 4.0",
         "encoder.blocks.0.feed_forward 60 2 1 0.000 1.00 0 1.000 50 50",
     ]
-    assert summary == "all 2 layers: mean CV 0.462, 2 of 6 experts dead"
+    assert summary == "all layers (2): mean CV 0.462, 2 of 6 experts dead"
 
 
 def test_the_page_has_the_same_cells_and_what_made_them():

@@ -128,7 +128,7 @@ def test_hypotheses_without_a_reference_are_counted(
 ) -> None:
     mode_dir = write_hyps(tmp_path / "greedy", "a-1 ONE TWO\na-2 THREE\nb-1\nc-1 X\nc-2 Y\n")
     assert score_mode_dir(mode_dir, references, ScoreOptions(), "")["wer"] == 0.0
-    assert caplog.messages == [f"{mode_dir}/text: 2 utterances are not in test and are not scored"]
+    assert caplog.messages == [f"{mode_dir}/text: 2 utterances are not in test (not scored)"]
 
 
 def test_a_failure_while_writing_leaves_no_score_json(

@@ -67,7 +67,7 @@ def test_words_appear(folder, sound, heard, tmp_path):
             latency = await page.evaluate("document.getElementById('latency').textContent")
             async with client.session.ws_connect(client.url):
                 await page.evaluate(CLICK)
-                await page.wait_for(f"{STATUS}.includes('the limit of 1 streams is reached')")
+                await page.wait_for(f"{STATUS}.includes('the limit of 1 stream is reached')")
                 await page.wait_for("document.getElementById('microphone').textContent !== 'Stop'")
             return of_file, sent, of_microphone, level, latency
 

@@ -56,7 +56,7 @@ def test_fewer_than_asked_for_are_used_with_a_warning(exp_dir, caplog):
     with caplog.at_level(logging.WARNING):
         chosen = choose_epochs(list_epochs(exp_dir), 8, "best")
     assert epochs_of(chosen) == [1, 2, 3, 10, 11]
-    assert "averaging only 5 epochs, not 8: only these are stored" in caplog.text
+    assert "averaging only 5 epochs, not 8: no more are stored" in caplog.text
 
 
 def test_the_training_says_what_is_best(tmp_path):

@@ -19,7 +19,8 @@ from two_processes import TRAINING, run_two_processes
 from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.train import sharded_state
-from moeasr.train.config import EmaConfig
+from moeasr.train.checkpoint_space import state_bytes
+from moeasr.train.config import EmaConfig, TrainConfig
 
 HELPERS = Path(__file__).parent.parent / "helpers"
 
@@ -200,6 +201,9 @@ def test_a_state_is_written_in_the_background_with_the_bytes_of_one_that_is_writ
     files = {path.name: path.read_bytes() for path in folder.glob("*.distcp")}
     assert files == {path.name: path.read_bytes() for path in saved.glob("at_once/*.distcp")}
     assert sorted(files) == ["__0_0.distcp", "__1_0.distcp"]
+    copied = json.loads((saved / "copied.json").read_text())
+    config = TrainConfig(ema=EmaConfig(decay=0.5))
+    assert sum(copied) == state_bytes(make_model().double(), config)
     at_once, later = saved / "at_once.pt", saved / "unbroken" / "last.pt"
     assert at_once.read_bytes() == later.read_bytes()
 

@@ -496,7 +496,7 @@ def test_a_finished_training_stays_finished_whatever_its_optimizer_was(tmp_path,
     checkpoint.save(tmp_path / "last.pt", content)
     with caplog.at_level("INFO"):
         make_trainer(tmp_path, max_epochs=1).run()
-    assert "already finished: 1 epochs; a larger" in caplog.text
+    assert "already finished: 1 epoch; a larger" in caplog.text
     with pytest.raises(InputError, match="does not fit this model"):
         make_trainer(tmp_path, max_epochs=2).run()
 

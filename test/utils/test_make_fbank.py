@@ -51,7 +51,7 @@ def test_more_jobs_than_utterances_are_as_many_jobs_as_utterances(call, data, re
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(data.read(recipe)["utt2num_frames"].splitlines()) == 6
     if script == "make_fbank.sh":
-        assert "6 jobs instead of 7, because my data/wav.scp has no more lines\n" in done.stdout
+        assert "--nj 6 instead of 7, because my data/wav.scp has no more lines\n" in done.stdout
         assert len(list((call.cwd / "my log").iterdir())) == 6
 
 

@@ -73,7 +73,7 @@ def test_a_table_of_another_length_is_worth_a_warning(call, data):
     data(text="a-1 ONE\n")
     done = split(call, "my data", 2)
     assert done.returncode == 0
-    assert "warning: text has 1 lines, but utt2spk has 6" in done.stdout
+    assert "warning: text has 1 line, but utt2spk has 6" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_unknown_symbols_are_named_twenty_times_and_counted(call):
         (["--map-oov", "-f", "2-"], "the option --map-oov requires a symbol"),
         (["-f", "0", "words.txt"], "Bad argument to -f option: 0"),
         (["nowhere"], "sym2int.pl: no such file nowhere"),
-        (["text"], "text, line 1: has 1 fields instead of 2"),
+        (["text"], "text, line 1: has 1 field instead of 2"),
         (["bad", "text"], "bad, line 1: 'x' is not an integer"),
         ([], "Usage: sym2int.pl"),
     ],

@@ -1,9 +1,14 @@
 """Compare the memory that `moeasr plan` predicts with that of training steps on the CPU.
 
-Each config takes two steps in a process of its own, with the largest batch of the plan. Weights,
+Each config takes three steps in a process of its own, with the largest batch of the plan. Weights,
 gradients and the state of the optimizer are the sizes of their tensors. Activations are the tensors
-that the forward pass of the whole batch keeps. The peak is the largest resident memory of the
-process during the second step, minus the memory before the model was built.
+that the forward pass of the whole batch keeps. Two peaks are compared with the sum of the plan:
+
+- `tensors`: the largest size of all tensors at one time during the third step, temporary ones
+  included. The profiler of PyTorch records each allocation.
+- `peak`: the largest resident memory of the process during the second step, minus the memory before
+  the model was built. It includes what oneDNN keeps for each new shape of a bfloat16 product. With
+  experts there are many shapes, because each expert gets another number of frames.
 
     python tools/bench/check_plan.py --config egs/an4/conf/dense.yaml egs/an4/conf/u2pp_moe.yaml
 """
@@ -14,9 +19,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from moeasr.experiment.config import ExperimentConfig, load_experiment
 from moeasr.experiment.training_plan import Workload, plan_training
@@ -60,7 +69,7 @@ def main() -> None:
 def planned_memory(config: ExperimentConfig) -> dict[str, float]:
     """Return the memory that the plan says, bytes."""
     memory = dict(plan(config)["memory_per_gpu"]["replicate"])
-    memory["peak"] = memory.pop("sum")
+    memory["tensors"] = memory["peak"] = memory.pop("sum")
     return memory
 
 
@@ -70,7 +79,7 @@ def plan(config: ExperimentConfig) -> dict:
 
 
 def measure(config: ExperimentConfig) -> dict[str, float]:
-    """Take two training steps and return their memory, bytes."""
+    """Take three training steps and return their memory, bytes."""
     batch = plan(config)["batch"]
     batch.pop("kind")
     shape = BatchShape(**batch)
@@ -81,26 +90,40 @@ def measure(config: ExperimentConfig) -> dict[str, float]:
     optimizer = build_optimizer(model, config.train.optim)
     inputs = inputs_of(model, shape)
     inputs[0].normal_()
-    for _ in range(2):
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+
+    def step() -> int:
+        """Take a step and return the size of the gradients."""
         with torch.autocast("cpu", torch.bfloat16, enabled=lower):
             loss = model(*inputs).loss
         loss.backward()
         optimizer.step()
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        num_bytes = {"gradients": size_of(gradients)}
-        del loss, gradients
+        num_bytes = size_of(p.grad for p in model.parameters() if p.grad is not None)
         optimizer.zero_grad(set_to_none=True)
+        return num_bytes
+
+    step()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    gradients = step()
     peak = status("VmHWM")
-    states = [value for state in optimizer.state.values() for value in state.values()]
+    weights = size_of(model.parameters())
+    states = size_of(value for state in optimizer.state.values() for value in state.values())
+    found = {"weights": weights, "gradients": gradients, "optimizer": states}
     if config.train.recompute == "none":  # otherwise no hook sees what blocks keep
-        num_bytes["activations"] = measure_activations(model, shape, lower=lower).total
-    return {
-        "weights": size_of(model.parameters()),
-        **num_bytes,
-        "optimizer": size_of(states),
-        "peak": peak - before,
-    }
+        found["activations"] = measure_activations(model, shape, lower=lower).total
+    found["tensors"] = weights + states + largest_growth(step)
+    return {**found, "peak": peak - before}
+
+
+def largest_growth(step: Callable[[], object]) -> int:
+    """Run a step, and return the largest size of all tensors minus that at its start, bytes."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as record:
+        step()
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "trace.json"
+        record.export_chrome_trace(str(path))
+        events = json.loads(path.read_text())["traceEvents"]
+    changes = [(e["ts"], e["args"]["Bytes"]) for e in events if e.get("name") == "[memory]"]
+    return max(accumulate(change for _, change in sorted(changes, key=lambda item: item[0])))
 
 
 def size_of(tensors) -> int:

@@ -18,6 +18,7 @@ from moeasr.corpus.preparation import preparation_parser, tree_or_archive
 from moeasr.datadir.write import Utterance, write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging
+from moeasr.plurals import counted
 
 logger = get_logger("aishell")
 
@@ -33,12 +34,13 @@ def utterances_of(audio: dict[str, Path], texts: dict[str, str]) -> list[Utteran
 
 def warn_of_unmatched(audio: set[str], texts: set[str]) -> None:
     """Log transcripts without audio and audio without transcripts; the full corpus has both."""
-    for what, names in (
-        ("transcripts have no audio", texts - audio),
-        ("audio files have no transcript", audio - texts),
-    ):
-        if names:
-            logger.warning("%d %s and are left out, e.g. %s", len(names), what, min(names))
+    silent, untold = texts - audio, audio - texts
+    if silent:
+        what = counted(len(silent), "transcript")
+        logger.warning("left out %s without audio, e.g. %s", what, min(silent))
+    if untold:
+        what = counted(len(untold), "audio file")
+        logger.warning("left out %s without transcript, e.g. %s", what, min(untold))
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -68,8 +70,8 @@ def main(argv: list[str] | None = None) -> None:
             raise InputError(f"{root}: no audio in wav/{name} has a transcript")
         if len(utterances) != NUM_UTTS[name]:
             logger.warning(
-                "%s has %d utterances; the full corpus has %d",
-                *(name, len(utterances), NUM_UTTS[name]),
+                "%s has %s; the full corpus has %d",
+                *(name, counted(len(utterances), "utterance"), NUM_UTTS[name]),
             )
     write_sets(sets, args.data_dir)
 

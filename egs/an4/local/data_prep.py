@@ -19,6 +19,7 @@ from moeasr.corpus.preparation import preparation_parser, tree_or_archive
 from moeasr.datadir.write import write_sets
 from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging
+from moeasr.plurals import counted
 
 AN4 = Corpus(
     tree="an4",
@@ -51,7 +52,8 @@ def main(argv: list[str] | None = None) -> None:
     official_train, test = read_set(root, "train"), read_set(root, "test")
     ignored = unlisted_audio(root, official_train + test)
     if ignored:
-        logger.warning("%d audio files have no transcript, e.g. %s", len(ignored), ignored[0])
+        files = counted(len(ignored), "audio file has", "audio files have")
+        logger.warning("%s no transcript, e.g. %s", files, ignored[0])
     dev_set = dev_speakers(utterance.speaker for utterance in official_train)
     if not dev_set:
         raise InputError(f"{root}: too few training speakers to set some apart as dev set")

@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
         root = obtain(part.corpus, args.download_dir, args.unpack_dir).resolve()
         utterances = read_part(root)
         if len(utterances) != part.num_utts:
-            logger.warning("%s has %d utterances of %d", part.name, len(utterances), part.num_utts)
+            logger.warning("%s has %d of %d utterances", part.name, len(utterances), part.num_utts)
         return utterances
 
     sets = {"train": read(args.train_parts), "dev": read(args.dev_parts)}

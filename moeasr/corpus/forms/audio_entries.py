@@ -17,6 +17,7 @@ from moeasr.datadir.raw_tables import is_unicode
 from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
 from moeasr.errors import InputError, naming
 from moeasr.logs import get_logger, progress
+from moeasr.plurals import counted
 
 READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
 SUFFIXES = READ_HERE + READ_BY_FFMPEG
@@ -141,8 +142,8 @@ def _at_one_rate(infos: Mapping[str, AudioInfo]) -> dict[str, str]:
     if len(rates) > 1:
         others = ", ".join(f"{rates[rate]} at {rate} Hz" for rate in sorted(set(rates) - {rate_hz}))
         logger.info(
-            "%d recordings have %d Hz; the others are resampled to this rate: %s",
-            *(rates[rate_hz], rate_hz, others),
+            "%s %d Hz; the others are resampled to this rate: %s",
+            *(counted(most, "recording has", "recordings have"), rate_hz, others),
         )
     return {
         entry: entry

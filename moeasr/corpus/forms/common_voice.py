@@ -5,6 +5,7 @@ from pathlib import Path
 from moeasr.corpus.forms.form import Form, Item
 from moeasr.corpus.forms.source_files import SETS, UNSPLIT, first_line, locate, numbered_lines
 from moeasr.errors import InputError
+from moeasr.plurals import counted
 
 COLUMNS = ("path", "sentence")
 """The required columns. `client_id`, the speaker, and `locale`, the language, are optional."""
@@ -52,7 +53,7 @@ def _read_table(path: Path) -> list[Item]:
                     raise InputError(f"{where}: there is no column `{name}`: '{line}'")
         elif len(fields) != len(columns):
             raise InputError(
-                f"{where}: has {len(fields)} columns, but the first line {len(columns)}"
+                f"{where}: has {counted(len(fields), 'column')}, but the first line {len(columns)}"
             )
         else:
             items.append(_item(path, where, dict(zip(columns, fields))))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from moeasr.errors import InputError
+from moeasr.plurals import counted
 from moeasr.text_lines import decode_line
 
 
@@ -39,7 +40,8 @@ def csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                     continue
                 if len(row) != len(header):
                     raise InputError(
-                        f"{where}: has {len(row)} columns, but the first line {len(header)}"
+                        f"{where}: has {counted(len(row), 'column')}, but the first line "
+                        f"{len(header)}"
                     )
                 yield where, dict(zip(header, row))
         except csv.Error as error:

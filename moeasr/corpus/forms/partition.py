@@ -9,6 +9,7 @@ from moeasr.corpus.forms.form import Item
 from moeasr.corpus.forms.source_files import SETS, UNSPLIT
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 
 SHARE, MAX_UTTS = 0.1, 1000
 
@@ -89,14 +90,15 @@ def _groups(items: Sequence[Item], num_sets: int) -> tuple[list[list[Item]], str
         keys = [str(item.audio) for item in items]
         if None not in speakers:
             logger.warning(
-                "the corpus has only %d speaker%s, too few for a split by speaker; it is split by "
+                "the corpus has only %s, too few for a split by speaker; it is split by "
                 "recording, and a speaker may be in several sets",
-                *(len(speakers), "s" * (len(speakers) > 1)),
+                counted(len(speakers), "speaker"),
             )
     for key, item in zip(keys, items):
         groups.setdefault(key, []).append(item)
     if len(groups) < num_sets:
-        raise InputError(f"the corpus has {len(groups)} recordings, too few for {num_sets} sets")
+        recordings = counted(len(groups), "recording")
+        raise InputError(f"the corpus has {recordings}, too few for {num_sets} sets")
     return [groups[key] for key in sorted(groups)], by
 
 

@@ -14,6 +14,7 @@ from moeasr.corpus.forms.source_files import first_line, only_directory
 from moeasr.errors import InputError
 from moeasr.families import look_up
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 
 FORMS: dict[str, type[Form]] = {
     "kaldi": KaldiForm,
@@ -88,7 +89,7 @@ def _content(directory: Path) -> str:
         shown = f" with the first line '{line[:MAX_SHOWN]}'" if line.isprintable() and line else ""
         parts.append(f"{path.relative_to(directory)}{shown}")
     if len(tables) > MAX_TABLES:
-        parts.append(f"{len(tables) - MAX_TABLES} further tables")
+        parts.append(counted(len(tables) - MAX_TABLES, "further table"))
     return " and ".join(parts) if tables else f"{parts[0]} and no tables with transcripts"
 
 

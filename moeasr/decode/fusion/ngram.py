@@ -20,6 +20,7 @@ from moeasr.decode.fusion.automaton import Arc, FailureAutomaton
 from moeasr.decode.fusion.lexicon import EMPTY, Lexicon
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.plurals import counted
 from moeasr.text.arpa import BEGIN, END, UNKNOWN, Ngram, NgramModel
 from moeasr.text.dictionary import BLANK, SOS_EOS
 from moeasr.text.normalize import SPACE_UNIT
@@ -103,8 +104,8 @@ class UnitNgram(nn.Module):
             )
         if unknown:
             logger.warning(
-                "%d units are unknown to the language model and are scored as <unk>: %s",
-                *_counted(unknown),
+                "%s unknown to the language model (scored as <unk>): %s",
+                *(counted(len(unknown), "unit is", "units are"), _some(unknown)),
             )
         numbers = torch.tensor([network.words[name] for name in names])
         is_silent = torch.tensor([unit in (BLANK, SOS_EOS) for unit in tokenizer.units])
@@ -173,9 +174,9 @@ class WordNgram(nn.Module):
             )
         if unspellable:
             logger.warning(
-                "%d words of the language model cannot be spelled with the model's units and are "
-                "ignored: %s",
-                *_counted(unspellable),
+                "ignored %s of the language model that cannot be spelled with the model's units: "
+                "%s",
+                *(counted(len(unspellable), "word"), _some(unspellable)),
             )
         unigrams, excluded = model.ngrams[0], set(unspellable)
         known = {
@@ -289,10 +290,6 @@ def _name_in(words: dict[str, int], unit: str) -> str:
     """Return the name of a unit in the language model."""
     names = [unit, "<space>"] if unit == SPACE_UNIT else [unit]
     return next((name for name in names if name in words), UNKNOWN)
-
-
-def _counted(words: list[str]) -> tuple[int, str]:
-    return len(words), _some(words)
 
 
 def _some(words: list[str]) -> str:

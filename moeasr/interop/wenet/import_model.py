@@ -15,6 +15,7 @@ from moeasr.interop.wenet.weights import CMVN, to_ours
 from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model
+from moeasr.plurals import counted
 from moeasr.text.tokenizer import Tokenizer
 
 MIN_VARIANCE = 1e-20  # lower bound of WeNet's variances
@@ -64,10 +65,10 @@ def read_wenet(
     hard = [name for name, layer in model.moe_layers().items() if not layer.router.has_gradient]
     if hard:
         get_logger(__name__).warning(
-            "%s: `n_expert_activated: 1` gives each selected expert the weight 1 and %d routers no "
+            "%s: `n_expert_activated: 1` gives each selected expert the weight 1 and %s no "
             "gradient. The model decodes as in WeNet, but training cannot improve its routers",
             model_dir,
-            len(hard),
+            counted(len(hard), "router"),
         )
     ours = to_ours(state, settings, model.state_dict(), str(path))
     model.load_state_dict(reorder(ours, units.order))

@@ -14,6 +14,7 @@ from torch import Tensor
 from moeasr.errors import InputError
 from moeasr.fields import SPACES, split_fields
 from moeasr.interop.wenet.data_settings import UnitSettings
+from moeasr.plurals import counted
 from moeasr.text.bpe import BpeSplitter
 from moeasr.text.cjk_bpe import HAN
 from moeasr.text.dictionary import BLANK, SOS_EOS, SPECIAL_UNITS, UNK
@@ -130,10 +131,11 @@ def _kind(
     if longer:
         section = "tokenizer_conf" if known == "char" else "dataset_conf"
         bpe = "`tokenizer: bpe`" if known == "char" else "--bpe-model"
+        others = counted(len(longer) - 1, "other unit")
         raise InputError(
-            f"{path}: '{longer[0]}' and {len(longer) - 1} other units are longer than a character. "
-            f"If they are words, set `{section}.split_with_space: true` in train.yaml. If they are "
-            f"BPE pieces, use {bpe}"
+            f"{path}: '{longer[0]}' and {others} are longer than a character. If they are "
+            f"words, set `{section}.split_with_space: true` in train.yaml. If they are BPE pieces, "
+            f"use {bpe}"
         )
     return "char"
 
@@ -168,8 +170,9 @@ def _check_pieces(units: Sequence[str], model: bytes, model_path: Path, path: Pa
         raise InputError(f"{model_path}: {error}") from None
     strangers = [unit for unit in units if _is_word_piece(unit) and unit not in pieces]
     if strangers:
+        others = counted(len(strangers) - 1, "other unit")
         raise InputError(
-            f"{path}: '{strangers[0]}' and {len(strangers) - 1} other units are not in "
+            f"{path}: '{strangers[0]}' and {others} are not in "
             f"{model_path}, which probably belongs to another model"
         )
 

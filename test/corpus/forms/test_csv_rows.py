@@ -19,7 +19,7 @@ def test_quotes_line_breaks_and_windows_line_ends(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"name,text\na\n", "a.csv, line 2: has 1 columns, but the first line 2"),
+        (b"name,text\na\n", "a.csv, line 2: has 1 column, but the first line 2"),
         (b'name,text\na,b\na,"b\nc', "a.csv, line 3: is not valid CSV"),
         (b"name,text\na,\xff\n", "a.csv, line 2: not valid UTF-8"),
     ],

@@ -217,7 +217,7 @@ def test_words_that_the_units_cannot_spell_are_named(tmp_path, caplog):
     tokenizer = build_tokenizer(["AB BA C"], "char")
     WordNgram(model, WEIGHTS, tokenizer)
     assert (
-        "2 words of the language model cannot be spelled with the model's units and are ignored: "
+        "ignored 2 words of the language model that cannot be spelled with the model's units: "
         "XY AX" in (caplog.text)
     )
     lower = build_tokenizer(["ab ba c"], "char")
@@ -229,7 +229,7 @@ def test_words_that_the_units_cannot_spell_are_named(tmp_path, caplog):
         UnitNgram(model, WEIGHTS, lower)
     caplog.clear()
     UnitNgram(model, WEIGHTS, build_tokenizer(["A BA DE"], "word"))
-    assert "1 units are unknown to the language model and are scored as <unk>: DE" in caplog.text
+    assert "1 unit is unknown to the language model (scored as <unk>): DE" in caplog.text
 
 
 def test_units_of_more_than_one_word_are_refused_for_a_word_model(tmp_path):
