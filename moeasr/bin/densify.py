@@ -98,6 +98,8 @@ def main(argv: list[str] | None = None) -> None:
             "info": dict(trained.info),
         },
     }
+    if "pruned_labels" in trained.info:  # the new model does not know these labels either
+        content["info"]["pruned_labels"] = trained.info["pruned_labels"]
     checkpoint.save(args.out, {**content, "model": dense.state_dict()})
     print(f"{args.out}: {len(converted)} sets of experts became feed-forwards by {args.method}")
     change = measure_change(trained.model.double(), dense.double().eval(), inputs)

@@ -108,6 +108,8 @@ def main(argv: list[str] | None = None) -> None:
         "noise": args.noise,
         "info": dict(dense.info),
     }
+    if "pruned_labels" in dense.info:  # the new model does not know these labels either
+        content["info"]["pruned_labels"] = dense.info["pruned_labels"]
     checkpoint.save(args.out, {**content, "model": model.state_dict()})
     print(f"{args.out}: {len(converted)} feed-forwards became sets of experts, noise {args.noise}")
     change = measure_change(dense.model.double(), model.double().eval(), inputs)

@@ -19,7 +19,6 @@ def read_tokenizer(path: str | Path) -> Tokenizer:
         return Tokenizer.from_dir(path)
     from moeasr import checkpoint  # imports torch
 
-
     return Tokenizer.from_state(checkpoint.load_with_model(path)["tokenizer"])
 
 

@@ -8,7 +8,7 @@ from checkpoints import FBANK, save_model
 
 import moeasr
 from moeasr import checkpoint
-from moeasr.bin import decode
+from moeasr.bin import decode, densify, upcycle
 from moeasr.bin.prune import main
 from moeasr.config import dump_yaml, to_mapping
 from moeasr.decode.recognizer import Recognizer
@@ -82,6 +82,18 @@ def test_a_pruned_model_refuses_dropped_languages(told_path, data_dir, tmp_path)
         Recognizer.from_checkpoint(one).language_id("fr")
     asr = moeasr.load(one)
     assert asr.languages == ()
+
+
+def test_models_converted_from_a_pruned_one_refuse_dropped_languages(told_path, data_dir, tmp_path):
+    one = prune(told_path, tmp_path / "one.pt", "--keep-languages", "en")
+    dense, more = tmp_path / "dense.pt", tmp_path / "more.pt"
+    densify.main(f"--checkpoint {one} --data-dir {data_dir} --out {dense}".split())
+    config = checkpoint.load(one)["config"]
+    (tmp_path / "more.yaml").write_text(dump_yaml(config))
+    upcycle.main(f"--checkpoint {dense} --config {tmp_path}/more.yaml --out {more}".split())
+    for path in (dense, more):
+        with pytest.raises(InputError, match="language 'zh' were pruned from this model"):
+            Recognizer.from_checkpoint(path).language_id("zh")
 
 
 def test_rarely_used_experts_go_by_their_load_on_a_data_directory(data_dir, tmp_path, capsys):
