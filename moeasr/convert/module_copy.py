@@ -79,7 +79,7 @@ def copy_modules(
             module, or rows of units would be copied but no unit is common. `target` is then
             unchanged.
     """
-    ours, theirs = _modules(target), _modules(source.model)
+    ours, theirs = top_modules(target), top_modules(source.model)
     for name in modules:
         for whose, names in (("the model of the config", ours), (source.path, theirs)):
             if name not in names:
@@ -115,8 +115,8 @@ def copy_modules(
     return CopyReport(copied, [name for name in ours if name not in copied], new_units, new_rows)
 
 
-def _modules(model: AsrModel) -> list[str]:
-    """Return the names of the modules that may be copied, all but CMVN."""
+def top_modules(model: AsrModel) -> list[str]:
+    """Return the names of the modules of a model, such as `encoder`, but not CMVN."""
     return [name for name, _ in model.named_children() if name != "cmvn"]
 
 

@@ -89,6 +89,8 @@ def plan_training(config: ExperimentConfig, workload: Workload) -> dict[str, Any
         model = build_model(config.model, workload.num_mel_bins, workload.vocab_size)
     lengths = (workload.utterance_sec, workload.tokens_per_sec, workload.frames_per_sec)
     macs_per_sec = sum_of(model_cost(model, *lengths), "all").macs_per_sec
+    if config.adapter is not None:
+        config.adapter.attach(model)
     for parameter in frozen_parameters(model, config.train.freeze, config.train.max_epochs):
         parameter.requires_grad_(False)
     sizes = measure_sizes(model, find_units(model))
