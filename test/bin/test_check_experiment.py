@@ -23,6 +23,8 @@ def test_without_faults_nothing_is_printed_or_written(tmp_path, capsys):
     modes = "ctc_greedy_search attention_rescoring"
     check(tmp_path, ["--modes", modes, "--chunk-sizes=-1 16", "--beam-size", "1"])
     check(tmp_path)
+    (tmp_path.parent / "dense.pt").touch()
+    check(tmp_path, settings=[f"init.model={tmp_path.parent}/dense.pt", "adapter.type=lora"])
     assert capsys.readouterr() == ("", "") and not list(tmp_path.iterdir())
 
 
