@@ -15,7 +15,12 @@ from torch import nn
 
 from moeasr.errors import InputError
 from moeasr.experiment.config import ExperimentConfig
-from moeasr.models.activations import BatchShape, plan_activations, without_memory
+from moeasr.models.activations import (
+    BatchShape,
+    plan_activations,
+    use_most_experts,
+    without_memory,
+)
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model
 from moeasr.models.cost import model_cost
@@ -96,6 +101,7 @@ def plan_training(config: ExperimentConfig, workload: Workload) -> dict[str, Any
     sizes = measure_sizes(model, find_units(model))
     shapes = batch_shapes(config, workload, model)
     model = without_memory(model).train()
+    use_most_experts(model)
     kept = {name: _activations(model, config, shape) for name, shape in shapes.items()}
     largest = max(kept, key=lambda name: kept[name])
     memory = {"replicate": _replicated(sizes, config, kept[largest], workload.num_gpus)}

@@ -1,10 +1,12 @@
 """The check before a training: the batches that it runs, and the lines that it prints."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from systems import make_system
 
 from moeasr.config import from_mapping
 from moeasr.data.batch import Example
@@ -22,7 +24,7 @@ def make_preflight(tmp_path, rehearse, **train):
     config = from_mapping(ExperimentConfig, {"data": {"batch": LIMITS}, "train": train}, "here")
     empty = torch.tensor([7, 8])
     dataset = {
-        (1, index): Example(f"u{index}", torch.zeros(length, 2), empty)
+        (config.train.max_epochs, index): Example(f"u{index}", torch.zeros(length, 2), empty)
         for index, length in enumerate(LENGTHS)
     }
     sampler = BucketBatchSampler(np.array(LENGTHS), config.data.batch, seed=1)
@@ -74,6 +76,20 @@ def test_the_time_of_an_epoch_is_that_of_its_frames_with_padding(tmp_path, monke
     seconds = sum(len(batch) * max(LENGTHS[index] for index in batch) for batch in batches)
     expected = f"an epoch: {len(batches)} batches in each process, about {seconds // 60} min"
     assert epoch.startswith(expected)
+
+
+def test_each_step_uses_the_most_experts_and_the_augmentation_of_the_last_epoch(tmp_path):
+    model, numbers = make_system("drawn_experts"), []
+    layers = model.moe_layers().values()
+
+    def rehearse(batch):
+        model.start_step(len(numbers) + 1)
+        numbers.append({layer.router.experts_per_frame for layer in layers})
+
+    checked = dataclasses.replace(make_preflight(tmp_path, rehearse, max_epochs=7), model=model)
+    assert {epoch for epoch, index in checked.train.dataset} == {7}
+    list(checked.run())
+    assert numbers == [{4}] * 4
 
 
 def test_a_batch_that_needs_too_much_memory_is_named(tmp_path):

@@ -103,6 +103,16 @@ def test_only_the_weights_of_an_adapter_have_gradients():
     assert planned["sent_per_gpu_and_step"]["replicate"] == 4 * 2 * 0.75 * trained
 
 
+def test_steps_with_the_most_experts_are_planned_where_their_number_is_drawn():
+    """Chunk sizes are random, so that the masks take a little more or less."""
+    key = "model.encoder.feed_forward.experts_per_frame"
+    drawn, four, two = (
+        plan("u2pp_moe", WORK, f"{key}={value}")["memory_per_gpu"]["replicate"]["activations"]
+        for value in ("{train: [2, 4], decode: 2}", 4, 2)
+    )
+    assert drawn == pytest.approx(four, rel=0.005) and drawn > 1.02 * two
+
+
 def test_shared_blocks_are_counted_once():
     model = build_model(load_experiment(CONF / "shared_moe.yaml").model, 80, 30)
     sizes = measure_sizes(model, find_units(model))
