@@ -131,13 +131,28 @@ def test_similar_experts_are_merged_and_the_change_is_printed(data_dir, tmp_path
         (["--merge-experts", "2"], "only --drop-experts-below and --merge-experts have, and need"),
         (["--drop-experts-below", "0.1"], "and --merge-experts have, and need, --data-dir"),
         (["--keep-languages", "en", "--data-dir", "x"], "only --drop-experts-below"),
-        (["--keep-languages", "fr"], "the model has no 'fr'; it has en, zh, ja"),
+        (
+            ["--keep-languages", "fr"],
+            "--keep-languages contains 'fr', but the model has only en, zh, ja",
+        ),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_written(told_path, tmp_path, options, reason):
     with pytest.raises(InputError, match=reason):
         prune(told_path, tmp_path / "out.pt", *options)
     assert not (tmp_path / "out.pt").exists()
+
+
+def test_bad_numbers_are_refused_before_the_experts_are_counted(tmp_path):
+    """The data directory does not exist, so that it is not read."""
+    path = save_model(tmp_path / "moe.pt", MoeConfig(hidden_units=16, num_experts=4))
+    for option, number, reason in (
+        ("--drop-experts-below", 1.5, "must be above 0 and below 1, but is 1.5"),
+        ("--merge-experts", 1, "must be at least 2, the number of experts per frame"),
+        ("--merge-experts", 4, "no layer has more than 4 experts"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            prune(path, tmp_path / "out.pt", "--data-dir", tmp_path / "none", option, number)
 
 
 def test_a_model_without_experts_is_refused(tmp_path):
