@@ -43,7 +43,9 @@ class LowRankUpdate(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the sum, in the precision of the weight even under autocast."""
-        with torch.autocast(weight.device.type, enabled=False):
+        # Autocast does not know the meta device, on which a model has shapes but no values.
+        device_type = "cpu" if weight.is_meta else weight.device.type
+        with torch.autocast(device_type, enabled=False):
             return _sum(weight, self.up, self.down, self.scale)
 
 

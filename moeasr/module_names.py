@@ -1,11 +1,14 @@
 """Parameters that a config selects by the names of modules, such as `encoder.blocks.0`."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 from torch import nn
 
 from moeasr.errors import InputError
+
+MAX_SHOWN = 4
+"""Maximum number of modules in a message."""
 
 
 def find_parameters(model: nn.Module, names: Iterable[str], key: str) -> set[nn.Parameter]:
@@ -31,6 +34,23 @@ def find_parameters(model: nn.Module, names: Iterable[str], key: str) -> set[nn.
             raise InputError(f"`{key}` contains `{name}`, but {_describe_nearest(model, name)}")
         found |= parameters
     return found
+
+
+def name_frozen(model: nn.Module, names: Iterable[str], frozen: Collection[nn.Parameter]) -> str:
+    """Return the modules in which some parameters are frozen, for a message; empty for none.
+
+    Args:
+        model: The model.
+        names: Paths of modules, without `*`.
+        frozen: The frozen parameters.
+    """
+    found = [
+        name
+        for name in names
+        if any(parameter in frozen for parameter in model.get_submodule(name).parameters())
+    ]
+    more = f" and {len(found) - MAX_SHOWN} more" if len(found) > MAX_SHOWN else ""
+    return ", ".join(found[:MAX_SHOWN]) + more
 
 
 def _describe_nearest(model: nn.Module, name: str) -> str:

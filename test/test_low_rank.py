@@ -92,3 +92,10 @@ def test_autocast_does_not_round_the_update(alpha):
     exact = vary(module).weight
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(module.weight, exact)
+
+
+def test_updates_have_shapes_on_the_meta_device():
+    """Programs that check or plan a training build models without values."""
+    layer = nn.Linear(5, 3, device="meta")
+    add_update(layer, "weight", rank=2, alpha=1.0)
+    assert layer.weight.shape == (3, 5) and layer.weight.is_meta

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from moeasr.errors import InputError
-from moeasr.module_names import find_parameters
+from moeasr.module_names import find_parameters, name_frozen
 
 
 def make_tree():
@@ -58,3 +58,14 @@ def test_parameters_of_a_model_without_weights_are_found():
     with torch.device("meta"):
         model = make_tree()
     assert len(find_parameters(model, ["encoder"], "a.b")) == 8
+
+
+def test_modules_with_frozen_parameters_are_named_for_a_message():
+    model = make_tree()
+    norms = [f"encoder.blocks.{number}.norm" for number in (0, 1)]
+    names = [*norms, "encoder.dropout", "ctc", "encoder.blocks", "encoder.ctc", "encoder"]
+    assert name_frozen(model, names, set()) == ""
+    frozen = {model.get_parameter("encoder.blocks.1.norm.bias")}
+    assert name_frozen(model, names, frozen) == "encoder.blocks.1.norm, encoder.blocks, encoder"
+    everything = name_frozen(model, names, set(model.parameters()))
+    assert everything == f"{', '.join(norms)}, ctc, encoder.blocks and 2 more"

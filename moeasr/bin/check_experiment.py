@@ -55,12 +55,17 @@ def require_models(config: "ExperimentConfig", exp_dir: Path) -> None:
 
     A training that resumes does not read its `init:` section.
     """
+    from moeasr import checkpoint
+
     needed = {"distillation.teacher": config.distillation.teacher}
     if not (exp_dir / "last.pt").exists():
         needed |= config.init.checkpoints
     for key, path in needed.items():
-        if path is not None and not Path(path).is_file():
-            raise InputError(f"`{key}`: the checkpoint {path} does not exist")
+        try:
+            if path is not None:
+                checkpoint.find_file(path)
+        except InputError as error:
+            raise InputError(f"`{key}`: {error}") from None
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -99,6 +99,8 @@ def main(argv: list[str] | None = None) -> None:
             "info": dict(trained.info),
         },
     }
+    if "pruned_labels" in trained.info:  # the new model does not know these labels either
+        content["info"]["pruned_labels"] = trained.info["pruned_labels"]
     checkpoint.save(args.out, {**content, "model": dense.state_dict()})
     forms = ("set of experts became a feed-forward", "sets of experts became feed-forwards")
     print(f"{args.out}: {counted(len(converted), *forms)} by {args.method}")

@@ -47,8 +47,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--extend",
         metavar="PATH",
-        help="dictionary directory or checkpoint whose units keep their ids; missing characters or "
-        "words are added after them, to BPE as pieces of one character (default: none)",
+        help="dictionary directory, checkpoint or experiment directory whose units keep their ids; "
+        "missing characters or words are added after them, to BPE as pieces of one character "
+        "(default: none)",
     )
     parser.add_argument(
         "--non-lang-syms",

@@ -40,9 +40,7 @@ def get_parser() -> argparse.ArgumentParser:
     what.add_argument("--drop-experts-below", type=float, metavar="SHARE", help=text)
     text = "number of experts that remain in each layer after similar ones were merged, such as 4"
     what.add_argument("--merge-experts", type=int, metavar="N", help=text)
-    text = (
-        "data directory on which experts are counted, such as dev, with text and features or audio"
-    )
+    text = "data directory, such as dev, with text and features or audio, to count the experts"
     add("--data-dir", metavar="DIR", help=text)
     return parser
 
@@ -58,9 +56,9 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr import checkpoint
     from moeasr.config import to_mapping
     from moeasr.convert.densifying import measure_bank_usage
-    from moeasr.convert.merging import merge_experts, merge_into
+    from moeasr.convert.merging import check_mergeable, merge_experts, merge_into
     from moeasr.convert.output_change import measure_change
-    from moeasr.convert.pruning import drop_rarely_used, keep_labels, prune_into
+    from moeasr.convert.pruning import check_droppable, drop_rarely_used, keep_labels, prune_into
     from moeasr.decode.recognizer import Recognizer
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model, count_params
@@ -82,6 +80,10 @@ def main(argv: list[str] | None = None) -> None:
         pruned_labels = {"kind": known.kind, "kept": names, "dropped": [*earlier, *dropped]}
         done = f"pruned to {' '.join(names)}"
     else:
+        if args.merge_experts is None:
+            check_droppable(trained.model, args.drop_experts_below)
+        else:
+            check_mergeable(trained.model, args.merge_experts)
         utterances = speech_inputs(args.data_dir, trained)
         compared = list(islice(utterances, 8))
         usage = measure_bank_usage(trained.model, chain(compared, utterances))
@@ -93,8 +95,7 @@ def main(argv: list[str] | None = None) -> None:
             done = f"merged to {counted(args.merge_experts, 'expert')}"
     pruned = build_model(plan.config, trained.fbank.num_mel_bins, trained.tokenizer.vocab_size)
     fill(pruned, trained.model, plan)
-    content = checkpoint.load(args.checkpoint)
-    content.pop("trainer", None)
+    content = {k: v for k, v in checkpoint.load(args.checkpoint).items() if k != "trainer"}
     content["config"] = {**content["config"], "model": to_mapping(plan.config)}
     content["info"] = {
         "commit": describe_commit(),
@@ -103,8 +104,7 @@ def main(argv: list[str] | None = None) -> None:
         "train_command": shlex.join(["python3", "-m", "moeasr.bin.prune", *(argv or sys.argv[1:])]),
         "pruned_from": {"checkpoint": args.checkpoint, "info": dict(trained.info)},
     }
-    if pruned_labels is not None:
-        content["info"]["pruned_labels"] = pruned_labels
+    content["info"] |= {} if pruned_labels is None else {"pruned_labels": pruned_labels}
     checkpoint.save(args.out, {**content, "model": pruned.state_dict()})
     before, after = count_params(trained.model).describe(), count_params(pruned).describe()
     layers = zip(trained.model.moe_layers().values(), pruned.moe_layers().values())

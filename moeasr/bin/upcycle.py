@@ -104,11 +104,10 @@ def main(argv: list[str] | None = None) -> None:
         seed=args.seed,
         command=command,
     )
-    content["info"]["upcycled_from"] = {
-        "checkpoint": args.checkpoint,
-        "noise": args.noise,
-        "info": dict(dense.info),
-    }
+    origin = {"checkpoint": args.checkpoint, "noise": args.noise, "info": dict(dense.info)}
+    content["info"]["upcycled_from"] = origin
+    if "pruned_labels" in dense.info:  # the new model does not know these labels either
+        content["info"]["pruned_labels"] = dense.info["pruned_labels"]
     checkpoint.save(args.out, {**content, "model": model.state_dict()})
     forms = ("feed-forward became a set of experts", "feed-forwards became sets of experts")
     print(f"{args.out}: {counted(len(converted), *forms)}, noise {args.noise}")

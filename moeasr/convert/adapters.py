@@ -13,7 +13,7 @@ from torch import nn
 from moeasr.config import OneOfTypes
 from moeasr.errors import InputError
 from moeasr.low_rank import add_update
-from moeasr.module_names import find_parameters
+from moeasr.module_names import find_parameters, name_frozen
 from moeasr.moe.experts import ExpertBank
 from moeasr.nn.attention import MultiHeadAttention, RelPositionAttention
 from moeasr.nn.feed_forward import DenseFeedForward
@@ -53,17 +53,11 @@ class AdapterConfig:
         self.add_to(model)
         for parameter in also:
             parameter.requires_grad_(True)
-        frozen = [
-            name
-            for name in new
-            if not all(
-                parameter.requires_grad for parameter in model.get_submodule(name).parameters()
-            )
-        ]
-        if frozen:
+        frozen = {parameter for parameter in model.parameters() if not parameter.requires_grad}
+        if names := name_frozen(model, new, frozen):
             raise InputError(
-                f"`adapter` would freeze new weights in {', '.join(frozen)}; name the modules in "
-                "`adapter.also_train`"
+                f"`adapter` would freeze new weights in {names}; name the modules in "
+                '`adapter.also_train`, such as [ctc, "*.router"]'
             )
 
     def add_to(self, model: nn.Module) -> None:

@@ -34,6 +34,30 @@ class Merging(NamedTuple):
     """Merged expert of each old one, (E,), by the name of these layers."""
 
 
+def check_mergeable(model: AsrModel, num_experts: int) -> None:
+    """Raise `InputError` if experts cannot be merged, before their load is measured.
+
+    N is too small for the number of experts per frame, no layer has more experts, or the experts of
+    a layer belong to groups or were merged before.
+
+    Args:
+        model: The trained model.
+        num_experts: Number N of experts that remain.
+    """
+    layers = model.moe_layers()
+    check_unmerged(layers)
+    for name, layer in layers.items():
+        least = max((*layer.router.training_experts, layer.router.experts_per_frame))
+        if num_experts < least:
+            raise InputError(
+                f"the number of experts that remain must be at least {least}, the number of "
+                f"experts per frame of {name}, but is {num_experts}"
+            )
+    if all(layer.experts.num_experts <= num_experts for layer in layers.values()):
+        most = counted(num_experts, "expert")
+        raise InputError(f"no layer has more than {most}, so none can be merged")
+
+
 def merge_experts(model: AsrModel, usage: Mapping[str, BankUsage], num_experts: int) -> Merging:
     """Merge the experts of each layer that has more than N to N experts.
 
@@ -45,22 +69,11 @@ def merge_experts(model: AsrModel, usage: Mapping[str, BankUsage], num_experts: 
         num_experts: Number N of experts that remain.
 
     Raises:
-        InputError: N is too small for the number of experts per frame, no layer has more experts,
-            or the experts of a layer belong to groups or were merged before.
+        InputError: `check_mergeable` refuses the model or N.
     """
+    check_mergeable(model, num_experts)
     layers = model.moe_layers()
-    check_unmerged(layers)
-    for name, layer in layers.items():
-        least = max((*layer.router.training_experts, layer.router.experts_per_frame))
-        if num_experts < least:
-            raise InputError(
-                f"the number of experts that remain must be at least {least}, the number of "
-                f"experts per frame of {name}, but is {num_experts}"
-            )
     large = {n: layer for n, layer in layers.items() if layer.experts.num_experts > num_experts}
-    if not large:
-        least = counted(num_experts, "expert")
-        raise InputError(f"no layer has more than {least}, so none can be merged")
     experts, expert_of = {}, {}
     for names in _connected(large):
         banks = {id(layers[name].experts): name for name in names}

@@ -1,7 +1,7 @@
 """Initialisation of a model with modules of a trained model, which may have other units."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from moeasr.convert.initialise import check_same
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model
+from moeasr.models.config import ModelConfig
 from moeasr.models.heads.attention_head import SOS_EOS
 
 SECTIONS = {
@@ -78,7 +79,7 @@ def copy_modules(
             module, or rows of units would be copied but no unit is common. `target` is then
             unchanged.
     """
-    ours, theirs = _modules(target), _modules(source.model)
+    ours, theirs = top_modules(target), top_modules(source.model)
     for name in modules:
         for whose, names in (("the model of the config", ours), (source.path, theirs)):
             if name not in names:
@@ -114,24 +115,31 @@ def copy_modules(
     return CopyReport(copied, [name for name in ours if name not in copied], new_units, new_rows)
 
 
-def _modules(model: AsrModel) -> list[str]:
-    """Return the names of the modules that may be copied, all but CMVN."""
+def top_modules(model: AsrModel) -> list[str]:
+    """Return the names of the modules of a model, such as `encoder`, but not CMVN."""
     return [name for name, _ in model.named_children() if name != "cmvn"]
 
 
 def _check_config(name: str, source: TrainedModel, target: AsrModel) -> None:
     """Raise `InputError` if the configs of a module differ in what the network computes."""
-    prefixes = SECTIONS.get(name, ("encoder.d_model", f"heads.{name}."))
-    theirs, ours = (
-        {
-            f"model.{key}": value
-            for key, value in values_by_key(model.config, "identity").items()
-            if key.startswith(prefixes) and key != OTHERS.get(name)
-        }
-        for model in (source.model, target)
-    )
+    theirs, ours = (_values(name, model.config) for model in (source.model, target))
     remedy = "; use the checkpoint's values, or name other modules in `init.modules`"
     check_same(theirs, ours, source.path, f"`{name}` of this model", remedy)
+
+
+def _values(name: str, config: ModelConfig) -> dict[str, Any]:
+    """Return the values that must be equal in both models for a module to be copied, by key."""
+    prefixes = SECTIONS.get(name, ("encoder.d_model", f"heads.{name}."))
+    values = {
+        f"model.{key}": value
+        for key, value in values_by_key(config, "identity").items()
+        if key.startswith(prefixes) and key != OTHERS.get(name)
+    }
+    if name == "encoder" and config.group_head is not None:
+        # The labels of this head, whatever its name, give the groups of experts their meaning.
+        for key in ("labels", "blank_group"):
+            values[f"model.heads.*.{key}"] = getattr(config.group_head, key)
+    return values
 
 
 def _unit_dims(model: AsrModel) -> dict[str, int | None]:

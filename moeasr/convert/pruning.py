@@ -56,7 +56,9 @@ def keep_labels(model: AsrModel, names: Collection[str]) -> Pruning:
         )
     for name in names:
         if name not in labels:
-            raise InputError(f"the model has no '{name}'; it has {', '.join(labels)}")
+            raise InputError(
+                f"--keep-languages contains '{name}', but the model has only {', '.join(labels)}"
+            )
     kept = tuple(index for index, label in enumerate(labels) if label in names)
     if len(kept) in (0, len(labels)):
         raise InputError(
@@ -106,6 +108,29 @@ def check_unmerged(layers: Mapping[str, MoEFeedForward]) -> None:
             )
 
 
+def check_droppable(model: AsrModel, min_share: float) -> None:
+    """Raise `InputError` if experts cannot be removed by their load, before it is measured.
+
+    The share is out of range, the experts of a layer belong to groups or were merged, or a router
+    cannot lose experts without changing the choice of others.
+
+    Args:
+        model: The trained model.
+        min_share: See `drop_rarely_used`.
+    """
+    if not 0 < min_share < 1:
+        raise InputError(f"the share of the load must be above 0 and below 1, but is {min_share}")
+    layers = model.moe_layers()
+    check_unmerged(layers)
+    for name, layer in layers.items():
+        if not layer.router.ignores_unused_experts:
+            raise InputError(
+                f"the router of {name} ({type(layer.router).__name__}) cannot lose experts without "
+                "changing the weights or the choice of the others, as a softmax over all experts "
+                "(`expert_weights: full`) does"
+            )
+
+
 def drop_rarely_used(model: AsrModel, usage: Mapping[str, BankUsage], min_share: float) -> Pruning:
     """Return a pruning that removes experts with less than a share of the load of their layer.
 
@@ -120,20 +145,10 @@ def drop_rarely_used(model: AsrModel, usage: Mapping[str, BankUsage], min_share:
         min_share: Share of the assignments below which an expert is removed.
 
     Raises:
-        InputError: The share is out of range, no expert can be removed, or a router cannot lose
-            experts without changing the choice of others.
+        InputError: `check_droppable` refuses the model or the share, or no expert can be removed.
     """
-    if not 0 < min_share < 1:
-        raise InputError(f"the share of the load must be above 0 and below 1, but is {min_share}")
+    check_droppable(model, min_share)
     layers = model.moe_layers()
-    check_unmerged(layers)
-    for name, layer in layers.items():
-        if not layer.router.ignores_unused_experts:
-            raise InputError(
-                f"the router of {name} ({type(layer.router).__name__}) cannot lose experts without "
-                "changing the weights or the choice of the others, as a softmax over all experts "
-                "(`expert_weights: full`) does"
-            )
     loads = _pooled_loads(model, usage)
     sections = {name: config_key(name).removeprefix("model.") for name in layers}
     sizes: dict[str, int] = {}

@@ -16,6 +16,7 @@ from moeasr.batch_plan import cut_batches, longest_first
 from moeasr.data.batch import Batch, collate
 from moeasr.experiment.batches import Batches
 from moeasr.experiment.config import ExperimentConfig
+from moeasr.models.activations import use_most_experts
 from moeasr.models.asr import AsrModel
 from moeasr.plurals import counted
 from moeasr.train.checkpoint_space import (
@@ -59,9 +60,12 @@ class Preflight:
         check_space(needed, free, self.exp_dir)
         room = f"{self.exp_dir} has room for {describe_size(free)}"
         yield f"checkpoints: at most {describe_size(needed)}; {room}"
+        use_most_experts(self.model)
         frames, seconds = 0, 0.0
         for name, indices in self._extremes().items():
-            batch = collate([self.train.dataset[1, index] for index in indices])
+            # In the last epoch, no augmentation and no mask waits for its first epoch.
+            epoch = self.config.train.max_epochs
+            batch = collate([self.train.dataset[epoch, index] for index in indices])
             for _ in range(NUM_STEPS):
                 start = time.monotonic()
                 with naming_batches("the preflight", Batch.describe, [batch]):

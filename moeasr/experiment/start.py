@@ -1,11 +1,13 @@
 """Trained models from which a new model is initialised, or from which it learns."""
 
+from collections.abc import Iterable
+
 import torch
 
 from moeasr import checkpoint
 from moeasr.config import from_mapping, to_mapping
 from moeasr.convert.initialise import copy_weights, start_embedding
-from moeasr.convert.module_copy import TrainedModel, copy_modules
+from moeasr.convert.module_copy import TrainedModel, copy_modules, top_modules
 from moeasr.convert.upcycling import upcycle_into
 from moeasr.errors import InputError
 from moeasr.experiment.config import InitConfig
@@ -59,7 +61,7 @@ def start_model(
     """Initialise a new model with the trained weights that the `init:` section names.
 
     Returns:
-        The modules in which some weights are new although `init.from` names a trained model.
+        The modules in which some weights are new although the section names a trained model.
 
     Raises:
         InputError: A checkpoint does not match the model.
@@ -102,10 +104,27 @@ def start_model(
             len(converted),
             sentence,
         )
+        modules = [name for name in top_modules(model) if name not in top_modules(dense)]
+        new = [*_new_parts_of_layers(model, converted), *modules]
     if config.embedding is not None:
         trained = load_trained(config.embedding, tokenizer, fbank)
         start_embedding(trained, model, config.embedding)
         logger.info("initialised the embedding network from the encoder of %s", config.embedding)
+        beside = new if config.dense is not None else top_modules(model)
+        new = [name for name in beside if name != "embedding"]
     if config.cmvn == "corpus":
         model.cmvn.load_state_dict(corpus_cmvn)
+    return new
+
+
+def _new_parts_of_layers(model: AsrModel, converted: Iterable[str]) -> list[str]:
+    """Return the modules with new weights in layers that were dense in the trained model.
+
+    These are the routers and, beside a shared expert, the routed experts.
+    """
+    layers, new = model.moe_layers(), []
+    for name in converted:
+        new.append(f"{name}.router")
+        if layers[name].shared_expert is not None:
+            new.append(f"{name}.experts")
     return new

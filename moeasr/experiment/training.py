@@ -23,6 +23,7 @@ from moeasr.models.build import build_model, count_params
 from moeasr.report.training_pictures import TrainingPictures
 from moeasr.seed import seed_all
 from moeasr.text.tokenizer import Tokenizer
+from moeasr.train.freezing import warn_of_frozen_new
 from moeasr.train.trainer import Trainer
 
 logger = get_logger("train")
@@ -97,6 +98,7 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
     new = [] if resumption.is_resumed else start_model(model, config.init, tokenizer, fbank)
     if config.adapter is not None:
         config.adapter.attach(model, new)
+    warn_of_frozen_new(model, config.train.freeze, config.train.max_epochs, new)
     model = model.to(device)
     logger.info("parameters: %s", count_params(model).describe())
     if config.adapter is not None:

@@ -19,7 +19,12 @@ from torch import nn
 
 from moeasr.errors import InputError
 from moeasr.experiment.config import ExperimentConfig
-from moeasr.models.activations import BatchShape, plan_activations, without_memory
+from moeasr.models.activations import (
+    BatchShape,
+    plan_activations,
+    use_most_experts,
+    without_memory,
+)
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model
 from moeasr.models.cost import model_cost
@@ -93,11 +98,14 @@ def plan_training(config: ExperimentConfig, workload: Workload) -> dict[str, Any
         model = build_model(config.model, workload.num_mel_bins, workload.vocab_size)
     lengths = (workload.utterance_sec, workload.tokens_per_sec, workload.frames_per_sec)
     macs_per_sec = sum_of(model_cost(model, *lengths), "all").macs_per_sec
+    if config.adapter is not None:
+        config.adapter.attach(model)
     for parameter in frozen_parameters(model, config.train.freeze, config.train.max_epochs):
         parameter.requires_grad_(False)
     sizes = measure_sizes(model, find_units(model))
     shapes = batch_shapes(config, workload, model)
     model = without_memory(model).train()
+    use_most_experts(model)
     kept = {name: _activations(model, config, shape) for name, shape in shapes.items()}
     largest = max(kept, key=lambda name: kept[name])
     memory = {"replicate": _replicated(sizes, config, kept[largest], workload.num_gpus)}

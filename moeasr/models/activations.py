@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from moeasr.models.asr import AsrModel
+from moeasr.moe.router import Router
 
 
 class BatchShape(NamedTuple):
@@ -50,6 +51,16 @@ class Activations:
         The largest block counts twice, for its activations and for their gradients.
         """
         return self.outside + self.inputs + 2 * max(self.within.values(), default=0)
+
+
+def use_most_experts(model: nn.Module) -> None:
+    """Let training steps of a model need the most memory that they may need.
+
+    Each step then uses the largest number of experts per frame, instead of drawing a number.
+    """
+    for module in model.modules():
+        if isinstance(module, Router):
+            module.use_most_experts()
 
 
 def plan_activations(

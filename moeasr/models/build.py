@@ -113,7 +113,7 @@ def count_params(model: nn.Module) -> ParamCounts:
             seen.add(id(module.experts))
             num_experts = module.experts.num_experts
             per_expert = sum(p.numel() for p in module.experts.parameters()) // num_experts
-            idle += per_expert * (num_experts - module.router.experts_per_frame)
+            idle += per_expert * max(0, num_experts - module.router.experts_per_frame)
         if isinstance(module, ExpertCtcHead):
             idle += sum(p.numel() for p in module.parameters())  # used in training only
     return ParamCounts(total, total - idle)

@@ -190,7 +190,8 @@ def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[Use]:
             yield Use("feed-forward", module.parameters(), macs)
         case MoEFeedForward():
             yield _own_module("router", module.router, num_rows)
-            macs, active = experts_macs(module, num_rows), active_share(module)
+            # merged experts may be fewer than the K that the router selects
+            macs, active = experts_macs(module, num_rows), min(Fraction(1), active_share(module))
             yield Use("feed-forward", module.experts.parameters(), macs, active)
             if module.shared_expert is not None:
                 yield from _feed_forward(module.shared_expert, num_rows)

@@ -66,7 +66,10 @@ def convolution_macs(module: ConvolutionModule, num_frames: int) -> int:
 
 
 def active_share(module: MoEFeedForward) -> Fraction:
-    """Return the share of the experts that work on one frame, K / E."""
+    """Return the share of the experts that work on one frame, K / E.
+
+    It is above 1 if merged experts are fewer than K: such an expert works several times.
+    """
     return Fraction(module.router.experts_per_frame, module.experts.num_experts)
 
 

@@ -99,6 +99,11 @@ class Router(nn.Module):
         if len(self.training_experts) > 1:
             self._drawn = random.Random(step).choice(self.training_experts)
 
+    def use_most_experts(self) -> None:
+        """Use the largest number of experts per frame in all training steps, to measure memory."""
+        self._drawn = max(self.training_experts, default=self._experts_per_frame)
+        self.training_experts = (self._drawn,)
+
     @classmethod
     def check(cls, config: "MoeConfig") -> None:
         """Raise `InputError` unless the router supports the settings; nothing is built yet."""

@@ -10,12 +10,12 @@ from moeasr.text.tokenizer import Tokenizer
 
 
 def read_tokenizer(path: str | Path) -> Tokenizer:
-    """Return the tokenizer of a dictionary directory or of a checkpoint file.
+    """Return the tokenizer of a dictionary directory, a checkpoint or an experiment directory.
 
     Raises:
         InputError: There is no dictionary or checkpoint, or a file is malformed.
     """
-    if not Path(path).is_file():
+    if not Path(path).is_file() and not any(Path(path).glob("*.pt")):
         return Tokenizer.from_dir(path)
     from moeasr import checkpoint  # imports torch
 

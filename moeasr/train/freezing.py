@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
-from moeasr.module_names import find_parameters
+from moeasr.module_names import find_parameters, name_frozen
 from moeasr.train.config import FreezeConfig
 
 logger = get_logger(__name__)
@@ -32,6 +32,26 @@ def frozen_parameters(
         if entry.until_epoch is None or epoch <= entry.until_epoch:
             frozen |= chosen
     return frozen
+
+
+def warn_of_frozen_new(
+    model: nn.Module, config: Sequence[FreezeConfig], max_epochs: int, new: Sequence[str]
+) -> None:
+    """Warn if no epoch trains some weights that are random in a model with trained weights.
+
+    Args:
+        model: The model.
+        config: The list `train.freeze`.
+        max_epochs: Number of the last epoch, which trains most parameters.
+        new: Paths of the modules with weights that are not trained yet.
+    """
+    if names := name_frozen(model, new, frozen_parameters(model, config, max_epochs)):
+        logger.warning(
+            "no epoch trains the new weights in %s, so that they stay random: `train.freeze` "
+            "freezes them, and `init` copies no trained weights to them; leave out these modules, "
+            "or set a lower `until_epoch`",
+            names,
+        )
 
 
 def check_reached(loss: Tensor) -> None:

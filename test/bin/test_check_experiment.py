@@ -23,6 +23,8 @@ def test_without_faults_nothing_is_printed_or_written(tmp_path, capsys):
     modes = "ctc_greedy_search attention_rescoring"
     check(tmp_path, ["--modes", modes, "--chunk-sizes=-1 16", "--beam-size", "1"])
     check(tmp_path)
+    (tmp_path.parent / "dense.pt").touch()
+    check(tmp_path, settings=[f"init.model={tmp_path.parent}/dense.pt", "adapter.type=lora"])
     assert capsys.readouterr() == ("", "") and not list(tmp_path.iterdir())
 
 
@@ -36,7 +38,7 @@ def test_without_faults_nothing_is_printed_or_written(tmp_path, capsys):
         (["--modes", "ctc_greedy_search"], ["model.ctc_weight=0"], "'ctc_greedy_search' needs CTC"),
         ([], ["model.encoder.d_model=97"], "`d_model` must be a multiple"),
         ([], ["train.max_epoch=3"], "did you mean 'train.max_epochs'?"),
-        ([], ["init.model=no.pt"], "`init.model`: the checkpoint no.pt does not exist"),
+        ([], ["init.model=no.pt"], "`init.model`: checkpoint no.pt does not exist"),
         (
             [],
             ["train.freeze=[{modules: decodr}]"],
@@ -52,13 +54,13 @@ def test_without_faults_nothing_is_printed_or_written(tmp_path, capsys):
             ["init.model=x.pt", "adapter={type: lora, rank: 1000}"],
             "`adapter.rank` is 1000, but must be at most",
         ),
-        ([], ["init.from=no.pt"], "`init.from`: the checkpoint no.pt does not exist"),
-        ([], ["init.dense=no.pt"], "`init.dense`: the checkpoint no.pt does not exist"),
-        ([], ["init.embedding=no.pt"], "`init.embedding`: the checkpoint no.pt does not exist"),
+        ([], ["init.from=no.pt"], "`init.from`: checkpoint no.pt does not exist"),
+        ([], ["init.dense=no.pt"], "`init.dense`: checkpoint no.pt does not exist"),
+        ([], ["init.embedding=no.pt"], "`init.embedding`: checkpoint no.pt does not exist"),
         (
             [],
             ["distillation.teacher=no.pt"],
-            "`distillation.teacher`: the checkpoint no.pt does not exist",
+            "`distillation.teacher`: checkpoint no.pt does not exist",
         ),
     ],
 )
@@ -78,6 +80,15 @@ def test_augmentation_that_needs_audio_is_refused_for_stored_features(tmp_path):
 def test_data_directories_of_the_training_need_not_exist(tmp_path):
     data = [f"--{name}=not there yet" for name in ("train-dir", "dev-dir", "dict-dir", "cmvn")]
     main(["--", "--config", str(CONFIG), "--exp-dir", str(tmp_path), *data])
+
+
+def test_a_training_may_start_from_an_experiment_directory(tmp_path):
+    (tmp_path / "old").mkdir()
+    settings = [f"init.from={tmp_path}/old"]
+    with pytest.raises(InputError, match=r"`init\.from`: checkpoint .*old/averaged\.pt does not"):
+        check(tmp_path / "new", settings=settings)
+    (tmp_path / "old/averaged.pt").touch()
+    check(tmp_path / "new", settings=settings)
 
 
 def test_a_resumed_training_needs_its_teacher_but_not_its_initial_model(tmp_path):

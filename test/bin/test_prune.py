@@ -8,7 +8,7 @@ from checkpoints import FBANK, save_model
 
 import moeasr
 from moeasr import checkpoint
-from moeasr.bin import decode
+from moeasr.bin import decode, densify, upcycle
 from moeasr.bin.prune import main
 from moeasr.config import dump_yaml, to_mapping
 from moeasr.decode.recognizer import Recognizer
@@ -84,6 +84,18 @@ def test_a_pruned_model_refuses_dropped_languages(told_path, data_dir, tmp_path)
     assert asr.languages == ()
 
 
+def test_models_converted_from_a_pruned_one_refuse_dropped_languages(told_path, data_dir, tmp_path):
+    one = prune(told_path, tmp_path / "one.pt", "--keep-languages", "en")
+    dense, more = tmp_path / "dense.pt", tmp_path / "more.pt"
+    densify.main(f"--checkpoint {one} --data-dir {data_dir} --out {dense}".split())
+    config = checkpoint.load(one)["config"]
+    (tmp_path / "more.yaml").write_text(dump_yaml(config))
+    upcycle.main(f"--checkpoint {dense} --config {tmp_path}/more.yaml --out {more}".split())
+    for path in (dense, more):
+        with pytest.raises(InputError, match="language 'zh' were pruned from this model"):
+            Recognizer.from_checkpoint(path).language_id("zh")
+
+
 def test_rarely_used_experts_go_by_their_load_on_a_data_directory(data_dir, tmp_path, capsys):
     path = save_model(tmp_path / "moe.pt", MoeConfig(hidden_units=16, num_experts=6))
     options = ("--data-dir", data_dir, "--drop-experts-below", "0.999")
@@ -119,13 +131,28 @@ def test_similar_experts_are_merged_and_the_change_is_printed(data_dir, tmp_path
         (["--merge-experts", "2"], "only --drop-experts-below and --merge-experts have, and need"),
         (["--drop-experts-below", "0.1"], "and --merge-experts have, and need, --data-dir"),
         (["--keep-languages", "en", "--data-dir", "x"], "only --drop-experts-below"),
-        (["--keep-languages", "fr"], "the model has no 'fr'; it has en, zh, ja"),
+        (
+            ["--keep-languages", "fr"],
+            "--keep-languages contains 'fr', but the model has only en, zh, ja",
+        ),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_written(told_path, tmp_path, options, reason):
     with pytest.raises(InputError, match=reason):
         prune(told_path, tmp_path / "out.pt", *options)
     assert not (tmp_path / "out.pt").exists()
+
+
+def test_bad_numbers_are_refused_before_the_experts_are_counted(tmp_path):
+    """The data directory does not exist, so that it is not read."""
+    path = save_model(tmp_path / "moe.pt", MoeConfig(hidden_units=16, num_experts=4))
+    for option, number, reason in (
+        ("--drop-experts-below", 1.5, "must be above 0 and below 1, but is 1.5"),
+        ("--merge-experts", 1, "must be at least 2, the number of experts per frame"),
+        ("--merge-experts", 4, "no layer has more than 4 experts"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            prune(path, tmp_path / "out.pt", "--data-dir", tmp_path / "none", option, number)
 
 
 def test_a_model_without_experts_is_refused(tmp_path):

@@ -1,5 +1,7 @@
 """Modules of a trained model in a new model with other units."""
 
+import dataclasses
+
 import pytest
 import torch
 from systems import CTC_ONLY, SYSTEMS, encoder, make_system, vary
@@ -131,6 +133,19 @@ def test_modules_that_do_not_exist_or_differ_are_refused(source, modules, reason
     with pytest.raises(InputError, match=reason):
         copy(make_system("dense", **source), target, modules)
     assert all(torch.equal(start[key], value) for key, value in target.state_dict().items())
+
+
+def test_groups_of_experts_are_copied_only_for_the_same_labels():
+    """The order matters, but not the name of the head. Cases: an own head, and a new one."""
+    head = make_system("learned_group").config.group_head
+    turned = dataclasses.replace(head, labels=head.labels[::-1])
+    trained = make_system("learned_group", heads={"region": turned})
+    target, same = make_system("learned_group"), make_system("learned_group", heads={"area": head})
+    for modules in ([], ["encoder"]):
+        with pytest.raises(InputError, match=r"`model\.heads\.\*\.labels` is \('north', 'south'\)"):
+            copy(trained, target, modules, OLD)
+        report = copy(same, target, modules, OLD)
+        assert "encoder" in report.copied and "accent" in report.new
 
 
 def test_a_part_that_is_not_copied_may_differ():

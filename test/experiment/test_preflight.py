@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from systems import make_system
 
 from moeasr.config import from_mapping
 from moeasr.data.batch import Example
@@ -23,7 +24,7 @@ def make_preflight(tmp_path, rehearse, **train):
     config = from_mapping(ExperimentConfig, {"data": {"batch": LIMITS}, "train": train}, "here")
     empty = torch.tensor([7, 8])
     dataset = {
-        (1, index): Example(f"u{index}", torch.zeros(length, 2), empty)
+        (config.train.max_epochs, index): Example(f"u{index}", torch.zeros(length, 2), empty)
         for index, length in enumerate(LENGTHS)
     }
     sampler = BucketBatchSampler(np.array(LENGTHS), config.data.batch, seed=1)
@@ -85,6 +86,20 @@ def test_the_copy_of_a_sharded_state_has_a_line(tmp_path):
     assert lines[4] == "host memory to save the state: 4 MB more in each process"
     alone = make_preflight(tmp_path, lambda batch: None).run()
     assert not any(line.startswith("host memory") for line in alone)
+
+
+def test_each_step_uses_the_most_experts_and_the_augmentation_of_the_last_epoch(tmp_path):
+    model, numbers = make_system("drawn_experts"), []
+    layers = model.moe_layers().values()
+
+    def rehearse(batch):
+        model.start_step(len(numbers) + 1)
+        numbers.append({layer.router.experts_per_frame for layer in layers})
+
+    checked = dataclasses.replace(make_preflight(tmp_path, rehearse, max_epochs=7), model=model)
+    assert {epoch for epoch, index in checked.train.dataset} == {7}
+    list(checked.run())
+    assert numbers == [{4}] * 4
 
 
 def test_a_batch_that_needs_too_much_memory_is_named(tmp_path):

@@ -8,6 +8,7 @@ from experiments import DENSE, FBANK, TOKENIZER, UNITS, content_of
 from rounding import NETWORK_STEPS, assert_close
 
 from moeasr import checkpoint
+from moeasr.convert.adapters import LoraConfig
 from moeasr.errors import InputError
 from moeasr.experiment.config import InitConfig
 from moeasr.experiment.start import load_trained, start_model
@@ -59,7 +60,10 @@ def test_each_kind_of_initialisation(tmp_path):
     experts = MoeConfig(num_experts=4)
     encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=experts)
     moe = build_model(dataclasses.replace(DENSE.model, encoder=encoder), 20, len(UNITS)).eval()
-    start_model(moe, InitConfig(dense=path), TOKENIZER, FBANK)
+    new = start_model(moe, InitConfig(dense=path), TOKENIZER, FBANK)
+    assert new == ["encoder.blocks.0.feed_forward.router"]
+    with pytest.raises(InputError, match="freeze new weights in encoder.blocks.0.feed_forward.rou"):
+        LoraConfig(rank=2).attach(moe, new)
     assert_close(moe.encode(feats, lens).enc, trained.encode(feats, lens).enc, NETWORK_STEPS)
     with pytest.raises(InputError, match=r"dense\.pt: there is nothing to upcycle"):
         start_model(same, InitConfig(dense=path), TOKENIZER, FBANK)
@@ -77,9 +81,25 @@ def test_a_new_embedding_network_begins_with_the_encoder_it_is_given(tmp_path):
     embedding = EmbeddingConfig(encoder=DENSE.model.encoder)
     config = dataclasses.replace(DENSE.model, encoder=encoder, embedding=embedding)
     model = build_model(config, 20, len(UNITS))
-    start_model(model, InitConfig(embedding=path), TOKENIZER, FBANK)
+    new = start_model(model, InitConfig(embedding=path), TOKENIZER, FBANK)
+    assert new == ["encoder", "ctc", "decoder", "reverse_decoder"]
     for name, weight in trained.encoder.state_dict().items():
         assert torch.equal(model.embedding.encoder.state_dict()[name], weight)
+
+
+def test_new_parts_of_an_upcycled_model_are_known(tmp_path):
+    """Routers, experts beside a shared expert, and modules that the dense model does not have."""
+    path = str(tmp_path / "dense.pt")
+    checkpoint.save(path, content_of(DENSE))
+    shared = MoeConfig(num_experts=4, router="embedding", shared_expert_units=2048)
+    encoder = dataclasses.replace(DENSE.model.encoder, feed_forward=shared)
+    embedding = EmbeddingConfig(encoder=DENSE.model.encoder)
+    config = dataclasses.replace(DENSE.model, encoder=encoder, embedding=embedding)
+    layer = "encoder.blocks.0.feed_forward"
+    for settings, others in (({}, ["embedding"]), ({"embedding": path}, [])):
+        model = build_model(config, 20, len(UNITS))
+        new = start_model(model, InitConfig(dense=path, **settings), TOKENIZER, FBANK)
+        assert new == [f"{layer}.router", f"{layer}.experts", *others]
 
 
 def test_one_line_says_what_a_fine_tuned_model_has_from_its_checkpoint(tmp_path, caplog):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from moeasr.convert.adapters import LoraConfig
 from moeasr.errors import InputError
 from moeasr.experiment.config import load_experiment
 from moeasr.experiment.training_plan import (
@@ -91,6 +92,28 @@ def test_recomputed_blocks_keep_less_and_frozen_modules_have_no_gradients():
     assert frozen["replicate"]["gradients"] == 4 * decoder
     assert frozen["replicate"]["activations"] < memory["activations"]
     assert frozen["shard"]["optimizer"] == 2 * decoder
+
+
+def test_only_the_weights_of_an_adapter_have_gradients():
+    adapter = ("init.model=dense.pt", "adapter={type: lora, rank: 2, also_train: [ctc]}")
+    planned = plan("dense", WORK, *adapter)
+    model = build_model(load_experiment(CONF / "dense.yaml").model, 80, 30)
+    LoraConfig(rank=2, also_train=("ctc",)).attach(model)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    memory = planned["memory_per_gpu"]["replicate"]
+    assert memory["gradients"] == 4 * trained and memory["optimizer"] == 8 * trained
+    assert memory["weights"] == 4 * planned["parameters"] == size_of(model.parameters())
+    assert planned["sent_per_gpu_and_step"]["replicate"] == 4 * 2 * 0.75 * trained
+
+
+def test_steps_with_the_most_experts_are_planned_where_their_number_is_drawn():
+    """Chunk sizes are random, so that the masks take a little more or less."""
+    key = "model.encoder.feed_forward.experts_per_frame"
+    drawn, four, two = (
+        plan("u2pp_moe", WORK, f"{key}={value}")["memory_per_gpu"]["replicate"]["activations"]
+        for value in ("{train: [2, 4], decode: 2}", 4, 2)
+    )
+    assert drawn == pytest.approx(four, rel=0.005) and drawn > 1.02 * two
 
 
 def test_shared_blocks_are_counted_once():

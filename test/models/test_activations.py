@@ -4,13 +4,14 @@ import dataclasses
 
 import pytest
 import torch
-from systems import NUM_MEL_BINS, SYSTEMS
+from systems import NUM_MEL_BINS, SYSTEMS, make_system
 
 from moeasr.models.activations import (
     BatchShape,
     inputs_of,
     measure_activations,
     plan_activations,
+    use_most_experts,
     without_memory,
 )
 from moeasr.models.build import build_model
@@ -82,3 +83,15 @@ def test_a_model_without_memory_has_the_same_names_and_shares_the_same_parameter
     }
     assert all((tensor == 0).all() for tensor in other.state_dict().values())
     assert sum(p.numel() for p in one.parameters()) == sum(p.numel() for p in other.parameters())
+
+
+@pytest.mark.parametrize(("name", "most"), [("drawn_experts", 4), ("u2pp_moe", 2), ("omni", 2)])
+def test_all_steps_use_the_most_experts_of_training_but_evaluation_does_not(name, most):
+    model = make_system(name)
+    routers = [layer.router for layer in model.moe_layers().values()]
+    use_most_experts(model)
+    for step in range(1, 6):
+        model.start_step(step)
+        assert {router.experts_per_frame for router in routers} == {most}
+    model.eval()
+    assert {router.experts_per_frame for router in routers} == {2}

@@ -166,6 +166,15 @@ def test_parameters_are_those_of_count_params(name):
     assert (whole.total_params, whole.active_params) == count_params(model)
 
 
+def test_merged_experts_are_active_once_although_a_frame_selects_more():
+    model = built(tiny(merged_from=6))
+    for layer in model.moe_layers().values():
+        layer.router.use_experts(5)
+    whole = sum_of(model_cost(model), "all")
+    assert whole.active_params == whole.total_params
+    assert count_params(model) == (whole.total_params, whole.total_params)
+
+
 def test_norms_and_shared_blocks_are_in_their_rows():
     """G = 2 groups of 2 blocks have half the weights and all of the work. Norms are not shared."""
     encoder = {"num_blocks": 4, "conv_kernel_size": 5}

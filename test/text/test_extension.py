@@ -58,8 +58,12 @@ def test_chinese_characters_extend_the_units_of_wenet():
 def test_units_are_read_from_a_dictionary_or_a_checkpoint(tmp_path):
     checkpoint.save(tmp_path / "a.pt", content_of(DENSE))
     TOKENIZER.save(tmp_path / "lang")
-    for path in (tmp_path / "a.pt", tmp_path / "lang"):
+    checkpoint.save(tmp_path / "exp/averaged.pt", content_of(DENSE))
+    for path in (tmp_path / "a.pt", tmp_path / "lang", tmp_path / "exp"):
         assert read_tokenizer(path).state() == TOKENIZER.state()
+    (tmp_path / "exp/averaged.pt").rename(tmp_path / "exp/epoch_1.pt")
+    with pytest.raises(InputError, match="averaged.pt does not exist; .* contains epoch_1.pt"):
+        read_tokenizer(tmp_path / "exp")
     with pytest.raises(InputError, match="b.pt/tokenizer.yaml does not exist"):
         read_tokenizer(tmp_path / "b.pt")
 

@@ -6,7 +6,12 @@ from systems import BATCH, make_system
 
 from moeasr.errors import InputError
 from moeasr.train.config import FreezeConfig
-from moeasr.train.freezing import Freezing, check_reached, frozen_parameters
+from moeasr.train.freezing import (
+    Freezing,
+    check_reached,
+    frozen_parameters,
+    warn_of_frozen_new,
+)
 
 DECODERS = ("decoder", "reverse_decoder")
 
@@ -71,6 +76,18 @@ def test_what_needs_no_gradient_is_never_trained():
         freezing.start_epoch(epoch)
         names = {name.split(".")[0] for name in trained_names(model)}
         assert "embedding" not in names and ("ctc" in names) == (epoch == 2)
+
+
+def test_new_weights_that_no_epoch_trains_are_warned_of(caplog):
+    model = make_system("dense")
+    config = [FreezeConfig(modules=("ctc",), until_epoch=3), FreezeConfig(modules=("*decoder",))]
+    warn_of_frozen_new(model, config, 4, ["ctc"])
+    assert not caplog.messages
+    warn_of_frozen_new(model, config, 4, ["ctc", "decoder"])
+    assert "no epoch trains the new weights in decoder, so that" in caplog.text
+    caplog.clear()
+    warn_of_frozen_new(model, config, 3, ["ctc", "reverse_decoder"])
+    assert "no epoch trains the new weights in ctc, reverse_decoder, so" in caplog.text
 
 
 def test_a_loss_that_no_trained_weight_changes_is_refused():
