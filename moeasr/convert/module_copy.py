@@ -24,6 +24,9 @@ SECTIONS = {
 """Prefixes of the keys of `model:` that must be equal, by module."""
 OTHERS = {"decoder": "decoder.num_reverse_blocks", "reverse_decoder": "decoder.num_blocks"}
 """By module, a key with one of its prefixes that describes another module and may differ."""
+NUM_EXPERTS_USED = "experts_per_frame"
+"""This key may differ: no weight depends on it, and a model trained with one number can be trained
+further with several (DLG-MoE, arXiv 2407.18581)."""
 MAX_SHOWN = 10
 """Maximum number of units in the summary."""
 
@@ -133,7 +136,9 @@ def _values(name: str, config: ModelConfig) -> dict[str, Any]:
     values = {
         f"model.{key}": value
         for key, value in values_by_key(config, "identity").items()
-        if key.startswith(prefixes) and key != OTHERS.get(name)
+        if key.startswith(prefixes)
+        and key != OTHERS.get(name)
+        and NUM_EXPERTS_USED not in key.split(".")
     }
     if name == "encoder" and config.group_head is not None:
         # The labels of this head, whatever its name, give the groups of experts their meaning.

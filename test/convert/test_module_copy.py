@@ -148,6 +148,17 @@ def test_groups_of_experts_are_copied_only_for_the_same_labels():
         assert "encoder" in report.copied and "accent" in report.new
 
 
+def test_the_number_of_experts_per_frame_may_differ():
+    source, target = make_system("u2pp_moe"), make_system("drawn_experts", vocab_size=len(NEW))
+    routers = [layer.router for layer in target.moe_layers().values()]
+    before = [router.training_experts for router in routers]
+    copy(source, target, ["encoder"])
+    assert any(before) and [router.training_experts for router in routers] == before
+    theirs, ours = state_of(source), state_of(target)
+    name = "encoder.blocks.0.feed_forward.experts.w1"
+    assert torch.equal(ours[name], theirs[name])
+
+
 def test_a_part_that_is_not_copied_may_differ():
     """Cases: another decoder beside the encoder, and fewer right-to-left blocks."""
     target = make_system("dense", vocab_size=len(NEW))
