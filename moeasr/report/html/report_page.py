@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from moeasr.plurals import counted
 from moeasr.report.html.experiment_comparison import ComparedExperiment
 from moeasr.report.html.experiment_report import ExperimentReport
 from moeasr.report.html.figures import (
@@ -67,6 +68,7 @@ def render_page(
         ],
         facts=facts,
         short_label=short_label,
+        counted=counted,
     )
 
 
