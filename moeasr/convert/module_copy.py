@@ -15,7 +15,7 @@ from moeasr.models.config import ModelConfig
 from moeasr.models.heads.attention_head import SOS_EOS
 
 SECTIONS = {
-    "encoder": ("encoder.", "languages", "intermediate_ctc."),
+    "encoder": ("encoder.", "intermediate_ctc."),
     "embedding": ("embedding.",),
     "ctc": ("encoder.d_model",),
     "decoder": ("encoder.d_model", "decoder."),
@@ -24,9 +24,11 @@ SECTIONS = {
 """Prefixes of the keys of `model:` that must be equal, by module."""
 OTHERS = {"decoder": "decoder.num_reverse_blocks", "reverse_decoder": "decoder.num_blocks"}
 """By module, a key with one of its prefixes that describes another module and may differ."""
-NUM_EXPERTS_USED = "experts_per_frame"
-"""This key may differ: no weight depends on it, and a model trained with one number can be trained
-further with several (DLG-MoE, arXiv 2407.18581)."""
+FREE = {"experts_per_frame", "router"}
+"""Keys of feed-forwards that may differ. No weight depends on the number of experts per frame, and
+a model trained with one number can be trained further with several (DLG-MoE, arXiv 2407.18581). A
+router may start from the weights of another kind of router if their tensors have the same names and
+shapes: the scores of `top_k` are then those of `learned_group` inside each group."""
 MAX_SHOWN = 10
 """Maximum number of units in the summary."""
 
@@ -126,6 +128,11 @@ def top_modules(model: AsrModel) -> list[str]:
 def _check_config(name: str, source: TrainedModel, target: AsrModel) -> None:
     """Raise `InputError` if the configs of a module differ in what the network computes."""
     theirs, ours = (_values(name, model.config) for model in (source.model, target))
+    groups = [_groups(model.config) for model in (source.model, target)]
+    if name == "encoder" and all(groups):
+        # The names of the groups give them their meaning, so experts would be exchanged silently.
+        key = "model.heads.*.labels" if target.config.group_head else "model.languages"
+        theirs[key], ours[key] = groups
     remedy = "; use the checkpoint's values, or name other modules in `init.modules`"
     check_same(theirs, ours, source.path, f"`{name}` of this model", remedy)
 
@@ -133,18 +140,19 @@ def _check_config(name: str, source: TrainedModel, target: AsrModel) -> None:
 def _values(name: str, config: ModelConfig) -> dict[str, Any]:
     """Return the values that must be equal in both models for a module to be copied, by key."""
     prefixes = SECTIONS.get(name, ("encoder.d_model", f"heads.{name}."))
-    values = {
+    return {
         f"model.{key}": value
         for key, value in values_by_key(config, "identity").items()
-        if key.startswith(prefixes)
-        and key != OTHERS.get(name)
-        and NUM_EXPERTS_USED not in key.split(".")
+        if key.startswith(prefixes) and key != OTHERS.get(name) and FREE.isdisjoint(key.split("."))
     }
-    if name == "encoder" and config.group_head is not None:
-        # The labels of this head, whatever its name, give the groups of experts their meaning.
-        for key in ("labels", "blank_group"):
-            values[f"model.heads.*.{key}"] = getattr(config.group_head, key)
-    return values
+
+
+def _groups(config: ModelConfig) -> tuple[str, ...]:
+    """Return the names of the groups of experts in order; none without groups."""
+    head = config.group_head
+    if head is None:
+        return config.languages
+    return (*head.labels, "(blank)") if head.blank_group else head.labels
 
 
 def _unit_dims(model: AsrModel) -> dict[str, int | None]:

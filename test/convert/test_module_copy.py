@@ -4,11 +4,12 @@ import dataclasses
 
 import pytest
 import torch
-from systems import CTC_ONLY, SYSTEMS, encoder, make_system, vary
+from systems import CTC_ONLY, SYSTEMS, encoder, make_system, moe, vary
 
 from moeasr.convert.module_copy import TrainedModel, copy_modules
 from moeasr.errors import InputError
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.heads.group_head import GroupConfig
 
 SPECIAL = ["<blank>", "<unk>", "<sos/eos>"]
 OLD, NEW = [*SPECIAL, *"abcdef"], [*SPECIAL, "1", *"fb", "2"]
@@ -146,6 +147,48 @@ def test_groups_of_experts_are_copied_only_for_the_same_labels():
             copy(trained, target, modules, OLD)
         report = copy(same, target, modules, OLD)
         assert "encoder" in report.copied and "accent" in report.new
+
+
+def routed(router, names=()):
+    """A small system whose experts belong to groups, or to none."""
+    settings = {"languages": names} if router == "language" else {}
+    if router == "learned_group":
+        settings["heads"] = {"area": GroupConfig(weight=0.5, labels=names, label="lang")}
+    return make_system(
+        "u2pp_moe", encoder=encoder(moe(router=router), num_dense_blocks=1), **settings
+    )
+
+
+@pytest.mark.parametrize(
+    "routers", [("top_k", "language"), ("top_k", "learned_group"), ("learned_group", "language")]
+)
+def test_a_trained_router_may_start_another_kind_of_router(routers):
+    one, other = (routed(router, ("en", "zh")) for router in routers)
+    for source, target in ((one, other), (other, one)):
+        old = state_of(vary(source))
+        assert copy(source, target, ["encoder"], OLD).copied == ["encoder"]
+        new = state_of(target)
+        assert all(torch.equal(new[key], old[key]) for key in new if key.startswith("encoder."))
+
+
+def test_routers_with_other_tensors_are_refused():
+    reason = r"a\.pt does not fit this model: the tensor encoder\..*\.router\."
+    with pytest.raises(InputError, match=reason):
+        copy(routed("top_k"), routed("noisy_top_k"), ["encoder"], OLD)
+
+
+@pytest.mark.parametrize(
+    ("routers", "key"),
+    [
+        (("language", "learned_group"), r"`model\.heads\.\*\.labels`"),
+        (("learned_group", "language"), r"`model\.languages`"),
+        (("language", "language"), r"`model\.languages`"),
+    ],
+)
+def test_given_and_learned_groups_must_have_the_same_names_in_order(routers, key):
+    source, target = routed(routers[0], ("zh", "en")), routed(routers[1], ("en", "zh"))
+    with pytest.raises(InputError, match=key + r" is \('en', 'zh'\) in the config but \('zh', 'en"):
+        copy(source, target, ["encoder"], OLD)
 
 
 def test_the_number_of_experts_per_frame_may_differ():
