@@ -109,10 +109,11 @@ def plan_training(config: ExperimentConfig, workload: Workload) -> dict[str, Any
     kept = {name: _activations(model, config, shape) for name, shape in shapes.items()}
     largest = max(kept, key=lambda name: kept[name])
     memory = {"replicate": _replicated(sizes, config, kept[largest], workload.num_gpus)}
-    copied = {}
+    copied, gathered = {}, {}
     if workload.num_gpus > 1:
         memory["shard"] = _sharded(sizes, config, kept[largest], workload.num_gpus)
         copied["shard"] = _copied(sizes, config, workload.num_gpus)
+        gathered["shard"] = FLOAT_BYTES * sizes.state  # `epoch_N.pt`, which process 0 writes
     return {
         "parameters": sizes.total,
         "precision": config.train.precision,
@@ -120,6 +121,7 @@ def plan_training(config: ExperimentConfig, workload: Workload) -> dict[str, Any
         "batch": {"kind": largest, **shapes[largest]._asdict()},
         "memory_per_gpu": memory,
         "copy_in_host_memory_per_gpu": copied,
+        "whole_model_in_host_memory_of_process_0": gathered,
         "sent_per_gpu_and_step": _traffic(sizes, config, workload.num_gpus),
         **_steps(config, workload, shapes["average"].num_utts),
         **_time(config, workload, macs_per_sec),
@@ -204,12 +206,18 @@ def _sharded(
 
     Three units are gathered at a time: a block without its feed-forwards, one of these, and the
     next unit, which is fetched ahead. The gradients of one unit and the parameters outside of the
-    units are whole as well. With bfloat16, gathered feed-forwards take less.
+    units are whole as well. With bfloat16, gathered feed-forwards take less. Each process gathers
+    the whole model to evaluate the dev set. The part of it that is larger than activations and
+    gathered units adds to the sum.
     """
     memory = _states(sizes, config, num_gpus)
     memory["activations"] = kept
     largest = sorted(sizes.units, reverse=True)
-    memory["gathered units"] = FLOAT_BYTES * (sizes.root + sum(largest[:3]) + sum(largest[:1]))
+    units = FLOAT_BYTES * (sizes.root + sum(largest[:3]) + sum(largest[:1]))
+    memory["gathered units"] = units
+    whole = FLOAT_BYTES * sizes.total
+    if whole > kept + units:
+        memory["whole model for dev"] = whole - kept - units
     return {**memory, "sum": sum(memory.values())}
 
 

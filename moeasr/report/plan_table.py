@@ -26,6 +26,8 @@ def plan_lines(plan: Mapping[str, Any], gpu_memory_gb: float | None = None) -> l
     copied = plan["copy_in_host_memory_per_gpu"]
     if copied:
         rows.append(("host memory to save", *(_gb(copied.get(kind)) for kind in kinds)))
+        gathered = plan["whole_model_in_host_memory_of_process_0"]
+        rows.append(("... more in process 0", *(_gb(gathered.get(kind)) for kind in kinds)))
     sent = plan["sent_per_gpu_and_step"]
     rows.append(("sent per step", *(_gb(sent[kind]) for kind in kinds)))
     files = plan["files"]

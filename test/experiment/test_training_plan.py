@@ -70,6 +70,8 @@ def test_shards_divide_what_stays_and_gather_blocks():
         assert memory["shard"][name] == memory["replicate"][name] / 4
     copied = sum(memory["shard"][name] for name in ("weights", "optimizer", "moving average"))
     assert found["copy_in_host_memory_per_gpu"] == {"shard": copied}
+    weights = found["files"]["epoch_N.pt"]
+    assert found["whole_model_in_host_memory_of_process_0"] == {"shard": weights}
     config = load_experiment(CONF / "dense.yaml")
     model = build_model(config.model, 80, 30)
     sizes = measure_sizes(model, find_units(model))
@@ -77,6 +79,19 @@ def test_shards_divide_what_stays_and_gather_blocks():
     assert max(sizes.units) <= largest[-1] and sum(sizes.units) + sizes.root == sizes.total
     top = sorted(sizes.units)
     assert memory["shard"]["gathered units"] == 4 * (sizes.root + sum(top[-3:]) + top[-1])
+
+
+def test_the_whole_model_is_planned_where_it_is_larger_than_what_a_step_needs():
+    """Every process gathers it to evaluate the dev set. Case: deep and wide, with short batches."""
+    short = ("data.limits.max_frames=210", "data.batch.max_frames=210")
+    wide = ("model.encoder.num_blocks=12", "model.encoder.feed_forward.hidden_units=4000", *short)
+    memory = plan("dense", WORK, *wide)["memory_per_gpu"]["shard"]
+    gathered = sum(
+        memory[name] for name in ("activations", "gathered units", "whole model for dev")
+    )
+    assert gathered == pytest.approx(4 * memory["weights"])
+    assert memory["sum"] == pytest.approx(sum(memory.values()) - memory["sum"])
+    assert "whole model for dev" not in plan()["memory_per_gpu"]["shard"]
 
 
 def test_recomputed_blocks_keep_less_and_frozen_modules_have_no_gradients():

@@ -12,6 +12,7 @@ PLAN = {
         "shard": {"weights": 1e9, "activations": 9e9, "gathered units": 5e8, "sum": 10.5e9},
     },
     "copy_in_host_memory_per_gpu": {"shard": 1.5e9},
+    "whole_model_in_host_memory_of_process_0": {"shard": 4e9},
     "sent_per_gpu_and_step": {"replicate": 6e9, "shard": 9e9},
     "steps_per_epoch": 1000,
     "steps": 40_000,
@@ -39,6 +40,7 @@ def test_every_size_has_a_line_with_both_kinds():
     assert cells(lines, "sum") == ["17.00", "10.50"]
     assert cells(lines, "fits in 16 GB") == ["no", "yes"]
     assert cells(lines, "host memory to save") == ["-", "1.50"]
+    assert cells(lines, "... more in process 0") == ["-", "4.00"]
     assert cells(lines, "sent per step") == ["6.00", "9.00"]
     text = "\n".join(lines)
     assert "steps: 1,000 per epoch, 40,000 in 40 epochs" in text
