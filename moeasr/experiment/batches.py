@@ -23,7 +23,10 @@ from moeasr.errors import InputError
 from moeasr.experiment.config import ExperimentConfig
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.limits import check_num_processes
+from moeasr.logs import get_logger
 from moeasr.text.tokenizer import Tokenizer
+
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,12 @@ def make_batches(
     reader = kind.open_reader(data_dir, whole_files=is_windowed)
     num_views = 2 if is_training and config.model.consistency_weight > 0 else 1
     masks, augmented = config.data.masks(num_views) if is_training else None, None
+    is_masked = masks is not None and masks.first_epoch <= config.train.max_epochs
+    if num_views > 1 and not is_masked and not config.data.augment:
+        logger.warning(
+            "`model.consistency_weight` compares two views of each utterance, but no epoch has "
+            "masks, so the views differ only by dropout, at twice the cost; set `data.spec_augment`"
+        )
     if is_training and config.data.augment:
         has_settings = (Path(data_dir) / SETTINGS).is_file()
         fbank = read_settings(data_dir) if has_settings else FbankConfig()

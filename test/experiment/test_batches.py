@@ -151,6 +151,16 @@ def test_consistency_gives_training_two_views_with_more_time_masks(data_dir):
         DataConfig(consistency_time_masks=-1.0)
 
 
+def test_views_that_differ_only_by_dropout_have_a_warning(data_dir, caplog):
+    model = dataclasses.replace(DENSE.model, consistency_weight=0.2)
+    late = SpecAugmentConfig(first_epoch=DENSE.train.max_epochs + 1)
+    for masks, warns in ((None, True), (late, True), (SpecAugmentConfig(), False)):
+        config = dataclasses.replace(DENSE, model=model, data=DataConfig(spec_augment=masks))
+        make_batches(data_dir, config, TOKENIZER, lambda n: n // 4, 1, torch.zeros(20))
+        assert ("the views differ only by dropout" in caplog.text) == warns
+        caplog.clear()
+
+
 @pytest.mark.slow
 def test_the_order_of_training_is_the_samplers_of_seed_and_epoch(data_dir):
     lengths = list(LENGTHS.values())
