@@ -256,6 +256,11 @@ def main(argv: list[str] | None = None) -> None:
         reference.kill()
     expected = result_of(reference.exp_dir)
     print(f"without a fault: {duration:.1f} s", flush=True)
+    files = [path for path in reference.exp_dir.rglob("*") if path.is_file()]
+    needed_mb = -(-sum(path.stat().st_size for path in files) // 2**20)
+    if "full" in args.faults and args.tmpfs_mb < 2 * needed_mb:
+        # A new state is complete before the old one is removed.
+        sys.exit(f"the experiment has {needed_mb} MB: --tmpfs-mb must be at least twice as much")
     num_wrong = 0
     for name in args.faults:
         fault, longest, done = FAULTS[name], 0.0, 0
