@@ -4,6 +4,7 @@ The oneDNN operators are private to PyTorch, whose compiler emits them, and have
 version 2.11. `moeasr.nn.kernel_trial` tries them once, and uses the plain kernel if they fail.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -19,6 +20,7 @@ Maker = Callable[[Tensor, Tensor, bool], Kernel]
 
 PACKED_ROWS = 64  # number of input rows for which the packed layout is optimised
 SMALLEST_SCALE = 6.1e-5  # smallest scale of 8-bit inputs, as in FBGEMM
+MAX_CODE = 255  # largest code of 8-bit inputs
 
 
 class KernelFamily(NamedTuple):
@@ -80,9 +82,10 @@ def int8_plain(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
     """
     packed = torch.ops.quantized.linear_prepack(quantize_weight(weight), bias)
     product = torch.ops.quantized.linear_dynamic.default
+    is_reduced = largest_code() < MAX_CODE
     if with_silu:
-        return lambda x: F.silu(product(x, packed), inplace=True)
-    return lambda x: product(x, packed)
+        return lambda x: F.silu(product(x, packed, is_reduced), inplace=True)
+    return lambda x: product(x, packed, is_reduced)
 
 
 def int8_onednn(weight: Tensor, bias: Tensor, with_silu: bool) -> Kernel:
@@ -117,7 +120,7 @@ def quantize_weight(weight: Tensor) -> Tensor:
 
 
 def quantize_inputs(x: Tensor) -> tuple[Tensor, float, int]:
-    """Quantise inputs to 0 .. 255 by the same scale and zero point as PyTorch's engines.
+    """Quantise inputs to 0 .. `largest_code()` by the scale and zero point of PyTorch's engines.
 
     The codes cover the range from the smallest to the largest input, extended to include zero.
 
@@ -126,12 +129,33 @@ def quantize_inputs(x: Tensor) -> tuple[Tensor, float, int]:
     """
     lowest, highest = torch.aminmax(x)
     low, high = min(lowest.item(), 0.0), max(highest.item(), 0.0)
-    step = (high - low) / 255 or 1.0
+    step = (high - low) / largest_code() or 1.0
     scale, zero_point = max(step, SMALLEST_SCALE), round(-low / step)
     quantized = torch.quantize_per_tensor(x.contiguous(), scale, zero_point, torch.quint8)
     # `int_repr` would copy the codes, which takes as long as quantising them.
     codes = torch.empty(0, dtype=torch.uint8).set_(quantized.untyped_storage(), 0, x.shape)
     return codes, scale, zero_point
+
+
+@functools.cache
+def largest_code() -> int:
+    """Return the largest code of 8-bit inputs: 255, or 127 on processors without VNNI.
+
+    Without these instructions for 8-bit products, kernels add two products in 16 bits. Codes up to
+    255 and weights up to 127 would overflow. PyTorch's own `reduce_range` does the same.
+    """
+    ones = torch.ones(64, 64)
+    weight = quantize_weight(ones)
+    for engine in ("fbgemm", "onednn"):
+        try:
+            with _quantized_engine(engine):
+                packed = torch.ops.quantized.linear_prepack(weight, None)
+            sums = torch.ops.quantized.linear_dynamic.default(ones, packed, False)
+        except RuntimeError:  # this build of PyTorch lacks the engine
+            continue
+        if (sums - 64).abs().max() > 0.64:
+            return 127
+    return MAX_CODE
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from moeasr.nn import packed_convolution
+from moeasr.nn.linear_kernels import largest_code
 from moeasr.nn.packed_convolution import Bf16Conv2d, Int8Conv2d, fastest_conv, sums_are_exact
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
@@ -40,7 +41,7 @@ def test_the_8_bit_convolution_equals_that_of_rounded_weights_and_inputs():
     skip_unless_exact(Int8Conv2d)
     conv, x = nn.Conv2d(6, 10, 3, 2), torch.rand(2, 6, 9, 13) * 3 - 1
     weight_step = conv.weight.abs().amax(dim=(1, 2, 3), keepdim=True) / 127
-    step = (x.max() - x.min()) / 255
+    step = (x.max() - x.min()) / largest_code()
     with torch.inference_mode():
         weight = (conv.weight / weight_step).round() * weight_step
         rounded = F.conv2d((x / step).round() * step, weight, conv.bias, 2)
