@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 SCOPES = "pkg.torch.onnx.name_scopes"
 """Key under which the exporter notes the path of the module that an operator belongs to."""
-LARGEST = 127
-"""Largest 8-bit integer of a weight; the smallest one is its negative."""
+LARGEST = 64
+"""Largest integer of a weight; the smallest one is its negative.
+
+On processors without the instructions for 8-bit products (VNNI), onnxruntime adds two products in
+16 bits. With an input of at most 255 and larger integers, these sums would overflow.
+"""
 
 
 def unquantized_paths(graph: nn.Module) -> set[str]:

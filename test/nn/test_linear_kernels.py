@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from moeasr.nn.kernel_trial import sums_are_exact
+from moeasr.nn.kernel_trial import fastest_makers, sums_are_exact
 from moeasr.nn.linear_kernels import KERNELS, largest_code, quantize_inputs, quantize_weight
 
 MAKERS = [
@@ -111,3 +111,9 @@ def test_packing_for_an_engine_leaves_the_default_engine(monkeypatch):
     for make in KERNELS["int8"].makers:
         run(make, torch.randn(2, 3), torch.zeros(2), False, torch.randn(1, 3))
         assert torch.backends.quantized.engine == before
+
+
+@pytest.mark.parametrize("precision", KERNELS)
+def test_the_fastest_kernels_are_among_those_of_the_precision(precision):
+    few, more = fastest_makers(KERNELS[precision], 251, 1023, True, True, 1)
+    assert {few, more} <= set(KERNELS[precision].makers)

@@ -1,10 +1,9 @@
 """The convolution of the front end in bfloat16 and in 8 bits."""
 
-import time
-
 import pytest
 import torch
 import torch.nn.functional as F
+from fake_clock import FakeClock
 from torch import nn
 
 from moeasr.nn import packed_convolution
@@ -52,10 +51,12 @@ def test_the_8_bit_convolution_equals_that_of_rounded_weights_and_inputs():
 @pytest.mark.parametrize("fast", [nn.Conv2d, Bf16Conv2d, Int8Conv2d])
 def test_the_fastest_one_of_those_that_the_precision_allows_is_taken(monkeypatch, fast, precision):
     skip_unless_exact(fast)
-    conv = nn.Conv2d(6, 10, 3, 2)
+    conv, clock = nn.Conv2d(6, 10, 3, 2), FakeClock()
+    monkeypatch.setattr(packed_convolution, "time", clock)
     allowed = [nn.Conv2d, *packed_convolution.PACKED_CONVOLUTIONS[precision]]
-    for kind in set(allowed) - {fast}:
-        monkeypatch.setattr(kind, "forward", slowly(kind.forward))
+    for kind in allowed:
+        sec = 0.001 if kind is fast else 0.005
+        monkeypatch.setattr(kind, "forward", timed(kind.forward, clock, sec))
     found = fastest_conv(conv, precision)
     if fast in allowed:
         assert type(found) is fast
@@ -63,11 +64,9 @@ def test_the_fastest_one_of_those_that_the_precision_allows_is_taken(monkeypatch
         assert type(found) in allowed
 
 
-def slowly(forward):
+def timed(forward, clock, sec):
     def wrapped(self, x):
-        end_sec = time.thread_time() + 0.005
-        while time.thread_time() < end_sec:
-            pass
+        clock.advance(sec)
         return forward(self, x)
 
     return wrapped

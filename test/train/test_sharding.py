@@ -58,18 +58,26 @@ def test_two_shards_train_as_two_replicas_and_as_one_process_with_two_micro_batc
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "tolerance"), [("bad", 1e-9), ("fp32", 1e-5), ("bf16", 1e-2), ("distilled", 1e-9)]
+    ("kind", "tolerance"), [("bad", 1e-9), ("fp32", 1e-5), ("distilled", 1e-9)]
 )
-def test_bad_micro_batches_lower_precisions_and_teachers_train_alike(steps, kind, tolerance):
+def test_bad_micro_batches_float32_and_teachers_train_alike(steps, kind, tolerance):
     """A process cannot leave out a bad micro-batch alone, because the others wait for its units.
 
-    In bfloat16, the sums of products differ in their last bit, 2^-8 of them. A teacher is not
-    sharded with its student.
+    A teacher is not sharded with its student.
     """
     whole, sharded = (steps[f"{kind} {parallel}"] for parallel in ("replicate", "shard"))
     assert all(map(math.isfinite, sharded))
     assert sharded != steps["u2pp_moe"]["shard/blocks"]
     assert sharded == pytest.approx(whole, rel=tolerance)
+
+
+@pytest.mark.slow
+def test_bfloat16_trains_alike_until_rounding_errors_choose_other_experts(steps):
+    """The order of sums depends on the machine, so they may differ in their last bit, by 2^-8."""
+    whole, sharded = (steps[f"bf16 {parallel}"] for parallel in ("replicate", "shard"))
+    assert sharded != steps["fp32 shard"]
+    assert sharded[:5] == pytest.approx(whole[:5], rel=2**-8)
+    assert whole[-1] < whole[0] / 2 and sharded[-1] < sharded[0] / 2
 
 
 @pytest.mark.slow
