@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from moeasr.atomic import atomic_path
-from moeasr.errors import InputError, is_out_of_memory
+from moeasr.errors import InputError, is_out_of_memory, os_error_behind
 from moeasr.low_rank import merge_updates
 
 FORMAT = "moeasr-1"
@@ -37,9 +37,7 @@ def save(path: str | Path, content: Mapping[str, Any]) -> None:
         with atomic_path(path) as temporary, open(temporary, "wb") as handle:
             torch.save({"format": FORMAT, **content}, handle)
     except (OSError, RuntimeError) as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, OSError):
-            cause = cause.__cause__ or cause.__context__  # torch raises its own error after it
+        cause = os_error_behind(error)
         if cause is None:
             raise
         raise InputError(f"cannot write the checkpoint {path}: {_reason(cause)}") from error

@@ -28,6 +28,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def os_error_behind(error: BaseException) -> OSError | None:
+    """Return the error of the operating system that led to an error; None if there is none.
+
+    PyTorch's zip writer, for example, raises an error of its own after a failed write.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
+
+
 def describe(error: BaseException) -> str:
     """Return the type and text of an error, and the place where it was raised."""
     text = " ".join(traceback.format_exception_only(error)[-1].split())

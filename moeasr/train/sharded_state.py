@@ -17,11 +17,14 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
+from torch.distributed.checkpoint.storage import WriteResult
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.futures import Future
 
 from moeasr import distributed
-from moeasr.errors import InputError
+from moeasr.errors import InputError, os_error_behind
 
 SEPARATOR = "/"
 RECORD_MODULES = (
@@ -92,6 +95,20 @@ def split(content: Mapping[Any, Any]) -> Split:
     return found
 
 
+class _Writer(dcp.FileSystemWriter):
+    """DCP's writer, with the error of the operating system as the reason of a failure.
+
+    DCP sends errors from process to process, without the errors that led to them.
+    """
+
+    def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
+        """Write the part of this process, see `dcp.FileSystemWriter.write_data`."""
+        try:
+            return super().write_data(plan, planner)
+        except RuntimeError as error:
+            raise os_error_behind(error) or error from None
+
+
 def copy_to_host(content: Split) -> Split:
     """Return a copy on the CPU, which later steps of the training do not change."""
     options = StagingOptions(
@@ -119,7 +136,7 @@ def write_shards(
         InputError: A process cannot write its part, for example because its disk is full.
     """
     try:
-        dcp.save(dict(shards), checkpoint_id=directory, process_group=group)
+        dcp.save(dict(shards), storage_writer=_Writer(directory), process_group=group)
     except CheckpointException as error:
         rank, reason = _first_failure(error)
         raise InputError(f"process {rank} cannot write {directory}: {reason}") from None

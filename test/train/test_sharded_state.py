@@ -1,14 +1,18 @@
 """Sharded tensors in nested mappings; test_sharding.py writes and reads them."""
 
+import errno
+import io
 import os
 import pickle
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.checkpoint.filesystem import FileSystem
 
 from moeasr.errors import InputError
-from moeasr.train.sharded_state import complete, read_shards, split
+from moeasr.train.sharded_state import complete, read_shards, split, write_shards
 
 
 def test_a_state_without_sharded_tensors_is_left_as_it_is():
@@ -35,3 +39,26 @@ def test_metadata_cannot_run_code(tmp_path):
     with pytest.raises(InputError, match="is incomplete or damaged"):
         read_shards(tmp_path, lambda path, shape: None)
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
+@pytest.mark.parametrize("num_bytes", [0, 100, 700, 3000])
+def test_a_disk_that_becomes_full_within_a_file_is_named(tmp_path, monkeypatch, num_bytes):
+    """After a failed write, PyTorch's zip writer raises an error about positions in the file."""
+
+    class OnFullDisk(io.FileIO):
+        def write(self, data):
+            if self.tell() + len(data) > num_bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(data)
+
+    @contextmanager
+    def create(self, path, mode):
+        with OnFullDisk(path, mode) as stream:
+            yield stream
+
+    monkeypatch.setattr(FileSystem, "create_stream", create)
+    with pytest.raises(InputError) as caught:
+        write_shards(tmp_path / "1", {"weight": torch.ones(1000)})
+    sentence = f"process 0 cannot write {tmp_path / '1'}: No space left on device"
+    assert str(caught.value) == sentence
