@@ -3,11 +3,11 @@
 import os
 import pickle
 import re
-import resource
 from contextlib import contextmanager
 
 import pytest
 import torch
+from limited_files import files_of_at_most
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
@@ -153,13 +153,9 @@ def test_loading_never_runs_code(tmp_path, monkeypatch, recwarn):
 
 def test_a_disk_that_fills_up_in_the_middle_is_an_input_error(tmp_path):
     """torch's zip writer then reports a wrong position, and hides the cause of the error."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # Python ignores SIGXFSZ
-    try:
-        with pytest.raises(InputError, match="cannot write the checkpoint .*File too large"):
-            checkpoint.save(tmp_path / "x.pt", {"w": torch.zeros(100_000), "v": torch.zeros(9)})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    refusal = pytest.raises(InputError, match="cannot write the checkpoint .*File too large")
+    with refusal, files_of_at_most(100_000):
+        checkpoint.save(tmp_path / "x.pt", {"w": torch.zeros(100_000), "v": torch.zeros(9)})
     assert not os.listdir(tmp_path)
 
 

@@ -4,16 +4,14 @@ import math
 import multiprocessing
 import os
 import pickle
-import resource
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import kaldiio
 import numpy as np
 import pytest
 import torch
+from limited_files import files_of_at_most
 
 from moeasr.errors import InputError
 from moeasr.features.archive import FeatureReader, open_archive
@@ -82,25 +80,10 @@ def test_nothing_appears_when_writing_fails(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@contextmanager
-def small_disk() -> Iterator[None]:
-    """Limit files to 5000 bytes, the closest emulation of a full disk without being root.
-
-    Not a fixture: pytest reports a test before it takes its fixtures down, and its own output may
-    go to a longer file.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     with (
         pytest.raises(InputError, match=r"cannot write archive .*x.ark: File too large"),
-        small_disk(),
+        files_of_at_most(5000),
         open_archive(tmp_path / "x.ark", tmp_path / "x.scp") as archive,
     ):
         for number in range(100):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from moeasr.atomic import temporary_directory
 from moeasr.config import dump_yaml
-from moeasr.errors import InputError
+from moeasr.errors import InputError, os_error_behind
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.faults import fbank_faults, model_faults
 from moeasr.interop.wenet.train_yaml import train_yaml
@@ -60,8 +60,10 @@ def write_wenet(
             (temporary / "train.yaml").write_text(dump_yaml(settings), encoding="utf-8")
             temporary.replace(out_dir)
     except (OSError, RuntimeError) as error:  # RuntimeError comes from torch's writer
-        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
-        raise InputError(f"cannot write {out_dir}: {reason}") from error
+        cause = os_error_behind(error)
+        if cause is None:
+            raise
+        raise InputError(f"cannot write {out_dir}: {cause.strerror}") from error
 
 
 def _warnings(tokenizer: Tokenizer, fbank: FbankConfig) -> list[str]:

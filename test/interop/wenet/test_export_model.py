@@ -6,7 +6,9 @@ from pathlib import PurePosixPath
 
 import pytest
 import yaml
+from limited_files import files_of_at_most
 
+from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.export_model import write_wenet
 from moeasr.interop.wenet.import_model import read_wenet
@@ -128,3 +130,12 @@ def test_all_settings_of_filter_banks_are_written(tmp_path):
     }
     again = read_wenet(tmp_path / "out").fbank
     assert again == dataclasses.replace(fbank, high_freq_hz=0.0)  # 0 stands for half the rate
+
+
+@pytest.mark.parametrize("num_bytes", [10, 700])
+def test_a_full_disk_is_named_and_leaves_no_directory(tmp_path, num_bytes):
+    """After a failed write, PyTorch's zip writer raises an error about positions in the file."""
+    refusal = pytest.raises(InputError, match=f"^cannot write {tmp_path / 'out'}: File too large$")
+    with refusal, files_of_at_most(num_bytes):
+        export(tmp_path / "out", "char")
+    assert not list(tmp_path.iterdir())
