@@ -27,7 +27,7 @@ LARGEST = 64
 """Largest integer of a weight; the smallest one is its negative.
 
 On processors without the instructions for 8-bit products (VNNI), onnxruntime adds two products in
-16 bits. With an input of at most 255 and larger integers, these sums would overflow.
+16 bits. Inputs go up to 255, and 2 * 255 * 64 just fits; larger weights would overflow.
 """
 
 
