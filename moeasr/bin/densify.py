@@ -58,14 +58,13 @@ def main(argv: list[str] | None = None) -> None:
     from itertools import chain, islice
 
     from moeasr import checkpoint
-    from moeasr.config import to_mapping
     from moeasr.convert.densifying import dense_config, densify_into, measure_bank_usage
     from moeasr.convert.output_change import measure_change
     from moeasr.decode.recognizer import Recognizer
+    from moeasr.experiment.metadata import converted_metadata
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model
     from moeasr.report.conversion import change_lines, speech_inputs
-    from moeasr.version import describe_commit
 
     setup_logging()
     if args.num_utts < 1:
@@ -81,27 +80,20 @@ def main(argv: list[str] | None = None) -> None:
     dense = build_model(config, trained.fbank.num_mel_bins, trained.tokenizer.vocab_size)
     converted = densify_into(dense, trained.model, usage, args.method)
 
-    content = checkpoint.load(args.checkpoint)
-    content.pop("trainer", None)
-    name = f"{trained.info.get('config_name', 'unknown')} densified by {args.method}"
-    content["config"] = {**content["config"], "model": to_mapping(config)}
-    content["info"] = {
-        "commit": describe_commit(),
-        "seed": trained.info.get("seed"),
-        "config_name": name,
-        "train_command": shlex.join(
-            ["python3", "-m", "moeasr.bin.densify", *(argv or sys.argv[1:])]
-        ),
-        "densified_from": {
-            "checkpoint": args.checkpoint,
-            "method": args.method,
-            "data_dir": args.data_dir,
-            "info": dict(trained.info),
-        },
+    origin = {
+        "checkpoint": args.checkpoint,
+        "method": args.method,
+        "data_dir": args.data_dir,
+        "info": dict(trained.info),
     }
-    if "pruned_labels" in trained.info:  # the new model does not know these labels either
-        content["info"]["pruned_labels"] = trained.info["pruned_labels"]
-    checkpoint.save(args.out, {**content, "model": dense.state_dict()})
+    metadata = converted_metadata(
+        checkpoint.load(args.checkpoint),
+        config,
+        done=f"densified by {args.method}",
+        command=shlex.join(["python3", "-m", "moeasr.bin.densify", *(argv or sys.argv[1:])]),
+        origin={"densified_from": origin},
+    )
+    checkpoint.save(args.out, {**metadata, "model": dense.state_dict()})
     forms = ("set of experts became a feed-forward", "sets of experts became feed-forwards")
     print(f"{args.out}: {counted(len(converted), *forms)} by {args.method}")
     change = measure_change(trained.model.double(), dense.double().eval(), inputs)

@@ -54,16 +54,15 @@ def main(argv: list[str] | None = None) -> None:
     from itertools import chain, islice
 
     from moeasr import checkpoint
-    from moeasr.config import to_mapping
     from moeasr.convert.densifying import measure_bank_usage
     from moeasr.convert.merging import check_mergeable, merge_experts, merge_into
     from moeasr.convert.output_change import measure_change
     from moeasr.convert.pruning import check_droppable, drop_rarely_used, keep_labels, prune_into
     from moeasr.decode.recognizer import Recognizer
+    from moeasr.experiment.metadata import converted_metadata
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model, count_params
     from moeasr.report.conversion import change_lines, speech_inputs
-    from moeasr.version import describe_commit
 
     setup_logging()
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
@@ -95,17 +94,15 @@ def main(argv: list[str] | None = None) -> None:
             done = f"merged to {counted(args.merge_experts, 'expert')}"
     pruned = build_model(plan.config, trained.fbank.num_mel_bins, trained.tokenizer.vocab_size)
     fill(pruned, trained.model, plan)
-    content = {k: v for k, v in checkpoint.load(args.checkpoint).items() if k != "trainer"}
-    content["config"] = {**content["config"], "model": to_mapping(plan.config)}
-    content["info"] = {
-        "commit": describe_commit(),
-        "seed": trained.info.get("seed"),
-        "config_name": f"{trained.info.get('config_name', 'unknown')} {done}",
-        "train_command": shlex.join(["python3", "-m", "moeasr.bin.prune", *(argv or sys.argv[1:])]),
-        "pruned_from": {"checkpoint": args.checkpoint, "info": dict(trained.info)},
-    }
-    content["info"] |= {} if pruned_labels is None else {"pruned_labels": pruned_labels}
-    checkpoint.save(args.out, {**content, "model": pruned.state_dict()})
+    metadata = converted_metadata(
+        checkpoint.load(args.checkpoint),
+        plan.config,
+        done=done,
+        command=shlex.join(["python3", "-m", "moeasr.bin.prune", *(argv or sys.argv[1:])]),
+        origin={"pruned_from": {"checkpoint": args.checkpoint, "info": dict(trained.info)}},
+    )
+    metadata["info"] |= {} if pruned_labels is None else {"pruned_labels": pruned_labels}
+    checkpoint.save(args.out, {**metadata, "model": pruned.state_dict()})
     before, after = count_params(trained.model).describe(), count_params(pruned).describe()
     layers = zip(trained.model.moe_layers().values(), pruned.moe_layers().values())
     num_changed = sum(a.experts.num_experts != b.experts.num_experts for a, b in layers)

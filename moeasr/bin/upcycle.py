@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.convert.upcycling import upcycle_into
     from moeasr.decode.recognizer import Recognizer
     from moeasr.experiment.config import load_experiment
-    from moeasr.experiment.metadata import checkpoint_metadata
+    from moeasr.experiment.metadata import checkpoint_metadata, unknown_labels
     from moeasr.logs import setup_logging
     from moeasr.models.build import build_model
     from moeasr.report.conversion import change_lines, random_inputs, speech_inputs
@@ -105,9 +105,7 @@ def main(argv: list[str] | None = None) -> None:
         command=command,
     )
     origin = {"checkpoint": args.checkpoint, "noise": args.noise, "info": dict(dense.info)}
-    content["info"]["upcycled_from"] = origin
-    if "pruned_labels" in dense.info:  # the new model does not know these labels either
-        content["info"]["pruned_labels"] = dense.info["pruned_labels"]
+    content["info"] |= {"upcycled_from": origin, **unknown_labels(dense.info)}
     checkpoint.save(args.out, {**content, "model": model.state_dict()})
     forms = ("feed-forward became a set of experts", "feed-forwards became sets of experts")
     print(f"{args.out}: {counted(len(converted), *forms)}, noise {args.noise}")

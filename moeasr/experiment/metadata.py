@@ -1,7 +1,7 @@
 """Metadata that every checkpoint contains beside the weights."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from moeasr import checkpoint
 from moeasr.config import to_mapping
 from moeasr.experiment.config import ExperimentConfig
 from moeasr.features.fbank_config import FbankConfig
+from moeasr.models.config import ModelConfig
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.version import describe_commit
 
@@ -51,6 +52,44 @@ def checkpoint_metadata(
             "train_command": command,
         },
     }
+
+
+def converted_metadata(
+    source: Mapping[str, Any],
+    model: ModelConfig,
+    done: str,
+    command: str,
+    origin: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the metadata of a model that was made from a trained one, without training.
+
+    Args:
+        source: Content of the checkpoint of the trained model.
+        model: Config of the new model.
+        done: What was done, such as "densified by sum"; the name of the config in result tables
+            ends with it.
+        command: The command line that made the new model.
+        origin: How the new model was made, such as `{"densified_from": ...}`.
+    """
+    info = source["info"]
+    kept = {k: v for k, v in source.items() if k not in ("model", "trainer")}
+    return {
+        **kept,
+        "config": {**source["config"], "model": to_mapping(model)},
+        "info": {
+            "commit": describe_commit(),
+            "seed": info.get("seed"),
+            "config_name": f"{info.get('config_name', 'unknown')} {done}",
+            "train_command": command,
+            **origin,
+            **unknown_labels(info),
+        },
+    }
+
+
+def unknown_labels(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of `info` that names labels removed by pruning: descendants lack them too."""
+    return {k: v for k, v in info.items() if k == "pruned_labels"}
 
 
 def _digest(path: str | None) -> str | None:
