@@ -3,6 +3,7 @@
 #
 # Usage: test/run.sh [--fast] [pytest arguments]   e.g. test/run.sh -x -k fbank test/features
 #   --fast   # leave out the tests marked slow and the repetitions with other processor settings
+# With pytest arguments, there are no repetitions either: only the tests that they choose run.
 # Tests run on all cores, one file at a time on each; `-n 0` runs them one after another.
 # Exit status: 0 if everything passed.
 set -euo pipefail
@@ -36,7 +37,7 @@ check "pytest" python3 -m pytest -n auto --dist loadfile --no-loadscope-reorder 
   "${selection[@]}" "$@"
 
 # Numbers must be right in the instructions of every processor, not only of this one.
-if ! $is_fast; then
+if ! $is_fast && [ $# -eq 0 ]; then
   processors=(ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2
     MKL_ENABLE_INSTRUCTIONS=SSE4_2 ONEDNN_MAX_CPU_ISA=AVX2)
   numeric=(test/nn test/moe test/interop test/features/test_fbank.py test/models/test_inference.py

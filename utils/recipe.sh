@@ -68,6 +68,8 @@ done
 [[ $data_type =~ ^(feats|raw|shard)$ ]] ||
   fail "--data-type must be feats, raw or shard, but is '$data_type'"
 [[ $units =~ ^(char|bpe|word)$ ]] || fail "--units must be char, bpe or word, but is '$units'"
+((stage > 2 || stop_stage < 2)) || [[ $units != bpe || $dict_opts =~ --(vocab[-_]size|extend) ]] ||
+  fail "--units bpe requires a number of units, such as --dict-opts '--vocab-size 500'"
 [[ " $decoding_chunk_size" =~ ^(\ +-?[0-9]+)+\ *$ ]] ||
   fail "--decoding-chunk-size must be whole numbers, but is '$decoding_chunk_size'"
 ((stage <= stop_stage && stage <= last_stage && stop_stage >= 0)) ||

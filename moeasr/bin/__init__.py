@@ -31,6 +31,12 @@ def run(main: Callable[[], None]) -> None:
         _end(program, str(error), "lost")
     except InputError as error:
         _end(program, str(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "moeasr").partition(".")[0]
+        if package == "moeasr":
+            raise
+        advice = "in a recipe's directory, `. ./path.sh` sets up a Python that has all packages"
+        _end(program, f"{sys.executable} lacks the package {package}; {advice}")
     except BrokenPipeError:  # `moeasr ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -40,7 +40,7 @@ computation per second of audio, on one thread of the machine that exported the 
 {data}
 ## Run it
 
-With moeasr (`pip install 'moeasr[deploy]'`), attention rescoring included:
+With moeasr (`pip install -e '.[deploy]'` in its checkout), attention rescoring included:
 
 ```python
 import moeasr

@@ -61,6 +61,24 @@ def test_out_of_memory_gives_one_sentence_with_advice(main, message):
     assert "use smaller batches" in sentence
 
 
+def test_a_missing_package_gives_one_sentence_with_advice():
+    def main():
+        import no_such_package.part  # noqa: F401
+
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    assert f"{sys.executable} lacks the package no_such_package; " in caught.value.code
+    assert "`. ./path.sh`" in caught.value.code
+
+
+def test_a_missing_module_of_moeasr_is_a_bug_and_keeps_its_traceback():
+    def main():
+        import moeasr.no_such_module  # noqa: F401
+
+    with pytest.raises(ModuleNotFoundError):
+        run(main)
+
+
 def test_an_unexpected_exception_keeps_its_traceback():
     with pytest.raises(RuntimeError, match="a bug"):
         run(raising(RuntimeError("a bug")))

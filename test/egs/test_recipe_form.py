@@ -102,6 +102,7 @@ REFUSED = {
     "--stage 2 --stop-stage 1": "none is from --stage 2 to --stop-stage 1",
     "--dry-run yes": "--dry-run must be true or false, but is 'yes'",
     "--data-type tar": "--data-type must be feats, raw or shard, but is 'tar'",
+    "--units bpe --dict-opts .": "such as --dict-opts '--vocab-size 500'",
     "--units letters": "--units must be char, bpe or word, but is 'letters'",
     "--decoding-chunk-size 8,16": "--decoding-chunk-size must be whole numbers, but is '8,16'",
     "--train-config conf/none.yaml": "--train-config conf/none.yaml: no such file",

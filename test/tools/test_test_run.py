@@ -52,7 +52,7 @@ def test_fast_leaves_out_slow_tests_and_repetitions(run):
 
 def test_arguments_reach_pytest_as_they_are(run):
     _, _, calls = run("-x", "-k", "fbank", "test/features")
-    assert f"{PYTEST} -x -k fbank test/features" in calls
+    assert checks(calls)[3:] == [f"{PYTEST} -x -k fbank test/features"]  # and no repetitions
 
 
 def test_a_failed_check_does_not_hide_the_others_and_is_named_at_the_end(run):
