@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from moeasr.config_roles import role_of
+from moeasr.config_roles import role_of, values_by_key
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.config import ModelConfig
@@ -22,6 +22,8 @@ SEEN_IN_TENSORS = (
 )
 """Encoder keys whose values may differ between two models, because the shapes and the sharing of
 tensors are compared directly."""
+NOT_FUNCTIONS = {"type", "hidden_units", "num_experts", "shared_expert_units", "activation"}
+"""Feed-forward keys that may differ, or are compared elsewhere with a message of their own."""
 
 
 def feed_forwards(model: AsrModel) -> dict[str, DenseFeedForward | MoEFeedForward]:
@@ -57,13 +59,17 @@ def hidden_units(module: DenseFeedForward | MoEFeedForward) -> int:
 
 
 def check_same_network(source: AsrModel, target: AsrModel) -> None:
-    """Raise `InputError` unless two models differ only in their feed-forwards.
+    """Raise `InputError` unless two models differ only in feed-forwards, heads and languages.
 
     Config keys are compared as well as tensors, because some keys change the function of the
-    network but no shape. The message names the config keys and a tensor that differ.
+    network but no shape: experts that both models have would be exchanged if the names of their
+    languages had another order. The message names the config keys and a tensor that differ.
     """
     theirs, ours = (_structure(model.config) for model in (source, target))
     differing = [key for key in ours if theirs.get(key) != ours[key]]
+    old, new = (_functions(model.config) for model in (source, target))
+    differing += [key for key in new if key in old and old[key] != new[key]]
+    theirs, ours = {**theirs, **old}, {**ours, **new}
     if not differing:
         return
     reasons = [
@@ -124,6 +130,26 @@ def _structure(config: ModelConfig) -> dict[str, Any]:
         channels = config.encoder.subsampling_channels or config.encoder.d_model
         keys["model.encoder.subsampling_channels"] = channels
     return keys
+
+
+def _functions(config: ModelConfig) -> dict[str, Any]:
+    """Return the values of optional parts that must be equal if both models have the part."""
+    parts: dict[str, Any] = {f"model.heads.{name}": head for name, head in config.heads.items()}
+    for name, section in (("encoder", config.encoder), ("decoder", config.decoder)):
+        for key, value in vars(section).items():
+            if isinstance(value, FeedForwardConfig):
+                parts[f"model.{name}.{key}"] = value
+    keys = {
+        f"{name}.{key}": value
+        for name, part in parts.items()
+        for key, value in values_by_key(part, "identity").items()
+        if key not in NOT_FUNCTIONS
+    }
+    conditioned = config.intermediate_ctc.conditioned_blocks
+    keys |= {"model.languages": config.languages} if config.languages else {}
+    return keys | (
+        {"model.intermediate_ctc.conditioned_blocks": conditioned} if conditioned else {}
+    )
 
 
 def _keys(name: str, section: EncoderConfig | DecoderConfig) -> dict[str, Any]:

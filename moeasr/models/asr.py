@@ -72,8 +72,6 @@ class AsrModel(nn.Module):
         super().__init__()
         self.cmvn = cmvn
         self.encoder = encoder
-        self._paths = {name: self._add_head(name, head) for name, head in heads.items()}
-        self.embedding = embedding
         self.all_heads = dict(heads)
         self.heads = {name: head for name, head in heads.items() if head_weights[name] > 0}
         self.head_weights = dict(head_weights)
@@ -84,6 +82,9 @@ class AsrModel(nn.Module):
         self.vocab_size = vocab_size
         self.max_chunk_size = max_chunk_size
         self.config = config
+        self.embedding = None  # no head may take its place
+        self._paths = {name: self._add_head(name, head) for name, head in heads.items()}
+        self.embedding = embedding
         self._draws_experts = any(
             len(layer.router.training_experts) > 1 for layer in self.moe_layers().values()
         )

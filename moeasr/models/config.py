@@ -202,6 +202,10 @@ class ModelConfig:
         if len(labelled) > 1:
             raise InputError(f"only one head may have `labels`, but {' and '.join(labelled)} do")
         for name, head in self.heads.items():
+            if not name.isidentifier():
+                raise InputError(
+                    f"`heads` contains the name '{name}'; use letters, digits and underscores"
+                )
             try:
                 head.check_encoder(self.encoder)
             except InputError as error:

@@ -12,6 +12,7 @@ from moeasr.convert.transfer import (
     load_transferred,
 )
 from moeasr.errors import InputError
+from moeasr.models.intermediate_ctc import IntermediateCtcConfig
 
 
 def model(**settings):
@@ -53,6 +54,27 @@ def test_another_network_is_refused_with_its_keys(settings, message):
         InputError, match=f"only feed-forwards may differ from the checkpoint: .*{message}"
     ):
         check_same_network(model(), model(**settings))
+
+
+def test_parts_that_both_models_have_must_compute_the_same():
+    """Otherwise the experts of two languages would be exchanged, or weighted in another way."""
+    told = {"feed_forward": moe(router="language"), "macaron_feed_forward": DENSE}
+    one = make_system("dense", encoder=encoder(**told), languages=("en", "de"))
+    more = {**told, "macaron_feed_forward": moe()}
+    check_same_network(one, make_system("dense", encoder=encoder(**more), languages=("en", "de")))
+    with pytest.raises(InputError, match=r"`model.languages` is \('de', 'en'\) but \('en', 'de'\)"):
+        other = make_system("dense", encoder=encoder(**more), languages=("de", "en"))
+        check_same_network(one, other)
+    with pytest.raises(InputError, match="feed_forward.expert_weights` is full but selected in"):
+        check_same_network(
+            model(feed_forward=moe()), model(feed_forward=moe(expert_weights="full"))
+        )
+    blocks = IntermediateCtcConfig(blocks=(1, 2), conditioned_blocks=(1,))
+    conditioned = make_system("dense", encoder=encoder(num_blocks=3), intermediate_ctc=blocks)
+    blocks = IntermediateCtcConfig(blocks=(1, 2), conditioned_blocks=(2,))
+    with pytest.raises(InputError, match=r"conditioned_blocks` is \(2,\) but \(1,\)"):
+        later = make_system("dense", encoder=encoder(num_blocks=3), intermediate_ctc=blocks)
+        check_same_network(conditioned, later)
 
 
 def test_a_complete_state_is_loaded_and_any_other_refused():

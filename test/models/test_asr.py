@@ -1,8 +1,20 @@
 """The whole recogniser and its loss."""
 
+import dataclasses
+
 import pytest
 import torch
-from systems import BATCH, LABELS, SYSTEMS, assert_gradient, encoder, make_system, moe, pieces
+from systems import (
+    BATCH,
+    LABELS,
+    SYSTEMS,
+    assert_gradient,
+    encoder,
+    make_system,
+    moe,
+    pieces,
+    system_config,
+)
 
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
@@ -285,3 +297,12 @@ def test_every_step_draws_one_number_of_experts_for_all_layers():
     assert sizes == {1, 2, 4}
     loads = model.eval()(*BATCH).expert_loads
     assert all(load.sum() == 2 * model.encode(*BATCH[:2]).enc_lens.sum() for load in loads.values())
+
+
+@pytest.mark.parametrize("name", ["languages", "embedding", "encoder", "config", "forward"])
+def test_a_head_cannot_take_the_name_of_another_part(name):
+    """Its weights would be neither trained nor stored."""
+    config = system_config("learned_group")
+    (head,) = config.heads.values()
+    with pytest.raises(InputError, match=f"cannot have two parts with the name '{name}'"):
+        build_model(dataclasses.replace(config, heads={name: head}), 20, 9)

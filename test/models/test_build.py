@@ -355,6 +355,13 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
             {"heads": dict.fromkeys(("a", "b"), GROUPS["heads"]["spoken"])},
             "only one head may have `labels`, but a and b do",
         ),
+        *(
+            (
+                {"heads": {name: GROUPS["heads"]["spoken"]}},
+                "`heads` contains the name '.*'; use letters, digits and underscores",
+            )
+            for name in ("", "a.b", "1")
+        ),
         (
             {"encoder": {"num_dense_blocks": 13}},
             "`num_dense_blocks` must be at most 12, but is 13",
