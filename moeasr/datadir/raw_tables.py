@@ -4,6 +4,7 @@ Python compares bytes in the same order as `LC_ALL=C sort`, and `bytes.split` sp
 only. The scripts in utils/ therefore behave the same in every locale and for every writing system.
 """
 
+import re
 from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 
@@ -34,6 +35,15 @@ OF_FEATURES = ("frame_shift", SETTINGS)
 """Files that describe how the features, or the lengths in utt2num_frames, were computed."""
 WHOLE = (*OF_FEATURES, "stm", "glm", "ctm")
 """Files of a data directory that are not tables, so they are copied as a whole."""
+LABELS = re.compile(r"utt2(?!spk|num_|max_)\w+")
+"""Names of tables with a label of each utterance, such as utt2lang or utt2accent."""
+
+
+def label_tables(*directories: Path) -> list[str]:
+    """Return the names of the tables of labels, such as utt2accent, that Kaldi does not know."""
+    files = (path for directory in directories for path in directory.glob("utt2*"))
+    names = {path.name for path in files if LABELS.fullmatch(path.name) and path.is_file()}
+    return sorted(names.difference(BY_UTTERANCE))
 
 
 def show(raw: bytes) -> str:

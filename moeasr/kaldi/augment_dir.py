@@ -23,11 +23,12 @@ from moeasr.augment.augmentations import AnyAugmentation
 from moeasr.augment.chain import AugmentationChain
 from moeasr.augment.utterance_speech import UtteranceSpeech
 from moeasr.config import from_mapping
+from moeasr.datadir.raw_tables import label_tables
 from moeasr.datadir.table import Table
 from moeasr.datadir.utterances import Utterance, Utterances, open_utterances
 from moeasr.datadir.write import write_data_dir
 from moeasr.errors import InputError, naming
-from moeasr.kaldi.derive import require_source
+from moeasr.kaldi.derive import copy_whole, require_source
 from moeasr.kaldi.speak import Say, detail
 from moeasr.logs import progress
 from moeasr.plurals import counted
@@ -125,6 +126,7 @@ def augment_data_dir(
             entry = str((target / AUDIO / name).absolute())
             augmented.append(Utterance(utterance.utt_id, None, changed.text, entry))
         write_data_dir(_with_tables(augmented, source), target)
+        copy_whole(source, target, label_tables(source))
         unfinished.rename(target / AUDIO)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -9,6 +9,7 @@ from moeasr.datadir.raw_tables import (
     SETTINGS,
     Lines,
     key,
+    label_tables,
     read_lines,
     read_utt2spk,
     spk2utt_of,
@@ -150,10 +151,12 @@ def combine_data(
     settings = common_settings(sources, say)
     if any((source / "shards.scp").is_file() for source in sources):  # not one of Kaldi's tables
         extra_files = [*extra_files, "shards.scp"]
-    extra_files = [name for name in extra_files if name not in ("utt2uniq", "segments", *MERGED)]
+    extra_files = [*extra_files, *label_tables(*sources)]
+    always = ("utt2uniq", "segments", *MERGED)
+    extra_files = [name for name in dict.fromkeys(extra_files) if name not in always]
     with temporary_directory(target.parent, "combine") as staging:
         merged = staging / "merged"
-        for name in ("utt2uniq", "segments", *MERGED, *extra_files):
+        for name in (*always, *extra_files):
             lines = merge(sources, name, say)
             if lines is not None:
                 write_lines(merged / name, lines)

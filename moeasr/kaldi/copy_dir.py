@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeasr.datadir.raw_tables import BY_RECORDING, BY_SPEAKER, BY_UTTERANCE, WHOLE
+from moeasr.datadir.raw_tables import BY_RECORDING, BY_SPEAKER, BY_UTTERANCE, WHOLE, label_tables
 from moeasr.kaldi.derive import (
     copy_whole,
     move_stale,
@@ -49,7 +49,8 @@ def copy_data_dir(source: Path, target: Path, affixes: Affixes, say: Say) -> Non
     def new_spk(speaker: bytes) -> bytes:
         return spk_prefix + speaker + spk_suffix
 
-    names = [name for name in (*BY_UTTERANCE, *BY_SPEAKER, *BY_RECORDING) if name != "utt2uniq"]
+    names = [*BY_UTTERANCE, *label_tables(source), *BY_SPEAKER, *BY_RECORDING]
+    names.remove("utt2uniq")
     written = write_renamed(source, target, names, new_utt, new_spk, lambda recording: recording)
     if utt_prefix or utt_suffix or (source / "utt2uniq").is_file():
         write_utt2uniq(source, target, new_utt)

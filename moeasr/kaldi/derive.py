@@ -13,6 +13,7 @@ from moeasr.datadir.raw_tables import (
     WHOLE,
     Lines,
     key,
+    label_tables,
     read_lines,
     rename,
     rest,
@@ -43,7 +44,7 @@ def move_stale(source: Path, target: Path, written: Iterable[str], say: Say) -> 
     Such files come from an earlier run with other data, and would contradict the new files.
     """
     written = set(written)
-    for name in KNOWN:
+    for name in (*KNOWN, *label_tables(target)):
         if (target / name).is_file() and name not in written:
             backup = target / ".backup"
             say(
@@ -91,7 +92,8 @@ def write_parts(source: Path, parts: Sequence[Part]) -> list[str]:
     if path.is_file():
         divided = _divide(read_lines(path), utts, len(parts))
         recordings = _numbers_by_id(segment_recordings(lines, path) for lines in divided)
-    wanted = [(BY_UTTERANCE, utts), (BY_SPEAKER, speakers), (BY_RECORDING, recordings)]
+    by_utt = (*BY_UTTERANCE, *label_tables(source))
+    wanted = [(by_utt, utts), (BY_SPEAKER, speakers), (BY_RECORDING, recordings)]
     for names, numbers in [*wanted, (("stm",), recordings)]:
         for name in names:
             if not (source / name).is_file():

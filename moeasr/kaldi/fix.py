@@ -14,6 +14,7 @@ from moeasr.datadir.raw_tables import (
     filter_lines,
     key,
     keys,
+    label_tables,
     read_lines,
     segment_recordings,
     show,
@@ -46,7 +47,7 @@ class DataDirFixer:
         self, data: Path, utt_extra_files: Sequence[str], spk_extra_files: Sequence[str], say: Say
     ) -> None:
         self.data, self.say = data, say
-        self.by_utt = [*BY_UTTERANCE, *utt_extra_files]
+        self.by_utt = list(dict.fromkeys([*BY_UTTERANCE, *label_tables(data), *utt_extra_files]))
         self.by_spk = [*BY_SPEAKER, *spk_extra_files]
         self.tables: dict[str, Lines] = {}
         self.ids: dict[str, Lines] = {}

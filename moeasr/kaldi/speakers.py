@@ -8,6 +8,7 @@ from moeasr.datadir.raw_tables import (
     BY_RECORDING,
     BY_UTTERANCE,
     WHOLE,
+    label_tables,
     read_utt2spk,
     show,
     spk2utt_of,
@@ -109,7 +110,9 @@ def modify_speaker_info(
     write_lines(target / "utt2spk", [utt + b" " + speaker for utt, speaker in new])
     write_lines(target / "spk2utt", spk2utt_of(new))
     written = ["utt2spk", "spk2utt"]
-    written += copy_whole(source, target, (*BY_UTTERANCE, *BY_RECORDING, *WHOLE))
+    written += copy_whole(
+        source, target, (*BY_UTTERANCE, *label_tables(source), *BY_RECORDING, *WHOLE)
+    )
     move_stale(source, target, written, say)
     num_old, num_new = (len({speaker for _, speaker in p}) for p in (pairs, new))
     say(

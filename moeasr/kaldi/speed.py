@@ -6,7 +6,7 @@ Only the tables change. The audio is changed when it is read; see `moeasr.kaldi.
 from pathlib import Path
 
 from moeasr.audio.bounds import check_speed
-from moeasr.datadir.raw_tables import Lines, read_lines, show, write_lines
+from moeasr.datadir.raw_tables import Lines, label_tables, read_lines, show, write_lines
 from moeasr.datadir.segment_rule import RULE, parse_segment
 from moeasr.errors import InputError
 from moeasr.kaldi.derive import move_stale, require_source, write_renamed, write_utt2uniq
@@ -88,9 +88,8 @@ def perturb_data_dir_speed(
     def new_id(name: bytes) -> bytes:
         return prefix + name + suffix
 
-    written = write_renamed(
-        source, target, RENAMED, new_id, lambda speaker: prefix + speaker, new_id
-    )
+    names = (*RENAMED, *label_tables(source))
+    written = write_renamed(source, target, names, new_id, lambda speaker: prefix + speaker, new_id)
     write_utt2uniq(source, target, new_id)
     _perturb_tables(target, factor, speed)
     detail(say, f"generated speed-perturbed version of data in {source}, in {target}")
