@@ -49,9 +49,14 @@ class RecordingReader:
     The reader seeks in files, including a file that a pipe only decodes. Any other pipe, or an
     archive entry, has to be decoded as a whole. The last such recording is kept in memory, so that
     further segments of the same recording are not decoded again.
+
+    Args:
+        channel: Number of the channel, from 1, that is read if an entry does not choose one; None
+            averages the channels.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channel: int | None = None) -> None:
+        self._channel = channel
         self._entry: str | None = None
         self._recording: Audio | None = None
         self.last_header_overshoots = False
@@ -67,7 +72,8 @@ class RecordingReader:
             if self._recording is None or entry != self._entry:
                 self._recording = None  # free the old recording before the new one is decoded
                 is_pipe = entry.endswith("|")
-                self._recording = _read_pipe(entry) if is_pipe else _read_stored(entry, None)
+                read_whole = _read_pipe if is_pipe else _read_stored
+                self._recording = read_whole(entry, self._channel)
                 self._entry = entry
             waveform, rate_hz, overshoots = self._recording
             start, end = sample_range(waveform.numel(), rate_hz, start_sec, end_sec, entry)
@@ -84,15 +90,16 @@ class RecordingReader:
         samples, rate_hz = self.read(entry)
         return AudioInfo(rate_hz, samples.numel(), self.last_header_overshoots)
 
-    @staticmethod
-    def _read_sought(entry: str, start_sec: float | None, end_sec: float | None) -> Audio | None:
+    def _read_sought(
+        self, entry: str, start_sec: float | None, end_sec: float | None
+    ) -> Audio | None:
         """Read only a segment; None if the recording has to be decoded as a whole."""
         file = _seekable(entry)
         if file is None:
             return None
         path, channel = file
         try:
-            return read_segment(path, start_sec, end_sec, channel)
+            return read_segment(path, start_sec, end_sec, channel or self._channel)
         except UndecodableError:
             if path == entry or not can_run_decoder(parse_pipe(entry)):
                 raise
@@ -148,19 +155,20 @@ def _read_stored(entry: str, channel: int | None) -> Audio:
     return read_audio_bytes(read_record(*place), f"archive entry {entry}", channel)
 
 
-def _read_pipe(entry: str, run_decoder: bool = False) -> Audio:
+def _read_pipe(entry: str, channel: int | None, run_decoder: bool = False) -> Audio:
     """Read the output of a command, emulating its programs as far as possible."""
     pipe = parse_pipe(entry, run_decoder)
+    channel = pipe.channel or channel
     try:
         if pipe.source is None:
             name = f"output of `{pipe.command}`"
-            audio = read_audio_bytes(run_command(pipe.command), name, pipe.channel)
+            audio = read_audio_bytes(run_command(pipe.command), name, channel)
         else:
-            audio = _read_stored(pipe.source, pipe.channel)
+            audio = _read_stored(pipe.source, channel)
     except UndecodableError:
         if not can_run_decoder(pipe):
             raise
-        return _read_pipe(entry, run_decoder=True)
+        return _read_pipe(entry, channel, run_decoder=True)
     waveform, rate_hz, overshoots = audio
     for effect in pipe.effects:
         waveform, rate_hz = apply_effect(effect, waveform, rate_hz)

@@ -57,7 +57,7 @@ class Sounds:
     def __init__(self, sounds: Sequence[Sound], rate_hz: int, has_entries: bool) -> None:
         self._sounds = sounds
         self._rate_hz = rate_hz
-        self._reader = RecordingReader() if has_entries else None
+        self._reader = RecordingReader(FIRST_CHANNEL) if has_entries else None
 
     def __len__(self) -> int:
         """Return the number of recordings."""

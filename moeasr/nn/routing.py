@@ -42,6 +42,16 @@ class Routing(NamedTuple):
         """Number E of experts."""
         return self.probs.size(1)
 
+    def first_experts(self) -> Tensor:
+        """Return the expert with the largest weight for each frame, (N,).
+
+        It need not be the best one: `router: balanced` selects by biased scores, which do not enter
+        the weights, and the weights of experts that were merged add up.
+        """
+        is_same = self.expert_ids.unsqueeze(1) == self.expert_ids.unsqueeze(2)  # (N, K, K)
+        weights = (is_same * self.expert_weights.unsqueeze(1)).sum(dim=2)
+        return self.expert_ids.gather(1, weights.argmax(dim=1, keepdim=True)).squeeze(1)
+
 
 def named_routings(**routings: Routing | None) -> dict[str, Routing]:
     """Return the routings that are not None; a feed-forward without experts has none.

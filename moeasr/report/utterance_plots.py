@@ -88,7 +88,7 @@ def _attention_figure(weights: Tensor, units: Sequence[str], title: str) -> "Fig
 def _expert_figure(routings: Mapping[str, Routing], title: str) -> "Figure":
     from matplotlib.figure import Figure
 
-    first = {path: routing.expert_ids[:, 0].cpu() for path, routing in routings.items()}
+    first = {path: routing.first_experts().cpu() for path, routing in routings.items()}
     num_frames = max(len(ids) for ids in first.values())
     grid = torch.full((len(first), num_frames), torch.nan)
     for row, ids in enumerate(first.values()):

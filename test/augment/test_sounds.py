@@ -51,6 +51,12 @@ def test_the_first_of_several_channels_is_read(tmp_path):
     both = torch.stack([ramp(10), -ramp(10)], dim=1)
     soundfile.write(tmp_path / "a.wav", both.numpy(), RATE_HZ, subtype="FLOAT")
     assert torch.equal(open_sounds(str(tmp_path), "rooms", RATE_HZ).read(0), ramp(10))
+    path = tmp_path / "a.wav"
+    for entry in (path, f"cat {path} |", f"sox {path} -t wav - remix 1 |"):
+        (tmp_path / "wav.scp").write_text(f"r {entry}\n")
+        assert torch.equal(open_sounds(str(tmp_path), "rooms", RATE_HZ).read(0), ramp(10))
+    (tmp_path / "wav.scp").write_text(f"r sox {path} -t wav - remix 2 |\n")
+    assert torch.equal(open_sounds(str(tmp_path), "rooms", RATE_HZ).read(0), -ramp(10))
 
 
 def test_a_data_directory_may_have_segments_and_commands(tmp_path, caplog):

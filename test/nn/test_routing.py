@@ -8,3 +8,11 @@ from moeasr.nn.routing import Routing
 def test_the_number_of_experts_is_that_of_the_probabilities():
     ids, weights = torch.zeros(5, 2, dtype=torch.int64), torch.ones(5, 2)
     assert Routing(ids, weights, torch.zeros(5, 7), torch.full((5, 7), 1 / 7)).num_experts == 7
+
+
+def test_the_first_expert_has_the_largest_weight():
+    """A biased selection gives another order, and the weights of merged experts add up."""
+    ids = torch.tensor([[3, 1, 0], [2, 4, 2], [0, 1, 5]])
+    weights = torch.tensor([[0.2, 0.7, 0.1], [0.3, 0.4, 0.3], [0.4, 0.4, 0.2]])
+    routing = Routing(ids, weights, torch.zeros(3, 7), torch.full((3, 7), 1 / 7))
+    assert routing.first_experts().tolist() == [1, 2, 0]

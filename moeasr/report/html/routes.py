@@ -85,7 +85,7 @@ def collect_routes(
             if len(routing.expert_ids) == sum(lens)  # the frame rate of the encoder output
         }
         num_experts = {name: routing.num_experts for name, routing in routings.items()}
-        first = [routing.expert_ids[:, 0].cpu().numpy() for routing in routings.values()]
+        first = [routing.first_experts().cpu().numpy() for routing in routings.values()]
         routes = np.array(first, dtype=np.int16).reshape(len(first), sum(lens))
         for row, part in enumerate(np.split(routes, np.cumsum(lens)[:-1], axis=1)):
             tokens = batch.tokens[row, : batch.tokens_lens[row]].tolist()
