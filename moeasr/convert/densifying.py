@@ -23,6 +23,8 @@ from moeasr.moe.expert_copies import (
     join,
     scale_output,
 )
+from moeasr.moe.experts import ExpertBank
+from moeasr.moe.merged_experts import MergedExperts
 from moeasr.nn.routing import Routing
 
 
@@ -33,18 +35,23 @@ class BankUsage(NamedTuple):
     """
 
     load: Tensor
-    """Number of assignments to each expert, (E,) float64."""
+    """Number of assignments to each expert, (E,) float64. In a layer that merges its experts for
+    each utterance, a frame counts for every expert by its share."""
     total_weight: float
     """Sum of the experts' weights over all assignments."""
     num_frames: int
     """Number N of frames (tokens in a decoder), summed over all layers that share the bank."""
 
     @classmethod
-    def of(cls, routing: Routing) -> "BankUsage":
+    def of(cls, routing: Routing, experts: ExpertBank) -> "BankUsage":
         """Return the usage of a bank by one layer in one batch."""
-        load = torch.bincount(routing.expert_ids.flatten(), minlength=routing.num_experts)
+        if isinstance(experts, MergedExperts):
+            load = routing.probs.double().sum(dim=0)
+        else:
+            ids = routing.expert_ids.flatten()
+            load = torch.bincount(ids, minlength=routing.num_experts).double()
         total_weight = float(routing.expert_weights.double().sum())
-        return cls(load.double(), total_weight, routing.expert_ids.size(0))
+        return cls(load, total_weight, routing.expert_ids.size(0))
 
     def merged(self, other: "BankUsage") -> "BankUsage":
         """Return the sum of this usage and that of another batch or layer."""
@@ -75,7 +82,8 @@ def measure_bank_usage(model: AsrModel, batches: Iterable[Inputs]) -> dict[str, 
     for inputs in batches:
         routings = run_teacher_forced(model, inputs).routings
         for name, routing in routings.items():
-            bank, seen = id(layers[name].experts), BankUsage.of(routing)
+            experts = layers[name].experts
+            bank, seen = id(experts), BankUsage.of(routing, experts)
             usage[bank] = usage[bank].merged(seen) if bank in usage else seen
     return {name: usage[id(layer.experts)] for name, layer in layers.items()}
 

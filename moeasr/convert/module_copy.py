@@ -8,6 +8,7 @@ from torch import Tensor
 
 from moeasr.config_roles import values_by_key
 from moeasr.convert.initialise import check_same
+from moeasr.convert.transfer import check_shared
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model
@@ -29,6 +30,8 @@ FREE = {"experts_per_frame", "router"}
 a model trained with one number can be trained further with several (DLG-MoE, arXiv 2407.18581). A
 router may start from the weights of another kind of router if their tensors have the same names and
 shapes: the scores of `top_k` are then those of `learned_group` inside each group."""
+IGNORED = ".noise_weight"
+"""End of the names of tensors that only training uses, so that a model may lack them."""
 MAX_SHOWN = 10
 """Maximum number of units in the summary."""
 
@@ -113,6 +116,14 @@ def copy_modules(
         state[name] = _copied(state[name], old.get(name), dims[name], pairs)
         if state[name] is None:
             raise InputError(f"{source.path} does not fit this model: the tensor {name} differs")
+    for name in old:
+        is_left_out = name.partition(".")[0] in copied and name not in state
+        if is_left_out and not name.endswith(IGNORED):
+            raise InputError(
+                f"{source.path} has the tensor {name}, which the model of the config lacks; use "
+                "the router of the checkpoint"
+            )
+    check_shared(target, {name: state[name] for name in chosen})
     target.load_state_dict(state)
     new_units = [unit for unit in units if unit not in places] if has_units else None
     with_units = {name.partition(".")[0] for name in chosen if dims[name] is not None}

@@ -107,19 +107,25 @@ def load_transferred(target: AsrModel, state: Mapping[str, Tensor]) -> None:
     left_over = [name for name in state if name not in wanted]
     if left_over:
         raise InputError(f"the checkpoint has {left_over[0]}, but the model of the config does not")
-    _check_shared(target, state)
+    check_shared(target, state)
     target.load_state_dict(state)
 
 
-def _check_shared(target: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Raise `InputError` if a tensor shared by several blocks has different values in `state`."""
+def check_shared(target: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Raise `InputError` if a tensor shared by several blocks has different values in `state`.
+
+    Tensors that `state` lacks are not compared.
+    """
     first_name: dict[int, str] = {}
     for name, tensor in target.state_dict(keep_vars=True).items():
+        if name not in state:
+            continue
         first = first_name.setdefault(id(tensor), name)
         if first != name and not state[first].equal(state[name]):
             raise InputError(
-                f"{first} and {name} are the same tensor in the model of the config (see "
-                "`model.encoder.num_groups`), but two different tensors in the checkpoint"
+                f"{first} and {name} are the same tensor in the model of the config (by "
+                "`model.encoder.num_groups` or `router: omni`), but two different tensors in the "
+                "checkpoint"
             )
 
 

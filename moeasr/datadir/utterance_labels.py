@@ -64,6 +64,31 @@ def label_ids(data_dir: Path, utt_ids: np.ndarray, labels: Labels) -> np.ndarray
     return found if labels.names else None
 
 
+def language_groups(
+    data_dir: Path, utt_ids: np.ndarray, label_ids: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Return numbers (N,) that are equal for utterances with the same language and label.
+
+    Args:
+        data_dir: A data directory, with utt2lang if the languages are known.
+        utt_ids: (N,) utterance ids, as bytes.
+        label_ids: (N,) labels of the utterances, see `label_ids`; None without labels.
+
+    Returns:
+        The numbers; None if there are neither languages nor labels.
+    """
+    path = data_dir / "utt2lang"
+    if not path.is_file():
+        return label_ids
+    table = Table(path)
+    _, numbers = np.unique(list(table.values()), return_inverse=True)
+    rows = table.rows_of(utt_ids)
+    found = np.where(rows < 0, UNKNOWN, np.append(numbers, UNKNOWN)[rows])
+    if label_ids is None:
+        return found
+    return np.unique(np.stack([found, label_ids]), axis=1, return_inverse=True)[1].reshape(-1)
+
+
 def check_repeated(data_dir: Path, ids: np.ndarray, labels: Labels) -> None:
     """Raise `InputError` unless a training set has at least two utterances of each label.
 

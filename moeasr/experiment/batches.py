@@ -1,5 +1,6 @@
 """Batches of a data directory, as configured by an experiment."""
 
+import dataclasses
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from moeasr.data.sampler import BatchSampler, BucketBatchSampler
 from moeasr.data.selection import load_utterances
 from moeasr.data.shards.reader import shard_numbers
 from moeasr.data.window_sampler import ShardWindowSampler
-from moeasr.datadir.utterance_labels import check_repeated
+from moeasr.datadir.utterance_labels import check_repeated, language_groups
 from moeasr.datadir.utterances import Utterances
 from moeasr.errors import InputError
 from moeasr.experiment.config import ExperimentConfig
@@ -123,7 +124,10 @@ def make_batches(
     if is_training and config.data.augment:
         has_settings = (Path(data_dir) / SETTINGS).is_file()
         fbank = read_settings(data_dir) if has_settings else FbankConfig()
-        augmented = AugmentedFeatures(utterances, reader, config.data.augment, fbank, seed)
+        # Utterances in different languages are not joined, although the model may not tell them.
+        groups = language_groups(Path(data_dir), utterances.utt_ids, utterances.languages)
+        alike = dataclasses.replace(utterances, languages=groups)
+        augmented = AugmentedFeatures(alike, reader, config.data.augment, fbank, seed)
     arguments = (masks, fill, seed, reader, num_views, augmented)
     dataset = AsrDataset(utterances, tokenizer, *arguments)
     settings = (config.data.batch, seed, distributed.rank(), distributed.world_size())

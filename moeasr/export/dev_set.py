@@ -54,7 +54,7 @@ def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) ->
     """
     data_dir = Path(data_dir)
     data_type = data_type_of(data_dir)
-    utterances = find_data_type(data_type).open(data_dir)
+    utterances = find_data_type(data_type).open(data_dir, recognizer.labels)
     if not utterances:
         raise InputError(f"{data_dir} has no utterances; choose another --data-dir")
     if data_type == "feats":

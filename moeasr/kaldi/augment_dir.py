@@ -25,6 +25,7 @@ from moeasr.augment.utterance_speech import UtteranceSpeech
 from moeasr.config import from_mapping
 from moeasr.datadir.raw_tables import label_tables
 from moeasr.datadir.table import Table
+from moeasr.datadir.utterance_labels import language_groups
 from moeasr.datadir.utterances import Utterance, Utterances, open_utterances
 from moeasr.datadir.write import write_data_dir
 from moeasr.errors import InputError, naming
@@ -97,6 +98,8 @@ def augment_data_dir(
     segments = source / "segments"
     utterances = open_utterances(source / "wav.scp", segments if segments.is_file() else None)
     utterances = utterances.with_texts(Table(source / "text"))
+    groups = language_groups(source, utterances.utt_ids)
+    utterances = dataclasses.replace(utterances, languages=groups)
     notice = command_notice(source / "wav.scp", utterances.entries.items())
     if notice:
         say(notice)

@@ -181,9 +181,12 @@ class OmniRouter(TopKRouter):
         router = stack.shared.get(cls)
         if not isinstance(router, cls):
             router = stack.shared[cls] = cls(stack.d_model, *selection(config))
-        used = router.training_experts or (router.experts_per_frame,)
-        mine = (router.num_experts, used, router.expert_weights)
-        if (config.num_experts, config.training_experts, config.expert_weights) != mine:
+            return router
+        drawn = (router.training_experts, router.experts_per_frame)
+        if (config.training_experts, config.decoding_experts) != drawn or (
+            (config.num_experts, config.expert_weights)
+            != (router.num_experts, router.expert_weights)
+        ):
             raise InputError(
                 "`router: omni` is shared by all layers, so `num_experts`, `experts_per_frame` and "
                 "`expert_weights` must be the same in all of them"

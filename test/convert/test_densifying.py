@@ -225,3 +225,15 @@ def test_feed_forwards_of_other_classes_are_unchanged(monkeypatch):
     monkeypatch.setitem(FEED_FORWARDS, "own", FEED_FORWARDS["dense"])
     config = ModelConfig(encoder=ConformerConfig(feed_forward=DenseConfig(type="own")))
     assert dense_config(config) == config
+
+
+def test_merged_experts_are_averaged_by_their_shares(inputs):
+    """The average of W with the shares of the only utterance is its merged expert."""
+    merged = dataclasses.replace(
+        MOE, router="utterance", merge=True, experts_per_frame=1, expert_weights="full"
+    )
+    model = model_of(merged, decoder=DENSE, dynamic_chunk=False, num_blocks=1)
+    one = Inputs(*(part[:1] for part in inputs[:4]))
+    back, _ = densified(model, measure_bank_usage(model, [one]), "usage_average")
+    changes = measure_change(model, back, [one]).values()
+    assert max(change.largest for change in changes) < 1e-12

@@ -210,3 +210,30 @@ def test_a_part_that_is_not_copied_may_differ():
     other = DecoderConfig(**{**vars(decoder), "num_reverse_blocks": 2})
     report = copy(make_system("dense", decoder=other), target, ["encoder", "decoder"])
     assert report.copied == ["encoder", "decoder"]
+
+
+@pytest.mark.parametrize(
+    ("router", "other", "message"),
+    [
+        ("top_k", "omni", "are the same tensor .* but two different tensors in the checkpoint"),
+        (
+            "balanced",
+            "top_k",
+            r"a.pt has the tensor encoder\S+router\.bias, which the model",
+        ),
+    ],
+)
+def test_weights_of_another_router_are_not_left_out(router, other, message):
+    source, target = (
+        vary(make_system("dense", encoder=encoder(moe(router=name)))) for name in (router, other)
+    )
+    before = state_of(target)
+    with pytest.raises(InputError, match=message):
+        copy(source, target, units=OLD)
+    assert all(torch.equal(before[name], tensor) for name, tensor in target.state_dict().items())
+
+
+def test_noise_of_a_router_may_be_left_out():
+    noisy = vary(make_system("dense", encoder=encoder(moe(router="noisy_top_k"))))
+    target = make_system("dense", encoder=encoder(moe()))
+    assert "encoder" in copy(noisy, target, units=OLD).copied

@@ -158,6 +158,9 @@ def test_a_layer_keeps_as_many_experts_as_a_frame_may_use():
     model = skew(vary(make_system("u2pp_moe")).eval(), num_unused=3)
     usage = measure_bank_usage(model, [INPUTS])
     assert all(len(ids) == 2 for ids in drop_rarely_used(model, usage, 0.9).kept.values())
+    for layer in model.moe_layers().values():
+        layer.router.use_experts(3)  # more than in training
+    assert all(len(ids) == 3 for ids in drop_rarely_used(model, usage, 0.9).kept.values())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moeasr.datadir.utterance_labels import check_repeated, label_ids
+from moeasr.datadir.utterance_labels import check_repeated, label_ids, language_groups
 from moeasr.errors import InputError
 from moeasr.labels import NO_LABELS, Labels
 
@@ -33,6 +33,20 @@ def test_labels_that_are_not_required_may_be_unknown(tmp_path):
     assert label_ids(tmp_path, UTTS, optional).tolist() == [-1, 0]
     (tmp_path / "utt2lang").write_text("a en\nb ja\n")
     assert label_ids(tmp_path, UTTS, optional).tolist() == [-1, 0]
+
+
+def test_groups_have_one_language_and_one_label(tmp_path):
+    utts = np.array([b"a", b"b", b"c", b"d"])
+    accents = np.array([0, 0, 1, 0])
+    assert language_groups(tmp_path, utts) is None
+    assert language_groups(tmp_path, utts, accents) is accents
+    (tmp_path / "utt2lang").write_text("a en\nb zh\nc zh\nd en\n")
+    for labels, same in ((None, ["ad", "bc"]), (accents, ["ad", "b", "c"])):
+        found = language_groups(tmp_path, utts, labels)
+        groups = {}
+        for utt, group in zip("abcd", found.tolist()):
+            groups[group] = groups.get(group, "") + utt
+        assert sorted(groups.values()) == same
 
 
 @pytest.mark.parametrize("names", [(), ("en", "ja")])

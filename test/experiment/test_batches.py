@@ -12,6 +12,7 @@ from experiments import DENSE, FBANK, TOKENIZER, UNITS
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from moeasr.augment.gain import GainConfig
+from moeasr.augment.joining import JoinConfig
 from moeasr.augment.noise import NoiseConfig
 from moeasr.config import from_mapping
 from moeasr.data.feature_settings import write_settings
@@ -210,6 +211,21 @@ def test_training_data_are_augmented_and_development_data_are_not(data_dir):
     for batch, gain in ((train, math.log(10)), (dev, 0)):
         for utt, feats in zip(batch.utt_ids, batch.feats):
             assert torch.equal(feats[: LENGTHS[utt]], features(utt) + gain)
+
+
+def test_only_utterances_in_one_language_are_joined(data_dir):
+    """The model of the config does not route by language."""
+    (data_dir / "utt2lang").write_text("a zh\nb en\nc zh\n")
+    own = {"a": {3, 4}, "b": {5, 6}, "c": {6, 3}}  # tokens of ab, cd and da
+    settings = {"augment": (JoinConfig(prob=1.0),), "spec_augment": None}
+    config = dataclasses.replace(CONFIG, model=ModelConfig())
+    config = dataclasses.replace(config, data=dataclasses.replace(CONFIG.data, **settings))
+    for seed in range(4):
+        batches = make_batches(data_dir, config, TOKENIZER, lambda n: n // 4, seed, torch.zeros(20))
+        for batch in batches.stream(1, 0):
+            for utt, tokens, num in zip(batch.utt_ids, batch.tokens, batch.tokens_lens.tolist()):
+                heard = {token for token in tokens[:num].tolist() if token > 2}
+                assert heard <= (own["b"] if utt == "b" else own["a"] | own["c"])
 
 
 def test_augmentation_draws_by_the_seed(data_dir):

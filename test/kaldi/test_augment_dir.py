@@ -12,6 +12,7 @@ from tables import read_tables, write_tables
 
 from moeasr.augment.augmentations import AUGMENTATIONS
 from moeasr.augment.gain import GainConfig
+from moeasr.augment.joining import JoinConfig
 from moeasr.augment.mixing import power
 from moeasr.augment.noise import NoiseConfig
 from moeasr.errors import InputError
@@ -53,6 +54,12 @@ def test_ids_speakers_languages_and_transcripts_are_kept(source):
     for name in ("text", "utt2spk", "spk2utt", "utt2lang"):
         assert found[name] == before[name]
     assert "feats.scp" not in found
+
+
+def test_labels_of_ones_own_are_kept(source):
+    (source / "utt2accent").write_text("a-1 north\nb-1 south\n")
+    found = read_tables(augment(source, NoiseConfig(prob=1.0)))
+    assert found["utt2accent"] == read_tables(source)["utt2accent"]
 
 
 def test_audio_is_written_at_one_rate_with_the_snr_that_is_asked_for(source):
@@ -98,6 +105,17 @@ def test_joined_utterances_have_both_transcripts(source):
     first = (data / "text").read_text().splitlines()[0].split()
     assert first[0] == "a-1" and set(first[1:]) <= {"ONE", "TWO"}
     assert len(audio(data)["a-1"]) > 8000
+
+
+def test_utterances_of_different_languages_are_not_joined(source):
+    (source / "text").write_text("a-1 ONE\na-2 TWO\nb-1 YI\n")
+    for seed in range(4):
+        target = augment(source, JoinConfig(prob=1.0), seed=seed)
+        joined = (target / "text").read_text().splitlines()
+        assert [("YI" in text, "ONE" in text or "TWO" in text) for text in joined] == [
+            *[(False, True)] * 2,
+            (True, False),
+        ]
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)

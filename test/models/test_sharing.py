@@ -8,6 +8,7 @@ from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.models.build import count_params
 from moeasr.models.encoders.conformer import ConformerConfig
+from moeasr.moe.layer import DrawnExperts
 
 FEATS, LENS = torch.randn(1, 60, 20, dtype=torch.float64), torch.tensor([60])
 
@@ -94,8 +95,22 @@ def test_one_router_serves_all_layers_of_an_omni_router_model():
     assert len(others) == 2 and not routers & others  # left to right, and right to left
 
 
+def test_an_omni_router_draws_the_number_of_experts():
+    drawn = moe(router="omni", experts_per_frame=DrawnExperts(train=(1, 2), decode=2))
+    model = make_system("omni", encoder=encoder(drawn))
+    routers = [layer.router for name, layer in model.moe_layers().items() if "encoder" in name]
+    assert {router.training_experts for router in routers} == {(1, 2)}
+    assert {router.experts_per_frame for router in routers} == {2}
+
+
 @pytest.mark.parametrize(
-    "changed", [{"num_experts": 5}, {"experts_per_frame": 3}, {"expert_weights": "full"}]
+    "changed",
+    [
+        {"num_experts": 5},
+        {"experts_per_frame": 3},
+        {"experts_per_frame": DrawnExperts(train=(2,), decode=3)},
+        {"expert_weights": "full"},
+    ],
 )
 def test_layers_that_share_a_router_must_have_equal_settings(changed):
     sections = [moe(router="omni", **settings) for settings in ({}, changed)]
