@@ -96,13 +96,18 @@ def time_candidates(
     return Timings(seconds)
 
 
+def _any_language(model: AsrModel, num_utts: int) -> Tensor | None:
+    """Return the first language for each utterance, because all cost the same; None without any."""
+    return torch.zeros(num_utts, dtype=torch.int64) if model.languages else None
+
+
 def full_pass(model: AsrModel, feats: Tensor) -> Callable[[], object]:
     """Return a function that runs the encoder and the CTC head on whole (1, T, F) features."""
-    lens = torch.tensor([feats.size(1)])
+    lens, languages = torch.tensor([feats.size(1)]), _any_language(model, 1)
 
     @torch.inference_mode()
     def work() -> Tensor:
-        return model.ctc_log_probs(model.encode(feats, lens).enc)
+        return model.ctc_log_probs(model.encode(feats, lens, languages=languages).enc)
 
     return work
 
@@ -112,6 +117,7 @@ def streaming_pass(
 ) -> Callable[[], object]:
     """Return a function that runs the encoder and the CTC head chunk by chunk, as in a stream."""
     streaming = StreamingEncoder(model, chunk_size, num_left_chunks)
+    languages = _any_language(model, 1)
 
     @torch.inference_mode()
     def work() -> list[Tensor]:
@@ -120,7 +126,8 @@ def streaming_pass(
         num_starts = max(feats.size(1) - model.encoder.min_frames + 1, 1)
         for first in range(0, num_starts, streaming.hop_frames):
             window = feats[:, first : first + streaming.window_frames]
-            output, state = streaming.step(window, torch.tensor([window.size(1)]), state)
+            lens = torch.tensor([window.size(1)])
+            output, state = streaming.step(window, lens, state, languages)
             found.append(model.ctc_log_probs(output.enc))
         return found
 
@@ -139,10 +146,11 @@ def training_step(
         in_bf16: True if matrix products run in bfloat16.
     """
     model.train()
+    languages = _any_language(model, len(batch[0]))
 
     def work() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=in_bf16):
-            loss = model(*batch).loss
+            loss = model(*batch, languages).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 from rounding import NETWORK_STEPS, assert_close
-from systems import BATCH, encoder, make_system, vary
+from systems import BATCH, encoder, make_system, moe, vary
 
 from moeasr.report import timing as speed
 from moeasr.report.timing import (
@@ -81,6 +81,14 @@ def test_passes_are_encoder_and_ctc_whole_and_chunk_by_chunk():
     assert_close(full_pass(model, feats)(), whole, NETWORK_STEPS, dtype=torch.float64)
     found = torch.cat(streaming_pass(model, feats, chunk_size=3, num_left_chunks=1)(), dim=1)
     assert_close(found, masked, NETWORK_STEPS, dtype=torch.float64)
+
+
+def test_a_model_that_routes_by_language_is_told_one():
+    told = encoder(moe(router="language"))
+    model = make_system("dense", encoder=told, languages=("en", "de")).eval()
+    assert torch.isfinite(full_pass(model, BATCH[0][:1])()).all()
+    assert streaming_pass(model, BATCH[0][:1], chunk_size=3, num_left_chunks=1)()
+    training_step(model, torch.optim.SGD(model.parameters(), 1e-3), BATCH, False)()
 
 
 @pytest.mark.parametrize(("num_frames", "num_chunks"), [(23, 1), (30, 1), (31, 2), (5, 1)])
