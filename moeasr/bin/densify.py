@@ -93,10 +93,11 @@ def main(argv: list[str] | None = None) -> None:
         command=shlex.join(["python3", "-m", "moeasr.bin.densify", *(argv or sys.argv[1:])]),
         origin={"densified_from": origin},
     )
-    checkpoint.save(args.out, {**metadata, "model": dense.state_dict()})
+    weights = dense.state_dict()  # stays in float32
+    change = measure_change(trained.model.double(), dense.double().eval(), inputs)
+    checkpoint.save(args.out, {**metadata, "model": weights})
     forms = ("set of experts became a feed-forward", "sets of experts became feed-forwards")
     print(f"{args.out}: {counted(len(converted), *forms)} by {args.method}")
-    change = measure_change(trained.model.double(), dense.double().eval(), inputs)
     print("\n".join(change_lines(change, len(inputs), args.data_dir)))
 
 

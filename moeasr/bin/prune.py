@@ -102,15 +102,17 @@ def main(argv: list[str] | None = None) -> None:
         origin={"pruned_from": {"checkpoint": args.checkpoint, "info": dict(trained.info)}},
     )
     metadata["info"] |= {} if pruned_labels is None else {"pruned_labels": pruned_labels}
-    checkpoint.save(args.out, {**metadata, "model": pruned.state_dict()})
+    weights, lines = pruned.state_dict(), []  # the weights stay in float32
+    if args.data_dir is not None:
+        change = measure_change(trained.model.double(), pruned.double().eval(), compared)
+        lines = change_lines(change, len(compared), args.data_dir)
+    checkpoint.save(args.out, {**metadata, "model": weights})
     before, after = count_params(trained.model).describe(), count_params(pruned).describe()
     layers = zip(trained.model.moe_layers().values(), pruned.moe_layers().values())
     num_changed = sum(a.experts.num_experts != b.experts.num_experts for a, b in layers)
     print(f"{args.out}: experts were removed from {counted(num_changed, 'layer')}")
     print(f"parameters before: {before}\nparameters after:  {after}")
-    if args.data_dir is not None:
-        change = measure_change(trained.model.double(), pruned.double().eval(), compared)
-        print("\n".join(change_lines(change, len(compared), args.data_dir)))
+    print(*lines, sep="\n", end="\n" if lines else "")
 
 
 if __name__ == "__main__":

@@ -106,10 +106,11 @@ def main(argv: list[str] | None = None) -> None:
     )
     origin = {"checkpoint": args.checkpoint, "noise": args.noise, "info": dict(dense.info)}
     content["info"] |= {"upcycled_from": origin, **unknown_labels(dense.info)}
-    checkpoint.save(args.out, {**content, "model": model.state_dict()})
+    weights = model.state_dict()  # stays in float32
+    change = measure_change(dense.model.double(), model.double().eval(), inputs)
+    checkpoint.save(args.out, {**content, "model": weights})
     forms = ("feed-forward became a set of experts", "feed-forwards became sets of experts")
     print(f"{args.out}: {counted(len(converted), *forms)}, noise {args.noise}")
-    change = measure_change(dense.model.double(), model.double().eval(), inputs)
     print("\n".join(change_lines(change, len(inputs), where)))
 
 

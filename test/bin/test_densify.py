@@ -9,6 +9,7 @@ from rounding import assert_close
 from moeasr import checkpoint
 from moeasr.bin.densify import get_parser, main
 from moeasr.config import dump_yaml, to_mapping
+from moeasr.convert import output_change
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
@@ -93,6 +94,23 @@ def test_the_result_is_a_dense_model_that_decodes(moe_path, data_dir, capsys):
     assert info["config_name"] == "tiny densified by usage_average" and info["seed"] == 5
     assert info["densified_from"]["checkpoint"] == str(moe_path)
     assert info["densified_from"]["info"]["epoch"] == 3 and "epoch" not in info
+
+
+def test_weights_stay_in_float32_and_a_failed_measurement_leaves_no_file(
+    moe_path, data_dir, monkeypatch
+):
+    argv, out = arguments(moe_path, data_dir), moe_path.parent / "dense.pt"
+    main(argv)
+    assert {weight.dtype for weight in checkpoint.load(out)["model"].values()} == {torch.float32}
+    out.unlink()
+
+    def fail(*args):
+        raise InputError("no change can be measured")
+
+    monkeypatch.setattr(output_change, "measure_change", fail)
+    with pytest.raises(InputError, match="no change can be measured"):
+        main(argv)
+    assert not out.exists()
 
 
 def test_experts_are_counted_over_all_utterances(moe_path, data_dir):
