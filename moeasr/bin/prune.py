@@ -112,7 +112,8 @@ def main(argv: list[str] | None = None) -> None:
     num_changed = sum(a.experts.num_experts != b.experts.num_experts for a, b in layers)
     print(f"{args.out}: experts were removed from {counted(num_changed, 'layer')}")
     print(f"parameters before: {before}\nparameters after:  {after}")
-    print(*lines, sep="\n", end="\n" if lines else "")
+    for line in lines:
+        print(line)
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def _structure(config: ModelConfig) -> dict[str, Any]:
 
 
 def _functions(config: ModelConfig) -> dict[str, Any]:
-    """Return the values of optional parts that must be equal if both models have the part."""
+    """Return the values of heads, experts and languages that must be equal if both have them."""
     parts: dict[str, Any] = {f"model.heads.{name}": head for name, head in config.heads.items()}
     for name, section in (("encoder", config.encoder), ("decoder", config.decoder)):
         for key, value in vars(section).items():
@@ -151,11 +151,12 @@ def _functions(config: ModelConfig) -> dict[str, Any]:
         for key, value in values_by_key(part, "identity").items()
         if key not in NOT_FUNCTIONS
     }
-    conditioned = config.intermediate_ctc.conditioned_blocks
-    keys |= {"model.languages": config.languages} if config.languages else {}
-    return keys | (
-        {"model.intermediate_ctc.conditioned_blocks": conditioned} if conditioned else {}
-    )
+    if config.languages:
+        keys["model.languages"] = config.languages
+    if config.intermediate_ctc.conditioned_blocks:
+        key = "model.intermediate_ctc.conditioned_blocks"
+        keys[key] = config.intermediate_ctc.conditioned_blocks
+    return keys
 
 
 def _keys(name: str, section: EncoderConfig | DecoderConfig) -> dict[str, Any]:

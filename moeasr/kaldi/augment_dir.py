@@ -76,7 +76,7 @@ def augment_data_dir(
 ) -> None:
     """Write a data directory with augmented audio, one file per utterance.
 
-    Ids, speakers, languages and transcripts are those of the source. Audio that would be clipped is
+    Ids, speakers, labels and transcripts are those of the source. Audio that would be clipped is
     written at a lower level.
 
     Args:
